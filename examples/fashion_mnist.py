@@ -1,0 +1,53 @@
+"""A small network on Fashion-MNIST with plain SGD: 55,000 images to train on, 5,000 to validate.
+
+The data are Debian's package `dataset-fashion-mnist`; FASHION_MNIST names their folder if they are elsewhere.
+
+    glideslope tune examples/fashion_mnist.py:job --steps 4300
+"""
+
+import gzip
+import os
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorDataset
+
+import glideslope as gs
+
+FOLDER = Path(os.environ.get("FASHION_MNIST", "/usr/share/datasets/fashion-mnist"))
+
+
+@cache
+def images() -> tuple[torch.Tensor, torch.Tensor]:
+    """The 60,000 training images, as rows of 784 pixels in [0, 1], and their classes."""
+    try:
+        pixels = gzip.decompress((FOLDER / "train-images-idx3-ubyte.gz").read_bytes())
+        classes = gzip.decompress((FOLDER / "train-labels-idx1-ubyte.gz").read_bytes())
+    except FileNotFoundError as error:
+        raise SystemExit(
+            f"{error.filename} is missing: install Debian's dataset-fashion-mnist, or name the folder that holds "
+            "the four files of Fashion-MNIST in FASHION_MNIST"
+        ) from None
+    inputs = np.frombuffer(pixels, np.uint8, offset=16).reshape(-1, 784).astype(np.float32) / 255
+    return torch.from_numpy(inputs), torch.from_numpy(np.frombuffer(classes, np.uint8, offset=8).astype(np.int64))
+
+
+def job(seed: int) -> gs.torch.Job:
+    torch.manual_seed(seed)
+    inputs, targets = images()
+    train, validation = TensorDataset(inputs[5000:], targets[5000:]), TensorDataset(inputs[:5000], targets[:5000])
+    model = nn.Sequential(
+        nn.Linear(784, 100), nn.ReLU(), nn.Linear(100, 100), nn.ReLU(), nn.Linear(100, 100), nn.ReLU(),
+        nn.Linear(100, 10),
+    )  # fmt: skip
+    return gs.torch.Job(
+        model,
+        torch.optim.SGD(model.parameters(), lr=0.1),
+        nn.CrossEntropyLoss(),
+        # A whole batch is one indexing operation, not 128 of them and a collation.
+        DataLoader(train, batch_size=None, sampler=BatchSampler(RandomSampler(train), 128, drop_last=False)),
+        DataLoader(validation, batch_size=None, sampler=BatchSampler(range(5000), 5000, drop_last=False)),
+    )

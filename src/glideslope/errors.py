@@ -1,0 +1,21 @@
+"""What Glideslope raises; each error is also the built-in error a caller would expect."""
+
+
+class GlideslopeError(Exception):
+    """The base of every error that Glideslope raises."""
+
+
+class ScheduleError(GlideslopeError, ValueError):
+    """A schedule can't be made, parsed or resolved from the values given."""
+
+
+class JobError(GlideslopeError, ValueError):
+    """A training job can't be loaded, stepped, saved or restored."""
+
+
+class SearchError(GlideslopeError, ValueError):
+    """A range test, race or tune was asked for something it can't do."""
+
+
+class RunDirectoryError(GlideslopeError, ValueError):
+    """A run directory can't be written, or holds something else than was expected."""

@@ -1,0 +1,1 @@
+"""Where a rate is applied: one package for each framework, loaded when it is touched."""

@@ -1,0 +1,203 @@
+"""A torch training that a search may drive."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+
+from glideslope.errors import JobError
+from glideslope.frameworks.torch import randomness
+from glideslope.frameworks.torch.loader import Position
+
+_MOST_SKIPPED = 32
+
+
+class Job:
+    """A training made from what a torch user has: a model, an optimizer, a loss and two loaders.
+
+    A batch is `(inputs, targets)`, or several inputs and then targets; its loss is `loss(model(inputs), targets)`, a
+    mean over the batch. The rate of a parameter group is `lr` times the group's initial rate over the largest initial
+    rate of any group, times the group's `lr_scale` if it has one: groups keep their proportions.
+
+    Args:
+        model: the network.
+        optimizer: made over the model's parameters.
+        loss: the loss function of outputs and targets.
+        train_loader: gives batches, an epoch each time it is iterated. Its position must be restorable.
+        validation_loader: the same, for `evaluate`.
+        device: where to train; where the model's parameters are if not given.
+        scaler: a gradient scaler for mixed precision. An update it skips is no update: the next batch is taken.
+
+    Raises:
+        JobError: a loader is empty, or its position can't be restored.
+
+    >>> import torch, glideslope as gs
+    >>> from torch.utils.data import DataLoader, TensorDataset
+    >>> model = torch.nn.Linear(2, 1)
+    >>> loader = DataLoader(TensorDataset(torch.ones(8, 2), torch.ones(8, 1)), batch_size=4)
+    >>> job = gs.torch.Job(model, torch.optim.SGD(model.parameters()), torch.nn.MSELoss(), loader, loader)
+    >>> state = job.state()
+    >>> before, _ = job.evaluate(), job.step(lr=0.1)
+    >>> job.evaluate() < before
+    True
+    >>> job.restore(state)
+    >>> job.evaluate() == before
+    True
+    """
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        optimizer: torch.optim.Optimizer,
+        loss: Callable[[Any, Any], torch.Tensor],
+        train_loader: Iterable[Any],
+        validation_loader: Iterable[Any],
+        *,
+        device: torch.device | str | None = None,
+        scaler: torch.amp.GradScaler | None = None,
+    ) -> None:
+        parameter = next(model.parameters(), None)
+        if parameter is None:
+            raise JobError("the model has no parameters: there is nothing to train")
+        self.device = torch.device(device) if device is not None else parameter.device
+        self.model = model.to(self.device)
+        self.optimizer = optimizer
+        self.loss = loss
+        self.validation_loader = validation_loader
+        self.scaler = scaler
+        for name, loader in (("training", train_loader), ("validation", validation_loader)):
+            if hasattr(loader, "__len__") and len(loader) == 0:
+                raise JobError(f"the {name} loader is empty: it has no batch")
+        self._own = randomness.sources(*model.modules(), train_loader, validation_loader, loss)
+        self._data = Position(train_loader, self._own)
+        largest = max(float(group["lr"]) for group in optimizer.param_groups)
+        self._proportions = [float(group["lr"]) / largest if largest else 1.0 for group in optimizer.param_groups]
+
+    @property
+    def controls(self) -> frozenset[str]:
+        """What `step` can set besides the rate: momentum (Adam's first beta too) and weight decay, where there are."""
+        group = self.optimizer.param_groups[0]
+        momentum = {"momentum"} if "momentum" in group or "betas" in group else set()
+        return frozenset(momentum | ({"weight_decay"} & group.keys()))
+
+    def step(self, lr: float, **controls: float) -> torch.Tensor:
+        """Makes one update.
+
+        Args:
+            lr: the rate.
+            controls: momentum, weight_decay.
+
+        Returns:
+            The training loss of the batch, a scalar left on its device.
+
+        Raises:
+            JobError: a control isn't one of `controls`, a batch isn't inputs and targets, or the scaler skipped many
+                updates in a row.
+        """
+        self._set(lr, controls)
+        for _ in range(_MOST_SKIPPED):
+            loss = self._batch_loss(self._data.next())[0]
+            self.optimizer.zero_grad(set_to_none=True)
+            if self.scaler is None:
+                loss.backward()
+                self.optimizer.step()
+                return loss.detach()
+            self.scaler.scale(loss).backward()
+            self.scaler.step(self.optimizer)
+            before = self.scaler.get_scale()
+            self.scaler.update()
+            if self.scaler.get_scale() >= before or not math.isfinite(loss.item()):
+                return loss.detach()
+        raise JobError(f"the gradient scaler skipped {_MOST_SKIPPED} updates in a row: the gradients are never finite")
+
+    @torch.no_grad()
+    def evaluate(self) -> float:
+        """The mean loss over the validation loader, in evaluation mode; the training goes on as if it hadn't been.
+
+        Raises:
+            JobError: the loader gave no batch.
+        """
+        training = {module for module in self.model.modules() if module.training}
+        random_state = randomness.save(self._own)
+        total, examples = torch.zeros((), device=self.device, dtype=torch.float64), 0
+        try:
+            self.model.eval()
+            for batch in self.validation_loader:
+                loss, size = self._batch_loss(batch)
+                total += loss * size
+                examples += size
+        finally:
+            for module in self.model.modules():
+                module.training = module in training
+            randomness.load(random_state, self._own)
+        if not examples:
+            raise JobError("the validation loader is empty: it gave no batch")
+        return total.item() / examples
+
+    def state(self) -> dict[str, Any]:
+        """A snapshot of all that the next step depends on; tensors and plain data, so `torch.save` can store it."""
+        return {
+            "model": copy.deepcopy(self.model.state_dict()),
+            "buffers": {name: buffer.clone() for name, buffer in self._unsaved_buffers().items()},
+            "optimizer": copy.deepcopy(self.optimizer.state_dict()),
+            "scaler": copy.deepcopy(self.scaler.state_dict()) if self.scaler else {},
+            "data": copy.deepcopy(self._data.save()),
+            "random": randomness.save(self._own),
+        }
+
+    def restore(self, state: Any) -> None:
+        """Goes back to exactly where `state` was taken."""
+        self.model.load_state_dict(state["model"])
+        for name, buffer in self._unsaved_buffers().items():
+            buffer.copy_(state["buffers"][name])
+        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        if self.scaler:
+            self.scaler.load_state_dict(state["scaler"])
+        self.optimizer.zero_grad(set_to_none=True)
+        self._data.load(state["data"])
+        randomness.load(state["random"], self._own)
+
+    def reseed(self, seed: int) -> None:
+        """Seeds every generator anew and begins a new epoch: other data order, dropout and augmentation."""
+        randomness.reseed(seed, self._own)
+        self._data.reseed()
+
+    def _unsaved_buffers(self) -> dict[str, torch.Tensor]:
+        """The buffers registered with persistent=False: the next step depends on them all the same."""
+        saved = self.model.state_dict().keys()
+        return {name: buffer for name, buffer in self.model.named_buffers() if name not in saved}
+
+    def _set(self, lr: float, controls: dict[str, float]) -> None:
+        if unknown := controls.keys() - self.controls:
+            raise JobError(f"this job can't set {', '.join(sorted(unknown))}: its optimizer has {self.controls or '{}'}")
+        for group, proportion in zip(self.optimizer.param_groups, self._proportions, strict=True):
+            rate = lr * proportion * group.get("lr_scale", 1.0)
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+            if "weight_decay" in controls:
+                group["weight_decay"] = controls["weight_decay"]
+            if "momentum" in controls and "betas" in group:
+                group["betas"] = (controls["momentum"], *group["betas"][1:])
+            elif "momentum" in controls:
+                group["momentum"] = controls["momentum"]
+
+    def _batch_loss(self, batch: Any) -> tuple[torch.Tensor, int]:
+        """The loss of a batch and the number of its examples."""
+        if not (isinstance(batch, list | tuple) and len(batch) >= 2):
+            raise JobError(
+                f"a batch is a {type(batch).__name__}: it must be (inputs, targets); "
+                "for any other, write a Job with step, evaluate, state and restore"
+            )
+        *inputs, targets = (_moved(part, self.device) for part in batch)
+        return self.loss(self.model(*inputs), targets), len(targets)
+
+
+def _moved(item: Any, device: torch.device) -> Any:
+    return item.to(device, non_blocking=True) if isinstance(item, torch.Tensor) else item
+

@@ -1,0 +1,124 @@
+"""A data loader whose position can be saved, and restored exactly."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, IterableDataset
+
+from glideslope.errors import JobError
+from glideslope.frameworks.torch import randomness
+
+
+class Position:
+    """Endless batches from a loader, epoch after epoch, with a position in them.
+
+    Shuffling, and the seeds of the workers, are drawn when an epoch begins. So the state of the generators at that
+    moment and the number of batches taken since determine the order of the rest: to restore, the epoch is begun again
+    from there and as many batches are skipped. A loader with `state_dict` and `load_state_dict` (torchdata's
+    StatefulDataLoader) is asked instead, and skips nothing.
+
+    Args:
+        loader: a DataLoader, or anything that can be iterated anew for each epoch.
+        own: the generators besides the global ones that a batch may draw from.
+
+    Raises:
+        JobError: its position can't be restored; the message says why, and what to do.
+    """
+
+    def __init__(self, loader: Iterable[Any], own: list[randomness.Source]) -> None:
+        _refuse(loader, own)
+        self.loader = loader
+        self.own = own
+        self.stateful: Any = loader if hasattr(loader, "state_dict") and hasattr(loader, "load_state_dict") else None
+        self.batches: Iterator[Any] | None = None
+        self.taken = 0
+        self.epoch_began: dict[str, Any] = {}
+
+    def next(self) -> Any:
+        """The next batch; a new epoch begins where the last is used up."""
+        for _ in range(2):
+            if self.batches is None:
+                self._begin()
+            for batch in self.batches or ():
+                self.taken += 1
+                return batch
+            self.batches = None
+        raise JobError("the training loader is empty: it gave no batch in a whole epoch")
+
+    def _begin(self) -> None:
+        self.epoch_began = randomness.save(self.own)
+        self.batches, self.taken = iter(self.loader), 0
+
+    def save(self) -> dict[str, Any]:
+        """Where it is: plain data and tensors."""
+        if self.batches is None:
+            return {"taken": None}
+        if self.stateful is not None:
+            return {"taken": self.taken, "loader": self.stateful.state_dict()}
+        return {"taken": self.taken, "epoch_began": self.epoch_began}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Goes back to where it was. The generators are left anywhere: load their state after this."""
+        self.batches = None
+        if state["taken"] is None:
+            return
+        if self.stateful is not None:
+            self.stateful.load_state_dict(state["loader"])
+            self.batches, self.taken = iter(self.loader), state["taken"]
+            return
+        randomness.load(state["epoch_began"], self.own)
+        self._begin()
+        for _ in range(state["taken"]):
+            self.next()
+
+    def reseed(self) -> None:
+        """The next batch begins a new epoch."""
+        self.batches = None
+
+
+def _refuse(loader: Iterable[Any], own: list[randomness.Source]) -> None:
+    """Raises for loaders whose position can't be restored."""
+    if iter(loader) is loader:
+        raise JobError("the training loader is an iterator, which can't begin again: give the loader it came from")
+    if hasattr(loader, "load_state_dict") or not isinstance(loader, DataLoader):
+        return
+    if isinstance(loader.dataset, IterableDataset):
+        raise JobError(
+            "the training loader reads an IterableDataset, whose position can't be restored: "
+            "use a map-style dataset, or torchdata's StatefulDataLoader"
+        )
+    if loader.num_workers and loader.persistent_workers:
+        raise JobError(
+            "the training loader has persistent_workers=True, whose random state lasts from epoch to epoch out of "
+            "reach: build it with persistent_workers=False"
+        )
+    if loader.num_workers and not getattr(loader, "in_order", True):
+        raise JobError("the training loader has in_order=False, so its order is not repeatable: build it with True")
+    _check_sampler(loader, own)
+
+
+def _check_sampler(loader: DataLoader[Any], own: list[randomness.Source]) -> None:
+    """Raises if the sampler doesn't give the same order again from the same state of every generator."""
+    sampler = loader.batch_sampler if loader.batch_sampler is not None else loader.sampler
+    before = randomness.save(own)
+
+    def first() -> list[Any]:
+        randomness.load(before, own)
+        return [_indices(item) for item in itertools.islice(sampler, 3)]
+
+    orders = first(), first()
+    randomness.load(before, own)
+    if orders[0] != orders[1]:
+        raise JobError(
+            f"the training loader's sampler ({type(loader.sampler).__name__}) gives another order each time from the "
+            "same random state: it keeps state of its own, so a position in it can't be restored"
+        )
+
+
+def _indices(item: Any) -> Any:
+    return item.tolist() if isinstance(item, torch.Tensor) else item
+

@@ -1,0 +1,138 @@
+"""How long: updates, parts of the horizon, epochs, examples or tokens; and the clock between them."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+from glideslope.errors import ScheduleError
+
+UNITS = {
+    "%": "percent of the horizon",
+    "ep": "epochs",
+    "ex": "examples",
+    "tok": "tokens",
+}
+NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_DURATION = re.compile(rf"\s*([+-]?{NUMBER})\s*(%|ep|ex|tok)?\s*")
+
+
+@dataclass(frozen=True)
+class Duration:
+    """A length of training with its unit: `Duration(5, "%")` is written `5%`.
+
+    Args:
+        value: how many, in the unit; finite and not negative.
+        unit: "%" of the horizon, "ep" epochs, "ex" examples, "tok" tokens, or "" for updates.
+
+    Raises:
+        ScheduleError: the value is negative or not finite, or the unit is unknown.
+
+    >>> Duration(5, "%"), str(Duration(2e9, "tok"))
+    (Duration(value=5, unit='%'), '2e9tok')
+    """
+
+    value: float
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        if self.unit and self.unit not in UNITS:
+            raise ScheduleError(f"unknown unit {self.unit!r}: use one of {', '.join(UNITS)}, or none for updates")
+        if not (math.isfinite(self.value) and self.value >= 0):
+            raise ScheduleError(f"a duration of {self.value}{self.unit}: it must be finite and not negative")
+        if self.unit == "%" and self.value > 100:
+            raise ScheduleError(f"a duration of {self}: more than 100% of the horizon")
+
+    def __str__(self) -> str:
+        return number_text(self.value) + self.unit
+
+
+Time = int | float | str | Duration
+"""What an argument that is a duration takes: `500`, `"5%"`, `"10ep"`, `"1e6ex"`, `"2e9tok"`."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """What one update is worth, so that durations in epochs, examples or tokens become updates.
+
+    Args:
+        steps_per_epoch: updates in an epoch.
+        examples_per_step: examples an update consumes, over all devices.
+        tokens_per_step: tokens an update consumes, over all devices.
+
+    Raises:
+        ScheduleError: a value is not positive.
+
+    >>> Clock(steps_per_epoch=430).updates(Duration(10, "ep"))
+    4300.0
+    """
+
+    steps_per_epoch: float | None = None
+    examples_per_step: float | None = None
+    tokens_per_step: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise ScheduleError(f"{name}={value}: it must be positive")
+
+    def updates(self, duration: Duration) -> float:
+        """The number of updates (a real number) that a duration in any unit but "%" takes."""
+        if duration.unit == "":
+            return float(duration.value)
+        name, per_update = {
+            "ep": ("steps_per_epoch", self.steps_per_epoch and 1 / self.steps_per_epoch),
+            "ex": ("examples_per_step", self.examples_per_step),
+            "tok": ("tokens_per_step", self.tokens_per_step),
+        }[duration.unit]
+        if per_update is None:
+            raise ScheduleError(
+                f"{duration} is in {UNITS[duration.unit]}: say how many there are, "
+                f".over(horizon, clock=Clock({name}=...))"
+            )
+        return duration.value / per_update
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What durations are measured against: the horizon in updates, where known, and the clock."""
+
+    horizon: float | None = None
+    clock: Clock = Clock()
+
+    def updates(self, duration: Duration) -> float:
+        """The duration as a real number of updates."""
+        if duration.unit != "%":
+            return self.clock.updates(duration)
+        if self.horizon is None:
+            raise ScheduleError(f"{duration} of what? Give the horizon in updates: schedule.over(10_000)")
+        return self.horizon * duration.value / 100
+
+
+def duration(time: Time) -> Duration:
+    """Reads a duration: a number of updates, or text with a unit.
+
+    Raises:
+        ScheduleError: the text is not a number with one of the units.
+
+    >>> duration("5%"), duration(500)
+    (Duration(value=5.0, unit='%'), Duration(value=500, unit=''))
+    """
+    if isinstance(time, Duration):
+        return time
+    if isinstance(time, str):
+        if match := _DURATION.fullmatch(time):
+            return Duration(float(match[1]), match[2] or "")
+    elif isinstance(time, int | float) and not isinstance(time, bool):
+        return Duration(time)
+    raise ScheduleError(f"{time!r} is not a duration: write 500 (updates), '5%', '10ep', '1e6ex' or '2e9tok'")
+
+
+def number_text(value: float) -> str:
+    """The shortest text that reads back as the same number: `5`, `0.1`, `2e9`."""
+    short = f"{value:g}"
+    if float(short) == value:
+        mantissa, e, exponent = short.partition("e")
+        return mantissa + (e and f"e{int(exponent)}")
+    return str(int(value)) if value == int(value) else repr(float(value))

@@ -1,0 +1,104 @@
+"""Named schedules: what a user calls, prints and parses is a name with arguments; what it means is its definition."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ParamSpec
+
+from glideslope.errors import ScheduleError
+from glideslope.schedules.arrays import Formula
+from glideslope.schedules.durations import Duration, Frame, duration, number_text
+from glideslope.schedules.schedule import Schedule
+
+P = ParamSpec("P")
+
+NAMES: dict[str, Callable[..., Schedule]] = {}
+"""Every name that the text form knows. Upper floors add theirs with `named`."""
+
+
+@dataclass(frozen=True, repr=False)
+class Named(Schedule):
+    """A schedule by its name; two are equal when name and arguments are."""
+
+    name: str
+    arguments: tuple[tuple[str, Any], ...]
+    definition: Schedule = field(compare=False)
+
+    def length(self, frame: Frame) -> float | None:
+        return self.definition.length(frame)
+
+    def formula(self, frame: Frame, length: float, begin: float) -> Formula:
+        try:
+            return self.definition.formula(frame, length, begin)
+        except ScheduleError as error:
+            raise ScheduleError(f"{self}: {error}") from None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (self.name, dict(self.arguments))
+
+    def __str__(self) -> str:
+        written = []
+        for i, parameter in enumerate(inspect.signature(NAMES[self.name]).parameters.values()):
+            value = dict(self.arguments)[parameter.name]
+            if value == canonical(parameter.default):
+                continue
+            in_place = parameter.kind != parameter.KEYWORD_ONLY and len(written) == i
+            written.append(value_text(value) if in_place else f"{parameter.name}={value_text(value)}")
+        return f"{self.name}({', '.join(written)})"
+
+
+def named(define: Callable[P, Schedule]) -> Callable[P, Schedule]:
+    """Registers a function from arguments to a definition as a schedule of that name."""
+    signature = inspect.signature(define)
+    name = define.__name__
+
+    @functools.wraps(define)
+    def make(*args: P.args, **kwargs: P.kwargs) -> Schedule:
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise ScheduleError(f"{name}: {error}; it takes {name}{_parameters(signature)}") from None
+        bound.apply_defaults()
+        arguments = {key: canonical(value) for key, value in bound.arguments.items()}
+        try:
+            definition = define(*(), **arguments)  # type: ignore[call-arg]
+        except ScheduleError as error:
+            raise ScheduleError(f"{name}: {error}") from None
+        return Named(name, tuple(arguments.items()), definition)
+
+    NAMES[name] = make
+    return make
+
+
+def canonical(value: Any) -> Any:
+    """An argument as it is compared: text that is a duration becomes one, lists become tuples."""
+    if isinstance(value, str):
+        try:
+            value = duration(value)
+        except ScheduleError:
+            return value
+    if isinstance(value, Duration):
+        return value if value.unit else value.value
+    if isinstance(value, list | tuple):
+        return tuple(map(canonical, value))
+    return value
+
+
+def value_text(value: Any) -> str:
+    """An argument as the text form writes it."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(value_text, value))}]"
+    if isinstance(value, bool) or value is None:
+        return str(value).lower()
+    return number_text(value) if isinstance(value, int | float) else str(value)
+
+
+def _rebuilt(name: str, arguments: dict[str, Any]) -> Schedule:
+    return NAMES[name](**arguments)
+
+
+def _parameters(signature: inspect.Signature) -> str:
+    return f"({', '.join(signature.parameters)})"

@@ -1,0 +1,128 @@
+"""Phases of a training: warm up, hold, cool down; and factors that stay as they are for a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as SequenceOf
+
+from glideslope.errors import ScheduleError
+from glideslope.schedules.durations import Duration, Time, duration
+from glideslope.schedules.names import named
+from glideslope.schedules.primitives import Ramp
+from glideslope.schedules.schedule import Schedule, Sequence, check_factor
+from glideslope.schedules.shapes import shape as shape_named
+
+
+def optional(time: Time | None) -> Duration | None:
+    """The duration of a phase, or None for one that fills what the horizon leaves."""
+    return None if time is None else duration(time)
+
+
+@named
+def constant(factor: float = 1.0, duration: Time | None = None) -> Schedule:
+    """The same factor throughout.
+
+    Args:
+        factor: the factor, dimensionless.
+        duration: how long; what the horizon leaves if not given.
+
+    Raises:
+        ScheduleError: the factor is negative or not finite.
+
+    >>> constant(0.5)(1_000)
+    0.5
+    """
+    check_factor("factor", factor)
+    return Ramp(optional(duration), factor, factor)
+
+
+@named
+def warmup(duration: Time, *, start: float = 0.0, peak: float = 1.0, shape: str = "linear") -> Schedule:
+    """Rises to the peak: start + (peak - start)·t/w over w updates, so 0 at t = 0 unless `start` is given.
+
+    Args:
+        duration: how long, w.
+        start: the factor at t = 0.
+        peak: the factor at t = w.
+        shape: "linear", "cosine" or "sqrt".
+
+    Raises:
+        ScheduleError: a factor is negative or not finite, or the shape is unknown.
+
+    Source: Goyal et al. 2017, arXiv:1706.02677.
+
+    >>> schedule = warmup(4)
+    >>> [schedule(t) for t in range(6)]
+    [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
+    """
+    check_factor("start", start)
+    check_factor("peak", peak)
+    return Ramp(optional(duration), start, peak, shape_named(shape))
+
+
+@named
+def hold(duration: Time | None = None) -> Schedule:
+    """Stays at the factor where the schedule before it ended; at 1 if there is none.
+
+    Args:
+        duration: how long; what the horizon leaves if not given.
+
+    >>> (warmup(10, peak=0.5) >> hold())(100)
+    0.5
+    """
+    return Ramp(optional(duration), None, None)
+
+
+@named
+def cooldown(duration: Time | None = None, *, shape: str = "linear", final: float = 0.0) -> Schedule:
+    """Falls from where the schedule before it ended to the final factor: the last phase of warmup-stable-decay.
+
+    Args:
+        duration: how long; what the horizon leaves if not given.
+        shape: "linear" 1 - x, "sqrt" 1 - √x, or "cosine" (1 + cos πx)/2, x the fraction of the cooldown that is over.
+        final: the factor at its end.
+
+    Raises:
+        ScheduleError: the final factor is negative or not finite, or the shape is unknown.
+
+    Source: Hu et al. 2024, arXiv:2404.06395; Hägele et al. 2024, arXiv:2405.18392.
+
+    >>> schedule = (warmup("2%") >> hold() >> cooldown("20%", shape="sqrt")).over(100)
+    >>> [schedule(t) for t in (1, 50, 85, 100)]
+    [0.5, 1.0, 0.5, 0.0]
+    """
+    check_factor("final", final)
+    return Ramp(optional(duration), None, final, shape_named(shape))
+
+
+@named
+def piecewise(
+    values: SequenceOf[float] = (1.0, 0.1, 0.01), boundaries: SequenceOf[Time] = ("50%", "75%")
+) -> Schedule:
+    """Piecewise constant: v_i for b_i ≤ t < b_{i+1}.
+
+    Args:
+        values: the factors, one more than the boundaries.
+        boundaries: when each next value begins, counted from this schedule's start; all in one unit, rising.
+
+    Raises:
+        ScheduleError: not one value more than boundaries, boundaries that don't rise or mix units, a negative value.
+
+    Source: Géron, Hands-On Machine Learning, ch. 11.
+
+    >>> schedule = piecewise([1, 0.5, 0.1], [10, 20])
+    >>> [schedule(t) for t in (0, 9, 10, 19, 20, 99)]
+    [1.0, 1.0, 0.5, 0.5, 0.1, 0.1]
+    """
+    if len(values) != len(boundaries) + 1:
+        raise ScheduleError(
+            f"{len(values)} values and {len(boundaries)} boundaries: give one value more than boundaries"
+        )
+    for value in values:
+        check_factor("values", value)
+    times = [Duration(0, duration(boundaries[0]).unit) if boundaries else Duration(0), *map(duration, boundaries)]
+    if len({time.unit for time in times}) > 1:
+        raise ScheduleError(f"boundaries {', '.join(map(str, times[1:]))}: give all in the same unit")
+    if any(a.value > b.value for a, b in zip(times[:-1], times[1:], strict=True)):
+        raise ScheduleError(f"boundaries {', '.join(map(str, times[1:]))}: they must rise")
+    lasting = [Duration(b.value - a.value, a.unit) for a, b in zip(times[:-1], times[1:], strict=True)]
+    return Sequence(tuple(Ramp(own, v, v) for own, v in zip([*lasting, None], values, strict=True)))

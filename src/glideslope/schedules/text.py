@@ -1,0 +1,209 @@
+"""The text form of a schedule and its parser: a grammar, nothing is evaluated.
+
+    sequence  = product {">>" product}
+    product   = {number "*"} operand {"*" number | "/" number}
+    operand   = (call | "(" sequence ")") {"." method "(" arguments ")"}
+    call      = name ["(" arguments ")"]
+    arguments = [argument {"," argument}]
+    argument  = [name "="] value
+    value     = number [unit] | word | "quoted" | "[" [value {"," value}] "]"
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+from glideslope.errors import ScheduleError
+from glideslope.schedules.durations import NUMBER, Clock, Duration
+from glideslope.schedules.names import NAMES
+from glideslope.schedules.schedule import Schedule
+
+LONGEST = 20_000
+DEEPEST = 50
+_TOKEN = re.compile(
+    rf"""\s*(?:
+    (?P<number>[+-]?{NUMBER})(?P<unit>%|[A-Za-z]+)?
+    |(?P<word>[A-Za-z_]\w*)
+    |(?P<quoted>"[^"]*"|'[^']*')
+    |(?P<sign>>>|[()\[\],=*/.])
+    |(?P<end>$))""",
+    re.VERBOSE | re.ASCII,
+)
+_WORDS = {"true": True, "false": False, "none": None, "True": True, "False": False, "None": None}
+
+
+def parse(text: str) -> Schedule:
+    """The schedule that a text describes: what `str` prints, and the ways people write it.
+
+    Args:
+        text: such as `warmup(5%) >> hold >> cooldown("20%", shape=sqrt)`; arguments by place or by name, quotes and
+            empty parentheses as you like.
+
+    Raises:
+        ScheduleError: the text isn't a schedule; the message has the column, and the nearest name for a misspelt one.
+
+    >>> parse("0.5 * warmup('5%')>>hold")
+    0.5 * warmup(5%) >> hold()
+    """
+    if len(text) > LONGEST:
+        raise ScheduleError(f"a schedule of {len(text)} characters: at most {LONGEST} are read")
+    parser = _Parser(text)
+    schedule = parser.sequence()
+    if not parser.at("end"):
+        parser.fail("expected '>>' or the end")
+    return schedule
+
+
+class _Parser:
+    """Reads tokens from left to right; each method reads one rule of the grammar."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.depth = 0
+        self.place = 0
+        self.read()
+
+    def read(self) -> None:
+        """Moves to the next token."""
+        match = _TOKEN.match(self.text, self.place)
+        if match is None:
+            self.start = self.place + len(self.text[self.place :]) - len(self.text[self.place :].lstrip())
+            self.fail("unexpected character")
+        self.kind: str = "number" if match["number"] else str(match.lastgroup)
+        self.token, self.unit = match[self.kind], match["unit"] or ""
+        self.start, self.place = match.start(self.kind), match.end()
+
+    def fail(self, problem: str, column: int | None = None) -> NoReturn:
+        """Raises with the column at which the problem is."""
+        column = self.start if column is None else column
+        raise ScheduleError(f"{problem} at column {column + 1} of {self.text!r}")
+
+    def at(self, *tokens: str) -> bool:
+        return (self.token if self.kind == "sign" else self.kind) in tokens
+
+    def accept(self, token: str) -> bool:
+        if found := self.at(token):
+            self.read()
+        return found
+
+    def expect(self, token: str) -> None:
+        if not self.accept(token):
+            self.fail(f"expected {token!r}")
+
+    def made(self, make: Callable[[], Any], column: int) -> Any:
+        """What `make` returns; an error in it gets the column of what made it."""
+        try:
+            return make()
+        except ScheduleError as error:
+            self.fail(str(error), column)
+
+    def nested(self, rule: Callable[[], Any]) -> Any:
+        self.depth += 1
+        if self.depth > DEEPEST:
+            self.fail(f"nested more than {DEEPEST} deep")
+        result = rule()
+        self.depth -= 1
+        return result
+
+    def sequence(self) -> Schedule:
+        column, phases = self.start, [self.product()]
+        while self.accept(">>"):
+            phases.append(self.product())
+        first, *others = phases
+        for phase in others:
+            first = self.made(lambda a=first, b=phase: a >> b, column)
+        return first
+
+    def product(self) -> Schedule:
+        column, factor = self.start, 1.0
+        scaled = self.at("number")
+        while self.at("number"):
+            factor *= self.number()
+            self.expect("*")
+        schedule = self.operand()
+        while self.at("*", "/"):
+            scaled, divide = True, self.at("/")
+            self.read()
+            number = self.number()
+            if divide and number == 0:
+                self.fail("division by zero")
+            factor *= 1 / number if divide else number
+        return self.made(lambda: factor * schedule, column) if scaled else schedule
+
+    def number(self) -> float:
+        if not self.at("number") or self.unit:
+            self.fail("expected a number without a unit")
+        value = float(self.token)
+        self.read()
+        return value
+
+    def operand(self) -> Schedule:
+        column = self.start
+        if self.accept("("):
+            schedule: Schedule = self.nested(self.sequence)
+            self.expect(")")
+        else:
+            name = self.name("schedule", NAMES)
+            args, kwargs = self.arguments() if self.at("(") else ([], {})
+            schedule = self.made(lambda: NAMES[name](*args, **kwargs), column)
+        while self.accept("."):
+            column, name = self.start, self.name("method", METHODS)
+            args, kwargs = self.arguments()
+            schedule = self.made(lambda s=schedule, n=name, a=args, k=kwargs: METHODS[n](s, *a, **k), column)
+        return schedule
+
+    def name(self, what: str, known: dict[str, Any]) -> str:
+        if not self.at("word"):
+            self.fail(f"expected a {what}")
+        if self.token not in known:
+            near = get_close_matches(self.token, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+            self.fail(f"unknown {what} {self.token!r} ({hint})")
+        name = self.token
+        self.read()
+        return name
+
+    def arguments(self) -> tuple[list[Any], dict[str, Any]]:
+        args: list[Any] = []
+        kwargs: dict[str, Any] = {}
+        self.expect("(")
+        while not self.accept(")"):
+            column, value = self.start, self.value()
+            if isinstance(value, str) and self.at("="):
+                self.read()
+                if value in kwargs:
+                    self.fail(f"{value} is given twice", column)
+                kwargs[value] = self.value()
+            elif kwargs:
+                self.fail("an argument by place after one by name", column)
+            else:
+                args.append(value)
+            if not self.at(")"):
+                self.expect(",")
+        return args, kwargs
+
+    def value(self) -> Any:
+        if self.accept("["):
+            values = []
+            while not self.accept("]"):
+                values.append(self.nested(self.value))
+                if not self.at("]"):
+                    self.expect(",")
+            return values
+        column, token, unit, kind = self.start, self.token, self.unit, self.kind
+        if kind not in ("number", "word", "quoted"):
+            self.fail("expected a value")
+        self.read()
+        if kind == "number":
+            return self.made(lambda: Duration(float(token), unit), column) if unit else float(token)
+        return token[1:-1] if kind == "quoted" else _WORDS.get(token, token)
+
+
+def _over(schedule: Schedule, horizon: Any, **clock: float) -> Schedule:
+    return schedule.over(horizon, Clock(**clock))
+
+
+METHODS: dict[str, Callable[..., Schedule]] = {"over": _over, "continued": Schedule.continued}

@@ -1,0 +1,1 @@
+"""Which schedule and which rate, measured on the user's own training."""

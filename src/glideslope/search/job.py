@@ -1,0 +1,97 @@
+"""A job: the training that a search may drive."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from glideslope.errors import JobError
+
+
+@runtime_checkable
+class Job(Protocol):
+    """A training that can make an update at a given rate, measure itself, and go back to where it was.
+
+    A job may also have `reseed(seed)`, which seeds its randomness anew: other data order, the same weights. A range
+    test then makes several sweeps.
+    """
+
+    def step(self, lr: float, **controls: float) -> Any:
+        """Makes one update at rate `lr`; returns its training loss, a float or a scalar left on its device."""
+        ...
+
+    def evaluate(self) -> float:
+        """The validation loss; the model is unchanged by it."""
+        ...
+
+    def state(self) -> object:
+        """An independent snapshot of all that the next step depends on."""
+        ...
+
+    def restore(self, state: Any) -> None:
+        """Goes back to exactly where `state` was taken, as often as asked."""
+        ...
+
+
+JobFactory = Callable[[int], Job]
+"""Makes a job from a seed."""
+
+
+def load_job(place: str) -> JobFactory:
+    """The function that a job file has: `path/to/file.py:job`.
+
+    Raises:
+        JobError: the file or the function is missing, the file can't be run, or what it makes isn't a job.
+    """
+    path, colon, name = place.rpartition(":")
+    if not colon or not name.isidentifier():
+        raise JobError(f"{place!r} is not a job: write path/to/file.py:function")
+    file = Path(path)
+    if not file.is_file():
+        raise JobError(f"there is no file {path!r}: a job is path/to/file.py:function")
+    found = getattr(_module(file), name, None)
+    if not callable(found):
+        raise JobError(f"{path} has no function {name!r}: define `def {name}(seed: int) -> Job`")
+    return lambda seed: check_methods(_made(found, place, seed), place)
+
+
+def check_methods(job: Any, place: str = "the job") -> Job:
+    """The job, if it has every method of the protocol.
+
+    Raises:
+        JobError: it lacks some; they are named.
+    """
+    missing = [name for name in ("step", "evaluate", "state", "restore") if not callable(getattr(job, name, None))]
+    if missing:
+        raise JobError(
+            f"{place} gives a {type(job).__name__} without {', '.join(missing)}: a job has step(lr), evaluate(), "
+            "state() and restore(state); glideslope.torch.Job makes one"
+        )
+    return job  # type: ignore[no-any-return]
+
+
+def _module(file: Path) -> Any:
+    """The module in a file, run as a script's neighbours would expect: imports beside it work."""
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    if spec is None or spec.loader is None:
+        raise JobError(f"{file} is not a Python file: a job is path/to/file.py:function")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[file.stem] = module  # so that data loader workers find what it defines
+    sys.path.insert(0, str(file.parent.resolve()))
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise JobError(f"{file} can't be run: {type(error).__name__}: {error}") from error
+    return module
+
+
+def _made(make: Callable[[int], Any], place: str, seed: int) -> Any:
+    try:
+        return make(seed)
+    except JobError:
+        raise
+    except Exception as error:
+        raise JobError(f"{place} failed to make a job: {type(error).__name__}: {error}") from error
