@@ -1,16 +1,16 @@
-"""Training runs of one job, all from the same initial state."""
+"""Training runs of one job, each from the same initial state."""
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from glideslope.errors import JobError
+from glideslope.errors import JobError, SearchError
 from glideslope.schedules import Schedule
 from glideslope.search.job import Job, JobFactory, check_methods
 
@@ -27,21 +27,21 @@ class Contestant:
 
     def rates(self, steps: int) -> np.ndarray:
         """The rate of each update of a complete run of `steps` updates, shape (steps,)."""
-        return self.peak * self.schedule.over(steps).sample(steps)
+        return np.asarray(self.peak * self.schedule.over(steps).sample(steps))
 
     def __str__(self) -> str:
-        return f"{self.schedule} at {self.peak:.3g}"
+        return f"{self.schedule} at {self.peak:.6g}"
 
 
 @dataclass(frozen=True)
 class Run:
-    """A complete run of a contestant: its losses and what they came to.
+    """A complete run of a contestant.
 
     Attributes:
         contestant: the schedule and its peak rate.
         steps: the horizon of the schedule, in updates.
         seed: the seed of the job.
-        losses: the training loss of each update made, shape (n,); fewer than `steps` where it diverged.
+        losses: the training loss of each update made, shape (n,); n < steps where it diverged.
         evaluations: (updates made, validation loss), the last at the end.
         final_loss: the validation loss at the end, infinite where it diverged.
     """
@@ -53,14 +53,18 @@ class Run:
     evaluations: tuple[tuple[int, float], ...]
     final_loss: float
 
-    @property
-    def diverged(self) -> bool:
-        return not math.isfinite(self.final_loss)
-
 
 @dataclass(frozen=True)
 class Progress:
-    """What a search is doing: shown while it runs."""
+    """What a search is doing, told at every look at the loss.
+
+    Attributes:
+        stage: the part of the search.
+        what: the run within it.
+        done: updates made of this run.
+        of: updates this run will make.
+        loss: the last training loss.
+    """
 
     stage: str
     what: str
@@ -73,16 +77,25 @@ Watch = Callable[[Progress], None]
 Stop = Callable[[list[float]], bool]
 
 
-def drive(job: Job, rates: np.ndarray, stop: Stop, look: Callable[[int, float], None]) -> list[float]:
-    """Makes an update at each rate, until `stop(losses so far)`; returns their training losses.
+def unwatched(progress: Progress) -> None:
+    """Watches nothing."""
 
-    Losses may be on a device, and are fetched every `LOOK_EVERY` updates.
+
+def diverged(losses: list[float]) -> bool:
+    """Whether the loss of a run is lost."""
+    return not math.isfinite(losses[-1])
+
+
+def drive(job: Job, rates: np.ndarray, stop: Stop, look: Callable[[int, float], None], every: int) -> list[float]:
+    """Makes an update at each rate until `stop(losses so far)`; returns their training losses.
+
+    Losses may be on a device, and are fetched every `every` updates.
     """
     losses: list[float] = []
     waiting: list[Any] = []
     for i, rate in enumerate(rates.tolist()):
         waiting.append(job.step(rate))
-        if len(waiting) == LOOK_EVERY or i in (0, len(rates) - 1):
+        if len(waiting) == every or i in (0, len(rates) - 1):
             losses += map(float, waiting)
             waiting.clear()
             look(i + 1, losses[-1])
@@ -93,60 +106,115 @@ def drive(job: Job, rates: np.ndarray, stop: Stop, look: Callable[[int, float], 
 
 @dataclass
 class Trials:
-    """Makes runs of a job, counts their updates, and remembers those that are finished.
+    """Makes runs of a job, counts their updates, and remembers the finished ones.
 
-    A search is a function of the results of its runs, and runs are repeatable. So a search goes on where it was
-    interrupted by being started again with the same memory.
+    A search is a function of the results of its runs. So one that was interrupted goes on where it was by being
+    started again with the same memory.
 
     Attributes:
         source: a job, or a function from a seed to a job.
-        seed: the seed of the first job.
-        memory: results of finished runs by their key, plain data.
-        watch: is told what goes on, at every look.
-        updates: made so far, remembered ones included.
+        seed: the seed of the runs, unless a run names another.
+        memory: the results of finished runs by what was run, plain data.
+        watch: is told what goes on.
+        updates: made so far, those of remembered runs included.
+        runs: the finished runs, in order.
     """
 
     source: Job | JobFactory
     seed: int = 0
     memory: MutableMapping[str, dict[str, Any]] = field(default_factory=dict)
-    watch: Watch = lambda progress: None
+    watch: Watch = unwatched
     updates: int = 0
     runs: list[Run] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.is_factory = not isinstance(self.source, Job)
-        self._open(self.seed)
+        self.job = check_methods(self.source if isinstance(self.source, Job) else self.source(self.seed))
+        self.opened = self.seed
+        self.first = self.initial = self.job.state()
+        self._check_first_loss_and_restore()
 
-    def _open(self, seed: int) -> None:
-        """Makes the job of a seed the current one."""
-        self.job = check_methods(self.source(seed) if self.is_factory else self.source)  # type: ignore[operator]
-        self.current_seed = seed
-        self.initial = self.job.state()
-        if not self.is_factory and seed != self.seed:
-            self.job.reseed(seed)  # type: ignore[attr-defined]
+    def use(self, seed: int) -> None:
+        """Makes the runs that follow those of a seed: its job where a function makes jobs, else its data order."""
+        if seed == self.opened:
+            return
+        if not isinstance(self.source, Job):
+            self.job = check_methods(self.source(seed))
             self.initial = self.job.state()
+        else:
+            self.job.restore(self.first)
+            if seed != self.seed:
+                if not self.can_reseed:
+                    raise SearchError("several seeds need a job with reseed(seed), or a function from a seed to a job")
+                self.job.reseed(seed)  # type: ignore[attr-defined]
+            self.initial = self.job.state()
+        self.opened = seed
 
-    def run(self, contestant: Contestant, steps: int, *, stage: str, seed: int | None = None, evaluations: int = 1,
-            again: bool = False) -> Run:
-        """A complete run from the initial state."""
-        raise NotImplementedError
+    @property
+    def can_reseed(self) -> bool:
+        """Whether the job can go through its data in another order."""
+        return callable(getattr(self.job, "reseed", None))
 
+    def run(self, contestant: Contestant, steps: int, *, stage: str, evaluations: int = 1, keep: bool = False) -> Run:
+        """A complete run from the initial state.
 
-def check_exact(job: Job, rate: float, steps: int = 2) -> int:
-    """Warns unless a restored job repeats its losses exactly; returns the updates it took."""
-    state = job.state()
-    first = [float(job.step(rate)) for _ in range(steps)]
-    job.restore(state)
-    second = [float(job.step(rate)) for _ in range(steps)]
-    job.restore(state)
-    if not math.isfinite(first[0]):
-        raise JobError(f"the training loss is {first[0]} at the first update, before the rate had any effect")
-    if first != second:
-        warnings.warn(
-            f"the job's restore isn't exact: the same {steps} updates gave losses {first} and then {second}",
-            stacklevel=2,
-        )
-    return 2 * steps
+        Args:
+            contestant: the schedule and its peak rate.
+            steps: the horizon.
+            stage: what the run is for, to be shown.
+            evaluations: how often to measure the validation loss, evenly spread, the last at the end.
+            keep: make the run even if it is remembered, and leave the job as it ends.
+        """
+        key = f"{contestant} over {steps}, seed {self.opened}, {evaluations} evaluations"
+        if keep or key not in self.memory:
+            self.job.restore(self.initial)
+            try:
+                self.memory[key] = self._made(contestant, steps, stage, evaluations)
+            finally:
+                if not keep:
+                    self.job.restore(self.initial)
+        result = self.memory[key]
+        run = Run(
+            contestant, steps, self.opened, np.asarray(result["losses"]),
+            tuple((int(step), float(loss)) for step, loss in result["evaluations"]), float(result["final_loss"]),
+        )  # fmt: skip
+        self.updates += len(run.losses)
+        self.runs.append(run)
+        return run
 
+    def _made(self, contestant: Contestant, steps: int, stage: str, evaluations: int) -> dict[str, Any]:
+        def look(done: int, loss: float) -> None:
+            self.watch(Progress(stage, str(contestant), done + start, steps, loss))
 
-_ = Sequence
+        losses: list[float] = []
+        measured: list[tuple[int, float]] = []
+        final = math.inf
+        ends = [round(steps * (i + 1) / evaluations) for i in range(evaluations)]
+        rates = contestant.rates(steps)
+        for start, end in zip([0, *ends], ends, strict=False):
+            if end > start:
+                losses += drive(self.job, rates[start:end], diverged, look, LOOK_EVERY)
+            if len(losses) < end or diverged(losses):
+                break
+            measured.append((end, float(self.job.evaluate())))
+        else:
+            final = measured[-1][1] if math.isfinite(measured[-1][1]) else math.inf
+        return {"losses": losses, "evaluations": measured, "final_loss": final}
+
+    def _check_first_loss_and_restore(self) -> None:
+        """Two updates, made twice: raises for a loss that is never finite, warns unless restore is exact."""
+        first = [float(self.job.step(1e-8)) for _ in range(2)]
+        self.job.restore(self.initial)
+        if not math.isfinite(first[0]):
+            raise JobError(
+                f"the training loss is {first[0]} at the first update, before any rate had an effect: "
+                "look for bad values in the data or the initial weights"
+            )
+        second = [float(self.job.step(1e-8)) for _ in range(2)]
+        self.job.restore(self.initial)
+        self.updates += 4
+        if first != second:
+            warnings.warn(
+                f"the job's restore isn't exact: the same two updates gave the losses {first}, then {second}; "
+                "runs are not from the same state",
+                stacklevel=4,
+            )
