@@ -1,3 +1,53 @@
 """Glideslope: the learning rate of a training, described, found and applied."""
 
-from glideslope.schedules import *  # noqa: F403
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from glideslope.errors import GlideslopeError, JobError, RunDirectoryError, ScheduleError, SearchError
+from glideslope.schedules import (
+    Clock,
+    Duration,
+    Schedule,
+    constant,
+    cooldown,
+    cosine,
+    exponential,
+    hold,
+    inverse_sqrt,
+    linear,
+    one_cycle,
+    parse,
+    piecewise,
+    polynomial,
+    power,
+    warmup,
+)
+
+if TYPE_CHECKING:
+    from glideslope.frameworks import torch
+    from glideslope.search import Job, Race, RangeTest, Tuned, find, race, tune
+
+# Loaded when touched: these need NumPy, or a framework.
+_LATER = {name: "glideslope.search" for name in ("Job", "Race", "RangeTest", "Tuned", "find", "race", "tune")}
+_FRAMEWORKS = {"torch": "torch"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    if name in _FRAMEWORKS:
+        try:
+            return import_module(f"glideslope.frameworks.{name}")
+        except ModuleNotFoundError as error:
+            if error.name != _FRAMEWORKS[name]:
+                raise
+            raise GlideslopeError(
+                f'glideslope.{name} needs {name}: pip install "glideslope[{name}]"'
+            ) from error
+    raise AttributeError(f"module 'glideslope' has no attribute {name!r}")
+
+
+__all__ = ["Clock", "Duration", "GlideslopeError", "Job", "JobError", "Race", "RangeTest", "RunDirectoryError",
+           "Schedule", "ScheduleError", "SearchError", "Tuned", "constant", "cooldown", "cosine", "exponential",
+           "find", "hold", "inverse_sqrt", "linear", "one_cycle", "parse", "piecewise", "polynomial", "power",
+           "race", "torch", "tune", "warmup"]  # fmt: skip

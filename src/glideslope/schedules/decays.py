@@ -92,7 +92,7 @@ def power(timescale: Time = "10%", *, exponent: float = 1.0, duration: Time | No
     [1.0, 0.5, 0.25]
     """
     check_factor("exponent", exponent)
-    return Decay(optional(duration), _timescale(timescale), lambda x, xp: (1.0 + x) ** -exponent)
+    return Decay(optional(duration), timescale_of(timescale), lambda x, xp: (1.0 + x) ** -exponent)
 
 
 @named
@@ -119,7 +119,7 @@ def exponential(
     if not 0 < ratio <= 1:
         raise ScheduleError(f"ratio={ratio}: it must be over 0 and at most 1")
     curve = (lambda x, xp: ratio ** xp.floor(x)) if staircase else (lambda x, xp: ratio**x)
-    return Decay(optional(duration), _timescale(timescale), curve)
+    return Decay(optional(duration), timescale_of(timescale), curve)
 
 
 @named
@@ -138,11 +138,11 @@ def inverse_sqrt(warmup: Time = "5%", *, timescale: Time | None = None) -> Sched
     >>> [inverse_sqrt(100)(t) for t in (50, 100, 400)]
     [0.5, 1.0, 0.5]
     """
-    own = _timescale(warmup if timescale is None else timescale)
+    own = timescale_of(warmup if timescale is None else timescale)
     return Ramp(duration(warmup), 0.0, 1.0) >> Decay(None, own, lambda x, xp: 1.0 / xp.sqrt(1.0 + x))
 
 
-def _timescale(time: Time) -> Duration:
+def timescale_of(time: Time) -> Duration:
     """A duration to divide by, so not zero."""
     if (own := duration(time)).value == 0:
         raise ScheduleError(f"timescale={time}: it must be longer than nothing")

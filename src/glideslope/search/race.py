@@ -1,0 +1,150 @@
+"""The race: every schedule at every peak rate, from the same initial state."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from glideslope.errors import SearchError
+from glideslope.schedules import Schedule, constant, parse
+from glideslope.search.job import Job, JobFactory
+from glideslope.search.trials import Contestant, Run, Trials, Watch, unwatched
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a contestant did, over all seeds.
+
+    Attributes:
+        contestant: the schedule and its peak rate.
+        runs: one for each seed.
+        mean: the mean final validation loss, infinite if a run diverged.
+        standard_error: of the mean; NaN with one seed.
+        updates_to_target: the median number of updates until the validation loss was at the target, None if never.
+    """
+
+    contestant: Contestant
+    runs: tuple[Run, ...]
+    mean: float
+    standard_error: float
+    updates_to_target: float | None
+
+
+@dataclass(frozen=True)
+class Race:
+    """The standings, best first.
+
+    Attributes:
+        standings: every contestant, best first.
+        tied: the contestants within noise of the best, the best among them.
+        constant: the best constant rate, the reference.
+        target: the validation loss to reach.
+        updates: all updates made.
+    """
+
+    standings: tuple[Standing, ...]
+    tied: tuple[Contestant, ...]
+    constant: Standing
+    target: float
+    updates: int
+
+
+def race(
+    job: Job | JobFactory,
+    schedules: Sequence[Schedule | str],
+    peaks: Sequence[float],
+    steps: int,
+    *,
+    seeds: int = 1,
+    seed: int = 0,
+    target: float | None = None,
+    evaluations: int = 20,
+    memory: MutableMapping[str, dict[str, Any]] | None = None,
+    watch: Watch = unwatched,
+) -> Race:
+    """Runs every schedule at every peak rate, and every peak as a constant rate, from the same initial state.
+
+    Args:
+        job: a job, or a function from a seed to a job; several seeds need the function, or a job with `reseed`.
+        schedules: the schedules, or their texts.
+        peaks: the peak rates.
+        steps: the updates of each run.
+        seeds: how many seeds to run everything with.
+        seed: the first.
+        target: the validation loss to reach; where the best constant rate ends, if not given.
+        evaluations: how often in a run the validation loss is measured.
+        memory: results of finished runs, to go on from.
+        watch: is told what goes on.
+
+    Raises:
+        SearchError: no schedules or peaks, a peak or a number that isn't positive.
+    """
+    check_positive(steps=steps, seeds=seeds, evaluations=evaluations)
+    if not schedules or not peaks:
+        raise SearchError("a race needs at least one schedule and one peak rate")
+    for peak in peaks:
+        check_peak(peak)
+    given = [parse(schedule) if isinstance(schedule, str) else schedule for schedule in schedules]
+    contestants = [Contestant(s, peak) for s in dict.fromkeys([*given, constant()]) for peak in dict.fromkeys(peaks)]
+    for contestant in contestants:
+        contestant.schedule.over(steps)
+    trials = Trials(job, seed, {} if memory is None else memory, watch)
+    runs: dict[Contestant, list[Run]] = {contestant: [] for contestant in contestants}
+    for i in range(seeds):
+        trials.use(seed + i)
+        for contestant in contestants:
+            runs[contestant].append(trials.run(contestant, steps, stage="race", evaluations=min(evaluations, steps)))
+    return standings(runs, target, trials.updates)
+
+
+def standings(runs: dict[Contestant, list[Run]], target: float | None, updates: int) -> Race:
+    """The race that these runs were."""
+    means = {c: float(np.mean([run.final_loss for run in own])) for c, own in runs.items()}
+    order = sorted(runs, key=lambda c: means[c])
+    reference = next(contestant for contestant in order if contestant.schedule == constant())
+    goal = means[reference] if target is None else target
+    table = {c: Standing(c, tuple(runs[c]), means[c], _error(runs[c]), _reached(runs[c], goal)) for c in order}
+    best = runs[order[0]]
+    tied = tuple(c for c in order if c == order[0] or _within_noise(best, runs[c]))
+    return Race(tuple(table.values()), tied, table[reference], goal, updates)
+
+
+def _error(runs: list[Run]) -> float:
+    losses = [run.final_loss for run in runs]
+    if len(losses) < 2 or not np.all(np.isfinite(losses)):
+        return math.nan
+    return float(np.std(losses, ddof=1) / math.sqrt(len(losses)))
+
+
+def _within_noise(best: list[Run], other: list[Run]) -> bool:
+    """Whether the mean of the differences, seed by seed, is under two of its standard errors."""
+    if len(best) < 2:
+        return False
+    gaps = np.array([b.final_loss - a.final_loss for a, b in zip(best, other, strict=True)])
+    if not np.all(np.isfinite(gaps)):
+        return False
+    return bool(gaps.mean() < 2 * gaps.std(ddof=1) / math.sqrt(len(gaps)))
+
+
+def _reached(runs: list[Run], target: float) -> float | None:
+    """The median over runs of the updates until the validation loss was at the target."""
+    first = [next((step for step, loss in run.evaluations if loss <= target), math.inf) for run in runs]
+    median = float(np.median(first)) if len(first) % 2 or math.isfinite(max(first)) else max(first)
+    return median if math.isfinite(median) else None
+
+
+def check_positive(**numbers: float) -> None:
+    """Raises unless each is positive, naming the one that isn't."""
+    for name, number in numbers.items():
+        if not (math.isfinite(number) and number > 0):
+            raise SearchError(f"{name}={number}: it must be positive")
+
+
+def check_peak(peak: float) -> None:
+    """Raises unless a peak rate is a positive number."""
+    if not (math.isfinite(peak) and peak > 0):
+        raise SearchError(f"a peak rate of {peak}: it must be positive")

@@ -1,0 +1,174 @@
+"""Tune: the peak rate and the schedule of a full run, found by short complete runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+from glideslope.errors import SearchError
+from glideslope.schedules import Schedule, constant, hold, parse, warmup
+from glideslope.search.job import Job, JobFactory
+from glideslope.search.race import check_peak, check_positive
+from glideslope.search.range_test import RangeTest, range_test
+from glideslope.search.trials import Contestant, Run, Trials, Watch, unwatched
+
+_BARE = (
+    "constant()", "power()", "exponential()", "piecewise()", "one_cycle()", "linear()", "cosine()", "polynomial()",
+    "inverse_sqrt(0, timescale=5%)", "hold() >> cooldown(20%)",
+)  # fmt: skip
+SCHEDULES: tuple[Schedule, ...] = tuple(parse(text) for text in _BARE) + tuple(
+    warmup("5%") >> parse(text) for text in _BARE
+)
+"""Every complete schedule of the base set, without and with a short warmup."""
+
+SCOUTS = (hold() >> parse("cooldown(20%)"), parse("linear()"))
+"""The schedules that first look for the peak: the one with most of its time at the peak, and the plainest decay."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One round of successive halving.
+
+    Attributes:
+        schedules: how many of the best schedules run.
+        peaks: their peaks, as multiples of the best peak so far.
+        share: the part of the budget that the round takes.
+    """
+
+    schedules: int
+    peaks: tuple[float, ...]
+    share: float
+
+
+RUNGS = (
+    Rung(len(SCHEDULES), (1.0,), 0.28),
+    Rung(4, (0.5, 1.0), 0.24),
+    Rung(2, (0.5, 1.0), 0.33),
+)
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What tune found, and the training it made.
+
+    Attributes:
+        job: the job, trained.
+        schedule, peak, steps: what it was trained with.
+        final_loss: the validation loss it ended with.
+        search_updates: all updates made before the final run.
+        range_test: the range test.
+        candidates: every short run, in order.
+        final: the full run.
+        constant: the full run of the best constant rate, where it was asked for.
+        constants: the full runs of all constant rates that were tried.
+    """
+
+    job: Job
+    schedule: Schedule
+    peak: float
+    steps: int
+    final_loss: float
+    search_updates: int
+    range_test: RangeTest
+    candidates: tuple[Run, ...]
+    final: Run
+    constant: Run | None
+    constants: tuple[Run, ...]
+
+
+def tune(
+    job: Job | JobFactory,
+    steps: int,
+    *,
+    overhead: float = 2.0,
+    against_constant: bool = False,
+    constant_peaks: Iterable[float] = (),
+    seed: int = 0,
+    memory: MutableMapping[str, dict[str, Any]] | None = None,
+    watch: Watch = unwatched,
+) -> Tuned:
+    """Finds the schedule and peak rate with the least final validation loss, and trains with them.
+
+    A range test bounds the peak. Then successive halving: short *complete* runs, annealed to their end, each round with
+    fewer schedules and longer runs. Truncated long runs would favour rates that are too low for a long training.
+
+    Args:
+        job: a job, or a function from a seed to a job.
+        steps: the updates of the full run, N.
+        overhead: bounds all updates before the full run, as a multiple of N.
+        against_constant: also make full runs of constant rates around the chosen peak, outside the bound.
+        constant_peaks: the rates of those runs; a quarter, half, one and two times the best found if not given.
+        seed: of the job.
+        memory: results of finished runs, to go on from where a search was interrupted.
+        watch: is told what goes on.
+
+    Raises:
+        SearchError: steps or overhead aren't positive, or leave too few updates for a search.
+        JobError: the training loss isn't finite from the first update.
+    """
+    check_positive(steps=steps, overhead=overhead)
+    if overhead * steps < 400:
+        raise SearchError(
+            f"{overhead * steps:g} updates for the search are too few: at least 400, so steps times overhead ≥ 400"
+        )
+    for peak in (given := tuple(constant_peaks)):
+        check_peak(peak)
+    trials = Trials(job, seed, {} if memory is None else memory, watch)
+    budget = math.floor(overhead * steps)
+    found = _ranged(trials, budget)
+    best = _scouted(trials, found, 0.15 * budget, steps)
+    for i, rung in enumerate(RUNGS):
+        best = _climbed(trials, best, rung, f"round {i + 1}", budget, steps)
+    search_updates, candidates = trials.updates, tuple(trials.runs)
+    winner = best[0].contestant
+    constants = []
+    if against_constant:
+        rates = given or tuple(_two_digits(winner.peak * factor) for factor in (0.25, 0.5, 1.0, 2.0))
+        constants = [trials.run(Contestant(constant(), rate), steps, stage="constant rates") for rate in rates]
+    final = trials.run(winner, steps, stage="full run", evaluations=20, keep=True)
+    return Tuned(
+        job=trials.job, schedule=winner.schedule, peak=winner.peak, steps=steps, final_loss=final.final_loss,
+        search_updates=search_updates, range_test=found, candidates=candidates, final=final,
+        constant=min(constants, key=lambda run: run.final_loss, default=None), constants=tuple(constants),
+    )  # fmt: skip
+
+
+def _ranged(trials: Trials, budget: int) -> RangeTest:
+    """The range test, over another range if the first said little; at most an eighth of the budget."""
+    low, high, steps = 1e-5, 10.0, min(max(budget // 24, 15), 100)
+    found = range_test(trials, low=low, high=high, steps=steps, sweeps=3)
+    if found.problem is None or budget < 16 * found.updates:
+        return found
+    shift = 1e-4 if found.minimum < 10 * low else 1e4
+    return range_test(trials, low=low * shift, high=high * shift, steps=steps, sweeps=3)
+
+
+def _scouted(trials: Trials, found: RangeTest, updates: float, steps: int) -> list[Run]:
+    """Runs of the scouts at peaks from the suggestion outwards, best first."""
+    peaks = [_two_digits(found.suggestion * 2.0**power) for power in (-3, -2, -1, 0, 1, 2)]
+    length = min(max(int(updates / (len(peaks) * len(SCOUTS))), 10), steps)
+    runs = [
+        trials.run(Contestant(schedule, peak), length, stage="peaks") for peak in peaks for schedule in SCOUTS
+    ]
+    return sorted(runs, key=lambda run: run.final_loss)
+
+
+def _climbed(trials: Trials, best: list[Run], rung: Rung, stage: str, budget: int, steps: int) -> list[Run]:
+    """The runs of one round, best first; no more of them than what is left of the budget pays for."""
+    if not math.isfinite(best[0].final_loss):
+        raise SearchError("every run diverged: the rates tried are all too large for this job")
+    peak = best[0].contestant.peak
+    ranked = list(dict.fromkeys(run.contestant.schedule for run in best))
+    ranked = (list(SCHEDULES) if rung.schedules == len(SCHEDULES) else ranked)[: rung.schedules]
+    contestants = [Contestant(s, _two_digits(peak * factor)) for s in ranked for factor in rung.peaks]
+    length = min(max(int(rung.share * budget / len(contestants)), 10), steps)
+    affordable = contestants[: max((budget - trials.updates) // length, 1)]
+    runs = [trials.run(contestant, length, stage=stage) for contestant in affordable]
+    return sorted(runs, key=lambda run: run.final_loss)
+
+
+def _two_digits(rate: float) -> float:
+    """A rate to write down: two significant digits."""
+    return float(f"{rate:.2g}")
