@@ -1,0 +1,301 @@
+"""The command `glideslope`: parse, call, show."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from glideslope.errors import GlideslopeError
+
+if TYPE_CHECKING:
+    from glideslope.search.run_directory import RunDirectory
+    from glideslope.search.trials import Run, Watch
+
+Result = TypeVar("Result")
+
+app = typer.Typer(
+    help="Find, compare and show learning rates and schedules.", no_args_is_help=True, add_completion=False,
+    pretty_exceptions_enable=False,
+)  # fmt: skip
+
+JobPlace = Annotated[str, typer.Argument(metavar="JOB", help="The job: path/to/file.py:function.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+Seed = Annotated[int, typer.Option(help="The seed of the job.")]
+Out = Annotated[Path | None, typer.Option(help="The run directory; a new one under runs/ if not given.")]
+Steps = Annotated[int, typer.Option(help="The updates of a full run.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin anew in a directory that holds a run.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run that --out holds.")]
+
+
+@app.command()
+def show(
+    schedule: Annotated[str, typer.Argument(help='The schedule, such as "warmup(5%) >> cosine".')],
+    steps: Steps,
+    peak: Annotated[float, typer.Option(help="The peak rate.")] = 1.0,
+    png: Annotated[Path | None, typer.Option(help="Write a PNG picture here.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write an HTML page here.")] = None,
+    csv: Annotated[str | None, typer.Option(help="Write step,lr here; - is standard output.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write schedule.png, .html and .csv into this folder.")] = None,
+    as_json: Json = False,
+    seed: Annotated[int, typer.Option(help="Accepted as everywhere; a schedule has no randomness.")] = 0,  # noqa: ARG001
+) -> None:
+    """Show the curve of a schedule.
+
+    Example: glideslope show "warmup(5%) >> hold >> cooldown(20%, shape=sqrt)" --steps 10000 --peak 3e-4
+    """
+    from glideslope.files import write_atomically
+    from glideslope.schedules import parse
+    from glideslope.search.race import check_peak, check_positive
+    from glideslope.search.trials import Contestant
+    from glideslope.views import plots, report, terminal
+
+    check_positive(steps=steps)
+    check_peak(peak)
+    contestant = Contestant(parse(schedule), peak)
+    rates, text = contestant.rates(steps), str(contestant.schedule)
+    table = "step,lr\n" + "".join(f"{t},{rate!r}\n" for t, rate in enumerate(rates.tolist()))
+    if out is not None:
+        png, html, csv = png or out / "schedule.png", html or out / "schedule.html", csv or str(out / "schedule.csv")
+    if png is not None:
+        write_atomically(png, plots.png(plots.schedules({text: rates})))
+    if html is not None:
+        section = report.picture(f"{steps} updates", lambda: plots.schedules({text: rates}))
+        write_atomically(html, report.page(text, f"Peak {peak:g}.", [section]))
+    if csv not in (None, "-"):
+        write_atomically(Path(csv), table)
+    if csv == "-":
+        typer.echo(table, nl=False)
+    elif as_json:
+        typer.echo(json.dumps({"schedule": text, "peak_lr": peak, "steps": steps, "lr": rates.tolist()}))
+    else:
+        typer.echo(f"{text}, peak {peak:g}\n{terminal.curve(rates)}")
+
+
+@app.command()
+def find(
+    job: JobPlace,
+    low: Annotated[float, typer.Option(help="The rate at which a sweep begins.")] = 1e-5,
+    high: Annotated[float, typer.Option(help="The rate at which it ends.")] = 10.0,
+    steps: Annotated[int, typer.Option(help="Updates in a sweep.")] = 100,
+    sweeps: Annotated[int, typer.Option(help="How many sweeps, in different data orders.")] = 5,
+    seed: Seed = 0,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Find a rate by range tests.
+
+    Example: glideslope find examples/digits.py:job
+    """
+    from glideslope.search import load_job
+    from glideslope.search.range_test import range_test
+    from glideslope.search.trials import Trials
+    from glideslope.views import plots, report, terminal
+
+    factory = load_job(job)
+    directory = _directory("find", job, out, overwrite, False, {"low": low, "high": high, "steps": steps, "seed": seed})
+    found = _watched(
+        lambda watch: range_test(Trials(factory, seed, directory, watch), low=low, high=high, steps=steps, sweeps=sweeps)
+    )
+    result = {
+        "suggestion": found.suggestion, "spread": found.spread, "steepest": found.steepest, "minimum": found.minimum,
+        "largest_stable": found.largest_stable, "problem": found.problem, "search_updates": found.updates,
+        "out": str(directory.folder),
+    }  # fmt: skip
+    rows = [(name, result[name]) for name in ("suggestion", "steepest", "minimum", "largest_stable")]
+    rows.append(("spread of the suggestion", f"{found.spread[0]:.3g} to {found.spread[1]:.3g}"))
+    sections = [
+        report.picture("Range test", lambda: plots.range_tests(found)),
+        report.listing("Rates", ("", "rate"), rows),
+    ]
+    directory.finish(result, [], report.page(f"Range test of {job}", found.problem or "", sections))
+    if found.problem:
+        typer.echo(f"The sweeps say little: {found.problem}.", err=True)
+    _print(result, [terminal.table("Range test", ("", "rate"), rows)], directory, as_json)
+
+
+@app.command()
+def race(
+    job: JobPlace,
+    steps: Steps,
+    schedules: Annotated[str, typer.Option(help='Schedules with ";" between them.')] = "linear; cosine; one_cycle",
+    peaks: Annotated[str, typer.Option(help='Peak rates with "," between them.')] = "0.1",
+    seeds: Annotated[int, typer.Option(help="How many seeds to run everything with.")] = 1,
+    target: Annotated[float | None, typer.Option(help="The validation loss to reach.")] = None,
+    seed: Seed = 0,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    resume: Resume = False,
+    as_json: Json = False,
+) -> None:
+    """Run every schedule at every peak rate, and every peak as a constant rate.
+
+    Example: glideslope race examples/digits.py:job --schedules "cosine; one_cycle" --peaks 0.05,0.1 --steps 500
+    """
+    from glideslope.schedules import parse
+    from glideslope.search import load_job
+    from glideslope.search import race as run_race
+    from glideslope.search.race import check_positive
+    from glideslope.views import plots, report, terminal
+
+    check_positive(steps=steps, seeds=seeds)
+    given = [parse(text) for text in schedules.split(";") if text.strip()]
+    rates = [_number("--peaks", text) for text in peaks.split(",")]
+    factory = load_job(job)
+    search = {"schedules": list(map(str, given)), "peaks": rates, "steps": steps, "seeds": seeds, "seed": seed}
+    directory = _directory("race", job, out, overwrite, resume, search)
+    raced = _watched(
+        lambda watch: run_race(
+            factory, given, rates, steps, seeds=seeds, seed=seed, target=target, memory=directory, watch=watch
+        )
+    )
+    columns = ("schedule", "peak", "loss", "± s.e.", f"updates to {raced.target:.4g}")
+    rows = [
+        (str(s.contestant.schedule), s.contestant.peak, s.mean, s.standard_error, s.updates_to_target)
+        for s in raced.standings
+    ]
+    result = {
+        "steps": steps, "target": raced.target, "tied": list(map(str, raced.tied)), "search_updates": raced.updates,
+        "constant": {"peak_lr": raced.constant.contestant.peak, "final_loss": raced.constant.mean},
+        "candidates": [
+            {"schedule": row[0], "peak_lr": row[1], "final_loss": row[2], "standard_error": row[3],
+             "updates_to_target": row[4]} for row in rows
+        ],
+        "out": str(directory.folder),
+    }  # fmt: skip
+    runs = [run for standing in raced.standings for run in standing.runs]
+    best = [standing.runs[0] for standing in raced.standings[:4]]
+    lead = f"Best: {raced.standings[0].contestant}. Best constant rate: {raced.constant.contestant.peak:g}."
+    if len(raced.tied) > 1:
+        lead += f" Within noise of the best, a tie: {'; '.join(map(str, raced.tied))}."
+    sections = [report.listing("Standings", columns, rows), report.picture("Losses", lambda: plots.losses(best))]
+    directory.finish(result, runs, report.page(f"Race of {job}", lead, sections))
+    _print(result, [terminal.table("Race", columns, rows), lead], directory, as_json)
+
+
+@app.command()
+def tune(
+    job: JobPlace,
+    steps: Steps,
+    overhead: Annotated[float, typer.Option(help="Bounds the search, as a multiple of --steps.")] = 2.0,
+    against_constant: Annotated[
+        bool, typer.Option("--against-constant/--no-constant", help="Also run constant rates in full, for reference.")
+    ] = True,
+    seed: Seed = 0,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    resume: Resume = False,
+    as_json: Json = False,
+) -> None:
+    """Find the schedule and the peak rate, and train with them.
+
+    Example: glideslope tune examples/digits.py:job --steps 1500
+    """
+    from glideslope.search import load_job
+    from glideslope.search import tune as run_tune
+    from glideslope.search.race import check_positive
+    from glideslope.views import plots, report, terminal
+
+    check_positive(steps=steps, overhead=overhead)
+    factory = load_job(job)
+    search = {"steps": steps, "overhead": overhead, "seed": seed}
+    directory = _directory("tune", job, out, overwrite, resume, search)
+    tuned = _watched(
+        lambda watch: run_tune(
+            factory, steps, overhead=overhead, against_constant=against_constant, seed=seed, memory=directory, watch=watch
+        )
+    )
+    constant = tuned.constant and {"peak_lr": tuned.constant.contestant.peak, "final_loss": tuned.constant.final_loss}
+    result = {
+        "schedule": str(tuned.schedule), "peak_lr": tuned.peak, "steps": steps, "final_loss": tuned.final_loss,
+        "search_updates": tuned.search_updates, "constant": constant,
+        "candidates": list(map(_described, tuned.candidates)), "out": str(directory.folder),
+    }  # fmt: skip
+    columns = ("schedule", "peak", "updates", "loss")
+    rows = [_row(run) for run in tuned.candidates]
+    full = [_row(run) for run in (tuned.final, *tuned.constants)]
+    lead = f"{tuned.schedule} at {tuned.peak:g}: validation loss {tuned.final_loss:.4g}"
+    if tuned.constant:
+        lead += f"; the best constant rate, {tuned.constant.contestant.peak:g}: {tuned.constant.final_loss:.4g}"
+    lead += f". The search took {tuned.search_updates} updates, {tuned.search_updates / steps:.2f} full runs."
+    drawn = {str(run.contestant): run.contestant.rates(steps) for run in (*tuned.candidates[-4:], tuned.final)}
+    sections = [
+        report.picture("Losses of the full runs", lambda: plots.losses([tuned.final, *tuned.constants])),
+        report.picture("Schedules of the finalists", lambda: plots.schedules(drawn)),
+        report.picture("Range test", lambda: plots.range_tests(tuned.range_test)),
+        report.picture("Losses of the finalists", lambda: plots.losses(tuned.candidates[-4:])),
+        report.listing("Full runs", columns, full),
+        report.listing("Short runs", columns, rows),
+    ]
+    runs = [*tuned.candidates, *tuned.constants, tuned.final]
+    directory.finish(result, runs, report.page(f"Tuning {job}", lead, sections))
+    short = sorted(tuned.candidates, key=lambda run: (-run.steps, run.final_loss))[:16]
+    shown = [
+        terminal.table("Short runs, the longest first", columns, map(_row, short)),
+        terminal.table("Full runs", columns, full),
+        lead,
+    ]
+    _print(result, shown, directory, as_json)
+
+
+def _row(run: Run) -> tuple[str, float, int, float]:
+    return str(run.contestant.schedule), run.contestant.peak, run.steps, run.final_loss
+
+
+def _described(run: Run) -> dict[str, Any]:
+    return dict(zip(("schedule", "peak_lr", "steps", "final_loss"), _row(run), strict=True))
+
+
+def _number(option: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise GlideslopeError(f"{option}: {text.strip()!r} is not a number: write them as 0.1,0.2") from None
+
+
+def _directory(
+    command: str, job: str, out: Path | None, overwrite: bool, resume: bool, search: dict[str, Any]
+) -> RunDirectory:
+    from glideslope.search.run_directory import RunDirectory
+
+    if resume and out is None:
+        raise GlideslopeError("--resume: say which run with --out DIR")
+    stem = Path(job.rpartition(":")[0]).stem
+    folder = out or Path("runs") / f"{command}-{stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    return RunDirectory(folder, {"command": command, "job": job, **search}, overwrite=overwrite, resume=resume)
+
+
+def _watched(search: Callable[[Watch], Result]) -> Result:
+    from glideslope.views.terminal import LiveProgress
+
+    with LiveProgress() as watch:
+        return search(watch)
+
+
+def _print(result: dict[str, Any], shown: list[Any], directory: RunDirectory, as_json: bool) -> None:
+    from rich.console import Console
+
+    from glideslope.search.run_directory import plain
+
+    if as_json:
+        typer.echo(json.dumps(plain(result)))
+        return
+    console = Console()
+    for part in shown:
+        console.print(part)
+    console.print(f"Report: {directory.folder / 'report.html'}", soft_wrap=True)
+
+
+def main() -> None:
+    """Runs the command; bad input is one line on standard error and exit status 2."""
+    try:
+        app(standalone_mode=True)
+    except GlideslopeError as error:
+        print(f"glideslope: {error}", file=sys.stderr)
+        sys.exit(2)

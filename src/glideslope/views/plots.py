@@ -1,0 +1,83 @@
+"""Pictures, drawn by matplotlib: PNG and SVG."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glideslope.errors import GlideslopeError
+from glideslope.search.range_test import RangeTest, smoothed
+from glideslope.search.trials import Run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def figure(x_label: str, y_label: str) -> tuple[Figure, Any]:
+    """An empty figure with labelled axes.
+
+    Raises:
+        GlideslopeError: matplotlib isn't installed; the message says how to.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise GlideslopeError('pictures need matplotlib: pip install "glideslope[plot]"') from error
+    made = Figure(figsize=(7, 3.4), layout="constrained")
+    axes = made.add_subplot()
+    axes.set(xlabel=x_label, ylabel=y_label)
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    return made, axes
+
+
+def schedules(curves: dict[str, np.ndarray]) -> Figure:
+    """The rate of each update, a line for each name."""
+    made, axes = figure("update", "learning rate")
+    for name, rates in curves.items():
+        axes.plot(rates, label=name)
+    axes.legend(frameon=False, fontsize="small")
+    return made
+
+
+def range_tests(found: RangeTest) -> Figure:
+    """The sweeps, with the suggestion and its spread."""
+    made, axes = figure("learning rate", "training loss, smoothed")
+    for sweep in found.sweeps:
+        curve = sweep.smoothed
+        axes.semilogx(sweep.rates, np.where(curve < 2 * curve[0], curve, np.nan), alpha=0.7)
+    axes.axvspan(*found.spread, alpha=0.12, color="black")
+    axes.axvline(found.suggestion, color="black", label=f"suggestion {found.suggestion:.2g}")
+    axes.axvline(found.largest_stable, color="black", linestyle=":", label=f"largest stable {found.largest_stable:.2g}")
+    axes.legend(frameon=False, fontsize="small")
+    return made
+
+
+def losses(runs: Sequence[Run]) -> Figure:
+    """The smoothed training loss of each run, and its validation losses as points."""
+    made, axes = figure("update", "loss")
+    for run in runs:
+        curve = smoothed(run.losses)
+        line = axes.semilogy(np.arange(1, len(curve) + 1), curve, label=str(run.contestant), alpha=0.6)[0]
+        if run.evaluations:
+            axes.plot(*zip(*run.evaluations, strict=True), "o-", markersize=3, color=line.get_color())
+    axes.legend(frameon=False, fontsize="small")
+    return made
+
+
+def svg(picture: Figure) -> str:
+    """A picture as an SVG element, to stand in a page."""
+    buffer = io.StringIO()
+    picture.savefig(buffer, format="svg")
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
+
+
+def png(picture: Figure) -> bytes:
+    """A picture as a PNG file."""
+    buffer = io.BytesIO()
+    picture.savefig(buffer, format="png", dpi=160)
+    return buffer.getvalue()
