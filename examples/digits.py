@@ -1,6 +1,6 @@
 """A small network on the handwritten digits inside scikit-learn, a fifth of them held out.
 
-    glideslope tune examples/digits.py:job --steps 1500
+glideslope tune examples/digits.py:job --steps 1500
 """
 
 import torch

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from glideslope.search import Job, Race, RangeTest, Tuned, find, race, tune
 
 # Loaded when touched: these need NumPy, or a framework.
-_LATER = {name: "glideslope.search" for name in ("Job", "Race", "RangeTest", "Tuned", "find", "race", "tune")}
+_LATER = dict.fromkeys(("Job", "Race", "RangeTest", "Tuned", "find", "race", "tune"), "glideslope.search")
 _FRAMEWORKS = {"torch": "torch"}
 
 
@@ -41,9 +41,7 @@ def __getattr__(name: str) -> Any:
         except ModuleNotFoundError as error:
             if error.name != _FRAMEWORKS[name]:
                 raise
-            raise GlideslopeError(
-                f'glideslope.{name} needs {name}: pip install "glideslope[{name}]"'
-            ) from error
+            raise GlideslopeError(f'glideslope.{name} needs {name}: pip install "glideslope[{name}]"') from error
     raise AttributeError(f"module 'glideslope' has no attribute {name!r}")
 
 

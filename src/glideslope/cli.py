@@ -101,7 +101,9 @@ def find(
     factory = load_job(job)
     directory = _directory("find", job, out, overwrite, False, {"low": low, "high": high, "steps": steps, "seed": seed})
     found = _watched(
-        lambda watch: range_test(Trials(factory, seed, directory, watch), low=low, high=high, steps=steps, sweeps=sweeps)
+        lambda watch: range_test(
+            Trials(factory, seed, directory, watch), low=low, high=high, steps=steps, sweeps=sweeps
+        )
     )
     result = {
         "suggestion": found.suggestion, "spread": found.spread, "steepest": found.steepest, "minimum": found.minimum,
@@ -208,7 +210,13 @@ def tune(
     directory = _directory("tune", job, out, overwrite, resume, search)
     tuned = _watched(
         lambda watch: run_tune(
-            factory, steps, overhead=overhead, against_constant=against_constant, seed=seed, memory=directory, watch=watch
+            factory,
+            steps,
+            overhead=overhead,
+            against_constant=against_constant,
+            seed=seed,
+            memory=directory,
+            watch=watch,
         )
     )
     constant = tuned.constant and {"peak_lr": tuned.constant.contestant.peak, "final_loss": tuned.constant.final_loss}

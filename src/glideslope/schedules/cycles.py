@@ -11,9 +11,7 @@ from glideslope.schedules.schedule import Schedule, check_factor
 
 
 @named
-def one_cycle(
-    duration: Time | None = None, *, start: float = 0.1, final: float = 1e-4, last: float = 0.1
-) -> Schedule:
+def one_cycle(duration: Time | None = None, *, start: float = 0.1, final: float = 1e-4, last: float = 0.1) -> Schedule:
     """One cycle: up to the peak for half the time, down as long, then to almost nothing for the last tenth.
 
     Linear from `start` to 1 over (T - n)/2 updates, linear back to `start` over as many, then linear to `final`

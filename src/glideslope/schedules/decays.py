@@ -147,4 +147,3 @@ def timescale_of(time: Time) -> Duration:
     if (own := duration(time)).value == 0:
         raise ScheduleError(f"timescale={time}: it must be longer than nothing")
     return own
-

@@ -95,9 +95,7 @@ def cooldown(duration: Time | None = None, *, shape: str = "linear", final: floa
 
 
 @named
-def piecewise(
-    values: SequenceOf[float] = (1.0, 0.1, 0.01), boundaries: SequenceOf[Time] = ("50%", "75%")
-) -> Schedule:
+def piecewise(values: SequenceOf[float] = (1.0, 0.1, 0.01), boundaries: SequenceOf[Time] = ("50%", "75%")) -> Schedule:
     """Piecewise constant: v_i for b_i ≤ t < b_{i+1}.
 
     Args:

@@ -57,7 +57,7 @@ class Schedule(ABC):
         Raises:
             ScheduleError: a duration needs a horizon or a clock that wasn't given; `.over` gives it.
         """
-        if isinstance(t, (int, float)):  # noqa: UP038  (a union would be built at every call)
+        if isinstance(t, (int, float)):
             return self._factor(t, scalars)
         return self._factor(t, namespace(t))
 
@@ -271,5 +271,3 @@ def check_factor(name: str, value: float) -> None:
         raise ScheduleError(f"{name}={value!r}: it must be a number")
     if not (math.isfinite(value) and value >= 0):
         raise ScheduleError(f"{name}={value}: it must be finite and not negative")
-
-

@@ -1,12 +1,12 @@
 """The text form of a schedule and its parser: a grammar, nothing is evaluated.
 
-    sequence  = product {">>" product}
-    product   = {number "*"} operand {"*" number | "/" number}
-    operand   = (call | "(" sequence ")") {"." method "(" arguments ")"}
-    call      = name ["(" arguments ")"]
-    arguments = [argument {"," argument}]
-    argument  = [name "="] value
-    value     = number [unit] | word | "quoted" | "[" [value {"," value}] "]"
+sequence  = product {">>" product}
+product   = {number "*"} operand {"*" number | "/" number}
+operand   = (call | "(" sequence ")") {"." method "(" arguments ")"}
+call      = name ["(" arguments ")"]
+arguments = [argument {"," argument}]
+argument  = [name "="] value
+value     = number [unit] | word | "quoted" | "[" [value {"," value}] "]"
 """
 
 from __future__ import annotations

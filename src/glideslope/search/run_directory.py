@@ -40,7 +40,9 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
                 self.data[entry["key"]] = entry["result"]
             return
         if marker.exists() and not overwrite:
-            raise RunDirectoryError(f"{folder} already holds a run: go on with --resume, or begin anew with --overwrite")
+            raise RunDirectoryError(
+                f"{folder} already holds a run: go on with --resume, or begin anew with --overwrite"
+            )
         if folder.exists() and not folder.is_dir():
             raise RunDirectoryError(f"{folder} is not a folder: name another with --out")
         for file in (folder / "finished").glob("*.json"):

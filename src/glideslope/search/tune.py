@@ -149,9 +149,7 @@ def _scouted(trials: Trials, found: RangeTest, updates: float, steps: int) -> li
     """Runs of the scouts at peaks from the suggestion outwards, best first."""
     peaks = [_two_digits(found.suggestion * 2.0**power) for power in (-3, -2, -1, 0, 1, 2)]
     length = min(max(int(updates / (len(peaks) * len(SCOUTS))), 10), steps)
-    runs = [
-        trials.run(Contestant(schedule, peak), length, stage="peaks") for peak in peaks for schedule in SCOUTS
-    ]
+    runs = [trials.run(Contestant(schedule, peak), length, stage="peaks") for peak in peaks for schedule in SCOUTS]
     return sorted(runs, key=lambda run: run.final_loss)
 
 

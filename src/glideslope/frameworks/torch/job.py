@@ -173,7 +173,9 @@ class Job:
 
     def _set(self, lr: float, controls: dict[str, float]) -> None:
         if unknown := controls.keys() - self.controls:
-            raise JobError(f"this job can't set {', '.join(sorted(unknown))}: its optimizer has {self.controls or '{}'}")
+            raise JobError(
+                f"this job can't set {', '.join(sorted(unknown))}: its optimizer has {self.controls or '{}'}"
+            )
         for group, proportion in zip(self.optimizer.param_groups, self._proportions, strict=True):
             rate = lr * proportion * group.get("lr_scale", 1.0)
             if isinstance(group["lr"], torch.Tensor):
@@ -200,4 +202,3 @@ class Job:
 
 def _moved(item: Any, device: torch.device) -> Any:
     return item.to(device, non_blocking=True) if isinstance(item, torch.Tensor) else item
-

@@ -121,4 +121,3 @@ def _check_sampler(loader: DataLoader[Any], own: list[randomness.Source]) -> Non
 
 def _indices(item: Any) -> Any:
     return item.tolist() if isinstance(item, torch.Tensor) else item
-

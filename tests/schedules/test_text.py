@@ -1,0 +1,57 @@
+"""The parser: what people write, and what they mistype."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import glideslope as gs
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("warmup('5%')>>hold>>cooldown(20%,shape='sqrt')", "warmup(5%) >> hold() >> cooldown(20%, shape=sqrt)"),
+        ("2 * 3 * cosine / 2", "3 * cosine()"),
+        ("(warmup(10) >> cosine(90)).over(100)", "(warmup(10) >> cosine(90)).over(100)"),
+        ("piecewise([1, .5], [10ep])", "piecewise([1, 0.5], [10ep])"),
+        ("exponential(staircase=true)", "exponential(staircase=true)"),
+        ("cosine(duration=100, final=1e-3)", "cosine(100, final=0.001)"),
+    ],
+)
+def test_read_and_written(text, canonical):
+    assert str(gs.parse(text)) == canonical
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("warmup(5%) >> cosin()", "(did you mean 'cosine'?) at column 15"),
+        ("warmup(5%", "expected ',' at column 10"),
+        ("warmup(5x)", "unknown unit 'x'"),
+        ("cosine().oder(10)", "did you mean 'over'"),
+        ("cosine().over()", "at column 10"),
+        ("cosine(fnal=1)", "fnal"),
+        ("cosine(final=sqrt)", "final='sqrt'"),
+        ("", "expected a schedule at column 1"),
+        ("cosine() cosine()", "expected '>>' or the end at column 10"),
+        ("(" * 1000, "nested"),
+    ],
+)
+def test_mistakes_are_pointed_at(text, says):
+    with pytest.raises(gs.ScheduleError) as error:
+        gs.parse(text)
+    assert says in str(error.value)
+
+
+PIECES = ["warmup", "hold", "cosine", "piecewise", ">>", "*", "/", "(", ")", "[", "]", ",", "=", ".over", "5%", "10ep",
+          "1e400", "-1", "0", "'", "none", "true", "final", "é", " ", "shape=sqrt", "duration"]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join) | st.text(max_size=40))
+@settings(max_examples=5000, deadline=None)
+def test_any_text_is_a_schedule_or_a_schedule_error(text):
+    try:
+        schedule = gs.parse(text)
+    except gs.ScheduleError:
+        return
+    assert gs.parse(str(schedule)) == schedule

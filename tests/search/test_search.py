@@ -1,0 +1,116 @@
+"""Searches on a job whose answers are known: gradient descent on a quadratic."""
+
+import math
+
+import numpy as np
+import pytest
+
+import glideslope as gs
+
+
+class Quadratic:
+    """Loss w²/2 with gradient noise: stable for rates under 2, and a falling rate beats any constant one."""
+
+    def __init__(self, seed=0, noise=0.3, start=10.0):
+        self.w, self.noise, self.made = start, noise, 0
+        self.generator = np.random.default_rng(seed)
+
+    def step(self, lr, **controls):
+        loss = self.w**2 / 2
+        self.w -= lr * (self.w + self.noise * self.generator.normal())
+        self.made += 1
+        return loss
+
+    def evaluate(self):
+        return self.w**2 / 2
+
+    def state(self):
+        return self.w, self.generator.bit_generator.state
+
+    def restore(self, state):
+        self.w, self.generator.bit_generator.state = state
+
+    def reseed(self, seed):
+        self.generator = np.random.default_rng(seed)
+
+
+def test_the_range_test_finds_the_edge_of_stability_and_puts_the_job_back():
+    job = Quadratic()
+    before = job.state()
+    found = gs.find(job, low=1e-3, high=100, steps=100)
+    assert job.state() == before
+    assert 0.05 < found.suggestion < 2
+    assert 1 < found.largest_stable < 6  # some updates pass before growth shows in the smoothed loss
+    assert found.spread[0] <= found.suggestion <= found.spread[1]
+    assert found.problem is None
+    assert job.made == found.updates + 4
+
+
+@pytest.mark.parametrize(("low", "high", "says"), [(1e-9, 1e-6, "hardly moved"), (10, 1e4, "rose from the start")])
+def test_a_sweep_that_says_nothing_says_so(low, high, says):
+    assert says in gs.find(Quadratic(), low=low, high=high).problem
+
+
+def test_a_race_ranks_by_final_loss_and_has_the_constant_reference():
+    race = gs.race(Quadratic, ["linear", gs.cosine()], [0.1, 0.5], 200, seeds=4)
+    means = [standing.mean for standing in race.standings]
+    assert means == sorted(means)
+    assert len(means) == 6
+    assert race.constant.mean == min(s.mean for s in race.standings if s.contestant.schedule == gs.constant())
+    assert race.tied[0] == race.standings[0].contestant
+    assert race.updates == 6 * 4 * 200 + 4
+    for standing in race.standings:
+        finals = [run.final_loss for run in standing.runs]
+        assert standing.standard_error == pytest.approx(np.std(finals, ddof=1) / 2)
+
+
+def test_updates_to_target():
+    race = gs.race(Quadratic(noise=0), ["constant"], [0.1], 100, target=1.0, evaluations=100)
+    # w_t = 10·0.9^t, so w²/2 ≤ 1 from t = 18.6 on.
+    assert race.standings[0].updates_to_target == math.ceil(math.log(math.sqrt(2) / 10) / math.log(0.9))
+
+
+def test_tune_keeps_to_its_budget_and_trains():
+    job = Quadratic()
+    tuned = gs.tune(job, 1000, overhead=2, against_constant=True)
+    assert tuned.search_updates <= 2000
+    assert tuned.job.evaluate() == tuned.final_loss
+    assert tuned.final_loss < tuned.constant.final_loss
+    assert all(len(run.losses) in (run.steps, 1) or run.final_loss == math.inf for run in tuned.candidates)
+
+
+def test_an_interrupted_tune_goes_on_where_it_was():
+    whole = gs.tune(Quadratic(), 600)
+    memory, calls = {}, []
+
+    def interrupt(progress):
+        calls.append(progress)
+        if len(calls) == 150:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        gs.tune(Quadratic(), 600, memory=memory, watch=interrupt)
+    remembered = len(memory)
+    assert remembered > 1
+    job = Quadratic()
+    resumed = gs.tune(job, 600, memory=memory)
+    assert (resumed.schedule, resumed.peak, resumed.final_loss) == (whole.schedule, whole.peak, whole.final_loss)
+    assert job.made < whole.search_updates + 600
+
+
+@pytest.mark.parametrize(
+    ("search", "error", "says"),
+    [
+        (lambda: gs.tune(Quadratic(), 0), gs.SearchError, "steps=0"),
+        (lambda: gs.tune(Quadratic(), 100), gs.SearchError, "too few"),
+        (lambda: gs.tune(object(), 1000), gs.JobError, "step, evaluate, state, restore"),
+        (lambda: gs.race(Quadratic(), [], [0.1], 10), gs.SearchError, "at least one schedule"),
+        (lambda: gs.race(Quadratic(), ["cosine"], [-1.0], 10), gs.SearchError, "peak rate of -1"),
+        (lambda: gs.find(Quadratic(start=math.nan)), gs.JobError, "nan at the first update"),
+        (lambda: gs.find(Quadratic(), low=1, high=0.1), gs.SearchError, "low < high"),
+    ],
+)
+def test_bad_requests(search, error, says):
+    with pytest.raises(error) as raised:
+        search()
+    assert says in str(raised.value)

@@ -1,0 +1,102 @@
+"""The command line, as a user runs it."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import pytest
+
+JOB = """
+import math
+class Quadratic:
+    def __init__(self): self.w = 10.0
+    def step(self, lr, **controls):
+        loss = self.w**2 / 2
+        self.w -= lr * self.w
+        return loss
+    def evaluate(self): return self.w**2 / 2
+    def state(self): return self.w
+    def restore(self, state): self.w = state
+class Lame:
+    def step(self, lr): return 1.0
+def job(seed): return Quadratic()
+def lame(seed): return Lame()
+def nan(seed):
+    job = Quadratic()
+    job.w = math.nan
+    return job
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "quadratic.py").write_text(JOB)
+    return tmp_path
+
+
+def run(folder, *args):
+    return subprocess.run([sys.executable, "-c", "from glideslope.cli import main; main()", *args], cwd=folder,
+                          capture_output=True, text=True, check=False)  # fmt: skip
+
+
+def test_tune_writes_its_run_directory(folder):
+    done = run(folder, "tune", "quadratic.py:job", "--steps", "400", "--out", "out", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert {"schedule", "peak_lr", "steps", "final_loss", "search_updates", "constant", "candidates"} <= result.keys()
+    assert json.loads((folder / "out/result.json").read_text()) == result
+    rows = list(csv.DictReader((folder / "out/runs.csv").open()))
+    assert rows[0].keys() == {"run", "step", "lr", "loss"}
+    page = (folder / "out/report.html").read_text()
+    assert page.count("<svg") == 4
+    assert "src=" not in page
+    again = run(folder, "tune", "quadratic.py:job", "--steps", "400", "--out", "out")
+    assert again.returncode == 2
+    assert "--overwrite" in again.stderr
+    resumed = run(folder, "tune", "quadratic.py:job", "--steps", "400", "--out", "out", "--resume", "--json")
+    assert json.loads(resumed.stdout) == result
+
+
+def test_find_race_and_show(folder):
+    found = run(folder, "find", "quadratic.py:job", "--json", "--out", "f")
+    assert json.loads(found.stdout)["suggestion"] > 0.01
+    raced = run(folder, "race", "quadratic.py:job", "--schedules", "cosine; one_cycle", "--peaks", "0.1,0.2",
+                "--steps", "50", "--json", "--out", "r")  # fmt: skip
+    assert len(json.loads(raced.stdout)["candidates"]) == 6
+    shown = run(folder, "show", "linear", "--steps", "4", "--peak", "0.2", "--csv", "-")
+    assert shown.stdout.splitlines()[0] == "step,lr"
+    assert [float(line.split(",")[1]) for line in shown.stdout.splitlines()[1:]] == pytest.approx(
+        [0.2, 0.15, 0.1, 0.05]
+    )
+    pictures = run(folder, "show", "cosine", "--steps", "100", "--png", "a.png", "--html", "a.html")
+    assert "100 updates" in pictures.stdout
+    assert (folder / "a.png").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (folder / "a.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("tune", "missing.py:job", "--steps", "400"), "no file 'missing.py'"),
+        (("tune", "quadratic.py:jib", "--steps", "400"), "no function 'jib'"),
+        (("tune", "quadratic.py", "--steps", "400"), "file.py:function"),
+        (("tune", "quadratic.py:lame", "--steps", "400"), "without evaluate, state, restore"),
+        (("tune", "quadratic.py:nan", "--steps", "400"), "nan at the first update"),
+        (("tune", "quadratic.py:job", "--steps", "0"), "steps=0"),
+        (("tune", "quadratic.py:job", "--steps", "400", "--resume"), "--out"),
+        (("show", "warmup(5%) >> cosin", "--steps", "10"), "did you mean 'cosine'?) at column 15"),
+        (("race", "quadratic.py:job", "--steps", "10", "--peaks", "a"), "'a' is not a number"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_status_2(folder, args, says):
+    done = run(folder, *args)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_importing_loads_no_framework():
+    code = "import sys, glideslope; print(sorted({'torch', 'scipy', 'matplotlib', 'numpy'} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
