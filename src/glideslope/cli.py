@@ -43,7 +43,7 @@ def show(
     csv: Annotated[str | None, typer.Option(help="Write step,lr here; - is standard output.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write schedule.png, .html and .csv into this folder.")] = None,
     as_json: Json = False,
-    seed: Annotated[int, typer.Option(help="Accepted as everywhere; a schedule has no randomness.")] = 0,  # noqa: ARG001
+    seed: Annotated[int, typer.Option(help="Accepted as everywhere; a schedule has no randomness.")] = 0,
 ) -> None:
     """Show the curve of a schedule.
 

@@ -28,7 +28,7 @@ CLOSED_FORMS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("schedule", "closed_form"), CLOSED_FORMS, ids=str)
+@pytest.mark.parametrize(("schedule", "closed_form"), CLOSED_FORMS, ids=[str(case[0]) for case in CLOSED_FORMS])
 def test_closed_form(schedule, closed_form):
     schedule = schedule.over(T)
     expected = [closed_form(t) for t in range(T)]
@@ -118,9 +118,9 @@ def test_sequencing_is_associative(a, b, c):
     ],
 )
 def test_bad_values_say_what_is_wrong(make, says):
-    with pytest.raises(ValueError, match=".*") as error:
+    with pytest.raises(gs.ScheduleError) as error:
         make()
-    assert isinstance(error.value, gs.ScheduleError)
+    assert isinstance(error.value, ValueError)
     assert says in str(error.value)
 
 

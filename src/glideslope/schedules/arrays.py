@@ -41,7 +41,7 @@ def namespace(t: Array) -> Any:
 
 def floating(t: Array, xp: Any) -> Array:
     """`t` as floats: integer counts become float64 where the device has it, the default float elsewhere."""
-    if not xp.isdtype(t.dtype, "integral"):
+    if xp is scalars or not xp.isdtype(t.dtype, "integral"):
         return t
     try:
         return xp.astype(t, xp.float64)

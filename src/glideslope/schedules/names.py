@@ -40,7 +40,7 @@ class Named(Schedule):
         return _rebuilt, (self.name, dict(self.arguments))
 
     def __str__(self) -> str:
-        written = []
+        written: list[str] = []
         for i, parameter in enumerate(inspect.signature(NAMES[self.name]).parameters.values()):
             value = dict(self.arguments)[parameter.name]
             if value == canonical(parameter.default):

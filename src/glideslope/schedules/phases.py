@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence as SequenceOf
+from itertools import pairwise
 
 from glideslope.errors import ScheduleError
 from glideslope.schedules.durations import Duration, Time, duration
@@ -120,7 +121,7 @@ def piecewise(values: SequenceOf[float] = (1.0, 0.1, 0.01), boundaries: Sequence
     times = [Duration(0, duration(boundaries[0]).unit) if boundaries else Duration(0), *map(duration, boundaries)]
     if len({time.unit for time in times}) > 1:
         raise ScheduleError(f"boundaries {', '.join(map(str, times[1:]))}: give all in the same unit")
-    if any(a.value > b.value for a, b in zip(times[:-1], times[1:], strict=True)):
+    if any(a.value > b.value for a, b in pairwise(times)):
         raise ScheduleError(f"boundaries {', '.join(map(str, times[1:]))}: they must rise")
-    lasting = [Duration(b.value - a.value, a.unit) for a, b in zip(times[:-1], times[1:], strict=True)]
+    lasting = [Duration(b.value - a.value, a.unit) for a, b in pairwise(times)]
     return Sequence(tuple(Ramp(own, v, v) for own, v in zip([*lasting, None], values, strict=True)))

@@ -1,4 +1,4 @@
-"""What every schedule is composed of: a ramp between two factors, a decay in its own time, a part with its own fractions."""
+"""What every schedule is composed of: ramps, decays in their own time, and parts with their own fractions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from glideslope.errors import ScheduleError
 from glideslope.schedules import shapes
-from glideslope.schedules.arrays import Array, Formula
+from glideslope.schedules.arrays import Array, Formula, floating
 from glideslope.schedules.durations import Duration, Frame
 from glideslope.schedules.schedule import Schedule
 
@@ -33,14 +33,14 @@ class Ramp(Schedule):
         end = start if self.end is None else self.end
         shape = self.shape
         if start == end or length == 0:
-            return lambda t, xp: t * 0.0 + end
+            return lambda t, xp: 0.0 * floating(t, xp) + end
         if math.isinf(length):
             raise ScheduleError("a ramp without end: give its duration, or the horizon: schedule.over(10_000)")
         if end == 0:
-            return lambda t, xp: start * (1.0 - shape(xp.clip(t / length, 0.0, 1.0), xp))
+            return lambda t, xp: start * (1.0 - shape(xp.clip(floating(t, xp) / length, 0.0, 1.0), xp))
 
         def factor(t: Array, xp: Any) -> Array:
-            s = shape(xp.clip(t / length, 0.0, 1.0), xp)
+            s = shape(xp.clip(floating(t, xp) / length, 0.0, 1.0), xp)
             return start * (1.0 - s) + end * s  # exact at both ends
 
         return factor
@@ -51,7 +51,7 @@ class Ramp(Schedule):
 
 @dataclass(frozen=True, repr=False)
 class Decay(Schedule):
-    """curve(t/s): a curve of the time since its start in units of a timescale s, held at the value its length reaches."""
+    """curve(t/s): a curve of the time since its start over a timescale s, held where its length ends."""
 
     duration: Duration | None
     timescale: Duration
@@ -62,7 +62,7 @@ class Decay(Schedule):
 
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         timescale, curve = frame.updates(self.timescale), self.curve
-        return lambda t, xp: curve(xp.clip(t, 0.0, length) / timescale, xp)
+        return lambda t, xp: curve(xp.clip(floating(t, xp), 0.0, length) / timescale, xp)
 
     def __str__(self) -> str:
         return f"a decay with timescale {self.timescale}"

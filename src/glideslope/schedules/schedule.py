@@ -170,10 +170,7 @@ class Sequence(Schedule):
         lengths = [phase.length(frame) for phase in self.phases]
         rest = length - math.fsum(own for own in lengths if own is not None)
         if rest < -1e-9 * length:
-            raise ScheduleError(
-                f"{self}: its phases take {number_text(length - rest)} updates, the horizon is {number_text(length)}: "
-                "give a longer horizon or shorter phases"
-            )
+            raise too_short(self, length - rest, length)
         return [max(rest, 0.0) if own is None else own for own in lengths]
 
     def __str__(self) -> str:
@@ -239,7 +236,11 @@ class Over(Schedule):
         return self.clock.updates(self.horizon)
 
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
-        return self.schedule.formula(Frame(length, self.clock), length, begin)
+        frame = Frame(length, self.clock)
+        own = self.schedule.length(frame)
+        if own is not None and own > length * (1 + 1e-9):
+            raise too_short(self.schedule, own, length)
+        return self.schedule.formula(frame, length if own is None else own, begin)
 
     def over(self, horizon: Time, clock: Clock | None = None) -> Schedule:
         return self.schedule.over(horizon, clock or self.clock)
@@ -263,6 +264,14 @@ def percentage(schedule: Schedule) -> float:
 def enclosed(schedule: Schedule) -> str:
     """Its text as an operand: a sequence, and what binds less than a call, in parentheses."""
     return f"({schedule})" if isinstance(schedule, Sequence | Scaled) else str(schedule)
+
+
+def too_short(schedule: Schedule, takes: float, horizon: float) -> ScheduleError:
+    """The error for a horizon that is shorter than what has to fit into it."""
+    return ScheduleError(
+        f"{schedule} takes {number_text(takes)} updates, the horizon is {number_text(horizon)}: "
+        "give a longer horizon or shorter phases"
+    )
 
 
 def check_factor(name: str, value: float) -> None:

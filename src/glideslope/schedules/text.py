@@ -11,6 +11,7 @@ value     = number [unit] | word | "quoted" | "[" [value {"," value}] "]"
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable
 from difflib import get_close_matches
@@ -93,11 +94,11 @@ class _Parser:
         if not self.accept(token):
             self.fail(f"expected {token!r}")
 
-    def made(self, make: Callable[[], Any], column: int) -> Any:
+    def made(self, column: int, make: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """What `make` returns; an error in it gets the column of what made it."""
         try:
-            return make()
-        except ScheduleError as error:
+            return make(*args, **kwargs)
+        except (ScheduleError, TypeError) as error:
             self.fail(str(error), column)
 
     def nested(self, rule: Callable[[], Any]) -> Any:
@@ -114,7 +115,7 @@ class _Parser:
             phases.append(self.product())
         first, *others = phases
         for phase in others:
-            first = self.made(lambda a=first, b=phase: a >> b, column)
+            first = self.made(column, operator.rshift, first, phase)
         return first
 
     def product(self) -> Schedule:
@@ -131,7 +132,7 @@ class _Parser:
             if divide and number == 0:
                 self.fail("division by zero")
             factor *= 1 / number if divide else number
-        return self.made(lambda: factor * schedule, column) if scaled else schedule
+        return self.made(column, operator.mul, factor, schedule) if scaled else schedule
 
     def number(self) -> float:
         if not self.at("number") or self.unit:
@@ -148,11 +149,11 @@ class _Parser:
         else:
             name = self.name("schedule", NAMES)
             args, kwargs = self.arguments() if self.at("(") else ([], {})
-            schedule = self.made(lambda: NAMES[name](*args, **kwargs), column)
+            schedule = self.made(column, NAMES[name], *args, **kwargs)
         while self.accept("."):
             column, name = self.start, self.name("method", METHODS)
             args, kwargs = self.arguments()
-            schedule = self.made(lambda s=schedule, n=name, a=args, k=kwargs: METHODS[n](s, *a, **k), column)
+            schedule = self.made(column, METHODS[name], schedule, *args, **kwargs)
         return schedule
 
     def name(self, what: str, known: dict[str, Any]) -> str:
@@ -198,7 +199,7 @@ class _Parser:
             self.fail("expected a value")
         self.read()
         if kind == "number":
-            return self.made(lambda: Duration(float(token), unit), column) if unit else float(token)
+            return self.made(column, Duration, float(token), unit) if unit else float(token)
         return token[1:-1] if kind == "quoted" else _WORDS.get(token, token)
 
 

@@ -128,7 +128,7 @@ class Trials:
     runs: list[Run] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.job = check_methods(self.source(self.seed) if self._makes_jobs else self.source)
+        self.job = check_methods(self.source(self.seed) if callable(self.source) else self.source)
         self.opened = self.seed
         self.first = self.initial = self.job.state()
         self._check_first_loss_and_restore()
@@ -137,8 +137,8 @@ class Trials:
         """Makes the runs that follow those of a seed: its job where a function makes jobs, else its data order."""
         if seed == self.opened:
             return
-        if self._makes_jobs:
-            self.job = check_methods(self.source(seed))  # type: ignore[operator]
+        if callable(self.source):
+            self.job = check_methods(self.source(seed))
             self.initial = self.job.state()
         else:
             self.job.restore(self.first)
@@ -148,10 +148,6 @@ class Trials:
                 self.job.reseed(seed)  # type: ignore[attr-defined]
             self.initial = self.job.state()
         self.opened = seed
-
-    @property
-    def _makes_jobs(self) -> bool:
-        return callable(self.source) and not isinstance(self.source, Job)
 
     @property
     def can_reseed(self) -> bool:

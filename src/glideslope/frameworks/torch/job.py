@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from typing import Any
 
 import torch
@@ -70,7 +70,7 @@ class Job:
         self.validation_loader = validation_loader
         self.scaler = scaler
         for name, loader in (("training", train_loader), ("validation", validation_loader)):
-            if hasattr(loader, "__len__") and len(loader) == 0:
+            if _length(loader) == 0:
                 raise JobError(f"the {name} loader is empty: it has no batch")
         self._own = randomness.sources(*model.modules(), train_loader, validation_loader, loss)
         self._data = Position(train_loader, self._own)
@@ -103,10 +103,10 @@ class Job:
             loss = self._batch_loss(self._data.next())[0]
             self.optimizer.zero_grad(set_to_none=True)
             if self.scaler is None:
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 self.optimizer.step()
                 return loss.detach()
-            self.scaler.scale(loss).backward()
+            self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             self.scaler.step(self.optimizer)
             before = self.scaler.get_scale()
             self.scaler.update()
@@ -202,3 +202,11 @@ class Job:
 
 def _moved(item: Any, device: torch.device) -> Any:
     return item.to(device, non_blocking=True) if isinstance(item, torch.Tensor) else item
+
+
+def _length(loader: Iterable[Any]) -> int | None:
+    """How many batches a loader has, None if it doesn't say; a DataLoader of a stream raises when asked."""
+    try:
+        return len(loader) if isinstance(loader, Sized) else None
+    except TypeError:
+        return None
