@@ -2,8 +2,10 @@
 
 import csv
 import json
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -73,6 +75,30 @@ def test_find_race_and_show(folder):
     assert "100 updates" in pictures.stdout
     assert (folder / "a.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in (folder / "a.html").read_text()
+
+
+def test_an_interrupt_leaves_a_partial_report_to_go_on_from(folder):
+    slow = JOB.replace("loss = self.w**2 / 2", "time.sleep(0.003); loss = self.w**2 / 2").replace(
+        "math", "math, time", 1
+    )
+    (folder / "slow.py").write_text(slow)
+    command = [sys.executable, "-c", "from glideslope.cli import main; main()", "tune", "slow.py:job", "--steps", "400"]
+    process = subprocess.Popen([*command, "--out", "out"], cwd=folder, stderr=subprocess.PIPE, text=True)
+    while not len(list((folder / "out/finished").glob("*.json"))) > 3:
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, message = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "--resume" in message
+    assert "Traceback" not in message
+    partial = json.loads((folder / "out/result.json").read_text())
+    assert partial["interrupted"]
+    assert len(partial["candidates"]) > 0
+    assert "Interrupted" in (folder / "out/report.html").read_text()
+    resumed = run(folder, "tune", "slow.py:job", "--steps", "400", "--out", "out", "--resume", "--json")
+    whole = run(folder, "tune", "quadratic.py:job", "--steps", "400", "--out", "whole", "--json")
+    assert json.loads(resumed.stdout)["candidates"] == json.loads(whole.stdout)["candidates"]
 
 
 @pytest.mark.parametrize(

@@ -101,9 +101,10 @@ def find(
     factory = load_job(job)
     directory = _directory("find", job, out, overwrite, False, {"low": low, "high": high, "steps": steps, "seed": seed})
     found = _watched(
+        directory,
         lambda watch: range_test(
             Trials(factory, seed, directory, watch), low=low, high=high, steps=steps, sweeps=sweeps
-        )
+        ),
     )
     result = {
         "suggestion": found.suggestion, "spread": found.spread, "steepest": found.steepest, "minimum": found.minimum,
@@ -153,9 +154,10 @@ def race(
     search = {"schedules": list(map(str, given)), "peaks": rates, "steps": steps, "seeds": seeds, "seed": seed}
     directory = _directory("race", job, out, overwrite, resume, search)
     raced = _watched(
+        directory,
         lambda watch: run_race(
             factory, given, rates, steps, seeds=seeds, seed=seed, target=target, memory=directory, watch=watch
-        )
+        ),
     )
     columns = ("schedule", "peak", "loss", "± s.e.", f"updates to {raced.target:.4g}")
     rows = [
@@ -209,6 +211,7 @@ def tune(
     search = {"steps": steps, "overhead": overhead, "seed": seed}
     directory = _directory("tune", job, out, overwrite, resume, search)
     tuned = _watched(
+        directory,
         lambda watch: run_tune(
             factory,
             steps,
@@ -217,7 +220,7 @@ def tune(
             seed=seed,
             memory=directory,
             watch=watch,
-        )
+        ),
     )
     constant = tuned.constant and {"peak_lr": tuned.constant.contestant.peak, "final_loss": tuned.constant.final_loss}
     result = {
@@ -279,11 +282,29 @@ def _directory(
     return RunDirectory(folder, {"command": command, "job": job, **search}, overwrite=overwrite, resume=resume)
 
 
-def _watched(search: Callable[[Watch], Result]) -> Result:
+def _watched(directory: RunDirectory, search: Callable[[Watch], Result]) -> Result:
     from glideslope.views.terminal import LiveProgress
 
-    with LiveProgress() as watch:
-        return search(watch)
+    try:
+        with LiveProgress() as watch:
+            return search(watch)
+    except KeyboardInterrupt:
+        _leave_partial_report(directory)
+        raise typer.Exit(1) from None
+
+
+def _leave_partial_report(directory: RunDirectory) -> None:
+    """Writes what is finished as a report that says that it is partial, and how to go on."""
+    from glideslope.views import report
+
+    finished = [(key, result["final_loss"]) for key, result in directory.items() if "final_loss" in result]
+    candidates = [{"run": key, "final_loss": loss} for key, loss in finished]
+    result = {"interrupted": True, "candidates": candidates, "out": str(directory.folder)}
+    lead = f"Interrupted with {len(finished)} runs finished; go on with --out {directory.folder} --resume."
+    rows = sorted(finished, key=lambda row: row[1])
+    sections = [report.listing("Finished runs", ("run", "validation loss"), rows)]
+    directory.finish(result, [], report.page("A search, interrupted", lead, sections))
+    typer.echo(f"{lead} Partial report: {directory.folder / 'report.html'}", err=True)
 
 
 def _print(result: dict[str, Any], shown: list[Any], directory: RunDirectory, as_json: bool) -> None:
