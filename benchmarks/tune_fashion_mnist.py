@@ -34,17 +34,20 @@ PEAKS = (0.05, 0.1, 0.2, 0.4, 0.8)
 
 
 def timed(job, spent):
-    """The job with the wall time of each of its methods added up."""
-    for name in ("step", "evaluate", "state", "restore", "reseed"):
+    """The job with the wall time of each of its methods added up in `spent`."""
 
-        def wrapped(*args, _method=getattr(job, name), _name=name, **kwargs):
+    def clocked(name, method):
+        def call(*args, **kwargs):
             began = time.perf_counter()
             try:
-                return _method(*args, **kwargs)
+                return method(*args, **kwargs)
             finally:
-                spent[_name] = spent.get(_name, 0.0) + time.perf_counter() - began
+                spent[name] = spent.get(name, 0.0) + time.perf_counter() - began
 
-        setattr(job, name, wrapped)
+        return call
+
+    for name in ("step", "evaluate", "state", "restore", "reseed"):
+        setattr(job, name, clocked(name, getattr(job, name)))
     return job
 
 
