@@ -1,0 +1,55 @@
+"""Tune's defaults on two trainings that were never used while developing it.
+
+    python benchmarks/tune_held_out.py [--seeds 3]
+
+AdamW on text, and a convolutional network with momentum: each beside the best constant rate and the best of linear and
+cosine over the same wide range of peaks, the range of each optimizer's custom.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+from statistics import mean
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
+
+TRAININGS = {
+    "text": (2000, (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)),
+    "convolutional": (1000, (0.01, 0.03, 0.1, 0.3, 1.0)),
+}
+
+
+def main() -> None:
+    import torch
+
+    import glideslope as gs
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seeds", type=int, default=3)
+    seeds = range(parser.parse_args().seeds)
+    torch.set_num_threads(1)
+    for name, (steps, peaks) in TRAININGS.items():
+        job = importlib.import_module(name).job
+        tuned_losses, best_losses, constant_losses = [], [], []
+        for seed in seeds:
+            tuned = gs.tune(job, steps, seed=seed)
+            raced = gs.race(job, ["linear", "cosine"], peaks, steps, seed=seed, evaluations=1)
+            tuned_losses.append(tuned.final_loss)
+            best_losses.append(raced.standings[0].mean)
+            constant_losses.append(raced.constant.mean)
+            print(
+                f"{name}, seed {seed}: tune {tuned.final_loss:.4f} with {tuned.final.contestant}; best of grid "
+                f"{raced.standings[0].mean:.4f} with {raced.standings[0].contestant}; best constant "
+                f"{raced.constant.mean:.4f} at {raced.constant.contestant.peak:g}",
+                flush=True,
+            )
+        tune, best, constant = map(mean, (tuned_losses, best_losses, constant_losses))
+        print(f"{name}: tune {tune:.4f}, {tune / best - 1:+.1%} to the best of the grid, {tune / constant - 1:+.1%} to "
+              f"the best constant rate")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
