@@ -22,7 +22,7 @@ FOLDER = Path(os.environ.get("FASHION_MNIST", "/usr/share/datasets/fashion-mnist
 
 @cache
 def images() -> tuple[torch.Tensor, torch.Tensor]:
-    """The 60,000 training images, as rows of 784 pixels in [0, 1], and their classes."""
+    """The 60,000 training images, as rows of 784 pixels of mean 0 and standard deviation 1, and their classes."""
     try:
         pixels = gzip.decompress((FOLDER / "train-images-idx3-ubyte.gz").read_bytes())
         classes = gzip.decompress((FOLDER / "train-labels-idx1-ubyte.gz").read_bytes())
@@ -31,7 +31,8 @@ def images() -> tuple[torch.Tensor, torch.Tensor]:
             f"{error.filename} is missing: install Debian's dataset-fashion-mnist, or name the folder that holds "
             "the four files of Fashion-MNIST in FASHION_MNIST"
         ) from None
-    inputs = np.frombuffer(pixels, np.uint8, offset=16).reshape(-1, 784).astype(np.float32) / 255
+    inputs = np.frombuffer(pixels, np.uint8, offset=16).reshape(-1, 784).astype(np.float32)
+    inputs = (inputs - inputs.mean()) / inputs.std()
     return torch.from_numpy(inputs), torch.from_numpy(np.frombuffer(classes, np.uint8, offset=8).astype(np.int64))
 
 

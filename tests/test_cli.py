@@ -95,6 +95,8 @@ def test_an_interrupt_leaves_a_partial_report_to_go_on_from(folder):
     partial = json.loads((folder / "out/result.json").read_text())
     assert partial["interrupted"]
     assert len(partial["candidates"]) > 0
+    rows = list(csv.DictReader((folder / "out/runs.csv").open()))
+    assert len(rows) == sum(run["steps"] for run in partial["candidates"])
     assert "Interrupted" in (folder / "out/report.html").read_text()
     resumed = run(folder, "tune", "slow.py:job", "--steps", "400", "--out", "out", "--resume", "--json")
     whole = run(folder, "tune", "quadratic.py:job", "--steps", "400", "--out", "whole", "--json")

@@ -30,6 +30,7 @@ Seed = Annotated[int, typer.Option(help="The seed of the job.")]
 Out = Annotated[Path | None, typer.Option(help="The run directory; a new one under runs/ if not given.")]
 Steps = Annotated[int, typer.Option(help="The updates of a full run.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin anew in a directory that holds a run.")]
+RUN_COLUMNS = ("schedule", "peak", "updates", "loss")
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run that --out holds.")]
 
 
@@ -228,7 +229,6 @@ def tune(
         "search_updates": tuned.search_updates, "constant": constant,
         "candidates": list(map(_described, tuned.candidates)), "out": str(directory.folder),
     }  # fmt: skip
-    columns = ("schedule", "peak", "updates", "loss")
     rows = [_row(run) for run in tuned.candidates]
     full = [_row(run) for run in (tuned.final, *tuned.constants)]
     lead = f"{tuned.schedule} at {tuned.peak:g}: validation loss {tuned.final_loss:.4g}"
@@ -241,15 +241,15 @@ def tune(
         report.picture("Schedules of the finalists", lambda: plots.schedules(drawn)),
         report.picture("Range test", lambda: plots.range_tests(tuned.range_test)),
         report.picture("Losses of the finalists", lambda: plots.losses(tuned.candidates[-4:])),
-        report.listing("Full runs", columns, full),
-        report.listing("Short runs", columns, rows),
+        report.listing("Full runs", RUN_COLUMNS, full),
+        report.listing("Short runs", RUN_COLUMNS, rows),
     ]
     runs = [*tuned.candidates, *tuned.constants, tuned.final]
     directory.finish(result, runs, report.page(f"Tuning {job}", lead, sections))
     short = sorted(tuned.candidates, key=lambda run: (-run.steps, run.final_loss))[:16]
     shown = [
-        terminal.table("Short runs, the longest first", columns, map(_row, short)),
-        terminal.table("Full runs", columns, full),
+        terminal.table("Short runs, the longest first", RUN_COLUMNS, map(_row, short)),
+        terminal.table("Full runs", RUN_COLUMNS, full),
         lead,
     ]
     _print(result, shown, directory, as_json)
@@ -295,15 +295,15 @@ def _watched(directory: RunDirectory, search: Callable[[Watch], Result]) -> Resu
 
 def _leave_partial_report(directory: RunDirectory) -> None:
     """Writes what is finished as a report that says that it is partial, and how to go on."""
+    from glideslope.search.trials import Run
     from glideslope.views import report
 
-    finished = [(key, result["final_loss"]) for key, result in directory.items() if "final_loss" in result]
-    candidates = [{"run": key, "final_loss": loss} for key, loss in finished]
-    result = {"interrupted": True, "candidates": candidates, "out": str(directory.folder)}
+    finished = [Run.remembered(result) for result in directory.values() if "final_loss" in result]
+    result = {"interrupted": True, "candidates": list(map(_described, finished)), "out": str(directory.folder)}
     lead = f"Interrupted with {len(finished)} runs finished; go on with --out {directory.folder} --resume."
-    rows = sorted(finished, key=lambda row: row[1])
-    sections = [report.listing("Finished runs", ("run", "validation loss"), rows)]
-    directory.finish(result, [], report.page("A search, interrupted", lead, sections))
+    rows = sorted(map(_row, finished), key=lambda row: (-row[2], row[3]))
+    sections = [report.listing("Finished runs, the longest first", RUN_COLUMNS, rows)]
+    directory.finish(result, finished, report.page("A search, interrupted", lead, sections))
     typer.echo(f"{lead} Partial report: {directory.folder / 'report.html'}", err=True)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from glideslope.errors import JobError, SearchError
-from glideslope.schedules import Schedule
+from glideslope.schedules import Schedule, parse
 from glideslope.search.job import Job, JobFactory, check_methods
 
 LOOK_EVERY = 25
@@ -52,6 +52,15 @@ class Run:
     losses: np.ndarray
     evaluations: tuple[tuple[int, float], ...]
     final_loss: float
+
+    @classmethod
+    def remembered(cls, result: dict[str, Any]) -> Run:
+        """The run whose result a memory holds."""
+        return cls(
+            Contestant(parse(result["schedule"]), result["peak_lr"]), result["steps"], result["seed"],
+            np.asarray(result["losses"]), tuple((int(step), float(loss)) for step, loss in result["evaluations"]),
+            float(result["final_loss"]),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -172,11 +181,7 @@ class Trials:
             finally:
                 if not keep:
                     self.job.restore(self.initial)
-        result = self.memory[key]
-        run = Run(
-            contestant, steps, self.opened, np.asarray(result["losses"]),
-            tuple((int(step), float(loss)) for step, loss in result["evaluations"]), float(result["final_loss"]),
-        )  # fmt: skip
+        run = Run.remembered(self.memory[key])
         self.updates += len(run.losses)
         self.runs.append(run)
         return run
@@ -198,7 +203,10 @@ class Trials:
             measured.append((end, float(self.job.evaluate())))
         else:
             final = measured[-1][1] if math.isfinite(measured[-1][1]) else math.inf
-        return {"losses": losses, "evaluations": measured, "final_loss": final}
+        return {
+            "schedule": str(contestant.schedule), "peak_lr": contestant.peak, "steps": steps, "seed": self.opened,
+            "losses": losses, "evaluations": measured, "final_loss": final,
+        }  # fmt: skip
 
     def _check_first_loss_and_restore(self) -> None:
         """Two updates, made twice: raises for a loss that is never finite, warns unless restore is exact."""
