@@ -18,7 +18,15 @@ def job(seed: int) -> gs.torch.Job:
     parts = train_test_split(digits.data / 16, digits.target, test_size=0.2, random_state=0, stratify=digits.target)
     train_x, validation_x = (torch.tensor(part, dtype=torch.float32) for part in parts[:2])
     train_y, validation_y = (torch.tensor(part) for part in parts[2:])
-    model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+    model = nn.Sequential(
+        nn.Dropout(0.2),
+        nn.Linear(64, 128),
+        nn.ReLU(),
+        nn.Dropout(0.3),
+        nn.Linear(128, 64),
+        nn.ReLU(),
+        nn.Linear(64, 10),
+    )
     return gs.torch.Job(
         model,
         torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9),

@@ -67,6 +67,7 @@ class Job:
         self.model = model.to(self.device)
         self.optimizer = optimizer
         self.loss = loss
+        self.train_loader = train_loader
         self.validation_loader = validation_loader
         self.scaler = scaler
         for name, loader in (("training", train_loader), ("validation", validation_loader)):
@@ -100,8 +101,8 @@ class Job:
         """
         self._set(lr, controls)
         for _ in range(_MOST_SKIPPED):
+            self.optimizer.zero_grad(set_to_none=True)  # before the forward pass, which can reuse the memory
             loss = self._batch_loss(self._data.next())[0]
-            self.optimizer.zero_grad(set_to_none=True)
             if self.scaler is None:
                 loss.backward()  # type: ignore[no-untyped-call]
                 self.optimizer.step()
@@ -172,7 +173,7 @@ class Job:
         return {name: buffer for name, buffer in self.model.named_buffers() if name not in saved}
 
     def _set(self, lr: float, controls: dict[str, float]) -> None:
-        if unknown := controls.keys() - self.controls:
+        if controls and (unknown := controls.keys() - self.controls):
             raise JobError(
                 f"this job can't set {', '.join(sorted(unknown))}: its optimizer has {self.controls or '{}'}"
             )
@@ -196,12 +197,13 @@ class Job:
                 f"a batch is a {type(batch).__name__}: it must be (inputs, targets); "
                 "for any other, write a Job with step, evaluate, state and restore"
             )
-        *inputs, targets = (_moved(part, self.device) for part in batch)
+        *inputs, targets = [_moved(part, self.device) for part in batch]
         return self.loss(self.model(*inputs), targets), len(targets)
 
 
 def _moved(item: Any, device: torch.device) -> Any:
-    return item.to(device, non_blocking=True) if isinstance(item, torch.Tensor) else item
+    moves = isinstance(item, torch.Tensor) and item.device != device
+    return item.to(device, non_blocking=True) if moves else item
 
 
 def _length(loader: Iterable[Any]) -> int | None:

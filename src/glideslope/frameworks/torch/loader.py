@@ -41,17 +41,17 @@ class Position:
     def next(self) -> Any:
         """The next batch; a new epoch begins where the last is used up."""
         for _ in range(2):
-            if self.batches is None:
-                self._begin()
-            for batch in self.batches or ():
+            for batch in self._begun():
                 self.taken += 1
                 return batch
             self.batches = None
         raise JobError("the training loader is empty: it gave no batch in a whole epoch")
 
-    def _begin(self) -> None:
-        self.epoch_began = randomness.save(self.own)
-        self.batches, self.taken = iter(self.loader), 0
+    def _begun(self) -> Iterator[Any]:
+        if self.batches is None:
+            self.epoch_began = randomness.save(self.own)
+            self.batches, self.taken = iter(self.loader), 0
+        return self.batches
 
     def save(self) -> dict[str, Any]:
         """Where it is: plain data and tensors."""
@@ -71,7 +71,7 @@ class Position:
             self.batches, self.taken = iter(self.loader), state["taken"]
             return
         randomness.load(state["epoch_began"], self.own)
-        self._begin()
+        self._begun()
         for _ in range(state["taken"]):
             self.next()
 
