@@ -50,5 +50,5 @@ def job(seed: int) -> gs.torch.Job:
         nn.CrossEntropyLoss(),
         # A whole batch is one indexing operation, not 128 of them and a collation.
         DataLoader(train, batch_size=None, sampler=BatchSampler(RandomSampler(train), 128, drop_last=False)),
-        DataLoader(validation, batch_size=None, sampler=BatchSampler(range(5000), 5000, drop_last=False)),
+        DataLoader(validation, batch_size=None, sampler=BatchSampler(range(5000), 250, drop_last=False)),
     )

@@ -165,3 +165,24 @@ def test_an_inexact_restore_is_warned_of():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         gs.find(make(), steps=10, sweeps=1)
+
+
+@pytest.mark.parametrize("batch_size", [None, 40])
+def test_estimate_measures_batches_spread_over_sorted_data_and_changes_nothing(batch_size):
+    inputs, targets = torch.ones(4000, 1), torch.arange(4000.0)[:, None]  # sorted: the first batches say nothing
+    data = TensorDataset(inputs, targets)
+    if batch_size is None:
+        validation = DataLoader(data, batch_size=None, sampler=BatchSampler(range(4000), 40, drop_last=False))
+    else:
+        validation = DataLoader(data, batch_size=batch_size)
+    model = torch.nn.Linear(1, 1)
+    train = DataLoader(data, batch_size=10, shuffle=True)
+    job = gs.torch.Job(model, torch.optim.SGD(model.parameters(), lr=0.1), torch.nn.L1Loss(), train, validation)
+    before = torch.get_rng_state()
+    # One update of 10 examples costs less than the fewest examples an estimate may have: 512, in 13 batches of 40.
+    batches = [(2 * i + 1) * 100 // 26 for i in range(13)]
+    expected = sum(job.loss(model(inputs[40 * b : 40 * b + 40]), targets[40 * b : 40 * b + 40]) for b in batches) / 13
+    assert job.estimate(1) == pytest.approx(expected.item(), rel=1e-6)
+    assert job.estimate(1) == pytest.approx(job.evaluate(), rel=0.1)
+    assert job.estimate(4000) == job.evaluate()
+    assert torch.equal(before, torch.get_rng_state())

@@ -16,7 +16,8 @@ class Job(Protocol):
     """A training that can make an update at a given rate, measure itself, and go back to where it was.
 
     A job may also have `reseed(seed)`, which seeds its randomness anew: other data order, the same weights. A range
-    test then makes several sweeps.
+    test then makes several sweeps. And `estimate(updates)`, the validation loss measured on a part of the validation
+    data, the same part each time, for about the cost of so many updates: short runs are then ranked by it.
     """
 
     def step(self, lr: float, **controls: float) -> Any:

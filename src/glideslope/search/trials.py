@@ -163,7 +163,16 @@ class Trials:
         """Whether the job can go through its data in another order."""
         return callable(getattr(self.job, "reseed", None))
 
-    def run(self, contestant: Contestant, steps: int, *, stage: str, evaluations: int = 1, keep: bool = False) -> Run:
+    def run(
+        self,
+        contestant: Contestant,
+        steps: int,
+        *,
+        stage: str,
+        evaluations: int = 1,
+        share: float = math.inf,
+        keep: bool = False,
+    ) -> Run:
         """A complete run from the initial state.
 
         Args:
@@ -171,13 +180,16 @@ class Trials:
             steps: the horizon.
             stage: what the run is for, to be shown.
             evaluations: how often to measure the validation loss, evenly spread, the last at the end.
+            share: what an evaluation may cost, as a part of the run; a job with `estimate` keeps to it.
             keep: make the run even if it is remembered, and leave the job as it ends.
         """
         key = f"{contestant} over {steps}, seed {self.opened}, {evaluations} evaluations"
+        if math.isfinite(share):
+            key += f" of {share:g}"
         if keep or key not in self.memory:
             self.job.restore(self.initial)
             try:
-                self.memory[key] = self._made(contestant, steps, stage, evaluations)
+                self.memory[key] = self._made(contestant, steps, stage, evaluations, share)
             finally:
                 if not keep:
                     self.job.restore(self.initial)
@@ -186,7 +198,7 @@ class Trials:
         self.runs.append(run)
         return run
 
-    def _made(self, contestant: Contestant, steps: int, stage: str, evaluations: int) -> dict[str, Any]:
+    def _made(self, contestant: Contestant, steps: int, stage: str, evaluations: int, share: float) -> dict[str, Any]:
         def look(done: int, loss: float) -> None:
             self.watch(Progress(stage, str(contestant), done + start, steps, loss))
 
@@ -200,13 +212,18 @@ class Trials:
                 losses += drive(self.job, rates[start:end], diverged, look, LOOK_EVERY)
             if len(losses) < end or diverged(losses):
                 break
-            measured.append((end, float(self.job.evaluate())))
+            measured.append((end, self._measured(share * steps)))
         else:
             final = measured[-1][1] if math.isfinite(measured[-1][1]) else math.inf
         return {
             "schedule": str(contestant.schedule), "peak_lr": contestant.peak, "steps": steps, "seed": self.opened,
             "losses": losses, "evaluations": measured, "final_loss": final,
         }  # fmt: skip
+
+    def _measured(self, updates: float) -> float:
+        """The validation loss, estimated where it would cost more than so many updates and the job can."""
+        estimate = getattr(self.job, "estimate", None)
+        return float(estimate(updates) if estimate and math.isfinite(updates) else self.job.evaluate())
 
     def _check_first_loss_and_restore(self) -> None:
         """Two updates, made twice: raises for a loss that is never finite, warns unless restore is exact."""

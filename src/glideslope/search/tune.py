@@ -27,6 +27,9 @@ SCOUTS = (hold() >> parse("cooldown(20%)"), parse("linear()"))
 """The schedules that first look for the peak: the one with most of its time at the peak, and the plainest decay."""
 
 
+SHARE = 0.01
+"""What measuring the validation loss may cost, as a part of a short run."""
+
 EXPONENT = 0.32
 """How fast the best peak rate falls with the length of the run, before anything is measured."""
 
@@ -154,7 +157,11 @@ def _scouted(trials: Trials, found: RangeTest, updates: float, steps: int) -> li
     """Runs of the scouts at peaks from the suggestion outwards, best first."""
     peaks = [_two_digits(found.suggestion * 2.0**power) for power in (-3, -2, -1, 0, 1, 2)]
     length = min(max(int(updates / (len(peaks) * len(SCOUTS))), 10), steps)
-    runs = [trials.run(Contestant(schedule, peak), length, stage="peaks") for peak in peaks for schedule in SCOUTS]
+    runs = [
+        trials.run(Contestant(schedule, peak), length, stage="peaks", share=SHARE)
+        for peak in peaks
+        for schedule in SCOUTS
+    ]
     return sorted(runs, key=lambda run: run.final_loss)
 
 
@@ -168,7 +175,7 @@ def _climbed(trials: Trials, best: list[Run], rung: Rung, stage: str, budget: in
     contestants = [Contestant(s, _two_digits(peak * factor)) for s in ranked for factor in rung.peaks]
     length = min(max(int(rung.share * budget / len(contestants)), 10), steps)
     affordable = contestants[: max((budget - trials.updates) // length, 1)]
-    runs = [trials.run(contestant, length, stage=stage) for contestant in affordable]
+    runs = [trials.run(contestant, length, stage=stage, share=SHARE) for contestant in affordable]
     return sorted(runs, key=lambda run: run.final_loss)
 
 

@@ -11,9 +11,11 @@ import torch
 
 from glideslope.errors import JobError
 from glideslope.frameworks.torch import randomness
-from glideslope.frameworks.torch.loader import Position
+from glideslope.frameworks.torch.loader import Position, spread
 
 _MOST_SKIPPED = 32
+_FEWEST = 512
+"""Examples in an estimate: the mean of fewer would rank runs by chance."""
 
 
 class Job:
@@ -75,6 +77,7 @@ class Job:
                 raise JobError(f"the {name} loader is empty: it has no batch")
         self._own = randomness.sources(*model.modules(), train_loader, validation_loader, loss)
         self._data = Position(train_loader, self._own)
+        self._batch_size = 1  # of the last update
         largest = max(float(group["lr"]) for group in optimizer.param_groups)
         self._proportions = [float(group["lr"]) / largest if largest else 1.0 for group in optimizer.param_groups]
 
@@ -102,7 +105,7 @@ class Job:
         self._set(lr, controls)
         for _ in range(_MOST_SKIPPED):
             self.optimizer.zero_grad(set_to_none=True)  # before the forward pass, which can reuse the memory
-            loss = self._batch_loss(self._data.next())[0]
+            loss, self._batch_size = self._batch_loss(self._data.next())
             if self.scaler is None:
                 loss.backward()  # type: ignore[no-untyped-call]
                 self.optimizer.step()
@@ -115,19 +118,30 @@ class Job:
                 return loss.detach()
         raise JobError(f"the gradient scaler skipped {_MOST_SKIPPED} updates in a row: the gradients are never finite")
 
-    @torch.no_grad()
     def evaluate(self) -> float:
         """The mean loss over the validation loader, in evaluation mode; the training goes on as if it hadn't been.
 
         Raises:
             JobError: the loader gave no batch.
         """
+        return self._mean_loss(self.validation_loader)
+
+    def estimate(self, updates: float) -> float:
+        """The same over batches spread evenly over the validation loader, for about the cost of `updates` updates.
+
+        An update is taken to cost three times a batch's forward pass. At least 512 examples are measured; all of them
+        where the loader's batches can't be chosen.
+        """
+        return self._mean_loss(spread(self.validation_loader, max(_FEWEST, math.ceil(3 * updates * self._batch_size))))
+
+    @torch.no_grad()
+    def _mean_loss(self, loader: Iterable[Any]) -> float:
         training = {module for module in self.model.modules() if module.training}
         random_state = randomness.save(self._own)
         total, examples = torch.zeros((), device=self.device, dtype=torch.float64), 0
         try:
             self.model.eval()
-            for batch in self.validation_loader:
+            for batch in loader:
                 loss, size = self._batch_loss(batch)
                 total += loss * size
                 examples += size

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Sized
 from typing import Any
 
 import torch
@@ -78,6 +79,30 @@ class Position:
     def reseed(self) -> None:
         """The next batch begins a new epoch."""
         self.batches = None
+
+
+def spread(loader: Iterable[Any], examples: int) -> Iterable[Any]:
+    """The fewest batches with so many examples, evenly spaced over the loader; the loader itself if it can't choose.
+
+    Evenly spaced, because a data set may be sorted by class.
+    """
+    if type(loader) is not DataLoader or isinstance(loader.dataset, IterableDataset):
+        return loader
+    batches = loader.sampler if loader.batch_sampler is None else loader.batch_sampler
+    indices = list(batches)
+    sizes = [len(item) if isinstance(item, Sized) else 1 for item in indices]
+    count = math.ceil(examples / max(sizes, default=1))
+    if count >= len(indices):
+        return loader
+    chosen = [indices[(2 * i + 1) * len(indices) // (2 * count)] for i in range(count)]
+    by_batch: dict[str, Any] = (
+        {"batch_sampler": chosen} if loader.batch_sampler is not None else {"batch_size": None, "sampler": chosen}
+    )
+    return DataLoader(
+        loader.dataset, **by_batch, collate_fn=loader.collate_fn, num_workers=loader.num_workers,
+        worker_init_fn=loader.worker_init_fn, multiprocessing_context=loader.multiprocessing_context,
+        generator=loader.generator, pin_memory=loader.pin_memory, timeout=loader.timeout,
+    )  # fmt: skip
 
 
 def _refuse(loader: Iterable[Any], own: list[randomness.Source]) -> None:
