@@ -181,13 +181,12 @@ class Trials:
             stage: what the run is for, to be shown.
             evaluations: how often to measure the validation loss, evenly spread, the last at the end.
             share: what an evaluation may cost, as a part of the run; a job with `estimate` keeps to it.
-            keep: make the run even if it is remembered, and leave the job as it ends.
+            keep: make the run even if it is remembered, and leave the job as it ends: the last run of all.
         """
         key = f"{contestant} over {steps}, seed {self.opened}, {evaluations} evaluations"
         if math.isfinite(share):
             key += f" of {share:g}"
         if keep or key not in self.memory:
-            self.job.restore(self.initial)
             try:
                 self.memory[key] = self._made(contestant, steps, stage, evaluations, share)
             finally:
@@ -199,8 +198,10 @@ class Trials:
         return run
 
     def _made(self, contestant: Contestant, steps: int, stage: str, evaluations: int, share: float) -> dict[str, Any]:
+        what = str(contestant)
+
         def look(done: int, loss: float) -> None:
-            self.watch(Progress(stage, str(contestant), done + start, steps, loss))
+            self.watch(Progress(stage, what, done + start, steps, loss))
 
         losses: list[float] = []
         measured: list[tuple[int, float]] = []

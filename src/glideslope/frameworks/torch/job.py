@@ -129,8 +129,8 @@ class Job:
     def estimate(self, updates: float) -> float:
         """The same over batches spread evenly over the validation loader, for about the cost of `updates` updates.
 
-        An update is taken to cost three times a batch's forward pass. At least 512 examples are measured; all of them
-        where the loader's batches can't be chosen.
+        An update is taken to cost three times a batch's forward pass. No fewer than about 512 examples are
+        measured; all of them where the loader's batches can't be chosen.
         """
         return self._mean_loss(spread(self.validation_loader, max(_FEWEST, math.ceil(3 * updates * self._batch_size))))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterable, Iterator, Sized
 from typing import Any
 
@@ -82,7 +81,7 @@ class Position:
 
 
 def spread(loader: Iterable[Any], examples: int) -> Iterable[Any]:
-    """The fewest batches with so many examples, evenly spaced over the loader; the loader itself if it can't choose.
+    """Batches with about so many examples, evenly spaced over the loader; the loader itself if it can't choose.
 
     Evenly spaced, because a data set may be sorted by class.
     """
@@ -91,7 +90,7 @@ def spread(loader: Iterable[Any], examples: int) -> Iterable[Any]:
     batches = loader.sampler if loader.batch_sampler is None else loader.batch_sampler
     indices = list(batches)
     sizes = [len(item) if isinstance(item, Sized) else 1 for item in indices]
-    count = math.ceil(examples / max(sizes, default=1))
+    count = max(round(examples / max(sizes, default=1)), 1)
     if count >= len(indices):
         return loader
     chosen = [indices[(2 * i + 1) * len(indices) // (2 * count)] for i in range(count)]

@@ -61,8 +61,8 @@ def save(own: Iterable[Source] = ()) -> dict[str, Any]:
     return {
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-        "numpy": _plain(np.random.get_state()),
-        "python": _plain(random.getstate()),
+        "numpy": _plain(np.random.get_state(legacy=False)),
+        "python": _python_state(random.getstate()),
         "own": [_own_state(source) for source in own],
     }
 
@@ -72,8 +72,8 @@ def load(state: dict[str, Any], own: Iterable[Source] = ()) -> None:
     torch.set_rng_state(state["torch"])
     if state["cuda"]:
         torch.cuda.set_rng_state_all(state["cuda"])
-    np.random.set_state(_tuples(state["numpy"]))
-    random.setstate(_tuples(state["python"]))
+    np.random.set_state(_arrays(state["numpy"]))
+    random.setstate(_python_tuples(state["python"]))
     for source, saved in zip(own, state["own"], strict=True):
         _load_own(source, saved)
 
@@ -98,28 +98,41 @@ def _own_state(source: Source) -> Any:
         return source.get_state()
     if isinstance(source, np.random.Generator):
         return _plain(source.bit_generator.state)
-    return _plain(source.get_state() if isinstance(source, np.random.RandomState) else source.getstate())
+    return (
+        _plain(source.get_state(legacy=False))
+        if isinstance(source, np.random.RandomState)
+        else _python_state(source.getstate())
+    )
 
 
 def _load_own(source: Source, state: Any) -> None:
     if isinstance(source, torch.Generator):
         source.set_state(state)
     elif isinstance(source, np.random.Generator):
-        source.bit_generator.state = state
+        source.bit_generator.state = _arrays(state)
     elif isinstance(source, np.random.RandomState):
-        source.set_state(_tuples(state))
+        source.set_state(_arrays(state))
     else:
-        source.setstate(_tuples(state))
+        source.setstate(_python_tuples(state))
 
 
 def _plain(state: Any) -> Any:
-    """A state without arrays and tuples, so that it can be stored as plain data, without pickle."""
-    if isinstance(state, np.ndarray):
-        return state.tolist()
+    """A NumPy state with tensors for arrays, so that it can be stored as plain data, without pickle."""
     if isinstance(state, dict):
         return {key: _plain(value) for key, value in state.items()}
-    return [_plain(value) for value in state] if isinstance(state, list | tuple) else state
+    return torch.from_numpy(state.astype(np.int64)) if isinstance(state, np.ndarray) else state
 
 
-def _tuples(state: Any) -> Any:
-    return tuple(map(_tuples, state)) if isinstance(state, list) else state
+def _arrays(state: Any) -> Any:
+    if isinstance(state, dict):
+        return {key: _arrays(value) for key, value in state.items()}
+    return state.numpy() if isinstance(state, torch.Tensor) else state
+
+
+def _python_state(state: tuple[Any, ...]) -> list[Any]:
+    """The state of a `random.Random` without tuples, plain data."""
+    return [list(part) if isinstance(part, tuple) else part for part in state]
+
+
+def _python_tuples(state: list[Any]) -> tuple[Any, ...]:
+    return tuple(tuple(part) if isinstance(part, list) else part for part in state)
