@@ -7,13 +7,14 @@ The data are Debian's package `dataset-fashion-mnist`; FASHION_MNIST names their
 
 import gzip
 import os
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorDataset
+from torch.utils.data import BatchSampler, DataLoader, TensorDataset
 
 import glideslope as gs
 
@@ -36,6 +37,21 @@ def images() -> tuple[torch.Tensor, torch.Tensor]:
     return torch.from_numpy(inputs), torch.from_numpy(np.frombuffer(classes, np.uint8, offset=8).astype(np.int64))
 
 
+class Shuffled:
+    """Batches of indices in a new order each epoch. A tensor of 128 costs far less than a list of them."""
+
+    def __init__(self, examples: int, batch_size: int) -> None:
+        self.examples, self.batch_size = examples, batch_size
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        order = torch.randperm(self.examples)
+        for start in range(0, self.examples, self.batch_size):
+            yield order[start : start + self.batch_size]
+
+    def __len__(self) -> int:
+        return -(-self.examples // self.batch_size)
+
+
 def job(seed: int) -> gs.torch.Job:
     torch.manual_seed(seed)
     inputs, targets = images()
@@ -49,6 +65,6 @@ def job(seed: int) -> gs.torch.Job:
         torch.optim.SGD(model.parameters(), lr=0.1),
         nn.CrossEntropyLoss(),
         # A whole batch is one indexing operation, not 128 of them and a collation.
-        DataLoader(train, batch_size=None, sampler=BatchSampler(RandomSampler(train), 128, drop_last=False)),
+        DataLoader(train, batch_size=None, sampler=Shuffled(len(train), 128)),
         DataLoader(validation, batch_size=None, sampler=BatchSampler(range(5000), 250, drop_last=False)),
     )

@@ -104,7 +104,7 @@ class Job:
         """
         self._set(lr, controls)
         for _ in range(_MOST_SKIPPED):
-            self.optimizer.zero_grad(set_to_none=True)  # before the forward pass, which can reuse the memory
+            self._clear_gradients()  # before the forward pass, which can reuse the memory
             loss, self._batch_size = self._batch_loss(self._data.next())
             if self.scaler is None:
                 loss.backward()  # type: ignore[no-untyped-call]
@@ -172,7 +172,7 @@ class Job:
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         if self.scaler:
             self.scaler.load_state_dict(state["scaler"])
-        self.optimizer.zero_grad(set_to_none=True)
+        self._clear_gradients()
         self._data.load(state["data"])
         randomness.load(state["random"], self._own)
 
@@ -185,6 +185,12 @@ class Job:
         """The buffers registered with persistent=False: the next step depends on them all the same."""
         saved = self.model.state_dict().keys()
         return {name: buffer for name, buffer in self.model.named_buffers() if name not in saved}
+
+    def _clear_gradients(self) -> None:
+        """What the optimizer's zero_grad does, without the profiler's record, which costs a small network 1%."""
+        for group in self.optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
 
     def _set(self, lr: float, controls: dict[str, float]) -> None:
         if controls and (unknown := controls.keys() - self.controls):
