@@ -3,25 +3,9 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from glideslope import schedules
 from glideslope.errors import GlideslopeError, JobError, RunDirectoryError, ScheduleError, SearchError
-from glideslope.schedules import (
-    Clock,
-    Duration,
-    Schedule,
-    constant,
-    cooldown,
-    cosine,
-    exponential,
-    hold,
-    inverse_sqrt,
-    linear,
-    one_cycle,
-    parse,
-    piecewise,
-    polynomial,
-    power,
-    warmup,
-)
+from glideslope.schedules import *  # noqa: F403
 
 if TYPE_CHECKING:
     from glideslope.frameworks import torch
@@ -45,7 +29,6 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'glideslope' has no attribute {name!r}")
 
 
-__all__ = ["Clock", "Duration", "GlideslopeError", "Job", "JobError", "Race", "RangeTest", "RunDirectoryError",
-           "Schedule", "ScheduleError", "SearchError", "Tuned", "constant", "cooldown", "cosine", "exponential",
-           "find", "hold", "inverse_sqrt", "linear", "one_cycle", "parse", "piecewise", "polynomial", "power",
-           "race", "torch", "tune", "warmup"]  # fmt: skip
+__all__ = ["GlideslopeError", "Job", "JobError", "Race", "RangeTest", "RunDirectoryError", "ScheduleError",
+           "SearchError", "Tuned", "find", "race", "torch", "tune"]  # fmt: skip
+__all__ += schedules.__all__

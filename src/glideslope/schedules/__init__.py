@@ -1,9 +1,48 @@
 """The rate as a pure function of the step."""
 
-from glideslope.schedules.cycles import one_cycle
-from glideslope.schedules.decays import cosine, exponential, inverse_sqrt, linear, polynomial, power
+from glideslope.schedules.combined import largest as max
+from glideslope.schedules.combined import smallest as min
+from glideslope.schedules.cycles import (
+    chebyshev,
+    cosine_hard_restarts,
+    cosine_restarts,
+    exp_range,
+    one_cycle,
+    slanted_triangular,
+    three_phase_one_cycle,
+    triangular,
+    triangular2,
+    two_phase_one_cycle,
+)
+from glideslope.schedules.decays import (
+    cosine,
+    exponential,
+    hyperbolic,
+    inverse_sqrt,
+    inverse_time,
+    k_decay,
+    linear,
+    noam,
+    polynomial,
+    power,
+    rex,
+    step,
+    tanh,
+)
 from glideslope.schedules.durations import Clock, Duration
-from glideslope.schedules.phases import constant, cooldown, hold, piecewise, warmup
+from glideslope.schedules.momentum import momentum  # noqa: F401  (a method, registered by its file)
+from glideslope.schedules.phases import (
+    constant,
+    cooldown,
+    flat_cosine,
+    hold,
+    multistep,
+    piecewise,
+    trapezoid,
+    warmup,
+    wsd,
+)
+from glideslope.schedules.points import from_csv, from_function, from_points, interpolate
 from glideslope.schedules.schedule import Schedule
 from glideslope.schedules.text import parse
 
@@ -11,17 +50,43 @@ __all__ = [
     "Clock",
     "Duration",
     "Schedule",
+    "chebyshev",
     "constant",
     "cooldown",
     "cosine",
+    "cosine_hard_restarts",
+    "cosine_restarts",
+    "exp_range",
     "exponential",
+    "flat_cosine",
+    "from_csv",
+    "from_function",
+    "from_points",
     "hold",
+    "hyperbolic",
+    "interpolate",
     "inverse_sqrt",
+    "inverse_time",
+    "k_decay",
     "linear",
+    "max",
+    "min",
+    "multistep",
+    "noam",
     "one_cycle",
     "parse",
     "piecewise",
     "polynomial",
     "power",
+    "rex",
+    "slanted_triangular",
+    "step",
+    "tanh",
+    "three_phase_one_cycle",
+    "trapezoid",
+    "triangular",
+    "triangular2",
+    "two_phase_one_cycle",
     "warmup",
+    "wsd",
 ]

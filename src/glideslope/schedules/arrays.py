@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 Array = Any
@@ -13,47 +15,100 @@ Formula = Callable[[Any, Any], Any]
 """(t, xp) -> value: a number or array, and the namespace it belongs to."""
 
 
-class Scalars:
-    """The functions of the array API that formulas use, for Python floats.
-
-    A scalar call of a schedule costs well under a microsecond because it never makes an array.
-    """
-
-    pi = math.pi
-    cos = staticmethod(math.cos)
-    sqrt = staticmethod(math.sqrt)
-    floor = staticmethod(math.floor)
-
-    @staticmethod
-    def clip(x: float, low: float, high: float) -> float:
-        return low if x < low else high if x > high else x
+PIECE = 8192
+"""Elements of a NumPy array that are evaluated at a time."""
 
 
-scalars = Scalars()
+def _clipped(x: float, low: float, high: float) -> float:
+    return low if x < low else high if x > high else x
+
+
+scalars: Any = SimpleNamespace(
+    pi=math.pi, cos=math.cos, exp=math.exp, floor=math.floor, log=math.log, sqrt=math.sqrt, tanh=math.tanh,
+    clip=_clipped, maximum=max, minimum=min, where=lambda condition, x, y: x if condition else y,
+)  # fmt: skip
+"""The functions of the array API that formulas use, for Python floats.
+
+A scalar call of a schedule costs under a microsecond because it never makes an array.
+"""
 
 
 def namespace(t: Array) -> Any:
     """The array-API namespace of `t`; nothing is imported that the caller hasn't imported."""
+    if hasattr(t, "__array_namespace__"):
+        return t.__array_namespace__()
     from array_api_compat import array_namespace
 
     return array_namespace(t)
 
 
 def floating(t: Array, xp: Any) -> Array:
-    """`t` as floats: integer counts become float64 where the device has it, the default float elsewhere."""
+    """`t` as floats: integer counts become float64 where the device has it, float32 elsewhere."""
     if xp is scalars or not xp.isdtype(t.dtype, "integral"):
         return t
-    try:
-        return xp.astype(t, xp.float64)
-    except (TypeError, RuntimeError):  # Apple's GPUs have no float64
-        return xp.astype(t, xp.float32)
+    return xp.astype(t, _real(t, xp))
+
+
+def _real(t: Array, xp: Any) -> Any:
+    """The type that counts are divided in: float64, or the library's own where that is switched off."""
+    from array_api_compat import is_torch_namespace
+
+    if is_torch_namespace(xp):  # whose own is float32; Apple's GPUs have no other
+        return xp.float32 if t.device.type == "mps" else xp.float64
+    return xp.__array_namespace_info__().default_dtypes()["real floating"]
 
 
 def since(t: Array, start: float, xp: Any) -> Array:
-    """`t - start`, never below zero; the whole part is subtracted while counts are still integers.
+    """`t - start`; the whole part is subtracted while counts are still integers.
 
     A float32 count is exact to 2^24 only, so at update 10^9 the position within a phase would be lost.
     """
     whole = math.floor(start)
-    elapsed = t - whole if whole else t
-    return xp.clip(floating(elapsed, xp) - (start - whole), 0.0, math.inf)
+    if xp is scalars or not xp.isdtype(t.dtype, "integral") or whole > xp.iinfo(t.dtype).max:
+        return floating(t, xp) - start
+    return floating(t - whole, xp) - (start - whole)
+
+
+def divided(t: Array, period: float, xp: Any) -> tuple[Array, Array]:
+    """How many whole periods are in `t`, and what is left: exact for integer counts and a whole period."""
+    if xp is not scalars and xp.isdtype(t.dtype, "integral"):
+        if period.is_integer() and period <= xp.iinfo(t.dtype).max:
+            return t // int(period), t % int(period)
+        t = floating(t, xp)
+    return t // period, t % period
+
+
+def neighbours(t: Array, times: Sequence[float], values: Sequence[float], xp: Any) -> tuple[Array, Array, Array]:
+    """The values at the times before and after each `t`, and how far it is between them: under 0 or over 1 outside."""
+    from array_api_compat import is_torch_namespace
+
+    flat = xp.reshape(t, (-1,))
+    exact = xp.isdtype(t.dtype, "integral") and all(float(time).is_integer() for time in times)
+    there = {"device": t.device} if is_torch_namespace(xp) else {}
+    real = floating(flat[:0], xp).dtype
+    knots = xp.asarray(list(map(int if exact else float, times)), dtype=t.dtype if exact else real, **there)
+    lengths = [b - a for a, b in pairwise(times)]
+    numbers = xp.asarray([*values, *lengths], dtype=real, **there)
+    i = xp.clip(xp.searchsorted(knots, flat if exact else floating(flat, xp), side="right") - 1, 0, len(lengths) - 1)
+    elapsed = floating(flat - xp.take(knots, i), xp)
+    found = xp.take(numbers, i), xp.take(numbers, i + 1), elapsed / xp.take(numbers, i + len(values))
+    before, after, x = (xp.reshape(part, t.shape) for part in found)
+    return before, after, x
+
+
+def evaluated(formula: Formula, t: Array) -> Array:
+    """A formula at every element of `t`.
+
+    A long NumPy array is taken in pieces, so that what is in between stays in the cache.
+    """
+    xp = namespace(t)
+    if xp.__name__ == "numpy" and t.ndim == 1 and t.size > PIECE:
+        first = evaluated(formula, t[:PIECE])
+        whole = xp.empty(t.shape, dtype=first.dtype)
+        whole[:PIECE] = first
+        for i in range(PIECE, t.size, PIECE):
+            whole[i : i + PIECE] = evaluated(formula, t[i : i + PIECE])
+        return whole
+    if xp.isdtype(t.dtype, "integral") and xp.finfo(_real(t, xp)).bits == 64:
+        t = floating(t, xp)  # every count up to 2^53 is exact
+    return formula(t, xp)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 from glideslope.errors import ScheduleError
 from glideslope.schedules import shapes
-from glideslope.schedules.durations import Duration, Time, duration
+from glideslope.schedules.arrays import Array, Formula, floating, scalars
+from glideslope.schedules.durations import Duration, Frame, Time, duration, number_text
 from glideslope.schedules.names import named
 from glideslope.schedules.phases import optional
 from glideslope.schedules.primitives import Decay, Ramp
@@ -39,17 +43,13 @@ def cosine(duration: Time | None = None, *, final: float = 0.0) -> Schedule:
         duration: how long, T; what the horizon leaves if not given.
         final: the factor f at t = T.
 
-    Raises:
-        ScheduleError: the final factor is negative or not finite.
-
     Source: Loshchilov & Hutter 2017, arXiv:1608.03983.
 
     >>> schedule = cosine().over(100)
     >>> [round(schedule(t), 3) for t in (0, 25, 50, 100, 200)]
     [1.0, 0.854, 0.5, 0.0, 0.0]
     """
-    check_factor("final", final)
-    return Ramp(optional(duration), 1.0, final, shapes.cosine)
+    return _down(duration, final, shapes.cosine)
 
 
 @named
@@ -61,17 +61,83 @@ def polynomial(duration: Time | None = None, *, power: float = 2.0, final: float
         power: the exponent p, positive.
         final: the factor f at t = T.
 
-    Raises:
-        ScheduleError: the power isn't positive, the final factor is negative, or either isn't finite.
-
     >>> polynomial(100, power=2)(50)
     0.25
     """
+    _check_positive("power", power)
+    return _down(duration, final, lambda x, xp: 1.0 - (1.0 - x) ** power)
+
+
+@named
+def k_decay(duration: Time | None = None, *, k: float = 2.0, final: float = 0.0) -> Schedule:
+    """A cosine of a power of time: f + (1 - f)·(1 + cos(π(t/T)^k))/2.
+
+    Args:
+        duration: how long, T; what the horizon leaves if not given.
+        k: the exponent, positive; over 1 it decays later than the cosine.
+        final: the factor f at t = T.
+
+    Source: Zhang & Li 2020, arXiv:2004.05909.
+
+    >>> round(k_decay(100, k=2)(50), 4)
+    0.8536
+    """
+    _check_positive("k", k)
+    return _down(duration, final, lambda x, xp: shapes.cosine(x**k, xp))
+
+
+@named
+def rex(duration: Time | None = None, *, final: float = 0.0) -> Schedule:
+    """Late and steep: f + (1 - f)·(1 - x)/(1/2 + (1 - x)/2), x = t/T.
+
+    Args:
+        duration: how long, T; what the horizon leaves if not given.
+        final: the factor f at t = T.
+
+    Source: Chen et al. 2021, arXiv:2107.04197.
+
+    >>> round(rex(100)(50), 4)
+    0.6667
+    """
+    return _down(duration, final, shapes.rex)
+
+
+@named
+def tanh(duration: Time | None = None, *, lower: float = 6.0, upper: float = 3.0, final: float = 0.0) -> Schedule:
+    """A hyperbolic tangent: f + (1 - f)·(1 - tanh(-L + (L + U)·t/T))/2; its ends are near 1 and f, not there.
+
+    Args:
+        duration: how long, T; what the horizon leaves if not given.
+        lower: L, where it begins at the left of the step.
+        upper: U, where it ends at the right.
+        final: the factor f.
+
+    Source: Hsueh et al. 2018, arXiv:1806.01593.
+
+    >>> [round(tanh(90)(t), 3) for t in (0, 60, 90)]
+    [1.0, 0.5, 0.002]
+    """
+    check_factor("lower", lower)
+    check_factor("upper", upper)
+    return _down(duration, final, lambda x, xp: (1.0 + xp.tanh((lower + upper) * x - lower)) / 2.0)
+
+
+@named
+def hyperbolic(duration: Time | None = None, *, bound: Time, final: float = 0.0) -> Schedule:
+    """A hyperbola that begins alike for any length: 1 - (1 - f)·(h(0) - h(t)), h(t) = √((T-t)/U·(2 - (T+t)/U)).
+
+    Args:
+        duration: how long, T; what the horizon leaves if not given.
+        bound: U, the longest training it is meant for, in the duration's unit; at least T.
+        final: the factor f that it would come to at t = T = U.
+
+    Source: Kim 2024, arXiv:2407.15200.
+
+    >>> round(hyperbolic(100, bound=100)(50), 4), round(hyperbolic(100, bound=200)(100), 4)
+    (0.5, 0.134)
+    """
     check_factor("final", final)
-    check_factor("power", power)
-    if power == 0:
-        raise ScheduleError("power=0: it must be positive")
-    return Ramp(optional(duration), 1.0, final, lambda x, xp: 1.0 - (1.0 - x) ** power)
+    return _Hyperbola(optional(duration), timescale_of(bound), final)
 
 
 @named
@@ -83,9 +149,6 @@ def power(timescale: Time = "10%", *, exponent: float = 1.0, duration: Time | No
         exponent: c.
         duration: how long; what the horizon leaves, or for ever, if not given.
 
-    Raises:
-        ScheduleError: the timescale is zero, or the exponent is negative or not finite.
-
     Source: Géron, Hands-On Machine Learning, ch. 11.
 
     >>> [power(100)(t) for t in (0, 100, 300)]
@@ -93,6 +156,21 @@ def power(timescale: Time = "10%", *, exponent: float = 1.0, duration: Time | No
     """
     check_factor("exponent", exponent)
     return Decay(optional(duration), timescale_of(timescale), lambda x, xp: (1.0 + x) ** -exponent)
+
+
+@named
+def inverse_time(timescale: Time = "10%", *, staircase: bool = False, duration: Time | None = None) -> Schedule:
+    """The inverse of time: 1/(1 + t/s); a staircase takes the whole part, 1/(1 + floor(t/s)).
+
+    Args:
+        timescale: s.
+        staircase: whether to fall in steps.
+        duration: how long; what the horizon leaves, or for ever, if not given.
+
+    >>> inverse_time(100, staircase=True)(199)
+    0.5
+    """
+    return Decay(optional(duration), timescale_of(timescale), lambda x, xp: 1.0 / (1.0 + x), staircase)
 
 
 @named
@@ -115,11 +193,23 @@ def exponential(
     >>> round(exponential(100)(200), 6), exponential(100, ratio=0.5, staircase=True)(199)
     (0.01, 0.5)
     """
-    check_factor("ratio", ratio)
-    if not 0 < ratio <= 1:
-        raise ScheduleError(f"ratio={ratio}: it must be over 0 and at most 1")
-    curve = (lambda x, xp: ratio ** xp.floor(x)) if staircase else (lambda x, xp: ratio**x)
-    return Decay(optional(duration), timescale_of(timescale), curve)
+    _check_ratio(ratio)
+    return Decay(optional(duration), timescale_of(timescale), lambda x, xp: ratio**x, staircase)
+
+
+@named
+def step(every: Time = "30%", *, ratio: float = 0.1) -> Schedule:
+    """Times the same ratio every so many updates: r^floor(t/s).
+
+    Args:
+        every: s.
+        ratio: r.
+
+    >>> [step(30)(t) for t in (29, 30)]
+    [1.0, 0.1]
+    """
+    _check_ratio(ratio)
+    return Decay(None, timescale_of(every), lambda x, xp: ratio**x, True)
 
 
 @named
@@ -140,6 +230,67 @@ def inverse_sqrt(warmup: Time = "5%", *, timescale: Time | None = None) -> Sched
     """
     own = timescale_of(warmup if timescale is None else timescale)
     return Ramp(duration(warmup), 0.0, 1.0) >> Decay(None, own, lambda x, xp: 1.0 / xp.sqrt(1.0 + x))
+
+
+@named
+def noam(warmup: float = 4000, *, width: float = 512) -> Schedule:
+    """The rate of the Transformer: d^-0.5·min(n^-0.5, n·w^-1.5), n = t + 1. Its peak, (d·w)^-0.5, isn't 1.
+
+    Args:
+        warmup: w, in updates, at least 1.
+        width: the width of the model, d.
+
+    Source: Vaswani et al. 2017, arXiv:1706.03762.
+
+    >>> noam(100, width=100)(99)
+    0.01
+    """
+    _check_positive("width", width)
+    if isinstance(warmup, Duration) or not warmup >= 1:
+        raise ScheduleError(f"warmup={warmup}: give a number of updates, at least 1, since the peak depends on it")
+    peak = (warmup * width) ** -0.5
+    rise = Ramp(Duration(warmup - 1), peak / warmup, peak)
+    return rise >> Decay(None, Duration(warmup), lambda x, xp: peak / xp.sqrt(1.0 + x))
+
+
+@dataclass(frozen=True, repr=False)
+class _Hyperbola(Schedule):
+    """1 - (1 - f)·(h(0) - h(t)) with h(t) = √((T-t)/U·(2 - (T+t)/U))."""
+
+    duration: Duration | None
+    bound: Duration
+    final: float
+
+    def length(self, frame: Frame) -> float | None:
+        return None if self.duration is None else frame.updates(self.duration)
+
+    def formula(self, frame: Frame, length: float, begin: float) -> Formula:
+        bound, drop = frame.updates(self.bound), 1.0 - self.final
+        if length > bound:
+            raise ScheduleError(f"bound={self.bound}: the training is longer, {number_text(length)} updates")
+
+        def h(t: Array, xp: Any) -> Array:
+            return xp.sqrt((length - t) / bound * (2.0 - (length + t) / bound))
+
+        first = h(0.0, scalars)
+        return lambda t, xp: 1.0 - drop * (first - h(xp.clip(floating(t, xp), 0.0, length), xp))
+
+
+def _down(time: Time | None, final: float, shape: Formula) -> Schedule:
+    check_factor("final", final)
+    return Ramp(optional(time), 1.0, final, shape)
+
+
+def _check_ratio(ratio: float) -> None:
+    check_factor("ratio", ratio)
+    if not 0 < ratio <= 1:
+        raise ScheduleError(f"ratio={ratio}: it must be over 0 and at most 1")
+
+
+def _check_positive(name: str, value: float) -> None:
+    check_factor(name, value)
+    if value == 0:
+        raise ScheduleError(f"{name}=0: it must be positive")
 
 
 def timescale_of(time: Time) -> Duration:

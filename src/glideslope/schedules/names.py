@@ -11,7 +11,7 @@ from typing import Any, ParamSpec
 from glideslope.errors import ScheduleError
 from glideslope.schedules.arrays import Formula
 from glideslope.schedules.durations import Duration, Frame, duration, number_text
-from glideslope.schedules.schedule import Schedule
+from glideslope.schedules.schedule import METHODS, Schedule, enclosed
 
 P = ParamSpec("P")
 
@@ -21,11 +21,24 @@ NAMES: dict[str, Callable[..., Schedule]] = {}
 
 @dataclass(frozen=True, repr=False)
 class Named(Schedule):
-    """A schedule by its name; two are equal when name and arguments are."""
+    """A schedule by its name; two are equal when name and arguments are.
+
+    A method's first argument, `schedule`, is what it is called on.
+    """
 
     name: str
     arguments: tuple[tuple[str, Any], ...]
     definition: Schedule = field(compare=False)
+
+    @property
+    def subject(self) -> Schedule | None:
+        """The schedule that a method was called on."""
+        return dict(self.arguments).get("schedule")
+
+    @property
+    def maker(self) -> Callable[..., Schedule]:
+        """The function that it is made by."""
+        return NAMES[self.name] if self.subject is None else METHODS[self.name]
 
     def length(self, frame: Frame) -> float | None:
         return self.definition.length(frame)
@@ -34,24 +47,38 @@ class Named(Schedule):
         try:
             return self.definition.formula(frame, length, begin)
         except ScheduleError as error:
-            raise ScheduleError(f"{self}: {error}") from None
+            raise ScheduleError(f"{self!r}: {error}") from None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuilt, (self.name, dict(self.arguments))
 
     def __str__(self) -> str:
         written: list[str] = []
-        for i, parameter in enumerate(inspect.signature(NAMES[self.name]).parameters.values()):
-            value = dict(self.arguments)[parameter.name]
+        values = dict(self.arguments)
+        places = [p for p in inspect.signature(self.maker).parameters.values() if p.name != "schedule"]
+        for i, parameter in enumerate(places):
+            value = values[parameter.name]
             if value == canonical(parameter.default):
                 continue
             in_place = parameter.kind != parameter.KEYWORD_ONLY and len(written) == i
             written.append(value_text(value) if in_place else f"{parameter.name}={value_text(value)}")
-        return f"{self.name}({', '.join(written)})"
+        owner = "" if self.subject is None else f"{enclosed(self.subject)}."
+        return f"{owner}{self.name}({', '.join(written)})"
 
 
 def named(define: Callable[P, Schedule]) -> Callable[P, Schedule]:
     """Registers a function from arguments to a definition as a schedule of that name."""
+    NAMES[define.__name__] = make = _maker(define)
+    return make
+
+
+def method(define: Callable[P, Schedule]) -> Callable[P, Schedule]:
+    """Registers a function from a schedule and arguments to a definition as a method of that name."""
+    METHODS[define.__name__] = make = _maker(define)
+    return make
+
+
+def _maker(define: Callable[P, Schedule]) -> Callable[P, Schedule]:
     signature = inspect.signature(define)
     name = define.__name__
 
@@ -60,7 +87,7 @@ def named(define: Callable[P, Schedule]) -> Callable[P, Schedule]:
         try:
             bound = signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise ScheduleError(f"{name}: {error}; it takes {name}{_parameters(signature)}") from None
+            raise ScheduleError(f"{name}: {error}; it takes {name}({', '.join(signature.parameters)})") from None
         bound.apply_defaults()
         arguments = {key: canonical(value) for key, value in bound.arguments.items()}
         try:
@@ -69,7 +96,6 @@ def named(define: Callable[P, Schedule]) -> Callable[P, Schedule]:
             raise ScheduleError(f"{name}: {error}") from None
         return Named(name, tuple(arguments.items()), definition)
 
-    NAMES[name] = make
     return make
 
 
@@ -97,8 +123,4 @@ def value_text(value: Any) -> str:
 
 
 def _rebuilt(name: str, arguments: dict[str, Any]) -> Schedule:
-    return NAMES[name](**arguments)
-
-
-def _parameters(signature: inspect.Signature) -> str:
-    return f"({', '.join(signature.parameters)})"
+    return (METHODS if "schedule" in arguments else NAMES)[name](**arguments)

@@ -9,7 +9,8 @@ from glideslope.errors import ScheduleError
 from glideslope.schedules.durations import Duration, Time, duration
 from glideslope.schedules.names import named
 from glideslope.schedules.primitives import Ramp
-from glideslope.schedules.schedule import Schedule, Sequence, check_factor
+from glideslope.schedules.schedule import Schedule, check_factor
+from glideslope.schedules.sequence import Sequence
 from glideslope.schedules.shapes import shape as shape_named
 
 
@@ -33,7 +34,7 @@ def constant(factor: float = 1.0, duration: Time | None = None) -> Schedule:
     0.5
     """
     check_factor("factor", factor)
-    return Ramp(optional(duration), factor, factor)
+    return Ramp(optional(duration), float(factor), float(factor))
 
 
 @named
@@ -44,7 +45,7 @@ def warmup(duration: Time, *, start: float = 0.0, peak: float = 1.0, shape: str 
         duration: how long, w.
         start: the factor at t = 0.
         peak: the factor at t = w.
-        shape: "linear", "cosine" or "sqrt".
+        shape: "linear", "cosine", "sqrt", "exponential", "power" or "rex".
 
     Raises:
         ScheduleError: a factor is negative or not finite, or the shape is unknown.
@@ -79,7 +80,8 @@ def cooldown(duration: Time | None = None, *, shape: str = "linear", final: floa
 
     Args:
         duration: how long; what the horizon leaves if not given.
-        shape: "linear" 1 - x, "sqrt" 1 - √x, or "cosine" (1 + cos πx)/2, x the fraction of the cooldown that is over.
+        shape: with x the fraction that is over, "linear" 1 - x, "sqrt" 1 - √x, "cosine" (1 + cos πx)/2, "exponential"
+            (0.01^x - 0.01)/0.99, "power" (1 - x)², or "rex" (1 - x)/(1/2 + (1 - x)/2).
         final: the factor at its end.
 
     Raises:
@@ -124,4 +126,72 @@ def piecewise(values: SequenceOf[float] = (1.0, 0.1, 0.01), boundaries: Sequence
     if any(a.value > b.value for a, b in pairwise(times)):
         raise ScheduleError(f"boundaries {', '.join(map(str, times[1:]))}: they must rise")
     lasting = [Duration(b.value - a.value, a.unit) for a, b in pairwise(times)]
-    return Sequence(tuple(Ramp(own, v, v) for own, v in zip([*lasting, None], values, strict=True)))
+    return Sequence(tuple(Ramp(own, float(v), float(v)) for own, v in zip([*lasting, None], values, strict=True)))
+
+
+@named
+def multistep(milestones: SequenceOf[Time] = ("50%", "75%"), *, ratio: float = 0.1) -> Schedule:
+    """Times the same ratio at every milestone: r^(milestones passed).
+
+    Args:
+        milestones: when, counted from this schedule's start; all in one unit, rising.
+        ratio: r.
+
+    >>> [round(multistep([30, 60])(t), 3) for t in (29, 30, 60)]
+    [1.0, 0.1, 0.01]
+    """
+    check_factor("ratio", ratio)
+    return piecewise([ratio**i for i in range(len(milestones) + 1)], milestones)
+
+
+@named
+def wsd(warmup: Time = "1%", cooldown: Time = "20%", *, shape: str = "linear", final: float = 0.0) -> Schedule:
+    """Warmup, stable, decay: up to the peak, on at the peak, and a cooldown at the end.
+
+    Args:
+        warmup: how long it warms up.
+        cooldown: how long it cools down.
+        shape: of the cooldown.
+        final: the factor at its end.
+
+    Source: Hu et al. 2024, arXiv:2404.06395; Hägele et al. 2024, arXiv:2405.18392.
+
+    >>> schedule = wsd("10%", "20%").over(100)
+    >>> [schedule(t) for t in (5, 50, 90)]
+    [0.5, 1.0, 0.5]
+    """
+    return _phases(warmup, cooldown, shape, final)
+
+
+@named
+def trapezoid(rise: Time = "20%", fall: Time = "20%") -> Schedule:
+    """Straight up, on at the peak, straight down.
+
+    Args:
+        rise: how long it goes up.
+        fall: how long it goes down.
+
+    >>> [trapezoid(10, 10).over(100)(t) for t in (5, 50, 95)]
+    [0.5, 1.0, 0.5]
+    """
+    return _phases(rise, fall, "linear", 0.0)
+
+
+@named
+def flat_cosine(flat: Time = "75%", *, final: float = 0.0) -> Schedule:
+    """On at the peak, and half a cosine down.
+
+    Args:
+        flat: how long it stays at the peak.
+        final: the factor at the end.
+
+    Source: fastai's fit_flat_cos, whose pct_start is 0.75.
+
+    >>> [round(flat_cosine().over(100)(t), 3) for t in (75, 87.5, 100)]
+    [1.0, 0.5, 0.0]
+    """
+    return hold(flat) >> cooldown(shape="cosine", final=final)
+
+
+def _phases(rise: Time, fall: Time, shape: str, final: float) -> Schedule:
+    return warmup(rise) >> hold() >> cooldown(fall, shape=shape, final=final)

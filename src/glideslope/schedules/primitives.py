@@ -1,14 +1,16 @@
-"""What every schedule is composed of: ramps, decays in their own time, and parts with their own fractions."""
+"""What every schedule is composed of: ramps, decays in their own time, tables, functions, and parts."""
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from glideslope.errors import ScheduleError
 from glideslope.schedules import shapes
-from glideslope.schedules.arrays import Array, Formula, floating
+from glideslope.schedules.arrays import Array, Formula, divided, floating, neighbours, scalars
 from glideslope.schedules.durations import Duration, Frame
 from glideslope.schedules.schedule import Schedule
 
@@ -33,39 +35,92 @@ class Ramp(Schedule):
         end = start if self.end is None else self.end
         shape = self.shape
         if start == end or length == 0:
-            return lambda t, xp: 0.0 * floating(t, xp) + end
+            return lambda t, xp: end if xp is scalars else 0.0 * floating(t, xp) + end
         if math.isinf(length):
             raise ScheduleError("a ramp without end: give its duration, or the horizon: schedule.over(10_000)")
-        if end == 0:
-            return lambda t, xp: start * (1.0 - shape(xp.clip(floating(t, xp) / length, 0.0, 1.0), xp))
 
         def factor(t: Array, xp: Any) -> Array:
-            s = shape(xp.clip(floating(t, xp) / length, 0.0, 1.0), xp)
-            return start * (1.0 - s) + end * s  # exact at both ends
+            s = shape(xp.clip((t if xp is scalars else floating(t, xp)) / length, 0.0, 1.0), xp)
+            if start == 0:
+                return s if end == 1 else end * s
+            return start * (1.0 - s) if end == 0 else start * (1.0 - s) + end * s  # exact at both ends
 
         return factor
-
-    def __str__(self) -> str:
-        return f"a ramp from {self.start} to {self.end}"
 
 
 @dataclass(frozen=True, repr=False)
 class Decay(Schedule):
-    """curve(t/s): a curve of the time since its start over a timescale s, held where its length ends."""
+    """curve(t/s): a curve of the time since its start over a timescale s, held where its length ends.
+
+    A staircase is the curve of the whole part of t/s.
+    """
 
     duration: Duration | None
     timescale: Duration
     curve: Formula
+    staircase: bool = False
 
     def length(self, frame: Frame) -> float | None:
         return None if self.duration is None else frame.updates(self.duration)
 
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         timescale, curve = frame.updates(self.timescale), self.curve
-        return lambda t, xp: curve(xp.clip(floating(t, xp), 0.0, length) / timescale, xp)
+        if not self.staircase:
+            return lambda t, xp: curve(xp.clip(floating(t, xp), 0.0, length) / timescale, xp)
+        last = math.inf if math.isinf(length) else length // timescale
+
+        def stairs(t: Array, xp: Any) -> Array:
+            return curve(xp.clip(floating(divided(t, timescale, xp)[0], xp), 0.0, last), xp)
+
+        return stairs
+
+
+@dataclass(frozen=True, repr=False)
+class Table(Schedule):
+    """Values at given times; between them a shape from one to the next, or steps where there is none."""
+
+    times: tuple[Duration, ...]
+    values: tuple[float, ...]
+    shape: Formula | None
+
+    def length(self, frame: Frame) -> float | None:
+        return frame.updates(self.times[-1])
+
+    def formula(self, frame: Frame, length: float, begin: float) -> Formula:
+        times, values, shape = [frame.updates(time) for time in self.times], self.values, self.shape
+
+        def factor(t: Array, xp: Any) -> Array:
+            if xp is scalars:
+                i = min(max(bisect_right(times, t) - 1, 0), len(times) - 2)
+                start, end, x = values[i], values[i + 1], (t - times[i]) / (times[i + 1] - times[i])
+            else:
+                start, end, x = neighbours(t, times, values, xp)
+            x = xp.clip(x, 0.0, 1.0)
+            s = xp.floor(x) if shape is None else shape(x, xp)
+            return start * (1.0 - s) + end * s
+
+        return factor
+
+
+@dataclass(frozen=True, repr=False)
+class Function(Schedule):
+    """A Python function of the updates made."""
+
+    function: Callable[[Any], Any]
+
+    def length(self, frame: Frame) -> float | None:
+        return None
+
+    def formula(self, frame: Frame, length: float, begin: float) -> Formula:
+        function = self.function
+        return lambda t, xp: function(xp.clip(t, 0, None) if xp is not scalars else t)
 
     def __str__(self) -> str:
-        return f"a decay with timescale {self.timescale}"
+        name = getattr(self.function, "__name__", type(self.function).__name__)
+        raise ScheduleError(
+            f"the schedule is made from the Python function {name}, which has no text form: "
+            "from_points(list(enumerate(schedule.sample(T)))) has one"
+        )
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,5 +138,28 @@ class Part(Schedule):
             raise ScheduleError("it has no duration: give one, or the horizon: schedule.over(10_000)")
         return self.schedule.formula(Frame(length, frame.clock), length, begin)
 
-    def __str__(self) -> str:
-        return str(self.schedule)
+
+@dataclass(frozen=True, repr=False)
+class Chebyshev(Schedule):
+    """m/((1 + m)/2 - (1 - m)/2·cos(π(σ(t) + 1/2)/n)), n the power of two that the length fits into."""
+
+    duration: Duration | None
+    least: float
+
+    def length(self, frame: Frame) -> float | None:
+        return None if self.duration is None else frame.updates(self.duration)
+
+    def formula(self, frame: Frame, length: float, begin: float) -> Formula:
+        if math.isinf(length):
+            raise ScheduleError("it has no duration: give one, or the horizon: schedule.over(10_000)")
+        m, last, bits = self.least, max(math.ceil(length) - 1.0, 0.0), math.ceil(math.log2(max(length, 1.0)))
+
+        def factor(t: Array, xp: Any) -> Array:
+            i = xp.floor(xp.clip(t if xp is scalars else floating(t, xp), 0.0, last))
+            order = 0.0 * i
+            for k in range(1, bits + 1):  # from the highest bit of i: a one reflects the order so far
+                bit = i // 2 ** (bits - k) % 2
+                order = order + bit * (2**k - 1 - 2 * order)
+            return m / ((1 + m) / 2 - (1 - m) / 2 * xp.cos(xp.pi * (order + 0.5) / 2**bits))
+
+        return factor

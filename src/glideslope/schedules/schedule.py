@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from bisect import bisect_right
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import cached_property
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from glideslope.errors import ScheduleError
-from glideslope.schedules.arrays import Array, Formula, namespace, scalars, since
-from glideslope.schedules.durations import Clock, Duration, Frame, Time, duration, number_text
+from glideslope.schedules.arrays import Array, Formula, evaluated, scalars
+from glideslope.schedules.durations import Clock, Frame, Time, number_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,9 +19,12 @@ if TYPE_CHECKING:
 class Schedule(ABC):
     """The factor for each update: `schedule(t)` is the factor before update t + 1.
 
-    `a >> b` is b after a, `0.1 * a` is a scaled, `a.over(10_000)` is a with its horizon known. Schedules are equal when
-    they are written the same; `str(a)` is the text that `glideslope.parse` reads back.
+    `a >> b` is b after a; `a * b`, `a + b`, `max(a, b)` and `min(a, b)` are taken update by update; `0.1 * a` is a
+    scaled. Schedules are equal when they are written the same; `str(a)` is the text that `glideslope.parse` reads.
     """
+
+    binding = 3
+    """How tightly its text holds together: 0 a >> b, 1 a + b, 2 a * b, 3 a call."""
 
     @abstractmethod
     def length(self, frame: Frame) -> float | None:
@@ -59,7 +60,18 @@ class Schedule(ABC):
         """
         if isinstance(t, (int, float)):
             return self._factor(t, scalars)
-        return self._factor(t, namespace(t))
+        return evaluated(self._factor, t)
+
+    def sample(self, steps: int) -> np.ndarray:
+        """The factors of `steps` updates, an array of shape (steps,); a horizon it lacks is `steps`."""
+        import numpy as np
+
+        try:
+            bounded = self.length(Frame()) is not None
+        except ScheduleError:
+            bounded = False
+        schedule = self if bounded else self.over(steps)
+        return np.asarray(schedule(np.arange(steps)))
 
     def over(self, horizon: Time, clock: Clock | None = None) -> Schedule:
         """The same schedule with its horizon known, in place of any horizon it had.
@@ -76,200 +88,141 @@ class Schedule(ABC):
         >>> [schedule.over(100)(t) for t in (0, 5, 10, 55, 100)]
         [0.0, 0.5, 1.0, 0.5, 0.0]
         """
-        return Over(self, duration(horizon), clock or Clock())
+        return METHODS["over"](self, horizon, **vars(clock or Clock()))
 
-    def sample(self, steps: int) -> np.ndarray:
-        """The factors of `steps` updates, an array of shape (steps,); a horizon it lacks is `steps`."""
-        import numpy as np
+    def extend(self, at: Time, to: Time) -> Schedule:
+        """The schedule of a longer training that has come to `at`: what is past stays, only the cooldown moves.
 
-        try:
-            bounded = self.length(Frame()) is not None
-        except ScheduleError:
-            bounded = False
-        schedule = self if bounded else self.over(steps)
-        return np.asarray(schedule(np.arange(steps)))
+        Args:
+            at: how far the training is.
+            to: the new horizon.
+
+        Raises:
+            ScheduleError: the longer schedule would differ before `at` (a cosine's), or its cooldown has begun.
+
+        >>> import glideslope as gs
+        >>> schedule = (gs.warmup("5%") >> gs.hold() >> gs.cooldown("20%")).over(1000)
+        >>> schedule.extend(at=700, to=2000)
+        (warmup(50) >> hold() >> cooldown(20%)).over(2000)
+        """
+        return METHODS["extend"](self, at, to)
 
     def continued(self) -> Schedule:
-        """The same schedule scaled to begin where the one before it ended.
+        """Scaled to begin where the schedule before it ended.
 
         >>> import glideslope as gs
         >>> schedule = gs.linear(100, final=0.5) >> gs.exponential(100, ratio=0.1).continued()
         >>> schedule(100), round(schedule(200), 6)
         (0.5, 0.05)
         """
-        return Continued(self)
+        return METHODS["continued"](self)
+
+    def clip(self, low: float = 0.0, high: float | None = None) -> Schedule:
+        """No less than `low`, no more than `high`: min(max(f, low), high)."""
+        return METHODS["clip"](self, low, high)
+
+    def repeat(self, times: float | None = None, *, stretch: float = 1.0, ratio: float = 1.0) -> Schedule:
+        """Again and again, each time `stretch` times as long and `ratio` times as high.
+
+        Args:
+            times: how often, a whole number; for ever if not given. A schedule without a duration shares the horizon.
+            stretch: the length of a cycle over that of the one before, at least 1.
+            ratio: the height of a cycle over that of the one before.
+
+        Source: Loshchilov & Hutter 2017, arXiv:1608.03983 (T_i = T_0·m^i).
+
+        >>> import glideslope as gs
+        >>> [gs.linear(10).repeat(stretch=2, ratio=0.5)(t) for t in (0, 5, 10, 20, 30)]
+        [1.0, 0.5, 0.5, 0.25, 0.25]
+        """
+        return METHODS["repeat"](self, times, stretch=stretch, ratio=ratio)
+
+    def reverse(self) -> Schedule:
+        """Backwards: f(T - t)."""
+        return METHODS["reverse"](self)
+
+    def delay(self, duration: Time) -> Schedule:
+        """Begins later: its first value for so long, then itself."""
+        return METHODS["delay"](self, duration)
+
+    def skip(self, duration: Time) -> Schedule:
+        """Begins further on: f(t + d)."""
+        return METHODS["skip"](self, duration)
+
+    def stretch(self, times: float) -> Schedule:
+        """So many times as slow: f(t/k)."""
+        return METHODS["stretch"](self, times)
+
+    def noise(self, amplitude: float, *, seed: float = 0) -> Schedule:
+        """Times 1 + u, u uniform between -amplitude and amplitude, and the same whenever t is the same."""
+        return METHODS["noise"](self, amplitude, seed=seed)
+
+    def momentum(self, high: float = 0.95, low: float = 0.85) -> Schedule:
+        """The momentum that moves against the rate: `low` where the factor peaks, `high` where it begins and below.
+
+        Raises:
+            ScheduleError: the schedule isn't made of ramps, or the bounds aren't in [0, 1).
+
+        Source: Smith 2018, arXiv:1803.09820.
+
+        >>> import glideslope as gs
+        >>> momentum = gs.one_cycle().momentum().over(100)
+        >>> [round(momentum(t), 3) for t in (0, 45, 90, 100)]
+        [0.95, 0.85, 0.95, 0.95]
+        """
+        return METHODS["momentum"](self, high, low)
 
     def __rshift__(self, after: Schedule) -> Schedule:
-        if not isinstance(after, Schedule):
-            return NotImplemented
-        return Sequence((*phases(self), *phases(after)))
+        return OPERATORS[">>"](self, after) if isinstance(after, Schedule) else NotImplemented
 
-    def __mul__(self, factor: float) -> Schedule:
-        if isinstance(factor, bool) or not isinstance(factor, int | float):
-            return NotImplemented
-        return Scaled(factor * self.scale, self.schedule) if isinstance(self, Scaled) else Scaled(factor, self)
+    def __mul__(self, factor: Schedule | float) -> Schedule:
+        return OPERATORS["*"](self, factor) if is_factor(factor) else NotImplemented
 
     __rmul__ = __mul__
 
     def __truediv__(self, divisor: float) -> Schedule:
         return self * (1 / divisor)
 
+    def __add__(self, other: Schedule | float) -> Schedule:
+        return OPERATORS["+"](self, other) if is_factor(other) else NotImplemented
+
+    def __radd__(self, other: float) -> Schedule:
+        return OPERATORS["+"](other, self) if is_factor(other) else NotImplemented
+
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_factor"}
 
+    def __str__(self) -> str:
+        raise ScheduleError(f"a bare {type(self).__name__} has no text form: only schedules made by name have one")
+
     def __repr__(self) -> str:
-        return str(self)
+        try:
+            return str(self)
+        except ScheduleError:
+            return f"<{type(self).__name__}>"
 
 
-def phases(schedule: Schedule) -> tuple[Schedule, ...]:
-    """The schedules that follow one another in it: a sequence's phases, or the schedule alone."""
-    return schedule.phases if isinstance(schedule, Sequence) else (schedule,)
+METHODS: dict[str, Callable[..., Schedule]] = {}
+"""What makes a schedule out of one, by its name in the text form; the files that define them add them."""
+
+OPERATORS: dict[str, Callable[[Any, Any], Schedule]] = {}
+"""What makes one out of two."""
 
 
-@dataclass(frozen=True, repr=False)
-class Sequence(Schedule):
-    """One schedule after another. At most one has no duration: it fills what the horizon leaves."""
-
-    phases: tuple[Schedule, ...]
-
-    def __post_init__(self) -> None:
-        unbounded = [str(phase) for phase in self.phases if fills(phase)]
-        if len(unbounded) > 1:
-            raise ScheduleError(
-                f"{' and '.join(unbounded)} both have no duration: only one phase can fill what the horizon leaves"
-            )
-        if (percent := sum(map(percentage, self.phases))) > 100 * (1 + 1e-12):
-            raise ScheduleError(f"{self}: its phases take {number_text(percent)}% of the horizon, more than 100%")
-
-    def length(self, frame: Frame) -> float | None:
-        lengths = [phase.length(frame) for phase in self.phases]
-        return None if None in lengths else math.fsum(length for length in lengths if length is not None)
-
-    def formula(self, frame: Frame, length: float, begin: float) -> Formula:
-        lengths = self._shared_out(frame, length)
-        starts = [0.0, *accumulate(lengths[:-1])]
-        formulas: list[Formula] = []
-        for phase, own in zip(self.phases, lengths, strict=True):
-            formulas.append(phase.formula(frame, own, begin))
-            begin = formulas[-1](own, scalars) if math.isfinite(own) else begin
-
-        def factor(t: Array, xp: Any) -> Array:
-            if xp is scalars:
-                i = max(bisect_right(starts, t) - 1, 0)
-                return formulas[i](t - starts[i], xp)
-            value = formulas[0](t, xp)
-            for start, after in zip(starts[1:], formulas[1:], strict=True):
-                if math.isfinite(start):
-                    value = xp.where(t < start, value, after(since(t, start, xp), xp))
-            return value
-
-        return factor
-
-    def _shared_out(self, frame: Frame, length: float) -> list[float]:
-        """The updates of each phase, the one without a duration given what the others leave."""
-        lengths = [phase.length(frame) for phase in self.phases]
-        rest = length - math.fsum(own for own in lengths if own is not None)
-        if rest < -1e-9 * length:
-            raise too_short(self, length - rest, length)
-        return [max(rest, 0.0) if own is None else own for own in lengths]
-
-    def __str__(self) -> str:
-        return " >> ".join(map(str, self.phases))
+def is_factor(value: object) -> bool:
+    """Whether a schedule can be multiplied by it, or added to it."""
+    return isinstance(value, Schedule | int | float) and not isinstance(value, bool)
 
 
-@dataclass(frozen=True, repr=False)
-class Scaled(Schedule):
-    """A schedule times a number."""
-
-    scale: float
-    schedule: Schedule
-
-    def __post_init__(self) -> None:
-        check_factor("the factor of a schedule", self.scale)
-
-    def length(self, frame: Frame) -> float | None:
-        return self.schedule.length(frame)
-
-    def formula(self, frame: Frame, length: float, begin: float) -> Formula:
-        inner, scale = self.schedule.formula(frame, length, begin), self.scale
-        return lambda t, xp: scale * inner(t, xp)
-
-    def __str__(self) -> str:
-        return f"{number_text(self.scale)} * {enclosed(self.schedule)}"
-
-
-@dataclass(frozen=True, repr=False)
-class Continued(Schedule):
-    """A schedule scaled to begin where the one before it ended."""
-
-    schedule: Schedule
-
-    def length(self, frame: Frame) -> float | None:
-        return self.schedule.length(frame)
-
-    def formula(self, frame: Frame, length: float, begin: float) -> Formula:
-        inner = self.schedule.formula(frame, length, begin)
-        first = inner(0.0, scalars)
-        if first == 0:
-            raise ScheduleError(f"{self}: it begins at 0, so no scale makes it begin at {number_text(begin)}")
-        scale = begin / first
-        return lambda t, xp: scale * inner(t, xp)
-
-    def __str__(self) -> str:
-        return f"{enclosed(self.schedule)}.continued()"
-
-
-@dataclass(frozen=True, repr=False)
-class Over(Schedule):
-    """A schedule with its horizon: fractions within it are of this horizon."""
-
-    schedule: Schedule
-    horizon: Duration
-    clock: Clock
-
-    def __post_init__(self) -> None:
-        if self.horizon.value == 0 or self.horizon.unit == "%":
-            raise ScheduleError(f"a horizon of {self.horizon}: it must be a positive length, in updates or with a unit")
-        self._factor  # noqa: B018  (a missing unit or too short a horizon is an error now, not at the first update)
-
-    def length(self, frame: Frame) -> float:
-        return self.clock.updates(self.horizon)
-
-    def formula(self, frame: Frame, length: float, begin: float) -> Formula:
-        frame = Frame(length, self.clock)
-        own = self.schedule.length(frame)
-        if own is not None and own > length * (1 + 1e-9):
-            raise too_short(self.schedule, own, length)
-        return self.schedule.formula(frame, length if own is None else own, begin)
-
-    def over(self, horizon: Time, clock: Clock | None = None) -> Schedule:
-        return self.schedule.over(horizon, clock or self.clock)
-
-    def __str__(self) -> str:
-        clock = "".join(f", {name}={number_text(value)}" for name, value in vars(self.clock).items() if value)
-        return f"{enclosed(self.schedule)}.over({self.horizon}{clock})"
-
-
-def fills(schedule: Schedule) -> bool:
-    """Whether it has no duration of its own, and fills what the horizon leaves."""
-    return schedule.length(Frame(1.0, Clock(1, 1, 1))) is None
-
-
-def percentage(schedule: Schedule) -> float:
-    """How much of the horizon, in percent, a schedule's own durations take at least."""
-    one, two = (schedule.length(Frame(horizon, Clock(1, 1, 1))) or 0.0 for horizon in (1.0, 2.0))
-    return 100 * (two - one)
-
-
-def enclosed(schedule: Schedule) -> str:
-    """Its text as an operand: a sequence, and what binds less than a call, in parentheses."""
-    return f"({schedule})" if isinstance(schedule, Sequence | Scaled) else str(schedule)
+def enclosed(schedule: Schedule, binding: int = 3) -> str:
+    """Its text as an operand, in parentheses if it binds less."""
+    return str(schedule) if schedule.binding >= binding else f"({schedule})"
 
 
 def too_short(schedule: Schedule, takes: float, horizon: float) -> ScheduleError:
     """The error for a horizon that is shorter than what has to fit into it."""
     return ScheduleError(
-        f"{schedule} takes {number_text(takes)} updates, the horizon is {number_text(horizon)}: "
+        f"{schedule!r} takes {number_text(takes)} updates, the horizon is {number_text(horizon)}: "
         "give a longer horizon or shorter phases"
     )
 

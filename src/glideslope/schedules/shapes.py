@@ -24,7 +24,24 @@ def sqrt(x: Any, xp: Any) -> Any:
     return xp.sqrt(x)
 
 
-SHAPES: dict[str, Formula] = {"linear": linear, "cosine": cosine, "sqrt": sqrt}
+def exponential(x: Any, xp: Any) -> Any:
+    """(1 - 0.01^x)/0.99: by the same ratio in equal times, a hundredfold in all, and then to its end exactly"""
+    return (1.0 - 0.01**x) / 0.99
+
+
+def power(x: Any, xp: Any) -> Any:
+    """1 - (1 - x)^2"""
+    return 1.0 - (1.0 - x) ** 2
+
+
+def rex(x: Any, xp: Any) -> Any:
+    """1 - (1 - x)/(1/2 + (1 - x)/2) (Chen et al. 2021, arXiv:2107.04197)"""
+    return x / (2.0 - x)
+
+
+SHAPES: dict[str, Formula] = {
+    "linear": linear, "cosine": cosine, "sqrt": sqrt, "exponential": exponential, "power": power, "rex": rex,
+}  # fmt: skip
 
 
 def shape(name: str) -> Formula:

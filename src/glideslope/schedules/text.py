@@ -1,9 +1,11 @@
 """The text form of a schedule and its parser: a grammar, nothing is evaluated.
 
-sequence  = product {">>" product}
-product   = {number "*"} operand {"*" number | "/" number}
+sequence  = sum {">>" sum}
+sum       = product {"+" product}
+product   = factor {"*" factor | "/" number}
+factor    = number | operand
 operand   = (call | "(" sequence ")") {"." method "(" arguments ")"}
-call      = name ["(" arguments ")"]
+call      = name ["(" arguments ")"] | ("max" | "min") "(" sequence {"," sequence} ")"
 arguments = [argument {"," argument}]
 argument  = [name "="] value
 value     = number [unit] | word | "quoted" | "[" [value {"," value}] "]"
@@ -11,16 +13,16 @@ value     = number [unit] | word | "quoted" | "[" [value {"," value}] "]"
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from glideslope.errors import ScheduleError
-from glideslope.schedules.durations import NUMBER, Clock, Duration
+from glideslope.schedules.combined import FUNCTIONS
+from glideslope.schedules.durations import NUMBER, Duration
 from glideslope.schedules.names import NAMES
-from glideslope.schedules.schedule import Schedule
+from glideslope.schedules.schedule import METHODS, OPERATORS, Schedule
 
 LONGEST = 20_000
 DEEPEST = 50
@@ -29,7 +31,7 @@ _TOKEN = re.compile(
     (?P<number>[+-]?{NUMBER})(?P<unit>%|[A-Za-z]+)?
     |(?P<word>[A-Za-z_]\w*)
     |(?P<quoted>"[^"]*"|'[^']*')
-    |(?P<sign>>>|[()\[\],=*/.])
+    |(?P<sign>>>|[()\[\],=*/.+])
     |(?P<end>$))""",
     re.VERBOSE | re.ASCII,
 )
@@ -109,30 +111,36 @@ class _Parser:
         self.depth -= 1
         return result
 
-    def sequence(self) -> Schedule:
-        column, phases = self.start, [self.product()]
-        while self.accept(">>"):
-            phases.append(self.product())
-        first, *others = phases
-        for phase in others:
-            first = self.made(column, operator.rshift, first, phase)
+    def joined(self, sign: str, rule: Callable[[], Any]) -> Any:
+        """What a rule gives, as often as the sign is between."""
+        column, first = self.start, rule()
+        while self.accept(sign):
+            first = self.made(column, OPERATORS[sign], first, rule())
         return first
 
-    def product(self) -> Schedule:
-        column, factor = self.start, 1.0
-        scaled = self.at("number")
-        while self.at("number"):
-            factor *= self.number()
-            self.expect("*")
-        schedule = self.operand()
+    def sequence(self) -> Schedule:
+        return self.as_schedule(self.start, self.joined(">>", lambda: self.as_schedule(self.start, self.sum())))
+
+    def sum(self) -> Any:
+        return self.joined("+", self.product)
+
+    def as_schedule(self, column: int, value: Any) -> Schedule:
+        """A number where a schedule is meant is a constant."""
+        return value if isinstance(value, Schedule) else self.made(column, NAMES["constant"], value)
+
+    def product(self) -> Any:
+        column, value = self.start, self.factor()
         while self.at("*", "/"):
-            scaled, divide = True, self.at("/")
+            divide = self.at("/")
             self.read()
-            number = self.number()
-            if divide and number == 0:
+            by = self.number() if divide else self.factor()
+            if divide and by == 0:
                 self.fail("division by zero")
-            factor *= 1 / number if divide else number
-        return self.made(column, operator.mul, factor, schedule) if scaled else schedule
+            value = self.made(column, _times, value, 1 / by if divide else by)
+        return value
+
+    def factor(self) -> Any:
+        return self.number() if self.at("number") else self.operand()
 
     def number(self) -> float:
         if not self.at("number") or self.unit:
@@ -147,14 +155,25 @@ class _Parser:
             schedule: Schedule = self.nested(self.sequence)
             self.expect(")")
         else:
-            name = self.name("schedule", NAMES)
-            args, kwargs = self.arguments() if self.at("(") else ([], {})
-            schedule = self.made(column, NAMES[name], *args, **kwargs)
+            name = self.name("schedule", NAMES | FUNCTIONS)
+            if name in FUNCTIONS:
+                schedule = self.made(column, FUNCTIONS[name], *self.nested(self.schedules))
+            else:
+                args, kwargs = self.arguments() if self.at("(") else ([], {})
+                schedule = self.made(column, NAMES[name], *args, **kwargs)
         while self.accept("."):
             column, name = self.start, self.name("method", METHODS)
             args, kwargs = self.arguments()
             schedule = self.made(column, METHODS[name], schedule, *args, **kwargs)
         return schedule
+
+    def schedules(self) -> list[Schedule]:
+        self.expect("(")
+        found = [self.sequence()]
+        while self.accept(","):
+            found.append(self.sequence())
+        self.expect(")")
+        return found
 
     def name(self, what: str, known: dict[str, Any]) -> str:
         if not self.at("word"):
@@ -203,8 +222,6 @@ class _Parser:
         return token[1:-1] if kind == "quoted" else _WORDS.get(token, token)
 
 
-def _over(schedule: Schedule, horizon: Any, **clock: float) -> Schedule:
-    return schedule.over(horizon, Clock(**clock))
-
-
-METHODS: dict[str, Callable[..., Schedule]] = {"over": _over, "continued": Schedule.continued}
+def _times(a: Any, b: Any) -> Any:
+    """The product of two numbers, or of schedules and numbers."""
+    return OPERATORS["*"](a, b) if isinstance(a, Schedule) or isinstance(b, Schedule) else a * b

@@ -1,0 +1,119 @@
+"""The horizon of a schedule: the length of the training that its fractions are of; and moving it in mid-training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from glideslope.errors import ScheduleError
+from glideslope.schedules.arrays import Formula
+from glideslope.schedules.combined import Combined, Scaled
+from glideslope.schedules.durations import Clock, Duration, Frame, Time, duration, number_text
+from glideslope.schedules.names import Named
+from glideslope.schedules.primitives import Decay, Ramp
+from glideslope.schedules.schedule import METHODS, Schedule, enclosed, too_short
+from glideslope.schedules.sequence import Sequence, fills, phases
+
+
+@dataclass(frozen=True, repr=False)
+class Over(Schedule):
+    """A schedule with its horizon: fractions within it are of this horizon."""
+
+    schedule: Schedule
+    horizon: Duration
+    clock: Clock
+
+    def __post_init__(self) -> None:
+        if self.horizon.value == 0 or self.horizon.unit == "%":
+            raise ScheduleError(f"a horizon of {self.horizon}: it must be a positive length, in updates or with a unit")
+        self._factor  # noqa: B018  (a missing unit or too short a horizon is an error now, not at the first update)
+
+    def length(self, frame: Frame) -> float:
+        return self.clock.updates(self.horizon)
+
+    def formula(self, frame: Frame, length: float, begin: float) -> Formula:
+        frame = Frame(length, self.clock)
+        own = self.schedule.length(frame)
+        if own is not None and own > length * (1 + 1e-9):
+            raise too_short(self.schedule, own, length)
+        return self.schedule.formula(frame, length if own is None else own, begin)
+
+    def over(self, horizon: Time, clock: Clock | None = None) -> Schedule:
+        return self.schedule.over(horizon, clock or self.clock)
+
+    def __str__(self) -> str:
+        clock = "".join(f", {name}={number_text(value)}" for name, value in vars(self.clock).items() if value)
+        return f"{enclosed(self.schedule)}.over({self.horizon}{clock})"
+
+
+def over(schedule: Schedule, horizon: Time, **clock: float) -> Schedule:
+    """The schedule with its horizon."""
+    return Over(schedule, duration(horizon), Clock(**clock))
+
+
+def extend(schedule: Schedule, at: Time, to: Time) -> Schedule:
+    """The schedule of a longer training that is the same before `at`; see `Schedule.extend`."""
+    if not isinstance(schedule, Over):
+        raise ScheduleError(f"{schedule!r} has no horizon to move: say it first, schedule.over(10_000)")
+    frame = Frame(schedule.length(Frame()), schedule.clock)
+    now, horizon = (schedule.clock.updates(duration(time)) for time in (at, to))
+    if not (now <= schedule.length(frame) <= horizon):
+        raise ScheduleError(
+            f"at={at}, to={to}: give at ≤ {schedule.horizon} ≤ to; this schedule ends at the middle one"
+        )
+    parts = phases(schedule.schedule)
+    filler = next((i for i, part in enumerate(parts) if fills(part)), None)
+    if filler is None or not _steady(parts[filler]):
+        raise ScheduleError(
+            f"{schedule!r} can't be extended: its past would be another with a longer horizon. What can is a schedule "
+            "that holds until its cooldown, such as warmup(1%) >> hold() >> cooldown(20%)"
+        )
+    begins = sum(Sequence(parts).shared_out(frame, schedule.length(frame))[: filler + 1])
+    if now > begins:
+        raise ScheduleError(
+            f"at={at}: its cooldown began at update {number_text(begins)}; go on from a state before it"
+        )
+    past = tuple(_in_updates(part, frame) for part in parts[: filler + 1])
+    longer = Sequence((*past, *parts[filler + 1 :])) if len(parts) > 1 else past[0]
+    return Over(longer, duration(to), schedule.clock)
+
+
+def _steady(schedule: Schedule) -> bool:
+    """Whether it is the same for any length that it fills, its own durations being in updates."""
+    match schedule:
+        case Named():
+            return _steady(schedule.definition) and all(map(_steady, _inner(schedule)))
+        case Ramp():
+            return schedule.duration is not None or schedule.end in (None, schedule.start)
+        case Sequence():
+            return all(map(_steady, schedule.phases))
+        case Combined():
+            return all(map(_steady, schedule.parts))
+        case Scaled():
+            return _steady(schedule.schedule)
+    return isinstance(schedule, Decay)
+
+
+def _inner(schedule: Named) -> tuple[Schedule, ...]:
+    return () if schedule.subject is None else (schedule.subject,)
+
+
+def _in_updates(item: Any, frame: Frame) -> Any:
+    """The same with every fraction of the horizon as so many updates."""
+    match item:
+        case Duration(unit="%"):
+            return Duration(frame.updates(item))
+        case Named():
+            return item.maker(**{name: _in_updates(value, frame) for name, value in item.arguments})
+        case Sequence(phases=parts):
+            return Sequence(tuple(_in_updates(part, frame) for part in parts))
+        case Combined(parts=parts):
+            return replace(item, parts=tuple(_in_updates(part, frame) for part in parts))
+        case Scaled():
+            return replace(item, schedule=_in_updates(item.schedule, frame))
+        case tuple():
+            return tuple(_in_updates(part, frame) for part in item)
+    return item
+
+
+METHODS["over"], METHODS["extend"] = over, extend

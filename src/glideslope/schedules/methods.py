@@ -1,0 +1,237 @@
+"""What makes another schedule out of one: in time, in height, or in the other direction."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from glideslope.errors import ScheduleError
+from glideslope.schedules.arrays import Array, Formula, divided, floating, scalars, since
+from glideslope.schedules.durations import Duration, Frame, Time, duration
+from glideslope.schedules.names import method
+from glideslope.schedules.schedule import Schedule, check_factor
+
+
+@dataclass(frozen=True, repr=False)
+class Mapped(Schedule):
+    """A schedule whose formula is changed: `change(formula, length, begin)` is the new one."""
+
+    schedule: Schedule
+    change: Callable[[Formula, float, float], Formula]
+
+    def length(self, frame: Frame) -> float | None:
+        return self.schedule.length(frame)
+
+    def formula(self, frame: Frame, length: float, begin: float) -> Formula:
+        return self.change(self.schedule.formula(frame, length, begin), length, begin)
+
+
+@dataclass(frozen=True, repr=False)
+class Shifted(Schedule):
+    """f(t + ahead - behind), its first value where that would be before its start."""
+
+    schedule: Schedule
+    ahead: Duration
+    behind: Duration
+
+    def length(self, frame: Frame) -> float | None:
+        own = self.schedule.length(frame)
+        return None if own is None else max(own + self._by(frame), 0.0)
+
+    def formula(self, frame: Frame, length: float, begin: float) -> Formula:
+        by = self._by(frame)
+        inner = self.schedule.formula(frame, max(length - by, 0.0), begin)
+        return lambda t, xp: inner(xp.clip(since(t, by, xp), 0.0, math.inf), xp)
+
+    def _by(self, frame: Frame) -> float:
+        return frame.updates(self.behind) - frame.updates(self.ahead)
+
+
+@dataclass(frozen=True, repr=False)
+class Stretched(Schedule):
+    """f(t/k)."""
+
+    schedule: Schedule
+    times: float
+
+    def length(self, frame: Frame) -> float | None:
+        own = self.schedule.length(frame)
+        return None if own is None else own * self.times
+
+    def formula(self, frame: Frame, length: float, begin: float) -> Formula:
+        inner, times = self.schedule.formula(frame, length / self.times, begin), self.times
+        return lambda t, xp: inner(floating(t, xp) / times, xp)
+
+
+@dataclass(frozen=True, repr=False)
+class Repeated(Schedule):
+    """Cycle i takes P·m^i updates and is r^i as high; after the last its end is held."""
+
+    schedule: Schedule
+    times: float | None
+    growth: float
+    ratio: float
+
+    def length(self, frame: Frame) -> float | None:
+        own = self.schedule.length(frame)
+        return None if own is None or self.times is None else own * self._cycles(self.times)
+
+    def formula(self, frame: Frame, length: float, begin: float) -> Formula:
+        period = self.schedule.length(frame)
+        if period is None:
+            if self.times is None or math.isinf(length):
+                raise ScheduleError("it repeats a schedule without a duration: say how often, or give it a duration")
+            period = length / self._cycles(self.times)
+            frame = Frame(period, frame.clock)
+        if period == 0:
+            raise ScheduleError("it repeats a schedule that takes no time: give it a duration")
+        inner, last = self.schedule.formula(frame, period, begin), (self.times or math.inf) - 1
+        growth, ratio, cycle = self.growth, self.ratio, self._cycle(period)
+
+        def factor(t: Array, xp: Any) -> Array:
+            i, rest = cycle(t, xp)
+            over = i > last
+            i = xp.where(over, last + 0.0 * i, i) if math.isfinite(last) else i
+            height = 1.0 if ratio == 1 else ratio**i
+            scaled = rest if growth == 1 else rest / growth**i
+            held = xp.where(over, period + 0.0 * scaled, 1.0 * scaled) if math.isfinite(last) else scaled
+            return height * inner(held, xp)
+
+        return factor
+
+    def _cycles(self, times: float) -> float:
+        """The length of so many cycles over that of the first."""
+        return times if self.growth == 1 else (self.growth**times - 1) / (self.growth - 1)
+
+    def _cycle(self, period: float) -> Callable[[Array, Any], tuple[Array, Array]]:
+        """The formula of the number of the cycle and the updates since its start."""
+        m = self.growth
+        if m == 1:
+
+            def even(t: Array, xp: Any) -> tuple[Array, Array]:
+                i, rest = divided(t, period, xp)
+                return floating(i, xp), floating(rest, xp)
+
+            return even
+
+        def start(i: Array) -> Array:
+            return period * (m**i - 1) / (m - 1)
+
+        def growing(t: Array, xp: Any) -> tuple[Array, Array]:
+            t = xp.clip(t if xp is scalars else floating(t, xp), 0.0, math.inf)
+            i = xp.floor(xp.log(1 + t / period * (m - 1)) / math.log(m))
+            i = xp.where(t < start(i), i - 1, i)  # the logarithm may be off by one rounding at a boundary
+            i = xp.where(t >= start(i + 1), i + 1, i)
+            return i, t - start(i)
+
+        return growing
+
+
+@method
+def continued(schedule: Schedule) -> Schedule:
+    """f(t)·begin/f(0)."""
+
+    def change(inner: Formula, length: float, begin: float) -> Formula:
+        if (first := inner(0.0, scalars)) == 0:
+            raise ScheduleError(f"{schedule!r} begins at 0, so no scale makes it begin where the last ended")
+        scale = begin / first
+        return lambda t, xp: scale * inner(t, xp)
+
+    return Mapped(schedule, change)
+
+
+@method
+def clip(schedule: Schedule, low: float = 0.0, high: float | None = None) -> Schedule:
+    """min(max(f(t), low), high)."""
+    check_factor("low", low)
+    top = math.inf if high is None else high
+    if high is not None:
+        check_factor("high", high)
+    if top < low:
+        raise ScheduleError(f"low={low}, high={high}: the lower bound is over the upper")
+    return Mapped(schedule, lambda inner, length, begin: lambda t, xp: xp.clip(inner(t, xp), low, top))
+
+
+@method
+def reverse(schedule: Schedule) -> Schedule:
+    """f(T - t)."""
+
+    def change(inner: Formula, length: float, begin: float) -> Formula:
+        if math.isinf(length):
+            raise ScheduleError("a schedule without end can't be reversed: give the horizon: schedule.over(10_000)")
+        return lambda t, xp: inner(xp.clip(length - floating(t, xp), 0.0, length), xp)
+
+    return Mapped(schedule, change)
+
+
+@method
+def delay(schedule: Schedule, duration: Time) -> Schedule:
+    """f(max(t - d, 0))."""
+    return Shifted(schedule, Duration(0), _time(duration))
+
+
+@method
+def skip(schedule: Schedule, duration: Time) -> Schedule:
+    """f(t + d)."""
+    return Shifted(schedule, _time(duration), Duration(0))
+
+
+@method
+def stretch(schedule: Schedule, times: float) -> Schedule:
+    """f(t/k)."""
+    _check_positive("times", times)
+    return Stretched(schedule, times)
+
+
+@method
+def repeat(schedule: Schedule, times: float | None = None, *, stretch: float = 1.0, ratio: float = 1.0) -> Schedule:
+    """r^i·f((t - s_i)/m^i), s_i the start of cycle i."""
+    if times is not None:
+        _check_positive("times", times)
+        if times != int(times):
+            raise ScheduleError(f"times={times}: give a whole number")
+    _check_positive("stretch", stretch)
+    if stretch < 1:
+        raise ScheduleError(f"stretch={stretch}: give at least 1; cycles that shrink would have an end")
+    check_factor("ratio", ratio)
+    return Repeated(schedule, times, stretch, ratio)
+
+
+@method
+def noise(schedule: Schedule, amplitude: float, *, seed: float = 0) -> Schedule:
+    """f(t)·(1 + a·u(t)), u(t) uniform in [-1, 1], drawn from t and the seed alone."""
+    check_factor("amplitude", amplitude)
+    if amplitude > 1:
+        raise ScheduleError(f"amplitude={amplitude}: over 1 the rate could become negative")
+    check_factor("seed", seed)
+    start = int(seed) % PRIME
+
+    def change(inner: Formula, length: float, begin: float) -> Formula:
+        return lambda t, xp: inner(t, xp) * (1.0 + amplitude * _uniform(t, start, xp))
+
+    return Mapped(schedule, change)
+
+
+PRIME = 46_337
+"""The largest prime whose square fits into a 32-bit integer."""
+
+
+def _uniform(t: Array, seed: int, xp: Any) -> Array:
+    """A number in [-1, 1] drawn from the whole part of `t`, by modular squaring that no integer type overflows."""
+    high, low = divided(t if xp is scalars or xp.isdtype(t.dtype, "integral") else xp.floor(t), float(PRIME), xp)
+    high, x = high % PRIME, low
+    for constant in (seed + 11_939, 30_011, 7_919, 23_189):
+        x = (x * x % PRIME + high * 16_411 % PRIME + low * 101 % PRIME + constant) % PRIME
+    return 2.0 * floating(x, xp) / (PRIME - 1) - 1.0
+
+
+def _time(time: Time) -> Duration:
+    return duration(time)
+
+
+def _check_positive(name: str, value: float) -> None:
+    check_factor(name, value)
+    if value == 0:
+        raise ScheduleError(f"{name}=0: it must be positive")

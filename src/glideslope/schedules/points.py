@@ -1,0 +1,93 @@
+"""Schedules from points, files and functions."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable
+from collections.abc import Sequence as SequenceOf
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from glideslope.errors import ScheduleError
+from glideslope.schedules.durations import Time, duration
+from glideslope.schedules.names import named
+from glideslope.schedules.primitives import Function, Table
+from glideslope.schedules.schedule import Schedule, check_factor
+from glideslope.schedules.shapes import shape
+
+
+@named
+def interpolate(times: SequenceOf[Time], values: SequenceOf[float], *, between: str = "linear") -> Schedule:
+    """Given values at given times, and a shape from one to the next.
+
+    Args:
+        times: when, two or more, all in one unit, rising.
+        values: the factor at each; the first holds before it, the last after it.
+        between: "linear", "cosine" or any other shape of `cooldown`, or "step": the earlier value until the next time.
+
+    Raises:
+        ScheduleError: fewer than two times, not as many values, or times that don't rise or mix units.
+
+    >>> schedule = interpolate([0, 10, 30], [0, 1, 0.5])
+    >>> [schedule(t) for t in (5, 20, 99)]
+    [0.5, 0.75, 0.5]
+    """
+    own = tuple(map(duration, times))
+    if len(own) < 2 or len(own) != len(values):
+        raise ScheduleError(f"{len(own)} times and {len(values)} values: give two or more, as many of one as the other")
+    if len({time.unit for time in own if time.value}) > 1:
+        raise ScheduleError(f"times {', '.join(map(str, own))}: give all in the same unit")
+    if late := next((b for a, b in pairwise(own) if a.value >= b.value), None):
+        raise ScheduleError(f"times: {late} comes after a later one or the same: they must rise")
+    for value in values:
+        check_factor("values", value)
+    return Table(own, tuple(map(float, values)), None if between == "step" else shape(between))
+
+
+def from_points(points: Iterable[tuple[Time, float]], *, between: str = "linear") -> Schedule:
+    """`interpolate` through (time, factor) pairs.
+
+    >>> from_points([(0, 1), (100, 0)])(25)
+    0.75
+    """
+    pairs = list(points)
+    return interpolate([time for time, _ in pairs], [value for _, value in pairs], between=between)
+
+
+def from_csv(path: str | Path, *, between: str = "linear") -> Schedule:
+    """`interpolate` through the rows of a file with a header and two columns: updates made, and the factor or rate.
+
+    Raises:
+        ScheduleError: the file is missing, or a row isn't two numbers; the message has its line.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = [(i, row) for i, row in enumerate(csv.reader(file), 1) if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ScheduleError(f"{path} can't be read: {error}") from error
+    points = []
+    for line, row in rows[1:]:
+        try:
+            time, value = map(float, row[:2])
+        except ValueError:
+            raise ScheduleError(f"{path}, line {line}: {','.join(row)!r} isn't two numbers, step,lr") from None
+        points.append((time, value))
+    return from_points(points, between=between)
+
+
+def from_function(function: Callable[[Any], Any]) -> Schedule:
+    """A schedule of a Python function of the updates made; it has no text form.
+
+    Args:
+        function: from updates made, a number, to the factor. For arrays it must be written with array operations.
+
+    Raises:
+        ScheduleError: it isn't callable.
+
+    >>> from_function(lambda t: 0.5 ** (t // 100))(250)
+    0.25
+    """
+    if not callable(function):
+        raise ScheduleError(f"from_function({function!r}): give a function of the updates made")
+    return Function(function)

@@ -1,0 +1,93 @@
+"""One schedule after another."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+from glideslope.errors import ScheduleError
+from glideslope.schedules.arrays import Array, Formula, scalars, since
+from glideslope.schedules.durations import Clock, Frame, number_text
+from glideslope.schedules.schedule import OPERATORS, Schedule, too_short
+
+
+@dataclass(frozen=True, repr=False)
+class Sequence(Schedule):
+    """One schedule after another. At most one has no duration: it fills what the horizon leaves."""
+
+    phases: tuple[Schedule, ...]
+    binding = 0
+
+    def __post_init__(self) -> None:
+        unbounded = [repr(phase) for phase in self.phases if fills(phase)]
+        if len(unbounded) > 1:
+            raise ScheduleError(
+                f"{' and '.join(unbounded)} both have no duration: only one phase can fill what the horizon leaves"
+            )
+        if (percent := sum(map(percentage, self.phases))) > 100 * (1 + 1e-12):
+            raise ScheduleError(f"{self!r}: its phases take {number_text(percent)}% of the horizon, more than 100%")
+
+    def length(self, frame: Frame) -> float | None:
+        lengths = [phase.length(frame) for phase in self.phases]
+        return None if None in lengths else math.fsum(length for length in lengths if length is not None)
+
+    def formula(self, frame: Frame, length: float, begin: float) -> Formula:
+        lengths = self.shared_out(frame, length)
+        later = list(accumulate(lengths[:-1]))
+        starts = [0.0, *later]
+        formulas: list[Formula] = []
+        for phase, own in zip(self.phases, lengths, strict=True):
+            formulas.append(phase.formula(frame, own, begin))
+            begin = formulas[-1](own, scalars) if math.isfinite(own) else begin
+
+        def factor(t: Array, xp: Any) -> Array:
+            if xp is scalars:
+                i = bisect_right(later, t)
+                return formulas[i](t - starts[i], xp)
+            if xp.__name__ == "numpy" and t.size and (i := bisect_right(later, t.min())) == bisect_right(later, t.max()):
+                return formulas[i](since(t, starts[i], xp), xp)  # as most pieces of a long array are
+            value = formulas[0](t, xp)
+            for start, after in zip(later, formulas[1:], strict=True):
+                if math.isfinite(start):
+                    value = xp.where(t < start, value, after(since(t, start, xp), xp))
+            return value
+
+        return factor
+
+    def shared_out(self, frame: Frame, length: float) -> list[float]:
+        """The updates of each phase, the one without a duration given what the others leave."""
+        lengths = [phase.length(frame) for phase in self.phases]
+        rest = length - math.fsum(own for own in lengths if own is not None)
+        if rest < -1e-9 * length:
+            raise too_short(self, length - rest, length)
+        return [max(rest, 0.0) if own is None else own for own in lengths]
+
+    def __str__(self) -> str:
+        return " >> ".join(map(str, self.phases))
+
+
+def in_sequence(first: Schedule, second: Schedule) -> Schedule:
+    """One after the other; sequences are joined into one."""
+    return Sequence((*phases(first), *phases(second)))
+
+
+def phases(schedule: Schedule) -> tuple[Schedule, ...]:
+    """The schedules that follow one another in it: a sequence's phases, or the schedule alone."""
+    return schedule.phases if isinstance(schedule, Sequence) else (schedule,)
+
+
+def fills(schedule: Schedule) -> bool:
+    """Whether it has no duration of its own, and fills what the horizon leaves."""
+    return schedule.length(Frame(1.0, Clock(1, 1, 1))) is None
+
+
+def percentage(schedule: Schedule) -> float:
+    """How much of the horizon, in percent, a schedule's own durations take at least."""
+    one, two = (schedule.length(Frame(horizon, Clock(1, 1, 1))) or 0.0 for horizon in (1.0, 2.0))
+    return 100 * (two - one)
+
+
+OPERATORS[">>"] = in_sequence
