@@ -1,5 +1,6 @@
 """The rate as a pure function of the step."""
 
+from glideslope.schedules import methods, momentum  # noqa: F401  (both register the methods they define)
 from glideslope.schedules.combined import largest as max
 from glideslope.schedules.combined import smallest as min
 from glideslope.schedules.cycles import (
@@ -30,7 +31,7 @@ from glideslope.schedules.decays import (
     tanh,
 )
 from glideslope.schedules.durations import Clock, Duration
-from glideslope.schedules.momentum import momentum  # noqa: F401  (a method, registered by its file)
+from glideslope.schedules.json_form import from_json, json_schema, to_json
 from glideslope.schedules.phases import (
     constant,
     cooldown,
@@ -61,12 +62,14 @@ __all__ = [
     "flat_cosine",
     "from_csv",
     "from_function",
+    "from_json",
     "from_points",
     "hold",
     "hyperbolic",
     "interpolate",
     "inverse_sqrt",
     "inverse_time",
+    "json_schema",
     "k_decay",
     "linear",
     "max",
@@ -83,6 +86,7 @@ __all__ = [
     "step",
     "tanh",
     "three_phase_one_cycle",
+    "to_json",
     "trapezoid",
     "triangular",
     "triangular2",

@@ -34,16 +34,23 @@ class Ramp(Schedule):
         start = begin if self.start is None else self.start
         end = start if self.end is None else self.end
         shape = self.shape
-        if start == end or length == 0:
+        if start == end or length < 1e-9:  # updates; the next division mustn't overflow
             return lambda t, xp: end if xp is scalars else 0.0 * floating(t, xp) + end
         if math.isinf(length):
             raise ScheduleError("a ramp without end: give its duration, or the horizon: schedule.over(10_000)")
 
+        down, up = end == 0, start == 0 and end == 1
+
         def factor(t: Array, xp: Any) -> Array:
-            s = shape(xp.clip((t if xp is scalars else floating(t, xp)) / length, 0.0, 1.0), xp)
-            if start == 0:
-                return s if end == 1 else end * s
-            return start * (1.0 - s) if end == 0 else start * (1.0 - s) + end * s  # exact at both ends
+            if xp is scalars:
+                x = t / length
+                x = 0.0 if x < 0.0 else 1.0 if x > 1.0 else x
+            else:
+                x = xp.clip(floating(t, xp) / length, 0.0, 1.0)
+            s = shape(x, xp)
+            if down:
+                return start * (1.0 - s)
+            return s if up else start * (1.0 - s) + end * s  # exact at both ends
 
         return factor
 

@@ -43,12 +43,18 @@ class Sequence(Schedule):
             formulas.append(phase.formula(frame, own, begin))
             begin = formulas[-1](own, scalars) if math.isfinite(own) else begin
 
+        placed = list(zip(formulas, starts, strict=True))
+
         def factor(t: Array, xp: Any) -> Array:
             if xp is scalars:
-                i = bisect_right(later, t)
-                return formulas[i](t - starts[i], xp)
-            if xp.__name__ == "numpy" and t.size and (i := bisect_right(later, t.min())) == bisect_right(later, t.max()):
-                return formulas[i](since(t, starts[i], xp), xp)  # as most pieces of a long array are
+                formula, start = placed[bisect_right(later, t)]
+                return formula(t - start, xp)
+            if (
+                xp.__name__ == "numpy"
+                and t.size
+                and (i := bisect_right(later, t.min())) == bisect_right(later, t.max())
+            ):
+                return placed[i][0](since(t, placed[i][1], xp), xp)  # as most pieces of a long array are
             value = formulas[0](t, xp)
             for start, after in zip(later, formulas[1:], strict=True):
                 if math.isfinite(start):

@@ -1,0 +1,181 @@
+"""The JSON form of a schedule, for configuration files and other programs; it says what the text form says."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import Any
+
+from glideslope.errors import ScheduleError
+from glideslope.schedules.combined import Combined, Scaled
+from glideslope.schedules.durations import Clock, Duration, duration
+from glideslope.schedules.horizon import Over
+from glideslope.schedules.names import NAMES, Named
+from glideslope.schedules.schedule import METHODS, Schedule
+from glideslope.schedules.sequence import Sequence
+
+VERSION = 1
+DEEPEST = 100
+_SEVERAL = {">>": "sequence", "+": "sum", "*": "product", "max": "max", "min": "min"}
+_OPERATION = {key: operation for operation, key in _SEVERAL.items()}
+_RESOLVED = ("over", "extend")
+
+
+def to_json(schedule: Schedule) -> str:
+    """The JSON form: `{"version": 1, "schedule": ...}`.
+
+    Raises:
+        ScheduleError: the schedule, or a part of it, is made from a Python function.
+
+    >>> import glideslope as gs
+    >>> print(to_json(gs.cosine(final=0.1)))
+    {"version": 1, "schedule": {"name": "cosine", "arguments": {"final": 0.1}}}
+    """
+    return json.dumps({"version": VERSION, "schedule": _node(schedule)})
+
+
+def from_json(text: str) -> Schedule:
+    """The schedule that a JSON form describes.
+
+    Raises:
+        ScheduleError: it isn't JSON, has another version, unknown keys, or arguments that no schedule takes.
+
+    >>> from_json('{"version": 1, "schedule": {"sequence": [{"name": "warmup", "arguments": {"duration": "5%"}}, '
+    ...           '{"name": "cosine"}]}}')
+    warmup(5%) >> cosine()
+    """
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ScheduleError(f"not JSON: {error}") from None
+    _check_keys(document, {"version", "schedule"}, "the document")
+    if document["version"] != VERSION:
+        raise ScheduleError(f"version {document['version']!r}: this program reads version {VERSION}")
+    try:
+        return _schedule(document["schedule"], 0)
+    except TypeError as error:
+        raise ScheduleError(f"an argument is of the wrong kind: {error}") from None
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) of the JSON form."""
+    node: dict[str, Any] = {"$ref": "#/$defs/schedule"}
+    kinds = [_schema_of(name, make, {}) for name, make in NAMES.items()]
+    kinds += [_schema_of(name, make, {"schedule": node}) for name, make in METHODS.items() if name not in _RESOLVED]
+    several = {"type": "array", "items": node, "minItems": 1}
+    kinds += [_closed({key: several}, [key]) for key in _OPERATION]
+    clock = {name: {"type": "number", "exclusiveMinimum": 0} for name in vars(Clock())}
+    length = {"$ref": "#/$defs/duration"}
+    kinds.append(_closed({"scale": {"type": "number", "minimum": 0}, "schedule": node}, ["scale", "schedule"]))
+    kinds.append(
+        _closed({"over": length, "clock": _closed(clock, []), "schedule": node}, ["over", "schedule"])
+    )  # fmt: skip
+    value = [{"type": kind} for kind in ("number", "string", "boolean", "null")]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A Glideslope schedule",
+        **_closed({"version": {"const": VERSION}, "schedule": node}, ["version", "schedule"]),
+        "$defs": {
+            "schedule": {"oneOf": kinds},
+            "duration": {"type": ["number", "string"]},
+            "value": {"anyOf": [*value, {"type": "array", "items": {"anyOf": value}}]},
+        },
+    }
+
+
+def _node(schedule: Schedule) -> dict[str, Any]:
+    match schedule:
+        case Named():
+            defaults = inspect.signature(schedule.maker).parameters
+            given = {k: v for k, v in schedule.arguments if k != "schedule" and v != defaults[k].default}
+            of = {} if schedule.subject is None else {"schedule": _node(schedule.subject)}
+            arguments = {"arguments": {key: _value(value) for key, value in given.items()}} if given else {}
+            return {"name": schedule.name, **arguments, **of}
+        case Sequence():
+            return {"sequence": list(map(_node, schedule.phases))}
+        case Combined():
+            return {_SEVERAL[schedule.operation]: list(map(_node, schedule.parts))}
+        case Scaled():
+            return {"scale": schedule.scale, "schedule": _node(schedule.schedule)}
+        case Over():
+            clock = {name: value for name, value in vars(schedule.clock).items() if value is not None}
+            told = {"clock": clock} if clock else {}
+            return {"over": _value(schedule.horizon), **told, "schedule": _node(schedule.schedule)}
+    raise ScheduleError(f"{schedule!r} has no JSON form: {_why(schedule)}")
+
+
+def _why(schedule: Schedule) -> str:
+    try:
+        return str(schedule)
+    except ScheduleError as error:
+        return str(error)
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, Duration):
+        return str(value) if value.unit else value.value
+    return list(map(_value, value)) if isinstance(value, tuple) else value
+
+
+def _schedule(node: Any, depth: int) -> Schedule:
+    if depth > DEEPEST:
+        raise ScheduleError(f"nested more than {DEEPEST} deep")
+    if not isinstance(node, dict):
+        raise ScheduleError(f"{node!r} is not a schedule: it must be an object such as {{'name': 'cosine'}}")
+    if "name" in node:
+        return _named(node, depth)
+    if "scale" in node:
+        _check_keys(node, {"scale", "schedule"}, "a scaled schedule")
+        return Scaled(_number(node["scale"]), _schedule(node["schedule"], depth + 1))
+    if "over" in node:
+        _check_keys(node, {"over", "schedule"}, "a schedule over a horizon", {"clock"})
+        clock = node.get("clock", {})
+        _check_keys(clock, set(), "a clock", set(vars(Clock())))
+        return Over(_schedule(node["schedule"], depth + 1), duration(node["over"]), Clock(**clock))
+    key = next(iter(node), None)
+    if key not in _OPERATION or len(node) > 1 or not isinstance(node[key], list) or not node[key]:
+        raise ScheduleError(
+            f"a schedule with the keys {sorted(node)}: give one of name, scale or over, "
+            f"or one of {', '.join(_OPERATION)} with a list of schedules"
+        )
+    parts = tuple(_schedule(part, depth + 1) for part in node[key])
+    return Sequence(parts) if key == "sequence" else Combined(_OPERATION[key], parts)
+
+
+def _named(node: dict[str, Any], depth: int) -> Schedule:
+    _check_keys(node, {"name"}, "a schedule", {"arguments", "schedule"})
+    arguments = dict(node.get("arguments", {}))
+    makers = NAMES
+    if "schedule" in node:
+        makers = {name: make for name, make in METHODS.items() if name not in _RESOLVED}
+        arguments["schedule"] = _schedule(node["schedule"], depth + 1)
+    if node["name"] not in makers:
+        raise ScheduleError(f"unknown schedule {node['name']!r}: known are {', '.join(makers)}")
+    return makers[node["name"]](**arguments)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ScheduleError(f"scale={value!r}: it must be a number")
+    return value
+
+
+def _check_keys(node: Any, needed: set[str], what: str, possible: set[str] = frozenset()) -> None:  # type: ignore[assignment]
+    if not isinstance(node, dict):
+        raise ScheduleError(f"{what} is {node!r}: it must be an object")
+    if missing := needed - node.keys():
+        raise ScheduleError(f"{what} lacks the keys {sorted(missing)}")
+    if unknown := node.keys() - needed - possible:
+        raise ScheduleError(f"{what} has the unknown keys {sorted(unknown)}")
+
+
+def _closed(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def _schema_of(name: str, make: Any, of: dict[str, Any]) -> dict[str, Any]:
+    parameters = [p for p in inspect.signature(make).parameters.values() if p.name != "schedule"]
+    needed = [p.name for p in parameters if p.default is p.empty]
+    arguments = _closed({p.name: {"$ref": "#/$defs/value"} for p in parameters}, needed)
+    required = ["name", *of, *(["arguments"] if needed else [])]
+    return _closed({"name": {"const": name}, "arguments": arguments, **of}, required)
