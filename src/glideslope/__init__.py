@@ -4,15 +4,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from glideslope import schedules
-from glideslope.errors import GlideslopeError, JobError, RunDirectoryError, ScheduleError, SearchError
+from glideslope.errors import ConversionError, GlideslopeError, JobError, RunDirectoryError, ScheduleError, SearchError
 from glideslope.schedules import *  # noqa: F403
 
 if TYPE_CHECKING:
     from glideslope.frameworks import torch
+    from glideslope.frameworks.conversion.from_configuration import from_deepspeed, from_keras, from_transformers
+    from glideslope.frameworks.conversion.from_optax import from_optax
+    from glideslope.frameworks.conversion.from_torch import from_torch
     from glideslope.search import Job, Race, RangeTest, Tuned, find, race, tune
 
+_CONVERSION = "glideslope.frameworks.conversion"
 # Loaded when touched: these need NumPy, or a framework.
-_LATER = dict.fromkeys(("Job", "Race", "RangeTest", "Tuned", "find", "race", "tune"), "glideslope.search")
+_LATER = {
+    **dict.fromkeys(("Job", "Race", "RangeTest", "Tuned", "find", "race", "tune"), "glideslope.search"),
+    **dict.fromkeys(("from_deepspeed", "from_keras", "from_transformers"), f"{_CONVERSION}.from_configuration"),
+    "from_optax": f"{_CONVERSION}.from_optax",
+    "from_torch": f"{_CONVERSION}.from_torch",
+}
 _FRAMEWORKS = {"torch": "torch"}
 
 
@@ -29,6 +38,7 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'glideslope' has no attribute {name!r}")
 
 
-__all__ = ["GlideslopeError", "Job", "JobError", "Race", "RangeTest", "RunDirectoryError", "ScheduleError",
-           "SearchError", "Tuned", "find", "race", "torch", "tune"]  # fmt: skip
+__all__ = ["ConversionError", "GlideslopeError", "Job", "JobError", "Race", "RangeTest", "RunDirectoryError",
+           "ScheduleError", "SearchError", "Tuned", "find", "from_deepspeed", "from_keras", "from_optax", "from_torch",
+           "from_transformers", "race", "torch", "tune"]  # fmt: skip
 __all__ += schedules.__all__

@@ -19,3 +19,7 @@ class SearchError(GlideslopeError, ValueError):
 
 class RunDirectoryError(GlideslopeError, ValueError):
     """A run directory can't be written, or holds something else than was expected."""
+
+
+class ConversionError(GlideslopeError, ValueError):
+    """A schedule of another library can't be read, or one of ours can't be written for it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,12 +37,13 @@ def linear(duration: Time | None = None, *, start: float = 1.0, final: float = 0
 
 
 @named
-def cosine(duration: Time | None = None, *, final: float = 0.0) -> Schedule:
-    """Half a cosine: f + (1 - f)·(1 + cos(πt/T))/2.
+def cosine(duration: Time | None = None, *, final: float = 0.0, exponent: float = 1.0) -> Schedule:
+    """Half a cosine: f + (1 - f)·((1 + cos(πt/T))/2)^p.
 
     Args:
         duration: how long, T; what the horizon leaves if not given.
         final: the factor f at t = T.
+        exponent: p, positive.
 
     Source: Loshchilov & Hutter 2017, arXiv:1608.03983.
 
@@ -49,7 +51,10 @@ def cosine(duration: Time | None = None, *, final: float = 0.0) -> Schedule:
     >>> [round(schedule(t), 3) for t in (0, 25, 50, 100, 200)]
     [1.0, 0.854, 0.5, 0.0, 0.0]
     """
-    return _down(duration, final, shapes.cosine)
+    _check_positive("exponent", exponent)
+    if exponent == 1:
+        return _down(duration, final, shapes.cosine)
+    return _down(duration, final, lambda x, xp: 1.0 - (1.0 - shapes.cosine(x, xp)) ** exponent)
 
 
 @named
@@ -66,6 +71,30 @@ def polynomial(duration: Time | None = None, *, power: float = 2.0, final: float
     """
     _check_positive("power", power)
     return _down(duration, final, lambda x, xp: 1.0 - (1.0 - x) ** power)
+
+
+@named
+def polynomial_cycles(period: Time = "25%", *, power: float = 1.0, final: float = 0.0) -> Schedule:
+    """A polynomial to a next end each time it comes to one: f + (1 - f)·(1 - t/(n·P))^p, n = ceil(t/P), at least 1.
+
+    Args:
+        period: P.
+        power: the exponent p, positive.
+        final: the factor f at the ends.
+
+    Source: Keras, PolynomialDecay(cycle=True).
+
+    >>> [round(polynomial_cycles(10)(t), 3) for t in (5, 10, 15, 20)]
+    [0.5, 0.0, 0.25, 0.0]
+    """
+    _check_positive("power", power)
+    check_factor("final", final)
+
+    def curve(x: Any, xp: Any) -> Any:
+        ends = xp.clip(-xp.floor(-x), 1.0, math.inf)
+        return final + (1.0 - final) * (1.0 - x / ends) ** power
+
+    return Decay(None, timescale_of(period), curve)
 
 
 @named
@@ -159,18 +188,22 @@ def power(timescale: Time = "10%", *, exponent: float = 1.0, duration: Time | No
 
 
 @named
-def inverse_time(timescale: Time = "10%", *, staircase: bool = False, duration: Time | None = None) -> Schedule:
-    """The inverse of time: 1/(1 + t/s); a staircase takes the whole part, 1/(1 + floor(t/s)).
+def inverse_time(
+    timescale: Time = "10%", *, rate: float = 1.0, staircase: bool = False, duration: Time | None = None
+) -> Schedule:
+    """The inverse of time: 1/(1 + r·t/s); a staircase takes the whole part, 1/(1 + r·floor(t/s)).
 
     Args:
         timescale: s.
+        rate: r.
         staircase: whether to fall in steps.
         duration: how long; what the horizon leaves, or for ever, if not given.
 
     >>> inverse_time(100, staircase=True)(199)
     0.5
     """
-    return Decay(optional(duration), timescale_of(timescale), lambda x, xp: 1.0 / (1.0 + x), staircase)
+    check_factor("rate", rate)
+    return Decay(optional(duration), timescale_of(timescale), lambda x, xp: 1.0 / (1.0 + rate * x), staircase)
 
 
 @named

@@ -50,6 +50,24 @@ class Shifted(Schedule):
 
 
 @dataclass(frozen=True, repr=False)
+class Lasting(Schedule):
+    """A schedule that takes another time than its own: cut off, or held at its end."""
+
+    schedule: Schedule
+    duration: Duration
+
+    def length(self, frame: Frame) -> float | None:
+        return frame.updates(self.duration)
+
+    def formula(self, frame: Frame, length: float, begin: float) -> Formula:
+        own = self.schedule.length(frame)
+        inner = self.schedule.formula(frame, length if own is None else own, begin)
+        return lambda t, xp: inner(
+            xp.clip(t, 0, length) if xp is scalars else xp.clip(floating(t, xp), 0.0, length), xp
+        )
+
+
+@dataclass(frozen=True, repr=False)
 class Stretched(Schedule):
     """f(t/k)."""
 
@@ -183,6 +201,12 @@ def stretch(schedule: Schedule, times: float) -> Schedule:
     """f(t/k)."""
     _check_positive("times", times)
     return Stretched(schedule, times)
+
+
+@method
+def lasting(schedule: Schedule, duration: Time) -> Schedule:
+    """f(min(t, d)), or f(t) and then its end."""
+    return Lasting(schedule, _time(duration))
 
 
 @method

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence as SequenceOf
 from itertools import pairwise
 
 from glideslope.errors import ScheduleError
 from glideslope.schedules.durations import Duration, Time, duration
 from glideslope.schedules.names import named
-from glideslope.schedules.primitives import Ramp
+from glideslope.schedules.primitives import Decay, Ramp
 from glideslope.schedules.schedule import Schedule, check_factor
 from glideslope.schedules.sequence import Sequence
 from glideslope.schedules.shapes import shape as shape_named
@@ -59,6 +60,27 @@ def warmup(duration: Time, *, start: float = 0.0, peak: float = 1.0, shape: str 
     check_factor("start", start)
     check_factor("peak", peak)
     return Ramp(optional(duration), start, peak, shape_named(shape))
+
+
+@named
+def log_warmup(updates: float, *, start: float = 0.0) -> Schedule:
+    """Rises to the peak with the logarithm of time: start + (1 - start)·log(t + 1)/log(w), 1 from t = w - 1 on.
+
+    Args:
+        updates: w, at least 2.
+        start: the factor at t = 0.
+
+    Source: DeepSpeed's WarmupLR.
+
+    >>> [round(log_warmup(100)(t), 3) for t in (0, 9, 99, 500)]
+    [0.0, 0.5, 1.0, 1.0]
+    """
+    check_factor("start", start)
+    if isinstance(updates, Duration) or not updates >= 2:
+        raise ScheduleError(f"updates={updates}: give a number of updates, at least 2, since the slope depends on it")
+    return Decay(
+        Duration(updates - 1), Duration(1), lambda x, xp: start + (1.0 - start) * xp.log(1.0 + x) / math.log(updates)
+    )
 
 
 @named

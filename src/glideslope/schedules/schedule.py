@@ -149,6 +149,10 @@ class Schedule(ABC):
         """Begins further on: f(t + d)."""
         return METHODS["skip"](self, duration)
 
+    def lasting(self, duration: Time) -> Schedule:
+        """Takes so long: cut off where it is longer, its end held where it is shorter."""
+        return METHODS["lasting"](self, duration)
+
     def stretch(self, times: float) -> Schedule:
         """So many times as slow: f(t/k)."""
         return METHODS["stretch"](self, times)

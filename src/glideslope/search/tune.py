@@ -106,7 +106,8 @@ def tune(
         steps: the updates of the full run, N.
         overhead: bounds all updates before the full run, as a multiple of N.
         against_constant: also make full runs of constant rates around the chosen peak, outside the bound.
-        constant_peaks: the rates of those runs; a quarter, half, one and two times the best found if not given.
+        constant_peaks: the rates of those runs; if not given, a quarter to two times the best found, and on from there
+            until the best is not at an end.
         seed: of the job.
         memory: results of finished runs, to go on from where a search was interrupted.
         watch: is told what goes on.
@@ -131,10 +132,11 @@ def tune(
     search_updates, candidates = trials.updates, tuple(trials.runs)
     schedule = best[0].contestant.schedule
     winner = Contestant(schedule, _two_digits(best[0].contestant.peak * _drift(trials.runs, steps)))
-    constants = []
+    constants: list[Run] = []
     if against_constant:
-        rates = given or tuple(_two_digits(winner.peak * factor) for factor in (0.25, 0.5, 1.0, 2.0))
-        constants = [trials.run(Contestant(constant(), rate), steps, stage="constant rates") for rate in rates]
+        constants = _constants(trials, given or tuple(winner.peak * factor for factor in (0.25, 0.5, 1.0, 2.0)), steps)
+        while not given and len(constants) < 8 and (further := _beyond(constants)):
+            constants += _constants(trials, (further,), steps)
     final = trials.run(winner, steps, stage="full run", evaluations=20, keep=True)
     return Tuned(
         job=trials.job, schedule=winner.schedule, peak=winner.peak, steps=steps, final_loss=final.final_loss,
@@ -177,6 +179,18 @@ def _climbed(trials: Trials, best: list[Run], rung: Rung, stage: str, budget: in
     affordable = contestants[: max((budget - trials.updates) // length, 1)]
     runs = [trials.run(contestant, length, stage=stage, share=SHARE) for contestant in affordable]
     return sorted(runs, key=lambda run: run.final_loss)
+
+
+def _constants(trials: Trials, rates: Iterable[float], steps: int) -> list[Run]:
+    contestants = [Contestant(constant(), _two_digits(rate)) for rate in rates]
+    return [trials.run(contestant, steps, stage="constant rates") for contestant in contestants]
+
+
+def _beyond(runs: list[Run]) -> float | None:
+    """The next rate to try where the best is the least or the greatest tried."""
+    peaks = sorted(run.contestant.peak for run in runs)
+    best = min(runs, key=lambda run: run.final_loss).contestant.peak
+    return best / 2 if best == peaks[0] else best * 2 if best == peaks[-1] else None
 
 
 def _drift(runs: list[Run], steps: int) -> float:

@@ -1,0 +1,1 @@
+"""Schedules of other libraries as ours, and ours as theirs."""

@@ -1,0 +1,53 @@
+"""An Optax schedule as a schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from glideslope.errors import ConversionError
+from glideslope.schedules import Schedule, from_points
+
+
+def from_optax(schedule: Callable[[Any], Any], steps: int) -> Schedule:
+    """A schedule through the rates of an Optax schedule, which is a function and so can only be sampled.
+
+    Args:
+        schedule: a function of the count.
+        steps: how many updates to sample; the value after the last is held.
+
+    Raises:
+        ConversionError: steps isn't at least 1, or a value isn't a finite number that isn't negative.
+
+    >>> import optax
+    >>> schedule = from_optax(optax.linear_schedule(0.5, 0.0, 100), 100)
+    >>> round(schedule(50), 6), len(str(schedule)) < 60
+    (0.25, True)
+    """
+    if steps < 1:
+        raise ConversionError(f"steps={steps}: say how many updates to sample, at least 1")
+    values = np.asarray([float(schedule(t)) for t in range(steps + 1)])
+    if not np.all(np.isfinite(values) & (values >= 0)):
+        raise ConversionError("the Optax schedule has a value that is negative or not finite")
+    kept = straight(values)
+    return from_points([(int(t), float(values[t])) for t in kept])
+
+
+def straight(values: np.ndarray) -> list[int]:
+    """The places between which values lie on straight lines, to 1e-7 of the largest: the knots that reproduce them."""
+    tolerance = 1e-7 * float(np.abs(values).max())
+    knots = [0]
+    low, high = -np.inf, np.inf
+    for t in range(1, len(values)):
+        origin, value = values[knots[-1]], values[t]
+        slope = (value - origin) / (t - knots[-1])
+        if not low <= slope <= high:
+            knots.append(t - 1)
+            low, high = -np.inf, np.inf
+            origin = values[t - 1]
+        run = t - knots[-1]
+        low = max(low, (value - tolerance - origin) / run)
+        high = min(high, (value + tolerance - origin) / run)
+    return [*knots, len(values) - 1]
