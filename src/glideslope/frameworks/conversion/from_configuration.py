@@ -37,7 +37,7 @@ def from_keras(config: Mapping[str, Any]) -> Schedule:
         ConversionError: the class is unknown, or the configuration lacks a value.
 
     >>> from_keras({"class_name": "ExponentialDecay",
-    ...             "config": {"initial_learning_rate": 0.1, "decay_steps": 100, "decay_rate": 0.5, "staircase": False}})
+    ...             "config": {"initial_learning_rate": 0.1, "decay_steps": 100, "decay_rate": 0.5}})
     0.1 * exponential(100, ratio=0.5)
     """
     return _read("Keras schedule", _KERAS, config.get("class_name"), config.get("config", {}))
@@ -103,8 +103,8 @@ def _keras_cosine(config: Mapping[str, Any]) -> Schedule:
     first, peak, steps = config["initial_learning_rate"], config.get("warmup_target"), config.get("warmup_steps", 0)
     down = cosine(config["decay_steps"], final=config.get("alpha", 0.0))
     if peak is None or not steps:
-        return down * first
-    return (warmup(steps, start=first / peak) >> down) * peak
+        return down * float(first)
+    return (warmup(steps, start=first / peak) >> down) * float(peak)
 
 
 def _keras_piecewise(config: Mapping[str, Any]) -> Schedule:
@@ -116,7 +116,7 @@ def _keras_polynomial(config: Mapping[str, Any]) -> Schedule:
     first = config["initial_learning_rate"]
     final, power = config.get("end_learning_rate", 1e-4) / first, config.get("power", 1.0)
     make = polynomial_cycles if config.get("cycle") else polynomial
-    return make(config["decay_steps"], power=power, final=final) * first
+    return make(config["decay_steps"], power=power, final=final) * float(first)
 
 
 def _keras_restarts(config: Mapping[str, Any]) -> Schedule:
@@ -124,21 +124,19 @@ def _keras_restarts(config: Mapping[str, Any]) -> Schedule:
         config["first_decay_steps"], stretch=config.get("t_mul", 2.0), ratio=config.get("m_mul", 1.0),
         final=config.get("alpha", 0.0),
     )  # fmt: skip
-    return cosines * config["initial_learning_rate"]
+    return cosines * float(config["initial_learning_rate"])
 
 
 def _keras_exponential(config: Mapping[str, Any]) -> Schedule:
     staircase = config.get("staircase", False)
     decay = exponential(config["decay_steps"], ratio=config["decay_rate"], staircase=staircase)
-    return decay * config["initial_learning_rate"]
+    return decay * float(config["initial_learning_rate"])
 
 
 def _keras_inverse_time(config: Mapping[str, Any]) -> Schedule:
     staircase = config.get("staircase", False)
-    return (
-        inverse_time(config["decay_steps"], rate=config["decay_rate"], staircase=staircase)
-        * (config["initial_learning_rate"])
-    )
+    decay = inverse_time(config["decay_steps"], rate=config["decay_rate"], staircase=staircase)
+    return decay * float(config["initial_learning_rate"])
 
 
 _KERAS: dict[str, Reader] = {
@@ -212,13 +210,13 @@ def _rise(config: Mapping[str, Any], start: float) -> Schedule:
 
 def _deepspeed_warmup(config: Mapping[str, Any]) -> Schedule:
     peak = config.get("warmup_max_lr", 0.001)
-    return (_rise(config, config.get("warmup_min_lr", 0.0) / peak) >> hold()).delay(1) * peak
+    return (_rise(config, config.get("warmup_min_lr", 0.0) / peak) >> hold()).delay(1) * float(peak)
 
 
 def _deepspeed_decay(config: Mapping[str, Any]) -> Schedule:
     peak, low = config.get("warmup_max_lr", 0.001), config.get("warmup_min_lr", 0.0)
     left = config["total_num_steps"] - max(2, config.get("warmup_num_steps", 1000))
-    return (_rise(config, low / peak) >> linear(max(left, 1), final=low / peak)).delay(1) * peak
+    return (_rise(config, low / peak) >> linear(max(left, 1), final=low / peak)).delay(1) * float(peak)
 
 
 def _deepspeed_cosine(config: Mapping[str, Any]) -> Schedule:
@@ -233,10 +231,10 @@ def _deepspeed_cycle(config: Mapping[str, Any]) -> Schedule:
     down = config.get("cycle_second_step_size") or up
     if config.get("cycle_first_stair_count") or config.get("cycle_second_stair_count"):
         raise ConversionError("a OneCycle in stairs has no counterpart")
-    cycle = triangular(up, down, low=low / high).lasting(up + down) * high
+    cycle = triangular(up, down, low=low / high).lasting(up + down) * float(high)
     rate, size = config.get("decay_lr_rate", 0.0), config.get("decay_step_size", 0)
     # The rate at the end of the cycle is that of its begin.
-    return cycle >> (inverse_time(size, rate=rate) * low if size and rate else constant(low))
+    return cycle >> (inverse_time(size, rate=rate) * float(low) if size and rate else constant(low))
 
 
 _DEEPSPEED: dict[str, Reader] = {

@@ -62,6 +62,11 @@ def _initial(scheduler: Any, group: int) -> float:
     return float(scheduler.optimizer.param_groups[group]["initial_lr"])
 
 
+def _ratio(rate: float, to: float) -> float:
+    """A rate over another, without the last digit, which is rounding: 0.1, not 0.09999999999999999."""
+    return float(f"{rate / to:.15g}")
+
+
 def _constant(scheduler: Any, group: int) -> Schedule:
     return piecewise([scheduler.factor, 1.0], [scheduler.total_iters])
 
@@ -71,11 +76,11 @@ def _linear(scheduler: Any, group: int) -> Schedule:
 
 
 def _cosine(scheduler: Any, group: int) -> Schedule:
-    return cosine(scheduler.T_max, final=scheduler.eta_min / _initial(scheduler, group))
+    return cosine(scheduler.T_max, final=_ratio(scheduler.eta_min, _initial(scheduler, group)))
 
 
 def _restarts(scheduler: Any, group: int) -> Schedule:
-    final = scheduler.eta_min / _initial(scheduler, group)
+    final = _ratio(scheduler.eta_min, _initial(scheduler, group))
     return cosine_restarts(scheduler.T_0, stretch=scheduler.T_mult, final=final)
 
 
@@ -94,13 +99,13 @@ def _cyclic(scheduler: Any, group: int) -> Schedule:
     up = scheduler.total_size * scheduler.step_ratio
     down = scheduler.total_size - up
     kinds: dict[str, Callable[[], Schedule]] = {
-        "triangular": lambda: triangular(up, down, low=low / high),
-        "triangular2": lambda: triangular2(up, down, low=low / high),
-        "exp_range": lambda: exp_range(up, down, low=low / high, ratio=scheduler.gamma),
+        "triangular": lambda: triangular(up, down, low=_ratio(low, high)),
+        "triangular2": lambda: triangular2(up, down, low=_ratio(low, high)),
+        "exp_range": lambda: exp_range(up, down, low=_ratio(low, high), ratio=scheduler.gamma),
     }
-    if scheduler._scale_fn_ref is not None or scheduler.mode not in kinds:
+    if scheduler._scale_fn_custom is not None or scheduler.mode not in kinds:
         raise ConversionError("this CyclicLR scales by a function of its own: read it with from_function")
-    return high / low * kinds[scheduler.mode]()
+    return _ratio(high, low) * kinds[scheduler.mode]()
 
 
 def _one_cycle(scheduler: Any, group: int) -> Schedule:
@@ -111,8 +116,8 @@ def _one_cycle(scheduler: Any, group: int) -> Schedule:
     # Torch's phases end an update early, so that the last update has the final rate.
     rise, fall = float(ends[0]), float(ends[-1] - ends[-2])
     make = three_phase_one_cycle if len(ends) == 3 else two_phase_one_cycle
-    cycle = make(rise, fall, start=own["initial_lr"] / peak, final=own["min_lr"] / peak, shape=shape)
-    return cycle * (peak / own["initial_lr"])
+    cycle = make(rise, fall, start=_ratio(own["initial_lr"], peak), final=_ratio(own["min_lr"], peak), shape=shape)
+    return cycle * _ratio(peak, own["initial_lr"])
 
 
 def _sequential(scheduler: Any, group: int) -> Schedule:
