@@ -77,6 +77,29 @@ def test_find_race_and_show(folder):
     assert "<svg" in (folder / "a.html").read_text()
 
 
+def test_several_schedules_in_one_picture(folder):
+    shown = run(folder, "show", "warmup(25%) >> cosine", "linear", "--steps", "100", "--json")
+    told = json.loads(shown.stdout)["schedules"]
+    assert [one["schedule"] for one in told] == ["warmup(25%) >> cosine()", "linear()"]
+    assert [one["boundaries"] for one in told] == [[25.0], []]
+    drawn = run(folder, "show", "warmup(25%) >> cosine", "linear", "--steps", "100", "--log", "--axis", "epochs",
+                "--steps-per-epoch", "10", "--out", "o")  # fmt: skip
+    assert "10 epochs" in drawn.stdout
+    assert "╵" in drawn.stdout
+    assert (folder / "o/schedule.csv").read_text().startswith("step,warmup(25%) >> cosine(),linear()\n")
+
+
+def test_list_convert_and_schema(folder):
+    listed = run(folder, "list", "--json")
+    calls = {entry["call"].partition("(")[0] for entry in json.loads(listed.stdout)["schedules"]}
+    assert {"cosine", "warmup", "rex", "chebyshev", "three_phase_one_cycle"} <= calls
+    assert "cosine()" in run(folder, "list").stdout
+    converted = run(folder, "convert", "step(30)", "--steps", "100", "--to", "torch", "--out", "o")
+    assert "StepLR" in converted.stdout
+    assert (folder / "o/schedule.py").read_text() == converted.stdout
+    assert json.loads(run(folder, "schema", "--json").stdout)["$defs"]
+
+
 def test_an_interrupt_leaves_a_partial_report_to_go_on_from(folder):
     slow = JOB.replace("loss = self.w**2 / 2", "time.sleep(0.003); loss = self.w**2 / 2").replace(
         "math", "math, time", 1
@@ -115,6 +138,9 @@ def test_an_interrupt_leaves_a_partial_report_to_go_on_from(folder):
         (("tune", "quadratic.py:job", "--steps", "400", "--resume"), "--out"),
         (("show", "warmup(5%) >> cosin", "--steps", "10"), "did you mean 'cosine'?) at column 15"),
         (("race", "quadratic.py:job", "--steps", "10", "--peaks", "a"), "'a' is not a number"),
+        (("show", "cosine", "--steps", "10", "--axis", "tokens"), "--tokens-per-step"),
+        (("show", "warmup(5ep) >> cosine", "--steps", "10"), "steps_per_epoch"),
+        (("convert", "cosine", "--steps", "10", "--to", "tensorflow"), "known are torch"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_status_2(folder, args, says):

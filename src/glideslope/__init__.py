@@ -9,6 +9,7 @@ from glideslope.schedules import *  # noqa: F403
 
 if TYPE_CHECKING:
     from glideslope.frameworks import torch
+    from glideslope.frameworks.conversion.export import export
     from glideslope.frameworks.conversion.from_configuration import from_deepspeed, from_keras, from_transformers
     from glideslope.frameworks.conversion.from_optax import from_optax
     from glideslope.frameworks.conversion.from_torch import from_torch
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 _CONVERSION = "glideslope.frameworks.conversion"
 # Loaded when touched: these need NumPy, or a framework.
 _LATER = {
-    **dict.fromkeys(("Job", "Race", "RangeTest", "Tuned", "find", "race", "tune"), "glideslope.search"),
+    **dict.fromkeys(("Job", "Race", "RangeTest", "Tuned", "export", "find", "race", "tune"), "glideslope.search"),
     **dict.fromkeys(("from_deepspeed", "from_keras", "from_transformers"), f"{_CONVERSION}.from_configuration"),
+    "export": f"{_CONVERSION}.export",
     "from_optax": f"{_CONVERSION}.from_optax",
     "from_torch": f"{_CONVERSION}.from_torch",
 }
@@ -39,6 +41,6 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = ["ConversionError", "GlideslopeError", "Job", "JobError", "Race", "RangeTest", "RunDirectoryError",
-           "ScheduleError", "SearchError", "Tuned", "find", "from_deepspeed", "from_keras", "from_optax", "from_torch",
-           "from_transformers", "race", "torch", "tune"]  # fmt: skip
+           "ScheduleError", "SearchError", "Tuned", "export", "find", "from_deepspeed", "from_keras", "from_optax",
+           "from_torch", "from_transformers", "race", "torch", "tune"]  # fmt: skip
 __all__ += schedules.__all__

@@ -1,5 +1,7 @@
 """The parser: what people write, and what they mistype."""
 
+from random import Random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -55,3 +57,46 @@ def test_any_text_is_a_schedule_or_a_schedule_error(text):
     except gs.ScheduleError:
         return
     assert gs.parse(str(schedule)) == schedule
+
+
+def mutated(text, random):
+    """A text with some of it deleted, doubled, or replaced by a piece."""
+    for _ in range(random.randint(1, 4)):
+        a, b = sorted(random.randint(0, len(text)) for _ in range(2))
+        text = text[:a] + random.choice(["", text[a:b] * 2, random.choice(PIECES)]) + text[b:]
+    return text[:300]
+
+
+SEEDS = [
+    "warmup(5%) >> hold() >> cooldown(20%, shape=sqrt)", "0.1 + 0.9 * cosine(100).repeat(3, stretch=2)",
+    "max(linear(), constant(0.1)).over(1e4, steps_per_epoch=10)", "piecewise([1, 0.5, 0.1], [10ep, 20ep])",
+    "interpolate([0, 10], [1, 0], between='cosine').clip(0.2).momentum()", "one_cycle().noise(0.5, seed=3) / 2",
+    "triangular2(10, low=0.5).extend(1, 2) * step(5)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_hundred_thousand_texts_are_schedules_or_schedule_errors(seed):
+    random = Random(seed)
+    for i in range(25_000):
+        text = (
+            mutated(random.choice(SEEDS), random) if i % 4 else "".join(random.choices(PIECES, k=random.randint(0, 25)))
+        )
+        try:
+            gs.parse(text)
+        except gs.ScheduleError:
+            continue
+
+
+LONG = [
+    "(" * 10_000, "max(" * 5000, "[" * 10_000, "1*" * 9000, "hold()" + ".clip()" * 2000, "cosine(" + "[" * 9000,
+    "hold(1)" + ">>hold(1)" * 2000, "1+" * 9000 + "hold",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", LONG, ids=range(len(LONG)))
+def test_long_texts_are_bounded(text):
+    try:
+        str(gs.parse(text))
+    except gs.ScheduleError:
+        return

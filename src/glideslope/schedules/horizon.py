@@ -61,7 +61,7 @@ def extend(schedule: Schedule, at: Time, to: Time) -> Schedule:
         raise ScheduleError(
             f"at={at}, to={to}: give at ≤ {schedule.horizon} ≤ to; this schedule ends at the middle one"
         )
-    parts = phases(schedule.schedule)
+    parts = tuple(piece for part in phases(schedule.schedule) for piece in pieces(part))
     filler = next((i for i, part in enumerate(parts) if fills(part)), None)
     if filler is None or not _steady(parts[filler]):
         raise ScheduleError(
@@ -73,9 +73,18 @@ def extend(schedule: Schedule, at: Time, to: Time) -> Schedule:
         raise ScheduleError(
             f"at={at}: its cooldown began at update {number_text(begins)}; go on from a state before it"
         )
-    past = tuple(_in_updates(part, frame) for part in parts[: filler + 1])
+    past = tuple(in_updates(part, frame) for part in parts[: filler + 1])
     longer = Sequence((*past, *parts[filler + 1 :])) if len(parts) > 1 else past[0]
     return Over(longer, duration(to), schedule.clock)
+
+
+def pieces(schedule: Schedule) -> tuple[Schedule, ...]:
+    """The phases that a shorthand such as `wsd` stands for; any other schedule alone."""
+    if isinstance(schedule, Named) and isinstance(schedule.definition, Sequence):
+        inner = schedule.definition.phases
+        if all(isinstance(phase, Named) for phase in inner):
+            return inner
+    return (schedule,)
 
 
 def _steady(schedule: Schedule) -> bool:
@@ -86,7 +95,7 @@ def _steady(schedule: Schedule) -> bool:
         case Ramp():
             return schedule.duration is not None or schedule.end in (None, schedule.start)
         case Sequence():
-            return all(map(_steady, schedule.phases))
+            return all(map(_steady, schedule.phases)) and fills(schedule.phases[-1])
         case Combined():
             return all(map(_steady, schedule.parts))
         case Scaled():
@@ -98,21 +107,21 @@ def _inner(schedule: Named) -> tuple[Schedule, ...]:
     return () if schedule.subject is None else (schedule.subject,)
 
 
-def _in_updates(item: Any, frame: Frame) -> Any:
+def in_updates(item: Any, frame: Frame) -> Any:
     """The same with every fraction of the horizon as so many updates."""
     match item:
         case Duration(unit="%"):
             return Duration(frame.updates(item))
         case Named():
-            return item.maker(**{name: _in_updates(value, frame) for name, value in item.arguments})
+            return item.maker(**{name: in_updates(value, frame) for name, value in item.arguments})
         case Sequence(phases=parts):
-            return Sequence(tuple(_in_updates(part, frame) for part in parts))
+            return Sequence(tuple(in_updates(part, frame) for part in parts))
         case Combined(parts=parts):
-            return replace(item, parts=tuple(_in_updates(part, frame) for part in parts))
+            return replace(item, parts=tuple(in_updates(part, frame) for part in parts))
         case Scaled():
-            return replace(item, schedule=_in_updates(item.schedule, frame))
+            return replace(item, schedule=in_updates(item.schedule, frame))
         case tuple():
-            return tuple(_in_updates(part, frame) for part in item)
+            return tuple(in_updates(part, frame) for part in item)
     return item
 
 

@@ -60,27 +60,52 @@ def from_json(text: str) -> Schedule:
 def json_schema() -> dict[str, Any]:
     """The JSON schema (draft 2020-12) of the JSON form."""
     node: dict[str, Any] = {"$ref": "#/$defs/schedule"}
-    kinds = [_schema_of(name, make, {}) for name, make in NAMES.items()]
-    kinds += [_schema_of(name, make, {"schedule": node}) for name, make in METHODS.items() if name not in _RESOLVED]
-    several = {"type": "array", "items": node, "minItems": 1}
-    kinds += [_closed({key: several}, [key]) for key in _OPERATION]
     clock = {name: {"type": "number", "exclusiveMinimum": 0} for name in vars(Clock())}
-    length = {"$ref": "#/$defs/duration"}
-    kinds.append(_closed({"scale": {"type": "number", "minimum": 0}, "schedule": node}, ["scale", "schedule"]))
-    kinds.append(
-        _closed({"over": length, "clock": _closed(clock, []), "schedule": node}, ["over", "schedule"])
-    )  # fmt: skip
-    value = [{"type": kind} for kind in ("number", "string", "boolean", "null")]
+    length = {"type": ["number", "string"]}
+    kinds = {
+        "name": _named_schema(node),
+        "scale": _closed({"scale": {"type": "number", "minimum": 0}, "schedule": node}, ["scale", "schedule"]),
+        "over": _closed({"over": length, "clock": _closed(clock, []), "schedule": node}, ["over", "schedule"]),
+    }
+    several = {"type": "array", "items": node, "minItems": 1}
+    kinds |= {key: _closed({key: several}, [key]) for key in _OPERATION}
+    schedule: dict[str, Any] = {"type": "object", "anyOf": [{"required": [key]} for key in kinds]}
+    # A condition on the key, not one of many alternatives: each part of a document is checked once.
+    schedule["allOf"] = [{"if": {"required": [key]}, "then": kind} for key, kind in kinds.items()]
+    plain = [{"type": kind} for kind in ("number", "string", "boolean", "null")]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A Glideslope schedule",
         **_closed({"version": {"const": VERSION}, "schedule": node}, ["version", "schedule"]),
         "$defs": {
-            "schedule": {"oneOf": kinds},
-            "duration": {"type": ["number", "string"]},
-            "value": {"anyOf": [*value, {"type": "array", "items": {"anyOf": value}}]},
+            "schedule": schedule,
+            "value": {"anyOf": [*plain, {"type": "array", "items": {"anyOf": plain}}]},
         },
     }
+
+
+def _named_schema(node: dict[str, Any]) -> dict[str, Any]:
+    """A name, its arguments, and for a method what it is called on."""
+    methods = {name: make for name, make in METHODS.items() if name not in _RESOLVED}
+    made = _closed({"name": {"type": "string"}, "arguments": {"type": "object"}, "schedule": node}, ["name"])
+    made["allOf"] = []
+    for makers, of in ((NAMES, False), (methods, True)):
+        for name, make in makers.items():
+            here = {"required": ["name", *(["schedule"] if of else [])], "properties": {"name": {"const": name}}}
+            if not of:
+                here["not"] = {"required": ["schedule"]}
+            made["allOf"].append({"if": here, "then": _arguments_schema(make)})
+    made["if"] = {"required": ["schedule"]}
+    made["then"] = {"properties": {"name": {"enum": list(methods)}}}
+    made["else"] = {"properties": {"name": {"enum": list(NAMES)}}}
+    return made
+
+
+def _arguments_schema(make: Any) -> dict[str, Any]:
+    parameters = [p for p in inspect.signature(make).parameters.values() if p.name != "schedule"]
+    needed = [p.name for p in parameters if p.default is p.empty]
+    arguments = _closed({p.name: {"$ref": "#/$defs/value"} for p in parameters}, needed)
+    return {"properties": {"arguments": arguments}, "required": ["arguments"] if needed else []}
 
 
 def _node(schedule: Schedule) -> dict[str, Any]:
@@ -171,11 +196,3 @@ def _check_keys(node: Any, needed: set[str], what: str, possible: set[str] = fro
 
 def _closed(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
-
-
-def _schema_of(name: str, make: Any, of: dict[str, Any]) -> dict[str, Any]:
-    parameters = [p for p in inspect.signature(make).parameters.values() if p.name != "schedule"]
-    needed = [p.name for p in parameters if p.default is p.empty]
-    arguments = _closed({p.name: {"$ref": "#/$defs/value"} for p in parameters}, needed)
-    required = ["name", *of, *(["arguments"] if needed else [])]
-    return _closed({"name": {"const": name}, "arguments": arguments, **of}, required)

@@ -209,8 +209,8 @@ class Schedule(ABC):
 METHODS: dict[str, Callable[..., Schedule]] = {}
 """What makes a schedule out of one, by its name in the text form; the files that define them add them."""
 
-OPERATORS: dict[str, Callable[[Any, Any], Schedule]] = {}
-"""What makes one out of two."""
+OPERATORS: dict[str, Callable[..., Schedule]] = {}
+"""What makes one out of two; `>>` out of any number."""
 
 
 def is_factor(value: object) -> bool:

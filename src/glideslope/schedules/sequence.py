@@ -75,9 +75,9 @@ class Sequence(Schedule):
         return " >> ".join(map(str, self.phases))
 
 
-def in_sequence(first: Schedule, second: Schedule) -> Schedule:
+def in_sequence(*schedules: Schedule) -> Schedule:
     """One after the other; sequences are joined into one."""
-    return Sequence((*phases(first), *phases(second)))
+    return Sequence(tuple(phase for schedule in schedules for phase in phases(schedule)))
 
 
 def phases(schedule: Schedule) -> tuple[Schedule, ...]:

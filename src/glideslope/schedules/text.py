@@ -111,18 +111,17 @@ class _Parser:
         self.depth -= 1
         return result
 
-    def joined(self, sign: str, rule: Callable[[], Any]) -> Any:
-        """What a rule gives, as often as the sign is between."""
-        column, first = self.start, rule()
-        while self.accept(sign):
-            first = self.made(column, OPERATORS[sign], first, rule())
-        return first
-
     def sequence(self) -> Schedule:
-        return self.as_schedule(self.start, self.joined(">>", lambda: self.as_schedule(self.start, self.sum())))
+        column, phases = self.start, [self.as_schedule(self.start, self.sum())]
+        while self.accept(">>"):
+            phases.append(self.as_schedule(self.start, self.sum()))
+        return self.made(column, OPERATORS[">>"], *phases) if len(phases) > 1 else phases[0]
 
     def sum(self) -> Any:
-        return self.joined("+", self.product)
+        column, value = self.start, self.product()
+        while self.accept("+"):
+            value = self.made(column, OPERATORS["+"], value, self.product())
+        return value
 
     def as_schedule(self, column: int, value: Any) -> Schedule:
         """A number where a schedule is meant is a constant."""
@@ -161,7 +160,10 @@ class _Parser:
             else:
                 args, kwargs = self.arguments() if self.at("(") else ([], {})
                 schedule = self.made(column, NAMES[name], *args, **kwargs)
+        calls = 0
         while self.accept("."):
+            if (calls := calls + 1) > DEEPEST:
+                self.fail(f"more than {DEEPEST} methods on one schedule")
             column, name = self.start, self.name("method", METHODS)
             args, kwargs = self.arguments()
             schedule = self.made(column, METHODS[name], schedule, *args, **kwargs)

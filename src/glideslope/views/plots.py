@@ -11,6 +11,7 @@ import numpy as np
 from glideslope.errors import GlideslopeError
 from glideslope.search.range_test import RangeTest, smoothed
 from glideslope.search.trials import Run
+from glideslope.views.curves import Curve, Time
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,6 +40,19 @@ def schedules(curves: dict[str, np.ndarray]) -> Figure:
     made, axes = figure("update", "learning rate")
     for name, rates in curves.items():
         axes.plot(rates, label=name)
+    axes.legend(frameon=False, fontsize="small")
+    return made
+
+
+def curves(drawn: Sequence[Curve], time: Time, log: bool) -> Figure:
+    """The rate over time, a line for each schedule and dotted ones where its phases begin."""
+    made, axes = figure(time.name, "learning rate")
+    for curve in drawn:
+        line = axes.plot(np.arange(len(curve.rates)) * time.per_update, curve.rates, label=curve.text)[0]
+        for boundary in curve.boundaries:
+            axes.axvline(boundary * time.per_update, color=line.get_color(), linestyle=":", linewidth=0.8, alpha=0.6)
+    if log:
+        axes.set_yscale("log")
     axes.legend(frameon=False, fontsize="small")
     return made
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 
 import numpy as np
@@ -11,24 +12,58 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
+from rich.text import Text
 
 from glideslope.search.trials import Progress
+from glideslope.views.curves import Curve, Time
 
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 
 
-def curve(values: np.ndarray, width: int = 72, height: int = 14) -> str:
-    """A curve in Braille characters, its axis from 0 to the largest value at the left."""
-    top = float(values.max()) or 1.0
+_COLOURS = ("cyan", "magenta", "yellow", "green", "red", "blue")
+
+
+def braille(values: np.ndarray, width: int, height: int, low: float, high: float) -> list[list[str]]:
+    """A curve between two bounds as rows of Braille characters, two by four dots each."""
     canvas = np.zeros((height, width), dtype=int)
-    columns = np.minimum(np.linspace(0, len(values) - 1, 2 * width).round().astype(int), len(values) - 1)
+    columns = np.linspace(0, len(values) - 1, 2 * width).round().astype(int)
+    span = (high - low) or 1.0
     for x, value in enumerate(values[columns]):
-        y = round((1 - value / top) * (4 * height - 1))
+        y = round(min(max(1 - (value - low) / span, 0.0), 1.0) * (4 * height - 1))
         canvas[y // 4, x // 2] |= _DOTS[y % 4][x % 2]
-    labels = {0: f"{top:.3g}", height - 1: "0"}
-    lines = [f"{labels.get(i, ''):>9} ┤{''.join(chr(0x2800 + c) for c in row)}" for i, row in enumerate(canvas)]
-    last = f"{len(values)} updates"
-    return "\n".join([*lines, f"{'0':>12}{last:>{width - 2}}"])
+    return [[chr(0x2800 + cell) for cell in row] for row in canvas]
+
+
+def curves(drawn: Sequence[Curve], time: Time, log: bool, width: int = 66, height: int = 14) -> Text:
+    """Curves in one picture, a colour each; marks under the axis where the phases begin."""
+    top = max(float(curve.rates.max()) for curve in drawn) or 1.0
+    positive = [curve.rates[curve.rates > 0].min() for curve in drawn if np.any(curve.rates > 0)]
+    bottom = max(min(positive, default=top), 1e-6 * top) if log else 0.0
+    cells = [[(" ", "") for _ in range(width)] for _ in range(height)]
+    marks = [" "] * width
+    for curve, colour in zip(drawn, itertools.cycle(_COLOURS)):
+        rates = np.log10(np.maximum(curve.rates, bottom)) if log else curve.rates
+        bounds = (math.log10(bottom), math.log10(top)) if log else (bottom, top)
+        for y, row in enumerate(braille(rates, width, height, *bounds)):
+            for x, character in enumerate(row):
+                if character != chr(0x2800):
+                    before = ord(cells[y][x][0]) - 0x2800 if cells[y][x][1] else 0
+                    cells[y][x] = (chr(0x2800 + (before | (ord(character) - 0x2800))), colour)
+        for boundary in curve.boundaries:
+            marks[min(int(boundary / len(curve.rates) * width), width - 1)] = "╵"
+    picture = Text()
+    for y, line in enumerate(cells):
+        label = f"{top:.3g}" if y == 0 else f"{bottom:.3g}" if y == height - 1 else ""
+        picture.append(f"{label:>9} ┤")
+        for character, colour in line:
+            picture.append(character, colour)
+        picture.append("\n")
+    picture.append(f"{'':>11}{''.join(marks).rstrip()}\n")
+    last = f"{len(drawn[0].rates) * time.per_update:.6g} {time.name}"
+    picture.append(f"{'0':>12}{last:>{width - 2}}")
+    for curve, colour in zip(drawn, itertools.cycle(_COLOURS)):
+        picture.append("\n━━ ", colour).append(curve.text)
+    return picture
 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:

@@ -31,13 +31,13 @@ def from_optax(schedule: Callable[[Any], Any], steps: int) -> Schedule:
     values = np.asarray([float(schedule(t)) for t in range(steps + 1)])
     if not np.all(np.isfinite(values) & (values >= 0)):
         raise ConversionError("the Optax schedule has a value that is negative or not finite")
-    kept = straight(values)
-    return from_points([(int(t), float(values[t])) for t in kept])
+    kept = knots_of(values, 1e-7)  # as exact as float32
+    return from_points([(t, float(values[t])) for t in kept])
 
 
-def straight(values: np.ndarray) -> list[int]:
-    """The places between which values lie on straight lines, to 1e-7 of the largest: the knots that reproduce them."""
-    tolerance = 1e-7 * float(np.abs(values).max())
+def knots_of(values: np.ndarray, tolerance: float) -> list[int]:
+    """Places such that straight lines between the values there pass all values, to a tolerance times the largest."""
+    tolerance *= float(np.abs(values).max())
     knots = [0]
     low, high = -np.inf, np.inf
     for t in range(1, len(values)):

@@ -1,9 +1,8 @@
-"""The command `glideslope`: parse, call, show."""
+"""The commands that search on a job: find, race, tune."""
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from glideslope.cli.options import Json, Out, Seed, Steps, app
 from glideslope.errors import GlideslopeError
 
 if TYPE_CHECKING:
@@ -19,63 +19,10 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-app = typer.Typer(
-    help="Find, compare and show learning rates and schedules.", no_args_is_help=True, add_completion=False,
-    pretty_exceptions_enable=False,
-)  # fmt: skip
-
 JobPlace = Annotated[str, typer.Argument(metavar="JOB", help="The job: path/to/file.py:function.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
-Seed = Annotated[int, typer.Option(help="The seed of the job.")]
-Out = Annotated[Path | None, typer.Option(help="The run directory; a new one under runs/ if not given.")]
-Steps = Annotated[int, typer.Option(help="The updates of a full run.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin anew in a directory that holds a run.")]
-RUN_COLUMNS = ("schedule", "peak", "updates", "loss")
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run that --out holds.")]
-
-
-@app.command()
-def show(
-    schedule: Annotated[str, typer.Argument(help='The schedule, such as "warmup(5%) >> cosine".')],
-    steps: Steps,
-    peak: Annotated[float, typer.Option(help="The peak rate.")] = 1.0,
-    png: Annotated[Path | None, typer.Option(help="Write a PNG picture here.")] = None,
-    html: Annotated[Path | None, typer.Option(help="Write an HTML page here.")] = None,
-    csv: Annotated[str | None, typer.Option(help="Write step,lr here; - is standard output.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Write schedule.png, .html and .csv into this folder.")] = None,
-    as_json: Json = False,
-    seed: Annotated[int, typer.Option(help="Accepted as everywhere; a schedule has no randomness.")] = 0,
-) -> None:
-    """Show the curve of a schedule.
-
-    Example: glideslope show "warmup(5%) >> hold >> cooldown(20%, shape=sqrt)" --steps 10000 --peak 3e-4
-    """
-    from glideslope.files import write_atomically
-    from glideslope.schedules import parse
-    from glideslope.search.race import check_peak, check_positive
-    from glideslope.search.trials import Contestant
-    from glideslope.views import plots, report, terminal
-
-    check_positive(steps=steps)
-    check_peak(peak)
-    contestant = Contestant(parse(schedule), peak)
-    rates, text = contestant.rates(steps), str(contestant.schedule)
-    table = "step,lr\n" + "".join(f"{t},{rate!r}\n" for t, rate in enumerate(rates.tolist()))
-    if out is not None:
-        png, html, csv = png or out / "schedule.png", html or out / "schedule.html", csv or str(out / "schedule.csv")
-    if png is not None:
-        write_atomically(png, plots.png(plots.schedules({text: rates})))
-    if html is not None:
-        section = report.picture(f"{steps} updates", lambda: plots.schedules({text: rates}))
-        write_atomically(html, report.page(text, f"Peak {peak:g}.", [section]))
-    if csv not in (None, "-"):
-        write_atomically(Path(csv), table)
-    if csv == "-":
-        typer.echo(table, nl=False)
-    elif as_json:
-        typer.echo(json.dumps({"schedule": text, "peak_lr": peak, "steps": steps, "lr": rates.tolist()}))
-    else:
-        typer.echo(f"{text}, peak {peak:g}\n{terminal.curve(rates)}")
+RUN_COLUMNS = ("schedule", "peak", "updates", "loss")
 
 
 @app.command()
@@ -319,12 +266,3 @@ def _print(result: dict[str, Any], shown: list[Any], directory: RunDirectory, as
     for part in shown:
         console.print(part)
     console.print(f"Report: {directory.folder / 'report.html'}", soft_wrap=True)
-
-
-def main() -> None:
-    """Runs the command; bad input is one line on standard error and exit status 2."""
-    try:
-        app(standalone_mode=True)
-    except GlideslopeError as error:
-        print(f"glideslope: {error}", file=sys.stderr)
-        sys.exit(2)

@@ -1,0 +1,19 @@
+"""The options that every command has, and the command itself."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Find, compare, show and convert learning rates and schedules.", no_args_is_help=True, add_completion=False,
+    pretty_exceptions_enable=False,
+)  # fmt: skip
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+Seed = Annotated[int, typer.Option(help="The seed of the job.")]
+NoSeed = Annotated[int, typer.Option("--seed", help="Accepted as everywhere; a schedule has no randomness.")]
+Out = Annotated[Path | None, typer.Option(help="The run directory; a new one under runs/ if not given.")]
+Folder = Annotated[Path | None, typer.Option("--out", help="Write into this folder too.")]
+Steps = Annotated[int, typer.Option(help="The updates of a full run.")]
+Peak = Annotated[float, typer.Option(help="The peak rate.")]

@@ -1,0 +1,150 @@
+"""The commands about schedules: show, list, convert, schema."""
+
+from __future__ import annotations
+
+import csv as csv_files
+import io
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from glideslope.cli.options import Folder, Json, NoSeed, Peak, Steps, app
+
+Axis = Literal["updates", "epochs", "examples", "tokens"]
+PerStep = typer.Option(help="What an update is worth, for durations in this unit and for --axis.")
+
+
+@app.command()
+def show(
+    schedules: Annotated[list[str], typer.Argument(help='Schedules, such as "warmup(5%) >> cosine".')],
+    steps: Steps,
+    peak: Peak = 1.0,
+    axis: Annotated[
+        Literal["updates", "epochs", "examples", "tokens"], typer.Option(help="What time is in.")
+    ] = "updates",
+    log: Annotated[bool, typer.Option("--log", help="A logarithmic axis of rates.")] = False,
+    steps_per_epoch: Annotated[float | None, PerStep] = None,
+    examples_per_step: Annotated[float | None, PerStep] = None,
+    tokens_per_step: Annotated[float | None, PerStep] = None,
+    png: Annotated[Path | None, typer.Option(help="Write a PNG picture here.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write an HTML page here.")] = None,
+    csv: Annotated[str | None, typer.Option(help="Write step,lr here; - is standard output.")] = None,
+    out: Folder = None,
+    as_json: Json = False,
+    seed: NoSeed = 0,
+) -> None:
+    """Show the curves of schedules, with marks where phases begin.
+
+    Example: glideslope show "warmup(5%) >> hold >> cooldown(20%, shape=sqrt)" cosine --steps 10000 --peak 3e-4
+    """
+    from rich.console import Console
+
+    from glideslope.files import write_atomically
+    from glideslope.schedules import Clock, parse
+    from glideslope.search.race import check_peak, check_positive
+    from glideslope.views import plots, report, terminal
+    from glideslope.views.curves import Curve, Time
+
+    check_positive(steps=steps)
+    check_peak(peak)
+    clock = Clock(steps_per_epoch, examples_per_step, tokens_per_step)
+    time = Time.of(axis, clock)
+    curves = [Curve.of(parse(text), steps, peak, clock) for text in schedules]
+    table = _csv(curves)
+    if out is not None:
+        png, html, csv = png or out / "schedule.png", html or out / "schedule.html", csv or str(out / "schedule.csv")
+    if png is not None:
+        write_atomically(png, plots.png(plots.curves(curves, time, log)))
+    if html is not None:
+        section = report.picture(f"{steps} updates", lambda: plots.curves(curves, time, log))
+        write_atomically(html, report.page("; ".join(c.text for c in curves), f"Peak {peak:g}.", [section]))
+    if csv not in (None, "-"):
+        write_atomically(Path(csv), table)
+    if csv == "-":
+        typer.echo(table, nl=False)
+    elif as_json:
+        told = [
+            {"schedule": curve.text, "peak_lr": peak, "steps": steps, "boundaries": curve.boundaries,
+             "lr": curve.rates.tolist()} for curve in curves
+        ]  # fmt: skip
+        typer.echo(json.dumps(told[0] if len(told) == 1 else {"schedules": told}))
+    else:
+        Console().print(terminal.curves(curves, time, log), soft_wrap=True)
+
+
+@app.command(name="list")
+def list_schedules(out: Folder = None, as_json: Json = False, seed: NoSeed = 0) -> None:
+    """List every schedule, with a picture of each.
+
+    Example: glideslope list
+    """
+    from rich.console import Console
+
+    from glideslope.files import write_atomically
+    from glideslope.views import gallery
+
+    entries = gallery.entries()
+    told = json.dumps({"schedules": [{"call": e.call, "example": e.example, "summary": e.summary} for e in entries]})
+    if out is not None:
+        write_atomically(out / "schedules.json", told)
+    if as_json:
+        typer.echo(told)
+    else:
+        Console().print(gallery.table(entries))
+
+
+@app.command()
+def convert(
+    schedule: Annotated[str, typer.Argument(help='The schedule, such as "warmup(5%) >> cosine".')],
+    steps: Steps,
+    to: Annotated[str, typer.Option(help="torch, optax, keras, transformers, deepspeed or csv.")],
+    peak: Peak = 1.0,
+    out: Folder = None,
+    as_json: Json = False,
+    seed: NoSeed = 0,
+) -> None:
+    """Print code, or a configuration, that reproduces a schedule in another library.
+
+    Example: glideslope convert "warmup(5%) >> cosine" --steps 10000 --peak 3e-4 --to optax
+    """
+    from glideslope.files import write_atomically
+    from glideslope.frameworks.conversion.export import export
+    from glideslope.schedules import parse
+    from glideslope.search.race import check_peak, check_positive
+
+    check_positive(steps=steps)
+    check_peak(peak)
+    value = parse(schedule)
+    code = export(value, steps, peak, to)
+    if out is not None:
+        kind = "csv" if to == "csv" else "json" if code.startswith("{") else "py"
+        write_atomically(out / f"schedule.{kind}", code)
+    told = {"schedule": str(value), "peak_lr": peak, "steps": steps, "to": to, "code": code}
+    typer.echo(json.dumps(told) if as_json else code, nl=as_json)
+
+
+@app.command()
+def schema(out: Folder = None, as_json: Json = False, seed: NoSeed = 0) -> None:
+    """Print the JSON schema of the JSON form of a schedule.
+
+    Example: glideslope schema > schedule.schema.json
+    """
+    from glideslope.files import write_atomically
+    from glideslope.schedules import json_schema
+
+    text = json.dumps(json_schema(), indent=None if as_json else 2)
+    if out is not None:
+        write_atomically(out / "schedule.schema.json", text + "\n")
+    typer.echo(text)
+
+
+def _csv(curves: list[Any]) -> str:
+    """A column for each curve; the only one is called lr."""
+    buffer = io.StringIO()
+    writer = csv_files.writer(buffer, lineterminator="\n")
+    writer.writerow(["step", *(["lr"] if len(curves) == 1 else [curve.text for curve in curves])])
+    columns = [curve.rates.tolist() for curve in curves]
+    writer.writerows([t, *map(repr, rates)] for t, rates in enumerate(zip(*columns, strict=True)))
+    return buffer.getvalue()

@@ -1,0 +1,262 @@
+"""Our schedules as runnable code or configuration for other libraries."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import numpy as np
+
+from glideslope.errors import ConversionError, ScheduleError
+from glideslope.frameworks.conversion.deepspeed_section import deepspeed_section
+from glideslope.frameworks.conversion.from_optax import knots_of
+from glideslope.frameworks.conversion.segments import Segment, segments, starts
+from glideslope.schedules import Schedule
+
+Writer = Callable[[Schedule, int, float], str]
+
+
+def export(schedule: Schedule, steps: int, peak: float, to: str) -> str:
+    """Code, or a configuration, that reproduces a schedule in another library.
+
+    Args:
+        schedule: the schedule.
+        steps: the updates of the training, the horizon where the schedule has none.
+        peak: the rate that its factor is of.
+        to: "torch", "optax", "keras", "transformers", "deepspeed" or "csv".
+
+    Returns:
+        Python code that defines `make(optimizer)`, which returns the scheduler (torch, transformers), or `schedule`
+        (Optax, Keras); JSON for DeepSpeed where it can, code of a scheduler for `deepspeed.initialize` where not; rows
+        of step,lr. What the library has no class for is a table, with a comment that says so.
+
+    Raises:
+        ConversionError: the library is unknown.
+    """
+    if to not in WRITERS:
+        raise ConversionError(f"no export to {to!r}: known are {', '.join(WRITERS)}")
+    if steps < 1:
+        raise ConversionError(f"steps={steps}: give the updates of the training, at least 1")
+    return WRITERS[to](schedule, steps, peak)
+
+
+def _torch(schedule: Schedule, steps: int, peak: float) -> str:
+    parts = segments(schedule, steps)
+    made = _torch_class(parts[0], peak) if parts and len(parts) == 1 else None
+    if made is None:
+        return _lambda(schedule, steps, parts, "torch has no class for this schedule")
+    return (
+        f"# {schedule}, {steps} updates; the optimizer's rate is {peak!r}\n"
+        "from torch.optim import lr_scheduler\n\n\n"
+        f"def make(optimizer):\n    return lr_scheduler.{made}\n"
+    )
+
+
+def _torch_class(part: Segment, peak: float) -> str | None:
+    """The class that is this segment at every update; they count in whole updates, and from the optimizer's rate."""
+    match part:
+        case Segment("line", 1.0, 1.0):
+            return "ConstantLR(optimizer, factor=1.0, total_iters=0)"
+        case Segment("line", start, end, _, length) if 0 < start <= 1 and end <= 1 and length == int(length):
+            return f"LinearLR(optimizer, start_factor={start!r}, end_factor={end!r}, total_iters={int(length)})"
+        case Segment("polynomial", 1.0, 0.0, given, length) if length == int(length):
+            return f"PolynomialLR(optimizer, total_iters={int(length)}, power={given['power']!r})"
+        case Segment("exponential", 1.0, _, {"staircase": False, "timescale": every, "ratio": ratio}):
+            return f"ExponentialLR(optimizer, gamma={ratio ** (1 / every)!r})"
+        case Segment("exponential", 1.0, _, given) if _every(part) == int(_every(part)):
+            return f"StepLR(optimizer, step_size={int(_every(part))}, gamma={given['ratio']!r})"
+    # CosineAnnealingLR climbs again after its end, so it would not be this schedule beyond it.
+    return None
+
+
+def _lambda(schedule: Schedule, steps: int, parts: list[Segment] | None, why: str) -> str:
+    """A LambdaLR: of formulas where there are, else of a table."""
+    head = f"# {schedule!r}, {steps} updates. {why}: this is a LambdaLR of its factor.\n"
+    if parts and (body := _formulas(parts)):
+        code = f"import math\n\nfrom torch.optim.lr_scheduler import LambdaLR\n\n\ndef factor(t):\n{body}"
+    else:
+        code = (
+            "import numpy as np\nfrom torch.optim.lr_scheduler import LambdaLR\n\n"
+            f"# A table, with straight lines between its points.\n{_table(schedule, steps, 1.0)}\n\n"
+            "def factor(t):\n    return float(np.interp(t, TIMES, VALUES))\n"
+        )
+    return f"{head}{code}\n\ndef make(optimizer):\n    return LambdaLR(optimizer, factor)\n"
+
+
+def _formulas(parts: list[Segment]) -> str | None:
+    """The body of a function of t, a branch for each segment."""
+    lines = []
+    for i, (part, start) in enumerate(zip(parts, starts(parts), strict=True)):
+        formula = _formula(part, f"(t - {start!r})" if start else "t")
+        if formula is None:
+            return None
+        last = i == len(parts) - 1
+        lines.append(
+            f"    return {formula}\n" if last else f"    if t < {start + part.length!r}:\n        return {formula}\n"
+        )
+    return "".join(lines)
+
+
+def _formula(part: Segment, t: str) -> str | None:
+    x, a, b = f"min({t} / {part.length!r}, 1.0)", part.start, part.end
+    match part.kind:
+        case "line":
+            return f"{a!r}" if a == b else f"{a!r} + {b - a!r} * {x}"
+        case "cosine":
+            return f"{b!r} + {a - b!r} * (1 + math.cos(math.pi * {x})) / 2"
+        case "polynomial":
+            return f"{b!r} + {a - b!r} * (1 - {x}) ** {part.arguments['power']!r}"
+        case "exponential":
+            power = f"{t} {'//' if _stairs(part) else '/'} {_every(part)!r}"
+            return f"{a!r} * {part.arguments['ratio']!r} ** ({power})"
+    return None
+
+
+def _every(part: Segment) -> float:
+    """The timescale of an exponential segment; `step` calls it every."""
+    return float(part.arguments["every" if "every" in part.arguments else "timescale"])
+
+
+def _stairs(part: Segment) -> bool:
+    return bool(part.arguments.get("staircase", True))
+
+
+def _table(schedule: Schedule, steps: int, scale: float) -> str:
+    """The points that reproduce a schedule, as two lists."""
+    values = scale * _values(schedule, steps)
+    kept = knots_of(values, 1e-14)
+    return f"TIMES = {kept}\nVALUES = {values[kept].tolist()}\n"
+
+
+def _values(schedule: Schedule, steps: int) -> np.ndarray:
+    """The factors of the updates, and the one at the end of the training, which is held."""
+    try:
+        return np.asarray(schedule(np.arange(steps + 1)))
+    except ScheduleError:
+        return np.asarray(schedule.over(steps)(np.arange(steps + 1)))
+
+
+def _optax(schedule: Schedule, steps: int, peak: float) -> str:
+    parts = segments(schedule, steps)
+    made = [_optax_function(part, peak) for part in parts or []]
+    bounds = starts(parts or [])[1:]
+    if not made or None in made or any(bound != int(bound) for bound in bounds):
+        return (
+            f"# {schedule!r}, {steps} updates, peak {peak!r}. Optax has no function for it: this is a table.\n"
+            f"import jax.numpy as jnp\n\n{_table(schedule, steps, peak)}\n\n"
+            "def schedule(count):\n    return jnp.interp(count, jnp.asarray(TIMES), jnp.asarray(VALUES))\n"
+        )
+    joined = ", ".join(str(code) for code in made)
+    code = f"optax.join_schedules([{joined}], {[int(bound) for bound in bounds]})" if len(made) > 1 else joined
+    return f"# {schedule}, {steps} updates, peak {peak!r}\nimport optax\n\nschedule = {code}\n"
+
+
+def _optax_function(part: Segment, peak: float) -> str | None:
+    start, end, length = peak * part.start, peak * part.end, part.length
+    if part.kind in ("line", "cosine", "polynomial") and start != end and length != int(length):
+        return None
+    match part.kind:
+        case "line" if start == end:
+            return f"optax.constant_schedule({start!r})"
+        case "line":
+            return f"optax.linear_schedule({start!r}, {end!r}, {int(length)})"
+        case "cosine" if start > 0:
+            return f"optax.cosine_decay_schedule({start!r}, {int(length)}, alpha={end / start!r})"
+        case "polynomial":
+            return f"optax.polynomial_schedule({start!r}, {end!r}, {part.arguments['power']!r}, {int(length)})"
+        case "exponential":
+            return (
+                f"optax.exponential_decay({start!r}, {_every(part)!r}, {part.arguments['ratio']!r}, "
+                f"staircase={_stairs(part)})"
+            )
+    return None
+
+
+def _keras(schedule: Schedule, steps: int, peak: float) -> str:
+    parts = segments(schedule, steps) or []
+    head = f"# {schedule!r}, {steps} updates, peak {peak!r}"
+    if (made := _keras_class(parts, peak)) is not None:
+        return f"{head}\nimport keras\n\nschedule = keras.optimizers.schedules.{made}\n"
+    return (
+        f"{head}. Keras has no class for this schedule: this is a table.\n"
+        f"import keras\nimport numpy as np\n\n{_table(schedule, steps, peak)}\n\n"
+        "class Table(keras.optimizers.schedules.LearningRateSchedule):\n"
+        "    def __init__(self):\n"
+        "        self.rates = np.interp(np.arange(TIMES[-1] + 1), TIMES, VALUES).astype('float32')\n\n"
+        "    def __call__(self, step):\n"
+        "        return keras.ops.take(self.rates, keras.ops.minimum(keras.ops.cast(step, 'int32'), TIMES[-1]))\n\n"
+        "    def get_config(self):\n        return {}\n\n\nschedule = Table()\n"
+    )
+
+
+def _keras_class(parts: list[Segment], peak: float) -> str | None:
+    match parts:
+        case [Segment("cosine", start, end, _, length)] if start > 0:
+            return f"CosineDecay({peak * start!r}, {length!r}, alpha={end / start!r})"
+        case [Segment("line", first, top, _, warm), Segment("cosine", start, end, _, length)] if top == start > first:
+            return (
+                f"CosineDecay({peak * first!r}, {length!r}, alpha={end / start!r}, warmup_target={peak * top!r}, "
+                f"warmup_steps={warm!r})"
+            )
+        case [Segment("line", start, end, _, length)] if start >= end:
+            return f"PolynomialDecay({peak * start!r}, {length!r}, {peak * end!r}, power=1.0)"
+        case [Segment("polynomial", start, end, given, length)]:
+            return f"PolynomialDecay({peak * start!r}, {length!r}, {peak * end!r}, power={given['power']!r})"
+        case [Segment("exponential", start, _, given) as part]:
+            return (
+                f"ExponentialDecay({peak * start!r}, {_every(part)!r}, {given['ratio']!r}, staircase={_stairs(part)})"
+            )
+    return None
+
+
+def _transformers(schedule: Schedule, steps: int, peak: float) -> str:
+    parts = segments(schedule, steps) or []
+    whole = all(part.length == int(part.length) for part in parts)
+    made = _transformers_call(parts, steps) if whole else None
+    if made is None:
+        return _lambda(schedule, steps, parts, "transformers has no name for this schedule")
+    return (
+        f"# {schedule}, {steps} updates; the optimizer's rate is {peak!r}\n"
+        f"from transformers import get_scheduler\n\n\ndef make(optimizer):\n    return get_scheduler({made})\n"
+    )
+
+
+def _transformers_call(parts: list[Segment], steps: int) -> str | None:
+    warm = 0
+    match parts:
+        case [Segment("line", 0.0, 1.0) as first, *rest]:
+            warm, parts = int(first.length), rest
+    training = f"num_warmup_steps={warm}, num_training_steps={steps}"
+    match parts:
+        case [Segment("line", 1.0, 1.0)]:
+            return f"'constant_with_warmup', optimizer, num_warmup_steps={warm}"
+        case [Segment("line", 1.0, 0.0)] if warm + parts[0].length == steps:
+            return f"'linear', optimizer, {training}"
+        case [Segment("cosine", 1.0, low)] if warm + parts[0].length == steps:
+            lowest = f", scheduler_specific_kwargs={{'min_lr_rate': {low!r}}}" if low else ""
+            return f"'{'cosine_with_min_lr' if low else 'cosine'}', optimizer, {training}{lowest}"
+        case [Segment("line", 1.0, 1.0), Segment("line" | "cosine" as kind, 1.0, 0.0)]:
+            specific = {"num_decay_steps": int(parts[1].length), "decay_type": {"line": "linear"}.get(kind, kind)}
+            return f"'warmup_stable_decay', optimizer, {training}, scheduler_specific_kwargs={specific}"
+    return None
+
+
+def _deepspeed(schedule: Schedule, steps: int, peak: float) -> str:
+    if (section := deepspeed_section(peak * _values(schedule, steps), steps, peak)) is not None:
+        return json.dumps({"scheduler": section}, indent=2) + "\n"
+    why = "DeepSpeed has no configuration for it; give make(optimizer) to deepspeed.initialize(lr_scheduler=...)"
+    return _lambda(schedule, steps, segments(schedule, steps), why)
+
+
+def _csv(schedule: Schedule, steps: int, peak: float) -> str:
+    return "step,lr\n" + "".join(f"{t},{rate!r}\n" for t, rate in enumerate((peak * schedule.sample(steps)).tolist()))
+
+
+WRITERS: dict[str, Writer] = {
+    "torch": _torch,
+    "optax": _optax,
+    "keras": _keras,
+    "transformers": _transformers,
+    "deepspeed": _deepspeed,
+    "csv": _csv,
+}

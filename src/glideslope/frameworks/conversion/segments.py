@@ -1,0 +1,90 @@
+"""What other libraries can express of a schedule: lines, cosines, powers and steps, one after another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+from glideslope.schedules import Schedule
+from glideslope.schedules.combined import Scaled
+from glideslope.schedules.durations import Frame
+from glideslope.schedules.horizon import Over, in_updates, pieces
+from glideslope.schedules.names import Named
+from glideslope.schedules.sequence import Sequence, phases
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of a schedule, `length` updates long.
+
+    Attributes:
+        kind: "line", "cosine", "polynomial", "exponential" or "steps".
+        start, end: the factors at its ends, where the kind has them.
+        arguments: of the schedule that it is, in updates.
+        length: in updates; it may be a fraction.
+    """
+
+    kind: str
+    start: float
+    end: float
+    arguments: dict[str, Any]
+    length: float
+
+
+def segments(schedule: Schedule, steps: int) -> list[Segment] | None:
+    """The parts of a schedule over so many updates; None if one of them is of no kind that others know."""
+    frame, inner = Frame(steps), schedule
+    if isinstance(inner, Over):
+        frame, inner = Frame(inner.length(Frame()), inner.clock), inner.schedule
+    scale = 1.0
+    if isinstance(inner, Scaled):
+        scale, inner = inner.scale, inner.schedule
+    parts = [piece for part in phases(inner) for piece in pieces(part)]
+    try:
+        lengths = Sequence(tuple(parts)).shared_out(frame, frame.horizon or steps)
+    except ValueError:
+        return None
+    found: list[Segment] = []
+    for part, length in zip(parts, lengths, strict=True):
+        begin = found[-1].end if found else 1.0
+        segment = _segment(in_updates(part, frame), begin, length)
+        if segment is None:
+            return None
+        found.append(segment)
+    return [Segment(s.kind, scale * s.start, scale * s.end, s.arguments, s.length) for s in found if s.length > 0]
+
+
+def starts(parts: list[Segment]) -> list[float]:
+    """When each begins, in updates."""
+    return [0.0, *accumulate(part.length for part in parts[:-1])]
+
+
+def _segment(part: Schedule, begin: float, length: float) -> Segment | None:
+    scale = 1.0
+    if isinstance(part, Scaled):
+        scale, part = part.scale, part.schedule
+    if not isinstance(part, Named) or part.subject is not None:
+        return None
+    given = dict(part.arguments)
+    shape = given.get("shape", "linear")
+    match part.name:
+        case "constant":
+            return Segment("line", scale * given["factor"], scale * given["factor"], given, length)
+        case "hold":
+            return Segment("line", begin, begin, given, length)
+        case "linear":
+            return Segment("line", scale * given["start"], scale * given["final"], given, length)
+        case "warmup" if shape == "linear":
+            return Segment("line", scale * given["start"], scale * given["peak"], given, length)
+        case "cooldown" if shape in ("linear", "cosine"):
+            return Segment("line" if shape == "linear" else "cosine", begin, scale * given["final"], given, length)
+        case "cosine" if given["exponent"] == 1:
+            return Segment("cosine", scale, scale * given["final"], given, length)
+        case "polynomial":
+            return Segment("polynomial", scale, scale * given["final"], given, length)
+        case "exponential" | "step" if given.get("duration") is None:
+            return Segment("exponential", scale, float("nan"), given, length)
+        case "piecewise" | "multistep":
+            return Segment("steps", scale, float("nan"), given, length)
+    return None

@@ -1,0 +1,85 @@
+"""What is drawn of a schedule: its rates, and where its phases begin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from glideslope.errors import ScheduleError
+from glideslope.schedules import Clock, Schedule
+from glideslope.schedules.combined import Combined, Scaled
+from glideslope.schedules.durations import Frame
+from glideslope.schedules.horizon import Over
+from glideslope.schedules.methods import Mapped
+from glideslope.schedules.names import Named
+from glideslope.schedules.primitives import Part
+from glideslope.schedules.sequence import Sequence
+
+
+@dataclass(frozen=True)
+class Time:
+    """The axis of time: its name, and how much of it an update is."""
+
+    name: str
+    per_update: float = 1.0
+
+    @classmethod
+    def of(cls, name: str, clock: Clock) -> Time:
+        """Updates, epochs, examples or tokens.
+
+        Raises:
+            ScheduleError: the clock doesn't say how many there are in an update.
+        """
+        worth = {
+            "updates": 1.0, "examples": clock.examples_per_step, "tokens": clock.tokens_per_step,
+            "epochs": clock.steps_per_epoch and 1 / clock.steps_per_epoch,
+        }[name]  # fmt: skip
+        if worth is None:
+            option = {"epochs": "--steps-per-epoch"}.get(name, f"--{name}-per-step")
+            raise ScheduleError(f"an axis in {name}: say how many there are, {option}")
+        return cls(name, worth)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A schedule over a horizon.
+
+    Attributes:
+        text: the schedule.
+        rates: of each update, shape (steps,).
+        boundaries: when phases begin, in updates, the first left out.
+    """
+
+    text: str
+    rates: np.ndarray
+    boundaries: list[float]
+
+    @classmethod
+    def of(cls, schedule: Schedule, steps: int, peak: float, clock: Clock) -> Curve:
+        whole = schedule if isinstance(schedule, Over) else schedule.over(steps, clock)
+        found = boundaries(whole, Frame(steps, clock), steps)
+        return cls(str(schedule), peak * whole.sample(steps), sorted({t for t in found if 0 < t < steps}))
+
+
+def boundaries(schedule: Schedule, frame: Frame, length: float) -> list[float]:
+    """When the phases of a schedule begin, in updates since its own start."""
+    match schedule:
+        case Named():
+            return boundaries(schedule.definition, frame, length)
+        case Over():
+            own = schedule.clock.updates(schedule.horizon)
+            return boundaries(schedule.schedule, Frame(own, schedule.clock), own)
+        case Part():
+            return boundaries(schedule.schedule, Frame(length, frame.clock), length)
+        case Scaled() | Mapped():
+            return boundaries(schedule.schedule, frame, length)
+        case Combined():
+            return [t for part in schedule.parts for t in boundaries(part, frame, length)]
+        case Sequence():
+            found, start = [], 0.0
+            for phase, own in zip(schedule.phases, schedule.shared_out(frame, length), strict=True):
+                found += [start, *(start + t for t in boundaries(phase, frame, own))]
+                start += own
+            return found
+    return []

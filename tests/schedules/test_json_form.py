@@ -1,0 +1,51 @@
+"""The JSON form: what is refused. That it round-trips stands in test_laws."""
+
+import json
+
+import jsonschema
+import pytest
+
+import glideslope as gs
+
+SCHEMA = jsonschema.Draft202012Validator(gs.json_schema())
+BAD = [
+    {"version": 2, "schedule": {"name": "cosine"}},
+    {"schedule": {"name": "cosine"}},
+    {"version": 1, "schedule": {"name": "cosine"}, "more": 1},
+    {"version": 1, "schedule": {"name": "cosin"}},
+    {"version": 1, "schedule": {"name": "cosine", "arguments": {"fnal": 1}}},
+    {"version": 1, "schedule": {"name": "warmup"}},
+    {"version": 1, "schedule": {"name": "cosine", "colour": "red"}},
+    {"version": 1, "schedule": {"sequence": []}},
+    {"version": 1, "schedule": {"sequence": [{"name": "cosine"}], "sum": []}},
+    {"version": 1, "schedule": {"scale": "2", "schedule": {"name": "cosine"}}},
+    {"version": 1, "schedule": {"over": 100, "clock": {"steps": 1}, "schedule": {"name": "cosine"}}},
+    {"version": 1, "schedule": {"name": "clip"}},
+    {"version": 1, "schedule": "cosine()"},
+    {"version": 1, "schedule": {}},
+]
+
+
+@pytest.mark.parametrize("document", BAD, ids=json.dumps)
+def test_refused_by_the_reader_and_by_the_schema(document):
+    with pytest.raises(gs.ScheduleError):
+        gs.from_json(json.dumps(document))
+    assert not SCHEMA.is_valid(document)
+
+
+@pytest.mark.parametrize("text", ["", "[", "null", "[]", "[" * 100_000, '{"version": 1, "schedule": {"name": []}}'])
+def test_what_is_no_document(text):
+    with pytest.raises(gs.ScheduleError):
+        gs.from_json(text)
+
+
+def test_depth_is_bounded():
+    node = {"name": "cosine"}
+    for _ in range(500):
+        node = {"scale": 1, "schedule": node}
+    with pytest.raises(gs.ScheduleError, match="deep"):
+        gs.from_json(json.dumps({"version": 1, "schedule": node}))
+
+
+def test_the_schema_is_one():
+    jsonschema.Draft202012Validator.check_schema(gs.json_schema())

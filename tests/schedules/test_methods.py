@@ -1,0 +1,150 @@
+"""Each method against what it says, update by update; extension; momentum; files and functions."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import glideslope as gs
+
+T = np.arange(400)
+BASE = gs.warmup(50) >> gs.cosine(150, final=0.2)
+
+
+def base(t):
+    return t / 50 if t < 50 else 0.2 + 0.8 * (1 + math.cos(math.pi * min((t - 50) / 150, 1))) / 2
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        (BASE.clip(0.3, 0.9), lambda t: min(max(base(t), 0.3), 0.9)),
+        (BASE.reverse(), lambda t: base(max(200 - t, 0))),
+        (BASE.delay(30), lambda t: base(max(t - 30, 0))),
+        (BASE.skip(30), lambda t: base(t + 30)),
+        (BASE.stretch(2), lambda t: base(t / 2)),
+        (BASE.lasting(120), lambda t: base(min(t, 120))),
+        (BASE.lasting(300) >> gs.hold(), lambda t: base(t)),
+        (BASE.repeat(), lambda t: base(t % 200)),
+        (BASE.repeat(2), lambda t: base(t % 200) if t < 400 else base(200)),
+        (BASE.repeat(ratio=0.5), lambda t: 0.5 ** (t // 200) * base(t % 200)),
+        (gs.linear(100).repeat(stretch=2), lambda t: 1 - t / 100 if t < 100 else 1 - (t - 100) / 200 if t < 300 else
+            1 - (t - 300) / 400),
+        (BASE + 0.5 * gs.linear(100), lambda t: base(t) + 0.5 * (1 - min(t / 100, 1))),
+        (BASE * gs.exponential(100), lambda t: base(t) * 10 ** (-t / 100)),
+        (gs.max(BASE, gs.constant(0.5)), lambda t: max(base(t), 0.5)),
+        (gs.min(BASE, gs.constant(0.5), gs.linear(400)), lambda t: min(base(t), 0.5, 1 - t / 400)),
+        (gs.interpolate([0, 100, 300], [0, 1, 0.5], between="cosine"), lambda t: 0.5 - 0.5 * math.cos(math.pi * t / 100)
+            if t < 100 else 0.75 + 0.25 * math.cos(math.pi * min((t - 100) / 200, 1))),
+        (gs.interpolate([0, 100, 300], [0.1, 1, 0.5], between="step"),
+            lambda t: 0.1 if t < 100 else 1 if t < 300 else 0.5),
+    ],
+    ids=lambda value: str(value) if isinstance(value, gs.Schedule) else "",
+)  # fmt: skip
+def test_method(schedule, expected):
+    np.testing.assert_allclose(schedule(T), [expected(t) for t in T], rtol=0, atol=1e-12)
+    np.testing.assert_allclose([schedule(int(t)) for t in T], [expected(t) for t in T], rtol=0, atol=1e-12)
+
+
+@given(
+    st.floats(0, 10), st.floats(1, 40), st.sampled_from(["linear", "sqrt", "cosine"]), st.integers(100, 10_000),
+    st.floats(0, 1), st.floats(1, 20),
+)  # fmt: skip
+@settings(deadline=None)
+def test_extension_keeps_the_past(rise, fall, shape, horizon, at, times):
+    schedule = gs.wsd(f"{rise}%", f"{fall}%", shape=shape).over(horizon)
+    begins = horizon * (1 - fall / 100)
+    now = int(at * begins)
+    longer = schedule.extend(now, horizon * times)
+    past = np.arange(now + 1)
+    np.testing.assert_allclose(longer(past), schedule(past), rtol=0, atol=1e-12)
+    assert longer(horizon * times) == pytest.approx(0, abs=1e-12)
+    assert longer(int(horizon * times * (1 - fall / 100)) - 1) == pytest.approx(1, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("extend", "says"),
+    [
+        (lambda: gs.cosine().over(100).extend(50, 200), "warmup(1%) >> hold() >> cooldown(20%)"),
+        (lambda: gs.wsd().over(100).extend(90, 200), "cooldown began at update 80"),
+        (lambda: gs.one_cycle().over(100).extend(50, 200), "can't be extended"),
+        (lambda: (gs.hold() >> gs.cooldown("20%")).over(100).extend(90, 200), "cooldown began at update 80"),
+        (lambda: (gs.hold() >> gs.cooldown("20%")).over(100).extend(50, 90), "at ≤ 100 ≤ to"),
+        (lambda: gs.hold().extend(50, 90), "no horizon"),
+        (lambda: (gs.warmup("5%") >> gs.linear()).over(100).extend(1, 200), "can't be extended"),
+    ],
+)
+def test_extension_refuses(extend, says):
+    with pytest.raises(gs.ScheduleError) as error:
+        extend()
+    assert says in str(error.value)
+
+
+def test_endless_schedules_extend():
+    for schedule in (gs.inverse_sqrt("5%"), gs.power("10%"), gs.constant(), gs.warmup("5%") >> gs.exponential("20%")):
+        longer = schedule.over(1000).extend(at=1000, to=3000)
+        np.testing.assert_allclose(longer(np.arange(1001)), schedule.over(1000)(np.arange(1001)), atol=1e-12)
+
+
+def test_fractions_alone_move_with_the_horizon():
+    schedule = gs.warmup(100) >> gs.hold("10%") >> gs.linear("1ep") >> gs.cosine()
+    clock = gs.Clock(steps_per_epoch=200)
+    short, long = schedule.over(2000, clock), schedule.over(4000, clock)
+    assert short(50) == long(50) == 0.5
+    assert (short(300), long(300)) == (1, 1)
+    assert (short(301), long(501)) == (pytest.approx(0.995), pytest.approx(0.995))
+
+
+def test_momentum_goes_the_other_way():
+    momentum = gs.warmup(10, start=0.1).momentum(0.9, 0.8)
+    assert [momentum(t) for t in (0, 5, 10)] == pytest.approx([0.9, 0.85, 0.8])
+    with pytest.raises(gs.ScheduleError, match="ramps"):
+        gs.power().momentum()
+    with pytest.raises(gs.ScheduleError, match="low"):
+        gs.one_cycle().momentum(0.8, 0.9)
+
+
+def test_a_function_has_no_text():
+    schedule = gs.from_function(lambda t: 1 / (1 + t))
+    assert (schedule >> gs.cooldown(10)).over(100)(4) == 0.2
+    np.testing.assert_allclose((2 * schedule)(np.arange(3)), [2, 1, 2 / 3])
+    for write in (str, gs.to_json):
+        with pytest.raises(gs.ScheduleError, match="from_points"):
+            write(schedule)
+    assert "Function" in repr(schedule)
+    with pytest.raises(gs.ScheduleError):
+        gs.from_function(3)
+
+
+def test_csv(tmp_path):
+    path = tmp_path / "lr.csv"
+    path.write_text("step,lr\n0,0.1\n10,0.3\n")
+    assert gs.from_csv(path)(5) == pytest.approx(0.2)
+    path.write_text("step,lr\n0,0.1\n10,x\n")
+    with pytest.raises(gs.ScheduleError, match="line 3"):
+        gs.from_csv(path)
+    with pytest.raises(gs.ScheduleError, match="read"):
+        gs.from_csv(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: gs.cosine().clip(0.5, 0.1), lambda: gs.cosine().repeat(1.5), lambda: gs.cosine().repeat(0),
+        lambda: gs.cosine().repeat(stretch=0.5), lambda: gs.cosine().noise(2), lambda: gs.cosine().stretch(0),
+        lambda: gs.cosine(10).repeat(3, ratio=-1), lambda: gs.max(), lambda: gs.max(1, 2),
+        lambda: gs.interpolate([0], [1]), lambda: gs.interpolate([0, 0], [1, 1]),
+        lambda: gs.interpolate(["10%", 5], [1, 1]), lambda: gs.interpolate([0, 1], [1, math.nan]),
+        lambda: gs.noam("5%"), lambda: gs.hyperbolic(bound=50).over(100), lambda: gs.tanh(lower=-1),
+        lambda: gs.triangular(low=2), lambda: gs.slanted_triangular(cut=2), lambda: gs.chebyshev(ratio=0.5),
+        lambda: gs.step(0), lambda: gs.exponential(ratio=0), lambda: gs.multistep([20, 10]),
+        lambda: gs.wsd("60%", "50%"),
+        lambda: (gs.linear("5ep") >> gs.linear(10)).over(100), lambda: gs.cosine().reverse()(0),
+        lambda: gs.linear(start=-1), lambda: gs.one_cycle(last=1), lambda: -1 * gs.cosine(), lambda: gs.cosine() / -2,
+    ],
+)  # fmt: skip
+def test_bad_values_raise_at_construction(make):
+    with pytest.raises(gs.ScheduleError):
+        make()
