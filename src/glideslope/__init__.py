@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from glideslope.frameworks.conversion.from_configuration import from_deepspeed, from_keras, from_transformers
     from glideslope.frameworks.conversion.from_optax import from_optax
     from glideslope.frameworks.conversion.from_torch import from_torch
+    from glideslope.frameworks.conversion.json_form import from_json, json_schema, to_json
     from glideslope.search import Job, Race, RangeTest, Tuned, find, race, tune
 
 _CONVERSION = "glideslope.frameworks.conversion"
@@ -23,6 +24,7 @@ _LATER = {
     "export": f"{_CONVERSION}.export",
     "from_optax": f"{_CONVERSION}.from_optax",
     "from_torch": f"{_CONVERSION}.from_torch",
+    **dict.fromkeys(("from_json", "json_schema", "to_json"), f"{_CONVERSION}.json_form"),
 }
 _FRAMEWORKS = {"torch": "torch"}
 
@@ -41,6 +43,6 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = ["ConversionError", "GlideslopeError", "Job", "JobError", "Race", "RangeTest", "RunDirectoryError",
-           "ScheduleError", "SearchError", "Tuned", "export", "find", "from_deepspeed", "from_keras", "from_optax",
-           "from_torch", "from_transformers", "race", "torch", "tune"]  # fmt: skip
+           "ScheduleError", "SearchError", "Tuned", "export", "find", "from_deepspeed", "from_json", "from_keras",
+           "from_optax", "from_torch", "from_transformers", "json_schema", "race", "to_json", "torch", "tune"]  # fmt: skip
 __all__ += schedules.__all__

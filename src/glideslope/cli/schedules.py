@@ -132,7 +132,7 @@ def schema(out: Folder = None, as_json: Json = False, seed: NoSeed = 0) -> None:
     Example: glideslope schema > schedule.schema.json
     """
     from glideslope.files import write_atomically
-    from glideslope.schedules import json_schema
+    from glideslope.frameworks.conversion.json_form import json_schema
 
     text = json.dumps(json_schema(), indent=None if as_json else 2)
     if out is not None:

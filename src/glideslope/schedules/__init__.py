@@ -3,7 +3,7 @@
 from glideslope.schedules import methods, momentum  # noqa: F401  (both register the methods they define)
 from glideslope.schedules.combined import largest as max
 from glideslope.schedules.combined import smallest as min
-from glideslope.schedules.cycles import (
+from glideslope.schedules.cycles import (  # fmt: skip
     chebyshev,
     cosine_hard_restarts,
     cosine_restarts,
@@ -15,7 +15,7 @@ from glideslope.schedules.cycles import (
     triangular2,
     two_phase_one_cycle,
 )
-from glideslope.schedules.decays import (
+from glideslope.schedules.decays import (  # fmt: skip
     cosine,
     exponential,
     hyperbolic,
@@ -32,8 +32,7 @@ from glideslope.schedules.decays import (
     tanh,
 )
 from glideslope.schedules.durations import Clock, Duration
-from glideslope.schedules.json_form import from_json, json_schema, to_json
-from glideslope.schedules.phases import (
+from glideslope.schedules.phases import (  # fmt: skip
     constant,
     cooldown,
     flat_cosine,
@@ -50,51 +49,10 @@ from glideslope.schedules.schedule import Schedule
 from glideslope.schedules.text import parse
 
 __all__ = [
-    "Clock",
-    "Duration",
-    "Schedule",
-    "chebyshev",
-    "constant",
-    "cooldown",
-    "cosine",
-    "cosine_hard_restarts",
-    "cosine_restarts",
-    "exp_range",
-    "exponential",
-    "flat_cosine",
-    "from_csv",
-    "from_function",
-    "from_json",
-    "from_points",
-    "hold",
-    "hyperbolic",
-    "interpolate",
-    "inverse_sqrt",
-    "inverse_time",
-    "json_schema",
-    "k_decay",
-    "linear",
-    "log_warmup",
-    "max",
-    "min",
-    "multistep",
-    "noam",
-    "one_cycle",
-    "parse",
-    "piecewise",
-    "polynomial",
-    "polynomial_cycles",
-    "power",
-    "rex",
-    "slanted_triangular",
-    "step",
-    "tanh",
-    "three_phase_one_cycle",
-    "to_json",
-    "trapezoid",
-    "triangular",
-    "triangular2",
-    "two_phase_one_cycle",
-    "warmup",
-    "wsd",
-]
+    "Clock", "Duration", "Schedule", "chebyshev", "constant", "cooldown", "cosine", "cosine_hard_restarts",
+    "cosine_restarts", "exp_range", "exponential", "flat_cosine", "from_csv", "from_function", "from_points", "hold",
+    "hyperbolic", "interpolate", "inverse_sqrt", "inverse_time", "k_decay", "linear", "log_warmup", "max", "min",
+    "multistep", "noam", "one_cycle", "parse", "piecewise", "polynomial", "polynomial_cycles", "power", "rex",
+    "slanted_triangular", "step", "tanh", "three_phase_one_cycle", "trapezoid", "triangular", "triangular2",
+    "two_phase_one_cycle", "warmup", "wsd",
+]  # fmt: skip

@@ -106,7 +106,7 @@ class Repeated(Schedule):
         if period == 0:
             raise ScheduleError("it repeats a schedule that takes no time: give it a duration")
         inner, last = self.schedule.formula(frame, period, begin), (self.times or math.inf) - 1
-        growth, ratio, cycle = self.growth, self.ratio, self._cycle(period)
+        growth, ratio, cycle = self.growth, self.ratio, _cycle(period, self.growth)
 
         def factor(t: Array, xp: Any) -> Array:
             i, rest = cycle(t, xp)
@@ -123,28 +123,23 @@ class Repeated(Schedule):
         """The length of so many cycles over that of the first."""
         return times if self.growth == 1 else (self.growth**times - 1) / (self.growth - 1)
 
-    def _cycle(self, period: float) -> Callable[[Array, Any], tuple[Array, Array]]:
-        """The formula of the number of the cycle and the updates since its start."""
-        m = self.growth
-        if m == 1:
 
-            def even(t: Array, xp: Any) -> tuple[Array, Array]:
-                i, rest = divided(t, period, xp)
-                return floating(i, xp), floating(rest, xp)
+def _cycle(period: float, growth: float) -> Callable[[Array, Any], tuple[Array, Array]]:
+    """The formula of the number of the cycle and the updates since its start."""
+    if growth == 1:
+        return lambda t, xp: tuple(floating(part, xp) for part in divided(t, period, xp))  # type: ignore[return-value]
 
-            return even
+    def start(i: Array) -> Array:
+        return period * (growth**i - 1) / (growth - 1)
 
-        def start(i: Array) -> Array:
-            return period * (m**i - 1) / (m - 1)
+    def growing(t: Array, xp: Any) -> tuple[Array, Array]:
+        t = xp.clip(floating(t, xp), 0.0, math.inf)
+        i = xp.floor(xp.log(1 + t / period * (growth - 1)) / math.log(growth))
+        i = xp.where(t < start(i), i - 1, i)  # the logarithm may be off by one rounding at a boundary
+        i = xp.where(t >= start(i + 1), i + 1, i)
+        return i, t - start(i)
 
-        def growing(t: Array, xp: Any) -> tuple[Array, Array]:
-            t = xp.clip(t if xp is scalars else floating(t, xp), 0.0, math.inf)
-            i = xp.floor(xp.log(1 + t / period * (m - 1)) / math.log(m))
-            i = xp.where(t < start(i), i - 1, i)  # the logarithm may be off by one rounding at a boundary
-            i = xp.where(t >= start(i + 1), i + 1, i)
-            return i, t - start(i)
-
-        return growing
+    return growing
 
 
 @method

@@ -36,32 +36,11 @@ class Sequence(Schedule):
 
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         lengths = self.shared_out(frame, length)
-        later = list(accumulate(lengths[:-1]))
-        starts = [0.0, *later]
         formulas: list[Formula] = []
         for phase, own in zip(self.phases, lengths, strict=True):
             formulas.append(phase.formula(frame, own, begin))
             begin = formulas[-1](own, scalars) if math.isfinite(own) else begin
-
-        placed = list(zip(formulas, starts, strict=True))
-
-        def factor(t: Array, xp: Any) -> Array:
-            if xp is scalars:
-                formula, start = placed[bisect_right(later, t)]
-                return formula(t - start, xp)
-            if (
-                xp.__name__ == "numpy"
-                and t.size
-                and (i := bisect_right(later, t.min())) == bisect_right(later, t.max())
-            ):
-                return placed[i][0](since(t, placed[i][1], xp), xp)  # as most pieces of a long array are
-            value = formulas[0](t, xp)
-            for start, after in zip(later, formulas[1:], strict=True):
-                if math.isfinite(start):
-                    value = xp.where(t < start, value, after(since(t, start, xp), xp))
-            return value
-
-        return factor
+        return _joined(formulas, [0.0, *accumulate(lengths[:-1])])
 
     def shared_out(self, frame: Frame, length: float) -> list[float]:
         """The updates of each phase, the one without a duration given what the others leave."""
@@ -73,6 +52,25 @@ class Sequence(Schedule):
 
     def __str__(self) -> str:
         return " >> ".join(map(str, self.phases))
+
+
+def _joined(formulas: list[Formula], starts: list[float]) -> Formula:
+    """The formula that is each of several from its start on."""
+    placed, later = list(zip(formulas, starts, strict=True)), starts[1:]
+
+    def factor(t: Array, xp: Any) -> Array:
+        if xp is scalars:
+            formula, start = placed[bisect_right(later, t)]
+            return formula(t - start, xp)
+        if xp.__name__ == "numpy" and t.size and (i := bisect_right(later, t.min())) == bisect_right(later, t.max()):
+            return placed[i][0](since(t, placed[i][1], xp), xp)  # as most pieces of a long array are
+        value = formulas[0](t, xp)
+        for after, start in placed[1:]:
+            if math.isfinite(start):
+                value = xp.where(t < start, value, after(since(t, start, xp), xp))
+        return value
+
+    return factor
 
 
 def in_sequence(*schedules: Schedule) -> Schedule:
