@@ -44,5 +44,6 @@ def __getattr__(name: str) -> Any:
 
 __all__ = ["ConversionError", "GlideslopeError", "Job", "JobError", "Race", "RangeTest", "RunDirectoryError",
            "ScheduleError", "SearchError", "Tuned", "export", "find", "from_deepspeed", "from_json", "from_keras",
-           "from_optax", "from_torch", "from_transformers", "json_schema", "race", "to_json", "torch", "tune"]  # fmt: skip
+           "from_optax", "from_torch", "from_transformers", "json_schema", "race", "to_json", "torch",
+           "tune"]  # fmt: skip
 __all__ += schedules.__all__

@@ -127,7 +127,7 @@ class Repeated(Schedule):
 def _cycle(period: float, growth: float) -> Callable[[Array, Any], tuple[Array, Array]]:
     """The formula of the number of the cycle and the updates since its start."""
     if growth == 1:
-        return lambda t, xp: tuple(floating(part, xp) for part in divided(t, period, xp))  # type: ignore[return-value]
+        return lambda t, xp: tuple(floating(part, xp) for part in divided(t, period, xp))
 
     def start(i: Array) -> Array:
         return period * (growth**i - 1) / (growth - 1)
