@@ -1,0 +1,128 @@
+"""A schedule whose position and values live on the device, for a CUDA graph."""
+
+from __future__ import annotations
+
+import math
+import weakref
+from typing import Any
+
+import numpy as np
+import torch
+from torch.optim.lr_scheduler import LRScheduler
+
+from glideslope.errors import ScheduleError
+from glideslope.frameworks.torch.groups import as_tensors
+from glideslope.frameworks.torch.plan import Given, Plan
+from glideslope.frameworks.torch.updates import Updates
+from glideslope.schedules import Clock
+from glideslope.schedules.durations import Frame, Time
+
+
+class CapturableScheduler(LRScheduler):
+    """A scheduler that a CUDA graph can hold: `optimizer.step()` and `step()` captured together, and replayed.
+
+    The updates made are counted on the device, and the factors of the whole horizon lie there in a table, so `step()`
+    starts a few kernels and waits for none. Updates that a fused optimizer skips since a gradient scaler found them
+    not finite aren't counted. Make the optimizer itself with `capturable=True`.
+
+    Args:
+        optimizer: a torch optimizer, or a wrapper around one; its rates and betas become tensors.
+        lr: as in `Scheduler`; there is no schedule of weight decay, which isn't a tensor in torch's optimizers.
+        steps: the horizon, where the table ends; its last value is held.
+        clock: as in `Scheduler`.
+        momentum: a schedule of the first beta.
+        betas: a schedule for each beta; None leaves one as it is.
+        peak: as in `Scheduler`.
+
+    Raises:
+        ScheduleError: as `Scheduler`, or a momentum is scheduled that isn't a beta.
+
+    >>> import torch, glideslope as gs
+    >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=0.5)
+    >>> scheduler = gs.torch.CapturableScheduler(optimizer, gs.linear(), steps=4)
+    >>> optimizer.step(), scheduler.step(), scheduler.get_last_lr()
+    (None, None, [tensor(0.3750)])
+    """
+
+    def __init__(
+        self,
+        optimizer: Any,
+        lr: Given | list[Given],
+        *,
+        steps: Time,
+        clock: Clock | None = None,
+        momentum: Given | None = None,
+        betas: tuple[Given | None, Given | None] | None = None,
+        peak: float | None = None,
+    ) -> None:
+        self.optimizer = optimizer
+        as_tensors(optimizer.param_groups)
+        self._plan = Plan(optimizer, lr, steps=steps, clock=clock, momentum=momentum, betas=betas, peak=peak)
+        if any(values.numbers for values in self._plan.values):
+            raise ScheduleError("momentum= of an optimizer without betas, whose momentum isn't a tensor: "
+                                "a capturable scheduler moves rates and betas")  # fmt: skip
+        self._updates = Updates(optimizer)
+        weakref.finalize(self, self._updates.handle.remove)
+        self._seen = 0
+        self._shift = 0.0
+        first = self._plan.values[0].tensors[0][0]
+        self._count = torch.zeros((), dtype=torch.int64, device=first.device)
+        self._begin = torch.zeros_like(self._count)  # the count at which the table begins
+        self._table = torch.as_tensor(self._factors(0.0), device=first.device)
+        self._write()
+
+    def step(self, epoch: int | None = None) -> None:
+        """Counts the updates made since the last call, and sets what is scheduled for the next.
+
+        Args:
+            epoch: not used; the optimizer's updates are counted.
+        """
+        updates = self._updates
+        self._count += updates.made - self._seen
+        for found in updates.undecided:
+            self._count += (found == 0).sum()
+        self._seen = updates.made
+        updates.undecided.clear()
+        self._write()
+
+    @property
+    def last_epoch(self) -> int:  # type: ignore[override]
+        """The updates made; waits for the device."""
+        return int(self._count)
+
+    def get_last_lr(self) -> list[torch.Tensor]:  # type: ignore[override]
+        """The rate of each group for the next update, copies."""
+        return [group["lr"].clone() for group in self.optimizer.param_groups]
+
+    get_lr = get_last_lr  # type: ignore[assignment]
+    _last_lr = property(get_last_lr)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The same as that of `Scheduler`; waits for the device."""
+        step = self.last_epoch
+        return self._plan.state(step, step + self._shift)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on from a state of either scheduler; what a graph reads is written in place.
+
+        Raises:
+            ScheduleError: as `Scheduler.load_state_dict`.
+        """
+        step, position = self._plan.position(state_dict)
+        self._shift = position - step
+        self._count.fill_(step)
+        self._begin.fill_(step)
+        self._table.copy_(torch.as_tensor(self._factors(position)))
+        self._write()
+
+    def _factors(self, position: float) -> np.ndarray:
+        """The factor of each schedule from a position on, as far as the horizon can be: shape (schedules, n)."""
+        horizon = max(schedule.length(Frame()) or 0.0 for schedule in self._plan.schedules)
+        return self._plan.factors(position + np.arange(math.ceil(horizon) + 1))
+
+    def _write(self) -> None:
+        place = (self._count - self._begin).clamp(max=self._table.shape[1] - 1)
+        factors = self._table.index_select(1, place.unsqueeze(0))
+        for values, factor in zip(self._plan.values, factors, strict=True):
+            for tensor, base in values.tensors:
+                tensor.copy_((factor * base).squeeze(0))

@@ -1,0 +1,35 @@
+"""What processes that train together agree on."""
+
+from __future__ import annotations
+
+import torch
+from torch import distributed
+
+
+def mean_over_ranks(metric: float | torch.Tensor) -> float:
+    """The mean of a metric over all processes, so that what is decided by it is decided by all alike.
+
+    Args:
+        metric: a number, or a tensor of one element, on a device that the process group can reduce on.
+
+    Returns:
+        The mean; the metric itself where no process group is open.
+
+    >>> mean_over_ranks(0.5)
+    0.5
+    """
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return float(metric)
+    device = metric.device if isinstance(metric, torch.Tensor) else _device()
+    total = torch.tensor(float(metric), dtype=torch.float64, device=device)
+    distributed.all_reduce(total)
+    return total.item() / distributed.get_world_size()
+
+
+def _device() -> torch.device:
+    """Where the process group reduces."""
+    return (
+        torch.device("cuda", torch.cuda.current_device())
+        if distributed.get_backend() == "nccl"
+        else torch.device("cpu")
+    )

@@ -1,0 +1,227 @@
+"""A schedule in a torch training: a scheduler whose clock is the optimizer."""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch.optim.lr_scheduler import LRScheduler
+
+from glideslope.frameworks.torch.groups import Group, as_tensors
+from glideslope.frameworks.torch.plan import Given, Plan
+from glideslope.frameworks.torch.updates import Updates
+from glideslope.schedules import Clock
+from glideslope.schedules.durations import Time
+
+AHEAD = 1024
+"""Factors that are computed at a time. A stretch begins at a multiple of it, so a resumed run has the same ones."""
+PATIENCE = 100
+"""Calls of `step` in a row, with no update between them, that are taken without a word."""
+
+
+class Scheduler(LRScheduler):
+    """Drives an optimizer's rate, and momentum and weight decay, by schedules.
+
+    Call `step()` after `optimizer.step()`, as torch's schedulers are called. What is counted are the updates that the
+    optimizer has really made since the scheduler was made: a call of `step()` between two of them changes nothing. So
+    micro-batches under accumulation, steps that mixed precision skips, and the calls that Accelerate makes for each
+    process don't count. After the end the last value is held.
+
+    The rate of a group is its initial rate (`initial_lr`, torch's convention) times its `lr_scale`, if it has one,
+    times the factor. A group that is added later is picked up with the rate it has then. A rate that is a tensor is
+    written in place, on its device.
+
+    Args:
+        optimizer: a torch optimizer, or a wrapper around one.
+        lr: the schedule, a value or its text; a list has one for each group, and groups beyond it follow its last.
+        steps: the horizon: updates, or a duration in another unit of the clock. Not needed if the schedule has one.
+        clock: what an update is worth in epochs, examples or tokens, over all processes.
+        momentum: a schedule whose factor is the momentum, or Adam's first beta.
+        weight_decay: a schedule that multiplies each group's own weight decay.
+        betas: a schedule for each beta; None leaves one as it is.
+        peak: the rate where the factor is 1, for the group with the largest; the groups keep their proportions.
+
+    Raises:
+        ScheduleError: a schedule lacks its horizon or a unit, the list doesn't match the groups, or the optimizer
+            lacks what a schedule is for.
+
+    >>> import torch, glideslope as gs
+    >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=0.5)
+    >>> scheduler = gs.torch.Scheduler(optimizer, gs.linear(), steps=4)
+    >>> for _ in range(3):
+    ...     print(scheduler.get_last_lr())
+    ...     optimizer.step()
+    ...     scheduler.step()
+    [0.5]
+    [0.375]
+    [0.25]
+    """
+
+    _step_count = 1
+    """Accelerate counts micro-batches here; nothing is read from it."""
+
+    def __init__(
+        self,
+        optimizer: Any,
+        lr: Given | list[Given],
+        *,
+        steps: Time | None = None,
+        clock: Clock | None = None,
+        momentum: Given | None = None,
+        weight_decay: Given | None = None,
+        betas: tuple[Given | None, Given | None] | None = None,
+        peak: float | None = None,
+    ) -> None:
+        self.optimizer = optimizer
+        self._plan = Plan(
+            optimizer, lr, steps=steps, clock=clock, momentum=momentum, betas=betas, weight_decay=weight_decay,
+            peak=peak,
+        )  # fmt: skip
+        self._updates = Updates(optimizer)
+        self._made = 0
+        self._shift = 0.0  # the position on the schedules less the updates made: not 0 where the batch size changed
+        self._idle_calls = 0
+        self._told: set[str] = set()
+        self._groups: list[Group] = []
+        self._number = 0
+        self._begin = 0
+        self._writing: list[tuple[Callable[[float], None], list[float]]] = []
+        self._write()
+        loaded = optimizer.register_load_state_dict_post_hook(_write_again(weakref.ref(self)))
+        for handle in (self._updates.handle, loaded):
+            weakref.finalize(self, handle.remove)
+
+    def step(self, epoch: int | None = None) -> None:
+        """Sets the rate, and what else is scheduled, for the next update.
+
+        Args:
+            epoch: not used; the optimizer's updates are counted.
+        """
+        updates = self._updates
+        if updates.news:
+            self._look_at_news()
+        made = updates.made
+        if made != self._made + 1:
+            self._notice(made)
+        self._made = made
+        groups = self.optimizer.param_groups
+        if groups is not self._groups or len(groups) != self._number:
+            self._find(groups)
+        place = made - self._begin
+        if place >= AHEAD:
+            place = self._look_ahead()
+        for write, factors in self._writing:
+            write(factors[place])
+
+    @property
+    def last_epoch(self) -> int:  # type: ignore[override]
+        """The updates made; the name is torch's."""
+        return self._made
+
+    @property
+    def base_lrs(self) -> list[float]:  # type: ignore[override]
+        """The rate of each group where the factor is 1."""
+        return [float(group["initial_lr"]) * group.get("lr_scale", 1.0) for group in self.optimizer.param_groups]
+
+    def get_last_lr(self) -> list[float | torch.Tensor]:
+        """The rate of each group for the next update; copies, where it is a tensor."""
+        rates = (group["lr"] for group in self.optimizer.param_groups)
+        return [rate.clone() if isinstance(rate, torch.Tensor) else rate for rate in rates]
+
+    get_lr = get_last_lr
+    _last_lr = property(get_last_lr)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The updates made, the position on the schedules in updates of their clock, and the schedules' texts.
+
+        Everything else follows from these, for any number of groups, processes and devices.
+        """
+        return self._plan.state(self._made, self._made + self._shift)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on from a state; `{"step": n}` is enough where nothing is to be compared.
+
+        A schedule that isn't the one of the state is followed if it is the same as that up to here: a longer horizon
+        of a schedule that holds until its cooldown, or the same schedule over examples with another batch size.
+
+        Raises:
+            ScheduleError: it isn't a scheduler's state, or what was made so far would have been made at other rates;
+                the message has the difference.
+        """
+        step, position = self._plan.position(state_dict)
+        self._updates.decide()
+        self._updates.made = self._made = step
+        self._shift = position - step
+        self._write()
+
+    def to_tensors(self) -> None:
+        """Makes the groups' rates and betas tensors, so that a compiled step isn't compiled again for a new value."""
+        as_tensors(self.optimizer.param_groups)
+        self._write()
+
+    def _write(self) -> None:
+        """Writes what the schedules have for the next update, whatever there was before."""
+        self._find(self.optimizer.param_groups)
+        place = self._look_ahead()
+        for write, factors in self._writing:
+            write(factors[place])
+
+    def _find(self, groups: list[Group]) -> None:
+        """Sees which groups there are: at the start, and when some were added, loaded, or made tensors."""
+        self._plan.find(groups)
+        self._groups, self._number = groups, len(groups)
+
+    def _look_ahead(self) -> int:
+        """Computes the factors of the stretch of updates that the next is in; returns its place there."""
+        self._begin = self._made // AHEAD * AHEAD
+        t = np.arange(self._begin, self._begin + AHEAD)
+        factors = self._plan.factors(np.maximum(t + self._shift, 0.0) if self._shift else t).tolist()
+        self._writing = [(values.write, own) for values, own in zip(self._plan.values, factors, strict=True)]
+        return self._made - self._begin
+
+    def _notice(self, made: int) -> None:
+        """Says, once, what a user should know of calls that don't follow updates one by one."""
+        if made > self._made:
+            self._idle_calls = 0
+            self._tell(
+                "late",
+                f"step() was called after {made - self._made} updates, which were made at one rate: call it after each "
+                '(in Lightning "interval": "step"); the horizon is in updates, or steps="90ep" with a clock',
+            )
+            return
+        self._idle_calls += 1
+        if self._idle_calls == PATIENCE:
+            self._tell(
+                "idle",
+                f"step() was called {PATIENCE} times in a row without an update by the optimizer, so the schedule "
+                f"stands at {made}; to look at a schedule, schedule.sample(steps)",
+            )
+
+    def _look_at_news(self) -> None:
+        """Counts the updates of which only the device knew; says, once, what a compiled step needs."""
+        self._updates.decide()
+        if self._updates.compiled and any(values.numbers for values in self._plan.values):
+            self._tell(
+                "compiled",
+                "the optimizer's step is compiled, and scheduled values in it are Python numbers, for which it is "
+                "compiled again: scheduler.to_tensors() makes rates and betas tensors",
+            )
+
+    def _tell(self, what: str, message: str) -> None:
+        if what not in self._told:
+            self._told.add(what)
+            warnings.warn(message, stacklevel=4)
+
+
+def _write_again(reference: weakref.ref[Scheduler]) -> Any:
+    """A hook for when the optimizer's state is loaded, which may hold a rate of another schedule."""
+
+    def hook(optimizer: Any) -> None:
+        if scheduler := reference():
+            scheduler._write()
+
+    return hook

@@ -1,0 +1,68 @@
+"""The updates that an optimizer has really made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.utils.hooks import RemovableHandle
+
+
+class Updates:
+    """Counts an optimizer's updates by a hook that runs after each.
+
+    So what is no update isn't counted: a micro-batch under accumulation, another process's share, a step that a
+    gradient scaler left out. A fused optimizer is called even for those, and told on its device that the gradients
+    aren't finite: whether it made an update is asked only when somebody wants to know.
+
+    Args:
+        optimizer: torch's, or a wrapper that has the real one as `optimizer`.
+
+    Attributes:
+        made: the updates made, without those that are undecided.
+        undecided: of each call that may have been an update, whether the gradients weren't finite.
+        compiled: whether an update was made by a compiled step.
+        news: whether anything is undecided, or found compiled, that was not looked at.
+    """
+
+    def __init__(self, optimizer: Any) -> None:
+        self.made = 0
+        self.undecided: list[torch.Tensor] = []
+        self.compiled = False
+        self.news = False
+        self.handle: RemovableHandle = unwrapped(optimizer).register_step_post_hook(self._hook())
+
+    def decide(self) -> None:
+        """Counts the updates of which only the device knew; waits for it."""
+        self.made += sum(found.item() == 0 for found in self.undecided)
+        self.undecided.clear()
+        self.news = False
+
+    def _hook(self) -> Any:
+        untraced: Any = torch.compiler.disable(self._count)  # type: ignore[no-untyped-call]
+        # traced, each new count would be compiled anew
+
+        def hook(optimizer: Any, args: Any, kwargs: Any) -> None:
+            if torch.compiler.is_compiling():
+                untraced(optimizer, True)
+            else:
+                self._count(optimizer, False)
+
+        return hook
+
+    def _count(self, optimizer: Any, compiled: bool) -> None:
+        found = getattr(optimizer, "found_inf", None)
+        if found is None:
+            self.made += 1
+        else:
+            self.undecided.append(found)
+            self.news = True
+        if compiled and not self.compiled:
+            self.compiled = self.news = True
+
+
+def unwrapped(optimizer: Any) -> torch.optim.Optimizer:
+    """The optimizer inside the wrappers that Accelerate and Lightning put around it."""
+    while not hasattr(optimizer, "_optimizer_step_post_hooks") and hasattr(optimizer, "optimizer"):
+        optimizer = optimizer.optimizer
+    return optimizer  # type: ignore[no-any-return]
