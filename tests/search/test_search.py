@@ -81,6 +81,26 @@ def test_tune_keeps_to_its_budget_and_trains():
     assert all(len(run.losses) in (run.steps, 1) or run.final_loss == math.inf for run in tuned.candidates)
 
 
+@pytest.mark.parametrize(("steps", "overhead"), [(200, 2.0), (240, 1.7), (400, 1.0), (1000, 0.4), (400, 5.0)])
+def test_the_overhead_bounds_the_search_however_short(steps, overhead):
+    job = Quadratic()
+    tuned = gs.tune(job, steps, overhead=overhead)
+    assert tuned.search_updates <= overhead * steps
+    assert job.made == tuned.search_updates + steps
+
+
+def test_scouts_go_on_while_the_best_rate_is_at_an_end():
+    class Narrow(Quadratic):
+        """Its range tests see nothing at the rates that it needs: they stop at the first updates of each."""
+
+        def step(self, lr, **controls):
+            loss = super().step(1e-3 * lr, **controls)
+            return loss * (1 + 1e-4 * lr)
+
+    tuned = gs.tune(Narrow(), 400, overhead=5)
+    assert tuned.peak > 100  # a stable rate is under 2000
+
+
 def test_an_interrupted_tune_goes_on_where_it_was():
     whole = gs.tune(Quadratic(), 600)
     memory, calls = {}, []

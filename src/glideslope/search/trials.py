@@ -127,6 +127,7 @@ class Trials:
         watch: is told what goes on.
         updates: made so far, those of remembered runs included.
         runs: the finished runs, in order.
+        counted: the runs whose updates are among these: one that is asked for again costs nothing.
     """
 
     source: Job | JobFactory
@@ -135,6 +136,7 @@ class Trials:
     watch: Watch = unwatched
     updates: int = 0
     runs: list[Run] = field(default_factory=list)
+    counted: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.job = check_methods(self.source(self.seed) if callable(self.source) else self.source)
@@ -193,7 +195,8 @@ class Trials:
                 if not keep:
                     self.job.restore(self.initial)
         run = Run.remembered(self.memory[key])
-        self.updates += len(run.losses)
+        self.updates += 0 if key in self.counted else len(run.losses)
+        self.counted.add(key)
         self.runs.append(run)
         return run
 

@@ -126,7 +126,7 @@ def tune(
     trials = Trials(job, seed, {} if memory is None else memory, watch)
     budget = math.floor(overhead * steps)
     found = _ranged(trials, budget)
-    best = _scouted(trials, found, 0.15 * budget, steps)
+    best = _scouted(trials, found, budget, steps)
     for i, rung in enumerate(RUNGS):
         best = _climbed(trials, best, rung, f"round {i + 1}", budget, steps)
     search_updates, candidates = trials.updates, tuple(trials.runs)
@@ -155,15 +155,15 @@ def _ranged(trials: Trials, budget: int) -> RangeTest:
     return range_test(trials, low=low * shift, high=high * shift, steps=steps, sweeps=3)
 
 
-def _scouted(trials: Trials, found: RangeTest, updates: float, steps: int) -> list[Run]:
-    """Runs of the scouts at peaks from the suggestion outwards, best first."""
+def _scouted(trials: Trials, found: RangeTest, budget: int, steps: int) -> list[Run]:
+    """Runs of the scouts at peaks from the suggestion outwards, and on while the best is at an end; best first."""
     peaks = [_two_digits(found.suggestion * 2.0**power) for power in (-3, -2, -1, 0, 1, 2)]
-    length = min(max(int(updates / (len(peaks) * len(SCOUTS))), 10), steps)
-    runs = [
-        trials.run(Contestant(schedule, peak), length, stage="peaks", share=SHARE)
-        for peak in peaks
-        for schedule in SCOUTS
-    ]
+    length = min(max(int(0.15 * budget / (len(peaks) * len(SCOUTS))), 10), steps)
+    runs: list[Run] = []
+    further: float | None = None
+    while peaks or ((further := _beyond(runs)) and trials.updates + len(SCOUTS) * length < budget / 2):
+        peak = peaks.pop(0) if peaks else _two_digits(further or 0.0)
+        runs += [trials.run(Contestant(schedule, peak), length, stage="peaks", share=SHARE) for schedule in SCOUTS]
     return sorted(runs, key=lambda run: run.final_loss)
 
 
@@ -176,9 +176,9 @@ def _climbed(trials: Trials, best: list[Run], rung: Rung, stage: str, budget: in
     ranked = (list(SCHEDULES) if rung.schedules == len(SCHEDULES) else ranked)[: rung.schedules]
     contestants = [Contestant(s, _two_digits(peak * factor)) for s in ranked for factor in rung.peaks]
     length = min(max(int(rung.share * budget / len(contestants)), 10), steps)
-    affordable = contestants[: max((budget - trials.updates) // length, 1)]
+    affordable = contestants[: (budget - trials.updates) // length]
     runs = [trials.run(contestant, length, stage=stage, share=SHARE) for contestant in affordable]
-    return sorted(runs, key=lambda run: run.final_loss)
+    return sorted(runs, key=lambda run: run.final_loss) or best
 
 
 def _constants(trials: Trials, rates: Iterable[float], steps: int) -> list[Run]:

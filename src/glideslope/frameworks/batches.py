@@ -1,0 +1,69 @@
+"""Batches as a pure function of the update, so that a position in the data is a number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from glideslope.errors import JobError
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Batches from arrays in memory: `batches(t)` is that of update t + 1.
+
+    Each epoch goes through all examples in an order drawn from the seed and the epoch; the last batch of an epoch, if
+    it would be smaller, is left out. The batch of an update follows from its number alone, so nothing else has to be
+    saved to go on from there.
+
+    Args:
+        arrays: of the same length along their first axis: inputs and targets, say.
+        batch_size: examples in a batch.
+        seed: of the order.
+        shuffle: False goes through the examples as they stand.
+
+    Raises:
+        JobError: there is no array, their lengths differ, or a batch is larger than they are.
+
+    >>> batches = Batches((np.arange(6), np.arange(6) * 10), batch_size=3, shuffle=False)
+    >>> batches(1)
+    (array([3, 4, 5]), array([30, 40, 50]))
+    """
+
+    arrays: tuple[Any, ...]
+    batch_size: int
+    seed: int = 0
+    shuffle: bool = True
+
+    def __post_init__(self) -> None:
+        lengths = {len(array) for array in self.arrays}
+        if len(lengths) != 1:
+            raise JobError(f"arrays of lengths {sorted(lengths)}: give one or more, all as long as each other")
+        if not 1 <= self.batch_size <= min(lengths):
+            raise JobError(f"batch_size={self.batch_size} of {min(lengths)} examples: give at least 1, at most as many")
+
+    @property
+    def per_epoch(self) -> int:
+        """Batches in an epoch."""
+        return len(self.arrays[0]) // self.batch_size
+
+    def __call__(self, update: int) -> tuple[Any, ...]:
+        """The batch of an update, counted from 0: a tuple of arrays of length `batch_size`."""
+        epoch, place = divmod(update, self.per_epoch)
+        chosen: Any = slice(place * self.batch_size, (place + 1) * self.batch_size)
+        if self.shuffle:
+            chosen = _order(self.seed, epoch, len(self.arrays[0]))[chosen]
+        return tuple(array[chosen] for array in self.arrays)
+
+    def reseeded(self, seed: int) -> Batches:
+        """The same in another order."""
+        return replace(self, seed=seed)
+
+
+@lru_cache(maxsize=4)
+def _order(seed: int, epoch: int, length: int) -> np.ndarray:
+    """The order of an epoch: all its batches ask for it."""
+    return np.random.default_rng([seed, epoch]).permutation(length)

@@ -1,0 +1,6 @@
+"""Glideslope in JAX. A schedule is an Optax schedule as it stands: `optax.adamw(3e-4 * schedule)`."""
+
+from glideslope.frameworks.batches import Batches
+from glideslope.frameworks.jax.job import Job
+
+__all__ = ["Batches", "Job"]

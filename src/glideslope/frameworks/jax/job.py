@@ -1,0 +1,112 @@
+"""A JAX training that a search may drive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from glideslope.errors import JobError
+
+Update = Callable[[Any, Any, Any, Any], tuple[Any, Any, Any]]
+
+
+class Job:
+    """A training made from what a JAX user has: parameters, an optimizer's state, an update function and data.
+
+    What the update draws at random, it draws from a key that it keeps in the optimizer's state, any pytree; or the data
+    bring a key with each batch.
+
+    Args:
+        params: the parameters, a pytree.
+        opt_state: the state of the optimizer, a pytree.
+        update: (params, opt_state, batch, lr) -> (params, opt_state, loss), pure; it is compiled. Optax takes the rate
+            as `optax.inject_hyperparams`, or as a factor of updates made with a rate of 1.
+        data: the batch of each update, a function of its number, counted from 0, such as `gs.jax.Batches`.
+        evaluate: params -> the validation loss.
+
+    Raises:
+        JobError: `update` or `data` can't be called.
+
+    >>> import jax.numpy as jnp, glideslope as gs
+    >>> def update(params, opt_state, batch, lr):
+    ...     loss, gradient = jax.value_and_grad(lambda w: jnp.mean((batch[0] @ w - batch[1]) ** 2))(params)
+    ...     return params - lr * gradient, opt_state, loss
+    >>> x = jnp.eye(4)
+    >>> data = gs.jax.Batches((x, x.sum(1)), batch_size=2)
+    >>> job = gs.jax.Job(jnp.zeros(4), (), update, data, lambda w: jnp.mean((w - 1) ** 2))
+    >>> state = job.state()
+    >>> before, _ = job.evaluate(), job.step(lr=0.5)
+    >>> job.evaluate() < before
+    True
+    >>> job.restore(state)
+    >>> job.evaluate() == before
+    True
+    """
+
+    controls: frozenset[str] = frozenset()
+    """What `step` can set besides the rate: nothing."""
+
+    def __init__(
+        self, params: Any, opt_state: Any, update: Update, data: Callable[[int], Any], evaluate: Callable[[Any], Any]
+    ) -> None:
+        if not callable(update) or not callable(data):
+            raise JobError(
+                f"update={update!r}, data={data!r}: give functions, update(params, opt_state, batch, lr) and data(t), "
+                "the batch of update t; gs.jax.Batches makes one from arrays"
+            )
+        # Copies: an update function may give its arguments' memory away.
+        self.params, self.opt_state = _copied((params, opt_state))
+        self.data = data
+        self.updates = 0
+        self._update = jax.jit(update)
+        self._evaluate = evaluate
+        if hasattr(data, "reseeded"):
+            self.reseed = self._reseed
+
+    def step(self, lr: float, **controls: float) -> Any:
+        """Makes one update.
+
+        Args:
+            lr: the rate.
+            controls: none can be set.
+
+        Returns:
+            The training loss, a scalar left on its device.
+
+        Raises:
+            JobError: a control was given.
+        """
+        if controls:
+            raise JobError(f"this job can't set {', '.join(sorted(controls))}: its update function takes the rate only")
+        made = self._update(self.params, self.opt_state, self.data(self.updates), lr)
+        self.params, self.opt_state, loss = made
+        self.updates += 1
+        return loss
+
+    def evaluate(self) -> float:
+        """The validation loss."""
+        return float(self._evaluate(self.params))
+
+    def state(self) -> dict[str, Any]:
+        """A snapshot of all that the next step depends on: a pytree of arrays, and the data."""
+        return {
+            "params": _copied(self.params), "opt_state": _copied(self.opt_state), "updates": self.updates,
+            "seed": getattr(self.data, "seed", None),
+        }  # fmt: skip
+
+    def restore(self, state: Any) -> None:
+        """Goes back to exactly where `state` was taken."""
+        self.params, self.opt_state = _copied((state["params"], state["opt_state"]))
+        self.updates = state["updates"]
+        if state["seed"] is not None:
+            self._reseed(state["seed"])
+
+    def _reseed(self, seed: int) -> None:
+        """Draws the order of the data anew."""
+        self.data = self.data.reseeded(seed)  # type: ignore[attr-defined]
+
+
+def _copied(tree: Any) -> Any:
+    return jax.tree.map(lambda leaf: leaf.copy() if hasattr(leaf, "copy") else leaf, tree)

@@ -1,0 +1,125 @@
+"""A Keras training that a search may drive."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import keras
+import numpy as np
+
+from glideslope.errors import JobError
+
+_MOST_BATCHES = 1000
+
+
+class Job:
+    """A training made from what a Keras user has: a compiled model and arrays. On the torch and JAX backends.
+
+    Args:
+        model: compiled, with a number as its optimizer's rate.
+        train: the batches of each update, `gs.keras.Batches((inputs, targets), batch_size)`, or any function of the
+            number of batches taken that gives (inputs, targets) or (inputs, targets, weights).
+        validation: (inputs, targets), arrays.
+        batch_size: of the validation, which doesn't depend on it.
+
+    Raises:
+        JobError: the model isn't compiled, or its rate is a schedule.
+
+    >>> import numpy as np, glideslope as gs
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    >>> model.compile(keras.optimizers.SGD(0.1), "mse")
+    >>> x, y = np.ones((8, 2), "float32"), np.ones((8, 1), "float32")
+    >>> job = gs.keras.Job(model, gs.keras.Batches((x, y), batch_size=4), (x, y))
+    >>> state = job.state()
+    >>> before, _ = job.evaluate(), job.step(lr=0.1)
+    >>> job.evaluate() < before
+    True
+    >>> job.restore(state)
+    >>> job.evaluate() == before
+    True
+    """
+
+    controls: frozenset[str] = frozenset()
+    """What `step` can set besides the rate: nothing, since Keras compiles the rest into the update."""
+
+    def __init__(self, model: Any, train: Any, validation: tuple[Any, Any], *, batch_size: int = 256) -> None:
+        optimizer = getattr(model, "optimizer", None)
+        if optimizer is None:
+            raise JobError("the model isn't compiled: model.compile(optimizer, loss)")
+        inner = getattr(optimizer, "inner_optimizer", optimizer)
+        if not isinstance(inner._learning_rate, keras.Variable):
+            raise JobError("the optimizer's rate is a schedule, which a search can't set: compile with a number")
+        if not callable(train):
+            raise JobError(f"train is a {type(train).__name__}: give gs.keras.Batches((inputs, targets), batch_size)")
+        self.model = model
+        self.data = train
+        self.batches = 0
+        self._validation = validation
+        self._batch_size = batch_size
+        if not optimizer.built:
+            model.build(None if model.built else np.shape(train(0)[0]))
+            optimizer.build(model.trainable_variables)
+        if hasattr(train, "reseeded"):
+            self.reseed = self._reseed
+
+    def step(self, lr: float, **controls: float) -> float:
+        """Makes one update, of as many batches as the optimizer accumulates.
+
+        Args:
+            lr: the rate.
+            controls: none can be set.
+
+        Returns:
+            The training loss, a mean over its batches.
+
+        Raises:
+            JobError: a control was given, or the optimizer made no update of many batches in a row.
+        """
+        if controls:
+            raise JobError(f"this job can't set {', '.join(sorted(controls))}: Keras compiles it into the update")
+        optimizer = self.model.optimizer
+        optimizer.learning_rate = lr
+        made = int(optimizer.iterations)
+        losses: list[float] = []
+        while int(optimizer.iterations) == made:  # a batch may only accumulate, or its gradients be skipped
+            if len(losses) == _MOST_BATCHES:
+                raise JobError(f"{_MOST_BATCHES} batches in a row gave no update: the gradients are never finite")
+            inputs, targets, *weights = self.data(self.batches)
+            self.batches += 1
+            losses.append(self.model.train_on_batch(inputs, targets, *weights, return_dict=True)["loss"])
+        return float(np.mean(losses))
+
+    def evaluate(self) -> float:
+        """The mean loss over the validation data."""
+        return float(
+            self.model.evaluate(*self._validation, batch_size=self._batch_size, verbose=0, return_dict=True)["loss"]
+        )
+
+    def state(self) -> dict[str, Any]:
+        """A snapshot of all that the next step depends on: lists of NumPy arrays, and plain data."""
+        return {
+            "variables": [np.array(keras.ops.convert_to_numpy(variable)) for variable in self._variables()],
+            "batches": self.batches,
+            "seed": getattr(self.data, "seed", None),
+            "numpy": np.random.get_state(),
+            "python": random.getstate(),
+        }
+
+    def restore(self, state: Any) -> None:
+        """Goes back to exactly where `state` was taken."""
+        for variable, value in zip(self._variables(), state["variables"], strict=True):
+            variable.assign(value)
+        self.batches = state["batches"]
+        if state["seed"] is not None:
+            self._reseed(state["seed"])
+        np.random.set_state(state["numpy"])
+        random.setstate(state["python"])
+
+    def _variables(self) -> list[Any]:
+        """The model's, the states of its random generators among them, its metrics', and the optimizer's."""
+        return [*self.model.variables, *self.model.optimizer.variables]
+
+    def _reseed(self, seed: int) -> None:
+        """Draws the order of the data anew."""
+        self.data = self.data.reseeded(seed)

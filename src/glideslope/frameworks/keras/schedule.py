@@ -1,0 +1,71 @@
+"""A schedule as Keras wants one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from glideslope import schedules
+from glideslope.errors import ScheduleError
+from glideslope.schedules import parse
+
+
+@keras.saving.register_keras_serializable(package="glideslope")
+class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+    """A rate for a Keras optimizer; saved and loaded with the model.
+
+    Keras counts every batch, and asks for a rate at each, also where it accumulates gradients over several and updates
+    nothing: say over how many.
+
+    Args:
+        schedule: the schedule, a value or its text, with its horizon.
+        peak: the rate where the factor is 1.
+        gradient_accumulation_steps: the optimizer's own argument of that name.
+        begin: the updates the optimizer had made when the schedule began.
+
+    Raises:
+        ScheduleError: the schedule lacks its horizon or has no text, or a number isn't positive.
+
+    >>> import glideslope as gs
+    >>> schedule = gs.keras.Schedule(gs.linear().over(100), peak=0.5)
+    >>> float(schedule(50))
+    0.25
+    >>> gs.keras.Schedule.from_config(schedule.get_config()).get_config() == schedule.get_config()
+    True
+    """
+
+    def __init__(
+        self,
+        schedule: schedules.Schedule | str,
+        peak: float,
+        *,
+        gradient_accumulation_steps: int | None = None,
+        begin: int = 0,
+    ) -> None:
+        self.schedule = parse(schedule) if isinstance(schedule, str) else schedule
+        self.peak = peak
+        self.every = gradient_accumulation_steps or 1
+        self.begin = begin
+        if not (peak > 0 and self.every >= 1):
+            raise ScheduleError(f"peak={peak}, gradient_accumulation_steps={self.every}: they must be positive")
+        self.schedule(0), str(self.schedule)
+
+    def __call__(self, step: Any) -> Any:
+        """The rate at a batch.
+
+        Args:
+            step: the batches that the optimizer has seen: a number, variable or tensor of the backend.
+
+        Returns:
+            The rate, a scalar tensor.
+        """
+        updates = keras.ops.floor_divide(keras.ops.convert_to_tensor(step), self.every) - self.begin
+        return keras.ops.cast(self.peak * self.schedule(updates), "float32")
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments it is made from, the schedule as text."""
+        return {
+            "schedule": str(self.schedule), "peak": self.peak, "gradient_accumulation_steps": self.every,
+            "begin": self.begin,
+        }  # fmt: skip

@@ -1,0 +1,37 @@
+"""Glideslope in Lightning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning
+import torch
+
+from glideslope.frameworks.torch import Scheduler
+
+
+def scheduled(module: lightning.LightningModule, optimizer: torch.optim.Optimizer, lr: Any, **options: Any) -> Any:
+    """What `configure_optimizers` returns for an optimizer on a schedule.
+
+    Lightning steps a scheduler once per epoch unless told otherwise, so what it is given says once per update.
+
+    Args:
+        module: the module, whose trainer knows the length of the training.
+        optimizer: its optimizer.
+        lr: the schedule of the rate, as in `gs.torch.Scheduler`.
+        options: the other arguments of `gs.torch.Scheduler`; `steps` is the trainer's whole training if not given.
+
+    Raises:
+        ScheduleError: as `gs.torch.Scheduler`; or the trainer's training has no end and `steps` isn't given.
+
+    In a LightningModule:
+
+        def configure_optimizers(self):
+            optimizer = torch.optim.AdamW(self.parameters(), lr=3e-4)
+            return gs.lightning.scheduled(self, optimizer, "warmup(5%) >> cosine")
+    """
+    if "steps" not in options:
+        steps = module.trainer.estimated_stepping_batches
+        options["steps"] = None if steps == float("inf") else steps
+    scheduler = Scheduler(optimizer, lr, **options)
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step", "frequency": 1}}

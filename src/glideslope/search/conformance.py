@@ -1,0 +1,157 @@
+"""Whether a job keeps what the protocol promises: the checks that Glideslope's own jobs pass."""
+
+from __future__ import annotations
+
+import math
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+from glideslope.errors import JobError
+from glideslope.search.job import Job, check_methods
+
+
+def check_job(job: Job, *, lr: float = 1e-3, steps: int = 5) -> None:
+    """Checks a job: that it can be saved, restored and measured as a search does, and goes on exactly as before.
+
+    The job is put back to where it was, if its `restore` does that. It makes about ten times `steps` updates.
+
+    Args:
+        job: the job.
+        lr: a rate at which the training doesn't diverge.
+        steps: updates in each check; give more than an epoch has to check across its end.
+
+    Raises:
+        JobError: a promise isn't kept; the message has every one that isn't.
+
+    >>> class Quadratic:
+    ...     w = 1.0
+    ...     def step(self, lr):
+    ...         loss, self.w = self.w**2 / 2, self.w - lr * self.w
+    ...         return loss
+    ...     def evaluate(self):
+    ...         return self.w**2 / 2
+    ...     def state(self):
+    ...         return self.w
+    ...     def restore(self, state):
+    ...         self.w = state
+    >>> check_job(Quadratic())
+    """
+    check_methods(job)
+    start = job.state()
+    broken: list[str] = []
+    for check in CHECKS:
+        try:
+            if problem := check(job, lr, steps):
+                broken.append(f"{_promise(check)}: {problem}")
+        except Exception as error:
+            broken.append(f"{_promise(check)}: it raised {type(error).__name__}: {error}")
+        job.restore(start)
+    if broken:
+        number = "a promise" if len(broken) == 1 else f"{len(broken)} promises"
+        raise JobError(f"the job {type(job).__name__} doesn't keep {number} of a job:\n" + "\n".join(broken))
+
+
+def _restores(job: Job, lr: float, steps: int) -> str | None:
+    """restore goes back to where state was taken"""
+    _losses(job, lr, steps // 2)
+    state = job.state()
+    first = _losses(job, lr, steps)
+    job.restore(state)
+    return _differ(first, _losses(job, lr, steps))
+
+
+def _restores_again(job: Job, lr: float, steps: int) -> str | None:
+    """restore goes back as often as asked"""
+    state = job.state()
+    first = _losses(job, lr, steps)
+    job.restore(state)
+    _losses(job, lr, steps // 2)
+    job.restore(state)
+    return _differ(first, _losses(job, lr, steps))
+
+
+def _keeps_states(job: Job, lr: float, steps: int) -> str | None:
+    """a state is plain data: it can be stored, and what is read again is as good"""
+    state = job.state()
+    stored = pickle.dumps(state)
+    first = _losses(job, lr, steps)
+    job.restore(pickle.loads(stored))  # made three lines above
+    return _differ(first, _losses(job, lr, steps))
+
+
+def _evaluates(job: Job, lr: float, steps: int) -> str | None:
+    """evaluate changes nothing"""
+    state = job.state()
+    first = _losses(job, lr, steps)
+    job.restore(state)
+    one, other = job.evaluate(), job.evaluate()
+    if one != other or not isinstance(one, float):
+        return f"it gave {one!r}, and then {other!r}; it must give the same float"
+    return _differ(first, _losses(job, lr, steps))
+
+
+def _trains(job: Job, lr: float, steps: int) -> str | None:
+    """step makes an update"""
+    before = job.evaluate()
+    losses = _losses(job, lr, steps)
+    if not all(map(math.isfinite, losses)):
+        return f"the losses {_shown(losses)} at a rate of {lr:g}; give check_job a lower one, or look for bad data"
+    return f"the validation loss stayed {before:g} over {steps} updates" if job.evaluate() == before else None
+
+
+def _obeys(job: Job, lr: float, steps: int) -> str | None:
+    """the rate that step is given is the one it uses"""
+    state = job.state()
+    _losses(job, lr, steps)
+    trained = job.evaluate()
+    job.restore(state)
+    _losses(job, lr / 2, steps)
+    return "half the rate gave the same validation loss" if job.evaluate() == trained else None
+
+
+def _takes_controls(job: Job, lr: float, steps: int) -> str | None:
+    """step refuses a control that the job doesn't have"""
+    try:
+        job.step(lr, **{"no_such_control": 1.0})
+    except (JobError, TypeError):
+        return None
+    return "it took no_such_control=1.0"
+
+
+def _reseeds(job: Job, lr: float, steps: int) -> str | None:
+    """reseed, if it has it, changes the data order and no weight"""
+    reseed = getattr(job, "reseed", None)
+    if not callable(reseed):
+        return None
+    before = job.evaluate()
+    reseed(1)
+    if job.evaluate() != before:
+        return "the validation loss is another"
+    first = _losses(job, lr, steps)
+    reseed(2)
+    return "the losses are the same" if _losses(job, lr, steps) == first else None
+
+
+CHECKS: tuple[Callable[[Job, float, int], str | None], ...] = (
+    _restores, _restores_again, _keeps_states, _evaluates, _trains, _obeys, _takes_controls, _reseeds,
+)  # fmt: skip
+"""Each returns how its promise, its docstring, is broken; or None."""
+
+
+def _promise(check: Any) -> str:
+    return str(check.__doc__)
+
+
+def _losses(job: Job, lr: float, steps: int) -> list[float]:
+    return [float(job.step(lr)) for _ in range(steps)]
+
+
+def _differ(first: list[float], second: list[float]) -> str | None:
+    if first == second:
+        return None
+    return f"the losses {_shown(first)} came again as {_shown(second)}"
+
+
+def _shown(losses: list[float]) -> str:
+    return ", ".join(f"{loss:.6g}" for loss in losses[:2]) + ", ..."

@@ -1,0 +1,127 @@
+"""A schedule in Optax as it stands, and the JAX job."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import glideslope as gs
+
+SCHEDULE = (gs.warmup(10) >> gs.cosine()).over(50)
+EXPECTED = 3e-2 * np.array([SCHEDULE(t) for t in range(60)])
+
+
+def updates_of(optimizer, steps=60):
+    """How far each update of plain SGD moves a parameter whose gradient is 1: the rates."""
+    params = jnp.zeros(())
+    state = optimizer.init(params)
+
+    @jax.jit
+    def step(state):
+        change, state = optimizer.update(jnp.ones(()), state, params)
+        return -change, state
+
+    moved = []
+    for _ in range(steps):
+        change, state = step(state)
+        moved.append(float(change))
+    return moved
+
+
+def test_a_schedule_is_an_optax_schedule():
+    np.testing.assert_allclose(updates_of(optax.sgd(3e-2 * SCHEDULE)), EXPECTED, atol=1e-8)
+    injected = optax.inject_hyperparams(optax.sgd)(learning_rate=3e-2 * SCHEDULE)
+    np.testing.assert_allclose(updates_of(injected), EXPECTED, atol=1e-8)
+    scaled = optax.chain(optax.identity(), optax.scale_by_learning_rate(3e-2 * SCHEDULE))
+    np.testing.assert_allclose(updates_of(scaled), EXPECTED, atol=1e-8)
+
+
+def test_adamw_with_a_schedule_equals_adamw_with_optax_s():
+    theirs = optax.warmup_cosine_decay_schedule(0.0, 3e-2, 10, 50)
+    np.testing.assert_allclose(
+        updates_of(optax.adamw(3e-2 * SCHEDULE)), updates_of(optax.adamw(theirs)), rtol=1e-4, atol=1e-7
+    )
+
+
+def test_under_jit_scan_and_vmap():
+    counts = jnp.arange(60)
+    np.testing.assert_allclose(jax.vmap(SCHEDULE)(counts), EXPECTED / 3e-2, atol=1e-6)
+    np.testing.assert_allclose(jax.jit(SCHEDULE)(counts), EXPECTED / 3e-2, atol=1e-6)
+    _, scanned = jax.lax.scan(lambda count, _: (count + 1, SCHEDULE(count)), jnp.zeros((), jnp.int32), length=60)
+    np.testing.assert_allclose(scanned, EXPECTED / 3e-2, atol=1e-6)
+
+
+def test_an_accumulating_optimizer_counts_updates():
+    optimizer = optax.MultiSteps(optax.sgd(3e-2 * SCHEDULE), every_k_schedule=4)
+    moved = updates_of(optimizer, 80)
+    np.testing.assert_allclose(moved[3::4], EXPECTED[:20], atol=1e-8)
+
+
+def make_job(seed=0):
+    """A network with dropout, whose key is kept beside Adam's state."""
+    key = jax.random.key(seed)
+    x = jax.random.normal(key, (40, 3))
+    y = jnp.sin(x.sum(1))
+    params = {"first": 0.5 * jax.random.normal(key, (3, 8)), "second": jnp.zeros(8)}
+    adam = optax.inject_hyperparams(optax.adam)(learning_rate=0.0)
+
+    def loss(params, batch, mask):
+        return jnp.mean((jnp.tanh(batch[0] @ params["first"]) * mask @ params["second"] - batch[1]) ** 2)
+
+    def update(params, state, batch, lr):
+        state, key = state
+        key, own = jax.random.split(key)
+        value, gradient = jax.value_and_grad(loss)(params, batch, jax.random.bernoulli(own, 0.8, (8,)))
+        state.hyperparams["learning_rate"] = lr
+        change, state = adam.update(gradient, state, params)
+        return optax.apply_updates(params, change), (state, key), value
+
+    return gs.jax.Job(
+        params, (adam.init(params), jax.random.PRNGKey(seed)), update, gs.jax.Batches((x, y), 8, seed),
+        lambda params: loss(params, (x, y), 0.8),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("steps", [3, 7])  # an epoch is 5 updates
+def test_the_job_conforms(steps):
+    gs.check_job(make_job(), lr=0.01, steps=steps)
+
+
+def test_a_donating_update_leaves_states_alone():
+    donating = jax.jit(lambda p, s, b, lr: (p - lr * p, s + 1, jnp.sum(p)), donate_argnums=(0, 1))
+    params = jnp.ones(4)
+    job = gs.jax.Job(params, jnp.zeros(()), donating, lambda t: None, lambda p: jnp.sum(p))
+    state = job.state()
+    job.step(0.5), job.step(0.5)
+    job.restore(state)
+    assert job.evaluate() == 4.0
+    assert job.step(0.5) == 4.0
+    assert params[0] == 1.0
+
+
+def test_batches_go_through_every_example_once_an_epoch():
+    batches = gs.jax.Batches((np.arange(10),), 5, seed=3)
+    for epoch in range(3):
+        seen = np.concatenate([batches(2 * epoch + i)[0] for i in range(2)])
+        assert sorted(seen) == list(range(10))
+    assert not np.array_equal(batches(0)[0], batches(2)[0])
+    assert not np.array_equal(batches(0)[0], batches.reseeded(4)(0)[0])
+    np.testing.assert_array_equal(batches(7)[0], gs.jax.Batches((np.arange(10),), 5, seed=3)(7)[0])
+
+
+def test_a_search_drives_it():
+    tuned = gs.tune(make_job, 200, against_constant=True)
+    assert tuned.final_loss < tuned.constant.final_loss * 1.2
+    assert tuned.search_updates <= 400
+
+
+def test_mistakes():
+    with pytest.raises(gs.JobError, match=r"lengths \[3, 4\]"):
+        gs.jax.Batches((np.ones(3), np.ones(4)), 2)
+    with pytest.raises(gs.JobError, match="batch_size=5 of 3"):
+        gs.jax.Batches((np.ones(3),), 5)
+    with pytest.raises(gs.JobError, match="give functions"):
+        gs.jax.Job({}, (), lambda *a: a, [1, 2], lambda p: 0.0)
+    with pytest.raises(gs.JobError, match="momentum"):
+        make_job().step(0.1, momentum=0.9)
