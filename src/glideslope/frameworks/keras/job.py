@@ -91,10 +91,12 @@ class Job:
         return float(np.mean(losses))
 
     def evaluate(self) -> float:
-        """The mean loss over the validation data."""
-        return float(
-            self.model.evaluate(*self._validation, batch_size=self._batch_size, verbose=0, return_dict=True)["loss"]
-        )
+        """The mean loss over the validation data; the training goes on as if it hadn't been."""
+        before = _random_state()  # Keras's data loader draws from torch's generator
+        inputs, targets = self._validation
+        measured = self.model.evaluate(inputs, targets, batch_size=self._batch_size, verbose=0, return_dict=True)
+        _set_random_state(before)
+        return float(measured["loss"])
 
     def state(self) -> dict[str, Any]:
         """A snapshot of all that the next step depends on: lists of NumPy arrays, and plain data."""
@@ -102,19 +104,17 @@ class Job:
             "variables": [np.array(keras.ops.convert_to_numpy(variable)) for variable in self._variables()],
             "batches": self.batches,
             "seed": getattr(self.data, "seed", None),
-            "numpy": np.random.get_state(),
-            "python": random.getstate(),
+            "random": _random_state(),
         }
 
     def restore(self, state: Any) -> None:
         """Goes back to exactly where `state` was taken."""
         for variable, value in zip(self._variables(), state["variables"], strict=True):
-            variable.assign(value)
+            variable.assign(value.copy())  # on torch it may take the memory as it is
         self.batches = state["batches"]
         if state["seed"] is not None:
             self._reseed(state["seed"])
-        np.random.set_state(state["numpy"])
-        random.setstate(state["python"])
+        _set_random_state(state["random"])
 
     def _variables(self) -> list[Any]:
         """The model's, the states of its random generators among them, its metrics', and the optimizer's."""
@@ -123,3 +123,22 @@ class Job:
     def _reseed(self, seed: int) -> None:
         """Draws the order of the data anew."""
         self.data = self.data.reseeded(seed)
+
+
+def _random_state() -> dict[str, Any]:
+    """The state of the global generators. Layers have their own in variables, but not torch for dropout."""
+    if keras.backend.backend() == "torch":
+        from glideslope.frameworks.torch import randomness
+
+        return randomness.save()
+    return {"numpy": np.random.get_state(), "python": random.getstate()}
+
+
+def _set_random_state(state: dict[str, Any]) -> None:
+    if keras.backend.backend() == "torch":
+        from glideslope.frameworks.torch import randomness
+
+        randomness.load(state)
+    else:
+        np.random.set_state(state["numpy"])
+        random.setstate(state["python"])

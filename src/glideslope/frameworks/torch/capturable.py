@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from glideslope.errors import ScheduleError
 from glideslope.frameworks.torch.groups import as_tensors
 from glideslope.frameworks.torch.plan import Given, Plan
-from glideslope.frameworks.torch.updates import Updates
+from glideslope.frameworks.torch.updates import Updates, unwrapped
 from glideslope.schedules import Clock
 from glideslope.schedules.durations import Frame, Time
 
@@ -55,7 +55,7 @@ class CapturableScheduler(LRScheduler):
         betas: tuple[Given | None, Given | None] | None = None,
         peak: float | None = None,
     ) -> None:
-        self.optimizer = optimizer
+        self.optimizer = optimizer = unwrapped(optimizer)
         as_tensors(optimizer.param_groups)
         self._plan = Plan(optimizer, lr, steps=steps, clock=clock, momentum=momentum, betas=betas, peak=peak)
         if any(values.numbers for values in self._plan.values):

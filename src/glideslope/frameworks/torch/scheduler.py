@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from glideslope.frameworks.torch.groups import Group, as_tensors
 from glideslope.frameworks.torch.plan import Given, Plan
-from glideslope.frameworks.torch.updates import Updates
+from glideslope.frameworks.torch.updates import Updates, unwrapped
 from glideslope.schedules import Clock
 from glideslope.schedules.durations import Time
 
@@ -76,7 +76,7 @@ class Scheduler(LRScheduler):
         betas: tuple[Given | None, Given | None] | None = None,
         peak: float | None = None,
     ) -> None:
-        self.optimizer = optimizer
+        self.optimizer = optimizer = unwrapped(optimizer)
         self._plan = Plan(
             optimizer, lr, steps=steps, clock=clock, momentum=momentum, betas=betas, weight_decay=weight_decay,
             peak=peak,

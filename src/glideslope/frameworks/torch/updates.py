@@ -15,9 +15,6 @@ class Updates:
     gradient scaler left out. A fused optimizer is called even for those, and told on its device that the gradients
     aren't finite: whether it made an update is asked only when somebody wants to know.
 
-    Args:
-        optimizer: torch's, or a wrapper that has the real one as `optimizer`.
-
     Attributes:
         made: the updates made, without those that are undecided.
         undecided: of each call that may have been an update, whether the gradients weren't finite.
@@ -25,12 +22,12 @@ class Updates:
         news: whether anything is undecided, or found compiled, that was not looked at.
     """
 
-    def __init__(self, optimizer: Any) -> None:
+    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
         self.made = 0
         self.undecided: list[torch.Tensor] = []
         self.compiled = False
         self.news = False
-        self.handle: RemovableHandle = unwrapped(optimizer).register_step_post_hook(self._hook())
+        self.handle: RemovableHandle = optimizer.register_step_post_hook(self._hook())
 
     def decide(self) -> None:
         """Counts the updates of which only the device knew; waits for it."""

@@ -1,0 +1,160 @@
+"""Schedules in Keras, on the backend that KERAS_BACKEND names; the last test runs them all on torch."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import glideslope as gs
+
+STEPS = 40
+INPUTS = np.random.default_rng(0).normal(size=(80, 4)).astype("float32")
+TARGETS = INPUTS.sum(1, keepdims=True)
+
+
+def model(optimizer, seed=0):
+    keras.utils.set_random_seed(seed)
+    made = keras.Sequential([
+        keras.Input((4,)), keras.layers.Dense(8, "relu"), keras.layers.BatchNormalization(),
+        keras.layers.Dropout(0.2), keras.layers.Dense(1),
+    ])  # fmt: skip
+    made.compile(optimizer, "mse")
+    return made
+
+
+class Moved(keras.callbacks.Callback):
+    """How far each batch of plain SGD moved a weight whose gradient is 1: the rates."""
+
+    def __init__(self):
+        super().__init__()
+        self.weights = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        if keras.backend.backend() == "jax":
+            self.model.jax_state_sync()
+        self.weights.append(float(self.model.get_weights()[0][0, 0]))
+
+    @property
+    def rates(self):
+        return -np.diff([0.0, *self.weights])
+
+
+def moved_by(optimizer, callbacks=(), epochs=4, **options):
+    """The rates of a fit of ten batches an epoch."""
+    made = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+    made.compile(optimizer, loss=lambda y, prediction: keras.ops.mean(prediction))
+    moved = Moved()
+    ones = np.ones((10, 1), "float32")
+    made.fit(ones, ones, batch_size=1, epochs=epochs, verbose=0, callbacks=[*callbacks, moved], **options)
+    return moved.rates, made
+
+
+SCHEDULE = (gs.warmup(10) >> gs.cosine()).over(STEPS)
+EXPECTED = 0.3 * np.array([SCHEDULE(t) for t in range(STEPS)])
+
+
+def test_a_schedule_in_an_optimizer():
+    rates, _ = moved_by(keras.optimizers.SGD(gs.keras.Schedule(SCHEDULE, 0.3)))
+    np.testing.assert_allclose(rates, EXPECTED, atol=2e-6)
+
+
+def test_batches_that_only_accumulate_do_not_count():
+    schedule = gs.keras.Schedule(SCHEDULE, 0.3, gradient_accumulation_steps=4)
+    rates, _ = moved_by(keras.optimizers.SGD(schedule, gradient_accumulation_steps=4), epochs=16)
+    np.testing.assert_allclose(rates[3::4], EXPECTED, atol=5e-6)
+    callback = gs.keras.Scheduler("warmup(25%) >> cosine()", peak=0.3)
+    rates, _ = moved_by(keras.optimizers.SGD(0.1, gradient_accumulation_steps=4), [callback], epochs=16)
+    np.testing.assert_allclose(rates[3::4], EXPECTED, atol=5e-6)
+
+
+def test_saved_and_loaded_with_the_model(tmp_path):
+    made = model(keras.optimizers.Adam(gs.keras.Schedule(SCHEDULE, 0.3)))
+    made.fit(INPUTS, TARGETS, epochs=1, verbose=0)
+    made.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    schedule = loaded.optimizer._learning_rate
+    assert isinstance(schedule, gs.keras.Schedule)
+    assert schedule.schedule == SCHEDULE
+    assert int(loaded.optimizer.iterations) == 3
+    assert float(loaded.optimizer.learning_rate) == pytest.approx(EXPECTED[3])
+
+
+def test_the_callback_knows_the_length_of_the_fit_and_logs_the_rate_of_the_last_update():
+    callback = gs.keras.Scheduler("warmup(25%) >> cosine()")
+    rates, made = moved_by(keras.optimizers.SGD(0.3), [callback])
+    np.testing.assert_allclose(rates, EXPECTED, atol=2e-6)
+    np.testing.assert_allclose(made.history.history["learning_rate"], EXPECTED[9::10], atol=1e-7)
+
+
+def test_a_second_fit_begins_anew_and_a_later_epoch_goes_on():
+    callback = gs.keras.Scheduler("linear()", peak=0.4)
+    rates, made = moved_by(keras.optimizers.SGD(0.4), [callback], epochs=2)
+    moved, ones = Moved(), np.ones((10, 1), "float32")
+    moved.weights = [float(made.get_weights()[0][0, 0])]
+    made.fit(ones, ones, batch_size=1, epochs=1, verbose=0, callbacks=[callback, moved])
+    np.testing.assert_allclose(moved.rates[1:], 0.4 * (1 - np.arange(10) / 10), atol=1e-5)
+    # A training of four epochs that was stopped after two and goes on.
+    callback = gs.keras.Scheduler("linear()", peak=0.4, steps=40)
+    rates, made = moved_by(keras.optimizers.SGD(0.4), [callback], epochs=2)
+    moved.weights = [float(made.get_weights()[0][0, 0])]
+    made.fit(ones, ones, batch_size=1, epochs=4, initial_epoch=2, verbose=0, callbacks=[callback, moved])
+    np.testing.assert_allclose([*rates, *moved.rates[1:]], 0.4 * (1 - np.arange(40) / 40), atol=1e-5)
+
+
+def test_updates_that_loss_scaling_skips_do_not_count():
+    optimizer = keras.optimizers.LossScaleOptimizer(
+        keras.optimizers.SGD(gs.keras.Schedule(gs.linear().over(10), 1.0)), initial_scale=2.0
+    )
+    made = model(optimizer)
+    bad, good = np.full((8, 4), np.inf, "float32"), np.ones((8, 4), "float32")
+    for inputs in (bad, good, bad, bad, good):
+        made.train_on_batch(inputs, np.ones((8, 1), "float32"))
+    assert int(optimizer.inner_optimizer.iterations) == 2
+    assert float(optimizer.learning_rate) == pytest.approx(0.8)
+
+
+def job(optimizer=None):
+    return gs.keras.Job(model(optimizer or keras.optimizers.Adam(0.1)), gs.keras.Batches((INPUTS, TARGETS), 16),
+                        (INPUTS, TARGETS))  # fmt: skip
+
+
+@pytest.mark.parametrize("steps", [3, 7])  # an epoch is 5 updates
+def test_the_job_conforms(steps):
+    gs.check_job(job(), lr=0.01, steps=steps)
+
+
+def test_the_job_of_an_accumulating_optimizer_conforms():
+    made = job(keras.optimizers.SGD(0.1, momentum=0.9, gradient_accumulation_steps=2))
+    gs.check_job(made, lr=0.01, steps=4)
+    before = made.batches
+    made.step(0.01)
+    assert made.batches == before + 2
+
+
+def test_mistakes():
+    with pytest.raises(gs.JobError, match="isn't compiled"):
+        gs.keras.Job(keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)]), lambda t: None, (INPUTS, TARGETS))
+    with pytest.raises(gs.JobError, match="compile with a number"):
+        job(keras.optimizers.SGD(gs.keras.Schedule(SCHEDULE, 0.3)))
+    with pytest.raises(gs.JobError, match="Batches"):
+        gs.keras.Job(model("sgd"), (INPUTS, TARGETS), (INPUTS, TARGETS))
+    with pytest.raises(gs.ScheduleError, match="horizon"):
+        gs.keras.Schedule("cosine()", 0.1)
+    with pytest.raises(gs.ScheduleError, match="no text form"):
+        gs.keras.Schedule(gs.from_function(lambda t: 1.0), 0.1)
+    theirs = keras.optimizers.schedules.CosineDecay(0.1, 10)
+    with pytest.raises(gs.ScheduleError, match="peak="):
+        moved_by(keras.optimizers.SGD(theirs), [gs.keras.Scheduler("cosine()")])
+
+
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="this is that run")
+def test_all_of_this_on_torch():
+    environment = {**os.environ, "KERAS_BACKEND": "torch"}
+    command = [sys.executable, "-m", "pytest", "-p", "no:xdist", __file__]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "1 skipped" in done.stdout

@@ -1,0 +1,138 @@
+"""Schedules under Lightning's Trainer: automatic and manual optimization, accumulation, going on from a checkpoint."""
+
+import logging
+import warnings
+
+import lightning
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+import glideslope as gs
+
+logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+pytestmark = pytest.mark.filterwarnings("ignore")
+BATCHES = 10
+DATA = TensorDataset(torch.randn(4 * BATCHES, 3, generator=torch.Generator().manual_seed(0)))
+
+
+class Module(lightning.LightningModule):
+    """Records the rate of every update as its optimizer makes it."""
+
+    schedule, options = "warmup(25%) >> cosine()", ()
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer, self.rates = torch.nn.Linear(3, 1), []
+
+    def training_step(self, batch, _):
+        return self.layer(batch[0]).square().mean()
+
+    def configure_optimizers(self):
+        optimizer = torch.optim.SGD(self.parameters(), lr=0.3)
+        optimizer.register_step_pre_hook(lambda o, *_: self.rates.append(o.param_groups[0]["lr"]))
+        return self.scheduled(optimizer)
+
+    def scheduled(self, optimizer):
+        return gs.lightning.scheduled(self, optimizer, self.schedule, **dict(self.options))
+
+
+class Manual(Module):
+    automatic_optimization = False
+
+    def training_step(self, batch, index):
+        self.manual_backward(self.layer(batch[0]).square().mean())
+        if index % 2:
+            self.optimizers().step()
+            self.optimizers().zero_grad()
+        self.lr_schedulers().step()  # after each micro-batch
+
+
+class Returned(Module):
+    def scheduled(self, optimizer):
+        return [optimizer], [{"scheduler": gs.torch.Scheduler(optimizer, self.schedule, steps=40), "interval": "step"}]
+
+
+def fit(module, tmp_path, checkpoint=None, **options):
+    trainer = lightning.Trainer(
+        accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False,
+        default_root_dir=tmp_path, enable_checkpointing=False, **options,
+    )  # fmt: skip
+    trainer.fit(module, DataLoader(DATA, batch_size=4), ckpt_path=checkpoint)
+    return trainer
+
+
+def expected(steps, peak=0.3):
+    schedule = gs.parse(Module.schedule).over(steps)
+    return [peak * schedule(t) for t in range(steps)]
+
+
+@pytest.mark.parametrize("kind", [Module, Returned])
+def test_one_update_a_batch(kind, tmp_path):
+    fit(module := kind(), tmp_path, max_epochs=4)
+    assert module.rates == pytest.approx(expected(40))
+
+
+def test_accumulated_batches_count_once(tmp_path):
+    fit(module := Module(), tmp_path, max_epochs=8, accumulate_grad_batches=4)
+    assert module.rates == pytest.approx(expected(24))  # ten batches are three updates: 4, 4, and 2
+
+
+def test_manual_optimization(tmp_path):
+    class Half(Manual):
+        options = (("steps", 20),)
+
+    fit(module := Half(), tmp_path, max_epochs=4)
+    assert module.rates == pytest.approx(expected(20))
+
+
+def test_going_on_from_a_checkpoint(tmp_path):
+    fit(whole := Module(), tmp_path, max_steps=40)
+    first = fit(Module(), tmp_path, max_steps=40, callbacks=[Stop(17)])
+    first.save_checkpoint(tmp_path / "at.ckpt")
+    fit(second := Module(), tmp_path, max_steps=40, checkpoint=tmp_path / "at.ckpt")
+    assert second.rates == whole.rates[17:]
+
+
+class Stop(lightning.Callback):
+    def __init__(self, at):
+        self.at = at
+
+    def on_train_batch_end(self, trainer, *_):
+        trainer.should_stop = trainer.global_step >= self.at
+
+
+def test_a_longer_training_from_a_checkpoint(tmp_path):
+    class Stable(Module):
+        schedule = "wsd(4, 8)"
+
+    class Longer(Module):
+        schedule = gs.wsd(4, 8).over(40).extend(at=17, to=60)
+        options = (("steps", None),)
+
+    first = fit(Stable(), tmp_path, max_steps=40, callbacks=[Stop(17)])
+    first.save_checkpoint(tmp_path / "at.ckpt")
+    fit(longer := Longer(), tmp_path, max_steps=60, checkpoint=tmp_path / "at.ckpt")
+    decay = [0.3 * (1 - t / 8) for t in range(8)]
+    np.testing.assert_allclose(longer.rates, [0.3] * 35 + decay)
+    with pytest.raises(gs.ScheduleError, match=r"wsd\(4, 8\)\.over\(40\)"):
+        fit(Module(), tmp_path, max_steps=60, checkpoint=tmp_path / "at.ckpt")
+
+
+def test_stepping_once_an_epoch_is_told(tmp_path):
+    class ByEpoch(Module):
+        def scheduled(self, optimizer):
+            return [optimizer], [gs.torch.Scheduler(optimizer, self.schedule, steps=40)]
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        fit(module := ByEpoch(), tmp_path, max_epochs=4)
+    assert any('in Lightning "interval": "step"' in str(warning.message) for warning in told)
+    assert module.rates[10::10] == pytest.approx(expected(40)[10::10])
+
+
+def test_a_training_without_an_end_needs_a_horizon(tmp_path):
+    with pytest.raises(gs.ScheduleError, match="steps="):
+        fit(Module(), tmp_path, max_epochs=-1)

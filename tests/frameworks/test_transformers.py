@@ -1,0 +1,117 @@
+"""Schedules under the Hugging Face Trainer, as its scheduler and by callback; what it logs; checkpoints."""
+
+import numpy as np
+import pytest
+import torch
+from transformers import Trainer, TrainerCallback, TrainingArguments
+
+import glideslope as gs
+
+EXAMPLES = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
+DATA = [{"x": x, "labels": x.sum()} for x in EXAMPLES]
+SCHEDULE = "warmup(25%) >> cosine()"
+
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = torch.nn.Linear(3, 1)
+
+    def forward(self, x, labels):
+        return {"loss": (self.layer(x).squeeze(1) - labels).square().mean()}
+
+
+class Rates(TrainerCallback):
+    """The rate of each update, as it is made."""
+
+    def __init__(self):
+        self.rates = []
+
+    def on_optimizer_step(self, args, state, control, **objects):
+        self.rates.append(objects["optimizer"].param_groups[0]["lr"])
+
+
+class Stop(TrainerCallback):
+    def __init__(self, at):
+        self.at = at
+
+    def on_step_end(self, args, state, control, **objects):
+        control.should_training_stop = state.global_step >= self.at
+        control.should_save = control.should_training_stop
+
+
+def trainer(tmp_path, how, schedule=SCHEDULE, callbacks=(), **options):
+    model, rates = Net(), Rates()
+    options = {
+        "output_dir": tmp_path, "per_device_train_batch_size": 4, "max_steps": 40, "logging_steps": 1,
+        "learning_rate": 0.3, "optim": "sgd", "report_to": [], "disable_tqdm": True, "use_cpu": True,
+        "save_strategy": "no", "max_grad_norm": 0.0,
+    } | options  # fmt: skip
+    arguments, both = TrainingArguments(**options), {}
+    if how == "optimizers":
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.3)
+        both = {"optimizers": (optimizer, gs.torch.Scheduler(optimizer, schedule, steps=options["max_steps"]))}
+        callbacks = [*callbacks, rates]
+    else:
+        callbacks = [gs.transformers.Callback(schedule), *callbacks, rates]
+    return Trainer(model, arguments, train_dataset=DATA, callbacks=callbacks, **both), rates
+
+
+def logged(made):
+    return [entry["learning_rate"] for entry in made.state.log_history if "learning_rate" in entry]
+
+
+EXPECTED = [0.3 * gs.parse(SCHEDULE).over(40)(t) for t in range(40)]
+WAYS = pytest.mark.parametrize("how", ["optimizers", "callback"])
+
+
+@WAYS
+def test_each_update_has_its_rate_and_the_log_says_so(tmp_path, how):
+    made, rates = trainer(tmp_path, how)
+    made.train()
+    assert rates.rates == pytest.approx(EXPECTED)
+    assert logged(made) == pytest.approx(EXPECTED)
+
+
+@WAYS
+def test_accumulated_batches_count_once(tmp_path, how):
+    made, rates = trainer(tmp_path, how, gradient_accumulation_steps=2)
+    made.train()
+    assert rates.rates == pytest.approx(EXPECTED)
+
+
+@WAYS
+def test_going_on_from_a_checkpoint(tmp_path, how):
+    whole, _ = trainer(tmp_path / "whole", how)
+    whole.train()
+    trainer(tmp_path, how, callbacks=[Stop(17)])[0].train()
+    made, rates = trainer(tmp_path, how)
+    made.train(resume_from_checkpoint=True)
+    assert rates.rates == pytest.approx(EXPECTED[17:])
+    torch.testing.assert_close(made.model.state_dict(), whole.model.state_dict(), rtol=0, atol=0)
+
+
+@WAYS
+def test_a_changed_schedule_is_refused_where_its_past_is_another(tmp_path, how):
+    trainer(tmp_path, how, callbacks=[Stop(17)])[0].train()
+    made, _ = trainer(tmp_path, how, max_steps=80)
+    with pytest.raises(gs.ScheduleError, match="update 17"):
+        made.train(resume_from_checkpoint=True)
+    extended = gs.wsd(4, 8).over(40).extend(at=17, to=80)
+    trainer(tmp_path / "wsd", how, "wsd(4, 8)", callbacks=[Stop(17)])[0].train()
+    made, rates = trainer(tmp_path / "wsd", how, extended, max_steps=80)
+    made.train(resume_from_checkpoint=True)
+    np.testing.assert_allclose(rates.rates, [0.3] * 55 + [0.3 * (1 - t / 8) for t in range(8)])
+
+
+def test_a_checkpoint_without_our_state_goes_on_by_the_trainer_s_count(tmp_path):
+    trainer(tmp_path, "callback", callbacks=[Stop(17)])[0].train()
+    (tmp_path / "checkpoint-17/glideslope.json").unlink()
+    made, rates = trainer(tmp_path, "callback")
+    made.train(resume_from_checkpoint=True)
+    assert rates.rates == pytest.approx(EXPECTED[17:])
+    (tmp_path / "checkpoint-17/glideslope.json").write_text("{")
+    made, _ = trainer(tmp_path, "callback")
+    with pytest.raises(gs.ScheduleError, match=r"glideslope\.json can't be read"):
+        made.train(resume_from_checkpoint=True)
