@@ -1,0 +1,78 @@
+"""A training for torchrun: `distributed_training.py KIND FOLDER UPDATES WORLD_SIZE`, with KIND ddp, fsdp or accelerate.
+
+It goes on from the checkpoint in FOLDER, if there is one; each update sees 4 examples a process. Rank 0 adds a line to
+FOLDER/rates.jsonl for each update: the examples seen before it, the rate on every rank, the processes.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+import torch.distributed.checkpoint as dcp
+from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
+from torch.distributed.fsdp import fully_shard
+from torch.nn.parallel import DistributedDataParallel
+
+import glideslope as gs
+
+EXAMPLES, EACH = 640, 4
+SCHEDULE = "warmup(64ex) >> cosine()"
+
+
+def make(kind):
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Linear(16, 1))
+    if kind == "fsdp":
+        mesh = dist.device_mesh.init_device_mesh("cpu", (dist.get_world_size(),))
+        for layer in (model[0], model[2], model):
+            fully_shard(layer, mesh=mesh)
+        return model, model
+    return model, DistributedDataParallel(model)
+
+
+def main(kind, folder, updates, world_size):
+    dist.init_process_group("gloo")
+    assert dist.get_world_size() == int(world_size)
+    rank, batch, folder = dist.get_rank(), EACH * dist.get_world_size(), Path(folder)
+    model, parallel = make(kind)
+    optimizer = torch.optim.AdamW(parallel.parameters(), lr=0.05)
+    clock = gs.Clock(examples_per_step=batch)
+    scheduler = gs.torch.Scheduler(optimizer, SCHEDULE, steps=f"{EXAMPLES}ex", clock=clock)
+    seen = 0
+    if (folder / "checkpoint").exists():
+        weights, moments = get_state_dict(model, optimizer)
+        state = {"model": weights, "optimizer": moments, "scheduler": scheduler, "seen": seen}
+        dcp.load(state, checkpoint_id=folder / "checkpoint")
+        set_state_dict(model, optimizer, model_state_dict=state["model"], optim_state_dict=state["optimizer"])
+        seen = state["seen"]
+    data = torch.randn(EXAMPLES, 8, generator=torch.Generator().manual_seed(1))
+    for _ in range(int(updates)):
+        mine = data[seen + rank * EACH : seen + (rank + 1) * EACH]
+        loss = (parallel(mine).squeeze(1) - mine.sum(1)).square().mean()
+        loss.backward()
+        rates = [None] * dist.get_world_size()
+        dist.all_gather_object(rates, optimizer.param_groups[0]["lr"])
+        if rank == 0:
+            with (folder / "rates.jsonl").open("a") as file:
+                print(json.dumps({"seen": seen, "rates": rates, "loss": loss.item()}), file=file)
+        optimizer.step()
+        optimizer.zero_grad()
+        scheduler.step()
+        seen += batch
+    metric = gs.torch.mean_over_ranks(float(rank + 1))
+    assert metric == (dist.get_world_size() + 1) / 2, metric
+    metrics = [None] * dist.get_world_size()
+    dist.all_gather_object(metrics, gs.torch.mean_over_ranks(torch.tensor(loss.item())))
+    assert len(set(metrics)) == 1
+    weights, moments = get_state_dict(model, optimizer)
+    state = {"model": weights, "optimizer": moments, "scheduler": scheduler, "seen": seen}
+    dcp.save(state, checkpoint_id=folder / "checkpoint")
+    dist.barrier()
+    os._exit(0)  # gloo's threads hang now and then when the interpreter takes them down
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
