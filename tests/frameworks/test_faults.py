@@ -1,9 +1,9 @@
 """Faults of other libraries that ours doesn't have, each shown on theirs first.
 
 A test named `test_their_...` is the reference: it passes while the fault shows exactly as reported, and fails, saying
-so, when they mend it. Our side of some is tested elsewhere: counts per process in test_distributed, Keras in test_keras,
-the compiled step in test_torch_scheduler. transformers 5.24 logs the rate of the update made (its #35942 is mended);
-test_transformers checks that ours is logged so.
+so, when they mend it. Our side of some is tested elsewhere: counts per process in test_distributed, Keras's in
+test_keras, the compiled step in test_torch_scheduler. transformers 5.24 logs the rate of the update made (its #35942 is
+mended); test_transformers checks that ours is logged so.
 """
 
 import math

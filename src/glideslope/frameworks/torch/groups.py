@@ -23,8 +23,10 @@ class Rates:
 
     def __init__(self, key: str) -> None:
         self.key = key
-        self.numbers: list[tuple[Group, float, Group, float]] = []
+        self.numbers: list[tuple[Group, float]] = []
         self.tensors: list[tuple[torch.Tensor, float]] = []
+        self.fours: list[tuple[Any, ...]] = []
+        self.rest: list[tuple[Group, float]] = []
 
     def found_in(self, groups: Sequence[Group]) -> None:
         """Sees which groups there are.
@@ -32,8 +34,7 @@ class Rates:
         Raises:
             ScheduleError: a group has no such value.
         """
-        numbers: list[tuple[Group, float]] = []
-        self.tensors = []
+        self.numbers, self.tensors = [], []
         for group in groups:
             if self.key not in group:
                 raise _lacking(group, self.key)
@@ -44,16 +45,21 @@ class Rates:
             if isinstance(value, torch.Tensor):
                 self.tensors.append((value, base))
             else:
-                numbers.append((group, base))
-        numbers += [({}, 0.0)] * (len(numbers) % 2)
-        self.numbers = [(*a, *b) for a, b in zip(numbers[::2], numbers[1::2], strict=True)]
+                self.numbers.append((group, base))
+        whole = len(self.numbers) // 4 * 4
+        self.fours = [sum(self.numbers[i : i + 4], ()) for i in range(0, whole, 4)]
+        self.rest = self.numbers[whole:]
 
     def write(self, factor: float) -> None:
         """Writes the values that a factor gives."""
         key = self.key
-        for one, base, two, second in self.numbers:  # two groups at a time: a loop's turn costs as much as a write
-            one[key] = factor * base
-            two[key] = factor * second
+        for a, base_a, b, base_b, c, base_c, d, base_d in self.fours:  # a loop's turn costs as much as a write
+            a[key] = factor * base_a
+            b[key] = factor * base_b
+            c[key] = factor * base_c
+            d[key] = factor * base_d
+        for group, base in self.rest:
+            group[key] = factor * base
         for tensor, base in self.tensors:
             tensor.fill_(factor * base)
 
