@@ -36,14 +36,15 @@ def __getattr__(name: str) -> Any:
         try:
             return import_module(f"glideslope.frameworks.{name}")
         except ModuleNotFoundError as error:
-            if (error.name or "").startswith("glideslope"):
+            missing = (error.name or "").partition(".")[0]
+            if missing == "glideslope":
                 raise
-            if name == "keras" and error.name == "tensorflow":
+            if missing == "tensorflow":
                 raise GlideslopeError(
                     "Keras is set to its TensorFlow backend, which isn't installed: set KERAS_BACKEND=torch or jax"
                 ) from error
             raise GlideslopeError(
-                f'glideslope.{name} needs {error.name}, which is not installed: pip install "glideslope[{name}]"'
+                f'glideslope.{name} needs {missing}, which is not installed: pip install "glideslope[{name}]"'
             ) from error
     raise AttributeError(f"module 'glideslope' has no attribute {name!r}")
 

@@ -94,5 +94,5 @@ def _made(make: Callable[[int], Any], place: str, seed: int) -> Any:
         return make(seed)
     except JobError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise JobError(f"{place} failed to make a job: {type(error).__name__}: {error}") from error

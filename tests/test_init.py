@@ -1,0 +1,38 @@
+"""What importing glideslope gives, and what it says of a framework that isn't there."""
+
+import subprocess
+import sys
+
+import pytest
+
+import glideslope as gs
+
+
+def test_every_public_name_is_there():
+    missing = [name for name in gs.__all__ if getattr(gs, name, None) is None]
+    assert not missing
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = gs.nothing
+
+
+@pytest.mark.parametrize(
+    ("name", "without", "says"),
+    [
+        ("torch", "torch", 'needs torch, which is not installed: pip install "glideslope[torch]"'),
+        ("jax", "jax", 'pip install "glideslope[jax]"'),
+        ("keras", "keras", 'pip install "glideslope[keras]"'),
+        ("keras", "tensorflow", "set KERAS_BACKEND=torch or jax"),
+        ("lightning", "lightning", 'pip install "glideslope[lightning]"'),
+        ("lightning", "torch", 'needs torch, which is not installed: pip install "glideslope[lightning]"'),
+        ("transformers", "transformers", 'pip install "glideslope[transformers]"'),
+    ],
+)
+def test_a_missing_framework_is_named_with_its_extra(name, without, says):
+    code = (
+        "import os, sys; os.environ.pop('KERAS_BACKEND', None)\n"
+        f"sys.modules[{without!r}] = None\n"
+        "import glideslope as gs\n"
+        f"try: gs.{name}\nexcept gs.GlideslopeError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert says in done.stdout, done.stderr
