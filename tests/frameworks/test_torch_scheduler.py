@@ -295,6 +295,7 @@ def test_a_function_has_no_text_and_is_not_compared():
     ("make", "says"),
     [
         (lambda: gs.torch.Scheduler(sgd(), gs.cosine()), "steps="),
+        (lambda: gs.torch.Scheduler(torch.nn.Linear(1, 1), gs.hold()), "is not a torch optimizer"),
         (lambda: gs.torch.Scheduler(sgd(), "cosin", steps=5), "did you mean 'cosine'"),
         (lambda: gs.torch.Scheduler(sgd(), lambda t: 1.0, steps=5), "give a schedule or its text"),
         (lambda: gs.torch.Scheduler(sgd(), [gs.cosine(), gs.cosine()], steps=5), "2 schedules of the rate for 1"),

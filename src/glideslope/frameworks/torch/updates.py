@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch.utils.hooks import RemovableHandle
 
+from glideslope.errors import ScheduleError
+
 
 class Updates:
     """Counts an optimizer's updates by a hook that runs after each.
@@ -59,7 +61,14 @@ class Updates:
 
 
 def unwrapped(optimizer: Any) -> torch.optim.Optimizer:
-    """The optimizer inside the wrappers that Accelerate and Lightning put around it."""
-    while not hasattr(optimizer, "_optimizer_step_post_hooks") and hasattr(optimizer, "optimizer"):
-        optimizer = optimizer.optimizer
-    return optimizer  # type: ignore[no-any-return]
+    """The optimizer inside the wrappers that Accelerate and Lightning put around it.
+
+    Raises:
+        ScheduleError: there is no torch optimizer inside.
+    """
+    inner = optimizer
+    while not hasattr(inner, "_optimizer_step_post_hooks") and hasattr(inner, "optimizer"):
+        inner = inner.optimizer
+    if not isinstance(inner, torch.optim.Optimizer):
+        raise ScheduleError(f"{optimizer!r} is not a torch optimizer, nor a wrapper with one as .optimizer")
+    return inner
