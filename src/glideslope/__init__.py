@@ -43,8 +43,9 @@ def __getattr__(name: str) -> Any:
                 raise GlideslopeError(
                     "Keras is set to its TensorFlow backend, which isn't installed: set KERAS_BACKEND=torch or jax"
                 ) from error
+            extras = f"{name},{missing}" if name == "keras" and missing in ("torch", "jax") else name
             raise GlideslopeError(
-                f'glideslope.{name} needs {missing}, which is not installed: pip install "glideslope[{name}]"'
+                f'glideslope.{name} needs {missing}, which is not installed: pip install "glideslope[{extras}]"'
             ) from error
     raise AttributeError(f"module 'glideslope' has no attribute {name!r}")
 

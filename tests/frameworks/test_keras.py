@@ -1,5 +1,6 @@
 """Schedules in Keras, on the backend that KERAS_BACKEND names; the last test runs them all on torch."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -117,6 +118,48 @@ def test_updates_that_loss_scaling_skips_do_not_count():
     assert float(optimizer.learning_rate) == pytest.approx(0.8)
 
 
+def test_a_training_that_keras_restores_goes_on(tmp_path):
+    class Breaks(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    rates, states = [], []
+    for extra in ([Breaks()], []):
+        made, moved = model(keras.optimizers.Adam(0.3)), Rates()
+        callbacks = [keras.callbacks.BackupAndRestore(tmp_path), gs.keras.Scheduler("linear()"), *extra, moved]
+        with contextlib.suppress(KeyboardInterrupt):
+            made.fit(INPUTS, TARGETS, batch_size=8, epochs=4, verbose=0, callbacks=callbacks)
+        rates += moved.rates
+        states.append(int(made.optimizer.iterations))
+    assert states == [20, 40]
+    np.testing.assert_allclose(rates, 0.3 * (1 - np.arange(40) / 40), atol=1e-7)
+
+
+class Rates(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.rates = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        if keras.backend.backend() == "jax":
+            self.model.jax_state_sync()
+        self.rates.append(float(self.model.optimizer.learning_rate))
+
+
+def test_epochs_are_known_beside_another_clock_and_a_generator_needs_a_horizon():
+    callback = gs.keras.Scheduler("warmup(1ep) >> hold()", steps="40ex", clock=gs.Clock(examples_per_step=1), peak=0.1)
+    rates, _ = moved_by(keras.optimizers.SGD(0.1), [callback])
+    np.testing.assert_allclose(rates[:12], 0.1 * np.minimum(np.arange(12) / 10, 1), atol=1e-6)
+    made = model(keras.optimizers.SGD(0.1))
+    made.fit(INPUTS, TARGETS, epochs=1, verbose=0)
+    with pytest.raises(gs.ScheduleError, match="peak="):
+        made.fit(INPUTS, TARGETS, epochs=1, verbose=0, callbacks=[gs.keras.Scheduler("cosine()")])
+    endless = ((INPUTS[:8], TARGETS[:8]) for _ in range(20))
+    with pytest.raises(gs.ScheduleError, match="how long this fit is"):
+        made.fit(endless, epochs=1, verbose=0, callbacks=[gs.keras.Scheduler("cosine()", peak=0.1)])
+
+
 def job(optimizer=None):
     return gs.keras.Job(model(optimizer or keras.optimizers.Adam(0.1)), gs.keras.Batches((INPUTS, TARGETS), 16),
                         (INPUTS, TARGETS))  # fmt: skip
@@ -147,7 +190,7 @@ def test_mistakes():
     with pytest.raises(gs.ScheduleError, match="no text form"):
         gs.keras.Schedule(gs.from_function(lambda t: 1.0), 0.1)
     theirs = keras.optimizers.schedules.CosineDecay(0.1, 10)
-    with pytest.raises(gs.ScheduleError, match="peak="):
+    with pytest.raises(gs.ScheduleError, match="compile with a number"):
         moved_by(keras.optimizers.SGD(theirs), [gs.keras.Scheduler("cosine()")])
 
 

@@ -3,11 +3,13 @@
 import copy
 import io
 import math
+import pickle
 import warnings
 
 import numpy as np
 import pytest
 import torch
+from torch.distributed.checkpoint.state_dict import get_state_dict
 from torch.optim import SGD, AdamW
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -209,7 +211,7 @@ def test_a_rebuilt_schedule_goes_on(schedule):
 def test_the_state_is_the_count_and_the_text():
     scheduler = gs.torch.Scheduler(sgd(0.1, 0.2), gs.wsd(), steps=100)
     assert scheduler.state_dict() == {
-        "step": 0, "time": 0.0, "names": ["lr"], "schedules": ["wsd().over(100)"]
+        "step": 0, "names": ["lr"], "schedules": ["wsd().over(100)"], "times": [0.0]
     }  # fmt: skip
 
 
@@ -291,6 +293,130 @@ def test_a_function_has_no_text_and_is_not_compared():
     assert other.get_last_lr() == pytest.approx([0.1])
 
 
+def test_checkpoint_helpers_that_fill_an_empty_state_make_no_update():
+    model = torch.nn.Linear(3, 1)
+    optimizer = AdamW(model.parameters(), lr=1.0)
+    for make in (gs.torch.Scheduler, gs.torch.CapturableScheduler):
+        scheduler = make(optimizer, gs.linear(), steps=10)
+        optimizer.state.clear()
+        get_state_dict(model, optimizer)
+        model(torch.ones(1, 3)).sum().backward()
+        optimizer.step()
+        scheduler.step()
+        assert scheduler.last_epoch == 1
+        assert rates(optimizer)[0] == pytest.approx(0.9)
+        del scheduler
+
+
+def test_each_schedule_has_its_own_position():
+    def make(batch):
+        o = SGD([parameter()], lr=1.0, weight_decay=0.1)
+        clock = gs.Clock(examples_per_step=batch)
+        rest = {"steps": "640ex", "clock": clock, "weight_decay": gs.from_function(lambda t: 1.0 + 0 * t)}
+        return o, gs.torch.Scheduler(o, gs.linear(), **rest)
+
+    o, scheduler = make(8)
+    driven(o, scheduler, 40)
+    resumed, other = make(16)
+    other.load_state_dict(saved(scheduler))
+    assert rates(resumed) == pytest.approx([0.5])
+    driven(resumed, other, 10)
+    assert rates(resumed) == pytest.approx([0.25])
+
+
+@pytest.mark.parametrize(
+    ("schedule", "steps", "made", "before", "after", "expected"),
+    [
+        ("hold() >> cooldown(100)", 1000, 950, {"examples_per_step": 8}, {"examples_per_step": 16}, 0.5),
+        ("cosine()", 100, 50, {"examples_per_step": 8}, {"examples_per_step": 16}, 0.5),
+        ("linear()", "4ep", 20, {"steps_per_epoch": 10, "examples_per_step": 8},
+         {"steps_per_epoch": 20, "examples_per_step": 8}, 0.5),
+    ],
+)  # fmt: skip
+def test_a_clock_matters_only_to_what_is_in_its_unit(schedule, steps, made, before, after, expected):
+    scheduler = gs.torch.Scheduler(o := sgd(1.0), schedule, steps=steps, clock=gs.Clock(**before))
+    driven(o, scheduler, made)
+    other = gs.torch.Scheduler(o := sgd(1.0), schedule, steps=steps, clock=gs.Clock(**after))
+    other.load_state_dict(saved(scheduler))
+    assert rates(o) == pytest.approx([expected])
+
+
+def test_groups_that_share_a_rate_tensor_get_their_own():
+    groups = [{"params": [parameter()]}, {"params": [parameter()], "lr_scale": 0.5}]
+    o = AdamW(groups, lr=torch.tensor(0.1))
+    gs.torch.Scheduler(o, [gs.constant(1.0), gs.constant(0.2)], steps=10)
+    assert rates(o) == pytest.approx([0.1, 0.01])
+    whole = SGD([parameter()], lr=torch.tensor(1))
+    driven(whole, gs.torch.Scheduler(whole, gs.linear(), steps=10), 5)
+    assert rates(whole) == [0.5]
+
+
+def test_python_functions_of_a_number():
+    o = sgd(1.0)
+    theirs = torch.optim.lr_scheduler.LambdaLR(o, lambda t: min(1.0, (t + 1) / 100))
+    ours = gs.torch.Scheduler(sgd(1.0), gs.from_torch(theirs))
+    assert ours.get_last_lr() == [0.01]
+    table = [1.0, 0.5, 0.25]
+    scheduler = gs.torch.Scheduler(o := sgd(1.0), gs.from_function(lambda t: table[t]), steps=3)
+    assert driven(o, scheduler, 6) == [1.0, 0.5, 0.25, 0.25, 0.25, 0.25]
+    scheduler = gs.torch.Scheduler(o := sgd(1.0), gs.from_function(lambda t: 1 - t / 100), steps=100)
+    assert driven(o, scheduler, 150)[-1] == 0.0
+    with pytest.raises(gs.ScheduleError, match="fails at 3: IndexError"):
+        gs.torch.Scheduler(sgd(), gs.from_function(lambda t: table[t]), steps=10)
+
+
+def test_accumulation_is_no_idling():
+    scheduler = gs.torch.Scheduler(o := sgd(0.5), gs.linear(), steps=1000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for micro_batch in range(600):
+            if micro_batch % 4 == 3:
+                o.step()
+            scheduler.step()
+
+
+def test_a_copy_goes_on_with_the_copied_optimizer():
+    scheduler = gs.torch.Scheduler(o := sgd(0.5), gs.linear(), steps=10)
+    driven(o, scheduler, 2)
+    copies = [copy.deepcopy((o, scheduler)), pickle.loads(pickle.dumps((o, scheduler)))]  # our own
+    for other, copied in copies:
+        for group in other.param_groups:
+            group["params"][0].grad = torch.ones(3)
+        assert driven(other, copied, 3) == pytest.approx([0.4, 0.35, 0.3])
+    assert rates(o) == pytest.approx([0.4])
+    with pytest.raises(gs.ScheduleError, match="compose, schedules with >>"):
+        torch.optim.lr_scheduler.SequentialLR(o, [scheduler, gs.torch.Scheduler(o, gs.hold())], [5])
+
+
+def test_an_added_group_is_scheduled_at_its_first_update():
+    scheduler = gs.torch.Scheduler(o := sgd(1.0), gs.linear(), steps=100, peak=0.5)
+    driven(o, scheduler, 50)
+    o.add_param_group({"params": [parameter()], "lr": 1.0})
+    before = o.param_groups[1]["params"][0].clone()
+    o.step()
+    torch.testing.assert_close(before - o.param_groups[1]["params"][0], torch.full((3,), 0.5))
+    o.param_groups.pop()
+    o.add_param_group({"params": [parameter()], "lr": 0.2})
+    o.step(), scheduler.step()
+    assert rates(o) == pytest.approx([0.24, 0.096])
+
+
+def test_peak_holds_after_the_optimizer_is_loaded():
+    scheduler = gs.torch.Scheduler(o := sgd(1.0, 0.5), gs.linear(), steps=10, peak=0.3)
+    driven(o, scheduler, 5)
+    other = gs.torch.Scheduler(new := sgd(1.0, 0.5), gs.linear(), steps=10, peak=0.6)
+    other.load_state_dict(saved(scheduler))
+    new.load_state_dict(copy.deepcopy(o.state_dict()))
+    assert rates(new) == pytest.approx([0.3, 0.15])
+
+
+def test_a_state_has_the_update_that_step_has_not_seen():
+    scheduler = gs.torch.Scheduler(o := sgd(1.0), gs.linear(), steps=10)
+    driven(o, scheduler, 3)
+    o.step()
+    assert scheduler.state_dict()["step"] == 4
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [
@@ -302,9 +428,12 @@ def test_a_function_has_no_text_and_is_not_compared():
         (lambda: gs.torch.Scheduler(sgd(), gs.cosine(), steps=5, peak=-1), "peak=-1"),
         (lambda: gs.torch.Scheduler(sgd(), gs.warmup("5ep") >> gs.hold(), steps=50), "steps_per_epoch"),
         (lambda: gs.torch.Scheduler(sgd(), gs.hold(), clock=gs.Clock(10)), "a clock needs a horizon"),
-        (lambda: gs.torch.Scheduler(torch.optim.Adagrad([parameter()]), gs.hold(), momentum=gs.hold()), "has none"),
+        (lambda: gs.torch.Scheduler(torch.optim.Adagrad([parameter()]), gs.hold(), momentum="constant(0.5)"), "none"),
         (lambda: gs.torch.Scheduler(sgd(), gs.hold(), momentum=gs.hold(), betas=(None, None)), "one of them"),
         (lambda: gs.torch.Scheduler(sgd(), gs.hold()).load_state_dict({"last_epoch": 3}), '{"step": updates}'),
+        (lambda: gs.torch.Scheduler(sgd(), gs.hold()).load_state_dict({"step": -3}), "'step': -3"),
+        (lambda: gs.torch.Scheduler(sgd(momentum=0.9), gs.hold(), betas=(None, "constant(0.9)")), "schedule of betas"),
+        (lambda: gs.torch.Scheduler(sgd(momentum=0.9), "cosine", steps=9, momentum="cosine"), "comes to 1"),
     ],
 )  # fmt: skip
 def test_mistakes(make, says):
@@ -345,7 +474,30 @@ def test_the_capturable_scheduler_leaves_out_skipped_updates():
     assert scheduler.last_epoch == 2
     assert rates(optimizer) == [0.5]
     with pytest.raises(gs.ScheduleError, match="without betas"):
-        gs.torch.CapturableScheduler(sgd(momentum=0.9), gs.hold(), steps=5, momentum=gs.hold())
+        gs.torch.CapturableScheduler(sgd(momentum=0.9), gs.hold(), steps=5, momentum=gs.constant(0.5))
+
+
+def test_the_capturable_scheduler_finds_loaded_and_added_groups():
+    optimizer = AdamW([parameter()], lr=1.0)
+    scheduler = gs.torch.CapturableScheduler(optimizer, gs.linear(), steps=10)
+    optimizer.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    driven(optimizer, scheduler, 4)
+    optimizer.add_param_group({"params": [parameter()], "lr": 1})
+    driven(optimizer, scheduler, 1)
+    assert rates(optimizer) == pytest.approx([0.5, 0.5])
+    optimizer.step()
+    scheduler.load_state_dict({"step": 0})  # the update before it is forgotten
+    driven(optimizer, scheduler, 1)
+    assert scheduler.last_epoch == 1
+
+
+def test_tensors_stay_after_a_checkpoint_with_numbers():
+    o = AdamW([parameter()], lr=0.1)
+    state = copy.deepcopy(o.state_dict())
+    scheduler = gs.torch.Scheduler(o, gs.linear(), steps=10)
+    scheduler.to_tensors()
+    o.load_state_dict(state)
+    assert isinstance(o.param_groups[0]["lr"], torch.Tensor)
 
 
 @pytest.mark.parametrize("before", [True, False])

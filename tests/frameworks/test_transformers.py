@@ -1,5 +1,7 @@
 """Schedules under the Hugging Face Trainer, as its scheduler and by callback; what it logs; checkpoints."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -107,11 +109,27 @@ def test_a_changed_schedule_is_refused_where_its_past_is_another(tmp_path, how):
 
 def test_a_checkpoint_without_our_state_goes_on_by_the_trainer_s_count(tmp_path):
     trainer(tmp_path, "callback", callbacks=[Stop(17)])[0].train()
-    (tmp_path / "checkpoint-17/glideslope.json").unlink()
+    file = tmp_path / "checkpoint-17/trainer_state.json"
+    state = json.loads(file.read_text())
+    del state["stateful_callbacks"]["glideslope"]
+    file.write_text(json.dumps(state))
     made, rates = trainer(tmp_path, "callback")
     made.train(resume_from_checkpoint=True)
     assert rates.rates == pytest.approx(EXPECTED[17:])
-    (tmp_path / "checkpoint-17/glideslope.json").write_text("{")
-    made, _ = trainer(tmp_path, "callback")
-    with pytest.raises(gs.ScheduleError, match=r"glideslope\.json can't be read"):
-        made.train(resume_from_checkpoint=True)
+
+
+def test_a_checkpoint_elsewhere_is_the_one_that_counts(tmp_path):
+    trainer(tmp_path / "first", "callback", callbacks=[Stop(17)])[0].train()
+    checkpoint = str(tmp_path / "first/checkpoint-17")
+    made, rates = trainer(tmp_path / "second", "callback", restore_callback_states_from_checkpoint=True)
+    made.train(resume_from_checkpoint=checkpoint)
+    assert rates.rates == pytest.approx(EXPECTED[17:])
+    made, _ = trainer(tmp_path / "third", "callback", "linear()")
+    with pytest.raises(gs.ScheduleError, match="update 17"):
+        made.train(resume_from_checkpoint=checkpoint)
+
+
+def test_both_ways_at_once_are_refused(tmp_path):
+    made, _ = trainer(tmp_path, "optimizers", callbacks=[gs.transformers.Callback(SCHEDULE)])
+    with pytest.raises(gs.ScheduleError, match="leave out the callback"):
+        made.train()

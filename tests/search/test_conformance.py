@@ -81,6 +81,11 @@ class ReseedsWeights(Walk):
         self.w = 1.0 + seed
 
 
+class CannotRestore(Walk):
+    def restore(self, state):
+        raise RuntimeError("boom")
+
+
 def test_a_job_that_keeps_them_all_is_as_before():
     job = Walk()
     gs.check_job(job)
@@ -92,6 +97,7 @@ def test_a_job_that_keeps_them_all_is_as_before():
     ("job", "says"),
     [
         (ForgetsVelocity, "restore goes back to where state was taken: the losses"),
+        (CannotRestore, "restore works: it raised RuntimeError: boom"),
         (SharesItsState, "restore goes back as often as asked"),
         (CannotBeStored, "a state is plain data"),
         (MovesOnEvaluation, "evaluate changes nothing"),

@@ -120,7 +120,14 @@ class Function(Schedule):
 
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         function = self.function
-        return lambda t, xp: function(xp.clip(t, 0, None) if xp is not scalars else t)
+        last = int(length) if length.is_integer() else length  # a count stays one, which may be an index
+
+        def factor(t: Array, xp: Any) -> Array:
+            if xp is scalars:
+                return function(min(t, last))
+            return function(t if math.isinf(length) else xp.clip(t, 0, last))
+
+        return factor
 
     def __str__(self) -> str:
         name = getattr(self.function, "__name__", type(self.function).__name__)

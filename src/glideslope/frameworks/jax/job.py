@@ -93,7 +93,7 @@ class Job:
         """A snapshot of all that the next step depends on: a pytree of arrays, and the data."""
         return {
             "params": _copied(self.params), "opt_state": _copied(self.opt_state), "updates": self.updates,
-            "seed": getattr(self.data, "seed", None),
+            "seed": getattr(self.data, "seed", None) if hasattr(self.data, "reseeded") else None,
         }  # fmt: skip
 
     def restore(self, state: Any) -> None:

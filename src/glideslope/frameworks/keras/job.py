@@ -103,7 +103,7 @@ class Job:
         return {
             "variables": [np.array(keras.ops.convert_to_numpy(variable)) for variable in self._variables()],
             "batches": self.batches,
-            "seed": getattr(self.data, "seed", None),
+            "seed": self.data.seed if hasattr(self.data, "reseeded") else None,
             "random": _random_state(),
         }
 

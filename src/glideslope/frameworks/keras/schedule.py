@@ -22,7 +22,6 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
         schedule: the schedule, a value or its text, with its horizon.
         peak: the rate where the factor is 1.
         gradient_accumulation_steps: the optimizer's own argument of that name.
-        begin: the updates the optimizer had made when the schedule began.
 
     Raises:
         ScheduleError: the schedule lacks its horizon or has no text, or a number isn't positive.
@@ -41,12 +40,10 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
         peak: float,
         *,
         gradient_accumulation_steps: int | None = None,
-        begin: int = 0,
     ) -> None:
         self.schedule = parse(schedule) if isinstance(schedule, str) else schedule
         self.peak = peak
         self.every = gradient_accumulation_steps or 1
-        self.begin = begin
         if not (peak > 0 and self.every >= 1):
             raise ScheduleError(f"peak={peak}, gradient_accumulation_steps={self.every}: they must be positive")
         self.schedule(0), str(self.schedule)
@@ -60,12 +57,9 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
         Returns:
             The rate, a scalar tensor.
         """
-        updates = keras.ops.floor_divide(keras.ops.convert_to_tensor(step), self.every) - self.begin
+        updates = keras.ops.floor_divide(keras.ops.convert_to_tensor(step), self.every)
         return keras.ops.cast(self.peak * self.schedule(updates), "float32")
 
     def get_config(self) -> dict[str, Any]:
         """The arguments it is made from, the schedule as text."""
-        return {
-            "schedule": str(self.schedule), "peak": self.peak, "gradient_accumulation_steps": self.every,
-            "begin": self.begin,
-        }  # fmt: skip
+        return {"schedule": str(self.schedule), "peak": self.peak, "gradient_accumulation_steps": self.every}

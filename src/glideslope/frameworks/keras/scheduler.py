@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import keras
 
 from glideslope import schedules
 from glideslope.errors import ScheduleError
-from glideslope.frameworks.keras.schedule import Schedule
 from glideslope.schedules import Clock, parse
 from glideslope.schedules.durations import Time
 
 
 class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
-    """Gives the optimizer of a `fit` its schedule; what counts are updates, not batches that only accumulate.
+    """Sets the rate of a `fit` before each batch; what counts are updates, not batches that only accumulate.
 
     The schedule begins where the first epoch does. A training that goes on at a later epoch (`initial_epoch`, or
     Keras's BackupAndRestore) goes on in the schedule by the updates that its optimizer has made. Each epoch's logs get
@@ -22,13 +22,13 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
 
     Args:
         schedule: the schedule, a value or its text.
-        peak: the rate where the factor is 1; the optimizer's own, if not given.
+        peak: the rate where the factor is 1; if not given, that of an optimizer that hasn't made an update yet.
         steps: the horizon; the whole `fit`, if not given and the schedule has none.
         clock: what an update is worth, where durations use it; epochs are known.
 
     Raises:
-        ScheduleError: the length of the `fit` isn't known and no horizon given, or the optimizer's own rate is a
-            schedule and no peak given.
+        ScheduleError: the length of the `fit` isn't known and no horizon given, the optimizer's own rate is a schedule,
+            or it has made updates and no peak is given.
     """
 
     def __init__(
@@ -44,37 +44,63 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         self.peak = peak
         self.steps = steps
         self.clock = clock
-        self._installed: Schedule | None = None
+        self._timed: schedules.Schedule | None = None
+
+    def set_model(self, model: Any) -> None:
+        """Sees the optimizer as it was compiled, before a callback restores a later rate."""
+        super().set_model(model)
+        self._optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+        if isinstance(self._optimizer._learning_rate, keras.optimizers.schedules.LearningRateSchedule):
+            raise ScheduleError("the optimizer's rate is a schedule, which a callback can't set: compile with a number")
+        if self.peak is None:
+            if int(self._optimizer._iterations):
+                raise ScheduleError("the optimizer has made updates, so its rate may be one that a schedule left: give "
+                                    "the callback its peak=")  # fmt: skip
+            self.peak = float(self._optimizer.learning_rate)
+        self._every = self._optimizer.gradient_accumulation_steps or 1
+        # What a scaler of the loss skips is known to the optimizer only, so then it is asked at each batch.
+        self._asks = self._optimizer is not model.optimizer
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """A new `fit`: the schedule is installed at its first epoch."""
-        self._installed = None
+        """A new `fit`: the schedule begins at its first epoch."""
+        self._timed = None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Installs the schedule."""
-        if self._installed is not None:
-            return
-        optimizer = _inner(self.model.optimizer)
-        begin = 0 if epoch else int(optimizer.iterations)
-        every = optimizer.gradient_accumulation_steps
-        self._installed = Schedule(
-            self._timed(every or 1), self._peak(optimizer), gradient_accumulation_steps=every, begin=begin
-        )
-        optimizer.learning_rate = self._installed
-        self.model.make_train_function(force=True)  # what was compiled has the old rate in it
+        """Sees how far the optimizer is."""
+        self._first_batch: int | None = None
+        self._seen = self._batches_seen()
+        if self._timed is None:
+            self._timed = self._with_horizon()
+            self._begin = 0 if epoch else self._seen // self._every
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Sets the rate of the update that the batch is part of."""
+        if self._first_batch is None:
+            self._first_batch = batch
+        seen = self._batches_seen() if self._asks else self._seen + batch - self._first_batch
+        assert self._timed is not None
+        assert self.peak is not None
+        self._sync()
+        self._optimizer.learning_rate = self.peak * self._timed(seen // self._every - self._begin)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Logs the rate of the epoch's last update."""
-        if logs is not None and self._installed is not None:
-            if keras.backend.backend() == "jax":
-                self.model.jax_state_sync()
-            batches = int(_inner(self.model.optimizer)._iterations)
-            made = batches // self._installed.every * self._installed.every
-            logs["learning_rate"] = float(self._installed(max(made - 1, 0)))
+        if logs is not None:
+            logs["learning_rate"] = float(self._optimizer.learning_rate)
 
-    def _timed(self, every: int) -> schedules.Schedule:
-        batches = self.params.get("steps")
-        clock = self.clock or (Clock(steps_per_epoch=batches / every) if batches else None)
+    def _batches_seen(self) -> int:
+        self._sync()
+        return int(self._optimizer._iterations)
+
+    def _sync(self) -> None:
+        """Brings variables up to date, which Keras keeps elsewhere during a `fit` on JAX."""
+        if keras.backend.backend() == "jax":
+            self.model.jax_state_sync()
+
+    def _with_horizon(self) -> schedules.Schedule:
+        batches, clock = self.params.get("steps"), self.clock or Clock()
+        if batches and clock.steps_per_epoch is None:
+            clock = replace(clock, steps_per_epoch=batches / self._every)
         if self.steps is not None:
             return self.schedule.over(self.steps, clock)
         try:
@@ -83,16 +109,4 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         except ScheduleError:
             if not batches:
                 raise ScheduleError("how long this fit is isn't known: give the callback its horizon, steps=") from None
-        return self.schedule.over(self.params["epochs"] * batches / every, clock)
-
-    def _peak(self, optimizer: Any) -> float:
-        if self.peak is None and isinstance(optimizer._learning_rate, keras.optimizers.schedules.LearningRateSchedule):
-            if isinstance(optimizer._learning_rate, Schedule):
-                return optimizer._learning_rate.peak  # of an earlier fit
-            raise ScheduleError("the optimizer's rate is a schedule already: give the callback the peak=, a rate")
-        return float(optimizer.learning_rate) if self.peak is None else self.peak
-
-
-def _inner(optimizer: Any) -> Any:
-    """The optimizer that has the rate: not the one around it that scales the loss."""
-    return getattr(optimizer, "inner_optimizer", optimizer)
+        return self.schedule.over(self.params["epochs"] * batches / self._every, clock)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from glideslope.errors import ScheduleError
 from glideslope.frameworks.torch.groups import as_tensors
 from glideslope.frameworks.torch.plan import Given, Plan
-from glideslope.frameworks.torch.updates import Updates, unwrapped
+from glideslope.frameworks.torch.updates import after_each_update, unwrapped
 from glideslope.schedules import Clock
 from glideslope.schedules.durations import Frame, Time
 
@@ -21,9 +22,10 @@ from glideslope.schedules.durations import Frame, Time
 class CapturableScheduler(LRScheduler):
     """A scheduler that a CUDA graph can hold: `optimizer.step()` and `step()` captured together, and replayed.
 
-    The updates made are counted on the device, and the factors of the whole horizon lie there in a table, so `step()`
-    starts a few kernels and waits for none. Updates that a fused optimizer skips since a gradient scaler found them
-    not finite aren't counted. Make the optimizer itself with `capturable=True`.
+    The updates made are counted on the device by the optimizer's own step, and the factors of the whole horizon lie
+    there in a table, so `step()` starts a few kernels and waits for none. Updates that a fused optimizer skips since a
+    gradient scaler found them not finite aren't counted. Make the optimizer itself with `capturable=True`; after
+    `optimizer.load_state_dict`, or new groups, capture again, as their tensors are others.
 
     Args:
         optimizer: a torch optimizer, or a wrapper around one; its rates and betas become tensors.
@@ -61,28 +63,36 @@ class CapturableScheduler(LRScheduler):
         if any(values.numbers for values in self._plan.values):
             raise ScheduleError("momentum= of an optimizer without betas, whose momentum isn't a tensor: "
                                 "a capturable scheduler moves rates and betas")  # fmt: skip
-        self._updates = Updates(optimizer)
-        weakref.finalize(self, self._updates.handle.remove)
-        self._seen = 0
-        self._shift = 0.0
-        first = self._plan.values[0].tensors[0][0]
-        self._count = torch.zeros((), dtype=torch.int64, device=first.device)
+        self._shifts = [0.0] * len(self._plan.schedules)
+        device = self._plan.values[0].tensors[0][0].device
+        self._count = torch.zeros((), dtype=torch.int64, device=device)
         self._begin = torch.zeros_like(self._count)  # the count at which the table begins
-        self._table = torch.as_tensor(self._factors(0.0), device=first.device)
-        self._write()
+        self._table = torch.as_tensor(self._factors(self._shifts), device=device)
+        count = self._count
+
+        def counted(found: torch.Tensor | None, compiled: bool) -> None:
+            # An operation on the device, so that a graph has it once for each update that it has.
+            count.add_(1) if found is None else count.add_((found == 0).sum())
+
+        this = weakref.ref(self)
+
+        def look_again(optimizer: Any) -> None:
+            if own := this():
+                own._find()
+
+        loaded = optimizer.register_load_state_dict_post_hook(look_again)
+        for handle in (after_each_update(optimizer, counted), loaded):
+            weakref.finalize(self, handle.remove)
+        self._find()
 
     def step(self, epoch: int | None = None) -> None:
-        """Counts the updates made since the last call, and sets what is scheduled for the next.
+        """Sets what is scheduled for the next update.
 
         Args:
             epoch: not used; the optimizer's updates are counted.
         """
-        updates = self._updates
-        self._count += updates.made - self._seen
-        for found in updates.undecided:
-            self._count += (found == 0).sum()
-        self._seen = updates.made
-        updates.undecided.clear()
+        if len(self.optimizer.param_groups) != self._number:
+            self._find()
         self._write()
 
     @property
@@ -100,7 +110,7 @@ class CapturableScheduler(LRScheduler):
     def state_dict(self) -> dict[str, Any]:
         """The same as that of `Scheduler`; waits for the device."""
         step = self.last_epoch
-        return self._plan.state(step, step + self._shift)
+        return self._plan.state(step, [step + shift for shift in self._shifts])
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on from a state of either scheduler; what a graph reads is written in place.
@@ -108,17 +118,24 @@ class CapturableScheduler(LRScheduler):
         Raises:
             ScheduleError: as `Scheduler.load_state_dict`.
         """
-        step, position = self._plan.position(state_dict)
-        self._shift = position - step
+        step, positions = self._plan.positions(state_dict)
+        self._shifts = [position - step for position in positions]
         self._count.fill_(step)
         self._begin.fill_(step)
-        self._table.copy_(torch.as_tensor(self._factors(position)))
+        self._table.copy_(torch.as_tensor(self._factors(positions)))
         self._write()
 
-    def _factors(self, position: float) -> np.ndarray:
-        """The factor of each schedule from a position on, as far as the horizon can be: shape (schedules, n)."""
+    def _find(self) -> None:
+        """Sees which groups there are, and writes what they have for the next update."""
+        as_tensors(self.optimizer.param_groups)
+        self._plan.find(self.optimizer.param_groups)
+        self._number = len(self.optimizer.param_groups)
+        self._write()
+
+    def _factors(self, positions: Sequence[float]) -> np.ndarray:
+        """The factors of each schedule from its position on, as far as the horizon can be: shape (schedules, n)."""
         horizon = max(schedule.length(Frame()) or 0.0 for schedule in self._plan.schedules)
-        return self._plan.factors(position + np.arange(math.ceil(horizon) + 1))
+        return self._plan.factors(positions, math.ceil(horizon) + 1)
 
     def _write(self) -> None:
         place = (self._count - self._begin).clamp(max=self._table.shape[1] - 1)

@@ -28,16 +28,14 @@ class Rates:
         self.fours: list[tuple[Any, ...]] = []
         self.rest: list[tuple[Group, float]] = []
 
-    def found_in(self, groups: Sequence[Group]) -> None:
-        """Sees which groups there are.
+    def has(self, group: Group) -> bool:
+        """Whether a group has such a value."""
+        return self.key in group
 
-        Raises:
-            ScheduleError: a group has no such value.
-        """
+    def found_in(self, groups: Sequence[Group]) -> None:
+        """Sees where the values are."""
         self.numbers, self.tensors = [], []
-        for group in groups:
-            if self.key not in group:
-                raise _lacking(group, self.key)
+        for group in filter(self.has, groups):
             value = group[self.key]
             base = group.setdefault(f"initial_{self.key}", float(value))
             if self.key == "lr":
@@ -65,28 +63,29 @@ class Rates:
 
 
 class Momenta:
-    """Momenta: the factor itself, as `momentum`, or as one of `betas` where a group has those.
+    """Momenta: the factor itself, as one of a group's `betas`.
 
     Args:
         place: which of the betas.
+        or_momentum: also as `momentum`, where a group has no betas.
     """
 
-    def __init__(self, place: int) -> None:
+    def __init__(self, place: int, *, or_momentum: bool) -> None:
         self.place = place
+        self.keys = ("betas", "momentum") if or_momentum else ("betas",)
+        self.key = " or ".join(self.keys)
         self.numbers: list[Group] = []
         self.tensors: list[tuple[torch.Tensor, float]] = []
 
-    def found_in(self, groups: Sequence[Group]) -> None:
-        """Sees which groups there are.
+    def has(self, group: Group) -> bool:
+        """Whether a group has such a value."""
+        return any(key in group for key in self.keys)
 
-        Raises:
-            ScheduleError: a group has no momentum.
-        """
+    def found_in(self, groups: Sequence[Group]) -> None:
+        """Sees where the values are."""
         self.numbers, self.tensors = [], []
-        for group in groups:
-            value = group["betas"][self.place] if "betas" in group else group.get("momentum")
-            if value is None:
-                raise _lacking(group, "betas or momentum")
+        for group in filter(self.has, groups):
+            value = group["betas"][self.place] if "betas" in group else group["momentum"]
             if isinstance(value, torch.Tensor):
                 self.tensors.append((value, 1.0))
             else:
@@ -105,9 +104,25 @@ class Momenta:
             tensor.fill_(factor)
 
 
-def _lacking(group: Group, what: str) -> ScheduleError:
-    has = ", ".join(sorted(group.keys() - {"params"}))
-    return ScheduleError(f"a schedule of {what} for an optimizer that has none: its groups have {has}")
+def check_has(values: Rates | Momenta, groups: Sequence[Group]) -> None:
+    """Raises for a group that hasn't what is scheduled."""
+    for group in groups:
+        if not values.has(group):
+            has = ", ".join(sorted(group.keys() - {"params"}))
+            raise ScheduleError(f"a schedule of {values.key} for an optimizer that has none: its groups have {has}")
+
+
+def separate(groups: Sequence[Group]) -> None:
+    """Gives each group a rate of its own where torch gave one tensor to several; whole numbers become real ones."""
+    seen: set[int] = set()
+    for group in groups:
+        rate = group["lr"]
+        if isinstance(rate, torch.Tensor):
+            if not rate.is_floating_point():
+                group["lr"] = rate.to(torch.get_default_dtype())
+            elif id(rate) in seen:
+                group["lr"] = rate.clone()
+            seen.add(id(group["lr"]))
 
 
 def as_tensors(groups: Sequence[Group]) -> None:
@@ -115,8 +130,9 @@ def as_tensors(groups: Sequence[Group]) -> None:
     for group in groups:
         place = group["params"][0].device if group["params"] else "cpu"
         if not isinstance(group["lr"], torch.Tensor):
-            group["lr"] = torch.tensor(group["lr"], device=place)
+            group["lr"] = torch.tensor(float(group["lr"]), device=place)
         if "betas" in group:
             group["betas"] = tuple(
-                beta if isinstance(beta, torch.Tensor) else torch.tensor(beta, device=place) for beta in group["betas"]
+                beta if isinstance(beta, torch.Tensor) else torch.tensor(float(beta), device=place)
+                for beta in group["betas"]
             )

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 
 from glideslope.errors import ScheduleError
 from glideslope.schedules import Clock, Schedule, parse
+from glideslope.schedules.durations import NUMBER, number_text
 from glideslope.schedules.horizon import Over
 
-MOST = 2**18
-"""Updates at which two schedules are compared: all of them, up to so many."""
+MOST = 2**21
+"""Updates at which two schedules are compared: so many at the start, and as many more, evenly spaced, of the rest."""
 TOLERANCE = 1e-6
 """Of the greatest factor: more than rounding, less than any change that is meant."""
+_IN_A_UNIT = re.compile(rf"{NUMBER}(ep|ex|tok)\b")
 
 
 def resumed(was: str | None, now: Schedule, step: int, time: float) -> float:
@@ -34,21 +37,23 @@ def resumed(was: str | None, now: Schedule, step: int, time: float) -> float:
     if was is None or was == text(now):
         return time
     before = parse(was)
-    worth = _worth(before, now)
-    past = np.unique(np.linspace(0, max(math.ceil(time) - 1, 0), min(math.ceil(time), MOST)).round())
-    rates, would_be = before(past), now(past * worth)
-    differs = np.flatnonzero(np.abs(rates - would_be) > TOLERANCE * np.max(rates, initial=1e-300))
-    if len(differs):
+    past = _past(time)
+    differing = []
+    for worth in (*_worths(was, before, now), 1.0):
+        rates, would_be = before(past), now(past * worth)
+        differs = np.flatnonzero(np.abs(rates - would_be) > TOLERANCE * np.max(rates, initial=1e-300))
+        if not len(differs):
+            return time * worth
         at = int(differs[0])
-        raise ScheduleError(
-            f"the state was saved at update {step} of {was}; this scheduler has {text(now) or now!r}, which is another "
-            f"before it: at update {past[at]:g} the factor was {rates[at]:.6g}, and would have been "
-            f"{would_be[at]:.6g}. To keep the past, give a schedule that has it: that one extended, "
-            f".extend(at={step}, to=...), where it holds until a cooldown, or else "
-            f"({was}).lasting({time:g}) >> a schedule of the rest; to follow this one from here all the same, load "
-            f'{{"step": {step}}}'
-        )
-    return time * worth
+        differing.append((past[at], rates[at], would_be[at]))
+    t, rate, other = differing[0]
+    raise ScheduleError(
+        f"the state was saved at update {step} of {was}; this scheduler has {text(now) or now!r}, which is another "
+        f"before it: at update {number_text(t)} the factor was {rate:.6g}, and would have been {other:.6g}. To keep "
+        f"the past, give a schedule that has it: that one extended, .extend(at={step}, to=...), where it holds until "
+        f"a cooldown, or else ({was}).lasting({number_text(time)}) >> a schedule of the rest; to follow this one from "
+        f'here all the same, load {{"step": {step}}}'
+    )
 
 
 def text(schedule: Schedule) -> str | None:
@@ -59,13 +64,21 @@ def text(schedule: Schedule) -> str | None:
         return None
 
 
-def _worth(before: Schedule, now: Schedule) -> float:
-    """How many updates of the clock of one schedule are one of the other's."""
+def _past(time: float) -> np.ndarray:
+    """The positions of the updates made so far."""
+    made = math.ceil(time)
+    if made <= 2 * MOST:
+        return np.arange(made)
+    return np.union1d(np.arange(MOST), np.linspace(MOST, made - 1, MOST).round())
+
+
+def _worths(was: str, before: Schedule, now: Schedule) -> list[float]:
+    """How many updates of one clock are one of the other's, for each unit that the schedule is in."""
     one, other = (schedule.clock if isinstance(schedule, Over) else Clock() for schedule in (before, now))
-    if one.examples_per_step and other.examples_per_step:
-        return one.examples_per_step / other.examples_per_step
-    if one.tokens_per_step and other.tokens_per_step:
-        return one.tokens_per_step / other.tokens_per_step
-    if one.steps_per_epoch and other.steps_per_epoch:
-        return other.steps_per_epoch / one.steps_per_epoch
-    return 1.0
+    units = {match[1] for match in _IN_A_UNIT.finditer(was)}
+    pairs = {
+        "ex": (one.examples_per_step, other.examples_per_step),
+        "tok": (one.tokens_per_step, other.tokens_per_step),
+        "ep": (other.steps_per_epoch, one.steps_per_epoch),
+    }
+    return [a / b for unit, (a, b) in pairs.items() if unit in units and a and b]

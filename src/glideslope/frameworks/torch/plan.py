@@ -4,32 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from glideslope.errors import ScheduleError
-from glideslope.frameworks.torch.groups import Group, Momenta, Rates
+from glideslope.frameworks.torch.groups import Group, Momenta, Rates, check_has, separate
 from glideslope.frameworks.torch.past import resumed, text
 from glideslope.schedules import Clock, Schedule, parse
-from glideslope.schedules.durations import Time
+from glideslope.schedules.durations import Frame, Time
 
 Given = Schedule | str
-
-
-class Values(Protocol):
-    """Values in parameter groups that a factor determines."""
-
-    numbers: Any
-    """Where they are Python numbers."""
-    tensors: Any
-    """The tensors among them, each with what the factor is multiplied by."""
-
-    def found_in(self, groups: Sequence[Group]) -> None:
-        """Sees which groups there are."""
-
-    def write(self, factor: float) -> None:
-        """Writes the values."""
 
 
 class Plan:
@@ -49,59 +34,72 @@ class Plan:
     ) -> None:
         groups = optimizer.param_groups
         rates = list(lr) if isinstance(lr, list | tuple) else [lr]
+        if peak is not None and not (math.isfinite(peak) and peak > 0):
+            raise ScheduleError(f"peak={peak}: it must be a positive rate")
         if not 1 <= len(rates) <= len(groups):
             raise ScheduleError(f"{len(rates)} schedules of the rate for {len(groups)} groups: give one, or one each")
         if momentum is not None and betas is not None:
             raise ScheduleError("momentum= and betas= both: the first beta is the momentum, give one of them")
         first, second = betas or (momentum, None)
-        kinds: list[tuple[str, Given | None, Values]] = [
+        kinds: list[tuple[str, Given | None, Rates | Momenta]] = [
             *(("lr", rate, Rates("lr")) for rate in rates),
             ("weight_decay", weight_decay, Rates("weight_decay")),
-            ("momentum", first, Momenta(0)),
-            ("second_beta", second, Momenta(1)),
+            ("momentum", first, Momenta(0, or_momentum=betas is None)),
+            ("second_beta", second, Momenta(1, or_momentum=False)),
         ]
         followed = [(name, timed(name, given, steps, clock), own) for name, given, own in kinds if given is not None]
         self.names = [name for name, _, _ in followed]
         self.schedules = [schedule for _, schedule, _ in followed]
         self.values = [own for _, _, own in followed]
-        if peak is not None:
-            _scale(groups, peak)
+        self.peak = peak
+        for group in groups:
+            group.setdefault("initial_lr", float(group["lr"]))
+        for name, schedule, own in followed:
+            check_has(own, groups)
+            if isinstance(own, Momenta):
+                _check_momentum(name, schedule)
         self.find(groups)
 
     def find(self, groups: Sequence[Group]) -> None:
         """Sees which groups there are; those beyond the schedules of the rate follow the last of them."""
+        separate(groups)
+        if self.peak is not None:
+            _scale(groups, self.peak)
         rates = self.names.count("lr")
         for i, values in enumerate(self.values):
             own = groups[i : i + 1] if i < rates - 1 else groups[i:] if i == rates - 1 else groups
             values.found_in(own)
 
-    def factors(self, t: np.ndarray) -> np.ndarray:
-        """The factor of each schedule at positions of shape (n,): shape (schedules, n)."""
-        return np.array([np.broadcast_to(schedule(t), t.shape) for schedule in self.schedules], dtype=float)
+    def factors(self, starts: Sequence[float], number: int) -> np.ndarray:
+        """The factors of each schedule, at so many updates from its own position on: shape (schedules, number)."""
+        places = [np.arange(number) + (int(start) if float(start).is_integer() else start) for start in starts]
+        pairs = zip(self.schedules, places, strict=True)
+        return np.array([_factors(schedule, np.maximum(t, 0)) for schedule, t in pairs], dtype=float)
 
-    def state(self, step: int, time: float) -> dict[str, Any]:
-        """What a training that made `step` updates and came to `time` on the schedules needs to go on."""
-        return {"step": step, "time": time, "names": self.names, "schedules": [text(own) for own in self.schedules]}
+    def state(self, step: int, times: Sequence[float]) -> dict[str, Any]:
+        """What a training that made `step` updates and came to a time on each schedule needs to go on."""
+        texts = [text(schedule) for schedule in self.schedules]
+        return {"step": step, "names": self.names, "schedules": texts, "times": list(times)}
 
-    def position(self, state: dict[str, Any]) -> tuple[int, float]:
-        """The updates made, and the position on these schedules, from which a state goes on.
+    def positions(self, state: dict[str, Any]) -> tuple[int, list[float]]:
+        """The updates made, and the position on each of these schedules, from which a state goes on.
 
         Raises:
             ScheduleError: it isn't a state, or what was made so far would have been made at other rates.
         """
-        if "step" not in state:
+        step = state.get("step")
+        if not (isinstance(step, int) and step >= 0):
             raise ScheduleError(
-                f"a state with {', '.join(map(str, state))} is another scheduler's: from it, load the updates made, "
-                '{"step": updates}'
+                f"{dict(state)!r} isn't a state of this scheduler, whose `step` is the updates made; from another "
+                'scheduler\'s, load {"step": updates}'
             )
-        step, names = int(state["step"]), state.get("names", self.names)
-        position = time = float(state.get("time", step))
+        names = state.get("names", self.names)
         if names != self.names:
             raise ScheduleError(f"the state was saved with schedules of {', '.join(names)}; this scheduler has them of "
                                 f'{", ".join(self.names)}: give the same, or load {{"step": {step}}}')  # fmt: skip
-        for was, now in zip(state.get("schedules", [None] * len(names)), self.schedules, strict=True):
-            position = resumed(was, now, step, time)
-        return step, position
+        texts, times = state.get("schedules", [None] * len(names)), state.get("times", [float(step)] * len(names))
+        saved = zip(texts, self.schedules, times, strict=True)
+        return step, [resumed(was, now, step, time) for was, now, time in saved]
 
 
 def timed(name: str, given: Given, steps: Time | None, clock: Clock | None) -> Schedule:
@@ -125,10 +123,39 @@ def timed(name: str, given: Given, steps: Time | None, clock: Clock | None) -> S
 
 
 def _scale(groups: Sequence[Group], peak: float) -> None:
-    """Makes the largest initial rate the peak; the others keep their proportion to it."""
-    if not (math.isfinite(peak) and peak > 0):
-        raise ScheduleError(f"peak={peak}: it must be a positive rate")
-    initial = [float(group["initial_lr"] if "initial_lr" in group else group["lr"]) for group in groups]
-    largest = max(initial)
-    for group, own in zip(groups, initial, strict=True):
-        group["initial_lr"] = peak * own / largest if largest else peak
+    """Makes the largest initial rate the peak; the others keep their proportion, groups added later their rate."""
+    known = [group for group in groups if "initial_lr" in group]
+    largest = max(float(group["initial_lr"]) for group in known)
+    for group in known:
+        group["initial_lr"] = peak * float(group["initial_lr"]) / largest if largest else peak
+
+
+def _factors(schedule: Schedule, t: np.ndarray) -> np.ndarray:
+    """The factors at positions of shape (n,); one by one where a Python function can't take an array.
+
+    Raises:
+        ScheduleError: a function fails at an update before its horizon; at later ones the last value is held.
+    """
+    try:
+        return np.broadcast_to(schedule(t), t.shape)
+    except (TypeError, ValueError, IndexError):
+        pass
+    found: list[float] = []
+    for position in t.tolist():
+        try:
+            found.append(float(schedule(position)))
+        except Exception as error:
+            if position < (schedule.length(Frame()) or math.inf) or not found:
+                raise ScheduleError(f"{schedule!r} fails at {position}: {type(error).__name__}: {error}") from error
+            found.append(found[-1])
+    return np.array(found)
+
+
+def _check_momentum(name: str, schedule: Schedule) -> None:
+    """Raises for a schedule whose factors can't be momenta."""
+    horizon = math.ceil(schedule.length(Frame()) or 1000)
+    t = np.unique(np.linspace(0, horizon, 1001).round().astype(int))
+    highest = float(_factors(schedule, t).max())
+    if highest >= 1:
+        raise ScheduleError(f"{name}={schedule!r} comes to {highest:g}: a momentum is under 1; a schedule of the rate "
+                            "has one that mirrors it, schedule.momentum()")  # fmt: skip

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from torch.optim.lr_scheduler import LRScheduler
 
-from glideslope.frameworks.torch.groups import Group, as_tensors
+from glideslope.errors import ScheduleError
+from glideslope.frameworks.torch.groups import as_tensors
 from glideslope.frameworks.torch.plan import Given, Plan
 from glideslope.frameworks.torch.updates import Updates, unwrapped
 from glideslope.schedules import Clock
@@ -81,18 +80,21 @@ class Scheduler(LRScheduler):
             optimizer, lr, steps=steps, clock=clock, momentum=momentum, betas=betas, weight_decay=weight_decay,
             peak=peak,
         )  # fmt: skip
-        self._updates = Updates(optimizer)
         self._made = 0
-        self._shift = 0.0  # the position on the schedules less the updates made: not 0 where the batch size changed
-        self._idle_calls = 0
+        self._shifts = [0.0] * len(self._plan.schedules)  # positions less the updates made: the batch size may change
+        self._idle_at, self._idle_calls = -1, 0
         self._told: set[str] = set()
-        self._groups: list[Group] = []
-        self._number = 0
-        self._begin = 0
-        self._writing: list[tuple[Callable[[float], None], list[float]]] = []
+        self._tensors = False
+        self._listen()
         self._write()
-        loaded = optimizer.register_load_state_dict_post_hook(_write_again(weakref.ref(self)))
-        for handle in (self._updates.handle, loaded):
+
+    def _listen(self) -> None:
+        """Has the optimizer say what it does: updates, groups that were added, a state that it loaded."""
+        self._updates = Updates(self.optimizer)
+        this = weakref.ref(self)
+        before = self.optimizer.register_step_pre_hook(_before_each_update(this))
+        loaded = self.optimizer.register_load_state_dict_post_hook(_after_loading(this))
+        for handle in (self._updates.handle, before, loaded):
             weakref.finalize(self, handle.remove)
 
     def step(self, epoch: int | None = None) -> None:
@@ -108,9 +110,6 @@ class Scheduler(LRScheduler):
         if made != self._made + 1:
             self._notice(made)
         self._made = made
-        groups = self.optimizer.param_groups
-        if groups is not self._groups or len(groups) != self._number:
-            self._find(groups)
         place = made - self._begin
         if place >= AHEAD:
             place = self._look_ahead()
@@ -118,9 +117,14 @@ class Scheduler(LRScheduler):
             write(factors[place])
 
     @property
-    def last_epoch(self) -> int:  # type: ignore[override]
-        """The updates made; the name is torch's."""
+    def last_epoch(self) -> int:
+        """The updates that the rates are set for; the name is torch's."""
         return self._made
+
+    @last_epoch.setter
+    def last_epoch(self, value: int) -> None:
+        raise ScheduleError("a scheduler's count is its optimizer's updates: to compose, schedules with >>, not "
+                            "schedulers; to move it, load_state_dict({\"step\": n})")  # fmt: skip
 
     @property
     def base_lrs(self) -> list[float]:  # type: ignore[override]
@@ -140,7 +144,9 @@ class Scheduler(LRScheduler):
 
         Everything else follows from these, for any number of groups, processes and devices.
         """
-        return self._plan.state(self._made, self._made + self._shift)
+        self._updates.decide()
+        step = self._updates.made
+        return self._plan.state(step, [step + shift for shift in self._shifts])
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on from a state; `{"step": n}` is enough where nothing is to be compared.
@@ -152,48 +158,61 @@ class Scheduler(LRScheduler):
             ScheduleError: it isn't a scheduler's state, or what was made so far would have been made at other rates;
                 the message has the difference.
         """
-        step, position = self._plan.position(state_dict)
+        step, positions = self._plan.positions(state_dict)
         self._updates.decide()
         self._updates.made = self._made = step
-        self._shift = position - step
+        self._shifts = [position - step for position in positions]
+        self._write()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in ("_updates", "_writing")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._listen()
+        self._updates.made = self._made
         self._write()
 
     def to_tensors(self) -> None:
         """Makes the groups' rates and betas tensors, so that a compiled step isn't compiled again for a new value."""
-        as_tensors(self.optimizer.param_groups)
+        self._tensors = True
         self._write()
 
     def _write(self) -> None:
-        """Writes what the schedules have for the next update, whatever there was before."""
-        self._find(self.optimizer.param_groups)
+        """Writes what the schedules have for the next update, whatever the groups were before."""
+        groups = self.optimizer.param_groups
+        if self._tensors:
+            as_tensors(groups)
+        self._plan.find(groups)
+        self._groups = groups
+        self._last, self._number = groups[-1], len(groups)
         place = self._look_ahead()
         for write, factors in self._writing:
             write(factors[place])
 
-    def _find(self, groups: list[Group]) -> None:
-        """Sees which groups there are: at the start, and when some were added, loaded, or made tensors."""
-        self._plan.find(groups)
-        self._groups, self._number = groups, len(groups)
-
     def _look_ahead(self) -> int:
         """Computes the factors of the stretch of updates that the next is in; returns its place there."""
         self._begin = self._made // AHEAD * AHEAD
-        t = np.arange(self._begin, self._begin + AHEAD)
-        factors = self._plan.factors(np.maximum(t + self._shift, 0.0) if self._shift else t).tolist()
+        factors = self._plan.factors([self._begin + shift for shift in self._shifts], AHEAD).tolist()
         self._writing = [(values.write, own) for values, own in zip(self._plan.values, factors, strict=True)]
         return self._made - self._begin
+
+    def _has_other_groups(self) -> bool:
+        """Whether groups were added, or replaced."""
+        groups = self.optimizer.param_groups
+        return groups is not self._groups or len(groups) != self._number or groups[-1] is not self._last
 
     def _notice(self, made: int) -> None:
         """Says, once, what a user should know of calls that don't follow updates one by one."""
         if made > self._made:
-            self._idle_calls = 0
             self._tell(
                 "late",
                 f"step() was called after {made - self._made} updates, which were made at one rate: call it after each "
                 '(in Lightning "interval": "step"); the horizon is in updates, or steps="90ep" with a clock',
             )
             return
-        self._idle_calls += 1
+        self._idle_calls = self._idle_calls + 1 if self._idle_at == made else 1
+        self._idle_at = made
         if self._idle_calls == PATIENCE:
             self._tell(
                 "idle",
@@ -217,11 +236,27 @@ class Scheduler(LRScheduler):
             warnings.warn(message, stacklevel=4)
 
 
-def _write_again(reference: weakref.ref[Scheduler]) -> Any:
+def _before_each_update(this: weakref.ref[Scheduler]) -> Any:
+    """A hook that gives groups that were added since their rate before their first update."""
+
+    def look() -> None:
+        scheduler = this()
+        if scheduler is not None and scheduler._has_other_groups():
+            scheduler._write()
+
+    untraced: Any = torch.compiler.disable(look)  # type: ignore[no-untyped-call]
+
+    def hook(optimizer: Any, args: Any, kwargs: Any) -> None:
+        untraced() if torch.compiler.is_compiling() else look()
+
+    return hook
+
+
+def _after_loading(this: weakref.ref[Scheduler]) -> Any:
     """A hook for when the optimizer's state is loaded, which may hold a rate of another schedule."""
 
     def hook(optimizer: Any) -> None:
-        if scheduler := reference():
+        if scheduler := this():
             scheduler._write()
 
     return hook

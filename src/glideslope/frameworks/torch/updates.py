@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -29,7 +31,7 @@ class Updates:
         self.undecided: list[torch.Tensor] = []
         self.compiled = False
         self.news = False
-        self.handle: RemovableHandle = optimizer.register_step_post_hook(self._hook())
+        self.handle = after_each_update(optimizer, self._count)
 
     def decide(self) -> None:
         """Counts the updates of which only the device knew; waits for it."""
@@ -37,20 +39,7 @@ class Updates:
         self.undecided.clear()
         self.news = False
 
-    def _hook(self) -> Any:
-        untraced: Any = torch.compiler.disable(self._count)  # type: ignore[no-untyped-call]
-        # traced, each new count would be compiled anew
-
-        def hook(optimizer: Any, args: Any, kwargs: Any) -> None:
-            if torch.compiler.is_compiling():
-                untraced(optimizer, True)
-            else:
-                self._count(optimizer, False)
-
-        return hook
-
-    def _count(self, optimizer: Any, compiled: bool) -> None:
-        found = getattr(optimizer, "found_inf", None)
+    def _count(self, found: torch.Tensor | None, compiled: bool) -> None:
         if found is None:
             self.made += 1
         else:
@@ -58,6 +47,37 @@ class Updates:
             self.news = True
         if compiled and not self.compiled:
             self.compiled = self.news = True
+
+
+def after_each_update(
+    optimizer: torch.optim.Optimizer, told: Callable[[torch.Tensor | None, bool], None]
+) -> RemovableHandle:
+    """Calls `told(found, compiled)` after each update.
+
+    `found` is None, or a tensor on the device that isn't 0 where the gradients weren't finite and nothing was updated;
+    `compiled` whether the step was.
+    """
+    untraced: Any = torch.compiler.disable(told)  # type: ignore[no-untyped-call]  # else compiled for each new count
+    first = True
+
+    def hook(made: Any, args: Any, kwargs: Any) -> None:
+        nonlocal first
+        if torch.compiler.is_compiling():
+            untraced(getattr(made, "found_inf", None), True)
+        elif not ((first or not made.state) and _only_initialises()):
+            first = False
+            told(getattr(made, "found_inf", None), False)
+
+    return optimizer.register_step_post_hook(hook)
+
+
+def _only_initialises() -> bool:
+    """Whether the optimizer was called by torch.distributed.checkpoint, at a rate of 0, to fill its empty state."""
+    frame = sys._getframe(1)
+    while frame := frame.f_back:  # type: ignore[assignment]
+        if frame.f_code.co_name == "_init_optim_state":
+            return True
+    return False
 
 
 def unwrapped(optimizer: Any) -> torch.optim.Optimizer:
