@@ -24,6 +24,11 @@ COMMON = [
     "warmup(10%) >> cosine(final=0.05)", "one_cycle()", "two_phase_one_cycle()", "multistep([100, 200])", "rex()",
     "0.5 * cosine()", "warmup(10) >> exponential(50)", "cosine_hard_restarts()", "power()", "inverse_sqrt(20)",
     "(warmup(20) >> hold()).delay(1)", "(warmup(20, start=0.1) >> linear(280, final=0.1)).delay(1)",
+    "warmup(10) >> hold() >> cooldown(20, shape=sqrt)", "warmup(10, shape=cosine) >> hold() >> cooldown(30)",
+    "linear(20) >> exponential(30) >> linear(10)", "exponential(100) >> cooldown(20%)", "exponential(30) >> hold(10%)",
+    "warmup(10%) >> 0.5 * hold()", "warmup(10%) >> hold() >> 0.5 * cooldown(20%)", "0.5 * hold() >> cooldown(50%)",
+    "warmup(10) >> hold(30) >> cooldown(20)", "(warmup(10) >> hold() >> cooldown(20)).over(60)",
+    "hold(100) >> step(30)",
     "(warmup(30) >> cosine()).over(300)", "log_warmup(20).lasting(20).delay(1)", "max(cosine(), constant(0.2))",
 ]  # fmt: skip
 

@@ -66,12 +66,15 @@ class Schedule(ABC):
         """The factors of `steps` updates, an array of shape (steps,); a horizon it lacks is `steps`."""
         import numpy as np
 
+        return np.asarray(self.within(steps)(np.arange(steps)))
+
+    def within(self, steps: Time) -> Schedule:
+        """The schedule itself if it has an end of its own, otherwise with `steps` as its horizon."""
         try:
-            bounded = self.length(Frame()) is not None
+            ends = self.length(Frame()) is not None
         except ScheduleError:
-            bounded = False
-        schedule = self if bounded else self.over(steps)
-        return np.asarray(schedule(np.arange(steps)))
+            ends = False
+        return self if ends else self.over(steps)
 
     def over(self, horizon: Time, clock: Clock | None = None) -> Schedule:
         """The same schedule with its horizon known, in place of any horizon it had.

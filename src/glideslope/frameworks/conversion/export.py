@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from glideslope.errors import ConversionError, ScheduleError
+from glideslope.errors import ConversionError
 from glideslope.frameworks.conversion.deepspeed_section import deepspeed_section
 from glideslope.frameworks.conversion.from_optax import knots_of
-from glideslope.frameworks.conversion.segments import Segment, segments, starts
+from glideslope.frameworks.conversion.segments import Segment, every, segments, stairs, starts
 from glideslope.schedules import Schedule
 
 Writer = Callable[[Schedule, int, float], str]
@@ -61,10 +61,10 @@ def _torch_class(part: Segment, peak: float) -> str | None:
             return f"LinearLR(optimizer, start_factor={start!r}, end_factor={end!r}, total_iters={int(length)})"
         case Segment("polynomial", 1.0, 0.0, given, length) if length == int(length):
             return f"PolynomialLR(optimizer, total_iters={int(length)}, power={given['power']!r})"
-        case Segment("exponential", 1.0, _, {"staircase": False, "timescale": every, "ratio": ratio}):
-            return f"ExponentialLR(optimizer, gamma={ratio ** (1 / every)!r})"
-        case Segment("exponential", 1.0, _, given) if _every(part) == int(_every(part)):
-            return f"StepLR(optimizer, step_size={int(_every(part))}, gamma={given['ratio']!r})"
+        case Segment("exponential", 1.0, _, {"staircase": False, "timescale": scale, "ratio": ratio}):
+            return f"ExponentialLR(optimizer, gamma={ratio ** (1 / scale)!r})"
+        case Segment("exponential", 1.0, _, given) if every(part) == int(every(part)):
+            return f"StepLR(optimizer, step_size={int(every(part))}, gamma={given['ratio']!r})"
     # CosineAnnealingLR climbs again after its end, so it would not be this schedule beyond it.
     return None
 
@@ -107,18 +107,9 @@ def _formula(part: Segment, t: str) -> str | None:
         case "polynomial":
             return f"{b!r} + {a - b!r} * (1 - {x}) ** {part.arguments['power']!r}"
         case "exponential":
-            power = f"{t} {'//' if _stairs(part) else '/'} {_every(part)!r}"
+            power = f"{t} {'//' if stairs(part) else '/'} {every(part)!r}"
             return f"{a!r} * {part.arguments['ratio']!r} ** ({power})"
     return None
-
-
-def _every(part: Segment) -> float:
-    """The timescale of an exponential segment; `step` calls it every."""
-    return float(part.arguments["every" if "every" in part.arguments else "timescale"])
-
-
-def _stairs(part: Segment) -> bool:
-    return bool(part.arguments.get("staircase", True))
 
 
 def _table(schedule: Schedule, steps: int, scale: float) -> str:
@@ -130,10 +121,7 @@ def _table(schedule: Schedule, steps: int, scale: float) -> str:
 
 def _values(schedule: Schedule, steps: int) -> np.ndarray:
     """The factors of the updates, and the one at the end of the training, which is held."""
-    try:
-        return np.asarray(schedule(np.arange(steps + 1)))
-    except ScheduleError:
-        return np.asarray(schedule.over(steps)(np.arange(steps + 1)))
+    return np.asarray(schedule.within(steps)(np.arange(steps + 1)))
 
 
 def _optax(schedule: Schedule, steps: int, peak: float) -> str:
@@ -166,8 +154,8 @@ def _optax_function(part: Segment, peak: float) -> str | None:
             return f"optax.polynomial_schedule({start!r}, {end!r}, {part.arguments['power']!r}, {int(length)})"
         case "exponential":
             return (
-                f"optax.exponential_decay({start!r}, {_every(part)!r}, {part.arguments['ratio']!r}, "
-                f"staircase={_stairs(part)})"
+                f"optax.exponential_decay({start!r}, {every(part)!r}, {part.arguments['ratio']!r}, "
+                f"staircase={stairs(part)})"
             )
     return None
 
@@ -203,9 +191,7 @@ def _keras_class(parts: list[Segment], peak: float) -> str | None:
         case [Segment("polynomial", start, end, given, length)]:
             return f"PolynomialDecay({peak * start!r}, {length!r}, {peak * end!r}, power={given['power']!r})"
         case [Segment("exponential", start, _, given) as part]:
-            return (
-                f"ExponentialDecay({peak * start!r}, {_every(part)!r}, {given['ratio']!r}, staircase={_stairs(part)})"
-            )
+            return f"ExponentialDecay({peak * start!r}, {every(part)!r}, {given['ratio']!r}, staircase={stairs(part)})"
     return None
 
 
@@ -235,7 +221,9 @@ def _transformers_call(parts: list[Segment], steps: int) -> str | None:
         case [Segment("cosine", 1.0, low)] if warm + parts[0].length == steps:
             lowest = f", scheduler_specific_kwargs={{'min_lr_rate': {low!r}}}" if low else ""
             return f"'{'cosine_with_min_lr' if low else 'cosine'}', optimizer, {training}{lowest}"
-        case [Segment("line", 1.0, 1.0), Segment("line" | "cosine" as kind, 1.0, 0.0)]:
+        case [Segment("line", 1.0, 1.0), Segment("line" | "cosine" as kind, 1.0, 0.0)] if (
+            warm + parts[0].length + parts[1].length == steps
+        ):
             specific = {"num_decay_steps": int(parts[1].length), "decay_type": {"line": "linear"}.get(kind, kind)}
             return f"'warmup_stable_decay', optimizer, {training}, scheduler_specific_kwargs={specific}"
     return None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
+
+import numpy as np
 
 from glideslope.schedules import Schedule
 from glideslope.schedules.combined import Scaled
@@ -19,8 +21,8 @@ class Segment:
     """A part of a schedule, `length` updates long.
 
     Attributes:
-        kind: "line", "cosine", "polynomial", "exponential" or "steps".
-        start, end: the factors at its ends, where the kind has them.
+        kind: "line", "cosine", "polynomial" or "exponential".
+        start, end: the factors at its ends.
         arguments: of the schedule that it is, in updates.
         length: in updates; it may be a fraction.
     """
@@ -33,7 +35,7 @@ class Segment:
 
 
 def segments(schedule: Schedule, steps: int) -> list[Segment] | None:
-    """The parts of a schedule over so many updates; None if one of them is of no kind that others know."""
+    """The parts of a schedule over so many updates; None if others don't know a kind of them, or it isn't their sum."""
     frame, inner = Frame(steps), schedule
     if isinstance(inner, Over):
         frame, inner = Frame(inner.length(Frame()), inner.clock), inner.schedule
@@ -52,12 +54,45 @@ def segments(schedule: Schedule, steps: int) -> list[Segment] | None:
         if segment is None:
             return None
         found.append(segment)
-    return [Segment(s.kind, scale * s.start, scale * s.end, s.arguments, s.length) for s in found if s.length > 0]
+    scaled = [Segment(s.kind, scale * s.start, scale * s.end, s.arguments, s.length) for s in found if s.length > 0]
+    t = np.arange(steps + 1)
+    theirs, ours = _factors(scaled, t), schedule.within(steps)(t)
+    return scaled if np.abs(theirs - ours).max() <= 1e-13 * max(ours.max(), 1e-300) else None
 
 
 def starts(parts: list[Segment]) -> list[float]:
     """When each begins, in updates."""
     return [0.0, *accumulate(part.length for part in parts[:-1])]
+
+
+def stairs(part: Segment) -> bool:
+    """Whether an exponential segment goes down in steps."""
+    return bool(part.arguments.get("staircase", True))
+
+
+def every(part: Segment) -> float:
+    """The timescale of an exponential segment; `step` calls it every."""
+    return float(part.arguments["every" if "every" in part.arguments else "timescale"])
+
+
+def _factors(parts: list[Segment], t: np.ndarray) -> np.ndarray:
+    """What the parts come to at updates of shape (n,)."""
+    values = np.full(t.shape, np.nan)
+    for part, start in zip(parts, starts(parts), strict=True):
+        own = t >= start
+        since = t[own] - start
+        x, a, b = np.clip(since / part.length, 0.0, 1.0), part.start, part.end
+        match part.kind:
+            case "line":
+                values[own] = a * (1 - x) + b * x
+            case "cosine":
+                values[own] = b + (a - b) * (1 + np.cos(np.pi * x)) / 2
+            case "polynomial":
+                values[own] = b + (a - b) * (1 - x) ** part.arguments["power"]
+            case "exponential":
+                periods = since / every(part)
+                values[own] = a * part.arguments["ratio"] ** (np.floor(periods) if stairs(part) else periods)
+    return values
 
 
 def _segment(part: Schedule, begin: float, length: float) -> Segment | None:
@@ -72,19 +107,19 @@ def _segment(part: Schedule, begin: float, length: float) -> Segment | None:
         case "constant":
             return Segment("line", scale * given["factor"], scale * given["factor"], given, length)
         case "hold":
-            return Segment("line", begin, begin, given, length)
+            return Segment("line", scale * begin, scale * begin, given, length)
         case "linear":
             return Segment("line", scale * given["start"], scale * given["final"], given, length)
         case "warmup" if shape == "linear":
             return Segment("line", scale * given["start"], scale * given["peak"], given, length)
         case "cooldown" if shape in ("linear", "cosine"):
-            return Segment("line" if shape == "linear" else "cosine", begin, scale * given["final"], given, length)
+            kind = "line" if shape == "linear" else "cosine"
+            return Segment(kind, scale * begin, scale * given["final"], given, length)
         case "cosine" if given["exponent"] == 1:
             return Segment("cosine", scale, scale * given["final"], given, length)
         case "polynomial":
             return Segment("polynomial", scale, scale * given["final"], given, length)
         case "exponential" | "step" if given.get("duration") is None:
-            return Segment("exponential", scale, float("nan"), given, length)
-        case "piecewise" | "multistep":
-            return Segment("steps", scale, float("nan"), given, length)
+            made = Segment("exponential", scale, scale, given, length)
+            return replace(made, end=float(_factors([made], np.array([length]))[0]))
     return None
