@@ -24,6 +24,13 @@ class Lame:
     def step(self, lr): return 1.0
 def job(seed): return Quadratic()
 def lame(seed): return Lame()
+def printing(seed):
+    print("loading data")
+    return Quadratic()
+def unmeasured(seed):
+    job = Quadratic()
+    job.evaluate = lambda: math.nan
+    return job
 def nan(seed):
     job = Quadratic()
     job.w = math.nan
@@ -119,11 +126,60 @@ def test_an_interrupt_leaves_a_partial_report_to_go_on_from(folder):
     assert partial["interrupted"]
     assert len(partial["candidates"]) > 0
     rows = list(csv.DictReader((folder / "out/runs.csv").open()))
-    assert len(rows) == sum(run["steps"] for run in partial["candidates"])
+    later = [row for row in rows if int(row["run"]) >= partial["sweeps"]]
+    assert len(later) == sum(run["steps"] for run in partial["candidates"])
+    assert len(rows) > len(later) > 0
     assert "Interrupted" in (folder / "out/report.html").read_text()
     resumed = run(folder, "tune", "slow.py:job", "--steps", "400", "--out", "out", "--resume", "--json")
     whole = run(folder, "tune", "quadratic.py:job", "--steps", "400", "--out", "whole", "--json")
     assert json.loads(resumed.stdout)["candidates"] == json.loads(whole.stdout)["candidates"]
+
+
+def test_what_is_refused_leaves_a_finished_run_and_an_empty_place_alone(folder):
+    assert run(folder, "race", "quadratic.py:job", "--steps", "20", "--out", "out").returncode == 0
+    before = {path: path.read_bytes() for path in (folder / "out").rglob("*") if path.is_file()}
+    for args in (
+        ("tune", "quadratic.py:job", "--steps", "100"), ("race", "quadratic.py:job", "--steps", "9", "--peaks", "-1"),
+        ("find", "quadratic.py:nan"), ("find", "quadratic.py:job", "--low", "10", "--high", "1"),
+    ):  # fmt: skip
+        assert run(folder, *args, "--out", "out", "--overwrite").returncode == 2
+        assert run(folder, *args, "--out", "new").returncode == 2
+    assert {path: path.read_bytes() for path in (folder / "out").rglob("*") if path.is_file()} == before
+    assert not (folder / "new").exists()
+
+
+def test_find_keeps_its_sweeps_and_goes_on(folder):
+    found = run(folder, "find", "quadratic.py:printing", "--out", "out", "--json")
+    assert list(json.loads(found.stdout)) == list(json.loads((folder / "out/result.json").read_text()))
+    rows = list(csv.DictReader((folder / "out/runs.csv").open()))
+    assert len(rows) > 20
+    assert float(rows[0]["lr"]) == 1e-5
+    resumed = run(folder, "find", "quadratic.py:printing", "--out", "out", "--resume", "--json")
+    assert resumed.stdout == found.stdout
+
+
+def test_a_race_that_nobody_finishes_fails(folder):
+    done = run(folder, "race", "quadratic.py:job", "--steps", "700", "--peaks", "1e9", "--out", "out")
+    assert done.returncode == 1
+    assert "Every contestant diverged" in done.stdout
+    assert run(folder, "race", "quadratic.py:unmeasured", "--steps", "20", "--out", "none").returncode == 1
+    tuned = run(folder, "tune", "quadratic.py:unmeasured", "--steps", "400", "--out", "tuned")
+    assert tuned.returncode == 2
+    assert "look at the validation data" in tuned.stderr
+
+
+def test_a_search_may_be_as_short_as_a_few_updates(folder):
+    assert run(folder, "tune", "quadratic.py:job", "--steps", "5", "--overhead", "90", "--out", "out").returncode == 0
+
+
+def test_a_damaged_result_is_named(folder):
+    run(folder, "race", "quadratic.py:job", "--steps", "20", "--out", "out")
+    file = next((folder / "out/finished").glob("*.json"))
+    file.write_text(file.read_text()[:40])
+    done = run(folder, "race", "quadratic.py:job", "--steps", "20", "--out", "out", "--resume")
+    assert done.returncode == 2
+    assert file.name in done.stderr
+    assert "delete it" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -141,6 +197,12 @@ def test_an_interrupt_leaves_a_partial_report_to_go_on_from(folder):
         (("show", "cosine", "--steps", "10", "--axis", "tokens"), "--tokens-per-step"),
         (("show", "warmup(5ep) >> cosine", "--steps", "10"), "steps_per_epoch"),
         (("convert", "cosine", "--steps", "10", "--to", "tensorflow"), "known are torch"),
+        (("show", "cosine", "--steps", "10", "--png", "/dev/null/x.png"), "/dev/null/x.png can't be written"),
+        (("show", "cosine", "--steps", "10", "--csv", "/dev"), "/dev can't be written"),
+        (("show", "cosine", "--steps", "10", "--csv", "-", "--json"), "give one"),
+        (("list", "--out", "/dev/null/x"), "can't be written"),
+        (("tune", "quadratic.py:job", "--steps", "400", "--out", "/dev/null/x"), "can't be written to"),
+        (("race", "quadratic.py:job", "--steps", "10", "--target", "nan"), "target=nan"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_status_2(folder, args, says):

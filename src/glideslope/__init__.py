@@ -4,7 +4,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from glideslope import schedules
-from glideslope.errors import ConversionError, GlideslopeError, JobError, RunDirectoryError, ScheduleError, SearchError
+from glideslope.errors import (  # fmt: skip
+    ConversionError,
+    FileError,
+    GlideslopeError,
+    JobError,
+    RunDirectoryError,
+    ScheduleError,
+    SearchError,
+)
 from glideslope.schedules import *  # noqa: F403
 
 if TYPE_CHECKING:
@@ -50,8 +58,10 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'glideslope' has no attribute {name!r}")
 
 
-__all__ = ["ConversionError", "GlideslopeError", "Job", "JobError", "Race", "RangeTest", "RunDirectoryError",
-           "ScheduleError", "SearchError", "Tuned", "check_job", "export", "find", "from_deepspeed", "from_json",
-           "from_keras", "from_optax", "from_torch", "from_transformers", "jax", "json_schema", "keras", "lightning",
-           "race", "to_json", "torch", "transformers", "tune"]  # fmt: skip
+__all__ = [
+    "ConversionError", "FileError", "GlideslopeError", "Job", "JobError", "Race", "RangeTest", "RunDirectoryError",
+    "ScheduleError", "SearchError", "Tuned", "check_job", "export", "find", "from_deepspeed", "from_json",
+    "from_keras", "from_optax", "from_torch", "from_transformers", "jax", "json_schema", "keras", "lightning",
+    "race", "to_json", "torch", "transformers", "tune",
+]  # fmt: skip
 __all__ += schedules.__all__

@@ -23,3 +23,7 @@ class RunDirectoryError(GlideslopeError, ValueError):
 
 class ConversionError(GlideslopeError, ValueError):
     """A schedule of another library can't be read, or one of ours can't be written for it."""
+
+
+class FileError(GlideslopeError, OSError):
+    """A file can't be written."""

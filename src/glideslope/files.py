@@ -6,9 +6,22 @@ import os
 import tempfile
 from pathlib import Path
 
+from glideslope.errors import FileError
+
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Writes a file so that a reader, or a crash, never sees half of it: temporary file, fsync, rename."""
+    """Writes a file so that a reader, or a crash, never sees half of it: temporary file, fsync, rename.
+
+    Raises:
+        FileError: it can't be written.
+    """
+    try:
+        _write(path, content)
+    except OSError as error:
+        raise FileError(f"{path} can't be written: {error.strerror}") from error
+
+
+def _write(path: Path, content: str | bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -53,6 +53,14 @@ def test_a_sweep_that_says_nothing_says_so(low, high, says):
     assert says in gs.find(Quadratic(), low=low, high=high).problem
 
 
+def test_a_loss_may_be_negative():
+    class Shifted(Quadratic):
+        def evaluate(self):
+            return super().evaluate() - 100
+
+    assert gs.find(Shifted(), low=1e-3, high=100).problem is None
+
+
 def test_a_race_ranks_by_final_loss_and_has_the_constant_reference():
     race = gs.race(Quadratic, ["linear", gs.cosine()], [0.1, 0.5], 200, seeds=4)
     means = [standing.mean for standing in race.standings]

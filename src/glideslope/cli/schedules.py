@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from glideslope.cli.options import Folder, Json, NoSeed, Peak, Steps, app
+from glideslope.errors import GlideslopeError
 
 Axis = Literal["updates", "epochs", "examples", "tokens"]
 PerStep = typer.Option(help="What an update is worth, for durations in this unit and for --axis.")
@@ -44,11 +45,14 @@ def show(
     from glideslope.files import write_atomically
     from glideslope.schedules import Clock, parse
     from glideslope.search.race import check_peak, check_positive
+    from glideslope.search.run_directory import plain
     from glideslope.views import plots, report, terminal
     from glideslope.views.curves import Curve, Time
 
     check_positive(steps=steps)
     check_peak(peak)
+    if csv == "-" and as_json:
+        raise GlideslopeError("--csv - and --json both write to standard output: give one, or --csv a file")
     clock = Clock(steps_per_epoch, examples_per_step, tokens_per_step)
     time = Time.of(axis, clock)
     curves = [Curve.of(parse(text), steps, peak, clock) for text in schedules]
@@ -69,7 +73,7 @@ def show(
             {"schedule": curve.text, "peak_lr": peak, "steps": steps, "boundaries": curve.boundaries,
              "lr": curve.rates.tolist()} for curve in curves
         ]  # fmt: skip
-        typer.echo(json.dumps(told[0] if len(told) == 1 else {"schedules": told}))
+        typer.echo(json.dumps(plain(told[0] if len(told) == 1 else {"schedules": told})))
     else:
         Console().print(terminal.curves(curves, time, log), soft_wrap=True)
 

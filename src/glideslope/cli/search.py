@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -14,6 +17,7 @@ from glideslope.cli.options import Json, Out, Seed, Steps, app
 from glideslope.errors import GlideslopeError
 
 if TYPE_CHECKING:
+    from glideslope.search.job import JobFactory
     from glideslope.search.run_directory import RunDirectory
     from glideslope.search.trials import Run, Watch
 
@@ -35,19 +39,20 @@ def find(
     seed: Seed = 0,
     out: Out = None,
     overwrite: Overwrite = False,
+    resume: Resume = False,
     as_json: Json = False,
 ) -> None:
     """Find a rate by range tests.
 
     Example: glideslope find examples/digits.py:job
     """
-    from glideslope.search import load_job
     from glideslope.search.range_test import range_test
     from glideslope.search.trials import Trials
     from glideslope.views import plots, report, terminal
 
-    factory = load_job(job)
-    directory = _directory("find", job, out, overwrite, False, {"low": low, "high": high, "steps": steps, "seed": seed})
+    factory = _loaded(job)
+    search = {"low": low, "high": high, "steps": steps, "sweeps": sweeps, "seed": seed}
+    directory = _directory("find", job, out, overwrite, resume, search)
     found = _watched(
         directory,
         lambda watch: range_test(
@@ -65,7 +70,8 @@ def find(
         report.picture("Range test", lambda: plots.range_tests(found)),
         report.listing("Rates", ("", "rate"), rows),
     ]
-    directory.finish(result, [], report.page(f"Range test of {job}", found.problem or "", sections))
+    page = report.page(f"Range test of {job}", found.problem or "", sections)
+    directory.finish(result, [(sweep.rates, sweep.losses) for sweep in found.sweeps], page)
     if found.problem:
         typer.echo(f"The sweeps say little: {found.problem}.", err=True)
     _print(result, [terminal.table("Range test", ("", "rate"), rows)], directory, as_json)
@@ -90,7 +96,6 @@ def race(
     Example: glideslope race examples/digits.py:job --schedules "cosine; one_cycle" --peaks 0.05,0.1 --steps 500
     """
     from glideslope.schedules import parse
-    from glideslope.search import load_job
     from glideslope.search import race as run_race
     from glideslope.search.race import check_positive
     from glideslope.views import plots, report, terminal
@@ -98,7 +103,7 @@ def race(
     check_positive(steps=steps, seeds=seeds)
     given = [parse(text) for text in schedules.split(";") if text.strip()]
     rates = [_number("--peaks", text) for text in peaks.split(",")]
-    factory = load_job(job)
+    factory = _loaded(job)
     search = {"schedules": list(map(str, given)), "peaks": rates, "steps": steps, "seeds": seeds, "seed": seed}
     directory = _directory("race", job, out, overwrite, resume, search)
     raced = _watched(
@@ -124,11 +129,16 @@ def race(
     runs = [run for standing in raced.standings for run in standing.runs]
     best = [standing.runs[0] for standing in raced.standings[:4]]
     lead = f"Best: {raced.standings[0].contestant}. Best constant rate: {raced.constant.contestant.peak:g}."
-    if len(raced.tied) > 1:
+    failed = not math.isfinite(raced.standings[0].mean)
+    if failed:
+        lead = "Every contestant diverged: the rates are too large for this job, or its validation loss isn't finite."
+    elif len(raced.tied) > 1:
         lead += f" Within noise of the best, a tie: {'; '.join(map(str, raced.tied))}."
     sections = [report.listing("Standings", columns, rows), report.picture("Losses", lambda: plots.losses(best))]
-    directory.finish(result, runs, report.page(f"Race of {job}", lead, sections))
+    directory.finish(result, [run.curve for run in runs], report.page(f"Race of {job}", lead, sections))
     _print(result, [terminal.table("Race", columns, rows), lead], directory, as_json)
+    if failed:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -149,13 +159,12 @@ def tune(
 
     Example: glideslope tune examples/digits.py:job --steps 1500
     """
-    from glideslope.search import load_job
     from glideslope.search import tune as run_tune
     from glideslope.search.race import check_positive
     from glideslope.views import plots, report, terminal
 
     check_positive(steps=steps, overhead=overhead)
-    factory = load_job(job)
+    factory = _loaded(job)
     search = {"steps": steps, "overhead": overhead, "seed": seed}
     directory = _directory("tune", job, out, overwrite, resume, search)
     tuned = _watched(
@@ -191,8 +200,8 @@ def tune(
         report.listing("Full runs", RUN_COLUMNS, full),
         report.listing("Short runs", RUN_COLUMNS, rows),
     ]
-    runs = [*tuned.candidates, *tuned.constants, tuned.final]
-    directory.finish(result, runs, report.page(f"Tuning {job}", lead, sections))
+    curves = [run.curve for run in (*tuned.candidates, *tuned.constants, tuned.final)]
+    directory.finish(result, curves, report.page(f"Tuning {job}", lead, sections))
     short = sorted(tuned.candidates, key=lambda run: (-run.steps, run.final_loss))[:16]
     shown = [
         terminal.table("Short runs, the longest first", RUN_COLUMNS, map(_row, short)),
@@ -229,11 +238,19 @@ def _directory(
     return RunDirectory(folder, {"command": command, "job": job, **search}, overwrite=overwrite, resume=resume)
 
 
+def _loaded(job: str) -> JobFactory:
+    from glideslope.search import load_job
+
+    with redirect_stdout(sys.stderr):
+        return load_job(job)
+
+
 def _watched(directory: RunDirectory, search: Callable[[Watch], Result]) -> Result:
     from glideslope.views.terminal import LiveProgress
 
     try:
-        with LiveProgress() as watch:
+        # What a job prints isn't part of the result.
+        with redirect_stdout(sys.stderr), LiveProgress() as watch:
             return search(watch)
     except KeyboardInterrupt:
         _leave_partial_report(directory)
@@ -242,15 +259,24 @@ def _watched(directory: RunDirectory, search: Callable[[Watch], Result]) -> Resu
 
 def _leave_partial_report(directory: RunDirectory) -> None:
     """Writes what is finished as a report that says that it is partial, and how to go on."""
+    import numpy as np
+
     from glideslope.search.trials import Run
     from glideslope.views import report
 
     finished = [Run.remembered(result) for result in directory.values() if "final_loss" in result]
-    result = {"interrupted": True, "candidates": list(map(_described, finished)), "out": str(directory.folder)}
-    lead = f"Interrupted with {len(finished)} runs finished; go on with --out {directory.folder} --resume."
+    sweeps = [result for result in directory.values() if "final_loss" not in result]
+    result = {
+        "interrupted": True, "sweeps": len(sweeps), "candidates": list(map(_described, finished)),
+        "out": str(directory.folder),
+    }  # fmt: skip
+    made = f"{len(sweeps)} sweeps and {len(finished)} runs" if sweeps else f"{len(finished)} runs"
+    lead = f"Interrupted with {made} finished; go on with --out {directory.folder} --resume."
     rows = sorted(map(_row, finished), key=lambda row: (-row[2], row[3]))
     sections = [report.listing("Finished runs, the longest first", RUN_COLUMNS, rows)]
-    directory.finish(result, finished, report.page("A search, interrupted", lead, sections))
+    curves = [(np.asarray(sweep["rates"]), np.asarray(sweep["losses"])) for sweep in sweeps]
+    curves += [run.curve for run in finished]
+    directory.finish(result, curves, report.page("A search, interrupted", lead, sections))
     typer.echo(f"{lead} Partial report: {directory.folder / 'report.html'}", err=True)
 
 

@@ -88,6 +88,8 @@ def race(
         raise SearchError("a race needs at least one schedule and one peak rate")
     for peak in peaks:
         check_peak(peak)
+    if target is not None and not math.isfinite(target):
+        raise SearchError(f"target={target}: it must be a finite loss")
     given = [parse(schedule) if isinstance(schedule, str) else schedule for schedule in schedules]
     contestants = [Contestant(s, peak) for s in dict.fromkeys([*given, constant()]) for peak in dict.fromkeys(peaks)]
     for contestant in contestants:

@@ -158,7 +158,7 @@ def _sweep(trials: Trials, rates: np.ndarray, index: int, of: int) -> Sweep:
         try:
             if index:
                 job.reseed(1_000_003 * (trials.opened + 1) + index)  # type: ignore[attr-defined]
-            trials.memory[key] = {"losses": drive(job, rates, _blown_up, look, 1)}
+            trials.memory[key] = {"rates": rates.tolist(), "losses": drive(job, rates, _blown_up, look, 1)}
         finally:
             job.restore(trials.initial)
     losses = np.asarray(trials.memory[key]["losses"], dtype=float)
@@ -170,7 +170,12 @@ def _problem(sweeps: tuple[Sweep, ...], low: float, high: float) -> str | None:
     """Why sweeps say little: diverged at once, or flat."""
     if np.median([len(sweep.rates) for sweep in sweeps]) < 12 or np.median([s.minimum for s in sweeps]) <= low * 1.01:
         return f"the loss rose from the start: try a range from {low / 1e4:.0e} to {high / 1e3:.0e}"
-    falls = [1 - sweep.smoothed.min() / sweep.smoothed[: max(len(sweep.rates) // 10, 1)].mean() for sweep in sweeps]
-    if np.median(falls) < 0.02:
+    if np.median([_fall(sweep.smoothed) for sweep in sweeps]) < 0.02:
         return f"the loss hardly moved: try a range from {low:.0e} to {high * 1e4:.0e}"
     return None
+
+
+def _fall(curve: np.ndarray) -> float:
+    """How far a smoothed loss fell from where it began, over how large it was."""
+    began = float(curve[: max(len(curve) // 10, 1)].mean())
+    return (began - float(curve.min())) / max(abs(began), abs(float(curve.min())), 1e-300)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 from collections import UserDict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from glideslope.errors import RunDirectoryError
 from glideslope.files import write_atomically
-from glideslope.search.trials import Run
+
+WRITTEN = ("result.json", "runs.csv", "report.html")
 
 
 class RunDirectory(UserDict[str, dict[str, Any]]):
@@ -31,38 +35,60 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
     def __init__(self, folder: Path, search: dict[str, Any], *, overwrite: bool = False, resume: bool = False) -> None:
         super().__init__()
         self.folder = folder
-        marker, text = folder / "search.json", json.dumps(search, indent=1)
-        if marker.exists() and resume:
-            if marker.read_text() != text:
-                raise RunDirectoryError(f"{folder} holds another search than this one: {marker.read_text()}")
+        self._marker, self._search = folder / "search.json", json.dumps(search, indent=1)
+        self._begun = False
+        _check_writable(folder)
+        if self._marker.exists() and resume:
+            if (held := self._marker.read_text()) != self._search:
+                raise RunDirectoryError(f"{folder} holds another search than this one: {' '.join(held.split())}")
             for file in sorted((folder / "finished").glob("*.json")):
-                entry = json.loads(file.read_text())
-                self.data[entry["key"]] = entry["result"]
-            return
-        if marker.exists() and not overwrite:
+                self._read(file)
+            self._begun = True
+        elif self._marker.exists() and not overwrite:
             raise RunDirectoryError(
                 f"{folder} already holds a run: go on with --resume, or begin anew with --overwrite"
             )
-        if folder.exists() and not folder.is_dir():
-            raise RunDirectoryError(f"{folder} is not a folder: name another with --out")
-        for file in (folder / "finished").glob("*.json"):
-            file.unlink()
-        write_atomically(marker, text)
 
     def __setitem__(self, key: str, result: dict[str, Any]) -> None:
+        self._begin()
         self.data[key] = result
         name = hashlib.sha256(key.encode()).hexdigest()[:16]
         write_atomically(self.folder / "finished" / f"{name}.json", json.dumps({"key": key, "result": result}))
 
-    def finish(self, result: dict[str, Any], runs: Sequence[Run], report: str) -> None:
-        """Writes result.json, runs.csv (run,step,lr,loss) and report.html."""
+    def finish(self, result: dict[str, Any], curves: Sequence[tuple[np.ndarray, np.ndarray]], report: str) -> None:
+        """Writes result.json, runs.csv (run,step,lr,loss) from each run's rates and losses, and report.html."""
+        self._begin()
         write_atomically(self.folder / "result.json", json.dumps(plain(result), indent=1) + "\n")
         lines = ["run,step,lr,loss"]
-        for i, run in enumerate(runs):
-            rates = run.contestant.rates(run.steps)
-            lines += [f"{i},{t},{rates[t]:.9g},{loss:.9g}" for t, loss in enumerate(run.losses.tolist())]
+        for i, (rates, losses) in enumerate(curves):
+            pairs = zip(rates.tolist(), losses.tolist(), strict=False)  # a run that diverged has fewer losses
+            lines += [f"{i},{t},{rate:.9g},{loss:.9g}" for t, (rate, loss) in enumerate(pairs)]
         write_atomically(self.folder / "runs.csv", "\n".join(lines) + "\n")
         write_atomically(self.folder / "report.html", report)
+
+    def _begin(self) -> None:
+        """Takes the folder, at the first thing there is to write: what is refused before leaves all as it was."""
+        if self._begun:
+            return
+        self._begun = True
+        for file in [*(self.folder / "finished").glob("*.json"), *(self.folder / name for name in WRITTEN)]:
+            file.unlink(missing_ok=True)
+        write_atomically(self._marker, self._search)
+
+    def _read(self, file: Path) -> None:
+        try:
+            entry = json.loads(file.read_text())
+            self.data[entry["key"]] = entry["result"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise RunDirectoryError(f"{file} is damaged ({error}): delete it, and its run is made again") from error
+
+
+def _check_writable(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise RunDirectoryError(f"{folder} is not a folder: name another with --out")
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        raise RunDirectoryError(f"{there} can't be written to: name another folder with --out")
 
 
 def plain(value: Any) -> Any:

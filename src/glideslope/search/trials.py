@@ -53,6 +53,11 @@ class Run:
     evaluations: tuple[tuple[int, float], ...]
     final_loss: float
 
+    @property
+    def curve(self) -> tuple[np.ndarray, np.ndarray]:
+        """The rate of each update of the schedule, and the training loss of each made."""
+        return self.contestant.rates(self.steps), self.losses
+
     @classmethod
     def remembered(cls, result: dict[str, Any]) -> Run:
         """The run whose result a memory holds."""
@@ -92,7 +97,7 @@ def unwatched(progress: Progress) -> None:
 
 def diverged(losses: list[float]) -> bool:
     """Whether the loss of a run is lost."""
-    return not math.isfinite(losses[-1])
+    return bool(losses) and not math.isfinite(losses[-1])
 
 
 def drive(job: Job, rates: np.ndarray, stop: Stop, look: Callable[[int, float], None], every: int) -> list[float]:
@@ -103,7 +108,10 @@ def drive(job: Job, rates: np.ndarray, stop: Stop, look: Callable[[int, float], 
     losses: list[float] = []
     waiting: list[Any] = []
     for i, rate in enumerate(rates.tolist()):
-        waiting.append(job.step(rate))
+        try:
+            waiting.append(job.step(rate))
+        except (OverflowError, FloatingPointError):  # a job of Python floats, or NumPy told to raise
+            waiting.append(math.inf)
         if len(waiting) == every or i in (0, len(rates) - 1):
             losses += map(float, waiting)
             waiting.clear()

@@ -170,6 +170,10 @@ def _scouted(trials: Trials, found: RangeTest, budget: int, steps: int) -> list[
 def _climbed(trials: Trials, best: list[Run], rung: Rung, stage: str, budget: int, steps: int) -> list[Run]:
     """The runs of one round, best first; no more of them than what is left of the budget pays for."""
     if not math.isfinite(best[0].final_loss):
+        if any(len(run.losses) == run.steps and math.isfinite(run.losses[-1]) for run in best):
+            raise SearchError(
+                "no run has a finite validation loss, though its training loss is: look at the validation data"
+            )
         raise SearchError("every run diverged: the rates tried are all too large for this job")
     peak = best[0].contestant.peak
     ranked = list(dict.fromkeys(run.contestant.schedule for run in best))
