@@ -3,6 +3,8 @@
 import math
 import pickle
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
@@ -129,3 +131,23 @@ def test_clock_turns_epochs_into_updates():
     assert schedule(430) == 1
     assert schedule(4300) == 0
     assert gs.parse(str(schedule)) == schedule
+
+
+@pytest.mark.parametrize("per_epoch", [49, 98, 103, 107, 161, 187, 1999])
+def test_boundaries_in_epochs_and_percent_are_exact(per_epoch):
+    schedule = gs.step("1ep", ratio=0.5).over("100ep", gs.Clock(steps_per_epoch=per_epoch))
+    for epoch in range(1, 99):
+        assert schedule(epoch * per_epoch) == 0.5**epoch
+        assert schedule(epoch * per_epoch - 1) == 0.5 ** (epoch - 1)
+    for percent, horizon in ((2.2, 1500), (32.2, 500), (7.7, 1000), (0.3, 1000)):
+        boundary = round(percent * horizon / 100)
+        schedule = gs.piecewise([1, 0.1], [f"{percent}%"]).over(horizon)
+        assert (schedule(boundary - 1), schedule(boundary)) == (1.0, 0.1)
+
+
+@pytest.mark.parametrize("boundary", [20_000_001, 2**31 - 5])
+def test_single_precision_counts_change_at_the_boundary(boundary):
+    counts = np.array([boundary - 2, boundary - 1, boundary, boundary + 1])
+    schedule = gs.piecewise([1, 0.5], [boundary])
+    found = jax.jit(schedule)(jnp.asarray(counts, dtype=jnp.int32))
+    np.testing.assert_array_equal(np.asarray(found), [1, 1, 0.5, 0.5])

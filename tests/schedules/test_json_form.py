@@ -49,3 +49,13 @@ def test_depth_is_bounded():
 
 def test_the_schema_is_one():
     jsonschema.Draft202012Validator.check_schema(gs.json_schema())
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    ['{"name": "cosine", "arguments": "ab"}', '{"scale": 1' + "0" * 400 + ', "schedule": {"name": "cosine"}}',
+     '{"over": 1' + "0" * 400 + ', "schedule": {"name": "cosine"}}'],
+)  # fmt: skip
+def test_values_of_the_wrong_kind(schedule):
+    with pytest.raises(gs.ScheduleError):
+        gs.from_json('{"version": 1, "schedule": ' + schedule + "}")

@@ -122,6 +122,8 @@ def test_csv(tmp_path):
     path = tmp_path / "lr.csv"
     path.write_text("step,lr\n0,0.1\n10,0.3\n")
     assert gs.from_csv(path)(5) == pytest.approx(0.2)
+    path.write_text("0,1\n10,0.5\n20,0\n")
+    assert [gs.from_csv(path)(t) for t in (0, 5, 20)] == [1.0, 0.75, 0.0]
     path.write_text("step,lr\n0,0.1\n10,x\n")
     with pytest.raises(gs.ScheduleError, match="line 3"):
         gs.from_csv(path)
@@ -148,3 +150,28 @@ def test_csv(tmp_path):
 def test_bad_values_raise_at_construction(make):
     with pytest.raises(gs.ScheduleError):
         make()
+
+
+def test_a_scaled_schedule_is_extended_as_it_is_without_the_scale():
+    plain = gs.wsd().over(1000).extend(at=700, to=2000)
+    for scaled in ((0.1 * gs.wsd()).over(1000), 0.1 * gs.wsd().over(1000)):
+        longer = scaled.extend(at=700, to=2000)
+        assert [longer(t) for t in range(0, 2001, 50)] == pytest.approx([0.1 * plain(t) for t in range(0, 2001, 50)])
+    assert gs.wsd().over(1000).extend(at="70%", to=2000) == plain
+    with pytest.raises(gs.ScheduleError, match="a length of its own"):
+        gs.wsd().over(1000).extend(at=700, to="50%")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["linear(1).repeat(ratio=2)", "cosine_restarts(ratio=1e200)", "cosine_restarts(stretch=1e308)",
+     "linear(10).repeat(500, ratio=10)", "multistep([30, 30])", "multistep([1, 2, 3], ratio=1e200)"],
+)  # fmt: skip
+def test_what_would_grow_without_bound_is_refused(text):
+    with pytest.raises(gs.ScheduleError):
+        gs.parse(text)
+
+
+def test_cycles_that_grow_have_an_end():
+    schedule = gs.linear(10).repeat(3, ratio=2)
+    assert [schedule(t) for t in (0, 10, 20, 10**12)] == pytest.approx([1, 2, 4, 0])

@@ -100,3 +100,19 @@ def test_long_texts_are_bounded(text):
         str(gs.parse(text))
     except gs.ScheduleError:
         return
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("cooldown(20%, shap=sqrt)", "unknown argument 'shap' (did you mean 'shape'?) at column 15"),
+        ("warmup(5%) >> cosine(fina=0.1)", "(did you mean 'final'?) at column 22"),
+        ("cosine().over(10, steps_per_epok=3)", "(did you mean 'steps_per_epoch'?) at column 19"),
+        ("triangular2(up=1e308) >> multistep()", "at column"),
+        ("(" * 12 + "hold()" + (".clip()" * 50 + ")") * 12 + " >> hold(1)", "more than 50 schedules in one another"),
+    ],
+)
+def test_mistakes_in_arguments_and_depth(text, says):
+    with pytest.raises(gs.ScheduleError) as error:
+        gs.parse(text)
+    assert says in str(error.value)

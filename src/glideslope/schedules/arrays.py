@@ -69,6 +69,13 @@ def since(t: Array, start: float, xp: Any) -> Array:
     return floating(t - whole, xp) - (start - whole)
 
 
+def is_before(t: Array, start: float, xp: Any) -> Array:
+    """`t < start`, exactly for integer counts also where floats are single."""
+    if xp is scalars or not xp.isdtype(t.dtype, "integral"):
+        return t < start
+    return t < math.ceil(start) if start <= xp.iinfo(t.dtype).max else xp.ones_like(t, dtype=xp.bool)
+
+
 def divided(t: Array, period: float, xp: Any) -> tuple[Array, Array]:
     """How many whole periods are in `t`, and what is left: exact for integer counts and a whole period."""
     if xp is not scalars and xp.isdtype(t.dtype, "integral"):

@@ -53,10 +53,19 @@ def over(schedule: Schedule, horizon: Time, **clock: float) -> Schedule:
 
 def extend(schedule: Schedule, at: Time, to: Time) -> Schedule:
     """The schedule of a longer training that is the same before `at`; see `Schedule.extend`."""
+    match schedule:
+        case Scaled():
+            return replace(schedule, schedule=extend(schedule.schedule, at, to))
+        case Over(schedule=Scaled() as scaled):
+            longer = extend(replace(schedule, schedule=scaled.schedule), at, to)
+            assert isinstance(longer, Over)
+            return replace(longer, schedule=replace(scaled, schedule=longer.schedule))
     if not isinstance(schedule, Over):
         raise ScheduleError(f"{schedule!r} has no horizon to move: say it first, schedule.over(10_000)")
     frame = Frame(schedule.length(Frame()), schedule.clock)
-    now, horizon = (schedule.clock.updates(duration(time)) for time in (at, to))
+    if duration(to).unit == "%":
+        raise ScheduleError(f"to={to}: a new horizon is a length of its own, not a part of the old one")
+    now, horizon = frame.updates(duration(at)), schedule.clock.updates(duration(to))
     if not (now <= schedule.length(frame) <= horizon):
         raise ScheduleError(
             f"at={at}, to={to}: give at ≤ {schedule.horizon} ≤ to; this schedule ends at the middle one"
@@ -74,8 +83,8 @@ def extend(schedule: Schedule, at: Time, to: Time) -> Schedule:
             f"at={at}: its cooldown began at update {number_text(begins)}; go on from a state before it"
         )
     past = tuple(in_updates(part, frame) for part in parts[: filler + 1])
-    longer = Sequence((*past, *parts[filler + 1 :])) if len(parts) > 1 else past[0]
-    return Over(longer, duration(to), schedule.clock)
+    whole = Sequence((*past, *parts[filler + 1 :])) if len(parts) > 1 else past[0]
+    return Over(whole, duration(to), schedule.clock)
 
 
 def pieces(schedule: Schedule) -> tuple[Schedule, ...]:

@@ -214,7 +214,13 @@ def repeat(schedule: Schedule, times: float | None = None, *, stretch: float = 1
     _check_positive("stretch", stretch)
     if stretch < 1:
         raise ScheduleError(f"stretch={stretch}: give at least 1; cycles that shrink would have an end")
+    if stretch > LARGEST_STRETCH:
+        raise ScheduleError(f"stretch={stretch}: give at most {LARGEST_STRETCH}")
     check_factor("ratio", ratio)
+    if ratio > 1 and (times is None or times * math.log10(ratio) > 100):
+        raise ScheduleError(
+            f"ratio={ratio}, times={times}: cycles that get higher need an end, before their factor is 1e100"
+        )
     return Repeated(schedule, times, stretch, ratio)
 
 
@@ -232,6 +238,9 @@ def noise(schedule: Schedule, amplitude: float, *, seed: float = 0) -> Schedule:
 
     return Mapped(schedule, change)
 
+
+LARGEST_STRETCH = 1000.0
+"""With more, numbers of updates that a cycle begins at are no longer finite."""
 
 PRIME = 46_337
 """The largest prime whose square fits into a 32-bit integer."""

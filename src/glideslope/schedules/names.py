@@ -92,7 +92,7 @@ def _maker(define: Callable[P, Schedule]) -> Callable[P, Schedule]:
         arguments = {key: canonical(value) for key, value in bound.arguments.items()}
         try:
             definition = define(*(), **arguments)  # type: ignore[call-arg]
-        except ScheduleError as error:
+        except (ScheduleError, ArithmeticError) as error:
             raise ScheduleError(f"{name}: {error}") from None
         return Named(name, tuple(arguments.items()), definition)
 

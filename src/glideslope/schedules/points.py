@@ -56,7 +56,7 @@ def from_points(points: Iterable[tuple[Time, float]], *, between: str = "linear"
 
 
 def from_csv(path: str | Path, *, between: str = "linear") -> Schedule:
-    """`interpolate` through the rows of a file with a header and two columns: updates made, and the factor or rate.
+    """`interpolate` through the rows of a file of two columns, updates made and the factor or rate; a header may lead.
 
     Raises:
         ScheduleError: the file is missing, or a row isn't two numbers; the message has its line.
@@ -67,13 +67,21 @@ def from_csv(path: str | Path, *, between: str = "linear") -> Schedule:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ScheduleError(f"{path} can't be read: {error}") from error
     points = []
-    for line, row in rows[1:]:
+    for line, row in rows[1:] if rows and _is_header(rows[0][1]) else rows:
         try:
             time, value = map(float, row[:2])
         except ValueError:
             raise ScheduleError(f"{path}, line {line}: {','.join(row)!r} isn't two numbers, step,lr") from None
         points.append((time, value))
     return from_points(points, between=between)
+
+
+def _is_header(row: list[str]) -> bool:
+    try:
+        float(row[0])
+    except ValueError:
+        return True
+    return False
 
 
 def from_function(function: Callable[[Any], Any]) -> Schedule:

@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import Any
 
 from glideslope.errors import ScheduleError
-from glideslope.schedules.arrays import Array, Formula, scalars, since
+from glideslope.schedules.arrays import Array, Formula, is_before, scalars, since
 from glideslope.schedules.durations import Clock, Frame, number_text
 from glideslope.schedules.schedule import OPERATORS, Schedule, too_short
 
@@ -67,7 +67,7 @@ def _joined(formulas: list[Formula], starts: list[float]) -> Formula:
         value = formulas[0](t, xp)
         for after, start in placed[1:]:
             if math.isfinite(start):
-                value = xp.where(t < start, value, after(since(t, start, xp), xp))
+                value = xp.where(is_before(t, start, xp), value, after(since(t, start, xp), xp))
         return value
 
     return factor

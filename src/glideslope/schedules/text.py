@@ -13,14 +13,15 @@ value     = number [unit] | word | "quoted" | "[" [value {"," value}] "]"
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from glideslope.errors import ScheduleError
 from glideslope.schedules.combined import FUNCTIONS
-from glideslope.schedules.durations import NUMBER, Duration
+from glideslope.schedules.durations import NUMBER, Clock, Duration
 from glideslope.schedules.names import NAMES
 from glideslope.schedules.schedule import METHODS, OPERATORS, Schedule
 
@@ -67,6 +68,8 @@ class _Parser:
         self.text = text
         self.depth = 0
         self.place = 0
+        self.made_here: list[Any] = []
+        self.heights: dict[int, int] = {}  # how many schedules are in one another, by the identity of the outermost
         self.read()
 
     def read(self) -> None:
@@ -99,9 +102,15 @@ class _Parser:
     def made(self, column: int, make: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """What `make` returns; an error in it gets the column of what made it."""
         try:
-            return make(*args, **kwargs)
-        except (ScheduleError, TypeError) as error:
+            result = make(*args, **kwargs)
+        except (ScheduleError, TypeError, ArithmeticError) as error:
             self.fail(str(error), column)
+        height = 1 + max((self.heights.get(id(part), 0) for part in args), default=0)
+        if height > DEEPEST:
+            self.fail(f"more than {DEEPEST} schedules in one another", column)
+        self.made_here.append(result)  # so that no other takes its identity
+        self.heights[id(result)] = height
+        return result
 
     def nested(self, rule: Callable[[], Any]) -> Any:
         self.depth += 1
@@ -158,14 +167,11 @@ class _Parser:
             if name in FUNCTIONS:
                 schedule = self.made(column, FUNCTIONS[name], *self.nested(self.schedules))
             else:
-                args, kwargs = self.arguments() if self.at("(") else ([], {})
+                args, kwargs = self.arguments(NAMES[name]) if self.at("(") else ([], {})
                 schedule = self.made(column, NAMES[name], *args, **kwargs)
-        calls = 0
         while self.accept("."):
-            if (calls := calls + 1) > DEEPEST:
-                self.fail(f"more than {DEEPEST} methods on one schedule")
             column, name = self.start, self.name("method", METHODS)
-            args, kwargs = self.arguments()
+            args, kwargs = self.arguments(METHODS[name])
             schedule = self.made(column, METHODS[name], schedule, *args, **kwargs)
         return schedule
 
@@ -180,17 +186,26 @@ class _Parser:
     def name(self, what: str, known: dict[str, Any]) -> str:
         if not self.at("word"):
             self.fail(f"expected a {what}")
-        if self.token not in known:
-            near = get_close_matches(self.token, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-            self.fail(f"unknown {what} {self.token!r} ({hint})")
+        self.check_known(what, self.token, known, self.start)
         name = self.token
         self.read()
         return name
 
-    def arguments(self) -> tuple[list[Any], dict[str, Any]]:
+    def check_known(self, what: str, name: str, known: Iterable[str], column: int) -> None:
+        """Fails at a name that isn't known, with the nearest."""
+        names = list(known)
+        if name not in names:
+            near = get_close_matches(name, names, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}"
+            self.fail(f"unknown {what} {name!r} ({hint})", column)
+
+    def arguments(self, maker: Callable[..., Schedule]) -> tuple[list[Any], dict[str, Any]]:
         args: list[Any] = []
         kwargs: dict[str, Any] = {}
+        parameters = inspect.signature(maker).parameters
+        known = [name for name, own in parameters.items() if name != "schedule" and own.kind != own.VAR_KEYWORD]
+        if any(own.kind == own.VAR_KEYWORD for own in parameters.values()):  # of `over`
+            known += vars(Clock())
         self.expect("(")
         while not self.accept(")"):
             column, value = self.start, self.value()
@@ -198,6 +213,7 @@ class _Parser:
                 self.read()
                 if value in kwargs:
                     self.fail(f"{value} is given twice", column)
+                self.check_known("argument", value, known, column)
                 kwargs[value] = self.value()
             elif kwargs:
                 self.fail("an argument by place after one by name", column)

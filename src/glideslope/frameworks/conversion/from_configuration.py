@@ -90,6 +90,10 @@ def _read(kind: str, readers: dict[str, Reader], name: Any, config: Mapping[str,
         return readers[name](config)
     except KeyError as error:
         raise ConversionError(f"the {kind} {name} lacks {error}") from None
+    except ConversionError:
+        raise
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise ConversionError(f"the {kind} {name} can't be read: {error}, from {dict(config)}") from None
 
 
 def _over(schedule: Schedule, config: Mapping[str, Any]) -> Schedule:
@@ -182,7 +186,8 @@ def _stable(config: Mapping[str, Any]) -> Schedule:
         raise ConversionError(f"a warmup_type {up!r}, decay_type {falls!r} or num_cycles that has no counterpart")
     # Transformers' "1-sqrt" warmup is the square root's mirror image.
     rise = cooldown(w, shape="sqrt", final=low).reverse() if up == "1-sqrt" else warmup(w, start=low, shape=shapes[up])
-    return rise >> hold(stay) >> cooldown(down, shape=shapes[falls], final=low)
+    rest = hold(stay) >> cooldown(down, shape=shapes[falls], final=low)
+    return rise >> rest if w else rest
 
 
 _TRANSFORMERS: dict[str, Reader] = {

@@ -53,6 +53,10 @@ def from_torch(scheduler: LRScheduler) -> Schedule:
         found = [_READERS[name](scheduler, i) for i in range(len(scheduler.optimizer.param_groups))]
     except AttributeError as error:
         raise ConversionError(f"this {name} isn't one of torch's: {error}") from None
+    except ConversionError:
+        raise
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise ConversionError(f"this {name} can't be read: {error}") from None
     if any(schedule != found[0] for schedule in found):
         raise ConversionError(f"the groups of this {name} have different schedules: {'; '.join(map(repr, found))}")
     return found[0]

@@ -53,7 +53,9 @@ def from_json(text: str) -> Schedule:
         raise ScheduleError(f"version {document['version']!r}: this program reads version {VERSION}")
     try:
         return _schedule(document["schedule"], 0)
-    except TypeError as error:
+    except ScheduleError:
+        raise
+    except (TypeError, ValueError, ArithmeticError) as error:
         raise ScheduleError(f"an argument is of the wrong kind: {error}") from None
 
 
