@@ -78,6 +78,7 @@ class Job:
         self._own = randomness.sources(*model.modules(), train_loader, validation_loader, loss)
         self._data = Position(train_loader, self._own)
         self._batch_size = 1  # of the last update
+        self._parts: dict[int, Iterable[Any]] = {}  # of the validation loader, by the examples asked for
         largest = max(float(group["lr"]) for group in optimizer.param_groups)
         self._proportions = [float(group["lr"]) / largest if largest else 1.0 for group in optimizer.param_groups]
 
@@ -132,7 +133,10 @@ class Job:
         An update is taken to cost three times a batch's forward pass. No fewer than about 512 examples are
         measured; all of them where the loader's batches can't be chosen.
         """
-        return self._mean_loss(spread(self.validation_loader, max(_FEWEST, math.ceil(3 * updates * self._batch_size))))
+        examples = max(_FEWEST, math.ceil(3 * updates * self._batch_size))
+        if examples not in self._parts:
+            self._parts[examples] = spread(self.validation_loader, examples)
+        return self._mean_loss(self._parts[examples])
 
     @torch.no_grad()
     def _mean_loss(self, loader: Iterable[Any]) -> float:
