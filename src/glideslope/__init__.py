@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from glideslope import schedules
 from glideslope.errors import (  # fmt: skip
     ConversionError,
+    FeedbackError,
     FileError,
     GlideslopeError,
     JobError,
@@ -13,6 +14,7 @@ from glideslope.errors import (  # fmt: skip
     ScheduleError,
     SearchError,
 )
+from glideslope.feedback import Controlled, Feedback, greedy, plateau
 from glideslope.schedules import *  # noqa: F403
 
 if TYPE_CHECKING:
@@ -59,9 +61,9 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    "ConversionError", "FileError", "GlideslopeError", "Job", "JobError", "Race", "RangeTest", "RunDirectoryError",
-    "ScheduleError", "SearchError", "Tuned", "check_job", "export", "find", "from_deepspeed", "from_json",
-    "from_keras", "from_optax", "from_torch", "from_transformers", "jax", "json_schema", "keras", "lightning",
-    "race", "to_json", "torch", "transformers", "tune",
+    "Controlled", "ConversionError", "Feedback", "FeedbackError", "FileError", "GlideslopeError", "Job", "JobError",
+    "Race", "RangeTest", "RunDirectoryError", "ScheduleError", "SearchError", "Tuned", "check_job", "export",
+    "find", "from_deepspeed", "from_json", "from_keras", "from_optax", "from_torch", "from_transformers", "greedy",
+    "jax", "json_schema", "keras", "lightning", "plateau", "race", "to_json", "torch", "transformers", "tune",
 ]  # fmt: skip
 __all__ += schedules.__all__

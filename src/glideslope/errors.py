@@ -25,5 +25,9 @@ class ConversionError(GlideslopeError, ValueError):
     """A schedule of another library can't be read, or one of ours can't be written for it."""
 
 
+class FeedbackError(GlideslopeError, ValueError):
+    """A feedback can't be made, or can't use a measurement."""
+
+
 class FileError(GlideslopeError, OSError):
     """A file can't be written."""

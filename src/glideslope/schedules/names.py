@@ -16,7 +16,10 @@ from glideslope.schedules.schedule import METHODS, Schedule, enclosed
 P = ParamSpec("P")
 
 NAMES: dict[str, Callable[..., Schedule]] = {}
-"""Every name that the text form knows. Upper floors add theirs with `named`."""
+"""Every schedule that the text form knows by name."""
+
+FACTORS: dict[str, Callable[..., Any]] = {}
+"""What is no schedule, but can multiply one in the text form; upper floors add theirs."""
 
 
 @dataclass(frozen=True, repr=False)

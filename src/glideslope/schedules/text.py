@@ -14,15 +14,16 @@ value     = number [unit] | word | "quoted" | "[" [value {"," value}] "]"
 from __future__ import annotations
 
 import inspect
+import operator
 import re
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
-from glideslope.errors import ScheduleError
+from glideslope.errors import GlideslopeError, ScheduleError
 from glideslope.schedules.combined import FUNCTIONS
 from glideslope.schedules.durations import NUMBER, Clock, Duration
-from glideslope.schedules.names import NAMES
+from glideslope.schedules.names import FACTORS, NAMES
 from glideslope.schedules.schedule import METHODS, OPERATORS, Schedule
 
 LONGEST = 20_000
@@ -45,6 +46,9 @@ def parse(text: str) -> Schedule:
     Args:
         text: such as `warmup(5%) >> hold >> cooldown("20%", shape=sqrt)`; arguments by place or by name, quotes and
             empty parentheses as you like.
+
+    Returns:
+        The schedule; of a text that multiplies one by a feedback, such as `cosine * plateau`, a `gs.Controlled`.
 
     Raises:
         ScheduleError: the text isn't a schedule; the message has the column, and the nearest name for a misspelt one.
@@ -103,7 +107,7 @@ class _Parser:
         """What `make` returns; an error in it gets the column of what made it."""
         try:
             result = make(*args, **kwargs)
-        except (ScheduleError, TypeError, ArithmeticError) as error:
+        except (GlideslopeError, TypeError, ArithmeticError) as error:
             self.fail(str(error), column)
         height = 1 + max((self.heights.get(id(part), 0) for part in args), default=0)
         if height > DEEPEST:
@@ -124,6 +128,8 @@ class _Parser:
         column, phases = self.start, [self.as_schedule(self.start, self.sum())]
         while self.accept(">>"):
             phases.append(self.as_schedule(self.start, self.sum()))
+            if not all(isinstance(phase, Schedule) for phase in phases):
+                self.fail("what answers to measurements has no end to go on from: (a >> b) * feedback", column)
         return self.made(column, OPERATORS[">>"], *phases) if len(phases) > 1 else phases[0]
 
     def sum(self) -> Any:
@@ -134,7 +140,7 @@ class _Parser:
 
     def as_schedule(self, column: int, value: Any) -> Schedule:
         """A number where a schedule is meant is a constant."""
-        return value if isinstance(value, Schedule) else self.made(column, NAMES["constant"], value)
+        return self.made(column, NAMES["constant"], value) if isinstance(value, int | float) else value  # type: ignore[no-any-return]
 
     def product(self) -> Any:
         column, value = self.start, self.factor()
@@ -144,7 +150,7 @@ class _Parser:
             by = self.number() if divide else self.factor()
             if divide and by == 0:
                 self.fail("division by zero")
-            value = self.made(column, _times, value, 1 / by if divide else by)
+            value = self.made(column, operator.mul, value, 1 / by if divide else by)
         return value
 
     def factor(self) -> Any:
@@ -163,13 +169,16 @@ class _Parser:
             schedule: Schedule = self.nested(self.sequence)
             self.expect(")")
         else:
-            name = self.name("schedule", NAMES | FUNCTIONS)
+            known = NAMES | FACTORS
+            name = self.name("schedule", known | FUNCTIONS)
             if name in FUNCTIONS:
                 schedule = self.made(column, FUNCTIONS[name], *self.nested(self.schedules))
             else:
-                args, kwargs = self.arguments(NAMES[name]) if self.at("(") else ([], {})
-                schedule = self.made(column, NAMES[name], *args, **kwargs)
+                args, kwargs = self.arguments(known[name]) if self.at("(") else ([], {})
+                schedule = self.made(column, known[name], *args, **kwargs)
         while self.accept("."):
+            if not isinstance(schedule, Schedule):
+                self.fail("what answers to measurements has no methods in a text")
             column, name = self.start, self.name("method", METHODS)
             args, kwargs = self.arguments(METHODS[name])
             schedule = self.made(column, METHODS[name], schedule, *args, **kwargs)
@@ -238,8 +247,3 @@ class _Parser:
         if kind == "number":
             return self.made(column, Duration, float(token), unit) if unit else float(token)
         return token[1:-1] if kind == "quoted" else _WORDS.get(token, token)
-
-
-def _times(a: Any, b: Any) -> Any:
-    """The product of two numbers, or of schedules and numbers."""
-    return OPERATORS["*"](a, b) if isinstance(a, Schedule) or isinstance(b, Schedule) else a * b

@@ -1,0 +1,160 @@
+"""A feedback: a factor moved by measurements. Its state is a flat dictionary of numbers; all else is a value."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from glideslope.errors import FeedbackError
+from glideslope.schedules import Clock, Schedule, constant
+from glideslope.schedules.arrays import scalars
+from glideslope.schedules.durations import Time
+from glideslope.schedules.names import value_text
+from glideslope.schedules.schedule import enclosed
+
+State = dict[str, Any]
+"""Numbers by name: Python floats, or JAX arrays under `jit`."""
+
+
+class Feedback(ABC):
+    """A factor that measurements move: `state = f.init(); state = f.update(state, metric); f.factor(state)`.
+
+    `schedule * feedback` is the schedule with its factor multiplied by the feedback's.
+    """
+
+    @abstractmethod
+    def init(self) -> State:
+        """The state before any measurement."""
+
+    @abstractmethod
+    def update(self, state: State, metric: Any) -> State:
+        """The state after a measurement; the one given is left as it is.
+
+        Args:
+            state: the state before.
+            metric: the measurement, a number; a JAX array where the state is traced.
+
+        Raises:
+            FeedbackError: it isn't a number, is NaN, or is a tensor with a graph.
+        """
+
+    @abstractmethod
+    def factor(self, state: State) -> Any:
+        """What the rate is multiplied by."""
+
+    def __rmul__(self, schedule: Schedule | float) -> Controlled:
+        return Controlled(schedule if isinstance(schedule, Schedule) else constant(schedule), (self,))
+
+
+class Named(Feedback):
+    """A feedback that is made by a function of its own name and arguments, as its text says."""
+
+    maker: ClassVar[Callable[..., Feedback]]
+
+    @property
+    @abstractmethod
+    def arguments(self) -> dict[str, Any]:
+        """What its maker was given."""
+
+    def __str__(self) -> str:
+        defaults = inspect.signature(self.maker).parameters
+        given = [f"{k}={value_text(v)}" for k, v in self.arguments.items() if v != defaults[k].default]
+        return f"{self.maker.__name__}({', '.join(given)})"
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True, repr=False)
+class Controlled(Feedback):
+    """A schedule, and what multiplies its factor: `cosine() * plateau()`.
+
+    Attributes:
+        schedule: the schedule, a pure function of the updates made.
+        feedbacks: those that multiply it.
+    """
+
+    schedule: Schedule
+    feedbacks: tuple[Feedback, ...]
+
+    def init(self) -> State:
+        return {f"{i}.{k}": v for i, feedback in enumerate(self.feedbacks) for k, v in feedback.init().items()}
+
+    def update(self, state: State, metric: Any) -> State:
+        new: State = {}
+        for i, feedback in enumerate(self.feedbacks):
+            moved = feedback.update(self._own(state, i), metric)
+            new |= {f"{i}.{key}": value for key, value in moved.items()}
+        return new
+
+    def factor(self, state: State) -> Any:
+        return math.prod(feedback.factor(self._own(state, i)) for i, feedback in enumerate(self.feedbacks))
+
+    def over(self, horizon: Time, clock: Clock | None = None) -> Controlled:
+        """The same with the schedule's horizon known; see `Schedule.over`."""
+        return Controlled(self.schedule.over(horizon, clock), self.feedbacks)
+
+    def __mul__(self, other: Feedback | Schedule | float) -> Controlled:
+        if isinstance(other, Controlled):
+            return Controlled(self.schedule * other.schedule, self.feedbacks + other.feedbacks)
+        if isinstance(other, Feedback):
+            return Controlled(self.schedule, (*self.feedbacks, other))
+        return Controlled(self.schedule * other, self.feedbacks)
+
+    def __rmul__(self, factor: Schedule | float) -> Controlled:
+        return Controlled(factor * self.schedule, self.feedbacks)
+
+    def _own(self, state: State, i: int) -> State:
+        return {key.partition(".")[2]: value for key, value in state.items() if key.startswith(f"{i}.")}
+
+    def __str__(self) -> str:
+        return " * ".join([enclosed(self.schedule, 2), *map(str, self.feedbacks)])
+
+    __repr__ = __str__
+
+
+def measured(metric: Any) -> tuple[Any, Any]:
+    """A measurement as a number, or a JAX array as it is, and the namespace to compute with it in.
+
+    Raises:
+        FeedbackError: it can't be used; the message says why, and what to do.
+    """
+    if type(metric).__module__.startswith("jax"):
+        return metric, metric.__array_namespace__()
+    if getattr(metric, "requires_grad", False):
+        raise FeedbackError("the metric is a tensor with a graph, which would be kept alive: give metric.detach()")
+    try:
+        number = float(metric)
+    except (TypeError, ValueError) as error:
+        raise FeedbackError(f"a metric of {metric!r}: give one number ({error})") from None
+    if math.isnan(number):
+        raise FeedbackError("the metric is NaN: the training, or its measurement, is lost; leave out what can't be "
+                            "measured")  # fmt: skip
+    return number, scalars
+
+
+def better(metric: Any, best: Any, threshold: float, relative: bool, least: bool, xp: Any) -> Any:
+    """Whether a measurement is better than the best by more than the threshold, for a best of either sign."""
+    if not relative:
+        return metric < best - threshold if least else metric > best + threshold
+    shrunk, grown = best * (1.0 - threshold), best * (1.0 + threshold)
+    if least:
+        return metric < xp.where(best >= 0, shrunk, grown)
+    return metric > xp.where(best >= 0, grown, shrunk)
+
+
+def check(name: str, value: Any, low: float, high: float = math.inf, *, open_ends: bool = False) -> None:
+    """Raises unless a number is in its range."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (number and (low < value < high if open_ends else low <= value <= high)):
+        ends = "between" if open_ends else "from"
+        raise FeedbackError(f"{name}={value!r}: give a number {ends} {low:g} {'and' if open_ends else 'to'} {high:g}")
+
+
+def check_one_of(name: str, value: Any, known: tuple[str, ...]) -> None:
+    """Raises unless a word is known."""
+    if value not in known:
+        raise FeedbackError(f"{name}={value!r}: give {' or '.join(map(repr, known))}")

@@ -1,0 +1,113 @@
+"""Greedy: raise the rate while measurements get better, lower it while they don't."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from glideslope.errors import FeedbackError
+from glideslope.feedback.feedback import Feedback, Named, State, better, check, check_one_of, measured
+from glideslope.schedules.names import FACTORS
+
+
+@dataclass(frozen=True, repr=False)
+class Greedy(Named):
+    """What `greedy` makes; its attributes are the arguments of that."""
+
+    multiplier: float
+    patience: int
+    threshold: float
+    threshold_mode: str
+    cooldown: int
+    warmup: int
+    floor: float
+    ceiling: float
+    mode: str
+
+    maker: ClassVar[Any]
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        return {"factor" if name == "multiplier" else name: value for name, value in vars(self).items()}
+
+    def init(self) -> State:
+        best = math.inf if self.mode == "min" else -math.inf
+        return {"factor": 1.0, "best": best, "good": 0.0, "bad": 0.0, "resting": 0.0}
+
+    def update(self, state: State, metric: Any) -> State:
+        metric, xp = measured(metric)
+        resting = state["resting"] > 0
+        improved = better(
+            metric, state["best"], self.threshold, self.threshold_mode == "relative", self.mode == "min", xp
+        )
+        good = xp.where(resting, 0.0, xp.where(improved, state["good"] + 1.0, 0.0))
+        bad = xp.where(resting, 0.0, xp.where(improved, 0.0, state["bad"] + 1.0))
+        up, down = good > self.patience, bad > self.patience
+        raised = xp.minimum(state["factor"] / self.multiplier, self.ceiling)
+        lowered = xp.maximum(state["factor"] * self.multiplier, self.floor)
+        rest = xp.where(resting, state["resting"] - 1.0, 0.0)
+        return {
+            "factor": xp.where(up, raised, xp.where(down, lowered, state["factor"])),
+            "best": xp.where(resting, state["best"], xp.where(improved, metric, state["best"])),
+            "good": xp.where(up, 0.0, good),
+            "bad": xp.where(down, 0.0, bad),
+            "resting": xp.where(up, float(self.warmup), xp.where(down, float(self.cooldown), rest)),
+        }
+
+    def factor(self, state: State) -> Any:
+        return state["factor"]
+
+
+def greedy(
+    factor: float = 0.95,
+    patience: int = 10,
+    threshold: float = 1e-6,
+    threshold_mode: str = "absolute",
+    cooldown: int = 0,
+    warmup: int = 0,
+    floor: float = 0.01,
+    ceiling: float = 10.0,
+    mode: str = "min",
+) -> Feedback:
+    """Divides the rate by `factor` after more than `patience` improvements in a row, and multiplies it after as many
+    measurements without.
+
+    Args:
+        factor: between 0 and 1.
+        patience: measurements of a kind in a row that are waited for.
+        threshold: by how much a measurement must be better than the best, to be an improvement.
+        threshold_mode: "relative" to the best, or "absolute".
+        cooldown: measurements after a cut that aren't counted.
+        warmup: measurements after a rise that aren't counted.
+        floor: the least factor.
+        ceiling: the greatest.
+        mode: "min" where less is better, "max" where more is.
+
+    Raises:
+        FeedbackError: a number is out of its range, a mode unknown, or the floor over the ceiling.
+
+    Source: GreedyLR, arXiv:2512.14527, as transformers has it, without its way back to the initial rate.
+
+    >>> import glideslope as gs
+    >>> greedy = gs.greedy(factor=0.5, patience=1)
+    >>> state = greedy.init()
+    >>> for loss in (1.0, 0.9):
+    ...     state = greedy.update(state, loss)
+    >>> greedy.factor(state)
+    2.0
+    """
+    check("factor", factor, 0, 1, open_ends=True)
+    for name, value in (("patience", patience), ("threshold", threshold), ("cooldown", cooldown), ("warmup", warmup)):
+        check(name, value, 0)
+    check("floor", floor, 0, 1)
+    check("ceiling", ceiling, 1)
+    if not math.isfinite(ceiling):
+        raise FeedbackError(f"ceiling={ceiling}: it must be finite")
+    check_one_of("threshold_mode", threshold_mode, ("relative", "absolute"))
+    check_one_of("mode", mode, ("min", "max"))
+    return Greedy(factor, patience, threshold, threshold_mode, cooldown, warmup, floor, ceiling, mode)
+
+
+Greedy.maker = staticmethod(greedy)
+FACTORS["greedy"] = greedy

@@ -1,0 +1,113 @@
+"""Performance scheduling: lower the rate where a measurement has stopped getting better."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from glideslope.feedback.feedback import Feedback, Named, State, better, check, check_one_of, measured
+from glideslope.schedules.names import FACTORS
+
+
+@dataclass(frozen=True, repr=False)
+class Plateau(Named):
+    """What `plateau` makes; its attributes are the arguments of that."""
+
+    multiplier: float
+    patience: int
+    threshold: float
+    threshold_mode: str
+    cooldown: int
+    floor: float
+    mode: str
+    smoothing: float
+
+    maker: ClassVar[Any]
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        return {"factor" if name == "multiplier" else name: value for name, value in vars(self).items()}
+
+    def init(self) -> State:
+        best = math.inf if self.mode == "min" else -math.inf
+        return {"factor": 1.0, "best": best, "bad": 0.0, "resting": 0.0, "average": 0.0, "weight": 0.0}
+
+    def update(self, state: State, metric: Any) -> State:
+        metric, xp = measured(metric)
+        s = self.smoothing
+        average = s * state["average"] + (1.0 - s) * metric
+        weight = s * state["weight"] + (1.0 - s)
+        smooth = average / weight
+        improved = better(
+            smooth, state["best"], self.threshold, self.threshold_mode == "relative", self.mode == "min", xp
+        )
+        best = xp.where(improved, smooth, state["best"])
+        resting = state["resting"] > 0
+        bad = xp.where(improved | resting, 0.0, state["bad"] + 1.0)
+        cut = bad > self.patience
+        lowered = xp.maximum(state["factor"] * self.multiplier, self.floor)
+        return {
+            "factor": xp.where(cut & (lowered < state["factor"]), lowered, state["factor"]),
+            "best": best,
+            "bad": xp.where(cut, 0.0, bad),
+            "resting": xp.where(cut, float(self.cooldown), xp.where(resting, state["resting"] - 1.0, 0.0)),
+            "average": average,
+            "weight": weight,
+        }
+
+    def factor(self, state: State) -> Any:
+        return state["factor"]
+
+
+def plateau(
+    factor: float = 0.1,
+    patience: int = 10,
+    threshold: float = 1e-4,
+    threshold_mode: str = "relative",
+    cooldown: int = 0,
+    floor: float = 0.0,
+    mode: str = "min",
+    smoothing: float = 0.0,
+) -> Feedback:
+    """Multiplies the rate by `factor` after more than `patience` measurements in a row without improvement.
+
+    Args:
+        factor: what the rate is multiplied by, between 0 and 1.
+        patience: measurements without improvement that are waited for.
+        threshold: by how much a measurement must be better than the best, to be an improvement.
+        threshold_mode: "relative" to the best, or "absolute".
+        cooldown: measurements after a cut during which none counts as bad.
+        floor: the least factor, all cuts together.
+        mode: "min" where less is better, "max" where more is.
+        smoothing: of the measurements, an exponential average with bias correction; 0 takes each as it is.
+
+    Raises:
+        FeedbackError: a number is out of its range, or a mode unknown.
+
+    Source: Géron, Hands-On Machine Learning, ch. 11. The decisions are those of torch's ReduceLROnPlateau (eps=0), but
+    for a negative best, whose relative threshold is on the wrong side there: a metric that stays at -1 is never cut.
+
+    >>> import glideslope as gs
+    >>> plateau = gs.plateau(factor=0.5, patience=1)
+    >>> state = plateau.init()
+    >>> for loss in (1.0, 0.9, 0.9, 0.9):
+    ...     state = plateau.update(state, loss)
+    >>> plateau.factor(state)
+    0.5
+    >>> gs.cosine() * plateau
+    cosine() * plateau(factor=0.5, patience=1)
+    """
+    check("factor", factor, 0, 1, open_ends=True)
+    check("patience", patience, 0)
+    check("threshold", threshold, 0)
+    check("cooldown", cooldown, 0)
+    check("floor", floor, 0, 1)
+    check("smoothing", smoothing, 0, 0.9999)
+    check_one_of("threshold_mode", threshold_mode, ("relative", "absolute"))
+    check_one_of("mode", mode, ("min", "max"))
+    return Plateau(factor, patience, threshold, threshold_mode, cooldown, floor, mode, smoothing)
+
+
+Plateau.maker = staticmethod(plateau)
+FACTORS["plateau"] = plateau
