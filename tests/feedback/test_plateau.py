@@ -73,7 +73,8 @@ def test_two_thousand_sequences_decide_as_greedy_does():
     for _ in range(2_000):
         mode, threshold_mode = chance.choice(["min", "max"]), chance.choice(["relative", "absolute"])
         shared = {
-            "factor": chance.choice([0.5, 0.9]), "patience": chance.randint(0, 4), "cooldown": chance.randint(0, 3), "warmup": chance.randint(0, 3), "mode": mode,
+            "factor": chance.choice([0.5, 0.9]), "patience": chance.randint(0, 4), "cooldown": chance.randint(0, 3),
+            "warmup": chance.randint(0, 3), "mode": mode,
             "threshold": chance.choice([0.0, 0.01]),
         }  # fmt: skip
         theirs = GreedyLR(

@@ -67,6 +67,12 @@ def main(kind, folder, updates, world_size):
     metrics = [None] * dist.get_world_size()
     dist.all_gather_object(metrics, gs.torch.mean_over_ranks(torch.tensor(loss.item())))
     assert len(set(metrics)) == 1
+    # Rank 0 alone would see an improvement; the mean is none, so the rate is cut, and on every rank.
+    other = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+    answers = gs.torch.Scheduler(other, gs.plateau(patience=0))
+    answers.measure(1.0)
+    answers.measure(0.5 if rank == 0 else 1.6)
+    assert answers.get_last_lr() == [1.0 if dist.get_world_size() == 1 else 0.1]
     weights, moments = get_state_dict(model, optimizer)
     state = {"model": weights, "optimizer": moments, "scheduler": scheduler, "seen": seen}
     dcp.save(state, checkpoint_id=folder / "checkpoint")

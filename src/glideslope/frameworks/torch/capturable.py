@@ -60,6 +60,8 @@ class CapturableScheduler(LRScheduler):
         self.optimizer = optimizer = unwrapped(optimizer)
         as_tensors(optimizer.param_groups)
         self._plan = Plan(optimizer, lr, steps=steps, clock=clock, momentum=momentum, betas=betas, peak=peak)
+        if any(self._plan.feedbacks):
+            raise ScheduleError("a capturable scheduler's factors lie ready in a table: it takes no feedback")
         if any(values.numbers for values in self._plan.values):
             raise ScheduleError("momentum= of an optimizer without betas, whose momentum isn't a tensor: "
                                 "a capturable scheduler moves rates and betas")  # fmt: skip

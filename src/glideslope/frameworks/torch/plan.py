@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from glideslope.errors import ScheduleError
+from glideslope.feedback import Controlled, Feedback
 from glideslope.frameworks.torch.groups import Group, Momenta, Rates, check_has, separate
 from glideslope.frameworks.torch.past import resumed, text
-from glideslope.schedules import Clock, Schedule, parse
+from glideslope.schedules import Clock, Schedule, constant, parse
 from glideslope.schedules.durations import Frame, Time
 
-Given = Schedule | str
+Given = Schedule | Feedback | str
 
 
 class Plan:
@@ -47,14 +48,16 @@ class Plan:
             ("momentum", first, Momenta(0, or_momentum=betas is None)),
             ("second_beta", second, Momenta(1, or_momentum=False)),
         ]
-        followed = [(name, timed(name, given, steps, clock), own) for name, given, own in kinds if given is not None]
-        self.names = [name for name, _, _ in followed]
-        self.schedules = [schedule for _, schedule, _ in followed]
-        self.values = [own for _, _, own in followed]
+        followed = [(name, *timed(name, given, steps, clock), own) for name, given, own in kinds if given is not None]
+        self.names = [name for name, _, _, _ in followed]
+        self.schedules = [schedule for _, schedule, _, _ in followed]
+        self.feedbacks = [feedback for _, _, feedback, _ in followed]
+        self.feedback_states: list[Any] = [None if feedback is None else feedback.init() for feedback in self.feedbacks]
+        self.values = [own for _, _, _, own in followed]
         self.peak = peak
         for group in groups:
             group.setdefault("initial_lr", float(group["lr"]))
-        for name, schedule, own in followed:
+        for name, schedule, _, own in followed:
             check_has(own, groups)
             if isinstance(own, Momenta):
                 _check_momentum(name, schedule)
@@ -74,12 +77,25 @@ class Plan:
         """The factors of each schedule, at so many updates from its own position on: shape (schedules, number)."""
         places = [np.arange(number) + (int(start) if float(start).is_integer() else start) for start in starts]
         pairs = zip(self.schedules, places, strict=True)
-        return np.array([_factors(schedule, np.maximum(t, 0)) for schedule, t in pairs], dtype=float)
+        found = np.array([_factors(schedule, np.maximum(t, 0)) for schedule, t in pairs], dtype=float)
+        return found * np.array([[feedback.factor(state) if feedback else 1.0] for feedback, state in self._measured()])
+
+    def measure(self, metric: float) -> None:
+        """Tells every feedback a measurement."""
+        self.feedback_states = [feedback and feedback.update(state, metric) for feedback, state in self._measured()]
+
+    def _measured(self) -> list[tuple[Feedback | None, Any]]:
+        """Each schedule's feedback and its state, or None twice."""
+        return list(zip(self.feedbacks, self.feedback_states, strict=True))
 
     def state(self, step: int, times: Sequence[float]) -> dict[str, Any]:
         """What a training that made `step` updates and came to a time on each schedule needs to go on."""
         texts = [text(schedule) for schedule in self.schedules]
-        return {"step": step, "names": self.names, "schedules": texts, "times": list(times)}
+        state = {"step": step, "names": self.names, "schedules": texts, "times": list(times)}
+        if any(self.feedbacks):
+            state["feedbacks"] = [feedback and str(feedback) for feedback in self.feedbacks]
+            state["feedback_states"] = self.feedback_states
+        return state
 
     def positions(self, state: dict[str, Any]) -> tuple[int, list[float]]:
         """The updates made, and the position on each of these schedules, from which a state goes on.
@@ -97,29 +113,43 @@ class Plan:
         if names != self.names:
             raise ScheduleError(f"the state was saved with schedules of {', '.join(names)}; this scheduler has them of "
                                 f'{", ".join(self.names)}: give the same, or load {{"step": {step}}}')  # fmt: skip
+        self._restore_feedbacks(state, step)
         texts, times = state.get("schedules", [None] * len(names)), state.get("times", [float(step)] * len(names))
         saved = zip(texts, self.schedules, times, strict=True)
         return step, [resumed(was, now, step, time) for was, now, time in saved]
 
+    def _restore_feedbacks(self, state: dict[str, Any], step: int) -> None:
+        ours = [feedback and str(feedback) for feedback in self.feedbacks]
+        if "feedbacks" not in state:
+            return
+        if (theirs := state["feedbacks"]) != ours:
+            raise ScheduleError(f"the state was saved with the feedbacks {theirs}; this scheduler has {ours}: give the "
+                                f'same, or load {{"step": {step}}}')  # fmt: skip
+        self.feedback_states = state["feedback_states"]
 
-def timed(name: str, given: Given, steps: Time | None, clock: Clock | None) -> Schedule:
-    """A schedule that can be called: with its horizon, where one is given or needed.
+
+def timed(name: str, given: Given, steps: Time | None, clock: Clock | None) -> tuple[Schedule, Feedback | None]:
+    """A schedule that can be called, with its horizon where one is given or needed; and what multiplies it.
 
     Raises:
         ScheduleError: it isn't a schedule, or lacks a horizon or a unit; the message says which argument has it.
     """
-    schedule = parse(given) if isinstance(given, str) else given
+    value = parse(given) if isinstance(given, str) else given
+    if isinstance(value, Feedback):
+        held = value if isinstance(value, Controlled) else 1.0 * value
+        return timed(name, held.schedule, steps, clock)[0], Controlled(constant(), held.feedbacks)
+    schedule = value
     if not isinstance(schedule, Schedule):
         raise ScheduleError(f"{name}={given!r}: give a schedule or its text, such as 'warmup(5%) >> cosine'")
     if steps is not None:
-        return schedule.over(steps, clock)
+        return schedule.over(steps, clock), None
     if clock is not None:
         raise ScheduleError(f"{name}={schedule!r}: a clock needs a horizon, steps=")
     try:
         schedule(0)
     except ScheduleError as error:
         raise ScheduleError(f"{name}={schedule!r}: {error}; a scheduler takes it as steps=") from None
-    return schedule
+    return schedule, None
 
 
 def _scale(groups: Sequence[Group], peak: float) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 import torch
 from torch.optim.lr_scheduler import LRScheduler
 
-from glideslope.errors import ScheduleError
+from glideslope.errors import FeedbackError, ScheduleError
+from glideslope.feedback.feedback import measured
+from glideslope.frameworks.torch.distributed import mean_over_ranks
 from glideslope.frameworks.torch.groups import as_tensors
 from glideslope.frameworks.torch.plan import Given, Plan
 from glideslope.frameworks.torch.updates import Updates, unwrapped
@@ -36,7 +38,8 @@ class Scheduler(LRScheduler):
 
     Args:
         optimizer: a torch optimizer, or a wrapper around one.
-        lr: the schedule, a value or its text; a list has one for each group, and groups beyond it follow its last.
+        lr: the schedule, a value or its text, possibly times a feedback (`gs.cosine() * gs.plateau()`, see `measure`);
+            a list has one for each group, and groups beyond it follow its last.
         steps: the horizon: updates, or a duration in another unit of the clock. Not needed if the schedule has one.
         clock: what an update is worth in epochs, examples or tokens, over all processes.
         momentum: a schedule whose factor is the momentum, or Adam's first beta.
@@ -115,6 +118,29 @@ class Scheduler(LRScheduler):
             place = self._look_ahead()
         for write, factors in self._writing:
             write(factors[place])
+
+    def measure(self, metric: Any) -> None:
+        """Tells a measurement, such as the validation loss, to the feedbacks that the schedules are multiplied by.
+
+        The mean over all processes is what they are told, so call it in each; the rate is the same everywhere.
+
+        Args:
+            metric: a number, or a tensor of one element without a graph.
+
+        Raises:
+            FeedbackError: it can't be used, or no schedule has a feedback.
+
+        >>> import torch, glideslope as gs
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=0.5)
+        >>> scheduler = gs.torch.Scheduler(optimizer, gs.cosine() * gs.plateau(patience=0), steps=100)
+        >>> scheduler.measure(1.0), scheduler.measure(1.0), scheduler.get_last_lr()
+        (None, None, [0.05])
+        """
+        if not any(self._plan.feedbacks):
+            raise FeedbackError("no schedule here answers to measurements: give lr=schedule * gs.plateau()")
+        number, _ = measured(metric)
+        self._plan.measure(mean_over_ranks(number))
+        self._write()
 
     @property
     def last_epoch(self) -> int:
