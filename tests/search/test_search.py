@@ -74,6 +74,24 @@ def test_a_race_ranks_by_final_loss_and_has_the_constant_reference():
         assert standing.standard_error == pytest.approx(np.std(finals, ddof=1) / 2)
 
 
+def test_a_schedule_times_a_feedback_races_and_is_cut_where_the_loss_stays():
+    plateau = gs.constant() * gs.plateau(0.1, patience=1, threshold=0.05)
+    memory = {}
+    raced = gs.race(
+        Quadratic, [plateau, "constant() * greedy(patience=100)"], [0.5], 400, evaluations=20, memory=memory
+    )
+    cut = next(s.runs[0] for s in raced.standings if s.contestant.schedule == plateau)
+    rates, losses = cut.curve
+    assert rates[0] == 0.5
+    assert rates[-1] < 0.06
+    assert len(losses) == 400
+    constants = [s.mean for s in raced.standings if s.contestant.schedule != plateau]
+    assert cut.final_loss < min(constants)
+    assert constants[0] == constants[1]  # no improvement is as long in a row as greedy waits for
+    again = gs.race(Quadratic, [plateau], [0.5], 400, evaluations=20, memory=memory)
+    np.testing.assert_array_equal(again.standings[0].runs[0].curve[0], rates)
+
+
 def test_updates_to_target():
     race = gs.race(Quadratic(noise=0), ["constant"], [0.1], 100, target=1.0, evaluations=100)
     # w_t = 10·0.9^t, so w²/2 ≤ 1 from t = 18.6 on.

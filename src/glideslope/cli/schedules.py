@@ -42,6 +42,7 @@ def show(
     """
     from rich.console import Console
 
+    from glideslope.feedback.feedback import curve_of
     from glideslope.files import write_atomically
     from glideslope.schedules import Clock, parse
     from glideslope.search.race import check_peak, check_positive
@@ -55,7 +56,7 @@ def show(
         raise GlideslopeError("--csv - and --json both write to standard output: give one, or --csv a file")
     clock = Clock(steps_per_epoch, examples_per_step, tokens_per_step)
     time = Time.of(axis, clock)
-    curves = [Curve.of(parse(text), steps, peak, clock) for text in schedules]
+    curves = [Curve.of(curve_of(parse(text)), steps, peak, clock) for text in schedules]
     table = _csv(curves)
     if out is not None:
         png, html, csv = png or out / "schedule.png", html or out / "schedule.html", csv or str(out / "schedule.csv")
@@ -113,6 +114,7 @@ def convert(
 
     Example: glideslope convert "warmup(5%) >> cosine" --steps 10000 --peak 3e-4 --to optax
     """
+    from glideslope.feedback.feedback import curve_of
     from glideslope.files import write_atomically
     from glideslope.frameworks.conversion.export import export
     from glideslope.schedules import parse
@@ -120,7 +122,7 @@ def convert(
 
     check_positive(steps=steps)
     check_peak(peak)
-    value = parse(schedule)
+    value = curve_of(parse(schedule))
     code = export(value, steps, peak, to)
     if out is not None:
         kind = "csv" if to == "csv" else "json" if code.startswith("{") else "py"

@@ -158,3 +158,15 @@ def check_one_of(name: str, value: Any, known: tuple[str, ...]) -> None:
     """Raises unless a word is known."""
     if value not in known:
         raise FeedbackError(f"{name}={value!r}: give {' or '.join(map(repr, known))}")
+
+
+def curve_of(value: Schedule | Feedback) -> Schedule:
+    """A schedule, where one is needed that measurements don't move.
+
+    Raises:
+        FeedbackError: it is a feedback, or a schedule times one.
+    """
+    if isinstance(value, Feedback):
+        alone = f": take its schedule alone, {value.schedule}" if isinstance(value, Controlled) else ""
+        raise FeedbackError(f"{value} answers to measurements, so it has no curve before the training{alone}")
+    return value

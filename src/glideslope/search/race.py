@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from glideslope.errors import SearchError
+from glideslope.feedback import Controlled
 from glideslope.schedules import Schedule, constant, parse
 from glideslope.search.job import Job, JobFactory
 from glideslope.search.trials import Contestant, Run, Trials, Watch, unwatched
@@ -55,7 +56,7 @@ class Race:
 
 def race(
     job: Job | JobFactory,
-    schedules: Sequence[Schedule | str],
+    schedules: Sequence[Schedule | Controlled | str],
     peaks: Sequence[float],
     steps: int,
     *,
@@ -70,7 +71,7 @@ def race(
 
     Args:
         job: a job, or a function from a seed to a job; several seeds need the function, or a job with `reseed`.
-        schedules: the schedules, or their texts.
+        schedules: the schedules, or their texts; one times a feedback is told the validation loss of each evaluation.
         peaks: the peak rates.
         steps: the updates of each run.
         seeds: how many seeds to run everything with.

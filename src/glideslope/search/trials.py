@@ -6,11 +6,13 @@ import math
 import warnings
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from glideslope.errors import JobError, SearchError
+from glideslope.feedback import Controlled
 from glideslope.schedules import Schedule, parse
 from glideslope.search.job import Job, JobFactory, check_methods
 
@@ -20,14 +22,15 @@ LOOK_EVERY = 25
 
 @dataclass(frozen=True)
 class Contestant:
-    """A schedule at a peak rate."""
+    """A schedule at a peak rate; where it is times a feedback, that is told each validation loss of the run."""
 
-    schedule: Schedule
+    schedule: Schedule | Controlled
     peak: float
 
     def rates(self, steps: int) -> np.ndarray:
-        """The rate of each update of a complete run of `steps` updates, shape (steps,)."""
-        return np.asarray(self.peak * self.schedule.over(steps).sample(steps))
+        """The rate of each update of a complete run of `steps` updates, feedback left out, shape (steps,)."""
+        schedule = self.schedule.schedule if isinstance(self.schedule, Controlled) else self.schedule
+        return np.asarray(self.peak * schedule.over(steps).sample(steps))
 
     def __str__(self) -> str:
         return f"{self.schedule} at {self.peak:.6g}"
@@ -44,6 +47,7 @@ class Run:
         losses: the training loss of each update made, shape (n,); n < steps where it diverged.
         evaluations: (updates made, validation loss), the last at the end.
         final_loss: the validation loss at the end, infinite where it diverged.
+        scales: (updates made, factor of the feedback from there on), where there is one.
     """
 
     contestant: Contestant
@@ -52,11 +56,15 @@ class Run:
     losses: np.ndarray
     evaluations: tuple[tuple[int, float], ...]
     final_loss: float
+    scales: tuple[tuple[int, float], ...] = ()
 
     @property
     def curve(self) -> tuple[np.ndarray, np.ndarray]:
-        """The rate of each update of the schedule, and the training loss of each made."""
-        return self.contestant.rates(self.steps), self.losses
+        """The rate of each update, and the training loss of each made."""
+        rates = self.contestant.rates(self.steps)
+        for (start, scale), (end, _) in pairwise([*self.scales, (self.steps, 1.0)]):
+            rates[start:end] *= scale
+        return rates, self.losses
 
     @classmethod
     def remembered(cls, result: dict[str, Any]) -> Run:
@@ -64,7 +72,7 @@ class Run:
         return cls(
             Contestant(parse(result["schedule"]), result["peak_lr"]), result["steps"], result["seed"],
             np.asarray(result["losses"]), tuple((int(step), float(loss)) for step, loss in result["evaluations"]),
-            float(result["final_loss"]),
+            float(result["final_loss"]), tuple((int(at), float(scale)) for at, scale in result.get("scales", ())),
         )  # fmt: skip
 
 
@@ -219,17 +227,24 @@ class Trials:
         final = math.inf
         ends = [round(steps * (i + 1) / evaluations) for i in range(evaluations)]
         rates = contestant.rates(steps)
+        feedback = contestant.schedule if isinstance(contestant.schedule, Controlled) else None
+        state, scale = feedback.init() if feedback else {}, 1.0
+        scales: list[tuple[int, float]] = []
         for start, end in zip([0, *ends], ends, strict=False):
             if end > start:
-                losses += drive(self.job, rates[start:end], diverged, look, LOOK_EVERY)
+                losses += drive(self.job, scale * rates[start:end], diverged, look, LOOK_EVERY)
             if len(losses) < end or diverged(losses):
                 break
             measured.append((end, self._measured(share * steps)))
+            if feedback and math.isfinite(measured[-1][1]):
+                state = feedback.update(state, measured[-1][1])
+                scale = float(feedback.factor(state))
+                scales.append((end, scale))
         else:
             final = measured[-1][1] if math.isfinite(measured[-1][1]) else math.inf
         return {
             "schedule": str(contestant.schedule), "peak_lr": contestant.peak, "steps": steps, "seed": self.opened,
-            "losses": losses, "evaluations": measured, "final_loss": final,
+            "losses": losses, "evaluations": measured, "final_loss": final, "scales": scales,
         }  # fmt: skip
 
     def _measured(self, updates: float) -> float:

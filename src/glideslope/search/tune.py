@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from glideslope.errors import SearchError
+from glideslope.feedback import Controlled
 from glideslope.schedules import Schedule, constant, hold, parse, warmup
 from glideslope.search.job import Job, JobFactory
 from glideslope.search.race import check_peak, check_positive
@@ -73,7 +74,7 @@ class Tuned:
     """
 
     job: Job
-    schedule: Schedule
+    schedule: Schedule | Controlled
     peak: float
     steps: int
     final_loss: float
@@ -176,8 +177,8 @@ def _climbed(trials: Trials, best: list[Run], rung: Rung, stage: str, budget: in
             )
         raise SearchError("every run diverged: the rates tried are all too large for this job")
     peak = best[0].contestant.peak
-    ranked = list(dict.fromkeys(run.contestant.schedule for run in best))
-    ranked = (list(SCHEDULES) if rung.schedules == len(SCHEDULES) else ranked)[: rung.schedules]
+    ranked: list[Schedule | Controlled] = list(dict.fromkeys(run.contestant.schedule for run in best))
+    ranked = ([*SCHEDULES] if rung.schedules == len(SCHEDULES) else ranked)[: rung.schedules]
     contestants = [Contestant(s, _two_digits(peak * factor)) for s in ranked for factor in rung.peaks]
     length = min(max(int(rung.share * budget / len(contestants)), 10), steps)
     affordable = contestants[: (budget - trials.updates) // length]

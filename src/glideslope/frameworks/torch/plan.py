@@ -78,7 +78,9 @@ class Plan:
         places = [np.arange(number) + (int(start) if float(start).is_integer() else start) for start in starts]
         pairs = zip(self.schedules, places, strict=True)
         found = np.array([_factors(schedule, np.maximum(t, 0)) for schedule, t in pairs], dtype=float)
-        return found * np.array([[feedback.factor(state) if feedback else 1.0] for feedback, state in self._measured()])
+        scales = [feedback.factor(state) if feedback else 1.0 for feedback, state in self._measured()]
+        scaled: np.ndarray = found * np.array(scales, dtype=float)[:, None]
+        return scaled
 
     def measure(self, metric: float) -> None:
         """Tells every feedback a measurement."""
