@@ -178,8 +178,9 @@ def _climbed(trials: Trials, best: list[Run], rung: Rung, stage: str, budget: in
         raise SearchError("every run diverged: the rates tried are all too large for this job")
     peak = best[0].contestant.peak
     ranked: list[Schedule | Controlled] = list(dict.fromkeys(run.contestant.schedule for run in best))
-    ranked = ([*SCHEDULES] if rung.schedules == len(SCHEDULES) else ranked)[: rung.schedules]
-    contestants = [Contestant(s, _two_digits(peak * factor)) for s in ranked for factor in rung.peaks]
+    if rung.schedules == len(SCHEDULES):
+        ranked = [*SCHEDULES]
+    contestants = [Contestant(s, _two_digits(peak * factor)) for s in ranked[: rung.schedules] for factor in rung.peaks]
     length = min(max(int(rung.share * budget / len(contestants)), 10), steps)
     affordable = contestants[: (budget - trials.updates) // length]
     runs = [trials.run(contestant, length, stage=stage, share=SHARE) for contestant in affordable]
