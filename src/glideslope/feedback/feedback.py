@@ -51,19 +51,18 @@ class Feedback(ABC):
 
 
 class Named(Feedback):
-    """A feedback that is made by a function of its own name and arguments, as its text says."""
+    """A feedback that is made by a function of its name, whose arguments are its attributes.
+
+    An argument called `factor`, as a method is, is the attribute `multiplier`.
+    """
 
     maker: ClassVar[Callable[..., Feedback]]
 
-    @property
-    @abstractmethod
-    def arguments(self) -> dict[str, Any]:
-        """What its maker was given."""
-
     def __str__(self) -> str:
+        given = {"factor" if name == "multiplier" else name: value for name, value in vars(self).items()}
         defaults = inspect.signature(self.maker).parameters
-        given = [f"{k}={value_text(v)}" for k, v in self.arguments.items() if v != defaults[k].default]
-        return f"{self.maker.__name__}({', '.join(given)})"
+        written = [f"{k}={value_text(v)}" for k, v in given.items() if v != defaults[k].default]
+        return f"{self.maker.__name__}({', '.join(written)})"
 
     __repr__ = __str__
 

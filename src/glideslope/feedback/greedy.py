@@ -27,10 +27,6 @@ class Greedy(Named):
 
     maker: ClassVar[Any]
 
-    @property
-    def arguments(self) -> dict[str, Any]:
-        return {"factor" if name == "multiplier" else name: value for name, value in vars(self).items()}
-
     def init(self) -> State:
         best = math.inf if self.mode == "min" else -math.inf
         return {"factor": 1.0, "best": best, "good": 0.0, "bad": 0.0, "resting": 0.0}

@@ -25,10 +25,6 @@ class Plateau(Named):
 
     maker: ClassVar[Any]
 
-    @property
-    def arguments(self) -> dict[str, Any]:
-        return {"factor" if name == "multiplier" else name: value for name, value in vars(self).items()}
-
     def init(self) -> State:
         best = math.inf if self.mode == "min" else -math.inf
         return {"factor": 1.0, "best": best, "bad": 0.0, "resting": 0.0, "average": 0.0, "weight": 0.0}
