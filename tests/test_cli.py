@@ -9,6 +9,9 @@ import time
 
 import pytest
 
+import glideslope as gs
+from glideslope.search.run_directory import RunDirectory
+
 JOB = """
 import math
 class Quadratic:
@@ -170,6 +173,22 @@ def test_a_race_that_nobody_finishes_fails(folder):
 
 def test_a_search_may_be_as_short_as_a_few_updates(folder):
     assert run(folder, "tune", "quadratic.py:job", "--steps", "5", "--overhead", "90", "--out", "out").returncode == 0
+
+
+def test_a_job_that_changes_the_working_directory_and_a_folder_taken_meanwhile(folder):
+    (folder / "elsewhere").mkdir()
+    (folder / "moving.py").write_text(JOB.replace("return Quadratic()", "os.chdir('elsewhere'); return Quadratic()", 1)
+                                      .replace("import math", "import math, os"))  # fmt: skip
+    args = ("race", "moving.py:job", "--steps", "20", "--out", "out", "--json")
+    first = run(folder, *args)
+    assert first.returncode == 0, first.stderr
+    before = {path: path.stat().st_ino for path in (folder / "out/finished").iterdir()}
+    assert run(folder, *args, "--resume").stdout == first.stdout
+    assert {path: path.stat().st_ino for path in (folder / "out/finished").iterdir()} == before
+    one, other = (RunDirectory(folder / "both", {"command": command}) for command in ("race", "tune"))
+    one["a"] = {}
+    with pytest.raises(gs.RunDirectoryError, match="meanwhile"):
+        other["b"] = {}
 
 
 def test_a_damaged_result_is_named(folder):

@@ -62,7 +62,52 @@ def test_a_plateau_alone():
     assert rate(optimizer) == pytest.approx(0.02)
 
 
+def test_a_refused_state_changes_nothing_and_a_bare_count_starts_anew():
+    _, scheduler = make(gs.cosine() * gs.plateau(0.5, patience=0))
+    scheduler.measure(1.0), scheduler.measure(1.0)
+    state = scheduler.state_dict() | {"step": 5, "times": [5.0]}
+    optimizer, other = make(gs.linear() * gs.plateau(0.5, patience=0))
+    with pytest.raises(gs.ScheduleError, match="before it"):
+        other.load_state_dict(state)
+    other.measure(2.0)
+    assert rate(optimizer) == 1.0
+    other.measure(2.0)
+    assert rate(optimizer) == 0.5
+    other.load_state_dict({"step": 10})
+    assert rate(optimizer) == 0.9
+    for damaged in (
+        {"feedback_states": [{}]},
+        {"times": []},
+        {"names": None},
+        {"times": [float("nan")]},
+        {"step": True},
+    ):
+        with pytest.raises(gs.ScheduleError):
+            scheduler.load_state_dict(scheduler.state_dict() | damaged)
+
+
+def test_a_feedback_without_a_text_goes_on():
+    class Half(gs.Feedback):
+        def init(self):
+            return {"told": 0.0}
+
+        def update(self, state, metric):
+            return {"told": state["told"] + 1}
+
+        def factor(self, state):
+            return 0.5 ** state["told"]
+
+    _, scheduler = make(gs.linear() * Half())
+    scheduler.measure(1.0)
+    optimizer, other = make(gs.linear() * Half())
+    other.load_state_dict(scheduler.state_dict())
+    assert rate(optimizer) == 0.5
+
+
 def test_mistakes():
+    with pytest.raises(gs.ScheduleError, match="takes no feedback"):
+        gs.torch.Scheduler(torch.optim.AdamW([torch.nn.Parameter(torch.ones(1))]), gs.hold(),
+                           momentum=gs.constant(0.9) * gs.greedy())  # fmt: skip
     with pytest.raises(gs.FeedbackError, match=r"gs\.plateau"):
         make(gs.linear())[1].measure(1.0)
     with pytest.raises(gs.FeedbackError, match="detach"):

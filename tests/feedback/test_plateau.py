@@ -121,6 +121,27 @@ def test_smoothing_is_an_average_with_bias_correction():
     assert state["best"] == pytest.approx((0.5 * 4 + 2) / 1.5)
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.5])
+def test_an_infinite_measurement_is_forgotten(smoothing):
+    falling = [1 / (i + 1) for i in range(30)]
+    feedback = gs.plateau(0.5, patience=2, smoothing=smoothing)
+    assert factors(feedback, [math.inf, *falling])[-1] == 1.0
+    assert factors(feedback, [1.0, math.inf, *falling[1:]])[-1] == 1.0
+    theirs = ReduceLROnPlateau(optimizer(), factor=0.5, patience=2, eps=0)
+    if not smoothing:
+        metrics = [math.inf] * 5 + falling
+        assert factors(feedback, metrics) == their_factors(theirs, metrics)
+
+
+def test_products_in_any_order():
+    plateau = gs.plateau()
+    assert plateau * gs.cosine() == gs.cosine() * plateau
+    assert plateau * 2 == 2 * plateau == gs.parse("2 * plateau")
+    assert (plateau * plateau).feedbacks == (plateau, plateau)
+    assert (gs.cosine() * plateau) / 2 == gs.parse("cosine * plateau / 2") == 0.5 * (gs.cosine() * plateau)
+    assert gs.parse("plateau * cosine") == gs.cosine() * plateau
+
+
 def test_text_and_products():
     both = gs.cosine() * gs.plateau(0.5, 3) * gs.greedy()
     assert str(both) == "cosine() * plateau(factor=0.5, patience=3) * greedy()"
@@ -149,6 +170,9 @@ def test_text_and_products():
         (lambda: gs.parse("cosine * plateau(factor=3)"), "column 10"),
         (lambda: gs.parse("cosine * plateau >> hold"), "(a >> b) * feedback"),
         (lambda: gs.parse("plateau.clip(0.1)"), "no methods"),
+        (lambda: gs.export(gs.cosine() * gs.plateau(), 10, 0.1, "csv"), "take its schedule alone"),
+        (lambda: gs.to_json(gs.cosine() * gs.plateau()), "take its schedule alone"),
+        (lambda: gs.keras.Scheduler("cosine * plateau"), "take its schedule alone"),
     ],
 )
 def test_mistakes(make, says):

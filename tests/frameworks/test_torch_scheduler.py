@@ -211,7 +211,7 @@ def test_a_rebuilt_schedule_goes_on(schedule):
 def test_the_state_is_the_count_and_the_text():
     scheduler = gs.torch.Scheduler(sgd(0.1, 0.2), gs.wsd(), steps=100)
     assert scheduler.state_dict() == {
-        "step": 0, "names": ["lr"], "schedules": ["wsd().over(100)"], "times": [0.0]
+        "step": 0, "names": ["lr"], "schedules": ["wsd().over(100)"], "times": [0.0], "largest": 0.2
     }  # fmt: skip
 
 
@@ -399,6 +399,37 @@ def test_an_added_group_is_scheduled_at_its_first_update():
     o.add_param_group({"params": [parameter()], "lr": 0.2})
     o.step(), scheduler.step()
     assert rates(o) == pytest.approx([0.24, 0.096])
+
+
+def test_a_group_added_under_a_peak_leaves_the_others_alone():
+    scheduler = gs.torch.Scheduler(o := sgd(1.0), "constant", steps=100, peak=0.1)
+    for rate in (0.5, 0.01):
+        o.add_param_group({"params": [parameter()], "lr": rate})
+        driven(o, scheduler, 1)
+    assert rates(o) == pytest.approx([0.1, 0.5, 0.01])
+    scheduler.load_state_dict(saved(scheduler))
+    assert rates(o) == pytest.approx([0.1, 0.5, 0.01])
+    new = gs.torch.Scheduler(other := sgd(1.0, 0.5, 0.01), "constant", steps=100, peak=0.1)
+    new.load_state_dict(saved(scheduler))
+    other.load_state_dict(copy.deepcopy(o.state_dict()))
+    assert rates(other) == pytest.approx([0.1, 0.5, 0.01])
+
+
+def test_a_copy_has_the_updates_that_step_has_not_seen():
+    scheduler = gs.torch.Scheduler(o := sgd(1.0), gs.linear(), steps=10)
+    driven(o, scheduler, 2)
+    o.step()
+    other, copied = copy.deepcopy((o, scheduler))
+    copied.step()
+    assert rates(other) == pytest.approx([0.7])
+    adam = AdamW([parameter()], lr=1.0)
+    capturable = gs.torch.CapturableScheduler(adam, gs.linear(), steps=10)
+    driven(adam, capturable, 2)
+    other, copied = copy.deepcopy((adam, capturable))
+    other.param_groups[0]["params"][0].grad = torch.ones(3)
+    driven(other, copied, 1)
+    assert rates(other) == pytest.approx([0.7])
+    assert rates(adam) == pytest.approx([0.8])
 
 
 def test_peak_holds_after_the_optimizer_is_loaded():

@@ -57,7 +57,7 @@ def trainer(tmp_path, how, schedule=SCHEDULE, callbacks=(), **options):
         callbacks = [*callbacks, rates]
     else:
         callbacks = [gs.transformers.Callback(schedule), *callbacks, rates]
-    return Trainer(model, arguments, train_dataset=DATA, callbacks=callbacks, **both), rates
+    return Trainer(model, arguments, train_dataset=DATA, eval_dataset=DATA, callbacks=callbacks, **both), rates
 
 
 def logged(made):
@@ -133,3 +133,19 @@ def test_both_ways_at_once_are_refused(tmp_path):
     made, _ = trainer(tmp_path, "optimizers", callbacks=[gs.transformers.Callback(SCHEDULE)])
     with pytest.raises(gs.ScheduleError, match="leave out the callback"):
         made.train()
+
+
+def test_a_feedback_is_told_the_evaluations_and_goes_on(tmp_path):
+    lr = "constant() * plateau(factor=0.5, patience=0, threshold=0.9)"
+    options = {"eval_strategy": "steps", "eval_steps": 5, "save_strategy": "steps", "save_steps": 10}
+
+    def run(folder, **more):
+        made, rates = trainer(tmp_path / folder, "callback", lr, **options)
+        made.train(**more)
+        return rates.rates
+
+    whole = run("one")
+    assert whole[:10] == [0.3] * 10
+    assert whole[-1] < 0.1
+    resumed = run("two", resume_from_checkpoint=str(tmp_path / "one/checkpoint-10"))
+    assert resumed == whole[10:]

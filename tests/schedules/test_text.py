@@ -109,10 +109,19 @@ def test_long_texts_are_bounded(text):
         ("warmup(5%) >> cosine(fina=0.1)", "(did you mean 'final'?) at column 22"),
         ("cosine().over(10, steps_per_epok=3)", "(did you mean 'steps_per_epoch'?) at column 19"),
         ("triangular2(up=1e308) >> multistep()", "at column"),
-        ("(" * 12 + "hold()" + (".clip()" * 50 + ")") * 12 + " >> hold(1)", "more than 50 schedules in one another"),
+        ("(" * 12 + "hold()" + (".clip()" * 50 + ")") * 12 + " >> hold(1)", "more than 50 methods on one schedule"),
     ],
 )
 def test_mistakes_in_arguments_and_depth(text, says):
     with pytest.raises(gs.ScheduleError) as error:
         gs.parse(text)
     assert says in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["+".join(["cosine"] * 60), "*".join(["cosine"] * 60), "0.9*" * 60 + "cosine", "cosine" + ".skip(1)" * 50]
+)
+def test_long_flat_texts_are_read_again(text):
+    schedule = gs.parse(text)
+    assert gs.parse(str(schedule)) == schedule
+    schedule.over(100)(50)

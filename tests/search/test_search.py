@@ -88,6 +88,7 @@ def test_a_schedule_times_a_feedback_races_and_is_cut_where_the_loss_stays():
     constants = [s.mean for s in raced.standings if s.contestant.schedule != plateau]
     assert cut.final_loss < min(constants)
     assert constants[0] == constants[1]  # no improvement is as long in a row as greedy waits for
+    assert gs.race(Quadratic, ["plateau()"], [0.5], 40).standings[0].mean > 0
     again = gs.race(Quadratic, [plateau], [0.5], 400, evaluations=20, memory=memory)
     np.testing.assert_array_equal(again.standings[0].runs[0].curve[0], rates)
 

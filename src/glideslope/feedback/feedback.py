@@ -46,8 +46,25 @@ class Feedback(ABC):
     def factor(self, state: State) -> Any:
         """What the rate is multiplied by."""
 
+    def __mul__(self, other: Feedback | Schedule | float) -> Controlled:
+        if isinstance(other, Feedback):
+            held = controlled(other)
+            return Controlled(held.schedule, (self, *held.feedbacks))
+        return self.__rmul__(other)
+
     def __rmul__(self, schedule: Schedule | float) -> Controlled:
         return Controlled(schedule if isinstance(schedule, Schedule) else constant(schedule), (self,))
+
+    def __truediv__(self, divisor: float) -> Controlled:
+        return self * (1 / divisor)
+
+    def __str__(self) -> str:
+        raise FeedbackError(
+            f"a {type(self).__name__} has no text form, by which a search remembers it: give it a __str__"
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
 
 
 class Named(Feedback):
@@ -157,6 +174,11 @@ def check_one_of(name: str, value: Any, known: tuple[str, ...]) -> None:
     """Raises unless a word is known."""
     if value not in known:
         raise FeedbackError(f"{name}={value!r}: give {' or '.join(map(repr, known))}")
+
+
+def controlled(feedback: Feedback) -> Controlled:
+    """A feedback with the schedule that it holds: a constant one where it is alone."""
+    return feedback if isinstance(feedback, Controlled) else Controlled(constant(), (feedback,))
 
 
 def curve_of(value: Schedule | Feedback) -> Schedule:

@@ -31,10 +31,11 @@ class Plateau(Named):
 
     def update(self, state: State, metric: Any) -> State:
         metric, xp = measured(metric)
-        s = self.smoothing
-        average = s * state["average"] + (1.0 - s) * metric
-        weight = s * state["weight"] + (1.0 - s)
-        smooth = average / weight
+        s, finite = self.smoothing, (metric > -math.inf) & (metric < math.inf)
+        # An infinite one is no improvement, and would stay in the average for ever.
+        average = xp.where(finite, s * state["average"] + (1.0 - s) * metric, state["average"]) if s else metric
+        weight = xp.where(finite, s * state["weight"] + (1.0 - s), state["weight"]) if s else 1.0
+        smooth = xp.where(finite, average / xp.maximum(weight, 1e-300), metric) if s else metric
         improved = better(
             smooth, state["best"], self.threshold, self.threshold_mode == "relative", self.mode == "min", xp
         )
@@ -48,8 +49,8 @@ class Plateau(Named):
             "best": best,
             "bad": xp.where(cut, 0.0, bad),
             "resting": xp.where(cut, float(self.cooldown), xp.where(resting, state["resting"] - 1.0, 0.0)),
-            "average": average,
-            "weight": weight,
+            "average": average if s else state["average"],
+            "weight": weight if s else state["weight"],
         }
 
     def factor(self, state: State) -> Any:

@@ -21,7 +21,7 @@ class Callback(TrainerCallback):
     kept in the Trainer's own, so it is in each checkpoint, and a training goes on from there.
 
     Args:
-        lr: the schedule, as in `gs.torch.Scheduler`.
+        lr: the schedule, as in `gs.torch.Scheduler`; a feedback is told `eval_loss` of each evaluation.
         options: the other arguments of `gs.torch.Scheduler`; `steps` is the whole training if not given.
 
     Raises:
@@ -54,5 +54,14 @@ class Callback(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **objects: Any) -> None:
         """Keeps the scheduler's state in the Trainer's, which may be saved next."""
+        self._keep(state)
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **objects: Any) -> None:
+        """Tells the validation loss to the feedbacks, if there are any."""
+        if self.scheduler is not None and self.scheduler.has_feedback and "eval_loss" in (metrics or {}):
+            self.scheduler.measure(metrics["eval_loss"])
+            self._keep(state)
+
+    def _keep(self, state: Any) -> None:
         if self.scheduler is not None:
             state.stateful_callbacks[_KEPT_AS] = {"args": {}, "attributes": self.scheduler.state_dict()}

@@ -73,7 +73,7 @@ class _Parser:
         self.depth = 0
         self.place = 0
         self.made_here: list[Any] = []
-        self.heights: dict[int, int] = {}  # how many schedules are in one another, by the identity of the outermost
+        self.heights: dict[int, int] = {}  # how many methods are on one another, by the identity of the schedule
         self.read()
 
     def read(self) -> None:
@@ -109,9 +109,9 @@ class _Parser:
             result = make(*args, **kwargs)
         except (GlideslopeError, TypeError, ArithmeticError) as error:
             self.fail(str(error), column)
-        height = 1 + max((self.heights.get(id(part), 0) for part in args), default=0)
+        height = max((self.heights.get(id(part), 0) for part in args), default=0) + (make in METHODS.values())
         if height > DEEPEST:
-            self.fail(f"more than {DEEPEST} schedules in one another", column)
+            self.fail(f"more than {DEEPEST} methods on one schedule", column)
         self.made_here.append(result)  # so that no other takes its identity
         self.heights[id(result)] = height
         return result

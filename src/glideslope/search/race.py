@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from glideslope.errors import SearchError
-from glideslope.feedback import Controlled
+from glideslope.feedback import Controlled, Feedback
+from glideslope.feedback.feedback import controlled
 from glideslope.schedules import Schedule, constant, parse
 from glideslope.search.job import Job, JobFactory
 from glideslope.search.trials import Contestant, Run, Trials, Watch, unwatched
@@ -91,7 +92,8 @@ def race(
         check_peak(peak)
     if target is not None and not math.isfinite(target):
         raise SearchError(f"target={target}: it must be a finite loss")
-    given = [parse(schedule) if isinstance(schedule, str) else schedule for schedule in schedules]
+    read = [parse(schedule) if isinstance(schedule, str) else schedule for schedule in schedules]
+    given = [controlled(value) if isinstance(value, Feedback) else value for value in read]
     contestants = [Contestant(s, peak) for s in dict.fromkeys([*given, constant()]) for peak in dict.fromkeys(peaks)]
     for contestant in contestants:
         contestant.schedule.over(steps)

@@ -34,12 +34,12 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
 
     def __init__(self, folder: Path, search: dict[str, Any], *, overwrite: bool = False, resume: bool = False) -> None:
         super().__init__()
-        self.folder = folder
+        self.folder = folder = folder.absolute()  # a job may change the working directory
         self._marker, self._search = folder / "search.json", json.dumps(search, indent=1)
         self._begun = False
         _check_writable(folder)
         if self._marker.exists() and resume:
-            if (held := self._marker.read_text()) != self._search:
+            if (held := self._marker.read_text(errors="replace")) != self._search:
                 raise RunDirectoryError(f"{folder} holds another search than this one: {' '.join(held.split())}")
             for file in sorted((folder / "finished").glob("*.json")):
                 self._read(file)
@@ -48,6 +48,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
             raise RunDirectoryError(
                 f"{folder} already holds a run: go on with --resume, or begin anew with --overwrite"
             )
+        self._there = _identity(self._marker)
 
     def __setitem__(self, key: str, result: dict[str, Any]) -> None:
         self._begin()
@@ -71,9 +72,14 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         if self._begun:
             return
         self._begun = True
-        for file in [*(self.folder / "finished").glob("*.json"), *(self.folder / name for name in WRITTEN)]:
-            file.unlink(missing_ok=True)
+        if _identity(self._marker) != self._there:
+            raise RunDirectoryError(f"another search began in {self.folder} meanwhile: name another folder with --out")
         write_atomically(self._marker, self._search)
+        try:
+            for file in [*(self.folder / "finished").glob("*.json"), *(self.folder / name for name in WRITTEN)]:
+                file.unlink(missing_ok=True)
+        except OSError as error:
+            raise RunDirectoryError(f"{error.filename} can't be replaced: {error.strerror}") from error
 
     def _read(self, file: Path) -> None:
         try:
@@ -81,6 +87,15 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
             self.data[entry["key"]] = entry["result"]
         except (ValueError, KeyError, TypeError) as error:
             raise RunDirectoryError(f"{file} is damaged ({error}): delete it, and its run is made again") from error
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """What tells a file from one that has taken its place since; None where there is none."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
 
 
 def _check_writable(folder: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from glideslope.errors import ConversionError
+from glideslope.feedback.feedback import curve_of
 from glideslope.frameworks.conversion.deepspeed_section import deepspeed_section
 from glideslope.frameworks.conversion.from_optax import knots_of
 from glideslope.frameworks.conversion.segments import Segment, every, segments, stairs, starts
@@ -37,7 +38,7 @@ def export(schedule: Schedule, steps: int, peak: float, to: str) -> str:
         raise ConversionError(f"no export to {to!r}: known are {', '.join(WRITERS)}")
     if steps < 1:
         raise ConversionError(f"steps={steps}: give the updates of the training, at least 1")
-    return WRITERS[to](schedule, steps, peak)
+    return WRITERS[to](curve_of(schedule), steps, peak)
 
 
 def _torch(schedule: Schedule, steps: int, peak: float) -> str:

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from glideslope.errors import ScheduleError
+from glideslope.feedback.feedback import curve_of
 from glideslope.schedules.combined import Combined, Scaled
 from glideslope.schedules.durations import Clock, Duration, duration
 from glideslope.schedules.horizon import Over
@@ -31,7 +32,7 @@ def to_json(schedule: Schedule) -> str:
     >>> print(to_json(gs.cosine(final=0.1)))
     {"version": 1, "schedule": {"name": "cosine", "arguments": {"final": 0.1}}}
     """
-    return json.dumps({"version": VERSION, "schedule": _node(schedule)})
+    return json.dumps({"version": VERSION, "schedule": _node(curve_of(schedule))})
 
 
 def from_json(text: str) -> Schedule:

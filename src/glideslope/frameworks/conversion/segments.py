@@ -55,6 +55,8 @@ def segments(schedule: Schedule, steps: int) -> list[Segment] | None:
             return None
         found.append(segment)
     scaled = [Segment(s.kind, scale * s.start, scale * s.end, s.arguments, s.length) for s in found if s.length > 0]
+    if not scaled:
+        return None
     t = np.arange(steps + 1)
     theirs, ours = _factors(scaled, t), schedule.within(steps)(t)
     return scaled if np.abs(theirs - ours).max() <= 1e-13 * max(ours.max(), 1e-300) else None

@@ -8,6 +8,7 @@ import keras
 
 from glideslope import schedules
 from glideslope.errors import ScheduleError
+from glideslope.feedback.feedback import curve_of
 from glideslope.schedules import parse
 
 
@@ -41,7 +42,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
         *,
         gradient_accumulation_steps: int | None = None,
     ) -> None:
-        self.schedule = parse(schedule) if isinstance(schedule, str) else schedule
+        self.schedule = curve_of(parse(schedule) if isinstance(schedule, str) else schedule)
         self.peak = peak
         self.every = gradient_accumulation_steps or 1
         if not (peak > 0 and self.every >= 1):

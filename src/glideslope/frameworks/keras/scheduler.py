@@ -9,6 +9,7 @@ import keras
 
 from glideslope import schedules
 from glideslope.errors import ScheduleError
+from glideslope.feedback.feedback import curve_of
 from glideslope.schedules import Clock, parse
 from glideslope.schedules.durations import Time
 
@@ -40,7 +41,7 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         clock: Clock | None = None,
     ) -> None:
         super().__init__()
-        self.schedule = parse(schedule) if isinstance(schedule, str) else schedule
+        self.schedule = curve_of(parse(schedule) if isinstance(schedule, str) else schedule)
         self.peak = peak
         self.steps = steps
         self.clock = clock

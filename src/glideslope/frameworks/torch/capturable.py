@@ -58,6 +58,8 @@ class CapturableScheduler(LRScheduler):
         peak: float | None = None,
     ) -> None:
         self.optimizer = optimizer = unwrapped(optimizer)
+        for group in optimizer.param_groups:
+            group.setdefault("initial_lr", float(group["lr"]))  # before it is a tensor, of single precision
         as_tensors(optimizer.param_groups)
         self._plan = Plan(optimizer, lr, steps=steps, clock=clock, momentum=momentum, betas=betas, peak=peak)
         if any(self._plan.feedbacks):
@@ -70,21 +72,28 @@ class CapturableScheduler(LRScheduler):
         self._count = torch.zeros((), dtype=torch.int64, device=device)
         self._begin = torch.zeros_like(self._count)  # the count at which the table begins
         self._table = torch.as_tensor(self._factors(self._shifts), device=device)
-        count = self._count
+        self._listen()
+        self._find()
+
+    def _listen(self) -> None:
+        """Has the optimizer's own step count the updates, and a loaded state be seen."""
+        count, this = self._count, weakref.ref(self)
 
         def counted(found: torch.Tensor | None, compiled: bool) -> None:
             # An operation on the device, so that a graph has it once for each update that it has.
             count.add_(1) if found is None else count.add_((found == 0).sum())
 
-        this = weakref.ref(self)
-
         def look_again(optimizer: Any) -> None:
             if own := this():
                 own._find()
 
-        loaded = optimizer.register_load_state_dict_post_hook(look_again)
-        for handle in (after_each_update(optimizer, counted), loaded):
+        loaded = self.optimizer.register_load_state_dict_post_hook(look_again)
+        for handle in (after_each_update(self.optimizer, counted), loaded):
             weakref.finalize(self, handle.remove)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._listen()
         self._find()
 
     def step(self, epoch: int | None = None) -> None:
@@ -120,7 +129,7 @@ class CapturableScheduler(LRScheduler):
         Raises:
             ScheduleError: as `Scheduler.load_state_dict`.
         """
-        step, positions = self._plan.positions(state_dict)
+        step, positions = self._plan.restore(state_dict)
         self._shifts = [position - step for position in positions]
         self._count.fill_(step)
         self._begin.fill_(step)

@@ -32,14 +32,14 @@ class Rates:
         """Whether a group has such a value."""
         return self.key in group
 
-    def found_in(self, groups: Sequence[Group]) -> None:
-        """Sees where the values are."""
+    def found_in(self, groups: Sequence[Group], scale: float = 1.0) -> None:
+        """Sees where the values are; initial ones are times the scale, those of groups not seen before as they are."""
         self.numbers, self.tensors = [], []
         for group in filter(self.has, groups):
             value = group[self.key]
-            base = group.setdefault(f"initial_{self.key}", float(value))
+            base = scale * float(group.setdefault(f"initial_{self.key}", float(value) / scale))
             if self.key == "lr":
-                base = float(base) * group.get("lr_scale", 1.0)
+                base *= group.get("lr_scale", 1.0)
             if isinstance(value, torch.Tensor):
                 self.tensors.append((value, base))
             else:
@@ -81,8 +81,8 @@ class Momenta:
         """Whether a group has such a value."""
         return any(key in group for key in self.keys)
 
-    def found_in(self, groups: Sequence[Group]) -> None:
-        """Sees where the values are."""
+    def found_in(self, groups: Sequence[Group], scale: float = 1.0) -> None:
+        """Sees where the values are, which have no scale."""
         self.numbers, self.tensors = [], []
         for group in filter(self.has, groups):
             value = group["betas"][self.place] if "betas" in group else group["momentum"]

@@ -7,7 +7,8 @@ import re
 
 import numpy as np
 
-from glideslope.errors import ScheduleError
+from glideslope.errors import GlideslopeError, ScheduleError
+from glideslope.feedback import Feedback
 from glideslope.schedules import Clock, Schedule, parse
 from glideslope.schedules.durations import NUMBER, number_text
 from glideslope.schedules.horizon import Over
@@ -56,11 +57,11 @@ def resumed(was: str | None, now: Schedule, step: int, time: float) -> float:
     )
 
 
-def text(schedule: Schedule) -> str | None:
-    """The text of a schedule, None for one without."""
+def text(value: Schedule | Feedback) -> str | None:
+    """The text of a schedule or feedback, None for one without."""
     try:
-        return str(schedule)
-    except ScheduleError:
+        return str(value)
+    except GlideslopeError:
         return None
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from glideslope.errors import ScheduleError
 from glideslope.feedback import Controlled, Feedback
+from glideslope.feedback.feedback import controlled
 from glideslope.frameworks.torch.groups import Group, Momenta, Rates, check_has, separate
 from glideslope.frameworks.torch.past import resumed, text
 from glideslope.schedules import Clock, Schedule, constant, parse
@@ -55,23 +56,27 @@ class Plan:
         self.feedback_states: list[Any] = [None if feedback is None else feedback.init() for feedback in self.feedbacks]
         self.values = [own for _, _, _, own in followed]
         self.peak = peak
-        for group in groups:
-            group.setdefault("initial_lr", float(group["lr"]))
-        for name, schedule, _, own in followed:
+        self.largest = max(float(group.setdefault("initial_lr", float(group["lr"]))) for group in groups)
+        for name, schedule, feedback, own in followed:
             check_has(own, groups)
             if isinstance(own, Momenta):
+                if feedback is not None:
+                    raise ScheduleError(f"{name}: a momentum takes no feedback, which could bring it to 1")
                 _check_momentum(name, schedule)
         self.find(groups)
 
     def find(self, groups: Sequence[Group]) -> None:
         """Sees which groups there are; those beyond the schedules of the rate follow the last of them."""
         separate(groups)
-        if self.peak is not None:
-            _scale(groups, self.peak)
         rates = self.names.count("lr")
         for i, values in enumerate(self.values):
             own = groups[i : i + 1] if i < rates - 1 else groups[i:] if i == rates - 1 else groups
-            values.found_in(own)
+            values.found_in(own, self.scale if i < rates else 1.0)
+
+    @property
+    def scale(self) -> float:
+        """What initial rates are multiplied by, so that the largest of the first groups comes to the peak."""
+        return self.peak / self.largest if self.peak is not None and self.largest else 1.0
 
     def factors(self, starts: Sequence[float], number: int) -> np.ndarray:
         """The factors of each schedule, at so many updates from its own position on: shape (schedules, number)."""
@@ -93,41 +98,56 @@ class Plan:
     def state(self, step: int, times: Sequence[float]) -> dict[str, Any]:
         """What a training that made `step` updates and came to a time on each schedule needs to go on."""
         texts = [text(schedule) for schedule in self.schedules]
-        state = {"step": step, "names": self.names, "schedules": texts, "times": list(times)}
+        state = {"step": step, "names": self.names, "schedules": texts, "times": list(times), "largest": self.largest}
         if any(self.feedbacks):
-            state["feedbacks"] = [feedback and str(feedback) for feedback in self.feedbacks]
+            state["feedbacks"] = [feedback and text(feedback) for feedback in self.feedbacks]
             state["feedback_states"] = self.feedback_states
         return state
 
-    def positions(self, state: dict[str, Any]) -> tuple[int, list[float]]:
-        """The updates made, and the position on each of these schedules, from which a state goes on.
+    def restore(self, state: dict[str, Any]) -> tuple[int, list[float]]:
+        """Takes over a state; the updates made, and the position on each of these schedules, from which it goes on.
 
         Raises:
-            ScheduleError: it isn't a state, or what was made so far would have been made at other rates.
+            ScheduleError: it isn't a state, or what was made so far would have been made at other rates; nothing is
+                taken over then.
         """
         step = state.get("step")
-        if not (isinstance(step, int) and step >= 0):
+        if isinstance(step, bool) or not (isinstance(step, int) and step >= 0):
             raise ScheduleError(
                 f"{dict(state)!r} isn't a state of this scheduler, whose `step` is the updates made; from another "
                 'scheduler\'s, load {"step": updates}'
             )
-        names = state.get("names", self.names)
+        try:
+            return self._restored(state, step)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ScheduleError(f"a damaged state ({type(error).__name__}: {error}): {state!r}") from error
+
+    def _restored(self, state: dict[str, Any], step: int) -> tuple[int, list[float]]:
+        names, number = state.get("names", self.names), len(self.names)
         if names != self.names:
             raise ScheduleError(f"the state was saved with schedules of {', '.join(names)}; this scheduler has them of "
                                 f'{", ".join(self.names)}: give the same, or load {{"step": {step}}}')  # fmt: skip
-        self._restore_feedbacks(state, step)
-        texts, times = state.get("schedules", [None] * len(names)), state.get("times", [float(step)] * len(names))
+        texts, times = state.get("schedules", [None] * number), state.get("times", [float(step)] * number)
+        if not len(texts) == len(times) == number or not all(math.isfinite(time) for time in times):
+            raise ScheduleError(f"a damaged state, without a text and a time for each of {number} schedules: {state!r}")
         saved = zip(texts, self.schedules, times, strict=True)
-        return step, [resumed(was, now, step, time) for was, now, time in saved]
+        positions = [resumed(was, now, step, time) for was, now, time in saved]
+        self.feedback_states = self._restored_feedbacks(state, step)
+        self.largest = float(state.get("largest", self.largest))
+        return step, positions
 
-    def _restore_feedbacks(self, state: dict[str, Any], step: int) -> None:
-        ours = [feedback and str(feedback) for feedback in self.feedbacks]
+    def _restored_feedbacks(self, state: dict[str, Any], step: int) -> list[Any]:
+        fresh = [None if feedback is None else feedback.init() for feedback in self.feedbacks]
         if "feedbacks" not in state:
-            return
+            return fresh
+        ours = [feedback and text(feedback) for feedback in self.feedbacks]
         if (theirs := state["feedbacks"]) != ours:
             raise ScheduleError(f"the state was saved with the feedbacks {theirs}; this scheduler has {ours}: give the "
                                 f'same, or load {{"step": {step}}}')  # fmt: skip
-        self.feedback_states = state["feedback_states"]
+        kept = state["feedback_states"]
+        if [own and own.keys() for own in kept] != [own and own.keys() for own in fresh]:
+            raise ScheduleError(f"a damaged state of the feedbacks: {kept!r}")
+        return list(kept)
 
 
 def timed(name: str, given: Given, steps: Time | None, clock: Clock | None) -> tuple[Schedule, Feedback | None]:
@@ -138,7 +158,7 @@ def timed(name: str, given: Given, steps: Time | None, clock: Clock | None) -> t
     """
     value = parse(given) if isinstance(given, str) else given
     if isinstance(value, Feedback):
-        held = value if isinstance(value, Controlled) else 1.0 * value
+        held = controlled(value)
         return timed(name, held.schedule, steps, clock)[0], Controlled(constant(), held.feedbacks)
     schedule = value
     if not isinstance(schedule, Schedule):
@@ -152,14 +172,6 @@ def timed(name: str, given: Given, steps: Time | None, clock: Clock | None) -> t
     except ScheduleError as error:
         raise ScheduleError(f"{name}={schedule!r}: {error}; a scheduler takes it as steps=") from None
     return schedule, None
-
-
-def _scale(groups: Sequence[Group], peak: float) -> None:
-    """Makes the largest initial rate the peak; the others keep their proportion, groups added later their rate."""
-    known = [group for group in groups if "initial_lr" in group]
-    largest = max(float(group["initial_lr"]) for group in known)
-    for group in known:
-        group["initial_lr"] = peak * float(group["initial_lr"]) / largest if largest else peak
 
 
 def _factors(schedule: Schedule, t: np.ndarray) -> np.ndarray:

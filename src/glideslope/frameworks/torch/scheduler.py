@@ -136,11 +136,16 @@ class Scheduler(LRScheduler):
         >>> scheduler.measure(1.0), scheduler.measure(1.0), scheduler.get_last_lr()
         (None, None, [0.05])
         """
-        if not any(self._plan.feedbacks):
+        if not self.has_feedback:
             raise FeedbackError("no schedule here answers to measurements: give lr=schedule * gs.plateau()")
         number, _ = measured(metric)
         self._plan.measure(mean_over_ranks(number))
         self._write()
+
+    @property
+    def has_feedback(self) -> bool:
+        """Whether any schedule answers to measurements."""
+        return any(self._plan.feedbacks)
 
     @property
     def last_epoch(self) -> int:
@@ -155,7 +160,8 @@ class Scheduler(LRScheduler):
     @property
     def base_lrs(self) -> list[float]:  # type: ignore[override]
         """The rate of each group where the factor is 1."""
-        return [float(group["initial_lr"]) * group.get("lr_scale", 1.0) for group in self.optimizer.param_groups]
+        groups, scale = self.optimizer.param_groups, self._plan.scale
+        return [scale * float(group["initial_lr"]) * group.get("lr_scale", 1.0) for group in groups]
 
     def get_last_lr(self) -> list[float | torch.Tensor]:
         """The rate of each group for the next update; copies, where it is a tensor."""
@@ -184,19 +190,22 @@ class Scheduler(LRScheduler):
             ScheduleError: it isn't a scheduler's state, or what was made so far would have been made at other rates;
                 the message has the difference.
         """
-        step, positions = self._plan.positions(state_dict)
+        step, positions = self._plan.restore(state_dict)
         self._updates.decide()
         self._updates.made = self._made = step
         self._shifts = [position - step for position in positions]
         self._write()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in ("_updates", "_writing")}
+        self._updates.decide()
+        kept = {name: value for name, value in vars(self).items() if name not in ("_updates", "_writing")}
+        return {**kept, "updates": self._updates.made}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        updates = state.pop("updates")
         vars(self).update(state)
         self._listen()
-        self._updates.made = self._made
+        self._updates.made = updates
         self._write()
 
     def to_tensors(self) -> None:
