@@ -55,6 +55,18 @@ def test_it_is_a_torch_scheduler_and_holds_its_end():
     assert scheduler.base_lrs == [0.5]
 
 
+def test_between_the_two_steps_the_rate_is_that_of_the_update_just_made():
+    optimizer = sgd(0.5)
+    scheduler = gs.torch.Scheduler(optimizer, gs.linear(), steps=10)
+    weight = optimizer.param_groups[0]["params"][0]
+    for _ in range(5):
+        before = weight.detach().clone()
+        optimizer.step()
+        logged = scheduler.get_last_lr()[0]
+        torch.testing.assert_close(before - weight, torch.full((3,), logged))
+        scheduler.step()
+
+
 def test_a_long_run_crosses_the_stretches_it_computes():
     optimizer = sgd(1.0)
     scheduler = gs.torch.Scheduler(optimizer, "linear", steps=3000)

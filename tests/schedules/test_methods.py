@@ -165,7 +165,7 @@ def test_a_scaled_schedule_is_extended_as_it_is_without_the_scale():
 @pytest.mark.parametrize(
     "text",
     ["linear(1).repeat(ratio=2)", "cosine_restarts(ratio=1e200)", "cosine_restarts(stretch=1e308)",
-     "linear(10).repeat(500, ratio=10)", "multistep([30, 30])", "multistep([1, 2, 3], ratio=1e200)"],
+     "linear(10).repeat(500, ratio=10)", "multistep([30, 30])", "multistep([0, 0])", "multistep([1, 2, 3], ratio=1e200)"],
 )  # fmt: skip
 def test_what_would_grow_without_bound_is_refused(text):
     with pytest.raises(gs.ScheduleError):
@@ -175,3 +175,11 @@ def test_what_would_grow_without_bound_is_refused(text):
 def test_cycles_that_grow_have_an_end():
     schedule = gs.linear(10).repeat(3, ratio=2)
     assert [schedule(t) for t in (0, 10, 20, 10**12)] == pytest.approx([1, 2, 4, 0])
+
+
+def test_a_function_after_a_phase_is_asked_for_no_time_before_its_own():
+    asked = []
+    later = gs.from_function(lambda t: asked.append(np.min(t)) or 1.0 + 0 * np.sqrt(t))
+    for schedule in (gs.warmup(10) >> later, (gs.warmup(10) >> later).over(40)):
+        np.testing.assert_array_equal(schedule(np.arange(30))[10:], 1.0)
+    assert min(asked) == 0

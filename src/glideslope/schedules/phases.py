@@ -163,8 +163,8 @@ def multistep(milestones: SequenceOf[Time] = ("50%", "75%"), *, ratio: float = 0
     [1.0, 0.1, 0.01]
     """
     check_factor("ratio", ratio)
-    if twice := next((a for a, b in pairwise(milestones) if a == b), None):
-        raise ScheduleError(f"milestones: {twice} is there twice; for a larger drop give piecewise its values")
+    if twice := [a for a, b in pairwise(milestones) if a == b]:
+        raise ScheduleError(f"milestones: {twice[0]} is there twice; for a larger drop give piecewise its values")
     return piecewise([ratio**i for i in range(len(milestones) + 1)], milestones)
 
 

@@ -121,11 +121,12 @@ class Function(Schedule):
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         function = self.function
         last = int(length) if length.is_integer() else length  # a count stays one, which may be an index
+        most = None if math.isinf(length) else last
 
         def factor(t: Array, xp: Any) -> Array:
             if xp is scalars:
                 return function(min(t, last))
-            return function(t if math.isinf(length) else xp.clip(t, 0, last))
+            return function(xp.clip(t, 0, most))
 
         return factor
 
