@@ -165,7 +165,8 @@ def test_a_scaled_schedule_is_extended_as_it_is_without_the_scale():
 @pytest.mark.parametrize(
     "text",
     ["linear(1).repeat(ratio=2)", "cosine_restarts(ratio=1e200)", "cosine_restarts(stretch=1e308)",
-     "linear(10).repeat(500, ratio=10)", "multistep([30, 30])", "multistep([0, 0])", "multistep([1, 2, 3], ratio=1e200)"],
+     "linear(10).repeat(500, ratio=10)", "multistep([30, 30])", "multistep([0, 0])",
+     "multistep([1, 2, 3], ratio=1e200)"],
 )  # fmt: skip
 def test_what_would_grow_without_bound_is_refused(text):
     with pytest.raises(gs.ScheduleError):
