@@ -3,18 +3,21 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from glideslope import schedules
+from glideslope import batches, schedules
 from glideslope.errors import (  # fmt: skip
+    BatchError,
     ConversionError,
+    DivergenceError,
     FeedbackError,
     FileError,
     GlideslopeError,
     JobError,
+    LayerError,
     RunDirectoryError,
     ScheduleError,
     SearchError,
 )
-from glideslope.feedback import Controlled, Feedback, greedy, plateau
+from glideslope.feedback import Controlled, Feedback, greedy, guard, plateau
 from glideslope.schedules import *  # noqa: F403
 
 if TYPE_CHECKING:
@@ -61,9 +64,10 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    "Controlled", "ConversionError", "Feedback", "FeedbackError", "FileError", "GlideslopeError", "Job", "JobError",
-    "Race", "RangeTest", "RunDirectoryError", "ScheduleError", "SearchError", "Tuned", "check_job", "export",
-    "find", "from_deepspeed", "from_json", "from_keras", "from_optax", "from_torch", "from_transformers", "greedy",
-    "jax", "json_schema", "keras", "lightning", "plateau", "race", "to_json", "torch", "transformers", "tune",
+    "BatchError", "Controlled", "ConversionError", "DivergenceError", "Feedback", "FeedbackError", "FileError",
+    "GlideslopeError", "Job", "JobError", "LayerError", "Race", "RangeTest", "RunDirectoryError", "ScheduleError",
+    "SearchError", "Tuned", "batches", "check_job", "export", "find", "from_deepspeed", "from_json", "from_keras",
+    "from_optax", "from_torch", "from_transformers", "greedy", "guard", "jax", "json_schema", "keras", "lightning",
+    "plateau", "race", "to_json", "torch", "transformers", "tune",
 ]  # fmt: skip
 __all__ += schedules.__all__

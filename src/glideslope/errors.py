@@ -29,5 +29,17 @@ class FeedbackError(GlideslopeError, ValueError):
     """A feedback can't be made, or can't use a measurement."""
 
 
+class BatchError(GlideslopeError, ValueError):
+    """A batch can't grow as asked, or its noise can't be measured."""
+
+
+class LayerError(GlideslopeError, ValueError):
+    """A rate for each layer was asked for of layers that aren't there, or can't be told apart."""
+
+
+class DivergenceError(GlideslopeError, ArithmeticError):
+    """A training was lost again and again, and its guard stopped it; the message is a diagnosis."""
+
+
 class FileError(GlideslopeError, OSError):
     """A file can't be written."""

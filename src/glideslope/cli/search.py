@@ -17,9 +17,10 @@ from glideslope.cli.options import Json, Out, Seed, Steps, app
 from glideslope.errors import GlideslopeError
 
 if TYPE_CHECKING:
+    from glideslope.search.contestant import Run
     from glideslope.search.job import JobFactory
     from glideslope.search.run_directory import RunDirectory
-    from glideslope.search.trials import Run, Watch
+    from glideslope.search.trials import Watch
 
 Result = TypeVar("Result")
 
@@ -261,7 +262,7 @@ def _leave_partial_report(directory: RunDirectory) -> None:
     """Writes what is finished as a report that says that it is partial, and how to go on."""
     import numpy as np
 
-    from glideslope.search.trials import Run
+    from glideslope.search.contestant import Run
     from glideslope.views import report
 
     finished = [Run.remembered(result) for result in directory.values() if "final_loss" in result]

@@ -24,7 +24,12 @@ class Feedback(ABC):
     """A factor that measurements move: `state = f.init(); state = f.update(state, metric); f.factor(state)`.
 
     `schedule * feedback` is the schedule with its factor multiplied by the feedback's.
+
+    Attributes:
+        each_update: whether it is told the training loss of each update, and not measurements.
     """
+
+    each_update: ClassVar[bool] = False
 
     @abstractmethod
     def init(self) -> State:
@@ -96,14 +101,25 @@ class Controlled(Feedback):
     schedule: Schedule
     feedbacks: tuple[Feedback, ...]
 
+    def __post_init__(self) -> None:
+        guards = [str(feedback) for feedback in self.feedbacks if feedback.each_update]
+        if len(guards) > 1:
+            raise FeedbackError(f"two guards on one run, {' and '.join(guards)}: one of them would undo what the other "
+                                "did; give one")  # fmt: skip
+
+    @property
+    def guard(self) -> int | None:
+        """The place of the feedback that is told the loss of each update, where there is one."""
+        return next((i for i, feedback in enumerate(self.feedbacks) if feedback.each_update), None)
+
     def init(self) -> State:
-        return {f"{i}.{k}": v for i, feedback in enumerate(self.feedbacks) for k, v in feedback.init().items()}
+        return {key: v for i, own in enumerate(self.feedbacks) for key, v in self._named(i, own.init()).items()}
 
     def update(self, state: State, metric: Any) -> State:
-        new: State = {}
+        new = dict(state)
         for i, feedback in enumerate(self.feedbacks):
-            moved = feedback.update(self._own(state, i), metric)
-            new |= {f"{i}.{key}": value for key, value in moved.items()}
+            if not feedback.each_update:
+                new |= self._named(i, feedback.update(self._own(state, i), metric))
         return new
 
     def factor(self, state: State) -> Any:
@@ -123,8 +139,19 @@ class Controlled(Feedback):
     def __rmul__(self, factor: Schedule | float) -> Controlled:
         return Controlled(factor * self.schedule, self.feedbacks)
 
+    def of_guard(self, state: State) -> State:
+        """The part of a state that is the guard's."""
+        return self._own(state, self.guard) if self.guard is not None else {}
+
+    def with_guard(self, state: State, own: State) -> State:
+        """A state with another part of the guard's."""
+        return state if self.guard is None else {**state, **self._named(self.guard, own)}
+
     def _own(self, state: State, i: int) -> State:
         return {key.partition(".")[2]: value for key, value in state.items() if key.startswith(f"{i}.")}
+
+    def _named(self, i: int, state: State) -> State:
+        return {f"{i}.{key}": value for key, value in state.items()}
 
     def __str__(self) -> str:
         return " * ".join([enclosed(self.schedule, 2), *map(str, self.feedbacks)])
@@ -145,7 +172,8 @@ def measured(metric: Any) -> tuple[Any, Any]:
     try:
         number = float(metric)
     except (TypeError, ValueError) as error:
-        raise FeedbackError(f"a metric of {metric!r}: give one number ({error})") from None
+        missing = ", and where there is no measurement, don't tell any" if metric is None else ""
+        raise FeedbackError(f"a metric of {metric!r}: give one number{missing} ({error})") from None
     if math.isnan(number):
         raise FeedbackError("the metric is NaN: the training, or its measurement, is lost; leave out what can't be "
                             "measured")  # fmt: skip

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +20,9 @@ class Job(Protocol):
     A job may also have `reseed(seed)`, which seeds its randomness anew: other data order, the same weights. A range
     test then makes several sweeps. And `estimate(updates)`, the validation loss measured on a part of the validation
     data, the same part each time, for about the cost of so many updates: short runs are then ranked by it.
+
+    And `controls`, the names of what `step` can set besides the rate; `skip()`, which passes a batch by without an
+    update, for a guard; `average(kind, amount)`, which begins to average the weights, and `evaluate_average()`.
     """
 
     def step(self, lr: float, **controls: float) -> Any:
@@ -56,7 +61,25 @@ def load_job(place: str) -> JobFactory:
     found = getattr(_module(file), name, None)
     if not callable(found):
         raise JobError(f"{path} has no function {name!r}: define `def {name}(seed: int) -> Job`")
-    return lambda seed: check_methods(_made(found, place, seed), place)
+
+    @functools.wraps(found)
+    def made(seed: int, **options: Any) -> Job:
+        return check_methods(_made(functools.partial(found, **options), place, seed), place)
+
+    return made
+
+
+def check_takes_optimizer(make: JobFactory) -> None:
+    """Raises unless a function that makes jobs takes the name of an optimizer.
+
+    Raises:
+        JobError: it doesn't; the message says how it would.
+    """
+    if "optimizer" not in inspect.signature(make).parameters:
+        raise JobError(
+            "the function that makes jobs takes no optimizer: write `def job(seed, optimizer=None)`, and where one is "
+            "given make it with gs.torch.automatic(optimizer, model.parameters())"
+        )
 
 
 def check_methods(job: Any, place: str = "the job") -> Job:

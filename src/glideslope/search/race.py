@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from glideslope.errors import SearchError
-from glideslope.feedback import Controlled, Feedback
-from glideslope.feedback.feedback import controlled
-from glideslope.schedules import Schedule, constant, parse
+from glideslope.feedback import Feedback
+from glideslope.schedules import constant
+from glideslope.search.average import Average
+from glideslope.search.contestant import NO_PEAK, Contestant, Given, Run, read
 from glideslope.search.job import Job, JobFactory
-from glideslope.search.trials import Contestant, Run, Trials, Watch, unwatched
+from glideslope.search.trials import Trials, Watch, unwatched
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,12 @@ class Race:
 
 def race(
     job: Job | JobFactory,
-    schedules: Sequence[Schedule | Controlled | str],
+    schedules: Sequence[Given | Feedback | str],
     peaks: Sequence[float],
     steps: int,
     *,
+    optimizers: Sequence[str] = (),
+    averages: Sequence[str] = (),
     seeds: int = 1,
     seed: int = 0,
     target: float | None = None,
@@ -75,6 +78,9 @@ def race(
         schedules: the schedules, or their texts; one times a feedback is told the validation loss of each evaluation.
         peaks: the peak rates.
         steps: the updates of each run.
+        optimizers: names of optimizers that everything is also run with, such as "adagrad" or "schedule-free", where
+            the job is made by `job(seed, optimizer=None)`; one that finds its rate itself runs at a peak of 1 only.
+        averages: averages of the weights that everything is also measured by: "ema(0.99)", "swa(75%)".
         seeds: how many seeds to run everything with.
         seed: the first.
         target: the validation loss to reach; where the best constant rate ends, if not given.
@@ -92,11 +98,16 @@ def race(
         check_peak(peak)
     if target is not None and not math.isfinite(target):
         raise SearchError(f"target={target}: it must be a finite loss")
-    read = [parse(schedule) if isinstance(schedule, str) else schedule for schedule in schedules]
-    given = [controlled(value) if isinstance(value, Feedback) else value for value in read]
-    contestants = [Contestant(s, peak) for s in dict.fromkeys([*given, constant()]) for peak in dict.fromkeys(peaks)]
-    for contestant in contestants:
-        contestant.schedule.over(steps)
+    given = dict.fromkeys([*map(read, schedules), constant()])
+    for schedule in given:
+        schedule.over(steps)  # raises here, and not in the middle of the race
+    contestants = [
+        Contestant(schedule, peak, optimizer, average)
+        for optimizer in dict.fromkeys([None, *optimizers])
+        for schedule in given
+        for peak in dict.fromkeys([1.0] if optimizer in NO_PEAK else peaks)
+        for average in dict.fromkeys([None, *map(Average.read, averages)])
+    ]
     trials = Trials(job, seed, {} if memory is None else memory, watch)
     runs: dict[Contestant, list[Run]] = {contestant: [] for contestant in contestants}
     for i in range(seeds):
@@ -110,7 +121,7 @@ def standings(runs: dict[Contestant, list[Run]], target: float | None, updates: 
     """The race that these runs were."""
     means = {c: float(np.mean([run.final_loss for run in own])) for c, own in runs.items()}
     order = sorted(runs, key=lambda c: means[c])
-    reference = next(contestant for contestant in order if contestant.schedule == constant())
+    reference = next(contestant for contestant in order if contestant == Contestant(constant(), contestant.peak))
     goal = means[reference] if target is None else target
     table = {c: Standing(c, tuple(runs[c]), means[c], _error(runs[c]), _reached(runs[c], goal)) for c in order}
     best = runs[order[0]]

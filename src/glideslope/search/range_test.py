@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from glideslope.errors import SearchError
+from glideslope.search.course import drive
 from glideslope.search.job import Job, JobFactory
-from glideslope.search.trials import Progress, Trials, Watch, drive, unwatched
+from glideslope.search.trials import Progress, Trials, Watch, unwatched
 
 SMOOTHING = 0.9
 DIVERGED = 4.0
@@ -148,6 +149,7 @@ def _blown_up(losses: list[float]) -> bool:
 
 def _sweep(trials: Trials, rates: np.ndarray, index: int, of: int) -> Sweep:
     key = f"sweep {index} from {rates[0]} to {rates[-1]} in {len(rates)}, seed {trials.opened}"
+    key += f" with {trials.optimizer}" if trials.optimizer else ""
     if key not in trials.memory:
 
         def look(done: int, loss: float) -> None:
@@ -158,7 +160,7 @@ def _sweep(trials: Trials, rates: np.ndarray, index: int, of: int) -> Sweep:
         try:
             if index:
                 job.reseed(1_000_003 * (trials.opened + 1) + index)  # type: ignore[attr-defined]
-            trials.memory[key] = {"rates": rates.tolist(), "losses": drive(job, rates, _blown_up, look, 1)}
+            trials.memory[key] = {"rates": rates.tolist(), "losses": drive(job.step, rates, _blown_up, look, 1)}
         finally:
             job.restore(trials.initial)
     losses = np.asarray(trials.memory[key]["losses"], dtype=float)

@@ -4,76 +4,17 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from glideslope.errors import JobError, SearchError
 from glideslope.feedback import Controlled
-from glideslope.schedules import Schedule, parse
-from glideslope.search.job import Job, JobFactory, check_methods
-
-LOOK_EVERY = 25
-"""Updates between looks at the loss: each look may wait for a device."""
-
-
-@dataclass(frozen=True)
-class Contestant:
-    """A schedule at a peak rate; where it is times a feedback, that is told each validation loss of the run."""
-
-    schedule: Schedule | Controlled
-    peak: float
-
-    def rates(self, steps: int) -> np.ndarray:
-        """The rate of each update of a complete run of `steps` updates, feedback left out, shape (steps,)."""
-        schedule = self.schedule.schedule if isinstance(self.schedule, Controlled) else self.schedule
-        return np.asarray(self.peak * schedule.over(steps).sample(steps))
-
-    def __str__(self) -> str:
-        return f"{self.schedule} at {self.peak:.6g}"
-
-
-@dataclass(frozen=True)
-class Run:
-    """A complete run of a contestant.
-
-    Attributes:
-        contestant: the schedule and its peak rate.
-        steps: the horizon of the schedule, in updates.
-        seed: the seed of the job.
-        losses: the training loss of each update made, shape (n,); n < steps where it diverged.
-        evaluations: (updates made, validation loss), the last at the end.
-        final_loss: the validation loss at the end, infinite where it diverged.
-        scales: (updates made, factor of the feedback from there on), where there is one.
-    """
-
-    contestant: Contestant
-    steps: int
-    seed: int
-    losses: np.ndarray
-    evaluations: tuple[tuple[int, float], ...]
-    final_loss: float
-    scales: tuple[tuple[int, float], ...] = ()
-
-    @property
-    def curve(self) -> tuple[np.ndarray, np.ndarray]:
-        """The rate of each update, and the training loss of each made."""
-        rates = self.contestant.rates(self.steps)
-        for (start, scale), (end, _) in pairwise([*self.scales, (self.steps, 1.0)]):
-            rates[start:end] *= scale
-        return rates, self.losses
-
-    @classmethod
-    def remembered(cls, result: dict[str, Any]) -> Run:
-        """The run whose result a memory holds."""
-        return cls(
-            Contestant(parse(result["schedule"]), result["peak_lr"]), result["steps"], result["seed"],
-            np.asarray(result["losses"]), tuple((int(step), float(loss)) for step, loss in result["evaluations"]),
-            float(result["final_loss"]), tuple((int(at), float(scale)) for at, scale in result.get("scales", ())),
-        )  # fmt: skip
+from glideslope.search.contestant import Contestant, Run
+from glideslope.search.course import Course
+from glideslope.search.job import Job, JobFactory, check_methods, check_takes_optimizer
 
 
 @dataclass(frozen=True)
@@ -96,37 +37,10 @@ class Progress:
 
 
 Watch = Callable[[Progress], None]
-Stop = Callable[[list[float]], bool]
 
 
 def unwatched(progress: Progress) -> None:
     """Watches nothing."""
-
-
-def diverged(losses: list[float]) -> bool:
-    """Whether the loss of a run is lost."""
-    return bool(losses) and not math.isfinite(losses[-1])
-
-
-def drive(job: Job, rates: np.ndarray, stop: Stop, look: Callable[[int, float], None], every: int) -> list[float]:
-    """Makes an update at each rate until `stop(losses so far)`; returns their training losses.
-
-    Losses may be on a device, and are fetched every `every` updates.
-    """
-    losses: list[float] = []
-    waiting: list[Any] = []
-    for i, rate in enumerate(rates.tolist()):
-        try:
-            waiting.append(job.step(rate))
-        except (OverflowError, FloatingPointError):  # a job of Python floats, or NumPy told to raise
-            waiting.append(math.inf)
-        if len(waiting) == every or i in (0, len(rates) - 1):
-            losses += map(float, waiting)
-            waiting.clear()
-            look(i + 1, losses[-1])
-            if stop(losses):
-                break
-    return losses
 
 
 @dataclass
@@ -155,18 +69,32 @@ class Trials:
     counted: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.job = check_methods(self.source(self.seed) if callable(self.source) else self.source)
         self.opened = self.seed
+        self.optimizer: str | None = None
+        self.job = self._opened(self.seed, None)
         self.first = self.initial = self.job.state()
+        self._jobs: dict[tuple[int, str | None], tuple[Job, Any]] = {(self.seed, None): (self.job, self.initial)}
         self._check_first_loss_and_restore()
 
-    def use(self, seed: int) -> None:
-        """Makes the runs that follow those of a seed: its job where a function makes jobs, else its data order."""
-        if seed == self.opened:
+    def use(self, seed: int, optimizer: str | None = None) -> None:
+        """Makes the runs that follow those of a seed, and of an optimizer: with a function that makes jobs, its job.
+
+        Raises:
+            SearchError: there is no such function, or it takes no optimizer.
+        """
+        if (seed, optimizer) == (self.opened, self.optimizer):
             return
         if callable(self.source):
-            self.job = check_methods(self.source(seed))
-            self.initial = self.job.state()
+            if (seed, optimizer) not in self._jobs:
+                self._jobs = {entry: own for entry, own in self._jobs.items() if entry[0] == seed}
+                made = self._opened(seed, optimizer)
+                self._jobs[seed, optimizer] = made, made.state()
+            self.job, self.initial = self._jobs[seed, optimizer]
+            self.job.restore(self.initial)  # another's runs have drawn from the same random generators since
+        elif optimizer is not None:
+            raise SearchError(
+                f"the optimizer {optimizer!r} needs a function that makes jobs, job(seed, optimizer=None)"
+            )
         else:
             self.job.restore(self.first)
             if seed != self.seed:
@@ -174,7 +102,15 @@ class Trials:
                     raise SearchError("several seeds need a job with reseed(seed), or a function from a seed to a job")
                 self.job.reseed(seed)  # type: ignore[attr-defined]
             self.initial = self.job.state()
-        self.opened = seed
+        self.opened, self.optimizer = seed, optimizer
+
+    def _opened(self, seed: int, optimizer: str | None) -> Job:
+        if not callable(self.source):
+            return check_methods(self.source)
+        if optimizer is None:
+            return check_methods(self.source(seed))
+        check_takes_optimizer(self.source)
+        return check_methods(self.source(seed, optimizer=optimizer))  # type: ignore[call-arg]
 
     @property
     def can_reseed(self) -> bool:
@@ -201,51 +137,42 @@ class Trials:
             share: what an evaluation may cost, as a part of the run; a job with `estimate` keeps to it.
             keep: make the run even if it is remembered, and leave the job as it ends: the last run of all.
         """
+        self.use(self.opened, contestant.optimizer)
         key = f"{contestant} over {steps}, seed {self.opened}, {evaluations} evaluations"
         if math.isfinite(share):
             key += f" of {share:g}"
         if keep or key not in self.memory:
             try:
-                self.memory[key] = self._made(contestant, steps, stage, evaluations, share)
+                self.memory[key] = self._made(contestant, steps, stage, evaluations, share).plain()
             finally:
                 if not keep:
                     self.job.restore(self.initial)
         run = Run.remembered(self.memory[key])
-        self.updates += 0 if key in self.counted else len(run.losses)
+        self.updates += 0 if key in self.counted else run.cost
         self.counted.add(key)
         self.runs.append(run)
         return run
 
-    def _made(self, contestant: Contestant, steps: int, stage: str, evaluations: int, share: float) -> dict[str, Any]:
+    def _made(self, contestant: Contestant, steps: int, stage: str, evaluations: int, share: float) -> Run:
         what = str(contestant)
-
-        def look(done: int, loss: float) -> None:
-            self.watch(Progress(stage, what, done + start, steps, loss))
-
-        losses: list[float] = []
-        measured: list[tuple[int, float]] = []
-        final = math.inf
-        ends = [round(steps * (i + 1) / evaluations) for i in range(evaluations)]
-        rates = contestant.rates(steps)
-        feedback = contestant.schedule if isinstance(contestant.schedule, Controlled) else None
-        state, scale = feedback.init() if feedback else {}, 1.0
-        scales: list[tuple[int, float]] = []
-        for start, end in zip([0, *ends], ends, strict=False):
-            if end > start:
-                losses += drive(self.job, scale * rates[start:end], diverged, look, LOOK_EVERY)
-            if len(losses) < end or diverged(losses):
-                break
-            measured.append((end, self._measured(share * steps)))
-            if feedback and math.isfinite(measured[-1][1]):
-                state = feedback.update(state, measured[-1][1])
-                scale = float(feedback.factor(state))
-                scales.append((end, scale))
-        else:
-            final = measured[-1][1] if math.isfinite(measured[-1][1]) else math.inf
-        return {
-            "schedule": str(contestant.schedule), "peak_lr": contestant.peak, "steps": steps, "seed": self.opened,
-            "losses": losses, "evaluations": measured, "final_loss": final, "scales": scales,
-        }  # fmt: skip
+        rates, controls = contestant.rates(steps), contestant.controls(steps)
+        check_controls(self.job, contestant, controls)
+        updates = len(rates)
+        course = Course(
+            job=self.job,
+            rates=rates,
+            controls=controls,
+            feedback=contestant.schedule if isinstance(contestant.schedule, Controlled) else None,
+            average=contestant.average,
+            ends=sorted({max(round(updates * (i + 1) / evaluations), 1) for i in range(evaluations)}),
+            measure=lambda: self._measured(share * steps),
+            look=lambda done, loss: self.watch(Progress(stage, what, done, updates, loss)),
+        )
+        final = course.run()
+        return Run(
+            contestant, steps, self.opened, np.asarray(course.losses), tuple(course.evaluations), final,
+            tuple(course.scales), tuple(course.events), course.problem,
+        )  # fmt: skip
 
     def _measured(self, updates: float) -> float:
         """The validation loss, estimated where it would cost more than so many updates and the job can."""
@@ -270,3 +197,13 @@ class Trials:
                 "runs are not from the same state",
                 stacklevel=4,
             )
+
+
+def check_controls(job: Job, contestant: Contestant, controls: Iterable[str]) -> None:
+    """Raises for a contestant that needs what a job can't do, by name."""
+    lacking = set(controls) - getattr(job, "controls", frozenset())
+    if lacking:
+        raise SearchError(f"{contestant} sets {', '.join(sorted(lacking))}, which this job can't: its step takes "
+                          f"{', '.join(sorted(getattr(job, 'controls', ()))) or 'the rate only'}")  # fmt: skip
+    if contestant.average and not hasattr(job, "average"):
+        raise SearchError(f"{contestant} is measured by an average of the weights, and this job has no average()")

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from glideslope.errors import SearchError
-from glideslope.feedback import Controlled
+from glideslope.feedback import Controlled, Feedback, Guard
 from glideslope.schedules import Schedule, constant, hold, parse, warmup
+from glideslope.search.average import Average
+from glideslope.search.contestant import NO_PEAK, Contestant, Given, Run, read
 from glideslope.search.job import Job, JobFactory
 from glideslope.search.race import check_peak, check_positive
 from glideslope.search.range_test import RangeTest, range_test
-from glideslope.search.trials import Contestant, Run, Trials, Watch, unwatched
+from glideslope.search.trials import Trials, Watch, unwatched
 
 _BARE = (
     "constant()", "power()", "exponential()", "piecewise()", "one_cycle()", "linear()", "cosine()", "polynomial()",
@@ -31,6 +33,12 @@ SCOUTS = (hold() >> parse("cooldown(20%)"), parse("linear()"))
 SHARE = 0.01
 """What measuring the validation loss may cost, as a part of a short run."""
 
+ENTRY = 0.2
+"""What an optimizer, or an average of weights, takes of the budget, beside 1 for all that comes before."""
+
+FEEDBACK_EVALUATIONS = 20
+"""How often a short run with feedback is measured, as a full run is."""
+
 EXPONENT = 0.32
 """How fast the best peak rate falls with the length of the run, before anything is measured."""
 
@@ -40,18 +48,18 @@ class Rung:
     """One round of successive halving.
 
     Attributes:
-        schedules: how many of the best schedules run.
+        schedules: how many of the best schedules run; None runs all that are given.
         peaks: their peaks, as multiples of the best peak so far.
         share: the part of the budget that the round takes.
     """
 
-    schedules: int
+    schedules: int | None
     peaks: tuple[float, ...]
     share: float
 
 
 RUNGS = (
-    Rung(len(SCHEDULES), (1.0,), 0.28),
+    Rung(None, (1.0,), 0.28),
     Rung(4, (0.5, 1.0), 0.24),
     Rung(2, (0.5, 1.0), 0.33),
 )
@@ -63,7 +71,7 @@ class Tuned:
 
     Attributes:
         job: the job, trained.
-        schedule, peak, steps: what it was trained with.
+        schedule, peak, steps: what it was trained with; `final.contestant` also has the optimizer and the average.
         final_loss: the validation loss it ended with.
         search_updates: all updates made before the final run.
         range_test: the range test.
@@ -74,7 +82,7 @@ class Tuned:
     """
 
     job: Job
-    schedule: Schedule | Controlled
+    schedule: Given
     peak: float
     steps: int
     final_loss: float
@@ -91,6 +99,10 @@ def tune(
     steps: int,
     *,
     overhead: float = 2.0,
+    schedules: Iterable[Given | Feedback | str] = SCHEDULES,
+    optimizers: Iterable[str] = (),
+    averages: Iterable[str] = (),
+    guard: Guard | None = None,
     against_constant: bool = False,
     constant_peaks: Iterable[float] = (),
     seed: int = 0,
@@ -106,6 +118,11 @@ def tune(
         job: a job, or a function from a seed to a job.
         steps: the updates of the full run, N.
         overhead: bounds all updates before the full run, as a multiple of N.
+        schedules: those to choose from.
+        optimizers: names of optimizers to choose from besides the job's own, such as "adagrad" or "schedule-free",
+            where the job is made by `job(seed, optimizer=None)`.
+        averages: averages of the weights at a constant rate, to choose from besides: "ema(0.99)", "swa(75%)".
+        guard: protects the full run from divergence.
         against_constant: also make full runs of constant rates around the chosen peak, outside the bound.
         constant_peaks: the rates of those runs; if not given, a quarter to two times the best found, and on from there
             until the best is not at an end.
@@ -124,15 +141,28 @@ def tune(
         )
     for peak in (given := tuple(constant_peaks)):
         check_peak(peak)
+    choice = tuple(dict.fromkeys(map(read, schedules)))
+    if not choice:
+        raise SearchError("no schedules to choose from: leave schedules out for all of the base set")
+    for schedule in choice:  # raises here, and not in the middle of the search
+        (schedule * guard if guard else schedule).over(steps)
     trials = Trials(job, seed, {} if memory is None else memory, watch)
-    budget = math.floor(overhead * steps)
+    entries = [Contestant(constant(), 1.0, name) for name in dict.fromkeys(optimizers)]
+    entries += [Contestant(constant(), 1.0, average=Average.read(text)) for text in dict.fromkeys(averages)]
+    budget = math.floor(overhead * steps / (1 + ENTRY * len(entries)))
     found = _ranged(trials, budget)
     best = _scouted(trials, found, budget, steps)
     for i, rung in enumerate(RUNGS):
-        best = _climbed(trials, best, rung, f"round {i + 1}", budget, steps)
+        best = _climbed(trials, best, rung, choice, f"round {i + 1}", budget, steps)
+    own = list(trials.runs)
+    best = sorted([*best, *(_entered(trials, entry, best[0], budget) for entry in entries)], key=_final_loss)
     search_updates, candidates = trials.updates, tuple(trials.runs)
-    schedule = best[0].contestant.schedule
-    winner = Contestant(schedule, _two_digits(best[0].contestant.peak * _drift(trials.runs, steps)))
+    trials.use(seed)
+    winner = best[0].contestant
+    if winner.optimizer not in NO_PEAK:
+        winner = replace(winner, peak=_two_digits(winner.peak * _drift(own, steps)))
+    if guard:
+        winner = replace(winner, schedule=winner.schedule * guard)
     constants: list[Run] = []
     if against_constant:
         constants = _constants(trials, given or tuple(winner.peak * factor for factor in (0.25, 0.5, 1.0, 2.0)), steps)
@@ -142,7 +172,7 @@ def tune(
     return Tuned(
         job=trials.job, schedule=winner.schedule, peak=winner.peak, steps=steps, final_loss=final.final_loss,
         search_updates=search_updates, range_test=found, candidates=candidates, final=final,
-        constant=min(constants, key=lambda run: run.final_loss, default=None), constants=tuple(constants),
+        constant=min(constants, key=_final_loss, default=None), constants=tuple(constants),
     )  # fmt: skip
 
 
@@ -165,10 +195,12 @@ def _scouted(trials: Trials, found: RangeTest, budget: int, steps: int) -> list[
     while peaks or ((further := _beyond(runs)) and trials.updates + len(SCOUTS) * length < budget / 2):
         peak = peaks.pop(0) if peaks else _two_digits(further or 0.0)
         runs += [trials.run(Contestant(schedule, peak), length, stage="peaks", share=SHARE) for schedule in SCOUTS]
-    return sorted(runs, key=lambda run: run.final_loss)
+    return sorted(runs, key=_final_loss)
 
 
-def _climbed(trials: Trials, best: list[Run], rung: Rung, stage: str, budget: int, steps: int) -> list[Run]:
+def _climbed(
+    trials: Trials, best: list[Run], rung: Rung, choice: tuple[Given, ...], stage: str, budget: int, steps: int
+) -> list[Run]:
     """The runs of one round, best first; no more of them than what is left of the budget pays for."""
     if not math.isfinite(best[0].final_loss):
         if any(len(run.losses) == run.steps and math.isfinite(run.losses[-1]) for run in best):
@@ -177,14 +209,39 @@ def _climbed(trials: Trials, best: list[Run], rung: Rung, stage: str, budget: in
             )
         raise SearchError("every run diverged: the rates tried are all too large for this job")
     peak = best[0].contestant.peak
-    ranked: list[Schedule | Controlled] = list(dict.fromkeys(run.contestant.schedule for run in best))
-    if rung.schedules == len(SCHEDULES):
-        ranked = [*SCHEDULES]
+    ranked = choice if rung.schedules is None else tuple(dict.fromkeys(run.contestant.schedule for run in best))
     contestants = [Contestant(s, _two_digits(peak * factor)) for s in ranked[: rung.schedules] for factor in rung.peaks]
     length = min(max(int(rung.share * budget / len(contestants)), 10), steps)
     affordable = contestants[: (budget - trials.updates) // length]
-    runs = [trials.run(contestant, length, stage=stage, share=SHARE) for contestant in affordable]
-    return sorted(runs, key=lambda run: run.final_loss) or best
+    runs = [trials.run(own, length, stage=stage, share=SHARE, evaluations=_evaluations(own)) for own in affordable]
+    return sorted(runs, key=_final_loss) or best
+
+
+def _entered(trials: Trials, entry: Contestant, best: Run, budget: int) -> Run:
+    """The best run of another optimizer, or of averaged weights, of the length that the best so far has.
+
+    Its peak is found by runs a tenth as long around its own range test's suggestion, or around the best peak.
+    """
+    trials.use(trials.opened, entry.optimizer)
+    centre, allowed = best.contestant.peak, trials.updates + int(ENTRY * budget) - best.steps
+    peaks = [1.0] if entry.optimizer in NO_PEAK else []
+    if not peaks:
+        if entry.optimizer:
+            centre = range_test(trials, low=1e-5, high=10.0, steps=min(max(allowed // 6, 15), 100), sweeps=1).suggestion
+        peaks = [_two_digits(centre * 4.0**power) for power in (-1, -0.5, 0, 0.5, 1)]
+    short = max((allowed - trials.updates) // len(peaks), 10)
+    tried = [trials.run(replace(entry, peak=peak), short, stage=str(entry), share=SHARE) for peak in peaks]
+    peak = min(tried, key=_final_loss).contestant.peak
+    return trials.run(replace(entry, peak=peak), best.steps, stage=str(entry), share=SHARE)
+
+
+def _evaluations(contestant: Contestant) -> int:
+    """How often a short run is measured: at its end, and on the way where a feedback is to answer."""
+    return FEEDBACK_EVALUATIONS if isinstance(contestant.schedule, Controlled) else 1
+
+
+def _final_loss(run: Run) -> float:
+    return run.final_loss
 
 
 def _constants(trials: Trials, rates: Iterable[float], steps: int) -> list[Run]:
@@ -195,7 +252,7 @@ def _constants(trials: Trials, rates: Iterable[float], steps: int) -> list[Run]:
 def _beyond(runs: list[Run]) -> float | None:
     """The next rate to try where the best is the least or the greatest tried."""
     peaks = sorted(run.contestant.peak for run in runs)
-    best = min(runs, key=lambda run: run.final_loss).contestant.peak
+    best = min(runs, key=_final_loss).contestant.peak
     return best / 2 if best == peaks[0] else best * 2 if best == peaks[-1] else None
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glideslope.errors import GlideslopeError
+from glideslope.search.contestant import Run
 from glideslope.search.range_test import RangeTest, smoothed
-from glideslope.search.trials import Run
 from glideslope.views.curves import Curve, Time
 
 if TYPE_CHECKING:

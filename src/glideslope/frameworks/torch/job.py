@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Any
 
 import torch
 
 from glideslope.errors import JobError
 from glideslope.frameworks.torch import randomness
-from glideslope.frameworks.torch.loader import Position, spread
+from glideslope.frameworks.torch.averaging import STATISTICS, Average, as_evaluated, measure_statistics
+from glideslope.frameworks.torch.loader import Position, batch_size, spread
 
 _MOST_SKIPPED = 32
 _FEWEST = 512
@@ -77,24 +78,31 @@ class Job:
                 raise JobError(f"the {name} loader is empty: it has no batch")
         self._own = randomness.sources(*model.modules(), train_loader, validation_loader, loss)
         self._data = Position(train_loader, self._own)
-        self._batch_size = 1  # of the last update
+        self._batch_size = 1  # of the last batch
+        self._average: Average | None = None
+        self._switches = callable(getattr(optimizer, "train", None)) and callable(getattr(optimizer, "eval", None))
+        if self._switches:
+            optimizer.train()  # type: ignore[attr-defined]  # of a schedule-free one
+        self._loads = batch_size(train_loader)
         self._parts: dict[int, Iterable[Any]] = {}  # of the validation loader, by the examples asked for
         largest = max(float(group["lr"]) for group in optimizer.param_groups)
         self._proportions = [float(group["lr"]) / largest if largest else 1.0 for group in optimizer.param_groups]
 
     @property
     def controls(self) -> frozenset[str]:
-        """What `step` can set besides the rate: momentum (Adam's first beta too) and weight decay, where there are."""
+        """What `step` can set besides the rate: momentum (Adam's first beta too) and weight decay, where there are; and
+        the batch size, made of several of the loader's batches."""
         group = self.optimizer.param_groups[0]
         momentum = {"momentum"} if "momentum" in group or "betas" in group else set()
-        return frozenset(momentum | ({"weight_decay"} & group.keys()))
+        return frozenset(momentum | ({"weight_decay"} & group.keys()) | ({"batch_size"} if self._loads else set()))
 
     def step(self, lr: float, **controls: float) -> torch.Tensor:
         """Makes one update.
 
         Args:
             lr: the rate.
-            controls: momentum, weight_decay.
+            controls: momentum, weight_decay; batch_size, the examples: a multiple of the loader's batch, whose
+                gradients are averaged.
 
         Returns:
             The training loss of the batch, a scalar left on its device.
@@ -103,21 +111,41 @@ class Job:
             JobError: a control isn't one of `controls`, a batch isn't inputs and targets, or the scaler skipped many
                 updates in a row.
         """
-        self._set(lr, controls)
+        batches = self._set(lr, controls)
         for _ in range(_MOST_SKIPPED):
             self._clear_gradients()  # before the forward pass, which can reuse the memory
-            loss, self._batch_size = self._batch_loss(self._data.next())
+            loss = self._gradients() if batches == 1 else self._mean_gradients(batches)
             if self.scaler is None:
-                loss.backward()  # type: ignore[no-untyped-call]
                 self.optimizer.step()
-                return loss.detach()
-            self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+                return self._updated(loss)
             self.scaler.step(self.optimizer)
             before = self.scaler.get_scale()
             self.scaler.update()
             if self.scaler.get_scale() >= before or not math.isfinite(loss.item()):
-                return loss.detach()
+                return self._updated(loss)
         raise JobError(f"the gradient scaler skipped {_MOST_SKIPPED} updates in a row: the gradients are never finite")
+
+    def skip(self) -> None:
+        """Passes a batch by, without an update."""
+        self._data.next()
+
+    def average(self, kind: str, amount: float) -> None:
+        """Begins to average the weights: after each update from here on.
+
+        Args:
+            kind: "ema", an exponential average, or "swa", the plain mean.
+            amount: the decay of "ema" at each update.
+        """
+        self._average = Average(self.model, kind, amount)
+
+    def evaluate_average(self) -> float:
+        """The validation loss of the averaged weights, and of the weights themselves where none are averaged.
+
+        Statistics of batch normalization are measured anew for them, on part of the training data.
+        """
+        if self._average is None:
+            return self.evaluate()
+        return self._mean_loss(self.validation_loader, self._average.model)
 
     def evaluate(self) -> float:
         """The mean loss over the validation loader, in evaluation mode; the training goes on as if it hadn't been.
@@ -139,20 +167,21 @@ class Job:
         return self._mean_loss(self._parts[examples])
 
     @torch.no_grad()
-    def _mean_loss(self, loader: Iterable[Any]) -> float:
-        training = {module for module in self.model.modules() if module.training}
+    def _mean_loss(self, loader: Iterable[Any], averaged: torch.nn.Module | None = None) -> float:
+        model = averaged if averaged is not None else self.model
         random_state = randomness.save(self._own)
         total, examples = torch.zeros((), device=self.device, dtype=torch.float64), 0
-        try:
-            self.model.eval()
-            for batch in loader:
-                loss, size = self._batch_loss(batch)
-                total += loss * size
-                examples += size
-        finally:
-            for module in self.model.modules():
-                module.training = module in training
-            randomness.load(random_state, self._own)
+        with as_evaluated(model, self.optimizer if self._switches and averaged is None else None) as other:
+            try:
+                if other or averaged is not None:
+                    measure_statistics(model, self._moved_inputs(spread(self.train_loader, STATISTICS)))
+                model.eval()
+                for batch in loader:
+                    loss, size = self._batch_loss(batch, model)
+                    total += loss * size
+                    examples += size
+            finally:
+                randomness.load(random_state, self._own)
         if not examples:
             raise JobError("the validation loader is empty: it gave no batch")
         return total.item() / examples
@@ -163,6 +192,7 @@ class Job:
             "model": copy.deepcopy(self.model.state_dict()),
             "buffers": {name: buffer.clone() for name, buffer in self._unsaved_buffers().items()},
             "optimizer": copy.deepcopy(self.optimizer.state_dict()),
+            "average": self._average.state() if self._average else {},
             "scaler": copy.deepcopy(self.scaler.state_dict()) if self.scaler else {},
             "data": copy.deepcopy(self._data.save()),
             "random": randomness.save(self._own),
@@ -174,6 +204,7 @@ class Job:
         for name, buffer in self._unsaved_buffers().items():
             buffer.copy_(state["buffers"][name])
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        self._average = Average.restored(self.model, state["average"]) if state["average"] else None
         if self.scaler:
             self.scaler.load_state_dict(state["scaler"])
         self._clear_gradients()
@@ -196,7 +227,34 @@ class Job:
             for parameter in group["params"]:
                 parameter.grad = None
 
-    def _set(self, lr: float, controls: dict[str, float]) -> None:
+    def _gradients(self) -> torch.Tensor:
+        """Adds the gradient of the next batch; returns its loss."""
+        loss, self._batch_size = self._batch_loss(self._data.next())
+        self._backward(loss)
+        return loss.detach()
+
+    def _mean_gradients(self, batches: int) -> torch.Tensor:
+        """Adds the mean gradient over the examples of several batches; returns their mean loss."""
+        drawn = [self._data.next() for _ in range(batches)]
+        examples = sum(len(batch[-1]) for batch in drawn)
+        total = torch.zeros((), device=self.device)
+        for batch in drawn:
+            loss, self._batch_size = self._batch_loss(batch)
+            self._backward(loss * (self._batch_size / examples))
+            total += loss.detach() * (self._batch_size / examples)
+        return total
+
+    def _backward(self, loss: torch.Tensor) -> None:
+        scaled: Any = loss if self.scaler is None else self.scaler.scale(loss)
+        scaled.backward()
+
+    def _updated(self, loss: torch.Tensor) -> torch.Tensor:
+        if self._average is not None:
+            self._average.add(self.model)
+        return loss
+
+    def _set(self, lr: float, controls: dict[str, float]) -> int:
+        """Sets the rate and the controls in the optimizer; returns the number of batches that an update takes."""
         if controls and (unknown := controls.keys() - self.controls):
             raise JobError(
                 f"this job can't set {', '.join(sorted(unknown))}: its optimizer has {self.controls or '{}'}"
@@ -213,8 +271,18 @@ class Job:
                 group["betas"] = (controls["momentum"], *group["betas"][1:])
             elif "momentum" in controls:
                 group["momentum"] = controls["momentum"]
+        return self._batches_in(controls["batch_size"]) if "batch_size" in controls else 1
 
-    def _batch_loss(self, batch: Any) -> tuple[torch.Tensor, int]:
+    def _batches_in(self, examples: float) -> int:
+        batches, rest = divmod(examples, self._loads or 1)
+        if rest or batches < 1:
+            raise JobError(
+                f"batch_size={examples:g}: the loader's batches have {self._loads}, and an update takes whole ones; "
+                f"write growth(base={self._loads}, ..., multiple={self._loads})"
+            )
+        return int(batches)
+
+    def _batch_loss(self, batch: Any, model: torch.nn.Module | None = None) -> tuple[torch.Tensor, int]:
         """The loss of a batch and the number of its examples."""
         if not (isinstance(batch, list | tuple) and len(batch) >= 2):
             raise JobError(
@@ -222,7 +290,11 @@ class Job:
                 "for any other, write a Job with step, evaluate, state and restore"
             )
         *inputs, targets = [_moved(part, self.device) for part in batch]
-        return self.loss(self.model(*inputs), targets), len(targets)
+        return self.loss((model or self.model)(*inputs), targets), len(targets)
+
+    def _moved_inputs(self, loader: Iterable[Any]) -> Iterator[list[Any]]:
+        for batch in loader:
+            yield [_moved(part, self.device) for part in batch[:-1]]
 
 
 def _moved(item: Any, device: torch.device) -> Any:

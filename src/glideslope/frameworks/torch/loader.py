@@ -104,6 +104,15 @@ def spread(loader: Iterable[Any], examples: int) -> Iterable[Any]:
     )  # fmt: skip
 
 
+def batch_size(loader: Iterable[Any]) -> int | None:
+    """The examples in a loader's batch, None if it doesn't say."""
+    for place in (loader, getattr(loader, "batch_sampler", None), getattr(loader, "sampler", None)):
+        size = getattr(place, "batch_size", None)
+        if isinstance(size, int):
+            return size
+    return None
+
+
 def _refuse(loader: Iterable[Any], own: list[randomness.Source]) -> None:
     """Raises for loaders whose position can't be restored."""
     if iter(loader) is loader:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from glideslope.errors import ScheduleError
+from glideslope.errors import FeedbackError, ScheduleError
 from glideslope.feedback import Controlled, Feedback
 from glideslope.feedback.feedback import controlled
 from glideslope.frameworks.torch.groups import Group, Momenta, Rates, check_has, separate
@@ -55,6 +55,7 @@ class Plan:
         self.feedbacks = [feedback for _, _, feedback, _ in followed]
         self.feedback_states: list[Any] = [None if feedback is None else feedback.init() for feedback in self.feedbacks]
         self.values = [own for _, _, _, own in followed]
+        self.guard = _only_guard(self.feedbacks)
         self.peak = peak
         self.largest = max(float(group.setdefault("initial_lr", float(group["lr"]))) for group in groups)
         for name, schedule, feedback, own in followed:
@@ -84,6 +85,10 @@ class Plan:
         pairs = zip(self.schedules, places, strict=True)
         found = np.array([_factors(schedule, np.maximum(t, 0)) for schedule, t in pairs], dtype=float)
         scales = [feedback.factor(state) if feedback else 1.0 for feedback, state in self._measured()]
+        if self.guard is not None:  # it lowers every rate, whichever schedule it stands beside
+            lowered = self.guard_state["factor"]
+            others = (name == "lr" and i != self.guard for i, name in enumerate(self.names))
+            scales = [scale * lowered if other else scale for scale, other in zip(scales, others, strict=True)]
         scaled: np.ndarray = found * np.array(scales, dtype=float)[:, None]
         return scaled
 
@@ -91,7 +96,30 @@ class Plan:
         """Tells every feedback a measurement."""
         self.feedback_states = [feedback and feedback.update(state, metric) for feedback, state in self._measured()]
 
-    def _measured(self) -> list[tuple[Feedback | None, Any]]:
+    @property
+    def guard_state(self) -> dict[str, Any]:
+        """The state of the guard; there must be one."""
+        i, held = self.guarded()
+        return held.of_guard(self.feedback_states[i])
+
+    @guard_state.setter
+    def guard_state(self, own: dict[str, Any]) -> None:
+        i, held = self.guarded()
+        self.feedback_states[i] = held.with_guard(self.feedback_states[i], own)
+
+    def guarded(self) -> tuple[int, Controlled]:
+        """Which schedule has the guard, and what it is multiplied by.
+
+        Raises:
+            FeedbackError: none has.
+        """
+        if self.guard is None:
+            raise FeedbackError("no schedule here has a guard: give lr=schedule * gs.guard()")
+        held = self.feedbacks[self.guard]
+        assert held is not None
+        return self.guard, held
+
+    def _measured(self) -> list[tuple[Controlled | None, Any]]:
         """Each schedule's feedback and its state, or None twice."""
         return list(zip(self.feedbacks, self.feedback_states, strict=True))
 
@@ -150,7 +178,15 @@ class Plan:
         return list(kept)
 
 
-def timed(name: str, given: Given, steps: Time | None, clock: Clock | None) -> tuple[Schedule, Feedback | None]:
+def _only_guard(feedbacks: Sequence[Controlled | None]) -> int | None:
+    """Which of the schedules' feedbacks has the guard."""
+    guarded = [i for i, held in enumerate(feedbacks) if held is not None and held.guard is not None]
+    if len(guarded) > 1:
+        raise FeedbackError("two guards on one run, for two schedules: one lowers every rate, give it once")
+    return guarded[0] if guarded else None
+
+
+def timed(name: str, given: Given, steps: Time | None, clock: Clock | None) -> tuple[Schedule, Controlled | None]:
     """A schedule that can be called, with its horizon where one is given or needed; and what multiplies it.
 
     Raises:

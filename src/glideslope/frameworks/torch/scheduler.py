@@ -10,6 +10,7 @@ import torch
 from torch.optim.lr_scheduler import LRScheduler
 
 from glideslope.errors import FeedbackError, ScheduleError
+from glideslope.feedback import Guard
 from glideslope.feedback.feedback import measured
 from glideslope.frameworks.torch.distributed import mean_over_ranks
 from glideslope.frameworks.torch.groups import as_tensors
@@ -88,6 +89,7 @@ class Scheduler(LRScheduler):
         self._idle_at, self._idle_calls = -1, 0
         self._told: set[str] = set()
         self._tensors = False
+        self._guarded = False
         self._listen()
         self._write()
 
@@ -140,6 +142,30 @@ class Scheduler(LRScheduler):
             raise FeedbackError("no schedule here answers to measurements: give lr=schedule * gs.plateau()")
         number, _ = measured(metric)
         self._plan.measure(mean_over_ranks(number))
+        self._write()
+
+    def take_guard(self) -> Guard:
+        """The guard among the feedbacks, for what makes the snapshots of a training; it can be taken once.
+
+        Raises:
+            FeedbackError: there is none, or it was taken.
+        """
+        if self._guarded:
+            raise FeedbackError("two guards on one run: this scheduler's is at work already, use that one")
+        _, held = self._plan.guarded()
+        self._guarded = True
+        guard = held.feedbacks[held.guard or 0]
+        assert isinstance(guard, Guard)
+        return guard
+
+    @property
+    def guard_state(self) -> dict[str, Any]:
+        """The state of the guard among the feedbacks. Setting it sets the rate."""
+        return self._plan.guard_state
+
+    @guard_state.setter
+    def guard_state(self, state: dict[str, Any]) -> None:
+        self._plan.guard_state = state
         self._write()
 
     @property

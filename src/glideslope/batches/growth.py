@@ -1,0 +1,184 @@
+"""Batch growth: where a schedule would lower the rate, the batch grows instead."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from glideslope.errors import BatchError
+from glideslope.feedback import Feedback
+from glideslope.schedules import Clock, Schedule
+from glideslope.schedules.durations import Frame, Time
+from glideslope.schedules.names import FACTORS, value_text
+from glideslope.schedules.schedule import enclosed
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Updates(NamedTuple):
+    """What each update of a training has, arrays of shape (n,).
+
+    Attributes:
+        sizes: examples in its batch.
+        factors: of its rate.
+        examples: consumed before it.
+    """
+
+    sizes: np.ndarray
+    factors: np.ndarray
+    examples: np.ndarray
+
+
+@dataclass(frozen=True)
+class Growing:
+    """What a schedule is multiplied by to have its decay paid in batch growth; the arguments are those of `growth`."""
+
+    base: int
+    largest: int
+    multiple: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("base", self.base), ("largest", self.largest), ("multiple", self.multiple)):
+            if value is not None and (isinstance(value, bool) or not (value >= 1 and value == int(value))):
+                raise BatchError(f"{name}={value!r}: give a whole number of examples")
+        if self.largest < self.base:
+            raise BatchError(f"largest={self.largest:g} is under base={self.base:g}: a batch grows")
+        if self.multiple and self.base % self.multiple:
+            raise BatchError(f"base={self.base:g} isn't a multiple of multiple={self.multiple:g}")
+        for name in ("base", "largest", "multiple"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, value and int(value))
+
+    def __rmul__(self, schedule: Schedule) -> Growth:
+        if not isinstance(schedule, Schedule):
+            raise BatchError(f"{schedule!r} * {self}: what a batch grows by is a schedule, without feedback")
+        return Growth(schedule, self)
+
+    def __str__(self) -> str:
+        written = [f"{name}={value_text(value)}" for name, value in vars(self).items() if value is not None]
+        return f"growth({', '.join(written)})"
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True, repr=False)
+class Growth:
+    """A schedule whose decay is paid in batch growth: see `growth`.
+
+    Attributes:
+        schedule: the schedule, in updates of the base batch.
+        growing: the base and the largest batch.
+    """
+
+    schedule: Schedule
+    growing: Growing
+
+    def over(self, horizon: Time, clock: Clock | None = None) -> Growth:
+        """The same with the schedule's horizon known, in updates of the base batch; see `Schedule.over`."""
+        return replace(self, schedule=self.schedule.over(horizon, clock))
+
+    def at(self, examples: int) -> tuple[int, float]:
+        """The batch size of the update after so many examples, and the factor of its rate.
+
+        A pure function of the examples consumed, so nothing else needs to be saved to go on from there.
+
+        Raises:
+            ScheduleError: the schedule has no horizon.
+        """
+        base, largest, multiple = self.growing.base, self.growing.largest, self.growing.multiple or 1
+        end, start, most = self._shape
+        t = examples / base
+        factor = float(self.schedule(t))
+        size = base
+        if t >= start and factor < most:
+            grown = largest if factor * largest <= most * base else int(base * most / factor)
+            size = max(base, grown // multiple * multiple)
+        if end is not None and examples < end:
+            size = min(size, end - examples)
+        return size, factor * size / base
+
+    def plan(self, steps: int | None = None) -> Updates:
+        """Every update of a training of `steps` updates of the base batch: fewer, with as many examples.
+
+        Raises:
+            ScheduleError: the schedule has no horizon, and none is given.
+        """
+        import numpy as np
+
+        growth = self if steps is None else self.over(steps)
+        end = growth._shape[0]
+        if end is None:
+            raise BatchError(f"{self} has no end: give the updates of the base batch that it would take")
+        sizes, factors, examples, consumed = [], [], [], 0
+        while consumed < end:
+            size, factor = growth.at(consumed)
+            sizes.append(size)
+            factors.append(factor)
+            examples.append(consumed)
+            consumed += size
+        return Updates(np.array(sizes), np.array(factors), np.array(examples))
+
+    @cached_property
+    def _shape(self) -> tuple[int | None, float, float]:
+        """The examples in all, the position at which the factor is first at its greatest, and that factor."""
+        import numpy as np
+
+        length = self.schedule.length(Frame())
+        t = np.linspace(0, length or 1, 10_001) if length else np.zeros(1)
+        factors = np.asarray(self.schedule(t), dtype=float) * np.ones(len(t))
+        top = int(np.argmax(factors >= factors.max() * (1 - 1e-9)))
+        return math.ceil(length * self.growing.base) if length else None, float(t[top]), float(factors[top])
+
+    def __mul__(self, other: Any) -> Growth:
+        if isinstance(other, Feedback | Growing | Growth):
+            raise BatchError(f"{self} * {other}: a batch that grows by a schedule answers to nothing else")
+        return replace(self, schedule=self.schedule * other)
+
+    __rmul__ = __mul__
+
+    def __str__(self) -> str:
+        return f"{enclosed(self.schedule, 2)} * {self.growing}"
+
+    __repr__ = __str__
+
+
+def growth(schedule: Schedule, base: int = 128, largest: int = 4096, multiple: int | None = None) -> Growth:
+    """A schedule whose decay is paid in batch growth, and past the largest batch in decay again.
+
+    The rate over the batch size is what the schedule says, at every example: η/B = schedule/base. From where the factor
+    is first at its greatest on, the batch is base times how far the factor has fallen since; before, during a warmup,
+    it is the base. What a whole number of examples leaves over goes into the rate.
+
+    Args:
+        schedule: in updates of the base batch.
+        base: examples in the first batch.
+        largest: examples in the largest.
+        multiple: every batch is a multiple of it, but for the last of all; any whole number if not given.
+
+    Raises:
+        BatchError: a batch isn't a whole number, or the largest is under the base.
+
+    Source: Smith et al. 2018, arXiv:1711.00489, for SGD; a training with a rule of its own for the batch, such as
+    Adam's square root, needs more.
+
+    >>> import glideslope as gs
+    >>> growth = gs.batches.growth(gs.linear(), base=100, largest=400).over(1000)
+    >>> growth.at(0), growth.at(50_000), growth.at(75_000)
+    ((100, 1.0), (200, 1.0), (400, 1.0))
+    >>> sizes, factors, examples = growth.plan()
+    >>> len(sizes), int(sizes.sum())
+    (534, 100000)
+    >>> print(growth)
+    linear().over(1000) * growth(base=100, largest=400)
+    """
+    return schedule * Growing(base, largest, multiple)
+
+
+def _growing(base: int = 128, largest: int = 4096, multiple: int | None = None) -> Growing:
+    return Growing(base, largest, multiple)
+
+
+FACTORS["growth"] = _growing

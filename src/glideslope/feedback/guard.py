@@ -1,0 +1,230 @@
+"""Protection from divergence: what tells that a training is being lost, and where it goes back to."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from glideslope.errors import DivergenceError, FeedbackError
+from glideslope.feedback.feedback import Named, State, check
+from glideslope.schedules.arrays import scalars
+from glideslope.schedules.names import FACTORS
+
+Snapshot = TypeVar("Snapshot")
+
+VERDICTS = ("calm", "not finite", "spike", "growth")
+"""What `verdict` in a guard's state counts to."""
+
+_WINDOW = 20
+"""Updates over which the level of the loss and its deviations are averaged, and before which nothing is a spike."""
+_SPIKE, _GROWTH = 0.1, 0.25
+"""The part of all that the loss had fallen which a spike, or a growth, undoes: less is noise, and recovers."""
+
+
+@dataclass(frozen=True, repr=False)
+class Guard(Named):
+    """What `guard` makes; its attributes are the arguments of that."""
+
+    deviations: float
+    multiplier: float
+    rest: int
+    every: int
+    kept: int
+    times: int
+
+    maker: ClassVar[Any]
+    each_update: ClassVar[bool] = True
+
+    def init(self) -> State:
+        return {
+            "verdict": 0.0, "factor": 1.0, "resting": 0.0, "seen": 0.0, "level": 0.0, "spread": 0.0,
+            "high": -math.inf, "low": math.inf, "low_spread": 0.0,
+        }  # fmt: skip
+
+    def update(self, state: State, metric: Any, gradient_norm: Any = 0.0) -> State:
+        """The state after an update.
+
+        Args:
+            state: the state before; its `verdict` says what was seen last, a place in `VERDICTS`.
+            metric: the training loss, a number; a JAX array where the state is traced. It may be infinite or NaN.
+            gradient_norm: the norm of the gradient, if it is known: whether it is finite is looked at.
+        """
+        # A million of these are made in a training, so Python's own numbers go through no namespace of arrays.
+        xp = metric.__array_namespace__() if type(metric).__module__.startswith("jax") else scalars
+        where = xp.where
+        level, spread, seen = state["level"], state["spread"], state["seen"]
+        finite = (metric - metric == 0) & (gradient_norm - gradient_norm == 0)
+        known = seen >= _WINDOW
+        most = self.deviations * xp.maximum(spread, 1e-6 * abs(level))
+        gain = where(known, state["high"] - state["low"], math.inf)
+        above = where(finite, metric - level, 0.0)
+        spike = known & (above > most) & (above > _SPIKE * gain)
+        moved = where(known, xp.clip(above, -most, most), above)
+        weight = 1.0 / xp.minimum(seen + 1.0, float(_WINDOW))
+        level = level + weight * moved
+        spread = spread + weight * (abs(moved) - spread)
+        lower = known & (level < state["low"])
+        risen = level - state["low"]
+        growth = known & (risen > self.deviations * state["low_spread"]) & (risen > _GROWTH * gain)
+        resting = xp.maximum(state["resting"] - 1.0, 0.0)
+        return {
+            "verdict": where(finite, where(spike, 2.0, where(growth, 3.0, 0.0)), 1.0),
+            "factor": where(resting > 0, state["factor"], 1.0),
+            "resting": resting,
+            "seen": where(finite, seen + 1.0, seen),
+            "level": level,
+            "spread": spread,
+            "high": where(known, xp.maximum(state["high"], level), state["high"]),
+            "low": where(lower, level, state["low"]),
+            "low_spread": where(lower, spread, state["low_spread"]),
+        }
+
+    def factor(self, state: State) -> Any:
+        return state["factor"]
+
+    def lowered(self, state: State, factor: float, updates: float) -> State:
+        """The state at a snapshot, from where the rate is lowered for so many updates."""
+        return {**state, "verdict": 0.0, "factor": factor, "resting": float(updates)}
+
+
+def guard(
+    deviations: float = 10.0,
+    factor: float = 0.1,
+    rest: int = 50,
+    every: int = 50,
+    kept: int = 3,
+    times: int = 8,
+) -> Guard:
+    """Detects that a training is being lost, goes back to before it, and lowers the rate for a while.
+
+    What tells it: a loss or a gradient that isn't finite; a spike, a loss more than `deviations` mean absolute
+    deviations above its level, an average over some 20 updates, that undoes a tenth of all that the level had fallen;
+    and growth, a level so far above its lowest that a quarter is undone. Then the training goes back to the last
+    snapshot, and the rate is `factor` times the schedule's until `rest` updates past the place. Each time that doesn't
+    help it goes to an earlier snapshot and lowers once more.
+
+    A `race` or `tune` does so where a schedule is times a guard; a plain torch loop has `gs.torch.Guard`.
+
+    Args:
+        deviations: how many make a spike.
+        factor: what the rate is lowered by, between 0 and 1.
+        rest: updates past the place before the rate is the schedule's again.
+        every: updates between snapshots.
+        kept: snapshots.
+        times: how often it goes back for one place, before it stops with a diagnosis: until half of `rest` has passed at
+            the schedule's own rate.
+
+    Raises:
+        FeedbackError: a number is out of its range.
+
+    >>> import glideslope as gs
+    >>> gs.cosine() * gs.guard(factor=0.5)
+    cosine() * guard(factor=0.5)
+    >>> guard = gs.guard()
+    >>> state = guard.init()
+    >>> for loss in [1.0, 0.9] * 20 + [5.0]:
+    ...     state = guard.update(state, loss)
+    >>> gs.feedback.VERDICTS[int(state["verdict"])]
+    'spike'
+    """
+    check("deviations", deviations, 0, open_ends=True)
+    check("factor", factor, 0, 1, open_ends=True)
+    for name, value in (("rest", rest), ("every", every), ("kept", kept), ("times", times)):
+        check(name, value, 1, 1e9)
+        if value != int(value):
+            raise FeedbackError(f"{name}={value!r}: give a whole number")
+    return Guard(deviations, factor, int(rest), int(every), int(kept), int(times))
+
+
+Guard.maker = staticmethod(guard)
+FACTORS["guard"] = guard
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a guard did.
+
+    Attributes:
+        update: the update at which the training was being lost, counted from 0.
+        kind: how: not finite, spike or growth.
+        loss: the training loss there.
+        back_to: the updates made at the snapshot that it went back to.
+        factor: of the rate, from there on.
+        skipped: whether the batch is skipped.
+    """
+
+    update: int
+    kind: str
+    loss: float
+    back_to: int
+    factor: float
+    skipped: bool = False
+
+
+class Ring(Generic[Snapshot]):
+    """The last snapshots of a training, and which of them to go back to.
+
+    Attributes:
+        guard: how many are kept, and how often it goes back.
+        events: what was done.
+    """
+
+    def __init__(self, guard: Guard) -> None:
+        self.guard = guard
+        self.events: list[Event] = []
+        self._snapshots: deque[tuple[int, State, Snapshot]] = deque(maxlen=guard.kept)
+        self._place = -math.inf
+        self._times = 0
+
+    def due(self, made: int) -> bool:
+        """Whether a snapshot should be taken after so many updates."""
+        return not self._snapshots or made >= self._snapshots[-1][0] + self.guard.every
+
+    def keep(self, made: int, state: State, snapshot: Snapshot) -> Snapshot | None:
+        """Keeps a snapshot of a training, and the guard's state, after so many updates; returns what it replaces."""
+        dropped = self._snapshots[0][2] if len(self._snapshots) == self.guard.kept else None
+        self._snapshots.append((made, state, snapshot))
+        return dropped
+
+    def back(self, update: int, found: State, loss: float, rate: float, skip: bool = False) -> tuple[State, Snapshot]:
+        """Where to go back to from an update: the guard's state there, and the snapshot.
+
+        Args:
+            update: its number, counted from 0.
+            found: the guard's state after it, which says what was found.
+            loss: its training loss.
+            rate: its rate.
+            skip: whether its batch will be skipped.
+
+        Raises:
+            DivergenceError: it was done too often for this place; the message is a diagnosis.
+        """
+        guard, kind = self.guard, VERDICTS[int(found["verdict"])]
+        self._times = self._times + 1 if update <= self._place + 1.5 * guard.rest else 1
+        self._place = max(self._place, update) if self._times > 1 else update
+        if self._times > guard.times or not self._snapshots:
+            raise DivergenceError(self._diagnosis(update, kind, loss, rate))
+        was_lowered = self._times > 1 and found["factor"] < 1
+        if was_lowered and len(self._snapshots) > 1:  # so the last one may be of a training already lost
+            self._snapshots.pop()
+        made, state, snapshot = self._snapshots[-1]
+        factor = guard.multiplier * (found["factor"] if was_lowered else 1.0)
+        self.events.append(Event(update, kind, loss, made, factor, skip))
+        return guard.lowered(state, factor, self._place - made + guard.rest), snapshot
+
+    def _diagnosis(self, update: int, kind: str, loss: float, rate: float) -> str:
+        if not self._snapshots:
+            return f"the training was lost at its first update: the loss is {loss:g}; look at the data and the weights"
+        level = self._snapshots[-1][1]["level"]
+        tried = ", ".join(f"{event.factor:g}" for event in self.events[-self.guard.times :])
+        cause = (
+            "a loss that isn't finite at any rate comes from the batch or the model: look at them there"
+            if kind == "not finite"
+            else "it isn't the rate of a moment: lower the peak rate, lengthen the warmup, or clip the gradient"
+        )
+        return (
+            f"the training was lost {self._times} times near update {update} ({kind}: the loss was about {level:.4g}, "
+            f"then {loss:.4g}, at a rate of {rate:.3g}), with the rate lowered to {tried} of the schedule's: {cause}"
+        )

@@ -1,0 +1,81 @@
+"""Automatic rates: optimizers that find their rate, or need no schedule, from the packages of their authors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import torch
+
+from glideslope.errors import JobError
+
+
+class _Optimizer(NamedTuple):
+    package: str
+    name: str
+    options: dict[str, Any]
+
+
+_KNOWN = {
+    "adagrad": _Optimizer("torch.optim", "Adagrad", {}),
+    "rmsprop": _Optimizer("torch.optim", "RMSprop", {}),
+    "adadelta": _Optimizer("torch.optim", "Adadelta", {}),
+    "adam": _Optimizer("torch.optim", "Adam", {}),
+    "adamw": _Optimizer("torch.optim", "AdamW", {}),
+    "nadam": _Optimizer("torch.optim", "NAdam", {}),
+    "radam": _Optimizer("torch.optim", "RAdam", {}),
+    "sgd": _Optimizer("torch.optim", "SGD", {}),
+    "momentum": _Optimizer("torch.optim", "SGD", {"momentum": 0.9}),
+    "schedule-free": _Optimizer("schedulefree", "AdamWScheduleFree", {}),
+    "schedule-free-sgd": _Optimizer("schedulefree", "SGDScheduleFree", {}),
+    "schedule-free-radam": _Optimizer("schedulefree", "RAdamScheduleFree", {}),
+    # A rate of 1, decoupled weight decay, and a guard for a warmup are what their authors advise.
+    "prodigy": _Optimizer("prodigyopt", "Prodigy", {"lr": 1.0, "safeguard_warmup": True}),
+    "d-adaptation": _Optimizer("dadaptation", "DAdaptAdam", {"lr": 1.0, "decouple": True}),
+    "d-adaptation-sgd": _Optimizer("dadaptation", "DAdaptSGD", {"lr": 1.0}),
+    "d-adaptation-adagrad": _Optimizer("dadaptation", "DAdaptAdaGrad", {"lr": 1.0}),
+}
+
+
+def automatic(name: str, params: Iterable[Any], **options: Any) -> torch.optim.Optimizer:
+    """An optimizer by name, from torch or from the package that its authors keep.
+
+    Of those that find the rate themselves (`prodigy`, `d-adaptation`) the rate is a factor of what they find, so a
+    schedule with a peak of 1 is right for them. The schedule-free ones take a constant rate after a warmup
+    (`warmup_steps=`), and hold other weights for evaluation: a plain loop calls `optimizer.train()` and
+    `optimizer.eval()`, `gs.torch.Job` does it itself.
+
+    Args:
+        name: adagrad, rmsprop, adadelta, adam, adamw, nadam, radam, sgd, momentum, schedule-free, schedule-free-sgd,
+            schedule-free-radam, prodigy, d-adaptation, d-adaptation-sgd or d-adaptation-adagrad.
+        params: the parameters, or groups of them.
+        options: of the optimizer: lr, weight_decay, warmup_steps, …
+
+    Raises:
+        JobError: the name isn't known, its package isn't installed, or it doesn't take an option.
+
+    Source: Duchi et al. 2011; Defazio et al. 2024, arXiv:2405.15682 (schedule-free); Mishchenko & Defazio 2023,
+    arXiv:2306.06101 (Prodigy); Defazio & Mishchenko 2023, arXiv:2301.07733 (D-Adaptation).
+
+    >>> import torch, glideslope as gs
+    >>> type(gs.torch.automatic("adagrad", torch.nn.Linear(2, 1).parameters(), lr=0.1)).__name__
+    'Adagrad'
+    """
+    if name not in _KNOWN:
+        near = get_close_matches(name.lower().replace("_", "-"), _KNOWN, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(_KNOWN)}"
+        raise JobError(f"unknown optimizer {name!r} ({hint})")
+    package, maker, defaults = _KNOWN[name]
+    try:
+        make = getattr(import_module(package), maker)
+    except ModuleNotFoundError as error:
+        if error.name != package:
+            raise
+        raise JobError(f'{name} needs {package}, which is not installed: pip install "glideslope[automatic]"') from None
+    try:
+        made: torch.optim.Optimizer = make(params, **{**defaults, **options})
+    except TypeError as error:
+        raise JobError(f"{name}: {error}") from error
+    return made

@@ -1,0 +1,98 @@
+"""Weights other than those that are trained, to measure: averaged ones, and what a schedule-free optimizer holds."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+STATISTICS = 4096
+"""Examples on which the statistics of batch normalization are measured for other weights."""
+
+
+class Average:
+    """An average of a model's weights, by torch's AveragedModel.
+
+    Args:
+        model: whose weights are averaged.
+        kind: "ema", an exponential average, or "swa", the plain mean.
+        amount: the decay of "ema".
+    """
+
+    def __init__(self, model: torch.nn.Module, kind: str, amount: float) -> None:
+        self.kind, self.amount = kind, amount
+        decay = get_ema_multi_avg_fn(amount) if kind == "ema" else None  # type: ignore[no-untyped-call]
+        self._averaged = AveragedModel(model, multi_avg_fn=decay)
+
+    @property
+    def model(self) -> torch.nn.Module:
+        """The model with the averaged weights."""
+        return self._averaged.module
+
+    def add(self, model: torch.nn.Module) -> None:
+        """Takes the weights as they are now into the average."""
+        self._averaged.update_parameters(model)
+
+    def state(self) -> dict[str, Any]:
+        """A snapshot, plain data and tensors."""
+        return {"kind": self.kind, "amount": self.amount, "averaged": copy.deepcopy(self._averaged.state_dict())}
+
+    @classmethod
+    def restored(cls, model: torch.nn.Module, state: dict[str, Any]) -> Average:
+        """The average of a model at a snapshot."""
+        average = cls(model, state["kind"], state["amount"])
+        average._averaged.load_state_dict(state["averaged"])
+        return average
+
+
+@contextmanager
+def as_evaluated(model: torch.nn.Module, optimizer: Any | None) -> Iterator[bool]:
+    """A model with the weights that are to be measured; then exactly as it was.
+
+    Args:
+        model: the model.
+        optimizer: one with `train` and `eval`, which keeps other weights for evaluation (schedule-free), or None.
+
+    Yields:
+        Whether the weights are others than those that are trained.
+    """
+    training = {module for module in model.modules() if module.training}
+    kept = [parameter.detach().clone() for parameter in model.parameters()] if optimizer else []
+    buffers = [buffer.clone() for buffer in model.buffers()] if optimizer else []
+    if optimizer:
+        optimizer.eval()
+    try:
+        yield optimizer is not None
+    finally:
+        if optimizer:
+            optimizer.train()  # back by interpolation, so not to the last bit
+            for tensor, saved in zip([*model.parameters(), *model.buffers()], [*kept, *buffers], strict=True):
+                tensor.data.copy_(saved)
+        for module in model.modules():
+            module.training = module in training
+
+
+@torch.no_grad()
+def measure_statistics(model: torch.nn.Module, batches: Iterable[list[Any]]) -> None:
+    """Measures the statistics of a model's batch normalization on some batches, as plain means over them."""
+    layers = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
+    if not layers:
+        return
+    momenta = [layer.momentum for layer in layers]
+    try:
+        for layer in layers:
+            layer.reset_running_stats()
+            layer.momentum = None
+        model.eval()
+        for layer in layers:
+            layer.train()
+        for inputs in batches:
+            model(*inputs)
+    finally:
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum

@@ -1,0 +1,213 @@
+"""A guard in a plain torch loop: snapshots of a training, and the way back to them."""
+
+from __future__ import annotations
+
+import copy
+import io
+import math
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import distributed
+
+from glideslope.errors import FeedbackError
+from glideslope.feedback import Event, Ring
+from glideslope.files import write_atomically
+from glideslope.frameworks.torch.scheduler import Scheduler
+from glideslope.frameworks.torch.updates import unwrapped
+
+AGREE_EVERY = 10
+"""Updates between those at which processes agree whether to go back."""
+
+
+class Guard:
+    """Goes back to before a divergence, and lowers the rate for a while.
+
+    The guard is a factor of the scheduler's schedule, `gs.cosine() * gs.guard()`. Call `step(loss)` after
+    `scheduler.step()`. Weights, buffers, the optimizer's and the gradient scaler's state go back; the loop, its data
+    and the schedule's position go on, so the batch that did it isn't met again and the schedule ends where it would have.
+
+    A loss on a device is read when it has been computed anyway, so the verdict may lag a few updates behind. Of several
+    processes all go back where one finds cause to.
+
+    Args:
+        model: the network.
+        scheduler: the scheduler of its optimizer.
+        scaler: the gradient scaler, where there is one.
+        folder: where to keep the snapshots, in files; in memory, on their device, if not given.
+
+    Attributes:
+        events: what was done.
+
+    Raises:
+        FeedbackError: the scheduler has no guard, or another one is at work on it.
+
+    >>> import torch, glideslope as gs
+    >>> model = torch.nn.Linear(1, 1)
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> scheduler = gs.torch.Scheduler(optimizer, gs.cosine() * gs.guard(), steps=100)
+    >>> guard = gs.torch.Guard(model, scheduler)
+    >>> for x in torch.rand(100, 8, 1):
+    ...     loss = ((model(x) - 2 * x) ** 2).mean()
+    ...     optimizer.zero_grad()
+    ...     loss.backward()
+    ...     optimizer.step()
+    ...     scheduler.step()
+    ...     guard.step(loss)
+    >>> guard.events
+    []
+    """
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        scheduler: Scheduler,
+        *,
+        scaler: torch.amp.GradScaler | None = None,
+        folder: Path | str | None = None,
+    ) -> None:
+        if not isinstance(scheduler, Scheduler):
+            raise FeedbackError(f"{scheduler!r}: give the gs.torch.Scheduler whose schedule is times gs.guard()")
+        guard = scheduler.take_guard()
+        self.model = model
+        self.scheduler = scheduler
+        self.optimizer = unwrapped(scheduler.optimizer)
+        self.scaler = scaler
+        self._ring: Ring[Any] = Ring(guard)
+        self._store = _InMemory() if folder is None else _OnDisk(Path(folder))
+        self._made = scheduler.last_epoch
+        self._calls = 0
+        self._state = scheduler.guard_state
+        self._arriving: deque[tuple[int, torch.Tensor, Any]] = deque()
+        self._agreeing = distributed.is_available() and distributed.is_initialized()
+        self._found: tuple[int, dict[str, float], float] | None = None
+        self._snapshot()
+
+    @property
+    def events(self) -> list[Event]:
+        """What was done, in order."""
+        return self._ring.events
+
+    def step(self, loss: float | torch.Tensor, gradient_norm: float | torch.Tensor = 0.0) -> None:
+        """Looks at an update that was made.
+
+        Args:
+            loss: its training loss, a number or a tensor of one element; it may be infinite or NaN.
+            gradient_norm: the norm of its gradient, if it is known: whether it is finite is looked at.
+
+        Raises:
+            DivergenceError: it went back too often for one place; the message is a diagnosis.
+        """
+        made = self.scheduler.last_epoch
+        if made == self._made:  # mixed precision left the update out, so there is nothing to undo
+            return
+        self._made, update = made, made - 1
+        self._calls += 1
+        if type(loss) is float and type(gradient_norm) is float:
+            self._look(update, loss, gradient_norm)
+        else:
+            self._read(update, loss, gradient_norm)
+        agreed = self._calls % AGREE_EVERY == 0
+        if self._agreeing and agreed:
+            self._agree()
+        if self._found and (agreed or not self._agreeing):
+            self._go_back(*self._found)
+        elif self._ring.due(self._made) and not self._arriving:
+            self._snapshot()
+
+    def _look(self, update: int, loss: float, gradient_norm: float) -> None:
+        """Tells the guard's state an update, and the scheduler if its factor changed."""
+        before = self._state["factor"]
+        self._state = state = self._ring.guard.update(self._state, loss, gradient_norm)
+        if state["verdict"] and self._found is None:
+            self._found = (update, state, loss)
+        elif state["factor"] != before:
+            self.scheduler.guard_state = state
+
+    def _read(self, update: int, loss: Any, gradient_norm: Any) -> None:
+        """Reads tensors, from a device when they have arrived."""
+        if not any(isinstance(value, torch.Tensor) and value.is_cuda for value in (loss, gradient_norm)):
+            self._look(update, _number(loss), _number(gradient_norm))
+            return
+        device = loss.device if isinstance(loss, torch.Tensor) and loss.is_cuda else gradient_norm.device
+        both = torch.stack([torch.as_tensor(value, device=device).detach().float() for value in (loss, gradient_norm)])
+        host = torch.empty(2, pin_memory=True)
+        host.copy_(both, non_blocking=True)
+        arrived: Any = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        arrived.record()
+        self._arriving.append((update, host, arrived))
+        while self._arriving and self._arriving[0][2].query():
+            at, values, _ = self._arriving.popleft()
+            self._look(at, *values.tolist())
+
+    def _agree(self) -> None:
+        """Goes back on every process where one of them has found cause to."""
+        update, found, loss = self._found or (self._made - 1, self._state, math.nan)
+        device = next(self.model.parameters()).device
+        worst = torch.tensor(found["verdict"], device=device)
+        distributed.all_reduce(worst, op=distributed.ReduceOp.MAX)
+        self._found = (update, {**found, "verdict": worst.item()}, loss) if worst.item() else None
+
+    def _go_back(self, update: int, found: dict[str, float], loss: float) -> None:
+        self._found = None
+        self._arriving.clear()
+        rate = max(float(group["lr"]) for group in self.optimizer.param_groups)
+        state, place = self._ring.back(update, found, loss, rate, skip=True)
+        self._restore(self._store.read(place))
+        # The position goes on, so the rest begins here and not at the snapshot.
+        self.scheduler.guard_state = self._state = {**state, "resting": float(self._ring.guard.rest)}
+
+    def _snapshot(self) -> None:
+        snapshot = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict() if self.scaler else {},
+        }
+        dropped = self._ring.keep(self._made, self._state, self._store.write(self._made, snapshot))
+        if dropped is not None:
+            self._store.drop(dropped)
+
+    def _restore(self, snapshot: dict[str, Any]) -> None:
+        self.model.load_state_dict(snapshot["model"])
+        self.optimizer.load_state_dict(snapshot["optimizer"])
+        if self.scaler:
+            self.scaler.load_state_dict(snapshot["scaler"])
+        self.optimizer.zero_grad()
+
+
+def _number(value: float | torch.Tensor) -> float:
+    return value.detach().item() if isinstance(value, torch.Tensor) else float(value)
+
+
+class _InMemory:
+    """Snapshots as copies, on their device."""
+
+    def write(self, made: int, snapshot: dict[str, Any]) -> Any:
+        return copy.deepcopy(snapshot)
+
+    def read(self, place: Any) -> dict[str, Any]:
+        return copy.deepcopy(place)
+
+    def drop(self, place: Any) -> None:
+        pass
+
+
+class _OnDisk:
+    """Snapshots as files of a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write(self, made: int, snapshot: dict[str, Any]) -> Any:
+        content = io.BytesIO()
+        torch.save(snapshot, content)
+        write_atomically(file := self.folder / f"snapshot-{made}.pt", content.getvalue())
+        return file
+
+    def read(self, place: Any) -> dict[str, Any]:
+        return torch.load(place, weights_only=True)  # type: ignore[no-any-return]
+
+    def drop(self, place: Any) -> None:
+        place.unlink(missing_ok=True)

@@ -1,0 +1,127 @@
+"""A contestant: what a run is made with; and the run that was made."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from glideslope.batches import Growth
+from glideslope.feedback import Controlled, Event, Feedback
+from glideslope.feedback.feedback import controlled
+from glideslope.schedules import Schedule, parse
+from glideslope.search.average import Average
+from glideslope.search.course import scaled
+
+Given = Schedule | Controlled | Growth
+"""What a contestant's rate follows."""
+
+NO_PEAK = frozenset({"prodigy", "d-adaptation"})
+"""Optimizers that find their rate themselves: their peak is 1, and a schedule multiplies what they find."""
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A schedule at a peak rate.
+
+    Where it is times a feedback, that is told each validation loss of the run, and a guard each training loss; where
+    its decay is paid in batch growth, the run has fewer updates, of as many examples.
+
+    Attributes:
+        schedule: what the rate follows.
+        peak: the rate where its factor is 1.
+        optimizer: the name of the optimizer that the job is made with; None is the job's own.
+        average: the average of the weights that is measured; None is the weights themselves.
+    """
+
+    schedule: Given
+    peak: float
+    optimizer: str | None = None
+    average: Average | None = None
+
+    def rates(self, steps: int) -> np.ndarray:
+        """The rate of each update of a complete run over `steps`, feedback left out, shape (n,)."""
+        if isinstance(self.schedule, Growth):
+            return np.asarray(self.peak * self.schedule.plan(steps).factors)
+        schedule = self.schedule.schedule if isinstance(self.schedule, Controlled) else self.schedule
+        return np.asarray(self.peak * schedule.over(steps).sample(steps))
+
+    def controls(self, steps: int) -> dict[str, np.ndarray]:
+        """What else is set at each update, shape (n,) each."""
+        return {"batch_size": self.schedule.plan(steps).sizes} if isinstance(self.schedule, Growth) else {}
+
+    def __str__(self) -> str:
+        optimizer = f" with {self.optimizer}" if self.optimizer else ""
+        return f"{self.schedule} at {self.peak:.6g}{optimizer}{f', {self.average}' if self.average else ''}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A complete run of a contestant.
+
+    Attributes:
+        contestant: what it was made with.
+        steps: the horizon of the schedule, in updates.
+        seed: the seed of the job.
+        losses: the training loss of each update made, shape (n,); fewer than planned where it diverged.
+        evaluations: (updates made, validation loss), the last at the end.
+        final_loss: the validation loss at the end, infinite where it diverged.
+        scales: (updates made, factor of the feedback from there on), where there is one.
+        events: what a guard did.
+        problem: why it ended early, where a guard stopped it.
+    """
+
+    contestant: Contestant
+    steps: int
+    seed: int
+    losses: np.ndarray
+    evaluations: tuple[tuple[int, float], ...]
+    final_loss: float
+    scales: tuple[tuple[int, float], ...] = ()
+    events: tuple[Event, ...] = ()
+    problem: str = ""
+
+    @property
+    def cost(self) -> int:
+        """The updates made, of the base batch where it grows."""
+        if isinstance(self.contestant.schedule, Growth):
+            return math.ceil(self.steps * len(self.losses) / len(self.contestant.rates(self.steps)))
+        return len(self.losses)
+
+    @property
+    def curve(self) -> tuple[np.ndarray, np.ndarray]:
+        """The rate of each update, and the training loss of each made."""
+        return scaled(self.contestant.rates(self.steps), self.scales), self.losses
+
+    def plain(self) -> dict[str, Any]:
+        """The run as plain data, from which `remembered` makes it again."""
+        contestant = self.contestant
+        return {
+            "schedule": str(contestant.schedule), "peak_lr": contestant.peak, "optimizer": contestant.optimizer,
+            "average": contestant.average and str(contestant.average), "steps": self.steps, "seed": self.seed,
+            "losses": self.losses.tolist(), "evaluations": list(map(list, self.evaluations)),
+            "final_loss": self.final_loss, "scales": list(map(list, self.scales)),
+            "events": [vars(event) for event in self.events], "problem": self.problem,
+        }  # fmt: skip
+
+    @classmethod
+    def remembered(cls, data: dict[str, Any]) -> Run:
+        """The run whose plain data a memory holds."""
+        average = data.get("average")
+        contestant = Contestant(
+            parse(data["schedule"]), data["peak_lr"], data.get("optimizer"), average and Average.read(average)
+        )
+        return cls(
+            contestant, data["steps"], data["seed"], np.asarray(data["losses"]),
+            tuple((int(step), float(loss)) for step, loss in data["evaluations"]), float(data["final_loss"]),
+            tuple((int(at), float(scale)) for at, scale in data.get("scales", ())),
+            tuple(Event(**event) for event in data.get("events", ())), data.get("problem", ""),
+        )  # fmt: skip
+
+
+def read(given: Given | Feedback | str) -> Given:
+    """What a contestant's rate follows, from a value or a text."""
+    value = parse(given) if isinstance(given, str) else given
+    return controlled(value) if isinstance(value, Feedback) else value

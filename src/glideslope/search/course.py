@@ -1,0 +1,210 @@
+"""A run of a job from its initial state to its end: what is set, measured, and taken back on the way."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from glideslope.errors import DivergenceError
+from glideslope.feedback import Controlled, Event, Guard, Ring
+from glideslope.feedback.feedback import State
+from glideslope.search.average import Average
+from glideslope.search.job import Job
+
+LOOK_EVERY = 25
+"""Updates between looks at the loss: each look may wait for a device."""
+GUARDED_EVERY = 5
+"""The same where a guard looks: what it finds has gone on for so long."""
+
+Stop = Callable[[list[float]], bool]
+
+
+def diverged(losses: list[float]) -> bool:
+    """Whether the loss of a run is lost."""
+    return bool(losses) and not math.isfinite(losses[-1])
+
+
+def drive(
+    step: Callable[[float], Any], rates: np.ndarray, stop: Stop, look: Callable[[int, float], None], every: int
+) -> list[float]:
+    """Makes an update at each rate until `stop(losses so far)`; returns their training losses.
+
+    Losses may be on a device, and are fetched every `every` updates.
+    """
+    losses: list[float] = []
+    waiting: list[Any] = []
+    for i, rate in enumerate(rates.tolist()):
+        try:
+            waiting.append(step(rate))
+        except (OverflowError, FloatingPointError):  # a job of Python floats, or NumPy told to raise
+            waiting.append(math.inf)
+        if len(waiting) == every or i in (0, len(rates) - 1):
+            losses += map(float, waiting)
+            waiting.clear()
+            look(i + 1, losses[-1])
+            if stop(losses):
+                break
+    return losses
+
+
+@dataclass
+class Course:
+    """A run in the making.
+
+    Attributes:
+        job: at its initial state.
+        rates: of each update, feedback left out, shape (n,).
+        controls: of each update besides the rate, shape (n,) each.
+        feedback: what moves the rate, if anything does.
+        average: the average of the weights that is measured in place of them, if one is.
+        ends: the numbers of updates made at which the validation loss is measured, the last n.
+        measure: measures it.
+        look: is told the updates made and the last training loss, now and then.
+        losses: the training loss of each update made.
+        evaluations: (updates made, validation loss).
+        scales: (updates made, what feedback multiplies the rate by from there on).
+        events: what a guard did.
+        problem: why it ended early, where a guard stopped it.
+    """
+
+    job: Job
+    rates: np.ndarray
+    controls: dict[str, np.ndarray]
+    feedback: Controlled | None
+    average: Average | None
+    ends: list[int]
+    measure: Callable[[], float]
+    look: Callable[[int, float], None]
+    losses: list[float] = field(default_factory=list)
+    evaluations: list[tuple[int, float]] = field(default_factory=list)
+    scales: list[tuple[int, float]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    problem: str = ""
+
+    def run(self) -> float:
+        """Makes the run; the validation loss at its end, infinite where it was lost."""
+        self.state: State = self.feedback.init() if self.feedback else {}
+        ring = self._ring()
+        every = LOOK_EVERY if ring is None else GUARDED_EVERY
+        skips: Counter[int] = Counter()
+        while len(self.evaluations) < len(self.ends):
+            made = len(self.losses)
+            if made == self.ends[len(self.evaluations)]:
+                self._evaluate()
+                continue
+            if ring and ring.due(made):
+                ring.keep(made, self._guard_state(), (self.job.state(), self.state, len(self.evaluations)))
+            if self.average and made == self._averaged_from:
+                self.job.average(self.average.kind, self.average.amount)  # type: ignore[attr-defined]
+            for _ in range(skips[made]):
+                self.job.skip()  # type: ignore[attr-defined]
+            end = self._next_stop(made, every if ring else None, skips)
+            self._go(made, end, every)
+            try:
+                if ring and self._lost(ring, made, skips):
+                    continue
+            except DivergenceError as error:
+                self.problem = str(error)
+                return math.inf
+            if diverged(self.losses):
+                return math.inf
+        final = self.evaluations[-1][1]
+        return final if math.isfinite(final) else math.inf
+
+    def _ring(self) -> Ring[tuple[Any, State, int]] | None:
+        if self.feedback is None or self.feedback.guard is None:
+            return None
+        guard = self.feedback.feedbacks[self.feedback.guard]
+        assert isinstance(guard, Guard)
+        ring: Ring[tuple[Any, State, int]] = Ring(guard)
+        self.events = ring.events
+        return ring
+
+    def _next_stop(self, made: int, most: int | None, skips: Counter[int]) -> int:
+        """Where the rate can be multiplied by something else, the batch size or what is looked at changes."""
+        end = self.ends[len(self.evaluations)]
+        if self.average and made < self._averaged_from:
+            end = min(end, self._averaged_from)
+        if most is not None:
+            end = min([end, made + most, *(place for place in skips if place > made)])
+        for values in self.controls.values():
+            changed = np.flatnonzero(values[made:end] != values[made])
+            end = made + int(changed[0]) if len(changed) else end
+        return end
+
+    def _go(self, made: int, end: int, every: int) -> None:
+        controls = {name: values[made].item() for name, values in self.controls.items()}
+
+        def step(rate: float) -> Any:
+            return self.job.step(rate, **controls)
+
+        scale = self._scale(made)
+        rates = self.rates[made:end] if scale == 1.0 else scale * self.rates[made:end]
+        self.losses += drive(
+            step if controls else self.job.step, rates, diverged, lambda n, loss: self.look(made + n, loss), every
+        )
+
+    def _scale(self, made: int) -> float:
+        """What the rate is multiplied by after so many updates, noted where it changes."""
+        if self.feedback is None:
+            return 1.0
+        scale = float(self.feedback.factor(self.state))
+        if scale != (self.scales[-1][1] if self.scales else 1.0):
+            self.scales.append((made, scale))
+        return scale
+
+    @property
+    def _averaged_from(self) -> int:
+        """The updates made before the weights are averaged."""
+        return int(self.average.amount * len(self.rates)) if self.average and self.average.kind == "swa" else 0
+
+    def _evaluate(self) -> None:
+        averaged = self.average and len(self.losses) > self._averaged_from
+        loss = float(self.job.evaluate_average()) if averaged else self.measure()  # type: ignore[attr-defined]
+        self.evaluations.append((len(self.losses), loss))
+        if self.feedback and math.isfinite(loss):
+            self.state = self.feedback.update(self.state, loss)
+
+    def _guard_state(self) -> State:
+        assert self.feedback is not None
+        return self.feedback.of_guard(self.state)
+
+    def _lost(self, ring: Ring[tuple[Any, State, int]], made: int, skips: Counter[int]) -> bool:
+        """Tells the guard the losses since; goes back where it says so."""
+        assert self.feedback is not None
+        own = self._guard_state()
+        for update in range(made, len(self.losses)):
+            own = ring.guard.update(own, self.losses[update])
+            if not own["verdict"]:
+                continue
+            rate = float(self.rates[update]) * float(self.feedback.factor(self.state))
+            skip = own["verdict"] == 1 and hasattr(self.job, "skip")
+            back, snapshot = ring.back(update, own, self.losses[update], rate, skip)
+            self._back_to(snapshot, back, ring.events[-1].back_to)
+            if skip:
+                skips[update] += 1
+            return True
+        self.state = self.feedback.with_guard(self.state, own)
+        return False
+
+    def _back_to(self, snapshot: tuple[Any, State, int], own: State, made: int) -> None:
+        assert self.feedback is not None
+        state, feedback_state, evaluated = snapshot
+        self.job.restore(state)
+        self.state = self.feedback.with_guard(feedback_state, own)
+        del self.losses[made:], self.evaluations[evaluated:]
+        self.scales = [(at, scale) for at, scale in self.scales if at < made]
+
+
+def scaled(rates: np.ndarray, scales: tuple[tuple[int, float], ...]) -> np.ndarray:
+    """The rates as feedback has multiplied them; a list of (updates made, factor from there on)."""
+    rates = rates.copy()
+    for (start, scale), (end, _) in pairwise([*scales, (len(rates), 1.0)]):
+        rates[start:end] *= scale
+    return rates
