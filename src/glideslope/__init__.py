@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from glideslope import batches, schedules
+from glideslope import batches, layers, schedules
 from glideslope.errors import (  # fmt: skip
     BatchError,
     ConversionError,
@@ -67,7 +67,7 @@ __all__ = [
     "BatchError", "Controlled", "ConversionError", "DivergenceError", "Feedback", "FeedbackError", "FileError",
     "GlideslopeError", "Job", "JobError", "LayerError", "Race", "RangeTest", "RunDirectoryError", "ScheduleError",
     "SearchError", "Tuned", "batches", "check_job", "export", "find", "from_deepspeed", "from_json", "from_keras",
-    "from_optax", "from_torch", "from_transformers", "greedy", "guard", "jax", "json_schema", "keras", "lightning",
-    "plateau", "race", "to_json", "torch", "transformers", "tune",
+    "from_optax", "from_torch", "from_transformers", "greedy", "guard", "jax", "json_schema", "keras", "layers",
+    "lightning", "plateau", "race", "to_json", "torch", "transformers", "tune",
 ]  # fmt: skip
 __all__ += schedules.__all__

@@ -113,8 +113,8 @@ def guard(
         rest: updates past the place before the rate is the schedule's again.
         every: updates between snapshots.
         kept: snapshots.
-        times: how often it goes back for one place, before it stops with a diagnosis: until half of `rest` has passed at
-            the schedule's own rate.
+        times: how often it goes back for one place, which is left when half of `rest` has passed at the schedule's own
+            rate, before it stops with a diagnosis.
 
     Raises:
         FeedbackError: a number is out of its range.

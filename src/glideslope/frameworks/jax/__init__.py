@@ -2,5 +2,6 @@
 
 from glideslope.frameworks.batches import Batches
 from glideslope.frameworks.jax.job import Job
+from glideslope.frameworks.jax.layers import labels, scale_by_layer
 
-__all__ = ["Batches", "Job"]
+__all__ = ["Batches", "Job", "labels", "scale_by_layer"]

@@ -1,10 +1,17 @@
 """Glideslope in torch."""
 
 from glideslope.frameworks.torch.automatic import automatic
+from glideslope.frameworks.torch.balance import Balance
 from glideslope.frameworks.torch.capturable import CapturableScheduler
 from glideslope.frameworks.torch.distributed import mean_over_ranks
 from glideslope.frameworks.torch.guard import Guard
 from glideslope.frameworks.torch.job import Job
+from glideslope.frameworks.torch.layers import groups, rescale
+from glideslope.frameworks.torch.monitor import Monitor, Ratios, to_csv, to_tensorboard
 from glideslope.frameworks.torch.scheduler import Scheduler
+from glideslope.frameworks.torch.trust_ratio import trust_ratio
 
-__all__ = ["CapturableScheduler", "Guard", "Job", "Scheduler", "automatic", "mean_over_ranks"]
+__all__ = [
+    "Balance", "CapturableScheduler", "Guard", "Job", "Monitor", "Ratios", "Scheduler", "automatic", "groups",
+    "mean_over_ranks", "rescale", "to_csv", "to_tensorboard", "trust_ratio",
+]  # fmt: skip

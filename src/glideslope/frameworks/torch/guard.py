@@ -27,7 +27,7 @@ class Guard:
 
     The guard is a factor of the scheduler's schedule, `gs.cosine() * gs.guard()`. Call `step(loss)` after
     `scheduler.step()`. Weights, buffers, the optimizer's and the gradient scaler's state go back; the loop, its data
-    and the schedule's position go on, so the batch that did it isn't met again and the schedule ends where it would have.
+    and the schedule's position go on, so the batch that did it isn't met again, and the schedule ends where it would.
 
     A loss on a device is read when it has been computed anyway, so the verdict may lag a few updates behind. Of several
     processes all go back where one finds cause to.

@@ -234,6 +234,10 @@ class Scheduler(LRScheduler):
         self._updates.made = updates
         self._write()
 
+    def read_groups(self) -> None:
+        """Reads the groups anew, after an `lr_scale` or an initial rate was changed, and sets their rates."""
+        self._write()
+
     def to_tensors(self) -> None:
         """Makes the groups' rates and betas tensors, so that a compiled step isn't compiled again for a new value."""
         self._tensors = True

@@ -1,0 +1,77 @@
+"""A rate for each layer in Keras."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from glideslope.errors import LayerError
+from glideslope.layers import Multipliers
+
+
+def layerwise(optimizer: keras.optimizers.Optimizer, multipliers: Multipliers) -> keras.optimizers.Optimizer:
+    """Has an optimizer multiply its rate, and its decoupled weight decay, for each layer.
+
+    It is done to this optimizer and isn't saved with it: after loading a model, do it again.
+
+    Args:
+        optimizer: the optimizer.
+        multipliers: made with the model, after it was built.
+
+    Returns:
+        The same optimizer.
+
+    Raises:
+        LayerError: it was done to this optimizer before; or, at the first update, a variable has no multiplier.
+
+    >>> import keras, glideslope as gs
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), keras.layers.Dense(1, name="head")])
+    >>> multipliers = gs.layers.by_name(model, {"head": 10})
+    >>> model.compile(gs.keras.layerwise(keras.optimizers.SGD(0.01), multipliers), loss="mse")
+    """
+    if hasattr(optimizer, "_rate_multipliers"):
+        raise LayerError("this optimizer has a rate for each layer already: multiply the multipliers, or make another")
+    by_path = multipliers.by_parameter
+    optimizer._rate_multipliers = by_path
+    update_step, decay = optimizer.update_step, optimizer._apply_weight_decay
+
+    def of(variable: Any) -> float:
+        if variable.path not in by_path:
+            raise LayerError(
+                f"no multiplier for {variable.path}: make the multipliers with this model, after it is built"
+            )
+        return by_path[variable.path]
+
+    def one(gradient: Any, variable: Any, learning_rate: Any) -> None:
+        update_step(gradient, variable, learning_rate * of(variable))
+
+    def decayed(variables: list[Any]) -> None:
+        if optimizer.weight_decay is None:
+            return
+        whole = optimizer.weight_decay
+        try:
+            for multiplier, own in _by_multiplier(variables, of).items():
+                optimizer.weight_decay = whole * multiplier
+                decay([variables[i] for i in own])
+        finally:
+            optimizer.weight_decay = whole
+
+    optimizer.update_step, optimizer._apply_weight_decay = one, decayed
+    parallel = getattr(optimizer, "_parallel_update_step", None)  # on torch, all variables at once
+    if parallel is not None:
+
+        def together(gradients: list[Any], variables: list[Any], learning_rate: Any) -> None:
+            for multiplier, own in _by_multiplier(variables, of).items():
+                parallel([gradients[i] for i in own], [variables[i] for i in own], learning_rate * multiplier)
+
+        optimizer._parallel_update_step = together
+    return optimizer
+
+
+def _by_multiplier(variables: list[Any], of: Any) -> dict[float, list[int]]:
+    """The places of the variables, by their multiplier."""
+    found: dict[float, list[int]] = {}
+    for i, variable in enumerate(variables):
+        found.setdefault(of(variable), []).append(i)
+    return found

@@ -1,0 +1,161 @@
+"""Update ratios of a training as it runs: how fast each layer moves, ‖Δw‖/‖w‖."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from glideslope.errors import LayerError
+from glideslope.frameworks.torch.updates import unwrapped
+from glideslope.layers import parameters
+
+
+@dataclass(frozen=True)
+class Ratios:
+    """The update ratio of each layer at one update; printed, it is a table.
+
+    Attributes:
+        update: the number of the update, counted from 0.
+        by_layer: ‖Δw‖/‖w‖ over all parameters of a layer, by its name; about 1e-3 is healthy.
+    """
+
+    update: int
+    by_layer: dict[str, float]
+
+    def __str__(self) -> str:
+        width = max(map(len, self.by_layer), default=0)
+        lines = [f"update {self.update}: ‖Δw‖/‖w‖"]
+        for name, ratio in self.by_layer.items():
+            # Eight decades, from 1e-6 to 100, of which 1e-3 is the middle.
+            length = min(max(round(4 * (math.log10(ratio) + 6)), 0), 32) if ratio > 0 else 0
+            lines.append(f"  {name:{width}}  {ratio:8.1e}  {'█' * length}")
+        return "\n".join(lines)
+
+
+class Monitor:
+    """Measures the update ratio of each layer at every so many updates.
+
+    Nothing is read from the device until the next measurement, or `read`: what is told lags behind by one.
+
+    Args:
+        model: the network.
+        optimizer: its optimizer.
+        every: updates between measurements.
+        to: is told each: `print`, `gs.torch.to_csv(path)`, `gs.torch.to_tensorboard(writer)`, or your own.
+
+    Raises:
+        LayerError: `every` isn't positive.
+
+    >>> import torch, glideslope as gs
+    >>> model = torch.nn.Linear(1, 1, bias=False)
+    >>> torch.nn.init.ones_(model.weight)
+    Parameter containing:
+    tensor([[1.]], requires_grad=True)
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> monitor = gs.torch.Monitor(model, optimizer, every=1)
+    >>> model(torch.ones(1, 1)).backward()
+    >>> optimizer.step()
+    >>> monitor.read().by_layer
+    {'weight': 0.1...}
+    """
+
+    def __init__(
+        self, model: torch.nn.Module, optimizer: Any, every: int = 50, to: Callable[[Ratios], object] | None = None
+    ) -> None:
+        if every < 1:
+            raise LayerError(f"every={every}: give a positive number of updates")
+        tensors = dict(model.named_parameters())
+        known = [own for own in parameters(model) if own.name in tensors]
+        self.layers = list(dict.fromkeys(own.layer for own in known))
+        self.every = every
+        self.updates = 0
+        self._to = to
+        self._tensors = [tensors[own.name] for own in known]
+        self._places = [self.layers.index(own.layer) for own in known]
+        self._before: list[torch.Tensor] = []
+        self._latest: tuple[int, torch.Tensor] | None = None
+        self._told = True
+        this = weakref.ref(self)
+        optimizer = unwrapped(optimizer)
+        for register, method in (
+            (optimizer.register_step_pre_hook, Monitor._keep),
+            (optimizer.register_step_post_hook, Monitor._measure),
+        ):
+            weakref.finalize(self, register(_hook(this, method)).remove)
+
+    def read(self) -> Ratios | None:
+        """The last measurement, None before the first; tells it, if it wasn't."""
+        if self._latest is None:
+            return None
+        update, ratios = self._latest
+        found = Ratios(update, dict(zip(self.layers, ratios.tolist(), strict=True)))
+        if self._to is not None and not self._told:
+            self._to(found)
+        self._told = True
+        return found
+
+    @torch.no_grad()
+    def _keep(self) -> None:
+        if self.updates % self.every == 0:
+            if not self._told:
+                self.read()
+            self._before = [tensor.detach().clone() for tensor in self._tensors]
+
+    @torch.no_grad()
+    def _measure(self) -> None:
+        if self._before:
+            weights = self._norms(self._before)
+            torch._foreach_sub_(self._before, tuple(self._tensors))
+            moved = self._norms(self._before)
+            self._before = []
+            self._latest, self._told = (self.updates, moved / weights.clamp_min(1e-30)), False
+        self.updates += 1
+
+    def _norms(self, tensors: list[torch.Tensor]) -> torch.Tensor:
+        """The norm over each layer's tensors, shape (layers,)."""
+        squares = torch.stack([norm.float() for norm in torch._foreach_norm(tensors)]).square()
+        places = torch.tensor(self._places, device=squares.device)
+        return squares.new_zeros(len(self.layers)).index_add_(0, places, squares).sqrt()
+
+
+def to_csv(path: Path | str) -> Callable[[Ratios], None]:
+    """Appends measurements to a CSV file of update, layer and ratio; for `Monitor(to=…)`."""
+    file = Path(path)
+
+    def write(ratios: Ratios) -> None:
+        lines = io.StringIO()
+        rows = csv.writer(lines, lineterminator="\n")
+        if not file.exists():
+            rows.writerow(("update", "layer", "ratio"))
+        rows.writerows((ratios.update, name, f"{ratio:.6g}") for name, ratio in ratios.by_layer.items())
+        with file.open("a", encoding="utf-8") as out:  # a row at a time, so there is no whole file to replace
+            out.write(lines.getvalue())
+
+    return write
+
+
+def to_tensorboard(writer: Any) -> Callable[[Ratios], None]:
+    """Adds measurements to a TensorBoard `SummaryWriter`, or anything with `add_scalar`; for `Monitor(to=…)`."""
+
+    def write(ratios: Ratios) -> None:
+        for name, ratio in ratios.by_layer.items():
+            writer.add_scalar(f"update ratio/{name}", ratio, ratios.update)
+
+    return write
+
+
+def _hook(this: weakref.ref[Monitor], method: Callable[[Monitor], None]) -> Any:
+    def hook(optimizer: Any, args: Any, kwargs: Any) -> None:
+        monitor = this()
+        if monitor is not None:
+            method(monitor)
+
+    return hook

@@ -1,0 +1,51 @@
+"""Balance: multipliers by which layers move at the same relative speed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from glideslope.errors import LayerError
+
+
+def balance(
+    ratios: Mapping[str, float],
+    *,
+    strength: float = 1.0,
+    limit: float = 1000.0,
+    before: Mapping[str, float] | None = None,
+) -> dict[str, float]:
+    """Multipliers of layers that would move at the same relative speed, from how fast they move.
+
+    Their geometric mean is 1, so a rate keeps its meaning.
+
+    Args:
+        ratios: the update ratio ‖Δw‖/‖w‖ of each layer, measured at one rate; 0 where a layer didn't move.
+        strength: 1 balances in full, 0 not at all.
+        limit: the multipliers are at most so many times their mean, and at least its like below.
+        before: the multipliers at which the ratios were measured, 1 where not given.
+
+    Formula: before · (r̄/r)^strength, with r̄ the geometric mean of the ratios.
+
+    Raises:
+        LayerError: no layer moved, or a number is out of its range.
+
+    >>> balance({"first": 1e-5, "last": 1e-3})
+    {'first': 10.0, 'last': 0.1}
+    """
+    if not 0 <= strength <= 1:
+        raise LayerError(f"strength={strength}: give a number from 0 to 1")
+    if not limit >= 1:
+        raise LayerError(f"limit={limit}: give a number from 1")
+    moving = {name: ratio for name, ratio in ratios.items() if ratio > 0 and math.isfinite(ratio)}
+    if not moving:
+        raise LayerError("no layer moved in the probe: give it a rate, and updates, that train")
+    found = {}
+    for name, ratio in ratios.items():
+        was = (before or {}).get(name, 1.0)
+        # A layer that didn't move can't be told how much faster it should: it stays as it is.
+        found[name] = math.log(was) - strength * math.log(ratio) if name in moving else math.log(was)
+    mean = sum(found[name] for name in moving) / len(moving)
+    most = math.log(limit)
+    clipped = {name: min(max(value - mean, -most), most) if name in moving else value for name, value in found.items()}
+    return {name: float(f"{math.exp(value):.12g}") for name, value in clipped.items()}

@@ -1,0 +1,101 @@
+"""Multipliers by depth, the order in which a forward pass uses the layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from glideslope.errors import LayerError
+from glideslope.layers.multipliers import Layer, Multipliers
+from glideslope.layers.order import order_of_use
+from glideslope.layers.parameters import Parameter, parameters
+from glideslope.layers.patterns import check_multiplier
+
+Rule = Callable[[int, int], float]
+"""(k, L) -> the multiplier of layer k of L, counted from the input, from 1."""
+
+
+def discriminative(low: float, high: float) -> Rule:
+    """A rule of depth: from `low` at the input to `high` at the output, each layer the same factor more.
+
+    Formula: low · (high/low)^((k-1)/(L-1)) for layer k of L.
+
+    Source: Howard & Ruder 2018, arXiv:1801.06146.
+
+    Raises:
+        LayerError: a multiplier isn't positive.
+
+    >>> rule = discriminative(0.01, 1)
+    >>> [round(rule(k, 3), 6) for k in (1, 2, 3)]
+    [0.01, 0.1, 1.0]
+    """
+    for name, value in (("low", low), ("high", high)):
+        check_multiplier(name, value)
+        if value == 0:
+            raise LayerError(f"{name}=0: give a positive multiplier; by_name freezes layers")
+    return lambda k, layers: low * (high / low) ** ((k - 1) / max(layers - 1, 1))
+
+
+def by_depth(model: Any, example_input: Any, decay: float | Rule, smaller: str = "input") -> Multipliers:
+    """Multipliers that fall with the distance from the output, or from the input.
+
+    Smaller near the input is fine-tuning's custom: what is near the input is general already. Smaller near the output
+    is the remedy for deep networks of logistic activations, whose layers near the input hardly move.
+
+    Args:
+        model: a torch module, or a Keras model; for JAX the pair of the function (params, input) -> output and params.
+        example_input: an input, or a tuple of several; the model's outputs aren't kept, nor is anything changed.
+        decay: the factor from a layer to the next, between 0 and 1; or any rule (k, L) -> multiplier of layer k of L,
+            counted from the input, from 1, such as `discriminative(0.01, 1)`.
+        smaller: "input" or "output": where the multipliers of a factor are smaller.
+
+    Formula: d^(L-k) where smaller near the input, d^(k-1) near the output.
+
+    Source: Howard & Ruder 2018, arXiv:1801.06146.
+
+    Raises:
+        LayerError: the factor isn't between 0 and 1, or the forward pass leaves parameters out: they are named.
+
+    >>> import torch
+    >>> model = torch.nn.Sequential(torch.nn.Linear(8, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+    >>> by_depth(model, torch.ones(1, 8), 0.5)
+    layer  shape   parameters  multiplier
+    0      4×8, 4          36         0.5
+    2      2×4, 2          10           1
+    """
+    if smaller not in ("input", "output"):
+        raise LayerError(f"smaller={smaller!r}: give 'input' or 'output'")
+    rule = decay if callable(decay) else _power(decay, smaller)
+    layers = in_order(model, example_input)
+    made = [Layer(name, own, float(rule(k, len(layers)))) for k, (name, own) in enumerate(layers, 1)]
+    for layer in made:
+        check_multiplier(layer.name, layer.multiplier)
+    return Multipliers(tuple(made))
+
+
+def in_order(model: Any, example_input: Any) -> list[tuple[str, tuple[Parameter, ...]]]:
+    """The layers in the order of their use, each with its parameters.
+
+    Raises:
+        LayerError: the forward pass leaves parameters out: they are named.
+    """
+    known = parameters(model[1] if isinstance(model, tuple) else model)
+    used = order_of_use(model, example_input)
+    left_out = [own.name for own in known if own.name not in used]
+    if left_out:
+        raise LayerError(
+            f"the forward pass of this input doesn't use {', '.join([*left_out[:5], *['…'][: len(left_out) > 5]])}: "
+            "give an input that does, or freeze them first (requires_grad_(False))"
+        )
+    first: dict[str, int] = {}
+    for own in known:
+        first[own.layer] = min(first.get(own.layer, used[own.name]), used[own.name])
+    return [
+        (name, tuple(own for own in known if own.layer == name)) for name in sorted(first, key=lambda name: first[name])
+    ]
+
+
+def _power(decay: float, smaller: str) -> Rule:
+    if not (isinstance(decay, int | float) and 0 < decay <= 1):
+        raise LayerError(f"decay={decay!r}: give a factor between 0 and 1; smaller= says in which direction")
+    return lambda k, layers: decay ** (layers - k if smaller == "input" else k - 1)

@@ -1,0 +1,105 @@
+"""Multipliers of the rate: a value, and the table that shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from glideslope.errors import LayerError
+from glideslope.layers.parameters import Parameter
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Parameters that share a multiplier.
+
+    Attributes:
+        name: of what owns them.
+        parameters: those.
+        multiplier: of the rate.
+        initial: what their initial values are to be multiplied by; see `by_width`.
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    multiplier: float
+    initial: float = 1.0
+
+
+@dataclass(frozen=True)
+class Multipliers:
+    """A multiplier of the rate for each layer; printed, it is a table.
+
+    `a * b` multiplies layer by layer, `2 * a` all layers.
+
+    Attributes:
+        layers: in order.
+    """
+
+    layers: tuple[Layer, ...]
+
+    @property
+    def by_parameter(self) -> dict[str, float]:
+        """The multiplier of each parameter, by its name."""
+        return {own.name: layer.multiplier for layer in self.layers for own in layer.parameters}
+
+    def of(self, name: str) -> float:
+        """The multiplier of a parameter.
+
+        Raises:
+            LayerError: there is none of this name.
+        """
+        found = self.by_parameter
+        if name not in found:
+            raise LayerError(f"no parameter {name!r} among {_some(found)}: make the multipliers with this model")
+        return found[name]
+
+    def __mul__(self, other: Multipliers | float) -> Multipliers:
+        if not isinstance(other, Multipliers):
+            return Multipliers(tuple(replace(own, multiplier=own.multiplier * other) for own in self.layers))
+        theirs = other.by_parameter
+        initial = {own.name: layer.initial for layer in other.layers for own in layer.parameters}
+        if theirs.keys() != self.by_parameter.keys():
+            raise LayerError("multipliers of different models: make both with the same one")
+        return grouped(
+            (own, layer.multiplier * theirs[own.name], layer.initial * initial[own.name])
+            for layer in self.layers
+            for own in layer.parameters
+        )
+
+    __rmul__ = __mul__
+
+    def __str__(self) -> str:
+        rows = [("layer", "shape", "parameters", "multiplier")]
+        for layer in self.layers:
+            shapes = ", ".join("×".join(map(str, own.shape)) or "1" for own in layer.parameters)
+            rows.append((layer.name, shapes, f"{sum(p.size for p in layer.parameters):,}", f"{layer.multiplier:.4g}"))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        return "\n".join(
+            f"{name:{widths[0]}}  {shape:{widths[1]}}  {size:>{widths[2]}}  {multiplier:>{widths[3]}}"
+            for name, shape, size, multiplier in rows
+        )
+
+    __repr__ = __str__
+
+
+def grouped(given: Iterable[tuple[Parameter, float, float]]) -> Multipliers:
+    """Multipliers of parameters, each with its multiplier and the factor of its initial values.
+
+    A layer whose parameters have several is several, with the parameters' own names.
+    """
+    by_layer: dict[str, list[tuple[Parameter, float, float]]] = {}
+    for own in given:
+        by_layer.setdefault(own[0].layer, []).append(own)
+    layers: list[Layer] = []
+    for name, parts in by_layer.items():
+        if len({(multiplier, initial) for _, multiplier, initial in parts}) == 1:
+            layers.append(Layer(name, tuple(parameter for parameter, _, _ in parts), parts[0][1], parts[0][2]))
+        else:
+            layers += [Layer(parameter.name, (parameter,), by, initial) for parameter, by, initial in parts]
+    return Multipliers(tuple(layers))
+
+
+def _some(names: Iterable[str]) -> str:
+    listed = list(names)
+    return ", ".join(listed[:5]) + (", …" if len(listed) > 5 else "")

@@ -1,0 +1,63 @@
+"""Multipliers by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from typing import Any
+
+from glideslope.errors import LayerError
+from glideslope.layers.multipliers import Multipliers, grouped
+from glideslope.layers.parameters import Parameter, parameters
+
+
+def by_name(model: Any, patterns: Mapping[str, float]) -> Multipliers:
+    """Multipliers by patterns of names; 0 freezes.
+
+    Args:
+        model: a torch module, a Keras model or a pytree.
+        patterns: a multiplier by pattern, `{"embed*": 0.1, "head": 10}`, with the shell's `*`, `?` and `[…]`. One
+            matches a parameter if it matches its name, or that of anything that it is in; where several do, the last
+            counts. Parameters that none matches have 1.
+
+    Raises:
+        LayerError: a pattern matches nothing, and what is nearest; or a multiplier isn't a number from 0.
+
+    >>> import torch
+    >>> model = torch.nn.ModuleDict({"embedding": torch.nn.Embedding(9, 4), "head": torch.nn.Linear(4, 2)})
+    >>> by_name(model, {"embed*": 0.1, "head": 10})
+    layer      shape   parameters  multiplier
+    embedding  9×4             36         0.1
+    head       2×4, 2          10          10
+    """
+    known = parameters(model)
+    scopes = {own.name: _scopes(own) for own in known}
+    found = dict.fromkeys((own.name for own in known), 1.0)
+    for pattern, multiplier in patterns.items():
+        check_multiplier(pattern, multiplier)
+        matching = [name for name, within in scopes.items() if any(fnmatchcase(scope, pattern) for scope in within)]
+        if not matching:
+            names = {scope for within in scopes.values() for scope in within}
+            near = get_close_matches(pattern.strip("*"), sorted(names), 1, cutoff=0.4)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(names)[:8])}"
+            raise LayerError(f"the pattern {pattern!r} matches no layer ({hint})")
+        found |= dict.fromkeys(matching, float(multiplier))
+    return grouped((own, found[own.name], 1.0) for own in known)
+
+
+def check_multiplier(name: str, multiplier: Any) -> None:
+    """Raises unless a multiplier is a finite number from 0."""
+    if not (isinstance(multiplier, int | float) and 0 <= multiplier < math.inf):
+        raise LayerError(f"{name}: a multiplier of {multiplier!r}: give a number from 0, which freezes")
+
+
+def _scopes(own: Parameter) -> list[str]:
+    """A parameter's name, and the names of all that it is in."""
+    separator = "/" if "/" in own.name else "."
+    parts = own.name.split(separator)
+    found = [separator.join(parts[: i + 1]) for i in range(len(parts))]
+    if separator == "/":  # Keras begins a path with the model's name, or not
+        found += [separator.join(parts[1 : i + 1]) for i in range(1, len(parts))]
+    return found

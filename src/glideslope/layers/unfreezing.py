@@ -1,0 +1,41 @@
+"""Gradual unfreezing: layers join the training one after the other, those near the output first."""
+
+from __future__ import annotations
+
+from glideslope.errors import LayerError
+from glideslope.schedules import Schedule, parse, piecewise
+from glideslope.schedules.durations import Duration, Time, duration
+
+
+def unfreezing(schedule: Schedule | str, layers: int, every: Time, first: int = 1) -> list[Schedule]:
+    """A schedule for each layer, counted from the input: 0 until the layer joins, then the schedule's factor.
+
+    The list is what `gs.torch.Scheduler` takes for as many parameter groups (`gs.torch.groups` makes them, in order).
+    A rate of 0 leaves weights as they are, weight decay included; gradients are still computed.
+
+    Args:
+        schedule: of the layers that have joined.
+        layers: how many there are.
+        every: between one layer and the next: updates, or a duration such as "1ep" or "10%".
+        first: how many are trained from the start.
+
+    Source: Howard & Ruder 2018, arXiv:1801.06146, section 3.3.
+
+    Raises:
+        LayerError: a number is out of its range.
+
+    >>> import glideslope as gs
+    >>> for schedule in gs.layers.unfreezing(gs.linear(), 3, every="25%"):
+    ...     print(schedule.over(4).sample(4))
+    [0.   0.   0.5  0.25]
+    [0.   0.75 0.5  0.25]
+    [1.   0.75 0.5  0.25]
+    """
+    if not (layers >= 1 and 1 <= first <= layers):
+        raise LayerError(f"{layers} layers, of which the first={first} are trained from the start: give 1 to {layers}")
+    step = duration(every)
+    if not step.value > 0:
+        raise LayerError(f"every={every!r}: give a positive duration")
+    whole = parse(schedule) if isinstance(schedule, str) else schedule
+    waits = [max(layers - first - i, 0) for i in range(layers)]
+    return [whole * piecewise([0, 1], [Duration(n * step.value, step.unit)]) if n else whole for n in waits]

@@ -1,0 +1,69 @@
+"""The maximal-update rule: a rate that was tuned on a narrow model, for a wider one."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from glideslope.errors import LayerError
+from glideslope.layers.multipliers import Multipliers, grouped
+from glideslope.layers.parameters import Parameter, parameters
+
+RULES = ("adam", "sgd")
+
+
+def by_width(base: Any, model: Any, rule: str = "adam") -> Multipliers:
+    """Multipliers by which the best rate of a narrow model is that of the same model made wider.
+
+    What differs in shape between the two is width. The output layer also has to begin smaller: `gs.torch.rescale`
+    multiplies its initial weights by `Layer.initial`. Attention scores should be divided by the width of a head, not by
+    its root, where that is what grows.
+
+    Args:
+        base: the narrow model, with which the rate was found.
+        model: the wide one: the same names, and wider.
+        rule: "adam", for Adam and what normalizes gradients like it, or "sgd".
+
+    Formula: with n the ratio of what comes in and m of what goes out, the multipliers are 1/n (Adam) or m/n (SGD) for
+    matrices, 1 (Adam) or m (SGD) for vectors and for tables that are looked up in; initial weights of the output layer,
+    where only what comes in grows, are multiplied by 1/√n.
+
+    Source: Yang et al. 2022, arXiv:2203.03466, table 3.
+
+    Raises:
+        LayerError: the models don't have the same parameters, or the rule isn't known.
+
+    >>> import torch
+    >>> def make(width):
+    ...     return torch.nn.Sequential(
+    ...         torch.nn.Linear(8, width), torch.nn.ReLU(), torch.nn.Linear(width, width), torch.nn.ReLU(),
+    ...         torch.nn.Linear(width, 2, bias=False),
+    ...     )
+    >>> by_width(make(16), make(64))
+    layer     shape     parameters  multiplier
+    0         64×8, 64         576           1
+    2.weight  64×64          4,096        0.25
+    2.bias    64                64           1
+    4         2×64             128        0.25
+    """
+    if rule not in RULES:
+        raise LayerError(f"rule={rule!r}: give 'adam' or 'sgd'")
+    narrow, wide = parameters(base), parameters(model)
+    ours, theirs = {own.name for own in wide}, {own.name for own in narrow}
+    if ours != theirs:
+        raise LayerError(f"the models differ in more than width: {', '.join(sorted(ours ^ theirs)[:5])} is in one only")
+    shapes = {own.name: own.shape for own in narrow}
+    return grouped(_scaled(own, shapes[own.name], rule) for own in wide)
+
+
+def _scaled(own: Parameter, base: tuple[int, ...], rule: str) -> tuple[Parameter, float, float]:
+    """The multiplier of a parameter, and the factor of its initial values."""
+    if len(own.shape) != len(base):
+        raise LayerError(f"{own.name} has the shapes {base} and {own.shape}: the models differ in more than width")
+    ratios = [wide / narrow for wide, narrow in zip(own.shape, base, strict=True)]
+    if own.fans is None:
+        return own, (math.prod(ratios) if rule == "sgd" else 1.0), 1.0
+    incoming = ratios[own.fans[0]] if own.fans[0] is not None else 1.0
+    outgoing = ratios[own.fans[1]]
+    multiplier = 1 / incoming if rule == "adam" else outgoing / incoming
+    return own, multiplier, 1 / math.sqrt(incoming) if outgoing == 1 else 1.0
