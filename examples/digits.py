@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import glideslope as gs
 
 
-def job(seed: int) -> gs.torch.Job:
+def job(seed: int, optimizer: str | None = None) -> gs.torch.Job:
     torch.manual_seed(seed)
     digits = load_digits()
     parts = train_test_split(digits.data / 16, digits.target, test_size=0.2, random_state=0, stratify=digits.target)
@@ -29,7 +29,7 @@ def job(seed: int) -> gs.torch.Job:
     )
     return gs.torch.Job(
         model,
-        torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9),
+        gs.torch.automatic(optimizer or "momentum", model.parameters(), lr=0.1),
         nn.CrossEntropyLoss(),
         DataLoader(TensorDataset(train_x, train_y), batch_size=32, shuffle=True),
         DataLoader(TensorDataset(validation_x, validation_y), batch_size=360),

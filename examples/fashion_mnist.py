@@ -52,7 +52,7 @@ class Shuffled:
         return -(-self.examples // self.batch_size)
 
 
-def job(seed: int) -> gs.torch.Job:
+def job(seed: int, optimizer: str | None = None) -> gs.torch.Job:
     torch.manual_seed(seed)
     inputs, targets = images()
     train, validation = TensorDataset(inputs[5000:], targets[5000:]), TensorDataset(inputs[:5000], targets[:5000])
@@ -62,7 +62,7 @@ def job(seed: int) -> gs.torch.Job:
     )  # fmt: skip
     return gs.torch.Job(
         model,
-        torch.optim.SGD(model.parameters(), lr=0.1),
+        gs.torch.automatic(optimizer or "sgd", model.parameters(), lr=0.1),
         nn.CrossEntropyLoss(),
         # A whole batch is one indexing operation, not 128 of them and a collation.
         DataLoader(train, batch_size=None, sampler=Shuffled(len(train), 128)),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from glideslope.errors import BatchError
 from glideslope.feedback import Feedback
-from glideslope.schedules import Clock, Schedule
+from glideslope.schedules import Clock, Schedule, from_function
 from glideslope.schedules.durations import Frame, Time
 from glideslope.schedules.names import FACTORS, value_text
 from glideslope.schedules.schedule import enclosed
@@ -120,6 +120,17 @@ class Growth:
             examples.append(consumed)
             consumed += size
         return Updates(np.array(sizes), np.array(factors), np.array(examples))
+
+    def rates(self) -> Schedule:
+        """The factor of the rate as a schedule of the updates that are really made.
+
+        Raises:
+            ScheduleError: the schedule has no horizon.
+        """
+        import numpy as np
+
+        factors = self.plan().factors
+        return from_function(lambda t: factors[np.minimum(np.asarray(t, dtype=int), len(factors) - 1)])
 
     @cached_property
     def _shape(self) -> tuple[int | None, float, float]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar
 
+from glideslope.errors import FeedbackError
 from glideslope.feedback.feedback import Feedback, Named, State, better, check, check_one_of, measured
 from glideslope.schedules.names import FACTORS
 
@@ -22,12 +24,14 @@ class Plateau(Named):
     floor: float
     mode: str
     smoothing: float
+    significance: float
 
     maker: ClassVar[Any]
 
     def init(self) -> State:
         best = math.inf if self.mode == "min" else -math.inf
-        return {"factor": 1.0, "best": best, "bad": 0.0, "resting": 0.0, "average": 0.0, "weight": 0.0}
+        sums = dict.fromkeys(("first", "sum", "moment", "squares"), 0.0) if self.significance else {}
+        return {"factor": 1.0, "best": best, "bad": 0.0, "resting": 0.0, "average": 0.0, "weight": 0.0, **sums}
 
     def update(self, state: State, metric: Any) -> State:
         metric, xp = measured(metric)
@@ -42,16 +46,42 @@ class Plateau(Named):
         best = xp.where(improved, smooth, state["best"])
         resting = state["resting"] > 0
         bad = xp.where(improved | resting, 0.0, state["bad"] + 1.0)
-        cut = bad > self.patience
+        enough = bad > self.patience
+        sums = self._line(state, metric, bad, xp) if self.significance else {}
+        cut = xp.where(self._gets_better(sums, xp), False, enough) if self.significance else enough
         lowered = xp.maximum(state["factor"] * self.multiplier, self.floor)
         return {
             "factor": xp.where(cut & (lowered < state["factor"]), lowered, state["factor"]),
             "best": best,
-            "bad": xp.where(cut, 0.0, bad),
+            "bad": xp.where(enough, 0.0, bad),
             "resting": xp.where(cut, float(self.cooldown), xp.where(resting, state["resting"] - 1.0, 0.0)),
             "average": average if s else state["average"],
             "weight": weight if s else state["weight"],
+            **sums,
         }
+
+    def _line(self, state: State, metric: Any, bad: Any, xp: Any) -> State:
+        """The sums of a straight line through the measurements since the last improvement, cut or test."""
+        first = xp.where(bad == 1, metric, state["first"])
+        kept = xp.where(bad > 1, 1.0, 0.0)
+        y = xp.where(bad > 0, metric - first, 0.0)
+        return {
+            "first": first,
+            "sum": kept * state["sum"] + y,
+            "moment": kept * state["moment"] + bad * y,
+            "squares": kept * state["squares"] + y * y,
+        }
+
+    def _gets_better(self, sums: State, xp: Any) -> Any:
+        """Whether the line through patience + 1 measurements falls, or where more is better rises, significantly."""
+        n = self.patience + 1
+        spread = n * (n**2 - 1) / 12
+        across = sums["moment"] - sums["sum"] * (n + 1) / 2
+        along = xp.maximum(sums["squares"] - sums["sum"] ** 2 / n, 0.0)
+        # slope < -quantile · its standard error, squared and multiplied out; on a straight line the error is 0.
+        left_over = xp.maximum(along * spread - across**2, 0.0) / (n - 2)
+        falls = across < 0 if self.mode == "min" else across > 0
+        return falls & (across**2 > _quantile(1 - self.significance, n - 2) ** 2 * left_over)
 
     def factor(self, state: State) -> Any:
         return state["factor"]
@@ -66,6 +96,7 @@ def plateau(
     floor: float = 0.0,
     mode: str = "min",
     smoothing: float = 0.0,
+    significance: float = 0.0,
 ) -> Feedback:
     """Multiplies the rate by `factor` after more than `patience` measurements in a row without improvement.
 
@@ -78,6 +109,9 @@ def plateau(
         floor: the least factor, all cuts together.
         mode: "min" where less is better, "max" where more is.
         smoothing: of the measurements, an exponential average with bias correction; 0 takes each as it is.
+        significance: the level of a test for noisy measurements, whose best is a lucky one: a cut is put off, for as
+            long again, while a straight line through the measurements without improvement still gets better at this
+            level (one-sided t test of its slope). 0 makes no test; 0.05 is usual.
 
     Raises:
         FeedbackError: a number is out of its range, or a mode unknown.
@@ -101,9 +135,22 @@ def plateau(
     check("cooldown", cooldown, 0)
     check("floor", floor, 0, 1)
     check("smoothing", smoothing, 0, 0.9999)
+    check("significance", significance, 0, 0.5)
+    if significance and patience < 2:
+        raise FeedbackError(
+            f"significance={significance:g} with patience={patience}: a line needs three measurements, a patience of 2"
+        )
     check_one_of("threshold_mode", threshold_mode, ("relative", "absolute"))
     check_one_of("mode", mode, ("min", "max"))
-    return Plateau(factor, patience, threshold, threshold_mode, cooldown, floor, mode, smoothing)
+    return Plateau(factor, patience, threshold, threshold_mode, cooldown, floor, mode, smoothing, significance)
+
+
+@cache
+def _quantile(level: float, freedom: int) -> float:
+    """Of Student's t distribution."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, level))
 
 
 Plateau.maker = staticmethod(plateau)

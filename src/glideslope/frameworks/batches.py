@@ -55,7 +55,7 @@ class Batches:
         epoch, place = divmod(update, self.per_epoch)
         chosen: Any = slice(place * self.batch_size, (place + 1) * self.batch_size)
         if self.shuffle:
-            chosen = _order(self.seed, epoch, len(self.arrays[0]))[chosen]
+            chosen = order(self.seed, epoch, len(self.arrays[0]))[chosen]
         return tuple(array[chosen] for array in self.arrays)
 
     def reseeded(self, seed: int) -> Batches:
@@ -64,6 +64,6 @@ class Batches:
 
 
 @lru_cache(maxsize=4)
-def _order(seed: int, epoch: int, length: int) -> np.ndarray:
-    """The order of an epoch: all its batches ask for it."""
+def order(seed: int, epoch: int, length: int) -> np.ndarray:
+    """The order of an epoch's examples: all its batches ask for it."""
     return np.random.default_rng([seed, epoch]).permutation(length)

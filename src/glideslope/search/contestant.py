@@ -52,9 +52,14 @@ class Contestant:
         """What else is set at each update, shape (n,) each."""
         return {"batch_size": self.schedule.plan(steps).sizes} if isinstance(self.schedule, Growth) else {}
 
-    def __str__(self) -> str:
+    @property
+    def name(self) -> str:
+        """All but the peak."""
         optimizer = f" with {self.optimizer}" if self.optimizer else ""
-        return f"{self.schedule} at {self.peak:.6g}{optimizer}{f', {self.average}' if self.average else ''}"
+        return f"{self.schedule}{optimizer}{f', {self.average}' if self.average else ''}"
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.peak:.6g}"
 
 
 @dataclass(frozen=True)

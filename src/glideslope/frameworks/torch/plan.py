@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from glideslope.batches import Growth
 from glideslope.errors import FeedbackError, ScheduleError
 from glideslope.feedback import Controlled, Feedback
 from glideslope.feedback.feedback import controlled
@@ -16,7 +17,7 @@ from glideslope.frameworks.torch.past import resumed, text
 from glideslope.schedules import Clock, Schedule, constant, parse
 from glideslope.schedules.durations import Frame, Time
 
-Given = Schedule | Feedback | str
+Given = Schedule | Feedback | Growth | str
 
 
 class Plan:
@@ -193,6 +194,8 @@ def timed(name: str, given: Given, steps: Time | None, clock: Clock | None) -> t
         ScheduleError: it isn't a schedule, or lacks a horizon or a unit; the message says which argument has it.
     """
     value = parse(given) if isinstance(given, str) else given
+    if isinstance(value, Growth):
+        return (value if steps is None else value.over(steps, clock)).rates(), None
     if isinstance(value, Feedback):
         held = controlled(value)
         return timed(name, held.schedule, steps, clock)[0], Controlled(constant(), held.feedbacks)

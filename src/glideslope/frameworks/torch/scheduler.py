@@ -39,8 +39,9 @@ class Scheduler(LRScheduler):
 
     Args:
         optimizer: a torch optimizer, or a wrapper around one.
-        lr: the schedule, a value or its text, possibly times a feedback (`gs.cosine() * gs.plateau()`, see `measure`);
-            a list has one for each group, and groups beyond it follow its last.
+        lr: the schedule, a value or its text, possibly times a feedback (`gs.cosine() * gs.plateau()`, see `measure`)
+            or a growth of the batch (`gs.batches.growth`, with `gs.torch.GrowingBatches`); a list has one for each
+            group, and groups beyond it follow its last.
         steps: the horizon: updates, or a duration in another unit of the clock. Not needed if the schedule has one.
         clock: what an update is worth in epochs, examples or tokens, over all processes.
         momentum: a schedule whose factor is the momentum, or Adam's first beta.

@@ -1,0 +1,145 @@
+"""What the commands that search share: from a job's place to what is printed and left in a run directory."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import typer
+
+from glideslope.errors import GlideslopeError
+
+if TYPE_CHECKING:
+    from glideslope.search.contestant import Run
+    from glideslope.search.job import JobFactory
+    from glideslope.search.run_directory import RunDirectory
+    from glideslope.search.trials import Watch
+
+Result = TypeVar("Result")
+
+RUN_COLUMNS = ("schedule", "peak", "updates", "loss")
+
+
+def row(run: Run) -> tuple[str, float, int, float]:
+    """A run as a row under `RUN_COLUMNS`."""
+    return run.contestant.name, run.contestant.peak, run.steps, run.final_loss
+
+
+def events(runs: list[Run]) -> list[dict[str, Any]]:
+    """What guards did, and why a run of theirs ended early."""
+    return [
+        {"run": str(run.contestant), "seed": run.seed, **what}
+        for run in runs
+        for what in [*map(vars, run.events), *([{"problem": run.problem}] if run.problem else [])]
+    ]
+
+
+def event_sections(runs: list[Run]) -> list[str]:
+    """A section of the report for what guards did, where they did anything."""
+    from glideslope.views import report
+
+    rows = [
+        (str(run.contestant), event.update, event.kind, event.loss, event.back_to, event.factor,
+         "skipped" if event.skipped else "")
+        for run in runs
+        for event in run.events
+    ]  # fmt: skip
+    columns = ("run", "update", "what", "loss", "went back to", "rate times", "batch")
+    problems = [(str(run.contestant), run.problem) for run in runs if run.problem]
+    found = [report.listing("What the guard did", columns, rows)] if rows else []
+    return found + ([report.listing("Runs that a guard stopped", ("run", "why"), problems)] if problems else [])
+
+
+def split_names(text: str) -> list[str]:
+    """The names in a list with commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def described(run: Run) -> dict[str, Any]:
+    """A run as it stands in result.json."""
+    return dict(zip(("schedule", "peak_lr", "steps", "final_loss"), row(run), strict=True))
+
+
+def read_number(option: str, text: str) -> float:
+    """The number that an option was given as."""
+    try:
+        return float(text)
+    except ValueError:
+        raise GlideslopeError(f"{option}: {text.strip()!r} is not a number: write them as 0.1,0.2") from None
+
+
+def open_directory(
+    command: str, job: str, out: Path | None, overwrite: bool, resume: bool, search: dict[str, Any]
+) -> RunDirectory:
+    """The run directory of a search."""
+    from glideslope.search.run_directory import RunDirectory
+
+    if resume and out is None:
+        raise GlideslopeError("--resume: say which run with --out DIR")
+    stem = Path(job.rpartition(":")[0]).stem
+    folder = out or Path("runs") / f"{command}-{stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    return RunDirectory(folder, {"command": command, "job": job, **search}, overwrite=overwrite, resume=resume)
+
+
+def load_factory(job: str) -> JobFactory:
+    """The function that makes jobs."""
+    from glideslope.search import load_job
+
+    with redirect_stdout(sys.stderr):
+        return load_job(job)
+
+
+def watched(directory: RunDirectory, search: Callable[[Watch], Result]) -> Result:
+    """The result of a search, its progress shown; interrupted, it leaves a partial report."""
+    from glideslope.views.terminal import LiveProgress
+
+    try:
+        # What a job prints isn't part of the result.
+        with redirect_stdout(sys.stderr), LiveProgress() as watch:
+            return search(watch)
+    except KeyboardInterrupt:
+        leave_partial_report(directory)
+        raise typer.Exit(1) from None
+
+
+def leave_partial_report(directory: RunDirectory) -> None:
+    """Writes what is finished as a report that says that it is partial, and how to go on."""
+    import numpy as np
+
+    from glideslope.search.contestant import Run
+    from glideslope.views import report
+
+    finished = [Run.remembered(result) for result in directory.values() if "final_loss" in result]
+    sweeps = [result for result in directory.values() if "final_loss" not in result]
+    result = {
+        "interrupted": True, "sweeps": len(sweeps), "candidates": list(map(described, finished)),
+        "out": str(directory.folder),
+    }  # fmt: skip
+    made = f"{len(sweeps)} sweeps and {len(finished)} runs" if sweeps else f"{len(finished)} runs"
+    lead = f"Interrupted with {made} finished; go on with --out {directory.folder} --resume."
+    rows = sorted(map(row, finished), key=lambda row: (-row[2], row[3]))
+    sections = [report.listing("Finished runs, the longest first", RUN_COLUMNS, rows)]
+    curves = [(np.asarray(sweep["rates"]), np.asarray(sweep["losses"])) for sweep in sweeps]
+    curves += [run.curve for run in finished]
+    directory.finish(result, curves, report.page("A search, interrupted", lead, sections))
+    typer.echo(f"{lead} Partial report: {directory.folder / 'report.html'}", err=True)
+
+
+def show(result: dict[str, Any], shown: list[Any], directory: RunDirectory, as_json: bool) -> None:
+    """Prints a result, as JSON or as tables."""
+    from rich.console import Console
+
+    from glideslope.search.run_directory import plain
+
+    if as_json:
+        typer.echo(json.dumps(plain(result)))
+        return
+    console = Console()
+    for part in shown:
+        console.print(part)
+    console.print(f"Report: {directory.folder / 'report.html'}", soft_wrap=True)

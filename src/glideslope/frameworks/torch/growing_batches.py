@@ -1,0 +1,151 @@
+"""A torch batch sampler whose batches grow between updates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from torch import distributed
+from torch.utils.data import Sampler
+
+from glideslope.batches import Growth
+from glideslope.errors import BatchError
+from glideslope.frameworks.batches import order
+
+
+class Part(NamedTuple):
+    """What a batch that the sampler gave is, of the update it belongs to.
+
+    Attributes:
+        weight: of its mean loss, in this process's mean over the update.
+        last: whether the update is made after it.
+        examples: consumed by all processes when the update has been made.
+        factor: of the update's rate.
+    """
+
+    weight: float
+    last: bool
+    examples: int
+    factor: float
+
+
+class GrowingBatches(Sampler[list[int]]):
+    """Batches of indices that grow as a `gs.batches.growth` says, for a DataLoader's `batch_sampler`.
+
+    It goes on, epoch after epoch, until the growth's horizon. Each epoch's order follows from the seed and the epoch,
+    and what a batch has from the examples consumed, so a position is one number, and no worker that fetches ahead can
+    lose it. Of several processes each has its share of every batch.
+
+    Args:
+        examples: in the data set.
+        growth: with its horizon known.
+        largest_per_device: examples that fit a device at a time; a larger share comes as several batches, whose
+            gradients are accumulated. No bound if not given.
+        seed: of the order.
+        shuffle: False goes through the examples as they stand.
+        rank: of this process; the process group's if not given.
+        ranks: processes; the process group's if not given.
+
+    Raises:
+        BatchError: the growth has no horizon, or its batches can't be shared by the processes.
+
+    >>> import torch, glideslope as gs
+    >>> growth = gs.batches.growth(gs.linear(), base=2, largest=4).over(8)
+    >>> batches = gs.torch.GrowingBatches(8, growth, shuffle=False, largest_per_device=3)
+    >>> loader = torch.utils.data.DataLoader(range(8), batch_sampler=batches)
+    >>> for batch, part in batches.parts(loader):
+    ...     print(batch.tolist(), part.weight, part.last, part.examples)
+    [0, 1] 1.0 True 2
+    [2, 3] 1.0 True 4
+    [4, 5] 1.0 True 6
+    [6, 7, 0] 1.0 True 9
+    [1, 2] 0.5 False 13
+    [3, 4] 0.5 True 13
+    [5, 6, 7] 1.0 True 16
+    """
+
+    def __init__(
+        self,
+        examples: int,
+        growth: Growth,
+        *,
+        largest_per_device: int | None = None,
+        seed: int = 0,
+        shuffle: bool = True,
+        rank: int | None = None,
+        ranks: int | None = None,
+    ) -> None:
+        grouped = distributed.is_available() and distributed.is_initialized()
+        self.rank = rank if rank is not None else distributed.get_rank() if grouped else 0
+        self.ranks = ranks if ranks is not None else distributed.get_world_size() if grouped else 1
+        if examples < 1 or not 0 <= self.rank < self.ranks or (largest_per_device or 1) < 1:
+            raise BatchError(
+                f"examples={examples}, rank={self.rank} of {self.ranks}, largest_per_device={largest_per_device}: give "
+                "positive numbers, and ranks from 0"
+            )
+        self.plan = growth.plan()
+        uneven = [int(size) for size in self.plan.sizes if size % self.ranks]
+        if uneven:
+            raise BatchError(
+                f"a batch of {uneven[0]} can't be shared evenly by {self.ranks} processes: write growth(..., "
+                f"multiple={self.ranks}), with a base and a horizon in examples that are multiples too"
+            )
+        self.examples, self.seed, self.shuffle = examples, seed, shuffle
+        self.largest_per_device = largest_per_device
+        self.consumed = 0
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for update, start, size in self._pieces():
+            whole = self.plan.sizes[update] // self.ranks
+            first = int(self.plan.examples[update]) + self.rank * whole + start
+            yield [self._example(first + i) for i in range(size)]
+
+    def __len__(self) -> int:
+        """The batches that are left, for a progress bar."""
+        return sum(1 for _ in self._pieces())
+
+    def parts(self, loader: Iterable[Any]) -> Iterator[tuple[Any, Part]]:
+        """The batches of a loader, each with what it is of its update; keeps count of the examples consumed.
+
+        Args:
+            loader: a DataLoader with this as its `batch_sampler`.
+        """
+        pieces = list(self._pieces())
+        for batch, (update, start, size) in zip(loader, pieces, strict=True):
+            whole = int(self.plan.sizes[update]) // self.ranks
+            last, consumed = start + size == whole, int(self.plan.examples[update] + self.plan.sizes[update])
+            yield batch, Part(size / whole, last, consumed, float(self.plan.factors[update]))
+            if last:
+                self.consumed = consumed
+
+    def state_dict(self) -> dict[str, int]:
+        """The examples that all processes have consumed in updates that `parts` has given."""
+        return {"examples": self.consumed}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Goes on after so many examples.
+
+        Raises:
+            BatchError: no update of this growth ends there.
+        """
+        consumed = state["examples"]
+        if consumed and consumed not in set((self.plan.examples + self.plan.sizes).tolist()):
+            raise BatchError(f"no update of this growth ends at {consumed} examples: give the growth of the saved run")
+        self.consumed = consumed
+
+    def _pieces(self) -> Iterator[tuple[int, int, int]]:
+        """(update, start in this process's share of it, size) of each batch from here on."""
+        for update, (whole, began) in enumerate(
+            zip(self.plan.sizes.tolist(), self.plan.examples.tolist(), strict=True)
+        ):
+            if began < self.consumed:
+                continue
+            share = whole // self.ranks
+            pieces = -(-share // (self.largest_per_device or share))
+            ends = [share * (i + 1) // pieces for i in range(pieces)]
+            yield from ((update, start, end - start) for start, end in zip([0, *ends], ends, strict=False))
+
+    def _example(self, place: int) -> int:
+        """The index of the example at a place in the endless stream."""
+        epoch, within = divmod(place, self.examples)
+        return int(order(self.seed, epoch, self.examples)[within]) if self.shuffle else within
