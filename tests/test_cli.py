@@ -220,7 +220,7 @@ def test_a_damaged_result_is_named(folder):
         (("show", "cosine", "--steps", "10", "--csv", "/dev"), "/dev can't be written"),
         (("show", "cosine", "--steps", "10", "--csv", "-", "--json"), "give one"),
         (("list", "--out", "/dev/null/x"), "can't be written"),
-        (("show", "cosine * plateau", "--steps", "10"), "take its schedule alone, cosine()"),
+        (("convert", "cosine * plateau", "--steps", "10", "--to", "torch"), "take its schedule alone, cosine()"),
         (("convert", "plateau()", "--steps", "10", "--to", "torch"), "answers to measurements"),
         (("tune", "quadratic.py:job", "--steps", "400", "--out", "/dev/null/x"), "can't be written to"),
         (("race", "quadratic.py:job", "--steps", "10", "--target", "nan"), "target=nan"),

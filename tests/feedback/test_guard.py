@@ -260,7 +260,7 @@ def test_mistakes():
 
 def test_a_guard_is_the_same_under_jit():
     guard = gs.guard()
-    losses = [1 + 0.1 * math.sin(t) for t in range(60)] + [5.0, 1.0, math.nan]
+    losses = [1 + 0.1 * math.sin(t) for t in range(60)] + [5.0, 1.0, 1.5, 1.5, 1.5, 1.0, math.nan]
     state = guard.init()
     traced = jax.tree.map(np.float32, guard.init())
     update = jax.jit(guard.update)

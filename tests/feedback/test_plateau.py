@@ -171,8 +171,8 @@ def test_text_and_products():
         (lambda: gs.parse("cosine * plateau >> hold"), "(a >> b) * feedback"),
         (lambda: gs.parse("plateau.clip(0.1)"), "no methods"),
         (lambda: gs.export(gs.cosine() * gs.plateau(), 10, 0.1, "csv"), "take its schedule alone"),
-        (lambda: gs.to_json(gs.cosine() * gs.plateau()), "take its schedule alone"),
-        (lambda: gs.keras.Scheduler("cosine * plateau"), "take its schedule alone"),
+        (lambda: gs.keras.Schedule("cosine * plateau", 0.1), "take its schedule alone"),
+        (lambda: gs.keras.Scheduler("cosine * guard"), "gs.keras.Job has one"),
     ],
 )
 def test_mistakes(make, says):

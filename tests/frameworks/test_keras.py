@@ -91,6 +91,19 @@ def test_the_callback_knows_the_length_of_the_fit_and_logs_the_rate_of_the_last_
     np.testing.assert_allclose(made.history.history["learning_rate"], EXPECTED[9::10], atol=1e-7)
 
 
+def test_a_feedback_is_told_the_metric_of_each_epoch():
+    class Worse(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["val_loss"] = [1.0, 1.0, 0.5, 0.5][epoch]
+
+    lr = gs.linear() * gs.plateau(0.5, patience=0)
+    rates, _ = moved_by(keras.optimizers.SGD(0.3), [Worse(), gs.keras.Scheduler(lr)])
+    cuts = np.repeat([1, 1, 0.5, 0.5], 10)
+    np.testing.assert_allclose(rates, 0.3 * cuts * (1 - np.arange(40) / 40), rtol=1e-3)
+    with pytest.raises(gs.FeedbackError, match="no 'val_loss' but loss"):
+        moved_by(keras.optimizers.SGD(0.3), [gs.keras.Scheduler(lr)])
+
+
 def test_a_second_fit_begins_anew_and_a_later_epoch_goes_on():
     callback = gs.keras.Scheduler("linear()", peak=0.4)
     rates, made = moved_by(keras.optimizers.SGD(0.4), [callback], epochs=2)

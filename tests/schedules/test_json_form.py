@@ -59,3 +59,34 @@ def test_the_schema_is_one():
 def test_values_of_the_wrong_kind(schedule):
     with pytest.raises(gs.ScheduleError):
         gs.from_json('{"version": 1, "schedule": ' + schedule + "}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cosine() * plateau(factor=0.5, patience=3, significance=0.05)",
+        "linear().over(100) * greedy() * guard(rest=20)",
+        "(warmup(5%) >> hold()) * growth(base=128, largest=4096)",
+    ],
+)
+def test_what_multiplies_a_schedule(text):
+    value = gs.parse(text)
+    written = gs.to_json(value)
+    assert gs.from_json(written) == value
+    jsonschema.validate(json.loads(written), gs.json_schema())
+
+
+@pytest.mark.parametrize(
+    ("factor", "says"),
+    [
+        ({"name": "plato"}, "unknown factor"), ({"name": "plateau", "arguments": {"factor": 3}}, "factor=3"),
+        ({"name": "plateau", "arguments": {"wait": 3}}, "wait"), ({"arguments": {}}, "lacks"), ("plateau", "object"),
+    ],
+)  # fmt: skip
+def test_factors_that_are_refused(factor, says):
+    document = {"version": 1, "schedule": {"name": "cosine"}, "factors": [factor]}
+    with pytest.raises(gs.GlideslopeError, match=says):
+        gs.from_json(json.dumps(document))
+    if says != "factor=3":  # the schema knows names and kinds, not ranges
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(document, gs.json_schema())

@@ -1,5 +1,7 @@
 """What is drawn: where phases begin, and that every schedule has its place in the gallery."""
 
+import numpy as np
+
 import glideslope as gs
 from glideslope.schedules.names import NAMES
 from glideslope.views.curves import Curve
@@ -14,3 +16,14 @@ def test_boundaries():
 def test_the_gallery_has_every_schedule():
     assert {entry.call.partition("(")[0] for entry in entries()} == set(NAMES)
     assert all(entry.summary for entry in entries())
+
+
+def test_what_multiplies_a_schedule_is_shown():
+    grown = Curve.of(gs.parse("cosine * growth(base=10, largest=40)"), 50, 0.3, gs.Clock())
+    plan = gs.batches.growth(gs.cosine(), 10, 40).plan(50)
+    assert len(grown.rates) == len(grown.sizes) == 50
+    assert f"{len(plan.sizes)} updates" in grown.text
+    np.testing.assert_allclose(grown.rates / grown.sizes, 0.03 * gs.cosine().over(50).sample(50), atol=3e-3)
+    measured = Curve.of(gs.parse("cosine * plateau"), 50, 0.3, gs.Clock())
+    np.testing.assert_array_equal(measured.rates, 0.3 * gs.cosine().over(50).sample(50))
+    assert measured.text == "cosine() * plateau(), before any measurement"

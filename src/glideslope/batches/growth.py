@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from glideslope.errors import BatchError
 from glideslope.feedback import Feedback
@@ -40,6 +40,8 @@ class Growing:
     largest: int
     multiple: int | None = None
 
+    name: ClassVar[str] = "growth"
+
     def __post_init__(self) -> None:
         for name, value in (("base", self.base), ("largest", self.largest), ("multiple", self.multiple)):
             if value is not None and (isinstance(value, bool) or not (value >= 1 and value == int(value))):
@@ -57,9 +59,13 @@ class Growing:
             raise BatchError(f"{schedule!r} * {self}: what a batch grows by is a schedule, without feedback")
         return Growth(schedule, self)
 
+    @property
+    def arguments(self) -> dict[str, int]:
+        """Those that were given."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
     def __str__(self) -> str:
-        written = [f"{name}={value_text(value)}" for name, value in vars(self).items() if value is not None]
-        return f"growth({', '.join(written)})"
+        return f"{self.name}({', '.join(f'{name}={value_text(value)}' for name, value in self.arguments.items())})"
 
     __repr__ = __str__
 

@@ -42,7 +42,6 @@ def show(
     """
     from rich.console import Console
 
-    from glideslope.feedback.feedback import curve_of
     from glideslope.files import write_atomically
     from glideslope.schedules import Clock, parse
     from glideslope.search.race import check_peak, check_positive
@@ -56,7 +55,7 @@ def show(
         raise GlideslopeError("--csv - and --json both write to standard output: give one, or --csv a file")
     clock = Clock(steps_per_epoch, examples_per_step, tokens_per_step)
     time = Time.of(axis, clock)
-    curves = [Curve.of(curve_of(parse(text)), steps, peak, clock) for text in schedules]
+    curves = [Curve.of(parse(text), steps, peak, clock) for text in schedules]
     table = _csv(curves)
     if out is not None:
         png, html, csv = png or out / "schedule.png", html or out / "schedule.html", csv or str(out / "schedule.csv")
@@ -72,7 +71,8 @@ def show(
     elif as_json:
         told = [
             {"schedule": curve.text, "peak_lr": peak, "steps": steps, "boundaries": curve.boundaries,
-             "lr": curve.rates.tolist()} for curve in curves
+             "lr": curve.rates.tolist(), **({} if curve.sizes is None else {"batch_size": curve.sizes.tolist()})}
+            for curve in curves
         ]  # fmt: skip
         typer.echo(json.dumps(plain(told[0] if len(told) == 1 else {"schedules": told})))
     else:
@@ -147,10 +147,15 @@ def schema(out: Folder = None, as_json: Json = False, seed: NoSeed = 0) -> None:
 
 
 def _csv(curves: list[Any]) -> str:
-    """A column for each curve; the only one is called lr."""
+    """A column for each curve, the only one called lr; and one for its batch size, where that grows."""
     buffer = io.StringIO()
     writer = csv_files.writer(buffer, lineterminator="\n")
-    writer.writerow(["step", *(["lr"] if len(curves) == 1 else [curve.text for curve in curves])])
+    names = ["lr"] if len(curves) == 1 else [curve.text for curve in curves]
     columns = [curve.rates.tolist() for curve in curves]
+    for name, curve in zip(tuple(names), curves, strict=True):
+        if curve.sizes is not None:
+            names.append("batch_size" if len(curves) == 1 else f"batch size of {name}")
+            columns.append(curve.sizes.tolist())
+    writer.writerow(["step", *names])
     writer.writerows([t, *map(repr, rates)] for t, rates in enumerate(zip(*columns, strict=True)))
     return buffer.getvalue()

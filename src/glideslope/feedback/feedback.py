@@ -80,11 +80,20 @@ class Named(Feedback):
 
     maker: ClassVar[Callable[..., Feedback]]
 
-    def __str__(self) -> str:
+    @property
+    def name(self) -> str:
+        """The function that makes it."""
+        return self.maker.__name__
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the function was given, but for defaults."""
         given = {"factor" if name == "multiplier" else name: value for name, value in vars(self).items()}
         defaults = inspect.signature(self.maker).parameters
-        written = [f"{k}={value_text(v)}" for k, v in given.items() if v != defaults[k].default]
-        return f"{self.maker.__name__}({', '.join(written)})"
+        return {name: value for name, value in given.items() if value != defaults[name].default}
+
+    def __str__(self) -> str:
+        return f"{self.name}({', '.join(f'{name}={value_text(value)}' for name, value in self.arguments.items())})"
 
     __repr__ = __str__
 
@@ -134,6 +143,8 @@ class Controlled(Feedback):
             return Controlled(self.schedule * other.schedule, self.feedbacks + other.feedbacks)
         if isinstance(other, Feedback):
             return Controlled(self.schedule, (*self.feedbacks, other))
+        if not isinstance(other, Schedule | int | float):
+            return NotImplemented
         return Controlled(self.schedule * other, self.feedbacks)
 
     def __rmul__(self, factor: Schedule | float) -> Controlled:

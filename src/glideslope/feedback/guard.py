@@ -21,6 +21,8 @@ _WINDOW = 20
 """Updates over which the level of the loss and its deviations are averaged, and before which nothing is a spike."""
 _SPIKE, _GROWTH = 0.1, 0.25
 """The part of all that the loss had fallen which a spike, or a growth, undoes: less is noise, and recovers."""
+_IN_A_ROW = 3
+"""Losses as high as a spike that make one, where none is higher than ever: a single one is a hard batch."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,7 +41,7 @@ class Guard(Named):
 
     def init(self) -> State:
         return {
-            "verdict": 0.0, "factor": 1.0, "resting": 0.0, "seen": 0.0, "level": 0.0, "spread": 0.0,
+            "verdict": 0.0, "factor": 1.0, "resting": 0.0, "seen": 0.0, "level": 0.0, "spread": 0.0, "rough": 0.0,
             "high": -math.inf, "low": math.inf, "low_spread": 0.0,
         }  # fmt: skip
 
@@ -60,7 +62,9 @@ class Guard(Named):
         most = self.deviations * xp.maximum(spread, 1e-6 * abs(level))
         gain = where(known, state["high"] - state["low"], math.inf)
         above = where(finite, metric - level, 0.0)
-        spike = known & (above > most) & (above > _SPIKE * gain)
+        beyond = known & (above > most) & (above > _SPIKE * gain)
+        rough = where(beyond, state["rough"] + 1.0, 0.0)
+        spike = (rough >= _IN_A_ROW) | (beyond & (metric > state["high"] + most))
         moved = where(known, xp.clip(above, -most, most), above)
         weight = 1.0 / xp.minimum(seen + 1.0, float(_WINDOW))
         level = level + weight * moved
@@ -76,6 +80,7 @@ class Guard(Named):
             "seen": where(finite, seen + 1.0, seen),
             "level": level,
             "spread": spread,
+            "rough": rough,
             "high": where(known, xp.maximum(state["high"], level), state["high"]),
             "low": where(lower, level, state["low"]),
             "low_spread": where(lower, spread, state["low_spread"]),
@@ -100,8 +105,9 @@ def guard(
     """Detects that a training is being lost, goes back to before it, and lowers the rate for a while.
 
     What tells it: a loss or a gradient that isn't finite; a spike, a loss more than `deviations` mean absolute
-    deviations above its level, an average over some 20 updates, that undoes a tenth of all that the level had fallen;
-    and growth, a level so far above its lowest that a quarter is undone. Then the training goes back to the last
+    deviations above its level, an average over some 20 updates, that undoes a tenth of all that the level had fallen,
+    three times in a row or once higher than the level ever was; and growth, a level so far above its lowest that a
+    quarter is undone. Then the training goes back to the last
     snapshot, and the rate is `factor` times the schedule's until `rest` updates past the place. Each time that doesn't
     help it goes to an earlier snapshot and lowers once more.
 

@@ -107,6 +107,7 @@ def race(
         for schedule in given
         for peak in dict.fromkeys([1.0] if optimizer in NO_PEAK else peaks)
         for average in dict.fromkeys([None, *map(Average.read, averages)])
+        if average is None or not (optimizer or "").startswith("schedule-free")  # which averages itself
     ]
     trials = Trials(job, seed, {} if memory is None else memory, watch)
     runs: dict[Contestant, list[Run]] = {contestant: [] for contestant in contestants}

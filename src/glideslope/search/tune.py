@@ -36,6 +36,9 @@ SHARE = 0.01
 ENTRY = 0.2
 """What an optimizer, or an average of weights, takes of the budget, beside 1 for all that comes before."""
 
+SHORTEST = 10
+"""Updates of the shortest run."""
+
 FEEDBACK_EVALUATIONS = 20
 """How often a short run with feedback is measured, as a full run is."""
 
@@ -135,9 +138,12 @@ def tune(
         JobError: the training loss isn't finite from the first update.
     """
     check_positive(steps=steps, overhead=overhead)
-    if overhead * steps < 400:
+    entries = [Contestant(constant(), 1.0, name) for name in dict.fromkeys(optimizers)]
+    entries += [Contestant(constant(), 1.0, average=Average.read(text)) for text in dict.fromkeys(averages)]
+    if overhead * steps < (least := 400 * (1 + ENTRY * len(entries))):
         raise SearchError(
-            f"{overhead * steps:g} updates for the search are too few: at least 400, so steps times overhead ≥ 400"
+            f"{overhead * steps:g} updates for the search are too few: at least {least:g}, so steps times overhead ≥ "
+            f"{least:g}"
         )
     for peak in (given := tuple(constant_peaks)):
         check_peak(peak)
@@ -147,15 +153,15 @@ def tune(
     for schedule in choice:  # raises here, and not in the middle of the search
         (schedule * guard if guard else schedule).over(steps)
     trials = Trials(job, seed, {} if memory is None else memory, watch)
-    entries = [Contestant(constant(), 1.0, name) for name in dict.fromkeys(optimizers)]
-    entries += [Contestant(constant(), 1.0, average=Average.read(text)) for text in dict.fromkeys(averages)]
     budget = math.floor(overhead * steps / (1 + ENTRY * len(entries)))
     found = _ranged(trials, budget)
     best = _scouted(trials, found, budget, steps)
     for i, rung in enumerate(RUNGS):
         best = _climbed(trials, best, rung, choice, f"round {i + 1}", budget, steps)
     own = list(trials.runs)
-    best = sorted([*best, *(_entered(trials, entry, best[0], budget) for entry in entries)], key=_final_loss)
+    for entry in entries:
+        _entered(trials, entry, best[0], budget)
+    best = sorted((run for run in trials.runs if run.steps == best[0].steps), key=_final_loss)
     search_updates, candidates = trials.updates, tuple(trials.runs)
     trials.use(seed)
     winner = best[0].contestant
@@ -211,28 +217,33 @@ def _climbed(
     peak = best[0].contestant.peak
     ranked = choice if rung.schedules is None else tuple(dict.fromkeys(run.contestant.schedule for run in best))
     contestants = [Contestant(s, _two_digits(peak * factor)) for s in ranked[: rung.schedules] for factor in rung.peaks]
-    length = min(max(int(rung.share * budget / len(contestants)), 10), steps)
+    # Of a few schedules the first rounds would be the longer ones: none is longer than the last.
+    share = min(rung.share / len(contestants), RUNGS[-1].share / 4)
+    length = min(max(int(share * budget), SHORTEST), steps)
     affordable = contestants[: (budget - trials.updates) // length]
     runs = [trials.run(own, length, stage=stage, share=SHARE, evaluations=_evaluations(own)) for own in affordable]
     return sorted(runs, key=_final_loss) or best
 
 
-def _entered(trials: Trials, entry: Contestant, best: Run, budget: int) -> Run:
-    """The best run of another optimizer, or of averaged weights, of the length that the best so far has.
+def _entered(trials: Trials, entry: Contestant, best: Run, budget: int) -> None:
+    """Runs another optimizer, or averaged weights, at its best peak for as long as the best so far.
 
-    Its peak is found by runs a tenth as long around its own range test's suggestion, or around the best peak.
+    Its peak is found by shorter runs around its own range test's suggestion, or around the best peak.
     """
     trials.use(trials.opened, entry.optimizer)
     centre, allowed = best.contestant.peak, trials.updates + int(ENTRY * budget) - best.steps
-    peaks = [1.0] if entry.optimizer in NO_PEAK else []
-    if not peaks:
-        if entry.optimizer:
-            centre = range_test(trials, low=1e-5, high=10.0, steps=min(max(allowed // 6, 15), 100), sweeps=1).suggestion
-        peaks = [_two_digits(centre * 4.0**power) for power in (-1, -0.5, 0, 0.5, 1)]
-    short = max((allowed - trials.updates) // len(peaks), 10)
-    tried = [trials.run(replace(entry, peak=peak), short, stage=str(entry), share=SHARE) for peak in peaks]
-    peak = min(tried, key=_final_loss).contestant.peak
-    return trials.run(replace(entry, peak=peak), best.steps, stage=str(entry), share=SHARE)
+    if entry.optimizer in NO_PEAK:
+        trials.run(replace(entry, peak=1.0), best.steps, stage=str(entry), share=SHARE)
+        return
+    if entry.optimizer:
+        centre = range_test(trials, low=1e-5, high=10.0, steps=min(max(allowed // 6, 15), 100), sweeps=1).suggestion
+    affordable = (allowed - trials.updates) // SHORTEST
+    peaks = [_two_digits(centre * 2.0**power) for power in (0, -1, 1, -2, 2)[: max(affordable, 1)]]
+    if len(peaks) > 1:
+        short = (allowed - trials.updates) // len(peaks)
+        tried = [trials.run(replace(entry, peak=peak), short, stage=str(entry), share=SHARE) for peak in peaks]
+        peaks = [min(tried, key=_final_loss).contestant.peak]
+    trials.run(replace(entry, peak=peaks[0]), best.steps, stage=str(entry), share=SHARE)
 
 
 def _evaluations(contestant: Contestant) -> int:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from glideslope.batches import Growth
 from glideslope.errors import ScheduleError
+from glideslope.feedback import Feedback
+from glideslope.feedback.feedback import controlled
 from glideslope.schedules import Clock, Schedule
 from glideslope.schedules.combined import Combined, Scaled
 from glideslope.schedules.durations import Frame
@@ -47,16 +50,30 @@ class Curve:
 
     Attributes:
         text: the schedule.
-        rates: of each update, shape (steps,).
+        rates: of each update, shape (steps,); of one that measurements move, before any of them; where the batch grows,
+            at as many examples.
+        sizes: examples in the batch at each of these, shape (steps,), where it grows.
         boundaries: when phases begin, in updates, the first left out.
     """
 
     text: str
     rates: np.ndarray
     boundaries: list[float]
+    sizes: np.ndarray | None = None
 
     @classmethod
-    def of(cls, schedule: Schedule, steps: int, peak: float, clock: Clock) -> Curve:
+    def of(cls, given: Schedule | Feedback | Growth, steps: int, peak: float, clock: Clock) -> Curve:
+        """The curve of a schedule, possibly times a feedback or a growth of the batch."""
+        if isinstance(given, Growth):
+            sizes, factors, examples = given.over(steps, clock).plan()
+            # Drawn over updates of the base batch, as what it is compared with is.
+            at = np.searchsorted(examples, np.arange(steps) * given.growing.base, side="right") - 1
+            text = f"{given}, {len(sizes):,} updates, batches to {sizes.max():,}"
+            return cls(text, peak * factors[at], cls.of(given.schedule, steps, peak, clock).boundaries, sizes[at])
+        if isinstance(given, Feedback):
+            curve = cls.of(controlled(given).schedule, steps, peak, clock)
+            return replace(curve, text=f"{given}, before any measurement")
+        schedule = given
         whole = schedule if isinstance(schedule, Over) else schedule.over(steps, clock)
         found = boundaries(whole, Frame(steps, clock), steps)
         return cls(str(schedule), peak * whole.sample(steps), sorted({t for t in found if 0 < t < steps}))

@@ -6,12 +6,14 @@ import inspect
 import json
 from typing import Any
 
-from glideslope.errors import ScheduleError
-from glideslope.feedback.feedback import curve_of
+from glideslope.batches import Growth
+from glideslope.errors import GlideslopeError, ScheduleError
+from glideslope.feedback import Feedback
+from glideslope.feedback.feedback import controlled
 from glideslope.schedules.combined import Combined, Scaled
 from glideslope.schedules.durations import Clock, Duration, duration
 from glideslope.schedules.horizon import Over
-from glideslope.schedules.names import NAMES, Named
+from glideslope.schedules.names import FACTORS, NAMES, Named
 from glideslope.schedules.schedule import METHODS, Schedule
 from glideslope.schedules.sequence import Sequence
 
@@ -22,8 +24,8 @@ _OPERATION = {key: operation for operation, key in _SEVERAL.items()}
 _RESOLVED = ("over", "extend")
 
 
-def to_json(schedule: Schedule) -> str:
-    """The JSON form: `{"version": 1, "schedule": ...}`.
+def to_json(schedule: Schedule | Feedback | Growth) -> str:
+    """The JSON form: `{"version": 1, "schedule": ...}`, and `"factors": [...]` of what else multiplies it.
 
     Raises:
         ScheduleError: the schedule, or a part of it, is made from a Python function.
@@ -32,11 +34,18 @@ def to_json(schedule: Schedule) -> str:
     >>> print(to_json(gs.cosine(final=0.1)))
     {"version": 1, "schedule": {"name": "cosine", "arguments": {"final": 0.1}}}
     """
-    return json.dumps({"version": VERSION, "schedule": _node(curve_of(schedule))})
+    if isinstance(schedule, Feedback):
+        schedule = controlled(schedule)
+        factors: list[Any] = list(schedule.feedbacks)
+    else:
+        factors = [schedule.growing] if isinstance(schedule, Growth) else []
+    curve = schedule if isinstance(schedule, Schedule) else schedule.schedule
+    document = {"version": VERSION, "schedule": _node(curve)}
+    return json.dumps(document | ({"factors": [_factor_node(factor) for factor in factors]} if factors else {}))
 
 
-def from_json(text: str) -> Schedule:
-    """The schedule that a JSON form describes.
+def from_json(text: str) -> Any:
+    """The schedule that a JSON form describes; times a feedback or a growth, where it has factors.
 
     Raises:
         ScheduleError: it isn't JSON, has another version, unknown keys, or arguments that no schedule takes.
@@ -49,14 +58,20 @@ def from_json(text: str) -> Schedule:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ScheduleError(f"not JSON: {error}") from None
+    factors = document.pop("factors", []) if isinstance(document, dict) else []
     _check_keys(document, {"version", "schedule"}, "the document")
     if document["version"] != VERSION:
         raise ScheduleError(f"version {document['version']!r}: this program reads version {VERSION}")
     try:
-        return _schedule(document["schedule"], 0)
+        value: Any = _schedule(document["schedule"], 0)
+        for factor in factors:
+            value = value * _factor(factor)
+        return value
     except ScheduleError:
         raise
     except (TypeError, ValueError, ArithmeticError) as error:
+        if isinstance(error, GlideslopeError):
+            raise
         raise ScheduleError(f"an argument is of the wrong kind: {error}") from None
 
 
@@ -79,7 +94,10 @@ def json_schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A Glideslope schedule",
-        **_closed({"version": {"const": VERSION}, "schedule": node}, ["version", "schedule"]),
+        **_closed(
+            {"version": {"const": VERSION}, "schedule": node, "factors": {"type": "array", "items": _factor_schema()}},
+            ["version", "schedule"],
+        ),
         "$defs": {
             "schedule": schedule,
             "value": {"anyOf": [*plain, {"type": "array", "items": {"anyOf": plain}}]},
@@ -102,6 +120,12 @@ def _named_schema(node: dict[str, Any]) -> dict[str, Any]:
     made["then"] = {"properties": {"name": {"enum": list(methods)}}}
     made["else"] = {"properties": {"name": {"enum": list(NAMES)}}}
     return made
+
+
+def _factor_schema() -> dict[str, Any]:
+    made = _closed({"name": {"enum": list(FACTORS)}, "arguments": {"type": "object"}}, ["name"])
+    cases = [({"properties": {"name": {"const": name}}}, make) for name, make in FACTORS.items()]
+    return made | {"allOf": [{"if": here, "then": _arguments_schema(make)} for here, make in cases]}
 
 
 def _arguments_schema(make: Any) -> dict[str, Any]:
@@ -130,6 +154,20 @@ def _node(schedule: Schedule) -> dict[str, Any]:
             told = {"clock": clock} if clock else {}
             return {"over": _value(schedule.horizon), **told, "schedule": _node(schedule.schedule)}
     raise ScheduleError(f"{schedule!r} has no JSON form: {_why(schedule)}")
+
+
+def _factor_node(factor: Any) -> dict[str, Any]:
+    if not hasattr(factor, "arguments"):
+        raise ScheduleError(f"{factor!r} has no JSON form: {', '.join(FACTORS)} have one")
+    arguments = {name: _value(value) for name, value in factor.arguments.items()}
+    return {"name": factor.name, **({"arguments": arguments} if arguments else {})}
+
+
+def _factor(node: Any) -> Any:
+    _check_keys(node, {"name"}, "a factor", {"arguments"})
+    if node["name"] not in FACTORS:
+        raise ScheduleError(f"unknown factor {node['name']!r}: known are {', '.join(FACTORS)}")
+    return FACTORS[node["name"]](**node.get("arguments", {}))
 
 
 def _why(schedule: Schedule) -> str:

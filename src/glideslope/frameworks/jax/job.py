@@ -59,7 +59,7 @@ class Job:
         # Copies: an update function may give its arguments' memory away.
         self.params, self.opt_state = _copied((params, opt_state))
         self.data = data
-        self.updates = 0
+        self.updates = self.skipped = 0
         self._update = jax.jit(update)
         self._evaluate = evaluate
         if hasattr(data, "reseeded"):
@@ -80,10 +80,14 @@ class Job:
         """
         if controls:
             raise JobError(f"this job can't set {', '.join(sorted(controls))}: its update function takes the rate only")
-        made = self._update(self.params, self.opt_state, self.data(self.updates), lr)
+        made = self._update(self.params, self.opt_state, self.data(self.updates + self.skipped), lr)
         self.params, self.opt_state, loss = made
         self.updates += 1
         return loss
+
+    def skip(self) -> None:
+        """Passes a batch by, without an update."""
+        self.skipped += 1
 
     def evaluate(self) -> float:
         """The validation loss."""
@@ -93,13 +97,14 @@ class Job:
         """A snapshot of all that the next step depends on: a pytree of arrays, and the data."""
         return {
             "params": _copied(self.params), "opt_state": _copied(self.opt_state), "updates": self.updates,
+            "skipped": self.skipped,
             "seed": getattr(self.data, "seed", None) if hasattr(self.data, "reseeded") else None,
         }  # fmt: skip
 
     def restore(self, state: Any) -> None:
         """Goes back to exactly where `state` was taken."""
         self.params, self.opt_state = _copied((state["params"], state["opt_state"]))
-        self.updates = state["updates"]
+        self.updates, self.skipped = state["updates"], state["skipped"]
         if state["seed"] is not None:
             self._reseed(state["seed"])
 

@@ -90,6 +90,10 @@ class Job:
             losses.append(self.model.train_on_batch(inputs, targets, *weights, return_dict=True)["loss"])
         return float(np.mean(losses))
 
+    def skip(self) -> None:
+        """Passes a batch by, without an update."""
+        self.batches += 1
+
     def evaluate(self) -> float:
         """The mean loss over the validation data; the training goes on as if it hadn't been."""
         before = _random_state()  # Keras's data loader draws from torch's generator

@@ -8,8 +8,9 @@ from typing import Any
 import keras
 
 from glideslope import schedules
-from glideslope.errors import ScheduleError
-from glideslope.feedback.feedback import curve_of
+from glideslope.errors import FeedbackError, ScheduleError
+from glideslope.feedback import Feedback
+from glideslope.feedback.feedback import controlled, curve_of
 from glideslope.schedules import Clock, parse
 from glideslope.schedules.durations import Time
 
@@ -22,7 +23,8 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
     the rate of its last update.
 
     Args:
-        schedule: the schedule, a value or its text.
+        schedule: the schedule, a value or its text; one times a feedback tells that a metric after each epoch.
+        monitor: the metric, as the epoch's logs call it.
         peak: the rate where the factor is 1; if not given, that of an optimizer that hasn't made an update yet.
         steps: the horizon; the whole `fit`, if not given and the schedule has none.
         clock: what an update is worth, where durations use it; epochs are known.
@@ -34,14 +36,21 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
 
     def __init__(
         self,
-        schedule: schedules.Schedule | str,
+        schedule: schedules.Schedule | Feedback | str,
         *,
+        monitor: str = "val_loss",
         peak: float | None = None,
         steps: Time | None = None,
         clock: Clock | None = None,
     ) -> None:
         super().__init__()
-        self.schedule = curve_of(parse(schedule) if isinstance(schedule, str) else schedule)
+        value = parse(schedule) if isinstance(schedule, str) else schedule
+        self.feedback = controlled(value) if isinstance(value, Feedback) else None
+        if self.feedback is not None and self.feedback.guard is not None:
+            raise FeedbackError("a guard needs snapshots, which a callback doesn't take; gs.keras.Job has one")
+        self.schedule: schedules.Schedule = self.feedback.schedule if self.feedback else curve_of(value)
+        self.feedback_state = self.feedback.init() if self.feedback else {}
+        self.monitor = monitor
         self.peak = peak
         self.steps = steps
         self.clock = clock
@@ -82,10 +91,23 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         assert self._timed is not None
         assert self.peak is not None
         self._sync()
-        self._optimizer.learning_rate = self.peak * self._timed(seen // self._every - self._begin)
+        factor = self.feedback.factor(self.feedback_state) if self.feedback else 1.0
+        self._optimizer.learning_rate = self.peak * factor * self._timed(seen // self._every - self._begin)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Logs the rate of the epoch's last update."""
+        """Tells the feedback the metric; logs the rate of the epoch's last update.
+
+        Raises:
+            FeedbackError: the logs don't have the metric.
+        """
+        if self.feedback:
+            if self.monitor not in (logs or {}):
+                has = ", ".join(logs or ()) or "nothing"
+                raise FeedbackError(
+                    f"the epoch's logs have no {self.monitor!r} but {has}: give fit validation_data, or the callback "
+                    "another monitor="
+                )
+            self.feedback_state = self.feedback.update(self.feedback_state, logs[self.monitor])
         if logs is not None:
             logs["learning_rate"] = float(self._optimizer.learning_rate)
 

@@ -107,14 +107,17 @@ class Guard:
         self._calls += 1
         if type(loss) is float and type(gradient_norm) is float:
             self._look(update, loss, gradient_norm)
-        else:
+        elif getattr(loss, "is_cuda", False) or getattr(gradient_norm, "is_cuda", False):
             self._read(update, loss, gradient_norm)
-        agreed = self._calls % AGREE_EVERY == 0
-        if self._agreeing and agreed:
+        else:
+            self._look(update, _number(loss), _number(gradient_norm))
+        if self._agreeing:
+            if self._calls % AGREE_EVERY:
+                return
             self._agree()
-        if self._found and (agreed or not self._agreeing):
+        if self._found:
             self._go_back(*self._found)
-        elif self._ring.due(self._made) and not self._arriving:
+        elif made >= self._due and not self._arriving:
             self._snapshot()
 
     def _look(self, update: int, loss: float, gradient_norm: float) -> None:
@@ -127,10 +130,7 @@ class Guard:
             self.scheduler.guard_state = state
 
     def _read(self, update: int, loss: Any, gradient_norm: Any) -> None:
-        """Reads tensors, from a device when they have arrived."""
-        if not any(isinstance(value, torch.Tensor) and value.is_cuda for value in (loss, gradient_norm)):
-            self._look(update, _number(loss), _number(gradient_norm))
-            return
+        """Reads tensors from a device, when they have arrived."""
         device = loss.device if isinstance(loss, torch.Tensor) and loss.is_cuda else gradient_norm.device
         both = torch.stack([torch.as_tensor(value, device=device).detach().float() for value in (loss, gradient_norm)])
         host = torch.empty(2, pin_memory=True)
@@ -165,6 +165,7 @@ class Guard:
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict() if self.scaler else {},
         }
+        self._due = self._made + self._ring.guard.every
         dropped = self._ring.keep(self._made, self._state, self._store.write(self._made, snapshot))
         if dropped is not None:
             self._store.drop(dropped)
@@ -178,7 +179,7 @@ class Guard:
 
 
 def _number(value: float | torch.Tensor) -> float:
-    return value.detach().item() if isinstance(value, torch.Tensor) else float(value)
+    return value.item() if isinstance(value, torch.Tensor) else float(value)
 
 
 class _InMemory:

@@ -80,7 +80,8 @@ class Monitor:
         self._to = to
         self._tensors = [tensors[own.name] for own in known]
         self._places = [self.layers.index(own.layer) for own in known]
-        self._before: list[torch.Tensor] = []
+        self._before: list[torch.Tensor] = []  # kept: memory anew for each measurement costs more than the copy
+        self._measuring = False
         self._latest: tuple[int, torch.Tensor] | None = None
         self._told = True
         this = weakref.ref(self)
@@ -107,15 +108,19 @@ class Monitor:
         if self.updates % self.every == 0:
             if not self._told:
                 self.read()
-            self._before = [tensor.detach().clone() for tensor in self._tensors]
+            self._measuring = True
+            if self._before:
+                torch._foreach_copy_(self._before, self._tensors)
+            else:
+                self._before = [tensor.detach().clone() for tensor in self._tensors]
 
     @torch.no_grad()
     def _measure(self) -> None:
-        if self._before:
+        if self._measuring:
             weights = self._norms(self._before)
             torch._foreach_sub_(self._before, tuple(self._tensors))
             moved = self._norms(self._before)
-            self._before = []
+            self._measuring = False
             self._latest, self._told = (self.updates, moved / weights.clamp_min(1e-30)), False
         self.updates += 1
 
