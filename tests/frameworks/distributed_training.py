@@ -33,6 +33,39 @@ def make(kind):
     return model, DistributedDataParallel(model)
 
 
+def check_guard(rank):
+    """One rank's loss is lost: all go back, at the same update, to the same weights."""
+    torch.manual_seed(0)
+    weight = torch.nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(weight.parameters(), lr=0.1)
+    scheduler = gs.torch.Scheduler(optimizer, "constant * guard(every=5)")
+    guard = gs.torch.Guard(weight, scheduler)
+    for update in range(40):
+        optimizer.zero_grad()
+        weight(torch.ones(1, 1)).sum().backward()
+        optimizer.step()
+        scheduler.step()
+        guard.step(float("nan") if rank == 1 and update == 23 else 1.0)
+    told = [None] * dist.get_world_size()
+    dist.all_gather_object(told, ([(e.update, e.kind, e.back_to) for e in guard.events], weight.weight.item()))
+    assert [(event.update, event.back_to) for event in guard.events] == [(23, 20)], guard.events
+    assert len(set(map(str, told))) == 1, told
+
+
+def check_growth(rank):
+    """The ranks' shares make up each batch, and their gradients the noise scale's two norms."""
+    growth = gs.batches.growth(gs.linear(), base=4, largest=16, multiple=2).over(20)
+    batches = gs.torch.GrowingBatches(50, growth, seed=3)
+    whole = list(gs.torch.GrowingBatches(50, growth, seed=3, rank=0, ranks=1))
+    shares = [None] * dist.get_world_size()
+    dist.all_gather_object(shares, list(batches))
+    assert [[i for part in parts for i in part] for parts in zip(*shares, strict=True)] == whole
+    weight = torch.nn.Parameter(torch.zeros(2))
+    weight.grad = torch.tensor([3.0, 4.0 * (-1) ** rank])
+    assert gs.torch.rank_gradient_norms([weight], 8) == (25.0, 9.0, (8, 16))
+    assert weight.grad.tolist() == [3.0, 4.0 * (-1) ** rank]
+
+
 def main(kind, folder, updates, world_size):
     dist.init_process_group("gloo")
     assert dist.get_world_size() == int(world_size)
@@ -73,6 +106,9 @@ def main(kind, folder, updates, world_size):
     answers.measure(1.0)
     answers.measure(0.5 if rank == 0 else 1.6)
     assert answers.get_last_lr() == [1.0 if dist.get_world_size() == 1 else 0.1]
+    if dist.get_world_size() > 1:
+        check_guard(rank)
+        check_growth(rank)
     weights, moments = get_state_dict(model, optimizer)
     state = {"model": weights, "optimizer": moments, "scheduler": scheduler, "seen": seen}
     dcp.save(state, checkpoint_id=folder / "checkpoint")

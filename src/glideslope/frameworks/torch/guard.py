@@ -144,11 +144,12 @@ class Guard:
 
     def _agree(self) -> None:
         """Goes back on every process where one of them has found cause to."""
-        update, found, loss = self._found or (self._made - 1, self._state, math.nan)
+        update, found, loss = self._found or (math.inf, self._state, math.nan)
         device = next(self.model.parameters()).device
-        worst = torch.tensor(found["verdict"], device=device)
+        worst = torch.tensor([found["verdict"], -update], dtype=torch.float64, device=device)
         distributed.all_reduce(worst, op=distributed.ReduceOp.MAX)
-        self._found = (update, {**found, "verdict": worst.item()}, loss) if worst.item() else None
+        verdict, first = worst.tolist()
+        self._found = (-int(first), {**found, "verdict": verdict}, loss) if verdict else None
 
     def _go_back(self, update: int, found: dict[str, float], loss: float) -> None:
         self._found = None

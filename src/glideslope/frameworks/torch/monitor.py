@@ -110,7 +110,7 @@ class Monitor:
                 self.read()
             self._measuring = True
             if self._before:
-                torch._foreach_copy_(self._before, self._tensors)
+                torch._foreach_copy_(self._before, tuple(self._tensors))
             else:
                 self._before = [tensor.detach().clone() for tensor in self._tensors]
 
