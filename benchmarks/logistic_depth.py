@@ -81,8 +81,8 @@ def train(hidden: int, seed: int, lr: float, updates: int, by_depth: float | Non
 WAYS: dict[str, tuple[float | None, Setup]] = {
     "one rate": (None, lambda model, optimizer, scheduler: None),
     "smaller near the output, by a factor of 4 a layer": (0.25, lambda model, optimizer, scheduler: None),
-    "balanced once": (None, lambda *parts: gs.torch.Balance(*parts)),
-    "balanced every 200 updates": (None, lambda *parts: gs.torch.Balance(*parts, every=200)),
+    "balanced once": (None, lambda *parts: gs.torch.Balance(*parts[:2])),
+    "balanced every 200 updates": (None, lambda *parts: gs.torch.Balance(*parts[:2], every=200)),
 }
 
 
@@ -101,7 +101,7 @@ def main() -> None:
             print(f"  {name}, {lr:g}: loss {losses:.4f}, accuracy {accuracies:.3f}", flush=True)
             best = min(best, (losses, accuracies, lr))
         print(f"{name}: validation loss {best[0]:.4f}, accuracy {best[1]:.1%}, at {best[2]:g}", flush=True)
-    balance = train(options.hidden, 0, 0.1, 20, None, lambda *parts: gs.torch.Balance(*parts))[2]
+    balance = train(options.hidden, 0, 0.1, 20, None, lambda *parts: gs.torch.Balance(*parts[:2]))[2]
     shown = ", ".join(f"{multiplier:.2g}" for multiplier in balance.multipliers.values())
     print(f"multipliers measured in the first ten updates, from the input to the output: {shown}")
 

@@ -202,3 +202,28 @@ def test_rates_for_other_batches(lr, batch, other, noise):
     found = gs.batches.rate_for(lr, batch, other, noise_scale=noise)
     assert found == pytest.approx(most / (1 + noise / other))
     assert gs.batches.rate_for(found, other, batch, noise_scale=noise) == pytest.approx(lr)
+
+
+def test_other_schedules_beside_a_growth_are_in_the_same_examples():
+    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=1.0, weight_decay=1.0)
+    growth = gs.batches.growth(gs.linear(), base=100, largest=400)
+    scheduler = gs.torch.Scheduler(optimizer, growth, steps=1000, weight_decay="cosine")
+    _, factors, examples = growth.plan(1000)
+    found = []
+    for _ in examples:
+        group = optimizer.param_groups[0]
+        found.append((group["lr"], group["weight_decay"]))
+        group["params"][0].grad = torch.zeros(1)
+        optimizer.step()
+        scheduler.step()
+    whole = gs.cosine().over(1000)
+    np.testing.assert_allclose(found, [(f, whole(n / 100)) for f, n in zip(factors, examples, strict=True)], rtol=1e-9)
+    same = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=1.0, weight_decay=1.0)
+    other = gs.torch.Scheduler(same, growth, steps=900, weight_decay="cosine")
+    with pytest.raises(gs.ScheduleError, match="growth"):
+        other.load_state_dict(scheduler.state_dict())
+    two = [{"params": [nn.Parameter(torch.ones(1))]} for _ in range(2)]
+    with pytest.raises(gs.ScheduleError, match="one growth"):
+        gs.torch.Scheduler(torch.optim.SGD(two, lr=1.0), [growth, gs.batches.growth(gs.linear(), 100, 200)], steps=9)
+    with pytest.raises(gs.ScheduleError, match="plain schedules only"):
+        gs.torch.Scheduler(torch.optim.SGD(two, lr=1.0), [growth, "cosine * plateau"], steps=9)

@@ -1,6 +1,7 @@
 """Multipliers of layers: by name, by depth, by width, balanced; in torch, JAX and Keras."""
 
 import csv
+import io
 import math
 
 import jax
@@ -218,7 +219,7 @@ def test_balanced_layers_move_alike():
     optimizer = torch.optim.SGD(gs.torch.groups(model, lr=0.01, merge=False))
     scheduler = gs.torch.Scheduler(optimizer, "constant")
     monitor = gs.torch.Monitor(model, optimizer, every=1)
-    balance = gs.torch.Balance(model, optimizer, scheduler, probe=10)
+    balance = gs.torch.Balance(model, optimizer, probe=10)
     x, y = torch.randn(256, 16), torch.randint(2, (256,))
     spreads = []
     for _ in range(15):
@@ -373,3 +374,151 @@ def test_widths_for_sgd():
     assert embedding.by_parameter == {"weight": 4}
     kernels = [{"dense": {"kernel": np.ones((8, n))}, "out": {"kernel": np.ones((n, 2))}} for n in (4, 16)]
     assert gs.layers.by_width(*kernels).by_parameter == {"dense.kernel": 1, "out.kernel": 0.25}
+
+
+def balanced(**options):
+    model = logistic()
+    optimizer = torch.optim.SGD(gs.torch.groups(model, lr=0.01, merge=False, weight_decay=0.01))
+    balance = gs.torch.Balance(model, optimizer, **options)
+    x, y = torch.randn(256, 16, generator=torch.Generator().manual_seed(1)), torch.arange(256) % 2
+
+    def step():
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x), y).backward()
+        optimizer.step()
+        return [group["lr"] for group in optimizer.param_groups]
+
+    return model, optimizer, balance, step
+
+
+@pytest.mark.parametrize("at", [3, 7, 12])
+def test_a_resumed_balance_is_the_same(at):
+    model, optimizer, balance, step = balanced(probe=5, every=10, limit=2.0)
+    for _ in range(at):
+        step()
+    weights, state = {k: v.clone() for k, v in model.state_dict().items()}, io.BytesIO()
+    torch.save(optimizer.state_dict(), state)
+    expected = [step() for _ in range(20)]
+    assert max(balance.multipliers.values()) <= 2.0
+    other, theirs, resumed, again = balanced(probe=5, every=10, limit=2.0)
+    for _ in range(2):  # of a run that is given up
+        again()
+    state.seek(0)
+    other.load_state_dict(weights)
+    theirs.load_state_dict(torch.load(state, weights_only=True))
+    np.testing.assert_allclose([again() for _ in range(20)], expected, rtol=1e-9)
+    assert resumed.multipliers == pytest.approx(balance.multipliers)
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_scheduler_follows_a_balance_made_before_or_after_it(before):
+    _, optimizer, balance, step = balanced(probe=3)
+    scheduler = gs.torch.Scheduler(optimizer, "constant") if before else None
+    for _ in range(4):
+        step()
+    if not before:
+        scheduler = gs.torch.Scheduler(optimizer, "constant")
+    rates = step()
+    scheduler.step()
+    layers = [group["name"] for group in optimizer.param_groups]
+    expected = [0.01 * balance.multipliers[layer] for layer in layers]
+    assert rates == pytest.approx(expected)
+    assert scheduler.get_last_lr() == pytest.approx(expected)
+
+
+def test_a_layer_of_zeros_is_balanced_when_it_has_moved():
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 1, bias=False))
+    nn.init.zeros_(model[1].weight)
+    optimizer = torch.optim.SGD(gs.torch.groups(model, lr=0.01, merge=False))
+    monitor, balance = gs.torch.Monitor(model, optimizer, every=1), gs.torch.Balance(model, optimizer, probe=3)
+    for i in range(3):
+        optimizer.zero_grad()
+        (model(torch.ones(8, 4)) - 1).square().mean().backward()
+        optimizer.step()
+        assert math.isnan(monitor.read().by_layer["1"]) == (i == 0)
+    assert max(balance.multipliers.values()) < 100
+
+
+def test_lars_scales_what_a_closure_makes():
+    moved = []
+    for closed in (False, True):
+        weight = nn.Parameter(torch.full((2, 2), 2.0))
+        optimizer = torch.optim.SGD([weight], lr=1.0, weight_decay=0.1)
+        gs.torch.trust_ratio(optimizer, "lars", coefficient=0.1)
+
+        def gradient(weight=weight, optimizer=optimizer):
+            optimizer.zero_grad()
+            loss = 5 * weight.sum()
+            loss.backward()
+            return loss
+
+        if closed:
+            optimizer.step(gradient)
+        else:
+            gradient()
+            optimizer.step()
+        assert optimizer.param_groups[0]["weight_decay"] == 0.1
+        moved.append(2 - weight[0, 0].item())
+    assert moved == pytest.approx([0.2, 0.2], rel=1e-5)
+
+
+def test_a_monitor_sees_the_step_that_a_trust_ratio_makes():
+    layer = nn.Linear(2, 2, bias=False)
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.5)
+    monitor = gs.torch.Monitor(layer, optimizer, every=1)
+    gs.torch.trust_ratio(optimizer, "lamb")
+    layer(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    assert monitor.read().by_layer["weight"] == pytest.approx(0.5)
+
+
+def test_widths_of_other_layouts():
+    attention = [
+        {"query": {"kernel": np.ones((4, h, 8)), "bias": np.ones((h, 8))}, "out": {"kernel": np.ones((h, 8, 4))}}
+        for h in (2, 8)
+    ]
+    found = gs.layers.by_width(*attention)
+    assert found.by_parameter == {"query.kernel": 1, "query.bias": 1, "out.kernel": 0.25}
+    transposed = gs.layers.by_width(nn.ConvTranspose2d(4, 3, 2), nn.ConvTranspose2d(16, 3, 2))
+    assert transposed.by_parameter["weight"] == 0.25
+
+    class Positions(nn.Module):
+        def __init__(self, width):
+            super().__init__()
+            self.positions, self.norm = nn.Parameter(torch.ones(7, width)), nn.LayerNorm(width)
+
+    assert set(gs.layers.by_width(Positions(4), Positions(16)).by_parameter.values()) == {1}
+    tied = [nn.Sequential(nn.Embedding(5, n), nn.Linear(n, 5, bias=False)) for n in (4, 16)]
+    for model in tied:
+        model[1].weight = model[0].weight
+    with pytest.raises(gs.LayerError, match=r"0\.weight and 1\.weight are one tensor"):
+        gs.layers.by_width(*tied)
+
+
+def test_depth_in_recurrent_layers_branches_and_casts():
+    inputs = keras.Input((5, 3))
+    hidden = keras.layers.LSTM(4, return_sequences=True, name="z")(inputs)
+    outputs = keras.layers.Dense(1, name="a")(keras.layers.GRU(3, name="m")(hidden))
+    names = [layer.name for layer in gs.layers.by_depth(keras.Model(inputs, outputs), np.ones((1, 5, 3)), 0.5).layers]
+    assert [name.split("/")[0] for name in names] == ["z", "m", "a"]
+    params = {"a_out": jnp.ones((3, 3)), "z_in": jnp.ones((3, 3))}
+
+    def apply(params, x):
+        def branch(params):
+            return x @ params["z_in"] @ params["a_out"]
+
+        return jax.lax.cond(x.sum() > 0, branch, branch, jax.tree.map(lambda leaf: 0.5 * leaf, params))
+
+    assert [layer.name for layer in gs.layers.by_depth((apply, params), jnp.ones((1, 3)), 0.5).layers] == [
+        "z_in", "a_out",
+    ]  # fmt: skip
+
+    class Casting(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.head, self.first = nn.Linear(3, 1), nn.Linear(3, 3)
+
+        def forward(self, x):
+            return self.head(self.first(x.to(self.head.weight)[:, : self.head.weight.size(1)]))
+
+    assert [layer.name for layer in gs.layers.by_depth(Casting(), torch.ones(1, 3), 0.5).layers] == ["first", "head"]

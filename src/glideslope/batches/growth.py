@@ -43,8 +43,11 @@ class Growing:
     name: ClassVar[str] = "growth"
 
     def __post_init__(self) -> None:
-        for name, value in (("base", self.base), ("largest", self.largest), ("multiple", self.multiple)):
-            if value is not None and (isinstance(value, bool) or not (value >= 1 and value == int(value))):
+        given: dict[str, Any] = {"base": self.base, "largest": self.largest, "multiple": self.multiple}
+        for name, value in given.items():
+            missing = value is None and name == "multiple"
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not missing and not (number and 1 <= value < 2**53 and value == int(value)):
                 raise BatchError(f"{name}={value!r}: give a whole number of examples")
         if self.largest < self.base:
             raise BatchError(f"largest={self.largest:g} is under base={self.base:g}: a batch grows")
@@ -52,7 +55,7 @@ class Growing:
             raise BatchError(f"base={self.base:g} isn't a multiple of multiple={self.multiple:g}")
         for name in ("base", "largest", "multiple"):
             value = getattr(self, name)
-            object.__setattr__(self, name, value and int(value))
+            object.__setattr__(self, name, None if value is None else int(value))
 
     def __rmul__(self, schedule: Schedule) -> Growth:
         if not isinstance(schedule, Schedule):
@@ -100,7 +103,7 @@ class Growth:
         factor = float(self.schedule(t))
         size = base
         if t >= start and factor < most:
-            grown = largest if factor * largest <= most * base else int(base * most / factor)
+            grown = largest if factor * largest <= most * base else int(base * most / factor * (1 + 1e-12))
             size = max(base, grown // multiple * multiple)
         if end is not None and examples < end:
             size = min(size, end - examples)

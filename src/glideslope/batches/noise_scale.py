@@ -63,10 +63,13 @@ def noise_scale(small: object, large: object, sizes: tuple[int, int]) -> NoiseSc
     """
     import numpy as np
 
-    norms = np.array([np.asarray(small, dtype=float).ravel(), np.asarray(large, dtype=float).ravel()])
-    first, second = sizes
-    if not 0 < first < second:
+    if len(sizes) != 2 or not 0 < sizes[0] < sizes[1]:
         raise BatchError(f"sizes={sizes}: give the small batch and the large one, in examples")
+    first, second = sizes
+    both = np.asarray(small, dtype=float).ravel(), np.asarray(large, dtype=float).ravel()
+    if len(both[0]) != len(both[1]):
+        raise BatchError(f"{len(both[0])} norms at the small batch, {len(both[1])} at the large one: give pairs")
+    norms = np.array(both)
     if norms.shape[1] == 0 or not np.all(np.isfinite(norms)) or np.any(norms < 0):
         raise BatchError("squared norms of gradients are one or more finite numbers, none under 0")
     gradient, trace = _both(norms.mean(1), first, second)
@@ -81,7 +84,7 @@ def noise_scale(small: object, large: object, sizes: tuple[int, int]) -> NoiseSc
         ratios = np.where(squares > 0, traces / squares, np.inf)
     low, high = np.quantile(ratios, (0.05, 0.95), method="nearest")
     return NoiseScale(
-        max(float(trace / gradient), 0.0), (max(float(low), 0.0), float(high)), float(gradient), float(trace)
+        max(float(trace / gradient), 0.0), (max(float(low), 0.0), max(float(high), 0.0)), float(gradient), float(trace)
     )
 
 

@@ -37,7 +37,8 @@ def rate_for(lr: float, batch: float, other: float, rule: str = "linear", noise_
     if rule not in RULES:
         raise BatchError(f"rule={rule!r}: give 'linear', for SGD, or 'square_root', for Adam")
     for name, value in (("lr", lr), ("batch", batch), ("other", other), ("noise_scale", noise_scale)):
-        if value is not None and not 0 < value < float("inf"):
+        missing = value is None and name == "noise_scale"
+        if not missing and not (isinstance(value, int | float) and 0 < value < float("inf")):
             raise BatchError(f"{name}={value!r}: give a positive number")
     ratio = other / batch
     if noise_scale is not None:

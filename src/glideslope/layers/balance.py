@@ -17,7 +17,7 @@ def balance(
 ) -> dict[str, float]:
     """Multipliers of layers that would move at the same relative speed, from how fast they move.
 
-    Their geometric mean is 1, so a rate keeps its meaning.
+    The geometric mean of those of layers that moved is 1, but for the limit, so a rate keeps its meaning.
 
     Args:
         ratios: the update ratio ‖Δw‖/‖w‖ of each layer, measured at one rate; 0 where a layer didn't move.
@@ -37,6 +37,8 @@ def balance(
         raise LayerError(f"strength={strength}: give a number from 0 to 1")
     if not limit >= 1:
         raise LayerError(f"limit={limit}: give a number from 1")
+    if not all(multiplier > 0 for multiplier in (before or {}).values()):
+        raise LayerError("a multiplier of 0 before: a frozen layer can't be balanced, leave it out")
     moving = {name: ratio for name, ratio in ratios.items() if ratio > 0 and math.isfinite(ratio)}
     if not moving:
         raise LayerError("no layer moved in the probe: give it a rate, and updates, that train")

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from glideslope.errors import LayerError
-from glideslope.layers.multipliers import Layer, Multipliers
+from glideslope.layers.multipliers import Layer, Multipliers, check_multiplier
 from glideslope.layers.order import order_of_use
 from glideslope.layers.parameters import Parameter, parameters
-from glideslope.layers.patterns import check_multiplier
 
 Rule = Callable[[int, int], float]
 """(k, L) -> the multiplier of layer k of L, counted from the input, from 1."""
@@ -39,12 +38,16 @@ def discriminative(low: float, high: float) -> Rule:
 def by_depth(model: Any, example_input: Any, decay: float | Rule, smaller: str = "input") -> Multipliers:
     """Multipliers that fall with the distance from the output, or from the input.
 
+    Each module with parameters of its own is a layer, so a block of a transformer is several, and a decay that is right
+    from block to block is too steep from layer to layer: the table shows what comes out, and a rule may group them.
+
     Smaller near the input is fine-tuning's custom: what is near the input is general already. Smaller near the output
     is the remedy for deep networks of logistic activations, whose layers near the input hardly move.
 
     Args:
         model: a torch module, or a Keras model; for JAX the pair of the function (params, input) -> output and params.
-        example_input: an input, or a tuple of several; the model's outputs aren't kept, nor is anything changed.
+        example_input: an input, a tuple of several, or for torch a dictionary of them by name; the model's outputs
+            aren't kept, nor is anything changed.
         decay: the factor from a layer to the next, between 0 and 1; or any rule (k, L) -> multiplier of layer k of L,
             counted from the input, from 1, such as `discriminative(0.01, 1)`.
         smaller: "input" or "output": where the multipliers of a factor are smaller.

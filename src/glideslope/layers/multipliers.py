@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from numbers import Real
+from typing import Any
 
 from glideslope.errors import LayerError
 from glideslope.layers.parameters import Parameter
@@ -56,6 +59,7 @@ class Multipliers:
 
     def __mul__(self, other: Multipliers | float) -> Multipliers:
         if not isinstance(other, Multipliers):
+            check_multiplier("a factor of all layers", other)
             return Multipliers(tuple(replace(own, multiplier=own.multiplier * other) for own in self.layers))
         theirs = other.by_parameter
         initial = {own.name: layer.initial for layer in other.layers for own in layer.parameters}
@@ -98,6 +102,12 @@ def grouped(given: Iterable[tuple[Parameter, float, float]]) -> Multipliers:
         else:
             layers += [Layer(parameter.name, (parameter,), by, initial) for parameter, by, initial in parts]
     return Multipliers(tuple(layers))
+
+
+def check_multiplier(name: str, multiplier: Any) -> None:
+    """Raises unless a multiplier is a finite number from 0."""
+    if not (isinstance(multiplier, Real) and 0 <= float(multiplier) < math.inf):
+        raise LayerError(f"{name}: a multiplier of {multiplier!r}: give a number from 0, which freezes")
 
 
 def _some(names: Iterable[str]) -> str:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from glideslope.errors import LayerError
+
+Fans = tuple[tuple[int, ...], tuple[int, ...]]
+
+_LOOKED_UP = ("embedding", "embeddings", "table")
+_POSITION = re.compile("pos|embed|token")
+_HEADS_OUT, _HEADS_IN = ("query", "key", "value"), ("attention_output", "out")
 
 
 @dataclass(frozen=True)
@@ -26,7 +33,7 @@ class Parameter:
     name: str
     layer: str
     shape: tuple[int, ...]
-    fans: tuple[int | None, int] | None
+    fans: Fans | None
 
     @property
     def size(self) -> int:
@@ -95,21 +102,48 @@ def _of_torch(model: Any) -> Iterator[Parameter]:
         if not parameter.requires_grad:
             continue
         layer, _, own = name.rpartition(".")
-        shape = tuple(parameter.shape)
-        looked_up = "Embedding" in type(owners[layer]).__name__ and own == "weight"
-        fans = None if len(shape) < 2 else (None, 1) if looked_up else (1, 0)
-        yield Parameter(name, layer or name, shape, fans)
+        fans = _fans_in_torch(owners[layer], own, parameter.dim())
+        yield Parameter(name, layer or name, tuple(parameter.shape), fans)
+
+
+def _fans_in_torch(owner: Any, name: str, rank: int) -> Fans | None:
+    """Torch has what goes out first, but for transposed convolutions and transformers' Conv1D."""
+    kind = type(owner).__name__
+    if rank < 2 or "bias" in name:
+        return None
+    if "Embedding" in kind and name == "weight":
+        return (), (1,)
+    if next(owner.children(), None) is not None and _POSITION.search(name):
+        return (), (rank - 1,)
+    return ((0,), (1,)) if "ConvTranspose" in kind or kind == "Conv1D" else ((1,), (0,))
 
 
 def _of_keras(model: Any) -> Iterator[Parameter]:
+    paths = [variable.path for variable in model.trainable_variables]
+    twice = sorted({path for path in paths if paths.count(path) > 1})
+    if twice:
+        raise LayerError(f"two variables are called {twice[0]}: give the layers names of their own")
+    kinds = {id(own): type(layer).__name__ for layer in model._flatten_layers() for own in layer._trainable_variables}
     for variable in model.trainable_variables:
-        yield _in_columns(variable.path, tuple(variable.shape), "/")
+        made = _in_columns(variable.path, tuple(variable.shape), "/")
+        if "Transpose" in kinds.get(id(variable), "") and made.fans is not None:
+            made = replace(made, fans=made.fans[::-1])
+        yield made
 
 
 def _in_columns(name: str, shape: tuple[int, ...], separator: str) -> Parameter:
-    """A parameter where what comes in is the last axis but one, and what goes out the last."""
+    """A parameter where what comes in is the last axis but one, and what goes out the last; several, with heads."""
     layer, _, own = name.rpartition(separator)
-    looked_up = own in ("embedding", "embeddings", "table")
-    rank = len(shape)
-    fans = None if rank < 2 else (None, rank - 1) if looked_up else (rank - 2, rank - 1)
+    rank, owner = len(shape), layer.rpartition(separator)[2]
+    fans: Fans | None = ((rank - 2,), (rank - 1,))
+    if rank < 2 or "bias" in own:
+        fans = None
+    elif own in _LOOKED_UP:
+        fans = (), (rank - 1,)
+    elif own == "depthwise_kernel":
+        fans = (), (rank - 2,)
+    elif rank == 3 and owner in _HEADS_OUT:
+        fans = (0,), (1, 2)
+    elif rank == 3 and owner in _HEADS_IN:
+        fans = (0, 1), (2,)
     return Parameter(name, layer or name, shape, fans)

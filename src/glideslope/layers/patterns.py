@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
 from glideslope.errors import LayerError
-from glideslope.layers.multipliers import Multipliers, grouped
+from glideslope.layers.multipliers import Multipliers, check_multiplier, grouped
 from glideslope.layers.parameters import Parameter, parameters
 
 
@@ -32,6 +31,8 @@ def by_name(model: Any, patterns: Mapping[str, float]) -> Multipliers:
     embedding  9×4             36         0.1
     head       2×4, 2          10          10
     """
+    if not isinstance(patterns, Mapping):
+        raise LayerError(f"patterns={patterns!r}: give a multiplier for each, {{'embed*': 0.1}}")
     known = parameters(model)
     scopes = {own.name: _scopes(own) for own in known}
     found = dict.fromkeys((own.name for own in known), 1.0)
@@ -45,12 +46,6 @@ def by_name(model: Any, patterns: Mapping[str, float]) -> Multipliers:
             raise LayerError(f"the pattern {pattern!r} matches no layer ({hint})")
         found |= dict.fromkeys(matching, float(multiplier))
     return grouped((own, found[own.name], 1.0) for own in known)
-
-
-def check_multiplier(name: str, multiplier: Any) -> None:
-    """Raises unless a multiplier is a finite number from 0."""
-    if not (isinstance(multiplier, int | float) and 0 <= multiplier < math.inf):
-        raise LayerError(f"{name}: a multiplier of {multiplier!r}: give a number from 0, which freezes")
 
 
 def _scopes(own: Parameter) -> list[str]:

@@ -10,8 +10,9 @@ from glideslope.schedules.durations import Duration, Time, duration
 def unfreezing(schedule: Schedule | str, layers: int, every: Time, first: int = 1) -> list[Schedule]:
     """A schedule for each layer, counted from the input: 0 until the layer joins, then the schedule's factor.
 
-    The list is what `gs.torch.Scheduler` takes for as many parameter groups (`gs.torch.groups` makes them, in order).
-    A rate of 0 leaves weights as they are, weight decay included; gradients are still computed.
+    Make groups with `gs.torch.groups(model, multipliers, lr=…, merge=False)`, the multipliers in the order of the layers
+    (`by_depth`), and give `gs.torch.Scheduler` the list `[schedules[group["layer"]] for group in groups]`. A rate of 0
+    leaves weights as they are, weight decay included; gradients are still computed.
 
     Args:
         schedule: of the layers that have joined.
@@ -36,6 +37,8 @@ def unfreezing(schedule: Schedule | str, layers: int, every: Time, first: int = 
     step = duration(every)
     if not step.value > 0:
         raise LayerError(f"every={every!r}: give a positive duration")
+    if not isinstance(schedule, Schedule | str):
+        raise LayerError(f"{schedule!r}: layers join a schedule, without what multiplies it")
     whole = parse(schedule) if isinstance(schedule, str) else schedule
     waits = [max(layers - first - i, 0) for i in range(layers)]
     return [whole * piecewise([0, 1], [Duration(n * step.value, step.unit)]) if n else whole for n in waits]

@@ -31,7 +31,7 @@ def by_width(base: Any, model: Any, rule: str = "adam") -> Multipliers:
     Source: Yang et al. 2022, arXiv:2203.03466, table 3.
 
     Raises:
-        LayerError: the models don't have the same parameters, or the rule isn't known.
+        LayerError: the models don't have the same parameters, some are tied, or the rule isn't known.
 
     >>> import torch
     >>> def make(width):
@@ -49,11 +49,27 @@ def by_width(base: Any, model: Any, rule: str = "adam") -> Multipliers:
     if rule not in RULES:
         raise LayerError(f"rule={rule!r}: give 'adam' or 'sgd'")
     narrow, wide = parameters(base), parameters(model)
+    _check_untied(model)
     ours, theirs = {own.name for own in wide}, {own.name for own in narrow}
     if ours != theirs:
         raise LayerError(f"the models differ in more than width: {', '.join(sorted(ours ^ theirs)[:5])} is in one only")
     shapes = {own.name: own.shape for own in narrow}
     return grouped(_scaled(own, shapes[own.name], rule) for own in wide)
+
+
+def _check_untied(model: Any) -> None:
+    """Raises for an output layer that is also the table of the input: the two need rates that differ."""
+    if not hasattr(model, "named_parameters") or hasattr(model, "trainable_variables"):
+        return
+    names: dict[int, list[str]] = {}
+    for name, tensor in model.named_parameters(remove_duplicate=False):
+        names.setdefault(id(tensor), []).append(name)
+    tied = [found for found in names.values() if len(found) > 1]
+    if tied:
+        raise LayerError(
+            f"{' and '.join(tied[0])} are one tensor, which would need two rates: make them two (in transformers "
+            "tie_word_embeddings=False)"
+        )
 
 
 def _scaled(own: Parameter, base: tuple[int, ...], rule: str) -> tuple[Parameter, float, float]:
@@ -63,7 +79,6 @@ def _scaled(own: Parameter, base: tuple[int, ...], rule: str) -> tuple[Parameter
     ratios = [wide / narrow for wide, narrow in zip(own.shape, base, strict=True)]
     if own.fans is None:
         return own, (math.prod(ratios) if rule == "sgd" else 1.0), 1.0
-    incoming = ratios[own.fans[0]] if own.fans[0] is not None else 1.0
-    outgoing = ratios[own.fans[1]]
+    incoming, outgoing = (math.prod(ratios[axis] for axis in axes) for axes in own.fans)
     multiplier = 1 / incoming if rule == "adam" else outgoing / incoming
     return own, multiplier, 1 / math.sqrt(incoming) if outgoing == 1 else 1.0

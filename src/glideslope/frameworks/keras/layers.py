@@ -30,6 +30,7 @@ def layerwise(optimizer: keras.optimizers.Optimizer, multipliers: Multipliers) -
     >>> multipliers = gs.layers.by_name(model, {"head": 10})
     >>> model.compile(gs.keras.layerwise(keras.optimizers.SGD(0.01), multipliers), loss="mse")
     """
+    whole, optimizer = optimizer, getattr(optimizer, "inner_optimizer", optimizer)  # of one that scales the loss
     if hasattr(optimizer, "_rate_multipliers"):
         raise LayerError("this optimizer has a rate for each layer already: multiply the multipliers, or make another")
     by_path = multipliers.by_parameter
@@ -49,24 +50,28 @@ def layerwise(optimizer: keras.optimizers.Optimizer, multipliers: Multipliers) -
     def decayed(variables: list[Any]) -> None:
         if optimizer.weight_decay is None:
             return
-        whole = optimizer.weight_decay
+        rate = optimizer.weight_decay
         try:
             for multiplier, own in _by_multiplier(variables, of).items():
-                optimizer.weight_decay = whole * multiplier
+                optimizer.weight_decay = rate * multiplier
                 decay([variables[i] for i in own])
         finally:
-            optimizer.weight_decay = whole
+            optimizer.weight_decay = rate
 
     optimizer.update_step, optimizer._apply_weight_decay = one, decayed
     parallel = getattr(optimizer, "_parallel_update_step", None)  # on torch, all variables at once
     if parallel is not None:
 
         def together(gradients: list[Any], variables: list[Any], learning_rate: Any) -> None:
+            product: Any = getattr(optimizer, "_u_product", None)  # Nadam's, once for each update
+            before = None if product is None else keras.ops.copy(product)
             for multiplier, own in _by_multiplier(variables, of).items():
+                if before is not None:
+                    product.assign(before)
                 parallel([gradients[i] for i in own], [variables[i] for i in own], learning_rate * multiplier)
 
         optimizer._parallel_update_step = together
-    return optimizer
+    return whole
 
 
 def _by_multiplier(variables: list[Any], of: Any) -> dict[float, list[int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from typing import Any
 
 import torch
@@ -12,30 +13,29 @@ from glideslope.frameworks.torch.monitor import Monitor
 from glideslope.frameworks.torch.updates import after_each_update, unwrapped
 from glideslope.layers import balance
 
+_KEPT_AS = "balance"
+_FRESH = {"multiplier": 1.0, "updates": 0, "logs": 0.0, "measured": 0}
 _NEVER = 2**62
 
 
 class Balance:
     """Measures how fast each layer moves, and sets a multiplier for each so that all move alike.
 
-    The optimizer has a group for each layer: `gs.torch.groups(model, lr=0.1, merge=False)`. The multipliers are the
+    The optimizer has a group for each layer: `gs.torch.groups(model, lr=0.1, merge=False)`. The multipliers enter the
     groups' `lr_scale`, which `gs.torch.Scheduler` and `gs.torch.Job` follow; the groups' rates are multiplied as well,
-    for a loop that has neither.
+    for a loop that has neither. What is measured is kept in the groups, so it is saved and restored with the optimizer.
+    Keep the balance: it is at work for as long as it is held.
 
     Args:
         model: the network.
         optimizer: with a group for each layer.
-        scheduler: the `gs.torch.Scheduler` of the optimizer, where there is one.
         probe: updates that are measured before the multipliers are set.
         every: updates between the beginnings of probes; measured once if not given.
         strength: 1 balances in full, 0 not at all.
         limit: the multipliers are at most so many times their mean.
 
-    Attributes:
-        multipliers: those set last, by layer.
-
     Raises:
-        LayerError: a group has parameters of several layers.
+        LayerError: a group has parameters of several layers, or a number is out of its range.
 
     Formula: see `gs.layers.balance`; the ratio of a layer is the geometric mean over a probe.
     """
@@ -44,7 +44,6 @@ class Balance:
         self,
         model: torch.nn.Module,
         optimizer: Any,
-        scheduler: Any = None,
         *,
         probe: int = 10,
         every: int | None = None,
@@ -52,58 +51,85 @@ class Balance:
         limit: float = 1000.0,
     ) -> None:
         if probe < 1 or (every is not None and every < probe):
-            raise LayerError(
-                f"probe={probe}, every={every}: a probe takes at least an update, and ends before the next"
-            )
+            raise LayerError(f"probe={probe}, every={every}: a probe has an update or more, and ends before the next")
+        balance({"": 1.0}, strength=strength, limit=limit)  # raises for numbers out of their range
         self.optimizer = unwrapped(optimizer)
-        self.scheduler = scheduler
         self.probe, self.every, self.strength, self.limit = probe, every, strength, limit
         self._monitor = Monitor(model, self.optimizer, every=1)
-        self._layer_of = _layers_of(model, self.optimizer)
-        self.multipliers = dict.fromkeys(self._monitor.layers, 1.0)
-        balance(dict.fromkeys(self._monitor.layers, 1.0), strength=strength, limit=limit)  # raises for bad numbers
-        self._updates = 0
-        self._logs: list[dict[str, float]] = []
-        self._handle = after_each_update(self.optimizer, self._look)
+        self._layer_of = _layers_of(model, self.optimizer, self._monitor.layers)
+        this = weakref.ref(self)
 
-    def _look(self, found: torch.Tensor | None, compiled: bool) -> None:
-        place = self._place()
-        self._updates += 1
-        self._monitor.every = 1 if self._place() < self.probe else _NEVER
-        if place >= self.probe:
-            return
-        ratios = self._monitor.read()
-        assert ratios is not None
-        self._logs.append({name: math.log(ratio) for name, ratio in ratios.by_layer.items() if 0 < ratio < math.inf})
-        if place + 1 == self.probe:
-            self._set()
+        def look(found: torch.Tensor | None, compiled: bool) -> None:
+            balancing = this()
+            if balancing is not None:
+                balancing._look()
 
-    def _place(self) -> int:
-        """The place of the next update since the last probe began."""
-        return self._updates if self.every is None else self._updates % self.every
+        def loaded(optimizer: Any) -> None:
+            balancing = this()
+            if balancing is not None:
+                balancing._monitor.every = 1  # the state may be one in a probe: the next update tells
 
-    def _set(self) -> None:
-        """Sets the multipliers by the probe, and begins a new one."""
-        seen = {name: [log[name] for log in self._logs if name in log] for name in self.multipliers}
-        self._logs = []
-        ratios = {name: math.exp(sum(logs) / len(logs)) if logs else 0.0 for name, logs in seen.items()}
-        new = balance(ratios, strength=self.strength, limit=self.limit, before=self.multipliers)
-        for group, layer in zip(self.optimizer.param_groups, self._layer_of, strict=True):
-            change = new[layer] / self.multipliers[layer]
-            group["lr_scale"] = group.get("lr_scale", 1.0) * change
+        weakref.finalize(self, after_each_update(self.optimizer, look).remove)
+        weakref.finalize(self, self.optimizer.register_load_state_dict_post_hook(loaded).remove)
+
+    @property
+    def multipliers(self) -> dict[str, float]:
+        """Those set last, by layer."""
+        return {layer: kept["multiplier"] for layer, kept in self._kept().items()}
+
+    def _kept(self) -> dict[str, dict[str, Any]]:
+        """What the groups hold, by layer."""
+        pairs = zip(self._layer_of, self.optimizer.param_groups, strict=True)
+        return {layer: group.get(_KEPT_AS, _FRESH) for layer, group in pairs if layer is not None}
+
+    def _look(self) -> None:
+        """Takes in the update that was made."""
+        kept = self._kept()
+        updates = next(iter(kept.values()))["updates"]
+        measuring = self._place(updates) < self.probe
+        ratios = self._monitor.read() if measuring else None
+        changed = {layer: {**own, "updates": updates + 1} for layer, own in kept.items()}
+        for layer, own in changed.items():
+            ratio = ratios.by_layer[layer] if ratios is not None and ratios.update + 1 == self._monitor.updates else 0.0
+            if 0 < ratio < math.inf:
+                own["logs"], own["measured"] = own["logs"] + math.log(ratio), own["measured"] + 1
+        if measuring and self._place(updates) + 1 == self.probe:
+            changed = self._set(changed)
+        for name, group in zip(self._layer_of, self.optimizer.param_groups, strict=True):
+            if name is not None:
+                group[_KEPT_AS] = changed[name]
+        self._monitor.every = 1 if self._place(updates + 1) < self.probe else _NEVER
+
+    def _place(self, updates: int) -> int:
+        """The place of an update since the last probe began."""
+        return updates if self.every is None else updates % self.every
+
+    def _set(self, kept: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """Sets the multipliers by the probe; what is kept for the next one."""
+        before = {layer: own["multiplier"] for layer, own in kept.items()}
+        ratios = {
+            layer: math.exp(own["logs"] / own["measured"]) if own["measured"] else 0.0 for layer, own in kept.items()
+        }
+        new = balance(ratios, strength=self.strength, limit=self.limit, before=before)
+        for name, group in zip(self._layer_of, self.optimizer.param_groups, strict=True):
+            if name is None:
+                continue
+            change, scale = new[name] / before[name], group.get("lr_scale", 1.0)
+            group.setdefault("initial_lr", float(group["lr"]) / scale)  # without what is multiplied here
+            group["lr_scale"] = scale * change
             if isinstance(group["lr"], torch.Tensor):
                 group["lr"].mul_(change)
             else:
                 group["lr"] *= change
-        self.multipliers = new
-        if self.scheduler is not None:
-            self.scheduler.read_groups()
+        for scheduler in getattr(self.optimizer, "_schedulers", ()):
+            scheduler.read_groups()
+        return {layer: {**_FRESH, "multiplier": new[layer], "updates": own["updates"]} for layer, own in kept.items()}
 
 
-def _layers_of(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> list[str]:
-    """The layer of each parameter group."""
+def _layers_of(model: torch.nn.Module, optimizer: torch.optim.Optimizer, trained: list[str]) -> list[str | None]:
+    """The layer of each parameter group, None for one that isn't trained."""
     names = {id(tensor): name.rpartition(".")[0] or name for name, tensor in model.named_parameters()}
-    found: list[str] = []
+    found: list[str | None] = []
     for group in optimizer.param_groups:
         layers = {names.get(id(tensor), "?") for tensor in group["params"]}
         if len(layers) != 1 or layers == {"?"}:
@@ -111,5 +137,6 @@ def _layers_of(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> list
                 f"a parameter group has the parameters of {len(layers)} layers: make one for each with "
                 "gs.torch.groups(model, lr=…, merge=False)"
             )
-        found.append(layers.pop())
+        layer = layers.pop()
+        found.append(layer if layer in trained else None)
     return found

@@ -9,7 +9,7 @@ from torch import distributed
 from torch.utils.data import Sampler
 
 from glideslope.batches import Growth
-from glideslope.errors import BatchError
+from glideslope.errors import BatchError, ScheduleError
 from glideslope.frameworks.batches import order
 
 
@@ -75,15 +75,21 @@ class GrowingBatches(Sampler[list[int]]):
         rank: int | None = None,
         ranks: int | None = None,
     ) -> None:
+        if not isinstance(growth, Growth):
+            raise BatchError(f"growth={growth!r}: give gs.batches.growth(schedule, ...).over(steps)")
+        whole_numbers = [examples, *([] if largest_per_device is None else [largest_per_device])]
         grouped = distributed.is_available() and distributed.is_initialized()
         self.rank = rank if rank is not None else distributed.get_rank() if grouped else 0
         self.ranks = ranks if ranks is not None else distributed.get_world_size() if grouped else 1
-        if examples < 1 or not 0 <= self.rank < self.ranks or (largest_per_device or 1) < 1:
+        if not all(isinstance(n, int) and n >= 1 for n in whole_numbers) or not 0 <= self.rank < self.ranks:
             raise BatchError(
                 f"examples={examples}, rank={self.rank} of {self.ranks}, largest_per_device={largest_per_device}: give "
-                "positive numbers, and ranks from 0"
+                "whole positive numbers, and ranks from 0"
             )
-        self.plan = growth.plan()
+        try:
+            self.plan = growth.plan()
+        except ScheduleError as error:
+            raise BatchError(f"{growth}: {error}") from None
         uneven = [int(size) for size in self.plan.sizes if size % self.ranks]
         if uneven:
             raise BatchError(
@@ -114,12 +120,12 @@ class GrowingBatches(Sampler[list[int]]):
         for batch, (update, start, size) in zip(loader, pieces, strict=True):
             whole = int(self.plan.sizes[update]) // self.ranks
             last, consumed = start + size == whole, int(self.plan.examples[update] + self.plan.sizes[update])
-            yield batch, Part(size / whole, last, consumed, float(self.plan.factors[update]))
-            if last:
+            if last:  # before the loop has it, which may save its state, or stop, after the update
                 self.consumed = consumed
+            yield batch, Part(size / whole, last, consumed, float(self.plan.factors[update]))
 
     def state_dict(self) -> dict[str, int]:
-        """The examples that all processes have consumed in updates that `parts` has given."""
+        """The examples that all processes have consumed, those of the update that `parts` has just given among them."""
         return {"examples": self.consumed}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
@@ -128,7 +134,9 @@ class GrowingBatches(Sampler[list[int]]):
         Raises:
             BatchError: no update of this growth ends there.
         """
-        consumed = state["examples"]
+        consumed = state.get("examples")
+        if not isinstance(consumed, int):
+            raise BatchError(f'{state!r} isn\'t a state of this sampler, {{"examples": n}}')
         if consumed and consumed not in set((self.plan.examples + self.plan.sizes).tolist()):
             raise BatchError(f"no update of this growth ends at {consumed} examples: give the growth of the saved run")
         self.consumed = consumed

@@ -85,8 +85,8 @@ class Job:
             optimizer.train()  # type: ignore[attr-defined]  # of a schedule-free one
         self._loads = batch_size(train_loader)
         self._parts: dict[int, Iterable[Any]] = {}  # of the validation loader, by the examples asked for
-        largest = max(float(group["lr"]) for group in optimizer.param_groups)
-        self._proportions = [float(group["lr"]) / largest if largest else 1.0 for group in optimizer.param_groups]
+        rates = [float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups]
+        self._proportions = [rate / max(rates) if max(rates) else 1.0 for rate in rates]
 
     @property
     def controls(self) -> frozenset[str]:

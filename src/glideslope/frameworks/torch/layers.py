@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -43,6 +44,9 @@ def groups(
     2 0.1 0.01 1
     2 0.1 0.0 1
     """
+    for name, value in (("lr", lr), ("weight_decay", weight_decay)):
+        if not (isinstance(value, int | float) and 0 <= value < math.inf):
+            raise LayerError(f"{name}={value!r}: give a number from 0")
     tensors = dict(model.named_parameters())
     layers = multipliers.layers if multipliers is not None else _alike(model)
     unknown = {own.name for layer in layers for own in layer.parameters} ^ {own.name for own in parameters(model)}
@@ -79,6 +83,8 @@ def rescale(model: torch.nn.Module, multipliers: Multipliers) -> None:
     0.5
     """
     tensors = dict(model.named_parameters())
+    if unknown := multipliers.by_parameter.keys() - tensors.keys():
+        raise LayerError(f"the multipliers aren't of this model: it has no {', '.join(sorted(unknown)[:5])}")
     for layer in multipliers.layers:
         for own in layer.parameters:
             tensors[own.name].mul_(layer.initial)

@@ -35,7 +35,7 @@ class Ratios:
         lines = [f"update {self.update}: ‖Δw‖/‖w‖"]
         for name, ratio in self.by_layer.items():
             # Eight decades, from 1e-6 to 100, of which 1e-3 is the middle.
-            length = min(max(round(4 * (math.log10(ratio) + 6)), 0), 32) if ratio > 0 else 0
+            length = min(max(round(4 * (math.log10(ratio) + 6)), 0), 32) if 0 < ratio < math.inf else 0
             lines.append(f"  {name:{width}}  {ratio:8.1e}  {'█' * length}")
         return "\n".join(lines)
 
@@ -43,7 +43,8 @@ class Ratios:
 class Monitor:
     """Measures the update ratio of each layer at every so many updates.
 
-    Nothing is read from the device until the next measurement, or `read`: what is told lags behind by one.
+    Nothing is read from the device until the next measurement, or `read`: what is told lags behind by one. Keep the
+    monitor: it measures for as long as it is held. The ratio of a layer whose weights are all 0 is NaN.
 
     Args:
         model: the network.
@@ -121,12 +122,14 @@ class Monitor:
             torch._foreach_sub_(self._before, tuple(self._tensors))
             moved = self._norms(self._before)
             self._measuring = False
-            self._latest, self._told = (self.updates, moved / weights.clamp_min(1e-30)), False
+            # Of weights that are all 0 a part can't be told.
+            ratios = torch.where(weights > 0, moved / weights, torch.nan)
+            self._latest, self._told = (self.updates, ratios), False
         self.updates += 1
 
     def _norms(self, tensors: list[torch.Tensor]) -> torch.Tensor:
         """The norm over each layer's tensors, shape (layers,)."""
-        squares = torch.stack([norm.float() for norm in torch._foreach_norm(tensors)]).square()
+        squares = torch.stack(list(torch._foreach_norm(tensors, dtype=torch.float32))).square()
         places = torch.tensor(self._places, device=squares.device)
         return squares.new_zeros(len(self.layers)).index_add_(0, places, squares).sqrt()
 
@@ -158,9 +161,14 @@ def to_tensorboard(writer: Any) -> Callable[[Ratios], None]:
 
 
 def _hook(this: weakref.ref[Monitor], method: Callable[[Monitor], None]) -> Any:
-    def hook(optimizer: Any, args: Any, kwargs: Any) -> None:
+    def look() -> None:
         monitor = this()
         if monitor is not None:
             method(monitor)
+
+    untraced: Any = torch.compiler.disable(look)  # type: ignore[no-untyped-call]
+
+    def hook(optimizer: Any, args: Any, kwargs: Any) -> None:
+        untraced() if torch.compiler.is_compiling() else look()
 
     return hook

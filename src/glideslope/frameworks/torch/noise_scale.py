@@ -17,7 +17,7 @@ def gradient_norms(
     """Squared norms of gradients of parts of batches, and of whole batches: the arguments of `gs.batches.noise_scale`.
 
     Args:
-        model: the network, as it is; nothing is changed but its gradients, which are cleared.
+        model: the network, in the mode that it is in; weights, gradients and buffers stay as they are.
         loss: of outputs and targets, a mean over the batch.
         batches: each (inputs…, targets), on the model's device.
         parts: into how many equal parts each is split.
@@ -38,22 +38,29 @@ def gradient_norms(
     >>> found = gs.batches.noise_scale(*measured)
     """
     own = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if not own or parts < 2:
+        raise BatchError(
+            f"parts={parts} of batches, {len(own)} parameters with gradients: give two parts, one parameter"
+        )
+    buffers = [buffer.clone() for buffer in model.buffers()]
     small, large, sizes = [], [], set()
     for *inputs, targets in batches:
         size, rest = divmod(len(targets), parts)
-        if rest or parts < 2 or not size:
+        if rest or not size:
             raise BatchError(f"a batch of {len(targets)} can't be split into {parts} equal parts, two or more")
         sizes.add((size, len(targets)))
         squares = torch.zeros(())
-        total = [torch.zeros_like(parameter) for parameter in own]
+        total = [torch.zeros_like(parameter, dtype=torch.float32) for parameter in own]
         for i in range(parts):
             at = slice(i * size, (i + 1) * size)
             value = loss(model(*(item[at] for item in inputs)), targets[at])
             gradient = torch.autograd.grad(value, own, allow_unused=True, materialize_grads=True)
             squares = squares.to(value.device) + _square(gradient)
-            torch._foreach_add_(total, gradient, alpha=1 / parts)
+            torch._foreach_add_(total, [part.to_dense().float() for part in gradient], alpha=1 / parts)
         small.append(squares / parts)
         large.append(_square(total))
+    for buffer, kept in zip(model.buffers(), buffers, strict=True):
+        buffer.copy_(kept)
     if len(sizes) != 1:
         raise BatchError(
             f"batches of {sorted(whole for _, whole in sizes)} examples: give one or more, all of one size"
@@ -89,4 +96,5 @@ def rank_gradient_norms(parameters: Iterable[torch.Tensor], batch: int) -> tuple
 
 
 def _square(gradients: Iterable[torch.Tensor]) -> torch.Tensor:
-    return torch.stack([norm.double() for norm in torch._foreach_norm(list(gradients))]).square().sum()
+    dense = [gradient.to_dense() for gradient in gradients]
+    return torch.stack(list(torch._foreach_norm(dense, dtype=torch.float32))).double().square().sum()

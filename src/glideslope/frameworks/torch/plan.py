@@ -13,6 +13,7 @@ from glideslope.errors import FeedbackError, ScheduleError
 from glideslope.feedback import Controlled, Feedback
 from glideslope.feedback.feedback import controlled
 from glideslope.frameworks.torch.groups import Group, Momenta, Rates, check_has, separate
+from glideslope.frameworks.torch.growing_clock import on_one_clock
 from glideslope.frameworks.torch.past import resumed, text
 from glideslope.schedules import Clock, Schedule, constant, parse
 from glideslope.schedules.durations import Frame, Time
@@ -50,7 +51,9 @@ class Plan:
             ("momentum", first, Momenta(0, or_momentum=betas is None)),
             ("second_beta", second, Momenta(1, or_momentum=False)),
         ]
-        followed = [(name, *timed(name, given, steps, clock), own) for name, given, own in kinds if given is not None]
+        given = [(name, schedule, own) for name, schedule, own in kinds if schedule is not None]
+        self.growth, given = on_one_clock(given, steps, clock)
+        followed = [(name, *timed(name, schedule, steps, clock), own) for name, schedule, own in given]
         self.names = [name for name, _, _, _ in followed]
         self.schedules = [schedule for _, schedule, _, _ in followed]
         self.feedbacks = [feedback for _, _, feedback, _ in followed]
@@ -128,6 +131,8 @@ class Plan:
         """What a training that made `step` updates and came to a time on each schedule needs to go on."""
         texts = [text(schedule) for schedule in self.schedules]
         state = {"step": step, "names": self.names, "schedules": texts, "times": list(times), "largest": self.largest}
+        if self.growth:
+            state["growth"] = self.growth
         if any(self.feedbacks):
             state["feedbacks"] = [feedback and text(feedback) for feedback in self.feedbacks]
             state["feedback_states"] = self.feedback_states
@@ -156,6 +161,9 @@ class Plan:
         if names != self.names:
             raise ScheduleError(f"the state was saved with schedules of {', '.join(names)}; this scheduler has them of "
                                 f'{", ".join(self.names)}: give the same, or load {{"step": {step}}}')  # fmt: skip
+        if (growth := state.get("growth", self.growth)) != self.growth:
+            raise ScheduleError(f"the state was saved with {growth or 'no growth of the batch'}; this scheduler has "
+                                f'{self.growth or "none"}: give the same, or load {{"step": {step}}}')  # fmt: skip
         texts, times = state.get("schedules", [None] * number), state.get("times", [float(step)] * number)
         if not len(texts) == len(times) == number or not all(math.isfinite(time) for time in times):
             raise ScheduleError(f"a damaged state, without a text and a time for each of {number} schedules: {state!r}")
@@ -194,8 +202,6 @@ def timed(name: str, given: Given, steps: Time | None, clock: Clock | None) -> t
         ScheduleError: it isn't a schedule, or lacks a horizon or a unit; the message says which argument has it.
     """
     value = parse(given) if isinstance(given, str) else given
-    if isinstance(value, Growth):
-        return (value if steps is None else value.over(steps, clock)).rates(), None
     if isinstance(value, Feedback):
         held = controlled(value)
         return timed(name, held.schedule, steps, clock)[0], Controlled(constant(), held.feedbacks)

@@ -100,6 +100,7 @@ class Scheduler(LRScheduler):
         this = weakref.ref(self)
         before = self.optimizer.register_step_pre_hook(_before_each_update(this))
         loaded = self.optimizer.register_load_state_dict_post_hook(_after_loading(this))
+        vars(self.optimizer).setdefault("_schedulers", weakref.WeakSet()).add(self)  # which a Balance tells
         for handle in (self._updates.handle, before, loaded):
             weakref.finalize(self, handle.remove)
 
