@@ -37,6 +37,10 @@ class LayerError(GlideslopeError, ValueError):
     """A rate for each layer was asked for of layers that aren't there, or can't be told apart."""
 
 
+class LawError(GlideslopeError, ValueError):
+    """A law can't be fitted on the runs given, or was asked for what it can't predict."""
+
+
 class DivergenceError(GlideslopeError, ArithmeticError):
     """A training was lost again and again, and its guard stopped it; the message is a diagnosis."""
 

@@ -289,3 +289,79 @@ def test_steady_growth_is_seen_and_noise_is_not():
     assert not any(found[:10_000])
     first = next(i for i, verdict in enumerate(found) if verdict)
     assert (VERDICTS[int(found[first])], first < 10_800) == ("growth", True)
+
+
+def test_a_resumed_guard_goes_on_as_it_was():
+    def run(step, scheduler, updates):
+        rates = []
+        for update in updates:
+            rates.append(scheduler.optimizer.param_groups[0]["lr"])
+            step(math.nan if update == 30 else 1.0)
+        return rates
+
+    schedule = "constant * guard(every=5, rest=20)"
+    _, _, scheduler, _, step = small(schedule=schedule)
+    whole = run(step, scheduler, range(80))
+    _, _, first, _, step = small(schedule=schedule)
+    begun = run(step, first, range(40))
+    _, _, resumed, guard, step = small(schedule=schedule)
+    resumed.load_state_dict(first.state_dict())
+    assert begun + run(step, resumed, range(40, 80)) == whole
+    assert not guard.events
+    step(math.nan)
+    assert guard.events[0].back_to >= 40  # a snapshot of the loaded training, not of the one before
+
+
+def test_what_is_saved_stays_as_it_was():
+    _, _, scheduler, _, step = small()
+    step()
+    saved = scheduler.state_dict()
+    before = copy.deepcopy(saved)
+    step(math.nan)
+    assert saved == before
+
+
+def test_updates_that_mixed_precision_skips_for_ever_are_a_divergence():
+    model = nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scheduler = gs.torch.Scheduler(optimizer, "constant * guard(every=5)")
+    scaler = torch.amp.GradScaler("cpu")
+    guard = gs.torch.Guard(model, scheduler, scaler=scaler)
+    for update in range(60):
+        if update == 20:
+            with torch.no_grad():
+                model.weight.fill_(math.inf)
+        loss = model(torch.ones(1, 1)).square().mean()
+        optimizer.zero_grad()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        scheduler.step()
+        guard.step(loss)
+    assert [event.kind for event in guard.events] == ["not finite"]
+    assert math.isfinite(model.weight.item())
+    assert scaler.get_scale() > 1
+
+
+def test_buffers_that_are_not_saved_go_back_and_files_of_dropped_snapshots_are_gone(tmp_path):
+    model, _, _, guard, step = small(tmp_path)
+    model.register_buffer("seen", torch.zeros(1), persistent=False)
+    guard.resumed()
+    for i in range(30):
+        model.seen += math.nan if i in (20, 22, 24) else 1
+        step(math.nan if i in (20, 22, 24) else None)
+    assert math.isfinite(model.seen.item())
+    assert len(list(tmp_path.iterdir())) <= 3
+
+
+def test_what_a_guard_cannot_use():
+    step = small()[4]
+    with pytest.raises(gs.FeedbackError, match="give one number"):
+        step(torch.ones(2))
+    with pytest.raises(gs.FeedbackError, match="give one number"):
+        step("x")
+    _, optimizer, _, _, step = small()
+    step()
+    optimizer.add_param_group({"params": [nn.Parameter(torch.ones(1))]})
+    with pytest.raises(gs.FeedbackError, match="make the guard anew"):
+        step(math.nan)

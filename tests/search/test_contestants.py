@@ -233,3 +233,31 @@ def test_events_are_in_the_report_and_the_result(tmp_path):
     report = (out / "report.html").read_text()
     assert "What the guard did" in report
     assert "skipped" in report
+
+
+def test_what_cannot_run_is_refused_before_anything_runs():
+    memory = {}
+    for options, error, match in (
+        ({"optimizers": ["adagrd"]}, gs.JobError, "did you mean"),
+        ({"schedules": ["linear", "linear * growth(base=24, largest=48)"]}, gs.JobError, "multiple=16"),
+    ):
+        with pytest.raises(error, match=match):
+            gs.race(make, **{"schedules": ["linear"], **options}, peaks=[0.1], steps=20, memory=memory)
+    with pytest.raises(gs.JobError, match="takes no optimizer"):
+        gs.race(lambda seed: make(seed), ["linear"], [0.1], 20, optimizers=["adagrad"], memory=memory)
+    assert not memory
+
+
+@pytest.mark.parametrize("average", [Average("ema", 0.9999999), Average("ema", 1e-9), Average("swa", 0.123456789)])
+def test_an_average_is_its_text(average):
+    assert Average.read(str(average)) == average
+
+
+def test_averaged_weights_are_measured_on_the_data_that_the_others_are():
+    job = make()
+    job.average("ema", 1e-9)  # the weights themselves
+    for _ in range(5):
+        job.step(0.1)
+    assert job.evaluate_average(1) == pytest.approx(job.estimate(1))
+    assert job.evaluate_average() == pytest.approx(job.evaluate())
+    assert str(read("growth(base=8, largest=16)")) == "constant() * growth(base=8, largest=16)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -174,12 +175,14 @@ class Ring(Generic[Snapshot]):
 
     Attributes:
         guard: how many are kept, and how often it goes back.
+        drop: is told each snapshot that is kept no longer.
         events: what was done.
     """
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: Guard, drop: Callable[[Snapshot], object] = lambda snapshot: None) -> None:
         self.guard = guard
         self.events: list[Event] = []
+        self._drop = drop
         self._snapshots: deque[tuple[int, State, Snapshot]] = deque(maxlen=guard.kept)
         self._place = -math.inf
         self._times = 0
@@ -188,11 +191,16 @@ class Ring(Generic[Snapshot]):
         """Whether a snapshot should be taken after so many updates."""
         return not self._snapshots or made >= self._snapshots[-1][0] + self.guard.every
 
-    def keep(self, made: int, state: State, snapshot: Snapshot) -> Snapshot | None:
-        """Keeps a snapshot of a training, and the guard's state, after so many updates; returns what it replaces."""
-        dropped = self._snapshots[0][2] if len(self._snapshots) == self.guard.kept else None
+    def keep(self, made: int, state: State, snapshot: Snapshot) -> None:
+        """Keeps a snapshot of a training, and the guard's state, after so many updates."""
+        if len(self._snapshots) == self.guard.kept:
+            self._drop(self._snapshots[0][2])
         self._snapshots.append((made, state, snapshot))
-        return dropped
+
+    def clear(self) -> None:
+        """Keeps none of them."""
+        while self._snapshots:
+            self._drop(self._snapshots.pop()[2])
 
     def back(self, update: int, found: State, loss: float, rate: float, skip: bool = False) -> tuple[State, Snapshot]:
         """Where to go back to from an update: the guard's state there, and the snapshot.
@@ -214,7 +222,7 @@ class Ring(Generic[Snapshot]):
             raise DivergenceError(self._diagnosis(update, kind, loss, rate))
         was_lowered = self._times > 1 and found["factor"] < 1
         if was_lowered and len(self._snapshots) > 1:  # so the last one may be of a training already lost
-            self._snapshots.pop()
+            self._drop(self._snapshots.pop()[2])
         made, state, snapshot = self._snapshots[-1]
         factor = guard.multiplier * (found["factor"] if was_lowered else 1.0)
         self.events.append(Event(update, kind, loss, made, factor, skip))

@@ -77,11 +77,11 @@ class Plateau(Named):
         n = self.patience + 1
         spread = n * (n**2 - 1) / 12
         across = sums["moment"] - sums["sum"] * (n + 1) / 2
-        along = xp.maximum(sums["squares"] - sums["sum"] ** 2 / n, 0.0)
+        along = xp.maximum(sums["squares"] - sums["sum"] * sums["sum"] / n, 0.0)
         # slope < -quantile · its standard error, squared and multiplied out; on a straight line the error is 0.
-        left_over = xp.maximum(along * spread - across**2, 0.0) / (n - 2)
+        left_over = xp.maximum(along * spread - across * across, 0.0) / (n - 2)
         falls = across < 0 if self.mode == "min" else across > 0
-        return falls & (across**2 > _quantile(1 - self.significance, n - 2) ** 2 * left_over)
+        return falls & (across * across > _quantile(1 - self.significance, n - 2) ** 2 * left_over)
 
     def factor(self, state: State) -> Any:
         return state["factor"]
@@ -135,6 +135,9 @@ def plateau(
     check("cooldown", cooldown, 0)
     check("floor", floor, 0, 1)
     check("smoothing", smoothing, 0, 0.9999)
+    for name, value in (("patience", patience), ("cooldown", cooldown)):
+        if value != int(value):
+            raise FeedbackError(f"{name}={value!r}: give a whole number of measurements")
     check("significance", significance, 0, 0.5)
     if significance and patience < 2:
         raise FeedbackError(

@@ -10,8 +10,8 @@ from glideslope.schedules.durations import Duration, Time, duration
 def unfreezing(schedule: Schedule | str, layers: int, every: Time, first: int = 1) -> list[Schedule]:
     """A schedule for each layer, counted from the input: 0 until the layer joins, then the schedule's factor.
 
-    Make groups with `gs.torch.groups(model, multipliers, lr=…, merge=False)`, the multipliers in the order of the layers
-    (`by_depth`), and give `gs.torch.Scheduler` the list `[schedules[group["layer"]] for group in groups]`. A rate of 0
+    Make groups with `gs.torch.groups(model, multipliers, lr=…, merge=False)`, whose multipliers are in the order of the
+    layers (`by_depth`), and give the scheduler the list `[schedules[group["layer"]] for group in groups]`. A rate of 0
     leaves weights as they are, weight decay included; gradients are still computed.
 
     Args:

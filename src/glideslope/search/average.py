@@ -30,7 +30,7 @@ class Average:
         Raises:
             SearchError: it isn't one.
         """
-        found = re.fullmatch(r"\s*(ema|swa)\s*(?:\(\s*([0-9.]+)(%?)\s*\))?\s*", text)
+        found = re.fullmatch(r"\s*(ema|swa)\s*(?:\(\s*((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(%?)\s*\))?\s*", text)
         default = {"ema": 0.99, "swa": 0.75}
         if found is None:
             raise SearchError(f"{text!r} is not an average of weights: write ema(0.99) or swa(75%)")
@@ -41,6 +41,9 @@ class Average:
         return cls(kind, amount)
 
     def __str__(self) -> str:
-        return f"ema({self.amount:g})" if self.kind == "ema" else f"swa({100 * self.amount:g}%)"
+        percent = f"{100 * self.amount:g}"
+        if self.kind == "swa" and float(percent) / 100 == self.amount:
+            return f"swa({percent}%)"
+        return f"{self.kind}({self.amount!r})"
 
     __repr__ = __str__

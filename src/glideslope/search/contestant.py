@@ -8,18 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from glideslope.batches import Growth
+from glideslope.batches import Growing, Growth
 from glideslope.feedback import Controlled, Event, Feedback
 from glideslope.feedback.feedback import controlled
-from glideslope.schedules import Schedule, parse
+from glideslope.schedules import Schedule, constant, parse
 from glideslope.search.average import Average
 from glideslope.search.course import scaled
 
 Given = Schedule | Controlled | Growth
 """What a contestant's rate follows."""
 
-NO_PEAK = frozenset({"prodigy", "d-adaptation"})
-"""Optimizers that find their rate themselves: their peak is 1, and a schedule multiplies what they find."""
+
+def finds_its_rate(optimizer: str | None) -> bool:
+    """Whether an optimizer finds its rate itself: then its peak is 1, and a schedule multiplies what it finds."""
+    return (optimizer or "").startswith(("prodigy", "d-adaptation"))
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ class Contestant:
         return f"{self.schedule}{optimizer}{f', {self.average}' if self.average else ''}"
 
     def __str__(self) -> str:
-        return f"{self.name} at {self.peak:.6g}"
+        short = f"{self.peak:.6g}"
+        return f"{self.name} at {short if float(short) == self.peak else repr(self.peak)}"
 
 
 @dataclass(frozen=True)
@@ -128,5 +131,7 @@ class Run:
 
 def read(given: Given | Feedback | str) -> Given:
     """What a contestant's rate follows, from a value or a text."""
-    value = parse(given) if isinstance(given, str) else given
+    value: Any = parse(given) if isinstance(given, str) else given
+    if isinstance(value, Growing):
+        return Growth(constant(), value)
     return controlled(value) if isinstance(value, Feedback) else value

@@ -64,7 +64,7 @@ class Course:
         feedback: what moves the rate, if anything does.
         average: the average of the weights that is measured in place of them, if one is.
         ends: the numbers of updates made at which the validation loss is measured, the last n.
-        measure: measures it.
+        measure: measures it, of the averaged weights where it is told True.
         look: is told the updates made and the last training loss, now and then.
         losses: the training loss of each update made.
         evaluations: (updates made, validation loss).
@@ -79,7 +79,7 @@ class Course:
     feedback: Controlled | None
     average: Average | None
     ends: list[int]
-    measure: Callable[[], float]
+    measure: Callable[[bool], float]
     look: Callable[[int, float], None]
     losses: list[float] = field(default_factory=list)
     evaluations: list[tuple[int, float]] = field(default_factory=list)
@@ -165,8 +165,7 @@ class Course:
         return int(self.average.amount * len(self.rates)) if self.average and self.average.kind == "swa" else 0
 
     def _evaluate(self) -> None:
-        averaged = self.average and len(self.losses) > self._averaged_from
-        loss = float(self.job.evaluate_average()) if averaged else self.measure()  # type: ignore[attr-defined]
+        loss = self.measure(self.average is not None and len(self.losses) > self._averaged_from)
         self.evaluations.append((len(self.losses), loss))
         if self.feedback and math.isfinite(loss):
             self.state = self.feedback.update(self.state, loss)

@@ -13,9 +13,9 @@ from glideslope.errors import SearchError
 from glideslope.feedback import Feedback
 from glideslope.schedules import constant
 from glideslope.search.average import Average
-from glideslope.search.contestant import NO_PEAK, Contestant, Given, Run, read
+from glideslope.search.contestant import Contestant, Given, Run, finds_its_rate, read
 from glideslope.search.job import Job, JobFactory
-from glideslope.search.trials import Trials, Watch, unwatched
+from glideslope.search.trials import Trials, Watch, check_all, unwatched
 
 
 @dataclass(frozen=True)
@@ -105,11 +105,12 @@ def race(
         Contestant(schedule, peak, optimizer, average)
         for optimizer in dict.fromkeys([None, *optimizers])
         for schedule in given
-        for peak in dict.fromkeys([1.0] if optimizer in NO_PEAK else peaks)
+        for peak in dict.fromkeys([1.0] if finds_its_rate(optimizer) else peaks)
         for average in dict.fromkeys([None, *map(Average.read, averages)])
         if average is None or not (optimizer or "").startswith("schedule-free")  # which averages itself
     ]
     trials = Trials(job, seed, {} if memory is None else memory, watch)
+    check_all(trials, contestants, steps)
     runs: dict[Contestant, list[Run]] = {contestant: [] for contestant in contestants}
     for i in range(seeds):
         trials.use(seed + i)

@@ -165,7 +165,7 @@ class Trials:
             feedback=contestant.schedule if isinstance(contestant.schedule, Controlled) else None,
             average=contestant.average,
             ends=sorted({max(round(updates * (i + 1) / evaluations), 1) for i in range(evaluations)}),
-            measure=lambda: self._measured(share * steps),
+            measure=lambda averaged: self._measured(share * steps, averaged),
             look=lambda done, loss: self.watch(Progress(stage, what, done, updates, loss)),
         )
         final = course.run()
@@ -174,8 +174,11 @@ class Trials:
             tuple(course.scales), tuple(course.events), course.problem,
         )  # fmt: skip
 
-    def _measured(self, updates: float) -> float:
+    def _measured(self, updates: float, averaged: bool) -> float:
         """The validation loss, estimated where it would cost more than so many updates and the job can."""
+        if averaged:
+            average: Any = self.job.evaluate_average  # type: ignore[attr-defined]
+            return float(average(updates) if math.isfinite(updates) else average())
         estimate = getattr(self.job, "estimate", None)
         return float(estimate(updates) if estimate and math.isfinite(updates) else self.job.evaluate())
 
@@ -197,6 +200,24 @@ class Trials:
                 "runs are not from the same state",
                 stacklevel=4,
             )
+
+
+def check_all(trials: Trials, contestants: Iterable[Contestant], steps: int) -> None:
+    """Raises for a contestant that can't run, before any runs.
+
+    Raises:
+        SearchError: it needs what the job can't do.
+        JobError: there is no job with its optimizer, or none with its batches.
+    """
+    for contestant in contestants:
+        trials.use(trials.opened, contestant.optimizer)
+        controls = contestant.controls(steps)
+        check_controls(trials.job, contestant, controls)
+        batches_in = getattr(trials.job, "batches_in", None)
+        if batches_in is not None:
+            for size in np.unique(controls.get("batch_size", ())):
+                batches_in(float(size))
+    trials.use(trials.opened)
 
 
 def check_controls(job: Job, contestant: Contestant, controls: Iterable[str]) -> None:

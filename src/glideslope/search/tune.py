@@ -11,11 +11,11 @@ from glideslope.errors import SearchError
 from glideslope.feedback import Controlled, Feedback, Guard
 from glideslope.schedules import Schedule, constant, hold, parse, warmup
 from glideslope.search.average import Average
-from glideslope.search.contestant import NO_PEAK, Contestant, Given, Run, read
+from glideslope.search.contestant import Contestant, Given, Run, finds_its_rate, read
 from glideslope.search.job import Job, JobFactory
 from glideslope.search.race import check_peak, check_positive
 from glideslope.search.range_test import RangeTest, range_test
-from glideslope.search.trials import Trials, Watch, unwatched
+from glideslope.search.trials import Trials, Watch, check_all, unwatched
 
 _BARE = (
     "constant()", "power()", "exponential()", "piecewise()", "one_cycle()", "linear()", "cosine()", "polynomial()",
@@ -153,6 +153,7 @@ def tune(
     for schedule in choice:  # raises here, and not in the middle of the search
         (schedule * guard if guard else schedule).over(steps)
     trials = Trials(job, seed, {} if memory is None else memory, watch)
+    check_all(trials, [*entries, *(Contestant(schedule, 1.0) for schedule in choice)], steps)
     budget = math.floor(overhead * steps / (1 + ENTRY * len(entries)))
     found = _ranged(trials, budget)
     best = _scouted(trials, found, budget, steps)
@@ -165,7 +166,7 @@ def tune(
     search_updates, candidates = trials.updates, tuple(trials.runs)
     trials.use(seed)
     winner = best[0].contestant
-    if winner.optimizer not in NO_PEAK:
+    if not finds_its_rate(winner.optimizer):
         winner = replace(winner, peak=_two_digits(winner.peak * _drift(own, steps)))
     if guard:
         winner = replace(winner, schedule=winner.schedule * guard)
@@ -232,7 +233,7 @@ def _entered(trials: Trials, entry: Contestant, best: Run, budget: int) -> None:
     """
     trials.use(trials.opened, entry.optimizer)
     centre, allowed = best.contestant.peak, trials.updates + int(ENTRY * budget) - best.steps
-    if entry.optimizer in NO_PEAK:
+    if finds_its_rate(entry.optimizer):
         trials.run(replace(entry, peak=1.0), best.steps, stage=str(entry), share=SHARE)
         return
     if entry.optimizer:

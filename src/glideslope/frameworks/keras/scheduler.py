@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +25,7 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
 
     Args:
         schedule: the schedule, a value or its text; one times a feedback tells that a metric after each epoch.
-        monitor: the metric, as the epoch's logs call it.
+        monitor: the metric, as the epoch's logs call it; epochs without it are passed over.
         peak: the rate where the factor is 1; if not given, that of an optimizer that hasn't made an update yet.
         steps: the horizon; the whole `fit`, if not given and the schedule has none.
         clock: what an update is worth, where durations use it; epochs are known.
@@ -81,6 +82,14 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         self._seen = self._batches_seen()
         if self._timed is None:
             self._timed = self._with_horizon()
+            if self.feedback and not epoch:
+                self.feedback_state = self.feedback.init()
+            elif self.feedback and self.feedback_state == self.feedback.init():
+                warnings.warn(
+                    "this fit goes on at a later epoch, and the feedback begins anew: give it the state that it had, "
+                    "load_state_dict(callback.state_dict())",
+                    stacklevel=2,
+                )
             self._begin = 0 if epoch else self._seen // self._every
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
@@ -95,21 +104,37 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         self._optimizer.learning_rate = self.peak * factor * self._timed(seen // self._every - self._begin)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Tells the feedback the metric; logs the rate of the epoch's last update.
-
-        Raises:
-            FeedbackError: the logs don't have the metric.
-        """
-        if self.feedback:
-            if self.monitor not in (logs or {}):
-                has = ", ".join(logs or ()) or "nothing"
-                raise FeedbackError(
-                    f"the epoch's logs have no {self.monitor!r} but {has}: give fit validation_data, or the callback "
-                    "another monitor="
-                )
+        """Tells the feedback the metric, where the epoch has it; logs the rate of the epoch's last update."""
+        if self.feedback and self.monitor in (logs or {}):
             self.feedback_state = self.feedback.update(self.feedback_state, logs[self.monitor])
         if logs is not None:
             logs["learning_rate"] = float(self._optimizer.learning_rate)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Raises if the feedback was never told anything.
+
+        Raises:
+            FeedbackError: no epoch's logs had the metric.
+        """
+        if self.feedback and self.feedback_state == self.feedback.init():
+            raise FeedbackError(
+                f"no epoch's logs had {self.monitor!r}, so the feedback was told nothing: give fit validation_data, or "
+                "the callback another monitor="
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of the feedback, plain numbers."""
+        return dict(self.feedback_state)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from a state of the feedback.
+
+        Raises:
+            FeedbackError: it is another feedback's.
+        """
+        if state.keys() != self.feedback_state.keys():
+            raise FeedbackError(f"{state!r} isn't a state of {self.feedback}")
+        self.feedback_state = dict(state)
 
     def _batches_seen(self) -> int:
         self._sync()

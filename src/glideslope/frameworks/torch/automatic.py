@@ -64,7 +64,7 @@ def automatic(name: str, params: Iterable[Any], **options: Any) -> torch.optim.O
     'Adagrad'
     """
     if name not in _KNOWN:
-        near = get_close_matches(name.lower().replace("_", "-"), _KNOWN, 1)
+        near = get_close_matches(str(name).lower().replace("_", "-"), _KNOWN, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(_KNOWN)}"
         raise JobError(f"unknown optimizer {name!r} ({hint})")
     package, maker, defaults = _KNOWN[name]

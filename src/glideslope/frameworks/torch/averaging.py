@@ -15,6 +15,12 @@ STATISTICS = 4096
 """Examples on which the statistics of batch normalization are measured for other weights."""
 
 
+def unsaved_buffers(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """The buffers registered with persistent=False: the next step depends on them all the same."""
+    saved = model.state_dict().keys()
+    return {name: buffer for name, buffer in model.named_buffers() if name not in saved}
+
+
 class Average:
     """An average of a model's weights, by torch's AveragedModel.
 

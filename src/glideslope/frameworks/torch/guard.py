@@ -15,11 +15,14 @@ from torch import distributed
 from glideslope.errors import FeedbackError
 from glideslope.feedback import Event, Ring
 from glideslope.files import write_atomically
+from glideslope.frameworks.torch.averaging import unsaved_buffers
 from glideslope.frameworks.torch.scheduler import Scheduler
 from glideslope.frameworks.torch.updates import unwrapped
 
 AGREE_EVERY = 10
 """Updates between those at which processes agree whether to go back."""
+MOST_SKIPPED = 32
+"""Updates in a row that mixed precision may leave out for a loss that isn't finite."""
 
 
 class Guard:
@@ -70,20 +73,30 @@ class Guard:
     ) -> None:
         if not isinstance(scheduler, Scheduler):
             raise FeedbackError(f"{scheduler!r}: give the gs.torch.Scheduler whose schedule is times gs.guard()")
-        guard = scheduler.take_guard()
         self.model = model
         self.scheduler = scheduler
         self.optimizer = unwrapped(scheduler.optimizer)
         self.scaler = scaler
-        self._ring: Ring[Any] = Ring(guard)
         self._store = _InMemory() if folder is None else _OnDisk(Path(folder))
-        self._made = scheduler.last_epoch
-        self._calls = 0
-        self._state = scheduler.guard_state
-        self._arriving: deque[tuple[int, torch.Tensor, Any]] = deque()
+        self._ring: Ring[Any] = Ring(scheduler.take_guard(self), self._store.drop)
         self._agreeing = distributed.is_available() and distributed.is_initialized()
+        self._calls = self._due = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        """Takes the training as it is for a good one."""
+        self._made = self.scheduler.last_epoch
+        self.state = self.scheduler.guard_state
+        self._arriving: deque[tuple[int, torch.Tensor, Any]] = deque()
+        self._pending: tuple[int, Any] | None = None
         self._found: tuple[int, dict[str, float], float] | None = None
-        self._snapshot()
+        self._skipped = 0
+        self._ring.clear()
+        self._keep(self._made, self._written())
+
+    def resumed(self) -> None:
+        """The scheduler has loaded a state: what this guard knew is of another training."""
+        self._begin()
 
     @property
     def events(self) -> list[Event]:
@@ -102,6 +115,7 @@ class Guard:
         """
         made = self.scheduler.last_epoch
         if made == self._made:  # mixed precision left the update out, so there is nothing to undo
+            self._count_skipped(loss)
             return
         self._made, update = made, made - 1
         self._calls += 1
@@ -117,13 +131,27 @@ class Guard:
             self._agree()
         if self._found:
             self._go_back(*self._found)
-        elif made >= self._due and not self._arriving:
-            self._snapshot()
+        elif made >= self._due:
+            self._due = made + self._ring.guard.every
+            self._pending = made, self._written()
+            self._commit(update)
+
+    def _count_skipped(self, loss: float | torch.Tensor) -> None:
+        """Goes back where one update after the other is left out, since the loss isn't finite: the weights are lost."""
+        self._skipped = 0 if math.isfinite(_number(loss)) else self._skipped + 1
+        if self._skipped == MOST_SKIPPED:
+            self._go_back(self._made, {**self.state, "verdict": 1.0}, _number(loss))
+
+    def _commit(self, looked_at: int) -> None:
+        """Keeps the snapshot that waits, when the loss of the last update before it has been looked at."""
+        if self._pending and not self._arriving and not self._found and looked_at >= self._pending[0] - 1:
+            self._keep(*self._pending)
+            self._pending = None
 
     def _look(self, update: int, loss: float, gradient_norm: float) -> None:
         """Tells the guard's state an update, and the scheduler if its factor changed."""
-        before = self._state["factor"]
-        self._state = state = self._ring.guard.update(self._state, loss, gradient_norm)
+        before = self.state["factor"]
+        self.state = state = self._ring.guard.update(self.state, loss, gradient_norm)
         if state["verdict"] and self._found is None:
             self._found = (update, state, loss)
         elif state["factor"] != before:
@@ -141,10 +169,13 @@ class Guard:
         while self._arriving and self._arriving[0][2].query():
             at, values, _ = self._arriving.popleft()
             self._look(at, *values.tolist())
+            if self._pending and at == self._pending[0] - 1 and not self._found:
+                self._keep(*self._pending)
+                self._pending = None
 
     def _agree(self) -> None:
         """Goes back on every process where one of them has found cause to."""
-        update, found, loss = self._found or (math.inf, self._state, math.nan)
+        update, found, loss = self._found or (math.inf, self.state, math.nan)
         device = next(self.model.parameters()).device
         worst = torch.tensor([found["verdict"], -update], dtype=torch.float64, device=device)
         distributed.all_reduce(worst, op=distributed.ReduceOp.MAX)
@@ -152,27 +183,41 @@ class Guard:
         self._found = (-int(first), {**found, "verdict": verdict}, loss) if verdict else None
 
     def _go_back(self, update: int, found: dict[str, float], loss: float) -> None:
-        self._found = None
+        self._found, self._skipped = None, 0
         self._arriving.clear()
+        if self._pending:
+            self._store.drop(self._pending[1])
+            self._pending = None
         rate = max(float(group["lr"]) for group in self.optimizer.param_groups)
         state, place = self._ring.back(update, found, loss, rate, skip=True)
         self._restore(self._store.read(place))
         # The position goes on, so the rest begins here and not at the snapshot.
-        self.scheduler.guard_state = self._state = {**state, "resting": float(self._ring.guard.rest)}
+        self.scheduler.guard_state = self.state = {**state, "resting": float(self._ring.guard.rest)}
 
-    def _snapshot(self) -> None:
+    def _written(self) -> Any:
+        """A snapshot of the training as it is, where it is kept."""
         snapshot = {
             "model": self.model.state_dict(),
+            "buffers": unsaved_buffers(self.model),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict() if self.scaler else {},
         }
-        self._due = self._made + self._ring.guard.every
-        dropped = self._ring.keep(self._made, self._state, self._store.write(self._made, snapshot))
-        if dropped is not None:
-            self._store.drop(dropped)
+        return self._store.write(self._made, snapshot)
+
+    def _keep(self, made: int, place: Any) -> None:
+        self._due = made + self._ring.guard.every
+        self._ring.keep(made, self.state, place)
 
     def _restore(self, snapshot: dict[str, Any]) -> None:
+        groups, then = self.optimizer.param_groups, snapshot["optimizer"]["param_groups"]
+        if len(groups) != len(then):
+            raise FeedbackError(
+                f"the training diverged, and its optimizer has {len(groups)} groups, the snapshot {len(then)}: make "
+                "the guard anew after adding groups"
+            )
         self.model.load_state_dict(snapshot["model"])
+        for name, buffer in unsaved_buffers(self.model).items():
+            buffer.copy_(snapshot["buffers"][name])
         self.optimizer.load_state_dict(snapshot["optimizer"])
         if self.scaler:
             self.scaler.load_state_dict(snapshot["scaler"])
@@ -180,7 +225,10 @@ class Guard:
 
 
 def _number(value: float | torch.Tensor) -> float:
-    return value.item() if isinstance(value, torch.Tensor) else float(value)
+    try:
+        return value.item() if isinstance(value, torch.Tensor) else float(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise FeedbackError(f"a loss or gradient norm of {value!r}: give one number ({error})") from None
 
 
 class _InMemory:

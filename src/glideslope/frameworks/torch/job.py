@@ -11,7 +11,7 @@ import torch
 
 from glideslope.errors import JobError
 from glideslope.frameworks.torch import randomness
-from glideslope.frameworks.torch.averaging import STATISTICS, Average, as_evaluated, measure_statistics
+from glideslope.frameworks.torch.averaging import STATISTICS, Average, as_evaluated, measure_statistics, unsaved_buffers
 from glideslope.frameworks.torch.loader import Position, batch_size, spread
 
 _MOST_SKIPPED = 32
@@ -33,7 +33,8 @@ class Job:
         train_loader: gives batches, an epoch each time it is iterated. Its position must be restorable.
         validation_loader: the same, for `evaluate`.
         device: where to train; where the model's parameters are if not given.
-        scaler: a gradient scaler for mixed precision. An update it skips is no update: the next batch is taken.
+        scaler: a gradient scaler for mixed precision. An update it skips is no update: the next batch is
+            taken, but for a loss that isn't finite, which is returned.
 
     Raises:
         JobError: a loader is empty, or its position can't be restored.
@@ -121,8 +122,10 @@ class Job:
             self.scaler.step(self.optimizer)
             before = self.scaler.get_scale()
             self.scaler.update()
-            if self.scaler.get_scale() >= before or not math.isfinite(loss.item()):
+            if self.scaler.get_scale() >= before:
                 return self._updated(loss)
+            if not math.isfinite(loss.item()):  # no scale would help: it is told, and the training isn't held up
+                return loss
         raise JobError(f"the gradient scaler skipped {_MOST_SKIPPED} updates in a row: the gradients are never finite")
 
     def skip(self) -> None:
@@ -138,14 +141,16 @@ class Job:
         """
         self._average = Average(self.model, kind, amount)
 
-    def evaluate_average(self) -> float:
+    def evaluate_average(self, updates: float = math.inf) -> float:
         """The validation loss of the averaged weights, and of the weights themselves where none are averaged.
 
         Statistics of batch normalization are measured anew for them, on part of the training data.
+
+        Args:
+            updates: what it may cost, as for `estimate`; measured in full if not given.
         """
-        if self._average is None:
-            return self.evaluate()
-        return self._mean_loss(self.validation_loader, self._average.model)
+        loader = self.validation_loader if math.isinf(updates) else self._part(updates)
+        return self._mean_loss(loader, self._average.model if self._average else None)
 
     def evaluate(self) -> float:
         """The mean loss over the validation loader, in evaluation mode; the training goes on as if it hadn't been.
@@ -161,10 +166,14 @@ class Job:
         An update is taken to cost three times a batch's forward pass. No fewer than about 512 examples are
         measured; all of them where the loader's batches can't be chosen.
         """
+        return self._mean_loss(self._part(updates))
+
+    def _part(self, updates: float) -> Iterable[Any]:
+        """The part of the validation data that an estimate at such a cost reads."""
         examples = max(_FEWEST, math.ceil(3 * updates * self._batch_size))
         if examples not in self._parts:
             self._parts[examples] = spread(self.validation_loader, examples)
-        return self._mean_loss(self._parts[examples])
+        return self._parts[examples]
 
     @torch.no_grad()
     def _mean_loss(self, loader: Iterable[Any], averaged: torch.nn.Module | None = None) -> float:
@@ -190,7 +199,7 @@ class Job:
         """A snapshot of all that the next step depends on; tensors and plain data, so `torch.save` can store it."""
         return {
             "model": copy.deepcopy(self.model.state_dict()),
-            "buffers": {name: buffer.clone() for name, buffer in self._unsaved_buffers().items()},
+            "buffers": {name: buffer.clone() for name, buffer in unsaved_buffers(self.model).items()},
             "optimizer": copy.deepcopy(self.optimizer.state_dict()),
             "average": self._average.state() if self._average else {},
             "scaler": copy.deepcopy(self.scaler.state_dict()) if self.scaler else {},
@@ -201,7 +210,7 @@ class Job:
     def restore(self, state: Any) -> None:
         """Goes back to exactly where `state` was taken."""
         self.model.load_state_dict(state["model"])
-        for name, buffer in self._unsaved_buffers().items():
+        for name, buffer in unsaved_buffers(self.model).items():
             buffer.copy_(state["buffers"][name])
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         self._average = Average.restored(self.model, state["average"]) if state["average"] else None
@@ -215,11 +224,6 @@ class Job:
         """Seeds every generator anew and begins a new epoch: other data order, dropout and augmentation."""
         randomness.reseed(seed, self._own)
         self._data.reseed()
-
-    def _unsaved_buffers(self) -> dict[str, torch.Tensor]:
-        """The buffers registered with persistent=False: the next step depends on them all the same."""
-        saved = self.model.state_dict().keys()
-        return {name: buffer for name, buffer in self.model.named_buffers() if name not in saved}
 
     def _clear_gradients(self) -> None:
         """What the optimizer's zero_grad does, without the profiler's record, which costs a small network 1%."""
@@ -271,9 +275,14 @@ class Job:
                 group["betas"] = (controls["momentum"], *group["betas"][1:])
             elif "momentum" in controls:
                 group["momentum"] = controls["momentum"]
-        return self._batches_in(controls["batch_size"]) if "batch_size" in controls else 1
+        return self.batches_in(controls["batch_size"]) if "batch_size" in controls else 1
 
-    def _batches_in(self, examples: float) -> int:
+    def batches_in(self, examples: float) -> int:
+        """How many of the loader's batches make up one of so many examples.
+
+        Raises:
+            JobError: no whole number does.
+        """
         batches, rest = divmod(examples, self._loads or 1)
         if rest or batches < 1:
             raise JobError(

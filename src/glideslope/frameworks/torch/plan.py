@@ -135,7 +135,7 @@ class Plan:
             state["growth"] = self.growth
         if any(self.feedbacks):
             state["feedbacks"] = [feedback and text(feedback) for feedback in self.feedbacks]
-            state["feedback_states"] = self.feedback_states
+            state["feedback_states"] = list(self.feedback_states)
         return state
 
     def restore(self, state: dict[str, Any]) -> tuple[int, list[float]]:

@@ -90,7 +90,7 @@ class Scheduler(LRScheduler):
         self._idle_at, self._idle_calls = -1, 0
         self._told: set[str] = set()
         self._tensors = False
-        self._guarded = False
+        self._keeper: weakref.ref[Any] | None = None
         self._listen()
         self._write()
 
@@ -146,16 +146,19 @@ class Scheduler(LRScheduler):
         self._plan.measure(mean_over_ranks(number))
         self._write()
 
-    def take_guard(self) -> Guard:
+    def take_guard(self, keeper: Any) -> Guard:
         """The guard among the feedbacks, for what makes the snapshots of a training; it can be taken once.
+
+        Args:
+            keeper: what takes it: asked for its `state` when this is saved, told `resumed()` when one is loaded.
 
         Raises:
             FeedbackError: there is none, or it was taken.
         """
-        if self._guarded:
+        if self._keeper is not None and self._keeper() is not None:
             raise FeedbackError("two guards on one run: this scheduler's is at work already, use that one")
         _, held = self._plan.guarded()
-        self._guarded = True
+        self._keeper = weakref.ref(keeper)
         guard = held.feedbacks[held.guard or 0]
         assert isinstance(guard, Guard)
         return guard
@@ -206,6 +209,8 @@ class Scheduler(LRScheduler):
         """
         self._updates.decide()
         step = self._updates.made
+        if self._keeper is not None and (keeper := self._keeper()) is not None:
+            self._plan.guard_state = keeper.state
         return self._plan.state(step, [step + shift for shift in self._shifts])
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -223,14 +228,17 @@ class Scheduler(LRScheduler):
         self._updates.made = self._made = step
         self._shifts = [position - step for position in positions]
         self._write()
+        if self._keeper is not None and (keeper := self._keeper()) is not None:
+            keeper.resumed()
 
     def __getstate__(self) -> dict[str, Any]:
         self._updates.decide()
-        kept = {name: value for name, value in vars(self).items() if name not in ("_updates", "_writing")}
+        kept = {name: value for name, value in vars(self).items() if name not in ("_updates", "_writing", "_keeper")}
         return {**kept, "updates": self._updates.made}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         updates = state.pop("updates")
+        self._keeper = None
         vars(self).update(state)
         self._listen()
         self._updates.made = updates

@@ -1,0 +1,154 @@
+"""A fitted law: what it predicts, how sure it is, and the file that it is kept in."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from glideslope.errors import LawError
+from glideslope.files import write_atomically
+from glideslope.laws.form import NAMES, jacobian, predicted
+from glideslope.laws.knots import Knots
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A run that a law was fitted on.
+
+    Attributes:
+        name: of the run.
+        peak: its largest rate.
+        steps: its updates.
+        points: its losses.
+    """
+
+    name: str
+    peak: float
+    steps: int
+    points: int
+
+
+@dataclass(frozen=True, eq=False)
+class Law:
+    """A law of the loss, fitted on runs.
+
+    Attributes:
+        parameters: by name; see `fit`.
+        covariance: of the parameters' logarithms, shape (11, 11), in the order of `laws.NAMES`.
+        reference: the rate that rates are taken over.
+        noise: the relative deviation of the runs' losses from the law.
+        shift: how far a final loss on another evaluation set lies above the curve.
+        fitted: the runs.
+        notes: what was dropped.
+    """
+
+    parameters: dict[str, float]
+    covariance: np.ndarray
+    reference: float
+    noise: float
+    shift: float
+    fitted: tuple[Fitted, ...]
+    notes: tuple[str, ...] = ()
+
+    def predict(self, lr: Any, step: Any) -> np.ndarray:
+        """The loss after updates of a run.
+
+        Args:
+            lr: the rate of each update, shape (T,), the warmup too.
+            step: updates made, shape (m,), at most T.
+
+        Returns:
+            The loss at each, shape (m,).
+
+        Raises:
+            LawError: a rate isn't a number from 0, or a step is beyond the rates.
+        """
+        return predicted(self._knots(lr, step), self.parameters)
+
+    def interval(self, lr: Any, step: Any, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
+        """An interval of the loss, from the covariance of the parameters and the noise.
+
+        Args:
+            lr: as for `predict`.
+            step: as for `predict`.
+            level: how often the loss should lie within, between 0 and 1.
+
+        Returns:
+            The lower and the upper ends, shape (m,) each.
+
+        Raises:
+            LawError: as for `predict`; or the level isn't between 0 and 1.
+        """
+        from scipy.special import ndtri
+
+        if not 0 < level < 1:
+            raise LawError(f"level={level}: give a number between 0 and 1")
+        loss, by_theta = jacobian(self._knots(lr, step), self.parameters)
+        by_log = by_theta * np.array([self.parameters[name] for name in NAMES]) / loss[:, None]
+        variance = np.einsum("ni,ij,nj->n", by_log, self.covariance, by_log) + self.noise**2
+        width = float(ndtri(0.5 + level / 2)) * np.sqrt(variance)
+        return loss * np.exp(-width), loss * np.exp(width)
+
+    def warnings(self, peak: float, steps: int) -> list[str]:
+        """What should be known of a prediction at a peak rate over so many updates: it is far from what was fitted."""
+        peaks, longest = [run.peak for run in self.fitted], max(run.steps for run in self.fitted)
+        found = []
+        if not min(peaks) / 1.5 <= peak <= max(peaks) * 1.5:
+            found.append(f"a peak of {peak:g} is far from those fitted, {min(peaks):g} to {max(peaks):g}")
+        if steps > 4 * longest:
+            found.append(f"{steps} updates are {steps / longest:.1f} times the longest run fitted")
+        return found
+
+    def save(self, path: Path | str) -> None:
+        """Writes the law to a JSON file.
+
+        Raises:
+            FileError: it can't be written.
+        """
+        document = {
+            "glideslope_law": VERSION, "parameters": self.parameters, "covariance": self.covariance.tolist(),
+            "reference": self.reference, "noise": self.noise, "shift": self.shift,
+            "fitted": list(map(asdict, self.fitted)), "notes": list(self.notes),
+        }  # fmt: skip
+        write_atomically(Path(path), json.dumps(document, indent=1) + "\n")
+
+    def _knots(self, lr: Any, step: Any) -> Knots:
+        rates, steps = np.asarray(lr, dtype=float).ravel(), np.atleast_1d(np.asarray(step, dtype=float))
+        if not len(rates) or not np.all(np.isfinite(rates)) or np.any(rates < 0) or not rates.any():
+            raise LawError("lr has the rate of each update, a number from 0, and one above it")
+        if np.any(steps < 0) or np.any(steps > len(rates)) or not np.all(np.isfinite(steps)):
+            raise LawError(f"steps from 0 to {len(rates)}, the updates that lr has, can be predicted")
+        return Knots.of(rates, steps, self.reference)
+
+
+def load(path: Path | str) -> Law:
+    """The law in a file that `Law.save` wrote.
+
+    Raises:
+        LawError: there is none, or it is of another version, or damaged.
+    """
+    try:
+        document = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise LawError(f"{path} can't be read as a law: {error}") from None
+    version = document.get("glideslope_law") if isinstance(document, dict) else None
+    if version != VERSION:
+        raise LawError(f"{path} is no law of version {VERSION} (it has {version!r}): fit it again")
+    try:
+        parameters = {name: float(document["parameters"][name]) for name in NAMES}
+        covariance = np.array(document["covariance"], dtype=float).reshape(len(NAMES), len(NAMES))
+        reference, noise, shift = (float(document[name]) for name in ("reference", "noise", "shift"))
+        fitted = tuple(Fitted(**run) for run in document["fitted"])
+        law = Law(parameters, covariance, reference, noise, shift, fitted, tuple(document["notes"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise LawError(f"{path} is a damaged law ({type(error).__name__}: {error}): fit it again") from None
+    if not all(math.isfinite(value) and value >= 0 for value in [*parameters.values(), reference, noise]) or not fitted:
+        raise LawError(f"{path} is a damaged law, with numbers that aren't finite: fit it again")
+    return law

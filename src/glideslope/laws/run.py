@@ -1,0 +1,143 @@
+"""A run: the rate of each update, and the loss that was measured on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from glideslope.errors import LawError
+from glideslope.schedules import Schedule, parse
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A training run, as a law is fitted on it.
+
+    Points whose loss isn't a number are dropped; of updates measured twice, as after a resume, the last is kept.
+    `notes` says what was dropped.
+
+    Args:
+        lr: the rate of each update, shape (T,), from the first one on, the warmup too.
+        step: the updates made when the loss was measured, shape (n,).
+        loss: the loss, shape (n,), positive.
+        name: what the run is called in messages.
+        final_loss: the loss at the end on another, larger evaluation set, where there is one; how far it lies from the
+            curve is learned from all runs that have one.
+
+    Raises:
+        LawError: the lengths differ, a loss isn't positive, steps go backwards otherwise than after a resume, or beyond
+            the rates.
+
+    >>> run = Run(lr=[0.1] * 10, step=[2, 5, 5, 10], loss=[3.0, 2.6, 2.5, 2.4])
+    >>> run.loss
+    array([3. , 2.5, 2.4])
+    >>> run.notes
+    ('1 point measured again later: the later one is kept',)
+    """
+
+    lr: Any
+    step: Any
+    loss: Any
+    name: str = "run"
+    final_loss: float | None = None
+    notes: tuple[str, ...] = field(default=(), init=False)
+
+    def __post_init__(self) -> None:
+        lr, step, loss = (np.asarray(value, dtype=float).ravel() for value in (self.lr, self.step, self.loss))
+        if not len(lr) or not np.all(np.isfinite(lr)) or np.any(lr < 0) or not lr.any():
+            raise LawError(f"{self.name}: lr has the rate of each update, a number from 0, and one above it")
+        if len(step) != len(loss):
+            raise LawError(f"{self.name}: {len(step)} steps and {len(loss)} losses: give a loss for each step")
+        notes: list[str] = []
+        known = np.isfinite(loss) & np.isfinite(step)
+        if not known.all():
+            notes.append(f"{_points(int((~known).sum()))} without a number dropped")
+        step, loss = step[known], loss[known]
+        if np.any(loss <= 0):
+            raise LawError(f"{self.name}: a loss of {loss[loss <= 0][0]:g}; a law is of losses above 0")
+        if len(step) and (step.min() < 0 or step.max() > len(lr)):
+            raise LawError(
+                f"{self.name}: a step of {step.max():g}, but lr has the rates of {len(lr)} updates: give them all"
+            )
+        back = int((np.diff(step) < 0).sum())
+        if back > max(5, len(step) // 10):
+            raise LawError(
+                f"{self.name}: steps out of order, {back} of {len(step)} go back: sort them; a resumed run goes back "
+                "once for each resume"
+            )
+        kept = _last_of_each(step)
+        if len(kept) < len(step):
+            notes.append(f"{_points(len(step) - len(kept))} measured again later: the later one is kept")
+        if self.final_loss is not None and not (np.isfinite(self.final_loss) and self.final_loss > 0):
+            raise LawError(f"{self.name}: final_loss={self.final_loss}: give a positive number, or None")
+        for name, value in (("lr", lr), ("step", step[kept]), ("loss", loss[kept]), ("notes", tuple(notes))):
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def from_schedule(
+        cls, schedule: Schedule | str, *, peak: float, steps: int, step: Any, loss: Any, **options: Any
+    ) -> Run:
+        """A run on a schedule.
+
+        Args:
+            schedule: a value or its text.
+            peak: the rate where its factor is 1.
+            steps: the updates of the whole run.
+            step: the updates made when the loss was measured, shape (n,).
+            loss: the loss, shape (n,).
+            options: name and final_loss.
+
+        Raises:
+            LawError: as for the class; or the schedule isn't one.
+        """
+        return cls(peak * sampled(schedule, steps), step, loss, **options)
+
+    @property
+    def peak(self) -> float:
+        """The largest rate."""
+        return float(self.lr.max())
+
+
+def sampled(schedule: Schedule | str, steps: int) -> np.ndarray:
+    """The factor of each update of a schedule."""
+    value = parse(schedule) if isinstance(schedule, str) else schedule
+    if not isinstance(value, Schedule):
+        raise LawError(f"{value}: a law predicts schedules, without what measurements or batches do to them")
+    return np.asarray(value.over(steps).sample(steps))
+
+
+def _last_of_each(step: np.ndarray) -> np.ndarray:
+    """The places of the last measurement of each step, in order of the steps.
+
+    Where a resumed run goes back, what it had measured beyond is replaced too.
+    """
+    kept: list[int] = []
+    for place, at in enumerate(step.tolist()):
+        while kept and step[kept[-1]] >= at:
+            kept.pop()
+        kept.append(place)
+    return np.array(kept, dtype=int)
+
+
+def _points(number: int) -> str:
+    return f"{number} point{'s' if number > 1 else ''}"
+
+
+def without_twins(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
+    """The runs, each once, and a note for each that is another's copy."""
+    kept: list[Run] = []
+    notes: list[str] = []
+    for run in runs:
+        twin = next((own for own in kept if _same(own, run)), None)
+        if twin is None:
+            kept.append(run)
+        else:
+            notes.append(f"{run.name} is the same as {twin.name}, and dropped")
+    return kept, notes
+
+
+def _same(one: Run, other: Run) -> bool:
+    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in ("lr", "step", "loss"))
