@@ -304,8 +304,9 @@ def test_a_resumed_guard_goes_on_as_it_was():
     whole = run(step, scheduler, range(80))
     _, _, first, _, step = small(schedule=schedule)
     begun = run(step, first, range(40))
+    saved = first.state_dict()
     _, _, resumed, guard, step = small(schedule=schedule)
-    resumed.load_state_dict(first.state_dict())
+    resumed.load_state_dict(saved)
     assert begun + run(step, resumed, range(40, 80)) == whole
     assert not guard.events
     step(math.nan)
