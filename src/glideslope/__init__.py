@@ -12,6 +12,7 @@ from glideslope.errors import (  # fmt: skip
     FileError,
     GlideslopeError,
     JobError,
+    LawError,
     LayerError,
     RunDirectoryError,
     ScheduleError,
@@ -21,6 +22,7 @@ from glideslope.feedback import Controlled, Feedback, greedy, guard, plateau
 from glideslope.schedules import *  # noqa: F403
 
 if TYPE_CHECKING:
+    from glideslope import laws
     from glideslope.frameworks import jax, keras, lightning, torch, transformers
     from glideslope.frameworks.conversion.export import export
     from glideslope.frameworks.conversion.from_configuration import from_deepspeed, from_keras, from_transformers
@@ -43,6 +45,8 @@ _FRAMEWORKS = ("jax", "keras", "lightning", "torch", "transformers")
 
 
 def __getattr__(name: str) -> Any:
+    if name == "laws":
+        return import_module("glideslope.laws")
     if name in _LATER:
         return getattr(import_module(_LATER[name]), name)
     if name in _FRAMEWORKS:
@@ -65,9 +69,10 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "BatchError", "Controlled", "ConversionError", "DivergenceError", "Feedback", "FeedbackError", "FileError",
-    "GlideslopeError", "Job", "JobError", "LayerError", "Race", "RangeTest", "RunDirectoryError", "ScheduleError",
-    "SearchError", "Tuned", "batches", "check_job", "export", "find", "from_deepspeed", "from_json", "from_keras",
-    "from_optax", "from_torch", "from_transformers", "greedy", "guard", "jax", "json_schema", "keras", "layers",
-    "lightning", "plateau", "race", "to_json", "torch", "transformers", "tune",
+    "GlideslopeError", "Job", "JobError", "LawError", "LayerError", "Race", "RangeTest", "RunDirectoryError",
+    "ScheduleError", "SearchError", "Tuned", "batches", "check_job", "export", "find", "from_deepspeed",
+    "from_json", "from_keras", "from_optax", "from_torch", "from_transformers", "greedy", "guard", "jax",
+    "json_schema", "keras", "laws", "layers", "lightning", "plateau", "race", "to_json", "torch", "transformers",
+    "tune",
 ]  # fmt: skip
 __all__ += schedules.__all__

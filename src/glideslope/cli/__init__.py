@@ -2,7 +2,7 @@
 
 import sys
 
-from glideslope.cli import schedules, search  # noqa: F401  (each registers its commands)
+from glideslope.cli import laws, schedules, search  # noqa: F401  (each registers its commands)
 from glideslope.cli.options import app
 from glideslope.errors import GlideslopeError
 

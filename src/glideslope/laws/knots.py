@@ -40,8 +40,12 @@ class Knots:
         """The knots of a rate, shape (T,), for losses after `step` updates, shape (n,), which may lie past its end."""
         places = _places(lr)
         sums = np.concatenate([[0.0], np.cumsum(lr)])
+        return cls.of_pieces(places, np.diff(sums[places]) / np.diff(places) / reference, step)
+
+    @classmethod
+    def of_pieces(cls, places: np.ndarray, rate: np.ndarray, step: np.ndarray) -> Knots:
+        """Those of a rate that is given by pieces, shape (K,) between places of shape (K + 1,)."""
         begin, length = places[:-1], np.diff(places)
-        rate = np.diff(sums[places]) / length / reference
         used = np.clip(step[:, None] - begin, 0, length) / SCALE
         before = np.where(np.arange(len(begin))[:, None] > np.arange(len(begin)), length / SCALE, 0.0)
         return cls(begin, length / SCALE, rate, used, before, step[:, None] > begin)

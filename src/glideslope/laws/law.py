@@ -14,6 +14,7 @@ from glideslope.errors import LawError
 from glideslope.files import write_atomically
 from glideslope.laws.form import NAMES, jacobian, predicted
 from glideslope.laws.knots import Knots
+from glideslope.schedules import Schedule
 
 VERSION = 1
 
@@ -95,6 +96,24 @@ class Law:
         variance = np.einsum("ni,ij,nj->n", by_log, self.covariance, by_log) + self.noise**2
         width = float(ndtri(0.5 + level / 2)) * np.sqrt(variance)
         return loss * np.exp(-width), loss * np.exp(width)
+
+    def design(self, steps: int, peak: float | None = None, floor: float = 0.0) -> Schedule:
+        """The schedule for which the least loss is predicted after so many updates, as rates: its factor is the rate.
+
+        `laws.design` tells more: the predicted loss, and named schedules beside it.
+
+        Args:
+            steps: the updates.
+            peak: the largest rate; found if not given.
+            floor: the least rate, over the peak.
+
+        Raises:
+            LawError: a number is out of its range.
+        """
+        from glideslope.laws.design import design
+
+        best = design(self, steps, peak=peak, floor=floor).best
+        return best.peak * best.schedule.over(steps)
 
     def warnings(self, peak: float, steps: int) -> list[str]:
         """What should be known of a prediction at a peak rate over so many updates: it is far from what was fitted."""

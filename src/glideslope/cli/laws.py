@@ -1,0 +1,211 @@
+"""The commands about loss curves: fit, predict, design, rank."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from glideslope.cli.options import Folder, Json, NoSeed, Steps, app
+from glideslope.errors import GlideslopeError
+
+LawFile = Annotated[Path, typer.Argument(metavar="LAW", help="The law: what `glideslope fit` wrote.")]
+OnePeak = Annotated[float, typer.Option(help="The rate where the factor is 1.")]
+
+
+@app.command()
+def fit(
+    runs: Annotated[list[Path], typer.Argument(help="CSV files with step, lr and loss, or folders of them.")],
+    out: Annotated[Path, typer.Option(help="Write the law here.")] = Path("law.json"),
+    loss: Annotated[str | None, typer.Option(help="The column of the loss, where there are several.")] = None,
+    warmup: Annotated[int | None, typer.Option(help="Updates of the warmup, where the logs miss it.")] = None,
+    form: Annotated[str, typer.Option(help="general, or multi-power: the law as its paper has it.")] = "general",
+    as_json: Json = False,
+    seed: NoSeed = 0,
+) -> None:
+    """Fit a law on the loss curves of a few runs.
+
+    Example: glideslope fit runs/*.csv --out law.json
+    """
+    from glideslope import laws
+
+    law = laws.fit(laws.read(runs, loss=loss, warm=warmup), form=form)
+    law.save(out)
+    told = {
+        "law": str(out), "parameters": law.parameters, "noise": law.noise, "runs": [run.name for run in law.fitted],
+        "notes": list(law.notes),
+    }  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps(told))
+        return
+    for run in law.fitted:
+        typer.echo(f"{run.name}: {run.points} points to update {run.steps}, peak {run.peak:g}")
+    for note in law.notes:
+        typer.echo(f"note: {note}")
+    typer.echo(f"The law is {law.noise:.2%} from the losses of the second halves. Written to {out}.")
+
+
+@app.command()
+def predict(
+    law: LawFile,
+    schedule: Annotated[str, typer.Argument(help='The schedule, such as "warmup(300) >> hold >> cooldown(40%)".')],
+    steps: Steps,
+    peak: OnePeak,
+    level: Annotated[float, typer.Option(help="Of the interval.")] = 0.9,
+    out: Folder = None,
+    as_json: Json = False,
+    seed: NoSeed = 0,
+) -> None:
+    """Predict the loss curve of a schedule.
+
+    Example: glideslope predict law.json "warmup(300) >> hold >> cooldown(40%)" --peak 1e-3 --steps 50000
+    """
+    import numpy as np
+
+    from glideslope import laws
+    from glideslope.files import write_atomically
+    from glideslope.views import laws as views
+    from glideslope.views import plots, report, terminal
+
+    found, lr = laws.load(law), _rates(schedule, peak, steps)
+    at = np.unique(np.linspace(steps / 50, steps, 50).round()).astype(int)
+    loss, (low, high) = found.predict(lr, at), found.interval(lr, at, level)
+    warnings = found.warnings(float(lr.max()), steps)
+    told = {
+        "schedule": schedule, "peak_lr": peak, "steps": steps, "final_loss": float(loss[-1]),
+        "interval": [float(low[-1]), float(high[-1])], "level": level, "warnings": warnings,
+        "curve": {"step": at.tolist(), "loss": loss.tolist(), "low": low.tolist(), "high": high.tolist()},
+    }  # fmt: skip
+    lead = (
+        f"{schedule} at {peak:g}: {loss[-1]:.4f} after {steps} updates, {level:.0%} interval {low[-1]:.4f} to "
+        f"{high[-1]:.4f}"
+    )
+    if out is not None:
+        drawn = views.curves({schedule: (at, loss, low, high)})
+        write_atomically(out / "prediction.png", plots.png(drawn))
+        page = report.page("A prediction", lead, [report.picture("The loss predicted", lambda: drawn)])
+        write_atomically(out / "prediction.html", page)
+        write_atomically(out / "prediction.json", json.dumps(told) + "\n")
+    if as_json:
+        typer.echo(json.dumps(told))
+        return
+    shown = [(int(at[i]), float(loss[i]), float(low[i]), float(high[i])) for i in range(4, len(at), 5)]
+    _print(terminal.table("Predicted", ("update", "loss", "low", "high"), shown), lead, warnings)
+
+
+@app.command()
+def design(
+    law: LawFile,
+    steps: Steps,
+    peak: Annotated[float | None, typer.Option(help="The largest rate; found if not given.")] = None,
+    floor: Annotated[float, typer.Option(help="The least rate, over the peak.")] = 0.0,
+    tolerance: Annotated[float, typer.Option(help="What a named schedule may cost, in loss.")] = 0.002,
+    out: Folder = None,
+    as_json: Json = False,
+    seed: NoSeed = 0,
+) -> None:
+    """Design the schedule that a law predicts to end lowest.
+
+    Example: glideslope design law.json --steps 50000
+    """
+    from glideslope import laws
+    from glideslope.files import write_atomically
+    from glideslope.views import laws as views
+    from glideslope.views import plots, report, terminal
+
+    found = laws.load(law)
+    made = laws.design(found, steps, peak=peak, floor=floor)
+    entries = {"designed": made.best, **made.named}
+    rows = [(name, own.peak, own.loss, str(own.schedule)) for name, own in entries.items()]
+    simplest = made.simplest(tolerance)
+    told = {
+        "steps": steps, "warnings": list(made.warnings),
+        "simplest": {"schedule": str(simplest.schedule), "peak_lr": simplest.peak, "final_loss": simplest.loss},
+        **{n: {"schedule": str(o.schedule), "peak_lr": o.peak, "final_loss": o.loss} for n, o in entries.items()},
+    }  # fmt: skip
+    lead = (
+        f"Within {tolerance:g} of the least predicted loss: {simplest.schedule} at {simplest.peak:g}, "
+        f"{simplest.loss:.4f}."
+    )
+    if out is not None:
+        rates = {
+            f"{name}, {own.loss:.4f}": own.peak * own.schedule.over(steps).sample(steps)
+            for name, own in entries.items()
+        }
+        pictures = [
+            report.picture("Schedules, with the loss predicted", lambda: plots.schedules(rates)),
+            report.picture("Final loss of WSD", lambda: views.heat_map(found, steps)),
+        ]
+        write_atomically(out / "design.html", report.page(f"A schedule for {steps} updates", lead, pictures))
+        write_atomically(out / "design.png", plots.png(plots.schedules(rates)))
+        write_atomically(out / "design.json", json.dumps(told) + "\n")
+    if as_json:
+        typer.echo(json.dumps(told))
+        return
+    _print(terminal.table("Designed", ("", "peak", "loss", "schedule"), rows), lead, list(made.warnings))
+
+
+@app.command()
+def rank(
+    law: LawFile,
+    candidates: Annotated[Path, typer.Argument(help="A CSV file with the columns schedule, peak_lr and maybe steps.")],
+    steps: Annotated[int | None, typer.Option(help="The updates, where the file doesn't say.")] = None,
+    as_json: Json = False,
+    seed: NoSeed = 0,
+) -> None:
+    """Rank candidates by the loss that a law predicts for their ends.
+
+    Example: glideslope rank law.json candidates.csv --steps 50000
+    """
+    from glideslope import laws
+    from glideslope.views import terminal
+
+    found = laws.load(law)
+    try:
+        with candidates.open(newline="", encoding="utf-8-sig") as opened:
+            rows = list(csv.DictReader(opened))
+    except (OSError, UnicodeDecodeError) as error:
+        raise GlideslopeError(f"{candidates} can't be read: {error}") from None
+    if not rows or not {"schedule", "peak_lr"} <= rows[0].keys():
+        raise GlideslopeError(f"{candidates}: give the columns schedule and peak_lr, and a row for each candidate")
+    ranked: list[tuple[str, float, int, float, float, float]] = []
+    for number, row in enumerate(rows, 2):
+        try:
+            peak, length = float(row["peak_lr"]), int(row.get("steps") or steps or 0)
+        except ValueError as error:
+            raise GlideslopeError(f"{candidates}, line {number}: {error}") from None
+        if length < 1:
+            raise GlideslopeError(f"{candidates}, line {number}: no steps; give the column steps, or --steps")
+        lr = _rates(row["schedule"], peak, length)
+        loss, (low, high) = found.predict(lr, length), found.interval(lr, length)
+        ranked.append((row["schedule"], peak, length, float(loss[0]), float(low[0]), float(high[0])))
+    ranked.sort(key=lambda entry: entry[3])
+    if as_json:
+        keys = ("schedule", "peak_lr", "steps", "final_loss", "low", "high")
+        typer.echo(json.dumps({"candidates": [dict(zip(keys, entry, strict=True)) for entry in ranked]}))
+        return
+    warnings = sorted({text for _, peak, length, *_ in ranked for text in found.warnings(peak, length)})
+    columns = ("schedule", "peak", "updates", "loss", "low", "high")
+    _print(terminal.table("Ranked", columns, ranked), f"First: {ranked[0][0]} at {ranked[0][1]:g}.", warnings)
+
+
+def _rates(schedule: str, peak: float, steps: int) -> Any:
+    from glideslope.laws.run import sampled
+    from glideslope.search.race import check_peak, check_positive
+
+    check_positive(steps=steps)
+    check_peak(peak)
+    return peak * sampled(schedule, steps)
+
+
+def _print(table: Any, lead: str, warnings: list[str]) -> None:
+    from rich.console import Console
+
+    console = Console()
+    console.print(table)
+    console.print(lead, soft_wrap=True)
+    for warning in warnings:
+        typer.echo(f"Careful: {warning}.", err=True)

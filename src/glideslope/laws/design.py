@@ -1,0 +1,165 @@
+"""Design: the schedule that a law says ends lowest."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize, minimize_scalar
+
+from glideslope.errors import LawError
+from glideslope.laws.form import gradient_by_rate, predicted
+from glideslope.laws.knots import Knots
+from glideslope.laws.law import Law
+from glideslope.schedules import Schedule, cooldown, cosine, hold, interpolate, warmup
+
+_PLACES, _VALUES = 120, 24
+"""Pieces of a rate after its warmup, and values between which it is straight: denser near the end, where it falls."""
+_COOLDOWNS = (5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 90)
+
+
+@dataclass(frozen=True)
+class Designed:
+    """A schedule with its peak, and what a law predicts for its end.
+
+    Attributes:
+        schedule: over the horizon, its peak 1.
+        peak: the rate where its factor is 1.
+        loss: predicted, at the end.
+    """
+
+    schedule: Schedule
+    peak: float
+    loss: float
+
+
+@dataclass(frozen=True)
+class Design:
+    """What `design` found.
+
+    Attributes:
+        best: the schedule with the least predicted loss.
+        named: the best of each family, by its name.
+        warnings: what should be known of so long a run, or so high a peak.
+    """
+
+    best: Designed
+    named: dict[str, Designed]
+    warnings: tuple[str, ...]
+
+    def simplest(self, tolerance: float = 0.002) -> Designed:
+        """The best named schedule, if it costs no more than a tolerance of loss; else the best of all."""
+        named = min(self.named.values(), key=lambda found: found.loss)
+        return named if named.loss <= self.best.loss + tolerance else self.best
+
+
+def design(
+    law: Law, steps: int, *, peak: float | None = None, floor: float = 0.0, warm: float = 0.02, rising: bool = False
+) -> Design:
+    """The schedule and the peak rate for which a law predicts the least loss after so many updates.
+
+    A linear warmup, then a rate straight between values that never rise, found by the law's own gradient; and the best
+    cosine and the best WSD schedule, since a named one is worth a little.
+
+    Args:
+        law: fitted on other runs.
+        steps: the updates.
+        peak: the largest rate; from half the least to twice the largest peak fitted if not given.
+        floor: the least factor.
+        warm: the part of the updates that the warmup takes.
+        rising: let the rate rise again.
+
+    Raises:
+        LawError: a number is out of its range.
+    """
+    if steps < 100 or not 0 <= floor < 1 or not 0 <= warm < 0.5:
+        raise LawError(
+            f"steps={steps}, floor={floor}, warm={warm}: give 100 updates or more, a floor from 0 and under 1, and a "
+            "warmup under half"
+        )
+    if peak is not None and not (math.isfinite(peak) and peak > 0):
+        raise LawError(f"peak={peak}: give a positive rate")
+    peaks = [run.peak for run in law.fitted]
+    bounds = (min(peaks) / 2, 2 * max(peaks)) if peak is None else (peak, peak)
+    problem = _Problem(law, steps, bounds, floor, warm)
+    best = problem.solved(rising)
+    named = {"cosine": problem.family([cosine(final=floor)]), "WSD": problem.family(_wsd(floor))}
+    return Design(best, named, tuple(law.warnings(best.peak, steps)))
+
+
+def _wsd(floor: float) -> list[Schedule]:
+    return [
+        hold() >> cooldown(f"{part}%", final=floor, shape=shape) for part in _COOLDOWNS for shape in ("linear", "sqrt")
+    ]
+
+
+class _Problem:
+    """A horizon, in pieces, and the law's loss at its end."""
+
+    def __init__(self, law: Law, steps: int, bounds: tuple[float, float], floor: float, warm: float) -> None:
+        self.law, self.steps, self.bounds, self.floor = law, steps, bounds, floor
+        self.begin = warm * steps
+        rest = steps - self.begin
+        first = np.linspace(0, self.begin, 9)[:-1] if warm else np.zeros(0)
+        self.places = np.concatenate([first, steps - rest * (1 - np.linspace(0, 1, _PLACES + 1)) ** 1.5])
+        self.middle = (self.places[1:] + self.places[:-1]) / 2
+        self.times = steps - rest * (1 - np.linspace(0, 1, _VALUES)) ** 1.5
+        # The factor of a piece as a mixture of the values, the first of which the warmup rises to.
+        unit = np.eye(_VALUES)
+        self.mixture = np.stack([np.interp(self.middle, self.times, row) for row in unit], axis=1)
+        rising = self.middle < self.begin
+        self.mixture[rising] = 0.0
+        self.mixture[rising, 0] = self.middle[rising] / max(self.begin, 1e-12)
+        self.warmup = f"{100 * warm:.6g}%"
+
+    def knots(self, rates: np.ndarray) -> Knots:
+        return Knots.of_pieces(self.places, rates / self.law.reference, np.array([float(self.steps)]))
+
+    def loss(self, schedule: Schedule, peak: float) -> float:
+        """Predicted for the end of a schedule, at a peak."""
+        return float(predicted(self.knots(peak * schedule.over(self.steps)(self.middle)), self.law.parameters)[0])
+
+    def solved(self, rising: bool) -> Designed:
+        """The values of least loss: factors of the one before, so that none rises, or each free."""
+        low, high = np.log(self.bounds)
+
+        def values(x: np.ndarray) -> np.ndarray:
+            shares = np.concatenate([[1.0], x[1:]])
+            return self.floor + (1 - self.floor) * (shares if rising else np.cumprod(shares))
+
+        def loss(x: np.ndarray) -> tuple[float, np.ndarray]:
+            peak, factors = math.exp(x[0]), values(x)
+            rates = peak * (self.mixture @ factors)
+            found, by_rate = gradient_by_rate(self.knots(rates), self.law.parameters)
+            by_factor = peak / self.law.reference * (self.mixture.T @ by_rate)
+            spread = by_factor * (factors - self.floor)
+            falling = np.cumsum(spread[::-1])[::-1][1:] / x[1:]
+            by_share = (1 - self.floor) * by_factor[1:] if rising else falling
+            return found, np.concatenate([[by_rate @ rates / self.law.reference], by_share])
+
+        start = np.concatenate([[(low + high) / 2], np.full(_VALUES - 1, 0.93)])
+        limits = [(low, high), *[(1e-3, 1.0)] * (_VALUES - 1)]
+        found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=limits, options={"maxiter": 300})
+        factors, peak = values(found.x), math.exp(found.x[0])
+        shown = np.round(factors / factors.max(), 5)
+        times = [f"{100 * time / self.steps:.5g}%" for time in self.times.tolist()]
+        made = interpolate(times, shown.tolist()) if self.begin == 0 else interpolate(["0%", *times], [0.0, *shown])
+        peak = float(f"{peak * factors.max():.3g}")
+        return Designed(made, peak, self.loss(made, peak))
+
+    def family(self, members: list[Schedule]) -> Designed:
+        """The best of some schedules after the warmup, each at its best peak."""
+        found = []
+        for member in members:
+            schedule = (warmup(self.warmup) >> member) if self.begin else member
+            if self.bounds[0] == self.bounds[1]:
+                peak = self.bounds[0]
+            else:
+                best = minimize_scalar(
+                    lambda log, own=schedule: self.loss(own, math.exp(log)), bounds=tuple(np.log(self.bounds)),
+                    method="bounded", options={"xatol": 0.02, "maxiter": 12},
+                )  # fmt: skip
+                peak = float(f"{math.exp(best.x):.3g}")
+            found.append(Designed(schedule, peak, self.loss(schedule, peak)))
+        return min(found, key=lambda designed: designed.loss)
