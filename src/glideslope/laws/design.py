@@ -114,7 +114,7 @@ class _Problem:
         self.warmup = f"{100 * warm:.6g}%"
 
     def knots(self, rates: np.ndarray) -> Knots:
-        return Knots.of_pieces(self.places, rates / self.law.reference, np.array([float(self.steps)]))
+        return Knots.of_pieces(self.places, rates / self.law.reference, np.array([float(self.steps)]), self.law.unit)
 
     def loss(self, schedule: Schedule, peak: float) -> float:
         """Predicted for the end of a schedule, at a peak."""

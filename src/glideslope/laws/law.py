@@ -44,6 +44,7 @@ class Law:
         parameters: by name; see `fit`.
         covariance: of the parameters' logarithms, shape (11, 11), in the order of `laws.NAMES`.
         reference: the rate that rates are taken over.
+        unit: the updates in a unit of its clock.
         noise: the relative deviation of the runs' losses from the law.
         shift: how far a final loss on another evaluation set lies above the curve.
         fitted: the runs.
@@ -53,6 +54,7 @@ class Law:
     parameters: dict[str, float]
     covariance: np.ndarray
     reference: float
+    unit: float
     noise: float
     shift: float
     fitted: tuple[Fitted, ...]
@@ -133,7 +135,7 @@ class Law:
         """
         document = {
             "glideslope_law": VERSION, "parameters": self.parameters, "covariance": self.covariance.tolist(),
-            "reference": self.reference, "noise": self.noise, "shift": self.shift,
+            "reference": self.reference, "unit": self.unit, "noise": self.noise, "shift": self.shift,
             "fitted": list(map(asdict, self.fitted)), "notes": list(self.notes),
         }  # fmt: skip
         write_atomically(Path(path), json.dumps(document, indent=1) + "\n")
@@ -144,7 +146,7 @@ class Law:
             raise LawError("lr has the rate of each update, a number from 0, and one above it")
         if np.any(steps < 0) or np.any(steps > len(rates)) or not np.all(np.isfinite(steps)):
             raise LawError(f"steps from 0 to {len(rates)}, the updates that lr has, can be predicted")
-        return Knots.of(rates, steps, self.reference)
+        return Knots.of(rates, steps, self.reference, self.unit)
 
 
 def load(path: Path | str) -> Law:
@@ -163,11 +165,14 @@ def load(path: Path | str) -> Law:
     try:
         parameters = {name: float(document["parameters"][name]) for name in NAMES}
         covariance = np.array(document["covariance"], dtype=float).reshape(len(NAMES), len(NAMES))
-        reference, noise, shift = (float(document[name]) for name in ("reference", "noise", "shift"))
+        reference, unit, noise, shift = (float(document[name]) for name in ("reference", "unit", "noise", "shift"))
         fitted = tuple(Fitted(**run) for run in document["fitted"])
-        law = Law(parameters, covariance, reference, noise, shift, fitted, tuple(document["notes"]))
+        law = Law(parameters, covariance, reference, unit, noise, shift, fitted, tuple(document["notes"]))
     except (KeyError, TypeError, ValueError) as error:
         raise LawError(f"{path} is a damaged law ({type(error).__name__}: {error}): fit it again") from None
-    if not all(math.isfinite(value) and value >= 0 for value in [*parameters.values(), reference, noise]) or not fitted:
+    if (
+        not all(math.isfinite(value) and value >= 0 for value in [*parameters.values(), reference, unit, noise])
+        or not fitted
+    ):
         raise LawError(f"{path} is a damaged law, with numbers that aren't finite: fit it again")
     return law

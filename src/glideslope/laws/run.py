@@ -110,16 +110,9 @@ def sampled(schedule: Schedule | str, steps: int) -> np.ndarray:
 
 
 def _last_of_each(step: np.ndarray) -> np.ndarray:
-    """The places of the last measurement of each step, in order of the steps.
-
-    Where a resumed run goes back, what it had measured beyond is replaced too.
-    """
-    kept: list[int] = []
-    for place, at in enumerate(step.tolist()):
-        while kept and step[kept[-1]] >= at:
-            kept.pop()
-        kept.append(place)
-    return np.array(kept, dtype=int)
+    """The places of the last measurement of each step, in order of the steps."""
+    places = {at: place for place, at in enumerate(step.tolist())}
+    return np.array([places[at] for at in sorted(places)], dtype=int)
 
 
 def _points(number: int) -> str:

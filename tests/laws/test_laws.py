@@ -1,0 +1,258 @@
+"""Laws of loss curves: derivatives, recovery, what is dropped and refused, files and commands."""
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+import glideslope as gs
+from glideslope import laws
+from glideslope.cli import app
+from glideslope.laws.fit import PRIORS
+from glideslope.laws.form import NAMES, gradient_by_rate, jacobian, predicted
+from glideslope.laws.knots import Knots
+from glideslope.laws.law import Fitted
+
+SCHEDULES = ("warmup(5%) >> hold()", "warmup(5%) >> cosine(final=0.1)", "warmup(5%) >> hold() >> cooldown(20%)",
+             "warmup(5%) >> hold(40%) >> 0.3 * constant()")  # fmt: skip
+
+
+def parameters(law_or_seed):
+    """Parameters that a real law might have, drawn."""
+    drawn = np.random.default_rng(law_or_seed).normal(size=len(NAMES))
+    medians = PRIORS
+    return {name: medians[name].median * math.exp(0.3 * x) for name, x in zip(NAMES, drawn, strict=True)}
+
+
+def made(theta):
+    return laws.Law(theta, np.zeros((len(NAMES), len(NAMES))), 1e-3, 200.0, 1e-3, 0.0, (Fitted("a", 1e-3, 4000, 100),))
+
+
+def runs(theta, noise=0.0, steps=4000, peaks=(1e-3, 5e-4), every=40):
+    """Synthetic runs of a law."""
+    law, random_state, found = made(theta), np.random.default_rng(0), []
+    for peak in peaks:
+        for text in SCHEDULES:
+            lr = peak * gs.parse(text).over(steps).sample(steps)
+            step = np.arange(every, steps + 1, every)
+            loss = law.predict(lr, step) * np.exp(noise * random_state.normal(size=len(step)))
+            found.append(laws.Run(lr, step, loss, name=f"{text} at {peak:g}"))
+    return found
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from(SCHEDULES))
+def test_derivatives_are_finite_differences(seed, text):
+    theta = parameters(seed)
+    lr = 1e-3 * gs.parse(text).over(900).sample(900)
+    knots = Knots.of(lr, np.array([100.0, 500.0, 900.0]), 1e-3, 50.0)
+    _, slopes = jacobian(knots, theta)
+    for i, name in enumerate(NAMES):
+        h = 1e-5 * theta[name]
+        up, down = (predicted(knots, {**theta, name: theta[name] + sign * h}) for sign in (1, -1))
+        np.testing.assert_allclose(slopes[:, i], (up - down) / (2 * h), rtol=1e-4, atol=1e-7, err_msg=name)
+    _, by_rate = gradient_by_rate(knots, theta)
+    for k in np.flatnonzero(knots.rate > 0.05)[::7]:
+        up, down = (
+            predicted(replace(knots, rate=knots.rate + sign * 1e-6 * (np.arange(len(knots.rate)) == k)), theta)[-1]
+            for sign in (1, -1)
+        )
+        assert by_rate[k] == pytest.approx((up - down) / 2e-6, rel=1e-3, abs=1e-7)
+
+
+def test_knots_are_as_good_as_every_update():
+    theta = parameters(1)
+    for text in SCHEDULES:
+        lr = 1e-3 * gs.parse(text).over(2000).sample(2000)
+        step = np.array([500.0, 1200.0, 2000.0])
+        every = Knots.of_pieces(np.arange(2001), lr / 1e-3, step, 100.0)
+        np.testing.assert_allclose(
+            predicted(Knots.of(lr, step, 1e-3, 100.0), theta), predicted(every, theta), atol=2e-3
+        )
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_laws_own_curves_are_recovered(seed):
+    theta = parameters(seed)
+    law = laws.fit(runs(theta))
+    lr = 7e-4 * gs.parse("warmup(5%) >> hold() >> cooldown(50%, shape=sqrt)").over(6000).sample(6000)
+    step = [1000, 3000, 6000]
+    np.testing.assert_allclose(law.predict(lr, step), made(theta).predict(lr, step), atol=0.01)
+
+
+def test_thinned_curves_give_the_same_predictions():
+    whole = runs(parameters(0), noise=0.001)
+    lr = 1e-3 * gs.parse("warmup(5%) >> hold() >> cooldown(40%)").over(5000).sample(5000)
+    reference = laws.fit(whole).predict(lr, [4000, 5000])
+    for every in (2, 5, 10):
+        thin = [laws.Run(run.lr, run.step[::every], run.loss[::every], name=run.name) for run in runs(parameters(0))]
+        full = laws.fit(runs(parameters(0))).predict(lr, [4000, 5000])
+        np.testing.assert_allclose(laws.fit(thin).predict(lr, [4000, 5000]), full, atol=1e-3)
+    assert reference == pytest.approx(full, abs=0.02)
+
+
+def test_outliers_are_not_followed():
+    clean, spoilt = runs(parameters(0)), []
+    for run in clean:
+        loss = run.loss.copy()
+        loss[5::17] *= 1.5
+        spoilt.append(laws.Run(run.lr, run.step, loss, name=run.name))
+    lr = clean[2].lr
+    np.testing.assert_allclose(laws.fit(spoilt).predict(lr, [2000, 4000]), laws.fit(clean).predict(lr, [2000, 4000]),
+                               atol=0.01)  # fmt: skip
+
+
+def test_a_copy_is_dropped_with_a_note_and_changes_nothing():
+    own = runs(parameters(0))
+    twin = laws.Run(own[1].lr, own[1].step, own[1].loss, name="twin")
+    law = laws.fit([*own, twin])
+    assert any("twin" in note and "dropped" in note for note in law.notes)
+    assert law.parameters == laws.fit(own).parameters
+
+
+def test_what_a_run_drops():
+    run = laws.Run([1e-3] * 100, [10, 20, 30, 40, 20, 30, 50], [5, 4, 3.5, 3.4, 3.9, math.nan, 3.2])
+    assert run.step.tolist() == [10, 20, 30, 40, 50]
+    assert run.loss.tolist() == [5, 3.9, 3.5, 3.4, 3.2]
+    assert len(run.notes) == 2
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: laws.Run([1e-3] * 9, [1, 2], [3.0]), "2 steps and 1 losses"),
+        (lambda: laws.Run([1e-3] * 9, [1, 2], [3.0, -1.0]), "above 0"),
+        (lambda: laws.Run([1e-3] * 9, [1, 20], [3.0, 2.0]), "step of 20"),
+        (lambda: laws.Run([1e-3] * 99, np.arange(90)[::-1], np.ones(90)), "out of order"),
+        (lambda: laws.Run([], [], []), "rate of each update"),
+        (lambda: laws.Run([1e-3] * 9, [1], [2.0], final_loss=0.0), "final_loss"),
+        (lambda: laws.fit([]), "needs 2 at least, so 2 more"),
+        (lambda: laws.fit(runs(parameters(0))[:1]), "1 more"),
+        (
+            lambda: laws.fit([runs(parameters(0))[0], runs(parameters(0), peaks=[5e-4])[0]]),
+            "cooldown does can't be told",
+        ),
+        (lambda: laws.fit(runs(parameters(0), every=1000)[:4]), "points"),
+        (lambda: laws.fit(runs(parameters(0)), form="linear"), "general"),
+        (lambda: made(parameters(0)).predict([1e-3] * 9, [10]), "from 0 to 9"),
+        (lambda: made(parameters(0)).predict([-1e-3] * 9, [1]), "number from 0"),
+        (lambda: made(parameters(0)).interval([1e-3] * 9, [1], level=2), "between 0 and 1"),
+        (lambda: made(parameters(0)).design(10), "100 updates"),
+        (lambda: made(parameters(0)).design(1000, peak=-1), "positive"),
+        (lambda: laws.load("no.json"), "can't be read"),
+    ],
+)
+def test_mistakes(make, says):
+    with pytest.raises(gs.LawError) as error:
+        make()
+    assert says in str(error.value)
+
+
+def test_saved_and_loaded(tmp_path):
+    law = laws.fit(runs(parameters(0), noise=0.002))
+    law.save(tmp_path / "law.json")
+    again = laws.load(tmp_path / "law.json")
+    lr = [1e-3] * 500
+    for a, b in ((law.predict(lr, [100, 500]), again.predict(lr, [100, 500])),
+                 (law.interval(lr, 500), again.interval(lr, 500))):  # fmt: skip
+        np.testing.assert_array_equal(a, b)
+    low, high = law.interval(lr, 500)
+    assert low < law.predict(lr, 500) < high
+    wide = law.interval(lr, 500, level=0.99)
+    assert wide[0] < low < high < wide[1]
+    document = json.loads((tmp_path / "law.json").read_text())
+    for change, says in (
+        ({"glideslope_law": 99}, "version"),
+        ({"parameters": {}}, "damaged"),
+        ({"noise": -1}, "damaged"),
+    ):
+        (tmp_path / "other.json").write_text(json.dumps(document | change))
+        with pytest.raises(gs.LawError, match=says):
+            laws.load(tmp_path / "other.json")
+    assert "far from those fitted" in law.warnings(1.0, 100)[0]
+    assert "times the longest" in law.warnings(1e-3, 10**6)[0]
+
+
+def test_a_design_is_the_least_of_many():
+    law = made(parameters(3))
+    found = laws.design(law, 5000, peak=1e-3)
+    factors = found.best.schedule.over(5000).sample(5000)
+    assert found.best.peak == 1e-3
+    assert np.all(np.diff(factors[100:]) <= 1e-9)
+    assert found.best.loss == pytest.approx(float(law.predict(1e-3 * factors, 5000)[0]), abs=2e-3)
+    texts = ["cosine", "hold >> cooldown(10%)", "hold >> cooldown(50%)", "hold >> cooldown(30%, shape=sqrt)", "linear"]
+    for text in texts:
+        rates = 1e-3 * gs.parse(f"warmup(2%) >> {text}").over(5000).sample(5000)
+        assert found.best.loss <= float(law.predict(rates, 5000)[0]) + 2e-3
+    for named in found.named.values():
+        assert named.loss >= found.best.loss - 2e-3
+    assert found.simplest(1.0) == min(found.named.values(), key=lambda own: own.loss)
+    floored = laws.design(law, 5000, peak=1e-3, floor=0.2).best.schedule.over(5000)
+    assert min(floored.sample(5000)[100:]) >= 0.2 - 1e-4
+    rates = law.design(5000).sample(5000)
+    assert 5e-4 <= rates.max() <= 2e-3
+
+
+def write(path, rows, header):
+    path.write_text(header + "\n" + "\n".join(",".join(map(str, row)) for row in rows) + "\n")
+    return path
+
+
+def test_files_as_people_have_them(tmp_path):
+    own = runs(parameters(0))[2]
+    rows = [(int(s), own.lr[min(int(s), 3999)], loss) for s, loss in zip(own.step, own.loss, strict=True)]
+    plain = write(tmp_path / "plain.csv", rows, "step,lr,loss")
+    [run] = laws.read([plain], warm=200)
+    np.testing.assert_allclose(run.lr, own.lr, atol=2e-5)
+    np.testing.assert_array_equal(run.loss, own.loss)
+    write(tmp_path / "several.csv", [(name, *row) for name in "ab" for row in rows], "run,_step,learning_rate,val_loss")
+    assert [run.name for run in laws.read([tmp_path / "several.csv"])] == ["several a", "several b"]
+    write(tmp_path / "wandb.csv", [(s, r, v, "", "") for s, r, v in rows],
+          '"Step","x - train/lr","x - train/loss","x - train/loss__MIN","x - train/loss__MAX"')  # fmt: skip
+    assert [run.name for run in laws.read([tmp_path / "wandb.csv"])] == ["wandb x"]
+    long = [(key, value, s) for s, r, v in rows for key, value in (("lr", r), ("loss", v))]
+    np.testing.assert_array_equal(laws.read([write(tmp_path / "mlflow.csv", long, "key,value,step")])[0].loss, own.loss)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with pytest.raises(gs.LawError, match="no CSV file"):
+        laws.read([folder])
+    write(folder / "runs.csv", [(0, *row) for row in rows], "run,step,lr,loss")
+    assert len(laws.read([folder])) == 1
+    with pytest.raises(gs.LawError, match=r"no column of the loss .* it has 'step', 'lr'"):
+        laws.read([write(tmp_path / "wrong.csv", [(1, 2)], "step,lr")])
+    with pytest.raises(gs.LawError, match="can't be read"):
+        laws.read([tmp_path / "missing.csv"])
+
+
+def test_the_commands(tmp_path):
+    for i, run in enumerate(runs(parameters(0))):
+        rows = zip(run.step.astype(int), run.lr[run.step.astype(int) - 1], run.loss, strict=True)
+        write(tmp_path / f"run{i}.csv", rows, "step,lr,loss")
+    call = CliRunner().invoke
+    law = str(tmp_path / "law.json")
+    done = call(app, ["fit", *(str(tmp_path / f"run{i}.csv") for i in range(8)), "--warmup", "200", "--out", law])
+    assert done.exit_code == 0, done.output
+    done = call(app, ["predict", law, "warmup(5%) >> cosine", "--peak", "1e-3", "--steps", "5000", "--json",
+                      "--out", str(tmp_path / "p")])  # fmt: skip
+    told = json.loads(done.stdout)
+    assert told["interval"][0] < told["final_loss"] < told["interval"][1]
+    assert (tmp_path / "p" / "prediction.png").exists()
+    done = call(app, ["design", law, "--steps", "5000", "--json", "--out", str(tmp_path / "d")])
+    told = json.loads(done.stdout)
+    assert told["designed"]["final_loss"] <= told["cosine"]["final_loss"]
+    assert (tmp_path / "d" / "design.html").exists()
+    candidates = write(tmp_path / "c.csv", [("warmup(5%) >> cosine", 1e-3, ""), ("warmup(5%) >> hold", 1e-3, 4000)],
+                       "schedule,peak_lr,steps")  # fmt: skip
+    done = call(app, ["rank", law, str(candidates), "--steps", "5000", "--json"])
+    assert json.loads(done.stdout)["candidates"][0]["schedule"] == "warmup(5%) >> cosine"
+    for arguments in (
+        ["rank", law, str(tmp_path / "run0.csv")],
+        ["predict", law, "cosine * plateau", "--peak", "1", "--steps", "9"],
+        ["predict", str(candidates), "cosine", "--peak", "1", "--steps", "9"],
+    ):
+        assert isinstance(call(app, arguments).exception, gs.GlideslopeError)
