@@ -235,7 +235,9 @@ def test_the_commands(tmp_path):
         write(tmp_path / f"run{i}.csv", rows, "step,lr,loss")
     call = CliRunner().invoke
     law = str(tmp_path / "law.json")
-    done = call(app, ["fit", *(str(tmp_path / f"run{i}.csv") for i in range(8)), "--warmup", "200", "--out", law])
+    done = call(app, ["fit", *(str(tmp_path / f"run{i}.csv") for i in range(8)), "--warmup", "200", "--out", law,
+                      "--pictures", str(tmp_path / "f")])  # fmt: skip
+    assert (tmp_path / "f" / "fit.html").exists()
     assert done.exit_code == 0, done.output
     done = call(app, ["predict", law, "warmup(5%) >> cosine", "--peak", "1e-3", "--steps", "5000", "--json",
                       "--out", str(tmp_path / "p")])  # fmt: skip

@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from glideslope.cli.options import Folder, Json, NoSeed, Steps, app
 from glideslope.errors import GlideslopeError
+
+if TYPE_CHECKING:
+    from glideslope.laws import Law, Run
 
 LawFile = Annotated[Path, typer.Argument(metavar="LAW", help="The law: what `glideslope fit` wrote.")]
 OnePeak = Annotated[float, typer.Option(help="The rate where the factor is 1.")]
@@ -23,6 +26,9 @@ def fit(
     loss: Annotated[str | None, typer.Option(help="The column of the loss, where there are several.")] = None,
     warmup: Annotated[int | None, typer.Option(help="Updates of the warmup, where the logs miss it.")] = None,
     form: Annotated[str, typer.Option(help="general, or multi-power: the law as its paper has it.")] = "general",
+    pictures: Annotated[
+        Path | None, typer.Option(help="Write the curves, measured and fitted, into this folder.")
+    ] = None,
     as_json: Json = False,
     seed: NoSeed = 0,
 ) -> None:
@@ -32,8 +38,11 @@ def fit(
     """
     from glideslope import laws
 
-    law = laws.fit(laws.read(runs, loss=loss, warm=warmup), form=form)
+    read = laws.read(runs, loss=loss, warm=warmup)
+    law = laws.fit(read, form=form)
     law.save(out)
+    if pictures is not None:
+        _draw_fit(law, read, pictures)
     told = {
         "law": str(out), "parameters": law.parameters, "noise": law.noise, "runs": [run.name for run in law.fitted],
         "notes": list(law.notes),
@@ -190,6 +199,23 @@ def rank(
     warnings = sorted({text for _, peak, length, *_ in ranked for text in found.warnings(peak, length)})
     columns = ("schedule", "peak", "updates", "loss", "low", "high")
     _print(terminal.table("Ranked", columns, ranked), f"First: {ranked[0][0]} at {ranked[0][1]:g}.", warnings)
+
+
+def _draw_fit(law: Law, runs: list[Run], folder: Path) -> None:
+    from glideslope.files import write_atomically
+    from glideslope.views import laws as views
+    from glideslope.views import plots, report
+
+    predicted = {run.name: (run.step, law.predict(run.lr, run.step), *law.interval(run.lr, run.step)) for run in runs}
+    drawn = views.curves(predicted, {run.name: (run.step, run.loss) for run in runs})
+    rows = [(run.name, run.peak, run.steps, run.points) for run in law.fitted]
+    sections = [
+        report.picture("Measured, and fitted with a 90% band", lambda: drawn),
+        report.listing("Runs", ("run", "peak", "updates", "points"), rows),
+        report.listing("Dropped", ("what",), [(note,) for note in law.notes]),
+    ]
+    write_atomically(folder / "fit.png", plots.png(drawn))
+    write_atomically(folder / "fit.html", report.page("A law", f"{law.noise:.2%} from the losses.", sections))
 
 
 def _rates(schedule: str, peak: float, steps: int) -> Any:
