@@ -54,7 +54,7 @@ def fit(
         typer.echo(f"{run.name}: {run.points} points to update {run.steps}, peak {run.peak:g}")
     for note in law.notes:
         typer.echo(f"note: {note}")
-    typer.echo(f"The law is {law.noise:.2%} from the losses of the second halves. Written to {out}.")
+    typer.echo(f"Ends of runs are {law.noise:.2%} from what fits without them predict. Written to {out}.")
 
 
 @app.command()
@@ -215,7 +215,7 @@ def _draw_fit(law: Law, runs: list[Run], folder: Path) -> None:
         report.listing("Dropped", ("what",), [(note,) for note in law.notes]),
     ]
     write_atomically(folder / "fit.png", plots.png(drawn))
-    write_atomically(folder / "fit.html", report.page("A law", f"{law.noise:.2%} from the losses.", sections))
+    write_atomically(folder / "fit.html", report.page("A law", f"Ends within {law.noise:.2%}.", sections))
 
 
 def _rates(schedule: str, peak: float, steps: int) -> Any:

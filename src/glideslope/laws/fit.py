@@ -62,7 +62,7 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
     reference = float(np.exp(np.mean([math.log(run.peak) for run in own])))
     problem = _Problem(own, reference, {} if form == "general" else MULTI_POWER)
     best = min((problem.solved(start) for start in problem.starts()), key=lambda found: found[0])
-    theta, covariance = problem.settled(best[1])
+    theta, covariance, noise = problem.settled(best[1], _groups(own))
     shifts = []
     for run in own:
         if run.final_loss is not None:
@@ -70,7 +70,7 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
             shifts.append(run.final_loss - float(predicted(end, theta)[0]))
     fitted = tuple(Fitted(run.name, run.peak, len(run.lr), len(run.step)) for run in own)
     return Law(
-        theta, covariance, reference, problem.unit, problem.noise(theta), float(np.median(shifts)) if shifts else 0.0,
+        theta, covariance, reference, problem.unit, noise, float(np.median(shifts)) if shifts else 0.0,
         fitted, tuple(notes),
     )  # fmt: skip
 
@@ -131,36 +131,41 @@ class _Problem:
         )
         return float(found.cost), found.x
 
-    def settled(self, x: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
-        """The parameters, and the covariance of all their logarithms, shape (11, 11).
+    def settled(self, x: np.ndarray, groups: Sequence[Sequence[int]]) -> tuple[dict[str, float], np.ndarray, float]:
+        """The parameters, the covariance of all their logarithms, shape (11, 11), and how far ends lie from the law.
 
-        Two parts: of the points' noise, and of the runs, by what the fit would move if each were left out, one step of
-        Newton's method each.
+        The covariance has two parts: of the points' noise, and of the runs, by what the fit would move if a group of
+        them were left out, by one step of Newton's method. The last number is the root mean square, over the runs, of
+        the relative error that their ends have by a fit without their group.
         """
         values, slopes = self.residuals(x)
         robust = (1 + values**2) ** -0.5
         hessian = slopes.T @ (robust[:, None] * slopes)
-        ends = np.cumsum([len(log) for log in self.logs])
-        moves = []
-        for begin, end in zip([0, *ends], ends, strict=False):
-            part, own = slopes[begin:end], values[begin:end] * robust[begin:end]
-            rest = hessian - part.T @ (robust[begin:end, None] * part)
-            moves.append(np.linalg.solve(rest + 1e-9 * np.eye(len(x)), part.T @ own))
-        moved = np.array(moves)
-        runs = len(moved)
-        of_runs = (runs - 1) / runs * moved.T @ moved
-        variance = max(float(np.mean(values[: ends[-1]] ** 2 * robust[: ends[-1]])), 0.1)
+        ends = np.cumsum([0, *(len(log) for log in self.logs)])
+        moves, errors = [], []
+        for group in groups:
+            own = np.concatenate([np.arange(ends[run], ends[run + 1]) for run in group])
+            part = slopes[own]
+            rest = hessian - part.T @ (robust[own, None] * part) + 1e-9 * np.eye(len(x))
+            moves.append(np.linalg.solve(rest, part.T @ (values[own] * robust[own])))
+            for run in group:
+                last = np.arange(max(ends[run], ends[run + 1] - LAST), ends[run + 1])
+                scale = NOISE / self.weights[run][last - ends[run]]
+                errors.append(float(np.mean(scale * (values[last] + slopes[last] @ moves[-1]))))
+        moved, points = np.array(moves), ends[-1]
+        of_groups = (len(groups) - 1) / len(groups) * moved.T @ moved
+        variance = max(float(np.mean(values[:points] ** 2 * robust[:points])), 0.1)
         whole = np.zeros((len(NAMES), len(NAMES)))
-        whole[np.ix_(self.free, self.free)] = variance * np.linalg.inv(hessian) + of_runs
-        return self.theta(x), whole
+        whole[np.ix_(self.free, self.free)] = variance * np.linalg.inv(hessian) + of_groups
+        return self.theta(x), whole, float(np.sqrt(np.mean(np.square(errors))))
 
-    def noise(self, theta: dict[str, float]) -> float:
-        """The relative deviation of the losses from the law, over the second half of each run."""
-        late = [
-            (np.log(predicted(knots, theta)) - log)[len(log) // 2 :]
-            for knots, log in zip(self.knots, self.logs, strict=True)
-        ]
-        return float(np.sqrt(np.mean(np.concatenate(late) ** 2)))
+
+def _groups(runs: Sequence[Run]) -> list[list[int]]:
+    """What is left out together: runs of a peak, which share their beginnings, or single runs of a few peaks."""
+    peaks = sorted({f"{run.peak:.4g}" for run in runs})
+    if len(peaks) < 3:
+        return [[i] for i in range(len(runs))]
+    return [[i for i, run in enumerate(runs) if f"{run.peak:.4g}" == peak] for peak in peaks]
 
 
 def _used(run: Run, longest: int) -> np.ndarray:

@@ -45,7 +45,7 @@ class Law:
         covariance: of the parameters' logarithms, shape (11, 11), in the order of `laws.NAMES`.
         reference: the rate that rates are taken over.
         unit: the updates in a unit of its clock.
-        noise: the relative deviation of the runs' losses from the law.
+        noise: the relative error that the ends of runs have by fits without them.
         shift: how far a final loss on another evaluation set lies above the curve.
         fitted: the runs.
         notes: what was dropped.
