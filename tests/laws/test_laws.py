@@ -117,8 +117,8 @@ def test_a_copy_is_dropped_with_a_note_and_changes_nothing():
 
 def test_what_a_run_drops():
     run = laws.Run([1e-3] * 100, [10, 20, 30, 40, 20, 30, 50], [5, 4, 3.5, 3.4, 3.9, math.nan, 3.2])
-    assert run.step.tolist() == [10, 20, 30, 40, 50]
-    assert run.loss.tolist() == [5, 3.9, 3.5, 3.4, 3.2]
+    assert run.step.tolist() == [10, 20, 50]
+    assert run.loss.tolist() == [5, 3.9, 3.2]
     assert len(run.notes) == 2
 
 
@@ -166,11 +166,12 @@ def test_saved_and_loaded(tmp_path):
     wide = law.interval(lr, 500, level=0.99)
     assert wide[0] < low < high < wide[1]
     document = json.loads((tmp_path / "law.json").read_text())
-    for change, says in (
-        ({"glideslope_law": 99}, "version"),
-        ({"parameters": {}}, "damaged"),
-        ({"noise": -1}, "damaged"),
-    ):
+    changes = (
+        ({"glideslope_law": 99}, "version"), ({"parameters": {}}, "damaged"), ({"noise": -1}, "damaged"),
+        ({"fitted": [{"name": "a", "peak": 0, "steps": 1, "points": 1}]}, "damaged"), ({"fitted": [{}]}, "damaged"),
+        ({"unit": 0}, "damaged"), ({"covariance": [[math.nan] * len(NAMES)] * len(NAMES)}, "damaged"),
+    )  # fmt: skip
+    for change, says in changes:
         (tmp_path / "other.json").write_text(json.dumps(document | change))
         with pytest.raises(gs.LawError, match=says):
             laws.load(tmp_path / "other.json")
@@ -258,3 +259,51 @@ def test_the_commands(tmp_path):
         ["predict", str(candidates), "cosine", "--peak", "1", "--steps", "9"],
     ):
         assert isinstance(call(app, arguments).exception, gs.GlideslopeError)
+
+
+def test_a_resumed_segment_replaces_what_it_goes_through_again():
+    run = laws.Run([1e-3] * 600, [100, 200, 300, 400, 500, 350, 450, 550], [5, 4, 9, 9, 9, 3, 2.9, 2.8])
+    assert run.step.tolist() == [100, 200, 300, 350, 450, 550]
+    assert "2 points measured again later" in run.notes[0]
+    again = laws.Run([1e-3] * 600, [100, 200, 300, 400, 100, 200], [5, 4, 3.5, 3, 5.1, 4.1])
+    assert again.loss.tolist() == [5.1, 4.1, 3.5, 3]
+
+
+def test_a_design_says_what_predict_says_and_is_never_worse_than_a_named_schedule():
+    for scale in (1.0, 1e-6):
+        theta = {k: v * (scale if k in ("L0", "A", "B") else 1) for k, v in parameters(3).items()}
+        law = made(theta)
+        for steps in (200, 24_000):
+            found = laws.design(law, steps, peak=1.23456e-3)
+            for own in (found.best, *found.named.values()):
+                assert own.peak == 1.23456e-3
+                rates = own.peak * own.schedule.over(steps).sample(steps)
+                assert own.loss == pytest.approx(float(law.predict(rates, steps)[0]), rel=1e-9)
+            assert found.best.loss <= min(own.loss for own in found.named.values())
+
+
+def test_runs_that_tell_nothing_are_dropped_with_a_note():
+    own = runs(parameters(0))
+    short = laws.Run(np.linspace(1e-6, 1e-3, 1000), [100, 200, 400], [5, 4.5, 4], name="short")
+    empty = laws.Run(own[0].lr, [4000], [math.nan], name="empty")
+    law = laws.fit([*own, short, empty])
+    assert law.parameters == laws.fit(own).parameters
+    assert sum("no losses after its warmup" in note for note in law.notes) == 2
+
+
+def test_curves_that_follow_no_law():
+    random_state = np.random.default_rng(0)
+    noise = [laws.Run(1e-3 * gs.parse(text).over(4000).sample(4000), np.arange(40, 4001, 40),
+                      np.exp(3 * random_state.normal(size=100))) for text in SCHEDULES]  # fmt: skip
+    with pytest.raises(gs.LawError, match="look at them"):
+        laws.fit(noise)
+
+
+def test_files_that_are_damaged(tmp_path):
+    for rows, says in (([(math.inf, 1e-3, 2)], "no row"), ([(1e13, 1e-3, 2)], "at most"), ([(-5, 1e-3, 2)], "no row")):
+        with pytest.raises(gs.LawError, match=says):
+            laws.read([write(tmp_path / "a.csv", rows, "step,lr,loss")])
+    made(parameters(0)).save(tmp_path / "law.json")
+    short = write(tmp_path / "c.csv", [("hold",)], "schedule,peak_lr")
+    done = CliRunner().invoke(app, ["rank", str(tmp_path / "law.json"), str(short), "--steps", "10"])
+    assert isinstance(done.exception, gs.GlideslopeError)

@@ -176,15 +176,15 @@ def rank(
     try:
         with candidates.open(newline="", encoding="utf-8-sig") as opened:
             rows = list(csv.DictReader(opened))
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise GlideslopeError(f"{candidates} can't be read: {error}") from None
     if not rows or not {"schedule", "peak_lr"} <= rows[0].keys():
         raise GlideslopeError(f"{candidates}: give the columns schedule and peak_lr, and a row for each candidate")
     ranked: list[tuple[str, float, int, float, float, float]] = []
     for number, row in enumerate(rows, 2):
         try:
-            peak, length = float(row["peak_lr"]), int(row.get("steps") or steps or 0)
-        except ValueError as error:
+            peak, length = float(row["peak_lr"]), int(float(row.get("steps") or steps or 0))
+        except (TypeError, ValueError, OverflowError) as error:
             raise GlideslopeError(f"{candidates}, line {number}: {error}") from None
         if length < 1:
             raise GlideslopeError(f"{candidates}, line {number}: no steps; give the column steps, or --steps")

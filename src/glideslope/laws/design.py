@@ -83,8 +83,9 @@ def design(
     peaks = [run.peak for run in law.fitted]
     bounds = (min(peaks) / 2, 2 * max(peaks)) if peak is None else (peak, peak)
     problem = _Problem(law, steps, bounds, floor, warm)
-    best = problem.solved(rising)
+    solved = problem.solved(rising)
     named = {"cosine": problem.family([cosine(final=floor)]), "WSD": problem.family(_wsd(floor))}
+    best = min([solved, *named.values()], key=lambda found: found.loss)
     return Design(best, named, tuple(law.warnings(best.peak, steps)))
 
 
@@ -139,18 +140,24 @@ class _Problem:
             return found, np.concatenate([[by_rate @ rates / self.law.reference], by_share])
 
         start = np.concatenate([[(low + high) / 2], np.full(_VALUES - 1, 0.93)])
+        unit = loss(start)[0]  # so that the search stops alike for large losses and small ones
+
+        def scaled(x: np.ndarray) -> tuple[float, np.ndarray]:
+            value, slope = loss(x)
+            return value / unit, slope / unit
+
         limits = [(low, high), *[(1e-3, 1.0)] * (_VALUES - 1)]
-        found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=limits, options={"maxiter": 300})
+        found = minimize(scaled, start, jac=True, method="L-BFGS-B", bounds=limits, options={"maxiter": 300})
         factors, peak = values(found.x), math.exp(found.x[0])
         shown = np.round(factors / factors.max(), 5)
         times = [f"{100 * time / self.steps:.5g}%" for time in self.times.tolist()]
         made = interpolate(times, shown.tolist()) if self.begin == 0 else interpolate(["0%", *times], [0.0, *shown])
-        peak = float(f"{peak * factors.max():.3g}")
-        return Designed(made, peak, self.loss(made, peak))
+        peak *= float(factors.max())
+        return self.designed(made, peak)
 
     def family(self, members: list[Schedule]) -> Designed:
         """The best of some schedules after the warmup, each at its best peak."""
-        found = []
+        found: list[tuple[float, Schedule, float]] = []
         for member in members:
             schedule = (warmup(self.warmup) >> member) if self.begin else member
             if self.bounds[0] == self.bounds[1]:
@@ -160,6 +167,13 @@ class _Problem:
                     lambda log, own=schedule: self.loss(own, math.exp(log)), bounds=tuple(np.log(self.bounds)),
                     method="bounded", options={"xatol": 0.02, "maxiter": 12},
                 )  # fmt: skip
-                peak = float(f"{math.exp(best.x):.3g}")
-            found.append(Designed(schedule, peak, self.loss(schedule, peak)))
-        return min(found, key=lambda designed: designed.loss)
+                peak = math.exp(best.x)
+            found.append((self.loss(schedule, peak), schedule, peak))
+        found.sort(key=lambda entry: entry[0])
+        return min((self.designed(*entry[1:]) for entry in found[:4]), key=lambda made: made.loss)
+
+    def designed(self, schedule: Schedule, peak: float) -> Designed:
+        """A schedule with the loss that `predict` has for it; a peak that was searched is rounded."""
+        own = self.bounds[0] if self.bounds[0] == self.bounds[1] else float(f"{peak:.3g}")
+        rates = own * schedule.over(self.steps).sample(self.steps)
+        return Designed(schedule, own, float(self.law.predict(rates, self.steps)[0]))

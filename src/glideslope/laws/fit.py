@@ -58,11 +58,23 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
         raise LawError(f"form={form!r}: give 'general' or 'multi-power'")
     own, notes = without_twins(runs)
     notes += [f"{run.name}: {note}" for run in own for note in run.notes]
+    longest = max((len(run.lr) for run in own), default=0)
+    notes += [
+        f"{run.name} has no losses after its warmup, and is dropped" for run in own if not len(_used(run, longest))
+    ]
+    own = [run for run in own if len(_used(run, longest))]
     _check(own)
     reference = float(np.exp(np.mean([math.log(run.peak) for run in own])))
     problem = _Problem(own, reference, {} if form == "general" else MULTI_POWER)
-    best = min((problem.solved(start) for start in problem.starts()), key=lambda found: found[0])
+    try:
+        best = min((problem.solved(start) for start in problem.starts()), key=lambda found: found[0])
+    except (ValueError, FloatingPointError, np.linalg.LinAlgError) as error:
+        raise LawError(f"these curves can't be fitted ({error}): look at them, and at their rates") from None
     theta, covariance, noise = problem.settled(best[1], _groups(own))
+    if not noise < 0.5:
+        raise LawError(
+            f"these curves don't follow a law: ends lie {noise:.0%} from it; look at them, and at their rates"
+        )
     shifts = []
     for run in own:
         if run.final_loss is not None:
@@ -103,6 +115,7 @@ class _Problem:
         theta, values, slopes = self.theta(x), [], []
         for knots, log, weight in zip(self.knots, self.logs, self.weights, strict=True):
             loss, by_theta = jacobian(knots, theta)
+            loss = np.maximum(loss, 1e-30)
             values.append(weight * (np.log(loss) - log) / NOISE)
             by_log = by_theta[:, self.free] * np.exp(x) / loss[:, None]
             slopes.append(weight[:, None] * by_log / NOISE)
@@ -151,7 +164,7 @@ class _Problem:
             for run in group:
                 last = np.arange(max(ends[run], ends[run + 1] - LAST), ends[run + 1])
                 scale = NOISE / self.weights[run][last - ends[run]]
-                errors.append(float(np.mean(scale * (values[last] + slopes[last] @ moves[-1]))))
+                errors.append(float(np.median(scale * (values[last] + slopes[last] @ moves[-1]))))
         moved, points = np.array(moves), ends[-1]
         of_groups = (len(groups) - 1) / len(groups) * moved.T @ moved
         variance = max(float(np.mean(values[:points] ** 2 * robust[:points])), 0.1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 KNOTS = 120
+_MOST_JUMPS = 400
 _LEAST = 1e-9
 """The least rate, over the reference: where a rate is 0, the law's limit."""
 
@@ -53,6 +54,9 @@ def _places(lr: np.ndarray) -> np.ndarray:
     rising = changes + np.linspace(0, 1e-9 * changes[-1], updates + 1)
     at_changes = np.interp(np.linspace(0, changes[-1], KNOTS), rising, np.arange(updates + 1))
     jumps = np.flatnonzero(np.abs(np.diff(lr)) > 0.02 * lr.max()) + 1
+    if len(jumps) > _MOST_JUMPS:  # a rate that goes up and down all the time is as good as its mean
+        jumps = jumps[:0]
+    at_first = np.geomspace(1, updates, KNOTS // 3)
     in_time = updates * np.linspace(0, 1, KNOTS // 2) ** 1.5
-    every = np.concatenate([at_changes, in_time, jumps, jumps - 1, [0, updates]])
+    every = np.concatenate([at_changes, in_time, at_first, jumps, jumps - 1, [0, updates]])
     return np.unique(np.clip(np.rint(every), 0, updates)).astype(int)

@@ -166,13 +166,17 @@ def load(path: Path | str) -> Law:
         parameters = {name: float(document["parameters"][name]) for name in NAMES}
         covariance = np.array(document["covariance"], dtype=float).reshape(len(NAMES), len(NAMES))
         reference, unit, noise, shift = (float(document[name]) for name in ("reference", "unit", "noise", "shift"))
-        fitted = tuple(Fitted(**run) for run in document["fitted"])
+        fitted = tuple(
+            Fitted(str(run["name"]), float(run["peak"]), int(run["steps"]), int(run["points"]))
+            for run in document["fitted"]
+        )
         law = Law(parameters, covariance, reference, unit, noise, shift, fitted, tuple(document["notes"]))
     except (KeyError, TypeError, ValueError) as error:
         raise LawError(f"{path} is a damaged law ({type(error).__name__}: {error}): fit it again") from None
-    if (
-        not all(math.isfinite(value) and value >= 0 for value in [*parameters.values(), reference, unit, noise])
-        or not fitted
-    ):
-        raise LawError(f"{path} is a damaged law, with numbers that aren't finite: fit it again")
+    positive = [value for name, value in parameters.items() if name != "offset"]
+    positive += [reference, unit, *(number for run in fitted for number in (run.peak, run.steps))]
+    sound = bool(fitted) and all(0 < value < 1e100 for value in positive) and 0 <= parameters["offset"] < 1e100
+    certain = np.isfinite(covariance).all() and np.all(np.diag(covariance) >= 0) and math.isfinite(noise + shift)
+    if not (sound and certain and noise >= 0):
+        raise LawError(f"{path} is a damaged law, with numbers out of their range: fit it again")
     return law

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from glideslope.errors import LawError
-from glideslope.laws.run import Run
+from glideslope.laws.run import Run, last_segments
 
 STEP = ("step", "_step", "global_step", "trainer/global_step", "update", "updates", "iteration", "iter")
 RATE = ("lr", "learning_rate", "learning rate", "train/learning_rate", "train/lr", "lr-adamw", "optimizer/lr")
@@ -20,6 +20,8 @@ LOSS = (
 )  # fmt: skip
 
 Row = dict[str, str]
+
+_MOST_STEPS = 1e9
 
 
 def read(paths: Iterable[Path | str], *, loss: str | None = None, warm: int | None = None) -> list[Run]:
@@ -83,16 +85,20 @@ def _run(file: Path, name: str, rows: list[Row], step: str, loss: str | None, wa
     rate = _column(file, own, RATE, "lr")
     measured = _column(file, own, (loss,) if loss else LOSS, "loss")
     steps, rates, losses = (np.array([_number(row.get(column)) for row in own]) for column in (step, rate, measured))
-    known = np.isfinite(steps) & np.isfinite(rates)
-    if not known.any() or np.nanmax(steps) < 1:
+    told = np.isfinite(steps) & (np.isfinite(rates) | np.isfinite(losses))
+    steps, rates, losses = steps[told], rates[told], losses[told]
+    known = np.isfinite(rates)
+    if not known.any() or steps.max() < 1:
         raise LawError(f"{called}: no row has a step and a rate")
-    logged, first = np.unique(steps[known][::-1], return_index=True)
-    at = rates[known][::-1][first]  # the last of each step
-    updates = np.arange(int(np.nanmax(steps)))
+    if steps.max() > _MOST_STEPS:
+        raise LawError(f"{called}: a step of {steps.max():g}; at most {_MOST_STEPS:g} can be read")
+    kept = last_segments(steps[known])
+    logged, at = steps[known][kept], rates[known][kept]
+    updates = np.arange(math.ceil(steps.max()))
     lr = np.interp(updates, logged, at)
     if warm:
         lr = np.where(updates < warm, np.interp(warm, logged, at) * updates / warm, lr)
-    return Run(lr, steps[np.isfinite(steps)], losses[np.isfinite(steps)], name=called)
+    return Run(lr, steps, losses, name=called)
 
 
 def _column(file: Path, rows: list[Row], names: tuple[str, ...], what: str) -> str:

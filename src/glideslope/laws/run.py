@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,9 @@ class Run:
         step, loss = step[known], loss[known]
         if np.any(loss <= 0):
             raise LawError(f"{self.name}: a loss of {loss[loss <= 0][0]:g}; a law is of losses above 0")
-        if len(step) and (step.min() < 0 or step.max() > len(lr)):
+        if len(step) and step.min() < 0:
+            raise LawError(f"{self.name}: a step of {step.min():g}: steps are the updates made, from 0")
+        if len(step) and step.max() > len(lr):
             raise LawError(
                 f"{self.name}: a step of {step.max():g}, but lr has the rates of {len(lr)} updates: give them all"
             )
@@ -68,7 +71,7 @@ class Run:
                 f"{self.name}: steps out of order, {back} of {len(step)} go back: sort them; a resumed run goes back "
                 "once for each resume"
             )
-        kept = _last_of_each(step)
+        kept = last_segments(step)
         if len(kept) < len(step):
             notes.append(f"{_points(len(step) - len(kept))} measured again later: the later one is kept")
         if self.final_loss is not None and not (np.isfinite(self.final_loss) and self.final_loss > 0):
@@ -109,10 +112,16 @@ def sampled(schedule: Schedule | str, steps: int) -> np.ndarray:
     return np.asarray(value.over(steps).sample(steps))
 
 
-def _last_of_each(step: np.ndarray) -> np.ndarray:
-    """The places of the last measurement of each step, in order of the steps."""
-    places = {at: place for place, at in enumerate(step.tolist())}
-    return np.array([places[at] for at in sorted(places)], dtype=int)
+def last_segments(step: np.ndarray) -> np.ndarray:
+    """The places of what counts, in order of the steps: where steps go back, a run was resumed, and what it then goes
+    through again is measured anew; what lies beyond stays."""
+    kept: list[int] = []
+    starts = [0, *(np.flatnonzero(np.diff(step) <= 0) + 1).tolist(), len(step)]
+    for begin, end in pairwise(starts):
+        if end > begin:
+            kept = [place for place in kept if not step[begin] <= step[place] <= step[end - 1]]
+            kept += range(begin, end)
+    return np.array(sorted(kept, key=lambda place: float(step[place])), dtype=int)
 
 
 def _points(number: int) -> str:
