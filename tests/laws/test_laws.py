@@ -244,6 +244,9 @@ def test_the_commands(tmp_path):
                       "--out", str(tmp_path / "p")])  # fmt: skip
     told = json.loads(done.stdout)
     assert told["interval"][0] < told["final_loss"] < told["interval"][1]
+    done = call(app, ["predict", law, "warmup(5%) >> cosine", "--peak", "1e-3", "--steps", "5000", "--json",
+                      "--target", str(told["final_loss"])])  # fmt: skip
+    assert json.loads(done.stdout)["steps_for_target"] == pytest.approx(5000, rel=0.01)
     assert (tmp_path / "p" / "prediction.png").exists()
     done = call(app, ["design", law, "--steps", "5000", "--json", "--out", str(tmp_path / "d")])
     told = json.loads(done.stdout)
@@ -307,3 +310,12 @@ def test_files_that_are_damaged(tmp_path):
     short = write(tmp_path / "c.csv", [("hold",)], "schedule,peak_lr")
     done = CliRunner().invoke(app, ["rank", str(tmp_path / "law.json"), str(short), "--steps", "10"])
     assert isinstance(done.exception, gs.GlideslopeError)
+
+
+def test_how_long_a_run_needs():
+    law = made(parameters(0))
+    lr = 1e-3 * gs.parse("warmup(5%) >> cosine").over(3000).sample(3000)
+    target = float(law.predict(lr, 3000)[0])
+    assert law.steps_for(target, "warmup(5%) >> cosine", 1e-3) == pytest.approx(3000, rel=0.01)
+    with pytest.raises(gs.LawError, match="isn't reached"):
+        law.steps_for(0.001, "warmup(5%) >> cosine", 1e-3, most=10_000)

@@ -64,6 +64,7 @@ def predict(
     steps: Steps,
     peak: OnePeak,
     level: Annotated[float, typer.Option(help="Of the interval.")] = 0.9,
+    target: Annotated[float | None, typer.Option(help="Also tell the updates that a run needs for this loss.")] = None,
     out: Folder = None,
     as_json: Json = False,
     seed: NoSeed = 0,
@@ -83,15 +84,18 @@ def predict(
     at = np.unique(np.linspace(steps / 50, steps, 50).round()).astype(int)
     loss, (low, high) = found.predict(lr, at), found.interval(lr, at, level)
     warnings = found.warnings(float(lr.max()), steps)
+    needed = found.steps_for(target, schedule, peak) if target is not None else None
     told = {
         "schedule": schedule, "peak_lr": peak, "steps": steps, "final_loss": float(loss[-1]),
-        "interval": [float(low[-1]), float(high[-1])], "level": level, "warnings": warnings,
+        "interval": [float(low[-1]), float(high[-1])], "level": level, "steps_for_target": needed, "warnings": warnings,
         "curve": {"step": at.tolist(), "loss": loss.tolist(), "low": low.tolist(), "high": high.tolist()},
     }  # fmt: skip
     lead = (
         f"{schedule} at {peak:g}: {loss[-1]:.4f} after {steps} updates, {level:.0%} interval {low[-1]:.4f} to "
         f"{high[-1]:.4f}"
     )
+    if needed is not None:
+        lead += f"; {target:g} needs {needed:,} updates"
     if out is not None:
         drawn = views.curves({schedule: (at, loss, low, high)})
         write_atomically(out / "prediction.png", plots.png(drawn))

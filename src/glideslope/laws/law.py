@@ -14,6 +14,7 @@ from glideslope.errors import LawError
 from glideslope.files import write_atomically
 from glideslope.laws.form import NAMES, jacobian, predicted
 from glideslope.laws.knots import Knots
+from glideslope.laws.run import sampled
 from glideslope.schedules import Schedule
 
 VERSION = 1
@@ -116,6 +117,32 @@ class Law:
 
         best = design(self, steps, peak=peak, floor=floor).best
         return best.peak * best.schedule.over(steps)
+
+    def steps_for(self, target: float, schedule: Schedule | str, peak: float, most: int = 10_000_000) -> int:
+        """The updates that a run on a schedule needs for its end to come down to a loss.
+
+        Args:
+            target: the loss.
+            schedule: a value or its text; its parts of the horizon grow with it.
+            peak: the rate where its factor is 1.
+            most: no more are tried.
+
+        Raises:
+            LawError: the target isn't reached by then.
+        """
+
+        def end(steps: int) -> float:
+            return float(self.predict(peak * sampled(schedule, steps), steps)[0])
+
+        low, high = 100, 100
+        while end(high) > target:
+            if high >= most:
+                raise LawError(f"a loss of {target:g} isn't reached in {most:,} updates: {end(most):.4f} is")
+            low, high = high, min(2 * high, most)
+        while high - low > max(1, high // 1000):
+            middle = (low + high) // 2
+            low, high = (middle, high) if end(middle) > target else (low, middle)
+        return high
 
     def warnings(self, peak: float, steps: int) -> list[str]:
         """What should be known of a prediction at a peak rate over so many updates: it is far from what was fitted."""
