@@ -2,104 +2,33 @@
 
 import copy
 import math
-import random
+import sys
+from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_digits
 from torch import nn
 
 import glideslope as gs
 from glideslope.feedback import VERDICTS
-from glideslope.search.contestant import Contestant, Run, read
-from glideslope.search.trials import Trials
+from glideslope.search.contestant import Run
 
-STEPS, PEAK = 3000, 0.1
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+from guard import PEAK, STEPS, Disturbed, looped, places_for, searched
 
-
-@pytest.fixture(scope="module")
-def digits():
-    torch.set_num_threads(1)
-    data = load_digits()
-    order = np.random.default_rng(0).permutation(len(data.data))
-    return torch.tensor(data.data[order] / 16, dtype=torch.float32), torch.tensor(data.target[order])
-
-
-class Digits:
-    """A network on the digits, whose rate is 30 times too large for 50 attempted updates from each of some places on,
-    and which meets a batch of NaN."""
-
-    def __init__(self, data, seed=0, places=(), nan=None):
-        torch.manual_seed(seed)
-        self.x, self.y = data
-        self.model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=PEAK, momentum=0.9, weight_decay=1e-2)
-        self.made = self.drawn = self.left = 0
-        self.places, self.nan = set(places), nan
-
-    def batch(self):
-        epoch, place = divmod(self.drawn, 18)
-        chosen = np.random.default_rng([1, epoch]).permutation(1200)[64 * place : 64 * place + 64]
-        x, y = self.x[chosen], self.y[chosen]
-        self.drawn += 1
-        return (torch.full_like(x, math.nan) if self.drawn == self.nan else x), y
-
-    def loss(self):
-        x, y = self.batch()
-        return nn.functional.cross_entropy(self.model(x), y)
-
-    def disturbance(self):
-        if self.made in self.places:
-            self.places.remove(self.made)
-            self.left = 50
-        self.left -= self.left > 0
-        return 30.0 if self.left else 1.0
-
-    def step(self, lr):
-        self.optimizer.param_groups[0]["lr"] = lr * self.disturbance()
-        self.made += 1
-        loss = self.loss()
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
-        return loss.item()
-
-    def skip(self):
-        self.drawn += 1
-
-    @torch.no_grad()
-    def evaluate(self):
-        return nn.functional.cross_entropy(self.model(self.x[1200:]), self.y[1200:]).item()
-
-    def state(self):
-        return copy.deepcopy((self.model.state_dict(), self.optimizer.state_dict(), self.made, self.drawn))
-
-    def restore(self, state):
-        model, optimizer, self.made, self.drawn = copy.deepcopy(state)
-        self.model.load_state_dict(model)
-        self.optimizer.load_state_dict(optimizer)
-
-
-def run(job, schedule, memory=None):
-    trials = Trials(job, memory={} if memory is None else memory)
-    return trials.run(Contestant(read(schedule), PEAK), STEPS, stage="test")
-
-
-def places_for(seed):
-    factors = gs.cosine().over(STEPS).sample(STEPS)
-    return random.Random(seed).sample([t for t in range(100, STEPS) if factors[t] > 0.3], 10)
+torch.set_num_threads(1)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_disturbed_training_ends_as_an_undisturbed_one_with_a_guard_and_is_lost_without(digits, seed):
-    undisturbed = run(Digits(digits, seed), "cosine").final_loss
+def test_a_disturbed_training_ends_as_an_undisturbed_one_with_a_guard_and_is_lost_without(seed):
+    undisturbed = searched(Disturbed(seed), "cosine").final_loss
     assert undisturbed < 0.2
     places = places_for(seed)
-    lost = run(Digits(digits, seed, places), "cosine").final_loss
+    lost = searched(Disturbed(seed, places), "cosine").final_loss
     assert lost > 2
-    guarded = run(Digits(digits, seed, places), "cosine * guard()")
+    guarded = searched(Disturbed(seed, places), "cosine * guard()")
     assert guarded.final_loss == pytest.approx(undisturbed, rel=0.03)
     assert 5 <= len(guarded.events) <= 30
     for event in guarded.events:
@@ -107,11 +36,11 @@ def test_a_disturbed_training_ends_as_an_undisturbed_one_with_a_guard_and_is_los
         assert any(place - 50 <= event.update <= place + 150 for place in places)
 
 
-def test_a_batch_of_nan_is_skipped_on_replay(digits):
-    undisturbed = run(Digits(digits), "cosine").final_loss
-    assert run(Digits(digits, nan=700), "cosine").final_loss == math.inf
+def test_a_batch_of_nan_is_skipped_on_replay():
+    undisturbed = searched(Disturbed(), "cosine").final_loss
+    assert searched(Disturbed(nan=700), "cosine").final_loss == math.inf
     memory = {}
-    guarded = run(Digits(digits, nan=700), "cosine * guard()", memory)
+    guarded = searched(Disturbed(nan=700), "cosine * guard()", memory)
     assert guarded.final_loss == pytest.approx(undisturbed, rel=0.03)
     [event] = guarded.events
     assert (event.update, event.kind, event.back_to, event.skipped) == (699, "not finite", 650, True)
@@ -127,51 +56,32 @@ def test_a_batch_of_nan_is_skipped_on_replay(digits):
     np.testing.assert_array_equal(again.curve[0], rates)
 
 
-def test_a_training_that_is_lost_at_every_rate_stops_with_a_diagnosis(digits):
-    class Lost(Digits):
+def test_a_training_that_is_lost_at_every_rate_stops_with_a_diagnosis():
+    class Lost(Disturbed):
         def step(self, lr):
             return super().step(lr) * (math.nan if self.made > 500 else 1)
 
-    ended = run(Lost(digits), "cosine * guard(times=2)")
+    ended = searched(Lost(), "cosine * guard(times=2)")
     assert ended.final_loss == math.inf
     assert len(ended.events) == 2
     assert "lost 3 times near update 500" in ended.problem
     assert "batch or the model" in ended.problem
 
 
-def loop(digits, schedule, seed=0, **disturbed):
-    """A plain torch loop."""
-    job = Digits(digits, seed, **disturbed)
-    scheduler = gs.torch.Scheduler(job.optimizer, schedule, steps=STEPS)
-    guard = gs.torch.Guard(job.model, scheduler) if "guard" in str(schedule) else None
-    for _ in range(STEPS):
-        scheduled = job.optimizer.param_groups[0]["lr"]
-        job.optimizer.param_groups[0]["lr"] = scheduled * job.disturbance()
-        job.made += 1
-        loss = job.loss()
-        job.optimizer.zero_grad()
-        loss.backward()
-        job.optimizer.step()
-        scheduler.step()
-        if guard:
-            guard.step(loss)
-    return job.evaluate(), guard
-
-
-def test_a_plain_loop_that_is_disturbed(digits):
-    undisturbed, _ = loop(digits, "cosine")
+def test_a_plain_loop_that_is_disturbed():
+    undisturbed, _ = looped(Disturbed(), "cosine")
     places = places_for(0)
-    lost, _ = loop(digits, "cosine", places=places)
+    lost, _ = looped(Disturbed(places=places), "cosine")
     assert not lost < 2
-    final, guard = loop(digits, "cosine * guard()", places=places)
+    final, guard = looped(Disturbed(places=places), "cosine * guard()")
     assert final == pytest.approx(undisturbed, rel=0.03)
     assert len(guard.events) >= 5
 
 
-def test_a_plain_loop_that_meets_a_batch_of_nan(digits, tmp_path):
-    assert math.isnan(loop(digits, "cosine", nan=700)[0])
-    final, guard = loop(digits, "cosine * guard()", nan=700)
-    assert final == pytest.approx(loop(digits, "cosine")[0], rel=0.03)
+def test_a_plain_loop_that_meets_a_batch_of_nan():
+    assert math.isnan(looped(Disturbed(nan=700), "cosine")[0])
+    final, guard = looped(Disturbed(nan=700), "cosine * guard()")
+    assert final == pytest.approx(looped(Disturbed(), "cosine")[0], rel=0.03)
     assert [(event.update, event.back_to) for event in guard.events] == [(699, 650)]
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any
 
 from glideslope.errors import LayerError
@@ -59,7 +59,7 @@ def parameters(model: Any) -> list[Parameter]:
     elif hasattr(model, "named_parameters"):
         found = list(_of_torch(model))
     else:
-        found = [_in_columns(name, tuple(leaf.shape), ".") for name, leaf in leaves(model) if hasattr(leaf, "shape")]
+        found = [_in_columns(name, tuple(leaf.shape), ".") for name, leaf in _leaves(model) if hasattr(leaf, "shape")]
     if not found:
         raise LayerError(
             f"a {type(model).__name__} without parameters: give a torch module, a Keras model that was built, "
@@ -68,32 +68,16 @@ def parameters(model: Any) -> list[Parameter]:
     return found
 
 
-def leaves(tree: Any) -> list[tuple[str, Any]]:
-    """The leaves of a pytree by their paths, joined by dots, in JAX's order."""
-    if "jax" in sys.modules:
-        from jax.tree_util import tree_flatten_with_path
-
-        return [(".".join(map(_key, path)), leaf) for path, leaf in tree_flatten_with_path(tree)[0]]
-    return list(_walked(tree, ""))
-
-
-def _walked(tree: Any, path: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(tree, dict):
-        items: Any = sorted(tree.items())
-    elif isinstance(tree, list | tuple):
-        items = enumerate(tree)
-    else:
-        yield path, tree
-        return
-    for key, value in items:
-        yield from _walked(value, f"{path}.{key}" if path else str(key))
-
-
-def _key(entry: Any) -> str:
-    for attribute in ("key", "idx", "name"):
-        if hasattr(entry, attribute):
-            return str(getattr(entry, attribute))
-    return str(entry)
+def _leaves(tree: Any) -> list[tuple[str, Any]]:
+    """The leaves of a pytree by their paths, in JAX's order."""
+    try:
+        jax: Any = import_module("glideslope.frameworks.jax.leaves")  # by name: that floor is above this one
+    except ModuleNotFoundError as error:
+        raise LayerError(
+            f"a {type(tree).__name__} would be a pytree, which needs {error.name}: give a torch module or a Keras "
+            'model, or pip install "glideslope[jax]"'
+        ) from None
+    return list(jax.leaves(tree))
 
 
 def _of_torch(model: Any) -> Iterator[Parameter]:

@@ -8,8 +8,8 @@ import jax
 import optax
 
 from glideslope.errors import LayerError
+from glideslope.frameworks.jax.leaves import leaves
 from glideslope.layers import Multipliers
-from glideslope.layers.parameters import leaves
 
 
 def labels(params: Any, multipliers: Multipliers) -> tuple[Any, dict[str, float]]:
