@@ -109,7 +109,8 @@ def guard(
     deviations above its level, an average over some 20 updates, that undoes a tenth of all that the level had fallen,
     three times in a row or once higher than the level ever was; and growth, a level so far above its lowest that a
     quarter is undone. Then the training goes back to the last snapshot, and the rate is `factor` times the schedule's
-    until `rest` updates past the place. Each time that doesn't help it goes to an earlier snapshot and lowers once more.
+    until `rest` updates past the place. Each time that doesn't help it goes to an earlier snapshot and lowers once
+    more.
 
     A `race` or `tune` does so where a schedule is times a guard; a plain torch loop has `gs.torch.Guard`.
 
