@@ -104,22 +104,21 @@ class _Problem:
         rest = steps - self.begin
         first = np.linspace(0, self.begin, 9)[:-1] if warm else np.zeros(0)
         self.places = np.concatenate([first, steps - rest * (1 - np.linspace(0, 1, _PLACES + 1)) ** 1.5])
-        self.middle = (self.places[1:] + self.places[:-1]) / 2
         self.times = steps - rest * (1 - np.linspace(0, 1, _VALUES)) ** 1.5
-        # The factor of a piece as a mixture of the values, the first of which the warmup rises to.
+        # The factor at a place as a mixture of the values, the first of which the warmup rises to.
         unit = np.eye(_VALUES)
-        self.mixture = np.stack([np.interp(self.middle, self.times, row) for row in unit], axis=1)
-        rising = self.middle < self.begin
+        self.mixture = np.stack([np.interp(self.places, self.times, row) for row in unit], axis=1)
+        rising = self.places < self.begin
         self.mixture[rising] = 0.0
-        self.mixture[rising, 0] = self.middle[rising] / max(self.begin, 1e-12)
+        self.mixture[rising, 0] = self.places[rising] / max(self.begin, 1e-12)
         self.warmup = f"{100 * warm:.6g}%"
 
     def knots(self, rates: np.ndarray) -> Knots:
-        return Knots.of_pieces(self.places, rates / self.law.reference, np.array([float(self.steps)]), self.law.unit)
+        return Knots.of_edges(self.places, rates / self.law.reference, np.array([float(self.steps)]), self.law.unit)
 
     def loss(self, schedule: Schedule, peak: float) -> float:
         """Predicted for the end of a schedule, at a peak."""
-        return float(predicted(self.knots(peak * schedule.over(self.steps)(self.middle)), self.law.parameters)[0])
+        return float(predicted(self.knots(peak * schedule.over(self.steps)(self.places)), self.law.parameters)[0])
 
     def solved(self, rising: bool) -> Designed:
         """The values of least loss: factors of the one before, so that none rises, or each free."""

@@ -35,60 +35,66 @@ def jacobian(knots: Knots, theta: dict[str, float]) -> tuple[np.ndarray, np.ndar
     """The loss at each measurement, shape (n,), and its derivatives by each parameter of `NAMES`, shape (n, 11)."""
     q = _parts(knots, theta)
     by_clock = -theta["alpha"] * q.main / q.clock
-    by_gap, growths = q.by_gap, _growth_slopes(knots, theta)
+    by_gap, noise = q.by_gap, q.share * q.response
     columns = {
         "L0": np.ones(len(q.loss)),
         "A": q.main / theta["A"],
         "alpha": -q.main * np.log(q.clock),
         "offset": by_clock,
-        "B": q.response @ q.change,
+        "B": noise @ q.change,
         "C": (by_gap * q.gap).sum(1) / theta["C"],
-        "gamma": -(by_gap * q.gap) @ np.log(knots.rate),
-        "beta": theta["B"] * (np.where(knots.begun, (1 - q.response) * np.log(q.stretched), 0.0) @ q.change),
-        "p": theta["B"] * (q.response @ np.diff(q.level * np.log(q.pace), prepend=0.0)),
+        "gamma": -(by_gap * q.gap) @ np.log(knots.turn),
+        "beta": theta["B"] * ((q.share * (1 - q.response) * np.log(q.stretched)) @ q.change),
+        "p": theta["B"] * (noise @ np.diff(q.level * np.log(q.speed), prepend=0.0)),
     }
-    for name, by_name in zip("ab", growths, strict=True):
-        pace = -H * q.pace / q.growth * by_name
-        passed = knots.used @ pace
-        moved = passed[:, None] - knots.before(pace)
-        level = np.diff(theta["p"] * q.level / q.pace * pace, prepend=0.0)
-        columns[name] = by_clock * passed + (by_gap * moved).sum(1) + theta["B"] * (q.response @ level)
+    for name, (by_middle, by_edge) in zip("ab", _growth_slopes(knots, theta), strict=True):
+        passed, since = knots.passed(-H * q.pace / q.growth * by_middle)
+        level = np.diff(-H * theta["p"] * q.level / q.growth_at * by_edge, prepend=0.0)
+        columns[name] = by_clock * passed + (by_gap * since).sum(1) + theta["B"] * (noise @ level)
     return q.loss, np.stack([columns[name] for name in NAMES], axis=1)
 
 
 def gradient_by_rate(knots: Knots, theta: dict[str, float]) -> tuple[float, np.ndarray]:
-    """The loss at the last measurement, after all pieces, and its derivative by each piece's rate, shape (K,)."""
+    """The loss at the last measurement, after all pieces, and its derivative by the rate at each place, shape (K + 1,),
+    of a rate that is straight between them."""
     q = _parts(knots, theta)
     a, b = theta["a"], theta["b"]
     response, by_gap = q.response[-1], q.by_gap[-1]
     by_clock = -theta["alpha"] * q.main[-1] / q.clock[-1]
-    by_level = theta["B"] * (response - np.append(response[1:], 0.0))
-    by_pace = knots.length * (by_clock + np.cumsum(by_gap)) + by_level * theta["p"] * q.level / q.pace
-    slope = by_pace * q.pace / knots.rate - by_gap * q.gap[-1] * theta["gamma"] / knots.rate
-    by_growth = -H * by_pace * q.pace / q.growth
-    after = 0.0  # the derivative by the growth at the end of a piece
-    starts, decay = q.starts.tolist(), np.exp(-b * knots.length * knots.rate / 2).tolist()
+    by_pace = knots.length * (by_clock + np.cumsum(by_gap)[1:]) - by_gap[1:] * (knots.length + knots.update) / 2
+    by_speed = theta["B"] * theta["p"] * (response - np.append(response[1:], 0.0)) * q.level / q.speed
+    by_turn = -by_gap * q.gap[-1] * theta["gamma"] / knots.turn
+    slope = by_pace * q.pace / knots.rate + by_turn[1:]
+    by_growth, by_growth_at = -H * by_pace * q.pace / q.growth, (-H * by_speed * q.speed / q.growth_at).tolist()
+    after = by_growth_at[-1]  # the derivative by the growth at the end of a piece
+    starts, decay = q.growth_at.tolist(), np.exp(-b * knots.length * knots.rate / 2).tolist()
     for k in range(len(slope) - 1, -1, -1):
         level, half, own = a * knots.rate[k] / b, decay[k], by_growth[k]
         by_limit = own * (1 - half) + after * (1 - half * half)
         by_path = -b * (starts[k] - level) * (own * half / 2 + after * half * half)
         slope[k] += by_limit * a / b + by_path * knots.length[k]
-        after = own * half + after * half * half
-    return float(q.loss[-1]), slope
+        after = own * half + after * half * half + by_growth_at[k]
+    by_edge = by_speed * q.speed / knots.edge
+    by_edge[0] += by_turn[0]
+    by_edge[1:] += slope / 2
+    by_edge[:-1] += slope / 2
+    return float(q.loss[-1]), by_edge
 
 
 @dataclass(frozen=True)
 class _Parts:
-    """What the law is made of: shapes (n,), (K,) and (n, K)."""
+    """What the law is made of: for measurements (n,), pieces (K,), places or changes (K + 1,), and both (n, K + 1)."""
 
     loss: np.ndarray
     main: np.ndarray
     clock: np.ndarray
     growth: np.ndarray
-    starts: np.ndarray
+    growth_at: np.ndarray
     pace: np.ndarray
+    speed: np.ndarray
     level: np.ndarray
     change: np.ndarray
+    share: np.ndarray
     gap: np.ndarray
     stretched: np.ndarray
     response: np.ndarray
@@ -97,48 +103,54 @@ class _Parts:
 
 def _parts(knots: Knots, theta: dict[str, float]) -> _Parts:
     """The law: see `fit`."""
-    growth, starts = _growth(knots, theta)
-    pace = knots.rate * growth**-H
-    passed = knots.used @ pace
-    clock = passed + theta["offset"] + 1e-6
+    growth, growth_at = _growth(knots, theta)
+    pace, speed = knots.rate * growth**-H, knots.edge * growth_at**-H
+    clock, gap = knots.passed(pace)
+    clock += theta["offset"] + 1e-6
     main = theta["A"] * clock ** -theta["alpha"]
-    level = pace ** theta["p"]
+    level = speed ** theta["p"]
     change = np.diff(level, prepend=0.0)
-    gap = np.maximum(passed[:, None] - knots.before(pace), 0.0)
-    inverse = theta["C"] * knots.rate ** -theta["gamma"]
+    share = np.concatenate([np.ones((len(clock), 1)), knots.used / knots.length], axis=1)
+    gap = np.maximum(gap, 0.0)
+    inverse = theta["C"] * knots.turn ** -theta["gamma"]
     stretched = 1.0 + inverse * gap
     left = stretched ** -theta["beta"]
-    response = np.where(knots.begun, 1.0 - left, 0.0)
-    by_gap = np.where(knots.begun, theta["B"] * change * theta["beta"] * left / stretched * inverse, 0.0)
-    loss = theta["L0"] + main + theta["B"] * (response @ change)
-    return _Parts(loss, main, clock, growth, starts, pace, level, change, gap, stretched, response, by_gap)
+    by_gap = theta["B"] * share * change * theta["beta"] * left / stretched * inverse
+    loss = theta["L0"] + main + theta["B"] * ((share * (1.0 - left)) @ change)
+    return _Parts(
+        loss, main, clock, growth, growth_at, pace, speed, level, change, share, gap, stretched, 1.0 - left, by_gap
+    )
 
 
 def _growth(knots: Knots, theta: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:
-    """Q in the middle of each piece, and at its start: dQ/ds = a·η - b·Q along s = Σ η, from 1; shape (K,) each."""
+    """Q in the middle of each piece, shape (K,), and at each place, shape (K + 1,): dQ/ds = a·η - b·Q along s = Σ η,
+    from 1."""
     limits = (theta["a"] / theta["b"] * knots.rate).tolist()
     halves = np.exp(-theta["b"] * knots.length * knots.rate / 2).tolist()
-    q, middle, starts = 1.0, [], []
+    q, middle, places = 1.0, [], [1.0]
     for limit, half in zip(limits, halves, strict=True):
-        starts.append(q)
         middle.append(limit + (q - limit) * half)
         q = limit + (q - limit) * half * half
-    return np.array(middle), np.array(starts)
+        places.append(q)
+    return np.array(middle), np.array(places)
 
 
-def _growth_slopes(knots: Knots, theta: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:
-    """The derivatives of Q in the middle of each piece by a and by b, shape (K,) each."""
+def _growth_slopes(knots: Knots, theta: dict[str, float]) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+    """The derivatives of both by a, and by b."""
     a, b = theta["a"], theta["b"]
     paths = (knots.length * knots.rate).tolist()
     halves = np.exp(-b * knots.length * knots.rate / 2).tolist()
     q, by_a, by_b = 1.0, 0.0, 0.0
-    found: tuple[list[float], list[float]] = ([], [])
+    middle: tuple[list[float], list[float]] = ([], [])
+    places = ([0.0], [0.0])
     for rate, path, half in zip(knots.rate.tolist(), paths, halves, strict=True):
         whole, limit = half * half, a * rate / b
         limit_a, limit_b = rate / b, -limit / b
-        found[0].append(limit_a + (by_a - limit_a) * half)
-        found[1].append(limit_b + (by_b - limit_b) * half - (q - limit) * half * path / 2)
+        middle[0].append(limit_a + (by_a - limit_a) * half)
+        middle[1].append(limit_b + (by_b - limit_b) * half - (q - limit) * half * path / 2)
         by_b = limit_b + (by_b - limit_b) * whole - (q - limit) * whole * path
         by_a = limit_a + (by_a - limit_a) * whole
         q = limit + (q - limit) * whole
-    return np.array(found[0]), np.array(found[1])
+        places[0].append(by_a)
+        places[1].append(by_b)
+    return tuple((np.array(own), np.array(at)) for own, at in zip(middle, places, strict=True))

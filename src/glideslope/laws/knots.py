@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-KNOTS = 120
+KNOTS = 90
 _MOST_JUMPS = 400
 _LEAST = 1e-9
 """The least rate, over the reference: where a rate is 0, the law's limit."""
@@ -14,43 +14,63 @@ _LEAST = 1e-9
 
 @dataclass(frozen=True)
 class Knots:
-    """A rate, piecewise constant, and where on it a loss is wanted.
+    """A rate in pieces between places, and where on it a loss is wanted.
+
+    A law sums over the changes of the rate, of which a piece holds those that come after its first update, up to the
+    update at its end: of equal sizes, so that they count in their middle. The first of all changes is from 0.
 
     Attributes:
         length: updates in each piece, over the unit of the law's clock, shape (K,).
         rate: the mean rate in each over the reference rate, shape (K,).
+        edge: the rate at each place, shape (K + 1,).
+        turn: the mean rate right after the changes: the first, and those in each piece, shape (K + 1,).
         used: how much of each piece lies before each measurement, in the same unit, shape (n, K).
-        begun: which pieces have begun at each measurement, shape (n, K).
+        update: an update in the same unit.
     """
 
     length: np.ndarray
     rate: np.ndarray
+    edge: np.ndarray
+    turn: np.ndarray
     used: np.ndarray
-    begun: np.ndarray
+    update: float
 
     @classmethod
     def of(cls, lr: np.ndarray, step: np.ndarray, reference: float, unit: float) -> Knots:
         """The knots of a rate, shape (T,), for losses after `step` updates, shape (n,)."""
-        places = _places(lr)
-        sums = np.concatenate([[0.0], np.cumsum(lr)])
-        return cls.of_pieces(places, np.diff(sums[places]) / np.diff(places) / reference, step, unit)
+        places, then = _places(lr), np.append(lr, lr[-1]) / reference
+        sums = np.concatenate([[0.0], np.cumsum(then)])
+        updates = np.diff(places)
+        turn = np.append(then[0], np.diff(sums[places + 1]) / updates)
+        return cls._made(places, np.diff(sums[places]) / updates, then[places], turn, step, unit)
 
     @classmethod
-    def of_pieces(cls, places: np.ndarray, rate: np.ndarray, step: np.ndarray, unit: float) -> Knots:
-        """Those of a rate that is given by pieces, shape (K,), between places of shape (K + 1,)."""
-        begin, length = places[:-1], np.diff(places)
-        used = np.clip(step[:, None] - begin, 0, length) / unit
-        return cls(length / unit, rate + _LEAST, used, step[:, None] > begin)
+    def of_edges(cls, places: np.ndarray, edge: np.ndarray, step: np.ndarray, unit: float) -> Knots:
+        """Those of a rate that is straight between places, shape (K + 1,), from its values there over the reference."""
+        rate = (edge[1:] + edge[:-1]) / 2
+        return cls._made(places, rate, edge, np.append(edge[0], rate), step, unit)
 
-    def before(self, pace: np.ndarray) -> np.ndarray:
-        """What has passed before each piece, at a pace of shape (K,): shape (K,)."""
-        return np.concatenate([[0.0], np.cumsum(self.length * pace)[:-1]])
+    @classmethod
+    def _made(
+        cls, places: np.ndarray, rate: np.ndarray, edge: np.ndarray, turn: np.ndarray, step: np.ndarray, unit: float
+    ) -> Knots:
+        length = np.diff(places)
+        used = np.clip(step[:, None] - places[:-1], 0, length) / unit
+        return cls(length / unit, rate + _LEAST, edge + _LEAST, turn + _LEAST, used, 1 / unit)
+
+    def passed(self, pace: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What has passed at a pace of shape (K,): before each measurement, shape (n,), and from each change to it,
+        shape (n, K + 1)."""
+        clock = self.used @ pace
+        before = np.concatenate([[0.0], np.cumsum(self.length * pace)[:-1]])
+        since = clock[:, None] - before - pace * (self.used + self.update) / 2
+        return clock, np.concatenate([clock[:, None], since], axis=1)
 
 
 def _places(lr: np.ndarray) -> np.ndarray:
-    """Where pieces begin and end: at equal changes of the rate, at both sides of a jump, and now and then at least."""
+    """Where pieces begin and end: at equal changes of the rate's root, at both sides of a jump, and now and then."""
     updates = len(lr)
-    changes = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(lr, prepend=0.0)))])  # of the rate, before update t
+    changes = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(np.sqrt(lr), prepend=0.0)))])  # before update t
     rising = changes + np.linspace(0, 1e-9 * changes[-1], updates + 1)
     at_changes = np.interp(np.linspace(0, changes[-1], KNOTS), rising, np.arange(updates + 1))
     jumps = np.flatnonzero(np.abs(np.diff(lr)) > 0.02 * lr.max()) + 1
