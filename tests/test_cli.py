@@ -23,9 +23,19 @@ class Quadratic:
     def evaluate(self): return self.w**2 / 2
     def state(self): return self.w
     def restore(self, state): self.w = state
+class Power:
+    def __init__(self): self.path, self.trail = 0.0, 0.0
+    def step(self, lr, **controls):
+        loss = self.evaluate()
+        self.path, self.trail = self.path + min(lr, 1.0), self.trail + 0.1 * (lr - self.trail)
+        return loss
+    def evaluate(self): return 1 + 3 * (1 + 10 * self.path) ** -0.5 + 0.2 * self.trail
+    def state(self): return self.path, self.trail
+    def restore(self, state): self.path, self.trail = state
 class Lame:
     def step(self, lr): return 1.0
 def job(seed): return Quadratic()
+def power(seed): return Power()
 def lame(seed): return Lame()
 def printing(seed):
     print("loading data")
@@ -63,6 +73,9 @@ def test_tune_writes_its_run_directory(folder):
     page = (folder / "out/report.html").read_text()
     assert page.count("<svg") == 4
     assert "src=" not in page
+    by_law = run(folder, "tune", "quadratic.py:power", "--steps", "400", "--strategy", "law", "--out", "law", "--json")
+    assert json.loads(by_law.stdout)["strategy"] == "law", by_law.stderr
+    assert "Predicted by the law" in (folder / "law" / "report.html").read_text()
     again = run(folder, "tune", "quadratic.py:job", "--steps", "400", "--out", "out")
     assert again.returncode == 2
     assert "--overwrite" in again.stderr
@@ -210,6 +223,8 @@ def test_a_damaged_result_is_named(folder):
         (("tune", "quadratic.py:lame", "--steps", "400"), "without evaluate, state, restore"),
         (("tune", "quadratic.py:nan", "--steps", "400"), "nan at the first update"),
         (("tune", "quadratic.py:job", "--steps", "0"), "steps=0"),
+        (("tune", "quadratic.py:job", "--steps", "400", "--strategy", "grid"), "give halving or law"),
+        (("tune", "quadratic.py:job", "--steps", "400", "--strategy", "law"), "use strategy='halving'"),
         (("tune", "quadratic.py:job", "--steps", "400", "--resume"), "--out"),
         (("show", "warmup(5%) >> cosin", "--steps", "10"), "did you mean 'cosine'?) at column 15"),
         (("race", "quadratic.py:job", "--steps", "10", "--peaks", "a"), "'a' is not a number"),

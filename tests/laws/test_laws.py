@@ -311,10 +311,32 @@ def test_runs_that_tell_nothing_are_dropped_with_a_note():
 
 def test_curves_that_follow_no_law():
     random_state = np.random.default_rng(0)
-    noise = [laws.Run(1e-3 * gs.parse(text).over(4000).sample(4000), np.arange(40, 4001, 40),
-                      np.exp(3 * random_state.normal(size=100))) for text in SCHEDULES]  # fmt: skip
+    noise = []
+    for text in SCHEDULES:
+        loss = np.exp(4 * random_state.normal(size=100)) * np.geomspace(100, 1, 100)
+        noise.append(laws.Run(1e-3 * gs.parse(text).over(4000).sample(4000), np.arange(40, 4001, 40), loss))
     with pytest.raises(gs.LawError, match="look at them"):
         laws.fit(noise)
+
+
+def test_a_run_that_diverged_is_dropped_with_a_note():
+    own = runs(parameters(0))
+    loss = own[0].loss.copy()
+    loss[30:] = 10.0
+    law = laws.fit([*own[1:], laws.Run(own[0].lr, own[0].step, loss, name="broken")])
+    assert law.parameters == laws.fit(own[1:]).parameters
+    assert any("broken" in note and "diverged" in note for note in law.notes)
+    with pytest.raises(gs.LawError, match=r"1 more; .* \(broken ends no lower"):
+        laws.fit([own[1], laws.Run(own[0].lr, own[0].step, loss, name="broken")])
+
+
+def test_the_noise_of_the_points_is_taken_for_what_it_is():
+    noisy = laws.fit(runs(parameters(0), noise=0.05))
+    lr = 1e-3 * gs.parse("warmup(5%) >> hold() >> cooldown(40%)").over(5000).sample(5000)
+    truth = made(parameters(0)).predict(lr, [3000, 5000])
+    low, high = noisy.interval(lr, [3000, 5000])
+    assert np.all((low < truth) & (truth < high))
+    np.testing.assert_allclose(noisy.predict(lr, [3000, 5000]), truth, rtol=0.02)
 
 
 def test_files_that_are_damaged(tmp_path):

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import glideslope as gs
+from glideslope.search.contestant import Contestant, Run
+from glideslope.search.peaks import best_peak
 
 
 class Quadratic:
@@ -116,6 +118,45 @@ def test_the_overhead_bounds_the_search_however_short(steps, overhead):
     assert job.made == tuned.search_updates + steps
 
 
+def test_tune_by_a_law_keeps_to_its_budget_and_trains():
+    job = Quadratic()
+    tuned = gs.tune(job, 1000, overhead=1, strategy="law", against_constant=True)
+    assert tuned.search_updates <= 1000
+    assert tuned.final_loss < max(run.final_loss for run in tuned.constants if run.contestant.peak <= tuned.peak)
+    assert job.made == tuned.search_updates + 1000 * (1 + len(tuned.constants))
+    rates = tuned.final.contestant.rates(1000)
+    assert tuned.law.predict(rates, 1000)[0] < tuned.law.predict(np.full(1000, rates.max()), 1000)[0]
+
+
+def test_tune_by_a_law_chooses_a_schedule_that_it_did_not_probe():
+    tuned = gs.tune(Quadratic(), 1000, strategy="law", schedules=["constant", "warmup(5%) >> linear"])
+    assert tuned.schedule == gs.parse("warmup(5%) >> linear")
+    longest = max(run.steps for run in tuned.candidates)
+    assert tuned.peak < min(run.contestant.peak for run in tuned.candidates[-1:])
+    assert [run.contestant.schedule for run in tuned.candidates if run.steps == longest][-1] == tuned.schedule
+
+
+def test_a_job_that_follows_no_law_is_told_so():
+    class Negative(Quadratic):
+        def evaluate(self):
+            return super().evaluate() - 1.0
+
+    with pytest.raises(gs.SearchError, match="use strategy='halving'"):
+        gs.tune(Negative(), 1000, strategy="law")
+
+
+def test_the_best_peak_is_the_lowest_point_of_a_parabola():
+    def ended(peak, loss):
+        return Run(Contestant(gs.constant(), peak), 9, 0, np.zeros(9), (), loss)
+
+    runs = [ended(peak, 1 + math.log(peak / 0.3) ** 2) for peak in (0.1, 0.2, 0.4, 0.8)]
+    assert best_peak(runs) == pytest.approx(0.3)
+    assert best_peak(runs[:3]) == pytest.approx(0.3)
+    assert best_peak(runs[2:]) == 0.4
+    assert best_peak([*runs[1:3], runs[1], ended(0.8, math.inf)]) == 0.4  # two peaks that didn't diverge, one twice
+    assert best_peak([ended(peak, -math.log(peak)) for peak in (0.1, 0.2, 0.4)]) == 0.4
+
+
 def test_scouts_go_on_while_the_best_rate_is_at_an_end():
     class Narrow(Quadratic):
         """Its range tests see nothing at the rates that it needs: they stop at the first updates of each."""
@@ -151,6 +192,12 @@ def test_an_interrupted_tune_goes_on_where_it_was():
     ("search", "error", "says"),
     [
         (lambda: gs.tune(Quadratic(), 0), gs.SearchError, "steps=0"),
+        (lambda: gs.tune(Quadratic(), 1000, strategy="grid"), gs.SearchError, "'halving' or 'law'"),
+        (
+            lambda: gs.tune(Quadratic(), 1000, strategy="law", schedules=["hold * plateau"]),
+            gs.SearchError,
+            "a law predicts schedules only",
+        ),
         (lambda: gs.tune(Quadratic(), 100), gs.SearchError, "too few"),
         (lambda: gs.tune(object(), 1000), gs.JobError, "step, evaluate, state, restore"),
         (lambda: gs.race(Quadratic(), [], [0.1], 10), gs.SearchError, "at least one schedule"),

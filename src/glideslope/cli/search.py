@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,6 +21,10 @@ from glideslope.cli.results import (  # fmt: skip
     split_names,
     watched,
 )
+from glideslope.errors import SearchError
+
+if TYPE_CHECKING:
+    from glideslope.search import Tuned
 
 JobPlace = Annotated[str, typer.Argument(metavar="JOB", help="The job: path/to/file.py:function.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin anew in a directory that holds a run.")]
@@ -163,6 +167,9 @@ def tune(
     job: JobPlace,
     steps: Steps,
     overhead: Annotated[float, typer.Option(help="Bounds the search, as a multiple of --steps.")] = 2.0,
+    strategy: Annotated[
+        str, typer.Option(help="halving; or law, which predicts full runs from four short ones: for small overheads.")
+    ] = "halving",
     schedules: Annotated[str, typer.Option(help='Those to choose from, ";" between them; else the base set.')] = "",
     optimizers: Optimizers = "",
     averages: Averages = "",
@@ -189,7 +196,10 @@ def tune(
     check_positive(steps=steps, overhead=overhead)
     factory = load_factory(job)
     search: dict[str, Any] = {"steps": steps, "overhead": overhead, "seed": seed}
+    if strategy not in ("halving", "law"):
+        raise SearchError(f"--strategy {strategy}: give halving or law")
     also: dict[str, Any] = {
+        "strategy": "" if strategy == "halving" else strategy,
         "schedules": [str(parse(text)) for text in schedules.split(";") if text.strip()],
         "optimizers": split_names(optimizers), "averages": split_names(averages),
     }  # fmt: skip
@@ -214,7 +224,7 @@ def tune(
     average = tuned.final.contestant.average
     result = {
         "schedule": str(tuned.schedule), "peak_lr": tuned.peak, "optimizer": tuned.final.contestant.optimizer,
-        "average": average and str(average), "steps": steps, "final_loss": tuned.final_loss,
+        "average": average and str(average), "strategy": strategy, "steps": steps, "final_loss": tuned.final_loss,
         "search_updates": tuned.search_updates, "constant": constant,
         "candidates": list(map(described, tuned.candidates)), "events": events([tuned.final]),
         "out": str(directory.folder),
@@ -233,6 +243,7 @@ def tune(
         report.picture("Losses of the finalists", lambda: plots.losses(tuned.candidates[-4:])),
         report.listing("Full runs", RUN_COLUMNS, full),
         report.listing("Short runs", RUN_COLUMNS, rows),
+        *_predictions(tuned),
         *event_sections([tuned.final]),
     ]
     curves = [run.curve for run in (*tuned.candidates, *tuned.constants, tuned.final)]
@@ -244,3 +255,17 @@ def tune(
         lead,
     ]
     show(result, shown, directory, as_json)
+
+
+def _predictions(tuned: Tuned) -> list[Any]:
+    """A table of what a law predicts for the full run of other schedules, where one was fitted."""
+    from glideslope.search.contestant import Contestant
+    from glideslope.search.tune import SCHEDULES
+    from glideslope.views import report
+
+    if tuned.law is None:
+        return []
+    rates = {str(schedule): Contestant(schedule, tuned.peak).rates(tuned.steps) for schedule in SCHEDULES}
+    ends = {name: float(tuned.law.predict(lr, tuned.steps)[0]) for name, lr in rates.items()}
+    rows = sorted(ends.items(), key=lambda entry: entry[1])
+    return [report.listing(f"Predicted by the law at {tuned.peak:g}", ("schedule", "training loss"), rows)]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy.optimize import least_squares
+from scipy.special import ndtri, stdtrit
 
 from glideslope.errors import LawError
 from glideslope.laws.form import MULTI_POWER, NAMES, Prior, jacobian, predicted
@@ -23,14 +24,17 @@ PRIORS = {
 lowest loss of 3, and scaled by it."""
 
 NOISE = 0.003
-"""The relative deviation of a measured loss at which the fit begins to count it as an outlier."""
+"""The relative deviation of a measured loss at which the fit begins to count it as an outlier, at least."""
 EARLY, FLOOR = 0.08, 0.3
 """The part of the longest run whose points are left out; the least weight of a later one: it grows with the updates."""
 LAST, TIMES = 5, 5.0
 """How many of a run's last points count so many times: the end is what is asked for."""
 UNITS = 24
 """Units of the law's clock in the longest run."""
+FARTHEST = 10.0
+"""How far a parameter may lie from its prior's median, in the prior's standard deviations."""
 STARTS = 3
+BOOTSTRAPS = 200
 LEAST_RUNS, LEAST_POINTS = 2, 20
 
 
@@ -59,21 +63,22 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
     own, notes = without_twins(runs)
     notes += [f"{run.name}: {note}" for run in own for note in run.notes]
     longest = max((len(run.lr) for run in own), default=0)
-    notes += [
-        f"{run.name} has no losses after its warmup, and is dropped" for run in own if not len(_used(run, longest))
-    ]
-    own = [run for run in own if len(_used(run, longest))]
-    _check(own)
+    for run, why in [(run, why) for run in own if (why := _useless(run, longest))]:
+        notes.append(f"{run.name} {why}, and is dropped")
+        own.remove(run)
+    _check(own, notes)
     reference = float(np.exp(np.mean([math.log(run.peak) for run in own])))
     problem = _Problem(own, reference, {} if form == "general" else MULTI_POWER)
     try:
-        best = min((problem.solved(start) for start in problem.starts()), key=lambda found: found[0])
+        _, best = min((problem.solved(start) for start in problem.starts()), key=lambda found: found[0])
+        if problem.widened(best):
+            _, best = problem.solved(best)
     except (ValueError, FloatingPointError, np.linalg.LinAlgError) as error:
         raise LawError(f"these curves can't be fitted ({error}): look at them, and at their rates") from None
-    theta, covariance, noise = problem.settled(best[1], _groups(own))
-    if not noise < 0.5:
+    theta, covariance, noise = problem.settled(best, _groups(own))
+    if not problem.noise < 0.5:
         raise LawError(
-            f"these curves don't follow a law: ends lie {noise:.0%} from it; look at them, and at their rates"
+            f"these curves don't follow a law: points lie {problem.noise:.0%} from it; look at them, and at their rates"
         )
     shifts = []
     for run in own:
@@ -99,6 +104,7 @@ class _Problem:
         pairs = list(zip(runs, points, strict=True))
         self.knots = [Knots.of(run.lr, run.step[own], reference, self.unit) for run, own in pairs]
         self.logs = [np.log(run.loss[own]) for run, own in pairs]
+        self.noise = NOISE
         self.weights = [np.sqrt(_weights(run.step[own], longest)) for run, own in pairs]
         lowest = min(float(run.loss.min()) for run in runs)
         scale = np.array([lowest / 3 if name in ("L0", "A", "B") else 1.0 for name in NAMES])
@@ -107,21 +113,31 @@ class _Problem:
 
     def theta(self, x: np.ndarray) -> dict[str, float]:
         """The parameters, from the logarithms of the free ones."""
-        free = dict(zip((NAMES[i] for i in self.free), np.exp(x).tolist(), strict=True))
+        medians, most = self.medians[self.free], FARTHEST * self.spreads[self.free]
+        within = np.exp(np.clip(x, medians - most, medians + most)).tolist()
+        free = dict(zip((NAMES[i] for i in self.free), within, strict=True))
         return {name: self.fixed.get(name, free.get(name, 0.0)) for name in NAMES}
 
     def residuals(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Those of the points and of the priors, and their derivatives."""
         theta, values, slopes = self.theta(x), [], []
+        scale = np.array([theta[NAMES[i]] for i in self.free])
         for knots, log, weight in zip(self.knots, self.logs, self.weights, strict=True):
             loss, by_theta = jacobian(knots, theta)
             loss = np.maximum(loss, 1e-30)
-            values.append(weight * (np.log(loss) - log) / NOISE)
-            by_log = by_theta[:, self.free] * np.exp(x) / loss[:, None]
-            slopes.append(weight[:, None] * by_log / NOISE)
+            values.append(weight * (np.log(loss) - log) / self.noise)
+            by_log = by_theta[:, self.free] * scale / loss[:, None]
+            slopes.append(weight[:, None] * by_log / self.noise)
         values.append((x - self.medians[self.free]) / self.spreads[self.free])
         slopes.append(np.diag(1 / self.spreads[self.free]))
         return np.concatenate(values), np.concatenate(slopes)
+
+    def widened(self, x: np.ndarray) -> bool:
+        """Takes the noise of the points for what it is, where it is larger than was thought; whether it is."""
+        values = self.residuals(x)[0][: -len(x)]
+        scale = float(np.median(np.abs(values))) / 0.6745  # of a normal distribution's standard deviation
+        self.noise *= max(scale, 1.0)
+        return scale > 1.0
 
     def starts(self) -> list[np.ndarray]:
         """Where to begin: the medians of the priors, and places around them."""
@@ -147,26 +163,31 @@ class _Problem:
     def settled(self, x: np.ndarray, groups: Sequence[Sequence[int]]) -> tuple[dict[str, float], np.ndarray, float]:
         """The parameters, the covariance of all their logarithms, shape (11, 11), and how far ends lie from the law.
 
-        The covariance has two parts: of the points' noise, and of the runs, by what the fit would move if a group of
-        them were left out, by one step of Newton's method. The last number is the root mean square, over the runs, of
-        the relative error that their ends have by a fit without their group.
+        The covariance has two parts: of the points' noise, and of the runs, by a Bayesian bootstrap (Rubin 1981) over
+        groups of them. The last number is the root mean square, over the runs, of the relative error that their ends
+        have by a fit without their group. What another weighting would fit is one step of Newton's method away.
         """
         values, slopes = self.residuals(x)
         robust = (1 + values**2) ** -0.5
         hessian = slopes.T @ (robust[:, None] * slopes)
         ends = np.cumsum([0, *(len(log) for log in self.logs)])
-        moves, errors = [], []
+        points = ends[-1]
+        bends, pulls, errors = [], [], []
         for group in groups:
             own = np.concatenate([np.arange(ends[run], ends[run + 1]) for run in group])
-            part = slopes[own]
-            rest = hessian - part.T @ (robust[own, None] * part) + 1e-9 * np.eye(len(x))
-            moves.append(np.linalg.solve(rest, part.T @ (values[own] * robust[own])))
+            bends.append(slopes[own].T @ (robust[own, None] * slopes[own]))
+            pulls.append(slopes[own].T @ (values[own] * robust[own]))
+            move = np.linalg.solve(hessian - bends[-1] + 1e-9 * np.eye(len(x)), pulls[-1])
             for run in group:
                 last = np.arange(max(ends[run], ends[run + 1] - LAST), ends[run + 1])
-                scale = NOISE / self.weights[run][last - ends[run]]
-                errors.append(float(np.median(scale * (values[last] + slopes[last] @ moves[-1]))))
-        moved, points = np.array(moves), ends[-1]
-        of_groups = (len(groups) - 1) / len(groups) * moved.T @ moved
+                scale = self.noise / self.weights[run][last - ends[run]]
+                errors.append(float(np.median(scale * (values[last] + slopes[last] @ move))))
+        shares = len(groups) * np.random.default_rng(0).dirichlet(np.ones(len(groups)), BOOTSTRAPS) - 1
+        weighted = hessian + np.tensordot(shares, np.array(bends), 1) + 1e-9 * np.eye(len(x))
+        moves = np.linalg.solve(weighted, (shares @ np.array(pulls))[..., None])[..., 0]
+        few = len(groups) - 1  # a spread known from few groups: unbiased, and Student's quantile for the normal one
+        few_groups = (len(groups) + 1) / few * (float(stdtrit(few, 0.95) / ndtri(0.95))) ** 2
+        of_groups = few_groups * moves.T @ moves / BOOTSTRAPS
         variance = max(float(np.mean(values[:points] ** 2 * robust[:points])), 0.1)
         whole = np.zeros((len(NAMES), len(NAMES)))
         whole[np.ix_(self.free, self.free)] = variance * np.linalg.inv(hessian) + of_groups
@@ -174,11 +195,12 @@ class _Problem:
 
 
 def _groups(runs: Sequence[Run]) -> list[list[int]]:
-    """What is left out together: runs of a peak, which share their beginnings, or single runs of a few peaks."""
-    peaks = sorted({f"{run.peak:.4g}" for run in runs})
-    if len(peaks) < 3:
-        return [[i] for i in range(len(runs))]
-    return [[i for i, run in enumerate(runs) if f"{run.peak:.4g}" == peak] for peak in peaks]
+    """What is left out together: the runs of a peak, which share their beginnings; of fewer than three peaks the runs
+    of a schedule, which differ in their seed; or else single runs."""
+    for kinds, least in (([f"{run.peak:.4g}" for run in runs], 3), ([run.lr.tobytes() for run in runs], 2)):
+        if len(found := dict.fromkeys(kinds)) >= least:
+            return [[i for i, own in enumerate(kinds) if own == kind] for kind in found]
+    return [[i] for i in range(len(runs))]
 
 
 def _used(run: Run, longest: int) -> np.ndarray:
@@ -188,17 +210,29 @@ def _used(run: Run, longest: int) -> np.ndarray:
     return late if len(late) else np.flatnonzero(run.step > warm)
 
 
+def _useless(run: Run, longest: int) -> str:
+    """Why a run can't tell anything, if so."""
+    loss = run.loss[_used(run, longest)]
+    if not len(loss):
+        return "has no losses after its warmup"
+    if len(loss) > 2 * LAST and np.median(loss[-LAST:]) >= np.median(loss[:LAST]):
+        return "ends no lower than it began: it diverged"
+    return ""
+
+
 def _weights(step: np.ndarray, longest: int) -> np.ndarray:
     weights = np.clip(step / longest, FLOOR, 1.0)
     weights[-LAST:] *= TIMES
     return weights
 
 
-def _check(runs: Sequence[Run]) -> None:
+def _check(runs: Sequence[Run], notes: Sequence[str]) -> None:
     if len(runs) < LEAST_RUNS:
+        dropped = f" ({'; '.join(notes)})" if notes else ""
         raise LawError(
             f"{len(runs)} run{'s' if len(runs) != 1 else ''}: a law needs {LEAST_RUNS} at least, so "
-            f"{LEAST_RUNS - len(runs)} more; a constant rate, and one annealed to near 0 over its last fifth, tell most"
+            f"{LEAST_RUNS - len(runs)} more; a constant rate, and one annealed to near 0 over its last fifth, tell "
+            f"most{dropped}"
         )
     if not any(_falls(run) for run in runs):
         raise LawError(

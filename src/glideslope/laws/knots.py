@@ -8,7 +8,7 @@ import numpy as np
 
 KNOTS = 90
 _MOST_JUMPS = 400
-_LEAST = 1e-9
+_LEAST = 1e-6
 """The least rate, over the reference: where a rate is 0, the law's limit."""
 
 
