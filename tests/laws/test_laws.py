@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -49,7 +50,8 @@ def runs(theta, noise=0.0, steps=4000, peaks=(1e-3, 5e-4), every=40):
 def test_derivatives_are_finite_differences(seed, text):
     theta = parameters(seed)
     lr = 1e-3 * gs.parse(text).over(900).sample(900)
-    knots = Knots.of(lr, np.array([100.0, 500.0, 900.0]), 1e-3, 50.0)
+    batch = np.where(np.arange(900) < 450, 0.5, 2.0) if seed % 2 else None
+    knots = Knots.of(lr, np.array([100.0, 500.0, 900.0]), 1e-3, 50.0, batch)
     _, slopes = jacobian(knots, theta)
     for i, name in enumerate(NAMES):
         h = 1e-5 * theta[name]
@@ -100,6 +102,31 @@ def test_a_laws_own_curves_are_recovered(seed):
     np.testing.assert_allclose(law.predict(lr, step), made(theta).predict(lr, step), atol=0.01)
 
 
+def test_runs_of_other_batch_sizes_are_predicted():
+    theta, found = parameters(0) | {"r": 0.5}, []
+    law = replace(made(theta), batch_size=128.0)
+    for size in (32, 128, 512):
+        for text in SCHEDULES[:3]:
+            lr, step = 1e-3 * gs.parse(text).over(4000).sample(4000), np.arange(40, 4001, 40)
+            found.append(laws.Run(lr, step, law.predict(lr, step, size), name=f"{text}, {size}", batch_size=size))
+    fitted = laws.fit(found)
+    assert fitted.batch_size == pytest.approx(128)
+    assert fitted.parameters["r"] == pytest.approx(0.5, abs=0.05)
+    lr = 1e-3 * gs.parse("warmup(5%) >> hold()").over(4000).sample(4000)
+    growing = np.where(np.arange(4000) < 3000, 64, 256)  # decay paid in batch growth
+    for size in (64, 256, growing):
+        np.testing.assert_allclose(
+            fitted.predict(lr, [2000, 4000], size), law.predict(lr, [2000, 4000], size), atol=0.005
+        )
+    end = [fitted.predict(lr, 4000, size)[0] for size in (64, growing, 256)]
+    assert end[0] > end[1] > end[2]
+    assert fitted.predict(lr, 4000)[0] == fitted.predict(lr, 4000, fitted.batch_size)[0]
+    with pytest.raises(gs.LawError, match="without a batch_size"):
+        laws.fit([*found, *runs(parameters(0))])
+    with pytest.raises(gs.LawError, match="without a batch size"):
+        laws.fit(runs(parameters(0))).predict(lr, 4000, 64)
+
+
 def test_thinned_curves_give_the_same_predictions():
     whole = runs(parameters(0), noise=0.001)
     lr = 1e-3 * gs.parse("warmup(5%) >> hold() >> cooldown(40%)").over(5000).sample(5000)
@@ -146,6 +173,8 @@ def test_what_a_run_drops():
         (lambda: laws.Run([1e-3] * 99, np.arange(90)[::-1], np.ones(90)), "out of order"),
         (lambda: laws.Run([], [], []), "rate of each update"),
         (lambda: laws.Run([1e-3] * 9, [1], [2.0], final_loss=0.0), "final_loss"),
+        (lambda: laws.Run([1e-3] * 9, [1], [2.0], batch_size=[1, 2]), "one for each of 9 updates"),
+        (lambda: laws.Run([1e-3] * 9, [1], [2.0], batch_size=0), "above 0"),
         (lambda: laws.fit([]), "needs 2 at least, so 2 more"),
         (lambda: laws.fit(runs(parameters(0))[:1]), "1 more"),
         (
@@ -223,26 +252,115 @@ def test_files_as_people_have_them(tmp_path):
     own = runs(parameters(0))[2]
     rows = [(int(s), own.lr[min(int(s), 3999)], loss) for s, loss in zip(own.step, own.loss, strict=True)]
     plain = write(tmp_path / "plain.csv", rows, "step,lr,loss")
-    [run] = laws.read([plain], warm=200)
+    [run] = laws.read([plain], warm=200).runs
     np.testing.assert_allclose(run.lr, own.lr, atol=2e-5)
     np.testing.assert_array_equal(run.loss, own.loss)
     write(tmp_path / "several.csv", [(name, *row) for name in "ab" for row in rows], "run,_step,learning_rate,val_loss")
-    assert [run.name for run in laws.read([tmp_path / "several.csv"])] == ["several a", "several b"]
+    assert [run.name for run in laws.read([tmp_path / "several.csv"]).runs] == ["several a", "several b"]
     write(tmp_path / "wandb.csv", [(s, r, v, "", "") for s, r, v in rows],
           '"Step","x - train/lr","x - train/loss","x - train/loss__MIN","x - train/loss__MAX"')  # fmt: skip
-    assert [run.name for run in laws.read([tmp_path / "wandb.csv"])] == ["wandb x"]
+    assert [run.name for run in laws.read([tmp_path / "wandb.csv"]).runs] == ["x"]
     long = [(key, value, s) for s, r, v in rows for key, value in (("lr", r), ("loss", v))]
-    np.testing.assert_array_equal(laws.read([write(tmp_path / "mlflow.csv", long, "key,value,step")])[0].loss, own.loss)
+    np.testing.assert_array_equal(
+        laws.read([write(tmp_path / "mlflow.csv", long, "key,value,step")]).runs[0].loss, own.loss
+    )
     folder = tmp_path / "folder"
     folder.mkdir()
     with pytest.raises(gs.LawError, match="no CSV file"):
         laws.read([folder])
     write(folder / "runs.csv", [(0, *row) for row in rows], "run,step,lr,loss")
-    assert len(laws.read([folder])) == 1
-    with pytest.raises(gs.LawError, match=r"no column of the loss .* it has 'step', 'lr'"):
+    assert len(laws.read([folder]).runs) == 1
+    with pytest.raises(gs.LawError, match=r"no column of the loss .* it has 'lr'"):
         laws.read([write(tmp_path / "wrong.csv", [(1, 2)], "step,lr")])
     with pytest.raises(gs.LawError, match="can't be read"):
         laws.read([tmp_path / "missing.csv"])
+
+
+def test_charts_of_the_rate_and_the_loss_in_two_files_are_one_run(tmp_path):
+    own = runs(parameters(0))[2]
+    rows = [(int(s), own.lr[min(int(s), 3999)], loss) for s, loss in zip(own.step, own.loss, strict=True)]
+    files = [
+        write(tmp_path / "lr.csv", [(s, r) for s, r, _ in rows], '"Step","brave-sun-1 - train/lr"'),
+        write(tmp_path / "loss.csv", [(s, v) for s, _, v in rows], '"Step","brave-sun-1 - train/loss"'),
+    ]
+    [run] = laws.read(files).runs
+    assert run.name == "brave-sun-1"
+    np.testing.assert_array_equal(run.loss, own.loss)
+    with pytest.raises(gs.LawError, match=r"brave-sun-1 has no column of the lr .* it has 'train/loss'"):
+        laws.read(files[1:])
+
+
+def test_validation_losses_are_taken_where_there_are_enough(tmp_path):
+    steps = np.arange(10, 401, 10)
+    for name, every in (("dense", 4), ("sparse", 20)):
+        rows = [(s, 1e-3, 3 - s / 1000, 3.5 - s / 1000 if (i + 1) % every == 0 else "") for i, s in enumerate(steps)]
+        write(tmp_path / f"{name}.csv", rows, "step,lr,train_loss,val_loss")
+    dense = laws.read([tmp_path / "dense.csv"])
+    assert dense.runs[0].loss.tolist() == pytest.approx([3.5 - s / 1000 for s in steps[3::4]])
+    assert "validation losses are fitted" in dense.notes[0]
+    sparse = laws.read([tmp_path / "sparse.csv", tmp_path / "dense.csv"])
+    for run in sparse.runs:
+        assert len(run.loss) == 40
+        assert run.final_loss == pytest.approx(3.1)
+    assert "training losses are fitted" in sparse.notes[0]
+    named = laws.read([tmp_path / "sparse.csv"], loss="val_loss")
+    assert len(named.runs[0].loss) == 2
+
+
+def test_a_folder_may_hold_other_files(tmp_path):
+    own = runs(parameters(0))
+    for i, run in enumerate(own[:2]):
+        rows = zip(
+            run.step.astype(int), run.lr[run.step.astype(int) - 1], run.loss, [2.5] * 100, [64] * 100, strict=True
+        )
+        write(tmp_path / f"run{i}.csv", rows, "step,lr,loss,final_val_loss,batch_size")
+    write(tmp_path / "results.csv", [("a", 1)], "model,accuracy")
+    write(tmp_path / "system.csv", [(1, 1)], "step,gpu_memory")
+    found = laws.read([tmp_path])
+    assert [run.name for run in found.runs] == ["run0", "run1"]
+    assert [(run.final_loss, set(run.batch_size)) for run in found.runs] == [(2.5, {64.0})] * 2
+    assert len(found.notes) == 2
+    assert "results.csv has no column of the step" in found.notes[0]
+    assert "system has no column of the lr" in found.notes[1]
+
+
+def test_a_table_names_the_schedules_of_curves(tmp_path):
+    text = "warmup(300) >> hold(50%) >> 0.3 * constant()"
+    rates = 1e-3 * gs.parse(text).over(4000).sample(4000)
+    write(tmp_path / "a.csv", [(s, 9.0, 4 - s / 2000) for s in range(2000, 3801, 100)], "step,lr,loss")
+    table = write(tmp_path / "table.csv", [("a.csv", text, 1e-3, 4000, 2.1)], "curve,schedule,peak_lr,steps,final_loss")
+    [run] = laws.read([table]).runs
+    np.testing.assert_allclose(run.lr, rates)
+    assert (run.name, run.final_loss, len(run.loss)) == ("a", 2.1, 19)
+    with pytest.raises(gs.LawError, match="above 0"):
+        laws.read([write(tmp_path / "t.csv", [("a.csv", text, -1, 4000)], "curve,schedule,peak_lr,steps")])
+
+
+def test_tensorboards_logs(tmp_path):
+    tensorboard = pytest.importorskip("torch.utils.tensorboard")
+    for name in ("one", "other"):
+        with tensorboard.SummaryWriter(str(tmp_path / name)) as writer:
+            for step in range(50):
+                writer.add_scalar("train/lr", 1e-3, step)
+                writer.add_scalar("Loss/train", 4 - step / 100, step)
+    found = laws.read([tmp_path]).runs
+    assert [run.name for run in found] == ["one", "other"]
+    np.testing.assert_allclose(found[0].loss, 4 - np.arange(50) / 100, rtol=1e-6)
+    np.testing.assert_allclose(found[0].lr, 1e-3, rtol=1e-6)
+    [file] = (tmp_path / "one").iterdir()
+    assert len(laws.read([file]).runs) == 1
+    file.write_bytes(b"no events")
+    with pytest.raises(gs.LawError, match=r"has no column|can't be read"):
+        laws.read([file])
+
+
+def test_several_seeds_are_left_out_together():
+    own = runs(parameters(0), peaks=(1e-3,), noise=0.01)
+    random_state = np.random.default_rng(7)
+    seeds = [laws.Run(r.lr, r.step, r.loss * np.exp(0.01 * random_state.normal(size=100)), name="again") for r in own]
+    once, twice = laws.fit(own), laws.fit([*own, *seeds])
+    assert len(twice.fitted) == 8
+    assert twice.noise < 3 * once.noise
 
 
 def test_the_commands(tmp_path):

@@ -13,7 +13,7 @@ from glideslope.cli.options import Folder, Json, NoSeed, Steps, app
 from glideslope.errors import GlideslopeError
 
 if TYPE_CHECKING:
-    from glideslope.laws import Law, Run
+    from glideslope.laws import Law, Read
 
 LawFile = Annotated[Path, typer.Argument(metavar="LAW", help="The law: what `glideslope fit` wrote.")]
 OnePeak = Annotated[float, typer.Option(help="The rate where the factor is 1.")]
@@ -21,7 +21,9 @@ OnePeak = Annotated[float, typer.Option(help="The rate where the factor is 1.")]
 
 @app.command()
 def fit(
-    runs: Annotated[list[Path], typer.Argument(help="CSV files with step, lr and loss, or folders of them.")],
+    runs: Annotated[
+        list[Path], typer.Argument(help="CSV files with step, lr and loss, or folders of them, or TensorBoard's.")
+    ],
     out: Annotated[Path, typer.Option(help="Write the law here.")] = Path("law.json"),
     loss: Annotated[str | None, typer.Option(help="The column of the loss, where there are several.")] = None,
     warmup: Annotated[int | None, typer.Option(help="Updates of the warmup, where the logs miss it.")] = None,
@@ -39,22 +41,25 @@ def fit(
     from glideslope import laws
 
     read = laws.read(runs, loss=loss, warm=warmup)
-    law = laws.fit(read, form=form)
+    law = laws.fit(read.runs, form=form)
     law.save(out)
     if pictures is not None:
         _draw_fit(law, read, pictures)
     told = {
         "law": str(out), "parameters": law.parameters, "noise": law.noise, "runs": [run.name for run in law.fitted],
-        "notes": list(law.notes),
+        "notes": [*read.notes, *law.notes],
+        "shift": law.shift,
     }  # fmt: skip
     if as_json:
         typer.echo(json.dumps(told))
         return
     for run in law.fitted:
         typer.echo(f"{run.name}: {run.points} points to update {run.steps}, peak {run.peak:g}")
-    for note in law.notes:
+    for note in (*read.notes, *law.notes):
         typer.echo(f"note: {note}")
     typer.echo(f"Ends of runs are {law.noise:.2%} from what fits without them predict. Written to {out}.")
+    if law.shift:
+        typer.echo(f"Final losses on another set lie {law.shift:+.4f} from the curves; predict tells both.")
 
 
 @app.command()
@@ -64,6 +69,7 @@ def predict(
     steps: Steps,
     peak: OnePeak,
     level: Annotated[float, typer.Option(help="Of the interval.")] = 0.9,
+    batch_size: Annotated[float | None, typer.Option(help="Of the run, where the fitted ones differ in it.")] = None,
     target: Annotated[float | None, typer.Option(help="Also tell the updates that a run needs for this loss.")] = None,
     out: Folder = None,
     as_json: Json = False,
@@ -82,11 +88,12 @@ def predict(
 
     found, lr = laws.load(law), _rates(schedule, peak, steps)
     at = np.unique(np.linspace(steps / 50, steps, 50).round()).astype(int)
-    loss, (low, high) = found.predict(lr, at), found.interval(lr, at, level)
+    loss, (low, high) = found.predict(lr, at, batch_size), found.interval(lr, at, level, batch_size)
     warnings = found.warnings(float(lr.max()), steps)
     needed = found.steps_for(target, schedule, peak) if target is not None else None
     told = {
         "schedule": schedule, "peak_lr": peak, "steps": steps, "final_loss": float(loss[-1]),
+        "final_loss_on_other_set": float(loss[-1]) + found.shift if found.shift else None,
         "interval": [float(low[-1]), float(high[-1])], "level": level, "steps_for_target": needed, "warnings": warnings,
         "curve": {"step": at.tolist(), "loss": loss.tolist(), "low": low.tolist(), "high": high.tolist()},
     }  # fmt: skip
@@ -94,6 +101,8 @@ def predict(
         f"{schedule} at {peak:g}: {loss[-1]:.4f} after {steps} updates, {level:.0%} interval {low[-1]:.4f} to "
         f"{high[-1]:.4f}"
     )
+    if found.shift:
+        lead += f"; {loss[-1] + found.shift:.4f} on the set of the final losses"
     if needed is not None:
         lead += f"; {target:g} needs {needed:,} updates"
     if out is not None:
@@ -205,18 +214,21 @@ def rank(
     _print(terminal.table("Ranked", columns, ranked), f"First: {ranked[0][0]} at {ranked[0][1]:g}.", warnings)
 
 
-def _draw_fit(law: Law, runs: list[Run], folder: Path) -> None:
+def _draw_fit(law: Law, read: Read, folder: Path) -> None:
     from glideslope.files import write_atomically
     from glideslope.views import laws as views
     from glideslope.views import plots, report
 
-    predicted = {run.name: (run.step, law.predict(run.lr, run.step), *law.interval(run.lr, run.step)) for run in runs}
-    drawn = views.curves(predicted, {run.name: (run.step, run.loss) for run in runs})
+    predicted = {}
+    for run in read.runs:
+        low, high = law.interval(run.lr, run.step, batch_size=run.batch_size)
+        predicted[run.name] = run.step, law.predict(run.lr, run.step, run.batch_size), low, high
+    drawn = views.curves(predicted, {run.name: (run.step, run.loss) for run in read.runs})
     rows = [(run.name, run.peak, run.steps, run.points) for run in law.fitted]
     sections = [
         report.picture("Measured, and fitted with a 90% band", lambda: drawn),
         report.listing("Runs", ("run", "peak", "updates", "points"), rows),
-        report.listing("Dropped", ("what",), [(note,) for note in law.notes]),
+        report.listing("Dropped", ("what",), [(note,) for note in (*read.notes, *law.notes)]),
     ]
     write_atomically(folder / "fit.png", plots.png(drawn))
     write_atomically(folder / "fit.html", report.page("A law", f"Ends within {law.noise:.2%}.", sections))

@@ -13,12 +13,12 @@ from glideslope.errors import LawError
 from glideslope.laws.form import MULTI_POWER, NAMES, Prior, jacobian, predicted
 from glideslope.laws.knots import Knots
 from glideslope.laws.law import Fitted, Law
-from glideslope.laws.run import Run, without_twins
+from glideslope.laws.run import Run, reference_batch, relative, without_twins
 
 PRIORS = {
     "L0": Prior(2.5, 0.5), "A": Prior(0.9, 1.0), "alpha": Prior(0.52, 0.15), "offset": Prior(0.12, 0.7),
     "a": Prior(0.7, 1.0), "b": Prior(0.2, 0.6), "B": Prior(0.25, 1.0), "C": Prior(25.0, 1.0),
-    "gamma": Prior(0.5, 0.3), "beta": Prior(0.5, 0.25), "p": Prior(0.9, 0.15),
+    "gamma": Prior(0.5, 0.3), "beta": Prior(0.5, 0.25), "p": Prior(0.9, 0.15), "r": Prior(0.2, 1.0),
 }  # fmt: skip
 """Chosen by leaving out runs, families and peaks among fitting runs: see docs/laws.md. Those of L0, A and B are for a
 lowest loss of 3, and scaled by it."""
@@ -51,7 +51,9 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
     Formula: L(t) = L0 + A·(S(t) + s0)^-α + B·Σ_k (v_k^p - v_{k-1}^p)·(1 - (1 + C·η_k^-γ·(S(t) - S_k))^-β), with
     v = η/Q^0.6 and S(t) = Σ_{τ<t} v_τ. Q is the growth of ‖w‖², dQ/ds = a·η - b·Q along s = Σ η, from 1: the larger the
     weights, the less a rate turns them. v_{-1} = 0, so the warmup's rise counts. Rates are over the geometric mean of
-    the peaks. The multi-power law has Q = 1, p = 1 and s0 = 0.
+    the peaks. Where batch sizes differ, b over their geometric mean, η·b^r is in the place of η, and v^p/b in that of
+    v^p, the noise: r is 0 for SGD, and 1/2 for Adam where noise outweighs the gradient. The multi-power law has Q = 1,
+    p = 1 and s0 = 0.
 
     Source: Luo et al. 2025, arXiv:2503.12811; Q, p and s0 are ours.
 
@@ -68,7 +70,8 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
         own.remove(run)
     _check(own, notes)
     reference = float(np.exp(np.mean([math.log(run.peak) for run in own])))
-    problem = _Problem(own, reference, {} if form == "general" else MULTI_POWER)
+    sizes = reference_batch(own)
+    problem = _Problem(own, reference, sizes, {} if form == "general" else MULTI_POWER)
     try:
         _, best = min((problem.solved(start) for start in problem.starts()), key=lambda found: found[0])
         if problem.widened(best):
@@ -83,26 +86,26 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
     shifts = []
     for run in own:
         if run.final_loss is not None:
-            end = Knots.of(run.lr, np.array([float(len(run.lr))]), reference, problem.unit)
+            end = Knots.of(run.lr, np.array([float(len(run.lr))]), reference, problem.unit, relative(run, sizes))
             shifts.append(run.final_loss - float(predicted(end, theta)[0]))
     fitted = tuple(Fitted(run.name, run.peak, len(run.lr), len(run.step)) for run in own)
     return Law(
         theta, covariance, reference, problem.unit, noise, float(np.median(shifts)) if shifts else 0.0,
-        fitted, tuple(notes),
+        fitted, tuple(notes), sizes,
     )  # fmt: skip
 
 
 class _Problem:
     """The residuals of runs, over the free parameters' logarithms."""
 
-    def __init__(self, runs: Sequence[Run], reference: float, fixed: dict[str, float]) -> None:
+    def __init__(self, runs: Sequence[Run], reference: float, sizes: float | None, fixed: dict[str, float]) -> None:
         self.fixed = fixed
         self.free = [i for i, name in enumerate(NAMES) if name not in fixed]
         longest = max(len(run.lr) for run in runs)
         self.unit = longest / UNITS
         points = [_used(run, longest) for run in runs]
         pairs = list(zip(runs, points, strict=True))
-        self.knots = [Knots.of(run.lr, run.step[own], reference, self.unit) for run, own in pairs]
+        self.knots = [Knots.of(run.lr, run.step[own], reference, self.unit, relative(run, sizes)) for run, own in pairs]
         self.logs = [np.log(run.loss[own]) for run, own in pairs]
         self.noise = NOISE
         self.weights = [np.sqrt(_weights(run.step[own], longest)) for run, own in pairs]
@@ -161,7 +164,7 @@ class _Problem:
         return float(found.cost), found.x
 
     def settled(self, x: np.ndarray, groups: Sequence[Sequence[int]]) -> tuple[dict[str, float], np.ndarray, float]:
-        """The parameters, the covariance of all their logarithms, shape (11, 11), and how far ends lie from the law.
+        """The parameters, the covariance of all their logarithms, shape (12, 12), and how far ends lie from the law.
 
         The covariance has two parts: of the points' noise, and of the runs, by a Bayesian bootstrap (Rubin 1981) over
         groups of them. The last number is the root mean square, over the runs, of the relative error that their ends

@@ -8,14 +8,14 @@ import numpy as np
 
 from glideslope.laws.knots import Knots
 
-NAMES = ("L0", "A", "alpha", "offset", "a", "b", "B", "C", "gamma", "beta", "p")
+NAMES = ("L0", "A", "alpha", "offset", "a", "b", "B", "C", "gamma", "beta", "p", "r")
 """The parameters, all positive; a law is fitted in their logarithms."""
 
 H = 0.6
 """How the rate that counts falls with the growth of the weights: η/Q^H, Q the growth of ‖w‖²."""
 
-MULTI_POWER = {"offset": 0.0, "a": 1e-12, "b": 1e-12, "p": 1.0}
-"""The parameters that the multi-power law fixes: weights that don't grow."""
+MULTI_POWER = {"offset": 0.0, "a": 1e-12, "b": 1e-12, "p": 1.0, "r": 1e-12}
+"""The parameters that the multi-power law fixes: weights that don't grow, batches of one size."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,21 @@ class Prior:
 
 def predicted(knots: Knots, theta: dict[str, float]) -> np.ndarray:
     """The loss at each measurement, shape (n,)."""
-    return _parts(knots, theta).loss
+    return _parts(knots.effective(theta["r"]), theta).loss
+
+
+def _batch_slopes(knots: Knots, theta: dict[str, float]) -> np.ndarray:
+    """The derivatives by the exponent of the batch size: central differences, where sizes differ at all."""
+    if knots.batch is None:
+        return np.zeros(len(knots.used))
+    up, down = (_parts(knots.effective(theta["r"] + h), theta).loss for h in (1e-5, -1e-5))
+    return np.asarray((up - down) / 2e-5)
 
 
 def jacobian(knots: Knots, theta: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:
-    """The loss at each measurement, shape (n,), and its derivatives by each parameter of `NAMES`, shape (n, 11)."""
+    """The loss at each measurement, shape (n,), and its derivatives by each parameter of `NAMES`, shape (n, 12)."""
+    by_batch = _batch_slopes(knots, theta)
+    knots = knots.effective(theta["r"])
     q = _parts(knots, theta)
     by_clock = -theta["alpha"] * q.main / q.clock
     by_gap, noise = q.by_gap, q.share * q.response
@@ -45,6 +55,7 @@ def jacobian(knots: Knots, theta: dict[str, float]) -> tuple[np.ndarray, np.ndar
         "C": (by_gap * q.gap).sum(1) / theta["C"],
         "gamma": -(by_gap * q.gap) @ np.log(knots.turn),
         "beta": theta["B"] * ((q.share * (1 - q.response) * np.log(q.stretched)) @ q.change),
+        "r": by_batch,
         "p": theta["B"] * (noise @ np.diff(q.level * np.log(q.speed), prepend=0.0)),
     }
     for name, (by_middle, by_edge) in zip("ab", _growth_slopes(knots, theta), strict=True):
@@ -108,7 +119,7 @@ def _parts(knots: Knots, theta: dict[str, float]) -> _Parts:
     clock, gap = knots.passed(pace)
     clock += theta["offset"] + 1e-6
     main = theta["A"] * clock ** -theta["alpha"]
-    level = speed ** theta["p"]
+    level = speed ** theta["p"] if knots.batch is None else speed ** theta["p"] / knots.batch[1]
     change = np.diff(level, prepend=0.0)
     share = np.concatenate([np.ones((len(clock), 1)), knots.used / knots.length], axis=1)
     gap = np.maximum(gap, 0.0)

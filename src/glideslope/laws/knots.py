@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,6 +26,7 @@ class Knots:
         turn: the mean rate right after the changes: the first, and those in each piece, shape (K + 1,).
         used: how much of each piece lies before each measurement, in the same unit, shape (n, K).
         update: an update in the same unit.
+        batch: the batch size over the reference size, as the rate: in each piece, at each place, and at each change.
     """
 
     length: np.ndarray
@@ -34,15 +35,18 @@ class Knots:
     turn: np.ndarray
     used: np.ndarray
     update: float
+    batch: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
 
     @classmethod
-    def of(cls, lr: np.ndarray, step: np.ndarray, reference: float, unit: float) -> Knots:
-        """The knots of a rate, shape (T,), for losses after `step` updates, shape (n,)."""
-        places, then = _places(lr), np.append(lr, lr[-1]) / reference
-        sums = np.concatenate([[0.0], np.cumsum(then)])
-        updates = np.diff(places)
-        turn = np.append(then[0], np.diff(sums[places + 1]) / updates)
-        return cls._made(places, np.diff(sums[places]) / updates, then[places], turn, step, unit)
+    def of(
+        cls, lr: np.ndarray, step: np.ndarray, reference: float, unit: float, batch: np.ndarray | None = None
+    ) -> Knots:
+        """The knots of a rate, shape (T,), for losses after `step` updates, shape (n,); of batches of relative sizes of
+        shape (T,), if they aren't all 1."""
+        changing = [] if batch is None else [np.flatnonzero(np.diff(batch)) + 1]
+        places = _places(lr, *changing)
+        made = cls._made(places, *_in_pieces(lr / reference, places), step, unit)
+        return made if batch is None else replace(made, batch=_in_pieces(batch, places))
 
     @classmethod
     def of_edges(cls, places: np.ndarray, edge: np.ndarray, step: np.ndarray, unit: float) -> Knots:
@@ -58,6 +62,13 @@ class Knots:
         used = np.clip(step[:, None] - places[:-1], 0, length) / unit
         return cls(length / unit, rate + _LEAST, edge + _LEAST, turn + _LEAST, used, 1 / unit)
 
+    def effective(self, exponent: float) -> Knots:
+        """These, their rates times a power of the batch size."""
+        if self.batch is None:
+            return self
+        rate, edge, turn = (size**exponent for size in self.batch)
+        return replace(self, rate=self.rate * rate, edge=self.edge * edge, turn=self.turn * turn)
+
     def passed(self, pace: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What has passed at a pace of shape (K,): before each measurement, shape (n,), and from each change to it,
         shape (n, K + 1)."""
@@ -67,7 +78,15 @@ class Knots:
         return clock, np.concatenate([clock[:, None], since], axis=1)
 
 
-def _places(lr: np.ndarray) -> np.ndarray:
+def _in_pieces(values: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values of each update: their mean in each piece, those at each place, and the means right after the changes."""
+    then, updates = np.append(values, values[-1]), np.diff(places)
+    sums = np.concatenate([[0.0], np.cumsum(then)])
+    turn = np.append(then[0], np.diff(sums[places + 1]) / updates)
+    return np.diff(sums[places]) / updates, then[places], turn
+
+
+def _places(lr: np.ndarray, *others: np.ndarray) -> np.ndarray:
     """Where pieces begin and end: at equal changes of the rate's root, at both sides of a jump, and now and then."""
     updates = len(lr)
     changes = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(np.sqrt(lr), prepend=0.0)))])  # before update t
@@ -78,5 +97,5 @@ def _places(lr: np.ndarray) -> np.ndarray:
         jumps = jumps[:0]
     at_first = np.geomspace(1, updates, KNOTS // 3)
     in_time = updates * np.linspace(0, 1, KNOTS // 2) ** 1.5
-    every = np.concatenate([at_changes, in_time, at_first, jumps, jumps - 1, [0, updates]])
+    every = np.concatenate([at_changes, in_time, at_first, jumps, jumps - 1, [0, updates], *others])
     return np.unique(np.clip(np.rint(every), 0, updates)).astype(int)

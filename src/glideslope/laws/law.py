@@ -14,10 +14,10 @@ from glideslope.errors import LawError
 from glideslope.files import write_atomically
 from glideslope.laws.form import NAMES, jacobian, predicted
 from glideslope.laws.knots import Knots
-from glideslope.laws.run import sampled
+from glideslope.laws.run import checked_sizes, sampled
 from glideslope.schedules import Schedule
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,14 @@ class Law:
 
     Attributes:
         parameters: by name; see `fit`.
-        covariance: of the parameters' logarithms, shape (11, 11), in the order of `laws.NAMES`.
+        covariance: of the parameters' logarithms, shape (12, 12), in the order of `laws.NAMES`.
         reference: the rate that rates are taken over.
         unit: the updates in a unit of its clock.
         noise: the relative error that the ends of runs have by fits without them.
         shift: how far a final loss on another evaluation set lies above the curve.
         fitted: the runs.
         notes: what was dropped.
+        batch_size: the size that batches are taken over, where the runs have one.
     """
 
     parameters: dict[str, float]
@@ -60,29 +61,32 @@ class Law:
     shift: float
     fitted: tuple[Fitted, ...]
     notes: tuple[str, ...] = ()
+    batch_size: float | None = None
 
-    def predict(self, lr: Any, step: Any) -> np.ndarray:
+    def predict(self, lr: Any, step: Any, batch_size: Any = None) -> np.ndarray:
         """The loss after updates of a run.
 
         Args:
             lr: the rate of each update, shape (T,), the warmup too.
             step: updates made, shape (m,), at most T.
+            batch_size: examples in an update, a number or shape (T,); that of the runs, or their mean, if not given.
 
         Returns:
             The loss at each, shape (m,).
 
         Raises:
-            LawError: a rate isn't a number from 0, or a step is beyond the rates.
+            LawError: a rate isn't a number from 0, a step is beyond the rates, or the law knows no batch size.
         """
-        return predicted(self._knots(lr, step), self.parameters)
+        return predicted(self._knots(lr, step, batch_size), self.parameters)
 
-    def interval(self, lr: Any, step: Any, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
+    def interval(self, lr: Any, step: Any, level: float = 0.9, batch_size: Any = None) -> tuple[np.ndarray, np.ndarray]:
         """An interval of the loss, from the covariance of the parameters and the noise.
 
         Args:
             lr: as for `predict`.
             step: as for `predict`.
             level: how often the loss should lie within, between 0 and 1.
+            batch_size: as for `predict`.
 
         Returns:
             The lower and the upper ends, shape (m,) each.
@@ -94,7 +98,7 @@ class Law:
 
         if not 0 < level < 1:
             raise LawError(f"level={level}: give a number between 0 and 1")
-        loss, by_theta = jacobian(self._knots(lr, step), self.parameters)
+        loss, by_theta = jacobian(self._knots(lr, step, batch_size), self.parameters)
         by_log = by_theta * np.array([self.parameters[name] for name in NAMES]) / loss[:, None]
         variance = np.einsum("ni,ij,nj->n", by_log, self.covariance, by_log) + self.noise**2
         width = float(ndtri(0.5 + level / 2)) * np.sqrt(variance)
@@ -164,16 +168,22 @@ class Law:
             "glideslope_law": VERSION, "parameters": self.parameters, "covariance": self.covariance.tolist(),
             "reference": self.reference, "unit": self.unit, "noise": self.noise, "shift": self.shift,
             "fitted": list(map(asdict, self.fitted)), "notes": list(self.notes),
+            "batch_size": self.batch_size,
         }  # fmt: skip
         write_atomically(Path(path), json.dumps(document, indent=1) + "\n")
 
-    def _knots(self, lr: Any, step: Any) -> Knots:
+    def _knots(self, lr: Any, step: Any, batch_size: Any) -> Knots:
         rates, steps = np.asarray(lr, dtype=float).ravel(), np.atleast_1d(np.asarray(step, dtype=float))
         if not len(rates) or not np.all(np.isfinite(rates)) or np.any(rates < 0) or not rates.any():
             raise LawError("lr has the rate of each update, a number from 0, and one above it")
         if np.any(steps < 0) or np.any(steps > len(rates)) or not np.all(np.isfinite(steps)):
             raise LawError(f"steps from 0 to {len(rates)}, the updates that lr has, can be predicted")
-        return Knots.of(rates, steps, self.reference, self.unit)
+        if batch_size is None:
+            return Knots.of(rates, steps, self.reference, self.unit)
+        if self.batch_size is None:
+            raise LawError("the law was fitted on runs without a batch size: give them one, or none here")
+        sizes = checked_sizes("batch_size", batch_size, len(rates)) / self.batch_size
+        return Knots.of(rates, steps, self.reference, self.unit, np.broadcast_to(sizes, rates.shape))
 
 
 def load(path: Path | str) -> Law:
@@ -197,11 +207,17 @@ def load(path: Path | str) -> Law:
             Fitted(str(run["name"]), float(run["peak"]), int(run["steps"]), int(run["points"]))
             for run in document["fitted"]
         )
-        law = Law(parameters, covariance, reference, unit, noise, shift, fitted, tuple(document["notes"]))
+        size = None if document["batch_size"] is None else float(document["batch_size"])
+        law = Law(parameters, covariance, reference, unit, noise, shift, fitted, tuple(document["notes"]), size)
     except (KeyError, TypeError, ValueError) as error:
         raise LawError(f"{path} is a damaged law ({type(error).__name__}: {error}): fit it again") from None
     positive = [value for name, value in parameters.items() if name != "offset"]
-    positive += [reference, unit, *(number for run in fitted for number in (run.peak, run.steps))]
+    positive += [
+        reference,
+        unit,
+        1.0 if size is None else size,
+        *(number for run in fitted for number in (run.peak, run.steps)),
+    ]
     sound = bool(fitted) and all(0 < value < 1e100 for value in positive) and 0 <= parameters["offset"] < 1e100
     certain = np.isfinite(covariance).all() and np.all(np.diag(covariance) >= 0) and math.isfinite(noise + shift)
     if not (sound and certain and noise >= 0):

@@ -27,6 +27,7 @@ class Run:
         name: what the run is called in messages.
         final_loss: the loss at the end on another, larger evaluation set, where there is one; how far it lies from the
             curve is learned from all runs that have one.
+        batch_size: examples in an update, a number or shape (T,), where runs differ in it.
 
     Raises:
         LawError: the lengths differ, a loss isn't positive, steps go backwards otherwise than after a resume, or beyond
@@ -44,6 +45,7 @@ class Run:
     loss: Any
     name: str = "run"
     final_loss: float | None = None
+    batch_size: Any = None
     notes: tuple[str, ...] = field(default=(), init=False)
 
     def __post_init__(self) -> None:
@@ -76,7 +78,14 @@ class Run:
             notes.append(f"{_points(len(step) - len(kept))} measured again later: the later one is kept")
         if self.final_loss is not None and not (np.isfinite(self.final_loss) and self.final_loss > 0):
             raise LawError(f"{self.name}: final_loss={self.final_loss}: give a positive number, or None")
-        for name, value in (("lr", lr), ("step", step[kept]), ("loss", loss[kept]), ("notes", tuple(notes))):
+        size = None if self.batch_size is None else checked_sizes(self.name, self.batch_size, len(lr))
+        for name, value in (
+            ("batch_size", size),
+            ("lr", lr),
+            ("step", step[kept]),
+            ("loss", loss[kept]),
+            ("notes", tuple(notes)),
+        ):
             object.__setattr__(self, name, value)
 
     @classmethod
@@ -91,7 +100,7 @@ class Run:
             steps: the updates of the whole run.
             step: the updates made when the loss was measured, shape (n,).
             loss: the loss, shape (n,).
-            options: name and final_loss.
+            options: name, final_loss and batch_size.
 
         Raises:
             LawError: as for the class; or the schedule isn't one.
@@ -110,6 +119,39 @@ def sampled(schedule: Schedule | str, steps: int) -> np.ndarray:
     if not isinstance(value, Schedule):
         raise LawError(f"{value}: a law predicts schedules, without what measurements or batches do to them")
     return np.asarray(value.over(steps).sample(steps))
+
+
+def checked_sizes(name: str, sizes: Any, updates: int) -> np.ndarray:
+    """Batch sizes, one or one for each update.
+
+    Raises:
+        LawError: one isn't positive, or there are too few.
+    """
+    values = np.asarray(sizes, dtype=float)
+    if values.shape not in ((), (updates,)) or not np.all(np.isfinite(values) & (values > 0)):
+        raise LawError(f"{name}: give one batch size, or one for each of {updates} updates, above 0")
+    return values
+
+
+def reference_batch(runs: Sequence[Run]) -> float | None:
+    """The geometric mean of the batch sizes of runs, if they have any.
+
+    Raises:
+        LawError: some have one, and some not.
+    """
+    lacking = [run.name for run in runs if run.batch_size is None]
+    if len(lacking) == len(runs):
+        return None
+    if lacking:
+        raise LawError(f"{', '.join(lacking)}: without a batch_size, which other runs have: give it to all or to none")
+    return float(np.exp(np.mean([np.log(run.batch_size).mean() for run in runs])))
+
+
+def relative(run: Run, reference: float | None) -> np.ndarray | None:
+    """The batch sizes of a run over a reference, shape (T,); None where they are the same."""
+    if reference is None or np.all(run.batch_size == reference):
+        return None
+    return np.broadcast_to(run.batch_size / reference, run.lr.shape)
 
 
 def last_segments(step: np.ndarray) -> np.ndarray:
@@ -142,4 +184,6 @@ def without_twins(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
 
 
 def _same(one: Run, other: Run) -> bool:
-    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in ("lr", "step", "loss"))
+    return all(
+        np.array_equal(getattr(one, name), getattr(other, name)) for name in ("lr", "step", "loss", "batch_size")
+    )
