@@ -33,7 +33,8 @@ UNITS = 24
 """Units of the law's clock in the longest run."""
 FARTHEST = 10.0
 """How far a parameter may lie from its prior's median, in the prior's standard deviations."""
-STARTS = 3
+STARTS, ROUGH, FINE = 3, 1e-2, 1e-6
+"""Places to begin at, how well a minimum is found from each, and how well from the best of them."""
 BOOTSTRAPS = 200
 LEAST_RUNS, LEAST_POINTS = 2, 20
 
@@ -73,9 +74,9 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
     sizes = reference_batch(own)
     problem = _Problem(own, reference, sizes, {} if form == "general" else MULTI_POWER)
     try:
-        _, best = min((problem.solved(start) for start in problem.starts()), key=lambda found: found[0])
-        if problem.widened(best):
-            _, best = problem.solved(best)
+        _, best = min((problem.solved(start, ROUGH) for start in problem.starts()), key=lambda found: found[0])
+        problem.widen(best)
+        _, best = problem.solved(best, FINE)
     except (ValueError, FloatingPointError, np.linalg.LinAlgError) as error:
         raise LawError(f"these curves can't be fitted ({error}): look at them, and at their rates") from None
     theta, covariance, noise = problem.settled(best, _groups(own))
@@ -135,12 +136,10 @@ class _Problem:
         slopes.append(np.diag(1 / self.spreads[self.free]))
         return np.concatenate(values), np.concatenate(slopes)
 
-    def widened(self, x: np.ndarray) -> bool:
-        """Takes the noise of the points for what it is, where it is larger than was thought; whether it is."""
+    def widen(self, x: np.ndarray) -> None:
+        """Takes the noise of the points for what it is, where it is larger than was thought."""
         values = self.residuals(x)[0][: -len(x)]
-        scale = float(np.median(np.abs(values))) / 0.6745  # of a normal distribution's standard deviation
-        self.noise *= max(scale, 1.0)
-        return scale > 1.0
+        self.noise *= max(float(np.median(np.abs(values))) / 0.6745, 1.0)  # of a normal distribution
 
     def starts(self) -> list[np.ndarray]:
         """Where to begin: the medians of the priors, and places around them."""
@@ -148,8 +147,8 @@ class _Problem:
         draws[0] = 0.0
         return [(self.medians + 0.4 * self.spreads * draw)[self.free] for draw in draws]
 
-    def solved(self, start: np.ndarray) -> tuple[float, np.ndarray]:
-        """The cost and place of a minimum, from a start."""
+    def solved(self, start: np.ndarray, tolerance: float) -> tuple[float, np.ndarray]:
+        """The cost and place of a minimum, from a start, to a relative tolerance of the cost."""
         kept: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
 
         def both(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -159,7 +158,7 @@ class _Problem:
             return kept[x.tobytes()]
 
         found = least_squares(
-            lambda x: both(x)[0], start, lambda x: both(x)[1], loss="soft_l1", max_nfev=100, ftol=1e-6, xtol=1e-5
+            lambda x: both(x)[0], start, lambda x: both(x)[1], loss="soft_l1", max_nfev=100, ftol=tolerance, xtol=1e-5
         )
         return float(found.cost), found.x
 
