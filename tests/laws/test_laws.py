@@ -314,13 +314,13 @@ def test_a_folder_may_hold_other_files(tmp_path):
             run.step.astype(int), run.lr[run.step.astype(int) - 1], run.loss, [2.5] * 100, [64] * 100, strict=True
         )
         write(tmp_path / f"run{i}.csv", rows, "step,lr,loss,final_val_loss,batch_size")
-    write(tmp_path / "results.csv", [("a", 1)], "model,accuracy")
+    write(tmp_path / "runs.csv", [("a", 1)], "model,accuracy")
     write(tmp_path / "system.csv", [(1, 1)], "step,gpu_memory")
     found = laws.read([tmp_path])
     assert [run.name for run in found.runs] == ["run0", "run1"]
     assert [(run.final_loss, set(run.batch_size)) for run in found.runs] == [(2.5, {64.0})] * 2
     assert len(found.notes) == 2
-    assert "results.csv has no column of the step" in found.notes[0]
+    assert "runs.csv has no column of the step" in found.notes[0]
     assert "system has no column of the lr" in found.notes[1]
 
 

@@ -99,8 +99,11 @@ def _files(path: Path) -> list[Path]:
     """The files, and folders of event files, that a path stands for."""
     if not path.is_dir():
         return [path]
-    if (path / "runs.csv").is_file():
-        return [path / "runs.csv"]
+    own = path / "runs.csv"  # of a search; another table of that name has no steps
+    if own.is_file():
+        with own.open(encoding="utf-8", errors="replace") as opened:
+            if "step" in opened.readline().strip().split(","):
+                return [own]
     found = sorted(path.glob("*.csv")) or sorted({file.parent for file in path.rglob("*.tfevents.*")})
     if not found:
         raise LawError(f"{path}: there is no CSV file, nor TensorBoard's logs")
