@@ -385,6 +385,7 @@ def test_the_commands(tmp_path):
     told = json.loads(done.stdout)
     assert told["designed"]["final_loss"] <= told["cosine"]["final_loss"]
     assert (tmp_path / "d" / "design.html").exists()
+    assert (tmp_path / "d" / "final_loss.png").exists()
     candidates = write(tmp_path / "c.csv", [("warmup(5%) >> cosine", 1e-3, ""), ("warmup(5%) >> hold", 1e-3, 4000)],
                        "schedule,peak_lr,steps")  # fmt: skip
     done = call(app, ["rank", law, str(candidates), "--steps", "5000", "--json"])

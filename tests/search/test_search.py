@@ -7,7 +7,7 @@ import pytest
 
 import glideslope as gs
 from glideslope.search.contestant import Contestant, Run
-from glideslope.search.peaks import best_peak
+from glideslope.search.peaks import best_peak, beyond
 
 
 class Quadratic:
@@ -179,6 +179,11 @@ def test_the_best_peak_is_the_lowest_point_of_a_parabola():
     assert best_peak(runs[2:]) == 0.4
     assert best_peak([*runs[1:3], runs[1], ended(0.8, math.inf)]) == 0.4  # two peaks that didn't diverge, one twice
     assert best_peak([ended(peak, -math.log(peak)) for peak in (0.1, 0.2, 0.4)]) == 0.4
+
+
+def test_where_all_diverge_a_lower_peak_is_next():
+    runs = [Run(Contestant(gs.constant(), peak), 9, 0, np.zeros(9), (), math.inf) for peak in (0.4, 0.2)]
+    assert beyond(runs) == 0.1
 
 
 def test_scouts_go_on_while_the_best_rate_is_at_an_end():

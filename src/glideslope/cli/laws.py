@@ -157,12 +157,14 @@ def design(
             f"{name}, {own.loss:.4f}": own.peak * own.schedule.over(steps).sample(steps)
             for name, own in entries.items()
         }
+        drawn, heat = plots.schedules(rates), views.heat_map(found, steps)
         pictures = [
-            report.picture("Schedules, with the loss predicted", lambda: plots.schedules(rates)),
-            report.picture("Final loss of WSD", lambda: views.heat_map(found, steps)),
+            report.picture("Schedules, with the loss predicted", lambda: drawn),
+            report.picture("Final loss of WSD", lambda: heat),
         ]
         write_atomically(out / "design.html", report.page(f"A schedule for {steps} updates", lead, pictures))
-        write_atomically(out / "design.png", plots.png(plots.schedules(rates)))
+        write_atomically(out / "design.png", plots.png(drawn))
+        write_atomically(out / "final_loss.png", plots.png(heat))
         write_atomically(out / "design.json", json.dumps(told) + "\n")
     if as_json:
         typer.echo(json.dumps(told))

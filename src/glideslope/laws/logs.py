@@ -18,16 +18,16 @@ Series = tuple[np.ndarray, np.ndarray]
 """Steps and the values at them, shape (n,) each."""
 Log = dict[str, Series]
 """A run's series, by the name of the column or tag."""
+Row = dict[str, str]
 
 
-def of_table(file: Path) -> tuple[dict[str, Log], bool]:
+def of_rows(file: Path, rows: list[Row]) -> tuple[dict[str, Log], bool]:
     """The logs in a CSV file, by the run's name ("" where it has none), and whether they are parts of runs: an export
     of one chart or metric has the same runs as that of another.
 
     Raises:
-        LawError: it can't be read, or has no steps.
+        LawError: it has no steps.
     """
-    rows = read_rows(file)
     columns = {name.lower(): name for name in rows[0] if name}
     step = _first(columns, STEP)
     if step is None:
@@ -37,7 +37,7 @@ def of_table(file: Path) -> tuple[dict[str, Log], bool]:
     run, key = _first(columns, RUN), _first(columns, KEY)
     found: dict[str, dict[str, list[tuple[float, float]]]] = {}
 
-    def add(name: str, column: str, row: dict[str, str], value: str | None) -> None:
+    def add(name: str, column: str, row: Row, value: str | None) -> None:
         at = number(row.get(step))
         if (value or "").strip() and math.isfinite(at):
             found.setdefault(name, {}).setdefault(column, []).append((at, number(value)))
@@ -64,7 +64,7 @@ def of_table(file: Path) -> tuple[dict[str, Log], bool]:
     return logs, bool(charts) or key is not None
 
 
-def read_rows(file: Path) -> list[dict[str, str]]:
+def read_rows(file: Path) -> list[Row]:
     """The rows of a CSV file.
 
     Raises:

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from glideslope.errors import LawError
-from glideslope.laws.logs import Log, number, of_events, of_table, read_rows
+from glideslope.laws.logs import Log, Row, number, of_events, of_rows, read_rows
 from glideslope.laws.run import Run, last_segments, sampled
 
 RATE = ("lr", "learning_rate", "learning rate", "train/learning_rate", "train/lr", "lr-adamw", "optimizer/lr", "lr-sgd")
@@ -119,13 +119,14 @@ def _logs(file: Path) -> dict[tuple[str, str], Log]:
     rows = read_rows(file)
     if {"curve", "schedule", "peak_lr", "steps"} <= rows[0].keys():
         return {(str(file.parent / row["curve"]), ""): _of_row(file, row) for row in rows}
-    found, parts = of_table(file)
+    found, parts = of_rows(file, rows)
     return {("" if parts else str(file), name): log for name, log in found.items()}
 
 
-def _of_row(file: Path, row: dict[str, str]) -> Log:
+def _of_row(file: Path, row: Row) -> Log:
     """The log that a row of a table of runs names, with the rates of its schedule."""
-    log = {name: series for own in of_table(file.parent / row["curve"])[0].values() for name, series in own.items()}
+    curve = file.parent / row["curve"]
+    log = {name: series for own in of_rows(curve, read_rows(curve))[0].values() for name, series in own.items()}
     steps, peak = number(row["steps"]), number(row["peak_lr"])
     if not (1 <= steps <= _MOST_STEPS and peak > 0):
         raise LawError(f"{file}, {row['curve']}: give steps and a peak_lr above 0")
@@ -145,12 +146,11 @@ def _column(log: Log, names: tuple[str, ...]) -> str | None:
 
 def _kind(logs: list[Log], loss: str | None) -> tuple[Literal["training", "validation"], list[str]]:
     """Which losses are fitted, for all runs alike, and a note where there was a choice."""
-    both = [(_column(log, TRAINING), _column(log, VALIDATION)) for log in logs]
-    told = [(log, training, validation) for log, (training, validation) in zip(logs, both, strict=True)
-            if training or validation]  # fmt: skip
-    if loss is not None or not any(training and validation for training, validation in both):
+    found = [(log, _column(log, TRAINING), _column(log, VALIDATION)) for log in logs]
+    if loss is not None or not any(training and validation for _, training, validation in found):
         return "training", []
-    if all(validation and np.isfinite(log[validation][1]).sum() >= ENOUGH for log, _, validation in told):
+    told = [(log, validation) for log, training, validation in found if training or validation]
+    if all(validation and np.isfinite(log[validation][1]).sum() >= ENOUGH for log, validation in told):
         return "validation", ["the validation losses are fitted, the training losses aren't used"]
     return "training", ["the training losses are fitted: of the validation losses there are too few"]
 

@@ -60,10 +60,10 @@ def _climbed(
     share = min(rung.share / len(contestants), RUNGS[-1].share / 4)
     length = min(max(int(share * budget), SHORTEST), steps)
     affordable = contestants[: (budget - trials.updates) // length]
-    runs = [trials.run(own, length, stage=stage, share=SHARE, evaluations=evaluations(own)) for own in affordable]
+    runs = [trials.run(own, length, stage=stage, share=SHARE, evaluations=_evaluations(own)) for own in affordable]
     return sorted(runs, key=final_loss) or best
 
 
-def evaluations(contestant: Contestant) -> int:
+def _evaluations(contestant: Contestant) -> int:
     """How often a short run is measured: at its end, and on the way where a feedback is to answer."""
     return FEEDBACK_EVALUATIONS if isinstance(contestant.schedule, Controlled) else 1

@@ -13,7 +13,6 @@ from glideslope.search.trials import Trials
 SCOUTS = (hold() >> parse("cooldown(20%)"), parse("linear()"))
 """The schedules that first look for the peak: the one with most of its time at the peak, and the plainest decay."""
 
-
 SHARE = 0.01
 """What measuring the validation loss may cost, as a part of a short run."""
 
@@ -34,9 +33,9 @@ def scouted(trials: Trials, found: RangeTest, budget: int, steps: int) -> list[R
 
 
 def beyond(runs: list[Run]) -> float | None:
-    """The next rate to try where the best is the least or the greatest tried."""
+    """The next rate to try where the best is the least or the greatest tried; the least is where all diverged."""
     peaks = sorted(run.contestant.peak for run in runs)
-    best = min(runs, key=final_loss).contestant.peak
+    best = min(runs, key=lambda run: (run.final_loss, run.contestant.peak)).contestant.peak
     return best / 2 if best == peaks[0] else best * 2 if best == peaks[-1] else None
 
 
