@@ -10,15 +10,24 @@ import torch
 from glideslope.frameworks.torch import Scheduler
 
 
-def scheduled(module: lightning.LightningModule, optimizer: torch.optim.Optimizer, lr: Any, **options: Any) -> Any:
+def scheduled(
+    module: lightning.LightningModule,
+    optimizer: torch.optim.Optimizer,
+    lr: Any,
+    *,
+    monitor: str | None = None,
+    **options: Any,
+) -> Any:
     """What `configure_optimizers` returns for an optimizer on a schedule.
 
-    Lightning steps a scheduler once per epoch unless told otherwise, so what it is given says once per update.
+    Lightning steps a scheduler once per epoch unless told otherwise, so what it is given says once per update. The
+    feedbacks of a schedule are told what is monitored after each validation.
 
     Args:
         module: the module, whose trainer knows the length of the training.
         optimizer: its optimizer.
         lr: the schedule of the rate, as in `gs.torch.Scheduler`.
+        monitor: the name of the metric, as logged, that feedbacks are told.
         options: the other arguments of `gs.torch.Scheduler`; `steps` is the trainer's whole training if not given.
 
     Raises:
@@ -34,4 +43,5 @@ def scheduled(module: lightning.LightningModule, optimizer: torch.optim.Optimize
         steps = module.trainer.estimated_stepping_batches
         options["steps"] = None if steps == float("inf") else steps
     scheduler = Scheduler(optimizer, lr, **options)
-    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step", "frequency": 1}}
+    each_update = {"scheduler": scheduler, "interval": "step", "frequency": 1}
+    return {"optimizer": optimizer, "lr_scheduler": each_update | ({"monitor": monitor} if monitor else {})}

@@ -12,7 +12,31 @@ from glideslope.frameworks.torch import Scheduler
 _KEPT_AS = "glideslope"
 
 
-class Callback(TrainerCallback):
+class Evaluations(TrainerCallback):
+    """Tells a Trainer's evaluations to the feedbacks of a scheduler.
+
+    The metric is the one of `metric_for_best_model`, as for ReduceLROnPlateau, if a feedback's mode is that metric's
+    direction; else `eval_loss`.
+
+    Args:
+        scheduler: the scheduler; None until there is one.
+    """
+
+    def __init__(self, scheduler: Scheduler | None) -> None:
+        self.scheduler = scheduler
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **objects: Any) -> None:
+        """Tells the metric, if the evaluation has it."""
+        if self.scheduler is None or not self.scheduler.has_feedback:
+            return
+        name = "eval_loss"
+        if (best := args.metric_for_best_model) and bool(args.greater_is_better) == ("max" in self.scheduler.modes):
+            name = best if best.startswith("eval_") else f"eval_{best}"
+        if name in (metrics or {}):
+            self.scheduler.measure(metrics[name])
+
+
+class Callback(Evaluations):
     """Puts a Trainer's training on a schedule, whatever its own scheduler is.
 
     The other way is to give the Trainer an optimizer and its scheduler, `optimizers=(optimizer, gs.torch.Scheduler(
@@ -21,7 +45,7 @@ class Callback(TrainerCallback):
     kept in the Trainer's own, so it is in each checkpoint, and a training goes on from there.
 
     Args:
-        lr: the schedule, as in `gs.torch.Scheduler`; a feedback is told `eval_loss` of each evaluation.
+        lr: the schedule, as in `gs.torch.Scheduler`; a feedback is told each evaluation, as by `Evaluations`.
         options: the other arguments of `gs.torch.Scheduler`; `steps` is the whole training if not given.
 
     Raises:
@@ -29,15 +53,16 @@ class Callback(TrainerCallback):
     """
 
     def __init__(self, lr: Any, **options: Any) -> None:
+        super().__init__(None)
         self.lr = lr
         self.options = options
-        self.scheduler: Scheduler | None = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **objects: Any) -> None:
         """Makes the scheduler; goes on where a checkpoint was saved."""
         if isinstance(objects.get("lr_scheduler"), Scheduler):
             raise ScheduleError("the Trainer has a gs.torch.Scheduler already, in optimizers=: leave out the callback")
         self.scheduler = Scheduler(objects["optimizer"], self.lr, **{"steps": state.max_steps, **self.options})
+        self.scheduler.driven_by_a_callback()
         if state.global_step:
             kept = state.stateful_callbacks.get(_KEPT_AS, {}).get("attributes")
             self.scheduler.load_state_dict(kept or {"step": state.global_step})
@@ -57,10 +82,9 @@ class Callback(TrainerCallback):
         self._keep(state)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **objects: Any) -> None:
-        """Tells the validation loss to the feedbacks, if there are any."""
-        if self.scheduler is not None and self.scheduler.has_feedback and "eval_loss" in (metrics or {}):
-            self.scheduler.measure(metrics["eval_loss"])
-            self._keep(state)
+        """Tells the metric to the feedbacks, if there are any."""
+        super().on_evaluate(args, state, control, metrics)
+        self._keep(state)
 
     def _keep(self, state: Any) -> None:
         if self.scheduler is not None:

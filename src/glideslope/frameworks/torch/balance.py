@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-import weakref
 from typing import Any
 
 import torch
 
 from glideslope.errors import LayerError
+from glideslope.frameworks.torch.inner import inner_optimizer
 from glideslope.frameworks.torch.monitor import Monitor
-from glideslope.frameworks.torch.updates import after_each_update, unwrapped
+from glideslope.frameworks.torch.updates import around_updates
 from glideslope.layers import balance
 
 _KEPT_AS = "balance"
@@ -24,7 +24,7 @@ class Balance:
     The optimizer has a group for each layer: `gs.torch.groups(model, lr=0.1, merge=False)`. The multipliers enter the
     groups' `lr_scale`, which `gs.torch.Scheduler` and `gs.torch.Job` follow; the groups' rates are multiplied as well,
     for a loop that has neither. What is measured is kept in the groups, so it is saved and restored with the optimizer.
-    Keep the balance: it is at work for as long as it is held.
+    It is at work for as long as the optimizer is there, or until `remove`.
 
     Args:
         model: the network.
@@ -53,24 +53,22 @@ class Balance:
         if probe < 1 or (every is not None and every < probe):
             raise LayerError(f"probe={probe}, every={every}: a probe has an update or more, and ends before the next")
         balance({"": 1.0}, strength=strength, limit=limit)  # raises for numbers out of their range
-        self.optimizer = unwrapped(optimizer)
+        self.optimizer = inner_optimizer(optimizer)
         self.probe, self.every, self.strength, self.limit = probe, every, strength, limit
         self._monitor = Monitor(model, self.optimizer, every=1)
         self._layer_of = _layers_of(model, self.optimizer, self._monitor.layers)
-        this = weakref.ref(self)
+        self._hooks = around_updates(self.optimizer, after=lambda found, compiled: self._look())
+        self._hooks.append(self.optimizer.register_load_state_dict_post_hook(lambda optimizer: self._measure_next()))
 
-        def look(found: torch.Tensor | None, compiled: bool) -> None:
-            balancing = this()
-            if balancing is not None:
-                balancing._look()
+    def remove(self) -> None:
+        """Ends the measurements; the multipliers stay as they are."""
+        self._monitor.remove()
+        for hook in self._hooks:
+            hook.remove()
 
-        def loaded(optimizer: Any) -> None:
-            balancing = this()
-            if balancing is not None:
-                balancing._monitor.every = 1  # the state may be one in a probe: the next update tells
-
-        weakref.finalize(self, after_each_update(self.optimizer, look).remove)
-        weakref.finalize(self, self.optimizer.register_load_state_dict_post_hook(loaded).remove)
+    def _measure_next(self) -> None:
+        """Measures the next update, after which a loaded state tells whether it is in a probe."""
+        self._monitor.every = 1
 
     @property
     def multipliers(self) -> dict[str, float]:

@@ -13,8 +13,9 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from glideslope.errors import ScheduleError
 from glideslope.frameworks.torch.groups import as_tensors
+from glideslope.frameworks.torch.inner import as_scheduled, inner_optimizer
 from glideslope.frameworks.torch.plan import Given, Plan
-from glideslope.frameworks.torch.updates import after_each_update, unwrapped
+from glideslope.frameworks.torch.updates import around_updates, while_held
 from glideslope.schedules import Clock
 from glideslope.schedules.durations import Frame, Time
 
@@ -57,7 +58,8 @@ class CapturableScheduler(LRScheduler):
         betas: tuple[Given | None, Given | None] | None = None,
         peak: float | None = None,
     ) -> None:
-        self.optimizer = optimizer = unwrapped(optimizer)
+        self.optimizer = optimizer = as_scheduled(optimizer)
+        self._stepped = inner_optimizer(optimizer)
         for group in optimizer.param_groups:
             group.setdefault("initial_lr", float(group["lr"]))  # before it is a tensor, of single precision
         as_tensors(optimizer.param_groups)
@@ -68,7 +70,7 @@ class CapturableScheduler(LRScheduler):
             raise ScheduleError("momentum= of an optimizer without betas, whose momentum isn't a tensor: "
                                 "a capturable scheduler moves rates and betas")  # fmt: skip
         self._shifts = [0.0] * len(self._plan.schedules)
-        device = self._plan.values[0].tensors[0][0].device
+        device = self._plan.values[0].tensors[0][1].device
         self._count = torch.zeros((), dtype=torch.int64, device=device)
         self._begin = torch.zeros_like(self._count)  # the count at which the table begins
         self._table = torch.as_tensor(self._factors(self._shifts), device=device)
@@ -87,9 +89,8 @@ class CapturableScheduler(LRScheduler):
             if own := this():
                 own._find()
 
-        loaded = self.optimizer.register_load_state_dict_post_hook(look_again)
-        for handle in (after_each_update(self.optimizer, counted), loaded):
-            weakref.finalize(self, handle.remove)
+        loaded = self._stepped.register_load_state_dict_post_hook(look_again)
+        while_held(self, [*around_updates(self._stepped, after=counted), loaded])
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -102,7 +103,7 @@ class CapturableScheduler(LRScheduler):
         Args:
             epoch: not used; the optimizer's updates are counted.
         """
-        if len(self.optimizer.param_groups) != self._number:
+        if self._plan.moved(self.optimizer.param_groups):
             self._find()
         self._write()
 
@@ -129,18 +130,17 @@ class CapturableScheduler(LRScheduler):
         Raises:
             ScheduleError: as `Scheduler.load_state_dict`.
         """
-        step, positions = self._plan.restore(state_dict)
-        self._shifts = [position - step for position in positions]
-        self._count.fill_(step)
-        self._begin.fill_(step)
-        self._table.copy_(torch.as_tensor(self._factors(positions)))
-        self._write()
+        saved, _ = self._plan.restore(state_dict, self.optimizer.param_groups)
+        self._shifts = [position - saved.step for position in saved.positions]
+        self._count.fill_(saved.step)
+        self._begin.fill_(saved.step)
+        self._table.copy_(torch.as_tensor(self._factors(saved.positions)))
+        self._find()
 
     def _find(self) -> None:
         """Sees which groups there are, and writes what they have for the next update."""
         as_tensors(self.optimizer.param_groups)
         self._plan.find(self.optimizer.param_groups)
-        self._number = len(self.optimizer.param_groups)
         self._write()
 
     def _factors(self, positions: Sequence[float]) -> np.ndarray:
@@ -152,5 +152,5 @@ class CapturableScheduler(LRScheduler):
         place = (self._count - self._begin).clamp(max=self._table.shape[1] - 1)
         factors = self._table.index_select(1, place.unsqueeze(0))
         for values, factor in zip(self._plan.values, factors, strict=True):
-            for tensor, base in values.tensors:
+            for _, tensor, base in values.tensors:
                 tensor.copy_((factor * base).squeeze(0))

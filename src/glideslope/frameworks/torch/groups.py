@@ -8,8 +8,12 @@ from typing import Any
 import torch
 
 from glideslope.errors import ScheduleError
+from glideslope.frameworks.torch.known_groups import ROUNDING, Group, Known, KnownGroups
 
-Group = dict[str, Any]
+Member = tuple[Group, Known]
+"""A group of the optimizer, and what is known of it."""
+Place = tuple[Group, torch.Tensor, float]
+"""A group, the tensor in it that is written, and its base value."""
 
 
 class Rates:
@@ -24,24 +28,26 @@ class Rates:
     def __init__(self, key: str) -> None:
         self.key = key
         self.numbers: list[tuple[Group, float]] = []
-        self.tensors: list[tuple[torch.Tensor, float]] = []
+        self.tensors: list[Place] = []
         self.fours: list[tuple[Any, ...]] = []
         self.rest: list[tuple[Group, float]] = []
+        self.versions: list[int] = []
 
     def has(self, group: Group) -> bool:
         """Whether a group has such a value."""
         return self.key in group
 
-    def found_in(self, groups: Sequence[Group], scale: float = 1.0) -> None:
+    def find(self, members: Sequence[Member], known: KnownGroups, scale: float = 1.0) -> None:
         """Sees where the values are; initial ones are times the scale, those of groups not seen before as they are."""
-        self.numbers, self.tensors = [], []
-        for group in filter(self.has, groups):
-            value = group[self.key]
-            base = scale * float(group.setdefault(f"initial_{self.key}", float(value) / scale))
+        self.numbers, self.tensors, self.versions = [], [], []
+        for group, seen in members:
+            if not self.has(group):
+                continue
+            value, base = group[self.key], scale * known.base(group, seen, self.key, scale)
             if self.key == "lr":
                 base *= group.get("lr_scale", 1.0)
             if isinstance(value, torch.Tensor):
-                self.tensors.append((value, base))
+                self.tensors.append((group, value, base))
             else:
                 self.numbers.append((group, base))
         whole = len(self.numbers) // 4 * 4
@@ -58,8 +64,39 @@ class Rates:
             d[key] = factor * base_d
         for group, base in self.rest:
             group[key] = factor * base
-        for tensor, base in self.tensors:
-            tensor.fill_(factor * base)
+        if self.tensors:
+            for _, tensor, base in self.tensors:
+                tensor.fill_(factor * base)
+            self.versions = [_version(tensor) for _, tensor, _ in self.tensors]
+
+    def intact(self, factor: float) -> bool:
+        """Whether every group still has what was written; of tensors, without waiting for their device."""
+        key = self.key
+        for group, base in self.numbers:
+            value = group.get(key)
+            if value.__class__ is not float or value != factor * base:
+                return False
+        return all(
+            group.get(key) is tensor and _version(tensor) == version
+            for (group, tensor, _), version in zip(self.tensors, self.versions, strict=True)
+        )
+
+    def moved(self) -> bool:
+        """Whether a value was removed or became a tensor, or a tensor was replaced."""
+        return any(isinstance(group.get(self.key), torch.Tensor | None) for group, _ in self.numbers) or any(
+            group.get(self.key) is not tensor for group, tensor, _ in self.tensors
+        )
+
+    def mark(self) -> Any:
+        """What tells whether the first group's value was written: the value, or the version of a tensor."""
+        return self.numbers[0][0].get(self.key) if self.numbers else _version(self.tensors[0][1])
+
+    def changes(self, factor: float) -> list[tuple[float, float]]:
+        """(value now, value written) of each group where they differ by more than single precision."""
+        pairs = [(group, factor * base) for group, base in self.numbers]
+        pairs += [(group, factor * base) for group, _, base in self.tensors]
+        values = [(float(group[self.key]), written) for group, written in pairs if self.has(group)]
+        return [(now, written) for now, written in values if abs(now - written) > ROUNDING * abs(written)]
 
 
 class Momenta:
@@ -75,19 +112,20 @@ class Momenta:
         self.keys = ("betas", "momentum") if or_momentum else ("betas",)
         self.key = " or ".join(self.keys)
         self.numbers: list[Group] = []
-        self.tensors: list[tuple[torch.Tensor, float]] = []
+        self.tensors: list[Place] = []
 
     def has(self, group: Group) -> bool:
         """Whether a group has such a value."""
         return any(key in group for key in self.keys)
 
-    def found_in(self, groups: Sequence[Group], scale: float = 1.0) -> None:
-        """Sees where the values are, which have no scale."""
+    def find(self, members: Sequence[Member], known: KnownGroups, scale: float = 1.0) -> None:
+        """Sees where the values are, which have no base and no scale."""
         self.numbers, self.tensors = [], []
-        for group in filter(self.has, groups):
-            value = group["betas"][self.place] if "betas" in group else group["momentum"]
-            if isinstance(value, torch.Tensor):
-                self.tensors.append((value, 1.0))
+        for group, _ in members:
+            if not self.has(group):
+                continue
+            if isinstance(value := self._value(group), torch.Tensor):
+                self.tensors.append((group, value, 1.0))
             else:
                 self.numbers.append(group)
 
@@ -100,8 +138,38 @@ class Momenta:
                 group["betas"] = tuple(betas)
             else:
                 group["momentum"] = factor
-        for tensor, _ in self.tensors:
+        for _, tensor, _ in self.tensors:
             tensor.fill_(factor)
+
+    def intact(self, factor: float) -> bool:
+        """Whether every group still has what was written; of tensors, whether it still has the same."""
+        return all(self._value(group) == factor for group in self.numbers if self.has(group)) and all(
+            self.has(group) and self._value(group) is tensor for group, tensor, _ in self.tensors
+        )
+
+    def moved(self) -> bool:
+        """Whether a value was removed or became a tensor, or a tensor was replaced."""
+        return any(
+            not self.has(group) or isinstance(self._value(group), torch.Tensor) for group in self.numbers
+        ) or any(not self.has(group) or self._value(group) is not tensor for group, tensor, _ in self.tensors)
+
+    def mark(self) -> Any:
+        """What tells whether the first group's value was written: the value, where it is a number."""
+        return self._value(self.numbers[0]) if self.numbers and self.has(self.numbers[0]) else None
+
+    def changes(self, factor: float) -> list[tuple[float, float]]:
+        """(value now, value written) of each group where they differ by more than single precision."""
+        groups = [*self.numbers, *(group for group, _, _ in self.tensors)]
+        values = [float(self._value(group)) for group in groups if self.has(group)]
+        return [(now, factor) for now in values if abs(now - factor) > ROUNDING * abs(factor)]
+
+    def _value(self, group: Group) -> Any:
+        return group["betas"][self.place] if "betas" in group else group["momentum"]
+
+
+def _version(tensor: torch.Tensor) -> int:
+    """How often a tensor was written in place; torch doesn't count it for one made under inference mode."""
+    return 0 if tensor.is_inference() else tensor._version
 
 
 def check_has(values: Rates | Momenta, groups: Sequence[Group]) -> None:

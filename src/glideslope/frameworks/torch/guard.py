@@ -5,6 +5,9 @@ from __future__ import annotations
 import copy
 import io
 import math
+import shutil
+import tempfile
+import weakref
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -12,12 +15,11 @@ from typing import Any
 import torch
 from torch import distributed
 
-from glideslope.errors import FeedbackError
+from glideslope.errors import FeedbackError, FileError
 from glideslope.feedback import Event, Ring
 from glideslope.files import write_atomically
 from glideslope.frameworks.torch.averaging import unsaved_buffers
 from glideslope.frameworks.torch.scheduler import Scheduler
-from glideslope.frameworks.torch.updates import unwrapped
 
 AGREE_EVERY = 10
 """Updates between those at which processes agree whether to go back."""
@@ -39,10 +41,12 @@ class Guard:
         model: the network.
         scheduler: the scheduler of its optimizer.
         scaler: the gradient scaler, where there is one.
-        folder: where to keep the snapshots, in files; in memory, on their device, if not given.
+        folder: where to keep the snapshots, in files; in memory, on their device, if not given. Each guard, and so
+            each process, has a folder of its own in it, which goes with the guard.
 
     Attributes:
         events: what was done.
+        looked: the updates that it was told.
 
     Raises:
         FeedbackError: the scheduler has no guard, or another one is at work on it.
@@ -75,12 +79,12 @@ class Guard:
             raise FeedbackError(f"{scheduler!r}: give the gs.torch.Scheduler whose schedule is times gs.guard()")
         self.model = model
         self.scheduler = scheduler
-        self.optimizer = unwrapped(scheduler.optimizer)
+        self.optimizer = scheduler.optimizer
         self.scaler = scaler
         self._store = _InMemory() if folder is None else _OnDisk(Path(folder))
         self._ring: Ring[Any] = Ring(scheduler.take_guard(self), self._store.drop)
         self._agreeing = distributed.is_available() and distributed.is_initialized()
-        self._calls = self._due = 0
+        self.looked = self._due = 0
         self._begin()
 
     def _begin(self) -> None:
@@ -90,7 +94,7 @@ class Guard:
         self._arriving: deque[tuple[int, torch.Tensor, Any]] = deque()
         self._pending: tuple[int, Any] | None = None
         self._found: tuple[int, dict[str, float], float] | None = None
-        self._skipped = 0
+        self._skipped = self._lost = 0
         self._ring.clear()
         self._keep(self._made, self._written())
 
@@ -118,7 +122,8 @@ class Guard:
             self._count_skipped(loss)
             return
         self._made, update = made, made - 1
-        self._calls += 1
+        self.looked += 1
+        self._skipped = self._lost = 0
         if type(loss) is float and type(gradient_norm) is float:
             self._look(update, loss, gradient_norm)
         elif getattr(loss, "is_cuda", False) or getattr(gradient_norm, "is_cuda", False):
@@ -126,7 +131,7 @@ class Guard:
         else:
             self._look(update, _number(loss), _number(gradient_norm))
         if self._agreeing:
-            if self._calls % AGREE_EVERY:
+            if self.looked % AGREE_EVERY:
                 return
             self._agree()
         if self._found:
@@ -137,9 +142,16 @@ class Guard:
             self._commit(update)
 
     def _count_skipped(self, loss: float | torch.Tensor) -> None:
-        """Goes back where one update after the other is left out, since the loss isn't finite: the weights are lost."""
-        self._skipped = 0 if math.isfinite(_number(loss)) else self._skipped + 1
-        if self._skipped == MOST_SKIPPED:
+        """Goes back where one update after the other is left out, since the loss isn't finite: the weights are lost.
+
+        Of several processes all leave out the same updates, and all go back where it is so on one of them.
+        """
+        self._skipped += 1
+        self._lost = 0 if math.isfinite(_number(loss)) else self._lost + 1
+        lost = self._lost >= MOST_SKIPPED
+        if self._agreeing:
+            lost = self._skipped % AGREE_EVERY == 0 and self._greatest(float(lost))[0] > 0
+        if lost:
             self._go_back(self._made, {**self.state, "verdict": 1.0}, _number(loss))
 
     def _commit(self, looked_at: int) -> None:
@@ -176,14 +188,18 @@ class Guard:
     def _agree(self) -> None:
         """Goes back on every process where one of them has found cause to."""
         update, found, loss = self._found or (math.inf, self.state, math.nan)
-        device = next(self.model.parameters()).device
-        worst = torch.tensor([found["verdict"], -update], dtype=torch.float64, device=device)
-        distributed.all_reduce(worst, op=distributed.ReduceOp.MAX)
-        verdict, first = worst.tolist()
+        verdict, first = self._greatest(found["verdict"], -update)
         self._found = (-int(first), {**found, "verdict": verdict}, loss) if verdict else None
 
+    def _greatest(self, *values: float) -> list[float]:
+        """The greatest of each value over all processes."""
+        device = next(self.model.parameters()).device
+        worst = torch.tensor(values, dtype=torch.float64, device=device)
+        distributed.all_reduce(worst, op=distributed.ReduceOp.MAX)
+        return worst.tolist()
+
     def _go_back(self, update: int, found: dict[str, float], loss: float) -> None:
-        self._found, self._skipped = None, 0
+        self._found, self._skipped, self._lost = None, 0, 0
         self._arriving.clear()
         if self._pending:
             self._store.drop(self._pending[1])
@@ -245,10 +261,15 @@ class _InMemory:
 
 
 class _OnDisk:
-    """Snapshots as files of a folder."""
+    """Snapshots as files, in a new folder, since other guards may have theirs in the same place."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, parent: Path) -> None:
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            self.folder = Path(tempfile.mkdtemp(prefix="guard-", dir=parent))
+        except OSError as error:
+            raise FileError(f"{parent} can't hold snapshots: {error.strerror}") from error
+        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
 
     def write(self, made: int, snapshot: dict[str, Any]) -> Any:
         content = io.BytesIO()

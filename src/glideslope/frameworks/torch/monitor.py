@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,8 @@ from typing import Any
 import torch
 
 from glideslope.errors import LayerError
-from glideslope.frameworks.torch.updates import unwrapped
+from glideslope.frameworks.torch.inner import inner_optimizer
+from glideslope.frameworks.torch.updates import around_updates
 from glideslope.layers import parameters
 
 
@@ -43,8 +43,8 @@ class Ratios:
 class Monitor:
     """Measures the update ratio of each layer at every so many updates.
 
-    Nothing is read from the device until the next measurement, or `read`: what is told lags behind by one. Keep the
-    monitor: it measures for as long as it is held. The ratio of a layer whose weights are all 0 is NaN.
+    Nothing is read from the device until the next measurement, or `read`: what is told lags behind by one. It measures
+    for as long as the optimizer is there, or until `remove`. The ratio of a layer whose weights are all 0 is NaN.
 
     Args:
         model: the network.
@@ -85,13 +85,16 @@ class Monitor:
         self._measuring = False
         self._latest: tuple[int, torch.Tensor] | None = None
         self._told = True
-        this = weakref.ref(self)
-        optimizer = unwrapped(optimizer)
-        for register, method in (
-            (optimizer.register_step_pre_hook, Monitor._keep),
-            (optimizer.register_step_post_hook, Monitor._measure),
-        ):
-            weakref.finalize(self, register(_hook(this, method)).remove)
+        self._hooks = around_updates(
+            inner_optimizer(optimizer),
+            before=lambda args, kwargs: self._keep(),
+            after=lambda found, compiled: self._measure(),
+        )
+
+    def remove(self) -> None:
+        """Ends the measurements."""
+        for hook in self._hooks:
+            hook.remove()
 
     def read(self) -> Ratios | None:
         """The last measurement, None before the first; tells it, if it wasn't."""
@@ -158,17 +161,3 @@ def to_tensorboard(writer: Any) -> Callable[[Ratios], None]:
             writer.add_scalar(f"update ratio/{name}", ratio, ratios.update)
 
     return write
-
-
-def _hook(this: weakref.ref[Monitor], method: Callable[[Monitor], None]) -> Any:
-    def look() -> None:
-        monitor = this()
-        if monitor is not None:
-            method(monitor)
-
-    untraced: Any = torch.compiler.disable(look)  # type: ignore[no-untyped-call]
-
-    def hook(optimizer: Any, args: Any, kwargs: Any) -> None:
-        untraced() if torch.compiler.is_compiling() else look()
-
-    return hook

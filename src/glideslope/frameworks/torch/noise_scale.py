@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -37,35 +38,58 @@ def gradient_norms(
     (8, 64)
     >>> found = gs.batches.noise_scale(*measured)
     """
-    own = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    if not own or parts < 2:
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if not trained or parts < 2:
         raise BatchError(
-            f"parts={parts} of batches, {len(own)} parameters with gradients: give two parts, one parameter"
+            f"parts={parts} of batches, {len(trained)} parameters with gradients: give two parts, one parameter"
         )
-    buffers = [buffer.clone() for buffer in model.buffers()]
-    small, large, sizes = [], [], set()
+    with _buffers_kept(model):
+        small, large, sizes = _squares(model, loss, batches, parts, trained)
+    if len(sizes) != 1:
+        raise BatchError(
+            f"batches of {sorted(whole for _, whole in sizes)} examples: give one or more, all of one size"
+        )
+    return [norm.item() for norm in small], [norm.item() for norm in large], sizes.pop()
+
+
+@contextmanager
+def _buffers_kept(model: torch.nn.Module) -> Iterator[None]:
+    """Puts the buffers back as they were, also when a batch can't be measured."""
+    kept = [buffer.clone() for buffer in model.buffers()]
+    try:
+        yield
+    finally:
+        for buffer, saved in zip(model.buffers(), kept, strict=True):
+            buffer.copy_(saved)
+
+
+def _squares(
+    model: torch.nn.Module,
+    loss: Callable[[Any, Any], torch.Tensor],
+    batches: Iterable[Any],
+    parts: int,
+    trained: list[torch.nn.Parameter],
+) -> tuple[list[torch.Tensor], list[torch.Tensor], set[tuple[int, int]]]:
+    """The squared norms of parts and of whole batches, and the sizes of both."""
+    small: list[torch.Tensor] = []
+    large: list[torch.Tensor] = []
+    sizes: set[tuple[int, int]] = set()
     for *inputs, targets in batches:
         size, rest = divmod(len(targets), parts)
         if rest or not size:
             raise BatchError(f"a batch of {len(targets)} can't be split into {parts} equal parts, two or more")
         sizes.add((size, len(targets)))
         squares = torch.zeros(())
-        total = [torch.zeros_like(parameter, dtype=torch.float32) for parameter in own]
+        total = [torch.zeros_like(parameter, dtype=torch.float32) for parameter in trained]
         for i in range(parts):
             at = slice(i * size, (i + 1) * size)
             value = loss(model(*(item[at] for item in inputs)), targets[at])
-            gradient = torch.autograd.grad(value, own, allow_unused=True, materialize_grads=True)
+            gradient = torch.autograd.grad(value, trained, allow_unused=True, materialize_grads=True)
             squares = squares.to(value.device) + _square(gradient)
             torch._foreach_add_(total, [part.to_dense().float() for part in gradient], alpha=1 / parts)
         small.append(squares / parts)
         large.append(_square(total))
-    for buffer, kept in zip(model.buffers(), buffers, strict=True):
-        buffer.copy_(kept)
-    if len(sizes) != 1:
-        raise BatchError(
-            f"batches of {sorted(whole for _, whole in sizes)} examples: give one or more, all of one size"
-        )
-    return [norm.item() for norm in small], [norm.item() for norm in large], sizes.pop()
+    return small, large, sizes
 
 
 def rank_gradient_norms(parameters: Iterable[torch.Tensor], batch: int) -> tuple[float, float, tuple[int, int]]:

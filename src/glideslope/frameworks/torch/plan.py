@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,18 @@ from glideslope.batches import Growth
 from glideslope.errors import FeedbackError, ScheduleError
 from glideslope.feedback import Controlled, Feedback
 from glideslope.feedback.feedback import controlled
-from glideslope.frameworks.torch.groups import Group, Momenta, Rates, check_has, separate
+from glideslope.frameworks.torch.groups import Momenta, Rates, check_has, separate
 from glideslope.frameworks.torch.growing_clock import on_one_clock
-from glideslope.frameworks.torch.past import resumed, text
+from glideslope.frameworks.torch.known_groups import Group, KnownGroups, Replaced
+from glideslope.frameworks.torch.past import text
+from glideslope.frameworks.torch.state import Saved, read_state
 from glideslope.schedules import Clock, Schedule, constant, parse
 from glideslope.schedules.durations import Frame, Time
+
+FIRST_LOSSES = 10
+"""Updates by which a guard should have been told a loss."""
+UNTOLD = 1000
+"""Updates that another feedback may go without a measurement, at the least."""
 
 Given = Schedule | Feedback | Growth | str
 
@@ -60,6 +67,7 @@ class Plan:
         self.feedback_states: list[Any] = [None if feedback is None else feedback.init() for feedback in self.feedbacks]
         self.values = [own for _, _, _, own in followed]
         self.guard = _only_guard(self.feedbacks)
+        self.groups = KnownGroups(mark=len(rates) > 1)
         self.peak = peak
         self.largest = max(float(group.setdefault("initial_lr", float(group["lr"]))) for group in groups)
         for name, schedule, feedback, own in followed:
@@ -73,10 +81,38 @@ class Plan:
     def find(self, groups: Sequence[Group]) -> None:
         """Sees which groups there are; those beyond the schedules of the rate follow the last of them."""
         separate(groups)
+        members = list(zip(groups, self.groups.look(groups), strict=True))
         rates = self.names.count("lr")
         for i, values in enumerate(self.values):
-            own = groups[i : i + 1] if i < rates - 1 else groups[i:] if i == rates - 1 else groups
-            values.found_in(own, self.scale if i < rates else 1.0)
+            if i < rates:
+                values.find(
+                    [(g, known) for g, known in members if min(known.place, rates - 1) == i], self.groups, self.scale
+                )
+            else:
+                values.find(members, self.groups)
+
+    def intact(self, groups: Sequence[Group], factors: Sequence[float]) -> bool:
+        """Whether the groups are those found last, and have what these factors gave."""
+        return self.groups.are(groups) and all(
+            values.intact(factor) for values, factor in zip(self.values, factors, strict=True)
+        )
+
+    def moved(self, groups: Sequence[Group]) -> bool:
+        """Whether there are other groups than those found last, or values elsewhere in them."""
+        return not self.groups.are(groups) or any(values.moved() for values in self.values)
+
+    @property
+    def mark(self) -> Callable[[], Any]:
+        """What tells, cheaply, whether a rate was written since: it returns something else then."""
+        return next((values.mark for values in self.values if values.numbers or values.tensors), lambda: None)
+
+    def changes(self, factors: Sequence[float]) -> list[tuple[str, float, float]]:
+        """(name, value now, value written) of what differs from what these factors gave."""
+        return [
+            (name, *change)
+            for name, values, factor in zip(self.names, self.values, factors, strict=True)
+            for change in values.changes(factor)
+        ]
 
     @property
     def scale(self) -> float:
@@ -95,6 +131,20 @@ class Plan:
             scales = [scale * lowered if other else scale for scale, other in zip(scales, others, strict=True)]
         scaled: np.ndarray = found * np.array(scales, dtype=float)[:, None]
         return scaled
+
+    def waits(self) -> list[tuple[Feedback, int]]:
+        """Each feedback, and the updates after which it should have been told something: by the end at the latest."""
+        ends = [schedule.length(Frame()) or math.inf for schedule in self.schedules]
+        return [
+            (feedback, math.ceil(min(end, FIRST_LOSSES if feedback.each_update else _patience(feedback))))
+            for end, held in zip(ends, self.feedbacks, strict=True)
+            for feedback in (held.feedbacks if held else ())
+        ]
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether any feedback was told a measurement."""
+        return any(held and state != held.init() for held, state in self._measured())
 
     def measure(self, metric: float) -> None:
         """Tells every feedback a measurement."""
@@ -130,7 +180,10 @@ class Plan:
     def state(self, step: int, times: Sequence[float]) -> dict[str, Any]:
         """What a training that made `step` updates and came to a time on each schedule needs to go on."""
         texts = [text(schedule) for schedule in self.schedules]
-        state = {"step": step, "names": self.names, "schedules": texts, "times": list(times), "largest": self.largest}
+        state = {
+            "step": step, "names": self.names, "schedules": texts, "times": list(times), "largest": self.largest,
+            "bases": [dict(known.bases) for known in self.groups.present],
+        }  # fmt: skip
         if self.growth:
             state["growth"] = self.growth
         if any(self.feedbacks):
@@ -138,53 +191,20 @@ class Plan:
             state["feedback_states"] = list(self.feedback_states)
         return state
 
-    def restore(self, state: dict[str, Any]) -> tuple[int, list[float]]:
-        """Takes over a state; the updates made, and the position on each of these schedules, from which it goes on.
+    def restore(self, state: Any, groups: Sequence[Group]) -> tuple[Saved, list[Replaced]]:
+        """Takes over a state, and the base values that it has for as many groups.
+
+        Returns:
+            The state, and the base values that it replaced.
 
         Raises:
             ScheduleError: it isn't a state, or what was made so far would have been made at other rates; nothing is
                 taken over then.
         """
-        step = state.get("step")
-        if isinstance(step, bool) or not (isinstance(step, int) and step >= 0):
-            raise ScheduleError(
-                f"{dict(state)!r} isn't a state of this scheduler, whose `step` is the updates made; from another "
-                'scheduler\'s, load {"step": updates}'
-            )
-        try:
-            return self._restored(state, step)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ScheduleError(f"a damaged state ({type(error).__name__}: {error}): {state!r}") from error
-
-    def _restored(self, state: dict[str, Any], step: int) -> tuple[int, list[float]]:
-        names, number = state.get("names", self.names), len(self.names)
-        if names != self.names:
-            raise ScheduleError(f"the state was saved with schedules of {', '.join(names)}; this scheduler has them of "
-                                f'{", ".join(self.names)}: give the same, or load {{"step": {step}}}')  # fmt: skip
-        if (growth := state.get("growth", self.growth)) != self.growth:
-            raise ScheduleError(f"the state was saved with {growth or 'no growth of the batch'}; this scheduler has "
-                                f'{self.growth or "none"}: give the same, or load {{"step": {step}}}')  # fmt: skip
-        texts, times = state.get("schedules", [None] * number), state.get("times", [float(step)] * number)
-        if not len(texts) == len(times) == number or not all(math.isfinite(time) for time in times):
-            raise ScheduleError(f"a damaged state, without a text and a time for each of {number} schedules: {state!r}")
-        saved = zip(texts, self.schedules, times, strict=True)
-        positions = [resumed(was, now, step, time) for was, now, time in saved]
-        self.feedback_states = self._restored_feedbacks(state, step)
-        self.largest = float(state.get("largest", self.largest))
-        return step, positions
-
-    def _restored_feedbacks(self, state: dict[str, Any], step: int) -> list[Any]:
-        fresh = [None if feedback is None else feedback.init() for feedback in self.feedbacks]
-        if "feedbacks" not in state:
-            return fresh
-        ours = [feedback and text(feedback) for feedback in self.feedbacks]
-        if (theirs := state["feedbacks"]) != ours:
-            raise ScheduleError(f"the state was saved with the feedbacks {theirs}; this scheduler has {ours}: give the "
-                                f'same, or load {{"step": {step}}}')  # fmt: skip
-        kept = state["feedback_states"]
-        if [own and own.keys() for own in kept] != [own and own.keys() for own in fresh]:
-            raise ScheduleError(f"a damaged state of the feedbacks: {kept!r}")
-        return list(kept)
+        saved = read_state(state, self.names, self.schedules, self.feedbacks, self.growth)
+        self.feedback_states = saved.feedback_states
+        self.largest = self.largest if saved.largest is None else saved.largest
+        return saved, self.groups.take_bases(saved.bases or [], groups)
 
 
 def _only_guard(feedbacks: Sequence[Controlled | None]) -> int | None:
@@ -193,6 +213,11 @@ def _only_guard(feedbacks: Sequence[Controlled | None]) -> int | None:
     if len(guarded) > 1:
         raise FeedbackError("two guards on one run, for two schedules: one lowers every rate, give it once")
     return guarded[0] if guarded else None
+
+
+def _patience(feedback: Feedback) -> int:
+    """Updates that a feedback may go without a measurement: many times the measurements that it waits for."""
+    return max(UNTOLD, 100 * (1 + int(getattr(feedback, "patience", 0))))
 
 
 def timed(name: str, given: Given, steps: Time | None, clock: Clock | None) -> tuple[Schedule, Controlled | None]:

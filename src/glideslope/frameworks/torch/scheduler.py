@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
+import math
 import weakref
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import torch
 from torch.optim.lr_scheduler import LRScheduler
@@ -12,17 +13,23 @@ from torch.optim.lr_scheduler import LRScheduler
 from glideslope.errors import FeedbackError, ScheduleError
 from glideslope.feedback import Guard
 from glideslope.feedback.feedback import measured
+from glideslope.frameworks.torch import notices
 from glideslope.frameworks.torch.distributed import mean_over_ranks
 from glideslope.frameworks.torch.groups import as_tensors
+from glideslope.frameworks.torch.inner import as_scheduled, inner_optimizer
+from glideslope.frameworks.torch.known_groups import ROUNDING, Replaced
 from glideslope.frameworks.torch.plan import Given, Plan
-from glideslope.frameworks.torch.updates import Updates, unwrapped
+from glideslope.frameworks.torch.updates import Before, Updates, around_updates, while_held
+from glideslope.frameworks.trainers import have_evaluations_told
 from glideslope.schedules import Clock
 from glideslope.schedules.durations import Time
 
 AHEAD = 1024
 """Factors that are computed at a time. A stretch begins at a multiple of it, so a resumed run has the same ones."""
 PATIENCE = 100
-"""Calls of `step` in a row, with no update between them, that are taken without a word."""
+"""Calls of `step` in a row with no update between them, as under accumulation, that are taken without a word."""
+FIRST_PATIENCE = 10
+"""The same before the first update: mixed precision may skip a few."""
 
 
 class Scheduler(LRScheduler):
@@ -35,23 +42,26 @@ class Scheduler(LRScheduler):
 
     The rate of a group is its initial rate (`initial_lr`, torch's convention) times its `lr_scale`, if it has one,
     times the factor. A group that is added later is picked up with the rate it has then. A rate that is a tensor is
-    written in place, on its device.
+    written in place, on its device. What can't be right is said once, as a warning: a rate that another hand changed,
+    an optimizer that makes no update, a feedback that is told nothing, a loaded base rate other than the one given.
 
     Args:
         optimizer: a torch optimizer, or a wrapper around one.
         lr: the schedule, a value or its text, possibly times a feedback (`gs.cosine() * gs.plateau()`, see `measure`)
             or a growth of the batch (`gs.batches.growth`, with `gs.torch.GrowingBatches`); a list has one for each
-            group, and groups beyond it follow its last.
+            group, which stays with its group when others come and go, and groups beyond it follow its last.
         steps: the horizon: updates, or a duration in another unit of the clock. Not needed if the schedule has one.
         clock: what an update is worth in epochs, examples or tokens, over all processes.
         momentum: a schedule whose factor is the momentum, or Adam's first beta.
         weight_decay: a schedule that multiplies each group's own weight decay.
         betas: a schedule for each beta; None leaves one as it is.
         peak: the rate where the factor is 1, for the group with the largest; the groups keep their proportions.
+        count: what an update is: "optimizer", a step that the optimizer made; or "step", each call of `step()`, for an
+            optimizer whose own step isn't what updates.
 
     Raises:
-        ScheduleError: a schedule lacks its horizon or a unit, the list doesn't match the groups, or the optimizer
-            lacks what a schedule is for.
+        ScheduleError: a schedule lacks its horizon or a unit, the list doesn't match the groups, the optimizer lacks
+            what a schedule is for, or its updates can't be counted.
 
     >>> import torch, glideslope as gs
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=0.5)
@@ -67,6 +77,17 @@ class Scheduler(LRScheduler):
 
     _step_count = 1
     """Accelerate counts micro-batches here; nothing is read from it."""
+    _writing: list[tuple[Callable[[float], None], list[float]]]
+    """What writes each scheduled value, and its factors over the stretch from `_begin` on, of length `_stretch`."""
+    _begin: int
+    _stretch: float
+    _place: int
+    """Where in the stretch the factors are that were written last."""
+    _mark: Callable[[], Any]
+    _seen: Any
+    """What `_mark` said when they were written."""
+    _watch_at: float
+    """The update at which every feedback should have been told something."""
 
     def __init__(
         self,
@@ -79,49 +100,81 @@ class Scheduler(LRScheduler):
         weight_decay: Given | None = None,
         betas: tuple[Given | None, Given | None] | None = None,
         peak: float | None = None,
+        count: Literal["optimizer", "step"] = "optimizer",
     ) -> None:
-        self.optimizer = optimizer = unwrapped(optimizer)
+        if count not in ("optimizer", "step"):
+            raise ScheduleError(f"count={count!r}: give 'optimizer' or 'step'")
+        self._each_call = count == "step"
+        self.optimizer = optimizer = as_scheduled(optimizer)
+        self._stepped = optimizer if self._each_call else inner_optimizer(optimizer)
+        made_with = None if peak else notices.other_than_made_with(self._stepped)
         self._plan = Plan(
             optimizer, lr, steps=steps, clock=clock, momentum=momentum, betas=betas, weight_decay=weight_decay,
             peak=peak,
         )  # fmt: skip
-        self._made = 0
+        self._made = self._began = 0
         self._shifts = [0.0] * len(self._plan.schedules)  # positions less the updates made: the batch size may change
         self._idle_at, self._idle_calls = -1, 0
-        self._told: set[str] = set()
+        self._notices = notices.Notices()
         self._tensors = False
+        self._measured = self._driven = False
         self._keeper: weakref.ref[Any] | None = None
+        self._updates = Updates()
         self._listen()
+        self._watch_feedbacks()
         self._write()
+        if made_with:
+            self._notices.tell("base", made_with)
 
     def _listen(self) -> None:
-        """Has the optimizer say what it does: updates, groups that were added, a state that it loaded."""
-        self._updates = Updates(self.optimizer)
+        """Has the optimizer say what it does: updates, and a state that it loaded."""
         this = weakref.ref(self)
-        before = self.optimizer.register_step_pre_hook(_before_each_update(this))
-        loaded = self.optimizer.register_load_state_dict_post_hook(_after_loading(this))
-        vars(self.optimizer).setdefault("_schedulers", weakref.WeakSet()).add(self)  # which a Balance tells
-        for handle in (self._updates.handle, before, loaded):
-            weakref.finalize(self, handle.remove)
+        schedulers = vars(self._stepped).setdefault("_schedulers", weakref.WeakSet())  # which a Balance tells
+        for other in schedulers:
+            other._succeeded = True
+        self._succeeded = False
+        schedulers.add(self)
+        if self._each_call:
+            return
+        handles = around_updates(self._stepped, before=_before_each_update(this), after=self._updates.count)
+        hooks: Any = self._stepped._optimizer_step_pre_hooks
+        hooks.move_to_end(handles[0].id, last=False)  # so that other hooks see the rates of the update
+        for loaded in {id(own): own for own in (self._stepped, self.optimizer)}.values():
+            if hasattr(loaded, "_optimizer_load_state_dict_post_hooks"):
+                handles.append(loaded.register_load_state_dict_pre_hook(_before_loading(this)))
+                handles.append(loaded.register_load_state_dict_post_hook(_after_loading(this)))
+        while_held(self, handles)
 
-    def step(self, epoch: int | None = None) -> None:
+    def step(self, epoch: Any = None) -> None:
         """Sets the rate, and what else is scheduled, for the next update.
 
         Args:
-            epoch: not used; the optimizer's updates are counted.
+            epoch: a whole number isn't used, since updates are counted.
+
+        Raises:
+            FeedbackError: it is a metric, which is for `measure`.
         """
+        if epoch is not None:
+            self._refuse_metric(epoch)
         updates = self._updates
-        if updates.news:
+        if self._each_call:
+            updates.made += 1
+            self._look()
+        elif updates.news:
             self._look_at_news()
+        if self._mark() != self._seen:
+            self._look()
         made = updates.made
         if made != self._made + 1:
             self._notice(made)
         self._made = made
         place = made - self._begin
-        if place >= AHEAD:
+        if place >= self._stretch:
             place = self._look_ahead()
+        self._place = place
         for write, factors in self._writing:
             write(factors[place])
+        self._seen = self._mark()
 
     def measure(self, metric: Any) -> None:
         """Tells a measurement, such as the validation loss, to the feedbacks that the schedules are multiplied by.
@@ -144,13 +197,15 @@ class Scheduler(LRScheduler):
             raise FeedbackError("no schedule here answers to measurements: give lr=schedule * gs.plateau()")
         number, _ = measured(metric)
         self._plan.measure(mean_over_ranks(number))
+        self._measured = True
         self._write()
 
     def take_guard(self, keeper: Any) -> Guard:
         """The guard among the feedbacks, for what makes the snapshots of a training; it can be taken once.
 
         Args:
-            keeper: what takes it: asked for its `state` when this is saved, told `resumed()` when one is loaded.
+            keeper: what takes it: asked for its `state` when this is saved, told `resumed()` when one is loaded, and
+                asked for `looked`, the updates that it was told.
 
         Raises:
             FeedbackError: there is none, or it was taken.
@@ -179,6 +234,16 @@ class Scheduler(LRScheduler):
         return any(self._plan.feedbacks)
 
     @property
+    def modes(self) -> set[str]:
+        """Of the measurements that feedbacks answer to: "min" where less is better, "max" where more is."""
+        return {feedback.mode for feedback, _ in self._plan.waits() if hasattr(feedback, "mode")}
+
+    def driven_by_a_callback(self) -> None:
+        """Leaves it to a callback to tell evaluations, and to write over the rates of a trainer's own scheduler."""
+        self._driven = True
+        self._notices.silence("another hand")
+
+    @property
     def last_epoch(self) -> int:
         """The updates that the rates are set for; the name is torch's."""
         return self._made
@@ -191,12 +256,12 @@ class Scheduler(LRScheduler):
     @property
     def base_lrs(self) -> list[float]:  # type: ignore[override]
         """The rate of each group where the factor is 1."""
-        groups, scale = self.optimizer.param_groups, self._plan.scale
+        groups, scale = self._groups, self._plan.scale
         return [scale * float(group["initial_lr"]) * group.get("lr_scale", 1.0) for group in groups]
 
     def get_last_lr(self) -> list[float | torch.Tensor]:
         """The rate of each group for the next update; copies, where it is a tensor."""
-        rates = (group["lr"] for group in self.optimizer.param_groups)
+        rates = (group["lr"] for group in self._groups)
         return [rate.clone() if isinstance(rate, torch.Tensor) else rate for rate in rates]
 
     get_lr = get_last_lr
@@ -208,6 +273,7 @@ class Scheduler(LRScheduler):
         Everything else follows from these, for any number of groups, processes and devices.
         """
         self._updates.decide()
+        self._look(stepped=False)
         step = self._updates.made
         if self._keeper is not None and (keeper := self._keeper()) is not None:
             self._plan.guard_state = keeper.state
@@ -223,25 +289,30 @@ class Scheduler(LRScheduler):
             ScheduleError: it isn't a scheduler's state, or what was made so far would have been made at other rates;
                 the message has the difference.
         """
-        step, positions = self._plan.restore(state_dict)
+        saved, replaced = self._plan.restore(state_dict, self._groups)
         self._updates.decide()
-        self._updates.made = self._made = step
-        self._shifts = [position - step for position in positions]
+        self._updates.made = self._made = self._began = saved.step
+        self._shifts = [position - saved.step for position in saved.positions]
+        self._measured |= self._plan.is_measured
+        self._watch_feedbacks()
         self._write()
+        self._tell_replaced(replaced, "the scheduler's state")
         if self._keeper is not None and (keeper := self._keeper()) is not None:
             keeper.resumed()
 
     def __getstate__(self) -> dict[str, Any]:
         self._updates.decide()
-        kept = {name: value for name, value in vars(self).items() if name not in ("_updates", "_writing", "_keeper")}
+        self._look(stepped=False)
+        left_out = ("_updates", "_writing", "_keeper", "_mark", "_seen")
+        kept = {name: value for name, value in vars(self).items() if name not in left_out}
         return {**kept, "updates": self._updates.made}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        updates = state.pop("updates")
+        self._updates = Updates()
+        self._updates.made = state.pop("updates")
         self._keeper = None
         vars(self).update(state)
         self._listen()
-        self._updates.made = updates
         self._write()
 
     def read_groups(self) -> None:
@@ -253,85 +324,127 @@ class Scheduler(LRScheduler):
         self._tensors = True
         self._write()
 
+    @property
+    def _groups(self) -> Any:
+        """The optimizer's groups; while a wrapper loads a state, the new list, its own or that of what it holds."""
+        groups = self.optimizer.param_groups
+        return self._stepped.param_groups if self._plan.groups.are_of(groups) else groups
+
     def _write(self) -> None:
         """Writes what the schedules have for the next update, whatever the groups were before."""
-        groups = self.optimizer.param_groups
+        groups = self._groups
         if self._tensors:
             as_tensors(groups)
         self._plan.find(groups)
-        self._groups = groups
-        self._last, self._number = groups[-1], len(groups)
-        place = self._look_ahead()
+        self._place = self._look_ahead()
         for write, factors in self._writing:
-            write(factors[place])
+            write(factors[self._place])
+        self._mark = self._plan.mark
+        self._seen = self._mark()
 
     def _look_ahead(self) -> int:
         """Computes the factors of the stretch of updates that the next is in; returns its place there."""
+        if self._made >= self._watch_at:
+            self._watch()
         self._begin = self._made // AHEAD * AHEAD
+        self._stretch = min(AHEAD, self._watch_at - self._begin)
         factors = self._plan.factors([self._begin + shift for shift in self._shifts], AHEAD).tolist()
         self._writing = [(values.write, own) for values, own in zip(self._plan.values, factors, strict=True)]
         return self._made - self._begin
 
-    def _has_other_groups(self) -> bool:
-        """Whether groups were added, or replaced."""
-        groups = self.optimizer.param_groups
-        return groups is not self._groups or len(groups) != self._number or groups[-1] is not self._last
+    def _look(self, stepped: bool = True) -> None:
+        """Looks whether the groups are as they were written, finds them anew, and says if another hand wrote to them.
+
+        Args:
+            stepped: whether `step` was called since the last update, so that what was written is for the next; and no
+                other scheduler was made since.
+        """
+        groups, factors = self._groups, [factors[self._place] for _, factors in self._writing]
+        if self._plan.intact(groups, factors):
+            return
+        changes = self._plan.changes(factors)
+        if changes and stepped:
+            self._notices.tell("another hand", notices.other_hand(changes))
+        if self._plan.moved(groups):
+            self._write()
 
     def _notice(self, made: int) -> None:
         """Says, once, what a user should know of calls that don't follow updates one by one."""
         if made > self._made:
-            self._tell(
-                "late",
-                f"step() was called after {made - self._made} updates, which were made at one rate: call it after each "
-                '(in Lightning "interval": "step"); the horizon is in updates, or steps="90ep" with a clock',
-            )
+            self._notices.tell("late", notices.late(made - self._made))
             return
         self._idle_calls = self._idle_calls + 1 if self._idle_at == made else 1
         self._idle_at = made
-        if self._idle_calls == PATIENCE:
-            self._tell(
-                "idle",
-                f"step() was called {PATIENCE} times in a row without an update by the optimizer, so the schedule "
-                f"stands at {made}; to look at a schedule, schedule.sample(steps)",
-            )
+        if self._idle_calls == (FIRST_PATIENCE if made == self._began else PATIENCE):
+            self._notices.tell("idle", notices.idle(self._idle_calls, made))
 
     def _look_at_news(self) -> None:
         """Counts the updates of which only the device knew; says, once, what a compiled step needs."""
         self._updates.decide()
         if self._updates.compiled and any(values.numbers for values in self._plan.values):
-            self._tell(
-                "compiled",
-                "the optimizer's step is compiled, and scheduled values in it are Python numbers, for which it is "
-                "compiled again: scheduler.to_tensors() makes rates and betas tensors",
+            self._notices.tell("compiled", notices.COMPILED)
+
+    def _watch_feedbacks(self) -> None:
+        """Begins to see to it that each feedback is told something: by the trainer that will call the next step."""
+        self._watch_at = self._began + 1 if self.has_feedback else math.inf
+
+    def _watch(self) -> None:
+        """Finds the trainer at the first call; later says, once, which feedback was told nothing."""
+        if not self._driven:
+            self._driven = True
+            have_evaluations_told(self)
+        keeper = self._keeper and self._keeper()
+        waits = [(feedback, self._began + wait) for feedback, wait in self._plan.waits()]
+        for feedback, end in waits:
+            told = bool(keeper and keeper.looked) if feedback.each_update else self._measured
+            if self._made >= end and not told:
+                self._notices.tell(f"untold {type(feedback)}", notices.untold(feedback, self._made - self._began))
+        self._watch_at = min((end for _, end in waits if end > self._made), default=math.inf)
+
+    def _tell_replaced(self, replaced: Sequence[Replaced], source: str) -> None:
+        """Says, once, that a loaded base rate replaced another, unless that was what the schedule had made of it."""
+        factors = [1.0, *(factors[self._place] for _, factors in self._writing)]
+        for change in replaced if self._plan.peak is None and not self._succeeded else ():
+            base = change.now * change.scale
+            made_of_it = (abs(change.before - base * factor) <= 10 * ROUNDING * base for factor in factors)
+            if not any(made_of_it):
+                self._notices.tell("base", notices.replaced_base(change, source))
+
+    def _refuse_metric(self, metric: Any) -> None:
+        if self.has_feedback or isinstance(metric, bool) or not isinstance(metric, int):
+            raise FeedbackError(
+                f"step({metric!r}): step() is called without a metric, after each update; a measurement is for "
+                "scheduler.measure(metric), whenever there is one"
             )
 
-    def _tell(self, what: str, message: str) -> None:
-        if what not in self._told:
-            self._told.add(what)
-            warnings.warn(message, stacklevel=4)
+
+def _before_each_update(this: weakref.ref[Scheduler]) -> Before:
+    """Looks at the groups before each update: a group may be new, or a rate not what was written."""
+
+    def look(args: Any, kwargs: Any) -> None:
+        if scheduler := this():
+            scheduler._look(stepped=scheduler._made == scheduler._updates.made and not scheduler._succeeded)
+
+    return look
 
 
-def _before_each_update(this: weakref.ref[Scheduler]) -> Any:
-    """A hook that gives groups that were added since their rate before their first update."""
+def _before_loading(this: weakref.ref[Scheduler]) -> Any:
+    """A hook for when the optimizer's state will be loaded, which goes by the places of the groups."""
 
-    def look() -> None:
-        scheduler = this()
-        if scheduler is not None and scheduler._has_other_groups():
-            scheduler._write()
-
-    untraced: Any = torch.compiler.disable(look)  # type: ignore[no-untyped-call]
-
-    def hook(optimizer: Any, args: Any, kwargs: Any) -> None:
-        untraced() if torch.compiler.is_compiling() else look()
+    def hook(optimizer: Any, state: Any) -> None:
+        if scheduler := this():
+            scheduler._look(stepped=False)
 
     return hook
 
 
 def _after_loading(this: weakref.ref[Scheduler]) -> Any:
-    """A hook for when the optimizer's state is loaded, which may hold a rate of another schedule."""
+    """A hook for when the optimizer's state is loaded, which may hold rates of another schedule, or base rates."""
 
     def hook(optimizer: Any) -> None:
         if scheduler := this():
+            bases = scheduler._plan.groups.bases()
             scheduler._write()
+            scheduler._tell_replaced(scheduler._plan.groups.replaced(bases), "the optimizer's state")
 
     return hook

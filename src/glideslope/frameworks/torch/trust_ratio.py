@@ -9,7 +9,8 @@ import torch
 from torch.utils.hooks import RemovableHandle
 
 from glideslope.errors import LayerError
-from glideslope.frameworks.torch.updates import unwrapped
+from glideslope.frameworks.torch.inner import inner_optimizer
+from glideslope.frameworks.torch.updates import around_updates
 
 RULES = ("lars", "lamb")
 
@@ -47,21 +48,27 @@ def trust_ratio(optimizer: Any, rule: str, *, coefficient: float = 0.001) -> lis
         raise LayerError(f"rule={rule!r}: give 'lars', for SGD, or 'lamb', for AdamW")
     if not 0 < coefficient < math.inf:
         raise LayerError(f"coefficient={coefficient}: give a positive number")
-    inner = unwrapped(optimizer)
+    inner = inner_optimizer(optimizer)
     if rule == "lamb":
         before: list[tuple[float, list[torch.Tensor]]] = []
-        kept = inner.register_step_pre_hook(lambda o, args, kwargs: _keep(o, before))
-        after = inner.register_step_post_hook(lambda o, args, kwargs: _scale_steps(o, before))
+        handles = around_updates(
+            inner,
+            before=lambda args, kwargs: _keep(inner, before),
+            after=lambda found, compiled: _scale_steps(inner, before),
+        )
     else:
         if any(group.get("maximize") for group in inner.param_groups):
             raise LayerError("lars adds weight decay to the gradient of a loss that is minimized: set maximize=False")
         decays: list[float] = []
-        kept = inner.register_step_pre_hook(lambda o, args, kwargs: _before(o, args, kwargs, coefficient, decays))
-        after = inner.register_step_post_hook(lambda o, args, kwargs: _put_back(o, decays))
+        handles = around_updates(
+            inner,
+            before=lambda args, kwargs: _before(inner, args, kwargs, coefficient, decays),
+            after=lambda found, compiled: _put_back(inner, decays),
+        )
     # First of all, so that what measures the step, or changes the rate, sees it whole.
     hooks: Any = inner._optimizer_step_post_hooks
-    hooks.move_to_end(after.id, last=False)
-    return [kept, after]
+    hooks.move_to_end(handles[1].id, last=False)
+    return handles
 
 
 def _before(optimizer: Any, args: Any, kwargs: Any, coefficient: float, decays: list[float]) -> Any:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch.utils.hooks import RemovableHandle
 
-from glideslope.errors import ScheduleError
+Before = Callable[[Any, Any], Any]
+"""Is called with the arguments of an optimizer's `step`; may return others."""
+After = Callable[[torch.Tensor | None, bool], None]
+"""Is called with (found, compiled): `found` is None, or a tensor on the device that isn't 0 where the gradients weren't
+finite and nothing was updated; `compiled` whether the step was."""
 
 
 class Updates:
-    """Counts an optimizer's updates by a hook that runs after each.
+    """Counts an optimizer's updates.
 
     So what is no update isn't counted: a micro-batch under accumulation, another process's share, a step that a
     gradient scaler left out. A fused optimizer is called even for those, and told on its device that the gradients
@@ -26,20 +31,14 @@ class Updates:
         news: whether anything is undecided, or found compiled, that was not looked at.
     """
 
-    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+    def __init__(self) -> None:
         self.made = 0
         self.undecided: list[torch.Tensor] = []
         self.compiled = False
         self.news = False
-        self.handle = after_each_update(optimizer, self._count)
 
-    def decide(self) -> None:
-        """Counts the updates of which only the device knew; waits for it."""
-        self.made += sum(found.item() == 0 for found in self.undecided)
-        self.undecided.clear()
-        self.news = False
-
-    def _count(self, found: torch.Tensor | None, compiled: bool) -> None:
+    def count(self, found: torch.Tensor | None, compiled: bool) -> None:
+        """Counts an update, or a call that may have been one."""
         if found is None:
             self.made += 1
         else:
@@ -48,27 +47,89 @@ class Updates:
         if compiled and not self.compiled:
             self.compiled = self.news = True
 
+    def decide(self) -> None:
+        """Counts the updates of which only the device knew; waits for it."""
+        self.made += sum(found.item() == 0 for found in self.undecided)
+        self.undecided.clear()
+        self.news = False
 
-def after_each_update(
-    optimizer: torch.optim.Optimizer, told: Callable[[torch.Tensor | None, bool], None]
-) -> RemovableHandle:
-    """Calls `told(found, compiled)` after each update.
 
-    `found` is None, or a tensor on the device that isn't 0 where the gradients weren't finite and nothing was updated;
-    `compiled` whether the step was.
+def around_updates(
+    optimizer: torch.optim.Optimizer, *, before: Before | None = None, after: After | None = None
+) -> list[RemovableHandle]:
+    """Calls `before` and `after` once around each update.
+
+    torch hooks the `step` of each class: where a subclass's calls its parent's, the hooks run for both, and only the
+    outermost call is the update. A call by torch.distributed.checkpoint, which fills an empty state, is none.
+
+    Returns:
+        Handles, whose `remove()` ends it.
     """
-    untraced: Any = torch.compiler.disable(told)  # type: ignore[no-untyped-call]  # else compiled for each new count
-    first = True
+    running = _Running()
 
-    def hook(made: Any, args: Any, kwargs: Any) -> None:
-        nonlocal first
+    def enter(stepped: Any, args: Any, kwargs: Any, compiled: bool = False) -> Any:
+        return before(args, kwargs) if running.enter(stepped, compiled) and before is not None else None
+
+    def leave(found: torch.Tensor | None, compiled: bool = False) -> None:
+        if running.leave() and after is not None:
+            after(found, compiled)
+
+    untraced_enter: Any = torch.compiler.disable(enter)  # type: ignore[no-untyped-call]
+    untraced_leave: Any = torch.compiler.disable(leave)  # type: ignore[no-untyped-call]  # else compiled for each count
+
+    def pre(stepped: Any, args: Any, kwargs: Any) -> Any:
         if torch.compiler.is_compiling():
-            untraced(getattr(made, "found_inf", None), True)
-        elif not ((first or not made.state) and _only_initialises()):
-            first = False
-            told(getattr(made, "found_inf", None), False)
+            return untraced_enter(stepped, args, kwargs, True)
+        return enter(stepped, args, kwargs)
 
-    return optimizer.register_step_post_hook(hook)
+    def post(stepped: Any, args: Any, kwargs: Any) -> None:
+        if torch.compiler.is_compiling():
+            untraced_leave(getattr(stepped, "found_inf", None), True)
+        else:
+            leave(getattr(stepped, "found_inf", None))
+
+    return [optimizer.register_step_pre_hook(pre), optimizer.register_step_post_hook(post)]
+
+
+def while_held(observer: object, handles: list[RemovableHandle]) -> None:
+    """Removes hooks when nobody holds the observer any more."""
+    for handle in handles:
+        weakref.finalize(observer, handle.remove)
+
+
+class _Running:
+    """How many calls of an optimizer's step run, one within the other, and whether the outermost is an update."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.updates = self.any = False
+
+    def enter(self, optimizer: torch.optim.Optimizer, compiled: bool) -> bool:
+        """Notes a call; whether an update begins."""
+        if self.depth and not compiled:  # within another call, or after one that raised and never left
+            self.depth = _calls_on_the_stack(optimizer) - 1
+        self.depth += 1
+        if self.depth > 1:
+            return False
+        self.updates = compiled or bool(self.any and optimizer.state) or not _only_initialises()
+        self.any |= self.updates
+        return self.updates
+
+    def leave(self) -> bool:
+        """Notes that a call returns; whether it ends an update."""
+        self.depth = max(self.depth - 1, 0)
+        return self.depth == 0 and self.updates
+
+
+_HOOKED_STEP = torch.optim.Optimizer.profile_hook_step(lambda self: None).__code__
+"""The code of each step that torch has hooked."""
+
+
+def _calls_on_the_stack(optimizer: torch.optim.Optimizer) -> int:
+    frame, calls = sys._getframe(1), 0
+    while frame := frame.f_back:  # type: ignore[assignment]
+        calls += frame.f_code is _HOOKED_STEP and frame.f_locals.get("self") is optimizer
+    return calls
 
 
 def _only_initialises() -> bool:
@@ -78,17 +139,3 @@ def _only_initialises() -> bool:
         if frame.f_code.co_name == "_init_optim_state":
             return True
     return False
-
-
-def unwrapped(optimizer: Any) -> torch.optim.Optimizer:
-    """The optimizer inside the wrappers that Accelerate and Lightning put around it.
-
-    Raises:
-        ScheduleError: there is no torch optimizer inside.
-    """
-    inner = optimizer
-    while not hasattr(inner, "_optimizer_step_post_hooks") and hasattr(inner, "optimizer"):
-        inner = inner.optimizer
-    if not isinstance(inner, torch.optim.Optimizer):
-        raise ScheduleError(f"{optimizer!r} is not a torch optimizer, nor a wrapper with one as .optimizer")
-    return inner

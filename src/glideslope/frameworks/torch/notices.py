@@ -1,0 +1,117 @@
+"""What a scheduler says to its user, each thing once."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from glideslope.frameworks.torch.known_groups import ROUNDING, Replaced
+
+_LIBRARIES = tuple(str(Path(str(file)).parent) for file in (torch.__file__, Path(__file__).parents[1]))
+
+
+COMPILED = (
+    "the optimizer's step is compiled, and scheduled values in it are Python numbers, for which it is compiled again: "
+    "scheduler.to_tensors() makes rates and betas tensors"
+)
+
+
+class Notices:
+    """Warns, once for each kind, at the line of the user's that led here."""
+
+    def __init__(self) -> None:
+        self._kinds: set[str] = set()
+
+    def tell(self, kind: str, message: str) -> None:
+        """Warns, unless something of this kind was said before."""
+        if kind not in self._kinds:
+            self._kinds.add(kind)
+            warnings.warn(message, stacklevel=_users_level())
+
+    def silence(self, kind: str) -> None:
+        """Says nothing of this kind from here on."""
+        self._kinds.add(kind)
+
+
+def _users_level() -> int:
+    """How far up the stack, from the caller, the first frame outside this library and torch is."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_code.co_filename.startswith(_LIBRARIES) and frame.f_back:
+        frame, level = frame.f_back, level + 1
+    return level
+
+
+def other_hand(changes: Sequence[tuple[str, float, float]]) -> str:
+    """What to say where somebody else writes what is scheduled."""
+    name, now, written = changes[0]
+    return (
+        f"the {name} of a parameter group is {now:g}, and this scheduler had set {written:g}: another scheduler, or "
+        "code that writes to the group, moves it too, and each overwrites the other. Keep one: a product of schedules "
+        "and feedbacks (schedule * gs.plateau()) in place of two schedulers; to change a base rate, set the group's "
+        "initial_lr and call scheduler.read_groups()"
+    )
+
+
+def replaced_base(replaced: Replaced, source: str) -> str:
+    """What to say where a loaded state brings another base rate than the optimizer was made with."""
+    return (
+        f"{source} has an initial {replaced.key} of {replaced.now:g}, which replaces {replaced.before:g}: the schedule "
+        f"goes on from the saved one. To train with the new one, set group['initial_{replaced.key}'] after loading and "
+        "call scheduler.read_groups(), or give peak="
+    )
+
+
+def other_than_made_with(optimizer: Any) -> str | None:
+    """What to say where the groups' initial rate isn't the `lr` that the optimizer was made with; None if it is.
+
+    So it is after a state was loaded into an optimizer with a new `lr`, which torch keeps in `defaults` only.
+    """
+    rate, initial = optimizer.defaults.get("lr"), {group.get("initial_lr") for group in optimizer.param_groups}
+    parameter = inspect.signature(type(optimizer).__init__).parameters.get("lr")
+    if len(initial) > 1 or None in initial or rate is None or (parameter and parameter.default == rate):
+        return None  # groups with rates of their own, or an lr that nobody gave
+    (only,) = map(float, initial)
+    if abs(only - float(rate)) <= ROUNDING * abs(only):
+        return None
+    return (
+        f"the parameter groups have an initial_lr of {only:g}, from a loaded state or another scheduler, and the "
+        f"optimizer was made with lr={float(rate):g}: the schedule multiplies {only:g}. To train with the other, give "
+        f"peak={float(rate):g}, or delete initial_lr from the groups and set their lr"
+    )
+
+
+def idle(calls: int, made: int) -> str:
+    """What to say where `step()` is called and the optimizer makes no update."""
+    return (
+        f"step() was called {calls} times in a row without an update by the optimizer, so the schedule stands at "
+        f"{made}. Updates are counted in the optimizer's step(); an optimizer that updates in another way needs "
+        'gs.torch.Scheduler(..., count="step"), for which each scheduler.step() is one. To look at a schedule, '
+        "schedule.sample(steps). While gradients accumulate, or mixed precision skips, this is as it should be"
+    )
+
+
+def late(updates: int) -> str:
+    """What to say where `step()` is called after several updates."""
+    return (
+        f"step() was called after {updates} updates, which were made at one rate: call it after each "
+        '(in Lightning "interval": "step"); the horizon is in updates, or steps="90ep" with a clock'
+    )
+
+
+def untold(feedback: Any, updates: int) -> str:
+    """What to say where a feedback is told no measurement."""
+    if feedback.each_update:
+        return (
+            f"{feedback} was told no loss in {updates} updates, so it protects nothing: make a gs.torch.Guard(model, "
+            "scheduler), and call its step(loss) after each scheduler.step()"
+        )
+    return (
+        f"{feedback} was told no measurement in {updates} updates, so it moves no rate: call scheduler.measure(loss) "
+        "after each evaluation (gs.lightning.scheduled with a monitor, and evaluations of a Hugging Face Trainer, do)"
+    )
