@@ -52,6 +52,32 @@ def check_guard(rank):
     assert len(set(map(str, told))) == 1, told
 
 
+def check_guard_of_skipped(rank):
+    """Mixed precision leaves out updates for ever, and one rank's loss alone isn't finite: all go back alike."""
+    torch.manual_seed(0)
+    weight = torch.nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(weight.parameters(), lr=0.1)
+    scheduler = gs.torch.Scheduler(optimizer, "constant * guard(every=5)")
+    guard = gs.torch.Guard(weight, scheduler)
+    for update in range(60):
+        optimizer.zero_grad()
+        weight(torch.ones(1, 1)).sum().backward()
+        if skipped := update >= 10:
+            with torch.no_grad():
+                weight.weight.fill_(5.0)  # weights that are lost
+        else:
+            optimizer.step()
+        scheduler.step()
+        guard.step(float("nan") if skipped and rank == 1 else 1.0)
+        if guard.events:
+            break
+    told = [None] * dist.get_world_size()
+    dist.all_gather_object(told, (update, len(guard.events), weight.weight.item()))
+    assert len(set(told)) == 1, told
+    assert told[0][1] == 1, told
+    assert told[0][2] != 5.0, told
+
+
 def check_growth(rank):
     """The ranks' shares make up each batch, and their gradients the noise scale's two norms."""
     growth = gs.batches.growth(gs.linear(), base=4, largest=16, multiple=2).over(20)
@@ -108,6 +134,7 @@ def main(kind, folder, updates, world_size):
     assert answers.get_last_lr() == [1.0 if dist.get_world_size() == 1 else 0.1]
     if dist.get_world_size() > 1:
         check_guard(rank)
+        check_guard_of_skipped(rank)
         check_growth(rank)
     weights, moments = get_state_dict(model, optimizer)
     state = {"model": weights, "optimizer": moments, "scheduler": scheduler, "seen": seen}

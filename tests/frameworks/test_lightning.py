@@ -136,3 +136,63 @@ def test_stepping_once_an_epoch_is_told(tmp_path):
 def test_a_training_without_an_end_needs_a_horizon(tmp_path):
     with pytest.raises(gs.ScheduleError, match="steps="):
         fit(Module(), tmp_path, max_epochs=-1)
+
+
+class Measured(Module):
+    """Validates to the same loss each epoch, which a plateau of no patience cuts for."""
+
+    schedule = "hold * plateau(factor=0.1, patience=0)"
+
+    def training_step(self, batch, index):
+        self.log("train_loss", 1.0)
+        return super().training_step(batch, index)
+
+    def validation_step(self, batch, _):
+        self.log("val_loss", 1.0)
+
+
+class ByOption(Measured):
+    options = (("monitor", "val_loss"),)
+
+
+class ByEntry(Measured):
+    def scheduled(self, optimizer):
+        found = super().scheduled(optimizer)
+        found["lr_scheduler"]["monitor"] = "val_loss"
+        return found
+
+
+class ByHand(Measured):
+    def scheduled(self, optimizer):
+        scheduler = gs.torch.Scheduler(optimizer, self.schedule, steps=40)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step", "monitor": "val_loss"},
+        }
+
+
+class OfTraining(Measured):
+    options = (("monitor", "train_loss"),)
+
+
+@pytest.mark.parametrize("kind", [ByOption, ByEntry, ByHand, OfTraining])
+def test_what_is_monitored_is_told_to_a_feedback(kind, tmp_path):
+    module = kind()
+    loader = DataLoader(DATA, batch_size=4)
+    trainer = lightning.Trainer(
+        accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False, max_epochs=4,
+        default_root_dir=tmp_path,
+    )  # fmt: skip
+    trainer.fit(module, loader, loader)
+    np.testing.assert_allclose(module.rates[::BATCHES], [0.3, 0.3, 0.03, 0.003])  # the first is an improvement
+
+
+def test_a_feedback_without_a_monitor_is_told_of(tmp_path):
+    module = Measured()
+    loader = DataLoader(DATA, batch_size=4)
+    trainer = lightning.Trainer(
+        accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False, max_epochs=4,
+        default_root_dir=tmp_path, enable_checkpointing=False,
+    )  # fmt: skip
+    with pytest.warns(UserWarning, match="told no measurement in 40 updates"):
+        trainer.fit(module, loader, loader)

@@ -149,3 +149,39 @@ def test_a_feedback_is_told_the_evaluations_and_goes_on(tmp_path):
     assert whole[-1] < 0.1
     resumed = run("two", resume_from_checkpoint=str(tmp_path / "one/checkpoint-10"))
     assert resumed == whole[10:]
+
+
+@WAYS
+def test_each_way_tells_a_feedback_each_evaluation_once(tmp_path, how):
+    lr = "constant() * plateau(factor=0.5, patience=0, threshold=1e9, threshold_mode=absolute)"
+    made, rates = trainer(tmp_path, how, lr, eval_strategy="steps", eval_steps=10)
+    made.train()
+    assert rates.rates[::10] == pytest.approx([0.3, 0.3, 0.15, 0.075])  # the first evaluation is an improvement
+
+
+def test_the_metric_is_the_trainers_where_its_direction_fits(tmp_path):
+    metrics = {"compute_metrics": lambda prediction: {"accuracy": 1.0}}
+    for mode, cuts in (("max", 3), ("min", 0)):  # the loss falls, the accuracy stands still
+        lr = f"constant() * plateau(factor=0.5, patience=0, threshold=0.0, mode={mode})"
+        made, _ = trainer(
+            tmp_path, "optimizers", lr, eval_strategy="steps", eval_steps=8, learning_rate=0.01,
+            metric_for_best_model="accuracy", greater_is_better=True,
+        )  # fmt: skip
+        made.compute_metrics = metrics["compute_metrics"]
+        made.model.forward = _with_logits(made.model)
+        made.train()
+        state = made.lr_scheduler.state_dict()["feedback_states"][0]
+        assert (state["0.best"] == 1.0) == (mode == "max")
+        if mode == "max":
+            assert state["0.factor"] == 0.5 ** (cuts + 1)
+
+
+def _with_logits(model):
+    before = model.forward
+    return lambda x, labels: {**before(x, labels), "logits": model.layer(x)}
+
+
+def test_a_pair_without_evaluations_is_told_of(tmp_path):
+    made, _ = trainer(tmp_path, "optimizers", "constant() * plateau")
+    with pytest.warns(UserWarning, match="told no measurement in 40 updates"):
+        made.train()
