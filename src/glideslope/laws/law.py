@@ -155,17 +155,19 @@ class Law(ByValue):
             LawError: the target isn't reached by then.
         """
 
-        if not (math.isfinite(target) and target > 0) or most < 1:
-            raise LawError(f"target={target}, most={most}: give a loss above 0, and one update or more")
+        if not (math.isfinite(target) and target > 0 and math.isfinite(peak) and peak > 0 and most >= 1):
+            raise LawError(f"target={target}, peak={peak}, most={most}: give a loss and a peak above 0, and an update")
 
         def end(steps: int) -> float:
-            """The loss after a run of so many updates; infinite if the phases that the schedule fixes are longer."""
+            """The loss after a run of so many updates; infinite if the phases that the schedule fixes are longer, or
+            all of its rates are 0."""
             try:
-                return float(self.predict(peak * sampled(schedule, steps), steps)[0])
+                factors = sampled(schedule, steps)
             except ScheduleError:
                 if steps >= most:
                     raise
                 return math.inf
+            return float(self.predict(peak * factors, steps)[0]) if factors.any() else math.inf
 
         low, high = 0, min(100, most)
         while end(high) > target:
@@ -247,6 +249,7 @@ def load(path: Path | str) -> Law:
         reference,
         unit,
         1.0 if size is None else size,
+        1.0 if baseline is None else baseline,
         *(number for run in fitted for number in (run.peak, run.steps)),
     ]
     sound = bool(fitted) and all(0 < value < 1e100 for value in positive) and 0 <= parameters["offset"] < 1e100

@@ -52,14 +52,15 @@ def plain(name: str) -> str:
 
 
 def ranked(columns: Iterable[str], names: tuple[str, ...]) -> list[str]:
-    """The columns that have one of the names, in the order of the names, whatever their order in the file.
+    """The columns that have one of the names, in the order of the names, whatever their order in the file; those that
+    have it to the letter before those that are like it.
 
     >>> ranked(["_step", "loss", "global_step"], STEP)
     ['global_step', '_step']
     """
     order = {name: place for place, name in enumerate(names)}
-    places = [(_place(column, order, names), column) for column in columns]
-    return [column for _, column in sorted((place, column) for place, column in places if place is not None)]
+    places = [(_place(column, order, names), normal(column) != column, column) for column in columns]
+    return [column for place, _, column in sorted(entry for entry in places if entry[0] is not None)]
 
 
 def named(columns: Iterable[str], name: str) -> list[str]:

@@ -53,7 +53,7 @@ def text_of(file: Path) -> str:
         raise LawError(f"{file} can't be read: it isn't text")
     if not text.strip():
         raise LawError(f"{file} is empty")
-    return text
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def has_header(text: str) -> bool:
@@ -83,6 +83,7 @@ def of_text(file: Path, text: str) -> Table:
     columns = [
         again(name, place) if name and names.index(name) < place - 1 else name for place, name in enumerate(names, 1)
     ]
+    measured = ranked(columns, _NAMES)
     notes = [f"{seen[name]} columns are named {name!r}" for name in seen if name and seen[name] > 1]
     rows, short = [], 0
     for line, cells in records:
@@ -98,7 +99,11 @@ def of_text(file: Path, text: str) -> Table:
         if len(set(map(normal, cells)) & set(_NAMES)) > 1 and ranked(cells, STEP):
             raise LawError(f"{file}, line {line}: a second header: give each table a file of its own")
         short += len(cells) < len(names)
-        rows.append(dict(zip(columns, map(_decimal, cells) if separator != "," else cells, strict=False)))
+        row = dict(zip(columns, cells, strict=False))
+        rows.append(row if separator == "," else {name: _with_point(cell) for name, cell in row.items()})
+        for name in measured if separator == "," else []:
+            if _DECIMAL_COMMA.fullmatch(row.get(name, "").strip()):
+                raise LawError(f"{file}, line {line}: {row[name]!r} in the column {name!r}: write numbers with a point")
     if not rows:
         raise LawError(f"{file} has no rows under its header")
     if short:
@@ -144,5 +149,5 @@ def _split(line: str) -> tuple[list[str], str]:
     return best[1], best[2]
 
 
-def _decimal(cell: str) -> str:
+def _with_point(cell: str) -> str:
     return cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell.strip()) else cell
