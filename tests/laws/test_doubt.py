@@ -56,7 +56,9 @@ def test_a_law_that_tells_nothing_says_so():
 @given(st.floats(0, 2), st.one_of(st.none(), st.floats(0, 2)))
 def test_what_is_doubted(noise, baseline):
     law = replace(made(parameters(0)), noise=noise, baseline=baseline)
-    assert bool(law.doubt) == (baseline is not None and (noise >= baseline or noise >= 0.5))
+    doubted = baseline is not None and (noise >= baseline or noise >= 0.5)
+    assert bool(law.doubt) == doubted
+    assert law.warnings(1e-3, 1000) == ([law.doubt] if doubted else [])
 
 
 def test_the_command_saves_no_law_that_tells_nothing(tmp_path, monkeypatch, capsys):

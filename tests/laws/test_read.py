@@ -449,3 +449,59 @@ def test_every_run_of_every_file_is_read_in_any_order(tmp_path_factory, drawn):
     assert len({run.name for run in read.runs}) == len(offsets)
     again = laws.read(sorted(paths))
     assert {run.name: run for run in read.runs} == {run.name: run for run in again.runs}
+
+
+def test_runs_that_have_the_name_of_a_loss(tmp_path):
+    columns = [(s, r, v, r, v + 0.3) for s, r, v in rows()]
+    read = laws.read(saved(tmp_path, text(columns, "step,train - lr,train - loss,val - lr,val - loss")))
+    assert {run.name: run.loss.tolist() for run in read.runs} == {
+        "train": losses(),
+        "val": [value + 0.3 for value in losses()],
+    }
+
+
+def test_curves_that_a_table_names_are_not_read_twice(tmp_path):
+    """In a folder the curve's own rates were laid over the table's, or under, by the names of the files."""
+    curve = text([(s, 9.0, v) for s, _, v in rows()])
+    for name in ("a.csv", "z.csv"):
+        saved(tmp_path, curve, name)
+    saved(tmp_path, "curve,schedule,peak_lr,steps\na.csv,hold,1e-3,2000\nz.csv,hold,1e-3,2000\n", "m.csv")
+    for paths in ([tmp_path], [tmp_path / "a.csv", tmp_path / "m.csv", tmp_path / "z.csv"]):
+        for order in itertools.permutations(paths):
+            read = laws.read(order)
+            assert {run.name: run.peak for run in read.runs} == {"a": 1e-3, "z": 1e-3}
+            assert sum("and not once more" in note for note in read.notes) == 2
+    saved(tmp_path, "curve,schedule,peak_lr,steps\na.csv,cosine,1e-3,2000\n", "n.csv")
+    with pytest.raises(gs.LawError, match="say different things"):
+        laws.read([tmp_path / "m.csv", tmp_path / "n.csv"])
+    saved(tmp_path, "curve,schedule,peak_lr,steps\na.csv,hold,1e-3,9000\n", "n.csv")
+    assert any("ends at 2000 of the table's 9000" in note for note in laws.read([tmp_path / "n.csv"]).notes)
+
+
+def test_files_of_one_name_have_names_of_their_own(tmp_path):
+    for folder in ("one", "other"):
+        for version in ("v.1", "v.2"):
+            (tmp_path / folder / version).mkdir(parents=True)
+            saved(tmp_path / folder / version, text(rows()), "metrics.csv")
+            saved(tmp_path / folder / version, text(rows(0.3), separator="\t"), "metrics.tsv")
+    read = laws.read([tmp_path])
+    assert len({run.name for run in read.runs}) == len(read.runs) == 8
+
+
+def test_a_folder_and_a_file_in_it(tmp_path):
+    save(tmp_path, a__csv=text(rows()), b__csv=text(rows(0.3)))
+    for order in itertools.permutations([tmp_path, tmp_path / "a.csv"]):
+        read = laws.read(order)
+        assert sorted(run.loss.tolist() for run in read.runs) == [losses(), losses(0.3)]
+        assert any("given twice" in note for note in read.notes)
+
+
+@pytest.mark.parametrize("warm", [50, 100, 400])
+def test_a_warmup_changes_no_logged_rate(warm, tmp_path):
+    """The line of the warmup was laid over rates that the log has."""
+    [run] = laws.read(saved(tmp_path, text(rows())), warm=warm).runs
+    np.testing.assert_allclose(run.lr[STEPS[:-1]], [rate(step) for step in STEPS[:-1]])
+    assert run.lr[0] == 0
+    assert run.lr[25] == pytest.approx(1e-3 * 25 / min(warm, 100))
+    noted = any("don't rise" in note for note in laws.read([tmp_path / "a.csv"], warm=warm).notes)
+    assert noted == (warm == 400)

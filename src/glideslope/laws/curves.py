@@ -16,6 +16,8 @@ from glideslope.laws.tables import Row, Table
 
 COLUMNS = ("curve", "schedule", "peak_lr", "steps")
 MOST_STEPS = 1e9
+_WHOLE = 0.9
+"""The part of a run from which on its curve counts as whole."""
 _NEAR, _USUAL = 0.05, 0.9
 """How near a logged rate is to a schedule's, over the peak, and how often, if it is of that schedule."""
 
@@ -58,6 +60,8 @@ def _of_row(file: Path, row: Row, curve: str, run: str, loss: str | None, steps_
     if last > steps:
         raise LawError(f"{file}, {curve}: the table has {steps:g} steps, but the curve goes to {last:g}: correct one")
     log, notes = part.log, list(part.notes)
+    if last < _WHOLE * steps:
+        notes.append(f"the curve ends at {last:g} of the table's {steps:g} steps")
     if str(row["schedule"] or "").strip():
         rates = _rates(file, curve, str(row["schedule"]), peak, int(steps))
         own = ranked(log, RATE)
@@ -68,7 +72,7 @@ def _of_row(file: Path, row: Row, curve: str, run: str, loss: str | None, steps_
     for name in (*FINAL, *BATCH):
         if str(row.get(name) or "").strip():
             log = log | {name: (np.array([steps]), np.array([_positive(file, row, name)]))}
-    return replace(part, log=log, whole=True, notes=tuple(notes))
+    return replace(part, log=log, whole=True, notes=tuple(notes), table=file)
 
 
 def _one(file: Path, curve: str, chosen: list[Part], every: list[Part]) -> Part:

@@ -180,13 +180,16 @@ class Law(ByValue):
         return high
 
     def warnings(self, peak: float, steps: int) -> list[str]:
-        """What should be known of a prediction at a peak rate over so many updates: it is far from what was fitted."""
+        """What should be known of a prediction at a peak rate over so many updates: it is far from what was fitted, or
+        the law tells nothing."""
         peaks, longest = [run.peak for run in self.fitted], max(run.steps for run in self.fitted)
         found = []
         if not min(peaks) / 1.5 <= peak <= max(peaks) * 1.5:
             found.append(f"a peak of {peak:g} is far from those fitted, {min(peaks):g} to {max(peaks):g}")
         if steps > 4 * longest:
             found.append(f"{steps} updates are {steps / longest:.1f} times the longest run fitted")
+        if self.doubt:
+            found.append(self.doubt)
         return found
 
     def save(self, path: Path | str) -> None:

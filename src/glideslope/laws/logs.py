@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,6 +33,7 @@ class Part(ByValue):
         log: its series.
         whole: False for a chart or a metric, since other files may hold the rest of the run.
         notes: what was skipped, and which column was taken where several fit.
+        table: the table of runs that names the file, if one does.
     """
 
     file: Path
@@ -39,6 +41,7 @@ class Part(ByValue):
     log: Log
     whole: bool = True
     notes: tuple[str, ...] = ()
+    table: Path | None = None
 
 
 def table_of(file: Path) -> Table:
@@ -67,6 +70,7 @@ def parts_of(file: Path, table: Table, loss: str | None = None, steps_per_epoch:
         LawError: it has no steps, or two columns of one run and metric.
     """
     export = of_charts(file, table, loss, steps_per_epoch) or of_metrics(file, table, loss, steps_per_epoch)
+    cells: Iterable[Cell]
     cells, notes = export or _of_columns(file, table, steps_per_epoch)
     logs: dict[str, dict[str, list[tuple[float, float]]]] = {}
     lost = 0
@@ -74,7 +78,9 @@ def parts_of(file: Path, table: Table, loss: str | None = None, steps_per_epoch:
         if value is None or not str(value).strip():
             continue
         if math.isfinite(at):
-            logs.setdefault(run, {}).setdefault(name, []).append((at, number(value)))
+            points = logs.setdefault(run, {}).setdefault(name, [])
+            if known(name, loss) or ranked([name], EPOCH):  # of others the name is enough
+                points.append((at, number(value)))
         else:
             lost += known(name, loss) and math.isfinite(number(value))
     if not logs:
@@ -125,15 +131,15 @@ def same(one: Series, other: Series) -> bool:
     return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(one, other, strict=True))
 
 
-def _of_columns(file: Path, table: Table, steps_per_epoch: float | None) -> tuple[list[Cell], tuple[str, ...]]:
+def _of_columns(file: Path, table: Table, steps_per_epoch: float | None) -> tuple[Iterator[Cell], tuple[str, ...]]:
     """The cells of a table with a series a column."""
     steps = Steps.of(file, table.rows, {column: column for column in table.columns}, steps_per_epoch)
     runs = run_columns(table)
     columns = [column for column in table.columns if column not in (*runs, steps.column)]
-    cells = [(run_of(row, runs), column, steps.at(row), row.get(column)) for row in table.rows for column in columns]
+    cells = ((run_of(row, runs), column, steps.at(row), row.get(column)) for row in table.rows for column in columns)
     return cells, steps.notes
 
 
 def _series(points: list[tuple[float, float]]) -> Series:
-    array = np.array(points, dtype=float)
+    array = np.array(points, dtype=float).reshape(-1, 2)
     return array[:, 0], array[:, 1]

@@ -33,12 +33,14 @@ _AGAIN = re.compile(r" \(column \d+\)$")
 
 
 def normal(name: str) -> str:
-    """A name in lower case, with one underscore in the place of all else: "Train/Loss" is "train_loss".
+    """A name in lower case, with one underscore in the place of all else: "Train/Loss" is "train_loss". The run in the
+    name of a chart stays apart.
 
-    >>> normal(" Train/Loss "), normal("_step"), normal("lr-AdamW")
-    ('train_loss', '_step', 'lr_adamw')
+    >>> normal(" Train/Loss "), normal("_step"), normal("train - Loss")
+    ('train_loss', '_step', 'train - loss')
     """
-    return re.sub(r"[^a-z0-9]+", "_", _AGAIN.sub("", name).strip().lower()).rstrip("_")
+    parts = _AGAIN.sub("", name).strip().lower().split(" - ")
+    return " - ".join(re.sub(r"[^a-z0-9]+", "_", part).rstrip("_") for part in parts)
 
 
 def again(name: str, place: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from glideslope.errors import LawError
 from glideslope.laws.logs import Log, Part, same
@@ -39,6 +40,31 @@ def joined(parts: Sequence[Part], loss: str | None) -> tuple[list[Part], list[st
         else:
             runs.append(_joined(rest, loss, notes))
     return runs, notes
+
+
+def once(parts: Sequence[Part]) -> tuple[list[Part], list[str]]:
+    """The parts, without the files that a table of runs names too, and a note on each of these.
+
+    Raises:
+        LawError: two tables name one file, and say different things of it.
+    """
+    of_table: dict[tuple[Path, str], Part] = {}
+    notes = []
+    for part in parts:
+        if part.table is not None:
+            other = of_table.setdefault((part.file.resolve(), part.run), part)
+            if replace(part, table=None, notes=()) != replace(other, table=None, notes=()):
+                raise LawError(f"{part.file}: {other.table} and {part.table} say different things of it: give one")
+            if other is not part:
+                notes.append(f"{part.file} is named by {other.table} and by {part.table}, and read once")
+    kept = []
+    for part in parts:
+        named_by = of_table.get((part.file.resolve(), part.run))
+        if named_by is None or named_by is part:
+            kept.append(part)
+        elif part.table is None:
+            notes.append(f"{part.file} is read as {named_by.table} says, and not once more")
+    return kept, notes
 
 
 def _complete(log: Log, loss: str | None) -> bool:

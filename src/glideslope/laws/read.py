@@ -15,7 +15,7 @@ from glideslope.laws.files import files_in
 from glideslope.laws.from_log import run_of
 from glideslope.laws.logs import Log, Part, parts_of, table_of
 from glideslope.laws.names import RATE, TRAINING, VALIDATION, ranked
-from glideslope.laws.parts import joined
+from glideslope.laws.parts import joined, once
 from glideslope.laws.run import Run, used
 
 ENOUGH = 10
@@ -115,8 +115,9 @@ def _parts(
                 if not path.is_dir():
                     raise
                 notes.append(f"skipped: {error}")
+    parts, twice = once(parts)
     runs, more = joined(parts, loss)
-    return runs, optional, notes + more
+    return runs, optional, notes + twice + more
 
 
 def _of_file(file: Path, loss: str | None, steps_per_epoch: float | None) -> list[Part]:
@@ -142,7 +143,7 @@ def _names(parts: Sequence[Part]) -> list[str]:
     ]
     counts = Counter(longer)
     return [
-        name if counts[name] == 1 else f"{part.file} {part.run}".strip()
+        name if counts[name] == 1 else f"{part.file.absolute()} {part.run}".strip()
         for name, part in zip(longer, parts, strict=True)
     ]
 
@@ -151,6 +152,8 @@ def _short(part: Part) -> str:
     if not part.whole:
         return part.run or part.file.stem
     file = part.file
+    if file.is_dir():
+        return file.absolute().name
     if file.stem.lower() in _GENERAL and file.absolute().parent.name:
         file = file.absolute().parent
         file = file.parent if file.name.startswith("checkpoint-") else file  # of Transformers

@@ -17,7 +17,7 @@ from glideslope.laws.names import BATCH, EPOCH, FINAL, RATE, STEP, TRAINING, VAL
 Row = dict[str, Any]
 """The cells of a row by the name of their column: text, or numbers."""
 
-_SEPARATORS = (",", "\t", ";", "|", " ")
+_SEPARATORS = (",", "\t", ";", "|")
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
 _NAMES = STEP + RATE + TRAINING + VALIDATION + FINAL + BATCH + EPOCH
 
@@ -137,14 +137,14 @@ def _header(lines: list[str]) -> int:
 def _split(line: str) -> tuple[list[str], str]:
     """The names in a header, and what separates them: what gives the most names that are known."""
     line = line.strip().removeprefix("#").strip()
-    best: tuple[int, list[str], str] = (-1, [], ",")
-    for separator in _SEPARATORS:
+    best: tuple[int, list[str], str] = (-1, line.split(), " ")
+    for separator in _SEPARATORS if any(own in line for own in _SEPARATORS) else ():
         try:
-            reader = csv.reader([line], delimiter=separator, skipinitialspace=True)
-            cells = line.split() if separator == " " else next(reader, [])
+            cells = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
         except csv.Error:
             continue
-        if len(found := ranked(cells, _NAMES)) > best[0]:
+        found = ranked([cell.rpartition(" - ")[2] for cell in cells], _NAMES)  # of a chart's, the metric
+        if len(found) > best[0]:
             best = len(found), [cell.strip() for cell in cells], separator
     return best[1], best[2]
 
