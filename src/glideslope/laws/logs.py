@@ -73,16 +73,19 @@ def parts_of(file: Path, table: Table, loss: str | None = None, steps_per_epoch:
     cells: Iterable[Cell]
     cells, notes = export or _of_columns(file, table, steps_per_epoch)
     logs: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    wanted: dict[str, bool] = {}
     lost = 0
     for run, name, at, value in cells:
         if value is None or not str(value).strip():
             continue
+        if name not in wanted:
+            wanted[name] = known(name, loss) or bool(ranked([name], EPOCH))
         if math.isfinite(at):
             points = logs.setdefault(run, {}).setdefault(name, [])
-            if known(name, loss) or ranked([name], EPOCH):  # of others the name is enough
+            if wanted[name]:  # of others the name is enough
                 points.append((at, number(value)))
-        else:
-            lost += known(name, loss) and math.isfinite(number(value))
+        elif wanted[name]:
+            lost += math.isfinite(number(value))
     if not logs:
         raise LawError(f"{file}: no row has a step and a value")
     notes = (*table.notes, *notes)
@@ -136,8 +139,14 @@ def _of_columns(file: Path, table: Table, steps_per_epoch: float | None) -> tupl
     steps = Steps.of(file, table.rows, {column: column for column in table.columns}, steps_per_epoch)
     runs = run_columns(table)
     columns = [column for column in table.columns if column not in (*runs, steps.column)]
-    cells = ((run_of(row, runs), column, steps.at(row), row.get(column)) for row in table.rows for column in columns)
-    return cells, steps.notes
+
+    def cells() -> Iterator[Cell]:
+        for row in table.rows:
+            run, at = run_of(row, runs), steps.at(row)
+            for column in columns:
+                yield run, column, at, row.get(column)
+
+    return cells(), steps.notes
 
 
 def _series(points: list[tuple[float, float]]) -> Series:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from glideslope.errors import LawError
-from glideslope.laws.names import BATCH, EPOCH, FINAL, RATE, STEP, TRAINING, VALIDATION, again, normal, ranked
+from glideslope.laws.names import BATCH, EPOCH, FINAL, RATE, STEP, TRAINING, VALIDATION, again, normal, number, ranked
 
 Row = dict[str, Any]
 """The cells of a row by the name of their column: text, or numbers."""
@@ -96,10 +97,11 @@ def of_text(file: Path, text: str) -> Table:
                 f"{file}, line {line}: {len(cells)} cells under a header of {len(names)}: give a cell for each column "
                 "(a decimal comma needs another separator, or quotes)"
             )
-        if len(set(map(normal, cells)) & set(_NAMES)) > 1 and ranked(cells, STEP):
+        row = dict(zip(columns, cells, strict=False))
+        numbers = any(math.isfinite(number(row.get(name))) for name in measured)
+        if not numbers and len(set(map(normal, cells)) & set(_NAMES)) > 1 and ranked(cells, STEP):
             raise LawError(f"{file}, line {line}: a second header: give each table a file of its own")
         short += len(cells) < len(names)
-        row = dict(zip(columns, cells, strict=False))
         rows.append(row if separator == "," else {name: _with_point(cell) for name, cell in row.items()})
         for name in measured if separator == "," else []:
             if _DECIMAL_COMMA.fullmatch(row.get(name, "").strip()):
