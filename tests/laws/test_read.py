@@ -98,6 +98,9 @@ LINES = {
     ),
     "tutorial.log": "Starting\n"
     + "\n".join(f"Epoch [1/1], Step [{s}/2000], Loss: {v:.5f}, LR: {r:.3e}" for s, r, v in rows()),
+    "colours.log": "\n".join(f"\x1b[32mstep {s}\x1b[0m loss \x1b[1m{v:.5f}\x1b[0m lr {r:.3e}" for s, r, v in rows()),
+    "thousands.log": "\n".join(f"step {s:,}, loss {v:.5f}, lr {r:.3e}" for s, r, v in rows()),
+    "progress.log": "\r".join(f"step {s}: loss={v:.5f},lr={r:.3e}" for s, r, v in rows()),
     "equal.log": "\n".join(f"iter={s} loss={v:.5f} lr={r:.3e} time=3.1ms" for s, r, v in rows()),
     "fairseq.log": "\n".join(
         f"| INFO | train_inner | epoch 001: {s} / 9000 loss={v:.5f}, ppl=9, num_updates={s}, lr={r:.3e}"
@@ -124,6 +127,14 @@ def test_what_transformers_prints_counts_epochs(tmp_path):
     for wrong in (0, -1, math.nan):
         with pytest.raises(gs.LawError, match="positive"):
             laws.read(paths, steps_per_epoch=wrong)
+
+
+def test_a_decimal_comma_in_a_line_is_no_number(tmp_path):
+    lines = [f"step {s} loss {v:.5f} lr {r:.3e}" for s, r, v in rows()]
+    lines[5] = "step 350 loss 4,069 lr 1.000e-03"
+    read = laws.read(saved(tmp_path, "\n".join(lines), "out.log")[0])
+    assert len(read.runs[0].loss) == len(STEPS) - 1
+    assert any("1 point without a number" in note for note in read.notes)
 
 
 def test_a_loss_that_is_no_number_in_a_line_is_said(tmp_path):

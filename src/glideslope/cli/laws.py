@@ -56,7 +56,7 @@ def fit(
     told = {
         "law": str(out), "parameters": law.parameters, "noise": law.noise, "runs": [run.name for run in law.fitted],
         "notes": notes,
-        "shift": law.shift,
+        "shift": law.shift, "baseline": law.baseline,
     }  # fmt: skip
     if as_json:
         typer.echo(json.dumps(told))
@@ -65,7 +65,10 @@ def fit(
         typer.echo(f"{run.name}: {run.points} points to update {run.steps}, peak {run.peak:g}")
     for note in notes:
         typer.echo(f"note: {note}")
-    typer.echo(f"Ends of runs are {law.noise:.2%} from what fits without them predict. Written to {out}.")
+    typer.echo(
+        f"Ends of runs are {law.noise:.2%} from what fits without them predict ({law.baseline or 0:.2%} from the mean "
+        f"loss of the others). Written to {out}."
+    )
     if law.shift:
         typer.echo(f"Final losses on another set lie {law.shift:+.4f} from the curves; predict tells both.")
 

@@ -12,13 +12,15 @@ from glideslope.errors import LawError
 from glideslope.laws.names import EPOCH, STEP, normal, ranked
 from glideslope.laws.tables import Row, Table
 
-_NUMBER = r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+|(?i:nan|inf)\b)"
+_NUMBER = r"[-+]?(?:\d+(?:,\d+)*\.?\d*(?:[eE][-+]?\d+)?|\.\d+|(?i:nan|inf)\b)"
 _WORD = r"(?!(?i:nan|inf)\b)[A-Za-z_][\w./-]*"
 _NAME = rf"(?<![\w./-]){_WORD}(?: (?:{_WORD}|\([\w ]*\)))*"
 _PAIR = re.compile(rf"({_NAME})\s*[:= ]\s*\[?({_NUMBER})(?!\w)|(?<![\w./-])({_WORD})[:=]({_NUMBER})")
 _LONGEST = 4000
 """A longer line is no measurement that a script printed."""
 _SHORT = re.compile(rf"(\d+) (train|val|hella) ({_NUMBER})")  # build-nanogpt's
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+")
 _LEVELS = re.compile(r"(?:(?:info|debug|warning|train|training|at) )+", re.IGNORECASE)
 _LLMC = {"s": "step", "trl": "train loss", "tel": "val loss"}
 _MEGATRON = "validation loss at iteration"
@@ -52,7 +54,7 @@ def of_json(file: Path, text: str) -> Table | None:
 
 def of_lines(text: str) -> Table | None:
     """The rows in the lines that a script printed: those with a step and another number; None if there are none."""
-    rows = [row for line in text.splitlines() if (row := _of_line(line.strip()))]
+    rows = [row for line in _COLOURS.sub("", text).splitlines() if (row := _of_line(line.strip()))]
     return _table(rows, 0) if rows else None
 
 
@@ -109,4 +111,6 @@ def _of_line(line: str) -> Row | None:
     if not steps or len(pairs) < 2:
         return None
     # A script names the step anew in each kind of line, so that no column has it in all of them.
-    return {"step": pairs[steps[0]]} | {name: value for name, value in pairs.items() if normal(name) not in STEP}
+    step = str(pairs[steps[0]])
+    step = step.replace(",", "") if _THOUSANDS.fullmatch(step) else step
+    return {"step": step} | {name: value for name, value in pairs.items() if normal(name) not in STEP}

@@ -36,7 +36,7 @@ class Read:
 
 
 def read(
-    paths: Iterable[Path | str],
+    paths: Iterable[Path | str] | Path | str,
     *,
     loss: str | None = None,
     warm: int | None = None,
@@ -57,7 +57,7 @@ def read(
     logged otherwise.
 
     Args:
-        paths: files and folders.
+        paths: files and folders, or one.
         loss: the column of the loss, where the usual names don't tell.
         warm: updates of the warmup, which logs often miss.
         steps_per_epoch: updates in an epoch, for logs that count epochs only.
@@ -70,7 +70,8 @@ def read(
         raise LawError(f"steps_per_epoch={steps_per_epoch}: give a positive number")
     if warm is not None and not warm >= 0:
         raise LawError(f"warm={warm}: give the updates of the warmup, from 0")
-    parts, optional, skipped = _parts(paths, loss, steps_per_epoch)
+    every = [paths] if isinstance(paths, Path | str) else paths
+    parts, optional, skipped = _parts(every, loss, steps_per_epoch)
     logs = dict(zip(_names(parts), parts, strict=True))
     remarks = [(name, note) for name, part in logs.items() for note in part.notes]
     order, choice = _kind(logs, loss, warm)
