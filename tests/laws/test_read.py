@@ -282,6 +282,15 @@ def test_what_contradicts_itself_is_refused(content, says, tmp_path):
         (text(rows() + rows(0.3)), "the steps begin anew once"),
         (text([(s, r if s < 1000 else "", v) for s, r, v in rows()]), "no rates after update 950, but losses to 2000"),
         (text([row for row in rows() if row[0] > 500]), "no rates before update 550"),
+        (text([(*row, row[2] - 1) for row in rows()], f"{HEADER},final_loss"), "'final_loss' has 39 values: the last"),
+        (
+            text([(*row, 2, 3) for row in rows()], f"{HEADER},final_loss,final_val_loss"),
+            "the final loss is 'final_loss'",
+        ),
+        (
+            text([(*row, 2, 3) for row in rows()], f"{HEADER},batch_size,train_batch_size"),
+            "the batch size is 'batch_size'",
+        ),
     ],
 )
 def test_what_is_dropped_or_supposed_is_said(content, says, tmp_path):

@@ -64,10 +64,10 @@ def _of_row(file: Path, row: Row, curve: str, run: str, loss: str | None, steps_
         notes.append(f"the curve ends at {last:g} of the table's {steps:g} steps")
     if str(row["schedule"] or "").strip():
         rates = _rates(file, curve, str(row["schedule"]), peak, int(steps))
-        own = ranked(log, RATE)
-        if own and (differing := _differing(finite(log[own[0]]), rates, peak)):
+        logged = ranked(log, RATE)
+        if logged and (differing := _differing(finite(log[logged[0]]), rates, peak)):
             notes.append(f"{differing}; the table's schedule is taken")
-        log = {name: series for name, series in log.items() if name not in own}
+        log = {name: series for name, series in log.items() if name not in logged}
         log["lr"] = np.arange(steps + 1.0), np.append(rates, rates[-1])
     for name in (*FINAL, *BATCH):
         if str(row.get(name) or "").strip():

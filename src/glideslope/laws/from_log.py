@@ -38,7 +38,7 @@ def run_of(name: str, log: Log, order: tuple[str, ...], loss: str | None, warm: 
     column, more = _chosen(log, fitting if loss else kind, "loss")
     for what, chosen, names in (("lr", rate, RATE), ("loss", column, (loss,) if loss else order)):
         if chosen is None:
-            has = ", ".join(repr(own) for own in log) or "none"
+            has = ", ".join(repr(series) for series in log) or "none"
             usual = ", ".join(map(str, names[:4]))
             raise LawError(
                 f"{name} has no column of the {what} ({usual}): it has {has}{_ADVICE if what == 'lr' else ''}"
@@ -56,13 +56,14 @@ def run_of(name: str, log: Log, order: tuple[str, ...], loss: str | None, warm: 
     kept = last_segments(logged)
     logged, rates = logged[kept], rates[kept]
     lr, invented = _rates(logged, rates, math.ceil(most), warm)
-    sizes = ranked(log, BATCH)
     size = None
-    if sizes:
-        changes, those = (part[last_segments(log[sizes[0]][0])] for part in log[sizes[0]])
+    sizes, more = _chosen(log, ranked(log, BATCH), "batch size")
+    if sizes is not None:
+        changes, those = (part[last_segments(log[sizes][0])] for part in log[sizes])
         size = those[np.clip(np.searchsorted(changes, np.arange(len(lr)), side="right") - 1, 0, None)]
-    final = _final(log, str(column), most)
-    return Run(lr, steps, values, name=name, final_loss=final, batch_size=size), notes + invented
+    final, remarks = _final(log, str(column), most)
+    run = Run(lr, steps, values, name=name, final_loss=final, batch_size=size)
+    return run, [*notes, *invented, *more, *remarks]
 
 
 def _rates(logged: np.ndarray, rates: np.ndarray, updates: int, warm: int | None) -> tuple[np.ndarray, list[str]]:
@@ -92,12 +93,17 @@ def _chosen(log: Log, fitting: Sequence[str], what: str) -> tuple[str | None, li
     return chosen, [f"the {what} is {chosen!r}, not {', '.join(map(repr, others))}"] if others else []
 
 
-def _final(log: Log, loss: str, most: float) -> float | None:
-    """The loss at the end on another set: given, or the last validation loss where training losses are fitted."""
-    given = ranked(log, FINAL)
-    validation = ranked(log, VALIDATION) if not given and ranked([loss], TRAINING) else given
-    if not validation:
-        return None
-    steps, values = finite(log[validation[0]])
-    at_end = len(values) and (given or steps[-1] >= 0.98 * most)
-    return float(values[-1]) if at_end else None
+def _final(log: Log, loss: str, most: float) -> tuple[float | None, list[str]]:
+    """The loss at the end on another set, and notes: a column of it, or the last validation loss where training losses
+    are fitted."""
+    finals = ranked(log, FINAL)
+    validation = ranked(log, VALIDATION) if not finals and ranked([loss], TRAINING) else finals
+    column, notes = _chosen(log, validation, "final loss")
+    if column is None:
+        return None, []
+    steps, values = finite(log[column])
+    if not len(values) or not (finals or steps[-1] >= 0.98 * most):
+        return None, []
+    if finals and len(np.unique(values)) > 1:
+        notes.append(f"{column!r} has {len(np.unique(values))} values: the last is taken")
+    return float(values[-1]), notes

@@ -74,10 +74,10 @@ def _object(text: str) -> Row | None:
     """The object that a text is, in JSON or as Python prints it."""
     for parse in (json.loads, ast.literal_eval):
         try:
-            found = parse(text)
+            entry = parse(text)
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             continue
-        return _flat(found) if isinstance(found, dict) else None
+        return _flat(entry) if isinstance(entry, dict) else None
     return None
 
 

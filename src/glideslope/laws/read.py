@@ -78,14 +78,14 @@ def read(
     runs, notes = [], []
     for name, part in logs.items():
         try:
-            run, own = run_of(name, part.log, order, loss, warm)
+            run, choices = run_of(name, part.log, order, loss, warm)
         except LawError as error:
             if part.file not in optional:
                 raise
             skipped.append(f"skipped: {error}")
             continue
         runs.append(run)
-        remarks += [(name, note) for note in own]
+        remarks += [(name, note) for note in choices]
         notes += [f"{name}: {note}" for note in run.notes]
     if not runs:
         why = f" ({'; '.join(skipped)})" if skipped else ""
@@ -204,4 +204,4 @@ def _together(remarks: Iterable[tuple[str, str]]) -> list[str]:
     names: dict[str, list[str]] = {}
     for name, note in remarks:
         names.setdefault(note, []).append(name)
-    return [f"{', '.join(own)}: {note}" for note, own in names.items()]
+    return [f"{', '.join(subjects)}: {note}" for note, subjects in names.items()]

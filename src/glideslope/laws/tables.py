@@ -62,7 +62,9 @@ def has_header(text: str) -> bool:
     lines = text.splitlines()
     header = lines[_header(lines)]
     cells, _ = _split(header)
-    return bool(ranked(cells, STEP + EPOCH)) and len(cells) > 1 and not any(re.match(r"[-+.]?\d", own) for own in cells)
+    return (
+        bool(ranked(cells, STEP + EPOCH)) and len(cells) > 1 and not any(re.match(r"[-+.]?\d", cell) for cell in cells)
+    )
 
 
 def of_text(file: Path, text: str) -> Table:
@@ -95,7 +97,7 @@ def of_text(file: Path, text: str) -> Table:
                 continue
             raise LawError(
                 f"{file}, line {line}: {len(cells)} cells under a header of {len(names)}: give a cell for each column "
-                "(a decimal comma needs another separator, or quotes)"
+                "(and write numbers with a point, where commas separate cells)"
             )
         row = dict(zip(columns, cells, strict=False))
         numbers = any(math.isfinite(number(row.get(name))) for name in measured)
@@ -140,14 +142,14 @@ def _split(line: str) -> tuple[list[str], str]:
     """The names in a header, and what separates them: what gives the most names that are known."""
     line = line.strip().removeprefix("#").strip()
     best: tuple[int, list[str], str] = (-1, line.split(), " ")
-    for separator in _SEPARATORS if any(own in line for own in _SEPARATORS) else ():
+    for separator in _SEPARATORS if any(sign in line for sign in _SEPARATORS) else ():
         try:
             cells = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
         except csv.Error:
             continue
-        found = ranked([cell.rpartition(" - ")[2] for cell in cells], _NAMES)  # of a chart's, the metric
-        if len(found) > best[0]:
-            best = len(found), [cell.strip() for cell in cells], separator
+        known = ranked([cell.rpartition(" - ")[2] for cell in cells], _NAMES)  # of a chart's, the metric
+        if len(known) > best[0]:
+            best = len(known), [cell.strip() for cell in cells], separator
     return best[1], best[2]
 
 
