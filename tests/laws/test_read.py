@@ -525,3 +525,21 @@ def test_a_warmup_changes_no_logged_rate(warm, tmp_path):
     assert run.lr[25] == pytest.approx(1e-3 * 25 / min(warm, 100))
     noted = any("don't rise" in note for note in laws.read([tmp_path / "a.csv"], warm=warm).notes)
     assert noted == (warm == 400)
+
+
+_PIECES = st.sampled_from([
+    *"\n,;\t |:=[]{}\"'#", "step", "lr", "loss", "run", "value", "key", "x - loss", "1", "0.5", "nan", "-3", "1e400",
+])  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(st.binary(max_size=60), st.lists(_PIECES, max_size=40).map("".join).map(str.encode)),
+       st.sampled_from(["csv", "log", "jsonl"]))  # fmt: skip
+def test_whatever_a_file_holds_it_is_read_or_refused_by_name(tmp_path_factory, content, ending):
+    [path] = saved(tmp_path_factory.mktemp("read"), content, f"odd.{ending}")
+    try:
+        named = [run.name for run in laws.read([path]).runs]
+    except gs.LawError as error:
+        named = [str(error)]
+    assert named
+    assert all("odd" in name or name == "x" for name in named)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,9 @@ def _object(text: str) -> Row | None:
     """The object that a text is, in JSON or as Python prints it."""
     for parse in (json.loads, ast.literal_eval):
         try:
-            entry = parse(text)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SyntaxWarning)  # of text that is no Python
+                entry = parse(text)
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             continue
         return _flat(entry) if isinstance(entry, dict) else None

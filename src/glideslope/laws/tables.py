@@ -80,7 +80,7 @@ def of_text(file: Path, text: str) -> Table:
     if lines[first].lstrip()[:1] != "#":
         rest = "".join(lines[first:])
     records = _records(file, rest, separator, first)
-    _, names = next(records)
+    _, names = next(records, (0, []))
     names = [name.strip() for name in names]
     seen = Counter(names)
     columns = [
