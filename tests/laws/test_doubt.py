@@ -115,6 +115,8 @@ def test_runs_with_one_loss_or_two_at_each_step():
     law = laws.fit([*own, laws.Run(own[0].lr, own[0].step, np.full(100, 3.0), name="flat")])
     assert law.parameters == laws.fit(own).parameters
     assert any("flat has a loss of 3 everywhere" in note for note in law.notes)
+    single = laws.fit([*own, laws.Run(own[0].lr, [4000], [own[0].loss[-1]], name="single")])
+    assert any("single tells little" in note for note in single.notes)
     step = np.repeat(own[0].step, 2)
     loss = np.repeat(own[0].loss, 2) * np.tile([1, 1.1], 100)
     with pytest.raises(gs.LawError, match="100 steps have two losses"):

@@ -38,7 +38,7 @@ FARTHEST = 10.0
 STARTS, ROUGH, FINE = 3, 1e-2, 1e-6
 """Places to begin at, how well a minimum is found from each, and how well from the best of them."""
 BOOTSTRAPS = 200
-LEAST_RUNS, LEAST_POINTS = 2, 20
+LEAST_RUNS, LEAST_POINTS, FEW = 2, 20, 3
 
 
 def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
@@ -73,6 +73,8 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
         notes.append(f"{run.name} {why}, and is dropped")
         own.remove(run)
     _check(own, notes)
+    few = [run.name for run in own if len(used(run, longest)) < FEW]
+    notes += [f"{name} tells little: it has under {FEW} losses that a fit uses" for name in few]
     reference = float(np.exp(np.mean([math.log(run.peak) for run in own])))
     sizes = reference_batch(own)
     problem = _Problem(own, reference, sizes, {} if form == "general" else MULTI_POWER)
