@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +28,8 @@ def fit(
     out: Annotated[Path, typer.Option(help="Write the law here.")] = Path("law.json"),
     loss: Annotated[str | None, typer.Option(help="The column of the loss, where there are several.")] = None,
     warmup: Annotated[int | None, typer.Option(help="Updates of the warmup, where the logs miss it.")] = None,
+    steps_per_epoch: Annotated[float | None, typer.Option(help="Updates in an epoch, for logs of epochs.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write a law that tells nothing too.")] = False,
     form: Annotated[str, typer.Option(help="general, or multi-power: the law as its paper has it.")] = "general",
     pictures: Annotated[
         Path | None, typer.Option(help="Write the curves, measured and fitted, into this folder.")
@@ -40,24 +43,32 @@ def fit(
     """
     from glideslope import laws
 
-    read = laws.read(runs, loss=loss, warm=warmup)
-    law = laws.fit(read.runs, form=form)
+    read = laws.read(runs, loss=loss, warm=warmup, steps_per_epoch=steps_per_epoch)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "the law tells nothing")  # said below
+        law = laws.fit(read.runs, form=form)
+    if law.doubt and not force:
+        raise GlideslopeError(f"{law.doubt}. Nothing was written; --force writes the law all the same")
     law.save(out)
+    notes = list(dict.fromkeys([*read.notes, *law.notes]))
     if pictures is not None:
         _draw_fit(law, read, pictures)
     told = {
         "law": str(out), "parameters": law.parameters, "noise": law.noise, "runs": [run.name for run in law.fitted],
-        "notes": [*read.notes, *law.notes],
-        "shift": law.shift,
+        "notes": notes,
+        "shift": law.shift, "baseline": law.baseline,
     }  # fmt: skip
     if as_json:
         typer.echo(json.dumps(told))
         return
     for run in law.fitted:
         typer.echo(f"{run.name}: {run.points} points to update {run.steps}, peak {run.peak:g}")
-    for note in (*read.notes, *law.notes):
+    for note in notes:
         typer.echo(f"note: {note}")
-    typer.echo(f"Ends of runs are {law.noise:.2%} from what fits without them predict. Written to {out}.")
+    typer.echo(
+        f"Ends of runs are {law.noise:.2%} from what fits without them predict ({law.baseline or 0:.2%} from the mean "
+        f"loss of the others). Written to {out}."
+    )
     if law.shift:
         typer.echo(f"Final losses on another set lie {law.shift:+.4f} from the curves; predict tells both.")
 
@@ -198,11 +209,14 @@ def rank(
     ranked: list[tuple[str, float, int, float, float, float]] = []
     for number, row in enumerate(rows, 2):
         try:
-            peak, length = float(row["peak_lr"]), int(float(row.get("steps") or steps or 0))
+            peak, updates = float(row["peak_lr"]), float(row.get("steps") or steps or 0)
+            length = int(updates)
         except (TypeError, ValueError, OverflowError) as error:
             raise GlideslopeError(f"{candidates}, line {number}: {error}") from None
-        if length < 1:
-            raise GlideslopeError(f"{candidates}, line {number}: no steps; give the column steps, or --steps")
+        if length < 1 or length != updates:
+            raise GlideslopeError(
+                f"{candidates}, line {number}: no steps, or no whole number; give the column steps, or --steps"
+            )
         lr = _rates(row["schedule"], peak, length)
         loss, (low, high) = found.predict(lr, length), found.interval(lr, length)
         ranked.append((row["schedule"], peak, length, float(loss[0]), float(low[0]), float(high[0])))
@@ -230,7 +244,7 @@ def _draw_fit(law: Law, read: Read, folder: Path) -> None:
     sections = [
         report.picture("Measured, and fitted with a 90% band", lambda: drawn),
         report.listing("Runs", ("run", "peak", "updates", "points"), rows),
-        report.listing("Dropped", ("what",), [(note,) for note in (*read.notes, *law.notes)]),
+        report.listing("Dropped", ("what",), [(note,) for note in dict.fromkeys([*read.notes, *law.notes])]),
     ]
     write_atomically(folder / "fit.png", plots.png(drawn))
     write_atomically(folder / "fit.html", report.page("A law", f"Ends within {law.noise:.2%}.", sections))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from scipy.optimize import least_squares
@@ -12,8 +14,8 @@ from scipy.special import ndtri, stdtrit
 from glideslope.errors import LawError
 from glideslope.laws.form import MULTI_POWER, NAMES, Prior, jacobian, predicted
 from glideslope.laws.knots import Knots
-from glideslope.laws.law import Fitted, Law
-from glideslope.laws.run import Run, reference_batch, relative, without_twins
+from glideslope.laws.law import MOST_NOISE, Fitted, Law
+from glideslope.laws.run import Run, reference_batch, relative, used, without_twins
 
 PRIORS = {
     "L0": Prior(2.5, 0.5), "A": Prior(0.9, 1.0), "alpha": Prior(0.52, 0.15), "offset": Prior(0.12, 0.7),
@@ -25,8 +27,8 @@ lowest loss of 3, and scaled by it."""
 
 NOISE = 0.003
 """The relative deviation of a measured loss at which the fit begins to count it as an outlier, at least."""
-EARLY, FLOOR = 0.08, 0.3
-"""The part of the longest run whose points are left out; the least weight of a later one: it grows with the updates."""
+FLOOR = 0.3
+"""The least weight of a point: it grows with the updates."""
 LAST, TIMES = 5, 5.0
 """How many of a run's last points count so many times: the end is what is asked for."""
 UNITS = 24
@@ -36,7 +38,7 @@ FARTHEST = 10.0
 STARTS, ROUGH, FINE = 3, 1e-2, 1e-6
 """Places to begin at, how well a minimum is found from each, and how well from the best of them."""
 BOOTSTRAPS = 200
-LEAST_RUNS, LEAST_POINTS = 2, 20
+LEAST_RUNS, LEAST_POINTS, FEW = 2, 20, 3
 
 
 def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
@@ -47,7 +49,8 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
         form: "general", or "multi-power", the law as its paper has it, for runs of one peak rate.
 
     Returns:
-        The law; its `notes` say what was dropped.
+        The law; its `notes` say what was dropped. Where it tells nothing, since the ends of runs are no nearer to what
+        fits without them predict than to the mean loss of the others, `doubt` says so, and a warning does.
 
     Formula: L(t) = L0 + A·(S(t) + s0)^-α + B·Σ_k (v_k^p - v_{k-1}^p)·(1 - (1 + C·η_k^-γ·(S(t) - S_k))^-β), with
     v = η/Q^0.6 and S(t) = Σ_{τ<t} v_τ. Q is the growth of ‖w‖², dQ/ds = a·η - b·Q along s = Σ η, from 1: the larger the
@@ -70,6 +73,8 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
         notes.append(f"{run.name} {why}, and is dropped")
         own.remove(run)
     _check(own, notes)
+    few = [run.name for run in own if len(used(run, longest)) < FEW]
+    notes += [f"{name} tells little: it has under {FEW} losses that a fit uses" for name in few]
     reference = float(np.exp(np.mean([math.log(run.peak) for run in own])))
     sizes = reference_batch(own)
     problem = _Problem(own, reference, sizes, {} if form == "general" else MULTI_POWER)
@@ -79,8 +84,9 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
         _, best = problem.solved(best, FINE)
     except (ValueError, FloatingPointError, np.linalg.LinAlgError) as error:
         raise LawError(f"these curves can't be fitted ({error}): look at them, and at their rates") from None
-    theta, covariance, noise = problem.settled(best, _groups(own))
-    if not problem.noise < 0.5:
+    groups = _groups(own)
+    theta, covariance, noise = problem.settled(best, groups)
+    if not problem.noise < MOST_NOISE:
         raise LawError(
             f"these curves don't follow a law: points lie {problem.noise:.0%} from it; look at them, and at their rates"
         )
@@ -90,10 +96,13 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
             end = Knots.of(run.lr, np.array([float(len(run.lr))]), reference, problem.unit, relative(run, sizes))
             shifts.append(run.final_loss - float(predicted(end, theta)[0]))
     fitted = tuple(Fitted(run.name, run.peak, len(run.lr), len(run.step)) for run in own)
-    return Law(
-        theta, covariance, reference, problem.unit, noise, float(np.median(shifts)) if shifts else 0.0,
-        fitted, tuple(notes), sizes,
-    )  # fmt: skip
+    shift = float(np.median(shifts)) if shifts else 0.0
+    baseline = problem.of_means(groups)
+    law = Law(theta, covariance, reference, problem.unit, noise, shift, fitted, tuple(notes), sizes, baseline)
+    if not law.doubt:
+        return law
+    warnings.warn(law.doubt, stacklevel=2)
+    return replace(law, notes=(*law.notes, law.doubt))
 
 
 class _Problem:
@@ -104,7 +113,7 @@ class _Problem:
         self.free = [i for i, name in enumerate(NAMES) if name not in fixed]
         longest = max(len(run.lr) for run in runs)
         self.unit = longest / UNITS
-        points = [_used(run, longest) for run in runs]
+        points = [used(run, longest) for run in runs]
         pairs = list(zip(runs, points, strict=True))
         self.knots = [Knots.of(run.lr, run.step[own], reference, self.unit, relative(run, sizes)) for run, own in pairs]
         self.logs = [np.log(run.loss[own]) for run, own in pairs]
@@ -195,6 +204,15 @@ class _Problem:
         whole[np.ix_(self.free, self.free)] = variance * np.linalg.inv(hessian) + of_groups
         return self.theta(x), whole, float(np.sqrt(np.mean(np.square(errors))))
 
+    def of_means(self, groups: Sequence[Sequence[int]]) -> float:
+        """The root mean square of the relative error that the ends of runs have by the mean of the losses of the other
+        groups, all of the logarithm: what a law must be nearer than."""
+        errors = []
+        for group in groups:
+            mean = np.concatenate([log for run, log in enumerate(self.logs) if run not in group]).mean()
+            errors += [float(np.median(self.logs[run][-LAST:]) - mean) for run in group]
+        return float(np.sqrt(np.mean(np.square(errors))))
+
 
 def _groups(runs: Sequence[Run]) -> list[list[int]]:
     """What is left out together: the runs of a peak, which share their beginnings; of fewer than three peaks the runs
@@ -205,18 +223,13 @@ def _groups(runs: Sequence[Run]) -> list[list[int]]:
     return [[i] for i in range(len(runs))]
 
 
-def _used(run: Run, longest: int) -> np.ndarray:
-    """The points after the warmup, and after a part of the longest run: a law doesn't describe the very beginning."""
-    warm = int(np.argmax(run.lr >= 0.999 * run.peak))
-    late = np.flatnonzero(run.step > max(warm, EARLY * longest))
-    return late if len(late) else np.flatnonzero(run.step > warm)
-
-
 def _useless(run: Run, longest: int) -> str:
     """Why a run can't tell anything, if so."""
-    loss = run.loss[_used(run, longest)]
+    loss = run.loss[used(run, longest)]
     if not len(loss):
         return "has no losses after its warmup"
+    if len(loss) > 2 and np.all(loss == loss[0]):
+        return f"has a loss of {loss[0]:g} everywhere"
     if len(loss) > 2 * LAST and np.median(loss[-LAST:]) >= np.median(loss[:LAST]):
         return "ends no lower than it began: it diverged"
     return ""
@@ -240,7 +253,7 @@ def _check(runs: Sequence[Run], notes: Sequence[str]) -> None:
         raise LawError(
             "every run has a constant rate, so what a cooldown does can't be told: add one whose rate falls to near 0"
         )
-    points = sum(len(_used(run, max(len(own.lr) for own in runs))) for run in runs)
+    points = sum(len(used(run, max(len(own.lr) for own in runs))) for run in runs)
     if points < LEAST_POINTS:
         raise LawError(f"{points} points after the warmups: a law needs {LEAST_POINTS} at least; log more often")
     if not all(math.isfinite(run.peak) for run in runs):

@@ -92,7 +92,7 @@ def gradient_by_rate(knots: Knots, theta: dict[str, float]) -> tuple[float, np.n
     return float(q.loss[-1]), by_edge
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Parts:
     """What the law is made of: for measurements (n,), pieces (K,), places or changes (K + 1,), and both (n, K + 1)."""
 

@@ -6,14 +6,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from glideslope.laws.values import ByValue
+
 KNOTS = 90
 _MOST_JUMPS = 400
 _LEAST = 1e-6
 """The least rate, over the reference: where a rate is 0, the law's limit."""
 
 
-@dataclass(frozen=True)
-class Knots:
+@dataclass(frozen=True, eq=False)
+class Knots(ByValue):
     """A rate in pieces between places, and where on it a loss is wanted.
 
     A law sums over the changes of the rate, of which a piece holds those that come after its first update, up to the

@@ -10,14 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from glideslope.errors import LawError
+from glideslope.errors import LawError, ScheduleError
 from glideslope.files import write_atomically
 from glideslope.laws.form import NAMES, jacobian, predicted
 from glideslope.laws.knots import Knots
 from glideslope.laws.run import checked_sizes, sampled
+from glideslope.laws.values import ByValue, read_only
 from glideslope.schedules import Schedule
 
 VERSION = 2
+
+MOST_NOISE = 0.5
+"""The relative error from which on a law tells nothing, whatever the losses are."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class Fitted:
 
 
 @dataclass(frozen=True, eq=False)
-class Law:
+class Law(ByValue):
     """A law of the loss, fitted on runs.
 
     Attributes:
@@ -51,6 +55,7 @@ class Law:
         fitted: the runs.
         notes: what was dropped.
         batch_size: the size that batches are taken over, where the runs have one.
+        baseline: the relative error that the ends of runs have by the mean loss of the other runs, where it is known.
     """
 
     parameters: dict[str, float]
@@ -62,6 +67,21 @@ class Law:
     fitted: tuple[Fitted, ...]
     notes: tuple[str, ...] = ()
     batch_size: float | None = None
+    baseline: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parameters", dict(self.parameters))
+        object.__setattr__(self, "covariance", read_only(self.covariance))
+
+    @property
+    def doubt(self) -> str:
+        """Why the law tells nothing, with what to do; "" if it tells something, or that isn't known."""
+        if self.baseline is None or self.noise < min(self.baseline, MOST_NOISE):
+            return ""
+        return (
+            f"the law tells nothing: ends of runs are {self.noise:.2%} from what fits without them predict, and "
+            f"{self.baseline:.2%} from the mean loss of the other runs; look at the curves, at their rates and steps"
+        )
 
     def predict(self, lr: Any, step: Any, batch_size: Any = None) -> np.ndarray:
         """The loss after updates of a run.
@@ -135,10 +155,21 @@ class Law:
             LawError: the target isn't reached by then.
         """
 
-        def end(steps: int) -> float:
-            return float(self.predict(peak * sampled(schedule, steps), steps)[0])
+        if not (math.isfinite(target) and target > 0 and math.isfinite(peak) and peak > 0 and most >= 1):
+            raise LawError(f"target={target}, peak={peak}, most={most}: give a loss and a peak above 0, and an update")
 
-        low, high = 100, 100
+        def end(steps: int) -> float:
+            """The loss after a run of so many updates; infinite if the phases that the schedule fixes are longer, or
+            all of its rates are 0."""
+            try:
+                factors = sampled(schedule, steps)
+            except ScheduleError:
+                if steps >= most:
+                    raise
+                return math.inf
+            return float(self.predict(peak * factors, steps)[0]) if factors.any() else math.inf
+
+        low, high = 0, min(100, most)
         while end(high) > target:
             if high >= most:
                 raise LawError(f"a loss of {target:g} isn't reached in {most:,} updates: {end(most):.4f} is")
@@ -149,13 +180,16 @@ class Law:
         return high
 
     def warnings(self, peak: float, steps: int) -> list[str]:
-        """What should be known of a prediction at a peak rate over so many updates: it is far from what was fitted."""
+        """What should be known of a prediction at a peak rate over so many updates: it is far from what was fitted, or
+        the law tells nothing."""
         peaks, longest = [run.peak for run in self.fitted], max(run.steps for run in self.fitted)
         found = []
         if not min(peaks) / 1.5 <= peak <= max(peaks) * 1.5:
             found.append(f"a peak of {peak:g} is far from those fitted, {min(peaks):g} to {max(peaks):g}")
         if steps > 4 * longest:
             found.append(f"{steps} updates are {steps / longest:.1f} times the longest run fitted")
+        if self.doubt:
+            found.append(self.doubt)
         return found
 
     def save(self, path: Path | str) -> None:
@@ -168,7 +202,7 @@ class Law:
             "glideslope_law": VERSION, "parameters": self.parameters, "covariance": self.covariance.tolist(),
             "reference": self.reference, "unit": self.unit, "noise": self.noise, "shift": self.shift,
             "fitted": list(map(asdict, self.fitted)), "notes": list(self.notes),
-            "batch_size": self.batch_size,
+            "batch_size": self.batch_size, "baseline": self.baseline,
         }  # fmt: skip
         write_atomically(Path(path), json.dumps(document, indent=1) + "\n")
 
@@ -208,7 +242,9 @@ def load(path: Path | str) -> Law:
             for run in document["fitted"]
         )
         size = None if document["batch_size"] is None else float(document["batch_size"])
-        law = Law(parameters, covariance, reference, unit, noise, shift, fitted, tuple(document["notes"]), size)
+        baseline = None if document.get("baseline") is None else float(document["baseline"])
+        notes = tuple(document["notes"])
+        law = Law(parameters, covariance, reference, unit, noise, shift, fitted, notes, size, baseline)
     except (KeyError, TypeError, ValueError) as error:
         raise LawError(f"{path} is a damaged law ({type(error).__name__}: {error}): fit it again") from None
     positive = [value for name, value in parameters.items() if name != "offset"]
@@ -216,6 +252,7 @@ def load(path: Path | str) -> Law:
         reference,
         unit,
         1.0 if size is None else size,
+        1.0 if baseline is None else baseline,
         *(number for run in fitted for number in (run.peak, run.steps)),
     ]
     sound = bool(fitted) and all(0 < value < 1e100 for value in positive) and 0 <= parameters["offset"] < 1e100

@@ -1,116 +1,154 @@
-"""Logs of training: CSV tables, exports of W&B and MLflow, and TensorBoard's event files, as series by name."""
+"""Logs of training as series by name."""
 
 from __future__ import annotations
 
-import csv
 import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from glideslope.errors import LawError
-
-STEP = ("step", "_step", "global_step", "trainer/global_step", "update", "updates", "iteration", "iter")
-RUN = ("run_id", "run", "run_name", "experiment_id")
-KEY = ("key", "metric", "metric_name")
+from glideslope.laws import lines
+from glideslope.laws.exports import Cell, of_charts, of_metrics, run_columns, run_of
+from glideslope.laws.names import EPOCH, RATE, TRAINING, is_monitor, known, number, ranked
+from glideslope.laws.steps import Steps
+from glideslope.laws.tables import Table, has_header, of_text, text_of
+from glideslope.laws.values import ByValue
 
 Series = tuple[np.ndarray, np.ndarray]
 """Steps and the values at them, shape (n,) each."""
 Log = dict[str, Series]
 """A run's series, by the name of the column or tag."""
-Row = dict[str, str]
 
 
-def of_rows(file: Path, rows: list[Row]) -> tuple[dict[str, Log], bool]:
-    """The logs in a CSV file, by the run's name ("" where it has none), and whether they are parts of runs: an export
-    of one chart or metric has the same runs as that of another.
+@dataclass(frozen=True, eq=False)
+class Part(ByValue):
+    """What a file holds of a run.
+
+    Attributes:
+        file: the file, or the folder of event files.
+        run: the run's name in it; "" where it has none.
+        log: its series.
+        whole: False for a chart or a metric, since other files may hold the rest of the run.
+        notes: what was skipped, and which column was taken where several fit.
+        table: the table of runs that names the file, if one does.
+    """
+
+    file: Path
+    run: str
+    log: Log
+    whole: bool = True
+    notes: tuple[str, ...] = ()
+    table: Path | None = None
+
+
+def table_of(file: Path) -> Table:
+    """The rows of a file: a table, JSON, or what a script printed.
 
     Raises:
-        LawError: it has no steps.
+        LawError: it can't be read, or has no rows.
     """
-    columns = {name.lower(): name for name in rows[0] if name}
-    step = _first(columns, STEP)
-    if step is None:
-        raise LawError(
-            f"{file} has no column of the step ({', '.join(STEP[:4])}): it has {', '.join(map(repr, columns.values()))}"
-        )
-    run, key = _first(columns, RUN), _first(columns, KEY)
-    found: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    text = text_of(file)
+    table = lines.of_json(file, text) if text.lstrip()[0] in "{[" else None
+    if table is None and file.suffix.lower() not in (".csv", ".tsv") and not has_header(text):
+        table = lines.of_lines(text)
+    return table or of_text(file, text)
 
-    def add(name: str, column: str, row: Row, value: str | None) -> None:
-        at = number(row.get(step))
-        if (value or "").strip() and math.isfinite(at):
-            found.setdefault(name, {}).setdefault(column, []).append((at, number(value)))
 
-    charts = [name for name in columns.values() if " - " in name and not name.endswith(("__MIN", "__MAX"))]
-    for row in rows:
-        name = (row.get(run) or "") if run else ""
-        if key is not None and "value" in columns:
-            add(name, row.get(key) or "", row, row.get(columns["value"]))
-        elif charts:
-            for chart in charts:
-                own, _, metric = chart.rpartition(" - ")
-                add(own, metric, row, row.get(chart))
-        else:
-            for column in columns.values():
-                if column not in (step, run):
-                    add(name, column, row, row.get(column))
-    if not found:
+def parts_of(file: Path, table: Table, loss: str | None = None, steps_per_epoch: float | None = None) -> list[Part]:
+    """The runs, or the parts of runs, in a table.
+
+    Args:
+        file: the file that it is from.
+        table: its rows.
+        loss: the column of the loss, where the usual names don't tell.
+        steps_per_epoch: updates in an epoch, for logs that count epochs only.
+
+    Raises:
+        LawError: it has no steps, or two columns of one run and metric.
+    """
+    export = of_charts(file, table, loss, steps_per_epoch) or of_metrics(file, table, loss, steps_per_epoch)
+    cells: Iterable[Cell]
+    cells, notes = export or _of_columns(file, table, steps_per_epoch)
+    logs: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    wanted: dict[str, bool] = {}
+    lost = 0
+    for run, name, at, value in cells:
+        if value is None or not str(value).strip():
+            continue
+        if name not in wanted:
+            wanted[name] = known(name, loss) or bool(ranked([name], EPOCH))
+        if math.isfinite(at):
+            points = logs.setdefault(run, {}).setdefault(name, [])
+            if wanted[name]:  # of others the name is enough
+                points.append((at, number(value)))
+        elif wanted[name]:
+            lost += math.isfinite(number(value))
+    if not logs:
         raise LawError(f"{file}: no row has a step and a value")
-    logs = {
-        name: {column: (np.array(points)[:, 0], np.array(points)[:, 1]) for column, points in log.items()}
-        for name, log in found.items()
-    }
-    return logs, bool(charts) or key is not None
+    notes = (*table.notes, *notes)
+    if lost:
+        notes += (f"{lost} value{'s' if lost > 1 else ''} in rows without a step skipped",)
+    return [
+        counted(Part(file, run, {name: _series(points) for name, points in log.items()}, export is None, notes))
+        for run, log in logs.items()
+    ]
 
 
-def read_rows(file: Path) -> list[Row]:
-    """The rows of a CSV file.
-
-    Raises:
-        LawError: it can't be read, or has none.
-    """
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as opened:
-            rows = list(csv.DictReader(opened))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise LawError(f"{file} can't be read: {error}") from None
-    if not rows:
-        raise LawError(f"{file} has no rows under its header")
-    return rows
-
-
-def of_events(folder: Path) -> Log:
-    """The scalars in a folder of TensorBoard's event files.
+def counted(part: Part) -> Part:
+    """The part with the updates made as steps: those of Lightning are the number of the update, from 0.
 
     Raises:
-        LawError: TensorBoard isn't installed, or the files can't be read.
+        LawError: the steps count anew in each epoch.
     """
-    try:
-        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-        from tensorboard.util.tensor_util import make_ndarray
-    except ModuleNotFoundError:
-        raise LawError(f"{folder}: TensorBoard's logs need it: pip install 'glideslope[tensorboard]'") from None
-    try:
-        events = EventAccumulator(str(folder), size_guidance={"scalars": 0, "tensors": 0}).Reload()
-        tags = events.Tags()
-        found = {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in tags["scalars"]}
-        for tag in tags["tensors"]:  # what TensorFlow 2 writes for a scalar
-            values = [(event.step, make_ndarray(event.tensor_proto)) for event in events.Tensors(tag)]
-            if all(value.shape == () and value.dtype.kind in "fiu" for _, value in values):
-                found[tag] = [(step, float(value)) for step, value in values]
-    except Exception as error:  # whatever damaged files make it raise
-        raise LawError(f"{folder} can't be read as TensorBoard's logs: {error}") from None
-    return {tag: (np.array(points)[:, 0], np.array(points)[:, 1]) for tag, points in found.items() if points}
+    for name in ranked(part.log, EPOCH)[:1]:
+        steps, epochs = part.log[name]
+        again = np.diff(steps) < 0
+        if again.any() and np.all(np.diff(epochs)[again] > 0):
+            raise LawError(
+                f"{part.file}: the steps begin anew in each epoch: add a column global_step, of all updates made"
+            )
+    monitors = [name for name in part.log if is_monitor(name)]
+    regular = monitors or ranked(part.log, RATE) or ranked(part.log, TRAINING)
+    if not (monitors or part.file.name == "metrics.csv") or not regular or not ranked(part.log, EPOCH):
+        return part
+    steps = np.unique(part.log[regular[0]][0]).astype(int)
+    every = steps[0] == 1 and np.all(np.diff(steps) == 1)
+    if every or np.gcd.reduce(steps) > np.gcd.reduce(steps + 1):  # it logs after each so many updates made
+        return part
+    note = f"Lightning counts updates from 0: its step {steps[-1]} is {steps[-1] + 1} updates made"
+    log = {name: (at + 1, values) for name, (at, values) in part.log.items()}
+    return replace(part, log=log, notes=(*part.notes, note))
 
 
-def number(text: str | None) -> float:
-    """The number in a cell; NaN if there is none."""
-    try:
-        return float(text or "nan")
-    except ValueError:
-        return math.nan
+def finite(series: Series) -> Series:
+    """The points of a series whose value is a number."""
+    kept = np.isfinite(series[1])
+    return series[0][kept], series[1][kept]
 
 
-def _first(columns: dict[str, str], names: tuple[str, ...]) -> str | None:
-    return next((columns[name] for name in names if name in columns), None)
+def same(one: Series, other: Series) -> bool:
+    """Whether two series have the same steps and values."""
+    return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(one, other, strict=True))
+
+
+def _of_columns(file: Path, table: Table, steps_per_epoch: float | None) -> tuple[Iterator[Cell], tuple[str, ...]]:
+    """The cells of a table with a series a column."""
+    steps = Steps.of(file, table.rows, {column: column for column in table.columns}, steps_per_epoch)
+    runs = run_columns(table)
+    columns = [column for column in table.columns if column not in (*runs, steps.column)]
+
+    def cells() -> Iterator[Cell]:
+        for row in table.rows:
+            run, at = run_of(row, runs), steps.at(row)
+            for column in columns:
+                yield run, column, at, row.get(column)
+
+    return cells(), steps.notes
+
+
+def _series(points: list[tuple[float, float]]) -> Series:
+    array = np.array(points, dtype=float).reshape(-1, 2)
+    return array[:, 0], array[:, 1]

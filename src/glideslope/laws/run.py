@@ -10,19 +10,20 @@ from typing import Any
 import numpy as np
 
 from glideslope.errors import LawError
+from glideslope.laws.values import ByValue, read_only
 from glideslope.schedules import Schedule, parse
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
-    """A training run, as a law is fitted on it.
+class Run(ByValue):
+    """A training run, as a law is fitted on it: a value, with copies of the arrays that it is made of.
 
     Points whose loss isn't a number are dropped; of updates measured twice, as after a resume, the last is kept.
     `notes` says what was dropped.
 
     Args:
         lr: the rate of each update, shape (T,), from the first one on, the warmup too.
-        step: the updates made when the loss was measured, shape (n,).
+        step: the updates made when the loss was measured, shape (n,); between two updates for a mean over several.
         loss: the loss, shape (n,), positive.
         name: what the run is called in messages.
         final_loss: the loss at the end on another, larger evaluation set, where there is one; how far it lies from the
@@ -31,7 +32,7 @@ class Run:
 
     Raises:
         LawError: the lengths differ, a loss isn't positive, steps go backwards otherwise than after a resume, or beyond
-            the rates.
+            the rates, or many steps have two losses.
 
     >>> run = Run(lr=[0.1] * 10, step=[2, 5, 5, 10], loss=[3.0, 2.6, 2.5, 2.4])
     >>> run.loss
@@ -49,7 +50,10 @@ class Run:
     notes: tuple[str, ...] = field(default=(), init=False)
 
     def __post_init__(self) -> None:
-        lr, step, loss = (np.asarray(value, dtype=float).ravel() for value in (self.lr, self.step, self.loss))
+        try:
+            lr, step, loss = (read_only(np.ravel(np.asarray(value))) for value in (self.lr, self.step, self.loss))
+        except (TypeError, ValueError) as error:
+            raise LawError(f"{self.name}: lr, step and loss are arrays of numbers ({error})") from None
         if not len(lr) or not np.all(np.isfinite(lr)) or np.any(lr < 0) or not lr.any():
             raise LawError(f"{self.name}: lr has the rate of each update, a number from 0, and one above it")
         if len(step) != len(loss):
@@ -73,17 +77,25 @@ class Run:
                 f"{self.name}: steps out of order, {back} of {len(step)} go back: sort them; a resumed run goes back "
                 "once for each resume"
             )
+        twice = int(((np.diff(step) == 0) & (np.diff(loss) != 0)).sum())
+        if twice > max(2, len(step) // 10):
+            raise LawError(
+                f"{self.name}: {twice} steps have two losses that differ: tell runs apart by a column run, or give the "
+                "mean of several losses of an update"
+            )
         kept = last_segments(step)
         if len(kept) < len(step):
             notes.append(f"{_points(len(step) - len(kept))} measured again later: the later one is kept")
+        if anew := int((step[1:][np.diff(step) < 0] <= step.min(initial=np.inf)).sum()):
+            notes.append(f"the steps begin anew {_times(anew)}: if several runs are in one, tell them apart")
         if self.final_loss is not None and not (np.isfinite(self.final_loss) and self.final_loss > 0):
             raise LawError(f"{self.name}: final_loss={self.final_loss}: give a positive number, or None")
         size = None if self.batch_size is None else checked_sizes(self.name, self.batch_size, len(lr))
         for name, value in (
             ("batch_size", size),
             ("lr", lr),
-            ("step", step[kept]),
-            ("loss", loss[kept]),
+            ("step", read_only(step[kept])),
+            ("loss", read_only(loss[kept])),
             ("notes", tuple(notes)),
         ):
             object.__setattr__(self, name, value)
@@ -127,10 +139,21 @@ def checked_sizes(name: str, sizes: Any, updates: int) -> np.ndarray:
     Raises:
         LawError: one isn't positive, or there are too few.
     """
-    values = np.asarray(sizes, dtype=float)
+    values = read_only(sizes)
     if values.shape not in ((), (updates,)) or not np.all(np.isfinite(values) & (values > 0)):
         raise LawError(f"{name}: give one batch size, or one for each of {updates} updates, above 0")
     return values
+
+
+EARLY = 0.08
+"""The part of the longest run whose points a fit leaves out."""
+
+
+def used(run: Run, longest: int) -> np.ndarray:
+    """The points after the warmup, and after a part of the longest run: a law doesn't describe the very beginning."""
+    warm = int(np.argmax(run.lr >= 0.999 * run.peak))
+    late = np.flatnonzero(run.step > max(warm, EARLY * longest))
+    return late if len(late) else np.flatnonzero(run.step > warm)
 
 
 def reference_batch(runs: Sequence[Run]) -> float | None:
@@ -166,6 +189,10 @@ def last_segments(step: np.ndarray) -> np.ndarray:
     return np.array(sorted(kept, key=lambda place: float(step[place])), dtype=int)
 
 
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
+
+
 def _points(number: int) -> str:
     return f"{number} point{'s' if number > 1 else ''}"
 
@@ -175,7 +202,7 @@ def without_twins(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
     kept: list[Run] = []
     notes: list[str] = []
     for run in runs:
-        twin = next((own for own in kept if _same(own, run)), None)
+        twin = next((other for other in kept if _same(other, run)), None)
         if twin is None:
             kept.append(run)
         else:

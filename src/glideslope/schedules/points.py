@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Callable, Iterable
 from collections.abc import Sequence as SequenceOf
 from itertools import pairwise
@@ -58,30 +59,55 @@ def from_points(points: Iterable[tuple[Time, float]], *, between: str = "linear"
 def from_csv(path: str | Path, *, between: str = "linear") -> Schedule:
     """`interpolate` through the rows of a file of two columns, updates made and the factor or rate; a header may lead.
 
+    A header has no cell that is a number, or looks like one with a slip in it, such as 0.l.
+
     Raises:
         ScheduleError: the file is missing, or a row isn't two numbers; the message has its line.
     """
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = [(i, row) for i, row in enumerate(csv.reader(file), 1) if row]
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file)
+            rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ScheduleError(f"{path} can't be read: {error}") from error
     points = []
-    for line, row in rows[1:] if rows and _is_header(rows[0][1]) else rows:
+    if rows and _is_header(rows[0][1]):
+        if rows[0][1][1].strip().lower() in _TIMES:
+            raise ScheduleError(f"{path}, line {rows[0][0]}: {','.join(rows[0][1])!r}: give the columns as step,lr")
+        rows = rows[1:]
+    for line, row in rows:
         try:
-            time, value = map(float, row[:2])
+            time, value = (float(cell) for cell in row)
         except ValueError:
-            raise ScheduleError(f"{path}, line {line}: {','.join(row)!r} isn't two numbers, step,lr") from None
+            time = value = math.nan
+        if not (math.isfinite(time) and math.isfinite(value)):
+            raise ScheduleError(f"{path}, line {line}: {','.join(row)!r} isn't two numbers, step,lr")
         points.append((time, value))
-    return from_points(points, between=between)
+    try:
+        return from_points(points, between=between)
+    except ScheduleError as error:
+        raise ScheduleError(f"{path}: {error}") from None
+
+
+_TIMES = ("step", "steps", "update", "updates", "iteration", "iter", "t", "time")
 
 
 def _is_header(row: list[str]) -> bool:
+    return len(row) > 1 and not any(map(_resembles_number, row))
+
+
+def _resembles_number(cell: str) -> bool:
+    """Whether a cell begins as a number does, or is one but for letters in the place of digits.
+
+    >>> [_resembles_number(cell) for cell in ("0.5", "1e-3x", "O.5", "l0", ".5", "nan", "step", "lr")]
+    [True, True, True, True, True, True, False, False]
+    """
+    text = cell.strip().lstrip("\"'+-(")
     try:
-        float(row[0])
+        float(text.translate(str.maketrans("OolI,", "0011.")))
     except ValueError:
-        return True
-    return False
+        return text.lstrip(".,")[:1].isdigit()
+    return True
 
 
 def from_function(function: Callable[[Any], Any]) -> Schedule:

@@ -1,0 +1,112 @@
+"""Tables of runs: a row has the schedule of a run, and names the file of its curve."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from glideslope.errors import LawError, ScheduleError
+from glideslope.laws.logs import Part, finite, parts_of, table_of
+from glideslope.laws.names import BATCH, FINAL, RATE, number, ranked
+from glideslope.laws.run import sampled
+from glideslope.laws.tables import Row, Table
+
+COLUMNS = ("curve", "schedule", "peak_lr", "steps")
+MOST_STEPS = 1e9
+_WHOLE = 0.9
+"""The part of a run from which on its curve counts as whole."""
+_NEAR, _USUAL = 0.05, 0.9
+"""How near a logged rate is to a schedule's, over the peak, and how often, if it is of that schedule."""
+
+
+def is_of_curves(table: Table) -> bool:
+    """Whether a table names the files of curves."""
+    return set(COLUMNS) <= set(table.columns)
+
+
+def of_curves(file: Path, table: Table, loss: str | None, steps_per_epoch: float | None) -> list[Part]:
+    """The runs that a table of runs names.
+
+    A row without a schedule is of a curve that has its rates. Where both have rates, the schedule's are taken.
+
+    Raises:
+        LawError: a curve can't be read, has other runs too, or contradicts its row.
+    """
+    rows: dict[tuple[str, str], Row] = {}
+    parts = []
+    for row in table.rows:
+        name = str(row["curve"] or "").strip(), str(row.get("run") or "").strip()
+        if rows.setdefault(name, row) is not row:
+            if any(str(row.get(column)) != str(rows[name].get(column)) for column in table.columns):
+                raise LawError(f"{file}: two rows name the curve {' '.join(name).strip()}: give each its own")
+            continue
+        parts.append(_of_row(file, row, *name, loss, steps_per_epoch))
+    return [replace(part, notes=(*table.notes, *part.notes)) for part in parts]
+
+
+def _of_row(file: Path, row: Row, curve: str, run: str, loss: str | None, steps_per_epoch: float | None) -> Part:
+    if not curve:
+        raise LawError(f"{file}: a row names no curve")
+    place = file.parent / curve
+    parts = parts_of(place, table_of(place), loss, steps_per_epoch)
+    part = _one(file, curve, [part for part in parts if part.run == run] if run else parts, parts)
+    steps, peak = _positive(file, row, "steps"), _positive(file, row, "peak_lr")
+    if steps != round(steps) or steps > MOST_STEPS:
+        raise LawError(f"{file}, {curve}: steps={steps:g}: give a whole number, at most {MOST_STEPS:g}")
+    last = max(float(at[np.isfinite(values)].max(initial=0)) for at, values in part.log.values())
+    if last > steps:
+        raise LawError(f"{file}, {curve}: the table has {steps:g} steps, but the curve goes to {last:g}: correct one")
+    log, notes = part.log, list(part.notes)
+    if last < _WHOLE * steps:
+        notes.append(f"the curve ends at {last:g} of the table's {steps:g} steps")
+    if str(row["schedule"] or "").strip():
+        rates = _rates(file, curve, str(row["schedule"]), peak, int(steps))
+        logged = ranked(log, RATE)
+        if logged and (differing := _differing(finite(log[logged[0]]), rates, peak)):
+            notes.append(f"{differing}; the table's schedule is taken")
+        log = {name: series for name, series in log.items() if name not in logged}
+        log["lr"] = np.arange(steps + 1.0), np.append(rates, rates[-1])
+    for name in (*FINAL, *BATCH):
+        if str(row.get(name) or "").strip():
+            log = log | {name: (np.array([steps]), np.array([_positive(file, row, name)]))}
+    return replace(part, log=log, whole=True, notes=tuple(notes), table=file)
+
+
+def _one(file: Path, curve: str, chosen: list[Part], every: list[Part]) -> Part:
+    if len(chosen) != 1:
+        names = ", ".join(repr(part.run) for part in every)
+        raise LawError(f"{file}, {curve}: it has the runs {names}: say which in a column run, a row for each")
+    return chosen[0]
+
+
+def _positive(file: Path, row: Row, column: str) -> float:
+    value = number(row.get(column))
+    if not (math.isfinite(value) and value > 0):
+        raise LawError(f"{file}, {row['curve']}: {column}={row.get(column)!r}: give steps and a peak_lr above 0")
+    return value
+
+
+def _rates(file: Path, curve: str, schedule: str, peak: float, steps: int) -> np.ndarray:
+    try:
+        return peak * sampled(schedule, steps)
+    except ScheduleError as error:
+        raise LawError(
+            f"{file}, {curve}: {error}; leave the schedule empty to take the rates of the curve's file"
+        ) from None
+
+
+def _differing(logged: tuple[np.ndarray, np.ndarray], rates: np.ndarray, peak: float) -> str:
+    """How logged rates differ from a schedule's, if they do."""
+    steps, values = logged
+    expected = np.append(rates, rates[-1])[np.clip(np.rint(steps), 0, len(rates)).astype(int)]
+    off = np.abs(values - expected) > _NEAR * peak
+    if not len(off) or off.mean() <= 1 - _USUAL:
+        return ""
+    at = int(np.argmax(off))
+    return (
+        f"{off.sum()} of {len(off)} logged rates aren't the schedule's: {values[at]:g} at {steps[at]:g}, and not "
+        f"{expected[at]:g}"
+    )

@@ -1,0 +1,54 @@
+"""The files of a folder that hold loss curves."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from glideslope.errors import LawError
+
+_KINDS = (".csv", ".tsv", ".jsonl", ".log", ".txt")
+_STATE = "trainer_state.json"
+_SEARCH = ("runs.csv", "result.json")
+"""What a search leaves: its runs, and its result."""
+_SHOWN = 10
+
+
+def files_in(path: Path) -> tuple[list[Path], list[str]]:
+    """The files, and folders of event files, that a path stands for, and notes on what isn't read.
+
+    Raises:
+        LawError: it is a folder without any.
+    """
+    if ".tfevents." in path.name and path.is_file():
+        return [path.parent], []
+    if not path.is_dir():
+        return [path], []
+    inside = sorted(file for file in path.rglob("*") if file.is_file())
+    if all((path / name).is_file() for name in _SEARCH):
+        kept = {path / "runs.csv"}
+        return [path / "runs.csv"], _left([file for file in inside if file.suffix in _KINDS and file not in kept])
+    states = _last_states([file for file in inside if file.name == _STATE])
+    tables = [file for file in inside if file.suffix.lower() in _KINDS] + states
+    events = sorted({file.parent for file in inside if ".tfevents." in file.name})
+    if not tables and not events:
+        raise LawError(f"{path}: there is no CSV file, nor TensorBoard's logs")
+    left = [file for file in inside if file not in tables and ".tfevents." not in file.name]
+    return sorted([*tables, *events]), _left(left)
+
+
+def _last_states(states: list[Path]) -> list[Path]:
+    """Of the states in a run's checkpoints, each of which has the ones before it, the last."""
+    last: dict[Path, tuple[int, Path]] = {}
+    for file in states:
+        match = re.fullmatch(r"checkpoint-(\d+)", file.parent.name)
+        run, step = (file.parent.parent, int(match[1])) if match else (file.parent, 10**18)
+        last[run] = max(last.get(run, (-1, file)), (step, file))
+    return [file for _, file in last.values()]
+
+
+def _left(files: list[Path]) -> list[str]:
+    if not files:
+        return []
+    more = f" and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""
+    return [f"not read: {', '.join(map(str, files[:_SHOWN]))}{more}"]

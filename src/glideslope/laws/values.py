@@ -1,0 +1,41 @@
+"""Values that hold arrays: compared and hashed by what they hold, and safe from later changes of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+
+class ByValue:
+    """A frozen dataclass of which two are equal if their fields are, arrays to the last number."""
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return bool(_content(self) == _content(other))
+
+    def __hash__(self) -> int:
+        return hash(_content(self))
+
+
+def read_only(values: Any) -> np.ndarray:
+    """A copy of some numbers that can't be changed."""
+    array = np.array(values, dtype=float)
+    array.flags.writeable = False
+    return array
+
+
+def _content(value: Any) -> Any:
+    """What a value holds, in tuples."""
+    if isinstance(value, ByValue):
+        return tuple(_content(getattr(value, field.name)) for field in fields(value))  # type: ignore[arg-type]
+    if isinstance(value, np.ndarray):
+        return value.shape, tuple(map(_content, value.ravel().tolist()))
+    if isinstance(value, dict):
+        return frozenset((name, _content(entry)) for name, entry in value.items())
+    if isinstance(value, tuple | list):
+        return tuple(map(_content, value))
+    return "nan" if isinstance(value, float) and math.isnan(value) else value
