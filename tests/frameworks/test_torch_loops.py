@@ -183,6 +183,24 @@ def test_a_new_rate_that_a_checkpoint_replaces_is_told(order):
     assert rates(optimizer) == pytest.approx([0.05])
 
 
+def test_a_base_rate_that_nothing_knows_is_told():
+    optimizer = AdamW([parameter()], lr=0.1)
+    scheduler = gs.torch.Scheduler(optimizer, "linear", steps=100)
+    updated(optimizer, scheduler, 50)
+    saved = copy.deepcopy(optimizer.state_dict())
+    del saved["param_groups"][0]["initial_lr"]
+    optimizer = AdamW([parameter()], lr=0.1)
+    optimizer.load_state_dict(saved)
+    scheduler = gs.torch.Scheduler(optimizer, "linear", steps=100)
+    with pytest.warns(UserWarning, match="neither state has a base rate: the schedule multiplies 0.05"):
+        scheduler.load_state_dict({"step": 50})
+    fresh = gs.torch.Scheduler(AdamW([parameter()], lr=0.1), "linear", steps=100)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fresh.load_state_dict({"step": 50})
+    assert fresh.get_last_lr() == pytest.approx([0.05])
+
+
 # A list of schedules, and values that are elsewhere.
 
 

@@ -86,6 +86,22 @@ def other_than_made_with(optimizer: Any) -> str | None:
     )
 
 
+def unknown_base(optimizer: Any) -> str | None:
+    """What to say where a state brings no base rates, and the groups' rate may be one that a schedule has lowered.
+
+    So it is where they have no initial rate, and another rate than the optimizer was made with; None elsewhere.
+    """
+    rate, groups = getattr(optimizer, "defaults", {}).get("lr"), optimizer.param_groups
+    now = {float(group["lr"]) for group in groups}
+    if rate is None or len(now) > 1 or any("initial_lr" in group for group in groups) or float(rate) in now:
+        return None
+    return (
+        f"neither state has a base rate: the schedule multiplies {now.pop():g}, the rate that the optimizer had, though "
+        f"it was made with lr={float(rate):g}. If a schedule had lowered it already, set group['initial_lr'] and call "
+        "scheduler.read_groups()"
+    )
+
+
 def idle(calls: int, made: int) -> str:
     """What to say where `step()` is called and the optimizer makes no update."""
     return (

@@ -108,6 +108,7 @@ class Scheduler(LRScheduler):
         self.optimizer = optimizer = as_scheduled(optimizer)
         self._stepped = optimizer if self._each_call else inner_optimizer(optimizer)
         made_with = None if peak else notices.other_than_made_with(self._stepped)
+        self._unknown_base = None if peak else notices.unknown_base(self._stepped)
         self._plan = Plan(
             optimizer, lr, steps=steps, clock=clock, momentum=momentum, betas=betas, weight_decay=weight_decay,
             peak=peak,
@@ -297,6 +298,8 @@ class Scheduler(LRScheduler):
         self._watch_feedbacks()
         self._write()
         self._tell_replaced(replaced, "the scheduler's state")
+        if saved.step and saved.bases is None and self._unknown_base:
+            self._notices.tell("base", self._unknown_base)
         if self._keeper is not None and (keeper := self._keeper()) is not None:
             keeper.resumed()
 
