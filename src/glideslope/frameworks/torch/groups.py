@@ -87,10 +87,6 @@ class Rates:
             group.get(self.key) is not tensor for group, tensor, _ in self.tensors
         )
 
-    def mark(self) -> Any:
-        """What tells whether the first group's value was written: the value, or the version of a tensor."""
-        return self.numbers[0][0].get(self.key) if self.numbers else _version(self.tensors[0][1])
-
     def changes(self, factor: float) -> list[tuple[float, float]]:
         """(value now, value written) of each group where they differ by more than single precision."""
         pairs = [(group, factor * base) for group, base in self.numbers]
@@ -153,10 +149,6 @@ class Momenta:
             not self.has(group) or isinstance(self._value(group), torch.Tensor) for group in self.numbers
         ) or any(not self.has(group) or self._value(group) is not tensor for group, tensor, _ in self.tensors)
 
-    def mark(self) -> Any:
-        """What tells whether the first group's value was written: the value, where it is a number."""
-        return self._value(self.numbers[0]) if self.numbers and self.has(self.numbers[0]) else None
-
     def changes(self, factor: float) -> list[tuple[float, float]]:
         """(value now, value written) of each group where they differ by more than single precision."""
         groups = [*self.numbers, *(group for group, _, _ in self.tensors)]
@@ -165,6 +157,16 @@ class Momenta:
 
     def _value(self, group: Group) -> Any:
         return group["betas"][self.place] if "betas" in group else group["momentum"]
+
+
+class Version:
+    """How often a rate was written in place, where a group has its rate."""
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        self._tensor = tensor
+
+    def __getitem__(self, key: str) -> int:
+        return _version(self._tensor)
 
 
 def _version(tensor: torch.Tensor) -> int:

@@ -96,7 +96,7 @@ def unknown_base(optimizer: Any) -> str | None:
     if rate is None or len(now) > 1 or any("initial_lr" in group for group in groups) or float(rate) in now:
         return None
     return (
-        f"neither state has a base rate: the schedule multiplies {now.pop():g}, the rate that the optimizer had, though "
+        f"neither state has a base rate: the schedule multiplies {now.pop():g}, the rate that the optimizer had, and "
         f"it was made with lr={float(rate):g}. If a schedule had lowered it already, set group['initial_lr'] and call "
         "scheduler.read_groups()"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from glideslope.batches import Growth
 from glideslope.errors import FeedbackError, ScheduleError
 from glideslope.feedback import Controlled, Feedback
 from glideslope.feedback.feedback import controlled
-from glideslope.frameworks.torch.groups import Momenta, Rates, check_has, separate
+from glideslope.frameworks.torch.groups import Momenta, Rates, Version, check_has, separate
 from glideslope.frameworks.torch.growing_clock import on_one_clock
 from glideslope.frameworks.torch.known_groups import Group, KnownGroups, Replaced
 from glideslope.frameworks.torch.past import text
@@ -102,9 +102,12 @@ class Plan:
         return not self.groups.are(groups) or any(values.moved() for values in self.values)
 
     @property
-    def mark(self) -> Callable[[], Any]:
-        """What tells, cheaply, whether a rate was written since: it returns something else then."""
-        return next((values.mark for values in self.values if values.numbers or values.tensors), lambda: None)
+    def first(self) -> Any:
+        """The first group whose rate follows a schedule, or what has the version of that rate, a tensor, as "lr"."""
+        rates = [values for values in self.values if isinstance(values, Rates) and values.key == "lr"]
+        groups = [group for values in rates for group, _ in values.numbers]
+        tensors = [tensor for values in rates for _, tensor, _ in values.tensors]
+        return next(iter(groups), None) or (Version(tensors[0]) if tensors else {"lr": None})
 
     def changes(self, factors: Sequence[float]) -> list[tuple[str, float, float]]:
         """(name, value now, value written) of what differs from what these factors gave."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
@@ -20,16 +19,12 @@ from glideslope.frameworks.torch.inner import as_scheduled, inner_optimizer
 from glideslope.frameworks.torch.known_groups import ROUNDING, Replaced
 from glideslope.frameworks.torch.plan import Given, Plan
 from glideslope.frameworks.torch.updates import Before, Updates, around_updates, while_held
-from glideslope.frameworks.trainers import have_evaluations_told
+from glideslope.frameworks.torch.watch import Watch
 from glideslope.schedules import Clock
 from glideslope.schedules.durations import Time
 
 AHEAD = 1024
 """Factors that are computed at a time. A stretch begins at a multiple of it, so a resumed run has the same ones."""
-PATIENCE = 100
-"""Calls of `step` in a row with no update between them, as under accumulation, that are taken without a word."""
-FIRST_PATIENCE = 10
-"""The same before the first update: mixed precision may skip a few."""
 
 
 class Scheduler(LRScheduler):
@@ -83,11 +78,9 @@ class Scheduler(LRScheduler):
     _stretch: float
     _place: int
     """Where in the stretch the factors are that were written last."""
-    _mark: Callable[[], Any]
+    _first: Any
     _seen: Any
-    """What `_mark` said when they were written."""
-    _watch_at: float
-    """The update at which every feedback should have been told something."""
+    """The first group with a rate that is written, and the rate it had then."""
 
     def __init__(
         self,
@@ -104,28 +97,24 @@ class Scheduler(LRScheduler):
     ) -> None:
         if count not in ("optimizer", "step"):
             raise ScheduleError(f"count={count!r}: give 'optimizer' or 'step'")
-        self._each_call = count == "step"
+        self._updates = Updates(each_call=count == "step")
         self.optimizer = optimizer = as_scheduled(optimizer)
-        self._stepped = optimizer if self._each_call else inner_optimizer(optimizer)
+        self._stepped = optimizer if self._updates.each_call else inner_optimizer(optimizer)
         made_with = None if peak else notices.other_than_made_with(self._stepped)
         self._unknown_base = None if peak else notices.unknown_base(self._stepped)
         self._plan = Plan(
             optimizer, lr, steps=steps, clock=clock, momentum=momentum, betas=betas, weight_decay=weight_decay,
             peak=peak,
         )  # fmt: skip
-        self._made = self._began = 0
+        self._made = 0
         self._shifts = [0.0] * len(self._plan.schedules)  # positions less the updates made: the batch size may change
-        self._idle_at, self._idle_calls = -1, 0
-        self._notices = notices.Notices()
+        self._watch = Watch(self._plan.waits())
         self._tensors = False
-        self._measured = self._driven = False
         self._keeper: weakref.ref[Any] | None = None
-        self._updates = Updates()
         self._listen()
-        self._watch_feedbacks()
         self._write()
         if made_with:
-            self._notices.tell("base", made_with)
+            self._watch.notices.tell("base", made_with)
 
     def _listen(self) -> None:
         """Has the optimizer say what it does: updates, and a state that it loaded."""
@@ -135,7 +124,7 @@ class Scheduler(LRScheduler):
             other._succeeded = True
         self._succeeded = False
         schedulers.add(self)
-        if self._each_call:
+        if self._updates.each_call:
             return
         handles = around_updates(self._stepped, before=_before_each_update(this), after=self._updates.count)
         hooks: Any = self._stepped._optimizer_step_pre_hooks
@@ -158,24 +147,20 @@ class Scheduler(LRScheduler):
         if epoch is not None:
             self._refuse_metric(epoch)
         updates = self._updates
-        if self._each_call:
-            updates.made += 1
-            self._look()
-        elif updates.news:
+        if updates.news:
             self._look_at_news()
-        if self._mark() != self._seen:
+        if self._first["lr"] != self._seen:
             self._look()
         made = updates.made
         if made != self._made + 1:
-            self._notice(made)
+            self._watch.call(made, self._made)
         self._made = made
-        place = made - self._begin
+        self._place = place = made - self._begin
         if place >= self._stretch:
-            place = self._look_ahead()
-        self._place = place
+            self._place = place = self._look_ahead()
         for write, factors in self._writing:
             write(factors[place])
-        self._seen = self._mark()
+        self._seen = self._first["lr"]
 
     def measure(self, metric: Any) -> None:
         """Tells a measurement, such as the validation loss, to the feedbacks that the schedules are multiplied by.
@@ -198,7 +183,7 @@ class Scheduler(LRScheduler):
             raise FeedbackError("no schedule here answers to measurements: give lr=schedule * gs.plateau()")
         number, _ = measured(metric)
         self._plan.measure(mean_over_ranks(number))
-        self._measured = True
+        self._watch.measured = True
         self._write()
 
     def take_guard(self, keeper: Any) -> Guard:
@@ -241,8 +226,8 @@ class Scheduler(LRScheduler):
 
     def driven_by_a_callback(self) -> None:
         """Leaves it to a callback to tell evaluations, and to write over the rates of a trainer's own scheduler."""
-        self._driven = True
-        self._notices.silence("another hand")
+        self._watch.driven = True
+        self._watch.notices.silence("another hand")
 
     @property
     def last_epoch(self) -> int:
@@ -292,27 +277,28 @@ class Scheduler(LRScheduler):
         """
         saved, replaced = self._plan.restore(state_dict, self._groups)
         self._updates.decide()
-        self._updates.made = self._made = self._began = saved.step
+        self._updates.made = self._made = saved.step
         self._shifts = [position - saved.step for position in saved.positions]
-        self._measured |= self._plan.is_measured
-        self._watch_feedbacks()
+        self._watch.measured |= self._plan.is_measured
+        self._watch.begin(saved.step)
         self._write()
         self._tell_replaced(replaced, "the scheduler's state")
         if saved.step and saved.bases is None and self._unknown_base:
-            self._notices.tell("base", self._unknown_base)
+            self._watch.notices.tell("base", self._unknown_base)
         if self._keeper is not None and (keeper := self._keeper()) is not None:
             keeper.resumed()
 
     def __getstate__(self) -> dict[str, Any]:
         self._updates.decide()
         self._look(stepped=False)
-        left_out = ("_updates", "_writing", "_keeper", "_mark", "_seen")
+        left_out = ("_updates", "_writing", "_keeper", "_first", "_seen")
         kept = {name: value for name, value in vars(self).items() if name not in left_out}
-        return {**kept, "updates": self._updates.made}
+        return {**kept, "updates": (self._updates.made, self._updates.each_call)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._updates = Updates()
-        self._updates.made = state.pop("updates")
+        made, each_call = state.pop("updates")
+        self._updates = Updates(each_call)
+        self._updates.made = made
         self._keeper = None
         vars(self).update(state)
         self._listen()
@@ -342,15 +328,15 @@ class Scheduler(LRScheduler):
         self._place = self._look_ahead()
         for write, factors in self._writing:
             write(factors[self._place])
-        self._mark = self._plan.mark
-        self._seen = self._mark()
+        self._first = self._plan.first
+        self._seen = self._first["lr"]
 
     def _look_ahead(self) -> int:
         """Computes the factors of the stretch of updates that the next is in; returns its place there."""
-        if self._made >= self._watch_at:
-            self._watch()
+        if self._made >= self._watch.at:
+            self._watch.look(self, self._made, self._keeper and self._keeper())
         self._begin = self._made // AHEAD * AHEAD
-        self._stretch = min(AHEAD, self._watch_at - self._begin)
+        self._stretch = min(AHEAD, self._watch.at - self._begin)
         factors = self._plan.factors([self._begin + shift for shift in self._shifts], AHEAD).tolist()
         self._writing = [(values.write, own) for values, own in zip(self._plan.values, factors, strict=True)]
         return self._made - self._begin
@@ -367,42 +353,19 @@ class Scheduler(LRScheduler):
             return
         changes = self._plan.changes(factors)
         if changes and stepped:
-            self._notices.tell("another hand", notices.other_hand(changes))
+            self._watch.notices.tell("another hand", notices.other_hand(changes))
         if self._plan.moved(groups):
             self._write()
 
-    def _notice(self, made: int) -> None:
-        """Says, once, what a user should know of calls that don't follow updates one by one."""
-        if made > self._made:
-            self._notices.tell("late", notices.late(made - self._made))
-            return
-        self._idle_calls = self._idle_calls + 1 if self._idle_at == made else 1
-        self._idle_at = made
-        if self._idle_calls == (FIRST_PATIENCE if made == self._began else PATIENCE):
-            self._notices.tell("idle", notices.idle(self._idle_calls, made))
-
     def _look_at_news(self) -> None:
-        """Counts the updates of which only the device knew; says, once, what a compiled step needs."""
+        """Counts the updates of which only the device, or this call, knew; says what a compiled step needs."""
+        if self._updates.each_call:
+            self._updates.made += 1
+            self._look()
+            return
         self._updates.decide()
         if self._updates.compiled and any(values.numbers for values in self._plan.values):
-            self._notices.tell("compiled", notices.COMPILED)
-
-    def _watch_feedbacks(self) -> None:
-        """Begins to see to it that each feedback is told something: by the trainer that will call the next step."""
-        self._watch_at = self._began + 1 if self.has_feedback else math.inf
-
-    def _watch(self) -> None:
-        """Finds the trainer at the first call; later says, once, which feedback was told nothing."""
-        if not self._driven:
-            self._driven = True
-            have_evaluations_told(self)
-        keeper = self._keeper and self._keeper()
-        waits = [(feedback, self._began + wait) for feedback, wait in self._plan.waits()]
-        for feedback, end in waits:
-            told = bool(keeper and keeper.looked) if feedback.each_update else self._measured
-            if self._made >= end and not told:
-                self._notices.tell(f"untold {type(feedback)}", notices.untold(feedback, self._made - self._began))
-        self._watch_at = min((end for _, end in waits if end > self._made), default=math.inf)
+            self._watch.notices.tell("compiled", notices.COMPILED)
 
     def _tell_replaced(self, replaced: Sequence[Replaced], source: str) -> None:
         """Says, once, that a loaded base rate replaced another, unless that was what the schedule had made of it."""
@@ -411,7 +374,7 @@ class Scheduler(LRScheduler):
             base = change.now * change.scale
             made_of_it = (abs(change.before - base * factor) <= 10 * ROUNDING * base for factor in factors)
             if not any(made_of_it):
-                self._notices.tell("base", notices.replaced_base(change, source))
+                self._watch.notices.tell("base", notices.replaced_base(change, source))
 
     def _refuse_metric(self, metric: Any) -> None:
         if self.has_feedback or isinstance(metric, bool) or not isinstance(metric, int):

@@ -24,6 +24,9 @@ class Updates:
     gradient scaler left out. A fused optimizer is called even for those, and told on its device that the gradients
     aren't finite: whether it made an update is asked only when somebody wants to know.
 
+    Args:
+        each_call: whether it is the scheduler's calls that are counted, by the scheduler; then there is always news.
+
     Attributes:
         made: the updates made, without those that are undecided.
         undecided: of each call that may have been an update, whether the gradients weren't finite.
@@ -31,11 +34,11 @@ class Updates:
         news: whether anything is undecided, or found compiled, that was not looked at.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, each_call: bool = False) -> None:
         self.made = 0
         self.undecided: list[torch.Tensor] = []
         self.compiled = False
-        self.news = False
+        self.news = self.each_call = each_call
 
     def count(self, found: torch.Tensor | None, compiled: bool) -> None:
         """Counts an update, or a call that may have been one."""
@@ -51,7 +54,7 @@ class Updates:
         """Counts the updates of which only the device knew; waits for it."""
         self.made += sum(found.item() == 0 for found in self.undecided)
         self.undecided.clear()
-        self.news = False
+        self.news = self.each_call
 
 
 def around_updates(
