@@ -26,7 +26,11 @@ from glideslope.schedules import theirs as _theirs
 
 if TYPE_CHECKING:
     from glideslope import laws
-    from glideslope.frameworks import jax, keras, lightning, torch, transformers
+    from glideslope.frameworks import jax as jax
+    from glideslope.frameworks import keras as keras
+    from glideslope.frameworks import lightning as lightning
+    from glideslope.frameworks import torch as torch
+    from glideslope.frameworks import transformers as transformers
     from glideslope.frameworks.conversion.export import export
     from glideslope.frameworks.conversion.from_configuration import from_deepspeed, from_keras, from_transformers
     from glideslope.frameworks.conversion.from_optax import from_optax

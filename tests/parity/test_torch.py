@@ -186,8 +186,9 @@ def leaf(draw, own, within):
         "low": lambda: lr_scheduler.CosineAnnealingLR(own, some, eta_min=draw(st.floats(0, 0.5))),
         "restarts": lambda: lr_scheduler.CosineAnnealingWarmRestarts(own, some, draw(st.integers(1, 3))),
         "cyclic": lambda: lr_scheduler.CyclicLR(
-            own, [ratio * rate for rate in rates], [2 * rate for rate in rates], some, draw(st.none() | st.integers(1, 9)),
-            draw(st.sampled_from(["triangular", "triangular2", "exp_range"])), 0.99, cycle_momentum=False,
+            own, [ratio * rate for rate in rates], [2 * rate for rate in rates], some,
+            draw(st.none() | st.integers(1, 9)), draw(st.sampled_from(["triangular", "triangular2", "exp_range"])),
+            0.99, cycle_momentum=False,
         ),
         "one": lambda: lr_scheduler.OneCycleLR(
             own, [3 * rate for rate in rates], within + some + 4, pct_start=draw(st.floats(0.25, 0.4)),

@@ -69,8 +69,9 @@ def since(t: Array, start: float, xp: Any) -> Array:
     if xp is scalars or not xp.isdtype(t.dtype, "integral") or abs(whole) > xp.iinfo(t.dtype).max:
         return floating(t, xp) - start
     if whole < 0:  # the largest counts stay where they are, since the sum would come out negative
-        t = xp.clip(t, None, xp.iinfo(t.dtype).max + whole)
-    elif not xp.isdtype(t.dtype, "signed integer"):
+        t = xp.minimum(t, xp.asarray(xp.iinfo(t.dtype).max + whole, dtype=t.dtype))
+        return t + -whole if start == whole else floating(t + -whole, xp) - (start - whole)
+    if not xp.isdtype(t.dtype, "signed integer"):
         t = xp.clip(t, whole, None)
     return t - whole if start == whole else floating(t - whole, xp) - (start - whole)
 

@@ -36,8 +36,8 @@ class Combined(Schedule):
         lengths = [part.length(frame) for part in self.parts]
         return None if None in lengths else max(length for length in lengths if length is not None)
 
-    def least(self, frame: Frame) -> float:
-        return max(part.least(frame) for part in self.parts)
+    def shortest(self, frame: Frame) -> float:
+        return max(part.shortest(frame) for part in self.parts)
 
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         lengths = [part.length(frame) for part in self.parts]
@@ -76,8 +76,8 @@ class Scaled(Schedule):
     def length(self, frame: Frame) -> float | None:
         return self.schedule.length(frame)
 
-    def least(self, frame: Frame) -> float:
-        return self.schedule.least(frame)
+    def shortest(self, frame: Frame) -> float:
+        return self.schedule.shortest(frame)
 
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         inner, scale = self.schedule.formula(frame, length, begin), self.scale

@@ -24,8 +24,8 @@ class Mapped(Schedule):
     def length(self, frame: Frame) -> float | None:
         return self.schedule.length(frame)
 
-    def least(self, frame: Frame) -> float:
-        return self.schedule.least(frame)
+    def shortest(self, frame: Frame) -> float:
+        return self.schedule.shortest(frame)
 
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         return self.change(self.schedule.formula(frame, length, begin), length, begin)
@@ -43,8 +43,8 @@ class Shifted(Schedule):
         own = self.schedule.length(frame)
         return None if own is None else max(own + self._by(frame), 0.0)
 
-    def least(self, frame: Frame) -> float:
-        return max(self.schedule.least(frame) + self._by(frame), 0.0)
+    def shortest(self, frame: Frame) -> float:
+        return max(self.schedule.shortest(frame) + self._by(frame), 0.0)
 
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         by, own = self._by(frame), self.schedule.length(frame)
@@ -67,7 +67,7 @@ class Lasting(Schedule):
 
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         own = self.schedule.length(frame)
-        inner = self.schedule.formula(frame, max(length, self.schedule.least(frame)) if own is None else own, begin)
+        inner = self.schedule.formula(frame, max(length, self.schedule.shortest(frame)) if own is None else own, begin)
         return lambda t, xp: inner(held(t, length, xp), xp)
 
 
@@ -82,8 +82,8 @@ class Stretched(Schedule):
         own = self.schedule.length(frame)
         return None if own is None else own * self.times
 
-    def least(self, frame: Frame) -> float:
-        return self.schedule.least(frame) * self.times
+    def shortest(self, frame: Frame) -> float:
+        return self.schedule.shortest(frame) * self.times
 
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         own, times = self.schedule.length(frame), self.times
@@ -104,8 +104,8 @@ class Repeated(Schedule):
         own = self.schedule.length(frame)
         return None if own is None or self.times is None else own * self._cycles(self.times)
 
-    def least(self, frame: Frame) -> float:
-        return self.schedule.least(frame) * self._cycles(self.times or 0)
+    def shortest(self, frame: Frame) -> float:
+        return self.schedule.shortest(frame) * self._cycles(self.times or 0)
 
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         period = self.schedule.length(frame)

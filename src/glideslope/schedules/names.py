@@ -48,8 +48,8 @@ class Named(Schedule):
     def length(self, frame: Frame) -> float | None:
         return self.definition.length(frame)
 
-    def least(self, frame: Frame) -> float:
-        return self.definition.least(frame)
+    def shortest(self, frame: Frame) -> float:
+        return self.definition.shortest(frame)
 
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         try:

@@ -34,7 +34,7 @@ class Schedule(ABC):
     def length(self, frame: Frame) -> float | None:
         """How many updates it takes, a real number; None if it fills what the horizon leaves."""
 
-    def least(self, frame: Frame) -> float:
+    def shortest(self, frame: Frame) -> float:
         """The fewest updates it can be given: what its phases of a fixed duration take."""
         return self.length(frame) or 0.0
 
@@ -197,7 +197,7 @@ class Schedule(ABC):
     __rmul__ = __mul__
 
     def __truediv__(self, divisor: float) -> Schedule:
-        return self * (1 / plain(divisor))
+        return self * float(1 / plain(divisor))
 
     def __add__(self, other: Schedule | float) -> Schedule:
         return OPERATORS["+"](self, other) if is_factor(other) else NotImplemented

@@ -34,8 +34,8 @@ class Sequence(Schedule):
         lengths = [phase.length(frame) for phase in self.phases]
         return None if None in lengths else math.fsum(length for length in lengths if length is not None)
 
-    def least(self, frame: Frame) -> float:
-        return math.fsum(phase.least(frame) for phase in self.phases)
+    def shortest(self, frame: Frame) -> float:
+        return math.fsum(phase.shortest(frame) for phase in self.phases)
 
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         lengths = self.shared_out(frame, length)

@@ -1,4 +1,4 @@
-"""The rate of each batch where Keras makes several at once (`steps_per_execution`), and a callback sees only the first."""
+"""The rate of each batch where Keras makes several at once, `steps_per_execution`, and calls back once."""
 
 from __future__ import annotations
 

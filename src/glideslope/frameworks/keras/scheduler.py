@@ -108,9 +108,9 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
             self._may_be_restored = self._seen > 0
             if epoch and not self._seen:
                 warnings.warn(
-                    f"this fit begins at epoch {epoch}, but its optimizer has made no update, so the schedule begins at "
-                    "0: load the model with its optimizer, or give gs.keras.Scheduler a schedule that begins further on, "
-                    "schedule.over(steps).skip(updates)",
+                    f"this fit begins at epoch {epoch}, but its optimizer has made no update, so the schedule begins "
+                    "at 0: load the model with its optimizer, or give gs.keras.Scheduler a schedule that begins "
+                    "further on, schedule.over(steps).skip(updates)",
                     stacklevel=2,
                 )
             if self.feedback and not epoch:
@@ -205,8 +205,8 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
             self._warned = True
             warnings.warn(
                 f"the rate is {rate:g}, and gs.keras.Scheduler had set {self._last_set:g}: something else sets it too, "
-                "Keras's ReduceLROnPlateau or LearningRateScheduler perhaps. What it sets is lost: of the two, keep one "
-                "(gs.plateau is a ReduceLROnPlateau that multiplies a schedule)",
+                "Keras's ReduceLROnPlateau or LearningRateScheduler perhaps. What it sets is lost: of the two, keep "
+                "one (gs.plateau is a ReduceLROnPlateau that multiplies a schedule)",
                 stacklevel=2,
             )
 
