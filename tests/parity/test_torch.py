@@ -309,6 +309,11 @@ def test_a_scheduler_that_begins_at_another_rate_says_so():
         assert gs.from_torch(scheduler) == 0.2 * gs.step(10)
 
 
+def stepped_before(scheduler):
+    stepped(scheduler, 4)
+    return scheduler
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [
@@ -323,6 +328,10 @@ def test_a_scheduler_that_begins_at_another_rate_says_so():
             lr_scheduler.StepLR(own, 3)], [4]), lr_scheduler.StepLR(own, 3)], [9]), "ahead"),
         (lambda own: lr_scheduler.SequentialLR(own, [lr_scheduler.LinearLR(own), lr_scheduler.ConstantLR(own, 0.5, 0)],
             [4]), "at a milestone"),
+        (lambda own: lr_scheduler.SequentialLR(own, [stepped_before(lr_scheduler.StepLR(own, 3)),
+            lr_scheduler.StepLR(own, 4)], [9]), "stepped before"),
+        (lambda own: lr_scheduler.SequentialLR(own, [lr_scheduler.StepLR(own, 4),
+            stepped_before(lr_scheduler.CosineAnnealingWarmRestarts(own, 9))], [9]), "stepped before"),
         (lambda own: type("StepLR", (lr_scheduler.StepLR,), {})(own, 3), "isn't one of torch's"),
     ],
 )  # fmt: skip

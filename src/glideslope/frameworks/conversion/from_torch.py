@@ -8,7 +8,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from glideslope.errors import ConversionError
-from glideslope.frameworks.conversion.torch_readers import Place, initial_rate, name_of, read, reader_of
+from glideslope.frameworks.conversion.torch_readers import Place, initial_rate, name_of, read, reader_of, updates_made
 from glideslope.schedules import Schedule
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def from_torch(scheduler: LRScheduler) -> Schedule:
 
 def _of_group(scheduler: Any, group: int) -> Schedule:
     """The schedule of a group; its beginning is found from the rate that the scheduler last set."""
-    initial, made = initial_rate(scheduler, group), _updates(scheduler)
+    initial, made = initial_rate(scheduler, group), updates_made(scheduler)
     last = float(scheduler.get_last_lr()[group])
     schedule = read(scheduler, Place(group, initial, made))
     rate = initial * schedule(made)
@@ -74,17 +74,6 @@ def _of_group(scheduler: Any, group: int) -> Schedule:
         stacklevel=3,
     )
     return read(scheduler, Place(group, start, made))
-
-
-def _updates(scheduler: Any) -> int:
-    """The updates that a scheduler has been stepped for."""
-    if hasattr(scheduler, "last_epoch"):
-        return int(scheduler.last_epoch)
-    counts = {_updates(inner) for inner in scheduler._schedulers}
-    if len(counts) > 1:
-        raise ConversionError(f"the schedulers of this {name_of(scheduler)} were stepped {sorted(counts)} times, so it "
-                              "has no one count of updates")  # fmt: skip
-    return counts.pop()
 
 
 def _agree(rate: float, last: float, initial: float) -> bool:

@@ -88,6 +88,17 @@ def _ratio(rate: float, to: float) -> float:
     return float(f"{rate / to:.15g}")
 
 
+def updates_made(scheduler: Any) -> int:
+    """The updates that a scheduler has been stepped for."""
+    if hasattr(scheduler, "last_epoch"):
+        return int(scheduler.last_epoch)
+    counts = {updates_made(inner) for inner in scheduler._schedulers}
+    if len(counts) > 1:
+        raise ConversionError(f"the schedulers of this {name_of(scheduler)} were stepped {sorted(counts)} times, so it "
+                              "has no one count of updates")  # fmt: skip
+    return counts.pop()
+
+
 def _scaled(schedule: Schedule, rate: float, scheduler: Any, place: Place) -> Schedule:
     """A factor of some rate as one of the initial rate."""
     scale = _ratio(rate, initial_rate(scheduler, place.group))
@@ -175,7 +186,7 @@ def _cyclic(scheduler: Any, place: Place) -> Schedule:
     if scheduler._scale_fn_custom is not None or scheduler.mode not in kinds:
         raise ConversionError("this CyclicLR scales by a function of its own: read it with from_function")
     cycles = _scaled(kinds[scheduler.mode](), high, scheduler, place)
-    if _ratio(place.start, low) == 1:
+    if math.isclose(place.start, low, rel_tol=1e-6):
         return cycles
     # The constructor sets the group's initial rate, where there is one already, and not base_lr.
     return _scaled(constant(1.0, 1), place.start, scheduler, place) >> cycles.skip(1)
@@ -202,6 +213,7 @@ def _sequential(scheduler: Any, place: Place) -> Schedule:
     parts = []
     for one, begin, end in running:
         _check_begins(one, begin)
+        _check_unused(one, scheduler.last_epoch - begin, end - begin)
         updates = end - begin if math.isfinite(end) else place.updates - begin
         one = one._schedulers[0] if len(getattr(one, "_schedulers", ())) == 1 else one
         there = Place(place.group, place.start, updates)
@@ -214,8 +226,8 @@ def _check_begins(scheduler: Any, begin: float) -> None:
     """Raises for what a SequentialLR steps once too often at its beginning, or can't begin at a milestone."""
     if begin and (hasattr(scheduler, "_schedulers") or getattr(scheduler, "total_iters", 1) == 0):
         raise ConversionError(
-            f"torch can't begin this {name_of(scheduler)} at a milestone: give the SequentialLR its schedulers, of at "
-            "least one update"
+            f"torch doesn't begin this {name_of(scheduler)} at a milestone as it does alone: give the SequentialLR its "
+            "schedulers, of at least one update"
         )
     if hasattr(scheduler, "_milestones"):
         raise ConversionError(
@@ -229,6 +241,15 @@ def _check_begins(scheduler: Any, begin: float) -> None:
                 f"torch steps a {name_of(inner)} once too often where a ChainedScheduler that has it begins a "
                 "SequentialLR: put the chain around, or leave it out"
             )
+
+
+def _check_unused(scheduler: Any, made: float, length: float) -> None:
+    """Raises for a scheduler that was stepped before a SequentialLR had it, and goes on from there."""
+    here = 0 <= made < length
+    if (here and updates_made(scheduler) != made) or (made < 0 and getattr(scheduler, "T_cur", 0) > 0):
+        raise ConversionError(
+            f"a {name_of(scheduler)} in this SequentialLR was stepped before, and goes on from there: make it anew"
+        )
 
 
 def _chained(scheduler: Any, place: Place) -> Schedule:
