@@ -247,7 +247,8 @@ def test_what_moves_a_schedule_and_cuts_it_is_itself_elsewhere(schedule, by, dur
         (gs.piecewise([0.1, 1], [100]).delay(2).stretch(3).lasting(5), [0.1, 0.1, 0.1, 0.1]),
         ((2 * gs.piecewise([0.1, 1], [100])).clip(0, 1).lasting(5), [0.2, 0.2, 0.2, 0.2]),
         (gs.max(gs.warmup(2) >> gs.hold(90) >> gs.linear(), gs.constant(0.1)).lasting(5), [1, 1, 1, 1]),
-        ((gs.warmup(10) >> gs.hold()).repeat(2).lasting(5), [0.3, 0.4, 0.5, 0.5]),
+        ((gs.warmup(100) >> gs.linear()).delay(1).lasting(5), [0.02, 0.03, 0.04, 0.04]),
+        ((gs.linear() * gs.multistep([100])).lasting(5), [0.4, 0.2, 0, 0]),
         (gs.exponential(5, duration=10).skip(20), [0.01, 0.01, 0.01, 0.01]),
     ],
     ids=str,
@@ -257,7 +258,13 @@ def test_a_sequence_that_is_longer_is_cut(schedule, expected):
 
 
 def test_a_horizon_that_is_too_short_is_still_an_error():
-    for make in (lambda: (gs.warmup(100) >> gs.hold()).over(50), lambda: gs.cosine(100).lasting(300).over(200)):
+    for make in (
+        lambda: (gs.warmup(100) >> gs.hold()).over(50), lambda: gs.cosine(100).lasting(300).over(200),
+        lambda: (gs.warmup(10) >> gs.hold()).repeat(2).lasting(5)(0), lambda: gs.multistep([100]).delay(5).over(50),
+        lambda: (gs.warmup(30) >> gs.multistep([30])).over(50), lambda: gs.multistep([100]).stretch(2).over(150),
+        lambda: gs.multistep([100]).reverse().over(50), lambda: gs.max(gs.multistep([100]), gs.hold()).over(50),
+        lambda: (2 * gs.multistep([100]).clip(0.1)).over(50), lambda: gs.hold(60).over(50),
+    ):  # fmt: skip
         with pytest.raises(gs.ScheduleError, match="longer horizon or shorter phases"):
             make()
 

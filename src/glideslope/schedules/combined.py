@@ -37,7 +37,9 @@ class Combined(Schedule):
         return None if None in lengths else max(length for length in lengths if length is not None)
 
     def shortest(self, frame: Frame) -> float:
-        return max(part.shortest(frame) for part in self.parts)
+        if (length := self.length(frame)) is not None:
+            return length
+        return max(part.shortest(frame) for part in self.parts if part.length(frame) is None)
 
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         lengths = [part.length(frame) for part in self.parts]

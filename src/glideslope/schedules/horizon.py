@@ -35,8 +35,8 @@ class Over(Schedule):
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         frame = Frame(length, self.clock)
         own = self.schedule.length(frame)
-        if own is not None and own > length * (1 + 1e-9):
-            raise too_short(self.schedule, own, length)
+        if (takes := self.schedule.shortest(frame)) > length * (1 + 1e-9):
+            raise too_short(self.schedule, takes, length)
         return self.schedule.formula(frame, length if own is None else own, begin)
 
     def over(self, horizon: Time, clock: Clock | None = None) -> Schedule:

@@ -11,7 +11,7 @@ from glideslope.errors import ScheduleError
 from glideslope.schedules.arrays import Array, Formula, divided, floating, held, scalars, since
 from glideslope.schedules.durations import Duration, Frame, Time, duration
 from glideslope.schedules.names import method
-from glideslope.schedules.schedule import Schedule, check_factor
+from glideslope.schedules.schedule import Schedule, check_factor, too_short
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,7 +67,7 @@ class Lasting(Schedule):
 
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         own = self.schedule.length(frame)
-        inner = self.schedule.formula(frame, max(length, self.schedule.shortest(frame)) if own is None else own, begin)
+        inner = self.schedule.formula(frame, length if own is None else own, begin)
         return lambda t, xp: inner(held(t, length, xp), xp)
 
 
@@ -114,6 +114,8 @@ class Repeated(Schedule):
                 raise ScheduleError("it repeats a schedule without a duration: say how often, or give it a duration")
             period = length / self._cycles(self.times)
             frame = Frame(period, frame.clock)
+            if (takes := self.schedule.shortest(frame)) > period * (1 + 1e-9):
+                raise too_short(self.schedule, takes, period)
         if period == 0:
             raise ScheduleError("it repeats a schedule that takes no time: give it a duration")
         inner, last = self.schedule.formula(frame, period, begin), (self.times or math.inf) - 1

@@ -35,7 +35,7 @@ class Schedule(ABC):
         """How many updates it takes, a real number; None if it fills what the horizon leaves."""
 
     def shortest(self, frame: Frame) -> float:
-        """The fewest updates it can be given: what its phases of a fixed duration take."""
+        """The fewest updates that a horizon must leave it: what its phases of a fixed duration take."""
         return self.length(frame) or 0.0
 
     @abstractmethod
