@@ -36,3 +36,37 @@ def test_a_missing_framework_is_named_with_its_extra(name, without, says):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert says in done.stdout, done.stderr
+
+
+def test_a_missing_framework_is_an_attribute_that_is_not_there():
+    code = (
+        "import sys; sys.modules['lightning'] = None\n"
+        "import glideslope as gs\n"
+        "print(hasattr(gs, 'lightning'), hasattr(gs, 'layers'), issubclass(gs.FrameworkError, gs.GlideslopeError))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.split() == ["False", "True", "True"], done.stderr
+
+
+def test_everything_is_imported_by_a_star_where_no_framework_is():
+    code = (
+        "import os, sys; os.environ.pop('KERAS_BACKEND', None)\n"
+        "for name in ('torch', 'jax', 'optax', 'keras', 'lightning', 'transformers', 'tensorflow'):\n"
+        "    sys.modules[name] = None\n"
+        "from glideslope import *\n"
+        "print(warmup(4)(1), tune.__name__, plateau())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.split() == ["0.25", "tune", "plateau()"], done.stderr
+    code = (
+        "import os, sys; os.environ.pop('KERAS_BACKEND', None)\n"
+        "from glideslope import *\n"
+        "print([name for name in ('torch', 'jax', 'keras') if name in sys.modules or name in globals()])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_dir_has_what_is_loaded_later():
+    assert {"tune", "find", "torch", "jax", "keras", "from_torch", "laws", "cosine"} <= set(dir(gs))
+    assert set(gs.__all__) <= set(dir(gs))

@@ -10,6 +10,7 @@ from glideslope.errors import (  # fmt: skip
     DivergenceError,
     FeedbackError,
     FileError,
+    FrameworkError,
     GlideslopeError,
     JobError,
     LawError,
@@ -19,11 +20,17 @@ from glideslope.errors import (  # fmt: skip
     SearchError,
 )
 from glideslope.feedback import Controlled, Feedback, greedy, guard, plateau
+from glideslope.frameworks.when_imported import import_after
 from glideslope.schedules import *  # noqa: F403
+from glideslope.schedules import theirs as _theirs
 
 if TYPE_CHECKING:
     from glideslope import laws
-    from glideslope.frameworks import jax, keras, lightning, torch, transformers
+    from glideslope.frameworks import jax as jax
+    from glideslope.frameworks import keras as keras
+    from glideslope.frameworks import lightning as lightning
+    from glideslope.frameworks import torch as torch
+    from glideslope.frameworks import transformers as transformers
     from glideslope.frameworks.conversion.export import export
     from glideslope.frameworks.conversion.from_configuration import from_deepspeed, from_keras, from_transformers
     from glideslope.frameworks.conversion.from_optax import from_optax
@@ -57,22 +64,29 @@ def __getattr__(name: str) -> Any:
             if missing == "glideslope":
                 raise
             if missing == "tensorflow":
-                raise GlideslopeError(
+                raise FrameworkError(
                     "Keras is set to its TensorFlow backend, which isn't installed: set KERAS_BACKEND=torch or jax"
                 ) from error
             extras = f"{name},{missing}" if name == "keras" and missing in ("torch", "jax") else name
-            raise GlideslopeError(
+            raise FrameworkError(
                 f'glideslope.{name} needs {missing}, which is not installed: pip install "glideslope[{extras}]"'
             ) from error
-    raise AttributeError(f"module 'glideslope' has no attribute {name!r}")
+    hint = _theirs.hint(name, schedules.__all__)
+    raise AttributeError(f"module 'glideslope' has no attribute {name!r}{f' ({hint})' if hint else ''}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER, *_FRAMEWORKS, "laws"})
 
 
 __all__ = [
     "BatchError", "Controlled", "ConversionError", "DivergenceError", "Feedback", "FeedbackError", "FileError",
-    "GlideslopeError", "Job", "JobError", "LawError", "LayerError", "Race", "RangeTest", "RunDirectoryError",
-    "ScheduleError", "SearchError", "Tuned", "batches", "check_job", "export", "find", "from_deepspeed",
-    "from_json", "from_keras", "from_optax", "from_torch", "from_transformers", "greedy", "guard", "jax",
-    "json_schema", "keras", "laws", "layers", "lightning", "plateau", "race", "to_json", "torch", "transformers",
-    "tune",
+    "FrameworkError", "GlideslopeError", "Job", "JobError", "LawError", "LayerError", "Race", "RangeTest",
+    "RunDirectoryError", "ScheduleError", "SearchError", "Tuned", "batches", "check_job", "export", "find",
+    "from_deepspeed", "from_json", "from_keras", "from_optax", "from_torch", "from_transformers", "greedy", "guard",
+    "json_schema", "laws", "layers", "plateau", "race", "to_json", "tune",
 ]  # fmt: skip
+"""Without the frameworks: `from glideslope import *` would import them all, and hide the real ones."""
 __all__ += schedules.__all__
+
+import_after("keras", "glideslope.frameworks.keras.schedule")

@@ -45,5 +45,9 @@ class DivergenceError(GlideslopeError, ArithmeticError):
     """A training was lost again and again, and its guard stopped it; the message is a diagnosis."""
 
 
+class FrameworkError(GlideslopeError, AttributeError):
+    """A framework isn't installed, or set up: `hasattr(glideslope, "lightning")` is False then."""
+
+
 class FileError(GlideslopeError, OSError):
     """A file can't be written."""

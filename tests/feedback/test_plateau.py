@@ -5,6 +5,7 @@ import random
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 import pytest
 import torch
@@ -179,3 +180,16 @@ def test_mistakes(make, says):
     with pytest.raises(gs.GlideslopeError) as error:
         make()
     assert says in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["patience", "cooldown", "warmup"])
+@pytest.mark.parametrize("value", [1.5, -1, True, "3", float("inf")])
+def test_greedy_counts_in_whole_measurements(name, value):
+    with pytest.raises(gs.FeedbackError, match=name):
+        gs.greedy(**{name: value})
+
+
+def test_numbers_of_numpy_are_numbers():
+    assert gs.plateau(np.float64(0.5), patience=np.int64(2)) == gs.plateau(0.5, patience=2)
+    assert str(gs.guard(every=np.int64(20))) == str(gs.guard(every=20))
+    assert str(gs.greedy(np.float64(0.5), np.int32(3))) == "greedy(factor=0.5, patience=3)"

@@ -116,6 +116,47 @@ def test_a_search_drives_it():
     assert tuned.search_updates <= 1600
 
 
+LOSSES = [1.0, 0.5, 0.5, 0.6, 0.25, 0.3, 0.3, 0.3, 0.3, 0.125, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]
+
+
+@pytest.mark.parametrize(
+    "feedback",
+    [gs.plateau(0.5, patience=1), gs.plateau(0.5, patience=0, cooldown=2), gs.greedy(0.5, patience=0, cooldown=1),
+     gs.plateau(0.5, patience=0) * gs.greedy(0.25, patience=1, mode="max"), gs.linear().over(20) * gs.plateau(0.5, 1)],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("between", [None, jnp.nan])
+def test_a_feedback_in_an_optax_loop_decides_as_it_does_in_python(feedback, between):
+    """Told every second update, under jit, beside the same feedback told in Python."""
+    optimizer = optax.chain(optax.sgd(0.4), gs.jax.scale_by_feedback(feedback))
+    params = {"w": jnp.ones(3), "half": jnp.ones((), jnp.bfloat16)}
+    step = jax.jit(lambda state, loss: optimizer.update(params, state, params, value=loss))
+    state, python = optimizer.init(params), feedback.init()
+    schedule = getattr(feedback, "schedule", gs.constant())
+    cuts = set()
+    for t in range(2 * len(LOSSES)):
+        loss = between if t % 2 else LOSSES[t // 2]
+        change, state = step(state, loss)
+        if not t % 2:
+            python = feedback.update(python, loss)
+        cuts.add(feedback.factor(python))
+        np.testing.assert_allclose(change["w"], -0.4 * feedback.factor(python) * schedule(t), rtol=1e-6)
+    assert change["half"].dtype == jnp.bfloat16
+    assert len(cuts) > 2
+
+
+def test_a_feedback_in_place_of_a_rate_is_named_with_the_way_to_use_it():
+    for make in (optax.adamw, optax.sgd, optax.inject_hyperparams(optax.sgd)):
+        with pytest.raises(gs.FeedbackError, match=r"cosine\(\) \* plateau\(\) .*scale_by_feedback.*value=loss"):
+            updates_of(make(3e-2 * (gs.cosine() * gs.plateau())), 1)
+    with pytest.raises(gs.FeedbackError, match="snapshots"):
+        gs.jax.scale_by_feedback(gs.cosine() * gs.guard())
+    with pytest.raises(gs.FeedbackError, match="as it stands"):
+        gs.jax.scale_by_feedback(gs.cosine())
+    with pytest.raises(gs.ScheduleError, match="horizon"):
+        gs.jax.scale_by_feedback(gs.cosine() * gs.plateau()).init(jnp.ones(()))
+
+
 def test_mistakes():
     with pytest.raises(gs.JobError, match=r"lengths \[3, 4\]"):
         gs.jax.Batches((np.ones(3), np.ones(4)), 2)

@@ -522,3 +522,15 @@ def test_depth_in_recurrent_layers_branches_and_casts():
             return self.head(self.first(x.to(self.head.weight)[:, : self.head.weight.size(1)]))
 
     assert [layer.name for layer in gs.layers.by_depth(Casting(), torch.ones(1, 3), 0.5).layers] == ["first", "head"]
+
+
+def test_unfreezing_says_what_it_needs():
+    multipliers = gs.layers.by_name(nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)), {"0": 0.1})
+    with pytest.raises(gs.LayerError, match="layers=2"):
+        gs.layers.unfreezing(gs.linear(), multipliers, every="25%")
+    for layers in ("3", 2.5, None, True):
+        with pytest.raises(gs.LayerError, match="whole number of layers"):
+            gs.layers.unfreezing(gs.linear(), layers, every="25%")
+    with pytest.raises(gs.ScheduleError, match="'25%'"):
+        gs.layers.unfreezing(gs.linear(), 3, every=0.25)
+    assert gs.layers.unfreezing(gs.linear(), np.int64(3), every="25%") == gs.layers.unfreezing(gs.linear(), 3, "25%")

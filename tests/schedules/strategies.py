@@ -9,9 +9,10 @@ import glideslope as gs
 SHAPES = st.sampled_from(["linear", "cosine", "sqrt", "exponential", "power", "rex"])
 factors = st.floats(0, 10)
 fractions = st.floats(0, 1)
-lengths = st.integers(1, 500) | st.floats(0.5, 500)
+lengths = st.integers(1, 500) | st.floats(1, 500)
 percents = st.floats(1, 20).map(lambda p: f"{p}%")
-times = lengths | percents
+parts_of_an_update = st.floats(0.01, 0.99).map(gs.Duration)
+times = lengths | percents | parts_of_an_update
 
 _phases = st.one_of(
     st.builds(gs.warmup, times, start=factors, peak=factors, shape=SHAPES),

@@ -1,13 +1,17 @@
 """Each method against what it says, update by update; extension; momentum; files and functions."""
 
 import math
+import pickle
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+import torch
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import glideslope as gs
+from tests.schedules.strategies import schedules
 
 T = np.arange(400)
 BASE = gs.warmup(50) >> gs.cosine(150, final=0.2)
@@ -184,3 +188,156 @@ def test_a_function_after_a_phase_is_asked_for_no_time_before_its_own():
     for schedule in (gs.warmup(10) >> later, (gs.warmup(10) >> later).over(40)):
         np.testing.assert_array_equal(schedule(np.arange(30))[10:], 1.0)
     assert min(asked) == 0
+
+
+def callable_alone(schedule):
+    try:
+        schedule(0)
+    except gs.ScheduleError:
+        return False
+    return True
+
+
+def in_updates(schedule):
+    """The schedule without fractions of a horizon, most of the time: as a phase of a longer training has it."""
+    try:
+        return schedule.over(20_000)
+    except gs.ScheduleError:
+        assume(False)
+
+
+@given(schedules, st.floats(1, 700) | st.integers(1, 700))
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.filter_too_much])
+def test_what_lasts_is_itself_until_it_is_cut(schedule, duration):
+    for whole in (schedule, in_updates(schedule)):
+        if not callable_alone(whole):
+            continue
+        cut = whole.lasting(duration)
+        times = [t for t in (0, 1, duration / 3, math.floor(duration) - 1, duration * 0.999) if 0 <= t < duration]
+        assert [cut(t) for t in times] == pytest.approx([whole(t) for t in times], rel=1e-9, abs=1e-12)
+        value = whole(duration)
+        after = cut >> gs.hold()
+        for held in (cut(duration + 0.5), cut(10**6), after(duration), after(10**6), after(np.array([10**6]))[0]):
+            assert held == pytest.approx(value, rel=1e-9, abs=1e-12)
+        assert gs.parse(str(cut)) == cut
+
+
+@given(schedules, st.integers(1, 300), st.integers(1, 300), st.floats(0.3, 3))
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.filter_too_much])
+def test_what_moves_a_schedule_and_cuts_it_is_itself_elsewhere(schedule, by, duration, times):
+    whole = in_updates(schedule)
+    places = {
+        "delay": (whole.delay(by), lambda t: whole(max(t - by, 0))),
+        "skip": (whole.skip(by), lambda t: whole(t + by)),
+        "stretch": (whole.stretch(times), lambda t: whole(t / times)),
+    }
+    for moved, expected in places.values():
+        for schedule_cut in (moved.lasting(duration), moved.lasting(2 * duration).lasting(duration)):
+            for t in (0, 1, duration // 2, duration - 1):
+                assert schedule_cut(t) == pytest.approx(expected(t), rel=1e-7, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        (gs.piecewise([0.1, 1], [100]).lasting(5), [0.1, 0.1, 0.1, 0.1]),
+        (gs.multistep([100]).lasting(5), [1, 1, 1, 1]),
+        ((gs.warmup(100) >> gs.hold()).lasting(5), [0.03, 0.04, 0.05, 0.05]),
+        ((gs.warmup(100) >> gs.linear()).lasting(5), [0.03, 0.04, 0.05, 0.05]),
+        (gs.piecewise([0.1, 1], [100]).delay(2).stretch(3).lasting(5), [0.1, 0.1, 0.1, 0.1]),
+        ((2 * gs.piecewise([0.1, 1], [100])).clip(0, 1).lasting(5), [0.2, 0.2, 0.2, 0.2]),
+        (gs.max(gs.warmup(2) >> gs.hold(90) >> gs.linear(), gs.constant(0.1)).lasting(5), [1, 1, 1, 1]),
+        ((gs.warmup(100) >> gs.linear()).delay(1).lasting(5), [0.02, 0.03, 0.04, 0.04]),
+        ((gs.linear() * gs.multistep([100])).lasting(5), [0.4, 0.2, 0, 0]),
+        (gs.exponential(5, duration=10).skip(20), [0.01, 0.01, 0.01, 0.01]),
+    ],
+    ids=str,
+)
+def test_a_sequence_that_is_longer_is_cut(schedule, expected):
+    assert [schedule(t) for t in (3, 4, 5, 50)] == pytest.approx(expected)
+
+
+def test_a_horizon_that_is_too_short_is_still_an_error():
+    for make in (
+        lambda: (gs.warmup(100) >> gs.hold()).over(50), lambda: gs.cosine(100).lasting(300).over(200),
+        lambda: (gs.warmup(10) >> gs.hold()).repeat(2).lasting(5)(0), lambda: gs.multistep([100]).delay(5).over(50),
+        lambda: (gs.warmup(30) >> gs.multistep([30])).over(50), lambda: gs.multistep([100]).stretch(2).over(150),
+        lambda: gs.multistep([100]).reverse().over(50), lambda: gs.max(gs.multistep([100]), gs.hold()).over(50),
+        lambda: (2 * gs.multistep([100]).clip(0.1)).over(50), lambda: gs.hold(60).over(50),
+    ):  # fmt: skip
+        with pytest.raises(gs.ScheduleError, match="longer horizon or shorter phases"):
+            make()
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: gs.warmup(0.1), "'10%'"), (lambda: gs.cosine(0.05), "'5%'"), (lambda: gs.hold(0.5), "'50%'"),
+        (lambda: gs.parse("warmup(0.1) >> cosine()"), "'10%'"), (lambda: gs.parse('warmup("0.1")'), "'10%'"),
+        (lambda: gs.piecewise([1, 0.1], [0.5]), "'50%'"), (lambda: gs.multistep([0.5, 0.75]), "'50%'"),
+        (lambda: gs.cosine().delay(0.1), "'10%'"), (lambda: gs.cosine().skip(0.1), "'10%'"),
+        (lambda: gs.cosine().lasting(0.1), "'10%'"), (lambda: gs.step(0.3), "'30%'"),
+        (lambda: gs.exponential(0.5), "'50%'"), (lambda: gs.hyperbolic(bound=0.5), "'50%'"),
+        (lambda: gs.triangular(0.1), "'10%'"), (lambda: gs.wsd(0.01, 0.2), "'1%'"),
+        (lambda: gs.wsd().over(100).extend(0.5, 200), "'50%'"), (lambda: gs.cosine(np.float32(0.5)), "'50%'"),
+        (lambda: gs.from_json('{"version": 1, "schedule": {"name": "cosine", "arguments": {"duration": 0.05}}}'),
+            "'5%'"),
+        (lambda: gs.from_points([(0, 1), (0.5, 0.3), (1, 0)]), "'50%'"),
+        (lambda: gs.cosine().over(0.5), "whole training"),
+        (lambda: gs.cosine().over(100).over(np.float64(0.1)), "whole training"),
+        (lambda: gs.parse("cosine().over(0.5)"), "whole training"),
+    ],
+)  # fmt: skip
+def test_a_fraction_is_no_number_of_updates(make, says):
+    with pytest.raises(gs.ScheduleError, match=says):
+        make()
+
+
+def test_parts_of_an_update_that_are_meant():
+    assert gs.warmup("5%").over(10)(0.25) == 0.5
+    assert gs.warmup("0.5ep").over(10, gs.Clock(steps_per_epoch=1))(0.25) == 0.5
+    for half in (gs.warmup(gs.Duration(0.5)), gs.warmup("0.5upd"), gs.parse("warmup(0.5upd)")):
+        assert half(0.25) == 0.5
+        assert str(half) == "warmup(0.5upd)"
+        assert gs.parse(str(half)) == gs.from_json(gs.to_json(half)) == pickle.loads(pickle.dumps(half)) == half
+    assert gs.parse("warmup(5upd)") == gs.warmup(5)
+    assert gs.from_points([(0, 1), (0.5, 0.3), (10, 0)])(0.25) == pytest.approx(0.65)
+    assert gs.from_points([(0, 1), (1, 0)])(0.25) == 0.75
+    longer = gs.wsd("5%").over(10).extend(at=5, to=20)
+    assert gs.parse(str(longer)) == longer
+    assert longer(0.25) == 0.5
+
+
+NUMBERS = [np.int64, np.int32, np.float32, np.float64, np.uint8, np.array, torch.tensor, jnp.asarray]
+
+
+@pytest.mark.parametrize("number", NUMBERS, ids=lambda number: number.__name__)
+def test_numbers_of_any_library_are_numbers(number):
+    plain = {
+        gs.linear(number(10)): "linear(10)", gs.cosine(final=number(1)): "cosine(final=1)",
+        number(2) * gs.cosine(): "2 * cosine()", gs.cosine() * number(2): "2 * cosine()",
+        gs.cosine() / number(2): "0.5 * cosine()", gs.cosine() + number(2): "cosine() + constant(2)",
+        number(2) + gs.cosine(): "constant(2) + cosine()", gs.cosine().over(number(100)): "cosine().over(100)",
+        gs.cosine().repeat(number(2)): "cosine().repeat(2)",
+        gs.cosine().clip(number(0), number(1)): "cosine().clip(high=1)",
+        gs.linear("1ep").over(number(100), gs.Clock(number(10))): "linear(1ep).over(100, steps_per_epoch=10)",
+        gs.wsd().over(number(100)).extend(number(50), number(200)): "(warmup(1) >> hold() >> cooldown(20%)).over(200)",
+        gs.piecewise([number(1), number(0)], [number(10)]): "piecewise([1, 0], [10])",
+        gs.from_points([(number(0), number(1)), (number(9), number(0))]): "interpolate([0, 9], [1, 0])",
+        number(2) * gs.plateau(patience=number(3)): "constant(2) * plateau(patience=3)",
+        gs.plateau(patience=number(3)) / number(2): "constant(0.5) * plateau(patience=3)",
+        gs.cosine() * gs.greedy(patience=number(3)): "cosine() * greedy(patience=3)",
+    }  # fmt: skip
+    for schedule, text in plain.items():
+        assert str(schedule) == text
+        assert gs.parse(text) == schedule
+        assert gs.from_json(gs.to_json(schedule)) == schedule
+    assert float(gs.linear(10)(number(3))) == pytest.approx(0.7)
+    assert len(gs.linear().sample(number(10))) == 10
+    assert gs.piecewise(np.array([1, 0.5]), torch.tensor([10])) == gs.piecewise([1, 0.5], [10])
+    assert gs.multistep(range(10, 30, 10)) == gs.multistep([10, 20])
+    for to in ("torch", "optax", "keras", "csv"):
+        code = gs.export(gs.linear(), number(10), number(2), to)
+        assert code == gs.export(gs.linear(), 10, 2 if code == gs.export(gs.linear(), 10, 2, to) else 2.0, to)
+    assert gs.batches.rate_for(number(1), number(2), number(4)) == 2
+    assert gs.batches.growth(gs.linear(), number(10), number(40)) == gs.batches.growth(gs.linear(), 10, 40)

@@ -125,3 +125,35 @@ def test_long_flat_texts_are_read_again(text):
     schedule = gs.parse(text)
     assert gs.parse(str(schedule)) == schedule
     schedule.over(100)(50)
+
+
+@pytest.mark.parametrize(
+    ("read", "says"),
+    [
+        ("ReduceLROnPlateau", "'plateau'"), ("CosineAnnealingLR(100)", "'cosine'"), ("StepLR", "'step'"),
+        ("cosine_with_restarts", "'cosine_hard_restarts'"), ("MultiStepLR", "'multistep'"),
+        ("OneCycleLR", "'two_phase_one_cycle'"), ("cosine(warmup_steps=5)", "warmup(…) >>"),
+        ("warmup_cosine_decay_schedule", "'warmup(…) >> cosine()'"), ("CosineDecay", "'cosine'"),
+        ("cosine(eta_min=0.1)", "'final'"), ("cosine(T_max=100)", "'duration'"), ("step(gamma=0.5)", "'ratio'"),
+        ("exponential(gamma=0.5)", "'ratio'"), ("plateau(min_lr=0.1)", "'floor'"),
+        ("wsd(warmup_steps=5)", "'warmup'"), ("cosine_restarts(T_0=5)", "'period'"), ("step(step_size=5)", "'every'"),
+        ("linear(total_iters=5)", "'duration'"), ("cosine(min_lr=0.1)", "'final'"), ("cosin", "'cosine'"),
+        ("cosine, one_cycle", "several schedules are separated by ';'"), ("cosine(10), linear", "';'"),
+    ],
+)  # fmt: skip
+def test_names_of_other_libraries_are_answered_with_ours(read, says):
+    with pytest.raises(gs.ScheduleError) as error:
+        gs.parse(read)
+    assert says in str(error.value)
+
+
+def test_arguments_of_other_libraries_are_answered_in_python_too():
+    with pytest.raises(gs.ScheduleError, match="eta_min: did you mean 'final'"):
+        gs.cosine(eta_min=0.1)
+    with pytest.raises(gs.ScheduleError, match="gamma: did you mean 'ratio'"):
+        gs.step(30, gamma=0.1)
+    with pytest.raises(AttributeError, match=r"'CosineAnnealingLR'.*'cosine'"):
+        _ = gs.CosineAnnealingLR
+    for theirs, ours in (("pytorch", "torch"), ("jax", "optax"), ("kears", "keras")):
+        with pytest.raises(gs.ConversionError, match=f"did you mean '{ours}'"):
+            gs.export(gs.cosine(), 10, 0.1, theirs)

@@ -12,6 +12,7 @@ from glideslope.feedback import Feedback
 from glideslope.schedules import Clock, Schedule, from_function
 from glideslope.schedules.durations import Frame, Time
 from glideslope.schedules.names import FACTORS, value_text
+from glideslope.schedules.numbers import plain
 from glideslope.schedules.schedule import enclosed
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Updates(NamedTuple):
-    """What each update of a training has, arrays of shape (n,).
+    """What each update of a training has, arrays of shape (n,); equal where the arrays are.
 
     Attributes:
         sizes: examples in its batch.
@@ -30,6 +31,17 @@ class Updates(NamedTuple):
     sizes: np.ndarray
     factors: np.ndarray
     examples: np.ndarray
+
+    def __eq__(self, other: object) -> bool:
+        import numpy as np
+
+        return isinstance(other, Updates) and all(map(np.array_equal, self, other))
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(tuple(array.tobytes() for array in self))
 
 
 @dataclass(frozen=True)
@@ -43,6 +55,8 @@ class Growing:
     name: ClassVar[str] = "growth"
 
     def __post_init__(self) -> None:
+        for name in ("base", "largest", "multiple"):
+            object.__setattr__(self, name, plain(getattr(self, name)))
         given: dict[str, Any] = {"base": self.base, "largest": self.largest, "multiple": self.multiple}
         for name, value in given.items():
             missing = value is None and name == "multiple"

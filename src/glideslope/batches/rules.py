@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from glideslope.errors import BatchError
+from glideslope.schedules.numbers import plain
 
 RULES = {"linear": 1.0, "square_root": 0.5}
 
@@ -36,6 +37,7 @@ def rate_for(lr: float, batch: float, other: float, rule: str = "linear", noise_
     """
     if rule not in RULES:
         raise BatchError(f"rule={rule!r}: give 'linear', for SGD, or 'square_root', for Adam")
+    lr, batch, other, noise_scale = map(plain, (lr, batch, other, noise_scale))
     for name, value in (("lr", lr), ("batch", batch), ("other", other), ("noise_scale", noise_scale)):
         missing = value is None and name == "noise_scale"
         if not missing and not (isinstance(value, int | float) and 0 < value < float("inf")):

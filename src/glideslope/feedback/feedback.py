@@ -14,7 +14,8 @@ from glideslope.schedules import Clock, Schedule, constant
 from glideslope.schedules.arrays import scalars
 from glideslope.schedules.durations import Time
 from glideslope.schedules.names import value_text
-from glideslope.schedules.schedule import enclosed
+from glideslope.schedules.numbers import plain
+from glideslope.schedules.schedule import enclosed, is_factor
 
 State = dict[str, Any]
 """Numbers by name: Python floats, or JAX arrays under `jit`."""
@@ -30,6 +31,22 @@ class Feedback(ABC):
     """
 
     each_update: ClassVar[bool] = False
+
+    __array_ufunc__ = None
+    """A NumPy number times a feedback is a feedback, not NumPy's product of objects."""
+
+    def __call__(self, count: Any) -> Any:
+        """Refuses to be a schedule, as which Optax would take it.
+
+        Raises:
+            FeedbackError: always, with the ways to use it.
+        """
+        curve = controlled(self).schedule
+        raise FeedbackError(
+            f"{self} answers to measurements, so it isn't a function of the updates made. In an Optax loop it is a "
+            f"transformation of its own: optax.chain(optax.adamw(3e-2), gs.jax.scale_by_feedback(...)), told by "
+            f"optimizer.update(gradient, state, params, value=loss); its schedule alone is {curve}"
+        )
 
     @abstractmethod
     def init(self) -> State:
@@ -61,7 +78,7 @@ class Feedback(ABC):
         return Controlled(schedule if isinstance(schedule, Schedule) else constant(schedule), (self,))
 
     def __truediv__(self, divisor: float) -> Controlled:
-        return self * (1 / divisor)
+        return self * float(1 / plain(divisor))
 
     def __str__(self) -> str:
         raise FeedbackError(
@@ -143,7 +160,7 @@ class Controlled(Feedback):
             return Controlled(self.schedule * other.schedule, self.feedbacks + other.feedbacks)
         if isinstance(other, Feedback):
             return Controlled(self.schedule, (*self.feedbacks, other))
-        if not isinstance(other, Schedule | int | float):
+        if not is_factor(other):
             return NotImplemented
         return Controlled(self.schedule * other, self.feedbacks)
 

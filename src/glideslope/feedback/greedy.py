@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from glideslope.errors import FeedbackError
 from glideslope.feedback.feedback import Feedback, Named, State, better, check, check_one_of, measured
 from glideslope.schedules.names import FACTORS
+from glideslope.schedules.numbers import plain
 
 
 @dataclass(frozen=True, repr=False)
@@ -93,9 +94,14 @@ def greedy(
     >>> greedy.factor(state)
     2.0
     """
+    factor, threshold, floor, ceiling = map(plain, (factor, threshold, floor, ceiling))
+    patience, cooldown, warmup = map(plain, (patience, cooldown, warmup))
     check("factor", factor, 0, 1, open_ends=True)
-    for name, value in (("patience", patience), ("threshold", threshold), ("cooldown", cooldown), ("warmup", warmup)):
-        check(name, value, 0)
+    check("threshold", threshold, 0)
+    for name, value in (("patience", patience), ("cooldown", cooldown), ("warmup", warmup)):
+        check(name, value, 0, 1e9)
+        if value != int(value):
+            raise FeedbackError(f"{name}={value!r}: give a whole number of measurements")
     check("floor", floor, 0, 1)
     check("ceiling", ceiling, 1)
     if not math.isfinite(ceiling):

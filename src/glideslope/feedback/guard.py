@@ -12,6 +12,7 @@ from glideslope.errors import DivergenceError, FeedbackError
 from glideslope.feedback.feedback import Named, State, check
 from glideslope.schedules.arrays import scalars
 from glideslope.schedules.names import FACTORS
+from glideslope.schedules.numbers import plain
 
 Snapshot = TypeVar("Snapshot")
 
@@ -136,6 +137,7 @@ def guard(
     >>> gs.feedback.VERDICTS[int(state["verdict"])]
     'spike'
     """
+    deviations, factor, rest, every, kept, times = map(plain, (deviations, factor, rest, every, kept, times))
     check("deviations", deviations, 0, open_ends=True)
     check("factor", factor, 0, 1, open_ends=True)
     for name, value in (("rest", rest), ("every", every), ("kept", kept), ("times", times)):

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from glideslope.errors import FeedbackError
 from glideslope.feedback.feedback import Feedback, Named, State, better, check, check_one_of, measured
 from glideslope.schedules.names import FACTORS
+from glideslope.schedules.numbers import plain
 
 
 @dataclass(frozen=True, repr=False)
@@ -129,6 +130,8 @@ def plateau(
     >>> gs.cosine() * plateau
     cosine() * plateau(factor=0.5, patience=1)
     """
+    factor, threshold, floor = map(plain, (factor, threshold, floor))
+    patience, cooldown, smoothing, significance = map(plain, (patience, cooldown, smoothing, significance))
     check("factor", factor, 0, 1, open_ends=True)
     check("patience", patience, 0)
     check("threshold", threshold, 0)

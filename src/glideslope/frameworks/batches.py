@@ -11,7 +11,7 @@ import numpy as np
 from glideslope.errors import JobError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Batches:
     """Batches from arrays in memory: `batches(t)` is that of update t + 1.
 
@@ -44,6 +44,15 @@ class Batches:
             raise JobError(f"arrays of lengths {sorted(lengths)}: give one or more, all as long as each other")
         if not 1 <= self.batch_size <= min(lengths):
             raise JobError(f"batch_size={self.batch_size} of {min(lengths)} examples: give at least 1, at most as many")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Batches):
+            return NotImplemented
+        same = (self.batch_size, self.seed, self.shuffle) == (other.batch_size, other.seed, other.shuffle)
+        return same and len(self.arrays) == len(other.arrays) and all(map(np.array_equal, self.arrays, other.arrays))
+
+    def __hash__(self) -> int:
+        return hash((len(self.arrays[0]), self.batch_size, self.seed, self.shuffle))
 
     @property
     def per_epoch(self) -> int:

@@ -9,6 +9,7 @@ from glideslope.errors import LayerError
 from glideslope.layers.multipliers import Layer, Multipliers, check_multiplier
 from glideslope.layers.order import order_of_use
 from glideslope.layers.parameters import Parameter, parameters
+from glideslope.schedules.numbers import plain
 
 Rule = Callable[[int, int], float]
 """(k, L) -> the multiplier of layer k of L, counted from the input, from 1."""
@@ -99,6 +100,7 @@ def in_order(model: Any, example_input: Any) -> list[tuple[str, tuple[Parameter,
 
 
 def _power(decay: float, smaller: str) -> Rule:
+    decay = plain(decay)
     if not (isinstance(decay, int | float) and 0 < decay <= 1):
         raise LayerError(f"decay={decay!r}: give a factor between 0 and 1; smaller= says in which direction")
     return lambda k, layers: decay ** (layers - k if smaller == "input" else k - 1)

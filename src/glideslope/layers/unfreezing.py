@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from glideslope.errors import LayerError
+from glideslope.layers.multipliers import Multipliers
 from glideslope.schedules import Schedule, parse, piecewise
 from glideslope.schedules.durations import Duration, Time, duration
+from glideslope.schedules.numbers import plain
 
 
 def unfreezing(schedule: Schedule | str, layers: int, every: Time, first: int = 1) -> list[Schedule]:
@@ -32,6 +34,12 @@ def unfreezing(schedule: Schedule | str, layers: int, every: Time, first: int = 
     [0.   0.75 0.5  0.25]
     [1.   0.75 0.5  0.25]
     """
+    layers, first = plain(layers), plain(first)
+    if isinstance(layers, Multipliers):
+        raise LayerError(f"layers are multipliers: give how many there are, layers={len(layers.layers)}")
+    for name, number in (("layers", layers), ("first", first)):
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise LayerError(f"{name}={number!r}: give a whole number of layers")
     if not (layers >= 1 and 1 <= first <= layers):
         raise LayerError(f"{layers} layers, of which the first={first} are trained from the start: give 1 to {layers}")
     step = duration(every)

@@ -8,6 +8,8 @@ from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
+from glideslope.errors import ScheduleError
+
 Array = Any
 """A NumPy, torch, JAX or CuPy array: whatever the array API standard calls one."""
 
@@ -59,14 +61,28 @@ def _real(t: Array, xp: Any) -> Any:
 
 
 def since(t: Array, start: float, xp: Any) -> Array:
-    """`t - start`; the whole part is subtracted while counts are still integers.
+    """`t - start`, at least 0 for unsigned counts; the whole part is subtracted while counts are still integers.
 
     A float32 count is exact to 2^24 only, so at update 10^9 the position within a phase would be lost.
     """
     whole = math.floor(start)
-    if xp is scalars or not xp.isdtype(t.dtype, "integral") or whole > xp.iinfo(t.dtype).max:
+    if xp is scalars or not xp.isdtype(t.dtype, "integral") or abs(whole) > xp.iinfo(t.dtype).max:
         return floating(t, xp) - start
-    return floating(t - whole, xp) - (start - whole)
+    if whole < 0:  # the largest counts stay where they are, since the sum would come out negative
+        t = xp.minimum(t, xp.asarray(xp.iinfo(t.dtype).max + whole, dtype=t.dtype))
+        return t + -whole if start == whole else floating(t + -whole, xp) - (start - whole)
+    if not xp.isdtype(t.dtype, "signed integer"):
+        t = xp.clip(t, whole, None)
+    return t - whole if start == whole else floating(t - whole, xp) - (start - whole)
+
+
+def held(t: Array, last: float, xp: Any) -> Array:
+    """`t` from 0 to `last`, still a count where it is one and `last` is whole."""
+    if xp is scalars or not xp.isdtype(t.dtype, "integral"):
+        return xp.clip(t, 0.0, last)
+    if last > xp.iinfo(t.dtype).max:
+        return xp.clip(t, 0, None)
+    return xp.clip(t, 0, int(last)) if float(last).is_integer() else xp.clip(floating(t, xp), 0.0, last)
 
 
 def is_before(t: Array, start: float, xp: Any) -> Array:
@@ -97,16 +113,18 @@ def neighbours(t: Array, times: Sequence[float], values: Sequence[float], xp: An
     lengths = [b - a for a, b in pairwise(times)]
     numbers = xp.asarray([*values, *lengths], dtype=real, **there)
     i = xp.clip(xp.searchsorted(knots, flat if exact else floating(flat, xp), side="right") - 1, 0, len(lengths) - 1)
-    elapsed = floating(flat - xp.take(knots, i), xp)
+    before = xp.take(knots, i)
+    elapsed = floating(xp.maximum(flat, before) - before if exact else flat - before, xp)
     found = xp.take(numbers, i), xp.take(numbers, i + 1), elapsed / xp.take(numbers, i + len(values))
-    before, after, x = (xp.reshape(part, t.shape) for part in found)
-    return before, after, x
+    value, after, x = (xp.reshape(part, t.shape) for part in found)
+    return value, after, x
 
 
 def evaluated(formula: Formula, t: Array) -> Array:
-    """A formula at every element of `t`.
+    """A formula at every element of `t`, in the library's precision for reals whatever the type of the counts.
 
-    A long NumPy array is taken in pieces, so that what is in between stays in the cache.
+    The result has the type of a real `t`, so that of a float16 is a float16, rounded once. A long NumPy array is taken
+    in pieces, so that what is in between stays in the cache.
     """
     xp = namespace(t)
     if xp.__name__ == "numpy" and t.ndim == 1 and t.size > PIECE:
@@ -116,6 +134,25 @@ def evaluated(formula: Formula, t: Array) -> Array:
         for i in range(PIECE, t.size, PIECE):
             whole[i : i + PIECE] = evaluated(formula, t[i : i + PIECE])
         return whole
-    if xp.isdtype(t.dtype, "integral") and xp.finfo(_real(t, xp)).bits == 64:
-        t = floating(t, xp)  # every count up to 2^53 is exact
-    return formula(t, xp)
+    given, real = t.dtype, _real(t, xp)
+    if given == real:
+        return formula(t, xp)
+    if _is_of("integral", given, xp):
+        if xp.finfo(real).bits == 64:
+            t = xp.astype(t, real)  # every count up to 2^53 is exact
+        elif xp.iinfo(given).bits < 32:
+            t = xp.astype(t, xp.int32)
+        return formula(t, xp)
+    if _is_of(("bool", "complex floating"), given, xp):
+        raise ScheduleError(f"counts of type {given}: give integers or reals")
+    if _is_of("real floating", given, xp) and xp.finfo(given).bits > xp.finfo(real).bits:
+        return formula(t, xp)
+    return xp.astype(formula(xp.astype(t, real), xp), given)
+
+
+def _is_of(kind: str | tuple[str, ...], dtype: Any, xp: Any) -> bool:
+    """Whether a type is of a kind; one that another package adds to NumPy, such as bfloat16, is of none."""
+    try:
+        return bool(xp.isdtype(dtype, kind))
+    except TypeError:
+        return False

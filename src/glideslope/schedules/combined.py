@@ -9,6 +9,7 @@ from typing import Any
 from glideslope.errors import ScheduleError
 from glideslope.schedules.arrays import Array, Formula
 from glideslope.schedules.durations import Frame, number_text
+from glideslope.schedules.numbers import plain
 from glideslope.schedules.schedule import OPERATORS, Schedule, check_factor, enclosed
 
 _COMBINE: dict[str, Callable[[Any, Any, Any], Any]] = {
@@ -34,6 +35,11 @@ class Combined(Schedule):
     def length(self, frame: Frame) -> float | None:
         lengths = [part.length(frame) for part in self.parts]
         return None if None in lengths else max(length for length in lengths if length is not None)
+
+    def shortest(self, frame: Frame) -> float:
+        if (length := self.length(frame)) is not None:
+            return length
+        return max(part.shortest(frame) for part in self.parts if part.length(frame) is None)
 
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         lengths = [part.length(frame) for part in self.parts]
@@ -66,10 +72,14 @@ class Scaled(Schedule):
     binding = 2
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "scale", plain(self.scale))
         check_factor("the factor of a schedule", self.scale)
 
     def length(self, frame: Frame) -> float | None:
         return self.schedule.length(frame)
+
+    def shortest(self, frame: Frame) -> float:
+        return self.schedule.shortest(frame)
 
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         inner, scale = self.schedule.formula(frame, length, begin), self.scale
@@ -85,7 +95,7 @@ def product(a: Schedule | float, b: Schedule | float) -> Schedule:
     parts: list[Schedule] = []
     for factor in (a, b):
         inner = factor.schedule if isinstance(factor, Scaled) else factor
-        scale *= factor.scale if isinstance(factor, Scaled) else 1.0 if isinstance(factor, Schedule) else factor
+        scale *= factor.scale if isinstance(factor, Scaled) else 1.0 if isinstance(factor, Schedule) else plain(factor)
         parts += _parts("*", inner) if isinstance(inner, Schedule) else []
     schedule = parts[0] if len(parts) == 1 else Combined("*", tuple(parts))
     scaled = any(isinstance(factor, Scaled) or not isinstance(factor, Schedule) for factor in (a, b))

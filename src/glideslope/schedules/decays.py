@@ -279,7 +279,7 @@ def noam(warmup: float = 4000, *, width: float = 512) -> Schedule:
     0.01
     """
     _check_positive("width", width)
-    if isinstance(warmup, Duration) or not warmup >= 1:
+    if not isinstance(warmup, int | float) or not warmup >= 1:
         raise ScheduleError(f"warmup={warmup}: give a number of updates, at least 1, since the peak depends on it")
     peak = (warmup * width) ** -0.5
     rise = Ramp(Duration(warmup - 1), peak / warmup, peak)

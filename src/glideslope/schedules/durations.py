@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from glideslope.errors import ScheduleError
+from glideslope.schedules.numbers import plain
 
 UNITS = {
     "%": "percent of the horizon",
@@ -14,8 +15,10 @@ UNITS = {
     "ex": "examples",
     "tok": "tokens",
 }
+UPDATES = "upd"
+"""The unit of updates, which only a part of one has to be written with: `0.5upd`."""
 NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_DURATION = re.compile(rf"\s*([+-]?{NUMBER})\s*(%|ep|ex|tok)?\s*")
+_DURATION = re.compile(rf"\s*([+-]?{NUMBER})\s*(%|ep|ex|tok|{UPDATES})?\s*")
 
 
 @dataclass(frozen=True)
@@ -37,19 +40,31 @@ class Duration:
     unit: str = ""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "value", plain(self.value))
         if self.unit and self.unit not in UNITS:
             raise ScheduleError(f"unknown unit {self.unit!r}: use one of {', '.join(UNITS)}, or none for updates")
+        if not isinstance(self.value, int | float) or isinstance(self.value, bool):
+            raise ScheduleError(f"a duration of {self.value!r}: it must be a number")
         if not (math.isfinite(self.value) and self.value >= 0):
             raise ScheduleError(f"a duration of {self.value}{self.unit}: it must be finite and not negative")
         if self.unit == "%" and self.value > 100:
             raise ScheduleError(f"a duration of {self}: more than 100% of the horizon")
 
+    @property
+    def is_part_of_an_update(self) -> bool:
+        """Whether it is less than an update, and more than nothing: as a bare number that would be a mistake."""
+        return not self.unit and 0 < self.value < 1
+
     def __str__(self) -> str:
-        return number_text(self.value) + self.unit
+        return number_text(self.value) + (UPDATES if self.is_part_of_an_update else self.unit)
 
 
 Time = int | float | str | Duration
-"""What an argument that is a duration takes: `500`, `"5%"`, `"10ep"`, `"1e6ex"`, `"2e9tok"`."""
+"""What an argument that is a duration takes: `500`, `"5%"`, `"10ep"`, `"1e6ex"`, `"2e9tok"`.
+
+A bare number between 0 and 1 is refused, since it is mostly a fraction of the horizon, `"10%"`; what really is a part
+of an update is written `"0.5upd"`.
+"""
 
 
 @dataclass(frozen=True)
@@ -73,9 +88,14 @@ class Clock:
     tokens_per_step: float | None = None
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise ScheduleError(f"{name}={value}: it must be positive")
+        for name, value in list(vars(self).items()):
+            object.__setattr__(self, name, number := plain(value))
+            if number is None:
+                continue
+            if not isinstance(number, int | float) or isinstance(number, bool):
+                raise ScheduleError(f"{name}={number!r}: it must be a number")
+            if not (math.isfinite(number) and number > 0):
+                raise ScheduleError(f"{name}={number}: it must be positive")
 
     def updates(self, duration: Duration) -> float:
         """The number of updates (a real number) that a duration in any unit but "%" takes."""
@@ -117,16 +137,34 @@ def duration(time: Time) -> Duration:
     """Reads a duration: a number of updates, or text with a unit.
 
     Raises:
-        ScheduleError: the text is not a number with one of the units.
+        ScheduleError: the text is not a number with one of the units, or a bare number is less than an update.
 
     >>> duration("5%"), duration(500)
     (Duration(value=5.0, unit='%'), Duration(value=500, unit=''))
     """
+    length = time_of(time)
+    if length.is_part_of_an_update and not is_explicit(time):
+        raise ScheduleError(
+            f"{plain(time)!r} is less than one update: did you mean '{number_text(100 * length.value)}%' of the "
+            f"horizon? A part of an update is written '{length}'"
+        )
+    return length
+
+
+def is_explicit(time: Time) -> bool:
+    """Whether a part of an update is meant as one: it has its unit."""
+    return isinstance(time, Duration) or (isinstance(time, str) and time.strip().endswith(UPDATES))
+
+
+def time_of(time: Time) -> Duration:
+    """Reads a duration or the time of a point, which may be within an update."""
+    time = plain(time)
     if isinstance(time, Duration):
         return time
     if isinstance(time, str):
         if match := _DURATION.fullmatch(time):
-            return Duration(float(match[1]), match[2] or "")
+            unit = match[2] or ""
+            return Duration(float(match[1]), "" if unit == UPDATES else unit)
     elif isinstance(time, int | float) and not isinstance(time, bool):
         return Duration(time)
     raise ScheduleError(f"{time!r} is not a duration: write 500 (updates), '5%', '10ep', '1e6ex' or '2e9tok'")

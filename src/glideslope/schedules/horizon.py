@@ -10,6 +10,7 @@ from glideslope.schedules.arrays import Formula
 from glideslope.schedules.combined import Combined, Scaled
 from glideslope.schedules.durations import Clock, Duration, Frame, Time, duration, number_text
 from glideslope.schedules.names import Named
+from glideslope.schedules.numbers import plain
 from glideslope.schedules.primitives import Decay, Ramp
 from glideslope.schedules.schedule import METHODS, Schedule, enclosed, too_short
 from glideslope.schedules.sequence import Sequence, fills, phases
@@ -34,8 +35,8 @@ class Over(Schedule):
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         frame = Frame(length, self.clock)
         own = self.schedule.length(frame)
-        if own is not None and own > length * (1 + 1e-9):
-            raise too_short(self.schedule, own, length)
+        if (takes := self.schedule.shortest(frame)) > length * (1 + 1e-9):
+            raise too_short(self.schedule, takes, length)
         return self.schedule.formula(frame, length if own is None else own, begin)
 
     def over(self, horizon: Time, clock: Clock | None = None) -> Schedule:
@@ -48,6 +49,11 @@ class Over(Schedule):
 
 def over(schedule: Schedule, horizon: Time, **clock: float) -> Schedule:
     """The schedule with its horizon."""
+    number = plain(horizon)
+    if isinstance(number, int | float) and 0 < number < 1:
+        raise ScheduleError(
+            f"a horizon of {number} updates: give the length of the whole training, 10_000 for instance"
+        )
     return Over(schedule, duration(horizon), Clock(**clock))
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from glideslope.errors import ScheduleError
-from glideslope.schedules.arrays import Array, Formula, divided, floating, scalars, since
+from glideslope.schedules.arrays import Array, Formula, divided, floating, held, scalars, since
 from glideslope.schedules.durations import Duration, Frame, Time, duration
 from glideslope.schedules.names import method
-from glideslope.schedules.schedule import Schedule, check_factor
+from glideslope.schedules.schedule import Schedule, check_factor, too_short
 
 
 @dataclass(frozen=True, repr=False)
@@ -23,6 +23,9 @@ class Mapped(Schedule):
 
     def length(self, frame: Frame) -> float | None:
         return self.schedule.length(frame)
+
+    def shortest(self, frame: Frame) -> float:
+        return self.schedule.shortest(frame)
 
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         return self.change(self.schedule.formula(frame, length, begin), length, begin)
@@ -40,10 +43,13 @@ class Shifted(Schedule):
         own = self.schedule.length(frame)
         return None if own is None else max(own + self._by(frame), 0.0)
 
+    def shortest(self, frame: Frame) -> float:
+        return max(self.schedule.shortest(frame) + self._by(frame), 0.0)
+
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
-        by = self._by(frame)
-        inner = self.schedule.formula(frame, max(length - by, 0.0), begin)
-        return lambda t, xp: inner(xp.clip(since(t, by, xp), 0.0, math.inf), xp)
+        by, own = self._by(frame), self.schedule.length(frame)
+        inner = self.schedule.formula(frame, max(length - by, 0.0) if own is None else own, begin)
+        return lambda t, xp: inner(held(since(t, by, xp), math.inf, xp), xp)
 
     def _by(self, frame: Frame) -> float:
         return frame.updates(self.behind) - frame.updates(self.ahead)
@@ -62,9 +68,7 @@ class Lasting(Schedule):
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         own = self.schedule.length(frame)
         inner = self.schedule.formula(frame, length if own is None else own, begin)
-        return lambda t, xp: inner(
-            xp.clip(t, 0, length) if xp is scalars else xp.clip(floating(t, xp), 0.0, length), xp
-        )
+        return lambda t, xp: inner(held(t, length, xp), xp)
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,8 +82,12 @@ class Stretched(Schedule):
         own = self.schedule.length(frame)
         return None if own is None else own * self.times
 
+    def shortest(self, frame: Frame) -> float:
+        return self.schedule.shortest(frame) * self.times
+
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
-        inner, times = self.schedule.formula(frame, length / self.times, begin), self.times
+        own, times = self.schedule.length(frame), self.times
+        inner = self.schedule.formula(frame, length / times if own is None else own, begin)
         return lambda t, xp: inner(floating(t, xp) / times, xp)
 
 
@@ -96,6 +104,9 @@ class Repeated(Schedule):
         own = self.schedule.length(frame)
         return None if own is None or self.times is None else own * self._cycles(self.times)
 
+    def shortest(self, frame: Frame) -> float:
+        return self.schedule.shortest(frame) * self._cycles(self.times or 0)
+
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         period = self.schedule.length(frame)
         if period is None:
@@ -103,6 +114,8 @@ class Repeated(Schedule):
                 raise ScheduleError("it repeats a schedule without a duration: say how often, or give it a duration")
             period = length / self._cycles(self.times)
             frame = Frame(period, frame.clock)
+            if (takes := self.schedule.shortest(frame)) > period * (1 + 1e-9):
+                raise too_short(self.schedule, takes, period)
         if period == 0:
             raise ScheduleError("it repeats a schedule that takes no time: give it a duration")
         inner, last = self.schedule.formula(frame, period, begin), (self.times or math.inf) - 1
@@ -174,7 +187,7 @@ def reverse(schedule: Schedule) -> Schedule:
     def change(inner: Formula, length: float, begin: float) -> Formula:
         if math.isinf(length):
             raise ScheduleError("a schedule without end can't be reversed: give the horizon: schedule.over(10_000)")
-        return lambda t, xp: inner(xp.clip(length - floating(t, xp), 0.0, length), xp)
+        return lambda t, xp: inner(length - floating(held(t, length, xp), xp), xp)
 
     return Mapped(schedule, change)
 
@@ -247,8 +260,15 @@ PRIME = 46_337
 
 
 def _uniform(t: Array, seed: int, xp: Any) -> Array:
-    """A number in [-1, 1] drawn from the whole part of `t`, by modular squaring that no integer type overflows."""
-    high, low = divided(t if xp is scalars or xp.isdtype(t.dtype, "integral") else xp.floor(t), float(PRIME), xp)
+    """A number in [-1, 1] drawn from the whole part of `t`, by modular squaring that no integer type overflows.
+
+    In single precision squares aren't exact, so there whole numbers are integers.
+    """
+    if xp is not scalars and not xp.isdtype(t.dtype, "integral"):
+        t = xp.floor(t)
+        if xp.finfo(t.dtype).bits < 64:
+            t = xp.astype(t, xp.int32)
+    high, low = divided(t, float(PRIME), xp)
     high, x = high % PRIME, low
     for constant in (seed + 11_939, 30_011, 7_919, 23_189):
         x = (x * x % PRIME + high * 16_411 % PRIME + low * 101 % PRIME + constant) % PRIME

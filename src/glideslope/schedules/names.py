@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec
 
 from glideslope.errors import ScheduleError
+from glideslope.schedules import theirs
 from glideslope.schedules.arrays import Formula
-from glideslope.schedules.durations import Duration, Frame, duration, number_text
+from glideslope.schedules.durations import Duration, Frame, is_explicit, number_text, time_of
+from glideslope.schedules.numbers import plain
 from glideslope.schedules.schedule import METHODS, Schedule, enclosed
 
 P = ParamSpec("P")
@@ -45,6 +47,9 @@ class Named(Schedule):
 
     def length(self, frame: Frame) -> float | None:
         return self.definition.length(frame)
+
+    def shortest(self, frame: Frame) -> float:
+        return self.definition.shortest(frame)
 
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         try:
@@ -90,7 +95,8 @@ def _maker(define: Callable[P, Schedule]) -> Callable[P, Schedule]:
         try:
             bound = signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise ScheduleError(f"{name}: {error}; it takes {name}({', '.join(signature.parameters)})") from None
+            hint = theirs.hint_of_argument(kwargs, signature.parameters)
+            raise ScheduleError(f"{name}: {error}; it takes {name}({', '.join(signature.parameters)}){hint}") from None
         bound.apply_defaults()
         arguments = {key: canonical(value) for key, value in bound.arguments.items()}
         try:
@@ -103,16 +109,18 @@ def _maker(define: Callable[P, Schedule]) -> Callable[P, Schedule]:
 
 
 def canonical(value: Any) -> Any:
-    """An argument as it is compared: text that is a duration becomes one, lists become tuples."""
+    """An argument as it is compared: text that is a duration becomes one, lists and arrays become tuples."""
+    value = plain(value)
     if isinstance(value, str):
         try:
-            value = duration(value)
+            length = time_of(value)
         except ScheduleError:
             return value
+        return canonical(length) if is_explicit(value) or length.unit else length.value
     if isinstance(value, Duration):
-        return value if value.unit else value.value
-    if isinstance(value, list | tuple):
-        return tuple(map(canonical, value))
+        return value if value.unit or value.is_part_of_an_update else value.value
+    if isinstance(value, Iterable) and not isinstance(value, Mapping):
+        return tuple(map(canonical, value.tolist() if hasattr(value, "tolist") else value))
     return value
 
 

@@ -76,7 +76,7 @@ def log_warmup(updates: float, *, start: float = 0.0) -> Schedule:
     [0.0, 0.5, 1.0, 1.0]
     """
     check_factor("start", start)
-    if isinstance(updates, Duration) or not updates >= 2:
+    if not isinstance(updates, int | float) or not updates >= 2:
         raise ScheduleError(f"updates={updates}: give a number of updates, at least 2, since the slope depends on it")
     return Decay(
         Duration(updates - 1), Duration(1), lambda x, xp: start + (1.0 - start) * xp.log(1.0 + x) / math.log(updates)

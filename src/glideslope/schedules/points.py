@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from glideslope.errors import ScheduleError
-from glideslope.schedules.durations import Time, duration
+from glideslope.schedules.durations import Duration, Time, is_explicit, number_text, time_of
 from glideslope.schedules.names import named
 from glideslope.schedules.primitives import Function, Table
 from glideslope.schedules.schedule import Schedule, check_factor
@@ -23,27 +23,41 @@ def interpolate(times: SequenceOf[Time], values: SequenceOf[float], *, between: 
     """Given values at given times, and a shape from one to the next.
 
     Args:
-        times: when, two or more, all in one unit, rising.
+        times: when, two or more, all in one unit, rising; a point may lie within an update.
         values: the factor at each; the first holds before it, the last after it.
         between: "linear", "cosine" or any other shape of `cooldown`, or "step": the earlier value until the next time.
 
     Raises:
-        ScheduleError: fewer than two times, not as many values, or times that don't rise or mix units.
+        ScheduleError: fewer than two times, not as many values, times that don't rise or mix units, or times that are
+            fractions of the horizon rather than updates.
 
     >>> schedule = interpolate([0, 10, 30], [0, 1, 0.5])
     >>> [schedule(t) for t in (5, 20, 99)]
     [0.5, 0.75, 0.5]
     """
-    own = tuple(map(duration, times))
+    own = tuple(map(time_of, times))
     if len(own) < 2 or len(own) != len(values):
         raise ScheduleError(f"{len(own)} times and {len(values)} values: give two or more, as many of one as the other")
     if len({time.unit for time in own if time.value}) > 1:
         raise ScheduleError(f"times {', '.join(map(str, own))}: give all in the same unit")
     if late := next((b for a, b in pairwise(own) if a.value >= b.value), None):
         raise ScheduleError(f"times: {late} comes after a later one or the same: they must rise")
+    _check_updates(times, own)
     for value in values:
         check_factor("values", value)
     return Table(own, tuple(map(float, values)), None if between == "step" else shape(between))
+
+
+def _check_updates(times: SequenceOf[Time], read: SequenceOf[Duration]) -> None:
+    """Raises where all times are within the first update, and some in the middle of it: they are fractions."""
+    within = [
+        time for time, given in zip(read, times, strict=True) if time.is_part_of_an_update and not is_explicit(given)
+    ]
+    if within and not read[-1].unit and read[-1].value <= 1:
+        raise ScheduleError(
+            f"times up to {read[-1]} are all within the first update: did you mean "
+            f"'{number_text(100 * within[0].value)}%' of the horizon? Multiply fractions by 100 and write them with a %"
+        )
 
 
 def from_points(points: Iterable[tuple[Time, float]], *, between: str = "linear") -> Schedule:

@@ -120,12 +120,12 @@ class Function(Schedule):
 
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         function = self.function
-        last = int(length) if length.is_integer() else length  # a count stays one, which may be an index
+        last = _count(length)
         most = None if math.isinf(length) else last
 
         def factor(t: Array, xp: Any) -> Array:
             if xp is scalars:
-                return function(min(t, last))
+                return function(_count(min(t, last)))
             return function(xp.clip(t, 0, most))
 
         return factor
@@ -136,6 +136,11 @@ class Function(Schedule):
             f"the schedule is made from the Python function {name}, which has no text form: "
             "from_points(list(enumerate(schedule.sample(T)))) has one"
         )
+
+
+def _count(t: float) -> float:
+    """A whole number of updates as an integer, which may be an index of what a function looks up."""
+    return int(t) if isinstance(t, float) and t.is_integer() else t
 
 
 @dataclass(frozen=True, repr=False)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from glideslope.errors import ScheduleError
 from glideslope.schedules.arrays import Array, Formula, evaluated, scalars
 from glideslope.schedules.durations import Clock, Frame, Time, number_text
+from glideslope.schedules.numbers import plain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,12 +24,19 @@ class Schedule(ABC):
     scaled. Schedules are equal when they are written the same; `str(a)` is the text that `glideslope.parse` reads.
     """
 
+    __array_ufunc__ = None
+    """A NumPy number times a schedule is a schedule, not NumPy's product of objects."""
+
     binding = 3
     """How tightly its text holds together: 0 a >> b, 1 a + b, 2 a * b, 3 a call."""
 
     @abstractmethod
     def length(self, frame: Frame) -> float | None:
         """How many updates it takes, a real number; None if it fills what the horizon leaves."""
+
+    def shortest(self, frame: Frame) -> float:
+        """The fewest updates that a horizon must leave it: what its phases of a fixed duration take."""
+        return self.length(frame) or 0.0
 
     @abstractmethod
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
@@ -66,6 +74,7 @@ class Schedule(ABC):
         """The factors of `steps` updates, an array of shape (steps,); a horizon it lacks is `steps`."""
         import numpy as np
 
+        steps = plain(steps)
         return np.asarray(self.within(steps)(np.arange(steps)))
 
     def within(self, steps: Time) -> Schedule:
@@ -188,7 +197,7 @@ class Schedule(ABC):
     __rmul__ = __mul__
 
     def __truediv__(self, divisor: float) -> Schedule:
-        return self * (1 / divisor)
+        return self * float(1 / plain(divisor))
 
     def __add__(self, other: Schedule | float) -> Schedule:
         return OPERATORS["+"](self, other) if is_factor(other) else NotImplemented
@@ -218,6 +227,7 @@ OPERATORS: dict[str, Callable[..., Schedule]] = {}
 
 def is_factor(value: object) -> bool:
     """Whether a schedule can be multiplied by it, or added to it."""
+    value = plain(value)
     return isinstance(value, Schedule | int | float) and not isinstance(value, bool)
 
 

@@ -34,8 +34,11 @@ class Sequence(Schedule):
         lengths = [phase.length(frame) for phase in self.phases]
         return None if None in lengths else math.fsum(length for length in lengths if length is not None)
 
+    def shortest(self, frame: Frame) -> float:
+        return math.fsum(phase.shortest(frame) for phase in self.phases)
+
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
-        lengths = self.shared_out(frame, length)
+        lengths = self._lengths(frame, length)
         formulas: list[Formula] = []
         for phase, own in zip(self.phases, lengths, strict=True):
             formulas.append(phase.formula(frame, own, begin))
@@ -43,11 +46,20 @@ class Sequence(Schedule):
         return _joined(formulas, [0.0, *accumulate(lengths[:-1])])
 
     def shared_out(self, frame: Frame, length: float) -> list[float]:
-        """The updates of each phase, the one without a duration given what the others leave."""
+        """The updates of each phase, the one without a duration given what the others leave.
+
+        Raises:
+            ScheduleError: they leave it less than nothing.
+        """
+        lengths = self._lengths(frame, length)
+        if (takes := math.fsum(lengths)) > length * (1 + 1e-9):
+            raise too_short(self, takes, length)
+        return lengths
+
+    def _lengths(self, frame: Frame, length: float) -> list[float]:
+        """The same, and nothing for the one without a duration where the others take more: they are cut off."""
         lengths = [phase.length(frame) for phase in self.phases]
         rest = length - math.fsum(own for own in lengths if own is not None)
-        if rest < -1e-9 * length:
-            raise too_short(self, length - rest, length)
         return [max(rest, 0.0) if own is None else own for own in lengths]
 
     def __str__(self) -> str:

@@ -21,8 +21,9 @@ from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from glideslope.errors import GlideslopeError, ScheduleError
+from glideslope.schedules import theirs
 from glideslope.schedules.combined import FUNCTIONS
-from glideslope.schedules.durations import NUMBER, Clock, Duration
+from glideslope.schedules.durations import NUMBER, UPDATES, Clock, Duration
 from glideslope.schedules.names import FACTORS, NAMES
 from glideslope.schedules.schedule import METHODS, OPERATORS, Schedule
 
@@ -61,7 +62,8 @@ def parse(text: str) -> Schedule:
     parser = _Parser(text)
     schedule = parser.sequence()
     if not parser.at("end"):
-        parser.fail("expected '>>' or the end")
+        several = "; several schedules are separated by ';'," if parser.at(",") else ""
+        parser.fail(f"expected '>>' or the end{several}")
     return schedule
 
 
@@ -206,6 +208,7 @@ class _Parser:
         if name not in names:
             near = get_close_matches(name, names, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}"
+            hint = theirs.hint(name, names) or hint
             self.fail(f"unknown {what} {name!r} ({hint})", column)
 
     def arguments(self, maker: Callable[..., Schedule]) -> tuple[list[Any], dict[str, Any]]:
@@ -245,5 +248,5 @@ class _Parser:
             self.fail("expected a value")
         self.read()
         if kind == "number":
-            return self.made(column, Duration, float(token), unit) if unit else float(token)
+            return self.made(column, Duration, float(token), "" if unit == UPDATES else unit) if unit else float(token)
         return token[1:-1] if kind == "quoted" else _WORDS.get(token, token)

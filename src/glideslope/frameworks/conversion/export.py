@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from difflib import get_close_matches
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from glideslope.frameworks.conversion.deepspeed_section import deepspeed_section
 from glideslope.frameworks.conversion.from_optax import knots_of
 from glideslope.frameworks.conversion.segments import Segment, every, segments, stairs, starts
 from glideslope.schedules import Schedule
+from glideslope.schedules.numbers import plain
 
 Writer = Callable[[Schedule, int, float], str]
 
@@ -34,11 +36,16 @@ def export(schedule: Schedule, steps: int, peak: float, to: str) -> str:
     Raises:
         ConversionError: the library is unknown.
     """
+    steps, peak = plain(steps), plain(peak)
     if to not in WRITERS:
-        raise ConversionError(f"no export to {to!r}: known are {', '.join(WRITERS)}")
-    if steps < 1:
-        raise ConversionError(f"steps={steps}: give the updates of the training, at least 1")
-    return WRITERS[to](curve_of(schedule), steps, peak)
+        near = {"pytorch": "torch", "jax": "optax", "tensorflow": "keras", "tf": "keras", "hf": "transformers",
+                "huggingface": "transformers"}.get(str(to).lower())  # fmt: skip
+        near = near or next(iter(get_close_matches(str(to).lower(), WRITERS, 1)), None)
+        hint = f"did you mean {near!r}?" if near else f"known are {', '.join(WRITERS)}"
+        raise ConversionError(f"no export to {to!r}: {hint}")
+    if steps < 1 or steps != int(steps):
+        raise ConversionError(f"steps={steps}: give the updates of the training, a whole number, at least 1")
+    return WRITERS[to](curve_of(schedule), int(steps), peak)
 
 
 def _torch(schedule: Schedule, steps: int, peak: float) -> str:

@@ -179,7 +179,7 @@ def _why(schedule: Schedule) -> str:
 
 def _value(value: Any) -> Any:
     if isinstance(value, Duration):
-        return str(value) if value.unit else value.value
+        return str(value) if value.unit or value.is_part_of_an_update else value.value
     return list(map(_value, value)) if isinstance(value, tuple) else value
 
 

@@ -10,6 +10,7 @@ from glideslope import schedules
 from glideslope.errors import ScheduleError
 from glideslope.feedback.feedback import curve_of
 from glideslope.schedules import parse
+from glideslope.schedules.numbers import plain
 
 
 @keras.saving.register_keras_serializable(package="glideslope")
@@ -43,8 +44,8 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
         gradient_accumulation_steps: int | None = None,
     ) -> None:
         self.schedule = curve_of(parse(schedule) if isinstance(schedule, str) else schedule)
-        self.peak = peak
-        self.every = gradient_accumulation_steps or 1
+        self.peak = plain(peak)
+        self.every = plain(gradient_accumulation_steps) or 1
         if not (peak > 0 and self.every >= 1):
             raise ScheduleError(f"peak={peak}, gradient_accumulation_steps={self.every}: they must be positive")
         self.schedule(0), str(self.schedule)

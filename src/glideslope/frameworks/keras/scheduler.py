@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,12 +14,14 @@ from glideslope import schedules
 from glideslope.errors import FeedbackError, ScheduleError
 from glideslope.feedback import Feedback
 from glideslope.feedback.feedback import controlled, curve_of
-from glideslope.schedules import Clock, parse
+from glideslope.frameworks.keras.executions import follow
+from glideslope.schedules import Clock, Duration, parse
 from glideslope.schedules.durations import Time
+from glideslope.schedules.numbers import plain
 
 
 class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
-    """Sets the rate of a `fit` before each batch; what counts are updates, not batches that only accumulate.
+    """Sets the rate of a `fit` for each batch; what counts are updates, not batches that only accumulate.
 
     The schedule begins where the first epoch does. A training that goes on at a later epoch (`initial_epoch`, or
     Keras's BackupAndRestore) goes on in the schedule by the updates that its optimizer has made. Each epoch's logs get
@@ -32,7 +36,11 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
 
     Raises:
         ScheduleError: the length of the `fit` isn't known and no horizon given, the optimizer's own rate is a schedule,
-            or it has made updates and no peak is given.
+            it has made updates and no peak is given, or the model has no optimizer.
+
+    Warns:
+        UserWarning: something else sets the rate too, such as Keras's ReduceLROnPlateau; the model has other
+            optimizers, which stay as they are; or a `fit` begins at a later epoch with a new optimizer.
     """
 
     def __init__(
@@ -52,14 +60,19 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         self.schedule: schedules.Schedule = self.feedback.schedule if self.feedback else curve_of(value)
         self.feedback_state = self.feedback.init() if self.feedback else {}
         self.monitor = monitor
-        self.peak = peak
+        self.peak = plain(peak)
         self.steps = steps
         self.clock = clock
         self._timed: schedules.Schedule | None = None
+        self._leave: Callable[[], None] | None = None
+        self._warned = False
 
     def set_model(self, model: Any) -> None:
         """Sees the optimizer as it was compiled, before a callback restores a later rate."""
         super().set_model(model)
+        if getattr(model, "optimizer", None) is None:
+            raise ScheduleError("the model has no optimizer of its own, model.optimizer, to set the rate of: put a "
+                                "gs.keras.Schedule into each optimizer that it has")  # fmt: skip
         self._optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
         if isinstance(self._optimizer._learning_rate, keras.optimizers.schedules.LearningRateSchedule):
             raise ScheduleError("the optimizer's rate is a schedule, which a callback can't set: compile with a number")
@@ -68,6 +81,15 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
                 raise ScheduleError("the optimizer has made updates, so its rate may be one that a schedule left: give "
                                     "the callback its peak=")  # fmt: skip
             self.peak = float(self._optimizer.learning_rate)
+        others = [name for name, value in vars(model).items() if isinstance(value, keras.optimizers.Optimizer)
+                  and value not in (model.optimizer, self._optimizer)]  # fmt: skip
+        if others:
+            warnings.warn(
+                f"this model has other optimizers too, {', '.join(others)}: gs.keras.Scheduler sets the rate of "
+                "model.optimizer alone; put a gs.keras.Schedule into the others",
+                stacklevel=2,
+            )
+        self._last_set = float(self._optimizer.learning_rate)
         self._every = self._optimizer.gradient_accumulation_steps or 1
         # What a scaler of the loss skips is known to the optimizer only, so then it is asked at each batch.
         self._asks = self._optimizer is not model.optimizer
@@ -75,6 +97,7 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_begin(self, logs: Any = None) -> None:
         """A new `fit`: the schedule begins at its first epoch."""
         self._timed = None
+        self._stop_following()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Sees how far the optimizer is."""
@@ -82,6 +105,14 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         self._seen = self._batches_seen()
         if self._timed is None:
             self._timed = self._with_horizon()
+            self._may_be_restored = self._seen > 0
+            if epoch and not self._seen:
+                warnings.warn(
+                    f"this fit begins at epoch {epoch}, but its optimizer has made no update, so the schedule begins "
+                    "at 0: load the model with its optimizer, or give gs.keras.Scheduler a schedule that begins "
+                    "further on, schedule.over(steps).skip(updates)",
+                    stacklevel=2,
+                )
             if self.feedback and not epoch:
                 self.feedback_state = self.feedback.init()
             elif self.feedback and self.feedback_state == self.feedback.init():
@@ -91,24 +122,31 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
                     stacklevel=2,
                 )
             self._begin = 0 if epoch else self._seen // self._every
+            if self.model.steps_per_execution > 1:
+                self._leave = follow(self.model, self._optimizer, self._timed, self._begin, self._every)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Sets the rate of the update that the batch is part of."""
+        """Sets the rate of the update that the batch is part of; with several batches to an execution, their peak."""
         if self._first_batch is None:
             self._first_batch = batch
-        seen = self._batches_seen() if self._asks else self._seen + batch - self._first_batch
-        assert self._timed is not None
+            self._check_alone()
+        elif self._leave is not None:
+            return
         assert self.peak is not None
         self._sync()
         factor = self.feedback.factor(self.feedback_state) if self.feedback else 1.0
-        self._optimizer.learning_rate = self.peak * factor * self._timed(seen // self._every - self._begin)
+        if self._leave is not None:
+            self._set(self.peak * factor)
+            return
+        seen = self._batches_seen() if self._asks else self._seen + batch - self._first_batch
+        self._set(self.peak * factor * self._factor(seen))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Tells the feedback the metric, where the epoch has it; logs the rate of the epoch's last update."""
         if self.feedback and self.monitor in (logs or {}):
             self.feedback_state = self.feedback.update(self.feedback_state, logs[self.monitor])
         if logs is not None:
-            logs["learning_rate"] = float(self._optimizer.learning_rate)
+            logs["learning_rate"] = self._last_rate()
 
     def on_train_end(self, logs: Any = None) -> None:
         """Raises if the feedback was never told anything.
@@ -116,6 +154,9 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         Raises:
             FeedbackError: no epoch's logs had the metric.
         """
+        rate = self._last_rate()
+        self._stop_following()
+        self._set(rate)
         if self.feedback and self.feedback_state == self.feedback.init():
             raise FeedbackError(
                 f"no epoch's logs had {self.monitor!r}, so the feedback was told nothing: give fit validation_data, or "
@@ -135,6 +176,39 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         if state.keys() != self.feedback_state.keys():
             raise FeedbackError(f"{state!r} isn't a state of {self.feedback}")
         self.feedback_state = dict(state)
+
+    def _factor(self, batches: int) -> float:
+        """The schedule's factor after so many batches."""
+        assert self._timed is not None
+        return float(self._timed(batches // self._every - self._begin))
+
+    def _set(self, rate: float) -> None:
+        self._optimizer.learning_rate = self._last_set = rate
+        self._may_be_restored = False
+
+    def _last_rate(self) -> float:
+        """The rate of the last update."""
+        if self._leave is None:
+            return float(self._optimizer.learning_rate)
+        return self._last_set * self._factor(max(self._batches_seen() - 1, 0))
+
+    def _stop_following(self) -> None:
+        if self._leave is not None:
+            self._leave()
+        self._leave = None
+
+    def _check_alone(self) -> None:
+        """Says once that the rate isn't the one that this callback set last."""
+        self._sync()
+        rate = float(self._optimizer._learning_rate)
+        if not (self._warned or self._may_be_restored or math.isclose(rate, self._last_set, rel_tol=1e-5)):
+            self._warned = True
+            warnings.warn(
+                f"the rate is {rate:g}, and gs.keras.Scheduler had set {self._last_set:g}: something else sets it too, "
+                "Keras's ReduceLROnPlateau or LearningRateScheduler perhaps. What it sets is lost: of the two, keep "
+                "one (gs.plateau is a ReduceLROnPlateau that multiplies a schedule)",
+                stacklevel=2,
+            )
 
     def _batches_seen(self) -> int:
         self._sync()
@@ -157,4 +231,4 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         except ScheduleError:
             if not batches:
                 raise ScheduleError("how long this fit is isn't known: give the callback its horizon, steps=") from None
-        return self.schedule.over(self.params["epochs"] * batches / self._every, clock)
+        return self.schedule.over(Duration(self.params["epochs"] * batches / self._every), clock)

@@ -1,0 +1,73 @@
+"""A feedback in Optax: a transformation that scales updates by what measurements make of the rate."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from glideslope.errors import FeedbackError
+from glideslope.feedback import Feedback
+from glideslope.feedback.feedback import controlled
+
+
+class FeedbackState(NamedTuple):
+    """What `scale_by_feedback` keeps, a pytree of scalars.
+
+    Attributes:
+        updates: how many were made.
+        feedback: the state of the feedback.
+    """
+
+    updates: jax.Array
+    feedback: dict[str, jax.Array]
+
+
+def scale_by_feedback(feedback: Feedback) -> optax.GradientTransformationExtraArgs:
+    """Scales updates by a feedback's factor, and by the schedule that it holds.
+
+    Last in a chain it multiplies the rate: `optax.chain(optax.adamw(3e-2), gs.jax.scale_by_feedback(schedule *
+    plateau))`, the schedule with its horizon. A measurement is told with the first update that it is to count for,
+    `optimizer.update(gradient, state, params, value=loss)`. Without a value, or with NaN, the factor stays as it is, so
+    under `jit` a loss that is only measured at times is NaN in between.
+
+    Args:
+        feedback: a feedback, or a schedule times one; not a guard, which needs snapshots.
+
+    Raises:
+        FeedbackError: it is a guard, or anything but a feedback.
+        ScheduleError: the schedule lacks its horizon.
+
+    >>> import glideslope as gs
+    >>> optimizer = optax.chain(optax.sgd(1.0), gs.jax.scale_by_feedback(gs.plateau(0.5, patience=0)))
+    >>> gradient = jnp.ones(())
+    >>> state = optimizer.init(gradient)
+    >>> for loss in (1.0, 1.0):
+    ...     change, state = optimizer.update(gradient, state, value=loss)
+    >>> float(change)
+    -0.5
+    """
+    if not isinstance(feedback, Feedback):
+        raise FeedbackError(f"{feedback!r} is no feedback: a schedule is an Optax schedule as it stands")
+    whole = controlled(feedback)
+    if whole.guard is not None:
+        raise FeedbackError("a guard needs snapshots, which a transformation of Optax doesn't take: leave it out")
+
+    def init(params: Any) -> FeedbackState:
+        whole.schedule(0)  # raises if it has no horizon
+        numbers = {name: jnp.asarray(value, jnp.result_type(float)) for name, value in whole.init().items()}
+        return FeedbackState(jnp.zeros((), jnp.int32), numbers)
+
+    def update(updates: Any, state: FeedbackState, params: Any = None, *, value: Any = None, **extra: Any) -> Any:
+        numbers = state.feedback
+        if value is not None:
+            metric = jnp.asarray(value, jnp.result_type(float))
+            told = whole.update(numbers, metric)
+            numbers = {name: jnp.where(jnp.isnan(metric), old, told[name]) for name, old in numbers.items()}
+        factor = whole.factor(numbers) * whole.schedule(state.updates)
+        scaled = jax.tree.map(lambda leaf: (factor * leaf).astype(leaf.dtype), updates)
+        return scaled, FeedbackState(optax.safe_increment(state.updates), numbers)
+
+    return optax.GradientTransformationExtraArgs(init, update)
