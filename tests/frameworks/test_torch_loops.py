@@ -490,6 +490,13 @@ def test_a_state_through_json_without_infinities():
         other.load_state_dict(broken)
 
 
+def test_numbers_of_other_libraries():
+    optimizer = SGD([parameter()], lr=1.0)
+    scheduler = gs.torch.Scheduler(optimizer, "linear", steps=np.int64(10), peak=np.float32(2.0))
+    updated(optimizer, scheduler, 5)
+    assert rates(optimizer) == pytest.approx([1.0])
+
+
 # Guards.
 
 
