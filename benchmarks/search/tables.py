@@ -23,11 +23,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jobs import JOBS
 from runs import POINTS, Result, shared_runs
 
 import glideslope as gs
 from glideslope.files import write_atomically
-from jobs import JOBS
 
 FOLDER = Path(__file__).parent / "tables"
 QUICK_FOLDER = Path(__file__).parents[2] / "build" / "search-tables"
