@@ -60,11 +60,11 @@ def _image() -> tuple[Part, Part]:
     """Points of the plane, (n, 2), and the grey value there of a made image with fine detail, (n, 1)."""
     points = 2 * torch.rand(6000, 2, generator=torch.Generator().manual_seed(0)) - 1
     x, y = points.T
-    values = torch.sin(12 * x + 4 * y**2) * torch.cos(9 * y) + torch.tanh(10 * (x**2 + y**2 - 0.4))
+    values = torch.sin(20 * x + 6 * y**2) * torch.cos(15 * y) + torch.tanh(50 * (x**2 + y**2 - 0.4))
     return split([points, values[:, None]], 2000)
 
 
-@small_training("regression", centre=1e-3)
+@small_training("regression", centre=1.5e-3)
 def image_fitting(seed: int) -> gs.torch.Job:
     """A made image by a network of sines (Sitzmann et al. 2020, arXiv:2006.09661); Adam."""
     torch.manual_seed(seed)
@@ -108,7 +108,7 @@ def _source() -> tuple[Part, Part]:
     return split([x, -(math.pi**2) * (torch.sin(math.pi * x) + 2 * torch.sin(3 * math.pi * x))], 1000)
 
 
-@small_training("regression", centre=4e-3)
+@small_training("regression", centre=0.02)
 def physics_informed(seed: int) -> gs.torch.Job:
     """Poisson's equation solved by a network; Adam."""
     torch.manual_seed(seed)
@@ -118,7 +118,7 @@ def physics_informed(seed: int) -> gs.torch.Job:
 
 @cache
 def _attractor() -> tuple[Part, Part]:
-    """Twelve positions on Lorenz's attractor, (n, 12, 3), and the position six steps later, (n, 3), standardised."""
+    """Twelve positions on Lorenz's attractor, (n, 12, 3), and the position thirty steps later, (n, 3), standardised."""
     position, path = torch.tensor([1.0, 1.0, 20.0], dtype=torch.float64), []
     for _ in range(8500):
         x, y, z = position.tolist()
@@ -126,11 +126,11 @@ def _attractor() -> tuple[Part, Part]:
         path.append(position)
     series = torch.stack(path[500:]).float()[::2]
     series = (series - series.mean(0)) / series.std(0)
-    windows = series.unfold(0, 18, 1).transpose(1, 2)
-    return (windows[:3000, :12], windows[:3000, -1]), (windows[3017::2, :12], windows[3017::2, -1])
+    windows = series.unfold(0, 42, 1).transpose(1, 2)
+    return (windows[:3000, :12], windows[:3000, -1]), (windows[3041:, :12], windows[3041:, -1])
 
 
-@small_training("regression", centre=4e-3)
+@small_training("regression", centre=0.04)
 def attractor(seed: int) -> gs.torch.Job:
     """The path of a chaotic system by a GRU; Adam."""
     torch.manual_seed(seed)

@@ -22,12 +22,12 @@ def _cancer() -> tuple[Part, Part]:
     return split([inputs, torch.tensor(bunch.target, dtype=torch.float32)[:, None]], 285)
 
 
-@small_training("tabular", centre=4e-3)
+@small_training("tabular", centre=6e-3)
 def breast_cancer(seed: int) -> gs.torch.Job:
     """A network with dropout on a bundled data set; AdamW."""
     torch.manual_seed(seed)
     model = nn.Sequential(nn.Linear(30, 32), nn.ReLU(), nn.Dropout(0.2), nn.Linear(32, 1))
-    optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.1)
+    optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.01)
     return training(model, optimizer, nn.BCEWithLogitsLoss(), _cancer(), 16)
 
 
@@ -40,7 +40,7 @@ def _diabetes() -> tuple[Part, Part]:
     return split([inputs / inputs.std(0), (target - target.mean()) / target.std()], 200)
 
 
-@small_training("tabular", centre=2e-3)
+@small_training("tabular", centre=3e-3)
 def diabetes(seed: int) -> gs.torch.Job:
     """Regression on a bundled data set with Huber's loss; RMSprop."""
     torch.manual_seed(seed)
@@ -58,7 +58,7 @@ def _rare_classes() -> tuple[Part, Part]:
     return split([inputs, (scores - 1.5 * torch.arange(6)).argmax(1)], 2000)
 
 
-@small_training("tabular", centre=0.01)
+@small_training("tabular", centre=0.06)
 def rare_classes(seed: int) -> gs.torch.Job:
     """Classes some of which are rare, with batch normalization; Adam."""
     torch.manual_seed(seed)
@@ -91,7 +91,7 @@ class Categories(nn.Module):
         return self.vectors(codes + self.first).flatten(1)
 
 
-@small_training("tabular", centre=0.02)
+@small_training("tabular", centre=0.25)
 def clicks(seed: int) -> gs.torch.Job:
     """Rare clicks from embedded categories; Adagrad."""
     torch.manual_seed(seed)
@@ -108,7 +108,7 @@ def _counts() -> tuple[Part, Part]:
     return split([inputs, torch.poisson(rates, generator=draw)], 2000)
 
 
-@small_training("tabular", centre=0.01)
+@small_training("tabular", centre=0.015)
 def counts(seed: int) -> gs.torch.Job:
     """Counts, by a Poisson likelihood whose rate is an exponential; momentum."""
     torch.manual_seed(seed)
