@@ -24,7 +24,7 @@ class Tokens(nn.Module):
         return self.characters(codes) + self.positions
 
 
-@small_training("text", centre=4e-3)
+@small_training("text", centre=8e-3)
 def text_gpt(seed: int) -> gs.torch.Job:
     """A small GPT; AdamW with the second beta of language models."""
     torch.manual_seed(seed)
