@@ -55,7 +55,7 @@ def _rare_classes() -> tuple[Part, Part]:
     inputs = torch.randn(8000, 20, generator=draw)
     hidden = torch.tanh(inputs @ torch.randn(20, 16, generator=draw) / 3)
     scores = 3 * hidden @ torch.randn(16, 6, generator=draw) / 4 + torch.randn(8000, 6, generator=draw)
-    return split([inputs, (scores - 1.5 * torch.arange(6)).argmax(1)], 2000)
+    return split([inputs, (scores - torch.arange(6)).argmax(1)], 2000)
 
 
 @small_training("tabular", centre=0.06)
@@ -71,7 +71,7 @@ def rare_classes(seed: int) -> gs.torch.Job:
 
 @cache
 def _clicks() -> tuple[Part, Part]:
-    """Six features of 50 categories each, (n, 6), and whether there was a click, (n, 1): 8% are."""
+    """Six features of 50 categories each, (n, 6), and whether there was a click, (n, 1): 6% are."""
     draw = torch.Generator().manual_seed(0)
     categories = (50 * torch.rand(20_000, 6, generator=draw) ** 2).long()
     effects = 0.7 * torch.randn(6, 50, generator=draw)
@@ -101,7 +101,7 @@ def clicks(seed: int) -> gs.torch.Job:
 
 @cache
 def _counts() -> tuple[Part, Part]:
-    """Ten features and counts of a Poisson distribution, (n, 1), their mean up to about 50."""
+    """Ten features and counts of a Poisson distribution, (n, 1), up to 35."""
     draw = torch.Generator().manual_seed(0)
     inputs = torch.randn(6000, 10, generator=draw)
     rates = torch.exp(0.25 * inputs @ torch.randn(10, 1, generator=draw) + 0.5 * torch.sin(2 * inputs[:, :1]) + 1)
