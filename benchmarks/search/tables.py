@@ -15,6 +15,7 @@ import multiprocessing
 import sys
 import time
 import zipfile
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from grid import GRID, QUICK, Grid
 from jobs import JOBS
 from runs import POINTS, Result, shared_runs
 
@@ -33,37 +35,6 @@ FOLDER = Path(__file__).parent / "tables"
 QUICK_FOLDER = Path(__file__).parents[2] / "build" / "search-tables"
 _KEPT_BITS = 13
 """Of each mean of a curve: it is stored within 0.01%."""
-
-
-@dataclass(frozen=True)
-class Grid:
-    """What every job is run with.
-
-    Attributes:
-        schedules: their texts.
-        horizons: the updates of a run, shortest first.
-        seeds: of the job.
-    """
-
-    schedules: tuple[str, ...] = (
-        "constant()", "linear()", "cosine()", "one_cycle()", "hold() >> cooldown(20%)", "warmup(5%) >> linear()",
-        "warmup(5%) >> cosine()", "warmup(5%) >> hold() >> cooldown(20%, shape=sqrt)",
-    )  # fmt: skip
-    horizons: tuple[int, ...] = (37, 75, 150, 300, 600)
-    seeds: tuple[int, ...] = (0, 1, 2)
-
-    def courses(self, peaks: np.ndarray) -> dict[tuple[int, int, int], np.ndarray]:
-        """The rate of each update by the indices of the schedule, the peak and the horizon."""
-        return {
-            (i, j, k): float(peak) * gs.parse(schedule).over(updates).sample(updates)
-            for i, schedule in enumerate(self.schedules)
-            for j, peak in enumerate(peaks)
-            for k, updates in enumerate(self.horizons)
-        }
-
-
-GRID = Grid()
-QUICK = Grid(horizons=(37,), seeds=(0,))
 
 
 @dataclass(frozen=True)
@@ -114,12 +85,12 @@ def load(job: str, folder: Path = FOLDER) -> Table:
     """The table of a job, with the seeds whose runs are finished.
 
     Raises:
-        FileError: there is none, or its files have different settings.
+        FileError: there is none, a file is damaged, or its files have different settings.
     """
     files = sorted(folder.glob(f"{job}-[0-9]*.npz"), key=_seed)
     if not files:
         raise gs.FileError(f"{folder} has no table of {job!r}: make it with `make search-tables`")
-    parts = [dict(np.load(file)) for file in files]
+    parts = [_read(file) for file in files]
     for file, part in zip(files, parts, strict=True):
         for axis in ("schedules", "peaks", "horizons"):
             if not np.array_equal(part[axis], parts[0][axis]):
@@ -165,15 +136,25 @@ def missing(folder: Path, grid: Grid, names: list[str]) -> list[tuple[str, int]]
 
 
 def _made(file: Path, grid: Grid, name: str) -> bool:
-    try:
-        part = np.load(file)
-        return (
-            np.array_equal(part["peaks"], JOBS[name].peaks)
-            and tuple(part["schedules"].tolist()) == grid.schedules
-            and tuple(part["horizons"].tolist()) == grid.horizons
-        )
-    except (FileNotFoundError, KeyError, ValueError, zipfile.BadZipFile):
+    if not file.exists():
         return False
+    try:
+        part = _read(file)
+    except gs.FileError:
+        return False
+    return (
+        np.array_equal(part["peaks"], JOBS[name].peaks)
+        and tuple(part["schedules"].tolist()) == grid.schedules
+        and tuple(part["horizons"].tolist()) == grid.horizons
+    )
+
+
+def _read(file: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(file) as arrays:
+            return dict(arrays)
+    except (EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise gs.FileError(f"{file} is damaged ({error}): delete it, and make it again") from error
 
 
 def _file(folder: Path, name: str, seed: int) -> Path:
@@ -219,6 +200,8 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := [name for name in options.jobs if name not in JOBS]:
         parser.error(f"unknown jobs {', '.join(unknown)}: choose from {', '.join(JOBS)}")
+    if options.workers < 1:
+        parser.error(f"--workers {options.workers}: give at least 1")
     if options.list:
         for name in options.jobs:
             optimizer = optimizer_name(JOBS[name].make(0))
@@ -251,4 +234,5 @@ if __name__ == "__main__":
     try:
         main()
     except gs.GlideslopeError as error:
-        sys.exit(f"error: {error}")
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -18,10 +18,11 @@ import glideslope as gs
 from glideslope.search.contestant import Contestant
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks/search"))
+from grid import GRID, Grid
 from jobs import JOBS
 from jobs.data import fashion
 from runs import POINTS, Result, curve, shared_runs
-from tables import FOLDER, GRID, Grid, load, missing, save
+from tables import FOLDER, load, main, missing, save
 
 torch.set_num_threads(1)
 
@@ -127,16 +128,30 @@ def test_runs_share_updates_only_after_the_same_rates(courses):
     assert job.updates == len(beginnings)  # each is made once
 
 
-@pytest.mark.parametrize("name", ["digits_mlp", "digits_muon"])  # dropout; a state of its own in the optimizer
-def test_shared_runs_end_exactly_as_runs_on_their_own(name):
-    grid = Grid(horizons=(37, 75))
-    courses = grid.courses(JOBS[name].peaks[[2, 6]])
+# Dropout, and horizons beyond an epoch; the statistics of batch normalization; an optimizer with more state.
+@pytest.mark.parametrize(
+    ("name", "horizons"), [("digits_mlp", (37, 75)), ("rare_classes", (20, 40)), ("digits_muon", (20, 40))]
+)
+def test_shared_runs_end_exactly_as_runs_on_their_own(name, horizons):
+    courses = Grid(horizons=horizons).courses(JOBS[name].peaks[[2, 6]])
     results = shared_runs(made(name), courses)
     assert results.keys() == courses.keys()
     for setting, rates in courses.items():
         loss, losses = one_by_one(name, rates)
         assert results[setting].loss == loss
         assert np.array_equal(results[setting].curve, curve(losses, len(rates)))
+
+
+def test_a_race_ends_as_the_table_says():
+    """The library's own search, with the same job, schedules and peaks."""
+    peaks = JOBS["digits_mlp"].peaks[[3, 6]].tolist()
+    race = gs.race(JOBS["digits_mlp"].make, ["one_cycle()", "warmup(5%) >> linear()"], peaks, 37, seed=1)
+    courses = {(str(one.contestant)): one.contestant.rates(37) for one in race.standings}
+    results = shared_runs(made("digits_mlp", seed=1), courses)
+    assert len(results) == 6  # constant too
+    assert {str(one.contestant): one.mean for one in race.standings} == {
+        name: result.loss for name, result in results.items()
+    }
 
 
 def test_a_run_that_diverges_is_infinite_from_there_on():
@@ -205,6 +220,9 @@ def test_a_table_that_is_not_there_or_does_not_fit_is_refused(tmp_path):
     save(tmp_path / "made-1.npz", SMALL, 2 * PEAKS, small_results(0), 1.0)
     with pytest.raises(gs.FileError, match=r"made-1\.npz has other peaks than made-0\.npz"):
         load("made", tmp_path)
+    (tmp_path / "made-1.npz").write_bytes((tmp_path / "made-0.npz").read_bytes()[:-40])
+    with pytest.raises(gs.FileError, match=r"made-1\.npz is damaged"):
+        load("made", tmp_path)
 
 
 def test_what_is_missing_comes_with_the_first_seed_first(tmp_path):
@@ -225,7 +243,7 @@ def program(*arguments, **keywords):
 
 
 def test_killed_and_started_again_it_makes_the_same_bytes(tmp_path):
-    jobs = ["--quick", "--jobs", "noise_above_signal,digits_mlp"]
+    jobs = ["--quick", "--jobs", "noise_above_signal,density_of_target"]
     interrupted, whole = tmp_path / "interrupted", tmp_path / "whole"
     first = program(*jobs, "--out", str(interrupted))
     while not (interrupted / "noise_above_signal-0.npz").exists():
@@ -233,19 +251,37 @@ def test_killed_and_started_again_it_makes_the_same_bytes(tmp_path):
         time.sleep(0.02)
     first.kill()
     first.wait()
-    assert not (interrupted / "digits_mlp-0.npz").exists()
+    assert not (interrupted / "density_of_target-0.npz").exists()
     for folder in (interrupted, whole):
         assert program(*jobs, "--out", str(folder)).wait() == 0
     files = sorted(path.name for path in whole.iterdir())
-    assert files == ["digits_mlp-0.npz", "noise_above_signal-0.npz"]
+    assert files == ["density_of_target-0.npz", "noise_above_signal-0.npz"]
     assert sorted(path.name for path in interrupted.iterdir()) == files
     assert all((interrupted / name).read_bytes() == (whole / name).read_bytes() for name in files)
 
 
-def test_an_unknown_job_is_named():
-    process = program("--jobs", "clicks,cats", stderr=subprocess.PIPE)
-    assert "unknown jobs cats" in process.communicate()[1]
-    assert process.returncode == 2
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--jobs", "clicks,cats"), "unknown jobs cats: choose from"),
+        (("--workers", "0"), "--workers 0: give at least 1"),
+    ],
+)
+def test_a_wrong_argument_is_named(arguments, says, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["tables.py", *arguments])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert says in capsys.readouterr().err
+
+
+def test_the_listing_names_job_family_and_optimizer(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["tables.py", "--list", "--jobs", "noise_above_signal,counts"])
+    main()
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [line[:3] for line in lines] == [
+        ["noise_above_signal", "regression", "SGD"], ["counts", "tabular", "momentum"],
+    ]  # fmt: skip
+    assert all(float(line[3]) > 0 for line in lines)
 
 
 @pytest.mark.parametrize("name", TABLES)

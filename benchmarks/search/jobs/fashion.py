@@ -69,7 +69,7 @@ def fashion_vit(seed: int) -> gs.torch.Job:
         nn.Linear(32, 10),
     )  # fmt: skip
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.05)
-    return training(model, optimizer, nn.CrossEntropyLoss(), fashion(), 32)
+    return training(model, optimizer, nn.CrossEntropyLoss(), fashion(), 16)
 
 
 @small_training("fashion", centre=0.15)

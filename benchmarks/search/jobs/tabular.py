@@ -58,7 +58,7 @@ def _rare_classes() -> tuple[Part, Part]:
     return split([inputs, (scores - torch.arange(6)).argmax(1)], 2000)
 
 
-@small_training("tabular", centre=0.06)
+@small_training("tabular", centre=0.04)
 def rare_classes(seed: int) -> gs.torch.Job:
     """Classes some of which are rare, with batch normalization; Adam."""
     torch.manual_seed(seed)

@@ -29,10 +29,10 @@ def text_gpt(seed: int) -> gs.torch.Job:
     """A small GPT; AdamW with the second beta of language models."""
     torch.manual_seed(seed)
     model = nn.Sequential(
-        Tokens(32, 48), Block(48, 4, causal=True), Block(48, 4, causal=True), nn.LayerNorm(48), nn.Linear(48, 128)
+        Tokens(32, 32), Block(32, 4, causal=True), Block(32, 4, causal=True), nn.LayerNorm(32), nn.Linear(32, 128)
     )
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.95), weight_decay=0.1)
-    return training(model, optimizer, token_loss, characters(32), 16)
+    return training(model, optimizer, token_loss, characters(32), 8)
 
 
 @small_training("text", centre=0.01)
