@@ -210,6 +210,8 @@ def main() -> None:
     grid, folder = (QUICK, QUICK_FOLDER) if options.quick else (GRID, FOLDER)
     folder = options.out or folder
     todo = missing(folder, grid, options.jobs)
+    for name, seed in todo:
+        _file(folder, name, seed).unlink(missing_ok=True)  # of other settings, or damaged
     for i, (name, seed, took) in enumerate(_finished(todo, partial(make, folder, grid), options.workers), 1):
         table = load(name, folder)
         schedule, peak = table.best_setting

@@ -55,6 +55,12 @@ def test_jobs_are_many_and_unlike():
     assert len(NEEDS_FASHION) <= 5
 
 
+def test_peaks_double_around_their_centre():
+    for spec in JOBS.values():
+        assert np.array_equal(spec.peaks[1:], 2 * spec.peaks[:-1])
+        assert np.sqrt(spec.peaks[0] * spec.peaks[-1]) == pytest.approx(spec.centre)
+
+
 def check_conforms(name):
     job = made(name)
     gs.check_job(job, lr=JOBS[name].peaks[4], steps=4)
@@ -246,6 +252,7 @@ def test_killed_and_started_again_it_makes_the_same_bytes(tmp_path, monkeypatch)
     first.kill()
     first.wait()
     assert not (interrupted / "density_of_target-0.npz").exists()
+    (interrupted / "density_of_target-0.npz").write_bytes(b"half of it")
     for folder in (interrupted, whole):
         monkeypatch.setattr(sys, "argv", ["tables.py", *jobs, str(folder)])
         main()

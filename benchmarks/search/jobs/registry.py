@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -35,7 +36,8 @@ class JobSpec:
     @property
     def peaks(self) -> np.ndarray:
         """The peak rates, shape (PEAKS,)."""
-        return self.centre * 2.0 ** (np.arange(PEAKS) - (PEAKS - 1) / 2)
+        lowest = self.centre / math.sqrt(2) / 2 ** (PEAKS // 2 - 1)
+        return np.ldexp(lowest, np.arange(PEAKS))  # the same to the last bit on every machine
 
 
 JOBS: dict[str, JobSpec] = {}
