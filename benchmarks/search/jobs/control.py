@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import glideslope as gs
-from jobs.data import Part, digits, training
+from jobs.data import Part, digits, split, training
 from jobs.parts import mean_output, noise
 from jobs.registry import small_training
 
@@ -48,36 +48,41 @@ def policy_gradient(seed: int) -> gs.torch.Job:
     return training(model, torch.optim.Adam(model.parameters()), mean_output, parts, 32)
 
 
-class Pendulum(nn.Module):
-    """A policy swings a pendulum up against noise; gives the mean cost of ten steps from each start."""
+def _hand(angles: torch.Tensor) -> torch.Tensor:
+    """Where the hand of an arm of two links of length 1 is, (n, 2), for the angles of its joints, (n, 2)."""
+    directions = angles.cumsum(1)
+    return torch.stack([directions.cos().sum(1), directions.sin().sum(1)], 1)
+
+
+class Arm(nn.Module):
+    """A policy moves the joints of an arm against noise; gives the mean squared distance from a goal in six steps."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.policy = nn.Sequential(nn.Linear(3, 32), nn.Tanh(), nn.Linear(32, 1))
+        self.policy = nn.Sequential(nn.Linear(6, 48), nn.Tanh(), nn.Linear(48, 2))
 
     def forward(self, starts: torch.Tensor) -> torch.Tensor:
-        angle, speed = starts[:, :1], starts[:, 1:]
-        pushes = 0.3 * noise(starts[:, :1].expand(-1, 10), self.training)
-        cost = torch.zeros_like(angle)
-        for push in pushes.split(1, dim=1):
-            torque = 2 * torch.tanh(self.policy(torch.cat((angle.cos(), angle.sin(), speed), 1)))
-            speed = speed + 0.2 * (2 * angle.sin() + torque + push)
-            angle = angle + 0.2 * speed
-            cost = cost + (1 - angle.cos()) + 0.05 * speed**2 + 0.01 * torque**2
-        return cost / 10
+        angles, goals = starts[:, :2], starts[:, 2:]
+        pushes = 0.1 * noise(starts.repeat(1, 3), self.training)
+        distance = torch.zeros(len(starts))
+        for push in pushes.split(2, dim=1):
+            seen = torch.cat((angles.cos(), angles.sin(), goals), 1)
+            angles = angles + 0.5 * torch.tanh(self.policy(seen)) + push
+            distance = distance + ((_hand(angles) - goals) ** 2).sum(1)
+        return distance / 6
 
 
 @cache
 def _starts() -> tuple[Part, Part]:
-    """Angles and speeds, (n, 2); the targets aren't used."""
-    draw = torch.Generator().manual_seed(0)
-    starts = torch.stack([3 * torch.rand(5000, generator=draw) - 1.5, torch.randn(5000, generator=draw)], 1)
-    return (starts[1000:], starts[1000:]), (starts[:1000], starts[:1000])
+    """The angles of the joints and a goal that the hand can reach, (n, 4); the targets aren't used."""
+    angles = 4 * torch.rand(5000, 4, generator=torch.Generator().manual_seed(0)) - 2
+    starts = torch.cat((angles[:, :2], _hand(angles[:, 2:])), 1)
+    return split([starts, starts], 1000)
 
 
-@small_training("control", centre=0.05)
-def pendulum(seed: int) -> gs.torch.Job:
+@small_training("control", centre=0.02)
+def robot_arm(seed: int) -> gs.torch.Job:
     """A policy trained through a simulation, with noise; momentum."""
     torch.manual_seed(seed)
-    model = Pendulum()
+    model = Arm()
     return training(model, torch.optim.SGD(model.parameters(), momentum=0.9), mean_output, _starts(), 32)
