@@ -23,7 +23,7 @@ def _noisy() -> tuple[Part, Part]:
     return split([inputs, signal / signal.std() + 2 * torch.randn(8000, 1, generator=draw)], 2000)
 
 
-@small_training("regression", centre=0.04)
+@small_training("regression", centre=0.028)
 def noise_above_signal(seed: int) -> gs.torch.Job:
     """The noise has four times the variance of the signal; plain SGD."""
     torch.manual_seed(seed)

@@ -22,7 +22,7 @@ def _cancer() -> tuple[Part, Part]:
     return split([inputs, torch.tensor(bunch.target, dtype=torch.float32)[:, None]], 285)
 
 
-@small_training("tabular", centre=6e-3)
+@small_training("tabular", centre=4e-3)
 def breast_cancer(seed: int) -> gs.torch.Job:
     """A network with dropout on a bundled data set; AdamW."""
     torch.manual_seed(seed)
@@ -40,7 +40,7 @@ def _diabetes() -> tuple[Part, Part]:
     return split([inputs / inputs.std(0), (target - target.mean()) / target.std()], 200)
 
 
-@small_training("tabular", centre=3e-3)
+@small_training("tabular", centre=2e-3)
 def diabetes(seed: int) -> gs.torch.Job:
     """Regression on a bundled data set with Huber's loss; RMSprop."""
     torch.manual_seed(seed)
@@ -58,7 +58,7 @@ def _rare_classes() -> tuple[Part, Part]:
     return split([inputs, (scores - torch.arange(6)).argmax(1)], 2000)
 
 
-@small_training("tabular", centre=0.04)
+@small_training("tabular", centre=0.03)
 def rare_classes(seed: int) -> gs.torch.Job:
     """Classes some of which are rare, with batch normalization; Adam."""
     torch.manual_seed(seed)
