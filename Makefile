@@ -3,12 +3,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check
+.PHONY: demo test check search-tables
 demo: $(INSTALLED)
 	$(BIN)/glideslope tune examples/digits.py:job --steps 1500
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2
+
+# Some hours; goes on where it was interrupted.
+search-tables: $(INSTALLED)
+	$(BIN)/python benchmarks/search/tables.py --workers 2
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -1,0 +1,60 @@
+"""What is known of each small training before it is made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+import glideslope as gs
+
+Maker = Callable[[int], gs.torch.Job]
+
+PEAKS = 10
+"""Peak rates of a job, each twice the one before."""
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """A small training: 600 updates of it take a few seconds at most on one core.
+
+    Attributes:
+        name: the name of its function.
+        family: trainings that resemble it; a method fitted on some jobs is judged on the other families.
+        make: makes it from a seed, which sets the initial weights and the order of the data. The data are the same
+            for every seed. Its metric is the validation loss.
+        centre: the geometric centre of its peak rates.
+    """
+
+    name: str
+    family: str
+    make: Maker
+    centre: float
+
+    @property
+    def peaks(self) -> np.ndarray:
+        """The peak rates, shape (PEAKS,)."""
+        lowest = self.centre / math.sqrt(2) / 2 ** (PEAKS // 2 - 1)
+        return np.ldexp(lowest, np.arange(PEAKS))  # the same to the last bit on every machine
+
+
+JOBS: dict[str, JobSpec] = {}
+"""Every small training by its name; `jobs` fills it."""
+
+
+def small_training(family: str, centre: float) -> Callable[[Maker], Maker]:
+    """Enters a function that makes a job in `JOBS`.
+
+    Args:
+        family: the trainings that resemble it.
+        centre: the geometric centre of its peak rates.
+    """
+
+    def enter(make: Maker) -> Maker:
+        name = make.__name__
+        JOBS[name] = JobSpec(name, family, make, centre)
+        return make
+
+    return enter
