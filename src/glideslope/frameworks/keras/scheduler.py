@@ -40,7 +40,8 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
 
     Warns:
         UserWarning: something else sets the rate too, such as Keras's ReduceLROnPlateau; the model has other
-            optimizers, which stay as they are; or a `fit` begins at a later epoch with a new optimizer.
+            optimizers, which stay as they are; a `fit` begins at a later epoch with a new optimizer; or a feedback was
+            told no measurement.
     """
 
     def __init__(
@@ -149,18 +150,15 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
             logs["learning_rate"] = self._last_rate()
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Raises if the feedback was never told anything.
-
-        Raises:
-            FeedbackError: no epoch's logs had the metric.
-        """
+        """Says if the feedback was never told anything."""
         rate = self._last_rate()
         self._stop_following()
         self._set(rate)
         if self.feedback and self.feedback_state == self.feedback.init():
-            raise FeedbackError(
-                f"no epoch's logs had {self.monitor!r}, so the feedback was told nothing: give fit validation_data, or "
-                "the callback another monitor="
+            warnings.warn(
+                f"no epoch's logs had {self.monitor!r}, so {self.feedback} was told no measurement and moved no rate: "
+                "give fit validation_data, or the callback another monitor=",
+                stacklevel=2,
             )
 
     def state_dict(self) -> dict[str, Any]:
