@@ -408,10 +408,15 @@ _OTHER = st.one_of(_TEXT, st.sampled_from([
 ])).filter(lambda name: normal(name) not in _KNOWN and not is_monitor(name))  # fmt: skip
 
 
+COLUMNS = (
+    _OTHER, st.one_of(_TEXT, st.floats(), st.integers(), st.sampled_from(["loss", "lr", "1,5", "#"])),
+    st.integers(0, 3),
+)  # fmt: skip
+"""The name, the cells and the place of a column that says nothing."""
+
+
 @settings(max_examples=150, deadline=None)
-@given(
-    _OTHER, st.one_of(_TEXT, st.floats(), st.integers(), st.sampled_from(["loss", "lr", "1,5", "#"])), st.integers(0, 3)
-)
+@given(*COLUMNS)
 def test_an_unrelated_column_changes_nothing(tmp_path_factory, name, value, place):
     written = io.StringIO()
     writer = csv.writer(written)
