@@ -14,6 +14,7 @@ from glideslope.errors import (  # fmt: skip
     JobError,
     LawError,
     LayerError,
+    NothingLearnedError,
     RunDirectoryError,
     ScheduleError,
     SearchError,
@@ -69,9 +70,9 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "BatchError", "Controlled", "ConversionError", "DivergenceError", "Feedback", "FeedbackError", "FileError",
-    "GlideslopeError", "Job", "JobError", "LawError", "LayerError", "Race", "RangeTest", "RunDirectoryError",
-    "ScheduleError", "SearchError", "Tuned", "batches", "check_job", "export", "find", "from_deepspeed",
-    "from_json", "from_keras", "from_optax", "from_torch", "from_transformers", "greedy", "guard", "jax",
+    "GlideslopeError", "Job", "JobError", "LawError", "LayerError", "NothingLearnedError", "Race", "RangeTest",
+    "RunDirectoryError", "ScheduleError", "SearchError", "Tuned", "batches", "check_job", "export", "find",
+    "from_deepspeed", "from_json", "from_keras", "from_optax", "from_torch", "from_transformers", "greedy", "guard", "jax",
     "json_schema", "keras", "laws", "layers", "lightning", "plateau", "race", "to_json", "torch", "transformers",
     "tune",
 ]  # fmt: skip
