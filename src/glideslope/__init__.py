@@ -72,8 +72,8 @@ __all__ = [
     "BatchError", "Controlled", "ConversionError", "DivergenceError", "Feedback", "FeedbackError", "FileError",
     "GlideslopeError", "Job", "JobError", "LawError", "LayerError", "NothingLearnedError", "Race", "RangeTest",
     "RunDirectoryError", "ScheduleError", "SearchError", "Tuned", "batches", "check_job", "export", "find",
-    "from_deepspeed", "from_json", "from_keras", "from_optax", "from_torch", "from_transformers", "greedy", "guard", "jax",
-    "json_schema", "keras", "laws", "layers", "lightning", "plateau", "race", "to_json", "torch", "transformers",
+    "from_deepspeed", "from_json", "from_keras", "from_optax", "from_torch", "from_transformers", "greedy", "guard",
+    "jax", "json_schema", "keras", "laws", "layers", "lightning", "plateau", "race", "to_json", "torch", "transformers",
     "tune",
 ]  # fmt: skip
 __all__ += schedules.__all__
