@@ -52,7 +52,7 @@ def by_law(
     centre = scouts.runs[0].contestant.peak
     runs = [_run(trials, PROBE, peak, length) for peak in (centre, two_digits(centre / 2))]
     runs.append(_run(trials, PROBE, two_digits(beyond(runs) or centre), length))
-    peak = two_digits(best_peak(check_finite(runs)))
+    peak = two_digits(best_peak(check_finite(runs, trials.runs)))
     try:
         law = fit([_curve(run) for run in runs if math.isfinite(run.final_loss)])
     except LawError as error:

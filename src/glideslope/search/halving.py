@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from glideslope.feedback import Controlled
 from glideslope.search.contestant import Contestant, Given, Run, distinct
-from glideslope.search.peaks import SHARE, SHORTEST, Scouts, check_finite, drift, ranked, two_digits
+from glideslope.search.peaks import SHARE, SHORTEST, Scouts, check_finite, drift, final_loss, two_digits
 from glideslope.search.trials import Trials
 
 FEEDBACK_EVALUATIONS = 20
@@ -41,16 +41,15 @@ def halved(
     """The best of the runs as long as those of the last round, and what is chosen for the full run."""
     best = check_finite(scouts.runs)
     for i, rung in enumerate(RUNGS):
-        best = check_finite(_climbed(trials, best, rung, choice, f"round {i + 1}", budget, steps, scouts.noise))
-    first = ranked([run for run in trials.runs if run.steps == best[0].steps], scouts.noise)[0]
-    lower = drift(trials.runs, steps, scouts.noise)
+        best = check_finite(_climbed(trials, best, rung, choice, f"round {i + 1}", budget, steps), trials.runs)
+    first = min((run for run in trials.runs if run.steps == best[0].steps), key=final_loss)
+    lower = drift(trials.runs, steps)
     return first, replace(first.contestant, peak=two_digits(first.contestant.peak * lower))
 
 
 def _climbed(
-    trials: Trials, best: list[Run], rung: Rung, choice: tuple[Given, ...], stage: str, budget: int, steps: int,
-    noise: float,
-) -> list[Run]:  # fmt: skip
+    trials: Trials, best: list[Run], rung: Rung, choice: tuple[Given, ...], stage: str, budget: int, steps: int
+) -> list[Run]:
     """The runs of one round, best first; no more of them than what is left of the budget pays for."""
     peak = best[0].contestant.peak
     schedules = choice if rung.schedules is None else distinct(run.contestant.schedule for run in best)
@@ -61,10 +60,11 @@ def _climbed(
     ]
     # Of a few schedules the first rounds would be the longer ones: none is longer than the last.
     share = min(rung.share / len(contestants), RUNGS[-1].share / 4)
-    length = min(max(int(share * budget), SHORTEST), steps)
+    left = (budget - trials.updates) // len(contestants)  # less than the share where the scouts went far
+    length = min(max(min(int(share * budget), left), SHORTEST), steps)
     affordable = contestants[: (budget - trials.updates) // length]
     runs = [trials.run(own, length, stage=stage, share=SHARE, evaluations=_evaluations(own)) for own in affordable]
-    return ranked(runs, noise) or best
+    return sorted(runs, key=final_loss) or best
 
 
 def _evaluations(contestant: Contestant) -> int:

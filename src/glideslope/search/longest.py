@@ -42,8 +42,9 @@ def longest(
         for peak in peaks
     ]
     losses = np.array([[run.final_loss for run in own] for own in runs])
-    check_finite([run for own in runs for run in own])
-    noise = _noise(losses)
+    check_finite([run for own in runs for run in own], trials.runs)
+    learned = [i for i, own in enumerate(runs) if own[0].gain > 0]
+    noise = _noise(losses[learned] if len(learned) > 1 else losses)  # what is unstable would say little of the others
     penalties = noise * np.arange(len(peaks)) / math.sqrt(len(orders))
     best = runs[int(np.argmin(losses.mean(axis=1) + penalties))][0]
     lower = (steps / length) ** -EXPONENT
@@ -51,7 +52,8 @@ def longest(
 
 
 def _noise(losses: np.ndarray) -> float:
-    """The standard deviation, over data orders, of the difference between neighbouring peaks; 0 with one order.
+    """The standard deviation, over data orders, of the difference between neighbouring peaks, by the median absolute
+    deviation; 0 with one order.
 
     Args:
         losses: shape (peaks, orders).
@@ -60,4 +62,4 @@ def _noise(losses: np.ndarray) -> float:
         return 0.0
     finite = losses[np.isfinite(losses).all(axis=1)]
     apart = np.diff(finite[:, 0] - finite[:, 1]) / math.sqrt(2)
-    return float(np.sqrt(np.mean(apart**2))) if len(apart) else 0.0
+    return float(np.median(np.abs(apart)) * 1.4826) if len(apart) else 0.0

@@ -58,9 +58,9 @@ def scouted(trials: Trials, found: RangeTest, budget: int, steps: int) -> Scouts
     """Runs of the scouts at peaks from the suggestion outwards, and on while the best is at an end.
 
     The best is run again in other data orders, at its peak and at half of it. So the noise of a comparison of peaks is
-    known, and a lower peak counts as better only by more than that: see `ranked`. The search goes down from the lowest
-    peak only where that has clearly learned, or even it does harm; and up while nothing has learned and the highest
-    does no harm.
+    known. The search goes down from the lowest peak only where that has clearly learned, and more than the next by more
+    than the noise; or where even the lowest does harm. It goes up where the highest is best, and while nothing has
+    clearly learned and the highest does no harm.
     """
     powers: tuple[int, ...] = (-3, -2, -1, 0, 1, 2)
     if 0.15 * budget / (len(powers) * len(SCOUTS) + 2 * ORDERS) < SHORTEST:
@@ -73,7 +73,7 @@ def scouted(trials: Trials, found: RangeTest, budget: int, steps: int) -> Scouts
     scouts = _compared(trials, runs, length)
     while (further := _further(scouts)) and trials.updates + len(SCOUTS) * length < budget / 2:
         runs += _scouted(trials, two_digits(further), length)
-        scouts = replace(scouts, runs=ranked(runs, scouts.noise))
+        scouts = replace(scouts, runs=ranked(runs, 0.0 if scouts.clear else scouts.noise))
     if not scouts.clear and trials.updates + 2 * (ORDERS + 1) * length < budget / 2:
         scouts = _compared(trials, runs, length)
     return scouts
@@ -84,7 +84,7 @@ def _scouted(trials: Trials, peak: float, length: int) -> list[Run]:
 
 
 def _compared(trials: Trials, runs: list[Run], length: int) -> Scouts:
-    """The best of runs and half its peak, in other data orders."""
+    """The best of runs and half its peak, in other data orders; where nothing is clear, ranked with their noise."""
     best = min(runs, key=final_loss)
     if not trials.can_reorder or not math.isfinite(best.final_loss):
         return Scouts(ranked(runs, 0.0), 0.0, not best.gain <= 0)
@@ -99,7 +99,7 @@ def _compared(trials: Trials, runs: list[Run], length: int) -> Scouts:
     noise = _deviation([pair[0].final_loss - pair[1].final_loss for pair in pairs])
     least = CLEAR * max(noise, _deviation(gains) / 4)
     clear = all(not gain <= 0 for gain in gains) and not float(np.mean(gains)) <= least
-    return Scouts(ranked(runs, noise), noise, clear)
+    return Scouts(ranked(runs, 0.0 if clear else noise), noise, clear)
 
 
 def _deviation(values: list[float]) -> float:
@@ -114,10 +114,12 @@ def _further(scouts: Scouts) -> float | None:
     best = scouts.runs[0]
     if best.contestant.peak == peaks[-1] and math.isfinite(best.final_loss):
         return 2 * peaks[-1]
-    if best.contestant.peak == peaks[0] and (scouts.clear or does_harm(best, scouts)):
-        return peaks[0] / 2
     if not math.isfinite(best.final_loss):
         return peaks[0] / 2
+    if best.contestant.peak == peaks[0]:
+        next_best = min((run.final_loss for run in scouts.runs if run.contestant.peak != peaks[0]), default=math.inf)
+        if does_harm(best, scouts) or (scouts.clear and best.final_loss < next_best - scouts.noise):
+            return peaks[0] / 2
     highest = min((run for run in scouts.runs if run.contestant.peak == peaks[-1]), key=final_loss)
     return None if scouts.clear or does_harm(highest, scouts) else 2 * peaks[-1]
 
@@ -146,7 +148,7 @@ def beyond(runs: list[Run]) -> float | None:
     return best / 2 if best == peaks[0] else best * 2 if best == peaks[-1] else None
 
 
-def drift(runs: list[Run], steps: int, noise: float) -> float:
+def drift(runs: list[Run], steps: int) -> float:
     """How much smaller the best peak is at the full length than in the longest short runs.
 
     The best peak falls as a power γ of the length: γ = 0.32 over token horizons in Bjorck et al. 2024,
@@ -154,7 +156,7 @@ def drift(runs: list[Run], steps: int, noise: float) -> float:
     own length, correct it by least squares. Peaks are tried a factor of two apart, so each is good to a factor of √2.
     """
     best: dict[int, Run] = {}
-    for run in ranked(runs, noise):
+    for run in sorted(runs, key=final_loss):
         best.setdefault(run.steps, run)
     shortest, longest = min(best), max(best)
     weight = (math.log(2) / 2 / 0.1) ** 2
@@ -182,8 +184,12 @@ def best_peak(runs: list[Run]) -> float:
     return math.exp(lowest) if x <= lowest <= z else best.contestant.peak
 
 
-def check_finite(runs: list[Run]) -> list[Run]:
+def check_finite(runs: list[Run], others: Iterable[Run] = ()) -> list[Run]:
     """The runs; raises if all of them diverged.
+
+    Args:
+        runs: those that must not all have diverged.
+        others: which may tell why.
 
     Raises:
         SearchError: no validation loss is finite; the message says whether the data or the rates are to blame.
@@ -194,7 +200,9 @@ def check_finite(runs: list[Run]) -> list[Run]:
         raise SearchError(
             "no run has a finite validation loss, though its training loss is: look at the validation data"
         )
-    raise SearchError(not_finite(runs) or "every run diverged: the rates tried are all too large for this job")
+    raise SearchError(
+        not_finite((*runs, *others)) or "every run diverged: the rates tried are all too large for this job"
+    )
 
 
 def not_finite(runs: Iterable[Run]) -> str | None:
@@ -205,6 +213,11 @@ def not_finite(runs: Iterable[Run]) -> str | None:
         sudden = sudden_end(losses)
         if len(losses) > 1 and (sudden or math.isfinite(losses[-1])):
             trainings.append((float(rates[: len(losses)].max()), sudden))
+    if trainings and all(sudden for _, sudden in trainings):
+        return (
+            "the losses of all runs end suddenly, without having risen before, the largest rate of each from "
+            f"{min(trainings)[0]:.2g} to {max(trainings)[0]:.2g}: look at the data"
+        )
     return bad_data(trainings)
 
 
