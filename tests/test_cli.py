@@ -129,6 +129,8 @@ def test_an_interrupt_leaves_a_partial_report_to_go_on_from(folder):
     )
     (folder / "slow.py").write_text(slow)
     command = [sys.executable, "-c", "from glideslope.cli import main; main()", "tune", "slow.py:job", "--steps", "400"]
+    # A script's background jobs, this suite perhaps, ignore interrupts, and so do their children.
+    command[2] = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {command[2]}"
     process = subprocess.Popen([*command, "--out", "out"], cwd=folder, stderr=subprocess.PIPE, text=True)
     while not len(list((folder / "out/finished").glob("*.json"))) > 3:
         assert process.poll() is None

@@ -61,7 +61,7 @@ def _climbed(
     # Of a few schedules the first rounds would be the longer ones: none is longer than the last.
     share = min(rung.share / len(contestants), RUNGS[-1].share / 4)
     left = (budget - trials.updates) // len(contestants)  # less than the share where the scouts went far
-    length = min(max(min(int(share * budget), left), SHORTEST), steps)
+    length = min(max(min(int(share * budget), left), SHORTEST, best[0].steps), steps)
     affordable = contestants[: (budget - trials.updates) // length]
     runs = [trials.run(own, length, stage=stage, share=SHARE, evaluations=_evaluations(own)) for own in affordable]
     return sorted(runs, key=final_loss) or best

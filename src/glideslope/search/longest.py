@@ -24,7 +24,7 @@ def longest(
     What is learned grows with the length of a run, its noise with the square root. So the rest of the budget goes into
     one schedule, at peaks from the largest that did no harm downwards, each in two data orders. So few runs
     can't tell schedules apart: the one is the straight decay, which is good at any peak, or the first to choose from.
-    Peaks within noise of the best go to the largest.
+    Of peaks within noise of the best the middle one is taken, the larger of two.
     """
     schedule = SCOUTS[-1] if SCOUTS[-1] in choice else choice[0]
     harmless = [run.contestant.peak for run in check_finite(scouts.runs) if not does_harm(run, scouts)]
@@ -45,8 +45,9 @@ def longest(
     check_finite([run for own in runs for run in own], trials.runs)
     learned = [i for i, own in enumerate(runs) if own[0].gain > 0]
     noise = _noise(losses[learned] if len(learned) > 1 else losses)  # what is unstable would say little of the others
-    penalties = noise * np.arange(len(peaks)) / math.sqrt(len(orders))
-    best = runs[int(np.argmin(losses.mean(axis=1) + penalties))][0]
+    means = losses.mean(axis=1)
+    tied = np.flatnonzero(means <= means.min() + noise)
+    best = runs[tied[(len(tied) - 1) // 2]][0]
     lower = (steps / length) ** -EXPONENT
     return best, replace(best.contestant, peak=two_digits(best.contestant.peak * lower)), noise
 
