@@ -52,7 +52,7 @@ class Contestant:
         if isinstance(schedule, Growth):
             return np.asarray(self.peak * schedule.plan().factors)
         curve = schedule.schedule if isinstance(schedule, Controlled) else schedule
-        return np.asarray(self.peak * curve.sample(steps))
+        return self.peak * _sampled(curve, steps)
 
     def controls(self, steps: int) -> dict[str, np.ndarray]:
         """What else is set at each update, shape (n,) each."""
@@ -169,6 +169,15 @@ def within(given: Given, steps: int) -> Given:
     if isinstance(given, Controlled):
         return replace(given, schedule=given.schedule.within(steps))
     return given.within(steps)
+
+
+def _sampled(schedule: Schedule, steps: int) -> np.ndarray:
+    """The factors, shape (steps,), of a function for single numbers too."""
+    try:
+        factors = np.asarray(schedule.sample(steps), dtype=float)
+        return np.array(np.broadcast_to(factors, (steps,)))
+    except (TypeError, ValueError):  # a Python function that takes no arrays
+        return np.array([float(schedule(t)) for t in range(steps)])
 
 
 def distinct(values: Iterable[Any]) -> list[Any]:

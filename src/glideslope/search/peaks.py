@@ -213,12 +213,13 @@ def not_finite(runs: Iterable[Run]) -> str | None:
         sudden = sudden_end(losses)
         if len(losses) > 1 and (sudden or math.isfinite(losses[-1])):
             trainings.append((float(rates[: len(losses)].max()), sudden))
-    if trainings and all(sudden for _, sudden in trainings):
+    data = bad_data(trainings)
+    if not data and trainings and all(sudden for _, sudden in trainings):
         return (
             "the losses of all runs end suddenly, without having risen before, the largest rate of each from "
             f"{min(trainings)[0]:.2g} to {max(trainings)[0]:.2g}: look at the data"
         )
-    return bad_data(trainings)
+    return data
 
 
 def final_loss(run: Run) -> float:
