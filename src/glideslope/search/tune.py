@@ -191,7 +191,8 @@ def tune(
         constant=min(constants, key=final_loss, default=None), constants=tuple(constants), noise=noise,
         problem=_problem(final, constants, candidates, noise),
     )  # fmt: skip
-    if not any(_learned(run, noise) for run in (final, *constants)) and math.isfinite(final.final_loss):
+    full = (final, *constants) if math.isfinite(final.final_loss) else (*candidates, *constants)
+    if not any(_learned(run, noise) for run in full):
         raise NothingLearnedError(_nothing(tuned), tuned)
     return tuned
 
@@ -204,10 +205,11 @@ def _learned(run: Run, noise: float) -> bool:
 def _nothing(tuned: Tuned) -> str:
     peaks = [run.contestant.peak for run in (*tuned.candidates, *tuned.constants, tuned.final)]
     noise = f" (noise about {tuned.noise:.2g})" if tuned.noise else ""
+    ended = f"at {tuned.final_loss:.6g}" if math.isfinite(tuned.final_loss) else "without a finite loss"
     return (
-        f"nothing learned at any rate tried, from {min(peaks):.2g} to {max(peaks):.2g}: the full run ended at "
-        f"{tuned.final_loss:.6g}, the untrained loss is {tuned.final.untrained:.6g}{noise}; train longer, or look at "
-        "the data, the model and the loss"
+        f"nothing learned at any rate tried, from {min(peaks):.2g} to {max(peaks):.2g}: the full run ended {ended}, "
+        f"the untrained loss is {tuned.final.untrained:.6g}{noise}; train longer, or look at the data, the model and "
+        "the loss"
     )
 
 

@@ -76,15 +76,14 @@ def range_tests(found: RangeTest) -> Figure:
 def losses(runs: Sequence[Run]) -> Figure:
     """The smoothed training loss of each run, its validation losses as points; logarithmic where all are positive."""
     made, axes = figure("update", "loss")
-    least = math.inf
+    shown = [*(smoothed(run.losses) for run in runs), *(np.array([y for _, y in run.evaluations]) for run in runs)]
+    if all(np.all(values[np.isfinite(values)] > 0) for values in shown):
+        axes.set_yscale("log")
     for run in runs:
         curve = smoothed(run.losses)
         line = axes.plot(np.arange(1, len(curve) + 1), curve, label=str(run.contestant), alpha=0.6)[0]
         if run.evaluations:
             axes.plot(*zip(*run.evaluations, strict=True), "o-", markersize=3, color=line.get_color())
-        least = min([least, *curve[np.isfinite(curve)], *(loss for _, loss in run.evaluations)])
-    if least > 0:
-        axes.set_yscale("log")
     axes.legend(frameon=False, fontsize="small")
     return made
 
