@@ -161,7 +161,7 @@ def within(given: Given, steps: int) -> Given:
     """The same with an end: its own, where it has one, cut at `steps` where that is sooner; else `steps`.
 
     >>> import glideslope as gs
-    >>> Contestant(gs.linear().over(1000), 1.0).rates(500)[-1]
+    >>> float(Contestant(gs.linear().over(1000), 1.0).rates(500)[-1])
     0.501
     """
     if isinstance(given, Growth):

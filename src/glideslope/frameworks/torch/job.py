@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterable, Iterator, Sized
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -21,18 +22,24 @@ _FEWEST = 512
 
 
 class _Loss(NamedTuple):
-    """The mean loss of a batch, the number of units that it is over, and its sum, where that was given."""
+    """The loss of a batch.
+
+    Attributes:
+        mean: what is trained on.
+        counted: gives the number of units that it is over; counting waits until it is needed.
+        sum: over these, where that was given.
+    """
 
     mean: torch.Tensor
-    units: Any
+    counted: Callable[[], Any]
     sum: torch.Tensor | None = None
 
-    @property
-    def total(self) -> torch.Tensor:
-        """The sum over its units; 0 of none, of which the mean is NaN."""
+    def over(self) -> tuple[torch.Tensor, Any]:
+        """The sum over its units, 0 of none, of which the mean is NaN; and their number."""
+        units = self.counted()
         if self.sum is not None:
-            return self.sum
-        return torch.where(torch.as_tensor(self.units, device=self.mean.device) > 0, self.mean * self.units, 0.0)
+            return self.sum, units
+        return torch.where(torch.as_tensor(units, device=self.mean.device) > 0, self.mean * units, 0.0), units
 
 
 class Job:
@@ -214,9 +221,9 @@ class Job:
                     measure_statistics(model, self._moved_inputs(spread(self.train_loader, STATISTICS)))
                 model.eval()
                 for batch in loader:
-                    measured = self._batch_loss(batch, model)
-                    total += measured.total
-                    units += measured.units
+                    loss, size = self._batch_loss(batch, model).over()
+                    total += loss
+                    units += size
                     batches += 1
             finally:
                 randomness.load(random_state, self._own)
@@ -275,7 +282,7 @@ class Job:
         total, units = torch.zeros((), device=self.device), 0.0
         for batch in drawn:
             measured = self._batch_loss(batch)
-            size = float(measured.units)
+            size = float(measured.counted())
             if size:  # the mean over nothing is NaN
                 self._backward(measured.mean * (size / expected))
                 total += measured.mean.detach() * size
@@ -344,9 +351,9 @@ class Job:
         self._batch_size = examples(targets)
         if isinstance(loss, tuple):
             total, count = self._pair(loss)
-            return _Loss(total / count, count, total)
-        counted = units(self.loss, targets, self.weight)
-        return _Loss(loss, counted, loss if getattr(self.loss, "reduction", "mean") == "sum" else None)
+            return _Loss(total / count, lambda: count, total)
+        count = partial(units, self.loss, targets, self.weight)
+        return _Loss(loss, count, loss if getattr(self.loss, "reduction", "mean") == "sum" else None)
 
     @staticmethod
     def _pair(loss: tuple[Any, ...]) -> tuple[Any, Any]:
