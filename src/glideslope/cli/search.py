@@ -78,7 +78,7 @@ def find(
         report.picture("Range test", lambda: plots.range_tests(found)),
         report.listing("Rates", ("", "rate"), rows),
     ]
-    lead = f"These rates are for sweeps of {found.steps} updates: longer sweeps give lower ones."
+    lead = f"These rates are for sweeps of {found.steps} updates: longer ones mostly give lower rates."
     said = f"The sweeps say little: {found.problem}." if found.problem else ""
     page = report.page(f"Range test of {job}", f"{said} {lead}".strip(), sections)
     directory.finish(result, [(sweep.rates, sweep.losses) for sweep in found.sweeps], page)

@@ -24,7 +24,7 @@ class RangeTest:
     """What several sweeps say about the rate.
 
     All rates are for sweeps of so many updates: the longer a sweep, the longer each rate has to show what it does, and
-    the lower are the rates at which the loss falls and rises.
+    the lower, mostly, are the rates at which the loss falls and rises.
 
     Attributes:
         sweeps: from the same weights, in different data orders.
