@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import datetime
 
 import pytest
 
@@ -40,6 +41,23 @@ def lame(seed): return Lame()
 def printing(seed):
     print("loading data")
     return Quadratic()
+class Failing(Quadratic):
+    def step(self, lr):
+        loss = super().step(lr)
+        if self.w < 9.9: raise RuntimeError("boom\\n  twice")
+        return loss
+def failing(seed): return Failing()
+def stubborn(seed):
+    job = Quadratic()
+    job.evaluate = lambda: 2.5
+    return job
+def bad_row(seed):
+    job, step, made = Quadratic(), Quadratic.step, [0]
+    def stepped(lr):
+        made[0] += 1
+        return step(job, lr) if made[0] % 97 else math.nan
+    job.step = stepped
+    return job
 def unmeasured(seed):
     job = Quadratic()
     job.evaluate = lambda: math.nan
@@ -129,6 +147,8 @@ def test_an_interrupt_leaves_a_partial_report_to_go_on_from(folder):
     )
     (folder / "slow.py").write_text(slow)
     command = [sys.executable, "-c", "from glideslope.cli import main; main()", "tune", "slow.py:job", "--steps", "400"]
+    # A script's background jobs, this suite perhaps, ignore interrupts, and so do their children.
+    command[2] = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {command[2]}"
     process = subprocess.Popen([*command, "--out", "out"], cwd=folder, stderr=subprocess.PIPE, text=True)
     while not len(list((folder / "out/finished").glob("*.json"))) > 3:
         assert process.poll() is None
@@ -214,9 +234,67 @@ def test_a_damaged_result_is_named(folder):
     assert "delete it" in done.stderr
 
 
+def test_nothing_learned_is_exit_status_1_with_a_report(folder):
+    done = run(folder, "tune", "quadratic.py:stubborn", "--steps", "300", "--no-constant", "--out", "out", "--json")
+    assert done.returncode == 1
+    assert "nothing learned at any rate tried, from" in done.stderr
+    assert "Traceback" not in done.stderr
+    result = json.loads(done.stdout)
+    assert result["problem"].startswith("nothing learned")
+    assert result["untrained_loss"] == 2.5
+    assert "Nothing learned at any rate tried" in (folder / "out/report.html").read_text()
+
+
+def test_the_doubts_of_a_range_test_are_shown(folder):
+    found = run(folder, "find", "quadratic.py:bad_row", "--sweeps", "1", "--steps", "100", "--out", "f")
+    assert "look at the data" in found.stderr
+    assert "for sweeps of 100 updates" in " ".join(found.stdout.split())
+    quiet = run(folder, "find", "quadratic.py:job", "--low", "1e-9", "--high", "1e-6", "--out", "q", "--json")
+    assert json.loads(quiet.stdout)["steps"] == 100
+    tuned = run(folder, "tune", "quadratic.py:job", "--steps", "300", "--no-constant", "--out", "t", "--json")
+    assert json.loads(tuned.stdout)["range_test"].keys() == {"suggestion", "spread", "steps", "problem"}
+
+
+def test_a_failing_job_is_one_line_and_its_traceback_when_asked(folder):
+    done = run(folder, "find", "quadratic.py:failing")
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "step failed at update" in done.stderr
+    assert "RuntimeError: boom twice" in done.stderr
+    shown = run(folder, "--traceback", "find", "quadratic.py:failing")
+    assert shown.returncode == 2
+    assert "Traceback" in shown.stderr
+    assert 'raise RuntimeError("boom' in shown.stderr
+
+
+def test_commands_begun_in_one_second_have_folders_of_their_own(folder, monkeypatch):
+    from glideslope.cli import results
+
+    class Standing(datetime):
+        @classmethod
+        def now(cls):
+            return cls(2024, 1, 1)
+
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(results, "datetime", Standing)
+    folders = {results.open_directory("race", "quadratic.py:job", None, False, False, {}).folder for _ in range(3)}
+    assert {path.name for path in folders} == {f"race-quadratic-20240101-000000{end}" for end in ("", "-2", "-3")}
+
+
+def test_a_command_that_cannot_be_interrupted_says_so(folder):
+    ignoring = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); from glideslope.cli import main; main()"
+    command = [sys.executable, "-c", ignoring, "find", "quadratic.py:job", "--out", "f"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert "Interrupts are ignored here" in done.stderr
+    assert "Interrupts" not in run(folder, "find", "quadratic.py:job", "--out", "g").stderr
+
+
 @pytest.mark.parametrize(
     ("args", "says"),
     [
+        (("race", "quadratic.py:job", "--steps", "9", "--schedules", "cosine, one_cycle"), '"cosine; one_cycle"'),
+        (("tune", "quadratic.py:job", "--steps", "400", "--schedules", "cosine, one_cycle"), '";" between schedules'),
+        (("race", "quadratic.py:failing", "--steps", "9"), "step failed at update"),
         (("tune", "missing.py:job", "--steps", "400"), "no file 'missing.py'"),
         (("tune", "quadratic.py:jib", "--steps", "400"), "no function 'jib'"),
         (("tune", "quadratic.py", "--steps", "400"), "file.py:function"),

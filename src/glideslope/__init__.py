@@ -15,6 +15,7 @@ from glideslope.errors import (  # fmt: skip
     JobError,
     LawError,
     LayerError,
+    NothingLearnedError,
     RunDirectoryError,
     ScheduleError,
     SearchError,
@@ -81,8 +82,8 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "BatchError", "Controlled", "ConversionError", "DivergenceError", "Feedback", "FeedbackError", "FileError",
-    "FrameworkError", "GlideslopeError", "Job", "JobError", "LawError", "LayerError", "Race", "RangeTest",
-    "RunDirectoryError", "ScheduleError", "SearchError", "Tuned", "batches", "check_job", "export", "find",
+    "FrameworkError", "GlideslopeError", "Job", "JobError", "LawError", "LayerError", "NothingLearnedError", "Race",
+    "RangeTest", "RunDirectoryError", "ScheduleError", "SearchError", "Tuned", "batches", "check_job", "export", "find",
     "from_deepspeed", "from_json", "from_keras", "from_optax", "from_torch", "from_transformers", "greedy", "guard",
     "json_schema", "laws", "layers", "plateau", "race", "to_json", "tune",
 ]  # fmt: skip

@@ -17,6 +17,18 @@ class SearchError(GlideslopeError, ValueError):
     """A range test, race or tune was asked for something it can't do."""
 
 
+class NothingLearnedError(SearchError):
+    """A tune ended no better than it began.
+
+    Attributes:
+        tuned: what it found, a `Tuned`.
+    """
+
+    def __init__(self, message: str, tuned: object) -> None:
+        super().__init__(message)
+        self.tuned = tuned
+
+
 class RunDirectoryError(GlideslopeError, ValueError):
     """A run directory can't be written, or holds something else than was expected."""
 

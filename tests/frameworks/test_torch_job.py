@@ -186,3 +186,121 @@ def test_estimate_measures_batches_spread_over_sorted_data_and_changes_nothing(b
     assert job.estimate(1) == pytest.approx(job.evaluate(), rel=0.1)
     assert job.estimate(4000) == job.evaluate()
     assert torch.equal(before, torch.get_rng_state())
+
+
+def sequences(lengths, size, **options):
+    """A job on padded sequences, 0 the padding, in batches that are padded to their longest."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Embedding(9, 8), nn.Linear(8, 9))
+    tokens = [torch.randint(1, 9, (length,), generator=torch.Generator().manual_seed(length)) for length in lengths]
+    data = list(zip(tokens, tokens, strict=True))
+
+    def padded(batch):
+        return tuple(nn.utils.rnn.pad_sequence(parts, batch_first=True) for parts in zip(*batch, strict=True))
+
+    loader = DataLoader(data, size, collate_fn=padded)
+    loss = options.pop("loss", lambda out, target: nn.functional.cross_entropy(out.transpose(1, 2), target))
+    return gs.torch.Job(model, torch.optim.SGD(model.parameters(), lr=0.1), loss, loader, loader, **options)
+
+
+LENGTHS = (2, 9, 3, 30, 1, 12, 25, 4, 8, 17)
+
+
+def cross_entropy(out, target):
+    return nn.functional.cross_entropy(out.transpose(1, 2), target, ignore_index=0)
+
+
+def summed(out, target):
+    loss = nn.functional.cross_entropy(out.transpose(1, 2), target, ignore_index=0, reduction="sum")
+    return loss, (target != 0).sum()
+
+
+class Transposed(nn.CrossEntropyLoss):
+    def forward(self, out, target):
+        return super().forward(out.transpose(1, 2), target)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"loss": cross_entropy, "weight": lambda target: (target != 0).sum()},
+        {"loss": summed},
+        {"loss": Transposed(ignore_index=0)},
+        {"loss": Transposed(ignore_index=0, weight=torch.linspace(0.5, 2, 9))},
+    ],
+)
+def test_a_validation_loss_does_not_depend_on_its_batches(options):
+    weight = getattr(options["loss"], "weight", None)
+    job = sequences(LENGTHS, 10, **options)
+    tokens = torch.cat([token for token, _ in job.validation_loader.dataset])
+    with torch.no_grad():
+        expected = nn.functional.cross_entropy(job.model(tokens), tokens, weight).item()
+    for size in (1, 3, 4, 8, 10):
+        assert sequences(LENGTHS, size, **options).evaluate() == pytest.approx(expected, rel=1e-6)
+    assert float(job.step(0.1)) == pytest.approx(expected, rel=1e-6)  # a mean, also where the loss is a pair
+
+
+def test_an_update_of_several_batches_is_over_all_their_units():
+    small, large = sequences(LENGTHS[:8], 4, loss=summed), sequences(LENGTHS[:8], 8, loss=summed)
+    assert float(small.step(0.5, batch_size=8)) == pytest.approx(float(large.step(0.5)), rel=1e-5)
+    for ours, theirs in zip(small.model.parameters(), large.model.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_elements_of_sequences_count():
+    class Squares(nn.Module):
+        def forward(self, out, target):
+            return (out.mean(-1) - target).square().mean()
+
+    losses = [sequences(LENGTHS[:4], size, loss=Squares()).evaluate() for size in (1, 4)]
+    job = sequences(LENGTHS[:4], 1, loss=Squares())
+    with torch.no_grad():
+        parts = [(job.model(tokens).mean(-1) - tokens).square() for tokens, _ in job.validation_loader.dataset]
+    assert losses[0] == pytest.approx(torch.cat(parts).mean().item(), rel=1e-6)
+
+
+def test_bad_units_are_refused():
+    with pytest.raises(gs.JobError, match="over no units"):
+        sequences(LENGTHS, 10, loss=cross_entropy, weight=lambda target: 0).evaluate()
+    with pytest.raises(gs.JobError, match="gave 3 values"):
+        sequences(LENGTHS, 10, loss=lambda out, target: (out.sum(), 1, 2)).evaluate()
+    ignored = [(torch.zeros(3, dtype=torch.long),) * 2] * 2
+    job = sequences(LENGTHS, 10, loss=Transposed(ignore_index=0))
+    whole = job.evaluate()
+    job.validation_loader = [*job.validation_loader, *(tuple(part[None] for part in pair) for pair in ignored)]
+    assert job.evaluate() == pytest.approx(whole)  # the mean over nothing is NaN, and counts as nothing
+
+
+def test_nested_inputs_move_to_the_device():
+    import dataclasses
+    from collections import namedtuple
+
+    from glideslope.frameworks.torch.batch import moved
+
+    @dataclasses.dataclass(frozen=True)
+    class Inputs:
+        ids: torch.Tensor
+        name: str = "a"
+
+    class Encoding(dict):
+        def to(self, device):
+            return Encoding({name: value.to(device) for name, value in self.items()})
+
+    Pair = namedtuple("Pair", "a b")
+    meta, x = torch.device("meta"), torch.ones(2)
+    nested = moved({"a": [x, (x, "text")], "b": Pair(x, 3), "c": Inputs(x), "d": Encoding(e=x), "f": None}, meta)
+    assert nested["a"][0].device == nested["a"][1][0].device == nested["b"].a.device == nested["c"].ids.device == meta
+    assert nested["d"]["e"].device == meta
+    assert type(nested["d"]) is Encoding
+    assert (nested["a"][1][1], nested["b"].b, nested["c"].name, nested["f"]) == ("text", 3, "a", None)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_shuffled_validation_loader_is_no_broken_promise(seed):
+    torch.manual_seed(seed)
+    x = torch.randn(300, 6)
+    data = TensorDataset(x, x[:, :1] + torch.randn(300, 1))
+    model = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 1))
+    job = gs.torch.Job(model, torch.optim.Adam(model.parameters()), nn.MSELoss(), DataLoader(data, 16, shuffle=True),
+                       DataLoader(data, 7, shuffle=True))  # fmt: skip
+    gs.check_job(job)

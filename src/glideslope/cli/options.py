@@ -10,6 +10,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )  # fmt: skip
 
+show_traceback = False
+"""Whether an error is shown with where it was raised."""
+
+
+@app.callback()
+def main(
+    trace: Annotated[
+        bool, typer.Option("--traceback", help="Show where an error was raised, before its one line.")
+    ] = False,
+) -> None:
+    """Find, compare, show and convert learning rates and schedules."""
+    global show_traceback
+    show_traceback = trace
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 Seed = Annotated[int, typer.Option(min=0, help="The seed of the job.")]
 NoSeed = Annotated[int, typer.Option("--seed", help="Accepted as everywhere; a schedule has no randomness.")]

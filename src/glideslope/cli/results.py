@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import signal
 import sys
 from collections.abc import Callable
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
-from glideslope.errors import GlideslopeError
+from glideslope.errors import GlideslopeError, ScheduleError
 
 if TYPE_CHECKING:
     from glideslope.search.contestant import Run
@@ -82,8 +84,57 @@ def open_directory(
     if resume and out is None:
         raise GlideslopeError("--resume: say which run with --out DIR")
     stem = Path(job.rpartition(":")[0]).stem
-    folder = out or Path("runs") / f"{command}-{stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    folder = out or _new_folder(Path("runs") / f"{command}-{stem}-{datetime.now():%Y%m%d-%H%M%S}")
     return RunDirectory(folder, {"command": command, "job": job, **search}, overwrite=overwrite, resume=resume)
+
+
+def _new_folder(folder: Path) -> Path:
+    """A folder that no other command has, even one begun in the same second: made here, with a number if need be."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        for number in itertools.count(1):
+            claimed = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
+            with suppress(FileExistsError):
+                claimed.mkdir()
+                return claimed
+    except OSError as error:
+        raise GlideslopeError(f"{folder} can't be made: {error.strerror}; name another folder with --out") from error
+    raise AssertionError("there is always another number")
+
+
+def parse_schedules(text: str) -> list[Any]:
+    """The schedules in an option, with ";" between them.
+
+    Raises:
+        ScheduleError: one can't be read; where they have "," between them, the message says so.
+    """
+    from glideslope.schedules import parse
+
+    try:
+        return [parse(part) for part in text.split(";") if part.strip()]
+    except ScheduleError as error:
+        if ";" not in text and _reads(text.split(",")):
+            separated = "; ".join(part.strip() for part in text.split(","))
+            raise ScheduleError(f'--schedules: write ";" between schedules: "{separated}"') from None
+        raise ScheduleError(f'--schedules, with ";" between them: {error}') from None
+
+
+def _reads(texts: list[str]) -> bool:
+    from glideslope.schedules import parse
+
+    try:
+        return len([parse(text) for text in texts]) > 1
+    except ScheduleError:
+        return False
+
+
+def say_if_not_interruptible() -> None:
+    """Says where an interrupt can't stop the command: a script's background job ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        typer.echo(
+            "Interrupts are ignored here, as in a background job of a script: Ctrl-C won't stop this search; end it "
+            "with kill, and go on with --resume.", err=True,
+        )  # fmt: skip
 
 
 def load_factory(job: str) -> JobFactory:
@@ -98,6 +149,7 @@ def watched(directory: RunDirectory, search: Callable[[Watch], Result]) -> Resul
     """The result of a search, its progress shown; interrupted, it leaves a partial report."""
     from glideslope.views.terminal import LiveProgress
 
+    say_if_not_interruptible()
     try:
         # What a job prints isn't part of the result.
         with redirect_stdout(sys.stderr), LiveProgress() as watch:

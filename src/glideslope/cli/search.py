@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -15,13 +15,14 @@ from glideslope.cli.results import (  # fmt: skip
     events,
     load_factory,
     open_directory,
+    parse_schedules,
     read_number,
     row,
     show,
     split_names,
     watched,
 )
-from glideslope.errors import SearchError
+from glideslope.errors import NothingLearnedError, SearchError
 
 if TYPE_CHECKING:
     from glideslope.search import Tuned
@@ -65,20 +66,25 @@ def find(
     )
     result = {
         "suggestion": found.suggestion, "spread": found.spread, "steepest": found.steepest, "minimum": found.minimum,
-        "largest_stable": found.largest_stable, "problem": found.problem, "search_updates": found.updates,
-        "out": str(directory.folder),
+        "largest_stable": found.largest_stable, "clear": found.clear, "noise": found.noise, "fall": found.fall,
+        "steps": found.steps, "problem": found.problem, "search_updates": found.updates, "out": str(directory.folder),
     }  # fmt: skip
-    rows = [(name, result[name]) for name in ("suggestion", "steepest", "minimum", "largest_stable")]
-    rows.append(("spread of the suggestion", f"{found.spread[0]:.3g} to {found.spread[1]:.3g}"))
+    rows: list[tuple[str, Any]] = [
+        (name, result[name]) for name in ("suggestion", "steepest", "minimum", "largest_stable")
+    ]
+    rows.append(("the sweeps' suggestions", f"{found.spread[0]:.3g} to {found.spread[1]:.3g}"))
+    rows.append(("fall of the loss; noise of a batch", f"{found.fall:.3g}; {found.noise:.3g}"))
     sections = [
         report.picture("Range test", lambda: plots.range_tests(found)),
         report.listing("Rates", ("", "rate"), rows),
     ]
-    page = report.page(f"Range test of {job}", found.problem or "", sections)
+    lead = f"These rates are for sweeps of {found.steps} updates: longer ones mostly give lower rates."
+    said = f"The sweeps say little: {found.problem}." if found.problem else ""
+    page = report.page(f"Range test of {job}", f"{said} {lead}".strip(), sections)
     directory.finish(result, [(sweep.rates, sweep.losses) for sweep in found.sweeps], page)
-    if found.problem:
-        typer.echo(f"The sweeps say little: {found.problem}.", err=True)
-    show(result, [terminal.table("Range test", ("", "rate"), rows)], directory, as_json)
+    if said:
+        typer.echo(said, err=True)
+    show(result, [terminal.table("Range test", ("", "rate"), rows), lead], directory, as_json)
 
 
 @app.command()
@@ -102,13 +108,13 @@ def race(
 
     Example: glideslope race examples/digits.py:job --schedules "cosine; one_cycle" --peaks 0.05,0.1 --steps 500
     """
-    from glideslope.schedules import parse
     from glideslope.search import race as run_race
+    from glideslope.search.peaks import not_finite
     from glideslope.search.race import check_positive
     from glideslope.views import plots, report, terminal
 
     check_positive(steps=steps, seeds=seeds, evaluations=evaluations)
-    given = [parse(text) for text in schedules.split(";") if text.strip()]
+    given = parse_schedules(schedules)
     rates = [read_number("--peaks", text) for text in peaks.split(",")]
     factory = load_factory(job)
     search = {"schedules": list(map(str, given)), "peaks": rates, "steps": steps, "seeds": seeds, "seed": seed}
@@ -151,7 +157,8 @@ def race(
     lead = f"Best: {raced.standings[0].contestant}. Best constant rate: {raced.constant.contestant.peak:g}."
     failed = not math.isfinite(raced.standings[0].mean)
     if failed:
-        lead = "Every contestant diverged: the rates are too large for this job, or its validation loss isn't finite."
+        reason = not_finite(runs) or "the rates are too large for this job, or its validation loss isn't finite"
+        lead = f"Every contestant diverged: {reason}."
     elif len(raced.tied) > 1:
         lead += f" Within noise of the best, a tie: {'; '.join(map(str, raced.tied))}."
     sections = [report.listing("Standings", columns, rows), report.picture("Losses", lambda: plots.losses(best))]
@@ -188,7 +195,6 @@ def tune(
     Example: glideslope tune examples/digits.py:job --steps 1500
     """
     from glideslope.feedback import guard as make_guard
-    from glideslope.schedules import parse
     from glideslope.search import tune as run_tune
     from glideslope.search.race import check_positive
     from glideslope.views import plots, report, terminal
@@ -200,26 +206,32 @@ def tune(
         raise SearchError(f"--strategy {strategy}: give halving or law")
     also: dict[str, Any] = {
         "strategy": "" if strategy == "halving" else strategy,
-        "schedules": [str(parse(text)) for text in schedules.split(";") if text.strip()],
+        "schedules": list(map(str, parse_schedules(schedules))),
         "optimizers": split_names(optimizers), "averages": split_names(averages),
     }  # fmt: skip
     also = {name: given for name, given in also.items() if given}
     search |= also | ({"guard": True} if guard else {})
     directory = open_directory("tune", job, out, overwrite, resume, search)
-    tuned = watched(
-        directory,
-        lambda watch: run_tune(
-            factory,
-            steps,
-            overhead=overhead,
-            **also,
-            guard=make_guard() if guard else None,
-            against_constant=against_constant,
-            seed=seed,
-            memory=directory,
-            watch=watch,
-        ),
-    )
+    nothing = ""
+    try:
+        tuned = watched(
+            directory,
+            lambda watch: run_tune(
+                factory,
+                steps,
+                overhead=overhead,
+                **also,
+                guard=make_guard() if guard else None,
+                against_constant=against_constant,
+                seed=seed,
+                memory=directory,
+                watch=watch,
+            ),
+        )
+    except NothingLearnedError as error:
+        tuned, nothing = cast("Tuned", error.tuned), str(error)
+    problem = nothing or tuned.problem
+    doubt = tuned.range_test.problem
     constant = tuned.constant and {"peak_lr": tuned.constant.contestant.peak, "final_loss": tuned.constant.final_loss}
     average = tuned.final.contestant.average
     result = {
@@ -227,6 +239,9 @@ def tune(
         "average": average and str(average), "strategy": strategy, "steps": steps, "final_loss": tuned.final_loss,
         "search_updates": tuned.search_updates, "constant": constant,
         "candidates": list(map(described, tuned.candidates)), "events": events([tuned.final]),
+        "untrained_loss": tuned.final.untrained, "noise": tuned.noise, "problem": problem,
+        "range_test": {"suggestion": tuned.range_test.suggestion, "spread": tuned.range_test.spread,
+                       "steps": tuned.range_test.steps, "problem": doubt},
         "out": str(directory.folder),
     }  # fmt: skip
     rows = [row(run) for run in tuned.candidates]
@@ -235,6 +250,10 @@ def tune(
     if tuned.constant:
         lead += f"; the best constant rate, {tuned.constant.contestant.peak:g}: {tuned.constant.final_loss:.4g}"
     lead += f". The search took {tuned.search_updates} updates, {tuned.search_updates / steps:.2f} full runs."
+    if doubt:
+        lead += f" Of the range test: {doubt}."
+    if problem:
+        lead = f"{problem[0].upper()}{problem[1:]}. {lead}"
     drawn = {str(run.contestant): run.contestant.rates(steps) for run in (*tuned.candidates[-4:], tuned.final)}
     sections = [
         report.picture("Losses of the full runs", lambda: plots.losses([tuned.final, *tuned.constants])),
@@ -255,6 +274,9 @@ def tune(
         lead,
     ]
     show(result, shown, directory, as_json)
+    if problem:
+        typer.echo(f"glideslope: {problem}", err=True)
+        raise typer.Exit(1)
 
 
 def _predictions(tuned: Tuned) -> list[Any]:

@@ -11,7 +11,8 @@ import numpy as np
 from glideslope.errors import LawError, SearchError
 from glideslope.schedules import Schedule, cooldown, hold, warmup
 from glideslope.search.contestant import Contestant, Given, Run
-from glideslope.search.peaks import EXPONENT, SHARE, best_peak, beyond, check_finite, final_loss, two_digits
+from glideslope.search.labels import label
+from glideslope.search.peaks import EXPONENT, SHARE, Scouts, best_peak, beyond, check_finite, final_loss, two_digits
 from glideslope.search.trials import Trials
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ BINS = 24
 
 
 def by_law(
-    trials: Trials, scouts: list[Run], choice: tuple[Schedule, ...], budget: int, steps: int
+    trials: Trials, scouts: Scouts, choice: tuple[Schedule, ...], budget: int, steps: int
 ) -> tuple[Run, Contestant, Law]:
     """The best of the longest runs, what is chosen for the full run, and the law.
 
@@ -46,12 +47,12 @@ def by_law(
     """
     from glideslope.laws import fit  # not before it is needed: SciPy's optimizers take a while to load
 
-    check_finite(scouts)
+    check_finite(scouts.runs)
     length = min((budget - trials.updates) // RUNS, steps)
-    centre = scouts[0].contestant.peak
+    centre = scouts.runs[0].contestant.peak
     runs = [_run(trials, PROBE, peak, length) for peak in (centre, two_digits(centre / 2))]
     runs.append(_run(trials, PROBE, two_digits(beyond(runs) or centre), length))
-    peak = two_digits(best_peak(check_finite(runs)))
+    peak = two_digits(best_peak(check_finite(runs, trials.runs)))
     try:
         law = fit([_curve(run) for run in runs if math.isfinite(run.final_loss)])
     except LawError as error:
@@ -81,7 +82,8 @@ def predictable(choice: tuple[Given, ...]) -> tuple[Schedule, ...]:
     """
     for schedule in choice:
         if not isinstance(schedule, Schedule):
-            raise SearchError(f"{schedule}: a law predicts schedules only; leave it out, or use strategy='halving'")
+            name = label(schedule)
+            raise SearchError(f"{name}: a law predicts schedules only; leave it out, or use strategy='halving'")
     return tuple(schedule for schedule in choice if isinstance(schedule, Schedule))
 
 

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from glideslope.errors import JobError
+from glideslope.search.calls import calling
 from glideslope.search.job import Job, check_methods
+from glideslope.search.scalars import number
 
 
 def check_job(job: Job, *, lr: float = 1e-3, steps: int = 5) -> None:
@@ -38,7 +40,8 @@ def check_job(job: Job, *, lr: float = 1e-3, steps: int = 5) -> None:
     >>> check_job(Quadratic())
     """
     check_methods(job)
-    start = job.state()
+    with calling("state", "before any check"):
+        start = job.state()
     broken: list[str] = []
     for check in CHECKS:
         try:
@@ -90,28 +93,30 @@ def _evaluates(job: Job, lr: float, steps: int) -> str | None:
     first = _losses(job, lr, steps)
     job.restore(state)
     one, other = job.evaluate(), job.evaluate()
-    if one != other or not isinstance(one, float):
-        return f"it gave {one!r}, and then {other!r}; it must give the same float"
+    if isinstance(one, bool | str | complex) or not _same(number(one), number(other)):
+        return f"it gave {one!r}, and then {other!r}; it must give the same number"
     return _differ(first, _losses(job, lr, steps))
 
 
 def _trains(job: Job, lr: float, steps: int) -> str | None:
     """step makes an update"""
-    before = job.evaluate()
+    before = number(job.evaluate())
     losses = _losses(job, lr, steps)
     if not all(map(math.isfinite, losses)):
         return f"the losses {_shown(losses)} at a rate of {lr:g}; give check_job a lower one, or look for bad data"
-    return f"the validation loss stayed {before:g} over {steps} updates" if job.evaluate() == before else None
+    after = number(job.evaluate())
+    return f"the validation loss stayed {before:g} over {steps} updates" if _unmoved(job, before, after) else None
 
 
 def _obeys(job: Job, lr: float, steps: int) -> str | None:
     """the rate that step is given is the one it uses"""
     state = job.state()
     _losses(job, lr, steps)
-    trained = job.evaluate()
+    trained = number(job.evaluate())
     job.restore(state)
     _losses(job, lr / 2, steps)
-    return "half the rate gave the same validation loss" if job.evaluate() == trained else None
+    half = number(job.evaluate())
+    return "half the rate gave the same validation loss" if _unmoved(job, trained, half) else None
 
 
 def _takes_controls(job: Job, lr: float, steps: int) -> str | None:
@@ -128,9 +133,9 @@ def _reseeds(job: Job, lr: float, steps: int) -> str | None:
     reseed = getattr(job, "reseed", None)
     if not callable(reseed):
         return None
-    before = job.evaluate()
+    before = number(job.evaluate())
     reseed(1)
-    if job.evaluate() != before:
+    if not _same(number(job.evaluate()), before):
         return "the validation loss is another"
     first = _losses(job, lr, steps)
     reseed(2)
@@ -143,12 +148,27 @@ CHECKS: tuple[Callable[[Job, float, int], str | None], ...] = (
 """Each returns how its promise, its docstring, is broken; or None."""
 
 
+SUMMATION = 1e-5
+"""The relative difference between validation losses that the order of a sum in single precision may make."""
+
+
+def _same(one: float, other: float) -> bool:
+    """Whether two validation losses of the same weights are equal, but for the order in which they were summed."""
+    return one == other or abs(one - other) <= SUMMATION * max(abs(one), abs(other))
+
+
+def _unmoved(job: Job, one: float, other: float) -> bool:
+    """Whether two validation losses are of the same weights: equal, or as near as two measurements in a row are."""
+    exact = number(job.evaluate()) == number(job.evaluate())
+    return one == other if exact else _same(one, other)
+
+
 def _promise(check: Any) -> str:
     return str(check.__doc__)
 
 
 def _losses(job: Job, lr: float, steps: int) -> list[float]:
-    return [float(job.step(lr)) for _ in range(steps)]
+    return [number(job.step(lr)) for _ in range(steps)]
 
 
 def _differ(first: list[float], second: list[float]) -> str | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from glideslope.feedback.feedback import controlled
 from glideslope.schedules import Schedule, constant, parse
 from glideslope.search.average import Average
 from glideslope.search.course import scaled
+from glideslope.search.equality import equal
+from glideslope.search.labels import label
 
 Given = Schedule | Controlled | Growth
 """What a contestant's rate follows."""
@@ -45,20 +48,22 @@ class Contestant:
 
     def rates(self, steps: int) -> np.ndarray:
         """The rate of each update of a complete run over `steps`, feedback left out, shape (n,)."""
-        if isinstance(self.schedule, Growth):
-            return np.asarray(self.peak * self.schedule.plan(steps).factors)
-        schedule = self.schedule.schedule if isinstance(self.schedule, Controlled) else self.schedule
-        return np.asarray(self.peak * schedule.over(steps).sample(steps))
+        schedule = within(self.schedule, steps)
+        if isinstance(schedule, Growth):
+            return np.asarray(self.peak * schedule.plan().factors)
+        curve = schedule.schedule if isinstance(schedule, Controlled) else schedule
+        return self.peak * _sampled(curve, steps)
 
     def controls(self, steps: int) -> dict[str, np.ndarray]:
         """What else is set at each update, shape (n,) each."""
-        return {"batch_size": self.schedule.plan(steps).sizes} if isinstance(self.schedule, Growth) else {}
+        schedule = within(self.schedule, steps)
+        return {"batch_size": schedule.plan().sizes} if isinstance(schedule, Growth) else {}
 
     @property
     def name(self) -> str:
         """All but the peak."""
         optimizer = f" with {self.optimizer}" if self.optimizer else ""
-        return f"{self.schedule}{optimizer}{f', {self.average}' if self.average else ''}"
+        return f"{label(self.schedule)}{optimizer}{f', {self.average}' if self.average else ''}"
 
     def __str__(self) -> str:
         short = f"{self.peak:.6g}"
@@ -79,6 +84,8 @@ class Run:
         scales: (updates made, factor of the feedback from there on), where there is one.
         events: what a guard did.
         problem: why it ended early, where a guard stopped it.
+        made: the updates made, those that a guard took back too.
+        untrained: the validation loss before the first update, measured as the final one.
     """
 
     contestant: Contestant
@@ -90,13 +97,32 @@ class Run:
     scales: tuple[tuple[int, float], ...] = ()
     events: tuple[Event, ...] = ()
     problem: str = ""
+    made: int = 0
+    untrained: float = math.nan
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "made", max(self.made, len(self.losses)))
+
+    def __eq__(self, other: object) -> bool:
+        return equal(self, other)
 
     @property
     def cost(self) -> int:
-        """The updates made, of the base batch where it grows."""
+        """The updates made, those that a guard took back too; of the base batch where it grows."""
         if isinstance(self.contestant.schedule, Growth):
-            return math.ceil(self.steps * len(self.losses) / len(self.contestant.rates(self.steps)))
-        return len(self.losses)
+            return math.ceil(self.steps * self.made / len(self.contestant.rates(self.steps)))
+        return self.made
+
+    @property
+    def gain(self) -> float:
+        """How far the validation loss ended below that of the untrained model; NaN where that isn't known."""
+        return self.untrained - self.final_loss
+
+    @property
+    def end(self) -> tuple[float, np.ndarray]:
+        """The rate of the last update made, and the losses."""
+        rates, losses = self.curve
+        return float(rates[max(len(losses) - 1, 0)]), losses
 
     @property
     def curve(self) -> tuple[np.ndarray, np.ndarray]:
@@ -107,18 +133,19 @@ class Run:
         """The run as plain data, from which `remembered` makes it again."""
         contestant = self.contestant
         return {
-            "schedule": str(contestant.schedule), "peak_lr": contestant.peak, "optimizer": contestant.optimizer,
+            "schedule": label(contestant.schedule), "peak_lr": contestant.peak, "optimizer": contestant.optimizer,
             "average": contestant.average and str(contestant.average), "steps": self.steps, "seed": self.seed,
             "losses": self.losses.tolist(), "evaluations": list(map(list, self.evaluations)),
             "final_loss": self.final_loss, "scales": list(map(list, self.scales)),
-            "events": [vars(event) for event in self.events], "problem": self.problem,
+            "events": [vars(event) for event in self.events], "problem": self.problem, "made": self.made,
+            "untrained": self.untrained,
         }  # fmt: skip
 
     @classmethod
-    def remembered(cls, data: dict[str, Any]) -> Run:
-        """The run whose plain data a memory holds."""
+    def remembered(cls, data: dict[str, Any], contestant: Contestant | None = None) -> Run:
+        """The run whose plain data a memory holds; of the contestant given, else of the one that its text says."""
         average = data.get("average")
-        contestant = Contestant(
+        contestant = contestant or Contestant(
             parse(data["schedule"]), data["peak_lr"], data.get("optimizer"), average and Average.read(average)
         )
         return cls(
@@ -126,7 +153,40 @@ class Run:
             tuple((int(step), float(loss)) for step, loss in data["evaluations"]), float(data["final_loss"]),
             tuple((int(at), float(scale)) for at, scale in data.get("scales", ())),
             tuple(Event(**event) for event in data.get("events", ())), data.get("problem", ""),
+            data.get("made", 0), float(data.get("untrained", math.nan)),
         )  # fmt: skip
+
+
+def within(given: Given, steps: int) -> Given:
+    """The same with an end: its own, where it has one, cut at `steps` where that is sooner; else `steps`.
+
+    >>> import glideslope as gs
+    >>> float(Contestant(gs.linear().over(1000), 1.0).rates(500)[-1])
+    0.501
+    """
+    if isinstance(given, Growth):
+        return replace(given, schedule=given.schedule.within(steps).lasting(steps))
+    if isinstance(given, Controlled):
+        return replace(given, schedule=given.schedule.within(steps))
+    return given.within(steps)
+
+
+def _sampled(schedule: Schedule, steps: int) -> np.ndarray:
+    """The factors, shape (steps,), of a function for single numbers too."""
+    try:
+        factors = np.asarray(schedule.sample(steps), dtype=float)
+        return np.array(np.broadcast_to(factors, (steps,)))
+    except (TypeError, ValueError):  # a Python function that takes no arrays
+        return np.array([float(schedule(t)) for t in range(steps)])
+
+
+def distinct(values: Iterable[Any]) -> list[Any]:
+    """The values, each once, in order; they need not be hashable."""
+    once: list[Any] = []
+    for value in values:
+        if value not in once:
+            once.append(value)
+    return once
 
 
 def read(given: Given | Feedback | str) -> Given:

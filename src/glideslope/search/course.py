@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from glideslope.errors import DivergenceError
+from glideslope.errors import DivergenceError, GlideslopeError, SearchError
 from glideslope.feedback import Controlled, Event, Guard, Ring
 from glideslope.feedback.feedback import State
 from glideslope.search.average import Average
+from glideslope.search.calls import calling, failed
 from glideslope.search.job import Job
+from glideslope.search.scalars import number
 
 LOOK_EVERY = 25
 """Updates between looks at the loss: each look may wait for a device."""
@@ -31,25 +33,50 @@ def diverged(losses: list[float]) -> bool:
 
 
 def drive(
-    step: Callable[[float], Any], rates: np.ndarray, stop: Stop, look: Callable[[int, float], None], every: int
+    step: Callable[[float], Any],
+    rates: np.ndarray,
+    stop: Stop,
+    look: Callable[[int, float], None],
+    every: int,
+    *,
+    what: str,
+    first: int = 0,
 ) -> list[float]:
-    """Makes an update at each rate until `stop(losses so far)`; returns their training losses.
+    """Makes an update at each rate until `stop(losses so far)`; returns their training losses, one for each made.
 
     Losses may be on a device, and are fetched every `every` updates.
+
+    Args:
+        step: makes an update at a rate.
+        rates: of the updates, shape (n,).
+        stop: is told the losses so far.
+        look: is told the updates made, and the last loss.
+        every: updates between looks.
+        what: the run that they are of, for messages.
+        first: the updates of the run made before.
+
+    Raises:
+        JobError: `step` raised, or a loss is no number.
     """
     losses: list[float] = []
     waiting: list[Any] = []
     for i, rate in enumerate(rates.tolist()):
         try:
             waiting.append(step(rate))
+            if len(waiting) < every and i not in (0, len(rates) - 1):
+                continue
+            fetched = [*map(number, waiting)]
         except (OverflowError, FloatingPointError):  # a job of Python floats, or NumPy told to raise
-            waiting.append(math.inf)
-        if len(waiting) == every or i in (0, len(rates) - 1):
-            losses += map(float, waiting)
-            waiting.clear()
-            look(i + 1, losses[-1])
-            if stop(losses):
-                break
+            fetched = [*map(number, waiting), math.inf]
+        except GlideslopeError:
+            raise
+        except Exception as error:
+            raise failed("step", f"at update {first + i + 1} of {what}", error) from error
+        losses += fetched
+        waiting.clear()
+        look(i + 1, losses[-1])
+        if stop(losses):
+            break
     return losses
 
 
@@ -66,6 +93,8 @@ class Course:
         ends: the numbers of updates made at which the validation loss is measured, the last n.
         measure: measures it, of the averaged weights where it is told True.
         look: is told the updates made and the last training loss, now and then.
+        what: the run's name, for messages.
+        made: the updates made, those taken back too.
         losses: the training loss of each update made.
         evaluations: (updates made, validation loss).
         scales: (updates made, what feedback multiplies the rate by from there on).
@@ -81,6 +110,8 @@ class Course:
     ends: list[int]
     measure: Callable[[bool], float]
     look: Callable[[int, float], None]
+    what: str
+    made: int = 0
     losses: list[float] = field(default_factory=list)
     evaluations: list[tuple[int, float]] = field(default_factory=list)
     scales: list[tuple[int, float]] = field(default_factory=list)
@@ -98,12 +129,13 @@ class Course:
             if made == self.ends[len(self.evaluations)]:
                 self._evaluate()
                 continue
-            if ring and ring.due(made):
-                ring.keep(made, self._guard_state(), (self.job.state(), self.state, len(self.evaluations)))
-            if self.average and made == self._averaged_from:
-                self.job.average(self.average.kind, self.average.amount)  # type: ignore[attr-defined]
-            for _ in range(skips[made]):
-                self.job.skip()  # type: ignore[attr-defined]
+            with calling("state, average or skip", f"after update {made} of {self.what}"):
+                if ring and ring.due(made):
+                    ring.keep(made, self._guard_state(), (self.job.state(), self.state, len(self.evaluations)))
+                if self.average and made == self._averaged_from:
+                    self.job.average(self.average.kind, self.average.amount)  # type: ignore[attr-defined]
+                for _ in range(skips[made]):
+                    self.job.skip()  # type: ignore[attr-defined]
             end = self._next_stop(made, every if ring else None, skips)
             self._go(made, end, every)
             try:
@@ -121,7 +153,8 @@ class Course:
         if self.feedback is None or self.feedback.guard is None:
             return None
         guard = self.feedback.feedbacks[self.feedback.guard]
-        assert isinstance(guard, Guard)
+        if not isinstance(guard, Guard):
+            raise SearchError(f"a {type(guard).__name__} is told each update, and is no Guard: a search can't use it")
         ring: Ring[tuple[Any, State, int]] = Ring(guard)
         self.events = ring.events
         return ring
@@ -146,9 +179,12 @@ class Course:
 
         scale = self._scale(made)
         rates = self.rates[made:end] if scale == 1.0 else scale * self.rates[made:end]
-        self.losses += drive(
-            step if controls else self.job.step, rates, diverged, lambda n, loss: self.look(made + n, loss), every
-        )
+        losses = drive(
+            step if controls else self.job.step, rates, diverged, lambda n, loss: self.look(made + n, loss), every,
+            what=self.what, first=made,
+        )  # fmt: skip
+        self.made += len(losses)
+        self.losses += losses
 
     def _scale(self, made: int) -> float:
         """What the rate is multiplied by after so many updates, noted where it changes."""
@@ -165,7 +201,8 @@ class Course:
         return int(self.average.amount * len(self.rates)) if self.average and self.average.kind == "swa" else 0
 
     def _evaluate(self) -> None:
-        loss = self.measure(self.average is not None and len(self.losses) > self._averaged_from)
+        with calling("evaluate", f"after update {len(self.losses)} of {self.what}"):
+            loss = self.measure(self.average is not None and len(self.losses) > self._averaged_from)
         self.evaluations.append((len(self.losses), loss))
         if self.feedback and math.isfinite(loss):
             self.state = self.feedback.update(self.state, loss)
@@ -195,7 +232,8 @@ class Course:
     def _back_to(self, snapshot: tuple[Any, State, int], own: State, made: int) -> None:
         assert self.feedback is not None
         state, feedback_state, evaluated = snapshot
-        self.job.restore(state)
+        with calling("restore", f"to update {made} of {self.what}"):
+            self.job.restore(state)
         self.state = self.feedback.with_guard(feedback_state, own)
         del self.losses[made:], self.evaluations[evaluated:]
         self.scales = [(at, scale) for at, scale in self.scales if at < made]

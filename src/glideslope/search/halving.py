@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from glideslope.feedback import Controlled
-from glideslope.search.contestant import Contestant, Given, Run
-from glideslope.search.peaks import SHARE, check_finite, drift, final_loss, two_digits
+from glideslope.search.contestant import Contestant, Given, Run, distinct
+from glideslope.search.peaks import SHARE, SHORTEST, Scouts, check_finite, drift, final_loss, two_digits
 from glideslope.search.trials import Trials
-
-SHORTEST = 10
-"""Updates of the shortest run."""
 
 FEEDBACK_EVALUATIONS = 20
 """How often a short run with feedback is measured, as a full run is."""
@@ -39,14 +36,15 @@ RUNGS = (
 
 
 def halved(
-    trials: Trials, scouts: list[Run], choice: tuple[Given, ...], budget: int, steps: int
+    trials: Trials, scouts: Scouts, choice: tuple[Given, ...], budget: int, steps: int
 ) -> tuple[Run, Contestant]:
     """The best of the runs as long as those of the last round, and what is chosen for the full run."""
-    best = check_finite(scouts)
+    best = check_finite(scouts.runs)
     for i, rung in enumerate(RUNGS):
-        best = check_finite(_climbed(trials, best, rung, choice, f"round {i + 1}", budget, steps))
+        best = check_finite(_climbed(trials, best, rung, choice, f"round {i + 1}", budget, steps), trials.runs)
     first = min((run for run in trials.runs if run.steps == best[0].steps), key=final_loss)
-    return first, replace(first.contestant, peak=two_digits(first.contestant.peak * drift(trials.runs, steps)))
+    lower = drift(trials.runs, steps)
+    return first, replace(first.contestant, peak=two_digits(first.contestant.peak * lower))
 
 
 def _climbed(
@@ -54,11 +52,16 @@ def _climbed(
 ) -> list[Run]:
     """The runs of one round, best first; no more of them than what is left of the budget pays for."""
     peak = best[0].contestant.peak
-    ranked = choice if rung.schedules is None else tuple(dict.fromkeys(run.contestant.schedule for run in best))
-    contestants = [Contestant(s, two_digits(peak * factor)) for s in ranked[: rung.schedules] for factor in rung.peaks]
+    schedules = choice if rung.schedules is None else distinct(run.contestant.schedule for run in best)
+    contestants = [
+        Contestant(schedule, two_digits(peak * factor))
+        for schedule in schedules[: rung.schedules]
+        for factor in rung.peaks
+    ]
     # Of a few schedules the first rounds would be the longer ones: none is longer than the last.
     share = min(rung.share / len(contestants), RUNGS[-1].share / 4)
-    length = min(max(int(share * budget), SHORTEST), steps)
+    left = (budget - trials.updates) // len(contestants)  # less than the share where the scouts went far
+    length = min(max(min(int(share * budget), left), SHORTEST, best[0].steps), steps)
     affordable = contestants[: (budget - trials.updates) // length]
     runs = [trials.run(own, length, stage=stage, share=SHARE, evaluations=_evaluations(own)) for own in affordable]
     return sorted(runs, key=final_loss) or best

@@ -46,6 +46,15 @@ JobFactory = Callable[[int], Job]
 """Makes a job from a seed."""
 
 
+def is_factory(source: Any) -> bool:
+    """Whether it makes jobs. A job may itself be called, as a torch module; a class makes jobs, though it has `step`.
+
+    >>> is_factory(lambda seed: None)
+    True
+    """
+    return callable(source) and (isinstance(source, type) or not hasattr(source, "step"))
+
+
 def load_job(place: str) -> JobFactory:
     """The function that a job file has: `path/to/file.py:job`.
 
@@ -75,7 +84,8 @@ def check_takes_optimizer(make: JobFactory) -> None:
     Raises:
         JobError: it doesn't; the message says how it would.
     """
-    if "optimizer" not in inspect.signature(make).parameters:
+    parameters = inspect.signature(make).parameters
+    if "optimizer" not in parameters and all(p.kind != p.VAR_KEYWORD for p in parameters.values()):
         raise JobError(
             "the function that makes jobs takes no optimizer: write `def job(seed, optimizer=None)`, and where one is "
             "given make it with gs.torch.automatic(optimizer, model.parameters())"

@@ -13,9 +13,11 @@ from glideslope.errors import SearchError
 from glideslope.feedback import Feedback
 from glideslope.schedules import constant
 from glideslope.search.average import Average
-from glideslope.search.contestant import Contestant, Given, Run, finds_its_rate, read
+from glideslope.search.contestant import Contestant, Given, Run, distinct, finds_its_rate, read, within
+from glideslope.search.equality import equal
 from glideslope.search.job import Job, JobFactory
-from glideslope.search.trials import Trials, Watch, check_all, unwatched
+from glideslope.search.scalars import whole
+from glideslope.search.trials import Trials, Watch, check_all, unwatched, warn_of_no_text
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,9 @@ class Standing:
     standard_error: float
     updates_to_target: float | None
 
+    def __eq__(self, other: object) -> bool:
+        return equal(self, other)
+
 
 @dataclass(frozen=True)
 class Race:
@@ -46,7 +51,7 @@ class Race:
         tied: the contestants within noise of the best, the best among them.
         constant: the best constant rate, the reference.
         target: the validation loss to reach.
-        updates: all updates made.
+        updates: all updates made, those that a guard took back too.
     """
 
     standings: tuple[Standing, ...]
@@ -54,6 +59,9 @@ class Race:
     constant: Standing
     target: float
     updates: int
+
+    def __eq__(self, other: object) -> bool:
+        return equal(self, other)
 
 
 def race(
@@ -90,17 +98,21 @@ def race(
 
     Raises:
         SearchError: no schedules or peaks, a peak or a number that isn't positive.
+        JobError: a call of the job fails, or its job with an optimizer is the one without.
     """
     check_positive(steps=steps, seeds=seeds, evaluations=evaluations)
+    steps, seeds, evaluations = whole("steps", steps), whole("seeds", seeds), whole("evaluations", evaluations)
+    seed, peaks = whole("seed", seed), [float(peak) for peak in peaks]
+    target = None if target is None else float(target)
     if not schedules or not peaks:
         raise SearchError("a race needs at least one schedule and one peak rate")
     for peak in peaks:
         check_peak(peak)
     if target is not None and not math.isfinite(target):
         raise SearchError(f"target={target}: it must be a finite loss")
-    given = dict.fromkeys([*map(read, schedules), constant()])
+    given = distinct([*map(read, schedules), constant()])
     for schedule in given:
-        schedule.over(steps)  # raises here, and not in the middle of the race
+        within(schedule, steps)  # raises here, and not in the middle of the race
     contestants = [
         Contestant(schedule, peak, optimizer, average)
         for optimizer in dict.fromkeys([None, *optimizers])
@@ -109,36 +121,40 @@ def race(
         for average in dict.fromkeys([None, *map(Average.read, averages)])
         if average is None or not (optimizer or "").startswith("schedule-free")  # which averages itself
     ]
+    if memory is not None:
+        warn_of_no_text(contestants)
     trials = Trials(job, seed, {} if memory is None else memory, watch)
     check_all(trials, contestants, steps)
-    runs: dict[Contestant, list[Run]] = {contestant: [] for contestant in contestants}
+    runs: list[list[Run]] = [[] for _ in contestants]
     for i in range(seeds):
         trials.use(seed + i)
-        for contestant in contestants:
-            runs[contestant].append(trials.run(contestant, steps, stage="race", evaluations=min(evaluations, steps)))
+        for contestant, own in zip(contestants, runs, strict=True):
+            own.append(trials.run(contestant, steps, stage="race", evaluations=min(evaluations, steps)))
     return standings(runs, target, trials.updates)
 
 
-def standings(runs: dict[Contestant, list[Run]], target: float | None, updates: int) -> Race:
-    """The race that these runs were."""
-    means = {c: float(np.mean([run.final_loss for run in own])) for c, own in runs.items()}
-    order = sorted(runs, key=lambda c: means[c])
-    reference = next(contestant for contestant in order if contestant == Contestant(constant(), contestant.peak))
-    goal = means[reference] if target is None else target
-    table = {c: Standing(c, tuple(runs[c]), means[c], _error(runs[c]), _reached(runs[c], goal)) for c in order}
-    best = runs[order[0]]
-    tied = tuple(c for c in order if c == order[0] or _within_noise(best, runs[c]))
-    return Race(tuple(table.values()), tied, table[reference], goal, updates)
+def standings(runs: Sequence[Sequence[Run]], target: float | None, updates: int) -> Race:
+    """The race that these runs were, those of each contestant together."""
+    order = sorted(runs, key=_mean)
+    reference = next(own for own in order if own[0].contestant == Contestant(constant(), own[0].contestant.peak))
+    goal = _mean(reference) if target is None else target
+    table = [Standing(own[0].contestant, tuple(own), _mean(own), _error(own), _reached(own, goal)) for own in order]
+    tied = tuple(own[0].contestant for i, own in enumerate(order) if i == 0 or _within_noise(order[0], own))
+    return Race(tuple(table), tied, table[order.index(reference)], goal, updates)
 
 
-def _error(runs: list[Run]) -> float:
+def _mean(runs: Sequence[Run]) -> float:
+    return float(np.mean([run.final_loss for run in runs]))
+
+
+def _error(runs: Sequence[Run]) -> float:
     losses = [run.final_loss for run in runs]
     if len(losses) < 2 or not np.all(np.isfinite(losses)):
         return math.nan
     return float(np.std(losses, ddof=1) / math.sqrt(len(losses)))
 
 
-def _within_noise(best: list[Run], other: list[Run]) -> bool:
+def _within_noise(best: Sequence[Run], other: Sequence[Run]) -> bool:
     """Whether the mean of the differences, seed by seed, is under two of its standard errors."""
     if len(best) < 2:
         return False
@@ -148,7 +164,7 @@ def _within_noise(best: list[Run], other: list[Run]) -> bool:
     return bool(gaps.mean() < 2 * gaps.std(ddof=1) / math.sqrt(len(gaps)))
 
 
-def _reached(runs: list[Run], target: float) -> float | None:
+def _reached(runs: Sequence[Run], target: float) -> float | None:
     """The median over runs of the updates until the validation loss was at the target."""
     first = [next((step for step, loss in run.evaluations if loss <= target), math.inf) for run in runs]
     median = float(np.median(first)) if len(first) % 2 or math.isfinite(max(first)) else max(first)

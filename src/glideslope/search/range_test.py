@@ -8,64 +8,37 @@ from dataclasses import dataclass
 import numpy as np
 
 from glideslope.errors import SearchError
+from glideslope.search.calls import calling
 from glideslope.search.course import drive
 from glideslope.search.job import Job, JobFactory
+from glideslope.search.scalars import whole
+from glideslope.search.sweep import LASTING, Sweep, bad_data, batch_noise, blown_up, untrained_level
 from glideslope.search.trials import Progress, Trials, Watch, unwatched
 
-SMOOTHING = 0.9
-DIVERGED = 4.0
-"""A sweep stops when its smoothed loss is this many times its minimum."""
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """One sweep: the rate of each update made and its training loss, arrays of the same shape (n,)."""
-
-    rates: np.ndarray
-    losses: np.ndarray
-
-    @property
-    def smoothed(self) -> np.ndarray:
-        """The losses' exponential average with bias correction, shape (n,); infinite from a non-finite loss on."""
-        return smoothed(self.losses)
-
-    @property
-    def minimum(self) -> float:
-        """The rate at which the smoothed loss is least."""
-        return float(self.rates[int(np.argmin(self.smoothed))])
-
-    @property
-    def steepest(self) -> float:
-        """The rate, up to the minimum, at which the smoothed loss falls fastest against the logarithm of the rate."""
-        fall = self.smoothed[: int(np.argmin(self.smoothed)) + 1]
-        return float(self.rates[int(np.argmin(np.gradient(fall)))]) if len(fall) > 2 else self.minimum
-
-    @property
-    def largest_stable(self) -> float:
-        """The largest rate before the smoothed loss rises by a tenth of what it had fallen, or of its minimum."""
-        curve, at = self.smoothed, int(np.argmin(self.smoothed))
-        bound = curve[at] + 0.1 * max(curve[0] - curve[at], abs(curve[at]))
-        beyond = np.flatnonzero(curve[at:] > bound)
-        return float(self.rates[at + beyond[0] - 1 if len(beyond) else -1])
-
-    @property
-    def suggestion(self) -> float:
-        """The geometric mean of the steepest point and the largest stable rate over two.
-
-        The steepest point alone is ruled by noise; the edge of stability is sharp but too high to train at.
-        """
-        return math.sqrt(self.steepest * self.largest_stable / 2)
+BELOW_EDGE = 10.0
+"""By how much the suggestion is below the largest stable rate where nothing else is known."""
 
 
 @dataclass(frozen=True)
 class RangeTest:
     """What several sweeps say about the rate.
 
+    All rates are for sweeps of so many updates: the longer a sweep, the longer each rate has to show what it does, and
+    the lower, mostly, are the rates at which the loss falls and rises.
+
     Attributes:
         sweeps: from the same weights, in different data orders.
-        steepest, minimum, largest_stable, suggestion: medians over the sweeps.
-        spread: the least and the greatest suggestion.
-        problem: why the sweeps say little and which range to try, or None.
+        steepest, minimum, largest_stable: medians over the sweeps.
+        suggestion: the median of the geometric means of the steepest point and the largest stable rate over two; where
+            the fall isn't clear, a tenth of the largest stable rate, since the steepest point is then one of noise.
+        spread: the least and the greatest suggestion of a sweep, or tenth of a largest stable rate. It tells how far
+            sweeps agree, and not how far their suggestion is from the best rate of a training.
+        noise: the standard deviation of the loss of a batch.
+        fall: how far the smoothed loss fell below the untrained loss, the mean over the sweeps.
+        clear: whether that is more than noise.
+        steps: the updates of a whole sweep.
+        problem: why the sweeps say little and what to do, or None.
+        instead: another range to try, or None.
         updates: made by the sweeps.
     """
 
@@ -75,7 +48,12 @@ class RangeTest:
     largest_stable: float
     suggestion: float
     spread: tuple[float, float]
+    noise: float
+    fall: float
+    clear: bool
+    steps: int
     problem: str | None
+    instead: tuple[float, float] | None
     updates: int
 
 
@@ -91,6 +69,8 @@ def find(
 ) -> RangeTest:
     """Finds a rate to train with, by short sweeps from a very small to a very large one; the job is put back after.
 
+    The rates found depend on `steps`: see `RangeTest`.
+
     Args:
         job: a job, or a function from a seed to a job.
         low: the rate at which a sweep begins.
@@ -102,13 +82,15 @@ def find(
 
     Raises:
         SearchError: the range is empty, or there are too few steps or sweeps.
-        JobError: the loss is not finite from the first update.
+        JobError: the loss is not finite from the first update, or a call of the job fails.
     """
+    seed = whole("seed", seed)
     return range_test(Trials(job, seed, watch=watch), low=low, high=high, steps=steps, sweeps=sweeps)
 
 
 def range_test(trials: Trials, *, low: float, high: float, steps: int, sweeps: int) -> RangeTest:
     """The range test on a job that is already open."""
+    low, high, steps, sweeps = float(low), float(high), whole("steps", steps), whole("sweeps", sweeps)
     if not 0 < low < high < math.inf:
         raise SearchError(f"a range from {low} to {high}: give 0 < low < high")
     if steps < 10:
@@ -118,36 +100,87 @@ def range_test(trials: Trials, *, low: float, high: float, steps: int, sweeps: i
     if not trials.can_reseed:
         sweeps = 1
     rates = np.geomspace(low, high, steps)
-    made = tuple(_sweep(trials, rates, i, sweeps) for i in range(sweeps))
-    suggestions = [sweep.suggestion for sweep in made]
-    median = {
-        name: float(np.exp(np.median([math.log(getattr(sweep, name)) for sweep in made])))
-        for name in ("steepest", "minimum", "largest_stable", "suggestion")
-    }
+    return summary([_swept(trials, rates, i, sweeps) for i in range(sweeps)], rates)
+
+
+def summary(losses: list[np.ndarray], rates: np.ndarray) -> RangeTest:
+    """What sweeps over the same rates say.
+
+    Args:
+        losses: of each sweep, shape (m,), m at most n where it ended early.
+        rates: shape (n,).
+    """
+    level, noise = untrained_level(losses), batch_noise(losses)
+    sweeps = tuple(Sweep(rates[: len(one)], one, level, noise) for one in losses)
+    fall = float(np.mean([sweep.fall for sweep in sweeps]))
+    clear = fall > _noise_of_a_fall(sweeps)
+    edge = _median([sweep.largest_stable for sweep in [s for s in sweeps if not s.sudden] or sweeps])
+    suggestions = [
+        math.sqrt(sweep.steepest * sweep.largest_stable / 2) if clear else sweep.largest_stable / BELOW_EDGE
+        for sweep in sweeps
+    ]
+    problem, instead = _problem(sweeps, rates, clear)
     return RangeTest(
-        made, **median, spread=(min(suggestions), max(suggestions)), problem=_problem(made, low, high),
-        updates=sum(len(sweep.rates) for sweep in made),
-    )  # fmt: skip
+        sweeps=sweeps,
+        steepest=_median([sweep.steepest for sweep in sweeps]),
+        minimum=_median([sweep.minimum for sweep in sweeps]),
+        largest_stable=edge,
+        suggestion=_median(suggestions) if clear else edge / BELOW_EDGE,
+        spread=(min(suggestions), max(suggestions)),
+        noise=noise,
+        fall=fall,
+        clear=clear,
+        steps=len(rates),
+        problem=problem,
+        instead=instead,
+        updates=sum(map(len, losses)),
+    )
 
 
-def smoothed(losses: np.ndarray) -> np.ndarray:
-    """m_t/(1 - β^t) with m_t = β·m_{t-1} + (1 - β)·loss_t, β = 0.9; infinite from a non-finite loss on."""
-    average, result = 0.0, np.full(len(losses), np.inf)
-    for i, loss in enumerate(losses):
-        if not math.isfinite(loss):
-            break
-        average = SMOOTHING * average + (1 - SMOOTHING) * loss
-        result[i] = average / (1 - SMOOTHING ** (i + 1))
-    return result
+def _noise_of_a_fall(sweeps: tuple[Sweep, ...]) -> float:
+    """What the mean fall of sweeps hardly exceeds where nothing falls.
+
+    The lowest point of an average of noise lies some two of its standard deviations below the level, seldom four; the
+    level is a mean of a tenth of the losses, and counts with three standard errors.
+    """
+    losses = sum(max(len(sweep.losses) // 10, 3) for sweep in sweeps)
+    return sweeps[0].noise * (4 * LASTING + 3 / math.sqrt(losses))
 
 
-def _blown_up(losses: list[float]) -> bool:
-    curve = smoothed(np.asarray(losses))
-    lowest = curve.min()
-    return bool(curve[-1] > (DIVERGED * lowest if lowest > 0 else lowest + DIVERGED * abs(curve[0] - lowest) + 1e-12))
+def _problem(
+    sweeps: tuple[Sweep, ...], rates: np.ndarray, clear: bool
+) -> tuple[str | None, tuple[float, float] | None]:
+    """Why sweeps say little, and another range to try."""
+    low, high = float(rates[0]), float(rates[-1])
+    if data := bad_data([(sweep.largest_stable, sweep.sudden) for sweep in sweeps]):
+        return data, None
+    if all(sweep.sudden for sweep in sweeps):
+        ended = _median([float(sweep.rates[-1]) for sweep in sweeps])
+        return f"the loss wasn't finite at a rate of {ended:.2g}, without having risen before: look at the data", None
+    early = max(len(rates) // 8, 2)  # updates
+    if np.median([len(sweep.rates) if sweep.rises else len(rates) for sweep in sweeps]) < 12 or (
+        np.median([sweep.largest_stable for sweep in sweeps]) <= rates[early] and any(sweep.rises for sweep in sweeps)
+    ):
+        lower = low / 1e4, high / 1e3
+        return f"the loss rose from the start: try a range from {lower[0]:.0e} to {lower[1]:.0e}", lower
+    rising = np.median([sweep.rises for sweep in sweeps]) >= 0.5
+    last = np.median([sweep.minimum for sweep in sweeps]) >= rates[-max(len(rates) // 10, 1)]
+    if not rising and (last or not clear):
+        higher = high, high * 1e4
+        return f"the loss hardly moved, or still fell at the end: try a range from {low:.0e} to {higher[1]:.0e}", (
+            low * 1e4,
+            higher[1],
+        )
+    if not clear:
+        return (
+            "the loss fell by no more than the noise of its batches; the suggestion is a tenth of the largest stable "
+            "rate, and may be far from the best: more sweeps, or larger batches, would tell"
+        ), None
+    return None, None
 
 
-def _sweep(trials: Trials, rates: np.ndarray, index: int, of: int) -> Sweep:
+def _swept(trials: Trials, rates: np.ndarray, index: int, of: int) -> np.ndarray:
+    """The losses of a sweep from the initial state."""
     key = f"sweep {index} from {rates[0]} to {rates[-1]} in {len(rates)}, seed {trials.opened}"
     key += f" with {trials.optimizer}" if trials.optimizer else ""
     if key not in trials.memory:
@@ -155,29 +188,20 @@ def _sweep(trials: Trials, rates: np.ndarray, index: int, of: int) -> Sweep:
         def look(done: int, loss: float) -> None:
             trials.watch(Progress("range test", f"sweep {index + 1} of {of}", done, len(rates), loss))
 
-        job = trials.job
-        job.restore(trials.initial)
+        name = f"sweep {index + 1} from {rates[0]:g} to {rates[-1]:g}"
+        trials.restore(name)
         try:
             if index:
-                job.reseed(1_000_003 * (trials.opened + 1) + index)  # type: ignore[attr-defined]
-            trials.memory[key] = {"rates": rates.tolist(), "losses": drive(job.step, rates, _blown_up, look, 1)}
+                with calling("reseed", f"before {name}"):
+                    trials.job.reseed(1_000_003 * (trials.opened + 1) + index)  # type: ignore[attr-defined]
+            losses = drive(trials.job.step, rates, blown_up, look, 1, what=name)
+            trials.memory[key] = {"rates": rates.tolist(), "losses": losses}
         finally:
-            job.restore(trials.initial)
-    losses = np.asarray(trials.memory[key]["losses"], dtype=float)
+            trials.restore(f"after {name}")
+    losses = trials.memory[key]["losses"]
     trials.updates += len(losses)
-    return Sweep(rates[: len(losses)], losses)
+    return np.asarray(losses, dtype=float)
 
 
-def _problem(sweeps: tuple[Sweep, ...], low: float, high: float) -> str | None:
-    """Why sweeps say little: diverged at once, or flat."""
-    if np.median([len(sweep.rates) for sweep in sweeps]) < 12 or np.median([s.minimum for s in sweeps]) <= low * 1.01:
-        return f"the loss rose from the start: try a range from {low / 1e4:.0e} to {high / 1e3:.0e}"
-    if np.median([_fall(sweep.smoothed) for sweep in sweeps]) < 0.02:
-        return f"the loss hardly moved: try a range from {low:.0e} to {high * 1e4:.0e}"
-    return None
-
-
-def _fall(curve: np.ndarray) -> float:
-    """How far a smoothed loss fell from where it began, over how large it was."""
-    began = float(curve[: max(len(curve) // 10, 1)].mean())
-    return (began - float(curve.min())) / max(abs(began), abs(float(curve.min())), 1e-300)
+def _median(rates: list[float]) -> float:
+    return float(np.exp(np.median(np.log(rates))))

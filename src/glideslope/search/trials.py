@@ -12,9 +12,13 @@ import numpy as np
 
 from glideslope.errors import JobError, SearchError
 from glideslope.feedback import Controlled
+from glideslope.search import labels
+from glideslope.search.calls import calling
 from glideslope.search.contestant import Contestant, Run
-from glideslope.search.course import Course
-from glideslope.search.job import Job, JobFactory, check_methods, check_takes_optimizer
+from glideslope.search.course import Course, drive
+from glideslope.search.job import Job, JobFactory, check_methods, check_takes_optimizer, is_factory
+from glideslope.search.optimizers import check_changed
+from glideslope.search.scalars import number
 
 
 @dataclass(frozen=True)
@@ -55,9 +59,8 @@ class Trials:
         seed: the seed of the runs, unless a run names another.
         memory: the results of finished runs by what was run, plain data.
         watch: is told what goes on.
-        updates: made so far, those of remembered runs included.
-        runs: the finished runs, in order.
-        counted: the runs whose updates are among these: one that is asked for again costs nothing.
+        updates: made so far, each call of a job's `step`, those of remembered runs included.
+        runs: the finished runs, in order; those in other data orders left out.
     """
 
     source: Job | JobFactory
@@ -66,14 +69,15 @@ class Trials:
     watch: Watch = unwatched
     updates: int = 0
     runs: list[Run] = field(default_factory=list)
-    counted: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.opened = self.seed
         self.optimizer: str | None = None
         self.job = self._opened(self.seed, None)
-        self.first = self.initial = self.job.state()
+        self.first = self.initial = self._state()
         self._jobs: dict[tuple[int, str | None], tuple[Job, Any]] = {(self.seed, None): (self.job, self.initial)}
+        self._finished: dict[str, Run] = {}
+        self._untrained: dict[tuple[int, int, float], float] = {}
         self._check_first_loss_and_restore()
 
     def use(self, seed: int, optimizer: str | None = None) -> None:
@@ -81,41 +85,66 @@ class Trials:
 
         Raises:
             SearchError: there is no such function, or it takes no optimizer.
+            JobError: its job with the optimizer is the one without.
         """
         if (seed, optimizer) == (self.opened, self.optimizer):
             return
-        if callable(self.source):
+        if is_factory(self.source):
             if (seed, optimizer) not in self._jobs:
                 self._jobs = {entry: own for entry, own in self._jobs.items() if entry[0] == seed}
-                made = self._opened(seed, optimizer)
-                self._jobs[seed, optimizer] = made, made.state()
+                job = self._opened(seed, optimizer)
+                self.job, self.initial = job, self._state(job)
+                self._jobs[seed, optimizer] = job, self.initial
+                if optimizer is not None and (seed, None) in self._jobs:
+                    self.updates += check_changed(optimizer, *self._jobs[seed, None], job, self.initial)
             self.job, self.initial = self._jobs[seed, optimizer]
-            self.job.restore(self.initial)  # another's runs have drawn from the same random generators since
+            self.restore("the initial state")  # another's runs have drawn from the same random generators since
         elif optimizer is not None:
             raise SearchError(
                 f"the optimizer {optimizer!r} needs a function that makes jobs, job(seed, optimizer=None)"
             )
         else:
-            self.job.restore(self.first)
+            self.initial = self.first
+            self.restore("the initial state")
             if seed != self.seed:
                 if not self.can_reseed:
                     raise SearchError("several seeds need a job with reseed(seed), or a function from a seed to a job")
-                self.job.reseed(seed)  # type: ignore[attr-defined]
-            self.initial = self.job.state()
+                self._reseed(seed)
+            self.initial = self._state()
         self.opened, self.optimizer = seed, optimizer
 
     def _opened(self, seed: int, optimizer: str | None) -> Job:
-        if not callable(self.source):
+        if not is_factory(self.source):
             return check_methods(self.source)
-        if optimizer is None:
-            return check_methods(self.source(seed))
-        check_takes_optimizer(self.source)
-        return check_methods(self.source(seed, optimizer=optimizer))  # type: ignore[call-arg]
+        make: Any = self.source
+        if optimizer is not None:
+            check_takes_optimizer(make)
+        options = {} if optimizer is None else {"optimizer": optimizer}
+        with calling("factory", f"for seed {seed}"):
+            return check_methods(make(seed, **options))
+
+    def _state(self, job: Job | None = None) -> Any:
+        with calling("state", "before the first update"):
+            return (job or self.job).state()
+
+    def restore(self, where: str) -> None:
+        """Puts the job at its initial state, for or after what is named."""
+        with calling("restore", f"to the initial state, {where}"):
+            self.job.restore(self.initial)
+
+    def _reseed(self, seed: int) -> None:
+        with calling("reseed", f"with {seed}"):
+            self.job.reseed(seed)  # type: ignore[attr-defined]
 
     @property
     def can_reseed(self) -> bool:
         """Whether the job can go through its data in another order."""
         return callable(getattr(self.job, "reseed", None))
+
+    @property
+    def can_reorder(self) -> bool:
+        """Whether there are other data orders: by `reseed`, or else with other weights by other seeds."""
+        return self.can_reseed or is_factory(self.source)
 
     def run(
         self,
@@ -126,6 +155,7 @@ class Trials:
         evaluations: int = 1,
         share: float = math.inf,
         keep: bool = False,
+        order: int = 0,
     ) -> Run:
         """A complete run from the initial state.
 
@@ -136,24 +166,51 @@ class Trials:
             evaluations: how often to measure the validation loss, evenly spread, the last at the end.
             share: what an evaluation may cost, as a part of the run; a job with `estimate` keeps to it.
             keep: make the run even if it is remembered, and leave the job as it ends: the last run of all.
+            order: of the data: 0 is the seed's own, another tells how much a loss depends on the order.
         """
         self.use(self.opened, contestant.optimizer)
         key = f"{contestant} over {steps}, seed {self.opened}, {evaluations} evaluations"
-        if math.isfinite(share):
-            key += f" of {share:g}"
-        if keep or key not in self.memory:
-            try:
-                self.memory[key] = self._made(contestant, steps, stage, evaluations, share).plain()
-            finally:
-                if not keep:
-                    self.job.restore(self.initial)
-        run = Run.remembered(self.memory[key])
-        self.updates += 0 if key in self.counted else run.cost
-        self.counted.add(key)
-        self.runs.append(run)
+        key += f" of {share:g}" if math.isfinite(share) else ""
+        key += f", data order {order}" if order else ""
+        if not labels.has_text(contestant.schedule):
+            key += f", {labels.key(contestant.schedule)}"
+        if keep or key not in self._finished:
+            run = self._remembered_or_made(key, contestant, steps, stage, evaluations, share, keep, order)
+            self._finished[key] = run
+            self.updates += run.cost
+        if not order:
+            self.runs.append(self._finished[key])
+        return self._finished[key]
+
+    def _remembered_or_made(
+        self, key: str, contestant: Contestant, steps: int, stage: str, evaluations: int, share: float, keep: bool,
+        order: int,
+    ) -> Run:  # fmt: skip
+        if key in self.memory and not keep:
+            return Run.remembered(self.memory[key], contestant)
+        own = self.job, self.initial
+        try:
+            if order:
+                self._reorder(order)
+            run = self._made(contestant, steps, stage, evaluations, share, order)
+        finally:
+            self.job, self.initial = own
+            if not keep:
+                self.restore(f"after {contestant}")
+        self.memory[key] = run.plain()
         return run
 
-    def _made(self, contestant: Contestant, steps: int, stage: str, evaluations: int, share: float) -> Run:
+    def _reorder(self, order: int) -> None:
+        """Puts the job at its initial weights in another data order; without `reseed`, takes a job of another seed."""
+        seed = 7_000_003 * (self.opened + 1) + order
+        if self.can_reseed:
+            self.restore("the initial state")
+            self._reseed(seed)
+        else:
+            self.job = self._opened(seed % 2**31, self.optimizer)
+            self.initial = self._state()
+
+    def _made(self, contestant: Contestant, steps: int, stage: str, evaluations: int, share: float, order: int) -> Run:
         what = str(contestant)
         rates, controls = contestant.rates(steps), contestant.controls(steps)
         check_controls(self.job, contestant, controls)
@@ -167,39 +224,65 @@ class Trials:
             ends=sorted({max(round(updates * (i + 1) / evaluations), 1) for i in range(evaluations)}),
             measure=lambda averaged: self._measured(share * steps, averaged),
             look=lambda done, loss: self.watch(Progress(stage, what, done, updates, loss)),
+            what=what,
         )
+        untrained = self._untrained_loss(share * steps, order)
         final = course.run()
         return Run(
             contestant, steps, self.opened, np.asarray(course.losses), tuple(course.evaluations), final,
-            tuple(course.scales), tuple(course.events), course.problem,
+            tuple(course.scales), tuple(course.events), course.problem, course.made, untrained,
         )  # fmt: skip
+
+    def _untrained_loss(self, updates: float, order: int) -> float:
+        """The validation loss before the first update, measured as at the end of a run; once for each kind of run."""
+        weights = self.opened, 0 if self.can_reseed else order, updates
+        if weights not in self._untrained:
+            with calling("evaluate", "before the first update"):
+                self._untrained[weights] = self._measured(updates, False)
+        return self._untrained[weights]
 
     def _measured(self, updates: float, averaged: bool) -> float:
         """The validation loss, estimated where it would cost more than so many updates and the job can."""
-        if averaged:
-            average: Any = self.job.evaluate_average  # type: ignore[attr-defined]
-            return float(average(updates) if math.isfinite(updates) else average())
-        estimate = getattr(self.job, "estimate", None)
-        return float(estimate(updates) if estimate and math.isfinite(updates) else self.job.evaluate())
+        try:
+            if averaged:
+                average: Any = self.job.evaluate_average  # type: ignore[attr-defined]
+                return number(average(updates) if math.isfinite(updates) else average())
+            estimate = getattr(self.job, "estimate", None)
+            return number(estimate(updates) if estimate and math.isfinite(updates) else self.job.evaluate())
+        except (OverflowError, FloatingPointError):  # of weights that are lost
+            return math.inf
 
     def _check_first_loss_and_restore(self) -> None:
         """Two updates, made twice: raises for a loss that is never finite, warns unless restore is exact."""
-        first = [float(self.job.step(1e-8)) for _ in range(2)]
-        self.job.restore(self.initial)
+        first, second = self._two_updates(), self._two_updates()
         if not math.isfinite(first[0]):
             raise JobError(
                 f"the training loss is {first[0]} at the first update, before any rate had an effect: "
                 "look for bad values in the data or the initial weights"
             )
-        second = [float(self.job.step(1e-8)) for _ in range(2)]
-        self.job.restore(self.initial)
-        self.updates += 4
         if first != second:
             warnings.warn(
                 f"the job's restore isn't exact: the same two updates gave the losses {first}, then {second}; "
                 "runs are not from the same state",
-                stacklevel=4,
+                stacklevel=5,
             )
+
+    def _two_updates(self) -> list[float]:
+        losses = drive(self.job.step, np.full(2, 1e-8), lambda _: False, lambda *_: None, 1, what="a first check")
+        self.updates += len(losses)
+        self.restore("after a first check")
+        return losses
+
+
+def warn_of_no_text(contestants: Iterable[Contestant]) -> None:
+    """Says once that a memory can't give back, to another process, the runs of what has no text form."""
+    without = [contestant.name for contestant in contestants if not labels.has_text(contestant.schedule)]
+    if without:
+        warnings.warn(
+            f"{', '.join(without)}: without a text form, by which a memory finds runs again; a search that goes on in "
+            "another process makes them again",
+            stacklevel=3,
+        )
 
 
 def check_all(trials: Trials, contestants: Iterable[Contestant], steps: int) -> None:

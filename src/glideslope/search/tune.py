@@ -7,18 +7,20 @@ from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from glideslope.errors import SearchError
+from glideslope.errors import NothingLearnedError, SearchError
 from glideslope.feedback import Feedback, Guard
 from glideslope.schedules import Schedule, constant, parse, warmup
 from glideslope.search.average import Average
-from glideslope.search.by_law import by_law, predictable
-from glideslope.search.contestant import Contestant, Given, Run, finds_its_rate, read
-from glideslope.search.halving import SHORTEST, halved
+from glideslope.search.by_law import RUNS, by_law, predictable
+from glideslope.search.contestant import Contestant, Given, Run, distinct, finds_its_rate, read, within
+from glideslope.search.halving import halved
 from glideslope.search.job import Job, JobFactory
-from glideslope.search.peaks import SHARE, beyond, final_loss, scouted, two_digits
+from glideslope.search.longest import longest
+from glideslope.search.peaks import SHARE, SHORTEST, beyond, final_loss, not_finite, scouted, two_digits
 from glideslope.search.race import check_peak, check_positive
 from glideslope.search.range_test import RangeTest, range_test
-from glideslope.search.trials import Trials, Watch, check_all, unwatched
+from glideslope.search.scalars import whole
+from glideslope.search.trials import Trials, Watch, check_all, unwatched, warn_of_no_text
 
 if TYPE_CHECKING:
     from glideslope.laws import Law
@@ -34,6 +36,12 @@ SCHEDULES: tuple[Schedule, ...] = tuple(parse(text) for text in _BARE) + tuple(
 
 ENTRY = 0.2
 """What an optimizer, or an average of weights, takes of the budget, beside 1 for all that comes before."""
+
+LAW_ENTRY = 1.25
+"""The same by a law, in runs as long as those that the law is fitted on."""
+
+LEARNED = 2.0
+"""The noise of a comparison of peaks by which a full run must end below the untrained loss."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,9 @@ class Tuned:
         final: the full run.
         constant: the full run of the best constant rate, where it was asked for.
         constants: the full runs of all constant rates that were tried.
+        noise: the standard deviation, over data orders, of the difference between the losses of short runs at
+            neighbouring peaks; 0 where the job has one data order.
+        problem: what is wrong with the full run, or None.
     """
 
     job: Job
@@ -65,6 +76,8 @@ class Tuned:
     final: Run
     constant: Run | None
     constants: tuple[Run, ...]
+    noise: float
+    problem: str | None
 
 
 def tune(
@@ -88,6 +101,10 @@ def tune(
     A range test bounds the peak. Then successive halving: short *complete* runs, annealed to their end, each round with
     fewer schedules and longer runs. Truncated long runs would favour rates that are too low for a long training.
 
+    The untrained validation loss is measured before the first update, and the noise of a comparison by runs in other
+    data orders. A lower rate wins only by more than the noise. Where no short run ends clearly below the untrained
+    loss, the rest of the search is a few runs as long as the budget allows (`longest`).
+
     Args:
         job: a job, or a function from a seed to a job.
         steps: the updates of the full run, N.
@@ -110,9 +127,11 @@ def tune(
     Raises:
         SearchError: steps or overhead aren't positive, or leave too few updates for a search; a law can't predict a
             schedule, or doesn't fit the losses.
-        JobError: the training loss isn't finite from the first update.
+        NothingLearnedError: no full run ends clearly below the untrained loss; its `tuned` is what was found.
+        JobError: the training loss isn't finite from the first update, or a call of the job fails.
     """
     check_positive(steps=steps, overhead=overhead)
+    steps, overhead, seed = whole("steps", steps), float(overhead), whole("seed", seed)
     entries = [Contestant(constant(), 1.0, name) for name in dict.fromkeys(optimizers)]
     entries += [Contestant(constant(), 1.0, average=Average.read(text)) for text in dict.fromkeys(averages)]
     if overhead * steps < (least := 400 * (1 + ENTRY * len(entries))):
@@ -122,30 +141,40 @@ def tune(
         )
     if strategy not in ("halving", "law"):
         raise SearchError(f"strategy={strategy!r}: give 'halving' or 'law'")
-    for peak in (given := tuple(constant_peaks)):
+    for peak in (given := tuple(map(float, constant_peaks))):
         check_peak(peak)
-    choice = tuple(dict.fromkeys(map(read, schedules)))
+    choice = tuple(distinct(map(read, schedules)))
     if not choice:
         raise SearchError("no schedules to choose from: leave schedules out for all of the base set")
     for schedule in choice:  # raises here, and not in the middle of the search
-        (schedule * guard if guard else schedule).over(steps)
+        within(schedule * guard if guard else schedule, steps)
     if strategy == "law":
         predictable(choice)
+    contestants = [*entries, *(Contestant(schedule, 1.0) for schedule in choice)]
+    if memory is not None:
+        warn_of_no_text(contestants)
     trials = Trials(job, seed, {} if memory is None else memory, watch)
-    check_all(trials, [*entries, *(Contestant(schedule, 1.0) for schedule in choice)], steps)
-    budget = math.floor(overhead * steps / (1 + ENTRY * len(entries)))
+    check_all(trials, contestants, steps)
+    total = math.floor(overhead * steps)
+    budget = math.floor(total / (1 + ENTRY * len(entries)))
     found = _ranged(trials, budget)
     scouts = scouted(trials, found, budget, steps)
-    law = None
+    law, noise, most = None, scouts.noise, int(ENTRY * budget)
     if strategy == "law":
-        best, winner, law = by_law(trials, scouts, predictable(choice), budget, steps)
-    else:
+        left = total - trials.updates
+        most = int(left * LAW_ENTRY / (RUNS + LAW_ENTRY * len(entries)))
+        best, winner, law = by_law(trials, scouts, predictable(choice), total - most * len(entries), steps)
+    elif scouts.clear:
         best, winner = halved(trials, scouts, choice, budget, steps)
+    else:
+        best, winner, noise = longest(trials, scouts, choice, budget, steps)
     lower = winner.peak / best.contestant.peak
-    entered = min((_entered(trials, entry, best, budget) for entry in entries), key=final_loss, default=best)
-    if entered.final_loss < best.final_loss:
-        found_rate = finds_its_rate(entered.contestant.optimizer)
-        winner = replace(entered.contestant, peak=1.0 if found_rate else two_digits(entered.contestant.peak * lower))
+    entered = [_entered(trials, entry, best, min(most, (total - trials.updates) // (len(entries) - i)))
+               for i, entry in enumerate(entries)]  # fmt: skip
+    first = min((run for run in entered if run), key=final_loss, default=best)
+    if first.final_loss < best.final_loss:
+        found_rate = finds_its_rate(first.contestant.optimizer)
+        winner = replace(first.contestant, peak=1.0 if found_rate else two_digits(first.contestant.peak * lower))
     search_updates, candidates = trials.updates, tuple(trials.runs)
     trials.use(seed)
     if guard:
@@ -156,34 +185,79 @@ def tune(
         while not given and len(constants) < 8 and (further := beyond(constants)):
             constants += _constants(trials, (further,), steps)
     final = trials.run(winner, steps, stage="full run", evaluations=20, keep=True)
-    return Tuned(
+    tuned = Tuned(
         job=trials.job, schedule=winner.schedule, peak=winner.peak, steps=steps, final_loss=final.final_loss,
         search_updates=search_updates, range_test=found, law=law, candidates=candidates, final=final,
-        constant=min(constants, key=final_loss, default=None), constants=tuple(constants),
+        constant=min(constants, key=final_loss, default=None), constants=tuple(constants), noise=noise,
+        problem=_problem(final, constants, candidates, noise),
     )  # fmt: skip
+    full = (final, *constants) if math.isfinite(final.final_loss) else (*candidates, *constants)
+    if not any(_learned(run, noise) for run in full):
+        raise NothingLearnedError(_nothing(tuned), tuned)
+    return tuned
+
+
+def _learned(run: Run, noise: float) -> bool:
+    """Whether a run ended clearly below the untrained loss, where that is known."""
+    return not run.gain <= LEARNED * noise
+
+
+def _nothing(tuned: Tuned) -> str:
+    peaks = [run.contestant.peak for run in (*tuned.candidates, *tuned.constants, tuned.final)]
+    noise = f" (noise about {tuned.noise:.2g})" if tuned.noise else ""
+    ended = f"at {tuned.final_loss:.6g}" if math.isfinite(tuned.final_loss) else "without a finite loss"
+    return (
+        f"nothing learned at any rate tried, from {min(peaks):.2g} to {max(peaks):.2g}: the full run ended {ended}, "
+        f"the untrained loss is {tuned.final.untrained:.6g}{noise}; train longer, or look at the data, the model and "
+        "the loss"
+    )
+
+
+def _problem(final: Run, constants: list[Run], candidates: tuple[Run, ...], noise: float) -> str | None:
+    """Why the full run is no good, if it isn't."""
+    if not math.isfinite(final.final_loss):
+        if final.problem:
+            return f"the full run was stopped by its guard: {final.problem}"
+        data = not_finite((*candidates, *constants, final))
+        reason = data or "its peak is too large for so long a run, or the validation loss isn't finite"
+        return f"the full run ended after {len(final.losses)} updates without a finite loss: {reason}"
+    if not _learned(final, noise):
+        return f"the full run ended at {final.final_loss:.6g}, no better than the untrained loss, {final.untrained:.6g}"
+    return None
 
 
 def _ranged(trials: Trials, budget: int) -> RangeTest:
     """The range test, over another range if the first said little; at most an eighth of the budget."""
-    low, high, steps = 1e-5, 10.0, min(max(budget // 24, 15), 100)
-    found = range_test(trials, low=low, high=high, steps=steps, sweeps=3)
-    if found.problem is None or budget < 16 * found.updates:
+    steps = min(max(budget // 24, 15), 100)
+    found = range_test(trials, low=1e-5, high=10.0, steps=steps, sweeps=3)
+    if found.instead is None or budget < 16 * found.updates:
         return found
-    shift = 1e-4 if found.minimum < 10 * low else 1e4
-    return range_test(trials, low=low * shift, high=high * shift, steps=steps, sweeps=3)
+    low, high = found.instead
+    again = range_test(trials, low=low, high=high, steps=steps, sweeps=3)
+    return again if again.instead is None else found
 
 
-def _entered(trials: Trials, entry: Contestant, best: Run, budget: int) -> Run:
+def _entered(trials: Trials, entry: Contestant, best: Run, most: int) -> Run | None:
     """Runs another optimizer, or averaged weights, at its best peak for as long as the best so far.
 
     Its peak is found by shorter runs around its own range test's suggestion, or around the best peak.
+
+    Args:
+        trials: makes the runs.
+        entry: what enters.
+        best: the best run so far.
+        most: the updates that it may take; where they don't pay for such a run it can't be compared, and doesn't enter.
     """
+    most += trials.updates
     trials.use(trials.opened, entry.optimizer)
-    centre, allowed = best.contestant.peak, trials.updates + int(ENTRY * budget) - best.steps
+    centre, allowed = best.contestant.peak, most - best.steps
+    if trials.updates > allowed:
+        return None
     if finds_its_rate(entry.optimizer):
         return trials.run(replace(entry, peak=1.0), best.steps, stage=str(entry), share=SHARE)
-    if entry.optimizer:
-        centre = range_test(trials, low=1e-5, high=10.0, steps=min(max(allowed // 6, 15), 100), sweeps=1).suggestion
+    steps = min(max((allowed - trials.updates) // 6, 15), 100)
+    if entry.optimizer and trials.updates + steps <= allowed:
+        centre = range_test(trials, low=1e-5, high=10.0, steps=steps, sweeps=1).suggestion
     affordable = (allowed - trials.updates) // SHORTEST
     peaks = [two_digits(centre * 2.0**power) for power in (0, -1, 1, -2, 2)[: max(affordable, 1)]]
     if len(peaks) > 1:

@@ -18,6 +18,7 @@ from glideslope.schedules.methods import Mapped
 from glideslope.schedules.names import Named
 from glideslope.schedules.primitives import Part
 from glideslope.schedules.sequence import Sequence
+from glideslope.search.labels import label
 
 
 @dataclass(frozen=True)
@@ -65,18 +66,29 @@ class Curve:
     def of(cls, given: Schedule | Feedback | Growth, steps: int, peak: float, clock: Clock) -> Curve:
         """The curve of a schedule, possibly times a feedback or a growth of the batch."""
         if isinstance(given, Growth):
-            sizes, factors, examples = given.over(steps, clock).plan()
+            schedule = given.schedule.within(steps)
+            if schedule is not given.schedule:
+                schedule = given.schedule.over(steps, clock)
+            sizes, factors, examples = replace(given, schedule=schedule.lasting(steps)).plan()
             # Drawn over updates of the base batch, as what it is compared with is.
             at = np.searchsorted(examples, np.arange(steps) * given.growing.base, side="right") - 1
-            text = f"{given}, {len(sizes):,} updates, batches to {sizes.max():,}"
+            text = f"{label(given)}, {len(sizes):,} updates, batches to {sizes.max():,}"
             return cls(text, peak * factors[at], cls.of(given.schedule, steps, peak, clock).boundaries, sizes[at])
         if isinstance(given, Feedback):
             curve = cls.of(controlled(given).schedule, steps, peak, clock)
-            return replace(curve, text=f"{given}, before any measurement")
+            return replace(curve, text=f"{label(given)}, before any measurement")
         schedule = given
-        whole = schedule if isinstance(schedule, Over) else schedule.over(steps, clock)
-        found = boundaries(whole, Frame(steps, clock), steps)
-        return cls(str(schedule), peak * whole.sample(steps), sorted({t for t in found if 0 < t < steps}))
+        whole = schedule.within(steps)  # as a search runs it: its own end, where it has one
+        if whole is not schedule:
+            whole = schedule.over(steps, clock)
+        found = boundaries(whole, Frame(steps, clock), steps if whole is not schedule else _length(whole, steps))
+        return cls(label(schedule), peak * whole.sample(steps), sorted({t for t in found if 0 < t < steps}))
+
+
+def _length(schedule: Schedule, steps: int) -> float:
+    """The updates of a schedule with an end of its own, else `steps`."""
+    length = schedule.length(Frame())
+    return steps if length is None else length
 
 
 def boundaries(schedule: Schedule, frame: Frame, length: float) -> list[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,8 @@ import numpy as np
 
 from glideslope.errors import GlideslopeError
 from glideslope.search.contestant import Run
-from glideslope.search.range_test import RangeTest, smoothed
+from glideslope.search.range_test import RangeTest
+from glideslope.search.sweep import SMOOTHING
 from glideslope.views.curves import Curve, Time
 
 if TYPE_CHECKING:
@@ -62,7 +64,8 @@ def range_tests(found: RangeTest) -> Figure:
     made, axes = figure("learning rate", "training loss, smoothed")
     for sweep in found.sweeps:
         curve = sweep.smoothed
-        axes.semilogx(sweep.rates, np.where(curve < 2 * curve[0], curve, np.nan), alpha=0.7)
+        most = sweep.level + 2 * sweep.fall + 6 * sweep.noise
+        axes.semilogx(sweep.rates, np.where(curve <= most, curve, np.nan), alpha=0.7)
     axes.axvspan(*found.spread, alpha=0.12, color="black")
     axes.axvline(found.suggestion, color="black", label=f"suggestion {found.suggestion:.2g}")
     axes.axvline(found.largest_stable, color="black", linestyle=":", label=f"largest stable {found.largest_stable:.2g}")
@@ -71,15 +74,29 @@ def range_tests(found: RangeTest) -> Figure:
 
 
 def losses(runs: Sequence[Run]) -> Figure:
-    """The smoothed training loss of each run, and its validation losses as points."""
+    """The smoothed training loss of each run, its validation losses as points; logarithmic where all are positive."""
     made, axes = figure("update", "loss")
+    shown = [*(smoothed(run.losses) for run in runs), *(np.array([y for _, y in run.evaluations]) for run in runs)]
+    if all(np.all(values[np.isfinite(values)] > 0) for values in shown):
+        axes.set_yscale("log")
     for run in runs:
         curve = smoothed(run.losses)
-        line = axes.semilogy(np.arange(1, len(curve) + 1), curve, label=str(run.contestant), alpha=0.6)[0]
+        line = axes.plot(np.arange(1, len(curve) + 1), curve, label=str(run.contestant), alpha=0.6)[0]
         if run.evaluations:
             axes.plot(*zip(*run.evaluations, strict=True), "o-", markersize=3, color=line.get_color())
     axes.legend(frameon=False, fontsize="small")
     return made
+
+
+def smoothed(losses: np.ndarray) -> np.ndarray:
+    """m_t/(1 - β^t) with m_t = β·m_{t-1} + (1 - β)·loss_t, β = 0.9; infinite from a loss that isn't finite on."""
+    average, result = 0.0, np.full(len(losses), np.inf)
+    for i, loss in enumerate(losses.tolist()):
+        if not math.isfinite(loss):
+            break
+        average = SMOOTHING * average + (1 - SMOOTHING) * loss
+        result[i] = average / (1 - SMOOTHING ** (i + 1))
+    return result
 
 
 def svg(picture: Figure) -> str:

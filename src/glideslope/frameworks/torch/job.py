@@ -5,13 +5,15 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterable, Iterator, Sized
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 
 from glideslope.errors import JobError
 from glideslope.frameworks.torch import randomness
 from glideslope.frameworks.torch.averaging import STATISTICS, Average, as_evaluated, measure_statistics, unsaved_buffers
+from glideslope.frameworks.torch.batch import examples, moved, units
 from glideslope.frameworks.torch.loader import Position, batch_size, spread
 
 _MOST_SKIPPED = 32
@@ -19,22 +21,51 @@ _FEWEST = 512
 """Examples in an estimate: the mean of fewer would rank runs by chance."""
 
 
+class _Loss(NamedTuple):
+    """The loss of a batch.
+
+    Attributes:
+        mean: what is trained on.
+        counted: gives the number of units that it is over; counting waits until it is needed.
+        sum: over these, where that was given.
+    """
+
+    mean: torch.Tensor
+    counted: Callable[[], Any]
+    sum: torch.Tensor | None = None
+
+    def over(self) -> tuple[torch.Tensor, Any]:
+        """The sum over its units, 0 of none, of which the mean is NaN; and their number."""
+        units = self.counted()
+        if self.sum is not None:
+            return self.sum, units
+        return torch.where(torch.as_tensor(units, device=self.mean.device) > 0, self.mean * units, 0.0), units
+
+
 class Job:
     """A training made from what a torch user has: a model, an optimizer, a loss and two loaders.
 
-    A batch is `(inputs, targets)`, or several inputs and then targets; its loss is `loss(model(inputs), targets)`, a
-    mean over the batch. The rate of a parameter group is `lr` times the group's initial rate over the largest initial
-    rate of any group, times the group's `lr_scale` if it has one: groups keep their proportions.
+    A batch is `(inputs, targets)`, or several inputs and then targets; its loss is `loss(model(inputs), targets)`: a
+    mean over the batch, or a pair `(sum, count)`, of a sum and the number of units in it, such as tokens that aren't
+    padding. The rate of a parameter group is `lr` times the group's initial rate over the largest initial rate of any
+    group, times the group's `lr_scale` if it has one: groups keep their proportions.
+
+    The validation loss is over all units of all batches, however they are divided into batches. So a mean counts
+    by its units: `weight(targets)` of them, if given; else those that torch's CrossEntropyLoss or NLLLoss averages,
+    its `ignore_index` left out; else as many as there are targets. A loss function of your own that leaves some out
+    gives a pair, or has a `weight`.
 
     Args:
         model: the network.
         optimizer: made over the model's parameters.
-        loss: the loss function of outputs and targets.
+        loss: the loss function of outputs and targets, a mean or a pair (sum, count).
         train_loader: gives batches, an epoch each time it is iterated. Its position must be restorable.
         validation_loader: the same, for `evaluate`.
         device: where to train; where the model's parameters are if not given.
         scaler: a gradient scaler for mixed precision. An update it skips is no update: the next batch is
             taken, but for a loss that isn't finite, which is returned.
+        weight: the number of units that the mean loss of a batch is over, from its targets, such as
+            `lambda targets: (targets != 0).sum()`.
 
     Raises:
         JobError: a loader is empty, or its position can't be restored.
@@ -63,6 +94,7 @@ class Job:
         *,
         device: torch.device | str | None = None,
         scaler: torch.amp.GradScaler | None = None,
+        weight: Callable[[Any], Any] | None = None,
     ) -> None:
         parameter = next(model.parameters(), None)
         if parameter is None:
@@ -74,12 +106,13 @@ class Job:
         self.train_loader = train_loader
         self.validation_loader = validation_loader
         self.scaler = scaler
+        self.weight = weight
         for name, loader in (("training", train_loader), ("validation", validation_loader)):
             if _length(loader) == 0:
                 raise JobError(f"the {name} loader is empty: it has no batch")
         self._own = randomness.sources(*model.modules(), train_loader, validation_loader, loss)
         self._data = Position(train_loader, self._own)
-        self._batch_size = 1  # of the last batch
+        self._batch_size = 1  # examples of the last batch
         self._average: Average | None = None
         self._switches = callable(getattr(optimizer, "train", None)) and callable(getattr(optimizer, "eval", None))
         if self._switches:
@@ -179,21 +212,26 @@ class Job:
     def _mean_loss(self, loader: Iterable[Any], averaged: torch.nn.Module | None = None) -> float:
         model = averaged if averaged is not None else self.model
         random_state = randomness.save(self._own)
-        total, examples = torch.zeros((), device=self.device, dtype=torch.float64), 0
+        total: Any = torch.zeros((), device=self.device, dtype=_accumulator(self.device))
+        units: Any = 0
+        batches = 0
         with as_evaluated(model, self.optimizer if self._switches and averaged is None else None) as other:
             try:
                 if other or averaged is not None:
                     measure_statistics(model, self._moved_inputs(spread(self.train_loader, STATISTICS)))
                 model.eval()
                 for batch in loader:
-                    loss, size = self._batch_loss(batch, model)
-                    total += loss * size
-                    examples += size
+                    loss, size = self._batch_loss(batch, model).over()
+                    total += loss
+                    units += size
+                    batches += 1
             finally:
                 randomness.load(random_state, self._own)
-        if not examples:
+        if not batches:
             raise JobError("the validation loader is empty: it gave no batch")
-        return total.item() / examples
+        if not float(units):
+            raise JobError("the validation loss is over no units at all: every target is ignored")
+        return float(total) / float(units)
 
     def state(self) -> dict[str, Any]:
         """A snapshot of all that the next step depends on; tensors and plain data, so `torch.save` can store it."""
@@ -233,20 +271,30 @@ class Job:
 
     def _gradients(self) -> torch.Tensor:
         """Adds the gradient of the next batch; returns its loss."""
-        loss, self._batch_size = self._batch_loss(self._data.next())
+        loss = self._batch_loss(self._data.next()).mean
         self._backward(loss)
         return loss.detach()
 
     def _mean_gradients(self, batches: int) -> torch.Tensor:
         """Adds the mean gradient over the examples of several batches; returns their mean loss."""
         drawn = [self._data.next() for _ in range(batches)]
-        examples = sum(len(batch[-1]) for batch in drawn)
-        total = torch.zeros((), device=self.device)
+        expected = sum(examples(batch[-1]) for batch in drawn)
+        total, units = torch.zeros((), device=self.device), 0.0
         for batch in drawn:
-            loss, self._batch_size = self._batch_loss(batch)
-            self._backward(loss * (self._batch_size / examples))
-            total += loss.detach() * (self._batch_size / examples)
-        return total
+            measured = self._batch_loss(batch)
+            size = float(measured.counted())
+            if size:  # the mean over nothing is NaN
+                self._backward(measured.mean * (size / expected))
+                total += measured.mean.detach() * size
+            units += size
+        if not units:
+            raise JobError("the batches of an update have no units that a loss could be over")
+        if units != expected:
+            for group in self.optimizer.param_groups:
+                for parameter in group["params"]:
+                    if parameter.grad is not None:
+                        parameter.grad *= expected / units
+        return total / units
 
     def _backward(self, loss: torch.Tensor) -> None:
         scaled: Any = loss if self.scaler is None else self.scaler.scale(loss)
@@ -291,24 +339,36 @@ class Job:
             )
         return int(batches)
 
-    def _batch_loss(self, batch: Any, model: torch.nn.Module | None = None) -> tuple[torch.Tensor, int]:
-        """The loss of a batch and the number of its examples."""
+    def _batch_loss(self, batch: Any, model: torch.nn.Module | None = None) -> _Loss:
+        """The loss of a batch, and what it is over."""
         if not (isinstance(batch, list | tuple) and len(batch) >= 2):
             raise JobError(
                 f"a batch is a {type(batch).__name__}: it must be (inputs, targets); "
                 "for any other, write a Job with step, evaluate, state and restore"
             )
-        *inputs, targets = [_moved(part, self.device) for part in batch]
-        return self.loss((model or self.model)(*inputs), targets), len(targets)
+        *inputs, targets = [moved(part, self.device) for part in batch]
+        loss = self.loss((model or self.model)(*inputs), targets)
+        self._batch_size = examples(targets)
+        if isinstance(loss, tuple):
+            total, count = self._pair(loss)
+            return _Loss(total / count, lambda: count, total)
+        count = partial(units, self.loss, targets, self.weight)
+        return _Loss(loss, count, loss if getattr(self.loss, "reduction", "mean") == "sum" else None)
+
+    @staticmethod
+    def _pair(loss: tuple[Any, ...]) -> tuple[Any, Any]:
+        if len(loss) != 2:
+            raise JobError(f"the loss gave {len(loss)} values: give a mean, or a pair (sum, count)")
+        return loss
 
     def _moved_inputs(self, loader: Iterable[Any]) -> Iterator[list[Any]]:
         for batch in loader:
-            yield [_moved(part, self.device) for part in batch[:-1]]
+            yield [moved(part, self.device) for part in batch[:-1]]
 
 
-def _moved(item: Any, device: torch.device) -> Any:
-    moves = isinstance(item, torch.Tensor) and item.device != device
-    return item.to(device, non_blocking=True) if moves else item
+def _accumulator(device: torch.device) -> torch.dtype:
+    """What sums are kept in: double precision, which Apple's devices lack."""
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def _length(loader: Iterable[Any]) -> int | None:
