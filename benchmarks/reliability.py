@@ -199,7 +199,7 @@ KINDS: dict[str, tuple[str, Callable[[int], Tally], int]] = {
                drawn(counts.test_every_type_of_numpy_and_torch, schedules), 2_000),
     "jax": ("counts of each JAX type", drawn(counts.test_every_type_of_jax, schedules), 300),
     "zero": ("range tests of a loss shifted, or in another unit",
-             drawn(noise.test_no_decision_depends_on_the_zero_or_the_unit_of_the_loss, *noise.DECISIONS), 3_000),
+             drawn(noise.test_no_decision_depends_on_the_zero_or_the_unit_of_the_loss, *noise.SWEEPS), 3_000),
     "searches": ("searches on noisy trainings: learned or said, all updates counted", seeded(search), 200),
     "guards": ("races with guards: all updates counted", seeded(race_of_guards), 100),
     "logs": ("logs of several files and runs, in any order",

@@ -120,6 +120,8 @@ def test_what_is_written(text, to, says):
 
 def test_mistakes():
     with pytest.raises(gs.ConversionError, match="known are torch"):
+        gs.export(gs.cosine(), 10, 1.0, "caffe")
+    with pytest.raises(gs.ConversionError, match="did you mean 'keras'"):
         gs.export(gs.cosine(), 10, 1.0, "tensorflow")
     with pytest.raises(gs.ConversionError, match="steps=0"):
         gs.export(gs.cosine(), 0, 1.0, "torch")

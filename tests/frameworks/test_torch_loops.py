@@ -497,6 +497,21 @@ def test_numbers_of_other_libraries():
     assert rates(optimizer) == pytest.approx([1.0])
 
 
+def test_of_two_horizons_none_is_taken_in_silence():
+    def new(lr, **options):
+        return gs.torch.Scheduler(SGD([parameter()], lr=1.0), lr, **options)
+
+    whole = gs.linear().over(1000)
+    for lr in (whole, str(whole), whole * gs.plateau(), gs.constant(), f"{whole} * growth(base=2, largest=4)"):
+        if lr == gs.constant():
+            new(lr, steps=500)
+            continue
+        with pytest.raises(gs.ScheduleError, match="has a horizon of its own, and steps=500 is another"):
+            new(lr, steps=500)
+        new(lr, steps=1000)
+        new(lr)
+
+
 # Guards.
 
 

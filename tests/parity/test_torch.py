@@ -1,5 +1,8 @@
 """Every scheduler of torch.optim.lr_scheduler, stepped, against the schedule that is read from it."""
 
+import contextlib
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -240,26 +243,26 @@ def test_what_converts_gives_torch_s_rates_at_every_update_of_every_group(schedu
     theirs, schedules = [], []
     for t in range(STEPS):
         if t in (0, before):
-            try:
-                schedules.append(gs.from_torch(scheduler))
-            except gs.ConversionError:
-                schedules.append(None)
+            with warnings.catch_warnings(record=True) as said, contextlib.suppress(gs.ConversionError):
+                warnings.simplefilter("always")
+                schedule = gs.from_torch(scheduler)
+                # Its end doesn't tell how a cosine began.
+                schedules.append((schedule, t if any("says nothing of where" in str(w.message) for w in said) else 0))
         theirs.append([group["lr"] for group in groups])
         scheduler.optimizer.step()
         try:
             scheduler.step()
         except (ZeroDivisionError, NotImplementedError):  # a factor or total_iters of 0
             break
-    for schedule in schedules:
-        if schedule is None:
-            continue
+    for schedule, known_from in schedules:
         last = len(theirs)
         if cosines(scheduler):  # a last cosine holds its end, and torch's climbs (docs/parity.md)
             begins = max([0, *getattr(scheduler, "_milestones", [])])
             last = min(last, begins + min(cosines(scheduler)) + 1)
         for i, group in enumerate(groups):
-            ours = [group["initial_lr"] * schedule(t) for t in range(last)]
-            np.testing.assert_allclose(ours, np.array(theirs)[:last, i], rtol=1e-9, atol=1e-11 * group["initial_lr"])
+            ours = [group["initial_lr"] * schedule(t) for t in range(known_from, last)]
+            bounds = {"rtol": 1e-9, "atol": 1e-11 * group["initial_lr"]}
+            np.testing.assert_allclose(ours, np.array(theirs)[known_from:last, i], **bounds)
 
 
 def rates_of(scheduler, steps):

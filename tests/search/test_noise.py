@@ -33,11 +33,15 @@ def cut(losses):
     return losses[:end]
 
 
-@settings(max_examples=60, deadline=None)
-@given(
+SWEEPS = (
     st.integers(0, 10_000), st.floats(0, 3), st.floats(0.01, 2), st.floats(-1e3, 1e3), st.floats(1e-3, 1e3),
     st.booleans(),
 )  # fmt: skip
+"""A seed, how far the loss falls, its noise, what is added to it, its unit, and whether its tails are heavy."""
+
+
+@settings(max_examples=60, deadline=None)
+@given(*SWEEPS)
 def test_no_decision_depends_on_the_zero_or_the_unit_of_the_loss(seed, fall, noise, shift, unit, heavy):
     losses = [sweep(seed + i, fall, noise, heavy=heavy) for i in range(3)]
     first, other = (summary([cut(one) for one in some], RATES) for some in (losses, [unit * x + shift for x in losses]))

@@ -8,6 +8,7 @@ import lightning
 import torch
 
 from glideslope.frameworks.torch import Scheduler
+from glideslope.frameworks.torch.plan import has_horizon
 
 
 def scheduled(
@@ -28,7 +29,8 @@ def scheduled(
         optimizer: its optimizer.
         lr: the schedule of the rate, as in `gs.torch.Scheduler`.
         monitor: the name of the metric, as logged, that feedbacks are told.
-        options: the other arguments of `gs.torch.Scheduler`; `steps` is the trainer's whole training if not given.
+        options: the other arguments of `gs.torch.Scheduler`; `steps` is the trainer's whole training if neither it nor
+            the schedule has a horizon.
 
     Raises:
         ScheduleError: as `gs.torch.Scheduler`; or the trainer's training has no end and `steps` isn't given.
@@ -39,7 +41,7 @@ def scheduled(
             optimizer = torch.optim.AdamW(self.parameters(), lr=3e-4)
             return gs.lightning.scheduled(self, optimizer, "warmup(5%) >> cosine")
     """
-    if "steps" not in options:
+    if "steps" not in options and not has_horizon(lr):
         steps = module.trainer.estimated_stepping_batches
         options["steps"] = None if steps == float("inf") else steps
     scheduler = Scheduler(optimizer, lr, **options)

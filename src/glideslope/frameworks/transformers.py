@@ -8,6 +8,7 @@ from transformers import TrainerCallback
 
 from glideslope.errors import ScheduleError
 from glideslope.frameworks.torch import Scheduler
+from glideslope.frameworks.torch.plan import has_horizon
 
 _KEPT_AS = "glideslope"
 
@@ -46,7 +47,8 @@ class Callback(Evaluations):
 
     Args:
         lr: the schedule, as in `gs.torch.Scheduler`; a feedback is told each evaluation, as by `Evaluations`.
-        options: the other arguments of `gs.torch.Scheduler`; `steps` is the whole training if not given.
+        options: the other arguments of `gs.torch.Scheduler`; `steps` is the whole training if neither it nor the
+            schedule has a horizon.
 
     Raises:
         ScheduleError: when the training begins; as `gs.torch.Scheduler`, or the Trainer has one of these already.
@@ -61,7 +63,8 @@ class Callback(Evaluations):
         """Makes the scheduler; goes on where a checkpoint was saved."""
         if isinstance(objects.get("lr_scheduler"), Scheduler):
             raise ScheduleError("the Trainer has a gs.torch.Scheduler already, in optimizers=: leave out the callback")
-        self.scheduler = Scheduler(objects["optimizer"], self.lr, **{"steps": state.max_steps, **self.options})
+        whole = {} if has_horizon(self.lr) else {"steps": state.max_steps}
+        self.scheduler = Scheduler(objects["optimizer"], self.lr, **{**whole, **self.options})
         self.scheduler.driven_by_a_callback()
         if state.global_step:
             kept = state.stateful_callbacks.get(_KEPT_AS, {}).get("attributes")

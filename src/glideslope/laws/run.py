@@ -126,11 +126,11 @@ class Run(ByValue):
 
 
 def sampled(schedule: Schedule | str, steps: int) -> np.ndarray:
-    """The factor of each update of a schedule."""
+    """The factor of each update of a schedule; one with an end of its own keeps it."""
     value = parse(schedule) if isinstance(schedule, str) else schedule
     if not isinstance(value, Schedule):
         raise LawError(f"{value}: a law predicts schedules, without what measurements or batches do to them")
-    return np.asarray(value.over(steps).sample(steps))
+    return np.asarray(value.within(steps).sample(steps))
 
 
 def checked_sizes(name: str, sizes: Any, updates: int) -> np.ndarray:

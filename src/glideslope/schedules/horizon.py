@@ -57,6 +57,22 @@ def over(schedule: Schedule, horizon: Time, **clock: float) -> Schedule:
     return Over(schedule, duration(horizon), Clock(**clock))
 
 
+def with_horizon(schedule: Schedule, steps: Time, clock: Clock | None = None) -> Schedule:
+    """The schedule over a horizon that is given beside it.
+
+    Raises:
+        ScheduleError: it has another horizon of its own: of two curves for one text, which is meant can't be known.
+    """
+    whole = schedule.over(steps, clock)
+    lengths = whole.length(Frame()), schedule.length(Frame()) if isinstance(schedule, Over) else None
+    if lengths[1] is not None and lengths[0] is not None and abs(lengths[0] - lengths[1]) > 1e-9 * lengths[1]:
+        raise ScheduleError(
+            f"{schedule} has a horizon of its own, and steps={steps} is another: leave out one of them; for this one, "
+            f"write {schedule.schedule}"  # type: ignore[attr-defined]
+        )
+    return whole
+
+
 def extend(schedule: Schedule, at: Time, to: Time) -> Schedule:
     """The schedule of a longer training that is the same before `at`; see `Schedule.extend`."""
     match schedule:

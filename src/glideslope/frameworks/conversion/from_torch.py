@@ -54,11 +54,17 @@ def _of_group(scheduler: Any, group: int) -> Schedule:
     initial, made = initial_rate(scheduler, group), updates_made(scheduler)
     last = float(scheduler.get_last_lr()[group])
     schedule = read(scheduler, Place(group, initial, made))
-    rate = initial * schedule(made)
-    if _agree(rate, last, initial):
-        return schedule
+    rate, other = initial * schedule(made), read(scheduler, Place(group, 2 * initial, made))
     # The rate at an update is a linear function of the rate at the beginning.
-    slope = (initial * read(scheduler, Place(group, 2 * initial, made))(made) - rate) / initial
+    slope = (initial * other(made) - rate) / initial
+    if _agree(rate, last, initial):
+        if other != schedule and abs(slope) < 1e-9:
+            warnings.warn(
+                f"the rate of this {name_of(scheduler)} after {made} updates says nothing of where it began, which is "
+                f"taken to be the group's initial_lr of {initial:g}: convert it before the training",
+                stacklevel=3,
+            )
+        return schedule
     start = initial + (last - rate) / slope if slope else math.nan
     if not start >= 0:
         raise ConversionError(

@@ -17,6 +17,7 @@ from glideslope.feedback.feedback import controlled, curve_of
 from glideslope.frameworks.keras.executions import follow
 from glideslope.schedules import Clock, Duration, parse
 from glideslope.schedules.durations import Time
+from glideslope.schedules.horizon import with_horizon
 from glideslope.schedules.numbers import plain
 
 
@@ -222,7 +223,7 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         if batches and clock.steps_per_epoch is None:
             clock = replace(clock, steps_per_epoch=batches / self._every)
         if self.steps is not None:
-            return self.schedule.over(self.steps, clock)
+            return with_horizon(self.schedule, self.steps, clock)
         try:
             self.schedule(0)
             return self.schedule

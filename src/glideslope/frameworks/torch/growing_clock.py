@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from glideslope.batches import Growth
 from glideslope.errors import ScheduleError
 from glideslope.schedules import Clock, Schedule, from_function, parse
 from glideslope.schedules.durations import Time
+from glideslope.schedules.horizon import with_horizon
 
 
 def on_one_clock(
@@ -31,7 +33,9 @@ def on_one_clock(
         return None, given
     if any(growth != growths[0] for growth in growths):
         raise ScheduleError(f"{growths[0]} and {growths[-1]}: there is one batch, so give one growth")
-    growth = growths[0] if steps is None else growths[0].over(steps, clock)
+    growth = growths[0]
+    if steps is not None:
+        growth = replace(growth, schedule=with_horizon(growth.schedule, steps, clock))
     at = growth.plan().examples / growth.growing.base
 
     def in_updates(name: str, value: Any) -> Schedule:
@@ -39,7 +43,7 @@ def on_one_clock(
             return growth.rates()
         if not isinstance(value, Schedule):
             raise ScheduleError(f"{name}={value}: beside a growth of the batch stand plain schedules only")
-        factors = (value if steps is None else value.over(steps, clock))(at) * np.ones(len(at))
+        factors = (value if steps is None else with_horizon(value, steps, clock))(at) * np.ones(len(at))
         return from_function(lambda t: factors[np.minimum(np.asarray(t, dtype=int), len(at) - 1)])
 
     return str(growth), [(name, in_updates(name, value), own) for name, value, own in read]

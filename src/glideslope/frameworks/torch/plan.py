@@ -19,6 +19,7 @@ from glideslope.frameworks.torch.past import text
 from glideslope.frameworks.torch.state import Saved, read_state
 from glideslope.schedules import Clock, Schedule, constant, parse
 from glideslope.schedules.durations import Frame, Time
+from glideslope.schedules.horizon import Over, with_horizon
 
 FIRST_LOSSES = 10
 """Updates by which a guard should have been told a loss."""
@@ -218,6 +219,14 @@ def _only_guard(feedbacks: Sequence[Controlled | None]) -> int | None:
     return guarded[0] if guarded else None
 
 
+def has_horizon(given: Given | Sequence[Given]) -> bool:
+    """Whether a schedule, or one of several, has a horizon of its own, which a trainer's length doesn't replace."""
+    if isinstance(given, list | tuple):
+        return any(map(has_horizon, given))
+    value = parse(given) if isinstance(given, str) else given
+    return isinstance(getattr(value, "schedule", value) if isinstance(value, Controlled | Growth) else value, Over)
+
+
 def _patience(feedback: Feedback) -> int:
     """Updates that a feedback may go without a measurement: many times the measurements that it waits for."""
     return max(UNTOLD, 100 * (1 + int(getattr(feedback, "patience", 0))))
@@ -237,7 +246,7 @@ def timed(name: str, given: Given, steps: Time | None, clock: Clock | None) -> t
     if not isinstance(schedule, Schedule):
         raise ScheduleError(f"{name}={given!r}: give a schedule or its text, such as 'warmup(5%) >> cosine'")
     if steps is not None:
-        return schedule.over(steps, clock), None
+        return with_horizon(schedule, steps, clock), None
     if clock is not None:
         raise ScheduleError(f"{name}={schedule!r}: a clock needs a horizon, steps=")
     try:
