@@ -63,8 +63,8 @@ def drawn(check: Any, *strategies: Any) -> Callable[[int], Tally]:
         @settings(
             max_examples=number, derandomize=True, deadline=None, database=None, suppress_health_check=HealthCheck
         )
-        @given(*strategies)
-        def tried(*values: Any) -> None:
+        @given(st.tuples(*strategies))
+        def tried(values: tuple[Any, ...]) -> None:
             try:
                 check.hypothesis.inner_test(*values)
             except UnsatisfiedAssumption:
