@@ -114,10 +114,10 @@ def race(
     from glideslope.views import plots, report, terminal
 
     check_positive(steps=steps, seeds=seeds, evaluations=evaluations)
-    given = parse_schedules(schedules)
+    choice = parse_schedules(schedules)
     rates = [read_number("--peaks", text) for text in peaks.split(",")]
     factory = load_factory(job)
-    search = {"schedules": list(map(str, given)), "peaks": rates, "steps": steps, "seeds": seeds, "seed": seed}
+    search = {"schedules": list(map(str, choice)), "peaks": rates, "steps": steps, "seeds": seeds, "seed": seed}
     also = {"optimizers": split_names(optimizers), "averages": split_names(averages)}
     search |= {name: names for name, names in also.items() if names}
     search |= {} if evaluations == 20 else {"evaluations": evaluations}
@@ -126,7 +126,7 @@ def race(
         directory,
         lambda watch: run_race(
             factory,
-            given,
+            choice,
             rates,
             steps,
             **also,

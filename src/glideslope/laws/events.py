@@ -24,12 +24,12 @@ def of_events(folder: Path) -> Part:
     try:
         events = EventAccumulator(str(folder), size_guidance={"scalars": 0, "tensors": 0}).Reload()
         tags = events.Tags()
-        found = {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in tags["scalars"]}
+        scalars = {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in tags["scalars"]}
         for tag in tags["tensors"]:  # what TensorFlow 2 writes for a scalar
             values = [(event.step, make_ndarray(event.tensor_proto)) for event in events.Tensors(tag)]
             if all(value.shape == () and value.dtype.kind in "fiu" for _, value in values):
-                found[tag] = [(step, float(value)) for step, value in values]
+                scalars[tag] = [(step, float(value)) for step, value in values]
     except Exception as error:  # whatever damaged files make it raise
         raise LawError(f"{folder} can't be read as TensorBoard's logs: {error}") from None
-    log = {tag: (np.array(points)[:, 0], np.array(points)[:, 1]) for tag, points in found.items() if points}
+    log = {tag: (np.array(points)[:, 0], np.array(points)[:, 1]) for tag, points in scalars.items() if points}
     return counted(Part(folder, "", log))

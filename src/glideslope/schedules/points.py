@@ -35,17 +35,19 @@ def interpolate(times: SequenceOf[Time], values: SequenceOf[float], *, between: 
     >>> [schedule(t) for t in (5, 20, 99)]
     [0.5, 0.75, 0.5]
     """
-    own = tuple(map(time_of, times))
-    if len(own) < 2 or len(own) != len(values):
-        raise ScheduleError(f"{len(own)} times and {len(values)} values: give two or more, as many of one as the other")
-    if len({time.unit for time in own if time.value}) > 1:
-        raise ScheduleError(f"times {', '.join(map(str, own))}: give all in the same unit")
-    if late := next((b for a, b in pairwise(own) if a.value >= b.value), None):
+    durations = tuple(map(time_of, times))
+    if len(durations) < 2 or len(durations) != len(values):
+        raise ScheduleError(
+            f"{len(durations)} times and {len(values)} values: give two or more, as many of one as the other"
+        )
+    if len({time.unit for time in durations if time.value}) > 1:
+        raise ScheduleError(f"times {', '.join(map(str, durations))}: give all in the same unit")
+    if late := next((b for a, b in pairwise(durations) if a.value >= b.value), None):
         raise ScheduleError(f"times: {late} comes after a later one or the same: they must rise")
-    _check_updates(times, own)
+    _check_updates(times, durations)
     for value in values:
         check_factor("values", value)
-    return Table(own, tuple(map(float, values)), None if between == "step" else shape(between))
+    return Table(durations, tuple(map(float, values)), None if between == "step" else shape(between))
 
 
 def _check_updates(times: SequenceOf[Time], read: SequenceOf[Duration]) -> None:

@@ -64,8 +64,8 @@ def scale_by_feedback(feedback: Feedback) -> optax.GradientTransformationExtraAr
         numbers = state.feedback
         if value is not None:
             metric = jnp.asarray(value, jnp.result_type(float))
-            told = whole.update(numbers, metric)
-            numbers = {name: jnp.where(jnp.isnan(metric), old, told[name]) for name, old in numbers.items()}
+            measured = whole.update(numbers, metric)
+            numbers = {name: jnp.where(jnp.isnan(metric), old, measured[name]) for name, old in numbers.items()}
         factor = whole.factor(numbers) * whole.schedule(state.updates)
         scaled = jax.tree.map(lambda leaf: (factor * leaf).astype(leaf.dtype), updates)
         return scaled, FeedbackState(optax.safe_increment(state.updates), numbers)

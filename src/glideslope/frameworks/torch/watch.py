@@ -69,7 +69,7 @@ class Watch:
             have_evaluations_told(scheduler)
         ends = [(feedback, self._began + wait) for feedback, wait in self._waits]
         for feedback, end in ends:
-            told = bool(keeper and keeper.looked) if feedback.each_update else self.measured
-            if made >= end and not told:
+            is_told = bool(keeper and keeper.looked) if feedback.each_update else self.measured
+            if made >= end and not is_told:
                 self.notices.tell(f"untold {type(feedback)}", notices.untold(feedback, made - self._began))
         self.at = min((end for _, end in ends if end > made), default=math.inf)
