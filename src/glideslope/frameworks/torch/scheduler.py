@@ -18,7 +18,7 @@ from glideslope.frameworks.torch.groups import as_tensors
 from glideslope.frameworks.torch.inner import as_scheduled, inner_optimizer
 from glideslope.frameworks.torch.known_groups import ROUNDING, Replaced
 from glideslope.frameworks.torch.plan import Given, Plan
-from glideslope.frameworks.torch.updates import Before, Updates, around_updates, while_held
+from glideslope.frameworks.torch.updates import Updates, around_updates, weakly, while_held
 from glideslope.frameworks.torch.watch import Watch
 from glideslope.schedules import Clock
 from glideslope.schedules.durations import Time
@@ -118,7 +118,6 @@ class Scheduler(LRScheduler):
 
     def _listen(self) -> None:
         """Has the optimizer say what it does: updates, and a state that it loaded."""
-        this = weakref.ref(self)
         schedulers = vars(self._stepped).setdefault("_schedulers", weakref.WeakSet())  # which a Balance tells
         for other in schedulers:
             other._succeeded = True
@@ -126,13 +125,13 @@ class Scheduler(LRScheduler):
         schedulers.add(self)
         if self._updates.each_call:
             return
-        handles = around_updates(self._stepped, before=_before_each_update(this), after=self._updates.count)
+        handles = around_updates(self._stepped, before=weakly(self._before_update), after=self._updates.count)
         hooks: Any = self._stepped._optimizer_step_pre_hooks
         hooks.move_to_end(handles[0].id, last=False)  # so that other hooks see the rates of the update
         for loaded in {id(own): own for own in (self._stepped, self.optimizer)}.values():
             if hasattr(loaded, "_optimizer_load_state_dict_post_hooks"):
-                handles.append(loaded.register_load_state_dict_pre_hook(_before_loading(this)))
-                handles.append(loaded.register_load_state_dict_post_hook(_after_loading(this)))
+                handles.append(loaded.register_load_state_dict_pre_hook(weakly(self._before_loading)))
+                handles.append(loaded.register_load_state_dict_post_hook(weakly(self._after_loading)))
         while_held(self, handles)
 
     def step(self, epoch: Any = None) -> None:
@@ -357,6 +356,20 @@ class Scheduler(LRScheduler):
         if self._plan.moved(groups):
             self._write()
 
+    def _before_update(self, args: Any, kwargs: Any) -> None:
+        """Looks at the groups: one may be new, or have another rate than was written."""
+        self._look(stepped=self._made == self._updates.made and not self._succeeded)
+
+    def _before_loading(self, optimizer: Any, state: Any) -> None:
+        """Sees the groups as they are, since a state goes by their places."""
+        self._look(stepped=False)
+
+    def _after_loading(self, optimizer: Any) -> None:
+        """Writes over the rates of another schedule; says if there are other base rates."""
+        bases = self._plan.groups.bases()
+        self._write()
+        self._tell_replaced(self._plan.groups.replaced(bases), "the optimizer's state")
+
     def _look_at_news(self) -> None:
         """Counts the updates of which only the device, or this call, knew; says what a compiled step needs."""
         if self._updates.each_call:
@@ -382,35 +395,3 @@ class Scheduler(LRScheduler):
                 f"step({metric!r}): step() is called without a metric, after each update; a measurement is for "
                 "scheduler.measure(metric), whenever there is one"
             )
-
-
-def _before_each_update(this: weakref.ref[Scheduler]) -> Before:
-    """Looks at the groups before each update: a group may be new, or a rate not what was written."""
-
-    def look(args: Any, kwargs: Any) -> None:
-        if scheduler := this():
-            scheduler._look(stepped=scheduler._made == scheduler._updates.made and not scheduler._succeeded)
-
-    return look
-
-
-def _before_loading(this: weakref.ref[Scheduler]) -> Any:
-    """A hook for when the optimizer's state will be loaded, which goes by the places of the groups."""
-
-    def hook(optimizer: Any, state: Any) -> None:
-        if scheduler := this():
-            scheduler._look(stepped=False)
-
-    return hook
-
-
-def _after_loading(this: weakref.ref[Scheduler]) -> Any:
-    """A hook for when the optimizer's state is loaded, which may hold rates of another schedule, or base rates."""
-
-    def hook(optimizer: Any) -> None:
-        if scheduler := this():
-            bases = scheduler._plan.groups.bases()
-            scheduler._write()
-            scheduler._tell_replaced(scheduler._plan.groups.replaced(bases), "the optimizer's state")
-
-    return hook

@@ -100,6 +100,17 @@ def while_held(observer: object, handles: list[RemovableHandle]) -> None:
         weakref.finalize(observer, handle.remove)
 
 
+def weakly(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of an object that isn't held by it: does nothing when the object is gone."""
+    reference = weakref.WeakMethod(method)
+
+    def call(*args: Any) -> Any:
+        bound = reference()
+        return bound(*args) if bound is not None else None
+
+    return call
+
+
 class _Running:
     """How many calls of an optimizer's step run, one within the other, and whether the outermost is an update."""
 
