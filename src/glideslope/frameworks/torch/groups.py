@@ -76,10 +76,10 @@ class Rates:
             value = group.get(key)
             if value.__class__ is not float or value != factor * base:
                 return False
-        return all(
-            group.get(key) is tensor and _version(tensor) == version
-            for (group, tensor, _), version in zip(self.tensors, self.versions, strict=True)
-        )
+        for (group, tensor, _), version in zip(self.tensors, self.versions, strict=True):
+            if group.get(key) is not tensor or _version(tensor) != version:
+                return False
+        return True
 
     def moved(self) -> bool:
         """Whether a value was removed or became a tensor, or a tensor was replaced."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import is_
 from typing import Any, NamedTuple
 
 from torch.utils.weak import WeakIdKeyDictionary
@@ -92,7 +93,7 @@ class KnownGroups:
 
     def are(self, groups: Sequence[Group]) -> bool:
         """Whether these are the groups looked at last, dictionary by dictionary."""
-        return len(groups) == len(self._groups) and all(a is b for a, b in zip(groups, self._groups, strict=True))
+        return len(groups) == len(self._groups) and all(map(is_, groups, self._groups))
 
     def base(self, group: Group, known: Known, key: str, scale: float) -> float:
         """The initial value of a group, kept in it as torch's schedulers keep `initial_lr`.

@@ -94,9 +94,9 @@ class Plan:
 
     def intact(self, groups: Sequence[Group], factors: Sequence[float]) -> bool:
         """Whether the groups are those found last, and have what these factors gave."""
-        return self.groups.are(groups) and all(
-            values.intact(factor) for values, factor in zip(self.values, factors, strict=True)
-        )
+        if not self.groups.are(groups):
+            return False
+        return all(values.intact(factor) for values, factor in zip(self.values, factors, strict=True))
 
     def moved(self, groups: Sequence[Group]) -> bool:
         """Whether there are other groups than those found last, or values elsewhere in them."""
