@@ -200,7 +200,7 @@ KINDS: dict[str, tuple[str, Callable[[int], Tally], int]] = {
     "jax": ("counts of each JAX type", drawn(counts.test_every_type_of_jax, schedules), 300),
     "zero": ("range tests of a loss shifted, or in another unit",
              drawn(noise.test_no_decision_depends_on_the_zero_or_the_unit_of_the_loss, *noise.SWEEPS), 3_000),
-    "searches": ("searches on noisy trainings: learned or said, all updates counted", seeded(search), 200),
+    "searches": ("searches on noisy trainings: learned or said, all updates counted", seeded(search), 1_000),
     "guards": ("races with guards: all updates counted", seeded(race_of_guards), 100),
     "logs": ("logs of several files and runs, in any order",
              drawn(InFolders(logs.test_every_run_of_every_file_is_read_in_any_order), logs.folders()), 2_000),

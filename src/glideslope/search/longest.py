@@ -22,25 +22,30 @@ def longest(
     """The best of a few long runs, what is chosen for the full run, and the noise of a comparison of their peaks.
 
     What is learned grows with the length of a run, its noise with the square root. So the rest of the budget goes into
-    one schedule, at peaks from the largest that did no harm downwards, each in two data orders. So few runs
-    can't tell schedules apart: the one is the straight decay, which is good at any peak, or the first to choose from.
-    Of peaks within noise of the best the middle one is taken, the larger of two.
+    one schedule, each of its peaks in two data orders, from the largest peak that did no harm: upwards while the
+    highest is best, where no scout did harm; else downwards. So few runs can't tell schedules apart: the one is the
+    straight decay, which is good at any peak, or the first to choose from. Of peaks within noise of the best the middle
+    one is taken, the larger of two.
     """
     schedule = SCOUTS[-1] if SCOUTS[-1] in choice else choice[0]
     harmless = [run.contestant.peak for run in check_finite(scouts.runs) if not does_harm(run, scouts)]
-    top = max(harmless, default=scouts.runs[0].contestant.peak)
+    open_above = len(harmless) == len(scouts.runs)
     orders = (0, 1) if trials.can_reorder else (0,)
     length = min(max((budget - trials.updates) // (PEAKS * len(orders)), SHORTEST), steps)
-    peaks = [two_digits(top / APART**i) for i in range(PEAKS)][: (budget - trials.updates) // (length * len(orders))]
-    if not peaks:
-        return scouts.runs[0], scouts.runs[0].contestant, scouts.noise
-    runs = [
-        [
+    peak = two_digits(max(harmless, default=scouts.runs[0].contestant.peak))
+    by_peak: dict[float, list[Run]] = {}
+    for _ in range(min((budget - trials.updates) // (length * len(orders)), PEAKS)):
+        by_peak[peak] = [
             trials.run(Contestant(schedule, peak), length, stage="long runs", share=SHARE, order=order)
             for order in orders
         ]
-        for peak in peaks
-    ]
+        highest = max(by_peak)
+        best_so_far = min(by_peak, key=lambda tried: np.mean([run.final_loss for run in by_peak[tried]]))
+        open_above &= best_so_far == highest and not any(does_harm(run, scouts) for run in by_peak[highest])
+        peak = two_digits(highest * APART if open_above else min(by_peak) / APART)
+    if not by_peak:
+        return scouts.runs[0], scouts.runs[0].contestant, scouts.noise
+    runs = [by_peak[tried] for tried in sorted(by_peak, reverse=True)]
     losses = np.array([[run.final_loss for run in own] for own in runs])
     check_finite([run for own in runs for run in own], trials.runs)
     learned = [i for i, own in enumerate(runs) if own[0].gain > 0]

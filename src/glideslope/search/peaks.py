@@ -112,8 +112,9 @@ def _further(scouts: Scouts) -> float | None:
     """The next peak to try, or None."""
     peaks = sorted(run.contestant.peak for run in scouts.runs)
     best = scouts.runs[0]
+    up = 2 if scouts.clear else 4  # what does nothing is far below what does harm
     if best.contestant.peak == peaks[-1] and math.isfinite(best.final_loss):
-        return 2 * peaks[-1]
+        return up * peaks[-1]
     if not math.isfinite(best.final_loss):
         return peaks[0] / 2
     if best.contestant.peak == peaks[0]:
@@ -121,7 +122,7 @@ def _further(scouts: Scouts) -> float | None:
         if does_harm(best, scouts) or (scouts.clear and best.final_loss < next_best - scouts.noise):
             return peaks[0] / 2
     highest = min((run for run in scouts.runs if run.contestant.peak == peaks[-1]), key=final_loss)
-    return None if scouts.clear or does_harm(highest, scouts) else 2 * peaks[-1]
+    return None if scouts.clear or does_harm(highest, scouts) else up * peaks[-1]
 
 
 def does_harm(run: Run, scouts: Scouts) -> bool:
