@@ -328,3 +328,28 @@ def test_all_of_this_on_torch():
     done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=Path(__file__).parents[2])
     assert done.returncode == 0, done.stdout[-3000:]
     assert "5 skipped" in done.stdout
+
+
+def test_a_train_step_that_makes_two_updates_of_a_batch():
+    class Twice(keras.Sequential):
+        def train_step(self, *args):
+            first = super().train_step(*args)
+            return super().train_step(*((first[1], args[1]) if len(args) == 2 else args))  # JAX's has a state
+
+    model = Twice([keras.layers.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")])
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    x = np.ones((8, 1), "float32")
+    model.fit(x, 0 * x, batch_size=1, shuffle=False, verbose=0, callbacks=[gs.keras.Scheduler("linear", steps=16)])
+    weight = 1.0
+    for batch in range(8):
+        weight *= (1 - 0.2 * (1 - 2 * batch / 16)) ** 2
+    assert float(model.get_weights()[0][0, 0]) == pytest.approx(weight, rel=1e-5)
+
+
+def test_another_hand_is_told_within_an_epoch():
+    class Other(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            self.model.optimizer.learning_rate = 0.01
+
+    with pytest.warns(UserWarning, match="something else sets it too"):
+        moved_by(keras.optimizers.SGD(0.3), [gs.keras.Scheduler("linear"), Other()], epochs=1)

@@ -187,6 +187,49 @@ def test_what_is_monitored_is_told_to_a_feedback(kind, tmp_path):
     np.testing.assert_allclose(module.rates[::BATCHES], [0.3, 0.3, 0.03, 0.003])  # the first is an improvement
 
 
+class Counting(Measured):
+    """Logs the number of the epoch, of validations and of the training."""
+
+    schedule = "hold * plateau(patience=1000, mode=max)"
+
+    def training_step(self, batch, index):
+        self.log("train_loss", float(self.current_epoch), on_step=False, on_epoch=True)
+        return Module.training_step(self, batch, index)
+
+    def validation_step(self, batch, _):
+        self.log("val_loss", float(self.current_epoch))
+
+
+@pytest.mark.parametrize(
+    ("monitor", "every", "told"),
+    [
+        ("val_loss", 1, [0, 1, 2, 3]),
+        ("val_loss", 2, [1, 3]),
+        ("train_loss", 1, [0, 1, 2, 3]),
+        ("train_loss", 2, [0, 1, 2, 3]),
+    ],
+)
+def test_each_measurement_is_told_once_when_it_is_made(monitor, every, told, tmp_path, monkeypatch):
+    metrics = []
+    measure = gs.torch.Scheduler.measure
+    monkeypatch.setattr(gs.torch.Scheduler, "measure", lambda own, m: (metrics.append(float(m)), measure(own, m))[1])
+    module = Counting()
+    module.options = (("monitor", monitor),)
+    loader = DataLoader(DATA, batch_size=4)
+    trainer = lightning.Trainer(
+        accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False, max_epochs=4,
+        default_root_dir=tmp_path, enable_checkpointing=False, check_val_every_n_epoch=every,
+    )  # fmt: skip
+    trainer.fit(module, loader, loader)
+    trainer.validate(module, loader, verbose=False)
+    assert metrics == told
+
+
+def test_manual_optimization_is_asked_for_its_updates(tmp_path):
+    with pytest.warns(UserWarning, match="give gs.lightning.scheduled steps="):
+        fit(Manual(), tmp_path, max_epochs=1)
+
+
 def test_a_feedback_without_a_monitor_is_told_of(tmp_path):
     module = Measured()
     loader = DataLoader(DATA, batch_size=4)

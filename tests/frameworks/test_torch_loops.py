@@ -340,6 +340,15 @@ def test_what_cannot_be_counted_is_refused_with_the_way_out():
     optimizer.param_groups.append({"params": [parameter()], "lr": 2.0})
     updated(optimizer, scheduler, 1)
     assert rates(optimizer) == pytest.approx([0.6, 1.2])
+    hooked = SGD([parameter()], lr=1.0)
+    scheduler = gs.torch.Scheduler(hooked, "linear", steps=10, count="step")
+    updated(hooked, scheduler, 5)
+    state = copy.deepcopy(hooked.state_dict())
+    del state["param_groups"][0]["initial_lr"]
+    hooked.load_state_dict(state)
+    assert rates(hooked) == pytest.approx([0.5])
+    updated(hooked, scheduler, 1)
+    assert rates(hooked) == pytest.approx([0.4])
     with pytest.raises(gs.ScheduleError, match="count='call'"):
         gs.torch.Scheduler(optimizer, "linear", steps=10, count="call")
 
@@ -438,6 +447,116 @@ def test_a_value_changed_by_hand_is_told(key):
     optimizer.param_groups[0][key] = 0.3
     with pytest.warns(UserWarning, match="is 0.3, and this scheduler had set"):
         updated(optimizer, scheduler, 1)
+
+
+def test_a_second_phase_while_the_first_scheduler_is_held():
+    head, body = parameter(), parameter()
+    optimizer = SGD([head], lr=1.0)
+    first = gs.torch.Scheduler(optimizer, "linear", steps=4)
+    updated(optimizer, first, 4)
+    optimizer.add_param_group({"params": [body], "lr": 0.5})
+    second = gs.torch.Scheduler(optimizer, "linear", steps=4)
+    seen = []
+    optimizer.register_step_pre_hook(lambda o, args, kwargs: seen.append(rates(o)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        updated(optimizer, second, 2)
+        optimizer.param_groups[0] = dict(optimizer.param_groups[0])
+        first.state_dict(), first.read_groups()
+        updated(optimizer, second, 1)
+    np.testing.assert_allclose(seen, [[1.0, 0.5], [0.75, 0.375], [0.5, 0.25]])
+
+
+def test_a_rate_set_for_a_new_phase_is_not_ignored_in_silence():
+    optimizer = SGD([parameter()], lr=1.0)
+    updated(optimizer, gs.torch.Scheduler(optimizer, "linear", steps=8), 4)
+    optimizer.param_groups[0]["lr"] = 0.01
+    second = gs.torch.Scheduler(optimizer, "linear", steps=4)
+    with pytest.warns(UserWarning, match="rate was 0.01 when this scheduler was made, and their initial_lr is 1"):
+        updated(optimizer, second, 1)
+    del optimizer.param_groups[0]["initial_lr"]
+    optimizer.param_groups[0]["lr"] = 0.01
+    third = gs.torch.Scheduler(optimizer, "linear", steps=4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        updated(optimizer, third, 1)
+    assert rates(optimizer) == pytest.approx([0.0075])
+
+
+@pytest.mark.parametrize("order", ["optimizer", "step, optimizer", "optimizer, step"])
+def test_a_peak_is_the_peak_whatever_is_loaded(order):
+    saved = SGD([parameter()], lr=0.2)
+    scheduler = gs.torch.Scheduler(saved, "constant", steps=4)
+    optimizer = SGD([parameter()], lr=0.1)
+    scheduler = gs.torch.Scheduler(optimizer, "constant", steps=4, peak=0.5)
+    for what in order.split(", "):
+        if what == "step":
+            scheduler.load_state_dict({"step": 2})
+        else:
+            optimizer.load_state_dict(copy.deepcopy(saved.state_dict()))
+    assert rates(optimizer) == pytest.approx([0.5])
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_copies_in_another_order_are_recognised(marked):
+    optimizer = SGD([{"params": [parameter()], "lr": rate} for rate in (1.0, 2.0, 3.0)], lr=1.0)
+    lr = ["constant(1)", "constant(0.5)", "constant(0.25)"] if marked else "constant(0.5)"
+    scheduler = gs.torch.Scheduler(optimizer, lr, steps=4)
+    before = rates(optimizer)
+    left_out = () if marked else ("initial_lr",)
+    copies = [{key: value for key, value in group.items() if key not in left_out} for group in optimizer.param_groups]
+    optimizer.param_groups = copies[::-1]
+    updated(optimizer, scheduler, 1)
+    assert rates(optimizer) == pytest.approx(before[::-1])
+    only = optimizer.param_groups[1]
+    optimizer.param_groups[1] = {key: value for key, value in only.items() if key != "initial_lr"}
+    updated(optimizer, scheduler, 1)
+    assert rates(optimizer) == pytest.approx(before[::-1])
+
+
+def test_writes_in_each_window_are_told():
+    def new(number=2):
+        optimizer = SGD([{"params": [parameter()]} for _ in range(number)], lr=1.0)
+        return optimizer, gs.torch.Scheduler(optimizer, gs.linear() * gs.plateau(), steps=10)
+
+    optimizer, scheduler = new()
+    updated(optimizer, scheduler, 1)
+    optimizer.step()
+    optimizer.param_groups[1]["lr"] = 0.1  # between the update and step()
+    with pytest.warns(UserWarning, match="this scheduler had set"):
+        scheduler.step()
+    optimizer, scheduler = new()
+    updated(optimizer, scheduler, 1)
+    optimizer.param_groups[1]["lr"] = 0.1
+    with pytest.warns(UserWarning, match="this scheduler had set"):
+        scheduler.measure(1.0)
+    optimizer, scheduler = new()
+    updated(optimizer, scheduler, 10)
+    optimizer.param_groups[0]["lr"] = 0.1  # after the end it is somebody else's
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        optimizer.step()
+
+
+def test_a_step_that_catches_what_its_parents_raises_is_counted(sibling):
+    class Stubborn(AdamW):
+        fails = 0
+
+        def step(self, closure=None):
+            try:
+                super().step(self._fail if self.fails else None)
+            except ArithmeticError:
+                self.fails -= 1
+
+        def _fail(self):
+            raise ArithmeticError
+
+    optimizer = Stubborn([parameter()], lr=1.0)
+    scheduler = gs.torch.Scheduler(optimizer, "linear", steps=10)
+    for _ in range(3):
+        optimizer.fails = 1
+        updated(optimizer, scheduler, 2)
+    assert scheduler.last_epoch == 6
 
 
 def test_what_is_not_another_hand():

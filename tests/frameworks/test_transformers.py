@@ -185,3 +185,19 @@ def test_a_pair_without_evaluations_is_told_of(tmp_path):
     made, _ = trainer(tmp_path, "optimizers", "constant() * plateau")
     with pytest.warns(UserWarning, match="told no measurement in 40 updates"):
         made.train()
+
+
+def test_evaluations_outside_a_training_or_before_it_are_not_told(tmp_path):
+    lr = "constant() * plateau(factor=0.5, patience=0, threshold=1e9, threshold_mode=absolute)"
+    made, _ = trainer(tmp_path, "optimizers", lr, eval_strategy="steps", eval_steps=20, eval_on_start=True)
+    made.train()
+    state = made.lr_scheduler.state_dict()["feedback_states"]
+    made.evaluate()
+    assert made.lr_scheduler.state_dict()["feedback_states"] == state
+    assert state[0]["0.factor"] == 0.5  # of two evaluations
+
+
+def test_a_callback_that_is_told_nothing_says_so(tmp_path):
+    made, _ = trainer(tmp_path, "callback", "constant() * plateau")
+    with pytest.warns(UserWarning, match="told no measurement"):
+        made.train()

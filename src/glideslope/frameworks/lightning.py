@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import lightning
@@ -35,6 +36,9 @@ def scheduled(
     Raises:
         ScheduleError: as `gs.torch.Scheduler`; or the trainer's training has no end and `steps` isn't given.
 
+    Warns:
+        UserWarning: with manual optimization, where only the user knows how many updates there will be.
+
     In a LightningModule:
 
         def configure_optimizers(self):
@@ -42,6 +46,13 @@ def scheduled(
             return gs.lightning.scheduled(self, optimizer, "warmup(5%) >> cosine")
     """
     if "steps" not in options and not has_horizon(lr):
+        if not module.automatic_optimization:
+            warnings.warn(
+                "with manual optimization the trainer counts the steps of all optimizers, and how many micro-batches "
+                "make an update isn't known: the horizon may be too long; give gs.lightning.scheduled steps=, the "
+                "updates of this optimizer",
+                stacklevel=2,
+            )
         steps = module.trainer.estimated_stepping_batches
         options["steps"] = None if steps == float("inf") else steps
     scheduler = Scheduler(optimizer, lr, **options)

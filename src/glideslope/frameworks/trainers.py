@@ -14,22 +14,30 @@ from typing import Any
 _LIGHTNING = ("lightning.pytorch", "pytorch_lightning")
 
 
-def have_evaluations_told(scheduler: Any) -> None:
+def have_evaluations_told(scheduler: Any) -> bool:
     """Has the trainer up the stack, if there is one, tell its evaluations to a scheduler's feedbacks.
 
     Args:
         scheduler: a `gs.torch.Scheduler`, whose `step` is running.
+
+    Returns:
+        Whether there is a trainer.
     """
     for caller in _callers():
         if "transformers.trainer" in sys.modules and isinstance(caller, sys.modules["transformers.trainer"].Trainer):
             from glideslope.frameworks.transformers import Evaluations
 
-            caller.add_callback(Evaluations(scheduler))
-            return
+            callbacks = caller.callback_handler.callbacks
+            if not any(isinstance(one, Evaluations) and one.scheduler is scheduler for one in callbacks):
+                caller.add_callback(Evaluations(scheduler))
+            return True
         for package in (sys.modules[name] for name in _LIGHTNING if name in sys.modules):
             if isinstance(caller, package.Trainer):
-                caller.callbacks.insert(0, _of_lightning(package.Callback, scheduler))  # before checkpoints are saved
-                return
+                if not any(getattr(one, "tells", lambda: None)() is scheduler for one in caller.callbacks):
+                    measurements = _of_lightning(package.Callback, scheduler)
+                    caller.callbacks.insert(0, measurements)  # before checkpoints are saved
+                return True
+    return False
 
 
 def _callers() -> Iterator[Any]:
@@ -45,25 +53,38 @@ def _of_lightning(base: Any, scheduler: Any) -> Any:
     """A callback of Lightning's that tells the metric which the scheduler's configuration monitors."""
     reference = weakref.ref(scheduler)
 
-    def tell(trainer: Any) -> bool:
-        scheduler = reference()
-        for config in trainer.lr_scheduler_configs:
-            metric = trainer.callback_metrics.get(config.monitor)
-            if config.scheduler is scheduler and scheduler is not None and metric is not None:
-                scheduler.measure(metric.detach())
-                return True
-        return False
-
     class Measurements(base):  # type: ignore[misc]
-        validated = False
+        tells = reference
+        told: Any = None
+        there: Any = None
+        """The metric before a validation: Lightning keeps each until there is another."""
+
+        def on_validation_start(self, trainer: Any, pl_module: Any) -> None:
+            self.there = _monitored(trainer, reference())
 
         def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
-            if not trainer.sanity_checking:
-                self.validated = tell(trainer)
+            fresh = _monitored(trainer, reference()) is not self.there
+            if fresh and trainer.state.fn == "fit" and not trainer.sanity_checking:
+                self._tell(trainer)
 
         def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-            if not self.validated:  # a metric of the training itself
-                tell(trainer)
-            self.validated = False
+            self._tell(trainer)  # a metric of the training itself
+
+        def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+            if (scheduler := reference()) is not None:
+                scheduler.training_ended()
+
+        def _tell(self, trainer: Any) -> None:
+            scheduler = reference()
+            metric = _monitored(trainer, scheduler)
+            if scheduler is not None and metric is not None and metric is not self.told:
+                scheduler.measure(metric.detach())
+            self.told = metric
 
     return Measurements()
+
+
+def _monitored(trainer: Any, scheduler: Any) -> Any:
+    """The latest value of the metric that a scheduler's configuration monitors; None where there is none."""
+    monitors = [config.monitor for config in trainer.lr_scheduler_configs if config.scheduler is scheduler]
+    return trainer.callback_metrics.get(monitors[0]) if monitors and scheduler is not None else None

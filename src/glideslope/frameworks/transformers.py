@@ -17,7 +17,7 @@ class Evaluations(TrainerCallback):
     """Tells a Trainer's evaluations to the feedbacks of a scheduler.
 
     The metric is the one of `metric_for_best_model`, as for ReduceLROnPlateau, if a feedback's mode is that metric's
-    direction; else `eval_loss`.
+    direction; else `eval_loss`. An evaluation before the first update, or outside a training, isn't told.
 
     Args:
         scheduler: the scheduler; None until there is one.
@@ -25,10 +25,21 @@ class Evaluations(TrainerCallback):
 
     def __init__(self, scheduler: Scheduler | None) -> None:
         self.scheduler = scheduler
+        self._began: int | None = -1  # None outside a training
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **objects: Any) -> None:
+        """Sees where the training begins."""
+        self._began = state.global_step
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **objects: Any) -> None:
+        """Says if a feedback was told nothing."""
+        self._began = None
+        if self.scheduler is not None and self.scheduler.has_feedback:
+            self.scheduler.training_ended()
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **objects: Any) -> None:
         """Tells the metric, if the evaluation has it."""
-        if self.scheduler is None or not self.scheduler.has_feedback:
+        if self.scheduler is None or not self.scheduler.has_feedback or self._began in (None, state.global_step):
             return
         name = "eval_loss"
         if (best := args.metric_for_best_model) and bool(args.greater_is_better) == ("max" in self.scheduler.modes):
@@ -61,6 +72,7 @@ class Callback(Evaluations):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **objects: Any) -> None:
         """Makes the scheduler; goes on where a checkpoint was saved."""
+        super().on_train_begin(args, state, control)
         if isinstance(objects.get("lr_scheduler"), Scheduler):
             raise ScheduleError("the Trainer has a gs.torch.Scheduler already, in optimizers=: leave out the callback")
         whole = {} if has_horizon(self.lr) else {"steps": state.max_steps}

@@ -93,8 +93,9 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
             )
         self._last_set = float(self._optimizer.learning_rate)
         self._every = self._optimizer.gradient_accumulation_steps or 1
-        # What a scaler of the loss skips is known to the optimizer only, so then it is asked at each batch.
-        self._asks = self._optimizer is not model.optimizer
+        # What a scaler of the loss skips, or a train_step of one's own makes of a batch, is known to the optimizer
+        # only: then it is asked at each batch.
+        self._asks = self._optimizer is not model.optimizer or type(model).train_step is not keras.Model.train_step
 
     def on_train_begin(self, logs: Any = None) -> None:
         """A new `fit`: the schedule begins at its first epoch."""
@@ -129,11 +130,11 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Sets the rate of the update that the batch is part of; with several batches to an execution, their peak."""
+        if self._first_batch is not None and self._leave is not None:
+            return
         if self._first_batch is None:
             self._first_batch = batch
-            self._check_alone()
-        elif self._leave is not None:
-            return
+        self._check_alone()
         assert self.peak is not None
         self._sync()
         factor = self.feedback.factor(self.feedback_state) if self.feedback else 1.0

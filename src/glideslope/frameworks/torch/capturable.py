@@ -15,7 +15,7 @@ from glideslope.errors import ScheduleError
 from glideslope.frameworks.torch.groups import as_tensors
 from glideslope.frameworks.torch.inner import as_scheduled, inner_optimizer
 from glideslope.frameworks.torch.plan import Given, Plan
-from glideslope.frameworks.torch.updates import around_updates, while_held
+from glideslope.frameworks.torch.updates import around_updates, succeed, while_held
 from glideslope.schedules import Clock
 from glideslope.schedules.durations import Frame, Time
 
@@ -46,6 +46,9 @@ class CapturableScheduler(LRScheduler):
     >>> optimizer.step(), scheduler.step(), scheduler.get_last_lr()
     (None, None, [tensor(0.3750)])
     """
+
+    _succeeded = False
+    """Whether a scheduler was made for the optimizer after this one."""
 
     def __init__(
         self,
@@ -87,15 +90,24 @@ class CapturableScheduler(LRScheduler):
 
         def look_again(optimizer: Any) -> None:
             if own := this():
-                own._find()
+                own.read_groups()
 
-        loaded = self._stepped.register_load_state_dict_post_hook(look_again)
-        while_held(self, [*around_updates(self._stepped, after=counted), loaded])
+        handles = around_updates(self._stepped, after=counted)
+        for loaded in {id(own): own for own in (self._stepped, self.optimizer)}.values():
+            if hasattr(loaded, "_optimizer_load_state_dict_post_hooks"):
+                handles.append(loaded.register_load_state_dict_post_hook(look_again))
+        while_held(self, handles)
+        succeed(self, self._stepped)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._listen()
         self._find()
+
+    def read_groups(self) -> None:
+        """Reads the groups anew, after an `lr_scale` or an initial rate was changed, and sets their rates."""
+        if not self._succeeded:
+            self._find()
 
     def step(self, epoch: int | None = None) -> None:
         """Sets what is scheduled for the next update.

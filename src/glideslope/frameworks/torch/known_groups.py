@@ -51,8 +51,8 @@ class Replaced(NamedTuple):
 class KnownGroups:
     """Recognises the groups of an optimizer after some were removed, inserted, reordered, copied or loaded.
 
-    A group is one known before if it is the same dictionary; or at its place, in a new list of as many other groups, as
-    a loaded state brings; or has its mark; or has a parameter of it.
+    A group is one known before if it is the same dictionary; or has a parameter of it; or has its mark; or is at its
+    place, in a new list of as many groups, as a loaded state brings.
 
     Args:
         mark: whether to mark the groups, so that a copy of one with other parameters is recognised too.
@@ -64,6 +64,7 @@ class KnownGroups:
         self._ever: list[Known] = []
         self._list: Sequence[Group] = ()
         self._groups: list[Group] = []
+        self._before: dict[int, Group] = {}  # the groups at the look before, by what is known of them
         self._loaded = False
         self._of_parameter: Any = WeakIdKeyDictionary()
 
@@ -72,11 +73,13 @@ class KnownGroups:
         of_group = {id(group): known for group, known in zip(self._groups, self.present, strict=True)}
         recognised = [of_group.get(id(group)) for group in groups]
         self._loaded = not any(recognised)
-        if self._loaded and groups is not self._list and len(groups) == len(self.present):
-            recognised = list(self.present)
-        for candidates in (self._of_mark, self._of_parameters):
+        for candidates in (self._of_parameters, self._of_mark):
             for i, group in enumerate(groups):
                 recognised[i] = recognised[i] or _untaken(candidates(group), recognised)
+        if groups is not self._list and len(groups) == len(self.present):
+            for i, known in enumerate(self.present):
+                recognised[i] = recognised[i] or _untaken([known], recognised)
+        self._before = {id(known): group for known, group in zip(self.present, self._groups, strict=True)}
         self.present = [known or self._new() for known in recognised]
         self._list, self._groups = groups, list(groups)
         for group, known in zip(groups, self.present, strict=True):
@@ -98,7 +101,8 @@ class KnownGroups:
     def base(self, group: Group, known: Known, key: str, scale: float) -> float:
         """The initial value of a group, kept in it as torch's schedulers keep `initial_lr`.
 
-        A loaded state may lack it, with a value that a schedule has changed: then it is the one known before.
+        A loaded state, or a copy of a group, may lack it, with a value that a schedule has changed: then it is the one
+        known before.
 
         Args:
             group: the group.
@@ -108,7 +112,9 @@ class KnownGroups:
         """
         name = f"initial_{key}"
         if name not in group:
-            remembered = self._loaded and key in known.bases
+            before = self._before.get(id(known), group)
+            copied = before is not group and before.get(key) is group[key]
+            remembered = (self._loaded or copied) and key in known.bases
             group[name] = known.bases[key] if remembered else float(group[key]) / scale
         known.bases[key] = float(group[name])
         return known.bases[key]

@@ -16,6 +16,8 @@ from glideslope.frameworks.torch.known_groups import ROUNDING, Replaced
 _LIBRARIES = tuple(str(Path(str(file)).parent) for file in (torch.__file__, Path(__file__).parents[1]))
 
 
+UNTOLD = 1000
+"""Updates that a feedback, other than a guard, may go without a measurement, at the least."""
 COMPILED = (
     "the optimizer's step is compiled, and scheduled values in it are Python numbers, for which it is compiled again: "
     "scheduler.to_tensors() makes rates and betas tensors"
@@ -70,8 +72,11 @@ def replaced_base(replaced: Replaced, source: str) -> str:
 def other_than_made_with(optimizer: Any) -> str | None:
     """What to say where the groups' initial rate isn't the `lr` that the optimizer was made with; None if it is.
 
-    So it is after a state was loaded into an optimizer with a new `lr`, which torch keeps in `defaults` only.
+    So it is after a state was loaded into an optimizer with a new `lr`, which torch keeps in `defaults` only. Where a
+    scheduler was made for the optimizer before, its groups have had their say.
     """
+    if "step" in vars(optimizer) or "_schedulers" in vars(optimizer):
+        return None
     rate, initial = optimizer.defaults.get("lr"), {group.get("initial_lr") for group in optimizer.param_groups}
     parameter = inspect.signature(type(optimizer).__init__).parameters.get("lr")
     if len(initial) > 1 or None in initial or rate is None or (parameter and parameter.default == rate):
@@ -89,16 +94,37 @@ def other_than_made_with(optimizer: Any) -> str | None:
 def unknown_base(optimizer: Any) -> str | None:
     """What to say where a state brings no base rates, and the groups' rate may be one that a schedule has lowered.
 
-    So it is where they have no initial rate, and another rate than the optimizer was made with; None elsewhere.
+    So it is where they have no initial rate, and another rate than the optimizer was made with, or several, and it was
+    trained; None elsewhere.
     """
     rate, groups = getattr(optimizer, "defaults", {}).get("lr"), optimizer.param_groups
     now = {float(group["lr"]) for group in groups}
-    if rate is None or len(now) > 1 or any("initial_lr" in group for group in groups) or float(rate) in now:
+    if rate is None or any("initial_lr" in group for group in groups) or float(rate) in now:
+        return None
+    if len(now) > 1 and not optimizer.state:
+        return None  # a new optimizer, whose groups have rates of their own
+    rates = ", ".join(f"{value:g}" for value in sorted(now))
+    return (
+        f"neither state has a base rate: the schedule multiplies {rates}, which the groups had, and the optimizer was "
+        f"made with lr={float(rate):g}. If a schedule had lowered it already, set group['initial_lr'] and call "
+        "scheduler.read_groups()"
+    )
+
+
+def other_rate(optimizer: Any) -> str | None:
+    """What to say where the groups have another rate than their initial one, which a schedule is going to multiply.
+
+    So it is where a user has set it for a new phase; None where it is 0, or a scheduler here has left it.
+    """
+    pairs = [(float(group["lr"]), float(group.get("initial_lr", group["lr"]))) for group in optimizer.param_groups]
+    differing = [pair for pair in pairs if pair[0] and abs(pair[0] - pair[1]) > ROUNDING * abs(pair[1])]
+    left = (scheduler.get_last_lr() for scheduler in vars(optimizer).get("_schedulers", ()))
+    if not differing or any(list(map(float, rates)) == [rate for rate, _ in pairs] for rates in left):
         return None
     return (
-        f"neither state has a base rate: the schedule multiplies {now.pop():g}, the rate that the optimizer had, and "
-        f"it was made with lr={float(rate):g}. If a schedule had lowered it already, set group['initial_lr'] and call "
-        "scheduler.read_groups()"
+        f"the groups' rate was {differing[0][0]:g} when this scheduler was made, and their initial_lr is "
+        f"{differing[0][1]:g}, which the schedule multiplies from its beginning on. To begin from the rate that was "
+        "set, delete initial_lr from the groups before, or give peak=; to go on where a training was, load_state_dict"
     )
 
 

@@ -15,6 +15,7 @@ from glideslope.feedback.feedback import controlled
 from glideslope.frameworks.torch.groups import Momenta, Rates, Version, check_has, separate
 from glideslope.frameworks.torch.growing_clock import on_one_clock
 from glideslope.frameworks.torch.known_groups import Group, KnownGroups, Replaced
+from glideslope.frameworks.torch.notices import UNTOLD
 from glideslope.frameworks.torch.past import text
 from glideslope.frameworks.torch.state import Saved, read_state
 from glideslope.schedules import Clock, Schedule, constant, parse
@@ -23,8 +24,6 @@ from glideslope.schedules.horizon import Over, with_horizon
 
 FIRST_LOSSES = 10
 """Updates by which a guard should have been told a loss."""
-UNTOLD = 1000
-"""Updates that another feedback may go without a measurement, at the least."""
 
 Given = Schedule | Feedback | Growth | str
 
@@ -70,6 +69,7 @@ class Plan:
         self.guard = _only_guard(self.feedbacks)
         self.groups = KnownGroups(mark=len(rates) > 1)
         self.peak = peak
+        self._firsts = len(groups)
         self.largest = max(float(group.setdefault("initial_lr", float(group["lr"]))) for group in groups)
         for name, schedule, feedback, own in followed:
             check_has(own, groups)
@@ -135,6 +135,23 @@ class Plan:
             scales = [scale * lowered if other else scale for scale, other in zip(scales, others, strict=True)]
         scaled: np.ndarray = found * np.array(scales, dtype=float)[:, None]
         return scaled
+
+    @property
+    def number(self) -> int:
+        """How many values in groups follow a schedule."""
+        return sum(len(values.numbers) + len(values.tensors) for values in self.values)
+
+    @property
+    def end(self) -> float:
+        """The update from which on every schedule holds its value; infinite where one has no end."""
+        return max(schedule.length(Frame()) or math.inf for schedule in self.schedules)
+
+    def rescale(self) -> bool:
+        """Sees which initial rate is the largest of the first groups now, if it is known which they are; whether
+        another is."""
+        before, firsts = self.largest, [known for known in self.groups.present if known.place < self._firsts]
+        self.largest = max((known.bases["lr"] for known in firsts if "lr" in known.bases), default=before)
+        return self.largest != before
 
     def waits(self) -> list[tuple[Feedback, int]]:
         """Each feedback, and the updates after which it should have been told something: by the end at the latest."""
@@ -207,8 +224,12 @@ class Plan:
         """
         saved = read_state(state, self.names, self.schedules, self.feedbacks, self.growth)
         self.feedback_states = saved.feedback_states
-        self.largest = self.largest if saved.largest is None else saved.largest
-        return saved, self.groups.take_bases(saved.bases or [], groups)
+        replaced = self.groups.take_bases(saved.bases or [], groups)
+        if saved.largest is None or saved.bases is None:
+            self.rescale()
+        else:
+            self.largest, self._firsts = saved.largest, 0  # of groups that the state doesn't tell from later ones
+        return saved, replaced
 
 
 def _only_guard(feedbacks: Sequence[Controlled | None]) -> int | None:

@@ -18,11 +18,13 @@ from glideslope.frameworks.torch.groups import as_tensors
 from glideslope.frameworks.torch.inner import as_scheduled, inner_optimizer
 from glideslope.frameworks.torch.known_groups import ROUNDING, Replaced
 from glideslope.frameworks.torch.plan import Given, Plan
-from glideslope.frameworks.torch.updates import Updates, around_updates, weakly, while_held
+from glideslope.frameworks.torch.updates import Updates, around_updates, succeed, weakly, while_held
 from glideslope.frameworks.torch.watch import Watch
 from glideslope.schedules import Clock
 from glideslope.schedules.durations import Time
 
+FEW = 8
+"""Values that are looked at in each call of `step`; of more the first, and all before the next update."""
 AHEAD = 1024
 """Factors that are computed at a time. A stretch begins at a multiple of it, so a resumed run has the same ones."""
 
@@ -81,6 +83,10 @@ class Scheduler(LRScheduler):
     _first: Any
     _seen: Any
     """The first group with a rate that is written, and the rate it had then."""
+    _succeeded: bool
+    """Whether a scheduler was made for the optimizer after this one."""
+    _few: bool
+    """Whether there are several values, few enough to look at each in `step`."""
 
     def __init__(
         self,
@@ -102,13 +108,14 @@ class Scheduler(LRScheduler):
         self._stepped = optimizer if self._updates.each_call else inner_optimizer(optimizer)
         made_with = None if peak else notices.other_than_made_with(self._stepped)
         self._unknown_base = None if peak else notices.unknown_base(self._stepped)
+        other_rate = None if peak or made_with else notices.other_rate(self._stepped)
         self._plan = Plan(
             optimizer, lr, steps=steps, clock=clock, momentum=momentum, betas=betas, weight_decay=weight_decay,
             peak=peak,
         )  # fmt: skip
         self._made = 0
         self._shifts = [0.0] * len(self._plan.schedules)  # positions less the updates made: the batch size may change
-        self._watch = Watch(self._plan.waits())
+        self._watch = Watch(self._plan.waits(), other_rate)
         self._tensors = False
         self._keeper: weakref.ref[Any] | None = None
         self._listen()
@@ -118,16 +125,13 @@ class Scheduler(LRScheduler):
 
     def _listen(self) -> None:
         """Has the optimizer say what it does: updates, and a state that it loaded."""
-        schedulers = vars(self._stepped).setdefault("_schedulers", weakref.WeakSet())  # which a Balance tells
-        for other in schedulers:
-            other._succeeded = True
-        self._succeeded = False
-        schedulers.add(self)
-        if self._updates.each_call:
-            return
-        handles = around_updates(self._stepped, before=weakly(self._before_update), after=self._updates.count)
-        hooks: Any = self._stepped._optimizer_step_pre_hooks
-        hooks.move_to_end(handles[0].id, last=False)  # so that other hooks see the rates of the update
+        succeed(self, self._stepped)
+        handles = []
+        if hasattr(self._stepped, "_optimizer_step_pre_hooks"):
+            count = None if self._updates.each_call else self._updates.count
+            handles = around_updates(self._stepped, before=weakly(self._before_update), after=count)
+            hooks: Any = self._stepped._optimizer_step_pre_hooks
+            hooks.move_to_end(handles[0].id, last=False)  # so that other hooks see the rates of the update
         for loaded in {id(own): own for own in (self._stepped, self.optimizer)}.values():
             if hasattr(loaded, "_optimizer_load_state_dict_post_hooks"):
                 handles.append(loaded.register_load_state_dict_pre_hook(weakly(self._before_loading)))
@@ -148,7 +152,7 @@ class Scheduler(LRScheduler):
         updates = self._updates
         if updates.news:
             self._look_at_news()
-        if self._first["lr"] != self._seen:
+        if self._first["lr"] != self._seen or self._few:
             self._look()
         made = updates.made
         if made != self._made + 1:
@@ -181,6 +185,7 @@ class Scheduler(LRScheduler):
         if not self.has_feedback:
             raise FeedbackError("no schedule here answers to measurements: give lr=schedule * gs.plateau()")
         number, _ = measured(metric)
+        self._look(stepped=self._writes_next)
         self._plan.measure(mean_over_ranks(number))
         self._watch.measured = True
         self._write()
@@ -223,9 +228,13 @@ class Scheduler(LRScheduler):
         """Of the measurements that feedbacks answer to: "min" where less is better, "max" where more is."""
         return {feedback.mode for feedback, _ in self._plan.waits() if hasattr(feedback, "mode")}
 
+    def training_ended(self) -> None:
+        """Says if a feedback was told nothing in a trainer's training that is over."""
+        self._watch.end(self._made, self._keeper and self._keeper())
+
     def driven_by_a_callback(self) -> None:
         """Leaves it to a callback to tell evaluations, and to write over the rates of a trainer's own scheduler."""
-        self._watch.driven = True
+        self._watch.driven = self._watch.trained = True
         self._watch.notices.silence("another hand")
 
     @property
@@ -258,7 +267,8 @@ class Scheduler(LRScheduler):
         Everything else follows from these, for any number of groups, processes and devices.
         """
         self._updates.decide()
-        self._look(stepped=False)
+        if not self._succeeded:
+            self._look(stepped=False)
         step = self._updates.made
         if self._keeper is not None and (keeper := self._keeper()) is not None:
             self._plan.guard_state = keeper.state
@@ -289,8 +299,9 @@ class Scheduler(LRScheduler):
 
     def __getstate__(self) -> dict[str, Any]:
         self._updates.decide()
-        self._look(stepped=False)
-        left_out = ("_updates", "_writing", "_keeper", "_first", "_seen")
+        if not self._succeeded:
+            self._look(stepped=False)
+        left_out = ("_updates", "_writing", "_keeper", "_first", "_few", "_seen")
         kept = {name: value for name, value in vars(self).items() if name not in left_out}
         return {**kept, "updates": (self._updates.made, self._updates.each_call)}
 
@@ -305,7 +316,8 @@ class Scheduler(LRScheduler):
 
     def read_groups(self) -> None:
         """Reads the groups anew, after an `lr_scale` or an initial rate was changed, and sets their rates."""
-        self._write()
+        if not self._succeeded:
+            self._write()
 
     def to_tensors(self) -> None:
         """Makes the groups' rates and betas tensors, so that a compiled step isn't compiled again for a new value."""
@@ -327,7 +339,7 @@ class Scheduler(LRScheduler):
         self._place = self._look_ahead()
         for write, factors in self._writing:
             write(factors[self._place])
-        self._first = self._plan.first
+        self._first, self._few = self._plan.first, 1 < self._plan.number <= FEW
         self._seen = self._first["lr"]
 
     def _look_ahead(self) -> int:
@@ -356,18 +368,29 @@ class Scheduler(LRScheduler):
         if self._plan.moved(groups):
             self._write()
 
+    @property
+    def _writes_next(self) -> bool:
+        """Whether the next update's rates are this scheduler's: it was stepped, isn't over, and has no successor."""
+        return self._made == self._updates.made and not self._succeeded and self._made < self._plan.end
+
     def _before_update(self, args: Any, kwargs: Any) -> None:
         """Looks at the groups: one may be new, or have another rate than was written."""
-        self._look(stepped=self._made == self._updates.made and not self._succeeded)
+        if not self._succeeded:
+            self._look(stepped=self._writes_next)
 
     def _before_loading(self, optimizer: Any, state: Any) -> None:
         """Sees the groups as they are, since a state goes by their places."""
-        self._look(stepped=False)
+        if not self._succeeded:
+            self._look(stepped=False)
 
     def _after_loading(self, optimizer: Any) -> None:
         """Writes over the rates of another schedule; says if there are other base rates."""
+        if self._succeeded:
+            return
         bases = self._plan.groups.bases()
         self._write()
+        if self._plan.rescale():
+            self._write()
         self._tell_replaced(self._plan.groups.replaced(bases), "the optimizer's state")
 
     def _look_at_news(self) -> None:

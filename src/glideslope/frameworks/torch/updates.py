@@ -74,7 +74,7 @@ def around_updates(
         return before(args, kwargs) if running.enter(stepped, compiled) and before is not None else None
 
     def leave(found: torch.Tensor | None, compiled: bool = False) -> None:
-        if running.leave() and after is not None:
+        if running.leave(optimizer, compiled) and after is not None:
             after(found, compiled)
 
     untraced_enter: Any = torch.compiler.disable(enter)  # type: ignore[no-untyped-call]
@@ -98,6 +98,15 @@ def while_held(observer: object, handles: list[RemovableHandle]) -> None:
     """Removes hooks when nobody holds the observer any more."""
     for handle in handles:
         weakref.finalize(observer, handle.remove)
+
+
+def succeed(scheduler: Any, optimizer: Any) -> None:
+    """Enters a scheduler among those of an optimizer, which a Balance tells, as the one that writes from now on."""
+    schedulers = vars(optimizer).setdefault("_schedulers", weakref.WeakSet())
+    for other in schedulers:
+        other._succeeded = True
+    scheduler._succeeded = False
+    schedulers.add(scheduler)
 
 
 def weakly(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -129,8 +138,10 @@ class _Running:
         self.any |= self.updates
         return self.updates
 
-    def leave(self) -> bool:
+    def leave(self, optimizer: torch.optim.Optimizer, compiled: bool) -> bool:
         """Notes that a call returns; whether it ends an update."""
+        if self.depth > 1 and not compiled:  # within another call, or after one within this that raised
+            self.depth = _calls_on_the_stack(optimizer)
         self.depth = max(self.depth - 1, 0)
         return self.depth == 0 and self.updates
 

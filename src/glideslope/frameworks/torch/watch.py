@@ -21,25 +21,27 @@ class Watch:
 
     Args:
         waits: each feedback, and the updates after which it should have been told something.
+        doubt: what to say after the first update, unless a state is loaded before.
 
     Attributes:
         notices: what was said.
         at: the updates made at which to look after the feedbacks.
         measured: whether a measurement was told.
-        driven: whether the trainer that calls, if one does, tells its evaluations.
+        driven: whether the trainer that calls was looked for.
+        trained: whether there is one, which says when its training ends.
     """
 
-    def __init__(self, waits: Sequence[tuple[Feedback, int]]) -> None:
+    def __init__(self, waits: Sequence[tuple[Feedback, int]], doubt: str | None = None) -> None:
         self.notices = notices.Notices()
-        self.measured = self.driven = False
+        self.measured = self.driven = self.trained = False
         self._waits = waits
         self._idle_at, self._idle_calls = -1, 0
-        self.begin(0)
+        self.begin(0, doubt)
 
-    def begin(self, made: int) -> None:
+    def begin(self, made: int, doubt: str | None = None) -> None:
         """Begins at so many updates made: after the next the trainer is known that calls."""
-        self._began = made
-        self.at = made + 1 if self._waits else math.inf
+        self._began, self._doubt = made, doubt
+        self.at: float = made + 1 if self._waits or doubt else math.inf
 
     def call(self, made: int, before: int) -> None:
         """Takes note of a call of `step` after other than one update.
@@ -64,12 +66,25 @@ class Watch:
             made: the updates made.
             keeper: what tells a guard the losses, or None.
         """
-        if not self.driven:
+        if self._doubt:
+            self.notices.tell("base", self._doubt)
+        if self._waits and not self.driven:
             self.driven = True
-            have_evaluations_told(scheduler)
+            self.trained = have_evaluations_told(scheduler)
         ends = [(feedback, self._began + wait) for feedback, wait in self._waits]
         for feedback, end in ends:
-            is_told = bool(keeper and keeper.looked) if feedback.each_update else self.measured
-            if made >= end and not is_told:
-                self.notices.tell(f"untold {type(feedback)}", notices.untold(feedback, made - self._began))
+            if made >= end and not (self.trained and end < notices.UNTOLD):
+                self._check(feedback, made, keeper)
         self.at = min((end for _, end in ends if end > made), default=math.inf)
+
+    def end(self, made: int, keeper: Any) -> None:
+        """Looks after the feedbacks at the end of a trainer's training; another trainer may call next."""
+        for feedback, _ in self._waits:
+            self._check(feedback, made, keeper)
+        self.driven = self.trained = False
+        self.at = made + 1
+
+    def _check(self, feedback: Feedback, made: int, keeper: Any) -> None:
+        is_told = bool(keeper and keeper.looked) if feedback.each_update else self.measured
+        if not is_told:
+            self.notices.tell(f"untold {type(feedback)}", notices.untold(feedback, made - self._began))
