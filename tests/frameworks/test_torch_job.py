@@ -160,6 +160,18 @@ def test_an_inexact_restore_is_warned_of():
     model = nn.Linear(6, 1)
     loader = DataLoader(Noisy(), batch_size=8)
     job = Forgetful(model, torch.optim.SGD(model.parameters()), nn.MSELoss(), loader, loader)
+    with pytest.raises(gs.JobError, match="restore doesn't go back"):
+        gs.find(job, steps=10, sweeps=1)
+
+    class Rounding(gs.torch.Job):
+        calls = 0
+
+        def step(self, lr, **controls):
+            self.calls += 1
+            return super().step(lr, **controls) * (1 + 1e-6 * self.calls)
+
+    model = nn.Linear(6, 1)
+    job = Rounding(model, torch.optim.SGD(model.parameters()), nn.MSELoss(), loader, loader)
     with pytest.warns(UserWarning, match="isn't exact"):
         gs.find(job, steps=10, sweeps=1)
     with warnings.catch_warnings():

@@ -174,7 +174,7 @@ def test_what_has_no_text_is_searched():
     job = Counting()
     with pytest.warns(UserWarning, match="without a text form"):
         again = gs.race(job, schedules, [0.1], 40, evaluations=4, memory=memory)
-    assert job.made == 4  # the same objects are remembered
+    assert job.made == 6  # the same objects are remembered
     assert again == raced
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -233,7 +233,7 @@ def test_a_failing_call_is_named(call):
         gs.race(job, ["linear"], [0.1], 100)
     assert isinstance(raised.value.__cause__, RuntimeError)
     if call == "step":
-        assert "at update 33 of linear() at 0.1" in str(raised.value)
+        assert "at update 31 of linear() at 0.1" in str(raised.value)
 
 
 def test_interrupts_and_lost_numbers_pass():
@@ -268,3 +268,55 @@ def test_a_torch_job_that_fails_is_named():
     closure = gs.torch.Job(model, torch.optim.LBFGS(model.parameters()), nn.MSELoss(), loader, loader)
     with pytest.raises(gs.JobError, match=r"step failed at update 1 .*closure"):
         Trials(closure)
+
+
+class Aliased:
+    """A hand-written job whose state holds the weights themselves, or leaves the optimizer's state out."""
+
+    def __init__(self, forgets):
+        torch.manual_seed(0)
+        self.model = torch.nn.Linear(3, 1)
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.1, momentum=0.9)
+        self.forgets = forgets
+        self.random = torch.Generator().manual_seed(0)
+
+    def step(self, lr):
+        self.optimizer.param_groups[0]["lr"] = lr
+        x = torch.randn(8, 3, generator=self.random)
+        loss = ((self.model(x) - x.sum(1, keepdim=True)) ** 2).mean()
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return loss.item()
+
+    def evaluate(self):
+        return float(((self.model.weight - 1) ** 2).sum())
+
+    def state(self):
+        weights = self.model.state_dict()
+        if self.forgets == "the optimizer":
+            weights = {name: weight.clone() for name, weight in weights.items()}
+        return weights, self.random.get_state()
+
+    def restore(self, state):
+        self.model.load_state_dict(state[0])
+        self.random.set_state(state[1])
+
+
+@pytest.mark.parametrize("forgets", ["to copy", "the optimizer"])
+def test_a_job_that_is_not_restored_is_refused(forgets):
+    with pytest.raises(gs.JobError, match="restore doesn't go back"):
+        gs.race(Aliased(forgets), ["linear"], [0.1], 20)
+
+
+@pytest.mark.parametrize("arguments", [(["linear"], 0.1), (["linear"], "0.1"), ("linear", [0.1]), (gs.linear(), [0.1])])
+def test_what_is_no_list_is_refused(arguments):
+    with pytest.raises(gs.SearchError, match="give a list of each"):
+        gs.race(Aliased("to copy"), *arguments, 20)
+
+
+def test_an_optimizer_over_other_parameters_is_refused():
+    model = torch.nn.Linear(1, 1)
+    data = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.ones(4, 1), torch.ones(4, 1)))
+    with pytest.raises(gs.JobError, match="none of the model's parameters"):
+        gs.torch.Job(model, torch.optim.SGD(torch.nn.Linear(1, 1).parameters()), torch.nn.MSELoss(), data, data)

@@ -47,7 +47,7 @@ def test_the_range_test_finds_the_edge_of_stability_and_puts_the_job_back():
     assert 1 < found.largest_stable < 6  # some updates pass before growth shows in the smoothed loss
     assert found.spread[0] <= found.suggestion <= found.spread[1]
     assert found.problem is None
-    assert job.made == found.updates + 4
+    assert job.made == found.updates + 6
 
 
 @pytest.mark.parametrize(("low", "high", "says"), [(1e-9, 1e-6, "hardly moved"), (10, 1e4, "rose from the start")])
@@ -70,7 +70,7 @@ def test_a_race_ranks_by_final_loss_and_has_the_constant_reference():
     assert len(means) == 6
     assert race.constant.mean == min(s.mean for s in race.standings if s.contestant.schedule == gs.constant())
     assert race.tied[0] == race.standings[0].contestant
-    assert race.updates == 6 * 4 * 200 + 4
+    assert race.updates == 6 * 4 * 200 + 6
     for standing in race.standings:
         finals = [run.final_loss for run in standing.runs]
         assert standing.standard_error == pytest.approx(np.std(finals, ddof=1) / 2)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from glideslope.cli.options import Folder, Json, NoSeed, Steps, app
-from glideslope.errors import GlideslopeError
+from glideslope.errors import GlideslopeError, LawError
 
 if TYPE_CHECKING:
     from glideslope.laws import Law, Read
@@ -46,8 +47,13 @@ def fit(
     read = laws.read(runs, loss=loss, warm=warmup, steps_per_epoch=steps_per_epoch)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "the law tells nothing")  # said below
-        law = laws.fit(read.runs, form=form)
+        try:
+            law = laws.fit(read.runs, form=form)
+        except LawError:
+            _say(read.notes)
+            raise
     if law.doubt and not force:
+        _say(read.notes)
         raise GlideslopeError(f"{law.doubt}. Nothing was written; --force writes the law all the same")
     law.save(out)
     notes = list(dict.fromkeys([*read.notes, *law.notes]))
@@ -228,6 +234,12 @@ def rank(
     warnings = sorted({text for _, peak, length, *_ in ranked for text in found.warnings(peak, length)})
     columns = ("schedule", "peak", "updates", "loss", "low", "high")
     _print(terminal.table("Ranked", columns, ranked), f"First: {ranked[0][0]} at {ranked[0][1]:g}.", warnings)
+
+
+def _say(notes: Iterable[str]) -> None:
+    """Writes notes before an error, which they may explain."""
+    for note in dict.fromkeys(notes):
+        typer.echo(f"note: {note}", err=True)
 
 
 def _draw_fit(law: Law, read: Read, folder: Path) -> None:

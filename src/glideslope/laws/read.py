@@ -14,7 +14,7 @@ from glideslope.laws.events import of_events
 from glideslope.laws.files import files_in
 from glideslope.laws.from_log import run_of
 from glideslope.laws.logs import Log, Part, parts_of, table_of
-from glideslope.laws.names import RATE, TRAINING, VALIDATION, ranked
+from glideslope.laws.names import RATE, TRAINING, VALIDATION, normal, ranked
 from glideslope.laws.parts import joined, once
 from glideslope.laws.run import Run, used
 
@@ -178,6 +178,10 @@ def _kind(logs: dict[str, Part], loss: str | None, warm: int | None) -> tuple[tu
             if not why:
                 return VALIDATION + TRAINING, ["the validation losses are fitted, the training losses aren't used"]
         notes.append(f"the training losses are fitted: of the validation losses {why}")
+    for kind, names in (("training", TRAINING), ("validation", VALIDATION)):
+        series = {name: (ranked(logs[name].log, names) or [""])[0] for name in measured}
+        if len(different := sorted({normal(column) for column in series.values() if column})) > 1:
+            notes.append(f"the {kind} losses have different names, {', '.join(different)}: are they of the same data?")
     alone = [name for name, (training, _) in measured.items() if not training]
     if alone and len(alone) < len(measured):
         notes.append(f"{', '.join(alone)}: validation losses are fitted, beside the training losses of the others")

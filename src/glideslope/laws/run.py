@@ -87,6 +87,11 @@ class Run(ByValue):
         if len(kept) < len(step):
             notes.append(f"{_points(len(step) - len(kept))} measured again later: the later one is kept")
         if anew := int((step[1:][np.diff(step) < 0] <= step.min(initial=np.inf)).sum()):
+            if anew > 1 and 2 * len(kept) < len(step):
+                raise LawError(
+                    f"{self.name}: the steps begin anew {_times(anew)}, and most points are measured again: give the "
+                    "updates since the beginning of the run, not of each epoch, or tell several runs apart"
+                )
             notes.append(f"the steps begin anew {_times(anew)}: if several runs are in one, tell them apart")
         if self.final_loss is not None and not (np.isfinite(self.final_loss) and self.final_loss > 0):
             raise LawError(f"{self.name}: final_loss={self.final_loss}: give a positive number, or None")

@@ -30,6 +30,10 @@ def calling(call: str, where: str) -> Iterator[None]:
 
 def failed(call: str, where: str, error: Exception) -> JobError:
     """The error of a job's call, on one line."""
+    return JobError(f"the job's {call} failed {where}: {type(error).__name__}: {one_line(error)}")
+
+
+def one_line(error: BaseException) -> str:
+    """The message of an error on one line, cut where it is long."""
     message = " ".join(str(error).split())
-    message = f"{message[:_MOST]}…" if len(message) > _MOST else message
-    return JobError(f"the job's {call} failed {where}: {type(error).__name__}: {message}")
+    return f"{message[:_MOST]}…" if len(message) > _MOST else message

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from glideslope.errors import JobError
+from glideslope.search.calls import one_line
 
 
 @runtime_checkable
@@ -118,7 +119,7 @@ def _module(file: Path) -> Any:
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        raise JobError(f"{file} can't be run: {type(error).__name__}: {error}") from error
+        raise JobError(f"{file} can't be run: {type(error).__name__}: {one_line(error)}") from error
     return module
 
 
@@ -128,4 +129,4 @@ def _made(make: Callable[[int], Any], place: str, seed: int) -> Any:
     except JobError:
         raise
     except (Exception, SystemExit) as error:
-        raise JobError(f"{place} failed to make a job: {type(error).__name__}: {error}") from error
+        raise JobError(f"{place} failed to make a job: {type(error).__name__}: {one_line(error)}") from error

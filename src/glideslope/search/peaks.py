@@ -28,6 +28,9 @@ EXPONENT = 0.32
 """How fast the best peak rate falls with the length of the run, before anything is measured."""
 
 
+LEAST = 0.01
+"""The noise of a comparison of two peaks, over that of the loss of a batch, where no other order tells it."""
+
 ORDERS = 2
 """Other data orders, in which the best scout is run again to tell what it learned from noise."""
 
@@ -70,12 +73,12 @@ def scouted(trials: Trials, found: RangeTest, budget: int, steps: int) -> Scouts
     runs: list[Run] = []
     for power in powers:
         runs += _scouted(trials, two_digits(found.suggestion * 2.0**power), length)
-    scouts = _compared(trials, runs, length)
+    scouts = _compared(trials, runs, length, LEAST * found.noise)
     while (further := _further(scouts)) and trials.updates + len(SCOUTS) * length < budget / 2:
         runs += _scouted(trials, two_digits(further), length)
         scouts = replace(scouts, runs=ranked(runs, 0.0 if scouts.clear else scouts.noise))
     if not scouts.clear and trials.updates + 2 * (ORDERS + 1) * length < budget / 2:
-        scouts = _compared(trials, runs, length)
+        scouts = _compared(trials, runs, length, LEAST * found.noise)
     return scouts
 
 
@@ -83,11 +86,14 @@ def _scouted(trials: Trials, peak: float, length: int) -> list[Run]:
     return [trials.run(Contestant(schedule, peak), length, stage="peaks", share=SHARE) for schedule in SCOUTS]
 
 
-def _compared(trials: Trials, runs: list[Run], length: int) -> Scouts:
-    """The best of runs and half its peak, in other data orders; where nothing is clear, ranked with their noise."""
+def _compared(trials: Trials, runs: list[Run], length: int, least_noise: float) -> Scouts:
+    """The best of runs and half its peak, in other data orders; where nothing is clear, ranked with their noise.
+
+    Where there is no other order, or all are alike, the noise is taken to be the least that it can be.
+    """
     best = min(runs, key=final_loss)
     if not trials.can_reorder or not math.isfinite(best.final_loss):
-        return Scouts(ranked(runs, 0.0), 0.0, not best.gain <= 0)
+        return Scouts(ranked(runs, 0.0), least_noise, not best.gain <= CLEAR * least_noise)
     half = replace(best.contestant, peak=two_digits(best.contestant.peak / 2))
     pairs = [
         [trials.run(c, length, stage="noise", share=SHARE, order=order) for c in (best.contestant, half)]
@@ -96,7 +102,7 @@ def _compared(trials: Trials, runs: list[Run], length: int) -> Scouts:
     beside = next((run for run in runs if run.contestant == half), None)
     pairs += [[best, beside]] if beside else []
     gains = [pair[0].gain for pair in [*pairs, *([] if beside else [[best]])]]
-    noise = _deviation([pair[0].final_loss - pair[1].final_loss for pair in pairs])
+    noise = _deviation([pair[0].final_loss - pair[1].final_loss for pair in pairs]) or least_noise
     least = CLEAR * max(noise, _deviation(gains) / 4)
     clear = all(not gain <= 0 for gain in gains) and not float(np.mean(gains)) <= least
     return Scouts(ranked(runs, 0.0 if clear else noise), noise, clear)

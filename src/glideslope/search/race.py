@@ -11,7 +11,7 @@ import numpy as np
 
 from glideslope.errors import SearchError
 from glideslope.feedback import Feedback
-from glideslope.schedules import constant
+from glideslope.schedules import Schedule, constant
 from glideslope.search.average import Average
 from glideslope.search.contestant import Contestant, Given, Run, distinct, finds_its_rate, read, within
 from glideslope.search.equality import equal
@@ -102,6 +102,8 @@ def race(
     """
     check_positive(steps=steps, seeds=seeds, evaluations=evaluations)
     steps, seeds, evaluations = whole("steps", steps), whole("seeds", seeds), whole("evaluations", evaluations)
+    if isinstance(peaks, str | int | float) or isinstance(schedules, str | Schedule | Feedback):
+        raise SearchError(f"schedules={schedules!r}, peaks={peaks!r}: give a list of each")
     seed, peaks = whole("seed", seed), [float(peak) for peak in peaks]
     target = None if target is None else float(target)
     if not schedules or not peaks:

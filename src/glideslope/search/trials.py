@@ -42,6 +42,11 @@ class Progress:
 
 Watch = Callable[[Progress], None]
 
+_CHECKED = np.array([1e-8, 1e-2, 1e-2])
+"""The rates of the updates that show whether a job is restored."""
+_INEXACT = 1e-3
+"""By how much, relatively, a loss may differ where a device computes in another order."""
+
 
 def unwatched(progress: Progress) -> None:
     """Watches nothing."""
@@ -253,22 +258,29 @@ class Trials:
             return math.inf
 
     def _check_first_loss_and_restore(self) -> None:
-        """Two updates, made twice: raises for a loss that is never finite, warns unless restore is exact."""
-        first, second = self._two_updates(), self._two_updates()
+        """A few updates, made twice: raises for a loss that is never finite or a restore that doesn't go back."""
+        first, second = self._few_updates(), self._few_updates()
         if not math.isfinite(first[0]):
             raise JobError(
                 f"the training loss is {first[0]} at the first update, before any rate had an effect: "
                 "look for bad values in the data or the initial weights"
             )
-        if first != second:
+        if not np.allclose(first, second, rtol=_INEXACT, atol=0.0, equal_nan=True):
+            raise JobError(
+                f"the job's restore doesn't go back to where its state was taken: the same updates gave the losses "
+                f"{first}, then {second}, so each run would go on from the last. Copy in state() what changes later "
+                "(deepcopy), the optimizer's state too; gs.check_job tells what isn't restored"
+            )
+        if not np.array_equal(first, second, equal_nan=True):
             warnings.warn(
-                f"the job's restore isn't exact: the same two updates gave the losses {first}, then {second}; "
+                f"the job's restore isn't exact: the same updates gave the losses {first}, then {second}; "
                 "runs are not from the same state",
                 stacklevel=5,
             )
 
-    def _two_updates(self) -> list[float]:
-        losses = drive(self.job.step, np.full(2, 1e-8), lambda _: False, lambda *_: None, 1, what="a first check")
+    def _few_updates(self) -> list[float]:
+        """The losses of updates: the first tells the initial weights, the third what the optimizer made of the second."""
+        losses = drive(self.job.step, _CHECKED, lambda _: False, lambda *_: None, 1, what="a first check")
         self.updates += len(losses)
         self.restore("after a first check")
         return losses

@@ -160,7 +160,7 @@ def tune(
     found = _ranged(trials, budget)
     scouts = scouted(trials, found, budget, steps)
     law, noise, most = None, scouts.noise, int(ENTRY * budget)
-    if strategy == "law":
+    if strategy == "law" and scouts.clear:
         left = total - trials.updates
         most = int(left * LAW_ENTRY / (RUNS + LAW_ENTRY * len(entries)))
         best, winner, law = by_law(trials, scouts, predictable(choice), total - most * len(entries), steps)
@@ -203,6 +203,14 @@ def _learned(run: Run, noise: float) -> bool:
 
 
 def _nothing(tuned: Tuned) -> str:
+    best = max(tuned.candidates, key=lambda run: run.gain, default=tuned.final)
+    if best.gain > 2 * LEARNED * tuned.noise > 0:
+        return (
+            f"nothing learned in the full run, which ended at {tuned.final_loss:.6g}, the untrained loss being "
+            f"{tuned.final.untrained:.6g}, though {best.contestant} ended at {best.final_loss:.6g} after {best.steps} "
+            "updates: the training loses again what it learned, as by overfitting; train for fewer updates, or at a "
+            "lower rate"
+        )
     peaks = [run.contestant.peak for run in (*tuned.candidates, *tuned.constants, tuned.final)]
     noise = f" (noise about {tuned.noise:.2g})" if tuned.noise else ""
     ended = f"at {tuned.final_loss:.6g}" if math.isfinite(tuned.final_loss) else "without a finite loss"

@@ -99,6 +99,12 @@ class Job:
         parameter = next(model.parameters(), None)
         if parameter is None:
             raise JobError("the model has no parameters: there is nothing to train")
+        own = set(map(id, model.parameters()))
+        if not any(id(weight) in own for group in optimizer.param_groups for weight in group["params"]):
+            raise JobError(
+                "the optimizer has none of the model's parameters, so nothing would be trained: make it when the model "
+                "is complete, over model.parameters()"
+            )
         self.device = torch.device(device) if device is not None else parameter.device
         self.model = model.to(self.device)
         self.optimizer = optimizer
