@@ -279,7 +279,7 @@ class Trials:
             )
 
     def _few_updates(self) -> list[float]:
-        """The losses of updates: the first tells the initial weights, the third what the optimizer made of the second."""
+        """The losses of updates: the first shows the initial weights, the third what the second made of them."""
         losses = drive(self.job.step, _CHECKED, lambda _: False, lambda *_: None, 1, what="a first check")
         self.updates += len(losses)
         self.restore("after a first check")
