@@ -72,7 +72,7 @@ class Sweeping:
     """A job whose every update is one of a sweep; the noise of its batches is drawn, for each data order anew.
 
     Args:
-        played: the table; it counts the updates.
+        played: the table. Who drives the job counts its updates.
     """
 
     def __init__(self, played: Played) -> None:
@@ -88,7 +88,6 @@ class Sweeping:
         sweep, noise = self._orders[self._seed]
         loss = sweep.loss(lr, self._sum + lr) + noise[self._made % LONGEST]
         self._sum, self._made = self._sum + lr, self._made + 1
-        self._played.updates += 1
         return float(loss)
 
     def evaluate(self) -> float:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 from unittest import mock
 
 import numpy as np
 from played import Played
 from prior import Prior
+from surface import Surface
 from sweeping import Sweeping
 
 import glideslope as gs
+from glideslope import laws
+from glideslope.laws import fit
 from glideslope.search import by_law as law_module
 from glideslope.search.by_law import by_law
 from glideslope.search.contestant import Contestant, Run
@@ -35,7 +40,16 @@ class PlayedTrials(Trials):
 
     def __init__(self, played: Played) -> None:
         self.played = played
-        super().__init__(Sweeping(played))
+        super().__init__(Sweeping(played), memory=_sweeps(played.surface(0), played.draw))
+
+    @property
+    def updates(self) -> int:  # type: ignore[override]
+        """Those of the table: sweeps and runs are counted in one place."""
+        return self.played.updates
+
+    @updates.setter
+    def updates(self, updates: int) -> None:
+        self.played.updates = updates
 
     def run(
         self, contestant: Contestant, steps: int, *, stage: str, evaluations: int = 1, share: float = math.inf,
@@ -46,10 +60,15 @@ class PlayedTrials(Trials):
             contestant, steps, self.opened, _losses(outcome.curve, steps), ((steps, outcome.loss),), outcome.loss,
             untrained=self.played.surface(order).untrained,
         )  # fmt: skip
-        self.updates += outcome.cost
         if not order:
             self.runs.append(run)
         return run
+
+
+@functools.lru_cache(maxsize=1024)
+def _sweeps(surface: Surface, draw: int) -> dict[str, dict[str, Any]]:
+    """A memory of the sweeps with one draw of the noise: searches and bounds share them, and each counts them."""
+    return {}
 
 
 def _losses(curve: np.ndarray, steps: int) -> np.ndarray:
@@ -73,10 +92,26 @@ def law(played: Played, bound: int, rng: np.random.Generator, prior: Prior) -> t
     """`gs.tune` with strategy="law" and the schedules of the tables."""
 
     def finish(trials: Trials, scouts: Scouts, choice: tuple[gs.Schedule, ...]) -> Contestant:
-        with mock.patch.object(law_module, "PROBE", gs.parse(PROBE)):
+        with mock.patch.object(law_module, "PROBE", gs.parse(PROBE)), mock.patch.object(laws, "fit", _fit_once):
             return by_law(trials, scouts, choice, bound, played.horizon)[1]
 
     return _tuned(played, bound, finish)
+
+
+def _fit_once(runs: Sequence[laws.Run]) -> laws.Law:
+    """A law, fitted once on the same runs: many repeats come to the same."""
+    law = _law_or_error(tuple(runs))
+    if isinstance(law, gs.LawError):
+        raise law
+    return law
+
+
+@functools.lru_cache(maxsize=1024)
+def _law_or_error(runs: tuple[laws.Run, ...]) -> laws.Law | gs.LawError:
+    try:
+        return fit(runs)
+    except gs.LawError as error:
+        return error
 
 
 def _tuned(
