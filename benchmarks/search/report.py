@@ -37,6 +37,10 @@ def lines(results: Sequence[Plays], tables: dict[str, Table]) -> Iterator[str]:
         yield f"\nregret, {name} over jobs and repeats, of the searches that chose"
         cells = [[_cell(summary, _regrets(groups[search, bound])) for bound in bounds] for search in searches]
         yield from _table(searches, columns, cells)
+    within = {bound: [groups[search, bound] for search in searches] for bound in bounds}
+    cells = [[_beside(groups[search, bound], within[bound]) for bound in bounds] for search in searches]
+    yield "\nregret, geometric mean over those repeats in which every search chose that ever did within the bound"
+    yield from _table(searches, columns, cells)
     yield "\nfailed, % of the searches"
     yield from _table(searches, columns, [[_failed(groups[search, bound]) for bound in bounds] for search in searches])
     yield "\ncost, mean in full runs"
@@ -73,6 +77,9 @@ def draw(results: Sequence[Plays], path: Path) -> None:
             costs = [max(_cost(group), 0.5 * min(bounds)) for group in groups]  # what costs nothing stands at the left
             axes.plot(costs, regrets, marker="osD^vPX*"[i % 8], label=search)
         axes.set(xscale="log", yscale="log", xlabel="cost, full runs", ylabel=f"regret, {name}")
+        axes.set_xticks(list(bounds), [f"{bound:g}" for bound in bounds])
+        axes.set_yticks((1, 1.1, 1.2, 1.5, 2, 3, 5, 10), ("1", "1.1", "1.2", "1.5", "2", "3", "5", "10"))
+        axes.minorticks_off()
         axes.grid(alpha=0.3)
     axes.legend()
     figure.savefig(path, dpi=120, metadata={"Software": None})
@@ -86,6 +93,15 @@ def _regrets(group: Sequence[Plays], job: str | None = None) -> np.ndarray:
     """Those of the searches that chose, of all jobs or of one."""
     joined = np.concatenate([one.regrets for one in group if job in (None, one.job)])
     return joined[np.isfinite(joined)]
+
+
+def _beside(group: Sequence[Plays], others: Sequence[Sequence[Plays]]) -> str:
+    """The geometric mean of a search where it and all others that ever chose have chosen."""
+    regrets = np.array([np.concatenate([one.regrets for one in other]) for other in others])
+    chose = np.isfinite(regrets)
+    common = chose[chose.any(axis=1)].all(axis=0)
+    values = np.concatenate([one.regrets for one in group])[common]
+    return _cell(_geometric_mean, values[np.isfinite(values)])
 
 
 def _cost(group: Sequence[Plays]) -> float:
