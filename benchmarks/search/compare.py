@@ -3,11 +3,12 @@
     python benchmarks/search/compare.py [--quick] [--repeats 200] [--seed 0] [--jobs a,b] [--searches a,b]
         [--workers 2] [--picture FILE.png] [--out FILE.json]
 
-Each search is played `--repeats` times against every table there is, within bounds of a tenth of a full run to four;
-`--quick` plays 20 repeats within three bounds. Every run that it asks for is looked up (`surface.py`), and its updates
-are counted (`played.py`). The regret of its choice (`regret.py`) is the mean final loss of full runs with it over the
-best in the table: 1 is the best. A search that raises or exceeds its bound has failed; it is counted, printed with the
-reason, and has no regret. What is learned from tables beforehand comes from other families than the job's (`prior.py`).
+Each search is played `--repeats` times against every table there is, within bounds of a tenth of a full run to four.
+`--quick` plays 20 repeats within three bounds, in two minutes on two cores; all of it takes twenty. Every run that a
+search asks for is looked up (`surface.py`), and its updates are counted (`played.py`). The regret of its choice
+(`regret.py`) is the mean final loss of full runs with it over the best in the table: 1 is the best. A search that
+raises or exceeds its bound has failed; it is counted, printed with the reason, and has no regret. What is learned from
+tables beforehand comes from other families than the job's (`prior.py`).
 
 The mean weighs a job by how far its untrained loss lies above its best, for some thousands of times: so the geometric
 mean is printed too, once over all choices and once over the repeats in which every search chose. A search isn't to be

@@ -272,12 +272,19 @@ def test_a_search_chooses_within_its_bound(name, table):
 
 def test_asha_lets_the_best_third_of_a_rung_go_on():
     a, b, c, d = (("linear()", peak) for peak in (0.1, 0.2, 0.3, 0.4))
-    assert promotable([{a: 1.0, b: 2.0}, {}, {}]) is None  # two runs have no third
-    assert promotable([{a: 3.0, b: 2.0, c: 4.0}, {}, {}]) == (b, 1)
-    assert promotable([{a: 3.0, b: 2.0, c: 4.0}, {b: 1.0}, {}]) is None
-    assert promotable([{a: 3.0, b: 2.0, c: 4.0, d: 1.0}, {b: 1.0}, {}]) == (d, 1)
-    assert promotable([{a: 3.0, b: 2.0, c: 4.0, d: 1.0}, {a: 3.0, b: 0.5, c: 4.0}, {}]) == (b, 2)  # the higher first
-    assert promotable([{a: math.inf, b: math.inf, c: math.inf}, {}]) is None
+    three, four = {a: 3.0, b: 2.0, c: 4.0}, {a: 3.0, b: 2.0, c: 4.0, d: 1.0}
+    assert not list(promotable([{a: 1.0, b: 2.0}, {}, {}]))  # two runs have no third
+    assert list(promotable([three, {}, {}])) == [(b, 1)]
+    assert not list(promotable([three, {b: 1.0}, {}]))
+    assert list(promotable([four, {b: 1.0}, {}])) == [(d, 1)]
+    assert list(promotable([four, {a: 3.0, b: 0.5, c: 4.0}, {}])) == [(b, 2), (d, 1)]  # the higher first
+    assert not list(promotable([{a: math.inf, b: math.inf, c: math.inf}, {}]))
+
+
+def test_asha_spends_what_no_run_needs_to_go_on(table):
+    played = Played(table, 0)
+    asha(played, 599, np.random.default_rng(0), Prior(()))
+    assert 599 - 25 < played.updates <= 599
 
 
 def test_asha_pays_for_each_rung_once(table):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from played import Played
 from prior import Prior
@@ -30,10 +32,10 @@ def asha(played: Played, bound: int, rng: np.random.Generator, prior: Prior) -> 
         rungs.append(rungs[-1] * REDUCTION)
     rungs[-1] = played.horizon
     results: list[dict[tuple[str, float], float]] = [{} for _ in rungs]
-    while True:
-        run, rung = promotable(results) or (drawn(rng, played.schedules), 0)
-        if played.updates + rungs[rung] - (rungs[rung - 1] if rung else 0) > bound:
-            break
+    costs = np.diff(rungs, prepend=0)
+    while played.updates + rungs[0] <= bound:
+        affordable = ((run, rung) for run, rung in promotable(results) if played.updates + costs[rung] <= bound)
+        run, rung = next(affordable, None) or (drawn(rng, played.schedules), 0)
         results[rung][run] = loss_after(played, run, rungs[rung])
     highest = next((losses for losses in reversed(results) if losses), None)
     if highest is None:
@@ -50,11 +52,10 @@ def loss_after(played: Played, run: tuple[str, float], updates: int) -> float:
     return float(outcome.curve[updates * len(outcome.curve) // played.horizon - 1])
 
 
-def promotable(results: list[dict[tuple[str, float], float]]) -> tuple[tuple[str, float], int] | None:
-    """A run among the best third of its rung that isn't in the next yet, from the highest rung down; and the next."""
+def promotable(results: list[dict[tuple[str, float], float]]) -> Iterator[tuple[tuple[str, float], int]]:
+    """The runs among the best third of their rung that aren't in the next yet, each with that; highest rung first."""
     for rung in reversed(range(len(results) - 1)):
         losses = results[rung]
         for run in sorted(losses, key=losses.__getitem__)[: len(losses) // REDUCTION]:
             if run not in results[rung + 1] and np.isfinite(losses[run]):
-                return run, rung + 1
-    return None
+                yield run, rung + 1
