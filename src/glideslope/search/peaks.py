@@ -118,7 +118,7 @@ def _further(scouts: Scouts) -> float | None:
     """The next peak to try, or None."""
     peaks = sorted(run.contestant.peak for run in scouts.runs)
     best = scouts.runs[0]
-    up = 2 if scouts.clear else 4  # what does nothing is far below what does harm
+    up = 4 if not scouts.clear or _does_little(best, scouts.runs) else 2  # what does little is far below what does harm
     if best.contestant.peak == peaks[-1] and math.isfinite(best.final_loss):
         return up * peaks[-1]
     if not math.isfinite(best.final_loss):
@@ -129,6 +129,13 @@ def _further(scouts: Scouts) -> float | None:
             return peaks[0] / 2
     highest = min((run for run in scouts.runs if run.contestant.peak == peaks[-1]), key=final_loss)
     return None if scouts.clear or does_harm(highest, scouts) else up * peaks[-1]
+
+
+def _does_little(best: Run, runs: Iterable[Run]) -> bool:
+    """Whether the gain is still in proportion to the peak: half the peak gains about half as much."""
+    half = replace(best.contestant, peak=two_digits(best.contestant.peak / 2))
+    gains = [run.gain for run in runs if run.contestant == half]
+    return any(best.gain > 1.7 * gain > 0 for gain in gains)
 
 
 def does_harm(run: Run, scouts: Scouts) -> bool:
