@@ -475,3 +475,25 @@ def test_how_long_a_run_needs():
     assert law.steps_for(target, "warmup(5%) >> cosine", 1e-3) == pytest.approx(3000, rel=0.01)
     with pytest.raises(gs.LawError, match="isn't reached"):
         law.steps_for(0.001, "warmup(5%) >> cosine", 1e-3, most=10_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("schedule; peak_lr\nhold ; 1e-3\n", None),
+        ('schedule, peak_lr\n"cooldown(50%, shape=sqrt)", 1e-3\n', None),
+        ("schedule,peak_lr\nhold,1e-3\ncosin,1e-3\n", "line 3: unknown schedule"),
+        ("schedule,peak_lr\nhold,nan\n", "line 2: "),
+        ("schedule,peak_lr\ncooldown(50%, shape=sqrt),1e-3\n", "quotes around a schedule with commas"),
+        ("plan,rate\nhold,1e-3\n", "it has plan, rate"),
+    ],
+)
+def test_candidates_in_other_forms_and_their_mistakes(text, says, tmp_path):
+    made(parameters(0)).save(tmp_path / "law.json")
+    (tmp_path / "c.csv").write_text(text)
+    done = CliRunner().invoke(app, ["rank", str(tmp_path / "law.json"), str(tmp_path / "c.csv"), "--steps", "1000"])
+    if says is None:
+        assert done.exit_code == 0, done.exception
+    else:
+        assert isinstance(done.exception, gs.GlideslopeError)
+        assert says in str(done.exception)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import warnings
 from collections.abc import Iterable
@@ -202,28 +201,33 @@ def rank(
     Example: glideslope rank law.json candidates.csv --steps 50000
     """
     from glideslope import laws
+    from glideslope.laws.tables import of_text, text_of
     from glideslope.views import terminal
 
     found = laws.load(law)
-    try:
-        with candidates.open(newline="", encoding="utf-8-sig") as opened:
-            rows = list(csv.DictReader(opened))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise GlideslopeError(f"{candidates} can't be read: {error}") from None
-    if not rows or not {"schedule", "peak_lr"} <= rows[0].keys():
-        raise GlideslopeError(f"{candidates}: give the columns schedule and peak_lr, and a row for each candidate")
+    table = of_text(candidates, text_of(candidates))
+    if not {"schedule", "peak_lr"} <= set(table.columns):
+        raise GlideslopeError(
+            f"{candidates}: give the columns schedule and peak_lr, and a row for each candidate; it has "
+            f"{', '.join(table.columns)}"
+        )
     ranked: list[tuple[str, float, int, float, float, float]] = []
-    for number, row in enumerate(rows, 2):
+    for number, row in enumerate(table.rows, 2):
         try:
-            peak, updates = float(row["peak_lr"]), float(row.get("steps") or steps or 0)
+            peak, updates = float(row.get("peak_lr", "")), float(row.get("steps") or steps or 0)
             length = int(updates)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise GlideslopeError(f"{candidates}, line {number}: {error}") from None
+        except (TypeError, ValueError, OverflowError):
+            raise GlideslopeError(
+                f"{candidates}, line {number}: peak_lr={row.get('peak_lr')!r}, steps={row.get('steps')!r}: give numbers"
+            ) from None
         if length < 1 or length != updates:
             raise GlideslopeError(
                 f"{candidates}, line {number}: no steps, or no whole number; give the column steps, or --steps"
             )
-        lr = _rates(row["schedule"], peak, length)
+        try:
+            lr = _rates(row["schedule"].strip(), peak, length)
+        except GlideslopeError as error:
+            raise GlideslopeError(f"{candidates}, line {number}: {error}") from None
         loss, (low, high) = found.predict(lr, length), found.interval(lr, length)
         ranked.append((row["schedule"], peak, length, float(loss[0]), float(low[0]), float(high[0])))
     ranked.sort(key=lambda entry: entry[3])

@@ -97,7 +97,7 @@ def of_text(file: Path, text: str) -> Table:
                 continue
             raise LawError(
                 f"{file}, line {line}: {len(cells)} cells under a header of {len(names)}: give a cell for each column "
-                "(and write numbers with a point, where commas separate cells)"
+                "(where commas separate cells, write numbers with a point, and quotes around a schedule with commas)"
             )
         row = dict(zip(columns, cells, strict=False))
         numbers = any(math.isfinite(number(row.get(name))) for name in measured)
@@ -139,17 +139,17 @@ def _header(lines: list[str]) -> int:
 
 
 def _split(line: str) -> tuple[list[str], str]:
-    """The names in a header, and what separates them: what gives the most names that are known."""
+    """The names in a header, and what separates them: what gives the most names that are known, then the most."""
     line = line.strip().removeprefix("#").strip()
-    best: tuple[int, list[str], str] = (-1, line.split(), " ")
+    best: tuple[tuple[int, int], list[str], str] = ((-1, 0), line.split(), " ")
     for separator in _SEPARATORS if any(sign in line for sign in _SEPARATORS) else ():
         try:
             cells = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
         except csv.Error:
             continue
         known = ranked([cell.rpartition(" - ")[2] for cell in cells], _NAMES)  # of a chart's, the metric
-        if len(known) > best[0]:
-            best = len(known), [cell.strip() for cell in cells], separator
+        if (len(known), len(cells)) > best[0]:
+            best = (len(known), len(cells)), [cell.strip() for cell in cells], separator
     return best[1], best[2]
 
 
