@@ -9,7 +9,7 @@ import lightning
 import torch
 
 from glideslope.frameworks.torch import Scheduler
-from glideslope.frameworks.torch.plan import has_horizon
+from glideslope.frameworks.torch.reading import has_horizon
 
 
 def scheduled(

@@ -8,7 +8,7 @@ from transformers import TrainerCallback
 
 from glideslope.errors import ScheduleError
 from glideslope.frameworks.torch import Scheduler
-from glideslope.frameworks.torch.plan import has_horizon
+from glideslope.frameworks.torch.reading import has_horizon
 
 _KEPT_AS = "glideslope"
 

@@ -112,13 +112,13 @@ def race(
         check_peak(peak)
     if target is not None and not math.isfinite(target):
         raise SearchError(f"target={target}: it must be a finite loss")
-    given = distinct([*map(read, schedules), constant()])
-    for schedule in given:
+    distinct_schedules = distinct([*map(read, schedules), constant()])
+    for schedule in distinct_schedules:
         within(schedule, steps)  # raises here, and not in the middle of the race
     contestants = [
         Contestant(schedule, peak, optimizer, average)
         for optimizer in dict.fromkeys([None, *optimizers])
-        for schedule in given
+        for schedule in distinct_schedules
         for peak in dict.fromkeys([1.0] if finds_its_rate(optimizer) else peaks)
         for average in dict.fromkeys([None, *map(Average.read, averages)])
         if average is None or not (optimizer or "").startswith("schedule-free")  # which averages itself

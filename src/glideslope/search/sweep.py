@@ -140,11 +140,11 @@ def blown_up(losses: list[float]) -> bool:
         return True
     if len(losses) < FEWEST:
         return False
-    made = np.asarray(losses)
-    level = untrained_level([made])
-    lowest = min(float(averaged(made, level).min()), level)
-    recent = float(np.median(made[-5:]))
-    return recent > lowest + 2 * (level - lowest) + 6 * batch_noise([made])
+    values = np.asarray(losses)
+    level = untrained_level([values])
+    lowest = min(float(averaged(values, level).min()), level)
+    recent = float(np.median(values[-5:]))
+    return recent > lowest + 2 * (level - lowest) + 6 * batch_noise([values])
 
 
 def sudden_end(losses: np.ndarray) -> bool:

@@ -193,13 +193,13 @@ class Trials:
     ) -> Run:  # fmt: skip
         if key in self.memory and not keep:
             return Run.remembered(self.memory[key], contestant)
-        own = self.job, self.initial
+        before = self.job, self.initial
         try:
             if order:
                 self._reorder(order)
             run = self._made(contestant, steps, stage, evaluations, share, order)
         finally:
-            self.job, self.initial = own
+            self.job, self.initial = before
             if not keep:
                 self.restore(f"after {contestant}")
         self.memory[key] = run.plain()

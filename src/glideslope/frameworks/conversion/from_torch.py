@@ -57,11 +57,11 @@ def _of_group(scheduler: Any, group: int) -> Schedule:
     rate, other = initial * schedule(made), read(scheduler, Place(group, 2 * initial, made))
     # The rate at an update is a linear function of the rate at the beginning.
     slope = (initial * other(made) - rate) / initial
-    given = float(scheduler.optimizer.defaults.get("lr", initial))
-    if name_of(scheduler) in ("OneCycleLR", "CyclicLR") and not math.isclose(initial, given, rel_tol=1e-9):
+    made_with = float(scheduler.optimizer.defaults.get("lr", initial))
+    if name_of(scheduler) in ("OneCycleLR", "CyclicLR") and not math.isclose(initial, made_with, rel_tol=1e-9):
         warnings.warn(
-            f"torch's {name_of(scheduler)} has set the group's initial_lr to {initial:g} in place of {given:g}: the "
-            f"schedule is a factor of {initial:g}; for an optimizer that it hasn't touched, "
+            f"torch's {name_of(scheduler)} has set the group's initial_lr to {initial:g} in place of {made_with:g}: "
+            f"the schedule is a factor of {initial:g}; for an optimizer that it hasn't touched, "
             f"gs.torch.Scheduler(..., peak={initial:g})",
             stacklevel=3,
         )

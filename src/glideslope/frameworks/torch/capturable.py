@@ -14,7 +14,8 @@ from torch.optim.lr_scheduler import LRScheduler
 from glideslope.errors import ScheduleError
 from glideslope.frameworks.torch.groups import as_tensors
 from glideslope.frameworks.torch.inner import as_scheduled, inner_optimizer
-from glideslope.frameworks.torch.plan import Given, Plan
+from glideslope.frameworks.torch.plan import Plan
+from glideslope.frameworks.torch.reading import Given
 from glideslope.frameworks.torch.updates import around_updates, succeed, while_held
 from glideslope.schedules import Clock
 from glideslope.schedules.durations import Frame, Time

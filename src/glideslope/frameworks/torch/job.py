@@ -99,8 +99,8 @@ class Job:
         parameter = next(model.parameters(), None)
         if parameter is None:
             raise JobError("the model has no parameters: there is nothing to train")
-        own = set(map(id, model.parameters()))
-        if not any(id(weight) in own for group in optimizer.param_groups for weight in group["params"]):
+        trained = set(map(id, model.parameters()))
+        if not any(id(weight) in trained for group in optimizer.param_groups for weight in group["params"]):
             raise JobError(
                 "the optimizer has none of the model's parameters, so nothing would be trained: make it when the model "
                 "is complete, over model.parameters()"

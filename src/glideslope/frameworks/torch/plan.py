@@ -8,24 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from glideslope.batches import Growth
 from glideslope.errors import FeedbackError, ScheduleError
 from glideslope.feedback import Controlled, Feedback
-from glideslope.feedback.feedback import controlled
 from glideslope.frameworks.torch.groups import Momenta, Rates, Version, check_has, separate
 from glideslope.frameworks.torch.growing_clock import on_one_clock
 from glideslope.frameworks.torch.known_groups import Group, KnownGroups, Replaced
 from glideslope.frameworks.torch.notices import UNTOLD
 from glideslope.frameworks.torch.past import text
+from glideslope.frameworks.torch.reading import Given, check_momentum, factors_at, timed
 from glideslope.frameworks.torch.state import Saved, read_state
-from glideslope.schedules import Clock, Schedule, constant, parse
+from glideslope.schedules import Clock
 from glideslope.schedules.durations import Frame, Time
-from glideslope.schedules.horizon import Over, with_horizon
 
 FIRST_LOSSES = 10
 """Updates by which a guard should have been told a loss."""
-
-Given = Schedule | Feedback | Growth | str
 
 
 class Plan:
@@ -76,7 +72,7 @@ class Plan:
             if isinstance(own, Momenta):
                 if feedback is not None:
                     raise ScheduleError(f"{name}: a momentum takes no feedback, which could bring it to 1")
-                _check_momentum(name, schedule)
+                check_momentum(name, schedule)
         self.find(groups)
 
     def find(self, groups: Sequence[Group]) -> None:
@@ -127,7 +123,7 @@ class Plan:
         """The factors of each schedule, at so many updates from its own position on: shape (schedules, number)."""
         places = [np.arange(number) + (int(start) if float(start).is_integer() else start) for start in starts]
         pairs = zip(self.schedules, places, strict=True)
-        found = np.array([_factors(schedule, np.maximum(t, 0)) for schedule, t in pairs], dtype=float)
+        found = np.array([factors_at(schedule, np.maximum(t, 0)) for schedule, t in pairs], dtype=float)
         scales = [feedback.factor(state) if feedback else 1.0 for feedback, state in self._measured()]
         if self.guard is not None:  # it lowers every rate, whichever schedule it stands beside
             lowered = self.guard_state["factor"]
@@ -240,69 +236,6 @@ def _only_guard(feedbacks: Sequence[Controlled | None]) -> int | None:
     return guarded[0] if guarded else None
 
 
-def has_horizon(given: Given | Sequence[Given]) -> bool:
-    """Whether a schedule, or one of several, has a horizon of its own, which a trainer's length doesn't replace."""
-    if isinstance(given, list | tuple):
-        return any(map(has_horizon, given))
-    value = parse(given) if isinstance(given, str) else given
-    return isinstance(getattr(value, "schedule", value) if isinstance(value, Controlled | Growth) else value, Over)
-
-
 def _patience(feedback: Feedback) -> int:
     """Updates that a feedback may go without a measurement: many times the measurements that it waits for."""
     return max(UNTOLD, 100 * (1 + int(getattr(feedback, "patience", 0))))
-
-
-def timed(name: str, given: Given, steps: Time | None, clock: Clock | None) -> tuple[Schedule, Controlled | None]:
-    """A schedule that can be called, with its horizon where one is given or needed; and what multiplies it.
-
-    Raises:
-        ScheduleError: it isn't a schedule, or lacks a horizon or a unit; the message says which argument has it.
-    """
-    value = parse(given) if isinstance(given, str) else given
-    if isinstance(value, Feedback):
-        held = controlled(value)
-        return timed(name, held.schedule, steps, clock)[0], Controlled(constant(), held.feedbacks)
-    schedule = value
-    if not isinstance(schedule, Schedule):
-        raise ScheduleError(f"{name}={given!r}: give a schedule or its text, such as 'warmup(5%) >> cosine'")
-    if steps is not None:
-        return with_horizon(schedule, steps, clock), None
-    if clock is not None:
-        raise ScheduleError(f"{name}={schedule!r}: a clock needs a horizon, steps=")
-    try:
-        schedule(0)
-    except ScheduleError as error:
-        raise ScheduleError(f"{name}={schedule!r}: {error}; a scheduler takes it as steps=") from None
-    return schedule, None
-
-
-def _factors(schedule: Schedule, t: np.ndarray) -> np.ndarray:
-    """The factors at positions of shape (n,); one by one where a Python function can't take an array.
-
-    Raises:
-        ScheduleError: a function fails at an update before its horizon; at later ones the last value is held.
-    """
-    try:
-        return np.broadcast_to(schedule(t), t.shape)
-    except (TypeError, ValueError, IndexError):
-        pass
-    found: list[float] = []
-    for position in t.tolist():
-        try:
-            found.append(float(schedule(position)))
-        except Exception as error:
-            if position < (schedule.length(Frame()) or math.inf) or not found:
-                raise ScheduleError(f"{schedule!r} fails at {position}: {type(error).__name__}: {error}") from error
-            found.append(found[-1])
-    return np.array(found)
-
-
-def _check_momentum(name: str, schedule: Schedule) -> None:
-    """Raises for a schedule whose factors can't be momenta."""
-    horizon = math.ceil(schedule.length(Frame()) or 1000)
-    t = np.unique(np.linspace(0, horizon, 1001).round().astype(int))
-    highest = float(_factors(schedule, t).max())
-    if highest >= 1:
-        raise ScheduleError(f"{name}={schedule!r} comes to {highest:g}: a momentum is under 1; a schedule of the rate "
-                            "has one that mirrors it, schedule.momentum()")  # fmt: skip

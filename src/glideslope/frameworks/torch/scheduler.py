@@ -17,7 +17,8 @@ from glideslope.frameworks.torch.distributed import mean_over_ranks
 from glideslope.frameworks.torch.groups import as_tensors
 from glideslope.frameworks.torch.inner import as_scheduled, inner_optimizer
 from glideslope.frameworks.torch.known_groups import ROUNDING, Replaced
-from glideslope.frameworks.torch.plan import Given, Plan
+from glideslope.frameworks.torch.plan import Plan
+from glideslope.frameworks.torch.reading import Given
 from glideslope.frameworks.torch.updates import Updates, around_updates, succeed, weakly, while_held
 from glideslope.frameworks.torch.watch import Watch
 from glideslope.schedules import Clock
