@@ -8,6 +8,7 @@ from glideslope.errors import (  # fmt: skip
     BatchError,
     ConversionError,
     DivergenceError,
+    DocumentError,
     FeedbackError,
     FileError,
     FrameworkError,
@@ -81,11 +82,12 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "BatchError", "Controlled", "ConversionError", "DivergenceError", "Feedback", "FeedbackError", "FileError",
-    "FrameworkError", "GlideslopeError", "Job", "JobError", "LawError", "LayerError", "NothingLearnedError", "Race",
-    "RangeTest", "RunDirectoryError", "ScheduleError", "SearchError", "Tuned", "batches", "check_job", "export", "find",
-    "from_deepspeed", "from_json", "from_keras", "from_optax", "from_torch", "from_transformers", "greedy", "guard",
-    "json_schema", "laws", "layers", "plateau", "race", "to_json", "tune",
+    "BatchError", "Controlled", "ConversionError", "DivergenceError", "DocumentError", "Feedback", "FeedbackError",
+    "FileError", "FrameworkError", "GlideslopeError", "Job", "JobError", "LawError", "LayerError",
+    "NothingLearnedError", "Race", "RangeTest", "RunDirectoryError", "ScheduleError", "SearchError", "Tuned",
+    "batches", "check_job", "export", "find", "from_deepspeed", "from_json", "from_keras", "from_optax",
+    "from_torch", "from_transformers", "greedy", "guard", "json_schema", "laws", "layers", "plateau", "race",
+    "to_json", "tune",
 ]  # fmt: skip
 """Without the frameworks: `from glideslope import *` would import them all, and hide the real ones."""
 __all__ += schedules.__all__

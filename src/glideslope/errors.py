@@ -61,5 +61,9 @@ class FrameworkError(GlideslopeError, AttributeError):
     """A framework isn't installed, or set up: `hasattr(glideslope, "lightning")` is False then."""
 
 
+class DocumentError(GlideslopeError, ValueError):
+    """A stored document is damaged, too large or too deep, or isn't of the kind that was expected."""
+
+
 class FileError(GlideslopeError, OSError):
     """A file can't be written."""
