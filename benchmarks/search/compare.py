@@ -80,8 +80,10 @@ def compare(
         seed: of the draws.
         workers: processes.
     """  # fmt: skip
-    known = priors(tables, {name: spec.family for name, spec in JOBS.items()})
-    tasks = [(tables[name], known[JOBS[name].family]) for name in jobs]
+    known = priors(
+        tables, *({name: getattr(spec, what) for name, spec in JOBS.items()} for what in ("family", "optimizer"))
+    )
+    tasks = [(tables[name], known[JOBS[name].family], JOBS[name].optimizer) for name in jobs]
     play = partial(_played, searches=searches, bounds=bounds, repeats=repeats, seed=seed)
     if workers == 1:
         return [one for task in tasks for one in play(task)]
@@ -90,7 +92,7 @@ def compare(
 
 
 def _played(
-    task: tuple[Table, Prior], searches: Sequence[str], bounds: Sequence[float], repeats: int, seed: int
+    task: tuple[Table, Prior, str], searches: Sequence[str], bounds: Sequence[float], repeats: int, seed: int
 ) -> list[Plays]:
     return list(plays(*task, searches, bounds, repeats, seed))
 

@@ -109,7 +109,7 @@ def race(
     Example: glideslope race examples/digits.py:job --schedules "cosine; one_cycle" --peaks 0.05,0.1 --steps 500
     """
     from glideslope.search import race as run_race
-    from glideslope.search.peaks import not_finite
+    from glideslope.search.outcomes import not_finite
     from glideslope.search.race import check_positive
     from glideslope.views import plots, report, terminal
 
