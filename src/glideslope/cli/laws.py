@@ -267,12 +267,12 @@ def _draw_fit(law: Law, read: Read, folder: Path) -> None:
 
 
 def _rates(schedule: str, peak: float, steps: int) -> Any:
-    from glideslope.laws.run import sampled
+    from glideslope.laws import Rates
     from glideslope.search.race import check_peak, check_positive
 
     check_positive(steps=steps)
     check_peak(peak)
-    return peak * sampled(schedule, steps)
+    return Rates.of_schedule(schedule, steps, peak)
 
 
 def _print(table: Any, lead: str, warnings: list[str]) -> None:
