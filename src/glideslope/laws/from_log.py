@@ -11,7 +11,7 @@ from glideslope.errors import LawError
 from glideslope.laws.curves import MOST_STEPS
 from glideslope.laws.logs import Log, finite, same
 from glideslope.laws.names import BATCH, FINAL, RATE, TRAINING, VALIDATION, named, ranked
-from glideslope.laws.rates import Rates
+from glideslope.laws.rates import Rates, thinned
 from glideslope.laws.run import Run, last_segments
 
 _UNSAID = 0.05
@@ -102,7 +102,7 @@ def _rates(logged: np.ndarray, rates: np.ndarray, updates: int, warm: int | None
         rates = np.concatenate([rates[inside], np.interp(ends, logged, rates)])
         order = np.argsort(places := np.concatenate([logged[inside], ends]))
         logged, rates = places[order], rates[order]
-    return Rates(rates, logged, updates), notes
+    return Rates(*thinned(rates, logged), updates), notes
 
 
 def _chosen(log: Log, fitting: Sequence[str], what: str) -> tuple[str | None, list[str]]:

@@ -12,12 +12,14 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from glideslope.errors import LawError
 from glideslope.laws.values import ByValue, shared
 from glideslope.schedules import Schedule, parse
-from glideslope.schedules.sampling import MOST_UPDATES, counted, sampled
+from glideslope.schedules.sampling import EACH, MOST_UPDATES, counted, sampled
 
 MOST_AS_ARRAY = 100_000_000
 """The updates of which an array of every rate is made, at most."""
 _BLOCKS, _IN_BLOCK = 2048, 64
 """Of a rate that goes up and down faster than knots follow: means that are taken of it, and updates in each."""
+_STRAIGHT = 1e-7
+"""How far from a straight line a logged rate may lie that is left out, over the peak, each time that some are."""
 _OFF = 0.01
 """How far, as a root mean square over the peak, straight lines may lie from such a rate."""
 
@@ -202,6 +204,22 @@ class Rates(ByValue, NDArrayOperatorsMixin):
     def min(self) -> float:
         """The least rate."""
         return float(self.values.min())
+
+
+def thinned(values: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rates and their places, of very many those left out that a straight line between others comes to."""
+    if len(values) <= EACH:
+        return values, places
+    tolerance = _STRAIGHT * float(values.max())
+    while len(values) > 2:
+        inner = np.arange(1, len(values) - 1, 2)
+        share = (places[inner] - places[inner - 1]) / (places[inner + 1] - places[inner - 1])
+        off = values[inner] - (values[inner - 1] * (1 - share) + values[inner + 1] * share)
+        straight = inner[np.abs(off) <= tolerance]
+        if 8 * len(straight) < len(inner):
+            break
+        values, places = np.delete(values, straight), np.delete(places, straight)
+    return values, places
 
 
 def _within(function: Callable[..., np.ndarray], begin: int, end: int, step: int) -> np.ndarray:
