@@ -74,7 +74,10 @@ def of_large(file: Path) -> Table | None:
 
 def of_numbers(content: bytes) -> Table | None:
     """The table in the content of a file; None as for `of_large`."""
-    header, _, body = content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").partition(b"\n")
+    if b"\r" in content:
+        content = content.replace(b"\r\n", b"\n")
+    begin = content.find(b"\n") + 1
+    header = content[:begin].removeprefix(b"\xef\xbb\xbf")
     try:
         names = [name.strip() for name in header.decode().split(",")]
     except UnicodeDecodeError:
@@ -82,16 +85,18 @@ def of_numbers(content: bytes) -> Table | None:
     plain = all(_NAME.fullmatch(name) for name in names) and len(set(names)) == len(names) > 1
     if not plain or not ranked(names, STEP + EPOCH):
         return None
-    body = body.rstrip(b"\n")
     line = b"," * (len(names) - 1) + b"\n"
-    separators = body.translate(None, _IN_NUMBERS) + b"\n"
-    if not body or separators != line * (len(separators) // len(line)):
+    separators = content[begin:].translate(None, _IN_NUMBERS).rstrip(b"\n") + b"\n"
+    if not begin or separators != line * (len(separators) // len(line)):
         return None  # text, or a row with more cells or fewer
-    cells = b"," + body.replace(b"\n", b",") + b","
-    while b",," in cells:
-        cells = cells.replace(b",,", b",null,")
+    cells = content[begin:].rstrip(b"\n").replace(b"\n", b",")
+    if b",," in cells or cells[:1] == b"," or cells[-1:] == b",":
+        cells = b"," + cells + b","
+        while b",," in cells:
+            cells = cells.replace(b",,", b",null,")
+        cells = cells[1:-1]
     try:
-        numbers = np.array(_CELLS.decode(b"[" + cells[1:-1] + b"]"), dtype=float).reshape(-1, len(names))
+        numbers = np.array(_CELLS.decode(b"[%b]" % cells), dtype=float).reshape(-1, len(names))
     except msgspec.DecodeError:
         return None
     rows: Any = Columns({name: read_only(numbers[:, i]) for i, name in enumerate(names)})
