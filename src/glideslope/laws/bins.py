@@ -39,8 +39,15 @@ class Points:
         that of a point by the next, so that a few wild losses don't move it.
         """
         chosen = used(run, longest)
-        whole = len(chosen) == len(run.step)
-        step, log = (run.step, np.log(run.loss)) if whole else (run.step[chosen], np.log(run.loss[chosen]))
+        return cls._means(run.step[chosen], np.log(run.loss[chosen]), most)
+
+    @classmethod
+    def all_of(cls, run: Run) -> Points:
+        """All the losses of a run, or means of them where there are many: what is drawn."""
+        return cls._means(run.step, np.log(run.loss), MOST)
+
+    @classmethod
+    def _means(cls, step: np.ndarray, log: np.ndarray, most: int) -> Points:
         if len(step) <= most:
             return cls(step, log, np.ones(len(step)))
         ends = np.linspace(0, len(step), most + 1).round().astype(int)
