@@ -74,7 +74,8 @@ def show(
     elif as_json:
         told = [
             {"schedule": curve.text, "peak_lr": peak, "steps": steps, "boundaries": curve.boundaries,
-             **({} if curve.is_whole else {"step": curve.at.tolist()}), "lr": curve.rates.tolist(), **({} if curve.sizes is None else {"batch_size": curve.sizes.tolist()})}
+             **({} if curve.is_whole else {"step": curve.at.tolist()}), "lr": curve.rates.tolist(),
+             **({} if curve.sizes is None else {"batch_size": curve.sizes.tolist()})}
             for curve in curves
         ]  # fmt: skip
         typer.echo(json.dumps(plain(told[0] if len(told) == 1 else {"schedules": told})))

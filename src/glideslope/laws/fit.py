@@ -50,7 +50,7 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
         runs: two or more, with schedules that differ: a constant rate and one that is annealed tell most.
         form: "general", or "multi-power", the law as its paper has it, for runs of one peak rate.
 
-    Of a run with more than 400 losses that a fit uses (of over 100 runs, 40,000 over their number), neighbouring ones are
+    Of a run with more than 400 losses that a fit uses (of over 100 runs, 40,000 over their number), neighbours are
     averaged to so many; a mean counts by the noise that its points leave it. `notes` says so.
 
     Returns:

@@ -53,8 +53,8 @@ class Knots(ByValue):
         shape (T,), if they aren't all 1."""
         rates, sizes = Rates.of(lr), None if batch is None else Rates.of(batch)
         places = _places(rates, *([] if sizes is None else [_changes(sizes)]))
-        in_rate = tuple(values / reference for values in _in_pieces(rates, places))
-        made = cls._made(places, *in_rate, step, unit)
+        rate, edge, turn = (values / reference for values in _in_pieces(rates, places))
+        made = cls._made(places, rate, edge, turn, step, unit)
         return made if sizes is None else replace(made, batch=_in_pieces(sizes, places))
 
     @classmethod
@@ -97,7 +97,7 @@ class Knots(ByValue):
     def until(self, pace: np.ndarray) -> np.ndarray:
         """What has passed at a pace before each piece, and half of its first update: shape (K,)."""
         whole = self.length * pace
-        return np.cumsum(whole) - whole + pace * self.update / 2
+        return np.asarray(np.cumsum(whole) - whole + pace * self.update / 2)
 
 
 def _in_pieces(rates: Rates, places: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

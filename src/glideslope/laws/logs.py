@@ -100,9 +100,7 @@ def parts_of(file: Path, table: Table, loss: str | None = None, steps_per_epoch:
     ]
 
 
-def _of_numbers(
-    file: Path, table: Table, rows: Columns, loss: str | None, steps_per_epoch: float | None
-) -> list[Part]:
+def _of_numbers(file: Path, table: Table, rows: Columns, loss: str | None, steps_per_epoch: float | None) -> list[Part]:
     """The one run in a large table of numbers with a series a column."""
     steps = Steps.of(file, rows, {column: column for column in table.columns}, steps_per_epoch)
     at = steps.of_all(rows)

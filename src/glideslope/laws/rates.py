@@ -193,7 +193,7 @@ class Rates(ByValue, NDArrayOperatorsMixin):
         return getattr(ufunc, method)(*(np.asarray(x) if isinstance(x, Rates) else x for x in inputs), **options)
 
     def __eq__(self, other: object) -> Any:
-        return ByValue.__eq__(self, other) if isinstance(other, Rates) else np.equal(np.asarray(self), other)
+        return ByValue.__eq__(self, other) if isinstance(other, Rates) else np.asarray(self) == other
 
     __hash__ = ByValue.__hash__
 

@@ -154,7 +154,8 @@ def checked_sizes(name: str, sizes: Any, updates: int) -> np.ndarray | Rates:
     Raises:
         LawError: one isn't positive, or there are too few.
     """
-    if isinstance(sizes, Rates) and len(sizes) == updates and checked_sizes(name, sizes.values, len(sizes.values)).ndim:
+    if isinstance(sizes, Rates) and len(sizes) == updates:
+        checked_sizes(name, sizes.values, len(sizes.values))
         return sizes
     values = shared(sizes)
     if values.shape not in ((), (updates,)) or not np.all(np.isfinite(values) & (values > 0)):

@@ -68,7 +68,7 @@ def counted(steps: int) -> int:
     Raises:
         ScheduleError: it isn't a whole number from 1 to 2^53.
     """
-    if isinstance(steps, float) and not math.isfinite(steps) or not 1 <= steps <= MOST_UPDATES or steps != int(steps):
+    if (isinstance(steps, float) and not math.isfinite(steps)) or not 1 <= steps <= MOST_UPDATES or steps != int(steps):
         raise ScheduleError(f"steps={short(steps)}: give a whole number of updates from 1 to 2^53, about 9e15")
     return int(steps)
 

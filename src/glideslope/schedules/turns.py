@@ -60,7 +60,9 @@ def _turns(schedule: Schedule, frame: Frame, length: float) -> Iterator[float]:
         case Shifted():
             by = frame.updates(schedule.behind) - frame.updates(schedule.ahead)
             yield by
-            yield from (t + by for t in _turns(schedule.schedule, frame, _length(schedule.schedule, frame, length - by)))
+            yield from (
+                t + by for t in _turns(schedule.schedule, frame, _length(schedule.schedule, frame, length - by))
+            )
         case Lasting():
             yield from _turns(schedule.schedule, frame, _length(schedule.schedule, frame, length))
             yield length

@@ -22,9 +22,8 @@ from glideslope.schedules.sampling import counted, sampled
 from glideslope.schedules.sequence import Sequence
 from glideslope.search.labels import label
 
-
 MOST_DRAWN = 1_000_000
-"""The updates that are drawn one by one, at most; of more some thousands are drawn, every turn of a phase among them."""
+"""The updates that are drawn one by one, at most; of more some thousands, every turn of a phase among them."""
 
 
 @dataclass(frozen=True)

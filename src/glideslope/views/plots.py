@@ -46,6 +46,11 @@ def schedules(curves: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
     return made
 
 
+def each(rates: dict[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Rates of each update, with the updates that they are of."""
+    return {name: (np.arange(len(values)), values) for name, values in rates.items()}
+
+
 def curves(drawn: Sequence[Curve], time: Time, log: bool) -> Figure:
     """The rate over time, a line for each schedule and dotted ones where its phases begin."""
     made, axes = figure(time.name, "learning rate")
