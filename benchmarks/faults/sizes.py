@@ -10,7 +10,8 @@ from glideslope.schedules.sampling import sampled
 
 TEXTS = (
     "cosine", "warmup(5) >> cosine", "cosine_restarts(7%)", "one_cycle", "noam(100)", "inverse_sqrt(3%)", "step(9%)",
-    "cosine_hard_restarts(cycles=11)", "triangular(2%)", "exp_range(3%, ratio=0.9999)", "wsd(1%, 10%)", "linear.reverse()",
+    "cosine_hard_restarts(cycles=11)", "triangular(2%)", "exp_range(3%, ratio=0.9999)", "wsd(1%, 10%)",
+    "linear.reverse()",
     "piecewise([1, 0.5, 2, 0.1], [10, 1003, 20004])", "warmup(3%) * exponential(20%)", "polynomial_cycles(13%)",
     "min(linear, cosine.reverse())", "hold(17).delay(5) >> linear(20%).continued() >> hold()", "cosine.clip(0.1, 0.6)",
 )  # fmt: skip
