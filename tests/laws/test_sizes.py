@@ -56,6 +56,7 @@ def test_what_is_no_plain_table_of_numbers_is_left_to_the_careful_reader(content
     assert of_numbers(content.encode()) is None
 
 
+@pytest.mark.filterwarnings("ignore:the law tells nothing")
 @pytest.mark.parametrize("last", [10**9, 10**12])
 def test_a_far_step_allocates_nothing(last, tmp_path):
     for name, end in (("a", 1e-3), ("b", 0.0)):
