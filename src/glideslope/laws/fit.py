@@ -14,6 +14,7 @@ from scipy.special import ndtri, stdtrit
 from glideslope.errors import LawError
 from glideslope.laws import bins
 from glideslope.laws.bins import NOISE, Points
+from glideslope.laws.chosen import LAST, check_enough, groups_of, spread, useless
 from glideslope.laws.form import MULTI_POWER, NAMES, Prior, jacobian, predicted
 from glideslope.laws.knots import Knots
 from glideslope.laws.law import MOST_NOISE, Fitted, Law
@@ -29,8 +30,8 @@ lowest loss of 3, and scaled by it."""
 
 FLOOR = 0.3
 """The least weight of a point: it grows with the updates."""
-LAST, TIMES = 5, 5.0
-"""How many of a run's last points count so many times: the end is what is asked for."""
+TIMES = 5.0
+"""How many times the last points of a run count: the end is what is asked for."""
 UNITS = 24
 """Units of the law's clock in the longest run."""
 FARTHEST = 10.0
@@ -40,7 +41,7 @@ STARTS, ROUGH, FINE = 3, 1e-2, 1e-6
 ROUGH_RUNS, ROUGH_POINTS = 24, 4_000
 """Runs, and points of all of them, that the places to begin at are tried with."""
 BOOTSTRAPS = 200
-LEAST_RUNS, LEAST_POINTS, FEW = 2, 20, 3
+FEW = 3
 
 
 def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
@@ -74,10 +75,10 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
     own, notes = without_twins(runs)
     notes += [f"{run.name}: {note}" for run in own for note in run.notes]
     longest = max((len(run.lr) for run in own), default=0)
-    for run, why in [(run, why) for run in own if (why := _useless(run, longest))]:
+    for run, why in [(run, why) for run in own if (why := useless(run, longest))]:
         notes.append(f"{run.name} {why}, and is dropped")
         own.remove(run)
-    _check(own, notes)
+    check_enough(own, notes)
     few = [run.name for run in own if len(used(run, longest)) < FEW]
     notes += [f"{name} tells little: it has under {FEW} losses that a fit uses" for name in few]
     reference = float(np.exp(np.mean([math.log(run.peak) for run in own])))
@@ -89,7 +90,7 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
     notes += bins.note([run.name for run in own], list(means))
     rough = problem
     if len(own) > ROUGH_RUNS or sum(map(len, problem.logs)) > ROUGH_POINTS:
-        some = _spread(own, ROUGH_RUNS)
+        some = spread(own, ROUGH_RUNS)
         rough = _Problem(some, reference, sizes, fixed, min(most, ROUGH_POINTS // len(some)), problem.longest)
     try:
         _, best = min((rough.solved(start, ROUGH) for start in rough.starts()), key=lambda found: found[0])
@@ -97,7 +98,7 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
         _, best = problem.solved(best, FINE)
     except (ValueError, FloatingPointError, np.linalg.LinAlgError) as error:
         raise LawError(f"these curves can't be fitted ({error}): look at them, and at their rates") from None
-    groups = _groups(own)
+    groups = groups_of(own)
     theta, covariance, noise = problem.settled(best, groups)
     if not problem.noise < MOST_NOISE:
         raise LawError(
@@ -245,65 +246,7 @@ class _Problem:
         return float(np.sqrt(np.mean(np.square(errors))))
 
 
-def _groups(runs: Sequence[Run]) -> list[list[int]]:
-    """What is left out together: the runs of a peak, which share their beginnings; of fewer than three peaks the runs
-    of a schedule, which differ in their seed; or else single runs."""
-    for kinds, least in (([f"{run.peak:.4g}" for run in runs], 3), (list(map(_schedule, runs)), 2)):
-        if len(found := dict.fromkeys(kinds)) >= least:
-            return [[i for i, own in enumerate(kinds) if own == kind] for kind in found]
-    return [[i] for i in range(len(runs))]
-
-
-def _schedule(run: Run) -> tuple[int, bytes]:
-    """What the runs of a schedule have in common: the updates, and the rates of a thousand of them."""
-    return len(run.lr), run.rates.at(np.rint(np.linspace(0, len(run.lr) - 1, 1001))).tobytes()
-
-
-def _spread(runs: Sequence[Run], most: int) -> list[Run]:
-    """Some runs that differ in their peak, their mean rate and their length."""
-    order = sorted(runs, key=lambda run: (run.peak, len(run.lr), run.rates.mean(lambda rate: rate)))
-    return [order[i] for i in np.unique(np.linspace(0, len(order) - 1, most).round().astype(int))]
-
-
-def _useless(run: Run, longest: int) -> str:
-    """Why a run can't tell anything, if so."""
-    loss = run.loss[used(run, longest)]
-    if not len(loss):
-        return "has no losses after its warmup"
-    if len(loss) > 2 and np.all(loss == loss[0]):
-        return f"has a loss of {loss[0]:g} everywhere"
-    if len(loss) > 2 * LAST and np.median(loss[-LAST:]) >= np.median(loss[:LAST]):
-        return "ends no lower than it began: it diverged"
-    return ""
-
-
 def _weights(step: np.ndarray, longest: int) -> np.ndarray:
     weights = np.clip(step / longest, FLOOR, 1.0)
     weights[-LAST:] *= TIMES
     return weights
-
-
-def _check(runs: Sequence[Run], notes: Sequence[str]) -> None:
-    if len(runs) < LEAST_RUNS:
-        dropped = f" ({'; '.join(notes)})" if notes else ""
-        raise LawError(
-            f"{len(runs)} run{'s' if len(runs) != 1 else ''}: a law needs {LEAST_RUNS} at least, so "
-            f"{LEAST_RUNS - len(runs)} more; a constant rate, and one annealed to near 0 over its last fifth, tell "
-            f"most{dropped}"
-        )
-    if not any(_falls(run) for run in runs):
-        raise LawError(
-            "every run has a constant rate, so what a cooldown does can't be told: add one whose rate falls to near 0"
-        )
-    points = sum(len(used(run, max(len(own.lr) for own in runs))) for run in runs)
-    if points < LEAST_POINTS:
-        raise LawError(f"{points} points after the warmups: a law needs {LEAST_POINTS} at least; log more often")
-    if not all(math.isfinite(run.peak) for run in runs):
-        raise LawError("a rate isn't finite")
-
-
-def _falls(run: Run) -> bool:
-    """Whether losses were measured at rates well under the peak, after it."""
-    top = run.rates.first(0.999 * run.peak)
-    last = int(run.step.max(initial=0))
-    return last > top and run.rates.lowest(top, last) < 0.7 * run.peak
