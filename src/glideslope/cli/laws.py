@@ -103,7 +103,7 @@ def predict(
     from glideslope.views import plots, report, terminal
 
     found, lr = laws.load(law), _rates(schedule, peak, steps)
-    at = np.unique(np.linspace(steps / 50, steps, 50).round()).astype(int)
+    at = np.unique(np.linspace(steps / 50, steps, 50).round()).astype(np.int64)
     loss, (low, high) = found.predict(lr, at, batch_size), found.interval(lr, at, level, batch_size)
     warnings = found.warnings(float(lr.max()), steps)
     needed = found.steps_for(target, schedule, peak) if target is not None else None
@@ -170,10 +170,11 @@ def design(
     )
     if out is not None:
         rates = {
-            f"{name}, {own.loss:.4f}": own.peak * own.schedule.over(steps).sample(steps)
+            f"{name}, {own.loss:.4f}": laws.Rates.of_schedule(own.schedule.over(steps), steps, own.peak)
             for name, own in entries.items()
         }
-        drawn, heat = plots.schedules(rates), views.heat_map(found, steps)
+        drawn = plots.schedules({name: (own.every_place(), own.values) for name, own in rates.items()})
+        heat = views.heat_map(found, steps)
         pictures = [
             report.picture("Schedules, with the loss predicted", lambda: drawn),
             report.picture("Final loss of WSD", lambda: heat),
@@ -247,15 +248,20 @@ def _say(notes: Iterable[str]) -> None:
 
 
 def _draw_fit(law: Law, read: Read, folder: Path) -> None:
+    import numpy as np
+
     from glideslope.files import write_atomically
+    from glideslope.laws.bins import Points
     from glideslope.views import laws as views
     from glideslope.views import plots, report
 
-    predicted = {}
+    predicted, measured = {}, {}
     for run in read.runs:
-        low, high = law.interval(run.lr, run.step, batch_size=run.batch_size)
-        predicted[run.name] = run.step, law.predict(run.lr, run.step, run.batch_size), low, high
-    drawn = views.curves(predicted, {run.name: (run.step, run.loss) for run in read.runs})
+        points = Points.all_of(run)
+        low, high = law.interval(run.lr, points.step, batch_size=run.batch_size)
+        predicted[run.name] = points.step, law.predict(run.lr, points.step, run.batch_size), low, high
+        measured[run.name] = points.step, np.exp(points.log)
+    drawn = views.curves(predicted, measured)
     rows = [(run.name, run.peak, run.steps, run.points) for run in law.fitted]
     sections = [
         report.picture("Measured, and fitted with a 90% band", lambda: drawn),
@@ -267,12 +273,12 @@ def _draw_fit(law: Law, read: Read, folder: Path) -> None:
 
 
 def _rates(schedule: str, peak: float, steps: int) -> Any:
-    from glideslope.laws.run import sampled
+    from glideslope.laws import Rates
     from glideslope.search.race import check_peak, check_positive
 
     check_positive(steps=steps)
     check_peak(peak)
-    return peak * sampled(schedule, steps)
+    return Rates.of_schedule(schedule, steps, peak)
 
 
 def _print(table: Any, lead: str, warnings: list[str]) -> None:

@@ -47,7 +47,7 @@ def show(
     from glideslope.search.race import check_peak, check_positive
     from glideslope.search.run_directory import plain
     from glideslope.views import plots, report, terminal
-    from glideslope.views.curves import Curve, Time
+    from glideslope.views.curves import Curve, Time, places
 
     check_positive(steps=steps)
     check_peak(peak)
@@ -55,8 +55,9 @@ def show(
         raise GlideslopeError("--csv - and --json both write to standard output: give one, or --csv a file")
     clock = Clock(steps_per_epoch, examples_per_step, tokens_per_step)
     time = Time.of(axis, clock)
-    curves = [Curve.of(parse(text), steps, peak, clock) for text in schedules]
-    table = _csv(curves)
+    values = [parse(text) for text in schedules]
+    at = places(values, steps, clock)
+    curves = [Curve.of(value, steps, peak, clock, at) for value in values]
     if out is not None:
         png, html, csv = png or out / "schedule.png", html or out / "schedule.html", csv or str(out / "schedule.csv")
     if png is not None:
@@ -64,14 +65,17 @@ def show(
     if html is not None:
         section = report.picture(f"{steps} updates", lambda: plots.curves(curves, time, log))
         write_atomically(html, report.page("; ".join(c.text for c in curves), f"Peak {peak:g}.", [section]))
+    if (csv or as_json) and len(at) < steps:
+        typer.echo(f"note: {len(at):,} of {steps:,} updates are written, every turn among them", err=True)
     if csv not in (None, "-"):
-        write_atomically(Path(csv), table)
+        write_atomically(Path(csv), _csv(curves))
     if csv == "-":
-        typer.echo(table, nl=False)
+        typer.echo(_csv(curves), nl=False)
     elif as_json:
         told = [
             {"schedule": curve.text, "peak_lr": peak, "steps": steps, "boundaries": curve.boundaries,
-             "lr": curve.rates.tolist(), **({} if curve.sizes is None else {"batch_size": curve.sizes.tolist()})}
+             **({} if curve.is_whole else {"step": curve.at.tolist()}), "lr": curve.rates.tolist(),
+             **({} if curve.sizes is None else {"batch_size": curve.sizes.tolist()})}
             for curve in curves
         ]  # fmt: skip
         typer.echo(json.dumps(plain(told[0] if len(told) == 1 else {"schedules": told})))
@@ -152,10 +156,11 @@ def _csv(curves: list[Any]) -> str:
     writer = csv_files.writer(buffer, lineterminator="\n")
     names = ["lr"] if len(curves) == 1 else [curve.text for curve in curves]
     columns = [curve.rates.tolist() for curve in curves]
+    steps = curves[0].at.tolist()
     for name, curve in zip(tuple(names), curves, strict=True):
         if curve.sizes is not None:
             names.append("batch_size" if len(curves) == 1 else f"batch size of {name}")
             columns.append(curve.sizes.tolist())
     writer.writerow(["step", *names])
-    writer.writerows([t, *map(repr, rates)] for t, rates in enumerate(zip(*columns, strict=True)))
+    writer.writerows([t, *map(repr, rates)] for t, *rates in zip(steps, *columns, strict=True))
     return buffer.getvalue()

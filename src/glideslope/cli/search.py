@@ -257,7 +257,7 @@ def tune(
     drawn = {str(run.contestant): run.contestant.rates(steps) for run in (*tuned.candidates[-4:], tuned.final)}
     sections = [
         report.picture("Losses of the full runs", lambda: plots.losses([tuned.final, *tuned.constants])),
-        report.picture("Schedules of the finalists", lambda: plots.schedules(drawn)),
+        report.picture("Schedules of the finalists", lambda: plots.schedules(plots.each(drawn))),
         report.picture("Range test", lambda: plots.range_tests(tuned.range_test)),
         report.picture("Losses of the finalists", lambda: plots.losses(tuned.candidates[-4:])),
         report.listing("Full runs", RUN_COLUMNS, full),

@@ -45,6 +45,8 @@ class Duration:
             raise ScheduleError(f"unknown unit {self.unit!r}: use one of {', '.join(UNITS)}, or none for updates")
         if not isinstance(self.value, int | float) or isinstance(self.value, bool):
             raise ScheduleError(f"a duration of {self.value!r}: it must be a number")
+        if isinstance(self.value, int) and self.value > 10**300:
+            raise ScheduleError("a duration with more than 300 digits: it must be a number of updates")
         if not (math.isfinite(self.value) and self.value >= 0):
             raise ScheduleError(f"a duration of {self.value}{self.unit}: it must be finite and not negative")
         if self.unit == "%" and self.value > 100:

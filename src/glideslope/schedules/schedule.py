@@ -71,10 +71,19 @@ class Schedule(ABC):
         return evaluated(self._factor, t)
 
     def sample(self, steps: int) -> np.ndarray:
-        """The factors of `steps` updates, an array of shape (steps,); a horizon it lacks is `steps`."""
+        """The factors of `steps` updates, an array of shape (steps,); a horizon it lacks is `steps`.
+
+        Raises:
+            ScheduleError: there are more than 5e8, 4 GB; or as for a call.
+        """
         import numpy as np
 
         steps = plain(steps)
+        if isinstance(steps, int | float) and steps > _MOST_SAMPLES:
+            raise ScheduleError(
+                f"an array of more than {_MOST_SAMPLES:g} factors was asked for: call the schedule with the updates "
+                "that you need, schedule.within(steps)(np.array([0, 1000]))"
+            )
         return np.asarray(self.within(steps)(np.arange(steps)))
 
     def within(self, steps: Time) -> Schedule:
@@ -217,6 +226,9 @@ class Schedule(ABC):
         except ScheduleError:
             return f"<{type(self).__name__}>"
 
+
+_MOST_SAMPLES = 500_000_000
+"""Factors of which an array is made, at most: 4 GB."""
 
 METHODS: dict[str, Callable[..., Schedule]] = {}
 """What makes a schedule out of one, by its name in the text form; the files that define them add them."""

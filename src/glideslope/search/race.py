@@ -12,6 +12,7 @@ import numpy as np
 from glideslope.errors import SearchError
 from glideslope.feedback import Feedback
 from glideslope.schedules import Schedule, constant
+from glideslope.schedules.sampling import MOST_UPDATES, short
 from glideslope.search.average import Average
 from glideslope.search.contestant import Contestant, Given, Run, distinct, finds_its_rate, read, within
 from glideslope.search.equality import equal
@@ -176,6 +177,8 @@ def _reached(runs: Sequence[Run], target: float) -> float | None:
 def check_positive(**numbers: float) -> None:
     """Raises unless each is positive, naming the one that isn't."""
     for name, number in numbers.items():
+        if number > MOST_UPDATES and not (isinstance(number, float) and math.isinf(number)):
+            raise SearchError(f"{name}={short(number)}: at most 2^53, about 9e15, can be counted")
         if not (math.isfinite(number) and number > 0):
             raise SearchError(f"{name}={number}: it must be positive")
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glideslope.laws import Law
-from glideslope.laws.run import sampled
+from glideslope.laws import Law, Rates
 from glideslope.views.plots import figure
 
 if TYPE_CHECKING:
@@ -34,8 +33,10 @@ def heat_map(law: Law, steps: int) -> Figure:
     peaks = [run.peak for run in law.fitted]
     rates = np.geomspace(min(peaks) / 2, 2 * max(peaks), 13)
     parts = np.linspace(0.05, 0.95, 10)
-    shapes = {part: sampled(f"warmup(2%) >> hold() >> cooldown({100 * part:.0f}%)", steps) for part in parts}
-    losses = [[float(law.predict(rate * shapes[part], steps)[0]) for rate in rates] for part in parts]
+    shapes = [f"warmup(2%) >> hold() >> cooldown({100 * part:.0f}%)" for part in parts]
+    losses = [
+        [float(law.predict(Rates.of_schedule(shape, steps, rate), steps)[0]) for rate in rates] for shape in shapes
+    ]
     made, axes = figure("peak rate", "part that cools down")
     image = axes.pcolormesh(rates, parts, np.array(losses), shading="nearest", cmap="viridis_r")
     axes.set_xscale("log")

@@ -37,20 +37,25 @@ def figure(x_label: str, y_label: str) -> tuple[Figure, Any]:
     return made, axes
 
 
-def schedules(curves: dict[str, np.ndarray]) -> Figure:
-    """The rate of each update, a line for each name."""
+def schedules(curves: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
+    """The rates at some updates, a line for each name."""
     made, axes = figure("update", "learning rate")
-    for name, rates in curves.items():
-        axes.plot(rates, label=name)
+    for name, (at, rates) in curves.items():
+        axes.plot(at, rates, label=name)
     axes.legend(frameon=False, fontsize="small")
     return made
+
+
+def each(rates: dict[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Rates of each update, with the updates that they are of."""
+    return {name: (np.arange(len(values)), values) for name, values in rates.items()}
 
 
 def curves(drawn: Sequence[Curve], time: Time, log: bool) -> Figure:
     """The rate over time, a line for each schedule and dotted ones where its phases begin."""
     made, axes = figure(time.name, "learning rate")
     for curve in drawn:
-        line = axes.plot(np.arange(len(curve.rates)) * time.per_update, curve.rates, label=curve.text)[0]
+        line = axes.plot(curve.at * time.per_update, curve.rates, label=curve.text)[0]
         for boundary in curve.boundaries:
             axes.axvline(boundary * time.per_update, color=line.get_color(), linestyle=":", linewidth=0.8, alpha=0.6)
     if log:
