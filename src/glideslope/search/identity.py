@@ -91,9 +91,9 @@ def _loaded(folder: Path) -> list[Path]:
     files = []
     for name, module in list(sys.modules.items()):
         source = getattr(module, "__file__", None)
-        if name == "__main__" or not isinstance(source, str):
+        if name == "__main__" or not isinstance(source, str) or not source.startswith(str(folder)):
             continue
-        file = _absolute(source)
+        file = Path(source)
         if folder not in file.parents or not file.is_file() or _PACKAGE in file.parents:
             continue
         inside = file.relative_to(folder).parts
