@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import shutil
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -49,6 +50,8 @@ def damaged(seed: int, pattern: str) -> str | None:
     file = sorted(out.glob(pattern))[int(random.integers(len(sorted(out.glob(pattern)))))]
     content = file.read_bytes()
     file.write_bytes(damage(content, random))
+    if file.name == "runs.csv" and (problem := misread(out)):
+        return f"seed {seed}: {problem}"
     mode = {"overwrite": True} if random.random() < 0.2 else {"resume": True}
     try:
         result = searched(out, job_file(0), **mode)
@@ -61,6 +64,16 @@ def damaged(seed: int, pattern: str) -> str | None:
     finally:
         shutil.rmtree(out.parent)
     return None
+
+
+def misread(out: Path) -> str | None:
+    """What curves of a damaged runs.csv are read otherwise than they were; None where an error of ours says it."""
+    try:
+        runs = gs.laws.read([out]).runs
+    except gs.LawError:
+        return None
+    same = [run.loss.tolist() for run in runs] == [run.loss.tolist() for run in gs.laws.read([finished(0)]).runs]
+    return None if same else "other curves are read"
 
 
 def damaged_lock(seed: int) -> str | None:

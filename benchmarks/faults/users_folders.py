@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import glideslope as gs
-from faults.interruptions import at_operation, kill
+from faults.interruptions import at_operation, kill, wrong_after
 from faults.small_search import RUNS, STEPS, finished, folder, in_child, job_file, prepared, right, searched
 from faults.tally import Kinds
 from glideslope.search import identity
@@ -123,7 +123,40 @@ def _change(kind: str, place: Path, file: Path) -> Callable[..., Any]:
     return after
 
 
+NOBODY = 65_534
+
+
+def read_only(seed: int) -> str | None:
+    """The folder, that of finished runs, or the one around can't be written to: an error, or the right result."""
+    place = folder()
+    out, existing = place / "out", seed % 4 > 0
+    if existing:
+        shutil.copytree(finished(0), out)
+    closed = (place, place, out, out / "finished")[seed % 4]
+    mode = ({"resume": True}, {"overwrite": True})[seed // 4 % 2]
+    searched(out, job_file(0), resume=True) if existing else None  # loads all that a fork without rights needs
+    for path in (place.parent, place, *place.rglob("*")):
+        path.chmod(0o777)
+    closed.chmod(0o555)
+
+    def work() -> list[float]:
+        if os.getuid() == 0:  # who may write everywhere
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+        return searched(out, job_file(0), **mode)
+
+    result = in_child(work)
+    closed.chmod(0o777)
+    problem = wrong_after(out, 0)
+    shutil.rmtree(place)
+    if isinstance(result, list) and result == right(0) and closed == place and existing:
+        return problem and f"seed {seed}: {problem}"
+    return (problem and f"seed {seed}: {problem}") or (None if isinstance(result, str) else f"seed {seed}: {result}")
+
+
 KINDS: Kinds = {
+    "read-only": ("folders that can't be written to", prepared(read_only), 100),
     "users-files": ("folders with the user's own files and links", prepared(users_files), 1_000),
     "changes": ("jobs, folders, versions and options changed before --resume", prepared(changed), 300),
 }

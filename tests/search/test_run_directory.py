@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import glideslope as gs
 from glideslope.documents import sealed, unsealed
+from glideslope.feedback import Event
 from glideslope.search import lock
 from glideslope.search.identity import differences, identity, modules
 from glideslope.search.run_directory import RunDirectory
@@ -37,7 +38,8 @@ SEARCH = {"command": "race", "steps": 4}
 SWEEP = {"rates": [0.1, 0.2], "losses": [1.0, math.inf]}
 RUN = {
     "schedule": "linear()", "peak_lr": 0.1, "optimizer": None, "average": None, "steps": 4, "seed": 0,
-    "losses": [3.0, 2.0, 1.0, 0.5], "evaluations": [[4, 0.5]], "final_loss": 0.5, "scales": [], "events": [],
+    "losses": [3.0, 2.0, 1.0, 0.5], "evaluations": [[4, 0.5]], "final_loss": 0.5, "scales": [[2, 0.5]],
+    "events": [vars(Event(2, "spike", math.inf, 1, 0.5))],
     "problem": "", "made": 4, "untrained": math.nan,
 }  # fmt: skip
 NUMBERS = st.floats(allow_nan=True, allow_infinity=True)
@@ -249,6 +251,20 @@ def test_a_report_that_the_user_changed_is_kept_and_others_beside_the_files_too(
         RunDirectory(out, SEARCH, **mode)
 
 
+def test_a_damaged_table_of_runs_is_not_read_as_curves(tmp_path):
+    out = tmp_path / "out"
+    directory = RunDirectory(out, SEARCH)
+    rates = np.linspace(0.1, 0.01, 30)
+    directory.finish({}, [(rates, 1 / (1 + np.arange(30)))], "")
+    table = out / "runs.csv"
+    assert len(gs.laws.read([out]).runs[0].loss) == len(gs.laws.read([table]).runs[0].loss) == 30
+    table.write_text(table.read_text().replace("0.5", "0.6"))
+    for path in (out, table):
+        with pytest.raises(gs.LawError, match="isn't as the search wrote it"):
+            gs.laws.read([path])
+    assert len(gs.laws.read([table.rename(tmp_path / "runs.csv")]).runs) == 1
+
+
 def test_an_overwriting_search_that_cannot_delete_never_mixes(tmp_path, monkeypatch):
     out = tmp_path / "out"
     finished(out, a=RUN, b=SWEEP)
@@ -271,6 +287,16 @@ def test_an_overwriting_search_that_cannot_delete_never_mixes(tmp_path, monkeypa
     resumed.release()
     assert len(list((out / "finished").iterdir())) == 1
     assert not (out / "report.html").exists()
+
+
+def test_an_overwriting_search_that_ends_before_its_first_result_leaves_none_of_the_old(tmp_path):
+    finished(tmp_path / "out", a=RUN)
+    directory = RunDirectory(tmp_path / "out", SEARCH, overwrite=True)
+    assert len(files(tmp_path / "out")) == 5
+    directory.claim()  # at the first update that is shown
+    directory.release()
+    assert files(tmp_path / "out").keys() == {"search.json"}
+    assert dict(RunDirectory(tmp_path / "out", SEARCH, resume=True)) == {}
 
 
 def test_temporary_files_of_a_killed_search_are_cleaned(tmp_path):

@@ -33,6 +33,8 @@ def identity(command: str, place: str, arguments: dict[str, Any]) -> dict[str, A
     """
     path, _, function = place.rpartition(":")
     file = _absolute(path)
+    if not file.is_file() and (loaded := getattr(sys.modules.get(file.stem), "__file__", None)):
+        file = _absolute(loaded)  # it changed the working directory
     try:
         code = {module: module.read_bytes() for module in modules(file)}
     except OSError as error:

@@ -107,26 +107,25 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
             self.release()
 
     def claim(self) -> None:
-        """Takes the lock, until `release`; cleans up what a killed process left.
+        """Takes the lock, until `release`; cleans up what a killed process left, and begins to overwrite where asked.
 
         Raises:
             RunDirectoryError: another process has it, or another search began since this directory was opened.
         """
         if self._lock.held:
             return
+        self._emptied = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
         try:
-            self._emptied = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RunDirectoryError(f"{self.folder} can't be made: {error.strerror}") from error
-        self._lock.acquire()
-        try:
+            run_files.make(self.folder)
+            self._lock.acquire()
             if self._marker_text() != self._text:
                 raise RunDirectoryError(
                     f"another search began in {self.folder} meanwhile: name another folder with --out"
                 )
             for place in (self.folder, self._runs):
                 run_files.delete(run_files.matching(place, _TEMPORARY))
+            if self._record.former:
+                self._replace_former()
         except BaseException:
             self.release()
             raise
@@ -145,12 +144,15 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self._lock.check_held()
         if not self._recorded:
             self._write_record()
-        if self._record.former:  # in one rename these runs became another search's; now they may go
-            for former in self._record.former:
-                run_files.delete(run_files.matching(self._runs, _runs_of(former)))
-            run_files.check_unchanged(self.folder, self._runs, self._record.files)
-            run_files.delete([self.folder / name for name in WRITTEN])
-            self._write_record(files={}, former=[])
+
+    def _replace_former(self) -> None:
+        """Makes the folder that of this search in one rename, then deletes the results of the ones before it."""
+        self._write_record()
+        for former in self._record.former:
+            run_files.delete(run_files.matching(self._runs, _runs_of(former)))
+        run_files.check_unchanged(self.folder, self._runs, self._record.files)
+        run_files.delete([self.folder / name for name in WRITTEN])
+        self._write_record(files={}, former=[])
 
     def _write_record(self, **changes: Any) -> None:
         for name, value in changes.items():

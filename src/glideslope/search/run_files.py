@@ -24,6 +24,18 @@ def matching(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
         raise RunDirectoryError(f"{folder} can't be read: {error.strerror}") from error
 
 
+def make(folder: Path) -> None:
+    """Makes a folder, where there is none.
+
+    Raises:
+        RunDirectoryError: it can't be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunDirectoryError(f"{folder} can't be made: {error.strerror}") from error
+
+
 def delete(files: Iterable[Path]) -> None:
     """Deletes files, those that are there.
 
