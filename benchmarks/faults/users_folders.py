@@ -134,7 +134,7 @@ def read_only(seed: int) -> str | None:
         shutil.copytree(finished(0), out)
     closed = (place, place, out, out / "finished")[seed % 4]
     mode = ({"resume": True}, {"overwrite": True})[seed // 4 % 2]
-    searched(out, job_file(0), resume=True) if existing else None  # loads all that a fork without rights needs
+    searched(out if existing else folder() / "out", job_file(0), resume=existing)  # loads what a fork can't
     for path in (place.parent, place, *place.rglob("*")):
         path.chmod(0o777)
     closed.chmod(0o555)
@@ -150,9 +150,8 @@ def read_only(seed: int) -> str | None:
     closed.chmod(0o777)
     problem = wrong_after(out, 0)
     shutil.rmtree(place)
-    if isinstance(result, list) and result == right(0) and closed == place and existing:
-        return problem and f"seed {seed}: {problem}"
-    return (problem and f"seed {seed}: {problem}") or (None if isinstance(result, str) else f"seed {seed}: {result}")
+    fine = result == right(0) if existing and closed == place else isinstance(result, str)
+    return None if fine and not problem else f"seed {seed}: {result}, {problem}"
 
 
 KINDS: Kinds = {
