@@ -405,3 +405,9 @@ def test_a_search_that_raises_and_one_that_ends_give_the_lock_back(tmp_path):
     assert resumed.keys() == directory.keys()
     assert len(gs.race(Failing, ["linear"], [0.1], 5, memory=resumed).standings) == 2
     assert not (tmp_path / "out/search.lock").exists()
+
+
+def test_a_warning_points_to_the_line_that_called_the_search():
+    with pytest.warns(UserWarning, match="without a text form") as caught:
+        gs.race(Failing, [gs.from_function(lambda t: 0.5)], [0.1], 5, memory={})
+    assert caught[0].filename == __file__
