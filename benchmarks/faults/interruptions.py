@@ -108,6 +108,6 @@ def interrupted(seed: int, act: Callable[[str], None]) -> str | None:
 KINDS: Kinds = {
     "kills": ("searches killed at each file operation: new, overwriting once and twice, resumed twice",
               prepared(functools.partial(interrupted, act=kill)), 4 * OPERATIONS),
-    "failures": ("the same, where that operation fails",
+    "failures": ("searches of these kinds in which a file operation fails: each",
                  prepared(functools.partial(interrupted, act=fail)), 4 * OPERATIONS),
 }  # fmt: skip

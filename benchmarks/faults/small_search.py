@@ -61,16 +61,20 @@ def job_file(which: int) -> Path:
     return place / "job.py"
 
 
-def searched(out: Path, file: Path, **mode: Any) -> list[float]:
-    """What the command `race` does with a run directory: the final losses of the search."""
+def loaded(file: Path) -> Any:
+    """The function in a job file, as in a new process: modules of another with the same names are forgotten."""
     for name in ("job", "target"):
         sys.modules.pop(name, None)
     sys.path_importer_cache.clear()
     sys.dont_write_bytecode = True
     sys.path[:] = [path for path in sys.path if not path.startswith(_HELD.name)]
-    place = f"{file}:job"
-    factory = load_job(place)
-    directory = RunDirectory(out, identity("race", place, RUNS), **mode)
+    return load_job(f"{file}:job")
+
+
+def searched(out: Path, file: Path, **mode: Any) -> list[float]:
+    """What the command `race` does with a run directory: the final losses of the search."""
+    factory = loaded(file)
+    directory = RunDirectory(out, identity("race", f"{file}:job", RUNS), **mode)
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -117,7 +121,7 @@ def right(which: int) -> list[float]:
     """The losses of a search on one of the jobs, in memory: another way than through files."""
 
     def work() -> list[float]:
-        return [standing.mean for standing in race(load_job(f"{job_file(which)}:job"), RUNS["schedules"], RUNS["peaks"],
+        return [standing.mean for standing in race(loaded(job_file(which)), RUNS["schedules"], RUNS["peaks"],
                                                    STEPS, evaluations=2).standings]  # fmt: skip
 
     return in_child(work)
@@ -135,6 +139,7 @@ def prepared(case: Callable[[int], str | None]) -> Callable[[int], Any]:
     """A kind whose cases need the jobs and finished searches that are copied."""
 
     def tally(number: int) -> Any:
+        searched(folder() / "out", job_file(0))  # what is loaded here needn't be in each fork
         for which in range(2):
             job_file(which), right(which), finished(which)
         return seeded(case)(number)

@@ -16,12 +16,11 @@ import numpy as np
 
 import glideslope as gs
 from faults.interruptions import wrong_after
-from faults.small_search import RUNS, STEPS, finished, folder, in_child, job_file, prepared, right, searched
+from faults.small_search import RUNS, STEPS, finished, folder, in_child, job_file, loaded, prepared, right, searched
 from faults.tally import Kinds
 from glideslope.documents import sealed
 from glideslope.search import lock, race
 from glideslope.search.identity import identity
-from glideslope.search.job import load_job
 from glideslope.search.run_directory import RunDirectory
 
 
@@ -68,7 +67,7 @@ def in_threads(seed: int) -> str | None:
     out = folder() / "out"
     file, results = job_file(0), list[Any]([None, None])
     ready = threading.Barrier(2)
-    factory, search = load_job(f"{file}:job"), identity("race", f"{file}:job", RUNS)
+    factory, search = loaded(file), identity("race", f"{file}:job", RUNS)
 
     def work(thread: int) -> None:
         try:
