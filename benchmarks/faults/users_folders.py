@@ -49,7 +49,9 @@ def users_files(seed: int) -> str | None:
 
 
 def _put(path: Path, elsewhere: Path, kind: int) -> None:
-    """The user's file, link to a file, link to a folder, or folder there."""
+    """The user's file, link to a file, link to a folder, or folder there; but not in what is no folder."""
+    if path.parent.exists() and not path.parent.is_dir():
+        return
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     path.parent.mkdir(exist_ok=True)

@@ -193,7 +193,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         except DocumentError as error:
             raise RunDirectoryError(
                 f"{self._marker} doesn't say which search {self.folder} is of, and which files are its ({error}): "
-                "name another folder with --out, or delete this one"
+                "name another folder with --out; if this is a run directory that was damaged, delete it"
             ) from error
 
 
