@@ -15,10 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import glideslope as gs
+from glideslope.cli.results import open_directory
 from glideslope.documents import sealed, unsealed
 from glideslope.feedback import Event
 from glideslope.search import lock
 from glideslope.search.identity import differences, identity, modules
+from glideslope.search.job import load_job
 from glideslope.search.run_directory import RunDirectory
 
 JOB = """
@@ -411,3 +413,17 @@ def test_a_warning_points_to_the_line_that_called_the_search():
     with pytest.warns(UserWarning, match="without a text form") as caught:
         gs.race(Failing, [gs.from_function(lambda t: 0.5)], [0.1], 5, memory={})
     assert caught[0].filename == __file__
+
+
+def test_accepting_changes_is_for_going_on(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    with pytest.raises(gs.GlideslopeError, match="--accept-changes: it is for --resume"):
+        open_directory("race", "job.py:job", Path("out"), False, False, {}, True)
+
+
+def test_a_job_file_that_changes_the_working_directory_is_found(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    (folder / "elsewhere").mkdir()
+    (folder / "moving_job.py").write_text("import os\nos.chdir('elsewhere')\ndef job(seed): ...\n")
+    load_job("moving_job.py:job")
+    assert identity("race", "moving_job.py:job", {})["code"].keys() == {"moving_job.py"}
