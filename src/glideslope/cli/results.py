@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import signal
 import sys
 from collections.abc import Callable
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from glideslope.search.contestant import Run
     from glideslope.search.job import JobFactory
     from glideslope.search.run_directory import RunDirectory
-    from glideslope.search.trials import Watch
+    from glideslope.search.trials import Progress, Watch
 
 Result = TypeVar("Result")
 
@@ -76,16 +75,25 @@ def read_number(option: str, text: str) -> float:
 
 
 def open_directory(
-    command: str, job: str, out: Path | None, overwrite: bool, resume: bool, search: dict[str, Any]
-) -> RunDirectory:
+    command: str, job: str, out: Path | None, overwrite: bool, resume: bool, search: dict[str, Any],
+    accept_changes: bool = False,
+) -> RunDirectory:  # fmt: skip
     """The run directory of a search."""
+    from glideslope.search.identity import identity
     from glideslope.search.run_directory import RunDirectory
 
     if resume and out is None:
         raise GlideslopeError("--resume: say which run with --out DIR")
+    if accept_changes and not resume:
+        raise GlideslopeError("--accept-changes: it is for --resume")
     stem = Path(job.rpartition(":")[0]).stem
     folder = out or _new_folder(Path("runs") / f"{command}-{stem}-{datetime.now():%Y%m%d-%H%M%S}")
-    return RunDirectory(folder, {"command": command, "job": job, **search}, overwrite=overwrite, resume=resume)
+    directory = RunDirectory(
+        folder, identity(command, job, search), overwrite=overwrite, resume=resume, accept_changes=accept_changes
+    )
+    if directory.changes:
+        typer.echo(f"Going on, with the results of before, in spite of: {'; '.join(directory.changes)}.", err=True)
+    return directory
 
 
 def _new_folder(folder: Path) -> Path:
@@ -153,10 +161,17 @@ def watched(directory: RunDirectory, search: Callable[[Watch], Result]) -> Resul
     try:
         # What a job prints isn't part of the result.
         with redirect_stdout(sys.stderr), LiveProgress() as watch:
-            return search(watch)
+
+            def claiming(progress: Progress) -> None:  # not before the job and the arguments are checked
+                directory.claim()
+                watch(progress)
+
+            return search(claiming)
     except KeyboardInterrupt:
         leave_partial_report(directory)
         raise typer.Exit(1) from None
+    finally:
+        directory.release()
 
 
 def leave_partial_report(directory: RunDirectory) -> None:
@@ -186,10 +201,11 @@ def show(result: dict[str, Any], shown: list[Any], directory: RunDirectory, as_j
     """Prints a result, as JSON or as tables."""
     from rich.console import Console
 
+    from glideslope.documents import sealed
     from glideslope.search.run_directory import plain
 
     if as_json:
-        typer.echo(json.dumps(plain(result)))
+        typer.echo(sealed(plain(result)))
         return
     console = Console()
     for part in shown:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 JobPlace = Annotated[str, typer.Argument(metavar="JOB", help="The job: path/to/file.py:function.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin anew in a directory that holds a run.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run that --out holds.")]
+AcceptChanges = Annotated[
+    bool, typer.Option("--accept-changes", help="Go on with --resume though the job, an option or a version changed.")
+]
 Optimizers = Annotated[str, typer.Option(help='Also with these optimizers, such as "adagrad,schedule-free".')]
 Averages = Annotated[str, typer.Option(help='Also averages of the weights: "ema(0.99),swa(75%)".')]
 
@@ -45,6 +48,7 @@ def find(
     out: Out = None,
     overwrite: Overwrite = False,
     resume: Resume = False,
+    accept_changes: AcceptChanges = False,
     as_json: Json = False,
 ) -> None:
     """Find a rate by range tests.
@@ -57,7 +61,7 @@ def find(
 
     factory = load_factory(job)
     search = {"low": low, "high": high, "steps": steps, "sweeps": sweeps, "seed": seed}
-    directory = open_directory("find", job, out, overwrite, resume, search)
+    directory = open_directory("find", job, out, overwrite, resume, search, accept_changes)
     found = watched(
         directory,
         lambda watch: range_test(
@@ -102,6 +106,7 @@ def race(
     out: Out = None,
     overwrite: Overwrite = False,
     resume: Resume = False,
+    accept_changes: AcceptChanges = False,
     as_json: Json = False,
 ) -> None:
     """Run every schedule at every peak rate, and every peak as a constant rate.
@@ -121,7 +126,7 @@ def race(
     also = {"optimizers": split_names(optimizers), "averages": split_names(averages)}
     search |= {name: names for name, names in also.items() if names}
     search |= {} if evaluations == 20 else {"evaluations": evaluations}
-    directory = open_directory("race", job, out, overwrite, resume, search)
+    directory = open_directory("race", job, out, overwrite, resume, search, accept_changes)
     raced = watched(
         directory,
         lambda watch: run_race(
@@ -188,6 +193,7 @@ def tune(
     out: Out = None,
     overwrite: Overwrite = False,
     resume: Resume = False,
+    accept_changes: AcceptChanges = False,
     as_json: Json = False,
 ) -> None:
     """Find the schedule and the peak rate, and train with them.
@@ -211,7 +217,7 @@ def tune(
     }  # fmt: skip
     also = {name: given for name, given in also.items() if given}
     search |= also | ({"guard": True} if guard else {})
-    directory = open_directory("tune", job, out, overwrite, resume, search)
+    directory = open_directory("tune", job, out, overwrite, resume, search, accept_changes)
     nothing = ""
     try:
         tuned = watched(

@@ -17,6 +17,7 @@ from glideslope.search.average import Average
 from glideslope.search.contestant import Contestant, Given, Run, distinct, finds_its_rate, read, within
 from glideslope.search.equality import equal
 from glideslope.search.job import Job, JobFactory
+from glideslope.search.run_directory import releasing
 from glideslope.search.scalars import whole
 from glideslope.search.trials import Trials, Watch, check_all, unwatched, warn_of_no_text
 
@@ -65,6 +66,7 @@ class Race:
         return equal(self, other)
 
 
+@releasing
 def race(
     job: Job | JobFactory,
     schedules: Sequence[Given | Feedback | str],

@@ -13,6 +13,7 @@ import numpy as np
 from glideslope.errors import JobError, SearchError
 from glideslope.feedback import Controlled
 from glideslope.search import labels
+from glideslope.search.callers import caller_level
 from glideslope.search.calls import calling
 from glideslope.search.contestant import Contestant, Run
 from glideslope.search.course import Course, drive
@@ -275,7 +276,7 @@ class Trials:
             warnings.warn(
                 f"the job's restore isn't exact: the same updates gave the losses {first}, then {second}; "
                 "runs are not from the same state",
-                stacklevel=5,
+                stacklevel=caller_level(),
             )
 
     def _few_updates(self) -> list[float]:
@@ -293,7 +294,7 @@ def warn_of_no_text(contestants: Iterable[Contestant]) -> None:
         warnings.warn(
             f"{', '.join(without)}: without a text form, by which a memory finds runs again; a search that goes on in "
             "another process makes them again",
-            stacklevel=3,
+            stacklevel=caller_level(),
         )
 
 

@@ -19,6 +19,7 @@ from glideslope.search.longest import longest
 from glideslope.search.peaks import SHARE, SHORTEST, beyond, final_loss, not_finite, scouted, two_digits
 from glideslope.search.race import check_peak, check_positive
 from glideslope.search.range_test import RangeTest, range_test
+from glideslope.search.run_directory import releasing
 from glideslope.search.scalars import whole
 from glideslope.search.trials import Trials, Watch, check_all, unwatched, warn_of_no_text
 
@@ -80,6 +81,7 @@ class Tuned:
     problem: str | None
 
 
+@releasing
 def tune(
     job: Job | JobFactory,
     steps: int,
