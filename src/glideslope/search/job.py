@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from glideslope.errors import JobError
-from glideslope.search.calls import one_line
+from glideslope.search.calls import FAILURES, described
 
 
 @runtime_checkable
@@ -118,8 +118,8 @@ def _module(file: Path) -> Any:
     sys.path.insert(0, str(file.parent.resolve()))
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise JobError(f"{file} can't be run: {type(error).__name__}: {one_line(error)}") from error
+    except FAILURES as error:
+        raise JobError(f"{file} can't be run: {described(error)}") from error
     return module
 
 
@@ -128,5 +128,5 @@ def _made(make: Callable[[int], Any], place: str, seed: int) -> Any:
         return make(seed)
     except JobError:
         raise
-    except (Exception, SystemExit) as error:
-        raise JobError(f"{place} failed to make a job: {type(error).__name__}: {one_line(error)}") from error
+    except FAILURES as error:
+        raise JobError(f"{place} failed to make a job: {described(error)}") from error

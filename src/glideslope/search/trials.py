@@ -19,6 +19,7 @@ from glideslope.search.course import Course, drive
 from glideslope.search.job import Job, JobFactory, check_methods, check_takes_optimizer, is_factory
 from glideslope.search.optimizers import check_changed
 from glideslope.search.scalars import number
+from glideslope.search.time_limit import one_run
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class Trials:
         if optimizer is not None:
             check_takes_optimizer(make)
         options = {} if optimizer is None else {"optimizer": optimizer}
-        with calling("factory", f"for seed {seed}"):
+        with one_run(f"the job of seed {seed}"), calling("factory", f"for seed {seed}"):
             return check_methods(make(seed, **options))
 
     def _state(self, job: Job | None = None) -> Any:
@@ -231,8 +232,9 @@ class Trials:
             look=lambda done, loss: self.watch(Progress(stage, what, done, updates, loss)),
             what=what,
         )
-        untrained = self._untrained_loss(share * steps, order)
-        final = course.run()
+        with one_run(what):
+            untrained = self._untrained_loss(share * steps, order)
+            final = course.run()
         return Run(
             contestant, steps, self.opened, np.asarray(course.losses), tuple(course.evaluations), final,
             tuple(course.scales), tuple(course.events), course.problem, course.made, untrained,
@@ -259,7 +261,8 @@ class Trials:
 
     def _check_first_loss_and_restore(self) -> None:
         """A few updates, made twice: raises for a loss that is never finite or a restore that doesn't go back."""
-        first, second = self._few_updates(), self._few_updates()
+        with one_run("a first check"):
+            first, second = self._few_updates(), self._few_updates()
         if not math.isfinite(first[0]):
             raise JobError(
                 f"the training loss is {first[0]} at the first update, before any rate had an effect: "
@@ -310,8 +313,9 @@ def check_all(trials: Trials, contestants: Iterable[Contestant], steps: int) -> 
         check_controls(trials.job, contestant, controls)
         batches_in = getattr(trials.job, "batches_in", None)
         if batches_in is not None:
-            for size in np.unique(controls.get("batch_size", ())):
-                batches_in(float(size))
+            with calling("batches_in", f"for {contestant}"):
+                for size in np.unique(controls.get("batch_size", ())):
+                    batches_in(float(size))
     trials.use(trials.opened)
 
 
