@@ -42,12 +42,14 @@ def _status(args: Sequence[str]) -> int:
     try:
         status = app(args=list(args), prog_name="glideslope", standalone_mode=False)
         return status if isinstance(status, int) else 0
-    except BrokenPipeError:
-        return 1  # as of `| head`, which has read enough
+    except output.Unread:
+        return 1
     except typer.Abort:
         output.say("glideslope: interrupted")
         return 130
     except SystemExit as error:
+        if not output.is_lent():  # Typer's, of a help that nobody reads
+            return 1
         return _failed(f"the job ended the process with status {error.code!r}, so there is no result")
     except GlideslopeError as error:
         return _failed(str(error))

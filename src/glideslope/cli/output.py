@@ -20,12 +20,16 @@ _lent: tuple[TextIO, int, TextIO] | None = None
 """While standard output is lent: the stream that it was, a descriptor of the same, and the stream for results."""
 
 
+class Unread(Exception):  # noqa: N818  (no error: `| head` has read enough)
+    """Nobody reads standard output any more."""
+
+
 def put(text: str, end: str = "\n") -> None:
     """Writes a part of the result on standard output.
 
     Raises:
         FileError: it can't be written.
-        BrokenPipeError: nobody reads it any more.
+        Unread: nobody reads it any more.
     """
     stream = sys.stdout if _lent is None else _lent[2]
     if stream is None:
@@ -34,7 +38,7 @@ def put(text: str, end: str = "\n") -> None:
         stream.write(text + end)
         stream.flush()
     except BrokenPipeError:
-        raise
+        raise Unread from None
     except OSError as error:
         raise FileError(f"standard output can't be written: {error.strerror}") from error
     except ValueError as error:
@@ -109,6 +113,11 @@ def lend() -> None:
     with suppress(OSError):
         os.dup2(2, 1)
     _lent, sys.stdout = (before, descriptor, results), sys.stderr
+
+
+def is_lent() -> bool:
+    """Whether a job has standard output, or had it in this command."""
+    return _lent is not None
 
 
 def take_back() -> None:

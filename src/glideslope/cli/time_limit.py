@@ -41,6 +41,7 @@ class Watch:
     @contextmanager
     def run(self, what: str) -> Iterator[None]:
         """A run, of this name."""
+        self._tell("@", what)
         self._tell("!", self._message())
         self._tell("=", f"{self.seconds + GRACE}")
         before = signal.signal(signal.SIGALRM, self._end)
@@ -58,7 +59,7 @@ class Watch:
 
     def at(self, call: str) -> None:
         """The call of the job that comes next, for messages."""
-        self._tell("@", call)
+        self._tell("@", f"the job's {call}")
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         if self._running:

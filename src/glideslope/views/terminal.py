@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from types import TracebackType
 
 import numpy as np
@@ -87,7 +88,10 @@ def cell(value: object) -> str:
 
 
 class LiveProgress:
-    """Shows a search while it runs, on standard error: a line for the run, with its bar and its loss."""
+    """Shows a search while it runs, on standard error: a line for the run, with its bar and its loss.
+
+    Where it can't be shown, the search goes on without it.
+    """
 
     def __init__(self) -> None:
         self.bar = Bar(
@@ -99,16 +103,19 @@ class LiveProgress:
         self.task = self.bar.add_task("", stage="", loss="", total=1)
 
     def __enter__(self) -> LiveProgress:
-        self.bar.start()
+        with suppress(OSError):
+            self.bar.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.bar.stop()
+        with suppress(OSError):
+            self.bar.stop()
 
     def __call__(self, progress: Progress) -> None:
-        self.bar.update(
-            self.task, description=visible(progress.what), completed=progress.done, total=progress.of,
-            stage=visible(progress.stage), loss=f"{progress.loss:.4g}",
-        )  # fmt: skip
+        with suppress(OSError):
+            self.bar.update(
+                self.task, description=visible(progress.what), completed=progress.done, total=progress.of,
+                stage=visible(progress.stage), loss=f"{progress.loss:.4g}",
+            )  # fmt: skip
