@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from glideslope.cli.output import say_line
-from glideslope.search.calls import ProcessExit
 
 _ENDS: dict[str, Callable[..., Any]] = {name: getattr(os, name) for name in ("_exit", "execv", "execve")}
 """The functions of `os` that end the program at once, which no handler at exit sees; all others call these."""
@@ -28,6 +27,8 @@ def ignore() -> None:
 
 
 def _noticing(name: str, end: Callable[..., Any], process: int) -> Callable[..., Any]:
+    from glideslope.search.calls import ProcessExit
+
     def ending(*args: Any) -> Any:
         if os.getpid() != process:
             return end(*args)

@@ -16,11 +16,10 @@ import typer
 
 from glideslope.cli import output
 from glideslope.cli.ending import notice
-from glideslope.cli.time_limit import Watch as TimeLimit
-from glideslope.cli.time_limit import timeout as limit
 from glideslope.errors import GlideslopeError, ScheduleError
 
 if TYPE_CHECKING:
+    from glideslope.cli.time_limit import Watch as TimeLimit
     from glideslope.search.contestant import Run
     from glideslope.search.job import JobFactory
     from glideslope.search.run_directory import RunDirectory
@@ -171,6 +170,7 @@ def loaded(job: str, timeout: float | None) -> Iterator[Loaded]:
         job: its place.
         timeout: the seconds that a run may take, if there is a limit.
     """
+    from glideslope.cli.time_limit import timeout as limit
     from glideslope.search import load_job
     from glideslope.search.time_limit import one_run
 
