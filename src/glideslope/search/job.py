@@ -27,7 +27,10 @@ class Job(Protocol):
     """
 
     def step(self, lr: float, **controls: float) -> Any:
-        """Makes one update at rate `lr`; returns its training loss, a float or a scalar left on its device."""
+        """Makes one update at rate `lr`; returns its training loss, a float or a scalar left on its device.
+
+        It may be the same tensor each time, into which the next loss is written: it is copied before.
+        """
         ...
 
     def evaluate(self) -> float:
