@@ -14,7 +14,9 @@ from glideslope.search.scalars import kept
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
-from faults.jobs import KINDS
+from faults import jobs, names
+
+KINDS = jobs.KINDS | names.KINDS
 
 COMMAND = [sys.executable, "-c", "from glideslope.cli import main; main()"]
 JOB = """
