@@ -54,6 +54,8 @@ def _status(args: Sequence[str]) -> int:
     except GlideslopeError as error:
         return _failed(str(error))
     except OSError as error:
+        if isinstance(error.__context__, BrokenPipeError):  # of a stream without a descriptor
+            return 1
         return _failed(f"{error.filename or 'standard output'}: {error.strerror or error}")
     except Exception as error:
         if not hasattr(error, "format_message"):
