@@ -228,6 +228,6 @@ def _failing_files(number: int, at: int) -> Iterator[list[int]]:
 
 
 KINDS: Kinds = {
-    "names": ("hostile names in each command: shown whole, and escaped", seeded(hostile_name), 150),
+    "names": ("hostile names in each command: shown whole, and escaped", seeded(hostile_name), 300),
     "writes": ("writes that fail, in files and on standard output", seeded(failing_write), 200),
 }
