@@ -32,3 +32,6 @@ Out = Annotated[Path | None, typer.Option(help="The run directory; a new one und
 Folder = Annotated[Path | None, typer.Option("--out", help="Write into this folder too.")]
 Steps = Annotated[int, typer.Option(help="The updates of a full run.")]
 Peak = Annotated[float, typer.Option(help="The peak rate.")]
+Timeout = Annotated[
+    float | None, typer.Option(metavar="SECONDS", help="End the search where a run takes longer.", show_default=False)
+]

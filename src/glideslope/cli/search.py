@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from glideslope.cli.options import Json, Out, Seed, Steps, app
+from glideslope.cli import output
+from glideslope.cli.options import Json, Out, Seed, Steps, Timeout, app
 from glideslope.cli.results import (  # fmt: skip
     RUN_COLUMNS,
     described,
     event_sections,
     events,
-    load_factory,
+    loaded,
     open_directory,
     parse_schedules,
     read_number,
     row,
     show,
     split_names,
-    watched,
 )
 from glideslope.errors import NothingLearnedError, SearchError
 
@@ -49,6 +49,7 @@ def find(
     overwrite: Overwrite = False,
     resume: Resume = False,
     accept_changes: AcceptChanges = False,
+    timeout: Timeout = None,
     as_json: Json = False,
 ) -> None:
     """Find a rate by range tests.
@@ -59,15 +60,15 @@ def find(
     from glideslope.search.trials import Trials
     from glideslope.views import plots, report, terminal
 
-    factory = load_factory(job)
     search = {"low": low, "high": high, "steps": steps, "sweeps": sweeps, "seed": seed}
-    directory = open_directory("find", job, out, overwrite, resume, search, accept_changes)
-    found = watched(
-        directory,
-        lambda watch: range_test(
-            Trials(factory, seed, directory, watch), low=low, high=high, steps=steps, sweeps=sweeps
-        ),
-    )
+    with loaded(job, timeout) as training:
+        directory = open_directory("find", job, out, overwrite, resume, search, accept_changes)
+        found = training.watched(
+            directory,
+            lambda watch: range_test(
+                Trials(training.factory, seed, directory, watch), low=low, high=high, steps=steps, sweeps=sweeps
+            ),
+        )
     result = {
         "suggestion": found.suggestion, "spread": found.spread, "steepest": found.steepest, "minimum": found.minimum,
         "largest_stable": found.largest_stable, "clear": found.clear, "noise": found.noise, "fall": found.fall,
@@ -87,7 +88,7 @@ def find(
     page = report.page(f"Range test of {job}", f"{said} {lead}".strip(), sections)
     directory.finish(result, [(sweep.rates, sweep.losses) for sweep in found.sweeps], page)
     if said:
-        typer.echo(said, err=True)
+        output.say_line(said)
     show(result, [terminal.table("Range test", ("", "rate"), rows), lead], directory, as_json)
 
 
@@ -107,6 +108,7 @@ def race(
     overwrite: Overwrite = False,
     resume: Resume = False,
     accept_changes: AcceptChanges = False,
+    timeout: Timeout = None,
     as_json: Json = False,
 ) -> None:
     """Run every schedule at every peak rate, and every peak as a constant rate.
@@ -121,28 +123,28 @@ def race(
     check_positive(steps=steps, seeds=seeds, evaluations=evaluations)
     choice = parse_schedules(schedules)
     rates = [read_number("--peaks", text) for text in peaks.split(",")]
-    factory = load_factory(job)
     search = {"schedules": list(map(str, choice)), "peaks": rates, "steps": steps, "seeds": seeds, "seed": seed}
     also = {"optimizers": split_names(optimizers), "averages": split_names(averages)}
     search |= {name: names for name, names in also.items() if names}
     search |= {} if evaluations == 20 else {"evaluations": evaluations}
-    directory = open_directory("race", job, out, overwrite, resume, search, accept_changes)
-    raced = watched(
-        directory,
-        lambda watch: run_race(
-            factory,
-            choice,
-            rates,
-            steps,
-            **also,
-            seeds=seeds,
-            seed=seed,
-            target=target,
-            evaluations=evaluations,
-            memory=directory,
-            watch=watch,
-        ),
-    )
+    with loaded(job, timeout) as training:
+        directory = open_directory("race", job, out, overwrite, resume, search, accept_changes)
+        raced = training.watched(
+            directory,
+            lambda watch: run_race(
+                training.factory,
+                choice,
+                rates,
+                steps,
+                **also,
+                seeds=seeds,
+                seed=seed,
+                target=target,
+                evaluations=evaluations,
+                memory=directory,
+                watch=watch,
+            ),
+        )
     runs = [run for standing in raced.standings for run in standing.runs]
     columns = ("schedule", "peak", "loss", "± s.e.", f"updates to {raced.target:.4g}")
     rows = [
@@ -194,6 +196,7 @@ def tune(
     overwrite: Overwrite = False,
     resume: Resume = False,
     accept_changes: AcceptChanges = False,
+    timeout: Timeout = None,
     as_json: Json = False,
 ) -> None:
     """Find the schedule and the peak rate, and train with them.
@@ -206,7 +209,6 @@ def tune(
     from glideslope.views import plots, report, terminal
 
     check_positive(steps=steps, overhead=overhead)
-    factory = load_factory(job)
     search: dict[str, Any] = {"steps": steps, "overhead": overhead, "seed": seed}
     if strategy not in ("halving", "law"):
         raise SearchError(f"--strategy {strategy}: give halving or law")
@@ -217,25 +219,26 @@ def tune(
     }  # fmt: skip
     also = {name: given for name, given in also.items() if given}
     search |= also | ({"guard": True} if guard else {})
-    directory = open_directory("tune", job, out, overwrite, resume, search, accept_changes)
     nothing = ""
-    try:
-        tuned = watched(
-            directory,
-            lambda watch: run_tune(
-                factory,
-                steps,
-                overhead=overhead,
-                **also,
-                guard=make_guard() if guard else None,
-                against_constant=against_constant,
-                seed=seed,
-                memory=directory,
-                watch=watch,
-            ),
-        )
-    except NothingLearnedError as error:
-        tuned, nothing = cast("Tuned", error.tuned), str(error)
+    with loaded(job, timeout) as training:
+        directory = open_directory("tune", job, out, overwrite, resume, search, accept_changes)
+        try:
+            tuned = training.watched(
+                directory,
+                lambda watch: run_tune(
+                    training.factory,
+                    steps,
+                    overhead=overhead,
+                    **also,
+                    guard=make_guard() if guard else None,
+                    against_constant=against_constant,
+                    seed=seed,
+                    memory=directory,
+                    watch=watch,
+                ),
+            )
+        except NothingLearnedError as error:
+            tuned, nothing = cast("Tuned", error.tuned), str(error)
     problem = nothing or tuned.problem
     doubt = tuned.range_test.problem
     constant = tuned.constant and {"peak_lr": tuned.constant.contestant.peak, "final_loss": tuned.constant.final_loss}
@@ -281,7 +284,7 @@ def tune(
     ]
     show(result, shown, directory, as_json)
     if problem:
-        typer.echo(f"glideslope: {problem}", err=True)
+        output.say_line(f"glideslope: {problem}")
         raise typer.Exit(1)
 
 

@@ -12,6 +12,7 @@ from glideslope.feedback import Feedback, Guard
 from glideslope.schedules import Schedule, constant, parse, warmup
 from glideslope.search.average import Average
 from glideslope.search.by_law import RUNS, by_law, predictable
+from glideslope.search.checks import check_all, warn_of_no_text
 from glideslope.search.contestant import Contestant, Given, Run, distinct, finds_its_rate, read, within
 from glideslope.search.halving import halved
 from glideslope.search.job import Job, JobFactory
@@ -21,7 +22,7 @@ from glideslope.search.race import check_peak, check_positive
 from glideslope.search.range_test import RangeTest, range_test
 from glideslope.search.run_directory import releasing
 from glideslope.search.scalars import whole
-from glideslope.search.trials import Trials, Watch, check_all, unwatched, warn_of_no_text
+from glideslope.search.trials import Trials, Watch, unwatched
 
 if TYPE_CHECKING:
     from glideslope.laws import Law
