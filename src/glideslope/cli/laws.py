@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from glideslope.cli import output
 from glideslope.cli.options import Folder, Json, NoSeed, Steps, app
 from glideslope.errors import GlideslopeError, LawError
 
@@ -64,18 +65,18 @@ def fit(
         "shift": law.shift, "baseline": law.baseline,
     }  # fmt: skip
     if as_json:
-        typer.echo(json.dumps(told))
+        output.put(json.dumps(told))
         return
     for run in law.fitted:
-        typer.echo(f"{run.name}: {run.points} points to update {run.steps}, peak {run.peak:g}")
+        output.line(f"{run.name}: {run.points} points to update {run.steps}, peak {run.peak:g}")
     for note in notes:
-        typer.echo(f"note: {note}")
-    typer.echo(
+        output.line(f"note: {note}")
+    output.line(
         f"Ends of runs are {law.noise:.2%} from what fits without them predict ({law.baseline or 0:.2%} from the mean "
         f"loss of the others). Written to {out}."
     )
     if law.shift:
-        typer.echo(f"Final losses on another set lie {law.shift:+.4f} from the curves; predict tells both.")
+        output.line(f"Final losses on another set lie {law.shift:+.4f} from the curves; predict tells both.")
 
 
 @app.command()
@@ -128,7 +129,7 @@ def predict(
         write_atomically(out / "prediction.html", page)
         write_atomically(out / "prediction.json", json.dumps(told) + "\n")
     if as_json:
-        typer.echo(json.dumps(told))
+        output.put(json.dumps(told))
         return
     shown = [(int(at[i]), float(loss[i]), float(low[i]), float(high[i])) for i in range(4, len(at), 5)]
     _print(terminal.table("Predicted", ("update", "loss", "low", "high"), shown), lead, warnings)
@@ -184,7 +185,7 @@ def design(
         write_atomically(out / "final_loss.png", plots.png(heat))
         write_atomically(out / "design.json", json.dumps(told) + "\n")
     if as_json:
-        typer.echo(json.dumps(told))
+        output.put(json.dumps(told))
         return
     _print(terminal.table("Designed", ("", "peak", "loss", "schedule"), rows), lead, list(made.warnings))
 
@@ -234,7 +235,7 @@ def rank(
     ranked.sort(key=lambda entry: entry[3])
     if as_json:
         keys = ("schedule", "peak_lr", "steps", "final_loss", "low", "high")
-        typer.echo(json.dumps({"candidates": [dict(zip(keys, entry, strict=True)) for entry in ranked]}))
+        output.put(json.dumps({"candidates": [dict(zip(keys, entry, strict=True)) for entry in ranked]}))
         return
     warnings = sorted({text for _, peak, length, *_ in ranked for text in found.warnings(peak, length)})
     columns = ("schedule", "peak", "updates", "loss", "low", "high")
@@ -244,7 +245,7 @@ def rank(
 def _say(notes: Iterable[str]) -> None:
     """Writes notes before an error, which they may explain."""
     for note in dict.fromkeys(notes):
-        typer.echo(f"note: {note}", err=True)
+        output.say_line(f"note: {note}")
 
 
 def _draw_fit(law: Law, read: Read, folder: Path) -> None:
@@ -282,10 +283,6 @@ def _rates(schedule: str, peak: float, steps: int) -> Any:
 
 
 def _print(table: Any, lead: str, warnings: list[str]) -> None:
-    from rich.console import Console
-
-    console = Console()
-    console.print(table)
-    console.print(lead, soft_wrap=True)
+    output.draw(table, lead)
     for warning in warnings:
-        typer.echo(f"Careful: {warning}.", err=True)
+        output.say_line(f"Careful: {warning}.")

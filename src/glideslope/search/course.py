@@ -15,9 +15,10 @@ from glideslope.errors import DivergenceError, GlideslopeError, SearchError
 from glideslope.feedback import Controlled, Event, Guard, Ring
 from glideslope.feedback.feedback import State
 from glideslope.search.average import Average
-from glideslope.search.calls import calling, failed
+from glideslope.search.calls import FAILURES, calling, failed
 from glideslope.search.job import Job
-from glideslope.search.scalars import number
+from glideslope.search.scalars import kept, number
+from glideslope.search.time_limit import counted
 
 LOOK_EVERY = 25
 """Updates between looks at the loss: each look may wait for a device."""
@@ -44,7 +45,7 @@ def drive(
 ) -> list[float]:
     """Makes an update at each rate until `stop(losses so far)`; returns their training losses, one for each made.
 
-    Losses may be on a device, and are fetched every `every` updates.
+    Losses may be on a device, and are fetched every `every` updates; until then they are copies.
 
     Args:
         step: makes an update at a rate.
@@ -60,9 +61,10 @@ def drive(
     """
     losses: list[float] = []
     waiting: list[Any] = []
+    step = counted(step, what, first)
     for i, rate in enumerate(rates.tolist()):
         try:
-            waiting.append(step(rate))
+            waiting.append(kept(step(rate)))
             if len(waiting) < every and i not in (0, len(rates) - 1):
                 continue
             fetched = [*map(number, waiting)]
@@ -70,8 +72,11 @@ def drive(
             fetched = [*map(number, waiting), math.inf]
         except GlideslopeError:
             raise
-        except Exception as error:
+        except FAILURES as error:
             raise failed("step", f"at update {first + i + 1} of {what}", error) from error
+        except BaseException as error:
+            error.add_note(f"in the job's step at update {first + i + 1} of {what}")
+            raise
         losses += fetched
         waiting.clear()
         look(i + 1, losses[-1])

@@ -14,11 +14,13 @@ from glideslope.feedback import Feedback
 from glideslope.schedules import Schedule, constant
 from glideslope.schedules.sampling import MOST_UPDATES, short
 from glideslope.search.average import Average
+from glideslope.search.checks import check_all, warn_of_no_text
 from glideslope.search.contestant import Contestant, Given, Run, distinct, finds_its_rate, read, within
 from glideslope.search.equality import equal
 from glideslope.search.job import Job, JobFactory
+from glideslope.search.run_directory import releasing
 from glideslope.search.scalars import whole
-from glideslope.search.trials import Trials, Watch, check_all, unwatched, warn_of_no_text
+from glideslope.search.trials import Trials, Watch, unwatched
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Race:
         return equal(self, other)
 
 
+@releasing
 def race(
     job: Job | JobFactory,
     schedules: Sequence[Given | Feedback | str],

@@ -13,6 +13,7 @@ from glideslope.search.course import drive
 from glideslope.search.job import Job, JobFactory
 from glideslope.search.scalars import whole
 from glideslope.search.sweep import LASTING, Sweep, bad_data, batch_noise, blown_up, untrained_level
+from glideslope.search.time_limit import one_run
 from glideslope.search.trials import Progress, Trials, Watch, unwatched
 
 BELOW_EDGE = 10.0
@@ -194,7 +195,8 @@ def _swept(trials: Trials, rates: np.ndarray, index: int, of: int) -> np.ndarray
             if index:
                 with calling("reseed", f"before {name}"):
                     trials.job.reseed(1_000_003 * (trials.opened + 1) + index)  # type: ignore[attr-defined]
-            losses = drive(trials.job.step, rates, blown_up, look, 1, what=name)
+            with one_run(name):
+                losses = drive(trials.job.step, rates, blown_up, look, 1, what=name)
             trials.memory[key] = {"rates": rates.tolist(), "losses": losses}
         finally:
             trials.restore(f"after {name}")

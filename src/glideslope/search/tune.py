@@ -11,6 +11,7 @@ from glideslope.errors import NothingLearnedError, SearchError
 from glideslope.feedback import Feedback, Guard
 from glideslope.schedules import Schedule, constant
 from glideslope.search.average import Average
+from glideslope.search.checks import check_all, warn_of_no_text
 from glideslope.search.choose import PRIOR, Choice, chosen
 from glideslope.search.contestant import Contestant, Given, Run, distinct, read, within
 from glideslope.search.equal_runs import FEWEST, loss_at
@@ -18,9 +19,10 @@ from glideslope.search.job import Job, JobFactory
 from glideslope.search.odds import interval, near
 from glideslope.search.outcomes import SHORTEST, beyond, final_loss, not_finite, two_digits
 from glideslope.search.race import check_peak, check_positive
+from glideslope.search.run_directory import releasing
 from glideslope.search.scalars import whole
 from glideslope.search.start import start
-from glideslope.search.trials import Trials, Watch, check_all, unwatched, warn_of_no_text
+from glideslope.search.trials import Trials, Watch, unwatched
 
 SCHEDULES: tuple[Schedule, ...] = (PRIOR,)
 """The schedules to choose from, where none are given."""
@@ -67,6 +69,7 @@ class Tuned:
     problem: str | None
 
 
+@releasing
 def tune(
     job: Job | JobFactory,
     steps: int,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glideslope.laws import Law, Rates
-from glideslope.views.plots import figure
+from glideslope.views.plots import figure, legend
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,12 +19,14 @@ Band = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 def curves(predicted: dict[str, Band], measured: dict[str, tuple[np.ndarray, np.ndarray]] | None = None) -> Figure:
     """Predicted curves with their bands, and measured ones as points."""
     made, axes = figure("update", "loss")
+    named = []
     for name, (step, loss, low, high) in predicted.items():
-        line = axes.plot(step, loss, label=name)[0]
+        line = axes.plot(step, loss)[0]
+        named.append((line, name))
         axes.fill_between(step, low, high, color=line.get_color(), alpha=0.2)
     for name, (step, loss) in (measured or {}).items():
-        axes.plot(step, loss, ".", markersize=2, label=f"{name}, measured")
-    axes.legend(frameon=False, fontsize="small")
+        named.append((axes.plot(step, loss, ".", markersize=2)[0], f"{name}, measured"))
+    legend(axes, named)
     return made
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from types import TracebackType
 
 import numpy as np
@@ -14,6 +15,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
+from glideslope.escape import visible
 from glideslope.search.trials import Progress
 from glideslope.views.curves import Curve, Time
 
@@ -85,17 +87,17 @@ def curves(drawn: Sequence[Curve], time: Time, log: bool, width: int = 66, heigh
     last = f"{drawn[0].steps * time.per_update:.6g} {time.name}"
     picture.append(f"{'0':>12}{last:>{width - 2}}")
     for curve, colour in zip(drawn, itertools.cycle(_COLOURS)):
-        picture.append("\n━━ ", colour).append(curve.text)
+        picture.append("\n━━ ", colour).append(visible(curve.text))
     return picture
 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
     """A table; numbers are written with four significant digits."""
-    made = Table(title=title, title_justify="left")
+    made = Table(title=Text(visible(title)), title_justify="left")
     for i, column in enumerate(columns):
-        made.add_column(column, justify="left" if i == 0 else "right")
+        made.add_column(Text(visible(column)), justify="left" if i == 0 else "right", overflow="fold")
     for row in rows:
-        made.add_row(*map(cell, row))
+        made.add_row(*(Text(visible(cell(value))) for value in row))
     return made
 
 
@@ -109,27 +111,34 @@ def cell(value: object) -> str:
 
 
 class LiveProgress:
-    """Shows a search while it runs, on standard error: a line for the run, with its bar and its loss."""
+    """Shows a search while it runs, on standard error: a line for the run, with its bar and its loss.
+
+    Where it can't be shown, the search goes on without it.
+    """
 
     def __init__(self) -> None:
         self.bar = Bar(
-            TextColumn("{task.fields[stage]:<15}"), BarColumn(24), TextColumn("loss {task.fields[loss]:<8}"),
-            TimeElapsedColumn(), TextColumn("{task.description}"), console=Console(stderr=True), transient=True,
+            TextColumn("{task.fields[stage]:<15}", markup=False), BarColumn(24),
+            TextColumn("loss {task.fields[loss]:<8}", markup=False), TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False), console=Console(stderr=True), transient=True,
             refresh_per_second=4,
         )  # fmt: skip
         self.task = self.bar.add_task("", stage="", loss="", total=1)
 
     def __enter__(self) -> LiveProgress:
-        self.bar.start()
+        with suppress(OSError):
+            self.bar.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.bar.stop()
+        with suppress(OSError):
+            self.bar.stop()
 
     def __call__(self, progress: Progress) -> None:
-        self.bar.update(
-            self.task, description=progress.what, completed=progress.done, total=progress.of,
-            stage=progress.stage, loss=f"{progress.loss:.4g}",
-        )  # fmt: skip
+        with suppress(OSError):
+            self.bar.update(
+                self.task, description=visible(progress.what), completed=progress.done, total=progress.of,
+                stage=visible(progress.stage), loss=f"{progress.loss:.4g}",
+            )  # fmt: skip
