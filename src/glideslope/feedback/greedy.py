@@ -52,6 +52,10 @@ class Greedy(Named):
             "resting": xp.where(up, float(self.warmup), xp.where(down, float(self.cooldown), rest)),
         }
 
+    def limits(self) -> dict[str, tuple[float, float]]:
+        row, rest = (0.0, float(self.patience)), (0.0, float(max(self.cooldown, self.warmup)))
+        return {"factor": (self.floor, self.ceiling), "good": row, "bad": row, "resting": rest}
+
     def factor(self, state: State) -> Any:
         return state["factor"]
 

@@ -79,8 +79,8 @@ class Callback(Evaluations):
         self.scheduler = Scheduler(objects["optimizer"], self.lr, **{**whole, **self.options})
         self.scheduler.driven_by_a_callback()
         if state.global_step:
-            kept = state.stateful_callbacks.get(_KEPT_AS, {}).get("attributes")
-            self.scheduler.load_state_dict(kept or {"step": state.global_step})
+            kept = state.stateful_callbacks.get(_KEPT_AS, {"attributes": {"step": state.global_step}})
+            self.scheduler.load_state_dict(kept.get("attributes") if isinstance(kept, dict) else kept)
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **objects: Any) -> None:
         """Writes the rate of the coming update over what the Trainer's own scheduler wrote."""
