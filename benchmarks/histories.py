@@ -204,11 +204,13 @@ class History:
         return None if all(close) else f"update {self.made}: {self.rates}, right {expected}"
 
     def rates_said(self) -> str | None:
-        """What is wrong with the rates that are said to be the next update's, by the scheduler and then in the groups."""
+        """What is wrong with the rates of the next update, as the scheduler has them and then as the groups do."""
         said = [float(rate) for rate in self.scheduler.get_last_lr()]
         written = [float(group["lr"]) for group in self.optimizer.param_groups]
         close = [math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-9) for a, b in zip(said, self.expected, strict=True)]
-        return None if all(close) and said == written else f"said {said}, in the groups {written}, right {self.expected}"
+        if all(close) and said == written:
+            return None
+        return f"said {said}, in the groups {written}, right {self.expected}"
 
     def micro_batches(self) -> None:
         for _ in range(self.random.randint(1, 4)):

@@ -191,7 +191,7 @@ class Controlled(Feedback):
         return math.prod(feedback.factor(self._own(state, i)) for i, feedback in enumerate(self.feedbacks))
 
     def limits(self) -> dict[str, tuple[float, float]]:
-        return {name: pair for i, own in enumerate(self.feedbacks) for name, pair in self._named(i, own.limits()).items()}
+        return {key: v for i, own in enumerate(self.feedbacks) for key, v in self._named(i, own.limits()).items()}
 
     def over(self, horizon: Time, clock: Clock | None = None) -> Controlled:
         """The same with the schedule's horizon known; see `Schedule.over`."""

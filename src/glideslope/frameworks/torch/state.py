@@ -37,7 +37,7 @@ class _State(msgspec.Struct, forbid_unknown_fields=True):
     times: list[_Time] | UnsetType = UNSET
     largest: _Rate | None = None
     bases: list[dict[str, _Rate]] | None = None
-    growth: str | None | UnsetType = UNSET
+    growth: str | UnsetType | None = UNSET
     feedbacks: list[str | None] | UnsetType = UNSET
     feedback_states: list[_Numbers | None] | UnsetType = UNSET
     checksum: str | UnsetType = UNSET
@@ -114,8 +114,8 @@ def _check_same(
     """Raises where the state is of other schedules, growth or feedbacks."""
     instead = f'give the same, or load {{"step": {step}}}'
     if read.names is not UNSET and read.names != list(names):
-        raise ScheduleError(f"the state was saved with schedules of {', '.join(read.names)}; this scheduler has them of "
-                            f"{', '.join(names)}: {instead}")  # fmt: skip
+        raise ScheduleError(f"the state was saved with schedules of {', '.join(read.names)}; this scheduler has them "
+                            f"of {', '.join(names)}: {instead}")  # fmt: skip
     if read.growth is not UNSET and read.growth != growth:
         raise ScheduleError(f"the state was saved with {read.growth or 'no growth of the batch'}; this scheduler has "
                             f"{growth or 'none'}: {instead}")  # fmt: skip
@@ -170,7 +170,7 @@ def _canonical(value: Any, key: str = "") -> Any:
     """Plain data whose checksum stays the same: numbers as text, counts in full and others as single precision has
     them."""
     if isinstance(value, dict):
-        return {name: _canonical(item, name if not key else key) for name, item in value.items()}
+        return {name: _canonical(item, key or name) for name, item in value.items()}
     if isinstance(value, list):
         return [_canonical(item, key) for item in value]
     if not isinstance(value, int | float):
