@@ -15,8 +15,8 @@ from glideslope.schedules import Clock, Schedule, constant
 from glideslope.schedules.arrays import scalars
 from glideslope.schedules.durations import Time
 from glideslope.schedules.names import value_text
-from glideslope.schedules.numbers import plain
-from glideslope.schedules.schedule import enclosed, is_factor
+from glideslope.schedules.numbers import is_finite, plain
+from glideslope.schedules.schedule import MOST, enclosed, is_factor
 
 State = dict[str, Any]
 """Numbers by name: Python floats, or JAX arrays under `jit`."""
@@ -171,6 +171,11 @@ class Controlled(Feedback):
         if len(guards) > 1:
             raise FeedbackError(f"two guards on one run, {' and '.join(guards)}: one of them would undo what the other "
                                 "did; give one")  # fmt: skip
+        highest = self.schedule.most(1.0) * math.prod(
+            own.limits().get("factor", (0.0, 1.0))[1] for own in self.feedbacks
+        )
+        if not highest <= MOST:
+            raise FeedbackError(f"{self!r} may come to {highest:g}: a factor is at most {MOST:g}")
 
     @property
     def guard(self) -> int | None:
@@ -263,6 +268,8 @@ def better(metric: Any, best: Any, threshold: float, relative: bool, least: bool
 def check(name: str, value: Any, low: float, high: float = math.inf, *, open_ends: bool = False) -> None:
     """Raises unless a number is in its range."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
+    if number and not is_finite(value):
+        raise FeedbackError(f"{name}={value!r}: it must be finite")
     if not (number and (low < value < high if open_ends else low <= value <= high)):
         ends = "between" if open_ends else "from"
         raise FeedbackError(f"{name}={value!r}: give a number {ends} {low:g} {'and' if open_ends else 'to'} {high:g}")

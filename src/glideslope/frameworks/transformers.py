@@ -79,7 +79,7 @@ class Callback(Evaluations):
         self.scheduler = Scheduler(objects["optimizer"], self.lr, **{**whole, **self.options})
         self.scheduler.driven_by_a_callback()
         if state.global_step:
-            kept = state.stateful_callbacks.get(_KEPT_AS, {"attributes": {"step": state.global_step}})
+            kept: Any = state.stateful_callbacks.get(_KEPT_AS, {"attributes": {"step": state.global_step}})
             self.scheduler.load_state_dict(kept.get("attributes") if isinstance(kept, dict) else kept)
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **objects: Any) -> None:

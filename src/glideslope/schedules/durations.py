@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 
 from glideslope.errors import ScheduleError
-from glideslope.schedules.numbers import plain
+from glideslope.schedules.numbers import is_finite, plain
 
 UNITS = {
     "%": "percent of the horizon",
@@ -17,6 +16,8 @@ UNITS = {
 }
 UPDATES = "upd"
 """The unit of updates, which only a part of one has to be written with: `0.5upd`."""
+LONGEST = 1e30
+"""The largest number of a duration or a clock: no product of two overflows."""
 NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _DURATION = re.compile(rf"\s*([+-]?{NUMBER})\s*(%|ep|ex|tok|{UPDATES})?\s*")
 
@@ -45,8 +46,10 @@ class Duration:
             raise ScheduleError(f"unknown unit {self.unit!r}: use one of {', '.join(UNITS)}, or none for updates")
         if not isinstance(self.value, int | float) or isinstance(self.value, bool):
             raise ScheduleError(f"a duration of {self.value!r}: it must be a number")
-        if not (math.isfinite(self.value) and self.value >= 0):
+        if not (is_finite(self.value) and self.value >= 0):
             raise ScheduleError(f"a duration of {self.value}{self.unit}: it must be finite and not negative")
+        if self.value > LONGEST:
+            raise ScheduleError(f"a duration of {self.value}{self.unit}: give at most {LONGEST:g}")
         if self.unit == "%" and self.value > 100:
             raise ScheduleError(f"a duration of {self}: more than 100% of the horizon")
 
@@ -94,8 +97,10 @@ class Clock:
                 continue
             if not isinstance(number, int | float) or isinstance(number, bool):
                 raise ScheduleError(f"{name}={number!r}: it must be a number")
-            if not (math.isfinite(number) and number > 0):
+            if not (is_finite(number) and number > 0):
                 raise ScheduleError(f"{name}={number}: it must be positive")
+            if not 1 / LONGEST <= number <= LONGEST:
+                raise ScheduleError(f"{name}={number}: give a number from {1 / LONGEST:g} to {LONGEST:g}")
 
     def updates(self, duration: Duration) -> float:
         """The number of updates (a real number) that a duration in any unit but "%" takes."""

@@ -30,6 +30,13 @@ class Sequence(Schedule):
         if (percent := sum(map(percentage, self.phases))) > 100 * (1 + 1e-12):
             raise ScheduleError(f"{self!r}: its phases take {number_text(percent)}% of the horizon, more than 100%")
 
+    def most(self, begin: float) -> float:
+        highest = 0.0
+        for phase in self.phases:
+            begin = phase.most(begin)
+            highest = max(highest, begin)
+        return highest
+
     def length(self, frame: Frame) -> float | None:
         lengths = [phase.length(frame) for phase in self.phases]
         return None if None in lengths else math.fsum(length for length in lengths if length is not None)
