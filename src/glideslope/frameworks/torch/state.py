@@ -183,10 +183,9 @@ def _canonical(value: Any, key: str = "") -> Any:
 
 def _step(value: Any) -> int:
     """A number of updates."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
-        raise ValueError(f"{value!r} is not a number of updates")
-    if not 0 <= value <= MOST_UPDATES:
-        raise ValueError(f"{value!r} is not a number of updates")
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (number and 0 <= value <= MOST_UPDATES and value == int(value)):
+        raise ValueError("not a number of updates")
     return int(value)
 
 
