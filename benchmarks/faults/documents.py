@@ -117,6 +117,27 @@ def state(seed: int) -> str | None:
     number = draw.randrange(len(PLANS))
     saved, right = _saved(number)
     damaged = _damaged(draw, copy.deepcopy(saved))
+    rates, problem = _after(number, damaged)
+    if rates is None or np.allclose(rates, right, rtol=1e-6, atol=0):
+        return problem
+    return f"plan {number}, other rates: {damaged!r}"
+
+
+def old_state(seed: int) -> str | None:
+    """A state without a checksum, as it was before, damaged: refused with nothing changed, or rates that can be."""
+    draw = random.Random(seed)
+    number = draw.randrange(len(PLANS))
+    saved = copy.deepcopy(_saved(number)[0])
+    del saved["checksum"]
+    damaged = _damaged(draw, saved)
+    rates, problem = _after(number, damaged)
+    if rates is None or (np.all(np.isfinite(rates)) and np.min(rates) >= 0):
+        return problem
+    return f"plan {number}, rates that can't be: {damaged!r}"
+
+
+def _after(number: int, damaged: Any) -> tuple[list[list[float]] | None, str | None]:
+    """The rates after a state was loaded; None if it was refused, and what that changed."""
     scheduler = _scheduler(number)
     before = _observed(scheduler)
     with warnings.catch_warnings():
@@ -124,9 +145,8 @@ def state(seed: int) -> str | None:
         try:
             scheduler.load_state_dict(damaged)
         except gs.ScheduleError:
-            return None if _observed(scheduler) == before else f"plan {number}: refused, and changed: {damaged!r}"
-        rates = _rates(scheduler)
-    return None if np.allclose(rates, right, rtol=1e-6, atol=0) else f"plan {number}, other rates: {damaged!r}"
+            return None, None if _observed(scheduler) == before else f"plan {number}: refused, and changed: {damaged!r}"
+        return _rates(scheduler), None
 
 
 def _scheduler(number: int) -> gs.torch.Scheduler:
@@ -180,6 +200,7 @@ def _damaged(draw: random.Random, saved: Any) -> Any:
     for _ in range(draw.randint(1, 2)):
         holder, key = draw.choice(list(_parts(saved)))
         value = holder[key]
+        is_number = isinstance(value, float | int) and not isinstance(value, bool) and -1e300 < value < 1e300
         way = draw.randrange(8)
         if way == 0 and key != "checksum":
             del holder[key]
@@ -187,12 +208,12 @@ def _damaged(draw: random.Random, saved: Any) -> Any:
             holder[f"{key}x"] = holder.pop(key)
         elif way == 2 and isinstance(holder, list):
             holder.insert(draw.randrange(len(holder) + 1), copy.deepcopy(value))
-        elif way == 3 and isinstance(value, float | int) and not isinstance(value, bool):
+        elif way == 3 and is_number:
             holder[key] = _flipped(draw, float(value))
         elif way == 4 and isinstance(value, str) and value:
             place = draw.randrange(len(value))
             holder[key] = value[:place] + chr(ord(value[place]) ^ 1 << draw.randrange(7)) + value[place + 1 :]
-        elif way == 5 and isinstance(value, float | int) and not isinstance(value, bool):
+        elif way == 5 and is_number:
             holder[key] = draw.choice(
                 (value + 1, -value, value * 2, value * 1e10, np.float64(value), torch.tensor(value))
             )
@@ -300,7 +321,7 @@ def _events() -> tuple[Any, bytes]:
 def events(seed: int) -> str | None:
     """TensorBoard's event file, corrupted: the same run, or a note, or a LawError."""
     right, content = _events()
-    folder = _folder() / "damaged"
+    folder = _folder() / "damaged_events"
     folder.mkdir(exist_ok=True)
     (folder / "events.out.tfevents.1").write_bytes(corrupted(random.Random(seed), content))
     return _read_well(right, folder)
@@ -367,6 +388,11 @@ KINDS: Kinds = {
         "states of schedulers, damaged: the right rates, or an error and nothing changed",
         seeded(state),
         100_000,
+    ),
+    "old_states": (
+        "states without a checksum, damaged: rates that can be, or an error and nothing changed",
+        seeded(old_state),
+        20_000,
     ),
     "laws": ("files of laws, corrupted", seeded(law), 3_000),
     "json": ("JSON schedules, corrupted", seeded(json_schedule), 10_000),

@@ -90,7 +90,7 @@ class Feedback(ABC):
         for name, first in fresh.items():
             value, (low, high) = plain(state[name]), limits.get(name, (-math.inf, math.inf))
             value = first if value is None and math.isinf(first) else value
-            number = isinstance(value, int | float) and not isinstance(value, bool)
+            number = isinstance(value, float) or (type(value) is int and is_finite(value))
             slack = 1e-6 * abs(value) if number and math.isfinite(value) else 0.0  # single precision's rounding
             if not number or not low - slack <= value <= high + slack:
                 raise FeedbackError(f"{name}={shown(value)} in a state of {self!r}: a number from {low:g} to {high:g} "

@@ -8,7 +8,7 @@ from typing import Any
 from glideslope.errors import ScheduleError
 from glideslope.schedules import shapes
 from glideslope.schedules.arrays import Formula
-from glideslope.schedules.durations import Duration, Time, duration
+from glideslope.schedules.durations import Duration, Time, duration, timescale_of
 from glideslope.schedules.names import named
 from glideslope.schedules.phases import optional
 from glideslope.schedules.primitives import Decay, Hyperbola, Ramp
@@ -294,10 +294,3 @@ def _check_ratio(ratio: float) -> None:
     check_factor("ratio", ratio)
     if not 0 < ratio <= 1:
         raise ScheduleError(f"ratio={ratio}: it must be over 0 and at most 1")
-
-
-def timescale_of(time: Time) -> Duration:
-    """A duration to divide by, so not zero."""
-    if (own := duration(time)).value == 0:
-        raise ScheduleError(f"timescale={time}: it must be longer than nothing")
-    return own

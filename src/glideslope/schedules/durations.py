@@ -156,6 +156,13 @@ def duration(time: Time) -> Duration:
     return length
 
 
+def timescale_of(time: Time) -> Duration:
+    """A duration to divide by, so not zero."""
+    if (own := duration(time)).value == 0:
+        raise ScheduleError(f"timescale={time}: it must be longer than nothing")
+    return own
+
+
 def is_explicit(time: Time) -> bool:
     """Whether a part of an update is meant as one: it has its unit."""
     return isinstance(time, Duration) or (isinstance(time, str) and time.strip().endswith(UPDATES))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from glideslope.errors import ScheduleError
-from glideslope.schedules.arrays import Array, Formula, divided, floating, held, scalars, since
+from glideslope.schedules.arrays import Array, Formula, divided, floating, held, since
 from glideslope.schedules.drawn import PRIME, uniform
 from glideslope.schedules.durations import Duration, Frame, Time, duration
 from glideslope.schedules.names import method
@@ -176,22 +176,6 @@ def _cycle(period: float, growth: float) -> Callable[[Array, Any], tuple[Array, 
 
 
 @method
-def continued(schedule: Schedule) -> Schedule:
-    """f(t)·begin/f(0)."""
-
-    def change(inner: Formula, length: float, begin: float) -> Formula:
-        if (first := inner(0.0, scalars)) == 0:
-            raise ScheduleError(f"{schedule!r} begins at 0, so no scale makes it begin where the last ended")
-        if first * LARGEST_RISE < schedule.most(begin):
-            raise ScheduleError(f"{schedule!r} begins at {first:g}, so that it would rise more than a millionfold from "
-                                "where the last ended")  # fmt: skip
-        scale = begin / first
-        return lambda t, xp: scale * inner(t, xp)
-
-    return Mapped(schedule, change, lambda most, begin: LARGEST_RISE * begin)
-
-
-@method
 def clip(schedule: Schedule, low: float = 0.0, high: float | None = None) -> Schedule:
     """min(max(f(t), low), high)."""
     check_factor("low", low)
@@ -283,9 +267,6 @@ def noise(schedule: Schedule, amplitude: float, *, seed: float = 0) -> Schedule:
 
     return Mapped(schedule, change, lambda most, begin: most * (1.0 + amplitude))
 
-
-LARGEST_RISE = 1e6
-"""How far over its start a schedule that is scaled to begin where the last ended may come."""
 
 LARGEST_STRETCH = 1000.0
 """With more, numbers of updates that a cycle begins at are no longer finite."""

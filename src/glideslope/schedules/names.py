@@ -12,7 +12,7 @@ from glideslope.errors import ScheduleError
 from glideslope.schedules import theirs
 from glideslope.schedules.arrays import Formula
 from glideslope.schedules.durations import Duration, Frame, is_explicit, number_text, time_of
-from glideslope.schedules.numbers import plain
+from glideslope.schedules.numbers import is_finite, plain
 from glideslope.schedules.schedule import METHODS, Schedule, check_most, enclosed
 
 P = ParamSpec("P")
@@ -123,7 +123,7 @@ def canonical(value: Any) -> Any:
         return canonical(length) if is_explicit(value) or length.unit else length.value
     if isinstance(value, Duration):
         return value if value.unit or value.is_part_of_an_update else value.value
-    if isinstance(value, int) and abs(value) > 2**53:
+    if isinstance(value, int) and abs(value) > 2**53 and is_finite(value):
         return float(value)  # as its text is read
     if isinstance(value, Iterable) and not isinstance(value, Mapping):
         return tuple(map(canonical, value.tolist() if hasattr(value, "tolist") else value))
