@@ -136,16 +136,25 @@ def old_state(seed: int) -> str | None:
     return f"plan {number}, rates that can't be: {damaged!r}"
 
 
+_FRESH: dict[int, tuple[gs.torch.Scheduler, str]] = {}
+"""Schedulers that have loaded nothing, by the number of their plan, and all that can be seen of them."""
+
+
 def _after(number: int, damaged: Any) -> tuple[list[list[float]] | None, str | None]:
     """The rates after a state was loaded; None if it was refused, and what that changed."""
-    scheduler = _scheduler(number)
-    before = _observed(scheduler)
+    if number not in _FRESH:
+        new = _scheduler(number)
+        _FRESH[number] = new, _observed(new)
+    scheduler, before = _FRESH.pop(number)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             scheduler.load_state_dict(damaged)
         except gs.ScheduleError:
-            return None, None if _observed(scheduler) == before else f"plan {number}: refused, and changed: {damaged!r}"
+            if _observed(scheduler) != before:
+                return None, f"plan {number}: refused, and changed: {damaged!r}"
+            _FRESH[number] = scheduler, before  # the next state may be damaged in another way
+            return None, None
         return _rates(scheduler), None
 
 
