@@ -205,11 +205,11 @@ def _observed(scheduler: gs.torch.Scheduler) -> str:
 def _damaged(draw: random.Random, saved: Any) -> Any:
     """A state with one or two parts changed; its checksum may be missing only where a right part takes its place."""
     if draw.random() < 0.02:
-        return draw.choice(ODD)
+        return copy.deepcopy(draw.choice(ODD))
     for _ in range(draw.randint(1, 2)):
         holder, key = draw.choice(list(_parts(saved)))
         value = holder[key]
-        is_number = isinstance(value, float | int) and not isinstance(value, bool) and -1e300 < value < 1e300
+        is_number = isinstance(value, float | int) and not isinstance(value, bool) and -1e18 < value < 1e18
         way = draw.randrange(8)
         if way == 0 and key != "checksum":
             del holder[key]
@@ -227,7 +227,7 @@ def _damaged(draw: random.Random, saved: Any) -> Any:
                 (value + 1, -value, value * 2, value * 1e10, np.float64(value), torch.tensor(value))
             )
         elif key != "checksum" or draw.random() < 0.1:
-            holder[key] = draw.choice([odd for odd in ODD if key != "checksum" or odd is not None])
+            holder[key] = copy.deepcopy(draw.choice([odd for odd in ODD if key != "checksum" or odd is not None]))
     return saved
 
 
@@ -330,10 +330,22 @@ def _events() -> tuple[Any, bytes]:
 def events(seed: int) -> str | None:
     """TensorBoard's event file, corrupted: the same run, or a note, or a LawError."""
     right, content = _events()
+    damaged = corrupted(random.Random(seed), content)
+    if content.startswith(damaged) and len(damaged) in _ends(content):
+        return None  # a log that ends earlier, as that of a run that was stopped: not to be known
     folder = _folder() / "damaged_events"
     folder.mkdir(exist_ok=True)
-    (folder / "events.out.tfevents.1").write_bytes(corrupted(random.Random(seed), content))
+    (folder / "events.out.tfevents.1").write_bytes(damaged)
     return _read_well(right, folder)
+
+
+def _ends(content: bytes) -> list[int]:
+    """Where records of a file end, by their lengths."""
+    ends = [0]
+    while ends[-1] < len(content):
+        (length,) = struct.unpack_from("<Q", content, ends[-1])
+        ends.append(ends[-1] + 12 + length + 4)
+    return ends
 
 
 @cache
@@ -382,7 +394,7 @@ def _read_well(right: Any, path: Path) -> str | None:
         (run.lr.tolist(), run.loss.tolist()) for run in right.runs
     ]:
         return None
-    return f"{path.read_bytes()[:3000]!r}: without a note"
+    return f"read without a note: {path.read_text(errors='replace')[:3000] if path.is_file() else read.runs}"
 
 
 def _rows() -> Iterator[tuple[int, float, float]]:
