@@ -18,6 +18,7 @@ from glideslope.schedules.names import value_text
 from glideslope.schedules.numbers import is_finite, plain
 from glideslope.schedules.schedule import MOST, enclosed, is_factor
 
+COUNTS = ("good", "bad", "resting", "seen", "rough", "verdict")
 State = dict[str, Any]
 """Numbers by name: Python floats, or JAX arrays under `jit`."""
 
@@ -92,7 +93,8 @@ class Feedback(ABC):
             value = first if value is None and math.isinf(first) else value
             number = isinstance(value, float) or (type(value) is int and is_finite(value))
             slack = 1e-6 * abs(value) if number and math.isfinite(value) else 0.0  # single precision's rounding
-            if not number or not low - slack <= value <= high + slack:
+            count = name in limits and name.rpartition(".")[2] in COUNTS
+            if not number or not low - slack <= value <= high + slack or (count and not float(value).is_integer()):
                 raise FeedbackError(f"{name}={shown(value)} in a state of {self!r}: a number from {low:g} to {high:g} "
                                     "was expected")  # fmt: skip
             read[name] = float(value)
