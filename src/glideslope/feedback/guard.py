@@ -88,6 +88,10 @@ class Guard(Named):
             "low_spread": where(lower, spread, state["low_spread"]),
         }
 
+    def limits(self) -> dict[str, tuple[float, float]]:
+        counts = dict.fromkeys(("resting", "seen", "rough", "spread", "low_spread"), (0.0, math.inf))
+        return {"factor": (0.0, 1.0), "verdict": (0.0, len(VERDICTS) - 1.0), **counts}
+
     def factor(self, state: State) -> Any:
         return state["factor"]
 

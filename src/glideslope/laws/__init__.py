@@ -3,7 +3,8 @@
 from glideslope.laws.design import Design, Designed, design
 from glideslope.laws.fit import fit
 from glideslope.laws.form import NAMES
-from glideslope.laws.law import Fitted, Law, load
+from glideslope.laws.law import Fitted, Law
+from glideslope.laws.law_file import load
 from glideslope.laws.rates import Rates
 from glideslope.laws.read import Read, read
 from glideslope.laws.run import Run

@@ -1,26 +1,22 @@
-"""A fitted law: what it predicts, how sure it is, and the file that it is kept in."""
+"""A fitted law: what it predicts, and how sure it is."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from glideslope.errors import LawError, ScheduleError
-from glideslope.files import write_atomically
 from glideslope.laws.form import NAMES, jacobian, predicted
 from glideslope.laws.knots import Knots
 from glideslope.laws.rates import Rates
 from glideslope.laws.run import are_rates, checked_sizes, over
 from glideslope.laws.values import ByValue, read_only
 from glideslope.schedules import Schedule
-
-VERSION = 2
 
 AT_ONCE = 2048
 """Losses that are predicted at a time: what is in between has one number for each of them and each knot."""
@@ -199,18 +195,15 @@ class Law(ByValue):
         return found
 
     def save(self, path: Path | str) -> None:
-        """Writes the law to a JSON file.
+        """Writes the law to a JSON file, with a checksum.
 
         Raises:
+            LawError: a number of it isn't finite.
             FileError: it can't be written.
         """
-        document = {
-            "glideslope_law": VERSION, "parameters": self.parameters, "covariance": self.covariance.tolist(),
-            "reference": self.reference, "unit": self.unit, "noise": self.noise, "shift": self.shift,
-            "fitted": list(map(asdict, self.fitted)), "notes": list(self.notes),
-            "batch_size": self.batch_size, "baseline": self.baseline,
-        }  # fmt: skip
-        write_atomically(Path(path), json.dumps(document, indent=1) + "\n")
+        from glideslope.laws.law_file import save
+
+        save(self, path)
 
     def _knots(self, lr: Any, step: Any, batch_size: Any) -> Iterator[Knots]:
         """The knots of a rate, for some of the steps at a time."""
@@ -229,45 +222,3 @@ class Law(ByValue):
         yield knots
         for begin in range(AT_ONCE, len(steps), AT_ONCE):
             yield knots.before(steps[begin : begin + AT_ONCE])
-
-
-def load(path: Path | str) -> Law:
-    """The law in a file that `Law.save` wrote.
-
-    Raises:
-        LawError: there is none, or it is of another version, or damaged.
-    """
-    try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise LawError(f"{path} can't be read as a law: {error}") from None
-    version = document.get("glideslope_law") if isinstance(document, dict) else None
-    if version != VERSION:
-        raise LawError(f"{path} is no law of version {VERSION} (it has {version!r}): fit it again")
-    try:
-        parameters = {name: float(document["parameters"][name]) for name in NAMES}
-        covariance = np.array(document["covariance"], dtype=float).reshape(len(NAMES), len(NAMES))
-        reference, unit, noise, shift = (float(document[name]) for name in ("reference", "unit", "noise", "shift"))
-        fitted = tuple(
-            Fitted(str(run["name"]), float(run["peak"]), int(run["steps"]), int(run["points"]))
-            for run in document["fitted"]
-        )
-        size = None if document["batch_size"] is None else float(document["batch_size"])
-        baseline = None if document.get("baseline") is None else float(document["baseline"])
-        notes = tuple(document["notes"])
-        law = Law(parameters, covariance, reference, unit, noise, shift, fitted, notes, size, baseline)
-    except (KeyError, TypeError, ValueError) as error:
-        raise LawError(f"{path} is a damaged law ({type(error).__name__}: {error}): fit it again") from None
-    positive = [value for name, value in parameters.items() if name != "offset"]
-    positive += [
-        reference,
-        unit,
-        1.0 if size is None else size,
-        1.0 if baseline is None else baseline,
-        *(number for run in fitted for number in (run.peak, run.steps)),
-    ]
-    sound = bool(fitted) and all(0 < value < 1e100 for value in positive) and 0 <= parameters["offset"] < 1e100
-    certain = np.isfinite(covariance).all() and np.all(np.diag(covariance) >= 0) and math.isfinite(noise + shift)
-    if not (sound and certain and noise >= 0):
-        raise LawError(f"{path} is a damaged law, with numbers out of their range: fit it again")
-    return law

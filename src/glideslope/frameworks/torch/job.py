@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -252,7 +252,16 @@ class Job:
         }
 
     def restore(self, state: Any) -> None:
-        """Goes back to exactly where `state` was taken."""
+        """Goes back to exactly where `state` was taken.
+
+        Raises:
+            JobError: it isn't a state of such a job; all stays as it was then.
+        """
+        parts = ("model", "buffers", "optimizer", "average", "scaler", "data", "random")
+        if not isinstance(state, Mapping) or (missing := [name for name in parts if name not in state]):
+            lacking = f"lacks {', '.join(missing)}" if isinstance(state, Mapping) else f"is a {type(state).__name__}"
+            raise JobError(f"the state of the job {lacking}: give what its state() returned")
+        self._data.check(state["data"])
         self.model.load_state_dict(state["model"])
         for name, buffer in unsaved_buffers(self.model).items():
             buffer.copy_(state["buffers"][name])
