@@ -23,10 +23,10 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 import torch  # noqa: E402
-from faults import rates, searches  # noqa: E402
+from faults import guards, rates, searches  # noqa: E402
 from faults.tally import Kinds, Tally  # noqa: E402
 
-KINDS: Kinds = rates.KINDS | searches.KINDS
+KINDS: Kinds = rates.KINDS | searches.KINDS | guards.KINDS
 
 
 def rows(names: list[str], share: float) -> Iterator[tuple[str, Tally, float]]:

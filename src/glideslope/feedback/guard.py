@@ -100,14 +100,14 @@ def guard(
     kept: int = 3,
     times: int = 8,
 ) -> Guard:
-    """Detects that a training is being lost, goes back to before it, and lowers the rate for a while.
+    """Detects that a training is being lost, goes back to before it, and lowers the rate where that doesn't help.
 
     What tells it: a loss or a gradient that isn't finite; a spike, a loss more than `deviations` mean absolute
     deviations above its level, an average over some 20 updates, that undoes a tenth of all that the level had fallen,
     three times in a row or once higher than the level ever was; and growth, a level so far above its lowest that a
-    quarter is undone. Then the training goes back to the last snapshot, and the rate is `factor` times the schedule's
-    until `rest` updates past the place. Each time that doesn't help it goes to an earlier snapshot and lowers once
-    more.
+    quarter is undone. Then the training goes back to the last snapshot, in a search without the batch. Where it is lost
+    there again, or the loss grew, the rate is `factor` times the schedule's until `rest` updates past the place; each
+    time that doesn't help it goes to an earlier snapshot and lowers once more.
 
     A `race` or `tune` does so where a schedule is times a guard; a plain torch loop has `gs.torch.Guard`.
 
@@ -115,8 +115,8 @@ def guard(
         deviations: how many make a spike.
         factor: what the rate is lowered by, between 0 and 1.
         rest: updates past the place before the rate is the schedule's again.
-        every: updates between snapshots.
-        kept: snapshots.
+        every: updates between snapshots; in a search ten times as many.
+        kept: snapshots: the last two, and others further apart.
         times: how often it goes back for one place, which is left when half of `rest` has passed at the schedule's own
             rate, before it stops with a diagnosis.
 

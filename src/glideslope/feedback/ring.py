@@ -36,8 +36,8 @@ class Event:
         factor: of the rate, from there on.
         skipped: whether the batch is skipped.
         answer: refused (the update was left out), skipped (back, and on without the batch), back, lowered (back, and on
-            at a lower rate), repaired (buffers were taken from a snapshot), rescaled (the gradient scaler's scale was set
-            back) or noticed.
+            at a lower rate), repaired (buffers were taken from a snapshot), rescaled (the gradient scaler's scale
+            was set back) or noticed.
     """
 
     update: int

@@ -151,7 +151,7 @@ class Course:
                 protection.skip(made)
         end = self._next_stop(made)
         self._go(made, protection.next_skip(made, min(end, made + every)) if protection else end, every)
-        return protection is not None and self._went_back(protection, made) or not diverged(self.losses)
+        return (protection is not None and self._went_back(protection, made)) or not diverged(self.losses)
 
     def _next_stop(self, made: int) -> int:
         """The update count where this stretch ends: an evaluation, or a change of a control or of what is averaged."""

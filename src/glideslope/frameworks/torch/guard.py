@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from glideslope.errors import FeedbackError, FileError
 from glideslope.feedback import Event, Places, Ring
 from glideslope.feedback.steady_growth import SteadyGrowth
 from glideslope.frameworks.torch.arrivals import Arrivals, is_on_device, number
+from glideslope.frameworks.torch.distributed import greatest_over_ranks
 from glideslope.frameworks.torch.idle import Idle
-from glideslope.frameworks.torch.refusal import EXPECTED, NOT_FINITE, SPIKE, Refusal
+from glideslope.frameworks.torch.refusal import EXPECTED, NOT_FINITE, SPIKE, Look, Refusal
 from glideslope.frameworks.torch.scheduler import Scheduler
 from glideslope.frameworks.torch.snapshots import Health, InMemory, OnDisk, Training, not_finite
 
@@ -104,6 +106,7 @@ class Guard:
         self._places = Places(steps_per_epoch)
         self._refusal = Refusal(self.optimizer)
         self._idle = Idle(scaler)
+        self._device = next(model.parameters()).device
         self._agreeing = distributed.is_available() and distributed.is_initialized()
         self._calls = self.looked = self._due = 0
         self._begin()
@@ -157,16 +160,14 @@ class Guard:
         seen, self._refusal.last = self._refusal.last, None
         norm = seen.norm if seen else 0.0
         if type(loss) is float and type(gradient_norm) is float and type(norm) is float:
-            self._look(made - 1, call, loss, gradient_norm, seen.refused(norm) if seen else "")
+            self._look(made - 1, call, loss, gradient_norm, norm, seen)
         elif is_on_device(loss) or is_on_device(gradient_norm) or is_on_device(norm):
             self._arrivals.add((made - 1, call, seen), [loss, gradient_norm, norm])
             self._look_at_arrived(wait=made == self._end)
         else:
-            self._look(
-                made - 1, call, number(loss), number(gradient_norm), seen.refused(number(norm)) if seen else ""
-            )
+            self._look(made - 1, call, number(loss), number(gradient_norm), number(norm), seen)
         if made == self._end:
-            self._look_at_weights(made - 1, self._loss, self._health_now())
+            self._look_at_weights(made - 1, self._loss, self._training.health(besides=self._besides))
         if self._agreeing:
             if self.looked % AGREE_EVERY and made != self._end:
                 return
@@ -176,13 +177,14 @@ class Guard:
         elif made >= self._due and self._ring.waiting is None:
             self._wait(self._training.parts())
 
-    def _look(self, update: int, call: int, loss: float, gradient_norm: float, refused: str) -> None:
+    def _look(self, update: int, call: int, loss: float, gradient_norm: float, norm: float, seen: Look | None) -> None:
         """Tells the guard's state an update, and the scheduler if its factor changed."""
         self._loss = loss
+        refused = seen.refused(norm) if seen else ""
         before = self.state["factor"]
         state = self._ring.guard.update(self.state, loss, gradient_norm)
         if refused and (refused == NOT_FINITE or state["verdict"] or state["rough"]):
-            self._look_at_refused(update, call, loss, refused)
+            self._look_at_refused(update, call, loss, refused, quiet=seen is not None and seen.expected)
             return
         if refused:  # its loss is as ever, so its gradient was a good one
             self._ring.note(update, 2.0, loss, "refused")
@@ -197,23 +199,22 @@ class Guard:
             return
         if state["factor"] != before:
             self.scheduler.guard_state = state
-        waiting = self._ring.waiting
-        if waiting and update >= waiting.made and not state["rough"] and self._health.known():
+        if (waiting := self._ring.waiting) and update >= waiting.made and not state["rough"] and self._health.known():
             self._look_at_weights(update, loss, self._health)
             if self._ring.waiting and not self._found:
                 self._ring.keep()
 
-    def _look_at_refused(self, update: int, call: int, loss: float, refused: str) -> None:
+    def _look_at_refused(self, update: int, call: int, loss: float, refused: str, quiet: bool) -> None:
         """Answers an update that was left out: by no more than that, unless the weights are at fault."""
         verdict = 1.0 if refused == NOT_FINITE else 2.0
         self._refused += 1
         self._remember(call)
-        self._look_at_weights(update, loss, self._health_now())
+        self._look_at_weights(update, loss, self._training.health(besides=self._besides))
         if self._found:
             return
         if self._refused >= MOST_REFUSED[refused]:
             self._found = _Found(update, {**self.state, "verdict": verdict}, loss)
-        elif refused != EXPECTED:
+        elif not quiet:
             self._ring.note(update, verdict, loss, "refused")
 
     def _look_at_weights(self, update: int, loss: float, health: Health) -> None:
@@ -245,22 +246,17 @@ class Guard:
 
     def _look_at_arrived(self, wait: bool) -> None:
         for (update, call, seen), (loss, gradient_norm, norm) in self._arrivals.read(wait):
-            refused = seen.refused(norm) if seen else ""
-            if seen and not refused:
+            if seen and not seen.refused(norm):
                 self._refusal.take(norm)
-            self._look(update, call, loss, gradient_norm, refused)
+            self._look(update, call, loss, gradient_norm, norm, seen)
 
     def _look_at_idle(self, loss: float | torch.Tensor) -> None:
-        """Goes back where one update after the other is left out, and the weights or the scaler are at fault.
-
-        Of several processes all leave out the same updates, and all go back where it is so on one of them.
-        """
+        """Goes back, all processes alike, where the scaler leaves out updates and it or the weights are at fault."""
         idle = self._idle
         idle.calls += 1
-        verdict = 0.0
         if not math.isfinite(value := number(loss)):
             self._lost += 1
-            damaged = not self._agreeing and not self._health_now().read()[0]
+            damaged = not self._agreeing and not self._training.health(besides=self._besides).read()[0]
             verdict = float(damaged or self._lost >= MOST_SKIPPED)
             if not verdict and idle.undo():
                 self._ring.note(self._made, 1.0, value, "rescaled")
@@ -268,7 +264,7 @@ class Guard:
             self._lost = 0
             verdict = 6.0 if idle.is_stuck() else 0.0
         if self._agreeing:
-            verdict = self._greatest(verdict)[0] if idle.calls % AGREE_EVERY == 0 else 0.0
+            verdict = greatest_over_ranks(self._device, verdict)[0] if idle.calls % AGREE_EVERY == 0 else 0.0
         if verdict:
             self._go_back(_Found(self._made, {**self.state, "verdict": verdict}, value))
 
@@ -280,17 +276,9 @@ class Guard:
 
     def _agree(self) -> None:
         """Goes back on every process where one of them has found cause to."""
-        found = self._found or _Found(-1, self.state, math.nan)
-        update = found.update if self._found else math.inf
-        verdict, first = self._greatest(found.state["verdict"] if self._found else 0.0, -update)
+        found = self._found or _Found(sys.maxsize, {**self.state, "verdict": 0.0}, math.nan)
+        verdict, first = greatest_over_ranks(self._device, found.state["verdict"], -found.update)
         self._found = _Found(-int(first), {**found.state, "verdict": verdict}, found.loss) if verdict else None
-
-    def _greatest(self, *values: float) -> list[float]:
-        """The greatest of each value over all processes."""
-        device = next(self._training.model.parameters()).device
-        worst = torch.tensor(values, dtype=torch.float64, device=device)
-        distributed.all_reduce(worst, op=distributed.ReduceOp.MAX)
-        return worst.tolist()
 
     def _go_back(self, found: _Found) -> None:
         self._found, self._refused = None, 0
@@ -302,17 +290,10 @@ class Guard:
         # The position goes on, so the rest begins here and not at the snapshot.
         self.scheduler.guard_state = self.state = {**state, "resting": float(self._ring.guard.rest)}
 
-    def _health_now(self) -> Health:
-        return self._health_of(self._training.parts())
-
-    def _health_of(self, parts: dict[str, Any]) -> Health:
-        weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
-        return Health(parts, weights, self._besides)
-
     def _wait(self, parts: dict[str, Any]) -> None:
         """Takes a snapshot of the training as it is, to be kept when it is seen to be good."""
         self._due = self._made + self._ring.guard.every
-        self._health = self._health_of(parts)
+        self._health = self._training.health(parts, self._besides)
         if self._training.scaler:
             self._idle.scale = parts["scaler"]["scale"]
         self._ring.wait(self._made, self.state, self._store.write(self._made, parts))

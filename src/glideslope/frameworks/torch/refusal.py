@@ -39,9 +39,9 @@ class Look:
 
     def refused(self, norm: float) -> str:
         """Why the update is left out, "" if it isn't."""
-        if self.expected:
-            return EXPECTED
-        return "" if norm <= self.limit else SPIKE if math.isfinite(norm) else NOT_FINITE
+        if norm <= self.limit:
+            return EXPECTED if self.expected else ""
+        return SPIKE if math.isfinite(norm) else NOT_FINITE
 
 
 class Refusal:
@@ -163,4 +163,5 @@ def _norm(norms: Any) -> float:
     """The norm of the whole from those of its parts, on the host."""
     if len(norms) <= 32:
         return math.hypot(*[norm.item() for norm in norms])
-    return torch.linalg.vector_norm(torch.stack([norm.double() for norm in norms])).item()
+    whole: float = torch.linalg.vector_norm(torch.stack([norm.double() for norm in norms])).item()
+    return whole

@@ -45,6 +45,11 @@ class Training:
             "scaler": self.scaler.state_dict() if self.scaler else {},
         }
 
+    def health(self, parts: dict[str, Any] | None = None, besides: frozenset[str] = frozenset()) -> Health:
+        """Whether a training, as it stands if not given, is finite but in some places."""
+        weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
+        return Health(self.parts() if parts is None else parts, weights, besides)
+
     def restore(self, parts: dict[str, Any]) -> None:
         """Goes back to a snapshot, which stays as it is.
 
@@ -64,7 +69,6 @@ class Training:
         if self.scaler:
             self.scaler.load_state_dict(parts["scaler"])
         self.optimizer.zero_grad()
-
 
     def repair(self, parts: dict[str, Any], besides: frozenset[str]) -> bool:
         """Takes damaged buffers, such as statistics of batches, from a snapshot; whether nothing else is damaged."""
@@ -126,11 +130,16 @@ def _norms(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
     """The norm of each, or of what this process has of it; all on one device."""
     if not tensors:
         return [torch.zeros(())]
-    norms = torch._foreach_norm([t.to_local() if type(t) not in _PLAIN and hasattr(t, "to_local") else t for t in tensors])
+    norms = torch._foreach_norm([_of_this_process(tensor) for tensor in tensors])
     if all(norm.device.type == "cpu" for norm in norms):
         return list(norms)
     device = next(norm.device for norm in norms if norm.device.type != "cpu")
     return [norm.to(device, torch.float32, non_blocking=True) for norm in norms]
+
+
+def _of_this_process(tensor: Any) -> torch.Tensor:
+    """A tensor, or the shard of it."""
+    return tensor.to_local() if type(tensor) not in _PLAIN and hasattr(tensor, "to_local") else tensor  # type: ignore[no-any-return]
 
 
 def _tensors(tree: Any, place: str = "") -> Iterator[tuple[str, torch.Tensor]]:
