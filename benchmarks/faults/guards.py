@@ -130,8 +130,8 @@ LOOPS: dict[str, tuple[str, Callable[[Random], Parts], tuple[str, ...], bool]] =
                          ("batch normalization",), True),
     "guard-row": ("guards: NaN in a row of an embedding, met later", disturbances.nan_row, ("words",), True),
     "guard-one": ("guards: damage just before a snapshot, one kept", disturbances.one_kept, NOISY, True),
-    "guard-scaler": ("guards: a gradient scaler that would skip for ever", disturbances.stuck_scaler, PLAIN, True),
-    "guard-files": ("guards: the newest snapshot on disk damaged", disturbances.damaged_files, NOISY, True),
+    "guard-files": ("guards: the newest snapshot on disk truncated or changed",
+                    disturbances.damaged_files, NOISY, True),
     "guard-growing": ("guards: weights growing by 0.1 to 0.4% an update, noticed", disturbances.growing_weights, ALL,
                       False),
 }  # fmt: skip
