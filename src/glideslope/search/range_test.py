@@ -182,8 +182,8 @@ def _problem(
         )
     if not clear:
         return (
-            "the loss fell by no more than the noise of its batches; the suggestion is by the largest stable rate alone, "
-            "and may be far from the best: more sweeps, or larger batches, would tell"
+            "the loss fell by no more than the noise of its batches; the suggestion is by the largest stable rate "
+            "alone, and may be far from the best: more sweeps, or larger batches, would tell"
         ), None
     return None, None
 
