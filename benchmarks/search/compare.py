@@ -33,8 +33,9 @@ runs; 20 repeats of this search, 10 of the others:
 The medians of this search are 1.064, 1.062, 1.041, 1.028, 1.010, 1.010. One job, physics_informed, whose loss falls
 ten-thousandfold, makes the means at 0.25 and 1.
 
-What was tried and lost, on the tables of one seed, by geometric means of the regret to the best of the same schedule, each capped at 2, over three
-schedules, two horizons and three starts (equal runs: 1.204, 1.174, 1.135, 1.100 within 0.25, 0.5, 1, 2):
+What was tried and lost, on the tables of one seed, by geometric means of the regret to the best of the same schedule,
+each capped at 2, over three schedules, two horizons and three starts (equal runs: 1.204, 1.174, 1.135, 1.100 within
+0.25, 0.5, 1, 2):
 
 - Scouts of a sixteenth of the full run before longer runs: 1.161 to 1.17 within 1, 1.117 to 1.12 within 2. Short runs
   mislead by an octave or more, and what they cost is missing later.
