@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
+import copy
 from collections.abc import Iterable, Iterator, Sized
 from typing import Any
 
-import torch
 from torch.utils.data import DataLoader, IterableDataset
 
 from glideslope.errors import JobError
 from glideslope.frameworks.torch import randomness
+from glideslope.frameworks.torch.batch import examples
+from glideslope.frameworks.torch.loader_checks import check_restorable, length
+from glideslope.frameworks.torch.resumable import Resumable, has_state, stream
 
 
 class Position:
@@ -19,7 +21,8 @@ class Position:
     Shuffling, and the seeds of the workers, are drawn when an epoch begins. So the state of the generators at that
     moment and the number of batches taken since determine the order of the rest: to restore, the epoch is begun again
     from there and as many batches are skipped. A loader with `state_dict` and `load_state_dict` (torchdata's
-    StatefulDataLoader) is asked instead, and skips nothing.
+    StatefulDataLoader), or a stream with them that a DataLoader reads in this process, is asked instead, and skips
+    nothing.
 
     Args:
         loader: a DataLoader, or anything that can be iterated anew for each epoch.
@@ -30,10 +33,11 @@ class Position:
     """
 
     def __init__(self, loader: Iterable[Any], own: list[randomness.Source]) -> None:
-        _refuse(loader, own)
+        check_restorable(loader, own)
         self.loader = loader
         self.own = own
-        self.stateful: Any = loader if hasattr(loader, "state_dict") and hasattr(loader, "load_state_dict") else None
+        self.stateful: Any = loader if has_state(loader) else None
+        self.stream: Any = stream(loader)
         self.batches: Iterator[Any] | None = None
         self.taken = 0
         self.epoch_began: dict[str, Any] = {}
@@ -55,6 +59,8 @@ class Position:
 
     def save(self) -> dict[str, Any]:
         """Where it is: plain data and tensors."""
+        if self.stream is not None:
+            return {"taken": self.taken if self.batches is not None else None, "stream": self.stream.state_dict()}
         if self.batches is None:
             return {"taken": None}
         if self.stateful is not None:
@@ -64,7 +70,12 @@ class Position:
     def load(self, state: dict[str, Any]) -> None:
         """Goes back to where it was. The generators are left anywhere: load their state after this."""
         self.batches = None
+        if self.stream is not None:
+            self.stream.load_state_dict(copy.deepcopy(state["stream"]))
         if state["taken"] is None:
+            return
+        if self.stream is not None:
+            self.batches, self.taken = iter(self.loader), state["taken"]
             return
         if self.stateful is not None:
             self.stateful.load_state_dict(state["loader"])
@@ -78,9 +89,28 @@ class Position:
     def reseed(self) -> None:
         """The next batch begins a new epoch."""
         self.batches = None
+        for place in (self.stateful, self.stream):
+            if isinstance(place, Resumable):
+                place.restart()
+
+    def sample(self, wanted: int) -> Iterator[Any]:
+        """Batches with about so many examples, from all over the loader where it can choose; the position stays.
+
+        A loader that can't choose and has a length gives all its batches.
+        """
+        batches = spread(self.loader, wanted)
+        kept = copy.deepcopy(self.save()) if self.stateful is not None or self.stream is not None else None
+        count = 0
+        for batch in batches:
+            yield batch
+            count += examples(batch)
+            if count >= wanted and length(batches) is None:  # it may be endless
+                break
+        if kept is not None:
+            self.load(kept)
 
 
-def spread(loader: Iterable[Any], examples: int) -> Iterable[Any]:
+def spread(loader: Iterable[Any], wanted: int) -> Iterable[Any]:
     """Batches with about so many examples, evenly spaced over the loader; the loader itself if it can't choose.
 
     Evenly spaced, because a data set may be sorted by class.
@@ -90,7 +120,7 @@ def spread(loader: Iterable[Any], examples: int) -> Iterable[Any]:
     batches = loader.sampler if loader.batch_sampler is None else loader.batch_sampler
     indices = list(batches)
     sizes = [len(item) if isinstance(item, Sized) else 1 for item in indices]
-    count = max(round(examples / max(sizes, default=1)), 1)
+    count = max(round(wanted / max(sizes, default=1)), 1)
     if count >= len(indices):
         return loader
     chosen = [indices[(2 * i + 1) * len(indices) // (2 * count)] for i in range(count)]
@@ -113,44 +143,20 @@ def batch_size(loader: Iterable[Any]) -> int | None:
     return None
 
 
-def _refuse(loader: Iterable[Any], own: list[randomness.Source]) -> None:
-    """Raises for loaders whose position can't be restored."""
-    if iter(loader) is loader:
-        raise JobError("the training loader is an iterator, which can't begin again: give the loader it came from")
-    if hasattr(loader, "load_state_dict") or not isinstance(loader, DataLoader):
-        return
-    if isinstance(loader.dataset, IterableDataset):
+def batches_in(examples: float, size: int | None) -> int:
+    """How many of a loader's batches make up one of so many examples.
+
+    Args:
+        examples: of the batch that is made up.
+        size: the examples in a batch of the loader's.
+
+    Raises:
+        JobError: no whole number does.
+    """
+    batches, rest = divmod(examples, size or 1)
+    if rest or batches < 1:
         raise JobError(
-            "the training loader reads an IterableDataset, whose position can't be restored: "
-            "use a map-style dataset, or torchdata's StatefulDataLoader"
+            f"batch_size={examples:g}: the loader's batches have {size}, and an update takes whole ones; "
+            f"write growth(base={size}, ..., multiple={size})"
         )
-    if loader.num_workers and loader.persistent_workers:
-        raise JobError(
-            "the training loader has persistent_workers=True, whose random state lasts from epoch to epoch out of "
-            "reach: build it with persistent_workers=False"
-        )
-    if loader.num_workers and not getattr(loader, "in_order", True):
-        raise JobError("the training loader has in_order=False, so its order is not repeatable: build it with True")
-    _check_sampler(loader, own)
-
-
-def _check_sampler(loader: DataLoader[Any], own: list[randomness.Source]) -> None:
-    """Raises if the sampler doesn't give the same order again from the same state of every generator."""
-    sampler = loader.batch_sampler if loader.batch_sampler is not None else loader.sampler
-    before = randomness.save(own)
-
-    def first() -> list[Any]:
-        randomness.load(before, own)
-        return [_indices(item) for item in itertools.islice(sampler, 3)]
-
-    orders = first(), first()
-    randomness.load(before, own)
-    if orders[0] != orders[1]:
-        raise JobError(
-            f"the training loader's sampler ({type(loader.sampler).__name__}) gives another order each time from the "
-            "same random state: it keeps state of its own, so a position in it can't be restored"
-        )
-
-
-def _indices(item: Any) -> Any:
-    return item.tolist() if isinstance(item, torch.Tensor) else item
+    return int(batches)

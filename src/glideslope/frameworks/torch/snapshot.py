@@ -1,0 +1,87 @@
+"""An independent copy of a training's state, which takes no memory of its device."""
+
+from __future__ import annotations
+
+import copy
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+MEMORY = 2**31
+"""The bytes of a state above which it is kept on disk."""
+
+
+def snapshot(state: dict[str, Any], memory: int) -> dict[str, Any]:
+    """A copy of a state in the CPU's memory, pinned where it comes from CUDA; in a temporary file if it is larger.
+
+    The tensors of a file are mapped into memory, and read when they are used. The file lies in the folder of Python's
+    `tempfile`, which the variable TMPDIR names, and is deleted with the last of its tensors.
+
+    Args:
+        state: live tensors and plain data.
+        memory: the bytes above which a state goes into a file.
+    """
+    tensors = list(_tensors(state))
+    sizes = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in tensors}
+    if sum(sizes.values()) > memory:
+        return _in_a_file(state)
+    copies: dict[int, Any] = {}
+    same: dict[Any, torch.Tensor] = {}
+    for tensor in tensors:
+        if tensor.device.type != "cpu":
+            place = tensor.device, tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride()
+            if place not in same:  # tied weights are copied once
+                same[place] = _on_cpu(tensor)
+            copies[id(tensor)] = same[place]
+    return copy.deepcopy(state, copies)
+
+
+def load_optimizer(optimizer: Optimizer, state: dict[str, Any]) -> None:
+    """Loads an optimizer's part of a snapshot, of which nothing is shared with the optimizer after.
+
+    On a device the old state is let go before the new one is made there.
+    """
+    usual = type(optimizer).load_state_dict is Optimizer.load_state_dict
+    devices = {parameter.device.type for group in optimizer.param_groups for parameter in group["params"]}
+    if not usual or "cpu" in devices:
+        optimizer.load_state_dict(copy.deepcopy(state))
+        return
+    optimizer.state.clear()
+    # Optimizer.load_state_dict copies each tensor to its parameter's device, except the counts of updates.
+    shared = {id(tensor): tensor for tensor in _tensors(state) if tensor.dim()}
+    optimizer.load_state_dict(copy.deepcopy(state, shared))
+
+
+def _tensors(item: Any) -> Iterator[torch.Tensor]:
+    if isinstance(item, torch.Tensor):
+        yield item
+    elif isinstance(item, Mapping):
+        for value in item.values():
+            yield from _tensors(value)
+    elif isinstance(item, list | tuple):
+        for value in item:
+            yield from _tensors(value)
+
+
+def _on_cpu(tensor: torch.Tensor) -> torch.Tensor:
+    tensor = tensor.detach()
+    if not tensor.is_cuda or tensor.layout != torch.strided:
+        return tensor.cpu()
+    return torch.empty_like(tensor, device="cpu", pin_memory=True).copy_(tensor)
+
+
+def _in_a_file(state: dict[str, Any]) -> dict[str, Any]:
+    handle, path = tempfile.mkstemp(prefix="glideslope-", suffix=".state")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            torch.save(state, file)  # one tensor after another passes through the CPU's memory
+        stored: dict[str, Any] = torch.load(path, map_location="cpu", mmap=True, weights_only=False)
+        return stored
+    finally:
+        with suppress(OSError):  # Windows keeps a file that is mapped
+            os.unlink(path)
