@@ -20,6 +20,7 @@ class Contents:
     Args:
         model: the network.
         optimizers: of its parameters; and of others, such as those of a loss function.
+        losses: the loss functions; those that are modules may have parameters and buffers.
         scaler: of the gradients.
         data: the position in the training data.
         generators: besides the global ones.
@@ -29,14 +30,17 @@ class Contents:
         self,
         model: torch.nn.Module,
         optimizers: Sequence[torch.optim.Optimizer],
+        losses: Sequence[Any],
         scaler: torch.amp.GradScaler | None,
         data: Position,
         generators: list[randomness.Source],
     ) -> None:
         self.model, self.optimizers, self.scaler, self.data = model, optimizers, scaler, data
         self.generators = generators
-        of_model = set(map(id, model.parameters()))
-        self._others = [each for each in parameters(optimizers) if id(each) not in of_model]
+        of_model = {id(each) for each in (*model.parameters(), *model.buffers())}
+        modules = [loss for loss in losses if isinstance(loss, torch.nn.Module)]
+        others = [*parameters(optimizers), *(each for module in modules for each in module.buffers())]
+        self._others = list({id(each): each for each in others if id(each) not in of_model}.values())
 
     def save(self, average: Average | None, memory: int) -> dict[str, Any]:
         """A snapshot: tensors and plain data.
@@ -51,7 +55,7 @@ class Contents:
                 "model": self.model.state_dict(),
                 "buffers": unsaved_buffers(self.model),
                 "optimizer": states[0] if len(states) == 1 else states,
-                "others": [parameter.detach() for parameter in self._others],
+                "others": [each.detach() for each in self._others],
                 "average": average.state() if average else {},
                 "scaler": self.scaler.state_dict() if self.scaler else {},
                 "data": self.data.save(),
@@ -65,8 +69,8 @@ class Contents:
         self.model.load_state_dict(state["model"])
         for name, buffer in unsaved_buffers(self.model).items():
             buffer.copy_(state["buffers"][name])
-        for parameter, saved in zip(self._others, state.get("others", ()), strict=True):
-            parameter.data.copy_(saved)
+        for each, saved in zip(self._others, state.get("others", ()), strict=True):
+            each.data.copy_(saved)
         states = state["optimizer"] if isinstance(state["optimizer"], list) else [state["optimizer"]]
         for optimizer, saved in zip(self.optimizers, states, strict=True):
             load_optimizer(optimizer, saved)

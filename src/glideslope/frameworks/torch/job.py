@@ -50,7 +50,7 @@ class Job:
         train_loader: gives batches, an epoch each time it is iterated, or without end. Its position must be restorable.
         validation_loader: the same, for `evaluate`, which reads it from its beginning.
         batch_loss: in place of `loss`, the loss function of the model and a batch; or a list, one for each optimizer,
-            each of which is updated in turn by the gradient of its loss.
+            each of which is updated in turn by the gradient of its loss, as a GAN is.
         metric: what a validation measures in place of the loss: a function of (outputs, targets), or of (model, batch)
             with `batch_loss` and no `predict`, which gives a mean or a pair (sum, count); or an object with `update`
             and `compute`, which is copied.
@@ -141,7 +141,9 @@ class Job:
         self._examples = 1  # of an update
         self._loads = batch_size(self.train_loader)
         self._rates = Rates(optimizers)
-        self._contents = Contents(self.model, optimizers, self.scaler, self._data, self._own)
+        self._contents = Contents(
+            self.model, optimizers, [each.loss for each in losses], self.scaler, self._data, self._own
+        )
 
     @property
     def controls(self) -> frozenset[str]:

@@ -37,7 +37,13 @@ class BatchLoss(NamedTuple):
 
 
 class Objective(Protocol):
-    """A loss function of a model and a batch on the model's device."""
+    """A loss function of a model and a batch on the model's device.
+
+    Attributes:
+        loss: the function that the user gave.
+    """
+
+    loss: Loss
 
     def __call__(self, model: torch.nn.Module, batch: Any) -> BatchLoss:
         """The loss of the batch."""
@@ -92,16 +98,16 @@ class LossOfBatch:
     """
 
     def __init__(self, batch_loss: Callable[[Any, Any], Any], weight: Callable[[Any], Any] | None) -> None:
-        self.batch_loss, self.weight = batch_loss, weight
+        self.loss, self.weight = batch_loss, weight
 
     def __call__(self, model: torch.nn.Module, batch: Any) -> BatchLoss:
-        loss = self.batch_loss(model, batch)
+        loss = self.loss(model, batch)
         if isinstance(loss, tuple):
             return pair(loss, "batch_loss")
         return BatchLoss(scalar(loss, "batch_loss"), partial(self.weight or examples, batch))
 
     def forward(self, model: torch.nn.Module, batch: Any) -> Any:
-        return self.batch_loss(model, batch)
+        return self.loss(model, batch)
 
     def examples(self, batch: Any) -> int:
         return examples(batch)

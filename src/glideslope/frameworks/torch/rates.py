@@ -73,6 +73,9 @@ def check_trained(model: torch.nn.Module, optimizers: list[torch.optim.Optimizer
         raise JobError("the model has no parameters: there is nothing to train")
     if not optimizers:
         raise JobError("the list of optimizers is empty: give one or more")
+    every = [id(weight) for weight in parameters(optimizers)]
+    if len(every) != len(set(every)):
+        raise JobError("two of the optimizers have the same parameter, so it would be updated twice: give it to one")
     trained = set(map(id, model.parameters()))
     for optimizer in optimizers:
         if not any(id(weight) in trained for weight in parameters([optimizer])):

@@ -27,14 +27,13 @@ def snapshot(state: dict[str, Any], memory: int) -> dict[str, Any]:
         memory: the bytes above which a state goes into a file.
     """
     tensors = list(_tensors(state))
-    sizes = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in tensors}
-    if sum(sizes.values()) > memory:
+    if sum(dict(map(_place_and_bytes, tensors)).values()) > memory:
         return _in_a_file(state)
     copies: dict[int, Any] = {}
     same: dict[Any, torch.Tensor] = {}
     for tensor in tensors:
         if tensor.device.type != "cpu":
-            place = tensor.device, tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride()
+            place = tensor.device, _view(tensor)
             if place not in same:  # tied weights are copied once
                 same[place] = _on_cpu(tensor)
             copies[id(tensor)] = same[place]
@@ -66,6 +65,22 @@ def _tensors(item: Any) -> Iterator[torch.Tensor]:
     elif isinstance(item, list | tuple):
         for value in item:
             yield from _tensors(value)
+
+
+def _place_and_bytes(tensor: torch.Tensor) -> tuple[int, int]:
+    """Where the memory of a tensor begins, which tied weights share, and its size."""
+    try:
+        storage = tensor.untyped_storage()
+        return storage.data_ptr(), storage.nbytes()
+    except (RuntimeError, NotImplementedError):  # a sparse tensor, or one made of others
+        return id(tensor), tensor.numel() * tensor.element_size()
+
+
+def _view(tensor: torch.Tensor) -> Any:
+    """What tells tensors of one device apart: equal for two that read the same memory in the same way."""
+    if type(tensor) not in (torch.Tensor, torch.nn.Parameter) or tensor.layout != torch.strided:
+        return id(tensor)
+    return tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride()
 
 
 def _on_cpu(tensor: torch.Tensor) -> torch.Tensor:
