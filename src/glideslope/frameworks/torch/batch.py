@@ -24,6 +24,8 @@ def moved(item: Any, device: torch.device) -> Any:
     """
     if isinstance(item, torch.Tensor):
         return item if item.device == device else item.to(device, non_blocking=True)
+    if type(item) is list:
+        return [moved(part, device) for part in item]
     if isinstance(item, str | bytes | int | float) or item is None:
         return item
     if callable(getattr(item, "to", None)):  # a BatchEncoding of tokenizers, a packed sequence, a graph
@@ -60,11 +62,10 @@ def split(batch: Any) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
     >>> split(("x", "mask", "y")), split({"x": 1, "labels": 2}), split(["x"])
     ((('x', 'mask'), {}, 'y'), ((), {'x': 1}, 2), (('x',), {}, 'x'))
     """
-    if isinstance(batch, torch.Tensor | nn.utils.rnn.PackedSequence):
+    if type(batch) is not list and isinstance(batch, torch.Tensor | nn.utils.rnn.PackedSequence):
         return (batch,), {}, batch
     if isinstance(batch, list | tuple) and len(batch) >= 2:
-        *inputs, targets = batch
-        return tuple(inputs), {}, targets
+        return tuple(batch[:-1]), {}, batch[-1]
     if isinstance(batch, list | tuple) and batch:
         part = batch[0]
         return split(part) if isinstance(part, torch.Tensor) or _named(part) is not None else ((part,), {}, part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,7 +51,7 @@ class Contents:
             memory: the bytes above which it is kept in a temporary file.
         """
         states = [optimizer.state_dict() for optimizer in self.optimizers]
-        return snapshot(
+        state = snapshot(
             {
                 "model": self.model.state_dict(),
                 "buffers": unsaved_buffers(self.model),
@@ -58,11 +59,10 @@ class Contents:
                 "others": [each.detach() for each in self._others],
                 "average": average.state() if average else {},
                 "scaler": self.scaler.state_dict() if self.scaler else {},
-                "data": self.data.save(),
-                "random": randomness.save(self.generators),
             },
             memory,
         )
+        return {**state, "data": copy.deepcopy(self.data.save()), "random": randomness.save(self.generators)}
 
     def load(self, state: dict[str, Any]) -> Average | None:
         """Puts all back to where a snapshot was taken; returns the average of the weights."""

@@ -55,7 +55,7 @@ class Resumable(IterableDataset[Any]):
             )
         self.source = source
         self._generators = randomness.sources(source)
-        self.iteration: _Counted | None = None  # that began last
+        self.iteration: object = None  # marks the iteration that began last, without keeping its items
         self.taken = 0  # items since then
         self._began: dict[str, Any] | None = None  # the generators at its beginning; None before there is one
         self._loaded = False
@@ -111,14 +111,14 @@ class _Counted:
 
     def __init__(self, stream: Resumable, items: Iterator[Any]) -> None:
         self.stream, self.items = stream, items
-        stream.iteration = self
+        self.mark = stream.iteration = object()
 
     def __iter__(self) -> _Counted:
         return self
 
     def __next__(self) -> Any:
         item = next(self.items)
-        if self.stream.iteration is self:
+        if self.stream.iteration is self.mark:
             self.stream.taken += 1
         return item
 
