@@ -4,8 +4,11 @@ import copy
 import dataclasses
 import gc
 import pickle
+import re
 import tempfile
 from collections import OrderedDict, UserDict, namedtuple
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -684,3 +687,19 @@ def test_a_race_maximizes_a_metric():
     result = gs.race(job, ["constant"], [1e-6, 0.05], 60)
     assert result.constant.contestant.peak == 0.05
     assert -1 <= result.constant.mean < -0.6
+
+
+def test_the_job_in_the_documentation_is_short_and_is_a_job():
+    text = (Path(__file__).parents[2] / "docs/frameworks.md").read_text()
+    code = re.search(r"### A torch training\n.*?```python\n(.*?)```", text, re.DOTALL)[1]
+
+    class Classifier(Named):
+        def forward(self, x, labels):
+            return SimpleNamespace(loss=cross_entropy(self.inner(x), labels))
+
+    train = [{"x": x, "labels": y} for x, y in DATA]
+    loader = DataLoader(train, 8, shuffle=True)
+    names = {"torch": torch, "gs": gs, "network": Classifier, "train_loader": loader, "validation_loader": loader}
+    exec(code, names)
+    gs.check_job(names["job"](0), lr=0.01)
+    assert len(code.splitlines()) <= 12
