@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn.functional import cross_entropy
-from torch.utils.data import DataLoader, IterableDataset, TensorDataset
+from torch.utils.data import DataLoader, IterableDataset, Sampler, TensorDataset
 
 import glideslope as gs
 from glideslope.frameworks.torch.batch import examples, moved, split
@@ -473,11 +473,25 @@ def test_statistics_of_an_average_leave_a_stream_where_it_is():
     assert losses(job, 4) == undisturbed
 
 
+def test_an_endless_sampler_is_sampled_and_trained_on():
+    class Endless(Sampler):
+        def __iter__(self):
+            while True:
+                yield from torch.randperm(96).tolist()
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Linear(8, 3))
+    job = job_of(model, train=DataLoader(DATA, 64, sampler=Endless()))
+    job.average("ema", 0.9)
+    assert np.isfinite([*losses(job, 4), job.evaluate_average()]).all()
+    gs.check_job(job, lr=0.01)
+
+
 @pytest.mark.parametrize(
     ("source", "says"),
     [
         (iter([1]), "iterator"),
-        (3, "given a int"),
+        (3, "of type int"),
         (DataLoader(Counting(), 8), "give the DataLoader itself"),
     ],
 )
@@ -624,6 +638,17 @@ def test_a_state_above_a_size_is_in_a_file_that_goes_with_it(tmp_path, monkeypat
     del state, stored
     gc.collect()
     assert torch.isfinite(weights).all()
+
+
+def test_a_state_that_no_folder_has_room_for_says_so(tmp_path, monkeypatch):
+    def full(state, file):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(gs.JobError, match=r"No space left on device; .*TMPDIR"):
+        job_of(network(), memory=0).state()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_state_shares_nothing_with_the_training_and_keeps_tied_weights_once():

@@ -80,9 +80,9 @@ def split(batch: Any) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
         return (), {name: part for name, part in named.items() if name != names[0]}, named[names[0]]
     if len(named) == 1:
         return (), named, next(iter(named.values()))
+    candidates = " and ".join(names) or f"none of {', '.join(TARGETS)}"
     raise JobError(
-        f"a batch has {', '.join(map(str, named)) or 'nothing'}, and "
-        f"{' and '.join(names) if names else f'none of {chr(44).join(TARGETS)}'} could be the targets: give "
+        f"a batch has {', '.join(map(str, named)) or 'nothing'}, and {candidates} could be the targets: give "
         "batch_loss=lambda model, batch: ..., in place of a loss of outputs and targets"
     )
 

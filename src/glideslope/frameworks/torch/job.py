@@ -236,6 +236,7 @@ class Job:
 
     def restore(self, state: Any) -> None:
         """Goes back to exactly where `state` was taken."""
+        self._average = None  # so that its weights leave the device before others come
         self._average = self._contents.load(state)
         for step in self._steps:
             step.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Iterable, Iterator, Sized
 from typing import Any
 
@@ -13,6 +14,9 @@ from glideslope.frameworks.torch import randomness
 from glideslope.frameworks.torch.batch import examples
 from glideslope.frameworks.torch.loader_checks import check_restorable, length
 from glideslope.frameworks.torch.resumable import Resumable, has_state, stream
+
+_MOST = 100_000
+"""Batches that are looked through in a sampler that doesn't say how many it has."""
 
 
 class Position:
@@ -118,7 +122,10 @@ def spread(loader: Iterable[Any], wanted: int) -> Iterable[Any]:
     if type(loader) is not DataLoader or isinstance(loader.dataset, IterableDataset):
         return loader
     batches = loader.sampler if loader.batch_sampler is None else loader.batch_sampler
-    indices = list(batches)
+    known = length(batches) is not None
+    indices = list(batches if known else itertools.islice(batches, _MOST))
+    if not known and len(indices) == _MOST:  # it may be endless
+        return loader
     sizes = [len(item) if isinstance(item, Sized) else 1 for item in indices]
     count = max(round(wanted / max(sizes, default=1)), 1)
     if count >= len(indices):

@@ -40,8 +40,8 @@ class Resumable(IterableDataset[Any]):
     def __init__(self, source: Iterable[Any] | Callable[[], Iterable[Any]]) -> None:
         if not (isinstance(source, Iterable) or hasattr(source, "__getitem__") or callable(source)):
             raise JobError(
-                f"resumable() was given a {type(source).__name__}: give what can be iterated, or a function that "
-                "returns it"
+                f"resumable() can't read an object of type {type(source).__name__}: give what can be iterated, or a "
+                "function that returns an iterator"
             )
         if isinstance(source, Iterator):
             raise JobError(

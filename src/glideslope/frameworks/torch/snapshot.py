@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
+from glideslope.errors import JobError
+
 MEMORY = 2**31
 """The bytes of a state above which it is kept on disk."""
 
@@ -27,8 +29,9 @@ def snapshot(state: dict[str, Any], memory: int) -> dict[str, Any]:
         memory: the bytes above which a state goes into a file.
     """
     tensors = list(_tensors(state))
-    if sum(dict(map(_place_and_bytes, tensors)).values()) > memory:
-        return _in_a_file(state)
+    size = sum(dict(map(_place_and_bytes, tensors)).values())
+    if size > memory:
+        return _in_a_file(state, size)
     copies: dict[int, Any] = {}
     same: dict[Any, torch.Tensor] = {}
     for tensor in tensors:
@@ -90,13 +93,18 @@ def _on_cpu(tensor: torch.Tensor) -> torch.Tensor:
     return torch.empty_like(tensor, device="cpu", pin_memory=True).copy_(tensor)
 
 
-def _in_a_file(state: dict[str, Any]) -> dict[str, Any]:
+def _in_a_file(state: dict[str, Any], size: int) -> dict[str, Any]:
     handle, path = tempfile.mkstemp(prefix="glideslope-", suffix=".state")
     try:
         with os.fdopen(handle, "wb") as file:
             torch.save(state, file)  # one tensor after another passes through the CPU's memory
         stored: dict[str, Any] = torch.load(path, map_location="cpu", mmap=True, weights_only=False)
         return stored
+    except (OSError, RuntimeError) as error:
+        raise JobError(
+            f"a state of {size:,} bytes can't be kept in {os.path.dirname(path)}: {error}; name a folder with room in "
+            "the variable TMPDIR, or give the job a larger memory= to keep it there"
+        ) from error
     finally:
         with suppress(OSError):  # Windows keeps a file that is mapped
             os.unlink(path)
