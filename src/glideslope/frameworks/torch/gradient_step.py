@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from numbers import Real
 from typing import Any
 
 import torch
@@ -69,7 +70,7 @@ class GradientStep:
         *,
         alone: bool,
     ) -> None:
-        if clip_norm is not None and not (clip_norm > 0 and math.isfinite(clip_norm)):
+        if clip_norm is not None and not (isinstance(clip_norm, Real) and clip_norm > 0 and math.isfinite(clip_norm)):
             raise JobError(f"clip_norm={clip_norm!r}: give a positive number, the largest norm of the gradient")
         self.objective, self.optimizers, self.precision, self.clip_norm = objective, optimizers, precision, clip_norm
         trained = {id(parameter): parameter for parameter in parameters(self.optimizers)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sized
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -35,6 +36,11 @@ def checked_loaders(training: Any, validation: Any) -> tuple[Any, Any]:
             raise JobError(f"the {name} loader is empty: it has no batch")
         if isinstance(loader, Iterator):
             raise _iterator(name)
+        if not (hasattr(loader, "__iter__") or hasattr(loader, "__getitem__")):
+            raise JobError(
+                f"the {name} loader is an object of type {type(loader).__name__}, which can't be iterated: give a "
+                "DataLoader, or gs.torch.resumable(function) of a function that returns an iterator"
+            )
     return training, validation
 
 
@@ -100,5 +106,5 @@ def whole_batches(name: str, number: Any) -> None:
     Raises:
         JobError: it isn't a whole number from 1.
     """
-    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+    if not isinstance(number, Integral) or isinstance(number, bool) or number < 1:
         raise JobError(f"{name}={number!r}: give a whole number of batches, at least 1")

@@ -55,7 +55,7 @@ def load_optimizer(optimizer: Optimizer, state: dict[str, Any]) -> None:
         return
     optimizer.state.clear()
     # Optimizer.load_state_dict copies each tensor to its parameter's device, except the counts of updates.
-    shared = {id(tensor): tensor for tensor in _tensors(state) if tensor.dim()}
+    shared = {id(tensor): tensor for tensor in _tensors(state) if tensor.dim() and tensor.device.type == "cpu"}
     optimizer.load_state_dict(copy.deepcopy(state, shared))
 
 
