@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 PROGRAMS = (
     "torch_loop", "jax_loop", "keras_fit", "lightning_fit", "transformers_trainer", "accelerate_loop",
 )  # fmt: skip
-JOBS = ("digits", "convolutional", "text", "fashion_mnist")
+JOBS = ("digits", "convolutional", "text", "mixed_precision", "fashion_mnist")
 
 
 def test_every_example_is_known():
@@ -36,6 +36,6 @@ def test_a_program_trains(name, tmp_path):
     assert float(re.search(r"validation accuracy (\d\.\d+)", done.stdout)[1]) > 0.9
 
 
-@pytest.mark.parametrize("name", JOBS[:3])
+@pytest.mark.parametrize("name", JOBS[:-1])
 def test_a_job_conforms(name):
     gs.check_job(load_job(f"{ROOT}/examples/{name}.py:job")(0), lr=1e-3, steps=4)

@@ -106,18 +106,27 @@ def _trains(job: Job, lr: float, steps: int) -> str | None:
     if not all(map(math.isfinite, losses)):
         return f"the losses {_shown(losses)} at a rate of {lr:g}; give check_job a lower one, or look for bad data"
     after = number(job.evaluate())
-    return f"the validation loss stayed {before:g} over {steps} updates" if _unmoved(job, before, after) else None
+    if not _unmoved(job, before, after):
+        return None
+    _losses(job, lr, _MORE * steps)  # a metric of few values, such as accuracy, may stay for a while
+    if not _unmoved(job, before, number(job.evaluate())):
+        return None
+    return f"the validation loss stayed {before:g} over {(1 + _MORE) * steps} updates"
 
 
 def _obeys(job: Job, lr: float, steps: int) -> str | None:
     """the rate that step is given is the one it uses"""
     state = job.state()
-    _losses(job, lr, steps)
-    trained = number(job.evaluate())
-    job.restore(state)
-    _losses(job, lr / 2, steps)
-    half = number(job.evaluate())
-    return "half the rate gave the same validation loss" if _unmoved(job, trained, half) else None
+    for updates in (steps, _MORE * steps):
+        _losses(job, lr, updates)
+        trained = number(job.evaluate())
+        job.restore(state)
+        _losses(job, lr / 2, updates)
+        half = number(job.evaluate())
+        if not _unmoved(job, trained, half):
+            return None
+        job.restore(state)
+    return "half the rate gave the same validation loss"
 
 
 def _takes_controls(job: Job, lr: float, steps: int) -> str | None:
@@ -148,6 +157,9 @@ CHECKS: tuple[Callable[[Job, float, int], str | None], ...] = (
 )  # fmt: skip
 """Each returns how its promise, its docstring, is broken; or None."""
 
+
+_MORE = 10
+"""Times as many updates are made again where the validation loss didn't move."""
 
 SUMMATION = 1e-5
 """The relative difference between validation losses that the order of a sum in single precision may make."""

@@ -82,7 +82,8 @@ class Trials:
         self.opened = self.seed
         self.optimizer: str | None = None
         self.job = self._opened(self.seed, None)
-        self.first = self.initial = self._state()
+        self.initial = self._state()
+        self._data_order: int | None = None  # the seed that follows the initial state of a job, which is kept once
         self._jobs: dict[tuple[int, str | None], tuple[Job, Any]] = {(self.seed, None): (self.job, self.initial)}
         self._finished: dict[str, Run] = {}
         self._untrained: dict[tuple[int, int, float], float] = {}
@@ -112,13 +113,10 @@ class Trials:
                 f"the optimizer {optimizer!r} needs a function that makes jobs, job(seed, optimizer=None)"
             )
         else:
-            self.initial = self.first
+            if seed != self.seed and not self.can_reseed:
+                raise SearchError("several seeds need a job with reseed(seed), or a function from a seed to a job")
+            self._data_order = None if seed == self.seed else seed
             self.restore("the initial state")
-            if seed != self.seed:
-                if not self.can_reseed:
-                    raise SearchError("several seeds need a job with reseed(seed), or a function from a seed to a job")
-                self._reseed(seed)
-            self.initial = self._state()
         self.opened, self.optimizer = seed, optimizer
 
     def _opened(self, seed: int, optimizer: str | None) -> Job:
@@ -139,6 +137,8 @@ class Trials:
         """Puts the job at its initial state, for or after what is named."""
         with calling("restore", f"to the initial state, {where}"):
             self.job.restore(self.initial)
+        if self._data_order is not None:
+            self._reseed(self._data_order)
 
     def _reseed(self, seed: int) -> None:
         with calling("reseed", f"with {seed}"):

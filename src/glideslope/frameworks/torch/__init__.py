@@ -10,11 +10,12 @@ from glideslope.frameworks.torch.job import Job
 from glideslope.frameworks.torch.layers import groups, rescale
 from glideslope.frameworks.torch.monitor import Monitor, Ratios, to_csv, to_tensorboard
 from glideslope.frameworks.torch.noise_scale import gradient_norms, rank_gradient_norms
+from glideslope.frameworks.torch.resumable import resumable
 from glideslope.frameworks.torch.scheduler import Scheduler
 from glideslope.frameworks.torch.trust_ratio import trust_ratio
 
 __all__ = [
     "Balance", "CapturableScheduler", "GrowingBatches", "Guard", "Job", "Monitor", "Ratios", "Scheduler",
-    "automatic", "gradient_norms", "groups", "mean_over_ranks", "rank_gradient_norms", "rescale", "to_csv",
-    "to_tensorboard", "trust_ratio",
+    "automatic", "gradient_norms", "groups", "mean_over_ranks", "rank_gradient_norms", "rescale",
+    "resumable", "to_csv", "to_tensorboard", "trust_ratio",
 ]  # fmt: skip

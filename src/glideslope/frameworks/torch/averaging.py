@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -45,8 +44,8 @@ class Average:
         self._averaged.update_parameters(model)
 
     def state(self) -> dict[str, Any]:
-        """A snapshot, plain data and tensors."""
-        return {"kind": self.kind, "amount": self.amount, "averaged": copy.deepcopy(self._averaged.state_dict())}
+        """Plain data, and the tensors themselves, which a snapshot copies."""
+        return {"kind": self.kind, "amount": self.amount, "averaged": self._averaged.state_dict()}
 
     @classmethod
     def restored(cls, model: torch.nn.Module, state: dict[str, Any]) -> Average:
@@ -57,26 +56,27 @@ class Average:
 
 
 @contextmanager
-def as_evaluated(model: torch.nn.Module, optimizer: Any | None) -> Iterator[bool]:
+def as_evaluated(model: torch.nn.Module, optimizers: Sequence[Any]) -> Iterator[bool]:
     """A model with the weights that are to be measured; then exactly as it was.
 
     Args:
         model: the model.
-        optimizer: one with `train` and `eval`, which keeps other weights for evaluation (schedule-free), or None.
+        optimizers: those with `train` and `eval`, which keep other weights for evaluation (schedule-free).
 
     Yields:
         Whether the weights are others than those that are trained.
     """
     training = {module for module in model.modules() if module.training}
-    kept = [parameter.detach().clone() for parameter in model.parameters()] if optimizer else []
-    buffers = [buffer.clone() for buffer in model.buffers()] if optimizer else []
-    if optimizer:
+    kept = [parameter.detach().clone() for parameter in model.parameters()] if optimizers else []
+    buffers = [buffer.clone() for buffer in model.buffers()] if optimizers else []
+    for optimizer in optimizers:
         optimizer.eval()
     try:
-        yield optimizer is not None
+        yield bool(optimizers)
     finally:
-        if optimizer:
+        for optimizer in optimizers:
             optimizer.train()  # back by interpolation, so not to the last bit
+        if optimizers:
             for tensor, saved in zip([*model.parameters(), *model.buffers()], [*kept, *buffers], strict=True):
                 tensor.data.copy_(saved)
         for module in model.modules():
@@ -84,8 +84,16 @@ def as_evaluated(model: torch.nn.Module, optimizer: Any | None) -> Iterator[bool
 
 
 @torch.no_grad()
-def measure_statistics(model: torch.nn.Module, batches: Iterable[list[Any]]) -> None:
-    """Measures the statistics of a model's batch normalization on some batches, as plain means over them."""
+def measure_statistics(
+    model: torch.nn.Module, batches: Iterable[Any], forward: Callable[[torch.nn.Module, Any], Any]
+) -> None:
+    """Measures the statistics of a model's batch normalization on some batches, as plain means over them.
+
+    Args:
+        model: the model.
+        batches: of the training data.
+        forward: makes a forward pass of the model on a batch.
+    """
     layers = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
     if not layers:
         return
@@ -97,8 +105,8 @@ def measure_statistics(model: torch.nn.Module, batches: Iterable[list[Any]]) -> 
         model.eval()
         for layer in layers:
             layer.train()
-        for inputs in batches:
-            model(*inputs)
+        for batch in batches:
+            forward(model, batch)
     finally:
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum

@@ -1,9 +1,10 @@
-"""A batch: moved to a device, and the number of units that its loss is over."""
+"""A batch: moved to a device, split into inputs and targets, and the number of units that its loss is over."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sized
-from dataclasses import fields, is_dataclass, replace
+import copy
+from collections.abc import Callable, Mapping, MutableMapping, Sized
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import torch
@@ -11,15 +12,20 @@ from torch import nn
 
 from glideslope.errors import JobError
 
+TARGETS = ("labels", "label", "targets", "target", "y")
+"""Names of the targets in a batch that has names."""
+
 
 def moved(item: Any, device: torch.device) -> Any:
-    """The same on a device: tensors, and those in dicts, lists, tuples and dataclasses; and what has a method `to`.
+    """The same on a device, of the same type: tensors, those in containers and dataclasses, and what has a method `to`.
 
     >>> moved({"a": (torch.ones(2), "text")}, torch.device("cpu"))
     {'a': (tensor([1., 1.]), 'text')}
     """
     if isinstance(item, torch.Tensor):
         return item if item.device == device else item.to(device, non_blocking=True)
+    if type(item) is list:
+        return [moved(part, device) for part in item]
     if isinstance(item, str | bytes | int | float) or item is None:
         return item
     if callable(getattr(item, "to", None)):  # a BatchEncoding of tokenizers, a packed sequence, a graph
@@ -28,22 +34,98 @@ def moved(item: Any, device: torch.device) -> Any:
         return type(item)(*(moved(part, device) for part in item))
     if isinstance(item, list | tuple):
         return type(item)(moved(part, device) for part in item)
-    if isinstance(item, dict):
+    if type(item) is dict:
         return {name: moved(part, device) for name, part in item.items()}
+    if isinstance(item, MutableMapping):
+        mapping = copy.copy(item)  # keeps its type and what else it holds: an OrderedDict, a UserDict
+        for name, part in item.items():
+            mapping[name] = moved(part, device)
+        return mapping
     if is_dataclass(item) and not isinstance(item, type):
-        return replace(item, **{f.name: moved(getattr(item, f.name), device) for f in fields(item) if f.init})
+        instance = copy.copy(item)
+        for field in fields(item):
+            if hasattr(item, field.name):
+                object.__setattr__(instance, field.name, moved(getattr(item, field.name), device))  # frozen ones too
+        return instance
     return item
 
 
-def examples(targets: Any) -> int:
-    """The number of examples in a batch, from its targets; 1 where they don't tell."""
-    if isinstance(targets, torch.Tensor):
-        return len(targets) if targets.dim() else 1
-    if isinstance(targets, Mapping) and targets:
-        return examples(next(iter(targets.values())))
-    if isinstance(targets, list | tuple) and targets and isinstance(targets[0], torch.Tensor):
-        return examples(targets[0])
-    return len(targets) if isinstance(targets, Sized) else 1
+def split(batch: Any) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
+    """The positional and the named arguments of the model, and the targets.
+
+    Several parts are the inputs and then the targets. In a dict or a dataclass the targets are `labels`, `label`,
+    `targets`, `target` or `y`, and the rest are arguments by name. A batch of inputs only is its own target.
+
+    Raises:
+        JobError: the batch doesn't say which of it are the targets.
+
+    >>> split(("x", "mask", "y")), split({"x": 1, "labels": 2}), split(["x"])
+    ((('x', 'mask'), {}, 'y'), ((), {'x': 1}, 2), (('x',), {}, 'x'))
+    """
+    if type(batch) is not list and isinstance(batch, torch.Tensor | nn.utils.rnn.PackedSequence):
+        return (batch,), {}, batch
+    if isinstance(batch, list | tuple) and len(batch) >= 2:
+        return tuple(batch[:-1]), {}, batch[-1]
+    if isinstance(batch, list | tuple) and batch:
+        part = batch[0]
+        return split(part) if isinstance(part, torch.Tensor) or _named(part) is not None else ((part,), {}, part)
+    named = _named(batch)
+    if named is None:
+        raise JobError(
+            f"a batch is {_described(batch)}: a loss of outputs and targets takes (inputs, targets), a tensor, a dict "
+            "or a dataclass; for any other give batch_loss=lambda model, batch: ..."
+        )
+    names = [name for name in TARGETS if name in named]
+    if len(names) == 1:
+        return (), {name: part for name, part in named.items() if name != names[0]}, named[names[0]]
+    if len(named) == 1:
+        return (), named, next(iter(named.values()))
+    candidates = " and ".join(names) or f"none of {', '.join(TARGETS)}"
+    raise JobError(
+        f"a batch has {', '.join(map(str, named)) or 'nothing'}, and {candidates} could be the targets: give "
+        "batch_loss=lambda model, batch: ..., in place of a loss of outputs and targets"
+    )
+
+
+def _named(batch: Any) -> dict[str, Any] | None:
+    """The parts of a batch by name, None if they have none."""
+    if isinstance(batch, Mapping):
+        return dict(batch)
+    if is_dataclass(batch) and not isinstance(batch, type):
+        return {field.name: getattr(batch, field.name) for field in fields(batch)}
+    return None
+
+
+def _described(batch: Any) -> str:
+    return "empty" if isinstance(batch, list | tuple) else f"a {type(batch).__name__}"
+
+
+def examples(part: Any) -> int:
+    """The number of examples in a batch or its targets: the length of its first tensor; 1 where it has none."""
+    if isinstance(part, torch.Tensor):
+        return len(part) if part.dim() else 1
+    if isinstance(part, nn.utils.rnn.PackedSequence):
+        return int(part.batch_sizes[0])
+    if isinstance(part, Mapping) or (is_dataclass(part) and not isinstance(part, type)):
+        values = list((_named(part) or {}).values())
+        first = next(filter(_holds_examples, values), None)
+        return examples(first) if first is not None else _length(part)
+    if isinstance(part, list | tuple) and part and _holds_examples(part[0]):
+        return examples(part[0])
+    return _length(part)
+
+
+def _holds_examples(part: Any) -> bool:
+    """Whether its length is a number of examples: a tensor with an axis, or what holds one first."""
+    if isinstance(part, torch.Tensor):
+        return part.dim() > 0
+    if isinstance(part, Mapping) or (is_dataclass(part) and not isinstance(part, type)):
+        return any(map(_holds_examples, (_named(part) or {}).values()))
+    return isinstance(part, list | tuple) and bool(part) and _holds_examples(part[0])
+
+
+def _length(part: Any) -> int:
+    return len(part) if isinstance(part, Sized) and not isinstance(part, Mapping | str | bytes) else 1
 
 
 def units(loss: Any, targets: Any, weight: Callable[[Any], Any] | None) -> Any:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from typing import Any
 
-import torch
 from torch.utils.data import DataLoader, IterableDataset
 
 from glideslope.documents import shown
 from glideslope.errors import JobError
 from glideslope.frameworks.torch import randomness
+from glideslope.frameworks.torch.batch import examples
+from glideslope.frameworks.torch.loader_checks import check_restorable, length
+from glideslope.frameworks.torch.resumable import Resumable, has_state, stream
 from glideslope.schedules.numbers import plain
+
+_MOST = 100_000
+"""Batches that are looked through in a sampler that doesn't say how many it has."""
 
 
 class Position:
@@ -22,7 +28,8 @@ class Position:
     Shuffling, and the seeds of the workers, are drawn when an epoch begins. So the state of the generators at that
     moment and the number of batches taken since determine the order of the rest: to restore, the epoch is begun again
     from there and as many batches are skipped. A loader with `state_dict` and `load_state_dict` (torchdata's
-    StatefulDataLoader) is asked instead, and skips nothing.
+    StatefulDataLoader), or a stream with them that a DataLoader reads in this process, is asked instead, and skips
+    nothing.
 
     Args:
         loader: a DataLoader, or anything that can be iterated anew for each epoch.
@@ -33,10 +40,11 @@ class Position:
     """
 
     def __init__(self, loader: Iterable[Any], own: list[randomness.Source]) -> None:
-        _refuse(loader, own)
+        check_restorable(loader, own)
         self.loader = loader
         self.own = own
-        self.stateful: Any = loader if hasattr(loader, "state_dict") and hasattr(loader, "load_state_dict") else None
+        self.stateful: Any = loader if has_state(loader) else None
+        self.stream: Any = stream(loader)
         self.batches: Iterator[Any] | None = None
         self.taken = 0
         self.epoch_began: dict[str, Any] = {}
@@ -58,6 +66,8 @@ class Position:
 
     def save(self) -> dict[str, Any]:
         """Where it is: plain data and tensors."""
+        if self.stream is not None:
+            return {"taken": self.taken if self.batches is not None else None, "stream": self.stream.state_dict()}
         if self.batches is None:
             return {"taken": None}
         if self.stateful is not None:
@@ -72,7 +82,12 @@ class Position:
         """
         taken = self.check(state)
         self.batches = None
+        if self.stream is not None:
+            self.stream.load_state_dict(copy.deepcopy(state["stream"]))
         if taken is None:
+            return
+        if self.stream is not None:
+            self.batches, self.taken = iter(self.loader), state["taken"]
             return
         if self.stateful is not None:
             self.stateful.load_state_dict(state["loader"])
@@ -90,23 +105,42 @@ class Position:
             JobError: it isn't a state of this loader.
         """
         taken = plain(state.get("taken", -1)) if isinstance(state, Mapping) else -1
-        if taken is None:
+        if taken is None and (self.stream is None or "stream" in state):
             return None
-        most = len(self.loader) if isinstance(self.loader, Sized) and self.stateful is None else math.inf
+        most = math.inf if self.stateful is not None or self.stream is not None else length(self.loader) or math.inf
         if isinstance(taken, bool) or not isinstance(taken, int) or not 0 <= taken <= most:
             raise JobError(f"{shown(state)} isn't a position in the training loader: the batches taken in an epoch are "
                            f"a whole number from 0 to {most}, under 'taken'")  # fmt: skip
-        kept = "loader" if self.stateful is not None else "epoch_began"
-        if not isinstance(state.get(kept), Mapping):
+        kept = "stream" if self.stream is not None else "loader" if self.stateful is not None else "epoch_began"
+        if state.get(kept) is None:
             raise JobError(f"{shown(state)} isn't a position in this training loader, which keeps {kept!r}")
         return taken
 
     def reseed(self) -> None:
         """The next batch begins a new epoch."""
         self.batches = None
+        for place in (self.stateful, self.stream):
+            if isinstance(place, Resumable):
+                place.restart()
+
+    def sample(self, wanted: int) -> Iterator[Any]:
+        """Batches with about so many examples, from all over the loader where it can choose; the position stays.
+
+        A loader that can't choose and has a length gives all its batches.
+        """
+        batches = spread(self.loader, wanted)
+        kept = copy.deepcopy(self.save()) if self.stateful is not None or self.stream is not None else None
+        count = 0
+        for batch in batches:
+            yield batch
+            count += examples(batch)
+            if count >= wanted and length(batches) is None:  # it may be endless
+                break
+        if kept is not None:
+            self.load(kept)
 
 
-def spread(loader: Iterable[Any], examples: int) -> Iterable[Any]:
+def spread(loader: Iterable[Any], wanted: int) -> Iterable[Any]:
     """Batches with about so many examples, evenly spaced over the loader; the loader itself if it can't choose.
 
     Evenly spaced, because a data set may be sorted by class.
@@ -114,9 +148,12 @@ def spread(loader: Iterable[Any], examples: int) -> Iterable[Any]:
     if type(loader) is not DataLoader or isinstance(loader.dataset, IterableDataset):
         return loader
     batches = loader.sampler if loader.batch_sampler is None else loader.batch_sampler
-    indices = list(batches)
+    known = length(batches) is not None
+    indices = list(batches if known else itertools.islice(batches, _MOST))
+    if not known and len(indices) == _MOST:  # it may be endless
+        return loader
     sizes = [len(item) if isinstance(item, Sized) else 1 for item in indices]
-    count = max(round(examples / max(sizes, default=1)), 1)
+    count = max(round(wanted / max(sizes, default=1)), 1)
     if count >= len(indices):
         return loader
     chosen = [indices[(2 * i + 1) * len(indices) // (2 * count)] for i in range(count)]
@@ -139,44 +176,20 @@ def batch_size(loader: Iterable[Any]) -> int | None:
     return None
 
 
-def _refuse(loader: Iterable[Any], own: list[randomness.Source]) -> None:
-    """Raises for loaders whose position can't be restored."""
-    if iter(loader) is loader:
-        raise JobError("the training loader is an iterator, which can't begin again: give the loader it came from")
-    if hasattr(loader, "load_state_dict") or not isinstance(loader, DataLoader):
-        return
-    if isinstance(loader.dataset, IterableDataset):
+def batches_in(examples: float, size: int | None) -> int:
+    """How many of a loader's batches make up one of so many examples.
+
+    Args:
+        examples: of the batch that is made up.
+        size: the examples in a batch of the loader's.
+
+    Raises:
+        JobError: no whole number does.
+    """
+    batches, rest = divmod(examples, size or 1)
+    if rest or batches < 1:
         raise JobError(
-            "the training loader reads an IterableDataset, whose position can't be restored: "
-            "use a map-style dataset, or torchdata's StatefulDataLoader"
+            f"batch_size={examples:g}: the loader's batches have {size}, and an update takes whole ones; "
+            f"write growth(base={size}, ..., multiple={size})"
         )
-    if loader.num_workers and loader.persistent_workers:
-        raise JobError(
-            "the training loader has persistent_workers=True, whose random state lasts from epoch to epoch out of "
-            "reach: build it with persistent_workers=False"
-        )
-    if loader.num_workers and not getattr(loader, "in_order", True):
-        raise JobError("the training loader has in_order=False, so its order is not repeatable: build it with True")
-    _check_sampler(loader, own)
-
-
-def _check_sampler(loader: DataLoader[Any], own: list[randomness.Source]) -> None:
-    """Raises if the sampler doesn't give the same order again from the same state of every generator."""
-    sampler = loader.batch_sampler if loader.batch_sampler is not None else loader.sampler
-    before = randomness.save(own)
-
-    def first() -> list[Any]:
-        randomness.load(before, own)
-        return [_indices(item) for item in itertools.islice(sampler, 3)]
-
-    orders = first(), first()
-    randomness.load(before, own)
-    if orders[0] != orders[1]:
-        raise JobError(
-            f"the training loader's sampler ({type(loader.sampler).__name__}) gives another order each time from the "
-            "same random state: it keeps state of its own, so a position in it can't be restored"
-        )
-
-
-def _indices(item: Any) -> Any:
-    return item.tolist() if isinstance(item, torch.Tensor) else item
+    return int(batches)

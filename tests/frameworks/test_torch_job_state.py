@@ -1,0 +1,106 @@
+"""The state of a torch job: where it is kept, what is in it, how often."""
+
+import copy
+import gc
+import pickle
+import tempfile
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader
+
+import glideslope as gs
+from tests.frameworks.torch_jobs import DATA, job_of, losses, network
+
+
+def test_a_state_above_a_size_is_in_a_file_that_goes_with_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    in_memory, on_disk = job_of(network()), job_of(network(), memory=1000)
+    files = []
+    load = torch.load
+    monkeypatch.setattr(torch, "load", lambda path, **options: (files.append(options), load(path, **options))[1])
+    for job in (in_memory, on_disk):
+        losses(job, 5)
+        state = job.state()
+        stored = pickle.loads(pickle.dumps(state))
+        first = losses(job, 5)
+        for each in (state, stored, state):
+            job.restore(each)
+            assert losses(job, 5) == first
+    assert [options for options in files if options.get("mmap")] == [
+        {"map_location": "cpu", "mmap": True, "weights_only": False}
+    ]
+    assert not list(tmp_path.iterdir())  # its name is gone at once, its bytes with the last tensor
+    weights = state["model"]["0.weight"]
+    del state, stored
+    gc.collect()
+    assert torch.isfinite(weights).all()
+
+
+def test_a_state_that_no_folder_has_room_for_says_so(tmp_path, monkeypatch):
+    def full(state, file):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(gs.JobError, match=r"No space left on device; .*TMPDIR"):
+        job_of(network(), memory=0).state()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_state_shares_nothing_with_the_training_and_keeps_tied_weights_once():
+    model = nn.Sequential(nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 6))
+    model[2].weight = model[0].weight
+    job = job_of(model, batch_loss=lambda model, batch: model(batch[0]).square().mean())
+    losses(job, 2)
+    state = job.state()
+    kept = copy.deepcopy(state)
+    assert state["model"]["0.weight"].data_ptr() == state["model"]["2.weight"].data_ptr()
+    losses(job, 3)
+    job.restore(state)
+    losses(job, 3)
+    for name, weight in kept["model"].items():
+        assert torch.equal(weight, state["model"][name])
+    for index, entry in kept["optimizer"]["state"].items():
+        assert all(torch.equal(entry[name], state["optimizer"]["state"][index][name]) for name in entry)
+
+
+def test_parameters_and_buffers_of_a_loss_function_are_restored():
+    class Learned(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(3))
+            self.register_buffer("calls", torch.zeros(()))
+
+        def forward(self, outputs, targets):
+            if self.training and torch.is_grad_enabled():
+                self.calls += 1
+            return cross_entropy(outputs * self.scale, targets) * (1 + 0.1 * self.calls)
+
+    model, loss = network(), Learned()
+    optimizer = torch.optim.SGD([*model.parameters(), *loss.parameters()], lr=0.1)
+    gs.check_job(job_of(model, optimizer, DataLoader(DATA, 8, shuffle=True), loss=loss), lr=0.05)
+
+
+def test_a_search_keeps_one_initial_state_for_all_its_data_orders():
+    class Watched(gs.torch.Job):
+        taken = 0
+
+        def state(self):
+            self.taken += 1
+            return super().state()
+
+    def make():
+        model = network()
+        loader, optimizer = DataLoader(DATA, 8, shuffle=True), torch.optim.SGD(model.parameters(), lr=0.1)
+        torch.manual_seed(5)
+        return Watched(model, optimizer, cross_entropy, loader, DataLoader(DATA, 96))
+
+    job = make()
+    result = gs.race(job, ["linear", "cosine"], [0.1], 12, seeds=3)
+    assert job.taken == 1
+    assert result == gs.race(make(), ["linear", "cosine"], [0.1], 12, seeds=3)
+    runs = [run for standing in result.standings for run in standing.runs]
+    assert len({run.losses[0] for run in runs}) == 3  # the first batch, in each data order
