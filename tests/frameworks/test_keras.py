@@ -172,6 +172,10 @@ def test_epochs_are_known_beside_another_clock_and_a_generator_needs_a_horizon()
     endless = ((INPUTS[:8], TARGETS[:8]) for _ in range(20))
     with pytest.raises(gs.ScheduleError, match="how long this fit is"):
         made.fit(endless, epochs=1, verbose=0, callbacks=[gs.keras.Scheduler("cosine()", peak=0.1)])
+    endless = ((INPUTS[:8], TARGETS[:8]) for _ in range(20))
+    callback = gs.keras.Scheduler("warmup(1ep) >> cosine", steps=20, peak=0.1)
+    with pytest.raises(gs.ScheduleError, match=r"give the callback clock=gs.Clock\(steps_per_epoch="):
+        made.fit(endless, epochs=1, verbose=0, callbacks=[callback])
 
 
 def job(optimizer=None):

@@ -107,8 +107,8 @@ class Clock:
         worth = getattr(self, name)
         if worth is None:
             raise ScheduleError(
-                f"{duration} is in {UNITS[duration.unit]}: say how many there are, "
-                f".over(horizon, clock=Clock({name}=...))"
+                f"{duration} is in {UNITS[duration.unit]}: say how many there are, clock=gs.Clock({name}=…) beside the "
+                f"horizon, or in a text .over(horizon, {name}=…)"
             )
         return _settled(duration.value * worth if duration.unit == "ep" else duration.value / worth)
 
