@@ -275,9 +275,7 @@ def test_epochs_that_the_trainer_does_not_know(tmp_path):
                                     enable_progress_bar=False, default_root_dir=tmp_path)  # fmt: skip
         trainer.fit(module, DataLoader(Stream(), batch_size=4))
 
-    with pytest.raises(
-        gs.ScheduleError, match=r"length of the training data: give .* clock=gs.Clock"
-    ):
+    with pytest.raises(gs.ScheduleError, match=r"length of the training data: give .* clock=gs.Clock"):
         train(Epochs())
 
     class Told(Epochs):

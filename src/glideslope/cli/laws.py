@@ -43,7 +43,7 @@ def fit(
     """
     from glideslope import laws
 
-    read = laws.read(runs, loss=loss, warm=warmup, steps_per_epoch=steps_per_epoch)
+    read = laws.read(runs, loss=loss, warmup=warmup, steps_per_epoch=steps_per_epoch)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "the law tells nothing")  # said below
         try:

@@ -10,8 +10,8 @@ import lightning
 import torch
 
 from glideslope.frameworks.of_trainer import timed_options, unknown
-from glideslope.frameworks.renamed import was_called
 from glideslope.frameworks.torch import Scheduler
+from glideslope.renamed import was_called
 
 
 @was_called("lr", "schedule")

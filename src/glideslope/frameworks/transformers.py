@@ -9,8 +9,8 @@ from transformers import TrainerCallback
 
 from glideslope.errors import ScheduleError
 from glideslope.frameworks.of_trainer import timed_options, unknown
-from glideslope.frameworks.renamed import was_called
 from glideslope.frameworks.torch import Scheduler
+from glideslope.renamed import was_called
 
 _KEPT_AS = "glideslope"
 

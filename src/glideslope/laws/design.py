@@ -13,6 +13,7 @@ from glideslope.laws.form import gradient_by_rate, predicted
 from glideslope.laws.knots import Knots
 from glideslope.laws.law import Law
 from glideslope.laws.rates import Rates
+from glideslope.renamed import was_called
 from glideslope.schedules import Schedule, cooldown, cosine, hold, interpolate, warmup
 
 _PLACES, _VALUES = 120, 24
@@ -55,8 +56,9 @@ class Design:
         return named if named.loss <= self.best.loss + tolerance else self.best
 
 
+@was_called("warm", "warmup")
 def design(
-    law: Law, steps: int, *, peak: float | None = None, floor: float = 0.0, warm: float = 0.02, rising: bool = False
+    law: Law, steps: int, *, peak: float | None = None, floor: float = 0.0, warmup: float = 0.02, rising: bool = False
 ) -> Design:
     """The schedule and the peak rate for which a law predicts the least loss after so many updates.
 
@@ -68,22 +70,22 @@ def design(
         steps: the updates.
         peak: the largest rate; from half the least to twice the largest peak fitted if not given.
         floor: the least factor.
-        warm: the part of the updates that the warmup takes.
+        warmup: the part of the updates that it takes.
         rising: let the rate rise again.
 
     Raises:
         LawError: a number is out of its range.
     """
-    if steps < 100 or not 0 <= floor < 1 or not 0 <= warm < 0.5:
+    if steps < 100 or not 0 <= floor < 1 or not 0 <= warmup < 0.5:
         raise LawError(
-            f"steps={steps}, floor={floor}, warm={warm}: give 100 updates or more, a floor from 0 and under 1, and a "
-            "warmup under half"
+            f"steps={steps}, floor={floor}, warmup={warmup}: give 100 updates or more, a floor from 0 and under 1, and "
+            "a warmup under half"
         )
     if peak is not None and not (math.isfinite(peak) and peak > 0):
         raise LawError(f"peak={peak}: give a positive rate")
     peaks = [run.peak for run in law.fitted]
     bounds = (min(peaks) / 2, 2 * max(peaks)) if peak is None else (peak, peak)
-    problem = _Problem(law, steps, bounds, floor, warm)
+    problem = _Problem(law, steps, bounds, floor, warmup)
     solved = problem.solved(rising)
     named = {"cosine": problem.family([cosine(final=floor)]), "WSD": problem.family(_wsd(floor))}
     best = min([solved, *named.values()], key=lambda found: found.loss)
