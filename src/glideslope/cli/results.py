@@ -28,8 +28,10 @@ RUN_COLUMNS = ("schedule", "peak", "updates", "loss")
 
 
 def row(run: Run) -> tuple[str, float, int, float]:
-    """A run as a row under `RUN_COLUMNS`."""
-    return run.contestant.name, run.contestant.peak, run.steps, run.final_loss
+    """A run as a row under `RUN_COLUMNS`; a feedback that never acted is called that."""
+    from glideslope.search.idle import shown_name
+
+    return shown_name([run]), run.contestant.peak, run.steps, run.final_loss
 
 
 def events(runs: list[Run]) -> list[dict[str, Any]]:
@@ -64,7 +66,13 @@ def split_names(text: str) -> list[str]:
 
 def described(run: Run) -> dict[str, Any]:
     """A run as it stands in result.json."""
-    return dict(zip(("schedule", "peak_lr", "steps", "final_loss"), row(run), strict=True))
+    from glideslope.search.idle import idle
+
+    quiet = {"never_acted": list(names)} if (names := idle([run])) else {}
+    return {
+        "schedule": run.contestant.name, "peak_lr": run.contestant.peak, "steps": run.steps,
+        "final_loss": run.final_loss, **quiet,
+    }  # fmt: skip
 
 
 def read_number(option: str, text: str) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from glideslope.search.average import Average
 from glideslope.search.contestant import Contestant, Given, Run, distinct, finds_its_rate, read, within
 from glideslope.search.equality import equal
 from glideslope.search.job import Job, JobFactory
+from glideslope.search.same_curve import once
 from glideslope.search.scalars import whole
 from glideslope.search.trials import Trials, Watch, check_all, unwatched, warn_of_no_text
 
@@ -53,6 +54,7 @@ class Race:
         constant: the best constant rate, the reference.
         target: the validation loss to reach.
         updates: all updates made, those that a guard took back too.
+        left_out: the schedules that weren't run, since another has the same curve, with that one.
     """
 
     standings: tuple[Standing, ...]
@@ -60,6 +62,7 @@ class Race:
     constant: Standing
     target: float
     updates: int
+    left_out: tuple[str, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         return equal(self, other)
@@ -81,6 +84,8 @@ def race(
     watch: Watch = unwatched,
 ) -> Race:
     """Runs every schedule at every peak rate, and every peak as a constant rate, from the same initial state.
+
+    Schedules with the same curve, as `hold()` and `constant()`, are one contestant.
 
     Args:
         job: a job, or a function from a seed to a job; several seeds need the function, or a job with `reseed`.
@@ -124,6 +129,7 @@ def race(
         for average in dict.fromkeys([None, *map(Average.read, averages)])
         if average is None or not (optimizer or "").startswith("schedule-free")  # which averages itself
     ]
+    contestants, left_out = once(contestants, steps)
     if memory is not None:
         warn_of_no_text(contestants)
     trials = Trials(job, seed, {} if memory is None else memory, watch)
@@ -133,7 +139,7 @@ def race(
         trials.use(seed + i)
         for contestant, own in zip(contestants, runs, strict=True):
             own.append(trials.run(contestant, steps, stage="race", evaluations=min(evaluations, steps)))
-    return standings(runs, target, trials.updates)
+    return replace(standings(runs, target, trials.updates), left_out=left_out)
 
 
 def standings(runs: Sequence[Sequence[Run]], target: float | None, updates: int) -> Race:
