@@ -110,16 +110,16 @@ def _new_folder(folder: Path) -> Path:
     raise AssertionError("there is always another number")
 
 
-def parse_schedules(text: str) -> list[Any]:
-    """The schedules in an option, with ";" between them.
+def parse_schedules(text: str, steps_per_epoch: float | None = None) -> list[Any]:
+    """The schedules in an option, with ";" between them, their epochs as so many updates.
 
     Raises:
         ScheduleError: one can't be read; where they have "," between them, the message says so.
     """
-    from glideslope.schedules import parse
+    from glideslope.cli.epochs import parsed
 
     try:
-        return [parse(part) for part in text.split(";") if part.strip()]
+        return [parsed(part, steps_per_epoch) for part in text.split(";") if part.strip()]
     except ScheduleError as error:
         if ";" not in text and _reads(text.split(",")):
             separated = "; ".join(part.strip() for part in text.split(","))

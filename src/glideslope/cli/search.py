@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from glideslope.cli.options import Json, Out, Seed, Steps, app
+from glideslope.cli.options import Json, Out, Seed, Steps, StepsPerEpoch, app, count
 from glideslope.cli.results import (  # fmt: skip
     RUN_COLUMNS,
     described,
@@ -39,7 +39,7 @@ def find(
     job: JobPlace,
     low: Annotated[float, typer.Option(help="The rate at which a sweep begins.")] = 1e-5,
     high: Annotated[float, typer.Option(help="The rate at which it ends.")] = 10.0,
-    steps: Annotated[int, typer.Option(help="Updates in a sweep.")] = 100,
+    steps: Annotated[int, count("--steps", "Updates in a sweep.")] = 100,
     sweeps: Annotated[int, typer.Option(help="How many sweeps, in different data orders.")] = 5,
     seed: Seed = 0,
     out: Out = None,
@@ -96,6 +96,7 @@ def race(
     seeds: Annotated[int, typer.Option(help="How many seeds to run everything with.")] = 1,
     optimizers: Optimizers = "",
     averages: Averages = "",
+    steps_per_epoch: StepsPerEpoch = None,
     evaluations: Annotated[int, typer.Option(help="How often in a run to measure, and tell a feedback.")] = 20,
     target: Annotated[float | None, typer.Option(help="The validation loss to reach.")] = None,
     seed: Seed = 0,
@@ -115,7 +116,7 @@ def race(
     from glideslope.views import plots, report, terminal
 
     check_positive(steps=steps, seeds=seeds, evaluations=evaluations)
-    choice = parse_schedules(schedules)
+    choice = parse_schedules(schedules, steps_per_epoch)
     rates = [read_number("--peaks", text) for text in peaks.split(",")]
     factory = load_factory(job)
     search = {"schedules": list(map(str, choice)), "peaks": rates, "steps": steps, "seeds": seeds, "seed": seed}
@@ -185,6 +186,7 @@ def tune(
     schedules: Annotated[str, typer.Option(help='Those to choose from, ";" between them; else the base set.')] = "",
     optimizers: Optimizers = "",
     averages: Averages = "",
+    steps_per_epoch: StepsPerEpoch = None,
     guard: Annotated[bool, typer.Option("--guard", help="Protect the full run from divergence.")] = False,
     against_constant: Annotated[
         bool, typer.Option("--against-constant/--no-constant", help="Also run constant rates in full, for reference.")
@@ -211,7 +213,7 @@ def tune(
         raise SearchError(f"--strategy {strategy}: give halving or law")
     also: dict[str, Any] = {
         "strategy": "" if strategy == "halving" else strategy,
-        "schedules": list(map(str, parse_schedules(schedules))),
+        "schedules": list(map(str, parse_schedules(schedules, steps_per_epoch))),
         "optimizers": split_names(optimizers), "averages": split_names(averages),
     }  # fmt: skip
     also = {name: given for name, given in also.items() if given}
