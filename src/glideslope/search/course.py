@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from glideslope.averages import Average
 from glideslope.errors import DivergenceError, GlideslopeError, SearchError
 from glideslope.feedback import Controlled, Event, Guard, Ring
 from glideslope.feedback.feedback import State
-from glideslope.search.average import Average
 from glideslope.search.calls import calling, failed
 from glideslope.search.job import Job
 from glideslope.search.scalars import number

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from glideslope.averages import Average
 from glideslope.errors import SearchError
 from glideslope.feedback import Feedback
 from glideslope.schedules import Schedule, constant
 from glideslope.schedules.sampling import MOST_UPDATES, short
-from glideslope.search.average import Average
 from glideslope.search.contestant import Contestant, Given, Run, distinct, finds_its_rate, read, within
 from glideslope.search.equality import equal
 from glideslope.search.job import Job, JobFactory
