@@ -34,6 +34,7 @@ def make(seed=0, optimizer=None, norm=False):
 NAMES = [
     "adagrad", "rmsprop", "adadelta", "adam", "adamw", "nadam", "radam", "sgd", "momentum", "schedule-free",
     "schedule-free-sgd", "schedule-free-radam", "prodigy", "d-adaptation", "d-adaptation-sgd", "d-adaptation-adagrad",
+    "lion",
 ]  # fmt: skip
 
 
