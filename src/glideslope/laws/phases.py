@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import product
 
 import numpy as np
 
@@ -86,24 +85,32 @@ def _cooled(times: np.ndarray, factors: np.ndarray) -> Schedule | None:
         return _sequence([*phases, hold(_percent(times[flat] - times[first]))])
     low = len(factors) - 1 - _flat_until(factors[::-1], 0)  # from where it is at its end
     starts = np.linspace(times[flat], times[flat + 1], 9)[:-1].round(2)
-    ends = {float(times[-1]), *np.round(np.linspace(times[low - 1], times[low], 5)[1:], 2).tolist()}
-    at, rate, peak = times[first:], factors[first:], float(factors[first])
-    best: tuple[float, float, float, str] = (NAMED, 0.0, 0.0, "")
-    for start, end, (name, shape) in product(starts.tolist(), sorted(ends), SHAPES.items()):
-        if end - start < 0.01 or start < times[first]:
-            continue
-        over = np.array([float(shape(x, scalars)) for x in np.clip((at - start) / (end - start), 0, 1).tolist()])
-        distance = float(np.abs(peak + (final - peak) * over - rate).max())
-        best = min(best, (distance, start, end, name))
-    distance, start, end, name = best
-    if not name:
+    later = np.linspace(times[low - 1], times[low], 5)[:0:-1].round(2)
+    for end in dict.fromkeys([float(times[-1]), *later.tolist()]):  # without a hold at the end, if it may be
+        fits = [fit for start in starts.tolist() for fit in _fits(times[first:], factors[first:], start, end, final)]
+        if fits and min(fits)[0] <= NAMED:
+            break
+    else:
         return None
+    _, start, name = min(fits)
     if start > times[first]:
         phases.append(hold(_percent(start - times[first])))
     phases.append(cooldown(_percent(end - start), shape=name, final=final))
     if end < times[-1]:
         phases.append(hold(_percent(times[-1] - end)))
     return _sequence(phases)
+
+
+def _fits(
+    times: np.ndarray, factors: np.ndarray, start: float, end: float, final: float
+) -> Iterator[tuple[float, float, str]]:
+    """How far the points are from a cooldown between two times, at most, of each shape: (distance, start, shape)."""
+    if end - start < 0.01 or start < times[0]:
+        return
+    over = np.clip((times - start) / (end - start), 0, 1).tolist()
+    for name, shape in SHAPES.items():
+        shares = np.array([float(shape(x, scalars)) for x in over])
+        yield float(np.abs(factors[0] + (final - factors[0]) * shares - factors).max()), start, name
 
 
 def _percent(value: float) -> str:
