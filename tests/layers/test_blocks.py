@@ -126,6 +126,27 @@ def test_in_keras_and_jax():
     assert of(gs.layers.by_block(params, 0.5, head=["params.mlp", "params.classifier"]), "mlp") == 1
 
 
+class EncoderBlock(keras.layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(4)
+
+    def call(self, x):
+        return self.dense(x)
+
+
+def test_names_as_keras_makes_them():
+    """The first of several has no number."""
+    keras.backend.clear_session()
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4), *(EncoderBlock() for _ in range(3))])
+    model.add(keras.layers.Dense(2))
+    found = gs.layers.by_block(model, 0.5)
+    parts = [name.split("/")[-3:][0] for name in found.by_parameter if name.endswith("kernel")]
+    assert sum("encoder_block" in part for part in parts) == 3
+    kernels = [by for name, by in found.by_parameter.items() if name.endswith("kernel")]
+    assert kernels == [1 / 16, 1 / 8, 1 / 4, 1 / 2, 1]
+
+
 LISTS = (
     "encoder.layer.{}",
     "h.{}",

@@ -17,7 +17,9 @@ _HEAD = re.compile(
     re.IGNORECASE,
 )
 _EMBEDDINGS = re.compile(r".*(embed|patch|token).*|wte|wpe|.*stem|conv1|bn1", re.IGNORECASE)
-_NORM = re.compile(r"(final_)?(layer_?norm|norm|ln)(_?f|_final|_post)?", re.IGNORECASE)
+_FIRST = -1
+"""The number of a block that has none."""
+_NORM = re.compile(r"(final_|post_)?(layer_?norm|norm|ln)(_?f|_final|_post)?", re.IGNORECASE)
 
 
 class Blocks:
@@ -46,6 +48,9 @@ class Blocks:
             if not any(_within(name, part) for name in names):
                 raise LayerError(f"head: no parameter is called {part!r}, or is within it")
         self._depths: dict[tuple[str, int], int] = {}
+        for prefix in self.lists:  # Keras leaves out the first number: block, block_1, block_2
+            if any("/" in name and _within(name, prefix) and not self._block(name) for name in names):
+                numbers[prefix].add(_FIRST)
         for prefix in self.lists:
             for number in sorted(numbers[prefix]):
                 self._depths[prefix, number] = len(self._depths) + 1
@@ -86,7 +91,9 @@ class Blocks:
         return after
 
     def _block(self, name: str) -> tuple[str, int] | None:
-        return next((place for place in _places(name) if place[0] in self.lists), None)
+        unnumbered = [(prefix, _FIRST) for prefix in self.lists if (prefix, _FIRST) in self._depths]
+        places = [*_places(name), *(place for place in unnumbered if _within(name, place[0]))]
+        return next((place for place in places if place[0] in self.lists), None)
 
     def _end_beside(self, owner: list[str]) -> int | None:
         """The depth of the last block of the last list that is within what has these names."""
