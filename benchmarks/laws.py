@@ -102,7 +102,7 @@ def judge_multi_power(folder: Path, size: str) -> None:
     inside = [low[0] <= loss <= high[0] for (low, high), loss in ends]
     print(f"{size}: 90% interval covers {np.mean(inside):.0%} of {len(inside)} ends; the fit took {seconds:.2f} s, "
           f"{THEIR_FIT / seconds:.0f} x faster than the paper's")  # fmt: skip
-    made, seconds = timed(lambda: laws.design(law, 24_000, peak=3e-4, warm=0.09))
+    made, seconds = timed(lambda: laws.design(law, 24_000, peak=3e-4, warmup=0.09))
     print(f"{size}: designing 24,000 steps took {seconds:.2f} s, {THEIR_DESIGN / seconds:.0f} x faster; predicted "
           f"{made.best.loss:.4f}, {', '.join(f'{k} {v.loss:.4f}' for k, v in made.named.items())}")  # fmt: skip
 

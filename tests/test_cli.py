@@ -299,7 +299,7 @@ def test_a_command_that_cannot_be_interrupted_says_so(folder):
         (("show", "warmup(5%) >> cosin", "--steps", "10"), "did you mean 'cosine'?) at column 15"),
         (("race", "quadratic.py:job", "--steps", "10", "--peaks", "a"), "'a' is not a number"),
         (("show", "cosine", "--steps", "10", "--axis", "tokens"), "--tokens-per-step"),
-        (("show", "warmup(5ep) >> cosine", "--steps", "10"), "steps_per_epoch"),
+        (("show", "warmup(5ep) >> cosine", "--steps", "10"), "give --steps-per-epoch"),
         (("convert", "cosine", "--steps", "10", "--to", "caffe"), "known are torch"),
         (("show", "cosine", "--steps", "10", "--png", "/dev/null/x.png"), "/dev/null/x.png can't be written"),
         (("show", "cosine", "--steps", "10", "--csv", "/dev"), "/dev can't be written"),

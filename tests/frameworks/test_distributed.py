@@ -49,3 +49,11 @@ def test_accelerate_calls_once_for_each_process(tmp_path, split):
     np.testing.assert_allclose(rates["ours"], once, atol=1e-12)
     # The reference, accelerate #2926: at its end after half the updates, as it would be after a quarter with four.
     np.testing.assert_allclose(rates["theirs"], once if split else np.clip(1 - np.arange(100) / 50, 0, 1), atol=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["transformers", "lightning"])
+def test_an_epoch_is_the_updates_over_all_processes(tmp_path, kind):
+    torchrun(2, "epochs_training.py", tmp_path / "rates.json", kind)
+    rates = json.loads((tmp_path / "rates.json").read_text())
+    assert rates == pytest.approx([t / 5 for t in range(5)] + [(1 + np.cos(np.pi * t / 15)) / 2 for t in range(15)])

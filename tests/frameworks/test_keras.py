@@ -161,6 +161,16 @@ class Rates(keras.callbacks.Callback):
         self.rates.append(float(self.model.optimizer.learning_rate))
 
 
+def test_a_horizon_and_a_clock_beside_the_schedule():
+    schedule = gs.keras.Schedule("warmup(1ep) >> linear", peak=0.5, steps="3ep", clock=gs.Clock(steps_per_epoch=10))
+    rates = [float(schedule(t)) for t in range(30)]
+    np.testing.assert_allclose(rates, [0.05 * t if t < 10 else 0.5 * (30 - t) / 20 for t in range(30)], rtol=1e-6)
+    again = gs.keras.Schedule.from_config(schedule.get_config())
+    assert [float(again(t)) for t in range(30)] == rates
+    with pytest.raises(gs.ScheduleError, match="needs a horizon, steps="):
+        gs.keras.Schedule("linear(10)", 0.5, clock=gs.Clock(steps_per_epoch=10))
+
+
 def test_epochs_are_known_beside_another_clock_and_a_generator_needs_a_horizon():
     callback = gs.keras.Scheduler("warmup(1ep) >> hold()", steps="40ex", clock=gs.Clock(examples_per_step=1), peak=0.1)
     rates, _ = moved_by(keras.optimizers.SGD(0.1), [callback])
@@ -172,6 +182,10 @@ def test_epochs_are_known_beside_another_clock_and_a_generator_needs_a_horizon()
     endless = ((INPUTS[:8], TARGETS[:8]) for _ in range(20))
     with pytest.raises(gs.ScheduleError, match="how long this fit is"):
         made.fit(endless, epochs=1, verbose=0, callbacks=[gs.keras.Scheduler("cosine()", peak=0.1)])
+    endless = ((INPUTS[:8], TARGETS[:8]) for _ in range(20))
+    callback = gs.keras.Scheduler("warmup(1ep) >> cosine", steps=20, peak=0.1)
+    with pytest.raises(gs.ScheduleError, match=r"give the callback clock=gs.Clock\(steps_per_epoch="):
+        made.fit(endless, epochs=1, verbose=0, callbacks=[callback])
 
 
 def job(optimizer=None):

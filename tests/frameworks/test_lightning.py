@@ -1,6 +1,7 @@
 """Schedules under Lightning's Trainer: automatic and manual optimization, accumulation, going on from a checkpoint."""
 
 import logging
+import math
 import warnings
 
 import lightning
@@ -239,3 +240,56 @@ def test_a_feedback_without_a_monitor_is_told_of(tmp_path):
     )  # fmt: skip
     with pytest.warns(UserWarning, match="told no measurement in 40 updates"):
         trainer.fit(module, loader, loader)
+
+
+class Epochs(Module):
+    schedule = "warmup(1ep) >> cosine()"
+
+
+@pytest.mark.parametrize(("options", "epoch", "total"), [
+    ({"max_epochs": 4}, 10, 40), ({"max_steps": 40}, 10, 40), ({"max_epochs": -1, "max_steps": 25}, 10, 25),
+    ({"max_epochs": 8, "accumulate_grad_batches": 4}, 3, 24), ({"max_epochs": 4, "limit_train_batches": 5}, 5, 20),
+])  # fmt: skip
+def test_epochs_are_the_trainer_s(tmp_path, options, epoch, total):
+    fit(module := Epochs(), tmp_path, **options)
+    falling = [0.3 * (1 + math.cos(math.pi * t / (total - epoch))) / 2 for t in range(total - epoch)]
+    assert module.rates == pytest.approx([0.3 * t / epoch for t in range(epoch)] + falling)
+
+
+def test_epochs_may_be_the_horizon_and_of_another_schedule(tmp_path):
+    class Both(Epochs):
+        schedule = "linear"
+        options = (("steps", "2ep"), ("weight_decay", "linear(1ep)"))
+
+    fit(module := Both(), tmp_path, max_epochs=4)
+    assert module.rates == pytest.approx([0.3 * max(1 - t / 20, 0) for t in range(40)])
+
+
+def test_epochs_that_the_trainer_does_not_know(tmp_path):
+    class Stream(torch.utils.data.IterableDataset):
+        def __iter__(self):
+            return iter(DATA)
+
+    def train(module):
+        trainer = lightning.Trainer(accelerator="cpu", logger=False, max_steps=20, enable_checkpointing=False,
+                                    enable_progress_bar=False, default_root_dir=tmp_path)  # fmt: skip
+        trainer.fit(module, DataLoader(Stream(), batch_size=4))
+
+    with pytest.raises(gs.ScheduleError, match=r"length of the training data: give .* clock=gs.Clock"):
+        train(Epochs())
+
+    class Told(Epochs):
+        options = (("clock", gs.Clock(steps_per_epoch=10)),)
+
+    train(module := Told())
+    assert module.rates[:11] == pytest.approx([0.03 * t for t in range(11)])
+    with pytest.raises(gs.ScheduleError, match="manual optimization"):
+        fit(type("ManualEpochs", (Manual,), {"schedule": "warmup(1ep) >> cosine"})(), tmp_path, max_epochs=4)
+
+
+def test_the_old_name_of_the_schedule():
+    module = Module()
+    module.options = {"steps": 10}
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.3)
+    with pytest.warns(DeprecationWarning, match="lr= is called schedule= now"):
+        gs.lightning.scheduled(module, optimizer, lr="cosine", steps=10)

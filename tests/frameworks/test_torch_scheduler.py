@@ -592,3 +592,11 @@ def test_a_compiled_step_with_floats_is_told_once_and_converted():
             step()
             scheduler.step()
     assert group["lr"].item() == pytest.approx(0.1 * cosine(25, 50))
+
+
+def test_the_old_name_of_the_schedule():
+    optimizer = torch.optim.SGD([parameter()], lr=0.5)
+    with pytest.warns(DeprecationWarning, match="lr= is called schedule= now"):
+        assert gs.torch.Scheduler(optimizer, lr="linear", steps=4).get_last_lr() == [0.5]
+    with pytest.raises(gs.ScheduleError, match=r"^schedule=3: give a schedule"):
+        gs.torch.Scheduler(optimizer, schedule=3, steps=4)

@@ -1,6 +1,7 @@
 """Schedules under the Hugging Face Trainer, as its scheduler and by callback; what it logs; checkpoints."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -201,3 +202,44 @@ def test_a_callback_that_is_told_nothing_says_so(tmp_path):
     made, _ = trainer(tmp_path, "callback", "constant() * plateau")
     with pytest.warns(UserWarning, match="told no measurement"):
         made.train()
+
+
+class Stream(torch.utils.data.IterableDataset):
+    def __iter__(self):
+        return iter(DATA)
+
+
+@pytest.mark.parametrize("options", [
+    {"max_steps": -1, "num_train_epochs": 4}, {"max_steps": 40},
+    {"max_steps": -1, "num_train_epochs": 12, "gradient_accumulation_steps": 3},  # 3, 3, 3, 1
+    {"max_steps": -1, "num_train_epochs": 2.5, "dataloader_drop_last": True, "per_device_train_batch_size": 7},
+])  # fmt: skip
+def test_epochs_are_the_trainer_s(tmp_path, options):
+    made, rates = trainer(tmp_path, "callback", "warmup(1ep) >> cosine()", **options)
+    made.train()
+    batches = {4: 10, 7: 5}[made.args.per_device_train_batch_size]
+    epoch = -(-batches // made.args.gradient_accumulation_steps)
+    total = made.state.max_steps
+    rising = [0.3 * t / epoch for t in range(epoch)]
+    falling = [0.3 * (1 + math.cos(math.pi * t / (total - epoch))) / 2 for t in range(total - epoch)]
+    assert rates.rates == pytest.approx(rising + falling)
+
+
+def test_epochs_of_a_stream_must_be_given(tmp_path):
+    made, _ = trainer(tmp_path, "callback", "warmup(1ep) >> cosine()")
+    made.train_dataset = Stream()
+    with pytest.raises(gs.ScheduleError, match=r"give gs.transformers.Callback clock=gs.Clock\(steps_per_epoch="):
+        made.train()
+    made, rates = trainer(tmp_path, "callback")
+    made.remove_callback(gs.transformers.Callback)
+    made.callback_handler.callbacks.insert(
+        0, gs.transformers.Callback("warmup(1ep) >> cosine()", clock=gs.Clock(steps_per_epoch=10))
+    )
+    made.train_dataset = Stream()
+    made.train()
+    assert rates.rates == pytest.approx(EXPECTED)
+
+
+def test_the_old_name_of_the_schedule():
+    with pytest.warns(DeprecationWarning, match="lr= is called schedule= now"):
+        assert gs.transformers.Callback(lr=SCHEDULE).schedule == SCHEDULE

@@ -252,7 +252,7 @@ def test_files_as_people_have_them(tmp_path):
     own = runs(parameters(0))[2]
     rows = [(int(s), own.lr[min(int(s), 3999)], loss) for s, loss in zip(own.step, own.loss, strict=True)]
     plain = write(tmp_path / "plain.csv", rows, "step,lr,loss")
-    [run] = laws.read([plain], warm=200).runs
+    [run] = laws.read([plain], warmup=200).runs
     np.testing.assert_allclose(run.lr, own.lr, atol=2e-5)
     np.testing.assert_array_equal(run.loss, own.loss)
     write(tmp_path / "several.csv", [(name, *row) for name in "ab" for row in rows], "run,_step,learning_rate,val_loss")

@@ -524,11 +524,11 @@ def test_a_folder_and_a_file_in_it(tmp_path):
 @pytest.mark.parametrize("warm", [50, 100, 400])
 def test_a_warmup_changes_no_logged_rate(warm, tmp_path):
     """The line of the warmup was laid over rates that the log has."""
-    [run] = laws.read(saved(tmp_path, text(rows())), warm=warm).runs
+    [run] = laws.read(saved(tmp_path, text(rows())), warmup=warm).runs
     np.testing.assert_allclose(run.lr[STEPS[:-1]], [rate(step) for step in STEPS[:-1]])
     assert run.lr[0] == 0
     assert run.lr[25] == pytest.approx(1e-3 * 25 / min(warm, 100))
-    noted = any("don't rise" in note for note in laws.read([tmp_path / "a.csv"], warm=warm).notes)
+    noted = any("don't rise" in note for note in laws.read([tmp_path / "a.csv"], warmup=warm).notes)
     assert noted == (warm == 400)
 
 

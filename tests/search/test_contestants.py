@@ -11,8 +11,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from typer.testing import CliRunner
 
 import glideslope as gs
+from glideslope.averages import Average
 from glideslope.cli import app
-from glideslope.search.average import Average
 from glideslope.search.contestant import Contestant, Run, read
 from glideslope.search.trials import Trials
 
@@ -34,6 +34,7 @@ def make(seed=0, optimizer=None, norm=False):
 NAMES = [
     "adagrad", "rmsprop", "adadelta", "adam", "adamw", "nadam", "radam", "sgd", "momentum", "schedule-free",
     "schedule-free-sgd", "schedule-free-radam", "prodigy", "d-adaptation", "d-adaptation-sgd", "d-adaptation-adagrad",
+    "lion",
 ]  # fmt: skip
 
 
@@ -73,6 +74,40 @@ def test_unknown_and_missing_optimizers(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "prodigyopt", None)
     with pytest.raises(gs.JobError, match=r"pip install .*automatic"):
         gs.torch.automatic("prodigy", [nn.Parameter(torch.ones(1))])
+
+
+def test_muon_is_torch_s_and_for_matrices():
+    model = nn.Sequential(nn.Linear(4, 6), nn.Linear(6, 2))
+    matrices = [parameter for parameter in model.parameters() if parameter.ndim == 2]
+    optimizer = gs.torch.automatic("muon", matrices, lr=0.02, weight_decay=0.0)
+    assert type(optimizer) is torch.optim.Muon
+    before = matrices[0].detach().clone()
+    model(torch.ones(3, 4)).square().mean().backward()
+    optimizer.step()
+    # Newton-Schulz leaves singular values near 1 where the gradient has any: here it is of rank one.
+    moved = torch.linalg.svdvals(before - matrices[0].detach()) / (0.02 * (6 / 4) ** 0.5)
+    assert 0.6 < moved[0] < 1.3
+    with pytest.raises(gs.JobError, match=r"muon: .*2D.*: give it the matrices .* the other parameters to adamw"):
+        gs.torch.automatic("muon", model.parameters())
+    with pytest.raises(gs.JobError, match=r"muon: Learning rate should be >= 0"):
+        gs.torch.automatic("muon", matrices, lr=-1.0)
+
+
+def test_lion_is_as_its_paper_has_it():
+    """Chen et al. 2023, algorithm 2: the sign of β1·m + (1 - β1)·g, decoupled weight decay, m by β2."""
+    weight = nn.Parameter(torch.tensor([1.0, -2.0, 3.0], dtype=torch.float64))
+    optimizer = gs.torch.automatic("lion", [weight], lr=0.1, betas=(0.9, 0.99), weight_decay=0.01)
+    scheduler = gs.torch.Scheduler(optimizer, "linear", steps=10)
+    w, m = weight.detach().numpy().copy(), np.zeros(3)
+    for t in range(8):
+        g, lr = 2 * w - 1, 0.1 * (1 - t / 10)
+        optimizer.zero_grad()
+        (weight.square() - weight).sum().backward()
+        optimizer.step()
+        scheduler.step()
+        w = w * (1 - lr * 0.01) - lr * np.sign(0.9 * m + 0.1 * g)
+        m = 0.99 * m + 0.01 * g
+        np.testing.assert_allclose(weight.detach().numpy(), w, rtol=1e-9)
 
 
 def test_averages_are_torchs():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glideslope.cli import output
-from glideslope.cli.options import Folder, Json, NoSeed, Steps, app
+from glideslope.cli.options import Folder, Json, NoSeed, Steps, StepsPerEpoch, app, count, whole
 from glideslope.errors import GlideslopeError, LawError
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ def fit(
     ],
     out: Annotated[Path, typer.Option(help="Write the law here.")] = Path("law.json"),
     loss: Annotated[str | None, typer.Option(help="The column of the loss, where there are several.")] = None,
-    warmup: Annotated[int | None, typer.Option(help="Updates of the warmup, where the logs miss it.")] = None,
-    steps_per_epoch: Annotated[float | None, typer.Option(help="Updates in an epoch, for logs of epochs.")] = None,
+    warmup: Annotated[int | None, count("--warmup", "Updates of the warmup, where the logs miss it.")] = None,
+    steps_per_epoch: StepsPerEpoch = None,
     force: Annotated[bool, typer.Option("--force", help="Write a law that tells nothing too.")] = False,
     form: Annotated[str, typer.Option(help="general, or multi-power: the law as its paper has it.")] = "general",
     pictures: Annotated[
@@ -44,7 +44,7 @@ def fit(
     """
     from glideslope import laws
 
-    read = laws.read(runs, loss=loss, warm=warmup, steps_per_epoch=steps_per_epoch)
+    read = laws.read(runs, loss=loss, warmup=warmup, steps_per_epoch=steps_per_epoch)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "the law tells nothing")  # said below
         try:
@@ -88,6 +88,7 @@ def predict(
     level: Annotated[float, typer.Option(help="Of the interval.")] = 0.9,
     batch_size: Annotated[float | None, typer.Option(help="Of the run, where the fitted ones differ in it.")] = None,
     target: Annotated[float | None, typer.Option(help="Also tell the updates that a run needs for this loss.")] = None,
+    steps_per_epoch: StepsPerEpoch = None,
     out: Folder = None,
     as_json: Json = False,
     seed: NoSeed = 0,
@@ -99,15 +100,17 @@ def predict(
     import numpy as np
 
     from glideslope import laws
+    from glideslope.cli.epochs import parsed
     from glideslope.files import write_atomically
     from glideslope.views import laws as views
     from glideslope.views import plots, report, terminal
 
-    found, lr = laws.load(law), _rates(schedule, peak, steps)
+    curve = parsed(schedule, steps_per_epoch)
+    found, lr = laws.load(law), _rates(curve, peak, steps)
     at = np.unique(np.linspace(steps / 50, steps, 50).round()).astype(np.int64)
     loss, (low, high) = found.predict(lr, at, batch_size), found.interval(lr, at, level, batch_size)
     warnings = found.warnings(float(lr.max()), steps)
-    needed = found.steps_for(target, schedule, peak) if target is not None else None
+    needed = found.steps_for(target, curve, peak) if target is not None else None
     told = {
         "schedule": schedule, "peak_lr": peak, "steps": steps, "final_loss": float(loss[-1]),
         "final_loss_on_other_set": float(loss[-1]) + found.shift if found.shift else None,
@@ -194,7 +197,8 @@ def design(
 def rank(
     law: LawFile,
     candidates: Annotated[Path, typer.Argument(help="A CSV file with the columns schedule, peak_lr and maybe steps.")],
-    steps: Annotated[int | None, typer.Option(help="The updates, where the file doesn't say.")] = None,
+    steps: Annotated[int | None, count("--steps", "The updates, where the file doesn't say.")] = None,
+    steps_per_epoch: StepsPerEpoch = None,
     as_json: Json = False,
     seed: NoSeed = 0,
 ) -> None:
@@ -203,6 +207,7 @@ def rank(
     Example: glideslope rank law.json candidates.csv --steps 50000
     """
     from glideslope import laws
+    from glideslope.cli.epochs import parsed
     from glideslope.laws.tables import of_text, text_of
     from glideslope.views import terminal
 
@@ -216,18 +221,15 @@ def rank(
     ranked: list[tuple[str, float, int, float, float, float]] = []
     for number, row in enumerate(table.rows, 2):
         try:
-            peak, updates = float(row.get("peak_lr", "")), float(row.get("steps") or steps or 0)
-            length = int(updates)
-        except (TypeError, ValueError, OverflowError):
+            peak, length = float(row.get("peak_lr", "")), whole("steps", row.get("steps") or steps or 0)
+        except (TypeError, ValueError, GlideslopeError):
             raise GlideslopeError(
                 f"{candidates}, line {number}: peak_lr={row.get('peak_lr')!r}, steps={row.get('steps')!r}: give numbers"
             ) from None
-        if length < 1 or length != updates:
-            raise GlideslopeError(
-                f"{candidates}, line {number}: no steps, or no whole number; give the column steps, or --steps"
-            )
+        if length < 1:
+            raise GlideslopeError(f"{candidates}, line {number}: no steps; give the column steps, or --steps")
         try:
-            lr = _rates(row["schedule"].strip(), peak, length)
+            lr = _rates(parsed(row["schedule"].strip(), steps_per_epoch), peak, length)
         except GlideslopeError as error:
             raise GlideslopeError(f"{candidates}, line {number}: {error}") from None
         loss, (low, high) = found.predict(lr, length), found.interval(lr, length)
@@ -273,7 +275,7 @@ def _draw_fit(law: Law, read: Read, folder: Path) -> None:
     write_atomically(folder / "fit.html", report.page("A law", f"Ends within {law.noise:.2%}.", sections))
 
 
-def _rates(schedule: str, peak: float, steps: int) -> Any:
+def _rates(schedule: Any, peak: float, steps: int) -> Any:
     from glideslope.laws import Rates
     from glideslope.search.race import check_peak, check_positive
 

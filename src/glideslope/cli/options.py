@@ -1,9 +1,13 @@
 """The options that every command has, and the command itself."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from glideslope.errors import GlideslopeError
+from glideslope.schedules.numbers import written
 
 app = typer.Typer(
     help="Find, compare, show and convert learning rates and schedules.", no_args_is_help=True, add_completion=False,
@@ -30,7 +34,52 @@ Seed = Annotated[int, typer.Option(min=0, help="The seed of the job.")]
 NoSeed = Annotated[int, typer.Option("--seed", help="Accepted as everywhere; a schedule has no randomness.")]
 Out = Annotated[Path | None, typer.Option(help="The run directory; a new one under runs/ if not given.")]
 Folder = Annotated[Path | None, typer.Option("--out", help="Write into this folder too.")]
-Steps = Annotated[int, typer.Option(help="The updates of a full run.")]
+
+
+def whole(name: str, text: Any) -> int:
+    """A number of updates as people write it: 10000, 10_000, 1e4, 10k or 2M.
+
+    Raises:
+        GlideslopeError: it is no whole number.
+    """
+    try:
+        number = written(str(text))
+        if number.adjusted() < 30 and number == number.to_integral_value():
+            return int(number)
+        problem = "too large" if number.adjusted() >= 30 else "no whole number"
+    except ValueError:
+        problem = "no number"
+    raise GlideslopeError(f"{name} {text}: it is {problem}; write updates as 10000, 10_000, 1e4, 10k or 2M")
+
+
+def real(name: str, text: Any) -> float:
+    """A number as people write it.
+
+    Raises:
+        GlideslopeError: it is none.
+    """
+    try:
+        return float(written(str(text)))
+    except ValueError:
+        raise GlideslopeError(f"{name} {text}: it is no number; write it as 1000, 1_000, 1e3 or 1k") from None
+
+
+def count(name: str, help: str) -> Any:
+    """An option that is a number of updates."""
+    return typer.Option(name, help=help, metavar="N", parser=_named(whole, name))
+
+
+def per_step(name: str, help: str) -> Any:
+    """An option that says what an update or an epoch is worth."""
+    return typer.Option(name, help=help, metavar="N", parser=_named(real, name))
+
+
+def _named(read: Callable[[str, Any], Any], name: str) -> Callable[[Any], Any]:
+    return lambda text: read(name, text)
+
+
+Steps = Annotated[int, count("--steps", "The updates of a full run.")]
+StepsPerEpoch = Annotated[float | None, per_step("--steps-per-epoch", "Updates in an epoch, for durations in epochs.")]
 Peak = Annotated[float, typer.Option(help="The peak rate.")]
 Timeout = Annotated[
     float | None, typer.Option(metavar="SECONDS", help="End the search where a run takes longer.", show_default=False)

@@ -30,8 +30,10 @@ RUN_COLUMNS = ("schedule", "peak", "updates", "loss")
 
 
 def row(run: Run) -> tuple[str, float, int, float]:
-    """A run as a row under `RUN_COLUMNS`."""
-    return run.contestant.name, run.contestant.peak, run.steps, run.final_loss
+    """A run as a row under `RUN_COLUMNS`; a feedback that never acted is called that."""
+    from glideslope.search.idle import shown_name
+
+    return shown_name([run]), run.contestant.peak, run.steps, run.final_loss
 
 
 def events(runs: list[Run]) -> list[dict[str, Any]]:
@@ -66,7 +68,13 @@ def split_names(text: str) -> list[str]:
 
 def described(run: Run) -> dict[str, Any]:
     """A run as it stands in result.json."""
-    return dict(zip(("schedule", "peak_lr", "steps", "final_loss"), row(run), strict=True))
+    from glideslope.search.idle import idle
+
+    quiet = {"never_acted": list(names)} if (names := idle([run])) else {}
+    return {
+        "schedule": run.contestant.name, "peak_lr": run.contestant.peak, "steps": run.steps,
+        "final_loss": run.final_loss, **quiet,
+    }  # fmt: skip
 
 
 def read_number(option: str, text: str) -> float:
@@ -113,16 +121,16 @@ def _new_folder(folder: Path) -> Path:
     raise AssertionError("there is always another number")
 
 
-def parse_schedules(text: str) -> list[Any]:
-    """The schedules in an option, with ";" between them.
+def parse_schedules(text: str, steps_per_epoch: float | None = None) -> list[Any]:
+    """The schedules in an option, with ";" between them, their epochs as so many updates.
 
     Raises:
         ScheduleError: one can't be read; where they have "," between them, the message says so.
     """
-    from glideslope.schedules import parse
+    from glideslope.cli.epochs import parsed
 
     try:
-        return [parse(part) for part in text.split(";") if part.strip()]
+        return [parsed(part, steps_per_epoch) for part in text.split(";") if part.strip()]
     except ScheduleError as error:
         if ";" not in text and _reads(text.split(",")):
             separated = "; ".join(part.strip() for part in text.split(","))

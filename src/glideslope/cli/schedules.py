@@ -12,11 +12,11 @@ import typer
 
 from glideslope import escape
 from glideslope.cli import output
-from glideslope.cli.options import Folder, Json, NoSeed, Peak, Steps, app
+from glideslope.cli.options import Folder, Json, NoSeed, Peak, Steps, StepsPerEpoch, app, per_step
 from glideslope.errors import GlideslopeError
 
 Axis = Literal["updates", "epochs", "examples", "tokens"]
-PerStep = typer.Option(help="What an update is worth, for durations in this unit and for --axis.")
+_WORTH = "What an update is worth, for durations in this unit and for --axis."
 
 
 @app.command()
@@ -28,9 +28,9 @@ def show(
         Literal["updates", "epochs", "examples", "tokens"], typer.Option(help="What time is in.")
     ] = "updates",
     log: Annotated[bool, typer.Option("--log", help="A logarithmic axis of rates.")] = False,
-    steps_per_epoch: Annotated[float | None, PerStep] = None,
-    examples_per_step: Annotated[float | None, PerStep] = None,
-    tokens_per_step: Annotated[float | None, PerStep] = None,
+    steps_per_epoch: StepsPerEpoch = None,
+    examples_per_step: Annotated[float | None, per_step("--examples-per-step", _WORTH)] = None,
+    tokens_per_step: Annotated[float | None, per_step("--tokens-per-step", _WORTH)] = None,
     png: Annotated[Path | None, typer.Option(help="Write a PNG picture here.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write an HTML page here.")] = None,
     csv: Annotated[str | None, typer.Option(help="Write step,lr here; - is standard output.")] = None,
@@ -42,6 +42,7 @@ def show(
 
     Example: glideslope show "warmup(5%) >> hold >> cooldown(20%, shape=sqrt)" cosine --steps 10000 --peak 3e-4
     """
+    from glideslope.cli.epochs import check_units
     from glideslope.files import write_atomically
     from glideslope.schedules import Clock, parse
     from glideslope.search.race import check_peak, check_positive
@@ -56,6 +57,8 @@ def show(
     clock = Clock(steps_per_epoch, examples_per_step, tokens_per_step)
     time = Time.of(axis, clock)
     values = [parse(text) for text in schedules]
+    for value in values:
+        check_units(value, clock)
     at = places(values, steps, clock)
     curves = [Curve.of(value, steps, peak, clock, at) for value in values]
     if out is not None:
@@ -108,6 +111,7 @@ def convert(
     steps: Steps,
     to: Annotated[str, typer.Option(help="torch, optax, keras, transformers, deepspeed or csv.")],
     peak: Peak = 1.0,
+    steps_per_epoch: StepsPerEpoch = None,
     out: Folder = None,
     as_json: Json = False,
     seed: NoSeed = 0,
@@ -116,15 +120,15 @@ def convert(
 
     Example: glideslope convert "warmup(5%) >> cosine" --steps 10000 --peak 3e-4 --to optax
     """
+    from glideslope.cli.epochs import parsed
     from glideslope.feedback.feedback import curve_of
     from glideslope.files import write_atomically
     from glideslope.frameworks.conversion.export import export
-    from glideslope.schedules import parse
     from glideslope.search.race import check_peak, check_positive
 
     check_positive(steps=steps)
     check_peak(peak)
-    value = curve_of(parse(schedule))
+    value = curve_of(parsed(schedule, steps_per_epoch))
     code = export(value, steps, peak, to)
     if out is not None:
         kind = "csv" if to == "csv" else "json" if code.startswith("{") else "py"

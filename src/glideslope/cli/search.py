@@ -19,8 +19,10 @@ from glideslope.cli.options import (
     Resume,
     Seed,
     Steps,
+    StepsPerEpoch,
     Timeout,
     app,
+    count,
 )
 from glideslope.cli.results import (  # fmt: skip
     event_sections,
@@ -39,7 +41,7 @@ def find(
     job: JobPlace,
     low: Annotated[float, typer.Option(help="The rate at which a sweep begins.")] = 1e-5,
     high: Annotated[float, typer.Option(help="The rate at which it ends.")] = 10.0,
-    steps: Annotated[int, typer.Option(help="Updates in a sweep.")] = 100,
+    steps: Annotated[int, count("--steps", "Updates in a sweep.")] = 100,
     sweeps: Annotated[int, typer.Option(help="How many sweeps, in different data orders.")] = 5,
     seed: Seed = 0,
     out: Out = None,
@@ -98,6 +100,7 @@ def race(
     seeds: Annotated[int, typer.Option(help="How many seeds to run everything with.")] = 1,
     optimizers: Optimizers = "",
     averages: Averages = "",
+    steps_per_epoch: StepsPerEpoch = None,
     evaluations: Annotated[int, typer.Option(help="How often in a run to measure, and tell a feedback.")] = 20,
     target: Annotated[float | None, typer.Option(help="The validation loss to reach.")] = None,
     seed: Seed = 0,
@@ -113,12 +116,13 @@ def race(
     Example: glideslope race examples/digits.py:job --schedules "cosine; one_cycle" --peaks 0.05,0.1 --steps 500
     """
     from glideslope.search import race as run_race
+    from glideslope.search.idle import idle, shown_name
     from glideslope.search.outcomes import not_finite
     from glideslope.search.race import check_positive
     from glideslope.views import plots, report, terminal
 
     check_positive(steps=steps, seeds=seeds, evaluations=evaluations)
-    choice = parse_schedules(schedules)
+    choice = parse_schedules(schedules, steps_per_epoch)
     rates = [read_number("--peaks", text) for text in peaks.split(",")]
     search = {"schedules": list(map(str, choice)), "peaks": rates, "steps": steps, "seeds": seeds, "seed": seed}
     also = {"optimizers": split_names(optimizers), "averages": split_names(averages)}
@@ -145,15 +149,17 @@ def race(
     runs = [run for standing in raced.standings for run in standing.runs]
     columns = ("schedule", "peak", "loss", "± s.e.", f"updates to {raced.target:.4g}")
     rows = [
-        (s.contestant.name, s.contestant.peak, s.mean, s.standard_error, s.updates_to_target) for s in raced.standings
+        (shown_name(s.runs), s.contestant.peak, s.mean, s.standard_error, s.updates_to_target) for s in raced.standings
     ]
     result = {
         "steps": steps, "target": raced.target, "tied": list(map(str, raced.tied)), "search_updates": raced.updates,
         "constant": {"peak_lr": raced.constant.contestant.peak, "final_loss": raced.constant.mean},
         "candidates": [
-            {"schedule": row[0], "peak_lr": row[1], "final_loss": row[2], "standard_error": row[3],
-             "updates_to_target": row[4]} for row in rows
+            {"schedule": s.contestant.name, "peak_lr": s.contestant.peak, "final_loss": s.mean,
+             "standard_error": s.standard_error, "updates_to_target": s.updates_to_target,
+             **({"never_acted": list(names)} if (names := idle(s.runs)) else {})} for s in raced.standings
         ],
+        "left_out": list(raced.left_out),
         "events": events(runs),
         "out": str(directory.folder),
     }  # fmt: skip
@@ -165,6 +171,8 @@ def race(
         lead = f"Every contestant diverged: {reason}."
     elif len(raced.tied) > 1:
         lead += f" Within noise of the best, a tie: {'; '.join(map(str, raced.tied))}."
+    if raced.left_out:
+        lead += f" Not run: {'; '.join(raced.left_out)}."
     sections = [report.listing("Standings", columns, rows), report.picture("Losses", lambda: plots.losses(best))]
     sections += event_sections(runs)
     directory.finish(result, [run.curve for run in runs], report.page(f"Race of {job}", lead, sections))

@@ -19,6 +19,7 @@ from glideslope.cli.options import (
     Resume,
     Seed,
     Steps,
+    StepsPerEpoch,
     Timeout,
     app,
 )
@@ -50,6 +51,7 @@ def tune(
     ] = "",
     optimizers: Optimizers = "",
     averages: Averages = "",
+    steps_per_epoch: StepsPerEpoch = None,
     guard: Annotated[bool, typer.Option("--guard", help="Protect the full run from divergence.")] = False,
     against_constant: Annotated[
         bool,
@@ -75,7 +77,7 @@ def tune(
     check_positive(steps=steps, overhead=overhead)
     search: dict[str, Any] = {"steps": steps, "overhead": overhead, "seed": seed}
     also: dict[str, Any] = {
-        "schedules": list(map(str, parse_schedules(schedules))),
+        "schedules": list(map(str, parse_schedules(schedules, steps_per_epoch))),
         "optimizers": split_names(optimizers), "averages": split_names(averages),
     }  # fmt: skip
     also = {name: given for name, given in also.items() if given}

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
 import lightning
 import torch
 
+from glideslope.frameworks.of_trainer import timed_options, unknown
 from glideslope.frameworks.torch import Scheduler
-from glideslope.frameworks.torch.reading import has_horizon
+from glideslope.renamed import was_called
 
 
+@was_called("lr", "schedule")
 def scheduled(
     module: lightning.LightningModule,
     optimizer: torch.optim.Optimizer,
-    lr: Any,
+    schedule: Any,
     *,
     monitor: str | None = None,
     **options: Any,
@@ -28,13 +31,14 @@ def scheduled(
     Args:
         module: the module, whose trainer knows the length of the training.
         optimizer: its optimizer.
-        lr: the schedule of the rate, as in `gs.torch.Scheduler`.
+        schedule: of the rate, as in `gs.torch.Scheduler`.
         monitor: the name of the metric, as logged, that feedbacks are told.
         options: the other arguments of `gs.torch.Scheduler`; `steps` is the trainer's whole training if neither it nor
-            the schedule has a horizon.
+            the schedule has a horizon, and the clock has the trainer's epochs, as many updates as this process makes.
 
     Raises:
-        ScheduleError: as `gs.torch.Scheduler`; or the trainer's training has no end and `steps` isn't given.
+        ScheduleError: as `gs.torch.Scheduler`; or the trainer's training has no end and `steps` isn't given; or a
+            duration is in epochs, whose length the trainer doesn't know.
 
     Warns:
         UserWarning: with manual optimization, where only the user knows how many updates there will be.
@@ -45,16 +49,32 @@ def scheduled(
             optimizer = torch.optim.AdamW(self.parameters(), lr=3e-4)
             return gs.lightning.scheduled(self, optimizer, "warmup(5%) >> cosine")
     """
-    if "steps" not in options and not has_horizon(lr):
-        if not module.automatic_optimization:
-            warnings.warn(
-                "with manual optimization the trainer counts the steps of all optimizers, and how many micro-batches "
-                "make an update isn't known: the horizon may be too long; give gs.lightning.scheduled steps=, the "
-                "updates of this optimizer",
-                stacklevel=2,
-            )
-        steps = module.trainer.estimated_stepping_batches
-        options["steps"] = None if steps == float("inf") else steps
-    scheduler = Scheduler(optimizer, lr, **options)
+    options = timed_options(schedule, options, lambda: _length(module), lambda: _steps_per_epoch(module))
+    scheduler = Scheduler(optimizer, schedule, **options)
     each_update = {"scheduler": scheduler, "interval": "step", "frequency": 1}
     return {"optimizer": optimizer, "lr_scheduler": each_update | ({"monitor": monitor} if monitor else {})}
+
+
+def _length(module: lightning.LightningModule) -> int | None:
+    """The updates of the whole training; None where it has no end that is known."""
+    if not module.automatic_optimization:
+        warnings.warn(
+            "with manual optimization the trainer counts the steps of all optimizers, and how many micro-batches "
+            "make an update isn't known: the horizon may be too long; give gs.lightning.scheduled steps=, the "
+            "updates of this optimizer",
+            stacklevel=6,
+        )
+    steps = module.trainer.estimated_stepping_batches
+    return int(steps) if 0 < steps < math.inf else None
+
+
+def _steps_per_epoch(module: lightning.LightningModule) -> float:
+    """The updates that this process makes in an epoch; the last of them may be of fewer micro-batches."""
+    trainer, call = module.trainer, "gs.lightning.scheduled"
+    if not module.automatic_optimization:
+        raise unknown("with manual optimization the trainer doesn't know how many there are in one", call)
+    if trainer.train_dataloader is None:
+        trainer.fit_loop.setup_data()
+    if math.isinf(trainer.num_training_batches):
+        raise unknown("the trainer doesn't know the length of the training data", call)
+    return math.ceil(trainer.num_training_batches / trainer.accumulate_grad_batches)

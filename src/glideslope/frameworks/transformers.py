@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from transformers import TrainerCallback
 
 from glideslope.errors import ScheduleError
+from glideslope.frameworks.of_trainer import timed_options, unknown
 from glideslope.frameworks.torch import Scheduler
-from glideslope.frameworks.torch.reading import has_horizon
+from glideslope.renamed import was_called
 
 _KEPT_AS = "glideslope"
 
@@ -57,17 +59,19 @@ class Callback(Evaluations):
     kept in the Trainer's own, so it is in each checkpoint, and a training goes on from there.
 
     Args:
-        lr: the schedule, as in `gs.torch.Scheduler`; a feedback is told each evaluation, as by `Evaluations`.
+        schedule: of the rate, as in `gs.torch.Scheduler`; a feedback is told each evaluation, as by `Evaluations`.
         options: the other arguments of `gs.torch.Scheduler`; `steps` is the whole training if neither it nor the
-            schedule has a horizon.
+            schedule has a horizon, and the clock has the Trainer's epochs.
 
     Raises:
-        ScheduleError: when the training begins; as `gs.torch.Scheduler`, or the Trainer has one of these already.
+        ScheduleError: when the training begins; as `gs.torch.Scheduler`, or the Trainer has one of these already; or a
+            duration is in epochs, and the training data has no length.
     """
 
-    def __init__(self, lr: Any, **options: Any) -> None:
+    @was_called("lr", "schedule")
+    def __init__(self, schedule: Any, **options: Any) -> None:
         super().__init__(None)
-        self.lr = lr
+        self.schedule = schedule
         self.options = options
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **objects: Any) -> None:
@@ -75,8 +79,11 @@ class Callback(Evaluations):
         super().on_train_begin(args, state, control)
         if isinstance(objects.get("lr_scheduler"), Scheduler):
             raise ScheduleError("the Trainer has a gs.torch.Scheduler already, in optimizers=: leave out the callback")
-        whole = {} if has_horizon(self.lr) else {"steps": state.max_steps}
-        self.scheduler = Scheduler(objects["optimizer"], self.lr, **{**whole, **self.options})
+        options = timed_options(
+            self.schedule, self.options, lambda: state.max_steps,
+            lambda: _steps_per_epoch(objects.get("train_dataloader"), args),
+        )  # fmt: skip
+        self.scheduler = Scheduler(objects["optimizer"], self.schedule, **options)
         self.scheduler.driven_by_a_callback()
         if state.global_step:
             kept: Any = state.stateful_callbacks.get(_KEPT_AS, {"attributes": {"step": state.global_step}})
@@ -105,3 +112,12 @@ class Callback(Evaluations):
     def _keep(self, state: Any) -> None:
         if self.scheduler is not None:
             state.stateful_callbacks[_KEPT_AS] = {"args": {}, "attributes": self.scheduler.state_dict()}
+
+
+def _steps_per_epoch(loader: Any, args: Any) -> float:
+    """The updates in an epoch, as the Trainer counts them: the last may be of fewer micro-batches."""
+    try:
+        batches: int = len(loader)
+    except TypeError:  # a stream
+        raise unknown("the Trainer doesn't know the length of the training data", "gs.transformers.Callback") from None
+    return float(max(math.ceil(batches / args.gradient_accumulation_steps), 1))

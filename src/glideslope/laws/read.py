@@ -17,6 +17,7 @@ from glideslope.laws.logs import Log, Part, parts_of, table_of
 from glideslope.laws.names import RATE, TRAINING, VALIDATION, normal, ranked
 from glideslope.laws.parts import joined, once
 from glideslope.laws.run import Run, used
+from glideslope.renamed import was_called
 
 ENOUGH = 10
 """Validation losses of a run that are enough for them to be fitted, and not the training losses."""
@@ -35,11 +36,12 @@ class Read:
     notes: tuple[str, ...]
 
 
+@was_called("warm", "warmup")
 def read(
     paths: Iterable[Path | str] | Path | str,
     *,
     loss: str | None = None,
-    warm: int | None = None,
+    warmup: int | None = None,
     steps_per_epoch: float | None = None,
 ) -> Read:
     """The runs in files.
@@ -59,7 +61,7 @@ def read(
     Args:
         paths: files and folders, or one.
         loss: the column of the loss, where the usual names don't tell.
-        warm: updates of the warmup, which logs often miss.
+        warmup: updates of the warmup, which logs often miss.
         steps_per_epoch: updates in an epoch, for logs that count epochs only.
 
     Raises:
@@ -68,19 +70,19 @@ def read(
     """
     if steps_per_epoch is not None and not (math.isfinite(steps_per_epoch) and steps_per_epoch > 0):
         raise LawError(f"steps_per_epoch={steps_per_epoch}: give a positive number")
-    if warm is not None and not warm >= 0:
-        raise LawError(f"warm={warm}: give the updates of the warmup, from 0")
+    if warmup is not None and not warmup >= 0:
+        raise LawError(f"warmup={warmup}: give the updates of the warmup, from 0")
     every = [paths] if isinstance(paths, Path | str) else paths
     parts, optional, skipped = _parts(every, loss, steps_per_epoch)
     logs = dict(zip(_names(parts), parts, strict=True))
     parts.clear()  # here and below series are let go as soon as their run is made: the rates, above all
     remarks = [(name, note) for name, part in logs.items() for note in part.notes]
-    order, choice = _kind(logs, loss, warm)
+    order, choice = _kind(logs, loss, warmup)
     runs, notes = [], []
     for name in list(logs):
         part = logs.pop(name)
         try:
-            run, choices = run_of(name, part.log, order, loss, warm)
+            run, choices = run_of(name, part.log, order, loss, warmup)
         except LawError as error:
             if part.file not in optional:
                 raise

@@ -1,6 +1,7 @@
 """A multiplier of the rate for each layer."""
 
 from glideslope.layers.balance import balance
+from glideslope.layers.blocks import by_block
 from glideslope.layers.depth import by_depth, discriminative
 from glideslope.layers.multipliers import Layer, Multipliers
 from glideslope.layers.parameters import Parameter, parameters
@@ -9,6 +10,6 @@ from glideslope.layers.unfreezing import unfreezing
 from glideslope.layers.width import by_width
 
 __all__ = [
-    "Layer", "Multipliers", "Parameter", "balance", "by_depth", "by_name", "by_width", "discriminative", "parameters",
-    "unfreezing",
+    "Layer", "Multipliers", "Parameter", "balance", "by_block", "by_depth", "by_name", "by_width", "discriminative",
+    "parameters", "unfreezing",
 ]  # fmt: skip

@@ -40,10 +40,11 @@ def by_depth(model: Any, example_input: Any, decay: float | Rule, smaller: str =
     """Multipliers that fall with the distance from the output, or from the input.
 
     Each module with parameters of its own is a layer, so a block of a transformer is several, and a decay that is right
-    from block to block is too steep from layer to layer: the table shows what comes out, and a rule may group them.
+    from block to block is too steep from layer to layer: 0.8 leaves 2e-10 to the embeddings of a BERT of 12 blocks. For
+    fine-tuning a transformer or a ResNet take `by_block`.
 
-    Smaller near the input is fine-tuning's custom: what is near the input is general already. Smaller near the output
-    is the remedy for deep networks of logistic activations, whose layers near the input hardly move.
+    Smaller near the input keeps what is general already in a plain stack of layers. Smaller near the output is the
+    remedy for deep networks of logistic activations, whose layers near the input hardly move.
 
     Args:
         model: a torch module, or a Keras model; for JAX the pair of the function (params, input) -> output and params.
@@ -99,8 +100,20 @@ def in_order(model: Any, example_input: Any) -> list[tuple[str, tuple[Parameter,
     ]
 
 
-def _power(decay: float, smaller: str) -> Rule:
+def checked_decay(decay: Any) -> float:
+    """A factor from a layer to the next.
+
+    Raises:
+        LayerError: it isn't between 0 and 1.
+    """
     decay = plain(decay)
-    if not (isinstance(decay, int | float) and 0 < decay <= 1):
-        raise LayerError(f"decay={decay!r}: give a factor between 0 and 1; smaller= says in which direction")
-    return lambda k, layers: decay ** (layers - k if smaller == "input" else k - 1)
+    if not (isinstance(decay, int | float) and not isinstance(decay, bool) and 0 < decay <= 1):
+        raise LayerError(
+            f"decay={decay!r}: give a factor between 0 and 1; in by_depth, smaller= says in which direction"
+        )
+    return float(decay)
+
+
+def _power(decay: Any, smaller: str) -> Rule:
+    factor = checked_decay(decay)
+    return lambda k, layers: factor ** (layers - k if smaller == "input" else k - 1)

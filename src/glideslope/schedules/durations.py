@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from glideslope.errors import ScheduleError
-from glideslope.schedules.numbers import is_finite, plain
+from glideslope.schedules.numbers import MULTIPLES, NUMBER, is_finite, plain, written
 
 UNITS = {
     "%": "percent of the horizon",
@@ -18,8 +18,7 @@ UPDATES = "upd"
 """The unit of updates, which only a part of one has to be written with: `0.5upd`."""
 LONGEST = 1e30
 """The largest number of a duration or a clock: no product of two overflows."""
-NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_DURATION = re.compile(rf"\s*([+-]?{NUMBER})\s*(%|ep|ex|tok|{UPDATES})?\s*")
+_DURATION = re.compile(rf"\s*([+-]?{NUMBER})\s*(?:(%)|([kKM])?(ep|ex|tok|{UPDATES})?)\s*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class Duration:
 
 
 Time = int | float | str | Duration
-"""What an argument that is a duration takes: `500`, `"5%"`, `"10ep"`, `"1e6ex"`, `"2e9tok"`.
+"""What an argument that is a duration takes: `500`, `"5%"`, `"10ep"`, `"1e6ex"`, `"2e9tok"`, `"10k"`, `"2Mtok"`.
 
 A bare number between 0 and 1 is refused, since it is mostly a fraction of the horizon, `"10%"`; what really is a part
 of an update is written `"0.5upd"`.
@@ -112,8 +111,8 @@ class Clock:
         worth = getattr(self, name)
         if worth is None:
             raise ScheduleError(
-                f"{duration} is in {UNITS[duration.unit]}: say how many there are, "
-                f".over(horizon, clock=Clock({name}=...))"
+                f"{duration} is in {UNITS[duration.unit]}: say how many there are, clock=gs.Clock({name}=…) beside the "
+                f"horizon, or in a text .over(horizon, {name}=…)"
             )
         return _settled(duration.value * worth if duration.unit == "ep" else duration.value / worth)
 
@@ -177,11 +176,31 @@ def time_of(time: Time) -> Duration:
         return time
     if isinstance(time, str):
         if match := _DURATION.fullmatch(time):
-            unit = match[2] or ""
-            return Duration(float(match[1]), "" if unit == UPDATES else unit)
+            return with_unit(match[1], match[2] or (match[3] or "") + (match[4] or ""))
     elif isinstance(time, int | float) and not isinstance(time, bool):
         return Duration(time)
-    raise ScheduleError(f"{time!r} is not a duration: write 500 (updates), '5%', '10ep', '1e6ex' or '2e9tok'")
+    raise ScheduleError(
+        f"{time!r} is not a duration: write 500, '10_000' or '10k' (updates), '5%', '10ep', '1e6ex' or '2Mtok'"
+    )
+
+
+def with_unit(number: str, unit: str) -> Duration:
+    """A duration of a number and its unit as written, which may begin with k for thousands, or M for millions.
+
+    Raises:
+        ScheduleError: the unit is unknown, or as `Duration`.
+
+    >>> with_unit("1.1", "k"), with_unit("2", "Mtok"), with_unit("0.5", "upd")
+    (Duration(value=1100.0, unit=''), Duration(value=2000000.0, unit='tok'), Duration(value=0.5, unit=''))
+    """
+    multiple = unit[:1] if unit[:1] in MULTIPLES and unit[1:] in (*UNITS, UPDATES, "") and unit[1:] != "%" else ""
+    unit = unit[len(multiple) :]
+    if unit not in (*UNITS, UPDATES, ""):
+        raise ScheduleError(
+            f"unknown unit {unit!r}: use one of {', '.join(UNITS)}, or none for updates; before it, or alone, k for "
+            "thousands or M for millions"
+        )
+    return Duration(float(written(number + multiple)), "" if unit == UPDATES else unit)
 
 
 def number_text(value: float) -> str:

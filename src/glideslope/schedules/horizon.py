@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from glideslope.errors import ScheduleError
 from glideslope.schedules.arrays import Formula
@@ -14,6 +13,7 @@ from glideslope.schedules.numbers import plain
 from glideslope.schedules.primitives import Decay, Ramp
 from glideslope.schedules.schedule import METHODS, Schedule, enclosed, too_short
 from glideslope.schedules.sequence import Sequence, fills, phases
+from glideslope.schedules.units import in_updates
 
 
 @dataclass(frozen=True, repr=False)
@@ -139,24 +139,6 @@ def _steady(schedule: Schedule) -> bool:
 
 def _inner(schedule: Named) -> tuple[Schedule, ...]:
     return () if schedule.subject is None else (schedule.subject,)
-
-
-def in_updates(item: Any, frame: Frame) -> Any:
-    """The same with every fraction of the horizon as so many updates."""
-    match item:
-        case Duration(unit="%"):
-            return Duration(frame.updates(item))
-        case Named():
-            return item.maker(**{name: in_updates(value, frame) for name, value in item.arguments})
-        case Sequence(phases=parts):
-            return Sequence(tuple(in_updates(part, frame) for part in parts))
-        case Combined(parts=parts):
-            return replace(item, parts=tuple(in_updates(part, frame) for part in parts))
-        case Scaled():
-            return replace(item, schedule=in_updates(item.schedule, frame))
-        case tuple():
-            return tuple(in_updates(part, frame) for part in item)
-    return item
 
 
 METHODS["over"], METHODS["extend"] = over, extend

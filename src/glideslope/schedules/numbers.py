@@ -1,9 +1,35 @@
-"""Numbers as they come: a NumPy scalar or an array of no dimensions is the Python number that it holds."""
+"""Numbers as they come: NumPy's, arrays of no dimensions, and as people write them, `10_000`, `1e4`, `10k`, `2M`."""
 
 from __future__ import annotations
 
 import math
+import re
+from decimal import Decimal
 from typing import Any
+
+NUMBER = r"(?:\d+(?:_\d+)*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
+MULTIPLES = {"": 1, "k": 1_000, "K": 1_000, "M": 1_000_000}
+"""What a letter after a number multiplies it by; m would be a thousandth as well as a million, so it is none."""
+_WRITTEN = re.compile(rf"\s*([+-]?{NUMBER})\s*([kKM]?)\s*", re.ASCII)
+
+
+def written(text: str) -> Decimal:
+    """The number that a text is.
+
+    Raises:
+        ValueError: it is none.
+
+    >>> [float(written(text)) for text in ("10_000", "1e4", "10k", "1.5M", ".5")]
+    [10000.0, 10000.0, 10000.0, 1500000.0, 0.5]
+    """
+    match = _WRITTEN.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a number")
+    try:
+        number = Decimal(match[1])
+        return number * MULTIPLES[match[2]] if match[2] else number  # a product is rounded
+    except ArithmeticError:  # an exponent beyond all numbers
+        return Decimal("infinity").copy_sign(Decimal(-1 if match[1].startswith("-") else 1))
 
 
 def is_finite(value: float) -> bool:

@@ -8,7 +8,7 @@ operand   = (call | "(" sequence ")") {"." method "(" arguments ")"}
 call      = name ["(" arguments ")"] | ("max" | "min") "(" sequence {"," sequence} ")"
 arguments = [argument {"," argument}]
 argument  = [name "="] value
-value     = number [unit] | word | "quoted" | "[" [value {"," value}] "]"
+value     = number [["k" | "M"] unit] | word | "quoted" | "[" [value {"," value}] "]"
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from typing import Any, NoReturn
 from glideslope.errors import GlideslopeError, ScheduleError
 from glideslope.schedules import theirs
 from glideslope.schedules.combined import FUNCTIONS
-from glideslope.schedules.durations import NUMBER, UPDATES, Clock, Duration
+from glideslope.schedules.durations import Clock, with_unit
 from glideslope.schedules.names import FACTORS, NAMES
+from glideslope.schedules.numbers import MULTIPLES, NUMBER, written
 from glideslope.schedules.schedule import METHODS, OPERATORS, Schedule
 
 LONGEST = 20_000
@@ -161,7 +162,7 @@ class _Parser:
     def number(self) -> float:
         if not self.at("number") or self.unit:
             self.fail("expected a number without a unit")
-        value = float(self.token)
+        value = float(written(self.token))
         self.read()
         return value
 
@@ -248,5 +249,7 @@ class _Parser:
             self.fail("expected a value")
         self.read()
         if kind == "number":
-            return self.made(column, Duration, float(token), "" if unit == UPDATES else unit) if unit else float(token)
+            if unit in MULTIPLES:  # a bare number, which may be of anything
+                return float(written(token + unit))
+            return self.made(column, with_unit, token, unit)
         return token[1:-1] if kind == "quoted" else _WORDS.get(token, token)

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from glideslope.averages import Average
 from glideslope.batches import Growing, Growth
 from glideslope.feedback import Controlled, Event, Feedback
 from glideslope.feedback.feedback import controlled
 from glideslope.schedules import Schedule, constant, parse
-from glideslope.search.average import Average
 from glideslope.search.course import scaled
 from glideslope.search.equality import equal
 from glideslope.search.labels import label

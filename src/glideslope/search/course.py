@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from glideslope.averages import Average
 from glideslope.errors import DivergenceError, GlideslopeError
 from glideslope.feedback import Controlled, Event
 from glideslope.feedback.feedback import State
-from glideslope.search.average import Average
 from glideslope.search.calls import FAILURES, calling, failed
 from glideslope.search.job import Job
 from glideslope.search.protection import Protection, protection_of

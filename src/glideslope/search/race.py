@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from glideslope.averages import Average
 from glideslope.errors import SearchError
 from glideslope.feedback import Feedback
 from glideslope.schedules import Schedule, constant
 from glideslope.schedules.sampling import MOST_UPDATES, short
-from glideslope.search.average import Average
 from glideslope.search.checks import check_all, warn_of_no_text
 from glideslope.search.contestant import Contestant, Given, Run, distinct, finds_its_rate, read, within
 from glideslope.search.equality import equal
 from glideslope.search.job import Job, JobFactory
 from glideslope.search.run_directory import releasing
+from glideslope.search.same_curve import once
 from glideslope.search.scalars import whole
 from glideslope.search.trials import Trials, Watch, unwatched
 
@@ -55,6 +56,7 @@ class Race:
         constant: the best constant rate, the reference.
         target: the validation loss to reach.
         updates: all updates made, those that a guard took back too.
+        left_out: the schedules that weren't run, since another has the same curve, with that one.
     """
 
     standings: tuple[Standing, ...]
@@ -62,6 +64,7 @@ class Race:
     constant: Standing
     target: float
     updates: int
+    left_out: tuple[str, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         return equal(self, other)
@@ -84,6 +87,8 @@ def race(
     watch: Watch = unwatched,
 ) -> Race:
     """Runs every schedule at every peak rate, and every peak as a constant rate, from the same initial state.
+
+    Schedules with the same curve, as `hold()` and `constant()`, are one contestant.
 
     Args:
         job: a job, or a function from a seed to a job; several seeds need the function, or a job with `reseed`.
@@ -127,6 +132,7 @@ def race(
         for average in dict.fromkeys([None, *map(Average.read, averages)])
         if average is None or not (optimizer or "").startswith("schedule-free")  # which averages itself
     ]
+    contestants, left_out = once(contestants, steps)
     if memory is not None:
         warn_of_no_text(contestants)
     trials = Trials(job, seed, {} if memory is None else memory, watch)
@@ -136,7 +142,7 @@ def race(
         trials.use(seed + i)
         for contestant, own in zip(contestants, runs, strict=True):
             own.append(trials.run(contestant, steps, stage="race", evaluations=min(evaluations, steps)))
-    return standings(runs, target, trials.updates)
+    return replace(standings(runs, target, trials.updates), left_out=left_out)
 
 
 def standings(runs: Sequence[Sequence[Run]], target: float | None, updates: int) -> Race:

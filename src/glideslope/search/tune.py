@@ -7,10 +7,10 @@ from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from glideslope.averages import Average
 from glideslope.errors import NothingLearnedError, SearchError
 from glideslope.feedback import Feedback, Guard
 from glideslope.schedules import constant
-from glideslope.search.average import Average
 from glideslope.search.checks import check_all, warn_of_no_text
 from glideslope.search.choose import Choice, chosen, usual
 from glideslope.search.contestant import Contestant, Given, Run, distinct, read, within

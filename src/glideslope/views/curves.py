@@ -120,8 +120,11 @@ def _bare(given: Schedule | Feedback) -> Schedule:
 
 def _whole(schedule: Schedule, steps: int, clock: Clock) -> Schedule:
     """A schedule as a search runs it: with its own end, where it has one."""
-    whole = schedule.within(steps)
-    return whole if whole is schedule else schedule.over(steps, clock)
+    try:
+        ends = schedule.length(Frame()) is not None
+    except ScheduleError:  # a unit of the clock, or a part of the horizon
+        ends = False
+    return schedule if ends else schedule.over(steps, clock)
 
 
 def _of_growth(given: Growth, steps: int, peak: float, clock: Clock, at: np.ndarray) -> Curve:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import string
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from types import TracebackType
@@ -22,6 +23,7 @@ from glideslope.views.curves import Curve, Time
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 
 
+_LETTERS = string.ascii_uppercase + string.ascii_lowercase + string.digits
 _COLOURS = ("cyan", "magenta", "yellow", "green", "red", "blue")
 
 
@@ -60,22 +62,28 @@ def _nearest(at: np.ndarray, middles: np.ndarray) -> np.ndarray:
 
 
 def curves(drawn: Sequence[Curve], time: Time, log: bool, width: int = 66, height: int = 14) -> Text:
-    """Curves in one picture, a colour each; marks under the axis where the phases begin."""
+    """Curves in one picture, of several each with a colour and a letter; marks under the axis where phases begin."""
     top = max(float(curve.rates.max()) for curve in drawn) or 1.0
     positive = [curve.rates[curve.rates > 0].min() for curve in drawn if np.any(curve.rates > 0)]
     bottom = max(min(positive, default=top), 1e-6 * top) if log else 0.0
     cells = [[(" ", "") for _ in range(width)] for _ in range(height)]
     marks = [" "] * width
+    letters = _LETTERS[: len(drawn)] if len(drawn) > 1 else ""
+    rows_of: list[dict[int, list[int]]] = []
     for curve, colour in zip(drawn, itertools.cycle(_COLOURS)):
+        rows_of.append({})
         rates = np.log10(np.maximum(curve.rates, bottom)) if log else curve.rates
         bounds = (math.log10(bottom), math.log10(top)) if log else (bottom, top)
         for y, row in enumerate(braille(curve.at, rates, width, height, *bounds)):
             for x, character in enumerate(row):
                 if character != chr(0x2800):
+                    rows_of[-1].setdefault(x, []).append(y)
                     before = ord(cells[y][x][0]) - 0x2800 if cells[y][x][1] else 0
                     cells[y][x] = (chr(0x2800 + (before | (ord(character) - 0x2800))), colour)
         for boundary in curve.boundaries:
             marks[min(int(boundary / curve.steps * width), width - 1)] = "╵"
+    for (x, y), i in _lettered(rows_of, width).items() if letters else ():
+        cells[y][x] = (letters[i % len(letters)], _COLOURS[i % len(_COLOURS)])
     picture = Text()
     for y, line in enumerate(cells):
         label = f"{top:.3g}" if y == 0 else f"{bottom:.3g}" if y == height - 1 else ""
@@ -86,9 +94,27 @@ def curves(drawn: Sequence[Curve], time: Time, log: bool, width: int = 66, heigh
     picture.append(f"{'':>11}{''.join(marks).rstrip()}\n")
     last = f"{drawn[0].steps * time.per_update:.6g} {time.name}"
     picture.append(f"{'0':>12}{last:>{width - 2}}")
-    for curve, colour in zip(drawn, itertools.cycle(_COLOURS)):
-        picture.append("\n━━ ", colour).append(visible(curve.text))
+    for i, (curve, colour) in enumerate(zip(drawn, itertools.cycle(_COLOURS))):
+        picture.append(f"\n{letters[i % len(letters)] if letters else '━━'} ", colour).append(visible(curve.text))
     return picture
+
+
+def _lettered(rows_of: Sequence[dict[int, list[int]]], width: int) -> dict[tuple[int, int], int]:
+    """The cells, (column, row), that have a curve's letter, with the curve's place: every few columns, each curve in
+    columns of its own, so that one that lies on another has letters too.
+
+    Args:
+        rows_of: of each curve, the rows that it takes in each column.
+        width: the columns.
+    """
+    apart = max(8, len(rows_of))
+    lettered: dict[tuple[int, int], int] = {}
+    for i, rows in enumerate(rows_of):
+        first = (i * apart // len(rows_of) + apart // 2) % apart
+        for x in range(first, width, apart):
+            if x in rows:
+                lettered[x, rows[x][len(rows[x]) // 2]] = i
+    return lettered
 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:

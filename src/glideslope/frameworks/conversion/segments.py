@@ -11,10 +11,11 @@ import numpy as np
 from glideslope.schedules import Schedule
 from glideslope.schedules.combined import Scaled
 from glideslope.schedules.durations import Frame
-from glideslope.schedules.horizon import Over, in_updates, pieces
+from glideslope.schedules.horizon import Over, pieces
 from glideslope.schedules.names import Named
 from glideslope.schedules.sampling import sampled
 from glideslope.schedules.sequence import Sequence, phases
+from glideslope.schedules.units import in_updates
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ import keras
 from glideslope import schedules
 from glideslope.errors import ScheduleError
 from glideslope.feedback.feedback import curve_of
-from glideslope.schedules import parse
+from glideslope.schedules import Clock, parse
+from glideslope.schedules.durations import Time
+from glideslope.schedules.horizon import with_horizon
 from glideslope.schedules.numbers import plain
 
 
@@ -21,8 +23,10 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
     nothing: say over how many.
 
     Args:
-        schedule: the schedule, a value or its text, with its horizon.
+        schedule: the schedule, a value or its text.
         peak: the rate where the factor is 1.
+        steps: the horizon, where the schedule has none.
+        clock: what an update is worth in epochs, examples or tokens.
         gradient_accumulation_steps: the optimizer's own argument of that name.
 
     Raises:
@@ -41,9 +45,14 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
         schedule: schedules.Schedule | str,
         peak: float,
         *,
+        steps: Time | None = None,
+        clock: Clock | None = None,
         gradient_accumulation_steps: int | None = None,
     ) -> None:
-        self.schedule = curve_of(parse(schedule) if isinstance(schedule, str) else schedule)
+        curve = curve_of(parse(schedule) if isinstance(schedule, str) else schedule)
+        if clock is not None and steps is None:
+            raise ScheduleError(f"{curve!r}: a clock needs a horizon, steps=")
+        self.schedule = curve if steps is None else with_horizon(curve, steps, clock)
         self.peak = plain(peak)
         self.every = plain(gradient_accumulation_steps) or 1
         if not (peak > 0 and self.every >= 1):

@@ -20,6 +20,7 @@ from glideslope.schedules import Clock, Duration, parse
 from glideslope.schedules.durations import Time
 from glideslope.schedules.horizon import with_horizon
 from glideslope.schedules.numbers import plain
+from glideslope.schedules.units import first_in
 
 
 class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
@@ -222,8 +223,12 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _with_horizon(self) -> schedules.Schedule:
         batches, clock = self.params.get("steps"), self.clock or Clock()
-        if batches and clock.steps_per_epoch is None:
-            clock = replace(clock, steps_per_epoch=batches / self._every)
+        if clock.steps_per_epoch is None:
+            if batches:
+                clock = replace(clock, steps_per_epoch=batches / self._every)
+            elif first_in(self.schedule, "ep"):
+                raise ScheduleError("the schedule is in epochs, and how many batches one has isn't known: give the "
+                                    "callback clock=gs.Clock(steps_per_epoch=…), the updates in an epoch")  # fmt: skip
         if self.steps is not None:
             return with_horizon(self.schedule, self.steps, clock)
         try:

@@ -1,6 +1,7 @@
 """Glideslope in torch."""
 
 from glideslope.frameworks.torch.automatic import automatic
+from glideslope.frameworks.torch.average import Average
 from glideslope.frameworks.torch.balance import Balance
 from glideslope.frameworks.torch.capturable import CapturableScheduler
 from glideslope.frameworks.torch.distributed import mean_over_ranks
@@ -15,7 +16,7 @@ from glideslope.frameworks.torch.scheduler import Scheduler
 from glideslope.frameworks.torch.trust_ratio import trust_ratio
 
 __all__ = [
-    "Balance", "CapturableScheduler", "GrowingBatches", "Guard", "Job", "Monitor", "Ratios", "Scheduler",
+    "Average", "Balance", "CapturableScheduler", "GrowingBatches", "Guard", "Job", "Monitor", "Ratios", "Scheduler",
     "automatic", "gradient_norms", "groups", "mean_over_ranks", "rank_gradient_norms", "rescale",
     "resumable", "to_csv", "to_tensorboard", "trust_ratio",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Automatic rates: optimizers that find their rate, or need no schedule, from the packages of their authors."""
+"""Optimizers by name: torch's, Lion, and those that find their rate or need no schedule."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ _KNOWN = {
     "radam": _Optimizer("torch.optim", "RAdam", {}),
     "sgd": _Optimizer("torch.optim", "SGD", {}),
     "momentum": _Optimizer("torch.optim", "SGD", {"momentum": 0.9}),
+    "muon": _Optimizer("torch.optim", "Muon", {}),
+    "lion": _Optimizer("pytorch_optimizer", "Lion", {}),
     "schedule-free": _Optimizer("schedulefree", "AdamWScheduleFree", {}),
     "schedule-free-sgd": _Optimizer("schedulefree", "SGDScheduleFree", {}),
     "schedule-free-radam": _Optimizer("schedulefree", "RAdamScheduleFree", {}),
@@ -38,26 +40,34 @@ _KNOWN = {
     "d-adaptation-adagrad": _Optimizer("dadaptation", "DAdaptAdaGrad", {"lr": 1.0}),
 }
 
+_HINTS = {
+    "muon": ": give it the matrices of the hidden layers, [p for p in model.parameters() if p.ndim == 2], and the "
+    "other parameters to adamw, an optimizer of their own"
+}
+
 
 def automatic(name: str, params: Iterable[Any], **options: Any) -> torch.optim.Optimizer:
-    """An optimizer by name, from torch or from the package that its authors keep.
+    """An optimizer by name: from torch, from the package that its authors keep, or Lion from pytorch_optimizer.
 
     Of those that find the rate themselves (`prodigy`, `d-adaptation`) the rate is a factor of what they find, so a
     schedule with a peak of 1 is right for them. The schedule-free ones take a constant rate after a warmup
     (`warmup_steps=`), and hold other weights for evaluation: a plain loop calls `optimizer.train()` and
-    `optimizer.eval()`, `gs.torch.Job` does it itself.
+    `optimizer.eval()`, `gs.torch.Job` does it itself. Muon is for matrices: give it those of the hidden layers, and
+    AdamW the embeddings, the head, biases and norms. Lion takes a rate three to ten times smaller than AdamW's.
 
     Args:
-        name: adagrad, rmsprop, adadelta, adam, adamw, nadam, radam, sgd, momentum, schedule-free, schedule-free-sgd,
-            schedule-free-radam, prodigy, d-adaptation, d-adaptation-sgd or d-adaptation-adagrad.
+        name: adagrad, rmsprop, adadelta, adam, adamw, nadam, radam, sgd, momentum, muon, lion, schedule-free,
+            schedule-free-sgd, schedule-free-radam, prodigy, d-adaptation, d-adaptation-sgd or d-adaptation-adagrad.
         params: the parameters, or groups of them.
         options: of the optimizer: lr, weight_decay, warmup_steps, …
 
     Raises:
-        JobError: the name isn't known, its package isn't installed, or it doesn't take an option.
+        JobError: the name isn't known, its package isn't installed, or it doesn't take an option, its value or, as
+            Muon, a parameter that is no matrix.
 
-    Source: Duchi et al. 2011; Defazio et al. 2024, arXiv:2405.15682 (schedule-free); Mishchenko & Defazio 2023,
-    arXiv:2306.06101 (Prodigy); Defazio & Mishchenko 2023, arXiv:2301.07733 (D-Adaptation).
+    Source: Duchi et al. 2011 (Adagrad); Jordan et al. 2024 (Muon); Chen et al. 2023, arXiv:2302.06675 (Lion); Defazio
+    et al. 2024, arXiv:2405.15682 (schedule-free); Mishchenko & Defazio 2023, arXiv:2306.06101 (Prodigy); Defazio &
+    Mishchenko 2023, arXiv:2301.07733 (D-Adaptation).
 
     >>> import torch, glideslope as gs
     >>> type(gs.torch.automatic("adagrad", torch.nn.Linear(2, 1).parameters(), lr=0.1)).__name__
@@ -74,8 +84,10 @@ def automatic(name: str, params: Iterable[Any], **options: Any) -> torch.optim.O
         if error.name != package:
             raise
         raise JobError(f'{name} needs {package}, which is not installed: pip install "glideslope[automatic]"') from None
+    except AttributeError:
+        raise JobError(f"{name}: this {package} has no {maker}: a newer one has (torch 2.9 for Muon)") from None
     try:
         made: torch.optim.Optimizer = make(params, **{**defaults, **options})
-    except TypeError as error:
-        raise JobError(f"{name}: {error}") from error
+    except (TypeError, ValueError) as error:
+        raise JobError(f"{name}: {error}{_HINTS.get(name, '') if '2D' in str(error) else ''}") from error
     return made

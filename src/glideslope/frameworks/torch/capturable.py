@@ -17,6 +17,7 @@ from glideslope.frameworks.torch.inner import as_scheduled, inner_optimizer
 from glideslope.frameworks.torch.plan import Plan
 from glideslope.frameworks.torch.reading import Given
 from glideslope.frameworks.torch.updates import around_updates, succeed, while_held
+from glideslope.renamed import was_called
 from glideslope.schedules import Clock
 from glideslope.schedules.durations import Frame, Time
 
@@ -31,7 +32,7 @@ class CapturableScheduler(LRScheduler):
 
     Args:
         optimizer: a torch optimizer, or a wrapper around one; its rates and betas become tensors.
-        lr: as in `Scheduler`; there is no schedule of weight decay, which isn't a tensor in torch's optimizers.
+        schedule: as in `Scheduler`; there is no schedule of weight decay, which isn't a tensor in torch's optimizers.
         steps: the horizon, where the table ends; its last value is held.
         clock: as in `Scheduler`.
         momentum: a schedule of the first beta.
@@ -51,10 +52,11 @@ class CapturableScheduler(LRScheduler):
     _succeeded = False
     """Whether a scheduler was made for the optimizer after this one."""
 
+    @was_called("lr", "schedule")
     def __init__(
         self,
         optimizer: Any,
-        lr: Given | list[Given],
+        schedule: Given | list[Given],
         *,
         steps: Time,
         clock: Clock | None = None,
@@ -67,7 +69,7 @@ class CapturableScheduler(LRScheduler):
         for group in optimizer.param_groups:
             group.setdefault("initial_lr", float(group["lr"]))  # before it is a tensor, of single precision
         as_tensors(optimizer.param_groups)
-        self._plan = Plan(optimizer, lr, steps=steps, clock=clock, momentum=momentum, betas=betas, peak=peak)
+        self._plan = Plan(optimizer, schedule, steps=steps, clock=clock, momentum=momentum, betas=betas, peak=peak)
         if any(self._plan.feedbacks):
             raise ScheduleError("a capturable scheduler's factors lie ready in a table: it takes no feedback")
         if any(values.numbers for values in self._plan.values):

@@ -10,8 +10,9 @@ import numpy as np
 from glideslope.errors import GlideslopeError, ScheduleError
 from glideslope.feedback import Feedback
 from glideslope.schedules import Clock, Schedule, parse
-from glideslope.schedules.durations import NUMBER, number_text
+from glideslope.schedules.durations import number_text
 from glideslope.schedules.horizon import Over
+from glideslope.schedules.numbers import NUMBER
 
 MOST = 2**21
 """Updates at which two schedules are compared: so many at the start, and as many more, evenly spaced, of the rest."""

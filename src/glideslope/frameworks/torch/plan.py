@@ -30,7 +30,7 @@ class Plan:
     def __init__(
         self,
         optimizer: Any,
-        lr: Given | list[Given],
+        schedule: Given | list[Given],
         *,
         steps: Time | None = None,
         clock: Clock | None = None,
@@ -40,7 +40,7 @@ class Plan:
         peak: float | None = None,
     ) -> None:
         groups = optimizer.param_groups
-        rates = list(lr) if isinstance(lr, list | tuple) else [lr]
+        rates = list(schedule) if isinstance(schedule, list | tuple) else [schedule]
         if peak is not None and not (math.isfinite(peak) and peak > 0):
             raise ScheduleError(f"peak={peak}: it must be a positive rate")
         if not 1 <= len(rates) <= len(groups):
@@ -67,12 +67,12 @@ class Plan:
         self.peak = peak
         self._firsts = len(groups)
         self.largest = max(float(group.setdefault("initial_lr", float(group["lr"]))) for group in groups)
-        for name, schedule, feedback, own in followed:
+        for name, curve, feedback, own in followed:
             check_has(own, groups)
             if isinstance(own, Momenta):
                 if feedback is not None:
                     raise ScheduleError(f"{name}: a momentum takes no feedback, which could bring it to 1")
-                check_momentum(name, schedule)
+                check_momentum(name, curve)
         self.find(groups)
 
     def find(self, groups: Sequence[Group]) -> None:
@@ -185,7 +185,7 @@ class Plan:
             FeedbackError: none has.
         """
         if self.guard is None:
-            raise FeedbackError("no schedule here has a guard: give lr=schedule * gs.guard()")
+            raise FeedbackError("no schedule here has a guard: give schedule=gs.cosine() * gs.guard()")
         held = self.feedbacks[self.guard]
         assert held is not None
         return self.guard, held

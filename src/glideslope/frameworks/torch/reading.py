@@ -38,16 +38,21 @@ def timed(name: str, given: Given, steps: Time | None, clock: Clock | None) -> t
         return timed(name, held.schedule, steps, clock)[0], Controlled(constant(), held.feedbacks)
     schedule = value
     if not isinstance(schedule, Schedule):
-        raise ScheduleError(f"{name}={given!r}: give a schedule or its text, such as 'warmup(5%) >> cosine'")
+        raise ScheduleError(f"{_argument(name)}={given!r}: give a schedule or its text, such as 'warmup(5%) >> cosine'")
     if steps is not None:
         return with_horizon(schedule, steps, clock), None
     if clock is not None:
-        raise ScheduleError(f"{name}={schedule!r}: a clock needs a horizon, steps=")
+        raise ScheduleError(f"{_argument(name)}={schedule!r}: a clock needs a horizon, steps=")
     try:
         schedule(0)
     except ScheduleError as error:
-        raise ScheduleError(f"{name}={schedule!r}: {error}; a scheduler takes it as steps=") from None
+        raise ScheduleError(f"{_argument(name)}={schedule!r}: {error}; a scheduler takes it as steps=") from None
     return schedule, None
+
+
+def _argument(name: str) -> str:
+    """The argument of a scheduler for what is scheduled."""
+    return "schedule" if name == "lr" else name
 
 
 def factors_at(schedule: Schedule, t: np.ndarray) -> np.ndarray:

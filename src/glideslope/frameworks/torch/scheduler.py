@@ -21,6 +21,7 @@ from glideslope.frameworks.torch.plan import Plan
 from glideslope.frameworks.torch.reading import Given
 from glideslope.frameworks.torch.updates import Updates, around_updates, succeed, weakly, while_held
 from glideslope.frameworks.torch.watch import Watch
+from glideslope.renamed import was_called
 from glideslope.schedules import Clock
 from glideslope.schedules.durations import Time
 
@@ -45,9 +46,9 @@ class Scheduler(LRScheduler):
 
     Args:
         optimizer: a torch optimizer, or a wrapper around one.
-        lr: the schedule, a value or its text, possibly times a feedback (`gs.cosine() * gs.plateau()`, see `measure`)
-            or a growth of the batch (`gs.batches.growth`, with `gs.torch.GrowingBatches`); a list has one for each
-            group, which stays with its group when others come and go, and groups beyond it follow its last.
+        schedule: of the rate, a value or its text, possibly times a feedback (`gs.cosine() * gs.plateau()`, see
+            `measure`) or a growth of the batch (`gs.batches.growth`, with `gs.torch.GrowingBatches`); a list has one
+            for each group, which stays with its group when others come and go, and groups beyond it follow its last.
         steps: the horizon: updates, or a duration in another unit of the clock. Not needed if the schedule has one.
         clock: what an update is worth in epochs, examples or tokens, over all processes.
         momentum: a schedule whose factor is the momentum, or Adam's first beta.
@@ -91,10 +92,11 @@ class Scheduler(LRScheduler):
     _count: int
     """How many groups there were when they were written."""
 
+    @was_called("lr", "schedule")
     def __init__(
         self,
         optimizer: Any,
-        lr: Given | list[Given],
+        schedule: Given | list[Given],
         *,
         steps: Time | None = None,
         clock: Clock | None = None,
@@ -113,8 +115,8 @@ class Scheduler(LRScheduler):
         self._unknown_base = None if peak else notices.unknown_base(self._stepped)
         other_rate = None if peak or made_with else notices.other_rate(self._stepped)
         self._plan = Plan(
-            optimizer, lr, steps=steps, clock=clock, momentum=momentum, betas=betas, weight_decay=weight_decay,
-            peak=peak,
+            optimizer, schedule, steps=steps, clock=clock, momentum=momentum, betas=betas,
+            weight_decay=weight_decay, peak=peak,
         )  # fmt: skip
         self._made = 0
         self._shifts = [0.0] * len(self._plan.schedules)  # positions less the updates made: the batch size may change
@@ -186,7 +188,7 @@ class Scheduler(LRScheduler):
         (None, None, [0.05])
         """
         if not self.has_feedback:
-            raise FeedbackError("no schedule here answers to measurements: give lr=schedule * gs.plateau()")
+            raise FeedbackError("no schedule here answers to measurements: give schedule=gs.cosine() * gs.plateau()")
         number, _ = measured(metric)
         self._look(stepped=self._writes_next)
         self._plan.measure(mean_over_ranks(number))

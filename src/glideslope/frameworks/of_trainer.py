@@ -1,0 +1,54 @@
+"""What a trainer knows, and a schedule may need: the length of the training, and the updates in an epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from glideslope.errors import ScheduleError
+from glideslope.frameworks.torch.reading import has_horizon
+from glideslope.schedules import Clock, parse
+from glideslope.schedules.durations import duration
+from glideslope.schedules.units import first_in
+
+
+def timed_options(
+    schedule: Any,
+    options: dict[str, Any],
+    length: Callable[[], int | None],
+    steps_per_epoch: Callable[[], float],
+) -> dict[str, Any]:
+    """The options of a `gs.torch.Scheduler`, with the horizon and the clock of a trainer where they are needed.
+
+    Args:
+        schedule: of the rate.
+        options: the user's; what they say counts.
+        length: the updates of the whole training; None where it has no end.
+        steps_per_epoch: the updates in an epoch, asked only where a duration is in epochs.
+
+    Raises:
+        ScheduleError: from `steps_per_epoch`, where the trainer doesn't know it.
+    """
+    options = dict(options)
+    if options.get("steps") is None and not has_horizon(schedule):
+        options["steps"] = length()
+    clock = options.get("clock") or Clock()
+    if clock.steps_per_epoch is None and _in_epochs(schedule, options):
+        options["clock"] = replace(clock, steps_per_epoch=steps_per_epoch())
+    return options
+
+
+def unknown(epochs: str, call: str) -> ScheduleError:
+    """The error for epochs of unknown length."""
+    return ScheduleError(f"the schedule is in epochs, and {epochs}: give {call} clock=gs.Clock(steps_per_epoch=…), the "
+                         "updates in an epoch over all devices")  # fmt: skip
+
+
+def _in_epochs(schedule: Any, options: dict[str, Any]) -> bool:
+    """Whether anything that is scheduled has a duration in epochs."""
+    rates = schedule if isinstance(schedule, list | tuple) else [schedule]
+    others = [options.get("momentum"), options.get("weight_decay"), *(options.get("betas") or ())]
+    values = [parse(given) if isinstance(given, str) else given for given in (*rates, *others)]
+    steps = options.get("steps")
+    return any(first_in(value, "ep") for value in values) or (steps is not None and duration(steps).unit == "ep")

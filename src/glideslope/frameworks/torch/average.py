@@ -1,0 +1,198 @@
+"""An average of the weights in a training loop of one's own."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from glideslope.averages import Average as Kind
+from glideslope.errors import FrameworkError, SearchError
+from glideslope.frameworks.torch.averaging import STATISTICS, as_evaluated, measure_statistics
+from glideslope.frameworks.torch.averaging import Average as Weights
+from glideslope.schedules.numbers import plain
+
+
+class Average:
+    """An average of a model's weights, updated after each update and put into the model to be measured or saved.
+
+    Args:
+        model: the network, on its device; of DistributedDataParallel and `torch.compile`, the network within.
+        average: "ema(0.999)", an exponential average with this decay at each update, or "swa(75%)", the plain mean from
+            75% of the training on.
+        steps: the updates of the training, which "swa" needs.
+
+    Raises:
+        FrameworkError: the text isn't an average, "swa" has no `steps`, or the model has no weights.
+
+    Source: Izmailov et al. 2018, arXiv:1803.05407 (swa); Polyak & Juditsky 1992.
+
+    In a loop:
+
+        average = gs.torch.Average(model, "ema(0.999)")
+        for batch in loader:
+            ...
+            optimizer.step()
+            average.update()
+        with average.applied(train_loader):  # the statistics of batch normalization are measured on its inputs
+            print(evaluate(model))
+            torch.save(model.state_dict(), "averaged.pt")
+
+    >>> import torch, glideslope as gs
+    >>> model = torch.nn.Linear(1, 1, bias=False)
+    >>> average = gs.torch.Average(model, "ema(0.9)")
+    >>> for weight in (1.0, 2.0):
+    ...     _ = model.weight.data.fill_(weight)
+    ...     average.update()
+    >>> with average.applied():
+    ...     print(round(model.weight.item(), 6))
+    1.1
+    >>> model.weight.item()
+    2.0
+    """
+
+    def __init__(self, model: torch.nn.Module, average: str, *, steps: int | None = None) -> None:
+        try:
+            self.kind = Kind.read(str(average))
+        except SearchError as error:
+            raise FrameworkError(str(error)) from None
+        steps = plain(steps)
+        if self.kind.kind == "swa" and not (isinstance(steps, int) and steps > 0):
+            raise FrameworkError(f"{self.kind} begins within the training: give the updates, steps=; not {steps!r}")
+        self._model = _network(model)
+        if not any(True for _ in self._model.parameters()):
+            raise FrameworkError("a model without parameters has no weights to average")
+        self._begins = int(self.kind.amount * (steps or 0)) if self.kind.kind == "swa" else 0
+        self._updates = 0
+        self._weights: Weights | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether any weights are averaged yet."""
+        return self._weights is not None
+
+    def update(self) -> None:
+        """Takes the weights into the average; call it after each update, and not after a micro-batch."""
+        self._updates += 1
+        if self._updates <= self._begins:
+            return
+        if self._weights is None:
+            self._weights = Weights(self._model, self.kind.kind, self.kind.amount)
+        self._weights.add(self._model)
+
+    @contextmanager
+    def applied(self, batches: Iterable[Any] | None = None) -> Iterator[torch.nn.Module]:
+        """The model with the averaged weights, in evaluation mode; then exactly as it was, also after an error.
+
+        Args:
+            batches: training batches on whose inputs the statistics of batch normalization are measured, of 4,096
+                examples: a tensor, a tuple or a list whose first is the input, or a dictionary of inputs by name.
+
+        Raises:
+            FrameworkError: the model has batch normalization, whose statistics are those of other weights, and no
+                batches are given.
+        """
+        model = self._model
+        with as_evaluated(model, ()):
+            if self._weights is None:
+                model.eval()
+                yield model
+                return
+            if batches is None and any(_tracks(module) for module in model.modules()):
+                raise FrameworkError(
+                    "the statistics of batch normalization are those of other weights than the averaged ones: give "
+                    "training batches to measure them on, average.applied(train_loader)"
+                )
+            kept = [tensor.detach().clone() for tensor in _tensors(model)]
+            try:
+                _write(model, _tensors(self._weights.model))
+                if batches is not None:
+                    measure_statistics(model, _inputs(batches, next(model.parameters()).device), _forward)
+                model.eval()
+                yield model
+            finally:
+                _write(model, kept)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The average, the updates seen, and the averaged weights: plain data and tensors, for `torch.save`."""
+        return {
+            "average": str(self.kind), "begins": self._begins, "updates": self._updates,
+            "weights": None if self._weights is None else self._weights.state(),
+        }  # fmt: skip
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Goes on from a state.
+
+        Raises:
+            FrameworkError: it is no state of an average, is of another, or of another model; nothing is changed then.
+        """
+        keys = {"average", "begins", "updates", "weights"}
+        if not isinstance(state_dict, Mapping) or not keys <= state_dict.keys():
+            raise FrameworkError(f"no state of an average: it has {', '.join(sorted(keys))}")
+        there = (str(self.kind), self._begins)
+        if (state_dict["average"], state_dict["begins"]) != there:
+            raise FrameworkError(
+                f"a state of {state_dict['average']} from update {state_dict['begins']}, and this is {there[0]} from "
+                f"update {there[1]}: make the average as it was"
+            )
+        weights = state_dict["weights"]
+        try:
+            restored = None if weights is None else Weights.restored(self._model, weights)
+        except (RuntimeError, KeyError, TypeError) as error:
+            raise FrameworkError(f"a state of another model: {error}") from None
+        self._weights, self._updates = restored, int(state_dict["updates"])
+
+
+def _forward(model: torch.nn.Module, inputs: Any) -> Any:
+    """A forward pass on a batch's inputs, by place or by name."""
+    return model(**inputs) if isinstance(inputs, Mapping) else model(inputs)
+
+
+def _network(model: torch.nn.Module) -> torch.nn.Module:
+    """The network within what wraps it."""
+    while True:
+        inner = getattr(model, "_orig_mod", None)
+        if isinstance(model, torch.nn.parallel.DistributedDataParallel | torch.nn.DataParallel):
+            inner = model.module
+        if not isinstance(inner, torch.nn.Module):
+            return model
+        model = inner
+
+
+def _tensors(model: torch.nn.Module) -> list[torch.Tensor]:
+    return [*model.parameters(), *model.buffers()]
+
+
+@torch.no_grad()
+def _write(model: torch.nn.Module, values: list[torch.Tensor]) -> None:
+    for tensor, value in zip(_tensors(model), values, strict=True):
+        tensor.copy_(value)
+
+
+def _tracks(module: torch.nn.Module) -> bool:
+    return isinstance(module, _BatchNorm) and module.track_running_stats
+
+
+def _inputs(batches: Iterable[Any], device: torch.device) -> Iterator[list[Any]]:
+    """The inputs of batches, on a device, until there are enough examples."""
+    examples = 0
+    for batch in batches:
+        inputs = batch[0] if isinstance(batch, list | tuple) else batch
+        inputs = _moved(vars(inputs) if dataclasses.is_dataclass(inputs) else inputs, device)
+        yield [inputs]
+        first = next(iter(inputs.values())) if isinstance(inputs, Mapping) else inputs
+        examples += len(first)
+        if examples >= STATISTICS:
+            return
+    if not examples:
+        raise FrameworkError("no batches to measure the statistics of batch normalization on")
+
+
+def _moved(inputs: Any, device: torch.device) -> Any:
+    if isinstance(inputs, Mapping):
+        return {name: _moved(value, device) for name, value in inputs.items()}
+    return inputs.to(device) if hasattr(inputs, "to") else inputs

@@ -1,0 +1,33 @@
+"""Arguments that had another name."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
+
+
+def was_called(before: str, now: str) -> Callable[[Callable[P, Result]], Callable[P, Result]]:
+    """Lets a function take an argument by the name that it had, with a warning.
+
+    Args:
+        before: the old name.
+        now: the name.
+    """
+
+    def decorated(function: Callable[P, Result]) -> Callable[P, Result]:
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> Result:
+            options: dict[str, Any] = kwargs
+            if before in options and now not in options:
+                warnings.warn(f"{before}= is called {now}= now", DeprecationWarning, stacklevel=2)
+                options[now] = options.pop(before)
+            return function(*args, **kwargs)
+
+        return call
+
+    return decorated

@@ -1,0 +1,38 @@
+"""Which feedbacks of a run never moved its rate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from glideslope.feedback import Controlled, Feedback
+from glideslope.search.contestant import Run
+from glideslope.search.labels import label
+
+
+def idle(runs: Sequence[Run]) -> tuple[str, ...]:
+    """The feedbacks, by their texts, that acted in none of the runs of one contestant; () where it has none.
+
+    Of several beside a guard, which act on one factor, all did if the factor moved.
+    """
+    schedule = runs[0].contestant.schedule
+    if not isinstance(schedule, Controlled):
+        return ()
+    guard = schedule.guard
+    guarded = any(run.events for run in runs)
+    measured = any(map(_measured, runs))
+    acted: list[tuple[Feedback, bool]] = [
+        (feedback, guarded if i == guard else measured) for i, feedback in enumerate(schedule.feedbacks)
+    ]
+    return tuple(label(feedback) for feedback, did in acted if not did)
+
+
+def _measured(run: Run) -> bool:
+    """Whether anything besides a guard moved the rate."""
+    by_guard = {(event.back_to, event.factor) for event in run.events}
+    return any(scale != 1.0 and (at, scale) not in by_guard for at, scale in run.scales)
+
+
+def shown_name(runs: Sequence[Run]) -> str:
+    """The name of a contestant for a table, with the feedbacks that never acted."""
+    quiet, name = idle(runs), runs[0].contestant.name
+    return f"{name} ({', '.join(quiet)} never acted)" if quiet else name
