@@ -5,7 +5,7 @@ INSTALLED := $(VENV)/.installed
 
 .PHONY: demo test check search-tables
 demo: $(INSTALLED)
-	$(BIN)/glideslope tune examples/digits.py:job --steps 1500
+	$(BIN)/glideslope tune examples/digits.py:job --steps 1500 --against-constant
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2

@@ -6,8 +6,9 @@ A history is an optimizer (SGD, AdamW, subclasses whose step calls their parent'
 numbers or tensors), a schedule or a list of them or a schedule times a feedback, and a random course of events:
 updates, micro-batches, skipped updates, groups added, removed, reordered and copied, parameters and rate tensors
 replaced, measurements, and checkpoints loaded in each order, with and without `initial_lr`, through JSON, by pickle and
-by copying. At each update the rate of each group is compared with what the formulas below give; a warning where nothing
-is wrong counts as a fault too.
+by copying. At each update the rate of each group is compared with what the formulas below give, and after some of the
+events what `get_last_lr()` and the groups say of the next update; a warning where nothing is wrong counts as a fault
+too.
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ class History:
     """A training and, beside it, what its rates should be, kept for each parameter."""
 
     def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)
+        self.random, self.looks = random.Random(seed), random.Random(-1 - seed)
         self.kind = self.random.choice(list(OPTIMIZERS))
         self.tensors = self.random.random() < 0.25
         groups = [self.group() for _ in range(self.random.randint(1, 4))]
@@ -201,6 +202,15 @@ class History:
         self.scheduler.step()
         close = [math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-9) for a, b in zip(self.rates, expected, strict=True)]
         return None if all(close) else f"update {self.made}: {self.rates}, right {expected}"
+
+    def rates_said(self) -> str | None:
+        """What is wrong with the rates of the next update, as the scheduler has them and then as the groups do."""
+        said = [float(rate) for rate in self.scheduler.get_last_lr()]
+        written = [float(group["lr"]) for group in self.optimizer.param_groups]
+        close = [math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-9) for a, b in zip(said, self.expected, strict=True)]
+        if all(close) and said == written:
+            return None
+        return f"said {said}, in the groups {written}, right {self.expected}"
 
     def micro_batches(self) -> None:
         for _ in range(self.random.randint(1, 4)):
@@ -339,9 +349,12 @@ class History:
                     if event is not None:
                         past.append(event.__name__)
                         event(self)
-                        continue
-                    past.append("update")
-                    problem = self.update()
+                    else:
+                        past.append("update")
+                    problem = self.update() if event is None else None
+                    if not problem and self.looks.random() < 0.2:
+                        past.append("look")
+                        problem = self.rates_said()
                 except Exception as error:
                     problem = f"{type(error).__name__}: {error}"
                 false_alarms = [str(w.message) for w in caught if any(part in str(w.message) for part in ALARMS)]

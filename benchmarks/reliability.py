@@ -23,15 +23,16 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 import torch  # noqa: E402
-from faults import rates, searches  # noqa: E402
+from faults import documents, guards, jobs, names, rates, run_directories, searches, sizes  # noqa: E402
 from faults.tally import Kinds, Tally  # noqa: E402
 
-KINDS: Kinds = rates.KINDS | searches.KINDS
+PARTS = (documents, guards, jobs, names, rates, run_directories, searches, sizes)
+KINDS: Kinds = {name: kind for part in PARTS for name, kind in part.KINDS.items()}
 
 
-def rows(names: list[str], share: float) -> Iterator[tuple[str, Tally, float]]:
+def rows(kinds: list[str], share: float) -> Iterator[tuple[str, Tally, float]]:
     """The kinds of these names: what is tried, the tally, and the seconds it took."""
-    for name in names:
+    for name in kinds:
         title, tally, number = KINDS[name]
         began = time.perf_counter()
         yield title, tally(max(math.ceil(number * share), 5)), time.perf_counter() - began

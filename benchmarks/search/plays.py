@@ -40,7 +40,13 @@ class Plays:
 
 
 def plays(
-    table: Table, prior: Prior, searches: Sequence[str], bounds: Sequence[float], repeats: int, seed: int
+    table: Table,
+    prior: Prior,
+    optimizer: str | None,
+    searches: Sequence[str],
+    bounds: Sequence[float],
+    repeats: int,
+    seed: int,
 ) -> Iterator[Plays]:
     """Plays each search within each bound; in a repeat, all see the same draws of the table's seeds."""
     parts, scale = surfaces(table), Scale.of(table)
@@ -48,7 +54,7 @@ def plays(
         for bound in bounds:
             regrets, costs, failures = np.full(repeats, np.nan), np.zeros(repeats), Counter[str]()
             for i in range(repeats):
-                played = Played(parts, (seed, _number(table.job), i))
+                played = Played(parts, (seed, _number(table.job), i), optimizer)
                 rng = np.random.default_rng((seed, _number(table.job), _number(name), i))
                 try:
                     schedule, peak = choice(SEARCHES[name], played, bound, rng, prior)

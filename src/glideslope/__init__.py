@@ -38,7 +38,9 @@ if TYPE_CHECKING:
     from glideslope.frameworks.conversion.from_optax import from_optax
     from glideslope.frameworks.conversion.from_torch import from_torch
     from glideslope.frameworks.conversion.json_form import from_json, json_schema, to_json
-    from glideslope.search import Job, Race, RangeTest, Tuned, check_job, find, race, tune
+    from glideslope.search import Job, RangeTest, check_job, find
+    from glideslope.search.race import Race, race
+    from glideslope.search.tune import Tuned, tune
 
 _CONVERSION = "glideslope.frameworks.conversion"
 # Loaded when touched: these need NumPy, or a framework.

@@ -89,6 +89,19 @@ def checked(value: Any, kind: type[T]) -> T:
         raise DocumentError(str(error)) from None
 
 
+def shown(value: Any, most: int = 300) -> str:
+    """A value for a message: its start, whatever it is.
+
+    >>> shown([1] * 300, 10)
+    '[1, 1, 1, ...'
+    """
+    try:
+        text = repr(value)
+    except Exception:  # too deep, too long a number, or its own
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
 def _check_depth(value: Any) -> None:
     level, depth, number = [value], 0, 0
     while level := [item for each in level for item in _items(each)]:

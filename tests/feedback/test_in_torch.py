@@ -66,6 +66,9 @@ def test_a_refused_state_changes_nothing_and_a_bare_count_starts_anew():
     _, scheduler = make(gs.cosine() * gs.plateau(0.5, patience=0))
     scheduler.measure(1.0), scheduler.measure(1.0)
     state = scheduler.state_dict() | {"step": 5, "times": [5.0]}
+    with pytest.raises(gs.ScheduleError, match="checksum doesn't match"):
+        scheduler.load_state_dict(state)
+    del state["checksum"]
     optimizer, other = make(gs.linear() * gs.plateau(0.5, patience=0))
     with pytest.raises(gs.ScheduleError, match="before it"):
         other.load_state_dict(state)

@@ -76,8 +76,8 @@ counts = [0]
 @pytest.mark.parametrize(
     ("steps", "options"),
     [
-        (1000, {"strategy": "law", "optimizers": ["adagrad"]}),
-        (1000, {"strategy": "law", "optimizers": ["adagrad", "prodigy"], "averages": ["ema(0.9)"]}),
+        (1000, {"schedules": ["linear", "one_cycle", "hold() >> cooldown(20%)"], "optimizers": ["adagrad"]}),
+        (1000, {"optimizers": ["adagrad", "prodigy"], "averages": ["ema(0.9)"]}),
         (400, {"optimizers": ["adagrad", "prodigy"], "averages": ["ema(0.9)"]}),
         (260, {"optimizers": ["adagrad"]}),
     ],

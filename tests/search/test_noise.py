@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import glideslope as gs
 from glideslope.search.contestant import Contestant, Run
-from glideslope.search.peaks import Scouts, _further, check_finite, ranked
+from glideslope.search.outcomes import check_finite
 from glideslope.search.range_test import summary
 from glideslope.search.sweep import bad_data, batch_noise, blown_up, sudden_end
 
@@ -199,17 +199,6 @@ def test_nothing_learned_is_said():
 
 def ended(peak, loss, untrained=5.0, losses=(1.0,) * 9):
     return Run(Contestant(gs.constant(), peak), 9, 0, np.array(losses), (), loss, made=9, untrained=untrained)
-
-
-def test_ties_go_up_and_the_search_goes_down_only_beyond_noise():
-    runs = [ended(peak, loss) for peak, loss in ((0.1, 4.0), (0.2, 4.05), (0.4, 4.3))]
-    assert [run.contestant.peak for run in ranked(runs, 0.0)] == [0.1, 0.2, 0.4]
-    assert ranked(runs, 0.1)[0].contestant.peak == 0.2
-    assert _further(Scouts(ranked(runs, 0.0), 0.1, clear=True)) is None  # 4.0 is no less than 4.05 by that noise
-    assert _further(Scouts(ranked(runs, 0.0), 0.01, clear=True)) == 0.05
-    assert _further(Scouts(ranked(runs, 0.0), 0.01, clear=False)) == 1.6  # nothing learned, no harm: up
-    harmful = [ended(peak, loss) for peak, loss in ((0.1, 9.0), (0.2, 20.0))]
-    assert _further(Scouts(ranked(harmful, 0.0), 0.1, clear=False)) == 0.05
 
 
 def test_runs_that_end_suddenly_are_the_data():

@@ -38,7 +38,7 @@ def _with_classes(part: Part) -> Part:
     return images, classes, classes
 
 
-@small_training("control", centre=0.01)
+@small_training("control", "Adam", centre=0.01)
 def policy_gradient(seed: int) -> gs.torch.Job:
     """REINFORCE on a contextual bandit; Adam."""
     train, validation = digits()
@@ -80,7 +80,7 @@ def _starts() -> tuple[Part, Part]:
     return split([starts, starts], 1000)
 
 
-@small_training("control", centre=0.02)
+@small_training("control", "SGD", centre=0.02)
 def robot_arm(seed: int) -> gs.torch.Job:
     """A policy trained through a simulation, with noise; momentum."""
     torch.manual_seed(seed)

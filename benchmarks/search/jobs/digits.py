@@ -13,7 +13,7 @@ from jobs.data import Part, digit_images, digits, split, training
 from jobs.registry import small_training
 
 
-@small_training("digits", centre=0.14)
+@small_training("digits", "SGD", centre=0.14)
 def digits_mlp(seed: int) -> gs.torch.Job:
     """Momentum and dropout."""
     torch.manual_seed(seed)
@@ -24,7 +24,7 @@ def digits_mlp(seed: int) -> gs.torch.Job:
     return training(model, optimizer, nn.CrossEntropyLoss(), digits(), 32)
 
 
-@small_training("digits", centre=0.5)
+@small_training("digits", "SGD", centre=0.5)
 def digits_batchnorm(seed: int) -> gs.torch.Job:
     """Convolutions with batch normalization; momentum and weight decay."""
     torch.manual_seed(seed)
@@ -37,7 +37,7 @@ def digits_batchnorm(seed: int) -> gs.torch.Job:
     return training(model, optimizer, nn.CrossEntropyLoss(), digit_images(), 32)
 
 
-@small_training("digits", centre=0.15)
+@small_training("digits", "SGD", centre=0.15)
 def digits_tiny_batch(seed: int) -> gs.torch.Job:
     """Batches of two; plain SGD."""
     torch.manual_seed(seed)
@@ -45,7 +45,7 @@ def digits_tiny_batch(seed: int) -> gs.torch.Job:
     return training(model, torch.optim.SGD(model.parameters()), nn.CrossEntropyLoss(), digits(), 2)
 
 
-@small_training("digits", centre=6e-3)
+@small_training("digits", "Adam", centre=6e-3)
 def digits_label_noise(seed: int) -> gs.torch.Job:
     """Two fifths of the training classes are drawn at random; Adam."""
     (inputs, classes), validation = digits()
@@ -58,7 +58,7 @@ def digits_label_noise(seed: int) -> gs.torch.Job:
     return training(model, optimizer, nn.CrossEntropyLoss(), ((inputs, noisy), validation), 32)
 
 
-@small_training("digits", centre=0.3)
+@small_training("digits", "SGD", centre=0.3)
 def digits_logistic(seed: int) -> gs.torch.Job:
     """Four hidden layers of logistic units; momentum."""
     torch.manual_seed(seed)
@@ -72,7 +72,7 @@ def digits_logistic(seed: int) -> gs.torch.Job:
     return training(model, optimizer, nn.CrossEntropyLoss(), digits(), 64)
 
 
-@small_training("digits", centre=0.04)
+@small_training("digits", "Muon", centre=0.04)
 def digits_muon(seed: int) -> gs.torch.Job:
     """Matrices only; Muon."""
     torch.manual_seed(seed)
@@ -110,7 +110,7 @@ def _pretrained() -> dict[str, Any]:
     return body.state_dict()
 
 
-@small_training("digits", centre=6e-3)
+@small_training("digits", "AdamW", centre=6e-3)
 def digits_finetuned(seed: int) -> gs.torch.Job:
     """300 images of 5 to 9 with a new head on a network that was trained on 0 to 4; AdamW."""
     weights = _pretrained()

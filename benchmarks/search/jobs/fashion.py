@@ -11,7 +11,7 @@ from jobs.parts import Block, Residual
 from jobs.registry import small_training
 
 
-@small_training("fashion", centre=8e-3)
+@small_training("fashion", "Adam", centre=8e-3)
 def fashion_conv(seed: int) -> gs.torch.Job:
     """Convolutions without normalization; Adam."""
     torch.manual_seed(seed)
@@ -22,7 +22,7 @@ def fashion_conv(seed: int) -> gs.torch.Job:
     return training(model, torch.optim.Adam(model.parameters()), nn.CrossEntropyLoss(), fashion(), 32)
 
 
-@small_training("fashion", centre=0.05)
+@small_training("fashion", "SGD", centre=0.05)
 def fashion_residual(seed: int) -> gs.torch.Job:
     """Residual blocks with batch normalization; Nesterov's momentum and weight decay."""
     torch.manual_seed(seed)
@@ -60,7 +60,7 @@ class MeanToken(nn.Module):
         return tokens.mean(1)
 
 
-@small_training("fashion", centre=5e-3)
+@small_training("fashion", "AdamW", centre=5e-3)
 def fashion_vit(seed: int) -> gs.torch.Job:
     """A vision transformer; AdamW."""
     torch.manual_seed(seed)
@@ -72,7 +72,7 @@ def fashion_vit(seed: int) -> gs.torch.Job:
     return training(model, optimizer, nn.CrossEntropyLoss(), fashion(), 16)
 
 
-@small_training("fashion", centre=0.15)
+@small_training("fashion", "SGD", centre=0.15)
 def fashion_large_batch(seed: int) -> gs.torch.Job:
     """Batches of 1,000, 30 epochs; momentum."""
     torch.manual_seed(seed)

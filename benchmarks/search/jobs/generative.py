@@ -16,7 +16,7 @@ from jobs.parts import mean_output, noise
 from jobs.registry import small_training
 
 
-@small_training("generative", centre=0.02)
+@small_training("generative", "Adam", centre=0.02)
 def digits_autoencoder(seed: int) -> gs.torch.Job:
     """Digits through eight numbers, the mean squared error about 0.02; Adam."""
     (train, _), (validation, _) = digits()
@@ -44,7 +44,7 @@ class VariationalAutoencoder(nn.Module):
         return decoded.sum(1) + divergence
 
 
-@small_training("generative", centre=0.025)
+@small_training("generative", "Adam", centre=0.025)
 def digits_vae(seed: int) -> gs.torch.Job:
     """A variational autoencoder; Adam."""
     (train, _), (validation, _) = digits()
@@ -93,7 +93,7 @@ class Flow(nn.Module):
         return (points**2).sum(1) / 2 + math.log(2 * math.pi) - log_volume
 
 
-@small_training("generative", centre=0.015)
+@small_training("generative", "Adam", centre=0.015)
 def density_flow(seed: int) -> gs.torch.Job:
     """A flow of four couplings, its negative log likelihood below 0; Adam."""
     torch.manual_seed(seed)
@@ -117,7 +117,7 @@ def _normal_loss(outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     return (((target - mean) / log_deviation.exp()) ** 2 / 2 + log_deviation + math.log(2 * math.pi) / 2).mean()
 
 
-@small_training("generative", centre=4e-3)
+@small_training("generative", "RMSprop", centre=4e-3)
 def density_of_target(seed: int) -> gs.torch.Job:
     """A mean and a deviation for each input, the negative log likelihood below 0; RMSprop."""
     torch.manual_seed(seed)
@@ -140,7 +140,7 @@ class Denoiser(nn.Module):
         return ((self.network(torch.cat((noisy, level), 1)) - drawn[:, :2]) ** 2).mean(1)
 
 
-@small_training("generative", centre=0.05)
+@small_training("generative", "AdamW", centre=0.05)
 def denoiser(seed: int) -> gs.torch.Job:
     """What a diffusion model learns, on points of two half-moons; AdamW."""
     torch.manual_seed(seed)

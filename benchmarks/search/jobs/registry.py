@@ -23,6 +23,7 @@ class JobSpec:
     Attributes:
         name: the name of its function.
         family: trainings that resemble it; a method fitted on some jobs is judged on the other families.
+        optimizer: the name of its optimizer's class.
         make: makes it from a seed, which sets the initial weights and the order of the data. The data are the same
             for every seed. Its metric is the validation loss.
         centre: the geometric centre of its peak rates.
@@ -30,6 +31,7 @@ class JobSpec:
 
     name: str
     family: str
+    optimizer: str
     make: Maker
     centre: float
 
@@ -44,17 +46,18 @@ JOBS: dict[str, JobSpec] = {}
 """Every small training by its name; `jobs` fills it."""
 
 
-def small_training(family: str, centre: float) -> Callable[[Maker], Maker]:
+def small_training(family: str, optimizer: str, centre: float) -> Callable[[Maker], Maker]:
     """Enters a function that makes a job in `JOBS`.
 
     Args:
         family: the trainings that resemble it.
+        optimizer: the name of its optimizer's class.
         centre: the geometric centre of its peak rates.
     """
 
     def enter(make: Maker) -> Maker:
         name = make.__name__
-        JOBS[name] = JobSpec(name, family, make, centre)
+        JOBS[name] = JobSpec(name, family, optimizer, make, centre)
         return make
 
     return enter

@@ -23,7 +23,7 @@ def _noisy() -> tuple[Part, Part]:
     return split([inputs, signal / signal.std() + 2 * torch.randn(8000, 1, generator=draw)], 2000)
 
 
-@small_training("regression", centre=0.028)
+@small_training("regression", "SGD", centre=0.028)
 def noise_above_signal(seed: int) -> gs.torch.Job:
     """The noise has four times the variance of the signal; plain SGD."""
     torch.manual_seed(seed)
@@ -40,7 +40,7 @@ def _badly_scaled() -> tuple[Part, Part]:
     return split([inputs, inputs @ weights + 0.1 * torch.randn(6000, 1, generator=draw)], 2000)
 
 
-@small_training("regression", centre=0.4)
+@small_training("regression", "SGD", centre=0.4)
 def badly_scaled(seed: int) -> gs.torch.Job:
     """Linear regression with a condition number of 2,500; momentum."""
     torch.manual_seed(seed)
@@ -64,7 +64,7 @@ def _image() -> tuple[Part, Part]:
     return split([points, values[:, None]], 2000)
 
 
-@small_training("regression", centre=1.5e-3)
+@small_training("regression", "Adam", centre=1.5e-3)
 def image_fitting(seed: int) -> gs.torch.Job:
     """A made image by a network of sines (Sitzmann et al. 2020, arXiv:2006.09661); Adam."""
     torch.manual_seed(seed)
@@ -108,7 +108,7 @@ def _source() -> tuple[Part, Part]:
     return split([x, -(math.pi**2) * (torch.sin(math.pi * x) + 2 * torch.sin(3 * math.pi * x))], 1000)
 
 
-@small_training("regression", centre=0.02)
+@small_training("regression", "Adam", centre=0.02)
 def physics_informed(seed: int) -> gs.torch.Job:
     """Poisson's equation solved by a network; Adam."""
     torch.manual_seed(seed)
@@ -130,7 +130,7 @@ def _attractor() -> tuple[Part, Part]:
     return (windows[:3000, :12], windows[:3000, -1]), (windows[3041:, :12], windows[3041:, -1])
 
 
-@small_training("regression", centre=0.04)
+@small_training("regression", "Adam", centre=0.04)
 def attractor(seed: int) -> gs.torch.Job:
     """The path of a chaotic system by a GRU; Adam."""
     torch.manual_seed(seed)

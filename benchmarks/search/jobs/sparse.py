@@ -26,7 +26,7 @@ def _word_counts() -> tuple[Part, Part]:
     return split([counts, torch.tensor(modules)], 800)
 
 
-@small_training("sparse", centre=0.3)
+@small_training("sparse", "Adagrad", centre=0.3)
 def sparse_words(seed: int) -> gs.torch.Job:
     """Which module a documentation string is from: logistic regression on its words; Adagrad."""
     torch.manual_seed(seed)
@@ -60,7 +60,7 @@ class MeanEmbedding(nn.Module):
         return self.vectors(codes).mean(1)
 
 
-@small_training("sparse", centre=0.06)
+@small_training("sparse", "Adam", centre=0.06)
 def word_embeddings(seed: int) -> gs.torch.Job:
     """A word from its neighbours, with embeddings; Adam."""
     torch.manual_seed(seed)
@@ -93,7 +93,7 @@ class Factors(nn.Module):
         return (self.users(pairs[:, 0]) * self.items(pairs[:, 1])).sum(1)
 
 
-@small_training("sparse", centre=2.5)
+@small_training("sparse", "SGD", centre=2.5)
 def matrix_factors(seed: int) -> gs.torch.Job:
     """Matrix factorisation; plain SGD."""
     torch.manual_seed(seed)

@@ -22,7 +22,7 @@ def _cancer() -> tuple[Part, Part]:
     return split([inputs, torch.tensor(bunch.target, dtype=torch.float32)[:, None]], 285)
 
 
-@small_training("tabular", centre=4e-3)
+@small_training("tabular", "AdamW", centre=4e-3)
 def breast_cancer(seed: int) -> gs.torch.Job:
     """A network with dropout on a bundled data set; AdamW."""
     torch.manual_seed(seed)
@@ -40,7 +40,7 @@ def _diabetes() -> tuple[Part, Part]:
     return split([inputs / inputs.std(0), (target - target.mean()) / target.std()], 200)
 
 
-@small_training("tabular", centre=2e-3)
+@small_training("tabular", "RMSprop", centre=2e-3)
 def diabetes(seed: int) -> gs.torch.Job:
     """Regression on a bundled data set with Huber's loss; RMSprop."""
     torch.manual_seed(seed)
@@ -58,7 +58,7 @@ def _rare_classes() -> tuple[Part, Part]:
     return split([inputs, (scores - torch.arange(6)).argmax(1)], 2000)
 
 
-@small_training("tabular", centre=0.03)
+@small_training("tabular", "Adam", centre=0.03)
 def rare_classes(seed: int) -> gs.torch.Job:
     """Classes some of which are rare, with batch normalization; Adam."""
     torch.manual_seed(seed)
@@ -91,7 +91,7 @@ class Categories(nn.Module):
         return self.vectors(codes + self.first).flatten(1)
 
 
-@small_training("tabular", centre=0.25)
+@small_training("tabular", "Adagrad", centre=0.25)
 def clicks(seed: int) -> gs.torch.Job:
     """Rare clicks from embedded categories; Adagrad."""
     torch.manual_seed(seed)
@@ -108,7 +108,7 @@ def _counts() -> tuple[Part, Part]:
     return split([inputs, torch.poisson(rates, generator=draw)], 2000)
 
 
-@small_training("tabular", centre=0.015)
+@small_training("tabular", "SGD", centre=0.015)
 def counts(seed: int) -> gs.torch.Job:
     """Counts, by a Poisson likelihood whose rate is an exponential; momentum."""
     torch.manual_seed(seed)

@@ -24,7 +24,7 @@ class Tokens(nn.Module):
         return self.characters(codes) + self.positions
 
 
-@small_training("text", centre=8e-3)
+@small_training("text", "AdamW", centre=8e-3)
 def text_gpt(seed: int) -> gs.torch.Job:
     """A small GPT; AdamW with the second beta of language models."""
     torch.manual_seed(seed)
@@ -35,7 +35,7 @@ def text_gpt(seed: int) -> gs.torch.Job:
     return training(model, optimizer, token_loss, characters(32), 8)
 
 
-@small_training("text", centre=0.01)
+@small_training("text", "RMSprop", centre=0.01)
 def text_lstm(seed: int) -> gs.torch.Job:
     """An LSTM; RMSprop."""
     torch.manual_seed(seed)
@@ -43,7 +43,7 @@ def text_lstm(seed: int) -> gs.torch.Job:
     return training(model, torch.optim.RMSprop(model.parameters()), token_loss, characters(16), 16)
 
 
-@small_training("text", centre=0.04)
+@small_training("text", "Muon", centre=0.04)
 def text_muon(seed: int) -> gs.torch.Job:
     """Twelve characters predict the next one, with matrices only; Muon."""
     torch.manual_seed(seed)

@@ -12,14 +12,14 @@ from played import Played
 from prior import Prior
 
 from searches.asha import asha
-from searches.ours import halving, law
+from searches.ours import ours
 from searches.plain import full_runs, random, steepest, usual
 from searches.tpe import tpe
 
 Search = Callable[[Played, int, np.random.Generator, Prior], tuple[str, float]]
 
 SEARCHES: dict[str, Search] = {
-    "halving": halving, "law": law, "random": random, "tpe": tpe, "asha": asha, "steepest": steepest,
+    "ours": ours, "random": random, "tpe": tpe, "asha": asha, "steepest": steepest,
     "full_runs": full_runs, "usual": usual,
 }  # fmt: skip
 """By the names that are printed, ours first."""

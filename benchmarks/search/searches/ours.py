@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
 from typing import Any
-from unittest import mock
 
 import numpy as np
 from played import Played
@@ -15,24 +13,12 @@ from surface import Surface
 from sweeping import Sweeping
 
 import glideslope as gs
-from glideslope import laws
-from glideslope.laws import fit
-from glideslope.search import by_law as law_module
-from glideslope.search.by_law import by_law
+from glideslope.search.choose import PRIOR, chosen, usual
 from glideslope.search.contestant import Contestant, Run
-from glideslope.search.halving import halved
-from glideslope.search.longest import longest
-from glideslope.search.peaks import Scouts, scouted
+from glideslope.search.outcomes import SHORTEST
 from glideslope.search.range_test import RangeTest, range_test
 from glideslope.search.trials import Trials
-from glideslope.search.tune import _ranged
 from searches.rates import HIGH, LOW
-
-LEAST = 400
-"""The updates below which `gs.tune` refuses to search."""
-
-PROBE = "warmup(5%) >> hold() >> cooldown(20%, shape=sqrt)"
-"""What is nearest, in the tables, to the probe by which a law is fitted: that cools down in a straight line."""
 
 
 class PlayedTrials(Trials):
@@ -78,55 +64,19 @@ def _losses(curve: np.ndarray, steps: int) -> np.ndarray:
     return losses[: lost[0] + 1] if len(lost) else losses
 
 
-def halving(played: Played, bound: int, rng: np.random.Generator, prior: Prior) -> tuple[str, float]:
-    """`gs.tune` with the schedules of the tables."""
-
-    def finish(trials: Trials, scouts: Scouts, choice: tuple[gs.Schedule, ...]) -> Contestant:
-        strategy = halved if scouts.clear else longest
-        return strategy(trials, scouts, choice, bound, played.horizon)[1]
-
-    return _tuned(played, bound, finish)
-
-
-def law(played: Played, bound: int, rng: np.random.Generator, prior: Prior) -> tuple[str, float]:
-    """`gs.tune` with strategy="law" and the schedules of the tables."""
-
-    def finish(trials: Trials, scouts: Scouts, choice: tuple[gs.Schedule, ...]) -> Contestant:
-        with mock.patch.object(law_module, "PROBE", gs.parse(PROBE)), mock.patch.object(laws, "fit", _fit_once):
-            return by_law(trials, scouts, choice, bound, played.horizon)[1]
-
-    return _tuned(played, bound, finish)
-
-
-def _fit_once(runs: Sequence[laws.Run]) -> laws.Law:
-    """A law, fitted once on the same runs: many repeats come to the same."""
-    law = _law_or_error(tuple(runs))
-    if isinstance(law, gs.LawError):
-        raise law
-    return law
-
-
-@functools.lru_cache(maxsize=1024)
-def _law_or_error(runs: tuple[laws.Run, ...]) -> laws.Law | gs.LawError:
-    try:
-        return fit(runs)
-    except gs.LawError as error:
-        return error
-
-
-def _tuned(
-    played: Played, bound: int, finish: Callable[[Trials, Scouts, tuple[gs.Schedule, ...]], Contestant]
-) -> tuple[str, float]:
-    if bound < LEAST:
-        raise gs.SearchError(f"gs.tune refuses less than {LEAST} updates")
+def ours(played: Played, bound: int, rng: np.random.Generator, prior: Prior) -> tuple[str, float]:
+    """`gs.tune`, which begins at the peak that is usual for the kind of optimizer in other families."""
     trials = PlayedTrials(played)
-    scouts = scouted(trials, _ranged(trials, bound), bound, played.horizon)
-    winner = finish(trials, scouts, tuple(map(gs.parse, played.schedules)))
+    budget = bound - trials.updates
+    if budget < SHORTEST:
+        raise gs.SearchError(f"no run of {SHORTEST} updates in {budget}")
+    start = prior.start(played.optimizer, str(PRIOR)) if prior.tables else LOW**0.5 * HIGH**0.5
+    winner = chosen(trials, usual(bound, played.horizon), (), budget, played.horizon, start).winner
     return str(winner.schedule), winner.peak
 
 
 def ranged(played: Played, updates: int) -> RangeTest:
-    """A range test of three sweeps, as in `gs.tune`, or as many as there are updates for."""
+    """A range test of three sweeps, or as many as there are updates for."""
     trials = PlayedTrials(played)
     left = updates - trials.updates
     steps = min(100, left)

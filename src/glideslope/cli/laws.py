@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from glideslope.cli import output
 from glideslope.cli.options import Folder, Json, NoSeed, Steps, app
 from glideslope.errors import GlideslopeError, LawError
 
@@ -64,18 +65,18 @@ def fit(
         "shift": law.shift, "baseline": law.baseline,
     }  # fmt: skip
     if as_json:
-        typer.echo(json.dumps(told))
+        output.put(json.dumps(told))
         return
     for run in law.fitted:
-        typer.echo(f"{run.name}: {run.points} points to update {run.steps}, peak {run.peak:g}")
+        output.line(f"{run.name}: {run.points} points to update {run.steps}, peak {run.peak:g}")
     for note in notes:
-        typer.echo(f"note: {note}")
-    typer.echo(
+        output.line(f"note: {note}")
+    output.line(
         f"Ends of runs are {law.noise:.2%} from what fits without them predict ({law.baseline or 0:.2%} from the mean "
         f"loss of the others). Written to {out}."
     )
     if law.shift:
-        typer.echo(f"Final losses on another set lie {law.shift:+.4f} from the curves; predict tells both.")
+        output.line(f"Final losses on another set lie {law.shift:+.4f} from the curves; predict tells both.")
 
 
 @app.command()
@@ -103,7 +104,7 @@ def predict(
     from glideslope.views import plots, report, terminal
 
     found, lr = laws.load(law), _rates(schedule, peak, steps)
-    at = np.unique(np.linspace(steps / 50, steps, 50).round()).astype(int)
+    at = np.unique(np.linspace(steps / 50, steps, 50).round()).astype(np.int64)
     loss, (low, high) = found.predict(lr, at, batch_size), found.interval(lr, at, level, batch_size)
     warnings = found.warnings(float(lr.max()), steps)
     needed = found.steps_for(target, schedule, peak) if target is not None else None
@@ -128,7 +129,7 @@ def predict(
         write_atomically(out / "prediction.html", page)
         write_atomically(out / "prediction.json", json.dumps(told) + "\n")
     if as_json:
-        typer.echo(json.dumps(told))
+        output.put(json.dumps(told))
         return
     shown = [(int(at[i]), float(loss[i]), float(low[i]), float(high[i])) for i in range(4, len(at), 5)]
     _print(terminal.table("Predicted", ("update", "loss", "low", "high"), shown), lead, warnings)
@@ -170,10 +171,11 @@ def design(
     )
     if out is not None:
         rates = {
-            f"{name}, {own.loss:.4f}": own.peak * own.schedule.over(steps).sample(steps)
+            f"{name}, {own.loss:.4f}": laws.Rates.of_schedule(own.schedule.over(steps), steps, own.peak)
             for name, own in entries.items()
         }
-        drawn, heat = plots.schedules(rates), views.heat_map(found, steps)
+        drawn = plots.schedules({name: (own.every_place(), own.values) for name, own in rates.items()})
+        heat = views.heat_map(found, steps)
         pictures = [
             report.picture("Schedules, with the loss predicted", lambda: drawn),
             report.picture("Final loss of WSD", lambda: heat),
@@ -183,7 +185,7 @@ def design(
         write_atomically(out / "final_loss.png", plots.png(heat))
         write_atomically(out / "design.json", json.dumps(told) + "\n")
     if as_json:
-        typer.echo(json.dumps(told))
+        output.put(json.dumps(told))
         return
     _print(terminal.table("Designed", ("", "peak", "loss", "schedule"), rows), lead, list(made.warnings))
 
@@ -233,7 +235,7 @@ def rank(
     ranked.sort(key=lambda entry: entry[3])
     if as_json:
         keys = ("schedule", "peak_lr", "steps", "final_loss", "low", "high")
-        typer.echo(json.dumps({"candidates": [dict(zip(keys, entry, strict=True)) for entry in ranked]}))
+        output.put(json.dumps({"candidates": [dict(zip(keys, entry, strict=True)) for entry in ranked]}))
         return
     warnings = sorted({text for _, peak, length, *_ in ranked for text in found.warnings(peak, length)})
     columns = ("schedule", "peak", "updates", "loss", "low", "high")
@@ -243,19 +245,24 @@ def rank(
 def _say(notes: Iterable[str]) -> None:
     """Writes notes before an error, which they may explain."""
     for note in dict.fromkeys(notes):
-        typer.echo(f"note: {note}", err=True)
+        output.say_line(f"note: {note}")
 
 
 def _draw_fit(law: Law, read: Read, folder: Path) -> None:
+    import numpy as np
+
     from glideslope.files import write_atomically
+    from glideslope.laws.bins import Points
     from glideslope.views import laws as views
     from glideslope.views import plots, report
 
-    predicted = {}
+    predicted, measured = {}, {}
     for run in read.runs:
-        low, high = law.interval(run.lr, run.step, batch_size=run.batch_size)
-        predicted[run.name] = run.step, law.predict(run.lr, run.step, run.batch_size), low, high
-    drawn = views.curves(predicted, {run.name: (run.step, run.loss) for run in read.runs})
+        points = Points.all_of(run)
+        low, high = law.interval(run.lr, points.step, batch_size=run.batch_size)
+        predicted[run.name] = points.step, law.predict(run.lr, points.step, run.batch_size), low, high
+        measured[run.name] = points.step, np.exp(points.log)
+    drawn = views.curves(predicted, measured)
     rows = [(run.name, run.peak, run.steps, run.points) for run in law.fitted]
     sections = [
         report.picture("Measured, and fitted with a 90% band", lambda: drawn),
@@ -267,19 +274,15 @@ def _draw_fit(law: Law, read: Read, folder: Path) -> None:
 
 
 def _rates(schedule: str, peak: float, steps: int) -> Any:
-    from glideslope.laws.run import sampled
+    from glideslope.laws import Rates
     from glideslope.search.race import check_peak, check_positive
 
     check_positive(steps=steps)
     check_peak(peak)
-    return peak * sampled(schedule, steps)
+    return Rates.of_schedule(schedule, steps, peak)
 
 
 def _print(table: Any, lead: str, warnings: list[str]) -> None:
-    from rich.console import Console
-
-    console = Console()
-    console.print(table)
-    console.print(lead, soft_wrap=True)
+    output.draw(table, lead)
     for warning in warnings:
-        typer.echo(f"Careful: {warning}.", err=True)
+        output.say_line(f"Careful: {warning}.")

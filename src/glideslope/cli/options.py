@@ -32,3 +32,14 @@ Out = Annotated[Path | None, typer.Option(help="The run directory; a new one und
 Folder = Annotated[Path | None, typer.Option("--out", help="Write into this folder too.")]
 Steps = Annotated[int, typer.Option(help="The updates of a full run.")]
 Peak = Annotated[float, typer.Option(help="The peak rate.")]
+Timeout = Annotated[
+    float | None, typer.Option(metavar="SECONDS", help="End the search where a run takes longer.", show_default=False)
+]
+JobPlace = Annotated[str, typer.Argument(metavar="JOB", help="The job: path/to/file.py:function.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin anew in a directory that holds a run.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run that --out holds.")]
+AcceptChanges = Annotated[
+    bool, typer.Option("--accept-changes", help="Go on with --resume though the job, an option or a version changed.")
+]
+Optimizers = Annotated[str, typer.Option(help='Also with these optimizers, such as "adagrad,schedule-free".')]
+Averages = Annotated[str, typer.Option(help='Also averages of the weights: "ema(0.99),swa(75%)".')]

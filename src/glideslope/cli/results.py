@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import itertools
-import json
 import signal
-import sys
-from collections.abc import Callable
-from contextlib import redirect_stdout, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
+from glideslope.cli import output
+from glideslope.cli.ending import notice
 from glideslope.errors import GlideslopeError, ScheduleError
 
 if TYPE_CHECKING:
+    from glideslope.cli.time_limit import Watch as TimeLimit
     from glideslope.search.contestant import Run
     from glideslope.search.job import JobFactory
     from glideslope.search.run_directory import RunDirectory
-    from glideslope.search.trials import Watch
+    from glideslope.search.trials import Progress, Watch
 
 Result = TypeVar("Result")
 
@@ -76,16 +78,25 @@ def read_number(option: str, text: str) -> float:
 
 
 def open_directory(
-    command: str, job: str, out: Path | None, overwrite: bool, resume: bool, search: dict[str, Any]
-) -> RunDirectory:
+    command: str, job: str, out: Path | None, overwrite: bool, resume: bool, search: dict[str, Any],
+    accept_changes: bool = False,
+) -> RunDirectory:  # fmt: skip
     """The run directory of a search."""
+    from glideslope.search.identity import identity
     from glideslope.search.run_directory import RunDirectory
 
     if resume and out is None:
         raise GlideslopeError("--resume: say which run with --out DIR")
+    if accept_changes and not resume:
+        raise GlideslopeError("--accept-changes: it is for --resume")
     stem = Path(job.rpartition(":")[0]).stem
     folder = out or _new_folder(Path("runs") / f"{command}-{stem}-{datetime.now():%Y%m%d-%H%M%S}")
-    return RunDirectory(folder, {"command": command, "job": job, **search}, overwrite=overwrite, resume=resume)
+    directory = RunDirectory(
+        folder, identity(command, job, search), overwrite=overwrite, resume=resume, accept_changes=accept_changes
+    )
+    if directory.changes:
+        output.say_line(f"Going on, with the results of before, in spite of: {'; '.join(directory.changes)}.")
+    return directory
 
 
 def _new_folder(folder: Path) -> Path:
@@ -131,32 +142,59 @@ def _reads(texts: list[str]) -> bool:
 def say_if_not_interruptible() -> None:
     """Says where an interrupt can't stop the command: a script's background job ignores it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        typer.echo(
+        output.say(
             "Interrupts are ignored here, as in a background job of a script: Ctrl-C won't stop this search; end it "
-            "with kill, and go on with --resume.", err=True,
-        )  # fmt: skip
+            "with kill, and go on with --resume."
+        )
 
 
-def load_factory(job: str) -> JobFactory:
-    """The function that makes jobs."""
+@dataclass(frozen=True)
+class Loaded:
+    """A function that makes jobs, and the limit of their runs."""
+
+    factory: JobFactory
+    time_limit: TimeLimit | None
+
+    def watched(self, directory: RunDirectory, search: Callable[[Watch], Result]) -> Result:
+        """The result of a search, its progress shown; interrupted, it leaves a partial report."""
+        from glideslope.views.terminal import LiveProgress
+
+        say_if_not_interruptible()
+        if self.time_limit is not None:
+            self.time_limit.folder = directory.folder
+        try:
+            with LiveProgress() as watch:
+
+                def claiming(progress: Progress) -> None:  # not before the job and the arguments are checked
+                    directory.claim()
+                    watch(progress)
+
+                return search(claiming)
+        except KeyboardInterrupt:
+            leave_partial_report(directory)
+            raise typer.Exit(1) from None
+        finally:
+            directory.release()
+
+
+@contextmanager
+def loaded(job: str, timeout: float | None) -> Iterator[Loaded]:
+    """The function that makes jobs, loaded where the job can neither spoil the output nor end or hold up the process.
+
+    Args:
+        job: its place.
+        timeout: the seconds that a run may take, if there is a limit.
+    """
+    from glideslope.cli.time_limit import timeout as limit
     from glideslope.search import load_job
+    from glideslope.search.time_limit import one_run
 
-    with redirect_stdout(sys.stderr):
-        return load_job(job)
-
-
-def watched(directory: RunDirectory, search: Callable[[Watch], Result]) -> Result:
-    """The result of a search, its progress shown; interrupted, it leaves a partial report."""
-    from glideslope.views.terminal import LiveProgress
-
-    say_if_not_interruptible()
-    try:
-        # What a job prints isn't part of the result.
-        with redirect_stdout(sys.stderr), LiveProgress() as watch:
-            return search(watch)
-    except KeyboardInterrupt:
-        leave_partial_report(directory)
-        raise typer.Exit(1) from None
+    output.lend()  # both until the end of the command, since a job has threads
+    notice()
+    with limit(timeout) as time_limit:
+        with one_run(f"loading {job}"):
+            factory = load_job(job)
+        yield Loaded(factory, time_limit)
 
 
 def leave_partial_report(directory: RunDirectory) -> None:
@@ -179,19 +217,15 @@ def leave_partial_report(directory: RunDirectory) -> None:
     curves = [(np.asarray(sweep["rates"]), np.asarray(sweep["losses"])) for sweep in sweeps]
     curves += [run.curve for run in finished]
     directory.finish(result, curves, report.page("A search, interrupted", lead, sections))
-    typer.echo(f"{lead} Partial report: {directory.folder / 'report.html'}", err=True)
+    output.say_line(f"{lead} Partial report: {directory.folder / 'report.html'}")
 
 
 def show(result: dict[str, Any], shown: list[Any], directory: RunDirectory, as_json: bool) -> None:
     """Prints a result, as JSON or as tables."""
-    from rich.console import Console
-
-    from glideslope.search.run_directory import plain
-
     if as_json:
-        typer.echo(json.dumps(plain(result)))
-        return
-    console = Console()
-    for part in shown:
-        console.print(part)
-    console.print(f"Report: {directory.folder / 'report.html'}", soft_wrap=True)
+        from glideslope.documents import sealed
+        from glideslope.search.run_directory import plain
+
+        output.put(sealed(plain(result)))
+    else:
+        output.draw(*shown, f"Report: {directory.folder / 'report.html'}")

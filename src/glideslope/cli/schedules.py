@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from glideslope import escape
+from glideslope.cli import output
 from glideslope.cli.options import Folder, Json, NoSeed, Peak, Steps, app
 from glideslope.errors import GlideslopeError
 
@@ -40,14 +42,12 @@ def show(
 
     Example: glideslope show "warmup(5%) >> hold >> cooldown(20%, shape=sqrt)" cosine --steps 10000 --peak 3e-4
     """
-    from rich.console import Console
-
     from glideslope.files import write_atomically
     from glideslope.schedules import Clock, parse
     from glideslope.search.race import check_peak, check_positive
     from glideslope.search.run_directory import plain
     from glideslope.views import plots, report, terminal
-    from glideslope.views.curves import Curve, Time
+    from glideslope.views.curves import Curve, Time, places
 
     check_positive(steps=steps)
     check_peak(peak)
@@ -55,8 +55,9 @@ def show(
         raise GlideslopeError("--csv - and --json both write to standard output: give one, or --csv a file")
     clock = Clock(steps_per_epoch, examples_per_step, tokens_per_step)
     time = Time.of(axis, clock)
-    curves = [Curve.of(parse(text), steps, peak, clock) for text in schedules]
-    table = _csv(curves)
+    values = [parse(text) for text in schedules]
+    at = places(values, steps, clock)
+    curves = [Curve.of(value, steps, peak, clock, at) for value in values]
     if out is not None:
         png, html, csv = png or out / "schedule.png", html or out / "schedule.html", csv or str(out / "schedule.csv")
     if png is not None:
@@ -64,19 +65,22 @@ def show(
     if html is not None:
         section = report.picture(f"{steps} updates", lambda: plots.curves(curves, time, log))
         write_atomically(html, report.page("; ".join(c.text for c in curves), f"Peak {peak:g}.", [section]))
+    if (csv or as_json) and len(at) < steps:
+        output.say(f"note: {len(at):,} of {steps:,} updates are written, every turn among them")
     if csv not in (None, "-"):
-        write_atomically(Path(csv), table)
+        write_atomically(Path(csv), _csv(curves))
     if csv == "-":
-        typer.echo(table, nl=False)
+        output.put(_csv(curves), end="")
     elif as_json:
         told = [
             {"schedule": curve.text, "peak_lr": peak, "steps": steps, "boundaries": curve.boundaries,
-             "lr": curve.rates.tolist(), **({} if curve.sizes is None else {"batch_size": curve.sizes.tolist()})}
+             **({} if curve.is_whole else {"step": curve.at.tolist()}), "lr": curve.rates.tolist(),
+             **({} if curve.sizes is None else {"batch_size": curve.sizes.tolist()})}
             for curve in curves
         ]  # fmt: skip
-        typer.echo(json.dumps(plain(told[0] if len(told) == 1 else {"schedules": told})))
+        output.put(json.dumps(plain(told[0] if len(told) == 1 else {"schedules": told})))
     else:
-        Console().print(terminal.curves(curves, time, log), soft_wrap=True)
+        output.draw(terminal.curves(curves, time, log))
 
 
 @app.command(name="list")
@@ -85,8 +89,6 @@ def list_schedules(out: Folder = None, as_json: Json = False, seed: NoSeed = 0) 
 
     Example: glideslope list
     """
-    from rich.console import Console
-
     from glideslope.files import write_atomically
     from glideslope.views import gallery
 
@@ -95,9 +97,9 @@ def list_schedules(out: Folder = None, as_json: Json = False, seed: NoSeed = 0) 
     if out is not None:
         write_atomically(out / "schedules.json", told)
     if as_json:
-        typer.echo(told)
+        output.put(told)
     else:
-        Console().print(gallery.table(entries))
+        output.draw(gallery.table(entries))
 
 
 @app.command()
@@ -128,7 +130,7 @@ def convert(
         kind = "csv" if to == "csv" else "json" if code.startswith("{") else "py"
         write_atomically(out / f"schedule.{kind}", code)
     told = {"schedule": str(value), "peak_lr": peak, "steps": steps, "to": to, "code": code}
-    typer.echo(json.dumps(told) if as_json else code, nl=as_json)
+    output.put(json.dumps(told) if as_json else code, end="\n" if as_json else "")
 
 
 @app.command()
@@ -143,7 +145,7 @@ def schema(out: Folder = None, as_json: Json = False, seed: NoSeed = 0) -> None:
     text = json.dumps(json_schema(), indent=None if as_json else 2)
     if out is not None:
         write_atomically(out / "schedule.schema.json", text + "\n")
-    typer.echo(text)
+    output.put(text)
 
 
 def _csv(curves: list[Any]) -> str:
@@ -152,10 +154,11 @@ def _csv(curves: list[Any]) -> str:
     writer = csv_files.writer(buffer, lineterminator="\n")
     names = ["lr"] if len(curves) == 1 else [curve.text for curve in curves]
     columns = [curve.rates.tolist() for curve in curves]
+    steps = curves[0].at.tolist()
     for name, curve in zip(tuple(names), curves, strict=True):
         if curve.sizes is not None:
             names.append("batch_size" if len(curves) == 1 else f"batch size of {name}")
             columns.append(curve.sizes.tolist())
-    writer.writerow(["step", *names])
-    writer.writerows([t, *map(repr, rates)] for t, rates in enumerate(zip(*columns, strict=True)))
+    writer.writerow(["step", *map(escape.csv, names)])
+    writer.writerows([t, *map(repr, rates)] for t, *rates in zip(steps, *columns, strict=True))
     return buffer.getvalue()

@@ -1,37 +1,37 @@
-"""The commands that search on a job: find, race, tune."""
+"""The commands that look for a rate, or compare: find and race."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
-from glideslope.cli.options import Json, Out, Seed, Steps, app
+from glideslope.cli import output
+from glideslope.cli.options import (
+    AcceptChanges,
+    Averages,
+    JobPlace,
+    Json,
+    Optimizers,
+    Out,
+    Overwrite,
+    Resume,
+    Seed,
+    Steps,
+    Timeout,
+    app,
+)
 from glideslope.cli.results import (  # fmt: skip
-    RUN_COLUMNS,
-    described,
     event_sections,
     events,
-    load_factory,
+    loaded,
     open_directory,
     parse_schedules,
     read_number,
-    row,
     show,
     split_names,
-    watched,
 )
-from glideslope.errors import NothingLearnedError, SearchError
-
-if TYPE_CHECKING:
-    from glideslope.search import Tuned
-
-JobPlace = Annotated[str, typer.Argument(metavar="JOB", help="The job: path/to/file.py:function.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin anew in a directory that holds a run.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run that --out holds.")]
-Optimizers = Annotated[str, typer.Option(help='Also with these optimizers, such as "adagrad,schedule-free".')]
-Averages = Annotated[str, typer.Option(help='Also averages of the weights: "ema(0.99),swa(75%)".')]
 
 
 @app.command()
@@ -45,6 +45,8 @@ def find(
     out: Out = None,
     overwrite: Overwrite = False,
     resume: Resume = False,
+    accept_changes: AcceptChanges = False,
+    timeout: Timeout = None,
     as_json: Json = False,
 ) -> None:
     """Find a rate by range tests.
@@ -55,15 +57,15 @@ def find(
     from glideslope.search.trials import Trials
     from glideslope.views import plots, report, terminal
 
-    factory = load_factory(job)
     search = {"low": low, "high": high, "steps": steps, "sweeps": sweeps, "seed": seed}
-    directory = open_directory("find", job, out, overwrite, resume, search)
-    found = watched(
-        directory,
-        lambda watch: range_test(
-            Trials(factory, seed, directory, watch), low=low, high=high, steps=steps, sweeps=sweeps
-        ),
-    )
+    with loaded(job, timeout) as training:
+        directory = open_directory("find", job, out, overwrite, resume, search, accept_changes)
+        found = training.watched(
+            directory,
+            lambda watch: range_test(
+                Trials(training.factory, seed, directory, watch), low=low, high=high, steps=steps, sweeps=sweeps
+            ),
+        )
     result = {
         "suggestion": found.suggestion, "spread": found.spread, "steepest": found.steepest, "minimum": found.minimum,
         "largest_stable": found.largest_stable, "clear": found.clear, "noise": found.noise, "fall": found.fall,
@@ -83,7 +85,7 @@ def find(
     page = report.page(f"Range test of {job}", f"{said} {lead}".strip(), sections)
     directory.finish(result, [(sweep.rates, sweep.losses) for sweep in found.sweeps], page)
     if said:
-        typer.echo(said, err=True)
+        output.say_line(said)
     show(result, [terminal.table("Range test", ("", "rate"), rows), lead], directory, as_json)
 
 
@@ -102,6 +104,8 @@ def race(
     out: Out = None,
     overwrite: Overwrite = False,
     resume: Resume = False,
+    accept_changes: AcceptChanges = False,
+    timeout: Timeout = None,
     as_json: Json = False,
 ) -> None:
     """Run every schedule at every peak rate, and every peak as a constant rate.
@@ -109,35 +113,35 @@ def race(
     Example: glideslope race examples/digits.py:job --schedules "cosine; one_cycle" --peaks 0.05,0.1 --steps 500
     """
     from glideslope.search import race as run_race
-    from glideslope.search.peaks import not_finite
+    from glideslope.search.outcomes import not_finite
     from glideslope.search.race import check_positive
     from glideslope.views import plots, report, terminal
 
     check_positive(steps=steps, seeds=seeds, evaluations=evaluations)
     choice = parse_schedules(schedules)
     rates = [read_number("--peaks", text) for text in peaks.split(",")]
-    factory = load_factory(job)
     search = {"schedules": list(map(str, choice)), "peaks": rates, "steps": steps, "seeds": seeds, "seed": seed}
     also = {"optimizers": split_names(optimizers), "averages": split_names(averages)}
     search |= {name: names for name, names in also.items() if names}
     search |= {} if evaluations == 20 else {"evaluations": evaluations}
-    directory = open_directory("race", job, out, overwrite, resume, search)
-    raced = watched(
-        directory,
-        lambda watch: run_race(
-            factory,
-            choice,
-            rates,
-            steps,
-            **also,
-            seeds=seeds,
-            seed=seed,
-            target=target,
-            evaluations=evaluations,
-            memory=directory,
-            watch=watch,
-        ),
-    )
+    with loaded(job, timeout) as training:
+        directory = open_directory("race", job, out, overwrite, resume, search, accept_changes)
+        raced = training.watched(
+            directory,
+            lambda watch: run_race(
+                training.factory,
+                choice,
+                rates,
+                steps,
+                **also,
+                seeds=seeds,
+                seed=seed,
+                target=target,
+                evaluations=evaluations,
+                memory=directory,
+                watch=watch,
+            ),
+        )
     runs = [run for standing in raced.standings for run in standing.runs]
     columns = ("schedule", "peak", "loss", "± s.e.", f"updates to {raced.target:.4g}")
     rows = [
@@ -167,127 +171,3 @@ def race(
     show(result, [terminal.table("Race", columns, rows), lead], directory, as_json)
     if failed:
         raise typer.Exit(1)
-
-
-@app.command()
-def tune(
-    job: JobPlace,
-    steps: Steps,
-    overhead: Annotated[float, typer.Option(help="Bounds the search, as a multiple of --steps.")] = 2.0,
-    strategy: Annotated[
-        str, typer.Option(help="halving; or law, which predicts full runs from four short ones: for small overheads.")
-    ] = "halving",
-    schedules: Annotated[str, typer.Option(help='Those to choose from, ";" between them; else the base set.')] = "",
-    optimizers: Optimizers = "",
-    averages: Averages = "",
-    guard: Annotated[bool, typer.Option("--guard", help="Protect the full run from divergence.")] = False,
-    against_constant: Annotated[
-        bool, typer.Option("--against-constant/--no-constant", help="Also run constant rates in full, for reference.")
-    ] = True,
-    seed: Seed = 0,
-    out: Out = None,
-    overwrite: Overwrite = False,
-    resume: Resume = False,
-    as_json: Json = False,
-) -> None:
-    """Find the schedule and the peak rate, and train with them.
-
-    Example: glideslope tune examples/digits.py:job --steps 1500
-    """
-    from glideslope.feedback import guard as make_guard
-    from glideslope.search import tune as run_tune
-    from glideslope.search.race import check_positive
-    from glideslope.views import plots, report, terminal
-
-    check_positive(steps=steps, overhead=overhead)
-    factory = load_factory(job)
-    search: dict[str, Any] = {"steps": steps, "overhead": overhead, "seed": seed}
-    if strategy not in ("halving", "law"):
-        raise SearchError(f"--strategy {strategy}: give halving or law")
-    also: dict[str, Any] = {
-        "strategy": "" if strategy == "halving" else strategy,
-        "schedules": list(map(str, parse_schedules(schedules))),
-        "optimizers": split_names(optimizers), "averages": split_names(averages),
-    }  # fmt: skip
-    also = {name: given for name, given in also.items() if given}
-    search |= also | ({"guard": True} if guard else {})
-    directory = open_directory("tune", job, out, overwrite, resume, search)
-    nothing = ""
-    try:
-        tuned = watched(
-            directory,
-            lambda watch: run_tune(
-                factory,
-                steps,
-                overhead=overhead,
-                **also,
-                guard=make_guard() if guard else None,
-                against_constant=against_constant,
-                seed=seed,
-                memory=directory,
-                watch=watch,
-            ),
-        )
-    except NothingLearnedError as error:
-        tuned, nothing = cast("Tuned", error.tuned), str(error)
-    problem = nothing or tuned.problem
-    doubt = tuned.range_test.problem
-    constant = tuned.constant and {"peak_lr": tuned.constant.contestant.peak, "final_loss": tuned.constant.final_loss}
-    average = tuned.final.contestant.average
-    result = {
-        "schedule": str(tuned.schedule), "peak_lr": tuned.peak, "optimizer": tuned.final.contestant.optimizer,
-        "average": average and str(average), "strategy": strategy, "steps": steps, "final_loss": tuned.final_loss,
-        "search_updates": tuned.search_updates, "constant": constant,
-        "candidates": list(map(described, tuned.candidates)), "events": events([tuned.final]),
-        "untrained_loss": tuned.final.untrained, "noise": tuned.noise, "problem": problem,
-        "range_test": {"suggestion": tuned.range_test.suggestion, "spread": tuned.range_test.spread,
-                       "steps": tuned.range_test.steps, "problem": doubt},
-        "out": str(directory.folder),
-    }  # fmt: skip
-    rows = [row(run) for run in tuned.candidates]
-    full = [row(run) for run in (tuned.final, *tuned.constants)]
-    lead = f"{tuned.final.contestant}: validation loss {tuned.final_loss:.4g}"
-    if tuned.constant:
-        lead += f"; the best constant rate, {tuned.constant.contestant.peak:g}: {tuned.constant.final_loss:.4g}"
-    lead += f". The search took {tuned.search_updates} updates, {tuned.search_updates / steps:.2f} full runs."
-    if doubt:
-        lead += f" Of the range test: {doubt}."
-    if problem:
-        lead = f"{problem[0].upper()}{problem[1:]}. {lead}"
-    drawn = {str(run.contestant): run.contestant.rates(steps) for run in (*tuned.candidates[-4:], tuned.final)}
-    sections = [
-        report.picture("Losses of the full runs", lambda: plots.losses([tuned.final, *tuned.constants])),
-        report.picture("Schedules of the finalists", lambda: plots.schedules(drawn)),
-        report.picture("Range test", lambda: plots.range_tests(tuned.range_test)),
-        report.picture("Losses of the finalists", lambda: plots.losses(tuned.candidates[-4:])),
-        report.listing("Full runs", RUN_COLUMNS, full),
-        report.listing("Short runs", RUN_COLUMNS, rows),
-        *_predictions(tuned),
-        *event_sections([tuned.final]),
-    ]
-    curves = [run.curve for run in (*tuned.candidates, *tuned.constants, tuned.final)]
-    directory.finish(result, curves, report.page(f"Tuning {job}", lead, sections))
-    short = sorted(tuned.candidates, key=lambda run: (-run.steps, run.final_loss))[:16]
-    shown = [
-        terminal.table("Short runs, the longest first", RUN_COLUMNS, map(row, short)),
-        terminal.table("Full runs", RUN_COLUMNS, full),
-        lead,
-    ]
-    show(result, shown, directory, as_json)
-    if problem:
-        typer.echo(f"glideslope: {problem}", err=True)
-        raise typer.Exit(1)
-
-
-def _predictions(tuned: Tuned) -> list[Any]:
-    """A table of what a law predicts for the full run of other schedules, where one was fitted."""
-    from glideslope.search.contestant import Contestant
-    from glideslope.search.tune import SCHEDULES
-    from glideslope.views import report
-
-    if tuned.law is None:
-        return []
-    rates = {str(schedule): Contestant(schedule, tuned.peak).rates(tuned.steps) for schedule in SCHEDULES}
-    ends = {name: float(tuned.law.predict(lr, tuned.steps)[0]) for name, lr in rates.items()}
-    rows = sorted(ends.items(), key=lambda entry: entry[1])
-    return [report.listing(f"Predicted by the law at {tuned.peak:g}", ("schedule", "training loss"), rows)]

@@ -5,18 +5,20 @@ from __future__ import annotations
 import inspect
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from glideslope.documents import shown
 from glideslope.errors import FeedbackError
 from glideslope.schedules import Clock, Schedule, constant
 from glideslope.schedules.arrays import scalars
 from glideslope.schedules.durations import Time
 from glideslope.schedules.names import value_text
-from glideslope.schedules.numbers import plain
-from glideslope.schedules.schedule import enclosed, is_factor
+from glideslope.schedules.numbers import is_finite, plain
+from glideslope.schedules.schedule import MOST, enclosed, is_factor
 
+COUNTS = ("good", "bad", "resting", "seen", "rough", "verdict")
 State = dict[str, Any]
 """Numbers by name: Python floats, or JAX arrays under `jit`."""
 
@@ -67,6 +69,45 @@ class Feedback(ABC):
     @abstractmethod
     def factor(self, state: State) -> Any:
         """What the rate is multiplied by."""
+
+    def limits(self) -> dict[str, tuple[float, float]]:
+        """The least and the greatest of what a state can hold, by name; of other names any number."""
+        return {}
+
+    def restored(self, state: Any) -> State:
+        """A state from outside, checked; an infinite number may be None, as JSON has no form of it.
+
+        Raises:
+            FeedbackError: it isn't a state of this feedback, or a number in it isn't within its limits.
+
+        >>> import glideslope as gs
+        >>> gs.plateau().restored({**gs.plateau().init(), "best": None, "bad": 3}) == gs.plateau().init() | {"bad": 3.0}
+        True
+        """
+        fresh, limits = self.init(), self.limits()
+        if not isinstance(state, Mapping) or state.keys() != fresh.keys():
+            raise FeedbackError(f"{shown(state)} isn't a state of {self!r}, which has {', '.join(fresh) or 'none'}")
+        read: State = {}
+        for name, first in fresh.items():
+            value, (low, high) = plain(state[name]), limits.get(name, (-math.inf, math.inf))
+            value = first if value is None and math.isinf(first) else value
+            number = isinstance(value, float) or (type(value) is int and is_finite(value))
+            slack = 1e-6 * abs(value) if number and math.isfinite(value) else 0.0  # single precision's rounding
+            count = name in limits and name.rpartition(".")[2] in COUNTS
+            if not number or not low - slack <= value <= high + slack or (count and not float(value).is_integer()):
+                raise FeedbackError(f"{name}={shown(value)} in a state of {self!r}: a number from {low:g} to {high:g} "
+                                    "was expected")  # fmt: skip
+            read[name] = float(value)
+        self._check_factor(read)
+        return read
+
+    def _check_factor(self, state: State) -> None:
+        try:
+            factor = float(self.factor(state))
+        except (ArithmeticError, TypeError, ValueError) as error:
+            raise FeedbackError(f"{shown(state)} isn't a state of {self!r}: {error}") from None
+        if not 0 <= factor < math.inf:
+            raise FeedbackError(f"{shown(state)} isn't a state of {self!r}: it gives the factor {factor:g}")
 
     def __mul__(self, other: Feedback | Schedule | float) -> Controlled:
         if isinstance(other, Feedback):
@@ -132,6 +173,11 @@ class Controlled(Feedback):
         if len(guards) > 1:
             raise FeedbackError(f"two guards on one run, {' and '.join(guards)}: one of them would undo what the other "
                                 "did; give one")  # fmt: skip
+        highest = self.schedule.most(1.0) * math.prod(
+            own.limits().get("factor", (0.0, 1.0))[1] for own in self.feedbacks
+        )
+        if not highest <= MOST:
+            raise FeedbackError(f"{self!r} may come to {highest:g}: a factor is at most {MOST:g}")
 
     @property
     def guard(self) -> int | None:
@@ -150,6 +196,9 @@ class Controlled(Feedback):
 
     def factor(self, state: State) -> Any:
         return math.prod(feedback.factor(self._own(state, i)) for i, feedback in enumerate(self.feedbacks))
+
+    def limits(self) -> dict[str, tuple[float, float]]:
+        return {key: v for i, own in enumerate(self.feedbacks) for key, v in self._named(i, own.limits()).items()}
 
     def over(self, horizon: Time, clock: Clock | None = None) -> Controlled:
         """The same with the schedule's horizon known; see `Schedule.over`."""
@@ -221,6 +270,8 @@ def better(metric: Any, best: Any, threshold: float, relative: bool, least: bool
 def check(name: str, value: Any, low: float, high: float = math.inf, *, open_ends: bool = False) -> None:
     """Raises unless a number is in its range."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
+    if number and not is_finite(value):
+        raise FeedbackError(f"{name}={value!r}: it must be finite")
     if not (number and (low < value < high if open_ends else low <= value <= high)):
         ends = "between" if open_ends else "from"
         raise FeedbackError(f"{name}={value!r}: give a number {ends} {low:g} {'and' if open_ends else 'to'} {high:g}")

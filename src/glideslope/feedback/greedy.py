@@ -10,6 +10,7 @@ from glideslope.errors import FeedbackError
 from glideslope.feedback.feedback import Feedback, Named, State, better, check, check_one_of, measured
 from glideslope.schedules.names import FACTORS
 from glideslope.schedules.numbers import plain
+from glideslope.schedules.schedule import MOST
 
 
 @dataclass(frozen=True, repr=False)
@@ -51,6 +52,10 @@ class Greedy(Named):
             "bad": xp.where(down, 0.0, bad),
             "resting": xp.where(up, float(self.warmup), xp.where(down, float(self.cooldown), rest)),
         }
+
+    def limits(self) -> dict[str, tuple[float, float]]:
+        row, rest = (0.0, float(self.patience)), (0.0, float(max(self.cooldown, self.warmup)))
+        return {"factor": (self.floor, self.ceiling), "good": row, "bad": row, "resting": rest}
 
     def factor(self, state: State) -> Any:
         return state["factor"]
@@ -103,9 +108,7 @@ def greedy(
         if value != int(value):
             raise FeedbackError(f"{name}={value!r}: give a whole number of measurements")
     check("floor", floor, 0, 1)
-    check("ceiling", ceiling, 1)
-    if not math.isfinite(ceiling):
-        raise FeedbackError(f"ceiling={ceiling}: it must be finite")
+    check("ceiling", ceiling, 1, MOST)
     check_one_of("threshold_mode", threshold_mode, ("relative", "absolute"))
     check_one_of("mode", mode, ("min", "max"))
     return Greedy(factor, patience, threshold, threshold_mode, cooldown, warmup, floor, ceiling, mode)

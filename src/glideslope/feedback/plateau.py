@@ -64,13 +64,13 @@ class Plateau(Named):
     def _line(self, state: State, metric: Any, bad: Any, xp: Any) -> State:
         """The sums of a straight line through the measurements since the last improvement, cut or test."""
         first = xp.where(bad == 1, metric, state["first"])
-        kept = xp.where(bad > 1, 1.0, 0.0)
-        y = xp.where(bad > 0, metric - first, 0.0)
+        above = metric - first
+        y = xp.where((bad > 0) & (abs(above) < 1e100), above, 0.0)  # an infinite one would stay in the sums for ever
         return {
             "first": first,
-            "sum": kept * state["sum"] + y,
-            "moment": kept * state["moment"] + bad * y,
-            "squares": kept * state["squares"] + y * y,
+            "sum": xp.where(bad > 1, state["sum"], 0.0) + y,
+            "moment": xp.where(bad > 1, state["moment"], 0.0) + bad * y,
+            "squares": xp.where(bad > 1, state["squares"], 0.0) + y * y,
         }
 
     def _gets_better(self, sums: State, xp: Any) -> Any:
@@ -83,6 +83,10 @@ class Plateau(Named):
         left_over = xp.maximum(along * spread - across * across, 0.0) / (n - 2)
         falls = across < 0 if self.mode == "min" else across > 0
         return falls & (across * across > _quantile(1 - self.significance, n - 2) ** 2 * left_over)
+
+    def limits(self) -> dict[str, tuple[float, float]]:
+        waits = {"bad": (0.0, float(self.patience)), "resting": (0.0, float(self.cooldown))}
+        return {"factor": (self.floor, 1.0), "weight": (0.0, 1.0), "squares": (0.0, math.inf), **waits}
 
     def factor(self, state: State) -> Any:
         return state["factor"]

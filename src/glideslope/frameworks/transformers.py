@@ -79,8 +79,9 @@ class Callback(Evaluations):
         self.scheduler = Scheduler(objects["optimizer"], self.lr, **{**whole, **self.options})
         self.scheduler.driven_by_a_callback()
         if state.global_step:
-            kept = state.stateful_callbacks.get(_KEPT_AS, {}).get("attributes")
-            self.scheduler.load_state_dict(kept or {"step": state.global_step})
+            kept: Any = state.stateful_callbacks.get(_KEPT_AS, {"attributes": {"step": state.global_step}})
+            has_state = isinstance(kept, dict) and "attributes" in kept
+            self.scheduler.load_state_dict(kept["attributes"] if has_state else kept)
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **objects: Any) -> None:
         """Writes the rate of the coming update over what the Trainer's own scheduler wrote."""

@@ -3,8 +3,10 @@
 from glideslope.laws.design import Design, Designed, design
 from glideslope.laws.fit import fit
 from glideslope.laws.form import NAMES
-from glideslope.laws.law import Fitted, Law, load
+from glideslope.laws.law import Fitted, Law
+from glideslope.laws.law_file import load
+from glideslope.laws.rates import Rates
 from glideslope.laws.read import Read, read
 from glideslope.laws.run import Run
 
-__all__ = ["NAMES", "Design", "Designed", "Fitted", "Law", "Read", "Run", "design", "fit", "load", "read"]
+__all__ = ["NAMES", "Design", "Designed", "Fitted", "Law", "Rates", "Read", "Run", "design", "fit", "load", "read"]

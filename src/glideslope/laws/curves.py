@@ -11,11 +11,11 @@ import numpy as np
 from glideslope.errors import LawError, ScheduleError
 from glideslope.laws.logs import Part, finite, parts_of, table_of
 from glideslope.laws.names import BATCH, FINAL, RATE, number, ranked
-from glideslope.laws.run import sampled
+from glideslope.laws.rates import Rates
 from glideslope.laws.tables import Row, Table
 
 COLUMNS = ("curve", "schedule", "peak_lr", "steps")
-MOST_STEPS = 1e9
+MOST_STEPS = 1e12
 _WHOLE = 0.9
 """The part of a run from which on its curve counts as whole."""
 _NEAR, _USUAL = 0.05, 0.9
@@ -68,7 +68,7 @@ def _of_row(file: Path, row: Row, curve: str, run: str, loss: str | None, steps_
         if logged and (differing := _differing(finite(log[logged[0]]), rates, peak)):
             notes.append(f"{differing}; the table's schedule is taken")
         log = {name: series for name, series in log.items() if name not in logged}
-        log["lr"] = np.arange(steps + 1.0), np.append(rates, rates[-1])
+        log["lr"] = np.append(rates.every_place(), steps), np.append(rates.values, rates.values[-1])
     for name in (*FINAL, *BATCH):
         if str(row.get(name) or "").strip():
             log = log | {name: (np.array([steps]), np.array([_positive(file, row, name)]))}
@@ -89,19 +89,19 @@ def _positive(file: Path, row: Row, column: str) -> float:
     return value
 
 
-def _rates(file: Path, curve: str, schedule: str, peak: float, steps: int) -> np.ndarray:
+def _rates(file: Path, curve: str, schedule: str, peak: float, steps: int) -> Rates:
     try:
-        return peak * sampled(schedule, steps)
+        return Rates.of_schedule(schedule, steps, peak)
     except ScheduleError as error:
         raise LawError(
             f"{file}, {curve}: {error}; leave the schedule empty to take the rates of the curve's file"
         ) from None
 
 
-def _differing(logged: tuple[np.ndarray, np.ndarray], rates: np.ndarray, peak: float) -> str:
+def _differing(logged: tuple[np.ndarray, np.ndarray], rates: Rates, peak: float) -> str:
     """How logged rates differ from a schedule's, if they do."""
     steps, values = logged
-    expected = np.append(rates, rates[-1])[np.clip(np.rint(steps), 0, len(rates)).astype(int)]
+    expected = rates.at(np.rint(steps))
     off = np.abs(values - expected) > _NEAR * peak
     if not len(off) or off.mean() <= 1 - _USUAL:
         return ""

@@ -12,6 +12,7 @@ from glideslope.errors import LawError
 from glideslope.laws.form import gradient_by_rate, predicted
 from glideslope.laws.knots import Knots
 from glideslope.laws.law import Law
+from glideslope.laws.rates import Rates
 from glideslope.schedules import Schedule, cooldown, cosine, hold, interpolate, warmup
 
 _PLACES, _VALUES = 120, 24
@@ -174,5 +175,5 @@ class _Problem:
     def designed(self, schedule: Schedule, peak: float) -> Designed:
         """A schedule with the loss that `predict` has for it; a peak that was searched is rounded."""
         own = self.bounds[0] if self.bounds[0] == self.bounds[1] else float(f"{peak:.3g}")
-        rates = own * schedule.over(self.steps).sample(self.steps)
+        rates = Rates.of_schedule(schedule.over(self.steps), self.steps, own)
         return Designed(schedule, own, float(self.law.predict(rates, self.steps)[0]))

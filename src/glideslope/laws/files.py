@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 
-from glideslope.errors import LawError
+from glideslope.documents import unsealed
+from glideslope.errors import DocumentError, LawError
 
 _KINDS = (".csv", ".tsv", ".jsonl", ".log", ".txt")
 _STATE = "trainer_state.json"
@@ -23,10 +25,12 @@ def files_in(path: Path) -> tuple[list[Path], list[str]]:
     if ".tfevents." in path.name and path.is_file():
         return [path.parent], []
     if not path.is_dir():
+        _check_runs(path)
         return [path], []
     inside = sorted(file for file in path.rglob("*") if file.is_file())
     if all((path / name).is_file() for name in _SEARCH):
         kept = {path / "runs.csv"}
+        _check_runs(path / "runs.csv")
         return [path / "runs.csv"], _left([file for file in inside if file.suffix in _KINDS and file not in kept])
     states = _last_states([file for file in inside if file.name == _STATE])
     tables = [file for file in inside if file.suffix.lower() in _KINDS] + states
@@ -35,6 +39,24 @@ def files_in(path: Path) -> tuple[list[Path], list[str]]:
         raise LawError(f"{path}: there is no CSV file, nor TensorBoard's logs")
     left = [file for file in inside if file not in tables and ".tfevents." not in file.name]
     return sorted([*tables, *events]), _left(left)
+
+
+def _check_runs(file: Path) -> None:
+    """Raises where a search lists the checksum of its runs.csv beside it, and the file has another."""
+    record = file.parent / "search.json"
+    if file.name != _SEARCH[0] or not (file.is_file() and record.is_file()):
+        return
+    try:
+        files = unsealed(record.read_bytes()).get("files")
+        checksums = files.get(file.name) if isinstance(files, dict) else None
+        changed = checksums and hashlib.sha256(file.read_bytes()).hexdigest()[:16] not in checksums
+    except (DocumentError, OSError):  # of another program, or of an earlier version
+        return
+    if changed:
+        raise LawError(
+            f"{file} isn't as the search wrote it: it was damaged, or changed by hand. Move it away, to read it there "
+            "as it is; the search writes it again with --resume"
+        )
 
 
 def _last_states(states: list[Path]) -> list[Path]:

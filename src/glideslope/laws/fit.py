@@ -12,6 +12,9 @@ from scipy.optimize import least_squares
 from scipy.special import ndtri, stdtrit
 
 from glideslope.errors import LawError
+from glideslope.laws import bins
+from glideslope.laws.bins import NOISE, Points
+from glideslope.laws.chosen import LAST, check_enough, groups_of, spread, useless
 from glideslope.laws.form import MULTI_POWER, NAMES, Prior, jacobian, predicted
 from glideslope.laws.knots import Knots
 from glideslope.laws.law import MOST_NOISE, Fitted, Law
@@ -25,20 +28,20 @@ PRIORS = {
 """Chosen by leaving out runs, families and peaks among fitting runs: see docs/laws.md. Those of L0, A and B are for a
 lowest loss of 3, and scaled by it."""
 
-NOISE = 0.003
-"""The relative deviation of a measured loss at which the fit begins to count it as an outlier, at least."""
 FLOOR = 0.3
 """The least weight of a point: it grows with the updates."""
-LAST, TIMES = 5, 5.0
-"""How many of a run's last points count so many times: the end is what is asked for."""
+TIMES = 5.0
+"""How many times the last points of a run count: the end is what is asked for."""
 UNITS = 24
 """Units of the law's clock in the longest run."""
 FARTHEST = 10.0
 """How far a parameter may lie from its prior's median, in the prior's standard deviations."""
 STARTS, ROUGH, FINE = 3, 1e-2, 1e-6
 """Places to begin at, how well a minimum is found from each, and how well from the best of them."""
+ROUGH_RUNS, ROUGH_POINTS = 24, 4_000
+"""Runs, and points of all of them, that the places to begin at are tried with."""
 BOOTSTRAPS = 200
-LEAST_RUNS, LEAST_POINTS, FEW = 2, 20, 3
+FEW = 3
 
 
 def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
@@ -47,6 +50,9 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
     Args:
         runs: two or more, with schedules that differ: a constant rate and one that is annealed tell most.
         form: "general", or "multi-power", the law as its paper has it, for runs of one peak rate.
+
+    Of a run with more than 400 losses that a fit uses (of over 100 runs, 40,000 over their number), neighbours are
+    averaged to so many; a mean counts by the noise that its points leave it. `notes` says so.
 
     Returns:
         The law; its `notes` say what was dropped. Where it tells nothing, since the ends of runs are no nearer to what
@@ -69,22 +75,30 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
     own, notes = without_twins(runs)
     notes += [f"{run.name}: {note}" for run in own for note in run.notes]
     longest = max((len(run.lr) for run in own), default=0)
-    for run, why in [(run, why) for run in own if (why := _useless(run, longest))]:
+    for run, why in [(run, why) for run in own if (why := useless(run, longest))]:
         notes.append(f"{run.name} {why}, and is dropped")
         own.remove(run)
-    _check(own, notes)
+    check_enough(own, notes)
     few = [run.name for run in own if len(used(run, longest)) < FEW]
     notes += [f"{name} tells little: it has under {FEW} losses that a fit uses" for name in few]
     reference = float(np.exp(np.mean([math.log(run.peak) for run in own])))
     sizes = reference_batch(own)
-    problem = _Problem(own, reference, sizes, {} if form == "general" else MULTI_POWER)
+    fixed = {} if form == "general" else MULTI_POWER
+    most = bins.most_of_a_run(len(own))
+    problem = _Problem(own, reference, sizes, fixed, most)
+    means = zip((len(used(run, longest)) for run in own), map(len, problem.logs), strict=True)
+    notes += bins.note([run.name for run in own], list(means))
+    rough = problem
+    if len(own) > ROUGH_RUNS or sum(map(len, problem.logs)) > ROUGH_POINTS:
+        some = spread(own, ROUGH_RUNS)
+        rough = _Problem(some, reference, sizes, fixed, min(most, ROUGH_POINTS // len(some)), problem.longest)
     try:
-        _, best = min((problem.solved(start, ROUGH) for start in problem.starts()), key=lambda found: found[0])
+        _, best = min((rough.solved(start, ROUGH) for start in rough.starts()), key=lambda found: found[0])
         problem.widen(best)
         _, best = problem.solved(best, FINE)
     except (ValueError, FloatingPointError, np.linalg.LinAlgError) as error:
         raise LawError(f"these curves can't be fitted ({error}): look at them, and at their rates") from None
-    groups = _groups(own)
+    groups = groups_of(own)
     theta, covariance, noise = problem.settled(best, groups)
     if not problem.noise < MOST_NOISE:
         raise LawError(
@@ -108,17 +122,28 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
 class _Problem:
     """The residuals of runs, over the free parameters' logarithms."""
 
-    def __init__(self, runs: Sequence[Run], reference: float, sizes: float | None, fixed: dict[str, float]) -> None:
+    def __init__(
+        self,
+        runs: Sequence[Run],
+        reference: float,
+        sizes: float | None,
+        fixed: dict[str, float],
+        most: int,
+        longest: int = 0,
+    ) -> None:
         self.fixed = fixed
         self.free = [i for i, name in enumerate(NAMES) if name not in fixed]
-        longest = max(len(run.lr) for run in runs)
-        self.unit = longest / UNITS
-        points = [used(run, longest) for run in runs]
-        pairs = list(zip(runs, points, strict=True))
-        self.knots = [Knots.of(run.lr, run.step[own], reference, self.unit, relative(run, sizes)) for run, own in pairs]
-        self.logs = [np.log(run.loss[own]) for run, own in pairs]
-        self.noise = NOISE
-        self.weights = [np.sqrt(_weights(run.step[own], longest)) for run, own in pairs]
+        self.longest = longest or max(len(run.lr) for run in runs)
+        self.unit = self.longest / UNITS
+        points = [Points.of(run, self.longest, most) for run in runs]
+        self.knots = [
+            Knots.of(run.lr, own.step, reference, self.unit, relative(run, sizes))
+            for run, own in zip(runs, points, strict=True)
+        ]
+        self.logs = [own.log for own in points]
+        self.roots = [np.sqrt(own.count) for own in points]
+        self.noise = 0.0
+        self.weights = [np.sqrt(_weights(own.step, self.longest)) for own in points]
         lowest = min(float(run.loss.min()) for run in runs)
         scale = np.array([lowest / 3 if name in ("L0", "A", "B") else 1.0 for name in NAMES])
         self.medians = np.log(scale * np.array([PRIORS[name].median for name in NAMES]))
@@ -135,20 +160,27 @@ class _Problem:
         """Those of the points and of the priors, and their derivatives."""
         theta, values, slopes = self.theta(x), [], []
         scale = np.array([theta[NAMES[i]] for i in self.free])
-        for knots, log, weight in zip(self.knots, self.logs, self.weights, strict=True):
+        scales = self.scales()
+        for knots, log, weight in zip(self.knots, self.logs, scales, strict=True):
             loss, by_theta = jacobian(knots, theta)
             loss = np.maximum(loss, 1e-30)
-            values.append(weight * (np.log(loss) - log) / self.noise)
-            by_log = by_theta[:, self.free] * scale / loss[:, None]
-            slopes.append(weight[:, None] * by_log / self.noise)
+            values.append((np.log(loss) - log) / weight)
+            slopes.append(by_theta[:, self.free] * (scale / (loss * weight)[:, None]))
         values.append((x - self.medians[self.free]) / self.spreads[self.free])
         slopes.append(np.diag(1 / self.spreads[self.free]))
         return np.concatenate(values), np.concatenate(slopes)
 
+    def scales(self) -> list[np.ndarray]:
+        """The deviation at which each point begins to count as an outlier, over the root of its weight: by the noise of
+        a point and how many it averages, but no less than what a law can be true to."""
+        pairs = zip(self.roots, self.weights, strict=True)
+        return [np.maximum(self.noise / root, NOISE) / weight for root, weight in pairs]
+
     def widen(self, x: np.ndarray) -> None:
-        """Takes the noise of the points for what it is, where it is larger than was thought."""
+        """Takes the noise of a point, of which means have less, for what the residuals show."""
         values = self.residuals(x)[0][: -len(x)]
-        self.noise *= max(float(np.median(np.abs(values))) / 0.6745, 1.0)  # of a normal distribution
+        noise = np.abs(values) * np.concatenate([np.maximum(self.noise / root, NOISE) * root for root in self.roots])
+        self.noise = float(np.median(noise)) / 0.6745  # of a normal distribution
 
     def starts(self) -> list[np.ndarray]:
         """Where to begin: the medians of the priors, and places around them."""
@@ -178,7 +210,7 @@ class _Problem:
         groups of them. The last number is the root mean square, over the runs, of the relative error that their ends
         have by a fit without their group. What another weighting would fit is one step of Newton's method away.
         """
-        values, slopes = self.residuals(x)
+        (values, slopes), scales = self.residuals(x), self.scales()
         robust = (1 + values**2) ** -0.5
         hessian = slopes.T @ (robust[:, None] * slopes)
         ends = np.cumsum([0, *(len(log) for log in self.logs)])
@@ -191,7 +223,7 @@ class _Problem:
             move = np.linalg.solve(hessian - bends[-1] + 1e-9 * np.eye(len(x)), pulls[-1])
             for run in group:
                 last = np.arange(max(ends[run], ends[run + 1] - LAST), ends[run + 1])
-                scale = self.noise / self.weights[run][last - ends[run]]
+                scale = scales[run][last - ends[run]]
                 errors.append(float(np.median(scale * (values[last] + slopes[last] @ move))))
         shares = len(groups) * np.random.default_rng(0).dirichlet(np.ones(len(groups)), BOOTSTRAPS) - 1
         weighted = hessian + np.tensordot(shares, np.array(bends), 1) + 1e-9 * np.eye(len(x))
@@ -214,54 +246,7 @@ class _Problem:
         return float(np.sqrt(np.mean(np.square(errors))))
 
 
-def _groups(runs: Sequence[Run]) -> list[list[int]]:
-    """What is left out together: the runs of a peak, which share their beginnings; of fewer than three peaks the runs
-    of a schedule, which differ in their seed; or else single runs."""
-    for kinds, least in (([f"{run.peak:.4g}" for run in runs], 3), ([run.lr.tobytes() for run in runs], 2)):
-        if len(found := dict.fromkeys(kinds)) >= least:
-            return [[i for i, own in enumerate(kinds) if own == kind] for kind in found]
-    return [[i] for i in range(len(runs))]
-
-
-def _useless(run: Run, longest: int) -> str:
-    """Why a run can't tell anything, if so."""
-    loss = run.loss[used(run, longest)]
-    if not len(loss):
-        return "has no losses after its warmup"
-    if len(loss) > 2 and np.all(loss == loss[0]):
-        return f"has a loss of {loss[0]:g} everywhere"
-    if len(loss) > 2 * LAST and np.median(loss[-LAST:]) >= np.median(loss[:LAST]):
-        return "ends no lower than it began: it diverged"
-    return ""
-
-
 def _weights(step: np.ndarray, longest: int) -> np.ndarray:
     weights = np.clip(step / longest, FLOOR, 1.0)
     weights[-LAST:] *= TIMES
     return weights
-
-
-def _check(runs: Sequence[Run], notes: Sequence[str]) -> None:
-    if len(runs) < LEAST_RUNS:
-        dropped = f" ({'; '.join(notes)})" if notes else ""
-        raise LawError(
-            f"{len(runs)} run{'s' if len(runs) != 1 else ''}: a law needs {LEAST_RUNS} at least, so "
-            f"{LEAST_RUNS - len(runs)} more; a constant rate, and one annealed to near 0 over its last fifth, tell "
-            f"most{dropped}"
-        )
-    if not any(_falls(run) for run in runs):
-        raise LawError(
-            "every run has a constant rate, so what a cooldown does can't be told: add one whose rate falls to near 0"
-        )
-    points = sum(len(used(run, max(len(own.lr) for own in runs))) for run in runs)
-    if points < LEAST_POINTS:
-        raise LawError(f"{points} points after the warmups: a law needs {LEAST_POINTS} at least; log more often")
-    if not all(math.isfinite(run.peak) for run in runs):
-        raise LawError("a rate isn't finite")
-
-
-def _falls(run: Run) -> bool:
-    """Whether losses were measured at rates well under the peak, after it."""
-    top = int(np.argmax(run.lr >= 0.999 * run.peak))
-    last = int(run.step.max(initial=0))
-    return last > top and float(run.lr[top:last].min(initial=run.peak)) < 0.7 * run.peak

@@ -45,23 +45,26 @@ def jacobian(knots: Knots, theta: dict[str, float]) -> tuple[np.ndarray, np.ndar
     knots = knots.effective(theta["r"])
     q = _parts(knots, theta)
     by_clock = -theta["alpha"] * q.main / q.clock
-    by_gap, noise = q.by_gap, q.share * q.response
+    inside = q.by_gap * q.gap
+    by_gap, within = q.by_gap.sum(1), q.by_gap[:, 1:] * knots.used
     columns = {
         "L0": np.ones(len(q.loss)),
         "A": q.main / theta["A"],
         "alpha": -q.main * np.log(q.clock),
         "offset": by_clock,
-        "B": noise @ q.change,
-        "C": (by_gap * q.gap).sum(1) / theta["C"],
-        "gamma": -(by_gap * q.gap) @ np.log(knots.turn),
-        "beta": theta["B"] * ((q.share * (1 - q.response) * np.log(q.stretched)) @ q.change),
+        "B": q.noise @ q.change,
+        "C": inside.sum(1) / theta["C"],
+        "gamma": -inside @ np.log(knots.turn),
+        "beta": theta["B"] * ((q.left * q.stretched) @ q.change),
         "r": by_batch,
-        "p": theta["B"] * (noise @ np.diff(q.level * np.log(q.speed), prepend=0.0)),
+        "p": theta["B"] * (q.noise @ np.diff(q.level * np.log(q.speed), prepend=0.0)),
     }
     for name, (by_middle, by_edge) in zip("ab", _growth_slopes(knots, theta), strict=True):
-        passed, since = knots.passed(-H * q.pace / q.growth * by_middle)
+        pace = -H * q.pace / q.growth * by_middle
+        passed = knots.used @ pace
+        since = by_gap * passed - q.by_gap[:, 1:] @ knots.until(pace) - within @ (pace / 2)
         level = np.diff(-H * theta["p"] * q.level / q.growth_at * by_edge, prepend=0.0)
-        columns[name] = by_clock * passed + (by_gap * since).sum(1) + theta["B"] * (noise @ level)
+        columns[name] = by_clock * passed + since + theta["B"] * (q.noise @ level)
     return q.loss, np.stack([columns[name] for name in NAMES], axis=1)
 
 
@@ -70,7 +73,7 @@ def gradient_by_rate(knots: Knots, theta: dict[str, float]) -> tuple[float, np.n
     of a rate that is straight between them."""
     q = _parts(knots, theta)
     a, b = theta["a"], theta["b"]
-    response, by_gap = q.response[-1], q.by_gap[-1]
+    response, by_gap = q.noise[-1], q.by_gap[-1]  # all pieces are over, so that their shares are 1
     by_clock = -theta["alpha"] * q.main[-1] / q.clock[-1]
     by_pace = knots.length * (by_clock + np.cumsum(by_gap)[1:]) - by_gap[1:] * (knots.length + knots.update) / 2
     by_speed = theta["B"] * theta["p"] * (response - np.append(response[1:], 0.0)) * q.level / q.speed
@@ -94,7 +97,11 @@ def gradient_by_rate(knots: Knots, theta: dict[str, float]) -> tuple[float, np.n
 
 @dataclass(frozen=True, eq=False)
 class _Parts:
-    """What the law is made of: for measurements (n,), pieces (K,), places or changes (K + 1,), and both (n, K + 1)."""
+    """What the law is made of: for measurements (n,), pieces (K,), places or changes (K + 1,), and both (n, K + 1).
+
+    Of those of both, `noise` and `left` are times the share of the changes that have come by then; `stretched` is the
+    logarithm of 1 + C·η^-γ·gap.
+    """
 
     loss: np.ndarray
     main: np.ndarray
@@ -105,10 +112,10 @@ class _Parts:
     speed: np.ndarray
     level: np.ndarray
     change: np.ndarray
-    share: np.ndarray
     gap: np.ndarray
     stretched: np.ndarray
-    response: np.ndarray
+    noise: np.ndarray
+    left: np.ndarray
     by_gap: np.ndarray
 
 
@@ -121,16 +128,22 @@ def _parts(knots: Knots, theta: dict[str, float]) -> _Parts:
     main = theta["A"] * clock ** -theta["alpha"]
     level = speed ** theta["p"] if knots.batch is None else speed ** theta["p"] / knots.batch[1]
     change = np.diff(level, prepend=0.0)
-    share = np.concatenate([np.ones((len(clock), 1)), knots.used / knots.length], axis=1)
-    gap = np.maximum(gap, 0.0)
+    share = np.empty(gap.shape)
+    share[:, 0] = 1.0
+    np.divide(knots.used, knots.length, out=share[:, 1:])
+    np.maximum(gap, 0.0, out=gap)
     inverse = theta["C"] * knots.turn ** -theta["gamma"]
-    stretched = 1.0 + inverse * gap
-    left = stretched ** -theta["beta"]
-    by_gap = theta["B"] * share * change * theta["beta"] * left / stretched * inverse
-    loss = theta["L0"] + main + theta["B"] * ((share * (1.0 - left)) @ change)
-    return _Parts(
-        loss, main, clock, growth, growth_at, pace, speed, level, change, share, gap, stretched, 1.0 - left, by_gap
-    )
+    by_gap = gap * inverse  # at first what is stretched, over 1
+    stretched = np.log1p(by_gap)
+    left = np.multiply(stretched, -theta["beta"])
+    np.exp(left, out=left)
+    left *= share
+    noise = share - left
+    by_gap += 1.0
+    np.divide(left, by_gap, out=by_gap)
+    by_gap *= theta["B"] * theta["beta"] * change * inverse
+    loss = theta["L0"] + main + theta["B"] * (noise @ change)
+    return _Parts(loss, main, clock, growth, growth_at, pace, speed, level, change, gap, stretched, noise, left, by_gap)
 
 
 def _growth(knots: Knots, theta: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ from glideslope.errors import LawError
 from glideslope.laws.curves import MOST_STEPS
 from glideslope.laws.logs import Log, finite, same
 from glideslope.laws.names import BATCH, FINAL, RATE, TRAINING, VALIDATION, named, ranked
+from glideslope.laws.rates import Rates, thinned
 from glideslope.laws.run import Run, last_segments
 
 _UNSAID = 0.05
@@ -53,20 +54,35 @@ def run_of(name: str, log: Log, order: tuple[str, ...], loss: str | None, warm: 
     most = max(logged.max(), steps.max())
     if most > MOST_STEPS:
         raise LawError(f"{name}: a step of {most:g}; at most {MOST_STEPS:g} can be read")
-    kept = last_segments(logged)
-    logged, rates = logged[kept], rates[kept]
+    logged, rates = _last(logged, rates)
     lr, invented = _rates(logged, rates, math.ceil(most), warm)
     size = None
     sizes, more = _chosen(log, ranked(log, BATCH), "batch size")
     if sizes is not None:
-        changes, those = (part[last_segments(log[sizes][0])] for part in log[sizes])
-        size = those[np.clip(np.searchsorted(changes, np.arange(len(lr)), side="right") - 1, 0, None)]
+        size = _sizes(*_last(*log[sizes]), len(lr))
     final, remarks = _final(log, str(column), most)
     run = Run(lr, steps, values, name=name, final_loss=final, batch_size=size)
     return run, [*notes, *invented, *more, *remarks]
 
 
-def _rates(logged: np.ndarray, rates: np.ndarray, updates: int, warm: int | None) -> tuple[np.ndarray, list[str]]:
+def _last(steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A series in order, without what a resumed run logged again."""
+    kept = last_segments(steps)
+    return (steps, values) if len(kept) == len(steps) and np.all(np.diff(kept) == 1) else (steps[kept], values[kept])
+
+
+def _sizes(changes: np.ndarray, sizes: np.ndarray, updates: int) -> Rates:
+    """The batch size of each update: the last logged."""
+    other = np.flatnonzero(np.diff(sizes, prepend=np.nan) != 0)
+    begins, sizes = np.ceil(changes[other]), sizes[other]
+    begins[0] = 0.0
+    places = np.concatenate([begins, begins[1:] - 1])
+    values = np.concatenate([sizes, sizes[:-1]])
+    at, first = np.unique(np.where(places < updates, places, 0.0), return_index=True)
+    return Rates(values[first], at, updates)
+
+
+def _rates(logged: np.ndarray, rates: np.ndarray, updates: int, warm: int | None) -> tuple[Rates, list[str]]:
     """The rate of each update, straight between logged ones, and notes on what wasn't logged."""
     notes = []
     first, last = float(logged[0]), float(logged[-1])
@@ -80,7 +96,13 @@ def _rates(logged: np.ndarray, rates: np.ndarray, updates: int, warm: int | None
         notes.append(f"rates logged before the warmup's end at {warm} don't rise over it, and are taken as logged")
     if warm and logged[0] > 0:
         logged, rates = np.concatenate([[0.0], logged]), np.concatenate([[0.0], rates])
-    return np.interp(np.arange(updates), logged, rates), notes
+    if logged[0] < 0 or logged[-1] >= updates:  # before the first update, or after the last
+        inside = (logged > 0) & (logged < updates - 1)
+        ends = np.unique([0.0, updates - 1.0])
+        rates = np.concatenate([rates[inside], np.interp(ends, logged, rates)])
+        order = np.argsort(places := np.concatenate([logged[inside], ends]))
+        logged, rates = places[order], rates[order]
+    return Rates(*thinned(rates, logged), updates), notes
 
 
 def _chosen(log: Log, fitting: Sequence[str], what: str) -> tuple[str | None, list[str]]:

@@ -1,25 +1,25 @@
-"""A fitted law: what it predicts, how sure it is, and the file that it is kept in."""
+"""A fitted law: what it predicts, and how sure it is."""
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from glideslope.errors import LawError, ScheduleError
-from glideslope.files import write_atomically
 from glideslope.laws.form import NAMES, jacobian, predicted
 from glideslope.laws.knots import Knots
-from glideslope.laws.run import checked_sizes, sampled
+from glideslope.laws.rates import Rates
+from glideslope.laws.run import are_rates, checked_sizes, over
 from glideslope.laws.values import ByValue, read_only
 from glideslope.schedules import Schedule
 
-VERSION = 2
-
+AT_ONCE = 2048
+"""Losses that are predicted at a time: what is in between has one number for each of them and each knot."""
 MOST_NOISE = 0.5
 """The relative error from which on a law tells nothing, whatever the losses are."""
 
@@ -87,7 +87,7 @@ class Law(ByValue):
         """The loss after updates of a run.
 
         Args:
-            lr: the rate of each update, shape (T,), the warmup too.
+            lr: the rate of each update, shape (T,), the warmup too; an array, or `laws.Rates` for very many.
             step: updates made, shape (m,), at most T.
             batch_size: examples in an update, a number or shape (T,); that of the runs, or their mean, if not given.
 
@@ -97,7 +97,8 @@ class Law(ByValue):
         Raises:
             LawError: a rate isn't a number from 0, a step is beyond the rates, or the law knows no batch size.
         """
-        return predicted(self._knots(lr, step, batch_size), self.parameters)
+        parts = [predicted(knots, self.parameters) for knots in self._knots(lr, step, batch_size)]
+        return np.concatenate(parts)
 
     def interval(self, lr: Any, step: Any, level: float = 0.9, batch_size: Any = None) -> tuple[np.ndarray, np.ndarray]:
         """An interval of the loss, from the covariance of the parameters and the noise.
@@ -118,7 +119,8 @@ class Law(ByValue):
 
         if not 0 < level < 1:
             raise LawError(f"level={level}: give a number between 0 and 1")
-        loss, by_theta = jacobian(self._knots(lr, step, batch_size), self.parameters)
+        parts = [jacobian(knots, self.parameters) for knots in self._knots(lr, step, batch_size)]
+        loss, by_theta = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         by_log = by_theta * np.array([self.parameters[name] for name in NAMES]) / loss[:, None]
         variance = np.einsum("ni,ij,nj->n", by_log, self.covariance, by_log) + self.noise**2
         width = float(ndtri(0.5 + level / 2)) * np.sqrt(variance)
@@ -162,12 +164,12 @@ class Law(ByValue):
             """The loss after a run of so many updates; infinite if the phases that the schedule fixes are longer, or
             all of its rates are 0."""
             try:
-                factors = sampled(schedule, steps)
+                rates = Rates.of_schedule(schedule, steps, peak)
             except ScheduleError:
                 if steps >= most:
                     raise
                 return math.inf
-            return float(self.predict(peak * factors, steps)[0]) if factors.any() else math.inf
+            return float(self.predict(rates, steps)[0]) if rates.peak > 0 else math.inf
 
         low, high = 0, min(100, most)
         while end(high) > target:
@@ -193,70 +195,30 @@ class Law(ByValue):
         return found
 
     def save(self, path: Path | str) -> None:
-        """Writes the law to a JSON file.
+        """Writes the law to a JSON file, with a checksum.
 
         Raises:
+            LawError: a number of it isn't finite.
             FileError: it can't be written.
         """
-        document = {
-            "glideslope_law": VERSION, "parameters": self.parameters, "covariance": self.covariance.tolist(),
-            "reference": self.reference, "unit": self.unit, "noise": self.noise, "shift": self.shift,
-            "fitted": list(map(asdict, self.fitted)), "notes": list(self.notes),
-            "batch_size": self.batch_size, "baseline": self.baseline,
-        }  # fmt: skip
-        write_atomically(Path(path), json.dumps(document, indent=1) + "\n")
+        from glideslope.laws.law_file import save
 
-    def _knots(self, lr: Any, step: Any, batch_size: Any) -> Knots:
-        rates, steps = np.asarray(lr, dtype=float).ravel(), np.atleast_1d(np.asarray(step, dtype=float))
-        if not len(rates) or not np.all(np.isfinite(rates)) or np.any(rates < 0) or not rates.any():
+        save(self, path)
+
+    def _knots(self, lr: Any, step: Any, batch_size: Any) -> Iterator[Knots]:
+        """The knots of a rate, for some of the steps at a time."""
+        rates = lr if isinstance(lr, Rates) else np.asarray(lr, dtype=float).ravel()
+        steps = np.atleast_1d(np.asarray(step, dtype=float))
+        if not len(rates) or not are_rates(Rates.of(rates).values):
             raise LawError("lr has the rate of each update, a number from 0, and one above it")
         if np.any(steps < 0) or np.any(steps > len(rates)) or not np.all(np.isfinite(steps)):
             raise LawError(f"steps from 0 to {len(rates)}, the updates that lr has, can be predicted")
-        if batch_size is None:
-            return Knots.of(rates, steps, self.reference, self.unit)
-        if self.batch_size is None:
+        if batch_size is not None and self.batch_size is None:
             raise LawError("the law was fitted on runs without a batch size: give them one, or none here")
-        sizes = checked_sizes("batch_size", batch_size, len(rates)) / self.batch_size
-        return Knots.of(rates, steps, self.reference, self.unit, np.broadcast_to(sizes, rates.shape))
-
-
-def load(path: Path | str) -> Law:
-    """The law in a file that `Law.save` wrote.
-
-    Raises:
-        LawError: there is none, or it is of another version, or damaged.
-    """
-    try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise LawError(f"{path} can't be read as a law: {error}") from None
-    version = document.get("glideslope_law") if isinstance(document, dict) else None
-    if version != VERSION:
-        raise LawError(f"{path} is no law of version {VERSION} (it has {version!r}): fit it again")
-    try:
-        parameters = {name: float(document["parameters"][name]) for name in NAMES}
-        covariance = np.array(document["covariance"], dtype=float).reshape(len(NAMES), len(NAMES))
-        reference, unit, noise, shift = (float(document[name]) for name in ("reference", "unit", "noise", "shift"))
-        fitted = tuple(
-            Fitted(str(run["name"]), float(run["peak"]), int(run["steps"]), int(run["points"]))
-            for run in document["fitted"]
-        )
-        size = None if document["batch_size"] is None else float(document["batch_size"])
-        baseline = None if document.get("baseline") is None else float(document["baseline"])
-        notes = tuple(document["notes"])
-        law = Law(parameters, covariance, reference, unit, noise, shift, fitted, notes, size, baseline)
-    except (KeyError, TypeError, ValueError) as error:
-        raise LawError(f"{path} is a damaged law ({type(error).__name__}: {error}): fit it again") from None
-    positive = [value for name, value in parameters.items() if name != "offset"]
-    positive += [
-        reference,
-        unit,
-        1.0 if size is None else size,
-        1.0 if baseline is None else baseline,
-        *(number for run in fitted for number in (run.peak, run.steps)),
-    ]
-    sound = bool(fitted) and all(0 < value < 1e100 for value in positive) and 0 <= parameters["offset"] < 1e100
-    certain = np.isfinite(covariance).all() and np.all(np.diag(covariance) >= 0) and math.isfinite(noise + shift)
-    if not (sound and certain and noise >= 0):
-        raise LawError(f"{path} is a damaged law, with numbers out of their range: fit it again")
-    return law
+        sizes = None
+        if batch_size is not None and self.batch_size is not None:
+            sizes = over(checked_sizes("batch_size", batch_size, len(rates)), self.batch_size, len(rates))
+        knots = Knots.of(rates, steps[:AT_ONCE], self.reference, self.unit, sizes)
+        yield knots
+        for begin in range(AT_ONCE, len(steps), AT_ONCE):
+            yield knots.before(steps[begin : begin + AT_ONCE])

@@ -11,6 +11,7 @@ import numpy as np
 
 from glideslope.errors import LawError
 from glideslope.laws import lines
+from glideslope.laws.columns import Columns, of_large
 from glideslope.laws.exports import Cell, of_charts, of_metrics, run_columns, run_of
 from glideslope.laws.names import EPOCH, RATE, TRAINING, is_monitor, known, number, ranked
 from glideslope.laws.steps import Steps
@@ -50,6 +51,8 @@ def table_of(file: Path) -> Table:
     Raises:
         LawError: it can't be read, or has no rows.
     """
+    if (large := of_large(file)) is not None:
+        return large
     text = text_of(file)
     table = lines.of_json(file, text) if text.lstrip()[0] in "{[" else None
     if table is None and file.suffix.lower() not in (".csv", ".tsv") and not has_header(text):
@@ -70,6 +73,8 @@ def parts_of(file: Path, table: Table, loss: str | None = None, steps_per_epoch:
         LawError: it has no steps, or two columns of one run and metric.
     """
     export = of_charts(file, table, loss, steps_per_epoch) or of_metrics(file, table, loss, steps_per_epoch)
+    if export is None and isinstance(table.rows, Columns) and not run_columns(table):
+        return _of_numbers(file, table, table.rows, loss, steps_per_epoch)
     cells: Iterable[Cell]
     cells, notes = export or _of_columns(file, table, steps_per_epoch)
     logs: dict[str, dict[str, list[tuple[float, float]]]] = {}
@@ -88,13 +93,34 @@ def parts_of(file: Path, table: Table, loss: str | None = None, steps_per_epoch:
             lost += math.isfinite(number(value))
     if not logs:
         raise LawError(f"{file}: no row has a step and a value")
-    notes = (*table.notes, *notes)
-    if lost:
-        notes += (f"{lost} value{'s' if lost > 1 else ''} in rows without a step skipped",)
+    notes = (*table.notes, *notes, *_without_a_step(lost))
     return [
         counted(Part(file, run, {name: _series(points) for name, points in log.items()}, export is None, notes))
         for run, log in logs.items()
     ]
+
+
+def _of_numbers(file: Path, table: Table, rows: Columns, loss: str | None, steps_per_epoch: float | None) -> list[Part]:
+    """The one run in a large table of numbers with a series a column."""
+    steps = Steps.of(file, rows, {column: column for column in table.columns}, steps_per_epoch)
+    at = steps.of_all(rows)
+    at.flags.writeable = False
+    log: Log = {}
+    lost = 0
+    for name, values in rows.columns.items():
+        measured, wanted = np.isfinite(values), known(name, loss) or bool(ranked([name], EPOCH))
+        kept = measured & np.isfinite(at)
+        lost += int((measured & ~kept).sum()) if wanted and name != steps.column else 0
+        if name != steps.column and kept.any():
+            whole = at, values
+            log[name] = whole if wanted and kept.all() else (at[kept], values[kept]) if wanted else (at[:0], at[:0])
+    if not log:
+        raise LawError(f"{file}: no row has a step and a value")
+    return [counted(Part(file, "", log, notes=(*table.notes, *steps.notes, *_without_a_step(lost))))]
+
+
+def _without_a_step(lost: int) -> tuple[str, ...]:
+    return (f"{lost} value{'s' if lost > 1 else ''} in rows without a step skipped",) if lost else ()
 
 
 def counted(part: Part) -> Part:
@@ -126,7 +152,7 @@ def counted(part: Part) -> Part:
 def finite(series: Series) -> Series:
     """The points of a series whose value is a number."""
     kept = np.isfinite(series[1])
-    return series[0][kept], series[1][kept]
+    return series if kept.all() else (series[0][kept], series[1][kept])
 
 
 def same(one: Series, other: Series) -> bool:

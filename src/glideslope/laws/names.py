@@ -86,7 +86,8 @@ def is_monitor(name: str) -> bool:
 def number(value: Any) -> float:
     """The number in a cell; NaN if there is none."""
     try:
-        return math.nan if isinstance(value, bool) else float(value)
+        unusual = isinstance(value, bool) or (isinstance(value, str) and "_" in value)  # 1_0 is 10 in Python alone
+        return math.nan if unusual else float(value)
     except (TypeError, ValueError, OverflowError):
         return math.nan
 

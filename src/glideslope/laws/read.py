@@ -73,10 +73,12 @@ def read(
     every = [paths] if isinstance(paths, Path | str) else paths
     parts, optional, skipped = _parts(every, loss, steps_per_epoch)
     logs = dict(zip(_names(parts), parts, strict=True))
+    parts.clear()  # here and below series are let go as soon as their run is made: the rates, above all
     remarks = [(name, note) for name, part in logs.items() for note in part.notes]
     order, choice = _kind(logs, loss, warm)
     runs, notes = [], []
-    for name, part in logs.items():
+    for name in list(logs):
+        part = logs.pop(name)
         try:
             run, choices = run_of(name, part.log, order, loss, warm)
         except LawError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -10,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from glideslope.errors import LawError
-from glideslope.laws.values import ByValue, read_only
-from glideslope.schedules import Schedule, parse
+from glideslope.laws.rates import Rates
+from glideslope.laws.values import ByValue, shared
+from glideslope.schedules import Schedule
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +24,7 @@ class Run(ByValue):
     `notes` says what was dropped.
 
     Args:
-        lr: the rate of each update, shape (T,), from the first one on, the warmup too.
+        lr: the rate of each update, shape (T,), from the first one on, the warmup too; an array, or `Rates`.
         step: the updates made when the loss was measured, shape (n,); between two updates for a mean over several.
         loss: the loss, shape (n,), positive.
         name: what the run is called in messages.
@@ -51,10 +53,11 @@ class Run(ByValue):
 
     def __post_init__(self) -> None:
         try:
-            lr, step, loss = (read_only(np.ravel(np.asarray(value))) for value in (self.lr, self.step, self.loss))
+            lr = self.lr if isinstance(self.lr, Rates) else _array(self.lr)
+            step, loss = _array(self.step), _array(self.loss)
         except (TypeError, ValueError) as error:
             raise LawError(f"{self.name}: lr, step and loss are arrays of numbers ({error})") from None
-        if not len(lr) or not np.all(np.isfinite(lr)) or np.any(lr < 0) or not lr.any():
+        if not len(lr) or not are_rates(Rates.of(lr).values):
             raise LawError(f"{self.name}: lr has the rate of each update, a number from 0, and one above it")
         if len(step) != len(loss):
             raise LawError(f"{self.name}: {len(step)} steps and {len(loss)} losses: give a loss for each step")
@@ -62,7 +65,7 @@ class Run(ByValue):
         known = np.isfinite(loss) & np.isfinite(step)
         if not known.all():
             notes.append(f"{_points(int((~known).sum()))} without a number dropped")
-        step, loss = step[known], loss[known]
+            step, loss = step[known], loss[known]
         if np.any(loss <= 0):
             raise LawError(f"{self.name}: a loss of {loss[loss <= 0][0]:g}; a law is of losses above 0")
         if len(step) and step.min() < 0:
@@ -84,9 +87,10 @@ class Run(ByValue):
                 "mean of several losses of an update"
             )
         kept = last_segments(step)
+        in_order = np.array_equal(kept, np.arange(len(step)))
         if len(kept) < len(step):
             notes.append(f"{_points(len(step) - len(kept))} measured again later: the later one is kept")
-        if anew := int((step[1:][np.diff(step) < 0] <= step.min(initial=np.inf)).sum()):
+        if back and (anew := int((step[1:][np.diff(step) < 0] <= step.min()).sum())):
             if anew > 1 and 2 * len(kept) < len(step):
                 raise LawError(
                     f"{self.name}: the steps begin anew {_times(anew)}, and most points are measured again: give the "
@@ -99,8 +103,8 @@ class Run(ByValue):
         for name, value in (
             ("batch_size", size),
             ("lr", lr),
-            ("step", read_only(step[kept])),
-            ("loss", read_only(loss[kept])),
+            ("step", step if in_order else shared(step[kept])),
+            ("loss", loss if in_order else shared(loss[kept])),
             ("notes", tuple(notes)),
         ):
             object.__setattr__(self, name, value)
@@ -122,7 +126,12 @@ class Run(ByValue):
         Raises:
             LawError: as for the class; or the schedule isn't one.
         """
-        return cls(peak * sampled(schedule, steps), step, loss, **options)
+        return cls(Rates.of_schedule(schedule, steps, peak), step, loss, **options)
+
+    @property
+    def rates(self) -> Rates:
+        """The rate of each update, of an array too."""
+        return Rates.of(self.lr)
 
     @property
     def peak(self) -> float:
@@ -130,21 +139,25 @@ class Run(ByValue):
         return float(self.lr.max())
 
 
-def sampled(schedule: Schedule | str, steps: int) -> np.ndarray:
-    """The factor of each update of a schedule; one with an end of its own keeps it."""
-    value = parse(schedule) if isinstance(schedule, str) else schedule
-    if not isinstance(value, Schedule):
-        raise LawError(f"{value}: a law predicts schedules, without what measurements or batches do to them")
-    return np.asarray(value.within(steps).sample(steps))
+def are_rates(values: np.ndarray) -> bool:
+    """Whether numbers can be the rates of a run: none under 0, one above it."""
+    return bool(np.all(np.isfinite(values)) and values.min() >= 0 and values.max() > 0)
 
 
-def checked_sizes(name: str, sizes: Any, updates: int) -> np.ndarray:
+def _array(values: Any) -> np.ndarray:
+    return shared(values if isinstance(values, np.ndarray) and values.ndim == 1 else np.ravel(np.asarray(values)))
+
+
+def checked_sizes(name: str, sizes: Any, updates: int) -> np.ndarray | Rates:
     """Batch sizes, one or one for each update.
 
     Raises:
         LawError: one isn't positive, or there are too few.
     """
-    values = read_only(sizes)
+    if isinstance(sizes, Rates) and len(sizes) == updates:
+        checked_sizes(name, sizes.values, len(sizes.values))
+        return sizes
+    values = shared(sizes)
     if values.shape not in ((), (updates,)) or not np.all(np.isfinite(values) & (values > 0)):
         raise LawError(f"{name}: give one batch size, or one for each of {updates} updates, above 0")
     return values
@@ -156,7 +169,7 @@ EARLY = 0.08
 
 def used(run: Run, longest: int) -> np.ndarray:
     """The points after the warmup, and after a part of the longest run: a law doesn't describe the very beginning."""
-    warm = int(np.argmax(run.lr >= 0.999 * run.peak))
+    warm = run.rates.first(0.999 * run.peak)
     late = np.flatnonzero(run.step > max(warm, EARLY * longest))
     return late if len(late) else np.flatnonzero(run.step > warm)
 
@@ -172,26 +185,45 @@ def reference_batch(runs: Sequence[Run]) -> float | None:
         return None
     if lacking:
         raise LawError(f"{', '.join(lacking)}: without a batch_size, which other runs have: give it to all or to none")
-    return float(np.exp(np.mean([np.log(run.batch_size).mean() for run in runs])))
+    return float(np.exp(np.mean([Rates.of(run.batch_size).mean(np.log) for run in runs])))
 
 
-def relative(run: Run, reference: float | None) -> np.ndarray | None:
+def relative(run: Run, reference: float | None) -> Rates | None:
     """The batch sizes of a run over a reference, shape (T,); None where they are the same."""
-    if reference is None or np.all(run.batch_size == reference):
+    return None if reference is None else over(run.batch_size, reference, len(run.lr))
+
+
+def over(batch_size: Any, reference: float, updates: int) -> Rates | None:
+    """Batch sizes, one or one for each update, over a reference; None where they are the same."""
+    sizes = Rates.of(batch_size)
+    if np.all(sizes.values == reference):
         return None
-    return np.broadcast_to(run.batch_size / reference, run.lr.shape)
+    if len(sizes.values) == 1:
+        return Rates(sizes.values / reference, [0], updates)
+    return Rates(sizes.values / reference, sizes.places, updates)
 
 
 def last_segments(step: np.ndarray) -> np.ndarray:
     """The places of what counts, in order of the steps: where steps go back, a run was resumed, and what it then goes
     through again is measured anew; what lies beyond stays."""
-    kept: list[int] = []
-    starts = [0, *(np.flatnonzero(np.diff(step) <= 0) + 1).tolist(), len(step)]
-    for begin, end in pairwise(starts):
-        if end > begin:
-            kept = [place for place in kept if not step[begin] <= step[place] <= step[end - 1]]
-            kept += range(begin, end)
-    return np.array(sorted(kept, key=lambda place: float(step[place])), dtype=int)
+    if np.all(np.diff(step) > 0):
+        return np.arange(len(step))
+    steps, kept = step.tolist(), []
+    ends = [*(np.flatnonzero(np.diff(step) <= 0) + 1).tolist(), len(step)]
+    lows: list[float] = []  # of the ranges, in order and apart, that later segments go through
+    highs: list[float] = []
+    for begin, end in reversed(list(pairwise([0, *ends]))):
+        for place in range(begin, end):
+            i = bisect_right(lows, steps[place]) - 1
+            if i < 0 or steps[place] > highs[i]:
+                kept.append(place)
+        low, high = steps[begin], steps[end - 1]
+        first, last = bisect_left(highs, low), bisect_right(lows, high)
+        if first < last:
+            low, high = min(low, lows[first]), max(high, highs[last - 1])
+        lows[first:last], highs[first:last] = [low], [high]
+    places = np.array(sorted(kept), dtype=int)
+    return np.asarray(places[np.argsort(step[places], kind="stable")])
 
 
 def _times(number: int) -> str:
@@ -206,16 +238,29 @@ def without_twins(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
     """The runs, each once, and a note for each that is another's copy."""
     kept: list[Run] = []
     notes: list[str] = []
+    alike: dict[tuple[int, bytes], list[Run]] = {}
     for run in runs:
-        twin = next((other for other in kept if _same(other, run)), None)
+        others = alike.setdefault((len(run.loss), run.loss[:: max(len(run.loss) // 64, 1)].tobytes()), [])
+        twin = next((other for other in others if _same(other, run)), None)
         if twin is None:
             kept.append(run)
+            others.append(run)
         else:
             notes.append(f"{run.name} is the same as {twin.name}, and dropped")
     return kept, notes
 
 
 def _same(one: Run, other: Run) -> bool:
-    return all(
-        np.array_equal(getattr(one, name), getattr(other, name)) for name in ("lr", "step", "loss", "batch_size")
-    )
+    arrays = all(np.array_equal(getattr(one, name), getattr(other, name)) for name in ("step", "loss"))
+    return arrays and _equal(one.lr, other.lr) and _equal(one.batch_size, other.batch_size)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Whether two are the same of each update: both arrays, or both `Rates`, or numbers, or None."""
+    if isinstance(one, Rates) or isinstance(other, Rates):
+        return type(one) is type(other) and bool(
+            len(one) == len(other)
+            and np.array_equal(one.values, other.values)
+            and np.array_equal(one.every_place(), other.every_place())
+        )
+    return np.array_equal(one, other)

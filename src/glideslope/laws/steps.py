@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from glideslope.errors import LawError
+from glideslope.laws.columns import column as numbers
 from glideslope.laws.names import EPOCH, STEP, normal, number
 from glideslope.laws.tables import Row
 
@@ -44,7 +45,7 @@ class Steps:
             LawError: there is none, it isn't whole, or it counts epochs of a length that isn't given.
         """
         fitting = _ranked(names, STEP)
-        values = {column: np.array([number(row.get(column)) for row in rows]) for column in fitting}
+        values = {column: numbers(rows, column) for column in fitting}
         filled = {column: int(np.isfinite(of_column).sum()) for column, of_column in values.items()}
         if not any(filled.values()) and (not fitting or _ranked(names, EPOCH)):
             return cls._of_epochs(file, rows, names, per_epoch)
@@ -77,10 +78,16 @@ class Steps:
                 f"{file} counts epochs, and has no column of the step: give steps_per_epoch (--steps-per-epoch), the "
                 "updates in an epoch"
             )
-        values = [value for row in rows if math.isfinite(value := number(row.get(epochs[0])))]
-        from_0 = bool(values) and min(values) == 0 and all(value == round(value) for value in values)
+        values = numbers(rows, epochs[0])
+        values = values[np.isfinite(values)]
+        from_0 = bool(len(values)) and values.min() == 0 and bool(np.all(values == np.round(values)))
         note = f"steps are epochs of {per_epoch:g} updates{', counted from 0' if from_0 else ''}"
         return cls(epochs[0], per_epoch, int(from_0), (note,))
+
+    def of_all(self, rows: Sequence[Row]) -> np.ndarray:
+        """The updates made at each row, shape (n,); NaN where it doesn't say."""
+        values = numbers(rows, self.column)
+        return values if self.per_epoch is None else np.round((values + self.first) * self.per_epoch)
 
     def at(self, row: Row) -> float:
         """The updates made at a row; NaN if it doesn't say."""

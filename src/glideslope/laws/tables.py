@@ -90,6 +90,7 @@ def of_text(file: Path, text: str) -> Table:
     notes = [f"{seen[name]} columns are named {name!r}" for name in seen if name and seen[name] > 1]
     rows, short = [], 0
     for line, cells in records:
+        notes += _swallowed(line, cells, separator, len(names))
         if not any(cell.strip() for cell in cells) or [cell.strip() for cell in cells] == names:
             continue
         if any(cell.strip() for cell in cells[len(names) :]):
@@ -113,6 +114,16 @@ def of_text(file: Path, text: str) -> Table:
     if short:
         notes.append(f"{short} row{'s have' if short > 1 else ' has'} fewer cells than the header")
     return Table(tuple(columns), rows, tuple(notes))
+
+
+def _swallowed(line: int, cells: list[str], separator: str, columns: int) -> list[str]:
+    """A note on a cell that holds whole rows, since a quote before them isn't closed."""
+    lines = [part for cell in cells if "\n" in cell for part in cell.split("\n")[1:]]
+    if not any(part.count(separator) >= columns - 1 for part in lines):
+        return []
+    number = sum(bool(part.strip()) for part in lines)
+    return [f"line {line - len(lines) + (not lines[-1])}: a quote isn't closed in its row, and what follows up to line "
+            f"{line}, {number} row{'s' if number > 1 else ''}, is in one cell and not read"]  # fmt: skip
 
 
 def _records(file: Path, text: str, separator: str, before: int) -> Iterator[tuple[int, list[str]]]:

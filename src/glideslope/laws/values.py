@@ -21,6 +21,12 @@ class ByValue:
         return hash(_content(self))
 
 
+def shared(values: Any) -> np.ndarray:
+    """Some numbers that can't be changed: these, where they are such an array already, or a copy."""
+    fit = isinstance(values, np.ndarray) and values.dtype == float and values.flags.owndata
+    return values if fit and not values.flags.writeable else read_only(values)
+
+
 def read_only(values: Any) -> np.ndarray:
     """A copy of some numbers that can't be changed."""
     array = np.array(values, dtype=float)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from glideslope.errors import ScheduleError
 from glideslope.schedules.arrays import Array, Formula
 from glideslope.schedules.durations import Frame, number_text
 from glideslope.schedules.numbers import plain
-from glideslope.schedules.schedule import OPERATORS, Schedule, check_factor, enclosed
+from glideslope.schedules.schedule import OPERATORS, Schedule, check_factor, check_most, enclosed
 
 _COMBINE: dict[str, Callable[[Any, Any, Any], Any]] = {
     "+": lambda a, b, xp: a + b,
@@ -18,6 +19,7 @@ _COMBINE: dict[str, Callable[[Any, Any, Any], Any]] = {
     "max": lambda a, b, xp: xp.maximum(a, b),
     "min": lambda a, b, xp: xp.minimum(a, b),
 }
+_MOST: dict[str, Callable[[list[float]], float]] = {"+": math.fsum, "*": math.prod, "max": max, "min": min}
 _BINDING = {"+": 1, "*": 2}
 
 
@@ -27,6 +29,12 @@ class Combined(Schedule):
 
     operation: str
     parts: tuple[Schedule, ...]
+
+    def __post_init__(self) -> None:
+        check_most(self)
+
+    def most(self, begin: float) -> float:
+        return _MOST[self.operation]([part.most(begin) for part in self.parts])
 
     @property
     def binding(self) -> int:  # type: ignore[override]
@@ -74,6 +82,10 @@ class Scaled(Schedule):
     def __post_init__(self) -> None:
         object.__setattr__(self, "scale", plain(self.scale))
         check_factor("the factor of a schedule", self.scale)
+        check_most(self)
+
+    def most(self, begin: float) -> float:
+        return self.scale * self.schedule.most(begin)
 
     def length(self, frame: Frame) -> float | None:
         return self.schedule.length(frame)
@@ -95,7 +107,9 @@ def product(a: Schedule | float, b: Schedule | float) -> Schedule:
     parts: list[Schedule] = []
     for factor in (a, b):
         inner = factor.schedule if isinstance(factor, Scaled) else factor
-        scale *= factor.scale if isinstance(factor, Scaled) else 1.0 if isinstance(factor, Schedule) else plain(factor)
+        number = factor.scale if isinstance(factor, Scaled) else 1.0 if isinstance(factor, Schedule) else plain(factor)
+        check_factor("the factor of a schedule", number)
+        scale *= number
         parts += _parts("*", inner) if isinstance(inner, Schedule) else []
     schedule = parts[0] if len(parts) == 1 else Combined("*", tuple(parts))
     scaled = any(isinstance(factor, Scaled) or not isinstance(factor, Schedule) for factor in (a, b))

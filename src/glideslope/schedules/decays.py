@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from glideslope.errors import ScheduleError
 from glideslope.schedules import shapes
-from glideslope.schedules.arrays import Array, Formula, floating, scalars
-from glideslope.schedules.durations import Duration, Frame, Time, duration, number_text
+from glideslope.schedules.arrays import Formula
+from glideslope.schedules.durations import Duration, Time, duration, timescale_of
 from glideslope.schedules.names import named
 from glideslope.schedules.phases import optional
-from glideslope.schedules.primitives import Decay, Ramp
-from glideslope.schedules.schedule import Schedule, check_factor
+from glideslope.schedules.primitives import Decay, Hyperbola, Ramp
+from glideslope.schedules.schedule import Schedule, check_factor, check_positive
 
 
 @named
@@ -51,7 +50,7 @@ def cosine(duration: Time | None = None, *, final: float = 0.0, exponent: float 
     >>> [round(schedule(t), 3) for t in (0, 25, 50, 100, 200)]
     [1.0, 0.854, 0.5, 0.0, 0.0]
     """
-    _check_positive("exponent", exponent)
+    check_positive("exponent", exponent)
     if exponent == 1:
         return _down(duration, final, shapes.cosine)
     return _down(duration, final, lambda x, xp: 1.0 - (1.0 - shapes.cosine(x, xp)) ** exponent)
@@ -69,7 +68,7 @@ def polynomial(duration: Time | None = None, *, power: float = 2.0, final: float
     >>> polynomial(100, power=2)(50)
     0.25
     """
-    _check_positive("power", power)
+    check_positive("power", power)
     return _down(duration, final, lambda x, xp: 1.0 - (1.0 - x) ** power)
 
 
@@ -87,14 +86,14 @@ def polynomial_cycles(period: Time = "25%", *, power: float = 1.0, final: float 
     >>> [round(polynomial_cycles(10)(t), 3) for t in (5, 10, 15, 20)]
     [0.5, 0.0, 0.25, 0.0]
     """
-    _check_positive("power", power)
+    check_positive("power", power)
     check_factor("final", final)
 
     def curve(x: Any, xp: Any) -> Any:
         ends = xp.clip(-xp.floor(-x), 1.0, math.inf)
         return final + (1.0 - final) * (1.0 - x / ends) ** power
 
-    return Decay(None, timescale_of(period), curve)
+    return Decay(None, timescale_of(period), curve, highest=max(final, 1.0))
 
 
 @named
@@ -111,7 +110,7 @@ def k_decay(duration: Time | None = None, *, k: float = 2.0, final: float = 0.0)
     >>> round(k_decay(100, k=2)(50), 4)
     0.8536
     """
-    _check_positive("k", k)
+    check_positive("k", k)
     return _down(duration, final, lambda x, xp: shapes.cosine(x**k, xp))
 
 
@@ -166,7 +165,7 @@ def hyperbolic(duration: Time | None = None, *, bound: Time, final: float = 0.0)
     (0.5, 0.134)
     """
     check_factor("final", final)
-    return _Hyperbola(optional(duration), timescale_of(bound), final)
+    return Hyperbola(optional(duration), timescale_of(bound), final)
 
 
 @named
@@ -278,35 +277,12 @@ def noam(warmup: float = 4000, *, width: float = 512) -> Schedule:
     >>> noam(100, width=100)(99)
     0.01
     """
-    _check_positive("width", width)
+    check_positive("width", width)
     if not isinstance(warmup, int | float) or not warmup >= 1:
         raise ScheduleError(f"warmup={warmup}: give a number of updates, at least 1, since the peak depends on it")
     peak = (warmup * width) ** -0.5
     rise = Ramp(Duration(warmup - 1), peak / warmup, peak)
-    return rise >> Decay(None, Duration(warmup), lambda x, xp: peak / xp.sqrt(1.0 + x))
-
-
-@dataclass(frozen=True, repr=False)
-class _Hyperbola(Schedule):
-    """1 - (1 - f)·(h(0) - h(t)) with h(t) = √((T-t)/U·(2 - (T+t)/U))."""
-
-    duration: Duration | None
-    bound: Duration
-    final: float
-
-    def length(self, frame: Frame) -> float | None:
-        return None if self.duration is None else frame.updates(self.duration)
-
-    def formula(self, frame: Frame, length: float, begin: float) -> Formula:
-        bound, drop = frame.updates(self.bound), 1.0 - self.final
-        if length > bound:
-            raise ScheduleError(f"bound={self.bound}: the training is longer, {number_text(length)} updates")
-
-        def h(t: Array, xp: Any) -> Array:
-            return xp.sqrt((length - t) / bound * (2.0 - (length + t) / bound))
-
-        first = h(0.0, scalars)
-        return lambda t, xp: 1.0 - drop * (first - h(xp.clip(floating(t, xp), 0.0, length), xp))
+    return rise >> Decay(None, Duration(warmup), lambda x, xp: peak / xp.sqrt(1.0 + x), highest=peak)
 
 
 def _down(time: Time | None, final: float, shape: Formula) -> Schedule:
@@ -318,16 +294,3 @@ def _check_ratio(ratio: float) -> None:
     check_factor("ratio", ratio)
     if not 0 < ratio <= 1:
         raise ScheduleError(f"ratio={ratio}: it must be over 0 and at most 1")
-
-
-def _check_positive(name: str, value: float) -> None:
-    check_factor(name, value)
-    if value == 0:
-        raise ScheduleError(f"{name}=0: it must be positive")
-
-
-def timescale_of(time: Time) -> Duration:
-    """A duration to divide by, so not zero."""
-    if (own := duration(time)).value == 0:
-        raise ScheduleError(f"timescale={time}: it must be longer than nothing")
-    return own

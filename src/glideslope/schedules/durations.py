@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 
 from glideslope.errors import ScheduleError
-from glideslope.schedules.numbers import plain
+from glideslope.schedules.numbers import is_finite, plain
 
 UNITS = {
     "%": "percent of the horizon",
@@ -17,6 +16,8 @@ UNITS = {
 }
 UPDATES = "upd"
 """The unit of updates, which only a part of one has to be written with: `0.5upd`."""
+LONGEST = 1e30
+"""The largest number of a duration or a clock: no product of two overflows."""
 NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _DURATION = re.compile(rf"\s*([+-]?{NUMBER})\s*(%|ep|ex|tok|{UPDATES})?\s*")
 
@@ -45,8 +46,12 @@ class Duration:
             raise ScheduleError(f"unknown unit {self.unit!r}: use one of {', '.join(UNITS)}, or none for updates")
         if not isinstance(self.value, int | float) or isinstance(self.value, bool):
             raise ScheduleError(f"a duration of {self.value!r}: it must be a number")
-        if not (math.isfinite(self.value) and self.value >= 0):
+        if isinstance(self.value, int) and self.value > 10**300:
+            raise ScheduleError("a duration with more than 300 digits: it must be a number of updates")
+        if not (is_finite(self.value) and self.value >= 0):
             raise ScheduleError(f"a duration of {self.value}{self.unit}: it must be finite and not negative")
+        if self.value > LONGEST:
+            raise ScheduleError(f"a duration of {self.value}{self.unit}: give at most {LONGEST:g}")
         if self.unit == "%" and self.value > 100:
             raise ScheduleError(f"a duration of {self}: more than 100% of the horizon")
 
@@ -94,8 +99,10 @@ class Clock:
                 continue
             if not isinstance(number, int | float) or isinstance(number, bool):
                 raise ScheduleError(f"{name}={number!r}: it must be a number")
-            if not (math.isfinite(number) and number > 0):
+            if not (is_finite(number) and number > 0):
                 raise ScheduleError(f"{name}={number}: it must be positive")
+            if not 1 / LONGEST <= number <= LONGEST:
+                raise ScheduleError(f"{name}={number}: give a number from {1 / LONGEST:g} to {LONGEST:g}")
 
     def updates(self, duration: Duration) -> float:
         """The number of updates (a real number) that a duration in any unit but "%" takes."""
@@ -149,6 +156,13 @@ def duration(time: Time) -> Duration:
             f"horizon? A part of an update is written '{length}'"
         )
     return length
+
+
+def timescale_of(time: Time) -> Duration:
+    """A duration to divide by, so not zero."""
+    if (own := duration(time)).value == 0:
+        raise ScheduleError(f"timescale={time}: it must be longer than nothing")
+    return own
 
 
 def is_explicit(time: Time) -> bool:

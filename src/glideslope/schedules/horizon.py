@@ -29,6 +29,9 @@ class Over(Schedule):
             raise ScheduleError(f"a horizon of {self.horizon}: it must be a positive length, in updates or with a unit")
         self._factor  # noqa: B018  (a missing unit or too short a horizon is an error now, not at the first update)
 
+    def most(self, begin: float) -> float:
+        return self.schedule.most(begin)
+
     def length(self, frame: Frame) -> float:
         return self.clock.updates(self.horizon)
 

@@ -8,18 +8,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from glideslope.errors import ScheduleError
-from glideslope.schedules.arrays import Array, Formula, divided, floating, held, scalars, since
+from glideslope.schedules.arrays import Array, Formula, divided, floating, held, since
+from glideslope.schedules.drawn import PRIME, uniform
 from glideslope.schedules.durations import Duration, Frame, Time, duration
 from glideslope.schedules.names import method
-from glideslope.schedules.schedule import Schedule, check_factor, too_short
+from glideslope.schedules.schedule import MOST, SHORTEST, Schedule, check_factor, check_positive, too_short
 
 
 @dataclass(frozen=True, repr=False)
 class Mapped(Schedule):
-    """A schedule whose formula is changed: `change(formula, length, begin)` is the new one."""
+    """A schedule whose formula is changed: `change(formula, length, begin)` is the new one.
+
+    `highest(most, begin)` is what it never exceeds, from the same of the schedule and of the one before.
+    """
 
     schedule: Schedule
     change: Callable[[Formula, float, float], Formula]
+    highest: Callable[[float, float], float] = lambda most, begin: most
+
+    def most(self, begin: float) -> float:
+        return self.highest(self.schedule.most(begin), begin)
 
     def length(self, frame: Frame) -> float | None:
         return self.schedule.length(frame)
@@ -38,6 +46,9 @@ class Shifted(Schedule):
     schedule: Schedule
     ahead: Duration
     behind: Duration
+
+    def most(self, begin: float) -> float:
+        return self.schedule.most(begin)
 
     def length(self, frame: Frame) -> float | None:
         own = self.schedule.length(frame)
@@ -62,6 +73,9 @@ class Lasting(Schedule):
     schedule: Schedule
     duration: Duration
 
+    def most(self, begin: float) -> float:
+        return self.schedule.most(begin)
+
     def length(self, frame: Frame) -> float | None:
         return frame.updates(self.duration)
 
@@ -77,6 +91,9 @@ class Stretched(Schedule):
 
     schedule: Schedule
     times: float
+
+    def most(self, begin: float) -> float:
+        return self.schedule.most(begin)
 
     def length(self, frame: Frame) -> float | None:
         own = self.schedule.length(frame)
@@ -100,6 +117,9 @@ class Repeated(Schedule):
     growth: float
     ratio: float
 
+    def most(self, begin: float) -> float:
+        return self.schedule.most(begin) * (self.ratio ** (self.times - 1) if self.ratio > 1 and self.times else 1.0)
+
     def length(self, frame: Frame) -> float | None:
         own = self.schedule.length(frame)
         return None if own is None or self.times is None else own * self._cycles(self.times)
@@ -116,7 +136,7 @@ class Repeated(Schedule):
             frame = Frame(period, frame.clock)
             if (takes := self.schedule.shortest(frame)) > period * (1 + 1e-9):
                 raise too_short(self.schedule, takes, period)
-        if period == 0:
+        if period < SHORTEST:
             raise ScheduleError("it repeats a schedule that takes no time: give it a duration")
         inner, last = self.schedule.formula(frame, period, begin), (self.times or math.inf) - 1
         growth, ratio, cycle = self.growth, self.ratio, _cycle(period, self.growth)
@@ -156,19 +176,6 @@ def _cycle(period: float, growth: float) -> Callable[[Array, Any], tuple[Array, 
 
 
 @method
-def continued(schedule: Schedule) -> Schedule:
-    """f(t)·begin/f(0)."""
-
-    def change(inner: Formula, length: float, begin: float) -> Formula:
-        if (first := inner(0.0, scalars)) == 0:
-            raise ScheduleError(f"{schedule!r} begins at 0, so no scale makes it begin where the last ended")
-        scale = begin / first
-        return lambda t, xp: scale * inner(t, xp)
-
-    return Mapped(schedule, change)
-
-
-@method
 def clip(schedule: Schedule, low: float = 0.0, high: float | None = None) -> Schedule:
     """min(max(f(t), low), high)."""
     check_factor("low", low)
@@ -177,7 +184,11 @@ def clip(schedule: Schedule, low: float = 0.0, high: float | None = None) -> Sch
         check_factor("high", high)
     if top < low:
         raise ScheduleError(f"low={low}, high={high}: the lower bound is over the upper")
-    return Mapped(schedule, lambda inner, length, begin: lambda t, xp: xp.clip(inner(t, xp), low, top))
+    return Mapped(
+        schedule,
+        lambda inner, length, begin: lambda t, xp: xp.clip(inner(t, xp), low, top),
+        lambda most, begin: min(max(most, low), top),
+    )
 
 
 @method
@@ -207,7 +218,9 @@ def skip(schedule: Schedule, duration: Time) -> Schedule:
 @method
 def stretch(schedule: Schedule, times: float) -> Schedule:
     """f(t/k)."""
-    _check_positive("times", times)
+    check_positive("times", times)
+    if not SHORTEST <= times <= 1 / SHORTEST:
+        raise ScheduleError(f"times={times}: give a number from {SHORTEST:g} to {1 / SHORTEST:g}")
     return Stretched(schedule, times)
 
 
@@ -221,18 +234,21 @@ def lasting(schedule: Schedule, duration: Time) -> Schedule:
 def repeat(schedule: Schedule, times: float | None = None, *, stretch: float = 1.0, ratio: float = 1.0) -> Schedule:
     """r^i·f((t - s_i)/m^i), s_i the start of cycle i."""
     if times is not None:
-        _check_positive("times", times)
+        check_positive("times", times)
         if times != int(times):
             raise ScheduleError(f"times={times}: give a whole number")
-    _check_positive("stretch", stretch)
+    check_positive("stretch", stretch)
     if stretch < 1:
         raise ScheduleError(f"stretch={stretch}: give at least 1; cycles that shrink would have an end")
     if stretch > LARGEST_STRETCH:
         raise ScheduleError(f"stretch={stretch}: give at most {LARGEST_STRETCH}")
+    if times is not None and times * math.log10(stretch) > math.log10(MOST):
+        raise ScheduleError(f"stretch={stretch}, times={times}: the last cycle would take more than {MOST:g} times as "
+                            "long as the first")  # fmt: skip
     check_factor("ratio", ratio)
-    if ratio > 1 and (times is None or times * math.log10(ratio) > 100):
+    if ratio > 1 and (times is None or times * math.log10(ratio) > math.log10(MOST)):
         raise ScheduleError(
-            f"ratio={ratio}, times={times}: cycles that get higher need an end, before their factor is 1e100"
+            f"ratio={ratio}, times={times}: cycles that get higher need an end, before their factor is {MOST:g}"
         )
     return Repeated(schedule, times, stretch, ratio)
 
@@ -247,39 +263,14 @@ def noise(schedule: Schedule, amplitude: float, *, seed: float = 0) -> Schedule:
     start = int(seed) % PRIME
 
     def change(inner: Formula, length: float, begin: float) -> Formula:
-        return lambda t, xp: inner(t, xp) * (1.0 + amplitude * _uniform(t, start, xp))
+        return lambda t, xp: inner(t, xp) * (1.0 + amplitude * uniform(t, start, xp))
 
-    return Mapped(schedule, change)
+    return Mapped(schedule, change, lambda most, begin: most * (1.0 + amplitude))
 
 
 LARGEST_STRETCH = 1000.0
 """With more, numbers of updates that a cycle begins at are no longer finite."""
 
-PRIME = 46_337
-"""The largest prime whose square fits into a 32-bit integer."""
-
-
-def _uniform(t: Array, seed: int, xp: Any) -> Array:
-    """A number in [-1, 1] drawn from the whole part of `t`, by modular squaring that no integer type overflows.
-
-    In single precision squares aren't exact, so there whole numbers are integers.
-    """
-    if xp is not scalars and not xp.isdtype(t.dtype, "integral"):
-        t = xp.floor(t)
-        if xp.finfo(t.dtype).bits < 64:
-            t = xp.astype(t, xp.int32)
-    high, low = divided(t, float(PRIME), xp)
-    high, x = high % PRIME, low
-    for constant in (seed + 11_939, 30_011, 7_919, 23_189):
-        x = (x * x % PRIME + high * 16_411 % PRIME + low * 101 % PRIME + constant) % PRIME
-    return 2.0 * floating(x, xp) / (PRIME - 1) - 1.0
-
 
 def _time(time: Time) -> Duration:
     return duration(time)
-
-
-def _check_positive(name: str, value: float) -> None:
-    check_factor(name, value)
-    if value == 0:
-        raise ScheduleError(f"{name}=0: it must be positive")

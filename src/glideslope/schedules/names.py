@@ -12,8 +12,8 @@ from glideslope.errors import ScheduleError
 from glideslope.schedules import theirs
 from glideslope.schedules.arrays import Formula
 from glideslope.schedules.durations import Duration, Frame, is_explicit, number_text, time_of
-from glideslope.schedules.numbers import plain
-from glideslope.schedules.schedule import METHODS, Schedule, enclosed
+from glideslope.schedules.numbers import is_finite, plain
+from glideslope.schedules.schedule import METHODS, Schedule, check_most, enclosed
 
 P = ParamSpec("P")
 
@@ -44,6 +44,9 @@ class Named(Schedule):
     def maker(self) -> Callable[..., Schedule]:
         """The function that it is made by."""
         return NAMES[self.name] if self.subject is None else METHODS[self.name]
+
+    def most(self, begin: float) -> float:
+        return self.definition.most(begin)
 
     def length(self, frame: Frame) -> float | None:
         return self.definition.length(frame)
@@ -101,6 +104,7 @@ def _maker(define: Callable[P, Schedule]) -> Callable[P, Schedule]:
         arguments = {key: canonical(value) for key, value in bound.arguments.items()}
         try:
             definition = define(*(), **arguments)  # type: ignore[call-arg]
+            check_most(definition)
         except (ScheduleError, ArithmeticError) as error:
             raise ScheduleError(f"{name}: {error}") from None
         return Named(name, tuple(arguments.items()), definition)
@@ -119,6 +123,8 @@ def canonical(value: Any) -> Any:
         return canonical(length) if is_explicit(value) or length.unit else length.value
     if isinstance(value, Duration):
         return value if value.unit or value.is_part_of_an_update else value.value
+    if isinstance(value, int) and abs(value) > 2**53 and is_finite(value):
+        return float(value)  # as its text is read
     if isinstance(value, Iterable) and not isinstance(value, Mapping):
         return tuple(map(canonical, value.tolist() if hasattr(value, "tolist") else value))
     return value

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+
+def is_finite(value: float) -> bool:
+    """Whether a number is finite as a float: a Python integer may be too large for one.
+
+    >>> is_finite(1), is_finite(10**400), is_finite(float("nan"))
+    (True, False, False)
+    """
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def plain(value: Any) -> Any:

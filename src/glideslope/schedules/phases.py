@@ -79,8 +79,9 @@ def log_warmup(updates: float, *, start: float = 0.0) -> Schedule:
     if not isinstance(updates, int | float) or not updates >= 2:
         raise ScheduleError(f"updates={updates}: give a number of updates, at least 2, since the slope depends on it")
     return Decay(
-        Duration(updates - 1), Duration(1), lambda x, xp: start + (1.0 - start) * xp.log(1.0 + x) / math.log(updates)
-    )
+        Duration(updates - 1), Duration(1), lambda x, xp: start + (1.0 - start) * xp.log(1.0 + x) / math.log(updates),
+        highest=max(start, 1.0),
+    )  # fmt: skip
 
 
 @named

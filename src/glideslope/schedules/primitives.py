@@ -6,13 +6,14 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from glideslope.errors import ScheduleError
 from glideslope.schedules import shapes
 from glideslope.schedules.arrays import Array, Formula, divided, floating, neighbours, scalars
-from glideslope.schedules.durations import Duration, Frame
-from glideslope.schedules.schedule import Schedule
+from glideslope.schedules.durations import Duration, Frame, number_text
+from glideslope.schedules.schedule import SHORTEST, Schedule
 
 
 @dataclass(frozen=True, repr=False)
@@ -29,6 +30,10 @@ class Ramp(Schedule):
 
     def length(self, frame: Frame) -> float | None:
         return None if self.duration is None else frame.updates(self.duration)
+
+    def most(self, begin: float) -> float:
+        start = begin if self.start is None else self.start
+        return max(start, start if self.end is None else self.end)
 
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         start = begin if self.start is None else self.start
@@ -59,19 +64,25 @@ class Ramp(Schedule):
 class Decay(Schedule):
     """curve(t/s): a curve of the time since its start over a timescale s, held where its length ends.
 
-    A staircase is the curve of the whole part of t/s.
+    A staircase is the curve of the whole part of t/s. The curve exceeds `highest` nowhere.
     """
 
     duration: Duration | None
     timescale: Duration
     curve: Formula
     staircase: bool = False
+    highest: float = 1.0
 
     def length(self, frame: Frame) -> float | None:
         return None if self.duration is None else frame.updates(self.duration)
 
+    def most(self, begin: float) -> float:
+        return self.highest
+
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         timescale, curve = frame.updates(self.timescale), self.curve
+        if timescale < SHORTEST:
+            raise ScheduleError(f"a timescale of {self.timescale} is {timescale:g} updates: give at least {SHORTEST:g}")
         if not self.staircase:
             return lambda t, xp: curve(xp.clip(floating(t, xp), 0.0, length) / timescale, xp)
         last = math.inf if math.isinf(length) else length // timescale
@@ -93,8 +104,13 @@ class Table(Schedule):
     def length(self, frame: Frame) -> float | None:
         return frame.updates(self.times[-1])
 
+    def most(self, begin: float) -> float:
+        return max(self.values)
+
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         times, values, shape = [frame.updates(time) for time in self.times], self.values, self.shape
+        if any(b - a < SHORTEST for a, b in pairwise(times)):
+            raise ScheduleError(f"times {', '.join(map(str, self.times))}: two of them are the same update")
 
         def factor(t: Array, xp: Any) -> Array:
             if xp is scalars:
@@ -153,6 +169,9 @@ class Part(Schedule):
     def length(self, frame: Frame) -> float | None:
         return None if self.duration is None else frame.updates(self.duration)
 
+    def most(self, begin: float) -> float:
+        return self.schedule.most(begin)
+
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         if math.isinf(length):
             raise ScheduleError("it has no duration: give one, or the horizon: schedule.over(10_000)")
@@ -161,7 +180,10 @@ class Part(Schedule):
 
 @dataclass(frozen=True, repr=False)
 class Chebyshev(Schedule):
-    """m/((1 + m)/2 - (1 - m)/2·cos(π(σ(t) + 1/2)/n)), n the power of two that the length fits into."""
+    """m/((1 + m)/2 - (1 - m)/2·cos θ), θ = π(σ(t) + 1/2)/n, n the power of two that the length fits into.
+
+    Computed as m/(m + (1 - m)·sin²(θ/2)), which doesn't come to 0/0.
+    """
 
     duration: Duration | None
     least: float
@@ -180,6 +202,33 @@ class Chebyshev(Schedule):
             for k in range(1, bits + 1):  # from the highest bit of i: a one reflects the order so far
                 bit = i // 2 ** (bits - k) % 2
                 order = order + bit * (2**k - 1 - 2 * order)
-            return m / ((1 + m) / 2 - (1 - m) / 2 * xp.cos(xp.pi * (order + 0.5) / 2**bits))
+            half = xp.pi / 2 * (1.0 - (order + 0.5) / 2**bits)
+            return m / (m + (1 - m) * xp.cos(half) ** 2)
 
         return factor
+
+
+@dataclass(frozen=True, repr=False)
+class Hyperbola(Schedule):
+    """1 - (1 - f)·(h(0) - h(t)) with h(t) = √((T-t)/U·(2 - (T+t)/U))."""
+
+    duration: Duration | None
+    bound: Duration
+    final: float
+
+    def length(self, frame: Frame) -> float | None:
+        return None if self.duration is None else frame.updates(self.duration)
+
+    def most(self, begin: float) -> float:
+        return max(self.final, 1.0)
+
+    def formula(self, frame: Frame, length: float, begin: float) -> Formula:
+        bound, drop = frame.updates(self.bound), 1.0 - self.final
+        if length > bound:
+            raise ScheduleError(f"bound={self.bound}: the training is longer, {number_text(length)} updates")
+
+        def h(t: Array, xp: Any) -> Array:
+            return xp.sqrt((length - t) / bound * (2.0 - (length + t) / bound))
+
+        first = h(0.0, scalars)
+        return lambda t, xp: 1.0 - drop * (first - h(xp.clip(floating(t, xp), 0.0, length), xp))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from glideslope.errors import ScheduleError
 from glideslope.schedules.arrays import Array, Formula, evaluated, scalars
 from glideslope.schedules.durations import Clock, Frame, Time, number_text
-from glideslope.schedules.numbers import plain
+from glideslope.schedules.numbers import is_finite, plain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,6 +48,14 @@ class Schedule(ABC):
             begin: the factor at which the schedule before it ended.
         """
 
+    def most(self, begin: float) -> float:
+        """A number that the factor never exceeds, whatever the horizon; of a Python function nothing is known: 1.
+
+        Args:
+            begin: the same of the schedule before it.
+        """
+        return max(begin, 1.0)
+
     @cached_property
     def _factor(self) -> Formula:
         frame = Frame()
@@ -71,10 +79,19 @@ class Schedule(ABC):
         return evaluated(self._factor, t)
 
     def sample(self, steps: int) -> np.ndarray:
-        """The factors of `steps` updates, an array of shape (steps,); a horizon it lacks is `steps`."""
+        """The factors of `steps` updates, an array of shape (steps,); a horizon it lacks is `steps`.
+
+        Raises:
+            ScheduleError: there are more than 5e8, 4 GB; or as for a call.
+        """
         import numpy as np
 
         steps = plain(steps)
+        if isinstance(steps, int | float) and steps > _MOST_SAMPLES:
+            raise ScheduleError(
+                f"an array of more than {_MOST_SAMPLES:g} factors was asked for: call the schedule with the updates "
+                "that you need, schedule.within(steps)(np.array([0, 1000]))"
+            )
         return np.asarray(self.within(steps)(np.arange(steps)))
 
     def within(self, steps: Time) -> Schedule:
@@ -197,6 +214,8 @@ class Schedule(ABC):
     __rmul__ = __mul__
 
     def __truediv__(self, divisor: float) -> Schedule:
+        if plain(divisor) == 0:
+            raise ScheduleError(f"{self!r} / 0: divide by a number above it")
         return self * float(1 / plain(divisor))
 
     def __add__(self, other: Schedule | float) -> Schedule:
@@ -217,6 +236,15 @@ class Schedule(ABC):
         except ScheduleError:
             return f"<{type(self).__name__}>"
 
+
+_MOST_SAMPLES = 500_000_000
+"""Factors of which an array is made, at most: 4 GB."""
+
+MOST = 1e30
+"""The largest factor, and the longest time: single precision holds it, and a little more."""
+
+SHORTEST = 1e-9
+"""Updates: the shortest time that is divided by, so that no quotient overflows."""
 
 METHODS: dict[str, Callable[..., Schedule]] = {}
 """What makes a schedule out of one, by its name in the text form; the files that define them add them."""
@@ -248,5 +276,20 @@ def check_factor(name: str, value: float) -> None:
     """Raises unless a factor is a finite number and not negative."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ScheduleError(f"{name}={value!r}: it must be a number")
-    if not (math.isfinite(value) and value >= 0):
+    if not (is_finite(value) and value >= 0):
         raise ScheduleError(f"{name}={value}: it must be finite and not negative")
+    if value > MOST:
+        raise ScheduleError(f"{name}={value}: give at most {MOST:g}")
+
+
+def check_positive(name: str, value: float) -> None:
+    """Raises unless a number is one that a factor may be, and above 0."""
+    check_factor(name, value)
+    if value == 0:
+        raise ScheduleError(f"{name}=0: it must be positive")
+
+
+def check_most(schedule: Schedule) -> None:
+    """Raises if factors that are finite could together come to one that isn't."""
+    if not schedule.most(1.0) <= MOST:
+        raise ScheduleError(f"{schedule!r} may come to {schedule.most(1.0):g}: a factor is at most {MOST:g}")

@@ -11,7 +11,7 @@ from typing import Any
 from glideslope.errors import ScheduleError
 from glideslope.schedules.arrays import Array, Formula, is_before, scalars, since
 from glideslope.schedules.durations import Clock, Frame, number_text
-from glideslope.schedules.schedule import OPERATORS, Schedule, too_short
+from glideslope.schedules.schedule import OPERATORS, Schedule, check_most, too_short
 
 
 @dataclass(frozen=True, repr=False)
@@ -29,6 +29,14 @@ class Sequence(Schedule):
             )
         if (percent := sum(map(percentage, self.phases))) > 100 * (1 + 1e-12):
             raise ScheduleError(f"{self!r}: its phases take {number_text(percent)}% of the horizon, more than 100%")
+        check_most(self)
+
+    def most(self, begin: float) -> float:
+        highest = 0.0
+        for phase in self.phases:
+            begin = phase.most(begin)
+            highest = max(highest, begin)
+        return highest
 
     def length(self, frame: Frame) -> float | None:
         lengths = [phase.length(frame) for phase in self.phases]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from glideslope.errors import JobError
-from glideslope.search.calls import calling
+from glideslope.search.calls import FAILURES, calling, described
 from glideslope.search.job import Job, check_methods
 from glideslope.search.scalars import number
 
@@ -47,12 +47,12 @@ def check_job(job: Job, *, lr: float = 1e-3, steps: int = 5) -> None:
         try:
             if problem := check(job, lr, steps):
                 broken.append(f"{_promise(check)}: {problem}")
-        except Exception as error:
-            broken.append(f"{_promise(check)}: it raised {type(error).__name__}: {error}")
+        except FAILURES as error:
+            broken.append(f"{_promise(check)}: {_raised(error)}")
         try:
             job.restore(start)
-        except Exception as error:
-            broken.append(f"restore works: it raised {type(error).__name__}: {error}")
+        except FAILURES as error:
+            broken.append(f"restore works: {_raised(error)}")
             break
     if broken:
         number = "a promise" if len(broken) == 1 else f"{len(broken)} promises"
@@ -92,8 +92,9 @@ def _evaluates(job: Job, lr: float, steps: int) -> str | None:
     state = job.state()
     first = _losses(job, lr, steps)
     job.restore(state)
-    one, other = job.evaluate(), job.evaluate()
-    if isinstance(one, bool | str | complex) or not _same(number(one), number(other)):
+    one = number(job.evaluate())  # read before the next, which may be written into the same memory
+    other = number(job.evaluate())
+    if not _same(one, other):
         return f"it gave {one!r}, and then {other!r}; it must give the same number"
     return _differ(first, _losses(job, lr, steps))
 
@@ -173,6 +174,10 @@ def _unmoved(job: Job, one: float, other: float) -> bool:
     """Whether two validation losses are of the same weights: equal, or as near as two measurements in a row are."""
     exact = number(job.evaluate()) == number(job.evaluate())
     return one == other if exact else _same(one, other)
+
+
+def _raised(error: BaseException) -> str:
+    return described(error) if isinstance(error, SystemExit) else f"it raised {described(error)}"
 
 
 def _promise(check: Any) -> str:

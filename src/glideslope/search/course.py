@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -11,13 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from glideslope.errors import DivergenceError, GlideslopeError, SearchError
-from glideslope.feedback import Controlled, Event, Guard, Ring
+from glideslope.errors import DivergenceError, GlideslopeError
+from glideslope.feedback import Controlled, Event
 from glideslope.feedback.feedback import State
 from glideslope.search.average import Average
-from glideslope.search.calls import calling, failed
+from glideslope.search.calls import FAILURES, calling, failed
 from glideslope.search.job import Job
-from glideslope.search.scalars import number
+from glideslope.search.protection import Protection, protection_of
+from glideslope.search.scalars import kept, number
+from glideslope.search.time_limit import counted
 
 LOOK_EVERY = 25
 """Updates between looks at the loss: each look may wait for a device."""
@@ -44,7 +45,7 @@ def drive(
 ) -> list[float]:
     """Makes an update at each rate until `stop(losses so far)`; returns their training losses, one for each made.
 
-    Losses may be on a device, and are fetched every `every` updates.
+    Losses may be on a device, and are fetched every `every` updates; until then they are copies.
 
     Args:
         step: makes an update at a rate.
@@ -60,9 +61,10 @@ def drive(
     """
     losses: list[float] = []
     waiting: list[Any] = []
+    step = counted(step, what, first)
     for i, rate in enumerate(rates.tolist()):
         try:
-            waiting.append(step(rate))
+            waiting.append(kept(step(rate)))
             if len(waiting) < every and i not in (0, len(rates) - 1):
                 continue
             fetched = [*map(number, waiting)]
@@ -70,8 +72,11 @@ def drive(
             fetched = [*map(number, waiting), math.inf]
         except GlideslopeError:
             raise
-        except Exception as error:
+        except FAILURES as error:
             raise failed("step", f"at update {first + i + 1} of {what}", error) from error
+        except BaseException as error:
+            error.add_note(f"in the job's step at update {first + i + 1} of {what}")
+            raise
         losses += fetched
         waiting.clear()
         look(i + 1, losses[-1])
@@ -121,51 +126,43 @@ class Course:
     def run(self) -> float:
         """Makes the run; the validation loss at its end, infinite where it was lost."""
         self.state: State = self.feedback.init() if self.feedback else {}
-        ring = self._ring()
-        every = LOOK_EVERY if ring is None else GUARDED_EVERY
-        skips: Counter[int] = Counter()
-        while len(self.evaluations) < len(self.ends):
-            made = len(self.losses)
-            if made == self.ends[len(self.evaluations)]:
-                self._evaluate()
-                continue
-            with calling("state, average or skip", f"after update {made} of {self.what}"):
-                if ring and ring.due(made):
-                    ring.keep(made, self._guard_state(), (self.job.state(), self.state, len(self.evaluations)))
-                if self.average and made == self._averaged_from:
-                    self.job.average(self.average.kind, self.average.amount)  # type: ignore[attr-defined]
-                for _ in range(skips[made]):
-                    self.job.skip()  # type: ignore[attr-defined]
-            end = self._next_stop(made, every if ring else None, skips)
-            self._go(made, end, every)
-            try:
-                if ring and self._lost(ring, made, skips):
-                    continue
-            except DivergenceError as error:
-                self.problem = str(error)
-                return math.inf
-            if diverged(self.losses):
-                return math.inf
+        protection = protection_of(self.feedback, self.job)
+        self.events = protection.ring.events if protection else self.events
+        every = LOOK_EVERY if protection is None else GUARDED_EVERY
+        try:
+            while len(self.evaluations) < len(self.ends):
+                if not self._goes_on(protection, every):
+                    return math.inf
+        except DivergenceError as error:
+            self.problem = str(error)
+            return math.inf
         final = self.evaluations[-1][1]
         return final if math.isfinite(final) else math.inf
 
-    def _ring(self) -> Ring[tuple[Any, State, int]] | None:
-        if self.feedback is None or self.feedback.guard is None:
-            return None
-        guard = self.feedback.feedbacks[self.feedback.guard]
-        if not isinstance(guard, Guard):
-            raise SearchError(f"a {type(guard).__name__} is told each update, and is no Guard: a search can't use it")
-        ring: Ring[tuple[Any, State, int]] = Ring(guard)
-        self.events = ring.events
-        return ring
+    def _goes_on(self, protection: Protection | None, every: int) -> bool:
+        """Makes some updates, or an evaluation; whether the run goes on."""
+        made = len(self.losses)
+        if made == self.ends[len(self.evaluations)]:
+            self._evaluate(protection)
+            return True
+        with calling("state, average or skip", f"after update {made} of {self.what}"):
+            others = self.state, len(self.evaluations)
+            if protection and protection.find_damage(made, self._guard_state(), others):
+                self._go_back(protection, made - 1, {**self._guard_state(), "verdict": 4.0}, self.losses[-1])
+                return True
+            if self.average and made == self._averaged_from:
+                self.job.average(self.average.kind, self.average.amount)  # type: ignore[attr-defined]
+            if protection:
+                protection.skip(made)
+        end = self._next_stop(made)
+        self._go(made, protection.next_skip(made, min(end, made + every)) if protection else end, every)
+        return (protection is not None and self._went_back(protection, made)) or not diverged(self.losses)
 
-    def _next_stop(self, made: int, most: int | None, skips: Counter[int]) -> int:
-        """Where the rate can be multiplied by something else, the batch size or what is looked at changes."""
+    def _next_stop(self, made: int) -> int:
+        """The update count where this stretch ends: an evaluation, or a change of a control or of what is averaged."""
         end = self.ends[len(self.evaluations)]
         if self.average and made < self._averaged_from:
             end = min(end, self._averaged_from)
-        if most is not None:
-            end = min([end, made + most, *(place for place in skips if place > made)])
         for values in self.controls.values():
             changed = np.flatnonzero(values[made:end] != values[made])
             end = made + int(changed[0]) if len(changed) else end
@@ -200,43 +197,46 @@ class Course:
         """The updates made before the weights are averaged."""
         return int(self.average.amount * len(self.rates)) if self.average and self.average.kind == "swa" else 0
 
-    def _evaluate(self) -> None:
+    def _evaluate(self, protection: Protection | None) -> None:
         with calling("evaluate", f"after update {len(self.losses)} of {self.what}"):
             loss = self.measure(self.average is not None and len(self.losses) > self._averaged_from)
         self.evaluations.append((len(self.losses), loss))
         if self.feedback and math.isfinite(loss):
             self.state = self.feedback.update(self.state, loss)
+        elif protection:
+            self._go_back(protection, len(self.losses) - 1, {**self._guard_state(), "verdict": 1.0}, loss)
 
     def _guard_state(self) -> State:
         assert self.feedback is not None
         return self.feedback.of_guard(self.state)
 
-    def _lost(self, ring: Ring[tuple[Any, State, int]], made: int, skips: Counter[int]) -> bool:
-        """Tells the guard the losses since; goes back where it says so."""
+    def _went_back(self, protection: Protection, made: int) -> bool:
+        """Tells the guard the losses since so many updates; goes back where it says so."""
         assert self.feedback is not None
         own = self._guard_state()
         for update in range(made, len(self.losses)):
-            own = ring.guard.update(own, self.losses[update])
-            if not own["verdict"]:
-                continue
-            rate = float(self.rates[update]) * float(self.feedback.factor(self.state))
-            skip = own["verdict"] == 1 and hasattr(self.job, "skip")
-            back, snapshot = ring.back(update, own, self.losses[update], rate, skip)
-            self._back_to(snapshot, back, ring.events[-1].back_to)
-            if skip:
-                skips[update] += 1
-            return True
+            own = protection.guard.update(own, self.losses[update])
+            if own["verdict"]:
+                self._go_back(protection, update, own, self.losses[update])
+                return True
         self.state = self.feedback.with_guard(self.state, own)
+        protection.keep(len(self.losses), own)
         return False
 
-    def _back_to(self, snapshot: tuple[Any, State, int], own: State, made: int) -> None:
+    def _go_back(self, protection: Protection, update: int, own: State, loss: float) -> None:
+        """Goes back from an update to a snapshot.
+
+        Raises:
+            DivergenceError: the training is lost.
+        """
         assert self.feedback is not None
-        state, feedback_state, evaluated = snapshot
-        with calling("restore", f"to update {made} of {self.what}"):
+        rate = float(self.rates[update]) * float(self.feedback.factor(self.state))
+        event, back, (state, (feedback_state, evaluated)) = protection.back(update, own, loss, rate)
+        with calling("restore", f"to update {event.back_to} of {self.what}"):
             self.job.restore(state)
-        self.state = self.feedback.with_guard(feedback_state, own)
-        del self.losses[made:], self.evaluations[evaluated:]
-        self.scales = [(at, scale) for at, scale in self.scales if at < made]
+        self.state = self.feedback.with_guard(feedback_state, back)
+        del self.losses[event.back_to :], self.evaluations[evaluated:]
+        self.scales = [(at, scale) for at, scale in self.scales if at < event.back_to]
 
 
 def scaled(rates: np.ndarray, scales: tuple[tuple[int, float], ...]) -> np.ndarray:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from glideslope.errors import JobError
-from glideslope.search.calls import one_line
+from glideslope.search.calls import FAILURES, described
 
 
 @runtime_checkable
@@ -27,7 +27,10 @@ class Job(Protocol):
     """
 
     def step(self, lr: float, **controls: float) -> Any:
-        """Makes one update at rate `lr`; returns its training loss, a float or a scalar left on its device."""
+        """Makes one update at rate `lr`; returns its training loss, a float or a scalar left on its device.
+
+        It may be the same tensor each time, into which the next loss is written: it is copied before.
+        """
         ...
 
     def evaluate(self) -> float:
@@ -118,8 +121,8 @@ def _module(file: Path) -> Any:
     sys.path.insert(0, str(file.parent.resolve()))
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise JobError(f"{file} can't be run: {type(error).__name__}: {one_line(error)}") from error
+    except FAILURES as error:
+        raise JobError(f"{file} can't be run: {described(error)}") from error
     return module
 
 
@@ -128,5 +131,5 @@ def _made(make: Callable[[int], Any], place: str, seed: int) -> Any:
         return make(seed)
     except JobError:
         raise
-    except (Exception, SystemExit) as error:
-        raise JobError(f"{place} failed to make a job: {type(error).__name__}: {one_line(error)}") from error
+    except FAILURES as error:
+        raise JobError(f"{place} failed to make a job: {described(error)}") from error

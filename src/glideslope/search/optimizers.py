@@ -10,6 +10,7 @@ from glideslope.errors import JobError
 from glideslope.search.calls import calling
 from glideslope.search.course import drive
 from glideslope.search.job import Job
+from glideslope.search.scalars import number
 
 _UPDATES = 3
 """So many tell optimizers apart: the first of momentum is that of plain gradient descent."""
@@ -65,6 +66,6 @@ def _losses(job: Job, state: Any) -> list[float]:
         job.step, np.full(_UPDATES, 1e-2), lambda _: False, lambda *_: None, _UPDATES, what="a check of its optimizer"
     )
     with calling("evaluate, restore", "after a check of its optimizer"):
-        losses.append(float(job.evaluate()))
+        losses.append(number(job.evaluate()))
         job.restore(state)
     return losses

@@ -12,12 +12,15 @@ import numpy as np
 from glideslope.errors import SearchError
 from glideslope.feedback import Feedback
 from glideslope.schedules import Schedule, constant
+from glideslope.schedules.sampling import MOST_UPDATES, short
 from glideslope.search.average import Average
+from glideslope.search.checks import check_all, warn_of_no_text
 from glideslope.search.contestant import Contestant, Given, Run, distinct, finds_its_rate, read, within
 from glideslope.search.equality import equal
 from glideslope.search.job import Job, JobFactory
+from glideslope.search.run_directory import releasing
 from glideslope.search.scalars import whole
-from glideslope.search.trials import Trials, Watch, check_all, unwatched, warn_of_no_text
+from glideslope.search.trials import Trials, Watch, unwatched
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class Race:
         return equal(self, other)
 
 
+@releasing
 def race(
     job: Job | JobFactory,
     schedules: Sequence[Given | Feedback | str],
@@ -176,6 +180,8 @@ def _reached(runs: Sequence[Run], target: float) -> float | None:
 def check_positive(**numbers: float) -> None:
     """Raises unless each is positive, naming the one that isn't."""
     for name, number in numbers.items():
+        if number > MOST_UPDATES and not (isinstance(number, float) and math.isinf(number)):
+            raise SearchError(f"{name}={short(number)}: at most 2^53, about 9e15, can be counted")
         if not (math.isfinite(number) and number > 0):
             raise SearchError(f"{name}={number}: it must be positive")
 

@@ -2,108 +2,217 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+import functools
 import math
-import os
+import re
+import secrets
+import weakref
 from collections import UserDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from glideslope.errors import RunDirectoryError
+from glideslope.documents import sealed
+from glideslope.errors import DocumentError, RunDirectoryError
 from glideslope.files import write_atomically
+from glideslope.search import run_files, stored
+from glideslope.search.identity import differences
+from glideslope.search.lock import Lock
+from glideslope.search.run_files import WRITTEN
 
-WRITTEN = ("result.json", "runs.csv", "report.html")
+_TEMPORARY = re.compile(
+    r"\.(?:search\.json|search\.lock|result\.json|runs\.csv|report\.html|[0-9a-f]{16}-[0-9a-f]{16}\.json)"
+    r"\.[a-z0-9_]{8}\.tmp"
+)
+Search = TypeVar("Search", bound=Callable[..., Any])
 
 
 class RunDirectory(UserDict[str, dict[str, Any]]):
     """The memory of a search, kept in files: each finished run is one, written whole or not at all.
+
+    The folder belongs to the search in its search.json, which lists the files that the search made; no others are
+    replaced or deleted. A lock lets one process write.
 
     Args:
         folder: where.
         search: what is searched, plain data; a search goes on only in the folder of the same one.
         overwrite: begin anew in a folder that holds a run.
         resume: go on with the run that the folder holds.
+        accept_changes: go on though it is another search, with the results that the folder holds.
+
+    Attributes:
+        changes: the differences that are accepted.
 
     Raises:
-        RunDirectoryError: the folder holds a run and neither was asked for, or it is another run than this.
+        RunDirectoryError: the folder holds a run and neither was asked for; it is another run than this; another
+            process writes in it; or it has files of the same names that no search made.
     """
 
-    def __init__(self, folder: Path, search: dict[str, Any], *, overwrite: bool = False, resume: bool = False) -> None:
+    def __init__(
+        self, folder: Path, search: dict[str, Any], *, overwrite: bool = False, resume: bool = False,
+        accept_changes: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.folder = folder = folder.absolute()  # a job may change the working directory
-        self._marker, self._search = folder / "search.json", json.dumps(search, indent=1)
-        self._begun = False
-        _check_writable(folder)
-        if self._marker.exists() and resume:
-            if (held := self._marker.read_text(errors="replace")) != self._search:
-                raise RunDirectoryError(f"{folder} holds another search than this one: {' '.join(held.split())}")
-            for file in sorted((folder / "finished").glob("*.json")):
-                self._read(file)
-            self._begun = True
-        elif self._marker.exists() and not overwrite:
+        self._marker, self._runs = folder / "search.json", folder / "finished"
+        self._lock = Lock(folder / "search.lock")
+        weakref.finalize(self, self._lock.release)
+        run_files.check_writable(folder)
+        run_files.check_writable(self._runs)
+        self._lock.check_free()
+        self._text = self._marker_text()
+        before = self._read_record()
+        self._record = stored.Record(2, secrets.token_hex(8), search)
+        self._recorded = False
+        self.changes: list[str] = []
+        self._emptied: list[Path] = []
+        if before is None:
+            run_files.check_no_run(folder, self._runs)
+        elif resume:
+            self._go_on(before, accept_changes)
+        elif not overwrite:
             raise RunDirectoryError(
                 f"{folder} already holds a run: go on with --resume, or begin anew with --overwrite"
             )
-        self._there = _identity(self._marker)
+        else:
+            self._record.files, self._record.former = before.files, [*before.former, before.id]
+        run_files.check_unchanged(folder, self._runs, self._record.files)
 
     def __setitem__(self, key: str, result: dict[str, Any]) -> None:
+        text = stored.text_of_run(self._record.id, key, result)
         self._begin()
         self.data[key] = result
-        name = hashlib.sha256(key.encode()).hexdigest()[:16]
-        write_atomically(self.folder / "finished" / f"{name}.json", json.dumps({"key": key, "result": result}))
+        write_atomically(self._runs / stored.name_of_run(self._record.id, key), text)
 
     def finish(self, result: dict[str, Any], curves: Sequence[tuple[np.ndarray, np.ndarray]], report: str) -> None:
         """Writes result.json, runs.csv (run,step,lr,loss) from each run's rates and losses, and report.html."""
-        self._begin()
-        write_atomically(self.folder / "result.json", json.dumps(plain(result), indent=1) + "\n")
         lines = ["run,step,lr,loss"]
         for i, (rates, losses) in enumerate(curves):
             pairs = zip(rates.tolist(), losses.tolist(), strict=False)  # a run that diverged has fewer losses
             lines += [f"{i},{t},{rate:.9g},{loss:.9g}" for t, (rate, loss) in enumerate(pairs)]
-        write_atomically(self.folder / "runs.csv", "\n".join(lines) + "\n")
-        write_atomically(self.folder / "report.html", report)
+        texts = (sealed(plain(result), indent=1), "\n".join(lines), report.removesuffix("\n"))
+        contents = {name: f"{text}\n".encode() for name, text in zip(WRITTEN, texts, strict=True)}
+        try:
+            self._begin()
+            there = run_files.check_unchanged(self.folder, self._runs, self._record.files)
+            files = {name: [*there.get(name, ()), stored.digest(content)] for name, content in contents.items()}
+            self._write_record(files=files)
+            for name, content in contents.items():
+                self._lock.check_held()
+                write_atomically(self.folder / name, content)
+        finally:
+            self.release()
+
+    def claim(self) -> None:
+        """Takes the lock, until `release`; cleans up what a killed process left, and begins to overwrite where asked.
+
+        Raises:
+            RunDirectoryError: another process has it, or another search began since this directory was opened.
+        """
+        if self._lock.held:
+            return
+        self._emptied = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
+        try:
+            run_files.make(self.folder)
+            self._lock.acquire()
+            if self._marker_text() != self._text:
+                raise RunDirectoryError(
+                    f"another search began in {self.folder} meanwhile: name another folder with --out"
+                )
+            for place in (self.folder, self._runs):
+                run_files.delete(run_files.matching(place, _TEMPORARY))
+            if self._record.former:
+                self._replace_former()
+        except BaseException:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        """Gives the lock back, and deletes folders that were made for it and are empty; `claim` takes it again."""
+        self._lock.release()
+        with suppress(OSError):
+            for path in self._emptied:
+                path.rmdir()
+        self._emptied = []
 
     def _begin(self) -> None:
-        """Takes the folder, at the first thing there is to write: what is refused before leaves all as it was."""
-        if self._begun:
-            return
-        self._begun = True
-        if _identity(self._marker) != self._there:
-            raise RunDirectoryError(f"another search began in {self.folder} meanwhile: name another folder with --out")
-        write_atomically(self._marker, self._search)
+        """Makes the folder that of this search on the first write, so a rejected search leaves it untouched."""
+        self.claim()
+        self._lock.check_held()
+        if not self._recorded:
+            self._write_record()
+
+    def _replace_former(self) -> None:
+        """Makes the folder that of this search in one rename, then deletes the results of the ones before it."""
+        self._write_record()
+        for former in self._record.former:
+            run_files.delete(run_files.matching(self._runs, _runs_of(former)))
+        run_files.check_unchanged(self.folder, self._runs, self._record.files)
+        run_files.delete([self.folder / name for name in WRITTEN])
+        self._write_record(files={}, former=[])
+
+    def _write_record(self, **changes: Any) -> None:
+        for name, value in changes.items():
+            setattr(self._record, name, value)
+        text = stored.text_of_record(self._record)
+        self._lock.check_held()
+        write_atomically(self._marker, text)
+        self._text, self._recorded = text.encode(), True
+
+    def _go_on(self, before: stored.Record, accept_changes: bool) -> None:
+        """Takes over the record and the results of the search that the folder holds."""
+        now = stored.record_of(stored.text_of_record(self._record).encode()).search  # as it is read again
+        self.changes = differences(before.search, now)
+        if self.changes and not accept_changes:
+            raise RunDirectoryError(
+                f"{self.folder} holds another search than this one: {'; '.join(self.changes)}. Go on all the same, "
+                "keeping the results of its finished runs, with --accept-changes; or begin anew with --overwrite"
+            )
+        self._recorded = not self.changes
+        self._record = before
+        before.search, before.accepted = now, [*before.accepted, *self.changes]
+        for file in run_files.matching(self._runs, _runs_of(before.id)):
+            try:
+                key, result = stored.run_of(stored.content_of(file) or b"", before.id, file.name)
+            except DocumentError as error:
+                raise RunDirectoryError(f"{file} is damaged ({error}): delete it, and its run is made again") from error
+            self.data[key] = result
+
+    def _marker_text(self) -> bytes | None:
         try:
-            for file in [*(self.folder / "finished").glob("*.json"), *(self.folder / name for name in WRITTEN)]:
-                file.unlink(missing_ok=True)
-        except OSError as error:
-            raise RunDirectoryError(f"{error.filename} can't be replaced: {error.strerror}") from error
+            return stored.content_of(self._marker)
+        except DocumentError as error:
+            raise RunDirectoryError(f"{self._marker}: {error}. Name another folder with --out") from error
 
-    def _read(self, file: Path) -> None:
+    def _read_record(self) -> stored.Record | None:
         try:
-            entry = json.loads(file.read_text())
-            self.data[entry["key"]] = entry["result"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise RunDirectoryError(f"{file} is damaged ({error}): delete it, and its run is made again") from error
+            return None if self._text is None else stored.record_of(self._text)
+        except DocumentError as error:
+            raise RunDirectoryError(
+                f"{self._marker} doesn't say which search {self.folder} is of, and which files are its ({error}): "
+                "name another folder with --out; if this is a run directory that was damaged, delete it"
+            ) from error
 
 
-def _identity(file: Path) -> tuple[int, int] | None:
-    """What tells a file from one that has taken its place since; None where there is none."""
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns
+def releasing(search: Search) -> Search:
+    """A search that gives back the lock of its memory when it ends or raises."""
+
+    @functools.wraps(search)
+    def released(*args: Any, **options: Any) -> Any:
+        try:
+            return search(*args, **options)
+        finally:
+            if isinstance(memory := options.get("memory"), RunDirectory):
+                memory.release()
+
+    return released  # type: ignore[return-value]
 
 
-def _check_writable(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise RunDirectoryError(f"{folder} is not a folder: name another with --out")
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not (there.is_dir() and os.access(there, os.W_OK)):
-        raise RunDirectoryError(f"{there} can't be written to: name another folder with --out")
+def _runs_of(search: str) -> re.Pattern[str]:
+    return re.compile(rf"{search}-[0-9a-f]{{16}}\.json")
 
 
 def plain(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,12 +13,15 @@ import numpy as np
 from glideslope.errors import JobError, SearchError
 from glideslope.feedback import Controlled
 from glideslope.search import labels
+from glideslope.search.callers import caller_level
 from glideslope.search.calls import calling
+from glideslope.search.checks import check_controls
 from glideslope.search.contestant import Contestant, Run
 from glideslope.search.course import Course, drive
 from glideslope.search.job import Job, JobFactory, check_methods, check_takes_optimizer, is_factory
 from glideslope.search.optimizers import check_changed
 from glideslope.search.scalars import number
+from glideslope.search.time_limit import one_run
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ class Trials:
         if optimizer is not None:
             check_takes_optimizer(make)
         options = {} if optimizer is None else {"optimizer": optimizer}
-        with calling("factory", f"for seed {seed}"):
+        with one_run(f"the job of seed {seed}"), calling("factory", f"for seed {seed}"):
             return check_methods(make(seed, **options))
 
     def _state(self, job: Job | None = None) -> Any:
@@ -231,8 +234,9 @@ class Trials:
             look=lambda done, loss: self.watch(Progress(stage, what, done, updates, loss)),
             what=what,
         )
-        untrained = self._untrained_loss(share * steps, order)
-        final = course.run()
+        with one_run(what):
+            untrained = self._untrained_loss(share * steps, order)
+            final = course.run()
         return Run(
             contestant, steps, self.opened, np.asarray(course.losses), tuple(course.evaluations), final,
             tuple(course.scales), tuple(course.events), course.problem, course.made, untrained,
@@ -259,7 +263,8 @@ class Trials:
 
     def _check_first_loss_and_restore(self) -> None:
         """A few updates, made twice: raises for a loss that is never finite or a restore that doesn't go back."""
-        first, second = self._few_updates(), self._few_updates()
+        with one_run("a first check"):
+            first, second = self._few_updates(), self._few_updates()
         if not math.isfinite(first[0]):
             raise JobError(
                 f"the training loss is {first[0]} at the first update, before any rate had an effect: "
@@ -275,7 +280,7 @@ class Trials:
             warnings.warn(
                 f"the job's restore isn't exact: the same updates gave the losses {first}, then {second}; "
                 "runs are not from the same state",
-                stacklevel=5,
+                stacklevel=caller_level(),
             )
 
     def _few_updates(self) -> list[float]:
@@ -284,42 +289,3 @@ class Trials:
         self.updates += len(losses)
         self.restore("after a first check")
         return losses
-
-
-def warn_of_no_text(contestants: Iterable[Contestant]) -> None:
-    """Says once that a memory can't give back, to another process, the runs of what has no text form."""
-    without = [contestant.name for contestant in contestants if not labels.has_text(contestant.schedule)]
-    if without:
-        warnings.warn(
-            f"{', '.join(without)}: without a text form, by which a memory finds runs again; a search that goes on in "
-            "another process makes them again",
-            stacklevel=3,
-        )
-
-
-def check_all(trials: Trials, contestants: Iterable[Contestant], steps: int) -> None:
-    """Raises for a contestant that can't run, before any runs.
-
-    Raises:
-        SearchError: it needs what the job can't do.
-        JobError: there is no job with its optimizer, or none with its batches.
-    """
-    for contestant in contestants:
-        trials.use(trials.opened, contestant.optimizer)
-        controls = contestant.controls(steps)
-        check_controls(trials.job, contestant, controls)
-        batches_in = getattr(trials.job, "batches_in", None)
-        if batches_in is not None:
-            for size in np.unique(controls.get("batch_size", ())):
-                batches_in(float(size))
-    trials.use(trials.opened)
-
-
-def check_controls(job: Job, contestant: Contestant, controls: Iterable[str]) -> None:
-    """Raises for a contestant that needs what a job can't do, by name."""
-    lacking = set(controls) - getattr(job, "controls", frozenset())
-    if lacking:
-        raise SearchError(f"{contestant} sets {', '.join(sorted(lacking))}, which this job can't: its step takes "
-                          f"{', '.join(sorted(getattr(job, 'controls', ()))) or 'the rate only'}")  # fmt: skip
-    if contestant.average and not hasattr(job, "average"):
-        raise SearchError(f"{contestant} is measured by an average of the weights, and this job has no average()")

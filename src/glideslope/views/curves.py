@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,8 +18,12 @@ from glideslope.schedules.horizon import Over
 from glideslope.schedules.methods import Mapped
 from glideslope.schedules.names import Named
 from glideslope.schedules.primitives import Part
+from glideslope.schedules.sampling import counted, sampled
 from glideslope.schedules.sequence import Sequence
 from glideslope.search.labels import label
+
+MOST_DRAWN = 1_000_000
+"""The updates that are drawn one by one, at most; of more some thousands, every turn of a phase among them."""
 
 
 @dataclass(frozen=True)
@@ -51,38 +56,91 @@ class Curve:
 
     Attributes:
         text: the schedule.
-        rates: of each update, shape (steps,); of one that measurements move, before any of them; where the batch grows,
-            at as many examples.
-        sizes: examples in the batch at each of these, shape (steps,), where it grows.
+        at: updates made, whole numbers, shape (n,): every one, or some of very many.
+        rates: before these updates, shape (n,); of one that measurements move, before any of them; where the batch
+            grows, at as many examples.
+        steps: the updates of the horizon.
         boundaries: when phases begin, in updates, the first left out.
+        sizes: examples in the batch at each of these, shape (n,), where it grows.
     """
 
     text: str
+    at: np.ndarray
     rates: np.ndarray
+    steps: int
     boundaries: list[float]
     sizes: np.ndarray | None = None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether every update is there."""
+        return len(self.at) == self.steps
+
     @classmethod
-    def of(cls, given: Schedule | Feedback | Growth, steps: int, peak: float, clock: Clock) -> Curve:
-        """The curve of a schedule, possibly times a feedback or a growth of the batch."""
+    def of(
+        cls,
+        given: Schedule | Feedback | Growth,
+        steps: int,
+        peak: float,
+        clock: Clock,
+        at: np.ndarray | None = None,
+    ) -> Curve:
+        """The curve of a schedule, possibly times a feedback or a growth of the batch.
+
+        Args:
+            given: the schedule.
+            steps: the updates.
+            peak: the rate where its factor is 1.
+            clock: for durations in other units.
+            at: the updates to take, shape (n,); those that `places` has if not given.
+        """
+        at = places([given], steps, clock) if at is None else at
         if isinstance(given, Growth):
-            schedule = given.schedule.within(steps)
-            if schedule is not given.schedule:
-                schedule = given.schedule.over(steps, clock)
-            sizes, factors, examples = replace(given, schedule=schedule.lasting(steps)).plan()
-            # Drawn over updates of the base batch, as what it is compared with is.
-            at = np.searchsorted(examples, np.arange(steps) * given.growing.base, side="right") - 1
-            text = f"{label(given)}, {len(sizes):,} updates, batches to {sizes.max():,}"
-            return cls(text, peak * factors[at], cls.of(given.schedule, steps, peak, clock).boundaries, sizes[at])
+            return _of_growth(given, steps, peak, clock, at)
         if isinstance(given, Feedback):
-            curve = cls.of(controlled(given).schedule, steps, peak, clock)
+            curve = cls.of(controlled(given).schedule, steps, peak, clock, at)
             return replace(curve, text=f"{label(given)}, before any measurement")
-        schedule = given
-        whole = schedule.within(steps)  # as a search runs it: its own end, where it has one
-        if whole is not schedule:
-            whole = schedule.over(steps, clock)
-        found = boundaries(whole, Frame(steps, clock), steps if whole is not schedule else _length(whole, steps))
-        return cls(label(schedule), peak * whole.sample(steps), sorted({t for t in found if 0 < t < steps}))
+        whole = _whole(given, steps, clock)
+        starts = boundaries(whole, Frame(steps, clock), steps if whole is not given else _length(whole, steps))
+        rates = np.array(np.broadcast_to(peak * np.asarray(whole(at)), at.shape))
+        return cls(label(given), at, rates, steps, sorted({t for t in starts if 0 < t < steps}))
+
+
+def places(given: SequenceOf[Schedule | Feedback | Growth], steps: int, clock: Clock) -> np.ndarray:
+    """The updates at which schedules are drawn together: every one, or some of very many, shape (n,)."""
+    if counted(steps) <= MOST_DRAWN:
+        return np.arange(steps)
+    bare = [value.schedule if isinstance(value, Growth) else _bare(value) for value in given]
+    return np.unique(np.concatenate([sampled(_whole(value, steps, clock), steps)[0] for value in bare]))
+
+
+def _bare(given: Schedule | Feedback) -> Schedule:
+    return controlled(given).schedule if isinstance(given, Feedback) else given
+
+
+def _whole(schedule: Schedule, steps: int, clock: Clock) -> Schedule:
+    """A schedule as a search runs it: with its own end, where it has one."""
+    whole = schedule.within(steps)
+    return whole if whole is schedule else schedule.over(steps, clock)
+
+
+def _of_growth(given: Growth, steps: int, peak: float, clock: Clock, at: np.ndarray) -> Curve:
+    """A curve over updates of the base batch, as what it is compared with is."""
+    growth = replace(given, schedule=_whole(given.schedule, steps, clock).lasting(steps))
+    base = given.growing.base
+    if len(at) == steps:
+        sizes, factors, examples = growth.plan()
+        updates, largest = f"{len(sizes):,}", sizes.max()
+        place = np.searchsorted(examples, at * base, side="right") - 1
+        sizes, factors = sizes[place], factors[place]
+    else:
+        pairs = [growth.at(t * base) for t in at.tolist()]
+        sizes, factors = (np.array(column) for column in zip(*pairs, strict=True))
+        # The last batch is what is left, however little; the sizes between two places are nearly on a straight line.
+        updates, largest = f"about {np.trapezoid(base / sizes[:-1], at[:-1]):,.0f}", sizes.max()
+    text = f"{label(given)}, {updates} updates, batches to {largest:,}"
+    starts = Curve.of(given.schedule, steps, peak, clock, at).boundaries
+    return Curve(text, at, peak * factors, steps, starts, sizes)
 
 
 def _length(schedule: Schedule, steps: int) -> float:

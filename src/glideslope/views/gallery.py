@@ -52,6 +52,8 @@ def table(found: list[Entry]) -> Table:
     for title in ("schedule", "", "what it is"):
         made.add_column(title)
     for entry in found:
-        picture = "\n".join("".join(row) for row in braille(entry.curve.rates, 24, 3, 0.0, max(entry.curve.rates)))
+        picture = "\n".join(
+            "".join(row) for row in braille(entry.curve.at, entry.curve.rates, 24, 3, 0.0, max(entry.curve.rates))
+        )
         made.add_row(entry.example, picture, entry.summary.partition(":")[0].removesuffix("."))
     return made

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from glideslope.errors import GlideslopeError
+from glideslope.escape import mathtext
 from glideslope.search.contestant import Run
 from glideslope.search.range_test import RangeTest
 from glideslope.search.sweep import SMOOTHING
@@ -37,25 +38,36 @@ def figure(x_label: str, y_label: str) -> tuple[Figure, Any]:
     return made, axes
 
 
-def schedules(curves: dict[str, np.ndarray]) -> Figure:
-    """The rate of each update, a line for each name."""
+def legend(axes: Any, named: Iterable[tuple[Any, str]]) -> None:
+    """A legend of what was drawn and its names, as they stand."""
+    drawn, names = zip(*named, strict=True)
+    axes.legend(drawn, list(map(mathtext, names)), frameon=False, fontsize="small")
+
+
+def schedules(curves: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
+    """The rates at some updates, a line for each name."""
     made, axes = figure("update", "learning rate")
-    for name, rates in curves.items():
-        axes.plot(rates, label=name)
-    axes.legend(frameon=False, fontsize="small")
+    legend(axes, [(axes.plot(at, rates)[0], name) for name, (at, rates) in curves.items()])
     return made
+
+
+def each(rates: dict[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Rates of each update, with the updates that they are of."""
+    return {name: (np.arange(len(values)), values) for name, values in rates.items()}
 
 
 def curves(drawn: Sequence[Curve], time: Time, log: bool) -> Figure:
     """The rate over time, a line for each schedule and dotted ones where its phases begin."""
     made, axes = figure(time.name, "learning rate")
+    named = []
     for curve in drawn:
-        line = axes.plot(np.arange(len(curve.rates)) * time.per_update, curve.rates, label=curve.text)[0]
+        line = axes.plot(curve.at * time.per_update, curve.rates)[0]
+        named.append((line, curve.text))
         for boundary in curve.boundaries:
             axes.axvline(boundary * time.per_update, color=line.get_color(), linestyle=":", linewidth=0.8, alpha=0.6)
     if log:
         axes.set_yscale("log")
-    axes.legend(frameon=False, fontsize="small")
+    legend(axes, named)
     return made
 
 
@@ -73,18 +85,42 @@ def range_tests(found: RangeTest) -> Figure:
     return made
 
 
+def peaks(runs: Sequence[Run]) -> Figure:
+    """The final loss against the peak rate, a line for each schedule; the untrained loss, and where runs diverged."""
+    made, axes = figure("peak learning rate", "validation loss")
+    axes.set_xscale("log")
+    by_name: dict[str, list[Run]] = {}
+    for run in sorted(runs, key=lambda run: run.contestant.peak):
+        by_name.setdefault(run.contestant.name, []).append(run)
+    named = []
+    for name, some in by_name.items():
+        ended = [(run.contestant.peak, run.final_loss) for run in some if math.isfinite(run.final_loss)]
+        line = axes.plot(*(zip(*ended, strict=True) if ended else ([], [])), "o-", markersize=4)[0]
+        named.append((line, name))
+        for run in some:
+            if not math.isfinite(run.final_loss):
+                axes.axvline(run.contestant.peak, color=line.get_color(), linestyle=":")
+    untrained = max(run.untrained for run in runs)
+    if math.isfinite(untrained):
+        named.append((axes.axhline(untrained, color="black", linewidth=0.8, linestyle="--"), "untrained"))
+    legend(axes, named)
+    return made
+
+
 def losses(runs: Sequence[Run]) -> Figure:
     """The smoothed training loss of each run, its validation losses as points; logarithmic where all are positive."""
     made, axes = figure("update", "loss")
     shown = [*(smoothed(run.losses) for run in runs), *(np.array([y for _, y in run.evaluations]) for run in runs)]
     if all(np.all(values[np.isfinite(values)] > 0) for values in shown):
         axes.set_yscale("log")
+    named = []
     for run in runs:
         curve = smoothed(run.losses)
-        line = axes.plot(np.arange(1, len(curve) + 1), curve, label=str(run.contestant), alpha=0.6)[0]
+        line = axes.plot(np.arange(1, len(curve) + 1), curve, alpha=0.6)[0]
+        named.append((line, str(run.contestant)))
         if run.evaluations:
             axes.plot(*zip(*run.evaluations, strict=True), "o-", markersize=3, color=line.get_color())
-    axes.legend(frameon=False, fontsize="small")
+    legend(axes, named)
     return made
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from html import escape
 from typing import TYPE_CHECKING
 
 from glideslope.errors import GlideslopeError
+from glideslope.escape import html
 from glideslope.views import plots
 from glideslope.views.terminal import cell
 
@@ -24,8 +24,8 @@ td:first-child, th:first-child { text-align: left; font-family: ui-monospace, mo
 def page(title: str, lead: str, sections: Sequence[str]) -> str:
     """A page of a title, a sentence and sections; it needs nothing from anywhere."""
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f"<style>{_STYLE}</style></head><body><h1>{escape(title)}</h1><p>{escape(lead)}</p>"
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html(title)}</title>'
+        f"<style>{_STYLE}</style></head><body><h1>{html(title)}</h1><p>{html(lead)}</p>"
         f"{''.join(sections)}</body></html>\n"
     )
 
@@ -35,12 +35,12 @@ def picture(title: str, draw: Callable[[], Figure]) -> str:
     try:
         content = plots.svg(draw())
     except GlideslopeError as error:
-        content = f"<p>{escape(str(error))}</p>"
-    return f"<h2>{escape(title)}</h2>{content}"
+        content = f"<p>{html(str(error))}</p>"
+    return f"<h2>{html(title)}</h2>{content}"
 
 
 def listing(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     """A section with a table."""
-    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell(value))}</td>" for value in row) + "</tr>" for row in rows)
-    return f"<h2>{escape(title)}</h2><table><tr>{head}</tr>{body}</table>"
+    head = "".join(f"<th>{html(column)}</th>" for column in columns)
+    body = "".join("<tr>" + "".join(f"<td>{html(cell(value))}</td>" for value in row) + "</tr>" for row in rows)
+    return f"<h2>{html(title)}</h2><table><tr>{head}</tr>{body}</table>"

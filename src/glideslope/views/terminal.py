@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from types import TracebackType
 
 import numpy as np
@@ -14,6 +15,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
+from glideslope.escape import visible
 from glideslope.search.trials import Progress
 from glideslope.views.curves import Curve, Time
 
@@ -23,15 +25,38 @@ _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _COLOURS = ("cyan", "magenta", "yellow", "green", "red", "blue")
 
 
-def braille(values: np.ndarray, width: int, height: int, low: float, high: float) -> list[list[str]]:
-    """A curve between two bounds as rows of Braille characters, two by four dots each."""
+def braille(at: np.ndarray, values: np.ndarray, width: int, height: int, low: float, high: float) -> list[list[str]]:
+    """A curve between two bounds as rows of Braille characters, two by four dots each.
+
+    A column has the value in its middle, and the largest and the least of all in it, so that no peak is lost.
+
+    Args:
+        at: when the values are, in order from 0, shape (n,).
+        values: shape (n,).
+        width: characters in a row.
+        height: rows.
+        low: the bound at the bottom.
+        high: the bound at the top.
+    """
     canvas = np.zeros((height, width), dtype=int)
-    columns = np.linspace(0, len(values) - 1, 2 * width).round().astype(int)
+    middles = np.linspace(at[0], at[-1], 2 * width)
+    nearest = np.abs(at[:, None] - middles).argmin(0) if len(at) <= 2 * width else _nearest(at, middles)
+    column = np.rint((at - at[0]) / max(at[-1] - at[0], 1) * (2 * width - 1)).astype(int)
+    tops, bottoms = values[nearest].astype(float), values[nearest].astype(float)
+    np.maximum.at(tops, column, values)
+    np.minimum.at(bottoms, column, values)
     span = (high - low) or 1.0
-    for x, value in enumerate(values[columns]):
-        y = round(min(max(1 - (value - low) / span, 0.0), 1.0) * (4 * height - 1))
-        canvas[y // 4, x // 2] |= _DOTS[y % 4][x % 2]
+    shares = np.clip(1 - (np.stack([values[nearest], tops, bottoms]) - low) / span, 0.0, 1.0)
+    for row in np.rint(shares * (4 * height - 1)).astype(int):
+        for x, y in enumerate(row.tolist()):
+            canvas[y // 4, x // 2] |= _DOTS[y % 4][x % 2]
     return [[chr(0x2800 + cell) for cell in row] for row in canvas]
+
+
+def _nearest(at: np.ndarray, middles: np.ndarray) -> np.ndarray:
+    """The places in `at` that are nearest to each of some times."""
+    after = np.clip(np.searchsorted(at, middles), 1, len(at) - 1)
+    return np.asarray(np.where(middles - at[after - 1] <= at[after] - middles, after - 1, after))
 
 
 def curves(drawn: Sequence[Curve], time: Time, log: bool, width: int = 66, height: int = 14) -> Text:
@@ -44,13 +69,13 @@ def curves(drawn: Sequence[Curve], time: Time, log: bool, width: int = 66, heigh
     for curve, colour in zip(drawn, itertools.cycle(_COLOURS)):
         rates = np.log10(np.maximum(curve.rates, bottom)) if log else curve.rates
         bounds = (math.log10(bottom), math.log10(top)) if log else (bottom, top)
-        for y, row in enumerate(braille(rates, width, height, *bounds)):
+        for y, row in enumerate(braille(curve.at, rates, width, height, *bounds)):
             for x, character in enumerate(row):
                 if character != chr(0x2800):
                     before = ord(cells[y][x][0]) - 0x2800 if cells[y][x][1] else 0
                     cells[y][x] = (chr(0x2800 + (before | (ord(character) - 0x2800))), colour)
         for boundary in curve.boundaries:
-            marks[min(int(boundary / len(curve.rates) * width), width - 1)] = "╵"
+            marks[min(int(boundary / curve.steps * width), width - 1)] = "╵"
     picture = Text()
     for y, line in enumerate(cells):
         label = f"{top:.3g}" if y == 0 else f"{bottom:.3g}" if y == height - 1 else ""
@@ -59,20 +84,20 @@ def curves(drawn: Sequence[Curve], time: Time, log: bool, width: int = 66, heigh
             picture.append(character, colour)
         picture.append("\n")
     picture.append(f"{'':>11}{''.join(marks).rstrip()}\n")
-    last = f"{len(drawn[0].rates) * time.per_update:.6g} {time.name}"
+    last = f"{drawn[0].steps * time.per_update:.6g} {time.name}"
     picture.append(f"{'0':>12}{last:>{width - 2}}")
     for curve, colour in zip(drawn, itertools.cycle(_COLOURS)):
-        picture.append("\n━━ ", colour).append(curve.text)
+        picture.append("\n━━ ", colour).append(visible(curve.text))
     return picture
 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
     """A table; numbers are written with four significant digits."""
-    made = Table(title=title, title_justify="left")
+    made = Table(title=Text(visible(title)), title_justify="left")
     for i, column in enumerate(columns):
-        made.add_column(column, justify="left" if i == 0 else "right")
+        made.add_column(Text(visible(column)), justify="left" if i == 0 else "right", overflow="fold")
     for row in rows:
-        made.add_row(*map(cell, row))
+        made.add_row(*(Text(visible(cell(value))) for value in row))
     return made
 
 
@@ -86,27 +111,34 @@ def cell(value: object) -> str:
 
 
 class LiveProgress:
-    """Shows a search while it runs, on standard error: a line for the run, with its bar and its loss."""
+    """Shows a search while it runs, on standard error: a line for the run, with its bar and its loss.
+
+    Where it can't be shown, the search goes on without it.
+    """
 
     def __init__(self) -> None:
         self.bar = Bar(
-            TextColumn("{task.fields[stage]:<15}"), BarColumn(24), TextColumn("loss {task.fields[loss]:<8}"),
-            TimeElapsedColumn(), TextColumn("{task.description}"), console=Console(stderr=True), transient=True,
+            TextColumn("{task.fields[stage]:<15}", markup=False), BarColumn(24),
+            TextColumn("loss {task.fields[loss]:<8}", markup=False), TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False), console=Console(stderr=True), transient=True,
             refresh_per_second=4,
         )  # fmt: skip
         self.task = self.bar.add_task("", stage="", loss="", total=1)
 
     def __enter__(self) -> LiveProgress:
-        self.bar.start()
+        with suppress(OSError):
+            self.bar.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.bar.stop()
+        with suppress(OSError):
+            self.bar.stop()
 
     def __call__(self, progress: Progress) -> None:
-        self.bar.update(
-            self.task, description=progress.what, completed=progress.done, total=progress.of,
-            stage=progress.stage, loss=f"{progress.loss:.4g}",
-        )  # fmt: skip
+        with suppress(OSError):
+            self.bar.update(
+                self.task, description=visible(progress.what), completed=progress.done, total=progress.of,
+                stage=visible(progress.stage), loss=f"{progress.loss:.4g}",
+            )  # fmt: skip

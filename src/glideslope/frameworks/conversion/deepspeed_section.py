@@ -9,26 +9,27 @@ import numpy as np
 from glideslope.frameworks.conversion.from_configuration import from_deepspeed
 
 
-def deepspeed_section(rates: np.ndarray, steps: int, peak: float) -> dict[str, Any] | None:
+def deepspeed_section(at: np.ndarray, rates: np.ndarray, steps: int, peak: float) -> dict[str, Any] | None:
     """The section that gives exactly these rates, DeepSpeed's lag of an update included; None if there is none.
 
     Args:
-        rates: of updates 0 to `steps`, shape (steps + 1,).
+        at: updates from 0 to `steps`, 0 and 1 and `steps` among them, shape (n,).
+        rates: of these, shape (n,).
         steps: the updates of the training.
         peak: the optimizer's rate, which WarmupCosineLR multiplies.
     """
-    for section in _candidates(rates, steps, peak):
+    for section in _candidates(at, rates, steps, peak):
         of = peak if section["type"] == "WarmupCosineLR" else 1.0
-        theirs = of * np.asarray(from_deepspeed(section)(np.arange(steps + 1)))
+        theirs = of * np.asarray(from_deepspeed(section)(at))
         if np.abs(theirs - rates).max() <= 1e-12 * rates.max():
             return section
     return None
 
 
-def _candidates(rates: np.ndarray, steps: int, peak: float) -> list[dict[str, Any]]:
+def _candidates(at: np.ndarray, rates: np.ndarray, steps: int, peak: float) -> list[dict[str, Any]]:
     """Configurations whose warmup ends where the rates are highest."""
     top = float(rates.max())
-    warm = int(np.argmax(rates >= top * (1 - 1e-12))) - 1
+    warm = int(at[np.argmax(rates >= top * (1 - 1e-12))]) - 1
     if warm < 2:
         return []
     found = []

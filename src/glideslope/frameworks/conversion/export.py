@@ -15,8 +15,14 @@ from glideslope.frameworks.conversion.from_optax import knots_of
 from glideslope.frameworks.conversion.segments import Segment, every, segments, stairs, starts
 from glideslope.schedules import Schedule
 from glideslope.schedules.numbers import plain
+from glideslope.schedules.sampling import MOST_UPDATES, sampled, short
 
 Writer = Callable[[Schedule, int, float], str]
+
+MOST_ROWS = 1_000_000
+"""Updates that a table is made of, at most; of more, some thousands, every turn of a phase among them."""
+_MOST_OF_KERAS = 10_000_000
+"""Updates in a table for Keras, whose schedules look the rate up."""
 
 
 def export(schedule: Schedule, steps: int, peak: float, to: str) -> str:
@@ -43,8 +49,8 @@ def export(schedule: Schedule, steps: int, peak: float, to: str) -> str:
         near = near or next(iter(get_close_matches(str(to).lower(), WRITERS, 1)), None)
         hint = f"did you mean {near!r}?" if near else f"known are {', '.join(WRITERS)}"
         raise ConversionError(f"no export to {to!r}: {hint}")
-    if steps < 1 or steps != int(steps):
-        raise ConversionError(f"steps={steps}: give the updates of the training, a whole number, at least 1")
+    if not 1 <= steps <= MOST_UPDATES or steps != int(steps):
+        raise ConversionError(f"steps={short(steps)}: give the updates of the training, a whole number, at least 1")
     return WRITERS[to](curve_of(schedule), int(steps), peak)
 
 
@@ -122,14 +128,17 @@ def _formula(part: Segment, t: str) -> str | None:
 
 def _table(schedule: Schedule, steps: int, scale: float) -> str:
     """The points that reproduce a schedule, as two lists."""
-    values = scale * _values(schedule, steps)
-    kept = knots_of(values, 1e-14)
-    return f"TIMES = {kept}\nVALUES = {values[kept].tolist()}\n"
+    at, values = _values(schedule, steps)
+    kept = knots_of(scale * values, 1e-14, at)
+    return f"TIMES = {at[kept].tolist()}\nVALUES = {(scale * values[kept]).tolist()}\n"
 
 
-def _values(schedule: Schedule, steps: int) -> np.ndarray:
-    """The factors of the updates, and the one at the end of the training, which is held."""
-    return np.asarray(schedule.within(steps)(np.arange(steps + 1)))
+def _values(schedule: Schedule, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Updates, and the factors there: of every one, or of some where there are very many, and of the end of the
+    training, which is held."""
+    at = np.arange(steps) if steps <= MOST_ROWS else sampled(schedule, steps)[0]
+    at = np.append(at, steps)
+    return at, np.asarray(schedule.within(steps)(at))
 
 
 def _optax(schedule: Schedule, steps: int, peak: float) -> str:
@@ -173,6 +182,11 @@ def _keras(schedule: Schedule, steps: int, peak: float) -> str:
     head = f"# {schedule!r}, {steps} updates, peak {peak!r}"
     if (made := _keras_class(parts, peak)) is not None:
         return f"{head}\nimport keras\n\nschedule = keras.optimizers.schedules.{made}\n"
+    if steps > _MOST_OF_KERAS:
+        raise ConversionError(
+            f"Keras has no class for this schedule, and {steps:,} updates are too many for a table: use "
+            "glideslope.keras.Schedule itself"
+        )
     return (
         f"{head}. Keras has no class for this schedule: this is a table.\n"
         f"import keras\nimport numpy as np\n\n{_table(schedule, steps, peak)}\n\n"
@@ -238,14 +252,17 @@ def _transformers_call(parts: list[Segment], steps: int) -> str | None:
 
 
 def _deepspeed(schedule: Schedule, steps: int, peak: float) -> str:
-    if (section := deepspeed_section(peak * _values(schedule, steps), steps, peak)) is not None:
+    at, factors = _values(schedule, steps)
+    if (section := deepspeed_section(at, peak * factors, steps, peak)) is not None:
         return json.dumps({"scheduler": section}, indent=2) + "\n"
     why = "DeepSpeed has no configuration for it; give make(optimizer) to deepspeed.initialize(lr_scheduler=...)"
     return _lambda(schedule, steps, segments(schedule, steps), why)
 
 
 def _csv(schedule: Schedule, steps: int, peak: float) -> str:
-    return "step,lr\n" + "".join(f"{t},{rate!r}\n" for t, rate in enumerate((peak * schedule.sample(steps)).tolist()))
+    at, factors = _values(schedule, steps)
+    rows = zip(at[:-1].tolist(), (peak * factors[:-1]).tolist(), strict=True)
+    return "step,lr\n" + "".join(f"{t},{rate!r}\n" for t, rate in rows)
 
 
 WRITERS: dict[str, Writer] = {

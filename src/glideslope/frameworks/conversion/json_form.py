@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import inspect
 import json
+from functools import partial, reduce
+from operator import mul
 from typing import Any
 
 from glideslope.batches import Growth
-from glideslope.errors import GlideslopeError, ScheduleError
-from glideslope.feedback import Feedback
-from glideslope.feedback.feedback import controlled
-from glideslope.schedules.combined import Combined, Scaled
+from glideslope.documents import parsed, shown
+from glideslope.errors import DocumentError, GlideslopeError, ScheduleError
+from glideslope.feedback import Controlled, Feedback
+from glideslope.schedules.combined import FUNCTIONS, Combined, Scaled
 from glideslope.schedules.durations import Clock, Duration, duration
 from glideslope.schedules.horizon import Over
 from glideslope.schedules.names import FACTORS, NAMES, Named
-from glideslope.schedules.schedule import METHODS, Schedule
-from glideslope.schedules.sequence import Sequence
+from glideslope.schedules.schedule import METHODS, OPERATORS, Schedule
+from glideslope.schedules.sequence import Sequence, in_sequence
 
 VERSION = 1
-DEEPEST = 100
+DEEPEST = 95
+"""Schedules within one another."""
 _SEVERAL = {">>": "sequence", "+": "sum", "*": "product", "max": "max", "min": "min"}
 _OPERATION = {key: operation for operation, key in _SEVERAL.items()}
 _RESOLVED = ("over", "extend")
@@ -28,20 +31,22 @@ def to_json(schedule: Schedule | Feedback | Growth) -> str:
     """The JSON form: `{"version": 1, "schedule": ...}`, and `"factors": [...]` of what else multiplies it.
 
     Raises:
-        ScheduleError: the schedule, or a part of it, is made from a Python function.
+        ScheduleError: the schedule, or a part of it, is made from a Python function, or nested deeper than can be read.
 
     >>> import glideslope as gs
     >>> print(to_json(gs.cosine(final=0.1)))
     {"version": 1, "schedule": {"name": "cosine", "arguments": {"final": 0.1}}}
     """
-    if isinstance(schedule, Feedback):
-        schedule = controlled(schedule)
-        factors: list[Any] = list(schedule.feedbacks)
-    else:
-        factors = [schedule.growing] if isinstance(schedule, Growth) else []
-    curve = schedule if isinstance(schedule, Schedule) else schedule.schedule
-    document = {"version": VERSION, "schedule": _node(curve)}
-    return json.dumps(document | ({"factors": [_factor_node(factor) for factor in factors]} if factors else {}))
+    match schedule:
+        case Schedule():
+            document = {"schedule": _node(schedule, 0)}
+        case Controlled():
+            document = {"schedule": _node(schedule.schedule, 0)} | _factor_nodes(*schedule.feedbacks)
+        case Growth():
+            document = {"schedule": _node(schedule.schedule, 0)} | _factor_nodes(schedule.growing)
+        case _:  # alone, as `plateau` is
+            document = _factor_nodes(schedule)
+    return json.dumps({"version": VERSION, **document}, allow_nan=False)
 
 
 def from_json(text: str) -> Any:
@@ -54,21 +59,21 @@ def from_json(text: str) -> Any:
     ...           '{"name": "cosine"}]}}')
     warmup(5%) >> cosine()
     """
+    if not isinstance(text, str | bytes):
+        raise ScheduleError(f"{shown(text)} is no JSON text: give what to_json returned")
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ScheduleError(f"not JSON: {error}") from None
-    factors = document.pop("factors", []) if isinstance(document, dict) else []
-    _check_keys(document, {"version", "schedule"}, "the document")
-    if document["version"] != VERSION:
-        raise ScheduleError(f"version {document['version']!r}: this program reads version {VERSION}")
+        document = parsed(text)
+    except DocumentError as error:
+        raise ScheduleError(str(error)) from None
+    _check_keys(document, {"version"}, "the document", {"schedule", "factors"})
+    if document["version"] != VERSION or isinstance(document["version"], bool):
+        raise ScheduleError(f"version {shown(document['version'])}: this program reads version {VERSION}")
+    factors = document.get("factors", [])
+    if not isinstance(factors, list) or not (factors or "schedule" in document):
+        raise ScheduleError(f"factors={shown(factors)}: give a schedule, or a list of what multiplies one")
     try:
-        value: Any = _schedule(document["schedule"], 0)
-        for factor in factors:
-            value = value * _factor(factor)
-        return value
-    except ScheduleError:
-        raise
+        parts = [_schedule(document["schedule"], 0)] if "schedule" in document else []
+        return reduce(mul, [*parts, *map(_factor, factors)])
     except (TypeError, ValueError, ArithmeticError) as error:
         if isinstance(error, GlideslopeError):
             raise
@@ -96,8 +101,9 @@ def json_schema() -> dict[str, Any]:
         "title": "A Glideslope schedule",
         **_closed(
             {"version": {"const": VERSION}, "schedule": node, "factors": {"type": "array", "items": _factor_schema()}},
-            ["version", "schedule"],
+            ["version"],
         ),
+        "anyOf": [{"required": ["schedule"]}, {"properties": {"factors": {"minItems": 1}}, "required": ["factors"]}],
         "$defs": {
             "schedule": schedule,
             "value": {"anyOf": [*plain, {"type": "array", "items": {"anyOf": plain}}]},
@@ -135,25 +141,32 @@ def _arguments_schema(make: Any) -> dict[str, Any]:
     return {"properties": {"arguments": arguments}, "required": ["arguments"] if needed else []}
 
 
-def _node(schedule: Schedule) -> dict[str, Any]:
+def _node(schedule: Schedule, depth: int) -> dict[str, Any]:
+    if depth > DEEPEST:
+        raise ScheduleError(f"a schedule nested more than {DEEPEST} deep has no JSON form")
+    node = partial(_node, depth=depth + 1)
     match schedule:
         case Named():
             defaults = inspect.signature(schedule.maker).parameters
             given = {k: v for k, v in schedule.arguments if k != "schedule" and v != defaults[k].default}
-            of = {} if schedule.subject is None else {"schedule": _node(schedule.subject)}
+            of = {} if schedule.subject is None else {"schedule": node(schedule.subject)}
             arguments = {"arguments": {key: _value(value) for key, value in given.items()}} if given else {}
             return {"name": schedule.name, **arguments, **of}
         case Sequence():
-            return {"sequence": list(map(_node, schedule.phases))}
+            return {"sequence": list(map(node, schedule.phases))}
         case Combined():
-            return {_SEVERAL[schedule.operation]: list(map(_node, schedule.parts))}
+            return {_SEVERAL[schedule.operation]: list(map(node, schedule.parts))}
         case Scaled():
-            return {"scale": schedule.scale, "schedule": _node(schedule.schedule)}
+            return {"scale": schedule.scale, "schedule": node(schedule.schedule)}
         case Over():
             clock = {name: value for name, value in vars(schedule.clock).items() if value is not None}
             told = {"clock": clock} if clock else {}
-            return {"over": _value(schedule.horizon), **told, "schedule": _node(schedule.schedule)}
+            return {"over": _value(schedule.horizon), **told, "schedule": node(schedule.schedule)}
     raise ScheduleError(f"{schedule!r} has no JSON form: {_why(schedule)}")
+
+
+def _factor_nodes(*factors: Any) -> dict[str, Any]:
+    return {"factors": list(map(_factor_node, factors))}
 
 
 def _factor_node(factor: Any) -> dict[str, Any]:
@@ -165,9 +178,20 @@ def _factor_node(factor: Any) -> dict[str, Any]:
 
 def _factor(node: Any) -> Any:
     _check_keys(node, {"name"}, "a factor", {"arguments"})
-    if node["name"] not in FACTORS:
-        raise ScheduleError(f"unknown factor {node['name']!r}: known are {', '.join(FACTORS)}")
-    return FACTORS[node["name"]](**node.get("arguments", {}))
+    return _maker("factor", node["name"], FACTORS)(**_arguments(node))
+
+
+def _maker(what: str, name: Any, makers: dict[str, Any]) -> Any:
+    if not isinstance(name, str) or name not in makers:
+        raise ScheduleError(f"unknown {what} {shown(name)}: known are {', '.join(makers)}")
+    return makers[name]
+
+
+def _arguments(node: dict[str, Any]) -> dict[str, Any]:
+    arguments = node.get("arguments", {})
+    if not isinstance(arguments, dict) or "schedule" in arguments:
+        raise ScheduleError(f"arguments={shown(arguments)}: give an object of arguments by name")
+    return arguments
 
 
 def _why(schedule: Schedule) -> str:
@@ -187,12 +211,12 @@ def _schedule(node: Any, depth: int) -> Schedule:
     if depth > DEEPEST:
         raise ScheduleError(f"nested more than {DEEPEST} deep")
     if not isinstance(node, dict):
-        raise ScheduleError(f"{node!r} is not a schedule: it must be an object such as {{'name': 'cosine'}}")
+        raise ScheduleError(f"{shown(node)} is not a schedule: it must be an object such as {{'name': 'cosine'}}")
     if "name" in node:
         return _named(node, depth)
     if "scale" in node:
         _check_keys(node, {"scale", "schedule"}, "a scaled schedule")
-        return Scaled(_number(node["scale"]), _schedule(node["schedule"], depth + 1))
+        return _number(node["scale"]) * _schedule(node["schedule"], depth + 1)
     if "over" in node:
         _check_keys(node, {"over", "schedule"}, "a schedule over a horizon", {"clock"})
         clock = node.get("clock", {})
@@ -201,38 +225,38 @@ def _schedule(node: Any, depth: int) -> Schedule:
     key = next(iter(node), None)
     if key not in _OPERATION or len(node) > 1 or not isinstance(node[key], list) or not node[key]:
         raise ScheduleError(
-            f"a schedule with the keys {sorted(node)}: give one of name, scale or over, "
+            f"a schedule with the keys {shown(sorted(node))}: give one of name, scale or over, "
             f"or one of {', '.join(_OPERATION)} with a list of schedules"
         )
-    parts = tuple(_schedule(part, depth + 1) for part in node[key])
-    return Sequence(parts) if key == "sequence" else Combined(_OPERATION[key], parts)
+    parts = [_schedule(part, depth + 1) for part in node[key]]
+    operation = _OPERATION[key]
+    if operation in FUNCTIONS:
+        return FUNCTIONS[operation](*parts)
+    return in_sequence(*parts) if operation == ">>" else reduce(OPERATORS[operation], parts)
 
 
 def _named(node: dict[str, Any], depth: int) -> Schedule:
     _check_keys(node, {"name"}, "a schedule", {"arguments", "schedule"})
-    arguments = dict(node.get("arguments", {}))
-    makers = NAMES
-    if "schedule" in node:
-        makers = {name: make for name, make in METHODS.items() if name not in _RESOLVED}
-        arguments["schedule"] = _schedule(node["schedule"], depth + 1)
-    if node["name"] not in makers:
-        raise ScheduleError(f"unknown schedule {node['name']!r}: known are {', '.join(makers)}")
-    return makers[node["name"]](**arguments)
+    if "schedule" not in node:
+        return _maker("schedule", node["name"], NAMES)(**_arguments(node))  # type: ignore[no-any-return]
+    methods = {name: make for name, make in METHODS.items() if name not in _RESOLVED}
+    make = _maker("method", node["name"], methods)
+    return make(**_arguments(node), schedule=_schedule(node["schedule"], depth + 1))  # type: ignore[no-any-return]
 
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ScheduleError(f"scale={value!r}: it must be a number")
+        raise ScheduleError(f"scale={shown(value)}: it must be a number")
     return value
 
 
 def _check_keys(node: Any, needed: set[str], what: str, possible: set[str] = frozenset()) -> None:  # type: ignore[assignment]
     if not isinstance(node, dict):
-        raise ScheduleError(f"{what} is {node!r}: it must be an object")
+        raise ScheduleError(f"{what} is {shown(node)}: it must be an object")
     if missing := needed - node.keys():
         raise ScheduleError(f"{what} lacks the keys {sorted(missing)}")
     if unknown := node.keys() - needed - possible:
-        raise ScheduleError(f"{what} has the unknown keys {sorted(unknown)}")
+        raise ScheduleError(f"{what} has the unknown keys {shown(sorted(unknown))}")
 
 
 def _closed(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from glideslope.schedules.combined import Scaled
 from glideslope.schedules.durations import Frame
 from glideslope.schedules.horizon import Over, in_updates, pieces
 from glideslope.schedules.names import Named
+from glideslope.schedules.sampling import sampled
 from glideslope.schedules.sequence import Sequence, phases
 
 
@@ -57,7 +58,7 @@ def segments(schedule: Schedule, steps: int) -> list[Segment] | None:
     scaled = [Segment(s.kind, scale * s.start, scale * s.end, s.arguments, s.length) for s in found if s.length > 0]
     if not scaled:
         return None
-    t = np.arange(steps + 1)
+    t = np.append(sampled(schedule, steps)[0], steps)
     theirs, ours = _factors(scaled, t), schedule.within(steps)(t)
     return scaled if np.abs(theirs - ours).max() <= 1e-13 * max(ours.max(), 1e-300) else None
 

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from glideslope import schedules
+from glideslope.documents import shown
 from glideslope.errors import FeedbackError, ScheduleError
 from glideslope.feedback import Feedback
 from glideslope.feedback.feedback import controlled, curve_of
@@ -171,11 +172,11 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         """Goes on from a state of the feedback.
 
         Raises:
-            FeedbackError: it is another feedback's.
+            FeedbackError: it is another feedback's, or damaged; all stays as it was then.
         """
-        if state.keys() != self.feedback_state.keys():
-            raise FeedbackError(f"{state!r} isn't a state of {self.feedback}")
-        self.feedback_state = dict(state)
+        if self.feedback is None and state != {}:
+            raise FeedbackError(f"{shown(state)} isn't a state of this scheduler, which has no feedback")
+        self.feedback_state = self.feedback.restored(state) if self.feedback else {}
 
     def _factor(self, batches: int) -> float:
         """The schedule's factor after so many batches."""

@@ -143,11 +143,13 @@ class CapturableScheduler(LRScheduler):
         Raises:
             ScheduleError: as `Scheduler.load_state_dict`.
         """
-        saved, _ = self._plan.restore(state_dict, self.optimizer.param_groups)
+        saved = self._plan.read(state_dict)
+        table = torch.as_tensor(self._factors(saved.positions))
+        self._plan.take(saved, self.optimizer.param_groups)
         self._shifts = [position - saved.step for position in saved.positions]
         self._count.fill_(saved.step)
         self._begin.fill_(saved.step)
-        self._table.copy_(torch.as_tensor(self._factors(saved.positions)))
+        self._table.copy_(table)
         self._find()
 
     def _find(self) -> None:

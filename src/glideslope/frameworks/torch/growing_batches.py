@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from torch import distributed
 from torch.utils.data import Sampler
 
 from glideslope.batches import Growth
+from glideslope.documents import shown
 from glideslope.errors import BatchError, ScheduleError
 from glideslope.frameworks.batches import order
+from glideslope.schedules.numbers import plain
 
 
 class Part(NamedTuple):
@@ -132,11 +134,11 @@ class GrowingBatches(Sampler[list[int]]):
         """Goes on after so many examples.
 
         Raises:
-            BatchError: no update of this growth ends there.
+            BatchError: it isn't a state, or no update of this growth ends there; all stays as it was then.
         """
-        consumed = state.get("examples")
-        if not isinstance(consumed, int):
-            raise BatchError(f'{state!r} isn\'t a state of this sampler, {{"examples": n}}')
+        consumed = plain(state.get("examples")) if isinstance(state, Mapping) and len(state) == 1 else None
+        if isinstance(consumed, bool) or not isinstance(consumed, int):
+            raise BatchError(f'{shown(state)} isn\'t a state of this sampler, {{"examples": n}}')
         if consumed and consumed not in set((self.plan.examples + self.plan.sizes).tolist()):
             raise BatchError(f"no update of this growth ends at {consumed} examples: give the growth of the saved run")
         self.consumed = consumed

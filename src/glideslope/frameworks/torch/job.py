@@ -235,7 +235,12 @@ class Job:
         return self._contents.save(self._average, self.memory)
 
     def restore(self, state: Any) -> None:
-        """Goes back to exactly where `state` was taken."""
+        """Goes back to exactly where `state` was taken.
+
+        Raises:
+            JobError: it isn't a state of such a job; all stays as it was then.
+        """
+        self._contents.check(state)
         self._average = None  # so that its weights leave the device before others come
         self._average = self._contents.load(state)
         for step in self._steps:

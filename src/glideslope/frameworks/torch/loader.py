@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Iterable, Iterator, Sized
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from typing import Any
 
 from torch.utils.data import DataLoader, IterableDataset
 
+from glideslope.documents import shown
 from glideslope.errors import JobError
 from glideslope.frameworks.torch import randomness
 from glideslope.frameworks.torch.batch import examples
 from glideslope.frameworks.torch.loader_checks import check_restorable, length
 from glideslope.frameworks.torch.resumable import Resumable, has_state, stream
+from glideslope.schedules.numbers import plain
 
 _MOST = 100_000
 """Batches that are looked through in a sampler that doesn't say how many it has."""
@@ -72,23 +75,46 @@ class Position:
         return {"taken": self.taken, "epoch_began": self.epoch_began}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Goes back to where it was. The generators are left anywhere: load their state after this."""
+        """Goes back to where it was. The generators are left anywhere: load their state after this.
+
+        Raises:
+            JobError: it isn't a position in this loader; it stays where it is then.
+        """
+        taken = self.check(state)
         self.batches = None
         if self.stream is not None:
             self.stream.load_state_dict(copy.deepcopy(state["stream"]))
-        if state["taken"] is None:
+        if taken is None:
             return
         if self.stream is not None:
-            self.batches, self.taken = iter(self.loader), state["taken"]
+            self.batches, self.taken = iter(self.loader), taken
             return
         if self.stateful is not None:
             self.stateful.load_state_dict(state["loader"])
-            self.batches, self.taken = iter(self.loader), state["taken"]
+            self.batches, self.taken = iter(self.loader), taken
             return
         randomness.load(state["epoch_began"], self.own)
         self._begun()
-        for _ in range(state["taken"]):
+        for _ in range(taken):
             self.next()
+
+    def check(self, state: Any) -> int | None:
+        """The batches of the epoch that a state is after, None before the first.
+
+        Raises:
+            JobError: it isn't a state of this loader.
+        """
+        taken = plain(state.get("taken", -1)) if isinstance(state, Mapping) else -1
+        of_stream = self.stream is not None
+        whole = None if of_stream or self.stateful is not None else length(self.loader)
+        most = math.inf if whole is None else whole
+        if taken is not None and (isinstance(taken, bool) or not isinstance(taken, int) or not 0 <= taken <= most):
+            raise JobError(f"{shown(state)} isn't a position in the training loader: the batches taken in an epoch are "
+                           f"a whole number from 0 to {most}, under 'taken'")  # fmt: skip
+        kept = "stream" if of_stream else "loader" if self.stateful is not None else "epoch_began"
+        if (taken is not None or of_stream) and not isinstance(state.get(kept), Mapping):
+            raise JobError(f"{shown(state)} isn't a position in this training loader, which keeps {kept!r}")
+        return taken
 
     def reseed(self) -> None:
         """The next batch begins a new epoch."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from glideslope import escape
 from glideslope.errors import LayerError
 from glideslope.frameworks.torch.inner import inner_optimizer
 from glideslope.frameworks.torch.updates import around_updates
@@ -146,7 +147,7 @@ def to_csv(path: Path | str) -> Callable[[Ratios], None]:
         rows = csv.writer(lines, lineterminator="\n")
         if not file.exists():
             rows.writerow(("update", "layer", "ratio"))
-        rows.writerows((ratios.update, name, f"{ratio:.6g}") for name, ratio in ratios.by_layer.items())
+        rows.writerows((ratios.update, escape.csv(name), f"{ratio:.6g}") for name, ratio in ratios.by_layer.items())
         with file.open("a", encoding="utf-8") as out:  # a row at a time, so there is no whole file to replace
             out.write(lines.getvalue())
 

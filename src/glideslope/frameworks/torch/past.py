@@ -38,6 +38,9 @@ def resumed(was: str | None, now: Schedule, step: int, time: float) -> float:
     if was is None or was == text(now):
         return time
     before = parse(was)
+    if not isinstance(before, Schedule):
+        raise ScheduleError(f"the state was saved at update {step} of {before}, which isn't a schedule: load "
+                            f'another, or {{"step": {step}}}')  # fmt: skip
     past = _past(time)
     differing = []
     for worth in (*_worths(was, before, now), 1.0):

@@ -16,7 +16,7 @@ from glideslope.frameworks.torch.known_groups import Group, KnownGroups, Replace
 from glideslope.frameworks.torch.notices import UNTOLD
 from glideslope.frameworks.torch.past import text
 from glideslope.frameworks.torch.reading import Given, check_momentum, factors_at, timed
-from glideslope.frameworks.torch.state import Saved, read_state
+from glideslope.frameworks.torch.state import MOST_RATE, Saved, read_state, sealed_state
 from glideslope.schedules import Clock
 from glideslope.schedules.durations import Frame, Time
 
@@ -206,26 +206,41 @@ class Plan:
         if any(self.feedbacks):
             state["feedbacks"] = [feedback and text(feedback) for feedback in self.feedbacks]
             state["feedback_states"] = list(self.feedback_states)
-        return state
+        return sealed_state(state)
 
-    def restore(self, state: Any, groups: Sequence[Group]) -> tuple[Saved, list[Replaced]]:
-        """Takes over a state, and the base values that it has for as many groups.
-
-        Returns:
-            The state, and the base values that it replaced.
+    def read(self, state: Any) -> Saved:
+        """A state that this can go on from; nothing is taken over.
 
         Raises:
-            ScheduleError: it isn't a state, or what was made so far would have been made at other rates; nothing is
-                taken over then.
+            ScheduleError: it isn't a state, or what was made so far would have been made at other rates.
         """
         saved = read_state(state, self.names, self.schedules, self.feedbacks, self.growth)
+        keys = {values.key for values in self.values if isinstance(values, Rates)}
+        if unknown := {key for group in saved.bases or [] for key in group} - keys:
+            raise ScheduleError(f"a damaged state: its bases are of {', '.join(sorted(unknown))}, this scheduler moves "
+                                f"{', '.join(sorted(keys))}")  # fmt: skip
+        rates = [group.get("lr", 0.0) for group in saved.bases or []]
+        largest = self.largest if saved.largest is None or saved.bases is None else saved.largest
+        scale = self.peak / largest if self.peak is not None and largest else 1.0
+        pairs = zip(self.feedbacks, saved.feedback_states, strict=True)
+        factors = [float(feedback.factor(own)) for feedback, own in pairs if feedback]
+        if not max(rates, default=1.0) * scale * math.prod([1.0, *factors]) <= MOST_RATE:
+            raise ScheduleError(f"a damaged state, whose rates would be over {MOST_RATE:g}")
+        return saved
+
+    def take(self, saved: Saved, groups: Sequence[Group]) -> list[Replaced]:
+        """Takes over a state that was read, and the base values that it has for as many groups.
+
+        Returns:
+            The base values that it replaced.
+        """
         self.feedback_states = saved.feedback_states
         replaced = self.groups.take_bases(saved.bases or [], groups)
         if saved.largest is None or saved.bases is None:
             self.rescale()
         else:
             self.largest, self._firsts = saved.largest, 0  # of groups that the state doesn't tell from later ones
-        return saved, replaced
+        return replaced
 
 
 def _only_guard(feedbacks: Sequence[Controlled | None]) -> int | None:

@@ -88,6 +88,8 @@ class Scheduler(LRScheduler):
     """Whether a scheduler was made for the optimizer after this one."""
     _few: bool
     """Whether there are several values, few enough to look at each in `step`."""
+    _count: int
+    """How many groups there were when they were written."""
 
     def __init__(
         self,
@@ -153,7 +155,7 @@ class Scheduler(LRScheduler):
         updates = self._updates
         if updates.news:
             self._look_at_news()
-        if self._first["lr"] != self._seen or self._few:
+        if self._first["lr"] != self._seen or self._few or len(self.optimizer.param_groups) != self._count:
             self._look()
         made = updates.made
         if made != self._made + 1:
@@ -220,6 +222,11 @@ class Scheduler(LRScheduler):
         self._write()
 
     @property
+    def end(self) -> float:
+        """The updates from which on every schedule holds its value; infinite where one has no end."""
+        return self._plan.end
+
+    @property
     def has_feedback(self) -> bool:
         """Whether any schedule answers to measurements."""
         return any(self._plan.feedbacks)
@@ -251,11 +258,13 @@ class Scheduler(LRScheduler):
     @property
     def base_lrs(self) -> list[float]:  # type: ignore[override]
         """The rate of each group where the factor is 1."""
+        self._look_at_new()
         groups, scale = self._groups, self._plan.scale
         return [scale * float(group["initial_lr"]) * group.get("lr_scale", 1.0) for group in groups]
 
     def get_last_lr(self) -> list[float | torch.Tensor]:
         """The rate of each group for the next update; copies, where it is a tensor."""
+        self._look_at_new()
         rates = (group["lr"] for group in self._groups)
         return [rate.clone() if isinstance(rate, torch.Tensor) else rate for rate in rates]
 
@@ -282,21 +291,24 @@ class Scheduler(LRScheduler):
         of a schedule that holds until its cooldown, or the same schedule over examples with another batch size.
 
         Raises:
-            ScheduleError: it isn't a scheduler's state, or what was made so far would have been made at other rates;
-                the message has the difference.
+            ScheduleError: it isn't a scheduler's state, was changed since it was saved, or what was made so far would
+                have been made at other rates, and the message has the difference; all stays as it was then.
         """
-        saved, replaced = self._plan.restore(state_dict, self._groups)
+        saved = self._plan.read(state_dict)
+        begin = saved.step // AHEAD * AHEAD
+        self._plan.factors([begin + position - saved.step for position in saved.positions], AHEAD)  # raises now, if so
+        replaced = self._plan.take(saved, self._groups)
         self._updates.decide()
         self._updates.made = self._made = saved.step
         self._shifts = [position - saved.step for position in saved.positions]
         self._watch.measured |= self._plan.is_measured
         self._watch.begin(saved.step)
         self._write()
+        if self._keeper is not None and (keeper := self._keeper()) is not None:
+            keeper.resumed()
         self._tell_replaced(replaced, "the scheduler's state")
         if saved.step and saved.bases is None and self._unknown_base:
             self._watch.notices.tell("base", self._unknown_base)
-        if self._keeper is not None and (keeper := self._keeper()) is not None:
-            keeper.resumed()
 
     def __getstate__(self) -> dict[str, Any]:
         self._updates.decide()
@@ -340,7 +352,7 @@ class Scheduler(LRScheduler):
         self._place = self._look_ahead()
         for write, factors in self._writing:
             write(factors[self._place])
-        self._first, self._few = self._plan.first, 1 < self._plan.number <= FEW
+        self._first, self._few, self._count = self._plan.first, 1 < self._plan.number <= FEW, len(groups)
         self._seen = self._first["lr"]
 
     def _look_ahead(self) -> int:
@@ -368,6 +380,11 @@ class Scheduler(LRScheduler):
             self._watch.notices.tell("another hand", notices.other_hand(changes))
         if self._plan.moved(groups):
             self._write()
+
+    def _look_at_new(self) -> None:
+        """Writes the rates of groups that came since the last look; other values stay as they are, to be told of."""
+        if not self._succeeded and not self._plan.groups.are(self._groups):
+            self._look(stepped=self._writes_next)
 
     @property
     def _writes_next(self) -> bool:

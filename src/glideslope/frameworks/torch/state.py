@@ -5,12 +5,42 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from glideslope.errors import ScheduleError
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from glideslope.documents import checked, checksum, shown
+from glideslope.errors import DocumentError, FeedbackError, ScheduleError
 from glideslope.feedback import Controlled
 from glideslope.frameworks.torch.past import resumed, text
 from glideslope.schedules import Schedule
+
+SEAL = "checksum"
+MOST_UPDATES = 2**53
+"""Up to here each count is a float."""
+MOST_RATE = 1e38
+"""What single precision holds."""
+_DEEPEST = 4
+_Count = Annotated[int, Meta(ge=0, le=MOST_UPDATES)]
+_Time = Annotated[float, Meta(ge=0, le=MOST_UPDATES)]
+_Rate = Annotated[float, Meta(ge=0, le=MOST_RATE)]
+_Numbers = dict[str, float | None]
+
+
+class _State(msgspec.Struct, forbid_unknown_fields=True):
+    """The form of a state; what isn't there wasn't saved."""
+
+    step: _Count
+    names: list[str] | UnsetType = UNSET
+    schedules: list[str | None] | UnsetType = UNSET
+    times: list[_Time] | UnsetType = UNSET
+    largest: _Rate | None = None
+    bases: list[dict[str, _Rate]] | None = None
+    growth: str | UnsetType | None = UNSET
+    feedbacks: list[str | None] | UnsetType = UNSET
+    feedback_states: list[_Numbers | None] | UnsetType = UNSET
+    checksum: str | UnsetType = UNSET
 
 
 @dataclass(frozen=True)
@@ -32,6 +62,11 @@ class Saved:
     largest: float | None
 
 
+def sealed_state(state: dict[str, Any]) -> dict[str, Any]:
+    """A state with the checksum of its parts, which JSON, pickle and tensors of single precision leave as it is."""
+    return {**state, SEAL: checksum(_canonical(_plain(state)))}
+
+
 def read_state(
     state: Any,
     names: Sequence[str],
@@ -41,91 +76,137 @@ def read_state(
 ) -> Saved:
     """Reads a state for a scheduler with these schedules, each with its name and feedback.
 
-    Numbers may be of any library, sequences lists or tuples, and an infinite number null, as JSON leaves them.
+    Numbers may be of any library, sequences lists, tuples or arrays, and an infinite number null, as JSON leaves them.
 
     Raises:
-        ScheduleError: it isn't a state, or what was made so far would have been made at other rates.
+        ScheduleError: it isn't a state, was changed since it was saved, or what was made so far would have been made
+            at other rates.
     """
     try:
-        step = _whole(state["step"])
-    except (KeyError, TypeError, ValueError, IndexError):
-        shown = dict(state) if isinstance(state, Mapping) else state
+        step = _step(_plain(state["step"]))
+    except (KeyError, TypeError, ValueError, IndexError, DocumentError):
         raise ScheduleError(
-            f"{shown!r} isn't a state of this scheduler, whose `step` is the updates made; from another scheduler's, "
-            'load {"step": updates}'
+            f"{shown(state)} isn't a state of this scheduler, whose `step` is the updates made; from another "
+            'scheduler\'s, load {"step": updates}'
         ) from None
+    instead = f'load an older one, or {{"step": {step}}} to begin with the schedules as they are there'
     try:
-        return _read(state, step, names, schedules, feedbacks, growth)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        if isinstance(error, ScheduleError):
-            raise
-        raise ScheduleError(f"a damaged state ({type(error).__name__}: {error}): {state!r}") from error
-
-
-def _read(
-    state: Mapping[str, Any],
-    step: int,
-    names: Sequence[str],
-    schedules: Sequence[Schedule],
-    feedbacks: Sequence[Controlled | None],
-    growth: str | None,
-) -> Saved:
-    instead = f'give the same, or load {{"step": {step}}}'
-    if (saved := list(state.get("names", names))) != list(names):
-        raise ScheduleError(f"the state was saved with schedules of {', '.join(saved)}; this scheduler has them of "
-                            f'{", ".join(names)}: {instead}')  # fmt: skip
-    if (grown := state.get("growth", growth)) != growth:
-        raise ScheduleError(f"the state was saved with {grown or 'no growth of the batch'}; this scheduler has "
-                            f"{growth or 'none'}: {instead}")  # fmt: skip
-    texts = list(state.get("schedules", [None] * len(names)))
-    times = [_number(time) for time in state.get("times", [step] * len(names))]
-    if not len(texts) == len(times) == len(names) or not all(math.isfinite(time) for time in times):
-        raise ScheduleError(f"a damaged state, without a text and a time for each of {len(names)} schedules: {state!r}")
-    positions = [resumed(was, now, step, time) for was, now, time in zip(texts, schedules, times, strict=True)]
-    bases = state.get("bases")
-    if bases is not None:
-        bases = [{str(key): _number(value) for key, value in group.items()} for group in bases]
-        if not all(0 <= value < math.inf for group in bases for value in group.values()):
-            raise ScheduleError(f"a damaged state, whose bases aren't rates: {state!r}")
-    largest = state.get("largest")
+        read = checked(_plain(state) | {"step": step}, _State)
+        _check_same(read, step, names, feedbacks, growth)
+        positions, states = _numbers(read, step, schedules, feedbacks)
+        if read.checksum is not UNSET:
+            _check_seal(_plain(state) | {"step": step}, read.checksum, feedbacks)
+    except (DocumentError, FeedbackError) as error:
+        raise ScheduleError(f"a damaged state: {error}; {instead}. It is {shown(state)}") from None
+    texts = [None] * len(names) if read.schedules is UNSET else read.schedules
     return Saved(
         step,
-        positions,
-        _feedback_states(state, feedbacks, instead),
-        bases,
-        None if largest is None else _number(largest),
+        [resumed(was, now, step, time) for was, now, time in zip(texts, schedules, positions, strict=True)],
+        states,
+        read.bases,
+        read.largest,
     )
 
 
-def _feedback_states(state: Mapping[str, Any], feedbacks: Sequence[Controlled | None], instead: str) -> list[Any]:
-    """The state of each feedback; as before any measurement where none was saved."""
-    fresh = [None if feedback is None else feedback.init() for feedback in feedbacks]
-    if "feedbacks" not in state:
-        return fresh
+def _check_same(
+    read: _State, step: int, names: Sequence[str], feedbacks: Sequence[Controlled | None], growth: str | None
+) -> None:
+    """Raises where the state is of other schedules, growth or feedbacks."""
+    instead = f'give the same, or load {{"step": {step}}}'
+    if read.names is not UNSET and read.names != list(names):
+        raise ScheduleError(f"the state was saved with schedules of {', '.join(read.names)}; this scheduler has them "
+                            f"of {', '.join(names)}: {instead}")  # fmt: skip
+    if read.growth is not UNSET and read.growth != growth:
+        raise ScheduleError(f"the state was saved with {read.growth or 'no growth of the batch'}; this scheduler has "
+                            f"{growth or 'none'}: {instead}")  # fmt: skip
     ours = [feedback and text(feedback) for feedback in feedbacks]
-    if (theirs := list(state["feedbacks"])) != ours:
-        raise ScheduleError(f"the state was saved with the feedbacks {theirs}; this scheduler has {ours}: {instead}")
-    kept = list(state["feedback_states"])
-    if [each and set(each) for each in kept] != [each and set(each) for each in fresh]:
-        raise ScheduleError(f"a damaged state of the feedbacks: {kept!r}")
-    return [
-        None if first is None else {name: _number(each[name], first[name]) for name in first}
-        for each, first in zip(kept, fresh, strict=True)
-    ]
+    if read.feedbacks is not UNSET and read.feedbacks != ours:
+        raise ScheduleError(
+            f"the state was saved with the feedbacks {read.feedbacks}; this scheduler has {ours}: {instead}"
+        )
 
 
-def _number(value: Any, infinite: float | None = None) -> float:
-    """A number of any library; null is the infinite one that JSON has no form of, where that is expected."""
-    if value is None and infinite is not None and math.isinf(infinite):
-        return infinite
-    if isinstance(value, bool | str | bytes) or math.isnan(number := float(value)):
-        raise ValueError(f"{value!r} is not a number")
-    return number
+def _numbers(
+    read: _State, step: int, schedules: Sequence[Schedule], feedbacks: Sequence[Controlled | None]
+) -> tuple[list[float], list[Any]]:
+    """The position on each schedule, and the state of each feedback: as before any measurement where none was saved.
+
+    Raises:
+        DocumentError: there isn't one of each.
+        FeedbackError: a state isn't one of its feedback.
+    """
+    number = len(schedules)
+    times = [float(step)] * number if read.times is UNSET else read.times
+    if any(map(math.isnan, [*times, read.largest or 0.0, *(v for own in read.bases or [] for v in own.values())])):
+        raise DocumentError("a time or a rate in it is NaN")
+    if not len(times) == number == (number if read.schedules is UNSET else len(read.schedules)):
+        raise DocumentError(f"it doesn't have a text and a time for each of {number} schedules")
+    if (read.feedbacks is UNSET) != (read.feedback_states is UNSET):
+        raise DocumentError("feedbacks and feedback_states belong together, and one is missing")
+    if read.feedback_states is UNSET:
+        return times, [feedback and feedback.init() for feedback in feedbacks]
+    if [state is None for state in read.feedback_states] != [feedback is None for feedback in feedbacks]:
+        raise DocumentError(f"it doesn't have a state for each of {sum(map(bool, feedbacks))} feedbacks")
+    pairs = zip(feedbacks, read.feedback_states, strict=True)
+    return times, [None if feedback is None else feedback.restored(state or {}) for feedback, state in pairs]
 
 
-def _whole(value: Any) -> int:
-    """A number of updates, from any library."""
-    number = _number(value)
-    if not (number.is_integer() and number >= 0):
-        raise ValueError(f"{value!r} is not a number of updates")
+def _check_seal(state: dict[str, Any], seal: str, feedbacks: Sequence[Controlled | None]) -> None:
+    """Raises if the parts of a state aren't those that were saved together; null is the infinite number it was."""
+    kept = {name: value for name, value in state.items() if name != SEAL}
+    if "feedback_states" in kept:
+        kept["feedback_states"] = [
+            own and feedback and {k: feedback.init()[k] if v is None else v for k, v in own.items()}
+            for own, feedback in zip(kept["feedback_states"], feedbacks, strict=True)
+        ]
+    if checksum(_canonical(kept)) != seal:
+        raise DocumentError(
+            "its checksum doesn't match: a part was damaged, or changed by hand, or the parts are of two states "
+            f"(a change on purpose is loaded without {SEAL!r})"
+        )
+
+
+def _canonical(value: Any, key: str = "") -> Any:
+    """Plain data whose checksum stays the same: numbers as text, counts in full and others as single precision has
+    them."""
+    if isinstance(value, dict):
+        return {name: _canonical(item, key or name) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_canonical(item, key) for item in value]
+    if not isinstance(value, int | float):
+        return value
+    if key in ("step", "times") or not math.isfinite(value):
+        return repr(float(value))
+    mantissa, exponent = math.frexp(value)
+    return repr(math.ldexp(round(mantissa * 2**24), exponent - 24))
+
+
+def _step(value: Any) -> int:
+    """A number of updates."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (number and 0 <= value <= MOST_UPDATES and value == int(value)):
+        raise ValueError("not a number of updates")
     return int(value)
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
+    """What a state holds as Python's own numbers, lists and dictionaries.
+
+    Raises:
+        DocumentError: it holds something else, or too much within one another.
+    """
+    if depth > _DEEPEST:
+        raise DocumentError("it is nested too deep")
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, Mapping):
+        if not all(isinstance(name, str) for name in value):
+            raise DocumentError("a key in it is no text")
+        return {str(name): _plain(item, depth + 1) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item, depth + 1) for item in value]
+    if hasattr(value, "tolist") and hasattr(value, "ndim"):
+        return _plain(value.tolist(), depth + 1)
+    raise DocumentError(f"it holds a {type(value).__name__}")

@@ -1,0 +1,113 @@
+"""The figures of the search's odds: how far it is from the best peak, and what its full run gains, over the tables.
+
+    python benchmarks/search/odds.py
+
+The search begins at the peak that is usual in other families, and at that times and over 1.7. Prints, for each bound:
+the length of the runs over the full one's; quantiles of the full run's gain over the best short run's, and of the
+ratio of their losses; how often an interval between those of the other families holds a job's own (90% is meant); the
+standard deviation of the chosen peak from the best, in factors of two; and how often no other peak ends lower by more
+than a hundredth.
+
+Tried and lost: the chance of that for each training, from how steeply its own short runs' losses rise beside the best
+peak. Of those with a chance under a quarter it was so in half, as of the others, until the runs are almost full ones.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jobs import JOBS
+from played import surfaces
+from prior import priors
+from surface import SHORTEST, Surface
+from tables import FOLDER, load
+
+from glideslope.search.choose import PRIOR
+from glideslope.search.equal_runs import at_length, best_of, minimum, next_peak, plan
+
+BOUNDS = (0.25, 0.5, 1.0, 2.0, 4.0)
+SCHEDULE = str(PRIOR)
+ENDS = (0.04, 0.96)
+"""The quantiles, so that nine of ten jobs of other families lie between: a twentieth on each side holds fewer."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A search on one seed of a table.
+
+    Attributes:
+        share: the length of its runs over the full one's.
+        gain: of the full run over the best short one's.
+        ratio: of the full run's loss to the best short one's; NaN where a loss isn't positive.
+        apart: the chosen peak from the best one, in factors of two.
+        near: whether no other peak ends lower by more than a hundredth.
+    """
+
+    share: float
+    gain: float
+    ratio: float
+    apart: float
+    near: bool
+
+
+def outcome(surface: Surface, start: float, bound: float, full: int) -> Outcome:
+    """What a search from a peak comes to."""
+    budget = round(bound * full)
+    _, length = plan(budget, full, SHORTEST)
+    losses: dict[float, float] = {}
+    while (len(losses) + 1) * length <= budget:
+        peak = next_peak(losses, surface.untrained, start)
+        if peak is None or (peak := float(f"{peak:.2g}")) in losses:
+            break
+        losses[peak] = surface.end(SCHEDULE, peak, length)[0]
+    short = best_of(losses) if length == full else minimum(losses, surface.untrained)
+    chosen = at_length(short, length, full)
+    peaks = np.geomspace(1e-5, 30, 170)
+    ends = np.array([surface.end(SCHEDULE, float(peak), full)[0] for peak in peaks])
+    loss, best = min(surface.end(SCHEDULE, chosen, full)[0], surface.untrained), float(ends.min())
+    near = loss <= best + 0.01 * max(abs(best), surface.untrained - best)
+    least = min(losses.values())
+    gained = surface.untrained - least
+    return Outcome(
+        length / full, (surface.untrained - loss) / gained if gained > 0 else math.nan,
+        loss / least if min(loss, least, surface.untrained) > 0 else math.nan,
+        math.log2(chosen / peaks[ends.argmin()]), near,
+    )  # fmt: skip
+
+
+def main() -> None:
+    tables = {name: load(name) for name in sorted({file.stem.rpartition("-")[0] for file in FOLDER.glob("*.npz")})}
+    known = priors(
+        tables, {name: JOBS[name].family for name in tables}, {name: JOBS[name].optimizer for name in tables}
+    )
+    for bound in BOUNDS:
+        outcomes = {
+            name: [
+                outcome(surface, factor * known[JOBS[name].family].start(JOBS[name].optimizer, SCHEDULE), bound, full)
+                for surface in surfaces(table) for factor in (1 / 1.7, 1.0, 1.7) for full in table.horizons[-2:]
+            ] for name, table in tables.items()
+        }  # fmt: skip
+        everything = [one for some in outcomes.values() for one in some]
+        print(
+            f"bound {bound}: share {everything[0].share:.3f}, apart {np.std([one.apart for one in everything]):.2f}, "
+            f"near {np.mean([one.near for one in everything]):.2f}; gains {spread(outcomes, 'gain')}; "
+            f"ratios {spread(outcomes, 'ratio')}"
+        )
+
+
+def spread(outcomes: dict[str, list[Outcome]], what: str) -> str:
+    """The median and the quantiles beside it, and how often the outer two of other families hold a job's own."""
+    values = {name: np.array([getattr(one, what) for one in some]) for name, some in outcomes.items()}
+    held: list[bool] = []
+    for name, own in values.items():
+        others = np.concatenate([some for other, some in values.items() if JOBS[other].family != JOBS[name].family])
+        low, high = np.nanquantile(others, ENDS)
+        held += list(((own >= low) & (own <= high))[np.isfinite(own)])
+    everything = np.concatenate(list(values.values()))
+    return f"{np.nanquantile(everything, (ENDS[0], 0.5, ENDS[1])).round(3).tolist()}, held {np.mean(held):.3f}"
+
+
+if __name__ == "__main__":
+    main()

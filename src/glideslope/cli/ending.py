@@ -1,0 +1,42 @@
+"""A job that ends the process is noticed: no search ends well without a result."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from glideslope.cli.output import say_line
+
+_ENDS: dict[str, Callable[..., Any]] = {name: getattr(os, name) for name in ("_exit", "execv", "execve")}
+"""The functions of `os` that end the program at once, which no handler at exit sees; all others call these."""
+
+
+def notice() -> None:
+    """Makes an end of the process an error that a search names, until `ignore`; that of a child stays what it is."""
+    process = os.getpid()
+    for name, end in _ENDS.items():
+        setattr(os, name, _noticing(name, end, process))
+
+
+def ignore() -> None:
+    """Makes the functions what they were before `notice`."""
+    for name, end in _ENDS.items():
+        setattr(os, name, end)
+
+
+def _noticing(name: str, end: Callable[..., Any], process: int) -> Callable[..., Any]:
+    from glideslope.search.calls import ProcessExit
+
+    def ending(*args: Any) -> Any:
+        if os.getpid() != process:
+            return end(*args)
+        call = f"os.{name}({', '.join(map(repr, args))})"
+        code = args[0] if args and isinstance(args[0], int) else 0
+        if threading.current_thread() is threading.main_thread():
+            raise ProcessExit(call, code)
+        say_line(f"glideslope: a thread of the job called {call}, so the search has no result; finished runs are kept")
+        return _ENDS["_exit"](code or 2)
+
+    return ending

@@ -1,0 +1,97 @@
+"""`--timeout`: a run that takes too long is ended, whatever it does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+
+from glideslope.errors import GlideslopeError, JobError
+from glideslope.escape import visible
+from glideslope.search.time_limit import OutOfTime, limited
+
+GRACE = 3.0
+"""Seconds past the limit after which the process is ended: code that never comes back to Python hears no exception."""
+_AGAIN = 1.0
+"""Seconds between exceptions, for a job that catches them all."""
+
+
+class Watch:
+    """Ends a run at its limit: by an exception in the job's call, and where that has no effect by ending the process.
+
+    Args:
+        seconds: the limit.
+        watcher: the process that ends this one.
+
+    Attributes:
+        folder: where finished runs are kept, once that is known.
+    """
+
+    def __init__(self, seconds: float, watcher: subprocess.Popen[bytes]) -> None:
+        self.seconds = seconds
+        self.folder: Path | None = None
+        self._watcher = watcher
+        self._running = False
+
+    @contextmanager
+    def run(self, what: str) -> Iterator[None]:
+        """A run, of this name."""
+        self._tell("@", what)
+        self._tell("!", self._message())
+        self._tell("=", f"{self.seconds + GRACE}")
+        before = signal.signal(signal.SIGALRM, self._end)
+        self._running = True
+        signal.setitimer(signal.ITIMER_REAL, self.seconds, _AGAIN)
+        try:
+            yield
+        except OutOfTime as error:  # between two calls
+            raise JobError(f"{what} failed: {error}") from None
+        finally:
+            self._running = False
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+            self._tell("=", "0")
+
+    def at(self, call: str) -> None:
+        """The call of the job that comes next, for messages."""
+        self._tell("@", f"the job's {call}")
+
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        if self._running:
+            raise OutOfTime(self._message())
+
+    def _message(self) -> str:
+        message = f"its run took longer than {self.seconds:g} seconds (--timeout)"
+        if self.folder is not None and (self.folder / "finished").is_dir():
+            message += f"; finished runs are kept: go on with --out {self.folder} --resume"
+        return message
+
+    def _tell(self, kind: str, text: str) -> None:
+        with suppress(OSError):
+            os.write(self._watcher.stdin.fileno(), f"{kind}{visible(text)}\n".encode())  # type: ignore[union-attr]
+
+
+@contextmanager
+def timeout(seconds: float | None) -> Iterator[Watch | None]:
+    """Limits each run of a search within it to so many seconds; not at all where that is None.
+
+    Raises:
+        GlideslopeError: it isn't positive, or this system can't.
+    """
+    if seconds is None:
+        yield None
+        return
+    if not 0 < seconds < 1e9:
+        raise GlideslopeError(f"--timeout {seconds:g}: give the seconds that a run may take, above 0")
+    if not hasattr(signal, "setitimer"):
+        raise GlideslopeError("--timeout: this system has no interval timers; leave it out")
+    command = [sys.executable, "-I", "-S", str(Path(__file__).with_name("watcher.py")), str(os.getpid())]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True) as watcher:
+        watch = Watch(seconds, watcher)
+        with limited(watch):
+            yield watch

@@ -1,0 +1,157 @@
+"""The command tune: the peak rate of a training, and the training made with it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from glideslope.cli import output
+from glideslope.cli.options import (
+    AcceptChanges,
+    Averages,
+    JobPlace,
+    Json,
+    Optimizers,
+    Out,
+    Overwrite,
+    Resume,
+    Seed,
+    Steps,
+    Timeout,
+    app,
+)
+from glideslope.cli.results import (
+    RUN_COLUMNS,
+    described,
+    event_sections,
+    events,
+    loaded,
+    open_directory,
+    parse_schedules,
+    row,
+    show,
+    split_names,
+)
+from glideslope.errors import NothingLearnedError
+
+if TYPE_CHECKING:
+    from glideslope.search import Tuned
+
+
+@app.command()
+def tune(
+    job: JobPlace,
+    steps: Steps,
+    overhead: Annotated[float, typer.Option(help="Bounds the search, as a multiple of --steps.")] = 2.0,
+    schedules: Annotated[
+        str, typer.Option(help='Those to choose from, ";" between them; else a single cycle, or a straight decay.')
+    ] = "",
+    optimizers: Optimizers = "",
+    averages: Averages = "",
+    guard: Annotated[bool, typer.Option("--guard", help="Protect the full run from divergence.")] = False,
+    against_constant: Annotated[
+        bool,
+        typer.Option("--against-constant", help="Also 4 to 8 full runs of constant rates, to compare with."),
+    ] = False,
+    seed: Seed = 0,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    resume: Resume = False,
+    accept_changes: AcceptChanges = False,
+    timeout: Timeout = None,
+    as_json: Json = False,
+) -> None:
+    """Find the schedule and the peak rate, and train with them.
+
+    Example: glideslope tune examples/digits.py:job --steps 1500
+    """
+    from glideslope.feedback import guard as make_guard
+    from glideslope.search import tune as run_tune
+    from glideslope.search.race import check_positive
+    from glideslope.views import plots, report, terminal
+
+    check_positive(steps=steps, overhead=overhead)
+    search: dict[str, Any] = {"steps": steps, "overhead": overhead, "seed": seed}
+    also: dict[str, Any] = {
+        "schedules": list(map(str, parse_schedules(schedules))),
+        "optimizers": split_names(optimizers), "averages": split_names(averages),
+    }  # fmt: skip
+    also = {name: given for name, given in also.items() if given}
+    search |= also | ({"guard": True} if guard else {})
+    nothing = ""
+    with loaded(job, timeout) as training:
+        directory = open_directory("tune", job, out, overwrite, resume, search, accept_changes)
+        try:
+            tuned = training.watched(
+                directory,
+                lambda watch: run_tune(
+                    training.factory,
+                    steps,
+                    overhead=overhead,
+                    **also,
+                    guard=make_guard() if guard else None,
+                    against_constant=against_constant,
+                    seed=seed,
+                    memory=directory,
+                    watch=watch,
+                ),
+            )
+        except NothingLearnedError as error:
+            tuned, nothing = cast("Tuned", error.tuned), str(error)
+    problem = nothing or tuned.problem
+    constant = tuned.constant and {"peak_lr": tuned.constant.contestant.peak, "final_loss": tuned.constant.final_loss}
+    average = tuned.final.contestant.average
+    result = {
+        "schedule": str(tuned.schedule), "peak_lr": tuned.peak, "optimizer": tuned.final.contestant.optimizer,
+        "average": average and str(average), "steps": steps, "final_loss": tuned.final_loss,
+        "predicted": tuned.predicted, "near": tuned.near,
+        "sensitivity": dict(zip(("half_peak", "twice_peak"), tuned.sensitivity, strict=True)),
+        "search_updates": tuned.search_updates, "constant": constant,
+        "candidates": list(map(described, tuned.candidates)), "events": events([tuned.final]),
+        "untrained_loss": tuned.final.untrained, "noise": tuned.noise, "problem": problem,
+        "out": str(directory.folder),
+    }  # fmt: skip
+    rows = [row(run) for run in tuned.candidates]
+    full = [row(run) for run in (tuned.final, *tuned.constants)]
+    lead = _lead(tuned, problem)
+    sections = [
+        report.picture("Loss against the peak, short runs", lambda: plots.peaks(tuned.candidates)),
+        report.picture("Losses of the full runs", lambda: plots.losses([tuned.final, *tuned.constants])),
+        report.picture("Losses of the short runs", lambda: plots.losses(tuned.candidates[-5:])),
+        report.listing("Full runs", RUN_COLUMNS, full),
+        report.listing("Short runs", RUN_COLUMNS, rows),
+        *event_sections([tuned.final]),
+    ]
+    curves = [run.curve for run in (*tuned.candidates, *tuned.constants, tuned.final)]
+    directory.finish(result, curves, report.page(f"Tuning {job}", lead, sections))
+    shown = [
+        lead,
+        terminal.table("Short runs", RUN_COLUMNS, rows),
+        terminal.table("Full runs", RUN_COLUMNS, full),
+    ]
+    show(result, shown, directory, as_json)
+    if problem:
+        output.say_line(f"glideslope: {problem}")
+        raise typer.Exit(1)
+
+
+def _lead(tuned: Tuned, problem: str | None) -> str:
+    """What to do, how sure it is, and what it cost."""
+    length = min(run.steps for run in tuned.candidates)
+    low, high = tuned.predicted
+    lines = [
+        f"Train with {tuned.final.contestant}: validation loss {tuned.final_loss:.4g} after {tuned.steps} updates, "
+        f"untrained {tuned.final.untrained:.4g}; predicted was {low:.4g} to {high:.4g}.",
+        f"After short runs of {length} updates, in {tuned.near:.0%} of trainings no other peak ends lower by over 1%.",
+    ]
+    for factor, loss in zip(("half", "twice"), tuned.sensitivity, strict=True):
+        if math.isfinite(loss):
+            lines.append(f"At {factor} the peak a short run ends at {loss:.4g}.")
+    if len({str(run.contestant.schedule) for run in tuned.candidates}) == 1:
+        lines.append("The peak was tuned; the schedule is the usual one.")
+    if tuned.constant:
+        lines.append(f"The best constant rate, {tuned.constant.contestant.peak:g}: {tuned.constant.final_loss:.4g}.")
+    lines.append(f"The search took {tuned.search_updates} updates, {tuned.search_updates / tuned.steps:.2f} full runs.")
+    return " ".join([f"{problem[0].upper()}{problem[1:]}.", *lines] if problem else lines)

@@ -1,0 +1,129 @@
+"""The file that a law is kept in."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+
+from glideslope.documents import MOST_BYTES, checked, parsed, sealed, shown, unsealed
+from glideslope.errors import DocumentError, LawError
+from glideslope.files import write_atomically
+from glideslope.laws.form import NAMES
+from glideslope.laws.law import Fitted, Law
+
+VERSION = 3
+_UNSEALED = 2
+"""The version before, which had no checksum."""
+_ROUNDING = 1e-9
+"""Of the largest variance: by how much a covariance may miss what one is."""
+_Positive = Annotated[float, Meta(gt=0, lt=1e100)]
+_NotNegative = Annotated[float, Meta(ge=0, lt=1e100)]
+_Count = Annotated[int, Meta(ge=1, le=2**53)]
+_Row = Annotated[list[float], Meta(min_length=len(NAMES), max_length=len(NAMES))]
+
+
+class _Run(msgspec.Struct, forbid_unknown_fields=True):
+    """A run that a law was fitted on."""
+
+    name: str
+    peak: _Positive
+    steps: _Count
+    points: _Count
+
+
+class _Document(msgspec.Struct, forbid_unknown_fields=True):
+    """What a file holds; for what each is see `Law`."""
+
+    glideslope_law: int
+    parameters: dict[str, _NotNegative]
+    covariance: Annotated[list[_Row], Meta(min_length=len(NAMES), max_length=len(NAMES))]
+    reference: _Positive
+    unit: _Positive
+    noise: _NotNegative
+    shift: Annotated[float, Meta(gt=-1e100, lt=1e100)]
+    fitted: Annotated[list[_Run], Meta(min_length=1)]
+    notes: list[str]
+    batch_size: _Positive | None
+    baseline: _Positive | None = None
+
+
+def save(law: Law, path: Path | str) -> None:
+    """Writes a law to a JSON file, with a checksum.
+
+    Raises:
+        LawError: a number of it isn't finite.
+        FileError: it can't be written.
+    """
+    document = {
+        "glideslope_law": VERSION, "parameters": law.parameters, "covariance": law.covariance.tolist(),
+        "reference": law.reference, "unit": law.unit, "noise": law.noise, "shift": law.shift,
+        "fitted": list(map(asdict, law.fitted)), "notes": list(law.notes),
+        "batch_size": law.batch_size, "baseline": law.baseline,
+    }  # fmt: skip
+    try:
+        text = sealed(document, indent=1)
+    except DocumentError as error:
+        raise LawError(f"the law can't be written to {path}: {error}") from None
+    write_atomically(Path(path), text + "\n")
+
+
+def load(path: Path | str) -> Law:
+    """The law in a file that `Law.save` wrote; one of the version before, without a checksum, has a note that says so.
+
+    Raises:
+        LawError: there is none, or it is of another version, or damaged.
+    """
+    try:
+        if Path(path).stat().st_size > MOST_BYTES:
+            raise LawError(f"{path} can't be read as a law: it is larger than {MOST_BYTES:,} bytes")
+        content = Path(path).read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+        raise LawError(f"{path} can't be read as a law: {error}") from None
+    try:
+        document = parsed(content)
+        version = document.get("glideslope_law") if isinstance(document, dict) else None
+        if version not in (_UNSEALED, VERSION) or isinstance(version, bool):
+            raise LawError(
+                f"{path} is no law of version {VERSION}, or of {_UNSEALED} (it has {shown(version, 40)}): fit it again"
+            )
+        if version == VERSION or "checksum" in document:
+            document = unsealed(content)
+        return _law(checked(document, _Document))
+    except DocumentError as error:
+        raise LawError(f"{path} is a damaged law ({error}): fit it again") from None
+
+
+def _law(document: _Document) -> Law:
+    """The law of a document.
+
+    Raises:
+        DocumentError: its parameters or covariance aren't those of a law.
+    """
+    if document.parameters.keys() != set(NAMES):
+        raise DocumentError(f"parameters other than {', '.join(NAMES)}")
+    if zero := [name for name, value in document.parameters.items() if not value and name != "offset"]:
+        raise DocumentError(f"{', '.join(zero)} at 0, which must be above it")
+    covariance = np.array(document.covariance)
+    _check_covariance(covariance)
+    notes = document.notes
+    if document.glideslope_law == _UNSEALED:
+        notes = [*notes, f"the file of the law is of version {_UNSEALED}, without a checksum: save it again"]
+    return Law(
+        {name: document.parameters[name] for name in NAMES}, covariance, document.reference, document.unit,
+        document.noise, document.shift, tuple(Fitted(run.name, run.peak, run.steps, run.points)
+        for run in document.fitted), tuple(notes), document.batch_size, document.baseline,
+    )  # fmt: skip
+
+
+def _check_covariance(covariance: Any) -> None:
+    """Raises unless a matrix is symmetric and has no negative eigenvalue, but for rounding."""
+    most = float(np.abs(covariance).max())
+    if most >= 1e100 or np.abs(covariance - covariance.T).max() > _ROUNDING * most:
+        raise DocumentError("the covariance isn't symmetric")
+    if most and np.linalg.eigvalsh(covariance / most).min() < -_ROUNDING:
+        raise DocumentError("the covariance isn't positive: a variance comes out below 0")

@@ -1,0 +1,127 @@
+"""A schedule as some of its updates, between which it is nearly straight: to draw it, and to sum over it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from glideslope.errors import ScheduleError
+from glideslope.schedules.durations import Frame
+from glideslope.schedules.schedule import Schedule
+from glideslope.schedules.turns import turns
+
+MOST_UPDATES = 2**53
+"""The most updates that are counted exactly, in float64."""
+EACH = 32_768
+"""A schedule of so many updates is taken at each of them."""
+_GRID, _MOST, _NEAR = 2049, 12_000, 24
+"""Updates taken evenly, at most, and near each turn on either side, at distances that grow."""
+_TOLERANCE = 1e-5
+"""How far a straight line may lie from the schedule in the middle, over the largest factor."""
+_TURNS = 120
+"""Turns that have updates near them; of more, only the turns themselves."""
+
+
+def sampled(schedule: Schedule, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Some updates of a schedule, the turns among them, and its factors there.
+
+    Up to 32,768 updates each is taken. Of more, some thousands are: evenly, where phases and cycles begin, and where a
+    straight line isn't near enough, down to both sides of a jump; of more cycles than these, some, each whole.
+
+    Args:
+        schedule: one with a horizon, or an end of its own; otherwise `steps` is its horizon.
+        steps: the updates of the training, a whole number up to 2^53.
+
+    Returns:
+        Updates made, whole numbers from 0 to steps - 1 in order, and the factors, arrays of shape (n,).
+
+    Raises:
+        ScheduleError: steps isn't a whole number from 1 to 2^53, or as for a call of the schedule.
+
+    >>> import glideslope as gs
+    >>> at, factors = sampled(gs.warmup(7) >> gs.cosine(), 10**12)
+    >>> len(at) < 5_000, float(factors.max()), int(at[factors.argmax()])
+    (True, 1.0, 7)
+    """
+    steps = counted(steps)
+    whole = schedule.within(steps)
+
+    def value(at: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(np.asarray(whole(at), dtype=float), at.shape)
+
+    if steps <= EACH:
+        every = np.arange(steps)
+        return every, np.array(value(every))
+    at = _first(whole, steps)
+    values = value(at)
+    at, values = _refined(at, values, value)
+    for sign in (1.0, -1.0):
+        at, values = _at_the_top(at, values, value, sign)
+    return at, values
+
+
+def counted(steps: int) -> int:
+    """The number of updates of a training, as an int.
+
+    Raises:
+        ScheduleError: it isn't a whole number from 1 to 2^53.
+    """
+    if (isinstance(steps, float) and not math.isfinite(steps)) or not 1 <= steps <= MOST_UPDATES or steps != int(steps):
+        raise ScheduleError(f"steps={short(steps)}: give a whole number of updates from 1 to 2^53, about 9e15")
+    return int(steps)
+
+
+def short(number: float) -> str:
+    """A number as a message shows it, however many digits it has."""
+    text = str(number)
+    return text if len(text) <= 20 else f"{text[0]}.{text[1:3]}e{len(text) - 1}" if text.isdigit() else text[:20] + "…"
+
+
+def _first(whole: Schedule, steps: int) -> np.ndarray:
+    length = whole.length(Frame())
+    every = {min(max(t, 0.0), steps - 1.0) for t in turns(whole, Frame(), steps if length is None else length)}
+    points = np.array(sorted(every | {0.0, steps - 1.0}))
+    near = np.geomspace(1, max(steps / 4, 2), _NEAR)
+    distances = np.concatenate([-near, near]) if len(points) <= _TURNS else np.zeros(0)
+    around = (np.rint(points)[:, None] + distances).ravel()
+    beside = np.concatenate([np.floor(points) - 1, np.floor(points), np.ceil(points), np.ceil(points) + 1])
+    places = np.concatenate([np.linspace(0, steps - 1, _GRID), around, beside])
+    return np.unique(np.clip(np.rint(places), 0, steps - 1)).astype(np.int64)
+
+
+def _refined(
+    at: np.ndarray, values: np.ndarray, value: Callable[[np.ndarray], np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """More updates, in the middle of two where the schedule isn't straight; to both sides of a jump."""
+    open_ = np.ones(len(at) - 1, dtype=bool)  # the gaps that may not be straight
+    while len(at) < _MOST:
+        gaps = np.flatnonzero(open_ & (np.diff(at) > 1))[: _MOST - len(at)]
+        if not len(gaps):
+            break
+        middle = at[gaps] + (at[gaps + 1] - at[gaps]) // 2
+        share = (middle - at[gaps]) / (at[gaps + 1] - at[gaps])
+        found = value(middle)
+        off = np.abs(found - (values[gaps] * (1 - share) + values[gaps + 1] * share))
+        bent = off > _TOLERANCE * np.abs(values).max()
+        open_[gaps] = bent
+        gaps, middle, found = gaps[bent], middle[bent], found[bent]
+        at, values = np.insert(at, gaps + 1, middle), np.insert(values, gaps + 1, found)
+        open_ = np.insert(open_, gaps + 1, True)
+    return at, values
+
+
+def _at_the_top(
+    at: np.ndarray, values: np.ndarray, value: Callable[[np.ndarray], np.ndarray], sign: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """More updates about the largest value, or the least, down to a single one."""
+    for _ in range(12):
+        top = int(np.argmax(sign * values))
+        low, high = at[max(top - 1, 0)], at[min(top + 1, len(at) - 1)]
+        between = np.setdiff1d(np.unique(np.linspace(low, high, 65).astype(np.int64)), at)
+        if not len(between):
+            break
+        places = np.searchsorted(at, between)
+        at, values = np.insert(at, places, between), np.insert(values, places, value(between))
+    return at, values

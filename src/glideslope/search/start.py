@@ -1,0 +1,89 @@
+"""Where a search for the peak rate begins: by the kind of the optimizer, and by the rate that its user chose."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from typing import Any
+
+PEAKS = {"plain": 0.15, "adagrad": 0.7, "adaptive": 0.015}
+"""The median of the best peaks by the kind of optimizer, over the trainings of `benchmarks/search/jobs`."""
+
+UNKNOWN = 0.03
+"""The same over all kinds."""
+
+EDGES = {"plain": (3.0, 0.9), "adagrad": (1.4, 0.5), "adaptive": (19.0, 0.3)}
+"""By the kind of optimizer: how far below the edge of stability of a sweep of 100 updates the best peak lies, in the
+median of the same trainings, and the weight of that, in the logarithm, beside the usual peak. The edge tells next to
+nothing where each coordinate is scaled: leaving a training out, both err by a factor of 3.2."""
+
+TRUST = 0.25
+"""The weight, in the logarithm, of a rate that the user chose."""
+
+_FAR = 100.0
+"""The factor beyond which a user's rate says nothing."""
+
+_ADAPTIVE = ("adam", "rms", "lion", "muon", "adan", "adafactor", "adabelief", "lamb", "sophia")
+_PLAIN = ("sgd", "momentum", "nesterov", "lars")
+
+
+def kind(optimizer: str | None) -> str | None:
+    """The kind of an optimizer by the name of its class, in any library; None where it isn't known.
+
+    Those that take gradients as they are need larger rates than those that scale each coordinate's update to about 1.
+
+    >>> kind("SGD"), kind("AdamW"), kind("Adagrad"), kind("Mine")
+    ('plain', 'adaptive', 'adagrad', None)
+    """
+    name = (optimizer or "").lower()
+    if "adagrad" in name:
+        return "adagrad"
+    if any(
+        word in name for word in ("adam", "rms", "lion", "muon", "adan", "adafactor", "adabelief", "lamb", "sophia")
+    ):
+        return "adaptive"
+    return "plain" if any(word in name for word in ("sgd", "momentum", "nesterov", "lars")) else None
+
+
+def by_edge(edge: float, optimizer: str | None) -> float | None:
+    """The peak to try by the edge of stability; None where the kind of the optimizer isn't known.
+
+    >>> round(by_edge(0.45, "SGD"), 3), round(by_edge(0.45, "AdamW"), 3), by_edge(0.45, "Mine")
+    (0.15, 0.017, None)
+    """
+    name = kind(optimizer)
+    if name is None:
+        return None
+    factor, weight = EDGES[name]
+    return float(PEAKS[name] ** (1 - weight) * (edge / factor) ** weight)
+
+
+def start(job: Any, optimizer: str | None = None) -> float:
+    """The peak that a search begins with.
+
+    Args:
+        job: what may have an `optimizer`, an object with parameter groups or a `learning_rate`.
+        optimizer: the name of the one that it was made with, where the search chose it.
+    """
+    held = getattr(job, "optimizer", None)
+    usual = PEAKS.get(kind(optimizer or type(held).__name__) or "", UNKNOWN)
+    rate = None if optimizer else chosen_rate(held)
+    if rate is None or not usual / _FAR <= rate <= usual * _FAR:
+        return usual
+    return float(usual ** (1 - TRUST) * rate**TRUST)
+
+
+def chosen_rate(optimizer: Any) -> float | None:
+    """The rate of an optimizer of torch, where it isn't the default of its class; else None.
+
+    A user who left the default chose nothing.
+    """
+    groups = getattr(optimizer, "param_groups", None)
+    if not isinstance(groups, list) or not groups or "lr" not in groups[0]:
+        return None
+    rate = float(groups[0].get("initial_lr", groups[0]["lr"]))
+    try:
+        default = inspect.signature(type(optimizer)).parameters["lr"].default
+    except (KeyError, TypeError, ValueError):
+        return None
+    return rate if math.isfinite(rate) and rate > 0 and rate != default else None

@@ -1,0 +1,162 @@
+"""What a run directory's files hold: the record of its search, and the results of finished runs."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import stat
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from glideslope.documents import MOST_BYTES, checked, parsed, sealed, unsealed
+from glideslope.errors import DocumentError
+from glideslope.feedback import Event
+
+_NOT_FINITE = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
+Identifier = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+
+
+class Record(msgspec.Struct, forbid_unknown_fields=True):
+    """The search that a run directory belongs to, and the files that it made there.
+
+    Attributes:
+        format: of the files; the first had no checksums.
+        id: of the search, random; finished runs have it in their names.
+        search: its identity.
+        files: the checksums that each file may have: of before and after it is written.
+        former: the ids of searches before it, whose finished runs are to be deleted.
+        accepted: differences between identities with which it went on.
+    """
+
+    format: Literal[2]
+    id: Identifier
+    search: dict[str, Any]
+    files: dict[str, list[Identifier]] = {}
+    former: list[Identifier] = []
+    accepted: list[str] = []
+
+
+class Sweep(msgspec.Struct, forbid_unknown_fields=True):
+    """A sweep of a range test, as `range_test` remembers it."""
+
+    rates: list[Positive]
+    losses: list[float]
+
+
+class Finished(msgspec.Struct, forbid_unknown_fields=True):
+    """A run, as `Run.plain` gives it."""
+
+    schedule: str
+    peak_lr: Positive
+    optimizer: str | None
+    average: str | None
+    steps: Annotated[int, msgspec.Meta(ge=1)]
+    seed: int
+    losses: list[float]
+    evaluations: list[tuple[Count, float]]
+    final_loss: float
+    scales: list[tuple[Count, float]]
+    events: list[Event]
+    problem: str
+    made: Count
+    untrained: float
+
+
+class _Entry(msgspec.Struct, forbid_unknown_fields=True):
+    search: Identifier
+    key: str
+    result: dict[str, Any]
+
+
+def text_of_record(record: Record) -> str:
+    """The text of search.json."""
+    document = msgspec.to_builtins(record)
+    return sealed({**document, "search": _strict(document["search"])}, indent=1) + "\n"
+
+
+def record_of(text: bytes) -> Record:
+    """The record of such a text.
+
+    Raises:
+        DocumentError: it is damaged, or of another format.
+    """
+    try:
+        record = checked(unsealed(text), Record)
+    except DocumentError as error:
+        old = parsed(text)
+        if isinstance(old, dict) and "command" in old and "checksum" not in old:
+            raise DocumentError("it is of an earlier version of Glideslope, whose files have no checksums") from error
+        raise
+    record.search = _loose(record.search)
+    return record
+
+
+def text_of_run(search: str, key: str, result: dict[str, Any]) -> str:
+    """The text of a file with the result of a finished run."""
+    return sealed({"search": search, "key": key, "result": _strict(result)})
+
+
+def run_of(text: bytes, search: str, name: str) -> tuple[str, dict[str, Any]]:
+    """The key and the result in such a text.
+
+    Raises:
+        DocumentError: it is damaged, of another search, or stands under another's name.
+    """
+    entry = checked(unsealed(text), _Entry)
+    if entry.search != search or name_of_run(search, entry.key) != name:
+        raise DocumentError("it is of another run, renamed")
+    result = _loose(entry.result)
+    checked(result, Sweep if "rates" in result else Finished)
+    return entry.key, result
+
+
+def name_of_run(search: str, key: str) -> str:
+    """The name of the file of a finished run."""
+    return f"{search}-{digest(key.encode())}.json"
+
+
+def digest(content: bytes) -> str:
+    """The first 16 hexadecimal digits of the SHA-256."""
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def content_of(file: Path) -> bytes | None:
+    """The content of a regular file; None where there is nothing.
+
+    Raises:
+        DocumentError: it is a link or another thing, too large, or can't be read.
+    """
+    try:
+        status = os.lstat(file)
+        if not stat.S_ISREG(status.st_mode):
+            raise DocumentError("it isn't a regular file")
+        if status.st_size > MOST_BYTES:
+            raise DocumentError(f"{status.st_size:,} bytes: more than {MOST_BYTES:,} aren't read")
+        return file.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DocumentError(f"it can't be read: {error.strerror}") from error
+
+
+def _strict(value: Any) -> Any:
+    """Data that strict JSON holds, numbers that aren't finite by their names."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
+    if isinstance(value, dict):
+        return {key: _strict(item) for key, item in value.items()}
+    return [_strict(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _loose(value: Any) -> Any:
+    """The data that `_strict` was given, tuples as lists."""
+    if isinstance(value, str):
+        return _NOT_FINITE.get(value, value)
+    if isinstance(value, dict):
+        return {key: _loose(item) for key, item in value.items()}
+    return [_loose(item) for item in value] if isinstance(value, list) else value

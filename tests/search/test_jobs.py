@@ -1,0 +1,176 @@
+"""Jobs that go wrong: odd losses, one memory for all of them, ends of the process, output, hangs, writes that fail."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import glideslope as gs
+from glideslope import cli
+from glideslope.search.scalars import kept
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+
+from faults import jobs, names
+
+KINDS = jobs.KINDS | names.KINDS
+
+COMMAND = [sys.executable, "-c", "from glideslope.cli import main; main()"]
+JOB = """
+import atexit, ctypes, logging, os, subprocess, sys, threading, time
+class Job:
+    w = 10.0
+    def step(self, lr):
+        STEP
+        loss, self.w = self.w**2 / 2, self.w - lr * self.w
+        return loss
+    def evaluate(self): return self.w**2 / 2
+    def state(self): return self.w
+    def restore(self, state): self.w = state
+def job(seed): return Job()
+"""
+RACE = ("race", "it.py:job", "--steps", "20", "--out", "o", "--json")
+PRINTING = """
+        print("py")
+        sys.__stdout__.write("dunder")
+        os.write(1, b"fd")
+        ctypes.CDLL(None).puts(b"C")
+        logging.warning("log")
+"""
+AT_MODULE = """
+subprocess.run("echo child; (sleep 0.3; echo late child) &", shell=True)
+atexit.register(lambda: (print("at exit"), os.write(1, b"at exit")))
+logging.basicConfig(stream=sys.stdout)
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "cases"), [("losses", 150), ("static", 40), ("endings", 25), ("writes", 25), ("names", 12)]
+)
+def test_none_is_wrong(kind, cases):
+    result = KINDS[kind][1](cases)
+    assert result.tried == cases
+    assert result.shown == ()
+
+
+def written(folder, step, module=""):
+    (folder / "it.py").write_text(JOB.replace("STEP", step) + module)
+    return folder
+
+
+def ran(folder, *args, code=COMMAND[2]):
+    return subprocess.run([*COMMAND[:2], code, *args], cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_what_a_job_prints_is_not_in_the_result(tmp_path):
+    done = ran(written(tmp_path, PRINTING, AT_MODULE), *RACE)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == json.loads((tmp_path / "o/result.json").read_text())
+    for text in ("py", "dunder", "fd", "C", "log", "child", "late child", "at exit"):
+        assert text in done.stderr
+
+
+def test_standard_output_is_taken_back(tmp_path, capfd, monkeypatch):
+    monkeypatch.chdir(written(tmp_path, "os.write(1, b'fd')"))
+    before = sys.stdout, os.fstat(1).st_ino, os._exit
+    assert cli.run(RACE) == 0
+    assert (sys.stdout, os.fstat(1).st_ino, os._exit) == before
+    os.write(1, b"after")
+    out, err = capfd.readouterr()
+    assert "fd" in err
+    assert "after" in out
+    assert out.count("fd") == 0
+
+
+def test_an_exit_from_a_thread_is_noticed(tmp_path):
+    done = ran(written(tmp_path, "threading.Thread(target=os._exit, args=(0,)).start(); time.sleep(9)"), *RACE)
+    assert done.returncode == 2
+    assert not done.stdout
+    assert "a thread of the job called os._exit(0)" in done.stderr
+
+
+def test_an_exit_of_a_job_is_an_error_in_a_program_too():
+    class Leaving:
+        def step(self, lr):
+            sys.exit(0)
+
+        def evaluate(self):
+            return 1.0
+
+        def state(self):
+            return None
+
+        def restore(self, state):
+            pass
+
+    with pytest.raises(gs.JobError, match=r"step failed at update 1 .*sys\.exit\(0\)"):
+        gs.find(Leaving())
+    with pytest.raises(gs.JobError, match=r"sys\.exit\(0\)"):
+        gs.check_job(Leaving())
+
+
+@pytest.mark.parametrize("hang", ["time.sleep(99)", "while True: pass", "subprocess.run(['sleep', '99'])"])
+def test_a_run_that_hangs_is_ended_and_named(tmp_path, capfd, monkeypatch, hang):
+    late = f"self.n = getattr(self, 'n', 0) + 1\n        if self.n == 31:\n            {hang}"
+    monkeypatch.chdir(written(tmp_path, late))
+    assert cli.run((*RACE, "--timeout", "0.5")) == 2
+    out, err = capfd.readouterr()
+    assert not out
+    named = "the job's step failed at update 5 of cosine() at 0.1: its run took longer than 0.5 seconds (--timeout)"
+    assert named in err
+    assert "Traceback" not in err
+
+
+def test_finished_runs_are_kept_when_a_run_hangs(tmp_path, capfd, monkeypatch):
+    monkeypatch.chdir(written(tmp_path, "if lr > 0.3 and os.path.exists('hang'): time.sleep(99)"))
+    (tmp_path / "hang").touch()
+    args = (*RACE, "--peaks", "0.1,0.4", "--timeout", "0.5")
+    assert cli.run(args) == 2
+    assert "--resume" in capfd.readouterr().err
+    finished = set((tmp_path / "o" / "finished").iterdir())
+    assert finished
+    (tmp_path / "hang").unlink()
+    assert cli.run((*args, "--resume")) == 0
+    assert finished < set((tmp_path / "o" / "finished").iterdir())
+
+
+def test_a_run_that_catches_everything_is_ended_by_the_watcher(tmp_path):
+    stubborn = "\n        while True:\n            try: time.sleep(9)\n            except BaseException: pass"
+    short = "from glideslope.cli import main, time_limit; time_limit.GRACE = 0.3; main()"
+    done = ran(written(tmp_path, stubborn), *RACE, "--timeout", "0.3", code=short)
+    assert done.returncode not in (0, None)
+    assert not done.stdout
+    assert "the job's step at update 1 of a first check failed: its run took longer than 0.3 seconds" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "says"), [(("--timeout", "0"), "--timeout 0: give"), (("--timeout", "nan"), "give the seconds")]
+)
+def test_a_limit_that_is_none_is_refused(tmp_path, capfd, monkeypatch, args, says):
+    monkeypatch.chdir(written(tmp_path, "pass"))
+    assert cli.run((*RACE, *args)) == 2
+    assert says in capfd.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_full_device_is_one_line(tmp_path):
+    for args in (("show", "linear", "--steps", "9"), ("--help",)):
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run([*COMMAND, *args], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        assert done.returncode == 2
+        assert len(done.stderr.splitlines()) == 1
+        assert "No space left on device" in done.stderr
+    assert cli.run(("show", "linear", "--steps", "9", "--png", "/dev/full")) == 2
+    assert Path("/dev/full").is_char_device()
+
+
+def test_a_loss_that_is_kept_is_independent_of_its_memory():
+    import jax.numpy as jnp
+
+    loss = jnp.asarray(0.25)
+    copy = kept(loss)
+    loss.delete()
+    assert float(copy) == 0.25

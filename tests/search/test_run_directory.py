@@ -1,0 +1,429 @@
+"""A run directory belongs to one search: its identity, its lock, its files, and what isn't its."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import glideslope as gs
+from glideslope.cli.results import open_directory
+from glideslope.documents import sealed, unsealed
+from glideslope.feedback import Event
+from glideslope.search import lock
+from glideslope.search.identity import differences, identity, modules
+from glideslope.search.job import load_job
+from glideslope.search.run_directory import RunDirectory
+
+JOB = """
+from target import TARGET
+class Quadratic:
+    def __init__(self): self.w = 10.0
+    def step(self, lr):
+        loss = self.evaluate()
+        self.w -= lr * (self.w - TARGET)
+        return loss
+    def evaluate(self): return (self.w - TARGET) ** 2 / 2 + TARGET
+    def state(self): return self.w
+    def restore(self, state): self.w = state
+def job(seed): return Quadratic()
+"""
+SEARCH = {"command": "race", "steps": 4}
+SWEEP = {"rates": [0.1, 0.2], "losses": [1.0, math.inf]}
+RUN = {
+    "schedule": "linear()", "peak_lr": 0.1, "optimizer": None, "average": None, "steps": 4, "seed": 0,
+    "losses": [3.0, 2.0, 1.0, 0.5], "evaluations": [[4, 0.5]], "final_loss": 0.5, "scales": [[2, 0.5]],
+    "events": [vars(Event(2, "spike", math.inf, 1, 0.5))],
+    "problem": "", "made": 4, "untrained": math.nan,
+}  # fmt: skip
+NUMBERS = st.floats(allow_nan=True, allow_infinity=True)
+
+
+def finished(out: Path, **results) -> RunDirectory:
+    """A run directory with results, finished."""
+    directory = RunDirectory(out, SEARCH)
+    for key, result in results.items():
+        directory[key] = result
+    directory.finish({"best": 1.0}, [(np.array([0.1]), np.array([2.0]))], "<p>report</p>")
+    return directory
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_waiting_for_the_disk():
+    """A power cut isn't tried here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "job.py").write_text(JOB)
+    (tmp_path / "target.py").write_text("TARGET = 1.0\n")
+    return tmp_path
+
+
+def command(folder, *args):
+    race = ("race", "job.py:job", "--steps", "20", "--schedules", "linear", "--json", "--out", "out")
+    return subprocess.run([sys.executable, "-c", "from glideslope.cli import main; main()", *race, *args], cwd=folder,
+                          capture_output=True, text=True, check=False)  # fmt: skip
+
+
+def test_the_code_of_a_job_is_what_it_imports_from_its_folder(tmp_path):
+    (tmp_path / "package").mkdir()
+    job = "import package.one\nfrom importlib import import_module\nimport_module('named')\nimport json, numpy\n"
+    job += "def job(seed):\n    import late\n    exec(open('run.py').read())\n    open('data.txt')\n"
+    sources = {
+        "job.py": job, "package/__init__.py": "", "package/one.py": "from . import two\nfrom .three import x",
+        "package/two.py": "", "package/three.py": "from target import TARGET as x", "target.py": "TARGET = 1\n",
+        "named.py": "", "late.py": "import job", "run.py": "", "unused.py": "", "data.txt": "", "json_.py": "",
+    }  # fmt: skip
+    for name, source in sources.items():
+        (tmp_path / name).write_text(source)
+    names = {path.relative_to(tmp_path).as_posix() for path in modules(tmp_path / "job.py")}
+    assert names == sources.keys() - {"unused.py", "data.txt", "json_.py"}
+
+
+def test_each_difference_is_named(folder):
+    before = identity("race", f"{folder / 'job.py'}:job", {"steps": 4, "peaks": [0.1]})
+    (folder / "target.py").write_text("TARGET = 2.0\n")
+    (folder / "job.py").write_text(JOB + "import more\n")
+    (folder / "more.py").write_text("")
+    now = identity("tune", f"{folder / 'job.py'}:job", {"steps": 5, "peaks": [0.1]})
+    now["versions"]["glideslope"] = "9"
+    named = [change.partition(": ")[0] for change in differences(before, now)]
+    assert named == [
+        "command", "steps", "code of job.py", "code of target.py", "version of glideslope", "code of more.py",
+    ]  # fmt: skip
+    assert differences(before, json.loads(json.dumps(before))) == []
+
+
+def test_a_search_whose_job_changed_goes_on_only_when_told_to(folder):
+    first = command(folder)
+    assert first.returncode == 0, first.stderr
+    runs = files(folder / "out" / "finished")
+    (folder / "target.py").write_text("TARGET = 5.0\n")
+    before = files(folder / "out")
+    refused = command(folder, "--resume")
+    assert refused.returncode == 2
+    assert "code of target.py: " in refused.stderr
+    assert "--accept-changes" in refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1
+    assert files(folder / "out") == before
+    accepted = command(folder, "--resume", "--accept-changes")
+    assert json.loads(accepted.stdout)["candidates"] == json.loads(first.stdout)["candidates"]
+    assert "code of target.py" in accepted.stderr
+    assert files(folder / "out" / "finished") == runs
+    record = unsealed((folder / "out/search.json").read_text())
+    assert "code of target.py" in record["accepted"][0]
+    assert record["search"]["code"] == identity("race", f"{folder / 'job.py'}:job", {})["code"]  # the changed one's
+    anew = command(folder, "--overwrite")
+    assert json.loads(anew.stdout)["candidates"][0]["final_loss"] == pytest.approx(5.0, abs=0.5)
+    assert not runs.keys() & files(folder / "out" / "finished").keys()
+
+
+@given(st.lists(st.tuples(st.floats(1e-9, 1e9), NUMBERS), min_size=1), NUMBERS, NUMBERS)
+@settings(max_examples=30, deadline=None)
+def test_results_are_read_as_they_were_written(tmp_path_factory, points, final, untrained):
+    rates, losses = map(list, zip(*points, strict=True))
+    out = tmp_path_factory.mktemp("run") / "out"
+    results = {"sweep": {"rates": rates, "losses": losses},
+               "run": RUN | {"losses": losses, "final_loss": final, "untrained": untrained}}  # fmt: skip
+    finished(out, **results)
+    resumed = dict(RunDirectory(out, SEARCH, resume=True))
+    for key, result in results.items():
+        assert repr(resumed[key]) == repr(result)  # also nan
+
+
+@pytest.fixture(scope="module")
+def with_results(tmp_path_factory):
+    out = tmp_path_factory.mktemp("run") / "out"
+    finished(out, a=RUN, b=SWEEP)
+    return out
+
+
+@given(st.integers(0, 10**6), st.integers(0, 7), st.sampled_from(["flip", "cut", "digit"]))
+@settings(max_examples=300, deadline=None)
+def test_no_damaged_result_is_believed(with_results, place, bit, kind):
+    every = sorted((with_results / "finished").iterdir())
+    file = every[place % len(every)]
+    before = file.read_bytes()
+    content = bytearray(before)
+    at = place % len(content)
+    if kind == "flip":
+        content[at] ^= 1 << bit
+    elif kind == "cut":
+        del content[at:]
+    else:
+        digits = [i for i, byte in enumerate(content) if chr(byte).isdigit()]
+        content[digits[at % len(digits)]] = ord("0") + bit
+    file.write_bytes(content)
+    try:
+        resumed = dict(RunDirectory(with_results, SEARCH, resume=True))
+        assert repr(sorted(resumed.items())) == repr([("a", RUN), ("b", SWEEP)])  # spaces, or the same digit
+    except gs.RunDirectoryError as error:
+        assert f"{file} is damaged" in str(error)  # noqa: PT017
+        assert "delete it" in str(error)  # noqa: PT017
+    finally:
+        file.write_bytes(before)
+
+
+def test_a_deleted_result_is_made_again(tmp_path):
+    finished(tmp_path / "out", a=RUN, b=SWEEP)
+    next((tmp_path / "out/finished").iterdir()).unlink()
+    assert len(RunDirectory(tmp_path / "out", SEARCH, resume=True)) == 1
+
+
+@pytest.mark.parametrize("result", [
+    {"rates": [0.1], "losses": ["x"]}, {"rates": [-0.1], "losses": [1.0]}, {}, {"rates": 1.0, "losses": []},
+    RUN | {"steps": 0}, RUN | {"events": [{"update": 1}]}, RUN | {"evaluations": [[1]]}, RUN | {"more": 1},
+])  # fmt: skip
+def test_a_result_of_another_shape_is_refused(tmp_path, result):
+    finished(tmp_path / "out", a=result)
+    with pytest.raises(gs.RunDirectoryError, match="is damaged"):
+        RunDirectory(tmp_path / "out", SEARCH, resume=True)
+
+
+def test_a_result_under_another_s_name_is_refused(tmp_path):
+    finished(tmp_path / "out", a=RUN, b=SWEEP)
+    one, other = sorted((tmp_path / "out/finished").iterdir())
+    one.write_bytes(other.read_bytes())
+    with pytest.raises(gs.RunDirectoryError, match="another run"):
+        RunDirectory(tmp_path / "out", SEARCH, resume=True)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "[" * 100_000, '{"command": "race"}', '{"checksum": "0"}',
+                                  sealed({"format": 3}), '{"a": NaN}'])  # fmt: skip
+def test_a_folder_with_another_search_json_is_refused_and_kept(tmp_path, text):
+    (tmp_path / "search.json").write_text(text)
+    (tmp_path / "report.html").write_text("mine")
+    before = files(tmp_path)
+    for mode in ({}, {"resume": True}, {"overwrite": True}):
+        with pytest.raises(gs.RunDirectoryError, match=r"search\.json"):
+            RunDirectory(tmp_path, SEARCH, **mode)
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", ["report.html", "runs.csv", "result.json", "finished/mine.json", "finished"])
+@pytest.mark.parametrize("linked", [False, True])
+@pytest.mark.parametrize("mode", [{}, {"resume": True}, {"overwrite": True}])
+def test_files_that_no_search_made_are_kept(tmp_path, name, linked, mode):
+    out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "mine.json").write_text("mine")
+    (out / name).parent.mkdir(parents=True)
+    if linked:
+        (out / name).symlink_to(elsewhere if name == "finished" else elsewhere / "mine.json")
+    elif name == "finished":
+        (out / name).mkdir()
+        (out / name / "mine.txt").write_text("mine")
+    else:
+        (out / name).write_text("mine")
+    before = files(tmp_path)
+    with pytest.raises(gs.RunDirectoryError, match=name.partition("/")[0]):
+        RunDirectory(out, SEARCH, **mode)
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize("mode", [{"resume": True}, {"overwrite": True}])
+def test_a_report_that_the_user_changed_is_kept_and_others_beside_the_files_too(tmp_path, mode):
+    out = tmp_path / "out"
+    finished(out, a=RUN)
+    for name in ("notes.txt", "finished/mine.json", "finished/.mine.json.tmp", ".report.html.tmp"):
+        (out / name).write_text("mine")
+    directory = RunDirectory(out, SEARCH, **mode)
+    directory.finish({}, [], "another")
+    assert [path.read_text() for path in out.rglob("*") if "mine" in path.name] == ["mine", "mine"]
+    assert (out / "notes.txt").read_text() == (out / ".report.html.tmp").read_text() == "mine"
+    assert (out / "report.html").read_text() == "another\n"
+    (out / "report.html").write_text("my notes")
+    with pytest.raises(gs.RunDirectoryError, match=r"report\.html isn't as a search wrote it"):
+        RunDirectory(out, SEARCH, **mode)
+
+
+def test_a_damaged_table_of_runs_is_not_read_as_curves(tmp_path):
+    out = tmp_path / "out"
+    directory = RunDirectory(out, SEARCH)
+    rates = np.linspace(0.1, 0.01, 30)
+    directory.finish({}, [(rates, 1 / (1 + np.arange(30)))], "")
+    table = out / "runs.csv"
+    assert len(gs.laws.read([out]).runs[0].loss) == len(gs.laws.read([table]).runs[0].loss) == 30
+    table.write_text(table.read_text().replace("0.5", "0.6"))
+    for path in (out, table):
+        with pytest.raises(gs.LawError, match="isn't as the search wrote it"):
+            gs.laws.read([path])
+    assert len(gs.laws.read([table.rename(tmp_path / "runs.csv")]).runs) == 1
+
+
+def test_an_overwriting_search_that_cannot_delete_never_mixes(tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    finished(out, a=RUN, b=SWEEP)
+    other = {"command": "race", "steps": 5}
+    with monkeypatch.context() as patch:
+
+        def refused(path, missing_ok=False):
+            if path.parent.name == "finished":
+                raise PermissionError(13, "Permission denied", str(path))
+            os.unlink(path)
+
+        patch.setattr(Path, "unlink", refused)
+        directory = RunDirectory(out, other, overwrite=True)
+        with pytest.raises(gs.RunDirectoryError, match="can't be deleted: Permission denied"):
+            directory["c"] = SWEEP
+        directory.release()
+    resumed = RunDirectory(out, other, resume=True)
+    assert dict(resumed) == {}
+    resumed["c"] = SWEEP
+    resumed.release()
+    assert len(list((out / "finished").iterdir())) == 1
+    assert not (out / "report.html").exists()
+
+
+def test_an_overwriting_search_that_ends_before_its_first_result_leaves_none_of_the_old(tmp_path):
+    finished(tmp_path / "out", a=RUN)
+    directory = RunDirectory(tmp_path / "out", SEARCH, overwrite=True)
+    assert len(files(tmp_path / "out")) == 5
+    directory.claim()  # at the first update that is shown
+    directory.release()
+    assert files(tmp_path / "out").keys() == {"search.json"}
+    assert dict(RunDirectory(tmp_path / "out", SEARCH, resume=True)) == {}
+
+
+def test_temporary_files_of_a_killed_search_are_cleaned(tmp_path):
+    out = tmp_path / "out"
+    finished(out, a=RUN)
+    run = next((out / "finished").iterdir()).name
+    for name in (".search.json.abcdefgh.tmp", ".report.html.abc_efg1.tmp", f"finished/.{run}.abcdefgh.tmp"):
+        (out / name).write_text("half")
+    before = files(out)
+    directory = RunDirectory(out, SEARCH, resume=True)
+    assert files(out) == before
+    directory.claim()
+    directory.release()
+    assert {name for name in files(out) if "tmp" in name} == set()
+
+
+def test_one_process_writes_and_a_killed_one_no_longer_does(tmp_path):
+    out = tmp_path / "out"
+    code = (
+        "import sys, time, pathlib; from glideslope.search.run_directory import RunDirectory\n"
+        f"directory = RunDirectory(pathlib.Path({str(out)!r}), {SEARCH})\n"
+        f"directory['a'] = {{'rates': [0.1], 'losses': [1.0]}}\nprint('ready', flush=True)\ntime.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        for mode in ({"resume": True}, {"overwrite": True}):
+            with pytest.raises(gs.RunDirectoryError, match=f"process {process.pid} on"):
+                RunDirectory(out, SEARCH, **mode)
+        os.kill(process.pid, signal.SIGKILL)
+    directory = RunDirectory(out, SEARCH, resume=True)
+    directory["b"] = SWEEP
+    with pytest.raises(gs.RunDirectoryError, match=f"process {os.getpid()} on"):
+        RunDirectory(out, SEARCH, resume=True)
+    directory.release()
+    assert RunDirectory(out, SEARCH, resume=True).keys() == {"a", "b"}
+
+
+@pytest.mark.parametrize(("change", "free"), [
+    ({"started": "1"}, True), ({"boot": "another"}, True), ({"pid": 2**22 + 1}, True), ({}, False),
+    ({"host": "another", "pid": 2**22 + 1}, False), ({"space": "another", "pid": 2**22 + 1}, False),
+])  # fmt: skip
+def test_the_lock_of_a_process_that_is_no_more_is_taken_over(tmp_path, change, free):
+    text = sealed(msgspec.to_builtins(lock.this_process()) | change)
+    (tmp_path / "search.lock").write_text(text)
+    if free:
+        finished(tmp_path, a=RUN)
+        assert not (tmp_path / "search.lock").exists()
+    else:
+        with pytest.raises(gs.RunDirectoryError, match=r"delete .*search\.lock"):
+            RunDirectory(tmp_path, SEARCH)
+        assert (tmp_path / "search.lock").read_text() == text
+
+
+def test_a_lock_without_hard_links(tmp_path, monkeypatch):
+    def unsupported(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", unsupported)
+    one = RunDirectory(tmp_path / "out", SEARCH)
+    one.claim()
+    with pytest.raises(gs.RunDirectoryError, match="writes in"):
+        RunDirectory(tmp_path / "out", SEARCH)
+    one.release()
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_lock_that_was_lost_ends_the_search(tmp_path):
+    directory = RunDirectory(tmp_path / "out", SEARCH)
+    directory["a"] = RUN
+    (tmp_path / "out/search.lock").unlink()
+    with pytest.raises(gs.RunDirectoryError, match="deleted or taken over"):
+        directory["b"] = SWEEP
+    assert len(list((tmp_path / "out/finished").iterdir())) == 1
+
+
+class Failing:
+    """A quadratic whose thirtieth step fails."""
+
+    def __init__(self, seed: int) -> None:
+        self.w, self.steps = 1.0, 0
+
+    def step(self, lr: float) -> float:
+        self.steps += 1
+        if self.steps == 30:
+            raise RuntimeError("no more")
+        self.w -= lr * self.w
+        return self.w**2
+
+    def evaluate(self) -> float:
+        return self.w**2
+
+    def state(self) -> float:
+        return self.w
+
+    def restore(self, state: float) -> None:
+        self.w = state
+
+
+def test_a_search_that_raises_and_one_that_ends_give_the_lock_back(tmp_path):
+    directory = RunDirectory(tmp_path / "out", SEARCH)
+    with pytest.raises(gs.JobError, match="no more"):
+        gs.race(Failing(0), ["linear"], [0.1, 0.2], 10, memory=directory)
+    assert len(directory) > 0
+    assert not (tmp_path / "out/search.lock").exists()
+    resumed = RunDirectory(tmp_path / "out", SEARCH, resume=True)
+    assert resumed.keys() == directory.keys()
+    assert len(gs.race(Failing, ["linear"], [0.1], 5, memory=resumed).standings) == 2
+    assert not (tmp_path / "out/search.lock").exists()
+
+
+def test_a_warning_points_to_the_line_that_called_the_search():
+    with pytest.warns(UserWarning, match="without a text form") as caught:
+        gs.race(Failing, [gs.from_function(lambda t: 0.5)], [0.1], 5, memory={})
+    assert caught[0].filename == __file__
+
+
+def test_accepting_changes_is_for_going_on(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    with pytest.raises(gs.GlideslopeError, match="--accept-changes: it is for --resume"):
+        open_directory("race", "job.py:job", Path("out"), False, False, {}, True)
+
+
+def test_a_job_file_that_changes_the_working_directory_is_found(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    (folder / "elsewhere").mkdir()
+    (folder / "moving_job.py").write_text("import os\nos.chdir('elsewhere')\ndef job(seed): ...\n")
+    load_job("moving_job.py:job")
+    assert identity("race", "moving_job.py:job", {})["code"].keys() == {"moving_job.py"}
