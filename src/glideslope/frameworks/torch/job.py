@@ -210,11 +210,7 @@ class Job:
         return self._measured(updates, self._average.model if self._average else None)
 
     def evaluate(self) -> float:
-        """The mean loss over the validation loader, or the metric, in evaluation mode; the training isn't changed.
-
-        Raises:
-            JobError: the loader gave no batch.
-        """
+        """The mean loss over the validation loader, or the metric, in evaluation mode; the training isn't changed."""
         return self._measured(math.inf)
 
     def estimate(self, updates: float) -> float:
@@ -235,11 +231,7 @@ class Job:
         return self._contents.save(self._average, self.memory)
 
     def restore(self, state: Any) -> None:
-        """Goes back to exactly where `state` was taken.
-
-        Raises:
-            JobError: it isn't a state of such a job; all stays as it was then.
-        """
+        """Goes back to exactly where `state` was taken; raises JobError if it isn't a state of such a job."""
         self._contents.check(state)
         self._average = None  # so that its weights leave the device before others come
         self._average = self._contents.load(state)
