@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from glideslope.errors import JobError
 from glideslope.frameworks.torch import randomness
 from glideslope.frameworks.torch.averaging import Average, unsaved_buffers
 from glideslope.frameworks.torch.loader import Position
@@ -64,7 +65,26 @@ class Contents:
         )
         return {**state, "data": copy.deepcopy(self.data.save()), "random": randomness.save(self.generators)}
 
-    def load(self, state: Mapping[str, Any]) -> Average | None:
+    def check(self, state: Any) -> None:
+        """Checks that a state has every part, before any is loaded.
+
+        Raises:
+            JobError: it isn't a state of such a training.
+        """
+        parts = ("model", "buffers", "optimizer", "average", "scaler", "data", "random")
+        if not isinstance(state, Mapping) or (missing := [name for name in parts if name not in state]):
+            lacking = f"lacks {', '.join(missing)}" if isinstance(state, Mapping) else f"is a {type(state).__name__}"
+            raise JobError(f"the state of the job {lacking}: give what its state() returned")
+        states = state["optimizer"] if isinstance(state["optimizer"], list) else [state["optimizer"]]
+        for name, saved, here in (
+            ("optimizers", len(states), len(self.optimizers)),
+            ("tensors beside the model", len(state.get("others", ())), len(self._others)),
+        ):
+            if saved != here:
+                raise JobError(f"the state of the job has {saved} {name}, and the job has {here}: give one of its own")
+        self.data.check(state["data"])
+
+    def load(self, state: dict[str, Any]) -> Average | None:
         """Puts all back to where a snapshot was taken; returns the average of the weights."""
         self.model.load_state_dict(state["model"])
         for name, buffer in unsaved_buffers(self.model).items():

@@ -115,7 +115,7 @@ class GradientStep:
             size = float(measured.counted())
             if size:  # the mean over nothing is NaN
                 self.precision.backward(measured.mean * (size / expected), self._inputs)
-                total += measured.mean.detach() * size
+                total.add_(measured.mean.detach(), alpha=size)
             units += size
         if not units:
             raise JobError("the batches of an update have no units that a loss could be over")

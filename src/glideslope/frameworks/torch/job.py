@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -210,11 +210,7 @@ class Job:
         return self._measured(updates, self._average.model if self._average else None)
 
     def evaluate(self) -> float:
-        """The mean loss over the validation loader, or the metric, in evaluation mode; the training isn't changed.
-
-        Raises:
-            JobError: the loader gave no batch.
-        """
+        """The mean loss over the validation loader, or the metric, in evaluation mode; the training isn't changed."""
         return self._measured(math.inf)
 
     def estimate(self, updates: float) -> float:
@@ -235,16 +231,8 @@ class Job:
         return self._contents.save(self._average, self.memory)
 
     def restore(self, state: Any) -> None:
-        """Goes back to exactly where `state` was taken.
-
-        Raises:
-            JobError: it isn't a state of such a job; all stays as it was then.
-        """
-        parts = ("model", "buffers", "optimizer", "average", "scaler", "data", "random")
-        if not isinstance(state, Mapping) or (missing := [name for name in parts if name not in state]):
-            lacking = f"lacks {', '.join(missing)}" if isinstance(state, Mapping) else f"is a {type(state).__name__}"
-            raise JobError(f"the state of the job {lacking}: give what its state() returned")
-        self._data.check(state["data"])
+        """Goes back to exactly where `state` was taken; raises JobError if it isn't a state of such a job."""
+        self._contents.check(state)
         self._average = None  # so that its weights leave the device before others come
         self._average = self._contents.load(state)
         for step in self._steps:

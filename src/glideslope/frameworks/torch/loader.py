@@ -87,7 +87,7 @@ class Position:
         if taken is None:
             return
         if self.stream is not None:
-            self.batches, self.taken = iter(self.loader), state["taken"]
+            self.batches, self.taken = iter(self.loader), taken
             return
         if self.stateful is not None:
             self.stateful.load_state_dict(state["loader"])
@@ -105,14 +105,14 @@ class Position:
             JobError: it isn't a state of this loader.
         """
         taken = plain(state.get("taken", -1)) if isinstance(state, Mapping) else -1
-        if taken is None and (self.stream is None or "stream" in state):
-            return None
-        most = math.inf if self.stateful is not None or self.stream is not None else length(self.loader) or math.inf
-        if isinstance(taken, bool) or not isinstance(taken, int) or not 0 <= taken <= most:
+        of_stream = self.stream is not None
+        whole = None if of_stream or self.stateful is not None else length(self.loader)
+        most = math.inf if whole is None else whole
+        if taken is not None and (isinstance(taken, bool) or not isinstance(taken, int) or not 0 <= taken <= most):
             raise JobError(f"{shown(state)} isn't a position in the training loader: the batches taken in an epoch are "
                            f"a whole number from 0 to {most}, under 'taken'")  # fmt: skip
-        kept = "stream" if self.stream is not None else "loader" if self.stateful is not None else "epoch_began"
-        if state.get(kept) is None:
+        kept = "stream" if of_stream else "loader" if self.stateful is not None else "epoch_began"
+        if (taken is not None or of_stream) and not isinstance(state.get(kept), Mapping):
             raise JobError(f"{shown(state)} isn't a position in this training loader, which keeps {kept!r}")
         return taken
 
