@@ -177,13 +177,13 @@ def _tracks(module: torch.nn.Module) -> bool:
     return isinstance(module, _BatchNorm) and module.track_running_stats
 
 
-def _inputs(batches: Iterable[Any], device: torch.device) -> Iterator[list[Any]]:
+def _inputs(batches: Iterable[Any], device: torch.device) -> Iterator[Any]:
     """The inputs of batches, on a device, until there are enough examples."""
     examples = 0
     for batch in batches:
         inputs = batch[0] if isinstance(batch, list | tuple) else batch
         inputs = _moved(vars(inputs) if dataclasses.is_dataclass(inputs) else inputs, device)
-        yield [inputs]
+        yield inputs
         first = next(iter(inputs.values())) if isinstance(inputs, Mapping) else inputs
         examples += len(first)
         if examples >= STATISTICS:
