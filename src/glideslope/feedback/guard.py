@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -202,6 +202,22 @@ class Ring(Generic[Snapshot]):
         if len(self._snapshots) == self.guard.kept:
             self._drop(self._snapshots[0][2])
         self._snapshots.append((made, state, snapshot))
+
+    @property
+    def snapshots(self) -> list[tuple[int, State, Snapshot]]:
+        """Those that are kept: the updates made, the guard's state, the training."""
+        return list(self._snapshots)
+
+    @property
+    def place(self) -> tuple[float, int]:
+        """The update near which the training was last being lost, and how often it went back for it."""
+        return self._place, self._times
+
+    def load(self, snapshots: Iterable[tuple[int, State, Snapshot]], place: tuple[float, int]) -> None:
+        """Goes on from the snapshots and the place of another."""
+        self._snapshots.clear()
+        self._snapshots.extend(snapshots)
+        self._place, self._times = place
 
     def clear(self) -> None:
         """Keeps none of them."""

@@ -4,85 +4,23 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from glideslope.errors import DivergenceError, GlideslopeError, SearchError
+from glideslope.errors import DivergenceError, SearchError
 from glideslope.feedback import Controlled, Event, Guard, Ring
 from glideslope.feedback.feedback import State
 from glideslope.search.average import Average
-from glideslope.search.calls import FAILURES, calling, failed
+from glideslope.search.calls import calling
+from glideslope.search.checkpoints import Checkpoints
+from glideslope.search.drive import GUARDED_EVERY, LOOK_EVERY, diverged, drive
 from glideslope.search.job import Job
-from glideslope.search.scalars import kept, number
-from glideslope.search.time_limit import counted
-
-LOOK_EVERY = 25
-"""Updates between looks at the loss: each look may wait for a device."""
-GUARDED_EVERY = 5
-"""The same where a guard looks: what it finds has gone on for so long."""
-
-Stop = Callable[[list[float]], bool]
-
-
-def diverged(losses: list[float]) -> bool:
-    """Whether the loss of a run is lost."""
-    return bool(losses) and not math.isfinite(losses[-1])
-
-
-def drive(
-    step: Callable[[float], Any],
-    rates: np.ndarray,
-    stop: Stop,
-    look: Callable[[int, float], None],
-    every: int,
-    *,
-    what: str,
-    first: int = 0,
-) -> list[float]:
-    """Makes an update at each rate until `stop(losses so far)`; returns their training losses, one for each made.
-
-    Losses may be on a device, and are fetched every `every` updates; until then they are copies.
-
-    Args:
-        step: makes an update at a rate.
-        rates: of the updates, shape (n,).
-        stop: is told the losses so far.
-        look: is told the updates made, and the last loss.
-        every: updates between looks.
-        what: the run that they are of, for messages.
-        first: the updates of the run made before.
-
-    Raises:
-        JobError: `step` raised, or a loss is no number.
-    """
-    losses: list[float] = []
-    waiting: list[Any] = []
-    step = counted(step, what, first)
-    for i, rate in enumerate(rates.tolist()):
-        try:
-            waiting.append(kept(step(rate)))
-            if len(waiting) < every and i not in (0, len(rates) - 1):
-                continue
-            fetched = [*map(number, waiting)]
-        except (OverflowError, FloatingPointError):  # a job of Python floats, or NumPy told to raise
-            fetched = [*map(number, waiting), math.inf]
-        except GlideslopeError:
-            raise
-        except FAILURES as error:
-            raise failed("step", f"at update {first + i + 1} of {what}", error) from error
-        except BaseException as error:
-            error.add_note(f"in the job's step at update {first + i + 1} of {what}")
-            raise
-        losses += fetched
-        waiting.clear()
-        look(i + 1, losses[-1])
-        if stop(losses):
-            break
-    return losses
+from glideslope.search.position import Position, position_of
+from glideslope.search.scalars import number
 
 
 @dataclass
@@ -99,6 +37,8 @@ class Course:
         measure: measures it, of the averaged weights where it is told True.
         look: is told the updates made and the last training loss, now and then.
         what: the run's name, for messages.
+        checkpoints: of the run, where they are kept.
+        untrained: the validation loss before the first update.
         made: the updates made, those taken back too.
         losses: the training loss of each update made.
         evaluations: (updates made, validation loss).
@@ -116,6 +56,8 @@ class Course:
     measure: Callable[[bool], float]
     look: Callable[[int, float], None]
     what: str
+    checkpoints: Checkpoints | None = None
+    untrained: float = math.nan
     made: int = 0
     losses: list[float] = field(default_factory=list)
     evaluations: list[tuple[int, float]] = field(default_factory=list)
@@ -123,28 +65,29 @@ class Course:
     events: list[Event] = field(default_factory=list)
     problem: str = ""
 
-    def run(self) -> float:
-        """Makes the run; the validation loss at its end, infinite where it was lost."""
+    def run(self, resumed: tuple[Position, Any] | None = None) -> float:
+        """Makes the run; the validation loss at its end, infinite where it was lost.
+
+        Args:
+            resumed: a checkpoint of the run to go on from.
+        """
         self.state: State = self.feedback.init() if self.feedback else {}
-        ring = self._ring()
+        self.ring = ring = self._ring()
         every = LOOK_EVERY if ring is None else GUARDED_EVERY
-        skips: Counter[int] = Counter()
+        self.skips: Counter[int] = Counter()
+        position = None if resumed is None else self._restored(*resumed)
         while len(self.evaluations) < len(self.ends):
-            made = len(self.losses)
-            if made == self.ends[len(self.evaluations)]:
+            made = len(self.losses) if position is None else position.stretch
+            if position is None and made == self.ends[len(self.evaluations)]:
                 self._evaluate()
                 continue
-            with calling("state, average or skip", f"after update {made} of {self.what}"):
-                if ring and ring.due(made):
-                    ring.keep(made, self._guard_state(), (self.job.state(), self.state, len(self.evaluations)))
-                if self.average and made == self._averaged_from:
-                    self.job.average(self.average.kind, self.average.amount)  # type: ignore[attr-defined]
-                for _ in range(skips[made]):
-                    self.job.skip()  # type: ignore[attr-defined]
-            end = self._next_stop(made, every if ring else None, skips)
-            self._go(made, end, every)
+            if position is None:
+                self._begin_stretch(made)
+            end = self._next_stop(made, every if ring else None)
+            self._go(made, end, every, position)
+            position = None
             try:
-                if ring and self._lost(ring, made, skips):
+                if ring and self._lost(ring, made):
                     continue
             except DivergenceError as error:
                 self.problem = str(error)
@@ -153,6 +96,41 @@ class Course:
                 return math.inf
         final = self.evaluations[-1][1]
         return final if math.isfinite(final) else math.inf
+
+    def _begin_stretch(self, made: int) -> None:
+        """Takes a guard's snapshot, begins an average, skips batches: what is due between two stretches of updates."""
+        with calling("state, average or skip", f"after update {made} of {self.what}"):
+            if self.ring and self.ring.due(made):
+                self.ring.keep(made, self._guard_state(), (self.job.state(), self.state, len(self.evaluations)))
+            if self.average and made == self._averaged_from:
+                self.job.average(self.average.kind, self.average.amount)  # type: ignore[attr-defined]
+            for _ in range(self.skips[made]):
+                self.job.skip()  # type: ignore[attr-defined]
+        self._save_if_due(made, [], [])
+
+    def _save_if_due(self, stretch: int, losses: Sequence[float], waiting: Sequence[Any]) -> None:
+        """Keeps a checkpoint of the run, where it is time for one.
+
+        Args:
+            stretch: the updates made before the current stretch.
+            losses: of the stretch so far.
+            waiting: those that the next look will read.
+        """
+        if self.checkpoints is None or not self.checkpoints.due():
+            return
+        with self.checkpoints.timed():
+            position = position_of(self, stretch, losses, [*map(number, waiting)])
+            with calling("state", f"after update {stretch + len(losses) + len(waiting)} of {self.what}"):
+                job = self.job.state()
+            snapshots = [snapshot[0] for _, _, snapshot in self.ring.snapshots] if self.ring else []
+            self.checkpoints.save(position, {"job": job, "guard": snapshots})
+
+    def _restored(self, position: Position, states: Any) -> Position:
+        """Puts the job and the run where a checkpoint was kept."""
+        position.restore(self, states["guard"])
+        with calling("restore", f"to a checkpoint of {self.what}"):
+            self.job.restore(states["job"])
+        return position
 
     def _ring(self) -> Ring[tuple[Any, State, int]] | None:
         if self.feedback is None or self.feedback.guard is None:
@@ -164,19 +142,19 @@ class Course:
         self.events = ring.events
         return ring
 
-    def _next_stop(self, made: int, most: int | None, skips: Counter[int]) -> int:
+    def _next_stop(self, made: int, most: int | None) -> int:
         """Where the rate can be multiplied by something else, the batch size or what is looked at changes."""
         end = self.ends[len(self.evaluations)]
         if self.average and made < self._averaged_from:
             end = min(end, self._averaged_from)
         if most is not None:
-            end = min([end, made + most, *(place for place in skips if place > made)])
+            end = min([end, made + most, *(place for place in self.skips if place > made)])
         for values in self.controls.values():
             changed = np.flatnonzero(values[made:end] != values[made])
             end = made + int(changed[0]) if len(changed) else end
         return end
 
-    def _go(self, made: int, end: int, every: int) -> None:
+    def _go(self, made: int, end: int, every: int, position: Position | None) -> None:
         controls = {name: values[made].item() for name, values in self.controls.items()}
 
         def step(rate: float) -> Any:
@@ -187,6 +165,9 @@ class Course:
         losses = drive(
             step if controls else self.job.step, rates, diverged, lambda n, loss: self.look(made + n, loss), every,
             what=self.what, first=made,
+            start=len(self.losses) + len(position.waiting) - made if position else 0,
+            waiting=position.waiting if position else (),
+            between=None if self.checkpoints is None else lambda *losses: self._save_if_due(made, *losses),
         )  # fmt: skip
         self.made += len(losses)
         self.losses += losses
@@ -216,7 +197,7 @@ class Course:
         assert self.feedback is not None
         return self.feedback.of_guard(self.state)
 
-    def _lost(self, ring: Ring[tuple[Any, State, int]], made: int, skips: Counter[int]) -> bool:
+    def _lost(self, ring: Ring[tuple[Any, State, int]], made: int) -> bool:
         """Tells the guard the losses since; goes back where it says so."""
         assert self.feedback is not None
         own = self._guard_state()
@@ -229,7 +210,7 @@ class Course:
             back, snapshot = ring.back(update, own, self.losses[update], rate, skip)
             self._back_to(snapshot, back, ring.events[-1].back_to)
             if skip:
-                skips[update] += 1
+                self.skips[update] += 1
             return True
         self.state = self.feedback.with_guard(self.state, own)
         return False
