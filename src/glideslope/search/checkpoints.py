@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -45,11 +45,15 @@ class Checkpoints:
         every: the least seconds between two.
         lock: of the run directory.
         initial: the state of the job at the start of the run.
+        give_up: is called where the job's state has no safe form.
     """
 
-    def __init__(self, folder: Path, stem: str, key: str, every: float, lock: Lock, initial: Any) -> None:
+    def __init__(
+        self, folder: Path, stem: str, key: str, every: float, lock: Lock, initial: Any,
+        give_up: Callable[[DocumentError], None],
+    ) -> None:  # fmt: skip
         self._folder, self._stem, self._key, self._every, self._lock = folder, stem, key, every, lock
-        self._initial = initial
+        self._initial, self._give_up = initial, give_up
         self._losses: dict[int, float] = {}  # the last validation loss at each checkpoint
         self._form: states.Form | None = None
         self._cost = states.size(initial) / _BYTES_A_SECOND
@@ -77,9 +81,12 @@ class Checkpoints:
             content: the states of the job, there and at a guard's snapshots.
         """
         try:
-            self._form = self._form or states.form_of(content)
+            self._form = self._form or states.form_of(content["job"])
             self._write(position, content, self._form)
-        except (DocumentError, FileError, OSError) as error:
+        except DocumentError as error:
+            self._due = math.inf
+            self._give_up(error)
+        except FileError as error:
             self._due = math.inf
             warnings.warn(
                 f"this run can't be checkpointed, and goes on without: {error}; killed, it would begin anew",

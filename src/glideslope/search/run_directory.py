@@ -6,6 +6,7 @@ import functools
 import math
 import re
 import secrets
+import warnings
 import weakref
 from collections import UserDict
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from glideslope.documents import sealed
 from glideslope.errors import DocumentError, RunDirectoryError
 from glideslope.files import write_atomically
 from glideslope.search import run_files, stored
+from glideslope.search.callers import caller_level
 from glideslope.search.checkpoints import Checkpoints
 from glideslope.search.identity import differences
 from glideslope.search.lock import Lock
@@ -50,6 +52,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
 
     Attributes:
         changes: the differences that are accepted.
+        stores_no_state: whether the state of the job has no form that can be read safely.
 
     Raises:
         RunDirectoryError: the folder holds a run and neither was asked for; it is another run than this; another
@@ -65,6 +68,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self._marker, self._runs = folder / "search.json", folder / run_files.RUNS
         self._unfinished = folder / run_files.UNFINISHED
         self.checkpoint_every = checkpoint_every
+        self.stores_no_state = False
         self._lock = Lock(folder / "search.lock")
         weakref.finalize(self, self._lock.release)
         run_files.check_writable(folder)
@@ -103,10 +107,22 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
             key: what is run.
             initial: the state of the job at its start.
         """
-        if math.isinf(self.checkpoint_every):
+        if math.isinf(self.checkpoint_every) or self.stores_no_state:
             return None
         self._begin()
-        return Checkpoints(self._unfinished, self._stem(key), key, self.checkpoint_every, self._lock, initial)
+        return Checkpoints(
+            self._unfinished, self._stem(key), key, self.checkpoint_every, self._lock, initial, self.give_up
+        )
+
+    def give_up(self, error: DocumentError) -> None:
+        """Says once that the state of the job has no safe form: no run is checkpointed then."""
+        if not self.stores_no_state:
+            warnings.warn(
+                f"the job's {error}: so runs aren't checkpointed, and a killed one begins anew; give state() as "
+                "arrays, tensors and plain data",
+                stacklevel=caller_level(),
+            )
+        self.stores_no_state = True
 
     def save(self, name: str, write: Callable[[BinaryIO], object]) -> None:
         """Writes a file of `run_files.LISTED`, in one step; the record has its checksum before.

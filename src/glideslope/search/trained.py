@@ -39,6 +39,8 @@ def save_trained(directory: RunDirectory, key: str, job: Job) -> None:
         key: the run.
         job: at its end.
     """
+    if directory.stores_no_state:
+        return
     with calling("state", "at the end of the run"):
         state = job.state()
     try:
@@ -48,7 +50,9 @@ def save_trained(directory: RunDirectory, key: str, job: Job) -> None:
         digest = run_files.digest(directory.folder / name) or ""
         document = sealed(msgspec.to_builtins(_Trained(key, Path(name).name, digest)), indent=1)
         directory.save(run_files.OF_STATE, lambda file: file.write(f"{document}\n".encode()))
-    except (DocumentError, FileError) as error:
+    except DocumentError as error:
+        directory.give_up(error)
+    except FileError as error:
         warnings.warn(f"the state of the trained job isn't saved: {error}", stacklevel=caller_level())
 
 
