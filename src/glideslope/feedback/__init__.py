@@ -2,7 +2,9 @@
 
 from glideslope.feedback.feedback import Controlled, Feedback
 from glideslope.feedback.greedy import greedy
-from glideslope.feedback.guard import VERDICTS, Event, Guard, Ring, guard
+from glideslope.feedback.guard import VERDICTS, Guard, guard
+from glideslope.feedback.places import Places
 from glideslope.feedback.plateau import plateau
+from glideslope.feedback.ring import Event, Ring
 
-__all__ = ["VERDICTS", "Controlled", "Event", "Feedback", "Guard", "Ring", "greedy", "guard", "plateau"]
+__all__ = ["VERDICTS", "Controlled", "Event", "Feedback", "Guard", "Places", "Ring", "greedy", "guard", "plateau"]

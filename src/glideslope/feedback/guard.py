@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar
 
-from glideslope.errors import DivergenceError, FeedbackError
+from glideslope.errors import FeedbackError
 from glideslope.feedback.feedback import Named, State, check
 from glideslope.schedules.arrays import scalars
 from glideslope.schedules.names import FACTORS
 from glideslope.schedules.numbers import plain
 
-Snapshot = TypeVar("Snapshot")
-
-VERDICTS = ("calm", "not finite", "spike", "growth")
-"""What `verdict` in a guard's state counts to."""
+VERDICTS = ("calm", "not finite", "spike", "growth", "weights not finite", "weights grow", "never updated")
+"""What `verdict` in a guard's state counts to: what a loss tells, then what only the weights and a scaler tell."""
 
 _WINDOW = 20
 """Updates over which the level of the loss and its deviations are averaged, and before which nothing is a spike."""
@@ -104,18 +100,18 @@ def guard(
     deviations: float = 10.0,
     factor: float = 0.1,
     rest: int = 50,
-    every: int = 50,
+    every: int = 5,
     kept: int = 3,
     times: int = 8,
 ) -> Guard:
-    """Detects that a training is being lost, goes back to before it, and lowers the rate for a while.
+    """Detects that a training is being lost, goes back to before it, and lowers the rate where that doesn't help.
 
     What tells it: a loss or a gradient that isn't finite; a spike, a loss more than `deviations` mean absolute
     deviations above its level, an average over some 20 updates, that undoes a tenth of all that the level had fallen,
     three times in a row or once higher than the level ever was; and growth, a level so far above its lowest that a
-    quarter is undone. Then the training goes back to the last snapshot, and the rate is `factor` times the schedule's
-    until `rest` updates past the place. Each time that doesn't help it goes to an earlier snapshot and lowers once
-    more.
+    quarter is undone. Then the training goes back to the last snapshot, in a search without the batch. Where it is lost
+    there again, or the loss grew, the rate is `factor` times the schedule's until `rest` updates past the place; each
+    time that doesn't help it goes to an earlier snapshot and lowers once more.
 
     A `race` or `tune` does so where a schedule is times a guard; a plain torch loop has `gs.torch.Guard`.
 
@@ -123,8 +119,8 @@ def guard(
         deviations: how many make a spike.
         factor: what the rate is lowered by, between 0 and 1.
         rest: updates past the place before the rate is the schedule's again.
-        every: updates between snapshots.
-        kept: snapshots.
+        every: updates between snapshots; in a search ten times as many.
+        kept: snapshots: the last two, and others further apart.
         times: how often it goes back for one place, which is left when half of `rest` has passed at the schedule's own
             rate, before it stops with a diagnosis.
 
@@ -153,114 +149,3 @@ def guard(
 
 Guard.maker = staticmethod(guard)
 FACTORS["guard"] = guard
-
-
-@dataclass(frozen=True)
-class Event:
-    """What a guard did.
-
-    Attributes:
-        update: the update at which the training was being lost, counted from 0.
-        kind: how: not finite, spike or growth.
-        loss: the training loss there.
-        back_to: the updates made at the snapshot that it went back to.
-        factor: of the rate, from there on.
-        skipped: whether the batch is skipped.
-    """
-
-    update: int
-    kind: str
-    loss: float
-    back_to: int
-    factor: float
-    skipped: bool = False
-
-
-class Ring(Generic[Snapshot]):
-    """The last snapshots of a training, and which of them to go back to.
-
-    Attributes:
-        guard: how many are kept, and how often it goes back.
-        drop: is told each snapshot that is kept no longer.
-        events: what was done.
-    """
-
-    def __init__(self, guard: Guard, drop: Callable[[Snapshot], object] = lambda snapshot: None) -> None:
-        self.guard = guard
-        self.events: list[Event] = []
-        self._drop = drop
-        self._snapshots: deque[tuple[int, State, Snapshot]] = deque(maxlen=guard.kept)
-        self._place = -math.inf
-        self._times = 0
-
-    def due(self, made: int) -> bool:
-        """Whether a snapshot should be taken after so many updates."""
-        return not self._snapshots or made >= self._snapshots[-1][0] + self.guard.every
-
-    def keep(self, made: int, state: State, snapshot: Snapshot) -> None:
-        """Keeps a snapshot of a training, and the guard's state, after so many updates."""
-        if len(self._snapshots) == self.guard.kept:
-            self._drop(self._snapshots[0][2])
-        self._snapshots.append((made, state, snapshot))
-
-    @property
-    def snapshots(self) -> list[tuple[int, State, Snapshot]]:
-        """Those that are kept: the updates made, the guard's state, the training."""
-        return list(self._snapshots)
-
-    @property
-    def place(self) -> tuple[float, int]:
-        """The update near which the training was last being lost, and how often it went back for it."""
-        return self._place, self._times
-
-    def load(self, snapshots: Iterable[tuple[int, State, Snapshot]], place: tuple[float, int]) -> None:
-        """Goes on from the snapshots and the place of another."""
-        self._snapshots.clear()
-        self._snapshots.extend(snapshots)
-        self._place, self._times = place
-
-    def clear(self) -> None:
-        """Keeps none of them."""
-        while self._snapshots:
-            self._drop(self._snapshots.pop()[2])
-
-    def back(self, update: int, found: State, loss: float, rate: float, skip: bool = False) -> tuple[State, Snapshot]:
-        """Where to go back to from an update: the guard's state there, and the snapshot.
-
-        Args:
-            update: its number, counted from 0.
-            found: the guard's state after it, which says what was found.
-            loss: its training loss.
-            rate: its rate.
-            skip: whether its batch will be skipped.
-
-        Raises:
-            DivergenceError: it was done too often for this place; the message is a diagnosis.
-        """
-        guard, kind = self.guard, VERDICTS[int(found["verdict"])]
-        self._times = self._times + 1 if update <= self._place + 1.5 * guard.rest else 1
-        self._place = max(self._place, update) if self._times > 1 else update
-        if self._times > guard.times or not self._snapshots:
-            raise DivergenceError(self._diagnosis(update, kind, loss, rate))
-        was_lowered = self._times > 1 and found["factor"] < 1
-        if was_lowered and len(self._snapshots) > 1:  # so the last one may be of a training already lost
-            self._drop(self._snapshots.pop()[2])
-        made, state, snapshot = self._snapshots[-1]
-        factor = guard.multiplier * (found["factor"] if was_lowered else 1.0)
-        self.events.append(Event(update, kind, loss, made, factor, skip))
-        return guard.lowered(state, factor, self._place - made + guard.rest), snapshot
-
-    def _diagnosis(self, update: int, kind: str, loss: float, rate: float) -> str:
-        if not self._snapshots:
-            return f"the training was lost at its first update: the loss is {loss:g}; look at the data and the weights"
-        level = self._snapshots[-1][1]["level"]
-        tried = ", ".join(f"{event.factor:g}" for event in self.events[-self.guard.times :])
-        cause = (
-            "a loss that isn't finite at any rate comes from the batch or the model: look at them there"
-            if kind == "not finite"
-            else "it isn't the rate of a moment: lower the peak rate, lengthen the warmup, or clip the gradient"
-        )
-        return (
-            f"the training was lost {self._times} times near update {update} ({kind}: the loss was about {level:.4g}, "
-            f"then {loss:.4g}, at a rate of {rate:.3g}), with the rate lowered to {tried} of the schedule's: {cause}"
-        )

@@ -65,7 +65,9 @@ def _in_lightning(arguments: str) -> list[str]:
 
 
 def _growing(text: str, steps: int, contestant: Contestant) -> list[str]:
-    return [f'# {text} over {steps} updates at {contestant.peak!r}: see "Decay paid in batch size" in the documentation']
+    return [
+        f'# {text} over {steps} updates at {contestant.peak!r}: see "Decay paid in batch size" in the documentation'
+    ]
 
 
 def _besides(contestant: Contestant, framework: str | None) -> list[str]:

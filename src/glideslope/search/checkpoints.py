@@ -149,13 +149,11 @@ class Checkpoints:
         names = [file.name for file in self._files(document)]
         if value.key != self._key or value.state not in names or run_files.digest(state) != value.digest:
             raise DocumentError("its states aren't those that were written")
-        snapshots = len(value.position.snapshots)
-        content = states.read(state, {"job": self._initial, "guard": [self._initial] * snapshots})
-        if not (
-            isinstance(content, dict) and content.keys() == {"job", "guard"} and isinstance(content["guard"], list)
-        ):
+        kept = [[0, {}, (self._initial, None)]] * value.position.snapshots
+        content = states.read(state, {"job": self._initial, "guard": {"ring": {"kept": kept}}})
+        if not isinstance(content, dict) or content.keys() != {"job", "guard"}:
             raise DocumentError("it has no states of a run")
-        value.position.check(len(content["guard"]))
+        value.position.check()
         return value.position, content
 
     @staticmethod

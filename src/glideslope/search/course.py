@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -11,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from glideslope.errors import DivergenceError, SearchError
-from glideslope.feedback import Controlled, Event, Guard, Ring
+from glideslope.errors import DivergenceError
+from glideslope.feedback import Controlled, Event
 from glideslope.feedback.feedback import State
 from glideslope.search.average import Average
 from glideslope.search.calls import calling
@@ -20,6 +19,7 @@ from glideslope.search.checkpoints import Checkpoints
 from glideslope.search.drive import GUARDED_EVERY, LOOK_EVERY, diverged, drive
 from glideslope.search.job import Job
 from glideslope.search.position import Position, position_of
+from glideslope.search.protection import Protection, protection_of
 from glideslope.search.scalars import number
 
 
@@ -72,41 +72,53 @@ class Course:
             resumed: a checkpoint of the run to go on from.
         """
         self.state: State = self.feedback.init() if self.feedback else {}
-        self.ring = ring = self._ring()
-        every = LOOK_EVERY if ring is None else GUARDED_EVERY
-        self.skips: Counter[int] = Counter()
+        self.protection = protection = protection_of(self.feedback, self.job)
+        self.events = protection.ring.events if protection else self.events
+        every = LOOK_EVERY if protection is None else GUARDED_EVERY
         position = None if resumed is None else self._restored(*resumed)
-        while len(self.evaluations) < len(self.ends):
-            made = len(self.losses) if position is None else position.stretch
-            if position is None and made == self.ends[len(self.evaluations)]:
-                self._evaluate()
-                continue
-            if position is None:
-                self._begin_stretch(made)
-            end = self._next_stop(made, every if ring else None)
-            self._go(made, end, every, position)
-            position = None
-            try:
-                if ring and self._lost(ring, made):
-                    continue
-            except DivergenceError as error:
-                self.problem = str(error)
-                return math.inf
-            if diverged(self.losses):
-                return math.inf
+        try:
+            while len(self.evaluations) < len(self.ends):
+                if not self._goes_on(protection, every, position):
+                    return math.inf
+                position = None
+        except DivergenceError as error:
+            self.problem = str(error)
+            return math.inf
         final = self.evaluations[-1][1]
         return final if math.isfinite(final) else math.inf
 
-    def _begin_stretch(self, made: int) -> None:
-        """Takes a guard's snapshot, begins an average, skips batches: what is due between two stretches of updates."""
+    def _goes_on(self, protection: Protection | None, every: int, position: Position | None) -> bool:
+        """Makes some updates, or an evaluation; whether the run goes on.
+
+        Args:
+            protection: the guard's.
+            every: updates between looks at the loss.
+            position: where within a stretch of updates a checkpoint was kept that the run goes on from.
+        """
+        made = len(self.losses) if position is None else position.stretch
+        if position is None and made == self.ends[len(self.evaluations)]:
+            self._evaluate(protection)
+            return True
+        if position is None and not self._begins(made, protection):
+            return True
+        end = self._next_stop(made)
+        end = protection.next_skip(made, min(end, made + every)) if protection else end
+        self._go(made, end, every, position)
+        return (protection is not None and self._went_back(protection, made)) or not diverged(self.losses)
+
+    def _begins(self, made: int, protection: Protection | None) -> bool:
+        """Does what is due before a stretch of updates; whether the run is still there, and didn't go back."""
         with calling("state, average or skip", f"after update {made} of {self.what}"):
-            if self.ring and self.ring.due(made):
-                self.ring.keep(made, self._guard_state(), (self.job.state(), self.state, len(self.evaluations)))
+            others = self.state, len(self.evaluations)
+            if protection and protection.find_damage(made, self._guard_state(), others):
+                self._go_back(protection, made - 1, {**self._guard_state(), "verdict": 4.0}, self.losses[-1])
+                return False
             if self.average and made == self._averaged_from:
                 self.job.average(self.average.kind, self.average.amount)  # type: ignore[attr-defined]
-            for _ in range(self.skips[made]):
-                self.job.skip()  # type: ignore[attr-defined]
+            if protection:
+                protection.skip(made)
         self._save_if_due(made, [], [])
+        return True
 
     def _save_if_due(self, stretch: int, losses: Sequence[float], waiting: Sequence[Any]) -> None:
         """Keeps a checkpoint of the run, where it is time for one.
@@ -122,33 +134,22 @@ class Course:
             position = position_of(self, stretch, losses, [*map(number, waiting)])
             with calling("state", f"after update {stretch + len(losses) + len(waiting)} of {self.what}"):
                 job = self.job.state()
-            snapshots = [snapshot[0] for _, _, snapshot in self.ring.snapshots] if self.ring else []
-            self.checkpoints.save(position, {"job": job, "guard": snapshots})
+            self.checkpoints.save(position, {"job": job, "guard": self.protection and self.protection.saved()})
 
-    def _restored(self, position: Position, states: Any) -> Position:
+    def _restored(self, position: Position, content: Any) -> Position:
         """Puts the job and the run where a checkpoint was kept."""
-        position.restore(self, states["guard"])
+        position.restore(self)
+        if self.protection:
+            self.protection.load(content["guard"], position.events)
         with calling("restore", f"to a checkpoint of {self.what}"):
-            self.job.restore(states["job"])
+            self.job.restore(content["job"])
         return position
 
-    def _ring(self) -> Ring[tuple[Any, State, int]] | None:
-        if self.feedback is None or self.feedback.guard is None:
-            return None
-        guard = self.feedback.feedbacks[self.feedback.guard]
-        if not isinstance(guard, Guard):
-            raise SearchError(f"a {type(guard).__name__} is told each update, and is no Guard: a search can't use it")
-        ring: Ring[tuple[Any, State, int]] = Ring(guard)
-        self.events = ring.events
-        return ring
-
-    def _next_stop(self, made: int, most: int | None) -> int:
-        """Where the rate can be multiplied by something else, the batch size or what is looked at changes."""
+    def _next_stop(self, made: int) -> int:
+        """The update count where this stretch ends: an evaluation, or a change of a control or of what is averaged."""
         end = self.ends[len(self.evaluations)]
         if self.average and made < self._averaged_from:
             end = min(end, self._averaged_from)
-        if most is not None:
-            end = min([end, made + most, *(place for place in self.skips if place > made)])
         for values in self.controls.values():
             changed = np.flatnonzero(values[made:end] != values[made])
             end = made + int(changed[0]) if len(changed) else end
@@ -186,43 +187,46 @@ class Course:
         """The updates made before the weights are averaged."""
         return int(self.average.amount * len(self.rates)) if self.average and self.average.kind == "swa" else 0
 
-    def _evaluate(self) -> None:
+    def _evaluate(self, protection: Protection | None) -> None:
         with calling("evaluate", f"after update {len(self.losses)} of {self.what}"):
             loss = self.measure(self.average is not None and len(self.losses) > self._averaged_from)
         self.evaluations.append((len(self.losses), loss))
         if self.feedback and math.isfinite(loss):
             self.state = self.feedback.update(self.state, loss)
+        elif protection:
+            self._go_back(protection, len(self.losses) - 1, {**self._guard_state(), "verdict": 1.0}, loss)
 
     def _guard_state(self) -> State:
         assert self.feedback is not None
         return self.feedback.of_guard(self.state)
 
-    def _lost(self, ring: Ring[tuple[Any, State, int]], made: int) -> bool:
-        """Tells the guard the losses since; goes back where it says so."""
+    def _went_back(self, protection: Protection, made: int) -> bool:
+        """Tells the guard the losses since so many updates; goes back where it says so."""
         assert self.feedback is not None
         own = self._guard_state()
         for update in range(made, len(self.losses)):
-            own = ring.guard.update(own, self.losses[update])
-            if not own["verdict"]:
-                continue
-            rate = float(self.rates[update]) * float(self.feedback.factor(self.state))
-            skip = own["verdict"] == 1 and hasattr(self.job, "skip")
-            back, snapshot = ring.back(update, own, self.losses[update], rate, skip)
-            self._back_to(snapshot, back, ring.events[-1].back_to)
-            if skip:
-                self.skips[update] += 1
-            return True
+            own = protection.guard.update(own, self.losses[update])
+            if own["verdict"]:
+                self._go_back(protection, update, own, self.losses[update])
+                return True
         self.state = self.feedback.with_guard(self.state, own)
+        protection.keep(len(self.losses), own)
         return False
 
-    def _back_to(self, snapshot: tuple[Any, State, int], own: State, made: int) -> None:
+    def _go_back(self, protection: Protection, update: int, own: State, loss: float) -> None:
+        """Goes back from an update to a snapshot.
+
+        Raises:
+            DivergenceError: the training is lost.
+        """
         assert self.feedback is not None
-        state, feedback_state, evaluated = snapshot
-        with calling("restore", f"to update {made} of {self.what}"):
+        rate = float(self.rates[update]) * float(self.feedback.factor(self.state))
+        event, back, (state, (feedback_state, evaluated)) = protection.back(update, own, loss, rate)
+        with calling("restore", f"to update {event.back_to} of {self.what}"):
             self.job.restore(state)
-        self.state = self.feedback.with_guard(feedback_state, own)
-        del self.losses[made:], self.evaluations[evaluated:]
-        self.scales = [(at, scale) for at, scale in self.scales if at < made]
+        self.state = self.feedback.with_guard(feedback_state, back)
+        del self.losses[event.back_to :], self.evaluations[evaluated:]
+        self.scales = [(at, scale) for at, scale in self.scales if at < event.back_to]
 
 
 def scaled(rates: np.ndarray, scales: tuple[tuple[int, float], ...]) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import numpy as np
@@ -32,9 +32,7 @@ class Position(msgspec.Struct, forbid_unknown_fields=True):
         scales: (updates made, factor of the feedback from there on).
         events: what a guard did.
         feedback: the state of the feedbacks.
-        skips: (updates made, batches that a guard passes by there).
-        snapshots: of a guard: (updates made, its state, the state of the feedbacks, evaluations made).
-        place: the update near which a guard last went back, and how often for it.
+        snapshots: how many a guard has.
         untrained: the validation loss before the first update.
     """
 
@@ -46,9 +44,7 @@ class Position(msgspec.Struct, forbid_unknown_fields=True):
     scales: list[tuple[Count, float]]
     events: list[Event]
     feedback: State
-    skips: list[tuple[Count, Count]]
-    snapshots: list[tuple[Count, State, State, Count]]
-    place: tuple[float, Count]
+    snapshots: Count
     untrained: float
 
     @property
@@ -63,33 +59,21 @@ class Position(msgspec.Struct, forbid_unknown_fields=True):
         except (binascii.Error, ValueError) as error:
             raise DocumentError(f"its losses can't be read: {error}") from None
 
-    def check(self, snapshots: int) -> None:
+    def check(self) -> None:
         """Raises unless the numbers fit together.
 
         Raises:
             DocumentError: they don't.
         """
         updates = len(self.losses)
-        if not (self.stretch <= updates <= self.made and len(self.snapshots) == snapshots):
+        if not self.stretch <= updates <= self.made:
             raise DocumentError("its numbers don't fit together")
 
-    def restore(self, course: Course, snapshots: Sequence[Any]) -> None:
-        """Puts a run where it stood, but for its job.
-
-        Args:
-            course: the run.
-            snapshots: the job's states in a guard's snapshots.
-        """
+    def restore(self, course: Course) -> None:
+        """Puts a run where it stood, but for its job and a guard."""
         course.made, course.losses, course.untrained = self.made, self.losses, self.untrained
         course.evaluations, course.scales = list(self.evaluations), list(self.scales)
         course.state = dict(self.feedback)
-        course.skips.update(dict(self.skips))
-        if course.ring is not None:
-            course.ring.events[:] = self.events
-            kept = zip(self.snapshots, snapshots, strict=True)
-            course.ring.load(
-                ((made, own, (job, feedback, evaluated)) for (made, own, feedback, evaluated), job in kept), self.place
-            )
 
 
 def position_of(course: Course, stretch: int, losses: Sequence[float], waiting: list[float]) -> Position:
@@ -101,13 +85,10 @@ def position_of(course: Course, stretch: int, losses: Sequence[float], waiting: 
         losses: of the stretch, those that were looked at.
         waiting: the losses after these.
     """
-    ring = course.ring
+    ring = course.protection.ring if course.protection else None
     return Position(
         stretch=stretch, made=course.made + len(losses),
         training=base64.b64encode(np.array([*course.losses, *losses], dtype=float).tobytes()).decode(),
         waiting=waiting, evaluations=list(course.evaluations), scales=list(course.scales), events=list(course.events),
-        feedback=dict(course.state), skips=sorted(course.skips.items()),
-        snapshots=[(made, own, feedback, evaluated) for made, own, (_, feedback, evaluated) in ring.snapshots]
-        if ring else [],
-        place=ring.place if ring else (0.0, 0), untrained=course.untrained,
+        feedback=dict(course.state), snapshots=len(ring.saved()["kept"]) if ring else 0, untrained=course.untrained,
     )  # fmt: skip

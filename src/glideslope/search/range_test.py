@@ -12,6 +12,7 @@ from glideslope.search.calls import calling
 from glideslope.search.drive import drive
 from glideslope.search.job import Job, JobFactory
 from glideslope.search.scalars import whole
+from glideslope.search.start import by_edge
 from glideslope.search.sweep import LASTING, Sweep, bad_data, batch_noise, blown_up, untrained_level
 from glideslope.search.time_limit import one_run
 from glideslope.search.trials import Progress, Trials, Watch, unwatched
@@ -30,8 +31,10 @@ class RangeTest:
     Attributes:
         sweeps: from the same weights, in different data orders.
         steepest, minimum, largest_stable: medians over the sweeps.
-        suggestion: the median of the geometric means of the steepest point and the largest stable rate over two; where
-            the fall isn't clear, a tenth of the largest stable rate, since the steepest point is then one of noise.
+        suggestion: the median over the sweeps of what the largest stable rate and the kind of the optimizer tell
+            (`start.by_edge`). Where the kind isn't known, of the geometric means of the steepest point and the largest
+            stable rate over two; or where the fall isn't clear, a tenth of the largest stable rate, since the steepest
+            point is then one of noise.
         spread: the least and the greatest suggestion of a sweep, or tenth of a largest stable rate. It tells how far
             sweeps agree, and not how far their suggestion is from the best rate of a training.
         noise: the standard deviation of the loss of a batch.
@@ -101,32 +104,31 @@ def range_test(trials: Trials, *, low: float, high: float, steps: int, sweeps: i
     if not trials.can_reseed:
         sweeps = 1
     rates = np.geomspace(low, high, steps)
-    return summary([_swept(trials, rates, i, sweeps) for i in range(sweeps)], rates)
+    optimizer = trials.optimizer or type(getattr(trials.job, "optimizer", None)).__name__
+    return summary([_swept(trials, rates, i, sweeps) for i in range(sweeps)], rates, optimizer)
 
 
-def summary(losses: list[np.ndarray], rates: np.ndarray) -> RangeTest:
+def summary(losses: list[np.ndarray], rates: np.ndarray, optimizer: str | None = None) -> RangeTest:
     """What sweeps over the same rates say.
 
     Args:
         losses: of each sweep, shape (m,), m at most n where it ended early.
         rates: shape (n,).
+        optimizer: the name of its class.
     """
     level, noise = untrained_level(losses), batch_noise(losses)
     sweeps = tuple(Sweep(rates[: len(one)], one, level, noise) for one in losses)
     fall = float(np.mean([sweep.fall for sweep in sweeps]))
     clear = fall > _noise_of_a_fall(sweeps)
     edge = _median([sweep.largest_stable for sweep in [s for s in sweeps if not s.sudden] or sweeps])
-    suggestions = [
-        math.sqrt(sweep.steepest * sweep.largest_stable / 2) if clear else sweep.largest_stable / BELOW_EDGE
-        for sweep in sweeps
-    ]
+    suggestions = [_suggested(sweep, clear, optimizer) for sweep in sweeps]
     problem, instead = _problem(sweeps, rates, clear)
     return RangeTest(
         sweeps=sweeps,
         steepest=_median([sweep.steepest for sweep in sweeps]),
         minimum=_median([sweep.minimum for sweep in sweeps]),
         largest_stable=edge,
-        suggestion=_median(suggestions) if clear else edge / BELOW_EDGE,
+        suggestion=_median(suggestions) if clear else by_edge(edge, optimizer) or edge / BELOW_EDGE,
         spread=(min(suggestions), max(suggestions)),
         noise=noise,
         fall=fall,
@@ -136,6 +138,12 @@ def summary(losses: list[np.ndarray], rates: np.ndarray) -> RangeTest:
         instead=instead,
         updates=sum(map(len, losses)),
     )
+
+
+def _suggested(sweep: Sweep, clear: bool, optimizer: str | None) -> float:
+    if peak := by_edge(sweep.largest_stable, optimizer):
+        return peak
+    return math.sqrt(sweep.steepest * sweep.largest_stable / 2) if clear else sweep.largest_stable / BELOW_EDGE
 
 
 def _noise_of_a_fall(sweeps: tuple[Sweep, ...]) -> float:
@@ -174,8 +182,8 @@ def _problem(
         )
     if not clear:
         return (
-            "the loss fell by no more than the noise of its batches; the suggestion is a tenth of the largest stable "
-            "rate, and may be far from the best: more sweeps, or larger batches, would tell"
+            "the loss fell by no more than the noise of its batches; the suggestion is by the largest stable rate "
+            "alone, and may be far from the best: more sweeps, or larger batches, would tell"
         ), None
     return None, None
 

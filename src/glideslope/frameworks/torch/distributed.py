@@ -33,3 +33,10 @@ def _device() -> torch.device:
         if distributed.get_backend() == "nccl"
         else torch.device("cpu")
     )
+
+
+def greatest_over_ranks(device: torch.device, *values: float) -> list[float]:
+    """The greatest of each value over all processes."""
+    worst = torch.tensor(values, dtype=torch.float64, device=device)
+    distributed.all_reduce(worst, op=distributed.ReduceOp.MAX)
+    return worst.tolist()

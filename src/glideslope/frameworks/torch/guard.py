@@ -1,14 +1,10 @@
-"""A guard in a plain torch loop: snapshots of a training, and the way back to them."""
+"""A guard in a plain torch loop: what it sees of each update, and how it answers."""
 
 from __future__ import annotations
 
-import copy
-import io
 import math
-import shutil
-import tempfile
-import weakref
-from collections import deque
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +12,46 @@ import torch
 from torch import distributed
 
 from glideslope.errors import FeedbackError, FileError
-from glideslope.feedback import Event, Ring
-from glideslope.files import write_atomically
-from glideslope.frameworks.torch.averaging import unsaved_buffers
+from glideslope.feedback import Event, Places, Ring
+from glideslope.feedback.steady_growth import SteadyGrowth
+from glideslope.frameworks.torch.arrivals import Arrivals, is_on_device, number
+from glideslope.frameworks.torch.distributed import greatest_over_ranks
+from glideslope.frameworks.torch.idle import Idle
+from glideslope.frameworks.torch.refusal import EXPECTED, NOT_FINITE, SPIKE, Look, Refusal
 from glideslope.frameworks.torch.scheduler import Scheduler
+from glideslope.frameworks.torch.snapshots import Health, InMemory, OnDisk, Training, not_finite
 
 AGREE_EVERY = 10
 """Updates between those at which processes agree whether to go back."""
+MOST_REFUSED = {NOT_FINITE: 10, SPIKE: 2, EXPECTED: 2}
+"""Updates in a row that are left out before the weights are held to be at fault."""
 MOST_SKIPPED = 32
 """Updates in a row that mixed precision may leave out for a loss that isn't finite."""
+SETTLED = 20
+"""Updates in which weights may grow as they like: some begin at 0."""
+JUMP = 4.0
+"""How many times as large the weights become, from one snapshot to the next, where they are damaged."""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Cause to go back: the update, the guard's state after it, and its loss."""
+
+    update: int
+    state: dict[str, float]
+    loss: float
 
 
 class Guard:
-    """Goes back to before a divergence, and lowers the rate for a while.
+    """Keeps a training from being lost: leaves out bad updates, goes back, and lowers the rate for a while.
 
     The guard is a factor of the scheduler's schedule, `gs.cosine() * gs.guard()`. Call `step(loss)` after
-    `scheduler.step()`. Weights, buffers, the optimizer's and the gradient scaler's state go back; the loop, its data
-    and the schedule's position go on, so the batch that did it isn't met again, and the schedule ends where it would.
+    `scheduler.step()`. It answers by degrees. An update whose gradient isn't finite, or is twenty times any of late, is
+    left out before it touches the weights, and so is a batch at a place where it was bad in three epochs in a row.
+    Where the weights, the buffers or the optimizer's state are damaged, or the loss is lost, the training goes back to
+    a snapshot; where it is lost again, at a lower rate. A snapshot replaces older ones when all of it was seen to be
+    finite, and the loss of its weights is as it should be. The loop, its data and the schedule's position go on, so the
+    schedule ends where it would; an update that is left out counts as one.
 
     A loss on a device is read when it has been computed anyway, so the verdict may lag a few updates behind. Of several
     processes all go back where one finds cause to.
@@ -41,8 +60,9 @@ class Guard:
         model: the network.
         scheduler: the scheduler of its optimizer.
         scaler: the gradient scaler, where there is one.
-        folder: where to keep the snapshots, in files; in memory, on their device, if not given. Each guard, and so
-            each process, has a folder of its own in it, which goes with the guard.
+        folder: where to keep the snapshots, in files with checksums; in memory, on their device, if not given. Each
+            guard, and so each process, has a folder of its own in it, which goes with the guard.
+        steps_per_epoch: calls of `step` in an epoch; inferred from where the bad batches are if not given.
 
     Attributes:
         events: what was done.
@@ -56,15 +76,15 @@ class Guard:
     >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     >>> scheduler = gs.torch.Scheduler(optimizer, gs.cosine() * gs.guard(), steps=100)
     >>> guard = gs.torch.Guard(model, scheduler)
-    >>> for x in torch.rand(100, 8, 1):
-    ...     loss = ((model(x) - 2 * x) ** 2).mean()
+    >>> for i, x in enumerate(torch.rand(100, 8, 1)):
+    ...     loss = ((model(x / (i != 50)) - 2 * x) ** 2).mean()
     ...     optimizer.zero_grad()
     ...     loss.backward()
     ...     optimizer.step()
     ...     scheduler.step()
     ...     guard.step(loss)
-    >>> guard.events
-    []
+    >>> [(event.update, event.kind, event.answer) for event in guard.events]
+    [(50, 'not finite', 'refused')]
     """
 
     def __init__(
@@ -74,29 +94,40 @@ class Guard:
         *,
         scaler: torch.amp.GradScaler | None = None,
         folder: Path | str | None = None,
+        steps_per_epoch: int | None = None,
     ) -> None:
         if not isinstance(scheduler, Scheduler):
             raise FeedbackError(f"{scheduler!r}: give the gs.torch.Scheduler whose schedule is times gs.guard()")
-        self.model = model
         self.scheduler = scheduler
         self.optimizer = scheduler.optimizer
-        self.scaler = scaler
-        self._store = _InMemory() if folder is None else _OnDisk(Path(folder))
+        self._training = Training(model, self.optimizer, scaler)
+        self._store = InMemory() if folder is None else OnDisk(Path(folder))
         self._ring: Ring[Any] = Ring(scheduler.take_guard(self), self._store.drop)
+        self._places = Places(steps_per_epoch)
+        self._refusal = Refusal(self.optimizer)
+        self._idle = Idle(scaler)
+        self._device = next(model.parameters()).device
         self._agreeing = distributed.is_available() and distributed.is_initialized()
-        self.looked = self._due = 0
+        self._calls = self.looked = self._due = 0
         self._begin()
 
     def _begin(self) -> None:
         """Takes the training as it is for a good one."""
         self._made = self.scheduler.last_epoch
         self.state = self.scheduler.guard_state
-        self._arriving: deque[tuple[int, torch.Tensor, Any]] = deque()
-        self._pending: tuple[int, Any] | None = None
-        self._found: tuple[int, dict[str, float], float] | None = None
-        self._skipped = self._lost = 0
+        self._arrivals = Arrivals()
+        self._found: _Found | None = None
+        self._refused = self._lost = 0
+        self._bad: int | None = None
+        self._growth = SteadyGrowth()
+        self._weights = self._loss = math.inf
+        self._began, self._end = self._made, self.scheduler.end
         self._ring.clear()
-        self._keep(self._made, self._written())
+        parts = self._training.parts()
+        self._besides = not_finite(parts)
+        self._wait(parts)
+        self._weights = self._health.read()[1]
+        self._ring.keep()
 
     def resumed(self) -> None:
         """The scheduler has loaded a state: what this guard knew is of another training."""
@@ -117,168 +148,152 @@ class Guard:
         Raises:
             DivergenceError: it went back too often for one place; the message is a diagnosis.
         """
-        made = self.scheduler.last_epoch
+        made, call = self.scheduler.last_epoch, self._calls
+        self._calls += 1
+        self._refusal.expected = self._calls == self._bad
         if made == self._made:  # mixed precision left the update out, so there is nothing to undo
-            self._count_skipped(loss)
+            self._look_at_idle(loss)
             return
-        self._made, update = made, made - 1
+        self._made = made
         self.looked += 1
-        self._skipped = self._lost = 0
-        if type(loss) is float and type(gradient_norm) is float:
-            self._look(update, loss, gradient_norm)
-        elif getattr(loss, "is_cuda", False) or getattr(gradient_norm, "is_cuda", False):
-            self._read(update, loss, gradient_norm)
+        self._idle.calls = self._lost = 0
+        seen, self._refusal.last = self._refusal.last, None
+        norm = seen.norm if seen else 0.0
+        if type(loss) is float and type(gradient_norm) is float and type(norm) is float:
+            self._look(made - 1, call, loss, gradient_norm, norm, seen)
+        elif is_on_device(loss) or is_on_device(gradient_norm) or is_on_device(norm):
+            self._arrivals.add((made - 1, call, seen), [loss, gradient_norm, norm])
+            self._look_at_arrived(wait=made == self._end)
         else:
-            self._look(update, _number(loss), _number(gradient_norm))
+            self._look(made - 1, call, number(loss), number(gradient_norm), number(norm), seen)
+        if made == self._end:
+            self._look_at_weights(made - 1, self._loss, self._training.health(besides=self._besides))
         if self._agreeing:
-            if self.looked % AGREE_EVERY:
+            if self.looked % AGREE_EVERY and made != self._end:
                 return
             self._agree()
         if self._found:
-            self._go_back(*self._found)
-        elif made >= self._due:
-            self._due = made + self._ring.guard.every
-            self._pending = made, self._written()
-            self._commit(update)
+            self._go_back(self._found)
+        elif made >= self._due and self._ring.waiting is None:
+            self._wait(self._training.parts())
 
-    def _count_skipped(self, loss: float | torch.Tensor) -> None:
-        """Goes back where one update after the other is left out, since the loss isn't finite: the weights are lost.
-
-        Of several processes all leave out the same updates, and all go back where it is so on one of them.
-        """
-        self._skipped += 1
-        self._lost = 0 if math.isfinite(_number(loss)) else self._lost + 1
-        lost = self._lost >= MOST_SKIPPED
-        if self._agreeing:
-            lost = self._skipped % AGREE_EVERY == 0 and self._greatest(float(lost))[0] > 0
-        if lost:
-            self._go_back(self._made, {**self.state, "verdict": 1.0}, _number(loss))
-
-    def _commit(self, looked_at: int) -> None:
-        """Keeps the snapshot that waits, when the loss of the last update before it has been looked at."""
-        if self._pending and not self._arriving and not self._found and looked_at >= self._pending[0] - 1:
-            self._keep(*self._pending)
-            self._pending = None
-
-    def _look(self, update: int, loss: float, gradient_norm: float) -> None:
+    def _look(self, update: int, call: int, loss: float, gradient_norm: float, norm: float, seen: Look | None) -> None:
         """Tells the guard's state an update, and the scheduler if its factor changed."""
+        self._loss = loss
+        refused = seen.refused(norm) if seen else ""
         before = self.state["factor"]
-        self.state = state = self._ring.guard.update(self.state, loss, gradient_norm)
-        if state["verdict"] and self._found is None:
-            self._found = (update, state, loss)
-        elif state["factor"] != before:
+        state = self._ring.guard.update(self.state, loss, gradient_norm)
+        if refused and (refused == NOT_FINITE or state["verdict"] or state["rough"]):
+            self._look_at_refused(update, call, loss, refused, quiet=seen is not None and seen.expected)
+            return
+        if refused:  # its loss is as ever, so its gradient was a good one
+            self._ring.note(update, 2.0, loss, "refused")
+            self._places.forget(call)
+            self._refusal.take(self._refusal.limit)
+        self._refused = 0
+        self.state = state
+        if state["verdict"]:
+            if state["verdict"] < 3:
+                self._remember(call)
+            self._found = self._found or _Found(update, state, loss)
+            return
+        if state["factor"] != before:
             self.scheduler.guard_state = state
+        if (waiting := self._ring.waiting) and update >= waiting.made and not state["rough"] and self._health.known():
+            self._look_at_weights(update, loss, self._health)
+            if self._ring.waiting and not self._found:
+                self._ring.keep()
 
-    def _read(self, update: int, loss: Any, gradient_norm: Any) -> None:
-        """Reads tensors from a device, when they have arrived."""
-        device = loss.device if isinstance(loss, torch.Tensor) and loss.is_cuda else gradient_norm.device
-        both = torch.stack([torch.as_tensor(value, device=device).detach().float() for value in (loss, gradient_norm)])
-        host = torch.empty(2, pin_memory=True)
-        host.copy_(both, non_blocking=True)
-        arrived: Any = torch.cuda.Event()  # type: ignore[no-untyped-call]
-        arrived.record()
-        self._arriving.append((update, host, arrived))
-        while self._arriving and self._arriving[0][2].query():
-            at, values, _ = self._arriving.popleft()
-            self._look(at, *values.tolist())
-            if self._pending and at == self._pending[0] - 1 and not self._found:
-                self._keep(*self._pending)
-                self._pending = None
+    def _look_at_refused(self, update: int, call: int, loss: float, refused: str, quiet: bool) -> None:
+        """Answers an update that was left out: by no more than that, unless the weights are at fault."""
+        verdict = 1.0 if refused == NOT_FINITE else 2.0
+        self._refused += 1
+        self._remember(call)
+        self._look_at_weights(update, loss, self._training.health(besides=self._besides))
+        if self._found:
+            return
+        if self._refused >= MOST_REFUSED[refused]:
+            self._found = _Found(update, {**self.state, "verdict": verdict}, loss)
+        elif not quiet:
+            self._ring.note(update, verdict, loss, "refused")
+
+    def _look_at_weights(self, update: int, loss: float, health: Health) -> None:
+        """Finds damage in weights, buffers and the optimizer's state; and weights that grow."""
+        if self._found:
+            return
+        finite, weights = health.read()
+        grown = weights > JUMP * self._weights and self._ring.last.made >= self._began + SETTLED
+        if not finite and self._repaired():
+            if not self._refused:
+                self._ring.note(update, 4.0, loss, "repaired")
+            self._ring.withdraw()
+        elif not finite or grown:
+            verdict = 5.0 if finite else 4.0 if math.isfinite(loss) else 1.0
+            self._found = _Found(update, {**self.state, "verdict": verdict}, loss)
+        elif health is self._health:
+            self._weights = weights
+            if self._growth.is_found(self._ring.last.made, weights):
+                self._ring.note(update, 5.0, loss, "noticed")
+
+    def _repaired(self) -> bool:
+        """Whether damage was in buffers alone, which are taken from a snapshot."""
+        if self._agreeing:
+            return False
+        try:
+            return self._training.repair(self._store.read(self._ring.last.snapshot), self._besides)
+        except FileError:
+            return False
+
+    def _look_at_arrived(self, wait: bool) -> None:
+        for (update, call, seen), (loss, gradient_norm, norm) in self._arrivals.read(wait):
+            if seen and not seen.refused(norm):
+                self._refusal.take(norm)
+            self._look(update, call, loss, gradient_norm, norm, seen)
+
+    def _look_at_idle(self, loss: float | torch.Tensor) -> None:
+        """Goes back, all processes alike, where the scaler leaves out updates and it or the weights are at fault."""
+        idle = self._idle
+        idle.calls += 1
+        if not math.isfinite(value := number(loss)):
+            self._lost += 1
+            damaged = not self._agreeing and not self._training.health(besides=self._besides).read()[0]
+            verdict = float(damaged or self._lost >= MOST_SKIPPED)
+            if not verdict and idle.undo():
+                self._ring.note(self._made, 1.0, value, "rescaled")
+        else:
+            self._lost = 0
+            verdict = 6.0 if idle.is_stuck() else 0.0
+        if self._agreeing:
+            verdict = greatest_over_ranks(self._device, verdict)[0] if idle.calls % AGREE_EVERY == 0 else 0.0
+        if verdict:
+            self._go_back(_Found(self._made, {**self.state, "verdict": verdict}, value))
+
+    def _remember(self, call: int) -> None:
+        """Remembers where a bad batch was."""
+        self._places.note(call)
+        self._bad = self._places.following(self._calls)
+        self._refusal.expected = self._calls == self._bad
 
     def _agree(self) -> None:
         """Goes back on every process where one of them has found cause to."""
-        update, found, loss = self._found or (math.inf, self.state, math.nan)
-        verdict, first = self._greatest(found["verdict"], -update)
-        self._found = (-int(first), {**found, "verdict": verdict}, loss) if verdict else None
+        found = self._found or _Found(sys.maxsize, {**self.state, "verdict": 0.0}, math.nan)
+        verdict, first = greatest_over_ranks(self._device, found.state["verdict"], -found.update)
+        self._found = _Found(-int(first), {**found.state, "verdict": verdict}, found.loss) if verdict else None
 
-    def _greatest(self, *values: float) -> list[float]:
-        """The greatest of each value over all processes."""
-        device = next(self.model.parameters()).device
-        worst = torch.tensor(values, dtype=torch.float64, device=device)
-        distributed.all_reduce(worst, op=distributed.ReduceOp.MAX)
-        return worst.tolist()
-
-    def _go_back(self, update: int, found: dict[str, float], loss: float) -> None:
-        self._found, self._skipped, self._lost = None, 0, 0
-        self._arriving.clear()
-        if self._pending:
-            self._store.drop(self._pending[1])
-            self._pending = None
+    def _go_back(self, found: _Found) -> None:
+        self._found, self._refused = None, 0
+        self._idle.calls = self._lost = 0
+        self._arrivals = Arrivals()
         rate = max(float(group["lr"]) for group in self.optimizer.param_groups)
-        state, place = self._ring.back(update, found, loss, rate, skip=True)
-        self._restore(self._store.read(place))
+        parts, state = self._ring.back(found.update, found.state, found.loss, rate, self._store.read)
+        self._training.restore(parts)
         # The position goes on, so the rest begins here and not at the snapshot.
         self.scheduler.guard_state = self.state = {**state, "resting": float(self._ring.guard.rest)}
 
-    def _written(self) -> Any:
-        """A snapshot of the training as it is, where it is kept."""
-        snapshot = {
-            "model": self.model.state_dict(),
-            "buffers": unsaved_buffers(self.model),
-            "optimizer": self.optimizer.state_dict(),
-            "scaler": self.scaler.state_dict() if self.scaler else {},
-        }
-        return self._store.write(self._made, snapshot)
-
-    def _keep(self, made: int, place: Any) -> None:
-        self._due = made + self._ring.guard.every
-        self._ring.keep(made, self.state, place)
-
-    def _restore(self, snapshot: dict[str, Any]) -> None:
-        groups, then = self.optimizer.param_groups, snapshot["optimizer"]["param_groups"]
-        if len(groups) != len(then):
-            raise FeedbackError(
-                f"the training diverged, and its optimizer has {len(groups)} groups, the snapshot {len(then)}: make "
-                "the guard anew after adding groups"
-            )
-        self.model.load_state_dict(snapshot["model"])
-        for name, buffer in unsaved_buffers(self.model).items():
-            buffer.copy_(snapshot["buffers"][name])
-        self.optimizer.load_state_dict(snapshot["optimizer"])
-        if self.scaler:
-            self.scaler.load_state_dict(snapshot["scaler"])
-        self.optimizer.zero_grad()
-
-
-def _number(value: float | torch.Tensor) -> float:
-    try:
-        return value.item() if isinstance(value, torch.Tensor) else float(value)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise FeedbackError(f"a loss or gradient norm of {value!r}: give one number ({error})") from None
-
-
-class _InMemory:
-    """Snapshots as copies, on their device."""
-
-    def write(self, made: int, snapshot: dict[str, Any]) -> Any:
-        return copy.deepcopy(snapshot)
-
-    def read(self, place: Any) -> dict[str, Any]:
-        return copy.deepcopy(place)
-
-    def drop(self, place: Any) -> None:
-        pass
-
-
-class _OnDisk:
-    """Snapshots as files, in a new folder, since other guards may have theirs in the same place."""
-
-    def __init__(self, parent: Path) -> None:
-        try:
-            parent.mkdir(parents=True, exist_ok=True)
-            self.folder = Path(tempfile.mkdtemp(prefix="guard-", dir=parent))
-        except OSError as error:
-            raise FileError(f"{parent} can't hold snapshots: {error.strerror}") from error
-        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
-
-    def write(self, made: int, snapshot: dict[str, Any]) -> Any:
-        content = io.BytesIO()
-        torch.save(snapshot, content)
-        write_atomically(file := self.folder / f"snapshot-{made}.pt", content.getvalue())
-        return file
-
-    def read(self, place: Any) -> dict[str, Any]:
-        return torch.load(place, weights_only=True)  # type: ignore[no-any-return]
-
-    def drop(self, place: Any) -> None:
-        place.unlink(missing_ok=True)
+    def _wait(self, parts: dict[str, Any]) -> None:
+        """Takes a snapshot of the training as it is, to be kept when it is seen to be good."""
+        self._due = self._made + self._ring.guard.every
+        self._health = self._training.health(parts, self._besides)
+        if self._training.scaler:
+            self._idle.scale = parts["scaler"]["scale"]
+        self._ring.wait(self._made, self.state, self._store.write(self._made, parts))

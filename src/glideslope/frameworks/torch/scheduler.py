@@ -222,6 +222,11 @@ class Scheduler(LRScheduler):
         self._write()
 
     @property
+    def end(self) -> float:
+        """The updates from which on every schedule holds its value; infinite where one has no end."""
+        return self._plan.end
+
+    @property
     def has_feedback(self) -> bool:
         """Whether any schedule answers to measurements."""
         return any(self._plan.feedbacks)

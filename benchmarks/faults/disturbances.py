@@ -1,0 +1,182 @@
+"""What happens to a training of `disturbed`: each takes a random number generator, and gives parts of a loop."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import torch
+
+from faults.disturbed import UPDATES, WORDS, Loop
+
+EPOCHS = (13, 50, 75, 76, 100, 300)
+"""Batches; with one of three bad a third of the training is missing, which shows."""
+TEN = 10
+Parts = dict[str, Any]
+
+
+def places(random: Random) -> set[int]:
+    """Ten updates, anywhere."""
+    return set(random.sample(range(1, UPDATES), TEN))
+
+
+def at(chosen: set[int], change: Callable[[Loop], None]) -> Callable[[Loop, int], None]:
+    """Changes a loop at some updates."""
+
+    def call(loop: Loop, t: int) -> None:
+        if t in chosen:
+            with torch.no_grad():
+                change(loop)
+
+    return call
+
+
+def same_batch(random: Random, length: int | None = None) -> Parts:
+    """One batch of inf at the same place in each epoch; of an embedding, one whose row is inf."""
+    length = length or random.choice(EPOCHS)
+    place = random.randrange(length)
+
+    def batch(t: int, x: Any, y: Any) -> tuple[Any, Any]:
+        if t % length != place:
+            return x, y
+        if x.is_floating_point():
+            return torch.full_like(x, math.inf), y
+        return x.clone().index_fill_(1, torch.tensor(0), WORDS - 1), y
+
+    return {"batch": batch}
+
+
+def nan_gradients(random: Random) -> Parts:
+    whole = random.random() < 0.5
+
+    def spoil(loop: Loop) -> None:
+        weights = list(loop.model.parameters())
+        for weight in weights if whole else [random.choice(weights)]:
+            weight.grad.view(-1)[0] = random.choice([math.nan, math.inf])
+
+    return {"gradient": at(places(random), spoil)}
+
+
+def nan_in_moments(random: Random) -> Parts:
+    whole = random.random() < 0.5
+
+    def spoil(loop: Loop) -> None:
+        states = [state for state in loop.optimizer.state.values() if state]
+        for state in states if whole else states[:1]:
+            name = "exp_avg" if "exp_avg" in state else "momentum_buffer"
+            state[name].view(-1)[: None if whole else 1] = math.nan
+
+    return {"before": at(places(random), spoil)}
+
+
+def larger_weights(random: Random) -> Parts:
+    factor = random.choice([10.0, 30.0, 100.0])
+
+    def spoil(loop: Loop) -> None:
+        for weight in loop.model.parameters():
+            weight.mul_(factor)
+
+    return {"before": at(places(random), spoil)}
+
+
+def larger_labels(random: Random) -> Parts:
+    chosen, factor = places(random), random.choice([300.0, 1000.0, 3000.0])
+
+    def batch(t: int, x: Any, y: Any) -> tuple[Any, Any]:
+        return (x, y * factor) if t in chosen else (x, y)
+
+    return {"batch": batch}
+
+
+def nan_statistics(random: Random) -> Parts:
+    def spoil(loop: Loop) -> None:
+        layer = loop.model[1]  # type: ignore[index]
+        (layer.running_mean if random.random() < 0.5 else layer.running_var).fill_(math.nan)
+
+    return {"before": at(set(random.sample(range(1, UPDATES), 3)), spoil)}
+
+
+def nan_row(random: Random) -> Parts:
+    """NaN in a row of the embedding that no batch has, met again later."""
+    first = random.randrange(300, 700)
+    later = first + random.randrange(5, 500)
+
+    def spoil(loop: Loop) -> None:
+        loop.model.embedding.weight[WORDS - 1] = math.nan  # type: ignore[union-attr,index]
+
+    def batch(t: int, x: Any, y: Any) -> tuple[Any, Any]:
+        if t >= later and (t - later) % 50 == 0:
+            x = x.clone()
+            x[0, 0] = WORDS - 1
+        return x, y
+
+    return {"before": at({first}, spoil), "batch": batch}
+
+
+def one_kept(random: Random) -> Parts:
+    """A gradient of NaN in the update before a snapshot, of which one is kept."""
+    every = random.choice([5, 10, 50])
+    chosen = {every * random.randrange(2, UPDATES // every) - 1 for _ in range(5)}
+
+    def spoil(loop: Loop) -> None:
+        for weight in loop.model.parameters():
+            weight.grad.fill_(math.nan)
+
+    def spoil_weights(loop: Loop) -> None:
+        for weight in loop.model.parameters():
+            weight.fill_(math.nan)
+
+    where = {"gradient": at(chosen, spoil)} if random.random() < 0.5 else {"after": at(chosen, spoil_weights)}
+    return {**where, "guarded": f"guard(kept=1, every={every})"}
+
+
+def stuck_scaler(random: Random) -> Parts:
+    """A scale that is lost, gradients that aren't finite for a while, or a batch of inf in each epoch."""
+    kind = random.randrange(3)
+    place, length = random.randrange(100, 1300), random.choice([40, 200])
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    parts: Parts = {"scaler": scaler}
+    if kind == 0:
+        value = random.choice([0.0, math.inf, 1e-30])
+        parts["before"] = at({place}, lambda loop: scaler._scale.fill_(value))  # type: ignore[union-attr]
+    elif kind == 1:
+
+        def spoil(loop: Loop) -> None:
+            next(loop.model.parameters()).grad.fill_(math.nan)  # type: ignore[union-attr]
+
+        parts["gradient"] = at(set(range(place, place + length)), spoil)
+    else:
+        parts |= same_batch(random, random.choice([3, 13, 75]))
+    return parts
+
+
+def damaged_files(random: Random) -> Parts:
+    """Snapshots on disk, the newest of which is truncated or has a flipped bit when it is needed."""
+    chosen = set(random.sample(range(100, UPDATES), 2))
+
+    def spoil(loop: Loop) -> None:
+        assert loop.folder is not None
+        newest = sorted(loop.folder.rglob("*.pt"), key=lambda file: int(file.stem.partition("-")[2]))[-1]
+        content = bytearray(newest.read_bytes())
+        if random.random() < 0.5:
+            content = content[: random.randrange(len(content))]
+        else:
+            content[random.randrange(len(content))] ^= 1 << random.randrange(8)
+        newest.write_bytes(bytes(content))
+        for weight in loop.model.parameters():
+            weight.fill_(math.nan)
+
+    return {"before": at(chosen, spoil)}
+
+
+def growing_weights(random: Random) -> Parts:
+    """Weights that grow with each update."""
+    factor, first = 1 + random.choice([0.001, 0.002, 0.004]), random.randrange(0, 500)
+
+    def grow(loop: Loop) -> None:
+        for weight in loop.model.parameters():
+            weight.mul_(factor)
+
+    return {"after": at(set(range(first, UPDATES)), grow)}

@@ -1,0 +1,153 @@
+"""Small torch trainings that are disturbed in many ways, in a plain loop with a guard."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+import glideslope as gs
+
+UPDATES, BATCH = 1500, 32
+WORDS = 1000
+"""Rows of the embedding; the last is in no batch but those that a disturbance makes."""
+
+
+class Words(nn.Module):
+    """A mean of embedded words, and a network on it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(WORDS, 16)
+        self.head = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 4))
+
+    def forward(self, words: torch.Tensor) -> torch.Tensor:
+        return self.head(self.embedding(words).mean(1))
+
+
+def network(outputs: int, normalized: bool = False, activation: type[nn.Module] = nn.ReLU) -> nn.Module:
+    """Two hidden layers, with batch normalization or without."""
+    layers: list[nn.Module] = []
+    for width in (16, 32):
+        layers += [nn.Linear(width, 32), *([nn.BatchNorm1d(32)] if normalized else []), activation()]
+    return nn.Sequential(*layers, nn.Linear(32, outputs))
+
+
+MODELS: dict[str, Callable[[], nn.Module]] = {
+    "regression": lambda: network(1, activation=nn.Tanh),
+    "exact regression": lambda: network(1),
+    "classes": lambda: network(4),
+    "batch normalization": lambda: network(4, normalized=True),
+    "words": Words,
+}
+OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
+    "momentum": lambda weights: torch.optim.SGD(weights, lr=0.05, momentum=0.9),
+    "AdamW": lambda weights: torch.optim.AdamW(weights, lr=3e-3),
+}
+
+
+@cache
+def data(model: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Inputs and targets from a network like the one that is trained, the targets with noise unless they are exact."""
+    generator = torch.Generator().manual_seed(7)
+    teacher_inputs = torch.randn(4096, 16, generator=generator)
+    first = torch.randn(16, 24, generator=generator) / 4
+    hidden = torch.tanh(teacher_inputs @ first)
+    if "regression" in model:
+        targets = hidden @ torch.randn(24, 1, generator=generator) / 3
+        noise = 0.0 if model == "exact regression" else 0.3
+        return teacher_inputs, targets + noise * torch.randn(4096, 1, generator=generator)
+    if model == "words":
+        words = torch.randint(0, WORDS - 1, (4096, 6), generator=generator)
+        meanings = torch.randn(WORDS, 4, generator=generator)
+        scores = meanings[words].mean(1) * 4
+    else:
+        words, scores = teacher_inputs, hidden @ torch.randn(24, 4, generator=generator)
+    noise = torch.rand(4096, 4, generator=generator).log().neg().log().neg()
+    return words, (scores + noise).argmax(1)
+
+
+@dataclass
+class Loop:
+    """A plain loop, that disturbances may reach into.
+
+    Attributes:
+        kind: which model, on its data.
+        optimizing: which optimizer.
+        seed: of the weights and the batches.
+        before: is called before an update, with the loop and its number.
+        batch: changes the batch of an update: (number, inputs, targets) to (inputs, targets).
+        gradient: is called between the backward pass and the update.
+        after: is called after an update.
+        guarded: the guard as text.
+        scaler: the gradient scaler.
+        folder: where snapshots are kept.
+    """
+
+    kind: str
+    optimizing: str
+    seed: int
+    before: Callable[[Loop, int], None] = lambda loop, t: None
+    batch: Callable[[int, Any, Any], tuple[Any, Any]] = lambda t, x, y: (x, y)
+    gradient: Callable[[Loop, int], None] = lambda loop, t: None
+    after: Callable[[Loop, int], None] = lambda loop, t: None
+    guarded: str = "guard()"
+    scaler: torch.amp.GradScaler | None = None
+    folder: Path | None = None
+    events: list[Any] = field(default_factory=list)
+
+    def run(self) -> float:
+        """The loss on all data at the end, infinite where the guard stopped the training."""
+        torch.manual_seed(self.seed)
+        self.model = MODELS[self.kind]()
+        self.optimizer = OPTIMIZERS[self.optimizing](self.model.parameters())
+        scheduler = gs.torch.Scheduler(self.optimizer, f"cosine * {self.guarded}", steps=UPDATES)
+        guard = gs.torch.Guard(self.model, scheduler, scaler=self.scaler, folder=self.folder)
+        inputs, targets = data(self.kind)
+        generator = torch.Generator().manual_seed(self.seed)
+        order = torch.randint(0, len(inputs), (UPDATES, BATCH), generator=generator)
+        scaler = self.scaler
+        for t in range(UPDATES):
+            self.before(self, t)
+            x, y = self.batch(t, inputs[order[t]], targets[order[t]])
+            loss = self.loss(self.model(x), y)
+            self.optimizer.zero_grad()
+            (loss if scaler is None else scaler.scale(loss)).backward()
+            self.gradient(self, t)
+            if scaler is None:
+                self.optimizer.step()
+            else:
+                scaler.step(self.optimizer)
+                scaler.update()
+            scheduler.step()
+            self.after(self, t)
+            try:
+                guard.step(loss)
+            except gs.DivergenceError:
+                return math.inf
+            finally:
+                self.events = guard.events
+        self.model.eval()
+        with torch.no_grad():
+            return self.loss(self.model(inputs), targets).item()
+
+    def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """The squared error, or the cross-entropy."""
+        if "regression" in self.kind:
+            return nn.functional.mse_loss(outputs, targets)
+        return nn.functional.cross_entropy(outputs, targets)
+
+
+@cache
+def undisturbed(kind: str, optimizing: str, seed: int) -> float:
+    """The final loss without any disturbance."""
+    loop = Loop(kind, optimizing, seed)
+    loss = loop.run()
+    assert not loop.events, loop.events
+    return loss

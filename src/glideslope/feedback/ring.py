@@ -1,0 +1,236 @@
+"""The last snapshots of a training, and the graded answers to its being lost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from glideslope.errors import DivergenceError, FileError
+from glideslope.feedback.feedback import State
+from glideslope.feedback.guard import VERDICTS, Guard
+
+Snapshot = TypeVar("Snapshot")
+Content = TypeVar("Content")
+
+APART = 10
+"""How many times `every` the older snapshots are apart: what is noticed late began long before."""
+_DAMAGED = 2
+"""Times that damage to the weights is no fault of the rate."""
+_AGAIN, _NEXT = 10, 2
+"""Updates past a place within which a second loss of the training has the same cause; where the batch was skipped."""
+_MANY, _WITHIN = 3, 100
+"""Times within so many updates, after which single batches are no longer the likely cause."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a guard did.
+
+    Attributes:
+        update: the update at which the training was being lost, counted from 0.
+        kind: how; a word of `VERDICTS`.
+        loss: the training loss there.
+        back_to: the updates made at the snapshot that it went back to; `update` where nothing was undone.
+        factor: of the rate, from there on.
+        skipped: whether the batch is skipped.
+        answer: refused (the update was left out), skipped (back, and on without the batch), back, lowered (back, and on
+            at a lower rate), repaired (buffers were taken from a snapshot), rescaled (the gradient scaler's scale
+            was set back) or noticed.
+    """
+
+    update: int
+    kind: str
+    loss: float
+    back_to: int
+    factor: float
+    skipped: bool = False
+    answer: str = "lowered"
+
+
+@dataclass(frozen=True)
+class Kept(Generic[Snapshot]):
+    """A snapshot of a training, and the guard's state there.
+
+    Attributes:
+        made: the updates made before it.
+        state: the guard's state.
+        snapshot: the training.
+    """
+
+    made: int
+    state: State
+    snapshot: Snapshot
+
+
+class Ring(Generic[Snapshot]):
+    """The last snapshots of a training, and which of them to go back to.
+
+    A snapshot waits until a loss of the weights in it was seen; only then does it replace an older one.
+
+    Args:
+        guard: how many are kept, and how often it goes back.
+        drop: is told each snapshot that is kept no longer.
+        skips: the most batches that are skipped for one place; 0 where the data can't be gone through again.
+
+    Attributes:
+        waiting: the snapshot whose loss wasn't seen yet.
+        skips: the most batches that are skipped for one place.
+        tries: how often it went back for the last place.
+        events: what was done.
+    """
+
+    def __init__(
+        self, guard: Guard, drop: Callable[[Snapshot], object] = lambda snapshot: None, skips: int = 0
+    ) -> None:
+        self.guard = guard
+        self.waiting: Kept[Snapshot] | None = None
+        self.events: list[Event] = []
+        self._drop = drop
+        self.skips = skips
+        self._kept: list[Kept[Snapshot]] = []
+        self._place = self._low = -math.inf
+        self.tries = 0
+        self._lowered = False
+        self._before: list[int] = []
+
+    @property
+    def has_any(self) -> bool:
+        """Whether a snapshot is kept."""
+        return bool(self._kept)
+
+    @property
+    def last(self) -> Kept[Snapshot]:
+        """The newest snapshot that is kept."""
+        return self._kept[-1]
+
+    def due(self, made: int, every: int) -> bool:
+        """Whether a snapshot should be taken after so many updates."""
+        return self.waiting is None and (not self._kept or made >= self.last.made + every)
+
+    def wait(self, made: int, state: State, snapshot: Snapshot) -> None:
+        """Takes a snapshot after so many updates, to be kept when the loss of the next has been seen."""
+        self.withdraw()
+        self.waiting = Kept(made, state, snapshot)
+
+    def keep(self) -> None:
+        """Keeps the snapshot that waits; of those before, the last two and some further apart."""
+        assert self.waiting is not None
+        kept = self._kept
+        kept.append(self.waiting)
+        self.waiting = None
+        if len(kept) > self.guard.kept:
+            thin = max(len(kept) - 3, 1)
+            near = len(kept) > 2 and kept[thin].made - kept[thin - 1].made < APART * self.guard.every
+            self._drop(kept.pop(thin if near else 0).snapshot)
+
+    def withdraw(self) -> None:
+        """Drops the snapshot that waits."""
+        if self.waiting is not None:
+            self._drop(self.waiting.snapshot)
+            self.waiting = None
+
+    def saved(self) -> dict[str, Any]:
+        """All that it knows but for the events, to go on from with `load`: plain data around the snapshots."""
+        kept = [*self._kept, *([self.waiting] if self.waiting else [])]
+        return {
+            "kept": [[one.made, one.state, one.snapshot] for one in kept], "waits": self.waiting is not None,
+            "place": self._place, "low": self._low, "tries": self.tries, "lowered": self._lowered,
+            "before": list(self._before),
+        }  # fmt: skip
+
+    def load(self, saved: dict[str, Any], events: Iterable[Event]) -> None:
+        """Goes on from what another saved, and its events."""
+        self._kept = [Kept(*one) for one in saved["kept"]]
+        self.waiting = self._kept.pop() if saved["waits"] else None
+        self._place, self._low, self.tries = saved["place"], saved["low"], saved["tries"]
+        self._lowered, self._before = saved["lowered"], list(saved["before"])
+        self.events[:] = events
+
+    def clear(self) -> None:
+        """Keeps none of them."""
+        self.withdraw()
+        while self._kept:
+            self._drop(self._kept.pop().snapshot)
+
+    def note(self, update: int, verdict: float, loss: float, answer: str, factor: float = 1.0) -> None:
+        """Notes an answer that undid nothing."""
+        self.events.append(Event(update, VERDICTS[int(verdict)], loss, update, factor, answer == "skipped", answer))
+
+    def back(
+        self, update: int, found: State, loss: float, rate: float, read: Callable[[Snapshot], Content]
+    ) -> tuple[Content, State]:
+        """What to go back to from an update, and the guard's state from there on. The last of `events` says how.
+
+        At first it only goes back, and the batch is skipped where it can be; a growth, and what comes again, lowers the
+        rate, each time more and from an earlier snapshot.
+
+        Args:
+            update: its number, counted from 0.
+            found: the guard's state after it, which says what was found.
+            loss: its training loss.
+            rate: its rate.
+            read: reads a snapshot; of one that raises a FileError an older one is taken.
+
+        Raises:
+            DivergenceError: it was done too often for this place; the message is a diagnosis.
+        """
+        guard, verdict = self.guard, found["verdict"]
+        self.withdraw()
+        again = self._comes_again(update, verdict)
+        self.tries = self.tries + 1 if again else 1
+        self._place = max(self._place, update) if again else update
+        if self.tries > guard.times or not self._kept:
+            raise DivergenceError(self._diagnosis(update, VERDICTS[int(verdict)], loss, rate))
+        was_lowered = self._lowered and again
+        lowers = verdict == 3.0 or self.tries > (1 if verdict == 2.0 else max(self.skips, _DAMAGED))
+        skipped = self.skips > 0 and verdict in (1.0, 2.0) and not lowers
+        if was_lowered and len(self._kept) > 1:  # so the last one may be of a training already lost
+            self._drop(self._kept.pop().snapshot)
+        factor = 1.0
+        if lowers:
+            factor = guard.multiplier * (found["factor"] if was_lowered else 1.0)
+        self._lowered = lowers
+        content = self._newest(read)
+        kept = self._kept[-1]
+        answer = "skipped" if skipped else "lowered" if lowers else "back"
+        self.events.append(Event(update, VERDICTS[int(verdict)], loss, kept.made, factor, skipped, answer))
+        return content, guard.lowered(kept.state, factor, self._place - kept.made + guard.rest)
+
+    def _newest(self, read: Callable[[Snapshot], Content]) -> Content:
+        """The newest snapshot that can be read."""
+        while True:
+            try:
+                return read(self._kept[-1].snapshot)
+            except FileError as error:
+                self._drop(self._kept.pop().snapshot)
+                if not self._kept:
+                    raise DivergenceError(f"the training was lost, and no snapshot can be read: {error}") from error
+
+    def _comes_again(self, update: int, verdict: float) -> bool:
+        """Whether the training is lost at the place where it was before, or so often that it is the same cause."""
+        if self._lowered:
+            return update <= self._place + 1.5 * self.guard.rest
+        if self.skips and verdict == 1.0:
+            return update <= self._place + _NEXT
+        self._before = [before for before in self._before if update - _WITHIN < before < update]
+        many = len(self._before) >= _MANY
+        self._before.append(update)
+        return update <= self._place + (_NEXT if self.skips else _AGAIN) or many
+
+    def _diagnosis(self, update: int, kind: str, loss: float, rate: float) -> str:
+        if not self._kept:
+            return f"the training was lost at its first update: the loss is {loss:g}; look at the data and the weights"
+        level = self._kept[-1].state["level"]
+        factors = [event.factor for event in self.events if event.answer in ("skipped", "back", "lowered")]
+        tried = ", ".join(f"{factor:g}" for factor in factors[-self.guard.times :])
+        cause = (
+            "it isn't the rate of a moment: lower the peak rate, lengthen the warmup, or clip the gradient"
+            if kind in ("spike", "growth")
+            else "a loss that isn't finite at any rate comes from the batch or the model: look at them there"
+        )
+        return (
+            f"the training was lost {self.tries} times near update {update} ({kind}: the loss was about {level:.4g}, "
+            f"then {loss:.4g}, at a rate of {rate:.3g}), with the rate at {tried} of the schedule's: {cause}"
+        )

@@ -1,0 +1,43 @@
+"""Calls with no update: those that a gradient scaler leaves out for ever."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+_LOOK_EVERY = 8
+"""Calls between looks at the scale, which may wait for a device."""
+_HALVED = 2.0**-24
+"""A scale so many times smaller than at the last good update has no cause in the size of the gradients."""
+
+
+class Idle:
+    """Calls in a row with no update.
+
+    Args:
+        scaler: the gradient scaler, where there is one.
+
+    Attributes:
+        calls: in a row.
+        scale: the scaler's at the last snapshot.
+    """
+
+    def __init__(self, scaler: torch.amp.GradScaler | None) -> None:
+        self.calls = 0
+        self.scale = 0.0
+        self._scaler = scaler
+
+    def undo(self) -> bool:
+        """Sets back a scale that was lowered for a batch whose loss isn't finite, which no scale would help."""
+        if self._scaler is None or not self._scaler.get_scale() < self.scale:
+            return False
+        self._scaler.update(self.scale)
+        return True
+
+    def is_stuck(self) -> bool:
+        """Whether the scaler leaves out one update after the other, at a scale that will never do."""
+        if self._scaler is None or self.calls % _LOOK_EVERY:
+            return False
+        scale = self._scaler.get_scale()
+        return not 0 < scale < math.inf or scale < _HALVED * self.scale

@@ -1,0 +1,217 @@
+"""Snapshots of a torch training: what is in them, whether they are good, and where they are kept."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import io
+import math
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from glideslope.errors import FeedbackError, FileError
+from glideslope.files import write_atomically
+from glideslope.frameworks.torch.averaging import unsaved_buffers
+
+_CONTAINERS, _VALUES = (dict, list, tuple), (int, float, str, type(None))
+_PLAIN = (torch.Tensor, torch.nn.Parameter)
+
+
+class Training:
+    """What a snapshot is of.
+
+    Args:
+        model: the network.
+        optimizer: its optimizer.
+        scaler: the gradient scaler, where there is one.
+    """
+
+    def __init__(self, model: torch.nn.Module, optimizer: Any, scaler: torch.amp.GradScaler | None) -> None:
+        self.model, self.optimizer, self.scaler = model, optimizer, scaler
+
+    def parts(self) -> dict[str, Any]:
+        """All that the next update depends on, as it stands: it changes with the training."""
+        return {
+            "model": dict(self.model.state_dict()),
+            "buffers": unsaved_buffers(self.model),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict() if self.scaler else {},
+        }
+
+    def health(self, parts: dict[str, Any] | None = None, besides: frozenset[str] = frozenset()) -> Health:
+        """Whether a training, as it stands if not given, is finite but in some places."""
+        weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
+        return Health(self.parts() if parts is None else parts, weights, besides)
+
+    def restore(self, parts: dict[str, Any]) -> None:
+        """Goes back to a snapshot, which stays as it is.
+
+        Raises:
+            FeedbackError: parameters were added since.
+        """
+        groups, then = self.optimizer.param_groups, parts["optimizer"]["param_groups"]
+        if len(groups) != len(then):
+            raise FeedbackError(
+                f"the training diverged, and its optimizer has {len(groups)} groups, the snapshot {len(then)}: make "
+                "the guard anew after adding groups"
+            )
+        self.model.load_state_dict(parts["model"])
+        for name, buffer in unsaved_buffers(self.model).items():
+            buffer.copy_(parts["buffers"][name])
+        self.optimizer.load_state_dict(copied(parts["optimizer"]))
+        if self.scaler:
+            self.scaler.load_state_dict(parts["scaler"])
+        self.optimizer.zero_grad()
+
+    def repair(self, parts: dict[str, Any], besides: frozenset[str]) -> bool:
+        """Takes damaged buffers, such as statistics of batches, from a snapshot; whether nothing else is damaged."""
+        now = self.parts()
+        trained = {id(tensor) for group in self.optimizer.param_groups for tensor in group["params"]}
+        trained_names = {name for name, weight in self.model.named_parameters() if id(weight) in trained}
+        damaged = not_finite(now) - besides
+        buffers = {f".{part}.{name}": (part, name) for part in ("model", "buffers") for name in now[part]}
+        if any(place not in buffers or buffers[place][1] in trained_names for place in damaged):
+            return False
+        for part, name in (buffers[place] for place in damaged):
+            now[part][name].detach().copy_(parts[part][name])
+        return True
+
+
+class Health:
+    """Whether all numbers of a training are finite, and how large its weights are; known once a device has got there.
+
+    Args:
+        parts: the training.
+        weights: what the optimizer trains.
+        besides: the places in it where numbers needn't be finite.
+    """
+
+    def __init__(self, parts: dict[str, Any], weights: list[torch.Tensor], besides: frozenset[str]) -> None:
+        self._tensors = [tensor for place, tensor in _tensors(parts) if place not in besides]
+        self._norms = [_norms(weights), _norms(self._tensors)]
+        self._arrived: Any = None
+        if any(norm.is_cuda for norms in self._norms for norm in norms[:1]):
+            both = torch.stack([torch.linalg.vector_norm(torch.stack(norms)) for norms in self._norms])
+            self._norms = [[host := torch.empty(2, dtype=both.dtype, pin_memory=True)]]
+            host.copy_(both, non_blocking=True)
+            self._arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            self._arrived.record()
+
+    def known(self) -> bool:
+        """Whether it can be asked without waiting for a device."""
+        return self._arrived is None or bool(self._arrived.query())
+
+    def read(self) -> tuple[bool, float]:
+        """Whether all is finite, and the norm of the weights; waits for the device."""
+        if self._arrived is not None:
+            self._arrived.synchronize()
+            weights, everything = self._norms[0][0].tolist()
+        else:
+            weights, everything = (math.hypot(*[norm.item() for norm in norms]) for norms in self._norms)
+        # Squares of large numbers overflow, so where a norm isn't finite the numbers themselves are looked at.
+        finite = math.isfinite(everything) or all(bool(tensor.isfinite().all()) for tensor in self._tensors)
+        self._tensors = []
+        return finite, weights
+
+
+def not_finite(parts: dict[str, Any]) -> frozenset[str]:
+    """The places in a training where numbers aren't finite, as in the mask of an attention."""
+    return frozenset(place for place, tensor in _tensors(parts) if not tensor.isfinite().all())
+
+
+def _norms(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+    """The norm of each, or of what this process has of it; all on one device."""
+    if not tensors:
+        return [torch.zeros(())]
+    norms = torch._foreach_norm([_of_this_process(tensor) for tensor in tensors])
+    if all(norm.device.type == "cpu" for norm in norms):
+        return list(norms)
+    device = next(norm.device for norm in norms if norm.device.type != "cpu")
+    return [norm.to(device, torch.float32, non_blocking=True) for norm in norms]
+
+
+def _of_this_process(tensor: Any) -> torch.Tensor:
+    """A tensor, or the shard of it."""
+    return tensor.to_local() if type(tensor) not in _PLAIN and hasattr(tensor, "to_local") else tensor  # type: ignore[no-any-return]
+
+
+def _tensors(tree: Any, place: str = "") -> Iterator[tuple[str, torch.Tensor]]:
+    """The tensors of real and complex numbers in nested containers, and their places."""
+    for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
+        if isinstance(value, torch.Tensor):
+            if value.is_floating_point() or value.is_complex():
+                yield f"{place}.{key}", value
+        elif isinstance(value, _CONTAINERS):
+            yield from _tensors(value, f"{place}.{key}")
+
+
+def copied(tree: Any) -> Any:
+    """A copy of nested containers of tensors and plain values; NumPy's scalars become Python's."""
+    if isinstance(tree, torch.Tensor):
+        return tree.detach().clone()
+    if isinstance(tree, dict):
+        return {key: copied(value) for key, value in tree.items()}
+    if type(tree) in (list, tuple):
+        return type(tree)(map(copied, tree))
+    if isinstance(tree, np.generic):
+        return tree.item()
+    return tree if isinstance(tree, _VALUES) else copy.deepcopy(tree)
+
+
+class InMemory:
+    """Snapshots as copies, on their device."""
+
+    def write(self, made: int, parts: dict[str, Any]) -> Any:
+        return copied(parts)
+
+    def read(self, place: Any) -> dict[str, Any]:
+        return place  # type: ignore[no-any-return]
+
+    def drop(self, place: Any) -> None:
+        pass
+
+
+class OnDisk:
+    """Snapshots as files, each with a checksum, in a new folder, since other guards may have theirs in the same place.
+
+    A file is the SHA-256 of what follows, and then what `torch.save` writes.
+    """
+
+    def __init__(self, parent: Path) -> None:
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            self.folder = Path(tempfile.mkdtemp(prefix="guard-", dir=parent))
+        except OSError as error:
+            raise FileError(f"{parent} can't hold snapshots: {error.strerror}") from error
+        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+
+    def write(self, made: int, parts: dict[str, Any]) -> Any:
+        content = io.BytesIO()
+        torch.save(copied(parts), content)
+        data = content.getvalue()
+        write_atomically(file := self.folder / f"snapshot-{made}.pt", hashlib.sha256(data).digest() + data)
+        return file
+
+    def read(self, place: Any) -> dict[str, Any]:
+        """The snapshot in a file.
+
+        Raises:
+            FileError: it is gone, or isn't what was written.
+        """
+        try:
+            content = place.read_bytes()
+        except OSError as error:
+            raise FileError(f"{place} can't be read: {error.strerror}") from error
+        if hashlib.sha256(content[32:]).digest() != content[:32]:
+            raise FileError(f"{place} is damaged: its checksum doesn't match")
+        return torch.load(io.BytesIO(content[32:]), weights_only=True)  # type: ignore[no-any-return]
+
+    def drop(self, place: Any) -> None:
+        place.unlink(missing_ok=True)

@@ -1,0 +1,186 @@
+"""The graded answers of a guard in a torch loop, and what they rest on."""
+
+import copy
+import math
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+import glideslope as gs
+from glideslope.feedback import Places, Ring
+from glideslope.feedback.ring import APART
+from glideslope.search.finite import not_finite
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+from reliability import KINDS
+
+torch.set_num_threads(1)
+
+
+class Small:
+    """A loop on two layers; its pieces may be changed between the calls."""
+
+    def __init__(self, schedule="constant * guard()", optimizer=None, model=None, steps=1000, **options):
+        torch.manual_seed(0)
+        self.model = model or nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
+        self.optimizer = (optimizer or (lambda w: torch.optim.AdamW(w, lr=0.01)))(self.model.parameters())
+        self.scheduler = gs.torch.Scheduler(self.optimizer, schedule, steps=steps)
+        self.guard = gs.torch.Guard(self.model, self.scheduler, **options)
+        self.x = torch.randn(16, 3, generator=torch.Generator().manual_seed(0))
+
+    def step(self, scale=1.0, spoil=lambda model: None, closure=False):
+        def loss():
+            self.optimizer.zero_grad()
+            value = (self.model(self.x) - scale * self.x.sum(1, keepdim=True)).square().mean()
+            value.backward()
+            spoil(self.model)
+            return value
+
+        value = self.optimizer.step(loss) if closure else loss()
+        if not closure:
+            self.optimizer.step()
+        self.scheduler.step()
+        self.guard.step(value)
+
+    @property
+    def answers(self):
+        return [(event.kind, event.answer) for event in self.guard.events]
+
+
+def spoil_gradient(model):
+    next(model.parameters()).grad[0] = math.nan
+
+
+@pytest.mark.parametrize("closure", [False, True])
+@pytest.mark.parametrize("fused", [False, True])
+def test_an_update_without_a_finite_gradient_touches_nothing(closure, fused):
+    loop = Small(optimizer=lambda weights: torch.optim.AdamW(weights, lr=0.01, fused=fused))
+    for _ in range(30):
+        loop.step(closure=closure)
+    before = copy.deepcopy((loop.model.state_dict(), loop.optimizer.state_dict()["state"]))
+    loop.step(spoil=spoil_gradient, closure=closure)
+    torch.testing.assert_close((loop.model.state_dict(), loop.optimizer.state_dict()["state"]), before, rtol=0, atol=0)
+    assert loop.answers == [("not finite", "refused")]
+    assert loop.scheduler.last_epoch == 31
+    assert next(loop.model.parameters()).grad is not None
+
+
+def test_labels_far_too_large_are_refused_and_damaged_weights_go_back():
+    loop = Small()
+    for _ in range(30):
+        loop.step()
+    before = copy.deepcopy(loop.model.state_dict())
+    loop.step(scale=1000.0)
+    torch.testing.assert_close(loop.model.state_dict(), before)
+    with torch.no_grad():
+        for weight in loop.model.parameters():
+            weight.mul_(30)
+    loop.step()
+    assert loop.answers == [("spike", "refused"), ("weights grow", "back")]
+    assert max(weight.abs().max().item() for weight in loop.model.parameters()) < 3
+
+
+def test_statistics_are_repaired_and_a_mask_of_infinities_is_left_alone():
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+    model.register_buffer("mask", torch.tensor([0.0, -math.inf]))
+    loop = Small(model=model)
+    for _ in range(12):
+        loop.step()
+    weights = copy.deepcopy(dict(model.named_parameters()))
+    model[1].running_var.fill_(math.nan)
+    for _ in range(9):
+        loop.step()
+    assert loop.answers == [("weights not finite", "repaired")]
+    assert model[1].running_var.isfinite().all()
+    assert model.mask.tolist() == [0.0, -math.inf]
+    assert any(not torch.equal(weights[name], weight) for name, weight in model.named_parameters())
+
+
+@pytest.mark.parametrize("cut", [0, 10, 40, None])
+def test_of_damaged_files_an_older_one_is_taken(tmp_path, cut):
+    loop = Small(folder=tmp_path)
+    for _ in range(40):
+        loop.step()
+    files = sorted(tmp_path.rglob("*.pt"), key=lambda file: int(file.stem.partition("-")[2]))
+    made = [int(file.stem.partition("-")[2]) for file in files]
+    for file in files[-2:]:
+        content = bytearray(file.read_bytes())
+        content[-1] ^= 1
+        file.write_bytes(content if cut is None else content[:cut])
+    with torch.no_grad():
+        loop.model[0].weight.fill_(math.nan)
+    loop.step()
+    [event] = loop.guard.events
+    assert event.back_to == made[-3]
+    assert loop.model[0].weight.isfinite().all()
+    for file in tmp_path.rglob("*.pt"):
+        file.write_bytes(b"")
+    with torch.no_grad():
+        loop.model[0].weight.fill_(math.nan)
+    with pytest.raises(gs.DivergenceError, match="no snapshot can be read"):
+        loop.step()
+
+
+def test_damage_in_the_last_update_is_found():
+    loop = Small("cosine * guard()", steps=33)
+    for _ in range(32):
+        loop.step()
+    for state in loop.optimizer.state.values():
+        state["exp_avg"].fill_(math.nan)
+    loop.step()
+    assert all(weight.isfinite().all() for weight in loop.model.parameters())
+
+
+def test_a_bad_place_in_each_epoch_is_expected_and_a_good_batch_there_is_forgotten():
+    loop = Small(steps_per_epoch=7)
+    for t in range(70):
+        loop.step(spoil=spoil_gradient if t % 7 == 4 and t < 50 else lambda model: None)
+    assert [event.update for event in loop.guard.events] == [4, 11, 18, 53]
+    assert loop.scheduler.last_epoch == 70
+
+
+@given(st.integers(2, 120), st.data())
+@settings(max_examples=100, deadline=None)
+def test_the_length_of_an_epoch_is_inferred(length, data):
+    place = data.draw(st.integers(0, length - 1))
+    places = Places()
+    for epoch in range(3):
+        assert places.following(0) is None
+        places.note(epoch * length + place)
+    assert places.length == length
+    assert places.following(2 * length + place + 1) == 3 * length + place
+
+
+@given(st.integers(1, 6), st.integers(1, 9), st.integers(1, 60))
+@settings(max_examples=100, deadline=None)
+def test_a_ring_keeps_the_last_two_and_older_ones(kept, every, number):
+    dropped = []
+    ring = Ring(gs.guard(kept=kept, every=every), dropped.append)
+    for i in range(number):
+        ring.wait(i * every, {"level": 0.0}, i)
+        ring.keep()
+    held = sorted(set(range(number)) - set(dropped))
+    assert len(held) == min(kept, number)
+    assert held[-1] == number - 1
+    assert kept < 3 or held[-2:] == [*range(max(number - 2, 0), number)]
+    assert all(b - a <= 2 * APART for a, b in pairwise(held))
+
+
+@given(st.lists(st.floats(allow_nan=True, width=32), min_size=1, max_size=5))
+@settings(max_examples=50, deadline=None)
+def test_arrays_that_are_not_finite_are_found(values):
+    expected = frozenset() if all(map(math.isfinite, values)) else frozenset({".a.0"})
+    assert not_finite({"a": [torch.tensor(values)], "b": math.nan, "c": torch.tensor([1])}) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in KINDS if name.startswith("guard-") and name != "guard-searches"])
+def test_a_few_disturbed_trainings(name):
+    _, tally, _ = KINDS[name]
+    assert tally(1).shown == ()
