@@ -64,28 +64,27 @@ def network(job: Job) -> Network | None:
         return _of_keras(owner.model)
     if framework == "jax":
         return _of_jax(owner.params)
-    return _of_torch(_averaged(job) or owner.model) if hasattr(owner, "model") else None
+    return _of_torch(owner)
 
 
-def _averaged(job: Any) -> Any:
-    """The model with averaged weights, where these are what was measured."""
-    return getattr(job, "averaged_model", None)
-
-
-def _of_torch(model: Any) -> Network:
-    model = getattr(model, "_orig_mod", model)  # compiled
-    model = getattr(model, "module", model) if type(model).__name__.endswith("DataParallel") else model
+def _of_torch(job: Any) -> Network | None:
+    if not hasattr(job, "measured_state") and not hasattr(job, "model"):
+        return None
+    state = job.measured_state() if hasattr(job, "measured_state") else job.model.state_dict()
 
     def write(file: BinaryIO) -> None:
         from safetensors.torch import save
 
-        file.write(save(_distinct(model.state_dict()), {"format": "pt"}))
+        file.write(save(_distinct(state), {"format": "pt"}))
 
     return Network(write, "safetensors.torch.load_model(model, {file!r})")
 
 
 def _distinct(state: dict[str, Any]) -> dict[str, Any]:
-    """The tensors of a state dictionary, one of each that is the same under several names, as `load_model` expects."""
+    """The tensors of a state dictionary, one of each that is the same under several names, as `load_model` expects.
+
+    The names are those of the model itself, without what torch.compile or a distributed wrapper puts before them.
+    """
     import torch
 
     kept: dict[str, Any] = {}
@@ -95,27 +94,33 @@ def _distinct(state: dict[str, Any]) -> dict[str, Any]:
             continue
         memory = value.device, value.data_ptr(), value.shape, value.stride(), value.dtype
         if memory not in seen or not value.numel():
-            kept[name] = value.detach().contiguous().clone()
+            kept[_plain(name)] = value.detach().contiguous().clone()
         seen.add(memory)
     return kept
 
 
-def _of_keras(model: Any) -> Network:
-    import numpy as np
+def _plain(name: str) -> str:
+    """A name of a parameter without the prefixes of wrappers.
 
+    >>> _plain("_orig_mod.module.weight"), _plain("module.weight")
+    ('module.weight', 'module.weight')
+    """
+    return name.removeprefix("_orig_mod.")
+
+
+def _of_keras(model: Any) -> Network:
     def write(file: BinaryIO) -> None:
         import keras
+        import numpy as np
         from safetensors.numpy import save
 
-        values = {name: np.asarray(keras.ops.convert_to_numpy(variable)) for name, variable in names(model).items()}
-        file.write(save({name: np.ascontiguousarray(value) for name, value in values.items()}))
-
-    def names(model: Any) -> dict[str, Any]:
-        return {str(i): weight for i, weight in enumerate(model.weights)}
+        values = (np.array(keras.ops.convert_to_numpy(weight), order="C") for weight in model.weights)
+        file.write(save({str(i): value for i, value in enumerate(values)}))
 
     return Network(
         write,
-        "tensors = safetensors.numpy.load_file({file!r}); model.set_weights([tensors[str(i)] for i in range(len(tensors))])",
+        "tensors = safetensors.numpy.load_file({file!r}); "
+        "model.set_weights([tensors[str(i)] for i in range(len(tensors))])",
     )
 
 
