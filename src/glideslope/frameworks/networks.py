@@ -83,7 +83,7 @@ def _of_torch(job: Any) -> Network | None:
 def _distinct(state: dict[str, Any]) -> dict[str, Any]:
     """The tensors of a state dictionary, one of each that is the same under several names, as `load_model` expects.
 
-    The names are those of the model itself, without what torch.compile or a distributed wrapper puts before them.
+    The names are those of the model itself, without what torch.compile puts into them.
     """
     import torch
 
@@ -94,18 +94,9 @@ def _distinct(state: dict[str, Any]) -> dict[str, Any]:
             continue
         memory = value.device, value.data_ptr(), value.shape, value.stride(), value.dtype
         if memory not in seen or not value.numel():
-            kept[_plain(name)] = value.detach().contiguous().clone()
+            kept[name.replace("_orig_mod.", "")] = value.detach().contiguous().clone()
         seen.add(memory)
     return kept
-
-
-def _plain(name: str) -> str:
-    """A name of a parameter without the prefixes of wrappers.
-
-    >>> _plain("_orig_mod.module.weight"), _plain("module.weight")
-    ('module.weight', 'module.weight')
-    """
-    return name.removeprefix("_orig_mod.")
 
 
 def _of_keras(model: Any) -> Network:
