@@ -21,7 +21,7 @@ from glideslope.search.average import Average
 CURVES = [
     "one_cycle()", "warmup(5%) >> linear()", "cosine()", "constant()",
     "warmup(10) >> hold() >> cooldown(20%, shape=sqrt)",
-    "polynomial(2)", "step(every=7, factor=0.5)", "hold(30%) >> linear(end=0.1)", "inverse_sqrt(5)",
+    "polynomial(2)", "step(every=7, ratio=0.5)", "hold(30%) >> linear(final=0.1)", "inverse_sqrt(5)",
 ]  # fmt: skip
 
 
@@ -72,9 +72,26 @@ def test_a_network_with_tied_weights_comes_back(tmp_path):
     loss = job.evaluate()
     other = tied_job()
     load(saved(job, tmp_path), model=other.model)
-    assert other.evaluate() == loss
+    assert other.evaluate() == pytest.approx(loss, rel=1e-6)
     assert other.model.head.weight is other.model.embedding.weight
     assert torch.equal(other.model.whole, job.model.whole)
+
+
+def test_views_of_memory_that_no_weight_has_whole_come_back(tmp_path):
+    class Views(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            both = torch.randn(2, 7, 7)
+            self.one, self.other = nn.Parameter(both[0]), nn.Parameter(both[1])
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.one[x] @ self.other
+
+    job = tied_job(Views())
+    job.step(0.5)
+    other = tied_job(Views())
+    load(saved(job, tmp_path), model=other.model)
+    assert other.evaluate() == pytest.approx(job.evaluate(), rel=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["ema", "swa"])
@@ -143,7 +160,7 @@ def test_a_keras_model_comes_back(tmp_path):
     assert other.evaluate() == job.evaluate()
 
 
-@given(st.sampled_from(CURVES), st.floats(1e-6, 10), st.integers(1, 60), st.sampled_from([1.0, 0.5, 0.1]))
+@given(st.sampled_from(CURVES), st.floats(1e-6, 10), st.integers(16, 60), st.sampled_from([1.0, 0.5, 0.1]))
 @settings(max_examples=60, deadline=None)
 def test_the_pasted_torch_line_gives_the_rates_of_the_full_run(text, peak, steps, share):
     contestant = Contestant(gs.parse(text), peak)
@@ -160,11 +177,11 @@ def test_the_pasted_torch_line_gives_the_rates_of_the_full_run(text, peak, steps
         optimizer.step()
         scope["scheduler"].step()
     first, second = np.array(rates).T
-    np.testing.assert_allclose(first, contestant.rates(steps), rtol=1e-12, atol=1e-300)
+    assert first.tolist() == contestant.rates(steps).tolist()
     np.testing.assert_allclose(second, contestant.rates(steps) * share, rtol=1e-12, atol=1e-300)
 
 
-@given(st.sampled_from(CURVES), st.floats(1e-6, 10), st.integers(1, 60))
+@given(st.sampled_from(CURVES), st.floats(1e-6, 10), st.integers(16, 60))
 @settings(max_examples=20, deadline=None)
 def test_the_pasted_line_of_a_job_of_one_s_own_gives_the_rates(text, peak, steps):
     contestant = Contestant(gs.parse(text), peak)

@@ -72,30 +72,39 @@ def _of_torch(job: Any) -> Network | None:
         return None
     state = job.measured_state() if hasattr(job, "measured_state") else job.model.state_dict()
 
+    import torch
+
+    tensors = {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
+    distinct = _distinct(tensors)
+    kept = tensors if distinct is None else distinct
+
     def write(file: BinaryIO) -> None:
         from safetensors.torch import save
 
-        file.write(save(_distinct(state), {"format": "pt"}))
+        plain = {name.replace("_orig_mod.", ""): value.detach().clone().contiguous() for name, value in kept.items()}
+        file.write(save(plain, {"format": "pt"}))
 
+    if distinct is None:
+        return Network(write, "model.load_state_dict(safetensors.torch.load_file({file!r}))")
     return Network(write, "safetensors.torch.load_model(model, {file!r})")
 
 
-def _distinct(state: dict[str, Any]) -> dict[str, Any]:
-    """The tensors of a state dictionary, one of each that is the same under several names, as `load_model` expects.
+def _distinct(tensors: dict[str, Any]) -> dict[str, Any] | None:
+    """One tensor of those that share memory, such as tied weights: the one that has all of it, as `load_model` expects.
 
-    The names are those of the model itself, without what torch.compile puts into them.
+    None where there is no such one.
     """
-    import torch
-
+    groups: dict[Any, list[str]] = {}
+    for name, value in sorted(tensors.items()):
+        storage = value.untyped_storage()
+        groups.setdefault((value.device, storage.data_ptr()) if storage.nbytes() else name, []).append(name)
     kept: dict[str, Any] = {}
-    seen: set[tuple[Any, ...]] = set()
-    for name, value in state.items():
-        if not isinstance(value, torch.Tensor):
-            continue
-        memory = value.device, value.data_ptr(), value.shape, value.stride(), value.dtype
-        if memory not in seen or not value.numel():
-            kept[name.replace("_orig_mod.", "")] = value.detach().contiguous().clone()
-        seen.add(memory)
+    for names in groups.values():
+        complete = [name for name in names if tensors[name].nbytes == tensors[name].untyped_storage().nbytes()]
+        if not complete and len(names) > 1:
+            return None
+        name = (complete or names)[0]
+        kept[name] = tensors[name]
     return kept
 
 
