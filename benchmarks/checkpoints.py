@@ -114,7 +114,7 @@ def cost(width: int, steps: int, pairs: int) -> None:
             shares.append(seconds[1.0] / seconds[float("inf")] - 1)
             print(f"pair {i}: {seconds[1.0]:.1f} s with, {seconds[float('inf')]:.1f} s without", flush=True)
         print(
-            f"{parameters:,} parameters: a checkpoint at least 1 s after the last costs {statistics.median(shares):.1%} "
+            f"{parameters:,} parameters: checkpoints 1 s apart or more cost {statistics.median(shares):.1%} "
             f"of wall time, the median of {pairs} pairs in turn ({min(shares):.1%} to {max(shares):.1%})"
         )
 
