@@ -319,3 +319,51 @@ def test_torch_s_states_are_torch_s_files(tmp_path):
     stored = torch.load(tmp_path / "checkpoint/state.pt", weights_only=True)
     for one in (state, stored):
         assert all(torch.equal(one["model"][name], value) for name, value in end["model"].items())
+
+
+def test_a_killed_jax_training_goes_on_to_the_same_end(tmp_path):
+    jax, optax = pytest.importorskip("jax"), pytest.importorskip("optax")
+    optimizer = optax.inject_hyperparams(optax.adam)(learning_rate=0.1)
+
+    def update(params, opt_state, batch, lr):
+        inner, key = opt_state
+        key, drawn = jax.random.split(key)
+        noise = 0.1 * jax.random.normal(drawn, batch[1].shape)
+        loss, gradient = jax.value_and_grad(lambda w: jax.numpy.mean((batch[0] @ w - batch[1] - noise) ** 2))(params)
+        inner.hyperparams["learning_rate"] = jax.numpy.asarray(lr)
+        changes, inner = optimizer.update(gradient, inner, params)
+        return optax.apply_updates(params, changes), (inner, key), loss
+
+    x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
+    data = gs.jax.Batches((x, x.sum(1)), batch_size=8)
+
+    def job():
+        params = jax.numpy.zeros(3)
+        state = optimizer.init(params), jax.random.key(5)
+        return gs.jax.Job(params, state, update, data, lambda w: jax.numpy.mean((w - 1) ** 2))
+
+    whole, end = made(job(), {}, "linear()", 60, 3)
+    killed = job()
+    step, calls = killed.step, iter(range(10**9))
+    killed.step = lambda lr: (_ for _ in ()).throw(Killed) if next(calls) == 50 else step(lr)
+    with pytest.raises(Killed):
+        made(killed, RunDirectory(tmp_path, SEARCH, checkpoint_every=0.0), "linear()", 60, 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        memory = RunDirectory(tmp_path, SEARCH, resume=True, checkpoint_every=0.0)
+        run, state = made(job(), memory, "linear()", 60, 3)
+    assert run == whole
+    assert (state["params"] == end["params"]).all()
+    assert jax.tree.structure(state) == jax.tree.structure(end)
+
+
+def test_the_guard_s_answers_are_the_same_after_a_kill(tmp_path):
+    schedule = "hold() * guard(every=7, rest=5)"
+    whole, _ = made(Noisy(0, jump=50), {}, schedule, 80, 4)
+    assert whole.events
+    for kill in (57, 62, 75):
+        memory = RunDirectory(tmp_path, SEARCH, resume=kill > 57, checkpoint_every=0.0)
+        with suppress(Killed):
+            made(Noisy(0, kill, jump=50), memory, schedule, 80, 4)
+    run, _ = made(Noisy(0, jump=50), RunDirectory(tmp_path, SEARCH, resume=True, checkpoint_every=0.0), schedule, 80, 4)
+    assert run == whole
