@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 import os
 import random
 import signal
@@ -20,6 +21,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 JOB = """
@@ -91,31 +94,46 @@ def killed(kills: int, steps: int) -> None:
 def cost(width: int, steps: int, pairs: int) -> None:
     from glideslope.schedules import parse
     from glideslope.search import Contestant
+    from glideslope.search.checkpoints import Checkpoints
     from glideslope.search.job import load_job
     from glideslope.search.run_directory import RunDirectory
     from glideslope.search.trials import Trials
 
+    saving: list[float] = []
+    timed = Checkpoints.timed
+
+    @contextmanager
+    def recorded(self: Checkpoints) -> Iterator[None]:
+        began = time.monotonic()
+        with timed(self):
+            yield
+        saving.append(time.monotonic() - began)
+
+    Checkpoints.timed = recorded  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "job.py").write_text(JOB.format(width=width))
         make = load_job(f"{folder / 'job.py'}:job")
-        job = make(0)
-        parameters = sum(weight.numel() for weight in job.model.parameters())  # type: ignore[attr-defined]
-        shares = []
+        parameters = sum(weight.numel() for weight in make(0).model.parameters())  # type: ignore[attr-defined]
+        ratios, shares = [], []
         for i in range(pairs):
             seconds = {}
-            for every in (1.0, float("inf")) if i % 2 else (float("inf"), 1.0):
+            for every in (1.0, math.inf) if i % 2 else (math.inf, 1.0):
                 memory = RunDirectory(folder / f"{i}-{every}", {}, checkpoint_every=every)
                 trials = Trials(make, 0, memory)
+                saving.clear()
                 began = time.monotonic()
                 trials.run(Contestant(parse("one_cycle()"), 0.01), steps, stage="")
                 seconds[every] = time.monotonic() - began
+                if saving:
+                    shares.append(sum(saving) / seconds[every])
+                    print(f"{len(saving)} checkpoints, {sum(saving):.2f} s of {seconds[every]:.1f} s", flush=True)
                 memory.release()
-            shares.append(seconds[1.0] / seconds[float("inf")] - 1)
-            print(f"pair {i}: {seconds[1.0]:.1f} s with, {seconds[float('inf')]:.1f} s without", flush=True)
+            ratios.append(seconds[1.0] / seconds[math.inf] - 1)
         print(
-            f"{parameters:,} parameters: checkpoints 1 s apart or more cost {statistics.median(shares):.1%} "
-            f"of wall time, the median of {pairs} pairs in turn ({min(shares):.1%} to {max(shares):.1%})"
+            f"{parameters:,} parameters, checkpoints 1 s apart or more: {statistics.median(shares):.2%} of a run's time "
+            f"is in them ({min(shares):.2%} to {max(shares):.2%}); against runs without, in turn, "
+            f"{statistics.median(ratios):+.1%} ({min(ratios):+.1%} to {max(ratios):+.1%})"
         )
 
 

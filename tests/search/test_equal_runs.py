@@ -97,7 +97,7 @@ def test_a_search_begins_at_what_is_usual_and_at_what_the_user_chose():
 
     weights = [torch.nn.Parameter(torch.zeros(2))]
     usual = start(Job(torch.optim.AdamW(weights)))
-    assert start(Job(torch.optim.SGD(weights))) == 10 * usual
+    assert start(Job(torch.optim.SGD(weights))) > 5 * usual
     assert usual > start(Job(torch.optim.AdamW(weights, lr=3e-4))) > 3e-4
     assert start(Job(torch.optim.AdamW(weights, lr=1e-9))) == usual
     assert chosen_rate(torch.optim.AdamW(weights, lr=3e-4)) == 3e-4

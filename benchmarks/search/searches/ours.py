@@ -13,7 +13,7 @@ from surface import Surface
 from sweeping import Sweeping
 
 import glideslope as gs
-from glideslope.search.choose import PRIOR, chosen
+from glideslope.search.choose import PRIOR, chosen, usual
 from glideslope.search.contestant import Contestant, Run
 from glideslope.search.outcomes import SHORTEST
 from glideslope.search.range_test import RangeTest, range_test
@@ -71,7 +71,7 @@ def ours(played: Played, bound: int, rng: np.random.Generator, prior: Prior) -> 
     if budget < SHORTEST:
         raise gs.SearchError(f"no run of {SHORTEST} updates in {budget}")
     start = prior.start(played.optimizer, str(PRIOR)) if prior.tables else LOW**0.5 * HIGH**0.5
-    winner = chosen(trials, (PRIOR,), (), budget, played.horizon, start).winner
+    winner = chosen(trials, usual(bound, played.horizon), (), budget, played.horizon, start).winner
     return str(winner.schedule), winner.peak
 
 

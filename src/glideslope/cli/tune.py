@@ -47,7 +47,9 @@ def tune(
     job: JobPlace,
     steps: Steps,
     overhead: Annotated[float, typer.Option(help="Bounds the search, as a multiple of --steps.")] = 2.0,
-    schedules: Annotated[str, typer.Option(help='Those to choose from, ";" between them; else a single cycle.')] = "",
+    schedules: Annotated[
+        str, typer.Option(help='Those to choose from, ";" between them; else a single cycle, or a straight decay.')
+    ] = "",
     optimizers: Optimizers = "",
     averages: Averages = "",
     guard: Annotated[bool, typer.Option("--guard", help="Protect the full run from divergence.")] = False,

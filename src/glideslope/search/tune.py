@@ -9,10 +9,10 @@ from typing import Any
 
 from glideslope.errors import NothingLearnedError, SearchError
 from glideslope.feedback import Feedback, Guard
-from glideslope.schedules import Schedule, constant
+from glideslope.schedules import constant
 from glideslope.search.average import Average
 from glideslope.search.checks import check_all, warn_of_no_text
-from glideslope.search.choose import PRIOR, Choice, chosen
+from glideslope.search.choose import Choice, chosen, usual
 from glideslope.search.constant_runs import constant_runs, unsaid
 from glideslope.search.contestant import Contestant, Given, Run, distinct, read, within
 from glideslope.search.equal_runs import FEWEST, loss_at
@@ -24,9 +24,6 @@ from glideslope.search.run_directory import releasing
 from glideslope.search.scalars import whole
 from glideslope.search.start import start
 from glideslope.search.trials import Trials, Watch, unwatched
-
-SCHEDULES: tuple[Schedule, ...] = (PRIOR,)
-"""The schedules to choose from, where none are given."""
 
 LEARNED = 2.0
 """The noise of a comparison of peaks by which a full run must end below the untrained loss."""
@@ -76,7 +73,7 @@ def tune(
     steps: int,
     *,
     overhead: float = 2.0,
-    schedules: Iterable[Given | Feedback | str] = SCHEDULES,
+    schedules: Iterable[Given | Feedback | str] | None = None,
     optimizers: Iterable[str] = (),
     averages: Iterable[str] = (),
     guard: Guard | None = None,
@@ -89,10 +86,11 @@ def tune(
 ) -> Tuned:
     """Finds the peak rate with the least final validation loss, and trains with it.
 
-    The schedule is the one that is near best nearly everywhere, a single cycle; the peak matters most. It is found by a
-    few *complete* runs of equal length, annealed to their end: from the peak that is usual for the kind of optimizer in
-    steps of a factor of four, until the best lies between two others, then by a parabola. Over the full run the best
-    peak is lower by the length to the power -0.2. `docs/search.md` says what this was chosen over, and by what.
+    The schedule is the one that is near best nearly everywhere, a single cycle; with a full run or more to spend, a
+    straight decay is tried beside it at the same peak. The peak matters most. It is found by a few *complete* runs of
+    equal length, annealed to their end: from the peak that is usual for the kind of optimizer in steps of a factor of
+    four, until the best lies between two others, then by a parabola. Over the full run the best peak is lower by the
+    length to the power -0.2. `docs/search.md` says what this was chosen over, and by what.
 
     The untrained validation loss is measured before the first update. Where the training loss of no run clearly falls,
     the noise is measured by a run in another data order.
@@ -101,8 +99,8 @@ def tune(
         job: a job, or a function from a seed to a job.
         steps: the updates of the full run, N.
         overhead: bounds all updates before the full run, as a multiple of N.
-        schedules: those to choose from. The peak is found with a single cycle, or else the first; each other one is run
-            once, at the peak with the same sum of rates.
+        schedules: those to choose from; if not given, as said above. The peak is found with a single cycle, or else the
+            first; each other one is run once, at the peak with the same sum of rates.
         optimizers: names of optimizers to choose from besides the job's own, such as "adagrad" or "schedule-free",
             where the job is made by `job(seed, optimizer=None)`.
         averages: averages of the weights at a constant rate, to choose from besides: "ema(0.99)", "swa(75%)".
@@ -124,14 +122,15 @@ def tune(
     steps, overhead, seed = whole("steps", steps), float(overhead), whole("seed", seed)
     for peak in (rates := tuple(map(float, constant_peaks))):
         check_peak(peak)
-    choice = tuple(distinct(map(read, schedules)))
+    total = math.floor(overhead * steps)
+    choice = usual(total, steps) if schedules is None else tuple(distinct(map(read, schedules)))
     if not choice:
         raise SearchError("no schedules to choose from: leave schedules out for a single cycle")
     for schedule in choice:  # raises here, and not in the middle of the search
         within(schedule * guard if guard else schedule, steps)
     entries = [Contestant(constant(), 1.0, name) for name in dict.fromkeys(optimizers)]
     entries += [Contestant(constant(), 1.0, average=Average.read(text)) for text in dict.fromkeys(averages)]
-    total, least = math.floor(overhead * steps), SHORTEST * (FEWEST * (1 + len(entries)) + len(choice) - 1)
+    least = SHORTEST * (FEWEST * (1 + len(entries)) + len(choice) - 1)
     if total < least:
         raise SearchError(
             f"{overhead * steps:g} updates for the search are too few: at least {least}, so steps times overhead ≥ "
