@@ -131,7 +131,7 @@ def cost(width: int, steps: int, pairs: int) -> None:
                 memory.release()
             ratios.append(seconds[1.0] / seconds[math.inf] - 1)
         print(
-            f"{parameters:,} parameters, checkpoints 1 s apart or more: {statistics.median(shares):.2%} of a run's time "
+            f"{parameters:,} parameters, every 1 s at most: {statistics.median(shares):.2%} of a run's time "
             f"is in them ({min(shares):.2%} to {max(shares):.2%}); against runs without, in turn, "
             f"{statistics.median(ratios):+.1%} ({min(ratios):+.1%} to {max(ratios):+.1%})"
         )
