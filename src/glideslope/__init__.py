@@ -40,12 +40,14 @@ if TYPE_CHECKING:
     from glideslope.frameworks.conversion.json_form import from_json, json_schema, to_json
     from glideslope.search import Job, RangeTest, check_job, find
     from glideslope.search.race import Race, race
+    from glideslope.search.trained import load_checkpoint
     from glideslope.search.tune import Tuned, tune
 
 _CONVERSION = "glideslope.frameworks.conversion"
 # Loaded when touched: these need NumPy, or a framework.
 _LATER = {
     **dict.fromkeys(("Job", "Race", "RangeTest", "Tuned", "check_job", "find", "race", "tune"), "glideslope.search"),
+    "load_checkpoint": "glideslope.search.trained",
     **dict.fromkeys(("from_deepspeed", "from_keras", "from_transformers"), f"{_CONVERSION}.from_configuration"),
     "export": f"{_CONVERSION}.export",
     "from_optax": f"{_CONVERSION}.from_optax",
@@ -88,8 +90,8 @@ __all__ = [
     "FileError", "FrameworkError", "GlideslopeError", "Job", "JobError", "LawError", "LayerError",
     "NothingLearnedError", "Race", "RangeTest", "RunDirectoryError", "ScheduleError", "SearchError", "Tuned",
     "batches", "check_job", "export", "find", "from_deepspeed", "from_json", "from_keras", "from_optax",
-    "from_torch", "from_transformers", "greedy", "guard", "json_schema", "laws", "layers", "plateau", "race",
-    "to_json", "tune",
+    "from_torch", "from_transformers", "greedy", "guard", "json_schema", "laws", "layers", "load_checkpoint", "plateau",
+    "race", "to_json", "tune",
 ]  # fmt: skip
 """Without the frameworks: `from glideslope import *` would import them all, and hide the real ones."""
 __all__ += schedules.__all__

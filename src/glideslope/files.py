@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from glideslope.errors import FileError
 
@@ -23,21 +25,44 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         raise FileError(f"{path} can't be written: {error.strerror or error}") from error
 
 
+def write_in_place(path: Path, write: Callable[[BinaryIO], object], before: Callable[[Path], object]) -> None:
+    """Writes a file in one step, whatever its size.
+
+    Args:
+        path: where.
+        write: writes the content into a temporary file beside it.
+        before: is called with the temporary file, before it is renamed.
+
+    Raises:
+        FileError: it can't be written.
+    """
+    try:
+        _replace(path, write, before)
+    except OSError as error:
+        raise FileError(f"{path} can't be written: {error.strerror or error}") from error
+
+
 def _write(path: Path, content: str | bytes) -> None:
     data = content.encode() if isinstance(content, str) else content
     if path.exists() and not path.is_file() and not path.is_dir():
         with path.open("wb") as device:
             device.write(data)
         return
+    _replace(path, lambda file: file.write(data), lambda temporary: None)
+
+
+def _replace(path: Path, write: Callable[[BinaryIO], object], before: Callable[[Path], object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    temporary = Path(name)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+        with os.fdopen(descriptor, "w+b") as file:
+            write(file)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
+        before(temporary)
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise

@@ -216,7 +216,10 @@ def test_a_folder_with_another_search_json_is_refused_and_kept(tmp_path, text):
     assert files(tmp_path) == before
 
 
-@pytest.mark.parametrize("name", ["report.html", "runs.csv", "result.json", "finished/mine.json", "finished"])
+@pytest.mark.parametrize("name", [
+    "report.html", "runs.csv", "result.json", "model.safetensors", "checkpoint/state.pt", "checkpoint/run.json",
+    "finished/mine.json", "finished", "unfinished/mine.json", "unfinished",
+])  # fmt: skip
 @pytest.mark.parametrize("linked", [False, True])
 @pytest.mark.parametrize("mode", [{}, {"resume": True}, {"overwrite": True}])
 def test_files_that_no_search_made_are_kept(tmp_path, name, linked, mode):
@@ -225,8 +228,8 @@ def test_files_that_no_search_made_are_kept(tmp_path, name, linked, mode):
     (elsewhere / "mine.json").write_text("mine")
     (out / name).parent.mkdir(parents=True)
     if linked:
-        (out / name).symlink_to(elsewhere if name == "finished" else elsewhere / "mine.json")
-    elif name == "finished":
+        (out / name).symlink_to(elsewhere if name in ("finished", "unfinished") else elsewhere / "mine.json")
+    elif name in ("finished", "unfinished"):
         (out / name).mkdir()
         (out / name / "mine.txt").write_text("mine")
     else:

@@ -87,6 +87,9 @@ Timeout = Annotated[
 JobPlace = Annotated[str, typer.Argument(metavar="JOB", help="The job: path/to/file.py:function.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin anew in a directory that holds a run.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run that --out holds.")]
+CheckpointEvery = Annotated[
+    str, typer.Option(metavar="TIME", help="Checkpoint each run so often, 90s, 5m or 1h; or never.")
+]
 AcceptChanges = Annotated[
     bool, typer.Option("--accept-changes", help="Go on with --resume though the job, an option or a version changed.")
 ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -85,9 +87,23 @@ def read_number(option: str, text: str) -> float:
         raise GlideslopeError(f"{option}: {text.strip()!r} is not a number: write them as 0.1,0.2") from None
 
 
+def read_time(option: str, text: str) -> float:
+    """The seconds that an option was given as, infinite for "never".
+
+    >>> read_time("--every", "90s"), read_time("--every", "1.5m"), read_time("--every", "never")
+    (90.0, 90.0, inf)
+    """
+    found = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*(s|m|min|h|)\s*", text)
+    if text.strip() == "never":
+        return math.inf
+    if found is None:
+        raise GlideslopeError(f"{option}: {text.strip()!r} is not a time: write 90s, 5m, 1h or never")
+    return float(found[1]) * {"h": 3600.0, "m": 60.0, "min": 60.0}.get(found[2], 1.0)
+
+
 def open_directory(
     command: str, job: str, out: Path | None, overwrite: bool, resume: bool, search: dict[str, Any],
-    accept_changes: bool = False,
+    accept_changes: bool = False, checkpoint_every: str = "60s",
 ) -> RunDirectory:  # fmt: skip
     """The run directory of a search."""
     from glideslope.search.identity import identity
@@ -97,11 +113,13 @@ def open_directory(
         raise GlideslopeError("--resume: say which run with --out DIR")
     if accept_changes and not resume:
         raise GlideslopeError("--accept-changes: it is for --resume")
+    every = read_time("--checkpoint-every", checkpoint_every)
     stem = Path(job.rpartition(":")[0]).stem
     folder = out or _new_folder(Path("runs") / f"{command}-{stem}-{datetime.now():%Y%m%d-%H%M%S}")
     directory = RunDirectory(
-        folder, identity(command, job, search), overwrite=overwrite, resume=resume, accept_changes=accept_changes
-    )
+        folder, identity(command, job, search), overwrite=overwrite, resume=resume, accept_changes=accept_changes,
+        checkpoint_every=every,
+    )  # fmt: skip
     if directory.changes:
         output.say_line(f"Going on, with the results of before, in spite of: {'; '.join(directory.changes)}.")
     return directory

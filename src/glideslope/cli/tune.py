@@ -11,6 +11,7 @@ from glideslope.cli import output
 from glideslope.cli.options import (
     AcceptChanges,
     Averages,
+    CheckpointEvery,
     JobPlace,
     Json,
     Optimizers,
@@ -35,6 +36,7 @@ from glideslope.cli.results import (
     show,
     split_names,
 )
+from glideslope.cli.taken_away import lines, taken_away
 from glideslope.errors import NothingLearnedError
 
 if TYPE_CHECKING:
@@ -62,6 +64,7 @@ def tune(
     overwrite: Overwrite = False,
     resume: Resume = False,
     accept_changes: AcceptChanges = False,
+    checkpoint_every: CheckpointEvery = "60s",
     timeout: Timeout = None,
     as_json: Json = False,
 ) -> None:
@@ -84,7 +87,7 @@ def tune(
     search |= also | ({"guard": True} if guard else {})
     nothing = ""
     with loaded(job, timeout) as training:
-        directory = open_directory("tune", job, out, overwrite, resume, search, accept_changes)
+        directory = open_directory("tune", job, out, overwrite, resume, search, accept_changes, checkpoint_every)
         try:
             tuned = training.watched(
                 directory,
@@ -98,6 +101,7 @@ def tune(
                     seed=seed,
                     memory=directory,
                     watch=watch,
+                    say=output.say_line,
                 ),
             )
         except NothingLearnedError as error:
@@ -113,7 +117,7 @@ def tune(
         "search_updates": tuned.search_updates, "constant": constant,
         "candidates": list(map(described, tuned.candidates)), "events": events([tuned.final]),
         "untrained_loss": tuned.final.untrained, "noise": tuned.noise, "problem": problem,
-        "out": str(directory.folder),
+        "out": str(directory.folder), **taken_away(tuned, directory),
     }  # fmt: skip
     rows = [row(run) for run in tuned.candidates]
     full = [row(run) for run in (tuned.final, *tuned.constants)]
@@ -132,6 +136,7 @@ def tune(
         lead,
         terminal.table("Short runs", RUN_COLUMNS, rows),
         terminal.table("Full runs", RUN_COLUMNS, full),
+        *lines(result),
     ]
     show(result, shown, directory, as_json)
     if problem:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from glideslope.errors import DivergenceError, FileError
 from glideslope.feedback.feedback import State
@@ -130,6 +130,23 @@ class Ring(Generic[Snapshot]):
         if self.waiting is not None:
             self._drop(self.waiting.snapshot)
             self.waiting = None
+
+    def saved(self) -> dict[str, Any]:
+        """All that it knows but for the events, to go on from with `load`: plain data around the snapshots."""
+        kept = [*self._kept, *([self.waiting] if self.waiting else [])]
+        return {
+            "kept": [[one.made, one.state, one.snapshot] for one in kept], "waits": self.waiting is not None,
+            "place": self._place, "low": self._low, "tries": self.tries, "lowered": self._lowered,
+            "before": list(self._before),
+        }  # fmt: skip
+
+    def load(self, saved: dict[str, Any], events: Iterable[Event]) -> None:
+        """Goes on from what another saved, and its events."""
+        self._kept = [Kept(*one) for one in saved["kept"]]
+        self.waiting = self._kept.pop() if saved["waits"] else None
+        self._place, self._low, self.tries = saved["place"], saved["low"], saved["tries"]
+        self._lowered, self._before = saved["lowered"], list(saved["before"])
+        self.events[:] = events
 
     def clear(self) -> None:
         """Keeps none of them."""

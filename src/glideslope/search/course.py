@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -11,78 +11,16 @@ from typing import Any
 import numpy as np
 
 from glideslope.averages import Average
-from glideslope.errors import DivergenceError, GlideslopeError
+from glideslope.errors import DivergenceError
 from glideslope.feedback import Controlled, Event
 from glideslope.feedback.feedback import State
-from glideslope.search.calls import FAILURES, calling, failed
+from glideslope.search.calls import calling
+from glideslope.search.checkpoints import Checkpoints
+from glideslope.search.drive import GUARDED_EVERY, LOOK_EVERY, diverged, drive
 from glideslope.search.job import Job
+from glideslope.search.position import Position, position_of
 from glideslope.search.protection import Protection, protection_of
-from glideslope.search.scalars import kept, number
-from glideslope.search.time_limit import counted
-
-LOOK_EVERY = 25
-"""Updates between looks at the loss: each look may wait for a device."""
-GUARDED_EVERY = 5
-"""The same where a guard looks: what it finds has gone on for so long."""
-
-Stop = Callable[[list[float]], bool]
-
-
-def diverged(losses: list[float]) -> bool:
-    """Whether the loss of a run is lost."""
-    return bool(losses) and not math.isfinite(losses[-1])
-
-
-def drive(
-    step: Callable[[float], Any],
-    rates: np.ndarray,
-    stop: Stop,
-    look: Callable[[int, float], None],
-    every: int,
-    *,
-    what: str,
-    first: int = 0,
-) -> list[float]:
-    """Makes an update at each rate until `stop(losses so far)`; returns their training losses, one for each made.
-
-    Losses may be on a device, and are fetched every `every` updates; until then they are copies.
-
-    Args:
-        step: makes an update at a rate.
-        rates: of the updates, shape (n,).
-        stop: is told the losses so far.
-        look: is told the updates made, and the last loss.
-        every: updates between looks.
-        what: the run that they are of, for messages.
-        first: the updates of the run made before.
-
-    Raises:
-        JobError: `step` raised, or a loss is no number.
-    """
-    losses: list[float] = []
-    waiting: list[Any] = []
-    step = counted(step, what, first)
-    for i, rate in enumerate(rates.tolist()):
-        try:
-            waiting.append(kept(step(rate)))
-            if len(waiting) < every and i not in (0, len(rates) - 1):
-                continue
-            fetched = [*map(number, waiting)]
-        except (OverflowError, FloatingPointError):  # a job of Python floats, or NumPy told to raise
-            fetched = [*map(number, waiting), math.inf]
-        except GlideslopeError:
-            raise
-        except FAILURES as error:
-            raise failed("step", f"at update {first + i + 1} of {what}", error) from error
-        except BaseException as error:
-            error.add_note(f"in the job's step at update {first + i + 1} of {what}")
-            raise
-        losses += fetched
-        waiting.clear()
-        look(i + 1, losses[-1])
-        if stop(losses):
-            break
-    return losses
+from glideslope.search.scalars import number
 
 
 @dataclass
@@ -99,6 +37,8 @@ class Course:
         measure: measures it, of the averaged weights where it is told True.
         look: is told the updates made and the last training loss, now and then.
         what: the run's name, for messages.
+        checkpoints: of the run, where they are kept.
+        untrained: the validation loss before the first update.
         made: the updates made, those taken back too.
         losses: the training loss of each update made.
         evaluations: (updates made, validation loss).
@@ -116,6 +56,8 @@ class Course:
     measure: Callable[[bool], float]
     look: Callable[[int, float], None]
     what: str
+    checkpoints: Checkpoints | None = None
+    untrained: float = math.nan
     made: int = 0
     losses: list[float] = field(default_factory=list)
     evaluations: list[tuple[int, float]] = field(default_factory=list)
@@ -123,40 +65,85 @@ class Course:
     events: list[Event] = field(default_factory=list)
     problem: str = ""
 
-    def run(self) -> float:
-        """Makes the run; the validation loss at its end, infinite where it was lost."""
+    def run(self, resumed: tuple[Position, Any] | None = None) -> float:
+        """Makes the run; the validation loss at its end, infinite where it was lost.
+
+        Args:
+            resumed: a checkpoint of the run to go on from.
+        """
         self.state: State = self.feedback.init() if self.feedback else {}
-        protection = protection_of(self.feedback, self.job)
+        self.protection = protection = protection_of(self.feedback, self.job)
         self.events = protection.ring.events if protection else self.events
         every = LOOK_EVERY if protection is None else GUARDED_EVERY
+        position = None if resumed is None else self._restored(*resumed)
         try:
             while len(self.evaluations) < len(self.ends):
-                if not self._goes_on(protection, every):
+                if not self._goes_on(protection, every, position):
                     return math.inf
+                position = None
         except DivergenceError as error:
             self.problem = str(error)
             return math.inf
         final = self.evaluations[-1][1]
         return final if math.isfinite(final) else math.inf
 
-    def _goes_on(self, protection: Protection | None, every: int) -> bool:
-        """Makes some updates, or an evaluation; whether the run goes on."""
-        made = len(self.losses)
-        if made == self.ends[len(self.evaluations)]:
+    def _goes_on(self, protection: Protection | None, every: int, position: Position | None) -> bool:
+        """Makes some updates, or an evaluation; whether the run goes on.
+
+        Args:
+            protection: the guard's.
+            every: updates between looks at the loss.
+            position: where within a stretch of updates a checkpoint was kept that the run goes on from.
+        """
+        made = len(self.losses) if position is None else position.stretch
+        if position is None and made == self.ends[len(self.evaluations)]:
             self._evaluate(protection)
             return True
+        if position is None and not self._begins(made, protection):
+            return True
+        end = self._next_stop(made)
+        end = protection.next_skip(made, min(end, made + every)) if protection else end
+        self._go(made, end, every, position)
+        return (protection is not None and self._went_back(protection, made)) or not diverged(self.losses)
+
+    def _begins(self, made: int, protection: Protection | None) -> bool:
+        """Does what is due before a stretch of updates; whether the run is still there, and didn't go back."""
         with calling("state, average or skip", f"after update {made} of {self.what}"):
             others = self.state, len(self.evaluations)
             if protection and protection.find_damage(made, self._guard_state(), others):
                 self._go_back(protection, made - 1, {**self._guard_state(), "verdict": 4.0}, self.losses[-1])
-                return True
+                return False
             if self.average and made == self._averaged_from:
                 self.job.average(self.average.kind, self.average.amount)  # type: ignore[attr-defined]
             if protection:
                 protection.skip(made)
-        end = self._next_stop(made)
-        self._go(made, protection.next_skip(made, min(end, made + every)) if protection else end, every)
-        return (protection is not None and self._went_back(protection, made)) or not diverged(self.losses)
+        self._save_if_due(made, [], [])
+        return True
+
+    def _save_if_due(self, stretch: int, losses: Sequence[float], waiting: Sequence[Any]) -> None:
+        """Keeps a checkpoint of the run, where it is time for one.
+
+        Args:
+            stretch: the updates made before the current stretch.
+            losses: of the stretch so far.
+            waiting: those that the next look will read.
+        """
+        if self.checkpoints is None or not self.checkpoints.due():
+            return
+        with self.checkpoints.timed():
+            position = position_of(self, stretch, losses, [*map(number, waiting)])
+            with calling("state", f"after update {stretch + len(losses) + len(waiting)} of {self.what}"):
+                job = self.job.state()
+            self.checkpoints.save(position, {"job": job, "guard": self.protection and self.protection.saved()})
+
+    def _restored(self, position: Position, content: Any) -> Position:
+        """Puts the job and the run where a checkpoint was kept."""
+        position.restore(self)
+        if self.protection:
+            self.protection.load(content["guard"], position.events)
+        with calling("restore", f"to a checkpoint of {self.what}"):
+            self.job.restore(content["job"])
+        return position
 
     def _next_stop(self, made: int) -> int:
         """The update count where this stretch ends: an evaluation, or a change of a control or of what is averaged."""
@@ -168,7 +155,7 @@ class Course:
             end = made + int(changed[0]) if len(changed) else end
         return end
 
-    def _go(self, made: int, end: int, every: int) -> None:
+    def _go(self, made: int, end: int, every: int, position: Position | None) -> None:
         controls = {name: values[made].item() for name, values in self.controls.items()}
 
         def step(rate: float) -> Any:
@@ -179,6 +166,9 @@ class Course:
         losses = drive(
             step if controls else self.job.step, rates, diverged, lambda n, loss: self.look(made + n, loss), every,
             what=self.what, first=made,
+            start=len(self.losses) + len(position.waiting) - made if position else 0,
+            waiting=position.waiting if position else (),
+            between=None if self.checkpoints is None else lambda *losses: self._save_if_due(made, *losses),
         )  # fmt: skip
         self.made += len(losses)
         self.losses += losses

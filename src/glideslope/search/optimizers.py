@@ -8,7 +8,7 @@ import numpy as np
 
 from glideslope.errors import JobError
 from glideslope.search.calls import calling
-from glideslope.search.course import drive
+from glideslope.search.drive import drive
 from glideslope.search.job import Job
 from glideslope.search.scalars import number
 

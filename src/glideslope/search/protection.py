@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from glideslope.errors import SearchError
@@ -90,6 +91,22 @@ class Protection:
         bad = self._places.following(drawn := self._drawn(made))
         expected = [] if bad is None else [made + bad - drawn]
         return min([end, *expected, *(place for place in self._skips if place > made)])
+
+    def saved(self) -> dict[str, Any]:
+        """All that it knows but for the events of its ring, to go on from with `load`."""
+        made, places = self._damaged
+        return {
+            "ring": self.ring.saved(), "skips": dict(self._skips), "places": dict(vars(self._places)),
+            "besides": None if self._besides is None else sorted(self._besides), "damaged": [made, sorted(places)],
+        }  # fmt: skip
+
+    def load(self, saved: dict[str, Any], events: Iterable[Event]) -> None:
+        """Goes on from what another saved, and the events of its ring."""
+        self.ring.load(saved["ring"], events)
+        self._skips.update(saved["skips"])
+        vars(self._places).update(saved["places"])
+        self._besides = None if saved["besides"] is None else frozenset(saved["besides"])
+        self._damaged = saved["damaged"][0], frozenset(saved["damaged"][1])
 
     def _drawn(self, update: int) -> int:
         """The batches drawn before an update, and before the batches skipped there are known to be enough."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from glideslope.errors import SearchError
 from glideslope.search.calls import calling
-from glideslope.search.course import drive
+from glideslope.search.drive import drive
 from glideslope.search.job import Job, JobFactory
 from glideslope.search.scalars import whole
 from glideslope.search.start import by_edge

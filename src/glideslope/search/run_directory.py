@@ -6,12 +6,13 @@ import functools
 import math
 import re
 import secrets
+import warnings
 import weakref
 from collections import UserDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 
@@ -19,14 +20,19 @@ from glideslope.documents import sealed
 from glideslope.errors import DocumentError, RunDirectoryError
 from glideslope.files import write_atomically
 from glideslope.search import run_files, stored
+from glideslope.search.callers import caller_level
+from glideslope.search.checkpoints import Checkpoints
 from glideslope.search.identity import differences
 from glideslope.search.lock import Lock
 from glideslope.search.run_files import WRITTEN
 
 _TEMPORARY = re.compile(
-    r"\.(?:search\.json|search\.lock|result\.json|runs\.csv|report\.html|[0-9a-f]{16}-[0-9a-f]{16}\.json)"
-    r"\.[a-z0-9_]{8}\.tmp"
+    r"\.(?:search\.json|search\.lock|result\.json|runs\.csv|report\.html|model\.safetensors|run\.json|state\.(?:pt|npz)"
+    r"|[0-9a-f]{16}-[0-9a-f]{16}(?:-[0-9]{6,9})?\.(?:json|pt|npz))\.[a-z0-9_]{8}\.tmp"
 )
+_ID = "[0-9a-f]{16}"
+CHECKPOINT_EVERY = 60.0
+"""The least seconds between two checkpoints of a run."""
 Search = TypeVar("Search", bound=Callable[..., Any])
 
 
@@ -42,9 +48,11 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         overwrite: begin anew in a folder that holds a run.
         resume: go on with the run that the folder holds.
         accept_changes: go on though it is another search, with the results that the folder holds.
+        checkpoint_every: the least seconds between two checkpoints of a run, infinite for none.
 
     Attributes:
         changes: the differences that are accepted.
+        stores_no_state: whether the state of the job has no form that can be read safely.
 
     Raises:
         RunDirectoryError: the folder holds a run and neither was asked for; it is another run than this; another
@@ -53,11 +61,14 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
 
     def __init__(
         self, folder: Path, search: dict[str, Any], *, overwrite: bool = False, resume: bool = False,
-        accept_changes: bool = False,
+        accept_changes: bool = False, checkpoint_every: float = CHECKPOINT_EVERY,
     ) -> None:  # fmt: skip
         super().__init__()
         self.folder = folder = folder.absolute()  # a job may change the working directory
-        self._marker, self._runs = folder / "search.json", folder / "finished"
+        self._marker, self._runs = folder / "search.json", folder / run_files.RUNS
+        self._unfinished = folder / run_files.UNFINISHED
+        self.checkpoint_every = checkpoint_every
+        self.stores_no_state = False
         self._lock = Lock(folder / "search.lock")
         weakref.finalize(self, self._lock.release)
         run_files.check_writable(folder)
@@ -70,7 +81,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self.changes: list[str] = []
         self._emptied: list[Path] = []
         if before is None:
-            run_files.check_no_run(folder, self._runs)
+            run_files.check_no_run(folder)
         elif resume:
             self._go_on(before, accept_changes)
         elif not overwrite:
@@ -79,13 +90,57 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
             )
         else:
             self._record.files, self._record.former = before.files, [*before.former, before.id]
-        run_files.check_unchanged(folder, self._runs, self._record.files)
+        run_files.check_unchanged(folder, self._record.files)
 
     def __setitem__(self, key: str, result: dict[str, Any]) -> None:
         text = stored.text_of_run(self._record.id, key, result)
         self._begin()
         self.data[key] = result
         write_atomically(self._runs / stored.name_of_run(self._record.id, key), text)
+        run_files.delete(run_files.matching(self._unfinished, stored.checkpoint_names(self._stem(key))))
+        self._remove_folders()
+
+    def checkpoints(self, key: str, initial: Any) -> Checkpoints | None:
+        """The checkpoints of a run, None where there shall be none.
+
+        Args:
+            key: what is run.
+            initial: the state of the job at its start.
+        """
+        if math.isinf(self.checkpoint_every) or self.stores_no_state:
+            return None
+        self._begin()
+        return Checkpoints(
+            self._unfinished, self._stem(key), key, self.checkpoint_every, self._lock, initial, self.give_up
+        )
+
+    def give_up(self, error: DocumentError) -> None:
+        """Says once that the state of the job has no safe form: no run is checkpointed then."""
+        if not self.stores_no_state:
+            warnings.warn(
+                f"the job's {error}: so runs aren't checkpointed, and a killed one begins anew; give state() as "
+                "arrays, tensors and plain data",
+                stacklevel=caller_level(),
+            )
+        self.stores_no_state = True
+
+    def save(self, name: str, write: Callable[[BinaryIO], object]) -> None:
+        """Writes a file of `run_files.LISTED`, in one step; the record has its checksum before.
+
+        Raises:
+            RunDirectoryError: it isn't as this search left it.
+            FileError: it can't be written.
+        """
+        self._begin()
+        there = run_files.check_unchanged(self.folder, self._record.files)
+
+        def recorded(checksum: str) -> None:
+            self._write_record(files={**there, name: [*there.get(name, ()), checksum]})
+
+        run_files.write(self.folder / name, write, recorded)
+
+    def _stem(self, key: str) -> str:
+        return stored.stem_of_run(self._record.id, key)
 
     def finish(self, result: dict[str, Any], curves: Sequence[tuple[np.ndarray, np.ndarray]], report: str) -> None:
         """Writes result.json, runs.csv (run,step,lr,loss) from each run's rates and losses, and report.html."""
@@ -97,8 +152,8 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         contents = {name: f"{text}\n".encode() for name, text in zip(WRITTEN, texts, strict=True)}
         try:
             self._begin()
-            there = run_files.check_unchanged(self.folder, self._runs, self._record.files)
-            files = {name: [*there.get(name, ()), stored.digest(content)] for name, content in contents.items()}
+            there = run_files.check_unchanged(self.folder, self._record.files)
+            files = there | {name: [*there.get(name, ()), stored.digest(content)] for name, content in contents.items()}
             self._write_record(files=files)
             for name, content in contents.items():
                 self._lock.check_held()
@@ -122,7 +177,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
                 raise RunDirectoryError(
                     f"another search began in {self.folder} meanwhile: name another folder with --out"
                 )
-            for place in (self.folder, self._runs):
+            for place in (self.folder, self._runs, self._unfinished, self.folder / run_files.TRAINED):
                 run_files.delete(run_files.matching(place, _TEMPORARY))
             if self._record.former:
                 self._replace_former()
@@ -144,15 +199,28 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self._lock.check_held()
         if not self._recorded:
             self._write_record()
+            self._delete_checkpoints(self._record.id)  # of another job, where changes were accepted
 
     def _replace_former(self) -> None:
         """Makes the folder that of this search in one rename, then deletes the results of the ones before it."""
         self._write_record()
         for former in self._record.former:
             run_files.delete(run_files.matching(self._runs, _runs_of(former)))
-        run_files.check_unchanged(self.folder, self._runs, self._record.files)
-        run_files.delete([self.folder / name for name in WRITTEN])
+            self._delete_checkpoints(former)
+        run_files.check_unchanged(self.folder, self._record.files)
+        run_files.delete([self.folder / name for name in run_files.LISTED])
+        self._remove_folders()
         self._write_record(files={}, former=[])
+
+    def _delete_checkpoints(self, search: str) -> None:
+        """Deletes the checkpoints of all runs of a search."""
+        run_files.delete(run_files.matching(self._unfinished, stored.checkpoint_names(f"{search}-{_ID}")))
+
+    def _remove_folders(self) -> None:
+        """Removes the folders that are empty."""
+        for name in (run_files.UNFINISHED, run_files.TRAINED):
+            with suppress(OSError):
+                (self.folder / name).rmdir()
 
     def _write_record(self, **changes: Any) -> None:
         for name, value in changes.items():
@@ -212,7 +280,7 @@ def releasing(search: Search) -> Search:
 
 
 def _runs_of(search: str) -> re.Pattern[str]:
-    return re.compile(rf"{search}-[0-9a-f]{{16}}\.json")
+    return re.compile(rf"{search}-{_ID}\.json")
 
 
 def plain(value: Any) -> Any:

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
-from collections.abc import Iterable, Mapping
+import stat
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 from glideslope.errors import DocumentError, RunDirectoryError
-from glideslope.search import stored
+from glideslope.files import write_in_place
+from glideslope.search import states
 
 WRITTEN = ("result.json", "runs.csv", "report.html")
 """What a search writes at its end."""
+
+RUNS, UNFINISHED, TRAINED = "finished", "unfinished", "checkpoint"
+"""The folders: the results of finished runs, the checkpoints of runs in the making, the state of the trained job."""
+
+NETWORK, OF_STATE = "model.safetensors", f"{TRAINED}/run.json"
+"""The trained network; and what says which run the state of the trained job is of."""
+
+STATES = tuple(f"{TRAINED}/state.{form}" for form in states.FORMS)
+
+LISTED = (*WRITTEN, NETWORK, OF_STATE, *STATES)
+"""The files whose checksums the record of a search has."""
 
 
 def matching(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
@@ -49,30 +64,71 @@ def delete(files: Iterable[Path]) -> None:
             raise RunDirectoryError(f"{file} can't be deleted: {error.strerror}") from error
 
 
-def check_unchanged(folder: Path, runs: Path, files: Mapping[str, list[str]]) -> dict[str, list[str]]:
+def digest(file: Path) -> str | None:
+    """The checksum of a regular file, None where there is nothing.
+
+    Raises:
+        DocumentError: it is a link or another thing, or can't be read.
+    """
+    try:
+        if not stat.S_ISREG(os.lstat(file).st_mode):
+            raise DocumentError("it isn't a regular file")
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()[:16]
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DocumentError(f"it can't be read: {error.strerror}") from error
+
+
+def write(
+    file: Path, content: Callable[[BinaryIO], object], before: Callable[[str], object] = lambda checksum: None
+) -> str:
+    """Writes a file in one step; returns its checksum.
+
+    Args:
+        file: where.
+        content: writes it.
+        before: is called with the checksum, before the file is there.
+
+    Raises:
+        FileError: it can't be written.
+    """
+    checksums: list[str] = []
+
+    def checked(temporary: Path) -> None:
+        checksums.append(digest(temporary) or "")
+        before(checksums[0])
+
+    write_in_place(file, content, checked)
+    return checksums[0]
+
+
+def check_unchanged(folder: Path, files: Mapping[str, list[str]]) -> dict[str, list[str]]:
     """The checksums of the files that stand where a search writes its own.
 
     Args:
         folder: the run directory.
-        runs: the folder in it for finished runs.
         files: the checksums that each file may have.
 
     Raises:
         RunDirectoryError: one isn't as a search left it.
     """
-    if runs.is_symlink() or (runs.exists() and not runs.is_dir()):
-        raise RunDirectoryError(f"{runs} isn't a folder: move it away, or name another folder with --out")
+    for name in (RUNS, UNFINISHED, TRAINED):
+        place = folder / name
+        if place.is_symlink() or (place.exists() and not place.is_dir()):
+            raise RunDirectoryError(f"{place} isn't a folder: move it away, or name another folder with --out")
     checksums: dict[str, list[str]] = {}
-    for name in WRITTEN:
+    for name in LISTED:
         try:
-            content = stored.content_of(folder / name)
+            checksum = digest(folder / name)
         except DocumentError as error:
             raise RunDirectoryError(
                 f"{folder / name}: {error}; move it away, or name another folder with --out"
             ) from error
-        if content is not None:
-            checksums[name] = [stored.digest(content)]
-            if checksums[name][0] not in files.get(name, ()):
+        if checksum is not None:
+            checksums[name] = [checksum]
+            if checksum not in files.get(name, ()):
                 raise RunDirectoryError(
                     f"{folder / name} isn't as a search wrote it, and isn't replaced: move it away, or name another "
                     "folder with --out"
@@ -80,13 +136,16 @@ def check_unchanged(folder: Path, runs: Path, files: Mapping[str, list[str]]) ->
     return checksums
 
 
-def check_no_run(folder: Path, runs: Path) -> None:
+def check_no_run(folder: Path) -> None:
     """Raises where a folder without a search has files of the names of one's."""
-    names = [name for name in WRITTEN if os.path.lexists(folder / name)]
+    names = [name for name in LISTED if os.path.lexists(folder / name)]
     try:
-        names += ["finished"] if os.path.lexists(runs) and (not runs.is_dir() or any(runs.iterdir())) else []
+        for name in (RUNS, UNFINISHED, TRAINED):
+            place = folder / name
+            used = not place.is_dir() or place.is_symlink() or (name != TRAINED and any(place.iterdir()))
+            names += [name] if os.path.lexists(place) and used else []
     except OSError as error:
-        raise RunDirectoryError(f"{runs} can't be read: {error.strerror}") from error
+        raise RunDirectoryError(f"{place} can't be read: {error.strerror}") from error
     if names:
         raise RunDirectoryError(
             f"{folder} has {', '.join(names)}, but no search.json that lists what a search made: these aren't "

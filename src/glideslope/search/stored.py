@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -76,7 +77,7 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
 def text_of_record(record: Record) -> str:
     """The text of search.json."""
     document = msgspec.to_builtins(record)
-    return sealed({**document, "search": _strict(document["search"])}, indent=1) + "\n"
+    return sealed({**document, "search": strict(document["search"])}, indent=1) + "\n"
 
 
 def record_of(text: bytes) -> Record:
@@ -92,13 +93,13 @@ def record_of(text: bytes) -> Record:
         if isinstance(old, dict) and "command" in old and "checksum" not in old:
             raise DocumentError("it is of an earlier version of Glideslope, whose files have no checksums") from error
         raise
-    record.search = _loose(record.search)
+    record.search = loose(record.search)
     return record
 
 
 def text_of_run(search: str, key: str, result: dict[str, Any]) -> str:
     """The text of a file with the result of a finished run."""
-    return sealed({"search": search, "key": key, "result": _strict(result)})
+    return sealed({"search": search, "key": key, "result": strict(result)})
 
 
 def run_of(text: bytes, search: str, name: str) -> tuple[str, dict[str, Any]]:
@@ -110,14 +111,24 @@ def run_of(text: bytes, search: str, name: str) -> tuple[str, dict[str, Any]]:
     entry = checked(unsealed(text), _Entry)
     if entry.search != search or name_of_run(search, entry.key) != name:
         raise DocumentError("it is of another run, renamed")
-    result = _loose(entry.result)
+    result = loose(entry.result)
     checked(result, Sweep if "rates" in result else Finished)
     return entry.key, result
 
 
 def name_of_run(search: str, key: str) -> str:
     """The name of the file of a finished run."""
-    return f"{search}-{digest(key.encode())}.json"
+    return f"{stem_of_run(search, key)}.json"
+
+
+def stem_of_run(search: str, key: str) -> str:
+    """How the names of the checkpoints of a run begin."""
+    return f"{search}-{digest(key.encode())}"
+
+
+def checkpoint_names(stem: str) -> re.Pattern[str]:
+    """The names of the files of checkpoints, by a pattern of how they begin."""
+    return re.compile(rf"{stem}-[0-9]{{6,9}}\.(?:json|pt|npz)")
 
 
 def digest(content: bytes) -> str:
@@ -144,19 +155,19 @@ def content_of(file: Path) -> bytes | None:
         raise DocumentError(f"it can't be read: {error.strerror}") from error
 
 
-def _strict(value: Any) -> Any:
-    """Data that strict JSON holds, numbers that aren't finite by their names."""
+def strict(value: Any) -> Any:
+    """Data that strict JSON holds: numbers that aren't finite by their names."""
     if isinstance(value, float):
         return value if math.isfinite(value) else {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
     if isinstance(value, dict):
-        return {key: _strict(item) for key, item in value.items()}
-    return [_strict(item) for item in value] if isinstance(value, list | tuple) else value
+        return {key: strict(item) for key, item in value.items()}
+    return [strict(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _loose(value: Any) -> Any:
-    """The data that `_strict` was given, tuples as lists."""
+def loose(value: Any) -> Any:
+    """The data that `strict` was given, tuples as lists."""
     if isinstance(value, str):
         return _NOT_FINITE.get(value, value)
     if isinstance(value, dict):
-        return {key: _loose(item) for key, item in value.items()}
-    return [_loose(item) for item in value] if isinstance(value, list) else value
+        return {key: loose(item) for key, item in value.items()}
+    return [loose(item) for item in value] if isinstance(value, list) else value

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import math
-import warnings
+import time
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from glideslope.errors import JobError, SearchError
+from glideslope.errors import SearchError
 from glideslope.feedback import Controlled
 from glideslope.search import labels
-from glideslope.search.callers import caller_level
 from glideslope.search.calls import calling
+from glideslope.search.checkpoints import Checkpoints
 from glideslope.search.checks import check_controls
 from glideslope.search.contestant import Contestant, Run
-from glideslope.search.course import Course, drive
+from glideslope.search.course import Course
+from glideslope.search.first_check import check_first_updates
 from glideslope.search.job import Job, JobFactory, check_methods, check_takes_optimizer, is_factory
 from glideslope.search.optimizers import check_changed
+from glideslope.search.run_directory import RunDirectory
 from glideslope.search.scalars import number
 from glideslope.search.time_limit import one_run
+from glideslope.search.trained import is_trained, save_trained
 
 
 @dataclass(frozen=True)
@@ -45,11 +48,6 @@ class Progress:
 
 Watch = Callable[[Progress], None]
 
-_CHECKED = np.array([1e-8, 1e-2, 1e-2])
-"""The rates of the updates that show whether a job is restored."""
-_INEXACT = 1e-3
-"""By how much, relatively, a loss may differ where a device computes in another order."""
-
 
 def unwatched(progress: Progress) -> None:
     """Watches nothing."""
@@ -69,6 +67,7 @@ class Trials:
         watch: is told what goes on.
         updates: made so far, each call of a job's `step`, those of remembered runs included.
         runs: the finished runs, in order; those in other data orders left out.
+        timed: the updates of the runs that were made here, and the seconds that they took.
     """
 
     source: Job | JobFactory
@@ -77,6 +76,7 @@ class Trials:
     watch: Watch = unwatched
     updates: int = 0
     runs: list[Run] = field(default_factory=list)
+    timed: tuple[int, float] = (0, 0.0)
 
     def __post_init__(self) -> None:
         self.opened = self.seed
@@ -87,7 +87,7 @@ class Trials:
         self._jobs: dict[tuple[int, str | None], tuple[Job, Any]] = {(self.seed, None): (self.job, self.initial)}
         self._finished: dict[str, Run] = {}
         self._untrained: dict[tuple[int, int, float], float] = {}
-        self._check_first_loss_and_restore()
+        self.updates += check_first_updates(self.job, self.restore)
 
     def use(self, seed: int, optimizer: str | None = None) -> None:
         """Makes the runs that follow those of a seed, and of an optimizer: with a function that makes jobs, its job.
@@ -173,7 +173,8 @@ class Trials:
             stage: what the run is for, to be shown.
             evaluations: how often to measure the validation loss, evenly spread, the last at the end.
             share: what an evaluation may cost, as a part of the run; a job with `estimate` keeps to it.
-            keep: make the run even if it is remembered, and leave the job as it ends: the last run of all.
+            keep: leave the job as the run ends: the last run of all. It is made again where it is remembered, but for a
+                run directory that has the job's state at its end.
             order: of the data: 0 is the seed's own, another tells how much a loss depends on the order.
         """
         self.use(self.opened, contestant.optimizer)
@@ -194,13 +195,17 @@ class Trials:
         self, key: str, contestant: Contestant, steps: int, stage: str, evaluations: int, share: float, keep: bool,
         order: int,
     ) -> Run:  # fmt: skip
-        if key in self.memory and not keep:
+        directory = self.memory if isinstance(self.memory, RunDirectory) else None
+        if key in self.memory and (not keep or (directory is not None and is_trained(directory, key, self.job))):
             return Run.remembered(self.memory[key], contestant)
         before = self.job, self.initial
         try:
             if order:
                 self._reorder(order)
-            run = self._made(contestant, steps, stage, evaluations, share, order)
+            checkpoints = directory.checkpoints(key, self.initial) if directory is not None else None
+            run = self._made(contestant, steps, stage, evaluations, share, order, checkpoints)
+            if keep and directory is not None:
+                save_trained(directory, key, self.job)
         finally:
             self.job, self.initial = before
             if not keep:
@@ -218,7 +223,10 @@ class Trials:
             self.job = self._opened(seed % 2**31, self.optimizer)
             self.initial = self._state()
 
-    def _made(self, contestant: Contestant, steps: int, stage: str, evaluations: int, share: float, order: int) -> Run:
+    def _made(
+        self, contestant: Contestant, steps: int, stage: str, evaluations: int, share: float, order: int,
+        checkpoints: Checkpoints | None,
+    ) -> Run:  # fmt: skip
         what = str(contestant)
         rates, controls = contestant.rates(steps), contestant.controls(steps)
         check_controls(self.job, contestant, controls)
@@ -233,18 +241,25 @@ class Trials:
             measure=lambda averaged: self._measured(share * steps, averaged),
             look=lambda done, loss: self.watch(Progress(stage, what, done, updates, loss)),
             what=what,
+            checkpoints=checkpoints,
         )
+        resumed = checkpoints.latest() if checkpoints else None
+        began, made = time.monotonic(), resumed[0].made if resumed else 0
         with one_run(what):
-            untrained = self._untrained_loss(share * steps, order)
-            final = course.run()
+            course.untrained = self._untrained_loss(share * steps, order, resumed[0].untrained if resumed else None)
+            final = course.run(resumed)
+        updates, seconds = self.timed
+        self.timed = updates + course.made - made, seconds + time.monotonic() - began
         return Run(
             contestant, steps, self.opened, np.asarray(course.losses), tuple(course.evaluations), final,
-            tuple(course.scales), tuple(course.events), course.problem, course.made, untrained,
+            tuple(course.scales), tuple(course.events), course.problem, course.made, course.untrained,
         )  # fmt: skip
 
-    def _untrained_loss(self, updates: float, order: int) -> float:
+    def _untrained_loss(self, updates: float, order: int, known: float | None) -> float:
         """The validation loss before the first update, measured as at the end of a run; once for each kind of run."""
         weights = self.opened, 0 if self.can_reseed else order, updates
+        if known is not None:
+            self._untrained[weights] = known
         if weights not in self._untrained:
             with calling("evaluate", "before the first update"):
                 self._untrained[weights] = self._measured(updates, False)
@@ -260,32 +275,3 @@ class Trials:
             return number(estimate(updates) if estimate and math.isfinite(updates) else self.job.evaluate())
         except (OverflowError, FloatingPointError):  # of weights that are lost
             return math.inf
-
-    def _check_first_loss_and_restore(self) -> None:
-        """A few updates, made twice: raises for a loss that is never finite or a restore that doesn't go back."""
-        with one_run("a first check"):
-            first, second = self._few_updates(), self._few_updates()
-        if not math.isfinite(first[0]):
-            raise JobError(
-                f"the training loss is {first[0]} at the first update, before any rate had an effect: "
-                "look for bad values in the data or the initial weights"
-            )
-        if not np.allclose(first, second, rtol=_INEXACT, atol=0.0, equal_nan=True):
-            raise JobError(
-                f"the job's restore doesn't go back to where its state was taken: the same updates gave the losses "
-                f"{first}, then {second}, so each run would go on from the last. Copy in state() what changes later "
-                "(deepcopy), the optimizer's state too; gs.check_job tells what isn't restored"
-            )
-        if not np.array_equal(first, second, equal_nan=True):
-            warnings.warn(
-                f"the job's restore isn't exact: the same updates gave the losses {first}, then {second}; "
-                "runs are not from the same state",
-                stacklevel=caller_level(),
-            )
-
-    def _few_updates(self) -> list[float]:
-        """The losses of updates: the first shows the initial weights, the third what the second made of them."""
-        losses = drive(self.job.step, _CHECKED, lambda _: False, lambda *_: None, 1, what="a first check")
-        self.updates += len(losses)
-        self.restore("after a first check")
-        return losses

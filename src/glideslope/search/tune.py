@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,11 +13,12 @@ from glideslope.feedback import Feedback, Guard
 from glideslope.schedules import constant
 from glideslope.search.checks import check_all, warn_of_no_text
 from glideslope.search.choose import Choice, chosen, usual
+from glideslope.search.constant_runs import constant_runs, unsaid
 from glideslope.search.contestant import Contestant, Given, Run, distinct, read, within
 from glideslope.search.equal_runs import FEWEST, loss_at
 from glideslope.search.job import Job, JobFactory
 from glideslope.search.odds import interval, near
-from glideslope.search.outcomes import SHORTEST, beyond, final_loss, not_finite, two_digits
+from glideslope.search.outcomes import SHORTEST, final_loss, not_finite
 from glideslope.search.race import check_peak, check_positive
 from glideslope.search.run_directory import releasing
 from glideslope.search.scalars import whole
@@ -81,6 +82,7 @@ def tune(
     seed: int = 0,
     memory: MutableMapping[str, dict[str, Any]] | None = None,
     watch: Watch = unwatched,
+    say: Callable[[str], None] = unsaid,
 ) -> Tuned:
     """Finds the peak rate with the least final validation loss, and trains with it.
 
@@ -109,6 +111,7 @@ def tune(
         seed: of the job.
         memory: results of finished runs, to go on from where a search was interrupted.
         watch: is told what goes on.
+        say: is told what the full runs of constant rates will cost, before they are made.
 
     Raises:
         SearchError: steps or overhead aren't positive, or leave too few updates for a search.
@@ -145,9 +148,7 @@ def tune(
         winner = replace(winner, schedule=winner.schedule * guard)
     constants: list[Run] = []
     if against_constant:
-        constants = _constants(trials, rates or tuple(winner.peak * factor for factor in (0.25, 0.5, 1.0, 2.0)), steps)
-        while not rates and len(constants) < 8 and (further := beyond(constants)):
-            constants += _constants(trials, (further,), steps)
+        constants = constant_runs(trials, rates, winner.peak, steps, say)
     final = trials.run(winner, steps, stage="full run", evaluations=20, keep=True)
     tuned = Tuned(
         job=trials.job, schedule=winner.schedule, peak=winner.peak, steps=steps, final_loss=final.final_loss,
@@ -204,8 +205,3 @@ def _problem(final: Run, constants: list[Run], candidates: tuple[Run, ...], nois
     if not _learned(final, noise):
         return f"the full run ended at {final.final_loss:.6g}, no better than the untrained loss, {final.untrained:.6g}"
     return None
-
-
-def _constants(trials: Trials, rates: Iterable[float], steps: int) -> list[Run]:
-    contestants = [Contestant(constant(), two_digits(rate)) for rate in rates]
-    return [trials.run(contestant, steps, stage="constant rates") for contestant in contestants]

@@ -226,6 +226,21 @@ class Job:
         value = self._validation(loader, averaged if averaged is not None else self.model, averaged is not None)
         return -value if self.maximize else value
 
+    @torch.no_grad()
+    def measured_state(self) -> dict[str, Any]:
+        """The state dictionary of the model whose loss is measured: that of averaged weights where there are, and of
+        the weights that a schedule-free optimizer evaluates."""
+        if self._average is not None:
+            return dict(self._average.model.state_dict())
+        if not self._switches:
+            return dict(self.model.state_dict())
+        random_state = randomness.save(self._own)
+        with as_evaluated(self.model, self.optimizer):
+            measure_statistics(self.model, self._moved_inputs(spread(self.train_loader, STATISTICS)))
+            state = copy.deepcopy(self.model.state_dict())
+        randomness.load(random_state, self._own)
+        return dict(state)
+
     def state(self) -> dict[str, Any]:
         """A snapshot of all that the next step depends on; tensors and plain data, so `torch.save` can store it."""
         return self._contents.save(self._average, self.memory)

@@ -1,0 +1,57 @@
+"""What a user takes away from tune: the trained network, its checkpoint, and lines to paste."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from glideslope.cli import output
+from glideslope.errors import FrameworkError
+
+if TYPE_CHECKING:
+    from glideslope.search import Tuned
+    from glideslope.search.run_directory import RunDirectory
+
+
+def taken_away(tuned: Tuned, directory: RunDirectory) -> dict[str, Any]:
+    """Saves the trained network; the lines that load it, those that load the whole state, and those to paste."""
+    from glideslope.frameworks.pasted import lines_to_paste
+
+    return {
+        "paste": lines_to_paste(tuned.job, tuned.final.contestant, tuned.steps),
+        "load": [*_saved_network(tuned, directory), *_checkpoint(directory)],
+    }
+
+
+def lines(result: dict[str, Any]) -> list[str]:
+    """The same as they are printed."""
+    shown = []
+    if result["paste"]:
+        shown += ["To train with it yourself:", *(f"    {line}" for line in result["paste"])]
+    if result["load"]:
+        shown += ["To load what was trained:", *(f"    {line}" for line in result["load"])]
+    return shown
+
+
+def _saved_network(tuned: Tuned, directory: RunDirectory) -> list[str]:
+    from glideslope.frameworks.networks import network
+    from glideslope.search.run_files import NETWORK
+
+    if not math.isfinite(tuned.final_loss):
+        return []
+    try:
+        trained = network(tuned.job)
+    except FrameworkError as error:
+        output.say_line(f"glideslope: {error}")
+        return []
+    if trained is None:
+        return []
+    directory.save(NETWORK, trained.write)
+    return [trained.loading.format(file=str(directory.folder / NETWORK))]
+
+
+def _checkpoint(directory: RunDirectory) -> list[str]:
+    from glideslope.search.run_files import TRAINED
+
+    folder = directory.folder / TRAINED
+    return [f"gs.load_checkpoint(job, {str(folder)!r})"] if folder.is_dir() else []

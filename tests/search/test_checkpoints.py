@@ -1,0 +1,369 @@
+"""A run that is killed goes on inside itself from its checkpoints, to the same result."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from collections import OrderedDict
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import glideslope as gs
+from glideslope.search import Contestant, checkpoints, states
+from glideslope.search.run_directory import RunDirectory
+from glideslope.search.trees import joined, taken_apart
+from glideslope.search.trials import Trials
+
+SEARCH = {"command": "tune", "steps": 4}
+
+
+class Killed(BaseException):
+    """What a test ends a process by."""
+
+
+class Noisy:
+    """A noisy quadratic that draws from its own generator; its loss jumps now and then, and it may be killed."""
+
+    def __init__(self, seed: int, kill: int = 10**9, jump: int = 10**9) -> None:
+        self.w, self.rng, self.calls, self.kill, self.jump = np.ones(3), np.random.default_rng(seed), 0, kill, jump
+        self.made = self.passed = 0
+
+    def step(self, lr: float) -> float:
+        self.calls += 1
+        if self.calls == self.kill:
+            raise Killed
+        self.made += 1
+        self.w = self.w - lr * (self.w + 0.1 * self.rng.standard_normal(3))
+        return 1e6 if self.made == self.jump and not self.passed else float(self.w @ self.w) + 1.0
+
+    def evaluate(self) -> float:
+        return float(self.w @ self.w) + 1.0
+
+    def skip(self) -> None:
+        self.passed += 1
+
+    def state(self) -> dict:
+        return {"w": self.w.copy(), "rng": self.rng.bit_generator.state, "made": self.made, "passed": self.passed}
+
+    def restore(self, state: dict) -> None:
+        self.w, self.rng.bit_generator.state = state["w"].copy(), state["rng"]
+        self.made, self.passed = state["made"], state["passed"]
+
+
+@pytest.fixture(autouse=True)
+def always_due(monkeypatch):
+    """A checkpoint after each update, and no waiting for the disk."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    monkeypatch.setattr(checkpoints, "LEAST_SPACING", 0.0)
+
+
+def made(job, memory, schedule, steps, evaluations):
+    trials = Trials(job, 0, memory)
+    try:
+        run = trials.run(
+            Contestant(gs.parse(schedule), 0.1), steps, stage="", evaluations=evaluations, keep=True
+        )  # fmt: skip
+    finally:
+        if isinstance(memory, RunDirectory):
+            memory.release()
+    return run, trials.job.state()
+
+
+CURVES = ["linear()", "hold() * plateau(patience=1)", "cosine() * guard(every=7, rest=5)", "constant() * greedy()"]
+
+
+@given(st.sampled_from(CURVES), st.integers(1, 90), st.integers(1, 8), st.lists(st.integers(7, 100), max_size=3),
+       st.integers(30, 80))  # fmt: skip
+@settings(max_examples=40, deadline=None)
+def test_a_killed_run_goes_on_to_the_same_end(tmp_path_factory, schedule, steps, evaluations, kills, jump):
+    whole, end = made(Noisy(0, jump=jump), {}, schedule, steps, min(evaluations, steps))
+    out = tmp_path_factory.mktemp("run") / "out"
+    for kill in [*kills, 10**9]:
+        memory = RunDirectory(out, SEARCH, resume=out.exists(), checkpoint_every=0.0)
+        job = Noisy(0, kill, jump)
+        try:
+            run, state = made(job, memory, schedule, steps, min(evaluations, steps))
+        except Killed:
+            assert len(list((out / "unfinished").glob("*.json"))) <= 3
+    assert run == whole
+    assert repr(state) == repr(end)
+    assert not (out / "unfinished").exists()
+
+
+def test_no_more_than_one_update_is_made_again(tmp_path):
+    jobs = [Noisy(0, kill=60), Noisy(0)]
+    for job in jobs:
+        memory = RunDirectory(tmp_path, SEARCH, resume=job is jobs[1], checkpoint_every=0.0)
+        with suppress(Killed):
+            made(job, memory, "linear()", 100, 1)
+    first_check = 6
+    assert jobs[0].calls - 1 + jobs[1].calls - 2 * first_check <= 101
+
+
+def test_a_finished_full_run_is_not_made_again(tmp_path):
+    for resume, updates in ((False, 6 + 50), (True, 6)):
+        job = Noisy(0)
+        run, state = made(job, RunDirectory(tmp_path, SEARCH, resume=resume), "linear()", 50, 5)
+        assert job.calls == updates
+        assert (run.steps, state["made"]) == (50, 50)
+    fresh = Noisy(7)
+    gs.load_checkpoint(fresh, tmp_path)
+    assert repr(fresh.state()) == repr(state)
+    gs.load_checkpoint(fresh, tmp_path / "checkpoint")
+    (tmp_path / "checkpoint/state.npz").write_bytes(b"half")
+    with pytest.raises(gs.RunDirectoryError, match="isn't as a search wrote it"):
+        gs.load_checkpoint(fresh, tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["states", "document", "all"])
+def test_a_damaged_checkpoint_is_passed_over(tmp_path, damage):
+    whole, end = made(Noisy(0), {}, "linear()", 80, 8)
+    with pytest.raises(Killed):
+        made(Noisy(0, kill=66), RunDirectory(tmp_path, SEARCH, checkpoint_every=0.0), "linear()", 80, 8)
+    documents = sorted((tmp_path / "unfinished").glob("*.json"))
+    assert len(documents) == 2
+    damaged = {"states": [documents[-1].with_suffix(".npz")], "document": documents[-1:], "all": documents}[damage]
+    for file in damaged:
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2] ^= 1
+        file.write_bytes(content)
+    job = Noisy(0)
+    with pytest.warns(UserWarning, match="is damaged"):
+        run, state = made(job, RunDirectory(tmp_path, SEARCH, resume=True, checkpoint_every=0.0), "linear()", 80, 8)
+    assert run == whole
+    assert repr(state) == repr(end)
+    assert (job.calls == 86) == (damage == "all")
+
+
+def test_the_best_is_kept_besides_the_last_two(tmp_path):
+    class Worse(Noisy):
+        def evaluate(self) -> float:
+            return abs(self.made - 20.0) + 1.0
+
+    with pytest.raises(Killed):
+        made(Worse(0, kill=80), RunDirectory(tmp_path, SEARCH, checkpoint_every=0.0), "linear()", 100, 10)
+    documents = sorted((tmp_path / "unfinished").glob("*.json"))
+    best = [gs.documents.unsealed(file.read_text())["position"]["evaluations"][-1] for file in documents]
+    assert best == [[20, 1.0], [70, 51.0], [70, 51.0]]
+    assert len(list((tmp_path / "unfinished").iterdir())) == 6
+
+
+def test_a_job_without_a_safe_state_is_said_once_and_trained(tmp_path):
+    class Custom:
+        def __init__(self, w):
+            self.w = w
+
+    class Odd(Noisy):
+        def state(self) -> dict:
+            return {"rest": super().state(), "w": Custom(self.w.copy())}
+
+        def restore(self, state: dict) -> None:
+            super().restore(state["rest"])
+
+    with pytest.warns(UserWarning, match=r"the job's state\['w'\] is a Custom") as caught:
+        run, _ = made(Odd(0), RunDirectory(tmp_path, SEARCH, checkpoint_every=0.0), "linear()", 60, 2)
+    assert len(run.losses) == 60
+    assert len(caught) == 1
+    assert not (tmp_path / "checkpoint").exists()
+
+
+def test_other_memories_have_no_checkpoints_and_infinity_makes_none(tmp_path):
+    memory: dict = {}
+    made(Noisy(0), memory, "linear()", 30, 1)
+    assert len(memory) == 1
+    with pytest.raises(Killed):
+        made(Noisy(0, kill=40), RunDirectory(tmp_path, SEARCH, checkpoint_every=float("inf")), "linear()", 60, 1)
+    assert not (tmp_path / "unfinished").exists()
+
+
+def test_accepted_changes_begin_unfinished_runs_anew(tmp_path):
+    with pytest.raises(Killed):
+        made(Noisy(0, kill=40), RunDirectory(tmp_path, SEARCH, checkpoint_every=0.0), "linear()", 60, 1)
+    changed = RunDirectory(tmp_path, SEARCH | {"steps": 5}, resume=True, accept_changes=True, checkpoint_every=0.0)
+    job = Noisy(0)
+    made(job, changed, "linear()", 60, 1)
+    assert job.calls == 6 + 60
+
+
+class Pair(NamedTuple):
+    """What Optax's states are."""
+
+    count: object
+    mean: object
+
+
+LEAVES = st.one_of(
+    st.none(), st.booleans(), st.integers(-(2**130), 2**130), st.floats(), st.text(max_size=5), st.binary(max_size=5),
+    st.complex_numbers(), st.builds(lambda values: np.array(values, np.float32), st.lists(st.floats(width=32))),
+    st.builds(np.float64, st.floats()), st.builds(lambda n: np.arange(n).reshape(1, n).T, st.integers(0, 4)),
+)  # fmt: skip
+KEYS = st.one_of(st.text(max_size=3), st.integers(), st.tuples(st.integers(), st.text(max_size=2)))
+TREES = st.recursive(LEAVES, lambda items: st.one_of(
+    st.lists(items, max_size=3), st.tuples(items, items), st.dictionaries(KEYS, items, max_size=3),
+    st.builds(OrderedDict, st.dictionaries(KEYS, items, max_size=2)), st.builds(Pair, items, items),
+), max_leaves=12)  # fmt: skip
+
+
+@given(TREES)
+@settings(max_examples=100, deadline=None)
+def test_a_state_is_read_as_it_was_written(tmp_path_factory, state):
+    file = tmp_path_factory.mktemp("state") / "state.npz"
+    with file.open("wb") as out:
+        states.write(state, states.form_of(state), out)
+    assert same(states.read(file, state), state)
+
+
+def same(one, other) -> bool:
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, np.ndarray):
+        return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
+    if isinstance(one, dict):
+        return list(one) == list(other) and all(map(same, one.values(), other.values()))
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return repr(one) == repr(other)
+
+
+def test_python_s_and_numpy_s_generators_are_plain():
+    for generator in (random.Random(3).getstate(), np.random.get_state(), np.random.default_rng(0).bit_generator.state):
+        arrays: dict = {}
+        assert same(joined(taken_apart(generator, arrays), arrays, None), generator)
+
+
+def test_no_pickle_is_written_or_read(tmp_path):
+    with pytest.raises(gs.DocumentError, match=r"state\['f'\] is a"):
+        states.form_of({"f": lambda: 0})
+    with pytest.raises(gs.DocumentError, match="array of object"):
+        states.form_of(np.array([object()]))
+    np.savez(tmp_path / "state.npz", state=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(gs.DocumentError, match="can't be read"):
+        states.read(tmp_path / "state.npz", None)
+
+
+KILLED = """
+import sys, time, pathlib
+sys.path.insert(0, {folder!r})
+from test_checkpoints_job import job
+from glideslope.search import checkpoints, tune
+from glideslope.search.run_directory import RunDirectory
+checkpoints.LEAST_SPACING = 0.0
+out = pathlib.Path({out!r})
+memory = RunDirectory(out, {search}, resume=out.exists(), checkpoint_every=0.01)
+tuned = tune(job, 400, memory=memory)
+print(tuned.peak, tuned.final_loss, repr(tuned.final.losses.tolist()), tuned.job.w.tolist())
+"""
+
+
+def test_a_search_that_is_killed_at_random_ends_the_same(tmp_path):
+    source = Path(__file__).read_text()
+    noisy = source[source.index("class Noisy") : source.index("@pytest.fixture(autouse")]
+    slow = noisy.replace("self.calls += 1", "self.calls += 1; time.sleep(self.pause)")
+    (tmp_path / "test_checkpoints_job.py").write_text(
+        "import time\nimport numpy as np\n" + slow + "\ndef job(seed):\n    return Slow(seed)\n"
+        "class Slow(Noisy):\n    pause = 0.001\n"
+    )
+    texts = [KILLED.format(folder=str(tmp_path), out=str(tmp_path / name), search=SEARCH) for name in ("a", "b")]
+    whole = subprocess.run([sys.executable, "-c", texts[0]], capture_output=True, text=True, check=True).stdout
+    rng = random.Random(0)
+    for _ in range(3):
+        with subprocess.Popen([sys.executable, "-c", texts[1]], stdout=subprocess.DEVNULL) as process:
+            time.sleep(rng.uniform(0.8, 1.5))
+            os.kill(process.pid, signal.SIGKILL)
+    ended = subprocess.run([sys.executable, "-c", texts[1]], capture_output=True, text=True, check=True).stdout
+    assert ended == whole
+
+
+def test_torch_s_states_are_torch_s_files(tmp_path):
+    torch = pytest.importorskip("torch")
+    from torch.utils.data import DataLoader, TensorDataset
+
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(
+        torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3), torch.nn.Dropout(), torch.nn.Linear(3, 1)
+    )
+    x = torch.randn(40, 2)
+    loader = DataLoader(TensorDataset(x, x.sum(1, keepdim=True)), batch_size=8, shuffle=True)
+    make = lambda: gs.torch.Job(  # noqa: E731
+        model, torch.optim.Adam(model.parameters()), torch.nn.MSELoss(), loader, loader
+    )
+    job = make()
+    start = job.state()
+    whole, end = made(job, {}, "linear()", 60, 4)
+    job.restore(start)
+    kill = iter(range(10**9))
+
+    def killed(step):
+        return lambda lr: (_ for _ in ()).throw(Killed) if next(kill) == 45 else step(lr)
+
+    job.step = killed(job.step)
+    with pytest.raises(Killed):
+        made(job, RunDirectory(tmp_path, SEARCH, checkpoint_every=0.0), "linear()", 60, 4)
+    assert list((tmp_path / "unfinished").glob("*.pt"))
+    job = make()
+    job.restore(start)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        memory = RunDirectory(tmp_path, SEARCH, resume=True, checkpoint_every=0.0)
+        run, state = made(job, memory, "linear()", 60, 4)
+    assert run == whole
+    stored = torch.load(tmp_path / "checkpoint/state.pt", weights_only=True)
+    for one in (state, stored):
+        assert all(torch.equal(one["model"][name], value) for name, value in end["model"].items())
+
+
+def test_a_killed_jax_training_goes_on_to_the_same_end(tmp_path):
+    jax, optax = pytest.importorskip("jax"), pytest.importorskip("optax")
+    optimizer = optax.inject_hyperparams(optax.adam)(learning_rate=0.1)
+
+    def update(params, opt_state, batch, lr):
+        inner, key = opt_state
+        key, drawn = jax.random.split(key)
+        noise = 0.1 * jax.random.normal(drawn, batch[1].shape)
+        loss, gradient = jax.value_and_grad(lambda w: jax.numpy.mean((batch[0] @ w - batch[1] - noise) ** 2))(params)
+        inner.hyperparams["learning_rate"] = jax.numpy.asarray(lr)
+        changes, inner = optimizer.update(gradient, inner, params)
+        return optax.apply_updates(params, changes), (inner, key), loss
+
+    x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
+    data = gs.jax.Batches((x, x.sum(1)), batch_size=8)
+
+    def job():
+        params = jax.numpy.zeros(3)
+        state = optimizer.init(params), jax.random.key(5)
+        return gs.jax.Job(params, state, update, data, lambda w: jax.numpy.mean((w - 1) ** 2))
+
+    whole, end = made(job(), {}, "linear()", 60, 3)
+    killed = job()
+    step, calls = killed.step, iter(range(10**9))
+    killed.step = lambda lr: (_ for _ in ()).throw(Killed) if next(calls) == 50 else step(lr)
+    with pytest.raises(Killed):
+        made(killed, RunDirectory(tmp_path, SEARCH, checkpoint_every=0.0), "linear()", 60, 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        memory = RunDirectory(tmp_path, SEARCH, resume=True, checkpoint_every=0.0)
+        run, state = made(job(), memory, "linear()", 60, 3)
+    assert run == whole
+    assert (state["params"] == end["params"]).all()
+    assert jax.tree.structure(state) == jax.tree.structure(end)
+
+
+def test_the_guard_s_answers_are_the_same_after_a_kill(tmp_path):
+    schedule = "hold() * guard(every=7, rest=5)"
+    whole, _ = made(Noisy(0, jump=50), {}, schedule, 80, 4)
+    assert whole.events
+    for kill in (57, 62, 75):
+        memory = RunDirectory(tmp_path, SEARCH, resume=kill > 57, checkpoint_every=0.0)
+        with suppress(Killed):
+            made(Noisy(0, kill, jump=50), memory, schedule, 80, 4)
+    run, _ = made(Noisy(0, jump=50), RunDirectory(tmp_path, SEARCH, resume=True, checkpoint_every=0.0), schedule, 80, 4)
+    assert run == whole
