@@ -8,8 +8,11 @@ from typing import Any
 import lightning
 import torch
 
+from glideslope.frameworks.lightning_job import Job
 from glideslope.frameworks.torch import Scheduler
 from glideslope.frameworks.torch.reading import has_horizon
+
+__all__ = ["Job", "scheduled"]
 
 
 def scheduled(

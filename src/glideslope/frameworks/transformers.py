@@ -9,6 +9,9 @@ from transformers import TrainerCallback
 from glideslope.errors import ScheduleError
 from glideslope.frameworks.torch import Scheduler
 from glideslope.frameworks.torch.reading import has_horizon
+from glideslope.frameworks.transformers_job import Job
+
+__all__ = ["Callback", "Evaluations", "Job"]
 
 _KEPT_AS = "glideslope"
 

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
 from glideslope.frameworks.torch import randomness
 from glideslope.frameworks.torch.averaging import Average, unsaved_buffers
-from glideslope.frameworks.torch.loader import Position
 from glideslope.frameworks.torch.rates import parameters
 from glideslope.frameworks.torch.snapshot import load_optimizer, snapshot
+
+
+class Data(Protocol):
+    """A position in the training data."""
+
+    def save(self) -> dict[str, Any]:
+        """The position: plain data and tensors."""
+        ...
+
+    def load(self, state: dict[str, Any], /) -> None:
+        """Goes back to a position."""
+        ...
 
 
 class Contents:
@@ -30,7 +41,7 @@ class Contents:
         model: torch.nn.Module,
         optimizers: Sequence[torch.optim.Optimizer],
         scaler: torch.amp.GradScaler | None,
-        data: Position,
+        data: Data,
         generators: list[randomness.Source],
     ) -> None:
         self.model, self.optimizers, self.scaler, self.data = model, optimizers, scaler, data

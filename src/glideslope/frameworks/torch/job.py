@@ -18,12 +18,9 @@ from glideslope.frameworks.torch.loader import Position, batch_size, batches_in
 from glideslope.frameworks.torch.loader_checks import checked_loaders, whole_batches
 from glideslope.frameworks.torch.metric import measurement
 from glideslope.frameworks.torch.objective import Loss, objectives
-from glideslope.frameworks.torch.rates import Rates, check_trained, switches
+from glideslope.frameworks.torch.rates import Rates, check_controls, check_trained, switches, until_made
 from glideslope.frameworks.torch.snapshot import MEMORY
 from glideslope.frameworks.torch.validation import Validation
-
-_MOST_SKIPPED = 32
-"""Updates in a row that a gradient scaler may skip, each of other batches."""
 
 
 class Job:
@@ -162,26 +159,24 @@ class Job:
         Raises:
             JobError: a control isn't one of `controls`, a batch has no targets, or the scaler skipped many updates.
         """
-        if controls and (unknown := controls.keys() - self.controls):
-            raise JobError(
-                f"this job can't set {', '.join(sorted(unknown))}: its optimizer has {self.controls or '{}'}"
-            )
+        if controls:
+            check_controls(controls, self.controls)
         self._rates.set(lr, controls)
         batches = self.batches_in(controls["batch_size"]) if "batch_size" in controls else self.accumulate
-        for _ in range(_MOST_SKIPPED):
-            drawn = [self._data.next() for _ in range(batches)]
-            loss, made = self._steps[0](self.model, drawn)
-            for step in self._steps[1:]:
-                other, also = step(self.model, drawn)
-                loss, made = loss + other, made or also
-            if made:
-                self._examples = self.accumulate * self._steps[0].objective.examples(drawn[-1])
-                if self._average is not None:
-                    self._average.add(self.model)
-                return loss
-            if not math.isfinite(loss.item()):  # no smaller scale helps, so the search sees this loss
-                return loss
-        raise JobError(f"the gradient scaler skipped {_MOST_SKIPPED} updates in a row: the gradients are never finite")
+        return until_made(lambda: self._update(batches))
+
+    def _update(self, batches: int) -> tuple[torch.Tensor, bool]:
+        """Attempts an update of so many of the loader's batches; returns its loss, and whether it was made."""
+        drawn = [self._data.next() for _ in range(batches)]
+        loss, made = self._steps[0](self.model, drawn)
+        for step in self._steps[1:]:
+            other, also = step(self.model, drawn)
+            loss, made = loss + other, made or also
+        if made:
+            self._examples = self.accumulate * self._steps[0].objective.examples(drawn[-1])
+            if self._average is not None:
+                self._average.add(self.model)
+        return loss, made
 
     def skip(self) -> None:
         """Passes the batches of an update by, without the update."""
