@@ -18,9 +18,9 @@ import glideslope as gs
 
 UPDATES, CLIP = 13, 0.5
 generator = torch.Generator().manual_seed(0)
-INPUTS = torch.randn(70, 6, generator=generator)
+INPUTS = torch.randn(71, 6, generator=generator)
 TARGETS = (INPUTS @ torch.randn(6, 3, generator=generator)).argmax(1)
-TRAIN, VALIDATION = TensorDataset(INPUTS[:45], TARGETS[:45]), TensorDataset(INPUTS[45:], TARGETS[45:])  # 45 and 25
+TRAIN, VALIDATION = TensorDataset(INPUTS[:46], TARGETS[:46]), TensorDataset(INPUTS[46:], TARGETS[46:])  # 46 and 25
 
 
 def prepared(accelerator):
@@ -70,9 +70,9 @@ def main(file, world_size):
     model.eval()
     with torch.no_grad():
         model(INPUTS[:2])  # has every process take the buffers of the first, as each forward pass does
-        expected = cross_entropy(whole(INPUTS[45:]), TARGETS[45:]).item()
+        expected = cross_entropy(whole(INPUTS[46:]), TARGETS[46:]).item()
     gs.check_job(job, lr=0.05, steps=UPDATES)
-    tuned = gs.tune(job, steps=30, schedules=["cosine", "constant"], seed=0)
+    tuned = gs.tune(job, steps=100, overhead=4, schedules=["cosine", "constant"], seed=0)
     results = {
         "loop": losses, "job": job_losses, "same": same, "value": value, "expected": expected,
         "tuned": [str(tuned.schedule), tuned.peak, tuned.final_loss],

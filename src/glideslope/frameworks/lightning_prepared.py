@@ -65,7 +65,12 @@ def prepared(
             "there is no validation: the module needs a validation_step, and the Trainer a validation loader and "
             "limit_val_batches that isn't 0"
         )
-    randomness.load(*reversed(iterations[0]))
+    if trainer.lr_scheduler_configs:
+        warnings.warn(
+            "configure_optimizers made a scheduler, which a job doesn't use: the search sets the rates", stacklevel=3
+        )
+    generators, state = iterations[0]
+    randomness.load(state, generators)
     return stop.prepared
 
 
@@ -122,11 +127,6 @@ class _Stop(lightning.Callback):
         loader: Any = trainer.train_dataloader
         if isinstance(loader, list | tuple | dict | CombinedLoader):
             raise JobError("there are several training loaders: give a job one, whose batches have all parts")
-        if trainer.lr_scheduler_configs:
-            warnings.warn(
-                "configure_optimizers made a scheduler, which a job leaves alone: the search sets the rates",
-                stacklevel=1,
-            )
         loaders: Any = trainer.val_dataloaders
         loaders = [] if loaders is None else list(loaders) if isinstance(loaders, list | tuple) else [loaders]
         self.prepared = Prepared(
