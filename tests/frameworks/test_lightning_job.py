@@ -169,14 +169,21 @@ def test_a_scheduler_is_not_used_and_that_is_said():
         steps = module.trainer.estimated_stepping_batches
         return [optimizer], [torch.optim.lr_scheduler.OneCycleLR(optimizer, [0.3, 0.06], total_steps=steps)]
 
-    losses = []
+    trained = []
     for scheduler in (None, scheduled):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            job = job_of(Module(scheduler) if scheduler else None)
-        said = [str(one.message) for one in caught if "a job doesn't use" in str(one.message)]
+            lightning.seed_everything(0, verbose=False)
+            job = job_of(Module(scheduler))
+            job.step(RATE)
+            job.restore(job.state())
+            assert [group["lr"] for group in job.optimizer.param_groups] == pytest.approx([RATE, RATE / 5])
+            job.step(RATE)
+        said = [str(one.message) for one in caught if one.category is UserWarning and "schedule" in str(one.message)]
         assert len(said) == (scheduler is not None)
-        losses.append([job.step(RATE).item() for _ in range(5)])
+        assert all("a job doesn't use" in one for one in said)
+        trained.append(job.model)
+    assert_same_weights(*trained)
     with pytest.warns(UserWarning, match="a job doesn't use"):
         job = job_of(Module(one_cycle))
     job.step(RATE)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from glideslope.errors import JobError
+from glideslope.frameworks.torch.updates import retire
 
 _MOST_SKIPPED = 32
 """Updates in a row that a gradient scaler may skip, each of other batches."""
@@ -23,6 +24,8 @@ class Rates:
 
     def __init__(self, optimizers: Sequence[torch.optim.Optimizer]) -> None:
         self.optimizers = optimizers
+        for optimizer in optimizers:
+            retire(optimizer)
         rates = [
             [float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups]
             for optimizer in optimizers
