@@ -37,10 +37,12 @@ def fresh():
     GradientState._reset_state()
 
 
-def job_of(accelerate=1, loss=cross_entropy, precision="no", **options):
+def job_of(accelerate=1, loss=cross_entropy, precision="no", scale=None, **options):
     torch.manual_seed(0)
     accelerator = Accelerator(cpu=True, gradient_accumulation_steps=accelerate, mixed_precision=precision)
     model = torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.ReLU(), torch.nn.Linear(8, 3))
+    if scale:  # float16 itself needs a GPU
+        accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=scale)
     parts = [{"params": model[0].parameters(), "lr": 0.1, "weight_decay": 0.0},
              {"params": model[2].parameters(), "lr": 0.05, "weight_decay": 0.01}]  # fmt: skip
     optimizer = torch.optim.AdamW(parts)
@@ -52,6 +54,17 @@ def job_of(accelerate=1, loss=cross_entropy, precision="no", **options):
 @pytest.mark.parametrize("options", [{}, {"accelerate": 3, "clip_norm": 0.1}, {"precision": "bf16"}])
 def test_it_conforms_over_the_end_of_an_epoch(options):
     gs.check_job(job_of(**options), lr=0.05, steps=13)
+
+
+def test_updates_that_the_scaler_skips_are_made_with_other_batches():
+    job = job_of(loss=lambda *pair: 100 * cross_entropy(*pair), scale=2.0**127, accelerate=2, clip_norm=1.0)
+    before = job.evaluate()
+    job.step(0.05)
+    assert job.accelerator.scaler.get_scale() < 2.0**124
+    assert job.evaluate() != before
+    assert len(job.optimizers[0].state) == 4
+    assert all(state["step"] == 1 for state in job.optimizers[0].state.values())
+    gs.check_job(job, lr=0.05, steps=5)
 
 
 def test_groups_keep_their_shares_and_the_undecayed_stays_so():

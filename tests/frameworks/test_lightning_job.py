@@ -5,6 +5,7 @@ import warnings
 import lightning
 import pytest
 import torch
+from lightning.pytorch.plugins import MixedPrecision
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 from torchmetrics.classification import MulticlassAccuracy
 
@@ -143,6 +144,23 @@ def test_a_fit_at_a_constant_rate_is_the_same_training(trainer, options):
     assert [group["lr"] for group in job.optimizer.param_groups] == pytest.approx([RATE, RATE / 5])
     if not options.get("num_workers"):
         gs.check_job(job, lr=0.01, steps=5)
+
+
+def test_updates_that_the_scaler_skips_are_made_with_other_batches():
+    def half():
+        scaler = torch.amp.GradScaler("cpu", init_scale=2.0**34)
+        return {"plugins": [MixedPrecision("16-mixed", "cpu", scaler)], "gradient_clip_val": 0.5}
+
+    job = job_of(trainer=half())
+    for _ in range(6):
+        assert job.step(RATE).isfinite()
+    lightning.seed_everything(0, verbose=False)
+    module = Module()
+    fit = lightning.Trainer(**QUIET, **half(), max_epochs=100, max_steps=job.trainer.global_step, limit_val_batches=0)
+    fit.fit(module, loaders()[0])
+    assert len(module.losses) == len(job.model.losses) > 6
+    assert_same_weights(job.model, module)
+    gs.check_job(job, lr=0.01, steps=5)
 
 
 def test_a_validation_is_lightning_s():

@@ -163,9 +163,9 @@ class Job:
             self.trainer.strategy.optimizer_step(self.optimizer, closure, model=self.model)
         if not losses:
             return torch.zeros(()), False  # training_step returned None
-        made = not self._scaler or self._scaler.get_scale() >= before
-        self._updates += made
-        return torch.stack(losses).mean(), made
+        self._updates += 1  # one that the scaler skips too, as in a fit
+        self._count()
+        return torch.stack(losses).mean(), not self._scaler or self._scaler.get_scale() >= before
 
     def _gradients(self, first: bool) -> Iterator[torch.Tensor]:
         """Adds the gradient of the next batch; gives its loss. No batch of another epoch joins an update."""
