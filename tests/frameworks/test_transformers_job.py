@@ -60,7 +60,7 @@ def test_the_example_is_the_training_of_its_trainer():
     some = file.sequences()[:46]  # an epoch is six batches
     file.sequences = lambda: some
     job = compared(lambda **options: file.trainer(0, **{"disable_tqdm": True, **options}), 5, 1e-3)
-    gs.check_job(job, lr=1e-3, steps=4)
+    gs.check_job(job, lr=1e-3, steps=2)
 
 
 class Net(torch.nn.Module):
@@ -124,7 +124,7 @@ def summed(outputs, labels, num_items_in_batch=None):
 )  # fmt: skip
 def test_other_trainers(tmp_path, options):
     job = compared(lambda **more: trainer_of(tmp_path, **{**options, **more}), 19, RATE)
-    gs.check_job(job, lr=RATE, steps=5)
+    gs.check_job(job, lr=RATE, steps=3)
 
 
 def test_what_needs_no_gradient_is_left_alone(tmp_path):
