@@ -1,6 +1,6 @@
 """A job for torchrun: `accelerate_job.py FILE WORLD_SIZE SEARCH`; writes what each process made of it.
 
-The losses of the job and of a loop of one's own, the validation by both, `gs.check_job`, and a search where one is asked.
+The losses of the job and of a loop of one's own, the validation by both, `gs.check_job`; a search if asked.
 """
 
 import json

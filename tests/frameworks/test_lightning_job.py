@@ -225,6 +225,12 @@ def test_what_can_not_be_driven_is_named():
         def validation_step(self, batch, batch_idx):
             self.log("val_f1", 0.5)
 
+    class Repeating(Module):
+        def configure_optimizers(self):
+            return torch.optim.LBFGS(self.parameters())
+
+    with pytest.raises(gs.JobError, match="LBFGS"):
+        job_of(Repeating())
     with pytest.raises(gs.JobError, match="automatic_optimization=False"):
         job_of(Manual())
     with pytest.raises(gs.JobError, match="overrides optimizer_step"):

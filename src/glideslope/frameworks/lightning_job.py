@@ -74,8 +74,6 @@ class Job:
         self._prepared = prepared(trainer, module, datamodule, train_loader, validation_loader)
         self.trainer, self.optimizer = self._prepared.trainer, self._prepared.optimizer
         self.model, self.monitor, self.maximize, self.memory = module, monitor, maximize, memory
-        if isinstance(self.optimizer, torch.optim.LBFGS):
-            raise JobError("LBFGS measures a batch many times in an update: choose another optimizer")
         loader = self._prepared.train_loader
         self._generators = randomness.sources(
             *module.modules(), loader, self._prepared.validation_loaders, datamodule,
@@ -127,9 +125,9 @@ class Job:
             finally:
                 randomness.load(random_state, self._generators)
             if self.monitor is None and not losses.names():
-                raise JobError(f"validation_step returns no loss: return it, or give monitor={_listed(logged)}")
+                raise JobError(f"validation_step returns no loss: return it, or give monitor={logged.listed()}")
             if self.monitor is not None and self.monitor not in logged.names():
-                raise JobError(f"the validation logs no {self.monitor!r}, but {_listed(logged)}")
+                raise JobError(f"the validation logs no {self.monitor!r}, but {logged.listed()}")
             value = losses.value("loss") if self.monitor is None else logged.value(self.monitor)
             reset_metrics(self.model)
         return -value if self.maximize else value
@@ -249,7 +247,3 @@ def _arguments(step: Any, batch: Any, index: int, loader: int | None) -> list[An
     if is_param_in_hook_signature(step, "batch_idx", min_args=2):
         arguments.append(index)
     return [*arguments, loader] if loader is not None else arguments
-
-
-def _listed(logged: Logged) -> str:
-    return ", ".join(map(repr, logged.names())) or "nothing"

@@ -47,6 +47,10 @@ class Logged:
         """The names of all that was logged."""
         return sorted({*self._values, *self._metrics})
 
+    def listed(self) -> str:
+        """The names, for a message."""
+        return ", ".join(map(repr, self.names())) or "nothing"
+
     def value(self, name: str) -> float:
         """The value over the whole validation."""
         if name in self._metrics:

@@ -124,6 +124,8 @@ class _Stop(lightning.Callback):
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         if len(trainer.optimizers) != 1:
             raise JobError(f"configure_optimizers made {len(trainer.optimizers)} optimizers: a job needs one")
+        if isinstance(trainer.optimizers[0], torch.optim.LBFGS):
+            raise JobError("LBFGS measures a batch many times in an update: choose another optimizer")
         loader: Any = trainer.train_dataloader
         if isinstance(loader, list | tuple | dict | CombinedLoader):
             raise JobError("there are several training loaders: give a job one, whose batches have all parts")
