@@ -16,10 +16,12 @@ PROGRAMS = (
     "torch_loop", "jax_loop", "keras_fit", "lightning_fit", "transformers_trainer", "accelerate_loop",
 )  # fmt: skip
 JOBS = ("digits", "convolutional", "text", "mixed_precision", "fashion_mnist")
+TRAINERS = ("accelerate_job", "lightning_job", "transformers_job")
+"""Jobs from trainers, compared with the trainers' own runs in tests/frameworks."""
 
 
 def test_every_example_is_known():
-    assert {path.stem for path in (ROOT / "examples").glob("*.py")} == {*PROGRAMS, *JOBS}
+    assert {path.stem for path in (ROOT / "examples").glob("*.py")} == {*PROGRAMS, *JOBS, *TRAINERS}
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -36,6 +38,6 @@ def test_a_program_trains(name, tmp_path):
     assert float(re.search(r"validation accuracy (\d\.\d+)", done.stdout)[1]) > 0.9
 
 
-@pytest.mark.parametrize("name", JOBS[:-1])
+@pytest.mark.parametrize("name", JOBS[:-1] + TRAINERS[:1])
 def test_a_job_conforms(name):
     gs.check_job(load_job(f"{ROOT}/examples/{name}.py:job")(0), lr=1e-3, steps=4)

@@ -24,6 +24,7 @@ def test_every_public_name_is_there():
         ("keras", "tensorflow", "set KERAS_BACKEND=torch or jax"),
         ("lightning", "lightning", 'pip install "glideslope[lightning]"'),
         ("lightning", "torch", 'needs torch, which is not installed: pip install "glideslope[lightning]"'),
+        ("accelerate", "accelerate", 'pip install "glideslope[accelerate]"'),
         ("transformers", "transformers", 'pip install "glideslope[transformers]"'),
     ],
 )
@@ -51,7 +52,7 @@ def test_a_missing_framework_is_an_attribute_that_is_not_there():
 def test_everything_is_imported_by_a_star_where_no_framework_is():
     code = (
         "import os, sys; os.environ.pop('KERAS_BACKEND', None)\n"
-        "for name in ('torch', 'jax', 'optax', 'keras', 'lightning', 'transformers', 'tensorflow'):\n"
+        "for name in ('torch', 'jax', 'optax', 'keras', 'lightning', 'transformers', 'accelerate', 'tensorflow'):\n"
         "    sys.modules[name] = None\n"
         "from glideslope import *\n"
         "print(warmup(4)(1), tune.__name__, plateau())"

@@ -28,6 +28,7 @@ from glideslope.schedules import theirs as _theirs
 
 if TYPE_CHECKING:
     from glideslope import laws
+    from glideslope.frameworks import accelerate as accelerate
     from glideslope.frameworks import jax as jax
     from glideslope.frameworks import keras as keras
     from glideslope.frameworks import lightning as lightning
@@ -54,7 +55,7 @@ _LATER = {
     "from_torch": f"{_CONVERSION}.from_torch",
     **dict.fromkeys(("from_json", "json_schema", "to_json"), f"{_CONVERSION}.json_form"),
 }
-_FRAMEWORKS = ("jax", "keras", "lightning", "torch", "transformers")
+_FRAMEWORKS = ("accelerate", "jax", "keras", "lightning", "torch", "transformers")
 
 
 def __getattr__(name: str) -> Any:

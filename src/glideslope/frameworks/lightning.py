@@ -9,9 +9,12 @@ from typing import Any
 import lightning
 import torch
 
+from glideslope.frameworks.lightning_job import Job
 from glideslope.frameworks.of_trainer import timed_options, unknown
 from glideslope.frameworks.torch import Scheduler
 from glideslope.renamed import was_called
+
+__all__ = ["Job", "scheduled"]
 
 
 @was_called("lr", "schedule")

@@ -10,7 +10,10 @@ from transformers import TrainerCallback
 from glideslope.errors import ScheduleError
 from glideslope.frameworks.of_trainer import timed_options, unknown
 from glideslope.frameworks.torch import Scheduler
+from glideslope.frameworks.transformers_job import Job
 from glideslope.renamed import was_called
+
+__all__ = ["Callback", "Evaluations", "Job"]
 
 _KEPT_AS = "glideslope"
 

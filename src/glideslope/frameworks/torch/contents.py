@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
 from glideslope.errors import JobError
 from glideslope.frameworks.torch import randomness
 from glideslope.frameworks.torch.averaging import Average, unsaved_buffers
-from glideslope.frameworks.torch.loader import Position
 from glideslope.frameworks.torch.rates import parameters
 from glideslope.frameworks.torch.snapshot import load_optimizer, snapshot
+
+
+class Data(Protocol):
+    """A position in the training data."""
+
+    def save(self) -> dict[str, Any]:
+        """The position: plain data and tensors."""
+        ...
+
+    def check(self, state: Any, /) -> object:
+        """Raises for what isn't a position."""
+        ...
+
+    def load(self, state: dict[str, Any], /) -> None:
+        """Goes back to a position."""
+        ...
 
 
 class Contents:
@@ -34,7 +49,7 @@ class Contents:
         optimizers: Sequence[torch.optim.Optimizer],
         losses: Sequence[Any],
         scaler: torch.amp.GradScaler | None,
-        data: Position,
+        data: Data,
         generators: list[randomness.Source],
     ) -> None:
         self.model, self.optimizers, self.scaler, self.data = model, optimizers, scaler, data

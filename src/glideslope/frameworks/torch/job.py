@@ -18,12 +18,9 @@ from glideslope.frameworks.torch.loader import Position, batch_size, batches_in
 from glideslope.frameworks.torch.loader_checks import checked_loaders, whole_batches
 from glideslope.frameworks.torch.metric import measurement
 from glideslope.frameworks.torch.objective import Loss, objectives
-from glideslope.frameworks.torch.rates import Rates, check_trained, switches
+from glideslope.frameworks.torch.rates import Rates, check_controls, check_trained, switches, until_made
 from glideslope.frameworks.torch.snapshot import MEMORY
 from glideslope.frameworks.torch.validation import Validation
-
-_MOST_SKIPPED = 32
-"""Updates in a row that a gradient scaler may skip, each of other batches."""
 
 
 class Job:
@@ -164,26 +161,24 @@ class Job:
         Raises:
             JobError: a control isn't one of `controls`, a batch has no targets, or the scaler skipped many updates.
         """
-        if controls and (unknown := controls.keys() - self.controls):
-            raise JobError(
-                f"this job can't set {', '.join(sorted(unknown))}: its optimizer has {self.controls or '{}'}"
-            )
+        if controls:
+            check_controls(controls, self.controls)
         self._rates.set(lr, controls)
         batches = self.batches_in(controls["batch_size"]) if "batch_size" in controls else self.accumulate
-        for _ in range(_MOST_SKIPPED):
-            drawn = [self._data.next() for _ in range(batches)]
-            loss, made = self._steps[0](self.model, drawn)
-            for step in self._steps[1:]:
-                other, also = step(self.model, drawn)
-                loss, made = loss + other, made or also
-            if made:
-                self._examples = self.accumulate * self._steps[0].objective.examples(drawn[-1])
-                if self._average is not None:
-                    self._average.add(self.model)
-                return loss
-            if not math.isfinite(loss.item()):  # no smaller scale helps, so the search sees this loss
-                return loss
-        raise JobError(f"the gradient scaler skipped {_MOST_SKIPPED} updates in a row: the gradients are never finite")
+        return until_made(lambda: self._update(batches))
+
+    def _update(self, batches: int) -> tuple[torch.Tensor, bool]:
+        """Attempts an update of so many of the loader's batches; returns its loss, and whether it was made."""
+        drawn = [self._data.next() for _ in range(batches)]
+        loss, made = self._steps[0](self.model, drawn)
+        for step in self._steps[1:]:
+            other, also = step(self.model, drawn)
+            loss, made = loss + other, made or also
+        if made:
+            self._examples = self.accumulate * self._steps[0].objective.examples(drawn[-1])
+            if self._average is not None:
+                self._average.add(self.model)
+        return loss, made
 
     def skip(self) -> None:
         """Passes the batches of an update by, without the update."""
@@ -226,20 +221,12 @@ class Job:
         value = self._validation(loader, averaged if averaged is not None else self.model, averaged is not None)
         return -value if self.maximize else value
 
-    @torch.no_grad()
     def measured_state(self) -> dict[str, Any]:
         """The state dictionary of the model whose loss is measured: that of averaged weights where there are, and of
         the weights that a schedule-free optimizer evaluates."""
         if self._average is not None:
             return dict(self._average.model.state_dict())
-        if not self._switches:
-            return dict(self.model.state_dict())
-        random_state = randomness.save(self._own)
-        with as_evaluated(self.model, self.optimizer):
-            measure_statistics(self.model, self._moved_inputs(spread(self.train_loader, STATISTICS)))
-            state = copy.deepcopy(self.model.state_dict())
-        randomness.load(random_state, self._own)
-        return dict(state)
+        return self._validation.state_of(self.model)
 
     def state(self) -> dict[str, Any]:
         """A snapshot of all that the next step depends on; tensors and plain data, so `torch.save` can store it."""

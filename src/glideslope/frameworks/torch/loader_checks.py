@@ -68,14 +68,25 @@ def check_restorable(loader: Iterable[Any], own: list[randomness.Source]) -> Non
             f"state_dict and load_state_dict and read it{workers or ' in this process'}, or give "
             "gs.torch.resumable(loader), which reads again what it has read"
         )
-    if loader.num_workers and loader.persistent_workers:
+    check_workers(loader)
+    _check_sampler(loader, own)
+
+
+def check_workers(loader: Any) -> None:
+    """Checks that the workers of a loader draw the same numbers again when an epoch begins again.
+
+    Raises:
+        JobError: they don't; the message says what to do.
+    """
+    if not isinstance(loader, DataLoader) or not loader.num_workers:
+        return
+    if loader.persistent_workers:
         raise JobError(
             "the training loader has persistent_workers=True, whose random state lasts from epoch to epoch out of "
             "reach: build it with persistent_workers=False"
         )
-    if loader.num_workers and not getattr(loader, "in_order", True):
+    if not getattr(loader, "in_order", True):
         raise JobError("the training loader has in_order=False, so its order is not repeatable: build it with True")
-    _check_sampler(loader, own)
 
 
 def _check_sampler(loader: DataLoader[Any], own: list[randomness.Source]) -> None:

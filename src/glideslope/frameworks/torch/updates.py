@@ -102,11 +102,15 @@ def while_held(observer: object, handles: list[RemovableHandle]) -> None:
 
 def succeed(scheduler: Any, optimizer: Any) -> None:
     """Enters a scheduler among those of an optimizer, which a Balance tells, as the one that writes from now on."""
-    schedulers = vars(optimizer).setdefault("_schedulers", weakref.WeakSet())
-    for other in schedulers:
-        other._succeeded = True
+    retire(optimizer)
     scheduler._succeeded = False
-    schedulers.add(scheduler)
+    vars(optimizer).setdefault("_schedulers", weakref.WeakSet()).add(scheduler)
+
+
+def retire(optimizer: Any) -> None:
+    """Has the schedulers of an optimizer leave its values alone, since something else writes them from now on."""
+    for scheduler in vars(optimizer).get("_schedulers", ()):
+        scheduler._succeeded = True
 
 
 def weakly(method: Callable[..., Any]) -> Callable[..., Any]:

@@ -91,6 +91,18 @@ class Validation:
             raise JobError("the validation loader is empty: it gave no batch")
         return measure.value()
 
+    @torch.no_grad()
+    def state_of(self, model: torch.nn.Module) -> dict[str, Any]:
+        """The state dictionary of a model with the weights that its optimizers evaluate."""
+        if not self.optimizers:
+            return dict(model.state_dict())
+        random_state = randomness.save(self.generators)
+        with as_evaluated(model, self.optimizers):
+            measure_statistics(model, self.data.sample(STATISTICS), self._pass)
+            state = copy.deepcopy(model.state_dict())
+        randomness.load(random_state, self.generators)
+        return dict(state)
+
     def part(self, loader: Iterable[Any], examples: float) -> Iterable[Any]:
         """About so many examples, spread over a loader: the same part each time; the loader for infinitely many."""
         if math.isinf(examples):

@@ -1,0 +1,232 @@
+"""Glideslope with Accelerate: a job of one or several processes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.optimizer import AcceleratedOptimizer
+from accelerate.utils import slice_tensors
+
+from glideslope.errors import JobError
+from glideslope.frameworks.torch import randomness
+from glideslope.frameworks.torch.averaging import as_evaluated
+from glideslope.frameworks.torch.batch import examples, moved
+from glideslope.frameworks.torch.contents import Contents
+from glideslope.frameworks.torch.epochs import Epochs
+from glideslope.frameworks.torch.loader_checks import checked_loaders
+from glideslope.frameworks.torch.metric import Accumulated, Measure, measurement
+from glideslope.frameworks.torch.objective import Loss, objectives
+from glideslope.frameworks.torch.rates import Rates, check_controls, check_trained, switches, until_made
+from glideslope.frameworks.torch.snapshot import MEMORY
+
+__all__ = ["Job"]
+
+_DIVIDED = {"DEEPSPEED", "FSDP", "MEGATRON_LM", "XLA"}
+"""Ways to train in which a process has a part of the model or the optimizer."""
+
+
+class Job:
+    """A training with Accelerate, of one process or several, which all make the job and call it alike.
+
+    An update is that of a loop of your own: for as many batches as the accelerator accumulates, `accelerator.backward`
+    within `accelerator.accumulate(model)`, then `accelerator.clip_grad_norm_` and the optimizer. The training loss is
+    the mean over the batches of the update and the processes. The validation loss is over all units of all batches of
+    all processes; examples that Accelerate repeats to fill the last batch are left out.
+
+    The rate of a parameter group is `lr` times the group's initial rate over the largest initial rate of any group of
+    any optimizer: groups keep their proportions.
+
+    Args:
+        accelerator: prepared the model, the optimizer and the loaders.
+        model: the prepared network.
+        optimizer: the prepared optimizer; or a list, whose optimizers all make each update.
+        loss: the loss function of outputs and targets, as in `gs.torch.Job`.
+        train_loader: the prepared loader.
+        validation_loader: the prepared loader for `evaluate`.
+        batch_loss: in place of `loss`, the loss function of the model and a batch.
+        metric: what a validation measures in place of the loss: a function of (outputs, targets), as in `gs.torch.Job`.
+            An object with `update` and `compute` must gather over the processes by itself, as torchmetrics do.
+        maximize: whether a larger metric is better: `evaluate` then returns its negative.
+        predict: with `batch_loss`, the function of (model, batch) that gives a metric its (outputs, targets).
+        clip_norm: the largest norm of the gradient of an update.
+        weight: the number of units that the mean loss of a batch is over, from its targets.
+        memory: the bytes above which `state()` is a temporary file and not in the CPU's memory; 2 GiB.
+
+    Raises:
+        JobError: the optimizer isn't prepared, the model is divided over processes (FSDP, DeepSpeed), a loader is
+            empty, or the arguments don't fit.
+    """
+
+    def __init__(
+        self,
+        accelerator: Accelerator,
+        model: torch.nn.Module,
+        optimizer: Any,
+        loss: Loss | None = None,
+        train_loader: Iterable[Any] | None = None,
+        validation_loader: Iterable[Any] | None = None,
+        *,
+        batch_loss: Loss | None = None,
+        metric: Any = None,
+        maximize: bool = False,
+        predict: Callable[[torch.nn.Module, Any], tuple[Any, Any]] | None = None,
+        clip_norm: float | None = None,
+        weight: Callable[[Any], Any] | None = None,
+        memory: int = MEMORY,
+    ) -> None:
+        self.accelerator, self.model, self.maximize, self.memory = accelerator, model, maximize, memory
+        self.clip_norm = clip_norm
+        self._prepared = list(optimizer) if isinstance(optimizer, list | tuple) else [optimizer]
+        self.optimizers = _checked(accelerator, self._prepared)
+        check_trained(model, self.optimizers)
+        if clip_norm is not None and not (clip_norm > 0 and math.isfinite(clip_norm)):
+            raise JobError(f"clip_norm={clip_norm!r}: give a positive number, the largest norm of the gradient")
+        if maximize and metric is None:
+            raise JobError("maximize=True without a metric would maximise the loss: give metric=")
+        train_loader, self.validation_loader = checked_loaders(train_loader, validation_loader)
+        if isinstance(batch_loss, list | tuple):
+            raise JobError("batch_loss is a list: with Accelerate give one loss, of which all optimizers make updates")
+        self._objective = objectives(loss, batch_loss, weight, 1)[0]
+        self._measurement = measurement(metric, self._objective, predict, weight, accelerator.device)
+        _check_gathers(self._measurement(), metric, accelerator)
+        self._generators = randomness.sources(
+            *model.modules(), train_loader, self.validation_loader, loss, batch_loss, metric, predict
+        )
+        self._data = Epochs(train_loader, self._generators)
+        self._rates = Rates(self.optimizers)
+        whole: torch.nn.Module = accelerator.unwrap_model(model)
+        self._contents = Contents(
+            whole, self.optimizers, (loss, batch_loss), accelerator.scaler, self._data, self._generators
+        )
+
+    @property
+    def controls(self) -> frozenset[str]:
+        """What `step` can set besides the rate: momentum (or Adam's first beta), and weight decay."""
+        return self._rates.controls
+
+    def step(self, lr: float, **controls: float) -> torch.Tensor:
+        """Makes one update, of as many batches as the accelerator accumulates.
+
+        Args:
+            lr: the rate.
+            controls: momentum, weight_decay.
+
+        Returns:
+            The training loss, the same on every process; a scalar left on its device.
+
+        Raises:
+            JobError: a control isn't one of `controls`, or the gradient scaler skipped many updates.
+        """
+        check_controls(controls, self.controls)
+        self._rates.set(lr, controls)
+        self.model.train()
+        return until_made(self._update)
+
+    def evaluate(self) -> float:
+        """The mean loss over the validation loader, or the metric: over all processes, and the same on each.
+
+        Raises:
+            JobError: the loader gave no batch.
+        """
+        random_state = randomness.save(self._generators)
+        measure = self._measurement()
+        switching = [optimizer for optimizer in self.optimizers if switches(optimizer)]
+        batches = 0
+        with torch.no_grad(), as_evaluated(self.model, switching):
+            try:
+                self.model.eval()
+                for batch in self.validation_loader:
+                    batches += 1
+                    self._measure(measure, moved(batch, self.accelerator.device))
+            finally:
+                randomness.load(random_state, self._generators)
+        if not batches:
+            raise JobError("the validation loader is empty: it gave no batch")
+        if not isinstance(measure, Accumulated):
+            mean = measure.mean  # type: ignore[attr-defined]
+            sums = torch.stack([torch.as_tensor(each, device=mean.total.device) for each in (mean.total, mean.units)])
+            mean.total, mean.units = self.accelerator.reduce(sums, "sum")
+        value = measure.value()
+        return -value if self.maximize else value
+
+    def state(self) -> dict[str, Any]:
+        """A snapshot of all that the next step of this process depends on; tensors and plain data."""
+        return {**self._contents.save(None, self.memory), "accumulated": self.accelerator.step}
+
+    def restore(self, state: Any) -> None:
+        """Goes back to exactly where `state` was taken."""
+        self._contents.load(state)
+        self.accelerator.step = state["accumulated"]
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+
+    def reseed(self, seed: int) -> None:
+        """Seeds every generator anew and begins a new epoch: other data order, dropout and augmentation."""
+        randomness.reseed(seed, self._generators)
+        self._data.reseed(seed)
+
+    def _update(self) -> tuple[torch.Tensor, bool]:
+        """Attempts an update; returns its loss, and whether the optimizers made it."""
+        accelerator = self.accelerator
+        total, batches, complete = torch.zeros((), device=accelerator.device), 0, False
+        while not complete:
+            batch = moved(self._data.next(), accelerator.device)
+            with accelerator.accumulate(self.model):
+                loss = self._objective(self.model, batch).mean
+                accelerator.backward(loss)
+                complete = accelerator.sync_gradients
+                if complete and self.clip_norm is not None:
+                    accelerator.clip_grad_norm_(self.model.parameters(), self.clip_norm)
+                for optimizer in self._prepared:
+                    optimizer.step()
+                    optimizer.zero_grad()
+            total, batches = total + loss.detach(), batches + 1
+        return accelerator.reduce(total / batches, "mean"), not accelerator.optimizer_step_was_skipped
+
+    def _measure(self, measure: Measure, batch: Any) -> None:
+        """Measures a batch, without the examples that only fill the last one."""
+        state = self.accelerator.gradient_state
+        repeated = state.in_dataloader and state.end_of_dataloader and state.remainder > 0
+        if repeated and self.accelerator.even_batches and self.accelerator.num_processes > 1:
+            size = examples(batch)
+            real = min(max(state.remainder - self.accelerator.process_index * size, 0), size)
+            if not real:
+                self._objective.forward(self.model, batch)  # in which processes wait for each other
+                return
+            batch = slice_tensors(batch, slice(0, real))
+        measure.add(self.model, batch)
+
+
+def _checked(accelerator: Any, optimizers: Sequence[Any]) -> list[torch.optim.Optimizer]:
+    """The optimizers that Accelerate wrapped.
+
+    Raises:
+        JobError: the first isn't an accelerator, an optimizer isn't prepared, or processes have parts of the model.
+    """
+    if not isinstance(accelerator, Accelerator):
+        raise JobError(f"gs.accelerate.Job was given a {type(accelerator).__name__}: give the Accelerator first")
+    if accelerator.distributed_type.name in _DIVIDED:
+        raise JobError(
+            f"the accelerator divides the model over processes ({accelerator.distributed_type.value}), and a job keeps "
+            "the whole state of each: train with DistributedDataParallel"
+        )
+    for optimizer in optimizers:
+        if not isinstance(optimizer, AcceleratedOptimizer):
+            raise JobError(
+                f"the optimizer is a {type(optimizer).__name__} that isn't prepared: first call "
+                "model, optimizer, loader = accelerator.prepare(model, optimizer, loader)"
+            )
+    return [optimizer.optimizer for optimizer in optimizers]
+
+
+def _check_gathers(measure: Measure, metric: Any, accelerator: Accelerator) -> None:
+    """Raises if a metric would be another on each process."""
+    if isinstance(measure, Accumulated) and accelerator.num_processes > 1 and not hasattr(metric, "sync"):
+        raise JobError(
+            f"the metric {type(metric).__name__} doesn't gather over {accelerator.num_processes} processes: give a "
+            "function of (outputs, targets), or one of torchmetrics"
+        )

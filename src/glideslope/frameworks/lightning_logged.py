@@ -1,0 +1,91 @@
+"""What a LightningModule logs outside a fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from lightning import LightningModule
+
+_REDUCED: dict[str, Callable[[torch.Tensor, torch.Tensor], float]] = {
+    "mean": lambda values, sizes: float((values * sizes).sum() / sizes.sum()),
+    "sum": lambda values, sizes: float(values.sum()),
+    "min": lambda values, sizes: float(values.min()),
+    "max": lambda values, sizes: float(values.max()),
+}
+"""Of the values and batch sizes of an epoch, as in Lightning: a mean counts each batch by its examples."""
+
+
+class Logged:
+    """Collects what is logged in a validation, to be reduced over all of it.
+
+    Attributes:
+        size: the examples of the batch that is measured; 1 outside batches.
+        suffix: of the names, where there are several validation loaders.
+    """
+
+    def __init__(self) -> None:
+        self.size, self.suffix = 1, ""
+        self._values: dict[str, list[tuple[Any, int]]] = {}
+        self._reductions: dict[str, str] = {}
+        self._metrics: dict[str, Any] = {}
+
+    def log(self, name: str, value: Any, *_: Any, batch_size: int | None = None, **options: Any) -> None:
+        """Takes the place of `LightningModule.log`."""
+        name += self.suffix if options.get("add_dataloader_idx", True) else ""
+        if _is_metric(value):
+            self._metrics[name] = value
+            return
+        reduction = options.get("reduce_fx", "mean")
+        self._reductions[name] = reduction if isinstance(reduction, str) else getattr(reduction, "__name__", "mean")
+        value = torch.as_tensor(value).detach().double().mean()
+        self._values.setdefault(name, []).append((value, batch_size or self.size))
+
+    def names(self) -> list[str]:
+        """The names of all that was logged."""
+        return sorted({*self._values, *self._metrics})
+
+    def listed(self) -> str:
+        """The names, for a message."""
+        return ", ".join(map(repr, self.names())) or "nothing"
+
+    def value(self, name: str) -> float:
+        """The value over the whole validation."""
+        if name in self._metrics:
+            return float(self._metrics[name].compute())
+        values, sizes = zip(*self._values[name], strict=True)
+        reduced = _REDUCED.get(self._reductions[name], _REDUCED["mean"])
+        return reduced(torch.stack([value.cpu() for value in values]), torch.tensor(sizes, dtype=torch.float64))
+
+    @contextmanager
+    def of(self, module: LightningModule) -> Iterator[None]:
+        """Has a module log here."""
+        vars(module)["log"] = self.log
+        try:
+            yield
+        finally:
+            del vars(module)["log"]
+
+
+@contextmanager
+def unlogged(module: LightningModule) -> Iterator[None]:
+    """Has a module's `log` do nothing."""
+    vars(module)["log"] = lambda *values, **options: None
+    try:
+        yield
+    finally:
+        del vars(module)["log"]
+
+
+def reset_metrics(module: LightningModule) -> None:
+    """Begins the metrics of a module anew, as Lightning does after an epoch with those that are logged."""
+    metrics: list[Any] = [part for part in module.modules() if _is_metric(part)]
+    for metric in metrics:
+        metric.reset()
+
+
+def _is_metric(value: Any) -> bool:
+    """Whether it is one of torchmetrics, which isn't imported for it."""
+    return callable(getattr(value, "compute", None)) and callable(getattr(value, "reset", None))
