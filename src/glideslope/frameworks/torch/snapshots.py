@@ -105,8 +105,8 @@ class Health:
             self._arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
             self._arrived.record()
         else:  # sums, since a CPU takes long for the squares of tiny numbers
-            normed = {weight.data_ptr() for weight in weights}
-            others = [tensor for tensor in self._tensors if tensor.data_ptr() not in normed]
+            normed = {(weight.data_ptr(), weight.numel()) for weight in weights}
+            others = [tensor for tensor in self._tensors if (tensor.data_ptr(), tensor.numel()) not in normed]
             norm = math.hypot(*[norm.item() for norm in torch._foreach_norm(weights)])
             self._seen = norm, norm + sum(abs(tensor.sum().item()) for tensor in others)
 
