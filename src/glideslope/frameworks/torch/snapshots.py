@@ -134,7 +134,7 @@ def not_finite(parts: dict[str, Any]) -> frozenset[str]:
 def _norm(tensors: list[torch.Tensor], device: torch.device) -> torch.Tensor:
     """The norm of all together, on a device."""
     norms = [norm.to(device, torch.float32, non_blocking=True) for norm in torch._foreach_norm(tensors)]
-    return torch.linalg.vector_norm(torch.stack(norms))
+    return torch.linalg.vector_norm(torch.stack(norms))  # type: ignore[no-any-return]
 
 
 def _of_this_process(tensor: Any) -> torch.Tensor:
@@ -163,6 +163,7 @@ def copied(tree: Any, into: Any = None) -> Any:
         if isinstance(into, torch.Tensor) and _kind(into) == _kind(tree):
             return into.copy_(tree.detach())
         return tree.detach().clone()
+    old: Any
     if isinstance(tree, dict):
         old = into if isinstance(into, dict) else {}
         return {key: copied(value, old.get(key)) for key, value in tree.items()}
