@@ -12,7 +12,7 @@ import torch
 from faults.disturbed import UPDATES, WORDS, Loop
 
 EPOCHS = (13, 50, 75, 76, 100, 300)
-"""Batches; with one of three bad a third of the training is missing, which shows."""
+"""Batches."""
 TEN = 10
 Parts = dict[str, Any]
 
@@ -34,18 +34,24 @@ def at(chosen: set[int], change: Callable[[Loop], None]) -> Callable[[Loop, int]
 
 
 def same_batch(random: Random, length: int | None = None) -> Parts:
-    """One batch of inf at the same place in each epoch; of an embedding, one whose row is inf."""
+    """One batch of inf at the same place in each epoch; of words, which can't be inf, one with gradients of NaN."""
     length = length or random.choice(EPOCHS)
     place = random.randrange(length)
 
     def batch(t: int, x: Any, y: Any) -> tuple[Any, Any]:
-        if t % length != place:
-            return x, y
-        if x.is_floating_point():
-            return torch.full_like(x, math.inf), y
-        return x.clone().index_fill_(1, torch.tensor(0), WORDS - 1), y
+        return (torch.full_like(x, math.inf) if t % length == place and x.is_floating_point() else x), y
 
-    return {"batch": batch}
+    def gradient(loop: Loop, t: int) -> None:
+        if t % length == place and loop.kind == "words":
+            for weight in loop.model.parameters():
+                weight.grad.fill_(math.nan)  # type: ignore[union-attr]
+
+    return {"batch": batch, "gradient": gradient}
+
+
+def one_of_three(random: Random) -> Parts:
+    """One batch of three is inf."""
+    return same_batch(random, 3)
 
 
 def nan_gradients(random: Random) -> Parts:
@@ -139,7 +145,7 @@ def stuck_scaler(random: Random) -> Parts:
     scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
     parts: Parts = {"scaler": scaler}
     if kind == 0:
-        value = random.choice([0.0, math.inf, 1e-30])
+        value = random.choice([0.0, math.inf, 1e-30, 1e-40])
         parts["before"] = at({place}, lambda loop: scaler._scale.fill_(value))  # type: ignore[union-attr]
     elif kind == 1:
 
@@ -148,7 +154,7 @@ def stuck_scaler(random: Random) -> Parts:
 
         parts["gradient"] = at(set(range(place, place + length)), spoil)
     else:
-        parts |= same_batch(random, random.choice([3, 13, 75]))
+        parts |= same_batch(random, random.choice([13, 75]))
     return parts
 
 

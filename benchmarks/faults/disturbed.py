@@ -88,6 +88,8 @@ class Loop:
         guarded: the guard as text.
         scaler: the gradient scaler.
         folder: where snapshots are kept.
+        updates: how many are made.
+        useful: those that changed the weights and weren't undone.
     """
 
     kind: str
@@ -100,6 +102,8 @@ class Loop:
     guarded: str = "guard()"
     scaler: torch.amp.GradScaler | None = None
     folder: Path | None = None
+    updates: int = UPDATES
+    useful: int = 0
     events: list[Any] = field(default_factory=list)
 
     def run(self) -> float:
@@ -107,25 +111,27 @@ class Loop:
         torch.manual_seed(self.seed)
         self.model = MODELS[self.kind]()
         self.optimizer = OPTIMIZERS[self.optimizing](self.model.parameters())
-        scheduler = gs.torch.Scheduler(self.optimizer, f"cosine * {self.guarded}", steps=UPDATES)
+        scheduler = gs.torch.Scheduler(self.optimizer, f"cosine * {self.guarded}", steps=self.updates)
         guard = gs.torch.Guard(self.model, scheduler, scaler=self.scaler, folder=self.folder)
         inputs, targets = data(self.kind)
         generator = torch.Generator().manual_seed(self.seed)
-        order = torch.randint(0, len(inputs), (UPDATES, BATCH), generator=generator)
+        order = torch.randint(0, len(inputs), (self.updates, BATCH), generator=generator)
         scaler = self.scaler
-        for t in range(UPDATES):
+        for t in range(self.updates):
             self.before(self, t)
             x, y = self.batch(t, inputs[order[t]], targets[order[t]])
             loss = self.loss(self.model(x), y)
             self.optimizer.zero_grad()
             (loss if scaler is None else scaler.scale(loss)).backward()
             self.gradient(self, t)
+            weights = list(self.model.parameters())[-1].clone()
             if scaler is None:
                 self.optimizer.step()
             else:
                 scaler.step(self.optimizer)
                 scaler.update()
             scheduler.step()
+            self.useful += not torch.equal(weights, list(self.model.parameters())[-1])
             self.after(self, t)
             try:
                 guard.step(loss)
@@ -133,6 +139,7 @@ class Loop:
                 return math.inf
             finally:
                 self.events = guard.events
+        self.useful -= sum(event.update - event.back_to for event in guard.events)
         self.model.eval()
         with torch.no_grad():
             return self.loss(self.model(inputs), targets).item()
@@ -145,9 +152,9 @@ class Loop:
 
 
 @cache
-def undisturbed(kind: str, optimizing: str, seed: int) -> float:
+def undisturbed(kind: str, optimizing: str, seed: int, updates: int = UPDATES) -> float:
     """The final loss without any disturbance."""
-    loop = Loop(kind, optimizing, seed)
+    loop = Loop(kind, optimizing, seed, updates=updates)
     loss = loop.run()
     assert not loop.events, loop.events
     return loss

@@ -20,14 +20,28 @@ from glideslope.search.contestant import Contestant, read
 from glideslope.search.trials import Trials
 
 MOST = 0.03
-PLAIN = ("regression", "classes", "batch normalization")
-NOISY = (*PLAIN, "words")
+EXACT = "exact regression"
+
+
+def _as_many(loop: Loop) -> int:
+    """The updates of which something is left, in tens."""
+    return round(loop.useful, -1)
+
+
+def _all(loop: Loop) -> int:
+    """All updates; without noise those that are left, since there 1% of the updates is more than 1% of the loss."""
+    return _as_many(loop) if loop.kind == EXACT else UPDATES
+
+
+def _none(loop: Loop) -> int:
+    """What is disturbed needn't be saved."""
+    return 0
 
 
 def _case(
-    disturb: Callable[[Random], Parts], models: tuple[str, ...], saved: bool = True
+    disturb: Callable[[Random], Parts], models: tuple[str, ...], compared: Callable[[Loop], int]
 ) -> Callable[[int], str | None]:
-    """A training, by its seed, that a disturbance reaches into."""
+    """A training, by its seed, that a disturbance reaches into; `compared` with one of so many undisturbed updates."""
 
     def case(seed: int) -> str | None:
         kind = models[seed % len(models)]
@@ -36,11 +50,11 @@ def _case(
             on_disk = Path(folder) if disturb is disturbances.damaged_files else None
             loop = Loop(kind, optimizing, seed % 3, **disturb(Random(seed)), folder=on_disk)
             loss = loop.run()
-        more = loss / undisturbed(kind, optimizing, seed % 3) - 1
         if not loop.events:
             return f"seed {seed}, {kind}, {optimizing}: nothing noticed"
-        if saved and not more < MOST:
-            return f"seed {seed}, {kind}, {optimizing}: {more:+.1%}"
+        if updates := compared(loop):
+            more = loss / undisturbed(kind, optimizing, seed % 3, updates) - 1
+            return None if more < MOST else f"seed {seed}, {kind}, {optimizing}: {more:+.1%}"
         return None
 
     return case
@@ -118,26 +132,29 @@ def calm(seed: int) -> str | None:
 
 
 ALL = tuple(MODELS)
-LOOPS: dict[str, tuple[str, Callable[[Random], Parts], tuple[str, ...], bool]] = {
+LOOPS: dict[str, tuple[str, Callable[[Random], Parts], tuple[str, ...], Callable[[Loop], int]]] = {
     "guard-epochs": ("guards: one batch of inf at the same place in each epoch of 13 to 300",
-                     disturbances.same_batch, PLAIN, True),
-    "guard-gradients": ("guards: gradients not finite, ten places", disturbances.nan_gradients, NOISY, True),
-    "guard-moments": ("guards: NaN in momentum or exp_avg, ten places", disturbances.nan_in_moments, NOISY, True),
-    "guard-weights": ("guards: weights times 10 to 100, ten places", disturbances.larger_weights, NOISY, True),
+                     disturbances.same_batch, ALL, _all),
+    "guard-thirds": ("guards: one batch of three is inf, against the other two thirds undisturbed",
+                     disturbances.one_of_three, ALL, _as_many),
+    "guard-gradients": ("guards: gradients not finite, ten places", disturbances.nan_gradients, ALL, _all),
+    "guard-moments": ("guards: NaN in momentum or exp_avg, ten places", disturbances.nan_in_moments, ALL, _all),
+    "guard-weights": ("guards: weights times 10 to 100, ten places", disturbances.larger_weights, ALL, _all),
     "guard-labels": ("guards: labels times 300 to 3,000, ten places", disturbances.larger_labels,
-                     ("regression", "exact regression"), True),
+                     ("regression", EXACT), _all),
+    "guard-scaler": ("guards: a gradient scaler whose scale is lost, or that leaves out updates",
+                     disturbances.stuck_scaler, ALL, _all),
     "guard-statistics": ("guards: NaN in statistics of batches", disturbances.nan_statistics,
-                         ("batch normalization",), True),
-    "guard-row": ("guards: NaN in a row of an embedding, met later", disturbances.nan_row, ("words",), True),
-    "guard-one": ("guards: damage just before a snapshot, one kept", disturbances.one_kept, NOISY, True),
-    "guard-files": ("guards: the newest snapshot on disk truncated or changed",
-                    disturbances.damaged_files, NOISY, True),
+                         ("batch normalization",), _all),
+    "guard-row": ("guards: NaN in a row of an embedding, met later", disturbances.nan_row, ("words",), _all),
+    "guard-one": ("guards: damage just before a snapshot, one kept", disturbances.one_kept, ALL, _all),
+    "guard-files": ("guards: the newest snapshot on disk truncated or changed", disturbances.damaged_files, ALL, _all),
     "guard-growing": ("guards: weights growing by 0.1 to 0.4% an update, noticed", disturbances.growing_weights, ALL,
-                      False),
+                      _none),
 }  # fmt: skip
 KINDS: Kinds = {
-    **{name: (title, seeded(_case(disturb, models, saved)), 4)
-       for name, (title, disturb, models, saved) in LOOPS.items()},
+    **{name: (title, seeded(_case(disturb, models, compared)), 4)
+       for name, (title, disturb, models, compared) in LOOPS.items()},
     "guard-searches": ("guards in a search: a batch of inf in each epoch, weights damaged", seeded(in_a_search), 4),
     "guard-calm": ("guards: undisturbed trainings left alone", seeded(calm), 4),
 }  # fmt: skip

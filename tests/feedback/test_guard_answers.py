@@ -6,6 +6,7 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -15,6 +16,8 @@ from torch import nn
 import glideslope as gs
 from glideslope.feedback import Places, Ring
 from glideslope.feedback.ring import APART
+from glideslope.feedback.steady_growth import SteadyGrowth
+from glideslope.frameworks.torch.snapshots import Health, copied
 from glideslope.search.finite import not_finite
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
@@ -161,7 +164,7 @@ def test_the_length_of_an_epoch_is_inferred(length, data):
 @settings(max_examples=100, deadline=None)
 def test_a_ring_keeps_the_last_two_and_older_ones(kept, every, number):
     dropped = []
-    ring = Ring(gs.guard(kept=kept, every=every), dropped.append)
+    ring = Ring(gs.guard(kept=kept), dropped.append, every=every)
     for i in range(number):
         ring.wait(i * every, {"level": 0.0}, i)
         ring.keep()
@@ -170,6 +173,100 @@ def test_a_ring_keeps_the_last_two_and_older_ones(kept, every, number):
     assert held[-1] == number - 1
     assert kept < 3 or held[-2:] == [*range(max(number - 2, 0), number)]
     assert all(b - a <= 2 * APART for a, b in pairwise(held))
+
+
+@pytest.mark.parametrize(("end", "every"), [(40, 5), (1500, 5), (6000, 20), (10**6, 50), (math.inf, 50)])
+def test_snapshots_are_a_300th_of_the_training_apart(end, every):
+    assert gs.guard().spacing(end) == every
+    assert gs.guard(every=7).spacing(end) == 7
+
+
+@pytest.mark.parametrize("every", [5, 20, 50])
+@given(st.floats(0.0005, 0.01), st.integers(0, 9), st.data())
+@settings(max_examples=20, deadline=None)
+def test_growth_at_any_rate_is_seen_at_any_spacing(every, rate, first, data):
+    growth, made = SteadyGrowth(), [first]
+    while made[-1] < 5000:
+        made.append(made[-1] + every * data.draw(st.sampled_from([1, 1, 1, 2])))
+    found = [t for t in made if growth.is_found(t, 3.0 * math.exp(rate * t))]
+    assert found
+    assert found[0] <= max(1.5 * math.log(2) / rate, 10 * 2 * every) + first + 2 * every
+
+
+@given(st.lists(st.tuples(st.integers(1, 10_000), st.floats(1e-30, 1e30)), max_size=40))
+@settings(max_examples=100, deadline=None)
+def test_norms_at_any_time_raise_nothing(gaps):
+    growth, made = SteadyGrowth(), 0
+    for gap, norm in gaps:
+        made += gap
+        growth.is_found(made, norm)
+
+
+def test_weights_that_begin_at_zero_may_grow_and_damaged_ones_at_the_start_go_back():
+    model = nn.Linear(3, 1)
+    nn.init.zeros_(model.weight), nn.init.zeros_(model.bias)
+    loop = Small(model=model, optimizer=lambda weights: torch.optim.SGD(weights, lr=0.1))
+    for _ in range(30):
+        loop.step()
+    assert not loop.answers
+    loop = Small()
+    loop.step()
+    before = loop.model[0].weight.detach().clone()
+    with torch.no_grad():
+        for weight in loop.model.parameters():
+            weight.mul_(30)
+    for _ in range(6):
+        loop.step()
+    assert loop.answers[0] == ("weights grow", "back")
+    assert (loop.model[0].weight - before).abs().max() < 0.2
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-40, 1e-30, math.inf])
+def test_a_lost_scale_is_set_back(scale):
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    model = nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scheduler = gs.torch.Scheduler(optimizer, "constant * guard(every=5)")
+    guard = gs.torch.Guard(model, scheduler, scaler=scaler)
+    for update in range(40):
+        if update == 20:
+            scaler._scale.fill_(scale)
+        loss = model(torch.ones(1, 1)).square().mean()
+        optimizer.zero_grad()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        scheduler.step()
+        guard.step(loss)
+    assert guard.events
+    assert scaler.get_scale() == 1024
+    assert scheduler.last_epoch >= 30
+    assert model.weight.isfinite().all()
+
+
+@given(st.lists(st.floats(width=32, allow_nan=True), min_size=1, max_size=8), st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_the_health_of_a_training_is_that_of_its_numbers(values, trained):
+    weight, other = torch.ones(3), torch.tensor(values)
+    parts = {"model": {"weight": other if trained else weight}, "optimizer": [weight if trained else other]}
+    finite, norm = Health(parts, [other if trained else weight], frozenset()).read()
+    assert finite == all(map(math.isfinite, values))
+    if finite and trained:
+        assert norm == pytest.approx(float(np.linalg.norm(np.float64(values))), rel=1e-5, abs=1e-18) or norm == math.inf
+
+
+def test_a_copy_into_an_older_one_is_as_a_new_one():
+    def tree(value, size=2):
+        return {"a": [torch.full((size,), value), 1.0], "b": {"c": torch.full((1,), value), "d": np.float32(value)}}
+
+    old = copied(tree(1.0))
+    tensor = old["a"][0]
+    new = copied(live := tree(2.0), old)
+    assert new["a"][0] is tensor
+    live["a"][0].fill_(9.0)
+    torch.testing.assert_close(new, copied(tree(2.0)), rtol=0, atol=0)
+    torch.testing.assert_close(copied(tree(3.0, size=5), new), copied(tree(3.0, size=5)), rtol=0, atol=0)
+    torch.testing.assert_close(copied(tree(4.0), {"a": [None], "b": 1}), copied(tree(4.0)), rtol=0, atol=0)
 
 
 @given(st.lists(st.floats(allow_nan=True, width=32), min_size=1, max_size=5))

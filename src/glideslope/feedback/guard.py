@@ -22,6 +22,10 @@ _SPIKE, _GROWTH = 0.1, 0.25
 _IN_A_ROW = 3
 """Losses as high as a spike that make one, where none is higher than ever: a single one is a hard batch."""
 
+_SNAPSHOTS, _CLOSEST, FARTHEST = 300, 5, 50
+"""Snapshots in a training, and the updates between them at least and at most. One takes about a quarter of the time of
+an update: in a short training to go back costs more than they do, and of a long one they are less than 1%."""
+
 
 @dataclass(frozen=True, repr=False)
 class Guard(Named):
@@ -30,7 +34,7 @@ class Guard(Named):
     deviations: float
     multiplier: float
     rest: int
-    every: int
+    every: int | None
     kept: int
     times: int
 
@@ -91,6 +95,10 @@ class Guard(Named):
     def factor(self, state: State) -> Any:
         return state["factor"]
 
+    def spacing(self, end: float) -> int:
+        """Updates between snapshots in a training of so many: by no clock, so that a run made again is the same."""
+        return self.every or int(min(max(end / _SNAPSHOTS, _CLOSEST), FARTHEST))
+
     def lowered(self, state: State, factor: float, updates: float) -> State:
         """The state at a snapshot, from where the rate is lowered for so many updates."""
         return {**state, "verdict": 0.0, "factor": factor, "resting": float(updates)}
@@ -100,7 +108,7 @@ def guard(
     deviations: float = 10.0,
     factor: float = 0.1,
     rest: int = 50,
-    every: int = 5,
+    every: int | None = None,
     kept: int = 3,
     times: int = 8,
 ) -> Guard:
@@ -119,7 +127,8 @@ def guard(
         deviations: how many make a spike.
         factor: what the rate is lowered by, between 0 and 1.
         rest: updates past the place before the rate is the schedule's again.
-        every: updates between snapshots; in a search ten times as many.
+        every: updates between snapshots, by default a 300th of the training, but 5 to 50; in a search ten times as
+            many, 50 by default.
         kept: snapshots: the last two, and others further apart.
         times: how often it goes back for one place, which is left when half of `rest` has passed at the schedule's own
             rate, before it stops with a diagnosis.
@@ -137,14 +146,17 @@ def guard(
     >>> gs.feedback.VERDICTS[int(state["verdict"])]
     'spike'
     """
-    deviations, factor, rest, every, kept, times = map(plain, (deviations, factor, rest, every, kept, times))
+    deviations, factor, rest, kept, times = map(plain, (deviations, factor, rest, kept, times))
+    every = None if every is None else plain(every)
     check("deviations", deviations, 0, open_ends=True)
     check("factor", factor, 0, 1, open_ends=True)
     for name, value in (("rest", rest), ("every", every), ("kept", kept), ("times", times)):
+        if value is None:
+            continue
         check(name, value, 1, 1e9)
         if value != int(value):
             raise FeedbackError(f"{name}={value!r}: give a whole number")
-    return Guard(deviations, factor, int(rest), int(every), int(kept), int(times))
+    return Guard(deviations, factor, int(rest), None if every is None else int(every), int(kept), int(times))
 
 
 Guard.maker = staticmethod(guard)

@@ -9,13 +9,13 @@ from typing import Any, Generic, TypeVar
 
 from glideslope.errors import DivergenceError, FileError
 from glideslope.feedback.feedback import State
-from glideslope.feedback.guard import VERDICTS, Guard
+from glideslope.feedback.guard import FARTHEST, VERDICTS, Guard
 
 Snapshot = TypeVar("Snapshot")
 Content = TypeVar("Content")
 
 APART = 10
-"""How many times `every` the older snapshots are apart: what is noticed late began long before."""
+"""How many times as far as the last ones the older snapshots are apart: what is noticed late began long before."""
 _DAMAGED = 2
 """Times that damage to the weights is no fault of the rate."""
 _AGAIN, _NEXT = 10, 2
@@ -73,22 +73,29 @@ class Ring(Generic[Snapshot]):
         guard: how many are kept, and how often it goes back.
         drop: is told each snapshot that is kept no longer.
         skips: the most batches that are skipped for one place; 0 where the data can't be gone through again.
+        every: updates between snapshots.
 
     Attributes:
         waiting: the snapshot whose loss wasn't seen yet.
         skips: the most batches that are skipped for one place.
+        every: updates between snapshots.
         tries: how often it went back for the last place.
         events: what was done.
     """
 
     def __init__(
-        self, guard: Guard, drop: Callable[[Snapshot], object] = lambda snapshot: None, skips: int = 0
+        self,
+        guard: Guard,
+        drop: Callable[[Snapshot], object] = lambda snapshot: None,
+        skips: int = 0,
+        every: int = FARTHEST,
     ) -> None:
         self.guard = guard
         self.waiting: Kept[Snapshot] | None = None
         self.events: list[Event] = []
         self._drop = drop
         self.skips = skips
+        self.every = every
         self._kept: list[Kept[Snapshot]] = []
         self._place = self._low = -math.inf
         self.tries = 0
@@ -105,9 +112,9 @@ class Ring(Generic[Snapshot]):
         """The newest snapshot that is kept."""
         return self._kept[-1]
 
-    def due(self, made: int, every: int) -> bool:
+    def due(self, made: int) -> bool:
         """Whether a snapshot should be taken after so many updates."""
-        return self.waiting is None and (not self._kept or made >= self.last.made + every)
+        return self.waiting is None and (not self._kept or made >= self.last.made + self.every)
 
     def wait(self, made: int, state: State, snapshot: Snapshot) -> None:
         """Takes a snapshot after so many updates, to be kept when the loss of the next has been seen."""
@@ -122,7 +129,7 @@ class Ring(Generic[Snapshot]):
         self.waiting = None
         if len(kept) > self.guard.kept:
             thin = max(len(kept) - 3, 1)
-            near = len(kept) > 2 and kept[thin].made - kept[thin - 1].made < APART * self.guard.every
+            near = len(kept) > 2 and kept[thin].made - kept[thin - 1].made < APART * self.every
             self._drop(kept.pop(thin if near else 0).snapshot)
 
     def withdraw(self) -> None:

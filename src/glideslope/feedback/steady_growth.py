@@ -1,9 +1,10 @@
-"""Weights that grow by the same part with each update: what trains them no longer holds them."""
+"""Weights that grow: by the same part with each update, which nothing holds any longer, or at once, by damage."""
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from dataclasses import dataclass
 from itertools import pairwise
 
 _MOST = 512
@@ -11,6 +12,30 @@ _MOST = 512
 _PARTS, _EVEN = 4, 0.2
 """Of the time in which the norm doubled, four parts grew alike, to a fifth. Growth that slows down, as of a training
 that begins with small weights, doesn't; nor does that of a warmup, which speeds up."""
+_JUMP = 4.0
+"""How many times as large the weights become, from one snapshot to the next, where they are damaged."""
+_SETTLED = 20
+"""Updates in which weights may grow as they like, unless the loss doubles: some begin at 0."""
+
+
+@dataclass
+class Jumps:
+    """Looks for weights that are at once several times as large.
+
+    Attributes:
+        began: the updates made when it began.
+        norm: of the weights at the last snapshot.
+        first: the first loss.
+    """
+
+    began: int
+    norm: float = math.inf
+    first: float = math.inf
+
+    def is_found(self, made: int, norm: float, loss: float) -> bool:
+        """Whether weights of a norm, after some updates, are damaged ones."""
+        settled = made >= self.began + _SETTLED or loss > self.first + abs(self.first)
+        return settled and norm > _JUMP * self.norm
 
 
 class SteadyGrowth:
@@ -28,7 +53,7 @@ class SteadyGrowth:
         self._logs: list[float] = []
 
     def is_found(self, made: int, norm: float) -> bool:
-        """Takes the norm of the weights after so many updates; whether it has doubled steadily since it began to."""
+        """Takes the norm of the weights after so many updates; whether it has at least doubled, steadily."""
         if not 0 < norm < math.inf:
             return False
         self._made.append(made)
@@ -36,11 +61,13 @@ class SteadyGrowth:
         if len(self._made) > _MOST:
             del self._made[1::2], self._logs[1::2]
         below = [i for i, log in enumerate(self._logs) if log <= self._logs[-1] - math.log(2)]
-        if not below or len(self._made) - below[-1] <= 2 * _PARTS:
+        if not below or len(self._made) <= 2 * _PARTS:
             return False
-        begin = below[-1]
+        begin = min(below[-1], len(self._made) - 1 - 2 * _PARTS)
         span = (made - self._made[begin]) / _PARTS
         ends = [bisect_right(self._made, self._made[begin] + part * span) - 1 for part in range(_PARTS + 1)]
+        if len(set(ends)) <= _PARTS:  # no norm is known of a part
+            return False
         rates = [(self._logs[b] - self._logs[a]) / (self._made[b] - self._made[a]) for a, b in pairwise(ends)]
         mean = sum(rates) / _PARTS
         if any(abs(rate - mean) > _EVEN * mean for rate in rates):

@@ -9,7 +9,7 @@ from typing import Any
 from glideslope.errors import SearchError
 from glideslope.feedback import Controlled, Event, Guard, Places, Ring
 from glideslope.feedback.feedback import State
-from glideslope.feedback.ring import APART
+from glideslope.feedback.guard import FARTHEST
 from glideslope.search.finite import not_finite
 from glideslope.search.job import Job
 
@@ -28,7 +28,8 @@ class Protection:
 
     def __init__(self, guard: Guard, job: Job) -> None:
         self.guard = guard
-        self.ring: Ring[tuple[Any, Any]] = Ring(guard, skips=len(_SKIPPED) if hasattr(job, "skip") else 0)
+        skips = len(_SKIPPED) if hasattr(job, "skip") else 0
+        self.ring: Ring[tuple[Any, Any]] = Ring(guard, skips=skips, every=10 * guard.every if guard.every else FARTHEST)
         self._job = job
         self._skips: Counter[int] = Counter()
         self._places = Places()
@@ -43,7 +44,7 @@ class Protection:
             own: the guard's state.
             others: what else is to be known of the run there.
         """
-        if not self.ring.due(made, APART * self.guard.every):
+        if not self.ring.due(made):
             return False
         state = self._job.state()
         places = not_finite(state)

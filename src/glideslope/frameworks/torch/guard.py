@@ -13,7 +13,7 @@ from torch import distributed
 
 from glideslope.errors import FeedbackError, FileError
 from glideslope.feedback import Event, Places, Ring
-from glideslope.feedback.steady_growth import SteadyGrowth
+from glideslope.feedback.steady_growth import Jumps, SteadyGrowth
 from glideslope.frameworks.torch.arrivals import Arrivals, is_on_device, number
 from glideslope.frameworks.torch.distributed import greatest_over_ranks
 from glideslope.frameworks.torch.idle import Idle
@@ -27,10 +27,6 @@ MOST_REFUSED = {NOT_FINITE: 10, SPIKE: 2, EXPECTED: 2}
 """Updates in a row that are left out before the weights are held to be at fault."""
 MOST_SKIPPED = 32
 """Updates in a row that mixed precision may leave out for a loss that isn't finite."""
-SETTLED = 20
-"""Updates in which weights may grow as they like: some begin at 0."""
-JUMP = 4.0
-"""How many times as large the weights become, from one snapshot to the next, where they are damaged."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +98,8 @@ class Guard:
         self.optimizer = scheduler.optimizer
         self._training = Training(model, self.optimizer, scaler)
         self._store = InMemory() if folder is None else OnDisk(Path(folder))
-        self._ring: Ring[Any] = Ring(scheduler.take_guard(self), self._store.drop)
+        guard = scheduler.take_guard(self)
+        self._ring: Ring[Any] = Ring(guard, self._store.drop, every=guard.spacing(scheduler.end))
         self._places = Places(steps_per_epoch)
         self._refusal = Refusal(self.optimizer)
         self._idle = Idle(scaler)
@@ -117,16 +114,14 @@ class Guard:
         self.state = self.scheduler.guard_state
         self._arrivals = Arrivals()
         self._found: _Found | None = None
-        self._refused = self._lost = 0
+        self._refused = 0
         self._bad: int | None = None
-        self._growth = SteadyGrowth()
-        self._weights = self._loss = math.inf
-        self._began, self._end = self._made, self.scheduler.end
+        self._growth, self._jumps = SteadyGrowth(), Jumps(self._made)
+        self._loss, self._end = math.inf, self.scheduler.end
         self._ring.clear()
-        parts = self._training.parts()
-        self._besides = not_finite(parts)
-        self._wait(parts)
-        self._weights = self._health.read()[1]
+        self._besides = not_finite(self._training.parts())
+        self._wait()
+        self._jumps.norm = self._health.read()[1]
         self._ring.keep()
 
     def resumed(self) -> None:
@@ -156,7 +151,7 @@ class Guard:
             return
         self._made = made
         self.looked += 1
-        self._idle.calls = self._lost = 0
+        self._idle.calls = self._idle.lost = 0
         seen, self._refusal.last = self._refusal.last, None
         norm = seen.norm if seen else 0.0
         if type(loss) is float and type(gradient_norm) is float and type(norm) is float:
@@ -175,11 +170,13 @@ class Guard:
         if self._found:
             self._go_back(self._found)
         elif made >= self._due and self._ring.waiting is None:
-            self._wait(self._training.parts())
+            self._wait()
 
     def _look(self, update: int, call: int, loss: float, gradient_norm: float, norm: float, seen: Look | None) -> None:
         """Tells the guard's state an update, and the scheduler if its factor changed."""
         self._loss = loss
+        if self._jumps.first == math.inf:
+            self._jumps.first = loss
         refused = seen.refused(norm) if seen else ""
         before = self.state["factor"]
         state = self._ring.guard.update(self.state, loss, gradient_norm)
@@ -222,7 +219,7 @@ class Guard:
         if self._found:
             return
         finite, weights = health.read()
-        grown = weights > JUMP * self._weights and self._ring.last.made >= self._began + SETTLED
+        grown = self._jumps.is_found(self._ring.last.made, weights, loss)
         if not finite and self._repaired():
             if not self._refused:
                 self._ring.note(update, 4.0, loss, "repaired")
@@ -231,7 +228,7 @@ class Guard:
             verdict = 5.0 if finite else 4.0 if math.isfinite(loss) else 1.0
             self._found = _Found(update, {**self.state, "verdict": verdict}, loss)
         elif health is self._health:
-            self._weights = weights
+            self._jumps.norm = weights
             if self._growth.is_found(self._ring.last.made, weights):
                 self._ring.note(update, 5.0, loss, "noticed")
 
@@ -255,13 +252,13 @@ class Guard:
         idle = self._idle
         idle.calls += 1
         if not math.isfinite(value := number(loss)):
-            self._lost += 1
+            idle.lost += 1
             damaged = not self._agreeing and not self._training.health(besides=self._besides).read()[0]
-            verdict = float(damaged or self._lost >= MOST_SKIPPED)
+            verdict = float(damaged or idle.lost >= MOST_SKIPPED)
             if not verdict and idle.undo():
                 self._ring.note(self._made, 1.0, value, "rescaled")
         else:
-            self._lost = 0
+            idle.lost = 0
             verdict = 6.0 if idle.is_stuck() else 0.0
         if self._agreeing:
             verdict = greatest_over_ranks(self._device, verdict)[0] if idle.calls % AGREE_EVERY == 0 else 0.0
@@ -282,7 +279,7 @@ class Guard:
 
     def _go_back(self, found: _Found) -> None:
         self._found, self._refused = None, 0
-        self._idle.calls = self._lost = 0
+        self._idle.calls = self._idle.lost = 0
         self._arrivals = Arrivals()
         rate = max(float(group["lr"]) for group in self.optimizer.param_groups)
         parts, state = self._ring.back(found.update, found.state, found.loss, rate, self._store.read)
@@ -290,10 +287,11 @@ class Guard:
         # The position goes on, so the rest begins here and not at the snapshot.
         self.scheduler.guard_state = self.state = {**state, "resting": float(self._ring.guard.rest)}
 
-    def _wait(self, parts: dict[str, Any]) -> None:
+    def _wait(self) -> None:
         """Takes a snapshot of the training as it is, to be kept when it is seen to be good."""
-        self._due = self._made + self._ring.guard.every
+        self._due = self._made + self._ring.every
+        if self._idle.mended():
+            self._ring.note(self._made, 6.0, self._loss, "rescaled")
+        parts = self._training.parts()
         self._health = self._training.health(parts, self._besides)
-        if self._training.scaler:
-            self._idle.scale = parts["scaler"]["scale"]
         self._ring.wait(self._made, self.state, self._store.write(self._made, parts))

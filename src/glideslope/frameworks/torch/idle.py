@@ -20,11 +20,12 @@ class Idle:
 
     Attributes:
         calls: in a row.
+        lost: those of them, the last ones, whose loss isn't finite.
         scale: the scaler's at the last snapshot.
     """
 
     def __init__(self, scaler: torch.amp.GradScaler | None) -> None:
-        self.calls = 0
+        self.calls = self.lost = 0
         self.scale = 0.0
         self._scaler = scaler
 
@@ -35,9 +36,19 @@ class Idle:
         self._scaler.update(self.scale)
         return True
 
+    def mended(self) -> bool:
+        """Sets back a scale that was lost since the last snapshot, as one is taken; whether it was."""
+        mended = self.is_lost() and self.undo()
+        self.scale = self._scaler.get_scale() if self._scaler else 0.0
+        return mended
+
     def is_stuck(self) -> bool:
         """Whether the scaler leaves out one update after the other, at a scale that will never do."""
-        if self._scaler is None or self.calls % _LOOK_EVERY:
+        return self.calls % _LOOK_EVERY == 0 and self.is_lost()
+
+    def is_lost(self) -> bool:
+        """Whether the scale will never do: at a tiny one, too, gradients in half precision are 0."""
+        if self._scaler is None:
             return False
         scale = self._scaler.get_scale()
         return not 0 < scale < math.inf or scale < _HALVED * self.scale

@@ -94,15 +94,21 @@ class Health:
     """
 
     def __init__(self, parts: dict[str, Any], weights: list[torch.Tensor], besides: frozenset[str]) -> None:
-        self._tensors = [tensor for place, tensor in _tensors(parts) if place not in besides]
-        self._norms = [_norms(weights), _norms(self._tensors)]
+        self._tensors = [_of_this_process(tensor) for place, tensor in _tensors(parts) if place not in besides]
+        weights = [_of_this_process(weight) for weight in weights]
         self._arrived: Any = None
-        if any(norm.is_cuda for norms in self._norms for norm in norms[:1]):
-            both = torch.stack([torch.linalg.vector_norm(torch.stack(norms)) for norms in self._norms])
-            self._norms = [[host := torch.empty(2, dtype=both.dtype, pin_memory=True)]]
-            host.copy_(both, non_blocking=True)
+        device = next((tensor.device for tensor in (*weights, *self._tensors) if tensor.is_cuda), None)
+        if device is not None:
+            norms = torch.stack([_norm(weights, device), _norm(self._tensors, device)])
+            self._norms = torch.empty(2, dtype=norms.dtype, pin_memory=True)
+            self._norms.copy_(norms, non_blocking=True)
             self._arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
             self._arrived.record()
+        else:  # sums, since a CPU takes long for the squares of tiny numbers
+            normed = {(weight.data_ptr(), weight.numel()) for weight in weights}
+            others = [tensor for tensor in self._tensors if (tensor.data_ptr(), tensor.numel()) not in normed]
+            norm = math.hypot(*[norm.item() for norm in torch._foreach_norm(weights)])
+            self._seen = norm, norm + sum(abs(tensor.sum().item()) for tensor in others)
 
     def known(self) -> bool:
         """Whether it can be asked without waiting for a device."""
@@ -112,11 +118,10 @@ class Health:
         """Whether all is finite, and the norm of the weights; waits for the device."""
         if self._arrived is not None:
             self._arrived.synchronize()
-            weights, everything = self._norms[0][0].tolist()
-        else:
-            weights, everything = (math.hypot(*[norm.item() for norm in norms]) for norms in self._norms)
-        # Squares of large numbers overflow, so where a norm isn't finite the numbers themselves are looked at.
-        finite = math.isfinite(everything) or all(bool(tensor.isfinite().all()) for tensor in self._tensors)
+            self._seen = tuple(self._norms.tolist())
+        weights, total = self._seen
+        # Large numbers overflow, so where a norm or a sum isn't finite the numbers themselves are looked at.
+        finite = math.isfinite(total) or all(bool(tensor.isfinite().all()) for tensor in self._tensors)
         self._tensors = []
         return finite, weights
 
@@ -126,15 +131,10 @@ def not_finite(parts: dict[str, Any]) -> frozenset[str]:
     return frozenset(place for place, tensor in _tensors(parts) if not tensor.isfinite().all())
 
 
-def _norms(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
-    """The norm of each, or of what this process has of it; all on one device."""
-    if not tensors:
-        return [torch.zeros(())]
-    norms = torch._foreach_norm([_of_this_process(tensor) for tensor in tensors])
-    if all(norm.device.type == "cpu" for norm in norms):
-        return list(norms)
-    device = next(norm.device for norm in norms if norm.device.type != "cpu")
-    return [norm.to(device, torch.float32, non_blocking=True) for norm in norms]
+def _norm(tensors: list[torch.Tensor], device: torch.device) -> torch.Tensor:
+    """The norm of all together, on a device."""
+    norms = [norm.to(device, torch.float32, non_blocking=True) for norm in torch._foreach_norm(tensors)]
+    return torch.linalg.vector_norm(torch.stack(norms))  # type: ignore[no-any-return]
 
 
 def _of_this_process(tensor: Any) -> torch.Tensor:
@@ -152,30 +152,49 @@ def _tensors(tree: Any, place: str = "") -> Iterator[tuple[str, torch.Tensor]]:
             yield from _tensors(value, f"{place}.{key}")
 
 
-def copied(tree: Any) -> Any:
-    """A copy of nested containers of tensors and plain values; NumPy's scalars become Python's."""
+def copied(tree: Any, into: Any = None) -> Any:
+    """A copy of nested containers of tensors and plain values; NumPy's scalars become Python's.
+
+    Args:
+        tree: what is copied.
+        into: an older copy, whose tensors are written over where they are alike: to get new memory takes longer.
+    """
     if isinstance(tree, torch.Tensor):
+        if isinstance(into, torch.Tensor) and _kind(into) == _kind(tree):
+            return into.copy_(tree.detach())
         return tree.detach().clone()
+    old: Any
     if isinstance(tree, dict):
-        return {key: copied(value) for key, value in tree.items()}
+        old = into if isinstance(into, dict) else {}
+        return {key: copied(value, old.get(key)) for key, value in tree.items()}
     if type(tree) in (list, tuple):
-        return type(tree)(map(copied, tree))
+        old = into if type(into) is type(tree) and len(into) == len(tree) else [None] * len(tree)
+        return type(tree)(map(copied, tree, old))
     if isinstance(tree, np.generic):
         return tree.item()
     return tree if isinstance(tree, _VALUES) else copy.deepcopy(tree)
 
 
+def _kind(tensor: torch.Tensor) -> tuple[Any, ...]:
+    """What two tensors have alike of which one can be written over with the other."""
+    return type(tensor), tensor.shape, tensor.dtype, tensor.device, tensor.layout
+
+
 class InMemory:
     """Snapshots as copies, on their device."""
 
+    def __init__(self) -> None:
+        self._dropped: Any = None
+
     def write(self, made: int, parts: dict[str, Any]) -> Any:
-        return copied(parts)
+        dropped, self._dropped = self._dropped, None
+        return copied(parts, dropped)
 
     def read(self, place: Any) -> dict[str, Any]:
         return place  # type: ignore[no-any-return]
 
     def drop(self, place: Any) -> None:
-        pass
+        self._dropped = place
 
 
 class OnDisk:
