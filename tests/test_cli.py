@@ -171,7 +171,7 @@ def test_what_is_refused_leaves_a_finished_run_and_an_empty_place_alone(folder):
     assert run(folder, "race", "quadratic.py:job", "--steps", "20", "--out", "out").returncode == 0
     before = {path: path.read_bytes() for path in (folder / "out").rglob("*") if path.is_file()}
     for args in (
-        ("tune", "quadratic.py:job", "--steps", "100"), ("race", "quadratic.py:job", "--steps", "9", "--peaks", "-1"),
+        ("tune", "quadratic.py:job", "--steps", "10"), ("race", "quadratic.py:job", "--steps", "9", "--peaks", "-1"),
         ("find", "quadratic.py:nan"), ("find", "quadratic.py:job", "--low", "10", "--high", "1"),
     ):  # fmt: skip
         assert run(folder, *args, "--out", "out", "--overwrite").returncode == 2

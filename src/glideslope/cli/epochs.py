@@ -25,8 +25,8 @@ def parsed(text: str, steps_per_epoch: float | None) -> Any:
 
 def check_units(value: Any, clock: Clock, options: tuple[str, ...] = tuple(_OPTIONS)) -> None:
     """Raises for a duration in a unit that the clock lacks, with the option, or the text, that gives it."""
-    given = {"ep": clock.steps_per_epoch, "ex": clock.examples_per_step, "tok": clock.tokens_per_step}
-    for unit, worth in given.items():
+    counts = {"ep": clock.steps_per_epoch, "ex": clock.examples_per_step, "tok": clock.tokens_per_step}
+    for unit, worth in counts.items():
         used = None if worth else first_in(value, unit)
         if used is None:
             continue

@@ -93,12 +93,12 @@ def read_time(option: str, text: str) -> float:
     >>> read_time("--every", "90s"), read_time("--every", "1.5m"), read_time("--every", "never")
     (90.0, 90.0, inf)
     """
-    found = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*(s|m|min|h|)\s*", text)
+    match = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*(s|m|min|h|)\s*", text)
     if text.strip() == "never":
         return math.inf
-    if found is None:
+    if match is None:
         raise GlideslopeError(f"{option}: {text.strip()!r} is not a time: write 90s, 5m, 1h or never")
-    return float(found[1]) * {"h": 3600.0, "m": 60.0, "min": 60.0}.get(found[2], 1.0)
+    return float(match[1]) * {"h": 3600.0, "m": 60.0, "min": 60.0}.get(match[2], 1.0)
 
 
 def open_directory(
