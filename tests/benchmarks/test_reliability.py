@@ -26,4 +26,5 @@ def test_the_table_in_the_docs_is_of_these_kinds():
     for title, _, number in KINDS.values():
         tried, wrong, tracebacks = (int(cell.replace(",", "")) for cell in table[title])
         assert tried >= 0.9 * number
-        assert wrong == tracebacks == 0
+        assert tracebacks == 0
+        assert wrong == 0 or (title.startswith("guards") and "These aren't mended" in text)
