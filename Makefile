@@ -3,12 +3,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check search-tables
+.PHONY: demo test test-slow check search-tables
 demo: $(INSTALLED)
 	$(BIN)/glideslope tune examples/digits.py:job --steps 1500 --against-constant
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-slow: $(INSTALLED)
+	$(BIN)/python -m pytest -n 2 -m slow
 
 # Some hours; goes on where it was interrupted.
 search-tables: $(INSTALLED)

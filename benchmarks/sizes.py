@@ -43,7 +43,7 @@ def fit_files(folder: str) -> None:
 
 def write(folder: Path, runs: int, points: int) -> None:
     for run in (made(i, points) for i in range(runs)):
-        rows = zip(range(1, points + 1), run.lr.tolist(), run.loss.tolist(), strict=True)
+        rows = zip(range(1, points + 1), np.asarray(run.lr).tolist(), run.loss.tolist(), strict=True)
         text = "".join(f"{step},{lr!r},{loss:.6f}\n" for step, lr, loss in rows)
         (folder / f"{run.name}.csv").write_text(f"step,lr,loss\n{text}")
 

@@ -160,7 +160,7 @@ def test_an_interrupt_leaves_a_partial_report_to_go_on_from(folder):
     rows = list(csv.DictReader((folder / "out/runs.csv").open()))
     later = [row for row in rows if int(row["run"]) >= partial["sweeps"]]
     assert len(later) == sum(run["steps"] for run in partial["candidates"])
-    assert len(rows) > len(later) > 0
+    assert len(rows) == len(later) > 0
     assert "Interrupted" in (folder / "out/report.html").read_text()
     resumed = run(folder, "tune", "slow.py:job", "--steps", "400", "--out", "out", "--resume", "--json")
     whole = run(folder, "tune", "quadratic.py:job", "--steps", "400", "--out", "whole", "--json")

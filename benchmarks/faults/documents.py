@@ -390,8 +390,8 @@ def _read_well(right: Any, path: Path) -> str | None:
         read = laws.read(path)
     except gs.LawError:
         return None
-    if read.notes or [(run.lr.tolist(), run.loss.tolist()) for run in read.runs] == [
-        (run.lr.tolist(), run.loss.tolist()) for run in right.runs
+    if read.notes or [(np.asarray(run.lr).tolist(), run.loss.tolist()) for run in read.runs] == [
+        (np.asarray(run.lr).tolist(), run.loss.tolist()) for run in right.runs
     ]:
         return None
     return f"read without a note: {path.read_text(errors='replace')[:3000] if path.is_file() else read.runs}"

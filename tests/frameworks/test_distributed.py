@@ -28,6 +28,7 @@ def torchrun(processes, script, *args):
     assert done.returncode == 0, done.stderr[-3000:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["ddp", "fsdp"])
 def test_the_curve_over_examples_is_the_same_for_one_two_and_one_processes(tmp_path, kind):
     for processes, updates in ((1, 40), (2, 40), (1, 40)):

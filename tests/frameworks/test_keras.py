@@ -335,6 +335,7 @@ def test_fewer_batches_than_an_update_takes():
     np.testing.assert_array_equal(rates, 0)  # ten batches accumulate, and no update is made
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="this is that run")
 def test_all_of_this_on_torch():
     environment = {**os.environ, "KERAS_BACKEND": "torch"}

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 SCRIPT = Path(__file__).parent / "killed_training.py"
@@ -20,6 +21,7 @@ def trained(folder, kills):
     return rates, torch.load(folder / "final.pt", weights_only=True)
 
 
+@pytest.mark.slow
 def test_killed_twenty_times(tmp_path):
     rates, weights = trained(tmp_path / "whole", 0)
     whole = dict(rates)

@@ -198,7 +198,7 @@ def test_the_lines_for_trainers_are_theirs():
     lines = lines_to_paste(tied_job(), Contestant(gs.parse("one_cycle()"), 0.024), 1500)
     trainer = next(line for line in lines if "Trainer" in line)
     callback = eval(trainer.partition("callbacks=[")[2].partition("]")[0], {"gs": gs})
-    assert (callback.lr, callback.options) == ("one_cycle()", {"steps": 1500, "peak": 0.024})
+    assert (callback.schedule, callback.options) == ("one_cycle()", {"steps": 1500, "peak": 0.024})
     assert 'gs.lightning.scheduled(self, optimizer, "one_cycle()", steps=1500, peak=0.024)' in "\n".join(lines)
     assert lines[0].startswith('scheduler = gs.torch.Scheduler(optimizer, "one_cycle()", steps=1500, peak=0.024)')
 

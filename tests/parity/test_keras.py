@@ -56,6 +56,7 @@ def test_cosine(rate, steps, low, warms, warm, start):
     check(schedules.CosineDecay(start * rate if warms else rate, steps, low, **warmup))
 
 
+@pytest.mark.slow
 @parity(rates, counts, st.sampled_from([1.0, 1.5, 2.0, 3.0]), ratios, st.floats(0, 1))
 def test_cosine_restarts(rate, first, growth, ratio, low):
     schedule = schedules.CosineDecayRestarts(rate, first, growth, ratio, low)
