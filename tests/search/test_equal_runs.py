@@ -105,6 +105,13 @@ def test_a_search_begins_at_what_is_usual_and_at_what_the_user_chose():
     assert kind("KerasAdamW") == "adaptive"
     assert start(object()) == start(object(), "mine")
 
+    class Wrapped:
+        def __init__(self, optimizer):
+            self.optimizer = optimizer
+
+    assert start(Wrapped([torch.optim.AdamW(weights), torch.optim.SGD(weights)])) == usual
+    assert start(Wrapped(Wrapped(torch.optim.AdamW(weights)))) == usual
+
 
 def test_another_schedule_is_chosen_only_where_it_ends_lower():
     class Bowl:

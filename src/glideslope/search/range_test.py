@@ -12,7 +12,7 @@ from glideslope.search.calls import calling
 from glideslope.search.drive import drive
 from glideslope.search.job import Job, JobFactory
 from glideslope.search.scalars import whole
-from glideslope.search.start import by_edge
+from glideslope.search.start import by_edge, optimizer_of
 from glideslope.search.sweep import LASTING, Sweep, bad_data, batch_noise, blown_up, untrained_level
 from glideslope.search.time_limit import one_run
 from glideslope.search.trials import Progress, Trials, Watch, unwatched
@@ -104,7 +104,7 @@ def range_test(trials: Trials, *, low: float, high: float, steps: int, sweeps: i
     if not trials.can_reseed:
         sweeps = 1
     rates = np.geomspace(low, high, steps)
-    optimizer = trials.optimizer or type(getattr(trials.job, "optimizer", None)).__name__
+    optimizer = trials.optimizer or type(optimizer_of(trials.job)).__name__
     return summary([_swept(trials, rates, i, sweeps) for i in range(sweeps)], rates, optimizer)
 
 
