@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from typing import Any, NoReturn, TypeVar
@@ -50,6 +49,8 @@ def unsealed(text: str | bytes) -> dict[str, Any]:
 
 def checksum(document: Any) -> str:
     """The first 16 hexadecimal digits of the SHA-256 of plain data in JSON, its keys sorted."""
+    import hashlib  # it costs as much as all schedules do
+
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
