@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from glideslope.documents import shown
 from glideslope.errors import FeedbackError
 from glideslope.schedules import Clock, Schedule, constant
 from glideslope.schedules.arrays import scalars
@@ -84,6 +83,8 @@ class Feedback(ABC):
         >>> gs.plateau().restored({**gs.plateau().init(), "best": None, "bad": 3}) == gs.plateau().init() | {"bad": 3.0}
         True
         """
+        from glideslope.documents import shown
+
         fresh, limits = self.init(), self.limits()
         if not isinstance(state, Mapping) or state.keys() != fresh.keys():
             raise FeedbackError(f"{shown(state)} isn't a state of {self!r}, which has {', '.join(fresh) or 'none'}")
@@ -102,6 +103,8 @@ class Feedback(ABC):
         return read
 
     def _check_factor(self, state: State) -> None:
+        from glideslope.documents import shown
+
         try:
             factor = float(self.factor(state))
         except (ArithmeticError, TypeError, ValueError) as error:

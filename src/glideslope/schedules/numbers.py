@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 NUMBER = r"(?:\d+(?:_\d+)*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 MULTIPLES = {"": 1, "k": 1_000, "K": 1_000, "M": 1_000_000}
@@ -22,6 +24,8 @@ def written(text: str) -> Decimal:
     >>> [float(written(text)) for text in ("10_000", "1e4", "10k", "1.5M", ".5")]
     [10000.0, 10000.0, 10000.0, 1500000.0, 0.5]
     """
+    from decimal import Decimal
+
     match = _WRITTEN.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not a number")
