@@ -178,6 +178,8 @@ def test_what_is_refused_leaves_a_finished_run_and_an_empty_place_alone(folder):
         assert run(folder, *args, "--out", "new").returncode == 2
     assert {path: path.read_bytes() for path in (folder / "out").rglob("*") if path.is_file()} == before
     assert not (folder / "new").exists()
+    assert run(folder, "tune", "quadratic.py:job", "--steps", "10").returncode == 2
+    assert not list((folder / "runs").iterdir())
 
 
 def test_find_keeps_its_sweeps_and_goes_on(folder):

@@ -118,7 +118,7 @@ def open_directory(
     folder = out or _new_folder(Path("runs") / f"{command}-{stem}-{datetime.now():%Y%m%d-%H%M%S}")
     directory = RunDirectory(
         folder, identity(command, job, search), overwrite=overwrite, resume=resume, accept_changes=accept_changes,
-        checkpoint_every=every,
+        checkpoint_every=every, new=out is None,
     )  # fmt: skip
     if directory.changes:
         output.say_line(f"Going on, with the results of before, in spite of: {'; '.join(directory.changes)}.")

@@ -62,30 +62,30 @@ def find(
     search = {"low": low, "high": high, "steps": steps, "sweeps": sweeps, "seed": seed}
     with loaded(job, timeout) as training:
         directory = open_directory("find", job, out, overwrite, resume, search, accept_changes)
-        found = training.watched(
+        ranged = training.watched(
             directory,
             lambda watch: range_test(
                 Trials(training.factory, seed, directory, watch), low=low, high=high, steps=steps, sweeps=sweeps
             ),
         )
     result = {
-        "suggestion": found.suggestion, "spread": found.spread, "steepest": found.steepest, "minimum": found.minimum,
-        "largest_stable": found.largest_stable, "clear": found.clear, "noise": found.noise, "fall": found.fall,
-        "steps": found.steps, "problem": found.problem, "search_updates": found.updates, "out": str(directory.folder),
+        "suggestion": ranged.suggestion, "spread": ranged.spread, "steepest": ranged.steepest, "minimum": ranged.minimum,
+        "largest_stable": ranged.largest_stable, "clear": ranged.clear, "noise": ranged.noise, "fall": ranged.fall,
+        "steps": ranged.steps, "problem": ranged.problem, "search_updates": ranged.updates, "out": str(directory.folder),
     }  # fmt: skip
     rows: list[tuple[str, Any]] = [
         (name, result[name]) for name in ("suggestion", "steepest", "minimum", "largest_stable")
     ]
-    rows.append(("the sweeps' suggestions", f"{found.spread[0]:.3g} to {found.spread[1]:.3g}"))
-    rows.append(("fall of the loss; noise of a batch", f"{found.fall:.3g}; {found.noise:.3g}"))
+    rows.append(("the sweeps' suggestions", f"{ranged.spread[0]:.3g} to {ranged.spread[1]:.3g}"))
+    rows.append(("fall of the loss; noise of a batch", f"{ranged.fall:.3g}; {ranged.noise:.3g}"))
     sections = [
-        report.picture("Range test", lambda: plots.range_tests(found)),
+        report.picture("Range test", lambda: plots.range_tests(ranged)),
         report.listing("Rates", ("", "rate"), rows),
     ]
-    lead = f"These rates are for sweeps of {found.steps} updates: longer ones mostly give lower rates."
-    said = f"The sweeps say little: {found.problem}." if found.problem else ""
+    lead = f"These rates are for sweeps of {ranged.steps} updates: longer ones mostly give lower rates."
+    said = f"The sweeps say little: {ranged.problem}." if ranged.problem else ""
     page = report.page(f"Range test of {job}", f"{said} {lead}".strip(), sections)
-    directory.finish(result, [(sweep.rates, sweep.losses) for sweep in found.sweeps], page)
+    directory.finish(result, [(sweep.rates, sweep.losses) for sweep in ranged.sweeps], page)
     if said:
         output.say_line(said)
     show(result, [terminal.table("Range test", ("", "rate"), rows), lead], directory, as_json)

@@ -49,6 +49,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         resume: go on with the run that the folder holds.
         accept_changes: go on though it is another search, with the results that the folder holds.
         checkpoint_every: the least seconds between two checkpoints of a run, infinite for none.
+        new: whether the folder was made for this search, which is deleted with it where nothing is written.
 
     Attributes:
         changes: the differences that are accepted.
@@ -61,7 +62,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
 
     def __init__(
         self, folder: Path, search: dict[str, Any], *, overwrite: bool = False, resume: bool = False,
-        accept_changes: bool = False, checkpoint_every: float = CHECKPOINT_EVERY,
+        accept_changes: bool = False, checkpoint_every: float = CHECKPOINT_EVERY, new: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         self.folder = folder = folder.absolute()  # a job may change the working directory
@@ -80,6 +81,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self._recorded = False
         self.changes: list[str] = []
         self._emptied: list[Path] = []
+        self._new = new
         if before is None:
             run_files.check_no_run(folder)
         elif resume:
@@ -189,7 +191,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         """Gives the lock back, and deletes folders that were made for it and are empty; `claim` takes it again."""
         self._lock.release()
         with suppress(OSError):
-            for path in self._emptied:
+            for path in self._emptied or ([self.folder] if self._new else []):
                 path.rmdir()
         self._emptied = []
 
