@@ -62,30 +62,30 @@ def find(
     search = {"low": low, "high": high, "steps": steps, "sweeps": sweeps, "seed": seed}
     with loaded(job, timeout) as training:
         directory = open_directory("find", job, out, overwrite, resume, search, accept_changes)
-        ranged = training.watched(
+        swept = training.watched(
             directory,
             lambda watch: range_test(
                 Trials(training.factory, seed, directory, watch), low=low, high=high, steps=steps, sweeps=sweeps
             ),
         )
     result = {
-        "suggestion": ranged.suggestion, "spread": ranged.spread, "steepest": ranged.steepest, "minimum": ranged.minimum,
-        "largest_stable": ranged.largest_stable, "clear": ranged.clear, "noise": ranged.noise, "fall": ranged.fall,
-        "steps": ranged.steps, "problem": ranged.problem, "search_updates": ranged.updates, "out": str(directory.folder),
+        "suggestion": swept.suggestion, "spread": swept.spread, "steepest": swept.steepest, "minimum": swept.minimum,
+        "largest_stable": swept.largest_stable, "clear": swept.clear, "noise": swept.noise, "fall": swept.fall,
+        "steps": swept.steps, "problem": swept.problem, "search_updates": swept.updates, "out": str(directory.folder),
     }  # fmt: skip
     rows: list[tuple[str, Any]] = [
         (name, result[name]) for name in ("suggestion", "steepest", "minimum", "largest_stable")
     ]
-    rows.append(("the sweeps' suggestions", f"{ranged.spread[0]:.3g} to {ranged.spread[1]:.3g}"))
-    rows.append(("fall of the loss; noise of a batch", f"{ranged.fall:.3g}; {ranged.noise:.3g}"))
+    rows.append(("the sweeps' suggestions", f"{swept.spread[0]:.3g} to {swept.spread[1]:.3g}"))
+    rows.append(("fall of the loss; noise of a batch", f"{swept.fall:.3g}; {swept.noise:.3g}"))
     sections = [
-        report.picture("Range test", lambda: plots.range_tests(ranged)),
+        report.picture("Range test", lambda: plots.range_tests(swept)),
         report.listing("Rates", ("", "rate"), rows),
     ]
-    lead = f"These rates are for sweeps of {ranged.steps} updates: longer ones mostly give lower rates."
-    said = f"The sweeps say little: {ranged.problem}." if ranged.problem else ""
+    lead = f"These rates are for sweeps of {swept.steps} updates: longer ones mostly give lower rates."
+    said = f"The sweeps say little: {swept.problem}." if swept.problem else ""
     page = report.page(f"Range test of {job}", f"{said} {lead}".strip(), sections)
-    directory.finish(result, [(sweep.rates, sweep.losses) for sweep in ranged.sweeps], page)
+    directory.finish(result, [(sweep.rates, sweep.losses) for sweep in swept.sweeps], page)
     if said:
         output.say_line(said)
     show(result, [terminal.table("Range test", ("", "rate"), rows), lead], directory, as_json)
