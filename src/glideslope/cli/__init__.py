@@ -13,9 +13,11 @@ from glideslope.errors import GlideslopeError
 def main() -> None:
     """Runs the command; bad input, or a job that fails, is one line on standard error and exit status 2."""
     output.prepare()
-    status = _status(sys.argv[1:])
+    try:
+        status = _status(sys.argv[1:])
+    finally:
+        c_exit.ignore()
     output.finish()
-    c_exit.ignore()
     sys.exit(status)
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
+import atexit
 import os
 import sys
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-_OURS = ctypes.c_char()
-"""Its address tells our handler from those of others."""
 _noticed: tuple[int, Callable[[str], object]] | None = None
 """The process whose end is noticed, and what is called then."""
 
@@ -25,7 +23,8 @@ def notice(end: Callable[[str], object]) -> None:
     """
     global _noticed
     if _noticed is None and (library := _library()) is not None:
-        library.__cxa_atexit(_handler(), None, ctypes.byref(_OURS))
+        library.__cxa_atexit(_handler(), None, _place())
+        atexit.register(ignore)  # before Python, which the handler needs, is no more
         _noticed = os.getpid(), end
 
 
@@ -34,16 +33,26 @@ def ignore() -> None:
     global _noticed
     if _noticed is not None:
         _noticed = None
-        _library().__cxa_finalize(ctypes.byref(_OURS))  # calls the handler once more, and forgets it
+        _library().__cxa_finalize(_place())  # calls the handler once more, and forgets it
 
 
 @cache
 def _handler() -> Any:
     """What C calls, for as long as the process lives: `quick_exit`, which Python never uses, can't forget it."""
+    import ctypes
+
     handler = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(_ended)
     if (quick := getattr(_library(), "__cxa_at_quick_exit", None)) is not None:
-        quick(handler, ctypes.byref(_OURS))
+        quick(handler, _place())
     return handler
+
+
+@cache
+def _place() -> Any:
+    """An address, which tells our handler from those of others."""
+    import ctypes
+
+    return ctypes.pointer(ctypes.c_char())
 
 
 def _ended(_: int | None) -> None:
@@ -58,5 +67,7 @@ def _library() -> Any:
     """The C library, where it is one that takes handlers back."""
     if sys.platform not in ("linux", "darwin"):
         return None
+    import ctypes
+
     library = ctypes.CDLL(None)
     return library if sys.platform == "darwin" or hasattr(library, "gnu_get_libc_version") else None
