@@ -137,8 +137,9 @@ class Average:
             raise FrameworkError(f"no state of an average: it has {', '.join(sorted(keys))}")
         kind, begins = state_dict["average"], state_dict["begins"]
         if not (isinstance(kind, str) and kind == str(self.kind) and is_count(begins) and begins == self._begins):
+            name = kind if isinstance(kind, str) else shown(kind)
             raise FrameworkError(
-                f"a state of {shown(kind).strip("'")} from update {shown(begins)}, and this is {self.kind} from update "
+                f"a state of {name} from update {shown(begins)}, and this is {self.kind} from update "
                 f"{self._begins}: make the average as it was"
             )
         weights, updates = state_dict["weights"], state_dict["updates"]
