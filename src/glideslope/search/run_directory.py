@@ -263,6 +263,12 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         try:
             return None if self._text is None else stored.record_of(self._text)
         except DocumentError as error:
+            if stored.is_of_first_format(self._text or b""):
+                raise RunDirectoryError(
+                    f"{self.folder} is a run directory of an earlier version of Glideslope: it can be read (report.html, "
+                    f"glideslope fit {self.folder}), but no search goes on in it or overwrites it, since its files have "
+                    "no checksums. Name another folder with --out, or delete this one"
+                ) from error
             raise RunDirectoryError(
                 f"{self._marker} doesn't say which search {self.folder} is of, and which files are its ({error}): "
                 "name another folder with --out; if this is a run directory that was damaged, delete it"
