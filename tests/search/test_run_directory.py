@@ -426,9 +426,7 @@ def test_a_run_directory_of_the_format_before_is_left_alone_and_its_runs_are_rea
     rows = [f"{run},{t},{rate:g},{2 + 1 / (t + 1)}" for run, rate in enumerate([0.1, 0.2]) for t in range(4)]
     (out / "runs.csv").write_text("\n".join(["run,step,lr,loss", *rows]) + "\n")
     before = files(out)
-    with pytest.raises(
-        gs.RunDirectoryError, match="of an earlier version of Glideslope: it can be read .* delete this"
-    ):
+    with pytest.raises(gs.RunDirectoryError, match=r"of an earlier version of Glideslope\. .* or delete it"):
         RunDirectory(out, SEARCH, **option)
     assert files(out) == before
     assert [len(run.loss) for run in gs.laws.read(out).runs] == [4, 4]
