@@ -265,7 +265,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         except DocumentError as error:
             if stored.is_of_first_format(self._text or b""):
                 raise RunDirectoryError(
-                    f"{self.folder} is a run directory of an earlier version of Glideslope. It can be read (report.html, "
+                    f"{self.folder} is a run directory of an earlier version of Glideslope. It can be read (report, "
                     f"glideslope fit {self.folder}), but its files have no checksums, so no search goes on in it or "
                     "overwrites it: name another folder with --out, or delete it"
                 ) from error
