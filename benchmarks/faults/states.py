@@ -252,10 +252,10 @@ KINDS: Kinds = {
     "torch_jobs": (
         "states of torch jobs, damaged: nothing changed, or it trains on",
         seeded(torch_job),
-        10_000,
+        2_000,
     ),
-    "keras_jobs": ("states of Keras jobs, damaged: nothing changed, or taken over", seeded(keras_job), 10_000),
-    "jax_jobs": ("states of JAX jobs, damaged: nothing changed, or it trains on", seeded(jax_job), 300),
+    "keras_jobs": ("states of Keras jobs, damaged: nothing changed, or taken over", seeded(keras_job), 1_000),
+    "jax_jobs": ("states of JAX jobs, damaged: nothing changed, or it trains on", seeded(jax_job), 100),
     "keras_states": ("states of schedulers in Keras, damaged", seeded(keras), 20_000),
     "jax_states": ("states of feedbacks in Optax, damaged: factors that can be, or an error", seeded(jax), 20_000),
 }
