@@ -17,11 +17,11 @@ from glideslope.frameworks.torch.averaging import as_evaluated
 from glideslope.frameworks.torch.batch import examples, moved
 from glideslope.frameworks.torch.contents import Contents
 from glideslope.frameworks.torch.epochs import Epochs
+from glideslope.frameworks.torch.job_state import MEMORY
 from glideslope.frameworks.torch.loader_checks import checked_loaders
 from glideslope.frameworks.torch.metric import Accumulated, Measure, measurement
 from glideslope.frameworks.torch.objective import Loss, objectives
 from glideslope.frameworks.torch.rates import Rates, check_controls, check_trained, switches, until_made
-from glideslope.frameworks.torch.snapshot import MEMORY
 
 __all__ = ["Job"]
 

@@ -14,8 +14,8 @@ from glideslope.frameworks.torch import randomness
 from glideslope.frameworks.torch.averaging import as_evaluated
 from glideslope.frameworks.torch.contents import Contents
 from glideslope.frameworks.torch.epochs import Epochs
+from glideslope.frameworks.torch.job_state import MEMORY
 from glideslope.frameworks.torch.rates import Rates, check_controls, switches, until_made
-from glideslope.frameworks.torch.snapshot import MEMORY
 
 
 class Job:

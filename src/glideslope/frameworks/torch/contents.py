@@ -11,8 +11,8 @@ import torch
 from glideslope.errors import JobError
 from glideslope.frameworks.torch import randomness
 from glideslope.frameworks.torch.averaging import Average, unsaved_buffers
+from glideslope.frameworks.torch.job_state import load_optimizer, snapshot
 from glideslope.frameworks.torch.rates import parameters
-from glideslope.frameworks.torch.snapshot import load_optimizer, snapshot
 
 
 class Data(Protocol):

@@ -14,12 +14,12 @@ from glideslope.frameworks.torch import randomness
 from glideslope.frameworks.torch.averaging import Average
 from glideslope.frameworks.torch.contents import Contents
 from glideslope.frameworks.torch.gradient_step import GradientStep, Precision
+from glideslope.frameworks.torch.job_state import MEMORY
 from glideslope.frameworks.torch.loader import Position, batch_size, batches_in
 from glideslope.frameworks.torch.loader_checks import checked_loaders, whole_batches
 from glideslope.frameworks.torch.metric import measurement
 from glideslope.frameworks.torch.objective import Loss, objectives
 from glideslope.frameworks.torch.rates import Rates, check_controls, check_trained, switches, until_made
-from glideslope.frameworks.torch.snapshot import MEMORY
 from glideslope.frameworks.torch.validation import Validation
 
 
