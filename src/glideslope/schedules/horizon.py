@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from glideslope.errors import ScheduleError
+from glideslope.renamed import was_called
 from glideslope.schedules.arrays import Formula
 from glideslope.schedules.combined import Combined, Scaled
 from glideslope.schedules.durations import Clock, Duration, Frame, Time, duration, number_text
@@ -42,22 +43,24 @@ class Over(Schedule):
             raise too_short(self.schedule, takes, length)
         return self.schedule.formula(frame, length if own is None else own, begin)
 
-    def over(self, horizon: Time, clock: Clock | None = None) -> Schedule:
-        return self.schedule.over(horizon, clock or self.clock)
+    @was_called("horizon", "steps")
+    def over(self, steps: Time, clock: Clock | None = None) -> Schedule:
+        return self.schedule.over(steps, clock or self.clock)
 
     def __str__(self) -> str:
         clock = "".join(f", {name}={number_text(value)}" for name, value in vars(self.clock).items() if value)
         return f"{enclosed(self.schedule)}.over({self.horizon}{clock})"
 
 
-def over(schedule: Schedule, horizon: Time, **clock: float) -> Schedule:
+@was_called("horizon", "steps")
+def over(schedule: Schedule, steps: Time, **clock: float) -> Schedule:
     """The schedule with its horizon."""
-    number = plain(horizon)
+    number = plain(steps)
     if isinstance(number, int | float) and 0 < number < 1:
         raise ScheduleError(
             f"a horizon of {number} updates: give the length of the whole training, 10_000 for instance"
         )
-    return Over(schedule, duration(horizon), Clock(**clock))
+    return Over(schedule, duration(steps), Clock(**clock))
 
 
 def with_horizon(schedule: Schedule, steps: Time, clock: Clock | None = None) -> Schedule:

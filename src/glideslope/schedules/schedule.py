@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from glideslope.errors import ScheduleError
+from glideslope.renamed import was_called
 from glideslope.schedules.arrays import Array, Formula, evaluated, scalars
 from glideslope.schedules.durations import Clock, Frame, Time, number_text
 from glideslope.schedules.numbers import is_finite, plain
@@ -102,11 +103,12 @@ class Schedule(ABC):
             ends = False
         return self if ends else self.over(steps)
 
-    def over(self, horizon: Time, clock: Clock | None = None) -> Schedule:
+    @was_called("horizon", "steps")
+    def over(self, steps: Time, clock: Clock | None = None) -> Schedule:
         """The same schedule with its horizon known, in place of any horizon it had.
 
         Args:
-            horizon: the length of the whole training, in updates unless it has a unit.
+            steps: the horizon: the length of the whole training, in updates unless it has a unit.
             clock: what an update is worth in epochs, examples or tokens, where durations use them.
 
         Raises:
@@ -117,7 +119,7 @@ class Schedule(ABC):
         >>> [schedule.over(100)(t) for t in (0, 5, 10, 55, 100)]
         [0.0, 0.5, 1.0, 0.5, 0.0]
         """
-        return METHODS["over"](self, horizon, **vars(clock or Clock()))
+        return METHODS["over"](self, steps, **vars(clock or Clock()))
 
     def extend(self, at: Time, to: Time) -> Schedule:
         """The schedule of a longer training that has come to `at`: what is past stays, only the cooldown moves.

@@ -21,6 +21,7 @@ from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from glideslope.errors import GlideslopeError, ScheduleError
+from glideslope.renamed import old_names
 from glideslope.schedules import theirs
 from glideslope.schedules.combined import FUNCTIONS
 from glideslope.schedules.durations import Clock, with_unit
@@ -219,6 +220,7 @@ class _Parser:
         known = [name for name, own in parameters.items() if name != "schedule" and own.kind != own.VAR_KEYWORD]
         if any(own.kind == own.VAR_KEYWORD for own in parameters.values()):  # of `over`
             known += vars(Clock())
+        known += old_names(maker)
         self.expect("(")
         while not self.accept(")"):
             column, value = self.start, self.value()
