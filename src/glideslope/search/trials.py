@@ -13,6 +13,7 @@ import numpy as np
 from glideslope.errors import SearchError
 from glideslope.feedback import Controlled
 from glideslope.search import labels
+from glideslope.search.best import Best
 from glideslope.search.calls import calling
 from glideslope.search.checkpoints import Checkpoints
 from glideslope.search.checks import check_controls
@@ -22,9 +23,10 @@ from glideslope.search.first_check import check_first_updates
 from glideslope.search.job import Job, JobFactory, check_methods, check_takes_optimizer, is_factory
 from glideslope.search.optimizers import check_changed
 from glideslope.search.run_directory import RunDirectory
+from glideslope.search.run_files import LAST
 from glideslope.search.scalars import number
 from glideslope.search.time_limit import one_run
-from glideslope.search.trained import is_trained, save_trained
+from glideslope.search.trained import is_trained, save_state
 
 
 @dataclass(frozen=True)
@@ -203,9 +205,14 @@ class Trials:
             if order:
                 self._reorder(order)
             checkpoints = directory.checkpoints(key, self.initial) if directory is not None else None
-            run = self._made(contestant, steps, stage, evaluations, share, order, checkpoints)
+            best = None
+            if keep and directory is not None and checkpoints is not None:
+                best = Best(directory, key, self.job, self.initial)
+            run = self._made(contestant, steps, stage, evaluations, share, order, checkpoints, best)
             if keep and directory is not None:
-                save_trained(directory, key, self.job)
+                save_state(directory, key, self.job, LAST)
+                if best is not None:
+                    best.ended(run.final_loss)
         finally:
             self.job, self.initial = before
             if not keep:
@@ -225,7 +232,7 @@ class Trials:
 
     def _made(
         self, contestant: Contestant, steps: int, stage: str, evaluations: int, share: float, order: int,
-        checkpoints: Checkpoints | None,
+        checkpoints: Checkpoints | None, best: Best | None,
     ) -> Run:  # fmt: skip
         what = str(contestant)
         rates, controls = contestant.rates(steps), contestant.controls(steps)
@@ -242,6 +249,7 @@ class Trials:
             look=lambda done, loss: self.watch(Progress(stage, what, done, updates, loss)),
             what=what,
             checkpoints=checkpoints,
+            best=best,
         )
         resumed = checkpoints.latest() if checkpoints else None
         began, made = time.monotonic(), resumed[0].made if resumed else 0
