@@ -30,7 +30,7 @@ from glideslope.search.odds import BOUNDS
 
 SCHEDULE = str(PRIOR)
 ENDS = (0.03, 0.97)
-"""The quantiles, between which nine of ten jobs of other families lie: a twentieth left out on each side holds fewer."""
+"""The quantiles between which nine of ten jobs of other families lie: a twentieth on each side leaves out more."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from glideslope.averages import Average
 from glideslope.errors import NothingLearnedError, SearchError
 from glideslope.feedback import Feedback, Guard
 from glideslope.schedules import constant
+from glideslope.search.also import axes
 from glideslope.search.checks import check_all, warn_of_no_text
 from glideslope.search.choose import Choice, chosen, usual
 from glideslope.search.constant_runs import constant_runs, unsaid
@@ -79,6 +80,7 @@ def tune(
     schedules: Iterable[Given | Feedback | str] | None = None,
     optimizers: Iterable[str] = (),
     averages: Iterable[str] = (),
+    also: Iterable[str] = (),
     guard: Guard | None = None,
     against_constant: bool = False,
     constant_peaks: Iterable[float] = (),
@@ -108,6 +110,8 @@ def tune(
         optimizers: names of optimizers to choose from besides the job's own, such as "adagrad" or "schedule-free",
             where the job is made by `job(seed, optimizer=None)`.
         averages: averages of the weights at a constant rate, to choose from besides: "ema(0.99)", "swa(75%)".
+        also: other numbers of the optimizer to choose, each by three runs at the best peak: "weight_decay=1e-3:0.3",
+            "momentum"; of a job whose `controls` have them.
         guard: protects the full run from divergence.
         against_constant: also make full runs of constant rates around the chosen peak, outside the bound.
         constant_peaks: the rates of those runs; if not given, a quarter to two times the best found, and on from there
@@ -134,7 +138,8 @@ def tune(
         within(schedule * guard if guard else schedule, steps)
     entries = [Contestant(constant(), 1.0, name) for name in dict.fromkeys(optimizers)]
     entries += [Contestant(constant(), 1.0, average=Average.read(text)) for text in dict.fromkeys(averages)]
-    least = SHORTEST * (FEWEST * (1 + len(entries)) + len(choice) - 1)
+    numbers = axes(also)
+    least = SHORTEST * (FEWEST * (1 + len(entries) + len(numbers)) + len(choice) - 1)
     if total < least:
         raise SearchError(
             f"{overhead * steps:g} updates for the search are too few: at least {least}, so steps times overhead ≥ "
@@ -143,8 +148,10 @@ def tune(
     if memory is not None:
         warn_of_no_text([*entries, *(Contestant(schedule, 1.0) for schedule in choice)])
     trials = Trials(job, seed, {} if memory is None else memory, watch)
-    check_all(trials, [*entries, *(Contestant(schedule, 1.0) for schedule in choice)], steps)
-    choose = chosen(trials, choice, entries, for_short_runs(total, steps) - trials.updates, steps, start(trials.job))
+    settings = tuple((axis.name, axis.low) for axis in numbers)
+    check_all(trials, [*entries, *(Contestant(schedule, 1.0, settings=settings) for schedule in choice)], steps)
+    short = for_short_runs(total, steps) - trials.updates
+    choose = chosen(trials, choice, entries, numbers, short, steps, start(trials.job))
     candidates, best = tuple(trials.runs), choose.best
     trials.use(seed)
     guarded = [schedule * guard for schedule in choice] if guard else choice
