@@ -1,5 +1,6 @@
 """A run that is killed goes on inside itself from its checkpoints, to the same result."""
 
+import math
 import os
 import random
 import signal
@@ -70,9 +71,9 @@ def always_due(monkeypatch):
 def made(job, memory, schedule, steps, evaluations):
     trials = Trials(job, 0, memory)
     try:
-        run = trials.run(
-            Contestant(gs.parse(schedule), 0.1), steps, stage="", evaluations=evaluations, keep=True
-        )  # fmt: skip
+        contestant = Contestant(gs.parse(schedule), 0.1)
+        run = trials.run(contestant, steps, stage="", evaluations=evaluations, keep=math.inf)
+        trials.leave(contestant, steps, evaluations)
     finally:
         if isinstance(memory, RunDirectory):
             memory.release()

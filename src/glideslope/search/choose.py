@@ -91,7 +91,7 @@ def chosen(
     check_finite(list(runs.values()), trials.runs)
     losses = {peak: run.final_loss for peak, run in runs.items()}
     best = runs[best_of(losses, noise)]
-    peak = best.contestant.peak if noise else _full_peak(runs, length, steps)
+    peak = best.contestant.peak if noise else _lowest(runs)
     total = float(Contestant(first, best.contestant.peak).rates(length).mean())
     for contestant in _beside(others, total, length):
         if trials.updates + length <= most:
@@ -99,8 +99,8 @@ def chosen(
             best, peak = (run, contestant.peak) if run.final_loss < best.final_loss - noise else (best, peak)
     for entry in entries:
         if trials.updates + length <= most:
-            run, full = _entered(trials, entry, length, most, total, steps)
-            best, peak = (run, full) if run.final_loss < best.final_loss - noise else (best, peak)
+            run, lowest = _entered(trials, entry, length, most, total)
+            best, peak = (run, lowest) if run.final_loss < best.final_loss - noise else (best, peak)
     if not finds_its_rate(best.contestant.optimizer):
         peak = at_length(peak, length, steps)
     return Choice(best, replace(best.contestant, peak=two_digits(peak)), losses, length, noise)
@@ -111,8 +111,8 @@ def _runs_of(entry: Contestant) -> int:
     return 1 if finds_its_rate(entry.optimizer) else FEWEST
 
 
-def _entered(trials: Trials, entry: Contestant, length: int, most: int, total: float, steps: int) -> tuple[Run, float]:
-    """The best run of another optimizer, or of an average, and the peak that it would have over the full run's length.
+def _entered(trials: Trials, entry: Contestant, length: int, most: int, total: float) -> tuple[Run, float]:
+    """The best run of another optimizer, or of an average, and the peak at which it is thought to end lowest.
 
     One that finds its rate has none; others run from the peak that is usual for them, or from the rate with the same
     sum.
@@ -122,14 +122,13 @@ def _entered(trials: Trials, entry: Contestant, length: int, most: int, total: f
         return _run(trials, entry, length, entry.name), entry.peak
     begin = usual_peak(trials.job, entry.optimizer) if entry.optimizer else total
     runs, _ = _peaks(trials, entry, length, min(most, trials.updates + FEWEST * length), begin)
-    best = runs[best_of({peak: run.final_loss for peak, run in runs.items()})]
-    return best, _full_peak(runs, length, steps)
+    return runs[best_of({peak: run.final_loss for peak, run in runs.items()})], _lowest(runs)
 
 
-def _full_peak(runs: dict[float, Run], length: int, steps: int) -> float:
-    """The best peak of runs of this length; where they are full runs, that of the best itself, whose loss is known."""
+def _lowest(runs: dict[float, Run]) -> float:
+    """The peak at which runs of this length are thought to end lowest."""
     losses = {peak: run.final_loss for peak, run in runs.items()}
-    return best_of(losses) if length == steps else minimum(losses, max(run.untrained for run in runs.values()))
+    return minimum(losses, max(run.untrained for run in runs.values()))
 
 
 def _peaks(

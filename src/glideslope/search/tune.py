@@ -16,6 +16,7 @@ from glideslope.search.choose import Choice, chosen, usual
 from glideslope.search.constant_runs import constant_runs, unsaid
 from glideslope.search.contestant import Contestant, Given, Run, distinct, read, within
 from glideslope.search.equal_runs import FEWEST, loss_at
+from glideslope.search.full_runs import EVALUATIONS, best_run, for_short_runs, full_runs
 from glideslope.search.job import Job, JobFactory
 from glideslope.search.odds import interval, near
 from glideslope.search.outcomes import SHORTEST, final_loss, not_finite
@@ -37,13 +38,14 @@ class Tuned:
         job: the job, trained.
         schedule, peak, steps: what it was trained with; `final.contestant` also has the optimizer and the average.
         final_loss: the validation loss it ended with.
-        search_updates: all updates made before the final run.
+        search_updates: all updates made but those of one full run.
         candidates: every short run, in order.
-        predicted: between what the full run ends in nine of ten trainings, by the short runs.
-        near: in what part of trainings no other peak ends lower by more than a hundredth, after runs so long.
+        predicted: between what the best full run ends in nine of ten trainings, by the short runs.
+        near: in what part of trainings no other peak ends lower by more than a hundredth, after such a search.
         sensitivity: the losses that runs of the candidates' length are thought to have at half and at twice the best
             peak; NaN where so small or large a one wasn't tried.
-        final: the full run.
+        final: the full run that ended lowest.
+        full: every full run, in order; more than one where the bound pays for them.
         constant: the full run of the best constant rate, where it was asked for.
         constants: the full runs of all constant rates that were tried.
         noise: how far two data orders of one short run ended apart; 0 where the losses were clear without it.
@@ -61,6 +63,7 @@ class Tuned:
     near: float
     sensitivity: tuple[float, float]
     final: Run
+    full: tuple[Run, ...]
     constant: Run | None
     constants: tuple[Run, ...]
     noise: float
@@ -90,7 +93,8 @@ def tune(
     straight decay is tried beside it at the same peak. The peak matters most. It is found by a few *complete* runs of
     equal length, annealed to their end: from the peak that is usual for the kind of optimizer in steps of a factor of
     four, until the best lies between two others, then by a parabola. Over the full run the best peak is lower by the
-    length to the power -0.2. `docs/search.md` says what this was chosen over, and by what.
+    length to the power -0.2. From two full runs on the bound pays for further full runs, at half and twice the peak and
+    on from there; the best of them is the answer. `docs/search.md` says what this was chosen over, and by what.
 
     The untrained validation loss is measured before the first update. Where the training loss of no run clearly falls,
     the noise is measured by a run in another data order.
@@ -98,7 +102,7 @@ def tune(
     Args:
         job: a job, or a function from a seed to a job.
         steps: the updates of the full run, N.
-        overhead: bounds all updates before the full run, as a multiple of N.
+        overhead: bounds all updates but those of one full run, as a multiple of N.
         schedules: those to choose from; if not given, as said above. The peak is found with a single cycle, or else the
             first; each other one is run once, at the peak with the same sum of rates.
         optimizers: names of optimizers to choose from besides the job's own, such as "adagrad" or "schedule-free",
@@ -140,26 +144,28 @@ def tune(
         warn_of_no_text([*entries, *(Contestant(schedule, 1.0) for schedule in choice)])
     trials = Trials(job, seed, {} if memory is None else memory, watch)
     check_all(trials, [*entries, *(Contestant(schedule, 1.0) for schedule in choice)], steps)
-    choose = chosen(trials, choice, entries, total - trials.updates, steps, start(trials.job))
-    search_updates, candidates, winner = trials.updates, tuple(trials.runs), choose.winner
-    best, share = choose.best, choose.length / steps
+    choose = chosen(trials, choice, entries, for_short_runs(total, steps) - trials.updates, steps, start(trials.job))
+    candidates, best = tuple(trials.runs), choose.best
     trials.use(seed)
-    if guard:
-        winner = replace(winner, schedule=winner.schedule * guard)
+    guarded = [schedule * guard for schedule in choice] if guard else choice
+    winner = replace(choose.winner, schedule=choose.winner.schedule * guard) if guard else choose.winner
+    full = full_runs(trials, winner, guarded, steps, total, best.final_loss)
+    final, search_updates = best_run(full), trials.updates - full[-1].cost
     constants: list[Run] = []
     if against_constant:
-        constants = constant_runs(trials, rates, winner.peak, steps, say)
-    final = trials.run(winner, steps, stage="full run", evaluations=20, keep=True)
+        constants = constant_runs(trials, rates, final.contestant.peak, steps, say)
+    trials.leave(final.contestant, steps, EVALUATIONS)
     tuned = Tuned(
-        job=trials.job, schedule=winner.schedule, peak=winner.peak, steps=steps, final_loss=final.final_loss,
+        job=trials.job, schedule=final.contestant.schedule, peak=final.contestant.peak, steps=steps,
+        final_loss=final.final_loss,
         search_updates=search_updates, candidates=candidates,
-        predicted=interval(best.final_loss, best.untrained, share), near=near(share),
-        sensitivity=_sensitivity(choose), final=final,
+        predicted=interval(best.final_loss, best.untrained, overhead), near=near(overhead),
+        sensitivity=_sensitivity(choose), final=final, full=tuple(full),
         constant=min(constants, key=final_loss, default=None), constants=tuple(constants), noise=choose.noise,
         problem=_problem(final, constants, candidates, choose.noise),
     )  # fmt: skip
-    full = (final, *constants) if math.isfinite(final.final_loss) else (*candidates, *constants)
-    if not any(_learned(run, choose.noise) for run in full):
+    finished = (final, *constants) if math.isfinite(final.final_loss) else (*candidates, *constants)
+    if not any(_learned(run, choose.noise) for run in finished):
         raise NothingLearnedError(_nothing(tuned), tuned)
     return tuned
 
