@@ -1,4 +1,4 @@
-"""The state of a job where its validation loss was least in the full run, in a run directory."""
+"""The state of a job where its validation loss was least in a full run, in a run directory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LEAST_COST = 0.02
 
 
 class Best:
-    """Keeps the state of a run's least validation loss, where that takes under 2% of the run's time.
+    """Keeps the state of the least validation loss of the full runs, where that takes under 2% of a run's time.
 
     Args:
         directory: where.
@@ -27,8 +27,7 @@ class Best:
 
     def __init__(self, directory: RunDirectory, key: str, job: Job, initial: object) -> None:
         self._directory, self._key, self._job = directory, key, job
-        former = best_of(directory.folder)
-        self._kept: Trained | None = former if former is not None and former.key == key else None  # before a kill
+        self._kept = best_of(directory.folder)  # of another full run, or before the process was killed
         self._due = 0.0
         self._wait(max(states.size(initial) / checkpoints.BYTES_A_SECOND, _LEAST_COST))
 
@@ -45,14 +44,20 @@ class Best:
         self._kept = save_state(self._directory, self._key, self._job, BEST, updates, loss)
         self._wait(time.monotonic() - began)
 
-    def ended(self, loss: float) -> None:
-        """Deletes the state unless its loss is less than that at the end of the run."""
-        if self._loss >= loss:
-            self._directory.delete([BEST, *STATES[BEST]])
-
     @property
     def _loss(self) -> float:
-        return math.inf if self._kept is None or self._kept.loss is None else self._kept.loss
+        return _loss_of(self._kept)
 
     def _wait(self, cost: float) -> None:
         self._due = time.monotonic() + checkpoints.LEAST_SPACING * cost
+
+
+def keep_best_below(directory: RunDirectory, loss: float) -> None:
+    """Deletes the state of the least validation loss, unless that is less than a loss: the one at the end."""
+    best = best_of(directory.folder)
+    if best is not None and _loss_of(best) >= loss:
+        directory.delete([BEST, *STATES[BEST]])
+
+
+def _loss_of(best: Trained | None) -> float:
+    return math.inf if best is None or best.loss is None else best.loss
