@@ -64,8 +64,8 @@ def next_full(runs: Sequence[Run], schedules: Sequence[Given], short: float) -> 
     """What the next full run is made with; None where no other would tell more.
 
     The best so far at another peak, half or twice as large, then the lowest point of a parabola. A first one that ends
-    no lower than a short run has too large a peak for so long a run: then a quarter of it. Where the peak is found, another
-    schedule at the peak with the same sum of rates.
+    no lower than a short run has too large a peak for so long a run: then a quarter of it. Where the peak is found,
+    another schedule at the peak with the same sum of rates.
 
     Args:
         runs: the full runs made.
