@@ -1,4 +1,4 @@
-"""The state of a job where its validation loss was least in a full run, in a run directory."""
+"""The state of a job where its validation loss was least in the full runs, in a run directory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ class Best:
 
     def __init__(self, directory: RunDirectory, key: str, job: Job, initial: object) -> None:
         self._directory, self._key, self._job = directory, key, job
-        self._kept = best_of(directory.folder)  # of another full run, or before the process was killed
+        former = best_of(directory.folder)
+        known = former is not None and (former.key == key or former.key in directory)  # before a kill; another full run
+        self._kept: Trained | None = former if known else None
         self._due = 0.0
         self._wait(max(states.size(initial) / checkpoints.BYTES_A_SECOND, _LEAST_COST))
 
@@ -44,20 +46,14 @@ class Best:
         self._kept = save_state(self._directory, self._key, self._job, BEST, updates, loss)
         self._wait(time.monotonic() - began)
 
+    def ended(self, loss: float) -> None:
+        """Deletes the state unless its loss is less than that at the end of the best full run."""
+        if self._loss >= loss:
+            self._directory.delete([BEST, *STATES[BEST]])
+
     @property
     def _loss(self) -> float:
-        return _loss_of(self._kept)
+        return math.inf if self._kept is None or self._kept.loss is None else self._kept.loss
 
     def _wait(self, cost: float) -> None:
         self._due = time.monotonic() + checkpoints.LEAST_SPACING * cost
-
-
-def keep_best_below(directory: RunDirectory, loss: float) -> None:
-    """Deletes the state of the least validation loss, unless that is less than a loss: the one at the end."""
-    best = best_of(directory.folder)
-    if best is not None and _loss_of(best) >= loss:
-        directory.delete([BEST, *STATES[BEST]])
-
-
-def _loss_of(best: Trained | None) -> float:
-    return math.inf if best is None or best.loss is None else best.loss

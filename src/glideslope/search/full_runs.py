@@ -14,6 +14,9 @@ from glideslope.search.trials import Trials
 STEP = 2.0
 """The factor between the peaks of full runs until the best lies between two others."""
 
+CAUTION = 4.0
+"""By what the peak is divided where a full run ends no lower than a short one."""
+
 EVALUATIONS = 20
 """How often a full run is measured."""
 
@@ -61,8 +64,8 @@ def next_full(runs: Sequence[Run], schedules: Sequence[Given], short: float) -> 
     """What the next full run is made with; None where no other would tell more.
 
     The best so far at another peak, half or twice as large, then the lowest point of a parabola. A first one that ends
-    no lower than a short run has too large a peak for so long a run: then half of it. Where the peak is found, another
-    schedule at the peak with the same sum of rates.
+    no lower than a short run has too large a peak for so long a run: then a quarter of it. Where the peak is found,
+    another schedule at the peak with the same sum of rates.
 
     Args:
         runs: the full runs made.
@@ -79,7 +82,7 @@ def next_full(runs: Sequence[Run], schedules: Sequence[Given], short: float) -> 
         if replace(run.contestant, peak=contestant.peak) == contestant
     }
     if not best.final_loss < short < math.inf:
-        return replace(contestant, peak=two_digits(min(losses) / STEP))
+        return replace(contestant, peak=two_digits(min(losses) / CAUTION))
     peak = next_peak(losses, best.untrained, contestant.peak, STEP)
     if peak is not None and (peak := two_digits(peak)) not in losses:
         return replace(contestant, peak=peak)

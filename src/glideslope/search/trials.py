@@ -13,7 +13,7 @@ import numpy as np
 from glideslope.errors import SearchError
 from glideslope.feedback import Controlled
 from glideslope.search import labels
-from glideslope.search.best import Best, keep_best_below
+from glideslope.search.best import Best
 from glideslope.search.calls import calling
 from glideslope.search.checkpoints import Checkpoints
 from glideslope.search.checks import check_controls
@@ -205,9 +205,9 @@ class Trials:
             with calling("restore", "to the end of its run"):
                 self.job.restore(self._kept[1])
         elif self._directory is None or not is_trained(self._directory, key, self.job):
-            self._made(contestant, steps, "full runs", evaluations, math.inf, 0)
-        if self._directory is not None:
-            keep_best_below(self._directory, self._finished[key].final_loss)
+            self._made(contestant, steps, "full runs", evaluations, math.inf, 0, None, None)
+            if self._directory is not None:
+                save_state(self._directory, key, self.job, LAST)
 
     @property
     def _directory(self) -> RunDirectory | None:
@@ -237,6 +237,8 @@ class Trials:
             run = self._made(contestant, steps, stage, evaluations, share, order, checkpoints, best)
             if run.final_loss < keep or keep == math.inf:
                 self._keep(key)
+            if best is not None:
+                best.ended(min(keep, run.final_loss))
         finally:
             self.job, self.initial = before
             self.restore(f"after {contestant}")
@@ -255,7 +257,7 @@ class Trials:
 
     def _made(
         self, contestant: Contestant, steps: int, stage: str, evaluations: int, share: float, order: int,
-        checkpoints: Checkpoints | None = None, best: Best | None = None,
+        checkpoints: Checkpoints | None, best: Best | None,
     ) -> Run:  # fmt: skip
         what = str(contestant)
         rates, controls = contestant.rates(steps), contestant.controls(steps)
