@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from glideslope.batches import Growth
 from glideslope.errors import GlideslopeError
-from glideslope.feedback import Controlled
 from glideslope.frameworks.networks import framework_of
 from glideslope.search.contestant import Contestant
 from glideslope.search.job import Job
@@ -23,8 +21,9 @@ def lines_to_paste(job: Job, contestant: Contestant, steps: int) -> list[str]:
     except GlideslopeError:  # of a Python function
         return []
     framework = framework_of(job)
-    if isinstance(contestant.schedule, Growth) and framework == "torch":
-        return [*_growing(text, contestant, steps), *_besides(contestant)]
+    if contestant.policy.growth and framework not in ("transformers", "lightning"):
+        make = _growing if framework == "torch" else _planned
+        return [*make(text, contestant, steps), *_besides(contestant)]
     arguments = f'"{text}", steps={steps}, peak={contestant.peak!r}'
     if framework == "transformers":
         lines = [_in_trainer(arguments)]
@@ -43,19 +42,17 @@ def lines_to_paste(job: Job, contestant: Contestant, steps: int) -> list[str]:
 
 def _curve(contestant: Contestant, steps: int) -> str:
     """The rate as a function of the update, feedback left out."""
-    schedule = contestant.schedule
-    curve = schedule.schedule if isinstance(schedule, Controlled) else schedule
-    return f'{contestant.peak!r} * gs.parse("{curve}").over({steps})'
+    return f'{contestant.peak!r} * gs.parse("{contestant.policy.schedule}").over({steps})'
 
 
 def _in_loop(arguments: str, contestant: Contestant) -> list[str]:
     lines = [
         f"scheduler = gs.torch.Scheduler(optimizer, {arguments})  # and scheduler.step() after each optimizer.step()"
     ]
-    schedule = contestant.schedule
-    if isinstance(schedule, Controlled) and schedule.guard is not None:
+    feedbacks = contestant.policy.feedbacks
+    if any(feedback.each_update for feedback in feedbacks):
         lines.append("guard = gs.torch.Guard(model, scheduler)  # and guard.step(loss) after each scheduler.step()")
-    if isinstance(schedule, Controlled) and any(not feedback.each_update for feedback in schedule.feedbacks):
+    if any(not feedback.each_update for feedback in feedbacks):
         lines.append("scheduler.measure(validation_loss)  # at each evaluation")
     return lines
 
@@ -73,6 +70,13 @@ def _growing(text: str, contestant: Contestant, steps: int) -> list[str]:
         f'growth = gs.parse("{text}").over({steps})',
         f"scheduler = gs.torch.Scheduler(optimizer, growth, peak={contestant.peak!r})  # scheduler.step() as ever",
         "batches = gs.torch.GrowingBatches(len(data), growth)  # DataLoader(data, batch_sampler=batches)",
+    ]
+
+
+def _planned(text: str, contestant: Contestant, steps: int) -> list[str]:
+    return [
+        f'sizes, factors, _ = gs.parse("{text}").over({steps}).plan()',
+        f"rates = {contestant.peak!r} * factors  # the rate of each update; sizes has the examples in its batch",
     ]
 
 
