@@ -121,14 +121,14 @@ def convert(
     Example: glideslope convert "warmup(5%) >> cosine" --steps 10000 --peak 3e-4 --to optax
     """
     from glideslope.cli.epochs import parsed
-    from glideslope.feedback.feedback import curve_of
     from glideslope.files import write_atomically
     from glideslope.frameworks.conversion.export import export
+    from glideslope.policy import as_policy
     from glideslope.search.race import check_peak, check_positive
 
     check_positive(steps=steps)
     check_peak(peak)
-    value = curve_of(parsed(schedule, steps_per_epoch))
+    value = as_policy(parsed(schedule, steps_per_epoch)).curve
     code = export(value, steps, peak, to)
     if out is not None:
         kind = "csv" if to == "csv" else "json" if code.startswith("{") else "py"

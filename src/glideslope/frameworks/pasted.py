@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
-from glideslope.batches import Growth
 from glideslope.errors import GlideslopeError
-from glideslope.feedback import Controlled
+from glideslope.feedback import Feedback
 from glideslope.frameworks.networks import Framework, framework_of
-from glideslope.search.contestant import Contestant, Given
+from glideslope.policy import RatePolicy
+from glideslope.search.contestant import Contestant
 from glideslope.search.job import Job
 
 
@@ -24,16 +25,18 @@ def lines_to_paste(job: Job, contestant: Contestant, steps: int) -> list[str]:
         text = str(contestant.schedule)
     except GlideslopeError:  # of a Python function
         return []
-    framework, peak = framework_of(job), contestant.peak
+    framework, peak, policy = framework_of(job), contestant.peak, contestant.policy
     peaks = job.peaks(peak) if isinstance(job, _HasPeaks) else []
-    unguarded = _without_guard(contestant.schedule)
+    unguarded = replace(policy, feedbacks=_measured(policy))  # a guard works in a loop of one's own alone
     arguments = f'"{unguarded}", steps={steps}, peak={peak!r}'
-    if isinstance(contestant.schedule, Growth) and framework in ("torch", "transformers", "lightning"):
+    if policy.growth and framework in ("torch", "transformers", "lightning"):
         lines = _growing(text, steps, len(contestant.rates(steps)), {
             "torch": f"scheduler = gs.torch.Scheduler(optimizer, growth, peak={peak!r})  # scheduler.step() as ever",
             "transformers": _in_trainer(f"growth, peak={peak!r}"),
             "lightning": _in_lightning(f"growth, peak={peak!r}"),
         }[framework])  # fmt: skip
+    elif policy.growth:
+        lines = _planned(text, steps, peak)
     elif len(peaks) > 1:
         lines = _in_loop_of_several(text, steps, peaks)
     elif framework == "transformers":
@@ -41,7 +44,7 @@ def lines_to_paste(job: Job, contestant: Contestant, steps: int) -> list[str]:
     elif framework == "lightning":
         lines = [_in_lightning(arguments)]
     elif framework == "torch":
-        in_loop = _in_loop(f'"{text}", steps={steps}, peak={peak!r}', contestant)
+        in_loop = _in_loop(f'"{text}", steps={steps}, peak={peak!r}', policy)
         lines = [*in_loop, _in_trainer(arguments), _in_lightning(arguments)]
     elif framework == "keras":
         lines = [f"model.fit(..., callbacks=[gs.keras.Scheduler({arguments})])"]
@@ -61,29 +64,23 @@ class _HasPeaks(Protocol):
         ...
 
 
-def _without_guard(schedule: Given) -> Given:
-    """The schedule and its other feedbacks: a guard works in a loop of one's own alone."""
-    if not isinstance(schedule, Controlled) or schedule.guard is None:
-        return schedule
-    others = tuple(feedback for feedback in schedule.feedbacks if not feedback.each_update)
-    return Controlled(schedule.schedule, others) if others else schedule.schedule
+def _measured(policy: RatePolicy) -> tuple[Feedback, ...]:
+    """The feedbacks but the guard: those that measurements move."""
+    return tuple(feedback for feedback in policy.feedbacks if not feedback.each_update)
 
 
 def _curve(contestant: Contestant, steps: int) -> str:
     """The rate as a function of the update, feedback left out."""
-    schedule = contestant.schedule
-    curve = schedule.schedule if isinstance(schedule, Controlled) else schedule
-    return f'{contestant.peak!r} * gs.parse("{curve}").over({steps})'
+    return f'{contestant.peak!r} * gs.parse("{contestant.policy.schedule}").over({steps})'
 
 
-def _in_loop(arguments: str, contestant: Contestant) -> list[str]:
+def _in_loop(arguments: str, policy: RatePolicy) -> list[str]:
     lines = [
         f"scheduler = gs.torch.Scheduler(optimizer, {arguments})  # and scheduler.step() after each optimizer.step()"
     ]
-    schedule = contestant.schedule
-    if isinstance(schedule, Controlled) and schedule.guard is not None:
+    if _measured(policy) != policy.feedbacks:
         lines.append("guard = gs.torch.Guard(model, scheduler)  # and guard.step(loss) after each scheduler.step()")
-    if isinstance(schedule, Controlled) and any(not feedback.each_update for feedback in schedule.feedbacks):
+    if _measured(policy):
         lines.append("scheduler.measure(validation_loss)  # at each evaluation")
     return lines
 
@@ -113,17 +110,20 @@ def _growing(text: str, steps: int, updates: int, scheduler: str) -> list[str]:
     ]
 
 
+def _planned(text: str, steps: int, peak: float) -> list[str]:
+    return [
+        f'sizes, factors, _ = gs.parse("{text}").over({steps}).plan()',
+        f"rates = {peak!r} * factors  # the rate of each update; sizes has the examples in its batch",
+    ]
+
+
 def _besides(contestant: Contestant, framework: Framework | None) -> list[str]:
     """Comments on what else the training had."""
     lines = []
-    schedule = contestant.schedule
-    if isinstance(schedule, Controlled) and schedule.guard is not None and framework != "torch":
+    policy = contestant.policy
+    if _measured(policy) != policy.feedbacks and framework != "torch":
         lines.append("# without the guard that the search had: gs.torch.Guard works in a loop of your own")
-    if (
-        isinstance(schedule, Controlled)
-        and framework in ("jax", None)
-        and len(schedule.feedbacks) > (schedule.guard is not None)
-    ):
+    if _measured(policy) and framework in ("jax", None):
         lines.append("# without the feedback that the search had, which the rate of an update alone doesn't tell")
     if contestant.optimizer is not None:
         lines.append(f'# with the optimizer "{contestant.optimizer}", made as the job makes it')

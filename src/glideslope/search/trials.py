@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from glideslope.errors import SearchError
-from glideslope.feedback import Controlled
 from glideslope.search import labels
 from glideslope.search.best import Best
 from glideslope.search.calls import calling
@@ -267,7 +266,7 @@ class Trials:
             job=self.job,
             rates=rates,
             controls=controls,
-            feedback=contestant.schedule if isinstance(contestant.schedule, Controlled) else None,
+            feedback=contestant.policy.feedback,
             average=contestant.average,
             ends=sorted({max(round(updates * (i + 1) / evaluations), 1) for i in range(evaluations)}),
             measure=lambda averaged: self._measured(share * steps, averaged),
