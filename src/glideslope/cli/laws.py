@@ -24,11 +24,19 @@ OnePeak = Annotated[float, typer.Option(help="The rate where the factor is 1.")]
 @app.command()
 def fit(
     runs: Annotated[
-        list[Path], typer.Argument(help="CSV files with step, lr and loss, or folders of them, or TensorBoard's.")
+        list[Path],
+        typer.Argument(help="Logs of runs, or folders of them: tables, JSON, what scripts print, TensorBoard's."),
     ],
     out: Annotated[Path, typer.Option(help="Write the law here.")] = Path("law.json"),
-    loss: Annotated[str | None, typer.Option(help="The column of the loss, where there are several.")] = None,
+    step: Annotated[str | None, typer.Option(help="The column or tag of the updates made, if not found.")] = None,
+    lr: Annotated[str | None, typer.Option(help="The column or tag of the rate, if not found.")] = None,
+    loss: Annotated[str | None, typer.Option(help="The column or tag of the loss, where there are several.")] = None,
     warmup: Annotated[int | None, count("--warmup", "Updates of the warmup, where the logs miss it.")] = None,
+    schedule: Annotated[str | None, typer.Option(help="The schedule of runs whose rates weren't logged.")] = None,
+    peak: Annotated[float | None, typer.Option(help="The rate where that schedule's factor is 1.")] = None,
+    steps: Annotated[
+        int | None, count("--steps", "The updates of each run on that schedule; the last logged if not given.")
+    ] = None,
     steps_per_epoch: StepsPerEpoch = None,
     force: Annotated[bool, typer.Option("--force", help="Write a law that tells nothing too.")] = False,
     form: Annotated[str, typer.Option(help="general, or multi-power: the law as its paper has it.")] = "general",
@@ -44,7 +52,10 @@ def fit(
     """
     from glideslope import laws
 
-    read = laws.read(runs, loss=loss, warmup=warmup, steps_per_epoch=steps_per_epoch)
+    read = laws.read(
+        runs, step=step, lr=lr, loss=loss, warmup=warmup, steps_per_epoch=steps_per_epoch, schedule=schedule, peak=peak,
+        steps=steps,
+    )  # fmt: skip
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "the law tells nothing")  # said below
         try:
@@ -208,18 +219,19 @@ def rank(
     """
     from glideslope import laws
     from glideslope.cli.epochs import parsed
-    from glideslope.laws.tables import of_text, text_of
+    from glideslope.laws.logs.delimited import table as table_in
+    from glideslope.laws.logs.source import Source
     from glideslope.views import terminal
 
     found = laws.load(law)
-    table = of_text(candidates, text_of(candidates))
+    table = table_in(Source(candidates))
     if not {"schedule", "peak_lr"} <= set(table.columns):
         raise GlideslopeError(
             f"{candidates}: give the columns schedule and peak_lr, and a row for each candidate; it has "
             f"{', '.join(table.columns)}"
         )
     ranked: list[tuple[str, float, int, float, float, float]] = []
-    for number, row in enumerate(table.rows, 2):
+    for number, row in enumerate(table.rows(), 2):
         try:
             peak, length = float(row.get("peak_lr", "")), whole("steps", row.get("steps") or steps or 0)
         except (TypeError, ValueError, GlideslopeError):
