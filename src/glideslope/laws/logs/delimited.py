@@ -20,6 +20,7 @@ _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
 _DECIMAL_POINT = re.compile(r"[-+]?\d*\.\d+([eE][-+]?\d+)?")
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}([,.' _\u00a0\u2009\u202f])\d{3}(?:\1\d{3})*")
 """A whole number whose thousands are apart."""
+_NAME = re.compile(r"[A-Za-z_#][\w ./#%()\[\]-]*")
 _OF_LINES = re.compile(r"[-+:| =]+")
 
 
@@ -32,6 +33,8 @@ def table(source: Source) -> Table:
     file, lines = source.path, source.lines
     first = _header(lines, source.columns)
     names, separator = _split(lines[first], source.columns)
+    if all(math.isfinite(number(name)) for name in names):
+        raise LawError(f"{file} has no header: begin it with a line of names, such as step,lr,loss")
     records = list(_records(source, "\n".join(lines[first + 1 :]), separator, first + 1))
     filled = [len(cells) for _, cells in records if any(map(str.strip, cells))]
     if separator == " " and filled and set(filled) == {len(names) + 1}:
@@ -173,12 +176,14 @@ def _with_header(source: Source) -> list[Table] | None:
 
 
 def _even(source: Source) -> list[Table] | None:
-    """The table in a file whose first lines have a number of cells that is the same."""
+    """The table in a file whose first line has names, and whose next lines have as many numbers."""
     first = _header(source.lines, source.columns)
     names, separator = _split(source.lines[first], source.columns)
     below = [line for line in source.lines[first + 1 : first + 6] if line.strip()]
-    counts = {len(line.split(None if separator == " " else separator)) for line in below}
-    return [table(source)] if len(names) > 1 and counts == {len(names)} else None
+    cells = [line.split(None if separator == " " else separator) for line in below]
+    of_numbers = all(sum(math.isfinite(number(cell)) for cell in row) * 2 >= len(names) == len(row) for row in cells)
+    named_all = all(_NAME.fullmatch(name) for name in names)
+    return [table(source)] if len(names) > 1 and cells and of_numbers and named_all else None
 
 
 TABLES = "tables (CSV, or with tabs, semicolons, bars or spaces)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from glideslope.laws.logs import (
+    blocks,
     build_nanogpt,
     delimited,
     fairseq,
@@ -35,6 +36,7 @@ FORMATS: tuple[Format, ...] = (
     build_nanogpt.FORMAT,
     megatron.FORMAT,
     fairseq.FORMAT,
+    blocks.FORMAT,
     delimited.WITH_HEADER,
     printed.FORMAT,
     delimited.FORMAT,

@@ -9,6 +9,7 @@ from typing import Any
 
 from glideslope.errors import LawError
 from glideslope.laws.logs.format import Format
+from glideslope.laws.logs.names import ranked
 from glideslope.laws.logs.source import Source
 from glideslope.laws.logs.table import Row, Table, of_rows
 
@@ -79,6 +80,8 @@ def _of_lists(source: Source, document: dict[str, list[Any]]) -> list[Any]:
     longest = max(map(len, document.values()))
     if any(len(value) != longest for value in document.values()):
         raise LawError(f"{source.path}: its lists are of different lengths")
+    if not ranked(document, "step", "epoch"):  # as in the history that Keras returns
+        document = {"epoch": list(range(1, longest + 1))} | document
     return [dict(zip(document, values, strict=True)) for values in zip(*document.values(), strict=True)]
 
 

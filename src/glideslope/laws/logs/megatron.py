@@ -10,7 +10,7 @@ from glideslope.laws.logs.printed import NUMBER, lines_of
 from glideslope.laws.logs.source import Source
 from glideslope.laws.logs.table import Row, Table, of_rows
 
-_TRAINING = re.compile(r"\biteration +(\d+)/ *\d+ \|(.*)")
+_TRAINING = re.compile(r"^(?!.*\bglobal_step\b).*\biteration +(\d+)/ *\d+ \|(.*)")  # NeMo prints both
 _VALIDATION = re.compile(r"validation(?: loss)? at iteration (\d+)\b[^|]*\|(.*)")
 _CELL = re.compile(rf"\s*([^:|]+): *({NUMBER})\s*(?:\||$)")
 

@@ -35,12 +35,12 @@ RUN = ("run_name", "run", "run_id", "run_uuid", "experiment_id")
 
 _TRAINING = {"train", "training", "trn", "tr", "trainer"}
 _VALIDATION = {"val", "valid", "validation", "validate", "validating", "eval", "evaluation", "evaluate", "dev", "test"}
-_ANYWHERE = {"metrics", "metric", "data", "log", "logs", "state", "current", "cur", "scalars", "history", "value"}
+_ANYWHERE = {"metrics", "metric", "data", "logs", "state", "current", "cur", "scalars", "history", "value"}
 _STEP = {"step", "steps", "iter", "iters", "iteration", "iterations", "update", "updates"}
 _BESIDE = {
     "step": {"global", "optimizer", "optim", "opt", "completed", "at", "info", "debug", "warning", "progress"},
     "rate": {
-        "optimizer", "optim", "opt", "group", "param", "params", "pg", "scheduler", "last", "adam", "adamw", "sgd",
+        "optimizer", "optim", "opt", "group", "param", "params", "pg", "scheduler", "last", "epoch", "adam", "adamw", "sgd",
     },
     "loss": {
         "lm", "total", "avg", "average", "mean", "global", "step", "epoch", "iter", "batch", "reduced", "running", "ce",

@@ -18,6 +18,8 @@ from glideslope.laws.logs.wandb_charts import is_measured
 
 _PHASE = ("split", "phase", "mode", "stage", "subset", "set", "partition", "type", "kind", "event", "dataset")
 """Columns that say of each row whether it is of the training or of a validation."""
+_FEW, _APART = 10, 5
+"""The steps, and what lies between them, from which on their place says that they count from 0."""
 _NOTHING: Series = (np.empty(0), np.empty(0))
 
 
@@ -98,7 +100,8 @@ def _of_validation(columns: Mapping[str, Sequence[Any] | np.ndarray]) -> np.ndar
 
 
 def _counted(part: Part) -> Part:
-    """The part with the updates made as steps: those of Lightning are the number of the update, from 0.
+    """The part with the updates made as steps: those of Lightning, and those that are all one below the multiples of a
+    number, are the number of the update, from 0.
 
     Raises:
         LawError: the steps count anew in each epoch.
@@ -111,14 +114,18 @@ def _counted(part: Part) -> Part:
                 f"{part.file}: the steps begin anew in each epoch: add a column global_step, of all updates made"
             )
     monitors = [name for name in part.log if is_monitor(name)]
+    lightning = bool(monitors) or part.file.name == "metrics.csv"
     regular = monitors or ranked(part.log, "rate") or ranked(part.log, "training")
-    nemo = any(normal(name) == "reduced_train_loss" for name in part.log)
-    if not (monitors or nemo or part.file.name == "metrics.csv") or not regular or not ranked(part.log, "epoch"):
+    steps = np.unique(part.log[regular[0]][0]) if regular else np.empty(0)
+    if len(steps) < 2 or np.any(steps != np.round(steps)) or steps[-1] > 2**53:
         return part
-    steps = np.unique(part.log[regular[0]][0]).astype(int)
-    every = steps[0] == 1 and np.all(np.diff(steps) == 1)
-    if every or np.gcd.reduce(steps) > np.gcd.reduce(steps + 1):  # it logs after each so many updates made
+    every, of_next = np.gcd.reduce(steps.astype(int)), np.gcd.reduce(steps.astype(int) + 1)
+    if lightning and ranked(part.log, "epoch"):
+        one_by_one = steps[0] == 1 and np.all(np.diff(steps) == 1)
+        if one_by_one or every > of_next:  # it logs after each so many updates made
+            return part
+    elif len(steps) < _FEW or of_next < _APART or every > 1:
         return part
-    note = f"Lightning counts updates from 0: its step {steps[-1]} is {steps[-1] + 1} updates made"
+    note = f"updates are counted from 0: the step {steps[-1]:g} is {steps[-1] + 1:g} updates made"
     log = {name: (at + 1, values) for name, (at, values) in part.log.items()}
     return replace(part, log=log, notes=(*part.notes, note))
