@@ -40,7 +40,8 @@ _STEP = {"step", "steps", "iter", "iters", "iteration", "iterations", "update", 
 _BESIDE = {
     "step": {"global", "optimizer", "optim", "opt", "completed", "at", "info", "debug", "warning", "progress"},
     "rate": {
-        "optimizer", "optim", "opt", "group", "param", "params", "pg", "scheduler", "last", "epoch", "adam", "adamw", "sgd",
+        "optimizer", "optim", "opt", "group", "param", "params", "pg", "scheduler", "last", "epoch", "adam", "adamw",
+        "sgd",
     },
     "loss": {
         "lm", "total", "avg", "average", "mean", "global", "step", "epoch", "iter", "batch", "reduced", "running", "ce",
