@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glideslope.cli import output
-from glideslope.cli.options import Folder, Json, NoSeed, Steps, StepsPerEpoch, app, count, whole
+from glideslope.cli.options import Folder, Json, NoSeed, Steps, StepsPerEpoch, command, count, whole
 from glideslope.errors import GlideslopeError, LawError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ LawFile = Annotated[Path, typer.Argument(metavar="LAW", help="The law: what `gli
 OnePeak = Annotated[float, typer.Option(help="The rate where the factor is 1.")]
 
 
-@app.command()
+@command("glideslope fit examples/curves --out law.json")
 def fit(
     runs: Annotated[
         list[Path],
@@ -46,10 +46,7 @@ def fit(
     as_json: Json = False,
     seed: NoSeed = 0,
 ) -> None:
-    """Fit a law on the loss curves of a few runs.
-
-    Example: glideslope fit runs/*.csv --out law.json
-    """
+    """Fit a law on the loss curves of a few runs."""
     from glideslope import laws
 
     read = laws.read(
@@ -90,7 +87,7 @@ def fit(
         output.line(f"Final losses on another set lie {law.shift:+.4f} from the curves; predict tells both.")
 
 
-@app.command()
+@command("glideslope predict examples/law.json cosine --peak 3e-3 --steps 6000")
 def predict(
     law: LawFile,
     schedule: Annotated[str, typer.Argument(help='The schedule, such as "warmup(300) >> hold >> cooldown(40%)".')],
@@ -104,10 +101,7 @@ def predict(
     as_json: Json = False,
     seed: NoSeed = 0,
 ) -> None:
-    """Predict the loss curve of a schedule.
-
-    Example: glideslope predict law.json "warmup(300) >> hold >> cooldown(40%)" --peak 1e-3 --steps 50000
-    """
+    """Predict the loss curve of a schedule."""
     import numpy as np
 
     from glideslope import laws
@@ -149,7 +143,7 @@ def predict(
     _print(terminal.table("Predicted", ("update", "loss", "low", "high"), shown), lead, warnings)
 
 
-@app.command()
+@command("glideslope design examples/law.json --steps 6000")
 def design(
     law: LawFile,
     steps: Steps,
@@ -160,10 +154,7 @@ def design(
     as_json: Json = False,
     seed: NoSeed = 0,
 ) -> None:
-    """Design the schedule that a law predicts to end lowest.
-
-    Example: glideslope design law.json --steps 50000
-    """
+    """Design the schedule that a law predicts to end lowest."""
     from glideslope import laws
     from glideslope.files import write_atomically
     from glideslope.views import laws as views
@@ -204,7 +195,7 @@ def design(
     _print(terminal.table("Designed", ("", "peak", "loss", "schedule"), rows), lead, list(made.warnings))
 
 
-@app.command()
+@command("glideslope rank examples/law.json examples/candidates.csv")
 def rank(
     law: LawFile,
     candidates: Annotated[Path, typer.Argument(help="A CSV file with the columns schedule, peak_lr and maybe steps.")],
@@ -213,10 +204,7 @@ def rank(
     as_json: Json = False,
     seed: NoSeed = 0,
 ) -> None:
-    """Rank candidates by the loss that a law predicts for their ends.
-
-    Example: glideslope rank law.json candidates.csv --steps 50000
-    """
+    """Rank candidates by the loss that a law predicts for their ends."""
     from glideslope import laws
     from glideslope.cli.epochs import parsed
     from glideslope.laws.logs.delimited import table as table_in
