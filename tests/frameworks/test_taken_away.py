@@ -281,3 +281,10 @@ def test_tune_leaves_the_network_and_says_how_to_load_it(tmp_path):
         assert "model.safetensors isn't as a search wrote it" in refused.stderr
     assert (tmp_path / "out/model.safetensors").read_bytes() == b"mine"
     assert "not a time" in tune("--overwrite", "--checkpoint-every", "soon").stderr
+
+
+def test_other_numbers_of_the_optimizer_are_said_beside_the_lines():
+    contestant = Contestant(gs.linear(), 0.1, settings=(("momentum", 0.95), ("weight_decay", 0.02)))
+    *_, momentum, decay = lines_to_paste(tied_job(), contestant, 100)
+    assert momentum.startswith("# with momentum=0.95 in the optimizer, or the first of betas")
+    assert decay.startswith("# with weight_decay=0.02 in the optimizer")

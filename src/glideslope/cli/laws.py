@@ -117,7 +117,7 @@ def predict(
     warnings = found.warnings(float(lr.max()), steps)
     needed = found.steps_for(target, curve, peak) if target is not None else None
     told = {
-        "schedule": schedule, "peak_lr": peak, "steps": steps, "final_loss": float(loss[-1]),
+        "schedule": schedule, "peak": peak, "steps": steps, "final_loss": float(loss[-1]),
         "final_loss_on_other_set": float(loss[-1]) + found.shift if found.shift else None,
         "interval": [float(low[-1]), float(high[-1])], "level": level, "steps_for_target": needed, "warnings": warnings,
         "curve": {"step": at.tolist(), "loss": loss.tolist(), "low": low.tolist(), "high": high.tolist()},
@@ -167,8 +167,8 @@ def design(
     simplest = made.simplest(tolerance)
     told = {
         "steps": steps, "warnings": list(made.warnings),
-        "simplest": {"schedule": str(simplest.schedule), "peak_lr": simplest.peak, "final_loss": simplest.loss},
-        **{n: {"schedule": str(o.schedule), "peak_lr": o.peak, "final_loss": o.loss} for n, o in entries.items()},
+        "simplest": {"schedule": str(simplest.schedule), "peak": simplest.peak, "final_loss": simplest.loss},
+        **{n: {"schedule": str(o.schedule), "peak": o.peak, "final_loss": o.loss} for n, o in entries.items()},
     }  # fmt: skip
     lead = (
         f"Within {tolerance:g} of the least predicted loss: {simplest.schedule} at {simplest.peak:g}, "
@@ -198,7 +198,7 @@ def design(
 @command("glideslope rank examples/law.json examples/candidates.csv")
 def rank(
     law: LawFile,
-    candidates: Annotated[Path, typer.Argument(help="A CSV file with the columns schedule, peak_lr and maybe steps.")],
+    candidates: Annotated[Path, typer.Argument(help="A CSV file with the columns schedule, peak and maybe steps.")],
     steps: Annotated[int | None, count("--steps", "The updates, where the file doesn't say.")] = None,
     steps_per_epoch: StepsPerEpoch = None,
     as_json: Json = False,
@@ -213,18 +213,19 @@ def rank(
 
     found = laws.load(law)
     table = table_in(Source(candidates))
-    if not {"schedule", "peak_lr"} <= set(table.columns):
+    column = "peak" if "peak" in table.columns else "peak_lr"  # its name before
+    if not {"schedule", column} <= set(table.columns):
         raise GlideslopeError(
-            f"{candidates}: give the columns schedule and peak_lr, and a row for each candidate; it has "
+            f"{candidates}: give the columns schedule and peak, and a row for each candidate; it has "
             f"{', '.join(table.columns)}"
         )
     ranked: list[tuple[str, float, int, float, float, float]] = []
     for number, row in enumerate(table.rows(), 2):
         try:
-            peak, length = float(row.get("peak_lr", "")), whole("steps", row.get("steps") or steps or 0)
+            peak, length = float(row.get(column, "")), whole("steps", row.get("steps") or steps or 0)
         except (TypeError, ValueError, GlideslopeError):
             raise GlideslopeError(
-                f"{candidates}, line {number}: peak_lr={row.get('peak_lr')!r}, steps={row.get('steps')!r}: give numbers"
+                f"{candidates}, line {number}: peak={row.get(column)!r}, steps={row.get('steps')!r}: give numbers"
             ) from None
         if length < 1:
             raise GlideslopeError(f"{candidates}, line {number}: no steps; give the column steps, or --steps")
@@ -236,7 +237,7 @@ def rank(
         ranked.append((row["schedule"], peak, length, float(loss[0]), float(low[0]), float(high[0])))
     ranked.sort(key=lambda entry: entry[3])
     if as_json:
-        keys = ("schedule", "peak_lr", "steps", "final_loss", "low", "high")
+        keys = ("schedule", "peak", "steps", "final_loss", "low", "high")
         output.put(json.dumps({"candidates": [dict(zip(keys, entry, strict=True)) for entry in ranked]}))
         return
     warnings = sorted({text for _, peak, length, *_ in ranked for text in found.warnings(peak, length)})

@@ -17,7 +17,7 @@ import typer
 
 from glideslope.cli import output
 from glideslope.cli.ending import notice
-from glideslope.errors import GlideslopeError, ScheduleError
+from glideslope.errors import GlideslopeError, NothingLearnedError, ScheduleError
 
 if TYPE_CHECKING:
     from glideslope.cli.time_limit import Watch as TimeLimit
@@ -74,7 +74,7 @@ def described(run: Run) -> dict[str, Any]:
 
     quiet = {"never_acted": list(names)} if (names := idle([run])) else {}
     return {
-        "schedule": run.contestant.name, "peak_lr": run.contestant.peak, "steps": run.steps,
+        "schedule": run.contestant.name, "peak": run.contestant.peak, "steps": run.steps,
         "final_loss": run.final_loss, **quiet,
     }  # fmt: skip
 
@@ -182,9 +182,13 @@ class Loaded:
     time_limit: TimeLimit | None
 
     def watched(self, directory: RunDirectory, search: Callable[[Watch], Result]) -> Result:
-        """The result of a search, its progress shown; interrupted, it leaves a partial report."""
+        """The result of a search, its progress shown; interrupted, it leaves a partial report.
+
+        Where it has one, or there is nothing to learn, the directory stays locked for its report.
+        """
         from glideslope.views.terminal import LiveProgress
 
+        directory.is_locked_for_report = True
         say_if_not_interruptible()
         if self.time_limit is not None:
             self.time_limit.folder = directory.folder
@@ -199,8 +203,11 @@ class Loaded:
         except KeyboardInterrupt:
             leave_partial_report(directory)
             raise typer.Exit(1) from None
-        finally:
+        except NothingLearnedError:
+            raise
+        except BaseException:
             directory.release()
+            raise
 
 
 @contextmanager

@@ -73,7 +73,7 @@ def show(
         output.put(_csv(curves), end="")
     elif as_json:
         told = [
-            {"schedule": curve.text, "peak_lr": peak, "steps": steps, "boundaries": curve.boundaries,
+            {"schedule": curve.text, "peak": peak, "steps": steps, "boundaries": curve.boundaries,
              **({} if curve.is_whole else {"step": curve.at.tolist()}), "lr": curve.rates.tolist(),
              **({} if curve.sizes is None else {"batch_size": curve.sizes.tolist()})}
             for curve in curves
@@ -124,7 +124,7 @@ def convert(
     if out is not None:
         kind = "csv" if to == "csv" else "json" if code.startswith("{") else "py"
         write_atomically(out / f"schedule.{kind}", code)
-    told = {"schedule": str(value), "peak_lr": peak, "steps": steps, "to": to, "code": code}
+    told = {"schedule": str(value), "peak": peak, "steps": steps, "to": to, "code": code}
     output.put(json.dumps(told) if as_json else code, end="\n" if as_json else "")
 
 

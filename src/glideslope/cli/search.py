@@ -147,9 +147,9 @@ def race(
     ]
     result = {
         "steps": steps, "target": raced.target, "tied": list(map(str, raced.tied)), "search_updates": raced.updates,
-        "constant": {"peak_lr": raced.constant.contestant.peak, "final_loss": raced.constant.mean},
+        "constant": {"peak": raced.constant.contestant.peak, "final_loss": raced.constant.mean},
         "candidates": [
-            {"schedule": s.contestant.name, "peak_lr": s.contestant.peak, "final_loss": s.mean,
+            {"schedule": s.contestant.name, "peak": s.contestant.peak, "final_loss": s.mean,
              "standard_error": s.standard_error, "updates_to_target": s.updates_to_target,
              **({"never_acted": list(names)} if (names := idle(s.runs)) else {})} for s in raced.standings
         ],

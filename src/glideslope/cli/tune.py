@@ -53,6 +53,9 @@ def tune(
     ] = "",
     optimizers: Optimizers = "",
     averages: Averages = "",
+    also: Annotated[
+        str, typer.Option(help='Also other numbers of the optimizer: "weight_decay=1e-3:0.3,momentum".')
+    ] = "",
     steps_per_epoch: StepsPerEpoch = None,
     guard: Annotated[bool, typer.Option("--guard", help="Protect the full run from divergence.")] = False,
     against_constant: Annotated[
@@ -76,12 +79,13 @@ def tune(
 
     check_positive(steps=steps, overhead=overhead)
     search: dict[str, Any] = {"steps": steps, "overhead": overhead, "seed": seed}
-    also: dict[str, Any] = {
+    choices: dict[str, Any] = {
         "schedules": list(map(str, parse_schedules(schedules, steps_per_epoch))),
         "optimizers": split_names(optimizers), "averages": split_names(averages),
+        "also": split_names(also),
     }  # fmt: skip
-    also = {name: given for name, given in also.items() if given}
-    search |= also | ({"guard": True} if guard else {})
+    choices = {name: choice for name, choice in choices.items() if choice}
+    search |= choices | ({"guard": True} if guard else {})
     nothing = ""
     with loaded(job, timeout) as training:
         directory = open_directory("tune", job, out, overwrite, resume, search, accept_changes, checkpoint_every)
@@ -92,7 +96,7 @@ def tune(
                     training.factory,
                     steps,
                     overhead=overhead,
-                    **also,
+                    **choices,
                     guard=make_guard() if guard else None,
                     against_constant=against_constant,
                     seed=seed,
@@ -104,30 +108,31 @@ def tune(
         except NothingLearnedError as error:
             tuned, nothing = cast("Tuned", error.tuned), str(error)
     problem = nothing or tuned.problem
-    constant = tuned.constant and {"peak_lr": tuned.constant.contestant.peak, "final_loss": tuned.constant.final_loss}
+    constant = tuned.constant and {"peak": tuned.constant.contestant.peak, "final_loss": tuned.constant.final_loss}
     average = tuned.final.contestant.average
     result = {
-        "schedule": str(tuned.schedule), "peak_lr": tuned.peak, "optimizer": tuned.final.contestant.optimizer,
+        "schedule": str(tuned.schedule), "peak": tuned.peak, "optimizer": tuned.final.contestant.optimizer,
         "average": average and str(average), "steps": steps, "final_loss": tuned.final_loss,
         "predicted": tuned.predicted, "near": tuned.near,
         "sensitivity": dict(zip(("half_peak", "twice_peak"), tuned.sensitivity, strict=True)),
         "search_updates": tuned.search_updates, "constant": constant,
-        "candidates": list(map(described, tuned.candidates)), "events": events([tuned.final]),
+        "candidates": list(map(described, tuned.candidates)), "full_runs": list(map(described, tuned.full)),
+        "events": events([tuned.final]),
         "untrained_loss": tuned.final.untrained, "noise": tuned.noise, "problem": problem,
         "out": str(directory.folder), **taken_away(tuned, directory),
     }  # fmt: skip
     rows = [row(run) for run in tuned.candidates]
-    full = [row(run) for run in (tuned.final, *tuned.constants)]
+    full = [row(run) for run in (*tuned.full, *tuned.constants)]
     lead = _lead(tuned, problem)
     sections = [
         report.picture("Loss against the peak, short runs", lambda: plots.peaks(tuned.candidates)),
-        report.picture("Losses of the full runs", lambda: plots.losses([tuned.final, *tuned.constants])),
+        report.picture("Losses of the full runs", lambda: plots.losses([*tuned.full, *tuned.constants])),
         report.picture("Losses of the short runs", lambda: plots.losses(tuned.candidates[-5:])),
         report.listing("Full runs", RUN_COLUMNS, full),
         report.listing("Short runs", RUN_COLUMNS, rows),
         *event_sections([tuned.final]),
     ]
-    curves = [run.curve for run in (*tuned.candidates, *tuned.constants, tuned.final)]
+    curves = [run.curve for run in (*tuned.candidates, *tuned.constants, *tuned.full)]
     directory.finish(result, curves, report.page(f"Tuning {job}", lead, sections))
     shown = [
         lead,
@@ -145,10 +150,12 @@ def _lead(tuned: Tuned, problem: str | None) -> str:
     """What to do, how sure it is, and what it cost."""
     length = min(run.steps for run in tuned.candidates)
     low, high = tuned.predicted
+    full = f" and {len(tuned.full)} full runs" if len(tuned.full) > 1 else ""
     lines = [
         f"Train with {tuned.final.contestant}: validation loss {tuned.final_loss:.4g} after {tuned.steps} updates, "
         f"untrained {tuned.final.untrained:.4g}; predicted was {low:.4g} to {high:.4g}.",
-        f"After short runs of {length} updates, in {tuned.near:.0%} of trainings no other peak ends lower by over 1%.",
+        f"After short runs of {length} updates{full}, in {tuned.near:.0%} of trainings no other peak ends lower "
+        "by over 1%.",
     ]
     for factor, loss in zip(("half", "twice"), tuned.sensitivity, strict=True):
         if math.isfinite(loss):

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from glideslope.errors import FeedbackError
+from glideslope.renamed import was_called
 from glideslope.schedules import Clock, Schedule, constant
 from glideslope.schedules.arrays import scalars
+from glideslope.schedules.checks import MOST
+from glideslope.schedules.combined import is_factor
 from glideslope.schedules.durations import Time
 from glideslope.schedules.names import value_text
 from glideslope.schedules.numbers import is_finite, plain
-from glideslope.schedules.schedule import MOST, enclosed, is_factor
+from glideslope.schedules.wrapper import enclosed
 
 COUNTS = ("good", "bad", "resting", "seen", "rough", "verdict")
 State = dict[str, Any]
@@ -203,9 +206,10 @@ class Controlled(Feedback):
     def limits(self) -> dict[str, tuple[float, float]]:
         return {key: v for i, own in enumerate(self.feedbacks) for key, v in self._named(i, own.limits()).items()}
 
-    def over(self, horizon: Time, clock: Clock | None = None) -> Controlled:
+    @was_called("horizon", "steps")
+    def over(self, steps: Time, clock: Clock | None = None) -> Controlled:
         """The same with the schedule's horizon known; see `Schedule.over`."""
-        return Controlled(self.schedule.over(horizon, clock), self.feedbacks)
+        return Controlled(self.schedule.over(steps, clock), self.feedbacks)
 
     def __mul__(self, other: Feedback | Schedule | float) -> Controlled:
         if isinstance(other, Controlled):

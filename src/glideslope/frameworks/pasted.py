@@ -83,4 +83,8 @@ def _besides(contestant: Contestant) -> list[str]:
         lines.append(f'# with the optimizer "{contestant.optimizer}", made as the job makes it')
     if contestant.average is not None:
         lines.append(f"# measured with averaged weights, {contestant.average}")
+    for name, value in contestant.settings:
+        where = "or the first of betas, " if name == "momentum" else ""
+        kept = ", but 0 where it was 0" if name == "weight_decay" else ""
+        lines.append(f"# with {name}={value!r} in the optimizer, {where}in every parameter group{kept}")
     return lines

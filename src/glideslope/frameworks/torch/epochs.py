@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 from glideslope.documents import shown
 from glideslope.errors import JobError
 from glideslope.frameworks.torch import randomness
+from glideslope.frameworks.torch.loader import some
 from glideslope.frameworks.torch.loader_checks import check_workers, length
 from glideslope.frameworks.torch.resumable import has_state
 
@@ -33,7 +34,7 @@ class Epochs:
 
     def __init__(self, loader: Iterable[Any], generators: list[randomness.Source], most: int | None = None) -> None:
         self.loader, self.generators, self.most = loader, generators, most
-        base = getattr(loader, "base_dataloader", loader)  # what a loader of Accelerate's is made of
+        base = base_loader(loader)
         check_workers(base)
         if not isinstance(base, DataLoader) and iter(base) is base:
             raise JobError("the training loader is an iterator, which can't begin again: give the loader it came from")
@@ -92,6 +93,13 @@ class Epochs:
             if hasattr(sampler, "initial_seed"):
                 sampler.initial_seed = seed
 
+    def sample(self, wanted: int) -> Iterator[Any]:
+        """Batches with about so many examples, from all over the loader where it can choose; the position stays."""
+        position = copy.deepcopy(self._stream.state_dict()) if self._stream is not None else None
+        yield from some(base_loader(self.loader), wanted)
+        if position is not None:
+            self._stream.load_state_dict(position)
+
     def save(self) -> dict[str, Any]:
         """The position: plain data and tensors."""
         seeds = [getattr(sampler, "initial_seed", None) for sampler in self._samplers]
@@ -144,6 +152,11 @@ class Epochs:
         if self._batches is not None and callable(getattr(self.loader, "end", None)):
             self.loader.end()  # type: ignore[attr-defined]
         self._batches, self._before, self.taken = None, None, 0
+
+
+def base_loader(loader: Any) -> Any:
+    """The DataLoader that a loader of Accelerate's is made of; any other loader itself."""
+    return getattr(loader, "base_dataloader", loader)
 
 
 def _samplers(loader: Any) -> list[Any]:

@@ -93,6 +93,12 @@ def until_made(update: Callable[[], tuple[torch.Tensor, bool]]) -> torch.Tensor:
     raise JobError(f"the gradient scaler skipped {_MOST_SKIPPED} updates in a row: the gradients are never finite")
 
 
+def clear_gradients(optimizers: Iterable[torch.optim.Optimizer]) -> None:
+    """What the optimizers' zero_grad does, without the profiler's record, which costs a small network 1%."""
+    for parameter in parameters(optimizers):
+        parameter.grad = None
+
+
 def parameters(optimizers: Iterable[torch.optim.Optimizer]) -> Iterator[torch.Tensor]:
     """The parameters of all groups of some optimizers."""
     for optimizer in optimizers:

@@ -55,7 +55,7 @@ def read(
     `race` or `tune` left, or holds such files or event files of TensorBoard, in folders of it too. The step, the rate
     and the loss are found under any of their usual names. A column `run` tells runs apart; `final_loss` and
     `batch_size` are read where they are. The rate and the loss may be in one file or in two, as in exports of charts. A
-    table with the columns curve, schedule, peak_lr and steps names the files of runs whose rates weren't logged.
+    table with the columns curve, schedule, peak and steps names the files of runs whose rates weren't logged.
 
     Where there are validation and training losses, the former are taken if every run has ten or more that a fit uses;
     else the latter, with the last of the former as the final loss if it is of the end. Rates between two logged ones

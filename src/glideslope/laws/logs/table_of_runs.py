@@ -18,7 +18,8 @@ from glideslope.laws.logs.source import Columns, Source
 from glideslope.laws.logs.table import Row, Table
 from glideslope.laws.rates import Rates
 
-COLUMNS = ("curve", "schedule", "peak_lr", "steps")
+COLUMNS = {"curve", "schedule", "steps"}
+PEAK = ("peak", "peak_lr")
 MOST_STEPS = 1e12
 _WHOLE = 0.9
 """The part of a run from which on its curve counts as whole."""
@@ -28,7 +29,7 @@ _NEAR, _USUAL = 0.05, 0.9
 
 def is_of_curves(table: Table) -> bool:
     """Whether a table names the files of curves."""
-    return set(COLUMNS) <= set(table.columns)
+    return set(table.columns) >= COLUMNS and any(name in table.columns for name in PEAK)
 
 
 def of_curves(file: Path, table: Table, given: Columns) -> list[Part]:
@@ -57,7 +58,7 @@ def _of_row(file: Path, row: Row, curve: str, run: str, given: Columns) -> Part:
     source = Source(file.parent / curve, given)
     parts = parts_of(source, tables_of(source))
     part = _one(file, curve, [part for part in parts if part.run == run] if run else parts, parts)
-    steps, peak = _positive(file, row, "steps"), _positive(file, row, "peak_lr")
+    steps, peak = _positive(file, row, "steps"), _positive(file, row, next(name for name in PEAK if name in row))
     if steps != round(steps) or steps > MOST_STEPS:
         raise LawError(f"{file}, {curve}: steps={steps:g}: give a whole number, at most {MOST_STEPS:g}")
     last = max(float(at[np.isfinite(values)].max(initial=0)) for at, values in part.log.values())
@@ -89,7 +90,7 @@ def _one(file: Path, curve: str, chosen: list[Part], every: list[Part]) -> Part:
 def _positive(file: Path, row: Row, column: str) -> float:
     value = number(row.get(column))
     if not (math.isfinite(value) and value > 0):
-        raise LawError(f"{file}, {row['curve']}: {column}={row.get(column)!r}: give steps and a peak_lr above 0")
+        raise LawError(f"{file}, {row['curve']}: {column}={row.get(column)!r}: give steps and a peak above 0")
     return value
 
 
