@@ -21,7 +21,7 @@ from glideslope.cli.options import (
     Steps,
     StepsPerEpoch,
     Timeout,
-    app,
+    command,
     count,
 )
 from glideslope.cli.results import (  # fmt: skip
@@ -36,7 +36,7 @@ from glideslope.cli.results import (  # fmt: skip
 )
 
 
-@app.command()
+@command("glideslope find examples/digits.py:job")
 def find(
     job: JobPlace,
     low: Annotated[float, typer.Option(help="The rate at which a sweep begins.")] = 1e-5,
@@ -51,10 +51,7 @@ def find(
     timeout: Timeout = None,
     as_json: Json = False,
 ) -> None:
-    """Find a rate by range tests.
-
-    Example: glideslope find examples/digits.py:job
-    """
+    """Find a rate by range tests."""
     from glideslope.search.range_test import range_test
     from glideslope.search.trials import Trials
     from glideslope.views import plots, report, terminal
@@ -91,7 +88,7 @@ def find(
     show(result, [terminal.table("Range test", ("", "rate"), rows), lead], directory, as_json)
 
 
-@app.command()
+@command("glideslope race examples/digits.py:job --peaks 0.05,0.1 --steps 200")
 def race(
     job: JobPlace,
     steps: Steps,
@@ -111,10 +108,7 @@ def race(
     timeout: Timeout = None,
     as_json: Json = False,
 ) -> None:
-    """Run every schedule at every peak rate, and every peak as a constant rate.
-
-    Example: glideslope race examples/digits.py:job --schedules "cosine; one_cycle" --peaks 0.05,0.1 --steps 500
-    """
+    """Run every schedule at every peak rate, and every peak as a constant rate."""
     from glideslope.search import race as run_race
     from glideslope.search.idle import idle, shown_name
     from glideslope.search.outcomes import not_finite

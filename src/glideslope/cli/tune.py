@@ -22,7 +22,7 @@ from glideslope.cli.options import (
     Steps,
     StepsPerEpoch,
     Timeout,
-    app,
+    command,
 )
 from glideslope.cli.results import (
     RUN_COLUMNS,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from glideslope.search import Tuned
 
 
-@app.command()
+@command("glideslope tune examples/digits.py:job --steps 1500")
 def tune(
     job: JobPlace,
     steps: Steps,
@@ -71,10 +71,7 @@ def tune(
     timeout: Timeout = None,
     as_json: Json = False,
 ) -> None:
-    """Find the schedule and the peak rate, and train with them.
-
-    Example: glideslope tune examples/digits.py:job --steps 1500
-    """
+    """Find the schedule and the peak rate, and train with them."""
     from glideslope.feedback import guard as make_guard
     from glideslope.search import tune as run_tune
     from glideslope.search.race import check_positive
