@@ -14,6 +14,7 @@ from glideslope.schedules.durations import Frame, Time
 from glideslope.schedules.names import FACTORS, value_text
 from glideslope.schedules.numbers import plain
 from glideslope.schedules.schedule import enclosed
+from glideslope.shown import Drawn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,7 +89,7 @@ class Growing:
 
 
 @dataclass(frozen=True, repr=False)
-class Growth:
+class Growth(Drawn):
     """A schedule whose decay is paid in batch growth: see `growth`.
 
     Attributes:

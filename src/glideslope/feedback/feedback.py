@@ -16,6 +16,7 @@ from glideslope.schedules.durations import Time
 from glideslope.schedules.names import value_text
 from glideslope.schedules.numbers import is_finite, plain
 from glideslope.schedules.schedule import MOST, enclosed, is_factor
+from glideslope.shown import Drawn
 
 COUNTS = ("good", "bad", "resting", "seen", "rough", "verdict")
 State = dict[str, Any]
@@ -160,7 +161,7 @@ class Named(Feedback):
 
 
 @dataclass(frozen=True, repr=False)
-class Controlled(Feedback):
+class Controlled(Drawn, Feedback):
     """A schedule, and what multiplies its factor: `cosine() * plateau()`.
 
     Attributes:

@@ -12,12 +12,13 @@ from glideslope.errors import ScheduleError
 from glideslope.schedules.arrays import Array, Formula, evaluated, scalars
 from glideslope.schedules.durations import Clock, Frame, Time, number_text
 from glideslope.schedules.numbers import is_finite, plain
+from glideslope.shown import Drawn
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-class Schedule(ABC):
+class Schedule(Drawn, ABC):
     """The factor for each update: `schedule(t)` is the factor before update t + 1.
 
     `a >> b` is b after a; `a * b`, `a + b`, `max(a, b)` and `min(a, b)` are taken update by update; `0.1 * a` is a

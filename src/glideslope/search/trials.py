@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, MutableMapping
@@ -26,6 +27,8 @@ from glideslope.search.scalars import number
 from glideslope.search.time_limit import one_run
 from glideslope.search.trained import is_trained, save_trained
 
+logger = logging.getLogger("glideslope")
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -37,6 +40,9 @@ class Progress:
         done: updates made of this run.
         of: updates this run will make.
         loss: the last training loss.
+        made: updates of the whole search, those of finished runs included.
+        bound: the most updates that the search makes; infinite where that isn't known.
+        run: the run, where it has just ended.
     """
 
     stage: str
@@ -44,6 +50,9 @@ class Progress:
     done: int
     of: int
     loss: float
+    made: int = 0
+    bound: float = math.inf
+    run: Run | None = None
 
 
 Watch = Callable[[Progress], None]
@@ -68,6 +77,7 @@ class Trials:
         updates: made so far, each call of a job's `step`, those of remembered runs included.
         runs: the finished runs, in order; those in other data orders left out.
         timed: the updates of the runs that were made here, and the seconds that they took.
+        bound: the most updates that the search makes, for its progress.
     """
 
     source: Job | JobFactory
@@ -77,6 +87,7 @@ class Trials:
     updates: int = 0
     runs: list[Run] = field(default_factory=list)
     timed: tuple[int, float] = (0, 0.0)
+    bound: float = math.inf
 
     def __post_init__(self) -> None:
         self.opened = self.seed
@@ -197,13 +208,18 @@ class Trials:
     ) -> Run:  # fmt: skip
         directory = self.memory if isinstance(self.memory, RunDirectory) else None
         if key in self.memory and (not keep or (directory is not None and is_trained(directory, key, self.job))):
+            logger.info("%s: %s is remembered", stage, key)
             return Run.remembered(self.memory[key], contestant)
         before = self.job, self.initial
         try:
             if order:
                 self._reorder(order)
             checkpoints = directory.checkpoints(key, self.initial) if directory is not None else None
+            logger.info("%s: %s begins", stage, key)
             run = self._made(contestant, steps, stage, evaluations, share, order, checkpoints)
+            logger.info(
+                "%s: %s ended after %d updates at a validation loss of %.6g", stage, key, run.made, run.final_loss
+            )
             if keep and directory is not None:
                 save_trained(directory, key, self.job)
         finally:
@@ -211,7 +227,13 @@ class Trials:
             if not keep:
                 self.restore(f"after {contestant}")
         self.memory[key] = run.plain()
+        last = float(run.losses[-1]) if len(run.losses) else math.nan
+        self.progress(stage, str(contestant), len(run.losses), len(run.losses), last, run)
         return run
+
+    def progress(self, stage: str, what: str, done: int, of: int, loss: float, run: Run | None = None) -> None:
+        """Tells what goes on; the arguments are those of `Progress`."""
+        self.watch(Progress(stage, what, done, of, loss, self.updates + done, self.bound, run))
 
     def _reorder(self, order: int) -> None:
         """Puts the job at its initial weights in another data order; without `reseed`, takes a job of another seed."""
@@ -239,7 +261,7 @@ class Trials:
             average=contestant.average,
             ends=sorted({max(round(updates * (i + 1) / evaluations), 1) for i in range(evaluations)}),
             measure=lambda averaged: self._measured(share * steps, averaged),
-            look=lambda done, loss: self.watch(Progress(stage, what, done, updates, loss)),
+            look=lambda done, loss: self.progress(stage, what, done, updates, loss),
             what=what,
             checkpoints=checkpoints,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from glideslope.feedback import Feedback, Guard
 from glideslope.schedules import constant
 from glideslope.search.checks import check_all, warn_of_no_text
 from glideslope.search.choose import Choice, chosen, usual
-from glideslope.search.constant_runs import constant_runs, unsaid
+from glideslope.search.constant_runs import MOST_CONSTANTS, constant_runs, unsaid
 from glideslope.search.contestant import Contestant, Given, Run, distinct, read, within
 from glideslope.search.equal_runs import FEWEST, loss_at
 from glideslope.search.job import Job, JobFactory
@@ -24,13 +25,16 @@ from glideslope.search.run_directory import releasing
 from glideslope.search.scalars import whole
 from glideslope.search.start import start
 from glideslope.search.trials import Trials, Watch, unwatched
+from glideslope.shown import Shown
+
+logger = logging.getLogger("glideslope")
 
 LEARNED = 2.0
 """The noise of a comparison of peaks by which a full run must end below the untrained loss."""
 
 
 @dataclass(frozen=True)
-class Tuned:
+class Tuned(Shown):
     """What tune found, and the training it made.
 
     Attributes:
@@ -65,6 +69,12 @@ class Tuned:
     constants: tuple[Run, ...]
     noise: float
     problem: str | None
+
+    def __repr__(self) -> str:
+        return (
+            f"<Tuned: {self.final.contestant}, validation loss {self.final_loss:.4g} after {self.steps} updates; "
+            f"{len(self.candidates)} short runs, {self.search_updates} updates before>"
+        )
 
 
 @releasing
@@ -140,9 +150,11 @@ def tune(
         warn_of_no_text([*entries, *(Contestant(schedule, 1.0) for schedule in choice)])
     trials = Trials(job, seed, {} if memory is None else memory, watch)
     check_all(trials, [*entries, *(Contestant(schedule, 1.0) for schedule in choice)], steps)
+    trials.bound = total + steps * (1 + (len(rates) or MOST_CONSTANTS) * against_constant)
     choose = chosen(trials, choice, entries, total - trials.updates, steps, start(trials.job))
     search_updates, candidates, winner = trials.updates, tuple(trials.runs), choose.winner
     best, share = choose.best, choose.length / steps
+    logger.info("chosen: %s for %d updates, after %d updates of search", winner, steps, search_updates)
     trials.use(seed)
     if guard:
         winner = replace(winner, schedule=winner.schedule * guard)

@@ -1,0 +1,41 @@
+"""Values that a notebook shows as a curve and text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Shown:
+    """A value whose notebook form is made by `glideslope.views.notebook`, which is loaded when a notebook asks."""
+
+    def _repr_html_(self) -> str | None:
+        from glideslope.views.notebook import html
+
+        return html(self)
+
+
+class Drawn(Shown):
+    """What a rate follows: it can be drawn over a horizon."""
+
+    def plot(self, steps: float | None = None, *, peak: float = 1.0, log: bool = False) -> Figure:
+        """Draws the rate of each update, with dotted lines where phases begin; a notebook shows the figure.
+
+        Args:
+            steps: the updates to draw; the horizon of the schedule, if it has one and none are given.
+            peak: the rate where the factor is 1.
+            log: a logarithmic axis of rates.
+
+        Raises:
+            ScheduleError: it has no horizon and no steps are given, or a unit needs a clock: `.over` gives it.
+            GlideslopeError: matplotlib isn't installed.
+
+        >>> import glideslope as gs
+        >>> gs.cosine().plot(1000, peak=0.1).axes[0].get_xlabel()
+        'update'
+        """
+        from glideslope.views.plots import schedule
+
+        return schedule(self, steps, peak, log)
