@@ -38,4 +38,4 @@ class Drawn(Shown):
         """
         from glideslope.views.plots import schedule
 
-        return schedule(self, steps, peak, log)
+        return schedule(self, steps, peak, log)  # type: ignore[arg-type]

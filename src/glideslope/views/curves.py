@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass, replace
 
@@ -21,6 +22,8 @@ from glideslope.schedules.primitives import Part
 from glideslope.schedules.sampling import counted, sampled
 from glideslope.schedules.sequence import Sequence
 from glideslope.search.labels import label
+from glideslope.views.charts import Chart, Mark, Series
+from glideslope.views.thinning import PIECES, WHOLE
 
 MOST_DRAWN = 1_000_000
 """The updates that are drawn one by one, at most; of more some thousands, every turn of a phase among them."""
@@ -112,6 +115,37 @@ def places(given: SequenceOf[Schedule | Feedback | Growth], steps: int, clock: C
         return np.arange(steps)
     bare = [value.schedule if isinstance(value, Growth) else _bare(value) for value in given]
     return np.unique(np.concatenate([sampled(_whole(value, steps, clock), steps)[0] for value in bare]))
+
+
+def horizon(given: Schedule | Feedback | Growth) -> int:
+    """The updates of a schedule that has an end.
+
+    Raises:
+        ScheduleError: it has none, or a unit needs a clock.
+    """
+    bare = given.schedule if isinstance(given, Growth) else _bare(given)
+    length = bare.length(Frame())
+    if length is None:
+        raise ScheduleError(f"{bare!r} has no horizon: give the updates, such as .plot(1000), or .over(1000) first")
+    return max(math.ceil(length), 1)
+
+
+def chart(drawn: SequenceOf[Curve], time: Time, title: str) -> Chart:
+    """The rate over time, a curve for each schedule; dotted lines where phases begin."""
+    series = []
+    for curve in drawn:
+        places = np.arange(len(curve.at)) if len(curve.at) <= WHOLE else _kept(curve)
+        series.append(Series(curve.text, curve.at[places] * time.per_update, curve.rates[places]))
+    marks = [Mark(curve.text, boundary * time.per_update) for curve in drawn for boundary in curve.boundaries]
+    note = " Dotted lines are where phases begin." if marks else ""
+    return Chart(title, f"The rate before each update.{note}", time.name, "learning rate", series, marks)
+
+
+def _kept(curve: Curve) -> np.ndarray:
+    """The places of a long curve that are drawn: the least and the largest of each of many stretches."""
+    pieces = np.array_split(np.arange(len(curve.at)), PIECES)
+    ends = [piece[[np.argmin(curve.rates[piece]), np.argmax(curve.rates[piece])]] for piece in pieces]
+    return np.unique(np.concatenate([*ends, [0, len(curve.at) - 1]]))
 
 
 def _bare(given: Schedule | Feedback) -> Schedule:

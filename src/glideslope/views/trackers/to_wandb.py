@@ -1,0 +1,28 @@
+"""Runs in Weights & Biases, each a run of the project "glideslope", those of a search in one group."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import wandb
+
+from glideslope.views.trackers.tracked import Tracked
+
+
+class Sink:
+    """Sends runs; where to is set by `wandb login` and the variables that W&B reads.
+
+    Args:
+        folder: the run directory; the group has its name.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._group = folder.name
+
+    def send(self, run: Tracked) -> None:
+        sent = wandb.init(
+            project="glideslope", group=self._group, name=run.name, config=run.settings, reinit="create_new"
+        )
+        for step, numbers in run.steps():
+            sent.log(numbers, step=step)
+        sent.finish()
