@@ -157,9 +157,9 @@ def summary(losses: list[np.ndarray], rates: np.ndarray, optimizer: str | None =
 def _basis(clear: bool, optimizer: str | None) -> str:
     """What a suggestion is taken from, for a sentence."""
     if kind(optimizer):
-        return f"by the largest stable rate and the usual peak of {optimizer}"
+        return f"by the largest stable rate and what is usual for {optimizer}"
     if clear:
-        return "between the rate where the loss falls fastest and the largest stable rate"
+        return "between the steepest fall and the largest stable rate"
     return f"the largest stable rate over {BELOW_EDGE:g}"
 
 

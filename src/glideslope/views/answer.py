@@ -15,7 +15,7 @@ TERMS = {
     "loss": "the validation loss at the end of a run; lower is better",
     "untrained": "the validation loss before the first update",
     "predicted": "where the loss of the full run lies in nine of ten trainings, by the short runs",
-    "near": "in how many trainings, of those that the search was measured on, no other peak ends lower by over 1%",
+    "in …% of trainings": "of those that the search was measured on, after short runs of this length",
     "short run": "a complete run of fewer updates, its schedule compressed, made to compare peaks",
     "full run": "a run of all updates",
     "± s.e.": "the standard error of the mean loss over the seeds",
@@ -39,6 +39,7 @@ class Answer:
         sure: how sure that is, a sentence each.
         beaten: what it beat.
         cost: what the search took.
+        confirm: a command that tells more, if there is one.
         terms: the names in `TERMS` of the numbers that are shown.
     """
 
@@ -47,11 +48,13 @@ class Answer:
     beaten: tuple[str, ...]
     cost: str
     terms: tuple[str, ...]
+    confirm: str = ""
 
     @property
     def parts(self) -> list[tuple[str, str]]:
         """Each part with its heading, what to do left out."""
-        named = (("How sure", self.sure), ("What it beat", self.beaten), ("Cost", (self.cost,)))
+        named = (("How sure", self.sure), ("What it beat", self.beaten), ("Cost", (self.cost,)),
+                 ("Confirm with", (self.confirm,)))  # fmt: skip
         return [(name, " ".join(sentences)) for name, sentences in named if any(sentences)]
 
 

@@ -70,6 +70,7 @@ class Chart:
         series: the points.
         marks: places on the horizontal axis.
         log_x: a logarithmic horizontal axis.
+        linear: whether the vertical axis is linear at first, however far the values lie apart.
         top: the largest value that the vertical axis shows at first; what goes above it leaves the picture.
     """
 
@@ -80,6 +81,7 @@ class Chart:
     series: Sequence[Series]
     marks: Sequence[Mark] = ()
     log_x: bool = False
+    linear: bool = False
     top: float = math.inf
 
     def data(self) -> dict[str, Any]:
@@ -103,7 +105,8 @@ class Chart:
         spread = min(float(values.max()), self.top) / float(values.min()) if can_log else 1.0
         return {
             "x": self.x, "y": self.y, "xs": [_numbers(x) for x in axes], "groups": list(groups.values()),
-            "series": series, "log_x": self.log_x, "log_y": can_log and spread > _DECADE, "can_log": can_log,
+            "series": series, "log_x": self.log_x, "log_y": can_log and spread > _DECADE and not self.linear,
+            "can_log": can_log,
             "top": _number(self.top),
             "marks": [{"x": mark.x, "group": place[mark.name], "cross": mark.cross} for mark in self.marks
                       if mark.end is None],

@@ -138,7 +138,7 @@ def chart(drawn: SequenceOf[Curve], time: Time, title: str) -> Chart:
         series.append(Series(curve.text, curve.at[places] * time.per_update, curve.rates[places]))
     marks = [Mark(curve.text, boundary * time.per_update) for curve in drawn for boundary in curve.boundaries]
     note = " Dotted lines are where phases begin." if marks else ""
-    return Chart(title, f"The rate before each update.{note}", time.name, "learning rate", series, marks)
+    return Chart(title, f"The rate before each update.{note}", time.name, "learning rate", series, marks, linear=True)
 
 
 def _kept(curve: Curve) -> np.ndarray:

@@ -39,9 +39,11 @@ def html(value: Any) -> str | None:
 @html.register(Growth)
 def _of_schedule(value: Schedule | Controlled | Growth) -> str:
     drawn = _curve(value)
+    text = f"<p><code>{escape.html(repr(value))}</code></p>"
     if drawn is None:
-        return f"<code>{escape.html(repr(value))}</code>"
-    return inline(chart([drawn], Time("update"), f"{drawn.steps:,} updates"))
+        return text
+    title = f"Drawn over {drawn.steps:,} updates"
+    return f"{text}{inline(chart([drawn], Time('update'), title))}<p>{title}.</p>"
 
 
 @html.register
@@ -69,7 +71,11 @@ def _of_law(value: Law) -> str:
     loss, (low, high) = value.predict(rates, at), value.interval(rates, at)
     predicted = laws.chart({f"{text} at {longest.peak:g}": (at, loss, low, high)}, "The loss that it predicts")
     doubt = f"<p>{escape.html(value.doubt)}</p>" if value.doubt else ""
-    return f"<p>{escape.html(repr(value))}</p>{doubt}{inline(predicted)}"
+    said = (
+        f"A law of the loss, fitted on {len(value.fitted)} run{'s' * (len(value.fitted) != 1)} of up to "
+        f"{longest.steps:,} updates; ends of runs are {value.noise:.2%} from what fits without them predict."
+    )
+    return f"<p>{escape.html(said)}</p>{doubt}{inline(predicted)}"
 
 
 def _said(answer: Answer, charts: Sequence[Chart]) -> str:

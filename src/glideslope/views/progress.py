@@ -24,24 +24,39 @@ _MOST_LOSSES = 4000
 
 
 class Pace:
-    """How fast updates are made, from the first one that is seen; remembered runs are no work."""
+    """How fast updates are made since the first look; remembered runs are no work, and take no time."""
 
     def __init__(self) -> None:
-        self._began = time.monotonic()
         self._made = 0
+        self._began = self._seen = math.nan
         self._run: tuple[str, str, int] = "", "", 0
 
-    def see(self, progress: Progress) -> None:
-        """Counts the updates since the last look at the same run, or since its beginning."""
+    def see(self, progress: Progress, now: float) -> None:
+        """Counts the updates since the last look at the same run, or since its beginning.
+
+        Args:
+            progress: the look.
+            now: in seconds.
+        """
         stage, what, done = self._run
         same = (stage, what) == (progress.stage, progress.what) and progress.done >= done
-        self._made += progress.done - done if same else progress.done
-        self._run = progress.stage, progress.what, progress.done
+        if math.isnan(self._began):
+            self._began = now
+        else:
+            self._made += progress.done - done if same else progress.done
+        self._run, self._seen = (progress.stage, progress.what, progress.done), now
 
     def left(self, updates: float) -> float:
-        """The seconds that so many updates take; NaN where nothing is known."""
-        seconds = time.monotonic() - self._began
-        return updates * seconds / self._made if self._made and math.isfinite(updates) else math.nan
+        """The seconds that so many updates take; NaN where nothing is known.
+
+        >>> pace = Pace()
+        >>> for done, now in ((1, 10.0), (26, 12.5)):
+        ...     pace.see(Progress("peaks", "cosine()", done, 100, 1.0), now)
+        >>> pace.left(50)
+        5.0
+        """
+        known = self._made and math.isfinite(updates)
+        return updates * (self._seen - self._began) / self._made if known else math.nan
 
 
 class LiveScreen:
@@ -51,10 +66,10 @@ class LiveScreen:
     """
 
     def __init__(self, console: Console) -> None:
-        self._live = Live(console=console, transient=True, refresh_per_second=4, get_renderable=self._screen)
         self._losses: list[float] = []
         self._progress: Progress | None = None
         self.pace = Pace()
+        self._live = Live(console=console, transient=True, refresh_per_second=4, get_renderable=self._screen)
 
     def __enter__(self) -> LiveScreen:
         with suppress(OSError):
@@ -72,7 +87,7 @@ class LiveScreen:
         same = last is not None and (last.stage, last.what) == (progress.stage, progress.what)
         if last is None or not same or progress.done < last.done:
             self._losses = []
-        self.pace.see(progress)
+        self.pace.see(progress, time.monotonic())
         self._losses = [*self._losses[-_MOST_LOSSES:], progress.loss]
         self._progress = progress
 
@@ -125,7 +140,7 @@ class StageLines:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._last: Progress | None = None
-        self._runs: set[str] = set()
+        self._runs = 0
 
     def __enter__(self) -> StageLines:
         return self
@@ -139,14 +154,15 @@ class StageLines:
     def __call__(self, progress: Progress) -> None:
         if self._last is not None and self._last.stage != progress.stage:
             self._say()
-            self._runs = set()
-        self._runs.add(progress.what)
+            self._runs = 0
+        last = self._last
+        self._runs += last is None or last.what != progress.what or progress.done < last.done or not self._runs
         self._last = progress
 
     def _say(self) -> None:
         if self._last is None:
             return
-        stage, runs = visible(self._last.stage), len(self._runs)
+        stage, runs = visible(self._last.stage), self._runs
         bound = f" of at most {self._last.bound:,.0f}" if math.isfinite(self._last.bound) else ""
         line = f"{stage}: {runs} run{'s' * (runs != 1)} done, {self._last.made:,}{bound} updates"
         with suppress(OSError):

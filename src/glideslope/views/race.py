@@ -17,7 +17,7 @@ _CURVES = 40
 
 def answer(raced: Race) -> Answer:
     """What to do after a race."""
-    best, seeds = raced.standings[0], len(raced.standings[0].runs)
+    best, seeds = raced.standings[0], _seeds_of(raced)
     return Answer(
         do=_do(raced),
         sure=() if _failed(raced) else (*_tied(raced), *_seeds(best, seeds)),
@@ -30,14 +30,16 @@ def answer(raced: Race) -> Answer:
 
 
 def columns(raced: Race) -> tuple[str, ...]:
-    """The heads of the table."""
-    return "schedule", "peak", "loss", "± s.e.", f"updates to {raced.target:.4g}"
+    """The heads of the table; with several seeds one for the standard error."""
+    return "schedule", "peak", "loss", *(("± s.e.",) if _seeds_of(raced) > 1 else ()), f"updates to {raced.target:.4g}"
 
 
 def rows(raced: Race) -> list[tuple[object, ...]]:
     """The standings under `columns`."""
+    several = _seeds_of(raced) > 1
     return [
-        (shown_name(s.runs), s.contestant.peak, s.mean, s.standard_error, s.updates_to_target) for s in raced.standings
+        (shown_name(s.runs), s.contestant.peak, s.mean, *((s.standard_error,) if several else ()), s.updates_to_target)
+        for s in raced.standings
     ]
 
 
@@ -63,6 +65,10 @@ def page(raced: Race, job: str) -> str:
         report.glossary(said.terms),
     ]
     return report.page(f"Race of {job}", parts)
+
+
+def _seeds_of(raced: Race) -> int:
+    return len(raced.standings[0].runs)
 
 
 def _failed(raced: Race) -> bool:

@@ -12,7 +12,7 @@ from glideslope.views import report
 from glideslope.views.answer import Answer, in_html
 from glideslope.views.charts import Chart, Mark, Series, level
 
-COLUMNS = ("", "rate")
+COLUMNS = ("what", "rate")
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _LONGER = 10
 """The updates of a run that is to confirm a suggestion, over those of a sweep."""
@@ -36,18 +36,18 @@ def answer(found: RangeTest, job: str = "JOB") -> Answer:
         f"glideslope race {shlex.quote(job)} --steps {_LONGER * found.steps} --schedules one_cycle "
         f"--peaks {','.join(f'{peak:g}' for peak in peaks)}"
     )
-    short = f"{count.capitalize()} sweep{'s' * (number != 1)} of {found.steps} updates: short"
     return Answer(
         do=f"Peak to try: {found.suggestion:.2g} ({found.basis}). {edge}",
         sure=(
             *([f"The sweeps say little: {found.problem}."] if found.problem else []),
-            f"{short}, and for sweeps of {found.steps} updates; longer trainings mostly take lower rates.",
+            f"{count.capitalize()} sweep{'s' * (number != 1)} of {found.steps} updates: short; longer trainings mostly "
+            "take lower rates.",
             apart,
-            f"Confirm with: {command}",
         ),
         beaten=(),
         cost=f"{found.updates:,} updates.",
         terms=("peak to try", "steepest", "minimum", "largest stable", "sweep", "fall; noise"),
+        confirm=command,
     )
 
 

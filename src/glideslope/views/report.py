@@ -61,7 +61,9 @@ def figure(chart: Chart) -> str:
 def listing(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     """A section with a table; numbers stand to the right, a row's first cell is its name."""
     head = "".join(f'<th scope="col">{html(column)}</th>' for column in columns)
-    body = "".join(f"<tr>{''.join(_cell(i, value) for i, value in enumerate(row))}</tr>" for row in rows)
+    cells = [list(row) for row in rows]
+    texts = {i for i, column in enumerate(zip(*cells, strict=True)) if all(isinstance(value, str) for value in column)}
+    body = "".join(f"<tr>{''.join(_cell(i, value, i in texts) for i, value in enumerate(row))}</tr>" for row in cells)
     return (
         f'<section><h2>{html(title)}</h2><div class="scroll" role="region" tabindex="0" aria-label="{html(title)}">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></section>"
@@ -90,11 +92,11 @@ def glossary(terms: Iterable[str]) -> str:
     return f'<section><h2>What the numbers mean</h2><dl class="terms">{entries}</dl></section>'
 
 
-def _cell(place: int, value: object) -> str:
+def _cell(place: int, value: object, is_text: bool) -> str:
     text = html(cell(value))
     if place == 0:
         return f'<th scope="row">{text}</th>'
-    return f'<td class="text">{text}</td>' if isinstance(value, str) else f"<td>{text}</td>"
+    return f'<td class="text">{text}</td>' if is_text else f"<td>{text}</td>"
 
 
 def _asset(name: str) -> str:

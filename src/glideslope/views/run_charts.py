@@ -73,7 +73,7 @@ def rates(runs: Sequence[Run], title: str) -> Chart:
         Series(name, at, thinned(curve, updates), hidden=i >= SHOWN)
         for i, (name, curve) in enumerate(zip(names(runs), curves, strict=True))
     ]
-    return Chart(title, "The rate of each update.", "update", "learning rate", series)
+    return Chart(title, "The rate of each update.", "update", "learning rate", series, linear=True)
 
 
 def names(runs: Sequence[Run]) -> list[str]:

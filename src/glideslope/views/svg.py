@@ -23,14 +23,15 @@ def inline(chart: Chart) -> str:
     data = chart.data()
     shown = [one for one in data["series"] if not data["groups"][one["group"]]["hidden"]]
     x = _Axis([v for one in shown for v in data["xs"][one["x"]]], data["log_x"], _LEFT, _WIDTH - _RIGHT)
-    heights = [min(v, chart.top) for one in shown for v in one["y"] if v is not None]
+    values = (v for one in shown for name in ("y", "low", "high") for v in one.get(name, ()))
+    heights = [min(v, chart.top) for v in values if v is not None]
     y = _Axis(heights, data["log_y"], _HEIGHT - _BOTTOM, _TOP)
     label = html(f"{chart.title}. {chart.caption}")
     lines = "".join(_line(one, data["xs"][one["x"]], x, y, _colour(data["groups"], one["group"])) for one in shown)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" role="img" '
         f'aria-label="{label}" style="max-width:100%;height:auto" font-family="sans-serif" font-size="12">'
-        f"{_frame(chart, x, y)}{lines}{_legend(data['groups'])}</svg>"
+        f"{_frame(chart, x, y)}{_marks(data, x)}{lines}{_legend(data['groups'])}</svg>"
     )
 
 
@@ -65,11 +66,35 @@ def _line(one: dict[str, Any], xs: list[float], x: _Axis, y: _Axis, colour: str)
     look = f'stroke="{colour}" stroke-width="{1 if one["style"] == "faint" else 2}"'
     look += ' stroke-dasharray="5 4"' if one["style"] == "dashed" else ""
     look += ' stroke-opacity="0.5"' if one["style"] == "faint" else ""
-    drawn = "".join(f'<polyline fill="none" {look} points="{" ".join(stroke)}"/>' for stroke in strokes if stroke)
+    drawn = _band(one, xs, x, y, colour) if "low" in one else ""
+    drawn += "".join(f'<polyline fill="none" {look} points="{" ".join(stroke)}"/>' for stroke in strokes if stroke)
     if one["style"] == "both":
         points = (point.split(",") for stroke in strokes for point in stroke)
         drawn += "".join(f'<circle cx="{a}" cy="{b}" r="3" fill="{colour}"/>' for a, b in points)
     return drawn
+
+
+def _band(one: dict[str, Any], xs: list[float], x: _Axis, y: _Axis, colour: str) -> str:
+    edges = [*zip(xs, one["low"], strict=True), *reversed([*zip(xs, one["high"], strict=True)])]
+    points = " ".join(f"{x.place(at):.1f},{y.place(value):.1f}" for at, value in edges if value is not None)
+    return f'<polygon fill="{colour}" fill-opacity="0.16" points="{points}"/>'
+
+
+def _marks(data: dict[str, Any], x: _Axis) -> str:
+    """Dotted lines at places on the horizontal axis, and spans of it."""
+    bottom = _HEIGHT - _BOTTOM
+    spans = [(x.place(span["low"]), x.place(span["high"]), span["group"]) for span in data["spans"]]
+    drawn = [
+        f'<rect x="{low:.1f}" y="{_TOP}" width="{max(high - low, 1):.1f}" height="{bottom - _TOP}" '
+        f'fill="{_colour(data["groups"], group)}" fill-opacity="0.14"/>'
+        for low, high, group in spans
+    ]
+    drawn += [
+        f'<path d="M{x.place(mark["x"]):.1f},{_TOP}V{bottom}" stroke="{_colour(data["groups"], mark["group"])}" '
+        'stroke-dasharray="2 3"/>'
+        for mark in data["marks"]
+    ]
+    return "".join(drawn)
 
 
 def _frame(chart: Chart, x: _Axis, y: _Axis) -> str:

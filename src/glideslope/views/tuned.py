@@ -35,7 +35,7 @@ def answer(tuned: Tuned, problem: str | None = None) -> Answer:
         sure=(*([f"The full run was {contestant}."] if problem else []), *_sure(tuned)),
         beaten=_beaten(tuned),
         cost=f"The search took {tuned.search_updates:,} updates, {tuned.search_updates / tuned.steps:.2f} full runs.",
-        terms=("peak", "updates", "loss", "untrained", "predicted", "near", "short run", "full run"),
+        terms=("peak", "updates", "loss", "untrained", "predicted", "in …% of trainings", "short run", "full run"),
     )
 
 
@@ -111,12 +111,12 @@ def _sure(tuned: Tuned) -> list[str]:
         f"In {tuned.near:.0%} of trainings no other peak ends lower by over 1%.",
     ]
     beside = [
-        f"at {factor} the peak at {loss:.4g}"
+        f"{factor} the peak at {loss:.4g}"
         for factor, loss in zip(("half", "twice"), tuned.sensitivity, strict=True)
         if math.isfinite(loss)
     ]
     if beside:
-        said.append(f"A short run ends {' and '.join(beside)}.")
+        said.append(f"A short run ends at {', at '.join(beside)}.")
     if len({str(run.contestant.schedule) for run in tuned.candidates}) == 1:
         said.append("The peak was tuned; the schedule is the usual one.")
     return said

@@ -13,16 +13,18 @@ class Sink:
     """Sends runs; where to is set by `wandb login` and the variables that W&B reads.
 
     Args:
-        folder: the run directory; the group has its name.
+        folder: the run directory, which keeps W&B's files too; the group has its name.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._group = folder.name
+        self._folder = folder
 
     def send(self, run: Tracked) -> None:
+        quiet = wandb.Settings(silent=True, console="off")
         sent = wandb.init(
-            project="glideslope", group=self._group, name=run.name, config=run.settings, reinit="create_new"
-        )
+            project="glideslope", group=self._folder.name, name=run.name, config=run.settings, reinit="create_new",
+            dir=str(self._folder), settings=quiet,
+        )  # fmt: skip
         for step, numbers in run.steps():
             sent.log(numbers, step=step)
         sent.finish()

@@ -15,6 +15,19 @@ function short(value) {
     : String(Number(value.toPrecision(4)));
 }
 
+// The labelled values of a logarithmic axis: 1, 2 and 5 in each decade, more within one, fewer over many.
+function logTicks(low, high) {
+  const decades = Math.log10(high / low);
+  const factors = decades < 0.7 ? [1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9] : decades < 3.5 ? [1, 2, 5] : [1];
+  const apart = Math.max(1, Math.ceil(decades / 8));
+  const ticks = [];
+  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++) {
+    if (power % apart === 0) ticks.push(...factors.map((factor) => Number(`${factor}e${power}`)));
+  }
+  const shown = ticks.filter((tick) => tick >= low && tick <= high);
+  return shown.length > 1 ? shown : [low, high];
+}
+
 function element(tag, className, text = "") {
   const made = document.createElement(tag);
   made.className = className;
@@ -68,7 +81,7 @@ class Chart {
     };
     add("Zoom in", () => this.zoom(STRETCH));
     add("Zoom out", () => this.zoom(-2 * STRETCH));
-    add("All of it", () => this.whole());
+    add("Reset zoom", () => this.whole());
     if (this.spec.can_log) {
       add("Log scale", (button) => {
         this.logY = !this.logY;
@@ -122,10 +135,11 @@ class Chart {
 
   draw() {
     this.chart?.destroy();
-    const axis = (label, size) => ({
+    const axis = (label, size, log) => ({
       label, size, labelSize: 22, labelFont: "13px system-ui, sans-serif", font: "12px system-ui, sans-serif",
       stroke: () => style("--muted"), grid: { stroke: () => style("--rule"), width: 1 }, ticks: { show: false },
       values: (_, values) => values.map(short),
+      ...(log ? { splits: (_, place, low, high) => logTicks(low, high), filter: (_, splits) => splits } : {}),
     });
     const room = (low, high, log) => (log ? [low / 1.12, high * 1.12] : [low - 0.06 * (high - low || 1), high + 0.06 * (high - low || 1)]);
     const top = this.spec.top ?? Infinity;
@@ -135,7 +149,7 @@ class Chart {
         x: { time: false, distr: this.spec.log_x ? 3 : 1, range: (_, low, high) => (this.spec.log_x || low === high ? room(low, high, this.spec.log_x) : [low, high]) },
         y: { distr: this.logY ? 3 : 1, range: (_, low, high) => (low == null ? [0.1, 1] : room(low, Math.max(Math.min(high, top), low), this.logY)) },
       },
-      axes: [axis(this.spec.x, 34), axis(this.spec.y, 58)],
+      axes: [axis(this.spec.x, 34, this.spec.log_x), axis(this.spec.y, 58, this.logY)],
       cursor: {
         drag: { x: true, y: true, uni: 30, dist: 5 }, focus: { prox: 24 },
         dataIdx: (chart, series, at) => this.nearest(chart.data[series], at),
