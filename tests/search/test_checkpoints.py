@@ -1,5 +1,6 @@
 """A run that is killed goes on inside itself from its checkpoints, to the same result."""
 
+import math
 import os
 import random
 import signal
@@ -14,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -69,9 +71,9 @@ def always_due(monkeypatch):
 def made(job, memory, schedule, steps, evaluations):
     trials = Trials(job, 0, memory)
     try:
-        run = trials.run(
-            Contestant(gs.parse(schedule), 0.1), steps, stage="", evaluations=evaluations, keep=True
-        )  # fmt: skip
+        contestant = Contestant(gs.parse(schedule), 0.1)
+        run = trials.run(contestant, steps, stage="", evaluations=evaluations, keep=math.inf)
+        trials.leave(contestant, steps, evaluations)
     finally:
         if isinstance(memory, RunDirectory):
             memory.release()
@@ -367,3 +369,12 @@ def test_the_guard_s_answers_are_the_same_after_a_kill(tmp_path):
             made(Noisy(0, kill, jump=50), memory, schedule, 80, 4)
     run, _ = made(Noisy(0, jump=50), RunDirectory(tmp_path, SEARCH, resume=True, checkpoint_every=0.0), schedule, 80, 4)
     assert run == whole
+
+
+def test_a_file_of_tensors_is_of_another_job_where_torch_is_not_loaded(tmp_path, monkeypatch):
+    with open(tmp_path / "state.pt", "wb") as file:
+        states.write({"weight": torch.ones(2)}, "pt", file)
+    assert states.read(tmp_path / "state.pt", {"weight": torch.zeros(2)})["weight"].tolist() == [1.0, 1.0]
+    monkeypatch.delitem(sys.modules, "torch")
+    with pytest.raises(gs.DocumentError, match=r"state\.pt holds torch's tensors"):
+        states.read(tmp_path / "state.pt", {"weight": [0.0, 0.0]})

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import glideslope as gs
+from glideslope.cli import run
 from glideslope.cli.results import open_directory
 from glideslope.documents import sealed, unsealed
 from glideslope.feedback import Event
@@ -22,6 +23,7 @@ from glideslope.search import lock
 from glideslope.search.identity import differences, identity, modules
 from glideslope.search.job import load_job
 from glideslope.search.run_directory import RunDirectory
+from glideslope.views import report
 
 JOB = """
 from target import TARGET
@@ -410,6 +412,32 @@ def test_a_search_that_raises_and_one_that_ends_give_the_lock_back(tmp_path):
     assert resumed.keys() == directory.keys()
     assert len(gs.race(Failing, ["linear"], [0.1], 5, memory=resumed).standings) == 2
     assert not (tmp_path / "out/search.lock").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "status"),
+    [
+        (("race", "job.py:job", "--steps", "20", "--schedules", "linear"), 0),
+        (("find", "job.py:job", "--steps", "30", "--sweeps", "2"), 0),
+        (("tune", "job.py:job", "--steps", "60"), 0),
+        (("tune", "flat.py:job", "--steps", "60"), 1),
+    ],
+)
+def test_nobody_else_writes_between_the_last_run_and_the_report(folder, monkeypatch, args, status):
+    (folder / "flat.py").write_text(JOB.replace("self.w -= lr * (self.w - TARGET)", "pass"))
+    monkeypatch.chdir(folder)
+    pages, page = [], report.page
+
+    def paging(*parts):
+        with pytest.raises(gs.RunDirectoryError, match="another search writes in"):
+            RunDirectory(folder / "out", SEARCH, overwrite=True)
+        pages.append(page(*parts))
+        return pages[0]
+
+    monkeypatch.setattr(report, "page", paging)
+    assert run([*args, "--out", "out"]) == status
+    assert (folder / "out/report.html").read_text().strip() == pages[0].strip()
+    assert not (folder / "out/search.lock").exists()
 
 
 def test_a_warning_points_to_the_line_that_called_the_search():

@@ -43,6 +43,7 @@ def tuned(final=0.2, constants=(0.5, 0.4)):
     return Tuned(
         job=None, schedule=gs.linear(), peak=0.25, steps=400, final_loss=final, search_updates=305,
         candidates=tuple(short), predicted=(0.1, 0.6), near=0.44, sensitivity=(0.95, math.nan), final=full,
+        full=(full,),
         constant=min(beside, key=lambda one: one.final_loss, default=None), constants=beside, noise=0.0, problem=None,
     )  # fmt: skip
 

@@ -126,9 +126,11 @@ def test_the_rounds_of_a_search_are_in_order_and_sorted_by_peak():
     named = [run("one_cycle", 0.4, 1.0), run("one_cycle", 0.1, 1.0), run("linear", 0.2, 1.0), run("cosine", 0.1, 1.0)]
     averaged = run("constant", 0.3, 1.0)
     averaged = replace(averaged, contestant=replace(averaged.contestant, optimizer="adagrad"))
-    rounds = tuned.rounds([*named, averaged])
+    decayed = replace(named[0], contestant=replace(named[0].contestant, settings=(("weight_decay", 0.1),)))
+    rounds = tuned.rounds([*named, averaged, decayed])
     assert list(rounds) == [
         "Round 1: peaks of one_cycle()", "Round 2: other schedules", "Round 3: peaks of constant() with adagrad",
+        "Round 4: other values of weight_decay",
     ]  # fmt: skip
     assert [one.contestant.peak for one in rounds["Round 1: peaks of one_cycle()"]] == [0.1, 0.4]
     assert [one.contestant.peak for one in rounds["Round 2: other schedules"]] == [0.1, 0.2]

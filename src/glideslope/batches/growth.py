@@ -13,7 +13,7 @@ from glideslope.schedules import Clock, Schedule, from_function
 from glideslope.schedules.durations import Frame, Time
 from glideslope.schedules.names import FACTORS, value_text
 from glideslope.schedules.numbers import plain
-from glideslope.schedules.schedule import enclosed
+from glideslope.schedules.wrapper import enclosed
 from glideslope.shown import Drawn
 
 if TYPE_CHECKING:

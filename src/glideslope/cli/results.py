@@ -17,7 +17,7 @@ import typer
 
 from glideslope.cli import output
 from glideslope.cli.ending import notice
-from glideslope.errors import GlideslopeError, ScheduleError
+from glideslope.errors import GlideslopeError, NothingLearnedError, ScheduleError
 
 if TYPE_CHECKING:
     from glideslope.cli.sent import Sent
@@ -160,9 +160,13 @@ class Loaded:
     sent: Sent
 
     def watched(self, directory: RunDirectory, search: Callable[[Watch], Result]) -> Result:
-        """The result of a search, its progress shown and its runs sent; interrupted, it leaves a partial report."""
+        """The result of a search, its progress shown and its runs sent; interrupted, it leaves a partial report.
+
+        Where it has one, or there is nothing to learn, the directory stays locked for its report.
+        """
         from glideslope.views.progress import shown_progress
 
+        directory.is_locked_for_report = True
         say_if_not_interruptible()
         self.sent.folder = directory.folder
         if self.time_limit is not None:
@@ -179,8 +183,11 @@ class Loaded:
         except KeyboardInterrupt:
             leave_partial_report(directory)
             raise typer.Exit(1) from None
-        finally:
+        except NothingLearnedError:
+            raise
+        except BaseException:
             directory.release()
+            raise
 
 
 @contextmanager

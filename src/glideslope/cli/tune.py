@@ -50,6 +50,9 @@ def tune(
     ] = "",
     optimizers: Optimizers = "",
     averages: Averages = "",
+    also: Annotated[
+        str, typer.Option(help='Also other numbers of the optimizer: "weight_decay=1e-3:0.3,momentum".')
+    ] = "",
     steps_per_epoch: StepsPerEpoch = None,
     guard: Annotated[bool, typer.Option("--guard", help="Protect the full run from divergence.")] = False,
     against_constant: Annotated[
@@ -78,12 +81,13 @@ def tune(
 
     check_positive(steps=steps, overhead=overhead)
     search: dict[str, Any] = {"steps": steps, "overhead": overhead, "seed": seed}
-    also: dict[str, Any] = {
+    choices: dict[str, Any] = {
         "schedules": list(map(str, parse_schedules(schedules, steps_per_epoch))),
         "optimizers": split_names(optimizers), "averages": split_names(averages),
+        "also": split_names(also),
     }  # fmt: skip
-    also = {name: given for name, given in also.items() if given}
-    search |= also | ({"guard": True} if guard else {})
+    choices = {name: choice for name, choice in choices.items() if choice}
+    search |= choices | ({"guard": True} if guard else {})
     nothing = ""
     with loaded(job, timeout, log) as training:
         directory = open_directory("tune", job, out, overwrite, resume, search, accept_changes, checkpoint_every)
@@ -94,7 +98,7 @@ def tune(
                     training.factory,
                     steps,
                     overhead=overhead,
-                    **also,
+                    **choices,
                     guard=make_guard() if guard else None,
                     against_constant=against_constant,
                     seed=seed,
@@ -114,12 +118,13 @@ def tune(
         "predicted": tuned.predicted, "near": tuned.near,
         "sensitivity": dict(zip(("half_peak", "twice_peak"), tuned.sensitivity, strict=True)),
         "search_updates": tuned.search_updates, "constant": constant,
-        "candidates": list(map(described, tuned.candidates)), "events": events([tuned.final]),
+        "candidates": list(map(described, tuned.candidates)), "full_runs": list(map(described, tuned.full)),
+        "events": events([tuned.final]),
         "untrained_loss": tuned.final.untrained, "noise": tuned.noise, "problem": problem,
         "out": str(directory.folder), **taken_away(tuned, directory),
     }  # fmt: skip
     page = views.page(tuned, job, problem, result["paste"], result["load"])
-    directory.finish(result, [run.curve for run in (*tuned.candidates, *tuned.constants, tuned.final)], page)
+    directory.finish(result, [run.curve for run in (*tuned.candidates, *tuned.constants, *tuned.full)], page)
     tables = [
         terminal.table(name, views.COLUMNS, map(views.row, runs))
         for name, runs in {"Full runs": views.full_runs(tuned), **views.rounds(tuned.candidates)}.items()

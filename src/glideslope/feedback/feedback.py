@@ -12,10 +12,12 @@ from typing import Any, ClassVar
 from glideslope.errors import FeedbackError
 from glideslope.schedules import Clock, Schedule, constant
 from glideslope.schedules.arrays import scalars
+from glideslope.schedules.checks import MOST
+from glideslope.schedules.combined import is_factor
 from glideslope.schedules.durations import Time
 from glideslope.schedules.names import value_text
 from glideslope.schedules.numbers import is_finite, plain
-from glideslope.schedules.schedule import MOST, enclosed, is_factor
+from glideslope.schedules.wrapper import enclosed
 from glideslope.shown import Drawn
 
 COUNTS = ("good", "bad", "resting", "seen", "rough", "verdict")

@@ -19,6 +19,7 @@ LARGE = 200_000
 """Bytes of a file from which on its numbers are read all at once."""
 _NAME = re.compile(r"[A-Za-z_][\w ./]*(?:-\w[\w ./]*)*")
 _CELLS = msgspec.json.Decoder(list[float | None])
+_NUMBERS = msgspec.json.Decoder(list[float])
 _IN_NUMBERS = b"0123456789+-.eE"
 
 
@@ -85,19 +86,28 @@ def of_numbers(content: bytes) -> Table | None:
     plain = all(_NAME.fullmatch(name) for name in names) and len(set(names)) == len(names) > 1
     if not plain or not ranked(names, STEP + EPOCH):
         return None
-    line = b"," * (len(names) - 1) + b"\n"
-    separators = content[begin:].translate(None, _IN_NUMBERS).rstrip(b"\n") + b"\n"
+    line, content = b"," * (len(names) - 1) + b"\n", content[begin:].rstrip(b"\n")
+    separators = content.translate(None, _IN_NUMBERS) + b"\n"
     if not begin or separators != line * (len(separators) // len(line)):
         return None  # text, or a row with more cells or fewer
-    cells = content[begin:].rstrip(b"\n").replace(b"\n", b",")
-    if b",," in cells or cells[:1] == b"," or cells[-1:] == b",":
-        cells = b"," + cells + b","
-        while b",," in cells:
-            cells = cells.replace(b",,", b",null,")
-        cells = cells[1:-1]
+    numbers = _decoded(content.replace(b"\n", b","))
+    if numbers is None:
+        return None
+    columns = numbers.reshape(-1, len(names)).T
+    rows: Any = Columns({name: read_only(values) for name, values in zip(names, columns, strict=True)})
+    return Table(tuple(names), rows)
+
+
+def _decoded(cells: bytes) -> np.ndarray | None:
+    """The numbers of cells with commas between them, NaN where one is empty; None if one is no number in JSON."""
     try:
-        numbers = np.array(_CELLS.decode(b"[%b]" % cells), dtype=float).reshape(-1, len(names))
+        numbers = _NUMBERS.decode(b"[%b]" % cells)
+        return np.fromiter(numbers, float, len(numbers))
+    except msgspec.DecodeError:
+        cells = b"," + cells + b","
+    while b",," in cells:
+        cells = cells.replace(b",,", b",null,")
+    try:
+        return np.array(_CELLS.decode(b"[%b]" % cells[1:-1]), dtype=float)
     except msgspec.DecodeError:
         return None
-    rows: Any = Columns({name: read_only(numbers[:, i]) for i, name in enumerate(names)})
-    return Table(tuple(names), rows)

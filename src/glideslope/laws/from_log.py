@@ -99,9 +99,9 @@ def _rates(logged: np.ndarray, rates: np.ndarray, updates: int, warm: int | None
     if logged[0] < 0 or logged[-1] >= updates:  # before the first update, or after the last
         inside = (logged > 0) & (logged < updates - 1)
         ends = np.unique([0.0, updates - 1.0])
-        rates = np.concatenate([rates[inside], np.interp(ends, logged, rates)])
-        order = np.argsort(places := np.concatenate([logged[inside], ends]))
-        logged, rates = places[order], rates[order]
+        first_rate, *last_rate = np.interp(ends, logged, rates)
+        rates = np.concatenate([[first_rate], rates[inside], last_rate])
+        logged = np.concatenate([ends[:1], logged[inside], ends[1:]])
     return Rates(*thinned(rates, logged), updates), notes
 
 

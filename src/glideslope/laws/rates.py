@@ -221,7 +221,9 @@ def thinned(values: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndar
         straight = inner[np.abs(off) <= tolerance]
         if 8 * len(straight) < len(inner):
             break
-        values, places = np.delete(values, straight), np.delete(places, straight)
+        kept = np.ones(len(values), dtype=bool)
+        kept[straight] = False
+        values, places = values[kept], places[kept]
     return values, places
 
 

@@ -39,12 +39,14 @@ class Contestant:
         peak: the rate where its factor is 1.
         optimizer: the name of the optimizer that the job is made with; None is the job's own.
         average: the average of the weights that is measured; None is the weights themselves.
+        settings: other numbers of the optimizer that are set, such as ("weight_decay", 0.1).
     """
 
     schedule: Given
     peak: float
     optimizer: str | None = None
     average: Average | None = None
+    settings: tuple[tuple[str, float], ...] = ()
 
     def rates(self, steps: int) -> np.ndarray:
         """The rate of each update of a complete run over `steps`, feedback left out, shape (n,)."""
@@ -57,13 +59,16 @@ class Contestant:
     def controls(self, steps: int) -> dict[str, np.ndarray]:
         """What else is set at each update, shape (n,) each."""
         schedule = within(self.schedule, steps)
-        return {"batch_size": schedule.plan().sizes} if isinstance(schedule, Growth) else {}
+        sizes = {"batch_size": schedule.plan().sizes} if isinstance(schedule, Growth) else {}
+        updates = len(self.rates(steps)) if self.settings else 0
+        return sizes | {name: np.full(updates, value) for name, value in self.settings}
 
     @property
     def name(self) -> str:
         """All but the peak."""
         optimizer = f" with {self.optimizer}" if self.optimizer else ""
-        return f"{label(self.schedule)}{optimizer}{f', {self.average}' if self.average else ''}"
+        settings = "".join(f", {name} {value:g}" for name, value in self.settings)
+        return f"{label(self.schedule)}{optimizer}{f', {self.average}' if self.average else ''}{settings}"
 
     def __str__(self) -> str:
         short = f"{self.peak:.6g}"
@@ -137,7 +142,8 @@ class Run:
         contestant = self.contestant
         return {
             "schedule": label(contestant.schedule), "peak_lr": contestant.peak, "optimizer": contestant.optimizer,
-            "average": contestant.average and str(contestant.average), "steps": self.steps, "seed": self.seed,
+            "average": contestant.average and str(contestant.average), "settings": dict(contestant.settings),
+            "steps": self.steps, "seed": self.seed,
             "losses": self.losses.tolist(), "evaluations": list(map(list, self.evaluations)),
             "final_loss": self.final_loss, "scales": list(map(list, self.scales)),
             "events": [vars(event) for event in self.events], "problem": self.problem, "made": self.made,
@@ -149,7 +155,11 @@ class Run:
         """The run whose plain data a memory holds; of the contestant given, else of the one that its text says."""
         average = data.get("average")
         contestant = contestant or Contestant(
-            parse(data["schedule"]), data["peak_lr"], data.get("optimizer"), average and Average.read(average)
+            parse(data["schedule"]),
+            data["peak_lr"],
+            data.get("optimizer"),
+            average and Average.read(average),
+            tuple(data.get("settings", {}).items()),
         )
         return cls(
             contestant, data["steps"], data["seed"], np.asarray(data["losses"]),

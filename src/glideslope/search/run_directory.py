@@ -54,6 +54,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
     Attributes:
         changes: the differences that are accepted.
         stores_no_state: whether the state of the job has no form that can be read safely.
+        is_locked_for_report: whether the lock outlasts the search, so that nobody else writes before `finish`.
 
     Raises:
         RunDirectoryError: the folder holds a run and neither was asked for; it is another run than this; another
@@ -82,6 +83,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self.changes: list[str] = []
         self._emptied: list[Path] = []
         self._new = new
+        self.is_locked_for_report = False
         if before is None:
             run_files.check_no_run(folder)
         elif resume:
@@ -268,14 +270,14 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
 
 
 def releasing(search: Search) -> Search:
-    """A search that gives back the lock of its memory when it ends or raises."""
+    """A search that gives back the lock of its memory when it ends or raises, unless a report follows."""
 
     @functools.wraps(search)
     def released(*args: Any, **options: Any) -> Any:
         try:
             return search(*args, **options)
         finally:
-            if isinstance(memory := options.get("memory"), RunDirectory):
+            if isinstance(memory := options.get("memory"), RunDirectory) and not memory.is_locked_for_report:
                 memory.release()
 
     return released  # type: ignore[return-value]

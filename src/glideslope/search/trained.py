@@ -31,8 +31,8 @@ class _Trained(msgspec.Struct, forbid_unknown_fields=True):
     digest: stored.Identifier
 
 
-def save_trained(directory: RunDirectory, key: str, job: Job) -> None:
-    """Stores the state of a job at the end of a run; where that can't be done, says so.
+def save_trained(directory: RunDirectory, key: str, job: Job) -> bool:
+    """Stores the state of a job at the end of a run; where that can't be done, says so, and is False.
 
     Args:
         directory: where.
@@ -40,7 +40,7 @@ def save_trained(directory: RunDirectory, key: str, job: Job) -> None:
         job: at its end.
     """
     if directory.stores_no_state:
-        return
+        return False
     with calling("state", "at the end of the run"):
         state = job.state()
     try:
@@ -54,6 +54,9 @@ def save_trained(directory: RunDirectory, key: str, job: Job) -> None:
         directory.give_up(error)
     except FileError as error:
         warnings.warn(f"the state of the trained job isn't saved: {error}", stacklevel=caller_level())
+    else:
+        return True
+    return False
 
 
 def is_trained(directory: RunDirectory, key: str, job: Job) -> bool:

@@ -97,6 +97,7 @@ class Trials:
         self._data_order: int | None = None  # the seed that follows the initial state of a job, which is kept once
         self._jobs: dict[tuple[int, str | None], tuple[Job, Any]] = {(self.seed, None): (self.job, self.initial)}
         self._finished: dict[str, Run] = {}
+        self._kept: tuple[str, Any] | None = None  # a run, and the state of the job at its end
         self._untrained: dict[tuple[int, int, float], float] = {}
         self.updates += check_first_updates(self.job, self.restore)
 
@@ -173,7 +174,7 @@ class Trials:
         stage: str,
         evaluations: int = 1,
         share: float = math.inf,
-        keep: bool = False,
+        keep: float = -math.inf,
         order: int = 0,
     ) -> Run:
         """A complete run from the initial state.
@@ -184,17 +185,12 @@ class Trials:
             stage: what the run is for, to be shown.
             evaluations: how often to measure the validation loss, evenly spread, the last at the end.
             share: what an evaluation may cost, as a part of the run; a job with `estimate` keeps to it.
-            keep: leave the job as the run ends: the last run of all. It is made again where it is remembered, but for a
-                run directory that has the job's state at its end.
+            keep: the job's state at the end is kept for `leave` where the run ends below this loss.
             order: of the data: 0 is the seed's own, another tells how much a loss depends on the order.
         """
         self.use(self.opened, contestant.optimizer)
-        key = f"{contestant} over {steps}, seed {self.opened}, {evaluations} evaluations"
-        key += f" of {share:g}" if math.isfinite(share) else ""
-        key += f", data order {order}" if order else ""
-        if not labels.has_text(contestant.schedule):
-            key += f", {labels.key(contestant.schedule)}"
-        if keep or key not in self._finished:
+        key = self._key(contestant, steps, evaluations, share, order)
+        if key not in self._finished:
             run = self._remembered_or_made(key, contestant, steps, stage, evaluations, share, keep, order)
             self._finished[key] = run
             self.updates += run.cost
@@ -202,30 +198,57 @@ class Trials:
             self.runs.append(self._finished[key])
         return self._finished[key]
 
+    def _key(self, contestant: Contestant, steps: int, evaluations: int, share: float, order: int) -> str:
+        key = f"{contestant} over {steps}, seed {self.opened}, {evaluations} evaluations"
+        key += f" of {share:g}" if math.isfinite(share) else ""
+        key += f", data order {order}" if order else ""
+        if not labels.has_text(contestant.schedule):
+            key += f", {labels.key(contestant.schedule)}"
+        return key
+
+    def leave(self, contestant: Contestant, steps: int, evaluations: int) -> None:
+        """Leaves the job as a finished run ended: from the state that was kept, or by making the run again."""
+        self.use(self.opened, contestant.optimizer)
+        key = self._key(contestant, steps, evaluations, math.inf, 0)
+        if self._kept is not None and self._kept[0] == key:
+            with calling("restore", "to the end of its run"):
+                self.job.restore(self._kept[1])
+        elif self._directory is None or not is_trained(self._directory, key, self.job):
+            self._made(contestant, steps, "full runs", evaluations, math.inf, 0, None)
+
+    @property
+    def _directory(self) -> RunDirectory | None:
+        return self.memory if isinstance(self.memory, RunDirectory) else None
+
+    def _keep(self, key: str) -> None:
+        """Keeps the state of the job at the end of a run: in the run directory, else here."""
+        self._kept = None
+        if self._directory is None or not save_trained(self._directory, key, self.job):
+            with calling("state", "at the end of the run"):
+                self._kept = key, self.job.state()
+
     def _remembered_or_made(
-        self, key: str, contestant: Contestant, steps: int, stage: str, evaluations: int, share: float, keep: bool,
+        self, key: str, contestant: Contestant, steps: int, stage: str, evaluations: int, share: float, keep: float,
         order: int,
     ) -> Run:  # fmt: skip
-        directory = self.memory if isinstance(self.memory, RunDirectory) else None
-        if key in self.memory and (not keep or (directory is not None and is_trained(directory, key, self.job))):
+        if key in self.memory:
             logger.info("%s: %s is remembered", stage, key)
             return Run.remembered(self.memory[key], contestant)
         before = self.job, self.initial
         try:
             if order:
                 self._reorder(order)
-            checkpoints = directory.checkpoints(key, self.initial) if directory is not None else None
+            checkpoints = self._directory.checkpoints(key, self.initial) if self._directory is not None else None
             logger.info("%s: %s begins", stage, key)
             run = self._made(contestant, steps, stage, evaluations, share, order, checkpoints)
             logger.info(
                 "%s: %s ended after %d updates at a validation loss of %.6g", stage, key, run.made, run.final_loss
             )
-            if keep and directory is not None:
-                save_trained(directory, key, self.job)
+            if run.final_loss < keep or keep == math.inf:
+                self._keep(key)
         finally:
             self.job, self.initial = before
-            if not keep:
-                self.restore(f"after {contestant}")
+            self.restore(f"after {contestant}")
         self.memory[key] = run.plain()
         last = float(run.losses[-1]) if len(run.losses) else math.nan
         self.progress(stage, str(contestant), len(run.losses), len(run.losses), last, run)

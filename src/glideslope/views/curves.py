@@ -13,14 +13,8 @@ from glideslope.errors import ScheduleError
 from glideslope.feedback import Feedback
 from glideslope.feedback.feedback import controlled
 from glideslope.schedules import Clock, Schedule
-from glideslope.schedules.combined import Combined, Scaled
 from glideslope.schedules.durations import Frame
-from glideslope.schedules.horizon import Over
-from glideslope.schedules.methods import Mapped
-from glideslope.schedules.names import Named
-from glideslope.schedules.primitives import Part
 from glideslope.schedules.sampling import counted, sampled
-from glideslope.schedules.sequence import Sequence
 from glideslope.search.labels import label
 from glideslope.views.charts import Chart, Mark, Series
 from glideslope.views.thinning import PIECES, WHOLE
@@ -104,7 +98,7 @@ class Curve:
             curve = cls.of(controlled(given).schedule, steps, peak, clock, at)
             return replace(curve, text=f"{label(given)}, before any measurement")
         whole = _whole(given, steps, clock)
-        starts = boundaries(whole, Frame(steps, clock), steps if whole is not given else _length(whole, steps))
+        starts = boundaries(whole, Frame(steps, clock), whole.allotted(Frame(), steps))
         rates = np.array(np.broadcast_to(peak * np.asarray(whole(at)), at.shape))
         return cls(label(given), at, rates, steps, sorted({t for t in starts if 0 < t < steps}))
 
@@ -154,11 +148,7 @@ def _bare(given: Schedule | Feedback) -> Schedule:
 
 def _whole(schedule: Schedule, steps: int, clock: Clock) -> Schedule:
     """A schedule as a search runs it: with its own end, where it has one."""
-    try:
-        ends = schedule.length(Frame()) is not None
-    except ScheduleError:  # a unit of the clock, or a part of the horizon
-        ends = False
-    return schedule if ends else schedule.over(steps, clock)
+    return schedule if schedule.ends() else schedule.over(steps, clock)
 
 
 def _of_growth(given: Growth, steps: int, peak: float, clock: Clock, at: np.ndarray) -> Curve:
@@ -180,30 +170,10 @@ def _of_growth(given: Growth, steps: int, peak: float, clock: Clock, at: np.ndar
     return Curve(text, at, peak * factors, steps, starts, sizes)
 
 
-def _length(schedule: Schedule, steps: int) -> float:
-    """The updates of a schedule with an end of its own, else `steps`."""
-    length = schedule.length(Frame())
-    return steps if length is None else length
-
-
 def boundaries(schedule: Schedule, frame: Frame, length: float) -> list[float]:
     """When the phases of a schedule begin, in updates since its own start."""
-    match schedule:
-        case Named():
-            return boundaries(schedule.definition, frame, length)
-        case Over():
-            own = schedule.clock.updates(schedule.horizon)
-            return boundaries(schedule.schedule, Frame(own, schedule.clock), own)
-        case Part():
-            return boundaries(schedule.schedule, Frame(length, frame.clock), length)
-        case Scaled() | Mapped():
-            return boundaries(schedule.schedule, frame, length)
-        case Combined():
-            return [t for part in schedule.parts for t in boundaries(part, frame, length)]
-        case Sequence():
-            found, start = [], 0.0
-            for phase, own in zip(schedule.phases, schedule.shared_out(frame, length), strict=True):
-                found += [start, *(start + t for t in boundaries(phase, frame, own))]
-                start += own
-            return found
-    return []
+    return [
+        child.start + child.pace * t
+        for child in schedule.layout(frame, length)
+        for t in (0.0, *boundaries(child.schedule, child.frame, child.length))
+    ]

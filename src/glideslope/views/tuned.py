@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from glideslope.search.contestant import Run
+from glideslope.search.contestant import Contestant, Run
 from glideslope.search.idle import shown_name
+from glideslope.search.outcomes import final_loss
 from glideslope.search.tune import Tuned
 from glideslope.views import events, report, run_charts
 from glideslope.views.answer import Answer, in_html
@@ -46,23 +47,30 @@ def row(run: Run) -> tuple[str, float, int, float]:
 
 def rounds(candidates: Iterable[Run]) -> dict[str, list[Run]]:
     """The short runs by the round that they were made in, each by its peak: first the peaks of one schedule, then
-    other schedules, then other optimizers and averages."""
+    other schedules, then other optimizers, averages and numbers of the optimizer."""
     found: dict[str, list[Run]] = {}
     first = None
     for run in candidates:
         first = first or run.contestant.name
-        other = run.contestant.optimizer or run.contestant.average
-        name = first if run.contestant.name == first else run.contestant.name if other else "other schedules"
-        found.setdefault(f"Peaks of {name}" if name != "other schedules" else "Other schedules", []).append(run)
+        found.setdefault(_round(run.contestant, first), []).append(run)
     return {
-        f"Round {i}: {name[0].lower()}{name[1:]}": sorted(runs, key=lambda run: run.contestant.peak)
-        for i, (name, runs) in enumerate(found.items(), 1)
+        f"Round {i}: {title}": sorted(runs, key=lambda run: run.contestant.peak)
+        for i, (title, runs) in enumerate(found.items(), 1)
     }
 
 
+def _round(contestant: Contestant, first: str) -> str:
+    if contestant.name == first:
+        return f"peaks of {first}"
+    if contestant.settings:
+        return f"other values of {', '.join(name for name, _ in contestant.settings)}"
+    return f"peaks of {contestant.name}" if contestant.optimizer or contestant.average else "other schedules"
+
+
 def full_runs(tuned: Tuned) -> list[Run]:
-    """The full run, then those of constant rates, the best first."""
-    return [tuned.final, *sorted(tuned.constants, key=lambda run: run.final_loss)]
+    """The full runs, then those of constant rates, the best of each first."""
+    others = sorted((run for run in tuned.full if run is not tuned.final), key=final_loss)
+    return [tuned.final, *others, *sorted(tuned.constants, key=final_loss)]
 
 
 def chart(tuned: Tuned) -> Chart:
@@ -106,9 +114,10 @@ def page(tuned: Tuned, job: str, problem: str | None, paste: Sequence[str], load
 def _sure(tuned: Tuned) -> list[str]:
     low, high = tuned.predicted
     length = min(run.steps for run in tuned.candidates)
+    full = f" and {len(tuned.full)} full runs" if len(tuned.full) > 1 else ""
     said = [
         f"Predicted from short runs of {length:,} updates: {low:.4g} to {high:.4g}.",
-        f"In {tuned.near:.0%} of trainings no other peak ends lower by over 1%.",
+        f"After such short runs{full}, in {tuned.near:.0%} of trainings no other peak ends lower by over 1%.",
     ]
     beside = [
         f"{factor} the peak at {loss:.4g}"
