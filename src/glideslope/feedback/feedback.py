@@ -19,6 +19,7 @@ from glideslope.schedules.durations import Time
 from glideslope.schedules.names import value_text
 from glideslope.schedules.numbers import is_finite, plain
 from glideslope.schedules.wrapper import enclosed
+from glideslope.shown import Drawn
 
 COUNTS = ("good", "bad", "resting", "seen", "rough", "verdict")
 State = dict[str, Any]
@@ -163,7 +164,7 @@ class Named(Feedback):
 
 
 @dataclass(frozen=True, repr=False)
-class Controlled(Feedback):
+class Controlled(Drawn, Feedback):
     """A schedule, and what multiplies its factor: `cosine() * plateau()`.
 
     Attributes:

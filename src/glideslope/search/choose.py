@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,8 @@ from glideslope.search.outcomes import SHARE, SHORTEST, check_finite, two_digits
 from glideslope.search.start import start as usual_peak
 from glideslope.search.sweep import batch_noise
 from glideslope.search.trials import Trials
+
+logger = logging.getLogger("glideslope")
 
 PRIOR = one_cycle()
 """The schedule that is near best nearly everywhere: on the trainings of `benchmarks/search/jobs` it ends, at its best
@@ -118,6 +121,7 @@ def chosen(
                 best, settings = run, (*settings, (axis.name, value))
     if not finds_its_rate(best.contestant.optimizer):
         peak = at_length(peak, length, steps)
+    logger.info("best short run: %s, %.6g after %d updates", best.contestant, best.final_loss, length)
     return Choice(best, replace(best.contestant, peak=two_digits(peak), settings=settings), losses, length, noise)
 
 

@@ -108,6 +108,9 @@ class Run:
     def __eq__(self, other: object) -> bool:
         return equal(self, other)
 
+    def __repr__(self) -> str:
+        return f"<Run: {self.contestant}, {self.steps} updates, validation loss {self.final_loss:.4g}>"
+
     @property
     def cost(self) -> int:
         """The updates made, those that a guard took back too; of the base batch where it grows."""

@@ -23,6 +23,7 @@ from glideslope.search.run_directory import releasing
 from glideslope.search.same_curve import once
 from glideslope.search.scalars import whole
 from glideslope.search.trials import Trials, Watch, unwatched
+from glideslope.shown import Shown
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,13 @@ class Standing:
     def __eq__(self, other: object) -> bool:
         return equal(self, other)
 
+    def __repr__(self) -> str:
+        error = "" if math.isnan(self.standard_error) else f" ± {self.standard_error:.2g}"
+        return f"<Standing: {self.contestant}, {len(self.runs)} runs, validation loss {self.mean:.4g}{error}>"
+
 
 @dataclass(frozen=True)
-class Race:
+class Race(Shown):
     """The standings, best first.
 
     Attributes:
@@ -69,6 +74,13 @@ class Race:
 
     def __eq__(self, other: object) -> bool:
         return equal(self, other)
+
+    def __repr__(self) -> str:
+        best = self.standings[0]
+        return (
+            f"<Race of {len(self.standings)} contestants: best {best.contestant}, {best.mean:.4g}; best constant rate "
+            f"{self.constant.contestant.peak:g}, {self.constant.mean:.4g}; {self.updates} updates>"
+        )
 
 
 @releasing
@@ -138,6 +150,7 @@ def race(
         warn_of_no_text(contestants)
     trials = Trials(job, seed, {} if memory is None else memory, watch)
     check_all(trials, contestants, steps)
+    trials.bound = trials.updates + seeds * steps * len(contestants)
     runs: list[list[Run]] = [[] for _ in contestants]
     for i in range(seeds):
         trials.use(seed + i)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from glideslope.schedules import constant
 from glideslope.search.also import axes
 from glideslope.search.checks import check_all, warn_of_no_text
 from glideslope.search.choose import Choice, chosen, usual
-from glideslope.search.constant_runs import constant_runs, unsaid
+from glideslope.search.constant_runs import MOST_CONSTANTS, constant_runs, unsaid
 from glideslope.search.contestant import Contestant, Run, distinct
 from glideslope.search.equal_runs import FEWEST, loss_at
 from glideslope.search.full_runs import EVALUATIONS, best_run, for_short_runs, full_runs
@@ -27,13 +28,16 @@ from glideslope.search.run_directory import releasing
 from glideslope.search.scalars import whole
 from glideslope.search.start import start
 from glideslope.search.trials import Trials, Watch, unwatched
+from glideslope.shown import Shown
+
+logger = logging.getLogger("glideslope")
 
 LEARNED = 2.0
 """The noise of a comparison of peaks by which a full run must end below the untrained loss."""
 
 
 @dataclass(frozen=True)
-class Tuned:
+class Tuned(Shown):
     """What tune found, and the training it made.
 
     Attributes:
@@ -70,6 +74,12 @@ class Tuned:
     constants: tuple[Run, ...]
     noise: float
     problem: str | None
+
+    def __repr__(self) -> str:
+        return (
+            f"<Tuned: {self.final.contestant}, validation loss {self.final_loss:.4g} after {self.steps} updates; "
+            f"{len(self.candidates)} short runs, {self.search_updates} updates before>"
+        )
 
 
 @releasing
@@ -151,6 +161,7 @@ def tune(
     trials = Trials(job, seed, {} if memory is None else memory, watch)
     settings = tuple((axis.name, axis.low) for axis in numbers)
     check_all(trials, [*entries, *(Contestant(schedule, 1.0, settings=settings) for schedule in choice)], steps)
+    trials.bound = total + steps * (1 + (len(rates) or MOST_CONSTANTS) * against_constant)
     short = for_short_runs(total, steps) - trials.updates
     choose = chosen(trials, choice, entries, numbers, short, steps, start(trials.job))
     candidates, best = tuple(trials.runs), choose.best
@@ -159,6 +170,7 @@ def tune(
     winner = replace(choose.winner, schedule=choose.winner.schedule * guard) if guard else choose.winner
     full = full_runs(trials, winner, guarded, steps, total, best.final_loss)
     final, search_updates = best_run(full), trials.updates - full[-1].cost
+    logger.info("chosen: %s, %.6g after %d full runs", final.contestant, final.final_loss, len(full))
     constants: list[Run] = []
     if against_constant:
         constants = constant_runs(trials, rates, final.contestant.peak, steps, say)
