@@ -24,7 +24,7 @@ from glideslope import laws
 from glideslope.laws.form import NAMES
 
 WORDS = (
-    *gs.schedules.names.NAMES, *gs.schedules.names.FACTORS, *gs.schedules.schedule.METHODS, "max", "min", "duration",
+    *gs.schedules.names.NAMES, *gs.schedules.names.FACTORS, *gs.schedules.text.METHODS, "max", "min", "duration",
     "start", "final", "shape", "sqrt", "ratio", "factor", "patience", "steps_per_epoch", "true", "none",
 )  # fmt: skip
 NUMBERS = (

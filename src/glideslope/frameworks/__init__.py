@@ -1,1 +1,3 @@
 """Where a rate is applied: one package for each framework, loaded when it is touched."""
+
+from glideslope.frameworks import adapters as adapters

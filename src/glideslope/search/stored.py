@@ -66,6 +66,7 @@ class Finished(msgspec.Struct, forbid_unknown_fields=True):
     problem: str
     made: Count
     untrained: float
+    settings: dict[str, float] = {}
 
 
 class _Entry(msgspec.Struct, forbid_unknown_fields=True):

@@ -15,7 +15,7 @@ _SCALED = {"mul", "div", "neg"}
 
 
 def order_of_use(model: tuple[Any, Any], inputs: tuple[Any, ...]) -> dict[str, int]:
-    """When each leaf is first used, by its path, for (apply, params): see `glideslope.layers.order`."""
+    """When each leaf is first used, by its path, for (apply, params): see `glideslope.layers.adapters`."""
     apply, params = model
     traced = jax.make_jaxpr(apply)(params, *inputs).jaxpr
     names = [name for name, _ in leaves(params)]

@@ -8,7 +8,7 @@ import keras
 
 
 def order_of_use(model: Any, inputs: tuple[Any, ...]) -> dict[str, int]:
-    """When each variable is first used, by its path: see `glideslope.layers.order`."""
+    """When each variable is first used, by its path: see `glideslope.layers.adapters`."""
     found: dict[str, int] = {}
     called: list[tuple[Any, int]] = []
     call = keras.layers.Layer.__call__

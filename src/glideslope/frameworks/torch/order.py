@@ -13,7 +13,7 @@ _LOOKS = {"__get__", "size", "dim", "ndimension", "numel", "is_floating_point", 
 
 
 def order_of_use(model: torch.nn.Module, inputs: tuple[Any, ...]) -> dict[str, int]:
-    """When each parameter is first used, by its name: see `glideslope.layers.order`."""
+    """When each parameter is first used, by its name: see `glideslope.layers.adapters`."""
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     found: dict[str, int] = {}
 

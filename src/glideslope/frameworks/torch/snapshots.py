@@ -19,6 +19,7 @@ import torch
 from glideslope.errors import FeedbackError, FileError
 from glideslope.files import write_atomically
 from glideslope.frameworks.torch.averaging import unsaved_buffers
+from glideslope.frameworks.torch.private import foreach_norm
 
 _CONTAINERS, _VALUES = (dict, list, tuple), (int, float, str, type(None))
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
@@ -107,7 +108,7 @@ class Health:
         else:  # sums, since a CPU takes long for the squares of tiny numbers
             normed = {(weight.data_ptr(), weight.numel()) for weight in weights}
             others = [tensor for tensor in self._tensors if (tensor.data_ptr(), tensor.numel()) not in normed]
-            norm = math.hypot(*[norm.item() for norm in torch._foreach_norm(weights)])
+            norm = math.hypot(*[norm.item() for norm in foreach_norm(weights)])
             self._seen = norm, norm + sum(abs(tensor.sum().item()) for tensor in others)
 
     def known(self) -> bool:
@@ -133,7 +134,7 @@ def not_finite(parts: dict[str, Any]) -> frozenset[str]:
 
 def _norm(tensors: list[torch.Tensor], device: torch.device) -> torch.Tensor:
     """The norm of all together, on a device."""
-    norms = [norm.to(device, torch.float32, non_blocking=True) for norm in torch._foreach_norm(tensors)]
+    norms = [norm.to(device, torch.float32, non_blocking=True) for norm in foreach_norm(tensors)]
     return torch.linalg.vector_norm(torch.stack(norms))  # type: ignore[no-any-return]
 
 
