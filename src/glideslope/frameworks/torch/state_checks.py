@@ -72,7 +72,7 @@ def check_optimizer(optimizer: Optimizer, saved: Any) -> None:
         for name, value in kept.items() if simple else ():
             shape = parameters[number].shape
             if isinstance(value, torch.Tensor):
-                fits = value.numel() == 1 or value.shape == shape
+                fits = value.shape == shape or (name in _NUMBERS and value.numel() == 1)
             else:
                 fits = _is_number(value) if name in _NUMBERS else value is None and name == "momentum_buffer"
             fits = fits and (name != "step" or (_is_number(value) and value >= 0))
