@@ -15,6 +15,7 @@ from glideslope.schedules.durations import Frame, Time
 from glideslope.schedules.names import FACTORS, value_text
 from glideslope.schedules.numbers import plain
 from glideslope.schedules.wrapper import enclosed
+from glideslope.shown import Drawn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,7 +90,7 @@ class Growing:
 
 
 @dataclass(frozen=True, repr=False)
-class Growth:
+class Growth(Drawn):
     """A schedule whose decay is paid in batch growth: see `growth`.
 
     Attributes:

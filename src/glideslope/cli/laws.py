@@ -133,7 +133,8 @@ def predict(
     if out is not None:
         drawn = views.curves({schedule: (at, loss, low, high)})
         write_atomically(out / "prediction.png", plots.png(drawn))
-        page = report.page("A prediction", lead, [report.picture("The loss predicted", lambda: drawn)])
+        chart = views.chart({schedule: (at, loss, low, high)}, "The loss predicted")
+        page = report.page("A prediction", [report.paragraph(lead), report.figure(chart)])
         write_atomically(out / "prediction.html", page)
         write_atomically(out / "prediction.json", json.dumps(told) + "\n")
     if as_json:
@@ -159,10 +160,13 @@ def design(
     from glideslope.files import write_atomically
     from glideslope.views import laws as views
     from glideslope.views import plots, report, terminal
+    from glideslope.views.charts import Chart, Series
+    from glideslope.views.thinning import places
 
     found = laws.load(law)
     made = laws.design(found, steps, peak=peak, floor=floor)
     entries = {"designed": made.best, **made.named}
+    columns = ("", "peak", "loss", "schedule")
     rows = [(name, own.peak, own.loss, str(own.schedule)) for name, own in entries.items()]
     simplest = made.simplest(tolerance)
     told = {
@@ -181,18 +185,21 @@ def design(
         }
         drawn = plots.schedules({name: (own.every_place(), own.values) for name, own in rates.items()})
         heat = views.heat_map(found, steps)
-        pictures = [
-            report.picture("Schedules, with the loss predicted", lambda: drawn),
-            report.picture("Final loss of WSD", lambda: heat),
-        ]
-        write_atomically(out / "design.html", report.page(f"A schedule for {steps} updates", lead, pictures))
+        at = places(steps) - 1
+        charts = [
+            Chart("Schedules, with the loss predicted", "The rate of each update.", "update", "learning rate",
+                  [Series(name, at, own.at(at)) for name, own in rates.items()]),
+            views.final_losses(found, steps),
+        ]  # fmt: skip
+        parts = [report.paragraph(lead), *map(report.figure, charts), report.listing("Designed", columns, rows)]
+        write_atomically(out / "design.html", report.page(f"A schedule for {steps} updates", parts))
         write_atomically(out / "design.png", plots.png(drawn))
         write_atomically(out / "final_loss.png", plots.png(heat))
         write_atomically(out / "design.json", json.dumps(told) + "\n")
     if as_json:
         output.put(json.dumps(told))
         return
-    _print(terminal.table("Designed", ("", "peak", "loss", "schedule"), rows), lead, list(made.warnings))
+    _print(terminal.table("Designed", columns, rows), lead, list(made.warnings))
 
 
 @command("glideslope rank examples/law.json examples/candidates.csv")
@@ -268,12 +275,13 @@ def _draw_fit(law: Law, read: Read, folder: Path) -> None:
     drawn = views.curves(predicted, measured)
     rows = [(run.name, run.peak, run.steps, run.points) for run in law.fitted]
     sections = [
-        report.picture("Measured, and fitted with a 90% band", lambda: drawn),
+        report.paragraph(f"Ends within {law.noise:.2%}."),
+        report.figure(views.chart(predicted, "Measured, and fitted with a 90% band", measured)),
         report.listing("Runs", ("run", "peak", "updates", "points"), rows),
         report.listing("Dropped", ("what",), [(note,) for note in dict.fromkeys([*read.notes, *law.notes])]),
     ]
     write_atomically(folder / "fit.png", plots.png(drawn))
-    write_atomically(folder / "fit.html", report.page("A law", f"Ends within {law.noise:.2%}.", sections))
+    write_atomically(folder / "fit.html", report.page("A law", sections))
 
 
 def _rates(schedule: Any, peak: float, steps: int) -> Any:

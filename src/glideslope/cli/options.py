@@ -98,6 +98,10 @@ Peak = Annotated[float, typer.Option(help="The peak rate.")]
 Timeout = Annotated[
     float | None, typer.Option(metavar="SECONDS", help="End the search where a run takes longer.", show_default=False)
 ]
+Log = Annotated[
+    str | None,
+    typer.Option(metavar="TRACKER", help="Send runs to wandb, tensorboard or mlflow.", show_default=False),
+]
 JobPlace = Annotated[str, typer.Argument(metavar="JOB", help="The job: path/to/file.py:function.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin anew in a directory that holds a run.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run that --out holds.")]

@@ -45,7 +45,7 @@ def show(
     from glideslope.search.race import check_peak, check_positive
     from glideslope.search.run_directory import plain
     from glideslope.views import plots, report, terminal
-    from glideslope.views.curves import Curve, Time, places
+    from glideslope.views.curves import Curve, Time, chart, places
 
     check_positive(steps=steps)
     check_peak(peak)
@@ -63,8 +63,8 @@ def show(
     if png is not None:
         write_atomically(png, plots.png(plots.curves(curves, time, log)))
     if html is not None:
-        section = report.picture(f"{steps} updates", lambda: plots.curves(curves, time, log))
-        write_atomically(html, report.page("; ".join(c.text for c in curves), f"Peak {peak:g}.", [section]))
+        parts = [report.paragraph(f"Peak {peak:g}."), report.figure(chart(curves, time, f"{steps} updates"))]
+        write_atomically(html, report.page("; ".join(c.text for c in curves), parts))
     if (csv or as_json) and len(at) < steps:
         output.say(f"note: {len(at):,} of {steps:,} updates are written, every turn among them")
     if csv not in (None, "-"):
@@ -112,14 +112,14 @@ def convert(
 ) -> None:
     """Print code, or a configuration, that reproduces a schedule in another library."""
     from glideslope.cli.epochs import parsed
-    from glideslope.feedback.feedback import curve_of
     from glideslope.files import write_atomically
     from glideslope.frameworks.conversion.export import export
+    from glideslope.policy import as_policy
     from glideslope.search.race import check_peak, check_positive
 
     check_positive(steps=steps)
     check_peak(peak)
-    value = curve_of(parsed(schedule, steps_per_epoch))
+    value = as_policy(parsed(schedule, steps_per_epoch)).curve
     code = export(value, steps, peak, to)
     if out is not None:
         kind = "csv" if to == "csv" else "json" if code.startswith("{") else "py"

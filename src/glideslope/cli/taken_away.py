@@ -59,6 +59,6 @@ def _checkpoint(directory: RunDirectory) -> list[str]:
     if (best := best_of(directory.folder)) is not None:
         lines.append(
             f"gs.load_checkpoint(job, {str(directory.folder / BEST)!r})  # where the validation loss was least, "
-            f"{best.loss:.6g} after update {best.updates}"
+            f"{best.loss:.6g} after update {best.updates} of {best.key.partition(' over ')[0]}"
         )
     return lines

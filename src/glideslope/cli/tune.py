@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
@@ -14,6 +13,7 @@ from glideslope.cli.options import (
     CheckpointEvery,
     JobPlace,
     Json,
+    Log,
     Optimizers,
     Out,
     Overwrite,
@@ -25,14 +25,11 @@ from glideslope.cli.options import (
     command,
 )
 from glideslope.cli.results import (
-    RUN_COLUMNS,
     described,
-    event_sections,
     events,
     loaded,
     open_directory,
     parse_schedules,
-    row,
     show,
     split_names,
 )
@@ -69,13 +66,15 @@ def tune(
     accept_changes: AcceptChanges = False,
     checkpoint_every: CheckpointEvery = "60s",
     timeout: Timeout = None,
+    log: Log = None,
     as_json: Json = False,
 ) -> None:
     """Find the schedule and the peak rate, and train with them."""
     from glideslope.feedback import guard as make_guard
     from glideslope.search import tune as run_tune
     from glideslope.search.race import check_positive
-    from glideslope.views import plots, report, terminal
+    from glideslope.views import terminal
+    from glideslope.views import tuned as views
 
     check_positive(steps=steps, overhead=overhead)
     search: dict[str, Any] = {"steps": steps, "overhead": overhead, "seed": seed}
@@ -87,7 +86,7 @@ def tune(
     choices = {name: choice for name, choice in choices.items() if choice}
     search |= choices | ({"guard": True} if guard else {})
     nothing = ""
-    with loaded(job, timeout) as training:
+    with loaded(job, timeout, log) as training:
         directory = open_directory("tune", job, out, overwrite, resume, search, accept_changes, checkpoint_every)
         try:
             tuned = training.watched(
@@ -121,48 +120,13 @@ def tune(
         "untrained_loss": tuned.final.untrained, "noise": tuned.noise, "problem": problem,
         "out": str(directory.folder), **taken_away(tuned, directory),
     }  # fmt: skip
-    rows = [row(run) for run in tuned.candidates]
-    full = [row(run) for run in (*tuned.full, *tuned.constants)]
-    lead = _lead(tuned, problem)
-    sections = [
-        report.picture("Loss against the peak, short runs", lambda: plots.peaks(tuned.candidates)),
-        report.picture("Losses of the full runs", lambda: plots.losses([*tuned.full, *tuned.constants])),
-        report.picture("Losses of the short runs", lambda: plots.losses(tuned.candidates[-5:])),
-        report.listing("Full runs", RUN_COLUMNS, full),
-        report.listing("Short runs", RUN_COLUMNS, rows),
-        *event_sections([tuned.final]),
+    page = views.page(tuned, job, problem, result["paste"], result["load"])
+    directory.finish(result, [run.curve for run in (*tuned.candidates, *tuned.constants, *tuned.full)], page)
+    tables = [
+        terminal.table(name, views.COLUMNS, map(views.row, runs))
+        for name, runs in {"Full runs": views.full_runs(tuned), **views.rounds(tuned.candidates)}.items()
     ]
-    curves = [run.curve for run in (*tuned.candidates, *tuned.constants, *tuned.full)]
-    directory.finish(result, curves, report.page(f"Tuning {job}", lead, sections))
-    shown = [
-        lead,
-        terminal.table("Short runs", RUN_COLUMNS, rows),
-        terminal.table("Full runs", RUN_COLUMNS, full),
-        *lines(result),
-    ]
-    show(result, shown, directory, as_json)
+    show(result, views.answer(tuned, problem), tables, directory, as_json, lines(result))
     if problem:
         output.say_line(f"glideslope: {problem}")
         raise typer.Exit(1)
-
-
-def _lead(tuned: Tuned, problem: str | None) -> str:
-    """What to do, how sure it is, and what it cost."""
-    length = min(run.steps for run in tuned.candidates)
-    low, high = tuned.predicted
-    full = f" and {len(tuned.full)} full runs" if len(tuned.full) > 1 else ""
-    lines = [
-        f"Train with {tuned.final.contestant}: validation loss {tuned.final_loss:.4g} after {tuned.steps} updates, "
-        f"untrained {tuned.final.untrained:.4g}; predicted was {low:.4g} to {high:.4g}.",
-        f"After short runs of {length} updates{full}, in {tuned.near:.0%} of trainings no other peak ends lower "
-        "by over 1%.",
-    ]
-    for factor, loss in zip(("half", "twice"), tuned.sensitivity, strict=True):
-        if math.isfinite(loss):
-            lines.append(f"At {factor} the peak a short run ends at {loss:.4g}.")
-    if len({str(run.contestant.schedule) for run in tuned.candidates}) == 1:
-        lines.append("The peak was tuned; the schedule is the usual one.")
-    if tuned.constant:
-        lines.append(f"The best constant rate, {tuned.constant.contestant.peak:g}: {tuned.constant.final_loss:.4g}.")
-    lines.append(f"The search took {tuned.search_updates} updates, {tuned.search_updates / tuned.steps:.2f} full runs.")
-    return " ".join([f"{problem[0].upper()}{problem[1:]}.", *lines] if problem else lines)

@@ -19,6 +19,7 @@ from glideslope.schedules.durations import Time
 from glideslope.schedules.names import value_text
 from glideslope.schedules.numbers import is_finite, plain
 from glideslope.schedules.wrapper import enclosed
+from glideslope.shown import Drawn
 
 COUNTS = ("good", "bad", "resting", "seen", "rough", "verdict")
 State = dict[str, Any]
@@ -163,7 +164,7 @@ class Named(Feedback):
 
 
 @dataclass(frozen=True, repr=False)
-class Controlled(Feedback):
+class Controlled(Drawn, Feedback):
     """A schedule, and what multiplies its factor: `cosine() * plateau()`.
 
     Attributes:
@@ -293,15 +294,3 @@ def check_one_of(name: str, value: Any, known: tuple[str, ...]) -> None:
 def controlled(feedback: Feedback) -> Controlled:
     """A feedback with the schedule that it holds: a constant one where it is alone."""
     return feedback if isinstance(feedback, Controlled) else Controlled(constant(), (feedback,))
-
-
-def curve_of(value: Schedule | Feedback) -> Schedule:
-    """A schedule, where one is needed that measurements don't move.
-
-    Raises:
-        FeedbackError: it is a feedback, or a schedule times one.
-    """
-    if isinstance(value, Feedback):
-        alone = f": take its schedule alone, {value.schedule}" if isinstance(value, Controlled) else ""
-        raise FeedbackError(f"{value} answers to measurements, so it has no curve before the training{alone}")
-    return value

@@ -56,6 +56,10 @@ class Design:
     named: dict[str, Designed]
     warnings: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        simplest = self.simplest()
+        return f"<Design: {simplest.schedule} at {simplest.peak:.3g}, predicted loss {simplest.loss:.4f}>"
+
     def simplest(self, tolerance: float = 0.002) -> Designed:
         """The best named schedule, if it costs no more than a tolerance of loss; else the best of all."""
         named = min(self.named.values(), key=lambda found: found.loss)

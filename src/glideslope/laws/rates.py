@@ -62,6 +62,9 @@ class Rates(ByValue, NDArrayOperatorsMixin):
         for name, value in (("values", values), ("places", places), ("updates", updates)):
             object.__setattr__(self, name, value)
 
+    def __repr__(self) -> str:
+        return f"<Rates of {len(self)} updates, peak {self.peak:.3g}>"
+
     @classmethod
     def of(cls, lr: Any) -> Rates:
         """Those in an array of each update, shape (T,), or these."""

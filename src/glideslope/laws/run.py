@@ -109,6 +109,10 @@ class Run(ByValue):
         ):
             object.__setattr__(self, name, value)
 
+    def __repr__(self) -> str:
+        losses = f"{self.loss[0]:.4g} to {self.loss[-1]:.4g}" if len(self.loss) else "none"
+        return f"<Run {self.name!r}: {len(self.lr)} updates, peak {self.peak:.3g}, {len(self.loss)} losses, {losses}>"
+
     @classmethod
     def from_schedule(
         cls, schedule: Schedule | str, *, steps: int, peak: float, step: Any, loss: Any, **options: Any

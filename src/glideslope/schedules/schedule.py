@@ -15,6 +15,7 @@ from glideslope.schedules.durations import Clock, Duration, Frame, Time
 from glideslope.schedules.durations import duration as as_duration
 from glideslope.schedules.names import method
 from glideslope.schedules.numbers import plain
+from glideslope.shown import Drawn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from glideslope.schedules.wrapper import Placed
 
 
-class Schedule(ABC):
+class Schedule(Drawn, ABC):
     """The factor for each update: `schedule(t)` is the factor before update t + 1.
 
     `a >> b` is b after a; `a * b`, `a + b`, `max(a, b)` and `min(a, b)` are taken update by update; `0.1 * a` is a

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from glideslope.feedback import Controlled
+from glideslope.policy import Driven
 from glideslope.schedules import linear, one_cycle
 from glideslope.search.also import Axis
-from glideslope.search.contestant import Contestant, Given, Run, finds_its_rate
+from glideslope.search.contestant import Contestant, Run, finds_its_rate
 from glideslope.search.equal_runs import FEWEST, at_length, best_of, minimum, next_peak, plan
 from glideslope.search.outcomes import SHARE, SHORTEST, check_finite, two_digits
 from glideslope.search.start import start as usual_peak
 from glideslope.search.sweep import batch_noise
 from glideslope.search.trials import Trials
+
+logger = logging.getLogger("glideslope")
 
 PRIOR = one_cycle()
 """The schedule that is near best nearly everywhere: on the trainings of `benchmarks/search/jobs` it ends, at its best
@@ -53,7 +56,7 @@ class Choice:
     noise: float
 
 
-def usual(budget: int, steps: int) -> tuple[Given, ...]:
+def usual(budget: int, steps: int) -> tuple[Driven, ...]:
     """The schedules to choose from, where the user names none.
 
     Args:
@@ -65,7 +68,7 @@ def usual(budget: int, steps: int) -> tuple[Given, ...]:
 
 def chosen(
     trials: Trials,
-    schedules: Sequence[Given],
+    schedules: Sequence[Driven],
     entries: Sequence[Contestant],
     also: Sequence[Axis],
     budget: int,
@@ -118,6 +121,7 @@ def chosen(
                 best, settings = run, (*settings, (axis.name, value))
     if not finds_its_rate(best.contestant.optimizer):
         peak = at_length(peak, length, steps)
+    logger.info("best short run: %s, %.6g after %d updates", best.contestant, best.final_loss, length)
     return Choice(best, replace(best.contestant, peak=two_digits(peak), settings=settings), losses, length, noise)
 
 
@@ -200,7 +204,7 @@ def _apart(trials: Trials, best: Run) -> float:
     return abs(again.final_loss - best.final_loss) if math.isfinite(again.final_loss) else 0.0
 
 
-def _beside(others: Sequence[Given], total: float, length: int) -> list[Contestant]:
+def _beside(others: Sequence[Driven], total: float, length: int) -> list[Contestant]:
     """Other schedules at the peak where the mean rate of such a run is the same."""
     contestants = [Contestant(schedule, 1.0) for schedule in others]
     means = [float(contestant.rates(length).mean()) or 1.0 for contestant in contestants]
@@ -208,5 +212,5 @@ def _beside(others: Sequence[Given], total: float, length: int) -> list[Contesta
 
 
 def _run(trials: Trials, contestant: Contestant, length: int, stage: str) -> Run:
-    evaluations = FEEDBACK_EVALUATIONS if isinstance(contestant.schedule, Controlled) else 1
+    evaluations = FEEDBACK_EVALUATIONS if contestant.policy.feedbacks else 1
     return trials.run(contestant, length, stage=stage, share=SHARE, evaluations=evaluations)

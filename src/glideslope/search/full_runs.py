@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from glideslope.search.contestant import Contestant, Given, Run, finds_its_rate
+from glideslope.policy import Driven
+from glideslope.search.contestant import Contestant, Run, finds_its_rate
 from glideslope.search.equal_runs import next_peak
 from glideslope.search.outcomes import final_loss, two_digits
 from glideslope.search.trials import Trials
@@ -31,7 +32,7 @@ def for_short_runs(bound: int, steps: int) -> int:
 
 
 def full_runs(
-    trials: Trials, winner: Contestant, schedules: Sequence[Given], steps: int, bound: int, short: float
+    trials: Trials, winner: Contestant, schedules: Sequence[Driven], steps: int, bound: int, short: float
 ) -> list[Run]:
     """Makes them. The last one is outside the bound, so there is always one.
 
@@ -60,7 +61,7 @@ def best_run(runs: Sequence[Run]) -> Run:
     return min(runs, key=final_loss)
 
 
-def next_full(runs: Sequence[Run], schedules: Sequence[Given], short: float) -> Contestant | None:
+def next_full(runs: Sequence[Run], schedules: Sequence[Driven], short: float) -> Contestant | None:
     """What the next full run is made with; None where no other would tell more.
 
     The best so far at another peak, half or twice as large, then the lowest point of a parabola. A first one that ends

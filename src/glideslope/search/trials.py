@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, MutableMapping
@@ -11,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from glideslope.errors import SearchError
-from glideslope.feedback import Controlled
 from glideslope.search import labels
 from glideslope.search.best import Best
 from glideslope.search.calls import calling
@@ -28,6 +28,8 @@ from glideslope.search.scalars import number
 from glideslope.search.time_limit import one_run
 from glideslope.search.trained import is_trained, save_state
 
+logger = logging.getLogger("glideslope")
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -39,6 +41,9 @@ class Progress:
         done: updates made of this run.
         of: updates this run will make.
         loss: the last training loss.
+        made: updates of the whole search, those of finished runs included.
+        bound: the most updates that the search makes; infinite where that isn't known.
+        run: the run, where it has just ended.
     """
 
     stage: str
@@ -46,6 +51,9 @@ class Progress:
     done: int
     of: int
     loss: float
+    made: int = 0
+    bound: float = math.inf
+    run: Run | None = None
 
 
 Watch = Callable[[Progress], None]
@@ -70,6 +78,7 @@ class Trials:
         updates: made so far, each call of a job's `step`, those of remembered runs included.
         runs: the finished runs, in order; those in other data orders left out.
         timed: the updates of the runs that were made here, and the seconds that they took.
+        bound: the most updates that the search makes, for its progress.
     """
 
     source: Job | JobFactory
@@ -79,6 +88,7 @@ class Trials:
     updates: int = 0
     runs: list[Run] = field(default_factory=list)
     timed: tuple[int, float] = (0, 0.0)
+    bound: float = math.inf
 
     def __post_init__(self) -> None:
         self.opened = self.seed
@@ -225,6 +235,7 @@ class Trials:
         order: int,
     ) -> Run:  # fmt: skip
         if key in self.memory:
+            logger.info("%s: %s is remembered", stage, key)
             return Run.remembered(self.memory[key], contestant)
         before = self.job, self.initial
         try:
@@ -234,7 +245,11 @@ class Trials:
             best = None
             if keep > -math.inf and self._directory is not None and checkpoints is not None:
                 best = Best(self._directory, key, self.job, self.initial)
+            logger.info("%s: %s begins", stage, key)
             run = self._made(contestant, steps, stage, evaluations, share, order, checkpoints, best)
+            logger.info(
+                "%s: %s ended after %d updates at a validation loss of %.6g", stage, key, run.made, run.final_loss
+            )
             if run.final_loss < keep or keep == math.inf:
                 self._keep(key)
             if best is not None:
@@ -243,7 +258,13 @@ class Trials:
             self.job, self.initial = before
             self.restore(f"after {contestant}")
         self.memory[key] = run.plain()
+        last = float(run.losses[-1]) if len(run.losses) else math.nan
+        self.progress(stage, str(contestant), len(run.losses), len(run.losses), last, run)
         return run
+
+    def progress(self, stage: str, what: str, done: int, of: int, loss: float, run: Run | None = None) -> None:
+        """Tells what goes on; the arguments are those of `Progress`."""
+        self.watch(Progress(stage, what, done, of, loss, self.updates + done, self.bound, run))
 
     def _reorder(self, order: int) -> None:
         """Puts the job at its initial weights in another data order; without `reseed`, takes a job of another seed."""
@@ -267,11 +288,11 @@ class Trials:
             job=self.job,
             rates=rates,
             controls=controls,
-            feedback=contestant.schedule if isinstance(contestant.schedule, Controlled) else None,
+            feedback=contestant.policy.feedback,
             average=contestant.average,
             ends=sorted({max(round(updates * (i + 1) / evaluations), 1) for i in range(evaluations)}),
             measure=lambda averaged: self._measured(share * steps, averaged),
-            look=lambda done, loss: self.watch(Progress(stage, what, done, updates, loss)),
+            look=lambda done, loss: self.progress(stage, what, done, updates, loss),
             what=what,
             checkpoints=checkpoints,
             best=best,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import dataclass, replace
@@ -9,13 +10,14 @@ from typing import Any
 
 from glideslope.averages import Average
 from glideslope.errors import NothingLearnedError, SearchError
-from glideslope.feedback import Feedback, Guard
+from glideslope.feedback import Guard
+from glideslope.policy import Driven, Policy, as_policy
 from glideslope.schedules import constant
 from glideslope.search.also import axes
 from glideslope.search.checks import check_all, warn_of_no_text
 from glideslope.search.choose import Choice, chosen, usual
-from glideslope.search.constant_runs import constant_runs, unsaid
-from glideslope.search.contestant import Contestant, Given, Run, distinct, read, within
+from glideslope.search.constant_runs import MOST_CONSTANTS, constant_runs, unsaid
+from glideslope.search.contestant import Contestant, Run, distinct
 from glideslope.search.equal_runs import FEWEST, loss_at
 from glideslope.search.full_runs import EVALUATIONS, best_run, for_short_runs, full_runs
 from glideslope.search.job import Job, JobFactory
@@ -26,13 +28,16 @@ from glideslope.search.run_directory import releasing
 from glideslope.search.scalars import whole
 from glideslope.search.start import start
 from glideslope.search.trials import Trials, Watch, unwatched
+from glideslope.shown import Shown
+
+logger = logging.getLogger("glideslope")
 
 LEARNED = 2.0
 """The noise of a comparison of peaks by which a full run must end below the untrained loss."""
 
 
 @dataclass(frozen=True)
-class Tuned:
+class Tuned(Shown):
     """What tune found, and the training it made.
 
     Attributes:
@@ -54,7 +59,7 @@ class Tuned:
     """
 
     job: Job
-    schedule: Given
+    schedule: Driven
     peak: float
     steps: int
     final_loss: float
@@ -70,6 +75,12 @@ class Tuned:
     noise: float
     problem: str | None
 
+    def __repr__(self) -> str:
+        return (
+            f"<Tuned: {self.final.contestant}, validation loss {self.final_loss:.4g} after {self.steps} updates; "
+            f"{len(self.candidates)} short runs, {self.search_updates} updates before>"
+        )
+
 
 @releasing
 def tune(
@@ -77,7 +88,7 @@ def tune(
     steps: int,
     *,
     overhead: float = 2.0,
-    schedules: Iterable[Given | Feedback | str] | None = None,
+    schedules: Iterable[Policy] | None = None,
     optimizers: Iterable[str] = (),
     averages: Iterable[str] = (),
     also: Iterable[str] = (),
@@ -131,11 +142,11 @@ def tune(
     for peak in (rates := tuple(map(float, constant_peaks))):
         check_peak(peak)
     total = math.floor(overhead * steps)
-    choice = usual(total, steps) if schedules is None else tuple(distinct(map(read, schedules)))
+    choice = usual(total, steps) if schedules is None else tuple(distinct(as_policy(one).value for one in schedules))
     if not choice:
         raise SearchError("no schedules to choose from: leave schedules out for a single cycle")
     for schedule in choice:  # raises here, and not in the middle of the search
-        within(schedule * guard if guard else schedule, steps)
+        as_policy(schedule * guard if guard else schedule).within(steps)
     entries = [Contestant(constant(), 1.0, name) for name in dict.fromkeys(optimizers)]
     entries += [Contestant(constant(), 1.0, average=Average.read(text)) for text in dict.fromkeys(averages)]
     numbers = axes(also)
@@ -150,6 +161,7 @@ def tune(
     trials = Trials(job, seed, {} if memory is None else memory, watch)
     settings = tuple((axis.name, axis.low) for axis in numbers)
     check_all(trials, [*entries, *(Contestant(schedule, 1.0, settings=settings) for schedule in choice)], steps)
+    trials.bound = total + steps * (1 + (len(rates) or MOST_CONSTANTS) * against_constant)
     short = for_short_runs(total, steps) - trials.updates
     choose = chosen(trials, choice, entries, numbers, short, steps, start(trials.job))
     candidates, best = tuple(trials.runs), choose.best
@@ -158,6 +170,7 @@ def tune(
     winner = replace(choose.winner, schedule=choose.winner.schedule * guard) if guard else choose.winner
     full = full_runs(trials, winner, guarded, steps, total, best.final_loss)
     final, search_updates = best_run(full), trials.updates - full[-1].cost
+    logger.info("chosen: %s, %.6g after %d full runs", final.contestant, final.final_loss, len(full))
     constants: list[Run] = []
     if against_constant:
         constants = constant_runs(trials, rates, final.contestant.peak, steps, say)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass, replace
 
@@ -10,11 +11,13 @@ import numpy as np
 from glideslope.batches import Growth
 from glideslope.errors import ScheduleError
 from glideslope.feedback import Feedback
-from glideslope.feedback.feedback import controlled
+from glideslope.policy import as_policy
 from glideslope.schedules import Clock, Schedule
 from glideslope.schedules.durations import Frame
 from glideslope.schedules.sampling import counted, sampled
 from glideslope.search.labels import label
+from glideslope.views.charts import Chart, Mark, Series
+from glideslope.views.thinning import PIECES, WHOLE
 
 MOST_DRAWN = 1_000_000
 """The updates that are drawn one by one, at most; of more some thousands, every turn of a phase among them."""
@@ -92,7 +95,7 @@ class Curve:
         if isinstance(given, Growth):
             return _of_growth(given, steps, peak, clock, at)
         if isinstance(given, Feedback):
-            curve = cls.of(controlled(given).schedule, steps, peak, clock, at)
+            curve = cls.of(as_policy(given).schedule, steps, peak, clock, at)
             return replace(curve, text=f"{label(given)}, before any measurement")
         whole = _whole(given, steps, clock)
         starts = boundaries(whole, Frame(steps, clock), whole.allotted(Frame(), steps))
@@ -104,12 +107,39 @@ def places(given: SequenceOf[Schedule | Feedback | Growth], steps: int, clock: C
     """The updates at which schedules are drawn together: every one, or some of very many, shape (n,)."""
     if counted(steps) <= MOST_DRAWN:
         return np.arange(steps)
-    bare = [value.schedule if isinstance(value, Growth) else _bare(value) for value in given]
-    return np.unique(np.concatenate([sampled(_whole(value, steps, clock), steps)[0] for value in bare]))
+    bare = [as_policy(value).schedule for value in given]
+    return np.unique(np.concatenate([sampled(_whole(schedule, steps, clock), steps)[0] for schedule in bare]))
 
 
-def _bare(given: Schedule | Feedback) -> Schedule:
-    return controlled(given).schedule if isinstance(given, Feedback) else given
+def horizon(given: Schedule | Feedback | Growth) -> int:
+    """The updates of a schedule that has an end.
+
+    Raises:
+        ScheduleError: it has none, or a unit needs a clock.
+    """
+    bare = as_policy(given).schedule
+    length = bare.length(Frame())
+    if length is None:
+        raise ScheduleError(f"{bare!r} has no horizon: give the updates, such as .plot(1000), or .over(1000) first")
+    return max(math.ceil(length), 1)
+
+
+def chart(drawn: SequenceOf[Curve], time: Time, title: str) -> Chart:
+    """The rate over time, a curve for each schedule; dotted lines where phases begin."""
+    series = []
+    for curve in drawn:
+        places = np.arange(len(curve.at)) if len(curve.at) <= WHOLE else _kept(curve)
+        series.append(Series(curve.text, curve.at[places] * time.per_update, curve.rates[places]))
+    marks = [Mark(curve.text, boundary * time.per_update) for curve in drawn for boundary in curve.boundaries]
+    note = " Dotted lines are where phases begin." if marks else ""
+    return Chart(title, f"The rate before each update.{note}", time.name, "learning rate", series, marks, linear=True)
+
+
+def _kept(curve: Curve) -> np.ndarray:
+    """The places of a long curve that are drawn: the least and the largest of each of many stretches."""
+    pieces = np.array_split(np.arange(len(curve.at)), PIECES)
+    ends = [piece[[np.argmin(curve.rates[piece]), np.argmax(curve.rates[piece])]] for piece in pieces]
+    return np.unique(np.concatenate([*ends, [0, len(curve.at) - 1]]))
 
 
 def _whole(schedule: Schedule, steps: int, clock: Clock) -> Schedule:

@@ -178,6 +178,10 @@ class AbstractJob(ABC):
         randomness.reseed(seed, self._generators)
         self._batches.reseed(seed)
 
+    def peaks(self, lr: float) -> list[float]:
+        """The rate of each optimizer, its fastest group's, in an update at rate `lr`."""
+        return self._rates.peaks(lr)
+
     def batches_in(self, examples: float) -> int:
         """How many of the loader's batches make up one of so many examples; raises JobError if no whole number does."""
         return batches_in(examples, self._batch)

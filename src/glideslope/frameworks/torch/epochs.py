@@ -96,7 +96,10 @@ class Epochs:
     def sample(self, wanted: int) -> Iterator[Any]:
         """Batches with about so many examples, from all over the loader where it can choose; the position stays."""
         position = copy.deepcopy(self._stream.state_dict()) if self._stream is not None else None
+        epochs = [getattr(sampler, "epoch", None) for sampler in self._samplers]
+        self._set_epoch(self._samplers, [self.epoch] * len(epochs))
         yield from some(base_loader(self.loader), wanted)
+        self._set_epoch(self._samplers, epochs)  # a seeded sampler counts its epochs by itself
         if position is not None:
             self._stream.load_state_dict(position)
 
@@ -141,11 +144,16 @@ class Epochs:
         self._began = randomness.save(self.generators)
         if self._stream is not None:
             self._began["stream"] = copy.deepcopy(self._stream.state_dict())
-        for place in (self.loader, *self._samplers):
-            if callable(getattr(place, "set_epoch", None)):
-                place.set_epoch(self.epoch)
+        places = [self.loader, *self._samplers]
+        self._set_epoch(places, [self.epoch] * len(places))
         self._batches = iter(self.loader)
         return self._batches
+
+    @staticmethod
+    def _set_epoch(places: Iterable[Any], epochs: Iterable[int | None]) -> None:
+        for place, epoch in zip(places, epochs, strict=True):
+            if epoch is not None and callable(getattr(place, "set_epoch", None)):
+                place.set_epoch(epoch)
 
     def _leave(self) -> None:
         """Leaves the epoch where it is, and has Accelerate forget that it was in it."""

@@ -35,6 +35,9 @@ class Read:
     runs: list[Run]
     notes: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return f"<Read: {len(self.runs)} runs, {len(self.notes)} notes>"
+
 
 @was_called("warm", "warmup")
 def read(
