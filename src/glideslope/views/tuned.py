@@ -74,10 +74,12 @@ def full_runs(tuned: Tuned) -> list[Run]:
 
 
 def chart(tuned: Tuned) -> Chart:
-    """The final loss of the short runs against their peak."""
-    ends = [(run.contestant.name, run.contestant.peak, run.final_loss) for run in tuned.candidates]
-    steps = sorted({run.steps for run in tuned.candidates})
-    caption = f"The validation loss at the end of each short run, of {' or '.join(f'{n:,}' for n in steps)} updates."
+    """The final loss of short runs, and of full ones, against their peak."""
+    ends = [
+        (f"{run.contestant.name}, {run.steps:,} updates", run.contestant.peak, run.final_loss)
+        for run in (*tuned.candidates, *tuned.full, *tuned.constants)
+    ]
+    caption = "The validation loss at the end of each run, of runs of one length by their schedule."
     return run_charts.peaks(ends, max(run.untrained for run in tuned.candidates), caption)
 
 
