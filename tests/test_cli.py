@@ -76,7 +76,7 @@ def test_tune_writes_its_run_directory(folder):
     result = json.loads(done.stdout)
     assert {
         "schedule",
-        "peak_lr",
+        "peak",
         "steps",
         "final_loss",
         "predicted",

@@ -18,7 +18,7 @@ import glideslope as gs
 from glideslope import laws
 from glideslope.documents import sealed, unsealed
 from glideslope.laws.form import NAMES
-from glideslope.laws.records import read_records
+from glideslope.laws.logs.records import read_records
 from tests.schedules.strategies import schedules
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))

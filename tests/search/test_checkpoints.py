@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import glideslope as gs
-from glideslope.search import Contestant, checkpoints, states
+from glideslope.search import Contestant, best, checkpoints, states
 from glideslope.search.run_directory import RunDirectory
 from glideslope.search.trees import joined, taken_apart
 from glideslope.search.trials import Trials
@@ -95,10 +95,47 @@ def test_a_killed_run_goes_on_to_the_same_end(tmp_path_factory, schedule, steps,
         try:
             run, state = made(job, memory, schedule, steps, min(evaluations, steps))
         except Killed:
-            assert len(list((out / "unfinished").glob("*.json"))) <= 3
+            assert len(list((out / "unfinished").glob("*.json"))) <= 2
     assert run == whole
     assert repr(state) == repr(end)
     assert not (out / "unfinished").exists()
+
+
+class Overfitting(Noisy):
+    """Its validation loss is least after some update."""
+
+    def __init__(self, seed: int, kill: int = 10**9, least: int = 25) -> None:
+        super().__init__(seed, kill)
+        self.least = least
+
+    def evaluate(self) -> float:
+        return 1.0 + (self.made - self.least) ** 2
+
+
+@pytest.mark.parametrize("kill", [10**9, 27, 44])
+def test_the_state_of_the_least_validation_loss_is_kept(tmp_path, monkeypatch, kill):
+    monkeypatch.setattr(best, "_LEAST_COST", 0.0)
+    for calls in (kill, 10**9):
+        memory = RunDirectory(tmp_path, SEARCH, resume=(tmp_path / "search.json").exists(), checkpoint_every=0.0)
+        with suppress(Killed):
+            run, end = made(Overfitting(0, calls), memory, "linear()", 60, 6)
+            break
+    assert run.evaluations[1:3] == ((20, 26.0), (30, 26.0))
+    job = Overfitting(1)
+    gs.load_checkpoint(job, tmp_path / "checkpoint" / "best.json")
+    assert (job.made, job.evaluate()) == (20, min(loss for _, loss in run.evaluations))
+    gs.load_checkpoint(job, tmp_path)
+    assert repr(job.state()) == repr(end)
+    for damaged in ("best.npz", "best.json"):
+        (tmp_path / "checkpoint" / damaged).write_bytes(b"mine")
+        with pytest.raises(gs.RunDirectoryError, match="best"):
+            gs.load_checkpoint(job, tmp_path / "checkpoint" / "best.json")
+
+
+def test_a_run_that_ends_at_its_least_validation_loss_has_one_state(tmp_path, monkeypatch):
+    monkeypatch.setattr(best, "_LEAST_COST", 0.0)
+    made(Overfitting(0, least=60), RunDirectory(tmp_path, SEARCH, checkpoint_every=0.0), "linear()", 60, 6)
+    assert {file.name for file in (tmp_path / "checkpoint").iterdir()} == {"run.json", "state.npz"}
 
 
 def test_no_more_than_one_update_is_made_again(tmp_path):
@@ -144,19 +181,6 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path, damage):
     assert run == whole
     assert repr(state) == repr(end)
     assert (job.calls == 86) == (damage == "all")
-
-
-def test_the_best_is_kept_besides_the_last_two(tmp_path):
-    class Worse(Noisy):
-        def evaluate(self) -> float:
-            return abs(self.made - 20.0) + 1.0
-
-    with pytest.raises(Killed):
-        made(Worse(0, kill=80), RunDirectory(tmp_path, SEARCH, checkpoint_every=0.0), "linear()", 100, 10)
-    documents = sorted((tmp_path / "unfinished").glob("*.json"))
-    best = [gs.documents.unsealed(file.read_text())["position"]["evaluations"][-1] for file in documents]
-    assert best == [[20, 1.0], [70, 51.0], [70, 51.0]]
-    assert len(list((tmp_path / "unfinished").iterdir())) == 6
 
 
 def test_a_job_without_a_safe_state_is_said_once_and_trained(tmp_path):

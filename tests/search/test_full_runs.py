@@ -66,9 +66,9 @@ def test_peaks_go_up_then_down_then_to_the_lowest_point_then_another_schedule_fo
 
 
 def test_a_full_run_that_ends_above_a_short_one_has_too_large_a_peak():
-    assert next_full([run(CYCLE, 0.1, 2.5)], (CYCLE,), 2.0) == Contestant(CYCLE, 0.05)
-    lost = [run(CYCLE, 0.1, math.inf), run(CYCLE, 0.05, 2.2)]
-    assert next_full(lost, (CYCLE,), 2.0) == Contestant(CYCLE, 0.025)
+    assert next_full([run(CYCLE, 0.1, 2.5)], (CYCLE,), 2.0) == Contestant(CYCLE, 0.025)
+    lost = [run(CYCLE, 0.1, math.inf), run(CYCLE, 0.04, 2.2)]
+    assert next_full(lost, (CYCLE,), 2.0) == Contestant(CYCLE, 0.01)
 
 
 def test_an_optimizer_that_finds_its_rate_has_one_full_run():

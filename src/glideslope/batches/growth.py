@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from glideslope.errors import BatchError
 from glideslope.feedback import Feedback
+from glideslope.renamed import was_called
 from glideslope.schedules import Clock, Schedule, from_function
 from glideslope.schedules.durations import Frame, Time
 from glideslope.schedules.names import FACTORS, value_text
@@ -100,9 +101,10 @@ class Growth(Drawn):
     schedule: Schedule
     growing: Growing
 
-    def over(self, horizon: Time, clock: Clock | None = None) -> Growth:
+    @was_called("horizon", "steps")
+    def over(self, steps: Time, clock: Clock | None = None) -> Growth:
         """The same with the schedule's horizon known, in updates of the base batch; see `Schedule.over`."""
-        return replace(self, schedule=self.schedule.over(horizon, clock))
+        return replace(self, schedule=self.schedule.over(steps, clock))
 
     def at(self, examples: int) -> tuple[int, float]:
         """The batch size of the update after so many examples, and the factor of its rate.

@@ -51,7 +51,7 @@ def described(run: Run) -> dict[str, Any]:
 
     quiet = {"never_acted": list(names)} if (names := idle([run])) else {}
     return {
-        "schedule": run.contestant.name, "peak_lr": run.contestant.peak, "steps": run.steps,
+        "schedule": run.contestant.name, "peak": run.contestant.peak, "steps": run.steps,
         "final_loss": run.final_loss, **quiet,
     }  # fmt: skip
 

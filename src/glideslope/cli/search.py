@@ -22,7 +22,7 @@ from glideslope.cli.options import (
     Steps,
     StepsPerEpoch,
     Timeout,
-    app,
+    command,
     count,
 )
 from glideslope.cli.results import (  # fmt: skip
@@ -36,7 +36,7 @@ from glideslope.cli.results import (  # fmt: skip
 )
 
 
-@app.command()
+@command("glideslope find examples/digits.py:job")
 def find(
     job: JobPlace,
     low: Annotated[float, typer.Option(help="The rate at which a sweep begins.")] = 1e-5,
@@ -52,10 +52,7 @@ def find(
     log: Log = None,
     as_json: Json = False,
 ) -> None:
-    """Find a rate by range tests.
-
-    Example: glideslope find examples/digits.py:job
-    """
+    """Find a rate by range tests."""
     from glideslope.search.range_test import range_test
     from glideslope.search.trials import Trials
     from glideslope.views import range_test as views
@@ -85,7 +82,7 @@ def find(
     show(result, views.answer(swept, job), [table], directory, as_json)
 
 
-@app.command()
+@command("glideslope race examples/digits.py:job --peaks 0.05,0.1 --steps 200")
 def race(
     job: JobPlace,
     steps: Steps,
@@ -106,10 +103,7 @@ def race(
     log: Log = None,
     as_json: Json = False,
 ) -> None:
-    """Run every schedule at every peak rate, and every peak as a constant rate.
-
-    Example: glideslope race examples/digits.py:job --schedules "cosine; one_cycle" --peaks 0.05,0.1 --steps 500
-    """
+    """Run every schedule at every peak rate, and every peak as a constant rate."""
     from glideslope.search import race as run_race
     from glideslope.search.idle import idle
     from glideslope.search.race import check_positive
@@ -144,9 +138,9 @@ def race(
     runs = [run for standing in raced.standings for run in standing.runs]
     result = {
         "steps": steps, "target": raced.target, "tied": list(map(str, raced.tied)), "search_updates": raced.updates,
-        "constant": {"peak_lr": raced.constant.contestant.peak, "final_loss": raced.constant.mean},
+        "constant": {"peak": raced.constant.contestant.peak, "final_loss": raced.constant.mean},
         "candidates": [
-            {"schedule": s.contestant.name, "peak_lr": s.contestant.peak, "final_loss": s.mean,
+            {"schedule": s.contestant.name, "peak": s.contestant.peak, "final_loss": s.mean,
              "standard_error": s.standard_error, "updates_to_target": s.updates_to_target,
              **({"never_acted": list(names)} if (names := idle(s.runs)) else {})} for s in raced.standings
         ],

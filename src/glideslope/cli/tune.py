@@ -22,7 +22,7 @@ from glideslope.cli.options import (
     Steps,
     StepsPerEpoch,
     Timeout,
-    app,
+    command,
 )
 from glideslope.cli.results import (
     described,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from glideslope.search import Tuned
 
 
-@app.command()
+@command("glideslope tune examples/digits.py:job --steps 1500")
 def tune(
     job: JobPlace,
     steps: Steps,
@@ -69,10 +69,7 @@ def tune(
     log: Log = None,
     as_json: Json = False,
 ) -> None:
-    """Find the schedule and the peak rate, and train with them.
-
-    Example: glideslope tune examples/digits.py:job --steps 1500
-    """
+    """Find the schedule and the peak rate, and train with them."""
     from glideslope.feedback import guard as make_guard
     from glideslope.search import tune as run_tune
     from glideslope.search.race import check_positive
@@ -110,10 +107,10 @@ def tune(
         except NothingLearnedError as error:
             tuned, nothing = cast("Tuned", error.tuned), str(error)
     problem = nothing or tuned.problem
-    constant = tuned.constant and {"peak_lr": tuned.constant.contestant.peak, "final_loss": tuned.constant.final_loss}
+    constant = tuned.constant and {"peak": tuned.constant.contestant.peak, "final_loss": tuned.constant.final_loss}
     average = tuned.final.contestant.average
     result = {
-        "schedule": str(tuned.schedule), "peak_lr": tuned.peak, "optimizer": tuned.final.contestant.optimizer,
+        "schedule": str(tuned.schedule), "peak": tuned.peak, "optimizer": tuned.final.contestant.optimizer,
         "average": average and str(average), "steps": steps, "final_loss": tuned.final_loss,
         "predicted": tuned.predicted, "near": tuned.near,
         "sensitivity": dict(zip(("half_peak", "twice_peak"), tuned.sensitivity, strict=True)),

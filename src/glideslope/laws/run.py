@@ -115,14 +115,14 @@ class Run(ByValue):
 
     @classmethod
     def from_schedule(
-        cls, schedule: Schedule | str, *, peak: float, steps: int, step: Any, loss: Any, **options: Any
+        cls, schedule: Schedule | str, *, steps: int, peak: float, step: Any, loss: Any, **options: Any
     ) -> Run:
         """A run on a schedule.
 
         Args:
             schedule: a value or its text.
-            peak: the rate where its factor is 1.
             steps: the updates of the whole run.
+            peak: the rate where its factor is 1.
             step: the updates made when the loss was measured, shape (n,).
             loss: the loss, shape (n,).
             options: name, final_loss and batch_size.

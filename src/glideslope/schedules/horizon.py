@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from glideslope.errors import ScheduleError
+from glideslope.renamed import was_called
 from glideslope.schedules.arrays import Formula
 from glideslope.schedules.checks import too_short
 from glideslope.schedules.durations import Clock, Duration, Frame, Time, duration, number_text
@@ -40,8 +41,9 @@ class Over(Wrapper):
             raise too_short(self.schedule, takes, length)
         return super().formula(frame, length, begin)
 
-    def over(self, horizon: Time, clock: Clock | None = None) -> Schedule:
-        return self.schedule.over(horizon, clock or self.clock)
+    @was_called("horizon", "steps")
+    def over(self, steps: Time, clock: Clock | None = None) -> Schedule:
+        return self.schedule.over(steps, clock or self.clock)
 
     def __str__(self) -> str:
         clock = "".join(f", {name}={number_text(value)}" for name, value in vars(self.clock).items() if value)

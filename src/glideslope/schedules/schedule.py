@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from glideslope.errors import ScheduleError
+from glideslope.renamed import was_called
 from glideslope.schedules.arrays import Array, Formula, evaluated, scalars
 from glideslope.schedules.durations import Clock, Duration, Frame, Time
 from glideslope.schedules.durations import duration as as_duration
@@ -124,11 +125,12 @@ class Schedule(Drawn, ABC):
         except ScheduleError:
             return False
 
-    def over(self, horizon: Time, clock: Clock | None = None) -> Schedule:
+    @was_called("horizon", "steps")
+    def over(self, steps: Time, clock: Clock | None = None) -> Schedule:
         """The same schedule with its horizon known, in place of any horizon it had.
 
         Args:
-            horizon: the length of the whole training, in updates unless it has a unit.
+            steps: the horizon: the length of the whole training, in updates unless it has a unit.
             clock: what an update is worth in epochs, examples or tokens, where durations use them.
 
         Raises:
@@ -141,7 +143,7 @@ class Schedule(Drawn, ABC):
         """
         from glideslope.schedules.horizon import Over, horizon_of
 
-        return Over(self, horizon_of(horizon), clock or Clock())
+        return Over(self, horizon_of(steps), clock or Clock())
 
     def extend(self, at: Time, to: Time) -> Schedule:
         """The schedule of a longer training that has come to `at`: what is past stays, only the cooldown moves.

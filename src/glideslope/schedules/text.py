@@ -21,6 +21,7 @@ from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from glideslope.errors import GlideslopeError, ScheduleError
+from glideslope.renamed import old_names, was_called
 from glideslope.schedules import theirs
 from glideslope.schedules.combined import FUNCTIONS, total
 from glideslope.schedules.durations import Clock, Time, with_unit
@@ -43,8 +44,9 @@ _TOKEN = re.compile(
 )
 
 
-def _over(self: Schedule, horizon: Time, **clock: float) -> Schedule:
-    return self.over(horizon, Clock(**clock))
+@was_called("horizon", "steps")
+def _over(self: Schedule, steps: Time, **clock: float) -> Schedule:
+    return self.over(steps, Clock(**clock))
 
 
 METHODS: dict[str, Callable[..., Schedule]] = {
@@ -238,6 +240,7 @@ class _Parser:
         known = [place.name for place in places if place.kind != place.VAR_KEYWORD]
         if len(known) < len(places):  # `over`, whose keywords are a clock's
             known += vars(Clock())
+        known += old_names(maker)
         self.expect("(")
         while not self.accept(")"):
             column, value = self.start, self.value()

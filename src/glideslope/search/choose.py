@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from glideslope.feedback import Controlled
+from glideslope.policy import Driven
 from glideslope.schedules import linear, one_cycle
 from glideslope.search.also import Axis
-from glideslope.search.contestant import Contestant, Given, Run, finds_its_rate
+from glideslope.search.contestant import Contestant, Run, finds_its_rate
 from glideslope.search.equal_runs import FEWEST, at_length, best_of, minimum, next_peak, plan
 from glideslope.search.outcomes import SHARE, SHORTEST, check_finite, two_digits
 from glideslope.search.start import start as usual_peak
@@ -56,7 +56,7 @@ class Choice:
     noise: float
 
 
-def usual(budget: int, steps: int) -> tuple[Given, ...]:
+def usual(budget: int, steps: int) -> tuple[Driven, ...]:
     """The schedules to choose from, where the user names none.
 
     Args:
@@ -68,7 +68,7 @@ def usual(budget: int, steps: int) -> tuple[Given, ...]:
 
 def chosen(
     trials: Trials,
-    schedules: Sequence[Given],
+    schedules: Sequence[Driven],
     entries: Sequence[Contestant],
     also: Sequence[Axis],
     budget: int,
@@ -204,7 +204,7 @@ def _apart(trials: Trials, best: Run) -> float:
     return abs(again.final_loss - best.final_loss) if math.isfinite(again.final_loss) else 0.0
 
 
-def _beside(others: Sequence[Given], total: float, length: int) -> list[Contestant]:
+def _beside(others: Sequence[Driven], total: float, length: int) -> list[Contestant]:
     """Other schedules at the peak where the mean rate of such a run is the same."""
     contestants = [Contestant(schedule, 1.0) for schedule in others]
     means = [float(contestant.rates(length).mean()) or 1.0 for contestant in contestants]
@@ -212,5 +212,5 @@ def _beside(others: Sequence[Given], total: float, length: int) -> list[Contesta
 
 
 def _run(trials: Trials, contestant: Contestant, length: int, stage: str) -> Run:
-    evaluations = FEEDBACK_EVALUATIONS if isinstance(contestant.schedule, Controlled) else 1
+    evaluations = FEEDBACK_EVALUATIONS if contestant.policy.feedbacks else 1
     return trials.run(contestant, length, stage=stage, share=SHARE, evaluations=evaluations)

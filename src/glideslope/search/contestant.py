@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from glideslope.averages import Average
-from glideslope.batches import Growing, Growth
-from glideslope.feedback import Controlled, Event, Feedback
-from glideslope.feedback.feedback import controlled
-from glideslope.schedules import Schedule, constant, parse
+from glideslope.feedback import Event
+from glideslope.policy import Driven, RatePolicy, as_policy
+from glideslope.schedules import parse
 from glideslope.search.course import scaled
 from glideslope.search.equality import equal
 from glideslope.search.labels import label
-
-Given = Schedule | Controlled | Growth
-"""What a contestant's rate follows."""
 
 
 def finds_its_rate(optimizer: str | None) -> bool:
@@ -42,7 +38,7 @@ class Contestant:
         settings: other numbers of the optimizer that are set, such as ("weight_decay", 0.1).
     """
 
-    schedule: Given
+    schedule: Driven
     peak: float
     optimizer: str | None = None
     average: Average | None = None
@@ -50,18 +46,19 @@ class Contestant:
 
     def rates(self, steps: int) -> np.ndarray:
         """The rate of each update of a complete run over `steps`, feedback left out, shape (n,)."""
-        schedule = within(self.schedule, steps)
-        if isinstance(schedule, Growth):
-            return np.asarray(self.peak * schedule.plan().factors)
-        curve = schedule.schedule if isinstance(schedule, Controlled) else schedule
-        return self.peak * _sampled(curve, steps)
+        return self.policy.rates(steps, self.peak)
 
     def controls(self, steps: int) -> dict[str, np.ndarray]:
         """What else is set at each update, shape (n,) each."""
-        schedule = within(self.schedule, steps)
-        sizes = {"batch_size": schedule.plan().sizes} if isinstance(schedule, Growth) else {}
+        sizes = self.policy.batch_sizes(steps)
         updates = len(self.rates(steps)) if self.settings else 0
-        return sizes | {name: np.full(updates, value) for name, value in self.settings}
+        settings = {name: np.full(updates, value) for name, value in self.settings}
+        return settings if sizes is None else {"batch_size": sizes, **settings}
+
+    @property
+    def policy(self) -> RatePolicy:
+        """What drives its rate."""
+        return as_policy(self.schedule)
 
     @property
     def name(self) -> str:
@@ -117,7 +114,7 @@ class Run:
     @property
     def cost(self) -> int:
         """The updates made, those that a guard took back too; of the base batch where it grows."""
-        if isinstance(self.contestant.schedule, Growth):
+        if self.contestant.policy.growth:
             return math.ceil(self.steps * self.made / len(self.contestant.rates(self.steps)))
         return self.made
 
@@ -170,29 +167,6 @@ class Run:
         )  # fmt: skip
 
 
-def within(given: Given, steps: int) -> Given:
-    """The same with an end: its own, where it has one, cut at `steps` where that is sooner; else `steps`.
-
-    >>> import glideslope as gs
-    >>> float(Contestant(gs.linear().over(1000), 1.0).rates(500)[-1])
-    0.501
-    """
-    if isinstance(given, Growth):
-        return replace(given, schedule=given.schedule.within(steps).lasting(steps))
-    if isinstance(given, Controlled):
-        return replace(given, schedule=given.schedule.within(steps))
-    return given.within(steps)
-
-
-def _sampled(schedule: Schedule, steps: int) -> np.ndarray:
-    """The factors, shape (steps,), of a function for single numbers too."""
-    try:
-        factors = np.asarray(schedule.sample(steps), dtype=float)
-        return np.array(np.broadcast_to(factors, (steps,)))
-    except (TypeError, ValueError):  # a Python function that takes no arrays
-        return np.array([float(schedule(t)) for t in range(steps)])
-
-
 def distinct(values: Iterable[Any]) -> list[Any]:
     """The values, each once, in order; they need not be hashable."""
     once: list[Any] = []
@@ -200,11 +174,3 @@ def distinct(values: Iterable[Any]) -> list[Any]:
         if value not in once:
             once.append(value)
     return once
-
-
-def read(given: Given | Feedback | str) -> Given:
-    """What a contestant's rate follows, from a value or a text."""
-    value: Any = parse(given) if isinstance(given, str) else given
-    if isinstance(value, Growing):
-        return Growth(constant(), value)
-    return controlled(value) if isinstance(value, Feedback) else value

@@ -6,13 +6,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from glideslope.search.contestant import Contestant, Given, Run, finds_its_rate
+from glideslope.policy import Driven
+from glideslope.search.contestant import Contestant, Run, finds_its_rate
 from glideslope.search.equal_runs import next_peak
 from glideslope.search.outcomes import final_loss, two_digits
 from glideslope.search.trials import Trials
 
 STEP = 2.0
 """The factor between the peaks of full runs until the best lies between two others."""
+
+CAUTION = 4.0
+"""By what the peak is divided where a full run ends no lower than a short one."""
 
 EVALUATIONS = 20
 """How often a full run is measured."""
@@ -28,7 +32,7 @@ def for_short_runs(bound: int, steps: int) -> int:
 
 
 def full_runs(
-    trials: Trials, winner: Contestant, schedules: Sequence[Given], steps: int, bound: int, short: float
+    trials: Trials, winner: Contestant, schedules: Sequence[Driven], steps: int, bound: int, short: float
 ) -> list[Run]:
     """Makes them. The last one is outside the bound, so there is always one.
 
@@ -57,12 +61,12 @@ def best_run(runs: Sequence[Run]) -> Run:
     return min(runs, key=final_loss)
 
 
-def next_full(runs: Sequence[Run], schedules: Sequence[Given], short: float) -> Contestant | None:
+def next_full(runs: Sequence[Run], schedules: Sequence[Driven], short: float) -> Contestant | None:
     """What the next full run is made with; None where no other would tell more.
 
     The best so far at another peak, half or twice as large, then the lowest point of a parabola. A first one that ends
-    no lower than a short run has too large a peak for so long a run: then half of it. Where the peak is found, another
-    schedule at the peak with the same sum of rates.
+    no lower than a short run has too large a peak for so long a run: then a quarter of it. Where the peak is found,
+    another schedule at the peak with the same sum of rates.
 
     Args:
         runs: the full runs made.
@@ -79,7 +83,7 @@ def next_full(runs: Sequence[Run], schedules: Sequence[Given], short: float) -> 
         if replace(run.contestant, peak=contestant.peak) == contestant
     }
     if not best.final_loss < short < math.inf:
-        return replace(contestant, peak=two_digits(min(losses) / STEP))
+        return replace(contestant, peak=two_digits(min(losses) / CAUTION))
     peak = next_peak(losses, best.untrained, contestant.peak, STEP)
     if peak is not None and (peak := two_digits(peak)) not in losses:
         return replace(contestant, peak=peak)

@@ -12,10 +12,11 @@ import numpy as np
 from glideslope.averages import Average
 from glideslope.errors import SearchError
 from glideslope.feedback import Feedback
+from glideslope.policy import Policy, as_policy
 from glideslope.schedules import Schedule, constant
 from glideslope.schedules.sampling import MOST_UPDATES, short
 from glideslope.search.checks import check_all, warn_of_no_text
-from glideslope.search.contestant import Contestant, Given, Run, distinct, finds_its_rate, read, within
+from glideslope.search.contestant import Contestant, Run, distinct, finds_its_rate
 from glideslope.search.equality import equal
 from glideslope.search.job import Job, JobFactory
 from glideslope.search.run_directory import releasing
@@ -85,7 +86,7 @@ class Race(Shown):
 @releasing
 def race(
     job: Job | JobFactory,
-    schedules: Sequence[Given | Feedback | str],
+    schedules: Sequence[Policy],
     peaks: Sequence[float],
     steps: int,
     *,
@@ -133,9 +134,9 @@ def race(
         check_peak(peak)
     if target is not None and not math.isfinite(target):
         raise SearchError(f"target={target}: it must be a finite loss")
-    distinct_schedules = distinct([*map(read, schedules), constant()])
+    distinct_schedules = distinct([*(as_policy(schedule).value for schedule in schedules), constant()])
     for schedule in distinct_schedules:
-        within(schedule, steps)  # raises here, and not in the middle of the race
+        as_policy(schedule).within(steps)  # raises here, and not in the middle of the race
     contestants = [
         Contestant(schedule, peak, optimizer, average)
         for optimizer in dict.fromkeys([None, *optimizers])

@@ -27,7 +27,7 @@ from glideslope.search.lock import Lock
 from glideslope.search.run_files import WRITTEN
 
 _TEMPORARY = re.compile(
-    r"\.(?:search\.json|search\.lock|result\.json|runs\.csv|report\.html|model\.safetensors|run\.json|state\.(?:pt|npz)"
+    r"\.(?:search\.json|search\.lock|result\.json|runs\.csv|report\.html|model\.safetensors|run\.json|(?:state|best)\.(?:pt|npz)|best\.json"
     r"|[0-9a-f]{16}-[0-9a-f]{16}(?:-[0-9]{6,9})?\.(?:json|pt|npz))\.[a-z0-9_]{8}\.tmp"
 )
 _ID = "[0-9a-f]{16}"
@@ -142,6 +142,16 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
             self._write_record(files={**there, name: [*there.get(name, ()), checksum]})
 
         run_files.write(self.folder / name, write, recorded)
+
+    def delete(self, names: Sequence[str]) -> None:
+        """Deletes files of `run_files.LISTED`, those that are there.
+
+        Raises:
+            RunDirectoryError: one isn't as this search left it.
+        """
+        self._begin()
+        run_files.check_unchanged(self.folder, self._record.files)
+        run_files.delete([self.folder / name for name in names])
 
     def _stem(self, key: str) -> str:
         return stored.stem_of_run(self._record.id, key)

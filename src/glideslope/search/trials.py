@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from glideslope.errors import SearchError
-from glideslope.feedback import Controlled
 from glideslope.search import labels
+from glideslope.search.best import Best
 from glideslope.search.calls import calling
 from glideslope.search.checkpoints import Checkpoints
 from glideslope.search.checks import check_controls
@@ -23,9 +23,10 @@ from glideslope.search.first_check import check_first_updates
 from glideslope.search.job import Job, JobFactory, check_methods, check_takes_optimizer, is_factory
 from glideslope.search.optimizers import check_changed
 from glideslope.search.run_directory import RunDirectory
+from glideslope.search.run_files import LAST
 from glideslope.search.scalars import number
 from glideslope.search.time_limit import one_run
-from glideslope.search.trained import is_trained, save_trained
+from glideslope.search.trained import is_trained, save_state
 
 logger = logging.getLogger("glideslope")
 
@@ -214,7 +215,9 @@ class Trials:
             with calling("restore", "to the end of its run"):
                 self.job.restore(self._kept[1])
         elif self._directory is None or not is_trained(self._directory, key, self.job):
-            self._made(contestant, steps, "full runs", evaluations, math.inf, 0, None)
+            self._made(contestant, steps, "full runs", evaluations, math.inf, 0, None, None)
+            if self._directory is not None:
+                save_state(self._directory, key, self.job, LAST)
 
     @property
     def _directory(self) -> RunDirectory | None:
@@ -223,7 +226,7 @@ class Trials:
     def _keep(self, key: str) -> None:
         """Keeps the state of the job at the end of a run: in the run directory, else here."""
         self._kept = None
-        if self._directory is None or not save_trained(self._directory, key, self.job):
+        if self._directory is None or save_state(self._directory, key, self.job, LAST) is None:
             with calling("state", "at the end of the run"):
                 self._kept = key, self.job.state()
 
@@ -239,13 +242,18 @@ class Trials:
             if order:
                 self._reorder(order)
             checkpoints = self._directory.checkpoints(key, self.initial) if self._directory is not None else None
+            best = None
+            if keep > -math.inf and self._directory is not None and checkpoints is not None:
+                best = Best(self._directory, key, self.job, self.initial)
             logger.info("%s: %s begins", stage, key)
-            run = self._made(contestant, steps, stage, evaluations, share, order, checkpoints)
+            run = self._made(contestant, steps, stage, evaluations, share, order, checkpoints, best)
             logger.info(
                 "%s: %s ended after %d updates at a validation loss of %.6g", stage, key, run.made, run.final_loss
             )
             if run.final_loss < keep or keep == math.inf:
                 self._keep(key)
+            if best is not None:
+                best.ended(min(keep, run.final_loss))
         finally:
             self.job, self.initial = before
             self.restore(f"after {contestant}")
@@ -270,7 +278,7 @@ class Trials:
 
     def _made(
         self, contestant: Contestant, steps: int, stage: str, evaluations: int, share: float, order: int,
-        checkpoints: Checkpoints | None,
+        checkpoints: Checkpoints | None, best: Best | None,
     ) -> Run:  # fmt: skip
         what = str(contestant)
         rates, controls = contestant.rates(steps), contestant.controls(steps)
@@ -280,13 +288,14 @@ class Trials:
             job=self.job,
             rates=rates,
             controls=controls,
-            feedback=contestant.schedule if isinstance(contestant.schedule, Controlled) else None,
+            feedback=contestant.policy.feedback,
             average=contestant.average,
             ends=sorted({max(round(updates * (i + 1) / evaluations), 1) for i in range(evaluations)}),
             measure=lambda averaged: self._measured(share * steps, averaged),
             look=lambda done, loss: self.progress(stage, what, done, updates, loss),
             what=what,
             checkpoints=checkpoints,
+            best=best,
         )
         resumed = checkpoints.latest() if checkpoints else None
         began, made = time.monotonic(), resumed[0].made if resumed else 0

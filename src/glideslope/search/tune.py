@@ -10,13 +10,14 @@ from typing import Any
 
 from glideslope.averages import Average
 from glideslope.errors import NothingLearnedError, SearchError
-from glideslope.feedback import Feedback, Guard
+from glideslope.feedback import Guard
+from glideslope.policy import Driven, Policy, as_policy
 from glideslope.schedules import constant
 from glideslope.search.also import axes
 from glideslope.search.checks import check_all, warn_of_no_text
 from glideslope.search.choose import Choice, chosen, usual
 from glideslope.search.constant_runs import MOST_CONSTANTS, constant_runs, unsaid
-from glideslope.search.contestant import Contestant, Given, Run, distinct, read, within
+from glideslope.search.contestant import Contestant, Run, distinct
 from glideslope.search.equal_runs import FEWEST, loss_at
 from glideslope.search.full_runs import EVALUATIONS, best_run, for_short_runs, full_runs
 from glideslope.search.job import Job, JobFactory
@@ -58,7 +59,7 @@ class Tuned(Shown):
     """
 
     job: Job
-    schedule: Given
+    schedule: Driven
     peak: float
     steps: int
     final_loss: float
@@ -87,7 +88,7 @@ def tune(
     steps: int,
     *,
     overhead: float = 2.0,
-    schedules: Iterable[Given | Feedback | str] | None = None,
+    schedules: Iterable[Policy] | None = None,
     optimizers: Iterable[str] = (),
     averages: Iterable[str] = (),
     also: Iterable[str] = (),
@@ -141,11 +142,11 @@ def tune(
     for peak in (rates := tuple(map(float, constant_peaks))):
         check_peak(peak)
     total = math.floor(overhead * steps)
-    choice = usual(total, steps) if schedules is None else tuple(distinct(map(read, schedules)))
+    choice = usual(total, steps) if schedules is None else tuple(distinct(as_policy(one).value for one in schedules))
     if not choice:
         raise SearchError("no schedules to choose from: leave schedules out for a single cycle")
     for schedule in choice:  # raises here, and not in the middle of the search
-        within(schedule * guard if guard else schedule, steps)
+        as_policy(schedule * guard if guard else schedule).within(steps)
     entries = [Contestant(constant(), 1.0, name) for name in dict.fromkeys(optimizers)]
     entries += [Contestant(constant(), 1.0, average=Average.read(text)) for text in dict.fromkeys(averages)]
     numbers = axes(also)

@@ -11,7 +11,7 @@ import numpy as np
 from glideslope.batches import Growth
 from glideslope.errors import ScheduleError
 from glideslope.feedback import Feedback
-from glideslope.feedback.feedback import controlled
+from glideslope.policy import as_policy
 from glideslope.schedules import Clock, Schedule
 from glideslope.schedules.durations import Frame
 from glideslope.schedules.sampling import counted, sampled
@@ -95,7 +95,7 @@ class Curve:
         if isinstance(given, Growth):
             return _of_growth(given, steps, peak, clock, at)
         if isinstance(given, Feedback):
-            curve = cls.of(controlled(given).schedule, steps, peak, clock, at)
+            curve = cls.of(as_policy(given).schedule, steps, peak, clock, at)
             return replace(curve, text=f"{label(given)}, before any measurement")
         whole = _whole(given, steps, clock)
         starts = boundaries(whole, Frame(steps, clock), whole.allotted(Frame(), steps))
@@ -107,8 +107,8 @@ def places(given: SequenceOf[Schedule | Feedback | Growth], steps: int, clock: C
     """The updates at which schedules are drawn together: every one, or some of very many, shape (n,)."""
     if counted(steps) <= MOST_DRAWN:
         return np.arange(steps)
-    bare = [value.schedule if isinstance(value, Growth) else _bare(value) for value in given]
-    return np.unique(np.concatenate([sampled(_whole(value, steps, clock), steps)[0] for value in bare]))
+    bare = [as_policy(value).schedule for value in given]
+    return np.unique(np.concatenate([sampled(_whole(schedule, steps, clock), steps)[0] for schedule in bare]))
 
 
 def horizon(given: Schedule | Feedback | Growth) -> int:
@@ -117,7 +117,7 @@ def horizon(given: Schedule | Feedback | Growth) -> int:
     Raises:
         ScheduleError: it has none, or a unit needs a clock.
     """
-    bare = given.schedule if isinstance(given, Growth) else _bare(given)
+    bare = as_policy(given).schedule
     length = bare.length(Frame())
     if length is None:
         raise ScheduleError(f"{bare!r} has no horizon: give the updates, such as .plot(1000), or .over(1000) first")
@@ -140,10 +140,6 @@ def _kept(curve: Curve) -> np.ndarray:
     pieces = np.array_split(np.arange(len(curve.at)), PIECES)
     ends = [piece[[np.argmin(curve.rates[piece]), np.argmax(curve.rates[piece])]] for piece in pieces]
     return np.unique(np.concatenate([*ends, [0, len(curve.at) - 1]]))
-
-
-def _bare(given: Schedule | Feedback) -> Schedule:
-    return controlled(given).schedule if isinstance(given, Feedback) else given
 
 
 def _whole(schedule: Schedule, steps: int, clock: Clock) -> Schedule:

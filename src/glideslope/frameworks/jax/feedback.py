@@ -10,7 +10,7 @@ import optax
 
 from glideslope.errors import FeedbackError
 from glideslope.feedback import Feedback
-from glideslope.feedback.feedback import controlled
+from glideslope.policy import as_policy
 
 
 class FeedbackState(NamedTuple):
@@ -49,9 +49,9 @@ def scale_by_feedback(feedback: Feedback) -> optax.GradientTransformationExtraAr
     >>> float(change)
     -0.5
     """
-    if not isinstance(feedback, Feedback):
+    whole = as_policy(feedback).feedback
+    if whole is None:
         raise FeedbackError(f"{feedback!r} is no feedback: a schedule is an Optax schedule as it stands")
-    whole = controlled(feedback)
     if whole.guard is not None:
         raise FeedbackError("a guard needs snapshots, which a transformation of Optax doesn't take: leave it out")
 

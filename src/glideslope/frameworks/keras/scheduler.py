@@ -13,10 +13,9 @@ import keras
 from glideslope import schedules
 from glideslope.documents import shown
 from glideslope.errors import FeedbackError, ScheduleError
-from glideslope.feedback import Feedback
-from glideslope.feedback.feedback import controlled, curve_of
 from glideslope.frameworks.keras.executions import follow
-from glideslope.schedules import Clock, Duration, parse
+from glideslope.policy import Policy, as_policy
+from glideslope.schedules import Clock, Duration
 from glideslope.schedules.durations import Time
 from glideslope.schedules.horizon import with_horizon
 from glideslope.schedules.numbers import plain
@@ -49,7 +48,7 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
 
     def __init__(
         self,
-        schedule: schedules.Schedule | Feedback | str,
+        schedule: Policy,
         *,
         monitor: str = "val_loss",
         peak: float | None = None,
@@ -57,12 +56,12 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         clock: Clock | None = None,
     ) -> None:
         super().__init__()
-        value = parse(schedule) if isinstance(schedule, str) else schedule
-        self.feedback = controlled(value) if isinstance(value, Feedback) else None
+        policy = as_policy(schedule)
+        self.feedback = policy.feedback
         if self.feedback is not None and self.feedback.guard is not None:
             raise FeedbackError("a guard needs snapshots, which a callback doesn't take; gs.keras.Job has one")
-        self.schedule: schedules.Schedule = self.feedback.schedule if self.feedback else curve_of(value)
-        self.feedback_state = self.feedback.init() if self.feedback else {}
+        self.schedule: schedules.Schedule = policy.schedule if policy.feedbacks else policy.curve
+        self.feedback_state = policy.state()
         self.monitor = monitor
         self.peak = plain(peak)
         self.steps = steps

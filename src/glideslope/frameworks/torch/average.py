@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -97,25 +98,17 @@ class Average:
                 batches are given.
         """
         model = self._model
-        with as_evaluated(model, ()):
-            if self._weights is None:
-                model.eval()
-                yield model
-                return
-            if batches is None and any(_tracks(module) for module in model.modules()):
-                raise FrameworkError(
-                    "the statistics of batch normalization are those of other weights than the averaged ones: give "
-                    "training batches to measure them on, average.applied(train_loader)"
-                )
-            kept = [tensor.detach().clone() for tensor in _tensors(model)]
-            try:
-                _write(model, _tensors(self._weights.model))
-                if batches is not None:
-                    measure_statistics(model, _inputs(batches, next(model.parameters()).device), _forward)
-                model.eval()
-                yield model
-            finally:
-                _write(model, kept)
+        if self._weights is not None and batches is None and any(_tracks(module) for module in model.modules()):
+            raise FrameworkError(
+                "the statistics of batch normalization are those of other weights than the averaged ones: give "
+                "training batches to measure them on, average.applied(train_loader)"
+            )
+        with as_evaluated(model, (), self._weights) as is_averaged:
+            if is_averaged and batches is not None:
+                device = next(model.parameters()).device
+                measure_statistics(model, _inputs(batches, device), partial(_forward, model))
+            model.eval()
+            yield model
 
     def state_dict(self) -> dict[str, Any]:
         """The average, the updates seen, and the averaged weights: plain data and tensors, for `torch.save`."""
@@ -161,16 +154,6 @@ def _network(model: torch.nn.Module) -> torch.nn.Module:
         if not isinstance(inner, torch.nn.Module):
             return model
         model = inner
-
-
-def _tensors(model: torch.nn.Module) -> list[torch.Tensor]:
-    return [*model.parameters(), *model.buffers()]
-
-
-@torch.no_grad()
-def _write(model: torch.nn.Module, values: list[torch.Tensor]) -> None:
-    for tensor, value in zip(_tensors(model), values, strict=True):
-        tensor.copy_(value)
 
 
 def _tracks(module: torch.nn.Module) -> bool:

@@ -11,8 +11,8 @@ import torch
 from glideslope.errors import JobError
 from glideslope.frameworks.torch import randomness
 from glideslope.frameworks.torch.averaging import Average, unsaved_buffers
+from glideslope.frameworks.torch.job_state import load_optimizer, snapshot
 from glideslope.frameworks.torch.rates import parameters
-from glideslope.frameworks.torch.snapshot import load_optimizer, snapshot
 
 
 class Data(Protocol):
@@ -80,13 +80,17 @@ class Contents:
         )
         return {**state, "data": copy.deepcopy(self.data.save()), "random": randomness.save(self.generators)}
 
-    def check(self, state: Any) -> None:
+    def check(self, state: Any, counts: Sequence[str] = ()) -> None:
         """Checks that a state has every part, before any is loaded.
+
+        Args:
+            state: what `state()` of a job returned.
+            counts: the names of what it has besides.
 
         Raises:
             JobError: it isn't a state of such a training.
         """
-        parts = ("model", "buffers", "optimizer", "average", "scaler", "data", "random")
+        parts = ("model", "buffers", "optimizer", "average", "scaler", "data", "random", *counts)
         if not isinstance(state, Mapping) or (missing := [name for name in parts if name not in state]):
             lacking = f"lacks {', '.join(missing)}" if isinstance(state, Mapping) else f"is a {type(state).__name__}"
             raise JobError(f"the state of the job {lacking}: give what its state() returned")

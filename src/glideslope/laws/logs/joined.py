@@ -7,11 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from glideslope.errors import LawError
-from glideslope.laws.logs import Log, Part, same
-from glideslope.laws.names import RATE, TRAINING, VALIDATION, known, named, ranked
+from glideslope.laws.logs import roles
+from glideslope.laws.logs.series import Log, Part, same
+from glideslope.laws.logs.source import Columns
+from glideslope.laws.logs.wandb_charts import is_measured
 
 
-def joined(parts: Sequence[Part], loss: str | None) -> tuple[list[Part], list[str]]:
+def joined(parts: Sequence[Part], given: Columns) -> tuple[list[Part], list[str]]:
     """The runs, each with all of its series, whatever the order of the files, and notes.
 
     A part that has a rate and a loss is a run. The others of a name are one run; where a run of that name is whole,
@@ -24,7 +26,7 @@ def joined(parts: Sequence[Part], loss: str | None) -> tuple[list[Part], list[st
     rests: dict[str, list[Part]] = {}
     notes: list[str] = []
     for part in parts:
-        if part.whole or _complete(part.log, loss):
+        if part.whole or _complete(part.log, given):
             runs.append(part)
         else:
             rests.setdefault(part.run, []).append(part)
@@ -36,9 +38,9 @@ def joined(parts: Sequence[Part], loss: str | None) -> tuple[list[Part], list[st
                 f"{', '.join(str(runs[i].file) for i in places)}: rename them, or read each with its own files"
             )
         if places:
-            runs[places[0]] = _joined([runs[places[0]], *rest], loss, notes)
+            runs[places[0]] = _joined([runs[places[0]], *rest], given, notes)
         else:
-            runs.append(_joined(rest, loss, notes))
+            runs.append(_joined(rest, given, notes))
     return runs, notes
 
 
@@ -67,18 +69,18 @@ def once(parts: Sequence[Part]) -> tuple[list[Part], list[str]]:
     return kept, notes
 
 
-def _complete(log: Log, loss: str | None) -> bool:
-    return bool(ranked(log, RATE)) and bool(named(log, loss) if loss else ranked(log, TRAINING + VALIDATION))
+def _complete(log: Log, given: Columns) -> bool:
+    return roles.rate(log, given)[0] is not None and roles.loss(log, ("training", "validation"), given)[0] is not None
 
 
-def _joined(parts: Sequence[Part], loss: str | None, notes: list[str]) -> Part:
+def _joined(parts: Sequence[Part], given: Columns, notes: list[str]) -> Part:
     log: Log = {}
     files = {}
     for part in parts:
         for name, series in part.log.items():
             if name not in log:
                 log[name], files[name] = series, part.file
-            elif not known(name, loss):
+            elif not is_measured(name, given):
                 continue
             elif same(log[name], series):
                 notes.append(f"{part.run}: {name!r} is in {files[name]} and in {part.file}, the same, and read once")

@@ -8,8 +8,12 @@ from pathlib import Path
 
 from glideslope.documents import unsealed
 from glideslope.errors import DocumentError, LawError
+from glideslope.laws.logs.mlflow import is_run
+from glideslope.laws.logs.tensorboard_events import is_of_phase
 
-_KINDS = (".csv", ".tsv", ".jsonl", ".log", ".txt")
+_KINDS = (".csv", ".tsv", ".jsonl", ".ndjson", ".log", ".txt", ".out")
+_JSON = re.compile(r".*(metrics|history|log|losses)[^/]*\.json")
+"""Names of JSON files that are logs; others are configurations, tokenizers and the like."""
 _STATE = "trainer_state.json"
 _SEARCH = ("runs.csv", "result.json")
 """What a search leaves: its runs, and its result."""
@@ -32,13 +36,38 @@ def files_in(path: Path) -> tuple[list[Path], list[str]]:
         kept = {path / "runs.csv"}
         _check_runs(path / "runs.csv")
         return [path / "runs.csv"], _left([file for file in inside if file.suffix in _KINDS and file not in kept])
-    states = _last_states([file for file in inside if file.name == _STATE])
-    tables = [file for file in inside if file.suffix.lower() in _KINDS] + states
-    events = sorted({file.parent for file in inside if ".tfevents." in file.name})
-    if not tables and not events:
+    tracked = sorted({file.parent for file in inside if file.name == "meta.yaml" and is_run(file.parent)})
+    rest = [file for file in inside if not any(folder in file.parents for folder in tracked)]
+    tables = [file for file in rest if _is_table(file)] + _last_states([file for file in rest if file.name == _STATE])
+    events = {file.parent.parent if is_of_phase(file.parent) and file.parent != path else file.parent
+              for file in rest if ".tfevents." in file.name}  # fmt: skip
+    twins = sorted(folder for folder in events if _is_logged_twice(folder, tables))
+    if not tables and not events and not tracked:
         raise LawError(f"{path}: there is no CSV file, nor TensorBoard's logs")
-    left = [file for file in inside if file not in tables and ".tfevents." not in file.name]
-    return sorted([*tables, *events]), _left(left)
+    left = [file for file in rest if file not in tables and ".tfevents." not in file.name and file.name != "meta.yaml"]
+    return sorted([*tables, *events.difference(twins), *tracked]), _left([*twins, *left])
+
+
+def _is_table(file: Path) -> bool:
+    name = file.name.lower()
+    for compression in (".gz", ".bz2", ".xz"):
+        name = name.removesuffix(compression)
+    return name.endswith(_KINDS) or bool(_JSON.fullmatch(name))
+
+
+def _is_logged_twice(folder: Path, tables: list[Path]) -> bool:
+    """Whether the run of a folder of event files is in a table too: in metrics.csv beside them, as Lightning writes it,
+    or in the state of Transformers' Trainer, whose event files are in the folder runs beside it."""
+    return any(
+        (file.name == "metrics.csv" and file.parent == folder)
+        or (file.name == _STATE and folder.parent == _of_state(file) / "runs")
+        for file in tables
+    )
+
+
+def _of_state(file: Path) -> Path:
+    """The folder of the run that a state is of."""
+    return file.parent.parent if re.fullmatch(r"checkpoint-\d+", file.parent.name) else file.parent
 
 
 def _check_runs(file: Path) -> None:
@@ -64,7 +93,7 @@ def _last_states(states: list[Path]) -> list[Path]:
     last: dict[Path, tuple[int, Path]] = {}
     for file in states:
         match = re.fullmatch(r"checkpoint-(\d+)", file.parent.name)
-        run, step = (file.parent.parent, int(match[1])) if match else (file.parent, 10**18)
+        step, run = int(match[1]) if match else 10**18, _of_state(file)
         last[run] = max(last.get(run, (-1, file)), (step, file))
     return [file for _, file in last.values()]
 

@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glideslope.errors import LawError
-from glideslope.laws.curves import is_of_curves, of_curves
-from glideslope.laws.events import of_events
-from glideslope.laws.files import files_in
-from glideslope.laws.from_log import run_of
-from glideslope.laws.logs import Log, Part, parts_of, table_of
-from glideslope.laws.names import RATE, TRAINING, VALIDATION, normal, ranked
-from glideslope.laws.parts import joined, once
-from glideslope.laws.run import Run, used
+from glideslope.laws.logs.folders import files_in
+from glideslope.laws.logs.formats import tables_of
+from glideslope.laws.logs.joined import joined, once
+from glideslope.laws.logs.losses import kind_of_loss
+from glideslope.laws.logs.parts import parts_of
+from glideslope.laws.logs.run_of_log import Assigned, run_of
+from glideslope.laws.logs.series import Part
+from glideslope.laws.logs.source import Columns, Source
+from glideslope.laws.logs.table_of_runs import is_of_curves, of_curves
+from glideslope.laws.run import Run
 from glideslope.renamed import was_called
-
-ENOUGH = 10
-"""Validation losses of a run that are enough for them to be fitted, and not the training losses."""
+from glideslope.schedules import Schedule
 
 
 @dataclass(frozen=True)
@@ -43,18 +43,22 @@ class Read:
 def read(
     paths: Iterable[Path | str] | Path | str,
     *,
+    step: str | None = None,
+    lr: str | None = None,
     loss: str | None = None,
     warmup: int | None = None,
     steps_per_epoch: float | None = None,
+    schedule: Schedule | str | None = None,
+    peak: float | None = None,
+    steps: int | None = None,
 ) -> Read:
     """The runs in files.
 
-    A file is a table (CSV, or with tabs, semicolons or spaces), JSON (an object a line, or `trainer_state.json` of
-    Transformers), or what a training script printed, with a step, a rate and a loss under any of their usual names. A
-    column `run` tells runs apart; `final_loss` and `batch_size` are read where they are. A folder is one that `race` or
-    `tune` left, or holds such files or TensorBoard's, in folders of it too. Exports of MLflow, of TensorBoard's page
-    and of W&B's charts are read too, the rate and the loss in one file or in two. A table with the columns curve,
-    schedule, peak_lr and steps names the files of runs whose rates weren't logged.
+    A file is of one of the formats in `glideslope.laws.logs.formats`, which its content shows; a folder is one that
+    `race` or `tune` left, or holds such files or event files of TensorBoard, in folders of it too. The step, the rate
+    and the loss are found under any of their usual names. A column `run` tells runs apart; `final_loss` and
+    `batch_size` are read where they are. The rate and the loss may be in one file or in two, as in exports of charts. A
+    table with the columns curve, schedule, peak and steps names the files of runs whose rates weren't logged.
 
     Where there are validation and training losses, the former are taken if every run has ten or more that a fit uses;
     else the latter, with the last of the former as the final loss if it is of the end. Rates between two logged ones
@@ -63,9 +67,14 @@ def read(
 
     Args:
         paths: files and folders, or one.
-        loss: the column of the loss, where the usual names don't tell.
+        step: the column or tag of the updates made, where the usual names don't tell.
+        lr: the column or tag of the rate.
+        loss: the column or tag of the loss.
         warmup: updates of the warmup, which logs often miss.
         steps_per_epoch: updates in an epoch, for logs that count epochs only.
+        schedule: the schedule of runs whose rates weren't logged, the same for all of them.
+        peak: the rate where the schedule's factor is 1.
+        steps: the updates of each whole run on the schedule; the last logged if not given.
 
     Raises:
         LawError: a file can't be read, or lacks a column: those it has are named. In a folder it is skipped, with a
@@ -75,17 +84,23 @@ def read(
         raise LawError(f"steps_per_epoch={steps_per_epoch}: give a positive number")
     if warmup is not None and not warmup >= 0:
         raise LawError(f"warmup={warmup}: give the updates of the warmup, from 0")
+    if (schedule is None) != (peak is None) or (steps is not None and schedule is None):
+        raise LawError("give schedule and peak together (--schedule and --peak), and steps with them")
+    assigned = None if schedule is None or peak is None else Assigned(schedule, peak, steps)
+    given = Columns(step, lr, loss, steps_per_epoch)
     every = [paths] if isinstance(paths, Path | str) else paths
-    parts, optional, skipped = _parts(every, loss, steps_per_epoch)
+    parts, optional, skipped = _parts(every, given)
     logs = dict(zip(_names(parts), parts, strict=True))
     parts.clear()  # here and below series are let go as soon as their run is made: the rates, above all
     remarks = [(name, note) for name, part in logs.items() for note in part.notes]
-    order, choice = _kind(logs, loss, warmup)
+    series = {name: part.log for name, part in logs.items()}
+    order, choice = kind_of_loss(series, given, warmup, assigned)
+    series.clear()
     runs, notes = [], []
     for name in list(logs):
         part = logs.pop(name)
         try:
-            run, choices = run_of(name, part.log, order, loss, warmup)
+            run, choices = run_of(name, part.log, order, given, warmup, assigned)
         except LawError as error:
             if part.file not in optional:
                 raise
@@ -97,12 +112,10 @@ def read(
     if not runs:
         why = f" ({'; '.join(skipped)})" if skipped else ""
         raise LawError(f"no runs: give CSV files with the columns step, lr and loss, or folders with such files{why}")
-    return Read(runs, (*skipped, *choice, *_together(remarks), *notes))
+    return Read(runs, (*skipped, *choice, *_together(remarks), *notes, *_peaks(runs)))
 
 
-def _parts(
-    paths: Iterable[Path | str], loss: str | None, steps_per_epoch: float | None
-) -> tuple[list[Part], set[Path], list[str]]:
+def _parts(paths: Iterable[Path | str], given: Columns) -> tuple[list[Part], set[Path], list[str]]:
     """What the files hold, those of them that may be skipped, and what was."""
     parts: list[Part] = []
     notes: list[str] = []
@@ -118,23 +131,21 @@ def _parts(
             seen.add(file.resolve())
             optional |= {file} if path.is_dir() else set()
             try:
-                parts += _of_file(file, loss, steps_per_epoch)
+                parts += _of_file(Source(file, given))
             except LawError as error:
                 if not path.is_dir():
                     raise
                 notes.append(f"skipped: {error}")
     parts, twice = once(parts)
-    runs, more = joined(parts, loss)
+    runs, more = joined(parts, given)
     return runs, optional, notes + twice + more
 
 
-def _of_file(file: Path, loss: str | None, steps_per_epoch: float | None) -> list[Part]:
-    if file.is_dir():
-        return [of_events(file)]
-    table = table_of(file)
-    if is_of_curves(table):
-        return of_curves(file, table, loss, steps_per_epoch)
-    return parts_of(file, table, loss, steps_per_epoch)
+def _of_file(source: Source) -> list[Part]:
+    tables = tables_of(source)
+    if len(tables) == 1 and is_of_curves(tables[0]):
+        return of_curves(source.path, tables[0], source.columns)
+    return parts_of(source, tables)
 
 
 _GENERAL = {"metrics", "main", "log", "logs", "train", "trainer_state", "history", "output", "stdout", "training_log"}
@@ -169,50 +180,17 @@ def _short(part: Part) -> str:
     return f"{file.stem} {part.run}".strip()
 
 
-def _kind(logs: dict[str, Part], loss: str | None, warm: int | None) -> tuple[tuple[str, ...], list[str]]:
-    """The names of the losses that are fitted, for all runs alike, and a note where there was a choice."""
-    if loss is not None:
-        return (), []
-    kinds = {
-        name: (bool(ranked(part.log, TRAINING)), bool(ranked(part.log, VALIDATION))) for name, part in logs.items()
-    }
-    measured = {name: kind for name, kind in kinds.items() if any(kind)}
-    notes = []
-    if any(all(kind) for kind in measured.values()):
-        why = "there are too few"
-        if all(validation for _, validation in measured.values()):
-            why = _lacking({name: logs[name].log for name in measured}, warm)
-            if not why:
-                return VALIDATION + TRAINING, ["the validation losses are fitted, the training losses aren't used"]
-        notes.append(f"the training losses are fitted: of the validation losses {why}")
-    for kind, names in (("training", TRAINING), ("validation", VALIDATION)):
-        series = {name: (ranked(logs[name].log, names) or [""])[0] for name in measured}
-        if len(different := sorted({normal(column) for column in series.values() if column})) > 1:
-            notes.append(f"the {kind} losses have different names, {', '.join(different)}: are they of the same data?")
-    alone = [name for name, (training, _) in measured.items() if not training]
-    if alone and len(alone) < len(measured):
-        notes.append(f"{', '.join(alone)}: validation losses are fitted, beside the training losses of the others")
-    return TRAINING + VALIDATION, notes
-
-
-def _lacking(logs: dict[str, Log], warm: int | None) -> str:
-    """What the validation losses lack for a fit, if anything."""
-    runs = []
-    for name, log in logs.items():
-        try:
-            runs.append(run_of(name, log, VALIDATION, None, warm)[0])
-        except LawError as error:
-            if not ranked(log, RATE):
-                continue
-            return f"some can't be fitted ({error})"
-    longest = max((len(run.lr) for run in runs), default=0)
-    few = [run for run in runs if len(used(run, longest)) < ENOUGH]
-    return f"there are too few in {', '.join(run.name for run in few)}" if few else ""
-
-
 def _together(remarks: Iterable[tuple[str, str]]) -> list[str]:
     """Notes on runs, those of one text in one."""
     names: dict[str, list[str]] = {}
     for name, note in remarks:
         names.setdefault(note, []).append(name)
     return [f"{', '.join(subjects)}: {note}" for note, subjects in names.items()]
+
+
+def _peaks(runs: list[Run]) -> list[str]:
+    """A note where the rates of runs are so far apart that they may be in other units."""
+    peaks = sorted((run.peak, run.name) for run in runs)
+    (low, lowest), (high, highest) = peaks[0], peaks[-1]
+    far = f"the peak of {highest} is {high:g}, that of {lowest} {low:g}: are they in one unit?"
+    return [far] if high > 100 * low else []

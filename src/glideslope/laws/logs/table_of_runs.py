@@ -9,12 +9,17 @@ from pathlib import Path
 import numpy as np
 
 from glideslope.errors import LawError, ScheduleError
-from glideslope.laws.logs import Part, finite, parts_of, table_of
-from glideslope.laws.names import BATCH, FINAL, RATE, number, ranked
+from glideslope.laws.logs import roles
+from glideslope.laws.logs.formats import tables_of
+from glideslope.laws.logs.names import ROLES, number, role
+from glideslope.laws.logs.parts import parts_of
+from glideslope.laws.logs.series import Part, finite
+from glideslope.laws.logs.source import Columns, Source
+from glideslope.laws.logs.table import Row, Table
 from glideslope.laws.rates import Rates
-from glideslope.laws.tables import Row, Table
 
-COLUMNS = ("curve", "schedule", "peak_lr", "steps")
+COLUMNS = {"curve", "schedule", "steps"}
+PEAK = ("peak", "peak_lr")
 MOST_STEPS = 1e12
 _WHOLE = 0.9
 """The part of a run from which on its curve counts as whole."""
@@ -24,10 +29,10 @@ _NEAR, _USUAL = 0.05, 0.9
 
 def is_of_curves(table: Table) -> bool:
     """Whether a table names the files of curves."""
-    return set(COLUMNS) <= set(table.columns)
+    return set(table.columns) >= COLUMNS and any(name in table.columns for name in PEAK)
 
 
-def of_curves(file: Path, table: Table, loss: str | None, steps_per_epoch: float | None) -> list[Part]:
+def of_curves(file: Path, table: Table, given: Columns) -> list[Part]:
     """The runs that a table of runs names.
 
     A row without a schedule is of a curve that has its rates. Where both have rates, the schedule's are taken.
@@ -37,23 +42,23 @@ def of_curves(file: Path, table: Table, loss: str | None, steps_per_epoch: float
     """
     rows: dict[tuple[str, str], Row] = {}
     parts = []
-    for row in table.rows:
+    for row in table.rows():
         name = str(row["curve"] or "").strip(), str(row.get("run") or "").strip()
         if rows.setdefault(name, row) is not row:
             if any(str(row.get(column)) != str(rows[name].get(column)) for column in table.columns):
                 raise LawError(f"{file}: two rows name the curve {' '.join(name).strip()}: give each its own")
             continue
-        parts.append(_of_row(file, row, *name, loss, steps_per_epoch))
+        parts.append(_of_row(file, row, *name, given))
     return [replace(part, notes=(*table.notes, *part.notes)) for part in parts]
 
 
-def _of_row(file: Path, row: Row, curve: str, run: str, loss: str | None, steps_per_epoch: float | None) -> Part:
+def _of_row(file: Path, row: Row, curve: str, run: str, given: Columns) -> Part:
     if not curve:
         raise LawError(f"{file}: a row names no curve")
-    place = file.parent / curve
-    parts = parts_of(place, table_of(place), loss, steps_per_epoch)
+    source = Source(file.parent / curve, given)
+    parts = parts_of(source, tables_of(source))
     part = _one(file, curve, [part for part in parts if part.run == run] if run else parts, parts)
-    steps, peak = _positive(file, row, "steps"), _positive(file, row, "peak_lr")
+    steps, peak = _positive(file, row, "steps"), _positive(file, row, next(name for name in PEAK if name in row))
     if steps != round(steps) or steps > MOST_STEPS:
         raise LawError(f"{file}, {curve}: steps={steps:g}: give a whole number, at most {MOST_STEPS:g}")
     last = max(float(at[np.isfinite(values)].max(initial=0)) for at, values in part.log.values())
@@ -64,12 +69,12 @@ def _of_row(file: Path, row: Row, curve: str, run: str, loss: str | None, steps_
         notes.append(f"the curve ends at {last:g} of the table's {steps:g} steps")
     if str(row["schedule"] or "").strip():
         rates = _rates(file, curve, str(row["schedule"]), peak, int(steps))
-        logged = ranked(log, RATE)
-        if logged and (differing := _differing(finite(log[logged[0]]), rates, peak)):
+        logged, _ = roles.rate(log, given)
+        if logged is not None and (differing := _differing(finite(log[logged]), rates, peak)):
             notes.append(f"{differing}; the table's schedule is taken")
-        log = {name: series for name, series in log.items() if name not in logged}
-        log["lr"] = np.append(rates.every_place(), steps), np.append(rates.values, rates.values[-1])
-    for name in (*FINAL, *BATCH):
+        log = {name: series for name, series in log.items() if name != given.lr and role(name) != "rate"}
+        log[given.lr or "lr"] = np.append(rates.every_place(), steps), np.append(rates.values, rates.values[-1])
+    for name in (*ROLES["final"], *ROLES["batch"]):
         if str(row.get(name) or "").strip():
             log = log | {name: (np.array([steps]), np.array([_positive(file, row, name)]))}
     return replace(part, log=log, whole=True, notes=tuple(notes), table=file)
@@ -85,7 +90,7 @@ def _one(file: Path, curve: str, chosen: list[Part], every: list[Part]) -> Part:
 def _positive(file: Path, row: Row, column: str) -> float:
     value = number(row.get(column))
     if not (math.isfinite(value) and value > 0):
-        raise LawError(f"{file}, {row['curve']}: {column}={row.get(column)!r}: give steps and a peak_lr above 0")
+        raise LawError(f"{file}, {row['curve']}: {column}={row.get(column)!r}: give steps and a peak above 0")
     return value
 
 
