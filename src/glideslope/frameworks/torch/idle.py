@@ -36,10 +36,14 @@ class Idle:
         self._scaler.update(self.scale)
         return True
 
+    def begin(self) -> None:
+        """Takes the scale as it is for a good one."""
+        self.scale = self._scaler.get_scale() if self._scaler else 0.0
+
     def mended(self) -> bool:
         """Sets back a scale that was lost since the last snapshot, as one is taken; whether it was."""
         mended = self.is_lost() and self.undo()
-        self.scale = self._scaler.get_scale() if self._scaler else 0.0
+        self.begin()
         return mended
 
     def is_stuck(self) -> bool:

@@ -35,6 +35,7 @@ class Training:
 
     def __init__(self, model: torch.nn.Module, optimizer: Any, scaler: torch.amp.GradScaler | None) -> None:
         self.model, self.optimizer, self.scaler = model, optimizer, scaler
+        self._besides: frozenset[str] = frozenset()
 
     def parts(self) -> dict[str, Any]:
         """All that the next update depends on, as it stands: it changes with the training."""
@@ -45,10 +46,18 @@ class Training:
             "scaler": self.scaler.state_dict() if self.scaler else {},
         }
 
-    def health(self, parts: dict[str, Any] | None = None, besides: frozenset[str] = frozenset()) -> Health:
-        """Whether a training, as it stands if not given, is finite but in some places."""
+    def accept(self) -> None:
+        """Takes the numbers that aren't finite by now, as in the mask of an attention, for intended."""
+        self._besides = not_finite(self.parts())
+
+    def health(self, parts: dict[str, Any] | None = None) -> Health:
+        """Whether a training, as it stands if not given, is finite but for what is intended."""
         weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
-        return Health(self.parts() if parts is None else parts, weights, besides)
+        return Health(self.parts() if parts is None else parts, weights, self._besides)
+
+    def is_finite(self) -> bool:
+        """Whether it is finite as it stands; waits for its device."""
+        return self.health().read()[0]
 
     def restore(self, parts: dict[str, Any]) -> None:
         """Goes back to a snapshot, which stays as it is.
@@ -70,12 +79,12 @@ class Training:
             self.scaler.load_state_dict(parts["scaler"])
         self.optimizer.zero_grad()
 
-    def repair(self, parts: dict[str, Any], besides: frozenset[str]) -> bool:
+    def repair(self, parts: dict[str, Any]) -> bool:
         """Takes damaged buffers, such as statistics of batches, from a snapshot; whether nothing else is damaged."""
         now = self.parts()
         trained = {id(tensor) for group in self.optimizer.param_groups for tensor in group["params"]}
         trained_names = {name for name, weight in self.model.named_parameters() if id(weight) in trained}
-        damaged = not_finite(now) - besides
+        damaged = not_finite(now) - self._besides
         buffers = {f".{part}.{name}": (part, name) for part in ("model", "buffers") for name in now[part]}
         if any(place not in buffers or buffers[place][1] in trained_names for place in damaged):
             return False
