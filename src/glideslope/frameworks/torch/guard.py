@@ -177,7 +177,7 @@ class Guard:
         if refused:  # its loss is as ever, so its gradient was a good one
             self._ring.note(update, 2.0, loss, "refused")
             self._places.forget(call)
-            self._refusal.take(self._refusal.limit)
+            self._refusal.take(norm if refused == EXPECTED else self._refusal.limit)
         self._refused = 0
         self.state = state
         if state["verdict"]:
@@ -201,10 +201,10 @@ class Guard:
         """Answers an update that was left out: by no more than that, unless the weights are at fault."""
         verdict = 1.0 if refused == NOT_FINITE else 2.0
         self._refused += 1
-        self._remember(call)
         self._look_at_weights(update, loss, self._training.health())
         if self._lost:
             return
+        self._remember(call)
         if self._refused >= MOST_REFUSED[refused]:
             self._lost = Lost(update, {**self.state, "verdict": verdict}, loss)
         elif not quiet:
