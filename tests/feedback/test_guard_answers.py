@@ -17,7 +17,8 @@ import glideslope as gs
 from glideslope.feedback import Places, Ring
 from glideslope.feedback.ring import APART
 from glideslope.feedback.steady_growth import SteadyGrowth
-from glideslope.frameworks.torch.snapshots import Health, copied
+from glideslope.frameworks.torch.copies import Copy, tensors
+from glideslope.frameworks.torch.snapshots import Health
 from glideslope.search.finite import not_finite
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
@@ -249,7 +250,7 @@ def test_a_lost_scale_is_set_back(scale):
 def test_the_health_of_a_training_is_that_of_its_numbers(values, trained):
     weight, other = torch.ones(3), torch.tensor(values)
     parts = {"model": {"weight": other if trained else weight}, "optimizer": [weight if trained else other]}
-    finite, norm = Health(parts, [other if trained else weight], frozenset()).read()
+    finite, norm = Health([tensor for _, tensor in tensors(parts)], [other if trained else weight]).read()
     assert finite == all(map(math.isfinite, values))
     if finite and trained:
         assert norm == pytest.approx(float(np.linalg.norm(np.float64(values))), rel=1e-5, abs=1e-18) or norm == math.inf
@@ -257,16 +258,27 @@ def test_the_health_of_a_training_is_that_of_its_numbers(values, trained):
 
 def test_a_copy_into_an_older_one_is_as_a_new_one():
     def tree(value, size=2):
-        return {"a": [torch.full((size,), value), 1.0], "b": {"c": torch.full((1,), value), "d": np.float32(value)}}
+        channels_last = torch.full((1, 2, 2, 2), value).to(memory_format=torch.channels_last)
+        return {
+            "a": [torch.full((size,), value), 1.0, torch.full((2,), value, dtype=torch.float16)],
+            "b": {"c": torch.full((), value), "d": np.float32(value), "e": (torch.tensor([1]), channels_last)},
+        }
 
-    old = copied(tree(1.0))
-    tensor = old["a"][0]
-    new = copied(live := tree(2.0), old)
-    assert new["a"][0] is tensor
+    def check(copy, value, size=2):
+        torch.testing.assert_close(copy.tree(), copied_by_torch(tree(value, size)), rtol=0, atol=0)
+
+    def copied_by_torch(tree):
+        return {**tree, "b": {**tree["b"], "d": float(tree["b"]["d"])}}
+
+    old = Copy(tree(1.0))
+    memory = old.tree()["a"][0].data_ptr()
+    check(old, 1.0)
+    new = Copy(live := tree(2.0), old)
+    assert new.tree()["a"][0].data_ptr() == memory
     live["a"][0].fill_(9.0)
-    torch.testing.assert_close(new, copied(tree(2.0)), rtol=0, atol=0)
-    torch.testing.assert_close(copied(tree(3.0, size=5), new), copied(tree(3.0, size=5)), rtol=0, atol=0)
-    torch.testing.assert_close(copied(tree(4.0), {"a": [None], "b": 1}), copied(tree(4.0)), rtol=0, atol=0)
+    check(new, 2.0)
+    check(Copy(tree(3.0, size=5), new), 3.0, 5)
+    assert new.tree()["b"]["e"][1].is_contiguous(memory_format=torch.channels_last)
 
 
 @given(st.lists(st.floats(allow_nan=True, width=32), min_size=1, max_size=5))

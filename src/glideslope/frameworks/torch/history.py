@@ -11,6 +11,7 @@ from glideslope.feedback import Event, Guard, Ring
 from glideslope.feedback.feedback import State
 from glideslope.feedback.guard import CLOSEST
 from glideslope.feedback.ring import Lost
+from glideslope.frameworks.torch.copies import Copy
 from glideslope.frameworks.torch.replay import FARTHEST, Replay
 from glideslope.frameworks.torch.snapshots import InMemory, OnDisk, Training
 
@@ -27,7 +28,7 @@ class History:
 
     Attributes:
         ring: the snapshots.
-        health: that of the snapshot that waits, or of the last one.
+        health: that of the newest snapshot.
     """
 
     def __init__(self, guard: Guard, training: Training, replay: Replay, end: float, folder: Path | None) -> None:
@@ -61,9 +62,9 @@ class History:
         """Takes a snapshot of the training as it is, to be kept when it is seen to be good."""
         replayed = self._replay.reaches(self.ring.last.made if self.ring.has_any else made)
         self._due = made + self.ring.guard.spacing(self._end, FARTHEST if replayed else CLOSEST)
-        parts = self._training.parts()
-        self.health = self._training.health(parts)
-        self.ring.wait(made, state, self._store.write(made, parts))
+        copy = Copy(self._training.parts(), self._store.dropped)
+        self.health = self._training.health(copy)
+        self.ring.wait(made, state, self._store.write(made, copy))
 
     def keep(self) -> None:
         """Keeps the snapshot that waits."""
