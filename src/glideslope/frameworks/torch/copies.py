@@ -5,19 +5,17 @@ from __future__ import annotations
 import copy
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-_CONTAINERS, _VALUES = (dict, list, tuple), (int, float, str, type(None))
+_CONTAINERS, _VALUES = (dict, list, tuple), (int, float, bool, str, type(None))
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
 Kind = tuple[torch.dtype, torch.device]
 
 
-@dataclass(frozen=True)
-class _Part:
+class _Part(NamedTuple):
     """Where a tensor is in the one that holds all of its kind."""
 
     kind: Kind
@@ -45,10 +43,11 @@ class Copy:
         sizes: defaultdict[Kind, int] = defaultdict(int)
 
         def outlined(value: Any) -> Any:
+            if type(value) in _VALUES:
+                return value
             if not isinstance(value, torch.Tensor):
-                value = value.item() if isinstance(value, np.generic) else value
-                return value if isinstance(value, _VALUES) else copy.deepcopy(value)
-            if type(value) not in _PLAIN or value.is_sparse or not value.is_contiguous():
+                return value.item() if isinstance(value, np.generic) else copy.deepcopy(value)
+            if type(value) not in _PLAIN or value.layout != torch.strided or not value.is_contiguous():
                 self._alone.append(clone := value.detach().clone())
                 return clone
             kind = value.dtype, value.device
