@@ -162,7 +162,12 @@ class Loop:
 
 @cache
 def undisturbed(
-    kind: str, optimizing: str, seed: int, batch_size: int, updates: int = UPDATES, missing: frozenset[int] = frozenset()
+    kind: str,
+    optimizing: str,
+    seed: int,
+    batch_size: int,
+    updates: int = UPDATES,
+    missing: frozenset[int] = frozenset(),
 ) -> float:
     """The final loss without any disturbance, and without some updates."""
 

@@ -155,7 +155,8 @@ LOOPS: dict[str, tuple[str, Callable[[Random], Parts], tuple[str, ...], Callable
                          ("batch normalization", "images"), _whole),
     "guard-row": ("guards: NaN in a row of an embedding, met later", disturbances.nan_row, ("words",), _whole),
     "guard-one": ("guards: damage just before a snapshot, one kept", disturbances.one_kept, ALL, _whole),
-    "guard-files": ("guards: the newest snapshot on disk truncated or changed", disturbances.damaged_files, ALL, _whole),
+    "guard-files": ("guards: the newest snapshot on disk truncated or changed",
+                    disturbances.damaged_files, ALL, _whole),
     "guard-growing": ("guards: weights growing by 0.1 to 0.4% an update, noticed", disturbances.growing_weights, ALL,
                       _any),
 }  # fmt: skip

@@ -12,7 +12,6 @@ from torch import distributed
 from glideslope.errors import FeedbackError
 from glideslope.feedback import Event, Places
 from glideslope.feedback.ring import Lost
-from glideslope.feedback.steady_growth import Jumps, SteadyGrowth
 from glideslope.frameworks.torch.arrivals import Arrivals, is_on_device, number
 from glideslope.frameworks.torch.distributed import greatest_over_ranks
 from glideslope.frameworks.torch.history import History
@@ -26,8 +25,6 @@ AGREE_EVERY = 10
 """Updates between those at which processes agree whether to go back."""
 MOST_REFUSED = {NOT_FINITE: 10, SPIKE: 2, EXPECTED: 2}
 """Updates in a row that are left out before the weights are held to be at fault."""
-MOST_SKIPPED = 32
-"""Updates in a row that mixed precision may leave out for a loss that isn't finite."""
 
 
 class Guard:
@@ -110,11 +107,9 @@ class Guard:
         self._lost: Lost | None = None
         self._refused = 0
         self._bad: int | None = None
-        self._growth, self._jumps = SteadyGrowth(), Jumps(self._made)
         self._loss, self._end = math.inf, self.scheduler.end
         self._idle.begin()
         self._history.begin(self._made, self.state)
-        self._jumps.norm = self._history.health.read()[1]
 
     def resumed(self) -> None:
         """The scheduler has loaded a state: what this guard knew is of another training."""
@@ -167,11 +162,12 @@ class Guard:
     def _look(self, update: int, call: int, loss: float, gradient_norm: float, norm: float, seen: Look | None) -> None:
         """Tells the guard's state an update, and the scheduler if its factor changed."""
         self._loss = loss
-        self._jumps.see(update, loss)
+        jumps = self._history.jumps
+        jumps.see(update, loss)
         refused = seen.refused(norm) if seen else ""
         before = self.state["factor"]
         state = self._ring.guard.update(self.state, loss, gradient_norm)
-        if refused and (refused == NOT_FINITE or state["verdict"] or state["rough"] or self._jumps.high):
+        if refused and (refused == NOT_FINITE or state["verdict"] or state["rough"] or jumps.high):
             self._look_at_refused(update, call, loss, refused, quiet=seen is not None and seen.expected)
             return
         if refused:  # its loss is as ever, so its gradient was a good one
@@ -190,7 +186,7 @@ class Guard:
             self._replay.forget(update + 1)
         if state["factor"] != before:
             self.scheduler.guard_state = state
-        if self._jumps.high:
+        if jumps.high:
             self._look_at_weights(update, loss, self._training.health())
         elif not state["rough"] and self._history.is_seen(update):
             self._look_at_weights(update, loss, self._history.health)
@@ -211,22 +207,8 @@ class Guard:
             self._ring.note(update, verdict, loss, "refused")
 
     def _look_at_weights(self, update: int, loss: float, health: Health) -> None:
-        """Finds damage in weights, buffers and the optimizer's state; and weights that grow."""
-        if self._lost:
-            return
-        finite, weights = health.read()
-        grown = self._jumps.is_found(self._ring.last.made, weights)
-        if not finite and not self._agreeing and self._history.repair():
-            if not self._refused:
-                self._ring.note(update, 4.0, loss, "repaired")
-            self._ring.withdraw()
-        elif not finite or grown:
-            verdict = 5.0 if finite else 4.0 if math.isfinite(loss) else 1.0
-            self._lost = Lost(update, {**self.state, "verdict": verdict}, loss)
-        elif health is self._history.health:
-            self._jumps.norm = weights
-            if self._growth.is_found(self._ring.last.made, weights):
-                self._ring.note(update, 5.0, loss, "noticed")
+        """Finds damage in weights, buffers and the optimizer's state."""
+        self._lost = self._lost or self._history.damage(update, loss, self.state, health, noted=self._refused > 0)
 
     def _look_at_arrived(self, wait: bool) -> None:
         for (update, call, seen), (loss, gradient_norm, norm) in self._arrivals.read(wait):
@@ -236,19 +218,12 @@ class Guard:
 
     def _look_at_idle(self, loss: float | torch.Tensor) -> None:
         """Goes back, all processes alike, where the scaler leaves out updates and it or the weights are at fault."""
-        idle = self._idle
-        idle.calls += 1
-        if not math.isfinite(value := number(loss)):
-            idle.lost += 1
-            damaged = not self._agreeing and not self._training.is_finite()
-            verdict = float(damaged or idle.lost >= MOST_SKIPPED)
-            if not verdict and idle.undo():
-                self._ring.note(self._made, 1.0, value, "rescaled")
-        else:
-            idle.lost = 0
-            verdict = 6.0 if idle.is_stuck() else 0.0
+        value = number(loss)
+        verdict = self._idle.verdict(value, lambda: not self._agreeing and not self._training.is_finite())
+        if verdict == 0 and self._idle.undone:
+            self._ring.note(self._made, 1.0, value, "rescaled")
         if self._agreeing:
-            verdict = greatest_over_ranks(self._device, verdict)[0] if idle.calls % AGREE_EVERY == 0 else 0.0
+            verdict = greatest_over_ranks(self._device, verdict)[0] if self._idle.calls % AGREE_EVERY == 0 else 0.0
         if verdict:
             self._go_back(Lost(self._made, {**self.state, "verdict": verdict}, value))
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from torch import distributed
 
 from glideslope.errors import FileError
 from glideslope.feedback import Event, Guard, Ring
 from glideslope.feedback.feedback import State
 from glideslope.feedback.guard import CLOSEST
 from glideslope.feedback.ring import Lost
+from glideslope.feedback.steady_growth import Jumps, SteadyGrowth
 from glideslope.frameworks.torch.copies import Copy
 from glideslope.frameworks.torch.replay import FARTHEST, Replay
-from glideslope.frameworks.torch.snapshots import InMemory, OnDisk, Training
+from glideslope.frameworks.torch.snapshots import Health, InMemory, OnDisk, Training
 
 
 class History:
@@ -29,6 +33,7 @@ class History:
     Attributes:
         ring: the snapshots.
         health: that of the newest snapshot.
+        jumps: looks for weights that are damaged at once.
     """
 
     def __init__(self, guard: Guard, training: Training, replay: Replay, end: float, folder: Path | None) -> None:
@@ -42,7 +47,9 @@ class History:
         self._training.accept()
         self.ring.clear()
         self._replay.clear(made)
+        self._growth, self.jumps = SteadyGrowth(), Jumps(made)
         self.wait(made, state)
+        self.jumps.norm = self.health.read()[1]
         self.ring.keep()
 
     @property
@@ -71,8 +78,35 @@ class History:
         self.ring.keep()
         self._replay.forget(self.ring.last.made)
 
-    def repair(self) -> bool:
+    def damage(self, update: int, loss: float, state: State, health: Health, noted: bool) -> Lost | None:
+        """Damage in weights, buffers and the optimizer's state, unless it could be repaired; notes weights that grow.
+
+        Args:
+            update: the update after which it is looked for.
+            loss: its loss.
+            state: the guard's state.
+            health: what is looked at.
+            noted: whether a repair needs no event, since there is one for the update.
+        """
+        finite, norm = health.read()
+        if not finite and self._repaired():
+            if not noted:
+                self.ring.note(update, 4.0, loss, "repaired")
+            self.ring.withdraw()
+        elif not finite:
+            return Lost(update, {**state, "verdict": 4.0 if math.isfinite(loss) else 1.0}, loss)
+        elif self.jumps.is_found(self.ring.last.made, norm):
+            return Lost(update, {**state, "verdict": 5.0}, loss)
+        elif health is self.health:
+            self.jumps.norm = norm
+            if self._growth.is_found(self.ring.last.made, norm):
+                self.ring.note(update, 5.0, loss, "noticed")
+        return None
+
+    def _repaired(self) -> bool:
         """Whether damage was in buffers alone, which are taken from a snapshot."""
+        if distributed.is_available() and distributed.is_initialized():
+            return False
         try:
             return self._training.repair(self._store.read(self.ring.last.snapshot))
         except FileError:
