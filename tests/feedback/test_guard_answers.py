@@ -57,6 +57,25 @@ class Small:
         return [(event.kind, event.answer) for event in self.guard.events]
 
 
+def scaled(scaler, spoil, updates):
+    """A loop with a gradient scaler, in which something is spoilt before update 20."""
+    model = nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scheduler = gs.torch.Scheduler(optimizer, "constant * guard(every=5)")
+    guard = gs.torch.Guard(model, scheduler, scaler=scaler)
+    for update in range(updates):
+        if update == 20:
+            spoil(model)
+        loss = model(torch.ones(1, 1)).square().mean()
+        optimizer.zero_grad()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        scheduler.step()
+        guard.step(loss)
+    return model, scheduler, guard
+
+
 def spoil_gradient(model):
     next(model.parameters()).grad[0] = math.nan
 
@@ -225,24 +244,93 @@ def test_weights_that_begin_at_zero_may_grow_and_damaged_ones_at_the_start_go_ba
 @pytest.mark.parametrize("scale", [0.0, 1e-40, 1e-30, math.inf])
 def test_a_lost_scale_is_set_back(scale):
     scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
-    model = nn.Linear(1, 1)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    scheduler = gs.torch.Scheduler(optimizer, "constant * guard(every=5)")
-    guard = gs.torch.Guard(model, scheduler, scaler=scaler)
-    for update in range(40):
-        if update == 20:
-            scaler._scale.fill_(scale)
-        loss = model(torch.ones(1, 1)).square().mean()
-        optimizer.zero_grad()
-        scaler.scale(loss).backward()
-        scaler.step(optimizer)
-        scaler.update()
-        scheduler.step()
-        guard.step(loss)
+    model, scheduler, guard = scaled(scaler, lambda model: scaler._scale.fill_(scale), updates=40)
     assert guard.events
     assert scaler.get_scale() == 1024
     assert scheduler.last_epoch >= 30
     assert model.weight.isfinite().all()
+
+
+def test_updates_that_mixed_precision_skips_for_ever_are_a_divergence():
+    scaler = torch.amp.GradScaler("cpu")
+    model, _, guard = scaled(scaler, lambda model: model.weight.data.fill_(math.inf), updates=60)
+    assert [event.kind for event in guard.events] == ["not finite"]
+    assert math.isfinite(model.weight.item())
+    assert scaler.get_scale() > 1
+
+
+OPTIMIZERS = {
+    "momentum": lambda weights: torch.optim.SGD(weights, lr=0.05, momentum=0.9, weight_decay=0.01),
+    "AdamW": lambda weights: torch.optim.AdamW(weights, lr=0.01),
+    "fused": lambda weights: torch.optim.AdamW(weights, lr=0.01, fused=True),
+    "tensor": lambda weights: torch.optim.Adam(weights, lr=torch.tensor(0.01)),
+    "RMSprop": lambda weights: torch.optim.RMSprop(weights, lr=0.01),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("damaged", ["weights", "moments", "both"])
+def test_damage_from_outside_costs_no_update_before_it(name, damaged):
+    """The weights are those of a loop that leaves out the updates with the damage, to the last bit."""
+
+    def run(spoilt):
+        loop = Small("cosine * guard()", OPTIMIZERS[name], steps=120)
+        for t in range(90):
+            if t == 57 and spoilt:
+                spoil(loop)
+            loop.step(spoil=loop.model.zero_grad if t in left_out and not spoilt else lambda model: None)
+        return loop
+
+    def spoil(loop):
+        if damaged != "moments":
+            with torch.no_grad():
+                loop.model[0].weight.mul_(100)  # which saturates, and the loss is hardly another
+        if damaged != "weights":
+            for state in loop.optimizer.state.values():
+                next(moment for name, moment in state.items() if name != "step").fill_(math.nan)
+
+    left_out = range(0)
+    spoilt = run(spoilt=True)
+    [event] = spoilt.guard.events
+    assert event.answer == "back"
+    assert event.back_to in (57, 58)  # where the optimizer is damaged, that update's gradient was a good one
+    left_out = range(event.back_to, event.update + 1)
+    expected = run(spoilt=False)
+    torch.testing.assert_close(spoilt.model.state_dict(), expected.model.state_dict(), rtol=0, atol=0)
+    for ours, theirs in zip(spoilt.optimizer.state.values(), expected.optimizer.state.values(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("habit", ["clamps", "writes over gradients"])
+def test_updates_that_are_not_all_of_it_are_not_made_again(habit):
+    loop = Small("constant * guard()")
+    for t in range(60):
+        if t == 50:
+            loop.model[0].weight.data.fill_(math.nan)
+        loop.step()
+        with torch.no_grad():
+            if habit == "clamps":
+                loop.model[0].weight.clamp_(-1, 1)
+            elif loop.model[0].weight.grad is not None:
+                loop.model[0].weight.grad.zero_()
+    [event] = loop.guard.events
+    assert event.answer == "back"
+    assert event.back_to < 49
+    assert loop.model[0].weight.isfinite().all()
+
+
+def test_where_the_updates_themselves_lose_the_training_the_last_few_are_undone():
+    loop = Small("constant * guard()", lambda weights: torch.optim.SGD(weights, lr=0.01))
+    for _ in range(40):
+        loop.step()
+    loop.optimizer.param_groups[0]["lr"] = 1e30
+    with pytest.warns(UserWarning, match="moves it too"):
+        loop.step()
+    loop.step()
+    event = loop.guard.events[-1]
+    assert event.answer == "back"
+    assert event.back_to == 40  # the update with that rate is number 40
+    assert all(weight.abs().max() < 10 for weight in loop.model.parameters())
 
 
 @given(st.lists(st.floats(width=32, allow_nan=True), min_size=1, max_size=8), st.booleans())

@@ -145,7 +145,8 @@ class Replay:
         pairs = zip(weights, self._weights(), strict=True)
         same = was_finite and all(torch.equal(before, after) for before, after in pairs)
         outside = training.is_finite() and not same
-        return max(kept.made, lost.first if outside else lost.update - _DOUBTFUL), outside
+        end = min([lost.first, *self._touches]) if outside else lost.update - _DOUBTFUL
+        return max(kept.made, end), outside
 
     def make(self, made: int, end: int) -> None:
         """Makes the updates since a snapshot again, up to one, and forgets the later ones."""
