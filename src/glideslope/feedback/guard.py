@@ -127,8 +127,8 @@ def guard(
         deviations: how many make a spike.
         factor: what the rate is lowered by, between 0 and 1.
         rest: updates past the place before the rate is the schedule's again.
-        every: updates between snapshots, by default a 300th of the training, but 5 to 50; in a search ten times as
-            many, 50 by default.
+        every: updates between snapshots, by default a 300th of the training, but 20 to 50, or from 5 where a torch loop
+            can't make updates again; in a search ten times as many, 50 by default.
         kept: snapshots: the last two, and others further apart.
         times: how often it goes back for one place, which is left when half of `rest` has passed at the schedule's own
             rate, before it stops with a diagnosis.

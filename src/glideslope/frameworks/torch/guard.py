@@ -34,7 +34,7 @@ class Guard:
     `scheduler.step()`. It answers by degrees. An update whose gradient isn't finite, or is twenty times any of late, is
     left out before it touches the weights, and so is a batch at a place where it was bad in three epochs in a row.
     Where the weights, the buffers or the optimizer's state are damaged, or the loss is lost, the training goes back to
-    a snapshot; where it is lost again, at a lower rate. A snapshot replaces older ones when all of it was seen to be
+    a snapshot, and makes the good updates since then again; where it is lost again, at a lower rate. A snapshot replaces older ones when all of it was seen to be
     finite, and the loss of its weights is as it should be. The loop, its data and the schedule's position go on, so the
     schedule ends where it would; an update that is left out counts as one.
 

@@ -121,7 +121,7 @@ class Refusal:
                     weight.grad = None
             else:
                 self.take(norm)
-                self._replay.note()
+                self._replay.note(weights)
             return
         self._on_device(weights, norms, sharded)
 

@@ -77,11 +77,10 @@ class Replay:
         if self._versions:
             self._touched |= self._versions != [weight._version for weight in self._weights()]
 
-    def note(self) -> None:
-        """Notes an update that is about to be made."""
+    def note(self, weights: list[torch.Tensor]) -> None:
+        """Notes an update of some weights that is about to be made."""
         if self.possible:
-            gradients = [(weight, weight.grad, weight.grad._version) for weight in self._weights()
-                         if weight.grad is not None]  # fmt: skip
+            gradients = [(weight, grad, grad._version) for weight in weights if (grad := weight.grad) is not None]
             self._pending.append(_Update(gradients, self._options(copied=True)))
 
     def noted(self) -> None:
