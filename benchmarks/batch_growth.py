@@ -25,7 +25,8 @@ def main() -> None:
     import torch
     from fashion_mnist import job
 
-    from glideslope.search.contestant import Contestant, read
+    from glideslope.policy import as_policy
+    from glideslope.search.contestant import Contestant
     from glideslope.search.trials import Trials
 
     parser = argparse.ArgumentParser()
@@ -40,7 +41,7 @@ def main() -> None:
         losses, updates = np.zeros((2, options.seeds)), [0, 0]
         for seed in range(options.seeds):
             for i, text in enumerate(texts):
-                run = Trials(job, seed).run(Contestant(read(text), options.peak), options.steps, stage="")
+                run = Trials(job, seed).run(Contestant(as_policy(text).value, options.peak), options.steps, stage="")
                 losses[i, seed], updates[i] = run.final_loss, len(run.losses)
         gap = losses[1] - losses[0]
         error = gap.std(ddof=1) / math.sqrt(options.seeds)

@@ -2,9 +2,10 @@
 
     python benchmarks/checkpoints.py --kills 30
 
-Killed: a search over a small network whose full run lasts some seconds, with a checkpoint each quarter of a second, is
-killed at random moments, resumed and killed again; at the end its losses, rates and weights are compared with those of
-one that wasn't killed. Cost: full runs with checkpoints and without, in turn, of a network with `--width` units.
+Killed: a search whose full run lasts a minute, most of which the job sleeps, is killed at random moments, resumed and
+killed again. Each time the run must go on from its last checkpoint; at the end the losses, rates and weights are
+compared with those of a search that was not killed. Cost: full runs with checkpoints and without, in turn, of a network
+with `--width` units.
 """
 
 from __future__ import annotations
@@ -26,12 +27,21 @@ from contextlib import contextmanager
 from pathlib import Path
 
 JOB = """
+import time
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 import glideslope as gs
 torch.set_num_threads(1)
-WIDTH = {width}
+WIDTH, SLEEP = {width}, {sleep}
+class Loss(nn.CrossEntropyLoss):
+    def forward(self, outputs, targets):
+        if SLEEP and torch.is_grad_enabled():
+            time.sleep(SLEEP)
+            state = self.optimizer[0].state.get(self.weights[0], dict(step=0))
+            with open("updates.log", "a") as log:
+                print(int(state["step"]), file=log)
+        return super().forward(outputs, targets)
 def job(seed):
     torch.manual_seed(seed)
     x = torch.randn(4096, 32)
@@ -40,9 +50,13 @@ def job(seed):
                           nn.BatchNorm1d(WIDTH), nn.Linear(WIDTH, 2))
     loader = DataLoader(data, batch_size=32, shuffle=True)
     check = DataLoader(data, batch_size=1024)
-    return gs.torch.Job(model, torch.optim.AdamW(model.parameters()), nn.CrossEntropyLoss(), loader, check)
+    optimizer, loss = torch.optim.AdamW(model.parameters()), Loss()
+    loss.optimizer, loss.weights = [optimizer], list(model.parameters())[:1]
+    return gs.torch.Job(model, optimizer, loss, loader, check)
 """
 TUNE = "from glideslope.cli import main; main()"
+CHECKED = 6
+"""Updates with which a search checks its job before its runs."""
 
 
 def tune(folder: Path, out: str, steps: int, every: str) -> list[str]:
@@ -59,36 +73,71 @@ def ended(folder: Path, out: str) -> tuple[str, str, str]:
     return json.dumps(kept), (folder / out / "runs.csv").read_text(), network
 
 
-def killed(kills: int, steps: int) -> None:
-    rng = random.Random(0)
+def updates_of(folder: Path) -> list[int]:
+    """The updates that the job had made before each of its updates, since this was last asked."""
+    log = folder / "updates.log"
+    text = log.read_text() if log.exists() else ""
+    log.write_text("")
+    return [int(line) for line in text.split()]
+
+
+def last_checkpoint(folder: Path, out: str) -> int:
+    """The updates of the run in the making that its last checkpoint has; 0 without one."""
+    documents = sorted((folder / out / "unfinished").glob("*.json"))
+    if not documents:
+        return 0
+    position = json.loads(documents[-1].read_text())["position"]
+    return int(position["made"]) + len(position["waiting"])
+
+
+def killed(kills: int, seconds: float, every: float) -> None:
+    """Kills searches until there were so many kills; prints what was lost.
+
+    Args:
+        kills: how many.
+        seconds: of the full run.
+        every: between two checkpoints.
+    """
+    rng, sleep = random.Random(0), 0.02
+    steps, often = round(seconds / sleep), f"{every:g}s"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "job.py").write_text(JOB.format(width=64))
+        (folder / "job.py").write_text(JOB.format(width=64, sleep=sleep))
         began = time.monotonic()
-        subprocess.run(tune(folder, "whole", steps, "0.25s"), cwd=folder, check=True, capture_output=True)
-        seconds = time.monotonic() - began
-        print(f"uninterrupted: {seconds:.0f} s", flush=True)
-        expected, made, wrong, inside = ended(folder, "whole"), 0, 0, 0
-        search = 0
+        subprocess.run(tune(folder, "whole", steps, often), cwd=folder, check=True, capture_output=True)
+        whole = time.monotonic() - began
+        print(f"uninterrupted: {whole:.0f} s, {steps} updates of the full run", flush=True)
+        expected = ended(folder, "whole")
+        made, wrong, inside, elsewhere, search = 0, 0, 0, 0, 0
+        lost: list[int] = []
         while made < kills:
-            search += 1
-            while made < kills:
+            search, there = search + 1, None
+            updates_of(folder)
+            while True:
                 out = f"killed-{search}"
-                with subprocess.Popen(tune(folder, out, steps, "0.25s"), cwd=folder, stdout=subprocess.DEVNULL,
+                with subprocess.Popen(tune(folder, out, steps, often), cwd=folder, stdout=subprocess.DEVNULL,
                                       stderr=subprocess.DEVNULL) as process:  # fmt: skip
                     try:
-                        process.wait(rng.uniform(2, 2 + seconds / 3))
-                        break
+                        process.wait(rng.uniform(4, whole / 2) if made < kills else None)
                     except subprocess.TimeoutExpired:
                         os.kill(process.pid, signal.SIGKILL)
-                made += 1
-                inside += any((folder / out / "unfinished").glob("*.json"))
-            done = subprocess.run(tune(folder, out, steps, "0.25s"), cwd=folder, check=True, capture_output=True)
-            assert done.stdout
+                        made += 1
+                run = updates_of(folder)[CHECKED:]
+                if there is not None and run:
+                    elsewhere += run[0] != there
+                if process.returncode != -signal.SIGKILL:
+                    assert process.returncode == 0, process.returncode
+                    break
+                there = last_checkpoint(folder, out) if run else there
+                inside += bool(there)
+                lost += [run[-1] + 1 - there] if run and there else []
             wrong += ended(folder, out) != expected
             print(
-                f"{made} kills, {inside} with a checkpoint to go on from, {search} searches, {wrong} wrong", flush=True
-            )
+                f"{made} kills, {inside} with a checkpoint to go on from, {elsewhere} times the run went on elsewhere; "
+                f"at most {max(lost, default=0)} updates since a checkpoint were made again; {search} searches, "
+                f"{wrong} ended otherwise",
+                flush=True,
+            )  # fmt: skip
 
 
 def cost(width: int, steps: int, pairs: int) -> None:
@@ -112,7 +161,7 @@ def cost(width: int, steps: int, pairs: int) -> None:
     Checkpoints.timed = recorded  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "job.py").write_text(JOB.format(width=width))
+        (folder / "job.py").write_text(JOB.format(width=width, sleep=0))
         make = load_job(f"{folder / 'job.py'}:job")
         parameters = sum(weight.numel() for weight in make(0).model.parameters())  # type: ignore[attr-defined]
         ratios, shares = [], []
@@ -140,12 +189,14 @@ def cost(width: int, steps: int, pairs: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--kills", type=int, default=30)
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--seconds", type=float, default=60, help="of the full run of the search that is killed")
+    parser.add_argument("--every", type=float, default=2, help="seconds between its checkpoints")
+    parser.add_argument("--steps", type=int, default=3000, help="of the runs whose time is compared")
     parser.add_argument("--width", type=int, default=1000)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--only", choices=("killed", "cost"))
-    given = parser.parse_args()
-    if given.only != "cost":
-        killed(given.kills, given.steps)
-    if given.only != "killed":
-        cost(given.width, given.steps, given.pairs)
+    arguments = parser.parse_args()
+    if arguments.only != "cost":
+        killed(arguments.kills, arguments.seconds, arguments.every)
+    if arguments.only != "killed":
+        cost(arguments.width, arguments.steps, arguments.pairs)

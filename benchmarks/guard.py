@@ -24,7 +24,8 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 import glideslope as gs
-from glideslope.search.contestant import Contestant, Run, read
+from glideslope.policy import as_policy
+from glideslope.search.contestant import Contestant, Run
 from glideslope.search.trials import Trials
 
 STEPS, PEAK, NAN = 3000, 0.1, 700
@@ -102,7 +103,7 @@ def places_for(seed: int) -> list[int]:
 def searched(job: Disturbed, schedule: str, memory: dict[str, Any] | None = None) -> Run:
     """A run as a search makes it."""
     trials = Trials(job, memory={} if memory is None else memory)
-    return trials.run(Contestant(read(schedule), PEAK), STEPS, stage="run")
+    return trials.run(Contestant(as_policy(schedule).value, PEAK), STEPS, stage="run")
 
 
 def looped(job: Disturbed, schedule: str) -> tuple[float, gs.torch.Guard | None]:

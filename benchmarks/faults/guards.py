@@ -16,7 +16,8 @@ from faults import disturbances
 from faults.disturbances import Parts
 from faults.disturbed import BATCHES, MODELS, OPTIMIZERS, UPDATES, Loop, data, undisturbed
 from faults.tally import Kinds, seeded
-from glideslope.search.contestant import Contestant, read
+from glideslope.policy import as_policy
+from glideslope.search.contestant import Contestant
 from glideslope.search.trials import Trials
 
 MOST = 0.03
@@ -121,7 +122,7 @@ def in_a_search(seed: int) -> str | None:
         job = Searched(kind, seed % 3, length, random.randrange(1, length))
     else:
         job = Searched(kind, seed % 3, damaged=random.randrange(10, UPDATES))
-    contestant = Contestant(read("cosine * guard()"), 0.05)
+    contestant = Contestant(as_policy("cosine * guard()").value, 0.05)
     run = Trials(job).run(contestant, UPDATES, stage="run")
     more = run.final_loss / Trials(Searched(kind, seed % 3)).run(contestant, UPDATES, stage="run").final_loss - 1
     if not run.events:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from glideslope.search.trained import load_checkpoint
     from glideslope.search.tune import Tuned, tune
 
+__version__ = "0.1.0"
 _CONVERSION = "glideslope.frameworks.conversion"
 # Loaded when touched: these need NumPy, or a framework.
 _LATER = {
@@ -83,7 +84,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER, *_FRAMEWORKS, "laws"})
+    return sorted({"__version__", *__all__, *_FRAMEWORKS})
 
 
 __all__ = [

@@ -28,6 +28,17 @@ def was_called(before: str, now: str) -> Callable[[Callable[P, Result]], Callabl
                 options[now] = options.pop(before)
             return function(*args, **kwargs)
 
+        call.__dict__["old_names"] = [before, *old_names(function)]
         return call
 
     return decorated
+
+
+def old_names(function: Callable[..., Any]) -> list[str]:
+    """The old names by which a function takes arguments.
+
+    >>> old_names(was_called("lr", "schedule")(lambda schedule: schedule))
+    ['lr']
+    """
+    names: list[str] = getattr(function, "old_names", [])
+    return names

@@ -16,6 +16,7 @@ import glideslope as gs
 from glideslope.averages import Average
 from glideslope.frameworks.networks import network
 from glideslope.frameworks.pasted import lines_to_paste
+from glideslope.policy import as_policy
 from glideslope.search import Contestant
 
 CURVES = [
@@ -208,11 +209,15 @@ def test_what_else_a_training_had_is_said():
     text = "\n".join(lines_to_paste(tied_job(), guarded, 10))
     for part in ("gs.torch.Guard(model, scheduler)", "scheduler.measure(", '"adagrad"', "ema(0.9)"):
         assert part in text
-    growing = Contestant(gs.search.contestant.read("cosine() * growth(base=8)"), 0.1)
+    growing = Contestant(as_policy("cosine() * growth(base=8)").value, 0.1)
     scope = {"gs": gs, "optimizer": torch.optim.SGD([nn.Parameter(torch.zeros(()))], lr=1.0), "data": range(100)}
     for line in lines_to_paste(tied_job(), growing, 40):
         exec(line, scope)
     assert scope["optimizer"].param_groups[0]["lr"] == growing.rates(40)[0]
+    for line in lines_to_paste(object(), growing, 40):
+        exec(line, scope)
+    np.testing.assert_array_equal(scope["rates"], growing.rates(40))
+    np.testing.assert_array_equal(scope["sizes"], growing.controls(40)["batch_size"])
     assert lines_to_paste(tied_job(), Contestant(gs.from_function(lambda t: 1.0), 0.1), 10) == []
 
 
@@ -281,3 +286,10 @@ def test_tune_leaves_the_network_and_says_how_to_load_it(tmp_path):
         assert "model.safetensors isn't as a search wrote it" in refused.stderr
     assert (tmp_path / "out/model.safetensors").read_bytes() == b"mine"
     assert "not a time" in tune("--overwrite", "--checkpoint-every", "soon").stderr
+
+
+def test_other_numbers_of_the_optimizer_are_said_beside_the_lines():
+    contestant = Contestant(gs.linear(), 0.1, settings=(("momentum", 0.95), ("weight_decay", 0.02)))
+    *_, momentum, decay = lines_to_paste(tied_job(), contestant, 100)
+    assert momentum.startswith("# with momentum=0.95 in the optimizer, or the first of betas")
+    assert decay.startswith("# with weight_decay=0.02 in the optimizer")

@@ -209,3 +209,32 @@ def test_callbacks_and_logs_are_left_alone_and_a_search_trains(tmp_path, capsys)
     assert made.state.log_history == []
     assert not capsys.readouterr().out
     assert any(isinstance(callback, Counts) for callback in made.callback_handler.callbacks)
+
+
+def test_a_model_with_adapters_is_trained_as_by_its_trainer(tmp_path):
+    peft = pytest.importorskip("peft")
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    def make(**options):
+        set_seed(0)
+        size = {"vocab_size": 16, "n_positions": 8, "n_embd": 8, "n_layer": 1, "n_head": 2}
+        tokens = {"bos_token_id": 0, "eos_token_id": 0}
+        model = GPT2LMHeadModel(GPT2Config(**size, **tokens))
+        adapters = peft.LoraConfig(r=2, target_modules=["c_attn"], fan_in_fan_out=True, lora_dropout=0.1)
+        data = [{"input_ids": row, "labels": row} for row in torch.randint(16, (24, 8))]
+        arguments = {"per_device_train_batch_size": 4, "report_to": [], "disable_tqdm": True, "use_cpu": True,
+                     "save_strategy": "no"} | options  # fmt: skip
+        return Trainer(peft.get_peft_model(model, adapters), TrainingArguments(tmp_path, **arguments),
+                       train_dataset=data, eval_dataset=data)  # fmt: skip
+
+    job = compared(make, 8, RATE)
+    gs.check_job(job, lr=0.1, steps=3)
+    trained = {name for name, parameter in job.model.named_parameters() if parameter.requires_grad}
+    assert trained
+    assert all("lora" in name for name in trained)
+    before = {name: value.clone() for name, value in job.model.state_dict().items()}
+    job.average("ema", 0.5)
+    job.step(RATE)
+    job.evaluate_average()
+    changed = {name for name, value in job.model.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == trained

@@ -53,10 +53,10 @@ def test_a_tools_logs_are_the_plain_ones(tool, digits, as_folder):
 
 @pytest.mark.parametrize("tool", WITHOUT_RATES)
 def test_logs_without_rates_are_read_by_a_table(tool, tmp_path):
-    with pytest.raises(ValueError, match="curve, schedule, peak_lr"):
+    with pytest.raises(ValueError, match="curve, schedule, peak"):
         laws.read(files(tool))
     lines = [f"{file},warmup(2160) >> hold(),3e-4,24000" for file in files(tool)]
-    (tmp_path / "runs.csv").write_text("\n".join(["curve,schedule,peak_lr,steps", *lines]) + "\n")
+    (tmp_path / "runs.csv").write_text("\n".join(["curve,schedule,peak,steps", *lines]) + "\n")
     read = laws.read([tmp_path / "runs.csv"])
     assert [run.name for run in read.runs] == list(NAMES)
     for run in read.runs:

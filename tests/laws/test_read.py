@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import glideslope as gs
 from glideslope import laws
-from glideslope.laws.names import BATCH, EPOCH, FINAL, RATE, STEP, TRAINING, VALIDATION, is_monitor, normal
+from glideslope.laws.logs.names import RUN, normal, role
 
 STEPS = list(range(100, 2001, 50))
 HEADER = "step,lr,loss"
@@ -400,12 +400,11 @@ def test_losses_of_two_kinds_beside_each_other_are_said(tmp_path):
     assert any(note.startswith("b: validation losses are fitted") for note in read.notes)
 
 
-_KNOWN = {*STEP, *RATE, *TRAINING, *VALIDATION, *FINAL, *BATCH, *EPOCH, "run", "run_id", "run_name", "experiment_id"}
 _TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12)
 _OTHER = st.one_of(_TEXT, st.sampled_from([
     "metric", "key", "value", "tag", "name", "x - loss", "x - lr", "Wall time", "#", "# step", "seed", "curve",
     "schedule", "steps_total", "lr_scale", "aux loss", "loss scale", "", " ", "0", "a,b", 'a"b', "a;b", "run 1",
-])).filter(lambda name: normal(name) not in _KNOWN and not is_monitor(name))  # fmt: skip
+])).filter(lambda name: role(name) is None and normal(name) not in RUN)  # fmt: skip
 
 
 COLUMNS = (

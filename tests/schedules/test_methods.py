@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import glideslope as gs
+from glideslope.schedules.durations import Frame
+from glideslope.schedules.text import METHODS
 from tests.schedules.strategies import schedules
 
 T = np.arange(400)
@@ -341,3 +343,36 @@ def test_numbers_of_any_library_are_numbers(number):
         assert code == gs.export(gs.linear(), 10, 2 if code == gs.export(gs.linear(), 10, 2, to) else 2.0, to)
     assert gs.batches.rate_for(number(1), number(2), number(4)) == 2
     assert gs.batches.growth(gs.linear(), number(10), number(40)) == gs.batches.growth(gs.linear(), 10, 40)
+
+
+def _again(schedule):
+    """The same tree, every node made anew; names are lost."""
+    return schedule.map(_again)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(schedules)
+def test_a_tree_that_is_mapped_onto_itself_has_the_same_values(schedule):
+    t = np.arange(0, 600, 7)
+    np.testing.assert_array_equal(_again(schedule).within(500)(t), schedule.within(500)(t))
+
+
+@pytest.mark.parametrize(
+    ("schedule", "begins"),
+    [
+        ((gs.warmup(10) >> gs.hold(20) >> gs.linear(30)).delay(5), {5, 15, 35, 65}),
+        ((gs.warmup(10) >> gs.hold(20) >> gs.linear(30)).skip(5), {5, 25, 55}),
+        ((gs.warmup(10) >> gs.hold(20) >> gs.linear(30)).reverse(), {60, 50, 30, 0}),
+        ((gs.warmup(10) >> gs.hold(20) >> gs.linear(30)).stretch(3), {30, 90, 180}),
+        ((gs.warmup(10) >> gs.linear(10)).repeat(3), {10, 20, 30, 40, 50, 60}),
+        (gs.max(gs.warmup(10), gs.linear(40)) >> gs.hold(), {10, 40}),
+        (0.5 * (gs.warmup("10%") >> gs.linear()).over(200), {20, 200}),
+    ],
+)
+def test_the_turns_of_a_schedule(schedule, begins):
+    assert begins <= set(schedule.turns(Frame(), schedule.allotted(Frame(), 1000.0)))
+
+
+def test_a_text_may_call_every_method_that_makes_a_schedule():
+    named = {name for name, value in vars(gs.Schedule).items() if hasattr(value, "__wrapped__")}
+    assert set(METHODS) == named | {"over", "extend"}

@@ -1,5 +1,6 @@
 """A run that is killed goes on inside itself from its checkpoints, to the same result."""
 
+import math
 import os
 import random
 import signal
@@ -14,11 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import glideslope as gs
-from glideslope.search import Contestant, checkpoints, states
+from glideslope.search import Contestant, best, checkpoints, states
 from glideslope.search.run_directory import RunDirectory
 from glideslope.search.trees import joined, taken_apart
 from glideslope.search.trials import Trials
@@ -69,9 +71,9 @@ def always_due(monkeypatch):
 def made(job, memory, schedule, steps, evaluations):
     trials = Trials(job, 0, memory)
     try:
-        run = trials.run(
-            Contestant(gs.parse(schedule), 0.1), steps, stage="", evaluations=evaluations, keep=True
-        )  # fmt: skip
+        contestant = Contestant(gs.parse(schedule), 0.1)
+        run = trials.run(contestant, steps, stage="", evaluations=evaluations, keep=math.inf)
+        trials.leave(contestant, steps, evaluations)
     finally:
         if isinstance(memory, RunDirectory):
             memory.release()
@@ -93,10 +95,47 @@ def test_a_killed_run_goes_on_to_the_same_end(tmp_path_factory, schedule, steps,
         try:
             run, state = made(job, memory, schedule, steps, min(evaluations, steps))
         except Killed:
-            assert len(list((out / "unfinished").glob("*.json"))) <= 3
+            assert len(list((out / "unfinished").glob("*.json"))) <= 2
     assert run == whole
     assert repr(state) == repr(end)
     assert not (out / "unfinished").exists()
+
+
+class Overfitting(Noisy):
+    """Its validation loss is least after some update."""
+
+    def __init__(self, seed: int, kill: int = 10**9, least: int = 25) -> None:
+        super().__init__(seed, kill)
+        self.least = least
+
+    def evaluate(self) -> float:
+        return 1.0 + (self.made - self.least) ** 2
+
+
+@pytest.mark.parametrize("kill", [10**9, 27, 44])
+def test_the_state_of_the_least_validation_loss_is_kept(tmp_path, monkeypatch, kill):
+    monkeypatch.setattr(best, "_LEAST_COST", 0.0)
+    for calls in (kill, 10**9):
+        memory = RunDirectory(tmp_path, SEARCH, resume=(tmp_path / "search.json").exists(), checkpoint_every=0.0)
+        with suppress(Killed):
+            run, end = made(Overfitting(0, calls), memory, "linear()", 60, 6)
+            break
+    assert run.evaluations[1:3] == ((20, 26.0), (30, 26.0))
+    job = Overfitting(1)
+    gs.load_checkpoint(job, tmp_path / "checkpoint" / "best.json")
+    assert (job.made, job.evaluate()) == (20, min(loss for _, loss in run.evaluations))
+    gs.load_checkpoint(job, tmp_path)
+    assert repr(job.state()) == repr(end)
+    for damaged in ("best.npz", "best.json"):
+        (tmp_path / "checkpoint" / damaged).write_bytes(b"mine")
+        with pytest.raises(gs.RunDirectoryError, match="best"):
+            gs.load_checkpoint(job, tmp_path / "checkpoint" / "best.json")
+
+
+def test_a_run_that_ends_at_its_least_validation_loss_has_one_state(tmp_path, monkeypatch):
+    monkeypatch.setattr(best, "_LEAST_COST", 0.0)
+    made(Overfitting(0, least=60), RunDirectory(tmp_path, SEARCH, checkpoint_every=0.0), "linear()", 60, 6)
+    assert {file.name for file in (tmp_path / "checkpoint").iterdir()} == {"run.json", "state.npz"}
 
 
 def test_no_more_than_one_update_is_made_again(tmp_path):
@@ -142,19 +181,6 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path, damage):
     assert run == whole
     assert repr(state) == repr(end)
     assert (job.calls == 86) == (damage == "all")
-
-
-def test_the_best_is_kept_besides_the_last_two(tmp_path):
-    class Worse(Noisy):
-        def evaluate(self) -> float:
-            return abs(self.made - 20.0) + 1.0
-
-    with pytest.raises(Killed):
-        made(Worse(0, kill=80), RunDirectory(tmp_path, SEARCH, checkpoint_every=0.0), "linear()", 100, 10)
-    documents = sorted((tmp_path / "unfinished").glob("*.json"))
-    best = [gs.documents.unsealed(file.read_text())["position"]["evaluations"][-1] for file in documents]
-    assert best == [[20, 1.0], [70, 51.0], [70, 51.0]]
-    assert len(list((tmp_path / "unfinished").iterdir())) == 6
 
 
 def test_a_job_without_a_safe_state_is_said_once_and_trained(tmp_path):
@@ -367,3 +393,12 @@ def test_the_guard_s_answers_are_the_same_after_a_kill(tmp_path):
             made(Noisy(0, kill, jump=50), memory, schedule, 80, 4)
     run, _ = made(Noisy(0, jump=50), RunDirectory(tmp_path, SEARCH, resume=True, checkpoint_every=0.0), schedule, 80, 4)
     assert run == whole
+
+
+def test_a_file_of_tensors_is_of_another_job_where_torch_is_not_loaded(tmp_path, monkeypatch):
+    with open(tmp_path / "state.pt", "wb") as file:
+        states.write({"weight": torch.ones(2)}, "pt", file)
+    assert states.read(tmp_path / "state.pt", {"weight": torch.zeros(2)})["weight"].tolist() == [1.0, 1.0]
+    monkeypatch.delitem(sys.modules, "torch")
+    with pytest.raises(gs.DocumentError, match=r"state\.pt holds torch's tensors"):
+        states.read(tmp_path / "state.pt", {"weight": [0.0, 0.0]})

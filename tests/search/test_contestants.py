@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 import glideslope as gs
 from glideslope.averages import Average
 from glideslope.cli import app
-from glideslope.search.contestant import Contestant, Run, read
+from glideslope.policy import as_policy
+from glideslope.search.contestant import Contestant, Run
 from glideslope.search.trials import Trials
 
 
@@ -162,7 +163,7 @@ def test_a_batch_of_several_is_the_update_of_the_whole():
 
 def test_growth_in_a_run():
     trials = Trials(make)
-    growth = read("linear() * growth(base=16, largest=64, multiple=16)")
+    growth = as_policy("linear() * growth(base=16, largest=64, multiple=16)").value
     run = trials.run(Contestant(growth, 0.2), 100, stage="", evaluations=4)
     sizes, factors, _ = gs.batches.growth(gs.linear(), 16, 64, 16).plan(100)
     np.testing.assert_allclose(run.curve[0], 0.2 * factors)
@@ -295,4 +296,4 @@ def test_averaged_weights_are_measured_on_the_data_that_the_others_are():
         job.step(0.1)
     assert job.evaluate_average(1) == pytest.approx(job.estimate(1))
     assert job.evaluate_average() == pytest.approx(job.evaluate())
-    assert str(read("growth(base=8, largest=16)")) == "constant() * growth(base=8, largest=16)"
+    assert str(as_policy("growth(base=8, largest=16)").value) == "constant() * growth(base=8, largest=16)"

@@ -92,6 +92,33 @@ def test_an_exit_from_a_thread_is_noticed(tmp_path):
     assert "a thread of the job called os._exit(0)" in done.stderr
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the C library isn't known to take handlers back")
+@pytest.mark.parametrize(
+    "step",
+    [
+        "ctypes.CDLL(None).exit(0)",
+        "ctypes.PyDLL(None).exit(0)",
+        "ctypes.CDLL(None).quick_exit(0)",
+        "t = threading.Thread(target=ctypes.CDLL(None).exit, args=(0,)); t.start(); t.join()",
+    ],
+)
+def test_an_exit_of_a_c_library_is_noticed(tmp_path, step):
+    done = ran(written(tmp_path, step), *RACE)
+    assert done.returncode == 2
+    assert not done.stdout
+    assert "ended the process by exit() of a C library" in done.stderr
+    assert not (tmp_path / "o/result.json").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no children without fork")
+def test_an_exit_of_a_child_from_c_or_at_the_end_of_the_command_changes_nothing(tmp_path):
+    step = "child = os.fork(); child or ctypes.CDLL(None).exit(0); os.waitpid(child, 0)"
+    at_exit = "atexit.register(lambda: ctypes.CDLL(None).exit(0))"
+    done = ran(written(tmp_path, step, at_exit), *RACE)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == json.loads((tmp_path / "o/result.json").read_text())
+
+
 def test_an_exit_of_a_job_is_an_error_in_a_program_too():
     class Leaving:
         def step(self, lr):

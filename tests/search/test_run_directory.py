@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import glideslope as gs
+from glideslope.cli import run
 from glideslope.cli.results import open_directory
 from glideslope.documents import sealed, unsealed
 from glideslope.feedback import Event
@@ -22,6 +23,7 @@ from glideslope.search import lock
 from glideslope.search.identity import differences, identity, modules
 from glideslope.search.job import load_job
 from glideslope.search.run_directory import RunDirectory
+from glideslope.views import report
 
 JOB = """
 from target import TARGET
@@ -410,6 +412,50 @@ def test_a_search_that_raises_and_one_that_ends_give_the_lock_back(tmp_path):
     assert resumed.keys() == directory.keys()
     assert len(gs.race(Failing, ["linear"], [0.1], 5, memory=resumed).standings) == 2
     assert not (tmp_path / "out/search.lock").exists()
+
+
+@pytest.mark.parametrize("option", [{}, {"resume": True}, {"overwrite": True}])
+def test_a_run_directory_of_the_format_before_is_left_alone_and_its_runs_are_read(tmp_path, option):
+    """As the version wrote it that had no checksums."""
+    out = tmp_path / "out"
+    (out / "finished").mkdir(parents=True)
+    (out / "search.json").write_text(json.dumps({"command": "race", "job": "job.py:job", "steps": 4}, indent=1))
+    (out / "finished/0123456789abcdef.json").write_text(json.dumps({"key": "[0]", "result": {"final_loss": 1.0}}))
+    (out / "result.json").write_text('{"steps": 4}')
+    (out / "report.html").write_text("<p>report</p>")
+    rows = [f"{run},{t},{rate:g},{2 + 1 / (t + 1)}" for run, rate in enumerate([0.1, 0.2]) for t in range(4)]
+    (out / "runs.csv").write_text("\n".join(["run,step,lr,loss", *rows]) + "\n")
+    before = files(out)
+    with pytest.raises(gs.RunDirectoryError, match=r"of an earlier version of Glideslope\. .* or delete it"):
+        RunDirectory(out, SEARCH, **option)
+    assert files(out) == before
+    assert [len(run.loss) for run in gs.laws.read(out).runs] == [4, 4]
+
+
+@pytest.mark.parametrize(
+    ("args", "status"),
+    [
+        (("race", "job.py:job", "--steps", "20", "--schedules", "linear"), 0),
+        (("find", "job.py:job", "--steps", "30", "--sweeps", "2"), 0),
+        (("tune", "job.py:job", "--steps", "60"), 0),
+        (("tune", "flat.py:job", "--steps", "60"), 1),
+    ],
+)
+def test_nobody_else_writes_between_the_last_run_and_the_report(folder, monkeypatch, args, status):
+    (folder / "flat.py").write_text(JOB.replace("self.w -= lr * (self.w - TARGET)", "pass"))
+    monkeypatch.chdir(folder)
+    pages, page = [], report.page
+
+    def paging(*parts):
+        with pytest.raises(gs.RunDirectoryError, match="another search writes in"):
+            RunDirectory(folder / "out", SEARCH, overwrite=True)
+        pages.append(page(*parts))
+        return pages[0]
+
+    monkeypatch.setattr(report, "page", paging)
+    assert run([*args, "--out", "out"]) == status
+    assert (folder / "out/report.html").read_text().strip() == pages[0].strip()
+    assert not (folder / "out/search.lock").exists()
 
 
 def test_a_warning_points_to_the_line_that_called_the_search():

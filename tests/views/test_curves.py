@@ -27,17 +27,3 @@ def test_what_multiplies_a_schedule_is_shown():
     measured = Curve.of(gs.parse("cosine * plateau"), 50, 0.3, gs.Clock())
     np.testing.assert_array_equal(measured.rates, 0.3 * gs.cosine().over(50).sample(50))
     assert measured.text == "cosine() * plateau(), before any measurement"
-
-
-def test_losses_below_zero_are_drawn():
-    from glideslope.search.contestant import Contestant, Run
-    from glideslope.views import plots
-
-    def axes(losses):
-        run = Run(
-            Contestant(gs.constant(), 0.1), len(losses), 0, np.array(losses), ((len(losses), losses[-1]),), losses[-1]
-        )
-        return plots.losses([run]).axes[0]
-
-    assert axes([3.0, 2.0, 1.0]).get_yscale() == "log"
-    assert axes([3.0, -2.0, -4.0]).get_yscale() == "linear"  # on a logarithmic axis they would be left out

@@ -13,8 +13,9 @@ from surface import Surface
 from sweeping import Sweeping
 
 import glideslope as gs
-from glideslope.search.choose import PRIOR, chosen, usual
+from glideslope.search.choose import PRIOR, Choice, chosen, usual
 from glideslope.search.contestant import Contestant, Run
+from glideslope.search.full_runs import best_run, for_short_runs, full_runs
 from glideslope.search.outcomes import SHORTEST
 from glideslope.search.range_test import RangeTest, range_test
 from glideslope.search.trials import Trials
@@ -26,6 +27,7 @@ class PlayedTrials(Trials):
 
     def __init__(self, played: Played) -> None:
         self.played = played
+        self.before = 0  # the updates made before the last run
         super().__init__(Sweeping(played), memory=_sweeps(played.surface(0), played.draw))
 
     @property
@@ -39,8 +41,9 @@ class PlayedTrials(Trials):
 
     def run(
         self, contestant: Contestant, steps: int, *, stage: str, evaluations: int = 1, share: float = math.inf,
-        keep: bool = False, order: int = 0,
+        keep: float = -math.inf, order: int = 0,
     ) -> Run:  # fmt: skip
+        self.before = self.updates
         outcome = self.played.run(str(contestant.schedule), contestant.peak, steps, seed=order)
         run = Run(
             contestant, steps, self.opened, _losses(outcome.curve, steps), ((steps, outcome.loss),), outcome.loss,
@@ -66,13 +69,22 @@ def _losses(curve: np.ndarray, steps: int) -> np.ndarray:
 
 def ours(played: Played, bound: int, rng: np.random.Generator, prior: Prior) -> tuple[str, float]:
     """`gs.tune`, which begins at the peak that is usual for the kind of optimizer in other families."""
+    start = prior.start(played.optimizer, str(PRIOR)) if prior.tables else LOW**0.5 * HIGH**0.5
+    _, full = searched(played, bound, start)
+    winner = best_run(full).contestant
+    return str(winner.schedule), winner.peak
+
+
+def searched(played: Played, bound: int, start: float) -> tuple[Choice, list[Run]]:
+    """What the short runs say, and the full runs; one full run is outside the bound."""
     trials = PlayedTrials(played)
-    budget = bound - trials.updates
+    schedules, budget = usual(bound, played.horizon), for_short_runs(bound, played.horizon) - trials.updates
     if budget < SHORTEST:
         raise gs.SearchError(f"no run of {SHORTEST} updates in {budget}")
-    start = prior.start(played.optimizer, str(PRIOR)) if prior.tables else LOW**0.5 * HIGH**0.5
-    winner = chosen(trials, usual(bound, played.horizon), (), budget, played.horizon, start).winner
-    return str(winner.schedule), winner.peak
+    choice = chosen(trials, schedules, (), (), budget, played.horizon, start)
+    full = full_runs(trials, choice.winner, schedules, played.horizon, bound, choice.best.final_loss)
+    played.updates = trials.before
+    return choice, full
 
 
 def ranged(played: Played, updates: int) -> RangeTest:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from glideslope.errors import BatchError
 from glideslope.feedback import Feedback
+from glideslope.renamed import was_called
 from glideslope.schedules import Clock, Schedule, from_function
 from glideslope.schedules.durations import Frame, Time
 from glideslope.schedules.names import FACTORS, value_text
 from glideslope.schedules.numbers import plain
-from glideslope.schedules.schedule import enclosed
+from glideslope.schedules.wrapper import enclosed
+from glideslope.shown import Drawn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,7 +90,7 @@ class Growing:
 
 
 @dataclass(frozen=True, repr=False)
-class Growth:
+class Growth(Drawn):
     """A schedule whose decay is paid in batch growth: see `growth`.
 
     Attributes:
@@ -99,9 +101,10 @@ class Growth:
     schedule: Schedule
     growing: Growing
 
-    def over(self, horizon: Time, clock: Clock | None = None) -> Growth:
+    @was_called("horizon", "steps")
+    def over(self, steps: Time, clock: Clock | None = None) -> Growth:
         """The same with the schedule's horizon known, in updates of the base batch; see `Schedule.over`."""
-        return replace(self, schedule=self.schedule.over(horizon, clock))
+        return replace(self, schedule=self.schedule.over(steps, clock))
 
     def at(self, examples: int) -> tuple[int, float]:
         """The batch size of the update after so many examples, and the factor of its rate.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import typer
 
-from glideslope.cli import ending, laws, options, output, schedules, search, tune  # noqa: F401  (each registers its commands)
+from glideslope.cli import c_exit, ending, laws, options, output, schedules, search, tune  # noqa: F401  (each registers its commands)
 from glideslope.cli.options import app
 from glideslope.errors import GlideslopeError
 
@@ -13,7 +13,10 @@ from glideslope.errors import GlideslopeError
 def main() -> None:
     """Runs the command; bad input, or a job that fails, is one line on standard error and exit status 2."""
     output.prepare()
-    status = _status(sys.argv[1:])
+    try:
+        status = _status(sys.argv[1:])
+    finally:
+        c_exit.ignore()
     output.finish()
     sys.exit(status)
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from glideslope.cli import c_exit
 from glideslope.cli.output import say_line
 
 _ENDS: dict[str, Callable[..., Any]] = {name: getattr(os, name) for name in ("_exit", "execv", "execve")}
@@ -18,12 +19,14 @@ def notice() -> None:
     process = os.getpid()
     for name, end in _ENDS.items():
         setattr(os, name, _noticing(name, end, process))
+    c_exit.notice(lambda what: _end_without_result(what, 2))
 
 
 def ignore() -> None:
     """Makes the functions what they were before `notice`."""
     for name, end in _ENDS.items():
         setattr(os, name, end)
+    c_exit.ignore()
 
 
 def _noticing(name: str, end: Callable[..., Any], process: int) -> Callable[..., Any]:
@@ -36,7 +39,11 @@ def _noticing(name: str, end: Callable[..., Any], process: int) -> Callable[...,
         code = args[0] if args and isinstance(args[0], int) else 0
         if threading.current_thread() is threading.main_thread():
             raise ProcessExit(call, code)
-        say_line(f"glideslope: a thread of the job called {call}, so the search has no result; finished runs are kept")
-        return _ENDS["_exit"](code or 2)
+        return _end_without_result(f"a thread of the job called {call}", code or 2)
 
     return ending
+
+
+def _end_without_result(what: str, status: int) -> Any:
+    say_line(f"glideslope: {what}, so the search has no result; finished runs are kept")
+    return _ENDS["_exit"](status)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glideslope.cli import output
-from glideslope.cli.options import Folder, Json, NoSeed, Steps, StepsPerEpoch, app, count, whole
+from glideslope.cli.options import Folder, Json, NoSeed, Steps, StepsPerEpoch, command, count, whole
 from glideslope.errors import GlideslopeError, LawError
 
 if TYPE_CHECKING:
@@ -21,14 +21,22 @@ LawFile = Annotated[Path, typer.Argument(metavar="LAW", help="The law: what `gli
 OnePeak = Annotated[float, typer.Option(help="The rate where the factor is 1.")]
 
 
-@app.command()
+@command("glideslope fit examples/curves --out law.json")
 def fit(
     runs: Annotated[
-        list[Path], typer.Argument(help="CSV files with step, lr and loss, or folders of them, or TensorBoard's.")
+        list[Path],
+        typer.Argument(help="Logs of runs, or folders of them: tables, JSON, what scripts print, TensorBoard's."),
     ],
     out: Annotated[Path, typer.Option(help="Write the law here.")] = Path("law.json"),
-    loss: Annotated[str | None, typer.Option(help="The column of the loss, where there are several.")] = None,
+    step: Annotated[str | None, typer.Option(help="The column or tag of the updates made, if not found.")] = None,
+    lr: Annotated[str | None, typer.Option(help="The column or tag of the rate, if not found.")] = None,
+    loss: Annotated[str | None, typer.Option(help="The column or tag of the loss, where there are several.")] = None,
     warmup: Annotated[int | None, count("--warmup", "Updates of the warmup, where the logs miss it.")] = None,
+    schedule: Annotated[str | None, typer.Option(help="The schedule of runs whose rates weren't logged.")] = None,
+    peak: Annotated[float | None, typer.Option(help="The rate where that schedule's factor is 1.")] = None,
+    steps: Annotated[
+        int | None, count("--steps", "The updates of each run on that schedule; the last logged if not given.")
+    ] = None,
     steps_per_epoch: StepsPerEpoch = None,
     force: Annotated[bool, typer.Option("--force", help="Write a law that tells nothing too.")] = False,
     form: Annotated[str, typer.Option(help="general, or multi-power: the law as its paper has it.")] = "general",
@@ -38,13 +46,13 @@ def fit(
     as_json: Json = False,
     seed: NoSeed = 0,
 ) -> None:
-    """Fit a law on the loss curves of a few runs.
-
-    Example: glideslope fit runs/*.csv --out law.json
-    """
+    """Fit a law on the loss curves of a few runs."""
     from glideslope import laws
 
-    read = laws.read(runs, loss=loss, warmup=warmup, steps_per_epoch=steps_per_epoch)
+    read = laws.read(
+        runs, step=step, lr=lr, loss=loss, warmup=warmup, steps_per_epoch=steps_per_epoch, schedule=schedule, peak=peak,
+        steps=steps,
+    )  # fmt: skip
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "the law tells nothing")  # said below
         try:
@@ -79,7 +87,7 @@ def fit(
         output.line(f"Final losses on another set lie {law.shift:+.4f} from the curves; predict tells both.")
 
 
-@app.command()
+@command("glideslope predict examples/law.json cosine --peak 3e-3 --steps 6000")
 def predict(
     law: LawFile,
     schedule: Annotated[str, typer.Argument(help='The schedule, such as "warmup(300) >> hold >> cooldown(40%)".')],
@@ -93,10 +101,7 @@ def predict(
     as_json: Json = False,
     seed: NoSeed = 0,
 ) -> None:
-    """Predict the loss curve of a schedule.
-
-    Example: glideslope predict law.json "warmup(300) >> hold >> cooldown(40%)" --peak 1e-3 --steps 50000
-    """
+    """Predict the loss curve of a schedule."""
     import numpy as np
 
     from glideslope import laws
@@ -112,7 +117,7 @@ def predict(
     warnings = found.warnings(float(lr.max()), steps)
     needed = found.steps_for(target, curve, peak) if target is not None else None
     told = {
-        "schedule": schedule, "peak_lr": peak, "steps": steps, "final_loss": float(loss[-1]),
+        "schedule": schedule, "peak": peak, "steps": steps, "final_loss": float(loss[-1]),
         "final_loss_on_other_set": float(loss[-1]) + found.shift if found.shift else None,
         "interval": [float(low[-1]), float(high[-1])], "level": level, "steps_for_target": needed, "warnings": warnings,
         "curve": {"step": at.tolist(), "loss": loss.tolist(), "low": low.tolist(), "high": high.tolist()},
@@ -128,7 +133,8 @@ def predict(
     if out is not None:
         drawn = views.curves({schedule: (at, loss, low, high)})
         write_atomically(out / "prediction.png", plots.png(drawn))
-        page = report.page("A prediction", lead, [report.picture("The loss predicted", lambda: drawn)])
+        chart = views.chart({schedule: (at, loss, low, high)}, "The loss predicted")
+        page = report.page("A prediction", [report.paragraph(lead), report.figure(chart)])
         write_atomically(out / "prediction.html", page)
         write_atomically(out / "prediction.json", json.dumps(told) + "\n")
     if as_json:
@@ -138,7 +144,7 @@ def predict(
     _print(terminal.table("Predicted", ("update", "loss", "low", "high"), shown), lead, warnings)
 
 
-@app.command()
+@command("glideslope design examples/law.json --steps 6000")
 def design(
     law: LawFile,
     steps: Steps,
@@ -149,24 +155,24 @@ def design(
     as_json: Json = False,
     seed: NoSeed = 0,
 ) -> None:
-    """Design the schedule that a law predicts to end lowest.
-
-    Example: glideslope design law.json --steps 50000
-    """
+    """Design the schedule that a law predicts to end lowest."""
     from glideslope import laws
     from glideslope.files import write_atomically
     from glideslope.views import laws as views
     from glideslope.views import plots, report, terminal
+    from glideslope.views.charts import Chart, Series
+    from glideslope.views.thinning import places
 
     found = laws.load(law)
     made = laws.design(found, steps, peak=peak, floor=floor)
     entries = {"designed": made.best, **made.named}
+    columns = ("", "peak", "loss", "schedule")
     rows = [(name, own.peak, own.loss, str(own.schedule)) for name, own in entries.items()]
     simplest = made.simplest(tolerance)
     told = {
         "steps": steps, "warnings": list(made.warnings),
-        "simplest": {"schedule": str(simplest.schedule), "peak_lr": simplest.peak, "final_loss": simplest.loss},
-        **{n: {"schedule": str(o.schedule), "peak_lr": o.peak, "final_loss": o.loss} for n, o in entries.items()},
+        "simplest": {"schedule": str(simplest.schedule), "peak": simplest.peak, "final_loss": simplest.loss},
+        **{n: {"schedule": str(o.schedule), "peak": o.peak, "final_loss": o.loss} for n, o in entries.items()},
     }  # fmt: skip
     lead = (
         f"Within {tolerance:g} of the least predicted loss: {simplest.schedule} at {simplest.peak:g}, "
@@ -179,52 +185,54 @@ def design(
         }
         drawn = plots.schedules({name: (own.every_place(), own.values) for name, own in rates.items()})
         heat = views.heat_map(found, steps)
-        pictures = [
-            report.picture("Schedules, with the loss predicted", lambda: drawn),
-            report.picture("Final loss of WSD", lambda: heat),
-        ]
-        write_atomically(out / "design.html", report.page(f"A schedule for {steps} updates", lead, pictures))
+        at = places(steps) - 1
+        charts = [
+            Chart("Schedules, with the loss predicted", "The rate of each update.", "update", "learning rate",
+                  [Series(name, at, own.at(at)) for name, own in rates.items()]),
+            views.final_losses(found, steps),
+        ]  # fmt: skip
+        parts = [report.paragraph(lead), *map(report.figure, charts), report.listing("Designed", columns, rows)]
+        write_atomically(out / "design.html", report.page(f"A schedule for {steps} updates", parts))
         write_atomically(out / "design.png", plots.png(drawn))
         write_atomically(out / "final_loss.png", plots.png(heat))
         write_atomically(out / "design.json", json.dumps(told) + "\n")
     if as_json:
         output.put(json.dumps(told))
         return
-    _print(terminal.table("Designed", ("", "peak", "loss", "schedule"), rows), lead, list(made.warnings))
+    _print(terminal.table("Designed", columns, rows), lead, list(made.warnings))
 
 
-@app.command()
+@command("glideslope rank examples/law.json examples/candidates.csv")
 def rank(
     law: LawFile,
-    candidates: Annotated[Path, typer.Argument(help="A CSV file with the columns schedule, peak_lr and maybe steps.")],
+    candidates: Annotated[Path, typer.Argument(help="A CSV file with the columns schedule, peak and maybe steps.")],
     steps: Annotated[int | None, count("--steps", "The updates, where the file doesn't say.")] = None,
     steps_per_epoch: StepsPerEpoch = None,
     as_json: Json = False,
     seed: NoSeed = 0,
 ) -> None:
-    """Rank candidates by the loss that a law predicts for their ends.
-
-    Example: glideslope rank law.json candidates.csv --steps 50000
-    """
+    """Rank candidates by the loss that a law predicts for their ends."""
     from glideslope import laws
     from glideslope.cli.epochs import parsed
-    from glideslope.laws.tables import of_text, text_of
+    from glideslope.laws.logs.delimited import table as table_in
+    from glideslope.laws.logs.source import Source
     from glideslope.views import terminal
 
     found = laws.load(law)
-    table = of_text(candidates, text_of(candidates))
-    if not {"schedule", "peak_lr"} <= set(table.columns):
+    table = table_in(Source(candidates))
+    column = "peak" if "peak" in table.columns else "peak_lr"  # its name before
+    if not {"schedule", column} <= set(table.columns):
         raise GlideslopeError(
-            f"{candidates}: give the columns schedule and peak_lr, and a row for each candidate; it has "
+            f"{candidates}: give the columns schedule and peak, and a row for each candidate; it has "
             f"{', '.join(table.columns)}"
         )
     ranked: list[tuple[str, float, int, float, float, float]] = []
-    for number, row in enumerate(table.rows, 2):
+    for number, row in enumerate(table.rows(), 2):
         try:
-            peak, length = float(row.get("peak_lr", "")), whole("steps", row.get("steps") or steps or 0)
+            peak, length = float(row.get(column, "")), whole("steps", row.get("steps") or steps or 0)
         except (TypeError, ValueError, GlideslopeError):
             raise GlideslopeError(
-                f"{candidates}, line {number}: peak_lr={row.get('peak_lr')!r}, steps={row.get('steps')!r}: give numbers"
+                f"{candidates}, line {number}: peak={row.get(column)!r}, steps={row.get('steps')!r}: give numbers"
             ) from None
         if length < 1:
             raise GlideslopeError(f"{candidates}, line {number}: no steps; give the column steps, or --steps")
@@ -236,7 +244,7 @@ def rank(
         ranked.append((row["schedule"], peak, length, float(loss[0]), float(low[0]), float(high[0])))
     ranked.sort(key=lambda entry: entry[3])
     if as_json:
-        keys = ("schedule", "peak_lr", "steps", "final_loss", "low", "high")
+        keys = ("schedule", "peak", "steps", "final_loss", "low", "high")
         output.put(json.dumps({"candidates": [dict(zip(keys, entry, strict=True)) for entry in ranked]}))
         return
     warnings = sorted({text for _, peak, length, *_ in ranked for text in found.warnings(peak, length)})
@@ -267,12 +275,13 @@ def _draw_fit(law: Law, read: Read, folder: Path) -> None:
     drawn = views.curves(predicted, measured)
     rows = [(run.name, run.peak, run.steps, run.points) for run in law.fitted]
     sections = [
-        report.picture("Measured, and fitted with a 90% band", lambda: drawn),
+        report.paragraph(f"Ends within {law.noise:.2%}."),
+        report.figure(views.chart(predicted, "Measured, and fitted with a 90% band", measured)),
         report.listing("Runs", ("run", "peak", "updates", "points"), rows),
         report.listing("Dropped", ("what",), [(note,) for note in dict.fromkeys([*read.notes, *law.notes])]),
     ]
     write_atomically(folder / "fit.png", plots.png(drawn))
-    write_atomically(folder / "fit.html", report.page("A law", f"Ends within {law.noise:.2%}.", sections))
+    write_atomically(folder / "fit.html", report.page("A law", sections))
 
 
 def _rates(schedule: Any, peak: float, steps: int) -> Any:

@@ -1,8 +1,9 @@
 """The options that every command has, and the command itself."""
 
+import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -27,6 +28,19 @@ def main(
     """Find, compare, show and convert learning rates and schedules."""
     global show_traceback
     show_traceback = trace
+
+
+F = TypeVar("F", bound=Callable[..., None])
+
+
+def command(example: str, name: str | None = None) -> Callable[[F], F]:
+    """Makes a function a command, of its own name or another, whose help begins with an example."""
+
+    def registered(function: F) -> F:
+        text = inspect.getdoc(function) or ""
+        return app.command(name, help=f"Example: {example}\n\n{text}", short_help=text.split("\n")[0])(function)
+
+    return registered
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
@@ -83,6 +97,10 @@ StepsPerEpoch = Annotated[float | None, per_step("--steps-per-epoch", "Updates i
 Peak = Annotated[float, typer.Option(help="The peak rate.")]
 Timeout = Annotated[
     float | None, typer.Option(metavar="SECONDS", help="End the search where a run takes longer.", show_default=False)
+]
+Log = Annotated[
+    str | None,
+    typer.Option(metavar="TRACKER", help="Send runs to wandb, tensorboard or mlflow.", show_default=False),
 ]
 JobPlace = Annotated[str, typer.Argument(metavar="JOB", help="The job: path/to/file.py:function.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin anew in a directory that holds a run.")]

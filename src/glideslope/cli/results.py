@@ -6,7 +6,7 @@ import itertools
 import math
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,25 +17,18 @@ import typer
 
 from glideslope.cli import output
 from glideslope.cli.ending import notice
-from glideslope.errors import GlideslopeError, ScheduleError
+from glideslope.errors import GlideslopeError, NothingLearnedError, ScheduleError
 
 if TYPE_CHECKING:
+    from glideslope.cli.sent import Sent
     from glideslope.cli.time_limit import Watch as TimeLimit
     from glideslope.search.contestant import Run
     from glideslope.search.job import JobFactory
     from glideslope.search.run_directory import RunDirectory
     from glideslope.search.trials import Progress, Watch
+    from glideslope.views.answer import Answer
 
 Result = TypeVar("Result")
-
-RUN_COLUMNS = ("schedule", "peak", "updates", "loss")
-
-
-def row(run: Run) -> tuple[str, float, int, float]:
-    """A run as a row under `RUN_COLUMNS`; a feedback that never acted is called that."""
-    from glideslope.search.idle import shown_name
-
-    return shown_name([run]), run.contestant.peak, run.steps, run.final_loss
 
 
 def events(runs: list[Run]) -> list[dict[str, Any]]:
@@ -45,22 +38,6 @@ def events(runs: list[Run]) -> list[dict[str, Any]]:
         for run in runs
         for what in [*map(vars, run.events), *([{"problem": run.problem}] if run.problem else [])]
     ]
-
-
-def event_sections(runs: list[Run]) -> list[str]:
-    """A section of the report for what guards did, where they did anything."""
-    from glideslope.views import report
-
-    rows = [
-        (str(run.contestant), event.update, event.kind, event.loss, event.back_to, event.factor,
-         "skipped" if event.skipped else "")
-        for run in runs
-        for event in run.events
-    ]  # fmt: skip
-    columns = ("run", "update", "what", "loss", "went back to", "rate times", "batch")
-    problems = [(str(run.contestant), run.problem) for run in runs if run.problem]
-    found = [report.listing("What the guard did", columns, rows)] if rows else []
-    return found + ([report.listing("Runs that a guard stopped", ("run", "why"), problems)] if problems else [])
 
 
 def split_names(text: str) -> list[str]:
@@ -74,7 +51,7 @@ def described(run: Run) -> dict[str, Any]:
 
     quiet = {"never_acted": list(names)} if (names := idle([run])) else {}
     return {
-        "schedule": run.contestant.name, "peak_lr": run.contestant.peak, "steps": run.steps,
+        "schedule": run.contestant.name, "peak": run.contestant.peak, "steps": run.steps,
         "final_loss": run.final_loss, **quiet,
     }  # fmt: skip
 
@@ -176,51 +153,64 @@ def say_if_not_interruptible() -> None:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A function that makes jobs, and the limit of their runs."""
+    """A function that makes jobs, the limit of their runs, and where these are sent."""
 
     factory: JobFactory
     time_limit: TimeLimit | None
+    sent: Sent
 
     def watched(self, directory: RunDirectory, search: Callable[[Watch], Result]) -> Result:
-        """The result of a search, its progress shown; interrupted, it leaves a partial report."""
-        from glideslope.views.terminal import LiveProgress
+        """The result of a search, its progress shown and its runs sent; interrupted, it leaves a partial report.
 
+        Where it has one, or there is nothing to learn, the directory stays locked for its report.
+        """
+        from glideslope.views.progress import shown_progress
+
+        directory.is_locked_for_report = True
         say_if_not_interruptible()
+        self.sent.folder = directory.folder
         if self.time_limit is not None:
             self.time_limit.folder = directory.folder
         try:
-            with LiveProgress() as watch:
+            with shown_progress() as watch:
 
                 def claiming(progress: Progress) -> None:  # not before the job and the arguments are checked
                     directory.claim()
                     watch(progress)
+                    self.sent.see(progress)
 
                 return search(claiming)
         except KeyboardInterrupt:
             leave_partial_report(directory)
             raise typer.Exit(1) from None
-        finally:
+        except NothingLearnedError:
+            raise
+        except BaseException:
             directory.release()
+            raise
 
 
 @contextmanager
-def loaded(job: str, timeout: float | None) -> Iterator[Loaded]:
+def loaded(job: str, timeout: float | None, log: str | None) -> Iterator[Loaded]:
     """The function that makes jobs, loaded where the job can neither spoil the output nor end or hold up the process.
 
     Args:
         job: its place.
         timeout: the seconds that a run may take, if there is a limit.
+        log: the tracker that finished runs are sent to, if they are.
     """
+    from glideslope.cli.sent import Sent
     from glideslope.cli.time_limit import timeout as limit
     from glideslope.search import load_job
     from glideslope.search.time_limit import one_run
 
+    sent = Sent(log)
     output.lend()  # both until the end of the command, since a job has threads
     notice()
     with limit(timeout) as time_limit:
         with one_run(f"loading {job}"):
             factory = load_job(job)
-        yield Loaded(factory, time_limit)
+        yield Loaded(factory, time_limit, sent)
 
 
 def leave_partial_report(directory: RunDirectory) -> None:
@@ -228,7 +218,7 @@ def leave_partial_report(directory: RunDirectory) -> None:
     import numpy as np
 
     from glideslope.search.contestant import Run
-    from glideslope.views import report
+    from glideslope.views import report, run_charts, tuned
 
     finished = [Run.remembered(result) for result in directory.values() if "final_loss" in result]
     sweeps = [result for result in directory.values() if "final_loss" not in result]
@@ -238,20 +228,28 @@ def leave_partial_report(directory: RunDirectory) -> None:
     }  # fmt: skip
     made = f"{len(sweeps)} sweeps and {len(finished)} runs" if sweeps else f"{len(finished)} runs"
     lead = f"Interrupted with {made} finished; go on with --out {directory.folder} --resume."
-    rows = sorted(map(row, finished), key=lambda row: (-row[2], row[3]))
-    sections = [report.listing("Finished runs, the longest first", RUN_COLUMNS, rows)]
+    rows = sorted(map(tuned.row, finished), key=lambda row: (-row[2], row[3]))
+    parts = [report.paragraph(lead), report.listing("Finished runs, the longest first", tuned.COLUMNS, rows)]
+    if finished:
+        parts.insert(1, report.figure(run_charts.losses(finished, "Losses of the finished runs")))
     curves = [(np.asarray(sweep["rates"]), np.asarray(sweep["losses"])) for sweep in sweeps]
     curves += [run.curve for run in finished]
-    directory.finish(result, curves, report.page("A search, interrupted", lead, sections))
+    directory.finish(result, curves, report.page("A search, interrupted", parts))
     output.say_line(f"{lead} Partial report: {directory.folder / 'report.html'}")
 
 
-def show(result: dict[str, Any], shown: list[Any], directory: RunDirectory, as_json: bool) -> None:
-    """Prints a result, as JSON or as tables."""
+def show(
+    result: dict[str, Any], answer: Answer, tables: list[Any], directory: RunDirectory, as_json: bool,
+    lines: Sequence[str] = (),
+) -> None:  # fmt: skip
+    """Prints a result, as JSON or as a person reads: what to do, how sure, what it beat, tables, lines to paste."""
     if as_json:
         from glideslope.documents import sealed
         from glideslope.search.run_directory import plain
 
         output.put(sealed(plain(result)))
-    else:
-        output.draw(*shown, f"Report: {directory.folder / 'report.html'}")
+        return
+    from glideslope.views.answer import drawn, glossary
+
+    report = f"Report: {directory.folder / 'report.html'}"
+    output.draw(*drawn(answer), *tables, *lines, *glossary(answer.terms), "", report)

@@ -12,14 +12,14 @@ import typer
 
 from glideslope import escape
 from glideslope.cli import output
-from glideslope.cli.options import Folder, Json, NoSeed, Peak, Steps, StepsPerEpoch, app, per_step
+from glideslope.cli.options import Folder, Json, NoSeed, Peak, Steps, StepsPerEpoch, command, per_step
 from glideslope.errors import GlideslopeError
 
 Axis = Literal["updates", "epochs", "examples", "tokens"]
 _WORTH = "What an update is worth, for durations in this unit and for --axis."
 
 
-@app.command()
+@command('glideslope show "warmup(5%) >> cosine" --steps 10000 --peak 3e-4')
 def show(
     schedules: Annotated[list[str], typer.Argument(help='Schedules, such as "warmup(5%) >> cosine".')],
     steps: Steps,
@@ -38,17 +38,14 @@ def show(
     as_json: Json = False,
     seed: NoSeed = 0,
 ) -> None:
-    """Show the curves of schedules, with marks where phases begin.
-
-    Example: glideslope show "warmup(5%) >> hold >> cooldown(20%, shape=sqrt)" cosine --steps 10000 --peak 3e-4
-    """
+    """Show the curves of schedules, with marks where phases begin."""
     from glideslope.cli.epochs import check_units
     from glideslope.files import write_atomically
     from glideslope.schedules import Clock, parse
     from glideslope.search.race import check_peak, check_positive
     from glideslope.search.run_directory import plain
     from glideslope.views import plots, report, terminal
-    from glideslope.views.curves import Curve, Time, places
+    from glideslope.views.curves import Curve, Time, chart, places
 
     check_positive(steps=steps)
     check_peak(peak)
@@ -66,8 +63,8 @@ def show(
     if png is not None:
         write_atomically(png, plots.png(plots.curves(curves, time, log)))
     if html is not None:
-        section = report.picture(f"{steps} updates", lambda: plots.curves(curves, time, log))
-        write_atomically(html, report.page("; ".join(c.text for c in curves), f"Peak {peak:g}.", [section]))
+        parts = [report.paragraph(f"Peak {peak:g}."), report.figure(chart(curves, time, f"{steps} updates"))]
+        write_atomically(html, report.page("; ".join(c.text for c in curves), parts))
     if (csv or as_json) and len(at) < steps:
         output.say(f"note: {len(at):,} of {steps:,} updates are written, every turn among them")
     if csv not in (None, "-"):
@@ -76,7 +73,7 @@ def show(
         output.put(_csv(curves), end="")
     elif as_json:
         told = [
-            {"schedule": curve.text, "peak_lr": peak, "steps": steps, "boundaries": curve.boundaries,
+            {"schedule": curve.text, "peak": peak, "steps": steps, "boundaries": curve.boundaries,
              **({} if curve.is_whole else {"step": curve.at.tolist()}), "lr": curve.rates.tolist(),
              **({} if curve.sizes is None else {"batch_size": curve.sizes.tolist()})}
             for curve in curves
@@ -86,12 +83,9 @@ def show(
         output.draw(terminal.curves(curves, time, log))
 
 
-@app.command(name="list")
+@command("glideslope list", name="list")
 def list_schedules(out: Folder = None, as_json: Json = False, seed: NoSeed = 0) -> None:
-    """List every schedule, with a picture of each.
-
-    Example: glideslope list
-    """
+    """List every schedule, with a picture of each."""
     from glideslope.files import write_atomically
     from glideslope.views import gallery
 
@@ -105,7 +99,7 @@ def list_schedules(out: Folder = None, as_json: Json = False, seed: NoSeed = 0) 
         output.draw(gallery.table(entries))
 
 
-@app.command()
+@command('glideslope convert "warmup(5%) >> cosine" --steps 10000 --to optax')
 def convert(
     schedule: Annotated[str, typer.Argument(help='The schedule, such as "warmup(5%) >> cosine".')],
     steps: Steps,
@@ -116,33 +110,27 @@ def convert(
     as_json: Json = False,
     seed: NoSeed = 0,
 ) -> None:
-    """Print code, or a configuration, that reproduces a schedule in another library.
-
-    Example: glideslope convert "warmup(5%) >> cosine" --steps 10000 --peak 3e-4 --to optax
-    """
+    """Print code, or a configuration, that reproduces a schedule in another library."""
     from glideslope.cli.epochs import parsed
-    from glideslope.feedback.feedback import curve_of
     from glideslope.files import write_atomically
     from glideslope.frameworks.conversion.export import export
+    from glideslope.policy import as_policy
     from glideslope.search.race import check_peak, check_positive
 
     check_positive(steps=steps)
     check_peak(peak)
-    value = curve_of(parsed(schedule, steps_per_epoch))
+    value = as_policy(parsed(schedule, steps_per_epoch)).curve
     code = export(value, steps, peak, to)
     if out is not None:
         kind = "csv" if to == "csv" else "json" if code.startswith("{") else "py"
         write_atomically(out / f"schedule.{kind}", code)
-    told = {"schedule": str(value), "peak_lr": peak, "steps": steps, "to": to, "code": code}
+    told = {"schedule": str(value), "peak": peak, "steps": steps, "to": to, "code": code}
     output.put(json.dumps(told) if as_json else code, end="\n" if as_json else "")
 
 
-@app.command()
+@command("glideslope schema")
 def schema(out: Folder = None, as_json: Json = False, seed: NoSeed = 0) -> None:
-    """Print the JSON schema of the JSON form of a schedule.
-
-    Example: glideslope schema > schedule.schema.json
-    """
+    """Print the JSON schema of the JSON form of a schedule."""
     from glideslope.files import write_atomically
     from glideslope.frameworks.conversion.json_form import json_schema
 

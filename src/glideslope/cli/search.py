@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -13,6 +13,7 @@ from glideslope.cli.options import (
     Averages,
     JobPlace,
     Json,
+    Log,
     Optimizers,
     Out,
     Overwrite,
@@ -21,11 +22,10 @@ from glideslope.cli.options import (
     Steps,
     StepsPerEpoch,
     Timeout,
-    app,
+    command,
     count,
 )
 from glideslope.cli.results import (  # fmt: skip
-    event_sections,
     events,
     loaded,
     open_directory,
@@ -36,7 +36,7 @@ from glideslope.cli.results import (  # fmt: skip
 )
 
 
-@app.command()
+@command("glideslope find examples/digits.py:job")
 def find(
     job: JobPlace,
     low: Annotated[float, typer.Option(help="The rate at which a sweep begins.")] = 1e-5,
@@ -49,18 +49,18 @@ def find(
     resume: Resume = False,
     accept_changes: AcceptChanges = False,
     timeout: Timeout = None,
+    log: Log = None,
     as_json: Json = False,
 ) -> None:
-    """Find a rate by range tests.
-
-    Example: glideslope find examples/digits.py:job
-    """
+    """Find a rate by range tests."""
     from glideslope.search.range_test import range_test
     from glideslope.search.trials import Trials
-    from glideslope.views import plots, report, terminal
+    from glideslope.views import range_test as views
+    from glideslope.views import terminal
+    from glideslope.views.trackers import of_sweep
 
     search = {"low": low, "high": high, "steps": steps, "sweeps": sweeps, "seed": seed}
-    with loaded(job, timeout) as training:
+    with loaded(job, timeout, log) as training:
         directory = open_directory("find", job, out, overwrite, resume, search, accept_changes)
         swept = training.watched(
             directory,
@@ -73,25 +73,16 @@ def find(
         "largest_stable": swept.largest_stable, "clear": swept.clear, "noise": swept.noise, "fall": swept.fall,
         "steps": swept.steps, "problem": swept.problem, "search_updates": swept.updates, "out": str(directory.folder),
     }  # fmt: skip
-    rows: list[tuple[str, Any]] = [
-        (name, result[name]) for name in ("suggestion", "steepest", "minimum", "largest_stable")
-    ]
-    rows.append(("the sweeps' suggestions", f"{swept.spread[0]:.3g} to {swept.spread[1]:.3g}"))
-    rows.append(("fall of the loss; noise of a batch", f"{swept.fall:.3g}; {swept.noise:.3g}"))
-    sections = [
-        report.picture("Range test", lambda: plots.range_tests(swept)),
-        report.listing("Rates", ("", "rate"), rows),
-    ]
-    lead = f"These rates are for sweeps of {swept.steps} updates: longer ones mostly give lower rates."
-    said = f"The sweeps say little: {swept.problem}." if swept.problem else ""
-    page = report.page(f"Range test of {job}", f"{said} {lead}".strip(), sections)
-    directory.finish(result, [(sweep.rates, sweep.losses) for sweep in swept.sweeps], page)
-    if said:
-        output.say_line(said)
-    show(result, [terminal.table("Range test", ("", "rate"), rows), lead], directory, as_json)
+    for number, sweep in enumerate(swept.sweeps, 1):
+        training.sent.send(of_sweep(sweep, number))
+    directory.finish(result, [(sweep.rates, sweep.losses) for sweep in swept.sweeps], views.page(swept, job))
+    if swept.problem:
+        output.say_line(f"The sweeps say little: {swept.problem}.")
+    table = terminal.table("Rates", views.COLUMNS, views.rows(swept))
+    show(result, views.answer(swept, job), [table], directory, as_json)
 
 
-@app.command()
+@command("glideslope race examples/digits.py:job --peaks 0.05,0.1 --steps 200")
 def race(
     job: JobPlace,
     steps: Steps,
@@ -109,17 +100,15 @@ def race(
     resume: Resume = False,
     accept_changes: AcceptChanges = False,
     timeout: Timeout = None,
+    log: Log = None,
     as_json: Json = False,
 ) -> None:
-    """Run every schedule at every peak rate, and every peak as a constant rate.
-
-    Example: glideslope race examples/digits.py:job --schedules "cosine; one_cycle" --peaks 0.05,0.1 --steps 500
-    """
+    """Run every schedule at every peak rate, and every peak as a constant rate."""
     from glideslope.search import race as run_race
-    from glideslope.search.idle import idle, shown_name
-    from glideslope.search.outcomes import not_finite
+    from glideslope.search.idle import idle
     from glideslope.search.race import check_positive
-    from glideslope.views import plots, report, terminal
+    from glideslope.views import race as views
+    from glideslope.views import terminal
 
     check_positive(steps=steps, seeds=seeds, evaluations=evaluations)
     choice = parse_schedules(schedules, steps_per_epoch)
@@ -128,7 +117,7 @@ def race(
     also = {"optimizers": split_names(optimizers), "averages": split_names(averages)}
     search |= {name: names for name, names in also.items() if names}
     search |= {} if evaluations == 20 else {"evaluations": evaluations}
-    with loaded(job, timeout) as training:
+    with loaded(job, timeout, log) as training:
         directory = open_directory("race", job, out, overwrite, resume, search, accept_changes)
         raced = training.watched(
             directory,
@@ -147,15 +136,11 @@ def race(
             ),
         )
     runs = [run for standing in raced.standings for run in standing.runs]
-    columns = ("schedule", "peak", "loss", "± s.e.", f"updates to {raced.target:.4g}")
-    rows = [
-        (shown_name(s.runs), s.contestant.peak, s.mean, s.standard_error, s.updates_to_target) for s in raced.standings
-    ]
     result = {
         "steps": steps, "target": raced.target, "tied": list(map(str, raced.tied)), "search_updates": raced.updates,
-        "constant": {"peak_lr": raced.constant.contestant.peak, "final_loss": raced.constant.mean},
+        "constant": {"peak": raced.constant.contestant.peak, "final_loss": raced.constant.mean},
         "candidates": [
-            {"schedule": s.contestant.name, "peak_lr": s.contestant.peak, "final_loss": s.mean,
+            {"schedule": s.contestant.name, "peak": s.contestant.peak, "final_loss": s.mean,
              "standard_error": s.standard_error, "updates_to_target": s.updates_to_target,
              **({"never_acted": list(names)} if (names := idle(s.runs)) else {})} for s in raced.standings
         ],
@@ -163,19 +148,8 @@ def race(
         "events": events(runs),
         "out": str(directory.folder),
     }  # fmt: skip
-    best = [standing.runs[0] for standing in raced.standings[:4]]
-    lead = f"Best: {raced.standings[0].contestant}. Best constant rate: {raced.constant.contestant.peak:g}."
-    failed = not math.isfinite(raced.standings[0].mean)
-    if failed:
-        reason = not_finite(runs) or "the rates are too large for this job, or its validation loss isn't finite"
-        lead = f"Every contestant diverged: {reason}."
-    elif len(raced.tied) > 1:
-        lead += f" Within noise of the best, a tie: {'; '.join(map(str, raced.tied))}."
-    if raced.left_out:
-        lead += f" Not run: {'; '.join(raced.left_out)}."
-    sections = [report.listing("Standings", columns, rows), report.picture("Losses", lambda: plots.losses(best))]
-    sections += event_sections(runs)
-    directory.finish(result, [run.curve for run in runs], report.page(f"Race of {job}", lead, sections))
-    show(result, [terminal.table("Race", columns, rows), lead], directory, as_json)
-    if failed:
+    directory.finish(result, [run.curve for run in runs], views.page(raced, job))
+    table = terminal.table("Standings", views.columns(raced), views.rows(raced))
+    show(result, views.answer(raced), [table], directory, as_json)
+    if not math.isfinite(raced.standings[0].mean):
         raise typer.Exit(1)

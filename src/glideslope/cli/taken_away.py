@@ -51,7 +51,14 @@ def _saved_network(tuned: Tuned, directory: RunDirectory) -> list[str]:
 
 
 def _checkpoint(directory: RunDirectory) -> list[str]:
-    from glideslope.search.run_files import TRAINED
+    from glideslope.search.run_files import BEST, TRAINED
+    from glideslope.search.trained import best_of
 
     folder = directory.folder / TRAINED
-    return [f"gs.load_checkpoint(job, {str(folder)!r})"] if folder.is_dir() else []
+    lines = [f"gs.load_checkpoint(job, {str(folder)!r})"] if folder.is_dir() else []
+    if (best := best_of(directory.folder)) is not None:
+        lines.append(
+            f"gs.load_checkpoint(job, {str(directory.folder / BEST)!r})  # where the validation loss was least, "
+            f"{best.loss:.6g} after update {best.updates} of {best.key.partition(' over ')[0]}"
+        )
+    return lines

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
@@ -14,6 +13,7 @@ from glideslope.cli.options import (
     CheckpointEvery,
     JobPlace,
     Json,
+    Log,
     Optimizers,
     Out,
     Overwrite,
@@ -22,17 +22,14 @@ from glideslope.cli.options import (
     Steps,
     StepsPerEpoch,
     Timeout,
-    app,
+    command,
 )
 from glideslope.cli.results import (
-    RUN_COLUMNS,
     described,
-    event_sections,
     events,
     loaded,
     open_directory,
     parse_schedules,
-    row,
     show,
     split_names,
 )
@@ -43,7 +40,7 @@ if TYPE_CHECKING:
     from glideslope.search import Tuned
 
 
-@app.command()
+@command("glideslope tune examples/digits.py:job --steps 1500")
 def tune(
     job: JobPlace,
     steps: Steps,
@@ -53,6 +50,9 @@ def tune(
     ] = "",
     optimizers: Optimizers = "",
     averages: Averages = "",
+    also: Annotated[
+        str, typer.Option(help='Also other numbers of the optimizer: "weight_decay=1e-3:0.3,momentum".')
+    ] = "",
     steps_per_epoch: StepsPerEpoch = None,
     guard: Annotated[bool, typer.Option("--guard", help="Protect the full run from divergence.")] = False,
     against_constant: Annotated[
@@ -66,27 +66,27 @@ def tune(
     accept_changes: AcceptChanges = False,
     checkpoint_every: CheckpointEvery = "60s",
     timeout: Timeout = None,
+    log: Log = None,
     as_json: Json = False,
 ) -> None:
-    """Find the schedule and the peak rate, and train with them.
-
-    Example: glideslope tune examples/digits.py:job --steps 1500
-    """
+    """Find the schedule and the peak rate, and train with them."""
     from glideslope.feedback import guard as make_guard
     from glideslope.search import tune as run_tune
     from glideslope.search.race import check_positive
-    from glideslope.views import plots, report, terminal
+    from glideslope.views import terminal
+    from glideslope.views import tuned as views
 
     check_positive(steps=steps, overhead=overhead)
     search: dict[str, Any] = {"steps": steps, "overhead": overhead, "seed": seed}
-    also: dict[str, Any] = {
+    choices: dict[str, Any] = {
         "schedules": list(map(str, parse_schedules(schedules, steps_per_epoch))),
         "optimizers": split_names(optimizers), "averages": split_names(averages),
+        "also": split_names(also),
     }  # fmt: skip
-    also = {name: given for name, given in also.items() if given}
-    search |= also | ({"guard": True} if guard else {})
+    choices = {name: choice for name, choice in choices.items() if choice}
+    search |= choices | ({"guard": True} if guard else {})
     nothing = ""
-    with loaded(job, timeout) as training:
+    with loaded(job, timeout, log) as training:
         directory = open_directory("tune", job, out, overwrite, resume, search, accept_changes, checkpoint_every)
         try:
             tuned = training.watched(
@@ -95,7 +95,7 @@ def tune(
                     training.factory,
                     steps,
                     overhead=overhead,
-                    **also,
+                    **choices,
                     guard=make_guard() if guard else None,
                     against_constant=against_constant,
                     seed=seed,
@@ -107,58 +107,26 @@ def tune(
         except NothingLearnedError as error:
             tuned, nothing = cast("Tuned", error.tuned), str(error)
     problem = nothing or tuned.problem
-    constant = tuned.constant and {"peak_lr": tuned.constant.contestant.peak, "final_loss": tuned.constant.final_loss}
+    constant = tuned.constant and {"peak": tuned.constant.contestant.peak, "final_loss": tuned.constant.final_loss}
     average = tuned.final.contestant.average
     result = {
-        "schedule": str(tuned.schedule), "peak_lr": tuned.peak, "optimizer": tuned.final.contestant.optimizer,
+        "schedule": str(tuned.schedule), "peak": tuned.peak, "optimizer": tuned.final.contestant.optimizer,
         "average": average and str(average), "steps": steps, "final_loss": tuned.final_loss,
         "predicted": tuned.predicted, "near": tuned.near,
         "sensitivity": dict(zip(("half_peak", "twice_peak"), tuned.sensitivity, strict=True)),
         "search_updates": tuned.search_updates, "constant": constant,
-        "candidates": list(map(described, tuned.candidates)), "events": events([tuned.final]),
+        "candidates": list(map(described, tuned.candidates)), "full_runs": list(map(described, tuned.full)),
+        "events": events([tuned.final]),
         "untrained_loss": tuned.final.untrained, "noise": tuned.noise, "problem": problem,
         "out": str(directory.folder), **taken_away(tuned, directory),
     }  # fmt: skip
-    rows = [row(run) for run in tuned.candidates]
-    full = [row(run) for run in (tuned.final, *tuned.constants)]
-    lead = _lead(tuned, problem)
-    sections = [
-        report.picture("Loss against the peak, short runs", lambda: plots.peaks(tuned.candidates)),
-        report.picture("Losses of the full runs", lambda: plots.losses([tuned.final, *tuned.constants])),
-        report.picture("Losses of the short runs", lambda: plots.losses(tuned.candidates[-5:])),
-        report.listing("Full runs", RUN_COLUMNS, full),
-        report.listing("Short runs", RUN_COLUMNS, rows),
-        *event_sections([tuned.final]),
+    page = views.page(tuned, job, problem, result["paste"], result["load"])
+    directory.finish(result, [run.curve for run in (*tuned.candidates, *tuned.constants, *tuned.full)], page)
+    tables = [
+        terminal.table(name, views.COLUMNS, map(views.row, runs))
+        for name, runs in {"Full runs": views.full_runs(tuned), **views.rounds(tuned.candidates)}.items()
     ]
-    curves = [run.curve for run in (*tuned.candidates, *tuned.constants, tuned.final)]
-    directory.finish(result, curves, report.page(f"Tuning {job}", lead, sections))
-    shown = [
-        lead,
-        terminal.table("Short runs", RUN_COLUMNS, rows),
-        terminal.table("Full runs", RUN_COLUMNS, full),
-        *lines(result),
-    ]
-    show(result, shown, directory, as_json)
+    show(result, views.answer(tuned, problem), tables, directory, as_json, lines(result))
     if problem:
         output.say_line(f"glideslope: {problem}")
         raise typer.Exit(1)
-
-
-def _lead(tuned: Tuned, problem: str | None) -> str:
-    """What to do, how sure it is, and what it cost."""
-    length = min(run.steps for run in tuned.candidates)
-    low, high = tuned.predicted
-    lines = [
-        f"Train with {tuned.final.contestant}: validation loss {tuned.final_loss:.4g} after {tuned.steps} updates, "
-        f"untrained {tuned.final.untrained:.4g}; predicted was {low:.4g} to {high:.4g}.",
-        f"After short runs of {length} updates, in {tuned.near:.0%} of trainings no other peak ends lower by over 1%.",
-    ]
-    for factor, loss in zip(("half", "twice"), tuned.sensitivity, strict=True):
-        if math.isfinite(loss):
-            lines.append(f"At {factor} the peak a short run ends at {loss:.4g}.")
-    if len({str(run.contestant.schedule) for run in tuned.candidates}) == 1:
-        lines.append("The peak was tuned; the schedule is the usual one.")
-    if tuned.constant:
-        lines.append(f"The best constant rate, {tuned.constant.contestant.peak:g}: {tuned.constant.final_loss:.4g}.")
-    lines.append(f"The search took {tuned.search_updates} updates, {tuned.search_updates / tuned.steps:.2f} full runs.")
-    return " ".join([f"{problem[0].upper()}{problem[1:]}.", *lines] if problem else lines)

@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from glideslope.errors import FeedbackError
+from glideslope.renamed import was_called
 from glideslope.schedules import Clock, Schedule, constant
 from glideslope.schedules.arrays import scalars
+from glideslope.schedules.checks import MOST
+from glideslope.schedules.combined import is_factor
 from glideslope.schedules.durations import Time
 from glideslope.schedules.names import value_text
 from glideslope.schedules.numbers import is_finite, plain
-from glideslope.schedules.schedule import MOST, enclosed, is_factor
+from glideslope.schedules.wrapper import enclosed
+from glideslope.shown import Drawn
 
 COUNTS = ("good", "bad", "resting", "seen", "rough", "verdict")
 State = dict[str, Any]
@@ -160,7 +164,7 @@ class Named(Feedback):
 
 
 @dataclass(frozen=True, repr=False)
-class Controlled(Feedback):
+class Controlled(Drawn, Feedback):
     """A schedule, and what multiplies its factor: `cosine() * plateau()`.
 
     Attributes:
@@ -203,9 +207,10 @@ class Controlled(Feedback):
     def limits(self) -> dict[str, tuple[float, float]]:
         return {key: v for i, own in enumerate(self.feedbacks) for key, v in self._named(i, own.limits()).items()}
 
-    def over(self, horizon: Time, clock: Clock | None = None) -> Controlled:
+    @was_called("horizon", "steps")
+    def over(self, steps: Time, clock: Clock | None = None) -> Controlled:
         """The same with the schedule's horizon known; see `Schedule.over`."""
-        return Controlled(self.schedule.over(horizon, clock), self.feedbacks)
+        return Controlled(self.schedule.over(steps, clock), self.feedbacks)
 
     def __mul__(self, other: Feedback | Schedule | float) -> Controlled:
         if isinstance(other, Controlled):
@@ -289,15 +294,3 @@ def check_one_of(name: str, value: Any, known: tuple[str, ...]) -> None:
 def controlled(feedback: Feedback) -> Controlled:
     """A feedback with the schedule that it holds: a constant one where it is alone."""
     return feedback if isinstance(feedback, Controlled) else Controlled(constant(), (feedback,))
-
-
-def curve_of(value: Schedule | Feedback) -> Schedule:
-    """A schedule, where one is needed that measurements don't move.
-
-    Raises:
-        FeedbackError: it is a feedback, or a schedule times one.
-    """
-    if isinstance(value, Feedback):
-        alone = f": take its schedule alone, {value.schedule}" if isinstance(value, Controlled) else ""
-        raise FeedbackError(f"{value} answers to measurements, so it has no curve before the training{alone}")
-    return value

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 from glideslope.errors import FeedbackError
 from glideslope.feedback.feedback import Feedback, Named, State, better, check, check_one_of, measured
+from glideslope.schedules.checks import MOST
 from glideslope.schedules.names import FACTORS
 from glideslope.schedules.numbers import plain
-from glideslope.schedules.schedule import MOST
 
 
 @dataclass(frozen=True, repr=False)

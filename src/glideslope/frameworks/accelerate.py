@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -13,15 +14,15 @@ from accelerate.utils import slice_tensors
 
 from glideslope.errors import JobError
 from glideslope.frameworks.torch import randomness
-from glideslope.frameworks.torch.averaging import as_evaluated
+from glideslope.frameworks.torch.abstract_job import AbstractJob
 from glideslope.frameworks.torch.batch import examples, moved
-from glideslope.frameworks.torch.contents import Contents
-from glideslope.frameworks.torch.epochs import Epochs
+from glideslope.frameworks.torch.epochs import Epochs, base_loader
+from glideslope.frameworks.torch.job_state import MEMORY
+from glideslope.frameworks.torch.loader import Parts, batch_size
 from glideslope.frameworks.torch.loader_checks import checked_loaders
 from glideslope.frameworks.torch.metric import Accumulated, Measure, measurement
 from glideslope.frameworks.torch.objective import Loss, objectives
-from glideslope.frameworks.torch.rates import Rates, check_controls, check_trained, switches, until_made
-from glideslope.frameworks.torch.snapshot import MEMORY
+from glideslope.frameworks.torch.rates import check_trained
 
 __all__ = ["Job"]
 
@@ -29,7 +30,7 @@ _DIVIDED = {"DEEPSPEED", "FSDP", "MEGATRON_LM", "XLA"}
 """Ways to train in which a process has a part of the model or the optimizer."""
 
 
-class Job:
+class Job(AbstractJob):
     """A training with Accelerate, of one process or several, which all make the job and call it alike.
 
     An update is that of a loop of your own: for as many batches as the accelerator accumulates, `accelerator.backward`
@@ -78,8 +79,7 @@ class Job:
         weight: Callable[[Any], Any] | None = None,
         memory: int = MEMORY,
     ) -> None:
-        self.accelerator, self.model, self.maximize, self.memory = accelerator, model, maximize, memory
-        self.clip_norm = clip_norm
+        self.accelerator, self.clip_norm = accelerator, clip_norm
         self._prepared = list(optimizer) if isinstance(optimizer, list | tuple) else [optimizer]
         self.optimizers = _checked(accelerator, self._prepared)
         check_trained(model, self.optimizers)
@@ -93,99 +93,68 @@ class Job:
         self._objective = objectives(loss, batch_loss, weight, 1)[0]
         self._measurement = measurement(metric, self._objective, predict, weight, accelerator.device)
         _check_gathers(self._measurement(), metric, accelerator)
-        self._generators = randomness.sources(
+        generators = randomness.sources(
             *model.modules(), train_loader, self.validation_loader, loss, batch_loss, metric, predict
         )
-        self._data = Epochs(train_loader, self._generators)
-        self._rates = Rates(self.optimizers)
-        whole: torch.nn.Module = accelerator.unwrap_model(model)
-        self._contents = Contents(
-            whole, self.optimizers, (loss, batch_loss), accelerator.scaler, self._data, self._generators
-        )
+        self.prepared_model, self._data = model, Epochs(train_loader, generators)
+        self._parts = Parts(self.validation_loader, base_loader(self.validation_loader))
+        super().__init__(
+            accelerator.unwrap_model(model), self.optimizers, self._data, generators, losses=(loss, batch_loss),
+            scaler=accelerator.scaler, accumulate=accelerator.gradient_accumulation_steps,
+            batch=batch_size(train_loader), maximize=maximize, memory=memory,
+        )  # fmt: skip
 
-    @property
-    def controls(self) -> frozenset[str]:
-        """What `step` can set besides the rate: momentum (or Adam's first beta), and weight decay."""
-        return self._rates.controls
-
-    def step(self, lr: float, **controls: float) -> torch.Tensor:
-        """Makes one update, of as many batches as the accelerator accumulates.
-
-        Args:
-            lr: the rate.
-            controls: momentum, weight_decay.
-
-        Returns:
-            The training loss, the same on every process; a scalar left on its device.
-
-        Raises:
-            JobError: a control isn't one of `controls`, or the gradient scaler skipped many updates.
-        """
-        check_controls(controls, self.controls)
-        self._rates.set(lr, controls)
+    def _update(self, batches: int) -> tuple[torch.Tensor, bool]:
+        accelerator = self.accelerator
         self.model.train()
-        return until_made(self._update)
+        total, size, is_complete = torch.zeros((), device=accelerator.device), 0, False
+        with self._accumulating(batches):
+            while not is_complete:
+                batch = moved(self._data.next(), accelerator.device)
+                with accelerator.accumulate(self.prepared_model):
+                    loss = self._objective(self.prepared_model, batch).mean
+                    accelerator.backward(loss)
+                    is_complete = accelerator.sync_gradients
+                    if is_complete and self.clip_norm is not None:
+                        accelerator.clip_grad_norm_(self.prepared_model.parameters(), self.clip_norm)
+                    for optimizer in self._prepared:
+                        optimizer.step()
+                        optimizer.zero_grad()
+                total, size = total + loss.detach(), size + 1
+        self._examples = self.accumulate * self._objective.examples(batch)
+        return accelerator.reduce(total / size, "mean"), not accelerator.optimizer_step_was_skipped
 
-    def evaluate(self) -> float:
-        """The mean loss over the validation loader, or the metric: over all processes, and the same on each.
+    @contextmanager
+    def _accumulating(self, batches: int) -> Iterator[None]:
+        """The accelerator at the beginning of an update of so many batches, fewer at the end of an epoch."""
+        self.accelerator.step, self.accelerator.gradient_accumulation_steps = 0, batches
+        try:
+            yield
+        finally:
+            self.accelerator.gradient_accumulation_steps = self.accumulate
 
-        Raises:
-            JobError: the loader gave no batch.
-        """
-        random_state = randomness.save(self._generators)
-        measure = self._measurement()
-        switching = [optimizer for optimizer in self.optimizers if switches(optimizer)]
-        batches = 0
-        with torch.no_grad(), as_evaluated(self.model, switching):
-            try:
-                self.model.eval()
-                for batch in self.validation_loader:
-                    batches += 1
-                    self._measure(measure, moved(batch, self.accelerator.device))
-            finally:
-                randomness.load(random_state, self._generators)
+    def _draw(self, batches: int) -> None:
+        state = self.accelerator.gradient_state
+        for _ in range(batches):
+            self._data.next()
+            if state.sync_with_dataloader and state.end_of_dataloader:
+                break  # as an update ends there
+
+    def _forward(self, batch: Any) -> Any:
+        return self._objective.forward(self.model, moved(batch, self.accelerator.device))
+
+    def _validate(self, examples: float) -> float:
+        measure, batches = self._measurement(), 0
+        for batch in self._parts.of(examples):
+            batches += 1
+            self._measure(measure, moved(batch, self.accelerator.device))
         if not batches:
             raise JobError("the validation loader is empty: it gave no batch")
         if not isinstance(measure, Accumulated):
             mean = measure.mean  # type: ignore[attr-defined]
             sums = torch.stack([torch.as_tensor(each, device=mean.total.device) for each in (mean.total, mean.units)])
             mean.total, mean.units = self.accelerator.reduce(sums, "sum")
-        value = measure.value()
-        return -value if self.maximize else value
-
-    def state(self) -> dict[str, Any]:
-        """A snapshot of all that the next step of this process depends on; tensors and plain data."""
-        return {**self._contents.save(None, self.memory), "accumulated": self.accelerator.step}
-
-    def restore(self, state: Any) -> None:
-        """Goes back to exactly where `state` was taken."""
-        self._contents.load(state)
-        self.accelerator.step = state["accumulated"]
-        for optimizer in self.optimizers:
-            optimizer.zero_grad()
-
-    def reseed(self, seed: int) -> None:
-        """Seeds every generator anew and begins a new epoch: other data order, dropout and augmentation."""
-        randomness.reseed(seed, self._generators)
-        self._data.reseed(seed)
-
-    def _update(self) -> tuple[torch.Tensor, bool]:
-        """Attempts an update; returns its loss, and whether the optimizers made it."""
-        accelerator = self.accelerator
-        total, batches, complete = torch.zeros((), device=accelerator.device), 0, False
-        while not complete:
-            batch = moved(self._data.next(), accelerator.device)
-            with accelerator.accumulate(self.model):
-                loss = self._objective(self.model, batch).mean
-                accelerator.backward(loss)
-                complete = accelerator.sync_gradients
-                if complete and self.clip_norm is not None:
-                    accelerator.clip_grad_norm_(self.model.parameters(), self.clip_norm)
-                for optimizer in self._prepared:
-                    optimizer.step()
-                    optimizer.zero_grad()
-            total, batches = total + loss.detach(), batches + 1
-        return accelerator.reduce(total / batches, "mean"), not accelerator.optimizer_step_was_skipped
+        return measure.value()
 
     def _measure(self, measure: Measure, batch: Any) -> None:
         """Measures a batch, without the examples that only fill the last one."""
@@ -195,10 +164,10 @@ class Job:
             size = examples(batch)
             real = min(max(state.remainder - self.accelerator.process_index * size, 0), size)
             if not real:
-                self._objective.forward(self.model, batch)  # in which processes wait for each other
+                self._objective.forward(self.prepared_model, batch)  # in which processes wait for each other
                 return
             batch = slice_tensors(batch, slice(0, real))
-        measure.add(self.model, batch)
+        measure.add(self.prepared_model, batch)
 
 
 def _checked(accelerator: Any, optimizers: Sequence[Any]) -> list[torch.optim.Optimizer]:

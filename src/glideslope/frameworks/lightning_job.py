@@ -15,15 +15,14 @@ from glideslope.errors import JobError
 from glideslope.frameworks.lightning_logged import Logged, reset_metrics, unlogged
 from glideslope.frameworks.lightning_prepared import prepared
 from glideslope.frameworks.torch import randomness
-from glideslope.frameworks.torch.averaging import as_evaluated
+from glideslope.frameworks.torch.abstract_job import AbstractJob
 from glideslope.frameworks.torch.batch import examples
-from glideslope.frameworks.torch.contents import Contents
 from glideslope.frameworks.torch.epochs import Epochs
-from glideslope.frameworks.torch.rates import Rates, check_controls, switches, until_made
-from glideslope.frameworks.torch.snapshot import MEMORY
+from glideslope.frameworks.torch.job_state import MEMORY
+from glideslope.frameworks.torch.loader import Parts, batch_size
 
 
-class Job:
+class Job(AbstractJob):
     """The training of a LightningModule: its `training_step`, `validation_step` and `configure_optimizers`.
 
     The Trainer prepares the training as it does in `fit`, and its precision, accumulation, clipping and limits of
@@ -57,6 +56,8 @@ class Job:
             return gs.lightning.Job(Digits(), DigitsData(), lightning.Trainer(gradient_clip_val=1.0))
     """
 
+    _counts = ("_updates",)
+
     def __init__(
         self,
         module: lightning.LightningModule,
@@ -72,152 +73,133 @@ class Job:
         if maximize and monitor is None:
             raise JobError("maximize=True without monitor= would maximise the loss: give the name of a logged metric")
         self._prepared = prepared(trainer, module, datamodule, train_loader, validation_loader)
-        self.trainer, self.optimizer = self._prepared.trainer, self._prepared.optimizer
-        self.model, self.monitor, self.maximize, self.memory = module, monitor, maximize, memory
+        self.trainer, self.optimizer, self.monitor = self._prepared.trainer, self._prepared.optimizer, monitor
+        self.module = module
         loader = self._prepared.train_loader
-        self._generators = randomness.sources(
+        generators = randomness.sources(
             *module.modules(), loader, self._prepared.validation_loaders, datamodule,
             [value for value in vars(module).values() if isinstance(value, randomness.Source)],
         )  # fmt: skip
-        self._data = Epochs(loader, self._generators, self._prepared.train_batches)
-        self._rates = Rates([self.optimizer])
+        self._data = Epochs(loader, generators, self._prepared.train_batches)
+        self._parts = [
+            Parts(each, most=most)
+            for each, most in zip(self._prepared.validation_loaders, self._prepared.validation_batches, strict=True)
+        ]
         self._scaler = getattr(self.trainer.precision_plugin, "scaler", None)
-        self._contents = Contents(module, [self.optimizer], (), self._scaler, self._data, self._generators)
         self._updates = 0
+        super().__init__(
+            module, [self.optimizer], self._data, generators, scaler=self._scaler,
+            accumulate=self.trainer.accumulate_grad_batches, batch=batch_size(loader), maximize=maximize, memory=memory,
+        )  # fmt: skip
         with self._running("training"):
             module.on_train_start()
 
-    @property
-    def controls(self) -> frozenset[str]:
-        """What `step` can set besides the rate: momentum (or Adam's first beta), and weight decay."""
-        return self._rates.controls
-
-    def step(self, lr: float, **controls: float) -> torch.Tensor:
-        """Makes one update, of as many batches as the Trainer accumulates.
-
-        Args:
-            lr: the rate.
-            controls: momentum, weight_decay.
-
-        Returns:
-            The training loss, a scalar left on its device.
-
-        Raises:
-            JobError: a control isn't one of `controls`, or many updates in a row were skipped.
-        """
-        check_controls(controls, self.controls)
-        self._rates.set(lr, controls)
-        with self._running("training"):
-            return until_made(self._update)
-
-    def evaluate(self) -> float:
-        """The mean loss that `validation_step` returns, or what is monitored, its negative if it is maximised.
-
-        Raises:
-            JobError: the validation doesn't give it.
-        """
-        random_state = randomness.save(self._generators)
-        switching = [self.optimizer] if switches(self.optimizer) else []
-        logged, losses = Logged(), Logged()
-        with self._running("validating"), torch.no_grad(), as_evaluated(self.model, switching), logged.of(self.model):
-            try:
-                self._validate(logged, losses)
-            finally:
-                randomness.load(random_state, self._generators)
-            if self.monitor is None and not losses.names():
-                raise JobError(f"validation_step returns no loss: return it, or give monitor={logged.listed()}")
-            if self.monitor is not None and self.monitor not in logged.names():
-                raise JobError(f"the validation logs no {self.monitor!r}, but {logged.listed()}")
-            value = losses.value("loss") if self.monitor is None else logged.value(self.monitor)
-            reset_metrics(self.model)
-        return -value if self.maximize else value
-
-    def state(self) -> dict[str, Any]:
-        """A snapshot of all that the next step depends on; tensors and plain data, so `torch.save` can store it."""
-        return {**self._contents.save(None, self.memory), "updates": self._updates}
-
-    def restore(self, state: Any) -> None:
-        """Goes back to exactly where `state` was taken."""
-        self._contents.load(state)
-        self._updates = state["updates"]
-        self.optimizer.zero_grad()
-
-    def reseed(self, seed: int) -> None:
-        """Seeds every generator anew and begins a new epoch: other data order, dropout and augmentation."""
-        randomness.reseed(seed, self._generators)
-        self._data.reseed(seed)
-
-    def _update(self) -> tuple[torch.Tensor, bool]:
-        """Attempts an update; returns its loss, and whether the optimizer made it."""
+    def _update(self, batches: int) -> tuple[torch.Tensor, bool]:
         losses: list[torch.Tensor] = []
 
         def closure() -> torch.Tensor | None:
-            for i in range(self.trainer.accumulate_grad_batches):
-                losses.extend(self._gradients(first=i == 0))
+            for i in range(batches):
+                losses.extend(self._gradients(i == 0, batches))
             return losses[-1] if losses else None  # without one the precision unscales nothing
 
         before = self._scaler.get_scale() if self._scaler else 0.0
-        with unlogged(self.model):
-            self.trainer.strategy.optimizer_step(self.optimizer, closure, model=self.model)
-        if not losses:
-            return torch.zeros(()), False  # training_step returned None
-        self._updates += 1  # one that the scaler skips too, as in a fit
-        self._count()
+        with self._running("training"), unlogged(self.module):
+            self.trainer.strategy.optimizer_step(self.optimizer, closure, model=self.module)
+            if not losses:
+                return torch.zeros(()), False  # training_step returned None
+            self._updates += 1  # one that the scaler skips too, as in a fit
+            self._count()
         return torch.stack(losses).mean(), not self._scaler or self._scaler.get_scale() >= before
 
-    def _gradients(self, first: bool) -> Iterator[torch.Tensor]:
-        """Adds the gradient of the next batch; gives its loss. No batch of another epoch joins an update."""
+    def _draw(self, batches: int) -> None:
+        with self._running("training"):
+            for i in range(batches):
+                self._next(is_first=i == 0)
+
+    def _next(self, is_first: bool) -> Any:
+        """The next batch of an update, None where the epoch has no more: none of another epoch joins an update."""
         batch = next(self._data, None)
         if batch is None:
-            if not first:
-                return
-            self.model.on_train_epoch_end()
+            if not is_first:
+                return None
+            self.module.on_train_epoch_end()
             self._data.end()
             self._count()
             batch = next(self._data)
-        index = self._data.taken - 1
-        if index == 0:
-            reset_metrics(self.model)
-            self.model.on_train_epoch_start()
-        batch = self._moved(batch, 0)
-        if self.model.on_train_batch_start(batch, index) == -1:
-            raise JobError("on_train_batch_start returned -1, to leave out the rest of an epoch: a job can't do that")
-        output = self.trainer.strategy.training_step(*_arguments(self.model.training_step, batch, index, None))
-        loss: Any = output["loss"] if isinstance(output, dict) else output
-        if first:
-            self.model.on_before_zero_grad(self.optimizer)
-            self.model.optimizer_zero_grad(self._data.epoch, index, self.optimizer)
-        if loss is not None:
-            self.trainer.strategy.backward(loss / self.trainer.accumulate_grad_batches, self.optimizer)
-            yield loss.detach()
-        self.model.on_train_batch_end(output, batch, index)
+        if self._data.taken == 1:
+            reset_metrics(self.module)
+            self.module.on_train_epoch_start()
+        return batch
 
-    def _validate(self, logged: Logged, losses: Logged) -> None:
-        """Makes a validation, and has what it logs and returns collected."""
-        model, loaders = self.model, self._prepared.validation_loaders
-        reset_metrics(model)
-        model.eval()
-        model.on_validation_start()
-        model.on_validation_epoch_start()
+    def _gradients(self, is_first: bool, batches: int) -> Iterator[torch.Tensor]:
+        """Adds the gradient of the next of so many batches; gives its loss."""
+        batch = self._next(is_first)
+        if batch is None:
+            return
+        index = self._data.taken - 1
+        batch = self._moved(batch, 0)
+        self._examples = self.accumulate * examples(batch)
+        if self.module.on_train_batch_start(batch, index) == -1:
+            raise JobError("on_train_batch_start returned -1, to leave out the rest of an epoch: a job can't do that")
+        output = self.trainer.strategy.training_step(*_arguments(self.module.training_step, batch, index, None))
+        loss: Any = output["loss"] if isinstance(output, dict) else output
+        if is_first:
+            self.module.on_before_zero_grad(self.optimizer)
+            self.module.optimizer_zero_grad(self._data.epoch, index, self.optimizer)
+        if loss is not None:
+            self.trainer.strategy.backward(loss / batches, self.optimizer)
+            yield loss.detach()
+        self.module.on_train_batch_end(output, batch, index)
+
+    def _forward(self, batch: Any) -> Any:
+        with unlogged(self.module):
+            arguments = _arguments(self.module.training_step, self._moved(batch, 0), 0, None)
+            return self.trainer.strategy.training_step(*arguments)
+
+    @contextmanager
+    def _evaluated(self, averaged: bool) -> Iterator[None]:
+        with self._running("validating"), super()._evaluated(averaged):
+            yield
+
+    def _validate(self, examples: float) -> float:
+        logged, losses = Logged(), Logged()
+        with logged.of(self.module):
+            self._collect(logged, losses, examples)
+        if self.monitor is None and not losses.names():
+            raise JobError(f"validation_step returns no loss: return it, or give monitor={logged.listed()}")
+        if self.monitor is not None and self.monitor not in logged.names():
+            raise JobError(f"the validation logs no {self.monitor!r}, but {logged.listed()}")
+        value = losses.value("loss") if self.monitor is None else logged.value(self.monitor)
+        reset_metrics(self.module)
+        return value
+
+    def _collect(self, logged: Logged, losses: Logged, wanted: float) -> None:
+        """Makes a validation of about so many examples, and has what it logs and returns collected."""
+        module, loaders = self.module, self._parts
+        reset_metrics(module)
+        module.on_validation_start()
+        module.on_validation_epoch_start()
         for i, (loader, most) in enumerate(zip(loaders, self._prepared.validation_batches, strict=True)):
             number = i if len(loaders) > 1 else None
             logged.suffix = f"/dataloader_idx_{i}" if len(loaders) > 1 else ""
-            for index, batch in enumerate(itertools.islice(loader, most)):
+            for index, batch in enumerate(itertools.islice(loader.of(wanted / len(loaders)), most)):
                 batch = self._moved(batch, i)
                 logged.size = losses.size = examples(batch)
-                model.on_validation_batch_start(batch, index, i)
-                output = self.trainer.strategy.validation_step(*_arguments(model.validation_step, batch, index, number))
+                module.on_validation_batch_start(batch, index, i)
+                output = self.trainer.strategy.validation_step(
+                    *_arguments(module.validation_step, batch, index, number)
+                )
                 loss: Any = output.get("loss") if isinstance(output, dict) else output
                 if isinstance(loss, torch.Tensor):
                     losses.log("loss", loss)
-                model.on_validation_batch_end(output, batch, index, i)
+                module.on_validation_batch_end(output, batch, index, i)
         logged.size, logged.suffix = 1, ""
-        model.on_validation_epoch_end()
-        model.on_validation_end()
+        module.on_validation_epoch_end()
+        module.on_validation_end()
 
     def _moved(self, batch: Any, loader: int) -> Any:
         batch = self.trainer.precision_plugin.convert_input(batch)
-        batch = self.model._on_before_batch_transfer(batch, dataloader_idx=loader)
+        batch = self.module._on_before_batch_transfer(batch, dataloader_idx=loader)
         return self.trainer.strategy.batch_to_device(batch, dataloader_idx=loader)
 
     def _count(self) -> None:

@@ -32,7 +32,7 @@ def framework_of(job: Job) -> Framework | None:
     >>> framework_of(object()) is None
     True
     """
-    ours = type(job).__module__.removeprefix("glideslope.frameworks.").partition(".")[0]
+    ours = type(job).__module__.removeprefix("glideslope.frameworks.").partition(".")[0].removesuffix("_job")
     if ours in ("transformers", "lightning"):
         return ours  # type: ignore[return-value]
     model = getattr(job, "model", None)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from glideslope.batches import Growth
+from dataclasses import replace
+from typing import Protocol, runtime_checkable
+
 from glideslope.errors import GlideslopeError
-from glideslope.feedback import Controlled
-from glideslope.frameworks.networks import framework_of
+from glideslope.feedback import Feedback
+from glideslope.frameworks.networks import Framework, framework_of
+from glideslope.policy import RatePolicy
 from glideslope.search.contestant import Contestant
 from glideslope.search.job import Job
 
@@ -22,42 +25,72 @@ def lines_to_paste(job: Job, contestant: Contestant, steps: int) -> list[str]:
         text = str(contestant.schedule)
     except GlideslopeError:  # of a Python function
         return []
-    framework = framework_of(job)
-    if isinstance(contestant.schedule, Growth) and framework == "torch":
-        return [*_growing(text, contestant, steps), *_besides(contestant)]
-    arguments = f'"{text}", steps={steps}, peak={contestant.peak!r}'
-    if framework == "transformers":
+    framework, peak, policy = framework_of(job), contestant.peak, contestant.policy
+    peaks = job.peaks(peak) if isinstance(job, _HasPeaks) else []
+    unguarded = replace(policy, feedbacks=_measured(policy))  # a guard works in a loop of one's own alone
+    arguments = f'"{unguarded}", steps={steps}, peak={peak!r}'
+    if policy.growth and framework in ("torch", "transformers", "lightning"):
+        lines = _growing(text, steps, len(contestant.rates(steps)), {
+            "torch": f"scheduler = gs.torch.Scheduler(optimizer, growth, peak={peak!r})  # scheduler.step() as ever",
+            "transformers": _in_trainer(f"growth, peak={peak!r}"),
+            "lightning": _in_lightning(f"growth, peak={peak!r}"),
+        }[framework])  # fmt: skip
+    elif policy.growth:
+        lines = _planned(text, steps, peak)
+    elif len(peaks) > 1:
+        lines = _in_loop_of_several(text, steps, peaks)
+    elif framework == "transformers":
         lines = [_in_trainer(arguments)]
     elif framework == "lightning":
         lines = [_in_lightning(arguments)]
     elif framework == "torch":
-        lines = [*_in_loop(arguments, contestant), _in_trainer(arguments), _in_lightning(arguments)]
+        in_loop = _in_loop(f'"{text}", steps={steps}, peak={peak!r}', policy)
+        lines = [*in_loop, _in_trainer(arguments), _in_lightning(arguments)]
     elif framework == "keras":
         lines = [f"model.fit(..., callbacks=[gs.keras.Scheduler({arguments})])"]
     elif framework == "jax":
         lines = [f"optimizer = optax.adamw({_curve(contestant, steps)})  # or another optimizer of Optax"]
     else:
         lines = [f"rates = ({_curve(contestant, steps)}).sample({steps})  # the rate of each update"]
-    return [*lines, *_besides(contestant)]
+    return [*lines, *_besides(contestant, framework)]
+
+
+@runtime_checkable
+class _HasPeaks(Protocol):
+    """A job that may have several optimizers."""
+
+    def peaks(self, lr: float) -> list[float]:
+        """The rate of each, where the largest is `lr`."""
+        ...
+
+
+def _measured(policy: RatePolicy) -> tuple[Feedback, ...]:
+    """The feedbacks but the guard: those that measurements move."""
+    return tuple(feedback for feedback in policy.feedbacks if not feedback.each_update)
 
 
 def _curve(contestant: Contestant, steps: int) -> str:
     """The rate as a function of the update, feedback left out."""
-    schedule = contestant.schedule
-    curve = schedule.schedule if isinstance(schedule, Controlled) else schedule
-    return f'{contestant.peak!r} * gs.parse("{curve}").over({steps})'
+    return f'{contestant.peak!r} * gs.parse("{contestant.policy.schedule}").over({steps})'
 
 
-def _in_loop(arguments: str, contestant: Contestant) -> list[str]:
+def _in_loop(arguments: str, policy: RatePolicy) -> list[str]:
     lines = [
         f"scheduler = gs.torch.Scheduler(optimizer, {arguments})  # and scheduler.step() after each optimizer.step()"
     ]
-    schedule = contestant.schedule
-    if isinstance(schedule, Controlled) and schedule.guard is not None:
+    if _measured(policy) != policy.feedbacks:
         lines.append("guard = gs.torch.Guard(model, scheduler)  # and guard.step(loss) after each scheduler.step()")
-    if isinstance(schedule, Controlled) and any(not feedback.each_update for feedback in schedule.feedbacks):
+    if _measured(policy):
         lines.append("scheduler.measure(validation_loss)  # at each evaluation")
     return lines
+
+
+def _in_loop_of_several(text: str, steps: int, peaks: list[float]) -> list[str]:
+    return [
+        f'schedulers = [gs.torch.Scheduler(each, "{text}", steps={steps}, peak=peak) '
+        f"for each, peak in zip(optimizers, {peaks!r})]  # in the job's order",
+        "for scheduler in schedulers: scheduler.step()  # after each update",
+    ]
 
 
 def _in_trainer(arguments: str) -> str:
@@ -68,19 +101,36 @@ def _in_lightning(arguments: str) -> str:
     return f"return gs.lightning.scheduled(self, optimizer, {arguments})  # Lightning, in configure_optimizers"
 
 
-def _growing(text: str, contestant: Contestant, steps: int) -> list[str]:
+def _growing(text: str, steps: int, updates: int, scheduler: str) -> list[str]:
     return [
         f'growth = gs.parse("{text}").over({steps})',
-        f"scheduler = gs.torch.Scheduler(optimizer, growth, peak={contestant.peak!r})  # scheduler.step() as ever",
-        "batches = gs.torch.GrowingBatches(len(data), growth)  # DataLoader(data, batch_sampler=batches)",
+        scheduler,
+        f"batches = gs.torch.GrowingBatches(len(data), growth)  # {updates} updates in all; the training loader is "
+        "DataLoader(data, batch_sampler=batches)",
     ]
 
 
-def _besides(contestant: Contestant) -> list[str]:
+def _planned(text: str, steps: int, peak: float) -> list[str]:
+    return [
+        f'sizes, factors, _ = gs.parse("{text}").over({steps}).plan()',
+        f"rates = {peak!r} * factors  # the rate of each update; sizes has the examples in its batch",
+    ]
+
+
+def _besides(contestant: Contestant, framework: Framework | None) -> list[str]:
     """Comments on what else the training had."""
     lines = []
+    policy = contestant.policy
+    if _measured(policy) != policy.feedbacks and framework != "torch":
+        lines.append("# without the guard that the search had: gs.torch.Guard works in a loop of your own")
+    if _measured(policy) and framework in ("jax", None):
+        lines.append("# without the feedback that the search had, which the rate of an update alone doesn't tell")
     if contestant.optimizer is not None:
         lines.append(f'# with the optimizer "{contestant.optimizer}", made as the job makes it')
     if contestant.average is not None:
         lines.append(f"# measured with averaged weights, {contestant.average}")
+    for name, value in contestant.settings:
+        where = "or the first of betas, " if name == "momentum" else ""
+        kept = ", but 0 where it was 0" if name == "weight_decay" else ""
+        lines.append(f"# with {name}={value!r} in the optimizer, {where}in every parameter group{kept}")
     return lines

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
+from torch.utils.data import Subset
 from transformers import Trainer, TrainerCallback
 
 from glideslope.errors import JobError
 from glideslope.frameworks.torch import randomness
-from glideslope.frameworks.torch.averaging import as_evaluated
-from glideslope.frameworks.torch.contents import Contents
+from glideslope.frameworks.torch.abstract_job import AbstractJob
+from glideslope.frameworks.torch.batch import examples
 from glideslope.frameworks.torch.epochs import Epochs
-from glideslope.frameworks.torch.rates import Rates, check_controls, switches, until_made
-from glideslope.frameworks.torch.snapshot import MEMORY
+from glideslope.frameworks.torch.job_state import MEMORY
+from glideslope.frameworks.torch.loader import batch_size, fewest
 
 
-class Job:
+class Job(AbstractJob):
     """The training of a Hugging Face Trainer as it stands.
 
     The Trainer prepares the training and computes each loss: its model (a PEFT model too), optimizer and parameter
@@ -44,120 +46,90 @@ class Job:
             return gs.transformers.Job(trainer)
     """
 
+    _counts = ("_progress",)
+
     def __init__(self, trainer: Trainer, *, memory: int = MEMORY) -> None:
         _check(trainer)
-        self.trainer, self.memory = trainer, memory
-        loader = _prepared(trainer)
-        self.model: torch.nn.Module = trainer.model  # type: ignore[assignment]
+        self.trainer = trainer
+        loader, arguments = _prepared(trainer), trainer.args
+        model: Any = trainer.model
         optimizer: Any = trainer.optimizer
         self.optimizer: torch.optim.Optimizer = getattr(optimizer, "optimizer", optimizer)
-        self._generators = randomness.sources(
-            *self.model.modules(), loader, trainer.data_collator, trainer.compute_loss_func, trainer.compute_metrics,
+        generators = randomness.sources(
+            *model.modules(), loader, trainer.data_collator, trainer.compute_loss_func, trainer.compute_metrics,
             [value for value in vars(trainer).values() if isinstance(value, randomness.Source)],
         )  # fmt: skip
-        self._data = Epochs(loader, self._generators)
-        self._rates = Rates([self.optimizer])
-        scaler = trainer.accelerator.scaler
-        self._contents = Contents(self.model, [self.optimizer], (), scaler, self._data, self._generators)
+        self._data = Epochs(loader, generators)
+        self._parts: dict[int, Any] = {}
+        super().__init__(
+            model, [self.optimizer], self._data, generators, scaler=trainer.accelerator.scaler,
+            accumulate=arguments.gradient_accumulation_steps, batch=batch_size(loader),
+            maximize=bool(arguments.metric_for_best_model and arguments.greater_is_better), memory=memory,
+        )  # fmt: skip
 
     @property
-    def controls(self) -> frozenset[str]:
-        """What `step` can set besides the rate: momentum (or Adam's first beta), and weight decay."""
-        return self._rates.controls
+    def _progress(self) -> list[Any]:
+        """The Trainer's count of updates, and its epoch."""
+        return [self.trainer.state.global_step, self.trainer.state.epoch]
 
-    def step(self, lr: float, **controls: float) -> torch.Tensor:
-        """Makes one update, of as many batches as the Trainer accumulates.
+    @_progress.setter
+    def _progress(self, progress: list[Any]) -> None:
+        self.trainer.state.global_step, self.trainer.state.epoch = progress
 
-        Args:
-            lr: the rate.
-            controls: momentum, weight_decay.
-
-        Returns:
-            The training loss, a scalar left on its device.
-
-        Raises:
-            JobError: a control isn't one of `controls`, or the gradient scaler skipped many updates.
-        """
-        check_controls(controls, self.controls)
-        self._rates.set(lr, controls)
-        return until_made(self._update)
-
-    def skip(self) -> None:
-        """Passes the batches of an update by, without the update."""
-        self._drawn()
-
-    def evaluate(self) -> float:
-        """The Trainer's `eval_loss`, or its metric for the best model, the negative of it if greater is better.
-
-        Raises:
-            JobError: the evaluation doesn't measure it.
-        """
-        arguments = self.trainer.args
-        random_state = randomness.save(self._generators)
-        switching = [self.optimizer] if switches(self.optimizer) else []
-        try:
-            with as_evaluated(self.model, switching), _alone(self.trainer):
-                measured = self.trainer.evaluate()
-        finally:
-            randomness.load(random_state, self._generators)
-        best = arguments.metric_for_best_model
-        name = f"eval_{(best or 'loss').removeprefix('eval_')}"
+    def _validate(self, examples: float) -> float:
+        with _alone(self.trainer):
+            measured = self.trainer.evaluate(self._part(examples * self.trainer.args.world_size))
+        name = f"eval_{(self.trainer.args.metric_for_best_model or 'loss').removeprefix('eval_')}"
         if name not in measured:
             raise JobError(
                 f"the Trainer's evaluation has no {name}, but {', '.join(sorted(measured))}: give data with labels, or "
                 "name one of these by metric_for_best_model= in TrainingArguments"
             )
-        return -float(measured[name]) if best and arguments.greater_is_better else float(measured[name])
+        return float(measured[name])
 
-    def state(self) -> dict[str, Any]:
-        """A snapshot of all that the next step depends on; tensors and plain data, so `torch.save` can store it."""
-        progress = [self.trainer.state.global_step, self.trainer.state.epoch]
-        return {**self._contents.save(None, self.memory), "progress": progress}
+    def _part(self, examples: float) -> Any:
+        """The evaluation data, evenly spread, with about so many examples; None for all of them."""
+        data: Any = self.trainer.eval_dataset
+        if math.isinf(examples) or isinstance(data, dict) or _overrides(self.trainer, "eval_dataset"):
+            return None
+        wanted, size = fewest(examples), len(data) if hasattr(data, "__len__") and hasattr(data, "__getitem__") else 0
+        if wanted < size and wanted not in self._parts:
+            places = [(2 * i + 1) * size // (2 * wanted) for i in range(wanted)]
+            self._parts[wanted] = data.select(places) if hasattr(data, "select") else Subset(data, places)
+        return self._parts.get(wanted)
 
-    def restore(self, state: Any) -> None:
-        """Goes back to exactly where `state` was taken."""
-        self._contents.load(state)
-        self.trainer.state.global_step, self.trainer.state.epoch = state["progress"]
-        self.model.zero_grad()
+    def _forward(self, batch: Any) -> Any:
+        with self.trainer.compute_loss_context_manager():
+            return self.trainer.compute_loss(self.model, self.trainer._prepare_inputs(batch))
 
-    def reseed(self, seed: int) -> None:
-        """Seeds every generator anew and begins a new epoch: other data order, dropout and augmentation."""
-        randomness.reseed(seed, self._generators)
-        self._data.reseed(seed)
-
-    def _drawn(self) -> tuple[list[Any], Any]:
-        """The batches of an update, fewer at the end of an epoch; and the items that their loss is over."""
-        arguments = self.trainer.args
+    def _draw(self, batches: int) -> tuple[list[Any], Any]:
+        """Takes the batches of an update, fewer at the end of an epoch; and the items that their loss is over."""
         for _ in range(2):
-            batches, items = self.trainer.get_batch_samples(
-                self._data, arguments.gradient_accumulation_steps, arguments.device
-            )
-            if batches:
+            drawn, items = self.trainer.get_batch_samples(self._data, batches, self.trainer.args.device)
+            if drawn:
                 break
             self._data.end()
-        return batches, items
+        return drawn, items
 
-    def _update(self) -> tuple[torch.Tensor, bool]:
-        """Attempts an update as the Trainer's loop does; returns its loss, and whether the optimizer made it."""
+    def _update(self, batches: int) -> tuple[torch.Tensor, bool]:
+        """Attempts an update as the Trainer's loop does."""
         trainer, accelerator = self.trainer, self.trainer.accelerator
         model: Any = trainer.model_wrapped
-        batches, items = self._drawn()
-        trainer.current_gradient_accumulation_steps = len(batches)
+        drawn, items = self._draw(batches)
+        trainer.current_gradient_accumulation_steps = len(drawn)
         total = torch.zeros((), device=trainer.args.device)
-        for i, batch in enumerate(batches):
-            last = i == len(batches) - 1
+        for i, batch in enumerate(drawn):
+            last = i == len(drawn) - 1
             accelerator.gradient_state._set_sync_gradients(last)
-            if last:
+            with nullcontext() if last else accelerator.no_sync(model):
                 total += trainer.training_step(model, batch, items)
-            else:
-                with accelerator.no_sync(model):
-                    total += trainer.training_step(model, batch, items)
         if trainer.args.max_grad_norm > 0:
             accelerator.clip_grad_norm_(model.parameters(), trainer.args.max_grad_norm)
         trainer.optimizer.step()  # type: ignore[union-attr]
         model.zero_grad()
         trainer.state.global_step += 1
         trainer.state.epoch = self._data.epoch + self._data.share
+        self._examples = self.accumulate * examples(drawn[0])
         loss = accelerator.reduce(total, "mean") if accelerator.num_processes > 1 else total
         return loss, not accelerator.optimizer_step_was_skipped
 

@@ -5,8 +5,8 @@ from glideslope.laws.fit import fit
 from glideslope.laws.form import NAMES
 from glideslope.laws.law import Fitted, Law
 from glideslope.laws.law_file import load
+from glideslope.laws.logs.read import Read, read
 from glideslope.laws.rates import Rates
-from glideslope.laws.read import Read, read
 from glideslope.laws.run import Run
 
 __all__ = ["NAMES", "Design", "Designed", "Fitted", "Law", "Rates", "Read", "Run", "design", "fit", "load", "read"]

@@ -9,7 +9,7 @@ import numpy as np
 
 from glideslope.laws.run import Run, used
 
-MOST, MOST_IN_ALL, LEAST = 400, 40_000, 24
+MOST, MOST_IN_ALL, LEAST = 400, 10_000, 24
 """Points of a run that a law can use; of all runs together; and of a run at least, whatever the others have."""
 NOISE = 0.003
 """The relative deviation of a measured loss at which the fit begins to count it as an outlier, at least."""

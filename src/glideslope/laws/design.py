@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
@@ -11,11 +12,13 @@ from scipy.optimize import minimize, minimize_scalar
 from glideslope.errors import LawError
 from glideslope.laws.form import gradient_by_rate, predicted
 from glideslope.laws.knots import Knots
-from glideslope.laws.law import Law
 from glideslope.laws.phases import written
 from glideslope.laws.rates import Rates
 from glideslope.renamed import was_called
 from glideslope.schedules import Schedule, cooldown, cosine, hold, warmup
+
+if TYPE_CHECKING:
+    from glideslope.laws.law import Law
 
 _PLACES, _VALUES = 120, 24
 """Pieces of a rate after its warmup, and values between which it is straight: denser near the end, where it falls."""
@@ -52,6 +55,10 @@ class Design:
     best: Designed
     named: dict[str, Designed]
     warnings: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        simplest = self.simplest()
+        return f"<Design: {simplest.schedule} at {simplest.peak:.3g}, predicted loss {simplest.loss:.4f}>"
 
     def simplest(self, tolerance: float = 0.002) -> Designed:
         """The best named schedule, if it costs no more than a tolerance of loss; else the best of all."""

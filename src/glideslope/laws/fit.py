@@ -51,7 +51,7 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
         runs: two or more, with schedules that differ: a constant rate and one that is annealed tell most.
         form: "general", or "multi-power", the law as its paper has it, for runs of one peak rate.
 
-    Of a run with more than 400 losses that a fit uses (of over 100 runs, 40,000 over their number), neighbours are
+    Of a run with more than 400 losses that a fit uses (of over 25 runs, 10,000 over their number), neighbours are
     averaged to so many; a mean counts by the noise that its points leave it. `notes` says so.
 
     Returns:
@@ -94,6 +94,8 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
         rough = _Problem(some, reference, sizes, fixed, min(most, ROUGH_POINTS // len(some)), problem.longest)
     try:
         _, best = min((rough.solved(start, ROUGH) for start in rough.starts()), key=lambda found: found[0])
+        if rough is not problem:
+            _, best = rough.solved(best, FINE)
         problem.widen(best)
         _, best = problem.solved(best, FINE)
     except (ValueError, FloatingPointError, np.linalg.LinAlgError) as error:

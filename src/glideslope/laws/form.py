@@ -59,7 +59,7 @@ def jacobian(knots: Knots, theta: dict[str, float]) -> tuple[np.ndarray, np.ndar
         "r": by_batch,
         "p": theta["B"] * (q.noise @ np.diff(q.level * np.log(q.speed), prepend=0.0)),
     }
-    for name, (by_middle, by_edge) in zip("ab", _growth_slopes(knots, theta), strict=True):
+    for name, (by_middle, by_edge) in zip("ab", _growth_slopes(knots, theta, q.growth_at), strict=True):
         pace = -H * q.pace / q.growth * by_middle
         passed = knots.used @ pace
         since = by_gap * passed - q.by_gap[:, 1:] @ knots.until(pace) - within @ (pace / 2)
@@ -149,32 +149,34 @@ def _parts(knots: Knots, theta: dict[str, float]) -> _Parts:
 def _growth(knots: Knots, theta: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:
     """Q in the middle of each piece, shape (K,), and at each place, shape (K + 1,): dQ/ds = a·η - b·Q along s = Σ η,
     from 1."""
-    limits = (theta["a"] / theta["b"] * knots.rate).tolist()
-    halves = np.exp(-theta["b"] * knots.length * knots.rate / 2).tolist()
-    q, middle, places = 1.0, [], [1.0]
-    for limit, half in zip(limits, halves, strict=True):
-        middle.append(limit + (q - limit) * half)
-        q = limit + (q - limit) * half * half
-        places.append(q)
-    return np.array(middle), np.array(places)
+    limit, half = theta["a"] / theta["b"] * knots.rate, np.exp(-theta["b"] * knots.length * knots.rate / 2)
+    at = _recurrence(half**2, limit * (1 - half**2), 1.0)
+    return limit + (at[:-1] - limit) * half, at
 
 
-def _growth_slopes(knots: Knots, theta: dict[str, float]) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
-    """The derivatives of both by a, and by b."""
-    a, b = theta["a"], theta["b"]
-    paths = (knots.length * knots.rate).tolist()
-    halves = np.exp(-b * knots.length * knots.rate / 2).tolist()
-    q, by_a, by_b = 1.0, 0.0, 0.0
-    middle: tuple[list[float], list[float]] = ([], [])
-    places = ([0.0], [0.0])
-    for rate, path, half in zip(knots.rate.tolist(), paths, halves, strict=True):
-        whole, limit = half * half, a * rate / b
-        limit_a, limit_b = rate / b, -limit / b
-        middle[0].append(limit_a + (by_a - limit_a) * half)
-        middle[1].append(limit_b + (by_b - limit_b) * half - (q - limit) * half * path / 2)
-        by_b = limit_b + (by_b - limit_b) * whole - (q - limit) * whole * path
-        by_a = limit_a + (by_a - limit_a) * whole
-        q = limit + (q - limit) * whole
-        places[0].append(by_a)
-        places[1].append(by_b)
-    return tuple((np.array(own), np.array(at)) for own, at in zip(middle, places, strict=True))
+def _growth_slopes(knots: Knots, theta: dict[str, float], at: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+    """The derivatives of both by a, and by b, from Q at each place."""
+    a, b, path = theta["a"], theta["b"], knots.length * knots.rate
+    half = np.exp(-b * path / 2)
+    limit_a, limit_b = knots.rate / b, -a * knots.rate / b**2
+    moved = (a / b * knots.rate - at[:-1]) * half * path  # of the decay, by b
+    added = np.stack([limit_a * (1 - half**2), limit_b * (1 - half**2) + moved * half])
+    by_a, by_b = _recurrence(half**2, added, 0.0)
+    return (
+        (limit_a + (by_a[:-1] - limit_a) * half, by_a),
+        (limit_b + (by_b[:-1] - limit_b) * half + moved / 2, by_b),
+    )
+
+
+def _recurrence(factor: np.ndarray, added: np.ndarray, first: float) -> np.ndarray:
+    """x from the first one on, shape (…, K + 1), where x[…, k + 1] = factor[k]·x[…, k] + added[…, k].
+
+    Twice as many terms are joined in each pass (Hillis and Steele 1986), so that there are log K passes.
+    """
+    x = np.insert(added, 0, first, axis=-1)
+    product, joined = np.insert(factor, 0, 0.0), 1
+    while joined < x.shape[-1]:
+        x[..., joined:] += product[joined:] * x[..., :-joined]
+        product[joined:] *= product[:-joined].copy()
+        joined *= 2
+    return x

@@ -17,6 +17,7 @@ from glideslope.laws.rates import Rates
 from glideslope.laws.run import are_rates, checked_sizes, over
 from glideslope.laws.values import ByValue, read_only
 from glideslope.schedules import Schedule
+from glideslope.shown import Shown
 
 AT_ONCE = 2048
 """Losses that are predicted at a time: what is in between has one number for each of them and each knot."""
@@ -42,7 +43,7 @@ class Fitted:
 
 
 @dataclass(frozen=True, eq=False)
-class Law(ByValue):
+class Law(Shown, ByValue):
     """A law of the loss, fitted on runs.
 
     Attributes:
@@ -72,6 +73,10 @@ class Law(ByValue):
     def __post_init__(self) -> None:
         object.__setattr__(self, "parameters", dict(self.parameters))
         object.__setattr__(self, "covariance", read_only(self.covariance))
+
+    def __repr__(self) -> str:
+        runs = f"{len(self.fitted)} run{'s' * (len(self.fitted) != 1)}"
+        return f"<Law of {runs}: ends within {self.noise:.2%}, {len(self.parameters)} parameters>"
 
     @property
     def doubt(self) -> str:

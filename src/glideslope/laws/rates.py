@@ -62,6 +62,9 @@ class Rates(ByValue, NDArrayOperatorsMixin):
         for name, value in (("values", values), ("places", places), ("updates", updates)):
             object.__setattr__(self, name, value)
 
+    def __repr__(self) -> str:
+        return f"<Rates of {len(self)} updates, peak {self.peak:.3g}>"
+
     @classmethod
     def of(cls, lr: Any) -> Rates:
         """Those in an array of each update, shape (T,), or these."""
@@ -218,7 +221,9 @@ def thinned(values: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndar
         straight = inner[np.abs(off) <= tolerance]
         if 8 * len(straight) < len(inner):
             break
-        values, places = np.delete(values, straight), np.delete(places, straight)
+        kept = np.ones(len(values), dtype=bool)
+        kept[straight] = False
+        values, places = values[kept], places[kept]
     return values, places
 
 

@@ -109,16 +109,20 @@ class Run(ByValue):
         ):
             object.__setattr__(self, name, value)
 
+    def __repr__(self) -> str:
+        losses = f"{self.loss[0]:.4g} to {self.loss[-1]:.4g}" if len(self.loss) else "none"
+        return f"<Run {self.name!r}: {len(self.lr)} updates, peak {self.peak:.3g}, {len(self.loss)} losses, {losses}>"
+
     @classmethod
     def from_schedule(
-        cls, schedule: Schedule | str, *, peak: float, steps: int, step: Any, loss: Any, **options: Any
+        cls, schedule: Schedule | str, *, steps: int, peak: float, step: Any, loss: Any, **options: Any
     ) -> Run:
         """A run on a schedule.
 
         Args:
             schedule: a value or its text.
-            peak: the rate where its factor is 1.
             steps: the updates of the whole run.
+            peak: the rate where its factor is 1.
             step: the updates made when the loss was measured, shape (n,).
             loss: the loss, shape (n,).
             options: name, final_loss and batch_size.

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from glideslope.errors import LayerError
+from glideslope.layers.adapters import adapter_of
 from glideslope.layers.multipliers import Layer, Multipliers, check_multiplier
-from glideslope.layers.order import order_of_use
 from glideslope.layers.parameters import Parameter, parameters
 from glideslope.schedules.numbers import plain
 
@@ -85,18 +85,21 @@ def in_order(model: Any, example_input: Any) -> list[tuple[str, tuple[Parameter,
         LayerError: the forward pass leaves parameters out: they are named.
     """
     known = parameters(model[1] if isinstance(model, tuple) else model)
-    used = order_of_use(model, example_input)
-    left_out = [own.name for own in known if own.name not in used]
+    inputs = example_input if isinstance(example_input, tuple) else (example_input,)
+    used = adapter_of(model).order_of_use(model, inputs)
+    left_out = [parameter.name for parameter in known if parameter.name not in used]
     if left_out:
         raise LayerError(
             f"the forward pass of this input doesn't use {', '.join([*left_out[:5], *['…'][: len(left_out) > 5]])}: "
             "give an input that does, or freeze them first (requires_grad_(False))"
         )
     first: dict[str, int] = {}
-    for own in known:
-        first[own.layer] = min(first.get(own.layer, used[own.name]), used[own.name])
+    for parameter in known:
+        place = used[parameter.name]
+        first[parameter.layer] = min(first.get(parameter.layer, place), place)
     return [
-        (name, tuple(own for own in known if own.layer == name)) for name in sorted(first, key=lambda name: first[name])
+        (layer, tuple(parameter for parameter in known if parameter.layer == layer))
+        for layer in sorted(first, key=lambda layer: first[layer])
     ]
 
 

@@ -1,6 +1,5 @@
 """The rate as a pure function of the step."""
 
-from glideslope.schedules import continued, methods, momentum  # noqa: F401  (they register the methods they define)
 from glideslope.schedules.combined import largest as max
 from glideslope.schedules.combined import smallest as min
 from glideslope.schedules.cycles import (  # fmt: skip

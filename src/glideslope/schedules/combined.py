@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from glideslope.errors import ScheduleError
 from glideslope.schedules.arrays import Array, Formula
+from glideslope.schedules.checks import check_factor, check_most
 from glideslope.schedules.durations import Frame, number_text
 from glideslope.schedules.numbers import plain
-from glideslope.schedules.schedule import OPERATORS, Schedule, check_factor, check_most, enclosed
+from glideslope.schedules.schedule import Schedule
+from glideslope.schedules.wrapper import Placed, Wrapper, enclosed
 
 _COMBINE: dict[str, Callable[[Any, Any, Any], Any]] = {
     "+": lambda a, b, xp: a + b,
@@ -33,6 +35,18 @@ class Combined(Schedule):
     def __post_init__(self) -> None:
         check_most(self)
 
+    def children(self) -> tuple[Schedule, ...]:
+        return self.parts
+
+    def map(self, change: Callable[[Schedule], Schedule]) -> Schedule:
+        return replace(self, parts=tuple(map(change, self.parts)))
+
+    def layout(self, frame: Frame, length: float) -> list[Placed]:
+        return [Placed(part, frame, part.allotted(frame, length)) for part in self.parts]
+
+    def is_steady(self) -> bool:
+        return all(part.is_steady() for part in self.parts)
+
     def most(self, begin: float) -> float:
         return _MOST[self.operation]([part.most(begin) for part in self.parts])
 
@@ -50,11 +64,7 @@ class Combined(Schedule):
         return max(part.shortest(frame) for part in self.parts if part.length(frame) is None)
 
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
-        lengths = [part.length(frame) for part in self.parts]
-        first, *others = (
-            part.formula(frame, length if own is None else own, begin)
-            for part, own in zip(self.parts, lengths, strict=True)
-        )
+        first, *others = (part.schedule.formula(part.frame, part.length, begin) for part in self.layout(frame, length))
         combine = _COMBINE[self.operation]
 
         def factor(t: Array, xp: Any) -> Array:
@@ -72,11 +82,10 @@ class Combined(Schedule):
 
 
 @dataclass(frozen=True, repr=False)
-class Scaled(Schedule):
+class Scaled(Wrapper):
     """A schedule times a number."""
 
     scale: float
-    schedule: Schedule
     binding = 2
 
     def __post_init__(self) -> None:
@@ -84,21 +93,24 @@ class Scaled(Schedule):
         check_factor("the factor of a schedule", self.scale)
         check_most(self)
 
+    def is_steady(self) -> bool:
+        return self.schedule.is_steady()
+
     def most(self, begin: float) -> float:
         return self.scale * self.schedule.most(begin)
 
-    def length(self, frame: Frame) -> float | None:
-        return self.schedule.length(frame)
-
-    def shortest(self, frame: Frame) -> float:
-        return self.schedule.shortest(frame)
-
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
-        inner, scale = self.schedule.formula(frame, length, begin), self.scale
+        inner, scale = super().formula(frame, length, begin), self.scale
         return lambda t, xp: scale * inner(t, xp)
 
     def __str__(self) -> str:
         return f"{number_text(self.scale)} * {enclosed(self.schedule, 2)}"
+
+
+def is_factor(value: object) -> bool:
+    """Whether a schedule can be multiplied by it, or added to it."""
+    value = plain(value)
+    return isinstance(value, Schedule | int | float) and not isinstance(value, bool)
 
 
 def product(a: Schedule | float, b: Schedule | float) -> Schedule:
@@ -113,7 +125,7 @@ def product(a: Schedule | float, b: Schedule | float) -> Schedule:
         parts += _parts("*", inner) if isinstance(inner, Schedule) else []
     schedule = parts[0] if len(parts) == 1 else Combined("*", tuple(parts))
     scaled = any(isinstance(factor, Scaled) or not isinstance(factor, Schedule) for factor in (a, b))
-    return Scaled(scale, schedule) if scaled else schedule
+    return Scaled(schedule, scale) if scaled else schedule
 
 
 def total(a: Schedule | float, b: Schedule | float) -> Schedule:
@@ -161,6 +173,5 @@ def _parts(operation: str, schedule: Schedule) -> tuple[Schedule, ...]:
     return schedule.parts if same else (schedule,)  # type: ignore[attr-defined]
 
 
-OPERATORS["*"], OPERATORS["+"] = product, total
 FUNCTIONS = {"max": largest, "min": smallest}
 """What takes several schedules, by its name in the text form."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from glideslope.errors import ScheduleError
+from glideslope.schedules.checks import check_factor
 from glideslope.schedules.decays import cosine, exponential
 from glideslope.schedules.durations import Duration, Time
 from glideslope.schedules.names import named
 from glideslope.schedules.phases import constant, optional, warmup
 from glideslope.schedules.primitives import Chebyshev, Part, Ramp
-from glideslope.schedules.schedule import Schedule, check_factor
+from glideslope.schedules.schedule import Schedule
 from glideslope.schedules.shapes import shape as shape_named
 
 
@@ -41,7 +42,7 @@ def one_cycle(duration: Time | None = None, *, start: float = 0.1, final: float 
         raise ScheduleError(f"last={last}: it is the fraction of the cycle that the last phase takes, under 1")
     half = Duration(50 * (1 - last), "%")
     ramps = Ramp(half, start, 1.0) >> Ramp(half, 1.0, start) >> Ramp(None, start, final)
-    return Part(optional(duration), ramps)
+    return Part(ramps, optional(duration))
 
 
 @named
@@ -109,7 +110,7 @@ def slanted_triangular(duration: Time | None = None, *, cut: float = 0.1, ratio:
     check_factor("ratio", ratio)
     if cut > 1 or ratio < 1:
         raise ScheduleError(f"cut={cut}, ratio={ratio}: give a fraction from 0 to 1, and a ratio of at least 1")
-    return Part(optional(duration), Ramp(Duration(100 * cut, "%"), 1 / ratio, 1.0) >> Ramp(None, 1.0, 1 / ratio))
+    return Part(Ramp(Duration(100 * cut, "%"), 1 / ratio, 1.0) >> Ramp(None, 1.0, 1 / ratio), optional(duration))
 
 
 @named
@@ -195,7 +196,7 @@ def cosine_hard_restarts(duration: Time | None = None, *, cycles: float = 3, fin
     >>> [round(schedule(t), 2) for t in (0, 25, 50, 75, 100)]
     [1.0, 0.5, 1.0, 0.5, 0.0]
     """
-    return Part(optional(duration), cosine(final=final).repeat(cycles))
+    return Part(cosine(final=final).repeat(cycles), optional(duration))
 
 
 @named

@@ -8,11 +8,12 @@ from typing import Any
 from glideslope.errors import ScheduleError
 from glideslope.schedules import shapes
 from glideslope.schedules.arrays import Formula
+from glideslope.schedules.checks import check_factor, check_positive
 from glideslope.schedules.durations import Duration, Time, duration, timescale_of
 from glideslope.schedules.names import named
 from glideslope.schedules.phases import optional
 from glideslope.schedules.primitives import Decay, Hyperbola, Ramp
-from glideslope.schedules.schedule import Schedule, check_factor, check_positive
+from glideslope.schedules.schedule import Schedule
 
 
 @named

@@ -112,7 +112,7 @@ class Clock:
         if worth is None:
             raise ScheduleError(
                 f"{duration} is in {UNITS[duration.unit]}: say how many there are, clock=gs.Clock({name}=…) beside the "
-                f"horizon, or in a text .over(horizon, {name}=…)"
+                f"horizon, or in a text .over(steps, {name}=…)"
             )
         return _settled(duration.value * worth if duration.unit == "ep" else duration.value / worth)
 

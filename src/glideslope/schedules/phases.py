@@ -7,10 +7,11 @@ from collections.abc import Sequence as SequenceOf
 from itertools import pairwise
 
 from glideslope.errors import ScheduleError
+from glideslope.schedules.checks import check_factor
 from glideslope.schedules.durations import Duration, Time, duration
 from glideslope.schedules.names import named
 from glideslope.schedules.primitives import Decay, Ramp
-from glideslope.schedules.schedule import Schedule, check_factor
+from glideslope.schedules.schedule import Schedule
 from glideslope.schedules.sequence import Sequence
 from glideslope.schedules.shapes import shape as shape_named
 

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from glideslope.errors import ScheduleError
+from glideslope.schedules.checks import check_factor
 from glideslope.schedules.durations import Duration, Time, is_explicit, number_text, time_of
 from glideslope.schedules.names import named
 from glideslope.schedules.primitives import Function, Table
-from glideslope.schedules.schedule import Schedule, check_factor
+from glideslope.schedules.schedule import Schedule
 from glideslope.schedules.shapes import shape
 
 

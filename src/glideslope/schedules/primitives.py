@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -12,8 +12,11 @@ from typing import Any
 from glideslope.errors import ScheduleError
 from glideslope.schedules import shapes
 from glideslope.schedules.arrays import Array, Formula, divided, floating, neighbours, scalars
+from glideslope.schedules.checks import SHORTEST
 from glideslope.schedules.durations import Duration, Frame, number_text
-from glideslope.schedules.schedule import SHORTEST, Schedule
+from glideslope.schedules.schedule import Schedule
+from glideslope.schedules.turns import spread
+from glideslope.schedules.wrapper import Placed, Wrapper
 
 
 @dataclass(frozen=True, repr=False)
@@ -27,6 +30,9 @@ class Ramp(Schedule):
     start: float | None
     end: float | None
     shape: Formula = shapes.linear
+
+    def is_steady(self) -> bool:
+        return self.duration is not None or self.end in (None, self.start)
 
     def length(self, frame: Frame) -> float | None:
         return None if self.duration is None else frame.updates(self.duration)
@@ -73,6 +79,15 @@ class Decay(Schedule):
     staircase: bool = False
     highest: float = 1.0
 
+    def is_steady(self) -> bool:
+        return True
+
+    def turns(self, frame: Frame, length: float) -> Iterator[float]:
+        if self.staircase:
+            timescale = frame.updates(self.timescale)
+            yield from (timescale * i for i in spread(length / timescale))
+        yield length
+
     def length(self, frame: Frame) -> float | None:
         return None if self.duration is None else frame.updates(self.duration)
 
@@ -100,6 +115,9 @@ class Table(Schedule):
     times: tuple[Duration, ...]
     values: tuple[float, ...]
     shape: Formula | None
+
+    def turns(self, frame: Frame, length: float) -> Iterator[float]:
+        return map(frame.updates, self.times)
 
     def length(self, frame: Frame) -> float | None:
         return frame.updates(self.times[-1])
@@ -160,22 +178,25 @@ def _count(t: float) -> float:
 
 
 @dataclass(frozen=True, repr=False)
-class Part(Schedule):
+class Part(Wrapper):
     """A schedule whose fractions are of its own duration, not of the horizon."""
 
     duration: Duration | None
-    schedule: Schedule
+
+    def layout(self, frame: Frame, length: float) -> list[Placed]:
+        frame = Frame(length, frame.clock)
+        return [Placed(self.schedule, frame, self.schedule.allotted(frame, length))]
 
     def length(self, frame: Frame) -> float | None:
         return None if self.duration is None else frame.updates(self.duration)
 
-    def most(self, begin: float) -> float:
-        return self.schedule.most(begin)
+    def shortest(self, frame: Frame) -> float:
+        return self.length(frame) or 0.0
 
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         if math.isinf(length):
             raise ScheduleError("it has no duration: give one, or the horizon: schedule.over(10_000)")
-        return self.schedule.formula(Frame(length, frame.clock), length, begin)
+        return super().formula(frame, length, begin)
 
 
 @dataclass(frozen=True, repr=False)

@@ -9,11 +9,13 @@ import numpy as np
 
 from glideslope.errors import ScheduleError
 from glideslope.schedules.durations import Frame
+from glideslope.schedules.numbers import plain
 from glideslope.schedules.schedule import Schedule
-from glideslope.schedules.turns import turns
 
 MOST_UPDATES = 2**53
 """The most updates that are counted exactly, in float64."""
+MOST_SAMPLES = 500_000_000
+"""Factors of which an array is made, at most: 4 GB."""
 EACH = 32_768
 """A schedule of so many updates is taken at each of them."""
 _GRID, _MOST, _NEAR = 2049, 12_000, 24
@@ -22,6 +24,17 @@ _TOLERANCE = 1e-5
 """How far a straight line may lie from the schedule in the middle, over the largest factor."""
 _TURNS = 120
 """Turns that have updates near them; of more, only the turns themselves."""
+
+
+def each(schedule: Schedule, steps: int) -> np.ndarray:
+    """The factors of `steps` updates, an array of shape (steps,); see `Schedule.sample`."""
+    steps = plain(steps)
+    if isinstance(steps, int | float) and steps > MOST_SAMPLES:
+        raise ScheduleError(
+            f"an array of more than {MOST_SAMPLES:g} factors was asked for: call the schedule with the updates that "
+            "you need, schedule.within(steps)(np.array([0, 1000]))"
+        )
+    return np.asarray(schedule.within(steps)(np.arange(steps)))
 
 
 def sampled(schedule: Schedule, steps: int) -> tuple[np.ndarray, np.ndarray]:
@@ -80,8 +93,8 @@ def short(number: float) -> str:
 
 
 def _first(whole: Schedule, steps: int) -> np.ndarray:
-    length = whole.length(Frame())
-    every = {min(max(t, 0.0), steps - 1.0) for t in turns(whole, Frame(), steps if length is None else length)}
+    length = whole.allotted(Frame(), steps)
+    every = {min(max(t, 0.0), steps - 1.0) for t in whole.turns(Frame(), length) if math.isfinite(t)}
     points = np.array(sorted(every | {0.0, steps - 1.0}))
     near = np.geomspace(1, max(steps / 4, 2), _NEAR)
     distances = np.concatenate([-near, near]) if len(points) <= _TURNS else np.zeros(0)

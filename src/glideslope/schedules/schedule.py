@@ -4,31 +4,35 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from glideslope.errors import ScheduleError
+from glideslope.renamed import was_called
 from glideslope.schedules.arrays import Array, Formula, evaluated, scalars
-from glideslope.schedules.durations import Clock, Frame, Time, number_text
-from glideslope.schedules.numbers import is_finite, plain
+from glideslope.schedules.durations import Clock, Duration, Frame, Time
+from glideslope.schedules.durations import duration as as_duration
+from glideslope.schedules.names import method
+from glideslope.schedules.numbers import plain
+from glideslope.shown import Drawn
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from glideslope.schedules.wrapper import Placed
 
-class Schedule(ABC):
+
+class Schedule(Drawn, ABC):
     """The factor for each update: `schedule(t)` is the factor before update t + 1.
 
     `a >> b` is b after a; `a * b`, `a + b`, `max(a, b)` and `min(a, b)` are taken update by update; `0.1 * a` is a
     scaled. Schedules are equal when they are written the same; `str(a)` is the text that `glideslope.parse` reads.
     """
 
-    __array_ufunc__ = None
-    """A NumPy number times a schedule is a schedule, not NumPy's product of objects."""
+    __array_ufunc__ = None  # a NumPy number times a schedule is a schedule, not NumPy's product of objects
 
-    binding = 3
-    """How tightly its text holds together: 0 a >> b, 1 a + b, 2 a * b, 3 a call."""
+    binding = 3  # how tightly its text holds together: 0 a >> b, 1 a + b, 2 a * b, 3 a call
 
     @abstractmethod
     def length(self, frame: Frame) -> float | None:
@@ -49,24 +53,45 @@ class Schedule(ABC):
         """
 
     def most(self, begin: float) -> float:
-        """A number that the factor never exceeds, whatever the horizon; of a Python function nothing is known: 1.
-
-        Args:
-            begin: the same of the schedule before it.
-        """
+        """What the factor never exceeds, after a schedule that never exceeds `begin`; 1 for a Python function."""
         return max(begin, 1.0)
+
+    def children(self) -> tuple[Schedule, ...]:
+        """The schedules that its formula is made of; none of a schedule with a formula of its own."""
+        return ()
+
+    def map(self, change: Callable[[Schedule], Schedule]) -> Schedule:
+        """The same schedule with `change(child)` for each child."""
+        return self
+
+    def layout(self, frame: Frame, length: float) -> list[Placed]:
+        """Where each child lies within `length` updates, and what its durations are measured against."""
+        return []
+
+    def turns(self, frame: Frame, length: float) -> Iterator[float]:
+        """Where the schedule bends or jumps, in updates since its start; of very many cycles, those of some."""
+        for child in self.layout(frame, length):
+            yield child.start
+            yield from (child.start + child.pace * t for t in child.schedule.turns(child.frame, child.length))
+        yield length
+
+    def is_steady(self) -> bool:
+        """Whether its values don't depend on the length that it fills, as far as both reach."""
+        return False
+
+    def allotted(self, frame: Frame, length: float) -> float:
+        """The updates that it takes: those of its duration; without one, the `length` there is."""
+        return length if (duration := self.length(frame)) is None else duration
 
     @cached_property
     def _factor(self) -> Formula:
-        frame = Frame()
-        length = self.length(frame)
-        return self.formula(frame, math.inf if length is None else length, 1.0)
+        return self.formula(Frame(), self.allotted(Frame(), math.inf), 1.0)
 
     def __call__(self, t: Array) -> Array:
         """The factor before update t + 1.
 
         Args:
-            t: updates already made: a number, or an array of any shape in any array-API library.
+            t: updates already made: a number, or an array of any shape and array-API library.
 
         Returns:
             The factor, dimensionless: a float for a number, an array of the same shape and library for an array.
@@ -74,9 +99,7 @@ class Schedule(ABC):
         Raises:
             ScheduleError: a duration needs a horizon or a clock that wasn't given; `.over` gives it.
         """
-        if isinstance(t, (int, float)):
-            return self._factor(t, scalars)
-        return evaluated(self._factor, t)
+        return self._factor(t, scalars) if isinstance(t, (int, float)) else evaluated(self._factor, t)
 
     def sample(self, steps: int) -> np.ndarray:
         """The factors of `steps` updates, an array of shape (steps,); a horizon it lacks is `steps`.
@@ -84,29 +107,27 @@ class Schedule(ABC):
         Raises:
             ScheduleError: there are more than 5e8, 4 GB; or as for a call.
         """
-        import numpy as np
+        from glideslope.schedules.sampling import each
 
-        steps = plain(steps)
-        if isinstance(steps, int | float) and steps > _MOST_SAMPLES:
-            raise ScheduleError(
-                f"an array of more than {_MOST_SAMPLES:g} factors was asked for: call the schedule with the updates "
-                "that you need, schedule.within(steps)(np.array([0, 1000]))"
-            )
-        return np.asarray(self.within(steps)(np.arange(steps)))
+        return each(self, steps)
 
     def within(self, steps: Time) -> Schedule:
         """The schedule itself if it has an end of its own, otherwise with `steps` as its horizon."""
-        try:
-            ends = self.length(Frame()) is not None
-        except ScheduleError:
-            ends = False
-        return self if ends else self.over(steps)
+        return self if self.ends() else self.over(steps)
 
-    def over(self, horizon: Time, clock: Clock | None = None) -> Schedule:
+    def ends(self) -> bool:
+        """Whether it has an end of its own, whatever the horizon and the clock."""
+        try:
+            return self.length(Frame()) is not None
+        except ScheduleError:
+            return False
+
+    @was_called("horizon", "steps")
+    def over(self, steps: Time, clock: Clock | None = None) -> Schedule:
         """The same schedule with its horizon known, in place of any horizon it had.
 
         Args:
-            horizon: the length of the whole training, in updates unless it has a unit.
+            steps: the horizon: the length of the whole training, in updates unless it has a unit.
             clock: what an update is worth in epochs, examples or tokens, where durations use them.
 
         Raises:
@@ -117,7 +138,9 @@ class Schedule(ABC):
         >>> [schedule.over(100)(t) for t in (0, 5, 10, 55, 100)]
         [0.0, 0.5, 1.0, 0.5, 0.0]
         """
-        return METHODS["over"](self, horizon, **vars(clock or Clock()))
+        from glideslope.schedules.horizon import Over, horizon_of
+
+        return Over(self, horizon_of(steps), clock or Clock())
 
     def extend(self, at: Time, to: Time) -> Schedule:
         """The schedule of a longer training that has come to `at`: what is past stays, only the cooldown moves.
@@ -134,8 +157,11 @@ class Schedule(ABC):
         >>> schedule.extend(at=700, to=2000)
         (warmup(50) >> hold() >> cooldown(20%)).over(2000)
         """
-        return METHODS["extend"](self, at, to)
+        from glideslope.schedules.extension import extended
 
+        return extended(self, at, to)
+
+    @method
     def continued(self) -> Schedule:
         """Scaled to begin where the schedule before it ended.
 
@@ -144,12 +170,18 @@ class Schedule(ABC):
         >>> schedule(100), round(schedule(200), 6)
         (0.5, 0.05)
         """
-        return METHODS["continued"](self)
+        from glideslope.schedules.transforms import Continued
 
+        return Continued(self)
+
+    @method
     def clip(self, low: float = 0.0, high: float | None = None) -> Schedule:
         """No less than `low`, no more than `high`: min(max(f, low), high)."""
-        return METHODS["clip"](self, low, high)
+        from glideslope.schedules.transforms import Clipped
 
+        return Clipped(self, low, high)
+
+    @method
     def repeat(self, times: float | None = None, *, stretch: float = 1.0, ratio: float = 1.0) -> Schedule:
         """Again and again, each time `stretch` times as long and `ratio` times as high.
 
@@ -164,32 +196,53 @@ class Schedule(ABC):
         >>> [gs.linear(10).repeat(stretch=2, ratio=0.5)(t) for t in (0, 5, 10, 20, 30)]
         [1.0, 0.5, 0.5, 0.25, 0.25]
         """
-        return METHODS["repeat"](self, times, stretch=stretch, ratio=ratio)
+        from glideslope.schedules.transforms import Repeated
 
+        return Repeated(self, times, stretch, ratio)
+
+    @method
     def reverse(self) -> Schedule:
         """Backwards: f(T - t)."""
-        return METHODS["reverse"](self)
+        from glideslope.schedules.transforms import Reversed
 
+        return Reversed(self)
+
+    @method
     def delay(self, duration: Time) -> Schedule:
         """Begins later: its first value for so long, then itself."""
-        return METHODS["delay"](self, duration)
+        from glideslope.schedules.transforms import Shifted
 
+        return Shifted(self, ahead=Duration(0), behind=as_duration(duration))
+
+    @method
     def skip(self, duration: Time) -> Schedule:
         """Begins further on: f(t + d)."""
-        return METHODS["skip"](self, duration)
+        from glideslope.schedules.transforms import Shifted
 
+        return Shifted(self, ahead=as_duration(duration), behind=Duration(0))
+
+    @method
     def lasting(self, duration: Time) -> Schedule:
         """Takes so long: cut off where it is longer, its end held where it is shorter."""
-        return METHODS["lasting"](self, duration)
+        from glideslope.schedules.transforms import Lasting
 
+        return Lasting(self, as_duration(duration))
+
+    @method
     def stretch(self, times: float) -> Schedule:
         """So many times as slow: f(t/k)."""
-        return METHODS["stretch"](self, times)
+        from glideslope.schedules.transforms import Stretched
 
+        return Stretched(self, times)
+
+    @method
     def noise(self, amplitude: float, *, seed: float = 0) -> Schedule:
         """Times 1 + u, u uniform between -amplitude and amplitude, and the same whenever t is the same."""
-        return METHODS["noise"](self, amplitude, seed=seed)
+        from glideslope.schedules.transforms import Noisy
 
+        return Noisy(self, amplitude, seed)
+
+    @method
     def momentum(self, high: float = 0.95, low: float = 0.85) -> Schedule:
         """The momentum that moves against the rate: `low` where the factor peaks, `high` where it begins and below.
 
@@ -203,26 +256,36 @@ class Schedule(ABC):
         >>> [round(momentum(t), 3) for t in (0, 45, 90, 100)]
         [0.95, 0.85, 0.95, 0.95]
         """
-        return METHODS["momentum"](self, high, low)
+        from glideslope.schedules.momentum import mirrored
+
+        return mirrored(self, high, low)
 
     def __rshift__(self, after: Schedule) -> Schedule:
-        return OPERATORS[">>"](self, after) if isinstance(after, Schedule) else NotImplemented
+        from glideslope.schedules.sequence import in_sequence
+
+        return in_sequence(self, after) if isinstance(after, Schedule) else NotImplemented
 
     def __mul__(self, factor: Schedule | float) -> Schedule:
-        return OPERATORS["*"](self, factor) if is_factor(factor) else NotImplemented
+        from glideslope.schedules.combined import is_factor, product
+
+        return product(self, factor) if is_factor(factor) else NotImplemented
 
     __rmul__ = __mul__
 
     def __truediv__(self, divisor: float) -> Schedule:
-        if plain(divisor) == 0:
+        if (number := plain(divisor)) == 0:
             raise ScheduleError(f"{self!r} / 0: divide by a number above it")
-        return self * float(1 / plain(divisor))
+        return self * float(1 / number)
 
     def __add__(self, other: Schedule | float) -> Schedule:
-        return OPERATORS["+"](self, other) if is_factor(other) else NotImplemented
+        from glideslope.schedules.combined import is_factor, total
+
+        return total(self, other) if is_factor(other) else NotImplemented
 
     def __radd__(self, other: float) -> Schedule:
-        return OPERATORS["+"](other, self) if is_factor(other) else NotImplemented
+        from glideslope.schedules.combined import is_factor, total
+
+        return total(other, self) if is_factor(other) else NotImplemented
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_factor"}
@@ -235,61 +298,3 @@ class Schedule(ABC):
             return str(self)
         except ScheduleError:
             return f"<{type(self).__name__}>"
-
-
-_MOST_SAMPLES = 500_000_000
-"""Factors of which an array is made, at most: 4 GB."""
-
-MOST = 1e30
-"""The largest factor, and the longest time: single precision holds it, and a little more."""
-
-SHORTEST = 1e-9
-"""Updates: the shortest time that is divided by, so that no quotient overflows."""
-
-METHODS: dict[str, Callable[..., Schedule]] = {}
-"""What makes a schedule out of one, by its name in the text form; the files that define them add them."""
-
-OPERATORS: dict[str, Callable[..., Schedule]] = {}
-"""What makes one out of two; `>>` out of any number."""
-
-
-def is_factor(value: object) -> bool:
-    """Whether a schedule can be multiplied by it, or added to it."""
-    value = plain(value)
-    return isinstance(value, Schedule | int | float) and not isinstance(value, bool)
-
-
-def enclosed(schedule: Schedule, binding: int = 3) -> str:
-    """Its text as an operand, in parentheses if it binds less."""
-    return str(schedule) if schedule.binding >= binding else f"({schedule})"
-
-
-def too_short(schedule: Schedule, takes: float, horizon: float) -> ScheduleError:
-    """The error for a horizon that is shorter than what has to fit into it."""
-    return ScheduleError(
-        f"{schedule!r} takes {number_text(takes)} updates, the horizon is {number_text(horizon)}: "
-        "give a longer horizon or shorter phases"
-    )
-
-
-def check_factor(name: str, value: float) -> None:
-    """Raises unless a factor is a finite number and not negative."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ScheduleError(f"{name}={value!r}: it must be a number")
-    if not (is_finite(value) and value >= 0):
-        raise ScheduleError(f"{name}={value}: it must be finite and not negative")
-    if value > MOST:
-        raise ScheduleError(f"{name}={value}: give at most {MOST:g}")
-
-
-def check_positive(name: str, value: float) -> None:
-    """Raises unless a number is one that a factor may be, and above 0."""
-    check_factor(name, value)
-    if value == 0:
-        raise ScheduleError(f"{name}=0: it must be positive")
-
-
-def check_most(schedule: Schedule) -> None:
-    """Raises if factors that are finite could together come to one that isn't."""
-    if not schedule.most(1.0) <= MOST:
-        raise ScheduleError(f"{schedule!r} may come to {schedule.most(1.0):g}: a factor is at most {MOST:g}")

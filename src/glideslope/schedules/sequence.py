@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
 from glideslope.errors import ScheduleError
 from glideslope.schedules.arrays import Array, Formula, is_before, scalars, since
+from glideslope.schedules.checks import check_most, too_short
 from glideslope.schedules.durations import Clock, Frame, number_text
-from glideslope.schedules.schedule import OPERATORS, Schedule, check_most, too_short
+from glideslope.schedules.schedule import Schedule
+from glideslope.schedules.wrapper import Placed
 
 
 @dataclass(frozen=True, repr=False)
@@ -31,6 +34,23 @@ class Sequence(Schedule):
             raise ScheduleError(f"{self!r}: its phases take {number_text(percent)}% of the horizon, more than 100%")
         check_most(self)
 
+    def children(self) -> tuple[Schedule, ...]:
+        return self.phases
+
+    def map(self, change: Callable[[Schedule], Schedule]) -> Schedule:
+        return Sequence(tuple(map(change, self.phases)))
+
+    def layout(self, frame: Frame, length: float) -> list[Placed]:
+        lengths = self._lengths(frame, length)
+        starts = accumulate(lengths[:-1], initial=0.0)
+        return [
+            Placed(phase, frame, duration, start)
+            for phase, duration, start in zip(self.phases, lengths, starts, strict=True)
+        ]
+
+    def is_steady(self) -> bool:
+        return all(phase.is_steady() for phase in self.phases) and fills(self.phases[-1])
+
     def most(self, begin: float) -> float:
         highest = 0.0
         for phase in self.phases:
@@ -46,12 +66,12 @@ class Sequence(Schedule):
         return math.fsum(phase.shortest(frame) for phase in self.phases)
 
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
-        lengths = self._lengths(frame, length)
-        formulas: list[Formula] = []
-        for phase, own in zip(self.phases, lengths, strict=True):
-            formulas.append(phase.formula(frame, own, begin))
-            begin = formulas[-1](own, scalars) if math.isfinite(own) else begin
-        return _joined(formulas, [0.0, *accumulate(lengths[:-1])])
+        placed: list[tuple[Formula, float]] = []
+        for phase, phase_frame, duration, start, _ in self.layout(frame, length):
+            formula = phase.formula(phase_frame, duration, begin)
+            placed.append((formula, start))
+            begin = formula(duration, scalars) if math.isfinite(duration) else begin
+        return _joined(placed)
 
     def shared_out(self, frame: Frame, length: float) -> list[float]:
         """The updates of each phase, the one without a duration given what the others leave.
@@ -67,16 +87,16 @@ class Sequence(Schedule):
     def _lengths(self, frame: Frame, length: float) -> list[float]:
         """The same, and nothing for the one without a duration where the others take more: they are cut off."""
         lengths = [phase.length(frame) for phase in self.phases]
-        rest = length - math.fsum(own for own in lengths if own is not None)
-        return [max(rest, 0.0) if own is None else own for own in lengths]
+        rest = length - math.fsum(duration for duration in lengths if duration is not None)
+        return [max(rest, 0.0) if duration is None else duration for duration in lengths]
 
     def __str__(self) -> str:
         return " >> ".join(map(str, self.phases))
 
 
-def _joined(formulas: list[Formula], starts: list[float]) -> Formula:
+def _joined(placed: list[tuple[Formula, float]]) -> Formula:
     """The formula that is each of several from its start on."""
-    placed, later = list(zip(formulas, starts, strict=True)), starts[1:]
+    later = [start for _, start in placed[1:]]
 
     def factor(t: Array, xp: Any) -> Array:
         if xp is scalars:
@@ -84,7 +104,7 @@ def _joined(formulas: list[Formula], starts: list[float]) -> Formula:
             return formula(t - start, xp)
         if xp.__name__ == "numpy" and t.size and (i := bisect_right(later, t.min())) == bisect_right(later, t.max()):
             return placed[i][0](since(t, placed[i][1], xp), xp)  # as most pieces of a long array are
-        value = formulas[0](t, xp)
+        value = placed[0][0](t, xp)
         for after, start in placed[1:]:
             if math.isfinite(start):
                 value = xp.where(is_before(t, start, xp), value, after(since(t, start, xp), xp))
@@ -112,6 +132,3 @@ def percentage(schedule: Schedule) -> float:
     """How much of the horizon, in percent, a schedule's own durations take at least."""
     one, two = (schedule.length(Frame(horizon, Clock(1, 1, 1))) or 0.0 for horizon in (1.0, 2.0))
     return 100 * (two - one)
-
-
-OPERATORS[">>"] = in_sequence

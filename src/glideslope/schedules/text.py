@@ -21,12 +21,15 @@ from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from glideslope.errors import GlideslopeError, ScheduleError
+from glideslope.renamed import old_names, was_called
 from glideslope.schedules import theirs
-from glideslope.schedules.combined import FUNCTIONS
-from glideslope.schedules.durations import Clock, with_unit
+from glideslope.schedules.combined import FUNCTIONS, total
+from glideslope.schedules.durations import Clock, Time, with_unit
 from glideslope.schedules.names import FACTORS, NAMES
 from glideslope.schedules.numbers import MULTIPLES, NUMBER, written
-from glideslope.schedules.schedule import METHODS, OPERATORS, Schedule
+from glideslope.schedules.phases import constant
+from glideslope.schedules.schedule import Schedule
+from glideslope.schedules.sequence import in_sequence
 
 LONGEST = 20_000
 DEEPEST = 50
@@ -39,6 +42,24 @@ _TOKEN = re.compile(
     |(?P<end>$))""",
     re.VERBOSE | re.ASCII,
 )
+
+
+@was_called("horizon", "steps")
+def _over(self: Schedule, steps: Time, **clock: float) -> Schedule:
+    return self.over(steps, Clock(**clock))
+
+
+METHODS: dict[str, Callable[..., Schedule]] = {
+    "over": _over,
+    **{
+        method.__name__: method
+        for method in (
+            Schedule.extend, Schedule.continued, Schedule.clip, Schedule.repeat, Schedule.reverse, Schedule.delay,
+            Schedule.skip, Schedule.lasting, Schedule.stretch, Schedule.noise, Schedule.momentum,
+        )
+    },
+}  # fmt: skip
+"""The methods that a text may call."""
 _WORDS = {"true": True, "false": False, "none": None, "True": True, "False": False, "None": None}
 
 
@@ -98,9 +119,9 @@ class _Parser:
         return (self.token if self.kind == "sign" else self.kind) in tokens
 
     def accept(self, token: str) -> bool:
-        if found := self.at(token):
+        if is_there := self.at(token):
             self.read()
-        return found
+        return is_there
 
     def expect(self, token: str) -> None:
         if not self.accept(token):
@@ -133,17 +154,17 @@ class _Parser:
             phases.append(self.as_schedule(self.start, self.sum()))
             if not all(isinstance(phase, Schedule) for phase in phases):
                 self.fail("what answers to measurements has no end to go on from: (a >> b) * feedback", column)
-        return self.made(column, OPERATORS[">>"], *phases) if len(phases) > 1 else phases[0]
+        return self.made(column, in_sequence, *phases) if len(phases) > 1 else phases[0]
 
     def sum(self) -> Any:
         column, value = self.start, self.product()
         while self.accept("+"):
-            value = self.made(column, OPERATORS["+"], value, self.product())
+            value = self.made(column, total, value, self.product())
         return value
 
     def as_schedule(self, column: int, value: Any) -> Schedule:
         """A number where a schedule is meant is a constant."""
-        return self.made(column, NAMES["constant"], value) if isinstance(value, int | float) else value  # type: ignore[no-any-return]
+        return self.made(column, constant, value) if isinstance(value, int | float) else value  # type: ignore[no-any-return]
 
     def product(self) -> Any:
         column, value = self.start, self.factor()
@@ -189,11 +210,11 @@ class _Parser:
 
     def schedules(self) -> list[Schedule]:
         self.expect("(")
-        found = [self.sequence()]
+        schedules = [self.sequence()]
         while self.accept(","):
-            found.append(self.sequence())
+            schedules.append(self.sequence())
         self.expect(")")
-        return found
+        return schedules
 
     def name(self, what: str, known: dict[str, Any]) -> str:
         if not self.at("word"):
@@ -215,10 +236,11 @@ class _Parser:
     def arguments(self, maker: Callable[..., Schedule]) -> tuple[list[Any], dict[str, Any]]:
         args: list[Any] = []
         kwargs: dict[str, Any] = {}
-        parameters = inspect.signature(maker).parameters
-        known = [name for name, own in parameters.items() if name != "schedule" and own.kind != own.VAR_KEYWORD]
-        if any(own.kind == own.VAR_KEYWORD for own in parameters.values()):  # of `over`
+        places = [place for place in inspect.signature(maker).parameters.values() if place.name != "self"]
+        known = [place.name for place in places if place.kind != place.VAR_KEYWORD]
+        if len(known) < len(places):  # `over`, whose keywords are a clock's
             known += vars(Clock())
+        known += old_names(maker)
         self.expect("(")
         while not self.accept(")"):
             column, value = self.start, self.value()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from glideslope.schedules.combined import Combined, Scaled
 from glideslope.schedules.durations import Clock, Duration, Frame
-from glideslope.schedules.names import Named
+from glideslope.schedules.horizon import Over
+from glideslope.schedules.named import Named
 from glideslope.schedules.schedule import Schedule
-from glideslope.schedules.sequence import Sequence
 
 
 def with_durations(item: Any, change: Callable[[Duration], Duration]) -> Any:
@@ -18,14 +18,10 @@ def with_durations(item: Any, change: Callable[[Duration], Duration]) -> Any:
     match item:
         case Duration():
             return change(item)
-        case Named():
+        case Named():  # its name stays, since it is made again
             return item.maker(**{name: with_durations(value, change) for name, value in item.arguments})
-        case Sequence(phases=parts):
-            return Sequence(tuple(with_durations(part, change) for part in parts))
-        case Combined(parts=parts):
-            return replace(item, parts=tuple(with_durations(part, change) for part in parts))
-        case Scaled():
-            return replace(item, schedule=with_durations(item.schedule, change))
+        case Schedule() if not isinstance(item, Over):
+            return item.map(partial(with_durations, change=change))
         case tuple():
             return tuple(with_durations(part, change) for part in item)
     return item

@@ -21,7 +21,7 @@ from glideslope.search.position import Position
 
 LEAST_SPACING = 50.0
 """How many times what a checkpoint costs lies between two of them at least: so they take under 2% of the time."""
-_BYTES_A_SECOND = 1e8
+BYTES_A_SECOND = 1e8
 """How fast the first is thought to be written; after that it is measured."""
 _LAST = 2
 
@@ -34,7 +34,7 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Checkpoints:
-    """The last two checkpoints of a run, and the one with the least validation loss.
+    """The last two checkpoints of a run.
 
     Each is two files: the states, and then a document with the position and the checksum of the states.
 
@@ -54,9 +54,8 @@ class Checkpoints:
     ) -> None:  # fmt: skip
         self._folder, self._stem, self._key, self._every, self._lock = folder, stem, key, every, lock
         self._initial, self._give_up = initial, give_up
-        self._losses: dict[int, float] = {}  # the last validation loss at each checkpoint
         self._form: states.Form | None = None
-        self._cost = states.size(initial) / _BYTES_A_SECOND
+        self._cost = states.size(initial) / BYTES_A_SECOND
         self._due = math.inf
         self._schedule()
 
@@ -95,7 +94,7 @@ class Checkpoints:
 
     def latest(self) -> tuple[Position, Any] | None:
         """The position and the states of the last one that is whole; None where there is none."""
-        for number, document in reversed(self._numbered()):
+        for _, document in reversed(self._numbered()):
             try:
                 position, content = self._read(document)
             except DocumentError as error:
@@ -103,8 +102,6 @@ class Checkpoints:
                     f"{document} is damaged ({error}): the run goes on from before", stacklevel=caller_level()
                 )
                 continue
-            self._losses[number] = _loss(position)
-            self._know_losses()
             return position, content
         return None
 
@@ -113,12 +110,6 @@ class Checkpoints:
         run_files.delete(run_files.matching(self._folder, stored.checkpoint_names(self._stem)))
         with suppress(OSError):
             self._folder.rmdir()
-
-    def _know_losses(self) -> None:
-        """Reads the validation losses of those that a killed process left, to know the best."""
-        for number, document in self._numbered():
-            with suppress(DocumentError):
-                self._losses.setdefault(number, _loss(self._document(document).position))
 
     def _schedule(self) -> None:
         self._due = time.monotonic() + max(self._every, LEAST_SPACING * self._cost)
@@ -132,16 +123,8 @@ class Checkpoints:
         text = msgspec.to_builtins(_Document(self._key, position, state.name, digest))
         self._lock.check_held()
         run_files.write(document, lambda file: file.write(sealed(stored.strict(text)).encode()))
-        self._losses[number] = _loss(position)
-        self._thin()
-
-    def _thin(self) -> None:
-        """Deletes all but the last two and the best."""
-        numbered = self._numbered()
-        best = min(numbered, key=lambda one: (self._losses.get(one[0], math.inf), -one[0]))
-        for one in numbered[:-_LAST]:
-            if one != best:
-                run_files.delete(self._files(one[1]))
+        for _, former in self._numbered()[:-_LAST]:
+            run_files.delete(self._files(former))
 
     def _read(self, document: Path) -> tuple[Position, Any]:
         value = self._document(document)
@@ -169,9 +152,3 @@ class Checkpoints:
     def _files(document: Path) -> list[Path]:
         """The files of a checkpoint: the document is deleted first, so that none without its states is left."""
         return [document, *(document.with_suffix(f".{form}") for form in states.FORMS)]
-
-
-def _loss(position: Position) -> float:
-    """The last validation loss."""
-    loss = position.evaluations[-1][1] if position.evaluations else math.inf
-    return loss if math.isfinite(loss) else math.inf

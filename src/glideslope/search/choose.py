@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from glideslope.feedback import Controlled
+from glideslope.policy import Driven
 from glideslope.schedules import linear, one_cycle
-from glideslope.search.contestant import Contestant, Given, Run, finds_its_rate
+from glideslope.search.also import Axis
+from glideslope.search.contestant import Contestant, Run, finds_its_rate
 from glideslope.search.equal_runs import FEWEST, at_length, best_of, minimum, next_peak, plan
 from glideslope.search.outcomes import SHARE, SHORTEST, check_finite, two_digits
 from glideslope.search.start import start as usual_peak
 from glideslope.search.sweep import batch_noise
 from glideslope.search.trials import Trials
+
+logger = logging.getLogger("glideslope")
 
 PRIOR = one_cycle()
 """The schedule that is near best nearly everywhere: on the trainings of `benchmarks/search/jobs` it ends, at its best
@@ -52,7 +56,7 @@ class Choice:
     noise: float
 
 
-def usual(budget: int, steps: int) -> tuple[Given, ...]:
+def usual(budget: int, steps: int) -> tuple[Driven, ...]:
     """The schedules to choose from, where the user names none.
 
     Args:
@@ -63,10 +67,17 @@ def usual(budget: int, steps: int) -> tuple[Given, ...]:
 
 
 def chosen(
-    trials: Trials, schedules: Sequence[Given], entries: Sequence[Contestant], budget: int, steps: int, start: float
+    trials: Trials,
+    schedules: Sequence[Driven],
+    entries: Sequence[Contestant],
+    also: Sequence[Axis],
+    budget: int,
+    steps: int,
+    start: float,
 ) -> Choice:
     """Makes the runs: of one schedule to find its peak, then of each other schedule at the peak with the same sum of
-    rates, then of what else enters. Another is chosen only where it ends lower by more than the noise.
+    rates, then of what else enters, then of the best with other numbers of its optimizer. Another is chosen only where
+    it ends lower by more than the noise.
 
     Where the training loss of no run has clearly fallen, the last run is the best again in another data order, so that
     its noise is known.
@@ -75,6 +86,7 @@ def chosen(
         trials: makes the runs.
         schedules: those to choose from; the prior's is the first to run, where it is among them.
         entries: other optimizers, or averages of weights, each at a constant rate.
+        also: the numbers of the optimizer.
         budget: updates for all runs.
         steps: updates of the full run.
         start: the peak of the first run.
@@ -84,14 +96,14 @@ def chosen(
     """
     first = PRIOR if PRIOR in schedules else schedules[0]
     others = [schedule for schedule in schedules if schedule != first]
-    besides = len(others) + sum(map(_runs_of, entries))
+    besides = len(others) + sum(map(_runs_of, entries)) + sum(len(axis.values) for axis in also)
     _, length = plan(budget, steps, SHORTEST, besides)
     most = trials.updates + budget
     runs, noise = _peaks(trials, Contestant(first, 1.0), length, most - besides * length, start)
     check_finite(list(runs.values()), trials.runs)
     losses = {peak: run.final_loss for peak, run in runs.items()}
     best = runs[best_of(losses, noise)]
-    peak = best.contestant.peak if noise else _full_peak(runs, length, steps)
+    peak = best.contestant.peak if noise else _lowest(runs)
     total = float(Contestant(first, best.contestant.peak).rates(length).mean())
     for contestant in _beside(others, total, length):
         if trials.updates + length <= most:
@@ -99,11 +111,18 @@ def chosen(
             best, peak = (run, contestant.peak) if run.final_loss < best.final_loss - noise else (best, peak)
     for entry in entries:
         if trials.updates + length <= most:
-            run, full = _entered(trials, entry, length, most, total, steps)
-            best, peak = (run, full) if run.final_loss < best.final_loss - noise else (best, peak)
+            run, lowest = _entered(trials, entry, length, most, total)
+            best, peak = (run, lowest) if run.final_loss < best.final_loss - noise else (best, peak)
+    settings: tuple[tuple[str, float], ...] = ()
+    for axis in also:
+        if trials.updates + length * len(axis.values) <= most:
+            run, value = _with_axis(trials, best, axis, length)
+            if run.final_loss < best.final_loss - noise:
+                best, settings = run, (*settings, (axis.name, value))
     if not finds_its_rate(best.contestant.optimizer):
         peak = at_length(peak, length, steps)
-    return Choice(best, replace(best.contestant, peak=two_digits(peak)), losses, length, noise)
+    logger.info("best short run: %s, %.6g after %d updates", best.contestant, best.final_loss, length)
+    return Choice(best, replace(best.contestant, peak=two_digits(peak), settings=settings), losses, length, noise)
 
 
 def _runs_of(entry: Contestant) -> int:
@@ -111,8 +130,8 @@ def _runs_of(entry: Contestant) -> int:
     return 1 if finds_its_rate(entry.optimizer) else FEWEST
 
 
-def _entered(trials: Trials, entry: Contestant, length: int, most: int, total: float, steps: int) -> tuple[Run, float]:
-    """The best run of another optimizer, or of an average, and the peak that it would have over the full run's length.
+def _entered(trials: Trials, entry: Contestant, length: int, most: int, total: float) -> tuple[Run, float]:
+    """The best run of another optimizer, or of an average, and the peak at which it is thought to end lowest.
 
     One that finds its rate has none; others run from the peak that is usual for them, or from the rate with the same
     sum.
@@ -122,14 +141,25 @@ def _entered(trials: Trials, entry: Contestant, length: int, most: int, total: f
         return _run(trials, entry, length, entry.name), entry.peak
     begin = usual_peak(trials.job, entry.optimizer) if entry.optimizer else total
     runs, _ = _peaks(trials, entry, length, min(most, trials.updates + FEWEST * length), begin)
-    best = runs[best_of({peak: run.final_loss for peak, run in runs.items()})]
-    return best, _full_peak(runs, length, steps)
+    return runs[best_of({peak: run.final_loss for peak, run in runs.items()})], _lowest(runs)
 
 
-def _full_peak(runs: dict[float, Run], length: int, steps: int) -> float:
-    """The best peak of runs of this length; where they are full runs, that of the best itself, whose loss is known."""
+def _with_axis(trials: Trials, best: Run, axis: Axis, length: int) -> tuple[Run, float]:
+    """The best run with another value of a number of the optimizer, and the value at which runs would end lowest."""
+    settings = best.contestant.settings
+    runs = {
+        axis.place(value): _run(
+            trials, replace(best.contestant, settings=(*settings, (axis.name, value))), length, axis.name
+        )
+        for value in axis.values
+    }
+    return runs[best_of({place: run.final_loss for place, run in runs.items()})], axis.at(_lowest(runs))
+
+
+def _lowest(runs: dict[float, Run]) -> float:
+    """The peak, or another number, at which runs of this length are thought to end lowest."""
     losses = {peak: run.final_loss for peak, run in runs.items()}
-    return best_of(losses) if length == steps else minimum(losses, max(run.untrained for run in runs.values()))
+    return minimum(losses, max(run.untrained for run in runs.values()))
 
 
 def _peaks(
@@ -174,7 +204,7 @@ def _apart(trials: Trials, best: Run) -> float:
     return abs(again.final_loss - best.final_loss) if math.isfinite(again.final_loss) else 0.0
 
 
-def _beside(others: Sequence[Given], total: float, length: int) -> list[Contestant]:
+def _beside(others: Sequence[Driven], total: float, length: int) -> list[Contestant]:
     """Other schedules at the peak where the mean rate of such a run is the same."""
     contestants = [Contestant(schedule, 1.0) for schedule in others]
     means = [float(contestant.rates(length).mean()) or 1.0 for contestant in contestants]
@@ -182,5 +212,5 @@ def _beside(others: Sequence[Given], total: float, length: int) -> list[Contesta
 
 
 def _run(trials: Trials, contestant: Contestant, length: int, stage: str) -> Run:
-    evaluations = FEEDBACK_EVALUATIONS if isinstance(contestant.schedule, Controlled) else 1
+    evaluations = FEEDBACK_EVALUATIONS if contestant.policy.feedbacks else 1
     return trials.run(contestant, length, stage=stage, share=SHARE, evaluations=evaluations)

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from glideslope.averages import Average
-from glideslope.batches import Growing, Growth
-from glideslope.feedback import Controlled, Event, Feedback
-from glideslope.feedback.feedback import controlled
-from glideslope.schedules import Schedule, constant, parse
+from glideslope.feedback import Event
+from glideslope.policy import Driven, RatePolicy, as_policy
+from glideslope.schedules import parse
 from glideslope.search.course import scaled
 from glideslope.search.equality import equal
 from glideslope.search.labels import label
-
-Given = Schedule | Controlled | Growth
-"""What a contestant's rate follows."""
 
 
 def finds_its_rate(optimizer: str | None) -> bool:
@@ -39,31 +35,37 @@ class Contestant:
         peak: the rate where its factor is 1.
         optimizer: the name of the optimizer that the job is made with; None is the job's own.
         average: the average of the weights that is measured; None is the weights themselves.
+        settings: other numbers of the optimizer that are set, such as ("weight_decay", 0.1).
     """
 
-    schedule: Given
+    schedule: Driven
     peak: float
     optimizer: str | None = None
     average: Average | None = None
+    settings: tuple[tuple[str, float], ...] = ()
 
     def rates(self, steps: int) -> np.ndarray:
         """The rate of each update of a complete run over `steps`, feedback left out, shape (n,)."""
-        schedule = within(self.schedule, steps)
-        if isinstance(schedule, Growth):
-            return np.asarray(self.peak * schedule.plan().factors)
-        curve = schedule.schedule if isinstance(schedule, Controlled) else schedule
-        return self.peak * _sampled(curve, steps)
+        return self.policy.rates(steps, self.peak)
 
     def controls(self, steps: int) -> dict[str, np.ndarray]:
         """What else is set at each update, shape (n,) each."""
-        schedule = within(self.schedule, steps)
-        return {"batch_size": schedule.plan().sizes} if isinstance(schedule, Growth) else {}
+        sizes = self.policy.batch_sizes(steps)
+        updates = len(self.rates(steps)) if self.settings else 0
+        settings = {name: np.full(updates, value) for name, value in self.settings}
+        return settings if sizes is None else {"batch_size": sizes, **settings}
+
+    @property
+    def policy(self) -> RatePolicy:
+        """What drives its rate."""
+        return as_policy(self.schedule)
 
     @property
     def name(self) -> str:
         """All but the peak."""
         optimizer = f" with {self.optimizer}" if self.optimizer else ""
-        return f"{label(self.schedule)}{optimizer}{f', {self.average}' if self.average else ''}"
+        settings = "".join(f", {name} {value:g}" for name, value in self.settings)
+        return f"{label(self.schedule)}{optimizer}{f', {self.average}' if self.average else ''}{settings}"
 
     def __str__(self) -> str:
         short = f"{self.peak:.6g}"
@@ -106,10 +108,13 @@ class Run:
     def __eq__(self, other: object) -> bool:
         return equal(self, other)
 
+    def __repr__(self) -> str:
+        return f"<Run: {self.contestant}, {self.steps} updates, validation loss {self.final_loss:.4g}>"
+
     @property
     def cost(self) -> int:
         """The updates made, those that a guard took back too; of the base batch where it grows."""
-        if isinstance(self.contestant.schedule, Growth):
+        if self.contestant.policy.growth:
             return math.ceil(self.steps * self.made / len(self.contestant.rates(self.steps)))
         return self.made
 
@@ -134,7 +139,8 @@ class Run:
         contestant = self.contestant
         return {
             "schedule": label(contestant.schedule), "peak_lr": contestant.peak, "optimizer": contestant.optimizer,
-            "average": contestant.average and str(contestant.average), "steps": self.steps, "seed": self.seed,
+            "average": contestant.average and str(contestant.average), "settings": dict(contestant.settings),
+            "steps": self.steps, "seed": self.seed,
             "losses": self.losses.tolist(), "evaluations": list(map(list, self.evaluations)),
             "final_loss": self.final_loss, "scales": list(map(list, self.scales)),
             "events": [vars(event) for event in self.events], "problem": self.problem, "made": self.made,
@@ -146,7 +152,11 @@ class Run:
         """The run whose plain data a memory holds; of the contestant given, else of the one that its text says."""
         average = data.get("average")
         contestant = contestant or Contestant(
-            parse(data["schedule"]), data["peak_lr"], data.get("optimizer"), average and Average.read(average)
+            parse(data["schedule"]),
+            data["peak_lr"],
+            data.get("optimizer"),
+            average and Average.read(average),
+            tuple(data.get("settings", {}).items()),
         )
         return cls(
             contestant, data["steps"], data["seed"], np.asarray(data["losses"]),
@@ -157,29 +167,6 @@ class Run:
         )  # fmt: skip
 
 
-def within(given: Given, steps: int) -> Given:
-    """The same with an end: its own, where it has one, cut at `steps` where that is sooner; else `steps`.
-
-    >>> import glideslope as gs
-    >>> float(Contestant(gs.linear().over(1000), 1.0).rates(500)[-1])
-    0.501
-    """
-    if isinstance(given, Growth):
-        return replace(given, schedule=given.schedule.within(steps).lasting(steps))
-    if isinstance(given, Controlled):
-        return replace(given, schedule=given.schedule.within(steps))
-    return given.within(steps)
-
-
-def _sampled(schedule: Schedule, steps: int) -> np.ndarray:
-    """The factors, shape (steps,), of a function for single numbers too."""
-    try:
-        factors = np.asarray(schedule.sample(steps), dtype=float)
-        return np.array(np.broadcast_to(factors, (steps,)))
-    except (TypeError, ValueError):  # a Python function that takes no arrays
-        return np.array([float(schedule(t)) for t in range(steps)])
-
-
 def distinct(values: Iterable[Any]) -> list[Any]:
     """The values, each once, in order; they need not be hashable."""
     once: list[Any] = []
@@ -187,11 +174,3 @@ def distinct(values: Iterable[Any]) -> list[Any]:
         if value not in once:
             once.append(value)
     return once
-
-
-def read(given: Given | Feedback | str) -> Given:
-    """What a contestant's rate follows, from a value or a text."""
-    value: Any = parse(given) if isinstance(given, str) else given
-    if isinstance(value, Growing):
-        return Growth(constant(), value)
-    return controlled(value) if isinstance(value, Feedback) else value

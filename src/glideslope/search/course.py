@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from glideslope.search.job import Job
 from glideslope.search.position import Position, position_of
 from glideslope.search.protection import Protection, protection_of
 from glideslope.search.scalars import number
+
+if TYPE_CHECKING:
+    from glideslope.search.best import Best
 
 
 @dataclass
@@ -38,6 +41,7 @@ class Course:
         look: is told the updates made and the last training loss, now and then.
         what: the run's name, for messages.
         checkpoints: of the run, where they are kept.
+        best: keeps the state of the least validation loss, where it shall be kept.
         untrained: the validation loss before the first update.
         made: the updates made, those taken back too.
         losses: the training loss of each update made.
@@ -57,6 +61,7 @@ class Course:
     look: Callable[[int, float], None]
     what: str
     checkpoints: Checkpoints | None = None
+    best: Best | None = None
     untrained: float = math.nan
     made: int = 0
     losses: list[float] = field(default_factory=list)
@@ -191,6 +196,8 @@ class Course:
         with calling("evaluate", f"after update {len(self.losses)} of {self.what}"):
             loss = self.measure(self.average is not None and len(self.losses) > self._averaged_from)
         self.evaluations.append((len(self.losses), loss))
+        if self.best is not None:
+            self.best.measured(*self.evaluations[-1])
         if self.feedback and math.isfinite(loss):
             self.state = self.feedback.update(self.state, loss)
         elif protection:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-RUNS = 5
+RUNS = 4
 """How many runs the search is planned for."""
 
 FEWEST = 3
@@ -20,7 +20,7 @@ LEAST_SHARE = 0.1
 """The part of a full run that a run must be for there to be more than the fewest."""
 
 STEP = 4.0
-"""The factor between neighbouring peaks until the best lies between two others."""
+"""The factor between neighbouring peaks of short runs."""
 
 PROPORTIONAL = 0.7
 """The share of a gain in proportion to the peak from which on a rate does little: it is far below the best."""
@@ -35,8 +35,7 @@ DRIFT = 0.2
 def plan(budget: int, steps: int, shortest: int, others: int = 0) -> tuple[int, int]:
     """How many runs, and their length.
 
-    Five, or as many as leave each a tenth of the full run, and three at least; none longer than the full run, so that
-    a large budget pays for more of them.
+    Four, or as many as leave each a tenth of the full run, and three at least; none longer than the full run.
 
     Args:
         budget: updates for all of them.
@@ -44,19 +43,18 @@ def plan(budget: int, steps: int, shortest: int, others: int = 0) -> tuple[int, 
         shortest: updates of the shortest run.
         others: runs of the same length that the budget pays for besides.
 
-    >>> plan(2000, 1000, 10), plan(250, 1000, 10), plan(8000, 1000, 10)
-    ((5, 400), (3, 83), (8, 1000))
+    >>> plan(1000, 1000, 10, others=1), plan(250, 1000, 10)
+    ((4, 200), (3, 83))
     """
-    number = min(max(int(budget / (LEAST_SHARE * steps)) - others, FEWEST), RUNS)
-    number = max(number + others, budget // steps)
+    number = min(max(int(budget / (LEAST_SHARE * steps)) - others, FEWEST), RUNS) + others
     length = min(max(budget // number, shortest), steps)
     return budget // length - others, length
 
 
-def next_peak(losses: Mapping[float, float], untrained: float, start: float) -> float | None:
+def next_peak(losses: Mapping[float, float], untrained: float, start: float, step: float = STEP) -> float | None:
     """The peak of the next run; None where no further run would tell more.
 
-    From the start in steps of a factor of four, upwards first, until the best lies between two others; in larger ones
+    From the start in steps of a factor, upwards first, until the best lies between two others; in larger ones
     up while the gain is in proportion to the peak, and down while all diverge. Then the lowest
     point of a parabola through those three, and where that was tried, the middle of the wider gap beside the best.
 
@@ -64,6 +62,7 @@ def next_peak(losses: Mapping[float, float], untrained: float, start: float) -> 
         losses: the final loss of each run by its peak; infinite where it diverged.
         untrained: the loss before any update.
         start: the peak of the first run.
+        step: the factor between neighbouring peaks until the best lies between two others.
 
     >>> next_peak({}, 2.3, 0.1), next_peak({0.1: 1.0}, 2.3, 0.1), next_peak({0.1: 1.0, 0.4: math.inf}, 2.3, 0.1)
     (0.1, 0.4, 0.025)
@@ -74,11 +73,11 @@ def next_peak(losses: Mapping[float, float], untrained: float, start: float) -> 
     best = best_of(losses)
     place = peaks.index(best)
     if not math.isfinite(losses[best]):
-        return peaks[0] / STEP ** min(len(peaks), 2)
+        return peaks[0] / step ** min(len(peaks), 2)
     if place == len(peaks) - 1:
-        return best * STEP ** (min(len(peaks), 3) if _does_little(losses, untrained) else 1)
+        return best * step ** (min(len(peaks), 3) if _does_little(losses, untrained) else 1)
     if place == 0:
-        return best / STEP
+        return best / step
     below, above = peaks[place - 1], peaks[place + 1]
     lowest = minimum(losses, untrained)
     if all(max(lowest / peak, peak / lowest) > CLOSE for peak in (below, best, above)):

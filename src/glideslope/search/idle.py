@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from glideslope.feedback import Controlled, Feedback
 from glideslope.search.contestant import Run
 from glideslope.search.labels import label
 
@@ -14,16 +13,10 @@ def idle(runs: Sequence[Run]) -> tuple[str, ...]:
 
     Of several beside a guard, which act on one factor, all did if the factor moved.
     """
-    schedule = runs[0].contestant.schedule
-    if not isinstance(schedule, Controlled):
-        return ()
-    guard = schedule.guard
     guarded = any(run.events for run in runs)
     measured = any(map(_measured, runs))
-    acted: list[tuple[Feedback, bool]] = [
-        (feedback, guarded if i == guard else measured) for i, feedback in enumerate(schedule.feedbacks)
-    ]
-    return tuple(label(feedback) for feedback, did in acted if not did)
+    feedbacks = runs[0].contestant.policy.feedbacks
+    return tuple(map(label, (each for each in feedbacks if not (guarded if each.each_update else measured))))
 
 
 def _measured(run: Run) -> bool:

@@ -9,48 +9,48 @@ import math
 
 import numpy as np
 
-SHARES = (0.083, 0.1, 0.2, 0.4, 0.8, 1.0)
-"""The length of the short runs, over that of the full run."""
+BOUNDS = (0.25, 0.5, 1.0, 2.0, 3.0, 4.0)
+"""Of searches, in full runs."""
 
-RATIOS = ((0.044, 0.990), (0.061, 0.990), (0.070, 1.0), (0.147, 1.019), (0.511, 1.010), (1.0, 1.0))
-"""For each share, between what the loss of the full run is, over that of the best short run, in nine of ten trainings
-whose losses are positive; a short run that is as long is the full run."""
+RATIOS = ((0.049, 1.04), (0.034, 1.019), (0.022, 1.062), (0.018, 0.998), (0.013, 0.996), (0.013, 0.996))
+"""For each bound, between what the loss of the best full run is, over that of the best short run, in nine of ten
+trainings whose losses are positive."""
 
-GAINS = ((1.027, 11.2), (1.005, 8.69), (1.001, 3.39), (0.996, 1.60), (0.999, 1.12), (1.0, 1.0))
+GAINS = ((0.95, 7.0), (0.995, 13.2), (0.987, 3.62), (1.001, 4.65), (1.005, 4.71), (1.005, 4.71))
 """The same of what is gained, the untrained loss less the final one, whatever the losses' sign."""
 
-NEAR = (0.42, 0.44, 0.57, 0.74, 0.85, 0.9)
-"""For each share, in what part of the trainings no other peak ends lower by more than a hundredth, of the loss or of
+NEAR = (0.37, 0.47, 0.61, 0.80, 0.90, 0.92)
+"""For each bound, in what part of the trainings no other peak ends lower by more than a hundredth, of the loss or of
 what is gained, the larger."""
 
 
-def interval(loss: float, untrained: float, share: float) -> tuple[float, float]:
-    """Between what the full run ends in nine of ten trainings.
+def interval(loss: float, untrained: float, bound: float) -> tuple[float, float]:
+    """Between what the best full run ends in nine of ten trainings.
 
     Args:
         loss: the best of the short runs.
         untrained: before any update.
-        share: the length of the short runs, over that of the full run.
+        bound: of the search, in full runs.
 
-    >>> tuple(round(end, 3) for end in interval(1.0, 2.0, 0.4)), tuple(round(end, 3) for end in interval(-1, 0, 0.4))
-    ((0.147, 1.019), (-1.6, -0.996))
+    >>> tuple(round(end, 3) for end in interval(1.0, 2.0, 0.5)), tuple(round(end, 3) for end in interval(-1, 0, 0.5))
+    ((0.034, 1.019), (-13.2, -0.995))
     """
     if min(loss, untrained) > 0:
-        low, high = (_at(share, [pair[i] for pair in RATIOS]) * loss for i in (0, 1))
+        low, high = (_at(bound, [pair[i] for pair in RATIOS]) * loss for i in (0, 1))
     else:
-        least, most = (_at(share, [pair[i] for pair in GAINS]) for i in (0, 1))
+        least, most = (_at(bound, [pair[i] for pair in GAINS]) for i in (0, 1))
         low, high = untrained - most * (untrained - loss), untrained - least * (untrained - loss)
     return low, high
 
 
-def near(share: float) -> float:
-    """How often no other peak ends lower by more than a hundredth.
+def near(bound: float) -> float:
+    """How often no other peak ends lower by more than a hundredth, after a search within a bound of full runs.
 
-    >>> near(0.4)
-    0.74
+    >>> near(0.5)
+    0.47
     """
-    return _at(share, NEAR)
+    return _at(bound, NEAR)
 
 
-def _at(share: float, values: list[float] | tuple[float, ...]) -> float:
-    return float(np.interp(math.log(share), np.log(SHARES), values))
+def _at(bound: float, values: list[float] | tuple[float, ...]) -> float:
+    return float(np.interp(math.log(bound), np.log(BOUNDS), values))

@@ -12,16 +12,18 @@ import numpy as np
 from glideslope.averages import Average
 from glideslope.errors import SearchError
 from glideslope.feedback import Feedback
+from glideslope.policy import Policy, as_policy
 from glideslope.schedules import Schedule, constant
 from glideslope.schedules.sampling import MOST_UPDATES, short
 from glideslope.search.checks import check_all, warn_of_no_text
-from glideslope.search.contestant import Contestant, Given, Run, distinct, finds_its_rate, read, within
+from glideslope.search.contestant import Contestant, Run, distinct, finds_its_rate
 from glideslope.search.equality import equal
 from glideslope.search.job import Job, JobFactory
 from glideslope.search.run_directory import releasing
 from glideslope.search.same_curve import once
 from glideslope.search.scalars import whole
 from glideslope.search.trials import Trials, Watch, unwatched
+from glideslope.shown import Shown
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,13 @@ class Standing:
     def __eq__(self, other: object) -> bool:
         return equal(self, other)
 
+    def __repr__(self) -> str:
+        error = "" if math.isnan(self.standard_error) else f" ± {self.standard_error:.2g}"
+        return f"<Standing: {self.contestant}, {len(self.runs)} runs, validation loss {self.mean:.4g}{error}>"
+
 
 @dataclass(frozen=True)
-class Race:
+class Race(Shown):
     """The standings, best first.
 
     Attributes:
@@ -69,11 +75,18 @@ class Race:
     def __eq__(self, other: object) -> bool:
         return equal(self, other)
 
+    def __repr__(self) -> str:
+        best = self.standings[0]
+        return (
+            f"<Race of {len(self.standings)} contestants: best {best.contestant}, {best.mean:.4g}; best constant rate "
+            f"{self.constant.contestant.peak:g}, {self.constant.mean:.4g}; {self.updates} updates>"
+        )
+
 
 @releasing
 def race(
     job: Job | JobFactory,
-    schedules: Sequence[Given | Feedback | str],
+    schedules: Sequence[Policy],
     peaks: Sequence[float],
     steps: int,
     *,
@@ -121,9 +134,9 @@ def race(
         check_peak(peak)
     if target is not None and not math.isfinite(target):
         raise SearchError(f"target={target}: it must be a finite loss")
-    distinct_schedules = distinct([*map(read, schedules), constant()])
+    distinct_schedules = distinct([*(as_policy(schedule).value for schedule in schedules), constant()])
     for schedule in distinct_schedules:
-        within(schedule, steps)  # raises here, and not in the middle of the race
+        as_policy(schedule).within(steps)  # raises here, and not in the middle of the race
     contestants = [
         Contestant(schedule, peak, optimizer, average)
         for optimizer in dict.fromkeys([None, *optimizers])
@@ -137,6 +150,7 @@ def race(
         warn_of_no_text(contestants)
     trials = Trials(job, seed, {} if memory is None else memory, watch)
     check_all(trials, contestants, steps)
+    trials.bound = trials.updates + seeds * steps * len(contestants)
     runs: list[list[Run]] = [[] for _ in contestants]
     for i in range(seeds):
         trials.use(seed + i)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass
 
@@ -12,17 +13,20 @@ from glideslope.search.calls import calling
 from glideslope.search.drive import drive
 from glideslope.search.job import Job, JobFactory
 from glideslope.search.scalars import whole
-from glideslope.search.start import by_edge, optimizer_of
+from glideslope.search.start import by_edge, kind, optimizer_of
 from glideslope.search.sweep import LASTING, Sweep, bad_data, batch_noise, blown_up, untrained_level
 from glideslope.search.time_limit import one_run
-from glideslope.search.trials import Progress, Trials, Watch, unwatched
+from glideslope.search.trials import Trials, Watch, unwatched
+from glideslope.shown import Shown
+
+logger = logging.getLogger("glideslope")
 
 BELOW_EDGE = 10.0
 """By how much the suggestion is below the largest stable rate where nothing else is known."""
 
 
 @dataclass(frozen=True)
-class RangeTest:
+class RangeTest(Shown):
     """What several sweeps say about the rate.
 
     All rates are for sweeps of so many updates: the longer a sweep, the longer each rate has to show what it does, and
@@ -44,6 +48,7 @@ class RangeTest:
         problem: why the sweeps say little and what to do, or None.
         instead: another range to try, or None.
         updates: made by the sweeps.
+        basis: what the suggestion is taken from.
     """
 
     sweeps: tuple[Sweep, ...]
@@ -59,6 +64,13 @@ class RangeTest:
     problem: str | None
     instead: tuple[float, float] | None
     updates: int
+    basis: str
+
+    def __repr__(self) -> str:
+        return (
+            f"<RangeTest: peak to try {self.suggestion:.2g}, largest stable rate {self.largest_stable:.2g}; "
+            f"{len(self.sweeps)} sweeps of {self.steps} updates>"
+        )
 
 
 def find(
@@ -104,6 +116,7 @@ def range_test(trials: Trials, *, low: float, high: float, steps: int, sweeps: i
     if not trials.can_reseed:
         sweeps = 1
     rates = np.geomspace(low, high, steps)
+    trials.bound = trials.updates + steps * sweeps
     optimizer = trials.optimizer or type(optimizer_of(trials.job)).__name__
     return summary([_swept(trials, rates, i, sweeps) for i in range(sweeps)], rates, optimizer)
 
@@ -137,7 +150,17 @@ def summary(losses: list[np.ndarray], rates: np.ndarray, optimizer: str | None =
         problem=problem,
         instead=instead,
         updates=sum(map(len, losses)),
+        basis=_basis(clear, optimizer),
     )
+
+
+def _basis(clear: bool, optimizer: str | None) -> str:
+    """What a suggestion is taken from, for a sentence."""
+    if kind(optimizer):
+        return f"by the largest stable rate and what is usual for {optimizer}"
+    if clear:
+        return "between the steepest fall and the largest stable rate"
+    return f"the largest stable rate over {BELOW_EDGE:g}"
 
 
 def _suggested(sweep: Sweep, clear: bool, optimizer: str | None) -> float:
@@ -195,7 +218,7 @@ def _swept(trials: Trials, rates: np.ndarray, index: int, of: int) -> np.ndarray
     if key not in trials.memory:
 
         def look(done: int, loss: float) -> None:
-            trials.watch(Progress("range test", f"sweep {index + 1} of {of}", done, len(rates), loss))
+            trials.progress("range test", f"sweep {index + 1} of {of}", done, len(rates), loss)
 
         name = f"sweep {index + 1} from {rates[0]:g} to {rates[-1]:g}"
         trials.restore(name)
@@ -206,6 +229,7 @@ def _swept(trials: Trials, rates: np.ndarray, index: int, of: int) -> np.ndarray
             with one_run(name):
                 losses = drive(trials.job.step, rates, blown_up, look, 1, what=name)
             trials.memory[key] = {"rates": rates.tolist(), "losses": losses}
+            logger.info("range test: %s ended after %d updates at a loss of %.6g", name, len(losses), losses[-1])
         finally:
             trials.restore(f"after {name}")
     losses = trials.memory[key]["losses"]

@@ -27,7 +27,7 @@ from glideslope.search.lock import Lock
 from glideslope.search.run_files import WRITTEN
 
 _TEMPORARY = re.compile(
-    r"\.(?:search\.json|search\.lock|result\.json|runs\.csv|report\.html|model\.safetensors|run\.json|state\.(?:pt|npz)"
+    r"\.(?:search\.json|search\.lock|result\.json|runs\.csv|report\.html|model\.safetensors|run\.json|(?:state|best)\.(?:pt|npz)|best\.json"
     r"|[0-9a-f]{16}-[0-9a-f]{16}(?:-[0-9]{6,9})?\.(?:json|pt|npz))\.[a-z0-9_]{8}\.tmp"
 )
 _ID = "[0-9a-f]{16}"
@@ -54,6 +54,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
     Attributes:
         changes: the differences that are accepted.
         stores_no_state: whether the state of the job has no form that can be read safely.
+        is_locked_for_report: whether the lock outlasts the search, so that nobody else writes before `finish`.
 
     Raises:
         RunDirectoryError: the folder holds a run and neither was asked for; it is another run than this; another
@@ -82,6 +83,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self.changes: list[str] = []
         self._emptied: list[Path] = []
         self._new = new
+        self.is_locked_for_report = False
         if before is None:
             run_files.check_no_run(folder)
         elif resume:
@@ -140,6 +142,16 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
             self._write_record(files={**there, name: [*there.get(name, ()), checksum]})
 
         run_files.write(self.folder / name, write, recorded)
+
+    def delete(self, names: Sequence[str]) -> None:
+        """Deletes files of `run_files.LISTED`, those that are there.
+
+        Raises:
+            RunDirectoryError: one isn't as this search left it.
+        """
+        self._begin()
+        run_files.check_unchanged(self.folder, self._record.files)
+        run_files.delete([self.folder / name for name in names])
 
     def _stem(self, key: str) -> str:
         return stored.stem_of_run(self._record.id, key)
@@ -261,6 +273,12 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         try:
             return None if self._text is None else stored.record_of(self._text)
         except DocumentError as error:
+            if stored.is_of_first_format(self._text or b""):
+                raise RunDirectoryError(
+                    f"{self.folder} is a run directory of an earlier version of Glideslope. It can be read (report, "
+                    f"glideslope fit {self.folder}), but its files have no checksums, so no search goes on in it or "
+                    "overwrites it: name another folder with --out, or delete it"
+                ) from error
             raise RunDirectoryError(
                 f"{self._marker} doesn't say which search {self.folder} is of, and which files are its ({error}): "
                 "name another folder with --out; if this is a run directory that was damaged, delete it"
@@ -268,14 +286,14 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
 
 
 def releasing(search: Search) -> Search:
-    """A search that gives back the lock of its memory when it ends or raises."""
+    """A search that gives back the lock of its memory when it ends or raises, unless a report follows."""
 
     @functools.wraps(search)
     def released(*args: Any, **options: Any) -> Any:
         try:
             return search(*args, **options)
         finally:
-            if isinstance(memory := options.get("memory"), RunDirectory):
+            if isinstance(memory := options.get("memory"), RunDirectory) and not memory.is_locked_for_report:
                 memory.release()
 
     return released  # type: ignore[return-value]

@@ -20,12 +20,16 @@ WRITTEN = ("result.json", "runs.csv", "report.html")
 RUNS, UNFINISHED, TRAINED = "finished", "unfinished", "checkpoint"
 """The folders: the results of finished runs, the checkpoints of runs in the making, the state of the trained job."""
 
-NETWORK, OF_STATE = "model.safetensors", f"{TRAINED}/run.json"
-"""The trained network; and what says which run the state of the trained job is of."""
+NETWORK, LAST, BEST = "model.safetensors", f"{TRAINED}/run.json", f"{TRAINED}/best.json"
+"""The trained network; and what says of which run the states of the job are, at its end and at its least loss."""
 
-STATES = tuple(f"{TRAINED}/state.{form}" for form in states.FORMS)
+STATES = {
+    document: tuple(f"{TRAINED}/{stem}.{form}" for form in states.FORMS)
+    for document, stem in ((LAST, "state"), (BEST, "best"))
+}
+"""The names that the file of a state may have."""
 
-LISTED = (*WRITTEN, NETWORK, OF_STATE, *STATES)
+LISTED = (*WRITTEN, NETWORK, LAST, *STATES[LAST], BEST, *STATES[BEST])
 """The files whose checksums the record of a search has."""
 
 

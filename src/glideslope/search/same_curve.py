@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from glideslope.feedback import Controlled
 from glideslope.schedules import constant
 from glideslope.search.contestant import Contestant
 from glideslope.search.labels import label
@@ -41,8 +40,7 @@ def _curve(contestant: Contestant, steps: int) -> str:
     digest = hashlib.sha256(np.round(rates / largest, _DIGITS).tobytes())
     for name, values in sorted(contestant.controls(steps).items()):
         digest.update(name.encode() + values.tobytes())
-    feedbacks = contestant.schedule.feedbacks if isinstance(contestant.schedule, Controlled) else ()
-    what = (f"{largest:.10g}", contestant.optimizer, contestant.average, *map(label, feedbacks))
+    what = (f"{largest:.10g}", contestant.optimizer, contestant.average, *map(label, contestant.policy.feedbacks))
     return f"{what} {len(rates)} {digest.hexdigest()}"
 
 

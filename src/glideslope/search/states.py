@@ -66,9 +66,9 @@ def read(file: Path, like: Any) -> Any:
     """
     try:
         if file.suffix == ".pt":
-            import torch
-
-            return torch.load(file, weights_only=True)
+            if "torch" not in sys.modules:  # a job that has tensors has imported it
+                raise DocumentError(f"{file} holds torch's tensors, and this job has none")
+            return sys.modules["torch"].load(file, weights_only=True)
         with np.load(file, allow_pickle=False) as arrays:
             tree = parsed(arrays[_TREE].tobytes())
             return joined(tree, {name: arrays[name] for name in arrays.files}, like)

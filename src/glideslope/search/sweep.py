@@ -42,6 +42,9 @@ class Sweep:
     def __eq__(self, other: object) -> bool:
         return equal(self, other)
 
+    def __repr__(self) -> str:
+        return f"<Sweep: {len(self.rates)} updates, rates {self.rates[0]:.3g} to {self.rates[-1]:.3g}>"
+
     @property
     def smoothed(self) -> np.ndarray:
         """The running median of three losses, averaged exponentially from the untrained level on, shape (n,); infinite

@@ -17,49 +17,62 @@ from glideslope.search.job import Job
 from glideslope.search.run_directory import RunDirectory
 
 
-class _Trained(msgspec.Struct, forbid_unknown_fields=True):
-    """What the state is of.
+class Trained(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """What a state is of.
 
     Attributes:
         key: the run.
         state: the name of the file.
         digest: its checksum.
+        updates: made in the run, where that isn't at its end.
+        loss: the validation loss there.
     """
 
     key: str
     state: str
     digest: stored.Identifier
+    updates: int | None = None
+    loss: float | None = None
 
 
-def save_trained(directory: RunDirectory, key: str, job: Job) -> None:
-    """Stores the state of a job at the end of a run; where that can't be done, says so.
+def save_state(
+    directory: RunDirectory, key: str, job: Job, document: str, updates: int | None = None, loss: float | None = None
+) -> Trained | None:
+    """Stores the state of a job; where that can't be done, says so and returns None.
 
     Args:
         directory: where.
         key: the run.
-        job: at its end.
+        job: whose state it is.
+        document: `run_files.LAST`, or `run_files.BEST`, which says what the state is of.
+        updates: made in the run, where that isn't at its end.
+        loss: the validation loss there.
     """
     if directory.stores_no_state:
-        return
-    with calling("state", "at the end of the run"):
+        return None
+    with calling("state", "at the end of the run" if updates is None else f"after update {updates}"):
         state = job.state()
     try:
         form = states.form_of(state)
-        name = f"{run_files.TRAINED}/state.{form}"
+        name = next(name for name in run_files.STATES[document] if name.endswith(form))
         directory.save(name, lambda file: states.write(state, form, file))
         digest = run_files.digest(directory.folder / name) or ""
-        document = sealed(msgspec.to_builtins(_Trained(key, Path(name).name, digest)), indent=1)
-        directory.save(run_files.OF_STATE, lambda file: file.write(f"{document}\n".encode()))
+        trained = Trained(key, Path(name).name, digest, updates, loss)
+        text = sealed(msgspec.to_builtins(trained), indent=1)
+        directory.save(document, lambda file: file.write(f"{text}\n".encode()))
     except DocumentError as error:
         directory.give_up(error)
     except FileError as error:
         warnings.warn(f"the state of the trained job isn't saved: {error}", stacklevel=caller_level())
+    else:
+        return trained
+    return None
 
 
 def is_trained(directory: RunDirectory, key: str, job: Job) -> bool:
     """Whether the directory has the state of a job at the end of a run; then the job is put there."""
     try:
-        trained, file = _stored(directory.folder / run_files.TRAINED)
+        trained, file = _stored(directory.folder / run_files.LAST)
         if trained.key != key:
             return False
         state = states.read(file, job.state())
@@ -71,22 +84,24 @@ def is_trained(directory: RunDirectory, key: str, job: Job) -> bool:
 
 
 def load_checkpoint(job: Job, folder: str | os.PathLike[str]) -> None:
-    """Puts a job at the end of the full run that `tune` made with one like it.
+    """Puts a job at the end of the full run that `tune` made with one like it, or where its validation loss was least.
 
     No pickle is read.
 
     Args:
         job: a job made as that one was.
-        folder: the folder `checkpoint` of a run directory, or the run directory.
+        folder: the folder `checkpoint` of a run directory, or the run directory; or the file `best.json` in it, where
+            there is one: the validation loss was less than at the end.
 
     Raises:
         RunDirectoryError: there is no such state, it is damaged, or it is of another kind of job.
     """
     place = Path(folder)
-    if not (place / Path(run_files.OF_STATE).name).exists():
-        place /= run_files.TRAINED
+    document = place if place.suffix == ".json" else place / Path(run_files.LAST).name
+    if not document.exists() and document != place:
+        document = place / run_files.LAST
     try:
-        _, file = _stored(place)
+        _, file = _stored(document)
         state = states.read(file, job.state())
     except DocumentError as error:
         raise RunDirectoryError(f"{folder} has no state for this job: {error}") from error
@@ -94,18 +109,27 @@ def load_checkpoint(job: Job, folder: str | os.PathLike[str]) -> None:
         job.restore(state)
 
 
-def _stored(folder: Path) -> tuple[_Trained, Path]:
-    """What the state in a folder is of, and its file.
+def best_of(folder: Path) -> Trained | None:
+    """What the state of the least validation loss in a run directory is of; None where there is none that is whole."""
+    try:
+        return _stored(folder / run_files.BEST)[0]
+    except DocumentError:
+        return None
+
+
+def _stored(document: Path) -> tuple[Trained, Path]:
+    """What a document says that its state is of, and the file of the state.
 
     Raises:
         DocumentError: there is none, or it is damaged.
     """
-    content = stored.content_of(folder / Path(run_files.OF_STATE).name)
+    content = stored.content_of(document)
     if content is None:
-        raise DocumentError(f"there is no {Path(run_files.OF_STATE).name} in {folder}")
-    trained = checked(unsealed(content), _Trained)
-    if trained.state not in (Path(name).name for name in run_files.STATES):
+        raise DocumentError(f"there is no {document.name} in {document.parent}")
+    trained = checked(unsealed(content), Trained)
+    if trained.state not in (Path(name).name for names in run_files.STATES.values() for name in names):
         raise DocumentError(f"{trained.state!r} isn't the name of a state")
-    if run_files.digest(folder / trained.state) != trained.digest:
-        raise DocumentError(f"{folder / trained.state} isn't as a search wrote it")
-    return trained, folder / trained.state
+    file = document.parent / trained.state
+    if run_files.digest(file) != trained.digest:
+        raise DocumentError(f"{file} isn't as a search wrote it")
+    return trained, file

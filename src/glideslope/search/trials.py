@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, MutableMapping
@@ -11,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from glideslope.errors import SearchError
-from glideslope.feedback import Controlled
 from glideslope.search import labels
+from glideslope.search.best import Best
 from glideslope.search.calls import calling
 from glideslope.search.checkpoints import Checkpoints
 from glideslope.search.checks import check_controls
@@ -22,9 +23,12 @@ from glideslope.search.first_check import check_first_updates
 from glideslope.search.job import Job, JobFactory, check_methods, check_takes_optimizer, is_factory
 from glideslope.search.optimizers import check_changed
 from glideslope.search.run_directory import RunDirectory
+from glideslope.search.run_files import LAST
 from glideslope.search.scalars import number
 from glideslope.search.time_limit import one_run
-from glideslope.search.trained import is_trained, save_trained
+from glideslope.search.trained import is_trained, save_state
+
+logger = logging.getLogger("glideslope")
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,9 @@ class Progress:
         done: updates made of this run.
         of: updates this run will make.
         loss: the last training loss.
+        made: updates of the whole search, those of finished runs included.
+        bound: the most updates that the search makes; infinite where that isn't known.
+        run: the run, where it has just ended.
     """
 
     stage: str
@@ -44,6 +51,9 @@ class Progress:
     done: int
     of: int
     loss: float
+    made: int = 0
+    bound: float = math.inf
+    run: Run | None = None
 
 
 Watch = Callable[[Progress], None]
@@ -68,6 +78,7 @@ class Trials:
         updates: made so far, each call of a job's `step`, those of remembered runs included.
         runs: the finished runs, in order; those in other data orders left out.
         timed: the updates of the runs that were made here, and the seconds that they took.
+        bound: the most updates that the search makes, for its progress.
     """
 
     source: Job | JobFactory
@@ -77,6 +88,7 @@ class Trials:
     updates: int = 0
     runs: list[Run] = field(default_factory=list)
     timed: tuple[int, float] = (0, 0.0)
+    bound: float = math.inf
 
     def __post_init__(self) -> None:
         self.opened = self.seed
@@ -86,6 +98,7 @@ class Trials:
         self._data_order: int | None = None  # the seed that follows the initial state of a job, which is kept once
         self._jobs: dict[tuple[int, str | None], tuple[Job, Any]] = {(self.seed, None): (self.job, self.initial)}
         self._finished: dict[str, Run] = {}
+        self._kept: tuple[str, Any] | None = None  # a run, and the state of the job at its end
         self._untrained: dict[tuple[int, int, float], float] = {}
         self.updates += check_first_updates(self.job, self.restore)
 
@@ -162,7 +175,7 @@ class Trials:
         stage: str,
         evaluations: int = 1,
         share: float = math.inf,
-        keep: bool = False,
+        keep: float = -math.inf,
         order: int = 0,
     ) -> Run:
         """A complete run from the initial state.
@@ -173,17 +186,12 @@ class Trials:
             stage: what the run is for, to be shown.
             evaluations: how often to measure the validation loss, evenly spread, the last at the end.
             share: what an evaluation may cost, as a part of the run; a job with `estimate` keeps to it.
-            keep: leave the job as the run ends: the last run of all. It is made again where it is remembered, but for a
-                run directory that has the job's state at its end.
+            keep: the job's state at the end is kept for `leave` where the run ends below this loss.
             order: of the data: 0 is the seed's own, another tells how much a loss depends on the order.
         """
         self.use(self.opened, contestant.optimizer)
-        key = f"{contestant} over {steps}, seed {self.opened}, {evaluations} evaluations"
-        key += f" of {share:g}" if math.isfinite(share) else ""
-        key += f", data order {order}" if order else ""
-        if not labels.has_text(contestant.schedule):
-            key += f", {labels.key(contestant.schedule)}"
-        if keep or key not in self._finished:
+        key = self._key(contestant, steps, evaluations, share, order)
+        if key not in self._finished:
             run = self._remembered_or_made(key, contestant, steps, stage, evaluations, share, keep, order)
             self._finished[key] = run
             self.updates += run.cost
@@ -191,27 +199,72 @@ class Trials:
             self.runs.append(self._finished[key])
         return self._finished[key]
 
+    def _key(self, contestant: Contestant, steps: int, evaluations: int, share: float, order: int) -> str:
+        key = f"{contestant} over {steps}, seed {self.opened}, {evaluations} evaluations"
+        key += f" of {share:g}" if math.isfinite(share) else ""
+        key += f", data order {order}" if order else ""
+        if not labels.has_text(contestant.schedule):
+            key += f", {labels.key(contestant.schedule)}"
+        return key
+
+    def leave(self, contestant: Contestant, steps: int, evaluations: int) -> None:
+        """Leaves the job as a finished run ended: from the state that was kept, or by making the run again."""
+        self.use(self.opened, contestant.optimizer)
+        key = self._key(contestant, steps, evaluations, math.inf, 0)
+        if self._kept is not None and self._kept[0] == key:
+            with calling("restore", "to the end of its run"):
+                self.job.restore(self._kept[1])
+        elif self._directory is None or not is_trained(self._directory, key, self.job):
+            self._made(contestant, steps, "full runs", evaluations, math.inf, 0, None, None)
+            if self._directory is not None:
+                save_state(self._directory, key, self.job, LAST)
+
+    @property
+    def _directory(self) -> RunDirectory | None:
+        return self.memory if isinstance(self.memory, RunDirectory) else None
+
+    def _keep(self, key: str) -> None:
+        """Keeps the state of the job at the end of a run: in the run directory, else here."""
+        self._kept = None
+        if self._directory is None or save_state(self._directory, key, self.job, LAST) is None:
+            with calling("state", "at the end of the run"):
+                self._kept = key, self.job.state()
+
     def _remembered_or_made(
-        self, key: str, contestant: Contestant, steps: int, stage: str, evaluations: int, share: float, keep: bool,
+        self, key: str, contestant: Contestant, steps: int, stage: str, evaluations: int, share: float, keep: float,
         order: int,
     ) -> Run:  # fmt: skip
-        directory = self.memory if isinstance(self.memory, RunDirectory) else None
-        if key in self.memory and (not keep or (directory is not None and is_trained(directory, key, self.job))):
+        if key in self.memory:
+            logger.info("%s: %s is remembered", stage, key)
             return Run.remembered(self.memory[key], contestant)
         before = self.job, self.initial
         try:
             if order:
                 self._reorder(order)
-            checkpoints = directory.checkpoints(key, self.initial) if directory is not None else None
-            run = self._made(contestant, steps, stage, evaluations, share, order, checkpoints)
-            if keep and directory is not None:
-                save_trained(directory, key, self.job)
+            checkpoints = self._directory.checkpoints(key, self.initial) if self._directory is not None else None
+            best = None
+            if keep > -math.inf and self._directory is not None and checkpoints is not None:
+                best = Best(self._directory, key, self.job, self.initial)
+            logger.info("%s: %s begins", stage, key)
+            run = self._made(contestant, steps, stage, evaluations, share, order, checkpoints, best)
+            logger.info(
+                "%s: %s ended after %d updates at a validation loss of %.6g", stage, key, run.made, run.final_loss
+            )
+            if run.final_loss < keep or keep == math.inf:
+                self._keep(key)
+            if best is not None:
+                best.ended(min(keep, run.final_loss))
         finally:
             self.job, self.initial = before
-            if not keep:
-                self.restore(f"after {contestant}")
+            self.restore(f"after {contestant}")
         self.memory[key] = run.plain()
+        last = float(run.losses[-1]) if len(run.losses) else math.nan
+        self.progress(stage, str(contestant), len(run.losses), len(run.losses), last, run)
         return run
+
+    def progress(self, stage: str, what: str, done: int, of: int, loss: float, run: Run | None = None) -> None:
+        """Tells what goes on; the arguments are those of `Progress`."""
+        self.watch(Progress(stage, what, done, of, loss, self.updates + done, self.bound, run))
 
     def _reorder(self, order: int) -> None:
         """Puts the job at its initial weights in another data order; without `reseed`, takes a job of another seed."""
@@ -225,7 +278,7 @@ class Trials:
 
     def _made(
         self, contestant: Contestant, steps: int, stage: str, evaluations: int, share: float, order: int,
-        checkpoints: Checkpoints | None,
+        checkpoints: Checkpoints | None, best: Best | None,
     ) -> Run:  # fmt: skip
         what = str(contestant)
         rates, controls = contestant.rates(steps), contestant.controls(steps)
@@ -235,13 +288,14 @@ class Trials:
             job=self.job,
             rates=rates,
             controls=controls,
-            feedback=contestant.schedule if isinstance(contestant.schedule, Controlled) else None,
+            feedback=contestant.policy.feedback,
             average=contestant.average,
             ends=sorted({max(round(updates * (i + 1) / evaluations), 1) for i in range(evaluations)}),
             measure=lambda averaged: self._measured(share * steps, averaged),
-            look=lambda done, loss: self.watch(Progress(stage, what, done, updates, loss)),
+            look=lambda done, loss: self.progress(stage, what, done, updates, loss),
             what=what,
             checkpoints=checkpoints,
+            best=best,
         )
         resumed = checkpoints.latest() if checkpoints else None
         began, made = time.monotonic(), resumed[0].made if resumed else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import dataclass, replace
@@ -9,13 +10,16 @@ from typing import Any
 
 from glideslope.averages import Average
 from glideslope.errors import NothingLearnedError, SearchError
-from glideslope.feedback import Feedback, Guard
+from glideslope.feedback import Guard
+from glideslope.policy import Driven, Policy, as_policy
 from glideslope.schedules import constant
+from glideslope.search.also import axes
 from glideslope.search.checks import check_all, warn_of_no_text
 from glideslope.search.choose import Choice, chosen, usual
-from glideslope.search.constant_runs import constant_runs, unsaid
-from glideslope.search.contestant import Contestant, Given, Run, distinct, read, within
+from glideslope.search.constant_runs import MOST_CONSTANTS, constant_runs, unsaid
+from glideslope.search.contestant import Contestant, Run, distinct
 from glideslope.search.equal_runs import FEWEST, loss_at
+from glideslope.search.full_runs import EVALUATIONS, best_run, for_short_runs, full_runs
 from glideslope.search.job import Job, JobFactory
 from glideslope.search.odds import interval, near
 from glideslope.search.outcomes import SHORTEST, final_loss, not_finite
@@ -24,26 +28,30 @@ from glideslope.search.run_directory import releasing
 from glideslope.search.scalars import whole
 from glideslope.search.start import start
 from glideslope.search.trials import Trials, Watch, unwatched
+from glideslope.shown import Shown
+
+logger = logging.getLogger("glideslope")
 
 LEARNED = 2.0
 """The noise of a comparison of peaks by which a full run must end below the untrained loss."""
 
 
 @dataclass(frozen=True)
-class Tuned:
+class Tuned(Shown):
     """What tune found, and the training it made.
 
     Attributes:
         job: the job, trained.
         schedule, peak, steps: what it was trained with; `final.contestant` also has the optimizer and the average.
         final_loss: the validation loss it ended with.
-        search_updates: all updates made before the final run.
+        search_updates: all updates made but those of one full run.
         candidates: every short run, in order.
-        predicted: between what the full run ends in nine of ten trainings, by the short runs.
-        near: in what part of trainings no other peak ends lower by more than a hundredth, after runs so long.
+        predicted: between what the best full run ends in nine of ten trainings, by the short runs.
+        near: in what part of trainings no other peak ends lower by more than a hundredth, after such a search.
         sensitivity: the losses that runs of the candidates' length are thought to have at half and at twice the best
             peak; NaN where so small or large a one wasn't tried.
-        final: the full run.
+        final: the full run that ended lowest.
+        full: every full run, in order; more than one where the bound pays for them.
         constant: the full run of the best constant rate, where it was asked for.
         constants: the full runs of all constant rates that were tried.
         noise: how far two data orders of one short run ended apart; 0 where the losses were clear without it.
@@ -51,7 +59,7 @@ class Tuned:
     """
 
     job: Job
-    schedule: Given
+    schedule: Driven
     peak: float
     steps: int
     final_loss: float
@@ -61,10 +69,17 @@ class Tuned:
     near: float
     sensitivity: tuple[float, float]
     final: Run
+    full: tuple[Run, ...]
     constant: Run | None
     constants: tuple[Run, ...]
     noise: float
     problem: str | None
+
+    def __repr__(self) -> str:
+        return (
+            f"<Tuned: {self.final.contestant}, validation loss {self.final_loss:.4g} after {self.steps} updates; "
+            f"{len(self.candidates)} short runs, {self.search_updates} updates before>"
+        )
 
 
 @releasing
@@ -73,9 +88,10 @@ def tune(
     steps: int,
     *,
     overhead: float = 2.0,
-    schedules: Iterable[Given | Feedback | str] | None = None,
+    schedules: Iterable[Policy] | None = None,
     optimizers: Iterable[str] = (),
     averages: Iterable[str] = (),
+    also: Iterable[str] = (),
     guard: Guard | None = None,
     against_constant: bool = False,
     constant_peaks: Iterable[float] = (),
@@ -90,7 +106,8 @@ def tune(
     straight decay is tried beside it at the same peak. The peak matters most. It is found by a few *complete* runs of
     equal length, annealed to their end: from the peak that is usual for the kind of optimizer in steps of a factor of
     four, until the best lies between two others, then by a parabola. Over the full run the best peak is lower by the
-    length to the power -0.2. `docs/search.md` says what this was chosen over, and by what.
+    length to the power -0.2. From two full runs on the bound pays for further full runs, at half and twice the peak and
+    on from there; the best of them is the answer. `docs/search.md` says what this was chosen over, and by what.
 
     The untrained validation loss is measured before the first update. Where the training loss of no run clearly falls,
     the noise is measured by a run in another data order.
@@ -98,12 +115,14 @@ def tune(
     Args:
         job: a job, or a function from a seed to a job.
         steps: the updates of the full run, N.
-        overhead: bounds all updates before the full run, as a multiple of N.
+        overhead: bounds all updates but those of one full run, as a multiple of N.
         schedules: those to choose from; if not given, as said above. The peak is found with a single cycle, or else the
             first; each other one is run once, at the peak with the same sum of rates.
         optimizers: names of optimizers to choose from besides the job's own, such as "adagrad" or "schedule-free",
             where the job is made by `job(seed, optimizer=None)`.
         averages: averages of the weights at a constant rate, to choose from besides: "ema(0.99)", "swa(75%)".
+        also: other numbers of the optimizer to choose, each by three runs at the best peak: "weight_decay=1e-3:0.3",
+            "momentum"; of a job whose `controls` have them.
         guard: protects the full run from divergence.
         against_constant: also make full runs of constant rates around the chosen peak, outside the bound.
         constant_peaks: the rates of those runs; if not given, a quarter to two times the best found, and on from there
@@ -123,14 +142,15 @@ def tune(
     for peak in (rates := tuple(map(float, constant_peaks))):
         check_peak(peak)
     total = math.floor(overhead * steps)
-    choice = usual(total, steps) if schedules is None else tuple(distinct(map(read, schedules)))
+    choice = usual(total, steps) if schedules is None else tuple(distinct(as_policy(one).value for one in schedules))
     if not choice:
         raise SearchError("no schedules to choose from: leave schedules out for a single cycle")
     for schedule in choice:  # raises here, and not in the middle of the search
-        within(schedule * guard if guard else schedule, steps)
+        as_policy(schedule * guard if guard else schedule).within(steps)
     entries = [Contestant(constant(), 1.0, name) for name in dict.fromkeys(optimizers)]
     entries += [Contestant(constant(), 1.0, average=Average.read(text)) for text in dict.fromkeys(averages)]
-    least = SHORTEST * (FEWEST * (1 + len(entries)) + len(choice) - 1)
+    numbers = axes(also)
+    least = SHORTEST * (FEWEST * (1 + len(entries) + len(numbers)) + len(choice) - 1)
     if total < least:
         raise SearchError(
             f"{overhead * steps:g} updates for the search are too few: at least {least}, so steps times overhead ≥ "
@@ -139,27 +159,33 @@ def tune(
     if memory is not None:
         warn_of_no_text([*entries, *(Contestant(schedule, 1.0) for schedule in choice)])
     trials = Trials(job, seed, {} if memory is None else memory, watch)
-    check_all(trials, [*entries, *(Contestant(schedule, 1.0) for schedule in choice)], steps)
-    choose = chosen(trials, choice, entries, total - trials.updates, steps, start(trials.job))
-    search_updates, candidates, winner = trials.updates, tuple(trials.runs), choose.winner
-    best, share = choose.best, choose.length / steps
+    settings = tuple((axis.name, axis.low) for axis in numbers)
+    check_all(trials, [*entries, *(Contestant(schedule, 1.0, settings=settings) for schedule in choice)], steps)
+    trials.bound = total + steps * (1 + (len(rates) or MOST_CONSTANTS) * against_constant)
+    short = for_short_runs(total, steps) - trials.updates
+    choose = chosen(trials, choice, entries, numbers, short, steps, start(trials.job))
+    candidates, best = tuple(trials.runs), choose.best
     trials.use(seed)
-    if guard:
-        winner = replace(winner, schedule=winner.schedule * guard)
+    guarded = [schedule * guard for schedule in choice] if guard else choice
+    winner = replace(choose.winner, schedule=choose.winner.schedule * guard) if guard else choose.winner
+    full = full_runs(trials, winner, guarded, steps, total, best.final_loss)
+    final, search_updates = best_run(full), trials.updates - full[-1].cost
+    logger.info("chosen: %s, %.6g after %d full runs", final.contestant, final.final_loss, len(full))
     constants: list[Run] = []
     if against_constant:
-        constants = constant_runs(trials, rates, winner.peak, steps, say)
-    final = trials.run(winner, steps, stage="full run", evaluations=20, keep=True)
+        constants = constant_runs(trials, rates, final.contestant.peak, steps, say)
+    trials.leave(final.contestant, steps, EVALUATIONS)
     tuned = Tuned(
-        job=trials.job, schedule=winner.schedule, peak=winner.peak, steps=steps, final_loss=final.final_loss,
+        job=trials.job, schedule=final.contestant.schedule, peak=final.contestant.peak, steps=steps,
+        final_loss=final.final_loss,
         search_updates=search_updates, candidates=candidates,
-        predicted=interval(best.final_loss, best.untrained, share), near=near(share),
-        sensitivity=_sensitivity(choose), final=final,
+        predicted=interval(best.final_loss, best.untrained, overhead), near=near(overhead),
+        sensitivity=_sensitivity(choose), final=final, full=tuple(full),
         constant=min(constants, key=final_loss, default=None), constants=tuple(constants), noise=choose.noise,
         problem=_problem(final, constants, candidates, choose.noise),
     )  # fmt: skip
-    full = (final, *constants) if math.isfinite(final.final_loss) else (*candidates, *constants)
-    if not any(_learned(run, choose.noise) for run in full):
+    finished = (final, *constants) if math.isfinite(final.final_loss) else (*candidates, *constants)
+    if not any(_learned(run, choose.noise) for run in finished):
         raise NothingLearnedError(_nothing(tuned), tuned)
     return tuned
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass, replace
 
@@ -10,17 +11,13 @@ import numpy as np
 from glideslope.batches import Growth
 from glideslope.errors import ScheduleError
 from glideslope.feedback import Feedback
-from glideslope.feedback.feedback import controlled
+from glideslope.policy import as_policy
 from glideslope.schedules import Clock, Schedule
-from glideslope.schedules.combined import Combined, Scaled
 from glideslope.schedules.durations import Frame
-from glideslope.schedules.horizon import Over
-from glideslope.schedules.methods import Mapped
-from glideslope.schedules.names import Named
-from glideslope.schedules.primitives import Part
 from glideslope.schedules.sampling import counted, sampled
-from glideslope.schedules.sequence import Sequence
 from glideslope.search.labels import label
+from glideslope.views.charts import Chart, Mark, Series
+from glideslope.views.thinning import PIECES, WHOLE
 
 MOST_DRAWN = 1_000_000
 """The updates that are drawn one by one, at most; of more some thousands, every turn of a phase among them."""
@@ -98,10 +95,10 @@ class Curve:
         if isinstance(given, Growth):
             return _of_growth(given, steps, peak, clock, at)
         if isinstance(given, Feedback):
-            curve = cls.of(controlled(given).schedule, steps, peak, clock, at)
+            curve = cls.of(as_policy(given).schedule, steps, peak, clock, at)
             return replace(curve, text=f"{label(given)}, before any measurement")
         whole = _whole(given, steps, clock)
-        starts = boundaries(whole, Frame(steps, clock), steps if whole is not given else _length(whole, steps))
+        starts = boundaries(whole, Frame(steps, clock), whole.allotted(Frame(), steps))
         rates = np.array(np.broadcast_to(peak * np.asarray(whole(at)), at.shape))
         return cls(label(given), at, rates, steps, sorted({t for t in starts if 0 < t < steps}))
 
@@ -110,21 +107,44 @@ def places(given: SequenceOf[Schedule | Feedback | Growth], steps: int, clock: C
     """The updates at which schedules are drawn together: every one, or some of very many, shape (n,)."""
     if counted(steps) <= MOST_DRAWN:
         return np.arange(steps)
-    bare = [value.schedule if isinstance(value, Growth) else _bare(value) for value in given]
-    return np.unique(np.concatenate([sampled(_whole(value, steps, clock), steps)[0] for value in bare]))
+    bare = [as_policy(value).schedule for value in given]
+    return np.unique(np.concatenate([sampled(_whole(schedule, steps, clock), steps)[0] for schedule in bare]))
 
 
-def _bare(given: Schedule | Feedback) -> Schedule:
-    return controlled(given).schedule if isinstance(given, Feedback) else given
+def horizon(given: Schedule | Feedback | Growth) -> int:
+    """The updates of a schedule that has an end.
+
+    Raises:
+        ScheduleError: it has none, or a unit needs a clock.
+    """
+    bare = as_policy(given).schedule
+    length = bare.length(Frame())
+    if length is None:
+        raise ScheduleError(f"{bare!r} has no horizon: give the updates, such as .plot(1000), or .over(1000) first")
+    return max(math.ceil(length), 1)
+
+
+def chart(drawn: SequenceOf[Curve], time: Time, title: str) -> Chart:
+    """The rate over time, a curve for each schedule; dotted lines where phases begin."""
+    series = []
+    for curve in drawn:
+        places = np.arange(len(curve.at)) if len(curve.at) <= WHOLE else _kept(curve)
+        series.append(Series(curve.text, curve.at[places] * time.per_update, curve.rates[places]))
+    marks = [Mark(curve.text, boundary * time.per_update) for curve in drawn for boundary in curve.boundaries]
+    note = " Dotted lines are where phases begin." if marks else ""
+    return Chart(title, f"The rate before each update.{note}", time.name, "learning rate", series, marks, linear=True)
+
+
+def _kept(curve: Curve) -> np.ndarray:
+    """The places of a long curve that are drawn: the least and the largest of each of many stretches."""
+    pieces = np.array_split(np.arange(len(curve.at)), PIECES)
+    ends = [piece[[np.argmin(curve.rates[piece]), np.argmax(curve.rates[piece])]] for piece in pieces]
+    return np.unique(np.concatenate([*ends, [0, len(curve.at) - 1]]))
 
 
 def _whole(schedule: Schedule, steps: int, clock: Clock) -> Schedule:
     """A schedule as a search runs it: with its own end, where it has one."""
-    try:
-        ends = schedule.length(Frame()) is not None
-    except ScheduleError:  # a unit of the clock, or a part of the horizon
-        ends = False
-    return schedule if ends else schedule.over(steps, clock)
+    return schedule if schedule.ends() else schedule.over(steps, clock)
 
 
 def _of_growth(given: Growth, steps: int, peak: float, clock: Clock, at: np.ndarray) -> Curve:
@@ -146,30 +166,10 @@ def _of_growth(given: Growth, steps: int, peak: float, clock: Clock, at: np.ndar
     return Curve(text, at, peak * factors, steps, starts, sizes)
 
 
-def _length(schedule: Schedule, steps: int) -> float:
-    """The updates of a schedule with an end of its own, else `steps`."""
-    length = schedule.length(Frame())
-    return steps if length is None else length
-
-
 def boundaries(schedule: Schedule, frame: Frame, length: float) -> list[float]:
     """When the phases of a schedule begin, in updates since its own start."""
-    match schedule:
-        case Named():
-            return boundaries(schedule.definition, frame, length)
-        case Over():
-            own = schedule.clock.updates(schedule.horizon)
-            return boundaries(schedule.schedule, Frame(own, schedule.clock), own)
-        case Part():
-            return boundaries(schedule.schedule, Frame(length, frame.clock), length)
-        case Scaled() | Mapped():
-            return boundaries(schedule.schedule, frame, length)
-        case Combined():
-            return [t for part in schedule.parts for t in boundaries(part, frame, length)]
-        case Sequence():
-            found, start = [], 0.0
-            for phase, own in zip(schedule.phases, schedule.shared_out(frame, length), strict=True):
-                found += [start, *(start + t for t in boundaries(phase, frame, own))]
-                start += own
-            return found
-    return []
+    return [
+        child.start + child.pace * t
+        for child in schedule.layout(frame, length)
+        for t in (0.0, *boundaries(child.schedule, child.frame, child.length))
+    ]

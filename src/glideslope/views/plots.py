@@ -1,20 +1,20 @@
-"""Pictures, drawn by matplotlib: PNG and SVG."""
+"""Pictures, drawn by matplotlib."""
 
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from glideslope.batches import Growth
 from glideslope.errors import GlideslopeError
 from glideslope.escape import mathtext
-from glideslope.search.contestant import Run
-from glideslope.search.range_test import RangeTest
-from glideslope.search.sweep import SMOOTHING
-from glideslope.views.curves import Curve, Time
+from glideslope.feedback import Feedback
+from glideslope.schedules import Clock, Schedule
+from glideslope.search.scalars import whole
+from glideslope.views.curves import Curve, Time, horizon
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -71,76 +71,14 @@ def curves(drawn: Sequence[Curve], time: Time, log: bool) -> Figure:
     return made
 
 
-def range_tests(found: RangeTest) -> Figure:
-    """The sweeps, with the suggestion and its spread."""
-    made, axes = figure("learning rate", "training loss, smoothed")
-    for sweep in found.sweeps:
-        curve = sweep.smoothed
-        most = sweep.level + 2 * sweep.fall + 6 * sweep.noise
-        axes.semilogx(sweep.rates, np.where(curve <= most, curve, np.nan), alpha=0.7)
-    axes.axvspan(*found.spread, alpha=0.12, color="black")
-    axes.axvline(found.suggestion, color="black", label=f"suggestion {found.suggestion:.2g}")
-    axes.axvline(found.largest_stable, color="black", linestyle=":", label=f"largest stable {found.largest_stable:.2g}")
-    axes.legend(frameon=False, fontsize="small")
-    return made
+def schedule(given: Schedule | Feedback | Growth, steps: float | None, peak: float, log: bool) -> Figure:
+    """A schedule, possibly times a feedback or a growth of the batch, over its horizon or so many updates.
 
-
-def peaks(runs: Sequence[Run]) -> Figure:
-    """The final loss against the peak rate, a line for each schedule; the untrained loss, and where runs diverged."""
-    made, axes = figure("peak learning rate", "validation loss")
-    axes.set_xscale("log")
-    by_name: dict[str, list[Run]] = {}
-    for run in sorted(runs, key=lambda run: run.contestant.peak):
-        by_name.setdefault(run.contestant.name, []).append(run)
-    named = []
-    for name, some in by_name.items():
-        ended = [(run.contestant.peak, run.final_loss) for run in some if math.isfinite(run.final_loss)]
-        line = axes.plot(*(zip(*ended, strict=True) if ended else ([], [])), "o-", markersize=4)[0]
-        named.append((line, name))
-        for run in some:
-            if not math.isfinite(run.final_loss):
-                axes.axvline(run.contestant.peak, color=line.get_color(), linestyle=":")
-    untrained = max(run.untrained for run in runs)
-    if math.isfinite(untrained):
-        named.append((axes.axhline(untrained, color="black", linewidth=0.8, linestyle="--"), "untrained"))
-    legend(axes, named)
-    return made
-
-
-def losses(runs: Sequence[Run]) -> Figure:
-    """The smoothed training loss of each run, its validation losses as points; logarithmic where all are positive."""
-    made, axes = figure("update", "loss")
-    shown = [*(smoothed(run.losses) for run in runs), *(np.array([y for _, y in run.evaluations]) for run in runs)]
-    if all(np.all(values[np.isfinite(values)] > 0) for values in shown):
-        axes.set_yscale("log")
-    named = []
-    for run in runs:
-        curve = smoothed(run.losses)
-        line = axes.plot(np.arange(1, len(curve) + 1), curve, alpha=0.6)[0]
-        named.append((line, str(run.contestant)))
-        if run.evaluations:
-            axes.plot(*zip(*run.evaluations, strict=True), "o-", markersize=3, color=line.get_color())
-    legend(axes, named)
-    return made
-
-
-def smoothed(losses: np.ndarray) -> np.ndarray:
-    """m_t/(1 - β^t) with m_t = β·m_{t-1} + (1 - β)·loss_t, β = 0.9; infinite from a loss that isn't finite on."""
-    average, result = 0.0, np.full(len(losses), np.inf)
-    for i, loss in enumerate(losses.tolist()):
-        if not math.isfinite(loss):
-            break
-        average = SMOOTHING * average + (1 - SMOOTHING) * loss
-        result[i] = average / (1 - SMOOTHING ** (i + 1))
-    return result
-
-
-def svg(picture: Figure) -> str:
-    """A picture as an SVG element, to stand in a page."""
-    buffer = io.StringIO()
-    picture.savefig(buffer, format="svg")
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
+    Raises:
+        ScheduleError: neither is known.
+    """
+    drawn = Curve.of(given, horizon(given) if steps is None else whole("steps", steps), peak, Clock())
+    return curves([drawn], Time("updates"), log)
 
 
 def png(picture: Figure) -> bytes:

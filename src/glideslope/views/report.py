@@ -1,46 +1,109 @@
-"""The report: one self-contained HTML page."""
+"""The report: one HTML page that needs nothing from anywhere, and may ask for nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from importlib.resources import files
 
-from glideslope.errors import GlideslopeError
 from glideslope.escape import html
-from glideslope.views import plots
+from glideslope.views.answer import TERMS
+from glideslope.views.charts import Chart
 from glideslope.views.terminal import cell
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
-svg { width: 100%; height: auto } table { border-collapse: collapse; font-size: .9rem; width: 100% }
-td, th { padding: .25rem .6rem; border-bottom: 1px solid #ddd; text-align: right; font-variant-numeric: tabular-nums }
-td:first-child, th:first-child { text-align: left; font-family: ui-monospace, monospace }
-"""
+def page(title: str, parts: Sequence[str]) -> str:
+    """A page of a title and its parts, in the order that they are read; its policy allows its own code alone.
 
-
-def page(title: str, lead: str, sections: Sequence[str]) -> str:
-    """A page of a title, a sentence and sections; it needs nothing from anywhere."""
+    Args:
+        title: what it is of.
+        parts: HTML that the functions of this file make.
+    """
+    body = "".join(parts)
+    styles = [_asset("report.css")]
+    scripts: list[str] = []
+    if '<figure class="chart">' in body:
+        styles.insert(0, _asset("uplot/uPlot.min.css"))
+        scripts = [_asset("uplot/uPlot.iife.min.js"), _asset("report.js")]
+    policy = (
+        f"default-src 'none'; base-uri 'none'; form-action 'none'; style-src {_allowed(styles)}; "
+        f"script-src {_allowed(scripts)}"
+    )
+    head = "".join(f"<style>{text}</style>" for text in styles)
+    code = "".join(f'<script type="module">{text}</script>' for text in scripts[1:])
+    library = "".join(f"<script>{text}</script>" for text in scripts[:1])
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html(title)}</title>'
-        f"<style>{_STYLE}</style></head><body><h1>{html(title)}</h1><p>{html(lead)}</p>"
-        f"{''.join(sections)}</body></html>\n"
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html(title)}</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">{head}</head>'
+        f"<body><main><h1>{html(title)}</h1>{body}</main>{library}{code}</body></html>\n"
     )
 
 
-def picture(title: str, draw: Callable[[], Figure]) -> str:
-    """A section with a picture, or with what is needed for it."""
-    try:
-        content = plots.svg(draw())
-    except GlideslopeError as error:
-        content = f"<p>{html(str(error))}</p>"
-    return f"<h2>{html(title)}</h2>{content}"
+def paragraph(text: str) -> str:
+    """A sentence or several."""
+    return f"<p>{html(text)}</p>"
+
+
+def figure(chart: Chart) -> str:
+    """A section with a chart; what it shows is in its caption too, and its numbers in the tables."""
+    data = json.dumps(chart.data(), separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    label = html(f"{chart.title}. {chart.caption}")
+    return (
+        f'<section><h2>{html(chart.title)}</h2><figure class="chart"><figcaption>{html(chart.caption)}</figcaption>'
+        f'<div class="frame"><div class="plot" role="img" tabindex="0" aria-label="{label}"></div>'
+        f'<div class="side"></div></div><script type="application/json">{data}</script></figure></section>'
+    )
 
 
 def listing(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """A section with a table."""
-    head = "".join(f"<th>{html(column)}</th>" for column in columns)
-    body = "".join("<tr>" + "".join(f"<td>{html(cell(value))}</td>" for value in row) + "</tr>" for row in rows)
-    return f"<h2>{html(title)}</h2><table><tr>{head}</tr>{body}</table>"
+    """A section with a table; numbers stand to the right, a row's first cell is its name."""
+    head = "".join(f'<th scope="col">{html(column)}</th>' for column in columns)
+    cells = [list(row) for row in rows]
+    texts = {i for i, column in enumerate(zip(*cells, strict=True)) if all(isinstance(value, str) for value in column)}
+    body = "".join(f"<tr>{''.join(_cell(i, value, i in texts) for i, value in enumerate(row))}</tr>" for row in cells)
+    return (
+        f'<section><h2>{html(title)}</h2><div class="scroll" role="region" tabindex="0" aria-label="{html(title)}">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></section>"
+    )
+
+
+def code(title: str, lines: Sequence[str]) -> str:
+    """A section with lines to copy; none without lines."""
+    text = html_lines(lines)
+    return f'<section><h2>{html(title)}</h2><pre tabindex="0">{text}</pre></section>' if lines else ""
+
+
+def html_lines(lines: Iterable[str]) -> str:
+    """Lines as they stand."""
+    return "\n".join(map(html, lines))
+
+
+def folded(title: str, parts: Iterable[str]) -> str:
+    """Parts that are read when they are unfolded."""
+    return f"<details><summary>{html(title)}</summary>{''.join(parts)}</details>"
+
+
+def glossary(terms: Iterable[str]) -> str:
+    """A line for each number that the page shows."""
+    entries = "".join(f"<dt>{html(term)}</dt><dd>{html(TERMS[term])}</dd>" for term in terms)
+    return f'<section><h2>What the numbers mean</h2><dl class="terms">{entries}</dl></section>'
+
+
+def _cell(place: int, value: object, is_text: bool) -> str:
+    text = html(cell(value))
+    if place == 0:
+        return f'<th scope="row">{text}</th>'
+    return f'<td class="text">{text}</td>' if is_text else f"<td>{text}</td>"
+
+
+def _asset(name: str) -> str:
+    return files("glideslope.views").joinpath("web", *name.split("/")).read_text(encoding="utf-8")
+
+
+def _allowed(texts: Sequence[str]) -> str:
+    """What a policy says of code or style within the page: its checksums."""
+    digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts)
+    return " ".join(f"'sha256-{digest}'" for digest in digests) or "'none'"

@@ -6,18 +6,12 @@ import itertools
 import math
 import string
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from types import TracebackType
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
 from glideslope.escape import visible
-from glideslope.search.trials import Progress
 from glideslope.views.curves import Curve, Time
 
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
@@ -134,37 +128,3 @@ def cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}" if math.isfinite(value) else "diverged" if value == math.inf else "–"
     return str(value)
-
-
-class LiveProgress:
-    """Shows a search while it runs, on standard error: a line for the run, with its bar and its loss.
-
-    Where it can't be shown, the search goes on without it.
-    """
-
-    def __init__(self) -> None:
-        self.bar = Bar(
-            TextColumn("{task.fields[stage]:<15}", markup=False), BarColumn(24),
-            TextColumn("loss {task.fields[loss]:<8}", markup=False), TimeElapsedColumn(),
-            TextColumn("{task.description}", markup=False), console=Console(stderr=True), transient=True,
-            refresh_per_second=4,
-        )  # fmt: skip
-        self.task = self.bar.add_task("", stage="", loss="", total=1)
-
-    def __enter__(self) -> LiveProgress:
-        with suppress(OSError):
-            self.bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with suppress(OSError):
-            self.bar.stop()
-
-    def __call__(self, progress: Progress) -> None:
-        with suppress(OSError):
-            self.bar.update(
-                self.task, description=visible(progress.what), completed=progress.done, total=progress.of,
-                stage=visible(progress.stage), loss=f"{progress.loss:.4g}",
-            )  # fmt: skip

@@ -9,10 +9,10 @@ from difflib import get_close_matches
 import numpy as np
 
 from glideslope.errors import ConversionError
-from glideslope.feedback.feedback import curve_of
 from glideslope.frameworks.conversion.deepspeed_section import deepspeed_section
 from glideslope.frameworks.conversion.from_optax import knots_of
 from glideslope.frameworks.conversion.segments import Segment, every, segments, stairs, starts
+from glideslope.policy import as_policy
 from glideslope.schedules import Schedule
 from glideslope.schedules.numbers import plain
 from glideslope.schedules.sampling import MOST_UPDATES, sampled, short
@@ -51,7 +51,7 @@ def export(schedule: Schedule, steps: int, peak: float, to: str) -> str:
         raise ConversionError(f"no export to {to!r}: {hint}")
     if not 1 <= steps <= MOST_UPDATES or steps != int(steps):
         raise ConversionError(f"steps={short(steps)}: give the updates of the training, a whole number, at least 1")
-    return WRITERS[to](curve_of(schedule), int(steps), peak)
+    return WRITERS[to](as_policy(schedule).curve, int(steps), peak)
 
 
 def _torch(schedule: Schedule, steps: int, peak: float) -> str:

@@ -12,19 +12,22 @@ from glideslope.batches import Growth
 from glideslope.documents import parsed, shown
 from glideslope.errors import DocumentError, GlideslopeError, ScheduleError
 from glideslope.feedback import Controlled, Feedback
-from glideslope.schedules.combined import FUNCTIONS, Combined, Scaled
+from glideslope.schedules.combined import FUNCTIONS, Combined, Scaled, product, total
 from glideslope.schedules.durations import Clock, Duration, duration
 from glideslope.schedules.horizon import Over
-from glideslope.schedules.names import FACTORS, NAMES, Named
-from glideslope.schedules.schedule import METHODS, OPERATORS, Schedule
+from glideslope.schedules.named import Named
+from glideslope.schedules.names import FACTORS, NAMES
+from glideslope.schedules.schedule import Schedule
 from glideslope.schedules.sequence import Sequence, in_sequence
+from glideslope.schedules.text import METHODS
 
 VERSION = 1
 DEEPEST = 95
 """Schedules within one another."""
 _SEVERAL = {">>": "sequence", "+": "sum", "*": "product", "max": "max", "min": "min"}
 _OPERATION = {key: operation for operation, key in _SEVERAL.items()}
-_RESOLVED = ("over", "extend")
+_METHODS = {name: make for name, make in METHODS.items() if name not in ("over", "extend")}
+"""Those that a document has by name: a horizon has a key of its own."""
 
 
 def to_json(schedule: Schedule | Feedback | Growth) -> str:
@@ -113,17 +116,16 @@ def json_schema() -> dict[str, Any]:
 
 def _named_schema(node: dict[str, Any]) -> dict[str, Any]:
     """A name, its arguments, and for a method what it is called on."""
-    methods = {name: make for name, make in METHODS.items() if name not in _RESOLVED}
     made = _closed({"name": {"type": "string"}, "arguments": {"type": "object"}, "schedule": node}, ["name"])
     made["allOf"] = []
-    for makers, of in ((NAMES, False), (methods, True)):
+    for makers, of in ((NAMES, False), (_METHODS, True)):
         for name, make in makers.items():
             here = {"required": ["name", *(["schedule"] if of else [])], "properties": {"name": {"const": name}}}
             if not of:
                 here["not"] = {"required": ["schedule"]}
             made["allOf"].append({"if": here, "then": _arguments_schema(make)})
     made["if"] = {"required": ["schedule"]}
-    made["then"] = {"properties": {"name": {"enum": list(methods)}}}
+    made["then"] = {"properties": {"name": {"enum": list(_METHODS)}}}
     made["else"] = {"properties": {"name": {"enum": list(NAMES)}}}
     return made
 
@@ -135,7 +137,7 @@ def _factor_schema() -> dict[str, Any]:
 
 
 def _arguments_schema(make: Any) -> dict[str, Any]:
-    parameters = [p for p in inspect.signature(make).parameters.values() if p.name != "schedule"]
+    parameters = [p for p in inspect.signature(make).parameters.values() if p.name != "self"]
     needed = [p.name for p in parameters if p.default is p.empty]
     arguments = _closed({p.name: {"$ref": "#/$defs/value"} for p in parameters}, needed)
     return {"properties": {"arguments": arguments}, "required": ["arguments"] if needed else []}
@@ -148,7 +150,7 @@ def _node(schedule: Schedule, depth: int) -> dict[str, Any]:
     match schedule:
         case Named():
             defaults = inspect.signature(schedule.maker).parameters
-            given = {k: v for k, v in schedule.arguments if k != "schedule" and v != defaults[k].default}
+            given = {k: v for k, v in schedule.arguments if k != "self" and v != defaults[k].default}
             of = {} if schedule.subject is None else {"schedule": node(schedule.subject)}
             arguments = {"arguments": {key: _value(value) for key, value in given.items()}} if given else {}
             return {"name": schedule.name, **arguments, **of}
@@ -189,7 +191,7 @@ def _maker(what: str, name: Any, makers: dict[str, Any]) -> Any:
 
 def _arguments(node: dict[str, Any]) -> dict[str, Any]:
     arguments = node.get("arguments", {})
-    if not isinstance(arguments, dict) or "schedule" in arguments:
+    if not isinstance(arguments, dict) or "self" in arguments:
         raise ScheduleError(f"arguments={shown(arguments)}: give an object of arguments by name")
     return arguments
 
@@ -232,16 +234,17 @@ def _schedule(node: Any, depth: int) -> Schedule:
     operation = _OPERATION[key]
     if operation in FUNCTIONS:
         return FUNCTIONS[operation](*parts)
-    return in_sequence(*parts) if operation == ">>" else reduce(OPERATORS[operation], parts)
+    if operation == ">>":
+        return in_sequence(*parts)
+    return reduce(product if operation == "*" else total, parts)
 
 
 def _named(node: dict[str, Any], depth: int) -> Schedule:
     _check_keys(node, {"name"}, "a schedule", {"arguments", "schedule"})
     if "schedule" not in node:
         return _maker("schedule", node["name"], NAMES)(**_arguments(node))  # type: ignore[no-any-return]
-    methods = {name: make for name, make in METHODS.items() if name not in _RESOLVED}
-    make = _maker("method", node["name"], methods)
-    return make(**_arguments(node), schedule=_schedule(node["schedule"], depth + 1))  # type: ignore[no-any-return]
+    make = _maker("method", node["name"], _METHODS)
+    return make(_schedule(node["schedule"], depth + 1), **_arguments(node))  # type: ignore[no-any-return]
 
 
 def _number(value: Any) -> float:

@@ -11,8 +11,9 @@ import numpy as np
 from glideslope.schedules import Schedule
 from glideslope.schedules.combined import Scaled
 from glideslope.schedules.durations import Frame
-from glideslope.schedules.horizon import Over, pieces
-from glideslope.schedules.names import Named
+from glideslope.schedules.extension import pieces
+from glideslope.schedules.horizon import Over
+from glideslope.schedules.named import Named
 from glideslope.schedules.sampling import sampled
 from glideslope.schedules.sequence import Sequence, phases
 from glideslope.schedules.units import in_updates

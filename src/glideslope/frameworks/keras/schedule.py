@@ -8,8 +8,8 @@ import keras
 
 from glideslope import schedules
 from glideslope.errors import ScheduleError
-from glideslope.feedback.feedback import curve_of
-from glideslope.schedules import Clock, parse
+from glideslope.policy import as_policy
+from glideslope.schedules import Clock
 from glideslope.schedules.durations import Time
 from glideslope.schedules.horizon import with_horizon
 from glideslope.schedules.numbers import plain
@@ -49,7 +49,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
         clock: Clock | None = None,
         gradient_accumulation_steps: int | None = None,
     ) -> None:
-        curve = curve_of(parse(schedule) if isinstance(schedule, str) else schedule)
+        curve = as_policy(schedule).curve
         if clock is not None and steps is None:
             raise ScheduleError(f"{curve!r}: a clock needs a horizon, steps=")
         self.schedule = curve if steps is None else with_horizon(curve, steps, clock)

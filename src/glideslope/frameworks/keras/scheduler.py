@@ -12,11 +12,11 @@ import keras
 
 from glideslope import schedules
 from glideslope.documents import shown
-from glideslope.errors import FeedbackError, ScheduleError
-from glideslope.feedback import Feedback
-from glideslope.feedback.feedback import controlled, curve_of
+from glideslope.errors import DocumentError, FeedbackError, ScheduleError
 from glideslope.frameworks.keras.executions import follow
-from glideslope.schedules import Clock, Duration, parse
+from glideslope.frameworks.seals import SEAL, check_seal, sealed
+from glideslope.policy import Policy, as_policy
+from glideslope.schedules import Clock, Duration
 from glideslope.schedules.durations import Time
 from glideslope.schedules.horizon import with_horizon
 from glideslope.schedules.numbers import plain
@@ -49,7 +49,7 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
 
     def __init__(
         self,
-        schedule: schedules.Schedule | Feedback | str,
+        schedule: Policy,
         *,
         monitor: str = "val_loss",
         peak: float | None = None,
@@ -57,12 +57,12 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         clock: Clock | None = None,
     ) -> None:
         super().__init__()
-        value = parse(schedule) if isinstance(schedule, str) else schedule
-        self.feedback = controlled(value) if isinstance(value, Feedback) else None
+        policy = as_policy(schedule)
+        self.feedback = policy.feedback
         if self.feedback is not None and self.feedback.guard is not None:
             raise FeedbackError("a guard needs snapshots, which a callback doesn't take; gs.keras.Job has one")
-        self.schedule: schedules.Schedule = self.feedback.schedule if self.feedback else curve_of(value)
-        self.feedback_state = self.feedback.init() if self.feedback else {}
+        self.schedule: schedules.Schedule = policy.schedule if policy.feedbacks else policy.curve
+        self.feedback_state = policy.state()
         self.monitor = monitor
         self.peak = plain(peak)
         self.steps = steps
@@ -166,8 +166,8 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
             )
 
     def state_dict(self) -> dict[str, Any]:
-        """The state of the feedback, plain numbers."""
-        return dict(self.feedback_state)
+        """The state of the feedback, plain numbers, and their checksum."""
+        return sealed(self.feedback_state)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on from a state of the feedback.
@@ -175,9 +175,16 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         Raises:
             FeedbackError: it is another feedback's, or damaged; all stays as it was then.
         """
-        if self.feedback is None and state != {}:
+        numbers = {name: value for name, value in state.items() if name != SEAL} if isinstance(state, dict) else state
+        if self.feedback is None and numbers != {}:
             raise FeedbackError(f"{shown(state)} isn't a state of this scheduler, which has no feedback")
-        self.feedback_state = self.feedback.restored(state) if self.feedback else {}
+        restored = self.feedback.restored(numbers) if self.feedback else {}
+        if SEAL in state:
+            try:
+                check_seal(restored, state[SEAL])
+            except DocumentError as error:
+                raise FeedbackError(f"{shown(state)} is a damaged state: {error}") from None
+        self.feedback_state = restored
 
     def _factor(self, batches: int) -> float:
         """The schedule's factor after so many batches."""

@@ -5,15 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from glideslope.averages import Average as Kind
-from glideslope.errors import FrameworkError, SearchError
+from glideslope.documents import shown
+from glideslope.errors import FrameworkError, JobError, SearchError
 from glideslope.frameworks.torch.averaging import STATISTICS, as_evaluated, measure_statistics
 from glideslope.frameworks.torch.averaging import Average as Weights
+from glideslope.frameworks.torch.state_checks import check_average, is_count
 from glideslope.schedules.numbers import plain
 
 
@@ -97,25 +100,17 @@ class Average:
                 batches are given.
         """
         model = self._model
-        with as_evaluated(model, ()):
-            if self._weights is None:
-                model.eval()
-                yield model
-                return
-            if batches is None and any(_tracks(module) for module in model.modules()):
-                raise FrameworkError(
-                    "the statistics of batch normalization are those of other weights than the averaged ones: give "
-                    "training batches to measure them on, average.applied(train_loader)"
-                )
-            kept = [tensor.detach().clone() for tensor in _tensors(model)]
-            try:
-                _write(model, _tensors(self._weights.model))
-                if batches is not None:
-                    measure_statistics(model, _inputs(batches, next(model.parameters()).device), _forward)
-                model.eval()
-                yield model
-            finally:
-                _write(model, kept)
+        if self._weights is not None and batches is None and any(_tracks(module) for module in model.modules()):
+            raise FrameworkError(
+                "the statistics of batch normalization are those of other weights than the averaged ones: give "
+                "training batches to measure them on, average.applied(train_loader)"
+            )
+        with as_evaluated(model, (), self._weights) as is_averaged:
+            if is_averaged and batches is not None:
+                device = next(model.parameters()).device
+                measure_statistics(model, _inputs(batches, device), partial(_forward, model))
+            model.eval()
+            yield model
 
     def state_dict(self) -> dict[str, Any]:
         """The average, the updates seen, and the averaged weights: plain data and tensors, for `torch.save`."""
@@ -133,18 +128,27 @@ class Average:
         keys = {"average", "begins", "updates", "weights"}
         if not isinstance(state_dict, Mapping) or not keys <= state_dict.keys():
             raise FrameworkError(f"no state of an average: it has {', '.join(sorted(keys))}")
-        there = (str(self.kind), self._begins)
-        if (state_dict["average"], state_dict["begins"]) != there:
+        kind, begins = state_dict["average"], state_dict["begins"]
+        if not (isinstance(kind, str) and kind == str(self.kind) and is_count(begins) and begins == self._begins):
+            name = kind if isinstance(kind, str) else shown(kind)
             raise FrameworkError(
-                f"a state of {state_dict['average']} from update {state_dict['begins']}, and this is {there[0]} from "
-                f"update {there[1]}: make the average as it was"
+                f"a state of {name} from update {shown(begins)}, and this is {self.kind} from update "
+                f"{self._begins}: make the average as it was"
             )
-        weights = state_dict["weights"]
+        weights, updates = state_dict["weights"], state_dict["updates"]
+        seen = max(int(updates) - self._begins, 0) if is_count(updates) else -1
         try:
-            restored = None if weights is None else Weights.restored(self._model, weights)
-        except (RuntimeError, KeyError, TypeError) as error:
-            raise FrameworkError(f"a state of another model: {error}") from None
-        self._weights, self._updates = restored, int(state_dict["updates"])
+            averaged = 0 if weights is None else check_average(weights, self._model.state_dict())
+        except JobError as error:
+            raise FrameworkError(f"a state of another model, or a damaged one: {error}") from None
+        of_this = weights is None or (weights["kind"], weights["amount"]) == (self.kind.kind, self.kind.amount)
+        if averaged != seen or not of_this:
+            raise FrameworkError(
+                f"a damaged state: its average is of {averaged} updates by {shown(weights)[:60]}, and it says that "
+                f"{shown(updates)} were made"
+            )
+        self._weights = None if weights is None else Weights.restored(self._model, weights)
+        self._updates = int(updates)
 
 
 def _forward(model: torch.nn.Module, inputs: Any) -> Any:
@@ -161,16 +165,6 @@ def _network(model: torch.nn.Module) -> torch.nn.Module:
         if not isinstance(inner, torch.nn.Module):
             return model
         model = inner
-
-
-def _tensors(model: torch.nn.Module) -> list[torch.Tensor]:
-    return [*model.parameters(), *model.buffers()]
-
-
-@torch.no_grad()
-def _write(model: torch.nn.Module, values: list[torch.Tensor]) -> None:
-    for tensor, value in zip(_tensors(model), values, strict=True):
-        tensor.copy_(value)
 
 
 def _tracks(module: torch.nn.Module) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -43,6 +43,19 @@ class Average:
         """Takes the weights as they are now into the average."""
         self._averaged.update_parameters(model)
 
+    @contextmanager
+    def applied(self, model: torch.nn.Module) -> Iterator[None]:
+        """The averaged weights and their buffers in a model, without a copy; then its own."""
+        self._exchange(model)
+        try:
+            yield
+        finally:
+            self._exchange(model)
+
+    def _exchange(self, model: torch.nn.Module) -> None:
+        for one, other in zip(_tensors(model), _tensors(self.model), strict=True):
+            one.data, other.data = other.data, one.data
+
     def state(self) -> dict[str, Any]:
         """Plain data, and the tensors themselves, which a snapshot copies."""
         return {"kind": self.kind, "amount": self.amount, "averaged": self._averaged.state_dict()}
@@ -56,37 +69,39 @@ class Average:
 
 
 @contextmanager
-def as_evaluated(model: torch.nn.Module, optimizers: Sequence[Any]) -> Iterator[bool]:
+def as_evaluated(model: torch.nn.Module, optimizers: Sequence[Any], average: Average | None = None) -> Iterator[bool]:
     """A model with the weights that are to be measured; then exactly as it was.
 
     Args:
         model: the model.
         optimizers: those with `train` and `eval`, which keep other weights for evaluation (schedule-free).
+        average: of the weights, which is measured in place of them.
 
     Yields:
         Whether the weights are others than those that are trained.
     """
     training = {module for module in model.modules() if module.training}
-    kept = [parameter.detach().clone() for parameter in model.parameters()] if optimizers else []
-    buffers = [buffer.clone() for buffer in model.buffers()] if optimizers else []
+    copies = [tensor.detach().clone() for tensor in _tensors(model)] if optimizers else []
     for optimizer in optimizers:
         optimizer.eval()
     try:
-        yield bool(optimizers)
+        with nullcontext() if average is None else average.applied(model):
+            yield bool(optimizers) or average is not None
     finally:
         for optimizer in optimizers:
             optimizer.train()  # back by interpolation, so not to the last bit
-        if optimizers:
-            for tensor, saved in zip([*model.parameters(), *model.buffers()], [*kept, *buffers], strict=True):
-                tensor.data.copy_(saved)
+        for tensor, saved in zip(_tensors(model) if optimizers else (), copies, strict=True):
+            tensor.data.copy_(saved)
         for module in model.modules():
             module.training = module in training
 
 
+def _tensors(model: torch.nn.Module) -> list[torch.Tensor]:
+    return [*model.parameters(), *model.buffers()]
+
+
 @torch.no_grad()
-def measure_statistics(
-    model: torch.nn.Module, batches: Iterable[Any], forward: Callable[[torch.nn.Module, Any], Any]
-) -> None:
+def measure_statistics(model: torch.nn.Module, batches: Iterable[Any], forward: Callable[[Any], Any]) -> None:
     """Measures the statistics of a model's batch normalization on some batches, as plain means over them.
 
     Args:
@@ -106,7 +121,7 @@ def measure_statistics(
         for layer in layers:
             layer.train()
         for batch in batches:
-            forward(model, batch)
+            forward(batch)
     finally:
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum

@@ -15,8 +15,8 @@ from glideslope.errors import ScheduleError
 from glideslope.frameworks.torch.groups import as_tensors
 from glideslope.frameworks.torch.inner import as_scheduled, inner_optimizer
 from glideslope.frameworks.torch.plan import Plan
-from glideslope.frameworks.torch.reading import Given
 from glideslope.frameworks.torch.updates import around_updates, succeed, while_held
+from glideslope.policy import Policy
 from glideslope.renamed import was_called
 from glideslope.schedules import Clock
 from glideslope.schedules.durations import Frame, Time
@@ -56,12 +56,12 @@ class CapturableScheduler(LRScheduler):
     def __init__(
         self,
         optimizer: Any,
-        schedule: Given | list[Given],
+        schedule: Policy | list[Policy],
         *,
         steps: Time,
         clock: Clock | None = None,
-        momentum: Given | None = None,
-        betas: tuple[Given | None, Given | None] | None = None,
+        momentum: Policy | None = None,
+        betas: tuple[Policy | None, Policy | None] | None = None,
         peak: float | None = None,
     ) -> None:
         self.optimizer = optimizer = as_scheduled(optimizer)

@@ -11,8 +11,10 @@ from torch.utils.data import DataLoader
 from glideslope.documents import shown
 from glideslope.errors import JobError
 from glideslope.frameworks.torch import randomness
+from glideslope.frameworks.torch.loader import some
 from glideslope.frameworks.torch.loader_checks import check_workers, length
 from glideslope.frameworks.torch.resumable import has_state
+from glideslope.frameworks.torch.state_checks import check_random, is_count
 
 
 class Epochs:
@@ -33,7 +35,7 @@ class Epochs:
 
     def __init__(self, loader: Iterable[Any], generators: list[randomness.Source], most: int | None = None) -> None:
         self.loader, self.generators, self.most = loader, generators, most
-        base = getattr(loader, "base_dataloader", loader)  # what a loader of Accelerate's is made of
+        base = base_loader(loader)
         check_workers(base)
         if not isinstance(base, DataLoader) and iter(base) is base:
             raise JobError("the training loader is an iterator, which can't begin again: give the loader it came from")
@@ -92,6 +94,16 @@ class Epochs:
             if hasattr(sampler, "initial_seed"):
                 sampler.initial_seed = seed
 
+    def sample(self, wanted: int) -> Iterator[Any]:
+        """Batches with about so many examples, from all over the loader where it can choose; the position stays."""
+        position = copy.deepcopy(self._stream.state_dict()) if self._stream is not None else None
+        epochs = [getattr(sampler, "epoch", None) for sampler in self._samplers]
+        self._set_epoch(self._samplers, [self.epoch] * len(epochs))
+        yield from some(base_loader(self.loader), wanted)
+        self._set_epoch(self._samplers, epochs)  # a seeded sampler counts its epochs by itself
+        if position is not None:
+            self._stream.load_state_dict(position)
+
     def save(self) -> dict[str, Any]:
         """The position: plain data and tensors."""
         seeds = [getattr(sampler, "initial_seed", None) for sampler in self._samplers]
@@ -106,10 +118,21 @@ class Epochs:
         Raises:
             JobError: it isn't one.
         """
-        names = ("epoch", "seeds", "taken")
-        known = isinstance(position, Mapping) and all(name in position for name in names)
-        if not known or len(position["seeds"]) != len(self._samplers):
+        whole = isinstance(position, Mapping) and {"epoch", "seeds", "taken"} <= position.keys()
+        taken = position["taken"] if whole else 0
+        parts = {"began", "before"} if taken is not None else set()
+        most = self.most if self.most is not None else length(self.loader)
+        if not (
+            whole
+            and is_count(position["epoch"])
+            and (taken is None or is_count(taken, most))
+            and isinstance(position["seeds"], list | tuple)
+            and len(position["seeds"]) == len(self._samplers)
+            and parts <= position.keys()
+        ):
             raise JobError(f"{shown(position)} isn't a position in the training loader: give what state() returned")
+        for state in [position[part] for part in sorted(parts) if part == "began" or position[part] is not None]:
+            check_random(state, self.generators)
 
     def load(self, position: dict[str, Any]) -> None:
         """Goes back to a position. The generators are left anywhere: load their state after this."""
@@ -133,17 +156,27 @@ class Epochs:
         self._began = randomness.save(self.generators)
         if self._stream is not None:
             self._began["stream"] = copy.deepcopy(self._stream.state_dict())
-        for place in (self.loader, *self._samplers):
-            if callable(getattr(place, "set_epoch", None)):
-                place.set_epoch(self.epoch)
+        places = [self.loader, *self._samplers]
+        self._set_epoch(places, [self.epoch] * len(places))
         self._batches = iter(self.loader)
         return self._batches
+
+    @staticmethod
+    def _set_epoch(places: Iterable[Any], epochs: Iterable[int | None]) -> None:
+        for place, epoch in zip(places, epochs, strict=True):
+            if epoch is not None and callable(getattr(place, "set_epoch", None)):
+                place.set_epoch(epoch)
 
     def _leave(self) -> None:
         """Leaves the epoch where it is, and has Accelerate forget that it was in it."""
         if self._batches is not None and callable(getattr(self.loader, "end", None)):
             self.loader.end()  # type: ignore[attr-defined]
         self._batches, self._before, self.taken = None, None, 0
+
+
+def base_loader(loader: Any) -> Any:
+    """The DataLoader that a loader of Accelerate's is made of; any other loader itself."""
+    return getattr(loader, "base_dataloader", loader)
 
 
 def _samplers(loader: Any) -> list[Any]:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from glideslope.batches import Growth
 from glideslope.errors import ScheduleError
-from glideslope.schedules import Clock, Schedule, from_function, parse
+from glideslope.policy import RatePolicy
+from glideslope.schedules import Clock, Schedule, from_function
 from glideslope.schedules.durations import Time
 from glideslope.schedules.horizon import with_horizon
 
 
 def on_one_clock(
-    given: list[tuple[str, Any, Any]], steps: Time | None, clock: Clock | None
-) -> tuple[str | None, list[tuple[str, Any, Any]]]:
-    """The schedules of an optimizer, (name, schedule, values), where one of them may grow the batch.
+    policies: Sequence[tuple[str, RatePolicy]], steps: Time | None, clock: Clock | None
+) -> tuple[str | None, list[Schedule]]:
+    """The schedules of an optimizer's policies, by the names of what they drive; one of them may grow the batch.
 
     The others count updates of the base batch, as the growth's own schedule does: of larger batches there are fewer.
 
@@ -27,23 +27,26 @@ def on_one_clock(
     Raises:
         ScheduleError: the growths aren't one, or something beside a growth answers to measurements.
     """
-    read = [(name, parse(value) if isinstance(value, str) else value, own) for name, value, own in given]
-    growths = [value for _, value, _ in read if isinstance(value, Growth)]
+    growths = [policy for _, policy in policies if policy.growth]
     if not growths:
-        return None, given
+        return None, [policy.schedule for _, policy in policies]
     if any(growth != growths[0] for growth in growths):
         raise ScheduleError(f"{growths[0]} and {growths[-1]}: there is one batch, so give one growth")
-    growth = growths[0]
-    if steps is not None:
-        growth = replace(growth, schedule=with_horizon(growth.schedule, steps, clock))
-    at = growth.plan().examples / growth.growing.base
 
-    def in_updates(name: str, value: Any) -> Schedule:
-        if isinstance(value, Growth):
+    def whole(schedule: Schedule) -> Schedule:
+        return schedule if steps is None else with_horizon(schedule, steps, clock)
+
+    growing = growths[0].growth
+    assert growing is not None
+    growth = Growth(whole(growths[0].schedule), growing)
+    at = growth.plan().examples / growing.base
+
+    def in_updates(name: str, policy: RatePolicy) -> Schedule:
+        if policy.growth:
             return growth.rates()
-        if not isinstance(value, Schedule):
-            raise ScheduleError(f"{name}={value}: beside a growth of the batch stand plain schedules only")
-        factors = (value if steps is None else with_horizon(value, steps, clock))(at) * np.ones(len(at))
+        if policy.feedbacks:
+            raise ScheduleError(f"{name}={policy}: beside a growth of the batch stand plain schedules only")
+        factors = whole(policy.schedule)(at) * np.ones(len(at))
         return from_function(lambda t: factors[np.minimum(np.asarray(t, dtype=int), len(at) - 1)])
 
-    return str(growth), [(name, in_updates(name, value), own) for name, value, own in read]
+    return str(growth), [in_updates(name, policy) for name, policy in policies]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -11,19 +10,19 @@ from torch.optim import Optimizer
 
 from glideslope.errors import JobError
 from glideslope.frameworks.torch import randomness
-from glideslope.frameworks.torch.averaging import Average
-from glideslope.frameworks.torch.contents import Contents
+from glideslope.frameworks.torch.abstract_job import AbstractJob
+from glideslope.frameworks.torch.batch import moved
 from glideslope.frameworks.torch.gradient_step import GradientStep, Precision
-from glideslope.frameworks.torch.loader import Position, batch_size, batches_in
+from glideslope.frameworks.torch.job_state import MEMORY
+from glideslope.frameworks.torch.loader import Position, batch_size
 from glideslope.frameworks.torch.loader_checks import checked_loaders, whole_batches
 from glideslope.frameworks.torch.metric import measurement
 from glideslope.frameworks.torch.objective import Loss, objectives
-from glideslope.frameworks.torch.rates import Rates, check_controls, check_trained, switches, until_made
-from glideslope.frameworks.torch.snapshot import MEMORY
+from glideslope.frameworks.torch.rates import check_trained
 from glideslope.frameworks.torch.validation import Validation
 
 
-class Job:
+class Job(AbstractJob):
     """A training made from what a torch user has: a model, an optimizer, a loss and two loaders.
 
     `loss(outputs, targets)` serves batches of inputs and targets: `(inputs, targets)`, or several inputs and then
@@ -110,141 +109,46 @@ class Job:
             raise JobError("maximize=True without a metric would maximise the loss: give metric=")
         self.train_loader, self.validation_loader = checked_loaders(train_loader, validation_loader)
         self.device = torch.device(device) if device is not None else parameter.device
-        self.model = model.to(self.device)
         self.optimizer, self.loss, self.batch_loss, self.weight = optimizer, loss, batch_loss, weight
-        self.metric, self.maximize, self.accumulate, self.memory = metric, maximize, accumulate, memory
-        precision = Precision(self.device, autocast, scaler)
-        self.scaler = precision.scaler
-        losses = objectives(loss, batch_loss, weight, len(optimizers))
-        self._optimizers = optimizers
-        turns = [optimizers] if len(losses) == 1 else [[each] for each in optimizers]
-        self._steps = [
-            GradientStep(each, turn, self.model, precision, clip_norm, alone=len(losses) > 1)
-            for each, turn in zip(losses, turns, strict=True)
-        ]
-        self._own = randomness.sources(
+        self.metric = metric
+        self._precision = Precision(self.device, autocast, scaler)
+        self.scaler = self._precision.scaler
+        self._losses = objectives(loss, batch_loss, weight, len(optimizers))
+        generators = randomness.sources(
             *model.modules(), train_loader, validation_loader, loss, batch_loss, metric, predict
         )
-        self._data = Position(self.train_loader, self._own)
-        self._average: Average | None = None
-        switching: list[Any] = [each for each in optimizers if switches(each)]
-        for each in switching:
-            each.train()  # a schedule-free one
-        measured = measurement(metric, losses[0] if len(losses) == 1 else None, predict, weight, self.device)
-        self._validation = Validation(
-            measured, losses[0].forward, precision, self._data, switching, self._own, self.validation_loader,
-            validation_batches,
+        self._data = Position(self.train_loader, generators)
+        super().__init__(
+            model.to(self.device), optimizers, self._data, generators, losses=[each.loss for each in self._losses],
+            scaler=self.scaler, accumulate=accumulate, batch=batch_size(self.train_loader), maximize=maximize,
+            memory=memory,
         )  # fmt: skip
-        self._examples = 1  # of an update
-        self._loads = batch_size(self.train_loader)
-        self._rates = Rates(optimizers)
-        self._contents = Contents(
-            self.model, optimizers, [each.loss for each in losses], self.scaler, self._data, self._own
-        )
-
-    @property
-    def controls(self) -> frozenset[str]:
-        """What `step` can set besides the rate: momentum (or Adam's first beta), weight decay, the batch size."""
-        return self._rates.controls | ({"batch_size"} if self._loads else frozenset())
-
-    def step(self, lr: float, **controls: float) -> torch.Tensor:
-        """Makes one update.
-
-        Args:
-            lr: the rate.
-            controls: momentum, weight_decay; batch_size, the examples: a multiple of the loader's batch, whose
-                gradients are averaged.
-
-        Returns:
-            The training loss of the batch, a scalar left on its device; the sum of the losses where there are several.
-
-        Raises:
-            JobError: a control isn't one of `controls`, a batch has no targets, or the scaler skipped many updates.
-        """
-        if controls:
-            check_controls(controls, self.controls)
-        self._rates.set(lr, controls)
-        batches = self.batches_in(controls["batch_size"]) if "batch_size" in controls else self.accumulate
-        return until_made(lambda: self._update(batches))
+        turns = [optimizers] if len(self._losses) == 1 else [[each] for each in optimizers]
+        self._steps = [
+            GradientStep(each, turn, self.model, self._precision, clip_norm, alone=len(self._losses) > 1)
+            for each, turn in zip(self._losses, turns, strict=True)
+        ]
+        only = self._losses[0] if len(self._losses) == 1 else None
+        self._validation = Validation(
+            measurement(metric, only, predict, weight, self.device), self._precision, self._data, generators,
+            self.validation_loader, validation_batches,
+        )  # fmt: skip
 
     def _update(self, batches: int) -> tuple[torch.Tensor, bool]:
-        """Attempts an update of so many of the loader's batches; returns its loss, and whether it was made."""
-        drawn = [self._data.next() for _ in range(batches)]
-        loss, made = self._steps[0](self.model, drawn)
+        drawn = self._draw(batches)
+        loss, is_made = self._steps[0](self.model, drawn)
         for step in self._steps[1:]:
             other, also = step(self.model, drawn)
-            loss, made = loss + other, made or also
-        if made:
-            self._examples = self.accumulate * self._steps[0].objective.examples(drawn[-1])
-            if self._average is not None:
-                self._average.add(self.model)
-        return loss, made
+            loss, is_made = loss + other, is_made or also
+        self._examples = self.accumulate * self._losses[0].examples(drawn[-1])
+        return loss, is_made
 
-    def skip(self) -> None:
-        """Passes the batches of an update by, without the update."""
-        for _ in range(self.accumulate):
-            self._data.next()
+    def _draw(self, batches: int) -> list[Any]:
+        return [self._data.next() for _ in range(batches)]
 
-    def average(self, kind: str, amount: float) -> None:
-        """Begins to average the weights: after each update from here on.
+    def _validate(self, examples: float) -> float:
+        return self._validation(self.model, examples)
 
-        Args:
-            kind: "ema", an exponential average, or "swa", the plain mean.
-            amount: the decay of "ema" at each update.
-        """
-        self._average = Average(self.model, kind, amount)
-
-    def evaluate_average(self, updates: float = math.inf) -> float:
-        """What `evaluate` gives of the averaged weights, and of the weights themselves where none are averaged.
-
-        Statistics of batch normalization are measured anew for them, on part of the training data.
-
-        Args:
-            updates: what it may cost, as for `estimate`; measured in full if not given.
-        """
-        return self._measured(updates, self._average.model if self._average else None)
-
-    def evaluate(self) -> float:
-        """The mean loss over the validation loader, or the metric, in evaluation mode; the training isn't changed."""
-        return self._measured(math.inf)
-
-    def estimate(self, updates: float) -> float:
-        """The same over batches spread evenly over the validation loader, for about the cost of `updates` updates.
-
-        An update is taken to cost three times a batch's forward pass. No fewer than about 512 examples are
-        measured; all of them where the loader's batches can't be chosen.
-        """
-        return self._measured(updates)
-
-    def _measured(self, updates: float, averaged: torch.nn.Module | None = None) -> float:
-        loader = self._validation.part(self.validation_loader, 3 * updates * self._examples)
-        value = self._validation(loader, averaged if averaged is not None else self.model, averaged is not None)
-        return -value if self.maximize else value
-
-    def measured_state(self) -> dict[str, Any]:
-        """The state dictionary of the model whose loss is measured: that of averaged weights where there are, and of
-        the weights that a schedule-free optimizer evaluates."""
-        if self._average is not None:
-            return dict(self._average.model.state_dict())
-        return self._validation.state_of(self.model)
-
-    def state(self) -> dict[str, Any]:
-        """A snapshot of all that the next step depends on; tensors and plain data, so `torch.save` can store it."""
-        return self._contents.save(self._average, self.memory)
-
-    def restore(self, state: Any) -> None:
-        """Goes back to exactly where `state` was taken; raises JobError if it isn't a state of such a job."""
-        self._contents.check(state)
-        self._average = None  # so that its weights leave the device before others come
-        self._average = self._contents.load(state)
-        for step in self._steps:
-            step.clear()
-
-    def reseed(self, seed: int) -> None:
-        """Seeds every generator anew and begins a new epoch: other data order, dropout and augmentation."""
-        randomness.reseed(seed, self._own)
-        self._data.reseed()
-
-    def batches_in(self, examples: float) -> int:
-        """How many of the loader's batches make up one of so many examples; raises JobError if no whole number does."""
-        return batches_in(examples, self._loads)
+    def _forward(self, batch: Any) -> Any:
+        with self._precision.context():
+            return self._losses[0].forward(self.model, moved(batch, self.device))

@@ -16,10 +16,13 @@ from glideslope.frameworks.torch import randomness
 from glideslope.frameworks.torch.batch import examples
 from glideslope.frameworks.torch.loader_checks import check_restorable, length
 from glideslope.frameworks.torch.resumable import Resumable, has_state, stream
+from glideslope.frameworks.torch.state_checks import check_random
 from glideslope.schedules.numbers import plain
 
 _MOST = 100_000
 """Batches that are looked through in a sampler that doesn't say how many it has."""
+_FEWEST = 512
+"""Examples in an estimate."""
 
 
 class Position:
@@ -114,42 +117,82 @@ class Position:
         kept = "stream" if of_stream else "loader" if self.stateful is not None else "epoch_began"
         if (taken is not None or of_stream) and not isinstance(state.get(kept), Mapping):
             raise JobError(f"{shown(state)} isn't a position in this training loader, which keeps {kept!r}")
+        if taken is not None and kept == "epoch_began":
+            check_random(state["epoch_began"], self.own)
         return taken
 
-    def reseed(self) -> None:
-        """The next batch begins a new epoch."""
+    def reseed(self, seed: int) -> None:
+        """The next batch begins a new epoch; its order depends on the generators, which are seeded already."""
         self.batches = None
         for place in (self.stateful, self.stream):
             if isinstance(place, Resumable):
                 place.restart()
 
     def sample(self, wanted: int) -> Iterator[Any]:
-        """Batches with about so many examples, from all over the loader where it can choose; the position stays.
-
-        A loader that can't choose and has a length gives all its batches.
-        """
-        batches = spread(self.loader, wanted)
+        """Batches with about so many examples, from all over the loader where it can choose; the position stays."""
         kept = copy.deepcopy(self.save()) if self.stateful is not None or self.stream is not None else None
-        count = 0
-        for batch in batches:
-            yield batch
-            count += examples(batch)
-            if count >= wanted and length(batches) is None:  # it may be endless
-                break
+        yield from some(self.loader, wanted)
         if kept is not None:
             self.load(kept)
 
 
-def spread(loader: Iterable[Any], wanted: int) -> Iterable[Any]:
+def some(loader: Iterable[Any], wanted: int) -> Iterator[Any]:
+    """Batches with about so many examples, evenly spaced; all of a loader that can't choose and has a length."""
+    batches = spread(loader, wanted)
+    count = 0
+    for batch in batches:
+        yield batch
+        count += examples(batch)
+        if count >= wanted and length(batches) is None:  # it may be endless
+            break
+
+
+class Parts:
+    """Parts of a validation loader, for estimates: the same part each time.
+
+    Args:
+        loader: gives the batches of a full validation.
+        chosen: the loader of the same batches that can choose, where another one wraps it.
+        most: the batches of a full validation, where they are limited.
+    """
+
+    def __init__(self, loader: Iterable[Any], chosen: Iterable[Any] | None = None, most: int | None = None) -> None:
+        self.loader = loader
+        self._chosen = loader if chosen is None else chosen
+        self._most = most
+        self._parts: dict[int, Iterable[Any]] = {}
+
+    def of(self, examples: float) -> Iterable[Any]:
+        """About so many examples, spread over the loader; the loader for infinitely many."""
+        if math.isinf(examples):
+            return self.loader
+        wanted = fewest(examples)
+        if wanted not in self._parts:
+            part = spread(self._chosen, wanted, self._most)
+            self._parts[wanted] = self.loader if part is self._chosen else part
+        return self._parts[wanted]
+
+
+def fewest(examples: float) -> int:
+    """The examples of an estimate, at least 512: the mean of fewer would rank runs by chance."""
+    return max(_FEWEST, math.ceil(examples))
+
+
+def spread(loader: Iterable[Any], wanted: int, most: int | None = None) -> Iterable[Any]:
     """Batches with about so many examples, evenly spaced over the loader; the loader itself if it can't choose.
 
     Evenly spaced, because a data set may be sorted by class.
+
+    Args:
+        loader: gives all batches.
+        wanted: the examples.
+        most: how many of the loader's batches there are to choose from; all if not given.
     """
     if type(loader) is not DataLoader or isinstance(loader.dataset, IterableDataset):
         return loader
     batches = loader.sampler if loader.batch_sampler is None else loader.batch_sampler
-    known = length(batches) is not None
-    indices = list(batches if known else itertools.islice(batches, _MOST))
+    known = length(batches) is not None or most is not None
+    indices = list(itertools.islice(batches, most if known else _MOST))
     if not known and len(indices) == _MOST:  # it may be endless
         return loader
     sizes = [len(item) if isinstance(item, Sized) else 1 for item in indices]
@@ -168,12 +211,11 @@ def spread(loader: Iterable[Any], wanted: int) -> Iterable[Any]:
 
 
 def batch_size(loader: Iterable[Any]) -> int | None:
-    """The examples in a loader's batch, None if it doesn't say."""
-    for place in (loader, getattr(loader, "batch_sampler", None), getattr(loader, "sampler", None)):
-        size = getattr(place, "batch_size", None)
-        if isinstance(size, int):
-            return size
-    return None
+    """The examples in a loader's batch, over all processes; None if it doesn't say."""
+    places = (loader, getattr(loader, "batch_sampler", None), getattr(loader, "sampler", None))
+    over_processes = getattr(loader, "total_batch_size", None)  # of a loader of Accelerate's
+    sizes = (over_processes, *(getattr(place, "batch_size", None) for place in places))
+    return next((size for size in sizes if isinstance(size, int)), None)
 
 
 def batches_in(examples: float, size: int | None) -> int:

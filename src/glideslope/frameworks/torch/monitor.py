@@ -15,6 +15,7 @@ import torch
 from glideslope import escape
 from glideslope.errors import LayerError
 from glideslope.frameworks.torch.inner import inner_optimizer
+from glideslope.frameworks.torch.private import foreach_copy_, foreach_norm, foreach_sub_
 from glideslope.frameworks.torch.updates import around_updates
 from glideslope.layers import parameters
 
@@ -115,7 +116,7 @@ class Monitor:
                 self.read()
             self._measuring = True
             if self._before:
-                torch._foreach_copy_(self._before, tuple(self._tensors))
+                foreach_copy_(self._before, tuple(self._tensors))
             else:
                 self._before = [tensor.detach().clone() for tensor in self._tensors]
 
@@ -123,7 +124,7 @@ class Monitor:
     def _measure(self) -> None:
         if self._measuring:
             weights = self._norms(self._before)
-            torch._foreach_sub_(self._before, tuple(self._tensors))
+            foreach_sub_(self._before, tuple(self._tensors))
             moved = self._norms(self._before)
             self._measuring = False
             # Of weights that are all 0 a part can't be told.
@@ -133,7 +134,7 @@ class Monitor:
 
     def _norms(self, tensors: list[torch.Tensor]) -> torch.Tensor:
         """The norm over each layer's tensors, shape (layers,)."""
-        squares = torch.stack(list(torch._foreach_norm(tensors, dtype=torch.float32))).square()
+        squares = torch.stack(list(foreach_norm(tensors, dtype=torch.float32))).square()
         places = torch.tensor(self._places, device=squares.device)
         return squares.new_zeros(len(self.layers)).index_add_(0, places, squares).sqrt()
 

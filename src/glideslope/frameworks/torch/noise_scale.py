@@ -10,6 +10,7 @@ import torch
 from torch import distributed
 
 from glideslope.errors import BatchError
+from glideslope.frameworks.torch.private import foreach_add_, foreach_norm
 
 
 def gradient_norms(
@@ -86,7 +87,7 @@ def _squares(
             value = loss(model(*(item[at] for item in inputs)), targets[at])
             gradient = torch.autograd.grad(value, trained, allow_unused=True, materialize_grads=True)
             squares = squares.to(value.device) + _square(gradient)
-            torch._foreach_add_(total, [part.to_dense().float() for part in gradient], alpha=1 / parts)
+            foreach_add_(total, [part.to_dense().float() for part in gradient], alpha=1 / parts)
         small.append(squares / parts)
         large.append(_square(total))
     return small, large, sizes
@@ -121,4 +122,4 @@ def rank_gradient_norms(parameters: Iterable[torch.Tensor], batch: int) -> tuple
 
 def _square(gradients: Iterable[torch.Tensor]) -> torch.Tensor:
     dense = [gradient.to_dense() for gradient in gradients]
-    return torch.stack(list(torch._foreach_norm(dense, dtype=torch.float32))).double().square().sum()
+    return torch.stack(list(foreach_norm(dense, dtype=torch.float32))).double().square().sum()

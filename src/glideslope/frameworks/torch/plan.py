@@ -10,14 +10,16 @@ import numpy as np
 
 from glideslope.errors import FeedbackError, ScheduleError
 from glideslope.feedback import Controlled, Feedback
+from glideslope.frameworks.seals import sealed
 from glideslope.frameworks.torch.groups import Momenta, Rates, Version, check_has, separate
 from glideslope.frameworks.torch.growing_clock import on_one_clock
 from glideslope.frameworks.torch.known_groups import Group, KnownGroups, Replaced
 from glideslope.frameworks.torch.notices import UNTOLD
 from glideslope.frameworks.torch.past import text
-from glideslope.frameworks.torch.reading import Given, check_momentum, factors_at, timed
-from glideslope.frameworks.torch.state import MOST_RATE, Saved, read_state, sealed_state
-from glideslope.schedules import Clock
+from glideslope.frameworks.torch.reading import argument, check_momentum, factors_at, timed
+from glideslope.frameworks.torch.state import MOST_RATE, Saved, read_state
+from glideslope.policy import Policy, as_policy
+from glideslope.schedules import Clock, constant
 from glideslope.schedules.durations import Frame, Time
 
 FIRST_LOSSES = 10
@@ -30,13 +32,13 @@ class Plan:
     def __init__(
         self,
         optimizer: Any,
-        schedule: Given | list[Given],
+        schedule: Policy | list[Policy],
         *,
         steps: Time | None = None,
         clock: Clock | None = None,
-        momentum: Given | None = None,
-        weight_decay: Given | None = None,
-        betas: tuple[Given | None, Given | None] | None = None,
+        momentum: Policy | None = None,
+        weight_decay: Policy | None = None,
+        betas: tuple[Policy | None, Policy | None] | None = None,
         peak: float | None = None,
     ) -> None:
         groups = optimizer.param_groups
@@ -48,31 +50,31 @@ class Plan:
         if momentum is not None and betas is not None:
             raise ScheduleError("momentum= and betas= both: the first beta is the momentum, give one of them")
         first, second = betas or (momentum, None)
-        kinds: list[tuple[str, Given | None, Rates | Momenta]] = [
+        kinds: list[tuple[str, Policy | None, Rates | Momenta]] = [
             *(("lr", rate, Rates("lr")) for rate in rates),
             ("weight_decay", weight_decay, Rates("weight_decay")),
             ("momentum", first, Momenta(0, or_momentum=betas is None)),
             ("second_beta", second, Momenta(1, or_momentum=False)),
         ]
-        given = [(name, schedule, own) for name, schedule, own in kinds if schedule is not None]
-        self.growth, given = on_one_clock(given, steps, clock)
-        followed = [(name, *timed(name, schedule, steps, clock), own) for name, schedule, own in given]
-        self.names = [name for name, _, _, _ in followed]
-        self.schedules = [schedule for _, schedule, _, _ in followed]
-        self.feedbacks = [feedback for _, _, feedback, _ in followed]
+        kinds = [kind for kind in kinds if kind[1] is not None]
+        policies = [(name, as_policy(policy, argument(name))) for name, policy, _ in kinds]
+        self.growth, schedules = on_one_clock(policies, steps, clock)
+        self.names = [name for name, _ in policies]
+        self.schedules = [timed(*pair, steps, clock) for pair in zip(self.names, schedules, strict=True)]
+        self.feedbacks = [Controlled(constant(), own.feedbacks) if own.feedbacks else None for _, own in policies]
         self.feedback_states: list[Any] = [None if feedback is None else feedback.init() for feedback in self.feedbacks]
-        self.values = [own for _, _, _, own in followed]
+        self.values = [values for _, _, values in kinds]
         self.guard = _only_guard(self.feedbacks)
         self.groups = KnownGroups(mark=len(rates) > 1)
         self.peak = peak
         self._firsts = len(groups)
         self.largest = max(float(group.setdefault("initial_lr", float(group["lr"]))) for group in groups)
-        for name, curve, feedback, own in followed:
-            check_has(own, groups)
-            if isinstance(own, Momenta):
-                if feedback is not None:
+        for (name, policy), schedule_of_it, values in zip(policies, self.schedules, self.values, strict=True):
+            check_has(values, groups)
+            if isinstance(values, Momenta):
+                if policy.feedbacks:
                     raise ScheduleError(f"{name}: a momentum takes no feedback, which could bring it to 1")
-                check_momentum(name, curve)
+                check_momentum(name, schedule_of_it)
         self.find(groups)
 
     def find(self, groups: Sequence[Group]) -> None:
@@ -206,7 +208,7 @@ class Plan:
         if any(self.feedbacks):
             state["feedbacks"] = [feedback and text(feedback) for feedback in self.feedbacks]
             state["feedback_states"] = list(self.feedback_states)
-        return sealed_state(state)
+        return sealed(state)
 
     def read(self, state: Any) -> Saved:
         """A state that this can go on from; nothing is taken over.

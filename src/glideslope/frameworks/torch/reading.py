@@ -7,50 +7,37 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from glideslope.batches import Growth
 from glideslope.errors import ScheduleError
-from glideslope.feedback import Controlled, Feedback
-from glideslope.feedback.feedback import controlled
-from glideslope.schedules import Clock, Schedule, constant, parse
+from glideslope.policy import Policy, as_policy
+from glideslope.schedules import Clock, Schedule
 from glideslope.schedules.durations import Frame, Time
 from glideslope.schedules.horizon import Over, with_horizon
 
-Given = Schedule | Feedback | Growth | str
 
-
-def has_horizon(given: Given | Sequence[Given]) -> bool:
+def has_horizon(schedule: Policy | Sequence[Policy]) -> bool:
     """Whether a schedule, or one of several, has a horizon of its own, which a trainer's length doesn't replace."""
-    if isinstance(given, list | tuple):
-        return any(map(has_horizon, given))
-    value = parse(given) if isinstance(given, str) else given
-    return isinstance(getattr(value, "schedule", value) if isinstance(value, Controlled | Growth) else value, Over)
+    policies = schedule if isinstance(schedule, list | tuple) else [schedule]
+    return any(isinstance(as_policy(policy).schedule, Over) for policy in policies)
 
 
-def timed(name: str, given: Given, steps: Time | None, clock: Clock | None) -> tuple[Schedule, Controlled | None]:
-    """A schedule that can be called, with its horizon where one is given or needed; and what multiplies it.
+def timed(name: str, schedule: Schedule, steps: Time | None, clock: Clock | None) -> Schedule:
+    """A schedule that can be called, with its horizon where one is given or needed.
 
     Raises:
-        ScheduleError: it isn't a schedule, or lacks a horizon or a unit; the message says which argument has it.
+        ScheduleError: it lacks a horizon or a unit; the message says which argument has it.
     """
-    value = parse(given) if isinstance(given, str) else given
-    if isinstance(value, Feedback):
-        held = controlled(value)
-        return timed(name, held.schedule, steps, clock)[0], Controlled(constant(), held.feedbacks)
-    schedule = value
-    if not isinstance(schedule, Schedule):
-        raise ScheduleError(f"{_argument(name)}={given!r}: give a schedule or its text, such as 'warmup(5%) >> cosine'")
     if steps is not None:
-        return with_horizon(schedule, steps, clock), None
+        return with_horizon(schedule, steps, clock)
     if clock is not None:
-        raise ScheduleError(f"{_argument(name)}={schedule!r}: a clock needs a horizon, steps=")
+        raise ScheduleError(f"{argument(name)}={schedule!r}: a clock needs a horizon, steps=")
     try:
         schedule(0)
     except ScheduleError as error:
-        raise ScheduleError(f"{_argument(name)}={schedule!r}: {error}; a scheduler takes it as steps=") from None
-    return schedule, None
+        raise ScheduleError(f"{argument(name)}={schedule!r}: {error}; a scheduler takes it as steps=") from None
+    return schedule
 
 
-def _argument(name: str) -> str:
+def argument(name: str) -> str:
     """The argument of a scheduler for what is scheduled."""
     return "schedule" if name == "lr" else name
 
@@ -65,15 +52,15 @@ def factors_at(schedule: Schedule, t: np.ndarray) -> np.ndarray:
         return np.broadcast_to(schedule(t), t.shape)
     except (TypeError, ValueError, IndexError):
         pass
-    found: list[float] = []
+    factors: list[float] = []
     for position in t.tolist():
         try:
-            found.append(float(schedule(position)))
+            factors.append(float(schedule(position)))
         except Exception as error:
-            if position < (schedule.length(Frame()) or math.inf) or not found:
+            if position < (schedule.length(Frame()) or math.inf) or not factors:
                 raise ScheduleError(f"{schedule!r} fails at {position}: {type(error).__name__}: {error}") from error
-            found.append(found[-1])
-    return np.array(found)
+            factors.append(factors[-1])
+    return np.array(factors)
 
 
 def check_momentum(name: str, schedule: Schedule) -> None:

@@ -12,6 +12,7 @@ from torch import distributed
 
 from glideslope.errors import ScheduleError
 from glideslope.frameworks.torch.inner import inner_optimizer
+from glideslope.frameworks.torch.private import foreach_norm
 from glideslope.frameworks.torch.replay import Replay
 from glideslope.frameworks.torch.updates import around_updates, weakly, while_held
 
@@ -106,7 +107,7 @@ class Refusal:
         if not weights:
             return
         gradients = [_dense(weight.grad) for weight in weights]
-        norms = torch._foreach_norm(gradients)
+        norms = foreach_norm(gradients)
         sharded = type(weights[0].grad) is not torch.Tensor and hasattr(weights[0].grad, "to_local")
         if gradients[0].device.type == "cpu":
             norm = _norm(norms)

@@ -18,9 +18,9 @@ from glideslope.frameworks.torch.groups import as_tensors
 from glideslope.frameworks.torch.inner import as_scheduled, inner_optimizer
 from glideslope.frameworks.torch.known_groups import ROUNDING, Replaced
 from glideslope.frameworks.torch.plan import Plan
-from glideslope.frameworks.torch.reading import Given
 from glideslope.frameworks.torch.updates import Updates, around_updates, succeed, weakly, while_held
 from glideslope.frameworks.torch.watch import Watch
+from glideslope.policy import Policy
 from glideslope.renamed import was_called
 from glideslope.schedules import Clock
 from glideslope.schedules.durations import Time
@@ -96,13 +96,13 @@ class Scheduler(LRScheduler):
     def __init__(
         self,
         optimizer: Any,
-        schedule: Given | list[Given],
+        schedule: Policy | list[Policy],
         *,
         steps: Time | None = None,
         clock: Clock | None = None,
-        momentum: Given | None = None,
-        weight_decay: Given | None = None,
-        betas: tuple[Given | None, Given | None] | None = None,
+        momentum: Policy | None = None,
+        weight_decay: Policy | None = None,
+        betas: tuple[Policy | None, Policy | None] | None = None,
         peak: float | None = None,
         count: Literal["optimizer", "step"] = "optimizer",
     ) -> None:

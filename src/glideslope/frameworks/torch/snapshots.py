@@ -17,6 +17,7 @@ from glideslope.errors import FeedbackError, FileError
 from glideslope.files import write_atomically
 from glideslope.frameworks.torch.averaging import unsaved_buffers
 from glideslope.frameworks.torch.copies import Copy, cloned, not_finite, of_this_process, tensors
+from glideslope.frameworks.torch.private import foreach_norm
 
 _HALVES = (torch.float16, torch.bfloat16)
 
@@ -113,7 +114,7 @@ class Health:
             self._arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
             self._arrived.record()
         else:  # sums, since a CPU takes long for the squares of tiny numbers
-            norm = math.hypot(*[norm.item() for norm in torch._foreach_norm(weights)])
+            norm = math.hypot(*[norm.item() for norm in foreach_norm(weights)])
             self._seen = norm, sum(abs(_sum(tensor)) for tensor in self._tensors)
 
     def known(self) -> bool:
@@ -140,7 +141,7 @@ def _sum(tensor: torch.Tensor) -> float:
 
 def _norm(tensors: list[torch.Tensor], device: torch.device) -> torch.Tensor:
     """The norm of all together, on a device."""
-    norms = [norm.to(device, torch.float32, non_blocking=True) for norm in torch._foreach_norm(tensors)]
+    norms = [norm.to(device, torch.float32, non_blocking=True) for norm in foreach_norm(tensors)]
     return torch.linalg.vector_norm(torch.stack(norms))  # type: ignore[no-any-return]
 
 

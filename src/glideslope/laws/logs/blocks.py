@@ -1,0 +1,28 @@
+"""A step, or an epoch, on one line and its measurements on the next, as OLMo, Composer and Keras print them."""
+
+from __future__ import annotations
+
+import re
+
+from glideslope.laws.logs.format import Format
+from glideslope.laws.logs.printed import lines_of, pairs
+from glideslope.laws.logs.source import Source
+from glideslope.laws.logs.table import Row, Table, of_rows
+from glideslope.laws.logs.wandb_charts import is_measured
+
+_HEADER = re.compile(r"\[(?:step|batch)=(\d+)(?:/\d+)?(?:,[^\]]*)?\]:?$|^Epoch (\d+)/\d+$")
+
+
+def _tables(source: Source) -> list[Table] | None:
+    rows: list[Row] = []
+    for line in lines_of(source):
+        if match := _HEADER.search(line):
+            rows.append({"step": match[1]} if match[1] else {"epoch": match[2]})
+        elif rows:
+            measured = {name.removeprefix("Train "): value for name, value in pairs(line).items()}
+            rows[-1] |= {name: value for name, value in measured.items() if is_measured(name, source.columns)}
+    rows = [row for row in rows if len(row) > 1]
+    return [of_rows(rows)] if rows else None
+
+
+FORMAT = Format("lines below a step (OLMo, Composer) or an epoch (Keras)", _tables)

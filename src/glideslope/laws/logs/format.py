@@ -1,0 +1,22 @@
+"""A format of logs: how a file of it is recognised, and read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from glideslope.laws.logs.source import Source
+from glideslope.laws.logs.table import Table
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of logs. A new one is a file with such a value, and an entry in `formats.FORMATS`.
+
+    Attributes:
+        name: what it is called in messages.
+        tables: the named columns in a file of it; None where what the file holds shows that it is of another format.
+    """
+
+    name: str
+    tables: Callable[[Source], list[Table] | None]

@@ -1,0 +1,162 @@
+"""Which column of a log is the step, the rate, the loss, the batch size or the final loss, and what says so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from glideslope.errors import LawError
+from glideslope.laws.logs.names import factor, named, normal, ranked, role
+from glideslope.laws.logs.series import Log, finite, same
+from glideslope.laws.logs.source import Columns
+from glideslope.laws.logs.table import numbers
+
+_OF = re.compile(r"\s*(\d+)\s*/\s*\d+\s*")
+"""A step and the steps in all: 100/2000."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The updates made at each row of a table.
+
+    Attributes:
+        column: the one that was taken.
+        at: the updates made, shape (n,); NaN where a row doesn't say.
+        notes: which columns weren't taken, and what to know of the one that was.
+    """
+
+    column: str
+    at: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
+def steps(file: Path, columns: Mapping[str, Sequence[Any] | np.ndarray], given: Columns) -> Steps:
+    """The steps by the most trustworthy column that most rows have: of updates, or, lacking that, of epochs.
+
+    Args:
+        file: for messages.
+        columns: the cells of each.
+        given: the name of the step's column, and updates in an epoch, where the caller gives them.
+
+    Raises:
+        LawError: there is none, it isn't whole, or it counts epochs of a length that isn't given.
+    """
+    fitting = named(columns, given.step) if given.step else ranked(columns, "step")
+    if given.step and not fitting:
+        raise LawError(f"{file} has no column {given.step!r} of the step: it has {listed(columns)}")
+    values = {column: _numbers(column, columns[column]) for column in fitting}
+    filled = {column: int(np.isfinite(of_column).sum()) for column, of_column in values.items()}
+    if given.step and role(fitting[0]) == "epoch":
+        return _of_epochs(file, columns, fitting, given)
+    if not any(filled.values()) and (not fitting or ranked(columns, "epoch")):
+        return _of_epochs(file, columns, ranked(columns, "epoch"), given)
+    chosen = next(column for column in fitting if 2 * filled[column] >= max(filled.values()))
+    known = values[chosen][np.isfinite(values[chosen])]
+    if len(parts := known[known != np.round(known)]):
+        raise LawError(
+            f"{file}: {chosen!r} has the step {parts[0]:g}, which isn't whole: name the column of the updates made "
+            "'global_step', or give it (--step)"
+        )
+    others = [column for column in fitting if _differ(values[chosen], values[column])]
+    notes = [f"the step is {chosen!r}, not {', '.join(map(repr, others))}"] if others else []
+    if factor(chosen) != 1:
+        notes.append(f"the step is {chosen!r}, times {factor(chosen):g} as its name says")
+    if normal(chosen) == "_step":
+        notes.append(
+            f"the step is {chosen!r}, in which W&B counts calls of log: right only if each update logs once, or the "
+            "job gives its own step; else log a global_step"
+        )
+    return Steps(chosen, values[chosen], tuple(notes))
+
+
+def rate(log: Log, given: Columns) -> tuple[str | None, list[str]]:
+    """The series of the rate, if there is one, and notes."""
+    return _chosen(log, named(log, given.lr) if given.lr else ranked(log, "rate"), "rate")
+
+
+def loss(log: Log, order: Sequence[str], given: Columns) -> tuple[str | None, list[str]]:
+    """The series of the loss, if there is one, and notes.
+
+    Args:
+        log: the series.
+        order: the roles of losses, the one that is preferred first.
+        given: the name of the loss, where the caller gives it.
+    """
+    if given.loss:
+        return _chosen(log, named(log, given.loss), "loss")
+    fitting = ranked(log, *order)
+    return _chosen(log, [name for name in fitting if role(name) == role(fitting[0])], "loss")
+
+
+def batch_size(log: Log) -> tuple[str | None, list[str]]:
+    """The series of the batch size, if there is one, and notes."""
+    return _chosen(log, ranked(log, "batch"), "batch size")
+
+
+def final_loss(log: Log, loss: str, last: float) -> tuple[float | None, list[str]]:
+    """The loss at the end on another set, and notes: a column of it, or the last validation loss where training losses
+    are fitted."""
+    finals = ranked(log, "final")
+    validation = ranked(log, "validation") if not finals and role(loss) == "training" else finals
+    column, notes = _chosen(log, validation, "final loss")
+    if column is None:
+        return None, []
+    at, values = finite(log[column])
+    if not len(values) or not (finals or at[-1] >= 0.98 * last):
+        return None, []
+    if finals and len(np.unique(values)) > 1:
+        notes.append(f"{column!r} has {len(np.unique(values))} values: the last is taken")
+    return float(values[-1]), notes
+
+
+def listed(columns: Mapping[str, Any]) -> str:
+    """The names of columns, for messages."""
+    return ", ".join(repr(column) for column in columns if column) or "none"
+
+
+def _of_epochs(
+    file: Path, columns: Mapping[str, Sequence[Any] | np.ndarray], epochs: list[str], given: Columns
+) -> Steps:
+    if not epochs:
+        raise LawError(
+            f"{file} has no column of the step (global_step, step, iteration, update): it has {listed(columns)}; name "
+            "it with step= (--step)"
+        )
+    if given.steps_per_epoch is None:
+        raise LawError(
+            f"{file} counts epochs, and has no column of the step: give steps_per_epoch (--steps-per-epoch), the "
+            "updates in an epoch"
+        )
+    values = _numbers(epochs[0], columns[epochs[0]])
+    known = values[np.isfinite(values)]
+    from_0 = bool(len(known)) and known.min() == 0 and bool(np.all(known == np.round(known)))
+    note = f"steps are epochs of {given.steps_per_epoch:g} updates{', counted from 0' if from_0 else ''}"
+    return Steps(epochs[0], np.round((values + int(from_0)) * given.steps_per_epoch), (note,))
+
+
+def _numbers(name: str, cells: Sequence[Any] | np.ndarray) -> np.ndarray:
+    """The numbers of a step's column, in the unit that its name says."""
+    if not isinstance(cells, np.ndarray):
+        cells = [match[1] if isinstance(cell, str) and (match := _OF.fullmatch(cell)) else cell for cell in cells]
+    values = numbers(cells)
+    return values if factor(name) == 1 else np.round(values * factor(name), 6)
+
+
+def _differ(one: np.ndarray, other: np.ndarray) -> bool:
+    both = np.isfinite(one) & np.isfinite(other)
+    return bool(np.any(one[both] != other[both]))
+
+
+def _chosen(log: Log, fitting: Sequence[str], what: str) -> tuple[str | None, list[str]]:
+    """The first of some series that has about as many values as any, and a note where another differs."""
+    if not fitting:
+        return None, []
+    counts = {name: len(finite(log[name])[0]) for name in fitting}
+    chosen = next(name for name in fitting if 10 * counts[name] >= max(counts.values()))
+    others = [name for name in fitting if name != chosen and not same(log[name], log[chosen])]
+    return chosen, [f"the {what} is {chosen!r}, not {', '.join(map(repr, others))}"] if others else []

@@ -1,0 +1,47 @@
+"""What files hold of a run, as series of steps and values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from glideslope.laws.values import ByValue
+
+Series = tuple[np.ndarray, np.ndarray]
+"""Steps and the values at them, shape (n,) each."""
+Log = dict[str, Series]
+"""A run's series, by the name of the column or tag."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part(ByValue):
+    """What a file holds of a run.
+
+    Attributes:
+        file: the file, or the folder of event files.
+        run: the run's name in it; "" where it has none.
+        log: its series.
+        whole: False for a chart or a metric, since other files may hold the rest of the run.
+        notes: what was skipped, and which column was taken where several fit.
+        table: the table of runs that names the file, if one does.
+    """
+
+    file: Path
+    run: str
+    log: Log
+    whole: bool = True
+    notes: tuple[str, ...] = ()
+    table: Path | None = None
+
+
+def finite(series: Series) -> Series:
+    """The points of a series whose value is a number."""
+    kept = np.isfinite(series[1])
+    return series if kept.all() else (series[0][kept], series[1][kept])
+
+
+def same(one: Series, other: Series) -> bool:
+    """Whether two series have the same steps and values."""
+    return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(one, other, strict=True))

@@ -1,0 +1,121 @@
+"""A file as it is read: its bytes without compression, its text, and what it looks like."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from glideslope.errors import LawError
+
+_COMPRESSED = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ": lzma.decompress}
+_BINARY = {
+    b"PK\x03\x04": "a ZIP archive (an .xlsx or .npz file, or a checkpoint of torch)", b"%PDF": "a PDF document",
+    b"\x89PNG": "a picture", b"\xff\xd8\xff": "a picture", b"GIF8": "a picture", b"PAR1": "a Parquet file",
+    b"\x89HDF": "an HDF5 file", b"SQLite format 3": "an SQLite database", b":W&B": "a run file of W&B",
+    b"\x93NUMPY": "an array of NumPy", b"\x80\x02": "a pickle", b"\x80\x03": "a pickle", b"\x80\x04": "a pickle",
+    b"\x80\x05": "a pickle", b"ARROW1": "an Arrow file", b"\x28\xb5\x2f\xfd": "a file compressed by Zstandard",
+}  # fmt: skip
+_ADVICE = {"a run file of W&B": ": give run.history() or an export of its charts as CSV"}
+
+
+class UnknownFormatError(LawError):
+    """A file is of no format that is read.
+
+    Args:
+        path: the file.
+        kind: what it looks like.
+        names: the formats that are read.
+    """
+
+    def __init__(self, path: Path, kind: str, names: str = "") -> None:
+        self.path, self.kind = path, kind
+        read = f". What is read: {names}" if names else ""
+        super().__init__(f"{path} can't be read: it looks like {kind}{_ADVICE.get(kind, '')}{read}")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The names that the caller gives to columns or tags, and the length of an epoch.
+
+    Attributes:
+        step: the column of the updates made; None for one of the usual names. So of the other two.
+        lr: the column of the rate.
+        loss: the column of the loss.
+        steps_per_epoch: updates in an epoch, for logs that count epochs only.
+    """
+
+    step: str | None = None
+    lr: str | None = None
+    loss: str | None = None
+    steps_per_epoch: float | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that is to be read, or a folder of event files.
+
+    Attributes:
+        path: where it is.
+        columns: the names that the caller gives.
+    """
+
+    path: Path
+    columns: Columns = Columns()
+
+    @cached_property
+    def content(self) -> bytes:
+        """The bytes of the file, decompressed where it is compressed.
+
+        Raises:
+            LawError: it can't be read.
+        """
+        try:
+            content = self.path.read_bytes()
+            for magic, decompress in _COMPRESSED.items():
+                if content.startswith(magic):
+                    return decompress(content)
+        except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
+            raise LawError(f"{self.path} can't be read: {error}") from None
+        return content
+
+    @cached_property
+    def text(self) -> str:
+        """The text of the file, its lines ended by a line feed: UTF-8, or UTF-16.
+
+        Raises:
+            LawError: it can't be read, is empty, or is no text.
+        """
+        content = self.content
+        encoding = "utf-8-sig"
+        if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            encoding = "utf-16"
+        elif content[:1] == b"\0" or content[1:2] == b"\0":
+            encoding = "utf-16-be" if content[:1] == b"\0" else "utf-16-le"
+        kind = next((kind for magic, kind in _BINARY.items() if content.startswith(magic)), None)
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError as error:
+            if encoding != "utf-8-sig" or kind or b"\0" in content:
+                raise UnknownFormatError(self.path, kind or f"no text ({error})") from None
+            text = content.decode("cp1252", errors="replace")  # words of another language: numbers are in ASCII
+        if kind or "\0" in text:
+            raise UnknownFormatError(self.path, kind or "no text")
+        if not text.strip():
+            raise LawError(f"{self.path} is empty")
+        return text.replace("\r\n", "\n").replace("\r", "\n")
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The lines of the text."""
+        return self.text.split("\n")
+
+    @property
+    def ending(self) -> str:
+        """The ending of the file's name, in lower case, without that of a compression."""
+        path = self.path
+        return (path.with_suffix("") if path.suffix.lower() in (".gz", ".bz2", ".xz") else path).suffix.lower()

@@ -1,0 +1,63 @@
+"""Named columns, which every reader of a format makes of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from glideslope.laws.logs.names import number
+
+Row = dict[str, Any]
+"""The cells of a row by the name of their column: text, or numbers."""
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Named columns of a file.
+
+    Attributes:
+        columns: the cells of each, all of one length: text, numbers and None; or an array of numbers, NaN where a cell
+            is empty.
+        run: the run that they are of; "" where the file doesn't say.
+        whole: False for a chart or a metric, since other files may hold the rest of the run.
+        notes: what was skipped.
+    """
+
+    columns: Mapping[str, Sequence[Any] | np.ndarray]
+    run: str = ""
+    whole: bool = True
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
+
+    def rows(self) -> Iterator[Row]:
+        """The rows, each as its cells by column."""
+        return (dict(zip(self.columns, cells, strict=True)) for cells in zip(*self.columns.values(), strict=True))
+
+    def taken(self, places: Sequence[int]) -> dict[str, Sequence[Any]]:
+        """Some rows of the columns."""
+        return {name: [cells[i] for i in places] for name, cells in self.columns.items()}
+
+
+def of_rows(rows: Sequence[Row], notes: tuple[str, ...] = ()) -> Table:
+    """The table of some rows, which need not have the same columns."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return Table({name: [row.get(name) for row in rows] for name in names}, notes=notes)
+
+
+def numbers(cells: Iterable[Any] | np.ndarray) -> np.ndarray:
+    """The numbers in a column, shape (n,); NaN where a cell holds none."""
+    if isinstance(cells, np.ndarray):
+        return cells
+    return np.array([number(cell) for cell in cells], dtype=float)
+
+
+def filled(cells: Sequence[Any] | np.ndarray) -> np.ndarray:
+    """Which cells of a column hold anything, shape (n,)."""
+    if isinstance(cells, np.ndarray):
+        return np.asarray(np.isfinite(cells))
+    return np.array([cell is not None and bool(str(cell).strip()) for cell in cells], dtype=bool)

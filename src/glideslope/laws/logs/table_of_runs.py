@@ -1,0 +1,117 @@
+"""Tables of runs: a row has the schedule of a run, and names the file of its curve."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from glideslope.errors import LawError, ScheduleError
+from glideslope.laws.logs import roles
+from glideslope.laws.logs.formats import tables_of
+from glideslope.laws.logs.names import ROLES, number, role
+from glideslope.laws.logs.parts import parts_of
+from glideslope.laws.logs.series import Part, finite
+from glideslope.laws.logs.source import Columns, Source
+from glideslope.laws.logs.table import Row, Table
+from glideslope.laws.rates import Rates
+
+COLUMNS = {"curve", "schedule", "steps"}
+PEAK = ("peak", "peak_lr")
+MOST_STEPS = 1e12
+_WHOLE = 0.9
+"""The part of a run from which on its curve counts as whole."""
+_NEAR, _USUAL = 0.05, 0.9
+"""How near a logged rate is to a schedule's, over the peak, and how often, if it is of that schedule."""
+
+
+def is_of_curves(table: Table) -> bool:
+    """Whether a table names the files of curves."""
+    return set(table.columns) >= COLUMNS and any(name in table.columns for name in PEAK)
+
+
+def of_curves(file: Path, table: Table, given: Columns) -> list[Part]:
+    """The runs that a table of runs names.
+
+    A row without a schedule is of a curve that has its rates. Where both have rates, the schedule's are taken.
+
+    Raises:
+        LawError: a curve can't be read, has other runs too, or contradicts its row.
+    """
+    rows: dict[tuple[str, str], Row] = {}
+    parts = []
+    for row in table.rows():
+        name = str(row["curve"] or "").strip(), str(row.get("run") or "").strip()
+        if rows.setdefault(name, row) is not row:
+            if any(str(row.get(column)) != str(rows[name].get(column)) for column in table.columns):
+                raise LawError(f"{file}: two rows name the curve {' '.join(name).strip()}: give each its own")
+            continue
+        parts.append(_of_row(file, row, *name, given))
+    return [replace(part, notes=(*table.notes, *part.notes)) for part in parts]
+
+
+def _of_row(file: Path, row: Row, curve: str, run: str, given: Columns) -> Part:
+    if not curve:
+        raise LawError(f"{file}: a row names no curve")
+    source = Source(file.parent / curve, given)
+    parts = parts_of(source, tables_of(source))
+    part = _one(file, curve, [part for part in parts if part.run == run] if run else parts, parts)
+    steps, peak = _positive(file, row, "steps"), _positive(file, row, next(name for name in PEAK if name in row))
+    if steps != round(steps) or steps > MOST_STEPS:
+        raise LawError(f"{file}, {curve}: steps={steps:g}: give a whole number, at most {MOST_STEPS:g}")
+    last = max(float(at[np.isfinite(values)].max(initial=0)) for at, values in part.log.values())
+    if last > steps:
+        raise LawError(f"{file}, {curve}: the table has {steps:g} steps, but the curve goes to {last:g}: correct one")
+    log, notes = part.log, list(part.notes)
+    if last < _WHOLE * steps:
+        notes.append(f"the curve ends at {last:g} of the table's {steps:g} steps")
+    if str(row["schedule"] or "").strip():
+        rates = _rates(file, curve, str(row["schedule"]), peak, int(steps))
+        logged, _ = roles.rate(log, given)
+        if logged is not None and (differing := _differing(finite(log[logged]), rates, peak)):
+            notes.append(f"{differing}; the table's schedule is taken")
+        log = {name: series for name, series in log.items() if name != given.lr and role(name) != "rate"}
+        log[given.lr or "lr"] = np.append(rates.every_place(), steps), np.append(rates.values, rates.values[-1])
+    for name in (*ROLES["final"], *ROLES["batch"]):
+        if str(row.get(name) or "").strip():
+            log = log | {name: (np.array([steps]), np.array([_positive(file, row, name)]))}
+    return replace(part, log=log, whole=True, notes=tuple(notes), table=file)
+
+
+def _one(file: Path, curve: str, chosen: list[Part], every: list[Part]) -> Part:
+    if len(chosen) != 1:
+        names = ", ".join(repr(part.run) for part in every)
+        raise LawError(f"{file}, {curve}: it has the runs {names}: say which in a column run, a row for each")
+    return chosen[0]
+
+
+def _positive(file: Path, row: Row, column: str) -> float:
+    value = number(row.get(column))
+    if not (math.isfinite(value) and value > 0):
+        raise LawError(f"{file}, {row['curve']}: {column}={row.get(column)!r}: give steps and a peak above 0")
+    return value
+
+
+def _rates(file: Path, curve: str, schedule: str, peak: float, steps: int) -> Rates:
+    try:
+        return Rates.of_schedule(schedule, steps, peak)
+    except ScheduleError as error:
+        raise LawError(
+            f"{file}, {curve}: {error}; leave the schedule empty to take the rates of the curve's file"
+        ) from None
+
+
+def _differing(logged: tuple[np.ndarray, np.ndarray], rates: Rates, peak: float) -> str:
+    """How logged rates differ from a schedule's, if they do."""
+    steps, values = logged
+    expected = rates.at(np.rint(steps))
+    off = np.abs(values - expected) > _NEAR * peak
+    if not len(off) or off.mean() <= 1 - _USUAL:
+        return ""
+    at = int(np.argmax(off))
+    return (
+        f"{off.sum()} of {len(off)} logged rates aren't the schedule's: {values[at]:g} at {steps[at]:g}, and not "
+        f"{expected[at]:g}"
+    )

@@ -1,0 +1,60 @@
+"""Exports of W&B's charts: columns "run - metric", whatever the x axis."""
+
+from __future__ import annotations
+
+from glideslope.errors import LawError
+from glideslope.laws.logs.delimited import header, table
+from glideslope.laws.logs.format import Format
+from glideslope.laws.logs.names import named, plain, role
+from glideslope.laws.logs.source import Columns, Source
+from glideslope.laws.logs.table import Table
+
+
+def is_measured(name: str, given: Columns) -> bool:
+    """Whether a name is of a rate or of a loss, or one that the caller gives."""
+    return role(name) in ("rate", "training", "validation", "final", "batch") or any(
+        wanted is not None and bool(named([name], wanted)) for wanted in (given.lr, given.loss)
+    )
+
+
+def is_table(names: list[str], given: Columns) -> bool:
+    """Whether some columns have a loss by its own name."""
+    return any(is_measured(name, given) and role(name) != "rate" for name in names)
+
+
+def _tables(source: Source) -> list[Table] | None:
+    """
+    Raises:
+        LawError: two columns of one run and metric differ.
+    """
+    names = header(source)
+    if is_table(names, source.columns) or not any(_chart(name, source.columns)[1] for name in names):
+        return None
+    whole = table(source)
+    charts: dict[tuple[str, str], str] = {}
+    for column in whole.columns:
+        chart = _chart(column, source.columns)
+        twin = charts.setdefault(chart, column) if chart[1] else column
+        if twin != column and list(map(str, whole.columns[twin])) != list(map(str, whole.columns[column])):
+            raise LawError(
+                f"{source.path}: two columns are named {plain(column)!r}, so two runs have one name: rename one of them"
+            )
+    axes = {"_step" if name.strip() == "Step" else name: cells for name, cells in whole.columns.items()
+            if " - " not in name}  # fmt: skip
+    return [
+        Table(
+            axes | {metric: whole.columns[column] for (of_run, metric), column in charts.items() if of_run == run},
+            run, whole=False, notes=whole.notes,
+        )
+        for run in dict.fromkeys(run for run, _ in charts)
+    ]  # fmt: skip
+
+
+def _chart(column: str, given: Columns) -> tuple[str, str]:
+    """The run and the metric of a column; no metric where it isn't a chart's."""
+    run, separator, metric = plain(column).rpartition(" - ")
+    wanted = is_measured(metric, given) or role(metric) == "step" or (given.step and named([metric], given.step))
+    return (run, metric) if separator and wanted else ("", "")
+
+
+FORMAT = Format("exports of W&B (histories and charts)", _tables)

@@ -1,0 +1,153 @@
+"""A chart of a page, as plain data; `web/report.js` draws it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from glideslope.escape import visible
+
+Style = Literal["line", "faint", "both", "dashed"]
+_DECADE = 10.0
+"""The largest value over the least from which on an axis is logarithmic at first."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """Points of a chart.
+
+    Attributes:
+        name: its entry in the legend; series of one name have a colour, and are hidden and shown together.
+        x: rising, shape (n,).
+        y: shape (n,); what isn't finite is a gap.
+        style: a line, a faint one, one with its points, or a dashed one.
+        band: the lower and the upper end of an interval, shape (n,) each.
+        hidden: whether it is hidden at first.
+        plain: whether it has the colour of the text: a reference.
+    """
+
+    name: str
+    x: np.ndarray
+    y: np.ndarray
+    style: Style = "line"
+    band: tuple[np.ndarray, np.ndarray] | None = None
+    hidden: bool = False
+    plain: bool = False
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A place on the horizontal axis, or a span of it.
+
+    Attributes:
+        name: its entry in the legend.
+        x: where; the lower end of a span.
+        end: the upper end of a span, or None.
+        cross: whether it is where something failed.
+        shown: whether the legend has the number.
+    """
+
+    name: str
+    x: float
+    end: float | None = None
+    cross: bool = False
+    shown: bool = False
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart with a legend beside it.
+
+    Attributes:
+        title: what it shows.
+        caption: how to read it.
+        x: the name of the horizontal axis.
+        y: that of the vertical one.
+        series: the points.
+        marks: places on the horizontal axis.
+        log_x: a logarithmic horizontal axis.
+        linear: whether the vertical axis is linear at first, however far the values lie apart.
+        top: the largest value that the vertical axis shows at first; what goes above it leaves the picture.
+    """
+
+    title: str
+    caption: str
+    x: str
+    y: str
+    series: Sequence[Series]
+    marks: Sequence[Mark] = ()
+    log_x: bool = False
+    linear: bool = False
+    top: float = math.inf
+
+    def data(self) -> dict[str, Any]:
+        """The plain data that the page's program reads."""
+        groups: dict[str, dict[str, Any]] = {}
+        for one in self.series:
+            groups.setdefault(one.name, {"name": visible(one.name), "hidden": one.hidden, "plain": one.plain})
+        for mark in self.marks:
+            entry = groups.setdefault(mark.name, {"name": visible(mark.name), "hidden": False, "plain": False})
+            if mark.shown:
+                entry["value"] = _number(mark.x)
+        place = {name: i for i, name in enumerate(groups)}
+        axes: list[np.ndarray] = []
+        series = [
+            {"group": place[one.name], "x": _place(axes, one.x), "style": one.style, "y": _numbers(one.y),
+             **({"low": _numbers(one.band[0]), "high": _numbers(one.band[1])} if one.band else {})}
+            for one in self.series if len(one.x)
+        ]  # fmt: skip
+        values = self._values()
+        can_log = len(values) > 0 and bool(values.min() > 0)
+        spread = min(float(values.max()), self.top) / float(values.min()) if can_log else 1.0
+        return {
+            "x": self.x, "y": self.y, "xs": [_numbers(x) for x in axes], "groups": list(groups.values()),
+            "series": series, "log_x": self.log_x, "log_y": can_log and spread > _DECADE and not self.linear,
+            "can_log": can_log,
+            "top": _number(self.top),
+            "marks": [{"x": mark.x, "group": place[mark.name], "cross": mark.cross} for mark in self.marks
+                      if mark.end is None],
+            "spans": [{"low": mark.x, "high": mark.end, "group": place[mark.name]} for mark in self.marks
+                      if mark.end is not None],
+        }  # fmt: skip
+
+    def _values(self) -> np.ndarray:
+        """All finite values on the vertical axis."""
+        arrays = [part for one in self.series for part in (one.y, *(one.band or ()))]
+        values = np.concatenate([np.asarray(array, dtype=float) for array in arrays]) if arrays else np.array([])
+        return np.asarray(values[np.isfinite(values)])
+
+
+def level(name: str, value: float, at: Sequence[float] | np.ndarray) -> list[Series]:
+    """A horizontal line over a range, as a reference; none where the value isn't finite.
+
+    Args:
+        name: its entry in the legend.
+        value: the height.
+        at: values on the horizontal axis that it spans.
+    """
+    ends = np.array(sorted({float(min(at)), float(max(at))})) if len(at) else np.array([])
+    return [Series(name, ends, np.full(len(ends), value), "dashed", plain=True)] if math.isfinite(value) else []
+
+
+def _place(axes: list[np.ndarray], x: np.ndarray) -> int:
+    """The place of an axis among those that there are; many series share one."""
+    for i, axis in enumerate(axes):
+        if axis is x or np.array_equal(axis, x):
+            return i
+    axes.append(x)
+    return len(axes) - 1
+
+
+def _numbers(values: Iterable[float] | np.ndarray) -> list[float | int | None]:
+    return [_number(value) for value in np.asarray(values).tolist()]
+
+
+def _number(value: float) -> float | int | None:
+    """A number with five significant digits, whole ones as they are; None where it isn't finite."""
+    if isinstance(value, int):
+        return value
+    return float(f"{value:.5g}") if math.isfinite(value) else None

@@ -1,0 +1,115 @@
+"""What a race says, on the screen, in the report and in a notebook."""
+
+from __future__ import annotations
+
+import math
+
+from glideslope.search.idle import shown_name
+from glideslope.search.outcomes import not_finite
+from glideslope.search.race import Race, Standing
+from glideslope.views import events, report, run_charts
+from glideslope.views.answer import Answer, in_html
+from glideslope.views.charts import Chart
+
+_CURVES = 40
+"""The runs whose curves a report has, at most: the best."""
+
+
+def answer(raced: Race) -> Answer:
+    """What to do after a race."""
+    best, seeds = raced.standings[0], _seeds_of(raced)
+    return Answer(
+        do=_do(raced),
+        sure=() if _failed(raced) else (*_tied(raced), *_seeds(best, seeds)),
+        beaten=() if _failed(raced) else _beaten(raced),
+        cost=f"{raced.updates:,} updates for {len(raced.standings)} contestants"
+        + (f", {seeds} seeds each." if seeds > 1 else ".")
+        + (f" Not run: {'; '.join(raced.left_out)}." if raced.left_out else ""),
+        terms=("peak", "loss", *(("± s.e.",) if seeds > 1 else ()), "updates to"),
+    )
+
+
+def columns(raced: Race) -> tuple[str, ...]:
+    """The heads of the table; with several seeds one for the standard error."""
+    return "schedule", "peak", "loss", *(("± s.e.",) if _seeds_of(raced) > 1 else ()), f"updates to {raced.target:.4g}"
+
+
+def rows(raced: Race) -> list[tuple[object, ...]]:
+    """The standings under `columns`."""
+    several = _seeds_of(raced) > 1
+    return [
+        (shown_name(s.runs), s.contestant.peak, s.mean, *((s.standard_error,) if several else ()), s.updates_to_target)
+        for s in raced.standings
+    ]
+
+
+def chart(raced: Race) -> Chart:
+    """The final loss against the peak, a curve for each schedule."""
+    ends = [(one.contestant.name, one.contestant.peak, one.mean) for one in raced.standings]
+    untrained = max((run.untrained for one in raced.standings for run in one.runs), default=math.nan)
+    return run_charts.peaks(ends, untrained, "The validation loss at the end of each contestant's runs.")
+
+
+def page(raced: Race, job: str) -> str:
+    """The report."""
+    said = answer(raced)
+    first = [one.runs[0] for one in raced.standings[:_CURVES]]
+    every = [run for one in raced.standings for run in one.runs]
+    parts = [
+        in_html(said),
+        report.figure(chart(raced)),
+        report.listing("Standings", columns(raced), rows(raced)),
+        report.figure(run_charts.losses(first, "Losses, the best runs first")),
+        report.figure(run_charts.rates(first, "Rates")),
+        *events.sections(every),
+        report.glossary(said.terms),
+    ]
+    return report.page(f"Race of {job}", parts)
+
+
+def _seeds_of(raced: Race) -> int:
+    return len(raced.standings[0].runs)
+
+
+def _failed(raced: Race) -> bool:
+    return not math.isfinite(raced.standings[0].mean)
+
+
+def _do(raced: Race) -> str:
+    best = raced.standings[0]
+    if _failed(raced):
+        runs = [run for one in raced.standings for run in one.runs]
+        reason = not_finite(runs) or "the rates are too large for this job, or its validation loss isn't finite"
+        return f"Every contestant diverged: {reason}."
+    steps = best.runs[0].steps
+    return (
+        f"Train with {best.contestant.name} at a peak of {best.contestant.peak:g}: validation loss {best.mean:.4g} "
+        f"after {steps:,} updates."
+    )
+
+
+def _tied(raced: Race) -> tuple[str, ...]:
+    others = raced.tied[1:]
+    if not others:
+        return ()
+    return (f"A tie, within noise of the best: {'; '.join(map(str, others))}.",)
+
+
+def _seeds(best: Standing, seeds: int) -> tuple[str, ...]:
+    if seeds == 1:
+        return ("One seed: small differences may be noise; --seeds 3 measures it.",)
+    return (f"{seeds} seeds; the standard error of the best mean is {best.standard_error:.2g}.",)
+
+
+def _beaten(raced: Race) -> tuple[str, ...]:
+    best, constant = raced.standings[0], raced.constant
+    if best is constant:
+        said = [f"A constant rate is best: no schedule ended below {best.mean:.4g}."]
+    else:
+        said = [f"The best constant rate, {constant.contestant.peak:g}, ended at {constant.mean:.4g}."]
+    second = next((one for one in raced.standings[1:] if one is not constant), None)
+    if second is not None:
+        said.append(
+            f"Next: {second.contestant}, {second.mean:.4g}." if math.isfinite(second.mean) else "All others diverged."
+        )
+    return tuple(said)

@@ -1,0 +1,33 @@
+"""Where the runs of a search are sent besides its run directory: W&B, TensorBoard or MLflow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+from glideslope.errors import GlideslopeError
+from glideslope.views.trackers.tracked import Tracked, Tracker, of_run, of_sweep
+
+NAMES = ("wandb", "tensorboard", "mlflow")
+
+__all__ = ["NAMES", "Tracked", "Tracker", "of_run", "of_sweep", "sink_of"]
+
+
+def sink_of(name: str) -> Callable[[Path], Tracker]:
+    """What makes a tracker for a run directory, by the tracker's name.
+
+    Raises:
+        GlideslopeError: there is none of this name, or its package isn't installed.
+    """
+    if name not in NAMES:
+        raise GlideslopeError(f"--log {name}: known are {', '.join(NAMES)}")
+    try:
+        sink: Callable[[Path], Tracker] = import_module(f"glideslope.views.trackers.to_{name}").Sink
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("glideslope"):
+            raise
+        raise GlideslopeError(
+            f'--log {name} needs {error.name}, which is not installed: pip install "glideslope[{name}]"'
+        ) from error
+    return sink

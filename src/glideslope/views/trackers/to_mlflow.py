@@ -1,0 +1,38 @@
+"""Runs in MLflow, in the experiment "glideslope"."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param
+
+from glideslope.views.trackers.tracked import Tracked
+
+_EXPERIMENT = "glideslope"
+_AT_ONCE = 1000
+"""The numbers that MLflow takes in one call."""
+
+
+class Sink:
+    """Sends runs; where to is set by MLFLOW_TRACKING_URI.
+
+    Args:
+        folder: the run directory; its name is the tag "search" of the runs.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._search = folder.name
+        self._client = MlflowClient()
+        known = self._client.get_experiment_by_name(_EXPERIMENT)
+        self._experiment = known.experiment_id if known else self._client.create_experiment(_EXPERIMENT)
+
+    def send(self, run: Tracked) -> None:
+        sent = self._client.create_run(self._experiment, run_name=run.name, tags={"search": self._search})
+        now, place = int(1000 * time.time()), sent.info.run_id
+        self._client.log_batch(place, params=[Param(name, str(value)) for name, value in run.settings.items()])
+        numbers = [Metric(name, value, now, step) for step, named in run.steps() for name, value in named.items()]
+        for begin in range(0, len(numbers), _AT_ONCE):
+            self._client.log_batch(place, metrics=numbers[begin : begin + _AT_ONCE])
+        self._client.set_terminated(place)

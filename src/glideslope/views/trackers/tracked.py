@@ -1,0 +1,71 @@
+"""A run as a tracker takes it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from glideslope.search.contestant import Run
+from glideslope.search.sweep import Sweep
+
+MOST = 1000
+"""The updates of a run that are sent, at most, evenly spread."""
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """A finished run.
+
+    Attributes:
+        name: what it is called.
+        settings: what it was made with.
+        rates: of the updates made, shape (n,).
+        losses: the training loss of each, shape (n,).
+        evaluations: (updates made, validation loss).
+    """
+
+    name: str
+    settings: dict[str, Any]
+    rates: np.ndarray
+    losses: np.ndarray
+    evaluations: tuple[tuple[int, float], ...] = ()
+
+    def steps(self) -> Iterator[tuple[int, dict[str, float]]]:
+        """The updates made, rising, and the finite numbers there by their names."""
+        made = len(self.losses)
+        kept = np.unique(np.linspace(0, made - 1, min(made, MOST)).astype(int)).tolist() if made else []
+        numbers: dict[int, dict[str, float]] = {
+            i + 1: {"train/loss": float(self.losses[i]), "lr": float(self.rates[i])} for i in kept
+        }
+        for step, loss in self.evaluations:
+            numbers.setdefault(step, {})["validation/loss"] = loss
+        for step in sorted(numbers):
+            yield step, {name: value for name, value in numbers[step].items() if math.isfinite(value)}
+
+
+class Tracker(Protocol):
+    """Takes finished runs."""
+
+    def send(self, run: Tracked) -> None:
+        """Sends a run whole, and ends it."""
+        ...
+
+
+def of_run(run: Run, stage: str) -> Tracked:
+    """A run of a search."""
+    contestant = run.contestant
+    settings = {
+        "stage": stage, "schedule": contestant.name, "peak_lr": contestant.peak, "steps": run.steps, "seed": run.seed,
+    }  # fmt: skip
+    rates, losses = run.curve
+    return Tracked(f"{contestant}, {run.steps} updates, seed {run.seed}", settings, rates, losses, run.evaluations)
+
+
+def of_sweep(sweep: Sweep, number: int) -> Tracked:
+    """A sweep of a range test."""
+    settings = {"stage": "range test", "low": float(sweep.rates[0]), "high": float(sweep.rates[-1])}
+    return Tracked(f"sweep {number}", settings, sweep.rates, sweep.losses)

@@ -1,0 +1,146 @@
+"""What tune says, on the screen, in the report and in a notebook."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from glideslope.search.contestant import Contestant, Run
+from glideslope.search.idle import shown_name
+from glideslope.search.outcomes import final_loss
+from glideslope.search.tune import Tuned
+from glideslope.views import events, report, run_charts
+from glideslope.views.answer import Answer, in_html
+from glideslope.views.charts import Chart
+
+COLUMNS = ("schedule", "peak", "updates", "loss")
+
+
+def answer(tuned: Tuned, problem: str | None = None) -> Answer:
+    """What to do, how sure that is, what it beat, and what it cost.
+
+    Args:
+        tuned: the result.
+        problem: what is wrong with it, where a search ended with an error.
+    """
+    problem = problem or tuned.problem
+    contestant = tuned.final.contestant
+    do = (
+        f"Train with {contestant.name} at a peak of {contestant.peak:g}: validation loss {tuned.final_loss:.4g} after "
+        f"{tuned.steps:,} updates."
+    )
+    if problem:
+        do = f"{problem[0].upper()}{problem[1:]}."
+    return Answer(
+        do=do,
+        sure=(*([f"The full run was {contestant}."] if problem else []), *_sure(tuned)),
+        beaten=_beaten(tuned),
+        cost=f"The search took {tuned.search_updates:,} updates, {tuned.search_updates / tuned.steps:.2f} full runs.",
+        terms=("peak", "updates", "loss", "untrained", "predicted", "in …% of trainings", "short run", "full run"),
+    )
+
+
+def row(run: Run) -> tuple[str, float, int, float]:
+    """A run as a row under `COLUMNS`; a feedback that never acted is called that."""
+    return shown_name([run]), run.contestant.peak, run.steps, run.final_loss
+
+
+def rounds(candidates: Iterable[Run]) -> dict[str, list[Run]]:
+    """The short runs by the round that they were made in, each by its peak: first the peaks of one schedule, then
+    other schedules, then other optimizers, averages and numbers of the optimizer."""
+    found: dict[str, list[Run]] = {}
+    first = None
+    for run in candidates:
+        first = first or run.contestant.name
+        found.setdefault(_round(run.contestant, first), []).append(run)
+    return {
+        f"Round {i}: {title}": sorted(runs, key=lambda run: run.contestant.peak)
+        for i, (title, runs) in enumerate(found.items(), 1)
+    }
+
+
+def _round(contestant: Contestant, first: str) -> str:
+    if contestant.name == first:
+        return f"peaks of {first}"
+    if contestant.settings:
+        return f"other values of {', '.join(name for name, _ in contestant.settings)}"
+    return f"peaks of {contestant.name}" if contestant.optimizer or contestant.average else "other schedules"
+
+
+def full_runs(tuned: Tuned) -> list[Run]:
+    """The full runs, then those of constant rates, the best of each first."""
+    others = sorted((run for run in tuned.full if run is not tuned.final), key=final_loss)
+    return [tuned.final, *others, *sorted(tuned.constants, key=final_loss)]
+
+
+def chart(tuned: Tuned) -> Chart:
+    """The final loss of short runs, and of full ones, against their peak."""
+    ends = [
+        (f"{run.contestant.name}, {run.steps:,} updates", run.contestant.peak, run.final_loss)
+        for run in (*tuned.candidates, *tuned.full, *tuned.constants)
+    ]
+    caption = "The validation loss at the end of each run; runs of one schedule and one length are joined."
+    return run_charts.peaks(ends, max(run.untrained for run in tuned.candidates), caption)
+
+
+def page(tuned: Tuned, job: str, problem: str | None, paste: Sequence[str], load: Sequence[str]) -> str:
+    """The report.
+
+    Args:
+        tuned: the result.
+        job: its place.
+        problem: what is wrong with it, if anything is.
+        paste: lines to train with the answer in a program of one's own.
+        load: lines that load what was trained.
+    """
+    said, full = answer(tuned, problem), full_runs(tuned)
+    short = [
+        report.figure(run_charts.losses(tuned.candidates, "Losses of the short runs")),
+        *(report.listing(name, COLUMNS, map(row, runs)) for name, runs in rounds(tuned.candidates).items()),
+    ]
+    parts = [
+        in_html(said),
+        report.code("To train with it yourself", paste),
+        report.figure(chart(tuned)),
+        report.figure(run_charts.losses(full, "Losses of the full runs")),
+        report.figure(run_charts.rates(full, "Rates of the full runs")),
+        report.listing("Full runs", COLUMNS, map(row, full)),
+        *events.sections([tuned.final]),
+        report.folded(f"Short runs, {len(tuned.candidates)}", short),
+        report.code("To load what was trained", load),
+        report.glossary(said.terms),
+    ]
+    return report.page(f"Tuning {job}", parts)
+
+
+def _sure(tuned: Tuned) -> list[str]:
+    low, high = tuned.predicted
+    length = min(run.steps for run in tuned.candidates)
+    full = f" and {len(tuned.full)} full runs" if len(tuned.full) > 1 else ""
+    said = [
+        f"Predicted from short runs of {length:,} updates: {low:.4g} to {high:.4g}.",
+        f"After such short runs{full}, in {tuned.near:.0%} of trainings no other peak ends lower by over 1%.",
+    ]
+    beside = [
+        f"at {factor} it {loss:.4g}"
+        for factor, loss in zip(("half", "twice"), tuned.sensitivity, strict=True)
+        if math.isfinite(loss)
+    ]
+    if beside:
+        best = min(map(final_loss, tuned.candidates))
+        said.append(f"Short runs end at {best:.4g} at their best peak, {' and '.join(beside)}.")
+    if len({str(run.contestant.schedule) for run in tuned.candidates}) == 1:
+        said.append("The peak was tuned; the schedule is the usual one.")
+    return said
+
+
+def _beaten(tuned: Tuned) -> tuple[str, ...]:
+    said = [f"The untrained loss, {tuned.final.untrained:.4g}."] if math.isfinite(tuned.final.untrained) else []
+    if tuned.constant is None or not math.isfinite(tuned.constant.final_loss):
+        return tuple(said)
+    peak, loss = tuned.constant.contestant.peak, tuned.constant.final_loss
+    lower = tuned.final_loss < loss
+    share = f": the answer ends {1 - tuned.final_loss / loss:.0%} lower" if lower and tuned.final_loss > 0 else ""
+    number = f"the best of {len(tuned.constants)} constant rates, {peak:g}, ended at {loss:.4g}"
+    said.append(f"{number[0].upper()}{number[1:]}{share}." if lower else f"Not beaten: {number}.")
+    return tuple(said)

@@ -1,0 +1,315 @@
+// Draws the charts of a report with uPlot: curves that are hovered, hidden and zoomed, by mouse and by keyboard.
+
+const DASHES = [[], [8, 4], [2, 3], [12, 3, 2, 3]];
+const COLOURS = 8;
+const NOTHING = [0.1, 1]; // the range of an axis without a number
+const STRETCH = 0.25; // of the range on each side, for a step of zoom
+
+const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+function short(value) {
+  if (value == null) return "";
+  const size = Math.abs(value);
+  if (Number.isInteger(value) && size < 1e9) return value.toLocaleString("en-US");
+  return size !== 0 && (size < 1e-3 || size >= 1e6)
+    ? value.toExponential(2).replace(/\.?0+e/, "e").replace("e+", "e")
+    : String(Number(value.toPrecision(4)));
+}
+
+// The labelled values of a logarithmic axis: 1, 2 and 5 in each decade, more within one, fewer over many.
+function logTicks(low, high) {
+  const decades = Math.log10(high / low);
+  const factors = decades < 0.7 ? [1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9] : decades < 3.5 ? [1, 2, 5] : [1];
+  const apart = Math.max(1, Math.ceil(decades / 8));
+  const ticks = [];
+  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++) {
+    if (power % apart === 0) ticks.push(...factors.map((factor) => Number(`${factor}e${power}`)));
+  }
+  const shown = ticks.filter((tick) => tick >= low && tick <= high);
+  return shown.length > 1 ? shown : [low, high];
+}
+
+function element(tag, className, text = "") {
+  const made = document.createElement(tag);
+  made.className = className;
+  made.textContent = text;
+  return made;
+}
+
+class Chart {
+  constructor(figure) {
+    this.spec = JSON.parse(figure.querySelector("script").textContent);
+    this.plot = figure.querySelector(".plot");
+    this.side = figure.querySelector(".side");
+    this.logY = this.spec.log_y;
+    this.shown = this.spec.groups.map((group) => !group.hidden);
+    this.columns = this.spec.xs.flatMap((_, x) => this.spec.series.filter((s) => s.x === x).flatMap((s) => [
+      { ...s, values: s.y, role: "main" },
+      ...(s.low ? [{ ...s, values: s.low, role: "edge" }, { ...s, values: s.high, role: "edge" }] : []),
+    ]));
+    this.data = this.spec.xs.length === 0 ? [[]] : uPlot.join(this.spec.xs.map((xs, x) => [
+      xs, ...this.columns.filter((column) => column.x === x).map((column) => column.values),
+    ]));
+    this.addTools();
+    this.addLegend();
+    this.draw();
+    this.plot.addEventListener("keydown", (event) => this.key(event));
+    new ResizeObserver(() => this.fit()).observe(this.plot);
+  }
+
+  colour(group) {
+    return this.spec.groups[group].plain ? style("--text") : style(`--c${this.place(group) % COLOURS}`);
+  }
+
+  // The place of a group among those that have a colour.
+  place(group) {
+    return this.spec.groups.slice(0, group).filter((other) => !other.plain).length;
+  }
+
+  dash(group, kind) {
+    if (kind === "dashed") return [6, 4];
+    return DASHES[Math.floor(this.place(group) / COLOURS) % DASHES.length];
+  }
+
+  addTools() {
+    const tools = element("div", "tools");
+    const add = (text, act) => {
+      const button = element("button", "", text);
+      button.type = "button";
+      button.addEventListener("click", () => act(button));
+      tools.append(button);
+      return button;
+    };
+    add("Zoom in", () => this.zoom(STRETCH));
+    add("Zoom out", () => this.zoom(-2 * STRETCH));
+    add("Reset zoom", () => this.whole());
+    if (this.spec.can_log) {
+      add("Log scale", (button) => {
+        this.logY = !this.logY;
+        button.setAttribute("aria-pressed", this.logY);
+        this.draw();
+      }).setAttribute("aria-pressed", this.logY);
+    }
+    if (this.spec.groups.length > 2) {
+      add("Show all", () => this.show(() => true));
+      add("Hide all", () => this.show(() => false));
+    }
+    this.readout = element("p", "readout");
+    this.readout.setAttribute("aria-live", "polite");
+    this.side.append(tools, this.readout);
+  }
+
+  addLegend() {
+    const list = element("ul", "legend");
+    list.setAttribute("aria-label", "Curves; press one to hide or show it");
+    this.buttons = this.spec.groups.map((group, i) => {
+      const button = element("button", "");
+      button.type = "button";
+      const swatch = element("span", "swatch");
+      const value = element("span", "value", group.value == null ? "" : short(group.value));
+      button.append(swatch, element("span", "name", group.name), value);
+      button.addEventListener("click", () => this.show((shown, j) => (j === i ? !shown : shown)));
+      const entry = element("li", "");
+      entry.append(button);
+      list.append(entry);
+      return { button, swatch, value };
+    });
+    this.side.append(list);
+    this.press();
+  }
+
+  press() {
+    this.buttons.forEach(({ button, swatch }, group) => {
+      button.setAttribute("aria-pressed", this.shown[group]);
+      swatch.style.borderTopColor = this.colour(group);
+      const { plain } = this.spec.groups[group];
+      swatch.style.borderTopStyle = plain || this.dash(group).length ? "dashed" : "solid";
+    });
+  }
+
+  show(whether) {
+    this.shown = this.shown.map(whether);
+    this.columns.forEach((column, i) => this.chart.setSeries(i + 1, { show: this.shown[column.group] }, false));
+    this.chart.redraw();
+    this.press();
+  }
+
+  draw() {
+    this.chart?.destroy();
+    const axis = (label, size, log) => ({
+      label, size, labelSize: 22, labelFont: "13px system-ui, sans-serif", font: "12px system-ui, sans-serif",
+      stroke: () => style("--muted"), grid: { stroke: () => style("--rule"), width: 1 }, ticks: { show: false },
+      values: (_, values) => values.map(short),
+      ...(log ? { splits: (_, place, low, high) => logTicks(low, high), filter: (_, splits) => splits } : {}),
+    });
+    const room = (low, high, log) => (log ? [low / 1.12, high * 1.12] : [low - 0.06 * (high - low || 1), high + 0.06 * (high - low || 1)]);
+    const top = this.spec.top ?? Infinity;
+    const across = (low, high) => {
+      if (low == null) return NOTHING;
+      return this.spec.log_x || low === high ? room(low, high, this.spec.log_x) : [low, high];
+    };
+    this.chart = new uPlot({
+      width: this.plot.clientWidth || 600, height: this.plot.clientHeight || 320, legend: { show: false },
+      scales: {
+        x: { time: false, distr: this.spec.log_x ? 3 : 1, range: (_, low, high) => across(low, high) },
+        y: { distr: this.logY ? 3 : 1, range: (_, low, high) => (low == null ? NOTHING : room(low, Math.max(Math.min(high, top), low), this.logY)) },
+      },
+      axes: [axis(this.spec.x, 34, this.spec.log_x), axis(this.spec.y, 58, this.logY)],
+      cursor: {
+        drag: { x: true, y: true, uni: 30, dist: 5 }, focus: { prox: 24 },
+        dataIdx: (chart, series, at) => this.nearest(chart.data[series], at),
+      },
+      focus: { alpha: 0.3 },
+      series: [{}, ...this.columns.map((column) => this.line(column))],
+      bands: this.columns.flatMap((column, i) => (column.role === "edge" && this.columns[i - 1].role === "edge"
+        ? [{ series: [i + 1, i], fill: () => `${this.colour(column.group)}29` }] : [])),
+      hooks: { setCursor: [() => this.read()], setSeries: [(_, i, options) => this.near(i, options)], drawAxes: [(chart) => this.drawMarks(chart)] },
+    }, this.data, this.plot);
+  }
+
+  line(column) {
+    const points = column.style === "points" || column.style === "both";
+    const faint = column.style === "faint" ? "80" : column.role === "edge" ? "00" : "";
+    return {
+      show: this.shown[column.group], spanGaps: true, scale: "y",
+      stroke: () => this.colour(column.group) + faint, width: column.style === "points" || column.role === "edge" ? 0 : column.style === "faint" ? 1 : 2,
+      dash: this.dash(column.group, column.style),
+      points: { show: points && column.role === "main", size: 7, width: 1, stroke: () => this.colour(column.group), fill: () => this.colour(column.group) },
+    };
+  }
+
+  // The place of the nearest number of a series, which has gaps where another has its points.
+  nearest(values, at) {
+    const most = Math.max(2, Math.ceil(values.length * 0.06));
+    for (let k = 0; k <= most; k++) {
+      if (values[at - k] != null) return at - k;
+      if (values[at + k] != null) return at + k;
+    }
+    return at;
+  }
+
+  read() {
+    const { idx, idxs } = this.chart.cursor;
+    const gone = idx == null;
+    if (!this.moving) this.readout.textContent = gone ? "" : `${this.spec.x} ${short(this.data[0][idx])}`;
+    this.buttons.forEach(({ value }, group) => {
+      if (this.spec.groups[group].value != null) return;
+      const seen = this.columns.flatMap((column, i) => (column.group === group && column.role === "main" && !gone && idxs[i + 1] != null
+        ? [this.data[i + 1][idxs[i + 1]]] : [])).filter((number) => number != null);
+      value.textContent = seen.map(short).join(" · ");
+    });
+  }
+
+  near(series, options) {
+    if (options.focus == null) return;
+    const group = series == null ? null : this.columns[series - 1]?.group;
+    this.buttons.forEach(({ button }, i) => button.classList.toggle("near", i === group));
+  }
+
+  drawMarks(chart) {
+    const { ctx, bbox } = chart;
+    const at = (value) => chart.valToPos(value, "x", true);
+    const inside = (x) => Math.min(Math.max(x, bbox.left), bbox.left + bbox.width);
+    ctx.save();
+    for (const { low, high, group } of this.spec.spans.filter((span) => this.shown[span.group])) {
+      const [from, to] = [inside(at(low)), inside(at(high))];
+      ctx.fillStyle = `${this.colour(group)}24`;
+      ctx.fillRect(from, bbox.top, Math.max(to - from, 1), bbox.height);
+    }
+    ctx.lineWidth = 1.5 * devicePixelRatio;
+    for (const { x, group, cross } of this.spec.marks.filter((mark) => this.shown[mark.group])) {
+      const place = at(x);
+      if (place < bbox.left || place > bbox.left + bbox.width) continue;
+      ctx.strokeStyle = this.colour(group);
+      ctx.setLineDash([2 * devicePixelRatio, 4 * devicePixelRatio]);
+      ctx.beginPath();
+      ctx.moveTo(place, bbox.top);
+      ctx.lineTo(place, bbox.top + bbox.height);
+      ctx.stroke();
+      if (!cross) continue;
+      const arm = 5 * devicePixelRatio;
+      ctx.setLineDash([]);
+      ctx.beginPath();
+      ctx.moveTo(place - arm, bbox.top + arm);
+      ctx.lineTo(place + arm, bbox.top + 3 * arm);
+      ctx.moveTo(place + arm, bbox.top + arm);
+      ctx.lineTo(place - arm, bbox.top + 3 * arm);
+      ctx.stroke();
+    }
+    ctx.restore();
+  }
+
+  zoom(share) {
+    if (!this.data[0].length) return;
+    const { min, max } = this.chart.scales.x;
+    const log = this.spec.log_x;
+    const [low, high] = log ? [Math.log(min), Math.log(max)] : [min, max];
+    const step = share * (high - low);
+    const ends = [this.data[0][0], this.data[0].at(-1)];
+    let [from, to] = [low + step, high - step].map((value) => (log ? Math.exp(value) : value));
+    if (from <= ends[0] && to >= ends[1]) return this.whole();
+    this.chart.setScale("x", { min: Math.max(from, ends[0]), max: Math.min(to, ends[1]) });
+  }
+
+  whole() {
+    this.chart.setData(this.data, true);
+  }
+
+  key(event) {
+    const last = this.data[0].length - 1;
+    const at = this.chart.cursor.idx;
+    const step = Math.max(1, Math.round(last / 50));
+    const places = { ArrowLeft: Math.max((at ?? last) - step, 0), ArrowRight: Math.min((at ?? 0) + step, last), Home: 0, End: last };
+    const acts = { "+": () => this.zoom(STRETCH), "-": () => this.zoom(-2 * STRETCH), 0: () => this.whole() };
+    if (event.key in acts) acts[event.key]();
+    else if (event.key in places && last >= 0) this.point(places[event.key]);
+    else return;
+    event.preventDefault();
+  }
+
+  point(index) {
+    this.moving = true;
+    const x = this.data[0][index];
+    this.chart.setCursor({ left: this.chart.valToPos(x, "x"), top: this.chart.over.clientHeight / 2 });
+    this.moving = false;
+    const values = this.buttons.map(({ value }, group) => [this.shown[group] && value.textContent, this.spec.groups[group].name]);
+    const said = values.filter(([text]) => text).map(([text, name]) => `${name}: ${text}`).slice(0, 6);
+    this.readout.textContent = `${this.spec.x} ${short(x)}`;
+    this.plot.setAttribute("aria-description", `${this.readout.textContent}; ${said.join("; ")}`);
+  }
+
+  fit() {
+    const [width, height] = [this.plot.clientWidth, this.plot.clientHeight];
+    if (width && height && (width !== this.chart.width || height !== this.chart.height)) this.chart.setSize({ width, height });
+  }
+
+  recolour() {
+    this.press();
+    this.chart.redraw(false);
+  }
+}
+
+const charts = new Map();
+
+function start(figure) {
+  if (!charts.has(figure)) charts.set(figure, new Chart(figure));
+}
+
+for (const figure of document.querySelectorAll("figure.chart")) {
+  const folded = figure.closest("details");
+  if (folded && !folded.open) folded.addEventListener("toggle", () => start(figure), { once: true });
+  else start(figure);
+}
+
+function print(printing) {
+  document.documentElement.classList.toggle("printing", printing);
+  for (const chart of charts.values()) {
+    if (printing) chart.chart.setSize({ width: 470, height: 300 });
+    else chart.fit();
+    chart.recolour();
+  }
+}
+
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts.forEach((chart) => chart.recolour()));
+addEventListener("beforeprint", () => print(true));
+addEventListener("afterprint", () => print(false));

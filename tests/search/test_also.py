@@ -1,0 +1,101 @@
+"""Other numbers of the optimizer beside the peak: their ranges, and that the best are found within the bound."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import glideslope as gs
+from glideslope.search.also import Axis
+from glideslope.search.run_directory import RunDirectory
+from tests.search.test_full_runs import Bowl
+
+
+class Decayed(Bowl):
+    """Ends lower the nearer its momentum and weight decay are to given ones, in their logarithms."""
+
+    controls = frozenset({"momentum", "weight_decay"})
+
+    def __init__(self, decay=0.03, momentum=0.95):
+        super().__init__(0.1)
+        self.best, self.numbers = (decay, momentum), (1.0, 0.0)
+
+    def step(self, lr, momentum=0.0, weight_decay=1.0):
+        self.numbers = weight_decay, momentum
+        return super().step(lr)
+
+    def evaluate(self):
+        apart = math.log(self.numbers[0] / self.best[0]), math.log((1 - self.numbers[1]) / (1 - self.best[1]))
+        return super().evaluate() + sum(0.1 * one**2 for one in apart)
+
+    def state(self):
+        return super().state(), self.numbers
+
+    def restore(self, state):
+        super().restore(state[0])
+        self.numbers = state[1]
+
+
+def test_the_numbers_are_found_and_the_full_run_has_them(tmp_path):
+    plain = gs.tune(Decayed(), 400, overhead=2)
+    memory = RunDirectory(tmp_path / "out", {"command": "tune"})
+    job = Decayed()
+    tuned = gs.tune(job, 400, overhead=2, also=["weight_decay=1e-3:0.3", "momentum"], memory=memory)
+    memory.release()
+    settings = dict(tuned.final.contestant.settings)
+    assert settings["weight_decay"] == pytest.approx(0.03, rel=0.5)
+    assert settings["momentum"] == pytest.approx(0.95, abs=0.02)
+    assert job.numbers == (settings["weight_decay"], settings["momentum"])
+    assert tuned.final_loss < plain.final_loss
+    assert tuned.search_updates <= 800
+    assert "weight_decay" in str(tuned.final.contestant)
+    again = RunDirectory(tmp_path / "out", {"command": "tune"}, resume=True)
+    resumed = gs.tune(Decayed(), 400, overhead=2, also=["weight_decay=1e-3:0.3", "momentum"], memory=again)
+    again.release()
+    assert resumed.final == tuned.final
+
+
+def test_a_number_that_is_no_better_is_left_alone():
+    class Indifferent(Decayed):
+        def evaluate(self):
+            return Bowl.evaluate(self)
+
+    assert gs.tune(Indifferent(), 400, also=["momentum"]).final.contestant.settings == ()
+
+
+def test_groups_without_weight_decay_keep_none():
+    torch.manual_seed(0)
+    model = torch.nn.Linear(4, 1)
+    groups = [{"params": [model.weight], "weight_decay": 0.01}, {"params": [model.bias], "weight_decay": 0.0}]
+    data = torch.utils.data.TensorDataset(torch.randn(64, 4), torch.randn(64, 1))
+    loader = torch.utils.data.DataLoader(data, batch_size=8)
+    job = gs.torch.Job(model, torch.optim.AdamW(groups), torch.nn.functional.mse_loss, loader, loader)
+    tuned = gs.tune(job, 200, also=["weight_decay=0.01:10"])
+    decays = [group["weight_decay"] for group in job.optimizer.param_groups]
+    assert decays == [dict(tuned.final.contestant.settings).get("weight_decay", 0.01), 0.0]
+
+
+@given(st.floats(1e-6, 0.4), st.floats(1.1, 100))
+def test_the_middle_of_a_range_is_that_of_its_logarithm(low, factor):
+    values = Axis("weight_decay", low, low * factor).values
+    assert values[1] == pytest.approx(low * math.sqrt(factor), rel=0.006)
+    momenta = Axis("momentum", 0.5, 1 - 0.5 / factor).values
+    assert 1 - momenta[1] == pytest.approx(0.5 / math.sqrt(factor), rel=0.006, abs=6e-4)
+
+
+@pytest.mark.parametrize(
+    "text", ["weight_decay=", "weight_decay=1:0.1", "weight_decay=0:1", "momentum=0.5:1", "dropout", "batch_size=1:9",
+             "=1:2", "weight_decay=nan:1", "weight_decay=1:inf", "momentum=a:b"],
+)  # fmt: skip
+def test_what_is_no_range_is_refused(text):
+    with pytest.raises(gs.SearchError):
+        gs.tune(Decayed(), 400, also=[text])
+
+
+def test_a_job_that_cannot_set_it_and_a_number_named_twice_are_refused():
+    with pytest.raises(gs.SearchError, match="momentum"):
+        gs.tune(Bowl(0.1), 400, also=["momentum"])
+    with pytest.raises(gs.SearchError, match="once"):
+        gs.tune(Decayed(), 400, also=["momentum", "momentum=0.5:0.9"])

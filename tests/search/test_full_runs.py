@@ -1,0 +1,112 @@
+"""The full runs that a bound pays for: which is made next, which is the answer, and where the job is left."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import glideslope as gs
+from glideslope.search.contestant import Contestant, Run
+from glideslope.search.full_runs import best_run, for_short_runs, next_full
+
+CYCLE, LINEAR = gs.one_cycle(), gs.linear()
+
+
+class Bowl:
+    """Ends lowest where the sum of its rates is a given one; above a peak it ends high after so many updates."""
+
+    def __init__(self, total, cliff=math.inf, steps=0):
+        self.total, self.cliff, self.steps = total, cliff, steps
+        self.rates, self.calls, self.evaluations = [], 0, 0
+
+    def step(self, lr):
+        self.rates, self.calls = [*self.rates, lr], self.calls + 1
+        return 5.0 / (1 + len(self.rates))
+
+    def evaluate(self):
+        self.evaluations += 1
+        if not self.rates:
+            return 9.0
+        if len(self.rates) >= self.steps and max(self.rates) > self.cliff:
+            return 8.0
+        shift = math.log(max(sum(self.rates), 1e-9) / self.total) - math.log(len(self.rates))
+        return min(1 + 0.1 * shift**2 + 10 / len(self.rates), 8.5)
+
+    def state(self):
+        return list(self.rates)
+
+    def restore(self, state):
+        self.rates = list(state)
+
+
+def run(schedule, peak, loss, steps=100, untrained=9.0):
+    return Run(Contestant(schedule, peak), steps, 0, np.ones(steps), ((steps, loss),), loss, untrained=untrained)
+
+
+def test_peaks_go_up_then_down_then_to_the_lowest_point_then_another_schedule_follows():
+    runs = [run(CYCLE, 0.1, 1.0)]
+    assert next_full(runs, (CYCLE, LINEAR), 2.0) == Contestant(CYCLE, 0.2)
+    runs.append(run(CYCLE, 0.2, 1.5))
+    assert next_full(runs, (CYCLE, LINEAR), 2.0) == Contestant(CYCLE, 0.05)
+    runs.append(run(CYCLE, 0.05, 1.5))
+    contestant = next_full(runs, (CYCLE, LINEAR), 2.0)
+    assert contestant.schedule == CYCLE
+    assert 0.05 < contestant.peak < 0.2
+    for _ in range(4):
+        if contestant.schedule != CYCLE:
+            break
+        runs.append(run(CYCLE, contestant.peak, 1.2))
+        contestant = next_full(runs, (CYCLE, LINEAR), 2.0)
+    assert contestant.schedule == LINEAR
+    assert contestant.rates(100).mean() == pytest.approx(Contestant(CYCLE, 0.1).rates(100).mean(), rel=0.05)
+    runs.append(run(LINEAR, contestant.peak, 1.3))
+    assert next_full(runs, (CYCLE, LINEAR), 2.0) is None
+
+
+def test_a_full_run_that_ends_above_a_short_one_has_too_large_a_peak():
+    assert next_full([run(CYCLE, 0.1, 2.5)], (CYCLE,), 2.0) == Contestant(CYCLE, 0.025)
+    lost = [run(CYCLE, 0.1, math.inf), run(CYCLE, 0.04, 2.2)]
+    assert next_full(lost, (CYCLE,), 2.0) == Contestant(CYCLE, 0.01)
+
+
+def test_an_optimizer_that_finds_its_rate_has_one_full_run():
+    contestant = Contestant(CYCLE, 1.0, "prodigy")
+    made = Run(contestant, 100, 0, np.ones(100), ((100, 1.0),), 1.0, untrained=9.0)
+    assert next_full([made], (CYCLE,), 2.0) is None
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(0.3, 6), st.integers(200, 400), st.floats(0.001, 3))
+def test_the_bound_holds_and_the_job_is_left_as_the_best_full_run_ended(overhead, steps, rate):
+    job = Bowl(rate)
+    tuned = gs.tune(job, steps, overhead=overhead)
+    checks = job.calls - tuned.search_updates - steps
+    assert tuned.search_updates <= overhead * steps
+    assert checks == 0
+    assert len(tuned.full) >= 1
+    assert tuned.final == best_run(tuned.full)
+    assert tuned.final_loss == min(one.final_loss for one in tuned.full) == job.evaluate()
+    assert job.rates == pytest.approx(tuned.final.contestant.rates(steps).tolist())
+    assert for_short_runs(int(overhead * steps), steps) <= min(overhead, 2) * steps
+
+
+def test_a_cliff_of_the_full_length_is_left_by_the_next_full_run():
+    steps = 400
+    free = gs.tune(Bowl(0.1), steps, overhead=2)
+    cliff = 0.7 * free.full[0].contestant.peak
+    caught = gs.tune(Bowl(0.1, cliff, steps), steps, overhead=2)
+    assert caught.full[0].final_loss == 8.0
+    assert caught.final_loss < 2
+    assert caught.final.contestant.peak < cliff
+
+
+def test_one_that_was_interrupted_leaves_the_job_where_the_whole_one_does():
+    whole, memory = Bowl(0.1), {}
+    tuned = gs.tune(whole, 300, overhead=3, memory=memory)
+    for kept in range(len(memory)):
+        job = Bowl(0.1)
+        again = gs.tune(job, 300, overhead=3, memory=dict(list(memory.items())[:kept]))
+        assert again.final == tuned.final
+        assert job.rates == whole.rates
