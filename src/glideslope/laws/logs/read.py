@@ -16,7 +16,7 @@ from glideslope.laws.logs.losses import kind_of_loss
 from glideslope.laws.logs.parts import parts_of
 from glideslope.laws.logs.run_of_log import Assigned, run_of
 from glideslope.laws.logs.series import Part
-from glideslope.laws.logs.source import Columns, Source
+from glideslope.laws.logs.source import COMPRESSED, Columns, Source
 from glideslope.laws.logs.table_of_runs import is_of_curves, of_curves
 from glideslope.laws.run import Run
 from glideslope.renamed import was_called
@@ -168,9 +168,9 @@ def _names(parts: Sequence[Part]) -> list[str]:
 
 
 def _short(part: Part) -> str:
+    file = part.file.with_suffix("") if part.file.suffix in COMPRESSED else part.file
     if not part.whole:
-        return part.run or part.file.stem
-    file = part.file
+        return part.run or file.stem
     if file.is_dir():
         return file.absolute().name
     if file.stem.lower() in _GENERAL and file.absolute().parent.name:

@@ -136,6 +136,9 @@ def _of_epochs(
     known = values[np.isfinite(values)]
     from_0 = bool(len(known)) and known.min() == 0 and bool(np.all(known == np.round(known)))
     note = f"steps are epochs of {given.steps_per_epoch:g} updates{', counted from 0' if from_0 else ''}"
+    digits = next((digits for digits in range(7) if np.array_equal(known, np.round(known, digits))), 7)
+    if digits > 1 and (unit := given.steps_per_epoch * 10.0**-digits) > 1:
+        note += f", known to {unit:g} updates by the {digits} decimals that they have"
     return Steps(epochs[0], np.round((values + int(from_0)) * given.steps_per_epoch), (note,))
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from glideslope.errors import LawError
 
+COMPRESSED = (".gz", ".bz2", ".xz")
+"""Endings of compressed files."""
 _COMPRESSED = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ": lzma.decompress}
 _BINARY = {
     b"PK\x03\x04": "a ZIP archive (an .xlsx or .npz file, or a checkpoint of torch)", b"%PDF": "a PDF document",
@@ -118,4 +120,4 @@ class Source:
     def ending(self) -> str:
         """The ending of the file's name, in lower case, without that of a compression."""
         path = self.path
-        return (path.with_suffix("") if path.suffix.lower() in (".gz", ".bz2", ".xz") else path).suffix.lower()
+        return (path.with_suffix("") if path.suffix.lower() in COMPRESSED else path).suffix.lower()
