@@ -133,7 +133,7 @@ def predict(
     if out is not None:
         drawn = views.curves({schedule: (at, loss, low, high)})
         write_atomically(out / "prediction.png", plots.png(drawn))
-        chart = views.chart({schedule: (at, loss, low, high)}, "The loss predicted")
+        chart = views.chart({schedule: (at, loss, low, high)}, "The loss predicted", level=level)
         page = report.page("A prediction", [report.paragraph(lead), report.figure(chart)])
         write_atomically(out / "prediction.html", page)
         write_atomically(out / "prediction.json", json.dumps(told) + "\n")
