@@ -23,10 +23,10 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 import torch  # noqa: E402
-from faults import documents, guards, jobs, names, rates, run_directories, searches, sizes  # noqa: E402
+from faults import documents, guards, jobs, names, rates, run_directories, searches, sizes, states  # noqa: E402
 from faults.tally import Kinds, Tally  # noqa: E402
 
-PARTS = (documents, guards, jobs, names, rates, run_directories, searches, sizes)
+PARTS = (documents, guards, jobs, names, rates, run_directories, searches, sizes, states)
 KINDS: Kinds = {name: kind for part in PARTS for name, kind in part.KINDS.items()}
 
 

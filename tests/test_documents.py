@@ -23,16 +23,17 @@ from tests.schedules.strategies import schedules
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
-from faults import documents
+from faults import documents, states
 
 
 @pytest.mark.parametrize(
     ("name", "number"),
     [("texts", 3000), ("states", 250), ("old_states", 150), ("laws", 60), ("json", 600), ("events", 12),
-     ("tables", 100)],
+     ("tables", 100), ("averages", 300), ("balances", 20), ("torch_jobs", 20), ("keras_states", 60),
+     ("jax_states", 100), ("jax_jobs", 5), ("keras_jobs", 20)],
 )  # fmt: skip
 def test_none_is_wrong(name, number):
-    _, tally, _ = documents.KINDS[name]
+    _, tally, _ = (documents.KINDS | states.KINDS)[name]
     result = tally(number)
     assert result.tried == number
     assert result.shown == ()

@@ -87,6 +87,7 @@ def test_every_private_name_of_another_library_is_in_one_file():
 
 def _torch_examples():
     import lightning
+    import transformers
     from accelerate.state import GradientState
     from torch.distributed.checkpoint import state_dict
 
@@ -109,6 +110,7 @@ def _torch_examples():
         "torch.distributed.checkpoint.state_dict": state_dict,
         "lightning.LightningModule": lightning.LightningModule(),
         "accelerate.state.GradientState": GradientState(),
+        "transformers.Trainer": transformers.Trainer,
     }
 
 

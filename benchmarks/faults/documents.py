@@ -116,11 +116,11 @@ def state(seed: int) -> str | None:
     draw = random.Random(seed)
     number = draw.randrange(len(PLANS))
     saved, right = _saved(number)
-    damaged = _damaged(draw, copy.deepcopy(saved))
-    rates, problem = _after(number, damaged)
+    changed = damaged(draw, copy.deepcopy(saved))
+    rates, problem = _after(number, changed)
     if rates is None or np.allclose(rates, right, rtol=1e-6, atol=0):
         return problem
-    return f"plan {number}, other rates: {damaged!r}"
+    return f"plan {number}, other rates: {changed!r}"
 
 
 def old_state(seed: int) -> str | None:
@@ -129,11 +129,11 @@ def old_state(seed: int) -> str | None:
     number = draw.randrange(len(PLANS))
     saved = copy.deepcopy(_saved(number)[0])
     del saved["checksum"]
-    damaged = _damaged(draw, saved)
-    rates, problem = _after(number, damaged)
+    changed = damaged(draw, saved)
+    rates, problem = _after(number, changed)
     if rates is None or (np.all(np.isfinite(rates)) and np.min(rates) >= 0):
         return problem
-    return f"plan {number}, rates that can't be: {damaged!r}"
+    return f"plan {number}, rates that can't be: {changed!r}"
 
 
 _FRESH: dict[int, tuple[gs.torch.Scheduler, str]] = {}
@@ -202,7 +202,7 @@ def _observed(scheduler: gs.torch.Scheduler) -> str:
     return repr((scheduler.state_dict(), scheduler.get_last_lr(), scheduler.base_lrs, scheduler.last_epoch, groups))
 
 
-def _damaged(draw: random.Random, saved: Any) -> Any:
+def damaged(draw: random.Random, saved: Any) -> Any:
     """A state with one or two parts changed; its checksum may be missing only where a right part takes its place."""
     if draw.random() < 0.02:
         return copy.deepcopy(draw.choice(ODD))

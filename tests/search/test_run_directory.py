@@ -414,6 +414,24 @@ def test_a_search_that_raises_and_one_that_ends_give_the_lock_back(tmp_path):
     assert not (tmp_path / "out/search.lock").exists()
 
 
+@pytest.mark.parametrize("option", [{}, {"resume": True}, {"overwrite": True}])
+def test_a_run_directory_of_the_format_before_is_left_alone_and_its_runs_are_read(tmp_path, option):
+    """As the version wrote it that had no checksums."""
+    out = tmp_path / "out"
+    (out / "finished").mkdir(parents=True)
+    (out / "search.json").write_text(json.dumps({"command": "race", "job": "job.py:job", "steps": 4}, indent=1))
+    (out / "finished/0123456789abcdef.json").write_text(json.dumps({"key": "[0]", "result": {"final_loss": 1.0}}))
+    (out / "result.json").write_text('{"steps": 4}')
+    (out / "report.html").write_text("<p>report</p>")
+    rows = [f"{run},{t},{rate:g},{2 + 1 / (t + 1)}" for run, rate in enumerate([0.1, 0.2]) for t in range(4)]
+    (out / "runs.csv").write_text("\n".join(["run,step,lr,loss", *rows]) + "\n")
+    before = files(out)
+    with pytest.raises(gs.RunDirectoryError, match=r"of an earlier version of Glideslope\. .* or delete it"):
+        RunDirectory(out, SEARCH, **option)
+    assert files(out) == before
+    assert [len(run.loss) for run in gs.laws.read(out).runs] == [4, 4]
+
+
 @pytest.mark.parametrize(
     ("args", "status"),
     [

@@ -30,9 +30,9 @@ def test_tune_says_what_to_do_first_then_how_sure_then_what_it_beat():
     assert lines[1] == ""
     assert [line.partition(":")[0] for line in lines[2:5]] == ["How sure", "What it beat", "Cost"]
     assert "0.1 to 0.6" in lines[2]
-    assert "at half the peak at 0.95" in lines[2]
+    assert "Short runs end at 0.7 at their best peak, at half it 0.95." in lines[2]
     assert "twice" not in lines[2]
-    assert "best of 2 constant rates, 0.1, ended at 0.4 (50% lower)" in lines[3]
+    assert "best of 2 constant rates, 0.1, ended at 0.4: the answer ends 50% lower." in lines[3]
     assert lines[4] == "Cost: The search took 305 updates, 0.76 full runs."
 
 

@@ -1,10 +1,9 @@
-"""What a framework says of its models; each registers an adapter."""
+"""What a framework says of its models."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from glideslope.errors import LayerError
 
@@ -12,33 +11,32 @@ if TYPE_CHECKING:
     from glideslope.layers.parameters import Parameter
 
 
-@dataclass(frozen=True)
-class Adapter:
-    """A framework's models.
+class Adapter(Protocol):
+    """A module for the models of one framework."""
 
-    Attributes:
-        is_model: whether a value is one.
-        parameters: the trained parameters of one.
-        order_of_use: (model, inputs) -> when a forward pass first uses each parameter, by its name; one that isn't used
-            isn't there.
-    """
+    def parameters(self, model: Any) -> list[Parameter]:
+        """The trained parameters of a model."""
 
-    is_model: Callable[[Any], bool]
-    parameters: Callable[[Any], list[Parameter]]
-    order_of_use: Callable[[Any, tuple[Any, ...]], dict[str, int]]
+    def order_of_use(self, model: Any, inputs: tuple[Any, ...]) -> dict[str, int]:
+        """When a forward pass first uses each parameter, by its name; one that isn't used isn't there."""
 
 
-ADAPTERS: list[Adapter] = []
-"""Those of all frameworks; the first whose model a value is takes it."""
+ADAPTERS: list[tuple[Callable[[Any], bool], Callable[[], Any]]] = []
+"""Whether a value is a model of a framework, and what loads its adapter; the floor of the frameworks adds them."""
 
 
 def adapter_of(model: Any) -> Adapter:
     """The adapter for a model.
 
     Raises:
-        LayerError: it is of no framework.
+        LayerError: its framework isn't installed.
     """
-    adapter = next((adapter for adapter in ADAPTERS if adapter.is_model(model)), None)
-    if adapter is None:
-        raise LayerError(f"a {type(model).__name__}: give a torch module, a Keras model, or a pytree of arrays")
+    load = next(load for is_model, load in ADAPTERS if is_model(model))
+    try:
+        adapter: Adapter = load()
+    except ModuleNotFoundError as error:
+        raise LayerError(
+            f"a {type(model).__name__} would be a pytree, which needs {error.name}: give a torch module or a Keras "
+            'model, or pip install "glideslope[jax]"'
+        ) from None
     return adapter

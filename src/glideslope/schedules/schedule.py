@@ -32,8 +32,7 @@ class Schedule(Drawn, ABC):
 
     __array_ufunc__ = None  # a NumPy number times a schedule is a schedule, not NumPy's product of objects
 
-    binding = 3
-    """How tightly its text holds together: 0 a >> b, 1 a + b, 2 a * b, 3 a call."""
+    binding = 3  # how tightly its text holds together: 0 a >> b, 1 a + b, 2 a * b, 3 a call
 
     @abstractmethod
     def length(self, frame: Frame) -> float | None:
@@ -100,9 +99,7 @@ class Schedule(Drawn, ABC):
         Raises:
             ScheduleError: a duration needs a horizon or a clock that wasn't given; `.over` gives it.
         """
-        if isinstance(t, (int, float)):
-            return self._factor(t, scalars)
-        return evaluated(self._factor, t)
+        return self._factor(t, scalars) if isinstance(t, (int, float)) else evaluated(self._factor, t)
 
     def sample(self, steps: int) -> np.ndarray:
         """The factors of `steps` updates, an array of shape (steps,); a horizon it lacks is `steps`.

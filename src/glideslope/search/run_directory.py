@@ -273,6 +273,12 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         try:
             return None if self._text is None else stored.record_of(self._text)
         except DocumentError as error:
+            if stored.is_of_first_format(self._text or b""):
+                raise RunDirectoryError(
+                    f"{self.folder} is a run directory of an earlier version of Glideslope. It can be read (report, "
+                    f"glideslope fit {self.folder}), but its files have no checksums, so no search goes on in it or "
+                    "overwrites it: name another folder with --out, or delete it"
+                ) from error
             raise RunDirectoryError(
                 f"{self._marker} doesn't say which search {self.folder} is of, and which files are its ({error}): "
                 "name another folder with --out; if this is a run directory that was damaged, delete it"

@@ -87,15 +87,18 @@ def record_of(text: bytes) -> Record:
     Raises:
         DocumentError: it is damaged, or of another format.
     """
-    try:
-        record = checked(unsealed(text), Record)
-    except DocumentError as error:
-        old = parsed(text)
-        if isinstance(old, dict) and "command" in old and "checksum" not in old:
-            raise DocumentError("it is of an earlier version of Glideslope, whose files have no checksums") from error
-        raise
+    record = checked(unsealed(text), Record)
     record.search = loose(record.search)
     return record
+
+
+def is_of_first_format(text: bytes) -> bool:
+    """Whether a text is a search.json of the format before this one, which had neither a checksum nor a version."""
+    try:
+        old = parsed(text)
+    except DocumentError:
+        return False
+    return isinstance(old, dict) and "command" in old and not old.keys() & {"checksum", "format"}
 
 
 def text_of_run(search: str, key: str, result: dict[str, Any]) -> str:

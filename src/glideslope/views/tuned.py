@@ -74,10 +74,12 @@ def full_runs(tuned: Tuned) -> list[Run]:
 
 
 def chart(tuned: Tuned) -> Chart:
-    """The final loss of the short runs against their peak."""
-    ends = [(run.contestant.name, run.contestant.peak, run.final_loss) for run in tuned.candidates]
-    steps = sorted({run.steps for run in tuned.candidates})
-    caption = f"The validation loss at the end of each short run, of {' or '.join(f'{n:,}' for n in steps)} updates."
+    """The final loss of short runs, and of full ones, against their peak."""
+    ends = [
+        (f"{run.contestant.name}, {run.steps:,} updates", run.contestant.peak, run.final_loss)
+        for run in (*tuned.candidates, *tuned.full, *tuned.constants)
+    ]
+    caption = "The validation loss at the end of each run; runs of one schedule and one length are joined."
     return run_charts.peaks(ends, max(run.untrained for run in tuned.candidates), caption)
 
 
@@ -120,12 +122,13 @@ def _sure(tuned: Tuned) -> list[str]:
         f"After such short runs{full}, in {tuned.near:.0%} of trainings no other peak ends lower by over 1%.",
     ]
     beside = [
-        f"{factor} the peak at {loss:.4g}"
+        f"at {factor} it {loss:.4g}"
         for factor, loss in zip(("half", "twice"), tuned.sensitivity, strict=True)
         if math.isfinite(loss)
     ]
     if beside:
-        said.append(f"A short run ends at {', at '.join(beside)}.")
+        best = min(map(final_loss, tuned.candidates))
+        said.append(f"Short runs end at {best:.4g} at their best peak, {' and '.join(beside)}.")
     if len({str(run.contestant.schedule) for run in tuned.candidates}) == 1:
         said.append("The peak was tuned; the schedule is the usual one.")
     return said
@@ -137,7 +140,7 @@ def _beaten(tuned: Tuned) -> tuple[str, ...]:
         return tuple(said)
     peak, loss = tuned.constant.contestant.peak, tuned.constant.final_loss
     lower = tuned.final_loss < loss
-    share = f" ({1 - tuned.final_loss / loss:.0%} lower)" if lower and tuned.final_loss > 0 else ""
+    share = f": the answer ends {1 - tuned.final_loss / loss:.0%} lower" if lower and tuned.final_loss > 0 else ""
     number = f"the best of {len(tuned.constants)} constant rates, {peak:g}, ended at {loss:.4g}"
     said.append(f"{number[0].upper()}{number[1:]}{share}." if lower else f"Not beaten: {number}.")
     return tuple(said)

@@ -8,9 +8,11 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from glideslope.documents import shown
 from glideslope.errors import FeedbackError
 from glideslope.feedback import Feedback
 from glideslope.policy import as_policy
+from glideslope.schedules.numbers import plain
 
 
 class FeedbackState(NamedTuple):
@@ -71,3 +73,31 @@ def scale_by_feedback(feedback: Feedback) -> optax.GradientTransformationExtraAr
         return scaled, FeedbackState(optax.safe_increment(state.updates), numbers)
 
     return optax.GradientTransformationExtraArgs(init, update)
+
+
+def check_feedback(state: Any, feedback: Feedback) -> None:
+    """Checks what an optimizer's state, which a checkpoint library restored, holds of a feedback.
+
+    Args:
+        state: the optimizer's state, a pytree with the `FeedbackState` of `scale_by_feedback`.
+        feedback: the feedback.
+
+    Raises:
+        FeedbackError: it holds none, or one that this feedback can't have.
+
+    >>> import glideslope as gs
+    >>> optimizer = optax.chain(optax.sgd(1.0), gs.jax.scale_by_feedback(gs.plateau()))
+    >>> gs.jax.check_feedback(optimizer.init(jnp.ones(())), gs.plateau())
+    """
+    whole = as_policy(feedback).feedback
+    if whole is None:
+        raise FeedbackError(f"{feedback} holds no feedback")
+    nodes = jax.tree.leaves(state, is_leaf=lambda node: isinstance(node, FeedbackState))
+    found = [node for node in nodes if isinstance(node, FeedbackState)]
+    if not found:
+        raise FeedbackError("the state holds no FeedbackState: restore it into the structure of optimizer.init(params)")
+    for node in found:
+        updates = plain(node.updates)
+        if isinstance(updates, bool) or not isinstance(updates, int) or updates < 0:
+            raise FeedbackError(f"updates={shown(node.updates)} in the state of a feedback: a count was expected")
+        whole.restored(node.feedback)

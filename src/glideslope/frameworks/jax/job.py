@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 
+from glideslope.documents import shown
 from glideslope.errors import JobError
+from glideslope.schedules.numbers import plain
 
 Update = Callable[[Any, Any, Any, Any], tuple[Any, Any, Any]]
 
@@ -102,15 +104,38 @@ class Job:
         }  # fmt: skip
 
     def restore(self, state: Any) -> None:
-        """Goes back to exactly where `state` was taken."""
+        """Goes back to exactly where `state` was taken; raises JobError if it isn't a state of such a job."""
+        self._check(state)
         self.params, self.opt_state = _copied((state["params"], state["opt_state"]))
-        self.updates, self.skipped = state["updates"], state["skipped"]
+        self.updates, self.skipped = plain(state["updates"]), plain(state["skipped"])
         if state["seed"] is not None:
-            self._reseed(state["seed"])
+            self._reseed(plain(state["seed"]))
+
+    def _check(self, state: Any) -> None:
+        parts = {"params", "opt_state", "updates", "skipped", "seed"}
+        if not isinstance(state, Mapping) or not parts <= state.keys():
+            raise JobError(f"{shown(state)} isn't a state of the job, which has {', '.join(sorted(parts))}")
+        for name in ("updates", "skipped", "seed"):
+            count = plain(state[name])
+            if not (name == "seed" and count is None) and (type(count) is not int or count < 0):
+                raise JobError(f"{name}={shown(state[name])} in the state of the job: a count was expected")
+        here = self.params, self.opt_state
+        saved = state["params"], state["opt_state"]
+        leaves, theirs = jax.tree.flatten(here), jax.tree.flatten(saved)
+        if bool(leaves[1] != theirs[1]):  # type: ignore[operator]
+            raise JobError("the parameters and the optimizer's state aren't those of this job")
+        for leaf, value in zip(leaves[0], theirs[0], strict=True):
+            if hasattr(leaf, "dtype") and _form(value) != _form(leaf):
+                raise JobError(f"{leaf.dtype} {leaf.shape} in this job, and in the state {shown(value)}")
 
     def _reseed(self, seed: int) -> None:
         """Draws the order of the data anew."""
         self.data = self.data.reseeded(seed)  # type: ignore[attr-defined]
+
+
+def _form(leaf: Any) -> tuple[str, Any]:
+    """The type and the shape of an array."""
+    return str(getattr(leaf, "dtype", "")), tuple(getattr(leaf, "shape", ()))
 
 
 def _copied(tree: Any) -> Any:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
+from glideslope.documents import shown
 from glideslope.errors import JobError
+from glideslope.schedules.numbers import plain
 
 _MOST_BATCHES = 1000
 
@@ -112,13 +115,35 @@ class Job:
         }
 
     def restore(self, state: Any) -> None:
-        """Goes back to exactly where `state` was taken."""
+        """Goes back to exactly where `state` was taken; raises JobError if it isn't a state of such a job."""
+        self._check(state)
         for variable, value in zip(self._variables(), state["variables"], strict=True):
             variable.assign(value.copy())  # on torch it may take the memory as it is
-        self.batches = state["batches"]
+        self.batches = plain(state["batches"])
         if state["seed"] is not None:
-            self._reseed(state["seed"])
+            self._reseed(plain(state["seed"]))
         _set_random_state(state["random"])
+
+    def _check(self, state: Any) -> None:
+        parts = {"variables", "batches", "seed", "random"}
+        if not isinstance(state, Mapping) or not parts <= state.keys():
+            raise JobError(f"{shown(state)} isn't a state of the job, which has {', '.join(sorted(parts))}")
+        values, here = state["variables"], self._variables()
+        if not isinstance(values, list | tuple) or len(values) != len(here):
+            raise JobError(f"the state doesn't have the {len(here)} variables of the job")
+        for variable, value in zip(here, values, strict=True):
+            if not isinstance(value, np.ndarray) or value.shape != tuple(variable.shape):
+                raise JobError(f"{variable.path} has the shape {tuple(variable.shape)}, and in the state it is "
+                               f"{shown(value)}")  # fmt: skip
+        counts = [plain(state["batches"]), *([] if state["seed"] is None else [plain(state["seed"])])]
+        if any(type(count) is not int or count < 0 for count in counts):
+            raise JobError(f"batches={shown(state['batches'])} and seed={shown(state['seed'])} in the state of the job")
+        before = _random_state()
+        try:
+            _set_random_state(state["random"])
+        except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            _set_random_state(before)
+            raise JobError(f"the state's generators of random numbers can't be: {error}") from None
 
     def _variables(self) -> list[Any]:
         """The model's, the states of its random generators among them, its metrics', and the optimizer's."""

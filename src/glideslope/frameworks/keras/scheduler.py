@@ -12,8 +12,9 @@ import keras
 
 from glideslope import schedules
 from glideslope.documents import shown
-from glideslope.errors import FeedbackError, ScheduleError
+from glideslope.errors import DocumentError, FeedbackError, ScheduleError
 from glideslope.frameworks.keras.executions import follow
+from glideslope.frameworks.seals import SEAL, check_seal, sealed
 from glideslope.policy import Policy, as_policy
 from glideslope.schedules import Clock, Duration
 from glideslope.schedules.durations import Time
@@ -165,8 +166,8 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
             )
 
     def state_dict(self) -> dict[str, Any]:
-        """The state of the feedback, plain numbers."""
-        return dict(self.feedback_state)
+        """The state of the feedback, plain numbers, and their checksum."""
+        return sealed(self.feedback_state)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on from a state of the feedback.
@@ -174,9 +175,16 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         Raises:
             FeedbackError: it is another feedback's, or damaged; all stays as it was then.
         """
-        if self.feedback is None and state != {}:
+        numbers = {name: value for name, value in state.items() if name != SEAL} if isinstance(state, dict) else state
+        if self.feedback is None and numbers != {}:
             raise FeedbackError(f"{shown(state)} isn't a state of this scheduler, which has no feedback")
-        self.feedback_state = self.feedback.restored(state) if self.feedback else {}
+        restored = self.feedback.restored(numbers) if self.feedback else {}
+        if SEAL in state:
+            try:
+                check_seal(restored, state[SEAL])
+            except DocumentError as error:
+                raise FeedbackError(f"{shown(state)} is a damaged state: {error}") from None
+        self.feedback_state = restored
 
     def _factor(self, batches: int) -> float:
         """The schedule's factor after so many batches."""

@@ -12,9 +12,11 @@ import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from glideslope.averages import Average as Kind
-from glideslope.errors import FrameworkError, SearchError
+from glideslope.documents import shown
+from glideslope.errors import FrameworkError, JobError, SearchError
 from glideslope.frameworks.torch.averaging import STATISTICS, as_evaluated, measure_statistics
 from glideslope.frameworks.torch.averaging import Average as Weights
+from glideslope.frameworks.torch.state_checks import check_average, is_count
 from glideslope.schedules.numbers import plain
 
 
@@ -126,18 +128,27 @@ class Average:
         keys = {"average", "begins", "updates", "weights"}
         if not isinstance(state_dict, Mapping) or not keys <= state_dict.keys():
             raise FrameworkError(f"no state of an average: it has {', '.join(sorted(keys))}")
-        there = (str(self.kind), self._begins)
-        if (state_dict["average"], state_dict["begins"]) != there:
+        kind, begins = state_dict["average"], state_dict["begins"]
+        if not (isinstance(kind, str) and kind == str(self.kind) and is_count(begins) and begins == self._begins):
+            name = kind if isinstance(kind, str) else shown(kind)
             raise FrameworkError(
-                f"a state of {state_dict['average']} from update {state_dict['begins']}, and this is {there[0]} from "
-                f"update {there[1]}: make the average as it was"
+                f"a state of {name} from update {shown(begins)}, and this is {self.kind} from update "
+                f"{self._begins}: make the average as it was"
             )
-        weights = state_dict["weights"]
+        weights, updates = state_dict["weights"], state_dict["updates"]
+        seen = max(int(updates) - self._begins, 0) if is_count(updates) else -1
         try:
-            restored = None if weights is None else Weights.restored(self._model, weights)
-        except (RuntimeError, KeyError, TypeError) as error:
-            raise FrameworkError(f"a state of another model: {error}") from None
-        self._weights, self._updates = restored, int(state_dict["updates"])
+            averaged = 0 if weights is None else check_average(weights, self._model.state_dict())
+        except JobError as error:
+            raise FrameworkError(f"a state of another model, or a damaged one: {error}") from None
+        of_this = weights is None or (weights["kind"], weights["amount"]) == (self.kind.kind, self.kind.amount)
+        if averaged != seen or not of_this:
+            raise FrameworkError(
+                f"a damaged state: its average is of {averaged} updates by {shown(weights)[:60]}, and it says that "
+                f"{shown(updates)} were made"
+            )
+        self._weights = None if weights is None else Weights.restored(self._model, weights)
+        self._updates = int(updates)
 
 
 def _forward(model: torch.nn.Module, inputs: Any) -> Any:

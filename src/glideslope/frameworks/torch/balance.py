@@ -8,12 +8,12 @@ from typing import Any
 import torch
 
 from glideslope.errors import LayerError
+from glideslope.frameworks.torch.balance_state import KEPT_AS, checked_groups, sealed_groups
 from glideslope.frameworks.torch.inner import inner_optimizer
 from glideslope.frameworks.torch.monitor import Monitor
 from glideslope.frameworks.torch.updates import around_updates
 from glideslope.layers import balance
 
-_KEPT_AS = "balance"
 _FRESH = {"multiplier": 1.0, "updates": 0, "logs": 0.0, "measured": 0}
 _NEVER = 2**62
 
@@ -24,7 +24,8 @@ class Balance:
     The optimizer has a group for each layer: `gs.torch.groups(model, lr=0.1, merge=False)`. The multipliers enter the
     groups' `lr_scale`, which `gs.torch.Scheduler` and `gs.torch.Job` follow; the groups' rates are multiplied as well,
     for a loop that has neither. What is measured is kept in the groups, so it is saved and restored with the optimizer.
-    It is at work for as long as the optimizer is there, or until `remove`.
+    It is at work for as long as the optimizer is there, or until `remove`. A state of the optimizer in which what it
+    keeps was damaged raises a LayerError when it is loaded, and nothing is changed.
 
     Args:
         model: the network.
@@ -58,7 +59,11 @@ class Balance:
         self._monitor = Monitor(model, self.optimizer, every=1)
         self._layer_of = _layers_of(model, self.optimizer, self._monitor.layers)
         self._hooks = around_updates(self.optimizer, after=lambda found, compiled: self._look())
-        self._hooks.append(self.optimizer.register_load_state_dict_post_hook(lambda optimizer: self._measure_next()))
+        self._hooks += [
+            self.optimizer.register_load_state_dict_post_hook(lambda optimizer: self._measure_next()),
+            self.optimizer.register_load_state_dict_pre_hook(lambda optimizer, state: checked_groups(state, probe)),
+            self.optimizer.register_state_dict_post_hook(lambda optimizer, state: sealed_groups(state)),
+        ]
 
     def remove(self) -> None:
         """Ends the measurements; the multipliers stay as they are."""
@@ -78,7 +83,7 @@ class Balance:
     def _kept(self) -> dict[str, dict[str, Any]]:
         """What the groups hold, by layer."""
         pairs = zip(self._layer_of, self.optimizer.param_groups, strict=True)
-        return {layer: group.get(_KEPT_AS, _FRESH) for layer, group in pairs if layer is not None}
+        return {layer: group.get(KEPT_AS, _FRESH) for layer, group in pairs if layer is not None}
 
     def _look(self) -> None:
         """Takes in the update that was made."""
@@ -95,7 +100,7 @@ class Balance:
             changed = self._set(changed)
         for name, group in zip(self._layer_of, self.optimizer.param_groups, strict=True):
             if name is not None:
-                group[_KEPT_AS] = changed[name]
+                group[KEPT_AS] = changed[name]
         self._monitor.every = 1 if self._place(updates + 1) < self.probe else _NEVER
 
     def _place(self, updates: int) -> int:

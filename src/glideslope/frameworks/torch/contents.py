@@ -13,6 +13,14 @@ from glideslope.frameworks.torch import randomness
 from glideslope.frameworks.torch.averaging import Average, unsaved_buffers
 from glideslope.frameworks.torch.job_state import load_optimizer, snapshot
 from glideslope.frameworks.torch.rates import parameters
+from glideslope.frameworks.torch.state_checks import (
+    check_average,
+    check_optimizer,
+    check_others,
+    check_random,
+    check_scaler,
+    check_tensors,
+)
 
 
 class Data(Protocol):
@@ -81,7 +89,7 @@ class Contents:
         return {**state, "data": copy.deepcopy(self.data.save()), "random": randomness.save(self.generators)}
 
     def check(self, state: Any, counts: Sequence[str] = ()) -> None:
-        """Checks that a state has every part, before any is loaded.
+        """Checks every part of a state, before any is loaded.
 
         Args:
             state: what `state()` of a job returned.
@@ -95,16 +103,24 @@ class Contents:
             lacking = f"lacks {', '.join(missing)}" if isinstance(state, Mapping) else f"is a {type(state).__name__}"
             raise JobError(f"the state of the job {lacking}: give what its state() returned")
         states = state["optimizer"] if isinstance(state["optimizer"], list) else [state["optimizer"]]
-        for name, saved, here in (
-            ("optimizers", len(states), len(self.optimizers)),
-            ("tensors beside the model", len(state.get("others", ())), len(self._others)),
-        ):
-            if saved != here:
-                raise JobError(f"the state of the job has {saved} {name}, and the job has {here}: give one of its own")
+        if len(states) != len(self.optimizers):
+            raise JobError(f"the state of the job has {len(states)} optimizers, and the job has "
+                           f"{len(self.optimizers)}: give one of its own")  # fmt: skip
+        check_tensors("model", state["model"], here := self.model.state_dict())
+        check_tensors("model's unsaved buffers", state["buffers"], unsaved_buffers(self.model))
+        check_others(state.get("others", ()), self._others)
+        for optimizer, saved in zip(self.optimizers, states, strict=True):
+            check_optimizer(optimizer, saved)
+        if self.scaler:
+            check_scaler(state["scaler"], self.scaler.state_dict())
+        if state["average"]:
+            check_average(state["average"], here)
+        check_random(state["random"], self.generators)
         self.data.check(state["data"])
 
     def load(self, state: dict[str, Any]) -> Average | None:
-        """Puts all back to where a snapshot was taken; returns the average of the weights."""
+        """Puts all back to where a snapshot was taken, which was checked; returns the average of the weights."""
+        self.data.load(state["data"])  # first: a loader of the user's may refuse its part
         self.model.load_state_dict(state["model"])
         for name, buffer in unsaved_buffers(self.model).items():
             buffer.copy_(state["buffers"][name])
@@ -115,6 +131,5 @@ class Contents:
             load_optimizer(optimizer, saved)
         if self.scaler:
             self.scaler.load_state_dict(state["scaler"])
-        self.data.load(state["data"])
         randomness.load(state["random"], self.generators)
         return Average.restored(self.model, state["average"]) if state["average"] else None

@@ -14,6 +14,7 @@ from glideslope.frameworks.torch import randomness
 from glideslope.frameworks.torch.loader import some
 from glideslope.frameworks.torch.loader_checks import check_workers, length
 from glideslope.frameworks.torch.resumable import has_state
+from glideslope.frameworks.torch.state_checks import check_random, is_count
 
 
 class Epochs:
@@ -117,10 +118,21 @@ class Epochs:
         Raises:
             JobError: it isn't one.
         """
-        names = ("epoch", "seeds", "taken")
-        known = isinstance(position, Mapping) and all(name in position for name in names)
-        if not known or len(position["seeds"]) != len(self._samplers):
+        whole = isinstance(position, Mapping) and {"epoch", "seeds", "taken"} <= position.keys()
+        taken = position["taken"] if whole else 0
+        parts = {"began", "before"} if taken is not None else set()
+        most = self.most if self.most is not None else length(self.loader)
+        if not (
+            whole
+            and is_count(position["epoch"])
+            and (taken is None or is_count(taken, most))
+            and isinstance(position["seeds"], list | tuple)
+            and len(position["seeds"]) == len(self._samplers)
+            and parts <= position.keys()
+        ):
             raise JobError(f"{shown(position)} isn't a position in the training loader: give what state() returned")
+        for state in [position[part] for part in sorted(parts) if part == "began" or position[part] is not None]:
+            check_random(state, self.generators)
 
     def load(self, position: dict[str, Any]) -> None:
         """Goes back to a position. The generators are left anywhere: load their state after this."""

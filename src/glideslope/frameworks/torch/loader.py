@@ -16,6 +16,7 @@ from glideslope.frameworks.torch import randomness
 from glideslope.frameworks.torch.batch import examples
 from glideslope.frameworks.torch.loader_checks import check_restorable, length
 from glideslope.frameworks.torch.resumable import Resumable, has_state, stream
+from glideslope.frameworks.torch.state_checks import check_random
 from glideslope.schedules.numbers import plain
 
 _MOST = 100_000
@@ -116,6 +117,8 @@ class Position:
         kept = "stream" if of_stream else "loader" if self.stateful is not None else "epoch_began"
         if (taken is not None or of_stream) and not isinstance(state.get(kept), Mapping):
             raise JobError(f"{shown(state)} isn't a position in this training loader, which keeps {kept!r}")
+        if taken is not None and kept == "epoch_began":
+            check_random(state["epoch_began"], self.own)
         return taken
 
     def reseed(self, seed: int) -> None:

@@ -10,13 +10,14 @@ import numpy as np
 
 from glideslope.errors import FeedbackError, ScheduleError
 from glideslope.feedback import Controlled, Feedback
+from glideslope.frameworks.seals import sealed
 from glideslope.frameworks.torch.groups import Momenta, Rates, Version, check_has, separate
 from glideslope.frameworks.torch.growing_clock import on_one_clock
 from glideslope.frameworks.torch.known_groups import Group, KnownGroups, Replaced
 from glideslope.frameworks.torch.notices import UNTOLD
 from glideslope.frameworks.torch.past import text
 from glideslope.frameworks.torch.reading import argument, check_momentum, factors_at, timed
-from glideslope.frameworks.torch.state import MOST_RATE, Saved, read_state, sealed_state
+from glideslope.frameworks.torch.state import MOST_RATE, Saved, read_state
 from glideslope.policy import Policy, as_policy
 from glideslope.schedules import Clock, constant
 from glideslope.schedules.durations import Frame, Time
@@ -207,7 +208,7 @@ class Plan:
         if any(self.feedbacks):
             state["feedbacks"] = [feedback and text(feedback) for feedback in self.feedbacks]
             state["feedback_states"] = list(self.feedback_states)
-        return sealed_state(state)
+        return sealed(state)
 
     def read(self, state: Any) -> Saved:
         """A state that this can go on from; nothing is taken over.

@@ -7,7 +7,7 @@ from torch import _foreach_sub_ as foreach_sub_
 
 __all__ = ["ATTRIBUTES", "CHECKED_ON", "foreach_add_", "foreach_copy_", "foreach_norm", "foreach_sub_"]
 
-CHECKED_ON = {"torch": "2.13.0", "lightning": "2.6.6", "accelerate": "1.15.0"}
+CHECKED_ON = {"torch": "2.13.0", "lightning": "2.6.6", "accelerate": "1.15.0", "transformers": "5.24.0"}
 """The versions that have all of them."""
 
 ATTRIBUTES = {
@@ -25,5 +25,6 @@ ATTRIBUTES = {
     "torch.distributed.checkpoint.state_dict": ("_init_optim_state",),
     "lightning.LightningModule": ("_on_before_batch_transfer",),
     "accelerate.state.GradientState": ("_set_sync_gradients",),
+    "transformers.Trainer": ("_prepare_inputs",),
 }  # fmt: skip
 """The attributes of what."""

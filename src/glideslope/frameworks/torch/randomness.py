@@ -72,10 +72,10 @@ def load(state: dict[str, Any], generators: Iterable[Source] = ()) -> None:
     torch.set_rng_state(state["torch"])
     if state["cuda"]:
         torch.cuda.set_rng_state_all(state["cuda"])
-    np.random.set_state(_arrays(state["numpy"]))
-    random.setstate(_python_tuples(state["python"]))
+    np.random.set_state(arrays(state["numpy"]))
+    random.setstate(tuples(state["python"]))
     for source, saved in zip(generators, state["own"], strict=True):
-        _load_own(source, saved)
+        load_one(source, saved)
 
 
 def reseed(seed: int, generators: Iterable[Source] = ()) -> None:
@@ -105,15 +105,16 @@ def _own_state(source: Source) -> Any:
     )
 
 
-def _load_own(source: Source, state: Any) -> None:
+def load_one(source: Source, state: Any) -> None:
+    """Puts a generator back to a state that `save` returned for it."""
     if isinstance(source, torch.Generator):
         source.set_state(state)
     elif isinstance(source, np.random.Generator):
-        source.bit_generator.state = _arrays(state)
+        source.bit_generator.state = arrays(state)
     elif isinstance(source, np.random.RandomState):
-        source.set_state(_arrays(state))
+        source.set_state(arrays(state))
     else:
-        source.setstate(_python_tuples(state))
+        source.setstate(tuples(state))
 
 
 def _plain(state: Any) -> Any:
@@ -123,9 +124,10 @@ def _plain(state: Any) -> Any:
     return torch.from_numpy(state.astype(np.int64)) if isinstance(state, np.ndarray) else state
 
 
-def _arrays(state: Any) -> Any:
+def arrays(state: Any) -> Any:
+    """A NumPy state as NumPy has it."""
     if isinstance(state, dict):
-        return {key: _arrays(value) for key, value in state.items()}
+        return {key: arrays(value) for key, value in state.items()}
     return state.numpy() if isinstance(state, torch.Tensor) else state
 
 
@@ -134,5 +136,6 @@ def _python_state(state: tuple[Any, ...]) -> list[Any]:
     return [list(part) if isinstance(part, tuple) else part for part in state]
 
 
-def _python_tuples(state: list[Any]) -> tuple[Any, ...]:
+def tuples(state: list[Any]) -> tuple[Any, ...]:
+    """The state of a `random.Random` as Python has it."""
     return tuple(tuple(part) if isinstance(part, list) else part for part in state)

@@ -7,8 +7,10 @@ from typing import Any
 
 from torch.utils.data import DataLoader, IterableDataset
 
+from glideslope.documents import shown
 from glideslope.errors import JobError
 from glideslope.frameworks.torch import randomness
+from glideslope.frameworks.torch.state_checks import check_random, is_count
 
 
 class Resumable(IterableDataset[Any]):
@@ -82,6 +84,10 @@ class Resumable(IterableDataset[Any]):
         """
         if not isinstance(state, dict) or state.keys() != {"taken", "began"}:
             raise JobError(f"a {type(state).__name__} is no state of a resumable stream: give its state_dict()")
+        if not is_count(state["taken"]):
+            raise JobError(f"{shown(state['taken'])} isn't the number of items taken from a stream")
+        if state["began"] is not None:
+            check_random(state["began"], self._generators)
         self.taken, self._began, self._loaded = state["taken"], state["began"], True
 
     def restart(self) -> None:

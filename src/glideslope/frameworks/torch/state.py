@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from glideslope.documents import checked, checksum, shown
+from glideslope.documents import checked, shown
 from glideslope.errors import DocumentError, FeedbackError, ScheduleError
 from glideslope.feedback import Controlled
+from glideslope.frameworks.seals import check_seal, plain
 from glideslope.frameworks.torch.past import resumed, text
 from glideslope.schedules import Schedule
 
-SEAL = "checksum"
 MOST_UPDATES = 2**53
 """Up to here each count is a float."""
 MOST_RATE = 1e38
 """What single precision holds."""
-_DEEPEST = 4
 _Count = Annotated[int, Meta(ge=0, le=MOST_UPDATES)]
 _Time = Annotated[float, Meta(ge=0, le=MOST_UPDATES)]
 _Rate = Annotated[float, Meta(ge=0, le=MOST_RATE)]
@@ -62,11 +61,6 @@ class Saved:
     largest: float | None
 
 
-def sealed_state(state: dict[str, Any]) -> dict[str, Any]:
-    """A state with the checksum of its parts, which JSON, pickle and tensors of single precision leave as it is."""
-    return {**state, SEAL: checksum(_canonical(_plain(state)))}
-
-
 def read_state(
     state: Any,
     names: Sequence[str],
@@ -83,7 +77,7 @@ def read_state(
             at other rates.
     """
     try:
-        step = _step(_plain(state["step"]))
+        step = _step(plain(state["step"]))
     except (KeyError, TypeError, ValueError, IndexError, DocumentError):
         raise ScheduleError(
             f"{shown(state)} isn't a state of this scheduler, whose `step` is the updates made; from another "
@@ -91,11 +85,11 @@ def read_state(
         ) from None
     instead = f'load an older one, or {{"step": {step}}} to begin with the schedules as they are there'
     try:
-        read = checked(_plain(state) | {"step": step}, _State)
+        read = checked(plain(state) | {"step": step}, _State)
         _check_same(read, step, names, feedbacks, growth)
         positions, states = _numbers(read, step, schedules, feedbacks)
         if read.checksum is not UNSET:
-            _check_seal(_plain(state) | {"step": step}, read.checksum, feedbacks)
+            _check_seal(plain(state) | {"step": step}, read.checksum, feedbacks)
     except (DocumentError, FeedbackError) as error:
         raise ScheduleError(f"a damaged state: {error}; {instead}. It is {shown(state)}") from None
     texts = [None] * len(names) if read.schedules is UNSET else read.schedules
@@ -153,32 +147,13 @@ def _numbers(
 
 def _check_seal(state: dict[str, Any], seal: str, feedbacks: Sequence[Controlled | None]) -> None:
     """Raises if the parts of a state aren't those that were saved together; null is the infinite number it was."""
-    kept = {name: value for name, value in state.items() if name != SEAL}
+    kept = dict(state)
     if "feedback_states" in kept:
         kept["feedback_states"] = [
             own and feedback and {k: feedback.init()[k] if v is None else v for k, v in own.items()}
             for own, feedback in zip(kept["feedback_states"], feedbacks, strict=True)
         ]
-    if checksum(_canonical(kept)) != seal:
-        raise DocumentError(
-            "its checksum doesn't match: a part was damaged, or changed by hand, or the parts are of two states "
-            f"(a change on purpose is loaded without {SEAL!r})"
-        )
-
-
-def _canonical(value: Any, key: str = "") -> Any:
-    """Plain data whose checksum stays the same: numbers as text, counts in full and others as single precision has
-    them."""
-    if isinstance(value, dict):
-        return {name: _canonical(item, key or name) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_canonical(item, key) for item in value]
-    if not isinstance(value, int | float):
-        return value
-    if key in ("step", "times") or not math.isfinite(value):
-        return repr(float(value))
-    mantissa, exponent = math.frexp(value)
-    return repr(math.ldexp(round(mantissa * 2**24), exponent - 24))
+    check_seal(kept, seal)
 
 
 def _step(value: Any) -> int:
@@ -187,26 +162,3 @@ def _step(value: Any) -> int:
     if not (number and 0 <= value <= MOST_UPDATES and value == int(value)):
         raise ValueError("not a number of updates")
     return int(value)
-
-
-def _plain(value: Any, depth: int = 0) -> Any:
-    """What a state holds as Python's own numbers, lists and dictionaries.
-
-    Raises:
-        DocumentError: it holds something else, or too much within one another.
-    """
-    if depth > _DEEPEST:
-        raise DocumentError("it is nested too deep")
-    if value is None or isinstance(value, str | bool | int):
-        return value
-    if isinstance(value, float):
-        return float(value)
-    if isinstance(value, Mapping):
-        if not all(isinstance(name, str) for name in value):
-            raise DocumentError("a key in it is no text")
-        return {str(name): _plain(item, depth + 1) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item, depth + 1) for item in value]
-    if hasattr(value, "tolist") and hasattr(value, "ndim"):
-        return _plain(value.tolist(), depth + 1)
-    raise DocumentError(f"it holds a {type(value).__name__}")

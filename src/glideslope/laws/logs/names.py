@@ -54,9 +54,10 @@ _BESIDE = {
 _AGAIN = re.compile(r" \(column \d+\)$")
 _UNIT = re.compile(r"\s*[\[(]([^\])]*)[\])]\s*$")
 _POWERS = {"k": 1e3, "thousand": 1e3, "thousands": 1e3, "m": 1e6, "million": 1e6, "millions": 1e6, "%": 0.01}
-_PLAIN_STEPS = {"", "#", "updates", "update", "steps", "step", "iterations", "iters", "it", "count"}
+_PLAIN_STEPS = {"", "-", "#", "updates", "update", "steps", "step", "iterations", "iters", "it", "count"}
 
 
+@lru_cache(10_000)
 def normal(name: str) -> str:
     """A name in lower case, with one underscore in the place of all else: "Train/Loss" is "train_loss". The run in the
     name of a chart stays apart.
@@ -124,6 +125,7 @@ def named(columns: Iterable[str], name: str) -> list[str]:
     return exact or [column for column in every if normal(column) == normal(name)]
 
 
+@lru_cache(10_000)
 def phase(text: str) -> str:
     """Whether a text is of the training or of a validation: "train", "val", or "" where it has words of none.
 

@@ -2,6 +2,7 @@
 
 const DASHES = [[], [8, 4], [2, 3], [12, 3, 2, 3]];
 const COLOURS = 8;
+const NOTHING = [0.1, 1]; // the range of an axis without a number
 const STRETCH = 0.25; // of the range on each side, for a step of zoom
 
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -46,7 +47,7 @@ class Chart {
       { ...s, values: s.y, role: "main" },
       ...(s.low ? [{ ...s, values: s.low, role: "edge" }, { ...s, values: s.high, role: "edge" }] : []),
     ]));
-    this.data = uPlot.join(this.spec.xs.map((xs, x) => [
+    this.data = this.spec.xs.length === 0 ? [[]] : uPlot.join(this.spec.xs.map((xs, x) => [
       xs, ...this.columns.filter((column) => column.x === x).map((column) => column.values),
     ]));
     this.addTools();
@@ -143,11 +144,15 @@ class Chart {
     });
     const room = (low, high, log) => (log ? [low / 1.12, high * 1.12] : [low - 0.06 * (high - low || 1), high + 0.06 * (high - low || 1)]);
     const top = this.spec.top ?? Infinity;
+    const across = (low, high) => {
+      if (low == null) return NOTHING;
+      return this.spec.log_x || low === high ? room(low, high, this.spec.log_x) : [low, high];
+    };
     this.chart = new uPlot({
       width: this.plot.clientWidth || 600, height: this.plot.clientHeight || 320, legend: { show: false },
       scales: {
-        x: { time: false, distr: this.spec.log_x ? 3 : 1, range: (_, low, high) => (this.spec.log_x || low === high ? room(low, high, this.spec.log_x) : [low, high]) },
-        y: { distr: this.logY ? 3 : 1, range: (_, low, high) => (low == null ? [0.1, 1] : room(low, Math.max(Math.min(high, top), low), this.logY)) },
+        x: { time: false, distr: this.spec.log_x ? 3 : 1, range: (_, low, high) => across(low, high) },
+        y: { distr: this.logY ? 3 : 1, range: (_, low, high) => (low == null ? NOTHING : room(low, Math.max(Math.min(high, top), low), this.logY)) },
       },
       axes: [axis(this.spec.x, 34, this.spec.log_x), axis(this.spec.y, 58, this.logY)],
       cursor: {
@@ -235,6 +240,7 @@ class Chart {
   }
 
   zoom(share) {
+    if (!this.data[0].length) return;
     const { min, max } = this.chart.scales.x;
     const log = this.spec.log_x;
     const [low, high] = log ? [Math.log(min), Math.log(max)] : [min, max];
@@ -256,7 +262,7 @@ class Chart {
     const places = { ArrowLeft: Math.max((at ?? last) - step, 0), ArrowRight: Math.min((at ?? 0) + step, last), Home: 0, End: last };
     const acts = { "+": () => this.zoom(STRETCH), "-": () => this.zoom(-2 * STRETCH), 0: () => this.whole() };
     if (event.key in acts) acts[event.key]();
-    else if (event.key in places) this.point(places[event.key]);
+    else if (event.key in places && last >= 0) this.point(places[event.key]);
     else return;
     event.preventDefault();
   }

@@ -1,30 +1,45 @@
-"""The order in which a forward pass of a torch module uses its parameters."""
+"""A torch module's parameters, and the order in which a forward pass uses them: the adapter for `glideslope.layers`."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
 
+from glideslope.layers.parameters import Fans, Parameter
+
 _LOOKS = {"__get__", "size", "dim", "ndimension", "numel", "is_floating_point", "is_complex", "stride", "__len__"}
 """What torch is asked of a parameter that isn't a use of it."""
+_POSITION = re.compile("pos|embed|token")
+
+
+def parameters(model: torch.nn.Module) -> list[Parameter]:
+    """Each with its owner's name as the layer."""
+    owners, trained = dict(model.named_modules()), []
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            layer, _, leaf = name.rpartition(".")
+            fans = _fans(owners[layer], leaf, parameter.dim())
+            trained.append(Parameter(name, layer or name, tuple(parameter.shape), fans))
+    return trained
 
 
 def order_of_use(model: torch.nn.Module, inputs: tuple[Any, ...]) -> dict[str, int]:
     """When each parameter is first used, by its name: see `glideslope.layers.adapters`."""
     names = {id(parameter): name for name, parameter in model.named_parameters()}
-    found: dict[str, int] = {}
+    first: dict[str, int] = {}
 
     class Watching(TorchFunctionMode):
         def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             name = getattr(function, "__name__", "")
             if name not in _LOOKS and not name.startswith("new_") and not name.endswith("_like"):
-                given = args[:1] if name in ("to", "type_as") else (args, kwargs or {})
-                for item in _tensors(given):
+                arguments = args[:1] if name in ("to", "type_as") else (args, kwargs or {})
+                for item in _tensors(arguments):
                     if id(item) in names:
-                        found.setdefault(names[id(item)], len(found))
+                        first.setdefault(names[id(item)], len(first))
             return function(*args, **(kwargs or {}))
 
     training = {module for module in model.modules() if module.training}
@@ -37,7 +52,7 @@ def order_of_use(model: torch.nn.Module, inputs: tuple[Any, ...]) -> dict[str, i
     finally:
         for module in model.modules():
             module.training = module in training
-    return found
+    return first
 
 
 def _tensors(value: Any) -> Iterator[Any]:
@@ -48,3 +63,15 @@ def _tensors(value: Any) -> Iterator[Any]:
             yield from _tensors(item)
     else:
         yield value
+
+
+def _fans(owner: torch.nn.Module, name: str, rank: int) -> Fans | None:
+    """Torch has what goes out first, but for transposed convolutions and transformers' Conv1D."""
+    kind = type(owner).__name__
+    if rank < 2 or "bias" in name:
+        return None
+    if "Embedding" in kind and name == "weight":
+        return (), (1,)
+    if next(owner.children(), None) is not None and _POSITION.search(name):
+        return (), (rank - 1,)
+    return ((0,), (1,)) if "ConvTranspose" in kind or kind == "Conv1D" else ((1,), (0,))

@@ -1,4 +1,4 @@
-"""The order in which a JAX function uses its parameters."""
+"""The leaves of a pytree, and the order in which a JAX function uses them: the adapter for `glideslope.layers`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import Any
 
 import jax
 
+from glideslope.errors import LayerError
 from glideslope.frameworks.jax.leaves import leaves
+from glideslope.layers.parameters import Parameter, in_columns
 
 _PASSED_ON = {"convert_element_type", "reshape", "transpose", "broadcast_in_dim", "squeeze", "copy", "stop_gradient"}
 """What JAX does to a parameter without using it yet: a model may cast all of them before its first layer."""
@@ -14,17 +16,24 @@ _SCALED = {"mul", "div", "neg"}
 """The same, by a number."""
 
 
-def order_of_use(model: tuple[Any, Any], inputs: tuple[Any, ...]) -> dict[str, int]:
+def parameters(tree: Any) -> list[Parameter]:
+    """The arrays of a pytree, by their paths."""
+    return [in_columns(name, tuple(leaf.shape), ".") for name, leaf in leaves(tree) if hasattr(leaf, "shape")]
+
+
+def order_of_use(model: Any, inputs: tuple[Any, ...]) -> dict[str, int]:
     """When each leaf is first used, by its path, for (apply, params): see `glideslope.layers.adapters`."""
+    if not (isinstance(model, tuple) and len(model) == 2 and callable(model[0])):
+        raise LayerError(f"a {type(model).__name__}: give a torch module, a Keras model, or (apply, params) for JAX")
     apply, params = model
     traced = jax.make_jaxpr(apply)(params, *inputs).jaxpr
     names = [name for name, _ in leaves(params)]
-    found: dict[str, int] = {}
-    _read(traced, dict(zip(traced.invars, names, strict=False)), found)
-    return found
+    first: dict[str, int] = {}
+    _read(traced, dict(zip(traced.invars, names, strict=False)), first)
+    return first
 
 
-def _read(traced: Any, names: dict[Any, str], found: dict[str, int]) -> None:
+def _read(traced: Any, names: dict[Any, str], first: dict[str, int]) -> None:
     """Follows parameters through a traced function: `names` has those of its variables that are parameters."""
     for equation in traced.eqns:
         given = [None if hasattr(variable, "val") else names.get(variable) for variable in equation.invars]
@@ -38,13 +47,13 @@ def _read(traced: Any, names: dict[Any, str], found: dict[str, int]) -> None:
         elif branches:
             for branch in branches:
                 pairs = zip(branch.jaxpr.invars, given[1:], strict=True)
-                _read(branch.jaxpr, {variable: name for variable, name in pairs if name}, found)
+                _read(branch.jaxpr, {variable: name for variable, name in pairs if name}, first)
         elif inner is not None and len(getattr(inner, "invars", ())) == len(equation.invars):
             known = {variable: name for variable, name in zip(inner.invars, given, strict=True) if name}
-            _read(inner, known, found)
+            _read(inner, known, first)
             for variable, result in zip(equation.outvars, inner.outvars, strict=False):
                 if not hasattr(result, "val") and result in known:
                     names[variable] = known[result]
         else:
             for name in filter(None, given):
-                found.setdefault(name, len(found))
+                first.setdefault(name, len(first))
