@@ -118,7 +118,7 @@ class Position:
         if (taken is not None or of_stream) and not isinstance(state.get(kept), Mapping):
             raise JobError(f"{shown(state)} isn't a position in this training loader, which keeps {kept!r}")
         if taken is not None and kept == "epoch_began":
-            check_random(state["epoch_began"], self.own)
+            check_random(state["epoch_began"], self.generators)
         return taken
 
     def reseed(self, seed: int) -> None:
