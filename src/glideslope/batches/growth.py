@@ -59,8 +59,8 @@ class Growing:
     def __post_init__(self) -> None:
         for name in ("base", "largest", "multiple"):
             object.__setattr__(self, name, plain(getattr(self, name)))
-        given: dict[str, Any] = {"base": self.base, "largest": self.largest, "multiple": self.multiple}
-        for name, value in given.items():
+        sizes: dict[str, Any] = {"base": self.base, "largest": self.largest, "multiple": self.multiple}
+        for name, value in sizes.items():
             missing = value is None and name == "multiple"
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if not missing and not (number and 1 <= value < 2**53 and value == int(value)):

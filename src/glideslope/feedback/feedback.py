@@ -153,9 +153,9 @@ class Named(Feedback):
     @property
     def arguments(self) -> dict[str, Any]:
         """What the function was given, but for defaults."""
-        given = {"factor" if name == "multiplier" else name: value for name, value in vars(self).items()}
+        attributes = {"factor" if name == "multiplier" else name: value for name, value in vars(self).items()}
         defaults = inspect.signature(self.maker).parameters
-        return {name: value for name, value in given.items() if value != defaults[name].default}
+        return {name: value for name, value in attributes.items() if value != defaults[name].default}
 
     def __str__(self) -> str:
         return f"{self.name}({', '.join(f'{name}={value_text(value)}' for name, value in self.arguments.items())})"
@@ -181,7 +181,7 @@ class Controlled(Drawn, Feedback):
             raise FeedbackError(f"two guards on one run, {' and '.join(guards)}: one of them would undo what the other "
                                 "did; give one")  # fmt: skip
         highest = self.schedule.most(1.0) * math.prod(
-            own.limits().get("factor", (0.0, 1.0))[1] for own in self.feedbacks
+            feedback.limits().get("factor", (0.0, 1.0))[1] for feedback in self.feedbacks
         )
         if not highest <= MOST:
             raise FeedbackError(f"{self!r} may come to {highest:g}: a factor is at most {MOST:g}")
@@ -192,7 +192,7 @@ class Controlled(Drawn, Feedback):
         return next((i for i, feedback in enumerate(self.feedbacks) if feedback.each_update), None)
 
     def init(self) -> State:
-        return {key: v for i, own in enumerate(self.feedbacks) for key, v in self._named(i, own.init()).items()}
+        return {key: v for i, each in enumerate(self.feedbacks) for key, v in self._named(i, each.init()).items()}
 
     def update(self, state: State, metric: Any) -> State:
         new = dict(state)
@@ -205,7 +205,7 @@ class Controlled(Drawn, Feedback):
         return math.prod(feedback.factor(self._own(state, i)) for i, feedback in enumerate(self.feedbacks))
 
     def limits(self) -> dict[str, tuple[float, float]]:
-        return {key: v for i, own in enumerate(self.feedbacks) for key, v in self._named(i, own.limits()).items()}
+        return {key: v for i, each in enumerate(self.feedbacks) for key, v in self._named(i, each.limits()).items()}
 
     @was_called("horizon", "steps")
     def over(self, steps: Time, clock: Clock | None = None) -> Controlled:
@@ -228,9 +228,9 @@ class Controlled(Drawn, Feedback):
         """The part of a state that is the guard's."""
         return self._own(state, self.guard) if self.guard is not None else {}
 
-    def with_guard(self, state: State, own: State) -> State:
+    def with_guard(self, state: State, of_guard: State) -> State:
         """A state with another part of the guard's."""
-        return state if self.guard is None else {**state, **self._named(self.guard, own)}
+        return state if self.guard is None else {**state, **self._named(self.guard, of_guard)}
 
     def _own(self, state: State, i: int) -> State:
         return {key.partition(".")[2]: value for key, value in state.items() if key.startswith(f"{i}.")}

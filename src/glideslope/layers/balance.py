@@ -42,12 +42,14 @@ def balance(
     moving = {name: ratio for name, ratio in ratios.items() if ratio > 0 and math.isfinite(ratio)}
     if not moving:
         raise LayerError("no layer moved in the probe: give it a rate, and updates, that train")
-    found = {}
+    logarithms = {}
     for name, ratio in ratios.items():
         was = (before or {}).get(name, 1.0)
         # A layer that didn't move can't be told how much faster it should: it stays as it is.
-        found[name] = math.log(was) - strength * math.log(ratio) if name in moving else math.log(was)
-    mean = sum(found[name] for name in moving) / len(moving)
+        logarithms[name] = math.log(was) - strength * math.log(ratio) if name in moving else math.log(was)
+    mean = sum(logarithms[name] for name in moving) / len(moving)
     most = math.log(limit)
-    clipped = {name: min(max(value - mean, -most), most) if name in moving else value for name, value in found.items()}
+    clipped = {
+        name: min(max(value - mean, -most), most) if name in moving else value for name, value in logarithms.items()
+    }
     return {name: float(f"{math.exp(value):.12g}") for name, value in clipped.items()}

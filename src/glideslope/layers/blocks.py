@@ -54,9 +54,9 @@ def by_block(
     known = parameters(model)
     in_keras = hasattr(model, "trainable_variables")
     in_torch = hasattr(model, "named_parameters") and not in_keras
-    names = [name for name, _ in model.named_parameters()] if in_torch else [own.name for own in known]
+    names = [name for name, _ in model.named_parameters()] if in_torch else [parameter.name for parameter in known]
     places = Blocks(names, in_torch or in_keras, _listed(blocks), _listed(head))
-    return grouped((own, decay ** (len(places) + 1 - places.depth(own.name)), 1.0) for own in known)
+    return grouped((parameter, decay ** (len(places) + 1 - places.depth(parameter.name)), 1.0) for parameter in known)
 
 
 def _listed(names: str | Sequence[str]) -> tuple[str, ...]:

@@ -72,10 +72,10 @@ def by_depth(model: Any, example_input: Any, decay: float | Rule, smaller: str =
         raise LayerError(f"smaller={smaller!r}: give 'input' or 'output'")
     rule = decay if callable(decay) else _power(decay, smaller)
     layers = in_order(model, example_input)
-    made = [Layer(name, own, float(rule(k, len(layers)))) for k, (name, own) in enumerate(layers, 1)]
-    for layer in made:
+    multiplied = [Layer(*layer, float(rule(k, len(layers)))) for k, layer in enumerate(layers, 1)]
+    for layer in multiplied:
         check_multiplier(layer.name, layer.multiplier)
-    return Multipliers(tuple(made))
+    return Multipliers(tuple(multiplied))
 
 
 def in_order(model: Any, example_input: Any) -> list[tuple[str, tuple[Parameter, ...]]]:

@@ -52,23 +52,23 @@ class Multipliers:
         Raises:
             LayerError: there is none of this name.
         """
-        found = self.by_parameter
-        if name not in found:
-            raise LayerError(f"no parameter {name!r} among {_some(found)}: make the multipliers with this model")
-        return found[name]
+        multipliers = self.by_parameter
+        if name not in multipliers:
+            raise LayerError(f"no parameter {name!r} among {_some(multipliers)}: make the multipliers with this model")
+        return multipliers[name]
 
     def __mul__(self, other: Multipliers | float) -> Multipliers:
         if not isinstance(other, Multipliers):
             check_multiplier("a factor of all layers", other)
-            return Multipliers(tuple(replace(own, multiplier=own.multiplier * other) for own in self.layers))
+            return Multipliers(tuple(replace(layer, multiplier=layer.multiplier * other) for layer in self.layers))
         theirs = other.by_parameter
-        initial = {own.name: layer.initial for layer in other.layers for own in layer.parameters}
+        initial = {each.name: layer.initial for layer in other.layers for each in layer.parameters}
         if theirs.keys() != self.by_parameter.keys():
             raise LayerError("multipliers of different models: make both with the same one")
         return grouped(
-            (own, layer.multiplier * theirs[own.name], layer.initial * initial[own.name])
+            (each, layer.multiplier * theirs[each.name], layer.initial * initial[each.name])
             for layer in self.layers
-            for own in layer.parameters
+            for each in layer.parameters
         )
 
     __rmul__ = __mul__
@@ -76,7 +76,7 @@ class Multipliers:
     def __str__(self) -> str:
         rows = [("layer", "shape", "parameters", "multiplier")]
         for layer in self.layers:
-            shapes = ", ".join("×".join(map(str, own.shape)) or "1" for own in layer.parameters)
+            shapes = ", ".join("×".join(map(str, each.shape)) or "1" for each in layer.parameters)
             rows.append((layer.name, shapes, f"{sum(p.size for p in layer.parameters):,}", f"{layer.multiplier:.4g}"))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         return "\n".join(
@@ -87,14 +87,14 @@ class Multipliers:
     __repr__ = __str__
 
 
-def grouped(given: Iterable[tuple[Parameter, float, float]]) -> Multipliers:
+def grouped(multipliers: Iterable[tuple[Parameter, float, float]]) -> Multipliers:
     """Multipliers of parameters, each with its multiplier and the factor of its initial values.
 
     A layer whose parameters have several is several, with the parameters' own names.
     """
     by_layer: dict[str, list[tuple[Parameter, float, float]]] = {}
-    for own in given:
-        by_layer.setdefault(own[0].layer, []).append(own)
+    for entry in multipliers:
+        by_layer.setdefault(entry[0].layer, []).append(entry)
     layers: list[Layer] = []
     for name, parts in by_layer.items():
         if len({(multiplier, initial) for _, multiplier, initial in parts}) == 1:

@@ -34,8 +34,8 @@ def by_name(model: Any, patterns: Mapping[str, float]) -> Multipliers:
     if not isinstance(patterns, Mapping):
         raise LayerError(f"patterns={patterns!r}: give a multiplier for each, {{'embed*': 0.1}}")
     known = parameters(model)
-    scopes = {own.name: _scopes(own) for own in known}
-    found = dict.fromkeys((own.name for own in known), 1.0)
+    scopes = {parameter.name: _scopes(parameter) for parameter in known}
+    multipliers = dict.fromkeys(scopes, 1.0)
     for pattern, multiplier in patterns.items():
         check_multiplier(pattern, multiplier)
         matching = [name for name, within in scopes.items() if any(fnmatchcase(scope, pattern) for scope in within)]
@@ -44,15 +44,15 @@ def by_name(model: Any, patterns: Mapping[str, float]) -> Multipliers:
             near = get_close_matches(pattern.strip("*"), sorted(names), 1, cutoff=0.4)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(names)[:8])}"
             raise LayerError(f"the pattern {pattern!r} matches no layer ({hint})")
-        found |= dict.fromkeys(matching, float(multiplier))
-    return grouped((own, found[own.name], 1.0) for own in known)
+        multipliers |= dict.fromkeys(matching, float(multiplier))
+    return grouped((parameter, multipliers[parameter.name], 1.0) for parameter in known)
 
 
-def _scopes(own: Parameter) -> list[str]:
+def _scopes(parameter: Parameter) -> list[str]:
     """A parameter's name, and the names of all that it is in."""
-    separator = "/" if "/" in own.name else "."
-    parts = own.name.split(separator)
-    found = [separator.join(parts[: i + 1]) for i in range(len(parts))]
+    separator = "/" if "/" in parameter.name else "."
+    parts = parameter.name.split(separator)
+    scopes = [separator.join(parts[: i + 1]) for i in range(len(parts))]
     if separator == "/":  # Keras begins a path with the model's name, or not
-        found += [separator.join(parts[1 : i + 1]) for i in range(1, len(parts))]
-    return found
+        scopes += [separator.join(parts[1 : i + 1]) for i in range(1, len(parts))]
+    return scopes

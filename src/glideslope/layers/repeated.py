@@ -127,7 +127,7 @@ def _found(names: Iterable[str], numbers: dict[str, set[int]]) -> str:
     """The only list of blocks: of those with a usual name, else of all with two or more."""
     usual = [name for name in numbers if _parts(name)[-1] in _WORDS]
     ending = [name for name in numbers if _NUMBERED.fullmatch(f"{_parts(name)[-1]}0")]
-    other = [name for name, own in numbers.items() if name and len(own) > 1]
+    other = [name for name, those in numbers.items() if name and len(those) > 1]
     outer = next((kept for group in (usual, ending, other) if (kept := _outermost(group, numbers))), [])
     if len(outer) == 1:
         return outer[0]

@@ -50,11 +50,11 @@ def by_width(base: Any, model: Any, rule: str = "adam") -> Multipliers:
         raise LayerError(f"rule={rule!r}: give 'adam' or 'sgd'")
     narrow, wide = parameters(base), parameters(model)
     _check_untied(model)
-    ours, theirs = {own.name for own in wide}, {own.name for own in narrow}
+    ours, theirs = ({parameter.name for parameter in trained} for trained in (wide, narrow))
     if ours != theirs:
         raise LayerError(f"the models differ in more than width: {', '.join(sorted(ours ^ theirs)[:5])} is in one only")
-    shapes = {own.name: own.shape for own in narrow}
-    return grouped(_scaled(own, shapes[own.name], rule) for own in wide)
+    shapes = {parameter.name: parameter.shape for parameter in narrow}
+    return grouped(_scaled(parameter, shapes[parameter.name], rule) for parameter in wide)
 
 
 def _check_untied(model: Any) -> None:
@@ -64,7 +64,7 @@ def _check_untied(model: Any) -> None:
     names: dict[int, list[str]] = {}
     for name, tensor in model.named_parameters(remove_duplicate=False):
         names.setdefault(id(tensor), []).append(name)
-    tied = [found for found in names.values() if len(found) > 1]
+    tied = [several for several in names.values() if len(several) > 1]
     if tied:
         raise LayerError(
             f"{' and '.join(tied[0])} are one tensor, which would need two rates: make them two (in transformers "
@@ -72,13 +72,14 @@ def _check_untied(model: Any) -> None:
         )
 
 
-def _scaled(own: Parameter, base: tuple[int, ...], rule: str) -> tuple[Parameter, float, float]:
+def _scaled(parameter: Parameter, base: tuple[int, ...], rule: str) -> tuple[Parameter, float, float]:
     """The multiplier of a parameter, and the factor of its initial values."""
-    if len(own.shape) != len(base):
-        raise LayerError(f"{own.name} has the shapes {base} and {own.shape}: the models differ in more than width")
-    ratios = [wide / narrow for wide, narrow in zip(own.shape, base, strict=True)]
-    if own.fans is None:
-        return own, (math.prod(ratios) if rule == "sgd" else 1.0), 1.0
-    incoming, outgoing = (math.prod(ratios[axis] for axis in axes) for axes in own.fans)
+    if len(parameter.shape) != len(base):
+        raise LayerError(f"{parameter.name} has the shapes {base} and {parameter.shape}: the models differ in more "
+                         "than width")  # fmt: skip
+    ratios = [wide / narrow for wide, narrow in zip(parameter.shape, base, strict=True)]
+    if parameter.fans is None:
+        return parameter, (math.prod(ratios) if rule == "sgd" else 1.0), 1.0
+    incoming, outgoing = (math.prod(ratios[axis] for axis in axes) for axes in parameter.fans)
     multiplier = 1 / incoming if rule == "adam" else outgoing / incoming
-    return own, multiplier, 1 / math.sqrt(incoming) if outgoing == 1 else 1.0
+    return parameter, multiplier, 1 / math.sqrt(incoming) if outgoing == 1 else 1.0

@@ -115,8 +115,8 @@ def neighbours(t: Array, times: Sequence[float], values: Sequence[float], xp: An
     i = xp.clip(xp.searchsorted(knots, flat if exact else floating(flat, xp), side="right") - 1, 0, len(lengths) - 1)
     before = xp.take(knots, i)
     elapsed = floating(xp.maximum(flat, before) - before if exact else flat - before, xp)
-    found = xp.take(numbers, i), xp.take(numbers, i + 1), elapsed / xp.take(numbers, i + len(values))
-    value, after, x = (xp.reshape(part, t.shape) for part in found)
+    taken = xp.take(numbers, i), xp.take(numbers, i + 1), elapsed / xp.take(numbers, i + len(values))
+    value, after, x = (xp.reshape(part, t.shape) for part in taken)
     return value, after, x
 
 
@@ -134,20 +134,20 @@ def evaluated(formula: Formula, t: Array) -> Array:
         for i in range(PIECE, t.size, PIECE):
             whole[i : i + PIECE] = evaluated(formula, t[i : i + PIECE])
         return whole
-    given, real = t.dtype, _real(t, xp)
-    if given == real:
+    dtype, real = t.dtype, _real(t, xp)
+    if dtype == real:
         return formula(t, xp)
-    if _is_of("integral", given, xp):
+    if _is_of("integral", dtype, xp):
         if xp.finfo(real).bits == 64:
             t = xp.astype(t, real)  # every count up to 2^53 is exact
-        elif xp.iinfo(given).bits < 32:
+        elif xp.iinfo(dtype).bits < 32:
             t = xp.astype(t, xp.int32)
         return formula(t, xp)
-    if _is_of(("bool", "complex floating"), given, xp):
-        raise ScheduleError(f"counts of type {given}: give integers or reals")
-    if _is_of("real floating", given, xp) and xp.finfo(given).bits > xp.finfo(real).bits:
+    if _is_of(("bool", "complex floating"), dtype, xp):
+        raise ScheduleError(f"counts of type {dtype}: give integers or reals")
+    if _is_of("real floating", dtype, xp) and xp.finfo(dtype).bits > xp.finfo(real).bits:
         return formula(t, xp)
-    return xp.astype(formula(xp.astype(t, real), xp), given)
+    return xp.astype(formula(xp.astype(t, real), xp), dtype)
 
 
 def _is_of(kind: str | tuple[str, ...], dtype: Any, xp: Any) -> bool:

@@ -261,8 +261,8 @@ def inverse_sqrt(warmup: Time = "5%", *, timescale: Time | None = None) -> Sched
     >>> [inverse_sqrt(100)(t) for t in (50, 100, 400)]
     [0.5, 1.0, 0.5]
     """
-    own = timescale_of(warmup if timescale is None else timescale)
-    return Ramp(duration(warmup), 0.0, 1.0) >> Decay(None, own, lambda x, xp: 1.0 / xp.sqrt(1.0 + x))
+    scale = timescale_of(warmup if timescale is None else timescale)
+    return Ramp(duration(warmup), 0.0, 1.0) >> Decay(None, scale, lambda x, xp: 1.0 / xp.sqrt(1.0 + x))
 
 
 @named

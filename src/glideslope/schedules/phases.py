@@ -150,7 +150,7 @@ def piecewise(values: SequenceOf[float] = (1.0, 0.1, 0.01), boundaries: Sequence
     if any(a.value > b.value for a, b in pairwise(times)):
         raise ScheduleError(f"boundaries {', '.join(map(str, times[1:]))}: they must rise")
     lasting = [Duration(b.value - a.value, a.unit) for a, b in pairwise(times)]
-    return Sequence(tuple(Ramp(own, float(v), float(v)) for own, v in zip([*lasting, None], values, strict=True)))
+    return Sequence(tuple(Ramp(length, float(v), float(v)) for length, v in zip([*lasting, None], values, strict=True)))
 
 
 @named

@@ -54,7 +54,7 @@ def interpolate(times: SequenceOf[Time], values: SequenceOf[float], *, between: 
 def _check_updates(times: SequenceOf[Time], read: SequenceOf[Duration]) -> None:
     """Raises where all times are within the first update, and some in the middle of it: they are fractions."""
     within = [
-        time for time, given in zip(read, times, strict=True) if time.is_part_of_an_update and not is_explicit(given)
+        time for time, text in zip(read, times, strict=True) if time.is_part_of_an_update and not is_explicit(text)
     ]
     if within and not read[-1].unit and read[-1].value <= 1:
         raise ScheduleError(

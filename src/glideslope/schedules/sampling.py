@@ -115,12 +115,12 @@ def _refined(
             break
         middle = at[gaps] + (at[gaps + 1] - at[gaps]) // 2
         share = (middle - at[gaps]) / (at[gaps + 1] - at[gaps])
-        found = value(middle)
-        off = np.abs(found - (values[gaps] * (1 - share) + values[gaps + 1] * share))
+        between = value(middle)
+        off = np.abs(between - (values[gaps] * (1 - share) + values[gaps + 1] * share))
         bent = off > _TOLERANCE * np.abs(values).max()
         open_[gaps] = bent
-        gaps, middle, found = gaps[bent], middle[bent], found[bent]
-        at, values = np.insert(at, gaps + 1, middle), np.insert(values, gaps + 1, found)
+        gaps, middle, between = gaps[bent], middle[bent], between[bent]
+        at, values = np.insert(at, gaps + 1, middle), np.insert(values, gaps + 1, between)
         open_ = np.insert(open_, gaps + 1, True)
     return at, values
 

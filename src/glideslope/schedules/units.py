@@ -29,7 +29,9 @@ def with_durations(item: Any, change: Callable[[Duration], Duration]) -> Any:
 
 def in_updates(item: Any, frame: Frame) -> Any:
     """The same with every fraction of the horizon as so many updates."""
-    return with_durations(item, lambda own: Duration(frame.updates(own)) if own.unit == "%" else own)
+    return with_durations(
+        item, lambda duration: Duration(frame.updates(duration)) if duration.unit == "%" else duration
+    )
 
 
 def by_clock(item: Any, clock: Clock) -> Any:
@@ -46,7 +48,9 @@ def by_clock(item: Any, clock: Clock) -> Any:
     inner = getattr(item, "schedule", None)
     if not isinstance(item, Schedule) and isinstance(inner, Schedule):
         return replace(item, schedule=by_clock(inner, clock))
-    return with_durations(item, lambda own: own if own.unit == "%" else Duration(clock.updates(own)))
+    return with_durations(
+        item, lambda duration: duration if duration.unit == "%" else Duration(clock.updates(duration))
+    )
 
 
 def first_in(item: Any, unit: str) -> Duration | None:
@@ -58,10 +62,10 @@ def first_in(item: Any, unit: str) -> Duration | None:
     """
     durations: list[Duration] = []
 
-    def seen(own: Duration) -> Duration:
-        durations.append(own)
-        return own
+    def seen(duration: Duration) -> Duration:
+        durations.append(duration)
+        return duration
 
     inner = getattr(item, "schedule", None)
     with_durations(inner if not isinstance(item, Schedule) and isinstance(inner, Schedule) else item, seen)
-    return next((own for own in durations if own.unit == unit), None)
+    return next((duration for duration in durations if duration.unit == unit), None)

@@ -61,7 +61,7 @@ class Plan:
         self.growth, schedules = on_one_clock(policies, steps, clock)
         self.names = [name for name, _ in policies]
         self.schedules = [timed(*pair, steps, clock) for pair in zip(self.names, schedules, strict=True)]
-        self.feedbacks = [Controlled(constant(), own.feedbacks) if own.feedbacks else None for _, own in policies]
+        self.feedbacks = [Controlled(constant(), one.feedbacks) if one.feedbacks else None for _, one in policies]
         self.feedback_states: list[Any] = [None if feedback is None else feedback.init() for feedback in self.feedbacks]
         self.values = [values for _, _, values in kinds]
         self.guard = _only_guard(self.feedbacks)
@@ -125,13 +125,13 @@ class Plan:
         """The factors of each schedule, at so many updates from its own position on: shape (schedules, number)."""
         places = [np.arange(number) + (int(start) if float(start).is_integer() else start) for start in starts]
         pairs = zip(self.schedules, places, strict=True)
-        found = np.array([factors_at(schedule, np.maximum(t, 0)) for schedule, t in pairs], dtype=float)
+        factors = np.array([factors_at(schedule, np.maximum(t, 0)) for schedule, t in pairs], dtype=float)
         scales = [feedback.factor(state) if feedback else 1.0 for feedback, state in self._measured()]
         if self.guard is not None:  # it lowers every rate, whichever schedule it stands beside
             lowered = self.guard_state["factor"]
             others = (name == "lr" and i != self.guard for i, name in enumerate(self.names))
             scales = [scale * lowered if other else scale for scale, other in zip(scales, others, strict=True)]
-        scaled: np.ndarray = found * np.array(scales, dtype=float)[:, None]
+        scaled: np.ndarray = factors * np.array(scales, dtype=float)[:, None]
         return scaled
 
     @property
@@ -225,7 +225,7 @@ class Plan:
         largest = self.largest if saved.largest is None or saved.bases is None else saved.largest
         scale = self.peak / largest if self.peak is not None and largest else 1.0
         pairs = zip(self.feedbacks, saved.feedback_states, strict=True)
-        factors = [float(feedback.factor(own)) for feedback, own in pairs if feedback]
+        factors = [float(feedback.factor(state)) for feedback, state in pairs if feedback]
         if not max(rates, default=1.0) * scale * math.prod([1.0, *factors]) <= MOST_RATE:
             raise ScheduleError(f"a damaged state, whose rates would be over {MOST_RATE:g}")
         return saved
