@@ -55,6 +55,8 @@ def job(seed):
     return gs.torch.Job(model, optimizer, loss, loader, check)
 """
 TUNE = "from glideslope.cli import main; main()"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path[1:]))}
+"""The packages of this process, whatever folder another one runs in."""
 CHECKED = 6
 """Updates with which a search checks its job before its runs."""
 
@@ -81,6 +83,13 @@ def updates_of(folder: Path) -> list[int]:
     return [int(line) for line in text.split()]
 
 
+def wait_for_a_run(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Waits until a search makes updates of a run."""
+    log = folder / "updates.log"
+    while process.poll() is None and log.read_text().count("\n") <= CHECKED:
+        time.sleep(0.1)
+
+
 def last_checkpoint(folder: Path, out: str) -> int:
     """The updates of the run in the making that its last checkpoint has; 0 without one."""
     documents = sorted((folder / out / "unfinished").glob("*.json"))
@@ -104,7 +113,9 @@ def killed(kills: int, seconds: float, every: float) -> None:
         folder = Path(name)
         (folder / "job.py").write_text(JOB.format(width=64, sleep=sleep))
         began = time.monotonic()
-        subprocess.run(tune(folder, "whole", steps, often), cwd=folder, check=True, capture_output=True)
+        subprocess.run(
+            tune(folder, "whole", steps, often), cwd=folder, env=ENVIRONMENT, check=True, capture_output=True
+        )
         whole = time.monotonic() - began
         print(f"uninterrupted: {whole:.0f} s, {steps} updates of the full run", flush=True)
         expected = ended(folder, "whole")
@@ -115,10 +126,11 @@ def killed(kills: int, seconds: float, every: float) -> None:
             updates_of(folder)
             while True:
                 out = f"killed-{search}"
-                with subprocess.Popen(tune(folder, out, steps, often), cwd=folder, stdout=subprocess.DEVNULL,
-                                      stderr=subprocess.DEVNULL) as process:  # fmt: skip
+                with subprocess.Popen(tune(folder, out, steps, often), cwd=folder, env=ENVIRONMENT,
+                                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:  # fmt: skip
+                    wait_for_a_run(process, folder)
                     try:
-                        process.wait(rng.uniform(4, whole / 2) if made < kills else None)
+                        process.wait(rng.uniform(0, seconds / 3) if made < kills else None)
                     except subprocess.TimeoutExpired:
                         os.kill(process.pid, signal.SIGKILL)
                         made += 1

@@ -4,8 +4,9 @@
 
 The checks are those of `guard.step(loss, norm)` on what the loop has already, and a plateau told a validation loss
 every 100 steps; beside them the steps of a scheduler without feedback, timed in turn in one process. A snapshot, a
-copy of the weights and the optimizer's state in one of 5 to 50 updates, isn't among the checks and is printed for
-itself. The monitor is timed in an update of a network of ten million parameters, in turn with the same without it.
+copy of the weights and the optimizer's state in one of 20 updates, and the look at each gradient aren't among the
+checks and are printed as shares of an update. The monitor is timed in an update of a network of ten million parameters,
+in turn with the same without it.
 """
 
 from __future__ import annotations
@@ -58,19 +59,36 @@ def loop(schedule: str, steps: int, tensors: bool) -> Callable[[], float]:
     return run
 
 
-def snapshot(parameters: int) -> float:
-    """Seconds of a snapshot of a network with momentum."""
-    model = nn.Linear(1000, parameters // 1000, bias=False)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-    model(torch.ones(1, 1000)).sum().backward()
-    optimizer.step()
-    guard = gs.torch.Guard(model, gs.torch.Scheduler(optimizer, "constant * guard"))
-    times = []
-    for _ in range(9):
-        begin = time.perf_counter()
-        guard._wait()
-        times.append(time.perf_counter() - begin)
-    return median(times)
+def guarded(width: int, optimizer: type[torch.optim.Optimizer], batch: int) -> dict[str, list[float]]:
+    """Seconds of an update of a network, of a snapshot of it, and of the look at a gradient, in turn."""
+    torch.manual_seed(0)
+    model = nn.Sequential(*(part for _ in range(4) for part in (nn.Linear(width, width), nn.ReLU())))
+    options = {"momentum": 0.9} if optimizer is torch.optim.SGD else {}
+    stepped = optimizer(model.parameters(), lr=1e-3, **options)
+    x, y = torch.randn(batch, width), torch.randn(batch, width)
+    guard = gs.torch.Guard(model, gs.torch.Scheduler(stepped, "constant * guard", steps=1500))
+    step = type(stepped).step.__wrapped__  # without the look at the gradient, which is timed for itself
+
+    def update() -> None:
+        stepped.zero_grad()
+        (model(x) - y).square().mean().backward()
+        step(stepped)
+
+    def look() -> None:
+        guard._refusal._check()
+        guard._refusal._after(None, False)
+        guard._replay.count(0, calm=True)
+        guard._replay.forget(1)
+
+    def timed(function: Callable[[], None]) -> Callable[[], float]:
+        def run() -> float:
+            begin = time.perf_counter()
+            function()
+            return time.perf_counter() - begin
+
+        return run
+
+    return interleaved({"update": timed(update), "look": timed(look), "snapshot": timed(guard._wait)}, 60)
 
 
 def update(every: int | None, batch: int) -> Callable[[], float]:
@@ -118,7 +136,13 @@ def main() -> None:
             f"plateau and guard on {name}: {median(extra):.2f} µs more a step "
             f"({min(extra):.2f} to {max(extra):.2f}); {wanted}"
         )
-    print(f"a snapshot of ten million parameters, in one of 5 to 50 updates: {1e3 * snapshot(10_000_000):.0f} ms")
+    for width in (16, 160, 512, 1600):
+        for optimizer in (torch.optim.SGD, torch.optim.AdamW):
+            seconds = {name: median(own) for name, own in guarded(width, optimizer, options.batch).items()}
+            snapshot, look = (seconds[name] / seconds["update"] for name in ("snapshot", "look"))
+            print(f"{4 * width * (width + 1):,} parameters, {optimizer.__name__}, {1e3 * seconds['update']:.2f} ms an "
+                  f"update: a snapshot in 20 updates {snapshot / 20:.1%}, wanted: 2%; the look at each gradient "
+                  f"{look:.1%}, wanted: 1%", flush=True)  # fmt: skip
     timed = interleaved({"bare": update(None, options.batch), "monitor": update(50, options.batch)}, options.rounds)
     ratios = [own / other - 1 for own, other in zip(timed["monitor"], timed["bare"], strict=True)]
     print(f"an update of ten million parameters: {1e3 * median(timed['bare']):.1f} ms; with a monitor every 50: "

@@ -108,6 +108,11 @@ def test_a_command_works_as_pasted(line, clone):
         )
         assert numbers(printed) == pytest.approx(numbers(expected), rel=1e-2)
 
+    if line.startswith("glideslope find"):
+        for begin in ("Peak to try: ", "How sure: ", "Confirm with: "):
+            assert begin in said
+            assert f"    {begin}" in README
+
 
 def numbers(text):
     return [float(number) for number in re.findall(r"\d+(?:\.\d+)?(?:e-?\d+)?", text)]

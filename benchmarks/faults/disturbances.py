@@ -71,7 +71,7 @@ def nan_in_moments(random: Random) -> Parts:
     def spoil(loop: Loop) -> None:
         states = [state for state in loop.optimizer.state.values() if state]
         for state in states if whole else states[:1]:
-            name = "exp_avg" if "exp_avg" in state else "momentum_buffer"
+            name = next(name for name in ("exp_avg", "momentum_buffer", "square_avg") if name in state)
             state[name].view(-1)[: None if whole else 1] = math.nan
 
     return {"before": at(places(random), spoil)}
@@ -98,7 +98,7 @@ def larger_labels(random: Random) -> Parts:
 
 def nan_statistics(random: Random) -> Parts:
     def spoil(loop: Loop) -> None:
-        layer = loop.model[1]  # type: ignore[index]
+        layer = next(layer for layer in loop.model if hasattr(layer, "running_var"))  # type: ignore[union-attr]
         (layer.running_mean if random.random() < 0.5 else layer.running_var).fill_(math.nan)
 
     return {"before": at(set(random.sample(range(1, UPDATES), 3)), spoil)}

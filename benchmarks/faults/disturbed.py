@@ -14,7 +14,7 @@ from torch import nn
 
 import glideslope as gs
 
-UPDATES, BATCH = 1500, 32
+UPDATES, BATCHES = 1500, (32, 16, 64)
 WORDS = 1000
 """Rows of the embedding; the last is in no batch but those that a disturbance makes."""
 
@@ -45,10 +45,16 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
     "classes": lambda: network(4),
     "batch normalization": lambda: network(4, normalized=True),
     "words": Words,
-}
+    "images": lambda: nn.Sequential(
+        nn.Unflatten(1, (1, 4, 4)), nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(),
+        nn.Conv2d(8, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(32, 4)
+    ),
+}  # fmt: skip
 OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
     "momentum": lambda weights: torch.optim.SGD(weights, lr=0.05, momentum=0.9),
     "AdamW": lambda weights: torch.optim.AdamW(weights, lr=3e-3),
+    "Adam": lambda weights: torch.optim.Adam(weights, lr=1e-3, betas=(0.9, 0.99)),
+    "RMSprop": lambda weights: torch.optim.RMSprop(weights, lr=1e-3),
 }
 
 
@@ -89,7 +95,8 @@ class Loop:
         scaler: the gradient scaler.
         folder: where snapshots are kept.
         updates: how many are made.
-        useful: those that changed the weights and weren't undone.
+        batch_size: examples in a batch.
+        missing: the updates that changed nothing, or were undone.
     """
 
     kind: str
@@ -103,7 +110,8 @@ class Loop:
     scaler: torch.amp.GradScaler | None = None
     folder: Path | None = None
     updates: int = UPDATES
-    useful: int = 0
+    batch_size: int = BATCHES[0]
+    missing: set[int] = field(default_factory=set)
     events: list[Any] = field(default_factory=list)
 
     def run(self) -> float:
@@ -115,7 +123,7 @@ class Loop:
         guard = gs.torch.Guard(self.model, scheduler, scaler=self.scaler, folder=self.folder)
         inputs, targets = data(self.kind)
         generator = torch.Generator().manual_seed(self.seed)
-        order = torch.randint(0, len(inputs), (self.updates, BATCH), generator=generator)
+        order = torch.randint(0, len(inputs), (self.updates, self.batch_size), generator=generator)
         scaler = self.scaler
         for t in range(self.updates):
             self.before(self, t)
@@ -131,7 +139,8 @@ class Loop:
                 scaler.step(self.optimizer)
                 scaler.update()
             scheduler.step()
-            self.useful += not torch.equal(weights, list(self.model.parameters())[-1])
+            if torch.equal(weights, list(self.model.parameters())[-1]):
+                self.missing.add(t)
             self.after(self, t)
             try:
                 guard.step(loss)
@@ -139,7 +148,7 @@ class Loop:
                 return math.inf
             finally:
                 self.events = guard.events
-        self.useful -= sum(event.update - event.back_to for event in guard.events)
+        self.missing.update(t for event in guard.events for t in range(event.back_to, event.update))
         self.model.eval()
         with torch.no_grad():
             return self.loss(self.model(inputs), targets).item()
@@ -152,9 +161,21 @@ class Loop:
 
 
 @cache
-def undisturbed(kind: str, optimizing: str, seed: int, updates: int = UPDATES) -> float:
-    """The final loss without any disturbance."""
-    loop = Loop(kind, optimizing, seed, updates=updates)
+def undisturbed(
+    kind: str,
+    optimizing: str,
+    seed: int,
+    batch_size: int,
+    updates: int = UPDATES,
+    missing: frozenset[int] = frozenset(),
+) -> float:
+    """The final loss without any disturbance, and without some updates."""
+
+    def leave_out(loop: Loop, t: int) -> None:
+        if t in missing:
+            loop.optimizer.zero_grad()
+
+    loop = Loop(kind, optimizing, seed, gradient=leave_out, updates=updates, batch_size=batch_size)
     loss = loop.run()
     assert not loop.events, loop.events
     return loss

@@ -17,7 +17,8 @@ import glideslope as gs
 from glideslope.feedback import Places, Ring
 from glideslope.feedback.ring import APART
 from glideslope.feedback.steady_growth import SteadyGrowth
-from glideslope.frameworks.torch.snapshots import Health, copied
+from glideslope.frameworks.torch.copies import Copy, tensors
+from glideslope.frameworks.torch.snapshots import Health
 from glideslope.search.finite import not_finite
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
@@ -54,6 +55,25 @@ class Small:
     @property
     def answers(self):
         return [(event.kind, event.answer) for event in self.guard.events]
+
+
+def scaled(scaler, spoil, updates):
+    """A loop with a gradient scaler, in which something is spoilt before update 20."""
+    model = nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scheduler = gs.torch.Scheduler(optimizer, "constant * guard(every=5)")
+    guard = gs.torch.Guard(model, scheduler, scaler=scaler)
+    for update in range(updates):
+        if update == 20:
+            spoil(model)
+        loss = model(torch.ones(1, 1)).square().mean()
+        optimizer.zero_grad()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        scheduler.step()
+        guard.step(loss)
+    return model, scheduler, guard
 
 
 def spoil_gradient(model):
@@ -224,24 +244,93 @@ def test_weights_that_begin_at_zero_may_grow_and_damaged_ones_at_the_start_go_ba
 @pytest.mark.parametrize("scale", [0.0, 1e-40, 1e-30, math.inf])
 def test_a_lost_scale_is_set_back(scale):
     scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
-    model = nn.Linear(1, 1)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    scheduler = gs.torch.Scheduler(optimizer, "constant * guard(every=5)")
-    guard = gs.torch.Guard(model, scheduler, scaler=scaler)
-    for update in range(40):
-        if update == 20:
-            scaler._scale.fill_(scale)
-        loss = model(torch.ones(1, 1)).square().mean()
-        optimizer.zero_grad()
-        scaler.scale(loss).backward()
-        scaler.step(optimizer)
-        scaler.update()
-        scheduler.step()
-        guard.step(loss)
+    model, scheduler, guard = scaled(scaler, lambda model: scaler._scale.fill_(scale), updates=40)
     assert guard.events
     assert scaler.get_scale() == 1024
     assert scheduler.last_epoch >= 30
     assert model.weight.isfinite().all()
+
+
+def test_updates_that_mixed_precision_skips_for_ever_are_a_divergence():
+    scaler = torch.amp.GradScaler("cpu")
+    model, _, guard = scaled(scaler, lambda model: model.weight.data.fill_(math.inf), updates=60)
+    assert [event.kind for event in guard.events] == ["not finite"]
+    assert math.isfinite(model.weight.item())
+    assert scaler.get_scale() > 1
+
+
+OPTIMIZERS = {
+    "momentum": lambda weights: torch.optim.SGD(weights, lr=0.05, momentum=0.9, weight_decay=0.01),
+    "AdamW": lambda weights: torch.optim.AdamW(weights, lr=0.01),
+    "fused": lambda weights: torch.optim.AdamW(weights, lr=0.01, fused=True),
+    "tensor": lambda weights: torch.optim.Adam(weights, lr=torch.tensor(0.01)),
+    "RMSprop": lambda weights: torch.optim.RMSprop(weights, lr=0.01),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("damaged", ["weights", "moments", "both"])
+def test_damage_from_outside_costs_no_update_before_it(name, damaged):
+    """The weights are those of a loop that leaves out the updates with the damage, to the last bit."""
+
+    def run(spoilt):
+        loop = Small("cosine * guard()", OPTIMIZERS[name], steps=120)
+        for t in range(90):
+            if t == 57 and spoilt:
+                spoil(loop)
+            loop.step(spoil=loop.model.zero_grad if t in left_out and not spoilt else lambda model: None)
+        return loop
+
+    def spoil(loop):
+        if damaged != "moments":
+            with torch.no_grad():
+                loop.model[0].weight.mul_(100)  # which saturates, and the loss is hardly another
+        if damaged != "weights":
+            for state in loop.optimizer.state.values():
+                next(moment for name, moment in state.items() if name != "step").fill_(math.nan)
+
+    left_out = range(0)
+    spoilt = run(spoilt=True)
+    [event] = spoilt.guard.events
+    assert event.answer == "back"
+    assert event.back_to in (57, 58)  # where the optimizer is damaged, that update's gradient was a good one
+    left_out = range(event.back_to, event.update + 1)
+    expected = run(spoilt=False)
+    torch.testing.assert_close(spoilt.model.state_dict(), expected.model.state_dict(), rtol=0, atol=0)
+    for ours, theirs in zip(spoilt.optimizer.state.values(), expected.optimizer.state.values(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("habit", ["clamps", "writes over gradients"])
+def test_updates_that_are_not_all_of_it_are_not_made_again(habit):
+    loop = Small("constant * guard()")
+    for t in range(60):
+        if t == 50:
+            loop.model[0].weight.data.fill_(math.nan)
+        loop.step()
+        with torch.no_grad():
+            if habit == "clamps":
+                loop.model[0].weight.clamp_(-1, 1)
+            elif loop.model[0].weight.grad is not None:
+                loop.model[0].weight.grad.zero_()
+    [event] = loop.guard.events
+    assert event.answer == "back"
+    assert event.back_to < 49
+    assert loop.model[0].weight.isfinite().all()
+
+
+def test_where_the_updates_themselves_lose_the_training_the_last_few_are_undone():
+    loop = Small("constant * guard()", lambda weights: torch.optim.SGD(weights, lr=0.01))
+    for _ in range(40):
+        loop.step()
+    loop.optimizer.param_groups[0]["lr"] = 1e30
+    with pytest.warns(UserWarning, match="moves it too"):
+        loop.step()
+    loop.step()
+    event = loop.guard.events[-1]
+    assert event.answer == "back"
+    assert event.back_to == 40  # the update with that rate is number 40
+    assert all(weight.abs().max() < 10 for weight in loop.model.parameters())
 
 
 @given(st.lists(st.floats(width=32, allow_nan=True), min_size=1, max_size=8), st.booleans())
@@ -249,7 +338,7 @@ def test_a_lost_scale_is_set_back(scale):
 def test_the_health_of_a_training_is_that_of_its_numbers(values, trained):
     weight, other = torch.ones(3), torch.tensor(values)
     parts = {"model": {"weight": other if trained else weight}, "optimizer": [weight if trained else other]}
-    finite, norm = Health(parts, [other if trained else weight], frozenset()).read()
+    finite, norm = Health([tensor for _, tensor in tensors(parts)], [other if trained else weight]).read()
     assert finite == all(map(math.isfinite, values))
     if finite and trained:
         assert norm == pytest.approx(float(np.linalg.norm(np.float64(values))), rel=1e-5, abs=1e-18) or norm == math.inf
@@ -257,16 +346,27 @@ def test_the_health_of_a_training_is_that_of_its_numbers(values, trained):
 
 def test_a_copy_into_an_older_one_is_as_a_new_one():
     def tree(value, size=2):
-        return {"a": [torch.full((size,), value), 1.0], "b": {"c": torch.full((1,), value), "d": np.float32(value)}}
+        channels_last = torch.full((1, 2, 2, 2), value).to(memory_format=torch.channels_last)
+        return {
+            "a": [torch.full((size,), value), 1.0, torch.full((2,), value, dtype=torch.float16)],
+            "b": {"c": torch.full((), value), "d": np.float32(value), "e": (torch.tensor([1]), channels_last)},
+        }
 
-    old = copied(tree(1.0))
-    tensor = old["a"][0]
-    new = copied(live := tree(2.0), old)
-    assert new["a"][0] is tensor
+    def check(copy, value, size=2):
+        torch.testing.assert_close(copy.tree(), copied_by_torch(tree(value, size)), rtol=0, atol=0)
+
+    def copied_by_torch(tree):
+        return {**tree, "b": {**tree["b"], "d": float(tree["b"]["d"])}}
+
+    old = Copy(tree(1.0))
+    memory = old.tree()["a"][0].data_ptr()
+    check(old, 1.0)
+    new = Copy(live := tree(2.0), old)
+    assert new.tree()["a"][0].data_ptr() == memory
     live["a"][0].fill_(9.0)
-    torch.testing.assert_close(new, copied(tree(2.0)), rtol=0, atol=0)
-    torch.testing.assert_close(copied(tree(3.0, size=5), new), copied(tree(3.0, size=5)), rtol=0, atol=0)
-    torch.testing.assert_close(copied(tree(4.0), {"a": [None], "b": 1}), copied(tree(4.0)), rtol=0, atol=0)
+    check(new, 2.0)
+    check(Copy(tree(3.0, size=5), new), 3.0, 5)
+    assert new.tree()["b"]["e"][1].is_contiguous(memory_format=torch.channels_last)
 
 
 @given(st.lists(st.floats(allow_nan=True, width=32), min_size=1, max_size=5))

@@ -225,6 +225,7 @@ REFUSED = {
     "one column of two losses": (text([x for s, r, v in rows() for x in ((s, r, v), (s, r, v + 1))]), "two losses"),
     "a thousand or a decimal": ("step;lr;loss\n1,000;1;4\n2,000;1;3\n", "may be a thousand or a decimal"),
     "a logarithm": (text(rows(), "step,lr,loss (log10)"), "no column of the loss"),
+    "a factor of either way": (text(rows(), "step,lr (x1000),loss"), "no column of the lr"),
     "an unknown unit": (text(rows(), "step (tokens),lr,loss"), "no column of the step"),
 }  # fmt: skip
 
@@ -297,6 +298,14 @@ def test_a_file_of_no_format_is_told_the_formats(tmp_path):
     write(tmp_path, {"a.txt": "hello\nworld\n"})
     with pytest.raises(gs.LawError, match=r"What is read: .*TensorBoard.*Megatron-LM.*fairseq"):
         laws.read(tmp_path / "a.txt")
+
+
+def test_epochs_of_two_decimals_are_noted(tmp_path):
+    write(tmp_path, {"a.log": "\n".join(
+        str({"loss": v, "learning_rate": r, "epoch": round(s / 700, 2)}) for s, r, v in rows())})  # fmt: skip
+    read = laws.read(tmp_path, steps_per_epoch=700)
+    assert np.abs(read.runs[0].step - STEPS).max() <= 4
+    assert any("known to 7 updates" in note for note in read.notes)
 
 
 def test_rates_in_two_units_are_said(tmp_path):

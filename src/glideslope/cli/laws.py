@@ -133,7 +133,7 @@ def predict(
     if out is not None:
         drawn = views.curves({schedule: (at, loss, low, high)})
         write_atomically(out / "prediction.png", plots.png(drawn))
-        chart = views.chart({schedule: (at, loss, low, high)}, "The loss predicted")
+        chart = views.chart({schedule: (at, loss, low, high)}, "The loss predicted", level=level)
         page = report.page("A prediction", [report.paragraph(lead), report.figure(chart)])
         write_atomically(out / "prediction.html", page)
         write_atomically(out / "prediction.json", json.dumps(told) + "\n")
@@ -141,7 +141,12 @@ def predict(
         output.put(json.dumps(told))
         return
     shown = [(int(at[i]), float(loss[i]), float(low[i]), float(high[i])) for i in range(4, len(at), 5)]
-    _print(terminal.table("Predicted", ("update", "loss", "low", "high"), shown), lead, warnings)
+    _print(
+        terminal.table("Predicted", ("update", "loss", "low", "high"), shown),
+        lead,
+        warnings,
+        ("predicted loss", "low, high"),
+    )
 
 
 @command("glideslope design examples/law.json --steps 6000")
@@ -166,7 +171,7 @@ def design(
     found = laws.load(law)
     made = laws.design(found, steps, peak=peak, floor=floor)
     entries = {"designed": made.best, **made.named}
-    columns = ("", "peak", "loss", "schedule")
+    columns = ("family", "peak", "loss", "schedule")
     rows = [(name, own.peak, own.loss, str(own.schedule)) for name, own in entries.items()]
     simplest = made.simplest(tolerance)
     told = {
@@ -199,7 +204,7 @@ def design(
     if as_json:
         output.put(json.dumps(told))
         return
-    _print(terminal.table("Designed", columns, rows), lead, list(made.warnings))
+    _print(terminal.table("Designed", columns, rows), lead, list(made.warnings), ("peak", "predicted loss"))
 
 
 @command("glideslope rank examples/law.json examples/candidates.csv")
@@ -249,7 +254,8 @@ def rank(
         return
     warnings = sorted({text for _, peak, length, *_ in ranked for text in found.warnings(peak, length)})
     columns = ("schedule", "peak", "updates", "loss", "low", "high")
-    _print(terminal.table("Ranked", columns, ranked), f"First: {ranked[0][0]} at {ranked[0][1]:g}.", warnings)
+    lead = f"First: {ranked[0][0]} at {ranked[0][1]:g}."
+    _print(terminal.table("Ranked", columns, ranked), lead, warnings, ("peak", "predicted loss", "low, high"))
 
 
 def _say(notes: Iterable[str]) -> None:
@@ -293,7 +299,10 @@ def _rates(schedule: Any, peak: float, steps: int) -> Any:
     return Rates.of_schedule(schedule, steps, peak)
 
 
-def _print(table: Any, lead: str, warnings: list[str]) -> None:
-    output.draw(table, lead)
+def _print(table: Any, lead: str, warnings: list[str], terms: tuple[str, ...]) -> None:
+    """Prints what a law says first, then the table, and a line for each number of it."""
+    from glideslope.views.answer import first, glossary
+
+    output.draw(first(lead), "", table, *glossary(terms))
     for warning in warnings:
         output.say_line(f"Careful: {warning}.")

@@ -22,9 +22,9 @@ _SPIKE, _GROWTH = 0.1, 0.25
 _IN_A_ROW = 3
 """Losses as high as a spike that make one, where none is higher than ever: a single one is a hard batch."""
 
-_SNAPSHOTS, _CLOSEST, FARTHEST = 300, 5, 50
-"""Snapshots in a training, and the updates between them at least and at most. One takes about a quarter of the time of
-an update: in a short training to go back costs more than they do, and of a long one they are less than 1%."""
+_SNAPSHOTS, CLOSEST, FARTHEST = 300, 5, 50
+"""Snapshots in a training, and the updates between them at least and at most. One takes up to a third of the time of an
+update: in a short training to go back costs more than they do, and of a long one they are less than 1%."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -95,9 +95,9 @@ class Guard(Named):
     def factor(self, state: State) -> Any:
         return state["factor"]
 
-    def spacing(self, end: float) -> int:
+    def spacing(self, end: float, closest: int = CLOSEST) -> int:
         """Updates between snapshots in a training of so many: by no clock, so that a run made again is the same."""
-        return self.every or int(min(max(end / _SNAPSHOTS, _CLOSEST), FARTHEST))
+        return self.every or int(min(max(end / _SNAPSHOTS, closest), FARTHEST))
 
     def lowered(self, state: State, factor: float, updates: float) -> State:
         """The state at a snapshot, from where the rate is lowered for so many updates."""
@@ -127,8 +127,8 @@ def guard(
         deviations: how many make a spike.
         factor: what the rate is lowered by, between 0 and 1.
         rest: updates past the place before the rate is the schedule's again.
-        every: updates between snapshots, by default a 300th of the training, but 5 to 50; in a search ten times as
-            many, 50 by default.
+        every: updates between snapshots, by default a 300th of the training, but 20 to 50, or from 5 where a torch loop
+            can't make updates again; in a search ten times as many, 50 by default.
         kept: snapshots: the last two, and others further apart.
         times: how often it goes back for one place, which is left when half of `rest` has passed at the schedule's own
             rate, before it stops with a diagnosis.

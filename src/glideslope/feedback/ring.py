@@ -32,7 +32,7 @@ class Event:
         update: the update at which the training was being lost, counted from 0.
         kind: how; a word of `VERDICTS`.
         loss: the training loss there.
-        back_to: the updates made at the snapshot that it went back to; `update` where nothing was undone.
+        back_to: the updates made at the training that it went back to; `update` where nothing was undone.
         factor: of the rate, from there on.
         skipped: whether the batch is skipped.
         answer: refused (the update was left out), skipped (back, and on without the batch), back, lowered (back, and on
@@ -47,6 +47,26 @@ class Event:
     factor: float
     skipped: bool = False
     answer: str = "lowered"
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Cause to go back.
+
+    Attributes:
+        update: the update at which it was seen, counted from 0.
+        state: the guard's state after it, whose `verdict` says what was seen.
+        loss: its training loss.
+    """
+
+    update: int
+    state: State
+    loss: float
+
+    @property
+    def first(self) -> int:
+        """The first of the updates in a row, up to this, whose loss was bad."""
+        return self.update + 1 - max(int(self.state["rough"]), 1)
 
 
 @dataclass(frozen=True)
@@ -166,43 +186,45 @@ class Ring(Generic[Snapshot]):
         self.events.append(Event(update, VERDICTS[int(verdict)], loss, update, factor, answer == "skipped", answer))
 
     def back(
-        self, update: int, found: State, loss: float, rate: float, read: Callable[[Snapshot], Content]
+        self, lost: Lost, rate: float, read: Callable[[Snapshot], Content], outside: bool = False
     ) -> tuple[Content, State]:
-        """What to go back to from an update, and the guard's state from there on. The last of `events` says how.
+        """What to go back to, and the guard's state from there on. The last of `events` says how.
 
         At first it only goes back, and the batch is skipped where it can be; a growth, and what comes again, lowers the
         rate, each time more and from an earlier snapshot.
 
         Args:
-            update: its number, counted from 0.
-            found: the guard's state after it, which says what was found.
-            loss: its training loss.
-            rate: its rate.
+            lost: where the training was seen to be lost.
+            rate: the rate there.
             read: reads a snapshot; of one that raises a FileError an older one is taken.
+            outside: whether something else than the updates changed the training, which no rate helps.
 
         Raises:
             DivergenceError: it was done too often for this place; the message is a diagnosis.
         """
-        guard, verdict = self.guard, found["verdict"]
+        guard, update, verdict = self.guard, lost.update, lost.state["verdict"]
         self.withdraw()
-        again = self._comes_again(update, verdict)
+        again = update <= self._place + 1 if outside else self._comes_again(update, verdict)
         self.tries = self.tries + 1 if again else 1
         self._place = max(self._place, update) if again else update
         if self.tries > guard.times or not self._kept:
-            raise DivergenceError(self._diagnosis(update, VERDICTS[int(verdict)], loss, rate))
+            raise DivergenceError(self._diagnosis(lost, rate))
         was_lowered = self._lowered and again
         lowers = verdict == 3.0 or self.tries > (1 if verdict == 2.0 else max(self.skips, _DAMAGED))
         skipped = self.skips > 0 and verdict in (1.0, 2.0) and not lowers
-        if was_lowered and len(self._kept) > 1:  # so the last one may be of a training already lost
-            self._drop(self._kept.pop().snapshot)
-        factor = 1.0
-        if lowers:
-            factor = guard.multiplier * (found["factor"] if was_lowered else 1.0)
-        self._lowered = lowers
+        if outside:
+            factor, answer = lost.state["factor"], "back"
+        else:
+            if was_lowered and len(self._kept) > 1:  # so the last one may be of a training already lost
+                self._drop(self._kept.pop().snapshot)
+            factor = guard.multiplier * (lost.state["factor"] if was_lowered else 1.0) if lowers else 1.0
+            answer = "skipped" if skipped else "lowered" if lowers else "back"
+            self._lowered = lowers
         content = self._newest(read)
         kept = self._kept[-1]
-        answer = "skipped" if skipped else "lowered" if lowers else "back"
-        self.events.append(Event(update, VERDICTS[int(verdict)], loss, kept.made, factor, skipped, answer))
+        self.events.append(
+            Event(update, VERDICTS[int(verdict)], lost.loss, kept.made, factor, answer == "skipped", answer)
+        )
         return content, guard.lowered(kept.state, factor, self._place - kept.made + guard.rest)
 
     def _newest(self, read: Callable[[Snapshot], Content]) -> Content:
@@ -226,7 +248,8 @@ class Ring(Generic[Snapshot]):
         self._before.append(update)
         return update <= self._place + (_NEXT if self.skips else _AGAIN) or many
 
-    def _diagnosis(self, update: int, kind: str, loss: float, rate: float) -> str:
+    def _diagnosis(self, lost: Lost, rate: float) -> str:
+        update, kind, loss = lost.update, VERDICTS[int(lost.state["verdict"])], lost.loss
         if not self._kept:
             return f"the training was lost at its first update: the loss is {loss:g}; look at the data and the weights"
         level = self._kept[-1].state["level"]

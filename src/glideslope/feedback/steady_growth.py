@@ -15,7 +15,9 @@ that begins with small weights, doesn't; nor does that of a warmup, which speeds
 _JUMP = 4.0
 """How many times as large the weights become, from one snapshot to the next, where they are damaged."""
 _SETTLED = 20
-"""Updates in which weights may grow as they like, unless the loss doubles: some begin at 0."""
+"""Updates in which weights may grow as they like, unless the loss does too: some begin at 0."""
+_HIGHER = 10.0
+"""How many times as large as the largest so far a loss is, among the first, that no hard batch gives."""
 
 
 @dataclass
@@ -25,17 +27,24 @@ class Jumps:
     Attributes:
         began: the updates made when it began.
         norm: of the weights at the last snapshot.
-        first: the first loss.
+        largest: the largest of the first losses, of either sign.
+        high: whether the last loss is one of the first, and far larger than those before it.
     """
 
     began: int
     norm: float = math.inf
-    first: float = math.inf
+    largest: float = 0.0
+    high: bool = False
 
-    def is_found(self, made: int, norm: float, loss: float) -> bool:
+    def see(self, made: int, loss: float) -> None:
+        """Sees a loss after some updates."""
+        self.high = made < self.began + _SETTLED and 0 < self.largest * _HIGHER < abs(loss)
+        if not self.high and math.isfinite(loss):
+            self.largest = max(self.largest, abs(loss))
+
+    def is_found(self, made: int, norm: float) -> bool:
         """Whether weights of a norm, after some updates, are damaged ones."""
-        settled = made >= self.began + _SETTLED or loss > self.first + abs(self.first)
-        return settled and norm > _JUMP * self.norm
+        return (self.high or made >= self.began + _SETTLED) and norm > _JUMP * self.norm
 
 
 class SteadyGrowth:

@@ -56,7 +56,7 @@ class Job(AbstractJob):
             return gs.lightning.Job(Digits(), DigitsData(), lightning.Trainer(gradient_clip_val=1.0))
     """
 
-    _counts = ("_updates",)
+    _counts = ("updates",)
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class Job(AbstractJob):
             for each, most in zip(self._prepared.validation_loaders, self._prepared.validation_batches, strict=True)
         ]
         self._scaler = getattr(self.trainer.precision_plugin, "scaler", None)
-        self._updates = 0
+        self.updates = 0
         super().__init__(
             module, [self.optimizer], self._data, generators, scaler=self._scaler,
             accumulate=self.trainer.accumulate_grad_batches, batch=batch_size(loader), maximize=maximize, memory=memory,
@@ -107,7 +107,7 @@ class Job(AbstractJob):
             self.trainer.strategy.optimizer_step(self.optimizer, closure, model=self.module)
             if not losses:
                 return torch.zeros(()), False  # training_step returned None
-            self._updates += 1  # one that the scaler skips too, as in a fit
+            self.updates += 1  # one that the scaler skips too, as in a fit
             self._count()
         return torch.stack(losses).mean(), not self._scaler or self._scaler.get_scale() >= before
 
@@ -205,7 +205,7 @@ class Job(AbstractJob):
     def _count(self) -> None:
         """Has `global_step` and `current_epoch` tell where the training is."""
         fit: Any = self.trainer.fit_loop
-        fit.epoch_loop.automatic_optimization.optim_progress.optimizer.step.total.completed = self._updates
+        fit.epoch_loop.automatic_optimization.optim_progress.optimizer.step.total.completed = self.updates
         fit.epoch_progress.current.completed = fit.epoch_progress.current.processed = self._data.epoch
 
     @contextmanager

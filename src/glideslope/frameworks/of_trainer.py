@@ -49,6 +49,6 @@ def _in_epochs(schedule: Any, options: dict[str, Any]) -> bool:
     """Whether anything that is scheduled has a duration in epochs."""
     rates = schedule if isinstance(schedule, list | tuple) else [schedule]
     others = [options.get("momentum"), options.get("weight_decay"), *(options.get("betas") or ())]
-    values = [parse(given) if isinstance(given, str) else given for given in (*rates, *others)]
+    values = [parse(value) if isinstance(value, str) else value for value in (*rates, *others)]
     steps = options.get("steps")
     return any(first_in(value, "ep") for value in values) or (steps is not None and duration(steps).unit == "ep")

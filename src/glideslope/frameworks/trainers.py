@@ -55,7 +55,7 @@ def _of_lightning(base: Any, scheduler: Any) -> Any:
 
     class Measurements(base):  # type: ignore[misc]
         tells = reference
-        told: Any = None
+        latest: Any = None
         there: Any = None
         """The metric before a validation: Lightning keeps each until there is another."""
 
@@ -77,9 +77,9 @@ def _of_lightning(base: Any, scheduler: Any) -> Any:
         def _tell(self, trainer: Any) -> None:
             scheduler = reference()
             metric = _monitored(trainer, scheduler)
-            if scheduler is not None and metric is not None and metric is not self.told:
+            if scheduler is not None and metric is not None and metric is not self.latest:
                 scheduler.measure(metric.detach())
-            self.told = metric
+            self.latest = metric
 
     return Measurements()
 

@@ -46,7 +46,7 @@ class Job(AbstractJob):
             return gs.transformers.Job(trainer)
     """
 
-    _counts = ("_progress",)
+    _counts = ("progress",)
 
     def __init__(self, trainer: Trainer, *, memory: int = MEMORY) -> None:
         _check(trainer)
@@ -68,12 +68,12 @@ class Job(AbstractJob):
         )  # fmt: skip
 
     @property
-    def _progress(self) -> list[Any]:
+    def progress(self) -> list[Any]:
         """The Trainer's count of updates, and its epoch."""
         return [self.trainer.state.global_step, self.trainer.state.epoch]
 
-    @_progress.setter
-    def _progress(self, progress: list[Any]) -> None:
+    @progress.setter
+    def progress(self, progress: list[Any]) -> None:
         self.trainer.state.global_step, self.trainer.state.epoch = progress
 
     def _validate(self, examples: float) -> float:

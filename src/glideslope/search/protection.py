@@ -10,6 +10,7 @@ from glideslope.errors import SearchError
 from glideslope.feedback import Controlled, Event, Guard, Places, Ring
 from glideslope.feedback.feedback import State
 from glideslope.feedback.guard import FARTHEST
+from glideslope.feedback.ring import Lost
 from glideslope.search.finite import not_finite
 from glideslope.search.job import Job
 
@@ -69,7 +70,7 @@ class Protection:
 
     def back(self, update: int, own: State, loss: float, rate: float) -> tuple[Event, State, tuple[Any, Any]]:
         """What is done, the guard's state from there on, and the snapshot to go back to."""
-        snapshot, state = self.ring.back(update, own, loss, rate, lambda snapshot: snapshot)
+        snapshot, state = self.ring.back(Lost(update, own, loss), rate, lambda snapshot: snapshot)
         event = self.ring.events[-1]
         if event.skipped:
             tries = self.ring.tries

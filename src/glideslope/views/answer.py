@@ -20,6 +20,8 @@ TERMS = {
     "full run": "a run of all updates; of several the best is the answer",
     "± s.e.": "the standard error of the mean loss over the seeds",
     "updates to": "the updates after which the validation loss is first as low as that; the median over the seeds",
+    "predicted loss": "what the law predicts for the end of a run, or after so many updates of it",
+    "low, high": "the ends of the interval in which the loss is expected",
     "peak to try": "the peak that the sweeps suggest for a training",
     "steepest": "the rate at which the loss falls fastest in a sweep; the median over the sweeps",
     "minimum": "the rate at which the loss is lowest in a sweep",
@@ -58,9 +60,14 @@ class Answer:
         return [(name, " ".join(sentences)) for name, sentences in named if any(sentences)]
 
 
+def first(line: str) -> Text:
+    """What a person reads first, for a terminal."""
+    return Text(visible(line), style="bold")
+
+
 def drawn(answer: Answer) -> list[Text]:
     """The answer for a terminal."""
-    shown = [Text(visible(answer.do), style="bold"), Text("")]
+    shown = [first(answer.do), Text("")]
     shown += [Text.assemble((f"{name}: ", "dim"), visible(text)) for name, text in answer.parts]
     return [*shown, Text("")]
 

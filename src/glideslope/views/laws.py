@@ -36,14 +36,24 @@ def curves(predicted: dict[str, Band], measured: dict[str, tuple[np.ndarray, np.
 
 
 def chart(
-    predicted: dict[str, Band], title: str, measured: dict[str, tuple[np.ndarray, np.ndarray]] | None = None
+    predicted: dict[str, Band],
+    title: str,
+    measured: dict[str, tuple[np.ndarray, np.ndarray]] | None = None,
+    level: float = 0.9,
 ) -> Chart:
-    """The same for a page."""
+    """The same for a page.
+
+    Args:
+        predicted: a curve with its band for each name.
+        title: what it shows.
+        measured: updates and losses for each name.
+        level: how often a loss lies within the band.
+    """
     series = [Series(name, step, loss, band=(low, high)) for name, (step, loss, low, high) in predicted.items()]
     points = [
         Series(f"{name}, measured", *_thin(step, loss), "faint") for name, (step, loss) in (measured or {}).items()
     ]
-    caption = "Lines are predicted, with a band where the loss lies in nine of ten runs."
+    caption = f"Lines are predicted, with a band where the loss lies in {level:.0%} of runs."
     caption += " Faint lines are measured." if points else ""
     return Chart(title, caption, "update", "loss", [*series, *points])
 

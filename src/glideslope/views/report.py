@@ -60,9 +60,10 @@ def figure(chart: Chart) -> str:
 
 def listing(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     """A section with a table; numbers stand to the right, a row's first cell is its name."""
-    head = "".join(f'<th scope="col">{html(column)}</th>' for column in columns)
     cells = [list(row) for row in rows]
     texts = {i for i, column in enumerate(zip(*cells, strict=True)) if all(isinstance(value, str) for value in column)}
+    look = ("", ' class="text"')
+    head = "".join(f'<th scope="col"{look[i in texts]}>{html(name)}</th>' for i, name in enumerate(columns))
     body = "".join(f"<tr>{''.join(_cell(i, value, i in texts) for i, value in enumerate(row))}</tr>" for row in cells)
     return (
         f'<section><h2>{html(title)}</h2><div class="scroll" role="region" tabindex="0" aria-label="{html(title)}">'

@@ -4,38 +4,27 @@ from __future__ import annotations
 
 import math
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import distributed
 
-from glideslope.errors import FeedbackError, FileError
-from glideslope.feedback import Event, Places, Ring
-from glideslope.feedback.steady_growth import Jumps, SteadyGrowth
+from glideslope.errors import FeedbackError
+from glideslope.feedback import Event, Places
+from glideslope.feedback.ring import Lost
 from glideslope.frameworks.torch.arrivals import Arrivals, is_on_device, number
 from glideslope.frameworks.torch.distributed import greatest_over_ranks
+from glideslope.frameworks.torch.history import History
 from glideslope.frameworks.torch.idle import Idle
 from glideslope.frameworks.torch.refusal import EXPECTED, NOT_FINITE, SPIKE, Look, Refusal
+from glideslope.frameworks.torch.replay import Replay
 from glideslope.frameworks.torch.scheduler import Scheduler
-from glideslope.frameworks.torch.snapshots import Health, InMemory, OnDisk, Training, not_finite
+from glideslope.frameworks.torch.snapshots import Health, Training
 
 AGREE_EVERY = 10
 """Updates between those at which processes agree whether to go back."""
 MOST_REFUSED = {NOT_FINITE: 10, SPIKE: 2, EXPECTED: 2}
 """Updates in a row that are left out before the weights are held to be at fault."""
-MOST_SKIPPED = 32
-"""Updates in a row that mixed precision may leave out for a loss that isn't finite."""
-
-
-@dataclass(frozen=True)
-class _Found:
-    """Cause to go back: the update, the guard's state after it, and its loss."""
-
-    update: int
-    state: dict[str, float]
-    loss: float
 
 
 class Guard:
@@ -45,9 +34,9 @@ class Guard:
     `scheduler.step()`. It answers by degrees. An update whose gradient isn't finite, or is twenty times any of late, is
     left out before it touches the weights, and so is a batch at a place where it was bad in three epochs in a row.
     Where the weights, the buffers or the optimizer's state are damaged, or the loss is lost, the training goes back to
-    a snapshot; where it is lost again, at a lower rate. A snapshot replaces older ones when all of it was seen to be
-    finite, and the loss of its weights is as it should be. The loop, its data and the schedule's position go on, so the
-    schedule ends where it would; an update that is left out counts as one.
+    a snapshot, and makes the good updates since then again; where it is lost again, at a lower rate. A snapshot
+    replaces older ones when all of it was seen to be finite, and the loss of its weights is as it should be. The loop,
+    its data and the schedule's position go on; an update that is left out counts as one.
 
     A loss on a device is read when it has been computed anyway, so the verdict may lag a few updates behind. Of several
     processes all go back where one finds cause to.
@@ -97,15 +86,17 @@ class Guard:
         self.scheduler = scheduler
         self.optimizer = scheduler.optimizer
         self._training = Training(model, self.optimizer, scaler)
-        self._store = InMemory() if folder is None else OnDisk(Path(folder))
-        guard = scheduler.take_guard(self)
-        self._ring: Ring[Any] = Ring(guard, self._store.drop, every=guard.spacing(scheduler.end))
+        self._replay = Replay(self.optimizer)
+        self._history = History(
+            scheduler.take_guard(self), self._training, self._replay, scheduler.end, Path(folder) if folder else None
+        )
+        self._ring = self._history.ring
         self._places = Places(steps_per_epoch)
-        self._refusal = Refusal(self.optimizer)
+        self._refusal = Refusal(self.optimizer, self._replay)
         self._idle = Idle(scaler)
         self._device = next(model.parameters()).device
         self._agreeing = distributed.is_available() and distributed.is_initialized()
-        self._calls = self.looked = self._due = 0
+        self._calls = self.looked = 0
         self._begin()
 
     def _begin(self) -> None:
@@ -113,16 +104,12 @@ class Guard:
         self._made = self.scheduler.last_epoch
         self.state = self.scheduler.guard_state
         self._arrivals = Arrivals()
-        self._found: _Found | None = None
+        self._lost: Lost | None = None
         self._refused = 0
         self._bad: int | None = None
-        self._growth, self._jumps = SteadyGrowth(), Jumps(self._made)
         self._loss, self._end = math.inf, self.scheduler.end
-        self._ring.clear()
-        self._besides = not_finite(self._training.parts())
-        self._wait()
-        self._jumps.norm = self._health.read()[1]
-        self._ring.keep()
+        self._idle.begin()
+        self._history.begin(self._made, self.state)
 
     def resumed(self) -> None:
         """The scheduler has loaded a state: what this guard knew is of another training."""
@@ -162,84 +149,66 @@ class Guard:
         else:
             self._look(made - 1, call, number(loss), number(gradient_norm), number(norm), seen)
         if made == self._end:
-            self._look_at_weights(made - 1, self._loss, self._training.health(besides=self._besides))
+            self._look_at_weights(made - 1, self._loss, self._training.health())
         if self._agreeing:
             if self.looked % AGREE_EVERY and made != self._end:
                 return
             self._agree()
-        if self._found:
-            self._go_back(self._found)
-        elif made >= self._due and self._ring.waiting is None:
+        if self._lost:
+            self._go_back(self._lost)
+        elif self._history.is_due(made):
             self._wait()
 
     def _look(self, update: int, call: int, loss: float, gradient_norm: float, norm: float, seen: Look | None) -> None:
         """Tells the guard's state an update, and the scheduler if its factor changed."""
         self._loss = loss
-        if self._jumps.first == math.inf:
-            self._jumps.first = loss
+        jumps = self._history.jumps
+        jumps.see(update, loss)
         refused = seen.refused(norm) if seen else ""
         before = self.state["factor"]
         state = self._ring.guard.update(self.state, loss, gradient_norm)
-        if refused and (refused == NOT_FINITE or state["verdict"] or state["rough"]):
+        if refused and (refused == NOT_FINITE or state["verdict"] or state["rough"] or jumps.high):
             self._look_at_refused(update, call, loss, refused, quiet=seen is not None and seen.expected)
             return
         if refused:  # its loss is as ever, so its gradient was a good one
             self._ring.note(update, 2.0, loss, "refused")
             self._places.forget(call)
-            self._refusal.take(self._refusal.limit)
+            self._refusal.take(norm if refused == EXPECTED else self._refusal.limit)
         self._refused = 0
         self.state = state
         if state["verdict"]:
             if state["verdict"] < 3:
                 self._remember(call)
-            self._found = self._found or _Found(update, state, loss)
+            self._lost = self._lost or Lost(update, state, loss)
             return
+        self._replay.count(update, calm=not state["rough"])
+        if seen is None:
+            self._replay.forget(update + 1)
         if state["factor"] != before:
             self.scheduler.guard_state = state
-        if (waiting := self._ring.waiting) and update >= waiting.made and not state["rough"] and self._health.known():
-            self._look_at_weights(update, loss, self._health)
-            if self._ring.waiting and not self._found:
-                self._ring.keep()
+        if jumps.high:
+            self._look_at_weights(update, loss, self._training.health())
+        elif not state["rough"] and self._history.is_seen(update):
+            self._look_at_weights(update, loss, self._history.health)
+            if self._ring.waiting and not self._lost:
+                self._history.keep()
 
     def _look_at_refused(self, update: int, call: int, loss: float, refused: str, quiet: bool) -> None:
         """Answers an update that was left out: by no more than that, unless the weights are at fault."""
         verdict = 1.0 if refused == NOT_FINITE else 2.0
         self._refused += 1
-        self._remember(call)
-        self._look_at_weights(update, loss, self._training.health(besides=self._besides))
-        if self._found:
+        self._look_at_weights(update, loss, self._training.health())
+        if self._lost:
             return
+        self._remember(call)
         if self._refused >= MOST_REFUSED[refused]:
-            self._found = _Found(update, {**self.state, "verdict": verdict}, loss)
+            self._lost = Lost(update, {**self.state, "verdict": verdict}, loss)
         elif not quiet:
             self._ring.note(update, verdict, loss, "refused")
 
     def _look_at_weights(self, update: int, loss: float, health: Health) -> None:
-        """Finds damage in weights, buffers and the optimizer's state; and weights that grow."""
-        if self._found:
-            return
-        finite, weights = health.read()
-        grown = self._jumps.is_found(self._ring.last.made, weights, loss)
-        if not finite and self._repaired():
-            if not self._refused:
-                self._ring.note(update, 4.0, loss, "repaired")
-            self._ring.withdraw()
-        elif not finite or grown:
-            verdict = 5.0 if finite else 4.0 if math.isfinite(loss) else 1.0
-            self._found = _Found(update, {**self.state, "verdict": verdict}, loss)
-        elif health is self._health:
-            self._jumps.norm = weights
-            if self._growth.is_found(self._ring.last.made, weights):
-                self._ring.note(update, 5.0, loss, "noticed")
-
-    def _repaired(self) -> bool:
-        """Whether damage was in buffers alone, which are taken from a snapshot."""
-        if self._agreeing:
-            return False
-        try:
-            return self._training.repair(self._store.read(self._ring.last.snapshot), self._besides)
-        except FileError:
-            return False
+        """Finds damage in weights, buffers and the optimizer's state."""
+        self._lost = self._lost or self._history.damage(update, loss, self.state, health, noted=self._refused > 0)
 
     def _look_at_arrived(self, wait: bool) -> None:
         for (update, call, seen), (loss, gradient_norm, norm) in self._arrivals.read(wait):
@@ -249,21 +218,14 @@ class Guard:
 
     def _look_at_idle(self, loss: float | torch.Tensor) -> None:
         """Goes back, all processes alike, where the scaler leaves out updates and it or the weights are at fault."""
-        idle = self._idle
-        idle.calls += 1
-        if not math.isfinite(value := number(loss)):
-            idle.lost += 1
-            damaged = not self._agreeing and not self._training.health(besides=self._besides).read()[0]
-            verdict = float(damaged or idle.lost >= MOST_SKIPPED)
-            if not verdict and idle.undo():
-                self._ring.note(self._made, 1.0, value, "rescaled")
-        else:
-            idle.lost = 0
-            verdict = 6.0 if idle.is_stuck() else 0.0
+        value = number(loss)
+        verdict = self._idle.verdict(value, lambda: not self._agreeing and not self._training.is_finite())
+        if verdict == 0 and self._idle.undone:
+            self._ring.note(self._made, 1.0, value, "rescaled")
         if self._agreeing:
-            verdict = greatest_over_ranks(self._device, verdict)[0] if idle.calls % AGREE_EVERY == 0 else 0.0
+            verdict = greatest_over_ranks(self._device, verdict)[0] if self._idle.calls % AGREE_EVERY == 0 else 0.0
         if verdict:
-            self._go_back(_Found(self._made, {**self.state, "verdict": verdict}, value))
+            self._go_back(Lost(self._made, {**self.state, "verdict": verdict}, value))
 
     def _remember(self, call: int) -> None:
         """Remembers where a bad batch was."""
@@ -273,25 +235,20 @@ class Guard:
 
     def _agree(self) -> None:
         """Goes back on every process where one of them has found cause to."""
-        found = self._found or _Found(sys.maxsize, {**self.state, "verdict": 0.0}, math.nan)
+        found = self._lost or Lost(sys.maxsize, {**self.state, "verdict": 0.0}, math.nan)
         verdict, first = greatest_over_ranks(self._device, found.state["verdict"], -found.update)
-        self._found = _Found(-int(first), {**found.state, "verdict": verdict}, found.loss) if verdict else None
+        self._lost = Lost(-int(first), {**found.state, "verdict": verdict}, found.loss) if verdict else None
 
-    def _go_back(self, found: _Found) -> None:
-        self._found, self._refused = None, 0
+    def _go_back(self, lost: Lost) -> None:
+        self._lost, self._refused = None, 0
         self._idle.calls = self._idle.lost = 0
         self._arrivals = Arrivals()
         rate = max(float(group["lr"]) for group in self.optimizer.param_groups)
-        parts, state = self._ring.back(found.update, found.state, found.loss, rate, self._store.read)
-        self._training.restore(parts)
+        state = self._history.back(lost, rate)
         # The position goes on, so the rest begins here and not at the snapshot.
         self.scheduler.guard_state = self.state = {**state, "resting": float(self._ring.guard.rest)}
 
     def _wait(self) -> None:
-        """Takes a snapshot of the training as it is, to be kept when it is seen to be good."""
-        self._due = self._made + self._ring.every
         if self._idle.mended():
             self._ring.note(self._made, 6.0, self._loss, "rescaled")
-        parts = self._training.parts()
-        self._health = self._training.health(parts, self._besides)
-        self._ring.wait(self._made, self.state, self._store.write(self._made, parts))
+        self._history.wait(self._made, self.state)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 
 _LOOK_EVERY = 8
 """Calls between looks at the scale, which may wait for a device."""
+_MOST = 32
+"""Updates in a row that mixed precision may leave out for a loss that isn't finite."""
 _HALVED = 2.0**-24
 """A scale so many times smaller than at the last good update has no cause in the size of the gradients."""
 
@@ -22,12 +25,32 @@ class Idle:
         calls: in a row.
         lost: those of them, the last ones, whose loss isn't finite.
         scale: the scaler's at the last snapshot.
+        undone: whether the last call set the scale back.
     """
 
     def __init__(self, scaler: torch.amp.GradScaler | None) -> None:
         self.calls = self.lost = 0
         self.scale = 0.0
+        self.undone = False
         self._scaler = scaler
+
+    def verdict(self, loss: float, damaged: Callable[[], bool]) -> float:
+        """What a call with no update tells, a place in `VERDICTS`; sets the scale back where that is the answer.
+
+        Args:
+            loss: its loss.
+            damaged: whether the weights are damaged.
+        """
+        self.calls += 1
+        self.undone = False
+        if math.isfinite(loss):
+            self.lost = 0
+            return 6.0 if self.is_stuck() else 0.0
+        self.lost += 1
+        if damaged() or self.lost >= _MOST:
+            return 1.0
+        self.undone = self.undo()
+        return 0.0
 
     def undo(self) -> bool:
         """Sets back a scale that was lowered for a batch whose loss isn't finite, which no scale would help."""
@@ -36,10 +59,14 @@ class Idle:
         self._scaler.update(self.scale)
         return True
 
+    def begin(self) -> None:
+        """Takes the scale as it is for a good one."""
+        self.scale = self._scaler.get_scale() if self._scaler else 0.0
+
     def mended(self) -> bool:
         """Sets back a scale that was lost since the last snapshot, as one is taken; whether it was."""
         mended = self.is_lost() and self.undo()
-        self.scale = self._scaler.get_scale() if self._scaler else 0.0
+        self.begin()
         return mended
 
     def is_stuck(self) -> bool:

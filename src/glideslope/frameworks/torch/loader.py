@@ -36,16 +36,16 @@ class Position:
 
     Args:
         loader: a DataLoader, or anything that can be iterated anew for each epoch.
-        own: the generators besides the global ones that a batch may draw from.
+        generators: the generators besides the global ones that a batch may draw from.
 
     Raises:
         JobError: its position can't be restored; the message says why, and what to do.
     """
 
-    def __init__(self, loader: Iterable[Any], own: list[randomness.Source]) -> None:
-        check_restorable(loader, own)
+    def __init__(self, loader: Iterable[Any], generators: list[randomness.Source]) -> None:
+        check_restorable(loader, generators)
         self.loader = loader
-        self.own = own
+        self.generators = generators
         self.stateful: Any = loader if has_state(loader) else None
         self.stream: Any = stream(loader)
         self.batches: Iterator[Any] | None = None
@@ -63,7 +63,7 @@ class Position:
 
     def _begun(self) -> Iterator[Any]:
         if self.batches is None:
-            self.epoch_began = randomness.save(self.own)
+            self.epoch_began = randomness.save(self.generators)
             self.batches, self.taken = iter(self.loader), 0
         return self.batches
 
@@ -96,7 +96,7 @@ class Position:
             self.stateful.load_state_dict(state["loader"])
             self.batches, self.taken = iter(self.loader), taken
             return
-        randomness.load(state["epoch_began"], self.own)
+        randomness.load(state["epoch_began"], self.generators)
         self._begun()
         for _ in range(taken):
             self.next()
@@ -118,7 +118,7 @@ class Position:
         if (taken is not None or of_stream) and not isinstance(state.get(kept), Mapping):
             raise JobError(f"{shown(state)} isn't a position in this training loader, which keeps {kept!r}")
         if taken is not None and kept == "epoch_began":
-            check_random(state["epoch_began"], self.own)
+            check_random(state["epoch_began"], self.generators)
         return taken
 
     def reseed(self, seed: int) -> None:

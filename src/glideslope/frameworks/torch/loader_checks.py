@@ -51,7 +51,7 @@ def _iterator(name: str) -> JobError:
     )
 
 
-def check_restorable(loader: Iterable[Any], own: list[randomness.Source]) -> None:
+def check_restorable(loader: Iterable[Any], generators: list[randomness.Source]) -> None:
     """Checks that a position in a training loader can be restored.
 
     Raises:
@@ -69,7 +69,7 @@ def check_restorable(loader: Iterable[Any], own: list[randomness.Source]) -> Non
             "gs.torch.resumable(loader), which reads again what it has read"
         )
     check_workers(loader)
-    _check_sampler(loader, own)
+    _check_sampler(loader, generators)
 
 
 def check_workers(loader: Any) -> None:
@@ -89,17 +89,17 @@ def check_workers(loader: Any) -> None:
         raise JobError("the training loader has in_order=False, so its order is not repeatable: build it with True")
 
 
-def _check_sampler(loader: DataLoader[Any], own: list[randomness.Source]) -> None:
+def _check_sampler(loader: DataLoader[Any], generators: list[randomness.Source]) -> None:
     """Raises if the sampler doesn't give the same order again from the same state of every generator."""
     sampler = loader.batch_sampler if loader.batch_sampler is not None else loader.sampler
-    before = randomness.save(own)
+    before = randomness.save(generators)
 
     def first() -> list[Any]:
-        randomness.load(before, own)
+        randomness.load(before, generators)
         return [_indices(item) for item in itertools.islice(sampler, 3)]
 
     orders = first(), first()
-    randomness.load(before, own)
+    randomness.load(before, generators)
     if orders[0] != orders[1]:
         raise JobError(
             f"the training loader's sampler ({type(loader.sampler).__name__}) gives another order each time from the "

@@ -155,8 +155,8 @@ def objectives(loss: Any, batch_loss: Any, weight: Callable[[Any], Any] | None, 
     """
     if (loss is None) == (batch_loss is None):
         raise JobError("give loss, a function of outputs and targets, or batch_loss, a function of model and batch")
-    for name, given in (("loss", [loss]), ("batch_loss", _listed(batch_loss))):
-        for each in given:
+    for name, functions in (("loss", [loss]), ("batch_loss", _listed(batch_loss))):
+        for each in functions:
             if each is not None and not callable(each):
                 raise JobError(f"{name}={each!r}: give a function")
     if batch_loss is None:

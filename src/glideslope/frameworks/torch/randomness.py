@@ -20,7 +20,7 @@ def sources(*roots: Any) -> list[Source]:
     A data set, sampler or transform with a generator of its own (`self.rng = np.random.default_rng(0)`) draws from it
     and not from the global ones, so a snapshot without it would not be exact.
     """
-    found: dict[int, Source] = {}
+    by_identity: dict[int, Source] = {}
     seen: set[int] = set()
     level = list(roots)
     for _ in range(_DEEPEST):
@@ -30,11 +30,11 @@ def sources(*roots: Any) -> list[Source]:
                 continue
             seen.add(id(item))
             if isinstance(item, Source):
-                found[id(item)] = item
+                by_identity[id(item)] = item
             else:
                 below += _parts(item)
         level = below
-    return list(found.values())
+    return list(by_identity.values())
 
 
 def _parts(item: Any) -> Iterator[Any]:
@@ -56,35 +56,35 @@ def _parts(item: Any) -> Iterator[Any]:
         yield from (vars(type(item)).get(name) for name in ("__getitem__", "__iter__", "__call__", "forward"))
 
 
-def save(own: Iterable[Source] = ()) -> dict[str, Any]:
-    """The state of the global generators and of `own`, in tensors, numbers and text only."""
+def save(generators: Iterable[Source] = ()) -> dict[str, Any]:
+    """The state of the global generators and of others, in tensors, numbers and text only."""
     return {
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         "numpy": _plain(np.random.get_state(legacy=False)),
         "python": _python_state(random.getstate()),
-        "own": [_own_state(source) for source in own],
+        "own": [_own_state(source) for source in generators],
     }
 
 
-def load(state: dict[str, Any], own: Iterable[Source] = ()) -> None:
+def load(state: dict[str, Any], generators: Iterable[Source] = ()) -> None:
     """Puts the generators back to a state that `save` returned for the same ones."""
     torch.set_rng_state(state["torch"])
     if state["cuda"]:
         torch.cuda.set_rng_state_all(state["cuda"])
     np.random.set_state(arrays(state["numpy"]))
     random.setstate(tuples(state["python"]))
-    for source, saved in zip(own, state["own"], strict=True):
+    for source, saved in zip(generators, state["own"], strict=True):
         load_one(source, saved)
 
 
-def reseed(seed: int, own: Iterable[Source] = ()) -> None:
+def reseed(seed: int, generators: Iterable[Source] = ()) -> None:
     """Seeds every generator anew, each from its own stream."""
-    seeds = np.random.SeedSequence(seed).generate_state(3 + len(list(own)))
+    seeds = np.random.SeedSequence(seed).generate_state(3 + len(list(generators)))
     torch.manual_seed(int(seeds[0]))
     np.random.seed(int(seeds[1]))
     random.seed(int(seeds[2]))
-    for source, own_seed in zip(own, seeds[3:].tolist(), strict=True):
+    for source, own_seed in zip(generators, seeds[3:].tolist(), strict=True):
         if isinstance(source, torch.Generator):
             source.manual_seed(own_seed)
         elif isinstance(source, np.random.Generator):

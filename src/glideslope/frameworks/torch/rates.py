@@ -91,8 +91,8 @@ def until_made(update: Callable[[], tuple[torch.Tensor, bool]]) -> torch.Tensor:
         JobError: many were skipped in a row.
     """
     for _ in range(_MOST_SKIPPED):
-        loss, made = update()
-        if made or not math.isfinite(loss.item()):
+        loss, is_made = update()
+        if is_made or not math.isfinite(loss.item()):
             return loss
     raise JobError(f"the gradient scaler skipped {_MOST_SKIPPED} updates in a row: the gradients are never finite")
 

@@ -13,15 +13,16 @@ from torch import distributed
 from glideslope.errors import ScheduleError
 from glideslope.frameworks.torch.inner import inner_optimizer
 from glideslope.frameworks.torch.private import foreach_norm
+from glideslope.frameworks.torch.replay import Replay
 from glideslope.frameworks.torch.updates import around_updates, weakly, while_held
 
 NOT_FINITE, SPIKE, EXPECTED = "not finite", "spike", "expected"
 _LARGEST = sys.float_info.max
-_SPIKE = 20.0
-"""A gradient so many times the largest lately is left out."""
+_SPIKE, _EARLY = 20.0, 100.0
+"""A gradient so many times the largest lately is left out; in the first updates, when few were seen."""
 _DECAY = 0.99
 _WARMUP = 20
-"""Updates before which no gradient is a spike."""
+"""Updates after which gradients are known."""
 
 
 @dataclass
@@ -53,13 +54,15 @@ class Refusal:
 
     Args:
         optimizer: a torch optimizer, or a wrapper around one; one without hooks is left alone.
+        replay: is told the updates that are made.
 
     Attributes:
         expected: whether the next update is to be left out whatever its gradient is.
         last: what was seen of the last update.
     """
 
-    def __init__(self, optimizer: Any) -> None:
+    def __init__(self, optimizer: Any, replay: Replay) -> None:
+        self._replay = replay
         self.last: Look | None = None
         self.limit = _LARGEST
         self.expected = False
@@ -79,8 +82,7 @@ class Refusal:
         """Takes the norm of a gradient for a normal one."""
         self._seen += 1
         self._high = max(norm, _DECAY * self._high)
-        if self._seen >= _WARMUP:
-            self.limit = _SPIKE * self._high or _LARGEST
+        self.limit = (_SPIKE if self._seen >= _WARMUP else _EARLY) * self._high or _LARGEST
 
     def _before(self, args: Any, kwargs: Any) -> Any:
         closure = args[1] if len(args) > 1 else kwargs.get("closure")
@@ -98,6 +100,7 @@ class Refusal:
     def _check(self) -> None:
         """Sees the gradient at hand, and takes it away where it isn't a good one."""
         self.last = None
+        self._replay.watch()
         if getattr(self._optimizer, "found_inf", None) is not None:
             return  # a gradient scaler looks after it
         weights = [p for group in self._optimizer.param_groups for p in group["params"] if p.grad is not None]
@@ -119,6 +122,7 @@ class Refusal:
                     weight.grad = None
             else:
                 self.take(norm)
+                self._replay.note(weights)
             return
         self._on_device(weights, norms, sharded)
 
@@ -138,6 +142,7 @@ class Refusal:
                 _dense(weight.grad).masked_fill_(bad.to(weight.grad.device), 0)
 
     def _after(self, found: Any, compiled: bool) -> None:
+        self._replay.noted()
         for weight, gradient in self._put_back:
             weight.grad = gradient
         self._put_back = []

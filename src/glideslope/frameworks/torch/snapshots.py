@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import io
 import math
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from glideslope.errors import FeedbackError, FileError
 from glideslope.files import write_atomically
 from glideslope.frameworks.torch.averaging import unsaved_buffers
+from glideslope.frameworks.torch.copies import Copy, cloned, not_finite, of_this_process, tensors
 from glideslope.frameworks.torch.private import foreach_norm
 
-_CONTAINERS, _VALUES = (dict, list, tuple), (int, float, str, type(None))
-_PLAIN = (torch.Tensor, torch.nn.Parameter)
+_HALVES = (torch.float16, torch.bfloat16)
 
 
 class Training:
@@ -36,6 +33,7 @@ class Training:
 
     def __init__(self, model: torch.nn.Module, optimizer: Any, scaler: torch.amp.GradScaler | None) -> None:
         self.model, self.optimizer, self.scaler = model, optimizer, scaler
+        self._besides: frozenset[str] = frozenset()
 
     def parts(self) -> dict[str, Any]:
         """All that the next update depends on, as it stands: it changes with the training."""
@@ -46,10 +44,21 @@ class Training:
             "scaler": self.scaler.state_dict() if self.scaler else {},
         }
 
-    def health(self, parts: dict[str, Any] | None = None, besides: frozenset[str] = frozenset()) -> Health:
-        """Whether a training, as it stands if not given, is finite but in some places."""
+    def accept(self) -> None:
+        """Takes the numbers that aren't finite by now, as in the mask of an attention, for intended."""
+        self._besides = not_finite(self.parts())
+
+    def health(self, copy: Copy | None = None) -> Health:
+        """Whether a copy of the training, or itself as it stands, is finite but for what is intended."""
         weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
-        return Health(self.parts() if parts is None else parts, weights, besides)
+        if copy is not None and not self._besides:
+            return Health(copy.numbers(), weights)
+        parts = self.parts() if copy is None else copy.tree()
+        return Health([tensor for place, tensor in tensors(parts) if place not in self._besides], weights)
+
+    def is_finite(self) -> bool:
+        """Whether it is finite as it stands; waits for its device."""
+        return self.health().read()[0]
 
     def restore(self, parts: dict[str, Any]) -> None:
         """Goes back to a snapshot, which stays as it is.
@@ -66,17 +75,17 @@ class Training:
         self.model.load_state_dict(parts["model"])
         for name, buffer in unsaved_buffers(self.model).items():
             buffer.copy_(parts["buffers"][name])
-        self.optimizer.load_state_dict(copied(parts["optimizer"]))
+        self.optimizer.load_state_dict(cloned(parts["optimizer"]))
         if self.scaler:
             self.scaler.load_state_dict(parts["scaler"])
         self.optimizer.zero_grad()
 
-    def repair(self, parts: dict[str, Any], besides: frozenset[str]) -> bool:
+    def repair(self, parts: dict[str, Any]) -> bool:
         """Takes damaged buffers, such as statistics of batches, from a snapshot; whether nothing else is damaged."""
         now = self.parts()
         trained = {id(tensor) for group in self.optimizer.param_groups for tensor in group["params"]}
         trained_names = {name for name, weight in self.model.named_parameters() if id(weight) in trained}
-        damaged = not_finite(now) - besides
+        damaged = not_finite(now) - self._besides
         buffers = {f".{part}.{name}": (part, name) for part in ("model", "buffers") for name in now[part]}
         if any(place not in buffers or buffers[place][1] in trained_names for place in damaged):
             return False
@@ -89,14 +98,13 @@ class Health:
     """Whether all numbers of a training are finite, and how large its weights are; known once a device has got there.
 
     Args:
-        parts: the training.
+        numbers: all of the training that must be finite.
         weights: what the optimizer trains.
-        besides: the places in it where numbers needn't be finite.
     """
 
-    def __init__(self, parts: dict[str, Any], weights: list[torch.Tensor], besides: frozenset[str]) -> None:
-        self._tensors = [_of_this_process(tensor) for place, tensor in _tensors(parts) if place not in besides]
-        weights = [_of_this_process(weight) for weight in weights]
+    def __init__(self, numbers: list[torch.Tensor], weights: list[torch.Tensor]) -> None:
+        self._tensors = [of_this_process(tensor) for tensor in numbers]
+        weights = [of_this_process(weight) for weight in weights]
         self._arrived: Any = None
         device = next((tensor.device for tensor in (*weights, *self._tensors) if tensor.is_cuda), None)
         if device is not None:
@@ -106,10 +114,8 @@ class Health:
             self._arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
             self._arrived.record()
         else:  # sums, since a CPU takes long for the squares of tiny numbers
-            normed = {(weight.data_ptr(), weight.numel()) for weight in weights}
-            others = [tensor for tensor in self._tensors if (tensor.data_ptr(), tensor.numel()) not in normed]
             norm = math.hypot(*[norm.item() for norm in foreach_norm(weights)])
-            self._seen = norm, norm + sum(abs(tensor.sum().item()) for tensor in others)
+            self._seen = norm, sum(abs(_sum(tensor)) for tensor in self._tensors)
 
     def known(self) -> bool:
         """Whether it can be asked without waiting for a device."""
@@ -127,9 +133,10 @@ class Health:
         return finite, weights
 
 
-def not_finite(parts: dict[str, Any]) -> frozenset[str]:
-    """The places in a training where numbers aren't finite, as in the mask of an attention."""
-    return frozenset(place for place, tensor in _tensors(parts) if not tensor.isfinite().all())
+def _sum(tensor: torch.Tensor) -> float:
+    """The sum of a tensor's numbers, which isn't finite where one of them isn't."""
+    whole: float = tensor.sum(dtype=torch.float32 if tensor.dtype in _HALVES else None).item()
+    return whole
 
 
 def _norm(tensors: list[torch.Tensor], device: torch.device) -> torch.Tensor:
@@ -138,64 +145,21 @@ def _norm(tensors: list[torch.Tensor], device: torch.device) -> torch.Tensor:
     return torch.linalg.vector_norm(torch.stack(norms))  # type: ignore[no-any-return]
 
 
-def _of_this_process(tensor: Any) -> torch.Tensor:
-    """A tensor, or the shard of it."""
-    return tensor.to_local() if type(tensor) not in _PLAIN and hasattr(tensor, "to_local") else tensor  # type: ignore[no-any-return]
-
-
-def _tensors(tree: Any, place: str = "") -> Iterator[tuple[str, torch.Tensor]]:
-    """The tensors of real and complex numbers in nested containers, and their places."""
-    for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
-        if isinstance(value, torch.Tensor):
-            if value.is_floating_point() or value.is_complex():
-                yield f"{place}.{key}", value
-        elif isinstance(value, _CONTAINERS):
-            yield from _tensors(value, f"{place}.{key}")
-
-
-def copied(tree: Any, into: Any = None) -> Any:
-    """A copy of nested containers of tensors and plain values; NumPy's scalars become Python's.
-
-    Args:
-        tree: what is copied.
-        into: an older copy, whose tensors are written over where they are alike: to get new memory takes longer.
-    """
-    if isinstance(tree, torch.Tensor):
-        if isinstance(into, torch.Tensor) and _kind(into) == _kind(tree):
-            return into.copy_(tree.detach())
-        return tree.detach().clone()
-    old: Any
-    if isinstance(tree, dict):
-        old = into if isinstance(into, dict) else {}
-        return {key: copied(value, old.get(key)) for key, value in tree.items()}
-    if type(tree) in (list, tuple):
-        old = into if type(into) is type(tree) and len(into) == len(tree) else [None] * len(tree)
-        return type(tree)(map(copied, tree, old))
-    if isinstance(tree, np.generic):
-        return tree.item()
-    return tree if isinstance(tree, _VALUES) else copy.deepcopy(tree)
-
-
-def _kind(tensor: torch.Tensor) -> tuple[Any, ...]:
-    """What two tensors have alike of which one can be written over with the other."""
-    return type(tensor), tensor.shape, tensor.dtype, tensor.device, tensor.layout
-
-
 class InMemory:
     """Snapshots as copies, on their device."""
 
     def __init__(self) -> None:
-        self._dropped: Any = None
+        self.dropped: Copy | None = None
 
-    def write(self, made: int, parts: dict[str, Any]) -> Any:
-        dropped, self._dropped = self._dropped, None
-        return copied(parts, dropped)
+    def write(self, made: int, copy: Copy) -> Any:
+        self.dropped = None
+        return copy
 
-    def read(self, place: Any) -> dict[str, Any]:
-        return place  # type: ignore[no-any-return]
+    def read(self, place: Copy) -> dict[str, Any]:
+        return place.tree()  # type: ignore[no-any-return]
 
-    def drop(self, place: Any) -> None:
-        self._dropped = place
+    def drop(self, place: Copy) -> None:
+        self.dropped = place
 
 
 class OnDisk:
@@ -203,6 +167,8 @@ class OnDisk:
 
     A file is the SHA-256 of what follows, and then what `torch.save` writes.
     """
+
+    dropped: Copy | None = None
 
     def __init__(self, parent: Path) -> None:
         try:
@@ -212,9 +178,9 @@ class OnDisk:
             raise FileError(f"{parent} can't hold snapshots: {error.strerror}") from error
         weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
 
-    def write(self, made: int, parts: dict[str, Any]) -> Any:
+    def write(self, made: int, copy: Copy) -> Any:
         content = io.BytesIO()
-        torch.save(copied(parts), content)
+        torch.save(copy.tree(), content)
         data = content.getvalue()
         write_atomically(file := self.folder / f"snapshot-{made}.pt", hashlib.sha256(data).digest() + data)
         return file

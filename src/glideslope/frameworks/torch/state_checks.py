@@ -19,6 +19,8 @@ from glideslope.schedules.numbers import is_finite, plain
 
 _OTHER_SHAPES = ("LBFGS", "Adafactor", "SparseAdam")
 """Optimizers of torch whose tensors have other shapes than their parameters."""
+_NUMBERS = ("step", "eta", "mu", "mu_product")
+"""What torch's optimizers keep of a parameter that may be a number."""
 
 
 def check_tensors(what: str, saved: Any, here: Mapping[str, Any]) -> None:
@@ -69,7 +71,10 @@ def check_optimizer(optimizer: Optimizer, saved: Any) -> None:
             raise JobError(f"the state of the optimizer's parameter {shown(number)} is of none in this job")
         for name, value in kept.items() if simple else ():
             shape = parameters[number].shape
-            fits = value.numel() == 1 or value.shape == shape if isinstance(value, torch.Tensor) else _is_plain(value)
+            if isinstance(value, torch.Tensor):
+                fits = value.shape == shape or (name in _NUMBERS and value.numel() == 1)
+            else:
+                fits = _is_number(value) if name in _NUMBERS else value is None and name == "momentum_buffer"
             fits = fits and (name != "step" or (_is_number(value) and value >= 0))
             if not fits:
                 raise JobError(f"{name}={shown(value)} in the optimizer's state: a tensor like its parameter, of shape "
@@ -157,7 +162,3 @@ def _is_number(value: Any) -> bool:
     if isinstance(value, torch.Tensor) and value.numel() == 1 and not value.is_complex():
         value = value.item()
     return isinstance(value, int | float) and not isinstance(value, bool) and is_finite(value)
-
-
-def _is_plain(value: Any) -> bool:
-    return value is None or isinstance(value, bool | int | float)

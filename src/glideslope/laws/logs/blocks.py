@@ -8,7 +8,6 @@ from glideslope.laws.logs.format import Format
 from glideslope.laws.logs.printed import lines_of, pairs
 from glideslope.laws.logs.source import Source
 from glideslope.laws.logs.table import Row, Table, of_rows
-from glideslope.laws.logs.wandb_charts import is_measured
 
 _HEADER = re.compile(r"\[(?:step|batch)=(\d+)(?:/\d+)?(?:,[^\]]*)?\]:?$|^Epoch (\d+)/\d+$")
 
@@ -20,7 +19,7 @@ def _tables(source: Source) -> list[Table] | None:
             rows.append({"step": match[1]} if match[1] else {"epoch": match[2]})
         elif rows:
             measured = {name.removeprefix("Train "): value for name, value in pairs(line).items()}
-            rows[-1] |= {name: value for name, value in measured.items() if is_measured(name, source.columns)}
+            rows[-1] |= {name: value for name, value in measured.items() if source.labels.measures(name)}
     rows = [row for row in rows if len(row) > 1]
     return [of_rows(rows)] if rows else None
 

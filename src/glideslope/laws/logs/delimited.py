@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from glideslope.errors import LawError
 from glideslope.laws.logs.format import Format
 from glideslope.laws.logs.names import ROLES, again, named, number, ranked
-from glideslope.laws.logs.source import Columns, Source
+from glideslope.laws.logs.source import Labels, Source
 from glideslope.laws.logs.table import Row, Table, of_rows
 
 _SEPARATORS = (",", "\t", ";", "|")
@@ -31,8 +31,8 @@ def table(source: Source) -> Table:
         LawError: it has no rows, a row has more cells than the header, or a second header follows.
     """
     file, lines = source.path, source.lines
-    first = _header(lines, source.columns)
-    names, separator = _split(lines[first], source.columns)
+    first = _header(lines, source.labels)
+    names, separator = _split(lines[first], source.labels)
     if all(math.isfinite(number(name)) for name in names):
         raise LawError(f"{file} has no header: begin it with a line of names, such as step,lr,loss")
     records = list(_records(source, "\n".join(lines[first + 1 :]), separator, first + 1))
@@ -43,7 +43,10 @@ def table(source: Source) -> Table:
     columns = [
         again(name, place) if name and names.index(name) < place - 1 else name for place, name in enumerate(names, 1)
     ]
-    measured = [*ranked(columns, *ROLES), *(name for given in _given(source.columns) for name in named(columns, given))]
+    measured = [
+        *ranked(columns, *ROLES),
+        *(name for label in _labelled(source.labels) for name in named(columns, label)),
+    ]
     notes = [f"{seen[name]} columns are named {name!r}" for name in seen if name and seen[name] > 1]
     rows: list[Row] = []
     short = 0
@@ -75,7 +78,7 @@ def table(source: Source) -> Table:
 
 def header(source: Source) -> list[str]:
     """The names in the header of a table; those of any line, where the file is none."""
-    return _split(source.lines[_header(source.lines, source.columns)], source.columns)[0]
+    return _split(source.lines[_header(source.lines, source.labels)], source.labels)[0]
 
 
 def _write_points(source: Source, rows: list[Row], measured: list[str], separator: str) -> None:
@@ -84,7 +87,7 @@ def _write_points(source: Source, rows: list[Row], measured: list[str], separato
     Raises:
         LawError: the table doesn't show which of a comma and a point is of the decimals.
     """
-    steps = [*ranked(measured, "step"), *(named(measured, source.columns.step) if source.columns.step else [])]
+    steps = [*ranked(measured, "step"), *(named(measured, source.labels.step) if source.labels.step else [])]
     cells = [(row, name, row[name].strip()) for row in rows for name in row if isinstance(row[name], str)]
     signs = {
         sign
@@ -110,7 +113,7 @@ def _write_points(source: Source, rows: list[Row], measured: list[str], separato
             )
 
 
-def _given(columns: Columns) -> list[str]:
+def _labelled(columns: Labels) -> list[str]:
     return [name for name in (columns.step, columns.lr, columns.loss) if name]
 
 
@@ -137,21 +140,21 @@ def _records(source: Source, text: str, separator: str, before: int) -> Iterator
         raise LawError(f"{source.path} can't be read: {error}") from None
 
 
-def _header(lines: list[str], given: Columns) -> int:
+def _header(lines: list[str], labels: Labels) -> int:
     """The line of the header: the first that is no comment, or a comment before it, if only that names the step."""
     written = [i for i, line in enumerate(lines) if line.strip() and not re.fullmatch(r"sep=.", line.strip())]
     first = next((i for i in written if lines[i].lstrip()[:1] != "#"), written[0])
-    if _has_steps(_split(lines[first], given)[0], given):
+    if _has_steps(_split(lines[first], labels)[0], labels):
         return first
-    comments = [i for i in written if i < first and _has_steps(_split(lines[i], given)[0], given, "step")]
+    comments = [i for i in written if i < first and _has_steps(_split(lines[i], labels)[0], labels, "step")]
     return comments[-1] if comments else first
 
 
-def _has_steps(cells: list[str], given: Columns, *roles: str) -> bool:
-    return bool(ranked(cells, *(roles or ("step", "epoch"))) or (given.step and named(cells, given.step)))
+def _has_steps(cells: list[str], labels: Labels, *roles: str) -> bool:
+    return bool(ranked(cells, *(roles or ("step", "epoch"))) or (labels.step and named(cells, labels.step)))
 
 
-def _split(line: str, given: Columns) -> tuple[list[str], str]:
+def _split(line: str, labels: Labels) -> tuple[list[str], str]:
     """The names in a header, and what separates them: what gives the most names that are known, then the most."""
     line = line.strip("\ufeff ").removeprefix("#").strip(" ") if line.lstrip()[:1] == "#" else line
     best: tuple[tuple[int, int], list[str], str] = ((-1, 0), line.split(), " ")
@@ -161,7 +164,7 @@ def _split(line: str, given: Columns) -> tuple[list[str], str]:
         except csv.Error:
             continue
         metrics = [cell.rpartition(" - ")[2] for cell in cells]  # of a chart's, the metric
-        known = len(ranked(metrics, *ROLES)) + sum(bool(named(metrics, name)) for name in _given(given))
+        known = len(ranked(metrics, *ROLES)) + sum(bool(named(metrics, name)) for name in _labelled(labels))
         if (known, len(cells)) > best[0]:
             best = (known, len(cells)), [cell.strip() for cell in cells], separator
     return best[1], best[2]
@@ -171,14 +174,14 @@ def _with_header(source: Source) -> list[Table] | None:
     """The table in a file that is called one, or begins with a line of names, the step's among them."""
     cells = header(source)
     numbers = any(re.match(r"[-+.]?\d", cell) for cell in cells)
-    names = _has_steps(cells, source.columns) and len(cells) > 1 and not numbers
+    names = _has_steps(cells, source.labels) and len(cells) > 1 and not numbers
     return [table(source)] if names or source.ending in (".csv", ".tsv") else None
 
 
 def _even(source: Source) -> list[Table] | None:
     """The table in a file whose first line has names, and whose next lines have as many numbers."""
-    first = _header(source.lines, source.columns)
-    names, separator = _split(source.lines[first], source.columns)
+    first = _header(source.lines, source.labels)
+    names, separator = _split(source.lines[first], source.labels)
     below = [line for line in source.lines[first + 1 : first + 6] if line.strip()]
     cells = [line.split(None if separator == " " else separator) for line in below]
     of_numbers = all(sum(math.isfinite(number(cell)) for cell in row) * 2 >= len(names) == len(row) for row in cells)

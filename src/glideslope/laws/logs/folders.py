@@ -9,6 +9,7 @@ from pathlib import Path
 from glideslope.documents import unsealed
 from glideslope.errors import DocumentError, LawError
 from glideslope.laws.logs.mlflow import is_run
+from glideslope.laws.logs.source import COMPRESSED
 from glideslope.laws.logs.tensorboard_events import is_of_phase
 
 _KINDS = (".csv", ".tsv", ".jsonl", ".ndjson", ".log", ".txt", ".out")
@@ -50,7 +51,7 @@ def files_in(path: Path) -> tuple[list[Path], list[str]]:
 
 def _is_table(file: Path) -> bool:
     name = file.name.lower()
-    for compression in (".gz", ".bz2", ".xz"):
+    for compression in COMPRESSED:
         name = name.removesuffix(compression)
     return name.endswith(_KINDS) or bool(_JSON.fullmatch(name))
 

@@ -9,11 +9,10 @@ from pathlib import Path
 from glideslope.errors import LawError
 from glideslope.laws.logs import roles
 from glideslope.laws.logs.series import Log, Part, same
-from glideslope.laws.logs.source import Columns
-from glideslope.laws.logs.wandb_charts import is_measured
+from glideslope.laws.logs.source import Labels
 
 
-def joined(parts: Sequence[Part], given: Columns) -> tuple[list[Part], list[str]]:
+def joined(parts: Sequence[Part], labels: Labels) -> tuple[list[Part], list[str]]:
     """The runs, each with all of its series, whatever the order of the files, and notes.
 
     A part that has a rate and a loss is a run. The others of a name are one run; where a run of that name is whole,
@@ -26,7 +25,7 @@ def joined(parts: Sequence[Part], given: Columns) -> tuple[list[Part], list[str]
     rests: dict[str, list[Part]] = {}
     notes: list[str] = []
     for part in parts:
-        if part.whole or _complete(part.log, given):
+        if part.whole or _complete(part.log, labels):
             runs.append(part)
         else:
             rests.setdefault(part.run, []).append(part)
@@ -38,9 +37,9 @@ def joined(parts: Sequence[Part], given: Columns) -> tuple[list[Part], list[str]
                 f"{', '.join(str(runs[i].file) for i in places)}: rename them, or read each with its own files"
             )
         if places:
-            runs[places[0]] = _joined([runs[places[0]], *rest], given, notes)
+            runs[places[0]] = _joined([runs[places[0]], *rest], labels, notes)
         else:
-            runs.append(_joined(rest, given, notes))
+            runs.append(_joined(rest, labels, notes))
     return runs, notes
 
 
@@ -69,18 +68,18 @@ def once(parts: Sequence[Part]) -> tuple[list[Part], list[str]]:
     return kept, notes
 
 
-def _complete(log: Log, given: Columns) -> bool:
-    return roles.rate(log, given)[0] is not None and roles.loss(log, ("training", "validation"), given)[0] is not None
+def _complete(log: Log, labels: Labels) -> bool:
+    return roles.rate(log, labels)[0] is not None and roles.loss(log, ("training", "validation"), labels)[0] is not None
 
 
-def _joined(parts: Sequence[Part], given: Columns, notes: list[str]) -> Part:
+def _joined(parts: Sequence[Part], labels: Labels, notes: list[str]) -> Part:
     log: Log = {}
     files = {}
     for part in parts:
         for name, series in part.log.items():
             if name not in log:
                 log[name], files[name] = series, part.file
-            elif not is_measured(name, given):
+            elif not labels.measures(name):
                 continue
             elif same(log[name], series):
                 notes.append(f"{part.run}: {name!r} is in {files[name]} and in {part.file}, the same, and read once")

@@ -7,7 +7,7 @@ from glideslope.laws.logs import roles
 from glideslope.laws.logs.names import normal, ranked
 from glideslope.laws.logs.run_of_log import Assigned, run_of
 from glideslope.laws.logs.series import Log
-from glideslope.laws.logs.source import Columns
+from glideslope.laws.logs.source import Labels
 from glideslope.laws.run import used
 
 ENOUGH = 10
@@ -18,10 +18,10 @@ TRAINING_FIRST = ("training", "validation")
 
 
 def kind_of_loss(
-    logs: dict[str, Log], given: Columns, warmup: int | None, assigned: Assigned | None
+    logs: dict[str, Log], labels: Labels, warmup: int | None, assigned: Assigned | None
 ) -> tuple[tuple[str, ...], list[str]]:
     """The roles of the losses that are fitted, for all runs alike, and a note where there was a choice."""
-    if given.loss is not None:
+    if labels.loss is not None:
         return TRAINING_FIRST, []
     kinds = {name: (bool(ranked(log, "training")), bool(ranked(log, "validation"))) for name, log in logs.items()}
     measured = {name: kind for name, kind in kinds.items() if any(kind)}
@@ -29,7 +29,7 @@ def kind_of_loss(
     if any(all(kind) for kind in measured.values()):
         why = "there are too few"
         if all(validation for _, validation in measured.values()):
-            why = _lacking({name: logs[name] for name in measured}, given, warmup, assigned)
+            why = _lacking({name: logs[name] for name in measured}, labels, warmup, assigned)
             if not why:
                 return TRAINING_FIRST[::-1], ["the validation losses are fitted, the training losses aren't used"]
         notes.append(f"the training losses are fitted: of the validation losses {why}")
@@ -43,14 +43,14 @@ def kind_of_loss(
     return TRAINING_FIRST, notes
 
 
-def _lacking(logs: dict[str, Log], given: Columns, warmup: int | None, assigned: Assigned | None) -> str:
+def _lacking(logs: dict[str, Log], labels: Labels, warmup: int | None, assigned: Assigned | None) -> str:
     """What the validation losses lack for a fit, if anything."""
     runs = []
     for name, log in logs.items():
         try:
-            runs.append(run_of(name, log, ("validation",), given, warmup, assigned)[0])
+            runs.append(run_of(name, log, ("validation",), labels, warmup, assigned)[0])
         except LawError as error:
-            if assigned is None and roles.rate(log, given)[0] is None:
+            if assigned is None and roles.rate(log, labels)[0] is None:
                 continue
             return f"some can't be fitted ({error})"
     longest = max((len(run.lr) for run in runs), default=0)

@@ -22,7 +22,7 @@ def _tables(source: Source) -> list[Table] | None:
     path = source.path
     if path.is_dir():
         files = sorted(file for file in (path / "metrics").rglob("*") if file.is_file()) if is_run(path) else []
-        return [table for file in files for table in _of_metric(Source(file, source.columns), path)] or None
+        return [table for file in files for table in _of_metric(Source(file, source.labels), path)] or None
     folder = next((folder for folder in path.absolute().parents if is_run(folder)), None)
     return (_of_metric(source, folder) or None) if folder else None
 

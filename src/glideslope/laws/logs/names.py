@@ -156,8 +156,8 @@ def _place(name: str) -> tuple[str, int] | None:
     short = normal(_UNIT.sub("", plain(name)))
     scale = factor(name)
     by_words = _EXACT.get(normal(name)) or _EXACT.get(short) or _of_words(name, short.lstrip("_").split("_"))
-    if by_words is None or math.isnan(scale):
-        return None
+    if by_words is None or math.isnan(scale) or (scale > 1 and by_words[0] != "step"):
+        return None  # a rate "x 1000" may be to be multiplied, or divided
     match = _UNIT.search(plain(name))
     if by_words[0] == "step" and match and scale == 1 and match[1].strip().lower() not in _PLAIN_STEPS:
         return None

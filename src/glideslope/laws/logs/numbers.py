@@ -63,7 +63,7 @@ def _decoded(cells: bytes) -> np.ndarray | None:
 
 
 def _tables(source: Source) -> list[Table] | None:
-    table = of_numbers(source.content, source.columns.step) if len(source.content) >= LARGE else None
+    table = of_numbers(source.content, source.labels.step) if len(source.content) >= LARGE else None
     return None if table is None else [table]
 
 

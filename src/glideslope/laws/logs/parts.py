@@ -14,10 +14,9 @@ from glideslope.laws.logs.names import RUN, factor, is_monitor, normal, phase, r
 from glideslope.laws.logs.series import Log, Part, Series
 from glideslope.laws.logs.source import Source
 from glideslope.laws.logs.table import Table, filled, numbers
-from glideslope.laws.logs.wandb_charts import is_measured
 
 _PHASE = ("split", "phase", "mode", "stage", "subset", "set", "partition", "type", "kind", "event", "dataset")
-"""Columns that say of each row whether it is of the training or of a validation."""
+"""Labels that say of each row whether it is of the training or of a validation."""
 _FEW, _APART = 10, 5
 """The steps, and what lies between them, from which on their place says that they count from 0."""
 _NOTHING: Series = (np.empty(0), np.empty(0))
@@ -62,10 +61,10 @@ def _by_run(table: Table) -> Iterator[tuple[str, Mapping[str, Sequence[Any] | np
 
 def _log(source: Source, columns: Mapping[str, Sequence[Any] | np.ndarray]) -> tuple[Log, list[str]]:
     """The series in some columns, and notes; of those that aren't needed, the name is enough."""
-    needed = [name for name in columns if is_measured(name, source.columns) or role(name) == "epoch"]
+    needed = [name for name in columns if source.labels.measures(name) or role(name) == "epoch"]
     if not needed and ranked(columns, "step", "epoch"):
         return {name: _NOTHING for name in columns if filled(columns[name]).any()}, []
-    steps = roles.steps(source.path, columns, source.columns)
+    steps = roles.steps(source.path, columns, source.labels)
     validation = _of_validation(columns)
     log: Log = {}
     notes, lost = list(steps.notes), 0

@@ -7,9 +7,8 @@ import re
 from glideslope.laws.logs.format import Format
 from glideslope.laws.logs.json_text import object_of
 from glideslope.laws.logs.names import named, normal, phase, ranked, role
-from glideslope.laws.logs.source import Columns, Source
+from glideslope.laws.logs.source import Labels, Source
 from glideslope.laws.logs.table import Row, Table, of_rows
-from glideslope.laws.logs.wandb_charts import is_measured
 
 NUMBER = r"[-+]?(?:\d+(?:,\d+)*\.?\d*(?:[eE][-+]?\d+)?|\.\d+|(?i:nan|inf)\b)"
 """A number, as scripts print it."""
@@ -43,19 +42,19 @@ def pairs(line: str) -> dict[str, str]:
     return found
 
 
-def of_pairs(line: str, values: Row, given: Columns) -> Row | None:
+def of_pairs(line: str, values: Row, labels: Labels) -> Row | None:
     """The row of a line; None if it has no step with a measurement beside it.
 
     A script names the step anew in each kind of line, so that no column has it in all of them: here it is "step". A
     line of a validation, whose loss is called as that of the training, has a loss "val …".
     """
-    if given.step:
-        return values if named(values, given.step) and len(values) > 1 else None
+    if labels.step:
+        return values if named(values, labels.step) and len(values) > 1 else None
     steps = ranked(values, "step") or [name for name in values if phase(name) and role(_without_phase(name)) == "step"]
     if not steps and not ranked(values, "epoch"):
         return None
     row = {name: value for name, value in values.items() if role(name) != "step" and name not in steps}
-    if not any(role(name) not in ("epoch", None) or is_measured(name, given) for name in row):
+    if not any(role(name) not in ("epoch", None) or labels.measures(name) for name in row):
         return None
     if steps:
         step = str(values[steps[0]])
@@ -77,18 +76,18 @@ def _without_phase(name: str) -> str:
     return " ".join(word for word in normal(name).split("_") if not phase(word))
 
 
-def _row(line: str, given: Columns) -> Row | None:
+def _row(line: str, labels: Labels) -> Row | None:
     if "{" in line and line.endswith("}") and (entry := object_of(line[line.index("{") :])):
         line = line[: line.index("{")]
-        return of_pairs(line, pairs(line) | entry, given)
+        return of_pairs(line, pairs(line) | entry, labels)
     values: Row = dict(pairs(line))
     if not ranked(values, "step") and (counter := _COUNTER.search(line)):
         values = {"step": counter[1] or counter[2]} | values
-    return of_pairs(line, values, given)
+    return of_pairs(line, values, labels)
 
 
 def _tables(source: Source) -> list[Table] | None:
-    rows = [row for line in lines_of(source) if (row := _row(line, source.columns))]
+    rows = [row for line in lines_of(source) if (row := _row(line, source.labels))]
     return [of_rows(rows)] if rows else None
 
 

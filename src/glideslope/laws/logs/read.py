@@ -16,7 +16,7 @@ from glideslope.laws.logs.losses import kind_of_loss
 from glideslope.laws.logs.parts import parts_of
 from glideslope.laws.logs.run_of_log import Assigned, run_of
 from glideslope.laws.logs.series import Part
-from glideslope.laws.logs.source import Columns, Source
+from glideslope.laws.logs.source import COMPRESSED, Labels, Source
 from glideslope.laws.logs.table_of_runs import is_of_curves, of_curves
 from glideslope.laws.run import Run
 from glideslope.renamed import was_called
@@ -87,20 +87,20 @@ def read(
     if (schedule is None) != (peak is None) or (steps is not None and schedule is None):
         raise LawError("give schedule and peak together (--schedule and --peak), and steps with them")
     assigned = None if schedule is None or peak is None else Assigned(schedule, peak, steps)
-    given = Columns(step, lr, loss, steps_per_epoch)
+    labels = Labels(step, lr, loss, steps_per_epoch)
     every = [paths] if isinstance(paths, Path | str) else paths
-    parts, optional, skipped = _parts(every, given)
+    parts, optional, skipped = _parts(every, labels)
     logs = dict(zip(_names(parts), parts, strict=True))
     parts.clear()  # here and below series are let go as soon as their run is made: the rates, above all
     remarks = [(name, note) for name, part in logs.items() for note in part.notes]
     series = {name: part.log for name, part in logs.items()}
-    order, choice = kind_of_loss(series, given, warmup, assigned)
+    order, choice = kind_of_loss(series, labels, warmup, assigned)
     series.clear()
     runs, notes = [], []
     for name in list(logs):
         part = logs.pop(name)
         try:
-            run, choices = run_of(name, part.log, order, given, warmup, assigned)
+            run, choices = run_of(name, part.log, order, labels, warmup, assigned)
         except LawError as error:
             if part.file not in optional:
                 raise
@@ -115,7 +115,7 @@ def read(
     return Read(runs, (*skipped, *choice, *_together(remarks), *notes, *_peaks(runs)))
 
 
-def _parts(paths: Iterable[Path | str], given: Columns) -> tuple[list[Part], set[Path], list[str]]:
+def _parts(paths: Iterable[Path | str], labels: Labels) -> tuple[list[Part], set[Path], list[str]]:
     """What the files hold, those of them that may be skipped, and what was."""
     parts: list[Part] = []
     notes: list[str] = []
@@ -131,20 +131,20 @@ def _parts(paths: Iterable[Path | str], given: Columns) -> tuple[list[Part], set
             seen.add(file.resolve())
             optional |= {file} if path.is_dir() else set()
             try:
-                parts += _of_file(Source(file, given))
+                parts += _of_file(Source(file, labels))
             except LawError as error:
                 if not path.is_dir():
                     raise
                 notes.append(f"skipped: {error}")
     parts, twice = once(parts)
-    runs, more = joined(parts, given)
+    runs, more = joined(parts, labels)
     return runs, optional, notes + twice + more
 
 
 def _of_file(source: Source) -> list[Part]:
     tables = tables_of(source)
     if len(tables) == 1 and is_of_curves(tables[0]):
-        return of_curves(source.path, tables[0], source.columns)
+        return of_curves(source.path, tables[0], source.labels)
     return parts_of(source, tables)
 
 
@@ -168,9 +168,9 @@ def _names(parts: Sequence[Part]) -> list[str]:
 
 
 def _short(part: Part) -> str:
+    file = part.file.with_suffix("") if part.file.suffix in COMPRESSED else part.file
     if not part.whole:
-        return part.run or part.file.stem
-    file = part.file
+        return part.run or file.stem
     if file.is_dir():
         return file.absolute().name
     if file.stem.lower() in _GENERAL and file.absolute().parent.name:

@@ -13,7 +13,7 @@ import numpy as np
 from glideslope.errors import LawError
 from glideslope.laws.logs.names import factor, named, normal, ranked, role
 from glideslope.laws.logs.series import Log, finite, same
-from glideslope.laws.logs.source import Columns
+from glideslope.laws.logs.source import Labels
 from glideslope.laws.logs.table import numbers
 
 _OF = re.compile(r"\s*(\d+)\s*/\s*\d+\s*")
@@ -35,26 +35,26 @@ class Steps:
     notes: tuple[str, ...] = ()
 
 
-def steps(file: Path, columns: Mapping[str, Sequence[Any] | np.ndarray], given: Columns) -> Steps:
+def steps(file: Path, columns: Mapping[str, Sequence[Any] | np.ndarray], labels: Labels) -> Steps:
     """The steps by the most trustworthy column that most rows have: of updates, or, lacking that, of epochs.
 
     Args:
         file: for messages.
         columns: the cells of each.
-        given: the name of the step's column, and updates in an epoch, where the caller gives them.
+        labels: the name of the step's column, and updates in an epoch, where the caller gives them.
 
     Raises:
         LawError: there is none, it isn't whole, or it counts epochs of a length that isn't given.
     """
-    fitting = named(columns, given.step) if given.step else ranked(columns, "step")
-    if given.step and not fitting:
-        raise LawError(f"{file} has no column {given.step!r} of the step: it has {listed(columns)}")
+    fitting = named(columns, labels.step) if labels.step else ranked(columns, "step")
+    if labels.step and not fitting:
+        raise LawError(f"{file} has no column {labels.step!r} of the step: it has {listed(columns)}")
     values = {column: _numbers(column, columns[column]) for column in fitting}
     filled = {column: int(np.isfinite(of_column).sum()) for column, of_column in values.items()}
-    if given.step and role(fitting[0]) == "epoch":
-        return _of_epochs(file, columns, fitting, given)
+    if labels.step and role(fitting[0]) == "epoch":
+        return _of_epochs(file, columns, fitting, labels)
     if not any(filled.values()) and (not fitting or ranked(columns, "epoch")):
-        return _of_epochs(file, columns, ranked(columns, "epoch"), given)
+        return _of_epochs(file, columns, ranked(columns, "epoch"), labels)
     chosen = next(column for column in fitting if 2 * filled[column] >= max(filled.values()))
     known = values[chosen][np.isfinite(values[chosen])]
     if len(parts := known[known != np.round(known)]):
@@ -74,21 +74,21 @@ def steps(file: Path, columns: Mapping[str, Sequence[Any] | np.ndarray], given: 
     return Steps(chosen, values[chosen], tuple(notes))
 
 
-def rate(log: Log, given: Columns) -> tuple[str | None, list[str]]:
+def rate(log: Log, labels: Labels) -> tuple[str | None, list[str]]:
     """The series of the rate, if there is one, and notes."""
-    return _chosen(log, named(log, given.lr) if given.lr else ranked(log, "rate"), "rate")
+    return _chosen(log, named(log, labels.lr) if labels.lr else ranked(log, "rate"), "rate")
 
 
-def loss(log: Log, order: Sequence[str], given: Columns) -> tuple[str | None, list[str]]:
+def loss(log: Log, order: Sequence[str], labels: Labels) -> tuple[str | None, list[str]]:
     """The series of the loss, if there is one, and notes.
 
     Args:
         log: the series.
         order: the roles of losses, the one that is preferred first.
-        given: the name of the loss, where the caller gives it.
+        labels: the name of the loss, where the caller gives it.
     """
-    if given.loss:
-        return _chosen(log, named(log, given.loss), "loss")
+    if labels.loss:
+        return _chosen(log, named(log, labels.loss), "loss")
     fitting = ranked(log, *order)
     return _chosen(log, [name for name in fitting if role(name) == role(fitting[0])], "loss")
 
@@ -120,14 +120,14 @@ def listed(columns: Mapping[str, Any]) -> str:
 
 
 def _of_epochs(
-    file: Path, columns: Mapping[str, Sequence[Any] | np.ndarray], epochs: list[str], given: Columns
+    file: Path, columns: Mapping[str, Sequence[Any] | np.ndarray], epochs: list[str], labels: Labels
 ) -> Steps:
     if not epochs:
         raise LawError(
             f"{file} has no column of the step (global_step, step, iteration, update): it has {listed(columns)}; name "
             "it with step= (--step)"
         )
-    if given.steps_per_epoch is None:
+    if labels.steps_per_epoch is None:
         raise LawError(
             f"{file} counts epochs, and has no column of the step: give steps_per_epoch (--steps-per-epoch), the "
             "updates in an epoch"
@@ -135,8 +135,11 @@ def _of_epochs(
     values = _numbers(epochs[0], columns[epochs[0]])
     known = values[np.isfinite(values)]
     from_0 = bool(len(known)) and known.min() == 0 and bool(np.all(known == np.round(known)))
-    note = f"steps are epochs of {given.steps_per_epoch:g} updates{', counted from 0' if from_0 else ''}"
-    return Steps(epochs[0], np.round((values + int(from_0)) * given.steps_per_epoch), (note,))
+    note = f"steps are epochs of {labels.steps_per_epoch:g} updates{', counted from 0' if from_0 else ''}"
+    digits = next((digits for digits in range(7) if np.array_equal(known, np.round(known, digits))), 7)
+    if digits > 1 and (unit := labels.steps_per_epoch * 10.0**-digits) > 1:
+        note += f", known to {unit:g} updates by the {digits} decimals that they have"
+    return Steps(epochs[0], np.round((values + int(from_0)) * labels.steps_per_epoch), (note,))
 
 
 def _numbers(name: str, cells: Sequence[Any] | np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from glideslope.errors import LawError
 from glideslope.laws.logs import roles
 from glideslope.laws.logs.names import ROLES
 from glideslope.laws.logs.series import Log, finite
-from glideslope.laws.logs.source import Columns
+from glideslope.laws.logs.source import Labels
 from glideslope.laws.logs.table_of_runs import MOST_STEPS
 from glideslope.laws.rates import Rates, thinned
 from glideslope.laws.run import Run, last_segments
@@ -44,7 +44,7 @@ class Assigned:
 
 
 def run_of(
-    name: str, log: Log, order: tuple[str, ...], given: Columns, warmup: int | None, assigned: Assigned | None
+    name: str, log: Log, order: tuple[str, ...], labels: Labels, warmup: int | None, assigned: Assigned | None
 ) -> tuple[Run, list[str]]:
     """The run of a log, and notes on what was taken where there was a choice.
 
@@ -52,19 +52,19 @@ def run_of(
         name: of the run.
         log: its series.
         order: the roles of the losses, those that are preferred first.
-        given: the names of columns that the caller gives.
+        labels: the names of columns that the caller gives.
         warmup: updates of the warmup, which logs often miss.
         assigned: the schedule, where the rates weren't logged.
 
     Raises:
         LawError: a series is lacking, or as for `Run`.
     """
-    rate, notes = roles.rate(log, given)
-    column, more = roles.loss(log, order, given)
+    rate, notes = roles.rate(log, labels)
+    column, more = roles.loss(log, order, labels)
     if rate is None and assigned is None:
-        raise _lacking(name, "lr", [given.lr] if given.lr else ROLES["rate"], log, _ADVICE)
+        raise _lacking(name, "lr", [labels.lr] if labels.lr else ROLES["rate"], log, _ADVICE)
     if column is None:
-        usual = [given.loss] if given.loss else ROLES[order[0]]
+        usual = [labels.loss] if labels.loss else ROLES[order[0]]
         raise _lacking(name, "loss", usual, log, "; name it with loss= (--loss)")
     notes += more
     steps, values = log[column]

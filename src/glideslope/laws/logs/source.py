@@ -11,7 +11,10 @@ from functools import cached_property
 from pathlib import Path
 
 from glideslope.errors import LawError
+from glideslope.laws.logs.names import named, role
 
+COMPRESSED = (".gz", ".bz2", ".xz")
+"""Endings of compressed files."""
 _COMPRESSED = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ": lzma.decompress}
 _BINARY = {
     b"PK\x03\x04": "a ZIP archive (an .xlsx or .npz file, or a checkpoint of torch)", b"%PDF": "a PDF document",
@@ -39,7 +42,7 @@ class UnknownFormatError(LawError):
 
 
 @dataclass(frozen=True)
-class Columns:
+class Labels:
     """The names that the caller gives to columns or tags, and the length of an epoch.
 
     Attributes:
@@ -54,6 +57,12 @@ class Columns:
     loss: str | None = None
     steps_per_epoch: float | None = None
 
+    def measures(self, name: str) -> bool:
+        """Whether a name is of a rate, a loss or a batch size, or one that the caller gives."""
+        return role(name) in ("rate", "training", "validation", "final", "batch") or any(
+            label is not None and bool(named([name], label)) for label in (self.lr, self.loss)
+        )
+
 
 @dataclass(frozen=True)
 class Source:
@@ -61,11 +70,11 @@ class Source:
 
     Attributes:
         path: where it is.
-        columns: the names that the caller gives.
+        labels: the names that the caller gives.
     """
 
     path: Path
-    columns: Columns = Columns()
+    labels: Labels = Labels()
 
     @cached_property
     def content(self) -> bytes:
@@ -118,4 +127,4 @@ class Source:
     def ending(self) -> str:
         """The ending of the file's name, in lower case, without that of a compression."""
         path = self.path
-        return (path.with_suffix("") if path.suffix.lower() in (".gz", ".bz2", ".xz") else path).suffix.lower()
+        return (path.with_suffix("") if path.suffix.lower() in COMPRESSED else path).suffix.lower()

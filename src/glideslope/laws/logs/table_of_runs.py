@@ -14,7 +14,7 @@ from glideslope.laws.logs.formats import tables_of
 from glideslope.laws.logs.names import ROLES, number, role
 from glideslope.laws.logs.parts import parts_of
 from glideslope.laws.logs.series import Part, finite
-from glideslope.laws.logs.source import Columns, Source
+from glideslope.laws.logs.source import Labels, Source
 from glideslope.laws.logs.table import Row, Table
 from glideslope.laws.rates import Rates
 
@@ -32,7 +32,7 @@ def is_of_curves(table: Table) -> bool:
     return set(table.columns) >= COLUMNS and any(name in table.columns for name in PEAK)
 
 
-def of_curves(file: Path, table: Table, given: Columns) -> list[Part]:
+def of_curves(file: Path, table: Table, labels: Labels) -> list[Part]:
     """The runs that a table of runs names.
 
     A row without a schedule is of a curve that has its rates. Where both have rates, the schedule's are taken.
@@ -48,14 +48,14 @@ def of_curves(file: Path, table: Table, given: Columns) -> list[Part]:
             if any(str(row.get(column)) != str(rows[name].get(column)) for column in table.columns):
                 raise LawError(f"{file}: two rows name the curve {' '.join(name).strip()}: give each its own")
             continue
-        parts.append(_of_row(file, row, *name, given))
+        parts.append(_of_row(file, row, *name, labels))
     return [replace(part, notes=(*table.notes, *part.notes)) for part in parts]
 
 
-def _of_row(file: Path, row: Row, curve: str, run: str, given: Columns) -> Part:
+def _of_row(file: Path, row: Row, curve: str, run: str, labels: Labels) -> Part:
     if not curve:
         raise LawError(f"{file}: a row names no curve")
-    source = Source(file.parent / curve, given)
+    source = Source(file.parent / curve, labels)
     parts = parts_of(source, tables_of(source))
     part = _one(file, curve, [part for part in parts if part.run == run] if run else parts, parts)
     steps, peak = _positive(file, row, "steps"), _positive(file, row, next(name for name in PEAK if name in row))
@@ -69,11 +69,11 @@ def _of_row(file: Path, row: Row, curve: str, run: str, given: Columns) -> Part:
         notes.append(f"the curve ends at {last:g} of the table's {steps:g} steps")
     if str(row["schedule"] or "").strip():
         rates = _rates(file, curve, str(row["schedule"]), peak, int(steps))
-        logged, _ = roles.rate(log, given)
+        logged, _ = roles.rate(log, labels)
         if logged is not None and (differing := _differing(finite(log[logged]), rates, peak)):
             notes.append(f"{differing}; the table's schedule is taken")
-        log = {name: series for name, series in log.items() if name != given.lr and role(name) != "rate"}
-        log[given.lr or "lr"] = np.append(rates.every_place(), steps), np.append(rates.values, rates.values[-1])
+        log = {name: series for name, series in log.items() if name != labels.lr and role(name) != "rate"}
+        log[labels.lr or "lr"] = np.append(rates.every_place(), steps), np.append(rates.values, rates.values[-1])
     for name in (*ROLES["final"], *ROLES["batch"]):
         if str(row.get(name) or "").strip():
             log = log | {name: (np.array([steps]), np.array([_positive(file, row, name)]))}

@@ -9,7 +9,6 @@ from glideslope.laws.logs.delimited import header, table
 from glideslope.laws.logs.format import Format
 from glideslope.laws.logs.source import Source
 from glideslope.laws.logs.table import Table
-from glideslope.laws.logs.wandb_charts import is_measured
 
 _NAME = re.compile(r"run-(.*)-tag-(.*)")
 
@@ -28,7 +27,7 @@ def _tables(source: Source) -> list[Table] | None:
     match = _NAME.fullmatch(stem)
     breaks = re.finditer(r"^|[-_. ]+", stem)
     splits = [match.groups()] if match else [(stem[: at.start()], stem[at.end() :]) for at in breaks]
-    chosen = next((split for split in splits if is_measured(split[1], source.columns)), splits[0] if match else None)
+    chosen = next((split for split in splits if source.labels.measures(split[1])), splits[0] if match else None)
     if chosen is None:
         raise LawError(f"{source.path}: its name doesn't say which metric it has: call it run-NAME-tag-lr.csv, say")
     run, tag = chosen

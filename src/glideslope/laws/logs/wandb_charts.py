@@ -6,20 +6,13 @@ from glideslope.errors import LawError
 from glideslope.laws.logs.delimited import header, table
 from glideslope.laws.logs.format import Format
 from glideslope.laws.logs.names import named, plain, role
-from glideslope.laws.logs.source import Columns, Source
+from glideslope.laws.logs.source import Labels, Source
 from glideslope.laws.logs.table import Table
 
 
-def is_measured(name: str, given: Columns) -> bool:
-    """Whether a name is of a rate or of a loss, or one that the caller gives."""
-    return role(name) in ("rate", "training", "validation", "final", "batch") or any(
-        wanted is not None and bool(named([name], wanted)) for wanted in (given.lr, given.loss)
-    )
-
-
-def is_table(names: list[str], given: Columns) -> bool:
+def is_table(names: list[str], labels: Labels) -> bool:
     """Whether some columns have a loss by its own name."""
-    return any(is_measured(name, given) and role(name) != "rate" for name in names)
+    return any(labels.measures(name) and role(name) != "rate" for name in names)
 
 
 def _tables(source: Source) -> list[Table] | None:
@@ -28,12 +21,12 @@ def _tables(source: Source) -> list[Table] | None:
         LawError: two columns of one run and metric differ.
     """
     names = header(source)
-    if is_table(names, source.columns) or not any(_chart(name, source.columns)[1] for name in names):
+    if is_table(names, source.labels) or not any(_chart(name, source.labels)[1] for name in names):
         return None
     whole = table(source)
     charts: dict[tuple[str, str], str] = {}
     for column in whole.columns:
-        chart = _chart(column, source.columns)
+        chart = _chart(column, source.labels)
         twin = charts.setdefault(chart, column) if chart[1] else column
         if twin != column and list(map(str, whole.columns[twin])) != list(map(str, whole.columns[column])):
             raise LawError(
@@ -50,10 +43,10 @@ def _tables(source: Source) -> list[Table] | None:
     ]  # fmt: skip
 
 
-def _chart(column: str, given: Columns) -> tuple[str, str]:
+def _chart(column: str, labels: Labels) -> tuple[str, str]:
     """The run and the metric of a column; no metric where it isn't a chart's."""
     run, separator, metric = plain(column).rpartition(" - ")
-    wanted = is_measured(metric, given) or role(metric) == "step" or (given.step and named([metric], given.step))
+    wanted = labels.measures(metric) or role(metric) == "step" or (labels.step and named([metric], labels.step))
     return (run, metric) if separator and wanted else ("", "")
 
 
