@@ -1,6 +1,7 @@
 """What tests and doctests have in common."""
 
 import os
+from importlib.util import find_spec
 
 from hypothesis import settings
 
