@@ -47,6 +47,7 @@ def check_optimizer(optimizer: Optimizer, saved: Any) -> None:
     """Raises a JobError unless a state has the groups, options and tensors of an optimizer like this one."""
     if not isinstance(saved, Mapping) or not isinstance(saved.get("state"), Mapping):
         raise JobError(f"{shown(saved)} isn't a state of the optimizer")
+    known = type(optimizer).__module__.startswith("torch.optim")  # others keep in their groups what they like
     groups, here = saved.get("param_groups"), optimizer.param_groups
     if not isinstance(groups, list | tuple) or len(groups) != len(here):
         raise JobError(f"the state isn't of an optimizer with {len(here)} parameter groups")
@@ -57,12 +58,11 @@ def check_optimizer(optimizer: Optimizer, saved: Any) -> None:
         if not many or not all(type(number) is int for number in numbers):
             raise JobError(f"a group in the state doesn't have {len(ours['params'])} parameters")
         parameters |= zip(numbers, ours["params"], strict=True)
-        for name, value in ours.items():
+        for name, value in ours.items() if known else ():
             if name != "params" and not (name in group and _is_option(group[name], value)):
                 raise JobError(
                     f"{name}={shown(group.get(name))} in a group of the state: one like {value!r} was expected"
                 )
-    known = type(optimizer).__module__.startswith("torch.optim")
     simple = known and type(optimizer).__name__ not in _OTHER_SHAPES
     for group, ours in zip(groups, here, strict=True) if known else ():
         _check_options(type(optimizer), group, ours["params"][:1])
