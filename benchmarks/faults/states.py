@@ -248,7 +248,7 @@ def _jax_job() -> Any:
 
 KINDS: Kinds = {
     "averages": ("states of averages of weights, damaged", seeded(average), 20_000),
-    "balances": ("states of balance in an optimizer's, damaged", seeded(balance), 20_000),
+    "balances": ("states of balance in an optimizer's, damaged", seeded(balance), 3_000),
     "torch_jobs": (
         "states of torch jobs, damaged: nothing changed, or it trains on",
         seeded(torch_job),

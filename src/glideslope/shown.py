@@ -37,7 +37,7 @@ class Drawn(Shown):
 
         >>> import glideslope as gs
         >>> gs.cosine().plot(1000, peak=0.1).axes[0].get_xlabel()
-        'update'
+        'updates'
         """
         figure: Figure = import_module("glideslope.views.plots").schedule(self, steps, peak, log)
         return figure
