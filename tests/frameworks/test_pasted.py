@@ -12,8 +12,8 @@ from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainingArguments
 
 import glideslope as gs
 from glideslope.frameworks.pasted import lines_to_paste
+from glideslope.policy import as_policy
 from glideslope.search import Contestant
-from glideslope.search.contestant import read
 
 STEPS = 24
 TEXTS = ["one_cycle()", "warmup(10%) >> hold() >> cooldown(20%, shape=sqrt)"]
@@ -120,7 +120,7 @@ def test_in_a_loop_with_accelerate(text, prepared):
 
 @pytest.mark.parametrize("text", [*TEXTS, "cosine() * plateau(patience=1) * guard()"])
 def test_in_a_torch_loop(text):
-    contestant = Contestant(read(text), 0.024)
+    contestant = Contestant(as_policy(text).value, 0.024)
     model = nn.Linear(3, 2)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.3)
     rates = rates_of(optimizer)
@@ -140,7 +140,9 @@ def test_in_a_torch_loop(text):
             scope["guard"].step(loss)
             if i % 4 == 3:
                 exec(line_with(lines, "scheduler.measure("), scope)
-    factors = np.array(rates)[:, 0] / np.maximum(read(text.partition(" *")[0]).over(STEPS).sample(STEPS) * 0.024, 1e-9)
+    factors = np.array(rates)[:, 0] / np.maximum(
+        gs.parse(text.partition(" *")[0]).over(STEPS).sample(STEPS) * 0.024, 1e-9
+    )
     if "plateau" in text:  # the same loss four times: from the second wait on, the rate is a tenth
         assert factors[:12] == pytest.approx(1)
         assert factors[12:20] == pytest.approx(0.1)
@@ -214,7 +216,7 @@ def test_in_keras(text):
 
 
 def test_growing_batches_in_a_torch_loop():
-    contestant = Contestant(read("cosine() * growth(base=8, largest=32)"), 0.024)
+    contestant = Contestant(as_policy("cosine() * growth(base=8, largest=32)").value, 0.024)
     optimizer = torch.optim.AdamW(nn.Linear(3, 2).parameters(), lr=0.3)
     rates = rates_of(optimizer)
     scope = {"gs": gs, "optimizer": optimizer, "data": DATA}
@@ -235,7 +237,7 @@ class Growing(Trainer):
 
 
 def test_growing_batches_in_a_hugging_face_trainer(tmp_path):
-    contestant = Contestant(read("cosine() * growth(base=8, largest=32)"), 0.024)
+    contestant = Contestant(as_policy("cosine() * growth(base=8, largest=32)").value, 0.024)
     updates = len(contestant.rates(STEPS))
     arguments = TrainingArguments(
         tmp_path, max_steps=updates, use_cpu=True, report_to=[], disable_tqdm=True, save_strategy="no"
@@ -259,7 +261,7 @@ def test_growing_batches_in_a_hugging_face_trainer(tmp_path):
 
 
 def test_a_guard_is_left_out_where_nothing_would_call_it(tmp_path):
-    contestant = Contestant(read("cosine() * plateau() * guard()"), 0.1)
+    contestant = Contestant(as_policy("cosine() * plateau() * guard()").value, 0.1)
     lines = lines_to_paste(job_of(), contestant, STEPS)
     assert "guard(" in lines[0]
     assert all("guard(" not in line and "plateau(" in line for line in lines if "Trainer(" in line or "self, " in line)
