@@ -15,6 +15,7 @@ import argparse
 import time
 from collections.abc import Callable
 from statistics import median
+from typing import Any
 
 import torch
 from torch import nn
@@ -59,15 +60,15 @@ def loop(schedule: str, steps: int, tensors: bool) -> Callable[[], float]:
     return run
 
 
-def guarded(width: int, optimizer: type[torch.optim.Optimizer], batch: int) -> dict[str, list[float]]:
+def guarded(width: int, optimizer: Any, batch: int) -> dict[str, list[float]]:
     """Seconds of an update of a network, of a snapshot of it, and of the look at a gradient, in turn."""
     torch.manual_seed(0)
     model = nn.Sequential(*(part for _ in range(4) for part in (nn.Linear(width, width), nn.ReLU())))
-    options = {"momentum": 0.9} if optimizer is torch.optim.SGD else {}
+    options: dict[str, Any] = {"momentum": 0.9} if optimizer is torch.optim.SGD else {}
     stepped = optimizer(model.parameters(), lr=1e-3, **options)
     x, y = torch.randn(batch, width), torch.randn(batch, width)
     guard = gs.torch.Guard(model, gs.torch.Scheduler(stepped, "constant * guard", steps=1500))
-    step = type(stepped).step.__wrapped__  # without the look at the gradient, which is timed for itself
+    step: Any = type(stepped).step.__wrapped__  # without the look at the gradient, which is timed for itself
 
     def update() -> None:
         stepped.zero_grad()
