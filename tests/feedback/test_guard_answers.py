@@ -17,8 +17,8 @@ import glideslope as gs
 from glideslope.feedback import Places, Ring
 from glideslope.feedback.ring import APART
 from glideslope.feedback.steady_growth import SteadyGrowth
-from glideslope.frameworks.torch.copies import Copy, tensors
-from glideslope.frameworks.torch.snapshots import Health
+from glideslope.frameworks.torch.feedback.copies import Copy, tensors
+from glideslope.frameworks.torch.feedback.snapshots import Health
 from glideslope.search.finite import not_finite
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 import glideslope as gs
-from glideslope.frameworks.torch import randomness
-from glideslope.frameworks.torch.epochs import Epochs
+from glideslope.frameworks.torch.job import randomness
+from glideslope.frameworks.torch.job.epochs import Epochs
 
 
 class Augmented(Dataset):

@@ -287,7 +287,7 @@ def test_nested_inputs_move_to_the_device():
     import dataclasses
     from collections import namedtuple
 
-    from glideslope.frameworks.torch.batch import moved
+    from glideslope.frameworks.torch.job.batch import moved
 
     @dataclasses.dataclass(frozen=True)
     class Inputs:

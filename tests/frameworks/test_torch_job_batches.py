@@ -15,7 +15,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 
 import glideslope as gs
-from glideslope.frameworks.torch.batch import examples, moved, split
+from glideslope.frameworks.torch.job.batch import examples, moved, split
 from tests.frameworks.torch_jobs import DATA, Named, X, Y, job_of, losses, same
 
 

@@ -13,16 +13,16 @@ from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.utils import slice_tensors
 
 from glideslope.errors import JobError
-from glideslope.frameworks.torch import randomness
-from glideslope.frameworks.torch.abstract_job import AbstractJob
-from glideslope.frameworks.torch.batch import examples, moved
-from glideslope.frameworks.torch.epochs import Epochs, base_loader
-from glideslope.frameworks.torch.job_state import MEMORY
-from glideslope.frameworks.torch.loader import Parts, batch_size
-from glideslope.frameworks.torch.loader_checks import checked_loaders
-from glideslope.frameworks.torch.metric import Accumulated, Measure, measurement
-from glideslope.frameworks.torch.objective import Loss, objectives
-from glideslope.frameworks.torch.rates import check_trained
+from glideslope.frameworks.torch.job import randomness
+from glideslope.frameworks.torch.job.abstract_job import AbstractJob
+from glideslope.frameworks.torch.job.batch import examples, moved
+from glideslope.frameworks.torch.job.epochs import Epochs, base_loader
+from glideslope.frameworks.torch.job.job_state import MEMORY
+from glideslope.frameworks.torch.job.loader import Parts, batch_size
+from glideslope.frameworks.torch.job.loader_checks import checked_loaders
+from glideslope.frameworks.torch.job.metric import Accumulated, Measure, measurement
+from glideslope.frameworks.torch.job.objective import Loss, objectives
+from glideslope.frameworks.torch.job.rates import check_trained
 
 __all__ = ["Job"]
 

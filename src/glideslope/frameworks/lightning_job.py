@@ -14,12 +14,12 @@ from lightning.pytorch.utilities.signature_utils import is_param_in_hook_signatu
 from glideslope.errors import JobError
 from glideslope.frameworks.lightning_logged import Logged, reset_metrics, unlogged
 from glideslope.frameworks.lightning_prepared import prepared
-from glideslope.frameworks.torch import randomness
-from glideslope.frameworks.torch.abstract_job import AbstractJob
-from glideslope.frameworks.torch.batch import examples
-from glideslope.frameworks.torch.epochs import Epochs
-from glideslope.frameworks.torch.job_state import MEMORY
-from glideslope.frameworks.torch.loader import Parts, batch_size
+from glideslope.frameworks.torch.job import randomness
+from glideslope.frameworks.torch.job.abstract_job import AbstractJob
+from glideslope.frameworks.torch.job.batch import examples
+from glideslope.frameworks.torch.job.epochs import Epochs
+from glideslope.frameworks.torch.job.job_state import MEMORY
+from glideslope.frameworks.torch.job.loader import Parts, batch_size
 
 
 class Job(AbstractJob):

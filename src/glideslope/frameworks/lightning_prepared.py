@@ -15,7 +15,7 @@ from lightning.pytorch.callbacks import BaseFinetuning, GradientAccumulationSche
 from lightning.pytorch.utilities import CombinedLoader
 
 from glideslope.errors import JobError
-from glideslope.frameworks.torch import randomness
+from glideslope.frameworks.torch.job import randomness
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from glideslope.errors import ScheduleError
-from glideslope.frameworks.torch.reading import has_horizon
+from glideslope.frameworks.torch.scheduler.reading import has_horizon
 from glideslope.schedules import Clock, parse
 from glideslope.schedules.durations import duration
 from glideslope.schedules.units import first_in

@@ -12,12 +12,12 @@ from torch.utils.data import Subset
 from transformers import Trainer, TrainerCallback
 
 from glideslope.errors import JobError
-from glideslope.frameworks.torch import randomness
-from glideslope.frameworks.torch.abstract_job import AbstractJob
-from glideslope.frameworks.torch.batch import examples
-from glideslope.frameworks.torch.epochs import Epochs
-from glideslope.frameworks.torch.job_state import MEMORY
-from glideslope.frameworks.torch.loader import batch_size, fewest
+from glideslope.frameworks.torch.job import randomness
+from glideslope.frameworks.torch.job.abstract_job import AbstractJob
+from glideslope.frameworks.torch.job.batch import examples
+from glideslope.frameworks.torch.job.epochs import Epochs
+from glideslope.frameworks.torch.job.job_state import MEMORY
+from glideslope.frameworks.torch.job.loader import batch_size, fewest
 
 
 class Job(AbstractJob):

@@ -157,7 +157,7 @@ class Job:
 def _random_state() -> dict[str, Any]:
     """The state of the global generators. Layers have their own in variables, but not torch for dropout."""
     if keras.backend.backend() == "torch":
-        from glideslope.frameworks.torch import randomness
+        from glideslope.frameworks.torch.job import randomness
 
         return randomness.save()
     return {"numpy": np.random.get_state(), "python": random.getstate()}
@@ -165,7 +165,7 @@ def _random_state() -> dict[str, Any]:
 
 def _set_random_state(state: dict[str, Any]) -> None:
     if keras.backend.backend() == "torch":
-        from glideslope.frameworks.torch import randomness
+        from glideslope.frameworks.torch.job import randomness
 
         randomness.load(state)
     else:

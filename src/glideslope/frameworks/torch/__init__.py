@@ -2,18 +2,18 @@
 
 from glideslope.frameworks.torch.automatic import automatic
 from glideslope.frameworks.torch.average import Average
-from glideslope.frameworks.torch.balance import Balance
-from glideslope.frameworks.torch.capturable import CapturableScheduler
+from glideslope.frameworks.torch.batches.growing_batches import GrowingBatches
+from glideslope.frameworks.torch.batches.noise_scale import gradient_norms, rank_gradient_norms
 from glideslope.frameworks.torch.distributed import mean_over_ranks
-from glideslope.frameworks.torch.growing_batches import GrowingBatches
-from glideslope.frameworks.torch.guard import Guard
-from glideslope.frameworks.torch.job import Job
-from glideslope.frameworks.torch.layers import groups, rescale
-from glideslope.frameworks.torch.monitor import Monitor, Ratios, to_csv, to_tensorboard
-from glideslope.frameworks.torch.noise_scale import gradient_norms, rank_gradient_norms
-from glideslope.frameworks.torch.resumable import resumable
-from glideslope.frameworks.torch.scheduler import Scheduler
-from glideslope.frameworks.torch.trust_ratio import trust_ratio
+from glideslope.frameworks.torch.feedback.guard import Guard
+from glideslope.frameworks.torch.job.job import Job
+from glideslope.frameworks.torch.job.resumable import resumable
+from glideslope.frameworks.torch.layers.balance import Balance
+from glideslope.frameworks.torch.layers.layer_groups import groups, rescale
+from glideslope.frameworks.torch.layers.monitor import Monitor, Ratios, to_csv, to_tensorboard
+from glideslope.frameworks.torch.layers.trust_ratio import trust_ratio
+from glideslope.frameworks.torch.scheduler.capturable import CapturableScheduler
+from glideslope.frameworks.torch.scheduler.scheduler import Scheduler
 
 __all__ = [
     "Average", "Balance", "CapturableScheduler", "GrowingBatches", "Guard", "Job", "Monitor", "Ratios", "Scheduler",

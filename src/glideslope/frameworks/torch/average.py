@@ -14,9 +14,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from glideslope.averages import Average as Kind
 from glideslope.documents import shown
 from glideslope.errors import FrameworkError, JobError, SearchError
-from glideslope.frameworks.torch.averaging import STATISTICS, as_evaluated, measure_statistics
-from glideslope.frameworks.torch.averaging import Average as Weights
-from glideslope.frameworks.torch.state_checks import check_average, is_count
+from glideslope.frameworks.torch.job.averaging import STATISTICS, as_evaluated, measure_statistics
+from glideslope.frameworks.torch.job.averaging import Average as Weights
+from glideslope.frameworks.torch.job.state_checks import check_average, is_count
 from glideslope.schedules.numbers import plain
 
 

@@ -1,0 +1,1 @@
+"""Batches that grow, and how large a batch is worth it."""

@@ -1,0 +1,254 @@
+"""A guard in a plain torch loop: what it sees of each update, and how it answers."""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+
+import torch
+from torch import distributed
+
+from glideslope.errors import FeedbackError
+from glideslope.feedback import Event, Places
+from glideslope.feedback.ring import Lost
+from glideslope.frameworks.torch.distributed import greatest_over_ranks
+from glideslope.frameworks.torch.feedback.arrivals import Arrivals, is_on_device, number
+from glideslope.frameworks.torch.feedback.history import History
+from glideslope.frameworks.torch.feedback.idle import Idle
+from glideslope.frameworks.torch.feedback.refusal import EXPECTED, NOT_FINITE, SPIKE, Look, Refusal
+from glideslope.frameworks.torch.feedback.replay import Replay
+from glideslope.frameworks.torch.feedback.snapshots import Health, Training
+from glideslope.frameworks.torch.scheduler.scheduler import Scheduler
+
+AGREE_EVERY = 10
+"""Updates between those at which processes agree whether to go back."""
+MOST_REFUSED = {NOT_FINITE: 10, SPIKE: 2, EXPECTED: 2}
+"""Updates in a row that are left out before the weights are held to be at fault."""
+
+
+class Guard:
+    """Keeps a training from being lost: leaves out bad updates, goes back, and lowers the rate for a while.
+
+    The guard is a factor of the scheduler's schedule, `gs.cosine() * gs.guard()`. Call `step(loss)` after
+    `scheduler.step()`. It answers by degrees. An update whose gradient isn't finite, or is twenty times any of late, is
+    left out before it touches the weights, and so is a batch at a place where it was bad in three epochs in a row.
+    Where the weights, the buffers or the optimizer's state are damaged, or the loss is lost, the training goes back to
+    a snapshot, and makes the good updates since then again; where it is lost again, at a lower rate. A snapshot
+    replaces older ones when all of it was seen to be finite, and the loss of its weights is as it should be. The loop,
+    its data and the schedule's position go on; an update that is left out counts as one.
+
+    A loss on a device is read when it has been computed anyway, so the verdict may lag a few updates behind. Of several
+    processes all go back where one finds cause to.
+
+    Args:
+        model: the network.
+        scheduler: the scheduler of its optimizer.
+        scaler: the gradient scaler, where there is one.
+        folder: where to keep the snapshots, in files with checksums; in memory, on their device, if not given. Each
+            guard, and so each process, has a folder of its own in it, which goes with the guard.
+        steps_per_epoch: calls of `step` in an epoch; inferred from where the bad batches are if not given.
+
+    Attributes:
+        events: what was done.
+        looked: the updates that it was told.
+
+    Raises:
+        FeedbackError: the scheduler has no guard, or another one is at work on it.
+
+    >>> import torch, glideslope as gs
+    >>> model = torch.nn.Linear(1, 1)
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> scheduler = gs.torch.Scheduler(optimizer, gs.cosine() * gs.guard(), steps=100)
+    >>> guard = gs.torch.Guard(model, scheduler)
+    >>> for i, x in enumerate(torch.rand(100, 8, 1)):
+    ...     loss = ((model(x / (i != 50)) - 2 * x) ** 2).mean()
+    ...     optimizer.zero_grad()
+    ...     loss.backward()
+    ...     optimizer.step()
+    ...     scheduler.step()
+    ...     guard.step(loss)
+    >>> [(event.update, event.kind, event.answer) for event in guard.events]
+    [(50, 'not finite', 'refused')]
+    """
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        scheduler: Scheduler,
+        *,
+        scaler: torch.amp.GradScaler | None = None,
+        folder: Path | str | None = None,
+        steps_per_epoch: int | None = None,
+    ) -> None:
+        if not isinstance(scheduler, Scheduler):
+            raise FeedbackError(f"{scheduler!r}: give the gs.torch.Scheduler whose schedule is times gs.guard()")
+        self.scheduler = scheduler
+        self.optimizer = scheduler.optimizer
+        self._training = Training(model, self.optimizer, scaler)
+        self._replay = Replay(self.optimizer)
+        self._history = History(
+            scheduler.take_guard(self), self._training, self._replay, scheduler.end, Path(folder) if folder else None
+        )
+        self._ring = self._history.ring
+        self._places = Places(steps_per_epoch)
+        self._refusal = Refusal(self.optimizer, self._replay)
+        self._idle = Idle(scaler)
+        self._device = next(model.parameters()).device
+        self._agreeing = distributed.is_available() and distributed.is_initialized()
+        self._calls = self.looked = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        """Takes the training as it is for a good one."""
+        self._made = self.scheduler.last_epoch
+        self.state = self.scheduler.guard_state
+        self._arrivals = Arrivals()
+        self._lost: Lost | None = None
+        self._refused = 0
+        self._bad: int | None = None
+        self._loss, self._end = math.inf, self.scheduler.end
+        self._idle.begin()
+        self._history.begin(self._made, self.state)
+
+    def resumed(self) -> None:
+        """The scheduler has loaded a state: what this guard knew is of another training."""
+        self._begin()
+
+    @property
+    def events(self) -> list[Event]:
+        """What was done, in order."""
+        return self._ring.events
+
+    def step(self, loss: float | torch.Tensor, gradient_norm: float | torch.Tensor = 0.0) -> None:
+        """Looks at an update that was made.
+
+        Args:
+            loss: its training loss, a number or a tensor of one element; it may be infinite or NaN.
+            gradient_norm: the norm of its gradient, if it is known: whether it is finite is looked at.
+
+        Raises:
+            DivergenceError: it went back too often for one place; the message is a diagnosis.
+        """
+        made, call = self.scheduler.last_epoch, self._calls
+        self._calls += 1
+        self._refusal.expected = self._calls == self._bad
+        if made == self._made:  # mixed precision left the update out, so there is nothing to undo
+            self._look_at_idle(loss)
+            return
+        self._made = made
+        self.looked += 1
+        self._idle.calls = self._idle.lost = 0
+        seen, self._refusal.last = self._refusal.last, None
+        norm = seen.norm if seen else 0.0
+        if type(loss) is float and type(gradient_norm) is float and type(norm) is float:
+            self._look(made - 1, call, loss, gradient_norm, norm, seen)
+        elif is_on_device(loss) or is_on_device(gradient_norm) or is_on_device(norm):
+            self._arrivals.add((made - 1, call, seen), [loss, gradient_norm, norm])
+            self._look_at_arrived(wait=made == self._end)
+        else:
+            self._look(made - 1, call, number(loss), number(gradient_norm), number(norm), seen)
+        if made == self._end:
+            self._look_at_weights(made - 1, self._loss, self._training.health())
+        if self._agreeing:
+            if self.looked % AGREE_EVERY and made != self._end:
+                return
+            self._agree()
+        if self._lost:
+            self._go_back(self._lost)
+        elif self._history.is_due(made):
+            self._wait()
+
+    def _look(self, update: int, call: int, loss: float, gradient_norm: float, norm: float, seen: Look | None) -> None:
+        """Tells the guard's state an update, and the scheduler if its factor changed."""
+        self._loss = loss
+        jumps = self._history.jumps
+        jumps.see(update, loss)
+        refused = seen.refused(norm) if seen else ""
+        before = self.state["factor"]
+        state = self._ring.guard.update(self.state, loss, gradient_norm)
+        if refused and (refused == NOT_FINITE or state["verdict"] or state["rough"] or jumps.high):
+            self._look_at_refused(update, call, loss, refused, quiet=seen is not None and seen.expected)
+            return
+        if refused:  # its loss is as ever, so its gradient was a good one
+            self._ring.note(update, 2.0, loss, "refused")
+            self._places.forget(call)
+            self._refusal.take(norm if refused == EXPECTED else self._refusal.limit)
+        self._refused = 0
+        self.state = state
+        if state["verdict"]:
+            if state["verdict"] < 3:
+                self._remember(call)
+            self._lost = self._lost or Lost(update, state, loss)
+            return
+        self._replay.count(update, calm=not state["rough"])
+        if seen is None:
+            self._replay.forget(update + 1)
+        if state["factor"] != before:
+            self.scheduler.guard_state = state
+        if jumps.high:
+            self._look_at_weights(update, loss, self._training.health())
+        elif not state["rough"] and self._history.is_seen(update):
+            self._look_at_weights(update, loss, self._history.health)
+            if self._ring.waiting and not self._lost:
+                self._history.keep()
+
+    def _look_at_refused(self, update: int, call: int, loss: float, refused: str, quiet: bool) -> None:
+        """Answers an update that was left out: by no more than that, unless the weights are at fault."""
+        verdict = 1.0 if refused == NOT_FINITE else 2.0
+        self._refused += 1
+        self._look_at_weights(update, loss, self._training.health())
+        if self._lost:
+            return
+        self._remember(call)
+        if self._refused >= MOST_REFUSED[refused]:
+            self._lost = Lost(update, {**self.state, "verdict": verdict}, loss)
+        elif not quiet:
+            self._ring.note(update, verdict, loss, "refused")
+
+    def _look_at_weights(self, update: int, loss: float, health: Health) -> None:
+        """Finds damage in weights, buffers and the optimizer's state."""
+        self._lost = self._lost or self._history.damage(update, loss, self.state, health, noted=self._refused > 0)
+
+    def _look_at_arrived(self, wait: bool) -> None:
+        for (update, call, seen), (loss, gradient_norm, norm) in self._arrivals.read(wait):
+            if seen and not seen.refused(norm):
+                self._refusal.take(norm)
+            self._look(update, call, loss, gradient_norm, norm, seen)
+
+    def _look_at_idle(self, loss: float | torch.Tensor) -> None:
+        """Goes back, all processes alike, where the scaler leaves out updates and it or the weights are at fault."""
+        value = number(loss)
+        verdict = self._idle.verdict(value, lambda: not self._agreeing and not self._training.is_finite())
+        if verdict == 0 and self._idle.undone:
+            self._ring.note(self._made, 1.0, value, "rescaled")
+        if self._agreeing:
+            verdict = greatest_over_ranks(self._device, verdict)[0] if self._idle.calls % AGREE_EVERY == 0 else 0.0
+        if verdict:
+            self._go_back(Lost(self._made, {**self.state, "verdict": verdict}, value))
+
+    def _remember(self, call: int) -> None:
+        """Remembers where a bad batch was."""
+        self._places.note(call)
+        self._bad = self._places.following(self._calls)
+        self._refusal.expected = self._calls == self._bad
+
+    def _agree(self) -> None:
+        """Goes back on every process where one of them has found cause to."""
+        found = self._lost or Lost(sys.maxsize, {**self.state, "verdict": 0.0}, math.nan)
+        verdict, first = greatest_over_ranks(self._device, found.state["verdict"], -found.update)
+        self._lost = Lost(-int(first), {**found.state, "verdict": verdict}, found.loss) if verdict else None
+
+    def _go_back(self, lost: Lost) -> None:
+        self._lost, self._refused = None, 0
+        self._idle.calls = self._idle.lost = 0
+        self._arrivals = Arrivals()
+        rate = max(float(group["lr"]) for group in self.optimizer.param_groups)
+        state = self._history.back(lost, rate)
+        # The position goes on, so the rest begins here and not at the snapshot.
+        self.scheduler.guard_state = self.state = {**state, "resting": float(self._ring.guard.rest)}
+
+    def _wait(self) -> None:
+        if self._idle.mended():
+            self._ring.note(self._made, 6.0, self._loss, "rescaled")
+        self._history.wait(self._made, self.state)

@@ -1,0 +1,134 @@
+"""What a torch training goes back to: its snapshots, and the updates since the last."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torch import distributed
+
+from glideslope.errors import FileError
+from glideslope.feedback import Event, Guard, Ring
+from glideslope.feedback.feedback import State
+from glideslope.feedback.guard import CLOSEST
+from glideslope.feedback.ring import Lost
+from glideslope.feedback.steady_growth import Jumps, SteadyGrowth
+from glideslope.frameworks.torch.feedback.copies import Copy
+from glideslope.frameworks.torch.feedback.replay import FARTHEST, Replay
+from glideslope.frameworks.torch.feedback.snapshots import Health, InMemory, OnDisk, Training
+
+
+class History:
+    """The snapshots of a training, each kept once it is known to be good, and the updates since.
+
+    Args:
+        guard: how many snapshots are kept, how far apart, and how often it goes back.
+        training: what they are of.
+        replay: the updates since the last.
+        end: the updates of the whole training.
+        folder: where snapshots are kept, in memory if not given.
+
+    Attributes:
+        ring: the snapshots.
+        health: that of the newest snapshot.
+        jumps: looks for weights that are damaged at once.
+    """
+
+    def __init__(self, guard: Guard, training: Training, replay: Replay, end: float, folder: Path | None) -> None:
+        self._training, self._replay, self._end = training, replay, end
+        self._store = InMemory() if folder is None else OnDisk(folder)
+        self.ring: Ring[Any] = Ring(guard, self._store.drop, every=guard.spacing(end))
+        self._due = 0
+
+    def begin(self, made: int, state: State) -> None:
+        """Takes the training as it is, after so many updates, for a good one."""
+        self._training.accept()
+        self.ring.clear()
+        self._replay.clear(made)
+        self._growth, self.jumps = SteadyGrowth(), Jumps(made)
+        self.wait(made, state)
+        self.jumps.norm = self.health.read()[1]
+        self.ring.keep()
+
+    @property
+    def events(self) -> list[Event]:
+        """What was done, in order."""
+        return self.ring.events
+
+    def is_due(self, made: int) -> bool:
+        """Whether a snapshot should be taken after so many updates."""
+        return made >= self._due and self.ring.waiting is None
+
+    def is_seen(self, update: int) -> bool:
+        """Whether a snapshot waits, and both the loss of an update from it and its health are known."""
+        return self.ring.waiting is not None and update >= self.ring.waiting.made and self.health.known()
+
+    def wait(self, made: int, state: State) -> None:
+        """Takes a snapshot of the training as it is, to be kept when it is seen to be good."""
+        replayed = self._replay.reaches(self.ring.last.made if self.ring.has_any else made)
+        self._due = made + self.ring.guard.spacing(self._end, FARTHEST if replayed else CLOSEST)
+        copy = Copy(self._training.parts(), self._store.dropped)
+        self.health = self._training.health(copy)
+        self.ring.wait(made, state, self._store.write(made, copy))
+
+    def keep(self) -> None:
+        """Keeps the snapshot that waits."""
+        self.ring.keep()
+        self._replay.forget(self.ring.last.made)
+
+    def damage(self, update: int, loss: float, state: State, health: Health, noted: bool) -> Lost | None:
+        """Damage in weights, buffers and the optimizer's state, unless it could be repaired; notes weights that grow.
+
+        Args:
+            update: the update after which it is looked for.
+            loss: its loss.
+            state: the guard's state.
+            health: what is looked at.
+            noted: whether a repair needs no event, since there is one for the update.
+        """
+        finite, norm = health.read()
+        if not finite and self._repaired():
+            if not noted:
+                self.ring.note(update, 4.0, loss, "repaired")
+            self.ring.withdraw()
+        elif not finite:
+            return Lost(update, {**state, "verdict": 4.0 if math.isfinite(loss) else 1.0}, loss)
+        elif self.jumps.is_found(self.ring.last.made, norm):
+            return Lost(update, {**state, "verdict": 5.0}, loss)
+        elif health is self.health:
+            self.jumps.norm = norm
+            if self._growth.is_found(self.ring.last.made, norm):
+                self.ring.note(update, 5.0, loss, "noticed")
+        return None
+
+    def _repaired(self) -> bool:
+        """Whether damage was in buffers alone, which are taken from a snapshot."""
+        if distributed.is_available() and distributed.is_initialized():
+            return False
+        try:
+            return self._training.repair(self._store.read(self.ring.last.snapshot))
+        except FileError:
+            return False
+
+    def back(self, lost: Lost, rate: float) -> State:
+        """Goes back; the guard's state from there on.
+
+        Raises:
+            DivergenceError: it was done too often for one place.
+        """
+        self._replay.count(lost.update, calm=False)
+        last = self.ring.last
+        try:
+            end, outside = self._replay.good(self._training, last, self._store.read(last.snapshot), lost)
+        except FileError:
+            end, outside = last.made, False
+        parts, state = self.ring.back(lost, rate, self._store.read, outside)
+        self._training.restore(parts)
+        event = self.ring.events[-1]
+        if self.ring.last is not last or event.answer == "lowered":
+            end = self.ring.last.made
+        self._replay.make(self.ring.last.made, end)
+        self.ring.events[-1] = replace(event, back_to=end)
+        return state

@@ -1,0 +1,181 @@
+"""Updates made again from their gradients: from a snapshot to the last good weights, without the batches."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import distributed
+
+from glideslope.feedback.ring import Kept, Lost
+from glideslope.frameworks.torch.feedback.snapshots import Training
+
+FARTHEST = 20
+"""Updates between snapshots where those since can be made again: to go back then costs none of them."""
+_MOST_BYTES = 2**28
+"""Gradients that are held, of all updates since a snapshot."""
+_DOUBTFUL = 5
+"""Updates before a loss of the training that aren't made again, where nothing but the updates changed the weights."""
+_HABIT = 2
+"""Times that something else changes the weights, and the loss stays as it was, after which the training needs it."""
+
+
+@dataclass
+class _Update:
+    """An update: what it had from outside.
+
+    Attributes:
+        gradients: a weight, its gradient, and the version of the gradient's memory when it was used.
+        options: those of each parameter group, such as its rate.
+        number: of the update, counted from 0.
+    """
+
+    gradients: list[tuple[torch.Tensor, torch.Tensor, int]]
+    options: list[dict[str, Any]]
+    number: int = -1
+
+
+@dataclass
+class Replay:
+    """The updates since the last snapshot, where they can be made again: those of torch's optimizers, on the host.
+
+    A gradient is held and not copied: the next backward pass makes a new one. Where the loop writes over it, as
+    `zero_grad(set_to_none=False)` does, its update can't be made again.
+
+    Attributes:
+        optimizer: a torch optimizer.
+        since: the updates made at the earliest snapshot from which all of them are held.
+    """
+
+    optimizer: Any
+    since: float = 0
+    _updates: list[_Update] = field(default_factory=list)
+    _pending: list[_Update] = field(default_factory=list)
+    _versions: list[int] = field(default_factory=list)
+    _touched: bool = False
+    _touches: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        kind, weights = type(self.optimizer), self._weights()
+        size = sum(weight.numel() * weight.element_size() for weight in weights)
+        self._most = _MOST_BYTES // max(size, 1)
+        self.possible = (
+            kind.__module__.startswith("torch.optim.")
+            and not isinstance(self.optimizer, torch.optim.LBFGS)
+            and all(weight.device.type == "cpu" for weight in weights)
+            and not (distributed.is_available() and distributed.is_initialized())
+            and self._most >= 2 * FARTHEST
+        )
+
+    def _weights(self) -> list[torch.Tensor]:
+        return [weight for group in self.optimizer.param_groups for weight in group["params"]]
+
+    def watch(self) -> None:
+        """Sees, before an update, whether something else has changed the weights since the last."""
+        if self._versions:
+            self._touched |= self._versions != [weight._version for weight in self._weights()]
+
+    def note(self, weights: list[torch.Tensor]) -> None:
+        """Notes an update of some weights that is about to be made."""
+        if self.possible:
+            gradients = [(weight, grad, grad._version) for weight in weights if (grad := weight.grad) is not None]
+            self._pending.append(_Update(gradients, self._options(copied=True)))
+
+    def noted(self) -> None:
+        """Notes that an update was made, or left out."""
+        self._versions = [weight._version for weight in self._weights()] if self.possible else []
+
+    def count(self, update: int, calm: bool) -> None:
+        """Counts the updates noted since the last call.
+
+        Args:
+            update: the number of the last.
+            calm: whether its loss is as ever.
+        """
+        for noted in self._pending:
+            noted.number = update
+        self._updates += self._pending
+        self._pending = []
+        if self._touched and calm:
+            self._touched = False
+            self._touches.append(update)
+        if len(self._updates) > self._most or len(self._touches) >= _HABIT:
+            self.forget(update + 1)
+
+    def forget(self, made: int) -> None:
+        """Forgets the updates before a snapshot, or those before which not all are known."""
+        self._updates = [update for update in self._updates if update.number >= made]
+        self._touches = [update for update in self._touches if update >= made]
+        self.since = max(self.since, made)
+
+    def clear(self, made: int) -> None:
+        """Forgets all: the training is another one, after so many updates."""
+        self._updates, self._pending, self._touches, self._touched = [], [], [], False
+        self.since = made
+        self.noted()
+
+    def reaches(self, made: int) -> bool:
+        """Whether all updates since a snapshot, after so many, can be made again."""
+        return (
+            self.possible
+            and made >= self.since
+            and all(gradient._version == version for each in self._updates for _, gradient, version in each.gradients)
+        )
+
+    def good(self, training: Training, kept: Kept[Any], parts: dict[str, Any], lost: Lost) -> tuple[int, bool]:
+        """How far the updates can be made again, and whether something else than they lost the training.
+
+        It is so where the same updates, from the same snapshot, lead to another training.
+
+        Args:
+            training: as it was lost; it is another one afterwards.
+            kept: the snapshot.
+            parts: its content.
+            lost: where the training was seen to be lost.
+        """
+        if not self.reaches(kept.made):
+            return kept.made, False
+        weights = [weight.detach().clone() for weight in self._weights()]
+        was_finite = training.is_finite()
+        training.restore(parts)
+        self._make(kept.made, sys.maxsize)
+        pairs = zip(weights, self._weights(), strict=True)
+        same = was_finite and all(torch.equal(before, after) for before, after in pairs)
+        outside = training.is_finite() and not same
+        end = min([lost.first, *self._touches]) if outside else lost.update - _DOUBTFUL
+        return max(kept.made, end), outside
+
+    def make(self, made: int, end: int) -> None:
+        """Makes the updates since a snapshot again, up to one, and forgets the later ones."""
+        self._updates = [update for update in self._updates if update.number < end]
+        self._make(made, end)
+        self._touched, self._pending = False, []
+        self.since = made
+        self.noted()
+
+    def _make(self, made: int, end: int) -> None:
+        groups, options = self.optimizer.param_groups, self._options()
+        step = type(self.optimizer).step.__wrapped__  # without hooks, which count
+        for update in self._updates:
+            if made <= update.number < end:
+                for group, then in zip(groups, update.options, strict=True):
+                    group.update(then)
+                self.optimizer.zero_grad()
+                for weight, gradient, _ in update.gradients:
+                    weight.grad = gradient
+                step(self.optimizer)
+        self.optimizer.zero_grad()
+        for group, now in zip(groups, options, strict=True):
+            group.update(now)
+
+    def _options(self, copied: bool = False) -> list[dict[str, Any]]:
+        return [
+            {
+                name: value.clone() if copied and isinstance(value, torch.Tensor) else value
+                for name, value in group.items()
+                if name != "params"
+            }
+            for group in self.optimizer.param_groups
+        ]

@@ -1,0 +1,203 @@
+"""Snapshots of a torch training: what is in them, whether they are good, and where they are kept."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+import shutil
+import tempfile
+import weakref
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from glideslope.errors import FeedbackError, FileError
+from glideslope.files import write_atomically
+from glideslope.frameworks.torch.feedback.copies import Copy, cloned, not_finite, of_this_process, tensors
+from glideslope.frameworks.torch.job.averaging import unsaved_buffers
+from glideslope.frameworks.torch.private import foreach_norm
+
+_HALVES = (torch.float16, torch.bfloat16)
+
+
+class Training:
+    """What a snapshot is of.
+
+    Args:
+        model: the network.
+        optimizer: its optimizer.
+        scaler: the gradient scaler, where there is one.
+    """
+
+    def __init__(self, model: torch.nn.Module, optimizer: Any, scaler: torch.amp.GradScaler | None) -> None:
+        self.model, self.optimizer, self.scaler = model, optimizer, scaler
+        self._besides: frozenset[str] = frozenset()
+
+    def parts(self) -> dict[str, Any]:
+        """All that the next update depends on, as it stands: it changes with the training."""
+        return {
+            "model": dict(self.model.state_dict()),
+            "buffers": unsaved_buffers(self.model),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict() if self.scaler else {},
+        }
+
+    def accept(self) -> None:
+        """Takes the numbers that aren't finite by now, as in the mask of an attention, for intended."""
+        self._besides = not_finite(self.parts())
+
+    def health(self, copy: Copy | None = None) -> Health:
+        """Whether a copy of the training, or itself as it stands, is finite but for what is intended."""
+        weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
+        if copy is not None and not self._besides:
+            return Health(copy.numbers(), weights)
+        parts = self.parts() if copy is None else copy.tree()
+        return Health([tensor for place, tensor in tensors(parts) if place not in self._besides], weights)
+
+    def is_finite(self) -> bool:
+        """Whether it is finite as it stands; waits for its device."""
+        return self.health().read()[0]
+
+    def restore(self, parts: dict[str, Any]) -> None:
+        """Goes back to a snapshot, which stays as it is.
+
+        Raises:
+            FeedbackError: parameters were added since.
+        """
+        groups, then = self.optimizer.param_groups, parts["optimizer"]["param_groups"]
+        if len(groups) != len(then):
+            raise FeedbackError(
+                f"the training diverged, and its optimizer has {len(groups)} groups, the snapshot {len(then)}: make "
+                "the guard anew after adding groups"
+            )
+        self.model.load_state_dict(parts["model"])
+        for name, buffer in unsaved_buffers(self.model).items():
+            buffer.copy_(parts["buffers"][name])
+        self.optimizer.load_state_dict(cloned(parts["optimizer"]))
+        if self.scaler:
+            self.scaler.load_state_dict(parts["scaler"])
+        self.optimizer.zero_grad()
+
+    def repair(self, parts: dict[str, Any]) -> bool:
+        """Takes damaged buffers, such as statistics of batches, from a snapshot; whether nothing else is damaged."""
+        now = self.parts()
+        trained = {id(tensor) for group in self.optimizer.param_groups for tensor in group["params"]}
+        trained_names = {name for name, weight in self.model.named_parameters() if id(weight) in trained}
+        damaged = not_finite(now) - self._besides
+        buffers = {f".{part}.{name}": (part, name) for part in ("model", "buffers") for name in now[part]}
+        if any(place not in buffers or buffers[place][1] in trained_names for place in damaged):
+            return False
+        for part, name in (buffers[place] for place in damaged):
+            now[part][name].detach().copy_(parts[part][name])
+        return True
+
+
+class Health:
+    """Whether all numbers of a training are finite, and how large its weights are; known once a device has got there.
+
+    Args:
+        numbers: all of the training that must be finite.
+        weights: what the optimizer trains.
+    """
+
+    def __init__(self, numbers: list[torch.Tensor], weights: list[torch.Tensor]) -> None:
+        self._tensors = [of_this_process(tensor) for tensor in numbers]
+        weights = [of_this_process(weight) for weight in weights]
+        self._arrived: Any = None
+        device = next((tensor.device for tensor in (*weights, *self._tensors) if tensor.is_cuda), None)
+        if device is not None:
+            norms = torch.stack([_norm(weights, device), _norm(self._tensors, device)])
+            self._norms = torch.empty(2, dtype=norms.dtype, pin_memory=True)
+            self._norms.copy_(norms, non_blocking=True)
+            self._arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            self._arrived.record()
+        else:  # sums, since a CPU takes long for the squares of tiny numbers
+            norm = math.hypot(*[norm.item() for norm in foreach_norm(weights)])
+            self._seen = norm, sum(abs(_sum(tensor)) for tensor in self._tensors)
+
+    def known(self) -> bool:
+        """Whether it can be asked without waiting for a device."""
+        return self._arrived is None or bool(self._arrived.query())
+
+    def read(self) -> tuple[bool, float]:
+        """Whether all is finite, and the norm of the weights; waits for the device."""
+        if self._arrived is not None:
+            self._arrived.synchronize()
+            self._seen = tuple(self._norms.tolist())
+        weights, total = self._seen
+        # Large numbers overflow, so where a norm or a sum isn't finite the numbers themselves are looked at.
+        finite = math.isfinite(total) or all(bool(tensor.isfinite().all()) for tensor in self._tensors)
+        self._tensors = []
+        return finite, weights
+
+
+def _sum(tensor: torch.Tensor) -> float:
+    """The sum of a tensor's numbers, which isn't finite where one of them isn't."""
+    whole: float = tensor.sum(dtype=torch.float32 if tensor.dtype in _HALVES else None).item()
+    return whole
+
+
+def _norm(tensors: list[torch.Tensor], device: torch.device) -> torch.Tensor:
+    """The norm of all together, on a device."""
+    norms = [norm.to(device, torch.float32, non_blocking=True) for norm in foreach_norm(tensors)]
+    return torch.linalg.vector_norm(torch.stack(norms))  # type: ignore[no-any-return]
+
+
+class InMemory:
+    """Snapshots as copies, on their device."""
+
+    def __init__(self) -> None:
+        self.dropped: Copy | None = None
+
+    def write(self, made: int, copy: Copy) -> Any:
+        self.dropped = None
+        return copy
+
+    def read(self, place: Copy) -> dict[str, Any]:
+        return place.tree()  # type: ignore[no-any-return]
+
+    def drop(self, place: Copy) -> None:
+        self.dropped = place
+
+
+class OnDisk:
+    """Snapshots as files, each with a checksum, in a new folder, since other guards may have theirs in the same place.
+
+    A file is the SHA-256 of what follows, and then what `torch.save` writes.
+    """
+
+    dropped: Copy | None = None
+
+    def __init__(self, parent: Path) -> None:
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            self.folder = Path(tempfile.mkdtemp(prefix="guard-", dir=parent))
+        except OSError as error:
+            raise FileError(f"{parent} can't hold snapshots: {error.strerror}") from error
+        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+
+    def write(self, made: int, copy: Copy) -> Any:
+        content = io.BytesIO()
+        torch.save(copy.tree(), content)
+        data = content.getvalue()
+        write_atomically(file := self.folder / f"snapshot-{made}.pt", hashlib.sha256(data).digest() + data)
+        return file
+
+    def read(self, place: Any) -> dict[str, Any]:
+        """The snapshot in a file.
+
+        Raises:
+            FileError: it is gone, or isn't what was written.
+        """
+        try:
+            content = place.read_bytes()
+        except OSError as error:
+            raise FileError(f"{place} can't be read: {error.strerror}") from error
+        if hashlib.sha256(content[32:]).digest() != content[:32]:
+            raise FileError(f"{place} is damaged: its checksum doesn't match")
+        return torch.load(io.BytesIO(content[32:]), weights_only=True)  # type: ignore[no-any-return]
+
+    def drop(self, place: Any) -> None:
+        place.unlink(missing_ok=True)

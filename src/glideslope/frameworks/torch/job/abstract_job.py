@@ -1,0 +1,222 @@
+"""What the jobs of torch trainings have in common: an update, a validation, an average of the weights, a state."""
+
+from __future__ import annotations
+
+import copy
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar, Protocol
+
+import torch
+from torch.optim import Optimizer
+
+from glideslope.frameworks.torch.job import randomness
+from glideslope.frameworks.torch.job.averaging import STATISTICS, Average, as_evaluated, measure_statistics
+from glideslope.frameworks.torch.job.contents import Contents
+from glideslope.frameworks.torch.job.contents import Data as Restorable
+from glideslope.frameworks.torch.job.loader import batches_in
+from glideslope.frameworks.torch.job.rates import Rates, check_controls, clear_gradients, switches, until_made
+
+
+class Data(Restorable, Protocol):
+    """The training data."""
+
+    def sample(self, wanted: int, /) -> Iterable[Any]:
+        """Batches with about so many examples, from all over the data where it can choose; the position stays."""
+        ...
+
+    def reseed(self, seed: int, /) -> None:
+        """Begins a new epoch, in another order where that depends on a seed."""
+        ...
+
+
+class AbstractJob(ABC):
+    """The job of a torch training, whatever makes its updates.
+
+    Args:
+        model: the network, without what wraps it.
+        optimizers: of its parameters; each update is made by all of them.
+        data: the training data.
+        generators: those besides the global ones that the training draws from.
+        losses: the loss functions; those that are modules may have parameters and buffers.
+        scaler: of the gradients.
+        accumulate: the batches of an update.
+        batch: the examples in a batch, over all processes; None where that isn't known.
+        maximize: whether a larger measurement is better.
+        memory: the bytes above which `state()` is a temporary file.
+    """
+
+    _counts: ClassVar[tuple[str, ...]] = ()
+    """Attributes with plain data that a state has besides."""
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        optimizers: Sequence[Optimizer],
+        data: Data,
+        generators: list[randomness.Source],
+        *,
+        losses: Sequence[Any] = (),
+        scaler: torch.amp.GradScaler | None = None,
+        accumulate: int,
+        batch: int | None,
+        maximize: bool,
+        memory: int,
+    ) -> None:
+        self.model, self.accumulate, self.maximize, self.memory = model, accumulate, maximize, memory
+        self._optimizers, self._batch, self._generators = optimizers, batch, generators
+        self._batches: Data = data
+        self._switching: list[Any] = [each for each in optimizers if switches(each)]
+        for each in self._switching:
+            each.train()  # a schedule-free one
+        self._rates = Rates(optimizers)
+        self._contents = Contents(model, optimizers, losses, scaler, data, generators)
+        self._average: Average | None = None
+        self._examples = 1  # of an update, on this process
+
+    @property
+    def controls(self) -> frozenset[str]:
+        """What `step` can set besides the rate: momentum (or Adam's first beta), weight decay, the batch size."""
+        return self._rates.controls | ({"batch_size"} if self._batch else frozenset())
+
+    def step(self, lr: float, **controls: float) -> torch.Tensor:
+        """Makes one update.
+
+        Args:
+            lr: the rate.
+            controls: momentum, weight_decay; batch_size, the examples: a multiple of the loader's batch, whose
+                gradients are averaged.
+
+        Returns:
+            The training loss of the update, a scalar left on its device; the sum of the losses where there are several.
+
+        Raises:
+            JobError: a control isn't one of `controls`, a batch has no loss, or the gradient scaler skipped many
+                updates in a row.
+        """
+        if controls:
+            check_controls(controls, self.controls)
+        self._rates.set(lr, controls)
+        batches = self.batches_in(controls["batch_size"]) if "batch_size" in controls else self.accumulate
+        return until_made(lambda: self._attempt(batches))
+
+    def _attempt(self, batches: int) -> tuple[torch.Tensor, bool]:
+        loss, is_made = self._update(batches)
+        if is_made and self._average is not None:
+            self._average.add(self.model)
+        return loss, is_made
+
+    def skip(self) -> None:
+        """Passes the batches of an update by, without the update."""
+        self._draw(self.accumulate)
+
+    def average(self, kind: str, amount: float) -> None:
+        """Begins to average the weights: after each update from here on.
+
+        Args:
+            kind: "ema", an exponential average, or "swa", the plain mean.
+            amount: the decay of "ema" at each update.
+        """
+        self._average = Average(self.model, kind, amount)
+
+    def evaluate(self) -> float:
+        """The mean loss over the validation data, or the metric, in evaluation mode; the training isn't changed.
+
+        Raises:
+            JobError: the validation doesn't measure it.
+        """
+        return self._measured(math.inf, averaged=False)
+
+    def estimate(self, updates: float) -> float:
+        """The same over examples spread evenly over the validation data, for about the cost of `updates` updates.
+
+        An update is taken to cost three times a batch's forward pass. No fewer than about 512 examples are
+        measured; all of them where a part of the validation data can't be chosen.
+        """
+        return self._measured(updates, averaged=False)
+
+    def evaluate_average(self, updates: float = math.inf) -> float:
+        """What `evaluate` gives of the averaged weights, and of the weights themselves where none are averaged.
+
+        Statistics of batch normalization are measured anew for them, on part of the training data.
+
+        Args:
+            updates: what it may cost, as for `estimate`; measured in full if not given.
+        """
+        return self._measured(updates, averaged=True)
+
+    def measured_state(self) -> dict[str, Any]:
+        """The state dictionary of the model whose loss is measured: that of averaged weights where there are, and of
+        the weights that a schedule-free optimizer evaluates."""
+        if self._average is not None:
+            return dict(self._average.model.state_dict())
+        if not self._switching:
+            return dict(self.model.state_dict())
+        with self._evaluated(averaged=False):
+            return copy.deepcopy(dict(self.model.state_dict()))
+
+    def state(self) -> dict[str, Any]:
+        """A snapshot of all that the next step depends on; tensors and plain data, so `torch.save` can store it."""
+        return {
+            **self._contents.save(self._average, self.memory),
+            **{name: getattr(self, name) for name in self._counts},
+        }
+
+    def restore(self, state: Any) -> None:
+        """Goes back to exactly where `state` was taken; raises JobError if it isn't a state of such a job."""
+        self._contents.check(state, self._counts)
+        self._average = None  # so that its weights leave the device before others come
+        self._average = self._contents.load(state)
+        for name in self._counts:
+            setattr(self, name, state[name])
+        clear_gradients(self._optimizers)
+
+    def reseed(self, seed: int) -> None:
+        """Seeds every generator anew and begins a new epoch: other data order, dropout and augmentation."""
+        randomness.reseed(seed, self._generators)
+        self._batches.reseed(seed)
+
+    def peaks(self, lr: float) -> list[float]:
+        """The rate of each optimizer, its fastest group's, in an update at rate `lr`."""
+        return self._rates.peaks(lr)
+
+    def batches_in(self, examples: float) -> int:
+        """How many of the loader's batches make up one of so many examples; raises JobError if no whole number does."""
+        return batches_in(examples, self._batch)
+
+    def _measured(self, updates: float, averaged: bool) -> float:
+        with self._evaluated(averaged):
+            value = self._validate(3 * updates * self._examples)
+        return -value if self.maximize else value
+
+    @contextmanager
+    def _evaluated(self, averaged: bool) -> Iterator[None]:
+        """The model in evaluation mode, with the weights that are measured; then the training exactly as it was."""
+        average = self._average if averaged else None
+        random_state = randomness.save(self._generators)
+        try:
+            with torch.no_grad(), as_evaluated(self.model, () if average else self._switching, average) as has_others:
+                if has_others:
+                    measure_statistics(self.model, self._batches.sample(STATISTICS), self._forward)
+                self.model.eval()
+                yield
+        finally:
+            randomness.load(random_state, self._generators)
+
+    @abstractmethod
+    def _update(self, batches: int) -> tuple[torch.Tensor, bool]:
+        """Attempts an update of so many batches; returns its loss, and whether the optimizers made it."""
+
+    @abstractmethod
+    def _draw(self, batches: int) -> Any:
+        """Takes the batches of an update."""
+
+    @abstractmethod
+    def _validate(self, examples: float) -> float:
+        """Measures the model as it is, on about so many examples of this process."""
+
+    @abstractmethod
+    def _forward(self, batch: Any) -> Any:
+        """One forward pass of the model on a training batch, for the statistics of batch normalization."""

@@ -1,0 +1,135 @@
+"""All that the next update of a torch training depends on."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import torch
+
+from glideslope.errors import JobError
+from glideslope.frameworks.torch.job import randomness
+from glideslope.frameworks.torch.job.averaging import Average, unsaved_buffers
+from glideslope.frameworks.torch.job.job_state import load_optimizer, snapshot
+from glideslope.frameworks.torch.job.rates import parameters
+from glideslope.frameworks.torch.job.state_checks import (
+    check_average,
+    check_optimizer,
+    check_others,
+    check_random,
+    check_scaler,
+    check_tensors,
+)
+
+
+class Data(Protocol):
+    """A position in the training data."""
+
+    def save(self) -> dict[str, Any]:
+        """The position: plain data and tensors."""
+        ...
+
+    def check(self, state: Any, /) -> object:
+        """Raises for what isn't a position."""
+        ...
+
+    def load(self, state: dict[str, Any], /) -> None:
+        """Goes back to a position."""
+        ...
+
+
+class Contents:
+    """Saves and loads a training.
+
+    Args:
+        model: the network.
+        optimizers: of its parameters; and of others, such as those of a loss function.
+        losses: the loss functions; those that are modules may have parameters and buffers.
+        scaler: of the gradients.
+        data: the position in the training data.
+        generators: besides the global ones.
+    """
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        optimizers: Sequence[torch.optim.Optimizer],
+        losses: Sequence[Any],
+        scaler: torch.amp.GradScaler | None,
+        data: Data,
+        generators: list[randomness.Source],
+    ) -> None:
+        self.model, self.optimizers, self.scaler, self.data = model, optimizers, scaler, data
+        self.generators = generators
+        of_model = {id(each) for each in (*model.parameters(), *model.buffers())}
+        modules = [loss for loss in losses if isinstance(loss, torch.nn.Module)]
+        others = [*parameters(optimizers), *(each for module in modules for each in module.buffers())]
+        self._others = list({id(each): each for each in others if id(each) not in of_model}.values())
+
+    def save(self, average: Average | None, memory: int) -> dict[str, Any]:
+        """A snapshot: tensors and plain data.
+
+        Args:
+            average: of the weights, if there is one.
+            memory: the bytes above which it is kept in a temporary file.
+        """
+        states = [optimizer.state_dict() for optimizer in self.optimizers]
+        state = snapshot(
+            {
+                "model": self.model.state_dict(),
+                "buffers": unsaved_buffers(self.model),
+                "optimizer": states[0] if len(states) == 1 else states,
+                "others": [each.detach() for each in self._others],
+                "average": average.state() if average else {},
+                "scaler": self.scaler.state_dict() if self.scaler else {},
+            },
+            memory,
+        )
+        return {**state, "data": copy.deepcopy(self.data.save()), "random": randomness.save(self.generators)}
+
+    def check(self, state: Any, counts: Sequence[str] = ()) -> None:
+        """Checks every part of a state, before any is loaded.
+
+        Args:
+            state: what `state()` of a job returned.
+            counts: the names of what it has besides.
+
+        Raises:
+            JobError: it isn't a state of such a training.
+        """
+        parts = ("model", "buffers", "optimizer", "average", "scaler", "data", "random", *counts)
+        if not isinstance(state, Mapping) or (missing := [name for name in parts if name not in state]):
+            lacking = f"lacks {', '.join(missing)}" if isinstance(state, Mapping) else f"is a {type(state).__name__}"
+            raise JobError(f"the state of the job {lacking}: give what its state() returned")
+        states = state["optimizer"] if isinstance(state["optimizer"], list) else [state["optimizer"]]
+        if len(states) != len(self.optimizers):
+            raise JobError(f"the state of the job has {len(states)} optimizers, and the job has "
+                           f"{len(self.optimizers)}: give one of its own")  # fmt: skip
+        check_tensors("model", state["model"], here := self.model.state_dict())
+        check_tensors("model's unsaved buffers", state["buffers"], unsaved_buffers(self.model))
+        check_others(state.get("others", ()), self._others)
+        for optimizer, saved in zip(self.optimizers, states, strict=True):
+            check_optimizer(optimizer, saved)
+        if self.scaler:
+            check_scaler(state["scaler"], self.scaler.state_dict())
+        if state["average"]:
+            check_average(state["average"], here)
+        check_random(state["random"], self.generators)
+        self.data.check(state["data"])
+
+    def load(self, state: dict[str, Any]) -> Average | None:
+        """Puts all back to where a snapshot was taken, which was checked; returns the average of the weights."""
+        self.data.load(state["data"])  # first: a loader of the user's may refuse its part
+        self.model.load_state_dict(state["model"])
+        for name, buffer in unsaved_buffers(self.model).items():
+            buffer.copy_(state["buffers"][name])
+        for each, saved in zip(self._others, state.get("others", ()), strict=True):
+            each.data.copy_(saved)
+        states = state["optimizer"] if isinstance(state["optimizer"], list) else [state["optimizer"]]
+        for optimizer, saved in zip(self.optimizers, states, strict=True):
+            load_optimizer(optimizer, saved)
+        if self.scaler:
+            self.scaler.load_state_dict(state["scaler"])
+        randomness.load(state["random"], self.generators)
+        return Average.restored(self.model, state["average"]) if state["average"] else None

@@ -1,0 +1,147 @@
+"""An update of a model by the gradient of a loss: precision, accumulation, clipping and optimizers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from numbers import Real
+from typing import Any
+
+import torch
+from torch.nn.utils import clip_grad_norm_, get_total_norm
+
+from glideslope.errors import JobError
+from glideslope.frameworks.torch.job.batch import moved
+from glideslope.frameworks.torch.job.objective import Objective
+from glideslope.frameworks.torch.job.rates import clear_gradients, parameters
+
+_NO_CONTEXT = nullcontext()
+
+
+class Precision:
+    """The precision of forward passes, and the scale of the gradients.
+
+    Args:
+        device: of the model.
+        autocast: bfloat16 or float16, to which torch's autocast casts; None leaves it to the model.
+        scaler: a gradient scaler; float16 has one of torch's if none is given.
+
+    Raises:
+        JobError: autocast is another type.
+    """
+
+    def __init__(self, device: torch.device, autocast: torch.dtype | None, scaler: torch.amp.GradScaler | None) -> None:
+        if autocast not in (None, torch.bfloat16, torch.float16):
+            raise JobError(f"autocast={autocast!r}: give torch.bfloat16 or torch.float16")
+        self.device, self.autocast = device, autocast
+        scaled = autocast == torch.float16 and scaler is None
+        self.scaler = torch.amp.GradScaler(device.type) if scaled else scaler
+
+    def context(self) -> AbstractContextManager[Any]:
+        """The context of a forward pass and its loss."""
+        return _NO_CONTEXT if self.autocast is None else torch.autocast(self.device.type, self.autocast)
+
+    def backward(self, loss: torch.Tensor, parameters: list[torch.Tensor] | None) -> None:
+        """Adds the gradient of a loss to those of the parameters; to all that it depends on where these are None."""
+        scaled: Any = loss if self.scaler is None else self.scaler.scale(loss)
+        scaled.backward(inputs=parameters)
+
+
+class GradientStep:
+    """Makes updates by the gradient of one loss.
+
+    Args:
+        objective: the loss function.
+        optimizers: make the update, each of its parameters.
+        model: whose parameters' gradients are clipped, together with the optimizers' other parameters.
+        precision: of the passes.
+        clip_norm: the largest norm of the gradient; None clips nothing.
+        alone: whether gradients are only of these optimizers' parameters, since other losses have the others.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        optimizers: Sequence[torch.optim.Optimizer],
+        model: torch.nn.Module,
+        precision: Precision,
+        clip_norm: float | None,
+        *,
+        alone: bool,
+    ) -> None:
+        if clip_norm is not None and not (isinstance(clip_norm, Real) and clip_norm > 0 and math.isfinite(clip_norm)):
+            raise JobError(f"clip_norm={clip_norm!r}: give a positive number, the largest norm of the gradient")
+        self.objective, self.optimizers, self.precision, self.clip_norm = objective, optimizers, precision, clip_norm
+        trained = {id(parameter): parameter for parameter in parameters(self.optimizers)}
+        # in the model's order, in which a loop of your own sums their norms
+        ordered = [parameter for parameter in model.parameters() if trained.pop(id(parameter), None) is not None]
+        self.parameters = [*ordered, *trained.values()]
+        self._inputs = [parameter for parameter in self.parameters if parameter.requires_grad] if alone else None
+
+    def __call__(self, model: torch.nn.Module, batches: list[Any]) -> tuple[torch.Tensor, bool]:
+        """Makes an update by the mean loss over the units of all batches.
+
+        Returns:
+            The mean loss, a scalar on its device; and whether the update was made: the scaler skips one whose gradient
+            isn't finite.
+        """
+        clear_gradients(self.optimizers)  # before the forward pass, which can reuse the memory
+        loss = self._gradients(model, batches[0]) if len(batches) == 1 else self._mean_gradients(model, batches)
+        return loss, self._apply()
+
+    def _gradients(self, model: torch.nn.Module, batch: Any) -> torch.Tensor:
+        """Adds the gradient of a batch; returns its loss."""
+        batch = moved(batch, self.precision.device)
+        with self.precision.context():
+            loss = self.objective(model, batch).mean
+        self.precision.backward(loss, self._inputs)
+        return loss.detach()
+
+    def _mean_gradients(self, model: torch.nn.Module, batches: list[Any]) -> torch.Tensor:
+        """Adds the mean gradient over the units of several batches; returns their mean loss."""
+        expected = sum(self.objective.examples(batch) for batch in batches)
+        total, units = torch.zeros((), device=self.precision.device), 0.0
+        for batch in batches:
+            with self.precision.context():
+                measured = self.objective(model, moved(batch, self.precision.device))
+            size = float(measured.counted())
+            if size:  # the mean over nothing is NaN
+                self.precision.backward(measured.mean * (size / expected), self._inputs)
+                total.add_(measured.mean.detach(), alpha=size)
+            units += size
+        if not units:
+            raise JobError("the batches of an update have no units that a loss could be over")
+        if units != expected:
+            for parameter in parameters(self.optimizers):
+                if parameter.grad is not None:
+                    parameter.grad *= expected / units
+        return total / units
+
+    def _apply(self) -> bool:
+        """Has the optimizers make the update, of a clipped gradient; returns whether they did."""
+        scaler = self.precision.scaler
+        if scaler is None:
+            self._clip()
+            for optimizer in self.optimizers:
+                optimizer.step()
+            return True
+        if self.clip_norm is not None or len(self.optimizers) > 1:
+            for optimizer in self.optimizers:
+                scaler.unscale_(optimizer)
+            self._clip()
+        if len(self.optimizers) == 1 or self._finite():
+            for optimizer in self.optimizers:
+                scaler.step(optimizer)
+        before = scaler.get_scale()
+        scaler.update()
+        return bool(scaler.get_scale() >= before)
+
+    def _clip(self) -> None:
+        if self.clip_norm is not None:
+            clip_grad_norm_(self.parameters, self.clip_norm)
+
+    def _finite(self) -> bool:
+        """Whether every gradient is: then all optimizers make the update, and else none."""
+        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        return bool(torch.isfinite(get_total_norm(gradients, math.inf)))

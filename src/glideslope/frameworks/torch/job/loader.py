@@ -1,0 +1,237 @@
+"""A data loader whose position can be saved, and restored exactly."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sized
+from typing import Any
+
+from torch.utils.data import DataLoader, IterableDataset
+
+from glideslope.documents import shown
+from glideslope.errors import JobError
+from glideslope.frameworks.torch.job import randomness
+from glideslope.frameworks.torch.job.batch import examples
+from glideslope.frameworks.torch.job.loader_checks import check_restorable, length
+from glideslope.frameworks.torch.job.resumable import Resumable, has_state, stream
+from glideslope.frameworks.torch.job.state_checks import check_random
+from glideslope.schedules.numbers import plain
+
+_MOST = 100_000
+"""Batches that are looked through in a sampler that doesn't say how many it has."""
+_FEWEST = 512
+"""Examples in an estimate."""
+
+
+class Position:
+    """Endless batches from a loader, epoch after epoch, with a position in them.
+
+    Shuffling, and the seeds of the workers, are drawn when an epoch begins. So the state of the generators at that
+    moment and the number of batches taken since determine the order of the rest: to restore, the epoch is begun again
+    from there and as many batches are skipped. A loader with `state_dict` and `load_state_dict` (torchdata's
+    StatefulDataLoader), or a stream with them that a DataLoader reads in this process, is asked instead, and skips
+    nothing.
+
+    Args:
+        loader: a DataLoader, or anything that can be iterated anew for each epoch.
+        generators: the generators besides the global ones that a batch may draw from.
+
+    Raises:
+        JobError: its position can't be restored; the message says why, and what to do.
+    """
+
+    def __init__(self, loader: Iterable[Any], generators: list[randomness.Source]) -> None:
+        check_restorable(loader, generators)
+        self.loader = loader
+        self.generators = generators
+        self.stateful: Any = loader if has_state(loader) else None
+        self.stream: Any = stream(loader)
+        self.batches: Iterator[Any] | None = None
+        self.taken = 0
+        self.epoch_began: dict[str, Any] = {}
+
+    def next(self) -> Any:
+        """The next batch; a new epoch begins where the last is used up."""
+        for _ in range(2):
+            for batch in self._begun():
+                self.taken += 1
+                return batch
+            self.batches = None
+        raise JobError("the training loader is empty: it gave no batch in a whole epoch")
+
+    def _begun(self) -> Iterator[Any]:
+        if self.batches is None:
+            self.epoch_began = randomness.save(self.generators)
+            self.batches, self.taken = iter(self.loader), 0
+        return self.batches
+
+    def save(self) -> dict[str, Any]:
+        """Where it is: plain data and tensors."""
+        if self.stream is not None:
+            return {"taken": self.taken if self.batches is not None else None, "stream": self.stream.state_dict()}
+        if self.batches is None:
+            return {"taken": None}
+        if self.stateful is not None:
+            return {"taken": self.taken, "loader": self.stateful.state_dict()}
+        return {"taken": self.taken, "epoch_began": self.epoch_began}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Goes back to where it was. The generators are left anywhere: load their state after this.
+
+        Raises:
+            JobError: it isn't a position in this loader; it stays where it is then.
+        """
+        taken = self.check(state)
+        self.batches = None
+        if self.stream is not None:
+            self.stream.load_state_dict(copy.deepcopy(state["stream"]))
+        if taken is None:
+            return
+        if self.stream is not None:
+            self.batches, self.taken = iter(self.loader), taken
+            return
+        if self.stateful is not None:
+            self.stateful.load_state_dict(state["loader"])
+            self.batches, self.taken = iter(self.loader), taken
+            return
+        randomness.load(state["epoch_began"], self.generators)
+        self._begun()
+        for _ in range(taken):
+            self.next()
+
+    def check(self, state: Any) -> int | None:
+        """The batches of the epoch that a state is after, None before the first.
+
+        Raises:
+            JobError: it isn't a state of this loader.
+        """
+        taken = plain(state.get("taken", -1)) if isinstance(state, Mapping) else -1
+        of_stream = self.stream is not None
+        whole = None if of_stream or self.stateful is not None else length(self.loader)
+        most = math.inf if whole is None else whole
+        if taken is not None and (isinstance(taken, bool) or not isinstance(taken, int) or not 0 <= taken <= most):
+            raise JobError(f"{shown(state)} isn't a position in the training loader: the batches taken in an epoch are "
+                           f"a whole number from 0 to {most}, under 'taken'")  # fmt: skip
+        kept = "stream" if of_stream else "loader" if self.stateful is not None else "epoch_began"
+        if (taken is not None or of_stream) and not isinstance(state.get(kept), Mapping):
+            raise JobError(f"{shown(state)} isn't a position in this training loader, which keeps {kept!r}")
+        if taken is not None and kept == "epoch_began":
+            check_random(state["epoch_began"], self.generators)
+        return taken
+
+    def reseed(self, seed: int) -> None:
+        """The next batch begins a new epoch; its order depends on the generators, which are seeded already."""
+        self.batches = None
+        for place in (self.stateful, self.stream):
+            if isinstance(place, Resumable):
+                place.restart()
+
+    def sample(self, wanted: int) -> Iterator[Any]:
+        """Batches with about so many examples, from all over the loader where it can choose; the position stays."""
+        kept = copy.deepcopy(self.save()) if self.stateful is not None or self.stream is not None else None
+        yield from some(self.loader, wanted)
+        if kept is not None:
+            self.load(kept)
+
+
+def some(loader: Iterable[Any], wanted: int) -> Iterator[Any]:
+    """Batches with about so many examples, evenly spaced; all of a loader that can't choose and has a length."""
+    batches = spread(loader, wanted)
+    count = 0
+    for batch in batches:
+        yield batch
+        count += examples(batch)
+        if count >= wanted and length(batches) is None:  # it may be endless
+            break
+
+
+class Parts:
+    """Parts of a validation loader, for estimates: the same part each time.
+
+    Args:
+        loader: gives the batches of a full validation.
+        chosen: the loader of the same batches that can choose, where another one wraps it.
+        most: the batches of a full validation, where they are limited.
+    """
+
+    def __init__(self, loader: Iterable[Any], chosen: Iterable[Any] | None = None, most: int | None = None) -> None:
+        self.loader = loader
+        self._chosen = loader if chosen is None else chosen
+        self._most = most
+        self._parts: dict[int, Iterable[Any]] = {}
+
+    def of(self, examples: float) -> Iterable[Any]:
+        """About so many examples, spread over the loader; the loader for infinitely many."""
+        if math.isinf(examples):
+            return self.loader
+        wanted = fewest(examples)
+        if wanted not in self._parts:
+            part = spread(self._chosen, wanted, self._most)
+            self._parts[wanted] = self.loader if part is self._chosen else part
+        return self._parts[wanted]
+
+
+def fewest(examples: float) -> int:
+    """The examples of an estimate, at least 512: the mean of fewer would rank runs by chance."""
+    return max(_FEWEST, math.ceil(examples))
+
+
+def spread(loader: Iterable[Any], wanted: int, most: int | None = None) -> Iterable[Any]:
+    """Batches with about so many examples, evenly spaced over the loader; the loader itself if it can't choose.
+
+    Evenly spaced, because a data set may be sorted by class.
+
+    Args:
+        loader: gives all batches.
+        wanted: the examples.
+        most: how many of the loader's batches there are to choose from; all if not given.
+    """
+    if type(loader) is not DataLoader or isinstance(loader.dataset, IterableDataset):
+        return loader
+    batches = loader.sampler if loader.batch_sampler is None else loader.batch_sampler
+    known = length(batches) is not None or most is not None
+    indices = list(itertools.islice(batches, most if known else _MOST))
+    if not known and len(indices) == _MOST:  # it may be endless
+        return loader
+    sizes = [len(item) if isinstance(item, Sized) else 1 for item in indices]
+    count = max(round(wanted / max(sizes, default=1)), 1)
+    if count >= len(indices):
+        return loader
+    chosen = [indices[(2 * i + 1) * len(indices) // (2 * count)] for i in range(count)]
+    by_batch: dict[str, Any] = (
+        {"batch_sampler": chosen} if loader.batch_sampler is not None else {"batch_size": None, "sampler": chosen}
+    )
+    return DataLoader(
+        loader.dataset, **by_batch, collate_fn=loader.collate_fn, num_workers=loader.num_workers,
+        worker_init_fn=loader.worker_init_fn, multiprocessing_context=loader.multiprocessing_context,
+        generator=loader.generator, pin_memory=loader.pin_memory, timeout=loader.timeout,
+    )  # fmt: skip
+
+
+def batch_size(loader: Iterable[Any]) -> int | None:
+    """The examples in a loader's batch, over all processes; None if it doesn't say."""
+    places = (loader, getattr(loader, "batch_sampler", None), getattr(loader, "sampler", None))
+    over_processes = getattr(loader, "total_batch_size", None)  # of a loader of Accelerate's
+    sizes = (over_processes, *(getattr(place, "batch_size", None) for place in places))
+    return next((size for size in sizes if isinstance(size, int)), None)
+
+
+def batches_in(examples: float, size: int | None) -> int:
+    """How many of a loader's batches make up one of so many examples.
+
+    Args:
+        examples: of the batch that is made up.
+        size: the examples in a batch of the loader's.
+
+    Raises:
+        JobError: no whole number does.
+    """
+    batches, rest = divmod(examples, size or 1)
+    if rest or batches < 1:
+        raise JobError(
+            f"batch_size={examples:g}: the loader's batches have {size}, and an update takes whole ones; "
+            f"write growth(base={size}, ..., multiple={size})"
+        )
+    return int(batches)

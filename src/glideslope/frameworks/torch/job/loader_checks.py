@@ -1,0 +1,121 @@
+"""Whether a loader can be trained on: it has batches, and a position in it can be restored."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sized
+from numbers import Integral
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, IterableDataset
+
+from glideslope.errors import JobError
+from glideslope.frameworks.torch.job import randomness
+from glideslope.frameworks.torch.job.resumable import Resumable, has_state, stream
+
+
+def length(loader: Iterable[Any]) -> int | None:
+    """How many batches a loader has, None if it doesn't say; a DataLoader of a stream raises when asked."""
+    try:
+        return len(loader) if isinstance(loader, Sized) else None
+    except TypeError:
+        return None
+
+
+def checked_loaders(training: Any, validation: Any) -> tuple[Any, Any]:
+    """The loaders of a training and its validation.
+
+    Raises:
+        JobError: one is missing, has no batch, or is an iterator.
+    """
+    for name, loader in (("training", training), ("validation", validation)):
+        if loader is None:
+            raise JobError("a job needs both loaders: give train_loader and validation_loader")
+        if length(loader) == 0:
+            raise JobError(f"the {name} loader is empty: it has no batch")
+        if isinstance(loader, Iterator):
+            raise _iterator(name)
+        if not (hasattr(loader, "__iter__") or hasattr(loader, "__getitem__")):
+            raise JobError(
+                f"the {name} loader is an object of type {type(loader).__name__}, which can't be iterated: give a "
+                "DataLoader, or gs.torch.resumable(function) of a function that returns an iterator"
+            )
+    return training, validation
+
+
+def _iterator(name: str) -> JobError:
+    return JobError(
+        f"the {name} loader is an iterator, which can't begin again: give the loader it came from, or "
+        "gs.torch.resumable(lambda: ...) of what makes it"
+    )
+
+
+def check_restorable(loader: Iterable[Any], generators: list[randomness.Source]) -> None:
+    """Checks that a position in a training loader can be restored.
+
+    Raises:
+        JobError: it can't; the message says why, and what to do.
+    """
+    if stream(loader) is None and not isinstance(loader, Resumable) and iter(loader) is loader:
+        raise _iterator("training")
+    if hasattr(loader, "load_state_dict") or not isinstance(loader, DataLoader) or stream(loader) is not None:
+        return
+    if isinstance(loader.dataset, IterableDataset):
+        workers = " with num_workers=0" if has_state(loader.dataset) else ""
+        raise JobError(
+            "the training loader reads an IterableDataset, whose position can't be restored: give the data set "
+            f"state_dict and load_state_dict and read it{workers or ' in this process'}, or give "
+            "gs.torch.resumable(loader), which reads again what it has read"
+        )
+    check_workers(loader)
+    _check_sampler(loader, generators)
+
+
+def check_workers(loader: Any) -> None:
+    """Checks that the workers of a loader draw the same numbers again when an epoch begins again.
+
+    Raises:
+        JobError: they don't; the message says what to do.
+    """
+    if not isinstance(loader, DataLoader) or not loader.num_workers:
+        return
+    if loader.persistent_workers:
+        raise JobError(
+            "the training loader has persistent_workers=True, whose random state lasts from epoch to epoch out of "
+            "reach: build it with persistent_workers=False"
+        )
+    if not getattr(loader, "in_order", True):
+        raise JobError("the training loader has in_order=False, so its order is not repeatable: build it with True")
+
+
+def _check_sampler(loader: DataLoader[Any], generators: list[randomness.Source]) -> None:
+    """Raises if the sampler doesn't give the same order again from the same state of every generator."""
+    sampler = loader.batch_sampler if loader.batch_sampler is not None else loader.sampler
+    before = randomness.save(generators)
+
+    def first() -> list[Any]:
+        randomness.load(before, generators)
+        return [_indices(item) for item in itertools.islice(sampler, 3)]
+
+    orders = first(), first()
+    randomness.load(before, generators)
+    if orders[0] != orders[1]:
+        raise JobError(
+            f"the training loader's sampler ({type(loader.sampler).__name__}) gives another order each time from the "
+            "same random state: it keeps state of its own, so a position in it can't be restored"
+        )
+
+
+def _indices(item: Any) -> Any:
+    return item.tolist() if isinstance(item, torch.Tensor) else item
+
+
+def whole_batches(name: str, number: Any) -> None:
+    """Checks a number of batches.
+
+    Raises:
+        JobError: it isn't a whole number from 1.
+    """
+    if not isinstance(number, Integral) or isinstance(number, bool) or number < 1:
+        raise JobError(f"{name}={number!r}: give a whole number of batches, at least 1")

@@ -1,0 +1,173 @@
+"""The loss of a batch: of the model's outputs and targets, or of the model and the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+import torch
+
+from glideslope.errors import JobError
+from glideslope.frameworks.torch.job.batch import examples, split, units
+
+Loss = Callable[[Any, Any], Any]
+"""Of outputs and targets, or of a model and a batch: the mean, or a pair (sum, count)."""
+
+
+class BatchLoss(NamedTuple):
+    """The loss of a batch.
+
+    Attributes:
+        mean: the loss to differentiate.
+        counted: returns the number of units that the mean is over; a count on a device is read only when needed.
+        sum: the sum over these units, where the loss function gave it.
+    """
+
+    mean: torch.Tensor
+    counted: Callable[[], Any]
+    sum: torch.Tensor | None = None
+
+    def over(self) -> tuple[torch.Tensor, Any]:
+        """The sum over its units, 0 of none, of which the mean is NaN; and their number."""
+        units = self.counted()
+        if self.sum is not None:
+            return self.sum, units
+        return torch.where(torch.as_tensor(units, device=self.mean.device) > 0, self.mean * units, 0.0), units
+
+
+class Objective(Protocol):
+    """A loss function of a model and a batch on the model's device.
+
+    Attributes:
+        loss: the function that the user gave.
+    """
+
+    loss: Loss
+
+    def __call__(self, model: torch.nn.Module, batch: Any) -> BatchLoss:
+        """The loss of the batch."""
+        ...
+
+    def forward(self, model: torch.nn.Module, batch: Any) -> Any:
+        """One forward pass, for the statistics of batch normalization."""
+        ...
+
+    def examples(self, batch: Any) -> int:
+        """The number of examples in a batch."""
+        ...
+
+
+class LossOfOutputs:
+    """`loss(outputs, targets)`, where a batch has inputs and targets.
+
+    Args:
+        loss: returns a mean, or a pair (sum, count).
+        weight: the number of units that a mean is over, from the targets.
+    """
+
+    def __init__(self, loss: Callable[[Any, Any], Any], weight: Callable[[Any], Any] | None) -> None:
+        self.loss, self.weight = loss, weight
+
+    def __call__(self, model: torch.nn.Module, batch: Any) -> BatchLoss:
+        outputs, targets = self.outputs(model, batch)
+        loss = self.loss(outputs, targets)
+        if isinstance(loss, tuple):
+            return pair(loss, "the loss")
+        count = partial(units, self.loss, targets, self.weight)
+        return BatchLoss(scalar(loss, "the loss"), count, loss if _is_sum(self.loss) else None)
+
+    def outputs(self, model: torch.nn.Module, batch: Any) -> tuple[Any, Any]:
+        """The model's outputs, and the targets."""
+        arguments, keywords, targets = split(batch)
+        return model(*arguments, **keywords), targets
+
+    def forward(self, model: torch.nn.Module, batch: Any) -> Any:
+        return self.outputs(model, batch)[0]
+
+    def examples(self, batch: Any) -> int:
+        return examples(split(batch)[2])
+
+
+class LossOfBatch:
+    """`batch_loss(model, batch)`, for every other batch, model and loss.
+
+    Args:
+        batch_loss: returns a mean, or a pair (sum, count).
+        weight: the number of units that a mean is over, from the batch; its examples if not given.
+    """
+
+    def __init__(self, batch_loss: Callable[[Any, Any], Any], weight: Callable[[Any], Any] | None) -> None:
+        self.loss, self.weight = batch_loss, weight
+
+    def __call__(self, model: torch.nn.Module, batch: Any) -> BatchLoss:
+        loss = self.loss(model, batch)
+        if isinstance(loss, tuple):
+            return pair(loss, "batch_loss")
+        return BatchLoss(scalar(loss, "batch_loss"), partial(self.weight or examples, batch))
+
+    def forward(self, model: torch.nn.Module, batch: Any) -> Any:
+        return self.loss(model, batch)
+
+    def examples(self, batch: Any) -> int:
+        return examples(batch)
+
+
+def pair(values: tuple[Any, ...], name: str) -> BatchLoss:
+    """The loss given as (sum, count).
+
+    Raises:
+        JobError: it isn't a pair of two numbers.
+    """
+    if len(values) != 2:
+        raise JobError(f"{name} gave {len(values)} values: give a mean, or a pair (sum, count)")
+    total, count = values
+    if getattr(count, "ndim", 0):
+        raise JobError(
+            f"{name} gave a pair whose second value has shape {tuple(count.shape)}: give a mean, or a pair (sum, count)"
+        )
+    return BatchLoss(scalar(total, name) / count, lambda: count, total)
+
+
+def scalar(value: Any, name: str) -> torch.Tensor:
+    """The value, if it is one number in a tensor.
+
+    Raises:
+        JobError: it is something else.
+    """
+    if isinstance(value, torch.Tensor) and value.numel() == 1:
+        return value
+    shown = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else type(value).__name__
+    raise JobError(
+        f"{name} gave {shown}: give a tensor with one number, the mean over the batch, or a pair (sum, count)"
+    )
+
+
+def _is_sum(loss: Any) -> bool:
+    return getattr(loss, "reduction", "mean") == "sum"
+
+
+def objectives(loss: Any, batch_loss: Any, weight: Callable[[Any], Any] | None, optimizers: int) -> list[Objective]:
+    """The loss functions that a job was given: one, or one for each optimizer.
+
+    Raises:
+        JobError: there is none, there are both, or there aren't as many as optimizers.
+    """
+    if (loss is None) == (batch_loss is None):
+        raise JobError("give loss, a function of outputs and targets, or batch_loss, a function of model and batch")
+    for name, functions in (("loss", [loss]), ("batch_loss", _listed(batch_loss))):
+        for each in functions:
+            if each is not None and not callable(each):
+                raise JobError(f"{name}={each!r}: give a function")
+    if batch_loss is None:
+        return [LossOfOutputs(loss, weight)]
+    if isinstance(batch_loss, list | tuple) and len(batch_loss) != optimizers:
+        raise JobError(
+            f"batch_loss is a list of {len(batch_loss)}, and there are {optimizers} optimizers: give one loss for all, "
+            "or one for each"
+        )
+    return [LossOfBatch(each, weight) for each in _listed(batch_loss)]
+
+
+def _listed(item: Any) -> list[Any]:
+    return list(item) if isinstance(item, list | tuple) else [item]

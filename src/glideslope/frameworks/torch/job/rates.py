@@ -1,0 +1,139 @@
+"""One or several optimizers: their parameters, the rates, momenta and weight decays of their groups, their updates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import torch
+
+from glideslope.errors import JobError
+from glideslope.frameworks.torch.scheduler.update_counter import retire
+
+_MOST_SKIPPED = 32
+"""Updates in a row that a gradient scaler may skip, each of other batches."""
+
+
+class Rates:
+    """Sets the rate of each parameter group in proportion to its initial rate, and its weight decay likewise.
+
+    Args:
+        optimizers: the largest initial rate of any group of any of them becomes the rate that is set.
+    """
+
+    def __init__(self, optimizers: Sequence[torch.optim.Optimizer]) -> None:
+        self.optimizers = optimizers
+        for optimizer in optimizers:
+            retire(optimizer)
+        rates = [
+            [float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups]
+            for optimizer in optimizers
+        ]
+        decays = [[float(group.get("weight_decay", 0)) for group in one.param_groups] for one in optimizers]
+        self._proportions, self._decays = _shares(rates), _shares(decays)
+
+    @property
+    def controls(self) -> frozenset[str]:
+        """What can be set besides the rate: momentum (Adam's first beta too) and weight decay, where all have them."""
+        groups = [optimizer.param_groups[0] for optimizer in self.optimizers]
+        momentum = {"momentum"} if all("momentum" in group or "betas" in group for group in groups) else set()
+        return frozenset(momentum | ({"weight_decay"} if all("weight_decay" in group for group in groups) else set()))
+
+    def peaks(self, lr: float) -> list[float]:
+        """The rate of each optimizer's fastest group, where that of the fastest of all is `lr`."""
+        return [lr * max(proportions) for proportions in self._proportions]
+
+    def set(self, lr: float, controls: dict[str, float]) -> None:
+        """Sets the rate and the controls in every group."""
+        for optimizer, proportions, decays in zip(self.optimizers, self._proportions, self._decays, strict=True):
+            for group, proportion, decay in zip(optimizer.param_groups, proportions, decays, strict=True):
+                rate = lr * proportion * group.get("lr_scale", 1.0)
+                if isinstance(group["lr"], torch.Tensor):
+                    group["lr"].fill_(rate)
+                else:
+                    group["lr"] = rate
+                if "weight_decay" in controls:
+                    group["weight_decay"] = controls["weight_decay"] * decay  # none where there was none
+                if "momentum" in controls and "betas" in group:
+                    group["betas"] = (controls["momentum"], *group["betas"][1:])
+                elif "momentum" in controls:
+                    group["momentum"] = controls["momentum"]
+
+
+def _shares(values: list[list[float]]) -> list[list[float]]:
+    """Each value over the largest; 1 where all are 0."""
+    largest = max(map(max, values))
+    return [[value / largest if largest else 1.0 for value in of_one] for of_one in values]
+
+
+def check_controls(names: Iterable[str], controls: frozenset[str]) -> None:
+    """Checks the names of what a step sets besides the rate.
+
+    Raises:
+        JobError: a job doesn't have one of them.
+    """
+    if unknown := set(names) - controls:
+        listed = ", ".join(sorted(controls)) or "none"
+        raise JobError(f"this job can't set {', '.join(sorted(unknown))}: its optimizer has {listed}")
+
+
+def until_made(update: Callable[[], tuple[torch.Tensor, bool]]) -> torch.Tensor:
+    """The loss of the first update that is made, each attempt with other batches: a gradient scaler skips some.
+
+    Args:
+        update: attempts an update; returns its loss, and whether the optimizers made it.
+
+    Returns:
+        The loss; also of a skipped update if it isn't finite: no smaller scale helps, so the search sees it.
+
+    Raises:
+        JobError: many were skipped in a row.
+    """
+    for _ in range(_MOST_SKIPPED):
+        loss, is_made = update()
+        if is_made or not math.isfinite(loss.item()):
+            return loss
+    raise JobError(f"the gradient scaler skipped {_MOST_SKIPPED} updates in a row: the gradients are never finite")
+
+
+def clear_gradients(optimizers: Iterable[torch.optim.Optimizer]) -> None:
+    """What the optimizers' zero_grad does, without the profiler's record, which costs a small network 1%."""
+    for parameter in parameters(optimizers):
+        parameter.grad = None
+
+
+def parameters(optimizers: Iterable[torch.optim.Optimizer]) -> Iterator[torch.Tensor]:
+    """The parameters of all groups of some optimizers."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            yield from group["params"]
+
+
+def switches(optimizer: Any) -> bool:
+    """Whether an optimizer has other weights for evaluation, as schedule-free ones do."""
+    return callable(getattr(optimizer, "train", None)) and callable(getattr(optimizer, "eval", None))
+
+
+def check_trained(model: torch.nn.Module, optimizers: list[torch.optim.Optimizer]) -> torch.Tensor:
+    """The model's first parameter.
+
+    Raises:
+        JobError: the model has none, or an optimizer has none of the model's.
+    """
+    parameter = next(model.parameters(), None)
+    if parameter is None:
+        raise JobError("the model has no parameters: there is nothing to train")
+    if not optimizers:
+        raise JobError("the list of optimizers is empty: give one or more")
+    every = [id(weight) for weight in parameters(optimizers)]
+    if len(every) != len(set(every)):
+        raise JobError("two of the optimizers have the same parameter, so it would be updated twice: give it to one")
+    trained = set(map(id, model.parameters()))
+    for optimizer in optimizers:
+        if not any(id(weight) in trained for weight in parameters([optimizer])):
+            raise JobError(
+                "the optimizer has none of the model's parameters, so nothing would be trained: make it when the model "
+                "is complete, over model.parameters()"
+            )
+    return parameter

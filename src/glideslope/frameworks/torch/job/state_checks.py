@@ -1,0 +1,164 @@
+"""Whether a state fits a training, seen before anything of it is loaded."""
+
+from __future__ import annotations
+
+import inspect
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.parameter import is_lazy
+from torch.optim import Optimizer
+
+from glideslope.documents import shown
+from glideslope.errors import JobError
+from glideslope.frameworks.torch.job import randomness
+from glideslope.schedules.numbers import is_finite, plain
+
+_OTHER_SHAPES = ("LBFGS", "Adafactor", "SparseAdam")
+"""Optimizers of torch whose tensors have other shapes than their parameters."""
+_NUMBERS = ("step", "eta", "mu", "mu_product")
+"""What torch's optimizers keep of a parameter that may be a number."""
+
+
+def check_tensors(what: str, saved: Any, here: Mapping[str, Any]) -> None:
+    """Raises a JobError unless there is a tensor of the same shape and type for each one by name."""
+    if not isinstance(saved, Mapping):
+        raise JobError(f"the {what} in the state is a {type(saved).__name__}")
+    if saved.keys() != here.keys():
+        names = [*(here.keys() - saved.keys()), *(saved.keys() - here.keys())]
+        raise JobError(f"the {what} in the state is another: {shown(names)} is in one of them alone")
+    for name, tensor in here.items():
+        if isinstance(tensor, torch.Tensor) and not is_lazy(tensor):
+            _check_like(f"{what}'s {name}", saved[name], tensor)
+
+
+def check_others(saved: Any, here: Sequence[torch.Tensor]) -> None:
+    """Raises a JobError unless there is a tensor of the same shape and type for each one, in order."""
+    if not isinstance(saved, list | tuple) or len(saved) != len(here):
+        raise JobError(f"the state doesn't have the {len(here)} tensors beside the model: give one of this job")
+    for i, (value, tensor) in enumerate(zip(saved, here, strict=True)):
+        _check_like(f"tensor {i} beside the model", value, tensor)
+
+
+def check_optimizer(optimizer: Optimizer, saved: Any) -> None:
+    """Raises a JobError unless a state has the groups, options and tensors of an optimizer like this one."""
+    if not isinstance(saved, Mapping) or not isinstance(saved.get("state"), Mapping):
+        raise JobError(f"{shown(saved)} isn't a state of the optimizer")
+    known = type(optimizer).__module__.startswith("torch.optim")  # others keep in their groups what they like
+    groups, here = saved.get("param_groups"), optimizer.param_groups
+    if not isinstance(groups, list | tuple) or len(groups) != len(here):
+        raise JobError(f"the state isn't of an optimizer with {len(here)} parameter groups")
+    parameters: dict[Any, torch.Tensor] = {}
+    for group, ours in zip(groups, here, strict=True):
+        numbers: Any = group.get("params") if isinstance(group, Mapping) else None
+        many = isinstance(numbers, list | tuple) and len(numbers) == len(ours["params"])
+        if not many or not all(type(number) is int for number in numbers):
+            raise JobError(f"a group in the state doesn't have {len(ours['params'])} parameters")
+        parameters |= zip(numbers, ours["params"], strict=True)
+        for name, value in ours.items() if known else ():
+            if name != "params" and not (name in group and _is_option(group[name], value)):
+                raise JobError(
+                    f"{name}={shown(group.get(name))} in a group of the state: one like {value!r} was expected"
+                )
+    simple = known and type(optimizer).__name__ not in _OTHER_SHAPES
+    for group, ours in zip(groups, here, strict=True) if known else ():
+        _check_options(type(optimizer), group, ours["params"][:1])
+    for number, kept in saved["state"].items():
+        if number not in parameters or not isinstance(kept, Mapping):
+            raise JobError(f"the state of the optimizer's parameter {shown(number)} is of none in this job")
+        for name, value in kept.items() if simple else ():
+            shape = parameters[number].shape
+            if isinstance(value, torch.Tensor):
+                fits = value.shape == shape or (name in _NUMBERS and value.numel() == 1)
+            else:
+                fits = _is_number(value) if name in _NUMBERS else value is None and name == "momentum_buffer"
+            fits = fits and (name != "step" or (_is_number(value) and value >= 0))
+            if not fits:
+                raise JobError(f"{name}={shown(value)} in the optimizer's state: a tensor like its parameter, of shape "
+                               f"{tuple(shape)}, was expected")  # fmt: skip
+
+
+def _check_options(kind: type[Optimizer], options: Mapping[str, Any], parameters: Sequence[torch.Tensor]) -> None:
+    """Raises a JobError unless an optimizer of torch can be made with the options, which checks their ranges."""
+    taken = {name: value for name, value in options.items() if name in inspect.signature(kind).parameters}
+    try:
+        kind(**taken | {"params": [each.detach() for each in parameters]})
+    except (ArithmeticError, RuntimeError, TypeError, ValueError) as error:
+        raise JobError(f"the options of the optimizer in the state can't be: {error}") from None
+
+
+def check_average(saved: Any, model: Mapping[str, Any]) -> int:
+    """The updates in an average of the weights of a model; raises a JobError unless it is one."""
+    averaged: Any = saved.get("averaged") if isinstance(saved, Mapping) else None
+    kind = saved.get("kind") if isinstance(averaged, Mapping) else None
+    if not isinstance(kind, str) or kind not in ("ema", "swa") or not _is_number(saved.get("amount")):
+        raise JobError(f"{shown(saved)} isn't an average of the weights")
+    count = torch.zeros((), dtype=torch.long)
+    check_tensors("average", averaged, {"n_averaged": count} | {f"module.{name}": each for name, each in model.items()})
+    if not 0 <= saved["amount"] <= 1 or averaged["n_averaged"] < 0:
+        raise JobError(f"an average of {saved['amount']}, over {int(averaged['n_averaged'])} updates, can't be")
+    return int(averaged["n_averaged"])
+
+
+def check_scaler(saved: Any, here: Mapping[str, Any]) -> None:
+    """Raises a JobError unless the numbers of a gradient scaler are there, and can be."""
+    whole = isinstance(saved, Mapping) and saved.keys() == here.keys()
+    if not whole or not all(_is_number(value) and value >= 0 for value in saved.values()):
+        raise JobError(f"{shown(saved)} isn't a state of the gradient scaler, which has {', '.join(here) or 'none'}")
+
+
+def check_random(saved: Any, generators: Iterable[randomness.Source]) -> None:
+    """Raises a JobError unless the states of the global generators, and of these, can be set."""
+    own = list(generators)
+    try:
+        torch.Generator().set_state(saved["torch"])
+        if any(not isinstance(state, torch.Tensor) or state.dtype != torch.uint8 for state in saved["cuda"]):
+            raise ValueError("a CUDA generator's isn't a tensor of bytes")
+        np.random.RandomState().set_state(randomness.arrays(saved["numpy"]))
+        random.Random().setstate(randomness.tuples(saved["python"]))
+        for source, state in zip(own, saved["own"], strict=True):
+            randomness.load_one(_like(source), state)
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise JobError(f"the state's generators of random numbers aren't those of this job: {error}") from None
+
+
+def is_count(value: Any, most: float | None = None) -> bool:
+    """Whether a value is a whole number from 0, up to another where one is given."""
+    value = plain(value)
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= (2**53 if most is None else most)
+
+
+def _like(source: randomness.Source) -> randomness.Source:
+    """A new generator of the same kind."""
+    if isinstance(source, torch.Generator):
+        return torch.Generator(source.device)
+    if isinstance(source, np.random.Generator):
+        return np.random.Generator(type(source.bit_generator)())
+    return np.random.RandomState() if isinstance(source, np.random.RandomState) else random.Random()
+
+
+def _check_like(what: str, value: Any, tensor: torch.Tensor) -> None:
+    if not isinstance(value, torch.Tensor) or value.shape != tensor.shape or value.dtype != tensor.dtype:
+        have = f"{value.dtype} {tuple(value.shape)}" if isinstance(value, torch.Tensor) else shown(value)
+        raise JobError(f"the {what} is {tensor.dtype} {tuple(tensor.shape)}, and the state has {have}")
+
+
+def _is_option(value: Any, like: Any) -> bool:
+    """Whether a value can be an optimizer's option, by the one that there is."""
+    if isinstance(like, bool) or like is None:
+        return value is None or isinstance(value, bool | int | float | torch.Tensor)
+    if _is_number(like):
+        return _is_number(value)
+    if isinstance(like, list | tuple):
+        pairs = isinstance(value, list | tuple) and len(value) == len(like)
+        return pairs and all(_is_option(a, b) for a, b in zip(value, like, strict=True))
+    return isinstance(value, type(like))
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, torch.Tensor) and value.numel() == 1 and not value.is_complex():
+        value = value.item()
+    return isinstance(value, int | float) and not isinstance(value, bool) and is_finite(value)

@@ -1,0 +1,1 @@
+"""A rate for each layer of a torch model."""

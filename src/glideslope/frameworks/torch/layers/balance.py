@@ -1,0 +1,145 @@
+"""Balance in a torch training: the layers' rates are set so that they move at the same relative speed."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+
+from glideslope.errors import LayerError
+from glideslope.frameworks.torch.layers.balance_state import KEPT_AS, checked_groups, sealed_groups
+from glideslope.frameworks.torch.layers.monitor import Monitor
+from glideslope.frameworks.torch.scheduler.inner import inner_optimizer
+from glideslope.frameworks.torch.scheduler.update_counter import around_updates
+from glideslope.layers import balance
+
+_FRESH = {"multiplier": 1.0, "updates": 0, "logs": 0.0, "measured": 0}
+_NEVER = 2**62
+
+
+class Balance:
+    """Measures how fast each layer moves, and sets a multiplier for each so that all move alike.
+
+    The optimizer has a group for each layer: `gs.torch.groups(model, lr=0.1, merge=False)`. The multipliers enter the
+    groups' `lr_scale`, which `gs.torch.Scheduler` and `gs.torch.Job` follow; the groups' rates are multiplied as well,
+    for a loop that has neither. What is measured is kept in the groups, so it is saved and restored with the optimizer.
+    It is at work for as long as the optimizer is there, or until `remove`. A state of the optimizer in which what it
+    keeps was damaged raises a LayerError when it is loaded, and nothing is changed.
+
+    Args:
+        model: the network.
+        optimizer: with a group for each layer.
+        probe: updates that are measured before the multipliers are set.
+        every: updates between the beginnings of probes; measured once if not given.
+        strength: 1 balances in full, 0 not at all.
+        limit: the multipliers are at most so many times their mean.
+
+    Raises:
+        LayerError: a group has parameters of several layers, or a number is out of its range.
+
+    Formula: see `gs.layers.balance`; the ratio of a layer is the geometric mean over a probe.
+    """
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        optimizer: Any,
+        *,
+        probe: int = 10,
+        every: int | None = None,
+        strength: float = 1.0,
+        limit: float = 1000.0,
+    ) -> None:
+        if probe < 1 or (every is not None and every < probe):
+            raise LayerError(f"probe={probe}, every={every}: a probe has an update or more, and ends before the next")
+        balance({"": 1.0}, strength=strength, limit=limit)  # raises for numbers out of their range
+        self.optimizer = inner_optimizer(optimizer)
+        self.probe, self.every, self.strength, self.limit = probe, every, strength, limit
+        self._monitor = Monitor(model, self.optimizer, every=1)
+        self._layer_of = _layers_of(model, self.optimizer, self._monitor.layers)
+        self._hooks = around_updates(self.optimizer, after=lambda found, compiled: self._look())
+        self._hooks += [
+            self.optimizer.register_load_state_dict_post_hook(lambda optimizer: self._measure_next()),
+            self.optimizer.register_load_state_dict_pre_hook(lambda optimizer, state: checked_groups(state, probe)),
+            self.optimizer.register_state_dict_post_hook(lambda optimizer, state: sealed_groups(state)),
+        ]
+
+    def remove(self) -> None:
+        """Ends the measurements; the multipliers stay as they are."""
+        self._monitor.remove()
+        for hook in self._hooks:
+            hook.remove()
+
+    def _measure_next(self) -> None:
+        """Measures the next update, after which a loaded state tells whether it is in a probe."""
+        self._monitor.every = 1
+
+    @property
+    def multipliers(self) -> dict[str, float]:
+        """Those set last, by layer."""
+        return {layer: kept["multiplier"] for layer, kept in self._kept().items()}
+
+    def _kept(self) -> dict[str, dict[str, Any]]:
+        """What the groups hold, by layer."""
+        pairs = zip(self._layer_of, self.optimizer.param_groups, strict=True)
+        return {layer: group.get(KEPT_AS, _FRESH) for layer, group in pairs if layer is not None}
+
+    def _look(self) -> None:
+        """Takes in the update that was made."""
+        kept = self._kept()
+        updates = next(iter(kept.values()))["updates"]
+        measuring = self._place(updates) < self.probe
+        ratios = self._monitor.read() if measuring else None
+        changed = {layer: {**own, "updates": updates + 1} for layer, own in kept.items()}
+        for layer, own in changed.items():
+            ratio = ratios.by_layer[layer] if ratios is not None and ratios.update + 1 == self._monitor.updates else 0.0
+            if 0 < ratio < math.inf:
+                own["logs"], own["measured"] = own["logs"] + math.log(ratio), own["measured"] + 1
+        if measuring and self._place(updates) + 1 == self.probe:
+            changed = self._set(changed)
+        for name, group in zip(self._layer_of, self.optimizer.param_groups, strict=True):
+            if name is not None:
+                group[KEPT_AS] = changed[name]
+        self._monitor.every = 1 if self._place(updates + 1) < self.probe else _NEVER
+
+    def _place(self, updates: int) -> int:
+        """The place of an update since the last probe began."""
+        return updates if self.every is None else updates % self.every
+
+    def _set(self, kept: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """Sets the multipliers by the probe; what is kept for the next one."""
+        before = {layer: own["multiplier"] for layer, own in kept.items()}
+        ratios = {
+            layer: math.exp(own["logs"] / own["measured"]) if own["measured"] else 0.0 for layer, own in kept.items()
+        }
+        new = balance(ratios, strength=self.strength, limit=self.limit, before=before)
+        for name, group in zip(self._layer_of, self.optimizer.param_groups, strict=True):
+            if name is None:
+                continue
+            change, scale = new[name] / before[name], group.get("lr_scale", 1.0)
+            group.setdefault("initial_lr", float(group["lr"]) / scale)  # without what is multiplied here
+            group["lr_scale"] = scale * change
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].mul_(change)
+            else:
+                group["lr"] *= change
+        for scheduler in getattr(self.optimizer, "_schedulers", ()):
+            scheduler.read_groups()
+        return {layer: {**_FRESH, "multiplier": new[layer], "updates": own["updates"]} for layer, own in kept.items()}
+
+
+def _layers_of(model: torch.nn.Module, optimizer: torch.optim.Optimizer, trained: list[str]) -> list[str | None]:
+    """The layer of each parameter group, None for one that isn't trained."""
+    names = {id(tensor): name.rpartition(".")[0] or name for name, tensor in model.named_parameters()}
+    found: list[str | None] = []
+    for group in optimizer.param_groups:
+        layers = {names.get(id(tensor), "?") for tensor in group["params"]}
+        if len(layers) != 1 or layers == {"?"}:
+            raise LayerError(
+                f"a parameter group has the parameters of {len(layers)} layers: make one for each with "
+                "gs.torch.groups(model, lr=…, merge=False)"
+            )
+        layer = layers.pop()
+        found.append(layer if layer in trained else None)
+    return found

@@ -1,0 +1,208 @@
+"""What a schedule moves in an optimizer's parameter groups, and how it is written there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from glideslope.errors import ScheduleError
+from glideslope.frameworks.torch.scheduler.known_groups import ROUNDING, Group, Known, KnownGroups
+
+Member = tuple[Group, Known]
+"""A group of the optimizer, and what is known of it."""
+Place = tuple[Group, torch.Tensor, float]
+"""A group, the tensor in it that is written, and its base value."""
+
+
+class Rates:
+    """Rates, or weight decays: each group's own initial value times the factor.
+
+    A value that is a tensor is written in place, on its device, without waiting for it.
+
+    Args:
+        key: of the value in a group; its initial value is kept there too, as torch's schedulers keep `initial_lr`.
+    """
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.numbers: list[tuple[Group, float]] = []
+        self.tensors: list[Place] = []
+        self.fours: list[tuple[Any, ...]] = []
+        self.rest: list[tuple[Group, float]] = []
+        self.versions: list[int] = []
+
+    def has(self, group: Group) -> bool:
+        """Whether a group has such a value."""
+        return self.key in group
+
+    def find(self, members: Sequence[Member], known: KnownGroups, scale: float = 1.0) -> None:
+        """Sees where the values are; initial ones are times the scale, those of groups not seen before as they are."""
+        self.numbers, self.tensors, self.versions = [], [], []
+        for group, seen in members:
+            if not self.has(group):
+                continue
+            value, base = group[self.key], scale * known.base(group, seen, self.key, scale)
+            if self.key == "lr":
+                base *= group.get("lr_scale", 1.0)
+            if isinstance(value, torch.Tensor):
+                self.tensors.append((group, value, base))
+            else:
+                self.numbers.append((group, base))
+        whole = len(self.numbers) // 4 * 4
+        self.fours = [sum(self.numbers[i : i + 4], ()) for i in range(0, whole, 4)]
+        self.rest = self.numbers[whole:]
+
+    def write(self, factor: float) -> None:
+        """Writes the values that a factor gives."""
+        key = self.key
+        for a, base_a, b, base_b, c, base_c, d, base_d in self.fours:  # a loop's turn costs as much as a write
+            a[key] = factor * base_a
+            b[key] = factor * base_b
+            c[key] = factor * base_c
+            d[key] = factor * base_d
+        for group, base in self.rest:
+            group[key] = factor * base
+        if self.tensors:
+            for _, tensor, base in self.tensors:
+                tensor.fill_(factor * base)
+            self.versions = [_version(tensor) for _, tensor, _ in self.tensors]
+
+    def intact(self, factor: float) -> bool:
+        """Whether every group still has what was written; of tensors, without waiting for their device."""
+        key = self.key
+        for group, base in self.numbers:
+            value = group.get(key)
+            if value.__class__ is not float or value != factor * base:
+                return False
+        for (group, tensor, _), version in zip(self.tensors, self.versions, strict=True):
+            if group.get(key) is not tensor or _version(tensor) != version:
+                return False
+        return True
+
+    def moved(self) -> bool:
+        """Whether a value was removed or became a tensor, or a tensor was replaced."""
+        return any(isinstance(group.get(self.key), torch.Tensor | None) for group, _ in self.numbers) or any(
+            group.get(self.key) is not tensor for group, tensor, _ in self.tensors
+        )
+
+    def changes(self, factor: float) -> list[tuple[float, float]]:
+        """(value now, value written) of each group where they differ by more than single precision."""
+        pairs = [(group, factor * base) for group, base in self.numbers]
+        pairs += [(group, factor * base) for group, _, base in self.tensors]
+        values = [(float(group[self.key]), written) for group, written in pairs if self.has(group)]
+        return [(now, written) for now, written in values if abs(now - written) > ROUNDING * abs(written)]
+
+
+class Momenta:
+    """Momenta: the factor itself, as one of a group's `betas`.
+
+    Args:
+        place: which of the betas.
+        or_momentum: also as `momentum`, where a group has no betas.
+    """
+
+    def __init__(self, place: int, *, or_momentum: bool) -> None:
+        self.place = place
+        self.keys = ("betas", "momentum") if or_momentum else ("betas",)
+        self.key = " or ".join(self.keys)
+        self.numbers: list[Group] = []
+        self.tensors: list[Place] = []
+
+    def has(self, group: Group) -> bool:
+        """Whether a group has such a value."""
+        return any(key in group for key in self.keys)
+
+    def find(self, members: Sequence[Member], known: KnownGroups, scale: float = 1.0) -> None:
+        """Sees where the values are, which have no base and no scale."""
+        self.numbers, self.tensors = [], []
+        for group, _ in members:
+            if not self.has(group):
+                continue
+            if isinstance(value := self._value(group), torch.Tensor):
+                self.tensors.append((group, value, 1.0))
+            else:
+                self.numbers.append(group)
+
+    def write(self, factor: float) -> None:
+        """Writes the momentum."""
+        for group in self.numbers:
+            if "betas" in group:
+                betas = list(group["betas"])
+                betas[self.place] = factor
+                group["betas"] = tuple(betas)
+            else:
+                group["momentum"] = factor
+        for _, tensor, _ in self.tensors:
+            tensor.fill_(factor)
+
+    def intact(self, factor: float) -> bool:
+        """Whether every group still has what was written; of tensors, whether it still has the same."""
+        return all(self._value(group) == factor for group in self.numbers if self.has(group)) and all(
+            self.has(group) and self._value(group) is tensor for group, tensor, _ in self.tensors
+        )
+
+    def moved(self) -> bool:
+        """Whether a value was removed or became a tensor, or a tensor was replaced."""
+        return any(
+            not self.has(group) or isinstance(self._value(group), torch.Tensor) for group in self.numbers
+        ) or any(not self.has(group) or self._value(group) is not tensor for group, tensor, _ in self.tensors)
+
+    def changes(self, factor: float) -> list[tuple[float, float]]:
+        """(value now, value written) of each group where they differ by more than single precision."""
+        groups = [*self.numbers, *(group for group, _, _ in self.tensors)]
+        values = [float(self._value(group)) for group in groups if self.has(group)]
+        return [(now, factor) for now in values if abs(now - factor) > ROUNDING * abs(factor)]
+
+    def _value(self, group: Group) -> Any:
+        return group["betas"][self.place] if "betas" in group else group["momentum"]
+
+
+class Version:
+    """How often a rate was written in place, where a group has its rate."""
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        self._tensor = tensor
+
+    def __getitem__(self, key: str) -> int:
+        return _version(self._tensor)
+
+
+def _version(tensor: torch.Tensor) -> int:
+    """How often a tensor was written in place; torch doesn't count it for one made under inference mode."""
+    return 0 if tensor.is_inference() else tensor._version
+
+
+def check_has(values: Rates | Momenta, groups: Sequence[Group]) -> None:
+    """Raises for a group that hasn't what is scheduled."""
+    for group in groups:
+        if not values.has(group):
+            has = ", ".join(sorted(group.keys() - {"params"}))
+            raise ScheduleError(f"a schedule of {values.key} for an optimizer that has none: its groups have {has}")
+
+
+def separate(groups: Sequence[Group]) -> None:
+    """Gives each group a rate of its own where torch gave one tensor to several; whole numbers become real ones."""
+    seen: set[int] = set()
+    for group in groups:
+        rate = group["lr"]
+        if isinstance(rate, torch.Tensor):
+            if not rate.is_floating_point():
+                group["lr"] = rate.to(torch.get_default_dtype())
+            elif id(rate) in seen:
+                group["lr"] = rate.clone()
+            seen.add(id(group["lr"]))
+
+
+def as_tensors(groups: Sequence[Group]) -> None:
+    """Rates and betas become tensors, where they are numbers."""
+    for group in groups:
+        place = group["params"][0].device if group["params"] else "cpu"
+        if not isinstance(group["lr"], torch.Tensor):
+            group["lr"] = torch.tensor(float(group["lr"]), device=place)
+        if "betas" in group:
+            group["betas"] = tuple(
+                beta if isinstance(beta, torch.Tensor) else torch.tensor(float(beta), device=place)
+                for beta in group["betas"]
+            )

@@ -1,0 +1,90 @@
+"""Whether a scheduler is called as it should be, and its feedbacks are told measurements."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from glideslope.feedback import Feedback
+from glideslope.frameworks.torch.scheduler import notices
+from glideslope.frameworks.trainers import have_evaluations_told
+
+PATIENCE = 100
+"""Calls of `step` in a row with no update between them, as under accumulation, that are taken without a word."""
+FIRST_PATIENCE = 10
+"""The same before the first update: mixed precision may skip a few."""
+
+
+class Watch:
+    """Says what is amiss with the calls of a scheduler, each thing once.
+
+    Args:
+        waits: each feedback, and the updates after which it should have been told something.
+        doubt: what to say after the first update, unless a state is loaded before.
+
+    Attributes:
+        notices: what was said.
+        at: the updates made at which to look after the feedbacks.
+        measured: whether a measurement was told.
+        driven: whether the trainer that calls was looked for.
+        trained: whether there is one, which says when its training ends.
+    """
+
+    def __init__(self, waits: Sequence[tuple[Feedback, int]], doubt: str | None = None) -> None:
+        self.notices = notices.Notices()
+        self.measured = self.driven = self.trained = False
+        self._waits = waits
+        self._idle_at, self._idle_calls = -1, 0
+        self.begin(0, doubt)
+
+    def begin(self, made: int, doubt: str | None = None) -> None:
+        """Begins at so many updates made: after the next the trainer is known that calls."""
+        self._began, self._doubt = made, doubt
+        self.at: float = made + 1 if self._waits or doubt else math.inf
+
+    def call(self, made: int, before: int) -> None:
+        """Takes note of a call of `step` after other than one update.
+
+        Args:
+            made: the updates made.
+            before: those at the call before.
+        """
+        if made > before:
+            self.notices.tell("late", notices.late(made - before))
+            return
+        self._idle_calls = self._idle_calls + 1 if self._idle_at == made else 1
+        self._idle_at = made
+        if self._idle_calls == (FIRST_PATIENCE if made == self._began else PATIENCE):
+            self.notices.tell("idle", notices.idle(self._idle_calls, made))
+
+    def look(self, scheduler: Any, made: int, keeper: Any) -> None:
+        """Looks after the feedbacks: at the first call for the trainer, later for what they were told.
+
+        Args:
+            scheduler: whose `step` is running.
+            made: the updates made.
+            keeper: what tells a guard the losses, or None.
+        """
+        if self._doubt:
+            self.notices.tell("base", self._doubt)
+        if self._waits and not self.driven:
+            self.driven = True
+            self.trained = have_evaluations_told(scheduler)
+        ends = [(feedback, self._began + wait) for feedback, wait in self._waits]
+        for feedback, end in ends:
+            if made >= end and not (self.trained and end < notices.UNTOLD):
+                self._check(feedback, made, keeper)
+        self.at = min((end for _, end in ends if end > made), default=math.inf)
+
+    def end(self, made: int, keeper: Any) -> None:
+        """Looks after the feedbacks at the end of a trainer's training; another trainer may call next."""
+        for feedback, _ in self._waits:
+            self._check(feedback, made, keeper)
+        self.driven = self.trained = False
+        self.at = made + 1
+
+    def _check(self, feedback: Feedback, made: int, keeper: Any) -> None:
+        is_told = bool(keeper and keeper.looked) if feedback.each_update else self.measured
+        if not is_told:
+            self.notices.tell(f"untold {type(feedback)}", notices.untold(feedback, made - self._began))
