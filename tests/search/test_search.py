@@ -8,6 +8,7 @@ import pytest
 import glideslope as gs
 from glideslope.search.contestant import Contestant, Run
 from glideslope.search.outcomes import beyond
+from glideslope.search.start import start as usual_peak
 
 
 class Quadratic:
@@ -133,8 +134,8 @@ def test_peaks_go_on_while_the_best_is_at_an_end():
             loss = super().step(1e-3 * lr, **controls)
             return loss * (1 + 1e-4 * lr)
 
-    tuned = gs.tune(Narrow(), 400, overhead=5)
-    assert tuned.peak > 100  # a stable rate is under 2000
+    job = Narrow()
+    assert gs.tune(job, 400, overhead=5).peak > 1000 * usual_peak(job)
 
 
 def test_an_interrupted_tune_goes_on_where_it_was():

@@ -81,7 +81,7 @@ def searched(played: Played, bound: int, start: float) -> tuple[Choice, list[Run
     schedules, budget = usual(bound, played.horizon), for_short_runs(bound, played.horizon) - trials.updates
     if budget < SHORTEST:
         raise gs.SearchError(f"no run of {SHORTEST} updates in {budget}")
-    choice = chosen(trials, schedules, (), (), budget, played.horizon, start)
+    choice = chosen(trials, schedules, (), (), budget, bound, played.horizon, start)
     full = full_runs(trials, choice.winner, schedules, played.horizon, bound, choice.best.final_loss)
     played.updates = trials.before
     return choice, full

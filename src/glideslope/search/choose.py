@@ -13,7 +13,7 @@ from glideslope.policy import Driven
 from glideslope.schedules import linear, one_cycle
 from glideslope.search.also import Axis
 from glideslope.search.contestant import Contestant, Run, finds_its_rate
-from glideslope.search.equal_runs import FEWEST, at_length, best_of, minimum, next_peak, plan
+from glideslope.search.equal_runs import FEWEST, at_length, best_of, is_between, minimum, next_peak, plan
 from glideslope.search.outcomes import SHARE, SHORTEST, check_finite, two_digits
 from glideslope.search.start import start as usual_peak
 from glideslope.search.sweep import batch_noise
@@ -72,6 +72,7 @@ def chosen(
     entries: Sequence[Contestant],
     also: Sequence[Axis],
     budget: int,
+    bound: int,
     steps: int,
     start: float,
 ) -> Choice:
@@ -79,8 +80,9 @@ def chosen(
     rates, then of what else enters, then of the best with other numbers of its optimizer. Another is chosen only where
     it ends lower by more than the noise.
 
-    Where the training loss of no run has clearly fallen, the last run is the best again in another data order, so that
-    its noise is known.
+    Where the best peak isn't between two others by then, there are more runs, as far as the bound goes. Where the
+    training loss of no run has clearly fallen, the last run is the best again in another data order, so that its noise
+    is known.
 
     Args:
         trials: makes the runs.
@@ -88,6 +90,7 @@ def chosen(
         entries: other optimizers, or averages of weights, each at a constant rate.
         also: the numbers of the optimizer.
         budget: updates for all runs.
+        bound: of all updates, those made before too.
         steps: updates of the full run.
         start: the peak of the first run.
 
@@ -98,8 +101,9 @@ def chosen(
     others = [schedule for schedule in schedules if schedule != first]
     besides = len(others) + sum(map(_runs_of, entries)) + sum(len(axis.values) for axis in also)
     _, length = plan(budget, steps, SHORTEST, besides)
-    most = trials.updates + budget
-    runs, noise = _peaks(trials, Contestant(first, 1.0), length, most - besides * length, start)
+    most, kept = trials.updates + budget, besides * length
+    runs, noise = _peaks(trials, Contestant(first, 1.0), length, most - kept, bound - kept, start)
+    most = max(most, trials.updates + kept)
     check_finite(list(runs.values()), trials.runs)
     losses = {peak: run.final_loss for peak, run in runs.items()}
     best = runs[best_of(losses, noise)]
@@ -140,7 +144,8 @@ def _entered(trials: Trials, entry: Contestant, length: int, most: int, total: f
     if finds_its_rate(entry.optimizer):
         return _run(trials, entry, length, entry.name), entry.peak
     begin = usual_peak(trials.job, entry.optimizer) if entry.optimizer else total
-    runs, _ = _peaks(trials, entry, length, min(most, trials.updates + FEWEST * length), begin)
+    least = min(most, trials.updates + FEWEST * length)
+    runs, _ = _peaks(trials, entry, length, least, least, begin)
     return runs[best_of({peak: run.final_loss for peak, run in runs.items()})], _lowest(runs)
 
 
@@ -163,13 +168,14 @@ def _lowest(runs: dict[float, Run]) -> float:
 
 
 def _peaks(
-    trials: Trials, template: Contestant, length: int, most: int, start: float
+    trials: Trials, template: Contestant, length: int, most: int, bound: int, start: float
 ) -> tuple[dict[float, Run], float]:  # fmt: skip
-    """The runs of a contestant by their peak, and the noise where it was measured."""
+    """The runs of a contestant by their peak, and the noise where it was measured; up to a number of updates, or up to
+    the bound until the best peak lies between two others."""
     runs: dict[float, Run] = {}
+    losses: dict[float, float] = {}
     noise = 0.0
-    while trials.updates + length <= most:
-        losses = {peak: run.final_loss for peak, run in runs.items()}
+    while trials.updates + length <= (most if is_between(losses) else max(most, bound)):
         untrained = max((run.untrained for run in runs.values()), default=math.inf)
         if trials.updates + 2 * length > most and len(runs) > 1 and trials.can_reorder and not _any_clear(runs):
             noise = _apart(trials, runs[best_of(losses)])
@@ -178,6 +184,7 @@ def _peaks(
         if peak is None or two_digits(peak) in runs:
             break
         runs[two_digits(peak)] = _run(trials, replace(template, peak=two_digits(peak)), length, "peaks")
+        losses = {peak: run.final_loss for peak, run in runs.items()}
     return runs, noise
 
 

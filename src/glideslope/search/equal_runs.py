@@ -94,6 +94,15 @@ def _does_little(losses: Mapping[float, float], untrained: float) -> bool:
     return untrained - losses[top] > PROPORTIONAL * top / below * (untrained - losses[below]) > 0
 
 
+def is_between(losses: Mapping[float, float]) -> bool:
+    """Whether the best peak lies between two others.
+
+    >>> is_between({0.1: 2.0, 0.2: 1.0, 0.4: math.inf}), is_between({0.1: 1.0, 0.2: 2.0})
+    (True, False)
+    """
+    return bool(losses) and min(losses) < best_of(losses) < max(losses)
+
+
 def minimum(losses: Mapping[float, float], untrained: float) -> float:
     """The lowest point of a parabola in the logarithm of the peak, through the best and the two beside it.
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from glideslope.policy import Driven
 from glideslope.search.contestant import Contestant, Run, finds_its_rate
-from glideslope.search.equal_runs import next_peak
-from glideslope.search.outcomes import final_loss, two_digits
+from glideslope.search.equal_runs import RUNS, next_peak
+from glideslope.search.outcomes import SHORTEST, final_loss, two_digits
 from glideslope.search.trials import Trials
 
 STEP = 2.0
@@ -28,7 +28,8 @@ def for_short_runs(bound: int, steps: int) -> int:
     >>> for_short_runs(500, 1000), for_short_runs(1900, 1000), for_short_runs(3200, 1000)
     (500, 1900, 1200)
     """
-    return bound - max(bound // steps - 1, 0) * steps
+    least = max(steps, 2 * RUNS * SHORTEST)
+    return bound - max((bound - least) // steps, 0) * steps
 
 
 def full_runs(
