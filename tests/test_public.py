@@ -149,3 +149,13 @@ def test_the_private_functions_of_torch_do_what_they_are_used_for():
     np.testing.assert_array_equal(a[0], [4.0, 5.0])
     of_torch.foreach_copy_(b, a)
     np.testing.assert_array_equal(b[0], [4.0, 5.0])
+
+
+def test_the_ways_through_the_house_are_of_functions_that_there_are():
+    text = (ROOT / "docs/architecture.md").read_text()
+    places = re.findall(r"`([\w/]+\.py)`: `([\w.]+)`", text)
+    assert len(places) >= 20
+    for file, name in places:
+        tree = ast.parse((SOURCE / file).read_text())
+        names = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+        assert set(name.split(".")) <= names, (file, name)
