@@ -1,10 +1,8 @@
-"""The commands about loss curves: fit, predict, design, rank."""
+"""The commands that ask a law: predict, design, rank."""
 
 from __future__ import annotations
 
 import json
-import warnings
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,79 +10,13 @@ import typer
 
 from glideslope.cli import output
 from glideslope.cli.options import Folder, Json, NoSeed, Steps, StepsPerEpoch, command, count, whole
-from glideslope.errors import GlideslopeError, LawError
+from glideslope.errors import GlideslopeError
 
 if TYPE_CHECKING:
-    from glideslope.laws import Law, Read
+    pass
 
 LawFile = Annotated[Path, typer.Argument(metavar="LAW", help="The law: what `glideslope fit` wrote.")]
 OnePeak = Annotated[float, typer.Option(help="The rate where the factor is 1.")]
-
-
-@command("glideslope fit examples/curves --out law.json")
-def fit(
-    runs: Annotated[
-        list[Path],
-        typer.Argument(help="Logs of runs, or folders of them: tables, JSON, what scripts print, TensorBoard's."),
-    ],
-    out: Annotated[Path, typer.Option(help="Write the law here.")] = Path("law.json"),
-    step: Annotated[str | None, typer.Option(help="The column or tag of the updates made, if not found.")] = None,
-    lr: Annotated[str | None, typer.Option(help="The column or tag of the rate, if not found.")] = None,
-    loss: Annotated[str | None, typer.Option(help="The column or tag of the loss, where there are several.")] = None,
-    warmup: Annotated[int | None, count("--warmup", "Updates of the warmup, where the logs miss it.")] = None,
-    schedule: Annotated[str | None, typer.Option(help="The schedule of runs whose rates weren't logged.")] = None,
-    peak: Annotated[float | None, typer.Option(help="The rate where that schedule's factor is 1.")] = None,
-    steps: Annotated[
-        int | None, count("--steps", "The updates of each run on that schedule; the last logged if not given.")
-    ] = None,
-    steps_per_epoch: StepsPerEpoch = None,
-    force: Annotated[bool, typer.Option("--force", help="Write a law that tells nothing too.")] = False,
-    form: Annotated[str, typer.Option(help="general, or multi-power: the law as its paper has it.")] = "general",
-    pictures: Annotated[
-        Path | None, typer.Option(help="Write the curves, measured and fitted, into this folder.")
-    ] = None,
-    as_json: Json = False,
-    seed: NoSeed = 0,
-) -> None:
-    """Fit a law on the loss curves of a few runs."""
-    from glideslope import laws
-
-    read = laws.read(
-        runs, step=step, lr=lr, loss=loss, warmup=warmup, steps_per_epoch=steps_per_epoch, schedule=schedule, peak=peak,
-        steps=steps,
-    )  # fmt: skip
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "the law tells nothing")  # said below
-        try:
-            law = laws.fit(read.runs, form=form)
-        except LawError:
-            _say(read.notes)
-            raise
-    if law.doubt and not force:
-        _say(read.notes)
-        raise GlideslopeError(f"{law.doubt}. Nothing was written; --force writes the law all the same")
-    law.save(out)
-    notes = list(dict.fromkeys([*read.notes, *law.notes]))
-    if pictures is not None:
-        _draw_fit(law, read, pictures)
-    told = {
-        "law": str(out), "parameters": law.parameters, "noise": law.noise, "runs": [run.name for run in law.fitted],
-        "notes": notes,
-        "shift": law.shift, "baseline": law.baseline,
-    }  # fmt: skip
-    if as_json:
-        output.put(json.dumps(told))
-        return
-    for run in law.fitted:
-        output.line(f"{run.name}: {run.points} points to update {run.steps}, peak {run.peak:g}")
-    for note in notes:
-        output.line(f"note: {note}")
-    output.line(
-        f"Ends of runs are {law.noise:.2%} from what fits without them predict ({law.baseline or 0:.2%} from the mean "
-        f"loss of the others). Written to {out}."
-    )
-    if law.shift:
-        output.line(f"Final losses on another set lie {law.shift:+.4f} from the curves; predict tells both.")
 
 
 @command("glideslope predict examples/law.json cosine --peak 3e-3 --steps 6000")
@@ -258,41 +190,9 @@ def rank(
     _print(terminal.table("Ranked", columns, ranked), lead, warnings, ("peak", "predicted loss", "low, high"))
 
 
-def _say(notes: Iterable[str]) -> None:
-    """Writes notes before an error, which they may explain."""
-    for note in dict.fromkeys(notes):
-        output.say_line(f"note: {note}")
-
-
-def _draw_fit(law: Law, read: Read, folder: Path) -> None:
-    import numpy as np
-
-    from glideslope.files import write_atomically
-    from glideslope.laws.bins import Points
-    from glideslope.views import laws as views
-    from glideslope.views import plots, report
-
-    predicted, measured = {}, {}
-    for run in read.runs:
-        points = Points.all_of(run)
-        low, high = law.interval(run.lr, points.step, batch_size=run.batch_size)
-        predicted[run.name] = points.step, law.predict(run.lr, points.step, run.batch_size), low, high
-        measured[run.name] = points.step, np.exp(points.log)
-    drawn = views.curves(predicted, measured)
-    rows = [(run.name, run.peak, run.steps, run.points) for run in law.fitted]
-    sections = [
-        report.paragraph(f"Ends within {law.noise:.2%}."),
-        report.figure(views.chart(predicted, "Measured, and fitted with a 90% band", measured)),
-        report.listing("Runs", ("run", "peak", "updates", "points"), rows),
-        report.listing("Dropped", ("what",), [(note,) for note in dict.fromkeys([*read.notes, *law.notes])]),
-    ]
-    write_atomically(folder / "fit.png", plots.png(drawn))
-    write_atomically(folder / "fit.html", report.page("A law", sections))
-
-
 def _rates(schedule: Any, peak: float, steps: int) -> Any:
     from glideslope.laws import Rates
-    from glideslope.search.race import check_peak, check_positive
+    from glideslope.schedules.amounts import check_peak, check_positive
 
     check_positive(steps=steps)
     check_peak(peak)

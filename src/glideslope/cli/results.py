@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from glideslope.cli.time_limit import Watch as TimeLimit
     from glideslope.search.contestant import Run
     from glideslope.search.job import JobFactory
+    from glideslope.search.progress import Progress, Watch
     from glideslope.search.run_directory import RunDirectory
-    from glideslope.search.trials import Progress, Watch
     from glideslope.views.answer import Answer
 
 Result = TypeVar("Result")

@@ -42,7 +42,7 @@ def show(
     from glideslope.cli.epochs import check_units
     from glideslope.files import write_atomically
     from glideslope.schedules import Clock, parse
-    from glideslope.search.race import check_peak, check_positive
+    from glideslope.schedules.amounts import check_peak, check_positive
     from glideslope.search.run_directory import plain
     from glideslope.views import plots, report, terminal
     from glideslope.views.curves import Curve, Time, chart, places
@@ -115,7 +115,7 @@ def convert(
     from glideslope.files import write_atomically
     from glideslope.frameworks.conversion.export import export
     from glideslope.policy import as_policy
-    from glideslope.search.race import check_peak, check_positive
+    from glideslope.schedules.amounts import check_peak, check_positive
 
     check_positive(steps=steps)
     check_peak(peak)

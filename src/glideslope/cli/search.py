@@ -104,9 +104,9 @@ def race(
     as_json: Json = False,
 ) -> None:
     """Run every schedule at every peak rate, and every peak as a constant rate."""
+    from glideslope.schedules.amounts import check_positive
     from glideslope.search import race as run_race
     from glideslope.search.idle import idle
-    from glideslope.search.race import check_positive
     from glideslope.views import race as views
     from glideslope.views import terminal
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from glideslope.cli.output import say_line
 
 if TYPE_CHECKING:
-    from glideslope.search.trials import Progress
+    from glideslope.search.progress import Progress
     from glideslope.views.trackers import Tracked, Tracker
 
 

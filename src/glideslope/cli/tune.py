@@ -71,8 +71,8 @@ def tune(
 ) -> None:
     """Find the schedule and the peak rate, and train with them."""
     from glideslope.feedback import guard as make_guard
+    from glideslope.schedules.amounts import check_positive
     from glideslope.search import tune as run_tune
-    from glideslope.search.race import check_positive
     from glideslope.views import terminal
     from glideslope.views import tuned as views
 

@@ -14,15 +14,16 @@ from glideslope.errors import SearchError
 from glideslope.feedback import Feedback
 from glideslope.policy import Policy, as_policy
 from glideslope.schedules import Schedule, constant
-from glideslope.schedules.sampling import MOST_UPDATES, short
+from glideslope.schedules.amounts import check_peak, check_positive
 from glideslope.search.checks import check_all, warn_of_no_text
 from glideslope.search.contestant import Contestant, Run, distinct, finds_its_rate
 from glideslope.search.equality import equal
 from glideslope.search.job import Job, JobFactory
+from glideslope.search.progress import Watch, unwatched
 from glideslope.search.run_directory import releasing
 from glideslope.search.same_curve import once
 from glideslope.search.scalars import whole
-from glideslope.search.trials import Trials, Watch, unwatched
+from glideslope.search.trials import Trials
 from glideslope.shown import Shown
 
 
@@ -195,18 +196,3 @@ def _reached(runs: Sequence[Run], target: float) -> float | None:
     first = [next((step for step, loss in run.evaluations if loss <= target), math.inf) for run in runs]
     median = float(np.median(first)) if len(first) % 2 or math.isfinite(max(first)) else max(first)
     return median if math.isfinite(median) else None
-
-
-def check_positive(**numbers: float) -> None:
-    """Raises unless each is positive, naming the one that isn't."""
-    for name, number in numbers.items():
-        if number > MOST_UPDATES and not (isinstance(number, float) and math.isinf(number)):
-            raise SearchError(f"{name}={short(number)}: at most 2^53, about 9e15, can be counted")
-        if not (math.isfinite(number) and number > 0):
-            raise SearchError(f"{name}={number}: it must be positive")
-
-
-def check_peak(peak: float) -> None:
-    """Raises unless a peak rate is a positive number."""
-    if not (math.isfinite(peak) and peak > 0):
-        raise SearchError(f"a peak rate of {peak}: it must be positive")

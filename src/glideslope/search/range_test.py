@@ -12,11 +12,12 @@ from glideslope.errors import SearchError
 from glideslope.search.calls import calling
 from glideslope.search.drive import drive
 from glideslope.search.job import Job, JobFactory
+from glideslope.search.progress import Watch, unwatched
 from glideslope.search.scalars import whole
 from glideslope.search.start import by_edge, kind, optimizer_of
 from glideslope.search.sweep import LASTING, Sweep, bad_data, batch_noise, blown_up, untrained_level
 from glideslope.search.time_limit import one_run
-from glideslope.search.trials import Trials, Watch, unwatched
+from glideslope.search.trials import Trials
 from glideslope.shown import Shown
 
 logger = logging.getLogger("glideslope")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,46 +21,14 @@ from glideslope.search.contestant import Contestant, Run
 from glideslope.search.course import Course
 from glideslope.search.first_check import check_first_updates
 from glideslope.search.job import Job, JobFactory, check_methods, check_takes_optimizer, is_factory
+from glideslope.search.kept import Kept
 from glideslope.search.optimizers import check_changed
+from glideslope.search.progress import Progress, Watch, unwatched
 from glideslope.search.run_directory import RunDirectory
-from glideslope.search.run_files import LAST
 from glideslope.search.scalars import number
 from glideslope.search.time_limit import one_run
-from glideslope.search.trained import is_trained, save_state
 
 logger = logging.getLogger("glideslope")
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a search is doing, told at every look at the loss.
-
-    Attributes:
-        stage: the part of the search.
-        what: the run within it.
-        done: updates made of this run.
-        of: updates this run will make.
-        loss: the last training loss.
-        made: updates of the whole search, those of finished runs included.
-        bound: the most updates that the search makes; infinite where that isn't known.
-        run: the run, where it has just ended.
-    """
-
-    stage: str
-    what: str
-    done: int
-    of: int
-    loss: float
-    made: int = 0
-    bound: float = math.inf
-    run: Run | None = None
-
-
-Watch = Callable[[Progress], None]
-
-
-def unwatched(progress: Progress) -> None:
-    """Watches nothing."""
 
 
 @dataclass
@@ -98,7 +66,7 @@ class Trials:
         self._data_order: int | None = None  # the seed that follows the initial state of a job, which is kept once
         self._jobs: dict[tuple[int, str | None], tuple[Job, Any]] = {(self.seed, None): (self.job, self.initial)}
         self._finished: dict[str, Run] = {}
-        self._kept: tuple[str, Any] | None = None  # a run, and the state of the job at its end
+        self._kept = Kept(self._directory)
         self._untrained: dict[tuple[int, int, float], float] = {}
         self.updates += check_first_updates(self.job, self.restore)
 
@@ -211,24 +179,13 @@ class Trials:
         """Leaves the job as a finished run ended: from the state that was kept, or by making the run again."""
         self.use(self.opened, contestant.optimizer)
         key = self._key(contestant, steps, evaluations, math.inf, 0)
-        if self._kept is not None and self._kept[0] == key:
-            with calling("restore", "to the end of its run"):
-                self.job.restore(self._kept[1])
-        elif self._directory is None or not is_trained(self._directory, key, self.job):
+        if not self._kept.put(key, self.job):
             self._made(contestant, steps, "full runs", evaluations, math.inf, 0, None, None)
-            if self._directory is not None:
-                save_state(self._directory, key, self.job, LAST)
+            self._kept.keep(key, self.job)
 
     @property
     def _directory(self) -> RunDirectory | None:
         return self.memory if isinstance(self.memory, RunDirectory) else None
-
-    def _keep(self, key: str) -> None:
-        """Keeps the state of the job at the end of a run: in the run directory, else here."""
-        self._kept = None
-        if self._directory is None or save_state(self._directory, key, self.job, LAST) is None:
-            with calling("state", "at the end of the run"):
-                self._kept = key, self.job.state()
 
     def _remembered_or_made(
         self, key: str, contestant: Contestant, steps: int, stage: str, evaluations: int, share: float, keep: float,
@@ -251,7 +208,7 @@ class Trials:
                 "%s: %s ended after %d updates at a validation loss of %.6g", stage, key, run.made, run.final_loss
             )
             if run.final_loss < keep or keep == math.inf:
-                self._keep(key)
+                self._kept.keep(key, self.job)
             if best is not None:
                 best.ended(min(keep, run.final_loss))
         finally:

@@ -13,6 +13,7 @@ from glideslope.errors import NothingLearnedError, SearchError
 from glideslope.feedback import Guard
 from glideslope.policy import Driven, Policy, as_policy
 from glideslope.schedules import constant
+from glideslope.schedules.amounts import check_peak, check_positive
 from glideslope.search.also import axes
 from glideslope.search.checks import check_all, warn_of_no_text
 from glideslope.search.choose import Choice, chosen, usual
@@ -23,11 +24,11 @@ from glideslope.search.full_runs import EVALUATIONS, best_run, for_short_runs, f
 from glideslope.search.job import Job, JobFactory
 from glideslope.search.odds import interval, near
 from glideslope.search.outcomes import SHORTEST, final_loss, not_finite
-from glideslope.search.race import check_peak, check_positive
+from glideslope.search.progress import Watch, unwatched
 from glideslope.search.run_directory import releasing
 from glideslope.search.scalars import whole
 from glideslope.search.start import start
-from glideslope.search.trials import Trials, Watch, unwatched
+from glideslope.search.trials import Trials
 from glideslope.shown import Shown
 
 logger = logging.getLogger("glideslope")

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from glideslope.escape import visible
-from glideslope.search.trials import Progress
+from glideslope.search.progress import Progress
 from glideslope.views.terminal import braille
 
 _WIDTH = 40
