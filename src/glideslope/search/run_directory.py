@@ -275,9 +275,9 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         except DocumentError as error:
             if stored.is_of_first_format(self._text or b""):
                 raise RunDirectoryError(
-                    f"{self.folder} is a run directory of an earlier version of Glideslope. It can be read (report, "
-                    f"glideslope fit {self.folder}), but its files have no checksums, so no search goes on in it or "
-                    "overwrites it: name another folder with --out, or delete it"
+                    f"{self._marker} is of an earlier version of Glideslope. It wrote no checksums, so no search goes on "
+                    f"in {self.folder} or overwrites it; its report opens as before, and glideslope fit {self.folder} "
+                    "reads its runs: name another folder with --out, or delete it"
                 ) from error
             raise RunDirectoryError(
                 f"{self._marker} doesn't say which search {self.folder} is of, and which files are its ({error}): "
