@@ -275,7 +275,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         except DocumentError as error:
             if stored.is_of_first_format(self._text or b""):
                 raise RunDirectoryError(
-                    f"{self._marker} is of an earlier version of Glideslope. It wrote no checksums, so no search goes on "
+                    f"{self._marker} is of an earlier version of Glideslope. It has no checksums, so no search goes on "
                     f"in {self.folder} or overwrites it; its report opens as before, and glideslope fit {self.folder} "
                     "reads its runs: name another folder with --out, or delete it"
                 ) from error
