@@ -38,7 +38,10 @@ class Jumps:
 
     def see(self, made: int, loss: float) -> None:
         """Sees a loss after some updates."""
-        self.high = made < self.began + _SETTLED and 0 < self.largest * _HIGHER < abs(loss)
+        if made >= self.began + _SETTLED:
+            self.high = False
+            return
+        self.high = 0 < self.largest * _HIGHER < abs(loss)
         if not self.high and math.isfinite(loss):
             self.largest = max(self.largest, abs(loss))
 

@@ -94,10 +94,11 @@ class Replay:
             update: the number of the last.
             calm: whether its loss is as ever.
         """
-        for noted in self._pending:
-            noted.number = update
-        self._updates += self._pending
-        self._pending = []
+        if self._pending:
+            for noted in self._pending:
+                noted.number = update
+            self._updates += self._pending
+            self._pending = []
         if self._touched and calm:
             self._touched = False
             self._touches.append(update)
@@ -106,9 +107,11 @@ class Replay:
 
     def forget(self, made: int) -> None:
         """Forgets the updates before a snapshot, or those before which not all are known."""
-        self._updates = [update for update in self._updates if update.number >= made]
-        self._touches = [update for update in self._touches if update >= made]
-        self.since = max(self.since, made)
+        if self._updates or self._touches:
+            self._updates = [update for update in self._updates if update.number >= made]
+            self._touches = [update for update in self._touches if update >= made]
+        if made > self.since:
+            self.since = made
 
     def clear(self, made: int) -> None:
         """Forgets all: the training is another one, after so many updates."""
