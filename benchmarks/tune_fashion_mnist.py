@@ -67,7 +67,7 @@ def overhead(steps):
 
     def take_turns(progress):
         now = time.perf_counter()
-        clock["searching"] &= progress.stage != "full run"
+        clock["searching"] &= progress.stage != "full runs"
         if clock["searching"]:
             clock["search"] += now - clock["mark"]
             made = progress.done - clock["done"] if progress.done > clock["done"] else progress.done
