@@ -153,7 +153,7 @@ def main() -> None:
     folder = parser.parse_args().data
     for size in sorted(folder.glob("multi-power-law/*/")):
         judge_multi_power(size.parent, size.name)
-    for table in sorted(folder.glob("convex-agreement/*/runs.csv")):
+    for table in sorted(folder.glob("convex-agreement/*M/runs.csv")):
         judge_horizons(table.parent)
 
 
