@@ -68,6 +68,8 @@ def overhead(steps):
     def take_turns(progress):
         now = time.perf_counter()
         clock["searching"] &= progress.stage != "full runs"
+        if progress.run is not None:  # it has ended, and its last updates were told before
+            return
         if clock["searching"]:
             clock["search"] += now - clock["mark"]
             made = progress.done - clock["done"] if progress.done > clock["done"] else progress.done
