@@ -20,7 +20,7 @@ from glideslope.search.contestant import Contestant, Run, distinct, finds_its_ra
 from glideslope.search.equality import equal
 from glideslope.search.job import Job, JobFactory
 from glideslope.search.progress import Watch, unwatched
-from glideslope.search.run_directory import releasing
+from glideslope.search.releasing import releasing
 from glideslope.search.same_curve import once
 from glideslope.search.scalars import whole
 from glideslope.search.trials import Trials

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import re
 import secrets
@@ -12,7 +11,7 @@ from collections import UserDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -33,7 +32,6 @@ _TEMPORARY = re.compile(
 _ID = "[0-9a-f]{16}"
 CHECKPOINT_EVERY = 60.0
 """The least seconds between two checkpoints of a run."""
-Search = TypeVar("Search", bound=Callable[..., Any])
 
 
 class RunDirectory(UserDict[str, dict[str, Any]]):
@@ -283,20 +281,6 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
                 f"{self._marker} doesn't say which search {self.folder} is of, and which files are its ({error}): "
                 "name another folder with --out; if this is a run directory that was damaged, delete it"
             ) from error
-
-
-def releasing(search: Search) -> Search:
-    """A search that gives back the lock of its memory when it ends or raises, unless a report follows."""
-
-    @functools.wraps(search)
-    def released(*args: Any, **options: Any) -> Any:
-        try:
-            return search(*args, **options)
-        finally:
-            if isinstance(memory := options.get("memory"), RunDirectory) and not memory.is_locked_for_report:
-                memory.release()
-
-    return released  # type: ignore[return-value]
 
 
 def _runs_of(search: str) -> re.Pattern[str]:

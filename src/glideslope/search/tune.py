@@ -25,7 +25,7 @@ from glideslope.search.job import Job, JobFactory
 from glideslope.search.odds import interval, near
 from glideslope.search.outcomes import SHORTEST, final_loss, not_finite
 from glideslope.search.progress import Watch, unwatched
-from glideslope.search.run_directory import releasing
+from glideslope.search.releasing import releasing
 from glideslope.search.scalars import whole
 from glideslope.search.start import start
 from glideslope.search.trials import Trials
