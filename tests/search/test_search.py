@@ -8,6 +8,7 @@ import pytest
 import glideslope as gs
 from glideslope.search.contestant import Contestant, Run
 from glideslope.search.outcomes import beyond
+from glideslope.search.race import standings
 from glideslope.search.start import start as usual_peak
 
 
@@ -173,3 +174,14 @@ def test_bad_requests(search, error, says):
     with pytest.raises(error) as raised:
         search()
     assert says in str(raised.value)
+
+
+def test_what_almost_diverged_is_no_tie_and_what_differs_by_noise_is():
+    def runs(contestant, *losses):
+        return [Run(contestant, 10, seed, np.ones(10), ((10, loss),), loss) for seed, loss in enumerate(losses)]
+
+    peaks = {0.1: (1.0, 1.2), 0.2: (1.05, 1.18), 0.3: (1.4, 1.5), 3.0: (1.5, 1e300), 9.0: (1.0, math.inf)}
+    raced = standings([runs(Contestant(gs.constant(), peak), *losses) for peak, losses in peaks.items()], None, 0)
+    assert [contestant.peak for contestant in raced.tied] == [0.1, 0.2]
+    alone = standings([runs(Contestant(gs.constant(), peak), losses[0]) for peak, losses in peaks.items()], None, 0)
+    assert len(alone.tied) == 1

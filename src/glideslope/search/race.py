@@ -166,7 +166,7 @@ def standings(runs: Sequence[Sequence[Run]], target: float | None, updates: int)
     reference = next(own for own in order if own[0].contestant == Contestant(constant(), own[0].contestant.peak))
     goal = _mean(reference) if target is None else target
     table = [Standing(own[0].contestant, tuple(own), _mean(own), _error(own), _reached(own, goal)) for own in order]
-    tied = tuple(own[0].contestant for i, own in enumerate(order) if i == 0 or _within_noise(order[0], own))
+    tied = tuple(own[0].contestant for own in _within_noise(order))
     return Race(tuple(table), tied, table[order.index(reference)], goal, updates)
 
 
@@ -181,14 +181,20 @@ def _error(runs: Sequence[Run]) -> float:
     return float(np.std(losses, ddof=1) / math.sqrt(len(losses)))
 
 
-def _within_noise(best: Sequence[Run], other: Sequence[Run]) -> bool:
-    """Whether the mean of the differences, seed by seed, is under two of its standard errors."""
-    if len(best) < 2:
-        return False
-    gaps = np.array([b.final_loss - a.final_loss for a, b in zip(best, other, strict=True)])
-    if not np.all(np.isfinite(gaps)):
-        return False
-    return bool(gaps.mean() < 2 * gaps.std(ddof=1) / math.sqrt(len(gaps)))
+def _within_noise(order: Sequence[Sequence[Run]]) -> list[Sequence[Run]]:
+    """The best, and those whose mean difference from it, seed by seed, is under two of its standard errors.
+
+    With a few seeds a contestant's own spread says little, and one that almost diverges has a huge one. So the spread
+    of all is taken, the median over them.
+    """
+    best = order[0]
+    gaps = [np.array([b.final_loss - a.final_loss for a, b in zip(best, own, strict=True)]) for own in order]
+    with np.errstate(over="ignore"):
+        spreads = [gap.std(ddof=1) for gap in gaps[1:] if len(best) > 1 and np.all(np.isfinite(gap))]
+    if not spreads:
+        return [best]
+    noise = 2 * float(np.median(spreads)) / math.sqrt(len(best))
+    return [best, *(own for own, gap in zip(order[1:], gaps[1:], strict=True) if gap.mean() < noise)]
 
 
 def _reached(runs: Sequence[Run], target: float) -> float | None:
