@@ -178,7 +178,8 @@ def _error(runs: Sequence[Run]) -> float:
     losses = [run.final_loss for run in runs]
     if len(losses) < 2 or not np.all(np.isfinite(losses)):
         return math.nan
-    return float(np.std(losses, ddof=1) / math.sqrt(len(losses)))
+    with np.errstate(over="ignore"):
+        return float(np.std(losses, ddof=1) / math.sqrt(len(losses)))
 
 
 def _within_noise(order: Sequence[Sequence[Run]]) -> list[Sequence[Run]]:
