@@ -64,13 +64,13 @@ def fit(
     notes = list(dict.fromkeys([*read.notes, *law.notes]))
     if pictures is not None:
         _draw_fit(law, read, pictures)
-    told = {
+    result = {
         "law": str(out), "parameters": law.parameters, "noise": law.noise, "runs": [run.name for run in law.fitted],
         "notes": notes,
         "shift": law.shift, "baseline": law.baseline,
     }  # fmt: skip
     if as_json:
-        output.put(json.dumps(told))
+        output.put(json.dumps(result))
         return
     for run in law.fitted:
         output.line(f"{run.name}: {run.points} points to update {run.steps}, peak {run.peak:g}")

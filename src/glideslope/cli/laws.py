@@ -48,7 +48,7 @@ def predict(
     loss, (low, high) = found.predict(lr, at, batch_size), found.interval(lr, at, level, batch_size)
     warnings = found.warnings(float(lr.max()), steps)
     needed = found.steps_for(target, curve, peak) if target is not None else None
-    told = {
+    result = {
         "schedule": schedule, "peak": peak, "steps": steps, "final_loss": float(loss[-1]),
         "final_loss_on_other_set": float(loss[-1]) + found.shift if found.shift else None,
         "interval": [float(low[-1]), float(high[-1])], "level": level, "steps_for_target": needed, "warnings": warnings,
@@ -68,9 +68,9 @@ def predict(
         chart = views.chart({schedule: (at, loss, low, high)}, "The loss predicted", level=level)
         page = report.page("A prediction", [report.paragraph(lead), report.figure(chart)])
         write_atomically(out / "prediction.html", page)
-        write_atomically(out / "prediction.json", json.dumps(told) + "\n")
+        write_atomically(out / "prediction.json", json.dumps(result) + "\n")
     if as_json:
-        output.put(json.dumps(told))
+        output.put(json.dumps(result))
         return
     shown = [(int(at[i]), float(loss[i]), float(low[i]), float(high[i])) for i in range(4, len(at), 5)]
     _print(
@@ -106,7 +106,7 @@ def design(
     columns = ("family", "peak", "loss", "schedule")
     rows = [(name, own.peak, own.loss, str(own.schedule)) for name, own in entries.items()]
     simplest = made.simplest(tolerance)
-    told = {
+    result = {
         "steps": steps, "warnings": list(made.warnings),
         "simplest": {"schedule": str(simplest.schedule), "peak": simplest.peak, "final_loss": simplest.loss},
         **{n: {"schedule": str(o.schedule), "peak": o.peak, "final_loss": o.loss} for n, o in entries.items()},
@@ -132,9 +132,9 @@ def design(
         write_atomically(out / "design.html", report.page(f"A schedule for {steps} updates", parts))
         write_atomically(out / "design.png", plots.png(drawn))
         write_atomically(out / "final_loss.png", plots.png(heat))
-        write_atomically(out / "design.json", json.dumps(told) + "\n")
+        write_atomically(out / "design.json", json.dumps(result) + "\n")
     if as_json:
-        output.put(json.dumps(told))
+        output.put(json.dumps(result))
         return
     _print(terminal.table("Designed", columns, rows), lead, list(made.warnings), ("peak", "predicted loss"))
 

@@ -72,13 +72,13 @@ def show(
     if csv == "-":
         output.put(_csv(curves), end="")
     elif as_json:
-        told = [
+        result = [
             {"schedule": curve.text, "peak": peak, "steps": steps, "boundaries": curve.boundaries,
              **({} if curve.is_whole else {"step": curve.at.tolist()}), "lr": curve.rates.tolist(),
              **({} if curve.sizes is None else {"batch_size": curve.sizes.tolist()})}
             for curve in curves
         ]  # fmt: skip
-        output.put(json.dumps(plain(told[0] if len(told) == 1 else {"schedules": told})))
+        output.put(json.dumps(plain(result[0] if len(result) == 1 else {"schedules": result})))
     else:
         output.draw(terminal.curves(curves, time, log))
 
@@ -90,11 +90,11 @@ def list_schedules(out: Folder = None, as_json: Json = False, seed: NoSeed = 0) 
     from glideslope.views import gallery
 
     entries = gallery.entries()
-    told = json.dumps({"schedules": [{"call": e.call, "example": e.example, "summary": e.summary} for e in entries]})
+    result = json.dumps({"schedules": [{"call": e.call, "example": e.example, "summary": e.summary} for e in entries]})
     if out is not None:
-        write_atomically(out / "schedules.json", told)
+        write_atomically(out / "schedules.json", result)
     if as_json:
-        output.put(told)
+        output.put(result)
     else:
         output.draw(gallery.table(entries))
 
@@ -124,8 +124,8 @@ def convert(
     if out is not None:
         kind = "csv" if to == "csv" else "json" if code.startswith("{") else "py"
         write_atomically(out / f"schedule.{kind}", code)
-    told = {"schedule": str(value), "peak": peak, "steps": steps, "to": to, "code": code}
-    output.put(json.dumps(told) if as_json else code, end="\n" if as_json else "")
+    result = {"schedule": str(value), "peak": peak, "steps": steps, "to": to, "code": code}
+    output.put(json.dumps(result) if as_json else code, end="\n" if as_json else "")
 
 
 @command("glideslope schema")
