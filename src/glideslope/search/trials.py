@@ -47,6 +47,8 @@ class Trials:
         runs: the finished runs, in order; those in other data orders left out.
         timed: the updates of the runs that were made here, and the seconds that they took.
         bound: the most updates that the search makes, for its progress.
+        full_states: keeps the state at the end of the best full run.
+        short_states: keeps that of the best short run.
     """
 
     source: Job | JobFactory
@@ -66,7 +68,7 @@ class Trials:
         self._data_order: int | None = None  # the seed that follows the initial state of a job, which is kept once
         self._jobs: dict[tuple[int, str | None], tuple[Job, Any]] = {(self.seed, None): (self.job, self.initial)}
         self._finished: dict[str, Run] = {}
-        self._kept = Kept(self._directory)
+        self.full_states, self.short_states = Kept(self._directory), Kept(None)
         self._untrained: dict[tuple[int, int, float], float] = {}
         self.updates += check_first_updates(self.job, self.restore)
 
@@ -143,7 +145,7 @@ class Trials:
         stage: str,
         evaluations: int = 1,
         share: float = math.inf,
-        keep: float = -math.inf,
+        kept: Kept | None = None,
         order: int = 0,
     ) -> Run:
         """A complete run from the initial state.
@@ -154,13 +156,13 @@ class Trials:
             stage: what the run is for, to be shown.
             evaluations: how often to measure the validation loss, evenly spread, the last at the end.
             share: what an evaluation may cost, as a part of the run; a job with `estimate` keeps to it.
-            keep: the job's state at the end is kept for `leave` where the run ends below this loss.
+            kept: keeps the job's state at the end for `leave`, where it is the best.
             order: of the data: 0 is the seed's own, another tells how much a loss depends on the order.
         """
         self.use(self.opened, contestant.optimizer)
         key = self._key(contestant, steps, evaluations, share, order)
         if key not in self._finished:
-            run = self._remembered_or_made(key, contestant, steps, stage, evaluations, share, keep, order)
+            run = self._remembered_or_made(key, contestant, steps, stage, evaluations, share, kept, order)
             self._finished[key] = run
             self.updates += run.cost
         if not order:
@@ -175,42 +177,57 @@ class Trials:
             key += f", {labels.key(contestant.schedule)}"
         return key
 
-    def leave(self, contestant: Contestant, steps: int, evaluations: int) -> None:
-        """Leaves the job as a finished run ended: from the state that was kept, or by making the run again."""
+    def leave(self, contestant: Contestant, steps: int, evaluations: int, share: float = math.inf) -> None:
+        """Leaves the job as a finished run ended, and keeps its state; the arguments are those of `run`."""
         self.use(self.opened, contestant.optimizer)
-        key = self._key(contestant, steps, evaluations, math.inf, 0)
-        if not self._kept.put(key, self.job):
-            self._made(contestant, steps, "full runs", evaluations, math.inf, 0, None, None)
-            self._kept.keep(key, self.job)
+        key = self._key(contestant, steps, evaluations, share, 0)
+        if self.full_states.put(key, self.job):
+            return
+        if not self.short_states.put(key, self.job):
+            self._made(contestant, steps, "full runs", evaluations, share, 0, None, None)
+        self.full_states.keep(key, self.job)
+
+    def loss_by_all_data(self, run: Run, share: float) -> float:
+        """The final loss of a finished short run by all of the validation data, not by an estimate."""
+        key = self._key(run.contestant, run.steps, len(run.evaluations), share, 0)
+        if not callable(getattr(self.job, "estimate", None)) or not self.short_states.put(key, self.job):
+            return run.final_loss
+        with calling("evaluate", f"after {run.contestant}"):
+            loss = self._measured(math.inf, False)
+        self.restore(f"after {run.contestant}")
+        return loss
 
     @property
     def _directory(self) -> RunDirectory | None:
         return self.memory if isinstance(self.memory, RunDirectory) else None
 
     def _remembered_or_made(
-        self, key: str, contestant: Contestant, steps: int, stage: str, evaluations: int, share: float, keep: float,
-        order: int,
+        self, key: str, contestant: Contestant, steps: int, stage: str, evaluations: int, share: float,
+        kept: Kept | None, order: int,
     ) -> Run:  # fmt: skip
         if key in self.memory:
             logger.info("%s: %s is remembered", stage, key)
-            return Run.remembered(self.memory[key], contestant)
+            remembered = Run.remembered(self.memory[key], contestant)
+            if kept is not None:
+                kept.remembered(remembered.final_loss)
+            return remembered
         before = self.job, self.initial
         try:
             if order:
                 self._reorder(order)
             checkpoints = self._directory.checkpoints(key, self.initial) if self._directory is not None else None
             best = None
-            if keep > -math.inf and self._directory is not None and checkpoints is not None:
-                best = Best(self._directory, key, self.job, self.initial)
+            if kept is not None and kept.directory is not None and checkpoints is not None:
+                best = Best(kept.directory, key, self.job, self.initial)
             logger.info("%s: %s begins", stage, key)
             run = self._made(contestant, steps, stage, evaluations, share, order, checkpoints, best)
             logger.info(
                 "%s: %s ended after %d updates at a validation loss of %.6g", stage, key, run.made, run.final_loss
             )
-            if run.final_loss < keep or keep == math.inf:
-                self._kept.keep(key, self.job)
-            if best is not None:
-                best.ended(min(keep, run.final_loss))
+            if kept is not None:
+                kept.ended(key, run.final_loss, self.job)
+                if best is not None:
+                    best.ended(kept.least)
         finally:
             self.job, self.initial = before
             self.restore(f"after {contestant}")
