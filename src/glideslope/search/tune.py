@@ -110,7 +110,7 @@ def tune(
     four, until the best lies between two others, then by a parabola. Over the full run the best peak is lower by the
     length to the power -0.2. From two full runs on the bound pays for further full runs, at half and twice the peak and
     on from there; the best of them is the answer. Where the best short run ends lower than every full one, as of a
-    training that learns its noise, that is the answer: its schedule stops the training there. `docs/search.md` says
+    training that learns its noise, that is the answer: its schedule stops the training there. `docs/tuning.md` says
     what this was chosen over, and by what.
 
     The untrained validation loss is measured before the first update. Where the training loss of no run clearly falls,

@@ -34,7 +34,7 @@ class Average:
 
     Source: Izmailov et al. 2018, arXiv:1803.05407 (swa); Polyak & Juditsky 1992.
 
-    In a loop:
+    In a loop::
 
         average = gs.torch.Average(model, "ema(0.999)")
         for batch in loader:
