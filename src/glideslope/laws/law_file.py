@@ -14,6 +14,7 @@ from glideslope.documents import MOST_BYTES, checked, parsed, sealed, shown, uns
 from glideslope.errors import DocumentError, LawError
 from glideslope.files import write_atomically
 from glideslope.laws.form import NAMES
+from glideslope.laws.former_files import upgraded
 from glideslope.laws.law import Fitted, Law
 
 VERSION = 3
@@ -73,7 +74,7 @@ def save(law: Law, path: Path | str) -> None:
 
 
 def load(path: Path | str) -> Law:
-    """The law in a file that `Law.save` wrote; one of the version before, without a checksum, has a note that says so.
+    """The law in a file that `Law.save` wrote; one of a version without a checksum has a note that says so.
 
     Raises:
         LawError: there is none, or it is of another version, or damaged.
@@ -85,11 +86,11 @@ def load(path: Path | str) -> Law:
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
         raise LawError(f"{path} can't be read as a law: {error}") from None
     try:
-        document = parsed(content)
+        document = upgraded(parsed(content))
         version = document.get("glideslope_law") if isinstance(document, dict) else None
         if version not in (_UNSEALED, VERSION) or isinstance(version, bool):
             raise LawError(
-                f"{path} is no law of version {VERSION}, or of {_UNSEALED} (it has {shown(version, 40)}): fit it again"
+                f"{path} is no law of a version from 1 to {VERSION} (it has {shown(version, 40)}): fit it again"
             )
         if version == VERSION or "checksum" in document:
             document = unsealed(content)
