@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from glideslope.search.trained import load_checkpoint
     from glideslope.search.tune import Tuned, tune
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 _CONVERSION = "glideslope.frameworks.conversion"
 # Loaded when touched: these need NumPy, or a framework.
 _LATER = {
