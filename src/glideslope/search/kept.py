@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from glideslope.search.calls import calling
+from glideslope.search.contestant import Run
 from glideslope.search.job import Job
 from glideslope.search.run_directory import RunDirectory
 from glideslope.search.run_files import LAST
 from glideslope.search.trained import is_trained, save_state
+
+
+def is_kept(run: Run, keep: float) -> bool:
+    """Whether the state at the end of a run is kept: it ends below a loss; infinite keeps one that diverged too."""
+    return run.final_loss < keep or keep == math.inf
 
 
 class Kept:
