@@ -224,6 +224,8 @@ def working(workers: int | None, timeout: float | None) -> AbstractContextManage
 
     if workers is None:
         return nullcontext()
+    if workers < 1:
+        raise GlideslopeError(f"--workers {workers}: give at least 1")
     if timeout is not None:
         raise GlideslopeError("--timeout limits runs in this process: leave it out, or --workers")
     return processes(workers)
