@@ -15,6 +15,7 @@ from glideslope.search.also import Axis
 from glideslope.search.contestant import Contestant, Run, finds_its_rate
 from glideslope.search.equal_runs import FEWEST, at_length, best_of, is_between, minimum, next_peak, plan
 from glideslope.search.outcomes import SHARE, SHORTEST, check_finite, two_digits
+from glideslope.search.rise import BLOW_UP, risen
 from glideslope.search.start import start as usual_peak
 from glideslope.search.sweep import batch_noise
 from glideslope.search.trial import Trial
@@ -30,6 +31,9 @@ runs comes nearer with this one, whose loss rises less beside the best peak."""
 BESIDE = linear()
 """The schedule that is tried beside it where a full run or more is to be spent. Its high rates come first: where these
 keep a network from learning its noise, it ends lower."""
+
+CLIFF = 2.0
+"""By what the peak of the full run is divided where the training loss of the best short run blew up on its way."""
 
 FEEDBACK_EVALUATIONS = 20
 """How often a short run with feedback is measured, as a full run is."""
@@ -125,6 +129,8 @@ def chosen(
                 best, settings = run, (*settings, (axis.name, value))
     if not finds_its_rate(best.contestant.optimizer):
         peak = at_length(peak, length, steps)
+        if risen(best.losses) > BLOW_UP:
+            peak /= CLIFF
     logger.info("best short run: %s, %.6g after %d updates", best.contestant, best.final_loss, length)
     return Choice(best, replace(best.contestant, peak=two_digits(peak), settings=settings), losses, length, noise)
 
@@ -224,4 +230,4 @@ def _runs(trials: Trials, contestants: Sequence[Contestant], length: int, stage:
         Trial(one, length, trials.opened, FEEDBACK_EVALUATIONS if one.policy.feedbacks else 1, SHARE)
         for one in contestants
     ]
-    return trials.run_all(plan, stage=stage)
+    return trials.run_all(plan, stage=stage, kept=trials.short_states)

@@ -15,7 +15,7 @@ from glideslope.search.calls import calling
 from glideslope.search.contestant import Contestant, Run
 from glideslope.search.first_check import check_first_updates
 from glideslope.search.job import Job, JobFactory, is_factory
-from glideslope.search.kept import Kept, is_kept
+from glideslope.search.kept import Kept
 from glideslope.search.make_run import Made, make_run
 from glideslope.search.opened import Jobs
 from glideslope.search.optimizers import check_changed
@@ -45,6 +45,8 @@ class Trials:
         runs: the finished runs, in order; those in other data orders left out.
         timed: the updates of the runs that were made, and the seconds that they took.
         bound: the most updates that the search makes, for its progress.
+        full_states: keeps the state at the end of the best full run.
+        short_states: keeps that of the best short run.
     """
 
     source: Job | JobFactory
@@ -64,7 +66,7 @@ class Trials:
         self._jobs = Jobs(self.source, self.seed)
         self._at = self._restored = self._jobs.at(self.seed)
         self._finished: dict[str, Run] = {}
-        self._kept = Kept(self._directory)
+        self.full_states, self.short_states = Kept(self._directory), Kept(None)
         self._checked: set[str] = set()
         self.updates += check_first_updates(self.job, self.restore)
 
@@ -116,20 +118,20 @@ class Trials:
         stage: str,
         evaluations: int = 1,
         share: float = math.inf,
-        keep: float = -math.inf,
+        kept: Kept | None = None,
         order: int = 0,
     ) -> Run:
         """A round of one run, of the seed in use; the arguments are those of `Trial` and of `run_all`."""
         trial = Trial(contestant, steps, self.opened, evaluations, share, order)
-        return self.run_all([trial], stage=stage, keep=keep)[0]
+        return self.run_all([trial], stage=stage, kept=kept)[0]
 
-    def run_all(self, trials: Sequence[Trial], *, stage: str, keep: float = -math.inf) -> list[Run]:
+    def run_all(self, trials: Sequence[Trial], *, stage: str, kept: Kept | None = None) -> list[Run]:
         """A round: runs none of which depends on the result of another, so workers may make them at once.
 
         Args:
             trials: what is run.
             stage: what they are for, to be shown.
-            keep: where the best of the round ends below this loss, the job's state at its end is kept for `leave`.
+            kept: keeps the job's state at the end of the best run for `leave`.
 
         Returns:
             The run of each trial, in order.
@@ -141,30 +143,47 @@ class Trials:
         for key in [key for key in missing if key in self.memory]:
             logger.info("%s: %s is remembered", stage, key)
             self._count(key, Run.remembered(self.memory[key], missing.pop(key).contestant))
-            keep = min(keep, self._finished[key].final_loss)
+            if kept is not None:
+                kept.remembered(self._finished[key].final_loss)
         for optimizer in {trial.contestant.optimizer: None for trial in missing.values()}:
             self._check_optimizer(optimizer)
         if self._workers is None:
             for key, trial in missing.items():
-                keep = min(keep, self._make_here(key, trial, stage, keep).final_loss)
+                self._make_here(key, trial, stage, kept)
         else:
-            self._make_on_workers(self._workers, missing, stage, keep)
+            self._make_on_workers(self._workers, missing, stage, kept)
         self.runs += [self._finished[trial.key] for trial in trials if not trial.order]
         return [self._finished[trial.key] for trial in trials]
 
-    def leave(self, contestant: Contestant, steps: int, evaluations: int) -> None:
-        """Leaves the job as a finished run ended: from the state that was kept, or by making the run again."""
+    def leave(self, contestant: Contestant, steps: int, evaluations: int, share: float = math.inf) -> None:
+        """Leaves the job as a finished run ended, and keeps its state; the arguments are those of `run`."""
         self.use(self.opened, contestant.optimizer)
-        trial = Trial(contestant, steps, self.opened, evaluations)
-        if not self._kept.put(trial.key, self.job):
+        trial = Trial(contestant, steps, self.opened, evaluations, share)
+        if self.full_states.put(trial.key, self.job):
+            return
+        if not self.short_states.put(trial.key, self.job):
             make_run(self._at, trial)
-            self._kept.keep(trial.key, self.job)
+        self.full_states.keep(trial.key, self.job)
+
+    def loss_by_all_data(self, run: Run, share: float) -> float:
+        """The final loss of a finished short run by all of the validation data, not by an estimate."""
+        trial = Trial(run.contestant, run.steps, self.opened, len(run.evaluations), share)
+        self.use(self.opened, run.contestant.optimizer)
+        if not callable(getattr(self.job, "estimate", None)):
+            return run.final_loss
+        if not self.short_states.put(trial.key, self.job):  # a worker made it, or a search before it was interrupted
+            make_run(self._at, trial)
+            self.short_states.keep(trial.key, self.job)
+        with calling("evaluate", f"after {run.contestant}"):
+            loss = self._at.measured(math.inf)
+        self.restore(f"after {run.contestant}")
+        return loss
 
     @property
     def _directory(self) -> RunDirectory | None:
         return self.memory if isinstance(self.memory, RunDirectory) else None
 
-    def _make_here(self, key: str, trial: Trial, stage: str, keep: float) -> Run:
+    def _make_here(self, key: str, trial: Trial, stage: str, kept: Kept | None) -> None:
         optimizer = trial.contestant.optimizer
         first = self._jobs.at(trial.seed, optimizer)
         opened = self._jobs.in_order(trial.order, trial.seed, optimizer)
@@ -174,39 +193,41 @@ class Trials:
         best = None
         try:
             checkpoints = self._directory.checkpoints(key, opened.initial) if self._directory is not None else None
-            if keep > -math.inf and self._directory is not None and checkpoints is not None:
-                best = Best(self._directory, key, opened.job, opened.initial)
+            if kept is not None and kept.directory is not None and checkpoints is not None:
+                best = Best(kept.directory, key, opened.job, opened.initial)
             logger.info("%s: %s begins", stage, key)
             what, updates = str(trial.contestant), len(trial.contestant.rates(trial.steps))
             made = make_run(
                 opened, trial, lambda done, loss: self.progress(stage, what, done, updates, loss), checkpoints, best
             )
-            if is_kept(made.run, keep):
-                self._kept.keep(key, opened.job)
-            if best is not None:
-                best.ended(min(keep, made.run.final_loss))
+            if kept is not None:
+                kept.ended(key, made.run.final_loss, opened.job)
+                if best is not None:
+                    best.ended(kept.least)
         finally:
             first.restore(f"after {trial.contestant}")
         self._remember(key, made, stage)
-        return made.run
 
-    def _make_on_workers(self, workers: Workers, trials: dict[str, Trial], stage: str, keep: float) -> None:
+    def _make_on_workers(self, workers: Workers, trials: dict[str, Trial], stage: str, kept: Kept | None) -> None:
         keys = list(trials)
         logger.info("%s: %d runs are sent: %s", stage, len(keys), "; ".join(keys))
-        least = keep, math.inf if keep == math.inf else -1  # of equal ones the first is kept
-        with closing(workers.made(list(trials.values()), keep)) as arrivals:
+        states = self.full_states if kept is self.full_states else None  # a short run is made again where it is wanted
+        best: tuple[float, int, Packed] | None = None
+        with closing(workers.made(list(trials.values()), -math.inf if states is None else states.least)) as arrivals:
             for number, made, state in arrivals:
-                if state is not None and (made.run.final_loss, number) < least:
-                    least = made.run.final_loss, number
-                    self._keep(keys[number], trials[keys[number]], state)
+                if state is not None and (best is None or (made.run.final_loss, number) < best[:2]):
+                    best = made.run.final_loss, number, state
                 self._remember(keys[number], made, stage)
+        if states is not None and best is not None:
+            loss, number, state = best
+            self._keep(states, keys[number], trials[keys[number]], loss, state)
 
-    def _keep(self, key: str, trial: Trial, state: Packed) -> None:
+    def _keep(self, states: Kept, key: str, trial: Trial, loss: float, state: Packed) -> None:
         """Keeps the state of a job at the end of a run that a worker made."""
         opened = self._jobs.at(trial.seed, trial.contestant.optimizer)
         with calling("restore", "to the end of a run"):
             opened.job.restore(unpacked(state, opened.initial))
-        self._kept.keep(key, opened.job)
+        states.ended(key, loss, opened.job)
         opened.restore(f"after {trial.contestant}")
         self._restored = opened
 

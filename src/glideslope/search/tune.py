@@ -24,11 +24,12 @@ from glideslope.search.equal_runs import FEWEST, loss_at
 from glideslope.search.full_runs import EVALUATIONS, best_run, for_short_runs, full_runs
 from glideslope.search.job import Job, JobFactory
 from glideslope.search.odds import interval, near
-from glideslope.search.outcomes import SHORTEST, final_loss, not_finite
+from glideslope.search.outcomes import SHARE, SHORTEST, final_loss, not_finite
 from glideslope.search.progress import Watch, unwatched
 from glideslope.search.releasing import releasing
 from glideslope.search.scalars import whole
 from glideslope.search.start import start
+from glideslope.search.stopped import stopped
 from glideslope.search.trials import Trials
 from glideslope.shown import Shown
 
@@ -52,7 +53,7 @@ class Tuned(Shown):
         near: in what part of trainings no other peak ends lower by more than a hundredth, after such a search.
         sensitivity: the losses that runs of the candidates' length are thought to have at half and at twice the best
             peak; NaN where so small or large a one wasn't tried.
-        final: the full run that ended lowest.
+        final: the full run that ended lowest; a short run whose rate is zero after it, where that ended lower.
         full: every full run, in order; more than one where the bound pays for them.
         constant: the full run of the best constant rate, where it was asked for.
         constants: the full runs of all constant rates that were tried.
@@ -110,7 +111,9 @@ def tune(
     equal length, annealed to their end: from the peak that is usual for the kind of optimizer in steps of a factor of
     four, until the best lies between two others, then by a parabola. Over the full run the best peak is lower by the
     length to the power -0.2. From two full runs on the bound pays for further full runs, at half and twice the peak and
-    on from there; the best of them is the answer. `docs/search.md` says what this was chosen over, and by what.
+    on from there; the best of them is the answer. Where the best short run ends lower than every full one, as of a
+    training that learns its noise, that is the answer: its schedule stops the training there. `docs/search.md` says
+    what this was chosen over, and by what.
 
     The untrained validation loss is measured before the first update. Where the training loss of no run clearly falls,
     the noise is measured by a run in another data order.
@@ -174,11 +177,14 @@ def tune(
     winner = replace(choose.winner, schedule=choose.winner.schedule * guard) if guard else choose.winner
     full = full_runs(trials, winner, guarded, steps, total, best.final_loss)
     final, search_updates = best_run(full), trials.updates - full[-1].cost
+    early = stopped(trials, best, final, choose.noise)
+    end = (final.contestant, steps, EVALUATIONS) if early is None else (best.contestant, best.steps, 1, SHARE)
+    final = early or final
     logger.info("chosen: %s, %.6g after %d full runs", final.contestant, final.final_loss, len(full))
     constants: list[Run] = []
     if against_constant:
         constants = constant_runs(trials, rates, final.contestant.peak, steps, say)
-    trials.leave(final.contestant, steps, EVALUATIONS)
+    trials.leave(*end)
     tuned = Tuned(
         job=trials.job, schedule=final.contestant.schedule, peak=final.contestant.peak, steps=steps,
         final_loss=final.final_loss,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import traceback
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ from glideslope.errors import DocumentError, GlideslopeError
 from glideslope.search import states
 from glideslope.search.calls import calling, described
 from glideslope.search.job import JobFactory
-from glideslope.search.kept import is_kept
 from glideslope.search.make_run import make_run
 from glideslope.search.opened import Jobs
 from glideslope.search.trial import Trial
@@ -25,7 +25,7 @@ class Task:
         search: a random name of the search, whose jobs a worker keeps open until it gets a task of another.
         source: the function that makes jobs.
         trial: what is run.
-        keep: the state at the end is returned where the run ends below this loss.
+        keep: the state at the end is returned where the run ends below this loss; where it is infinite, in any case.
     """
 
     search: str
@@ -63,7 +63,7 @@ def _performed(task: Task) -> dict[str, Any]:
     opened.restore("the initial state")
     made = make_run(opened, trial)
     state = None
-    if is_kept(made.run, task.keep):
+    if made.run.final_loss < task.keep or task.keep == math.inf:
         with calling("state", "at the end of the run"):
             state = _packed(opened.job.state())
     return {"run": made.run.plain(), "updates": made.updates, "seconds": made.seconds, "state": state}

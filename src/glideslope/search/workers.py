@@ -52,7 +52,7 @@ class Workers:
 
         Args:
             trials: what is run.
-            keep: the state at the end comes with a run that ends below this loss.
+            keep: the state at the end comes with a run that ends below this loss; infinite for any run.
 
         Raises:
             JobError: a call of the job fails in a worker; the first trial that fails decides, in their order.
