@@ -328,9 +328,9 @@ def test_importing_loads_no_framework():
 
 
 def test_workers_change_no_digit(folder):
+    search = ("race", "quadratic.py:printing", "--steps", "40", "--peaks", "0.1,0.2", "--json")
     for out, workers in (("alone", []), ("two", ["--workers", "2"])):
-        done = run(folder, "race", "quadratic.py:printing", "--steps", "40", "--peaks", "0.1,0.2", "--out", out, "--json",
-                   *workers)  # fmt: skip
+        done = run(folder, *search, "--out", out, *workers)
         assert done.returncode == 0, done.stderr
         json.loads(done.stdout)  # what the job prints in a worker isn't in it
         assert "loading data" in done.stderr
