@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,13 @@ from sweeping import Sweeping
 
 import glideslope as gs
 from glideslope.search.choose import PRIOR, Choice, chosen, usual
-from glideslope.search.contestant import Contestant, Run
+from glideslope.search.contestant import Run
 from glideslope.search.full_runs import best_run, for_short_runs, full_runs
 from glideslope.search.kept import Kept
 from glideslope.search.outcomes import SHORTEST
 from glideslope.search.range_test import RangeTest, range_test
 from glideslope.search.stopped import stopped
+from glideslope.search.trial import Trial
 from glideslope.search.trials import Trials
 from searches.rates import HIGH, LOW
 
@@ -41,19 +42,18 @@ class PlayedTrials(Trials):
     def updates(self, updates: int) -> None:
         self.played.updates = updates
 
-    def run(
-        self, contestant: Contestant, steps: int, *, stage: str, evaluations: int = 1, share: float = math.inf,
-        kept: Kept | None = None, order: int = 0,
-    ) -> Run:  # fmt: skip
-        self.before = self.updates
-        outcome = self.played.run(str(contestant.schedule), contestant.peak, steps, seed=order)
-        run = Run(
-            contestant, steps, self.opened, _losses(outcome.curve, steps), ((steps, outcome.loss),), outcome.loss,
-            untrained=self.played.surface(order).untrained,
-        )  # fmt: skip
-        if not order:
-            self.runs.append(run)
-        return run
+    def run_all(self, trials: Sequence[Trial], *, stage: str, kept: Kept | None = None) -> list[Run]:
+        runs = []
+        for trial in trials:
+            self.before = self.updates
+            contestant, steps = trial.contestant, trial.steps
+            outcome = self.played.run(str(contestant.schedule), contestant.peak, steps, seed=trial.order)
+            runs.append(
+                Run(contestant, steps, trial.seed, _losses(outcome.curve, steps), ((steps, outcome.loss),),
+                    outcome.loss, untrained=self.played.surface(trial.order).untrained)
+            )  # fmt: skip
+        self.runs += [run for trial, run in zip(trials, runs, strict=True) if not trial.order]
+        return runs
 
 
 @functools.lru_cache(maxsize=1024)

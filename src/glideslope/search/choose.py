@@ -18,6 +18,7 @@ from glideslope.search.outcomes import SHARE, SHORTEST, check_finite, two_digits
 from glideslope.search.rise import BLOW_UP, risen
 from glideslope.search.start import start as usual_peak
 from glideslope.search.sweep import batch_noise
+from glideslope.search.trial import Trial
 from glideslope.search.trials import Trials
 
 logger = logging.getLogger("glideslope")
@@ -113,10 +114,9 @@ def chosen(
     best = runs[best_of(losses, noise)]
     peak = best.contestant.peak if noise else _lowest(runs)
     total = float(Contestant(first, best.contestant.peak).rates(length).mean())
-    for contestant in _beside(others, total, length):
-        if trials.updates + length <= most:
-            run = _run(trials, contestant, length, "schedules")
-            best, peak = (run, contestant.peak) if run.final_loss < best.final_loss - noise else (best, peak)
+    affordable = max((most - trials.updates) // length, 0)
+    for run in _runs(trials, _beside(others, total, length)[:affordable], length, "schedules"):
+        best, peak = (run, run.contestant.peak) if run.final_loss < best.final_loss - noise else (best, peak)
     for entry in entries:
         if trials.updates + length <= most:
             run, lowest = _entered(trials, entry, length, most, total)
@@ -158,12 +158,8 @@ def _entered(trials: Trials, entry: Contestant, length: int, most: int, total: f
 def _with_axis(trials: Trials, best: Run, axis: Axis, length: int) -> tuple[Run, float]:
     """The best run with another value of a number of the optimizer, and the value at which runs would end lowest."""
     settings = best.contestant.settings
-    runs = {
-        axis.place(value): _run(
-            trials, replace(best.contestant, settings=(*settings, (axis.name, value))), length, axis.name
-        )
-        for value in axis.values
-    }
+    contestants = [replace(best.contestant, settings=(*settings, (axis.name, value))) for value in axis.values]
+    runs = dict(zip(map(axis.place, axis.values), _runs(trials, contestants, length, axis.name), strict=True))
     return runs[best_of({place: run.final_loss for place, run in runs.items()})], axis.at(_lowest(runs))
 
 
@@ -225,7 +221,13 @@ def _beside(others: Sequence[Driven], total: float, length: int) -> list[Contest
 
 
 def _run(trials: Trials, contestant: Contestant, length: int, stage: str) -> Run:
-    evaluations = FEEDBACK_EVALUATIONS if contestant.policy.feedbacks else 1
-    return trials.run(
-        contestant, length, stage=stage, share=SHARE, evaluations=evaluations, kept=trials.short_states
-    )  # fmt: skip
+    return _runs(trials, [contestant], length, stage)[0]
+
+
+def _runs(trials: Trials, contestants: Sequence[Contestant], length: int, stage: str) -> list[Run]:
+    """A round of runs, which don't depend on each other."""
+    plan = [
+        Trial(one, length, trials.opened, FEEDBACK_EVALUATIONS if one.policy.feedbacks else 1, SHARE)
+        for one in contestants
+    ]
+    return trials.run_all(plan, stage=stage, kept=trials.short_states)

@@ -30,7 +30,7 @@ class Kept:
 
     def ended(self, run: str, loss: float, job: Job) -> None:
         """Keeps the state of a job at the end of a run, where its loss is the least so far."""
-        if loss < self.least or not self._run:
+        if loss < self.least or (math.isinf(self.least) and not self._run):
             self.keep(run, job)
         self.remembered(loss)
 

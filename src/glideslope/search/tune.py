@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterable, MutableMapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -101,6 +102,7 @@ def tune(
     memory: MutableMapping[str, dict[str, Any]] | None = None,
     watch: Watch = unwatched,
     say: Callable[[str], None] = unsaid,
+    executor: Executor | None = None,
 ) -> Tuned:
     """Finds the peak rate with the least final validation loss, and trains with it.
 
@@ -135,6 +137,7 @@ def tune(
         memory: results of finished runs, to go on from where a search was interrupted.
         watch: is told what goes on.
         say: is told what the full runs of constant rates will cost, before they are made.
+        executor: makes the runs, those that don't depend on each other at once; each worker makes jobs by the function.
 
     Raises:
         SearchError: steps or overhead aren't positive, or leave too few updates for a search.
@@ -162,7 +165,7 @@ def tune(
         )
     if memory is not None:
         warn_of_no_text([*entries, *(Contestant(schedule, 1.0) for schedule in choice)])
-    trials = Trials(job, seed, {} if memory is None else memory, watch)
+    trials = Trials(job, seed, {} if memory is None else memory, watch, executor)
     settings = tuple((axis.name, axis.low) for axis in numbers)
     check_all(trials, [*entries, *(Contestant(schedule, 1.0, settings=settings) for schedule in choice)], steps)
     trials.bound = total + steps * (1 + (len(rates) or MOST_CONSTANTS) * against_constant)
