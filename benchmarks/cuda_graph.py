@@ -51,15 +51,14 @@ def replayed(graph: torch.cuda.CUDAGraph, times: int) -> float:
     return 1e6 * (time.perf_counter() - began) / times
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--parameters", type=int, default=10_000_000)
-    parser.add_argument("--groups", type=int, default=4)
-    options = parser.parse_args()
-    if not torch.cuda.is_available():
-        sys.exit("cuda_graph: this benchmark needs a CUDA device, and torch sees none")
-    without = optimizer(options.parameters, options.groups)
-    scheduled = optimizer(options.parameters, options.groups)
+def measured(parameters: int, groups: int) -> tuple[float, float]:
+    """Microseconds of a replay with the schedule and without; the rate that is set is checked.
+
+    Raises:
+        AssertionError: a rate isn't the schedule's.
+    """
+    without = optimizer(parameters, groups)
+    scheduled = optimizer(parameters, groups)
     cycle = gs.one_cycle()
     scheduler = gs.torch.CapturableScheduler(scheduled, cycle, steps=STEPS, momentum=cycle.momentum())
 
@@ -70,13 +69,23 @@ def main() -> None:
     graphs = {"without": captured(without.step), "with": captured(both)}
     before = scheduler.last_epoch
     graphs["with"].replay()
-    expected = [1e-3 * (i + 1) * cycle.over(STEPS)(before + 1) for i in range(options.groups)]
+    expected = [1e-3 * (i + 1) * cycle.over(STEPS)(before + 1) for i in range(groups)]
     torch.testing.assert_close(torch.stack(scheduler.get_last_lr()).cpu(), torch.tensor(expected))
     times: dict[str, list[float]] = {name: [] for name in graphs}
     for _ in range(15):
         for name, graph in graphs.items():
             times[name].append(replayed(graph, 200))
-    one, other = median(times["with"]), median(times["without"])
+    return median(times["with"]), median(times["without"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--parameters", type=int, default=10_000_000)
+    parser.add_argument("--groups", type=int, default=4)
+    options = parser.parse_args()
+    if not torch.cuda.is_available():
+        sys.exit("cuda_graph: this benchmark needs a CUDA device, and torch sees none")
+    one, other = measured(options.parameters, options.groups)
     print(f"{torch.cuda.get_device_name()}: a replay with the schedule {one:.1f} µs, without {other:.1f} µs, "
           f"{one - other:+.1f} µs, {one / other:.2f} ×")  # fmt: skip
 

@@ -7,6 +7,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE / "_extensions"), str(HERE.parent / "src")]
 
 import generated  # noqa: E402
+import pictures  # noqa: E402
 
 import glideslope  # noqa: E402
 
@@ -45,6 +46,7 @@ autodoc_preserve_defaults = True
 sphinx_gallery_conf = {
     "examples_dirs": "_schedules",
     "gallery_dirs": "gallery",
+    "image_scrapers": (pictures.scraper,),
     "filename_pattern": r"schedule_",
     "download_all_examples": False,
     "show_signature": False,

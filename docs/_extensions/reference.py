@@ -9,6 +9,8 @@ from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
+import benchmark_results
+
 import glideslope as gs
 
 TITLES = {
@@ -37,8 +39,9 @@ def pages() -> dict[str, str]:
     index = "\n".join(f"{page_name(module)}" for module in modules)
     files = {
         "index.md": f"# Reference\n\nEvery [public name](../public.md), from its docstring.\n\n"
-        f"```{{toctree}}\n:maxdepth: 1\n\n{index}\n```\n\n{NEXT}\n"
+        f"```{{toctree}}\n:maxdepth: 1\n\n{index}\nbenchmarks\n```\n\n{NEXT}\n"
     }
+    files["benchmarks.md"] = benchmark_results.page()
     documented: dict[int, str] = {}
     for module in modules:
         files[f"{page_name(module)}.md"] = _page(module, documented)

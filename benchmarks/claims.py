@@ -1,0 +1,138 @@
+"""What docs/figures.md claims: for each row the script that measures it, and where its output has the same number."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+FIGURES = Path(__file__).parents[1] / "docs" / "figures.md"
+NUMBER = r"([-+]?\d[\d,]*(?:\.\d+)?)"
+Rule = Callable[[float, float], bool]
+
+
+def near(relative: float, absolute: float = 0.0) -> Rule:
+    """A result that another machine has too, but for rounding and thread counts."""
+    return lambda claimed, measured: abs(measured - claimed) <= relative * abs(claimed) + absolute
+
+
+def at_most(factor: float) -> Rule:
+    """A time or a size: less is better, and another machine may take this many times more."""
+    return lambda claimed, measured: measured <= factor * claimed
+
+
+def at_least(part: float) -> Rule:
+    """A gain: more is better."""
+    return lambda claimed, measured: measured >= part * claimed
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A number of a row: `row` is a pattern of docs/figures.md, `output` one of the script's output, a group each."""
+
+    row: str
+    output: str
+    holds: Rule
+
+    def claimed(self, text: str) -> float | None:
+        return number(self.row, text)
+
+    def measured(self, output: str) -> float | None:
+        return number(self.output, output)
+
+
+def number(pattern: str, text: str) -> float | None:
+    match = re.search(pattern.replace("#", NUMBER), text)
+    return None if match is None else float(match[1].replace(",", ""))
+
+
+@dataclass(frozen=True)
+class Script:
+    """How a script is run.
+
+    Attributes:
+        name: of the file, without the ending.
+        claims: what it measures.
+        full: its arguments for the whole measurement.
+        quick: those for a short one; None if there is none.
+        same: whether the short one measures the same, so that claims are compared.
+        needs: what it can't do without, in words.
+    """
+
+    name: str
+    claims: tuple[Claim, ...] = ()
+    full: tuple[str, ...] = ()
+    quick: tuple[str, ...] | None = None
+    same: bool = True
+    needs: str = ""
+    packages: tuple[str, ...] = field(default=())
+
+
+SCRIPTS = (
+    Script("imports", (
+        Claim(r"`import glideslope` over `import numpy` \| #", r"import numpy: #", at_most(1.3)),
+        Claim(r"`glideslope --help` \| # s", r"--help: # s", at_most(3)),
+    ), quick=()),
+    Script("schedules", (
+        Claim(r"over NumPy by hand \| #", r"over NumPy by hand: #", at_most(1.3)),
+        Claim(r"eager call over ours, one step \| #", r"ours, one step: #", at_least(0.3)),
+        Claim(r"a cosine with warmup, a composition of six \| # µs", r"call, cosine with warmup: # µs", at_most(3)),
+    ), quick=(), packages=("optax",)),
+    Script("torch_scheduler", (
+        Claim(r"a step of the torch scheduler.*?\| # µs", r"1 group: # µs", at_most(3)),
+        Claim(r"a step of the torch scheduler.*?\| [\d.]+ µs, # ×", r"1 group: .*?, # × faster", at_least(0.7)),
+        Claim(r"1,000 groups of distinct rates; over bare assignment \| # ×", r"1000 groups: # ×", at_least(0.7)),
+    ), quick=(), packages=("transformers",)),
+    Script("feedback", (
+        Claim(r"plateau and guard at each step.*?\| # µs", r"plateau and guard on \w+: # µs", at_most(3)),
+    ), quick=("--rounds", "3")),
+    Script("guard", (
+        Claim(r"with a guard, to the undisturbed one; without \| within #%",
+              r"in a loop \+?#%", lambda claimed, measured: abs(measured) <= max(3.0, claimed)),
+    ), full=("--seeds", "3"), quick=("--seeds", "1")),
+    Script("logistic_depth", (
+        Claim(r"layers balanced; one rate at its best \| #%", r"balanced every 200 updates: .*accuracy #%", near(0.05)),
+        Claim(r"layers balanced; one rate at its best \| .*?right; #%", r"one rate: .*accuracy #%", near(0.3)),
+    ), full=("--seeds", "3"), quick=("--seeds", "1", "--updates", "400"), same=False),
+    Script("adagrad_sparse", (
+        Claim(r"Adagrad on sparse text.*?\| #%", r"adagrad: .*accuracy #%", near(0.05)),
+        Claim(r"Adagrad on sparse text.*?right; #%", r"sgd: .*accuracy #%", near(0.1)),
+    ), quick=("--seeds", "1"), same=False),
+    Script("batch_growth", (
+        Claim(r"cosine paid in batch growth.*?\| [^;]*; #%", r"cosine: .*\(#% fewer\)", near(0.05)),
+    ), quick=("--seeds", "2", "--steps", "200"), same=False, needs="Fashion-MNIST, which a package has"),
+    Script("sizes", (
+        Claim(r"a fit of 200 runs of 100,000 points: arrays; CSV files \| # s", r"200 runs x 100,000 points, arrays \| #",
+              at_most(3)),
+    ), quick=("--quick",), same=False),
+    Script("report", (
+        Claim(r"a report of 40 runs.*?\| # MB", r": # MB", near(0.1)),
+    ), quick=(), needs="Chromium", packages=("playwright",)),
+    Script("job_overhead", (
+        Claim(r"a torch job over the bare loop.*?\| #", r"\| plain \|[^|]*\|[^|]*\| #", near(0.05)),
+    ), quick=("--updates", "100")),
+    Script("checkpoints", (
+        Claim(r"checkpoints of a run of 36 s.*?\| #%", r"1 s at most: #%", at_most(1.6)),
+    ), full=("--kills", "30"), quick=("--only", "cost", "--pairs", "1")),
+    Script("reliability", (
+        Claim(r"random torch training histories.*?\| [\d,]+; #", r"\| [^|]*histories[^|]* \| [\d,]+ \| #", near(0)),
+    ), quick=("--quick", "--only", "rates")),
+    Script("tune_fashion_mnist", (
+        Claim(r"the same within 2, under the best constant rate \| #%", r"tune within 2 full runs.*?, #% under", near(0.2)),
+    ), needs="an hour, and Fashion-MNIST"),
+    Script("tune_held_out", (
+        Claim(r"AdamW on text.*?\| #%", r"text: tune [\d.]+, #% to the best of the grid", near(0, 2.0)),
+    ), full=("--seeds", "1"), needs="an hour"),
+    Script("laws", (
+        Claim(r"rank correlation.*?\| .*?\), #", r"124M: rank correlation #", near(0.01)),
+    ), full=("--data", "{data}"), needs="the published loss curves: --data FOLDER"),
+    Script("search/compare", (
+        Claim(r"searches played on 34 trainings.*?\| #", r"\| ours[^|]*\|[^|]*\| #", near(0.05)),
+    ), needs="an hour"),
+)  # fmt: skip
+
+
+def scripts_of_figures() -> set[str]:
+    """The scripts that docs/figures.md names."""
+    return set(re.findall(r"`benchmarks/([\w/]+)\.py`", FIGURES.read_text()))
