@@ -30,8 +30,9 @@ highlight_language = "text"
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
-# Tutorials run when they have changed; the output is kept in the build's folder.
+# Tutorials run when they have changed; the languages have one cache of what they print.
 nb_execution_mode = "cache"
+nb_execution_cache_path = str(HERE.parent / "build/.jupyter_cache")
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
