@@ -4,8 +4,9 @@
     python benchmarks/all.py --only schedules,imports --out benchmarks/results
     python benchmarks/all.py --data FOLDER      # the whole of it: some hours
 
-Each script leaves one JSON in the folder: its output, and the machine, date, commit and versions that it is of. The exit status is 1 where a
-claim doesn't hold or a script fails. Timings are of the machine: the load when a script began is in its file.
+Each script leaves one JSON in the folder: its output, and the machine, date, commit and versions that it is of. The
+exit status is 1 where a claim doesn't hold or a script fails. Timings are of the machine: the load when a script began is in
+its file.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ def machine() -> dict[str, Any]:
     """What a timing depends on."""
     return {
         "system": platform.system(), "processor": _processor(), "cores": os.cpu_count(), "gpu": _gpu(),
-        "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None, "python": platform.python_version(),
+        "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
+        "python": platform.python_version(),
     }  # fmt: skip
 
 
@@ -73,7 +75,7 @@ def run(script: Script, arguments: tuple[str, ...], compared: bool) -> dict[str,
     begin = time.perf_counter()
     done = subprocess.run(
         [sys.executable, str(ROOT / f"benchmarks/{script.name}.py"), *arguments], cwd=ROOT, env=environment,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        capture_output=True, text=True,
     )  # fmt: skip
     result = {
         "script": f"benchmarks/{script.name}.py", "arguments": list(arguments), **before,
@@ -88,7 +90,10 @@ def run(script: Script, arguments: tuple[str, ...], compared: bool) -> dict[str,
 
 
 def compare(script: Script, output: str) -> list[dict[str, Any]]:
-    """Each claim, what docs/figures.md has, what the output has, and whether it holds; a number that isn't there doesn't."""
+    """Each claim: what docs/figures.md has, what the output has, and whether it holds.
+
+    A number that one of them lacks doesn't hold.
+    """
     figures, compared = FIGURES.read_text(), []
     for claim in script.claims:
         claimed, measured = claim.claimed(figures), claim.measured(output)
@@ -123,7 +128,8 @@ def main() -> None:
         path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
         wrong = [claim for claim in result["claims"] if not claim["holds"]]
         for claim in wrong:
-            print(f"{script.name}: no longer holds: {claim['claim']}: claimed {claim['claimed']}, measured {claim['measured']}")
+            numbers = f"claimed {claim['claimed']}, measured {claim['measured']}"
+            print(f"{script.name}: no longer holds: {claim['claim']}: {numbers}")
         if result["status"]:
             print(f"{script.name}: failed: {result['error'].strip().splitlines()[-1]}")
         failed += [script.name] * bool(wrong or result["status"])

@@ -2,9 +2,10 @@
 
     python benchmarks/alternatives.py [--seeds 3] [--steps 600]
 
-The job is examples/digits.py: a network on handwritten digits, SGD with momentum. Each way has at most the updates that stand beside it, and ends
-with a full run, annealed unless the way is to do without. Printed are means over seeds of the updates before the full run and of its validation
-loss, with the least and the largest. A package that isn't installed is named and left out.
+The job is examples/digits.py: a network on handwritten digits, SGD with momentum. Each way has at most the updates that
+stand beside it, and ends with a full run, annealed unless the way is to do without. Printed are means over seeds of
+the updates before the full run and of its validation loss, with the least and the largest. A package that isn't installed is
+named and left out.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from torch import nn
 import glideslope as gs
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
-import digits  # noqa: E402
+import digits
 
 LOW, HIGH = 1e-4, 3.0
 USUAL = 0.1
@@ -115,7 +116,11 @@ def optuna_tpe(seed: int, steps: int) -> tuple[int, float]:
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
-    study.optimize(lambda trial: trained(seed, one_cycle(trial.suggest_float("peak", LOW, HIGH, log=True), steps)), n_trials=3)
+
+    def objective(trial: optuna.Trial) -> float:
+        return trained(seed, one_cycle(trial.suggest_float("peak", LOW, HIGH, log=True), steps))
+
+    study.optimize(objective, n_trials=3)
     return 2 * steps, float(study.best_value)
 
 
@@ -186,7 +191,8 @@ def main() -> None:
             print(f"| {name} | not run: {', '.join(missing)} isn't installed | | |", flush=True)
             continue
         updates, losses = zip(*(way(seed, options.steps) for seed in range(options.seeds)), strict=True)
-        print(f"| {name} | {mean(updates):.0f} | {mean(losses):.4f} | {min(losses):.4f} to {max(losses):.4f} |", flush=True)
+        spread = f"{min(losses):.4f} to {max(losses):.4f}"
+        print(f"| {name} | {mean(updates):.0f} | {mean(losses):.4f} | {spread} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What Glideslope costs on a GPU, in eight minutes, as one JSON.
 
     python benchmarks/gpu.py --out gpu.json
-    python benchmarks/gpu.py --small --out small.json      # on a CPU, to see that it runs; its figures say nothing of a GPU
+    python benchmarks/gpu.py --small --out small.json      # on a CPU, to see that it runs: no figures of a GPU
 
 Each part has its result or the error that it ended with; a part isn't begun after seven minutes.
 """

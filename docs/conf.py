@@ -22,7 +22,9 @@ extensions = [
     "myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "sphinx_gallery.gen_gallery",
 ]  # fmt: skip
 root_doc = "index"
-exclude_patterns = ["README.md", "_build", "_extensions", "_schedules", "locale", "**/GALLERY_HEADER.rst", "gallery/*.ipynb"]
+exclude_patterns = [
+    "README.md", "_build", "_extensions", "_schedules", "_templates", "locale", "**/GALLERY_HEADER.rst", "gallery/*.ipynb",
+]  # fmt: skip
 templates_path = ["_templates"]
 default_role = "code"
 highlight_language = "text"
@@ -68,7 +70,12 @@ gettext_uuid = False
 
 html_theme = "furo"
 html_title = f"Glideslope {release}"
-html_static_path = ["_static"]
+html_sidebars = {
+    "**": [
+        "sidebar/brand.html", "sidebar/search.html", "language.html", "sidebar/scroll-start.html",
+        "sidebar/navigation.html", "sidebar/scroll-end.html",
+    ]
+}  # fmt: skip
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False

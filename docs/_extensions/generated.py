@@ -1,4 +1,4 @@
-"""Pages that are written from the code before each build: the reference, and a script of the gallery for each schedule."""
+"""Pages that are written from the code before each build: the reference, and the scripts of the gallery."""
 
 from __future__ import annotations
 

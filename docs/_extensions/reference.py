@@ -25,7 +25,10 @@ TITLES = {
     "glideslope.transformers": "Transformers",
     "glideslope.accelerate": "Accelerate",
 }
-NEXT = "Next: [how-to](../how-to/index.md) shows these names at work; [schedules](../gallery/index.rst) has a picture of each."
+NEXT = (
+    "Next: [how-to](../how-to/index.md) shows these names at work; "
+    "[schedules](../gallery/index.rst) has a picture of each."
+)
 
 
 def public_modules() -> list[str]:

@@ -18,8 +18,8 @@ MOST_LINES = 40
 HEADER = """Schedules
 =========
 
-Every schedule with its picture, formula and source, when it is used, and the same in torch, Optax and Keras. The formulas
-are those of the docstrings: `t` is the number of updates made, and the factor is of the peak rate.
+Every schedule with its picture, formula and source, when it is used, and the same in torch, Optax and Keras. The
+formulas are those of the docstrings: `t` is the number of updates made, and the factor is of the peak rate.
 
 Next: press a picture, or :doc:`replace your scheduler </start/replace>`.
 """

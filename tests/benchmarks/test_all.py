@@ -47,7 +47,8 @@ def test_a_number_that_the_output_lacks_does_not_hold():
 def test_a_run_is_kept_with_its_circumstances(tmp_path, monkeypatch):
     monkeypatch.setattr(everything, "ROOT", tmp_path)
     (tmp_path / "benchmarks").mkdir()
-    (tmp_path / "benchmarks/imports.py").write_text("print('import glideslope / import numpy: 1.1')\nprint('--help: 0.2 s')")
+    lines = ["import glideslope / import numpy: 1.1", "glideslope --help: 0.2 s"]
+    (tmp_path / "benchmarks/imports.py").write_text(f"print({chr(10).join(lines)!r})")
     script = next(script for script in claims.SCRIPTS if script.name == "imports")
     result = json.loads(json.dumps(everything.run(script, (), compared=True)))
     assert [claim["holds"] for claim in result["claims"]] == [True, True]

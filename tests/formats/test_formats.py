@@ -28,7 +28,8 @@ def test_a_law_predicts_what_the_program_predicted_that_wrote_it(version):
 
 def test_every_version_of_a_law_has_a_file_and_is_written_again_as_the_newest(tmp_path):
     newest = gs.laws.law_file.VERSION
-    assert {path.name for path in FILES.glob("law-*.json")} == {f"law-{version}.json" for version in range(1, newest + 1)}
+    names = {f"law-{version}.json" for version in range(1, newest + 1)}
+    assert {path.name for path in FILES.glob("law-*.json")} == names
     for path in FILES.glob("law-*.json"):
         law = gs.laws.load(path)
         law.save(tmp_path / path.name)
@@ -38,7 +39,9 @@ def test_every_version_of_a_law_has_a_file_and_is_written_again_as_the_newest(tm
         np.testing.assert_array_equal(again.interval(FULL, [6000]), law.interval(FULL, [6000]))
 
 
-@pytest.mark.parametrize("damage", [{"parameters": None}, {"covariance": 3}, {"covariance": [1, 2]}, {"parameters": {}}])
+@pytest.mark.parametrize(
+    "damage", [{"parameters": None}, {"covariance": 3}, {"covariance": [1, 2]}, {"parameters": {}}]
+)
 def test_a_damaged_law_of_the_first_version_is_refused(tmp_path, damage):
     path = tmp_path / "law.json"
     path.write_text(json.dumps(json.loads((FILES / "law-1.json").read_text()) | damage))
