@@ -5,8 +5,8 @@
     python benchmarks/all.py --data FOLDER      # the whole of it: some hours
 
 Each script leaves one JSON in the folder: its output, and the machine, date, commit and versions that it is of. The
-exit status is 1 where a claim doesn't hold or a script fails. Timings are of the machine: the load when a script began is in
-its file.
+exit status is 1 where a claim doesn't hold or a script fails. Timings are of the machine: the load when a script
+began is in its file.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
     python benchmarks/alternatives.py [--seeds 3] [--steps 600]
 
-The job is examples/digits.py: a network on handwritten digits, SGD with momentum. Each way has at most the updates that
-stand beside it, and ends with a full run, annealed unless the way is to do without. Printed are means over seeds of
-the updates before the full run and of its validation loss, with the least and the largest. A package that isn't installed is
-named and left out.
+The job is examples/digits.py: a network on handwritten digits, SGD with momentum. Each way has at most the updates
+that stand beside it, and ends with a full run, annealed unless the way is to do without. Printed are means over
+seeds of the updates before the full run and of its validation loss, with the least and the largest. A package that
+isn't installed is named and left out.
 """
 
 from __future__ import annotations

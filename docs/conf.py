@@ -23,7 +23,8 @@ extensions = [
 ]  # fmt: skip
 root_doc = "index"
 exclude_patterns = [
-    "README.md", "_build", "_extensions", "_schedules", "_templates", "locale", "**/GALLERY_HEADER.rst", "gallery/*.ipynb",
+    "README.md", "_build",
+    "_extensions", "_schedules", "_templates", "locale", "**/GALLERY_HEADER.rst", "gallery/*.ipynb",
 ]  # fmt: skip
 templates_path = ["_templates"]
 default_role = "code"

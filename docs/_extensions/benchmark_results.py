@@ -13,9 +13,9 @@ RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 def page() -> str:
     parts = [
         "# Benchmarks, as they were run\n",
-        "`benchmarks/all.py` runs the scripts behind [the figures](../figures.md) and keeps what each prints, with "
-        "the machine, the date and the commit. A claim that no longer holds on that machine is marked; timings depend on its "
-        "load, which stands beside it.\n",
+        "`benchmarks/all.py` runs the scripts behind [the figures](../figures.md) and keeps what each prints, with the "
+        "machine, the date and the commit. A claim that no longer holds on that machine is marked; timings depend on "
+        "its load, which stands beside it.\n",
     ]
     results = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))]
     parts += [_section(result) for result in results] or ["No script was run on this copy.\n"]
