@@ -120,6 +120,27 @@ class Guard:
         """What was done, in order."""
         return self._ring.events
 
+    def take_norm(self, norm: float | torch.Tensor) -> None:
+        """Takes the norm of the gradient of the next update, which isn't computed again then.
+
+        Call it before `optimizer.step()`, in each update, with what `clip_grad_norm_` returns.
+
+        Args:
+            norm: before the gradient was clipped; a number or a tensor of one element.
+
+        >>> import torch, glideslope as gs
+        >>> model = torch.nn.Linear(1, 1)
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        >>> scheduler = gs.torch.Scheduler(optimizer, gs.cosine() * gs.guard(), steps=100)
+        >>> guard = gs.torch.Guard(model, scheduler)
+        >>> loss = model(torch.ones(8, 1)).square().mean()
+        >>> loss.backward()
+        >>> guard.take_norm(torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0))
+        >>> optimizer.step(), scheduler.step(), guard.step(loss)
+        (None, None, None)
+        """
+        self._refusal.norm = norm.full_tensor() if hasattr(norm, "full_tensor") else norm
+
     def step(self, loss: float | torch.Tensor, gradient_norm: float | torch.Tensor = 0.0) -> None:
         """Looks at an update that was made.
 
@@ -141,13 +162,14 @@ class Guard:
         self._idle.calls = self._idle.lost = 0
         seen, self._refusal.last = self._refusal.last, None
         norm = seen.norm if seen else 0.0
+        loss = loss if type(loss) is float or is_on_device(loss) else number(loss)
+        if type(gradient_norm) is not float and not is_on_device(gradient_norm):
+            gradient_norm = number(gradient_norm)
         if type(loss) is float and type(gradient_norm) is float and type(norm) is float:
             self._look(made - 1, call, loss, gradient_norm, norm, seen)
-        elif is_on_device(loss) or is_on_device(gradient_norm) or is_on_device(norm):
+        else:
             self._arrivals.add((made - 1, call, seen), [loss, gradient_norm, norm])
             self._look_at_arrived(wait=made == self._end)
-        else:
-            self._look(made - 1, call, number(loss), number(gradient_norm), number(norm), seen)
         if made == self._end:
             self._look_at_weights(made - 1, self._loss, self._training.health())
         if self._agreeing:
@@ -170,10 +192,10 @@ class Guard:
         if refused and (refused == NOT_FINITE or state["verdict"] or state["rough"] or jumps.high):
             self._look_at_refused(update, call, loss, refused, quiet=seen is not None and seen.expected)
             return
-        if refused:  # its loss is as ever, so its gradient was a good one
+        if refused and seen:  # its loss is as ever, so its gradient was a good one
             self._ring.note(update, 2.0, loss, "refused")
             self._places.forget(call)
-            self._refusal.take(norm if refused == EXPECTED else self._refusal.limit)
+            seen.level.take(norm if refused == EXPECTED else seen.level.limit)
         self._refused = 0
         self.state = state
         if state["verdict"]:
@@ -213,7 +235,7 @@ class Guard:
     def _look_at_arrived(self, wait: bool) -> None:
         for (update, call, seen), (loss, gradient_norm, norm) in self._arrivals.read(wait):
             if seen and not seen.refused(norm):
-                self._refusal.take(norm)
+                seen.level.take(norm)
             self._look(update, call, loss, gradient_norm, norm, seen)
 
     def _look_at_idle(self, loss: float | torch.Tensor) -> None:
