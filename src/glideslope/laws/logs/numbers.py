@@ -36,28 +36,33 @@ def of_numbers(content: bytes, step: str | None = None) -> Table | None:
     plain = all(_NAME.fullmatch(name) for name in names) and len(set(names)) == len(names) > 1
     if not plain or not (ranked(names, "step", "epoch") or (step and named(names, step))):
         return None
-    line, content = b"," * (len(names) - 1) + b"\n", content[begin:].rstrip(b"\n")
-    separators = content.translate(None, _IN_NUMBERS) + b"\n"
-    if not begin or separators != line * (len(separators) // len(line)):
+    line, end = b"," * (len(names) - 1) + b"\n", len(content)
+    while content[end - 1 : end] == b"\n":
+        end -= 1
+    separators = content[begin:end].translate(None, _IN_NUMBERS) + b"\n"
+    if not begin or begin > end or separators != line * (len(separators) // len(line)):
         return None  # text, or a row with more cells or fewer
-    numbers = _decoded(content.replace(b"\n", b","))
+    cells = bytearray(content[begin - 1 : end + 1].replace(b"\n", b","))  # copies of it take as long as reading it
+    cells[0:1], cells[end - begin + 1 :] = b"[", b"]"
+    numbers = _decoded(cells)
     if numbers is None:
         return None
     columns = numbers.reshape(-1, len(names)).T
     return Table({name: read_only(values) for name, values in zip(names, columns, strict=True)})
 
 
-def _decoded(cells: bytes) -> np.ndarray | None:
-    """The numbers of cells with commas between them, NaN where one is empty; None if one is no number in JSON."""
+def _decoded(cells: bytearray) -> np.ndarray | None:
+    """The numbers of cells in JSON's brackets, NaN where one is empty; None if one is no number in JSON."""
     try:
-        numbers = _NUMBERS.decode(b"[%b]" % cells)
+        numbers = _NUMBERS.decode(cells)
         return np.fromiter(numbers, float, len(numbers))
     except msgspec.DecodeError:
-        cells = b"," + cells + b","
-    while b",," in cells:
-        cells = cells.replace(b",,", b",null,")
+        pass
+    filled = b"," + bytes(cells[1:-1]) + b","
+    while b",," in filled:
+        filled = filled.replace(b",,", b",null,")
     try:
-        return np.array(_CELLS.decode(b"[%b]" % cells[1:-1]), dtype=float)
+        return np.array(_CELLS.decode(b"[%b]" % filled[1:-1]), dtype=float)
     except msgspec.DecodeError:
         return None
 
