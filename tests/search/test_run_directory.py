@@ -405,12 +405,12 @@ class Failing:
 def test_a_search_that_raises_and_one_that_ends_give_the_lock_back(tmp_path):
     directory = RunDirectory(tmp_path / "out", SEARCH)
     with pytest.raises(gs.JobError, match="no more"):
-        gs.race(Failing(0), ["linear"], [0.1, 0.2], 10, memory=directory)
+        gs.race(Failing(0), ["linear"], 10, [0.1, 0.2], memory=directory)
     assert len(directory) > 0
     assert not (tmp_path / "out/search.lock").exists()
     resumed = RunDirectory(tmp_path / "out", SEARCH, resume=True)
     assert resumed.keys() == directory.keys()
-    assert len(gs.race(Failing, ["linear"], [0.1], 5, memory=resumed).standings) == 2
+    assert len(gs.race(Failing, ["linear"], 5, [0.1], memory=resumed).standings) == 2
     assert not (tmp_path / "out/search.lock").exists()
 
 
@@ -460,7 +460,7 @@ def test_nobody_else_writes_between_the_last_run_and_the_report(folder, monkeypa
 
 def test_a_warning_points_to_the_line_that_called_the_search():
     with pytest.warns(UserWarning, match="without a text form") as caught:
-        gs.race(Failing, [gs.from_function(lambda t: 0.5)], [0.1], 5, memory={})
+        gs.race(Failing, [gs.from_function(lambda t: 0.5)], 5, [0.1], memory={})
     assert caught[0].filename == __file__
 
 

@@ -46,7 +46,7 @@ def predict(
     found, lr = laws.load(law), _rates(curve, peak, steps)
     at = np.unique(np.linspace(steps / 50, steps, 50).round()).astype(np.int64)
     loss, (low, high) = found.predict(lr, at, batch_size), found.interval(lr, at, level, batch_size)
-    warnings = found.warnings(float(lr.max()), steps)
+    warnings = found.warnings(steps, float(lr.max()))
     needed = found.steps_for(target, curve, peak) if target is not None else None
     result = {
         "schedule": schedule, "peak": peak, "steps": steps, "final_loss": float(loss[-1]),
@@ -184,7 +184,7 @@ def rank(
         keys = ("schedule", "peak", "steps", "final_loss", "low", "high")
         output.put(json.dumps({"candidates": [dict(zip(keys, entry, strict=True)) for entry in ranked]}))
         return
-    warnings = sorted({text for _, peak, length, *_ in ranked for text in found.warnings(peak, length)})
+    warnings = sorted({text for _, peak, length, *_ in ranked for text in found.warnings(length, peak)})
     columns = ("schedule", "peak", "updates", "loss", "low", "high")
     lead = f"First: {ranked[0][0]} at {ranked[0][1]:g}."
     _print(terminal.table("Ranked", columns, ranked), lead, warnings, ("peak", "predicted loss", "low, high"))
