@@ -9,8 +9,8 @@ import numpy as np
 
 from glideslope.laws.logs.delimited import TABLES
 from glideslope.laws.logs.format import Format
-from glideslope.laws.logs.names import named, ranked
-from glideslope.laws.logs.source import Source
+from glideslope.laws.logs.names import ranked
+from glideslope.laws.logs.source import Labels, Source
 from glideslope.laws.logs.table import Table
 from glideslope.laws.values import read_only
 
@@ -22,7 +22,7 @@ _NUMBERS = msgspec.json.Decoder(list[float])
 _IN_NUMBERS = b"0123456789+-.eE"
 
 
-def of_numbers(content: bytes, step: str | None = None) -> Table | None:
+def of_numbers(content: bytes, labels: Labels) -> Table | None:
     """The table in the content of a file; None if it isn't one of numbers and empty cells only, with commas under plain
     names, the step's among them: then it has to be read with more care."""
     if b"\r" in content:
@@ -34,7 +34,7 @@ def of_numbers(content: bytes, step: str | None = None) -> Table | None:
     except UnicodeDecodeError:
         return None
     plain = all(_NAME.fullmatch(name) for name in names) and len(set(names)) == len(names) > 1
-    if not plain or not (ranked(names, "step", "epoch") or (step and named(names, step))):
+    if not plain or not (ranked(names, "step", "epoch") or any(map(labels.is_step, names))):
         return None
     line, end = b"," * (len(names) - 1) + b"\n", len(content)
     while content[end - 1 : end] == b"\n":
@@ -68,7 +68,7 @@ def _decoded(cells: bytearray) -> np.ndarray | None:
 
 
 def _tables(source: Source) -> list[Table] | None:
-    table = of_numbers(source.content, source.labels.step) if len(source.content) >= LARGE else None
+    table = of_numbers(source.content, source.labels) if len(source.content) >= LARGE else None
     return None if table is None else [table]
 
 
