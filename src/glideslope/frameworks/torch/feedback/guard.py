@@ -88,7 +88,11 @@ class Guard:
         self._training = Training(model, self.optimizer, scaler)
         self._replay = Replay(self.optimizer)
         self._history = History(
-            scheduler.take_guard(self), self._training, self._replay, scheduler.end, Path(folder) if folder else None
+            scheduler.feedbacks.take_guard(self),
+            self._training,
+            self._replay,
+            scheduler.end,
+            Path(folder) if folder else None,
         )
         self._ring = self._history.ring
         self._places = Places(steps_per_epoch)

@@ -11,6 +11,7 @@ from glideslope.errors import LayerError
 from glideslope.frameworks.torch.layers.balance_state import KEPT_AS, checked_groups, sealed_groups
 from glideslope.frameworks.torch.layers.monitor import Monitor
 from glideslope.frameworks.torch.scheduler.inner import inner_optimizer
+from glideslope.frameworks.torch.scheduler.succession import schedulers_of
 from glideslope.frameworks.torch.scheduler.update_counter import around_updates
 from glideslope.layers import balance
 
@@ -124,7 +125,7 @@ class Balance:
                 group["lr"].mul_(change)
             else:
                 group["lr"] *= change
-        for scheduler in getattr(self.optimizer, "_schedulers", ()):
+        for scheduler in schedulers_of(self.optimizer):
             scheduler.read_groups()
         return {layer: {**_FRESH, "multiplier": new[layer], "updates": own["updates"]} for layer, own in kept.items()}
 
