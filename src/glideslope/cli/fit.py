@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glideslope.cli import output
-from glideslope.cli.options import Json, NoSeed, StepsPerEpoch, command, count
+from glideslope.cli.options import Json, StepsPerEpoch, command, count
 from glideslope.errors import GlideslopeError, LawError
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ def fit(
         Path | None, typer.Option(help="Write the curves, measured and fitted, into this folder.")
     ] = None,
     as_json: Json = False,
-    seed: NoSeed = 0,
 ) -> None:
     """Fit a law on the loss curves of a few runs."""
     from glideslope import laws

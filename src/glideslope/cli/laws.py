@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glideslope.cli import output
-from glideslope.cli.options import Folder, Json, NoSeed, Steps, StepsPerEpoch, command, count, whole
+from glideslope.cli.options import Folder, Json, Steps, StepsPerEpoch, command, count, whole
 from glideslope.errors import GlideslopeError
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ def predict(
     steps_per_epoch: StepsPerEpoch = None,
     out: Folder = None,
     as_json: Json = False,
-    seed: NoSeed = 0,
 ) -> None:
     """Predict the loss curve of a schedule."""
     import numpy as np
@@ -90,7 +89,6 @@ def design(
     tolerance: Annotated[float, typer.Option(help="What a named schedule may cost, in loss.")] = 0.002,
     out: Folder = None,
     as_json: Json = False,
-    seed: NoSeed = 0,
 ) -> None:
     """Design the schedule that a law predicts to end lowest."""
     from glideslope import laws
@@ -146,7 +144,6 @@ def rank(
     steps: Annotated[int | None, count("--steps", "The updates, where the file doesn't say.")] = None,
     steps_per_epoch: StepsPerEpoch = None,
     as_json: Json = False,
-    seed: NoSeed = 0,
 ) -> None:
     """Rank candidates by the loss that a law predicts for their ends."""
     from glideslope import laws

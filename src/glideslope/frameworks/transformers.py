@@ -39,12 +39,12 @@ class Evaluations(TrainerCallback):
     def on_train_end(self, args: Any, state: Any, control: Any, **objects: Any) -> None:
         """Says if a feedback was told nothing."""
         self._began = None
-        if self.scheduler is not None and self.scheduler.has_feedback:
+        if self.scheduler is not None and self.scheduler.feedbacks:
             self.scheduler.feedbacks.training_ended(self.scheduler.last_epoch)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **objects: Any) -> None:
         """Tells the metric, if the evaluation has it."""
-        if self.scheduler is None or not self.scheduler.has_feedback or self._began in (None, state.global_step):
+        if self.scheduler is None or not self.scheduler.feedbacks or self._began in (None, state.global_step):
             return
         name = "eval_loss"
         if (best := args.metric_for_best_model) and bool(args.greater_is_better) == (

@@ -91,7 +91,7 @@ class Guard:
             scheduler.feedbacks.take_guard(self),
             self._training,
             self._replay,
-            scheduler.end,
+            scheduler.feedbacks.end,
             Path(folder) if folder else None,
         )
         self._ring = self._history.ring
@@ -106,12 +106,12 @@ class Guard:
     def _begin(self) -> None:
         """Takes the training as it is for a good one."""
         self._made = self.scheduler.last_epoch
-        self.state = self.scheduler.guard_state
+        self.state = self.scheduler.feedbacks.guard_state
         self._arrivals = Arrivals()
         self._lost: Lost | None = None
         self._refused = 0
         self._bad: int | None = None
-        self._loss, self._end = math.inf, self.scheduler.end
+        self._loss, self._end = math.inf, self.scheduler.feedbacks.end
         self._idle.begin()
         self._history.begin(self._made, self.state)
 
@@ -211,7 +211,7 @@ class Guard:
         if seen is None:
             self._replay.forget(update + 1)
         if state["factor"] != before:
-            self.scheduler.guard_state = state
+            self.scheduler.feedbacks.guard_state = state
         if jumps.high:
             self._look_at_weights(update, loss, self._training.health())
         elif not state["rough"] and self._history.is_seen(update):
@@ -261,9 +261,9 @@ class Guard:
 
     def _agree(self) -> None:
         """Goes back on every process where one of them has found cause to."""
-        found = self._lost or Lost(sys.maxsize, {**self.state, "verdict": 0.0}, math.nan)
-        verdict, first = greatest_over_ranks(self._device, found.state["verdict"], -found.update)
-        self._lost = Lost(-int(first), {**found.state, "verdict": verdict}, found.loss) if verdict else None
+        lost = self._lost or Lost(sys.maxsize, {**self.state, "verdict": 0.0}, math.nan)
+        verdict, first = greatest_over_ranks(self._device, lost.state["verdict"], -lost.update)
+        self._lost = Lost(-int(first), {**lost.state, "verdict": verdict}, lost.loss) if verdict else None
 
     def _go_back(self, lost: Lost) -> None:
         self._lost, self._refused = None, 0
@@ -272,7 +272,7 @@ class Guard:
         rate = max(float(group["lr"]) for group in self.optimizer.param_groups)
         state = self._history.back(lost, rate)
         # The position goes on, so the rest begins here and not at the snapshot.
-        self.scheduler.guard_state = self.state = {**state, "resting": float(self._ring.guard.rest)}
+        self.scheduler.feedbacks.guard_state = self.state = {**state, "resting": float(self._ring.guard.rest)}
 
     def _wait(self) -> None:
         if self._idle.mended():

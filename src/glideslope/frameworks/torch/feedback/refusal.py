@@ -129,7 +129,7 @@ class Refusal:
 
     def _check(self) -> None:
         """Sees the gradient at hand, and takes it away where it isn't a good one."""
-        given, self.norm, self.last = self.norm, None, None
+        norm, self.norm, self.last = self.norm, None, None
         self._replay.watch()
         if getattr(self._optimizer, "found_inf", None) is not None:
             return  # a gradient scaler looks after it
@@ -138,9 +138,9 @@ class Refusal:
             return
         gradients = [_dense(weight.grad) for weight in weights]
         if gradients[0].device.type != "cpu":
-            self._on_device(weights, gradients, given)
+            self._on_device(weights, gradients, norm)
             return
-        self.last = look = self._look(weights, gradients, given)
+        self.last = look = self._look(weights, gradients, norm)
         if look.refused(number(look.norm)):
             self._put_back = [(weight, weight.grad) for weight in weights]
             for weight in weights:
@@ -149,12 +149,12 @@ class Refusal:
             self._replay.note(weights)
 
     def _look(
-        self, weights: list[torch.Tensor], gradients: list[torch.Tensor], given: float | torch.Tensor | None
+        self, weights: list[torch.Tensor], gradients: list[torch.Tensor], known_norm: float | torch.Tensor | None
     ) -> Look:
         """Looks at a gradient on the host."""
         part = None
-        if given is not None:
-            level, norm = self._given, number(given)
+        if known_norm is not None:
+            level, norm = self._given, number(known_norm)
         elif _is_sharded(weights):
             level, norm = self._whole, _of_all_shards(torch.tensor(_norm(gradients))).item()
         else:
@@ -176,11 +176,11 @@ class Refusal:
 
     @torch.no_grad()
     def _on_device(
-        self, weights: list[torch.Tensor], gradients: list[torch.Tensor], given: float | torch.Tensor | None
+        self, weights: list[torch.Tensor], gradients: list[torch.Tensor], known_norm: float | torch.Tensor | None
     ) -> None:
         device = gradients[0].device
-        if given is not None:
-            level, norm = self._given, torch.as_tensor(given).detach().reshape(()).to(device, torch.float32)
+        if known_norm is not None:
+            level, norm = self._given, torch.as_tensor(known_norm).detach().reshape(()).to(device, torch.float32)
         else:
             level, norms = self._whole, foreach_norm(gradients)
             norm = torch.linalg.vector_norm(torch.stack([each.to(device, torch.float32) for each in norms]))
@@ -195,7 +195,7 @@ class Refusal:
                 assert weight.grad is not None
                 _dense(weight.grad).masked_fill_(bad.to(weight.grad.device), 0)
 
-    def _after(self, found: Any, compiled: bool) -> None:
+    def _after(self, skipped: Any, compiled: bool) -> None:
         self._replay.noted()
         for weight, gradient in self._put_back:
             weight.grad = gradient

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from glideslope.errors import FeedbackError
@@ -19,11 +20,16 @@ class Feedbacks:
     Args:
         plan: the schedules.
         watch: says if a feedback is told nothing.
+        write: writes the rates anew.
     """
 
-    def __init__(self, plan: Plan, watch: Watch) -> None:
-        self._plan, self._watch = plan, watch
+    def __init__(self, plan: Plan, watch: Watch, write: Callable[[], object]) -> None:
+        self._plan, self._watch, self._write = plan, watch, write
         self._keeper: weakref.ref[Any] | None = None
+
+    def __bool__(self) -> bool:
+        """Whether any schedule answers to measurements."""
+        return any(self._plan.feedbacks)
 
     @property
     def keeper(self) -> Any:
@@ -49,6 +55,21 @@ class Feedbacks:
         return guard
 
     @property
+    def guard_state(self) -> dict[str, Any]:
+        """The state of the guard. Setting it sets the rates."""
+        return self._plan.guard_state
+
+    @guard_state.setter
+    def guard_state(self, state: dict[str, Any]) -> None:
+        self._plan.guard_state = state
+        self._write()
+
+    @property
+    def end(self) -> float:
+        """The updates from which on every schedule holds its value; infinite where one has no end."""
+        return self._plan.end
+
+    @property
     def modes(self) -> set[str]:
         """Of the measurements that feedbacks answer to: "min" where less is better, "max" where more is."""
         return {feedback.mode for feedback, _ in self._plan.waits() if hasattr(feedback, "mode")}
@@ -59,7 +80,7 @@ class Feedbacks:
         Raises:
             FeedbackError: it can't be used, or no schedule has a feedback.
         """
-        if not any(self._plan.feedbacks):
+        if not self:
             raise FeedbackError("no schedule here answers to measurements: give schedule=gs.cosine() * gs.plateau()")
         number, _ = measured(metric)
         return mean_over_ranks(number)
@@ -84,7 +105,7 @@ class Feedbacks:
         Raises:
             FeedbackError: it is one, and no number of an epoch.
         """
-        if any(self._plan.feedbacks) or isinstance(metric, bool) or not isinstance(metric, int):
+        if self or isinstance(metric, bool) or not isinstance(metric, int):
             raise FeedbackError(
                 f"step({metric!r}): step() is called without a metric, after each update; a measurement is for "
                 "scheduler.measure(metric), whenever there is one"

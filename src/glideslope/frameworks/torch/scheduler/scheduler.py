@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -17,11 +16,7 @@ from glideslope.frameworks.torch.scheduler.state import Saved
 from glideslope.frameworks.torch.scheduler.succession import succeed
 from glideslope.frameworks.torch.scheduler.update_counter import Updates, around_updates, weakly, while_held
 from glideslope.frameworks.torch.scheduler.watch import Watch
-
-FEW = 8
-"""Values that are looked at in each call of `step`; of more the first, and all before the next update."""
-AHEAD = 1024
-"""Factors that are computed at a time. A stretch begins at a multiple of it, so a resumed run has the same ones."""
+from glideslope.frameworks.torch.scheduler.written import AHEAD, Written
 
 
 class Scheduler(BaseScheduler):
@@ -69,19 +64,6 @@ class Scheduler(BaseScheduler):
 
     _step_count = 1
     """Accelerate counts micro-batches here; nothing is read from it."""
-    _writing: list[tuple[Callable[[float], None], list[float]]]
-    """What writes each scheduled value, and its factors over the stretch from `_begin` on, of length `_stretch`."""
-    _begin: int
-    _stretch: float
-    _place: int
-    """Where in the stretch the factors are that were written last."""
-    _first: Any
-    _seen: Any
-    """The first group with a rate that is written, and the rate it had then."""
-    _few: bool
-    """Whether there are several values, few enough to look at each in `step`."""
-    _count: int
-    """How many groups there were when they were written."""
 
     def _prepare(self, count: str, peak: float | None) -> None:
         self._updates = Updates(each_call=count == "step")
@@ -100,7 +82,7 @@ class Scheduler(BaseScheduler):
 
     def _listen(self) -> None:
         """Has the optimizer say what it does: updates, and a state that it loaded."""
-        self.feedbacks = Feedbacks(self._plan, self._watch)
+        self.feedbacks, self._written = Feedbacks(self._plan, self._watch, weakly(self._write)), Written()
         succeed(self, self._stepped)
         handles = []
         if hasattr(self._stepped, "_optimizer_step_pre_hooks"):
@@ -121,21 +103,21 @@ class Scheduler(BaseScheduler):
         """
         if epoch is not None:
             self.feedbacks.refuse_metric(epoch)
-        updates = self._updates
+        updates, written = self._updates, self._written
         if updates.news:
             self._look_at_news()
-        if self._first["lr"] != self._seen or self._few or len(self.optimizer.param_groups) != self._count:
+        if written.first["lr"] != written.seen or written.few or len(self.optimizer.param_groups) != written.count:
             self._look()
         made = updates.made
         if made != self._made + 1:
             self._watch.call(made, self._made)
         self._made = made
-        self._place = place = made - self._begin
-        if place >= self._stretch:
-            self._place = place = self._look_ahead()
-        for write, factors in self._writing:
+        written.place = place = made - written.begin
+        if place >= written.length:
+            place = self._look_ahead()
+        for write, factors in written.writing:
             write(factors[place])
-        self._seen = self._first["lr"]
+        written.seen = written.first["lr"]
 
     def measure(self, metric: Any) -> None:
         """Tells a measurement, such as the validation loss, to the feedbacks that the schedules are multiplied by.
@@ -158,26 +140,6 @@ class Scheduler(BaseScheduler):
         self._look(stepped=self._writes_next)
         self.feedbacks.take(number)
         self._write()
-
-    @property
-    def guard_state(self) -> dict[str, Any]:
-        """The state of the guard among the feedbacks. Setting it sets the rate."""
-        return self._plan.guard_state
-
-    @guard_state.setter
-    def guard_state(self, state: dict[str, Any]) -> None:
-        self._plan.guard_state = state
-        self._write()
-
-    @property
-    def end(self) -> float:
-        """The updates from which on every schedule holds its value; infinite where one has no end."""
-        return self._plan.end
-
-    @property
-    def has_feedback(self) -> bool:
-        """Whether any schedule answers to measurements."""
-        return any(self._plan.feedbacks)
 
     @property
     def last_epoch(self) -> int:
@@ -237,7 +199,7 @@ class Scheduler(BaseScheduler):
         self._updates.decide()
         if not self._succeeded:
             self._look(stepped=False)
-        left_out = ("_updates", "_writing", "feedbacks", "_first", "_few", "_seen")
+        left_out = ("_updates", "_written", "feedbacks")
         kept = {name: value for name, value in vars(self).items() if name not in left_out}
         return {**kept, "updates": (self._updates.made, self._updates.each_call)}
 
@@ -260,21 +222,14 @@ class Scheduler(BaseScheduler):
         if self._tensors:
             as_tensors(groups)
         self._plan.find(groups)
-        self._place = self._look_ahead()
-        for write, factors in self._writing:
-            write(factors[self._place])
-        self._first, self._few, self._count = self._plan.first, 1 < self._plan.number <= FEW, len(groups)
-        self._seen = self._first["lr"]
+        self._look_ahead()
+        self._written.write(self._plan, groups)
 
     def _look_ahead(self) -> int:
-        """Computes the factors of the stretch of updates that the next is in; returns its place there."""
+        """Computes the factors of the next updates, and looks after the feedbacks where it is time; the place there."""
         if self._made >= self._watch.at:
             self._watch.look(self, self._made, self.feedbacks.keeper)
-        self._begin = self._made // AHEAD * AHEAD
-        self._stretch = min(AHEAD, self._watch.at - self._begin)
-        factors = self._plan.factors([self._begin + shift for shift in self._shifts], AHEAD).tolist()
-        self._writing = [(values.write, ahead) for values, ahead in zip(self._plan.values, factors, strict=True)]
-        return self._made - self._begin
+        return self._written.look_ahead(self._plan, self._made, self._shifts, self._watch.at)
 
     def _look(self, stepped: bool = True) -> None:
         """Looks whether the groups are as they were written, finds them anew, and says if another hand wrote to them.
@@ -283,7 +238,7 @@ class Scheduler(BaseScheduler):
             stepped: whether `step` was called since the last update, so that what was written is for the next; and no
                 other scheduler was made since.
         """
-        groups, factors = self._groups, [factors[self._place] for _, factors in self._writing]
+        groups, factors = self._groups, self._written.factors
         if self._plan.intact(groups, factors):
             return
         changes = self._plan.changes(factors)
@@ -335,4 +290,4 @@ class Scheduler(BaseScheduler):
     def _tell_replaced(self, replaced: list[Replaced], source: str) -> None:
         """Says that loaded base rates replaced others, unless the user gave the peak or another scheduler writes."""
         if self._plan.peak is None and not self._succeeded:
-            self._watch.tell_replaced(replaced, [factors[self._place] for _, factors in self._writing], source)
+            self._watch.tell_replaced(replaced, self._written.factors, source)

@@ -40,19 +40,19 @@ class Updates:
         self.compiled = False
         self.news = self.each_call = each_call
 
-    def count(self, found: torch.Tensor | None, compiled: bool) -> None:
+    def count(self, skipped: torch.Tensor | None, compiled: bool) -> None:
         """Counts an update, or a call that may have been one."""
-        if found is None:
+        if skipped is None:
             self.made += 1
         else:
-            self.undecided.append(found)
+            self.undecided.append(skipped)
             self.news = True
         if compiled and not self.compiled:
             self.compiled = self.news = True
 
     def decide(self) -> None:
         """Counts the updates of which only the device knew; waits for it."""
-        self.made += sum(found.item() == 0 for found in self.undecided)
+        self.made += sum(skipped.item() == 0 for skipped in self.undecided)
         self.undecided.clear()
         self.news = self.each_call
 
@@ -74,9 +74,9 @@ def around_updates(
         begins = running.enter(stepped, kwargs, compiled)
         return before(args, kwargs) if begins and before is not None else None
 
-    def leave(found: torch.Tensor | None, compiled: bool = False) -> None:
+    def leave(skipped: torch.Tensor | None, compiled: bool = False) -> None:
         if running.leave(optimizer, compiled) and after is not None:
-            after(found, compiled)
+            after(skipped, compiled)
 
     untraced_enter: Any = torch.compiler.disable(enter)  # type: ignore[no-untyped-call]
     untraced_leave: Any = torch.compiler.disable(leave)  # type: ignore[no-untyped-call]  # else compiled for each count
