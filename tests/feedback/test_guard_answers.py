@@ -325,6 +325,28 @@ def test_one_number_far_back_in_a_large_gradient_is_left_out_when_the_updates_ar
     torch.testing.assert_close(spoilt.model.state_dict(), expected.model.state_dict(), rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("optimizer", [torch.optim.SGD, torch.optim.SparseAdam])
+def test_one_number_far_back_in_a_sparse_gradient(optimizer):
+    torch.manual_seed(0)
+    model = nn.Embedding(3000, 8, sparse=True)
+    stepped = optimizer(model.parameters(), lr=0.01)
+    scheduler = gs.torch.Scheduler(stepped, "constant * guard()", steps=1000)
+    guard = gs.torch.Guard(model, scheduler)
+    for t in range(120):
+        stepped.zero_grad()
+        loss = (model(torch.randint(0, 3000, (512, 4))) - 1).square().mean()
+        loss.backward()
+        if t == 81:
+            model.weight.grad._values()[-1] = math.nan
+        stepped.step()
+        scheduler.step()
+        guard.step(loss)
+    [event] = guard.events
+    assert event.answer == "back"
+    assert 81 < event.back_to <= event.update  # what was good since is made again
+    assert model.weight.isfinite().all()
+
+
 def test_a_part_of_a_gradient_that_grows_is_no_spike_of_the_whole():
     loop = Small(model=wide())
 

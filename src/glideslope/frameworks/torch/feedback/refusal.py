@@ -12,6 +12,7 @@ from torch import distributed
 
 from glideslope.errors import ScheduleError
 from glideslope.frameworks.torch.feedback.arrivals import number
+from glideslope.frameworks.torch.feedback.copies import numbers_of
 from glideslope.frameworks.torch.feedback.replay import Replay
 from glideslope.frameworks.torch.private import foreach_norm
 from glideslope.frameworks.torch.scheduler.inner import inner_optimizer
@@ -136,7 +137,7 @@ class Refusal:
         weights = [p for group in self._optimizer.param_groups for p in group["params"] if p.grad is not None]
         if not weights:
             return
-        gradients = [_dense(weight.grad) for weight in weights]
+        gradients = [numbers_of(weight.grad) for weight in weights]
         if gradients[0].device.type != "cpu":
             self._on_device(weights, gradients, norm)
             return
@@ -193,7 +194,7 @@ class Refusal:
         else:
             for weight in weights:
                 assert weight.grad is not None
-                _dense(weight.grad).masked_fill_(bad.to(weight.grad.device), 0)
+                numbers_of(weight.grad).masked_fill_(bad.to(weight.grad.device), 0)
 
     def _after(self, skipped: Any, compiled: bool) -> None:
         self._replay.noted()
@@ -203,13 +204,6 @@ class Refusal:
         if self._flagged:
             del self._optimizer.grad_scale, self._optimizer.found_inf  # type: ignore[attr-defined]
             self._flagged = False
-
-
-def _dense(gradient: Any) -> torch.Tensor:
-    """The numbers of a gradient on this process: those of a sparse one, the shard of a distributed one."""
-    if type(gradient) is not torch.Tensor and hasattr(gradient, "to_local"):
-        gradient = gradient.to_local()
-    return gradient._values() if gradient.is_sparse else gradient  # type: ignore[no-any-return]
 
 
 def _is_sharded(weights: list[torch.Tensor]) -> bool:

@@ -10,6 +10,7 @@ import torch
 from torch import distributed
 
 from glideslope.feedback.ring import Kept, Lost
+from glideslope.frameworks.torch.feedback.copies import numbers_of
 from glideslope.frameworks.torch.feedback.snapshots import Training
 
 FARTHEST = 20
@@ -38,7 +39,7 @@ class _Update:
 
     def is_finite(self) -> bool:
         """Whether its gradient is."""
-        return all(bool(gradient.isfinite().all()) for _, gradient, _ in self.gradients)
+        return all(bool(numbers_of(gradient).isfinite().all()) for _, gradient, _ in self.gradients)
 
 
 @dataclass

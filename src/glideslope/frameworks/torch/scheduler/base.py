@@ -24,7 +24,7 @@ from glideslope.schedules.durations import Time
 class BaseScheduler(LRScheduler):
     """A scheduler of a torch optimizer. For the arguments see `Scheduler`."""
 
-    _succeeded = False
+    succeeded = False
     """Whether a scheduler was made for the optimizer after this one."""
 
     @was_called("lr", "schedule")
@@ -83,7 +83,7 @@ class BaseScheduler(LRScheduler):
 
     def read_groups(self) -> None:
         """Reads the groups anew, after an `lr_scale` or an initial rate was changed, and sets their rates."""
-        if not self._succeeded:
+        if not self.succeeded:
             self._write()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

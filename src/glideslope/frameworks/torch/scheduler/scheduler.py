@@ -173,7 +173,7 @@ class Scheduler(BaseScheduler):
         Everything else follows from these, for any number of groups, processes and devices.
         """
         self._updates.decide()
-        if not self._succeeded:
+        if not self.succeeded:
             self._look(stepped=False)
         if (keeper := self.feedbacks.keeper) is not None:
             self._plan.guard_state = keeper.state
@@ -197,7 +197,7 @@ class Scheduler(BaseScheduler):
 
     def __getstate__(self) -> dict[str, Any]:
         self._updates.decide()
-        if not self._succeeded:
+        if not self.succeeded:
             self._look(stepped=False)
         left_out = ("_updates", "_written", "feedbacks")
         kept = {name: value for name, value in vars(self).items() if name not in left_out}
@@ -249,27 +249,27 @@ class Scheduler(BaseScheduler):
 
     def _look_at_new(self) -> None:
         """Writes the rates of groups that came since the last look; other values stay as they are, to be told of."""
-        if not self._succeeded and not self._plan.groups.are(self._groups):
+        if not self.succeeded and not self._plan.groups.are(self._groups):
             self._look(stepped=self._writes_next)
 
     @property
     def _writes_next(self) -> bool:
         """Whether the next update's rates are this scheduler's: it was stepped, isn't over, and has no successor."""
-        return self._made == self._updates.made and not self._succeeded and self._made < self._plan.end
+        return self._made == self._updates.made and not self.succeeded and self._made < self._plan.end
 
     def _before_update(self, args: Any, kwargs: Any) -> None:
         """Looks at the groups: one may be new, or have another rate than was written."""
-        if not self._succeeded:
+        if not self.succeeded:
             self._look(stepped=self._writes_next)
 
     def _before_loading(self, optimizer: Any, state: Any) -> None:
         """Sees the groups as they are, since a state goes by their places."""
-        if not self._succeeded:
+        if not self.succeeded:
             self._look(stepped=False)
 
     def _after_loading(self, optimizer: Any) -> None:
         """Writes over the rates of another schedule; says if there are other base rates."""
-        if self._succeeded:
+        if self.succeeded:
             return
         bases = self._plan.groups.bases()
         self._write()
@@ -289,5 +289,5 @@ class Scheduler(BaseScheduler):
 
     def _tell_replaced(self, replaced: list[Replaced], source: str) -> None:
         """Says that loaded base rates replaced others, unless the user gave the peak or another scheduler writes."""
-        if self._plan.peak is None and not self._succeeded:
+        if self._plan.peak is None and not self.succeeded:
             self._watch.tell_replaced(replaced, self._written.factors, source)

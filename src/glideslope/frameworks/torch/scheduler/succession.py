@@ -24,11 +24,11 @@ def was_scheduled(optimizer: Any) -> bool:
 def succeed(scheduler: Any, optimizer: Any) -> None:
     """Enters a scheduler among those of an optimizer, as the one that writes from now on."""
     retire(optimizer)
-    scheduler._succeeded = False
+    scheduler.succeeded = False
     _SCHEDULERS.setdefault(optimizer, weakref.WeakSet()).add(scheduler)
 
 
 def retire(optimizer: Any) -> None:
     """Has the schedulers of an optimizer leave its values alone, since something else writes them from now on."""
     for scheduler in schedulers_of(optimizer):
-        scheduler._succeeded = True
+        scheduler.succeeded = True
