@@ -85,10 +85,12 @@ class Feedbacks:
         number, _ = measured(metric)
         return mean_over_ranks(number)
 
-    def take(self, number: float) -> None:
-        """Tells a measurement to each of them."""
+    def take(self, number: float) -> bool:
+        """Tells a measurement to each of them; whether it moves a rate."""
+        before = self._plan.feedback_factors
         self._plan.measure(number)
         self._watch.measured = True
+        return self._plan.feedback_factors != before
 
     def training_ended(self, made: int) -> None:
         """Says if one was told nothing in a trainer's training that is over after so many updates."""

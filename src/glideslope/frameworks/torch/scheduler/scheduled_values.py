@@ -119,13 +119,18 @@ class Plan:
         places = [np.arange(number) + (int(start) if float(start).is_integer() else start) for start in starts]
         pairs = zip(self.schedules, places, strict=True)
         factors = np.array([factors_at(schedule, np.maximum(t, 0)) for schedule, t in pairs], dtype=float)
-        scales = [feedback.factor(state) if feedback else 1.0 for feedback, state in self._measured()]
+        scales = self.feedback_factors
         if self.guard is not None:  # it lowers every rate, whichever schedule it stands beside
             lowered = self.guard_state["factor"]
             others = (name == "lr" and i != self.guard for i, name in enumerate(self.names))
             scales = [scale * lowered if other else scale for scale, other in zip(scales, others, strict=True)]
         scaled: np.ndarray = factors * np.array(scales, dtype=float)[:, None]
         return scaled
+
+    @property
+    def feedback_factors(self) -> list[float]:
+        """What the feedbacks of each schedule multiply it by."""
+        return [feedback.factor(state) if feedback else 1.0 for feedback, state in self._measured()]
 
     @property
     def number(self) -> int:

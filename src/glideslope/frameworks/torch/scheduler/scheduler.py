@@ -138,8 +138,8 @@ class Scheduler(BaseScheduler):
         """
         number = self.feedbacks.number(metric)
         self._look(stepped=self._writes_next)
-        self.feedbacks.take(number)
-        self._write()
+        if self.feedbacks.take(number):
+            self._write()
 
     @property
     def last_epoch(self) -> int:
