@@ -1,0 +1,57 @@
+// The rooms, and the address that holds the state of the one that is open.
+
+import { h } from "./dom.js";
+
+/** @typedef {{title: string, open: (root: HTMLElement, state: any, save: (state: any) => void) => (() => void)}} Room */
+
+/** @type {[string, string, () => Promise<Room>][]} */
+const ROOMS = [
+  ["draw", "Draw", () => import("./draw.js")],
+];
+
+/** @type {Record<string, any>} */
+const states = {};
+/** @type {() => void} */
+let leave = () => {};
+let shown = "";
+
+/** The room and its state in the address; an address that can't be read is that of the first room. */
+function address() {
+  const [name, text] = location.hash.slice(1).split(/\/(.*)/s);
+  const room = ROOMS.find(([key]) => key === name);
+  if (!room) return { name: ROOMS[0][0], state: null };
+  try {
+    return { name, state: text ? JSON.parse(decodeURIComponent(text)) : null };
+  } catch {
+    return { name, state: null };
+  }
+}
+
+/** @param {string} name @param {any} state */
+function save(name, state) {
+  states[name] = state;
+  shown = `#${name}/${encodeURIComponent(JSON.stringify(state))}`;
+  history.replaceState(null, "", shown);
+}
+
+async function open() {
+  if (location.hash === shown) return;
+  const { name, state } = address();
+  shown = location.hash;
+  const [, title, load] = /** @type {any} */ (ROOMS.find(([key]) => key === name));
+  const room = await load();
+  leave();
+  for (const link of document.querySelectorAll("nav a")) {
+    if (link.getAttribute("href") === `#${name}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  document.title = `${title} · Glideslope studio`;
+  const root = /** @type {HTMLElement} */ (document.getElementById("room"));
+  root.replaceChildren();
+  root.className = name;
+  leave = room.open(root, state ?? states[name] ?? null, (changed) => save(name, changed));
+}
+
+document.querySelector("nav")?.append(...ROOMS.map(([name, title]) => h("a", { href: `#${name}` }, title)));
+addEventListener("hashchange", open);
+open();
