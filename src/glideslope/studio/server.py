@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from glideslope.errors import FrameworkError
-from glideslope.studio import draw, pages
+from glideslope.studio import draw, pages, play
 from glideslope.studio.access import LOOPBACK, Access
 
 
@@ -24,7 +24,7 @@ def application(folder: Path, token: str, hosts: Collection[str] = LOOPBACK, anc
         hosts: the names that this machine may be called by.
         ancestors: the pages that may show this one in a frame.
     """
-    return Access(Starlette(routes=[*draw.ROUTES, *pages.ROUTES]), token, hosts, ancestors)
+    return Access(Starlette(routes=[*draw.ROUTES, *play.ROUTES, *pages.ROUTES]), token, hosts, ancestors)
 
 
 def bound(host: str, port: int) -> socket.socket:
