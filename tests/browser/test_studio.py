@@ -56,3 +56,24 @@ def test_the_first_room_draws_the_schedules_of_its_texts(browser, studio):
     assert float(page.locator(".legend .value").inner_text()) == pytest.approx(0.5 * factor, rel=1e-4)
     assert opened.wrong == []
     assert all(url.startswith(studio.url) for url in opened.asked)
+
+
+LATENCY = """async () => {
+  const frames = [];
+  for (let i = 0; i < 12; i++) {
+    const handle = document.querySelectorAll('.handle')[1];
+    const box = handle.getBoundingClientRect();
+    performance.clearMarks();
+    const event = (type, dx) => new PointerEvent(type, {
+      pointerId: 1, button: 0, buttons: 1, bubbles: true, clientX: box.x + 11 + dx, clientY: box.y + 11,
+    });
+    handle.setPointerCapture = () => 0;
+    handle.dispatchEvent(event('pointerdown', 0));
+    handle.dispatchEvent(event('pointermove', 3 + i));
+    while (!performance.getEntriesByName('drawn').length) await new Promise((go) => setTimeout(go, 1));
+    frames.push(performance.getEntriesByName('drawn')[0].startTime - performance.getEntriesByName('drag')[0].startTime);
+    handle.dispatchEvent(event('lostpointercapture', 0));
+    await new Promise((go) => setTimeout(go, 30));
+  }
+  return frames;
+}"""

@@ -8,10 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import glideslope as gs
-from glideslope.studio.draw import Edit, drawn, edited
+from glideslope.studio.draw import Drawing, Edit, drawn
 from glideslope.studio.handles import handles, in_points
 from glideslope.studio.plan import Plan
 from tests.studio.asking import client
+
+
+def drawn_of(plan, edit=None):
+    return drawn(Drawing(plan, edit))
 
 
 @pytest.mark.parametrize(
@@ -28,7 +32,7 @@ from tests.studio.asking import client
 def test_a_curve_is_that_of_sample(text, steps):
     curve = Plan(schedules=[text], steps=steps, peak=0.3).curve(text)
     assert np.array_equal(curve.rates, 0.3 * gs.parse(text).sample(steps))
-    chart = drawn(Plan(schedules=[text], steps=steps, peak=0.3))["chart"]
+    chart = drawn_of(Plan(schedules=[text], steps=steps, peak=0.3))["chart"]
     (series,) = chart["series"]
     every = 0.3 * gs.parse(text).sample(steps)
     assert np.allclose(series["y"], every[np.array(chart["xs"][series["x"]], dtype=int)], rtol=1e-4, atol=1e-12)
@@ -36,7 +40,7 @@ def test_a_curve_is_that_of_sample(text, steps):
 
 @pytest.mark.parametrize("steps", [10**7, 10**12])
 def test_very_many_updates_are_thinned_and_not_refused(steps):
-    (series,) = drawn(Plan(schedules=["warmup(3) >> cosine"], steps=steps, peak=1.0))["chart"]["series"]
+    (series,) = drawn_of(Plan(schedules=["warmup(3) >> cosine"], steps=steps, peak=1.0))["chart"]["series"]
     assert len(series["y"]) < 5000
     assert max(series["y"]) == 1.0
 
@@ -47,7 +51,7 @@ def test_very_many_updates_are_thinned_and_not_refused(steps):
 def test_a_handle_comes_to_lie_where_it_is_dragged(part, to, peak, steps):
     """As far as the text has digits: a thousandth of the horizon, and three digits of the factor."""
     plan = Plan(schedules=["warmup(5%) >> hold() >> cooldown(5%)"], steps=steps, peak=peak)
-    moved = edited(Edit(plan, "move", 1, x=part / 100 * steps, y=to * peak))
+    moved = drawn_of(plan, Edit("move", 1, x=part / 100 * steps, y=to * peak))
     handle = next(each for each in moved["handles"] if each["name"] == "end of warmup")
     assert handle["x"] == pytest.approx(part / 100 * steps, abs=1.001e-3 * steps)
     assert handle["y"] == pytest.approx(to * peak, rel=0.006, abs=1e-9 * peak)
@@ -56,15 +60,15 @@ def test_a_handle_comes_to_lie_where_it_is_dragged(part, to, peak, steps):
 @pytest.mark.parametrize("axis", ["epochs", "examples", "tokens"])
 def test_a_drag_is_along_the_axis_that_is_shown(axis):
     plan = Plan(schedules=["warmup(5%) >> hold() >> cooldown(20%)"], steps=1000, axis=axis)
-    end = drawn(plan)["end"]
-    assert edited(Edit(plan, "move", 2, x=end / 2))["text"] == "warmup(5%) >> hold() >> cooldown(50%)"
+    end = drawn_of(plan)["end"]
+    assert drawn_of(plan, Edit("move", 2, x=end / 2))["text"] == "warmup(5%) >> hold() >> cooldown(50%)"
 
 
 def test_points_are_moved_added_and_removed():
     plan = Plan(schedules=["interpolate([0%, 40%, 100%], [0, 1, 0])"], steps=1000, peak=1.0)
-    assert edited(Edit(plan, "move", 1, x=300.0, y=0.5))["text"] == "interpolate([0%, 30%, 100%], [0, 0.5, 0])"
-    assert edited(Edit(plan, "add"))["text"] == "interpolate([0%, 40%, 70%, 100%], [0, 1, 0.5, 0])"
-    assert edited(Edit(plan, "remove", 1))["text"] == "interpolate([0%, 100%], [0, 0])"
+    assert drawn_of(plan, Edit("move", 1, x=300.0, y=0.5))["text"] == "interpolate([0%, 30%, 100%], [0, 0.5, 0])"
+    assert drawn_of(plan, Edit("add"))["text"] == "interpolate([0%, 40%, 70%, 100%], [0, 1, 0.5, 0])"
+    assert drawn_of(plan, Edit("remove", 1))["text"] == "interpolate([0%, 100%], [0, 0])"
 
 
 @pytest.mark.parametrize(
@@ -83,12 +87,12 @@ def test_points_stand_for_nearly_the_same_schedule(text):
 def test_a_bad_text_has_the_message_of_the_parser_at_its_column(text, column):
     with pytest.raises(gs.ScheduleError) as raised:
         gs.parse(text)
-    (state,) = drawn(Plan(schedules=[text]))["schedules"]
+    (state,) = drawn_of(Plan(schedules=[text]))["schedules"]
     assert state == {"message": str(raised.value), "column": column}
 
 
 def test_a_bad_text_leaves_the_others_drawn():
-    answer = drawn(Plan(schedules=["cosine", "nonsense", "linear"]))
+    answer = drawn_of(Plan(schedules=["cosine", "nonsense", "linear"]))
     assert [group["name"] for group in answer["chart"]["groups"]] == ["cosine()", "linear()"]
     assert "message" in answer["schedules"][1]
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Collection
 from pathlib import Path
 
+from glideslope.laws import Law
 from glideslope.studio.access import LOOPBACK, new_token
 from glideslope.studio.server import application, bound, server
 
@@ -18,15 +19,22 @@ class Background:
         folder: the only one whose files are read.
         hosts: the names that this machine may be called by.
         ancestors: the pages that may show this one in a frame.
+        laws: laws that are in no file, by name.
 
     Attributes:
         url: the address of the page, the token in it.
     """
 
-    def __init__(self, folder: Path, hosts: Collection[str] = LOOPBACK, ancestors: str = "'self'") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        hosts: Collection[str] = LOOPBACK,
+        ancestors: str = "'self'",
+        laws: dict[str, Law] | None = None,
+    ) -> None:
         token = new_token()
         self._socket = bound("127.0.0.1", 0)
-        self._server = server(application(folder, token, hosts, ancestors))
+        self._server = server(application(folder, token, hosts, ancestors, laws))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/{token}/"
         self._thread = threading.Thread(target=self._run, name="glideslope studio", daemon=True)
         self._thread.start()

@@ -31,18 +31,23 @@ class Edit(msgspec.Struct, forbid_unknown_fields=True):
     """A change of the schedule that is edited.
 
     Attributes:
-        plan: what is drawn.
         act: a handle moved or removed, a point added, or all in points.
         handle: which, from the left.
         x: where it is moved, on the axis of time.
         y: the rate that it is moved to.
     """
 
-    plan: Plan
     act: Literal["move", "remove", "add", "points"]
     handle: Annotated[int, Meta(ge=0, le=10_000)] = 0
     x: float | None = None
     y: float | None = None
+
+
+class Drawing(msgspec.Struct, forbid_unknown_fields=True):
+    """What is drawn: a plan, after a change of it if there is one."""
+
+    plan: Plan
+    edit: Edit | None = None
 
 
 class Copy(msgspec.Struct, forbid_unknown_fields=True):
@@ -52,8 +57,30 @@ class Copy(msgspec.Struct, forbid_unknown_fields=True):
     to: Literal["text", "torch", "optax", "keras", "transformers", "deepspeed", "json", "csv"]
 
 
-def drawn(plan: Plan) -> dict[str, Any]:
-    """The chart of a plan, what is wrong with each of its texts, and the handles of the one that is edited."""
+def edited(plan: Plan, edit: Edit | None) -> Plan:
+    """The plan after a change.
+
+    Raises:
+        ScheduleError: the schedule can't be changed so.
+    """
+    if edit is None:
+        return plan
+    texts = [*plan.schedules]
+    texts[min(plan.chosen, len(texts) - 1)] = str(_changed(plan, edit, plan.schedule(plan.text)))
+    return msgspec.structs.replace(plan, schedules=tuple(texts))
+
+
+def drawn(drawing: Drawing, beside: Sequence[Curve] = ()) -> dict[str, Any]:
+    """The chart of a plan, what is wrong with each of its texts, and the handles of the one that is edited.
+
+    Args:
+        drawing: the plan, and a change of it.
+        beside: other curves that are drawn with its own.
+
+    Raises:
+        ScheduleError: the schedule can't be changed as asked.
+    """
+    plan = edited(drawing.plan, drawing.edit)
     curves: list[Curve] = []
     states: list[dict[str, Any]] = []
     for text in plan.schedules:
@@ -67,26 +94,13 @@ def drawn(plan: Plan) -> dict[str, Any]:
     time = Time.of(plan.axis, plan.clock)
     title = f"{plan.steps:,} updates at a peak of {plan.peak:g}"
     return {
-        "chart": chart(curves, time, title).data(), "schedules": states, "handles": _handles(plan, time.per_update),
+        "text": plan.text, "chart": chart([*curves, *beside], time, title).data(), "schedules": states,
+        "handles": _handles(plan, time.per_update),
         "boundaries": [finite([t * time.per_update for t in curve.boundaries]) for curve in curves],
         "end": plan.steps * time.per_update,
         "worth": {"epochs": plan.steps * plan.batch / plan.epoch, "examples": plan.steps * plan.batch,
                   "tokens": plan.steps * plan.batch * plan.tokens},
     }  # fmt: skip
-
-
-def edited(edit: Edit) -> dict[str, Any]:
-    """The plan after a change, and all that is drawn of it.
-
-    Raises:
-        ScheduleError: the schedule can't be changed so.
-    """
-    plan = edit.plan
-    text = str(_changed(edit, plan.schedule(plan.text)))
-    texts = [*plan.schedules]
-    texts[min(plan.chosen, len(texts) - 1)] = text
-    plan = msgspec.structs.replace(plan, schedules=texts)
-    return {"text": text, **drawn(plan)}
 
 
 def copied(copy: Copy) -> dict[str, str]:
@@ -118,8 +132,7 @@ def gallery(asked: None) -> list[dict[str, Any]]:
 
 
 ROUTES: Sequence[Route] = (
-    Route("/api/draw", computed(Plan, drawn), methods=["POST"]),
-    Route("/api/edit", computed(Edit, edited), methods=["POST"]),
+    Route("/api/draw", computed(Drawing, drawn), methods=["POST"]),
     Route("/api/copy", computed(Copy, copied), methods=["POST"]),
     Route("/api/gallery", computed(type(None), gallery), methods=["POST"]),
 )
@@ -138,8 +151,7 @@ def _handles(plan: Plan, per_update: float) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _changed(edit: Edit, value: Schedule) -> Schedule:
-    plan = edit.plan
+def _changed(plan: Plan, edit: Edit, value: Schedule) -> Schedule:
     if edit.act == "points":
         return handles.in_points(value, plan.steps, plan.clock)
     if edit.act == "add":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Literal
 
 import msgspec
@@ -22,7 +23,7 @@ Steps = Annotated[int, Meta(ge=1, le=MOST_UPDATES)]
 Axis = Literal["updates", "epochs", "examples", "tokens"]
 
 
-class Plan(msgspec.Struct, forbid_unknown_fields=True):
+class Plan(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Schedules over one horizon.
 
     Attributes:
@@ -36,9 +37,7 @@ class Plan(msgspec.Struct, forbid_unknown_fields=True):
         chosen: the place of the schedule that is edited.
     """
 
-    schedules: Annotated[list[Text], Meta(min_length=1, max_length=8)] = msgspec.field(
-        default_factory=lambda: ["warmup(5%) >> cosine"]
-    )
+    schedules: Annotated[tuple[Text, ...], Meta(min_length=1, max_length=8)] = ("warmup(5%) >> cosine",)
     steps: Steps = 10_000
     peak: Annotated[float, Meta(gt=0, le=1e6)] = 0.001
     batch: Positive = 32.0
@@ -63,7 +62,7 @@ class Plan(msgspec.Struct, forbid_unknown_fields=True):
         Raises:
             ScheduleError: the text isn't a schedule.
         """
-        value = parse(text)
+        value = _parsed(text)
         bare = as_policy(value).schedule
         whole = bare if bare.ends() else bare.over(self.steps, self.clock)
         at = sampled(whole, self.steps)[0]
@@ -75,7 +74,10 @@ class Plan(msgspec.Struct, forbid_unknown_fields=True):
         Raises:
             ScheduleError: the text isn't one.
         """
-        value = parse(text)
+        value = _parsed(text)
         if isinstance(value, Feedback) or not isinstance(value, Schedule):
             raise ScheduleError(f"{value} answers to measurements or batches: this is done with a schedule alone")
         return value
+
+
+_parsed = lru_cache(maxsize=256)(parse)

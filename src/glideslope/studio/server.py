@@ -11,11 +11,19 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from glideslope.errors import FrameworkError
-from glideslope.studio import draw, pages, play
+from glideslope.laws import Law
+from glideslope.studio import draw, pages, play, predict
 from glideslope.studio.access import LOOPBACK, Access
+from glideslope.studio.library import Library
 
 
-def application(folder: Path, token: str, hosts: Collection[str] = LOOPBACK, ancestors: str = "'self'") -> ASGIApp:
+def application(
+    folder: Path,
+    token: str,
+    hosts: Collection[str] = LOOPBACK,
+    ancestors: str = "'self'",
+    laws: dict[str, Law] | None = None,
+) -> ASGIApp:
     """The page and what it asks for.
 
     Args:
@@ -23,8 +31,11 @@ def application(folder: Path, token: str, hosts: Collection[str] = LOOPBACK, anc
         token: what every path begins with.
         hosts: the names that this machine may be called by.
         ancestors: the pages that may show this one in a frame.
+        laws: laws that are in no file, by name.
     """
-    return Access(Starlette(routes=[*draw.ROUTES, *play.ROUTES, *pages.ROUTES]), token, hosts, ancestors)
+    library = Library(folder, laws)
+    routes = [*draw.ROUTES, *play.ROUTES, *predict.routes(library), *pages.ROUTES]
+    return Access(Starlette(routes=routes), token, hosts, ancestors)
 
 
 def bound(host: str, port: int) -> socket.socket:

@@ -7,6 +7,7 @@ import { h } from "./dom.js";
 /** @type {[string, string, () => Promise<Room>][]} */
 const ROOMS = [
   ["draw", "Draw", () => import("./draw.js")],
+  ["predict", "Predict", () => import("./predict.js")],
   ["play", "Play", () => import("./play.js")],
 ];
 

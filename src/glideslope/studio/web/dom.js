@@ -168,3 +168,13 @@ export function chartFigure(label) {
  * @param {string} name
  */
 export const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+/** Copies a text. @param {string} text @param {string} done what is said then */
+export async function put(text, done) {
+  try {
+    await navigator.clipboard.writeText(text);
+    say(done);
+  } catch {
+    say("This browser doesn't let the page copy: select the text.");
+  }
+}
