@@ -55,9 +55,10 @@ class Access:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update({
-                    "content-security-policy": POLICY + self.ancestors, "referrer-policy": "no-referrer",
-                    "x-content-type-options": "nosniff", "cross-origin-resource-policy": "same-origin",
+                    "referrer-policy": "no-referrer", "x-content-type-options": "nosniff",
+                    "cross-origin-resource-policy": "same-origin",
                 })  # fmt: skip
+                headers.setdefault("content-security-policy", POLICY + self.ancestors)
                 headers.setdefault("cache-control", "no-store")
             await send(message)
 

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from glideslope.errors import FrameworkError
 from glideslope.laws import Law
-from glideslope.studio import draw, pages, play, predict
+from glideslope.studio import draw, pages, play, predict, watch
 from glideslope.studio.access import LOOPBACK, Access
 from glideslope.studio.library import Library
 
@@ -34,7 +34,7 @@ def application(
         laws: laws that are in no file, by name.
     """
     library = Library(folder, laws)
-    routes = [*draw.ROUTES, *play.ROUTES, *predict.routes(library), *pages.ROUTES]
+    routes = [*draw.ROUTES, *play.ROUTES, *predict.routes(library), *watch.routes(library), *pages.ROUTES]
     return Access(Starlette(routes=routes), token, hosts, ancestors)
 
 

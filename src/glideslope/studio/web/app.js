@@ -9,6 +9,7 @@ const ROOMS = [
   ["draw", "Draw", () => import("./draw.js")],
   ["predict", "Predict", () => import("./predict.js")],
   ["play", "Play", () => import("./play.js")],
+  ["watch", "Watch", () => import("./watch.js")],
 ];
 
 /** @type {Record<string, any>} */

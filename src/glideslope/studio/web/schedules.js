@@ -22,7 +22,7 @@ export function scheduleList({ texts, chosen, most, change }) {
       });
       const problem = h("div", { class: "problem", id: `${id}-problem`, role: "alert" });
       const row = h(
-        "div", { class: "text" }, h("span", { class: "swatch", "aria-hidden": "true" }), input,
+        "div", { class: "line" }, h("span", { class: "swatch", "aria-hidden": "true" }), input,
         texts.length > 1
           ? button("×", () => { texts.splice(i, 1); chosen = Math.min(chosen, texts.length - 1); build(); change(texts, chosen); },
             { "aria-label": `Remove schedule ${i + 1}`, class: "small" })
