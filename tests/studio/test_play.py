@@ -92,6 +92,28 @@ def test_a_ball_moves_as_its_schedule_says():
     assert np.allclose(way.rates[:-1], rates, rtol=1e-12)
 
 
+def test_a_plateau_is_told_the_height():
+    """It oscillates at a rate above 1 over the curvature, without getting lower, until the plateau cuts the rate."""
+    ball = Ball([1.0], rate=2.0, schedule="constant * plateau(0.5, patience=3)")
+    way = went("x^2/2", ball, steps=200)
+    assert way.rates[:16] == pytest.approx(2.0)
+    assert way.rates[-1] < 1.01
+    assert abs(way.positions[-1, 0]) < 1e-6
+
+
+def test_a_batch_that_grows_ends_as_quiet_as_a_rate_that_falls_in_fewer_updates():
+    """Smith et al. 2018, arXiv:1711.00489: the noise of an update is the rate over the root of the batch."""
+    spread = {}
+    for text in ("constant", "linear", "linear * growth(8, 4096)"):
+        ends = [
+            went("x^2/2", Ball([0.0], rate=0.3, schedule=text), steps=300, noise=2.0, batch=8, seed=seed)
+            for seed in range(40)
+        ]
+        spread[text] = np.std([way.positions[-1, 0] for way in ends]), int(ends[0].at[-1])
+    assert spread["linear * growth(8, 4096)"][0] < 0.5 * spread["constant"][0]
+    assert spread["linear * growth(8, 4096)"][1] < 0.6 * spread["linear"][1]
+
+
 def test_each_layer_has_its_own_rate():
     way = went("x + y", Ball([0.0, 0.0], rate=0.1, layers=[1.0, 0.25]), steps=10)
     assert np.allclose(way.positions[-1], [-1.0, -0.25])

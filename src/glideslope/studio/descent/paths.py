@@ -10,10 +10,8 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from glideslope.errors import ScheduleError
-from glideslope.policy import as_policy
-from glideslope.schedules import Clock, Schedule, parse
 from glideslope.schedules.sampling import MOST_UPDATES
+from glideslope.studio.descent.driven import Driven
 from glideslope.studio.descent.optimizers import OPTIMIZERS, Name
 from glideslope.studio.descent.surfaces import Surface
 from glideslope.studio.plan import Text
@@ -96,23 +94,27 @@ def path(surface: Surface, ball: Ball, world: World, size: float, seconds: float
         seconds: the most that it may take.
 
     Raises:
-        ScheduleError: the schedule can't be read, or measurements move it.
+        ScheduleError: the schedule can't be read, or has a guard.
     """
-    factor = _factor(ball.schedule, world.steps)
+    driven = Driven(ball.schedule, world.steps)
     update = OPTIMIZERS[ball.optimizer](ball.momentum)
     random = np.random.default_rng(world.seed)
     dimensions = surface.dimensions
     position = np.array([*ball.start, 0.0][:dimensions], dtype=float)
     layers = np.array(ball.layers[:dimensions])
-    places = [position]
-    kept = [0]
+    places, kept, rates = [position], [0], []
     ended: Ended = "whole"
-    keep = _kept(world.steps)
+    keep = _kept(driven.updates)
     until, made = time.monotonic() + seconds, 0
-    while made < world.steps:
-        slope = _slope(surface, position, world, made, random)
-        position = position - update(slope, ball.rate * float(factor(made)) * layers)
+    while made < driven.updates:
+        rate = ball.rate * driven.factor(made)
+        if made == kept[-1]:
+            rates.append(rate)
+        slope = _slope(surface, position, world, made, driven.batch(made, world.batch), random)
+        position = position - update(slope, rate * layers)
         made += 1
+        if driven.measured_each and made % driven.measured_each == 0:
+            driven.told(float(surface.values(position[None])[0]))
         if not np.all(np.abs(position) <= FAR * size):
             ended = "diverged"
         elif made % _LOOK == 0 and time.monotonic() > until:
@@ -122,29 +124,21 @@ def path(surface: Surface, ball: Ball, world: World, size: float, seconds: float
             kept.append(made)
         if ended != "whole":
             break
-    at = np.array(kept)
-    rates = np.array([ball.rate * float(factor(min(t, world.steps - 1))) for t in kept])
-    return Path(at, np.array(places), rates, ended)
+    rates += [ball.rate * driven.factor(made)] * (len(kept) - len(rates))
+    return Path(np.array(kept), np.array(places), np.array(rates), ended)
 
 
-def _slope(surface: Surface, position: np.ndarray, world: World, made: int, random: np.random.Generator) -> np.ndarray:
-    batch = None
-    if surface.examples and world.batch:
-        batch = random.integers(0, surface.examples, world.batch)
+def _slope(
+    surface: Surface, position: np.ndarray, world: World, made: int, size: int, random: np.random.Generator
+) -> np.ndarray:
+    """The slope at a position, of a batch of a size."""
+    batch = random.integers(0, surface.examples, size) if surface.examples and size else None
     slope = np.array(surface.gradient(tuple(position.tolist()), batch), dtype=float)
-    if world.noise and world.batch and not surface.examples:
-        slope = slope + random.normal(0.0, world.noise / np.sqrt(world.batch), len(slope))
+    if world.noise and size and not surface.examples:
+        slope = slope + random.normal(0.0, world.noise / np.sqrt(size), len(slope))
     if world.rare > 1 and (made + 1) % world.rare:
         slope[-1] = 0.0
     return slope
-
-
-def _factor(text: str, steps: int) -> Schedule:
-    policy = as_policy(parse(text))
-    if policy.feedbacks or policy.growth:
-        raise ScheduleError(f"{text}: a ball takes a schedule alone, nothing that answers to measurements or batches")
-    schedule = policy.schedule
-    return schedule if schedule.ends() else schedule.over(steps, Clock())
 
 
 def _kept(steps: int) -> set[int] | range:
