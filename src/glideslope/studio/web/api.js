@@ -44,3 +44,15 @@ export async function ask(path, body = null, key = path) {
   }
   throw new Refused(problem.message, problem.column);
 }
+
+/**
+ * A file of the page.
+ * @param {string} name
+ * @returns {Promise<any>}
+ */
+export async function read(name) {
+  if (recorded) return recorded[name];
+  const response = await fetch(name);
+  if (!response.ok) throw new Refused(`${name} isn't there: status ${response.status}`);
+  return response.json();
+}

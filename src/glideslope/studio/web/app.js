@@ -10,6 +10,7 @@ const ROOMS = [
   ["predict", "Predict", () => import("./predict.js")],
   ["play", "Play", () => import("./play.js")],
   ["watch", "Watch", () => import("./watch.js")],
+  ["learn", "Learn", () => import("./learn.js")],
 ];
 
 /** @type {Record<string, any>} */
