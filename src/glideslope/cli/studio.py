@@ -23,10 +23,15 @@ def studio(
         "127.0.0.1"
     ),
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+    export: Annotated[Path | None, typer.Option(help="Write a room as one offline HTML file instead.")] = None,
+    state: Annotated[str, typer.Option(help="The room of --export: what Copy link gives, or its name.")] = "draw",
 ) -> None:
     """Open a page that draws schedules, plays gradient descent, predicts a loss and watches searches."""
     try:
+        from glideslope.files import write_atomically
         from glideslope.studio.access import LOOPBACK, new_token
+        from glideslope.studio.export import exported, read_address
+        from glideslope.studio.library import Library
         from glideslope.studio.server import application, bound, server
     except ModuleNotFoundError as error:
         raise FrameworkError(
@@ -34,6 +39,9 @@ def studio(
         ) from error
     if not folder.is_dir():
         raise GlideslopeError(f"{folder} is no folder: name the one whose laws, logs and runs the page may read")
+    if export is not None:
+        write_atomically(export, exported(Library(folder), read_address(state)))
+        return
     token = new_token()
     listening = bound(host, port)
     page = server(application(folder, token, {*LOOPBACK, host.lower()}))

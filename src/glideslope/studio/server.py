@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from glideslope.errors import FrameworkError
 from glideslope.laws import Law
-from glideslope.studio import draw, pages, play, predict, watch
+from glideslope.studio import draw, export, pages, play, predict, watch
 from glideslope.studio.access import LOOPBACK, Access
 from glideslope.studio.library import Library
 
@@ -34,7 +34,8 @@ def application(
         laws: laws that are in no file, by name.
     """
     library = Library(folder, laws)
-    routes = [*draw.ROUTES, *play.ROUTES, *predict.routes(library), *watch.routes(library), *pages.ROUTES]
+    of_library = [route for room in (predict, watch, export) for route in room.routes(library)]
+    routes = [*draw.ROUTES, *play.ROUTES, *of_library, *pages.ROUTES]
     return Access(Starlette(routes=routes), token, hosts, ancestors)
 
 

@@ -6,6 +6,9 @@ const recorded = JSON.parse(document.getElementById("recorded")?.textContent ?? 
 /** Whether this is an exported file, which has no server. */
 export const offline = recorded !== null;
 
+/** The room and the state that an exported file opens with. @type {{name: string, state: any} | null} */
+export const opened = recorded?.open ?? null;
+
 /** A problem that the server names: its message, and the column of the text that it is about. */
 export class Refused extends Error {
   /** @param {string} message @param {number | null} [column] */

@@ -1,6 +1,7 @@
 // The rooms, and the address that holds the state of the one that is open.
 
-import { h } from "./dom.js";
+import { ask, offline, opened } from "./api.js";
+import { button, h, say } from "./dom.js";
 
 /** @typedef {{title: string, open: (root: HTMLElement, state: any, save: (state: any) => void) => (() => void)}} Room */
 
@@ -17,13 +18,14 @@ const ROOMS = [
 const states = {};
 /** @type {() => void} */
 let leave = () => {};
-let shown = "";
+/** @type {string | null} */
+let shown = null;
 
 /** The room and its state in the address; an address that can't be read is that of the first room. */
 function address() {
   const [name, text] = location.hash.slice(1).split(/\/(.*)/s);
   const room = ROOMS.find(([key]) => key === name);
-  if (!room) return { name: ROOMS[0][0], state: null };
+  if (!room) return opened ?? { name: ROOMS[0][0], state: null };
   try {
     return { name, state: text ? JSON.parse(decodeURIComponent(text)) : null };
   } catch {
@@ -56,6 +58,21 @@ async function open() {
   leave = room.open(root, state ?? states[name] ?? null, (changed) => save(name, changed));
 }
 
-document.querySelector("nav")?.append(...ROOMS.map(([name, title]) => h("a", { href: `#${name}` }, title)));
+/** Saves the room that is open as one file. */
+async function saveFile() {
+  const { name } = address();
+  try {
+    const url = URL.createObjectURL(new Blob([await ask("api/export", { room: name, state: states[name] ?? null })], { type: "text/html" }));
+    h("a", { href: url, download: `glideslope-${name}.html` }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 10_000);
+    say("Saved as one file that opens anywhere.");
+  } catch (/** @type {any} */ error) {
+    say(error.message);
+  }
+}
+
+const rooms = opened ? ROOMS.filter(([name]) => name === opened.name) : ROOMS;
+document.querySelector("nav")?.append(...rooms.map(([name, title]) => h("a", { href: `#${name}` }, title)));
+if (!offline) document.querySelector("header")?.append(button("Save as a file", saveFile, { class: "plain save" }));
 addEventListener("hashchange", open);
 open();
