@@ -27,7 +27,8 @@ function address() {
   const room = ROOMS.find(([key]) => key === name);
   if (!room) return opened ?? { name: ROOMS[0][0], state: null };
   try {
-    return { name, state: text ? JSON.parse(decodeURIComponent(text)) : null };
+    const state = text ? JSON.parse(decodeURIComponent(text)) : null;
+    return { name, state: state !== null && typeof state === "object" && !Array.isArray(state) ? state : null };
   } catch {
     return { name, state: null };
   }
@@ -55,7 +56,13 @@ async function open() {
   const root = /** @type {HTMLElement} */ (document.getElementById("room"));
   root.replaceChildren();
   root.className = name;
-  leave = room.open(root, state ?? states[name] ?? null, (changed) => save(name, changed));
+  const change = (/** @type {any} */ changed) => save(name, changed);
+  try {
+    leave = room.open(root, state ?? states[name] ?? null, change);
+  } catch {
+    root.replaceChildren(); // the address is of another kind of state
+    leave = room.open(root, null, change);
+  }
 }
 
 /** Saves the room that is open as one file. */

@@ -155,11 +155,12 @@ export function latest(run) {
 /**
  * A figure that a chart of the report is drawn in.
  * @param {string} label
+ * @param {string} [role] "group" where there are handles in it
  */
-export function chartFigure(label) {
+export function chartFigure(label, role = "img") {
   return h(
     "figure", { class: "chart" },
-    h("div", { class: "frame" }, h("div", { class: "plot", role: "img", tabindex: "0", "aria-label": label }), h("div", { class: "side" })),
+    h("div", { class: "frame" }, h("div", { class: "plot", role, tabindex: "0", "aria-label": label }), h("div", { class: "side" })),
   );
 }
 

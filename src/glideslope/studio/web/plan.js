@@ -17,7 +17,7 @@ export const PLAN = {
  * @param {(answer: any, moving: boolean) => void} answered is called with what the server says
  */
 export function planEditor(plan, request, answered) {
-  const figure = chartFigure("The rate of each schedule over the training");
+  const figure = chartFigure("The rate of each schedule over the training", "group");
   const worth = h("p", { class: "note" });
   const canPoint = h("p", { class: "note", hidden: true }, "As it is written this schedule has no handles: turn it into points to drag it.");
   /** @type {any} */ let chart = null;

@@ -40,7 +40,6 @@ export function open(root, state, save) {
 
   /** @param {any} given */
   function show(given) {
-    room.hidden = false;
     if (chart) chart.update(given.loss_chart);
     else chart = new Chart(losses, given.loss_chart);
     answer.textContent = given.final
@@ -91,6 +90,7 @@ export function open(root, state, save) {
     } catch (/** @type {any} */ error) {
       say(error.message);
     }
+    room.hidden = !law;
     if (law) editor.redraw();
     else root.dataset.ready = "true";
   }
