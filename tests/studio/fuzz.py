@@ -158,7 +158,7 @@ def sound(chance, path):
         "fit": lambda: {"group": chance.choice(["a", "zz", "A", ""])},
         "export": lambda: {
             "room": chance.choice(["draw", "predict", "play", "watch"]),
-            "state": chance.choice([None, {}, state(chance)]),
+            "state": state,
         },
     }.get(path, lambda: None)()
 

@@ -78,7 +78,7 @@ async function saveFile() {
   }
 }
 
-const rooms = opened ? ROOMS.filter(([name]) => name === opened.name) : ROOMS;
+const rooms = ROOMS.filter(([name]) => !opened || name === opened.name);
 document.querySelector("nav")?.append(...rooms.map(([name, title]) => h("a", { href: `#${name}` }, title)));
 if (!offline) document.querySelector("header")?.append(button("Save as a file", saveFile, { class: "plain save" }));
 addEventListener("hashchange", open);

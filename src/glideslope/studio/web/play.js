@@ -45,7 +45,7 @@ export function open(root, state, save) {
   const says = h("p", { class: "note", id: "says" });
   const solve = solving(() => game, (/** @type {any[]} */ found) => { picture.surface.places = found; picture.surface.draw(); });
 
-  const update = latest(async () => {
+  const compute = latest(async () => {
     save(game);
     try {
       answer = await ask("api/play", game);
@@ -57,6 +57,8 @@ export function open(root, state, save) {
     show();
     root.dataset.ready = "true";
   });
+
+  const update = () => { compute(null); };
 
   function show() {
     picture.show(answer, chosen);
