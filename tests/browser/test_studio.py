@@ -1,6 +1,7 @@
 """The studio in a browser: used by mouse and by keyboard, read by anyone, and asking nobody but its own server."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 from urllib.parse import quote
@@ -350,3 +351,38 @@ def test_the_curve_follows_a_drag(browser, studio):
     opened = Opened(browser, studio.url, "predict", {"plan": {"steps": 100_000, "peak": 0.003}, "law": "law.json"})
     assert len(opened.page.evaluate(LATENCY)) == 12
     assert opened.wrong == []
+
+
+PICTURES = {
+    "draw": {
+        "schedules": ["interpolate([0%, 8%, 45%, 70%, 100%], [0, 1, 0.85, 0.35, 0])", "warmup(5%) >> cosine()"],
+        "steps": 20_000,
+    },
+    "predict": {"plan": {"steps": 20_000, "peak": 0.003}, "law": "law.json"},
+    "play": {
+        "surface": "himmelblau", "world": {"steps": 120},
+        "balls": [
+            {"start": [-0.3, -0.6], "rate": 0.008}, {"start": [-0.3, -0.6], "rate": 0.012, "optimizer": "momentum"},
+            {"start": [-0.3, -0.6], "rate": 0.3, "optimizer": "adam"},
+        ],
+    },
+    "watch": {"folder": "tuned"}, "learn": {"lesson": 2, "language": "en"},
+}  # fmt: skip
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.mark.parametrize("room", PICTURES)
+def test_the_documentation_has_a_picture_of_each_room(browser, studio, tmp_path, room):
+    """With PICTURES=docs in the environment it is made anew."""
+    from PIL import Image
+
+    size = {"width": 1180, "height": 760}
+    opened = Opened(browser, studio.url, room, PICTURES[room], viewport=size, reduced_motion="reduce")
+    until(opened.page, "document.querySelectorAll('canvas').length >= 1")
+    opened.page.wait_for_timeout(400)
+    file = tmp_path / f"studio-{room}.png"
+    opened.page.screenshot(path=file)
+    if folder := os.environ.get("PICTURES"):
+        Image.open(file).convert("RGB").quantize(220).save(Path(folder) / file.name, optimize=True)
+    assert Image.open(DOCS / file.name).size == (size["width"], size["height"])
+    assert sum(picture.stat().st_size for picture in DOCS.glob("studio-*.png")) < 600_000

@@ -44,7 +44,8 @@ async def _file(name: str) -> Response:
     content = assets().get(name)
     if content is None:
         return Response("no such file\n", 404, media_type="text/plain")
-    return Response(content, media_type=_TYPES.get(name.rpartition(".")[2], "application/octet-stream"))
+    kind = _TYPES.get(name.rpartition(".")[2], "application/octet-stream")
+    return Response(content, media_type=kind, headers={"cache-control": "private, max-age=600"})
 
 
 ROUTES = (Route("/", _page), Route("/{name:path}", _asset))

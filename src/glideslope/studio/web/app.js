@@ -18,6 +18,8 @@ const ROOMS = [
 const states = {};
 /** @type {() => void} */
 let leave = () => {};
+const SETTLED = 100; // milliseconds without a change, after which the address has the state
+let saving = 0;
 /** @type {string | null} */
 let shown = null;
 
@@ -37,8 +39,11 @@ function address() {
 /** @param {string} name @param {any} state */
 function save(name, state) {
   states[name] = state;
-  shown = `#${name}/${encodeURIComponent(JSON.stringify(state))}`;
-  history.replaceState(null, "", shown);
+  clearTimeout(saving);
+  saving = window.setTimeout(() => {
+    shown = `#${name}/${encodeURIComponent(JSON.stringify(state))}`;
+    history.replaceState(null, "", shown);
+  }, SETTLED);
 }
 
 async function open() {
@@ -47,6 +52,7 @@ async function open() {
   shown = location.hash;
   const [, title, load] = /** @type {any} */ (ROOMS.find(([key]) => key === name));
   const room = await load();
+  clearTimeout(saving);
   leave();
   for (const link of document.querySelectorAll("nav a")) {
     if (link.getAttribute("href") === `#${name}`) link.setAttribute("aria-current", "page");

@@ -99,7 +99,7 @@ export function open(root, state, save) {
     answer,
     h(
       "div", { class: "bench" },
-      h("div", { class: "picture" }, h("div", { class: "pictured" }, losses, warning), editor.figure, editor.list, editor.canPoint),
+      h("div", { class: "picture" }, warning, losses, editor.figure, editor.list, editor.canPoint),
       h(
         "fieldset", { class: "panel", disabled: offline }, h("legend", {}, "Training"), editor.fields, editor.worth, editor.shape,
         h("h3", {}, "What if"),

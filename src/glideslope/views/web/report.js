@@ -1,4 +1,4 @@
-// @ts-nocheck: types are checked in the studio, which draws with this file too.
+// @ts-nocheck
 // Draws the charts of a report with uPlot: curves that are hovered, hidden and zoomed, by mouse and by keyboard.
 
 const DASHES = [[], [8, 4], [2, 3], [12, 3, 2, 3]];
