@@ -166,6 +166,17 @@ def test_a_text_is_typed_and_the_handles_follow(browser, studio):
     assert "column 15" in problem.inner_text()
 
 
+def test_the_axis_of_rates_is_logarithmic_on_demand(browser, studio):
+    """A warmup begins at 0, which no logarithmic axis has: it is a gap there."""
+    opened = Opened(browser, studio.url, "draw", {"schedules": ["warmup(10%) >> exponential(20%, ratio=0.1)"]})
+    button = opened.page.get_by_role("button", name="Log scale")
+    before = opened.page.locator(".plot canvas").evaluate("(canvas) => canvas.toDataURL()")
+    button.click()
+    assert button.get_attribute("aria-pressed") == "true"
+    assert opened.page.locator(".plot canvas").evaluate("(canvas) => canvas.toDataURL()") != before
+    assert opened.wrong == []
+
+
 def test_a_handle_is_moved_by_keys_and_a_point_deleted(browser, studio):
     opened = Opened(
         browser, studio.url, "draw", {"schedules": ["interpolate([0%, 50%, 100%], [0, 1, 0])"], "steps": 1000}
@@ -325,7 +336,7 @@ def test_a_file_of_a_room_opens_without_a_server(browser, studio, tmp_path, room
         assert page.locator(".counter").inner_text() == "update 0"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("room", ROOMS)
 def test_axe_finds_nothing_serious(browser, studio, room, scheme):
     opened = Opened(browser, studio.url, room, ROOMS[room], color_scheme=scheme, bypass_csp=True)

@@ -16,7 +16,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 """The names that a page on this machine has."""
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-src 'self'; frame-ancestors "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors "
 )
 """What the page may load and ask for: its own server. uPlot places its parts by inline styles."""
 

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from glideslope.errors import GlideslopeError
+from glideslope.errors import GlideslopeError, LawError
 from glideslope.escape import visible
 from glideslope.laws import Designed, Law, Rates, design
 from glideslope.studio.draw import Drawing, drawn, edited
@@ -59,6 +59,8 @@ def predicted(library: Library, asked: Prediction) -> dict[str, Any]:
         LawError: there is no such law.
         ScheduleError: the schedule can't be changed as asked.
     """
+    if not asked.law:
+        raise LawError("no law: drop logs on the page, or open the studio on a folder with what glideslope fit wrote")
     known = library.law(asked.law)
     law, plan = known.law, edited(asked.plan, asked.edit)
     beside = _designed(law, msgspec.structs.replace(plan, schedules=(), chosen=0))

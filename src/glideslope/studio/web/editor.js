@@ -61,7 +61,7 @@ export function handlesOver(chart, change, now) {
     button.addEventListener("lostpointercapture", () => {
       button.removeEventListener("pointermove", move);
       chart.held = null;
-      chart.chart.setData(chart.data);
+      chart.chart.setData(chart.visible);
     }, { once: true });
   }
 

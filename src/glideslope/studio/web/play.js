@@ -34,7 +34,7 @@ export function open(root, state, save) {
     if (offline) return;
     ball().start = point.map((value) => Number(value.toPrecision(4)));
     update();
-  });
+  }, marks);
   const rate = rateSlider(ball().rate, (value) => { ball().rate = value; update(); });
   const formula = h("input", { "aria-label": "Formula in x and y", class: "mono", value: game.formula, spellcheck: "false", autocomplete: "off", maxlength: 300,
     oninput: () => { game.formula = formula.value; anew = true; update(); } });
@@ -58,13 +58,18 @@ export function open(root, state, save) {
     root.dataset.ready = "true";
   });
 
+  /** Marks the rates where the ball is; their range is that of the start. @param {number} frame */
+  function marks(frame) {
+    const limits = answer?.balls[chosen]?.limits;
+    rate.show(limits ? limits.map((/** @type {any[]} */ bound) => bound[Math.min(frame, bound.length - 1)]) : null, ball().rate, anew);
+    anew = false;
+  }
+
   const update = () => { compute(null); };
 
   function show() {
+    marks(0);
     picture.show(answer, chosen);
-    const way = answer.balls[chosen];
-    rate.show(way?.limits === undefined ? null : way.limits && way.limits.map((/** @type {any[]} */ bound) => bound[0]), ball().rate, anew);
-    anew = false;
     says.textContent = answer.balls.map((/** @type {any} */ each, /** @type {number} */ i) => `${game.balls.length > 1 ? `Ball ${i + 1}: ` : ""}${each.says ?? each.message}`).join(". ");
     about.textContent = places.find(({ name }) => name === game.surface)?.about ?? "x and y, + - * / ^, sin cos exp log sqrt tanh abs, pi, e.";
   }

@@ -27,7 +27,7 @@ export function rateSlider(rate, change) {
     const regime = known ? NAMES[/** @type {number[]} */ (marks).filter((mark) => rate > mark).length] : "";
     verdict.textContent = marks === null
       ? "This optimizer scales each slope, so no rate of descent is marked."
-      : known ? `At the start, where descent would diverge from ${short(marks[2])} on, it ${regime}.` : "The surface doesn't curve upwards at the start: descent leaves it at any rate.";
+      : known ? `Where the ball is, descent would diverge from ${short(marks[2])} on: this rate ${regime}.` : "Where the ball is, the surface doesn't curve upwards: descent leaves it at any rate.";
     verdict.dataset.regime = regime;
     const ends = known ? [0, .../** @type {number[]} */ (marks).map((mark) => Math.min(Math.max(share(mark), 0), 1)), 1] : [0, 1];
     bar.replaceChildren(...ends.slice(1).map((end, i) => {

@@ -8,8 +8,9 @@ const FRAMES = 240; // of a whole play, at most
 
 /**
  * @param {(point: number[]) => void} choose is called with the place that is pressed
+ * @param {(frame: number) => void} [moved] is called with the position of the playback
  */
-export function stage(choose) {
+export function stage(choose, moved = () => {}) {
   const surface = new Surface(choose);
   const figure = chartFigure("The loss of each ball after each update");
   /** @type {any} */ let chart = null;
@@ -32,6 +33,7 @@ export function stage(choose) {
       way: way.at ? way : { positions: [[], []], losses: [], at: [] }, upto: frame, chosen: i === chosen,
     }));
     surface.draw();
+    moved(frame);
   }
 
   function pause() {

@@ -64,6 +64,11 @@ export class Chart {
     ]));
   }
 
+  // The numbers that an axis can show: on a logarithmic one those above 0.
+  get visible() {
+    return this.logY ? this.data.map((values, i) => (i ? values.map((value) => (value > 0 ? value : null)) : values)) : this.data;
+  }
+
   // Other numbers: where the curves are the same ones, only these change.
   update(spec) {
     const kind = () => JSON.stringify([
@@ -75,7 +80,7 @@ export class Chart {
     this.load(spec);
     if (kind() === before && this.chart) {
       this.buttons.forEach(({ name }, group) => { name.textContent = spec.groups[group].name; });
-      this.chart.setData(this.data);
+      this.chart.setData(this.visible);
       return;
     }
     this.logY = spec.can_log && (this.chosen ?? spec.log_y);
@@ -193,7 +198,7 @@ export class Chart {
       bands: this.columns.flatMap((column, i) => (column.role === "edge" && this.columns[i - 1].role === "edge"
         ? [{ series: [i + 1, i], fill: () => `${this.colour(column.group)}29` }] : [])),
       hooks: { setCursor: [() => this.read()], setSeries: [(_, i, options) => this.near(i, options)], drawAxes: [(chart) => this.drawMarks(chart)], draw: [() => this.drawn()] },
-    }, this.data, this.plot);
+    }, this.visible, this.plot);
   }
 
   line(column) {
@@ -281,7 +286,7 @@ export class Chart {
   }
 
   whole() {
-    this.chart.setData(this.data, true);
+    this.chart.setData(this.visible, true);
   }
 
   key(event) {
