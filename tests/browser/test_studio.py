@@ -174,6 +174,11 @@ def test_the_axis_of_rates_is_logarithmic_on_demand(browser, studio):
     button.click()
     assert button.get_attribute("aria-pressed") == "true"
     assert opened.page.locator(".plot canvas").evaluate("(canvas) => canvas.toDataURL()") != before
+    until(opened.page, f"{STATE}.log")
+    again = browser.new_context().new_page()
+    again.goto(opened.page.url)
+    again.locator("main[data-ready=true]").wait_for()
+    assert again.get_by_role("button", name="Log scale").get_attribute("aria-pressed") == "true"
     assert opened.wrong == []
 
 

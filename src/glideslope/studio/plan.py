@@ -35,6 +35,7 @@ class Plan(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         tokens: tokens in an example.
         axis: what time is in.
         chosen: the place of the schedule that is edited.
+        log: whether the axis of rates is logarithmic.
     """
 
     schedules: Annotated[tuple[Text, ...], Meta(min_length=1, max_length=8)] = ("warmup(5%) >> cosine",)
@@ -45,6 +46,7 @@ class Plan(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     tokens: Positive = 1024.0
     axis: Axis = "updates"
     chosen: Annotated[int, Meta(ge=0, le=7)] = 0
+    log: bool = False
 
     @property
     def clock(self) -> Clock:

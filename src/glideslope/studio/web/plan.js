@@ -8,7 +8,7 @@ import { scheduleList } from "./schedules.js";
 
 export const PLAN = {
   schedules: ["warmup(5%) >> hold() >> cooldown(20%, shape=sqrt)", "warmup(5%) >> cosine()"], steps: 10000, peak: 0.001, batch: 32, epoch: 50000,
-  tokens: 1024, axis: "updates", chosen: 0,
+  tokens: 1024, axis: "updates", chosen: 0, log: false,
 };
 
 /**
@@ -29,6 +29,8 @@ export function planEditor(plan, request, answered) {
     if (chart) chart.update(answer.chart);
     else {
       chart = new Chart(figure, answer.chart);
+      chart.turned = (/** @type {boolean} */ log) => { plan.log = log; redraw(); };
+      if (plan.log) chart.turn(true);
       handles = handlesOver(chart, (change, base) => edit({ change, plan: base }), () => structuredClone(plan));
     }
     figure.style.setProperty("--handle", `var(--c${answer.schedules.slice(0, plan.chosen).filter((/** @type {any} */ state) => !("message" in state)).length % 8})`);

@@ -41,6 +41,7 @@ export class Chart {
   constructor(figure, spec = JSON.parse(figure.querySelector("script").textContent)) {
     this.held = null; // the range of the vertical axis while it must stay
     this.drawn = () => {}; // is called when the chart was drawn
+    this.turned = () => {}; // is called when the scale was chosen
     this.plot = figure.querySelector(".plot");
     this.side = figure.querySelector(".side");
     this.load(spec);
@@ -117,11 +118,8 @@ export class Chart {
     add("Zoom out", () => this.zoom(-2 * STRETCH));
     add("Reset zoom", () => this.whole());
     if (this.spec.can_log) {
-      add("Log scale", (button) => {
-        this.logY = this.chosen = !this.logY;
-        button.setAttribute("aria-pressed", this.logY);
-        this.draw();
-      }).setAttribute("aria-pressed", this.logY);
+      this.logButton = add("Log scale", () => { this.turn(!this.logY); this.turned(this.logY); });
+      this.logButton.setAttribute("aria-pressed", this.logY);
     }
     if (this.spec.groups.length > 2) {
       add("Show all", () => this.show(() => true));
@@ -130,6 +128,14 @@ export class Chart {
     this.readout = element("p", "readout");
     this.readout.setAttribute("aria-live", "polite");
     this.side.append(tools, this.readout);
+  }
+
+  // Makes the vertical axis logarithmic, or linear.
+  turn(log) {
+    if (!this.spec.can_log) return;
+    this.logY = this.chosen = log;
+    this.logButton.setAttribute("aria-pressed", log);
+    this.draw();
   }
 
   addLegend() {
