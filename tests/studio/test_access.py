@@ -5,6 +5,7 @@ import socket
 import pytest
 from starlette.testclient import TestClient
 
+from glideslope.studio.access import names_of
 from glideslope.studio.server import application, bound
 from tests.studio.asking import HOST, TOKEN, client
 
@@ -41,6 +42,14 @@ def test_this_machine_has_several_names(asked, host):
 )
 def test_another_page_is_refused(asked, origin):
     assert asked.post(f"/{TOKEN}/api/gallery", headers={"origin": origin}, content="null").status_code == 403
+
+
+def test_a_server_that_listens_everywhere_is_called_by_the_names_of_its_machine(tmp_path):
+    app = application(tmp_path, TOKEN, names_of("0.0.0.0"))
+    asking = TestClient(app, base_url="http://127.0.0.1")
+    name = socket.gethostname()
+    assert asking.get(f"/{TOKEN}/", headers={"host": f"{name}:80"}).status_code == 200
+    assert asking.get(f"/{TOKEN}/", headers={"host": "evil.example"}).status_code == 403
 
 
 def test_its_own_page_is_answered(asked):

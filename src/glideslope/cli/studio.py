@@ -29,7 +29,7 @@ def studio(
     """Open a page that draws schedules, plays gradient descent, predicts a loss and watches searches."""
     try:
         from glideslope.files import write_atomically
-        from glideslope.studio.access import LOOPBACK, new_token
+        from glideslope.studio.access import LOOPBACK, names_of, new_token
         from glideslope.studio.export import exported, read_address
         from glideslope.studio.library import Library
         from glideslope.studio.server import application, bound, server
@@ -44,7 +44,7 @@ def studio(
         return
     token = new_token()
     listening = bound(host, port)
-    page = server(application(folder, token, {*LOOPBACK, host.lower()}))
+    page = server(application(folder, token, {*LOOPBACK, *names_of(host)}))
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listening.getsockname()[1]}/{token}/"
     output.line(address)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import socket
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -24,6 +26,20 @@ POLICY = (
 def new_token() -> str:
     """128 random bits, for the path of the page."""
     return secrets.token_urlsafe(16)
+
+
+def names_of(host: str) -> set[str]:
+    """The names and addresses that a request may call a server by that listens at one; at any, those of this machine.
+
+    >>> names_of("LocalHost"), "0.0.0.0" in names_of("0.0.0.0")
+    ({'localhost'}, True)
+    """
+    names = {host.lower()}
+    if host in ("0.0.0.0", "::"):
+        names |= {socket.gethostname().lower(), socket.getfqdn().lower()}
+        with suppress(OSError):
+            names |= {str(entry[4][0]) for entry in socket.getaddrinfo(socket.gethostname(), None)}
+    return names
 
 
 @dataclass(frozen=True)
