@@ -189,9 +189,21 @@ def _says(ended: Ended, way: Path) -> str:
     }[ended]  # fmt: skip
 
 
+def _named(ball: Ball) -> str:
+    """What a ball is raced with, less what is usual."""
+    parts = [f"{ball.optimizer} at {ball.rate:.4g}"]
+    if ball.optimizer in ("momentum", "nesterov"):
+        parts.append(f"momentum {ball.momentum:g}")
+    if ball.layers != [1.0, 1.0]:
+        parts.append("times " + ", ".join(f"{times:g}" for times in ball.layers))
+    if ball.schedule.strip() not in ("constant", "constant()"):
+        parts.append(ball.schedule)
+    return "; ".join(parts)
+
+
 def _chart(balls: list[Ball], ways: list[dict[str, Any]]) -> Chart:
     series = [
-        Series(f"{i}: {ball.optimizer} at {ball.rate:.4g}", np.array(way["at"]), np.array(way["losses"], dtype=float))
+        Series(f"{i}: {_named(ball)}", np.array(way["at"]), np.array(way["losses"], dtype=float))
         if "at" in way else Series(f"{i}: no schedule", np.zeros(0), np.zeros(0))
         for i, (ball, way) in enumerate(zip(balls, ways, strict=True), 1)
     ]  # fmt: skip
