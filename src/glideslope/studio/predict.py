@@ -72,7 +72,7 @@ def predicted(library: Library, asked: Prediction) -> dict[str, Any]:
         series.append(Series(f"{name}, measured", np.array(step), np.array(measured), "faint"))
     return {
         **picture, "loss_chart": _chart(law, plan, series).data(), "final": final, "law": _described(known),
-        "warnings": [visible(text) for text in law.warnings(plan.peak, plan.steps)],
+        "warnings": [visible(text) for text in law.warnings(plan.steps, plan.peak)],
         "what_if": None if asked.moving else _what_if(law, plan) if final else [],
         "design": beside and beside.plain(),
     }  # fmt: skip
