@@ -293,13 +293,13 @@ def test_logs_are_dropped_on_the_page(browser, studio):
 def test_a_search_is_watched_as_it_goes_on(browser, studio):
     folder = studio.folder / "raced"
     memory = RunDirectory(folder, {"command": "race", "job": "job.py:job", "steps": 40})
-    gs.race(Quadratic(), ["cosine"], [0.1], 40, memory=memory)
+    gs.race(Quadratic(), ["cosine"], 40, [0.1], memory=memory)
     opened = Opened(browser, studio.url, "watch", {"folder": "raced"})
     page = opened.page
     page.get_by_role("heading", name="race job.py:job, 40 updates").wait_for()
     assert page.locator("tbody tr").count() == 2  # the peak alone and as a constant rate
     memory = RunDirectory(folder, {"command": "race", "job": "job.py:job", "steps": 40}, resume=True)
-    gs.race(Quadratic(), ["cosine", "linear"], [0.1], 40, memory=memory)
+    gs.race(Quadratic(), ["cosine", "linear"], 40, [0.1], memory=memory)
     until(page, "document.querySelectorAll('tbody tr').length === 3")
     assert opened.wrong == []
 

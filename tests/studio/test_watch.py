@@ -40,7 +40,7 @@ def raced(tmp_path):
     memory = RunDirectory(folder, SEARCH)
     views = []
     job = Noted(lambda: views.append(seen(Library(tmp_path), "runs/raced")), 60)
-    result = gs.race(job, ["cosine", "linear"], [0.1, 9.0], 40, memory=memory)
+    result = gs.race(job, ["cosine", "linear"], 40, [0.1, 9.0], memory=memory)
     memory.finish({"steps": 40}, [], "<p>the report</p>")
     return tmp_path, result, views
 
@@ -85,7 +85,7 @@ def test_a_run_in_the_making_is_seen_at_its_checkpoints(tmp_path, monkeypatch):
     memory = RunDirectory(tmp_path / "raced", SEARCH, checkpoint_every=0.0)
     views = []
     job = Noted(lambda: views.append(Snapshot.of(tmp_path / "raced")), 35)
-    gs.race(job, ["cosine * plateau"], [0.1], 40, memory=memory)
+    gs.race(job, ["cosine * plateau"], 40, [0.1], memory=memory)
     ((position,),) = (view.unfinished.values() for view in views)
     assert 20 < len(position.losses) < 35
     assert position.losses[0] == 50.0
