@@ -1,4 +1,4 @@
-"""How small GPTs of three sizes end at each batch size, peak rate and number of tokens: what `laws.fit_table` is judged by.
+"""How small GPTs of three sizes end at each batch size, peak rate and number of tokens: the judge of `laws.fit_table`.
 
     python benchmarks/search/size_grid.py
 

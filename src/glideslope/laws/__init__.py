@@ -1,12 +1,22 @@
 """Loss curves: fit a law on a few runs, predict others, design a schedule."""
 
 from glideslope.laws.design import Design, Designed, design
+from glideslope.laws.design_sizes import SizeDesign, design_sizes
 from glideslope.laws.fit import fit
+from glideslope.laws.fit_sizes import fit_sizes
+from glideslope.laws.fit_table import Best, TableLaw, fit_table
 from glideslope.laws.form import NAMES
 from glideslope.laws.law import Fitted, Law
 from glideslope.laws.law_file import load
 from glideslope.laws.logs.read import Read, read
 from glideslope.laws.rates import Rates
 from glideslope.laws.run import Run
+from glideslope.laws.size_law import SizeLaw
+from glideslope.laws.size_law_file import is_of_sizes, load_sizes
+from glideslope.laws.sizes import SizedRun, sized
 
-__all__ = ["NAMES", "Design", "Designed", "Fitted", "Law", "Rates", "Read", "Run", "design", "fit", "load", "read"]
+__all__ = [
+    "NAMES", "Best", "Design", "Designed", "Fitted", "Law", "Rates", "Read", "Run", "SizeDesign", "SizeLaw", "SizedRun",
+    "TableLaw", "design", "design_sizes", "fit", "fit_sizes", "fit_table", "is_of_sizes", "load", "load_sizes", "read",
+    "sized",
+]  # fmt: skip

@@ -145,7 +145,7 @@ class _Problem:
         self.logs = [own.log for own in points]
         self.roots = [np.sqrt(own.count) for own in points]
         self.noise = 0.0
-        self.weights = [np.sqrt(_weights(own.step, self.longest)) for own in points]
+        self.weights = [np.sqrt(weights_of(own.step, self.longest)) for own in points]
         lowest = min(float(run.loss.min()) for run in runs)
         scale = np.array([lowest / 3 if name in ("L0", "A", "B") else 1.0 for name in NAMES])
         self.medians = np.log(scale * np.array([PRIORS[name].median for name in NAMES]))
@@ -248,7 +248,7 @@ class _Problem:
         return float(np.sqrt(np.mean(np.square(errors))))
 
 
-def _weights(step: np.ndarray, longest: int) -> np.ndarray:
+def weights_of(step: np.ndarray, longest: int) -> np.ndarray:
     weights = np.clip(step / longest, FLOOR, 1.0)
     weights[-LAST:] *= TIMES
     return weights

@@ -131,7 +131,7 @@ class _Parts:
 def _parts(knots: Knots, theta: dict[str, float]) -> _Parts:
     """The law: see `fit`."""
     growth, growth_at = _growth(knots, theta)
-    pace, speed, relaxation = knots.rate * growth**-H, knots.edge * growth_at**-H, knots.rate * growth**-theta["h"]
+    pace, speed, relaxation = knots.rate * growth**-H, knots.edge * growth_at**-H, knots.rate * growth ** -theta["h"]
     clock, gap = knots.used @ pace + theta["offset"] + 1e-6, knots.passed(relaxation)
     main = theta["A"] * clock ** -theta["alpha"]
     level = speed ** theta["p"] if knots.batch is None else speed ** theta["p"] / knots.batch[1]
@@ -152,7 +152,21 @@ def _parts(knots: Knots, theta: dict[str, float]) -> _Parts:
     by_gap *= theta["B"] * theta["beta"] * change * inverse
     loss = theta["L0"] + main + theta["B"] * (noise @ change)
     return _Parts(
-        loss, main, clock, growth, growth_at, pace, relaxation, speed, level, change, gap, stretched, noise, left, by_gap
+        loss,
+        main,
+        clock,
+        growth,
+        growth_at,
+        pace,
+        relaxation,
+        speed,
+        level,
+        change,
+        gap,
+        stretched,
+        noise,
+        left,
+        by_gap,
     )
 
 

@@ -89,9 +89,15 @@ def load(path: Path | str) -> Law:
     try:
         document = parsed(content)
         version = document.get("glideslope_law") if isinstance(document, dict) else None
+        if isinstance(document, dict) and "glideslope_size_law" in document:
+            raise LawError(
+                f"{path} is a law over sizes: design takes it with --params and --tokens, rank as it is, and "
+                "laws.load_sizes(path).at(params) is the law of a size"
+            )
         if version not in (_UNSEALED, _ONE_CLOCK, VERSION) or isinstance(version, bool):
             raise LawError(
-                f"{path} is no law of version {VERSION}, or from {_UNSEALED} on (it has {shown(version, 40)}): fit it again"
+                f"{path} is no law of version {VERSION}, or from {_UNSEALED} on (it has "
+                f"{shown(version, 40)}): fit it again"
             )
         if version != _UNSEALED or "checksum" in document:
             document = unsealed(content)

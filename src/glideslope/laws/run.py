@@ -200,7 +200,7 @@ def relative(run: Run, reference: float | None) -> Rates | None:
 def over(batch_size: Any, reference: float, updates: int) -> Rates | None:
     """Batch sizes, one or one for each update, over a reference; None where they are the same."""
     sizes = Rates.of(batch_size)
-    if np.all(sizes.values == reference):
+    if np.allclose(sizes.values, reference, rtol=1e-9, atol=0.0):
         return None
     if len(sizes.values) == 1:
         return Rates(sizes.values / reference, [0], updates)
