@@ -1,10 +1,12 @@
 """Loss curves: fit a law on a few runs, predict others, design a schedule."""
 
+from glideslope.laws.alarms import Alarm
 from glideslope.laws.design import Design, Designed, design
 from glideslope.laws.design_sizes import SizeDesign, design_sizes
 from glideslope.laws.fit import fit
 from glideslope.laws.fit_sizes import fit_sizes
 from glideslope.laws.fit_table import Best, TableLaw, fit_table
+from glideslope.laws.forecast import Forecast, Other, forecast
 from glideslope.laws.form import NAMES
 from glideslope.laws.law import Fitted, Law
 from glideslope.laws.law_file import load
@@ -16,7 +18,7 @@ from glideslope.laws.size_law_file import is_of_sizes, load_sizes
 from glideslope.laws.sizes import SizedRun, sized
 
 __all__ = [
-    "NAMES", "Best", "Design", "Designed", "Fitted", "Law", "Rates", "Read", "Run", "SizeDesign", "SizeLaw", "SizedRun",
-    "TableLaw", "design", "design_sizes", "fit", "fit_sizes", "fit_table", "is_of_sizes", "load", "load_sizes", "read",
+    "NAMES", "Alarm", "Best", "Design", "Designed", "Fitted", "Forecast", "Law", "Other", "Rates", "Read", "Run", "SizeDesign", "SizeLaw", "SizedRun",
+    "TableLaw", "design", "design_sizes", "fit", "fit_sizes", "fit_table", "forecast", "is_of_sizes", "load", "load_sizes", "read",
     "sized",
 ]  # fmt: skip
