@@ -89,7 +89,7 @@ class Forecast:
         return f"<Forecast at {self.step:g} of {self.steps}: {self.end:.4f}, 90% interval {self.low:.4f} to {self.high:.4f}>"
 
 
-def forecast(run: Run) -> Forecast:
+def forecast(run: Run, lost: Sequence[float] = ()) -> Forecast:
     """Forecasts the end of a run from its losses so far.
 
     The law of the run is near one of those of public curves (see `public_curves`), by more or less: each is fitted to the
@@ -97,6 +97,7 @@ def forecast(run: Run) -> Forecast:
 
     Args:
         run: the rates of all its updates, to the end; and its losses so far, in order.
+        lost: updates at which the loss wasn't a number, beside those that the run knows.
 
     Raises:
         LawError: there are fewer than three losses after the warmup and the first 3% of the run.
@@ -126,8 +127,9 @@ def forecast(run: Run) -> Forecast:
     )
     band, step, trend = Band(), run.step[begun], usual(run.rates, run.step[begun])
     entries = zip(step.tolist(), run.loss[begun].tolist(), trend.tolist(), strict=True)
-    said = [band.add(*entry) for entry in entries]
-    found = tuple(alarm for alarm in said if alarm is not None)
+    said = [alarm for entry in entries if (alarm := band.add(*entry)) is not None]
+    said += [Alarm(at, "not finite", math.nan, math.nan) for at in {*run.lost, *lost}]
+    found = tuple(sorted(said, key=lambda alarm: alarm.step))
     return Forecast(float(run.step[-1]), steps, *_interval(end), *_interval(cooled), others, found, mixture.like)
 
 

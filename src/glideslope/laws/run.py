@@ -21,7 +21,7 @@ class Run(ByValue):
     """A training run, as a law is fitted on it: a value, with copies of the arrays that it is made of.
 
     Points whose loss isn't a number are dropped; of updates measured twice, as after a resume, the last is kept.
-    `notes` says what was dropped.
+    `notes` says what was dropped, and `lost` has the steps whose loss isn't a number.
 
     Args:
         lr: the rate of each update, shape (T,), from the first one on, the warmup too; an array, or `Rates`.
@@ -50,6 +50,7 @@ class Run(ByValue):
     final_loss: float | None = None
     batch_size: Any = None
     notes: tuple[str, ...] = field(default=(), init=False)
+    lost: tuple[float, ...] = field(default=(), init=False)
 
     def __post_init__(self) -> None:
         try:
@@ -62,9 +63,11 @@ class Run(ByValue):
         if len(step) != len(loss):
             raise LawError(f"{self.name}: {len(step)} steps and {len(loss)} losses: give a loss for each step")
         notes: list[str] = []
+        lost: tuple[float, ...] = ()
         known = np.isfinite(loss) & np.isfinite(step)
         if not known.all():
             notes.append(f"{_points(int((~known).sum()))} without a number dropped")
+            lost = tuple(step[~known & np.isfinite(step)].tolist())
             step, loss = step[known], loss[known]
         if np.any(loss <= 0):
             raise LawError(f"{self.name}: a loss of {loss[loss <= 0][0]:g}; a law is of losses above 0")
@@ -106,6 +109,7 @@ class Run(ByValue):
             ("step", step if in_order else shared(step[kept])),
             ("loss", loss if in_order else shared(loss[kept])),
             ("notes", tuple(notes)),
+            ("lost", lost),
         ):
             object.__setattr__(self, name, value)
 

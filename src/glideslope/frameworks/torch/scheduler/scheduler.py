@@ -229,6 +229,11 @@ class Scheduler(LRScheduler):
         return self._plan.end
 
     @property
+    def planned(self) -> Any:
+        """The schedule of the rate of the first group, its units known."""
+        return self._plan.schedules[0]
+
+    @property
     def has_feedback(self) -> bool:
         """Whether any schedule answers to measurements."""
         return any(self._plan.feedbacks)
