@@ -9,9 +9,9 @@ from typing import Any
 import lightning
 import torch
 
+from glideslope.errors import FrameworkError
 from glideslope.frameworks.lightning_job import Job
 from glideslope.frameworks.of_trainer import timed_options, unknown
-from glideslope.errors import FrameworkError
 from glideslope.frameworks.torch import Forecast as TorchForecast
 from glideslope.frameworks.torch import Scheduler
 from glideslope.renamed import was_called

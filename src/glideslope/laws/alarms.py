@@ -14,6 +14,8 @@ _TIMES_UP, _TIMES_DOWN = 6.0, 10.0
 """How far above and below what is expected a loss lies that is alarming, over the spread of those before."""
 _LEAST_UP, _LEAST_DOWN = 0.01, 0.05
 """The same at least, relatively: a law is no truer, and a cooldown that wasn't announced is no fault."""
+_FEW = 6.0
+"""How much wider the band is where the spread is known from few losses, times one over their number."""
 _SLOWLY = 2.0
 """How far a loss beyond the band moves it, over the spread."""
 
@@ -81,4 +83,4 @@ class Band:
         weight = np.exp(-np.arange(len(near))[::-1] / (_LONG / 3))
         slope, level = np.polyfit(place, near, 1, w=np.sqrt(weight)) if np.ptp(place) > 0 else (0.0, near.mean())
         left = np.abs(near - level - slope * place)
-        return float(level), float(1.4826 * np.median(left)) * (1 + 3 / len(near))
+        return float(level), float(1.4826 * np.median(left)) * (1 + _FEW / len(near))

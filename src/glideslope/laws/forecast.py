@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from scipy.special import ndtr
@@ -33,6 +34,8 @@ _OF_ENDS = 0.003
 _FIRST = 0.03
 """The part of the horizon whose losses tell nothing."""
 _POINTS = 150
+_ROUGH, _FINE, _FAR = 0.1, 1e-3, 25.0
+"""How well each is fitted at first, and how well those whose evidence is then within `_FAR` of the best."""
 _LEAST = 3
 _COOLDOWN = 0.2
 _PEAKS, _HORIZONS = (0.5, 2.0), (0.5, 2.0)
@@ -181,6 +184,7 @@ class _Fit:
 
     like: str
     weight: float
+    x: np.ndarray
     theta: dict[str, float]
     covariance: np.ndarray
 
@@ -193,7 +197,14 @@ class _Mixture:
         self.knots = Knots.of(rates, points.step, self.reference, self.unit)
         self.log = points.log
         self.scale = _NOISE * (1 + (_EARLY * len(rates) / points.step) ** 2)
-        fits = [self._fitted(like, source, np.array(law), kind) for like, source, law in LAWS for kind in _KINDS]
+        rough = [
+            self._fitted(like, source, np.array(law), kind, None, _ROUGH) for like, source, law in LAWS for kind in _KINDS
+        ]
+        most = max(fit.weight for fit in rough)
+        fits = [
+            self._fitted(like, source, np.array(law), kind, fit.x, _FINE) if fit.weight > most - _FAR else fit
+            for fit, ((like, source, law), kind) in zip(rough, product(LAWS, _KINDS), strict=True)
+        ]
         most = max(fit.weight for fit in fits)
         weights = np.exp([fit.weight - most for fit in fits])
         self.fits, self.weights = fits, weights / weights.sum()
@@ -205,7 +216,13 @@ class _Mixture:
         return self.fits[int(np.argmax(self.weights))].like
 
     def _fitted(
-        self, like: str, source: str, law: np.ndarray, kind: tuple[float, float, float, float, float, bool]
+        self,
+        like: str,
+        source: str,
+        law: np.ndarray,
+        kind: tuple[float, float, float, float, float, bool],
+        start: np.ndarray | None,
+        tolerance: float,
     ) -> _Fit:
         of_clock, of_rates, of_losses, part, odds, in_parts = kind
         clock = math.log(LONGEST / 24 / UNIT if in_parts else self.unit / UNIT)
@@ -224,11 +241,11 @@ class _Mixture:
             values = np.concatenate([(log - self.log) / self.scale, whiten @ (x - middle)])
             return values, np.concatenate([by_log / self.scale[:, None], whiten])
 
-        cost, x = minimized(residuals, middle, 1e-4)
+        cost, x = minimized(residuals, middle if start is None else start, tolerance)
         values, slopes = residuals(x)
         hessian = slopes.T @ ((1 + values**2)[:, None] ** -0.5 * slopes)
         evidence = odds - cost - 0.5 * float(np.linalg.slogdet(hessian)[1] + np.linalg.slogdet(covariance)[1])
-        return _Fit(f"{like} ({source})", evidence, _theta(x), np.linalg.inv(hessian))
+        return _Fit(f"{like} ({source})", evidence, x, _theta(x), np.linalg.inv(hessian))
 
     def _ends(self, rates: Rates) -> list[tuple[float, np.ndarray]]:
         """The logarithm of the loss after all updates, and its derivatives, by each fit."""

@@ -24,7 +24,14 @@ def minimized(
     Raises:
         ValueError: the residuals at the start aren't finite.
     """
-    x, damping = start, 1e-3
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # a step too far is taken back
+        return _descended(residuals, start, tolerance)
+
+
+def _descended(
+    residuals: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], x: np.ndarray, tolerance: float
+) -> tuple[float, np.ndarray]:
+    damping = 1e-3
     values, slopes = residuals(x)
     cost = _cost(values)
     if not np.isfinite(cost):
@@ -51,6 +58,5 @@ def minimized(
 
 
 def _cost(values: np.ndarray) -> float:
-    with np.errstate(over="ignore", invalid="ignore"):
-        cost = float(np.sum(np.sqrt(1 + values**2) - 1))
+    cost = float(np.sum(np.sqrt(1 + values**2) - 1))
     return cost if np.isfinite(cost) else np.inf

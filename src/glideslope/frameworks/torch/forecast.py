@@ -59,13 +59,18 @@ class Forecast:
         schedule, end = scheduler.planned, scheduler.end
         if scheduler.has_feedback or not isinstance(schedule, Schedule) or not math.isfinite(end):
             raise LawError("a forecast needs a schedule with an end that measurements don't move: give the scheduler steps=")
+        import numpy as np
+
         from glideslope.laws.alarms import Band
+        from glideslope.laws.forecast import usual
         from glideslope.laws.rates import Rates
 
         self.scheduler = scheduler
         self.alarms: list[Alarm] = []
         self._rates = Rates.of_schedule(schedule, max(round(end), 1), max(scheduler.base_lrs))
         self._band, self._to = Band(), to
+        self._places = np.unique(np.linspace(1, len(self._rates), _BINS).round())
+        self._trend = usual(self._rates, self._places)
         self._length, self._between = max(round(end / _BINS), 1), every * end
         self._steps: list[float] = []
         self._losses: list[float] = []
@@ -121,14 +126,12 @@ class Forecast:
         """Takes a loss that was measured or averaged after so many updates, as a log has it."""
         import numpy as np
 
-        from glideslope.laws.forecast import usual
-
         if self._steps and step <= self._steps[-1]:  # the training went back
             kept = sum(before < step for before in self._steps)
             del self._steps[kept:], self._losses[kept:]
         if not 0 < step <= len(self._rates) or step <= self._rates.first(0.999 * self._rates.peak):
             return
-        trend = float(usual(self._rates, np.array([step]))[0])
+        trend = float(np.interp(step, self._places, self._trend))
         if (alarm := self._band.add(step, loss, trend)) is not None:
             self.alarms.append(alarm)
             if self._to is not None:
