@@ -2,8 +2,8 @@
 
     python benchmarks/laws_sizes.py --data FOLDER
 
-FOLDER holds `convex-agreement/sizes` (a table runs.csv and its curves, 33M to 93M parameters) and
-`convex-agreement/124M` (see laws.py). Prints, as mean absolute errors of the ends, each a mean of the last three losses:
+FOLDER holds `convex-agreement/sizes` (a table runs.csv and its curves, 33M to 93M) and
+`convex-agreement/124M` (see laws.py). Prints, as mean absolute errors of the ends, means of their last three losses:
 
 - one size alone, fitted on three of its shorter runs, its longer runs judged (five choices of three or four runs);
 - larger sizes without any run, and with one short run;

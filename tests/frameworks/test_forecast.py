@@ -116,7 +116,9 @@ def test_under_the_trainer(tmp_path):
         output_dir=tmp_path, max_steps=60, logging_steps=2, learning_rate=0.01, report_to=[], save_strategy="no",
         disable_tqdm=True, use_cpu=True,
     )  # fmt: skip
-    Trainer(Net(), args, train_dataset=[{"x": row} for row in torch.randn(40, 3)], callbacks=[schedule, forecast]).train()
+    Trainer(
+        Net(), args, train_dataset=[{"x": row} for row in torch.randn(40, 3)], callbacks=[schedule, forecast]
+    ).train()
     assert forecast.forecast.read().step == 59
     assert forecast.forecast.read().end == pytest.approx(1.0, abs=0.3)
     assert told

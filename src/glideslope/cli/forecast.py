@@ -28,7 +28,9 @@ def forecast(
     steps: Steps,
     step: Annotated[str | None, typer.Option(help="The column or tag of the updates made, if not found.")] = None,
     loss: Annotated[str | None, typer.Option(help="The column or tag of the loss, where there are several.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", help="Read the log again as it grows, up to the last update.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Read the log again as it grows, up to the last update.")
+    ] = False,
     every: Annotated[float, typer.Option(min=0.01, help="Seconds between those readings.")] = 30.0,
     stop_when: Annotated[
         float | None,
@@ -47,17 +49,23 @@ def forecast(
     while True:
         read = laws.read([log], step=step, loss=loss, schedule=str(curve), peak=peak, steps=steps)
         if len(read.runs) != 1:
-            raise GlideslopeError(f"{log}: {len(read.runs)} runs, {', '.join(run.name for run in read.runs[:4])}: give one")
+            raise GlideslopeError(
+                f"{log}: {len(read.runs)} runs, {', '.join(run.name for run in read.runs[:4])}: give one"
+            )
         run = read.runs[0]
         if run.step[-1] > steps:
-            raise GlideslopeError(f"{log} goes to update {run.step[-1]:g}, beyond --steps {steps}: give all of the run's")
+            raise GlideslopeError(
+                f"{log} goes to update {run.step[-1]:g}, beyond --steps {steps}: give all of the run's"
+            )
         if run.step[-1] > last:
             last = float(run.step[-1])
             whole = laws.Run.from_schedule(curve, peak=peak, steps=steps, step=run.step, loss=run.loss, name=run.name)
             made = laws.forecast(whole, lost=run.lost)
             _show(made, as_json, follow)
             if stop_when is not None and made.low > stop_when:
-                output.say_line(f"The run will end above {stop_when:g}: at {made.low:.4f} or more, with odds of 19 to 1.")
+                output.say_line(
+                    f"The run will end above {stop_when:g}: at {made.low:.4f} or more, with odds of 19 to 1."
+                )
                 raise typer.Exit(_STOPPED)
         if not follow or last >= steps:
             return
@@ -69,11 +77,14 @@ def _show(made: Forecast, as_json: bool, brief: bool) -> None:
     if as_json:
         output.put(json.dumps(_plain(made)))
         return
-    lead = f"update {made.step:g} of {made.steps:,}: {made.end:.4f} at the end (90% interval {made.low:.4f} to {made.high:.4f})"
-    output.line(lead)
+    output.line(
+        f"update {made.step:g} of {made.steps:,}: {made.end:.4f} at the end (90% interval {made.low:.4f} to "
+        f"{made.high:.4f})"
+    )
     for alarm in made.alarms[-3:] if brief else made.alarms:
         output.say_line(
-            f"Careful: at update {alarm.step:g} the loss was {alarm.loss:.4g}, {alarm.kind}; {alarm.expected:.4g} was expected."
+            f"Careful: at update {alarm.step:g} the loss was {alarm.loss:.4g}, {alarm.kind}; {alarm.expected:.4g} was "
+            "expected."
         )
     if brief:
         return
@@ -82,7 +93,9 @@ def _show(made: Forecast, as_json: bool, brief: bool) -> None:
         f"({made.cooldown_low:.4f} to {made.cooldown_high:.4f})."
     )
     for other in made.others:
-        output.line(f"{other.what} {other.value:g}, from the beginning: {other.loss:.4f}, lower with odds of {other.odds:.0%}.")
+        output.line(
+            f"{other.what} {other.value:g}, from the beginning: {other.loss:.4f}, lower with odds of {other.odds:.0%}."
+        )
     output.line(f"Of the public curves it is nearest to those of {made.like}.")
 
 

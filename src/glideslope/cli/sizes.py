@@ -79,7 +79,7 @@ def rank(law: Path, candidates: Path, as_json: bool) -> None:
     wanted = ("params", "tokens", "schedule", column)
     if lacking := [name for name in wanted if name not in table.columns]:
         raise GlideslopeError(
-            f"{candidates}: no column {', '.join(lacking)}; give params, tokens, batch, schedule and peak_lr, and a row "
+            f"{candidates}: no column {', '.join(lacking)}; give params, tokens, batch, schedule, peak_lr, and a row "
             f"for each candidate; it has {', '.join(table.columns)}"
         )
     if "batch" not in table.columns and found.around.batch is None:

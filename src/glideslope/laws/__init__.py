@@ -16,9 +16,10 @@ from glideslope.laws.run import Run
 from glideslope.laws.size_law import SizeLaw
 from glideslope.laws.size_law_file import is_of_sizes, load_sizes
 from glideslope.laws.sizes import SizedRun, sized
+from glideslope.laws.suggest import Suggestion, suggest
 
 __all__ = [
-    "NAMES", "Alarm", "Best", "Design", "Designed", "Fitted", "Forecast", "Law", "Other", "Rates", "Read", "Run", "SizeDesign", "SizeLaw", "SizedRun",
-    "TableLaw", "design", "design_sizes", "fit", "fit_sizes", "fit_table", "forecast", "is_of_sizes", "load", "load_sizes", "read",
-    "sized",
+    "NAMES", "Alarm", "Best", "Design", "Designed", "Fitted", "Forecast", "Law", "Other", "Rates", "Read", "Run",
+    "SizeDesign", "SizeLaw", "SizedRun", "Suggestion", "TableLaw", "design", "design_sizes", "fit", "fit_sizes",
+    "fit_table", "forecast", "is_of_sizes", "load", "load_sizes", "read", "sized", "suggest",
 ]  # fmt: skip

@@ -60,10 +60,10 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
 
     Formula: L(t) = L0 + A·(S(t) + s0)^-α + B·Σ_k (v_k^p - v_{k-1}^p)·(1 - (1 + C·η_k^-γ·(R(t) - R_k))^-β), with
     v = η/Q^0.6, S(t) = Σ_{τ<t} v_τ and R(t) = Σ_{τ<t} η_τ/Q_τ. Q is the growth of ‖w‖², dQ/ds = a·η - b·Q along
-    s = Σ η, from 1: the larger the weights, the less a rate turns them, and the less curved is the loss. v_{-1} = 0, so the warmup's rise counts. Rates are over the geometric mean of
-    the peaks. Where batch sizes differ, b over their geometric mean, η·b^r is in the place of η, and v^p/b in that of
-    v^p, the noise: r is 0 for SGD, and 1/2 for Adam where noise outweighs the gradient. The multi-power law has Q = 1,
-    p = 1 and s0 = 0.
+    s = Σ η, from 1: the larger the weights, the less a rate turns them, and the less curved is the loss. v_{-1} = 0, so
+    the warmup's rise counts. Rates are over the geometric mean of the peaks. Where batch sizes differ, b over their
+    geometric mean, η·b^r is in the place of η, and v^p/b in that of v^p, the noise: r is 0 for SGD, and 1/2 for Adam
+    where noise outweighs the gradient. The multi-power law has Q = 1, p = 1 and s0 = 0.
 
     Source: Luo et al. 2025, arXiv:2503.12811; Q, p, s0 and R, the noise's own clock, are ours.
 

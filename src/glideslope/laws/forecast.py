@@ -26,7 +26,7 @@ _SPREADS = np.array([0.02, 0.04, 0.03, 0.15, 0.15, 0.15, 0.1, 0.3, 0.1, 0.1, 0.0
 """How far the logarithms of a run's parameters lie from those of a public law, apart from its scales."""
 _KINDS = ((0.03, 0.03, 0.01, 0.1, 0.0, False), (0.5, 0.5, 0.15, 0.7, -1.0, False), (0.7, 0.7, 0.2, 1.0, -2.0, True))
 """How near a run may be to a public law: the deviations of the logarithms of its clock, its rates and its losses, the
-part of `_SPREADS`, the logarithm of the odds, and whether updates and rates count as parts of the run's horizon and peak."""
+part of `_SPREADS`, the logarithm of the odds, and whether updates and rates count as parts of horizon and peak."""
 _NOISE, _EARLY = 0.004, 0.15
 """The relative deviation of a loss from the law, and the part of the horizon before which it is much larger."""
 _OF_ENDS = 0.003
@@ -89,14 +89,14 @@ class Forecast:
     like: str
 
     def __repr__(self) -> str:
-        return f"<Forecast at {self.step:g} of {self.steps}: {self.end:.4f}, 90% interval {self.low:.4f} to {self.high:.4f}>"
+        return f"<Forecast at {self.step:g} of {self.steps}: {self.end:.4f}, 90% {self.low:.4f} to {self.high:.4f}>"
 
 
 def forecast(run: Run, lost: Sequence[float] = ()) -> Forecast:
     """Forecasts the end of a run from its losses so far.
 
-    The law of the run is near one of those of public curves (see `public_curves`), by more or less: each is fitted to the
-    losses, and counts by how well it explains them (its evidence, by Laplace's approximation).
+    The law of the run is near one of those of public curves (see `public_curves`), by more or less: each is fitted to
+    the losses, and counts by how well it explains them (its evidence, by Laplace's approximation).
 
     Args:
         run: the rates of all its updates, to the end; and its losses so far, in order.
@@ -118,8 +118,8 @@ def forecast(run: Run, lost: Sequence[float] = ()) -> Forecast:
     begun = run.step > max(warm, _FIRST * steps)
     if int(begun.sum()) < _LEAST:
         raise LawError(
-            f"{run.name}: {int(begun.sum())} losses after the warmup and the first {_FIRST:.0%} of {steps:,} updates: a forecast "
-            f"needs {_LEAST}"
+            f"{run.name}: {int(begun.sum())} losses after the warmup and the {_FIRST:.0%} of {steps:,} updates: a "
+            f"forecast needs {_LEAST}"
         )
     points = Points.means(run.step[begun], np.log(run.loss[begun]), _POINTS)
     mixture = _Mixture(run.rates, points)
@@ -198,7 +198,9 @@ class _Mixture:
         self.log = points.log
         self.scale = _NOISE * (1 + (_EARLY * len(rates) / points.step) ** 2)
         rough = [
-            self._fitted(like, source, np.array(law), kind, None, _ROUGH) for like, source, law in LAWS for kind in _KINDS
+            self._fitted(like, source, np.array(law), kind, None, _ROUGH)
+            for like, source, law in LAWS
+            for kind in _KINDS
         ]
         most = max(fit.weight for fit in rough)
         fits = [
@@ -230,7 +232,9 @@ class _Mixture:
         by_clock, by_rates, by_loss = _directions(dict(zip(public_curves.NAMES, law.tolist(), strict=True)))
         middle = np.log(law) + clock * by_clock + rates * by_rates
         if odds:  # the scale of the losses is that of the run
-            middle = middle + by_loss * float(np.median((self.log - np.log(predicted(self.knots, _theta(middle))))[-5:]))
+            middle = middle + by_loss * float(
+                np.median((self.log - np.log(predicted(self.knots, _theta(middle))))[-5:])
+            )
         covariance = np.diag((part * _SPREADS) ** 2)
         for deviation, direction in ((of_clock, by_clock), (of_rates, by_rates), (of_losses, by_loss)):
             covariance += deviation**2 * np.outer(direction, direction)
@@ -257,8 +261,8 @@ class _Mixture:
         return found
 
     def end(self, rates: Rates) -> tuple[float, float, float]:
-        """The mean and the deviation of the logarithm of the loss at the end of some rates, and the probability that it is
-        lower than at the end of the run's."""
+        """The mean and the deviation of the logarithm of the loss at the end of some rates, and the probability that it
+        is lower than at the end of the run's."""
         ends = self._ends(rates)
         means = np.array([log for log, _ in ends])
         within = np.array([slope @ fit.covariance @ slope for (_, slope), fit in zip(ends, self.fits, strict=True)])
@@ -286,8 +290,8 @@ def _log_loss(knots: Knots, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _directions(law: dict[str, float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """How the logarithms of a law's parameters change with the logarithm of the clock's unit, of the rate that rates are
-    over, and of the losses."""
+    """How the logarithms of a law's parameters change with the logarithm of the clock's unit, of the rate that rates
+    are over, and of the losses."""
     by_clock = {"offset": -1.0, "a": 1.0, "b": 1.0, "A": -law["alpha"], "C": 1.0}
     by_rates = {"offset": -1.0, "a": 2.0, "b": 1.0, "A": -law["alpha"], "B": law["p"], "C": 1.0 - law["gamma"]}
     by_loss = {"L0": 1.0, "A": 1.0, "B": 1.0}

@@ -16,5 +16,5 @@ LAWS = (
     ("25M", MULTI_POWER, (3.05, 0.4821, 0.599, 0.06588, 0.7686, 0.08986, 0.4541, 265.7, 0.1434, 0.3794, 0.7883)),
     ("100M", MULTI_POWER, (2.677, 0.5279, 0.541, 0.06759, 2.486, 0.3584, 0.7714, 178.6, 0.2537, 0.3861, 1.012)),
 )
-"""The parameters of the network, the source of its curves, and the parameters of the law that all of them have: language
+"""The parameters of the network, the source of its curves, and the parameters of the law of all of them: language
 models in nats a token, AdamW with a weight decay of 0.1."""

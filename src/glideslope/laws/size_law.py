@@ -182,7 +182,7 @@ def decay_of(decay: float, reference: float | None) -> float:
 
 def theta_of(place: np.ndarray, z: float, size: int | None, decay: float) -> dict[str, float]:
     """The parameters of the law of a size, by its index and its distance z in logarithms from the center; of a size
-    that no run is of, those on the lines. Batches count from the law's, and the weight decay from `decay`, a logarithm."""
+    that no run is of, those on the lines. Batches count from the law's, and weight decay from `decay`, a logarithm."""
     width = len(NAMES)
     x = place[1 : 1 + width] + z * place[1 + width : 1 + 2 * width]
     if size is not None:

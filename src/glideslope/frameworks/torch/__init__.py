@@ -17,7 +17,8 @@ from glideslope.frameworks.torch.scheduler.capturable import CapturableScheduler
 from glideslope.frameworks.torch.scheduler.scheduler import Scheduler
 
 __all__ = [
-    "Average", "Balance", "CapturableScheduler", "Forecast", "GrowingBatches", "Guard", "Job", "Monitor", "Ratios", "Scheduler",
+    "Average", "Balance", "CapturableScheduler", "Forecast", "GrowingBatches", "Guard", "Job", "Monitor", "Ratios",
+    "Scheduler",
     "automatic", "gradient_norms", "groups", "mean_over_ranks", "rank_gradient_norms", "rescale",
     "resumable", "to_csv", "to_tensorboard", "trust_ratio",
 ]  # fmt: skip

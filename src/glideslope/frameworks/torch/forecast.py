@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -23,8 +24,8 @@ _BINS = 400
 class Forecast:
     """Forecasts the end of a training as it runs, from its losses and the schedule.
 
-    Call `step(loss)` after each `scheduler.step()`. Losses are averaged on their device over a four-hundredth of the run,
-    and read then. It changes nothing: what it says is for you, or for `to`.
+    Call `step(loss)` after each `scheduler.step()`. Losses are averaged on their device over a four-hundredth of the
+    run, and read then. It changes nothing: what it says is for you, or for `to`.
 
     Args:
         scheduler: the scheduler, of a schedule with an end, whose horizon is the run's.
@@ -58,7 +59,9 @@ class Forecast:
             raise LawError(f"every={every}: give a part of the run, above 0 and up to 1")
         schedule, end = scheduler.planned, scheduler.end
         if scheduler.has_feedback or not isinstance(schedule, Schedule) or not math.isfinite(end):
-            raise LawError("a forecast needs a schedule with an end that measurements don't move: give the scheduler steps=")
+            raise LawError(
+                "a forecast needs a schedule with an end that measurements don't move: give the scheduler steps="
+            )
         import numpy as np
 
         from glideslope.laws.alarms import Band
@@ -141,7 +144,5 @@ class Forecast:
             self._losses.append(loss)
         if self._to is not None and step - self._told >= self._between:
             self._told = step
-            try:
+            with suppress(LawError):  # too early
                 self._to(self.read())
-            except LawError:
-                pass  # too early
