@@ -38,7 +38,7 @@ def predict(
     import numpy as np
 
     from glideslope import laws
-    from glideslope.cli.epochs import parsed
+    from glideslope.cli.epochs import parsed, rates_of
     from glideslope.files import write_atomically
     from glideslope.views import laws as views
     from glideslope.views import plots, report, terminal
@@ -162,7 +162,7 @@ def rank(
 ) -> None:
     """Rank candidates by the loss that a law predicts for their ends; of a law over sizes, of other sizes too."""
     from glideslope import laws
-    from glideslope.cli.epochs import parsed
+    from glideslope.cli.epochs import parsed, rates_of
     from glideslope.laws.logs.delimited import table as table_in
     from glideslope.laws.logs.source import Source
     from glideslope.views import terminal
@@ -203,15 +203,6 @@ def rank(
     columns = ("schedule", "peak", "updates", "loss", "low", "high")
     lead = f"First: {ranked[0][0]} at {ranked[0][1]:g}."
     _print(terminal.table("Ranked", columns, ranked), lead, warnings, ("peak", "predicted loss", "low, high"))
-
-
-def rates_of(schedule: Any, peak: float, steps: int) -> Any:
-    from glideslope.laws import Rates
-    from glideslope.schedules.amounts import check_peak, check_positive
-
-    check_positive(steps=steps)
-    check_peak(peak)
-    return Rates.of_schedule(schedule, steps, peak)
 
 
 def _print(table: Any, lead: str, warnings: list[str], terms: tuple[str, ...]) -> None:

@@ -110,7 +110,7 @@ def _ranked(
     law: Any, schedule: str, params: float, tokens: float, batch: float, peak: float
 ) -> tuple[tuple[float, float, float, str, float, float, float, float], list[str]]:
     """A candidate with the loss predicted for its end, and what should be known of it."""
-    from glideslope.cli.laws import rates_of
+    from glideslope.cli.epochs import rates_of
 
     if not (tokens > 0 and batch > 0 and params > 0 and tokens >= batch):
         raise GlideslopeError(

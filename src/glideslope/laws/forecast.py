@@ -118,7 +118,7 @@ def forecast(run: Run, lost: Sequence[float] = ()) -> Forecast:
     begun = run.step > max(warm, _FIRST * steps)
     if int(begun.sum()) < _LEAST:
         raise LawError(
-            f"{run.name}: {int(begun.sum())} losses after the warmup and the {_FIRST:.0%} of {steps:,} updates: a "
+            f"{run.name}: {int(begun.sum())} losses after the warmup and {_FIRST:.0%} of {steps:,} updates: a "
             f"forecast needs {_LEAST}"
         )
     points = Points.means(run.step[begun], np.log(run.loss[begun]), _POINTS)
