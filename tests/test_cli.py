@@ -325,3 +325,15 @@ def test_bad_input_is_one_line_and_exit_status_2(folder, args, says):
 def test_importing_loads_no_framework():
     code = "import sys, glideslope; print(sorted({'torch', 'scipy', 'matplotlib', 'numpy'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_workers_change_no_digit(folder):
+    search = ("race", "quadratic.py:printing", "--steps", "40", "--peaks", "0.1,0.2", "--json")
+    for out, workers in (("alone", []), ("two", ["--workers", "2"])):
+        done = run(folder, *search, "--out", out, *workers)
+        assert done.returncode == 0, done.stderr
+        json.loads(done.stdout)  # what the job prints in a worker isn't in it
+        assert "loading data" in done.stderr
+    assert (folder / "alone/runs.csv").read_bytes() == (folder / "two/runs.csv").read_bytes()
+    refused = run(folder, "tune", "quadratic.py:job", "--steps", "400", "--workers", "0")
+    assert (refused.returncode, refused.stderr) == (2, "glideslope: --workers 0: give at least 1\n")

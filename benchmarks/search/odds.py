@@ -53,7 +53,7 @@ class Outcome:
 def outcome(surface: Surface, start: float, bound: float) -> Outcome:
     """What a search from a peak comes to."""
     full = surface.table.horizons[-1]
-    choice, runs = searched(Played((surface,), 0), round(bound * full), start)
+    choice, runs, _ = searched(Played((surface,), 0), round(bound * full), start)
     best = best_run(runs)
     peaks = np.geomspace(1e-5, 30, 170)
     schedule = str(best.contestant.schedule)

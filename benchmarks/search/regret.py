@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +45,11 @@ class Scale:
 
 
 def mean_loss(surfaces: tuple[Surface, ...], schedule: str, peak: float) -> float:
-    """The mean over the seeds of the final loss of a full run; infinite where one diverges."""
+    """The mean over the seeds of the final loss of a full run; infinite where one diverges.
+
+    A schedule that stops, `S.over(n) >> constant(0)`, ends as a run of n updates does.
+    """
     horizon = surfaces[0].table.horizons[-1]
+    if stopped := re.fullmatch(r"(.*)\.over\((\d+)\) >> constant\(0\)", schedule):
+        schedule, horizon = stopped[1], int(stopped[2])
     return float(np.mean([surface.end(schedule, peak, horizon)[0] for surface in surfaces]))

@@ -1,6 +1,5 @@
 """A run that is killed goes on inside itself from its checkpoints, to the same result."""
 
-import math
 import os
 import random
 import signal
@@ -72,7 +71,7 @@ def made(job, memory, schedule, steps, evaluations):
     trials = Trials(job, 0, memory)
     try:
         contestant = Contestant(gs.parse(schedule), 0.1)
-        run = trials.run(contestant, steps, stage="", evaluations=evaluations, keep=math.inf)
+        run = trials.run(contestant, steps, stage="", evaluations=evaluations, kept=trials.full_states)
         trials.leave(contestant, steps, evaluations)
     finally:
         if isinstance(memory, RunDirectory):

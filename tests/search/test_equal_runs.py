@@ -126,8 +126,8 @@ def test_another_schedule_is_chosen_only_where_it_ends_lower():
 
         def evaluate(self):
             if not self.rates:
-                return 5.0
-            return 1 + math.log(np.mean(self.rates) / 0.1) ** 2 + self.rates[-1]
+                return 9.0
+            return 1 + math.log(np.mean(self.rates) / 0.1) ** 2 + self.rates[-1] + 60 / len(self.rates)
 
         def state(self):
             return list(self.rates)

@@ -86,9 +86,12 @@ def test_the_bound_holds_and_the_job_is_left_as_the_best_full_run_ended(overhead
     assert tuned.search_updates <= overhead * steps
     assert checks == 0
     assert len(tuned.full) >= 1
-    assert tuned.final == best_run(tuned.full)
-    assert tuned.final_loss == min(one.final_loss for one in tuned.full) == job.evaluate()
-    assert job.rates == pytest.approx(tuned.final.contestant.rates(steps).tolist())
+    assert tuned.final_loss == min(one.final_loss for one in (*tuned.full, *tuned.candidates)) == job.evaluate()
+    made = tuned.final.made
+    assert made == steps or tuned.final_loss < best_run(tuned.full).final_loss
+    rates = tuned.final.contestant.rates(steps).tolist()
+    assert job.rates == pytest.approx(rates[:made])
+    assert not any(rates[made:])
     assert for_short_runs(int(overhead * steps), steps) <= min(overhead, 2) * steps
 
 
@@ -98,8 +101,59 @@ def test_a_cliff_of_the_full_length_is_left_by_the_next_full_run():
     cliff = 0.7 * free.full[0].contestant.peak
     caught = gs.tune(Bowl(0.1, cliff, steps), steps, overhead=2)
     assert caught.full[0].final_loss == 8.0
-    assert caught.final_loss < 2
-    assert caught.final.contestant.peak < cliff
+    assert caught.full[1].final_loss < 2
+    assert caught.full[1].contestant.peak < cliff
+    assert caught.final_loss == min(one.final_loss for one in (*caught.full, *caught.candidates))
+
+
+class Learner(Bowl):
+    """Learns its noise: its validation loss rises with each update past a number, whatever the rate."""
+
+    def __init__(self, most):
+        super().__init__(0.1)
+        self.most = most
+
+    def evaluate(self):
+        return super().evaluate() + 0.1 * max(len(self.rates) - self.most, 0) * (not self.rates or self.rates[0] > 0)
+
+
+@pytest.mark.parametrize("overhead", [0.5, 1, 2])
+def test_a_training_that_learns_its_noise_is_stopped_where_a_short_run_ended(overhead):
+    steps, job = 400, Learner(100)
+    tuned = gs.tune(job, steps, overhead=overhead)
+    best = min(tuned.candidates, key=lambda one: one.final_loss)
+    assert tuned.problem is None
+    assert tuned.final_loss == best.final_loss == job.evaluate() < min(one.final_loss for one in tuned.full)
+    assert str(tuned.schedule) == f"{best.contestant.schedule}.over({best.steps}) >> constant(0)"
+    rates = gs.parse(str(tuned.schedule)).over(steps).sample(steps) * tuned.peak
+    assert rates[: best.steps] == pytest.approx(best.contestant.rates(best.steps))
+    assert not rates[best.steps :].any()
+    assert job.calls == tuned.search_updates + steps <= (1 + overhead) * steps
+    assert gs.tune(Learner(100), steps, overhead=overhead, memory={}).final == tuned.final
+
+
+class Estimated(Learner):
+    """Its estimates are lower than its losses by less than nothing for a full run, by much for a short one."""
+
+    def estimate(self, updates):
+        return self.evaluate() - 50.0
+
+
+def test_an_estimate_of_a_short_run_that_is_too_low_is_not_believed():
+    tuned = gs.tune(Estimated(1000), 400, overhead=1)
+    assert tuned.final == best_run(tuned.full)
+    assert min(one.final_loss for one in tuned.candidates) < tuned.final_loss
+
+
+def test_a_training_loss_that_rises_sends_the_next_full_run_down():
+    def after(losses):
+        made = Run(Contestant(CYCLE, 0.1), 4, 0, np.array(losses), ((4, 1.0),), 1.0, untrained=9.0)
+        return next_full([made], (CYCLE,), 2.0).peak
+
+    assert after([4.0, 2.0, 2.1, 1.0]) == 0.2
+    assert after([4.0, 2.0, 3.0, 1.0]) == 0.05
+    assert after([4.0, 1.0, 3.0, 1.0]) == 0.025
+    assert after([-4.0, -6.0, -3.0, -9.0]) == 0.2
 
 
 def test_one_that_was_interrupted_leaves_the_job_where_the_whole_one_does():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,13 @@ from sweeping import Sweeping
 
 import glideslope as gs
 from glideslope.search.choose import PRIOR, Choice, chosen, usual
-from glideslope.search.contestant import Contestant, Run
+from glideslope.search.contestant import Run
 from glideslope.search.full_runs import best_run, for_short_runs, full_runs
+from glideslope.search.kept import Kept
 from glideslope.search.outcomes import SHORTEST
 from glideslope.search.range_test import RangeTest, range_test
+from glideslope.search.stopped import stopped
+from glideslope.search.trial import Trial
 from glideslope.search.trials import Trials
 from searches.rates import HIGH, LOW
 
@@ -39,19 +42,18 @@ class PlayedTrials(Trials):
     def updates(self, updates: int) -> None:
         self.played.updates = updates
 
-    def run(
-        self, contestant: Contestant, steps: int, *, stage: str, evaluations: int = 1, share: float = math.inf,
-        keep: float = -math.inf, order: int = 0,
-    ) -> Run:  # fmt: skip
-        self.before = self.updates
-        outcome = self.played.run(str(contestant.schedule), contestant.peak, steps, seed=order)
-        run = Run(
-            contestant, steps, self.opened, _losses(outcome.curve, steps), ((steps, outcome.loss),), outcome.loss,
-            untrained=self.played.surface(order).untrained,
-        )  # fmt: skip
-        if not order:
-            self.runs.append(run)
-        return run
+    def run_all(self, trials: Sequence[Trial], *, stage: str, kept: Kept | None = None) -> list[Run]:
+        runs = []
+        for trial in trials:
+            self.before = self.updates
+            contestant, steps = trial.contestant, trial.steps
+            outcome = self.played.run(str(contestant.schedule), contestant.peak, steps, seed=trial.order)
+            runs.append(
+                Run(contestant, steps, trial.seed, _losses(outcome.curve, steps), ((steps, outcome.loss),),
+                    outcome.loss, untrained=self.played.surface(trial.order).untrained)
+            )  # fmt: skip
+        self.runs += [run for trial, run in zip(trials, runs, strict=True) if not trial.order]
+        return runs
 
 
 @functools.lru_cache(maxsize=1024)
@@ -70,13 +72,16 @@ def _losses(curve: np.ndarray, steps: int) -> np.ndarray:
 def ours(played: Played, bound: int, rng: np.random.Generator, prior: Prior) -> tuple[str, float]:
     """`gs.tune`, which begins at the peak that is usual for the kind of optimizer in other families."""
     start = prior.start(played.optimizer, str(PRIOR)) if prior.tables else LOW**0.5 * HIGH**0.5
-    _, full = searched(played, bound, start)
-    winner = best_run(full).contestant
+    _, full, early = searched(played, bound, start)
+    winner = (early or best_run(full)).contestant
     return str(winner.schedule), winner.peak
 
 
-def searched(played: Played, bound: int, start: float) -> tuple[Choice, list[Run]]:
-    """What the short runs say, and the full runs; one full run is outside the bound."""
+def searched(played: Played, bound: int, start: float) -> tuple[Choice, list[Run], Run | None]:
+    """What the short runs say, the full runs, and the short run that is the answer in their place, if one is.
+
+    One full run is outside the bound.
+    """
     trials = PlayedTrials(played)
     schedules, budget = usual(bound, played.horizon), for_short_runs(bound, played.horizon) - trials.updates
     if budget < SHORTEST:
@@ -84,7 +89,7 @@ def searched(played: Played, bound: int, start: float) -> tuple[Choice, list[Run
     choice = chosen(trials, schedules, (), (), budget, bound, played.horizon, start)
     full = full_runs(trials, choice.winner, schedules, played.horizon, bound, choice.best.final_loss)
     played.updates = trials.before
-    return choice, full
+    return choice, full, stopped(trials, choice.best, best_run(full), choice.noise)
 
 
 def ranged(played: Played, updates: int) -> RangeTest:

@@ -7,7 +7,8 @@ import math
 import re
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -211,6 +212,23 @@ def loaded(job: str, timeout: float | None, log: str | None) -> Iterator[Loaded]
         with one_run(f"loading {job}"):
             factory = load_job(job)
         yield Loaded(factory, time_limit, sent)
+
+
+def working(workers: int | None, timeout: float | None) -> AbstractContextManager[Executor | None]:
+    """The executor that makes the runs of a search; none without a number of workers.
+
+    Raises:
+        GlideslopeError: the number isn't positive, or runs in workers shall be limited in time.
+    """
+    from glideslope.search.processes import processes
+
+    if workers is None:
+        return nullcontext()
+    if workers < 1:
+        raise GlideslopeError(f"--workers {workers}: give at least 1")
+    if timeout is not None:
+        raise GlideslopeError("--timeout limits runs in this process: leave it out, or --workers")
+    return processes(workers)
 
 
 def leave_partial_report(directory: RunDirectory) -> None:

@@ -22,6 +22,7 @@ from glideslope.cli.options import (
     Steps,
     StepsPerEpoch,
     Timeout,
+    Workers,
     command,
     count,
 )
@@ -33,6 +34,7 @@ from glideslope.cli.results import (  # fmt: skip
     read_number,
     show,
     split_names,
+    working,
 )
 
 
@@ -100,6 +102,7 @@ def race(
     resume: Resume = False,
     accept_changes: AcceptChanges = False,
     timeout: Timeout = None,
+    workers: Workers = None,
     log: Log = None,
     as_json: Json = False,
 ) -> None:
@@ -117,7 +120,7 @@ def race(
     also = {"optimizers": split_names(optimizers), "averages": split_names(averages)}
     search |= {name: names for name, names in also.items() if names}
     search |= {} if evaluations == 20 else {"evaluations": evaluations}
-    with loaded(job, timeout, log) as training:
+    with loaded(job, timeout, log) as training, working(workers, timeout) as executor:
         directory = open_directory("race", job, out, overwrite, resume, search, accept_changes)
         raced = training.watched(
             directory,
@@ -133,6 +136,7 @@ def race(
                 evaluations=evaluations,
                 memory=directory,
                 watch=watch,
+                executor=executor,
             ),
         )
     runs = [run for standing in raced.standings for run in standing.runs]

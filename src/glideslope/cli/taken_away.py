@@ -19,7 +19,7 @@ def taken_away(tuned: Tuned, directory: RunDirectory) -> dict[str, Any]:
 
     return {
         "paste": lines_to_paste(tuned.job, tuned.final.contestant, tuned.steps),
-        "load": [*_saved_network(tuned, directory), *_checkpoint(directory)],
+        "load": [*_saved_network(tuned, directory), *_checkpoint(tuned, directory)],
     }
 
 
@@ -50,13 +50,14 @@ def _saved_network(tuned: Tuned, directory: RunDirectory) -> list[str]:
     return [trained.loading.format(file=str(directory.folder / NETWORK))]
 
 
-def _checkpoint(directory: RunDirectory) -> list[str]:
+def _checkpoint(tuned: Tuned, directory: RunDirectory) -> list[str]:
     from glideslope.search.run_files import BEST, TRAINED
     from glideslope.search.trained import best_of
 
     folder = directory.folder / TRAINED
     lines = [f"gs.load_checkpoint(job, {str(folder)!r})"] if folder.is_dir() else []
-    if (best := best_of(directory.folder)) is not None:
+    best = best_of(directory.folder)
+    if best is not None and best.loss is not None and best.loss < tuned.final_loss:
         lines.append(
             f"gs.load_checkpoint(job, {str(directory.folder / BEST)!r})  # where the validation loss was least, "
             f"{best.loss:.6g} after update {best.updates} of {best.key.partition(' over ')[0]}"

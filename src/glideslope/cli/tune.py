@@ -22,6 +22,7 @@ from glideslope.cli.options import (
     Steps,
     StepsPerEpoch,
     Timeout,
+    Workers,
     command,
 )
 from glideslope.cli.results import (
@@ -32,6 +33,7 @@ from glideslope.cli.results import (
     parse_schedules,
     show,
     split_names,
+    working,
 )
 from glideslope.cli.taken_away import lines, taken_away
 from glideslope.errors import NothingLearnedError
@@ -66,6 +68,7 @@ def tune(
     accept_changes: AcceptChanges = False,
     checkpoint_every: CheckpointEvery = "60s",
     timeout: Timeout = None,
+    workers: Workers = None,
     log: Log = None,
     as_json: Json = False,
 ) -> None:
@@ -86,7 +89,7 @@ def tune(
     choices = {name: choice for name, choice in choices.items() if choice}
     search |= choices | ({"guard": True} if guard else {})
     nothing = ""
-    with loaded(job, timeout, log) as training:
+    with loaded(job, timeout, log) as training, working(workers, timeout) as executor:
         directory = open_directory("tune", job, out, overwrite, resume, search, accept_changes, checkpoint_every)
         try:
             tuned = training.watched(
@@ -102,6 +105,7 @@ def tune(
                     memory=directory,
                     watch=watch,
                     say=output.say_line,
+                    executor=executor,
                 ),
             )
         except NothingLearnedError as error:

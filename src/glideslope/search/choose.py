@@ -15,8 +15,10 @@ from glideslope.search.also import Axis
 from glideslope.search.contestant import Contestant, Run, finds_its_rate
 from glideslope.search.equal_runs import FEWEST, at_length, best_of, is_between, minimum, next_peak, plan
 from glideslope.search.outcomes import SHARE, SHORTEST, check_finite, two_digits
+from glideslope.search.rise import BLOW_UP, risen
 from glideslope.search.start import start as usual_peak
 from glideslope.search.sweep import batch_noise
+from glideslope.search.trial import Trial
 from glideslope.search.trials import Trials
 
 logger = logging.getLogger("glideslope")
@@ -29,6 +31,9 @@ runs comes nearer with this one, whose loss rises less beside the best peak."""
 BESIDE = linear()
 """The schedule that is tried beside it where a full run or more is to be spent. Its high rates come first: where these
 keep a network from learning its noise, it ends lower."""
+
+CLIFF = 2.0
+"""By what the peak of the full run is divided where the training loss of the best short run blew up on its way."""
 
 FEEDBACK_EVALUATIONS = 20
 """How often a short run with feedback is measured, as a full run is."""
@@ -109,10 +114,9 @@ def chosen(
     best = runs[best_of(losses, noise)]
     peak = best.contestant.peak if noise else _lowest(runs)
     total = float(Contestant(first, best.contestant.peak).rates(length).mean())
-    for contestant in _beside(others, total, length):
-        if trials.updates + length <= most:
-            run = _run(trials, contestant, length, "schedules")
-            best, peak = (run, contestant.peak) if run.final_loss < best.final_loss - noise else (best, peak)
+    affordable = max((most - trials.updates) // length, 0)
+    for run in _runs(trials, _beside(others, total, length)[:affordable], length, "schedules"):
+        best, peak = (run, run.contestant.peak) if run.final_loss < best.final_loss - noise else (best, peak)
     for entry in entries:
         if trials.updates + length <= most:
             run, lowest = _entered(trials, entry, length, most, total)
@@ -125,6 +129,8 @@ def chosen(
                 best, settings = run, (*settings, (axis.name, value))
     if not finds_its_rate(best.contestant.optimizer):
         peak = at_length(peak, length, steps)
+        if risen(best.losses) > BLOW_UP:
+            peak /= CLIFF
     logger.info("best short run: %s, %.6g after %d updates", best.contestant, best.final_loss, length)
     return Choice(best, replace(best.contestant, peak=two_digits(peak), settings=settings), losses, length, noise)
 
@@ -152,12 +158,8 @@ def _entered(trials: Trials, entry: Contestant, length: int, most: int, total: f
 def _with_axis(trials: Trials, best: Run, axis: Axis, length: int) -> tuple[Run, float]:
     """The best run with another value of a number of the optimizer, and the value at which runs would end lowest."""
     settings = best.contestant.settings
-    runs = {
-        axis.place(value): _run(
-            trials, replace(best.contestant, settings=(*settings, (axis.name, value))), length, axis.name
-        )
-        for value in axis.values
-    }
+    contestants = [replace(best.contestant, settings=(*settings, (axis.name, value))) for value in axis.values]
+    runs = dict(zip(map(axis.place, axis.values), _runs(trials, contestants, length, axis.name), strict=True))
     return runs[best_of({place: run.final_loss for place, run in runs.items()})], axis.at(_lowest(runs))
 
 
@@ -219,5 +221,13 @@ def _beside(others: Sequence[Driven], total: float, length: int) -> list[Contest
 
 
 def _run(trials: Trials, contestant: Contestant, length: int, stage: str) -> Run:
-    evaluations = FEEDBACK_EVALUATIONS if contestant.policy.feedbacks else 1
-    return trials.run(contestant, length, stage=stage, share=SHARE, evaluations=evaluations)
+    return _runs(trials, [contestant], length, stage)[0]
+
+
+def _runs(trials: Trials, contestants: Sequence[Contestant], length: int, stage: str) -> list[Run]:
+    """A round of runs, which don't depend on each other."""
+    plan = [
+        Trial(one, length, trials.opened, FEEDBACK_EVALUATIONS if one.policy.feedbacks else 1, SHARE)
+        for one in contestants
+    ]
+    return trials.run_all(plan, stage=stage, kept=trials.short_states)

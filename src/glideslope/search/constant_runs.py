@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from glideslope.schedules import constant
 from glideslope.search.contestant import Contestant, Run
 from glideslope.search.outcomes import beyond, two_digits
+from glideslope.search.trial import Trial
 from glideslope.search.trials import Trials
 
 AROUND = (0.25, 0.5, 1.0, 2.0)
@@ -31,14 +32,15 @@ def constant_runs(
         say: is told before what they cost.
     """
     say(cost(len(rates), steps, trials.timed))
-    runs = [_run(trials, rate, steps) for rate in rates or [peak * factor for factor in AROUND]]
+    runs = _runs(trials, rates or [peak * factor for factor in AROUND], steps)
     while not rates and len(runs) < MOST_CONSTANTS and (further := beyond(runs)):
-        runs.append(_run(trials, further, steps))
+        runs += _runs(trials, [further], steps)
     return runs
 
 
-def _run(trials: Trials, rate: float, steps: int) -> Run:
-    return trials.run(Contestant(constant(), two_digits(rate)), steps, stage="constant rates")
+def _runs(trials: Trials, rates: Sequence[float], steps: int) -> list[Run]:
+    contestants = [Contestant(constant(), two_digits(rate)) for rate in rates]
+    return trials.run_all([Trial(one, steps, trials.opened) for one in contestants], stage="constant rates")
 
 
 def unsaid(text: str) -> None:

@@ -106,8 +106,9 @@ def is_between(losses: Mapping[float, float]) -> bool:
 def minimum(losses: Mapping[float, float], untrained: float) -> float:
     """The lowest point of a parabola in the logarithm of the peak, through the best and the two beside it.
 
-    It lies at most half-way to either. Where the best is the least or the largest tried, it is the answer. A loss above
-    the untrained one counts as that, for one cliff is as good as another.
+    It lies at most half-way to either, and within half of the usual step of the best: peaks beyond a wider gap say
+    little. Where the best is the least or the largest tried, it is the answer. A loss above the untrained one counts as
+    that, for one cliff is as good as another.
 
     >>> round(minimum({0.01: 1.0, 0.1: 0.5, 1.0: math.inf}, 2.0), 3)
     0.056
@@ -123,7 +124,8 @@ def minimum(losses: Mapping[float, float], untrained: float) -> float:
     slopes = (b - a) / (y - x), (c - b) / (z - y)
     bend = slopes[1] - slopes[0]
     lowest = (x + y) / 2 - slopes[0] * (z - x) / (2 * bend) if bend > 0 else y
-    return math.exp(min(max(lowest, (x + y) / 2), (y + z) / 2))
+    half = math.log(STEP) / 2
+    return math.exp(min(max(lowest, (x + y) / 2, y - half), (y + z) / 2, y + half))
 
 
 def best_of(losses: Mapping[float, float], noise: float = 0.0) -> float:

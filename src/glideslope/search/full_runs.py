@@ -10,6 +10,7 @@ from glideslope.policy import Driven
 from glideslope.search.contestant import Contestant, Run, finds_its_rate
 from glideslope.search.equal_runs import RUNS, next_peak
 from glideslope.search.outcomes import SHORTEST, final_loss, two_digits
+from glideslope.search.rise import BLOW_UP, RISE, risen
 from glideslope.search.trials import Trials
 
 STEP = 2.0
@@ -51,8 +52,9 @@ def full_runs(
     runs: list[Run] = []
     contestant: Contestant | None = winner
     while contestant is not None and trials.updates <= (bound if runs else math.inf):
-        least = min(map(final_loss, runs), default=math.inf)
-        runs.append(trials.run(contestant, steps, stage="full runs", evaluations=EVALUATIONS, keep=least))
+        runs.append(
+            trials.run(contestant, steps, stage="full runs", evaluations=EVALUATIONS, kept=trials.full_states)
+        )  # fmt: skip
         contestant = next_full(runs, schedules, short)
     return runs
 
@@ -65,9 +67,10 @@ def best_run(runs: Sequence[Run]) -> Run:
 def next_full(runs: Sequence[Run], schedules: Sequence[Driven], short: float) -> Contestant | None:
     """What the next full run is made with; None where no other would tell more.
 
-    The best so far at another peak, half or twice as large, then the lowest point of a parabola. A first one that ends
-    no lower than a short run has too large a peak for so long a run: then a quarter of it. Where the peak is found,
-    another schedule at the peak with the same sum of rates.
+    The best so far at another peak, half or twice as large, then the lowest point of a parabola. After the first one
+    the peak is larger, unless its training loss rose on the way. One that ends no lower than a short run has too large
+    a peak for so long a run: then a quarter of it. Where the peak is found, another schedule at the peak with the same
+    sum of rates.
 
     Args:
         runs: the full runs made.
@@ -85,6 +88,8 @@ def next_full(runs: Sequence[Run], schedules: Sequence[Driven], short: float) ->
     }
     if not best.final_loss < short < math.inf:
         return replace(contestant, peak=two_digits(min(losses) / CAUTION))
+    if len(losses) == 1 and (rise := risen(best.losses)) > RISE:
+        return replace(contestant, peak=two_digits(contestant.peak / (CAUTION if rise > BLOW_UP else STEP)))
     peak = next_peak(losses, best.untrained, contestant.peak, STEP)
     if peak is not None and (peak := two_digits(peak)) not in losses:
         return replace(contestant, peak=peak)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import inspect
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -59,8 +60,45 @@ def is_factory(source: Any) -> bool:
     return callable(source) and (isinstance(source, type) or not hasattr(source, "step"))
 
 
-def load_job(place: str) -> JobFactory:
-    """The function that a job file has: `path/to/file.py:job`.
+class JobFile:
+    """The function of a file that makes jobs. It is pickled as its place: who gets it loads the file on the first call.
+
+    Args:
+        place: as it is shown, `path/to/file.py:job`.
+        file: its absolute path.
+
+    Raises:
+        JobError: on a call, what `load_job` and the function raise.
+    """
+
+    def __init__(self, place: str, file: Path) -> None:
+        self.place, self.file = place, file
+
+    def __call__(self, seed: int, **options: Any) -> Job:
+        make = functools.partial(self.__wrapped__, **options)
+        return check_methods(_made(make, self.place, seed), self.place)
+
+    @functools.cached_property
+    def __wrapped__(self) -> Callable[..., Any]:
+        """The function; its signature is that of this object too."""
+        path, _, name = self.place.rpartition(":")
+        if not self.file.is_file():
+            where = "" if self.file == Path(path) else f" ({self.file} on {socket.gethostname()})"
+            raise JobError(f"there is no file {path!r}{where}: a job is path/to/file.py:function")
+        function = getattr(_module(self.file), name, None)
+        if not callable(function):
+            raise JobError(f"{path} has no function {name!r}: define `def {name}(seed: int) -> Job`")
+        return function  # type: ignore[no-any-return]
+
+    def __reduce__(self) -> tuple[type[JobFile], tuple[str, Path]]:
+        return JobFile, (self.place, self.file)
+
+    def __repr__(self) -> str:
+        return f"<JobFile {self.place}>"
+
+
+def load_job(place: str) -> JobFile:
+    """The function that a job file has: `path/to/file.py:job`. It can be pickled, so workers can make its jobs.
 
     Raises:
         JobError: the file or the function is missing, the file can't be run, or what it makes isn't a job.
@@ -68,18 +106,9 @@ def load_job(place: str) -> JobFactory:
     path, colon, name = place.rpartition(":")
     if not colon or not name.isidentifier():
         raise JobError(f"{place!r} is not a job: write path/to/file.py:function")
-    file = Path(path)
-    if not file.is_file():
-        raise JobError(f"there is no file {path!r}: a job is path/to/file.py:function")
-    found = getattr(_module(file), name, None)
-    if not callable(found):
-        raise JobError(f"{path} has no function {name!r}: define `def {name}(seed: int) -> Job`")
-
-    @functools.wraps(found)
-    def made(seed: int, **options: Any) -> Job:
-        return check_methods(_made(functools.partial(found, **options), place, seed), place)
-
-    return made
+    job = JobFile(place, Path(path).absolute())
+    job.__wrapped__  # noqa: B018  (loads it)
+    return job
 
 
 def check_takes_optimizer(make: JobFactory) -> None:

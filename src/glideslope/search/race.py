@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import MutableMapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +24,7 @@ from glideslope.search.progress import Watch, unwatched
 from glideslope.search.releasing import releasing
 from glideslope.search.same_curve import once
 from glideslope.search.scalars import whole
+from glideslope.search.trial import Trial
 from glideslope.search.trials import Trials
 from glideslope.shown import Shown
 
@@ -99,6 +101,7 @@ def race(
     evaluations: int = 20,
     memory: MutableMapping[str, dict[str, Any]] | None = None,
     watch: Watch = unwatched,
+    executor: Executor | None = None,
 ) -> Race:
     """Runs every schedule at every peak rate, and every peak as a constant rate, from the same initial state.
 
@@ -118,6 +121,7 @@ def race(
         evaluations: how often in a run the validation loss is measured.
         memory: results of finished runs, to go on from.
         watch: is told what goes on.
+        executor: makes the runs, all at once if it has so many workers; each worker makes jobs by the function.
 
     Raises:
         SearchError: no schedules or peaks, a peak or a number that isn't positive.
@@ -149,15 +153,15 @@ def race(
     contestants, left_out = once(contestants, steps)
     if memory is not None:
         warn_of_no_text(contestants)
-    trials = Trials(job, seed, {} if memory is None else memory, watch)
+    trials = Trials(job, seed, {} if memory is None else memory, watch, executor)
     check_all(trials, contestants, steps)
     trials.bound = trials.updates + seeds * steps * len(contestants)
-    runs: list[list[Run]] = [[] for _ in contestants]
-    for i in range(seeds):
-        trials.use(seed + i)
-        for contestant, own in zip(contestants, runs, strict=True):
-            own.append(trials.run(contestant, steps, stage="race", evaluations=min(evaluations, steps)))
-    return replace(standings(runs, target, trials.updates), left_out=left_out)
+    plan = [
+        Trial(contestant, steps, seed + i, min(evaluations, steps)) for i in range(seeds) for contestant in contestants
+    ]
+    runs = trials.run_all(plan, stage="race")
+    by_contestant = [runs[i :: len(contestants)] for i in range(len(contestants))]
+    return replace(standings(by_contestant, target, trials.updates), left_out=left_out)
 
 
 def standings(runs: Sequence[Sequence[Run]], target: float | None, updates: int) -> Race:

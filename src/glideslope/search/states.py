@@ -11,6 +11,8 @@ import json
 import sys
 import zipfile
 from collections import OrderedDict
+from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -40,6 +42,30 @@ def form_of(state: Any) -> Form:
     return "npz"
 
 
+@dataclass(frozen=True)
+class Packed:
+    """The content of a state's file, to be sent."""
+
+    form: Form
+    content: bytes
+
+
+def packed(state: Any) -> Packed:
+    """A state as the content of its file.
+
+    Raises:
+        DocumentError: it has no form that can be read safely.
+    """
+    file = BytesIO()
+    write(state, form := form_of(state), file)
+    return Packed(form, file.getvalue())
+
+
+def unpacked(state: Packed, like: Any) -> Any:
+    """The state; the arguments and errors are those of `read`."""
+    return _read(BytesIO(state.content), state.form, like, "a state that was sent")
+
+
 def write(state: Any, form: Form, file: BinaryIO) -> None:
     """Writes a state.
 
@@ -64,10 +90,14 @@ def read(file: Path, like: Any) -> Any:
     Raises:
         DocumentError: it is damaged, or of another job.
     """
+    return _read(file, file.suffix.removeprefix("."), like, str(file))
+
+
+def _read(file: Path | BytesIO, form: str, like: Any, name: str) -> Any:
     try:
-        if file.suffix == ".pt":
+        if form == "pt":
             if "torch" not in sys.modules:  # a job that has tensors has imported it
-                raise DocumentError(f"{file} holds torch's tensors, and this job has none")
+                raise DocumentError(f"{name} holds torch's tensors, and this job has none")
             return sys.modules["torch"].load(file, weights_only=True)
         with np.load(file, allow_pickle=False) as arrays:
             tree = parsed(arrays[_TREE].tobytes())
@@ -75,7 +105,7 @@ def read(file: Path, like: Any) -> Any:
     except DocumentError:
         raise
     except (Exception, zipfile.BadZipFile) as error:  # of a damaged file, whatever the reader trips over
-        raise DocumentError(f"{file} can't be read: {type(error).__name__}: {error}") from error
+        raise DocumentError(f"{name} can't be read: {type(error).__name__}: {error}") from error
 
 
 def size(state: Any) -> int:

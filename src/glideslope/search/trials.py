@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import logging
 import math
-import time
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
+from concurrent.futures import Executor
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
-from glideslope.errors import SearchError
-from glideslope.search import labels
 from glideslope.search.best import Best
 from glideslope.search.calls import calling
-from glideslope.search.checkpoints import Checkpoints
-from glideslope.search.checks import check_controls
 from glideslope.search.contestant import Contestant, Run
-from glideslope.search.course import Course
 from glideslope.search.first_check import check_first_updates
-from glideslope.search.job import Job, JobFactory, check_methods, check_takes_optimizer, is_factory
+from glideslope.search.job import Job, JobFactory, is_factory
 from glideslope.search.kept import Kept
+from glideslope.search.make_run import Made, make_run
+from glideslope.search.opened import Jobs
 from glideslope.search.optimizers import check_changed
 from glideslope.search.progress import Progress, Watch, unwatched
 from glideslope.search.run_directory import RunDirectory
-from glideslope.search.scalars import number
-from glideslope.search.time_limit import one_run
+from glideslope.search.states import Packed, unpacked
+from glideslope.search.trial import Trial
+from glideslope.search.workers import Workers
 
 logger = logging.getLogger("glideslope")
 
@@ -36,99 +33,77 @@ class Trials:
     """Makes runs of a job, counts their updates, and remembers the finished ones.
 
     A search is a function of the results of its runs. So one that was interrupted goes on where it was by being
-    started again with the same memory.
+    started again with the same memory, and it doesn't matter where the runs are made.
 
     Attributes:
         source: a job, or a function from a seed to a job.
         seed: the seed of the runs, unless a run names another.
         memory: the results of finished runs by what was run, plain data.
         watch: is told what goes on.
+        executor: makes the runs, of jobs that it makes from the function; None for this process.
         updates: made so far, each call of a job's `step`, those of remembered runs included.
         runs: the finished runs, in order; those in other data orders left out.
-        timed: the updates of the runs that were made here, and the seconds that they took.
+        timed: the updates of the runs that were made, and the seconds that they took.
         bound: the most updates that the search makes, for its progress.
+        full_states: keeps the state at the end of the best full run.
+        short_states: keeps that of the best short run.
     """
 
     source: Job | JobFactory
     seed: int = 0
     memory: MutableMapping[str, dict[str, Any]] = field(default_factory=dict)
     watch: Watch = unwatched
+    executor: Executor | None = None
     updates: int = 0
     runs: list[Run] = field(default_factory=list)
     timed: tuple[int, float] = (0, 0.0)
     bound: float = math.inf
 
     def __post_init__(self) -> None:
+        self._workers = None if self.executor is None else Workers(self.executor, self.source)
         self.opened = self.seed
         self.optimizer: str | None = None
-        self.job = self._opened(self.seed, None)
-        self.initial = self._state()
-        self._data_order: int | None = None  # the seed that follows the initial state of a job, which is kept once
-        self._jobs: dict[tuple[int, str | None], tuple[Job, Any]] = {(self.seed, None): (self.job, self.initial)}
+        self._jobs = Jobs(self.source, self.seed)
+        self._at = self._restored = self._jobs.at(self.seed)
         self._finished: dict[str, Run] = {}
-        self._kept = Kept(self._directory)
-        self._untrained: dict[tuple[int, int, float], float] = {}
+        self.full_states, self.short_states = Kept(self._directory), Kept(None)
+        self._checked: set[str] = set()
         self.updates += check_first_updates(self.job, self.restore)
+
+    @property
+    def job(self) -> Job:
+        """The job that is in use."""
+        return self._at.job
 
     def use(self, seed: int, optimizer: str | None = None) -> None:
         """Makes the runs that follow those of a seed, and of an optimizer: with a function that makes jobs, its job.
 
         Raises:
-            SearchError: there is no such function, or it takes no optimizer.
-            JobError: its job with the optimizer is the one without.
+            SearchError: there is no such function.
+            JobError: its job with the optimizer is the one without, or it takes no optimizer.
         """
         if (seed, optimizer) == (self.opened, self.optimizer):
             return
-        if is_factory(self.source):
-            if (seed, optimizer) not in self._jobs:
-                self._jobs = {entry: own for entry, own in self._jobs.items() if entry[0] == seed}
-                job = self._opened(seed, optimizer)
-                self.job, self.initial = job, self._state(job)
-                self._jobs[seed, optimizer] = job, self.initial
-                if optimizer is not None and (seed, None) in self._jobs:
-                    self.updates += check_changed(optimizer, *self._jobs[seed, None], job, self.initial)
-            self.job, self.initial = self._jobs[seed, optimizer]
-            self.restore("the initial state")  # another's runs have drawn from the same random generators since
-        elif optimizer is not None:
-            raise SearchError(
-                f"the optimizer {optimizer!r} needs a function that makes jobs, job(seed, optimizer=None)"
-            )
-        else:
-            if seed != self.seed and not self.can_reseed:
-                raise SearchError("several seeds need a job with reseed(seed), or a function from a seed to a job")
-            self._data_order = None if seed == self.seed else seed
-            self.restore("the initial state")
+        self._check_optimizer(optimizer)
+        self._at = self._restored = self._jobs.at(seed, optimizer)
+        self.restore("the initial state")  # another's runs have drawn from the same random generators since
         self.opened, self.optimizer = seed, optimizer
 
-    def _opened(self, seed: int, optimizer: str | None) -> Job:
-        if not is_factory(self.source):
-            return check_methods(self.source)
-        make: Any = self.source
-        if optimizer is not None:
-            check_takes_optimizer(make)
-        options = {} if optimizer is None else {"optimizer": optimizer}
-        with one_run(f"the job of seed {seed}"), calling("factory", f"for seed {seed}"):
-            return check_methods(make(seed, **options))
-
-    def _state(self, job: Job | None = None) -> Any:
-        with calling("state", "before the first update"):
-            return (job or self.job).state()
+    def _check_optimizer(self, optimizer: str | None) -> None:
+        """Raises, once for each optimizer, if the job with it trains as the one without."""
+        if optimizer is not None and optimizer not in self._checked:
+            own, other = self._jobs.at(self.seed), self._jobs.at(self.seed, optimizer)
+            self.updates += check_changed(optimizer, own.job, own.initial, other.job, other.initial)
+            self._checked.add(optimizer)
 
     def restore(self, where: str) -> None:
         """Puts the job at its initial state, for or after what is named."""
-        with calling("restore", f"to the initial state, {where}"):
-            self.job.restore(self.initial)
-        if self._data_order is not None:
-            self._reseed(self._data_order)
-
-    def _reseed(self, seed: int) -> None:
-        with calling("reseed", f"with {seed}"):
-            self.job.reseed(seed)  # type: ignore[attr-defined]
+        self._at.restore(where)
 
     @property
     def can_reseed(self) -> bool:
         """Whether the job can go through its data in another order."""
-        return callable(getattr(self.job, "reseed", None))
+        return self._at.can_reseed
 
     @property
     def can_reorder(self) -> bool:
@@ -143,146 +118,132 @@ class Trials:
         stage: str,
         evaluations: int = 1,
         share: float = math.inf,
-        keep: float = -math.inf,
+        kept: Kept | None = None,
         order: int = 0,
     ) -> Run:
-        """A complete run from the initial state.
+        """A round of one run, of the seed in use; the arguments are those of `Trial` and of `run_all`."""
+        trial = Trial(contestant, steps, self.opened, evaluations, share, order)
+        return self.run_all([trial], stage=stage, kept=kept)[0]
+
+    def run_all(self, trials: Sequence[Trial], *, stage: str, kept: Kept | None = None) -> list[Run]:
+        """A round: runs none of which depends on the result of another, so workers may make them at once.
 
         Args:
-            contestant: the schedule and its peak rate.
-            steps: the horizon.
-            stage: what the run is for, to be shown.
-            evaluations: how often to measure the validation loss, evenly spread, the last at the end.
-            share: what an evaluation may cost, as a part of the run; a job with `estimate` keeps to it.
-            keep: the job's state at the end is kept for `leave` where the run ends below this loss.
-            order: of the data: 0 is the seed's own, another tells how much a loss depends on the order.
+            trials: what is run.
+            stage: what they are for, to be shown.
+            kept: keeps the job's state at the end of the best run for `leave`.
+
+        Returns:
+            The run of each trial, in order.
+
+        Raises:
+            JobError: a call of the job fails; of several runs it is the first that fails.
         """
-        self.use(self.opened, contestant.optimizer)
-        key = self._key(contestant, steps, evaluations, share, order)
-        if key not in self._finished:
-            run = self._remembered_or_made(key, contestant, steps, stage, evaluations, share, keep, order)
-            self._finished[key] = run
-            self.updates += run.cost
-        if not order:
-            self.runs.append(self._finished[key])
-        return self._finished[key]
+        missing = {trial.key: trial for trial in trials if trial.key not in self._finished}
+        for key in [key for key in missing if key in self.memory]:
+            logger.info("%s: %s is remembered", stage, key)
+            self._count(key, Run.remembered(self.memory[key], missing.pop(key).contestant))
+            if kept is not None:
+                kept.remembered(self._finished[key].final_loss)
+        for optimizer in {trial.contestant.optimizer: None for trial in missing.values()}:
+            self._check_optimizer(optimizer)
+        if self._workers is None:
+            for key, trial in missing.items():
+                self._make_here(key, trial, stage, kept)
+        else:
+            self._make_on_workers(self._workers, missing, stage, kept)
+        self.runs += [self._finished[trial.key] for trial in trials if not trial.order]
+        return [self._finished[trial.key] for trial in trials]
 
-    def _key(self, contestant: Contestant, steps: int, evaluations: int, share: float, order: int) -> str:
-        key = f"{contestant} over {steps}, seed {self.opened}, {evaluations} evaluations"
-        key += f" of {share:g}" if math.isfinite(share) else ""
-        key += f", data order {order}" if order else ""
-        if not labels.has_text(contestant.schedule):
-            key += f", {labels.key(contestant.schedule)}"
-        return key
-
-    def leave(self, contestant: Contestant, steps: int, evaluations: int) -> None:
-        """Leaves the job as a finished run ended: from the state that was kept, or by making the run again."""
+    def leave(self, contestant: Contestant, steps: int, evaluations: int, share: float = math.inf) -> None:
+        """Leaves the job as a finished run ended, and keeps its state; the arguments are those of `run`."""
         self.use(self.opened, contestant.optimizer)
-        key = self._key(contestant, steps, evaluations, math.inf, 0)
-        if not self._kept.put(key, self.job):
-            self._made(contestant, steps, "full runs", evaluations, math.inf, 0, None, None)
-            self._kept.keep(key, self.job)
+        trial = Trial(contestant, steps, self.opened, evaluations, share)
+        if self.full_states.put(trial.key, self.job):
+            return
+        if not self.short_states.put(trial.key, self.job):
+            make_run(self._at, trial)
+        self.full_states.keep(trial.key, self.job)
+
+    def loss_by_all_data(self, run: Run, share: float) -> float:
+        """The final loss of a finished short run by all of the validation data, not by an estimate."""
+        trial = Trial(run.contestant, run.steps, self.opened, len(run.evaluations), share)
+        self.use(self.opened, run.contestant.optimizer)
+        if not callable(getattr(self.job, "estimate", None)):
+            return run.final_loss
+        if not self.short_states.put(trial.key, self.job):  # a worker made it, or a search before it was interrupted
+            make_run(self._at, trial)
+            self.short_states.keep(trial.key, self.job)
+        with calling("evaluate", f"after {run.contestant}"):
+            loss = self._at.measured(math.inf)
+        self.restore(f"after {run.contestant}")
+        return loss
 
     @property
     def _directory(self) -> RunDirectory | None:
         return self.memory if isinstance(self.memory, RunDirectory) else None
 
-    def _remembered_or_made(
-        self, key: str, contestant: Contestant, steps: int, stage: str, evaluations: int, share: float, keep: float,
-        order: int,
-    ) -> Run:  # fmt: skip
-        if key in self.memory:
-            logger.info("%s: %s is remembered", stage, key)
-            return Run.remembered(self.memory[key], contestant)
-        before = self.job, self.initial
+    def _make_here(self, key: str, trial: Trial, stage: str, kept: Kept | None) -> None:
+        optimizer = trial.contestant.optimizer
+        first = self._jobs.at(trial.seed, optimizer)
+        opened = self._jobs.in_order(trial.order, trial.seed, optimizer)
+        if opened is not self._restored:
+            opened.restore("the initial state")
+        self._restored = first
+        best = None
         try:
-            if order:
-                self._reorder(order)
-            checkpoints = self._directory.checkpoints(key, self.initial) if self._directory is not None else None
-            best = None
-            if keep > -math.inf and self._directory is not None and checkpoints is not None:
-                best = Best(self._directory, key, self.job, self.initial)
+            checkpoints = self._directory.checkpoints(key, opened.initial) if self._directory is not None else None
+            if kept is not None and kept.directory is not None and checkpoints is not None:
+                best = Best(kept.directory, key, opened.job, opened.initial)
             logger.info("%s: %s begins", stage, key)
-            run = self._made(contestant, steps, stage, evaluations, share, order, checkpoints, best)
-            logger.info(
-                "%s: %s ended after %d updates at a validation loss of %.6g", stage, key, run.made, run.final_loss
+            what, updates = str(trial.contestant), len(trial.contestant.rates(trial.steps))
+            made = make_run(
+                opened, trial, lambda done, loss: self.progress(stage, what, done, updates, loss), checkpoints, best
             )
-            if run.final_loss < keep or keep == math.inf:
-                self._kept.keep(key, self.job)
-            if best is not None:
-                best.ended(min(keep, run.final_loss))
+            if kept is not None:
+                kept.ended(key, made.run.final_loss, opened.job)
+                if best is not None:
+                    best.ended(kept.least)
         finally:
-            self.job, self.initial = before
-            self.restore(f"after {contestant}")
+            first.restore(f"after {trial.contestant}")
+        self._remember(key, made, stage)
+
+    def _make_on_workers(self, workers: Workers, trials: dict[str, Trial], stage: str, kept: Kept | None) -> None:
+        keys = list(trials)
+        logger.info("%s: %d runs are sent: %s", stage, len(keys), "; ".join(keys))
+        states = self.full_states if kept is self.full_states else None  # a short run is made again where it is wanted
+        best: tuple[float, int, Packed] | None = None
+        with closing(workers.made(list(trials.values()), -math.inf if states is None else states.least)) as arrivals:
+            for number, made, state in arrivals:
+                if state is not None and (best is None or (made.run.final_loss, number) < best[:2]):
+                    best = made.run.final_loss, number, state
+                self._remember(keys[number], made, stage)
+        if states is not None and best is not None:
+            loss, number, state = best
+            self._keep(states, keys[number], trials[keys[number]], loss, state)
+
+    def _keep(self, states: Kept, key: str, trial: Trial, loss: float, state: Packed) -> None:
+        """Keeps the state of a job at the end of a run that a worker made."""
+        opened = self._jobs.at(trial.seed, trial.contestant.optimizer)
+        with calling("restore", "to the end of a run"):
+            opened.job.restore(unpacked(state, opened.initial))
+        states.ended(key, loss, opened.job)
+        opened.restore(f"after {trial.contestant}")
+        self._restored = opened
+
+    def _remember(self, key: str, made: Made, stage: str) -> None:
+        run = made.run
+        logger.info("%s: %s ended after %d updates at a validation loss of %.6g", stage, key, run.made, run.final_loss)
+        self.timed = self.timed[0] + made.updates, self.timed[1] + made.seconds
         self.memory[key] = run.plain()
         last = float(run.losses[-1]) if len(run.losses) else math.nan
-        self.progress(stage, str(contestant), len(run.losses), len(run.losses), last, run)
-        return run
+        self.progress(stage, str(run.contestant), len(run.losses), len(run.losses), last, run)
+        self._count(key, run)
+
+    def _count(self, key: str, run: Run) -> None:
+        self._finished[key] = run
+        self.updates += run.cost
 
     def progress(self, stage: str, what: str, done: int, of: int, loss: float, run: Run | None = None) -> None:
         """Tells what goes on; the arguments are those of `Progress`."""
         self.watch(Progress(stage, what, done, of, loss, self.updates + done, self.bound, run))
-
-    def _reorder(self, order: int) -> None:
-        """Puts the job at its initial weights in another data order; without `reseed`, takes a job of another seed."""
-        seed = 7_000_003 * (self.opened + 1) + order
-        if self.can_reseed:
-            self.restore("the initial state")
-            self._reseed(seed)
-        else:
-            self.job = self._opened(seed % 2**31, self.optimizer)
-            self.initial = self._state()
-
-    def _made(
-        self, contestant: Contestant, steps: int, stage: str, evaluations: int, share: float, order: int,
-        checkpoints: Checkpoints | None, best: Best | None,
-    ) -> Run:  # fmt: skip
-        what = str(contestant)
-        rates, controls = contestant.rates(steps), contestant.controls(steps)
-        check_controls(self.job, contestant, controls)
-        updates = len(rates)
-        course = Course(
-            job=self.job,
-            rates=rates,
-            controls=controls,
-            feedback=contestant.policy.feedback,
-            average=contestant.average,
-            ends=sorted({max(round(updates * (i + 1) / evaluations), 1) for i in range(evaluations)}),
-            measure=lambda averaged: self._measured(share * steps, averaged),
-            look=lambda done, loss: self.progress(stage, what, done, updates, loss),
-            what=what,
-            checkpoints=checkpoints,
-            best=best,
-        )
-        resumed = checkpoints.latest() if checkpoints else None
-        began, made = time.monotonic(), resumed[0].made if resumed else 0
-        with one_run(what):
-            course.untrained = self._untrained_loss(share * steps, order, resumed[0].untrained if resumed else None)
-            final = course.run(resumed)
-        updates, seconds = self.timed
-        self.timed = updates + course.made - made, seconds + time.monotonic() - began
-        return Run(
-            contestant, steps, self.opened, np.asarray(course.losses), tuple(course.evaluations), final,
-            tuple(course.scales), tuple(course.events), course.problem, course.made, course.untrained,
-        )  # fmt: skip
-
-    def _untrained_loss(self, updates: float, order: int, known: float | None) -> float:
-        """The validation loss before the first update, measured as at the end of a run; once for each kind of run."""
-        weights = self.opened, 0 if self.can_reseed else order, updates
-        if known is not None:
-            self._untrained[weights] = known
-        if weights not in self._untrained:
-            with calling("evaluate", "before the first update"):
-                self._untrained[weights] = self._measured(updates, False)
-        return self._untrained[weights]
-
-    def _measured(self, updates: float, averaged: bool) -> float:
-        """The validation loss, estimated where it would cost more than so many updates and the job can."""
-        try:
-            if averaged:
-                average: Any = self.job.evaluate_average  # type: ignore[attr-defined]
-                return number(average(updates) if math.isfinite(updates) else average())
-            estimate = getattr(self.job, "estimate", None)
-            return number(estimate(updates) if estimate and math.isfinite(updates) else self.job.evaluate())
-        except (OverflowError, FloatingPointError):  # of weights that are lost
-            return math.inf

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterable, MutableMapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,11 +24,12 @@ from glideslope.search.equal_runs import FEWEST, loss_at
 from glideslope.search.full_runs import EVALUATIONS, best_run, for_short_runs, full_runs
 from glideslope.search.job import Job, JobFactory
 from glideslope.search.odds import interval, near
-from glideslope.search.outcomes import SHORTEST, final_loss, not_finite
+from glideslope.search.outcomes import SHARE, SHORTEST, final_loss, not_finite
 from glideslope.search.progress import Watch, unwatched
 from glideslope.search.releasing import releasing
 from glideslope.search.scalars import whole
 from glideslope.search.start import start
+from glideslope.search.stopped import stopped
 from glideslope.search.trials import Trials
 from glideslope.shown import Shown
 
@@ -51,7 +53,7 @@ class Tuned(Shown):
         near: in what part of trainings no other peak ends lower by more than a hundredth, after such a search.
         sensitivity: the losses that runs of the candidates' length are thought to have at half and at twice the best
             peak; NaN where so small or large a one wasn't tried.
-        final: the full run that ended lowest.
+        final: the full run that ended lowest; a short run whose rate is zero after it, where that ended lower.
         full: every full run, in order; more than one where the bound pays for them.
         constant: the full run of the best constant rate, where it was asked for.
         constants: the full runs of all constant rates that were tried.
@@ -100,6 +102,7 @@ def tune(
     memory: MutableMapping[str, dict[str, Any]] | None = None,
     watch: Watch = unwatched,
     say: Callable[[str], None] = unsaid,
+    executor: Executor | None = None,
 ) -> Tuned:
     """Finds the peak rate with the least final validation loss, and trains with it.
 
@@ -108,7 +111,9 @@ def tune(
     equal length, annealed to their end: from the peak that is usual for the kind of optimizer in steps of a factor of
     four, until the best lies between two others, then by a parabola. Over the full run the best peak is lower by the
     length to the power -0.2. From two full runs on the bound pays for further full runs, at half and twice the peak and
-    on from there; the best of them is the answer. `docs/search.md` says what this was chosen over, and by what.
+    on from there; the best of them is the answer. Where the best short run ends lower than every full one, as of a
+    training that learns its noise, that is the answer: its schedule stops the training there. `docs/search.md` says
+    what this was chosen over, and by what.
 
     The untrained validation loss is measured before the first update. Where the training loss of no run clearly falls,
     the noise is measured by a run in another data order.
@@ -132,6 +137,7 @@ def tune(
         memory: results of finished runs, to go on from where a search was interrupted.
         watch: is told what goes on.
         say: is told what the full runs of constant rates will cost, before they are made.
+        executor: makes the runs, those that don't depend on each other at once; each worker makes jobs by the function.
 
     Raises:
         SearchError: steps or overhead aren't positive, or leave too few updates for a search.
@@ -159,7 +165,7 @@ def tune(
         )
     if memory is not None:
         warn_of_no_text([*entries, *(Contestant(schedule, 1.0) for schedule in choice)])
-    trials = Trials(job, seed, {} if memory is None else memory, watch)
+    trials = Trials(job, seed, {} if memory is None else memory, watch, executor)
     settings = tuple((axis.name, axis.low) for axis in numbers)
     check_all(trials, [*entries, *(Contestant(schedule, 1.0, settings=settings) for schedule in choice)], steps)
     trials.bound = total + steps * (1 + (len(rates) or MOST_CONSTANTS) * against_constant)
@@ -171,11 +177,14 @@ def tune(
     winner = replace(choose.winner, schedule=choose.winner.schedule * guard) if guard else choose.winner
     full = full_runs(trials, winner, guarded, steps, total, best.final_loss)
     final, search_updates = best_run(full), trials.updates - full[-1].cost
+    early = stopped(trials, best, final, choose.noise)
+    end = (final.contestant, steps, EVALUATIONS) if early is None else (best.contestant, best.steps, 1, SHARE)
+    final = early or final
     logger.info("chosen: %s, %.6g after %d full runs", final.contestant, final.final_loss, len(full))
     constants: list[Run] = []
     if against_constant:
         constants = constant_runs(trials, rates, final.contestant.peak, steps, say)
-    trials.leave(final.contestant, steps, EVALUATIONS)
+    trials.leave(*end)
     tuned = Tuned(
         job=trials.job, schedule=final.contestant.schedule, peak=final.contestant.peak, steps=steps,
         final_loss=final.final_loss,

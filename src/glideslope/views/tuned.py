@@ -48,14 +48,14 @@ def row(run: Run) -> tuple[str, float, int, float]:
 def rounds(candidates: Iterable[Run]) -> dict[str, list[Run]]:
     """The short runs by the round that they were made in, each by its peak: first the peaks of one schedule, then
     other schedules, then other optimizers, averages and numbers of the optimizer."""
-    found: dict[str, list[Run]] = {}
+    by_round: dict[str, list[Run]] = {}
     first = None
     for run in candidates:
         first = first or run.contestant.name
-        found.setdefault(_round(run.contestant, first), []).append(run)
+        by_round.setdefault(_round(run.contestant, first), []).append(run)
     return {
         f"Round {i}: {title}": sorted(runs, key=lambda run: run.contestant.peak)
-        for i, (title, runs) in enumerate(found.items(), 1)
+        for i, (title, runs) in enumerate(by_round.items(), 1)
     }
 
 
@@ -113,11 +113,23 @@ def page(tuned: Tuned, job: str, problem: str | None, paste: Sequence[str], load
     return report.page(f"Tuning {job}", parts)
 
 
+def _stopped(tuned: Tuned) -> list[str]:
+    """What is said where the answer stops early."""
+    if any(run is tuned.final for run in tuned.full):
+        return []
+    least = min(map(final_loss, tuned.full))
+    return [
+        f"It stops after {tuned.final.made:,} updates, since no full run ended as low: {least:.4g} at best. The "
+        "training learns its noise, or the peak is too large for a longer one. The updates at rate 0 can be left out."
+    ]
+
+
 def _sure(tuned: Tuned) -> list[str]:
     low, high = tuned.predicted
     length = min(run.steps for run in tuned.candidates)
     full = f" and {len(tuned.full)} full runs" if len(tuned.full) > 1 else ""
     said = [
+        *_stopped(tuned),
         f"Predicted from short runs of {length:,} updates: {low:.4g} to {high:.4g}.",
         f"After such short runs{full}, in {tuned.near:.0%} of trainings no other peak ends lower by over 1%.",
     ]

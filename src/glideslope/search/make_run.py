@@ -1,0 +1,97 @@
+"""Makes the run of a trial on a job that is opened."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from glideslope.search.best import Best
+from glideslope.search.calls import calling
+from glideslope.search.checkpoints import Checkpoints
+from glideslope.search.checks import check_controls
+from glideslope.search.contestant import Run
+from glideslope.search.course import Course
+from glideslope.search.opened import Opened
+from glideslope.search.time_limit import one_run
+from glideslope.search.trial import Trial
+
+
+@dataclass(frozen=True)
+class Made:
+    """A run that was made here.
+
+    Attributes:
+        run: it.
+        updates: those made here, the ones before a checkpoint left out.
+        seconds: that these took.
+    """
+
+    run: Run
+    updates: int
+    seconds: float
+
+
+def unseen(done: int, loss: float) -> None:
+    """Shows no progress."""
+
+
+def make_run(
+    opened: Opened,
+    trial: Trial,
+    look: Callable[[int, float], None] = unseen,
+    checkpoints: Checkpoints | None = None,
+    best: Best | None = None,
+) -> Made:
+    """Makes the run; its job is left as the run ends.
+
+    Args:
+        opened: its job, at its initial state.
+        trial: what is run.
+        look: is told the updates made and the last training loss, now and then.
+        checkpoints: of the run, where they are kept.
+        best: keeps the state of the least validation loss, where it shall be kept.
+    """
+    contestant, what = trial.contestant, str(trial.contestant)
+    rates, controls = contestant.rates(trial.steps), contestant.controls(trial.steps)
+    check_controls(opened.job, contestant, controls)
+    updates, cost = len(rates), trial.share * trial.steps
+    course = Course(
+        job=opened.job,
+        rates=rates,
+        controls=controls,
+        feedback=contestant.policy.feedback,
+        average=contestant.average,
+        ends=sorted({max(round(updates * (i + 1) / trial.evaluations), 1) for i in range(trial.evaluations)}),
+        measure=lambda averaged: opened.measured(cost, averaged),
+        look=look,
+        what=what,
+        checkpoints=checkpoints,
+        best=best,
+    )
+    resumed = checkpoints.latest() if checkpoints else None
+    began, before = time.monotonic(), resumed[0].made if resumed else 0
+    with one_run(what):
+        if resumed:
+            opened.untrained.setdefault(cost, resumed[0].untrained)
+        course.untrained = _untrained_loss(opened, cost)
+        final = course.run(resumed)
+    run = Run(
+        contestant, trial.steps, trial.seed, np.asarray(course.losses), tuple(course.evaluations), final,
+        tuple(course.scales), tuple(course.events), course.problem, course.made, course.untrained,
+    )  # fmt: skip
+    return Made(run, course.made - before, time.monotonic() - began)
+
+
+def _untrained_loss(opened: Opened, updates: float) -> float:
+    """The validation loss before the first update, measured as at the end of a run; once for each kind of run.
+
+    The job is restored after it, so that a run is the same whether or not it was the first of its kind.
+    """
+    if updates not in opened.untrained:
+        with calling("evaluate", "before the first update"):
+            opened.untrained[updates] = opened.measured(updates)
+        opened.restore("after it was measured")
+    return opened.untrained[updates]

@@ -1,0 +1,34 @@
+"""How far a training loss rises on its way: the mark of a peak that is too large for the length of the run."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+RISE = 1.25
+"""The rise above which a full run is followed by one at a lower peak, and not at a higher one."""
+
+BLOW_UP = 2.0
+"""The rise above which the peak is far too large."""
+
+PARTS = 24
+"""The parts of a run whose mean losses are compared, so that the noise of batches is no rise."""
+
+
+def risen(losses: np.ndarray) -> float:
+    """The largest ratio of a loss to the least before it, of means over parts of the run; 1 where it never rises.
+
+    Losses that aren't positive have no ratio: 1.
+
+    Args:
+        losses: the training loss of each update, shape (updates,).
+
+    >>> risen(np.array([4.0, 1.0, 2.0, 0.5])), risen(np.array([4.0, 2.0, 1.0]))
+    (2.0, 1.0)
+    """
+    if len(losses) < 2 or not np.isfinite(losses).all():
+        return 1.0
+    parts = np.array([part.mean() for part in np.array_split(losses, min(PARTS, len(losses)))])
+    least = np.minimum.accumulate(parts)
+    return float((parts / least).max()) if least[-1] > 0 and math.isfinite(parts.sum()) else 1.0

@@ -1,0 +1,265 @@
+"""Searches whose runs are made by an executor: the answer is that of one process."""
+
+import random
+import threading
+from collections import Counter
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from queue import SimpleQueue
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import glideslope as gs
+from glideslope.search.job import load_job
+from glideslope.search.processes import processes
+from glideslope.search.run_directory import RunDirectory
+
+JOB = """
+import os
+import signal
+from pathlib import Path
+import numpy as np
+
+class Quadratic:
+    def __init__(self, seed=0, optimizer=None):
+        self.w, self.factor = np.full(20, 10.0), 1.0 if optimizer is None else 0.5
+        self.generator = np.random.default_rng(seed)
+    def step(self, lr):
+        loss = self.evaluate()
+        self.w = self.w - self.factor * lr * (self.w + 0.3 * self.generator.normal(size=20))
+        return loss
+    def evaluate(self):
+        return float(np.mean(self.w**2) / 2)
+    def state(self):
+        return {"w": self.w.copy(), "rng": self.generator.bit_generator.state}
+    def restore(self, state):
+        self.w, self.generator.bit_generator.state = state["w"].copy(), state["rng"]
+    def reseed(self, seed):
+        self.generator = np.random.default_rng(seed)
+
+def job(seed, optimizer=None):
+    return Quadratic(seed, optimizer)
+
+class Failing(Quadratic):
+    def step(self, lr):
+        if lr == 0.3:
+            raise RuntimeError("boom")
+        return super().step(lr)
+
+def failing(seed):
+    return Failing(seed)
+
+class Killed(Quadratic):
+    def step(self, lr):
+        flag = Path(__file__).with_name("killed")
+        if lr == 0.3 and not flag.exists():
+            flag.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().step(lr)
+
+def killed(seed):
+    return Killed(seed)
+
+class Stopping(Quadratic):
+    def step(self, lr):
+        if lr == 0.3:
+            os._exit(7)
+        return super().step(lr)
+
+def stopping(seed):
+    return Stopping(seed)
+"""
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    file = tmp_path_factory.mktemp("job") / "quadratic.py"
+    file.write_text(JOB)
+    return file
+
+
+@pytest.fixture
+def job(file):
+    return load_job(f"{file}:job")
+
+
+class Simulated(Executor):
+    """Runs what was submitted in a random order, and loses workers as they begin or as they end."""
+
+    def __init__(self, seed, lost=0.0, most=2):
+        self.random, self.lost, self.most = random.Random(seed), lost, most
+        self.submitted, self.begun, self.losses = SimpleQueue(), 0, Counter()
+        threading.Thread(target=self.work, daemon=True).start()
+
+    def submit(self, function, /, *args, **options):
+        future = Future()
+        self.submitted.put((future, function, args, options))
+        return future
+
+    def shutdown(self, wait=True, *, cancel_futures=False):
+        self.submitted.put(None)
+
+    def work(self):
+        left = []
+        while True:
+            while not left or not self.submitted.empty():
+                if (task := self.submitted.get()) is None:
+                    return
+                left.append(task)
+            future, function, args, options = left.pop(self.random.randrange(len(left)))
+            if not future.set_running_or_notify_cancel():
+                continue
+            self.begun += 1
+            key = args[0].trial.key
+            if self.losses[key] < self.most and self.random.random() < self.lost:
+                self.losses[key] += 1
+                if self.random.random() < 0.5:
+                    function(*args, **options)
+                future.set_exception(BrokenExecutor("a worker is lost"))
+            else:
+                future.set_result(function(*args, **options))
+
+
+def tuned(job, executor=None, memory=None, **options):
+    options = {"overhead": 4, "optimizers": ["half"], "against_constant": True} | options
+    return gs.tune(job, 200, executor=executor, memory=memory, **options)
+
+
+def raced(job, executor=None, memory=None, seeds=2):
+    return gs.race(
+        job, ["linear", "cosine", "hold() * plateau(patience=1)"], [0.1, 0.3, 5.0], 60, optimizers=["half"],
+        seeds=seeds, executor=executor, memory=memory,
+    )  # fmt: skip
+
+
+def test_the_same_answer_on_one_two_and_eight_workers(job):
+    race, tune = raced(job), tuned(job)
+    for number in (1, 2, 8):
+        with ThreadPoolExecutor(number) as executor:
+            assert raced(job, executor) == race
+            other = tuned(job, executor)
+        assert (other.final, other.full, other.candidates, other.constants) == (
+            tune.final, tune.full, tune.candidates, tune.constants
+        )  # fmt: skip
+        assert (other.search_updates, other.final_loss) == (tune.search_updates, tune.final_loss)
+        assert other.job.evaluate() == tune.job.evaluate() == tune.final_loss
+
+
+@given(st.integers(0, 2**32), st.sampled_from([0.0, 0.3, 0.9]))
+@settings(max_examples=8, deadline=None)
+def test_the_order_of_arrival_and_lost_workers_change_nothing(file, seed, lost):
+    job = load_job(f"{file}:job")
+    memory, alone = {}, {}
+    executor = Simulated(seed, lost)
+    race = raced(job, executor, memory, seeds=1)
+    assert race == raced(job, memory=alone, seeds=1)
+    assert memory == alone
+    assert executor.begun == len(memory) + executor.losses.total()
+    executor.shutdown()
+
+
+def test_processes_give_the_same_answer(job, tmp_path):
+    directory = RunDirectory(tmp_path / "out", {"command": "tune"})
+    with processes(2) as executor:
+        race = raced(job, executor)
+        tune = tuned(job, executor, directory)
+    assert race == raced(job)
+    alone = tuned(job)
+    assert (tune.final, tune.full, tune.candidates, tune.search_updates) == (
+        alone.final, alone.full, alone.candidates, alone.search_updates
+    )  # fmt: skip
+    assert tune.job.evaluate() == tune.final_loss
+    trained = job(0)
+    gs.load_checkpoint(trained, tmp_path / "out")
+    assert trained.evaluate() == tune.final_loss
+
+
+def test_an_interrupted_search_goes_on_with_what_workers_finished(job):
+    whole, memory, ended = raced(job), {}, []
+
+    def interrupt(progress):
+        ended.append(progress.run)
+        if len(ended) == 11:
+            raise KeyboardInterrupt
+
+    executor = Simulated(3)
+    with pytest.raises(KeyboardInterrupt):
+        gs.race(job, ["linear", "cosine"], [0.1, 0.3], 60, executor=executor, memory=memory, seeds=4, watch=interrupt)
+    assert len(memory) == 11
+    kept = dict(memory)
+    again = gs.race(job, ["linear", "cosine"], [0.1, 0.3], 60, executor=executor, memory=memory, seeds=4)
+    assert again == gs.race(job, ["linear", "cosine"], [0.1, 0.3], 60, seeds=4)
+    assert {key: memory[key] for key in kept} == kept
+    assert whole == raced(job)
+    executor.shutdown()
+
+
+def test_the_first_run_that_fails_is_the_error_whatever_the_order(file):
+    job = load_job(f"{file}:failing")
+    messages = set()
+    for seed in range(8):
+        executor, memory = Simulated(seed), {}
+        with pytest.raises(gs.JobError, match="boom") as raised:
+            gs.race(job, ["constant", "linear"], [0.1, 0.2, 0.3], 30, executor=executor, memory=memory, seeds=3)
+        messages.add(str(raised.value))
+        assert "RuntimeError: boom" in "".join(raised.value.__notes__)
+        assert sum("seed 0" in key and "constant() at 0.3" not in key for key in memory) >= 2
+        executor.shutdown()
+    with pytest.raises(gs.JobError) as alone:
+        gs.race(job, ["constant", "linear"], [0.1, 0.2, 0.3], 30, seeds=3)
+    assert messages == {str(alone.value)}
+
+
+def test_a_run_whose_worker_is_killed_is_made_again(file):
+    job = load_job(f"{file}:killed")
+    memory = {}
+    with processes(2) as executor:
+        race = gs.race(job, ["constant"], [0.1, 0.2, 0.3, 0.4], 30, executor=executor, memory=memory)
+    assert file.with_name("killed").exists()
+    assert race == gs.race(job, ["constant"], [0.1, 0.2, 0.3, 0.4], 30)
+    assert len(memory) == 4
+
+
+def test_a_run_that_ends_its_worker_each_time_is_named(file):
+    job = load_job(f"{file}:stopping")
+    with (
+        processes(1) as executor,
+        pytest.raises(gs.SearchError, match=r"a worker ended in the run of constant\(\) at 0.3"),
+    ):
+        gs.race(job, ["constant"], [0.2, 0.3], 30, executor=executor)
+
+
+def test_what_cannot_be_sent_is_named_with_what_to_do(job, file):
+    class Local(type(job(0))):
+        pass
+
+    with (
+        ThreadPoolExecutor(1) as threads,
+        pytest.raises(gs.SearchError, match=r"a Quadratic was given: write a function"),
+    ):
+        gs.race(job(0), ["linear"], [0.1], 20, executor=threads)
+    with processes(1) as executor:
+        with pytest.raises(
+            gs.SearchError, match=r"can't be sent to workers \(.*Local.*\): write a function .*load_job"
+        ):
+            gs.race(Local, ["linear"], [0.1], 20, executor=executor)
+        with pytest.raises(gs.SearchError, match="a schedule for workers has a text form"):
+            gs.race(job, [gs.from_function(lambda t: 1.0 - t / 40)], [0.1], 20, executor=executor)
+        moved = file.with_name("moved.py")
+        moved.write_text(JOB)
+        gone = load_job(f"{moved}:job")
+        moved.unlink()
+        with pytest.raises(gs.JobError, match=r"there is no file .*moved\.py.* a job is path/to/file\.py:function"):
+            gs.race(gone, ["linear"], [0.1], 20, executor=executor)
+    with pytest.raises(gs.SearchError, match="0 workers: give at least 1"), processes(0):
+        pass
+
+
+def test_an_executor_that_takes_no_more_work_is_named(job):
+    class Broken(Simulated):
+        def submit(self, function, /, *args, **options):
+            raise BrokenExecutor("no more work")
+
+    with pytest.raises(gs.SearchError, match="no more work"):
+        raced(job, Broken(0))
