@@ -12,7 +12,7 @@ from transformers import Trainer, TrainingArguments
 
 import glideslope as gs
 from glideslope import laws
-from glideslope.laws.forecast import usual
+from glideslope.laws.near_public import usual
 
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -10,7 +10,7 @@ import glideslope as gs
 from glideslope import laws
 from glideslope.cli import run as glideslope
 from glideslope.laws.alarms import Band
-from glideslope.laws.forecast import usual
+from glideslope.laws.near_public import usual
 
 STEPS = 8000
 STEP = np.arange(100, STEPS + 1, 100)

@@ -23,7 +23,7 @@ COLUMNS = {
 }  # fmt: skip
 """The columns of a table, with the names that each may have."""
 PRIORS = {
-    "peak": (math.log(1e-3), 3.0), "peak by params": (-0.5, 0.35), "peak by tokens": (0.1, 0.25),
+    "peak": (math.log(1e-3), 3.0), "peak by params": (-0.42, 0.3), "peak by tokens": (0.09, 0.22),
     "peak by batch": (0.4, 0.25), "batch": (0.0, 8.0), "batch by params": (0.0, 0.15), "batch by tokens": (0.5, 0.2),
     "peak width": (math.log(0.01), 1.0), "batch width": (math.log(0.004), 1.0), "peak skew": (0.4, 0.5),
     "batch skew": (0.2, 0.4), "E": (math.log(0.56), 0.3), "A": (math.log(0.2), 1.0), "B": (math.log(0.2), 1.0),

@@ -13,7 +13,9 @@ from glideslope.laws.logs.source import Source
 from glideslope.laws.run import Run
 from glideslope.laws.size_law import SAME
 
-_UNITS = 3e4
+_LEAST = 1000
+"""Parameters of the largest network, at least: with fewer, they are in millions."""
+_UNITS = 1e4
 """Between the parameters of the smallest and of the largest network: from this ratio on, two units are mixed."""
 
 
@@ -101,6 +103,11 @@ def groups(runs: Sequence[SizedRun]) -> dict[float, list[SizedRun]]:
         ends = " to ".join(f"{size:g} ({found[size][0].run.name})" for size in (sizes[0], sizes[-1]))
         raise LawError(
             f"params from {ends}: two units seem to be mixed; write all as numbers of parameters, 124e6 for 124 million"
+        )
+    if sizes[-1] < _LEAST:
+        raise LawError(
+            f"params up to {sizes[-1]:g}: they seem to be in millions; write them as numbers of parameters, 124e6 "
+            "for 124 million"
         )
     decays = [run.weight_decay for run in runs]
     if None in decays and any(decay is not None for decay in decays):

@@ -65,7 +65,7 @@ class Forecast:
         import numpy as np
 
         from glideslope.laws.alarms import Band
-        from glideslope.laws.forecast import usual
+        from glideslope.laws.near_public import usual
         from glideslope.laws.rates import Rates
 
         self.scheduler = scheduler
