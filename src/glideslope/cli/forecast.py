@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glideslope.cli import output
-from glideslope.cli.options import Json, NoSeed, Steps, StepsPerEpoch, command
+from glideslope.cli.options import Json, Steps, StepsPerEpoch, command
 from glideslope.errors import GlideslopeError
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ def forecast(
     ] = None,
     steps_per_epoch: StepsPerEpoch = None,
     as_json: Json = False,
-    seed: NoSeed = 0,
 ) -> None:
     """Forecast where a run in progress will end, and what a cooldown begun now would end at."""
     from glideslope import laws

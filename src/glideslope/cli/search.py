@@ -127,8 +127,8 @@ def race(
             lambda watch: run_race(
                 training.factory,
                 choice,
-                rates,
                 steps,
+                rates,
                 **also,
                 seeds=seeds,
                 seed=seed,

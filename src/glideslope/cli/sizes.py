@@ -120,7 +120,7 @@ def _ranked(
     lr = rates_of(schedule, peak, steps)
     at = law.at(params, batch=batch if law.around.batch is not None else None)
     loss, (low, high) = at.predict(lr, steps), at.interval(lr, steps)
-    said = [*law.warnings(params, batch), *at.warnings(peak, steps)]
+    said = [*law.warnings(params, batch), *at.warnings(steps, peak)]
     return (params, tokens, batch, schedule, peak, float(loss[0]), float(low[0]), float(high[0])), said
 
 

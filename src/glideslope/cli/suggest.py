@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from glideslope.cli import output
-from glideslope.cli.options import Json, NoSeed, amount, command
+from glideslope.cli.options import Json, amount, command
 
 
 @command("glideslope suggest --params 7e9 --task finetune --method lora --tokens 50e6")
@@ -22,7 +22,6 @@ def suggest(
     ] = None,
     tokens: Annotated[float | None, amount("--tokens", "Of the run.")] = None,
     as_json: Json = False,
-    seed: NoSeed = 0,
 ) -> None:
     """Suggest a peak rate from published laws and recipes, with the runs that would replace it by a measurement."""
     from dataclasses import asdict

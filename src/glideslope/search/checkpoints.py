@@ -127,7 +127,7 @@ class Checkpoints:
             run_files.delete(self._files(former))
 
     def _read(self, document: Path) -> tuple[Position, Any]:
-        value = self._document(document)
+        value = _document(document)
         state = self._folder / value.state
         names = [file.name for file in self._files(document)]
         if value.key != self._key or value.state not in names or run_files.digest(state) != value.digest:
@@ -139,10 +139,6 @@ class Checkpoints:
         value.position.check()
         return value.position, content
 
-    @staticmethod
-    def _document(file: Path) -> _Document:
-        return checked(stored.loose(unsealed(stored.content_of(file) or b"")), _Document)
-
     def _numbered(self) -> list[tuple[int, Path]]:
         """The documents, by their number."""
         names = run_files.matching(self._folder, stored.checkpoint_names(self._stem))
@@ -152,3 +148,25 @@ class Checkpoints:
     def _files(document: Path) -> list[Path]:
         """The files of a checkpoint: the document is deleted first, so that none without its states is left."""
         return [document, *(document.with_suffix(f".{form}") for form in states.FORMS)]
+
+
+def latest_positions(folder: Path, search: str) -> dict[str, Position]:
+    """Where each unfinished run of a search stood at its last whole checkpoint, by its key; the job's state isn't read.
+
+    Args:
+        folder: where the checkpoints are.
+        search: its id.
+    """
+    positions: dict[str, Position] = {}
+    for file in run_files.matching(folder, stored.checkpoint_names(f"{search}-[0-9a-f]{{16}}")):
+        if file.suffix != ".json":
+            continue
+        with suppress(DocumentError):  # half of a checkpoint, or one that has just been deleted
+            document = _document(file)
+            document.position.check()
+            positions[document.key] = document.position  # files are in the order of their numbers
+    return positions
+
+
+def _document(file: Path) -> _Document:
+    return checked(stored.loose(unsealed(stored.content_of(file) or b"")), _Document)

@@ -57,8 +57,8 @@ class Forecast:
             raise LawError(f"{scheduler!r}: give the gs.torch.Scheduler of the training")
         if not 0 < every <= 1:
             raise LawError(f"every={every}: give a part of the run, above 0 and up to 1")
-        schedule, end = scheduler.planned, scheduler.end
-        if scheduler.has_feedback or not isinstance(schedule, Schedule) or not math.isfinite(end):
+        schedule, end = scheduler.planned, scheduler.feedbacks.end
+        if scheduler.feedbacks or not isinstance(schedule, Schedule) or not math.isfinite(end):
             raise LawError(
                 "a forecast needs a schedule with an end that measurements don't move: give the scheduler steps="
             )
