@@ -1,5 +1,6 @@
 """Searches whose runs are made by an executor: the answer is that of one process."""
 
+import os
 import random
 import threading
 from collections import Counter
@@ -263,3 +264,86 @@ def test_an_executor_that_takes_no_more_work_is_named(job):
 
     with pytest.raises(gs.SearchError, match="no more work"):
         raced(job, Broken(0))
+
+
+SLOW = """
+import os
+import signal
+import time
+from pathlib import Path
+from quadratic import Quadratic
+
+PLACE = Path(__file__).parent
+EVERY = 0.002
+
+class Slow(Quadratic):
+    def __init__(self, seed):
+        super().__init__(seed)
+        self.made = 0
+    def step(self, lr):
+        time.sleep(EVERY)
+        self.made += 1
+        with (PLACE / "updates").open("a") as file:
+            file.write(f"{os.getpid()} {lr:.6g} {self.made}\\n")
+        loss = super().step(lr)
+        if lr < 0.1 and self.made == 150 and not (PLACE / "lost").exists():
+            (PLACE / "lost").touch()
+            os.kill(os.getpid(), signal.SIGKILL if (PLACE / "kill").exists() else signal.SIGTERM)
+        return loss
+    def state(self):
+        return {**super().state(), "made": self.made}
+    def restore(self, state):
+        super().restore(state)
+        self.made = state["made"]
+
+def job(seed):
+    return Slow(seed)
+
+class Overfitting(Slow):
+    def evaluate(self):
+        return super().evaluate() + (self.made - 60) ** 2 if self.made else super().evaluate()
+    def step(self, lr):
+        super().step(lr)
+        return 1.0
+
+def overfitting(seed):
+    return Overfitting(seed)
+
+class Odd(Slow):
+    def state(self):
+        return {**super().state(), "odd": PLACE}
+
+def odd(seed):
+    return Odd(seed)
+"""
+
+
+@pytest.fixture
+def slow(tmp_path, monkeypatch):
+    (tmp_path / "quadratic.py").write_text(JOB)
+    (tmp_path / "slow.py").write_text(SLOW)
+    monkeypatch.setattr("glideslope.search.checkpoints.LEAST_SPACING", 0.0)
+    return tmp_path
+
+
+def made_by_workers(folder):
+    """The updates that workers made."""
+    return sum(int(line.split()[0]) != os.getpid() for line in (folder / "updates").read_text().splitlines())
+
+
+@pytest.mark.parametrize("signal", ["kill", "terminate"])
+@pytest.mark.parametrize("place", [None, "elsewhere"])
+def test_a_run_that_loses_its_worker_goes_on_from_its_last_checkpoint(slow, signal, place):
+    if signal == "kill":
+        (slow / "kill").touch()
+    address = None if place is None else (slow / place).as_uri()
+    every = 0.1 if signal == "kill" else 60.0
+    memory = RunDirectory(slow / "out", {"command": "race"}, checkpoint_every=every, checkpoints=address)
+    job = load_job(f"{slow}/slow.py:job")
+    with processes(2) as executor:
+        race = gs.race(job, ["linear"], [0.09, 0.3], 200, executor=executor, memory=memory)
+    assert (slow / "lost").exists()
+    assert 4 * 200 <= made_by_workers(slow) < 4 * 200 + (150 if signal == "kill" else 1)
+    assert race == gs.race(job, ["linear"], [0.09, 0.3], 200)
+    assert not (slow / "out" / "unfinished").exists()
+    assert place is None or not (slow / place).exists()

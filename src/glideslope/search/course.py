@@ -14,6 +14,7 @@ from glideslope.averages import Average
 from glideslope.errors import DivergenceError
 from glideslope.feedback import Controlled, Event
 from glideslope.feedback.feedback import State
+from glideslope.search import preemption
 from glideslope.search.calls import calling
 from glideslope.search.checkpoints import Checkpoints
 from glideslope.search.drive import GUARDED_EVERY, LOOK_EVERY, diverged, drive
@@ -135,11 +136,14 @@ class Course:
         """
         if self.checkpoints is None or not self.checkpoints.due():
             return
+        asked = preemption.asked()
         with self.checkpoints.timed():
             position = position_of(self, stretch, losses, [*map(number, waiting)])
             with calling("state", f"after update {stretch + len(losses) + len(waiting)} of {self.what}"):
                 job = self.job.state()
             self.checkpoints.save(position, {"job": job, "guard": self.protection and self.protection.saved()})
+        if asked:
+            preemption.leave()
 
     def _restored(self, position: Position, content: Any) -> Position:
         """Puts the job and the run where a checkpoint was kept."""

@@ -77,6 +77,14 @@ class Lock:
             raise RunDirectoryError(f"{self.file} can't be made: {error.strerror}") from error
         raise RunDirectoryError(f"other searches begin in {self.file.parent}: name another folder with --out")
 
+    @property
+    def is_there(self) -> bool:
+        """Whether the lock is in its file, as another process sees it that has got this lock's value."""
+        try:
+            return self.held and self._read() == self._text.encode()
+        except RunDirectoryError:
+            return False
+
     def check_held(self) -> None:
         """Raises where the lock isn't in its file any more."""
         if self._read() != self._text.encode():

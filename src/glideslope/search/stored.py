@@ -135,6 +135,11 @@ def checkpoint_names(stem: str) -> re.Pattern[str]:
     return re.compile(rf"{stem}-[0-9]{{6,9}}\.(?:json|pt|npz)")
 
 
+def unfinished_names(stem: str) -> re.Pattern[str]:
+    """The names of all files of runs in the making, by a pattern of how they begin."""
+    return re.compile(rf"{stem}-(?:[0-9]{{6,9}}\.(?:json|pt|npz)|best\.(?:json|pt|npz)|progress\.json)")
+
+
 def digest(content: bytes) -> str:
     """The first 16 hexadecimal digits of the SHA-256."""
     return hashlib.sha256(content).hexdigest()[:16]

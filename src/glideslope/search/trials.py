@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections.abc import MutableMapping, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from glideslope.search.best import Best
+from glideslope.errors import DocumentError
+from glideslope.search.best import best_here, bring_best, drop_unless_less, least_stored
 from glideslope.search.calls import calling
 from glideslope.search.contestant import Contestant, Run
 from glideslope.search.first_check import check_first_updates
@@ -21,8 +23,10 @@ from glideslope.search.opened import Jobs
 from glideslope.search.optimizers import check_changed
 from glideslope.search.progress import Progress, Watch, unwatched
 from glideslope.search.run_directory import RunDirectory
-from glideslope.search.states import Packed, unpacked
+from glideslope.search.running import EVERY, Notes, noted
+from glideslope.search.sent_state import Sent, unpacked
 from glideslope.search.trial import Trial
+from glideslope.search.unfinished import Saving
 from glideslope.search.workers import Workers
 
 logger = logging.getLogger("glideslope")
@@ -44,6 +48,7 @@ class Trials:
         updates: made so far, each call of a job's `step`, those of remembered runs included.
         runs: the finished runs, in order; those in other data orders left out.
         timed: the updates of the runs that were made, and the seconds that they took.
+        wasted: the updates that were made again after a process was lost, as far as that is known.
         bound: the most updates that the search makes, for its progress.
         full_states: keeps the state at the end of the best full run.
         short_states: keeps that of the best short run.
@@ -57,6 +62,7 @@ class Trials:
     updates: int = 0
     runs: list[Run] = field(default_factory=list)
     timed: tuple[int, float] = (0, 0.0)
+    wasted: int = 0
     bound: float = math.inf
 
     def __post_init__(self) -> None:
@@ -68,6 +74,7 @@ class Trials:
         self._finished: dict[str, Run] = {}
         self.full_states, self.short_states = Kept(self._directory), Kept(None)
         self._checked: set[str] = set()
+        self._next_look = 0.0
         self.updates += check_first_updates(self.job, self.restore)
 
     @property
@@ -184,57 +191,87 @@ class Trials:
         return self.memory if isinstance(self.memory, RunDirectory) else None
 
     def _make_here(self, key: str, trial: Trial, stage: str, kept: Kept | None) -> None:
-        optimizer = trial.contestant.optimizer
+        optimizer, directory = trial.contestant.optimizer, self._directory
         first = self._jobs.at(trial.seed, optimizer)
         opened = self._jobs.in_order(trial.order, trial.seed, optimizer)
         if opened is not self._restored:
             opened.restore("the initial state")
         self._restored = first
-        best = None
+        what, updates = str(trial.contestant), len(trial.contestant.rates(trial.steps))
+        checkpoints = best = notes = None
         try:
-            checkpoints = self._directory.checkpoints(key, opened.initial) if self._directory is not None else None
-            if kept is not None and kept.directory is not None and checkpoints is not None:
-                best = Best(kept.directory, key, opened.job, opened.initial)
+            if directory is not None and (saving := directory.saving(key)) is not None:
+                checkpoints = saving.checkpoints(opened.initial, directory.give_up)
+                notes = Notes(saving, what, stage, updates)
+                if kept is not None and kept.directory is not None and checkpoints is not None:
+                    best = best_here(directory, key, opened.job, opened.initial)
             logger.info("%s: %s begins", stage, key)
-            what, updates = str(trial.contestant), len(trial.contestant.rates(trial.steps))
             made = make_run(
-                opened, trial, lambda done, loss: self.progress(stage, what, done, updates, loss), checkpoints, best
-            )
+                opened, trial, lambda done, loss: self.progress(stage, what, done, updates, loss), checkpoints, best,
+                notes,
+            )  # fmt: skip
             if kept is not None:
                 kept.ended(key, made.run.final_loss, opened.job)
-                if best is not None:
-                    best.ended(kept.least)
+                if best is not None and directory is not None:
+                    drop_unless_less(directory, key, kept.least)
         finally:
             first.restore(f"after {trial.contestant}")
         self._remember(key, made, stage)
 
     def _make_on_workers(self, workers: Workers, trials: dict[str, Trial], stage: str, kept: Kept | None) -> None:
-        keys = list(trials)
+        directory, keys = self._directory, list(trials)
         logger.info("%s: %d runs are sent: %s", stage, len(keys), "; ".join(keys))
-        states = self.full_states if kept is self.full_states else None  # a short run is made again where it is wanted
-        best: tuple[float, int, Packed] | None = None
-        with closing(workers.made(list(trials.values()), -math.inf if states is None else states.least)) as arrivals:
-            for number, made, state in arrivals:
-                if state is not None and (best is None or (made.run.final_loss, number) < best[:2]):
-                    best = made.run.final_loss, number, state
-                self._remember(keys[number], made, stage)
-        if states is not None and best is not None:
+        savings = [None if directory is None else directory.saving(key) for key in keys]
+        least = -math.inf if kept is None else kept.least
+        into = directory if kept is not None and kept.directory is not None else None
+        tasks = [
+            workers.task(trials[key], least, stage, saving, -math.inf if into is None else least_stored(into, key))
+            for key, saving in zip(keys, savings, strict=True)
+        ]
+        best: tuple[float, int, Sent] | None = None
+        with closing(workers.made(tasks, lambda left: self._look(stage, [savings[i] for i in left]))) as arrivals:
+            for arrived in arrivals:
+                number, loss, saving = arrived.number, arrived.made.run.final_loss, savings[arrived.number]
+                if arrived.unsaved and directory is not None:
+                    directory.give_up(DocumentError(arrived.unsaved))
+                if arrived.state is not None and (best is None or (loss, number) < best[:2]):
+                    best = loss, number, arrived.state
+                if into is not None and saving is not None:
+                    bring_best(into, saving)
+                self._remember(keys[number], arrived.made, stage)
+        if kept is not None and best is not None:
             loss, number, state = best
-            self._keep(states, keys[number], trials[keys[number]], loss, state)
+            self._keep(kept, keys[number], trials[keys[number]], loss, state)
+        if into is not None and kept is not None:
+            drop_unless_less(into, keys[-1], kept.least)
 
-    def _keep(self, states: Kept, key: str, trial: Trial, loss: float, state: Packed) -> None:
+    def _keep(self, kept: Kept, key: str, trial: Trial, loss: float, sent: Sent) -> None:
         """Keeps the state of a job at the end of a run that a worker made."""
         opened = self._jobs.at(trial.seed, trial.contestant.optimizer)
+        if (state := unpacked(sent, opened.initial)) is None:
+            kept.remembered(loss)
+            return
         with calling("restore", "to the end of a run"):
-            opened.job.restore(unpacked(state, opened.initial))
-        states.ended(key, loss, opened.job)
+            opened.job.restore(state)
+        kept.ended(key, loss, opened.job)
         opened.restore(f"after {trial.contestant}")
         self._restored = opened
+
+    def _look(self, stage: str, savings: Sequence[Saving | None]) -> None:
+        """Shows how far the runs are that workers make."""
+        if (now := time.monotonic()) >= self._next_look:
+            self._next_look = now + EVERY
+            noticed = [note for saving in savings if saving is not None and (note := noted(saving)) is not None]
+            if noticed:
+                done = sum(note.done for note in noticed)
+                made = self.updates + done
+                self.watch(Progress(stage, "", done, done, math.nan, made, self.bound, None, tuple(noticed)))
 
     def _remember(self, key: str, made: Made, stage: str) -> None:
         run = made.run
         logger.info("%s: %s ended after %d updates at a validation loss of %.6g", stage, key, run.made, run.final_loss)
         self.timed = self.timed[0] + made.updates, self.timed[1] + made.seconds
+        self.wasted += made.wasted
         self.memory[key] = run.plain()
         last = float(run.losses[-1]) if len(run.losses) else math.nan
         self.progress(stage, str(run.contestant), len(run.losses), len(run.losses), last, run)
