@@ -111,8 +111,5 @@ CheckpointEvery = Annotated[
 AcceptChanges = Annotated[
     bool, typer.Option("--accept-changes", help="Go on with --resume though the job, an option or a version changed.")
 ]
-Workers = Annotated[
-    int | None, typer.Option(metavar="N", help="Make the runs in so many processes; in this one if not given.")
-]
 Optimizers = Annotated[str, typer.Option(help='Also with these optimizers, such as "adagrad,schedule-free".')]
 Averages = Annotated[str, typer.Option(help='Also averages of the weights: "ema(0.99),swa(75%)".')]

@@ -18,7 +18,7 @@ def ask(leave: Callable[[], object]) -> bool:
         leave: ends the process, or raises; it is called in the thread of the run.
 
     Returns:
-        Whether there is such a run; if not, the caller may leave at once.
+        Whether there is such a run; if not, the caller leaves at once.
     """
     global _leave
     with _lock:
@@ -38,6 +38,11 @@ def leave() -> None:
         call, _leave = _leave, None
     if call is not None:
         call()
+
+
+def is_saving() -> bool:
+    """Whether there is a run that is checkpointed."""
+    return _saving > 0
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import weakref
 from collections import UserDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,6 +24,7 @@ from glideslope.search.callers import caller_level
 from glideslope.search.identity import differences
 from glideslope.search.lock import Lock
 from glideslope.search.run_files import WRITTEN
+from glideslope.search.stop_request import StopRequest
 from glideslope.search.unfinished import Saving, Unfinished
 
 _TEMPORARY = re.compile(
@@ -70,7 +72,9 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self.folder = folder = folder.absolute()  # a job may change the working directory
         self._marker, self._runs = folder / "search.json", folder / run_files.RUNS
         self.stores_no_state = False
-        self._lock = Lock(folder / "search.lock")
+        self._lock = Lock(folder / run_files.LOCK)
+        if checkpoints is not None and "://" not in checkpoints:
+            checkpoints = str(Path(checkpoints).absolute())
         self._unfinished = Unfinished(
             checkpoints or str(folder / run_files.UNFINISHED), checkpoint_every, None if checkpoints else self._lock
         )
@@ -80,7 +84,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self._lock.check_free()
         self._text = self._marker_text()
         before = self._read_record()
-        self._record = stored.Record(2, secrets.token_hex(8), search)
+        self._record = stored.Record(2, secrets.token_hex(8), search, checkpoints=checkpoints or "")
         self._recorded = False
         self.changes: list[str] = []
         self._emptied: list[Path] = []
@@ -185,11 +189,17 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
                 )
             for name in ("", run_files.RUNS, run_files.UNFINISHED, run_files.TRAINED):
                 run_files.delete(run_files.matching(self.folder / name, _TEMPORARY))
+            self.stop_request.withdraw()
             if self._record.former:
                 self._replace_former()
         except BaseException:
             self.release()
             raise
+
+    @cached_property
+    def stop_request(self) -> StopRequest:
+        """By which another process asks this search to end."""
+        return StopRequest(self.folder, self._record.id)
 
     def release(self) -> None:
         """Gives the lock back, and deletes folders that were made for it and are empty; `claim` takes it again."""
@@ -245,7 +255,9 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
                 f"{self.folder} holds another search than this one: {'; '.join(self.changes)}. Go on all the same, "
                 "keeping the results of its finished runs, with --accept-changes; or begin anew with --overwrite"
             )
-        self._recorded = not self.changes
+        moved = before.checkpoints != self._record.checkpoints
+        self._recorded = not self.changes and not moved
+        before.checkpoints = self._record.checkpoints
         self._record = before
         before.search, before.accepted = now, [*before.accepted, *self.changes]
         for file in run_files.matching(self._runs, _runs_of(before.id)):

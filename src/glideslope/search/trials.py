@@ -149,6 +149,7 @@ class Trials:
         missing = {trial.key: trial for trial in trials if trial.key not in self._finished}
         for key in [key for key in missing if key in self.memory]:
             logger.info("%s: %s is remembered", stage, key)
+            self.wasted += self.memory[key].get("wasted", 0)
             self._count(key, Run.remembered(self.memory[key], missing.pop(key).contestant))
             if kept is not None:
                 kept.remembered(self._finished[key].final_loss)
@@ -261,6 +262,8 @@ class Trials:
         """Shows how far the runs are that workers make."""
         if (now := time.monotonic()) >= self._next_look:
             self._next_look = now + EVERY
+            if self._directory is not None:
+                self._directory.stop_request.heed()
             noticed = [note for saving in savings if saving is not None and (note := noted(saving)) is not None]
             if noticed:
                 done = sum(note.done for note in noticed)
@@ -272,7 +275,7 @@ class Trials:
         logger.info("%s: %s ended after %d updates at a validation loss of %.6g", stage, key, run.made, run.final_loss)
         self.timed = self.timed[0] + made.updates, self.timed[1] + made.seconds
         self.wasted += made.wasted
-        self.memory[key] = run.plain()
+        self.memory[key] = run.plain() | ({"wasted": made.wasted} if made.wasted else {})
         last = float(run.losses[-1]) if len(run.losses) else math.nan
         self.progress(stage, str(run.contestant), len(run.losses), len(run.losses), last, run)
         self._count(key, run)
@@ -283,4 +286,6 @@ class Trials:
 
     def progress(self, stage: str, what: str, done: int, of: int, loss: float, run: Run | None = None) -> None:
         """Tells what goes on; the arguments are those of `Progress`."""
+        if self._directory is not None:
+            self._directory.stop_request.heed()
         self.watch(Progress(stage, what, done, of, loss, self.updates + done, self.bound, run))
