@@ -44,7 +44,7 @@ def working(
     if ray is not None:
         import glideslope
 
-        return glideslope.ray.executor(  # type: ignore[no-any-return]
+        return glideslope.ray.executor(
             ray, cpus_per_trial=1.0 if cpus is None else cpus, gpus_per_trial=gpus or 0.0, working_dir=folder
         )
     for name, value in (("--cpus-per-trial", cpus), ("--working-dir", folder)):

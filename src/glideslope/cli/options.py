@@ -102,6 +102,10 @@ Log = Annotated[
     str | None,
     typer.Option(metavar="TRACKER", help="Send runs to wandb, tensorboard or mlflow.", show_default=False),
 ]
+Storage = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="Show runs in optuna-dashboard: sqlite:///runs.db.", show_default=False),
+]
 JobPlace = Annotated[str, typer.Argument(metavar="JOB", help="The job: path/to/file.py:function.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin anew in a directory that holds a run.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run that --out holds.")]

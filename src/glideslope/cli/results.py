@@ -192,20 +192,21 @@ class Loaded:
 
 
 @contextmanager
-def loaded(job: str, timeout: float | None, log: str | None) -> Iterator[Loaded]:
+def loaded(job: str, timeout: float | None, log: str | None, storage: str | None = None) -> Iterator[Loaded]:
     """The function that makes jobs, loaded where the job can neither spoil the output nor end or hold up the process.
 
     Args:
         job: its place.
         timeout: the seconds that a run may take, if there is a limit.
         log: the tracker that finished runs are sent to, if they are.
+        storage: of Optuna, that they are sent to, if they are.
     """
     from glideslope.cli.sent import Sent
     from glideslope.cli.time_limit import timeout as limit
     from glideslope.search import load_job
     from glideslope.search.time_limit import one_run
 
-    sent = Sent(log)
+    sent = Sent(log, storage)
     output.lend()  # both until the end of the command, since a job has threads
     notice()
     with limit(timeout) as time_limit:

@@ -22,6 +22,7 @@ from glideslope.cli.options import (
     Seed,
     Steps,
     StepsPerEpoch,
+    Storage,
     Timeout,
     command,
     count,
@@ -108,6 +109,7 @@ def race(
     working_dir: WorkingDir = None,
     checkpoints: Checkpoints = None,
     log: Log = None,
+    storage: Storage = None,
     as_json: Json = False,
 ) -> None:
     """Run every schedule at every peak rate, and every peak as a constant rate."""
@@ -125,7 +127,7 @@ def race(
     search |= {name: names for name, names in also.items() if names}
     search |= {} if evaluations == 20 else {"evaluations": evaluations}
     place = working(workers, ray, gpus_per_trial, cpus_per_trial, working_dir)
-    with loaded(job, timeout, log) as training, place as executor:
+    with loaded(job, timeout, log, storage) as training, place as executor:
         directory = open_directory("race", job, out, overwrite, resume, search, accept_changes, checkpoints=checkpoints)
         raced = training.watched(
             directory,

@@ -22,6 +22,7 @@ from glideslope.cli.options import (
     Seed,
     Steps,
     StepsPerEpoch,
+    Storage,
     Timeout,
     command,
 )
@@ -74,6 +75,7 @@ def tune(
     working_dir: WorkingDir = None,
     checkpoints: Checkpoints = None,
     log: Log = None,
+    storage: Storage = None,
     as_json: Json = False,
 ) -> None:
     """Find the schedule and the peak rate, and train with them."""
@@ -94,7 +96,7 @@ def tune(
     search |= choices | ({"guard": True} if guard else {})
     nothing = ""
     place = working(workers, ray, gpus_per_trial, cpus_per_trial, working_dir)
-    with loaded(job, timeout, log) as training, place as executor:
+    with loaded(job, timeout, log, storage) as training, place as executor:
         directory = open_directory(
             "tune", job, out, overwrite, resume, search, accept_changes, checkpoint_every, checkpoints
         )

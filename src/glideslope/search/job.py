@@ -82,10 +82,11 @@ class JobFile:
     def __wrapped__(self) -> Callable[..., Any]:
         """The function; its signature is that of this object too."""
         path, _, name = self.place.rpartition(":")
-        if not self.file.is_file():
+        file = self.file if self.file.is_file() else Path(path).absolute()  # on a worker, in its copy of the folder
+        if not file.is_file():
             where = "" if self.file == Path(path) else f" ({self.file} on {socket.gethostname()})"
             raise JobError(f"there is no file {path!r}{where}: a job is path/to/file.py:function")
-        function = getattr(_module(self.file), name, None)
+        function = getattr(_module(file), name, None)
         if not callable(function):
             raise JobError(f"{path} has no function {name!r}: define `def {name}(seed: int) -> Job`")
         return function  # type: ignore[no-any-return]

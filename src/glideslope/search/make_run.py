@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from glideslope.search import preemption
-from glideslope.search.best import Best
 from glideslope.search.calls import calling
 from glideslope.search.checkpoints import Checkpoints
 from glideslope.search.checks import check_controls
@@ -48,7 +47,7 @@ def make_run(
     trial: Trial,
     look: Callable[[int, float], None] = unseen,
     checkpoints: Checkpoints | None = None,
-    best: Best | None = None,
+    measured: Callable[[int, float], None] | None = None,
     notes: Notes | None = None,
 ) -> Made:
     """Makes the run; its job is left as the run ends.
@@ -58,7 +57,7 @@ def make_run(
         trial: what is run.
         look: is told the updates made and the last training loss, now and then.
         checkpoints: of the run, where they are kept.
-        best: keeps the state of the least validation loss, where it shall be kept.
+        measured: is told each evaluation, the updates made and the validation loss.
         notes: of how far the run is, where they are written.
     """
     contestant, what = trial.contestant, str(trial.contestant)
@@ -76,7 +75,7 @@ def make_run(
         look=look if notes is None else _both(look, notes.see),
         what=what,
         checkpoints=checkpoints,
-        best=best,
+        measured=measured,
     )
     resumed = checkpoints.latest() if checkpoints else None
     began, before = time.monotonic(), resumed[0].made + len(resumed[0].waiting) if resumed else 0

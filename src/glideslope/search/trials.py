@@ -208,8 +208,8 @@ class Trials:
                     best = best_here(directory, key, opened.job, opened.initial)
             logger.info("%s: %s begins", stage, key)
             made = make_run(
-                opened, trial, lambda done, loss: self.progress(stage, what, done, updates, loss), checkpoints, best,
-                notes,
+                opened, trial, lambda done, loss: self.progress(stage, what, done, updates, loss), checkpoints,
+                best.measured if best else None, notes,
             )  # fmt: skip
             if kept is not None:
                 kept.ended(key, made.run.final_loss, opened.job)

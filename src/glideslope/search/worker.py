@@ -105,7 +105,7 @@ def _made(task: Task, opened: Opened, unsaved: list[str]) -> Made:
     best = best_away(saving, opened.job, task.best, opened.initial) if checkpoints and task.best > -math.inf else None
     updates = len(trial.contestant.rates(trial.steps))
     notes = Notes(saving, str(trial.contestant), task.stage, updates)
-    return make_run(opened, trial, unseen, checkpoints, best, notes)
+    return make_run(opened, trial, unseen, checkpoints, best.measured if best else None, notes)
 
 
 def _jobs(task: Task) -> Jobs:
