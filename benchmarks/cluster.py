@@ -1,10 +1,10 @@
 """Searches on workers: efficiency, overhead, the driver's memory, faults, and a thousand simulated workers.
 
     python benchmarks/cluster.py --quick     a few minutes
-    python benchmarks/cluster.py             64 trials of 2 s, 10,000 trials for the memory, 100 + 20 faults; about an hour
+    python benchmarks/cluster.py             64 trials of 2 s, 10,000 trials for the memory, 120 faults; about an hour
 
-Each trial is a run of a job that sleeps or computes for a fixed time. Ideal is the time of the trials over the number of
-workers. The simulated workers have a clock of their own: a round of trials takes as long as the last of them.
+Each trial is a run of a job that sleeps or computes for a fixed time. Ideal is the time of the trials over the number
+of workers. The simulated workers have a clock of their own: a round of trials takes as long as the last of them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import heapq
 import json
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
@@ -116,18 +115,15 @@ def overhead(file: Path, trials: int, executor: Executor) -> float:
 
 
 def memory_over(file: Path, trials: int) -> list[float]:
-    """The greatest memory of this process in MB after each quarter of so many trials, in rounds of 50."""
-    job, peaks = load_job(f"{file}:quick"), []
+    """The memory of this process in MB after each quarter of so many trials, in rounds of 50."""
+    job, sizes = load_job(f"{file}:quick"), []
     with ThreadPoolExecutor(2) as executor:
         for part in range(4):
-            for start in range(0, trials // 4, 50):
-                search = Trials(job, executor=executor)
-                number = part * trials + start
-                search.run_all(
-                    [Trial(Contestant(gs.linear(), 1e-4 * (number + i + 1)), UPDATES, 0) for i in range(50)], stage=""
-                )
-            peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-    return peaks
+            for start in range(part * trials // 4, (part + 1) * trials // 4, 50):
+                plan = [Trial(Contestant(gs.linear(), 1e-4 * (start + i + 1)), UPDATES, 0) for i in range(50)]
+                Trials(job, executor=executor).run_all(plan, stage="trials")
+            sizes.append(int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20)
+    return sizes
 
 
 def workers_killed(file: Path, searches: int, seed: int) -> dict[str, int]:
@@ -277,7 +273,7 @@ def main() -> None:
         print(f"overhead of a trial on a process: {overhead(file, 100, executor):.1f} ms")
     number = 2_000 if quick else 10_000
     print(
-        f"driver's greatest memory after each quarter of {number:,} trials: "
+        f"driver's memory after each quarter of {number:,} trials: "
         + ", ".join(f"{peak:.1f}" for peak in memory_over(file, number))
         + " MB"
     )

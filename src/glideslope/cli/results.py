@@ -247,7 +247,7 @@ def show(
     """Prints a result, as JSON or as a person reads: what to do, how sure, what it beat, tables, lines to paste."""
     if as_json:
         from glideslope.documents import sealed
-        from glideslope.search.run_directory import plain
+        from glideslope.search.result_files import plain
 
         output.put(sealed(plain(result)))
         return

@@ -23,7 +23,7 @@ def status(folder: Directory, as_json: Json = False) -> None:
     """Show how far a search is, while it runs or after."""
     from glideslope.cli.results import described
     from glideslope.documents import sealed
-    from glideslope.search.run_directory import plain
+    from glideslope.search.result_files import plain
     from glideslope.search.status import status_of
     from glideslope.views import terminal
 

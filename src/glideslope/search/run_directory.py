@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import secrets
 import warnings
@@ -16,14 +15,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from glideslope.documents import sealed
 from glideslope.errors import DocumentError, RunDirectoryError
 from glideslope.files import write_atomically
-from glideslope.search import run_files, stored
+from glideslope.search import result_files, run_files, stored
 from glideslope.search.callers import caller_level
 from glideslope.search.identity import differences
 from glideslope.search.lock import Lock
-from glideslope.search.run_files import WRITTEN
 from glideslope.search.stop_request import StopRequest
 from glideslope.search.unfinished import Saving, Unfinished
 
@@ -154,12 +151,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
 
     def finish(self, result: dict[str, Any], curves: Sequence[tuple[np.ndarray, np.ndarray]], report: str) -> None:
         """Writes result.json, runs.csv (run,step,lr,loss) from each run's rates and losses, and report.html."""
-        lines = ["run,step,lr,loss"]
-        for i, (rates, losses) in enumerate(curves):
-            pairs = zip(rates.tolist(), losses.tolist(), strict=False)  # a run that diverged has fewer losses
-            lines += [f"{i},{t},{rate:.9g},{loss:.9g}" for t, (rate, loss) in enumerate(pairs)]
-        texts = (sealed(plain(result), indent=1), "\n".join(lines), report.removesuffix("\n"))
-        contents = {name: f"{text}\n".encode() for name, text in zip(WRITTEN, texts, strict=True)}
+        contents = result_files.contents(result, curves, report)
         try:
             self._begin()
             there = run_files.check_unchanged(self.folder, self._record.files)
@@ -291,12 +283,3 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
 
 def _runs_of(search: str) -> re.Pattern[str]:
     return re.compile(rf"{search}-{_ID}\.json")
-
-
-def plain(value: Any) -> Any:
-    """Data that strict JSON can hold: a number that isn't finite becomes null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    return [plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 from collections.abc import MutableMapping, Sequence
 from concurrent.futures import Executor
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from glideslope.errors import DocumentError
-from glideslope.search.best import best_here, bring_best, drop_unless_less, least_stored
+from glideslope.search.away import Away
+from glideslope.search.best import best_here, drop_unless_less
 from glideslope.search.calls import calling
 from glideslope.search.contestant import Contestant, Run
 from glideslope.search.first_check import check_first_updates
@@ -23,10 +21,8 @@ from glideslope.search.opened import Jobs
 from glideslope.search.optimizers import check_changed
 from glideslope.search.progress import Progress, Watch, unwatched
 from glideslope.search.run_directory import RunDirectory
-from glideslope.search.running import EVERY, Notes, noted
-from glideslope.search.sent_state import Sent, unpacked
+from glideslope.search.running import Notes, Running
 from glideslope.search.trial import Trial
-from glideslope.search.unfinished import Saving
 from glideslope.search.workers import Workers
 
 logger = logging.getLogger("glideslope")
@@ -66,15 +62,18 @@ class Trials:
     bound: float = math.inf
 
     def __post_init__(self) -> None:
-        self._workers = None if self.executor is None else Workers(self.executor, self.source)
         self.opened = self.seed
         self.optimizer: str | None = None
         self._jobs = Jobs(self.source, self.seed)
+        self._away: Away | None = None
+        if self.executor is not None:
+            self._away = Away(
+                Workers(self.executor, self.source), self._directory, self._jobs, self._remember, self._show
+            )
         self._at = self._restored = self._jobs.at(self.seed)
         self._finished: dict[str, Run] = {}
         self.full_states, self.short_states = Kept(self._directory), Kept(None)
         self._checked: set[str] = set()
-        self._next_look = 0.0
         self.updates += check_first_updates(self.job, self.restore)
 
     @property
@@ -155,11 +154,11 @@ class Trials:
                 kept.remembered(self._finished[key].final_loss)
         for optimizer in {trial.contestant.optimizer: None for trial in missing.values()}:
             self._check_optimizer(optimizer)
-        if self._workers is None:
+        if self._away is None:
             for key, trial in missing.items():
                 self._make_here(key, trial, stage, kept)
         else:
-            self._make_on_workers(self._workers, missing, stage, kept)
+            self._away.make(missing, stage, kept)
         self.runs += [self._finished[trial.key] for trial in trials if not trial.order]
         return [self._finished[trial.key] for trial in trials]
 
@@ -219,56 +218,14 @@ class Trials:
             first.restore(f"after {trial.contestant}")
         self._remember(key, made, stage)
 
-    def _make_on_workers(self, workers: Workers, trials: dict[str, Trial], stage: str, kept: Kept | None) -> None:
-        directory, keys = self._directory, list(trials)
-        logger.info("%s: %d runs are sent: %s", stage, len(keys), "; ".join(keys))
-        savings = [None if directory is None else directory.saving(key) for key in keys]
-        least = -math.inf if kept is None else kept.least
-        into = directory if kept is not None and kept.directory is not None else None
-        tasks = [
-            workers.task(trials[key], least, stage, saving, -math.inf if into is None else least_stored(into, key))
-            for key, saving in zip(keys, savings, strict=True)
-        ]
-        best: tuple[float, int, Sent] | None = None
-        with closing(workers.made(tasks, lambda left: self._look(stage, [savings[i] for i in left]))) as arrivals:
-            for arrived in arrivals:
-                number, loss, saving = arrived.number, arrived.made.run.final_loss, savings[arrived.number]
-                if arrived.unsaved and directory is not None:
-                    directory.give_up(DocumentError(arrived.unsaved))
-                if arrived.state is not None and (best is None or (loss, number) < best[:2]):
-                    best = loss, number, arrived.state
-                if into is not None and saving is not None:
-                    bring_best(into, saving)
-                self._remember(keys[number], arrived.made, stage)
-        if kept is not None and best is not None:
-            loss, number, state = best
-            self._keep(kept, keys[number], trials[keys[number]], loss, state)
-        if into is not None and kept is not None:
-            drop_unless_less(into, keys[-1], kept.least)
-
-    def _keep(self, kept: Kept, key: str, trial: Trial, loss: float, sent: Sent) -> None:
-        """Keeps the state of a job at the end of a run that a worker made."""
-        opened = self._jobs.at(trial.seed, trial.contestant.optimizer)
-        if (state := unpacked(sent, opened.initial)) is None:
-            kept.remembered(loss)
-            return
-        with calling("restore", "to the end of a run"):
-            opened.job.restore(state)
-        kept.ended(key, loss, opened.job)
-        opened.restore(f"after {trial.contestant}")
-        self._restored = opened
-
-    def _look(self, stage: str, savings: Sequence[Saving | None]) -> None:
-        """Shows how far the runs are that workers make."""
-        if (now := time.monotonic()) >= self._next_look:
-            self._next_look = now + EVERY
-            if self._directory is not None:
-                self._directory.stop_request.heed()
-            noticed = [note for saving in savings if saving is not None and (note := noted(saving)) is not None]
-            if noticed:
-                done = sum(note.done for note in noticed)
-                made = self.updates + done
-                self.watch(Progress(stage, "", done, done, math.nan, made, self.bound, None, tuple(noticed)))
+    def _show(self, stage: str, running: tuple[Running, ...]) -> None:
+        """Tells how far the runs are that workers make, as far as these have said."""
+        if self._directory is not None:
+            self._directory.stop_request.heed()
+        if running:
+            done = sum(note.done for note in running)
+            made = self.updates + done
+            self.watch(Progress(stage, "", done, done, math.nan, made, self.bound, None, running))
 
     def _remember(self, key: str, made: Made, stage: str) -> None:
         run = made.run
