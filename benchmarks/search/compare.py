@@ -48,12 +48,12 @@ three starts; geometric mean, median, and the part over 1.03, within 2, 3 and 4 
 - Down instead of up where the full run gained under 2% over the short ones: 1.089, too little to have.
 - The direction of the second full run by the first one's training loss, down where it rose by over a quarter above its
   least before: capped at 2, 1.084 within 2 for 1.093; always down 1.106. With the rise measured against the fall of the
-  loss, and not as a ratio, nothing is gained. A run upwards that is given up halfway where it is above the first by more
-  than that one still fell finds the direction almost always, but the half run that it costs is missing in the short
-  ones: 1.095 to 1.15.
+  loss, and not as a ratio, nothing is gained. A run upwards that is given up halfway, where it is above the first by
+  more than that one still fell, finds the direction almost always, but the half run that it costs is missing in the
+  short ones: 1.095 to 1.15.
 - The best short run as the answer where it ends below every full one: 1.122 for 1.126 within 1. On the tables few
   trainings learn their noise; on three of eight written beside them the answer ended 1.6, 1.6 and 1.16 times the best
-  within 1 before, and 1.12, 1.04 and 0.92 times with it.
+  within 1 before, and 1.12, 1.04 and 0.92 with it.
 - A minimum of the parabola at most twice the best peak, for trainings whose cliff lies in a wide gap: no difference on
   the tables. Half the peak after a short run whose training loss doubled on its way: 1.205 for 1.213 within 0.5.
 - A hold from which runs go on, so that four shorter ones and two full ones cost three full runs: 1.099.

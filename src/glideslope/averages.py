@@ -30,11 +30,11 @@ class Average:
         Raises:
             SearchError: it isn't one.
         """
-        found = re.fullmatch(r"\s*(ema|swa)\s*(?:\(\s*((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(%?)\s*\))?\s*", text)
+        match = re.fullmatch(r"\s*(ema|swa)\s*(?:\(\s*((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(%?)\s*\))?\s*", text)
         default = {"ema": 0.99, "swa": 0.75}
-        if found is None:
+        if match is None:
             raise SearchError(f"{text!r} is not an average of weights: write ema(0.99) or swa(75%)")
-        kind, number, percent = found.groups()
+        kind, number, percent = match.groups()
         amount = default[kind] if number is None else float(number) / (100 if percent else 1)
         if not 0 < amount < 1:
             raise SearchError(f"{text!r}: {amount:g} isn't between 0 and 1")

@@ -44,7 +44,7 @@ class Multipliers:
     @property
     def by_parameter(self) -> dict[str, float]:
         """The multiplier of each parameter, by its name."""
-        return {own.name: layer.multiplier for layer in self.layers for own in layer.parameters}
+        return {parameter.name: layer.multiplier for layer in self.layers for parameter in layer.parameters}
 
     def of(self, name: str) -> float:
         """The multiplier of a parameter.

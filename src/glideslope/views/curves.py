@@ -76,7 +76,7 @@ class Curve:
     @classmethod
     def of(
         cls,
-        given: Schedule | Feedback | Growth,
+        schedule: Schedule | Feedback | Growth,
         steps: int,
         peak: float,
         clock: Clock,
@@ -85,39 +85,39 @@ class Curve:
         """The curve of a schedule, possibly times a feedback or a growth of the batch.
 
         Args:
-            given: the schedule.
+            schedule: it.
             steps: the updates.
             peak: the rate where its factor is 1.
             clock: for durations in other units.
             at: the updates to take, shape (n,); those that `places` has if not given.
         """
-        at = places([given], steps, clock) if at is None else at
-        if isinstance(given, Growth):
-            return _of_growth(given, steps, peak, clock, at)
-        if isinstance(given, Feedback):
-            curve = cls.of(as_policy(given).schedule, steps, peak, clock, at)
-            return replace(curve, text=f"{label(given)}, before any measurement")
-        whole = _whole(given, steps, clock)
+        at = places([schedule], steps, clock) if at is None else at
+        if isinstance(schedule, Growth):
+            return _of_growth(schedule, steps, peak, clock, at)
+        if isinstance(schedule, Feedback):
+            curve = cls.of(as_policy(schedule).schedule, steps, peak, clock, at)
+            return replace(curve, text=f"{label(schedule)}, before any measurement")
+        whole = _whole(schedule, steps, clock)
         starts = boundaries(whole, Frame(steps, clock), whole.allotted(Frame(), steps))
         rates = np.array(np.broadcast_to(peak * np.asarray(whole(at)), at.shape))
-        return cls(label(given), at, rates, steps, sorted({t for t in starts if 0 < t < steps}))
+        return cls(label(schedule), at, rates, steps, sorted({t for t in starts if 0 < t < steps}))
 
 
-def places(given: SequenceOf[Schedule | Feedback | Growth], steps: int, clock: Clock) -> np.ndarray:
+def places(schedules: SequenceOf[Schedule | Feedback | Growth], steps: int, clock: Clock) -> np.ndarray:
     """The updates at which schedules are drawn together: every one, or some of very many, shape (n,)."""
     if counted(steps) <= MOST_DRAWN:
         return np.arange(steps)
-    bare = [as_policy(value).schedule for value in given]
+    bare = [as_policy(value).schedule for value in schedules]
     return np.unique(np.concatenate([sampled(_whole(schedule, steps, clock), steps)[0] for schedule in bare]))
 
 
-def horizon(given: Schedule | Feedback | Growth) -> int:
+def horizon(schedule: Schedule | Feedback | Growth) -> int:
     """The updates of a schedule that has an end.
 
     Raises:
         ScheduleError: it has none, or a unit needs a clock.
     """
-    bare = as_policy(given).schedule
+    bare = as_policy(schedule).schedule
     length = bare.length(Frame())
     if length is None:
         raise ScheduleError(f"{bare!r} has no horizon: give the updates, such as .plot(1000), or .over(1000) first")
@@ -147,10 +147,10 @@ def _whole(schedule: Schedule, steps: int, clock: Clock) -> Schedule:
     return schedule if schedule.ends() else schedule.over(steps, clock)
 
 
-def _of_growth(given: Growth, steps: int, peak: float, clock: Clock, at: np.ndarray) -> Curve:
+def _of_growth(policy: Growth, steps: int, peak: float, clock: Clock, at: np.ndarray) -> Curve:
     """A curve over updates of the base batch, as what it is compared with is."""
-    growth = replace(given, schedule=_whole(given.schedule, steps, clock).lasting(steps))
-    base = given.growing.base
+    growth = replace(policy, schedule=_whole(policy.schedule, steps, clock).lasting(steps))
+    base = policy.growing.base
     if len(at) == steps:
         sizes, factors, examples = growth.plan()
         updates, largest = f"{len(sizes):,}", sizes.max()
@@ -161,8 +161,8 @@ def _of_growth(given: Growth, steps: int, peak: float, clock: Clock, at: np.ndar
         sizes, factors = (np.array(column) for column in zip(*pairs, strict=True))
         # The last batch is what is left, however little; the sizes between two places are nearly on a straight line.
         updates, largest = f"about {np.trapezoid(base / sizes[:-1], at[:-1]):,.0f}", sizes.max()
-    text = f"{label(given)}, {updates} updates, batches to {largest:,}"
-    starts = Curve.of(given.schedule, steps, peak, clock, at).boundaries
+    text = f"{label(policy)}, {updates} updates, batches to {largest:,}"
+    starts = Curve.of(policy.schedule, steps, peak, clock, at).boundaries
     return Curve(text, at, peak * factors, steps, starts, sizes)
 
 

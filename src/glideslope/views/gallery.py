@@ -37,21 +37,21 @@ class Entry:
 
 def entries() -> list[Entry]:
     """Every named schedule, in the order of the alphabet."""
-    found = []
+    gallery = []
     for name, make in sorted(NAMES.items()):
         example = EXAMPLES.get(name, f"{name}()")
         summary = (inspect.getdoc(make) or "").partition("\n")[0]
         call = f"{name}({', '.join(inspect.signature(make).parameters)})"
-        found.append(Entry(call, example, summary, Curve.of(parse(example), STEPS, 1.0, Clock())))
-    return found
+        gallery.append(Entry(call, example, summary, Curve.of(parse(example), STEPS, 1.0, Clock())))
+    return gallery
 
 
-def table(found: list[Entry]) -> Table:
+def table(gallery: list[Entry]) -> Table:
     """The gallery for a terminal."""
     made = Table(show_lines=True)
     for title in ("schedule", "", "what it is"):
         made.add_column(title)
-    for entry in found:
+    for entry in gallery:
         picture = "\n".join(
             "".join(row) for row in braille(entry.curve.at, entry.curve.rates, 24, 3, 0.0, max(entry.curve.rates))
         )

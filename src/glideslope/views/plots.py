@@ -30,12 +30,12 @@ def figure(x_label: str, y_label: str) -> tuple[Figure, Any]:
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:
         raise GlideslopeError('pictures need matplotlib: pip install "glideslope[plot]"') from error
-    made = Figure(figsize=(7, 3.4), layout="constrained")
-    axes = made.add_subplot()
+    drawing = Figure(figsize=(7, 3.4), layout="constrained")
+    axes = drawing.add_subplot()
     axes.set(xlabel=x_label, ylabel=y_label)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-    return made, axes
+    return drawing, axes
 
 
 def legend(axes: Any, named: Iterable[tuple[Any, str]]) -> None:
@@ -46,9 +46,9 @@ def legend(axes: Any, named: Iterable[tuple[Any, str]]) -> None:
 
 def schedules(curves: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
     """The rates at some updates, a line for each name."""
-    made, axes = figure("update", "learning rate")
+    drawing, axes = figure("update", "learning rate")
     legend(axes, [(axes.plot(at, rates)[0], name) for name, (at, rates) in curves.items()])
-    return made
+    return drawing
 
 
 def each(rates: dict[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -58,7 +58,7 @@ def each(rates: dict[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray
 
 def curves(drawn: Sequence[Curve], time: Time, log: bool) -> Figure:
     """The rate over time, a line for each schedule and dotted ones where its phases begin."""
-    made, axes = figure(time.name, "learning rate")
+    drawing, axes = figure(time.name, "learning rate")
     named = []
     for curve in drawn:
         line = axes.plot(curve.at * time.per_update, curve.rates)[0]
@@ -68,17 +68,17 @@ def curves(drawn: Sequence[Curve], time: Time, log: bool) -> Figure:
     if log:
         axes.set_yscale("log")
     legend(axes, named)
-    return made
+    return drawing
 
 
-def schedule(given: Schedule | Feedback | Growth, steps: float | None, peak: float, log: bool) -> Figure:
+def schedule(drawn: Schedule | Feedback | Growth, steps: float | None, peak: float, log: bool) -> Figure:
     """A schedule, possibly times a feedback or a growth of the batch, over its horizon or so many updates.
 
     Raises:
         ScheduleError: neither is known.
     """
-    drawn = Curve.of(given, horizon(given) if steps is None else whole("steps", steps), peak, Clock())
-    return curves([drawn], Time("updates"), log)
+    curve = Curve.of(drawn, horizon(drawn) if steps is None else whole("steps", steps), peak, Clock())
+    return curves([curve], Time("updates"), log)
 
 
 def png(picture: Figure) -> bytes:

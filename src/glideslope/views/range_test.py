@@ -18,68 +18,68 @@ _LONGER = 10
 """The updates of a run that is to confirm a suggestion, over those of a sweep."""
 
 
-def answer(found: RangeTest, job: str = "JOB") -> Answer:
+def answer(test: RangeTest, job: str = "JOB") -> Answer:
     """What to do after a range test.
 
     Args:
-        found: the range test.
+        test: the range test.
         job: the place of the job, for the command that confirms it.
     """
-    unstable = any(sweep.rises for sweep in found.sweeps)
-    edge = f"Unstable above {found.largest_stable:.2g}." if unstable else "No rate in the range was unstable."
-    number = len(found.sweeps)
+    unstable = any(sweep.rises for sweep in test.sweeps)
+    edge = f"Unstable above {test.largest_stable:.2g}." if unstable else "No rate in the range was unstable."
+    number = len(test.sweeps)
     count = _NUMBERS[number] if number < len(_NUMBERS) else str(number)
-    low, high = found.spread
+    low, high = test.spread
     apart = f"Their suggestions lie between {low:.2g} and {high:.2g}." if number > 1 else ""
-    peaks = sorted({two_digits(found.suggestion * factor) for factor in (1 / 3, 1.0, 3.0)})
+    peaks = sorted({two_digits(test.suggestion * factor) for factor in (1 / 3, 1.0, 3.0)})
     command = (
-        f"glideslope race {shlex.quote(job)} --steps {_LONGER * found.steps} --schedules one_cycle "
+        f"glideslope race {shlex.quote(job)} --steps {_LONGER * test.steps} --schedules one_cycle "
         f"--peaks {','.join(f'{peak:g}' for peak in peaks)}"
     )
     return Answer(
-        do=f"Peak to try: {found.suggestion:.2g} ({found.basis}). {edge}",
+        do=f"Peak to try: {test.suggestion:.2g} ({test.basis}). {edge}",
         sure=(
-            *([f"The sweeps say little: {found.problem}."] if found.problem else []),
-            f"{count.capitalize()} sweep{'s' * (number != 1)} of {found.steps} updates: short; longer trainings mostly "
+            *([f"The sweeps say little: {test.problem}."] if test.problem else []),
+            f"{count.capitalize()} sweep{'s' * (number != 1)} of {test.steps} updates: short; longer trainings mostly "
             "take lower rates.",
             apart,
         ),
         beaten=(),
-        cost=f"{found.updates:,} updates.",
+        cost=f"{test.updates:,} updates.",
         terms=("peak to try", "steepest", "minimum", "largest stable", "sweep", "fall; noise"),
         confirm=command,
     )
 
 
-def rows(found: RangeTest) -> list[tuple[str, object]]:
+def rows(test: RangeTest) -> list[tuple[str, object]]:
     """The table under `COLUMNS`."""
     return [
-        ("peak to try", found.suggestion), ("steepest", found.steepest), ("minimum", found.minimum),
-        ("largest stable", found.largest_stable),
-        ("peak to try, over the sweeps", f"{found.spread[0]:.3g} to {found.spread[1]:.3g}"),
-        ("fall; noise, of the loss", f"{found.fall:.3g}; {found.noise:.3g}"),
+        ("peak to try", test.suggestion), ("steepest", test.steepest), ("minimum", test.minimum),
+        ("largest stable", test.largest_stable),
+        ("peak to try, over the sweeps", f"{test.spread[0]:.3g} to {test.spread[1]:.3g}"),
+        ("fall; noise, of the loss", f"{test.fall:.3g}; {test.noise:.3g}"),
     ]  # fmt: skip
 
 
-def chart(found: RangeTest) -> Chart:
+def chart(test: RangeTest) -> Chart:
     """The sweeps, with the suggestion and its spread."""
-    top = found.sweeps[0].level + 2 * found.fall + 6 * found.noise
+    top = test.sweeps[0].level + 2 * test.fall + 6 * test.noise
     series = [
         Series(f"sweep {i}", sweep.rates, np.where(sweep.smoothed <= top, sweep.smoothed, np.nan))
-        for i, sweep in enumerate(found.sweeps, 1)
+        for i, sweep in enumerate(test.sweeps, 1)
     ]
-    ends = [rate for sweep in found.sweeps for rate in sweep.rates[[0, -1]].tolist()]
-    series += level("untrained", found.sweeps[0].level, ends)
+    ends = [rate for sweep in test.sweeps for rate in sweep.rates[[0, -1]].tolist()]
+    series += level("untrained", test.sweeps[0].level, ends)
     marks = [
-        Mark("peak to try", found.suggestion, shown=True), Mark("largest stable", found.largest_stable, shown=True),
-        Mark("peak to try, over the sweeps", found.spread[0], found.spread[1]),
+        Mark("peak to try", test.suggestion, shown=True), Mark("largest stable", test.largest_stable, shown=True),
+        Mark("peak to try, over the sweeps", test.spread[0], test.spread[1]),
     ]  # fmt: skip
     caption = "The smoothed training loss of each sweep; a curve leaves the picture where its loss is lost."
     return Chart("Loss while the rate rises", caption, "learning rate", "training loss", series, marks, log_x=True)
 
 
-def page(found: RangeTest, job: str) -> str:
+def page(test: RangeTest, job: str) -> str:
     """The report."""
-    said = answer(found, job)
-    parts = [in_html(said), report.figure(chart(found)), report.listing("Rates", COLUMNS, rows(found))]
+    said = answer(test, job)
+    parts = [in_html(said), report.figure(chart(test)), report.listing("Rates", COLUMNS, rows(test))]
     return report.page(f"Range test of {job}", [*parts, report.glossary(said.terms)])

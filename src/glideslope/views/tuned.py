@@ -49,14 +49,14 @@ def row(run: Run) -> tuple[str, float, int, float]:
 def rounds(candidates: Iterable[Run]) -> dict[str, list[Run]]:
     """The short runs by the round that they were made in, each by its peak: first the peaks of one schedule, then
     other schedules, then other optimizers, averages and numbers of the optimizer."""
-    found: dict[str, list[Run]] = {}
+    by_round: dict[str, list[Run]] = {}
     first = None
     for run in candidates:
         first = first or run.contestant.name
-        found.setdefault(_round(run.contestant, first), []).append(run)
+        by_round.setdefault(_round(run.contestant, first), []).append(run)
     return {
         f"Round {i}: {title}": sorted(runs, key=lambda run: run.contestant.peak)
-        for i, (title, runs) in enumerate(found.items(), 1)
+        for i, (title, runs) in enumerate(by_round.items(), 1)
     }
 
 
