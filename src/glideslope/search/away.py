@@ -16,7 +16,7 @@ from glideslope.search.kept import Kept
 from glideslope.search.make_run import Made
 from glideslope.search.opened import Jobs
 from glideslope.search.run_directory import RunDirectory
-from glideslope.search.running import EVERY, Running, noted
+from glideslope.search.running import EVERY, SPACING, Running, noted
 from glideslope.search.sent_state import Sent, unpacked
 from glideslope.search.trial import Trial
 from glideslope.search.unfinished import Saving
@@ -90,8 +90,9 @@ class Away:
 
     def _look(self, stage: str, savings: Sequence[Saving | None], left: Collection[int]) -> None:
         """Reads how far the runs are that haven't ended, now and then."""
-        if (now := time.monotonic()) < self.next_look:
+        if (began := time.monotonic()) < self.next_look:
             return
-        self.next_look = now + EVERY
-        notes = (noted(saving) for saving in (savings[number] for number in left) if saving is not None)
+        notes = [noted(saving) for saving in (savings[number] for number in left) if saving is not None]
+        now = time.monotonic()
+        self.next_look = now + max(EVERY, SPACING * (now - began))
         self.show(stage, tuple(note for note in notes if note is not None))

@@ -75,6 +75,19 @@ class JobFile:
         self.place, self.file = place, file
 
     def __call__(self, seed: int, **options: Any) -> Job:
+        processes = getattr(self.__wrapped__, "processes", 1)
+        if processes == 1:
+            return self.of_rank(seed, **options)
+        if not isinstance(processes, int) or processes < 1:
+            raise JobError(
+                f"{self.place} has processes = {processes!r}: it is how many processes make a job, 1 or more"
+            )
+        from glideslope.search.ranks import Ranks
+
+        return Ranks(functools.partial(self.of_rank, seed, **options), processes)
+
+    def of_rank(self, seed: int, **options: Any) -> Job:
+        """The job of this process, one of several or the only one."""
         make = functools.partial(self.__wrapped__, **options)
         return check_methods(_made(make, self.place, seed), self.place)
 

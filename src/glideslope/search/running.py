@@ -16,7 +16,7 @@ from glideslope.search.unfinished import Saving
 
 EVERY = 1.0
 """The least seconds between two notes."""
-_SPACING = 100.0
+SPACING = 100.0
 """How many times what a note costs lies between two of them at least: so they take under 1% of the time."""
 
 
@@ -88,7 +88,7 @@ class Notes:
             self._due = float("inf")
             return
         now = time.monotonic()
-        self._due = now + max(EVERY, _SPACING * (now - began))
+        self._due = now + max(EVERY, SPACING * (now - began))
 
 
 def noted(saving: Saving) -> Running | None:

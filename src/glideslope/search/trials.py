@@ -44,7 +44,7 @@ class Trials:
         updates: made so far, each call of a job's `step`, those of remembered runs included.
         runs: the finished runs, in order; those in other data orders left out.
         timed: the updates of the runs that were made, and the seconds that they took.
-        wasted: the updates that were made again after a process was lost, as far as that is known.
+        wasted: the updates that were made again since a process or its state was lost, as far as that is known.
         bound: the most updates that the search makes, for its progress.
         full_states: keeps the state at the end of the best full run.
         short_states: keeps that of the best short run.
@@ -169,7 +169,7 @@ class Trials:
         if self.full_states.put(trial.key, self.job):
             return
         if not self.short_states.put(trial.key, self.job):
-            make_run(self._at, trial)
+            self._make_again(trial)
         self.full_states.keep(trial.key, self.job)
 
     def loss_by_all_data(self, run: Run, share: float) -> float:
@@ -178,13 +178,17 @@ class Trials:
         self.use(self.opened, run.contestant.optimizer)
         if not callable(getattr(self.job, "estimate", None)):
             return run.final_loss
-        if not self.short_states.put(trial.key, self.job):  # a worker made it, or a search before it was interrupted
-            make_run(self._at, trial)
+        if not self.short_states.put(trial.key, self.job):
+            self._make_again(trial)
             self.short_states.keep(trial.key, self.job)
         with calling("evaluate", f"after {run.contestant}"):
             loss = self._at.measured(math.inf)
         self.restore(f"after {run.contestant}")
         return loss
+
+    def _make_again(self, trial: Trial) -> None:
+        """Leaves the job as a run ended whose state was lost with the process that made it, or couldn't be sent."""
+        self.wasted += make_run(self._at, trial).updates
 
     @property
     def _directory(self) -> RunDirectory | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from glideslope.errors import DocumentError
@@ -33,7 +32,7 @@ class Saving:
     every: float
     lock: Lock | None
 
-    @cached_property
+    @property
     def place(self) -> Place:
         """It, as this process reaches it."""
         return place_at(self.address)
