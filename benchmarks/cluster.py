@@ -271,6 +271,8 @@ def main() -> None:
         print(f"{trials} {kind} trials of {seconds:g} s on {workers} processes: {part:.1%} of ideal")
     with processes(1) as executor:
         print(f"overhead of a trial on a process: {overhead(file, 100, executor):.1f} ms")
+    with suppress(gs.FrameworkError), gs.ray.executor("local") as executor:
+        print(f"the same on Ray: {overhead(file, 100, executor):.1f} ms")
     number = 2_000 if quick else 10_000
     print(
         f"driver's memory after each quarter of {number:,} trials: "

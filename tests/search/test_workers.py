@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import glideslope as gs
 from glideslope.search import Contestant
+from glideslope.search.devices import shares
 from glideslope.search.job import load_job
 from glideslope.search.processes import processes
 from glideslope.search.run_directory import RunDirectory
@@ -333,8 +334,7 @@ def made_by_workers(folder):
     return sum(int(line.split()[0]) != os.getpid() for line in (folder / "updates").read_text().splitlines())
 
 
-@pytest.mark.parametrize("signal", ["kill", "terminate"])
-@pytest.mark.parametrize("place", [None, "elsewhere"])
+@pytest.mark.parametrize(("signal", "place"), [("kill", None), ("terminate", "elsewhere")])
 def test_a_run_that_loses_its_worker_goes_on_from_its_last_checkpoint(slow, signal, place):
     if signal == "kill":
         (slow / "kill").touch()
@@ -431,10 +431,9 @@ def test_versions_that_differ_are_named(job, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("visible", "workers", "per_trial", "shares_or_message"),
+    ("visible", "workers", "per_trial", "expected"),
     [
         ("0,1,2,3", 2, 2, ["0,1", "2,3"]),
-        ("GPU-a,GPU-b", 2, 1, ["GPU-a", "GPU-b"]),
         (
             "0,-1,1",
             2,
@@ -444,15 +443,23 @@ def test_versions_that_differ_are_named(job, monkeypatch):
         ("", 1, 1, "1 worker with 1 GPU each need 1, and CUDA_VISIBLE_DEVICES names 0: give --gpus-per-trial 0"),
     ],
 )
-def test_each_worker_has_its_gpus(monkeypatch, visible, workers, per_trial, shares_or_message):
+def test_each_worker_has_its_gpus(monkeypatch, visible, workers, per_trial, expected):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    if isinstance(shares_or_message, str):
-        with pytest.raises(gs.SearchError, match=shares_or_message), processes(workers, per_trial):
+    if isinstance(expected, str):
+        with pytest.raises(gs.SearchError, match=expected), processes(workers, per_trial):
             pass
         return
     with processes(workers, per_trial) as executor:
         wait = [executor.submit(visible_devices) for _ in range(workers)]
-        assert sorted(future.result() for future in wait) == shares_or_message
+        assert sorted(future.result() for future in wait) == expected
+
+
+def test_gpus_may_have_names_and_some_may_be_left(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-a, GPU-b,GPU-c")
+    assert [share["CUDA_VISIBLE_DEVICES"] for share in shares(2, 1)] == ["GPU-a", "GPU-b"]
+    assert shares(2, 0) == [{}, {}]
+    with pytest.raises(gs.SearchError, match="--gpus-per-trial -1: give 0 or more"):
+        shares(2, -1)
 
 
 def visible_devices():

@@ -130,7 +130,11 @@ def _serve(calls: Connection, environment: dict[str, str], make: Callable[[], An
                 job = make()
                 has = [name for name in _OPTIONAL if callable(getattr(job, name, None))]
                 held = optimizer_of(job)
-                answer: Any = has, frozenset(getattr(job, "controls", ())), None if held is None else type(held).__name__
+                answer: Any = (
+                    has,
+                    frozenset(getattr(job, "controls", ())),
+                    None if held is None else type(held).__name__,
+                )
             else:
                 name, args, options = pickle.loads(calls.recv_bytes())
                 answer = getattr(job, name)(*args, **options)
