@@ -72,8 +72,9 @@ def _connect(address: str, working_dir: str | Path | None) -> None:
     try:
         ray.init(address, runtime_env=environment or None, log_to_driver=False, logging_level=logging.WARNING)
     except Exception as error:  # of Ray, of gRPC, or of the folder
+        reason = one_line(error).rstrip(".")
         raise SearchError(
-            f"no Ray cluster at {address}: {one_line(error).rstrip('.')}; start one with `ray start --head`, or give ray://HOST:PORT"
+            f"no Ray cluster at {address}: {reason}; start one with `ray start --head`, or give ray://HOST:PORT"
         ) from error
 
 
