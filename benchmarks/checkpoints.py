@@ -11,6 +11,7 @@ with `--width` units.
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
 import json
 import math
@@ -96,7 +97,8 @@ def last_checkpoint(folder: Path, out: str) -> int:
     if not documents:
         return 0
     position = json.loads(documents[-1].read_text())["position"]
-    return int(position["made"]) + len(position["waiting"])
+    losses = len(base64.b64decode(position["training"])) // 8  # without those of updates that a guard took back
+    return losses + len(position["waiting"])
 
 
 def killed(kills: int, seconds: float, every: float) -> None:

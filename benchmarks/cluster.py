@@ -129,14 +129,14 @@ def memory_over(file: Path, trials: int) -> list[float]:
 def workers_killed(file: Path, searches: int, seed: int) -> dict[str, int]:
     """Searches of which a worker is killed at a random moment: how many answers, results and counts are wrong."""
     job, chance = load_job(f"{file}:sleeping"), random.Random(seed)
-    whole = gs.race(job, ["linear"], [0.1, 0.2, 0.3], UPDATES)
+    whole = gs.race(job, ["linear"], UPDATES, [0.1, 0.2, 0.3])
     faults = dict.fromkeys(("searches", "killed", "wrong answers", "lost results", "double counts"), 0)
     for number in range(searches):
         with tempfile.TemporaryDirectory() as out, processes(2) as executor:
             memory = RunDirectory(Path(out) / "out", {"number": number}, checkpoint_every=0.05)
             killer = ThreadPoolExecutor(1)
             done = killer.submit(_kill_a_child, chance.uniform(0.2, 2.5))
-            race = gs.race(job, ["linear"], [0.1, 0.2, 0.3], UPDATES, executor=executor, memory=memory)
+            race = gs.race(job, ["linear"], UPDATES, [0.1, 0.2, 0.3], executor=executor, memory=memory)
             faults["killed"] += done.result()
             killer.shutdown()
             faults["wrong answers"] += race != whole

@@ -79,8 +79,12 @@ def guarded(width: int, optimizer: Any, batch: int) -> dict[str, list[float]]:
     def look() -> None:
         guard._refusal._check()
         guard._refusal._after(None, False)
-        guard._replay.count(0, calm=True)
-        guard._replay.forget(1)
+        guard._replay.count(guard._made, calm=True)
+        guard._made += 1
+
+    def snapshot() -> None:
+        guard._wait()
+        guard._history.keep()
 
     def timed(function: Callable[[], None]) -> Callable[[], float]:
         def run() -> float:
@@ -90,7 +94,7 @@ def guarded(width: int, optimizer: Any, batch: int) -> dict[str, list[float]]:
 
         return run
 
-    return interleaved({"update": timed(update), "look": timed(look), "snapshot": timed(guard._wait)}, 60)
+    return interleaved({"update": timed(update), "look": timed(look), "snapshot": timed(snapshot)}, 60)
 
 
 def update(every: int | None, batch: int) -> Callable[[], float]:

@@ -3,7 +3,7 @@
     python benchmarks/sizes.py [--quick]
 
 Each case runs in a process of its own; its peak memory is that process's. `--quick` takes small cases, which show only
-that they run. Run it with OMP_NUM_THREADS=1 on a machine that does nothing else.
+that they run; what is timed has its arrays already. Run it with OMP_NUM_THREADS=1 on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -33,12 +34,13 @@ def made(run: int, points: int) -> laws.Run:
     return laws.Run(lr, step, loss, name=f"run {run}")
 
 
-def fit(runs: int, points: int) -> None:
-    laws.fit([made(run, points) for run in range(runs)])
+def fit(runs: int, points: int) -> Callable[[], object]:
+    arrays = [made(run, points) for run in range(runs)]
+    return lambda: laws.fit(arrays)
 
 
-def fit_files(folder: str) -> None:
-    laws.fit(laws.read(sorted(Path(folder).glob("*.csv"))).runs)
+def fit_files(folder: str) -> Callable[[], object]:
+    return lambda: laws.fit(laws.read(sorted(Path(folder).glob("*.csv"))).runs)
 
 
 def write(folder: Path, runs: int, points: int) -> None:
@@ -48,18 +50,25 @@ def write(folder: Path, runs: int, points: int) -> None:
         (folder / f"{run.name}.csv").write_text(f"step,lr,loss\n{text}")
 
 
-def show(steps: int) -> None:
+def show(steps: int) -> Callable[[], object]:
     from glideslope.cli import app
 
-    app(["show", "cosine", "warmup(5) >> cosine_restarts(7%)", "--steps", str(steps)], standalone_mode=False)
+    words = ["show", "cosine", "warmup(5) >> cosine_restarts(7%)", "--steps", str(steps)]
+    return lambda: app(words, standalone_mode=False)
 
 
-def predict(steps: int) -> None:
+def predict(steps: int) -> Callable[[], object]:
     law = laws.fit([made(run, 400) for run in range(3)])
-    law.predict(laws.Rates.of_schedule("warmup(2%) >> cosine", steps, 1e-3), np.linspace(1, steps, 1000).round())
+    rates = laws.Rates.of_schedule("warmup(2%) >> cosine", steps, 1e-3)
+    return lambda: law.predict(rates, np.linspace(1, steps, 1000).round())
 
 
-CASES = {"fit": fit, "files": fit_files, "show": show, "predict": predict}
+CASES: dict[str, Callable[..., Callable[[], object]]] = {
+    "fit": fit,
+    "files": fit_files,
+    "show": show,
+    "predict": predict,
+}
 
 
 def main() -> None:
@@ -69,8 +78,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.case:
         name, *numbers = options.case
+        call = CASES[name](*(int(number) if number.isdigit() else number for number in numbers))
         begin = time.perf_counter()
-        CASES[name](*(int(number) if number.isdigit() else number for number in numbers))
+        call()
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"{time.perf_counter() - begin:.2f} {peak:.0f}", file=sys.stderr)
         return

@@ -43,7 +43,7 @@ def one_seed(seed, steps, bounds):
 
     torch.set_num_threads(1)
     tuned = {bound: gs.tune(fashion_mnist.job(seed), steps, overhead=bound, seed=seed) for bound in bounds}
-    raced = gs.race(fashion_mnist.job(seed), SCHEDULES, PEAKS, steps, evaluations=1, seed=seed)
+    raced = gs.race(fashion_mnist.job(seed), SCHEDULES, steps, PEAKS, evaluations=1, seed=seed)
     return {
         "seed": seed,
         "tuned": {bound: (one.peak, one.final_loss) for bound, one in tuned.items()},

@@ -36,7 +36,7 @@ def main() -> None:
         tuned_losses, best_losses, constant_losses = [], [], []
         for seed in seeds:
             tuned = gs.tune(job, steps, seed=seed)
-            raced = gs.race(job, ["linear", "cosine"], peaks, steps, seed=seed, evaluations=1)
+            raced = gs.race(job, ["linear", "cosine"], steps, peaks, seed=seed, evaluations=1)
             tuned_losses.append(tuned.final_loss)
             best_losses.append(raced.standings[0].mean)
             constant_losses.append(raced.constant.mean)

@@ -70,7 +70,7 @@ def _private_names():
 
 def _defined_here():
     """The private names that this package gives to its classes and modules itself."""
-    names = {"_schedulers", "_rate_multipliers"}  # written to another library's optimizer
+    names = {"_rate_multipliers"}  # written to another library's optimizer
     for file in SOURCE.rglob("*.py"):
         text = file.read_text()
         names |= set(re.findall(r"self\.(_[a-z]\w*)(?:: [^=\n]+)? =", text))
@@ -89,7 +89,6 @@ def _torch_examples():
     import lightning
     import transformers
     from accelerate.state import GradientState
-    from torch.distributed.checkpoint import state_dict
 
     scheduler = torch.optim.lr_scheduler
     model = torch.nn.Linear(2, 1)
@@ -107,7 +106,6 @@ def _torch_examples():
         "torch.optim.lr_scheduler.CyclicLR": scheduler.CyclicLR(optimizer, 0.1, 1.0),
         "torch.optim.lr_scheduler.OneCycleLR": scheduler.OneCycleLR(optimizer, 1.0, 10),
         "torch.compile": torch.compile(model),
-        "torch.distributed.checkpoint.state_dict": state_dict,
         "lightning.LightningModule": lightning.LightningModule(),
         "accelerate.state.GradientState": GradientState(),
         "transformers.Trainer": transformers.Trainer,

@@ -139,7 +139,7 @@ class Loop:
                 scaler.step(self.optimizer)
                 scaler.update()
             scheduler.step()
-            if torch.equal(weights, list(self.model.parameters())[-1]):
+            if torch.equal(weights.nan_to_num(), list(self.model.parameters())[-1].nan_to_num()):
                 self.missing.add(t)
             self.after(self, t)
             try:

@@ -180,7 +180,7 @@ def _rates(scheduler: gs.torch.Scheduler) -> list[list[float]]:
     values = []
     for loss in (1.0, 0.9, 0.95, 0.95, 0.97, 0.98):
         values.append(_updated(scheduler))
-        if scheduler.has_feedback:
+        if scheduler.feedbacks:
             scheduler.measure(loss)
     return values
 
@@ -190,7 +190,7 @@ def _saved(number: int) -> tuple[dict[str, Any], list[list[float]]]:
     scheduler = _scheduler(number)
     for i in range(UPDATES):
         _updated(scheduler)
-        if scheduler.has_feedback and i % 3 == 0:
+        if scheduler.feedbacks and i % 3 == 0:
             scheduler.measure(1.0 + 0.1 * (i % 2))
     return copy.deepcopy(scheduler.state_dict()), _rates(scheduler)
 

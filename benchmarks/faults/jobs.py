@@ -66,7 +66,7 @@ def odd_loss(seed: int) -> str | None:
     shape, call = choose.choice(ACCEPTED + REFUSED), choose.choice(["step", "evaluate"])
     job = Falling(**{"as_step" if call == "step" else "as_evaluated": shape})
     try:
-        raced = gs.race(job, ["linear"], [0.1], 9, evaluations=3)
+        raced = gs.race(job, ["linear"], 9, [0.1], evaluations=3)
     except gs.JobError as error:
         named = f"the job's {call} failed" in str(error) and "it gave" in str(error) and len(str(error)) < 500
         return None if shape in REFUSED and named else f"seed {seed}: {error}"
@@ -118,7 +118,7 @@ def static_loss(seed: int) -> str | None:
     kinds = ["numpy", "jax", "number", "torch", "view"]
     job = Falling(Static(choose.choice(kinds)), Static(choose.choice(kinds)))
     followed = choose.choice(["linear", "linear * guard", "constant * plateau(0.5, patience=1)", "constant * greedy"])
-    raced = gs.race(job, [followed], [0.1], choose.randint(3, 19), evaluations=choose.randint(1, 5))
+    raced = gs.race(job, [followed], choose.randint(3, 19), [0.1], evaluations=choose.randint(1, 5))
     return _losses_are_right(raced, f"seed {seed}")
 
 

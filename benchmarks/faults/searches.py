@@ -72,7 +72,7 @@ def race_of_guards(seed: int) -> str | None:
     job.noise = 0.5
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        raced = gs.race(job, ["constant * guard(every=5, rest=10)", "linear"], [0.02, 0.3], 60, seed=seed)
+        raced = gs.race(job, ["constant * guard(every=5, rest=10)", "linear"], 60, [0.02, 0.3], seed=seed)
     return None if raced.updates == job.updates else f"seed {seed}: {job.updates} made, {raced.updates} counted"
 
 

@@ -78,7 +78,7 @@ def searched(out: Path, file: Path, **mode: Any) -> list[float]:
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            raced = race(factory, RUNS["schedules"], RUNS["peaks"], STEPS, evaluations=2, memory=directory,
+            raced = race(factory, RUNS["schedules"], STEPS, RUNS["peaks"], evaluations=2, memory=directory,
                          watch=lambda _: directory.claim())  # fmt: skip
         losses = [standing.mean for standing in raced.standings]
         curves = [run.curve for standing in raced.standings for run in standing.runs]
@@ -121,8 +121,8 @@ def right(which: int) -> list[float]:
     """The losses of a search on one of the jobs, in memory: another way than through files."""
 
     def work() -> list[float]:
-        return [standing.mean for standing in race(loaded(job_file(which)), RUNS["schedules"], RUNS["peaks"],
-                                                   STEPS, evaluations=2).standings]  # fmt: skip
+        return [standing.mean for standing in race(loaded(job_file(which)), RUNS["schedules"], STEPS,
+                                                   RUNS["peaks"], evaluations=2).standings]  # fmt: skip
 
     return in_child(work)
 

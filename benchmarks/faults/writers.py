@@ -73,7 +73,7 @@ def in_threads(seed: int) -> str | None:
         try:
             ready.wait()
             directory = RunDirectory(out, search, overwrite=bool(seed % 2))
-            raced = race(factory, RUNS["schedules"], RUNS["peaks"], STEPS, evaluations=2, memory=directory)
+            raced = race(factory, RUNS["schedules"], STEPS, RUNS["peaks"], evaluations=2, memory=directory)
             results[thread] = [standing.mean for standing in raced.standings]
             directory.finish({"losses": results[thread]}, [], "")
         except gs.RunDirectoryError as error:

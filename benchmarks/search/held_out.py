@@ -39,7 +39,7 @@ def outcomes(training: HeldOut, seed: int) -> dict[str, Any]:
         tuned = gs.tune(training.make(seed), STEPS, overhead=bound, seed=seed)
         answers[f"{bound:g}"] = {"answer": str(tuned.final.contestant), "loss": tuned.final_loss}
     peaks = [training.lowest * 2.5**i for i in range(PEAKS)]
-    raced = gs.race(training.make(seed), SCHEDULES, peaks, STEPS, evaluations=1, seed=seed)
+    raced = gs.race(training.make(seed), SCHEDULES, STEPS, peaks, evaluations=1, seed=seed)
     return {"answers": answers, "sweep": {str(one.contestant): one.mean for one in raced.standings}}
 
 

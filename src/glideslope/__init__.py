@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from glideslope.search.race import Race, race
     from glideslope.search.trained import load_checkpoint
     from glideslope.search.tune import Tuned, tune
+    from glideslope.studio.notebook import studio as studio
 
 __version__ = "0.1.0"
 _CONVERSION = "glideslope.frameworks.conversion"
@@ -62,8 +63,8 @@ _FRAMEWORKS = ("accelerate", "jax", "keras", "lightning", "optuna", "ray", "torc
 
 
 def __getattr__(name: str) -> Any:
-    if name == "laws":
-        return import_module("glideslope.laws")
+    if name in ("laws", "studio"):
+        return import_module(f"glideslope.{name}")
     if name in _LATER:
         return getattr(import_module(_LATER[name]), name)
     if name in _FRAMEWORKS:
@@ -95,7 +96,7 @@ __all__ = [
     "NothingLearnedError", "Race", "RangeTest", "RunDirectoryError", "ScheduleError", "SearchError", "Tuned",
     "batches", "check_job", "export", "find", "from_deepspeed", "from_json", "from_keras", "from_optax",
     "from_torch", "from_transformers", "greedy", "guard", "json_schema", "laws", "layers", "load_checkpoint", "plateau",
-    "race", "to_json", "tune",
+    "race", "studio", "to_json", "tune",
 ]  # fmt: skip
 """Without the frameworks: `from glideslope import *` would import them all, and hide the real ones."""
 __all__ += schedules.__all__

@@ -150,7 +150,7 @@ def test_shared_runs_end_exactly_as_runs_on_their_own(name, horizons):
 def test_a_race_ends_as_the_table_says():
     """The library's own search, with the same job, schedules and peaks."""
     peaks = JOBS["digits_mlp"].peaks[[3, 6]].tolist()
-    race = gs.race(JOBS["digits_mlp"].make, ["one_cycle()", "warmup(5%) >> linear()"], peaks, 37, seed=1)
+    race = gs.race(JOBS["digits_mlp"].make, ["one_cycle()", "warmup(5%) >> linear()"], 37, peaks, seed=1)
     courses = {(str(one.contestant)): one.contestant.rates(37) for one in race.standings}
     results = shared_runs(made("digits_mlp", seed=1), courses)
     assert len(results) == 6  # constant too

@@ -301,6 +301,80 @@ def test_damage_from_outside_costs_no_update_before_it(name, damaged):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
 
 
+def wide():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 3000), nn.Tanh(), nn.Linear(3000, 1))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_one_number_far_back_in_a_large_gradient_is_left_out_when_the_updates_are_made_again(value):
+    def run(spoil, t_spoilt):
+        loop = Small(optimizer=lambda weights: torch.optim.AdamW(weights, lr=1e-3), model=wide())
+        for t in range(70):
+            loop.step(spoil=spoil if t in t_spoilt else lambda model: None)
+        return loop
+
+    def spoil(model):
+        model[0].weight.grad[-1, -1] = value
+
+    spoilt = run(spoil, [57])
+    [event] = spoilt.guard.events
+    assert event.answer == "back"
+    assert event.update == event.back_to == 58  # the loss there is the first that isn't finite
+    expected = run(lambda model: model.zero_grad(), [57, 58])
+    torch.testing.assert_close(spoilt.model.state_dict(), expected.model.state_dict(), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.SGD, torch.optim.SparseAdam])
+def test_one_number_far_back_in_a_sparse_gradient(optimizer):
+    torch.manual_seed(0)
+    model = nn.Embedding(3000, 8, sparse=True)
+    stepped = optimizer(model.parameters(), lr=0.01)
+    scheduler = gs.torch.Scheduler(stepped, "constant * guard()", steps=1000)
+    guard = gs.torch.Guard(model, scheduler)
+    for t in range(120):
+        stepped.zero_grad()
+        loss = (model(torch.randint(0, 3000, (512, 4))) - 1).square().mean()
+        loss.backward()
+        if t == 81:
+            model.weight.grad._values()[-1] = math.nan
+        stepped.step()
+        scheduler.step()
+        guard.step(loss)
+    [event] = guard.events
+    assert event.answer == "back"
+    assert 81 < event.back_to <= event.update  # what was good since is made again
+    assert model.weight.isfinite().all()
+
+
+def test_a_part_of_a_gradient_that_grows_is_no_spike_of_the_whole():
+    loop = Small(model=wide())
+
+    def shrink(model):
+        model[0].weight.grad[:1365].mul_(1e-4)
+        for weight in list(model.parameters())[1:]:
+            weight.grad.mul_(1e-4)
+
+    for t in range(60):
+        loop.step(spoil=shrink if t < 50 else lambda model: None)
+    assert loop.answers == []
+
+
+@pytest.mark.parametrize(("norm", "kind"), [(math.nan, "not finite"), (torch.tensor(math.inf), "not finite"),
+                                            (1e9, "spike")])  # fmt: skip
+def test_the_norm_that_a_loop_has_is_not_computed_again(norm, kind, monkeypatch):
+    loop = Small()
+    monkeypatch.setattr("glideslope.frameworks.torch.feedback.refusal.foreach_norm", None)
+    for t in range(40):
+        loop.guard.take_norm(torch.tensor(1.0) if t < 30 or t > 30 else norm)
+        before = copy.deepcopy(loop.model.state_dict())
+        loop.step(spoil=spoil_gradient if t == 30 and kind == "not finite" else lambda model: None,
+                  scale=1000.0 if t == 30 and kind == "spike" else 1.0)  # fmt: skip
+        if t == 30:
+            torch.testing.assert_close(loop.model.state_dict(), before)
+    assert loop.answers == [(kind, "refused")]
+
+
 @pytest.mark.parametrize("habit", ["clamps", "writes over gradients"])
 def test_updates_that_are_not_all_of_it_are_not_made_again(habit):
     loop = Small("constant * guard()")

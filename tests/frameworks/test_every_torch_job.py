@@ -185,6 +185,6 @@ def test_a_state_of_another_kind_is_refused_and_changes_nothing(make):
 
 
 def test_growing_batches_and_averages_are_contestants(make):
-    raced = gs.race(make(), ["cosine * growth(base=8, largest=32, multiple=8)", "cosine"], [0.1], 24,
+    raced = gs.race(make(), ["cosine * growth(base=8, largest=32, multiple=8)", "cosine"], 24, [0.1],
                     averages=["ema(0.9)"], evaluations=2)  # fmt: skip
     assert all(standing.mean < 1.1 for standing in raced.standings)

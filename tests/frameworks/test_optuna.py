@@ -27,7 +27,7 @@ def test_a_trial_is_the_run_of_its_peak_and_schedule(job):
     for trial in study.trials:
         peak, schedule = trial.params["peak"], trial.params["schedule"]
         assert 0.01 <= peak <= 1.0
-        race = gs.race(job, [schedule], [peak], 60, evaluations=6)
+        race = gs.race(job, [schedule], 60, [peak], evaluations=6)
         run = next(s.runs[0] for s in race.standings if s.contestant.name == schedule)
         assert trial.value == run.final_loss
         assert trial.intermediate_values == dict(run.evaluations)

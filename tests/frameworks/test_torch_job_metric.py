@@ -89,6 +89,6 @@ def test_a_loss_that_is_no_number_is_named(batch_loss, says):
 
 def test_a_race_maximizes_a_metric():
     job = job_of(network(), train=DataLoader(DATA, 8, shuffle=True), metric=accuracy, maximize=True)
-    result = gs.race(job, ["constant"], [1e-6, 0.05], 60)
+    result = gs.race(job, ["constant"], 60, [1e-6, 0.05])
     assert result.constant.contestant.peak == 0.05
     assert -1 <= result.constant.mean < -0.6

@@ -99,8 +99,8 @@ def test_a_search_keeps_one_initial_state_for_all_its_data_orders():
         return Watched(model, optimizer, cross_entropy, loader, DataLoader(DATA, 96))
 
     job = make()
-    result = gs.race(job, ["linear", "cosine"], [0.1], 12, seeds=3)
+    result = gs.race(job, ["linear", "cosine"], 12, [0.1], seeds=3)
     assert job.taken == 1
-    assert result == gs.race(make(), ["linear", "cosine"], [0.1], 12, seeds=3)
+    assert result == gs.race(make(), ["linear", "cosine"], 12, [0.1], seeds=3)
     runs = [run for standing in result.standings for run in standing.runs]
     assert len({run.losses[0] for run in runs}) == 3  # the first batch, in each data order

@@ -600,3 +600,28 @@ def test_the_old_name_of_the_schedule():
         assert gs.torch.Scheduler(optimizer, lr="linear", steps=4).get_last_lr() == [0.5]
     with pytest.raises(gs.ScheduleError, match=r"^schedule=3: give a schedule"):
         gs.torch.Scheduler(optimizer, schedule=3, steps=4)
+
+
+def test_nothing_is_left_in_the_optimizer():
+    weight = torch.nn.Parameter(torch.ones(2))
+    optimizer, other = (torch.optim.SGD([weight], lr=0.1) for _ in range(2))
+    gs.torch.Scheduler(optimizer, gs.linear(), steps=10)
+    gs.torch.CapturableScheduler(optimizer, gs.linear(), steps=10)
+    assert vars(optimizer).keys() == vars(other).keys()
+
+
+@pytest.mark.parametrize("gradient", [0.0, 1.0])
+@pytest.mark.parametrize("named", [False, True])
+def test_a_first_update_at_a_rate_of_0_is_one_unless_a_checkpoint_fills_the_state(gradient, named):
+    """torch.distributed.checkpoint calls step(closure=None) with gradients of 0."""
+    weight = torch.nn.Parameter(torch.ones(2))
+    weight.grad = torch.full((2,), gradient)
+    optimizer = torch.optim.AdamW([weight], lr=0.1)
+    scheduler = gs.torch.Scheduler(optimizer, "warmup(5) >> linear", steps=10)
+    optimizer.step(**({"closure": None} if named else {}))
+    scheduler.step()
+    fills = named and gradient == 0
+    assert scheduler.last_epoch == (0 if fills else 1)
+    optimizer.step()
+    scheduler.step()
+    assert scheduler.last_epoch == (1 if fills else 2)

@@ -58,7 +58,7 @@ def test_what_is_doubted(noise, baseline):
     law = replace(made(parameters(0)), noise=noise, baseline=baseline)
     doubted = baseline is not None and (noise >= baseline or noise >= 0.5)
     assert bool(law.doubt) == doubted
-    assert law.warnings(1e-3, 1000) == ([law.doubt] if doubted else [])
+    assert law.warnings(1000, 1e-3) == ([law.doubt] if doubted else [])
 
 
 def test_the_command_saves_no_law_that_tells_nothing(tmp_path, monkeypatch, capsys):

@@ -279,9 +279,11 @@ def test_columns_and_tags_may_be_named(name, tmp_path):
 @pytest.mark.parametrize("name", EPOCHS)
 def test_epochs_with_their_length(name, tmp_path):
     write(tmp_path, EPOCHS[name])
-    with pytest.raises(gs.LawError, match="--steps-per-epoch"):
-        laws.read(list(tmp_path.iterdir()))
-    [run] = laws.read(tmp_path, steps_per_epoch=50).runs
+    options = {} if name == "Keras's bars" else {"steps_per_epoch": 50}  # these say it: 50/50
+    if options:
+        with pytest.raises(gs.LawError, match="--steps-per-epoch"):
+            laws.read(list(tmp_path.iterdir()))
+    [run] = laws.read(tmp_path, **options).runs
     np.testing.assert_array_equal(run.step, 50 * np.arange(1, 40))
     np.testing.assert_allclose(run.loss, losses())
 

@@ -219,8 +219,10 @@ def test_saved_and_loaded(tmp_path):
         (tmp_path / "other.json").write_text(json.dumps(document | change))
         with pytest.raises(gs.LawError, match=says):
             laws.load(tmp_path / "other.json")
-    assert "far from those fitted" in law.warnings(1.0, 100)[0]
-    assert "times the longest" in law.warnings(1e-3, 10**6)[0]
+    assert "far from those fitted" in law.warnings(100, 1.0)[0]
+    assert "times the longest" in law.warnings(10**6, 1e-3)[0]
+    with pytest.raises(gs.LawError, match=r"law\.warnings\(steps, peak\)"):
+        law.warnings(1e-3, 10**6)
 
 
 def test_a_design_is_the_least_of_many():

@@ -11,7 +11,7 @@ from glideslope import laws
 from glideslope.cli import app
 from glideslope.laws.logs.delimited import table
 from glideslope.laws.logs.numbers import of_numbers
-from glideslope.laws.logs.source import Source
+from glideslope.laws.logs.source import Labels, Source
 from tests.laws.test_laws import parameters, runs
 
 
@@ -44,7 +44,7 @@ CELL = st.sampled_from(["", "0", "1", "12", "-3", "0.5", "1e-3", "2E5", "1000000
 @given(st.lists(st.tuples(CELL, CELL, CELL), min_size=1, max_size=6))
 def test_a_table_of_numbers_is_read_as_one_of_text(tmp_path_factory, rows):
     text = "step,lr,loss\n" + "".join(",".join(row) + "\n" for row in rows)
-    fast = of_numbers(text.encode())
+    fast = of_numbers(text.encode(), Labels())
     expected = [row for row in rows if any(row)]
     if fast is None or not expected:
         return
@@ -57,7 +57,7 @@ def test_a_table_of_numbers_is_read_as_one_of_text(tmp_path_factory, rows):
 
 @pytest.mark.parametrize("content", ["step,lr\n1,nan\n", "step,lr\n1,2,3\n4\n", 'step,lr\n"1",2\n', "a,b\n1,2\n"])
 def test_what_is_no_plain_table_of_numbers_is_left_to_the_careful_reader(content):
-    assert of_numbers(content.encode()) is None
+    assert of_numbers(content.encode(), Labels()) is None
 
 
 @pytest.mark.filterwarnings("ignore:the law tells nothing")

@@ -43,7 +43,7 @@ class Counting:
 
 def test_updates_that_a_guard_took_back_are_counted():
     job = Counting(bad=(70, 90))
-    raced = gs.race(job, ["linear * guard"], [0.1], 124)
+    raced = gs.race(job, ["linear * guard"], 124, [0.1])
     guarded = next(s.runs[0] for s in raced.standings if s.contestant.schedule != gs.constant())
     assert guarded.events
     assert guarded.made > len(guarded.losses) == 124
@@ -98,10 +98,10 @@ def test_an_optimizer_that_a_job_ignores_is_named():
         return optimized(seed)
 
     with pytest.raises(gs.JobError, match=r"optimizer='prodigy' trains exactly as the one made without \(SGD\)"):
-        gs.race(deaf, ["linear"], [0.1], 20, optimizers=["prodigy"])
+        gs.race(deaf, ["linear"], 20, [0.1], optimizers=["prodigy"])
     with pytest.raises(gs.JobError, match="trains exactly"):
-        gs.race(lambda seed, optimizer=None: Counting(), ["linear"], [0.1], 20, optimizers=["prodigy"])
-    names = {s.contestant.optimizer for s in gs.race(optimized, ["linear"], [0.1], 20, optimizers=["sgd"]).standings}
+        gs.race(lambda seed, optimizer=None: Counting(), ["linear"], 20, [0.1], optimizers=["prodigy"])
+    names = {s.contestant.optimizer for s in gs.race(optimized, ["linear"], 20, [0.1], optimizers=["sgd"]).standings}
     assert names == {None, "sgd"}  # of momentum's type, with other options
 
 
@@ -135,12 +135,12 @@ class Callable(nn.Module):
 
 
 def test_a_job_that_can_be_called_is_a_job():
-    raced = gs.race(Callable(), ["linear"], [np.float64(0.05)], np.int64(20), seed=np.int64(0), evaluations=np.int64(2))
+    raced = gs.race(Callable(), ["linear"], np.int64(20), [np.float64(0.05)], seed=np.int64(0), evaluations=np.int64(2))
     assert all(type(standing.mean) is float for standing in raced.standings)
     gs.check_job(Callable(), lr=0.01)
     assert gs.find(Callable(), steps=np.int32(20)).suggestion > 0
     with pytest.raises(gs.SearchError, match=r"steps=20\.5: give a whole number"):
-        gs.race(Callable(), ["linear"], [0.1], 20.5)
+        gs.race(Callable(), ["linear"], 20.5, [0.1])
 
 
 class Halves(gs.Feedback):
@@ -165,7 +165,7 @@ def test_what_has_no_text_is_searched():
     schedules = [gs.constant() * Halves(), gs.from_function(lambda t: math.exp(-t)), gs.from_function(lambda t: 0.5)]
     memory = {}
     with pytest.warns(UserWarning, match="without a text form"):
-        raced = gs.race(Counting(), schedules, [0.1], 40, evaluations=4, memory=memory)
+        raced = gs.race(Counting(), schedules, 40, [0.1], evaluations=4, memory=memory)
     names = [standing.contestant.name for standing in raced.standings]
     assert len(set(names)) == 4
     assert len(memory) == 4
@@ -173,7 +173,7 @@ def test_what_has_no_text_is_searched():
     assert halved.scales == ((10, 0.5), (20, 0.25), (30, 0.125))
     job = Counting()
     with pytest.warns(UserWarning, match="without a text form"):
-        again = gs.race(job, schedules, [0.1], 40, evaluations=4, memory=memory)
+        again = gs.race(job, schedules, 40, [0.1], evaluations=4, memory=memory)
     assert job.made == 6  # the same objects are remembered
     assert again == raced
     with warnings.catch_warnings():
@@ -197,10 +197,10 @@ def test_one_text_is_one_curve():
 
 
 def test_equal_results_are_equal():
-    one, other = (gs.race(Counting(), ["linear"], [0.1, 1e200], 30) for _ in range(2))
+    one, other = (gs.race(Counting(), ["linear"], 30, [0.1, 1e200]) for _ in range(2))
     assert one == other
     assert one.standings[0].runs[0] == other.standings[0].runs[0]
-    assert one != gs.race(Counting(), ["linear"], [0.2, 1e200], 30)
+    assert one != gs.race(Counting(), ["linear"], 30, [0.2, 1e200])
     assert gs.find(Counting(), steps=20) == gs.find(Counting(), steps=20)
     assert gs.find(Counting(), steps=20) != gs.find(Counting(), steps=21)
 
@@ -230,7 +230,7 @@ class Failing(Counting):
 def test_a_failing_call_is_named(call):
     job = type("Named", (Failing,), {"call": call})()
     with pytest.raises(gs.JobError, match=f"the job's {call} failed .*: RuntimeError: boom twice") as raised:
-        gs.race(job, ["linear"], [0.1], 100)
+        gs.race(job, ["linear"], 100, [0.1])
     assert isinstance(raised.value.__cause__, RuntimeError)
     if call == "step":
         assert "at update 31 of linear() at 0.1" in str(raised.value)
@@ -238,11 +238,11 @@ def test_a_failing_call_is_named(call):
 
 def test_interrupts_and_lost_numbers_pass():
     with pytest.raises(KeyboardInterrupt):
-        gs.race(type("Stopped", (Failing,), {"error": KeyboardInterrupt()})(), ["linear"], [0.1], 100)
+        gs.race(type("Stopped", (Failing,), {"error": KeyboardInterrupt()})(), ["linear"], 100, [0.1])
     overflowing = type("Overflowing", (Failing,), {"error": OverflowError()})()
-    assert math.isinf(gs.race(overflowing, ["linear"], [0.1], 100).standings[-1].mean)
+    assert math.isinf(gs.race(overflowing, ["linear"], 100, [0.1]).standings[-1].mean)
     unmeasurable = type("Unmeasurable", (Failing,), {"call": "evaluate", "error": OverflowError()})()
-    assert math.isinf(gs.race(unmeasurable, ["linear"], [0.1], 100).standings[-1].mean)
+    assert math.isinf(gs.race(unmeasurable, ["linear"], 100, [0.1]).standings[-1].mean)
 
     class Silent(Counting):
         def step(self, lr):
@@ -306,13 +306,19 @@ class Aliased:
 @pytest.mark.parametrize("forgets", ["to copy", "the optimizer"])
 def test_a_job_that_is_not_restored_is_refused(forgets):
     with pytest.raises(gs.JobError, match="restore doesn't go back"):
-        gs.race(Aliased(forgets), ["linear"], [0.1], 20)
+        gs.race(Aliased(forgets), ["linear"], 20, [0.1])
 
 
 @pytest.mark.parametrize("arguments", [(["linear"], 0.1), (["linear"], "0.1"), ("linear", [0.1]), (gs.linear(), [0.1])])
 def test_what_is_no_list_is_refused(arguments):
+    schedules, peaks = arguments
     with pytest.raises(gs.SearchError, match="give a list of each"):
-        gs.race(Aliased("to copy"), *arguments, 20)
+        gs.race(Aliased("to copy"), schedules, 20, peaks)
+
+
+def test_the_order_of_arguments_before_is_refused():
+    with pytest.raises(gs.SearchError, match=r"race\(job, schedules, steps, peaks\)"):
+        gs.race(Aliased("to copy"), ["linear"], [0.1], 20)
 
 
 def test_an_optimizer_over_other_parameters_is_refused():

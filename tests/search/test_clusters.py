@@ -25,7 +25,7 @@ def folder(tmp_path):
 
 
 def raced(folder, executor=None, memory=None):
-    return gs.race(load_job(f"{folder}/slow.py:job"), ["linear"], PEAKS, STEPS, executor=executor, memory=memory)
+    return gs.race(load_job(f"{folder}/slow.py:job"), ["linear"], STEPS, PEAKS, executor=executor, memory=memory)
 
 
 def port():
@@ -78,10 +78,10 @@ def test_ray_is_reached_as_a_client_and_copies_the_folder_of_the_job(cluster, fo
     with gs.ray.executor(cluster.client, working_dir=folder) as executor:
         job = load_job("quadratic.py:job")
         job.file = folder / "elsewhere" / "quadratic.py"  # as on a machine that doesn't share the folder
-        race = gs.race(job, ["linear"], [0.1], 20, executor=executor)
+        race = gs.race(job, ["linear"], 20, [0.1], executor=executor)
         with pytest.raises(gs.JobError, match="boom"):
-            gs.race(load_job(f"{folder}/quadratic.py:failing"), ["constant"], [0.3], 20, executor=executor)
-    assert race == gs.race(load_job("quadratic.py:job"), ["linear"], [0.1], 20)
+            gs.race(load_job(f"{folder}/quadratic.py:failing"), ["constant"], 20, [0.3], executor=executor)
+    assert race == gs.race(load_job("quadratic.py:job"), ["linear"], 20, [0.1])
 
 
 @pytest.mark.slow
@@ -127,6 +127,6 @@ def test_jobs_of_submitit_give_the_same_answer(folder):
     executor = submitit.AutoExecutor(folder / "logs", cluster="local")
     executor.update_parameters(timeout_min=5)
     job = load_job(f"{folder}/quadratic.py:job")
-    assert gs.race(job, ["linear"], [0.1, 0.3], 60, executor=executor) == gs.race(job, ["linear"], [0.1, 0.3], 60)
+    assert gs.race(job, ["linear"], 60, [0.1, 0.3], executor=executor) == gs.race(job, ["linear"], 60, [0.1, 0.3])
     with pytest.raises(gs.JobError, match="boom"):
-        gs.race(load_job(f"{folder}/quadratic.py:failing"), ["constant"], [0.3], 60, executor=executor)
+        gs.race(load_job(f"{folder}/quadratic.py:failing"), ["constant"], 60, [0.3], executor=executor)

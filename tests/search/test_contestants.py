@@ -201,7 +201,7 @@ def test_growth_in_a_run():
 
 def test_a_race_with_every_kind():
     raced = gs.race(
-        make, ["linear", "hold() * guard()", "linear * growth(base=16, largest=32, multiple=16)"], [0.05, 0.2], 60,
+        make, ["linear", "hold() * guard()", "linear * growth(base=16, largest=32, multiple=16)"], 60, [0.05, 0.2],
         optimizers=["adagrad", "prodigy", "schedule-free"], averages=["ema(0.9)"], evaluations=3,
     )  # fmt: skip
     names = [standing.contestant.name for standing in raced.standings]
@@ -211,7 +211,7 @@ def test_a_race_with_every_kind():
     assert all(math.isfinite(standing.mean) for standing in raced.standings)
     assert raced.constant.contestant.optimizer is None
     assert raced.constant.contestant.average is None
-    again = gs.race(make, ["linear"], [0.05], 60, optimizers=["adagrad"], evaluations=3)
+    again = gs.race(make, ["linear"], 60, [0.05], optimizers=["adagrad"], evaluations=3)
     first = {str(s.contestant): s.mean for s in raced.standings}
     assert all(s.mean == first[str(s.contestant)] for s in again.standings)  # whatever ran before
 
@@ -280,7 +280,7 @@ def test_what_cannot_run_is_refused_before_anything_runs():
         with pytest.raises(error, match=match):
             gs.race(make, **{"schedules": ["linear"], **options}, peaks=[0.1], steps=20, memory=memory)
     with pytest.raises(gs.JobError, match="takes no optimizer"):
-        gs.race(lambda seed: make(seed), ["linear"], [0.1], 20, optimizers=["adagrad"], memory=memory)
+        gs.race(lambda seed: make(seed), ["linear"], 20, [0.1], optimizers=["adagrad"], memory=memory)
     assert not memory
 
 

@@ -104,8 +104,8 @@ def test_two_processes_of_gloo_train_as_one_and_restore_together(tmp_path, monke
 def test_a_search_of_jobs_of_two_processes_on_a_worker(tmp_path):
     two = job(tmp_path, 2)
     with processes(1) as executor:
-        race = gs.race(two, ["linear"], [0.05], 20, executor=executor)
-    assert race == gs.race(two, ["linear"], [0.05], 20)
+        race = gs.race(two, ["linear"], 20, [0.05], executor=executor)
+    assert race == gs.race(two, ["linear"], 20, [0.05])
 
 
 @pytest.mark.slow

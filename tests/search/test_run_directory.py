@@ -20,6 +20,7 @@ from glideslope.cli.results import open_directory
 from glideslope.documents import sealed, unsealed
 from glideslope.feedback import Event
 from glideslope.search import lock
+from glideslope.search.contestant import Run
 from glideslope.search.identity import differences, identity, modules
 from glideslope.search.job import load_job
 from glideslope.search.run_directory import RunDirectory
@@ -41,7 +42,7 @@ def job(seed): return Quadratic()
 SEARCH = {"command": "race", "steps": 4}
 SWEEP = {"rates": [0.1, 0.2], "losses": [1.0, math.inf]}
 RUN = {
-    "schedule": "linear()", "peak_lr": 0.1, "optimizer": None, "average": None, "steps": 4, "seed": 0,
+    "schedule": "linear()", "peak": 0.1, "optimizer": None, "average": None, "steps": 4, "seed": 0,
     "losses": [3.0, 2.0, 1.0, 0.5], "evaluations": [[4, 0.5]], "final_loss": 0.5, "scales": [[2, 0.5]],
     "events": [vars(Event(2, "spike", math.inf, 1, 0.5))],
     "problem": "", "made": 4, "untrained": math.nan,
@@ -196,6 +197,14 @@ def test_a_result_of_another_shape_is_refused(tmp_path, result):
     finished(tmp_path / "out", a=result)
     with pytest.raises(gs.RunDirectoryError, match="is damaged"):
         RunDirectory(tmp_path / "out", SEARCH, resume=True)
+
+
+def test_a_result_whose_peak_has_its_old_name_is_read(tmp_path):
+    old = {"peak_lr" if name == "peak" else name: value for name, value in RUN.items()}
+    finished(tmp_path / "out", key=old)
+    directory = RunDirectory(tmp_path / "out", SEARCH, resume=True)
+    assert Run.remembered(directory["key"]).contestant.peak == 0.1
+    directory.release()
 
 
 def test_a_result_under_another_s_name_is_refused(tmp_path):
@@ -405,12 +414,12 @@ class Failing:
 def test_a_search_that_raises_and_one_that_ends_give_the_lock_back(tmp_path):
     directory = RunDirectory(tmp_path / "out", SEARCH)
     with pytest.raises(gs.JobError, match="no more"):
-        gs.race(Failing(0), ["linear"], [0.1, 0.2], 10, memory=directory)
+        gs.race(Failing(0), ["linear"], 10, [0.1, 0.2], memory=directory)
     assert len(directory) > 0
     assert not (tmp_path / "out/search.lock").exists()
     resumed = RunDirectory(tmp_path / "out", SEARCH, resume=True)
     assert resumed.keys() == directory.keys()
-    assert len(gs.race(Failing, ["linear"], [0.1], 5, memory=resumed).standings) == 2
+    assert len(gs.race(Failing, ["linear"], 5, [0.1], memory=resumed).standings) == 2
     assert not (tmp_path / "out/search.lock").exists()
 
 
@@ -460,7 +469,7 @@ def test_nobody_else_writes_between_the_last_run_and_the_report(folder, monkeypa
 
 def test_a_warning_points_to_the_line_that_called_the_search():
     with pytest.warns(UserWarning, match="without a text form") as caught:
-        gs.race(Failing, [gs.from_function(lambda t: 0.5)], [0.1], 5, memory={})
+        gs.race(Failing, [gs.from_function(lambda t: 0.5)], 5, [0.1], memory={})
     assert caught[0].filename == __file__
 
 

@@ -34,18 +34,18 @@ class Quadratic:
 
 
 def test_hold_is_not_run_beside_constant():
-    raced = gs.race(Quadratic(), ["hold", "linear", "constant()", "wsd(0, 100%)"], [0.1, 0.2], 40)
+    raced = gs.race(Quadratic(), ["hold", "linear", "constant()", "wsd(0, 100%)"], 40, [0.1, 0.2])
     assert sorted({str(s.contestant.schedule) for s in raced.standings}) == ["constant()", "linear()"]
     assert len(raced.standings) == 4
     assert raced.left_out == (
         "hold(): the same curve as constant()", "wsd(0, 100%): the same curve as linear()",
     )  # fmt: skip
     assert raced.constant.contestant.schedule == gs.constant()
-    assert gs.race(Quadratic(), ["linear"], [0.1], 40).left_out == ()
+    assert gs.race(Quadratic(), ["linear"], 40, [0.1]).left_out == ()
 
 
 def test_a_schedule_twice_as_high_at_half_the_peak():
-    raced = gs.race(Quadratic(), ["linear", "2 * linear"], [0.1, 0.2], 40)
+    raced = gs.race(Quadratic(), ["linear", "2 * linear"], 40, [0.1, 0.2])
     assert raced.left_out == ("2 * linear() at 0.1: the same curve as linear() at 0.2",)
 
 
@@ -78,17 +78,17 @@ def test_each_curve_is_kept_once(pairs):
 
 
 def test_a_feedback_that_never_acted():
-    raced = gs.race(Quadratic(), ["hold * plateau(patience=3)"], [0.1], 40, evaluations=10)
+    raced = gs.race(Quadratic(), ["hold * plateau(patience=3)"], 40, [0.1], evaluations=10)
     named = {s.contestant.name: (idle(s.runs), shown_name(s.runs)) for s in raced.standings}
     quiet = "plateau(patience=3)"
     assert named["constant()"] == ((), "constant()")
     assert named[f"hold() * {quiet}"] == ((quiet,), f"hold() * {quiet} ({quiet} never acted)")
-    raced = gs.race(Quadratic(rising=True), ["hold * plateau(patience=0)"], [0.1], 40, evaluations=10)
+    raced = gs.race(Quadratic(rising=True), ["hold * plateau(patience=0)"], 40, [0.1], evaluations=10)
     assert all(idle(s.runs) == () for s in raced.standings)
 
 
 def test_a_guard_and_a_plateau_are_told_apart():
-    raced = gs.race(Quadratic(rising=True), ["hold * plateau(patience=0) * guard"], [0.1], 40, evaluations=10)
+    raced = gs.race(Quadratic(rising=True), ["hold * plateau(patience=0) * guard"], 40, [0.1], evaluations=10)
     [both] = [s for s in raced.standings if s.contestant.name != "constant()"]
     assert idle(both.runs) == ("guard()",)
 
@@ -99,7 +99,7 @@ def test_a_guard_and_a_plateau_are_told_apart():
             self.weight -= 1e-3
             return 1e9 if self.weight < 0.9 and lr > 0.05 else self.weight**2
 
-    raced = gs.race(Spiking(), ["hold * plateau(patience=50) * guard"], [0.1], 200, evaluations=10)
+    raced = gs.race(Spiking(), ["hold * plateau(patience=50) * guard"], 200, [0.1], evaluations=10)
     [both] = [s for s in raced.standings if s.contestant.name != "constant()"]
     assert both.runs[0].events
     assert idle(both.runs) == ("plateau(patience=50)",)
@@ -107,5 +107,5 @@ def test_a_guard_and_a_plateau_are_told_apart():
 
 @pytest.mark.parametrize("texts", [["hold", "constant"], ["constant"], ["hold"]])
 def test_the_reference_is_always_there(texts):
-    raced = gs.race(Quadratic(), texts, [0.1], 30)
+    raced = gs.race(Quadratic(), texts, 30, [0.1])
     assert [str(s.contestant) for s in raced.standings] == ["constant() at 0.1"]

@@ -66,7 +66,7 @@ def test_a_loss_may_be_negative():
 
 
 def test_a_race_ranks_by_final_loss_and_has_the_constant_reference():
-    race = gs.race(Quadratic, ["linear", gs.cosine()], [0.1, 0.5], 200, seeds=4)
+    race = gs.race(Quadratic, ["linear", gs.cosine()], 200, [0.1, 0.5], seeds=4)
     means = [standing.mean for standing in race.standings]
     assert means == sorted(means)
     assert len(means) == 6
@@ -82,7 +82,7 @@ def test_a_schedule_times_a_feedback_races_and_is_cut_where_the_loss_stays():
     plateau = gs.constant() * gs.plateau(0.1, patience=1, threshold=0.05)
     memory = {}
     raced = gs.race(
-        Quadratic, [plateau, "constant() * greedy(patience=100)"], [0.5], 400, evaluations=20, memory=memory
+        Quadratic, [plateau, "constant() * greedy(patience=100)"], 400, [0.5], evaluations=20, memory=memory
     )
     cut = next(s.runs[0] for s in raced.standings if s.contestant.schedule == plateau)
     rates, losses = cut.curve
@@ -92,13 +92,13 @@ def test_a_schedule_times_a_feedback_races_and_is_cut_where_the_loss_stays():
     constants = [s.mean for s in raced.standings if s.contestant.schedule != plateau]
     assert cut.final_loss < min(constants)
     assert constants[0] == constants[1]  # no improvement is as long in a row as greedy waits for
-    assert gs.race(Quadratic, ["plateau()"], [0.5], 40).standings[0].mean > 0
-    again = gs.race(Quadratic, [plateau], [0.5], 400, evaluations=20, memory=memory)
+    assert gs.race(Quadratic, ["plateau()"], 40, [0.5]).standings[0].mean > 0
+    again = gs.race(Quadratic, [plateau], 400, [0.5], evaluations=20, memory=memory)
     np.testing.assert_array_equal(again.standings[0].runs[0].curve[0], rates)
 
 
 def test_updates_to_target():
-    race = gs.race(Quadratic(noise=0), ["constant"], [0.1], 100, target=1.0, evaluations=100)
+    race = gs.race(Quadratic(noise=0), ["constant"], 100, [0.1], target=1.0, evaluations=100)
     # w_t = 10·0.9^t, so w²/2 ≤ 1 from t = 18.6 on.
     assert race.standings[0].updates_to_target == math.ceil(math.log(math.sqrt(2) / 10) / math.log(0.9))
 
@@ -164,8 +164,8 @@ def test_an_interrupted_tune_goes_on_where_it_was():
         (lambda: gs.tune(Quadratic(), 0), gs.SearchError, "steps=0"),
         (lambda: gs.tune(Quadratic(), 10), gs.SearchError, "20 updates for the search are too few: at least 30"),
         (lambda: gs.tune(object(), 1000), gs.JobError, "step, evaluate, state, restore"),
-        (lambda: gs.race(Quadratic(), [], [0.1], 10), gs.SearchError, "at least one schedule"),
-        (lambda: gs.race(Quadratic(), ["cosine"], [-1.0], 10), gs.SearchError, "peak rate of -1"),
+        (lambda: gs.race(Quadratic(), [], 10, [0.1]), gs.SearchError, "at least one schedule"),
+        (lambda: gs.race(Quadratic(), ["cosine"], 10, [-1.0]), gs.SearchError, "peak rate of -1"),
         (lambda: gs.find(Quadratic(start=math.nan)), gs.JobError, "nan at the first update"),
         (lambda: gs.find(Quadratic(), low=1, high=0.1), gs.SearchError, "low < high"),
     ],

@@ -135,7 +135,7 @@ def tuned(job, executor=None, memory=None, **options):
 
 def raced(job, executor=None, memory=None, seeds=2):
     return gs.race(
-        job, ["linear", "cosine", "hold() * plateau(patience=1)"], [0.1, 0.3, 5.0], 60, optimizers=["half"],
+        job, ["linear", "cosine", "hold() * plateau(patience=1)"], 60, [0.1, 0.3, 5.0], optimizers=["half"],
         seeds=seeds, executor=executor, memory=memory,
     )  # fmt: skip
 
@@ -192,11 +192,11 @@ def test_an_interrupted_search_goes_on_with_what_workers_finished(job):
 
     executor = Simulated(3)
     with pytest.raises(KeyboardInterrupt):
-        gs.race(job, ["linear", "cosine"], [0.1, 0.3], 60, executor=executor, memory=memory, seeds=4, watch=interrupt)
+        gs.race(job, ["linear", "cosine"], 60, [0.1, 0.3], executor=executor, memory=memory, seeds=4, watch=interrupt)
     assert len(memory) == 11
     kept = dict(memory)
-    again = gs.race(job, ["linear", "cosine"], [0.1, 0.3], 60, executor=executor, memory=memory, seeds=4)
-    assert again == gs.race(job, ["linear", "cosine"], [0.1, 0.3], 60, seeds=4)
+    again = gs.race(job, ["linear", "cosine"], 60, [0.1, 0.3], executor=executor, memory=memory, seeds=4)
+    assert again == gs.race(job, ["linear", "cosine"], 60, [0.1, 0.3], seeds=4)
     assert {key: memory[key] for key in kept} == kept
     assert whole == raced(job)
     executor.shutdown()
@@ -208,13 +208,13 @@ def test_the_first_run_that_fails_is_the_error_whatever_the_order(file):
     for seed in range(8):
         executor, memory = Simulated(seed), {}
         with pytest.raises(gs.JobError, match="boom") as raised:
-            gs.race(job, ["constant", "linear"], [0.1, 0.2, 0.3], 30, executor=executor, memory=memory, seeds=3)
+            gs.race(job, ["constant", "linear"], 30, [0.1, 0.2, 0.3], executor=executor, memory=memory, seeds=3)
         messages.add(str(raised.value))
         assert "RuntimeError: boom" in "".join(raised.value.__notes__)
         assert sum("seed 0" in key and "constant() at 0.3" not in key for key in memory) >= 2
         executor.shutdown()
     with pytest.raises(gs.JobError) as alone:
-        gs.race(job, ["constant", "linear"], [0.1, 0.2, 0.3], 30, seeds=3)
+        gs.race(job, ["constant", "linear"], 30, [0.1, 0.2, 0.3], seeds=3)
     assert messages == {str(alone.value)}
 
 
@@ -222,9 +222,9 @@ def test_a_run_whose_worker_is_killed_is_made_again(file):
     job = load_job(f"{file}:killed")
     memory = {}
     with processes(2) as executor:
-        race = gs.race(job, ["constant"], [0.1, 0.2, 0.3, 0.4], 30, executor=executor, memory=memory)
+        race = gs.race(job, ["constant"], 30, [0.1, 0.2, 0.3, 0.4], executor=executor, memory=memory)
     assert file.with_name("killed").exists()
-    assert race == gs.race(job, ["constant"], [0.1, 0.2, 0.3, 0.4], 30)
+    assert race == gs.race(job, ["constant"], 30, [0.1, 0.2, 0.3, 0.4])
     assert len(memory) == 4
 
 
@@ -234,7 +234,7 @@ def test_a_run_that_ends_its_worker_each_time_is_named(file):
         processes(1) as executor,
         pytest.raises(gs.SearchError, match=r"a worker ended in the run of constant\(\) at 0.3"),
     ):
-        gs.race(job, ["constant"], [0.2, 0.3], 30, executor=executor)
+        gs.race(job, ["constant"], 30, [0.2, 0.3], executor=executor)
 
 
 def test_what_cannot_be_sent_is_named_with_what_to_do(job, file):
@@ -245,20 +245,20 @@ def test_what_cannot_be_sent_is_named_with_what_to_do(job, file):
         ThreadPoolExecutor(1) as threads,
         pytest.raises(gs.SearchError, match=r"a Quadratic was given: write a function"),
     ):
-        gs.race(job(0), ["linear"], [0.1], 20, executor=threads)
+        gs.race(job(0), ["linear"], 20, [0.1], executor=threads)
     with processes(1) as executor:
         with pytest.raises(
             gs.SearchError, match=r"can't be sent to workers \(.*Local.*\): write a function .*load_job"
         ):
-            gs.race(Local, ["linear"], [0.1], 20, executor=executor)
+            gs.race(Local, ["linear"], 20, [0.1], executor=executor)
         with pytest.raises(gs.SearchError, match="a schedule for workers has a text form"):
-            gs.race(job, [gs.from_function(lambda t: 1.0 - t / 40)], [0.1], 20, executor=executor)
+            gs.race(job, [gs.from_function(lambda t: 1.0 - t / 40)], 20, [0.1], executor=executor)
         moved = file.with_name("moved.py")
         moved.write_text(JOB)
         gone = load_job(f"{moved}:job")
         moved.unlink()
         with pytest.raises(gs.JobError, match=r"there is no file .*moved\.py.* a job is path/to/file\.py:function"):
-            gs.race(gone, ["linear"], [0.1], 20, executor=executor)
+            gs.race(gone, ["linear"], 20, [0.1], executor=executor)
     with pytest.raises(gs.SearchError, match="0 workers: give at least 1"), processes(0):
         pass
 
@@ -343,10 +343,10 @@ def test_a_run_that_loses_its_worker_goes_on_from_its_last_checkpoint(slow, sign
     memory = RunDirectory(slow / "out", {"command": "race"}, checkpoint_every=every, checkpoints=address)
     job = load_job(f"{slow}/slow.py:job")
     with processes(2) as executor:
-        race = gs.race(job, ["linear"], [0.09, 0.3], 200, executor=executor, memory=memory)
+        race = gs.race(job, ["linear"], 200, [0.09, 0.3], executor=executor, memory=memory)
     assert (slow / "lost").exists()
     assert 4 * 200 <= made_by_workers(slow) < 4 * 200 + (150 if signal == "kill" else 1)
-    assert race == gs.race(job, ["linear"], [0.09, 0.3], 200)
+    assert race == gs.race(job, ["linear"], 200, [0.09, 0.3])
     assert not (slow / "out" / "unfinished").exists()
     assert place is None or not (slow / place).exists()
 
@@ -354,7 +354,7 @@ def test_a_run_that_loses_its_worker_goes_on_from_its_last_checkpoint(slow, sign
 def test_the_place_of_checkpoints_may_be_any_address_of_fsspec(slow):
     (slow / "kill").touch()
     job = load_job(f"{slow}/slow.py:job")
-    alone = gs.race(job, ["linear"], [0.3], 60)
+    alone = gs.race(job, ["linear"], 60, [0.3])
     for attempt in range(2):
         memory = RunDirectory(
             slow / "out", {"command": "race"}, checkpoint_every=0.02, checkpoints="memory://checkpoints",
@@ -367,7 +367,7 @@ def test_the_place_of_checkpoints_may_be_any_address_of_fsspec(slow):
 
         before = (slow / "updates").read_text().count("\n")
         try:
-            race = gs.race(job, ["linear"], [0.3], 60, memory=memory, watch=interrupt)
+            race = gs.race(job, ["linear"], 60, [0.3], memory=memory, watch=interrupt)
         except KeyboardInterrupt:
             import fsspec
 
@@ -412,9 +412,9 @@ def test_a_run_that_takes_too_long_is_ended_in_its_worker(slow):
     job = load_job(f"{slow}/long.py:job")
     name = r"the job's step failed at update \d+ of .* at 0.3: its run took longer than 0.7 seconds \(--timeout\)"
     with processes(1) as executor, limited(RunLimit(0.7)), pytest.raises(gs.JobError, match=name):
-        gs.race(job, ["linear"], [0.3], 30, executor=executor)
+        gs.race(job, ["linear"], 30, [0.3], executor=executor)
     with ThreadPoolExecutor(1) as executor, limited(RunLimit(0.7)), pytest.raises(gs.JobError, match=name):
-        gs.race(job, ["linear"], [0.3], 30, executor=executor)
+        gs.race(job, ["linear"], 30, [0.3], executor=executor)
 
 
 def test_versions_that_differ_are_named(job, monkeypatch):

@@ -84,7 +84,7 @@ def test_a_terminal_gets_one_screen_that_goes_away():
 
 def test_progress_counts_all_updates_up_to_the_bound():
     seen = []
-    raced = gs.race(lambda seed: Quadratic(), ["cosine"], [0.1, 0.2], 50, seeds=2, watch=seen.append)
+    raced = gs.race(lambda seed: Quadratic(), ["cosine"], 50, [0.1, 0.2], seeds=2, watch=seen.append)
     made = [progress.made for progress in seen]
     assert made == sorted(made)
     assert made[-1] == raced.updates <= seen[-1].bound

@@ -53,6 +53,8 @@ def test_an_axis_is_logarithmic_where_losses_are_far_apart_and_positive():
     assert not data([3.0, 2.0, 1.0])["log_y"]
     assert data([3.0, 2.0, 1.0])["can_log"]
     assert not data([30.0, 0.0, 1.0])["can_log"]  # on a logarithmic axis they would be left out
+    assert data([30.0, 0.0, 1.0], linear=True)["can_log"]  # rates, whose zeros are gaps there
+    assert not data([30.0, -1.0, 1.0], linear=True)["can_log"]
     assert not data([30.0, -2.0, 1.0])["log_y"]
     assert not data([30.0, 2.0, 1.0], linear=True)["log_y"]
     assert not data([1e9, 2.0, 1.0], top=5.0)["log_y"]

@@ -13,9 +13,7 @@ from glideslope.views.trackers import Tracked, of_run, of_sweep, sink_of
 from tests.views.results import run
 
 LOSSES = np.linspace(3.0, 1.0, 2500)
-RUN = Tracked(
-    "cosine() at 0.1 <x>/../y", {"peak_lr": 0.1}, np.linspace(0.1, 0, 2500), LOSSES, ((1250, 2.5), (2500, 1.5))
-)
+RUN = Tracked("cosine() at 0.1 <x>/../y", {"peak": 0.1}, np.linspace(0.1, 0, 2500), LOSSES, ((1250, 2.5), (2500, 1.5)))
 JOB = """
 class Quadratic:
     def __init__(self): self.w = 10.0
@@ -129,7 +127,7 @@ def test_mlflow_is_called_for_each_run(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "mlflow.entities", entities)
     monkeypatch.delitem(sys.modules, "glideslope.views.trackers.to_mlflow", raising=False)
     sink_of("mlflow")(tmp_path / "out").send(RUN)
-    assert batches[0] == ([], [("peak_lr", "0.1")])
+    assert batches[0] == ([], [("peak", "0.1")])
     assert max(len(metrics) for metrics, _ in batches) <= 1000
     sent = [(step, name, value) for step, numbers in RUN.steps() for name, value in numbers.items()]
     assert [number for metrics, _ in batches for number in metrics] == sent

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glideslope.cli import output
-from glideslope.cli.options import Json, NoSeed, StepsPerEpoch, command, count
+from glideslope.cli.options import Json, StepsPerEpoch, command, count
 from glideslope.errors import GlideslopeError, LawError
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ def fit(
         typer.Argument(help="Logs of runs, or folders of them: tables, JSON, what scripts print, TensorBoard's."),
     ],
     out: Annotated[Path, typer.Option(help="Write the law here.")] = Path("law.json"),
-    step: Annotated[str | None, typer.Option(help="The column or tag of the updates made, if not found.")] = None,
+    step: Annotated[
+        str | None, typer.Option(help="The column or tag of the updates made, if not found; epoch,batch for two.")
+    ] = None,
     lr: Annotated[str | None, typer.Option(help="The column or tag of the rate, if not found.")] = None,
     loss: Annotated[str | None, typer.Option(help="The column or tag of the loss, where there are several.")] = None,
     warmup: Annotated[int | None, count("--warmup", "Updates of the warmup, where the logs miss it.")] = None,
@@ -41,7 +43,6 @@ def fit(
         Path | None, typer.Option(help="Write the curves, measured and fitted, into this folder.")
     ] = None,
     as_json: Json = False,
-    seed: NoSeed = 0,
 ) -> None:
     """Fit a law on the loss curves of a few runs."""
     from glideslope import laws

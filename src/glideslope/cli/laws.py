@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glideslope.cli import output
-from glideslope.cli.options import Folder, Json, NoSeed, Steps, StepsPerEpoch, command, count, whole
+from glideslope.cli.options import Folder, Json, Steps, StepsPerEpoch, command, count, whole
 from glideslope.errors import GlideslopeError
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ def predict(
     steps_per_epoch: StepsPerEpoch = None,
     out: Folder = None,
     as_json: Json = False,
-    seed: NoSeed = 0,
 ) -> None:
     """Predict the loss curve of a schedule."""
     import numpy as np
@@ -46,7 +45,7 @@ def predict(
     found, lr = laws.load(law), _rates(curve, peak, steps)
     at = np.unique(np.linspace(steps / 50, steps, 50).round()).astype(np.int64)
     loss, (low, high) = found.predict(lr, at, batch_size), found.interval(lr, at, level, batch_size)
-    warnings = found.warnings(float(lr.max()), steps)
+    warnings = found.warnings(steps, float(lr.max()))
     needed = found.steps_for(target, curve, peak) if target is not None else None
     result = {
         "schedule": schedule, "peak": peak, "steps": steps, "final_loss": float(loss[-1]),
@@ -90,7 +89,6 @@ def design(
     tolerance: Annotated[float, typer.Option(help="What a named schedule may cost, in loss.")] = 0.002,
     out: Folder = None,
     as_json: Json = False,
-    seed: NoSeed = 0,
 ) -> None:
     """Design the schedule that a law predicts to end lowest."""
     from glideslope import laws
@@ -146,7 +144,6 @@ def rank(
     steps: Annotated[int | None, count("--steps", "The updates, where the file doesn't say.")] = None,
     steps_per_epoch: StepsPerEpoch = None,
     as_json: Json = False,
-    seed: NoSeed = 0,
 ) -> None:
     """Rank candidates by the loss that a law predicts for their ends."""
     from glideslope import laws
@@ -184,7 +181,7 @@ def rank(
         keys = ("schedule", "peak", "steps", "final_loss", "low", "high")
         output.put(json.dumps({"candidates": [dict(zip(keys, entry, strict=True)) for entry in ranked]}))
         return
-    warnings = sorted({text for _, peak, length, *_ in ranked for text in found.warnings(peak, length)})
+    warnings = sorted({text for _, peak, length, *_ in ranked for text in found.warnings(length, peak)})
     columns = ("schedule", "peak", "updates", "loss", "low", "high")
     lead = f"First: {ranked[0][0]} at {ranked[0][1]:g}."
     _print(terminal.table("Ranked", columns, ranked), lead, warnings, ("peak", "predicted loss", "low, high"))

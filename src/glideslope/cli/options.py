@@ -45,7 +45,6 @@ def command(example: str, name: str | None = None) -> Callable[[F], F]:
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 Seed = Annotated[int, typer.Option(min=0, help="The seed of the job.")]
-NoSeed = Annotated[int, typer.Option("--seed", help="Accepted as everywhere; a schedule has no randomness.")]
 Out = Annotated[Path | None, typer.Option(help="The run directory; a new one under runs/ if not given.")]
 Folder = Annotated[Path | None, typer.Option("--out", help="Write into this folder too.")]
 

@@ -12,7 +12,7 @@ import typer
 
 from glideslope import escape
 from glideslope.cli import output
-from glideslope.cli.options import Folder, Json, NoSeed, Peak, Steps, StepsPerEpoch, command, per_step
+from glideslope.cli.options import Folder, Json, Peak, Steps, StepsPerEpoch, command, per_step
 from glideslope.errors import GlideslopeError
 
 Axis = Literal["updates", "epochs", "examples", "tokens"]
@@ -36,7 +36,6 @@ def show(
     csv: Annotated[str | None, typer.Option(help="Write step,lr here; - is standard output.")] = None,
     out: Folder = None,
     as_json: Json = False,
-    seed: NoSeed = 0,
 ) -> None:
     """Show the curves of schedules, with marks where phases begin."""
     from glideslope.cli.epochs import check_units
@@ -84,7 +83,7 @@ def show(
 
 
 @command("glideslope list", name="list")
-def list_schedules(out: Folder = None, as_json: Json = False, seed: NoSeed = 0) -> None:
+def list_schedules(out: Folder = None, as_json: Json = False) -> None:
     """List every schedule, with a picture of each."""
     from glideslope.files import write_atomically
     from glideslope.views import gallery
@@ -108,7 +107,6 @@ def convert(
     steps_per_epoch: StepsPerEpoch = None,
     out: Folder = None,
     as_json: Json = False,
-    seed: NoSeed = 0,
 ) -> None:
     """Print code, or a configuration, that reproduces a schedule in another library."""
     from glideslope.cli.epochs import parsed
@@ -129,7 +127,7 @@ def convert(
 
 
 @command("glideslope schema")
-def schema(out: Folder = None, as_json: Json = False, seed: NoSeed = 0) -> None:
+def schema(out: Folder = None, as_json: Json = False) -> None:
     """Print the JSON schema of the JSON form of a schedule."""
     from glideslope.files import write_atomically
     from glideslope.frameworks.conversion.json_form import json_schema

@@ -134,8 +134,8 @@ def race(
             lambda watch: run_race(
                 training.factory,
                 choice,
-                rates,
                 steps,
+                rates,
                 **also,
                 seeds=seeds,
                 seed=seed,

@@ -56,7 +56,8 @@ class Guard(Named):
             gradient_norm: the norm of the gradient, if it is known: whether it is finite is looked at.
         """
         # A million of these are made in a training, so Python's own numbers go through no namespace of arrays.
-        xp = metric.__array_namespace__() if type(metric).__module__.startswith("jax") else scalars
+        traced = type(metric) is not float and type(metric).__module__.startswith("jax")
+        xp = metric.__array_namespace__() if traced else scalars
         where = xp.where
         level, spread, seen = state["level"], state["spread"], state["seen"]
         finite = (metric - metric == 0) & (gradient_norm - gradient_norm == 0)
@@ -65,7 +66,7 @@ class Guard(Named):
         gain = where(known, state["high"] - state["low"], math.inf)
         above = where(finite, metric - level, 0.0)
         beyond = known & (above > most) & (above > _SPIKE * gain)
-        rough = where(beyond, state["rough"] + 1.0, 0.0)
+        rough = (state["rough"] + 1.0) * beyond
         spike = (rough >= _IN_A_ROW) | (beyond & (metric > state["high"] + most))
         moved = where(known, xp.clip(above, -most, most), above)
         weight = 1.0 / xp.minimum(seen + 1.0, float(_WINDOW))
@@ -76,10 +77,10 @@ class Guard(Named):
         growth = known & (risen > self.deviations * state["low_spread"]) & (risen > _GROWTH * gain)
         resting = xp.maximum(state["resting"] - 1.0, 0.0)
         return {
-            "verdict": where(finite, where(spike, 2.0, where(growth, 3.0, 0.0)), 1.0),
+            "verdict": where(finite, where(spike, 2.0, 3.0 * growth), 1.0),
             "factor": where(resting > 0, state["factor"], 1.0),
             "resting": resting,
-            "seen": where(finite, seen + 1.0, seen),
+            "seen": seen + finite,
             "level": level,
             "spread": spread,
             "rough": rough,

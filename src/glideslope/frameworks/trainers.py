@@ -72,7 +72,7 @@ def _of_lightning(base: Any, scheduler: Any) -> Any:
 
         def on_train_end(self, trainer: Any, pl_module: Any) -> None:
             if (scheduler := reference()) is not None:
-                scheduler.training_ended()
+                scheduler.feedbacks.training_ended(scheduler.last_epoch)
 
         def _tell(self, trainer: Any) -> None:
             scheduler = reference()

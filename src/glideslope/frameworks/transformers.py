@@ -39,15 +39,17 @@ class Evaluations(TrainerCallback):
     def on_train_end(self, args: Any, state: Any, control: Any, **objects: Any) -> None:
         """Says if a feedback was told nothing."""
         self._began = None
-        if self.scheduler is not None and self.scheduler.has_feedback:
-            self.scheduler.training_ended()
+        if self.scheduler is not None and self.scheduler.feedbacks:
+            self.scheduler.feedbacks.training_ended(self.scheduler.last_epoch)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **objects: Any) -> None:
         """Tells the metric, if the evaluation has it."""
-        if self.scheduler is None or not self.scheduler.has_feedback or self._began in (None, state.global_step):
+        if self.scheduler is None or not self.scheduler.feedbacks or self._began in (None, state.global_step):
             return
         name = "eval_loss"
-        if (best := args.metric_for_best_model) and bool(args.greater_is_better) == ("max" in self.scheduler.modes):
+        if (best := args.metric_for_best_model) and bool(args.greater_is_better) == (
+            "max" in self.scheduler.feedbacks.modes
+        ):
             name = best if best.startswith("eval_") else f"eval_{best}"
         if name in (metrics or {}):
             self.scheduler.measure(metrics[name])
@@ -87,7 +89,7 @@ class Callback(Evaluations):
             lambda: _steps_per_epoch(objects.get("train_dataloader"), args),
         )  # fmt: skip
         self.scheduler = Scheduler(objects["optimizer"], self.schedule, **options)
-        self.scheduler.driven_by_a_callback()
+        self.scheduler.feedbacks.told_by_a_callback()
         if state.global_step:
             kept: Any = state.stateful_callbacks.get(_KEPT_AS, {"attributes": {"step": state.global_step}})
             has_state = isinstance(kept, dict) and "attributes" in kept

@@ -55,7 +55,9 @@ class Points:
         noise = max(float(np.median(np.abs(np.diff(log)))) / (0.6745 * np.sqrt(2)), NOISE)  # of a normal distribution
         middle = np.add.reduceat(log, begins) / counts
         for _ in range(_ROUNDS):
-            off = np.clip(log - np.repeat(middle, counts), -_FAR * noise, _FAR * noise)
+            off = np.repeat(middle, counts)
+            np.subtract(log, off, out=off)
+            np.clip(off, -_FAR * noise, _FAR * noise, out=off)
             middle += np.add.reduceat(off, begins) / counts
         return cls(np.add.reduceat(step, begins) / counts, middle, counts.astype(float))
 

@@ -102,7 +102,7 @@ def design(
     solved = problem.solved(rising)
     named = {"cosine": problem.family([cosine(final=floor)]), "WSD": problem.family(_wsd(floor))}
     best = min([solved, *named.values()], key=lambda found: found.loss)
-    return Design(best, named, tuple(law.warnings(best.peak, steps)))
+    return Design(best, named, tuple(law.warnings(steps, best.peak)))
 
 
 def _wsd(floor: float) -> list[Schedule]:

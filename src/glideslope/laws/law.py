@@ -186,9 +186,15 @@ class Law(Shown, ByValue):
             low, high = (middle, high) if end(middle) > target else (low, middle)
         return high
 
-    def warnings(self, peak: float, steps: int) -> list[str]:
-        """What should be known of a prediction at a peak rate over so many updates: it is far from what was fitted, or
-        the law tells nothing."""
+    def warnings(self, steps: int, peak: float) -> list[str]:
+        """What should be known of a prediction over so many updates at a peak rate: it is far from what was fitted, or
+        the law tells nothing.
+
+        Raises:
+            LawError: the updates aren't a whole number from 1, as where the two are given in the order before.
+        """
+        if steps != int(steps) or steps < 1:
+            raise LawError(f"steps={steps}, peak={peak}: give law.warnings(steps, peak)")
         peaks, longest = [run.peak for run in self.fitted], max(run.steps for run in self.fitted)
         found = []
         if not min(peaks) / 1.5 <= peak <= max(peaks) * 1.5:

@@ -215,11 +215,12 @@ def thinned(values: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndar
         return values, places
     tolerance = _STRAIGHT * float(values.max())
     while len(values) > 2:
-        inner = np.arange(1, len(values) - 1, 2)
-        share = (places[inner] - places[inner - 1]) / (places[inner + 1] - places[inner - 1])
-        off = values[inner] - (values[inner - 1] * (1 - share) + values[inner + 1] * share)
-        straight = inner[np.abs(off) <= tolerance]
-        if 8 * len(straight) < len(inner):
+        inner, after = slice(1, len(values) - 1, 2), slice(2, len(values), 2)
+        before = slice(0, len(values) - 2, 2)
+        share = (places[inner] - places[before]) / (places[after] - places[before])
+        off = values[inner] - (values[before] * (1 - share) + values[after] * share)
+        straight = 1 + 2 * np.flatnonzero(np.abs(off) <= tolerance)
+        if 8 * len(straight) < len(off):
             break
         kept = np.ones(len(values), dtype=bool)
         kept[straight] = False

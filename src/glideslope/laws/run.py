@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -137,10 +138,15 @@ class Run(ByValue):
         """The rate of each update, of an array too."""
         return Rates.of(self.lr)
 
-    @property
+    @cached_property
     def peak(self) -> float:
         """The largest rate."""
         return float(self.lr.max())
+
+    @cached_property
+    def _warmup(self) -> int:
+        """The first update, from 0, at nearly the largest rate."""
+        return self.rates.first(0.999 * self.peak)
 
 
 def are_rates(values: np.ndarray) -> bool:
@@ -173,9 +179,9 @@ EARLY = 0.08
 
 def used(run: Run, longest: int) -> np.ndarray:
     """The points after the warmup, and after a part of the longest run: a law doesn't describe the very beginning."""
-    warm = run.rates.first(0.999 * run.peak)
-    late = np.flatnonzero(run.step > max(warm, EARLY * longest))
-    return late if len(late) else np.flatnonzero(run.step > warm)
+    warm, number = run._warmup, len(run.step)
+    late = int(np.searchsorted(run.step, max(warm, EARLY * longest), side="right"))
+    return np.arange(late if late < number else np.searchsorted(run.step, warm, side="right"), number)
 
 
 def reference_batch(runs: Sequence[Run]) -> float | None:

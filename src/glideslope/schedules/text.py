@@ -113,7 +113,9 @@ class _Parser:
     def fail(self, problem: str, column: int | None = None) -> NoReturn:
         """Raises with the column at which the problem is."""
         column = self.start if column is None else column
-        raise ScheduleError(f"{problem} at column {column + 1} of {self.text!r}")
+        error = ScheduleError(f"{problem} at column {column + 1} of {self.text!r}")
+        error.column = column
+        raise error
 
     def at(self, *tokens: str) -> bool:
         return (self.token if self.kind == "sign" else self.kind) in tokens

@@ -6,7 +6,8 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -126,7 +127,7 @@ class Checkpoints:
             self._lock.check_held()
 
     def _read(self, document: str) -> tuple[Position, Any]:
-        value = checked(stored.loose(unsealed(places.read(self._place, document))), _Document)
+        value = _document(self._place, document)
         whole = value.key == self._key and value.state in _files(document)
         if not whole or places.digest(self._place, value.state) != value.digest:
             raise DocumentError("its states aren't those that were written")
@@ -148,3 +149,26 @@ class Checkpoints:
 def _files(document: str) -> list[str]:
     """The files of a checkpoint: the document is deleted first, so that none without its states is left."""
     return [document, *(document.removesuffix("json") + form for form in states.FORMS)]
+
+
+def latest_positions(folder: Path, search: str) -> dict[str, Position]:
+    """Where each unfinished run of a search stood at its last whole checkpoint, by its key; the job's state isn't read.
+
+    Args:
+        folder: where the checkpoints are.
+        search: its id.
+    """
+    positions: dict[str, Position] = {}
+    place = places.Folder(folder)
+    for name in place.names(stored.checkpoint_names(f"{search}-[0-9a-f]{{16}}")):
+        if not name.endswith(".json"):
+            continue
+        with suppress(DocumentError):  # half of a checkpoint, or one that has just been deleted
+            document = _document(place, name)
+            document.position.check()
+            positions[document.key] = document.position  # files are in the order of their numbers
+    return positions
+
+
+def _document(place: Place, name: str) -> _Document:
+    return checked(stored.loose(unsealed(places.read(place, name))), _Document)

@@ -16,6 +16,7 @@ from glideslope.schedules import parse
 from glideslope.search.course import scaled
 from glideslope.search.equality import equal
 from glideslope.search.labels import label
+from glideslope.search.stored import named_now
 
 
 def finds_its_rate(optimizer: str | None) -> bool:
@@ -138,7 +139,7 @@ class Run:
         """The run as plain data, from which `remembered` makes it again."""
         contestant = self.contestant
         return {
-            "schedule": label(contestant.schedule), "peak_lr": contestant.peak, "optimizer": contestant.optimizer,
+            "schedule": label(contestant.schedule), "peak": contestant.peak, "optimizer": contestant.optimizer,
             "average": contestant.average and str(contestant.average), "settings": dict(contestant.settings),
             "steps": self.steps, "seed": self.seed,
             "losses": self.losses.tolist(), "evaluations": list(map(list, self.evaluations)),
@@ -150,10 +151,11 @@ class Run:
     @classmethod
     def remembered(cls, data: dict[str, Any], contestant: Contestant | None = None) -> Run:
         """The run whose plain data a memory holds; of the contestant given, else of the one that its text says."""
+        data = named_now(data)
         average = data.get("average")
         contestant = contestant or Contestant(
             parse(data["schedule"]),
-            data["peak_lr"],
+            data["peak"],
             data.get("optimizer"),
             average and Average.read(average),
             tuple(data.get("settings", {}).items()),

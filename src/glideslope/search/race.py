@@ -92,8 +92,8 @@ class Race(Shown):
 def race(
     job: Job | JobFactory,
     schedules: Sequence[Policy],
-    peaks: Sequence[float],
     steps: int,
+    peaks: Sequence[float],
     *,
     optimizers: Sequence[str] = (),
     averages: Sequence[str] = (),
@@ -112,8 +112,8 @@ def race(
     Args:
         job: a job, or a function from a seed to a job; several seeds need the function, or a job with `reseed`.
         schedules: the schedules, or their texts; one times a feedback is told the validation loss of each evaluation.
-        peaks: the peak rates.
         steps: the updates of each run.
+        peaks: the peak rates.
         optimizers: names of optimizers that everything is also run with, such as "adagrad" or "schedule-free", where
             the job is made by `job(seed, optimizer=None)`; one that finds its rate itself runs at a peak of 1 only.
         averages: averages of the weights that everything is also measured by: "ema(0.99)", "swa(75%)".
@@ -129,6 +129,8 @@ def race(
         SearchError: no schedules or peaks, a peak or a number that isn't positive.
         JobError: a call of the job fails, or its job with an optimizer is the one without.
     """
+    if np.ndim(steps):  # the order before
+        raise SearchError(f"steps={steps!r}, peaks={peaks!r}: give race(job, schedules, steps, peaks)")
     check_positive(steps=steps, seeds=seeds, evaluations=evaluations)
     steps, seeds, evaluations = whole("steps", steps), whole("seeds", seeds), whole("evaluations", evaluations)
     if isinstance(peaks, str | int | float) or isinstance(schedules, str | Schedule | Feedback):

@@ -55,7 +55,7 @@ class Finished(msgspec.Struct, forbid_unknown_fields=True):
     """A run, as `Run.plain` gives it, and the updates that were made again after a process was lost."""
 
     schedule: str
-    peak_lr: Positive
+    peak: Positive
     optimizer: str | None
     average: str | None
     steps: Annotated[int, msgspec.Meta(ge=1)]
@@ -119,8 +119,13 @@ def run_of(text: bytes, search: str, name: str) -> tuple[str, dict[str, Any]]:
     if entry.search != search or name_of_run(search, entry.key) != name:
         raise DocumentError("it is of another run, renamed")
     result = loose(entry.result)
-    checked(result, Sweep if "rates" in result else Finished)
+    checked(named_now(result), Sweep if "rates" in result else Finished)
     return entry.key, result
+
+
+def named_now(result: dict[str, Any]) -> dict[str, Any]:
+    """A result with the names that its numbers have now: the peak was called `peak_lr`."""
+    return {"peak" if name == "peak_lr" else name: value for name, value in result.items()}
 
 
 def name_of_run(search: str, key: str) -> str:

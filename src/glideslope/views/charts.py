@@ -103,6 +103,8 @@ class Chart:
         values = self._values()
         can_log = len(values) > 0 and bool(values.min() > 0)
         spread = min(float(values.max()), self.top) / float(values.min()) if can_log else 1.0
+        # Where the axis is linear at first, zeros, as a schedule's ends, are gaps of the logarithmic one.
+        can_log = can_log or (self.linear and len(values) > 0 and bool(values.min() == 0 < values.max()))
         return {
             "x": self.x, "y": self.y, "xs": [_numbers(x) for x in axes], "groups": list(groups.values()),
             "series": series, "log_x": self.log_x, "log_y": can_log and spread > _DECADE and not self.linear,

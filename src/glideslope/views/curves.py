@@ -137,9 +137,12 @@ def chart(drawn: SequenceOf[Curve], time: Time, title: str) -> Chart:
 
 def _kept(curve: Curve) -> np.ndarray:
     """The places of a long curve that are drawn: the least and the largest of each of many stretches."""
-    pieces = np.array_split(np.arange(len(curve.at)), PIECES)
-    ends = [piece[[np.argmin(curve.rates[piece]), np.argmax(curve.rates[piece])]] for piece in pieces]
-    return np.unique(np.concatenate([*ends, [0, len(curve.at) - 1]]))
+    last = len(curve.at) - 1
+    width = last // PIECES + 1
+    pieces = np.pad(curve.rates, (0, -len(curve.at) % width), mode="edge").reshape(-1, width)
+    begins = np.arange(len(pieces)) * width
+    ends = np.concatenate([begins + pieces.argmin(axis=1), begins + pieces.argmax(axis=1), [0, last]])
+    return np.unique(np.minimum(ends, last))
 
 
 def _whole(schedule: Schedule, steps: int, clock: Clock) -> Schedule:

@@ -32,14 +32,14 @@ def _candidates(at: np.ndarray, rates: np.ndarray, steps: int, peak: float) -> l
     warm = int(at[np.argmax(rates >= top * (1 - 1e-12))]) - 1
     if warm < 2:
         return []
-    found = []
+    sections = []
     for kind in ("linear", "log"):
         updates = warm + (kind == "log")
         params: dict[str, Any] = {"warmup_num_steps": updates, "warmup_type": kind}
         ends = {"warmup_min_lr": float(rates[0]), "warmup_max_lr": top}
-        found.append({"type": "WarmupLR", "params": ends | params})
+        sections.append({"type": "WarmupLR", "params": ends | params})
         for total in {steps, steps - 1}:
-            found.append({"type": "WarmupDecayLR", "params": ends | params | {"total_num_steps": total}})
+            sections.append({"type": "WarmupDecayLR", "params": ends | params | {"total_num_steps": total}})
             ratios = {"warmup_min_ratio": float(rates[1]) / peak, "cos_min_ratio": float(rates[-1]) / peak}
-            found.append({"type": "WarmupCosineLR", "params": ratios | params | {"total_num_steps": total}})
-    return found
+            sections.append({"type": "WarmupCosineLR", "params": ratios | params | {"total_num_steps": total}})
+    return sections

@@ -56,13 +56,13 @@ def export(schedule: Schedule, steps: int, peak: float, to: str) -> str:
 
 def _torch(schedule: Schedule, steps: int, peak: float) -> str:
     parts = segments(schedule, steps)
-    made = _torch_class(parts[0], peak) if parts and len(parts) == 1 else None
-    if made is None:
+    call = _torch_class(parts[0], peak) if parts and len(parts) == 1 else None
+    if call is None:
         return _lambda(schedule, steps, parts, "torch has no class for this schedule")
     return (
         f"# {schedule}, {steps} updates; the optimizer's rate is {peak!r}\n"
         "from torch.optim import lr_scheduler\n\n\n"
-        f"def make(optimizer):\n    return lr_scheduler.{made}\n"
+        f"def make(optimizer):\n    return lr_scheduler.{call}\n"
     )
 
 
@@ -143,16 +143,16 @@ def _values(schedule: Schedule, steps: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _optax(schedule: Schedule, steps: int, peak: float) -> str:
     parts = segments(schedule, steps)
-    made = [_optax_function(part, peak) for part in parts or []]
+    calls = [_optax_function(part, peak) for part in parts or []]
     bounds = starts(parts or [])[1:]
-    if not made or None in made or any(bound != int(bound) for bound in bounds):
+    if not calls or None in calls or any(bound != int(bound) for bound in bounds):
         return (
             f"# {schedule!r}, {steps} updates, peak {peak!r}. Optax has no function for it: this is a table.\n"
             f"import jax.numpy as jnp\n\n{_table(schedule, steps, peak)}\n\n"
             "def schedule(count):\n    return jnp.interp(count, jnp.asarray(TIMES), jnp.asarray(VALUES))\n"
         )
-    joined = ", ".join(str(code) for code in made)
-    code = f"optax.join_schedules([{joined}], {[int(bound) for bound in bounds]})" if len(made) > 1 else joined
+    joined = ", ".join(str(code) for code in calls)
+    code = f"optax.join_schedules([{joined}], {[int(bound) for bound in bounds]})" if len(calls) > 1 else joined
     return f"# {schedule}, {steps} updates, peak {peak!r}\nimport optax\n\nschedule = {code}\n"
 
 
@@ -180,8 +180,8 @@ def _optax_function(part: Segment, peak: float) -> str | None:
 def _keras(schedule: Schedule, steps: int, peak: float) -> str:
     parts = segments(schedule, steps) or []
     head = f"# {schedule!r}, {steps} updates, peak {peak!r}"
-    if (made := _keras_class(parts, peak)) is not None:
-        return f"{head}\nimport keras\n\nschedule = keras.optimizers.schedules.{made}\n"
+    if (call := _keras_class(parts, peak)) is not None:
+        return f"{head}\nimport keras\n\nschedule = keras.optimizers.schedules.{call}\n"
     if steps > _MOST_OF_KERAS:
         raise ConversionError(
             f"Keras has no class for this schedule, and {steps:,} updates are too many for a table: use "
@@ -220,12 +220,12 @@ def _keras_class(parts: list[Segment], peak: float) -> str | None:
 def _transformers(schedule: Schedule, steps: int, peak: float) -> str:
     parts = segments(schedule, steps) or []
     whole = all(part.length == int(part.length) for part in parts)
-    made = _transformers_call(parts, steps) if whole else None
-    if made is None:
+    call = _transformers_call(parts, steps) if whole else None
+    if call is None:
         return _lambda(schedule, steps, parts, "transformers has no name for this schedule")
     return (
         f"# {schedule}, {steps} updates; the optimizer's rate is {peak!r}\n"
-        f"from transformers import get_scheduler\n\n\ndef make(optimizer):\n    return get_scheduler({made})\n"
+        f"from transformers import get_scheduler\n\n\ndef make(optimizer):\n    return get_scheduler({call})\n"
     )
 
 

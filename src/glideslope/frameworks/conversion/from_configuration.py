@@ -163,8 +163,8 @@ def _wave(config: Mapping[str, Any]) -> Schedule:
 
 
 def _min_rate(config: Mapping[str, Any]) -> float:
-    given = config.get("min_lr_rate")
-    return float(config["min_lr"] / config["lr_init"] if given is None else given)
+    ratio = config.get("min_lr_rate")
+    return float(config["min_lr"] / config["lr_init"] if ratio is None else ratio)
 
 
 def _cosine_warmup_min(config: Mapping[str, Any]) -> Schedule:

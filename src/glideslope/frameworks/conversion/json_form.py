@@ -116,24 +116,24 @@ def json_schema() -> dict[str, Any]:
 
 def _named_schema(node: dict[str, Any]) -> dict[str, Any]:
     """A name, its arguments, and for a method what it is called on."""
-    made = _closed({"name": {"type": "string"}, "arguments": {"type": "object"}, "schedule": node}, ["name"])
-    made["allOf"] = []
+    form = _closed({"name": {"type": "string"}, "arguments": {"type": "object"}, "schedule": node}, ["name"])
+    form["allOf"] = []
     for makers, of in ((NAMES, False), (_METHODS, True)):
         for name, make in makers.items():
             here = {"required": ["name", *(["schedule"] if of else [])], "properties": {"name": {"const": name}}}
             if not of:
                 here["not"] = {"required": ["schedule"]}
-            made["allOf"].append({"if": here, "then": _arguments_schema(make)})
-    made["if"] = {"required": ["schedule"]}
-    made["then"] = {"properties": {"name": {"enum": list(_METHODS)}}}
-    made["else"] = {"properties": {"name": {"enum": list(NAMES)}}}
-    return made
+            form["allOf"].append({"if": here, "then": _arguments_schema(make)})
+    form["if"] = {"required": ["schedule"]}
+    form["then"] = {"properties": {"name": {"enum": list(_METHODS)}}}
+    form["else"] = {"properties": {"name": {"enum": list(NAMES)}}}
+    return form
 
 
 def _factor_schema() -> dict[str, Any]:
-    made = _closed({"name": {"enum": list(FACTORS)}, "arguments": {"type": "object"}}, ["name"])
+    form = _closed({"name": {"enum": list(FACTORS)}, "arguments": {"type": "object"}}, ["name"])
     cases = [({"properties": {"name": {"const": name}}}, make) for name, make in FACTORS.items()]
-    return made | {"allOf": [{"if": here, "then": _arguments_schema(make)} for here, make in cases]}
+    return form | {"allOf": [{"if": here, "then": _arguments_schema(make)} for here, make in cases]}
 
 
 def _arguments_schema(make: Any) -> dict[str, Any]:
@@ -150,9 +150,9 @@ def _node(schedule: Schedule, depth: int) -> dict[str, Any]:
     match schedule:
         case Named():
             defaults = inspect.signature(schedule.maker).parameters
-            given = {k: v for k, v in schedule.arguments if k != "self" and v != defaults[k].default}
+            changed = {k: v for k, v in schedule.arguments if k != "self" and v != defaults[k].default}
             of = {} if schedule.subject is None else {"schedule": node(schedule.subject)}
-            arguments = {"arguments": {key: _value(value) for key, value in given.items()}} if given else {}
+            arguments = {"arguments": {key: _value(value) for key, value in changed.items()}} if changed else {}
             return {"name": schedule.name, **arguments, **of}
         case Sequence():
             return {"sequence": list(map(node, schedule.phases))}
@@ -162,8 +162,8 @@ def _node(schedule: Schedule, depth: int) -> dict[str, Any]:
             return {"scale": schedule.scale, "schedule": node(schedule.schedule)}
         case Over():
             clock = {name: value for name, value in vars(schedule.clock).items() if value is not None}
-            told = {"clock": clock} if clock else {}
-            return {"over": _value(schedule.horizon), **told, "schedule": node(schedule.schedule)}
+            with_clock = {"clock": clock} if clock else {}
+            return {"over": _value(schedule.horizon), **with_clock, "schedule": node(schedule.schedule)}
     raise ScheduleError(f"{schedule!r} has no JSON form: {_why(schedule)}")
 
 

@@ -50,14 +50,14 @@ def segments(schedule: Schedule, steps: int) -> list[Segment] | None:
         lengths = Sequence(tuple(parts)).shared_out(frame, frame.horizon or steps)
     except ValueError:
         return None
-    found: list[Segment] = []
+    pieces: list[Segment] = []
     for part, length in zip(parts, lengths, strict=True):
-        begin = found[-1].end if found else 1.0
+        begin = pieces[-1].end if pieces else 1.0
         segment = _segment(in_updates(part, frame), begin, length)
         if segment is None:
             return None
-        found.append(segment)
-    scaled = [Segment(s.kind, scale * s.start, scale * s.end, s.arguments, s.length) for s in found if s.length > 0]
+        pieces.append(segment)
+    scaled = [Segment(s.kind, scale * s.start, scale * s.end, s.arguments, s.length) for s in pieces if s.length > 0]
     if not scaled:
         return None
     t = np.append(sampled(schedule, steps)[0], steps)
@@ -84,19 +84,19 @@ def _factors(parts: list[Segment], t: np.ndarray) -> np.ndarray:
     """What the parts come to at updates of shape (n,)."""
     values = np.full(t.shape, np.nan)
     for part, start in zip(parts, starts(parts), strict=True):
-        own = t >= start
-        since = t[own] - start
+        inside = t >= start
+        since = t[inside] - start
         x, a, b = np.clip(since / part.length, 0.0, 1.0), part.start, part.end
         match part.kind:
             case "line":
-                values[own] = a * (1 - x) + b * x
+                values[inside] = a * (1 - x) + b * x
             case "cosine":
-                values[own] = b + (a - b) * (1 + np.cos(np.pi * x)) / 2
+                values[inside] = b + (a - b) * (1 + np.cos(np.pi * x)) / 2
             case "polynomial":
-                values[own] = b + (a - b) * (1 - x) ** part.arguments["power"]
+                values[inside] = b + (a - b) * (1 - x) ** part.arguments["power"]
             case "exponential":
                 periods = since / every(part)
-                values[own] = a * part.arguments["ratio"] ** (np.floor(periods) if stairs(part) else periods)
+                values[inside] = a * part.arguments["ratio"] ** (np.floor(periods) if stairs(part) else periods)
     return values
 
 
@@ -106,25 +106,25 @@ def _segment(part: Schedule, begin: float, length: float) -> Segment | None:
         scale, part = part.scale, part.schedule
     if not isinstance(part, Named) or part.subject is not None:
         return None
-    given = dict(part.arguments)
-    shape = given.get("shape", "linear")
+    arguments = dict(part.arguments)
+    shape = arguments.get("shape", "linear")
     match part.name:
         case "constant":
-            return Segment("line", scale * given["factor"], scale * given["factor"], given, length)
+            return Segment("line", scale * arguments["factor"], scale * arguments["factor"], arguments, length)
         case "hold":
-            return Segment("line", scale * begin, scale * begin, given, length)
+            return Segment("line", scale * begin, scale * begin, arguments, length)
         case "linear":
-            return Segment("line", scale * given["start"], scale * given["final"], given, length)
+            return Segment("line", scale * arguments["start"], scale * arguments["final"], arguments, length)
         case "warmup" if shape == "linear":
-            return Segment("line", scale * given["start"], scale * given["peak"], given, length)
+            return Segment("line", scale * arguments["start"], scale * arguments["peak"], arguments, length)
         case "cooldown" if shape in ("linear", "cosine"):
             kind = "line" if shape == "linear" else "cosine"
-            return Segment(kind, scale * begin, scale * given["final"], given, length)
-        case "cosine" if given["exponent"] == 1:
-            return Segment("cosine", scale, scale * given["final"], given, length)
+            return Segment(kind, scale * begin, scale * arguments["final"], arguments, length)
+        case "cosine" if arguments["exponent"] == 1:
+            return Segment("cosine", scale, scale * arguments["final"], arguments, length)
         case "polynomial":
-            return Segment("polynomial", scale, scale * given["final"], given, length)
-        case "exponential" | "step" if given.get("duration") is None:
-            made = Segment("exponential", scale, scale, given, length)
-            return replace(made, end=float(_factors([made], np.array([length]))[0]))
+            return Segment("polynomial", scale, scale * arguments["final"], arguments, length)
+        case "exponential" | "step" if arguments.get("duration") is None:
+            segment = Segment("exponential", scale, scale, arguments, length)
+            return replace(segment, end=float(_factors([segment], np.array([length]))[0]))
     return None

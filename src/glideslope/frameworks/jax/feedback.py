@@ -93,10 +93,10 @@ def check_feedback(state: Any, feedback: Feedback) -> None:
     if whole is None:
         raise FeedbackError(f"{feedback} holds no feedback")
     nodes = jax.tree.leaves(state, is_leaf=lambda node: isinstance(node, FeedbackState))
-    found = [node for node in nodes if isinstance(node, FeedbackState)]
-    if not found:
+    states = [node for node in nodes if isinstance(node, FeedbackState)]
+    if not states:
         raise FeedbackError("the state holds no FeedbackState: restore it into the structure of optimizer.init(params)")
-    for node in found:
+    for node in states:
         updates = plain(node.updates)
         if isinstance(updates, bool) or not isinstance(updates, int) or updates < 0:
             raise FeedbackError(f"updates={shown(node.updates)} in the state of a feedback: a count was expected")

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import jax
 
 from glideslope.documents import shown
 from glideslope.errors import JobError
-from glideslope.schedules.numbers import plain
+from glideslope.frameworks.numbered_job import NumberedJob
 
 Update = Callable[[Any, Any, Any, Any], tuple[Any, Any, Any]]
 
 
-class Job:
+class Job(NumberedJob):
     """A training made from what a JAX user has: parameters, an optimizer's state, an update function and data.
 
     What the update draws at random, it draws from a key that it keeps in the optimizer's state, any pytree; or the data
@@ -47,8 +47,10 @@ class Job:
     True
     """
 
-    controls: frozenset[str] = frozenset()
-    """What `step` can set besides the rate: nothing."""
+    counts = ("updates", "skipped")
+    fixed = "its update function takes the rate only"
+    updates: int
+    skipped: int
 
     def __init__(
         self, params: Any, opt_state: Any, update: Update, data: Callable[[int], Any], evaluate: Callable[[Any], Any]
@@ -58,14 +60,11 @@ class Job:
                 f"update={update!r}, data={data!r}: give functions, update(params, opt_state, batch, lr) and data(t), "
                 "the batch of update t; gs.jax.Batches makes one from arrays"
             )
+        super().__init__(data)
         # Copies: an update function may give its arguments' memory away.
         self.params, self.opt_state = _copied((params, opt_state))
-        self.data = data
-        self.updates = self.skipped = 0
         self._update = jax.jit(update)
         self._evaluate = evaluate
-        if hasattr(data, "reseeded"):
-            self.reseed = self._reseed
 
     def step(self, lr: float, **controls: float) -> Any:
         """Makes one update.
@@ -80,16 +79,10 @@ class Job:
         Raises:
             JobError: a control was given.
         """
-        if controls:
-            raise JobError(f"this job can't set {', '.join(sorted(controls))}: its update function takes the rate only")
-        made = self._update(self.params, self.opt_state, self.data(self.updates + self.skipped), lr)
-        self.params, self.opt_state, loss = made
+        self._refuse(controls)
+        self.params, self.opt_state, loss = self._update(self.params, self.opt_state, self._next_batch(), lr)
         self.updates += 1
         return loss
-
-    def skip(self) -> None:
-        """Passes a batch by, without an update."""
-        self.skipped += 1
 
     def evaluate(self) -> float:
         """The validation loss."""
@@ -97,28 +90,16 @@ class Job:
 
     def state(self) -> dict[str, Any]:
         """A snapshot of all that the next step depends on: a pytree of arrays, and the data."""
-        return {
-            "params": _copied(self.params), "opt_state": _copied(self.opt_state), "updates": self.updates,
-            "skipped": self.skipped,
-            "seed": getattr(self.data, "seed", None) if hasattr(self.data, "reseeded") else None,
-        }  # fmt: skip
+        return {"params": _copied(self.params), "opt_state": _copied(self.opt_state), **self._position()}
 
     def restore(self, state: Any) -> None:
         """Goes back to exactly where `state` was taken; raises JobError if it isn't a state of such a job."""
         self._check(state)
         self.params, self.opt_state = _copied((state["params"], state["opt_state"]))
-        self.updates, self.skipped = plain(state["updates"]), plain(state["skipped"])
-        if state["seed"] is not None:
-            self._reseed(plain(state["seed"]))
+        self._go_to(state)
 
     def _check(self, state: Any) -> None:
-        parts = {"params", "opt_state", "updates", "skipped", "seed"}
-        if not isinstance(state, Mapping) or not parts <= state.keys():
-            raise JobError(f"{shown(state)} isn't a state of the job, which has {', '.join(sorted(parts))}")
-        for name in ("updates", "skipped", "seed"):
-            count = plain(state[name])
-            if not (name == "seed" and count is None) and (type(count) is not int or count < 0):
-                raise JobError(f"{name}={shown(state[name])} in the state of the job: a count was expected")
+        self._check_position(state, "params", "opt_state")
         here = self.params, self.opt_state
         saved = state["params"], state["opt_state"]
         leaves, theirs = jax.tree.flatten(here), jax.tree.flatten(saved)
@@ -127,10 +108,6 @@ class Job:
         for leaf, value in zip(leaves[0], theirs[0], strict=True):
             if hasattr(leaf, "dtype") and _form(value) != _form(leaf):
                 raise JobError(f"{leaf.dtype} {leaf.shape} in this job, and in the state {shown(value)}")
-
-    def _reseed(self, seed: int) -> None:
-        """Draws the order of the data anew."""
-        self.data = self.data.reseeded(seed)  # type: ignore[attr-defined]
 
 
 def _form(leaf: Any) -> tuple[str, Any]:

@@ -30,9 +30,9 @@ def labels(params: Any, multipliers: Multipliers) -> tuple[Any, dict[str, float]
     >>> rates = {label: optax.sgd(0.5 * multiplier) for label, multiplier in by_label.items()}
     >>> state = optax.multi_transform(rates, tree).init(params)
     """
-    found = [multipliers.of(name) for name, _ in leaves(params)]
-    names = [f"{multiplier:.12g}" for multiplier in found]
-    return jax.tree.unflatten(jax.tree.structure(params), names), dict(zip(names, found, strict=True))
+    factors = [multipliers.of(name) for name, _ in leaves(params)]
+    names = [f"{multiplier:.12g}" for multiplier in factors]
+    return jax.tree.unflatten(jax.tree.structure(params), names), dict(zip(names, factors, strict=True))
 
 
 def scale_by_layer(multipliers: Multipliers) -> optax.GradientTransformation:

@@ -36,24 +36,24 @@ def order_of_use(model: Any, inputs: tuple[Any, ...]) -> dict[str, int]:
 def _read(traced: Any, names: dict[Any, str], first: dict[str, int]) -> None:
     """Follows parameters through a traced function: `names` has those of its variables that are parameters."""
     for equation in traced.eqns:
-        given = [None if hasattr(variable, "val") else names.get(variable) for variable in equation.invars]
+        inputs = [None if hasattr(variable, "val") else names.get(variable) for variable in equation.invars]
         inner = next((value for key, value in equation.params.items() if "jaxpr" in key), None)
         inner = getattr(inner, "jaxpr", inner)
         branches = equation.params.get("branches", ())
         arrays = sum(getattr(variable.aval, "shape", ()) != () for variable in equation.invars)
         scaled = equation.primitive.name in _SCALED and arrays == 1
-        if (equation.primitive.name in _PASSED_ON and given[0]) or (scaled and any(given)):
-            names[equation.outvars[0]] = next(filter(None, given))
+        if (equation.primitive.name in _PASSED_ON and inputs[0]) or (scaled and any(inputs)):
+            names[equation.outvars[0]] = next(filter(None, inputs))
         elif branches:
             for branch in branches:
-                pairs = zip(branch.jaxpr.invars, given[1:], strict=True)
+                pairs = zip(branch.jaxpr.invars, inputs[1:], strict=True)
                 _read(branch.jaxpr, {variable: name for variable, name in pairs if name}, first)
         elif inner is not None and len(getattr(inner, "invars", ())) == len(equation.invars):
-            known = {variable: name for variable, name in zip(inner.invars, given, strict=True) if name}
+            known = {variable: name for variable, name in zip(inner.invars, inputs, strict=True) if name}
             _read(inner, known, first)
             for variable, result in zip(equation.outvars, inner.outvars, strict=False):
                 if not hasattr(result, "val") and result in known:
                     names[variable] = known[result]
         else:
-            for name in filter(None, given):
+            for name in filter(None, inputs):
                 first.setdefault(name, len(first))

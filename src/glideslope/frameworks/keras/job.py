@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -11,12 +10,12 @@ import numpy as np
 
 from glideslope.documents import shown
 from glideslope.errors import JobError
-from glideslope.schedules.numbers import plain
+from glideslope.frameworks.numbered_job import NumberedJob
 
 _MOST_BATCHES = 1000
 
 
-class Job:
+class Job(NumberedJob):
     """A training made from what a Keras user has: a compiled model and arrays. On the torch and JAX backends.
 
     Args:
@@ -43,8 +42,9 @@ class Job:
     True
     """
 
-    controls: frozenset[str] = frozenset()
-    """What `step` can set besides the rate: nothing, since Keras compiles the rest into the update."""
+    counts = ("batches",)
+    fixed = "Keras compiles the rest into the update"
+    batches: int
 
     def __init__(self, model: Any, train: Any, validation: tuple[Any, Any], *, batch_size: int = 256) -> None:
         optimizer = getattr(model, "optimizer", None)
@@ -55,16 +55,13 @@ class Job:
             raise JobError("the optimizer's rate is a schedule, which a search can't set: compile with a number")
         if not callable(train):
             raise JobError(f"train is a {type(train).__name__}: give gs.keras.Batches((inputs, targets), batch_size)")
+        super().__init__(train)
         self.model = model
-        self.data = train
-        self.batches = 0
         self._validation = validation
         self._batch_size = batch_size
         if not optimizer.built:
             model.build(None if model.built else np.shape(train(0)[0]))
             optimizer.build(model.trainable_variables)
-        if hasattr(train, "reseeded"):
-            self.reseed = self._reseed
 
     def step(self, lr: float, **controls: float) -> float:
         """Makes one update, of as many batches as the optimizer accumulates.
@@ -79,23 +76,18 @@ class Job:
         Raises:
             JobError: a control was given, or the optimizer made no update of many batches in a row.
         """
-        if controls:
-            raise JobError(f"this job can't set {', '.join(sorted(controls))}: Keras compiles it into the update")
+        self._refuse(controls)
         optimizer = self.model.optimizer
         optimizer.learning_rate = lr
-        made = int(optimizer.iterations)
+        before = int(optimizer.iterations)
         losses: list[float] = []
-        while int(optimizer.iterations) == made:  # a batch may only accumulate, or its gradients be skipped
+        while int(optimizer.iterations) == before:  # a batch may only accumulate, or its gradients be skipped
             if len(losses) == _MOST_BATCHES:
                 raise JobError(f"{_MOST_BATCHES} batches in a row gave no update: the gradients are never finite")
-            inputs, targets, *weights = self.data(self.batches)
+            inputs, targets, *weights = self._next_batch()
             self.batches += 1
             losses.append(self.model.train_on_batch(inputs, targets, *weights, return_dict=True)["loss"])
         return float(np.mean(losses))
-
-    def skip(self) -> None:
-        """Passes a batch by, without an update."""
-        self.batches += 1
 
     def evaluate(self) -> float:
         """The mean loss over the validation data; the training goes on as if it hadn't been."""
@@ -109,8 +101,7 @@ class Job:
         """A snapshot of all that the next step depends on: lists of NumPy arrays, and plain data."""
         return {
             "variables": [np.array(keras.ops.convert_to_numpy(variable)) for variable in self._variables()],
-            "batches": self.batches,
-            "seed": self.data.seed if hasattr(self.data, "reseeded") else None,
+            **self._position(),
             "random": _random_state(),
         }
 
@@ -119,15 +110,11 @@ class Job:
         self._check(state)
         for variable, value in zip(self._variables(), state["variables"], strict=True):
             variable.assign(value.copy())  # on torch it may take the memory as it is
-        self.batches = plain(state["batches"])
-        if state["seed"] is not None:
-            self._reseed(plain(state["seed"]))
+        self._go_to(state)
         _set_random_state(state["random"])
 
     def _check(self, state: Any) -> None:
-        parts = {"variables", "batches", "seed", "random"}
-        if not isinstance(state, Mapping) or not parts <= state.keys():
-            raise JobError(f"{shown(state)} isn't a state of the job, which has {', '.join(sorted(parts))}")
+        self._check_position(state, "variables", "random")
         values, here = state["variables"], self._variables()
         if not isinstance(values, list | tuple) or len(values) != len(here):
             raise JobError(f"the state doesn't have the {len(here)} variables of the job")
@@ -135,9 +122,6 @@ class Job:
             if not isinstance(value, np.ndarray) or value.shape != tuple(variable.shape):
                 raise JobError(f"{variable.path} has the shape {tuple(variable.shape)}, and in the state it is "
                                f"{shown(value)}")  # fmt: skip
-        counts = [plain(state["batches"]), *([] if state["seed"] is None else [plain(state["seed"])])]
-        if any(type(count) is not int or count < 0 for count in counts):
-            raise JobError(f"batches={shown(state['batches'])} and seed={shown(state['seed'])} in the state of the job")
         before = _random_state()
         try:
             _set_random_state(state["random"])
@@ -148,10 +132,6 @@ class Job:
     def _variables(self) -> list[Any]:
         """The model's, the states of its random generators among them, its metrics', and the optimizer's."""
         return [*self.model.variables, *self.model.optimizer.variables]
-
-    def _reseed(self, seed: int) -> None:
-        """Draws the order of the data anew."""
-        self.data = self.data.reseeded(seed)
 
 
 def _random_state() -> dict[str, Any]:

@@ -52,9 +52,9 @@ def layerwise(optimizer: keras.optimizers.Optimizer, multipliers: Multipliers) -
             return
         rate = optimizer.weight_decay
         try:
-            for multiplier, own in _by_multiplier(variables, of).items():
+            for multiplier, places in _by_multiplier(variables, of).items():
                 optimizer.weight_decay = rate * multiplier
-                decay([variables[i] for i in own])
+                decay([variables[i] for i in places])
         finally:
             optimizer.weight_decay = rate
 
@@ -65,10 +65,10 @@ def layerwise(optimizer: keras.optimizers.Optimizer, multipliers: Multipliers) -
         def together(gradients: list[Any], variables: list[Any], learning_rate: Any) -> None:
             product: Any = getattr(optimizer, "_u_product", None)  # Nadam's, once for each update
             before = None if product is None else keras.ops.copy(product)
-            for multiplier, own in _by_multiplier(variables, of).items():
+            for multiplier, places in _by_multiplier(variables, of).items():
                 if before is not None:
                     product.assign(before)
-                parallel([gradients[i] for i in own], [variables[i] for i in own], learning_rate * multiplier)
+                parallel([gradients[i] for i in places], [variables[i] for i in places], learning_rate * multiplier)
 
         optimizer._parallel_update_step = together
     return whole
@@ -76,7 +76,7 @@ def layerwise(optimizer: keras.optimizers.Optimizer, multipliers: Multipliers) -
 
 def _by_multiplier(variables: list[Any], of: Any) -> dict[float, list[int]]:
     """The places of the variables, by their multiplier."""
-    found: dict[float, list[int]] = {}
+    places: dict[float, list[int]] = {}
     for i, variable in enumerate(variables):
-        found.setdefault(of(variable), []).append(i)
-    return found
+        places.setdefault(of(variable), []).append(i)
+    return places

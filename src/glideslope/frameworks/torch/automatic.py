@@ -87,7 +87,7 @@ def automatic(name: str, params: Iterable[Any], **options: Any) -> torch.optim.O
     except AttributeError:
         raise JobError(f"{name}: this {package} has no {maker}: a newer one has (torch 2.9 for Muon)") from None
     try:
-        made: torch.optim.Optimizer = make(params, **{**defaults, **options})
+        optimizer: torch.optim.Optimizer = make(params, **{**defaults, **options})
     except (TypeError, ValueError) as error:
         raise JobError(f"{name}: {error}{_HINTS.get(name, '') if '2D' in str(error) else ''}") from error
-    return made
+    return optimizer

@@ -22,7 +22,6 @@ ATTRIBUTES = {
     "torch.optim.lr_scheduler.CyclicLR": ("_scale_fn_custom",),
     "torch.optim.lr_scheduler.OneCycleLR": ("_anneal_func_type", "_schedule_phases"),
     "torch.compile": ("_orig_mod",),
-    "torch.distributed.checkpoint.state_dict": ("_init_optim_state",),
     "lightning.LightningModule": ("_on_before_batch_transfer",),
     "accelerate.state.GradientState": ("_set_sync_gradients",),
     "transformers.Trainer": ("_prepare_inputs",),

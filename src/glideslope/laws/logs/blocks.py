@@ -11,6 +11,11 @@ from glideslope.laws.logs.table import Row, Table, of_rows
 
 _HEADER = re.compile(r"\[(?:step|batch)=(\d+)(?:/\d+)?(?:,[^\]]*)?\]:?$|^Epoch (\d+)/\d+$")
 
+_WHOLE = re.compile(r"(\d+)/\1(?=\s)")
+"""The end of an epoch in a bar of Keras: 100/100."""
+_OF_EXAMPLES = re.compile(r"/sample\b|\d[uµ]s/step\b")
+"""What says that a bar may count examples, as it did in Keras before batches."""
+
 
 def _tables(source: Source) -> list[Table] | None:
     rows: list[Row] = []
@@ -20,6 +25,8 @@ def _tables(source: Source) -> list[Table] | None:
         elif rows:
             measured = {name.removeprefix("Train "): value for name, value in pairs(line).items()}
             rows[-1] |= {name: value for name, value in measured.items() if source.labels.measures(name)}
+            if "epoch" in rows[-1] and (whole := _WHOLE.match(line)):
+                rows[-1]["part" if _OF_EXAMPLES.search(line) else "batch"] = whole[0]
     rows = [row for row in rows if len(row) > 1]
     return [of_rows(rows)] if rows else None
 

@@ -21,6 +21,8 @@ _DECIMAL_POINT = re.compile(r"[-+]?\d*\.\d+([eE][-+]?\d+)?")
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}([,.' _\u00a0\u2009\u202f])\d{3}(?:\1\d{3})*")
 """A whole number whose thousands are apart."""
 _NAME = re.compile(r"[A-Za-z_#][\w ./#%()\[\]-]*")
+_MEASURED = re.compile(r"[:=]\s*[-+.]?\d|\[\d+/\d+\]")
+"""What no header has: a value beside its name."""
 _OF_LINES = re.compile(r"[-+:| =]+")
 
 
@@ -87,7 +89,7 @@ def _write_points(source: Source, rows: list[Row], measured: list[str], separato
     Raises:
         LawError: the table doesn't show which of a comma and a point is of the decimals.
     """
-    steps = [*ranked(measured, "step"), *(named(measured, source.labels.step) if source.labels.step else [])]
+    steps = [*ranked(measured, "step"), *filter(source.labels.is_step, measured)]
     cells = [(row, name, row[name].strip()) for row in rows for name in row if isinstance(row[name], str)]
     signs = {
         sign
@@ -114,7 +116,7 @@ def _write_points(source: Source, rows: list[Row], measured: list[str], separato
 
 
 def _labelled(columns: Labels) -> list[str]:
-    return [name for name in (columns.step, columns.lr, columns.loss) if name]
+    return [name for name in (columns.step, *columns.steps, columns.lr, columns.loss) if name]
 
 
 def _swallowed(line: int, cells: list[str], separator: str, columns: int) -> list[str]:
@@ -151,7 +153,7 @@ def _header(lines: list[str], labels: Labels) -> int:
 
 
 def _has_steps(cells: list[str], labels: Labels, *roles: str) -> bool:
-    return bool(ranked(cells, *(roles or ("step", "epoch"))) or (labels.step and named(cells, labels.step)))
+    return bool(ranked(cells, *(roles or ("step", "epoch"))) or any(map(labels.is_step, cells)))
 
 
 def _split(line: str, labels: Labels) -> tuple[list[str], str]:
@@ -173,7 +175,7 @@ def _split(line: str, labels: Labels) -> tuple[list[str], str]:
 def _with_header(source: Source) -> list[Table] | None:
     """The table in a file that is called one, or begins with a line of names, the step's among them."""
     cells = header(source)
-    numbers = any(re.match(r"[-+.]?\d", cell) for cell in cells)
+    numbers = any(re.match(r"[-+.]?\d", cell) or _MEASURED.search(cell) for cell in cells)
     names = _has_steps(cells, source.labels) and len(cells) > 1 and not numbers
     return [table(source)] if names or source.ending in (".csv", ".tsv") else None
 

@@ -67,7 +67,8 @@ def read(
 
     Args:
         paths: files and folders, or one.
-        step: the column or tag of the updates made, where the usual names don't tell.
+        step: the column or tag of the updates made, where the usual names don't tell; or two with a comma between them:
+            the epoch and the place in it, or the updates of some rows and of the others.
         lr: the column or tag of the rate.
         loss: the column or tag of the loss.
         warmup: updates of the warmup, which logs often miss.

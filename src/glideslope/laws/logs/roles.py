@@ -11,13 +11,18 @@ from typing import Any
 import numpy as np
 
 from glideslope.errors import LawError
+from glideslope.laws.logs.in_epochs import begins_anew, updates
 from glideslope.laws.logs.names import factor, named, normal, ranked, role
 from glideslope.laws.logs.series import Log, finite, same
 from glideslope.laws.logs.source import Labels
 from glideslope.laws.logs.table import numbers
 
-_OF = re.compile(r"\s*(\d+)\s*/\s*\d+\s*")
+_OF = re.compile(r"\s*(\d+)\s*/\s*(\d+)\s*")
 """A step and the steps in all: 100/2000."""
+_PLACES = {
+    "batch", "batch_idx", "batch_index", "batch_number", "batch_id", "batches", "minibatch", "mini_batch", "it", "part",
+}  # fmt: skip
+"""Columns of the place in an epoch; the last has parts of it, which may be counted in examples."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,8 @@ def steps(file: Path, columns: Mapping[str, Sequence[Any] | np.ndarray], labels:
     Raises:
         LawError: there is none, it isn't whole, or it counts epochs of a length that isn't given.
     """
+    if labels.step and not named(columns, labels.step) and len(labels.steps) > 1:
+        return _of_several(file, columns, labels)
     fitting = named(columns, labels.step) if labels.step else ranked(columns, "step")
     if labels.step and not fitting:
         raise LawError(f"{file} has no column {labels.step!r} of the step: it has {listed(columns)}")
@@ -53,9 +60,20 @@ def steps(file: Path, columns: Mapping[str, Sequence[Any] | np.ndarray], labels:
     filled = {column: int(np.isfinite(of_column).sum()) for column, of_column in values.items()}
     if labels.step and role(fitting[0]) == "epoch":
         return _of_epochs(file, columns, fitting, labels)
-    if not any(filled.values()) and (not fitting or ranked(columns, "epoch")):
-        return _of_epochs(file, columns, ranked(columns, "epoch"), labels)
+    epochs = ranked(columns, "epoch")
+    if not any(filled.values()) and (not fitting or epochs):
+        place = next((column for column in columns if normal(column) in _PLACES and epochs and not labels.step), None)
+        if place is None:
+            return _of_epochs(file, columns, epochs, labels)
+        both, totals = _both(columns, epochs[0], place), _totals(columns[place])
+        if begins_anew(*both) or (totals.any() and np.all((both[1] == totals)[totals > 0])):
+            return _in_epochs(file, columns, epochs[0], place, labels)
+        if not totals.any():
+            return _of_epochs(file, columns, epochs, labels)
+        fitting, values, filled = [place], {place: both[1]}, {place: 1}
     chosen = next(column for column in fitting if 2 * filled[column] >= max(filled.values()))
+    if epochs and not labels.step and begins_anew(*_both(columns, epochs[0], chosen)):
+        return _in_epochs(file, columns, epochs[0], chosen, labels)
     known = values[chosen][np.isfinite(values[chosen])]
     if len(parts := known[known != np.round(known)]):
         raise LawError(
@@ -140,6 +158,47 @@ def _of_epochs(
     if digits > 1 and (unit := labels.steps_per_epoch * 10.0**-digits) > 1:
         note += f", known to {unit:g} updates by the {digits} decimals that they have"
     return Steps(epochs[0], np.round((values + int(from_0)) * labels.steps_per_epoch), (note,))
+
+
+def _in_epochs(
+    file: Path, columns: Mapping[str, Sequence[Any] | np.ndarray], epoch: str, place: str, labels: Labels
+) -> Steps:
+    if place == "part" and labels.steps_per_epoch is None:
+        raise LawError(
+            f"{file} has parts of epochs, which may be in examples: give steps_per_epoch (--steps-per-epoch)"
+        )
+    at, note = updates(file, *_both(columns, epoch, place), _totals(columns[place]), labels.steps_per_epoch)
+    return Steps(place, at, (f"{note} ({epoch!r} and {place!r})",))
+
+
+def _both(columns: Mapping[str, Sequence[Any] | np.ndarray], epoch: str, place: str) -> tuple[np.ndarray, np.ndarray]:
+    return _numbers(epoch, columns[epoch]), _numbers(place, columns[place])
+
+
+def _totals(cells: Sequence[Any] | np.ndarray) -> np.ndarray:
+    """Of how many each place is, 0 where a cell doesn't say."""
+    found = [_OF.fullmatch(cell) if isinstance(cell, str) else None for cell in cells]
+    return np.array([float(match[2]) if match else 0.0 for match in found])
+
+
+def _of_several(file: Path, columns: Mapping[str, Sequence[Any] | np.ndarray], labels: Labels) -> Steps:
+    """The steps by two columns: the epoch and the place in it, or each of other rows.
+
+    Raises:
+        LawError: one isn't there, or both have other numbers in a row.
+    """
+    fitting = [next(iter(named(columns, name)), "") for name in labels.steps]
+    if not all(fitting):
+        raise LawError(f"{file} has no columns {labels.step!r} of the step: it has {listed(columns)}")
+    epochs = [column for column in fitting if role(column) == "epoch"]
+    if epochs and len(fitting) == 2:
+        return _in_epochs(file, columns, epochs[0], next(name for name in fitting if name not in epochs), labels)
+    every = np.array([_numbers(column, columns[column]) for column in fitting])
+    known = np.isfinite(every)
+    at = np.take_along_axis(every, known.argmax(0)[None], 0)[0]
+    if np.any(known & (every != at)):
+        raise LawError(f"{file}: {labels.step!r} have different steps in one row: name one of them (--step)")
+    return Steps("", at, (f"the step is in {', '.join(map(repr, fitting))}",))
 
 
 def _numbers(name: str, cells: Sequence[Any] | np.ndarray) -> np.ndarray:

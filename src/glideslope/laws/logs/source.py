@@ -46,7 +46,7 @@ class Labels:
     """The names that the caller gives to columns or tags, and the length of an epoch.
 
     Attributes:
-        step: the column of the updates made; None for one of the usual names. So of the other two.
+        step: the column of the updates made, or several with commas between them; None for one of the usual names.
         lr: the column of the rate.
         loss: the column of the loss.
         steps_per_epoch: updates in an epoch, for logs that count epochs only.
@@ -56,6 +56,15 @@ class Labels:
     lr: str | None = None
     loss: str | None = None
     steps_per_epoch: float | None = None
+
+    @property
+    def steps(self) -> list[str]:
+        """The names of the step's columns, each."""
+        return [name.strip() for name in (self.step or "").split(",") if name.strip()]
+
+    def is_step(self, name: str) -> bool:
+        """Whether the caller gives a name to the step."""
+        return any(named([name], label) for label in {self.step or "", *self.steps} - {""})
 
     def measures(self, name: str) -> bool:
         """Whether a name is of a rate, a loss or a batch size, or one that the caller gives."""

@@ -18,7 +18,12 @@ def _tables(source: Source) -> list[Table] | None:
     Raises:
         LawError: the name of the file says no metric.
     """
-    if not source.content.removeprefix(b"\xef\xbb\xbf").lower().startswith((b"wall time,step,value", b'"wall time"')):
+    if (
+        not source.content[:32]
+        .removeprefix(b"\xef\xbb\xbf")
+        .lower()
+        .startswith((b"wall time,step,value", b'"wall time"'))
+    ):
         return None
     if [name.lower() for name in header(source)] != ["wall time", "step", "value"]:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from glideslope.errors import LawError
 from glideslope.laws.logs.delimited import header, table
 from glideslope.laws.logs.format import Format
-from glideslope.laws.logs.names import named, plain, role
+from glideslope.laws.logs.names import plain, role
 from glideslope.laws.logs.source import Labels, Source
 from glideslope.laws.logs.table import Table
 
@@ -46,7 +46,7 @@ def _tables(source: Source) -> list[Table] | None:
 def _chart(column: str, labels: Labels) -> tuple[str, str]:
     """The run and the metric of a column; no metric where it isn't a chart's."""
     run, separator, metric = plain(column).rpartition(" - ")
-    wanted = labels.measures(metric) or role(metric) == "step" or (labels.step and named([metric], labels.step))
+    wanted = labels.measures(metric) or role(metric) == "step" or labels.is_step(metric)
     return (run, metric) if separator and wanted else ("", "")
 
 

@@ -59,7 +59,7 @@ def of_run(run: Run, stage: str) -> Tracked:
     """A run of a search."""
     contestant = run.contestant
     settings = {
-        "stage": stage, "schedule": contestant.name, "peak_lr": contestant.peak, "steps": run.steps, "seed": run.seed,
+        "stage": stage, "schedule": contestant.name, "peak": contestant.peak, "steps": run.steps, "seed": run.seed,
     }  # fmt: skip
     rates, losses = run.curve
     return Tracked(f"{contestant}, {run.steps} updates, seed {run.seed}", settings, rates, losses, run.evaluations)

@@ -1,3 +1,4 @@
+// @ts-nocheck
 // Draws the charts of a report with uPlot: curves that are hovered, hidden and zoomed, by mouse and by keyboard.
 
 const DASHES = [[], [8, 4], [2, 3], [12, 3, 2, 3]];
@@ -36,13 +37,25 @@ function element(tag, className, text = "") {
   return made;
 }
 
-class Chart {
-  constructor(figure) {
-    this.spec = JSON.parse(figure.querySelector("script").textContent);
+export class Chart {
+  constructor(figure, spec = JSON.parse(figure.querySelector("script").textContent)) {
+    this.held = null; // the range of the vertical axis while it must stay
+    this.drawn = () => {}; // is called when the chart was drawn
+    this.turned = () => {}; // is called when the scale was chosen
     this.plot = figure.querySelector(".plot");
     this.side = figure.querySelector(".side");
-    this.logY = this.spec.log_y;
-    this.shown = this.spec.groups.map((group) => !group.hidden);
+    this.load(spec);
+    this.logY = spec.log_y;
+    this.addTools();
+    this.addLegend();
+    this.draw();
+    this.plot.addEventListener("keydown", (event) => this.key(event));
+    new ResizeObserver(() => this.fit()).observe(this.plot);
+  }
+
+  load(spec) {
+    this.spec = spec;
+    this.shown = spec.groups.map((group, i) => this.shown?.[i] ?? !group.hidden);
     this.columns = this.spec.xs.flatMap((_, x) => this.spec.series.filter((s) => s.x === x).flatMap((s) => [
       { ...s, values: s.y, role: "main" },
       ...(s.low ? [{ ...s, values: s.low, role: "edge" }, { ...s, values: s.high, role: "edge" }] : []),
@@ -50,11 +63,32 @@ class Chart {
     this.data = this.spec.xs.length === 0 ? [[]] : uPlot.join(this.spec.xs.map((xs, x) => [
       xs, ...this.columns.filter((column) => column.x === x).map((column) => column.values),
     ]));
+  }
+
+  // The numbers that an axis can show: on a logarithmic one those above 0.
+  get visible() {
+    return this.logY ? this.data.map((values, i) => (i ? values.map((value) => (value > 0 ? value : null)) : values)) : this.data;
+  }
+
+  // Other numbers: where the curves are the same ones, only these change.
+  update(spec) {
+    const kind = () => JSON.stringify([
+      this.spec.x, this.spec.y, this.spec.log_x, this.spec.can_log, this.spec.top, this.spec.groups.map((group) => group.plain),
+      this.columns.map(({ group, style, role }) => [group, style, role]),
+    ]);
+    const before = kind();
+    if (spec.groups.length !== this.spec.groups.length) this.shown = undefined;
+    this.load(spec);
+    if (kind() === before && this.chart) {
+      this.buttons.forEach(({ name }, group) => { name.textContent = spec.groups[group].name; });
+      this.chart.setData(this.visible);
+      return;
+    }
+    this.logY = spec.can_log && (this.chosen ?? spec.log_y);
+    this.side.replaceChildren();
     this.addTools();
     this.addLegend();
     this.draw();
-    this.plot.addEventListener("keydown", (event) => this.key(event));
-    new ResizeObserver(() => this.fit()).observe(this.plot);
   }
 
   colour(group) {
@@ -84,11 +118,8 @@ class Chart {
     add("Zoom out", () => this.zoom(-2 * STRETCH));
     add("Reset zoom", () => this.whole());
     if (this.spec.can_log) {
-      add("Log scale", (button) => {
-        this.logY = !this.logY;
-        button.setAttribute("aria-pressed", this.logY);
-        this.draw();
-      }).setAttribute("aria-pressed", this.logY);
+      this.logButton = add("Log scale", () => { this.turn(!this.logY); this.turned(this.logY); });
+      this.logButton.setAttribute("aria-pressed", this.logY);
     }
     if (this.spec.groups.length > 2) {
       add("Show all", () => this.show(() => true));
@@ -99,6 +130,14 @@ class Chart {
     this.side.append(tools, this.readout);
   }
 
+  // Makes the vertical axis logarithmic, or linear.
+  turn(log) {
+    if (!this.spec.can_log) return;
+    this.logY = this.chosen = log;
+    this.logButton.setAttribute("aria-pressed", log);
+    this.draw();
+  }
+
   addLegend() {
     const list = element("ul", "legend");
     list.setAttribute("aria-label", "Curves; press one to hide or show it");
@@ -107,12 +146,13 @@ class Chart {
       button.type = "button";
       const swatch = element("span", "swatch");
       const value = element("span", "value", group.value == null ? "" : short(group.value));
-      button.append(swatch, element("span", "name", group.name), value);
+      const name = element("span", "name", group.name);
+      button.append(swatch, name, value);
       button.addEventListener("click", () => this.show((shown, j) => (j === i ? !shown : shown)));
       const entry = element("li", "");
       entry.append(button);
       list.append(entry);
-      return { button, swatch, value };
+      return { button, swatch, name, value };
     });
     this.side.append(list);
     this.press();
@@ -152,7 +192,7 @@ class Chart {
       width: this.plot.clientWidth || 600, height: this.plot.clientHeight || 320, legend: { show: false },
       scales: {
         x: { time: false, distr: this.spec.log_x ? 3 : 1, range: (_, low, high) => across(low, high) },
-        y: { distr: this.logY ? 3 : 1, range: (_, low, high) => (low == null ? NOTHING : room(low, Math.max(Math.min(high, top), low), this.logY)) },
+        y: { distr: this.logY ? 3 : 1, range: (_, low, high) => this.held ?? (low == null ? NOTHING : room(low, Math.max(Math.min(high, top), low), this.logY)) },
       },
       axes: [axis(this.spec.x, 34, this.spec.log_x), axis(this.spec.y, 58, this.logY)],
       cursor: {
@@ -163,15 +203,15 @@ class Chart {
       series: [{}, ...this.columns.map((column) => this.line(column))],
       bands: this.columns.flatMap((column, i) => (column.role === "edge" && this.columns[i - 1].role === "edge"
         ? [{ series: [i + 1, i], fill: () => `${this.colour(column.group)}29` }] : [])),
-      hooks: { setCursor: [() => this.read()], setSeries: [(_, i, options) => this.near(i, options)], drawAxes: [(chart) => this.drawMarks(chart)] },
-    }, this.data, this.plot);
+      hooks: { setCursor: [() => this.read()], setSeries: [(_, i, options) => this.near(i, options)], drawAxes: [(chart) => this.drawMarks(chart)], draw: [() => this.drawn()] },
+    }, this.visible, this.plot);
   }
 
   line(column) {
     const points = column.style === "points" || column.style === "both";
     const faint = column.style === "faint" ? "80" : column.role === "edge" ? "00" : "";
     return {
-      show: this.shown[column.group], spanGaps: true, scale: "y",
+      show: this.shown[column.group], spanGaps: true, scale: "y", pxAlign: 0,
       stroke: () => this.colour(column.group) + faint, width: column.style === "points" || column.role === "edge" ? 0 : column.style === "faint" ? 1 : 2,
       dash: this.dash(column.group, column.style),
       points: { show: points && column.role === "main", size: 7, width: 1, stroke: () => this.colour(column.group), fill: () => this.colour(column.group) },
@@ -252,7 +292,7 @@ class Chart {
   }
 
   whole() {
-    this.chart.setData(this.data, true);
+    this.chart.setData(this.visible, true);
   }
 
   key(event) {

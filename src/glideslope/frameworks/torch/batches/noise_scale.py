@@ -113,11 +113,11 @@ def rank_gradient_norms(parameters: Iterable[torch.Tensor], batch: int) -> tuple
         raise BatchError("one process has one gradient: measure with gs.torch.gradient_norms, on parts of a batch")
     ranks = distributed.get_world_size()
     gradients = [parameter.grad.detach().clone() for parameter in parameters if parameter.grad is not None]
-    own = _square(gradients)
-    distributed.all_reduce(own)
+    squared = _square(gradients)
+    distributed.all_reduce(squared)
     for gradient in gradients:
         distributed.all_reduce(gradient)
-    return own.item() / ranks, _square(gradients).item() / ranks**2, (batch, batch * ranks)
+    return squared.item() / ranks, _square(gradients).item() / ranks**2, (batch, batch * ranks)
 
 
 def _square(gradients: Iterable[torch.Tensor]) -> torch.Tensor:

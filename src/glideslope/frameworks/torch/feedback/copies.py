@@ -112,3 +112,9 @@ def not_finite(tree: Any) -> frozenset[str]:
 def of_this_process(tensor: Any) -> torch.Tensor:
     """A tensor, or the shard of it."""
     return tensor.to_local() if type(tensor) not in _PLAIN and hasattr(tensor, "to_local") else tensor  # type: ignore[no-any-return]
+
+
+def numbers_of(gradient: Any) -> torch.Tensor:
+    """The numbers of a gradient on this process: those of a sparse one, the shard of a distributed one."""
+    tensor = of_this_process(gradient)
+    return tensor._values() if tensor.is_sparse else tensor

@@ -88,7 +88,11 @@ class Guard:
         self._training = Training(model, self.optimizer, scaler)
         self._replay = Replay(self.optimizer)
         self._history = History(
-            scheduler.take_guard(self), self._training, self._replay, scheduler.end, Path(folder) if folder else None
+            scheduler.feedbacks.take_guard(self),
+            self._training,
+            self._replay,
+            scheduler.feedbacks.end,
+            Path(folder) if folder else None,
         )
         self._ring = self._history.ring
         self._places = Places(steps_per_epoch)
@@ -102,12 +106,12 @@ class Guard:
     def _begin(self) -> None:
         """Takes the training as it is for a good one."""
         self._made = self.scheduler.last_epoch
-        self.state = self.scheduler.guard_state
+        self.state = self.scheduler.feedbacks.guard_state
         self._arrivals = Arrivals()
         self._lost: Lost | None = None
         self._refused = 0
         self._bad: int | None = None
-        self._loss, self._end = math.inf, self.scheduler.end
+        self._loss, self._end = math.inf, self.scheduler.feedbacks.end
         self._idle.begin()
         self._history.begin(self._made, self.state)
 
@@ -119,6 +123,27 @@ class Guard:
     def events(self) -> list[Event]:
         """What was done, in order."""
         return self._ring.events
+
+    def take_norm(self, norm: float | torch.Tensor) -> None:
+        """Takes the norm of the gradient of the next update, which isn't computed again then.
+
+        Call it before `optimizer.step()`, in each update, with what `clip_grad_norm_` returns.
+
+        Args:
+            norm: before the gradient was clipped; a number or a tensor of one element.
+
+        >>> import torch, glideslope as gs
+        >>> model = torch.nn.Linear(1, 1)
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        >>> scheduler = gs.torch.Scheduler(optimizer, gs.cosine() * gs.guard(), steps=100)
+        >>> guard = gs.torch.Guard(model, scheduler)
+        >>> loss = model(torch.ones(8, 1)).square().mean()
+        >>> loss.backward()
+        >>> guard.take_norm(torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0))
+        >>> optimizer.step(), scheduler.step(), guard.step(loss)
+        (None, None, None)
+        """
+        self._refusal.norm = norm.full_tensor() if hasattr(norm, "full_tensor") else norm
 
     def step(self, loss: float | torch.Tensor, gradient_norm: float | torch.Tensor = 0.0) -> None:
         """Looks at an update that was made.
@@ -141,13 +166,14 @@ class Guard:
         self._idle.calls = self._idle.lost = 0
         seen, self._refusal.last = self._refusal.last, None
         norm = seen.norm if seen else 0.0
+        loss = loss if type(loss) is float or is_on_device(loss) else number(loss)
+        if type(gradient_norm) is not float and not is_on_device(gradient_norm):
+            gradient_norm = number(gradient_norm)
         if type(loss) is float and type(gradient_norm) is float and type(norm) is float:
             self._look(made - 1, call, loss, gradient_norm, norm, seen)
-        elif is_on_device(loss) or is_on_device(gradient_norm) or is_on_device(norm):
+        else:
             self._arrivals.add((made - 1, call, seen), [loss, gradient_norm, norm])
             self._look_at_arrived(wait=made == self._end)
-        else:
-            self._look(made - 1, call, number(loss), number(gradient_norm), number(norm), seen)
         if made == self._end:
             self._look_at_weights(made - 1, self._loss, self._training.health())
         if self._agreeing:
@@ -170,10 +196,10 @@ class Guard:
         if refused and (refused == NOT_FINITE or state["verdict"] or state["rough"] or jumps.high):
             self._look_at_refused(update, call, loss, refused, quiet=seen is not None and seen.expected)
             return
-        if refused:  # its loss is as ever, so its gradient was a good one
+        if refused and seen:  # its loss is as ever, so its gradient was a good one
             self._ring.note(update, 2.0, loss, "refused")
             self._places.forget(call)
-            self._refusal.take(norm if refused == EXPECTED else self._refusal.limit)
+            seen.level.take(norm if refused == EXPECTED else seen.level.limit)
         self._refused = 0
         self.state = state
         if state["verdict"]:
@@ -185,7 +211,7 @@ class Guard:
         if seen is None:
             self._replay.forget(update + 1)
         if state["factor"] != before:
-            self.scheduler.guard_state = state
+            self.scheduler.feedbacks.guard_state = state
         if jumps.high:
             self._look_at_weights(update, loss, self._training.health())
         elif not state["rough"] and self._history.is_seen(update):
@@ -213,7 +239,7 @@ class Guard:
     def _look_at_arrived(self, wait: bool) -> None:
         for (update, call, seen), (loss, gradient_norm, norm) in self._arrivals.read(wait):
             if seen and not seen.refused(norm):
-                self._refusal.take(norm)
+                seen.level.take(norm)
             self._look(update, call, loss, gradient_norm, norm, seen)
 
     def _look_at_idle(self, loss: float | torch.Tensor) -> None:
@@ -235,9 +261,9 @@ class Guard:
 
     def _agree(self) -> None:
         """Goes back on every process where one of them has found cause to."""
-        found = self._lost or Lost(sys.maxsize, {**self.state, "verdict": 0.0}, math.nan)
-        verdict, first = greatest_over_ranks(self._device, found.state["verdict"], -found.update)
-        self._lost = Lost(-int(first), {**found.state, "verdict": verdict}, found.loss) if verdict else None
+        lost = self._lost or Lost(sys.maxsize, {**self.state, "verdict": 0.0}, math.nan)
+        verdict, first = greatest_over_ranks(self._device, lost.state["verdict"], -lost.update)
+        self._lost = Lost(-int(first), {**lost.state, "verdict": verdict}, lost.loss) if verdict else None
 
     def _go_back(self, lost: Lost) -> None:
         self._lost, self._refused = None, 0
@@ -246,7 +272,7 @@ class Guard:
         rate = max(float(group["lr"]) for group in self.optimizer.param_groups)
         state = self._history.back(lost, rate)
         # The position goes on, so the rest begins here and not at the snapshot.
-        self.scheduler.guard_state = self.state = {**state, "resting": float(self._ring.guard.rest)}
+        self.scheduler.feedbacks.guard_state = self.state = {**state, "resting": float(self._ring.guard.rest)}
 
     def _wait(self) -> None:
         if self._idle.mended():

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import distributed
 
 from glideslope.errors import ScheduleError
+from glideslope.frameworks.torch.feedback.arrivals import number
+from glideslope.frameworks.torch.feedback.copies import numbers_of
 from glideslope.frameworks.torch.feedback.replay import Replay
 from glideslope.frameworks.torch.private import foreach_norm
 from glideslope.frameworks.torch.scheduler.inner import inner_optimizer
@@ -23,6 +25,31 @@ _SPIKE, _EARLY = 20.0, 100.0
 _DECAY = 0.99
 _WARMUP = 20
 """Updates after which gradients are known."""
+_PART = 4096
+"""Numbers of each gradient on the host that are looked at in an update."""
+_WHOLE_EVERY = 20
+"""Updates between looks at the whole gradient."""
+
+
+@dataclass
+class Level:
+    """How large gradients were lately.
+
+    Attributes:
+        high: the largest norm, an older one counts less.
+        seen: how many there were.
+        limit: the largest that is a normal one.
+    """
+
+    high: float = 0.0
+    seen: int = 0
+    limit: float = _LARGEST
+
+    def take(self, norm: float) -> None:
+        """Takes the norm of a gradient for a normal one."""
+        self.seen += 1
+        self.high = max(norm, _DECAY * self.high)
+        self.limit = (_SPIKE if self.seen >= _WARMUP else _EARLY) * self.high or _LARGEST
 
 
 @dataclass
@@ -30,14 +57,19 @@ class Look:
     """What was seen of the gradient of an update.
 
     Attributes:
-        norm: of the whole gradient, a number, or a tensor on a device.
-        limit: the largest that is taken.
+        norm: of what was looked at, a number, or a tensor on a device.
+        level: how large the same was lately.
         expected: whether the update is left out whatever its gradient is.
+        limit: the largest norm that is taken.
     """
 
     norm: float | torch.Tensor
-    limit: float
+    level: Level
     expected: bool = False
+    limit: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.limit = self.level.limit
 
     def refused(self, norm: float) -> str:
         """Why the update is left out, "" if it isn't."""
@@ -52,21 +84,26 @@ class Refusal:
     The optimizer's step is called without gradients, which changes nothing. On a device the gradients are only known
     later: a fused optimizer is told there that it finds no good ones, as by a gradient scaler, and another gets zeros.
 
+    Of a large gradient on the host a part is looked at, and the whole in one of 20 updates and where the part is far
+    larger than any lately. What isn't finite in the rest shows in the weights, and is left out when the updates are
+    made again.
+
     Args:
         optimizer: a torch optimizer, or a wrapper around one; one without hooks is left alone.
         replay: is told the updates that are made.
 
     Attributes:
         expected: whether the next update is to be left out whatever its gradient is.
+        norm: of the gradient of the next update, if it is known.
         last: what was seen of the last update.
     """
 
     def __init__(self, optimizer: Any, replay: Replay) -> None:
         self._replay = replay
         self.last: Look | None = None
-        self.limit = _LARGEST
+        self.norm: float | torch.Tensor | None = None
         self.expected = False
-        self._high = self._seen = 0.0
+        self._given, self._whole, self._part = Level(), Level(), Level()
         self._put_back: list[tuple[torch.Tensor, torch.Tensor]] = []
         self._flagged = False
         try:
@@ -77,12 +114,6 @@ class Refusal:
         hooks: Any = self._optimizer._optimizer_step_post_hooks
         hooks.move_to_end(handles[1].id, last=False)  # so that the scheduler counts the update
         while_held(self, handles)
-
-    def take(self, norm: float) -> None:
-        """Takes the norm of a gradient for a normal one."""
-        self._seen += 1
-        self._high = max(norm, _DECAY * self._high)
-        self.limit = (_SPIKE if self._seen >= _WARMUP else _EARLY) * self._high or _LARGEST
 
     def _before(self, args: Any, kwargs: Any) -> Any:
         closure = args[1] if len(args) > 1 else kwargs.get("closure")
@@ -99,39 +130,63 @@ class Refusal:
 
     def _check(self) -> None:
         """Sees the gradient at hand, and takes it away where it isn't a good one."""
-        self.last = None
+        norm, self.norm, self.last = self.norm, None, None
         self._replay.watch()
         if getattr(self._optimizer, "found_inf", None) is not None:
             return  # a gradient scaler looks after it
         weights = [p for group in self._optimizer.param_groups for p in group["params"] if p.grad is not None]
         if not weights:
             return
-        gradients = [_dense(weight.grad) for weight in weights]
-        norms = foreach_norm(gradients)
-        sharded = type(weights[0].grad) is not torch.Tensor and hasattr(weights[0].grad, "to_local")
-        if gradients[0].device.type == "cpu":
-            norm = _norm(norms)
-            if sharded:
-                norm = _of_all_shards(torch.tensor(norm)).item()
-            if not math.isfinite(norm) and all(bool(gradient.isfinite().all()) for gradient in gradients):
-                norm = self._high  # it overflowed in half precision
-            self.last = Look(norm, self.limit, self.expected)
-            if self.last.refused(norm):
-                self._put_back = [(weight, weight.grad) for weight in weights]
-                for weight in weights:
-                    weight.grad = None
-            else:
-                self.take(norm)
-                self._replay.note(weights)
+        gradients = [numbers_of(weight.grad) for weight in weights]
+        if gradients[0].device.type != "cpu":
+            self._on_device(weights, gradients, norm)
             return
-        self._on_device(weights, norms, sharded)
+        self.last = look = self._look(weights, gradients, norm)
+        if look.refused(number(look.norm)):
+            self._put_back = [(weight, weight.grad) for weight in weights]
+            for weight in weights:
+                weight.grad = None
+        else:
+            self._replay.note(weights)
+
+    def _look(
+        self, weights: list[torch.Tensor], gradients: list[torch.Tensor], known_norm: float | torch.Tensor | None
+    ) -> Look:
+        """Looks at a gradient on the host."""
+        part = None
+        if known_norm is not None:
+            level, norm = self._given, number(known_norm)
+        elif _is_sharded(weights):
+            level, norm = self._whole, _of_all_shards(torch.tensor(_norm(gradients))).item()
+        else:
+            level, norm = self._whole, _norm(parts := [_part(gradient) for gradient in gradients])
+            if any(piece is not gradient for piece, gradient in zip(parts, gradients, strict=True)):
+                part = norm
+                if self._part.seen >= _WARMUP and self._part.seen % _WHOLE_EVERY and part <= self._part.limit:
+                    level, part = self._part, None
+                else:
+                    norm = _norm(gradients)
+        if not math.isfinite(norm) and all(bool(gradient.isfinite().all()) for gradient in gradients):
+            norm = level.high  # it overflowed in half precision
+        look = Look(norm, level, self.expected)
+        if not look.refused(norm):
+            level.take(norm)
+            if part is not None:
+                self._part.take(part)
+        return look
 
     @torch.no_grad()
-    def _on_device(self, weights: list[torch.Tensor], norms: Any, sharded: bool) -> None:
-        device = norms[0].device
-        norm = torch.linalg.vector_norm(torch.stack([each.to(device, torch.float32) for each in norms]))
-        norm = _of_all_shards(norm) if sharded else norm
-        self.last = look = Look(norm, self.limit, self.expected)
+    def _on_device(
+        self, weights: list[torch.Tensor], gradients: list[torch.Tensor], known_norm: float | torch.Tensor | None
+    ) -> None:
+        device = gradients[0].device
+        if known_norm is not None:
+            level, norm = self._given, torch.as_tensor(known_norm).detach().reshape(()).to(device, torch.float32)
+        else:
+            level, norms = self._whole, foreach_norm(gradients)
+            norm = torch.linalg.vector_norm(torch.stack([each.to(device, torch.float32) for each in norms]))
+            norm = _of_all_shards(norm) if _is_sharded(weights) else norm
+        self.last = look = Look(norm, level, self.expected)
         bad = torch.ones_like(norm, dtype=torch.bool) if look.expected else ~(norm <= min(look.limit, 3e38))
         if getattr(self._optimizer, "_step_supports_amp_scaling", False):
             self._optimizer.grad_scale, self._optimizer.found_inf = None, bad.float()  # type: ignore[attr-defined]
@@ -139,9 +194,9 @@ class Refusal:
         else:
             for weight in weights:
                 assert weight.grad is not None
-                _dense(weight.grad).masked_fill_(bad.to(weight.grad.device), 0)
+                numbers_of(weight.grad).masked_fill_(bad.to(weight.grad.device), 0)
 
-    def _after(self, found: Any, compiled: bool) -> None:
+    def _after(self, skipped: Any, compiled: bool) -> None:
         self._replay.noted()
         for weight, gradient in self._put_back:
             weight.grad = gradient
@@ -151,11 +206,15 @@ class Refusal:
             self._flagged = False
 
 
-def _dense(gradient: Any) -> torch.Tensor:
-    """The numbers of a gradient on this process: those of a sparse one, the shard of a distributed one."""
-    if type(gradient) is not torch.Tensor and hasattr(gradient, "to_local"):
-        gradient = gradient.to_local()
-    return gradient._values() if gradient.is_sparse else gradient  # type: ignore[no-any-return]
+def _is_sharded(weights: list[torch.Tensor]) -> bool:
+    """Whether each process has a part of the gradients."""
+    return type(weights[0].grad) is not torch.Tensor and hasattr(weights[0].grad, "to_local")
+
+
+def _part(gradient: torch.Tensor) -> torch.Tensor:
+    """The first rows of a large gradient, a small one whole."""
+    size = gradient.numel()
+    return gradient if size <= _PART else gradient[: max(_PART * len(gradient) // size, 1)]
 
 
 def _of_all_shards(norm: torch.Tensor) -> torch.Tensor:
@@ -165,8 +224,9 @@ def _of_all_shards(norm: torch.Tensor) -> torch.Tensor:
     return squared.sqrt()
 
 
-def _norm(norms: Any) -> float:
-    """The norm of the whole from those of its parts, on the host."""
+def _norm(gradients: list[torch.Tensor]) -> float:
+    """The norm of some gradients together, on the host."""
+    norms = foreach_norm(gradients)
     if len(norms) <= 32:
         return math.hypot(*[norm.item() for norm in norms])
     whole: float = torch.linalg.vector_norm(torch.stack([norm.double() for norm in norms])).item()

@@ -10,6 +10,7 @@ import torch
 from torch import distributed
 
 from glideslope.feedback.ring import Kept, Lost
+from glideslope.frameworks.torch.feedback.copies import numbers_of
 from glideslope.frameworks.torch.feedback.snapshots import Training
 
 FARTHEST = 20
@@ -35,6 +36,10 @@ class _Update:
     gradients: list[tuple[torch.Tensor, torch.Tensor, int]]
     options: list[dict[str, Any]]
     number: int = -1
+
+    def is_finite(self) -> bool:
+        """Whether its gradient is."""
+        return all(bool(numbers_of(gradient).isfinite().all()) for _, gradient, _ in self.gradients)
 
 
 @dataclass
@@ -130,7 +135,8 @@ class Replay:
     def good(self, training: Training, kept: Kept[Any], parts: dict[str, Any], lost: Lost) -> tuple[int, bool]:
         """How far the updates can be made again, and whether something else than they lost the training.
 
-        It is so where the same updates, from the same snapshot, lead to another training.
+        It is so where the same updates, from the same snapshot, lead to another training. Those whose gradient isn't
+        finite are left out.
 
         Args:
             training: as it was lost; it is another one afterwards.
@@ -142,6 +148,7 @@ class Replay:
             return kept.made, False
         weights = [weight.detach().clone() for weight in self._weights()]
         was_finite = training.is_finite()
+        self._updates = [update for update in self._updates if update.is_finite()]
         training.restore(parts)
         self._make(kept.made, sys.maxsize)
         pairs = zip(weights, self._weights(), strict=True)
@@ -174,11 +181,10 @@ class Replay:
             group.update(now)
 
     def _options(self, copied: bool = False) -> list[dict[str, Any]]:
-        return [
-            {
-                name: value.clone() if copied and isinstance(value, torch.Tensor) else value
-                for name, value in group.items()
-                if name != "params"
-            }
-            for group in self.optimizer.param_groups
-        ]
+        every = []
+        for group in self.optimizer.param_groups:
+            every.append(options := dict(group))
+            del options["params"]
+            if copied:
+                options.update({name: value.clone() for name, value in options.items() if type(value) is torch.Tensor})
+        return every

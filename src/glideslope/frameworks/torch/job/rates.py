@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from glideslope.errors import JobError
-from glideslope.frameworks.torch.scheduler.update_counter import retire
+from glideslope.frameworks.torch.scheduler.succession import retire
 
 _MOST_SKIPPED = 32
 """Updates in a row that a gradient scaler may skip, each of other batches."""

@@ -112,14 +112,14 @@ def check_scaler(saved: Any, here: Mapping[str, Any]) -> None:
 
 def check_random(saved: Any, generators: Iterable[randomness.Source]) -> None:
     """Raises a JobError unless the states of the global generators, and of these, can be set."""
-    own = list(generators)
+    sources = list(generators)
     try:
         torch.Generator().set_state(saved["torch"])
         if any(not isinstance(state, torch.Tensor) or state.dtype != torch.uint8 for state in saved["cuda"]):
             raise ValueError("a CUDA generator's isn't a tensor of bytes")
         np.random.RandomState().set_state(randomness.arrays(saved["numpy"]))
         random.Random().setstate(randomness.tuples(saved["python"]))
-        for source, state in zip(own, saved["own"], strict=True):
+        for source, state in zip(sources, saved["own"], strict=True):
             randomness.load_one(_like(source), state)
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise JobError(f"the state's generators of random numbers aren't those of this job: {error}") from None

@@ -11,6 +11,7 @@ from glideslope.errors import LayerError
 from glideslope.frameworks.torch.layers.balance_state import KEPT_AS, checked_groups, sealed_groups
 from glideslope.frameworks.torch.layers.monitor import Monitor
 from glideslope.frameworks.torch.scheduler.inner import inner_optimizer
+from glideslope.frameworks.torch.scheduler.succession import schedulers_of
 from glideslope.frameworks.torch.scheduler.update_counter import around_updates
 from glideslope.layers import balance
 
@@ -58,7 +59,7 @@ class Balance:
         self.probe, self.every, self.strength, self.limit = probe, every, strength, limit
         self._monitor = Monitor(model, self.optimizer, every=1)
         self._layer_of = _layers_of(model, self.optimizer, self._monitor.layers)
-        self._hooks = around_updates(self.optimizer, after=lambda found, compiled: self._look())
+        self._hooks = around_updates(self.optimizer, after=lambda skipped, compiled: self._look())
         self._hooks += [
             self.optimizer.register_load_state_dict_post_hook(lambda optimizer: self._measure_next()),
             self.optimizer.register_load_state_dict_pre_hook(lambda optimizer, state: checked_groups(state, probe)),
@@ -91,11 +92,11 @@ class Balance:
         updates = next(iter(kept.values()))["updates"]
         measuring = self._place(updates) < self.probe
         ratios = self._monitor.read() if measuring else None
-        changed = {layer: {**own, "updates": updates + 1} for layer, own in kept.items()}
-        for layer, own in changed.items():
+        changed = {layer: {**record, "updates": updates + 1} for layer, record in kept.items()}
+        for layer, record in changed.items():
             ratio = ratios.by_layer[layer] if ratios is not None and ratios.update + 1 == self._monitor.updates else 0.0
             if 0 < ratio < math.inf:
-                own["logs"], own["measured"] = own["logs"] + math.log(ratio), own["measured"] + 1
+                record["logs"], record["measured"] = record["logs"] + math.log(ratio), record["measured"] + 1
         if measuring and self._place(updates) + 1 == self.probe:
             changed = self._set(changed)
         for name, group in zip(self._layer_of, self.optimizer.param_groups, strict=True):
@@ -109,9 +110,10 @@ class Balance:
 
     def _set(self, kept: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         """Sets the multipliers by the probe; what is kept for the next one."""
-        before = {layer: own["multiplier"] for layer, own in kept.items()}
+        before = {layer: probe["multiplier"] for layer, probe in kept.items()}
         ratios = {
-            layer: math.exp(own["logs"] / own["measured"]) if own["measured"] else 0.0 for layer, own in kept.items()
+            layer: math.exp(probe["logs"] / probe["measured"]) if probe["measured"] else 0.0
+            for layer, probe in kept.items()
         }
         new = balance(ratios, strength=self.strength, limit=self.limit, before=before)
         for name, group in zip(self._layer_of, self.optimizer.param_groups, strict=True):
@@ -124,15 +126,17 @@ class Balance:
                 group["lr"].mul_(change)
             else:
                 group["lr"] *= change
-        for scheduler in getattr(self.optimizer, "_schedulers", ()):
+        for scheduler in schedulers_of(self.optimizer):
             scheduler.read_groups()
-        return {layer: {**_FRESH, "multiplier": new[layer], "updates": own["updates"]} for layer, own in kept.items()}
+        return {
+            layer: {**_FRESH, "multiplier": new[layer], "updates": probe["updates"]} for layer, probe in kept.items()
+        }
 
 
 def _layers_of(model: torch.nn.Module, optimizer: torch.optim.Optimizer, trained: list[str]) -> list[str | None]:
     """The layer of each parameter group, None for one that isn't trained."""
     names = {id(tensor): name.rpartition(".")[0] or name for name, tensor in model.named_parameters()}
-    found: list[str | None] = []
+    names_of_groups: list[str | None] = []
     for group in optimizer.param_groups:
         layers = {names.get(id(tensor), "?") for tensor in group["params"]}
         if len(layers) != 1 or layers == {"?"}:
@@ -141,5 +145,5 @@ def _layers_of(model: torch.nn.Module, optimizer: torch.optim.Optimizer, trained
                 "gs.torch.groups(model, lr=…, merge=False)"
             )
         layer = layers.pop()
-        found.append(layer if layer in trained else None)
-    return found
+        names_of_groups.append(layer if layer in trained else None)
+    return names_of_groups

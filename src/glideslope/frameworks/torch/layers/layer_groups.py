@@ -49,25 +49,27 @@ def groups(
             raise LayerError(f"{name}={value!r}: give a number from 0")
     tensors = dict(model.named_parameters())
     layers = multipliers.layers if multipliers is not None else _alike(model)
-    unknown = {own.name for layer in layers for own in layer.parameters} ^ {own.name for own in parameters(model)}
+    unknown = {weights.name for layer in layers for weights in layer.parameters} ^ {
+        weights.name for weights in parameters(model)
+    }
     if unknown:
         raise LayerError(f"the multipliers aren't of this model: {', '.join(sorted(unknown)[:5])} is in one only")
-    made: list[dict[str, Any]] = []
+    param_groups: list[dict[str, Any]] = []
     for place, layer in enumerate(layers):
         for decayed in (True, False):
-            own = [p for p in layer.parameters if (len(p.shape) > 1 or not weight_decay) == decayed]
-            if not own:
+            weights = [p for p in layer.parameters if (len(p.shape) > 1 or not weight_decay) == decayed]
+            if not weights:
                 continue
             group = {
-                "params": [tensors[p.name] for p in own], "lr": lr * layer.multiplier,
+                "params": [tensors[p.name] for p in weights], "lr": lr * layer.multiplier,
                 "weight_decay": weight_decay if decayed else 0.0, "name": layer.name, "layer": place,
             }  # fmt: skip
-            same = [g for g in made if (g["lr"], g["weight_decay"]) == (group["lr"], group["weight_decay"])]
+            same = [g for g in param_groups if (g["lr"], g["weight_decay"]) == (group["lr"], group["weight_decay"])]
             if merge and same:
                 same[0]["params"] += group["params"]
             else:
-                made.append(group)
-    return made
+                param_groups.append(group)
+    return param_groups
 
 
 @torch.no_grad()
@@ -86,12 +88,12 @@ def rescale(model: torch.nn.Module, multipliers: Multipliers) -> None:
     if unknown := multipliers.by_parameter.keys() - tensors.keys():
         raise LayerError(f"the multipliers aren't of this model: it has no {', '.join(sorted(unknown)[:5])}")
     for layer in multipliers.layers:
-        for own in layer.parameters:
-            tensors[own.name].mul_(layer.initial)
+        for parameter in layer.parameters:
+            tensors[parameter.name].mul_(layer.initial)
 
 
 def _alike(model: torch.nn.Module) -> list[Layer]:
     owned: dict[str, list[Parameter]] = {}
-    for own in parameters(model):
-        owned.setdefault(own.layer, []).append(own)
+    for parameter in parameters(model):
+        owned.setdefault(parameter.layer, []).append(parameter)
     return [Layer(name, tuple(parts), 1.0) for name, parts in owned.items()]

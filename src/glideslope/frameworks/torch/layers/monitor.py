@@ -76,13 +76,13 @@ class Monitor:
         if every < 1:
             raise LayerError(f"every={every}: give a positive number of updates")
         tensors = dict(model.named_parameters())
-        known = [own for own in parameters(model) if own.name in tensors]
-        self.layers = list(dict.fromkeys(own.layer for own in known))
+        known = [parameter for parameter in parameters(model) if parameter.name in tensors]
+        self.layers = list(dict.fromkeys(parameter.layer for parameter in known))
         self.every = every
         self.updates = 0
         self._to = to
-        self._tensors = [tensors[own.name] for own in known]
-        self._places = [self.layers.index(own.layer) for own in known]
+        self._tensors = [tensors[parameter.name] for parameter in known]
+        self._places = [self.layers.index(parameter.layer) for parameter in known]
         self._before: list[torch.Tensor] = []  # kept: memory anew for each measurement costs more than the copy
         self._measuring = False
         self._latest: tuple[int, torch.Tensor] | None = None
@@ -90,7 +90,7 @@ class Monitor:
         self._hooks = around_updates(
             inner_optimizer(optimizer),
             before=lambda args, kwargs: self._keep(),
-            after=lambda found, compiled: self._measure(),
+            after=lambda skipped, compiled: self._measure(),
         )
 
     def remove(self) -> None:
@@ -103,11 +103,11 @@ class Monitor:
         if self._latest is None:
             return None
         update, ratios = self._latest
-        found = Ratios(update, dict(zip(self.layers, ratios.tolist(), strict=True)))
+        measured = Ratios(update, dict(zip(self.layers, ratios.tolist(), strict=True)))
         if self._to is not None and not self._told:
-            self._to(found)
+            self._to(measured)
         self._told = True
-        return found
+        return measured
 
     @torch.no_grad()
     def _keep(self) -> None:

@@ -54,7 +54,7 @@ def trust_ratio(optimizer: Any, rule: str, *, coefficient: float = 0.001) -> lis
         handles = around_updates(
             inner,
             before=lambda args, kwargs: _keep(inner, before),
-            after=lambda found, compiled: _scale_steps(inner, before),
+            after=lambda skipped, compiled: _scale_steps(inner, before),
         )
     else:
         if any(group.get("maximize") for group in inner.param_groups):
@@ -63,7 +63,7 @@ def trust_ratio(optimizer: Any, rule: str, *, coefficient: float = 0.001) -> lis
         handles = around_updates(
             inner,
             before=lambda args, kwargs: _before(inner, args, kwargs, coefficient, decays),
-            after=lambda found, compiled: _put_back(inner, decays),
+            after=lambda skipped, compiled: _put_back(inner, decays),
         )
     # First of all, so that what measures the step, or changes the rate, sees it whole.
     hooks: Any = inner._optimizer_step_post_hooks

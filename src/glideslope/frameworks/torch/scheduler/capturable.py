@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import math
-import weakref
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from torch.optim.lr_scheduler import LRScheduler
 
 from glideslope.errors import ScheduleError
-from glideslope.frameworks.torch.scheduler.inner import as_scheduled, inner_optimizer
+from glideslope.frameworks.torch.scheduler.base import BaseScheduler
+from glideslope.frameworks.torch.scheduler.known_groups import Replaced
 from glideslope.frameworks.torch.scheduler.param_groups import as_tensors
-from glideslope.frameworks.torch.scheduler.scheduled_values import Plan
-from glideslope.frameworks.torch.scheduler.update_counter import around_updates, succeed, while_held
-from glideslope.policy import Policy
-from glideslope.renamed import was_called
-from glideslope.schedules import Clock
-from glideslope.schedules.durations import Frame, Time
+from glideslope.frameworks.torch.scheduler.state import Saved
+from glideslope.frameworks.torch.scheduler.succession import succeed
+from glideslope.frameworks.torch.scheduler.update_counter import around_updates, weakly, while_held
+from glideslope.schedules.durations import Frame
 
 
-class CapturableScheduler(LRScheduler):
+class CapturableScheduler(BaseScheduler):
     """A scheduler that a CUDA graph can hold: `optimizer.step()` and `step()` captured together, and replayed.
 
     The updates made are counted on the device by the optimizer's own step, and the factors of the whole horizon lie
@@ -49,68 +46,42 @@ class CapturableScheduler(LRScheduler):
     (None, None, [tensor(0.3750)])
     """
 
-    _succeeded = False
-    """Whether a scheduler was made for the optimizer after this one."""
-
-    @was_called("lr", "schedule")
-    def __init__(
-        self,
-        optimizer: Any,
-        schedule: Policy | list[Policy],
-        *,
-        steps: Time,
-        clock: Clock | None = None,
-        momentum: Policy | None = None,
-        betas: tuple[Policy | None, Policy | None] | None = None,
-        peak: float | None = None,
-    ) -> None:
-        self.optimizer = optimizer = as_scheduled(optimizer)
-        self._stepped = inner_optimizer(optimizer)
-        for group in optimizer.param_groups:
+    def _prepare(self, count: str, peak: float | None) -> None:
+        if count != "optimizer":
+            raise ScheduleError("count='step': a capturable scheduler counts the updates of the optimizer's own step")
+        for group in self.optimizer.param_groups:
             group.setdefault("initial_lr", float(group["lr"]))  # before it is a tensor, of single precision
-        as_tensors(optimizer.param_groups)
-        self._plan = Plan(optimizer, schedule, steps=steps, clock=clock, momentum=momentum, betas=betas, peak=peak)
+        as_tensors(self.optimizer.param_groups)
+
+    def _begin_schedules(self) -> None:
         if any(self._plan.feedbacks):
             raise ScheduleError("a capturable scheduler's factors lie ready in a table: it takes no feedback")
         if any(values.numbers for values in self._plan.values):
-            raise ScheduleError("momentum= of an optimizer without betas, whose momentum isn't a tensor: "
+            raise ScheduleError("weight_decay=, or momentum= of an optimizer without betas, which aren't tensors: "
                                 "a capturable scheduler moves rates and betas")  # fmt: skip
-        self._shifts = [0.0] * len(self._plan.schedules)
         device = self._plan.values[0].tensors[0][1].device
         self._count = torch.zeros((), dtype=torch.int64, device=device)
         self._begin = torch.zeros_like(self._count)  # the count at which the table begins
         self._table = torch.as_tensor(self._factors(self._shifts), device=device)
         self._listen()
-        self._find()
+        self._write()
 
     def _listen(self) -> None:
         """Has the optimizer's own step count the updates, and a loaded state be seen."""
-        count, this = self._count, weakref.ref(self)
+        count, read_groups = self._count, weakly(self.read_groups)
 
-        def counted(found: torch.Tensor | None, compiled: bool) -> None:
+        def counted(skipped: torch.Tensor | None, compiled: bool) -> None:
             # An operation on the device, so that a graph has it once for each update that it has.
-            count.add_(1) if found is None else count.add_((found == 0).sum())
-
-        def look_again(optimizer: Any) -> None:
-            if own := this():
-                own.read_groups()
+            count.add_(1) if skipped is None else count.add_((skipped == 0).sum())
 
         handles = around_updates(self._stepped, after=counted)
-        for loaded in {id(own): own for own in (self._stepped, self.optimizer)}.values():
-            if hasattr(loaded, "_optimizer_load_state_dict_post_hooks"):
-                handles.append(loaded.register_load_state_dict_post_hook(look_again))
-        while_held(self, handles)
+        while_held(self, handles + self._at_loads(None, lambda optimizer: read_groups()))
         succeed(self, self._stepped)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._listen()
-        self._find()
-
-    def read_groups(self) -> None:
-        """Reads the groups anew, after an `lr_scale` or an initial rate was changed, and sets their rates."""
-        if not self._succeeded:
-            self._find()
+        self._write()
 
     def step(self, epoch: int | None = None) -> None:
         """Sets what is scheduled for the next update.
@@ -120,7 +91,7 @@ class CapturableScheduler(LRScheduler):
         """
         if self._plan.moved(self.optimizer.param_groups):
             self._find()
-        self._write()
+        self._set()
 
     @property
     def last_epoch(self) -> int:  # type: ignore[override]
@@ -136,36 +107,34 @@ class CapturableScheduler(LRScheduler):
 
     def state_dict(self) -> dict[str, Any]:
         """The same as that of `Scheduler`; waits for the device."""
-        step = self.last_epoch
-        return self._plan.state(step, [step + shift for shift in self._shifts])
+        return self._state_after(self.last_epoch)
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on from a state of either scheduler; what a graph reads is written in place.
+    def _checked(self, saved: Saved) -> torch.Tensor:
+        return torch.as_tensor(self._factors(saved.positions))
 
-        Raises:
-            ScheduleError: as `Scheduler.load_state_dict`.
-        """
-        saved = self._plan.read(state_dict)
-        table = torch.as_tensor(self._factors(saved.positions))
-        self._plan.take(saved, self.optimizer.param_groups)
-        self._shifts = [position - saved.step for position in saved.positions]
+    def _go_on(self, saved: Saved, checked: torch.Tensor, replaced: list[Replaced]) -> None:
+        """Goes on from a state; what a graph reads is written in place."""
         self._count.fill_(saved.step)
         self._begin.fill_(saved.step)
-        self._table.copy_(table)
+        self._table.copy_(checked)
+        self._write()
+
+    def _write(self) -> None:
         self._find()
+        self._set()
 
     def _find(self) -> None:
-        """Sees which groups there are, and writes what they have for the next update."""
+        """Sees which groups there are."""
         as_tensors(self.optimizer.param_groups)
         self._plan.find(self.optimizer.param_groups)
-        self._write()
 
     def _factors(self, positions: Sequence[float]) -> np.ndarray:
         """The factors of each schedule from its position on, as far as the horizon can be: shape (schedules, n)."""
         horizon = max(schedule.length(Frame()) or 0.0 for schedule in self._plan.schedules)
         return self._plan.factors(positions, math.ceil(horizon) + 1)
 
-    def _write(self) -> None:
+    def _set(self) -> None:
+        """Writes what the table has for the next update."""
         place = (self._count - self._begin).clamp(max=self._table.shape[1] - 1)
         factors = self._table.index_select(1, place.unsqueeze(0))
         for values, factor in zip(self._plan.values, factors, strict=True):

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from glideslope.frameworks.torch.scheduler.known_groups import ROUNDING, Replaced
+from glideslope.frameworks.torch.scheduler.succession import schedulers_of, was_scheduled
 
 _LIBRARIES = tuple(str(Path(str(file)).parent) for file in (torch.__file__, Path(__file__).parents[1]))
 
@@ -75,7 +76,7 @@ def other_than_made_with(optimizer: Any) -> str | None:
     So it is after a state was loaded into an optimizer with a new `lr`, which torch keeps in `defaults` only. Where a
     scheduler was made for the optimizer before, its groups have had their say.
     """
-    if "step" in vars(optimizer) or "_schedulers" in vars(optimizer):
+    if "step" in vars(optimizer) or was_scheduled(optimizer):
         return None
     rate, initial = optimizer.defaults.get("lr"), {group.get("initial_lr") for group in optimizer.param_groups}
     parameter = inspect.signature(type(optimizer).__init__).parameters.get("lr")
@@ -118,7 +119,7 @@ def other_rate(optimizer: Any) -> str | None:
     """
     pairs = [(float(group["lr"]), float(group.get("initial_lr", group["lr"]))) for group in optimizer.param_groups]
     differing = [pair for pair in pairs if pair[0] and abs(pair[0] - pair[1]) > ROUNDING * abs(pair[1])]
-    left = (scheduler.get_last_lr() for scheduler in vars(optimizer).get("_schedulers", ()))
+    left = (scheduler.get_last_lr() for scheduler in schedulers_of(optimizer))
     if not differing or any(list(map(float, rates)) == [rate for rate, _ in pairs] for rates in left):
         return None
     return (

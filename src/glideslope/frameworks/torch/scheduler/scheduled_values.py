@@ -27,45 +27,38 @@ FIRST_LOSSES = 10
 
 
 class Plan:
-    """The schedules of an optimizer, one for each of `values`. For the arguments and errors see `Scheduler`."""
+    """The schedules of an optimizer, one for each of `values`.
+
+    Args:
+        groups: of the optimizer.
+        scheduled: the name of what is scheduled, by what, and where it is in the groups; those of the rate first.
+        steps: as in `Scheduler`, for the errors too. So of the others.
+        clock: what an update is worth.
+        peak: the rate where the factor is 1, for the group with the largest.
+    """
 
     def __init__(
         self,
-        optimizer: Any,
-        schedule: Policy | list[Policy],
-        *,
-        steps: Time | None = None,
-        clock: Clock | None = None,
-        momentum: Policy | None = None,
-        weight_decay: Policy | None = None,
-        betas: tuple[Policy | None, Policy | None] | None = None,
-        peak: float | None = None,
+        groups: Sequence[Group],
+        scheduled: Sequence[tuple[str, Policy, Rates | Momenta]],
+        steps: Time | None,
+        clock: Clock | None,
+        peak: float | None,
     ) -> None:
-        groups = optimizer.param_groups
-        rates = list(schedule) if isinstance(schedule, list | tuple) else [schedule]
+        rates = [name for name, *_ in scheduled].count("lr")
         if peak is not None and not (math.isfinite(peak) and peak > 0):
             raise ScheduleError(f"peak={peak}: it must be a positive rate")
-        if not 1 <= len(rates) <= len(groups):
-            raise ScheduleError(f"{len(rates)} schedules of the rate for {len(groups)} groups: give one, or one each")
-        if momentum is not None and betas is not None:
-            raise ScheduleError("momentum= and betas= both: the first beta is the momentum, give one of them")
-        first, second = betas or (momentum, None)
-        kinds: list[tuple[str, Policy | None, Rates | Momenta]] = [
-            *(("lr", rate, Rates("lr")) for rate in rates),
-            ("weight_decay", weight_decay, Rates("weight_decay")),
-            ("momentum", first, Momenta(0, or_momentum=betas is None)),
-            ("second_beta", second, Momenta(1, or_momentum=False)),
-        ]
-        kinds = [kind for kind in kinds if kind[1] is not None]
-        policies = [(name, as_policy(policy, argument(name))) for name, policy, _ in kinds]
+        if not 1 <= rates <= len(groups):
+            raise ScheduleError(f"{rates} schedules of the rate for {len(groups)} groups: give one, or one each")
+        policies = [(name, as_policy(policy, argument(name))) for name, policy, _ in scheduled]
         self.growth, schedules = on_one_clock(policies, steps, clock)
         self.names = [name for name, _ in policies]
         self.schedules = [timed(*pair, steps, clock) for pair in zip(self.names, schedules, strict=True)]
         self.feedbacks = [Controlled(constant(), one.feedbacks) if one.feedbacks else None for _, one in policies]
         self.feedback_states: list[Any] = [None if feedback is None else feedback.init() for feedback in self.feedbacks]
-        self.values = [values for _, _, values in kinds]
+        self.values = [values for _, _, values in scheduled]
         self.guard = _only_guard(self.feedbacks)
-        self.groups = KnownGroups(mark=len(rates) > 1)
+        self.groups = KnownGroups(mark=rates > 1)
         self.peak = peak
         self._firsts = len(groups)
         self.largest = max(float(group.setdefault("initial_lr", float(group["lr"]))) for group in groups)
@@ -126,13 +119,18 @@ class Plan:
         places = [np.arange(number) + (int(start) if float(start).is_integer() else start) for start in starts]
         pairs = zip(self.schedules, places, strict=True)
         factors = np.array([factors_at(schedule, np.maximum(t, 0)) for schedule, t in pairs], dtype=float)
-        scales = [feedback.factor(state) if feedback else 1.0 for feedback, state in self._measured()]
+        scales = self.feedback_factors
         if self.guard is not None:  # it lowers every rate, whichever schedule it stands beside
             lowered = self.guard_state["factor"]
             others = (name == "lr" and i != self.guard for i, name in enumerate(self.names))
             scales = [scale * lowered if other else scale for scale, other in zip(scales, others, strict=True)]
         scaled: np.ndarray = factors * np.array(scales, dtype=float)[:, None]
         return scaled
+
+    @property
+    def feedback_factors(self) -> list[float]:
+        """What the feedbacks of each schedule multiply it by."""
+        return [feedback.factor(state) if feedback else 1.0 for feedback, state in self._measured()]
 
     @property
     def number(self) -> int:
@@ -176,9 +174,9 @@ class Plan:
         return held.of_guard(self.feedback_states[i])
 
     @guard_state.setter
-    def guard_state(self, own: dict[str, Any]) -> None:
+    def guard_state(self, state: dict[str, Any]) -> None:
         i, held = self.guarded()
-        self.feedback_states[i] = held.with_guard(self.feedback_states[i], own)
+        self.feedback_states[i] = held.with_guard(self.feedback_states[i], state)
 
     def guarded(self) -> tuple[int, Controlled]:
         """Which schedule has the guard, and what it is multiplied by.

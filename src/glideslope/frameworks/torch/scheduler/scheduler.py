@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from torch.optim.lr_scheduler import LRScheduler
 
-from glideslope.errors import FeedbackError, ScheduleError
-from glideslope.feedback import Guard
-from glideslope.feedback.feedback import measured
-from glideslope.frameworks.torch.distributed import mean_over_ranks
+from glideslope.errors import ScheduleError
 from glideslope.frameworks.torch.scheduler import notices
-from glideslope.frameworks.torch.scheduler.inner import as_scheduled, inner_optimizer
-from glideslope.frameworks.torch.scheduler.known_groups import ROUNDING, Replaced
+from glideslope.frameworks.torch.scheduler.base import BaseScheduler
+from glideslope.frameworks.torch.scheduler.feedbacks import Feedbacks
+from glideslope.frameworks.torch.scheduler.known_groups import Replaced
 from glideslope.frameworks.torch.scheduler.param_groups import as_tensors
-from glideslope.frameworks.torch.scheduler.scheduled_values import Plan
-from glideslope.frameworks.torch.scheduler.update_counter import Updates, around_updates, succeed, weakly, while_held
+from glideslope.frameworks.torch.scheduler.state import Saved
+from glideslope.frameworks.torch.scheduler.succession import succeed
+from glideslope.frameworks.torch.scheduler.update_counter import Updates, around_updates, weakly, while_held
 from glideslope.frameworks.torch.scheduler.watch import Watch
-from glideslope.policy import Policy
-from glideslope.renamed import was_called
-from glideslope.schedules import Clock
-from glideslope.schedules.durations import Time
-
-FEW = 8
-"""Values that are looked at in each call of `step`; of more the first, and all before the next update."""
-AHEAD = 1024
-"""Factors that are computed at a time. A stretch begins at a multiple of it, so a resumed run has the same ones."""
+from glideslope.frameworks.torch.scheduler.written import AHEAD, Written
 
 
-class Scheduler(LRScheduler):
+class Scheduler(BaseScheduler):
     """Drives an optimizer's rate, and momentum and weight decay, by schedules.
 
     Call `step()` after `optimizer.step()`, as torch's schedulers are called. What is counted are the updates that the
@@ -76,60 +64,25 @@ class Scheduler(LRScheduler):
 
     _step_count = 1
     """Accelerate counts micro-batches here; nothing is read from it."""
-    _writing: list[tuple[Callable[[float], None], list[float]]]
-    """What writes each scheduled value, and its factors over the stretch from `_begin` on, of length `_stretch`."""
-    _begin: int
-    _stretch: float
-    _place: int
-    """Where in the stretch the factors are that were written last."""
-    _first: Any
-    _seen: Any
-    """The first group with a rate that is written, and the rate it had then."""
-    _succeeded: bool
-    """Whether a scheduler was made for the optimizer after this one."""
-    _few: bool
-    """Whether there are several values, few enough to look at each in `step`."""
-    _count: int
-    """How many groups there were when they were written."""
 
-    @was_called("lr", "schedule")
-    def __init__(
-        self,
-        optimizer: Any,
-        schedule: Policy | list[Policy],
-        *,
-        steps: Time | None = None,
-        clock: Clock | None = None,
-        momentum: Policy | None = None,
-        weight_decay: Policy | None = None,
-        betas: tuple[Policy | None, Policy | None] | None = None,
-        peak: float | None = None,
-        count: Literal["optimizer", "step"] = "optimizer",
-    ) -> None:
-        if count not in ("optimizer", "step"):
-            raise ScheduleError(f"count={count!r}: give 'optimizer' or 'step'")
+    def _prepare(self, count: str, peak: float | None) -> None:
         self._updates = Updates(each_call=count == "step")
-        self.optimizer = optimizer = as_scheduled(optimizer)
-        self._stepped = optimizer if self._updates.each_call else inner_optimizer(optimizer)
-        made_with = None if peak else notices.other_than_made_with(self._stepped)
+        self._other_base = None if peak else notices.other_than_made_with(self._stepped)
         self._unknown_base = None if peak else notices.unknown_base(self._stepped)
-        other_rate = None if peak or made_with else notices.other_rate(self._stepped)
-        self._plan = Plan(
-            optimizer, schedule, steps=steps, clock=clock, momentum=momentum, betas=betas,
-            weight_decay=weight_decay, peak=peak,
-        )  # fmt: skip
+        self._other_rate = None if peak or self._other_base else notices.other_rate(self._stepped)
+
+    def _begin_schedules(self) -> None:
         self._made = 0
-        self._shifts = [0.0] * len(self._plan.schedules)  # positions less the updates made: the batch size may change
-        self._watch = Watch(self._plan.waits(), other_rate)
+        self._watch = Watch(self._plan.waits(), self._other_rate)
         self._tensors = False
-        self._keeper: weakref.ref[Any] | None = None
         self._listen()
         self._write()
-        if made_with:
-            self._watch.notices.tell("base", made_with)
+        if self._other_base:
+            self._watch.notices.tell("base", self._other_base)
 
     def _listen(self) -> None:
         """Has the optimizer say what it does: updates, and a state that it loaded."""
+        self.feedbacks, self._written = Feedbacks(self._plan, self._watch, weakly(self._write)), Written()
         succeed(self, self._stepped)
         handles = []
         if hasattr(self._stepped, "_optimizer_step_pre_hooks"):
@@ -137,11 +90,7 @@ class Scheduler(LRScheduler):
             handles = around_updates(self._stepped, before=weakly(self._before_update), after=count)
             hooks: Any = self._stepped._optimizer_step_pre_hooks
             hooks.move_to_end(handles[0].id, last=False)  # so that other hooks see the rates of the update
-        for loaded in {id(own): own for own in (self._stepped, self.optimizer)}.values():
-            if hasattr(loaded, "_optimizer_load_state_dict_post_hooks"):
-                handles.append(loaded.register_load_state_dict_pre_hook(weakly(self._before_loading)))
-                handles.append(loaded.register_load_state_dict_post_hook(weakly(self._after_loading)))
-        while_held(self, handles)
+        while_held(self, handles + self._at_loads(weakly(self._before_loading), weakly(self._after_loading)))
 
     def step(self, epoch: Any = None) -> None:
         """Sets the rate, and what else is scheduled, for the next update.
@@ -153,22 +102,22 @@ class Scheduler(LRScheduler):
             FeedbackError: it is a metric, which is for `measure`.
         """
         if epoch is not None:
-            self._refuse_metric(epoch)
-        updates = self._updates
+            self.feedbacks.refuse_metric(epoch)
+        updates, written = self._updates, self._written
         if updates.news:
             self._look_at_news()
-        if self._first["lr"] != self._seen or self._few or len(self.optimizer.param_groups) != self._count:
+        if written.first["lr"] != written.seen or written.few or len(self.optimizer.param_groups) != written.count:
             self._look()
         made = updates.made
         if made != self._made + 1:
             self._watch.call(made, self._made)
         self._made = made
-        self._place = place = made - self._begin
-        if place >= self._stretch:
-            self._place = place = self._look_ahead()
-        for write, factors in self._writing:
+        written.place = place = made - written.begin
+        if place >= written.length:
+            place = self._look_ahead()
+        for write, factors in written.writing:
             write(factors[place])
-        self._seen = self._first["lr"]
+        written.seen = written.first["lr"]
 
     def measure(self, metric: Any) -> None:
         """Tells a measurement, such as the validation loss, to the feedbacks that the schedules are multiplied by.
@@ -187,65 +136,10 @@ class Scheduler(LRScheduler):
         >>> scheduler.measure(1.0), scheduler.measure(1.0), scheduler.get_last_lr()
         (None, None, [0.05])
         """
-        if not self.has_feedback:
-            raise FeedbackError("no schedule here answers to measurements: give schedule=gs.cosine() * gs.plateau()")
-        number, _ = measured(metric)
+        number = self.feedbacks.number(metric)
         self._look(stepped=self._writes_next)
-        self._plan.measure(mean_over_ranks(number))
-        self._watch.measured = True
-        self._write()
-
-    def take_guard(self, keeper: Any) -> Guard:
-        """The guard among the feedbacks, for what makes the snapshots of a training; it can be taken once.
-
-        Args:
-            keeper: what takes it: asked for its `state` when this is saved, told `resumed()` when one is loaded, and
-                asked for `looked`, the updates that it was told.
-
-        Raises:
-            FeedbackError: there is none, or it was taken.
-        """
-        if self._keeper is not None and self._keeper() is not None:
-            raise FeedbackError("two guards on one run: this scheduler's is at work already, use that one")
-        _, held = self._plan.guarded()
-        self._keeper = weakref.ref(keeper)
-        guard = held.feedbacks[held.guard or 0]
-        assert isinstance(guard, Guard)
-        return guard
-
-    @property
-    def guard_state(self) -> dict[str, Any]:
-        """The state of the guard among the feedbacks. Setting it sets the rate."""
-        return self._plan.guard_state
-
-    @guard_state.setter
-    def guard_state(self, state: dict[str, Any]) -> None:
-        self._plan.guard_state = state
-        self._write()
-
-    @property
-    def end(self) -> float:
-        """The updates from which on every schedule holds its value; infinite where one has no end."""
-        return self._plan.end
-
-    @property
-    def has_feedback(self) -> bool:
-        """Whether any schedule answers to measurements."""
-        return any(self._plan.feedbacks)
-
-    @property
-    def modes(self) -> set[str]:
-        """Of the measurements that feedbacks answer to: "min" where less is better, "max" where more is."""
-        return {feedback.mode for feedback, _ in self._plan.waits() if hasattr(feedback, "mode")}
-
-    def training_ended(self) -> None:
-        """Says if a feedback was told nothing in a trainer's training that is over."""
-        self._watch.end(self._made, self._keeper and self._keeper())
-
-    def driven_by_a_callback(self) -> None:
-        """Leaves it to a callback to tell evaluations, and to write over the rates of a trainer's own scheduler."""
-        self._watch.driven = self._watch.trained = True
-        self._watch.notices.silence("another hand")
+        if self.feedbacks.take(number):
+            self._write()
 
     @property
     def last_epoch(self) -> int:
@@ -279,34 +173,23 @@ class Scheduler(LRScheduler):
         Everything else follows from these, for any number of groups, processes and devices.
         """
         self._updates.decide()
-        if not self._succeeded:
+        if not self.succeeded:
             self._look(stepped=False)
-        step = self._updates.made
-        if self._keeper is not None and (keeper := self._keeper()) is not None:
+        if (keeper := self.feedbacks.keeper) is not None:
             self._plan.guard_state = keeper.state
-        return self._plan.state(step, [step + shift for shift in self._shifts])
+        return self._state_after(self._updates.made)
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on from a state; `{"step": n}` is enough where nothing is to be compared.
-
-        A schedule that isn't the one of the state is followed if it is the same as that up to here: a longer horizon
-        of a schedule that holds until its cooldown, or the same schedule over examples with another batch size.
-
-        Raises:
-            ScheduleError: it isn't a scheduler's state, was changed since it was saved, or what was made so far would
-                have been made at other rates, and the message has the difference; all stays as it was then.
-        """
-        saved = self._plan.read(state_dict)
+    def _checked(self, saved: Saved) -> None:
         begin = saved.step // AHEAD * AHEAD
-        self._plan.factors([begin + position - saved.step for position in saved.positions], AHEAD)  # raises now, if so
-        replaced = self._plan.take(saved, self._groups)
+        self._plan.factors([begin + position - saved.step for position in saved.positions], AHEAD)
+
+    def _go_on(self, saved: Saved, checked: None, replaced: list[Replaced]) -> None:
         self._updates.decide()
         self._updates.made = self._made = saved.step
-        self._shifts = [position - saved.step for position in saved.positions]
         self._watch.measured |= self._plan.is_measured
         self._watch.begin(saved.step)
         self._write()
-        if self._keeper is not None and (keeper := self._keeper()) is not None:
+        if (keeper := self.feedbacks.keeper) is not None:
             keeper.resumed()
         self._tell_replaced(replaced, "the scheduler's state")
         if saved.step and saved.bases is None and self._unknown_base:
@@ -314,9 +197,9 @@ class Scheduler(LRScheduler):
 
     def __getstate__(self) -> dict[str, Any]:
         self._updates.decide()
-        if not self._succeeded:
+        if not self.succeeded:
             self._look(stepped=False)
-        left_out = ("_updates", "_writing", "_keeper", "_first", "_few", "_seen")
+        left_out = ("_updates", "_written", "feedbacks")
         kept = {name: value for name, value in vars(self).items() if name not in left_out}
         return {**kept, "updates": (self._updates.made, self._updates.each_call)}
 
@@ -324,26 +207,14 @@ class Scheduler(LRScheduler):
         made, each_call = state.pop("updates")
         self._updates = Updates(each_call)
         self._updates.made = made
-        self._keeper = None
         vars(self).update(state)
         self._listen()
         self._write()
-
-    def read_groups(self) -> None:
-        """Reads the groups anew, after an `lr_scale` or an initial rate was changed, and sets their rates."""
-        if not self._succeeded:
-            self._write()
 
     def to_tensors(self) -> None:
         """Makes the groups' rates and betas tensors, so that a compiled step isn't compiled again for a new value."""
         self._tensors = True
         self._write()
-
-    @property
-    def _groups(self) -> Any:
-        """The optimizer's groups; while a wrapper loads a state, the new list, its own or that of what it holds."""
-        groups = self.optimizer.param_groups
-        return self._stepped.param_groups if self._plan.groups.are_of(groups) else groups
 
     def _write(self) -> None:
         """Writes what the schedules have for the next update, whatever the groups were before."""
@@ -351,21 +222,14 @@ class Scheduler(LRScheduler):
         if self._tensors:
             as_tensors(groups)
         self._plan.find(groups)
-        self._place = self._look_ahead()
-        for write, factors in self._writing:
-            write(factors[self._place])
-        self._first, self._few, self._count = self._plan.first, 1 < self._plan.number <= FEW, len(groups)
-        self._seen = self._first["lr"]
+        self._look_ahead()
+        self._written.write(self._plan, groups)
 
     def _look_ahead(self) -> int:
-        """Computes the factors of the stretch of updates that the next is in; returns its place there."""
+        """Computes the factors of the next updates, and looks after the feedbacks where it is time; the place there."""
         if self._made >= self._watch.at:
-            self._watch.look(self, self._made, self._keeper and self._keeper())
-        self._begin = self._made // AHEAD * AHEAD
-        self._stretch = min(AHEAD, self._watch.at - self._begin)
-        factors = self._plan.factors([self._begin + shift for shift in self._shifts], AHEAD).tolist()
-        self._writing = [(values.write, own) for values, own in zip(self._plan.values, factors, strict=True)]
-        return self._made - self._begin
+            self._watch.look(self, self._made, self.feedbacks.keeper)
+        return self._written.look_ahead(self._plan, self._made, self._shifts, self._watch.at)
 
     def _look(self, stepped: bool = True) -> None:
         """Looks whether the groups are as they were written, finds them anew, and says if another hand wrote to them.
@@ -374,7 +238,7 @@ class Scheduler(LRScheduler):
             stepped: whether `step` was called since the last update, so that what was written is for the next; and no
                 other scheduler was made since.
         """
-        groups, factors = self._groups, [factors[self._place] for _, factors in self._writing]
+        groups, factors = self._groups, self._written.factors
         if self._plan.intact(groups, factors):
             return
         changes = self._plan.changes(factors)
@@ -385,27 +249,27 @@ class Scheduler(LRScheduler):
 
     def _look_at_new(self) -> None:
         """Writes the rates of groups that came since the last look; other values stay as they are, to be told of."""
-        if not self._succeeded and not self._plan.groups.are(self._groups):
+        if not self.succeeded and not self._plan.groups.are(self._groups):
             self._look(stepped=self._writes_next)
 
     @property
     def _writes_next(self) -> bool:
         """Whether the next update's rates are this scheduler's: it was stepped, isn't over, and has no successor."""
-        return self._made == self._updates.made and not self._succeeded and self._made < self._plan.end
+        return self._made == self._updates.made and not self.succeeded and self._made < self._plan.end
 
     def _before_update(self, args: Any, kwargs: Any) -> None:
         """Looks at the groups: one may be new, or have another rate than was written."""
-        if not self._succeeded:
+        if not self.succeeded:
             self._look(stepped=self._writes_next)
 
     def _before_loading(self, optimizer: Any, state: Any) -> None:
         """Sees the groups as they are, since a state goes by their places."""
-        if not self._succeeded:
+        if not self.succeeded:
             self._look(stepped=False)
 
     def _after_loading(self, optimizer: Any) -> None:
         """Writes over the rates of another schedule; says if there are other base rates."""
-        if self._succeeded:
+        if self.succeeded:
             return
         bases = self._plan.groups.bases()
         self._write()
@@ -423,18 +287,7 @@ class Scheduler(LRScheduler):
         if self._updates.compiled and any(values.numbers for values in self._plan.values):
             self._watch.notices.tell("compiled", notices.COMPILED)
 
-    def _tell_replaced(self, replaced: Sequence[Replaced], source: str) -> None:
-        """Says, once, that a loaded base rate replaced another, unless that was what the schedule had made of it."""
-        factors = [1.0, *(factors[self._place] for _, factors in self._writing)]
-        for change in replaced if self._plan.peak is None and not self._succeeded else ():
-            base = change.now * change.scale
-            made_of_it = (abs(change.before - base * factor) <= 10 * ROUNDING * base for factor in factors)
-            if not any(made_of_it):
-                self._watch.notices.tell("base", notices.replaced_base(change, source))
-
-    def _refuse_metric(self, metric: Any) -> None:
-        if self.has_feedback or isinstance(metric, bool) or not isinstance(metric, int):
-            raise FeedbackError(
-                f"step({metric!r}): step() is called without a metric, after each update; a measurement is for "
-                "scheduler.measure(metric), whenever there is one"
-            )
+    def _tell_replaced(self, replaced: list[Replaced], source: str) -> None:
+        """Says that loaded base rates replaced others, unless the user gave the peak or another scheduler writes."""
+        if self._plan.peak is None and not self.succeeded:
+            self._watch.tell_replaced(replaced, self._written.factors, source)

@@ -131,7 +131,7 @@ def _numbers(
     """
     number = len(schedules)
     times = [float(step)] * number if read.times is UNSET else read.times
-    if any(map(math.isnan, [*times, read.largest or 0.0, *(v for own in read.bases or [] for v in own.values())])):
+    if any(map(math.isnan, [*times, read.largest or 0.0, *(v for bases in read.bases or [] for v in bases.values())])):
         raise DocumentError("a time or a rate in it is NaN")
     if not len(times) == number == (number if read.schedules is UNSET else len(read.schedules)):
         raise DocumentError(f"it doesn't have a text and a time for each of {number} schedules")
@@ -150,8 +150,8 @@ def _check_seal(state: dict[str, Any], seal: str, feedbacks: Sequence[Controlled
     kept = dict(state)
     if "feedback_states" in kept:
         kept["feedback_states"] = [
-            own and feedback and {k: feedback.init()[k] if v is None else v for k, v in own.items()}
-            for own, feedback in zip(kept["feedback_states"], feedbacks, strict=True)
+            numbers and feedback and {k: feedback.init()[k] if v is None else v for k, v in numbers.items()}
+            for numbers, feedback in zip(kept["feedback_states"], feedbacks, strict=True)
         ]
     check_seal(kept, seal)
 

@@ -40,19 +40,19 @@ class Updates:
         self.compiled = False
         self.news = self.each_call = each_call
 
-    def count(self, found: torch.Tensor | None, compiled: bool) -> None:
+    def count(self, skipped: torch.Tensor | None, compiled: bool) -> None:
         """Counts an update, or a call that may have been one."""
-        if found is None:
+        if skipped is None:
             self.made += 1
         else:
-            self.undecided.append(found)
+            self.undecided.append(skipped)
             self.news = True
         if compiled and not self.compiled:
             self.compiled = self.news = True
 
     def decide(self) -> None:
         """Counts the updates of which only the device knew; waits for it."""
-        self.made += sum(found.item() == 0 for found in self.undecided)
+        self.made += sum(skipped.item() == 0 for skipped in self.undecided)
         self.undecided.clear()
         self.news = self.each_call
 
@@ -71,11 +71,12 @@ def around_updates(
     running = _Running()
 
     def enter(stepped: Any, args: Any, kwargs: Any, compiled: bool = False) -> Any:
-        return before(args, kwargs) if running.enter(stepped, compiled) and before is not None else None
+        begins = running.enter(stepped, kwargs, compiled)
+        return before(args, kwargs) if begins and before is not None else None
 
-    def leave(found: torch.Tensor | None, compiled: bool = False) -> None:
+    def leave(skipped: torch.Tensor | None, compiled: bool = False) -> None:
         if running.leave(optimizer, compiled) and after is not None:
-            after(found, compiled)
+            after(skipped, compiled)
 
     untraced_enter: Any = torch.compiler.disable(enter)  # type: ignore[no-untyped-call]
     untraced_leave: Any = torch.compiler.disable(leave)  # type: ignore[no-untyped-call]  # else compiled for each count
@@ -100,19 +101,6 @@ def while_held(observer: object, handles: list[RemovableHandle]) -> None:
         weakref.finalize(observer, handle.remove)
 
 
-def succeed(scheduler: Any, optimizer: Any) -> None:
-    """Enters a scheduler among those of an optimizer, which a Balance tells, as the one that writes from now on."""
-    retire(optimizer)
-    scheduler._succeeded = False
-    vars(optimizer).setdefault("_schedulers", weakref.WeakSet()).add(scheduler)
-
-
-def retire(optimizer: Any) -> None:
-    """Has the schedulers of an optimizer leave its values alone, since something else writes them from now on."""
-    for scheduler in vars(optimizer).get("_schedulers", ()):
-        scheduler._succeeded = True
-
-
 def weakly(method: Callable[..., Any]) -> Callable[..., Any]:
     """A method of an object that isn't held by it: does nothing when the object is gone."""
     reference = weakref.WeakMethod(method)
@@ -129,17 +117,16 @@ class _Running:
 
     def __init__(self) -> None:
         self.depth = 0
-        self.updates = self.any = False
+        self.updates = False
 
-    def enter(self, optimizer: torch.optim.Optimizer, compiled: bool) -> bool:
+    def enter(self, optimizer: torch.optim.Optimizer, kwargs: Any, compiled: bool) -> bool:
         """Notes a call; whether an update begins."""
         if self.depth and not compiled:  # within another call, or after one that raised and never left
             self.depth = _calls_on_the_stack(optimizer) - 1
         self.depth += 1
         if self.depth > 1:
             return False
-        self.updates = compiled or bool(self.any and optimizer.state) or not _only_initialises()
-        self.any |= self.updates
+        self.updates = compiled or not _only_initialises(optimizer, kwargs)
         return self.updates
 
     def leave(self, optimizer: torch.optim.Optimizer, compiled: bool) -> bool:
@@ -161,10 +148,15 @@ def _calls_on_the_stack(optimizer: torch.optim.Optimizer) -> int:
     return calls
 
 
-def _only_initialises() -> bool:
-    """Whether the optimizer was called by torch.distributed.checkpoint, at a rate of 0, to fill its empty state."""
-    frame = sys._getframe(1)
-    while frame := frame.f_back:  # type: ignore[assignment]
-        if frame.f_code.co_name == "_init_optim_state":
-            return True
-    return False
+def _only_initialises(optimizer: torch.optim.Optimizer, kwargs: Any) -> bool:
+    """Whether a call is torch.distributed.checkpoint's, which fills an empty state: `step(closure=None)` at rates of 0,
+    with gradients of 0."""
+    groups = optimizer.param_groups
+    if kwargs != {"closure": None} or optimizer.state or any(group.get("lr", 0) != 0 for group in groups):
+        return False
+    gradients = (weight.grad for group in groups for weight in group["params"] if weight.grad is not None)
+    return not any(gradient.is_sparse or bool(_of_this_process(gradient).any()) for gradient in gradients)
+
+
+def _of_this_process(gradient: Any) -> Any:
+    return gradient.to_local() if hasattr(gradient, "to_local") else gradient

@@ -8,6 +8,7 @@ from typing import Any
 
 from glideslope.feedback import Feedback
 from glideslope.frameworks.torch.scheduler import notices
+from glideslope.frameworks.torch.scheduler.known_groups import ROUNDING, Replaced
 from glideslope.frameworks.trainers import have_evaluations_told
 
 PATIENCE = 100
@@ -76,6 +77,14 @@ class Watch:
             if made >= end and not (self.trained and end < notices.UNTOLD):
                 self._check(feedback, made, keeper)
         self.at = min((end for _, end in ends if end > made), default=math.inf)
+
+    def tell_replaced(self, replaced: Sequence[Replaced], factors: Sequence[float], source: str) -> None:
+        """Says that a loaded base rate replaced another, unless that was what the schedules had made of it."""
+        for change in replaced:
+            base = change.now * change.scale
+            made_of_it = (abs(change.before - base * factor) <= 10 * ROUNDING * base for factor in (1.0, *factors))
+            if not any(made_of_it):
+                self.notices.tell("base", notices.replaced_base(change, source))
 
     def end(self, made: int, keeper: Any) -> None:
         """Looks after the feedbacks at the end of a trainer's training; another trainer may call next."""

@@ -1,0 +1,71 @@
+"""What the jobs of JAX and Keras share: data by the number of the batch, and a state with that number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from glideslope.documents import shown
+from glideslope.errors import JobError
+from glideslope.schedules.numbers import plain
+
+
+class NumberedJob:
+    """A training whose data are a function of a number, such as `Batches`; where they can be reseeded, so can the job.
+
+    Args:
+        data: the batch of a number, counted from 0.
+    """
+
+    controls: frozenset[str] = frozenset()
+    """What `step` can set besides the rate: nothing."""
+    counts: ClassVar[tuple[str, ...]]
+    """The attributes whose sum is the number of the next batch; the last also counts those that are passed by."""
+    fixed: ClassVar[str]
+    """Why `step` can set the rate only."""
+    reseed: Callable[[int], None]
+
+    def __init__(self, data: Any) -> None:
+        self.data = data
+        for name in self.counts:
+            setattr(self, name, 0)
+        if hasattr(data, "reseeded"):
+            self.reseed = self._reseed
+
+    def skip(self) -> None:
+        """Passes a batch by, without an update."""
+        setattr(self, self.counts[-1], getattr(self, self.counts[-1]) + 1)
+
+    def _next_batch(self) -> Any:
+        return self.data(sum(getattr(self, name) for name in self.counts))
+
+    def _refuse(self, controls: Mapping[str, float]) -> None:
+        """Raises for a control, which `step` can't set."""
+        if controls:
+            raise JobError(f"this job can't set {', '.join(sorted(controls))}: {self.fixed}")
+
+    def _position(self) -> dict[str, Any]:
+        """The counts, and the seed of the data."""
+        seed = getattr(self.data, "seed", None) if hasattr(self.data, "reseeded") else None
+        return {**{name: getattr(self, name) for name in self.counts}, "seed": seed}
+
+    def _check_position(self, state: Any, *others: str) -> None:
+        """Raises for what isn't a mapping with these parts and a position."""
+        parts = {*others, *self.counts, "seed"}
+        if not isinstance(state, Mapping) or not parts <= state.keys():
+            raise JobError(f"{shown(state)} isn't a state of the job, which has {', '.join(sorted(parts))}")
+        for name in (*self.counts, "seed"):
+            count = plain(state[name])
+            if not (name == "seed" and count is None) and (type(count) is not int or count < 0):
+                raise JobError(f"{name}={shown(state[name])} in the state of the job: a count was expected")
+
+    def _go_to(self, state: Mapping[str, Any]) -> None:
+        """Goes to the position of a state."""
+        for name in self.counts:
+            setattr(self, name, plain(state[name]))
+        if state["seed"] is not None:
+            self._reseed(plain(state["seed"]))
+
+    def _reseed(self, seed: int) -> None:
+        """Draws the order of the data anew."""
+        self.data = self.data.reseeded(seed)

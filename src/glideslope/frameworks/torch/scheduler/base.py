@@ -1,0 +1,122 @@
+"""What the schedulers of a torch optimizer share: their arguments, their schedules, and their state."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, Literal
+
+from torch.optim.lr_scheduler import LRScheduler
+from torch.utils.hooks import RemovableHandle
+
+from glideslope.errors import ScheduleError
+from glideslope.frameworks.torch.scheduler.inner import as_scheduled, inner_optimizer
+from glideslope.frameworks.torch.scheduler.known_groups import Replaced
+from glideslope.frameworks.torch.scheduler.param_groups import Momenta, Rates
+from glideslope.frameworks.torch.scheduler.scheduled_values import Plan
+from glideslope.frameworks.torch.scheduler.state import Saved
+from glideslope.policy import Policy
+from glideslope.renamed import was_called
+from glideslope.schedules import Clock
+from glideslope.schedules.durations import Time
+
+
+class BaseScheduler(LRScheduler):
+    """A scheduler of a torch optimizer. For the arguments see `Scheduler`."""
+
+    succeeded = False
+    """Whether a scheduler was made for the optimizer after this one."""
+
+    @was_called("lr", "schedule")
+    def __init__(
+        self,
+        optimizer: Any,
+        schedule: Policy | list[Policy],
+        *,
+        steps: Time | None = None,
+        clock: Clock | None = None,
+        momentum: Policy | None = None,
+        weight_decay: Policy | None = None,
+        betas: tuple[Policy | None, Policy | None] | None = None,
+        peak: float | None = None,
+        count: Literal["optimizer", "step"] = "optimizer",
+    ) -> None:
+        if count not in ("optimizer", "step"):
+            raise ScheduleError(f"count={count!r}: give 'optimizer' or 'step'")
+        if momentum is not None and betas is not None:
+            raise ScheduleError("momentum= and betas= both: the first beta is the momentum, give one of them")
+        self.optimizer = optimizer = as_scheduled(optimizer)
+        self._stepped = optimizer if count == "step" else inner_optimizer(optimizer)
+        self._prepare(count, peak)
+        first, second = betas or (momentum, None)
+        rates = list(schedule) if isinstance(schedule, list | tuple) else [schedule]
+        kinds: list[tuple[str, Policy | None, Rates | Momenta]] = [
+            *(("lr", rate, Rates("lr")) for rate in rates),
+            ("weight_decay", weight_decay, Rates("weight_decay")),
+            ("momentum", first, Momenta(0, or_momentum=betas is None)),
+            ("second_beta", second, Momenta(1, or_momentum=False)),
+        ]
+        scheduled = [(name, policy, values) for name, policy, values in kinds if policy is not None]
+        self._plan = Plan(optimizer.param_groups, scheduled, steps, clock, peak)
+        self._shifts = [0.0] * len(scheduled)  # positions less the updates made: the batch size may change
+        self._begin_schedules()
+
+    @abstractmethod
+    def _prepare(self, count: str, peak: float | None) -> None:
+        """Sees the optimizer as it is given, before anything of it is changed."""
+
+    @abstractmethod
+    def _begin_schedules(self) -> None:
+        """Has the optimizer count its updates, and writes what the schedules have for the first."""
+
+    @abstractmethod
+    def _write(self) -> None:
+        """Sees which groups there are, and writes what the schedules have for the next update."""
+
+    @abstractmethod
+    def _checked(self, saved: Saved) -> Any:
+        """What a state needs to be gone on from; raises if that can't be, and changes nothing."""
+
+    @abstractmethod
+    def _go_on(self, saved: Saved, checked: Any, replaced: list[Replaced]) -> None:
+        """Goes on from a state whose schedules and base values were taken over."""
+
+    def read_groups(self) -> None:
+        """Reads the groups anew, after an `lr_scale` or an initial rate was changed, and sets their rates."""
+        if not self.succeeded:
+            self._write()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on from a state of any scheduler here; `{"step": n}` is enough where nothing is to be compared.
+
+        A schedule that isn't the one of the state is followed if it is the same as that up to here: a longer horizon
+        of a schedule that holds until its cooldown, or the same schedule over examples with another batch size.
+
+        Raises:
+            ScheduleError: it isn't a scheduler's state, was changed since it was saved, or what was made so far would
+                have been made at other rates, and the message has the difference; all stays as it was then.
+        """
+        saved = self._plan.read(state_dict)
+        checked = self._checked(saved)
+        replaced = self._plan.take(saved, self._groups)
+        self._shifts = [position - saved.step for position in saved.positions]
+        self._go_on(saved, checked, replaced)
+
+    def _state_after(self, step: int) -> dict[str, Any]:
+        """The state after so many updates."""
+        return self._plan.state(step, [step + shift for shift in self._shifts])
+
+    @property
+    def _groups(self) -> Any:
+        """The optimizer's groups; while a wrapper loads a state, the new list, its own or that of what it holds."""
+        groups = self.optimizer.param_groups
+        return self._stepped.param_groups if self._plan.groups.are_of(groups) else groups
+
+    def _at_loads(self, before: Callable[..., Any] | None, after: Callable[..., Any]) -> list[RemovableHandle]:
+        """Has functions called around each load of the optimizer's state, or of a wrapper's around it."""
+        handles = []
+        for loaded in {id(optimizer): optimizer for optimizer in (self._stepped, self.optimizer)}.values():
+            if hasattr(loaded, "_optimizer_load_state_dict_post_hooks"):
+                handles += [loaded.register_load_state_dict_pre_hook(before)] if before else []
+                handles.append(loaded.register_load_state_dict_post_hook(after))
+        return handles

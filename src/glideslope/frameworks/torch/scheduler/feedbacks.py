@@ -1,0 +1,114 @@
+"""The feedbacks of a scheduler: who tells them measurements, and keeps the snapshots of a guard."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from glideslope.errors import FeedbackError
+from glideslope.feedback import Guard
+from glideslope.feedback.feedback import measured
+from glideslope.frameworks.torch.distributed import mean_over_ranks
+from glideslope.frameworks.torch.scheduler.scheduled_values import Plan
+from glideslope.frameworks.torch.scheduler.watch import Watch
+
+
+class Feedbacks:
+    """The feedbacks that the schedules of an optimizer are multiplied by.
+
+    Args:
+        plan: the schedules.
+        watch: says if a feedback is told nothing.
+        write: writes the rates anew.
+    """
+
+    def __init__(self, plan: Plan, watch: Watch, write: Callable[[], object]) -> None:
+        self._plan, self._watch, self._write = plan, watch, write
+        self._keeper: weakref.ref[Any] | None = None
+
+    def __bool__(self) -> bool:
+        """Whether any schedule answers to measurements."""
+        return any(self._plan.feedbacks)
+
+    @property
+    def keeper(self) -> Any:
+        """What makes the snapshots for the guard; None without."""
+        return self._keeper and self._keeper()
+
+    def take_guard(self, keeper: Any) -> Guard:
+        """The guard among the feedbacks, for what makes the snapshots of a training; it can be taken once.
+
+        Args:
+            keeper: what takes it: asked for its `state` when the scheduler is saved, told `resumed()` when a state is
+                loaded, and asked for `looked`, the updates that it was told.
+
+        Raises:
+            FeedbackError: there is none, or it was taken.
+        """
+        if self.keeper is not None:
+            raise FeedbackError("two guards on one run: this scheduler's is at work already, use that one")
+        _, held = self._plan.guarded()
+        self._keeper = weakref.ref(keeper)
+        guard = held.feedbacks[held.guard or 0]
+        assert isinstance(guard, Guard)
+        return guard
+
+    @property
+    def guard_state(self) -> dict[str, Any]:
+        """The state of the guard. Setting it sets the rates."""
+        return self._plan.guard_state
+
+    @guard_state.setter
+    def guard_state(self, state: dict[str, Any]) -> None:
+        self._plan.guard_state = state
+        self._write()
+
+    @property
+    def end(self) -> float:
+        """The updates from which on every schedule holds its value; infinite where one has no end."""
+        return self._plan.end
+
+    @property
+    def modes(self) -> set[str]:
+        """Of the measurements that feedbacks answer to: "min" where less is better, "max" where more is."""
+        return {feedback.mode for feedback, _ in self._plan.waits() if hasattr(feedback, "mode")}
+
+    def number(self, metric: Any) -> float:
+        """A measurement as a number, the mean over all processes.
+
+        Raises:
+            FeedbackError: it can't be used, or no schedule has a feedback.
+        """
+        if not self:
+            raise FeedbackError("no schedule here answers to measurements: give schedule=gs.cosine() * gs.plateau()")
+        number, _ = measured(metric)
+        return mean_over_ranks(number)
+
+    def take(self, number: float) -> bool:
+        """Tells a measurement to each of them; whether it moves a rate."""
+        before = self._plan.feedback_factors
+        self._plan.measure(number)
+        self._watch.measured = True
+        return self._plan.feedback_factors != before
+
+    def training_ended(self, made: int) -> None:
+        """Says if one was told nothing in a trainer's training that is over after so many updates."""
+        self._watch.end(made, self.keeper)
+
+    def told_by_a_callback(self) -> None:
+        """Leaves it to a callback to tell evaluations, and to write over the rates of a trainer's own scheduler."""
+        self._watch.driven = self._watch.trained = True
+        self._watch.notices.silence("another hand")
+
+    def refuse_metric(self, metric: Any) -> None:
+        """Raises for a metric given to `step`.
+
+        Raises:
+            FeedbackError: it is one, and no number of an epoch.
+        """
+        if self or isinstance(metric, bool) or not isinstance(metric, int):
+            raise FeedbackError(
+                f"step({metric!r}): step() is called without a metric, after each update; a measurement is for "
+                "scheduler.measure(metric), whenever there is one"
+            )

@@ -1,0 +1,48 @@
+"""The server in a thread of a process that goes on, as of a notebook."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Collection
+from pathlib import Path
+
+from glideslope.laws import Law
+from glideslope.studio.access import LOOPBACK, new_token
+from glideslope.studio.server import application, bound, server
+
+
+class Background:
+    """A server on loopback, at any free port, until `close`.
+
+    Args:
+        folder: the only one whose files are read.
+        hosts: the names that this machine may be called by.
+        ancestors: the pages that may show this one in a frame.
+        laws: laws that are in no file, by name.
+
+    Attributes:
+        url: the address of the page, the token in it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        hosts: Collection[str] = LOOPBACK,
+        ancestors: str = "'self'",
+        laws: dict[str, Law] | None = None,
+    ) -> None:
+        token = new_token()
+        self._socket = bound("127.0.0.1", 0)
+        self._server = server(application(folder, token, hosts, ancestors, laws))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/{token}/"
+        self._thread = threading.Thread(target=self._run, name="glideslope studio", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        asyncio.run(self._server.serve([self._socket]))
+
+    def close(self) -> None:
+        """Ends the server and waits until it has."""
+        self._server.should_exit = True
+        self._thread.join()

@@ -1,0 +1,1 @@
+"""Gradient descent on surfaces that can be seen."""

@@ -1,0 +1,244 @@
+"""A formula in x and y: its grammar, and what it is worth at points. Nothing is evaluated as a program.
+
+sum     = product {("+" | "-") product}
+product = signed {("*" | "/") signed}
+signed  = ("-" | "+") signed | power
+power   = atom [("^" | "**") signed]
+atom    = number | "pi" | "e" | "x" | "y" | name "(" sum ")" | "(" sum ")"
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import NoReturn
+
+import numpy as np
+
+from glideslope.errors import GlideslopeError
+from glideslope.studio.descent.jet import FUNCTIONS, Jet, Numbers
+
+LONGEST = 300
+DEEPEST = 30
+VARIABLES = ("x", "y")
+_CONSTANTS = {"pi": math.pi, "e": math.e}
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|(?P<word>[A-Za-z_]\w*)"
+    r"|(?P<sign>\*\*|[-+*/^()])|(?P<end>$))",
+    re.ASCII,
+)
+
+
+class FormulaError(GlideslopeError, ValueError):
+    """A formula can't be read.
+
+    Attributes:
+        column: where the problem is, from 0.
+    """
+
+    def __init__(self, problem: str, column: int, text: str) -> None:
+        super().__init__(f"{problem} at column {column + 1} of {text!r}")
+        self.column = column
+
+
+@dataclass(frozen=True)
+class Node:
+    """A part of a formula.
+
+    Attributes:
+        kind: "number", "variable", "+", "-", "*", "/", "^", "negative", or a function's name.
+        parts: what it is made of.
+        value: of a number.
+        name: of a variable.
+    """
+
+    kind: str
+    parts: tuple[Node, ...] = ()
+    value: float = 0.0
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A formula that was read.
+
+    Attributes:
+        text: as it was written.
+        root: the whole of it.
+        variables: those that it has: ("x",) or ("x", "y").
+    """
+
+    text: str
+    root: Node
+    variables: tuple[str, ...]
+
+    def at(self, point: tuple[Numbers, ...], second: bool = False) -> Jet:
+        """Its value and derivatives at points: NaN where it has none.
+
+        Args:
+            point: a coordinate for each variable, numbers or arrays of one shape.
+            second: whether second derivatives are wanted.
+
+        >>> import numpy as np
+        >>> formula = parsed("(x - 1)^2 + 3*y")
+        >>> jet = formula.at((np.float64(3), np.float64(1)))
+        >>> float(jet.value), [float(slope) for slope in jet.first]
+        (7.0, [4.0, 3.0])
+        """
+        variables = dict(zip(self.variables, Jet.variables(point, second), strict=True))
+        return _value(self.root, variables, next(iter(variables.values())))
+
+
+def parsed(text: str) -> Formula:
+    """The formula that a text describes.
+
+    Raises:
+        FormulaError: it isn't one; the message has the column.
+
+    >>> parsed("x^2 + y^2").variables
+    ('x', 'y')
+    """
+    if len(text) > LONGEST:
+        raise FormulaError(f"a formula of {len(text)} characters, more than {LONGEST}", LONGEST, text[:40])
+    parser = _Parser(text)
+    root = parser.sum()
+    if parser.kind != "end":
+        parser.fail("expected an operator or the end")
+    names = set(parser.names)
+    return Formula(text, root, VARIABLES if "y" in names else VARIABLES[:1])
+
+
+class _Parser:
+    """Reads tokens from left to right; each method reads one rule of the grammar."""
+
+    def __init__(self, text: str) -> None:
+        self.text, self.place, self.depth = text, 0, 0
+        self.names: list[str] = []
+        self.read()
+
+    def read(self) -> None:
+        match = _TOKEN.match(self.text, self.place)
+        if match is None:
+            rest = self.text[self.place :]
+            self.start = self.place + len(rest) - len(rest.lstrip())
+            self.fail("unexpected character")
+        self.kind = str(match.lastgroup)
+        self.token = match[self.kind]
+        self.start, self.place = match.start(self.kind), match.end()
+
+    def fail(self, problem: str, column: int | None = None) -> NoReturn:
+        raise FormulaError(problem, self.start if column is None else column, self.text)
+
+    def at(self, *signs: str) -> bool:
+        return self.kind == "sign" and self.token in signs
+
+    def accept(self, *signs: str) -> str | None:
+        if not self.at(*signs):
+            return None
+        token = self.token
+        self.read()
+        return token
+
+    def nested(self, rule: Callable[[], Node]) -> Node:
+        self.depth += 1
+        if self.depth > DEEPEST:
+            self.fail(f"nested more than {DEEPEST} deep")
+        node = rule()
+        self.depth -= 1
+        return node
+
+    def sum(self) -> Node:
+        node = self.product()
+        while sign := self.accept("+", "-"):
+            node = Node(sign, (node, self.product()))
+        return node
+
+    def product(self) -> Node:
+        node = self.signed()
+        while sign := self.accept("*", "/"):
+            node = Node(sign, (node, self.signed()))
+        return node
+
+    def signed(self) -> Node:
+        if sign := self.accept("-", "+"):
+            node = self.nested(self.signed)
+            return Node("negative", (node,)) if sign == "-" else node
+        return self.power()
+
+    def power(self) -> Node:
+        base = self.atom()
+        return Node("^", (base, self.nested(self.signed))) if self.accept("^", "**") else base
+
+    def atom(self) -> Node:
+        token, column = self.token, self.start
+        if self.accept("("):
+            return self.closed()
+        if self.kind == "number":
+            self.read()
+            if not math.isfinite(float(token)):
+                self.fail("a number that is too large", column)
+            return Node("number", value=float(token))
+        if self.kind != "word":
+            self.fail("expected a number, x, y or a function")
+        self.read()
+        if token in _CONSTANTS:
+            return Node("number", value=_CONSTANTS[token])
+        if token in VARIABLES:
+            self.names.append(token)
+            return Node("variable", name=token)
+        if token in FUNCTIONS:
+            if not self.accept("("):
+                self.fail(f"expected '(' after {token}")
+            return Node(token, (self.closed(),))
+        near = get_close_matches(token, [*FUNCTIONS, *VARIABLES, *_CONSTANTS], 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are x, y, pi, e, {', '.join(FUNCTIONS)}"
+        return self.fail(f"unknown name {token!r} ({hint})", column)
+
+    def closed(self) -> Node:
+        node = self.nested(self.sum)
+        if not self.accept(")"):
+            self.fail("expected ')'")
+        return node
+
+
+def _value(node: Node, variables: dict[str, Jet], like: Jet) -> Jet:
+    """The jet of a part; `like` has the shape of its derivatives."""
+    if node.kind == "number":
+        zeros = None if like.second is None else (0.0,) * len(like.second)
+        return Jet(like.value * 0.0 + node.value, (0.0,) * len(like.first), zeros)
+    if node.kind == "variable":
+        return variables[node.name]
+    if node.kind == "^" and (exponent := _constant(node.parts[1])) is not None:
+        return _value(node.parts[0], variables, like).power(exponent)
+    parts = [_value(part, variables, like) for part in node.parts]
+    match node.kind:
+        case "+":
+            return parts[0] + parts[1]
+        case "-":
+            return parts[0] - parts[1]
+        case "*":
+            return parts[0] * parts[1]
+        case "/":
+            return parts[0] / parts[1]
+        case "negative":
+            return -parts[0]
+        case "^":
+            return _applied("exp", parts[1] * _applied("log", parts[0]))
+    return _applied(node.kind, parts[0])
+
+
+def _applied(name: str, jet: Jet) -> Jet:
+    value, slope, bend = FUNCTIONS[name]
+    return jet.through(value(jet.value), slope(jet.value), lambda: bend(jet.value))
+
+
+def _constant(node: Node) -> float | None:
+    """The value of a part that has no variable, such as an exponent; None of others."""
+    return None if _varies(node) else float(_value(node, {}, Jet(np.float64(0.0), (), None)).value)
+
+
+def _varies(node: Node) -> bool:
+    return node.kind == "variable" or any(map(_varies, node.parts))

@@ -1,0 +1,149 @@
+"""The way of a ball: its positions, update by update, within a time."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+
+from glideslope.schedules.sampling import MOST_UPDATES
+from glideslope.studio.descent.driven import Driven
+from glideslope.studio.descent.optimizers import OPTIMIZERS, Name
+from glideslope.studio.descent.surfaces import Surface
+from glideslope.studio.plan import Text
+
+FAR = 1e4
+"""How many windows away a ball is lost."""
+_LOOK = 256
+"""Updates between two looks at the clock."""
+_WHOLE, _PLACES = 300, 900
+"""The first updates, each of which is kept, and the positions that are kept in all."""
+Coordinate = Annotated[float, Meta(ge=-1e9, le=1e9)]
+Ended = Literal["whole", "diverged", "time"]
+
+
+class Ball(msgspec.Struct, forbid_unknown_fields=True):
+    """What is raced.
+
+    Attributes:
+        start: where it begins.
+        optimizer: how a slope becomes an update.
+        rate: where the factor of the schedule is 1.
+        schedule: what drives the rate.
+        momentum: β, of the optimizers that have one.
+        layers: what the rate is times, for each coordinate.
+    """
+
+    start: Annotated[list[Coordinate], Meta(min_length=1, max_length=2)]
+    optimizer: Name = "descent"
+    rate: Annotated[float, Meta(gt=0, le=1e6)] = 0.1
+    schedule: Text = "constant"
+    momentum: Annotated[float, Meta(ge=0, le=0.9999)] = 0.9
+    layers: Annotated[list[Annotated[float, Meta(ge=0, le=1e4)]], Meta(min_length=2, max_length=2)] = msgspec.field(
+        default_factory=lambda: [1.0, 1.0]
+    )
+
+
+class World(msgspec.Struct, forbid_unknown_fields=True):
+    """What every ball meets.
+
+    Attributes:
+        steps: the updates.
+        noise: the standard deviation of the slope of one example, of a formula.
+        batch: the examples in an update; 0 is all of them, without noise.
+        rare: the slope along the last coordinate comes in each such update alone.
+        seed: of the noise.
+    """
+
+    steps: Annotated[int, Meta(ge=1, le=MOST_UPDATES)] = 100
+    noise: Annotated[float, Meta(ge=0, le=1e6)] = 0.0
+    batch: Annotated[int, Meta(ge=0, le=100_000)] = 0
+    rare: Annotated[int, Meta(ge=1, le=10_000)] = 1
+    seed: Annotated[int, Meta(ge=0, le=2**32)] = 0
+
+
+@dataclass(frozen=True)
+class Path:
+    """Where a ball went.
+
+    Attributes:
+        at: updates made, whole numbers from 0, shape (n,): each, or some of many.
+        positions: after these, shape (n, d).
+        rates: before the next update, shape (n,).
+        ended: whether all updates were made, the ball was lost, or the time was over.
+    """
+
+    at: np.ndarray
+    positions: np.ndarray
+    rates: np.ndarray
+    ended: Ended
+
+
+def path(surface: Surface, ball: Ball, world: World, size: float, seconds: float) -> Path:
+    """The way of a ball, as far as a time allows.
+
+    Args:
+        surface: what is descended.
+        ball: what descends.
+        world: what it meets.
+        size: of the window, that a ball is lost far outside of.
+        seconds: the most that it may take.
+
+    Raises:
+        ScheduleError: the schedule can't be read, or has a guard.
+    """
+    driven = Driven(ball.schedule, world.steps)
+    update = OPTIMIZERS[ball.optimizer](ball.momentum)
+    random = np.random.default_rng(world.seed)
+    dimensions = surface.dimensions
+    position = np.array([*ball.start, 0.0][:dimensions], dtype=float)
+    layers = np.array(ball.layers[:dimensions])
+    places, kept, rates = [position], [0], []
+    ended: Ended = "whole"
+    keep = _kept(driven.updates)
+    until, made = time.monotonic() + seconds, 0
+    while made < driven.updates:
+        rate = ball.rate * driven.factor(made)
+        if made == kept[-1]:
+            rates.append(rate)
+        slope = _slope(surface, position, world, made, driven.batch(made, world.batch), random)
+        position = position - update(slope, rate * layers)
+        made += 1
+        if driven.measured_each and made % driven.measured_each == 0:
+            driven.told(float(surface.values(position[None])[0]))
+        if not np.all(np.abs(position) <= FAR * size):
+            ended = "diverged"
+        elif made % _LOOK == 0 and time.monotonic() > until:
+            ended = "time"
+        if made in keep or ended != "whole":
+            places.append(position)
+            kept.append(made)
+        if ended != "whole":
+            break
+    rates += [ball.rate * driven.factor(made)] * (len(kept) - len(rates))
+    return Path(np.array(kept), np.array(places), np.array(rates), ended)
+
+
+def _slope(
+    surface: Surface, position: np.ndarray, world: World, made: int, size: int, random: np.random.Generator
+) -> np.ndarray:
+    """The slope at a position, of a batch of a size."""
+    batch = random.integers(0, surface.examples, size) if surface.examples and size else None
+    slope = np.array(surface.gradient(tuple(position.tolist()), batch), dtype=float)
+    if world.noise and size and not surface.examples:
+        slope = slope + random.normal(0.0, world.noise / np.sqrt(size), len(slope))
+    if world.rare > 1 and (made + 1) % world.rare:
+        slope[-1] = 0.0
+    return slope
+
+
+def _kept(steps: int) -> set[int] | range:
+    """The updates after which positions are kept."""
+    if steps <= _PLACES:
+        return range(1, steps + 1)
+    later = np.geomspace(_WHOLE, steps, _PLACES - _WHOLE)
+    return {*range(1, _WHOLE + 1), *np.rint(later).astype(int).tolist(), steps}

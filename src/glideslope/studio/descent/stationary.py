@@ -1,0 +1,127 @@
+"""Where the slope is zero: by Newton's method from many places, and by algebra."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from glideslope.studio.descent.algebra import coupled
+from glideslope.studio.descent.surfaces import Surface
+
+_STARTS = {1: 400, 2: 40}
+"""Starts of Newton's method along each coordinate."""
+_ITERATIONS = 60
+_FLAT = 1e-9
+"""The largest slope at a place that counts as stationary, over the largest in the window."""
+
+
+@dataclass(frozen=True)
+class Stationary:
+    """A place where the slope is zero.
+
+    Attributes:
+        position: where.
+        kind: "minimum", "maximum", "saddle", or "flat" where the curvature decides nothing.
+    """
+
+    position: tuple[float, ...]
+    kind: str
+
+
+@dataclass(frozen=True)
+class Algebra:
+    """What SymPy gave for the places where the slope is zero.
+
+    Attributes:
+        result: the real solutions of a formula, or their count in so many variables; None where none came in time, or
+            it has no method.
+        seconds: what it took.
+        problem: why there is none.
+    """
+
+    result: Any
+    seconds: float
+    problem: str = ""
+
+
+def by_newton(surface: Surface, window: list[tuple[float, float]]) -> list[Stationary]:
+    """The places in a window, each as a minimum, a maximum or a saddle, the lowest first.
+
+    Args:
+        surface: one with second derivatives.
+        window: the least and the largest of each coordinate.
+    """
+    axes = [np.linspace(low, high, _STARTS[len(window)]) for low, high in window]
+    points = np.stack([axis.ravel() for axis in np.meshgrid(*axes)], axis=1)
+    low, high = np.array(window).T
+    scale = np.nanmax(np.abs(surface.gradients(points)))
+    for _ in range(_ITERATIONS):
+        slopes, matrices = surface.gradients(points), surface.curvatures(points)
+        step = np.full_like(points, np.nan)
+        regular = np.isfinite(matrices).all(axis=(1, 2)) & (np.abs(np.linalg.det(np.nan_to_num(matrices))) > 1e-300)
+        step[regular] = np.linalg.solve(matrices[regular], slopes[regular][:, :, None])[:, :, 0]
+        longest = 0.25 * (high - low)
+        points = points - np.clip(step, -longest, longest)
+    flat = np.abs(surface.gradients(points)).max(axis=1) <= _FLAT * max(scale, 1e-300)
+    inside = np.all((points >= low) & (points <= high), axis=1)
+    rounded = {tuple(np.round((point - low) / (high - low), 6)): point for point in points[flat & inside]}
+    places = np.array(list(rounded.values())).reshape(-1, len(window))
+    if not len(places):
+        return []
+    order = np.argsort(surface.values(places))
+    kinds = map(_kind, surface.curvatures(places[order]))
+    return [Stationary(tuple(place.tolist()), kind) for place, kind in zip(places[order], kinds, strict=True)]
+
+
+def by_algebra(problem: str | int, seconds: float) -> Algebra:
+    """What SymPy solves, in a process that is ended when the time is over.
+
+    Args:
+        problem: the formula of a surface, or a number of variables of `algebra.coupled`.
+        seconds: the most that it may take.
+    """
+    began = time.monotonic()
+    program = "from glideslope.studio.descent.algebra import main; main()"
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", program], input=json.dumps(problem), capture_output=True, text=True, timeout=seconds
+        )
+    except subprocess.TimeoutExpired:
+        return Algebra(None, time.monotonic() - began, f"nothing in {seconds:g} s")
+    if done.returncode:
+        return Algebra(None, time.monotonic() - began, done.stderr.strip().rpartition("\n")[2] or "it ended early")
+    said = json.loads(done.stdout)
+    return Algebra(said.get("solutions", said.get("count")), said["seconds"], said["problem"])
+
+
+def descended(dimensions: int) -> tuple[int, float, float]:
+    """Descent on `algebra.coupled` from one place, at a rate of 0.2, until the slope is under 1e-8.
+
+    Returns:
+        The updates, the seconds and the height that it comes to.
+    """
+    point = np.full(dimensions, 0.3)
+    began, made = time.monotonic(), 0
+    while made < 100_000:
+        beside = np.zeros(dimensions)
+        beside[:-1] += point[1:]
+        beside[1:] += point[:-1]
+        slope = point**3 - point + np.arange(1, dimensions + 1) / 20 + beside / 5
+        if np.abs(slope).max() < 1e-8:
+            break
+        point = point - 0.2 * slope
+        made += 1
+    return made, time.monotonic() - began, float(coupled(point.tolist(), 1 / 20))
+
+
+def _kind(matrix: np.ndarray) -> str:
+    values = np.linalg.eigvalsh(matrix)
+    if np.abs(values).min() <= 1e-9 * max(np.abs(values).max(), 1e-300):
+        return "flat"
+    return "minimum" if values.min() > 0 else "maximum" if values.max() < 0 else "saddle"

@@ -1,0 +1,176 @@
+"""The room where schedules are drawn: curves of texts, what a drag makes of a text, and the text in other forms."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+from starlette.routing import Route
+
+from glideslope.errors import ConversionError, GlideslopeError, ScheduleError
+from glideslope.escape import visible
+from glideslope.frameworks.conversion.export import WRITERS, export
+from glideslope.frameworks.conversion.json_form import to_json
+from glideslope.schedules import Schedule
+from glideslope.schedules.units import by_clock
+from glideslope.studio import handles
+from glideslope.studio.exchange import computed, finite
+from glideslope.studio.plan import Plan
+from glideslope.views.curves import Curve, Time, chart
+from glideslope.views.gallery import entries
+
+_MOST_COPIED = 2_000_000
+"""The characters of a form of a schedule that is copied."""
+
+
+class Edit(msgspec.Struct, forbid_unknown_fields=True):
+    """A change of the schedule that is edited.
+
+    Attributes:
+        act: a handle moved or removed, a point added, or all in points.
+        handle: which, from the left.
+        x: where it is moved, on the axis of time.
+        y: the rate that it is moved to.
+    """
+
+    act: Literal["move", "remove", "add", "points"]
+    handle: Annotated[int, Meta(ge=0, le=10_000)] = 0
+    x: float | None = None
+    y: float | None = None
+
+
+class Drawing(msgspec.Struct, forbid_unknown_fields=True):
+    """What is drawn: a plan, after a change of it if there is one."""
+
+    plan: Plan
+    edit: Edit | None = None
+
+
+class Copy(msgspec.Struct, forbid_unknown_fields=True):
+    """A schedule in another form."""
+
+    plan: Plan
+    to: Literal["text", "torch", "optax", "keras", "transformers", "deepspeed", "json", "csv"]
+
+
+def edited(plan: Plan, edit: Edit | None) -> Plan:
+    """The plan after a change.
+
+    Raises:
+        ScheduleError: the schedule can't be changed so.
+    """
+    if edit is None:
+        return plan
+    texts = [*plan.schedules]
+    texts[min(plan.chosen, len(texts) - 1)] = str(_changed(plan, edit, plan.schedule(plan.text)))
+    return msgspec.structs.replace(plan, schedules=tuple(texts))
+
+
+def drawn(drawing: Drawing, beside: Sequence[Curve] = ()) -> dict[str, Any]:
+    """The chart of a plan, what is wrong with each of its texts, and the handles of the one that is edited.
+
+    Args:
+        drawing: the plan, and a change of it.
+        beside: other curves that are drawn with its own.
+
+    Raises:
+        ScheduleError: the schedule can't be changed as asked.
+    """
+    plan = edited(drawing.plan, drawing.edit)
+    curves: list[Curve] = []
+    states: list[dict[str, Any]] = []
+    for text in plan.schedules:
+        try:
+            curve = plan.curve(text)
+        except GlideslopeError as error:
+            states.append({"message": visible(str(error)), "column": getattr(error, "column", None)})
+            continue
+        curves.append(curve)
+        states.append({"canonical": curve.text})
+    time = Time.of(plan.axis, plan.clock)
+    title = f"{plan.steps:,} updates at a peak of {plan.peak:g}"
+    return {
+        "text": plan.text, "chart": chart([*curves, *beside], time, title).data(), "schedules": states,
+        "handles": _handles(plan, time.per_update),
+        "boundaries": [finite([t * time.per_update for t in curve.boundaries]) for curve in curves],
+        "end": plan.steps * time.per_update,
+        "worth": {"epochs": plan.steps * plan.batch / plan.epoch, "examples": plan.steps * plan.batch,
+                  "tokens": plan.steps * plan.batch * plan.tokens},
+    }  # fmt: skip
+
+
+def copied(copy: Copy) -> dict[str, str]:
+    """The schedule that is edited as text, code or data.
+
+    Raises:
+        ConversionError: it has no such form, or one that is too long for a page.
+    """
+    plan, value = copy.plan, copy.plan.schedule(copy.plan.text)
+    if copy.to == "text":
+        return {"code": str(value)}
+    if copy.to == "json":
+        return {"code": json.dumps(to_json(value), indent=2)}
+    if copy.to not in WRITERS:
+        raise ConversionError(f"no export to {copy.to!r}")
+    code = export(by_clock(value, plan.clock), plan.steps, plan.peak, copy.to)
+    if len(code) > _MOST_COPIED:
+        raise ConversionError(f"{len(code):,} characters are too many for a page: glideslope convert writes them")
+    return {"code": code}
+
+
+def gallery(asked: None) -> list[dict[str, Any]]:
+    """Every schedule by name, with an example and its curve."""
+    return [
+        {"example": entry.example, "summary": entry.summary,
+         "curve": finite(entry.curve.rates[::8] / max(entry.curve.rates), 3)}
+        for entry in entries()
+    ]  # fmt: skip
+
+
+ROUTES: Sequence[Route] = (
+    Route("/api/draw", computed(Drawing, drawn), methods=["POST"]),
+    Route("/api/copy", computed(Copy, copied), methods=["POST"]),
+    Route("/api/gallery", computed(type(None), gallery), methods=["POST"]),
+)
+
+
+def _handles(plan: Plan, per_update: float) -> list[dict[str, Any]]:
+    """The handles of the schedule that is edited; none where its text can't be read or has none."""
+    try:
+        found = handles.handles(plan.schedule(plan.text), plan.steps, plan.clock)
+    except GlideslopeError:
+        return []
+    return [
+        {"name": handle.name, "x": handle.x * per_update, "y": handle.y * plan.peak, "up": handle.up is not None,
+         "across": handle.across is not None, "removable": handle.removed is not None}
+        for handle in found if math.isfinite(handle.x) and math.isfinite(handle.y)
+    ]  # fmt: skip
+
+
+def _changed(plan: Plan, edit: Edit, value: Schedule) -> Schedule:
+    if edit.act == "points":
+        return handles.in_points(value, plan.steps, plan.clock)
+    if edit.act == "add":
+        return handles.with_point(value, plan.steps, plan.clock)
+    found = handles.handles(value, plan.steps, plan.clock)
+    if edit.handle >= len(found):
+        raise ScheduleError(f"{value} has {len(found)} handles: there is none of number {edit.handle + 1}")
+    handle = found[edit.handle]
+    if edit.act == "remove":
+        if handle.removed is None:
+            raise ScheduleError(f"the {handle.name} can't be left out")
+        return handle.removed
+    changed = value
+    if edit.x is not None and handle.across is not None and math.isfinite(edit.x):
+        x = edit.x / Time.of(plan.axis, plan.clock).per_update
+        changed = handle.across(min(max(x, 0.0), float(plan.steps)))
+    if edit.y is not None and handle.up is not None and math.isfinite(edit.y):
+        again = handles.handles(changed, plan.steps, plan.clock)[edit.handle]
+        if again.up is not None:
+            changed = again.up(min(max(float(f"{edit.y / plan.peak:.3g}"), 0.0), 1e6))
+    changed.over(plan.steps, plan.clock)(0)  # raises where its phases don't fit
+    return changed

@@ -1,0 +1,103 @@
+"""Requests and answers: JSON that is checked against a type, within limits of size and time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import anyio
+import msgspec
+import numpy as np
+from numpy.typing import ArrayLike
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from glideslope.errors import DocumentError, GlideslopeError
+from glideslope.escape import lines
+
+MOST_JSON = 1_000_000
+"""The bytes of a request."""
+MOST_UPLOAD = 64_000_000
+"""The bytes of a log or a law that is dropped on the page."""
+_AT_ONCE = 4
+"""Requests that are computed at a time; others wait."""
+
+Answered = TypeVar("Answered")
+Asked = TypeVar("Asked")
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class TooLargeError(DocumentError):
+    """A request has more bytes than are read."""
+
+
+def answer(value: Any, status: int = 200) -> Response:
+    """A JSON answer; a number that isn't finite is null."""
+    return Response(msgspec.json.encode(value), status, media_type="application/json")
+
+
+def refusal(error: Exception, status: int = 400) -> Response:
+    """The answer to a request that can't be met: the message, and the column of the text that it is about."""
+    return answer({"message": lines(str(error)), "column": getattr(error, "column", None)}, status)
+
+
+async def content(request: Request, most: int) -> bytes:
+    """The bytes of a request.
+
+    Raises:
+        TooLargeError: there are more than `most`.
+    """
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > most:
+            raise TooLargeError(f"more than {most:,} bytes: no more are read")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def computed(kind: type[Asked], compute: Callable[[Asked], Any]) -> Handler:
+    """A handler that reads a request of a type and answers what a function makes of it, in a thread.
+
+    Args:
+        kind: what the request holds.
+        compute: from that to plain data; a GlideslopeError of it is a refusal.
+    """
+
+    async def handle(request: Request) -> Response:
+        try:
+            asked = msgspec.json.decode(await content(request, MOST_JSON), type=kind)
+            async with limiter():
+                return answer(await run_in_threadpool(quiet, compute, asked))
+        except TooLargeError as error:
+            return refusal(error, 413)
+        except (GlideslopeError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+            return refusal(error)
+
+    return handle
+
+
+def quiet(compute: Callable[..., Answered], *asked: Any) -> Answered:
+    """What a function returns, without warnings of numbers that overflow: these are shown as gaps."""
+    with np.errstate(all="ignore"):
+        return compute(*asked)
+
+
+_limiters: dict[int, anyio.Semaphore] = {}
+
+
+def limiter() -> anyio.Semaphore:
+    """The limit of requests that are computed at a time, of the event loop that is running."""
+    import asyncio
+
+    loop = id(asyncio.get_running_loop())
+    if loop not in _limiters:
+        _limiters[loop] = anyio.Semaphore(_AT_ONCE)
+    return _limiters[loop]
+
+
+def finite(values: ArrayLike, digits: int = 7) -> list[float | None]:
+    """Numbers with some significant digits; None where one isn't finite."""
+    return [float(f"{value:.{digits}g}") if math.isfinite(value) else None for value in np.asarray(values).tolist()]

@@ -1,0 +1,191 @@
+"""What the page may read: laws and runs in one folder, laws that it was given, and files that were dropped on it."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from glideslope.errors import DocumentError, LawError
+from glideslope.laws import Law, load
+
+_MOST_FILES = 2_000
+"""Files of the folder that are looked at."""
+_MOST_LAW = 4_000_000
+_MOST_DROPS, _MOST_IN_DROP = 12, 60
+_FIT_SECONDS = 60.0
+_DEEPEST = 3
+
+
+@dataclass(frozen=True)
+class Known:
+    """A law, and the runs that it was fitted on where they are known.
+
+    Attributes:
+        law: the law.
+        runs: by name, the updates and the losses.
+        notes: what was dropped or chosen when the logs were read.
+    """
+
+    law: Law
+    runs: dict[str, tuple[list[float], list[float]]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+class Library:
+    """The laws of a folder and of what was dropped.
+
+    Args:
+        folder: the only one whose files are read.
+        laws: others, by name.
+    """
+
+    def __init__(self, folder: Path, laws: dict[str, Law] | None = None) -> None:
+        self.folder = folder.resolve()
+        self._given = {name: Known(law) for name, law in (laws or {}).items()}
+        self._read: dict[Path, tuple[tuple[int, int], Law]] = {}
+        self._drops: dict[str, Path] = {}
+        self._kept = TemporaryDirectory(prefix="glideslope-studio-")
+
+    def inside(self, name: str) -> Path:
+        """The path of a file or folder by its name within the folder.
+
+        Raises:
+            DocumentError: it lies outside, or isn't there.
+        """
+        try:
+            path = (self.folder / name).resolve()
+            found = path.is_relative_to(self.folder) and path.exists()
+        except (OSError, ValueError, RuntimeError) as error:
+            raise DocumentError(f"{name!r}: {error}") from None
+        if not found:
+            raise DocumentError(f"{name!r} isn't in the folder that the studio was opened on")
+        return path
+
+    def names(self) -> list[str]:
+        """The laws that there are: those given or dropped, then files."""
+        return [*self._given, *(str(path.relative_to(self.folder)) for path in self._files() if self._is_law(path))]
+
+    def law(self, name: str) -> Known:
+        """A law by its name.
+
+        Raises:
+            LawError: it can't be read.
+            DocumentError: there is no such file in the folder.
+        """
+        if name in self._given:
+            return self._given[name]
+        return Known(self._loaded(self.inside(name)))
+
+    def keep(self, group: str, name: str, content: bytes) -> None:
+        """Keeps a file that was dropped.
+
+        Args:
+            group: those that are dropped together.
+            name: what the file is called, which its kind shows in.
+            content: its bytes.
+
+        Raises:
+            DocumentError: there are too many.
+        """
+        if group not in self._drops and len(self._drops) >= _MOST_DROPS:
+            raise DocumentError(f"more than {_MOST_DROPS} drops: start the studio anew")
+        folder = self._drops.setdefault(group, Path(self._kept.name) / secrets.token_hex(8))
+        folder.mkdir(exist_ok=True)
+        if len(list(folder.iterdir())) >= _MOST_IN_DROP:
+            raise DocumentError(f"more than {_MOST_IN_DROP} files at once")
+        (folder / _safe(name)).write_bytes(content)
+
+    def fitted(self, group: str) -> str:
+        """The name of the law of files that were dropped: the law that one is, or the one fitted on logs.
+
+        Raises:
+            LawError: none can be read or fitted, or fitting takes too long.
+        """
+        if group not in self._drops:
+            raise LawError("nothing was dropped")
+        files = sorted(self._drops[group].iterdir())
+        if len(files) == 1 and files[0].suffix == ".json" and self._is_law(files[0]):
+            known = Known(load(files[0]))
+            label = files[0].name
+        else:
+            known = _fitted(files)
+            label = files[0].name if len(files) == 1 else f"{len(files)} logs"
+        name = label if label not in self._given else f"{label} ({len(self._given) + 1})"
+        self._given[name] = known
+        return name
+
+    def _files(self) -> list[Path]:
+        """The files in which a law may be, those of the folder first."""
+        found: list[Path] = []
+        folders = [(self.folder, 0)]
+        looked = 0
+        while folders and looked < _MOST_FILES:
+            folder, depth = folders.pop(0)
+            try:
+                entries = sorted(folder.iterdir())
+            except OSError:
+                continue
+            for entry in entries[:_MOST_FILES]:
+                looked += 1
+                if entry.is_symlink() or entry.name.startswith("."):
+                    continue
+                if entry.is_dir() and depth < _DEEPEST:
+                    folders.append((entry, depth + 1))
+                elif entry.suffix == ".json" and entry.is_file():
+                    found.append(entry)
+        return found
+
+    def _is_law(self, path: Path) -> bool:
+        try:
+            with path.open("rb") as file:
+                if b'"glideslope_law"' not in file.read(_MOST_LAW):
+                    return False
+            self._loaded(path)
+        except (LawError, OSError):
+            return False
+        return True
+
+    def _loaded(self, path: Path) -> Law:
+        """The law in a file, read again where that has changed."""
+        status = path.stat()
+        stamp = (status.st_mtime_ns, status.st_size)
+        if self._read.get(path, (None,))[0] != stamp:
+            self._read[path] = (stamp, load(path))
+        return self._read[path][1]
+
+
+def _fitted(files: list[Path]) -> Known:
+    """A law fitted on logs, in a process that is ended when it takes too long."""
+    program = "from glideslope.studio.fitting import main; main()"
+    out = files[0].parent.with_suffix(".law")
+    asked = json.dumps({"files": [str(file) for file in files], "out": str(out)})
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", program], input=asked, capture_output=True, text=True, timeout=_FIT_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        raise LawError(f"these logs take more than {_FIT_SECONDS:g} s to fit: use glideslope fit") from None
+    if done.returncode:
+        raise LawError(done.stderr.strip().rpartition("\n")[2] or "these logs can't be fitted")
+    said: dict[str, Any] = json.loads(done.stdout)
+    if said["problem"]:
+        raise LawError(said["problem"])
+    runs = {name: (step, loss) for name, step, loss in said["runs"]}
+    return Known(load(out), runs, tuple(said["notes"]))
+
+
+def _safe(name: str) -> str:
+    """A name of a file that names nothing else.
+
+    >>> _safe("../../etc/passwd"), _safe("a b.csv"), _safe("..")
+    ('passwd', 'a b.csv', 'log')
+    """
+    last = re.split(r"[/\\]", name)[-1]
+    return re.sub(r"[^\w .+-]", "_", last)[:100].strip(" .") or "log"

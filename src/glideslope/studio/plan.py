@@ -1,0 +1,85 @@
+"""The schedules of a page's state: what is drawn, and what is worked out from it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from glideslope.errors import ScheduleError
+from glideslope.feedback import Feedback
+from glideslope.policy import as_policy
+from glideslope.schedules import Clock, Schedule, parse
+from glideslope.schedules.sampling import MOST_UPDATES, sampled
+from glideslope.views.curves import Curve
+
+MOST_TEXT = 4_000
+"""The characters of a schedule that the page takes."""
+Text = Annotated[str, Meta(max_length=MOST_TEXT)]
+Positive = Annotated[float, Meta(gt=0, le=1e12)]
+Steps = Annotated[int, Meta(ge=1, le=MOST_UPDATES)]
+Axis = Literal["updates", "epochs", "examples", "tokens"]
+
+
+class Plan(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Schedules over one horizon.
+
+    Attributes:
+        schedules: their texts.
+        steps: the updates.
+        peak: the rate where a factor is 1.
+        batch: examples in an update.
+        epoch: examples in an epoch.
+        tokens: tokens in an example.
+        axis: what time is in.
+        chosen: the place of the schedule that is edited.
+        log: whether the axis of rates is logarithmic.
+    """
+
+    schedules: Annotated[tuple[Text, ...], Meta(min_length=1, max_length=8)] = ("warmup(5%) >> cosine",)
+    steps: Steps = 10_000
+    peak: Annotated[float, Meta(gt=0, le=1e6)] = 0.001
+    batch: Positive = 32.0
+    epoch: Positive = 50_000.0
+    tokens: Positive = 1024.0
+    axis: Axis = "updates"
+    chosen: Annotated[int, Meta(ge=0, le=7)] = 0
+    log: bool = False
+
+    @property
+    def clock(self) -> Clock:
+        """What an update is worth."""
+        return Clock(self.epoch / self.batch, self.batch, self.batch * self.tokens)
+
+    @property
+    def text(self) -> str:
+        """The schedule that is edited."""
+        return self.schedules[min(self.chosen, len(self.schedules) - 1)]
+
+    def curve(self, text: str) -> Curve:
+        """The curve of a schedule: each update, or of very many the turns and those between which it is straight.
+
+        Raises:
+            ScheduleError: the text isn't a schedule.
+        """
+        value = _parsed(text)
+        bare = as_policy(value).schedule
+        whole = bare if bare.ends() else bare.over(self.steps, self.clock)
+        at = sampled(whole, self.steps)[0]
+        return Curve.of(value, self.steps, self.peak, self.clock, at)
+
+    def schedule(self, text: str) -> Schedule:
+        """A schedule that nothing but the updates move.
+
+        Raises:
+            ScheduleError: the text isn't one.
+        """
+        value = _parsed(text)
+        if isinstance(value, Feedback) or not isinstance(value, Schedule):
+            raise ScheduleError(f"{value} answers to measurements or batches: this is done with a schedule alone")
+        return value
+
+
+_parsed = lru_cache(maxsize=256)(parse)

@@ -1,0 +1,233 @@
+"""The room where a law says what schedules would end at: curves with their bands, a design, and what-ifs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from glideslope.errors import GlideslopeError, LawError
+from glideslope.escape import visible
+from glideslope.laws import Designed, Law, Rates, design
+from glideslope.studio.draw import Drawing, drawn, edited
+from glideslope.studio.exchange import MOST_UPLOAD, TooLargeError, answer, computed, content, limiter, refusal
+from glideslope.studio.library import Known, Library
+from glideslope.studio.plan import Plan
+from glideslope.views.charts import Chart, Mark, Series
+from glideslope.views.curves import Curve
+
+_POINTS = 160
+"""Updates at which a loss is predicted, for a curve."""
+_SEEN = 4
+"""The times the longest run fitted beyond which a law says that it is far from it."""
+_TIMES = (0.5, 2.0)
+Name = Annotated[str, Meta(max_length=300)]
+
+
+class Prediction(Drawing, forbid_unknown_fields=True):
+    """A plan, and the law that its losses are predicted by.
+
+    Attributes:
+        law: its name.
+        moving: whether a drag goes on, during which what-ifs wait.
+    """
+
+    law: Name = ""
+    moving: bool = False
+
+
+class Group(msgspec.Struct, forbid_unknown_fields=True):
+    """Files that were dropped together."""
+
+    group: Annotated[str, Meta(pattern="^[a-z0-9]{1,32}$")]
+
+
+def predicted(library: Library, asked: Prediction) -> dict[str, Any]:
+    """All that is drawn of a plan and of the schedule that the law would design beside it, and the predicted losses.
+
+    Raises:
+        LawError: there is no such law.
+        ScheduleError: the schedule can't be changed as asked.
+    """
+    if not asked.law:
+        raise LawError("no law: drop logs on the page, or open the studio on a folder with what glideslope fit wrote")
+    known = library.law(asked.law)
+    law, plan = known.law, edited(asked.plan, asked.edit)
+    beside = _designed(law, msgspec.structs.replace(plan, schedules=(), chosen=0))
+    picture = drawn(Drawing(plan), [] if beside is None else [beside.curve])
+    series, final = _series(law, plan, picture["schedules"])
+    if beside is not None:
+        series.append(Series(beside.curve.text, *beside.losses, "dashed"))
+    for name, (step, measured) in known.runs.items():
+        series.append(Series(f"{name}, measured", np.array(step), np.array(measured), "faint"))
+    return {
+        **picture, "loss_chart": _chart(law, plan, series).data(), "final": final, "law": _described(known),
+        "warnings": [visible(text) for text in law.warnings(plan.steps, plan.peak)],
+        "what_if": None if asked.moving else _what_if(law, plan) if final else [],
+        "design": beside and beside.plain(),
+    }  # fmt: skip
+
+
+def routes(library: Library) -> Sequence[Route]:
+    """The routes of the room."""
+
+    def listed(asked: None) -> list[str]:
+        return library.names()
+
+    async def drop(request: Request) -> Response:
+        try:
+            group = msgspec.convert({"group": request.path_params["group"]}, Group).group
+            library.keep(group, request.path_params["name"], await content(request, MOST_UPLOAD))
+        except TooLargeError as error:
+            return refusal(error, 413)
+        except (GlideslopeError, msgspec.ValidationError, OSError) as error:
+            return refusal(error)
+        return answer(None)
+
+    async def fit(request: Request) -> Response:
+        try:
+            asked = msgspec.json.decode(await content(request, 1000), type=Group)
+            async with limiter():
+                return answer({"law": await run_in_threadpool(library.fitted, asked.group)})
+        except (GlideslopeError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+            return refusal(error)
+
+    return (
+        Route("/api/laws", computed(type(None), listed), methods=["POST"]),
+        Route("/api/predict", computed(Prediction, lambda asked: predicted(library, asked)), methods=["POST"]),
+        Route("/api/drop/{group}/{name:path}", drop, methods=["POST"]),
+        Route("/api/fit", fit, methods=["POST"]),
+    )
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """The schedule that a law designs for a plan's horizon and peak.
+
+    Attributes:
+        curve: its rates.
+        losses: updates, and the predicted losses after them.
+        best: with its predicted loss.
+        free: the one that may choose its peak too.
+    """
+
+    curve: Curve
+    losses: tuple[np.ndarray, np.ndarray]
+    best: Designed
+    free: Designed
+
+    def plain(self) -> dict[str, Any]:
+        """What the page says of it."""
+        return {
+            name: {"schedule": str(one.schedule), "peak": one.peak, "loss": one.loss}
+            for name, one in (("best", self.best), ("free", self.free))
+        }
+
+
+@lru_cache(maxsize=64)
+def _designed(law: Law, plan: Plan) -> _Beside | None:
+    """The design beside a plan without schedules; None where the law has none, as of a short run."""
+    try:
+        best, free = (design(law, plan.steps, peak=peak).simplest() for peak in (plan.peak, None))
+        rates = Rates.of_schedule(best.schedule.over(plan.steps), plan.steps, best.peak)
+    except GlideslopeError:
+        return None
+    return _Beside(
+        replace(plan.curve(str(best.schedule)), text="the design of the law"), _losses(law, plan, rates), best, free
+    )
+
+
+def _series(law: Law, plan: Plan, states: list[dict[str, Any]]) -> tuple[list[Series], dict[str, float] | None]:
+    """The predicted curve of each schedule, and the end of the one that is edited; a problem is put in its state."""
+    series: list[Series] = []
+    final = None
+    for text, state in zip(plan.schedules, states, strict=True):
+        if "message" in state:
+            continue
+        try:
+            rates = _rates(plan, text)
+            at, loss = _losses(law, plan, rates)
+            band = law.interval(rates, at, 0.9, _size(law, plan)) if text == plan.text else None
+        except GlideslopeError as error:
+            state["message"], state["column"] = visible(str(error)), None
+            continue
+        series.append(Series(state["canonical"], at, loss, band=band))
+        if band is not None:
+            final = {"loss": float(loss[-1]), "low": float(band[0][-1]), "high": float(band[1][-1])}
+    return series, final
+
+
+def _rates(plan: Plan, text: str) -> Rates:
+    value = plan.schedule(text)
+    timed = value if value.ends() else value.over(plan.steps, plan.clock)
+    return Rates.of_schedule(timed, plan.steps, plan.peak)
+
+
+def _size(law: Law, plan: Plan) -> float | None:
+    """The batch that a law is asked for; none where it knows none."""
+    return None if law.batch_size is None else plan.batch
+
+
+def _losses(law: Law, plan: Plan, rates: Rates) -> tuple[np.ndarray, np.ndarray]:
+    """Updates, and the losses after them."""
+    at = np.unique(np.geomspace(max(len(rates) / 100, 1), len(rates), _POINTS).round())
+    return at, law.predict(rates, at, _size(law, plan))
+
+
+def _end(law: Law, plan: Plan) -> float | None:
+    try:
+        rates = _rates(plan, plan.text)
+        return float(law.predict(rates, len(rates), _size(law, plan))[0])
+    except GlideslopeError:
+        return None
+
+
+def _what_if(law: Law, plan: Plan) -> list[dict[str, Any]]:
+    """The predicted end at half and twice the horizon, the peak and the batch."""
+    rows: list[dict[str, Any]] = []
+    for name in ("steps", "peak", *(("batch",) if law.batch_size is not None else ())):
+        changed = [
+            msgspec.structs.replace(plan, **{name: type(getattr(plan, name))(max(getattr(plan, name) * times, 1e-12))})
+            for times in _TIMES
+        ]
+        if name == "steps" and plan.steps < 2:
+            continue
+        rows.append({"name": name, "half": _end(law, changed[0]), "twice": _end(law, changed[1])})
+    return rows
+
+
+def _chart(law: Law, plan: Plan, series: list[Series]) -> Chart:
+    marks = []
+    longest = max(run.steps for run in law.fitted)
+    if plan.steps > _SEEN * longest:
+        marks.append(Mark(f"beyond {_SEEN} times the longest run fitted", float(_SEEN * longest), float(plan.steps)))
+    return Chart(
+        "Predicted loss", "Lines are predicted; the band of the schedule that is edited has the loss in 90% of runs.",
+        "update", "loss", series, marks, linear=True, top=_top(series),
+    )  # fmt: skip
+
+
+def _top(series: list[Series]) -> float:
+    """The largest loss that is shown at first: what is early and high would flatten the rest."""
+    starts = [float(np.interp(0.08 * one.x[-1], one.x, one.y)) for one in series if len(one.x)]
+    return max(starts, default=math.inf)
+
+
+def _described(known: Known) -> dict[str, Any]:
+    law, peaks = known.law, [run.peak for run in known.law.fitted]
+    runs = f"{len(peaks)} run{'s' * (len(peaks) != 1)} of up to {max(run.steps for run in law.fitted):,} updates"
+    return {
+        "says": f"{runs}, peaks {min(peaks):.3g} to {max(peaks):.3g}; ends of runs are within {law.noise:.2%}",
+        "doubt": visible(law.doubt), "notes": [visible(note) for note in known.notes[:20]],
+        "knows_batch": law.batch_size is not None,
+    }  # fmt: skip

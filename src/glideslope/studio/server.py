@@ -1,0 +1,65 @@
+"""The application of the page, and the server that binds loopback."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Collection
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from glideslope.errors import FrameworkError
+from glideslope.laws import Law
+from glideslope.studio import draw, export, pages, play, predict, watch
+from glideslope.studio.access import LOOPBACK, Access
+from glideslope.studio.library import Library
+
+
+def application(
+    folder: Path,
+    token: str,
+    hosts: Collection[str] = LOOPBACK,
+    ancestors: str = "'self'",
+    laws: dict[str, Law] | None = None,
+) -> ASGIApp:
+    """The page and what it asks for.
+
+    Args:
+        folder: the only one whose files are read.
+        token: what every path begins with.
+        hosts: the names that this machine may be called by.
+        ancestors: the pages that may show this one in a frame.
+        laws: laws that are in no file, by name.
+    """
+    library = Library(folder, laws)
+    of_library = [route for room in (predict, watch, export) for route in room.routes(library)]
+    routes = [*draw.ROUTES, *play.ROUTES, *of_library, *pages.ROUTES]
+    return Access(Starlette(routes=routes), token, hosts, ancestors)
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket that listens; port 0 is any that is free.
+
+    Raises:
+        FrameworkError: the address can't be bound.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except (OSError, OverflowError) as error:
+        listening.close()
+        raise FrameworkError(f"{host}:{port} can't be bound ({error}): give another --port, or 0 for any") from None
+    listening.listen()
+    return listening
+
+
+def server(app: ASGIApp) -> uvicorn.Server:
+    """A server that says nothing, and that ends at once."""
+    return uvicorn.Server(
+        uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1,
+                       server_header=False, date_header=False)
+    )  # fmt: skip

@@ -1,0 +1,247 @@
+"""The room where a search is watched: what its run directory holds, again whenever that changes."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from glideslope.errors import GlideslopeError
+from glideslope.escape import visible
+from glideslope.search.contestant import Run
+from glideslope.search.idle import shown_name
+from glideslope.search.odds import interval, near
+from glideslope.search.outcomes import final_loss
+from glideslope.search.snapshot import Snapshot, changed
+from glideslope.studio.exchange import computed, refusal
+from glideslope.studio.library import Library
+from glideslope.views import run_charts
+from glideslope.views.charts import Chart, Series
+from glideslope.views.thinning import places as drawn_places
+from glideslope.views.thinning import smoothed, thinned
+
+EVERY = 0.5
+"""Seconds between two looks at a run directory."""
+_BEAT = 15.0
+"""Seconds without news after which the page is told that the server lives."""
+_MOST_RUNS = 60
+"""Runs whose curves are drawn: the last."""
+_MOST_WATCHERS = 16
+_MOST_FOLDERS = 3_000
+_MOST_REPORT = 64_000_000
+_APART = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'"
+"""A report runs apart from this server, as if it came from nowhere, and may ask for nothing."""
+
+
+class Watched(msgspec.Struct, forbid_unknown_fields=True):
+    """A run directory, by its name in the folder."""
+
+    folder: Annotated[str, Meta(max_length=1000)]
+
+
+def folders(library: Library) -> list[str]:
+    """The run directories in the folder, the one that was written last first."""
+    found: list[tuple[float, str]] = []
+    for looked, (place, inner, files) in enumerate(os.walk(library.folder)):
+        inner[:] = sorted(name for name in inner if not name.startswith("."))[:200]
+        if looked > _MOST_FOLDERS or len(Path(place).relative_to(library.folder).parts) >= 4:
+            inner.clear()
+        if "search.json" in files:
+            inner.clear()
+            found.append((_time(Path(place)), str(Path(place).relative_to(library.folder))))
+    return [name for _, name in sorted(found, reverse=True)]
+
+
+def seen(library: Library, folder: str) -> dict[str, Any]:
+    """All that is shown of a run directory.
+
+    Raises:
+        RunDirectoryError: it is none.
+        DocumentError: it isn't in the folder of the studio.
+    """
+    path = library.inside(folder)
+    snapshot = Snapshot.of(path)
+    return {
+        "search": _said(snapshot), "charts": [chart.data() | {"title": chart.title} for chart in _charts(snapshot)],
+        "rounds": _rounds(snapshot.runs), "odds": _odds(snapshot), "events": _events(snapshot.runs),
+        "unfinished": [
+            {"what": visible(key), "updates": len(position.losses)} for key, position in snapshot.unfinished.items()
+        ],
+        "ended": snapshot.result is not None, "damaged": [visible(text) for text in snapshot.damaged],
+        "report": (path / "report.html").is_file(),
+    }  # fmt: skip
+
+
+def routes(library: Library) -> Sequence[Route]:
+    """The routes of the room."""
+    watchers: set[int] = set()
+
+    async def events(request: Request) -> Response:
+        if len(watchers) >= _MOST_WATCHERS:
+            return Response("too many pages watch\n", 429, media_type="text/plain")
+        try:
+            path = library.inside(request.query_params.get("folder", ""))
+        except GlideslopeError as error:
+            return refusal(error)
+
+        async def stream() -> AsyncIterator[bytes]:
+            mark = id(stream)
+            watchers.add(mark)
+            try:
+                async for news in _news(path, request):
+                    yield news
+            finally:
+                watchers.discard(mark)
+
+        return StreamingResponse(stream(), media_type="text/event-stream")
+
+    async def report(request: Request) -> Response:
+        try:
+            file = library.inside(f"{request.query_params.get('folder', '')}/report.html")
+            if not file.is_file() or file.stat().st_size > _MOST_REPORT:
+                return Response("no report\n", 404, media_type="text/plain")
+            text = await run_in_threadpool(file.read_text, encoding="utf-8")
+        except (GlideslopeError, OSError, UnicodeDecodeError) as error:
+            return refusal(error)
+        return HTMLResponse(text, headers={"content-security-policy": _APART})
+
+    return (
+        Route("/api/folders", computed(type(None), lambda asked: folders(library)), methods=["POST"]),
+        Route("/api/watch", computed(Watched, lambda asked: seen(library, asked.folder)), methods=["POST"]),
+        Route("/events", events),
+        Route("/report", report),
+    )
+
+
+async def _news(path: Path, request: Request) -> AsyncIterator[bytes]:
+    """An event at once, and whenever something was written; a comment now and then, so that a lost page is noticed."""
+    last: tuple[Any, ...] | None = None
+    waited = 0.0
+    while not await request.is_disconnected():
+        now = await run_in_threadpool(changed, path)
+        if now != last:
+            last, waited = now, 0.0
+            yield b"data: changed\n\n"
+        elif waited >= _BEAT:
+            waited = 0.0
+            yield b": still there\n\n"
+        await asyncio.sleep(EVERY)
+        waited += EVERY
+
+
+def _time(path: Path) -> float:
+    try:
+        return (path / "search.json").stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _said(snapshot: Snapshot) -> str:
+    search = snapshot.search
+    what = [str(search.get("command", "search")), str(search.get("job", ""))]
+    steps = search.get("steps")
+    return visible(f"{' '.join(filter(None, what))}{f', {steps:,} updates' if isinstance(steps, int) else ''}")
+
+
+def _charts(snapshot: Snapshot) -> list[Chart]:
+    runs = snapshot.runs[-_MOST_RUNS:]
+    charts = []
+    if snapshot.runs:
+        ends = [
+            (f"{run.contestant.name}, {run.steps:,} updates", run.contestant.peak, run.final_loss)
+            for run in snapshot.runs
+        ]
+        untrained = max((run.untrained for run in snapshot.runs), default=math.nan)
+        charts.append(run_charts.peaks(ends, untrained, "The validation loss at the end of each run so far."))
+    if snapshot.unfinished:
+        charts.append(_unfinished(snapshot))
+    if runs:
+        charts += [run_charts.losses(runs, "Losses"), run_charts.rates(runs, "Rates")]
+    if snapshot.sweeps:
+        series = [
+            Series(key, np.array(rates[: len(losses)]), smoothed(np.array(losses, dtype=float)))
+            for key, (rates, losses) in snapshot.sweeps.items()
+        ]
+        charts.append(
+            Chart("Sweeps", "The smoothed loss while the rate rises.", "learning rate", "loss", series, log_x=True)
+        )
+    return charts
+
+
+def _unfinished(snapshot: Snapshot) -> Chart:
+    series = []
+    for key, position in snapshot.unfinished.items():
+        losses = np.array(position.losses)
+        series.append(Series(key, drawn_places(len(losses)), thinned(smoothed(losses), len(losses))))
+    return Chart(
+        "In the making",
+        "Runs that go on, as of their last checkpoint: smoothed training losses.",
+        "update",
+        "loss",
+        series,
+    )
+
+
+def _rounds(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """A table for each length of runs, the best first, with what became of each."""
+    tables = []
+    for steps in sorted({run.steps for run in runs}):
+        ranked = sorted((run for run in runs if run.steps == steps), key=final_loss)
+        best = ranked[0].final_loss
+        rows = [
+            [visible(shown_name([run])), run.contestant.peak, _number(run.final_loss), visible(_fate(run, best))]
+            for run in ranked
+        ]
+        tables.append({"title": f"Runs of {steps:,} updates", "rows": rows})
+    return tables
+
+
+def _fate(run: Run, best: float) -> str:
+    """What became of a run beside the best of its length."""
+    if run.problem:
+        return f"stopped by its guard: {run.problem}"
+    if not math.isfinite(run.final_loss):
+        return f"diverged after {len(run.losses):,} updates"
+    if run.final_loss == best:
+        return "the best so far"
+    return f"dropped: it ended {run.final_loss - best:.3g} above the best"
+
+
+def _odds(snapshot: Snapshot) -> list[str]:
+    """How sure the search is, by as much of it as there is."""
+    overhead, steps = snapshot.search.get("overhead"), snapshot.search.get("steps")
+    if not isinstance(overhead, int | float) or not isinstance(steps, int) or not overhead > 0:
+        return []
+    said = [f"After such a search, in {near(overhead):.0%} of trainings no other peak ends lower by over 1%."]
+    short = [run for run in snapshot.runs if run.steps < steps and math.isfinite(run.final_loss)]
+    if short:
+        best = min(short, key=final_loss)
+        low, high = interval(best.final_loss, best.untrained, overhead)
+        said.insert(
+            0, f"By the short runs so far the full run ends between {low:.4g} and {high:.4g} in nine of ten trainings."
+        )
+    return said
+
+
+def _events(runs: Sequence[Run]) -> list[list[Any]]:
+    """What guards did: the run, the update, what, the loss, where it went back to and what the rate was times."""
+    return [
+        [visible(str(run.contestant)), event.update, event.kind, _number(event.loss), event.back_to, event.factor]
+        for run in runs
+        for event in run.events
+    ][:500]
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

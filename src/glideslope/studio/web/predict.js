@@ -1,0 +1,122 @@
+// The room where a law says what schedules would end at.
+
+import { ask, offline } from "./api.js";
+import { button, chartFigure, choice, h, say, short } from "./dom.js";
+import { PLAN, planEditor } from "./plan.js";
+import { Chart } from "./report.js";
+
+export const title = "Predict";
+
+const REST = 200; // milliseconds without a drag, after which the what-ifs are asked for
+
+/**
+ * @param {HTMLElement} root
+ * @param {any} state
+ * @param {(state: any) => void} save
+ */
+export function open(root, state, save) {
+  const plan = { ...PLAN, steps: 6000, peak: 0.003, ...state?.plan, schedules: [...(state?.plan?.schedules ?? PLAN.schedules)] };
+  let law = state?.law ?? "";
+  let timer = 0;
+  /** @type {any} */ let chart = null;
+  const losses = chartFigure("The predicted loss of each schedule");
+  const answer = h("p", { class: "do" });
+  const warning = h("div", { class: "banner", hidden: true, role: "status" });
+  const design = h("div", { class: "design" });
+  const whatIf = h("tbody");
+  const about = h("p", { class: "note" });
+  const place = h("div");
+  const room = h("div", { hidden: true });
+  const editor = planEditor(
+    plan,
+    (edit, base) => ask("api/predict", { plan: base, edit, law, moving: edit?.act === "move" }),
+    (given, moving) => {
+      clearTimeout(timer);
+      if (moving) timer = window.setTimeout(editor.redraw, REST);
+      show(given);
+      save({ plan, law });
+    },
+  );
+
+  /** @param {any} given */
+  function show(given) {
+    if (chart) chart.update(given.loss_chart);
+    else chart = new Chart(losses, given.loss_chart);
+    answer.textContent = given.final
+      ? `Predicted to end at ${given.final.loss.toFixed(4)}, between ${given.final.low.toFixed(4)} and ${given.final.high.toFixed(4)} in nine of ten runs.`
+      : "Nothing is predicted of this schedule.";
+    about.textContent = `Fitted on ${given.law.says}. ${given.law.knows_batch ? "" : "It knows no batch size, so the batch changes nothing here. "}${given.law.notes.join(". ")}`;
+    warning.hidden = !given.warnings.length;
+    warning.textContent = `Far from what the law has seen: ${given.warnings.join("; ")}.`;
+    if (given.what_if) {
+      const names = /** @type {Record<string, string>} */ ({ steps: "updates", peak: "peak", batch: "batch" });
+      whatIf.replaceChildren(...given.what_if.map((/** @type {any} */ row) => h(
+        "tr", {}, h("th", { scope: "row" }, names[row.name]), ...[row.half, given.final?.loss, row.twice].map((loss) => h("td", {}, loss == null ? "—" : loss.toFixed(4))),
+      )));
+    }
+    const use = (/** @type {any} */ one) => button("Use it", () => { plan.peak = one.peak; editor.refresh(); editor.add(one.schedule); });
+    design.replaceChildren(...(given.design ? [
+      h("p", {}, `At this peak it ends at ${given.design.best.loss.toFixed(4)}: `, h("code", {}, given.design.best.schedule), " ", use(given.design.best)),
+      h("p", {}, `At its own peak of ${short(given.design.free.peak)}, ${given.design.free.loss.toFixed(4)} `, use(given.design.free)),
+    ] : [h("p", { class: "note" }, "The law designs nothing for so short a run.")]));
+    root.dataset.ready = "true";
+  }
+
+  const input = h("input", { type: "file", multiple: true, class: "sr", id: "files", onchange: () => drop([...input.files]) });
+  const zone = h("label", { class: "drop", for: "files" }, h("strong", {}, "Drop logs or a law here"), " or choose files: CSV, JSON lines, W&B, TensorBoard, trainer states and others that ", h("code", {}, "glideslope fit"), " reads.");
+
+  /** @param {File[]} files */
+  async function drop(files) {
+    if (!files.length) return;
+    const group = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(36).padStart(2, "0")).join("");
+    say(`Reading ${files.length} file${files.length === 1 ? "" : "s"} …`);
+    try {
+      for (const file of files) await ask(`api/drop/${group}/${encodeURIComponent(file.name)}`, file);
+      law = (await ask("api/fit", { group })).law;
+      await choose();
+      say("Fitted.");
+    } catch (/** @type {any} */ error) {
+      say(error.message);
+    }
+  }
+
+  async function choose() {
+    try {
+      const names = await ask("api/laws");
+      if (!names.includes(law)) law = names[0] ?? "";
+      place.replaceChildren(names.length
+        ? choice("Law", names.map((/** @type {string} */ name) => [name, name]), law, (name) => { law = name; editor.redraw(); })
+        : h("p", { class: "note" }, "No law lies in this folder: drop logs, or open the studio on a folder with what glideslope fit wrote."));
+    } catch (/** @type {any} */ error) {
+      say(error.message);
+    }
+    room.hidden = !law;
+    if (law) editor.redraw();
+    else root.dataset.ready = "true";
+  }
+
+  room.append(
+    answer,
+    h(
+      "div", { class: "bench" },
+      h("div", { class: "picture" }, warning, losses, editor.figure, editor.list, editor.canPoint),
+      h(
+        "fieldset", { class: "panel", disabled: offline }, h("legend", {}, "Training"), editor.fields, editor.worth, editor.shape,
+        h("h3", {}, "What if"),
+        h("table", { class: "small" }, h("thead", {}, h("tr", {}, ...["", "half", "as it is", "twice"].map((text) => (text ? h("th", { scope: "col" }, text) : h("td"))))), whatIf),
+        h("h3", {}, "What the law would design"), design,
+      ),
+    ),
+  );
+  root.append(h("h2", { class: "sr" }, "Predict the loss"), h("div", { class: "source" }, place, ...(offline ? [] : [zone, input])), about, room);
+  for (const name of ["dragover", "drop"]) {
+    root.addEventListener(name, (/** @type {any} */ event) => {
+      if (offline) return;
+      event.preventDefault();
+      zone.classList.toggle("over", name === "dragover");
+      if (name === "drop") drop([...event.dataTransfer.files]);
+    });
+  }
+  choose();
+  return () => clearTimeout(timer);
+}

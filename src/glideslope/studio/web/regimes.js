@@ -1,0 +1,63 @@
+// The slider of a rate, with the rates marked at which descent crawls, converges, oscillates and diverges.
+
+import { h, number, plain, short } from "./dom.js";
+
+const NAMES = ["crawls", "converges", "oscillates", "diverges"];
+const POSITIONS = 1000;
+
+/**
+ * @param {number} rate
+ * @param {(rate: number) => void} change
+ */
+export function rateSlider(rate, change) {
+  let [low, high] = [rate / 300, rate * 300];
+  const input = h("input", { type: "range", id: "rate", min: 0, max: POSITIONS, step: 1 });
+  const exact = h("input", { "aria-label": "Rate, as a number", inputmode: "decimal", class: "exact", autocomplete: "off" });
+  const bar = h("div", { class: "regimes", "aria-hidden": "true" });
+  const verdict = h("p", { class: "note verdict", id: "verdict" });
+  input.setAttribute("aria-describedby", "verdict");
+  const share = (/** @type {number} */ value) => Math.log(value / low) / Math.log(high / low);
+  /** @type {(number | null)[] | null} */ let marks = null;
+
+  function show() {
+    input.value = String(Math.round(POSITIONS * Math.min(Math.max(share(rate), 0), 1)));
+    input.setAttribute("aria-valuetext", short(rate));
+    if (document.activeElement !== exact) exact.value = plain(Number(rate.toPrecision(4)));
+    const known = marks && marks.every((mark) => mark != null);
+    const regime = known ? NAMES[/** @type {number[]} */ (marks).filter((mark) => rate > mark).length] : "";
+    verdict.textContent = marks === null
+      ? "This optimizer scales each slope, so no rate of descent is marked."
+      : known ? `Where the ball is, descent would diverge from ${short(marks[2])} on: this rate ${regime}.` : "Where the ball is, the surface doesn't curve upwards: descent leaves it at any rate.";
+    verdict.dataset.regime = regime;
+    const ends = known ? [0, .../** @type {number[]} */ (marks).map((mark) => Math.min(Math.max(share(mark), 0), 1)), 1] : [0, 1];
+    bar.replaceChildren(...ends.slice(1).map((end, i) => {
+      const width = 100 * (end - ends[i]);
+      return h("span", { style: `width:${width}%`, "data-regime": known ? NAMES[i] : "" }, known && width > 19 ? NAMES[i] : "");
+    }));
+  }
+
+  /** @param {number} value */
+  function set(value) {
+    rate = value;
+    show();
+    change(value);
+  }
+
+  input.addEventListener("input", () => set(Number((low * (high / low) ** (Number(input.value) / POSITIONS)).toPrecision(3))));
+  exact.addEventListener("change", () => { const value = number(exact.value); if (value > 0 && value <= 1e6) set(value); });
+  const root = h("div", { class: "field wide rate" }, h("label", { for: "rate" }, "Rate"), exact, h("div", { class: "scale" }, input, bar), verdict);
+  show();
+  return {
+    root,
+    /** Other marks, of the ball that is chosen. @param {(number | null)[] | null} limits @param {number} value @param {boolean} anew whether the range begins anew */
+    show(limits, value, anew) {
+      marks = limits;
+      rate = value;
+      if (anew) {
+        const middle = limits?.[2] ?? rate;
+        [low, high] = [Math.min(middle / 1000, rate), Math.max(middle * 4, rate)];
+      }
+      show();
+    },
+  };
+}

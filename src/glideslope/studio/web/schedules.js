@@ -1,0 +1,81 @@
+// The list of schedules as texts, with what is wrong with each at its column.
+
+import { button, h } from "./dom.js";
+
+/**
+ * A list of texts that are edited.
+ * @param {{texts: string[], chosen: number, most: number, change: (texts: string[], chosen: number) => void}} options
+ */
+export function scheduleList({ texts, chosen, most, change }) {
+  const root = h("div", { class: "texts" });
+  /** @type {{row: any, input: any, problem: any}[]} */
+  let rows = [];
+
+  function build() {
+    rows = texts.map((text, i) => {
+      const id = `schedule-${i}`;
+      const input = h("input", {
+        id, value: text, spellcheck: "false", autocomplete: "off", autocapitalize: "off", "aria-label": `Schedule ${i + 1}`,
+        "aria-describedby": `${id}-problem`, maxlength: 4000,
+        oninput: () => { texts[i] = input.value; change(texts, chosen); },
+        onfocus: () => { if (chosen !== i) { chosen = i; mark(); change(texts, chosen); } },
+      });
+      const problem = h("div", { class: "problem", id: `${id}-problem`, role: "alert" });
+      const row = h(
+        "div", { class: "line" }, h("span", { class: "swatch", "aria-hidden": "true" }), input,
+        texts.length > 1
+          ? button("×", () => { texts.splice(i, 1); chosen = Math.min(chosen, texts.length - 1); build(); change(texts, chosen); },
+            { "aria-label": `Remove schedule ${i + 1}`, class: "small" })
+          : null,
+        problem,
+      );
+      return { row, input, problem };
+    });
+    root.replaceChildren(...rows.map(({ row }) => row));
+    if (texts.length < most) root.append(button("Add a schedule", () => add("cosine"), { class: "add" }));
+    mark();
+  }
+
+  function mark() {
+    rows.forEach(({ row }, i) => row.classList.toggle("chosen", i === chosen && texts.length > 1));
+  }
+
+  /** @param {string} text */
+  function add(text) {
+    texts.push(text);
+    chosen = texts.length - 1;
+    build();
+    change(texts, chosen);
+    rows[chosen].input.focus();
+  }
+
+  build();
+  return {
+    root,
+    add,
+    /** Puts a text in the place of the one that is edited. @param {string} text */
+    replace(text) {
+      texts[chosen] = text;
+      if (rows[chosen].input.value !== text) rows[chosen].input.value = text;
+    },
+    /** Shows what is wrong with each, and the colours of those that are drawn. @param {any[]} states */
+    show(states) {
+      let drawn = 0;
+      states.forEach((state, i) => {
+        const { row, input, problem } = rows[i] ?? {};
+        if (!row) return;
+        input.setAttribute("aria-invalid", String("message" in state));
+        row.querySelector(".swatch").style.borderTopColor = "message" in state ? "transparent" : `var(--c${drawn++ % 8})`;
+        problem.replaceChildren(...("message" in state ? described(state, texts[i]) : []));
+      });
+    },
+  };
+}
+
+/** @param {{message: string, column: number | null}} state @param {string} text */
+function described({ message, column }, text) {
+  const said = h("p", {}, message.replace(/ at column \d+ of .*$/s, column == null ? "$&" : ` (column ${column + 1})`));
+  if (column == null) return [said];
+  const [before, at, after] = [text.slice(0, column), text.slice(column, column + 1) || " ", text.slice(column + 1)];
+  return [h("pre", { "aria-hidden": "true" }, before, h("mark", {}, at), after), said];
+}

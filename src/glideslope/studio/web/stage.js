@@ -1,0 +1,89 @@
+// A surface with the ways of its balls, played back update by update, and their losses beside it.
+
+import { button, chartFigure, h } from "./dom.js";
+import { Chart } from "./report.js";
+import { Surface } from "./surface.js";
+
+const FRAMES = 240; // of a whole play, at most
+
+/**
+ * @param {(point: number[]) => void} choose is called with the place that is pressed
+ * @param {(frame: number) => void} [moved] is called with the position of the playback
+ */
+export function stage(choose, moved = () => {}) {
+  const surface = new Surface(choose);
+  const figure = chartFigure("The loss of each ball after each update");
+  /** @type {any} */ let chart = null;
+  /** @type {any} */ let answer = null;
+  let [frame, chosen, timer] = [0, 0, 0];
+  const last = () => Math.max(...answer.balls.map((/** @type {any} */ ball) => (ball.at?.length ?? 1) - 1));
+  const scrub = h("input", { type: "range", min: 0, max: 1, value: 1, "aria-label": "Update" });
+  const counter = h("output", { class: "counter" });
+  const run = button("Run", () => (timer ? pause() : play()), { class: "first" });
+
+  /** @param {number} to */
+  function go(to) {
+    frame = Math.min(Math.max(to, 0), last());
+    scrub.value = String(frame);
+    const longest = answer.balls.find((/** @type {any} */ ball) => (ball.at?.length ?? 0) === last() + 1);
+    const update = longest?.at[frame] ?? 0;
+    counter.textContent = `update ${update.toLocaleString("en-US")}`;
+    scrub.setAttribute("aria-valuetext", counter.textContent);
+    surface.ways = answer.balls.map((/** @type {any} */ way, /** @type {number} */ i) => ({
+      way: way.at ? way : { positions: [[], []], losses: [], at: [] }, upto: frame, chosen: i === chosen,
+    }));
+    surface.draw();
+    moved(frame);
+  }
+
+  function pause() {
+    clearInterval(timer);
+    timer = 0;
+    run.textContent = "Run";
+  }
+
+  function play() {
+    if (frame >= last()) go(0);
+    const stride = Math.max(1, Math.ceil(last() / FRAMES));
+    run.textContent = "Pause";
+    timer = window.setInterval(() => {
+      go(frame + stride);
+      if (frame >= last()) pause();
+    }, Math.max(16, Math.min(120, 6000 / (last() + 1))));
+  }
+
+  scrub.addEventListener("input", () => { pause(); go(Number(scrub.value)); });
+  const root = h(
+    "div", { class: "stage" },
+    surface.canvas,
+    h(
+      "div", { class: "transport" }, run,
+      button("Back", () => { pause(); go(frame - 1); }), button("Step", () => { pause(); go(frame + 1); }),
+      button("Start", () => { pause(); go(0); }), scrub, counter,
+    ),
+    figure,
+  );
+  return {
+    root, surface,
+    /** @param {any} given the answer of the server @param {number} ball the one that is chosen */
+    show(given, ball) {
+      const before = answer && frame < last() ? frame : null;
+      answer = given;
+      chosen = ball;
+      surface.set({ dimensions: given.dimensions, window: given.window, height: given.height });
+      if (chart) chart.update(given.chart);
+      else {
+        chart = new Chart(figure, given.chart);
+        chart.colour = (/** @type {number} */ group) => getComputedStyle(document.documentElement).getPropertyValue(`--b${group % 6}`).trim();
+        chart.recolour();
+      }
+      scrub.max = String(last());
+      go(before ?? last());
+    },
+    /** The position of the playback. */
+    get frame() {
+      return frame;
+    },
+    go, play, pause,
+  };
+}

@@ -1,0 +1,104 @@
+// The room where a search is watched, as its run directory is written.
+
+import { ask, offline } from "./api.js";
+import { chartFigure, choice, h, latest, say, short } from "./dom.js";
+import { Chart } from "./report.js";
+
+export const title = "Watch";
+
+/**
+ * @param {HTMLElement} root
+ * @param {any} state
+ * @param {(state: any) => void} save
+ */
+export function open(root, state, save) {
+  let folder = state?.folder ?? "";
+  /** @type {EventSource | null} */ let source = null;
+  /** @type {Map<string, {chart: any, section: any}>} */ const charts = new Map();
+  const place = h("div");
+  const heading = h("h2");
+  const live = h("span", { class: "live" });
+  const odds = h("p");
+  const pictures = h("div", { class: "pictures" });
+  const tables = h("div");
+  const body = h("div", { hidden: true }, h("div", { class: "heading" }, heading, live), odds, pictures, tables);
+
+  const update = latest(async () => {
+    try {
+      show(await ask("api/watch", { folder }));
+    } catch (/** @type {any} */ error) {
+      body.hidden = true;
+      say(error.message);
+    }
+    root.dataset.ready = "true";
+  });
+
+  /** @param {any} seen */
+  function show(seen) {
+    body.hidden = false;
+    heading.textContent = seen.search;
+    live.textContent = seen.ended ? "ended" : "going on";
+    live.dataset.ended = String(seen.ended);
+    odds.textContent = seen.odds.join(" ");
+    const titles = new Set(seen.charts.map((/** @type {any} */ spec) => spec.title));
+    for (const [name, { section }] of charts) if (!titles.has(name)) { section.remove(); charts.delete(name); }
+    for (const spec of seen.charts) {
+      const known = charts.get(spec.title);
+      if (known) known.chart.update(spec);
+      else {
+        const figure = chartFigure(spec.title);
+        const section = h("section", {}, h("h3", {}, spec.title), figure);
+        pictures.append(section);
+        charts.set(spec.title, { chart: new Chart(figure, spec), section });
+      }
+    }
+    tables.replaceChildren(
+      ...seen.unfinished.map((/** @type {any} */ run) => h("p", { class: "note" }, `In the making: ${run.what}, ${run.updates.toLocaleString("en-US")} updates at its last checkpoint.`)),
+      ...seen.rounds.map((/** @type {any} */ round) => table(round.title, ["run", "peak", "loss", "what became of it"], round.rows)),
+      ...(seen.events.length ? [table("What guards did", ["run", "update", "what", "loss", "went back to", "rate times"], seen.events)] : []),
+      ...seen.damaged.map((/** @type {string} */ text) => h("p", { class: "trouble" }, `Can't be read: ${text}`)),
+      ...(seen.report ? [h("p", {}, h("a", { href: `report?folder=${encodeURIComponent(folder)}`, target: "_blank", rel: "noopener" }, "Open the report"))] : []),
+    );
+  }
+
+  function follow() {
+    source?.close();
+    save({ folder });
+    if (offline) {
+      update(null);
+      return;
+    }
+    source = new EventSource(`events?folder=${encodeURIComponent(folder)}`);
+    source.onmessage = () => update(null);
+    source.onerror = () => { live.textContent = "the server doesn't answer"; };
+  }
+
+  root.append(h("div", { class: "source" }, place), body);
+  (async () => {
+    try {
+      const names = await ask("api/folders");
+      if (!names.includes(folder)) folder = names[0] ?? "";
+      const shown = (/** @type {string} */ name) => (name === "." ? "this folder" : name);
+      place.replaceChildren(names.length
+        ? choice("Run directory", names.map((/** @type {string} */ name) => [name, shown(name)]), folder, (name) => { folder = name; follow(); })
+        : h("p", { class: "note" }, "No search has a run directory in this folder: open the studio where glideslope find, race or tune writes, such as runs/."));
+      if (folder) follow();
+      else root.dataset.ready = "true";
+    } catch (/** @type {any} */ error) {
+      say(error.message);
+    }
+  })();
+  return () => source?.close();
+}
+
+/** @param {string} title @param {string[]} columns @param {any[][]} rows */
+function table(title, columns, rows) {
+  const text = (/** @type {any} */ value) => (typeof value === "string" ? value : short(value));
+  return h(
+    "section", {}, h("h3", {}, title),
+    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": title }, h(
+      "table", {}, h("thead", {}, h("tr", {}, ...columns.map((name, i) => h("th", { scope: "col", class: typeof rows[0]?.[i] === "string" ? "text" : null }, name)))),
+      h("tbody", {}, ...rows.map((row) => h("tr", {}, ...row.map((value, i) => (i ? h("td", { class: typeof value === "string" ? "text" : null }, text(value)) : h("th", { scope: "row" }, text(value))))))),
+    )),
+  );
+}

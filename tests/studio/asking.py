@@ -1,0 +1,13 @@
+"""A client of the application, as a browser on this machine asks it."""
+
+from starlette.testclient import TestClient
+
+from glideslope.studio.server import application
+
+TOKEN = "a-token"
+HOST = "127.0.0.1:8000"
+
+
+def client(folder, **options):
+    """A client whose paths begin after the token."""
+    return TestClient(application(folder, TOKEN, **options), base_url=f"http://{HOST}/{TOKEN}/")

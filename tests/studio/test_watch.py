@@ -1,0 +1,147 @@
+"""What is seen of a run directory while a search writes it, and when it has ended."""
+
+import asyncio
+import json
+import re
+
+import numpy as np
+import pytest
+
+import glideslope as gs
+from glideslope.errors import DocumentError, RunDirectoryError
+from glideslope.search.run_directory import RunDirectory
+from glideslope.search.snapshot import Snapshot, changed
+from glideslope.studio.library import Library
+from glideslope.studio.watch import _news, folders, seen
+from tests.studio.asking import client
+from tests.views.results import Quadratic
+
+SEARCH = {"command": "race", "job": "job.py:job", "steps": 40}
+
+
+class Noted(Quadratic):
+    """A job that looks at its run directory at one of its updates, as another process may at any time."""
+
+    def __init__(self, look, at):
+        super().__init__()
+        self.look, self.at, self.made = look, at, 0
+
+    def step(self, lr):
+        self.made += 1
+        if self.made == self.at:
+            self.look()
+        return super().step(lr)
+
+
+@pytest.fixture
+def raced(tmp_path):
+    """A finished race, and what was seen of it in the middle of its second run."""
+    folder = tmp_path / "runs" / "raced"
+    memory = RunDirectory(folder, SEARCH)
+    views = []
+    job = Noted(lambda: views.append(seen(Library(tmp_path), "runs/raced")), 60)
+    result = gs.race(job, ["cosine", "linear"], 40, [0.1, 9.0], memory=memory)
+    memory.finish({"steps": 40}, [], "<p>the report</p>")
+    return tmp_path, result, views
+
+
+def test_runs_are_seen_as_they_end(raced):
+    tmp_path, result, (middle,) = raced
+    assert not middle["ended"]
+    assert sum(len(table["rows"]) for table in middle["rounds"]) == 1
+    last = seen(Library(tmp_path), "runs/raced")
+    assert last["ended"]
+    assert last["report"]
+    rows = {(row[0], row[1]): row for table in last["rounds"] for row in table["rows"]}
+    for standing in result.standings:
+        _, _, loss, fate = rows[standing.contestant.name, standing.contestant.peak]
+        if np.isfinite(standing.mean):
+            assert loss == pytest.approx(standing.mean)
+            assert (
+                fate == "the best so far" if standing is result.standings[0] else fate.startswith("dropped: it ended")
+            )
+        else:
+            assert re.match(r"diverged after \d+ updates", fate)
+
+
+def test_nothing_is_changed_by_looking(raced):
+    tmp_path, _, _ = raced
+    before = changed(tmp_path / "runs" / "raced")
+    seen(Library(tmp_path), "runs/raced")
+    assert changed(tmp_path / "runs" / "raced") == before
+
+
+def test_a_damaged_file_is_named_and_the_others_are_seen(raced):
+    tmp_path, result, _ = raced
+    file = sorted((tmp_path / "runs" / "raced" / "finished").iterdir())[0]
+    file.write_text(file.read_text().replace("0", "1", 1))
+    view = seen(Library(tmp_path), "runs/raced")
+    assert file.name in view["damaged"][0]
+    assert sum(len(table["rows"]) for table in view["rounds"]) == len(result.standings) - 1
+
+
+def test_a_run_in_the_making_is_seen_at_its_checkpoints(tmp_path, monkeypatch):
+    monkeypatch.setattr("glideslope.search.checkpoints.LEAST_SPACING", 0.0)
+    memory = RunDirectory(tmp_path / "raced", SEARCH, checkpoint_every=0.0)
+    views = []
+    job = Noted(lambda: views.append(Snapshot.of(tmp_path / "raced")), 35)
+    gs.race(job, ["cosine * plateau"], 40, [0.1], memory=memory)
+    ((position,),) = (view.unfinished.values() for view in views)
+    assert 20 < len(position.losses) < 35
+    assert position.losses[0] == 50.0
+    assert Snapshot.of(tmp_path / "raced").unfinished == {}
+
+
+def test_the_odds_are_those_of_the_search(tmp_path):
+    folder = tmp_path / "tuned"
+    memory = RunDirectory(folder, {"command": "tune", "job": "job.py:job", "steps": 400, "overhead": 2.0})
+    tuned = gs.tune(Quadratic(), 400, memory=memory)
+    view = seen(Library(tmp_path), "tuned")
+    assert f"in {tuned.near:.0%} of trainings" in view["odds"][-1]
+    assert len(view["rounds"]) >= 2
+
+
+@pytest.mark.parametrize("name", ["..", "../x", "/", "\x00", "nothing", "", "a/../.."])
+def test_only_run_directories_of_the_folder_are_seen(tmp_path, name):
+    with pytest.raises((DocumentError, RunDirectoryError)):
+        seen(Library(tmp_path), name)
+
+
+def test_the_directories_of_the_folder_are_listed(raced):
+    tmp_path, _, _ = raced
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / ".hidden" / "search.json").write_text("{}")
+    assert folders(Library(tmp_path)) == ["runs/raced"]
+
+
+def test_the_report_runs_apart_from_the_server(raced):
+    tmp_path, _, _ = raced
+    answer = client(tmp_path).get("report?folder=runs/raced")
+    assert "the report" in answer.text
+    assert answer.headers["content-security-policy"].startswith("sandbox allow-scripts; default-src 'none'")
+    assert client(tmp_path).get("report?folder=..").status_code == 400
+
+
+class Asking:
+    """A request that ends after some looks."""
+
+    def __init__(self, looks):
+        self.looks = looks
+
+    async def is_disconnected(self):
+        self.looks -= 1
+        return self.looks < 0
+
+
+def test_an_event_comes_at_once_and_when_something_was_written(tmp_path, monkeypatch):
+    monkeypatch.setattr("glideslope.studio.watch.EVERY", 0.01)
+
+    async def listened():
+        found = []
+        async for event in _news(tmp_path, Asking(20)):
+            found.append(event)
+            if len(found) == 1:
+                (tmp_path / "search.json").write_text(json.dumps({}))
+        return found
+
+    assert asyncio.run(listened()) == [b"data: changed\n\n"] * 2
