@@ -15,6 +15,7 @@ from glideslope.cli import (  # noqa: F401  (each registers its commands)
     output,
     schedules,
     search,
+    status,
     studio,
     suggest,
     tune,

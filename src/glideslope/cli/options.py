@@ -101,6 +101,10 @@ Log = Annotated[
     str | None,
     typer.Option(metavar="TRACKER", help="Send runs to wandb, tensorboard or mlflow.", show_default=False),
 ]
+Storage = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="Show runs in optuna-dashboard: sqlite:///runs.db.", show_default=False),
+]
 JobPlace = Annotated[str, typer.Argument(metavar="JOB", help="The job: path/to/file.py:function.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin anew in a directory that holds a run.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run that --out holds.")]
@@ -109,9 +113,6 @@ CheckpointEvery = Annotated[
 ]
 AcceptChanges = Annotated[
     bool, typer.Option("--accept-changes", help="Go on with --resume though the job, an option or a version changed.")
-]
-Workers = Annotated[
-    int | None, typer.Option(metavar="N", help="Make the runs in so many processes; in this one if not given.")
 ]
 Optimizers = Annotated[str, typer.Option(help='Also with these optimizers, such as "adagrad,schedule-free".')]
 Averages = Annotated[str, typer.Option(help='Also averages of the weights: "ema(0.99),swa(75%)".')]
