@@ -38,5 +38,5 @@ check: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q -c constraints.txt torch
-	$(BIN)/pip install -q -c constraints.txt -e '.[torch,jax,keras,lightning,transformers,automatic,plot,search,studio,tensorboard,docs,dev]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[torch,jax,keras,lightning,transformers,automatic,plot,search,studio,tensorboard,ray,dask,slurm,optuna,remote,docs,dev]'
 	touch $@

@@ -116,8 +116,8 @@ def _change(kind: str, place: Path, file: Path) -> Callable[..., Any]:
         file = moved / "job.py"
 
     def after(**mode: Any) -> list[float]:
-        version = identity._version
-        identity._version = lambda name: "9.9" if kind == f"version of {name}" else version(name)
+        version = identity.version_of
+        identity.version_of = lambda name: "9.9" if kind == f"version of {name}" else version(name)
         if kind == "steps":
             RUNS["steps"] = STEPS + 1  # in a fork
         return searched(out, file, **mode)

@@ -18,6 +18,8 @@ TITLES = {
     "glideslope.layers": "A multiplier for each layer",
     "glideslope.batches": "Batch growth and noise scale",
     "glideslope.laws": "Laws of the loss",
+    "glideslope.ray": "Ray",
+    "glideslope.optuna": "Optuna",
     "glideslope.torch": "torch",
     "glideslope.jax": "JAX and Optax",
     "glideslope.keras": "Keras",

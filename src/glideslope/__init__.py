@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from glideslope.frameworks import jax as jax
     from glideslope.frameworks import keras as keras
     from glideslope.frameworks import lightning as lightning
+    from glideslope.frameworks import optuna as optuna
+    from glideslope.frameworks import ray as ray
     from glideslope.frameworks import torch as torch
     from glideslope.frameworks import transformers as transformers
     from glideslope.frameworks.conversion.export import export
@@ -57,7 +59,7 @@ _LATER = {
     "from_torch": f"{_CONVERSION}.from_torch",
     **dict.fromkeys(("from_json", "json_schema", "to_json"), f"{_CONVERSION}.json_form"),
 }
-_FRAMEWORKS = ("accelerate", "jax", "keras", "lightning", "torch", "transformers")
+_FRAMEWORKS = ("accelerate", "jax", "keras", "lightning", "optuna", "ray", "torch", "transformers")
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,8 @@ from typing import BinaryIO
 
 from glideslope.errors import FileError
 
+_TRIES = 5
+
 
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Writes a file so that a reader, or a crash, never sees half of it: temporary file, fsync, rename.
@@ -52,9 +54,7 @@ def _write(path: Path, content: str | bytes) -> None:
 
 
 def _replace(path: Path, write: Callable[[BinaryIO], object], before: Callable[[Path], object]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    temporary = Path(name)
+    descriptor, temporary = _temporary(path)
     try:
         with os.fdopen(descriptor, "w+b") as file:
             write(file)
@@ -66,3 +66,17 @@ def _replace(path: Path, write: Callable[[BinaryIO], object], before: Callable[[
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _temporary(path: Path) -> tuple[int, Path]:
+    """An open temporary file beside a path; its folder is made again where another process removes it meanwhile."""
+    for attempt in range(_TRIES):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        except FileNotFoundError:
+            if attempt == _TRIES - 1:
+                raise
+        else:
+            return descriptor, Path(name)
+    raise AssertionError("the last attempt returns or raises")

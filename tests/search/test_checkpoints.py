@@ -244,7 +244,12 @@ def test_a_state_is_read_as_it_was_written(tmp_path_factory, state):
     file = tmp_path_factory.mktemp("state") / "state.npz"
     with file.open("wb") as out:
         states.write(state, states.form_of(state), out)
-    assert same(states.read(file, state), state)
+    assert same(read(file, state), state)
+
+
+def read(file, like):
+    with file.open("rb") as content:
+        return states.read(content, file.suffix.removeprefix("."), like, str(file))
 
 
 def same(one, other) -> bool:
@@ -272,7 +277,7 @@ def test_no_pickle_is_written_or_read(tmp_path):
         states.form_of(np.array([object()]))
     np.savez(tmp_path / "state.npz", state=np.array([{"a": 1}], dtype=object))
     with pytest.raises(gs.DocumentError, match="can't be read"):
-        states.read(tmp_path / "state.npz", None)
+        read(tmp_path / "state.npz", None)
 
 
 KILLED = """
@@ -397,7 +402,7 @@ def test_the_guard_s_answers_are_the_same_after_a_kill(tmp_path):
 def test_a_file_of_tensors_is_of_another_job_where_torch_is_not_loaded(tmp_path, monkeypatch):
     with open(tmp_path / "state.pt", "wb") as file:
         states.write({"weight": torch.ones(2)}, "pt", file)
-    assert states.read(tmp_path / "state.pt", {"weight": torch.zeros(2)})["weight"].tolist() == [1.0, 1.0]
+    assert read(tmp_path / "state.pt", {"weight": torch.zeros(2)})["weight"].tolist() == [1.0, 1.0]
     monkeypatch.delitem(sys.modules, "torch")
     with pytest.raises(gs.DocumentError, match=r"state\.pt holds torch's tensors"):
-        states.read(tmp_path / "state.pt", {"weight": [0.0, 0.0]})
+        read(tmp_path / "state.pt", {"weight": [0.0, 0.0]})

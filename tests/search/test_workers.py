@@ -1,5 +1,6 @@
 """Searches whose runs are made by an executor: the answer is that of one process."""
 
+import os
 import random
 import threading
 from collections import Counter
@@ -11,9 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import glideslope as gs
+from glideslope.search import Contestant
+from glideslope.search.devices import shares
 from glideslope.search.job import load_job
 from glideslope.search.processes import processes
 from glideslope.search.run_directory import RunDirectory
+from glideslope.search.run_limit import RunLimit
+from glideslope.search.time_limit import limited
+from glideslope.search.trials import Trials
+from glideslope.search.versions import check_versions, versions_here
 
 JOB = """
 import os
@@ -263,3 +270,197 @@ def test_an_executor_that_takes_no_more_work_is_named(job):
 
     with pytest.raises(gs.SearchError, match="no more work"):
         raced(job, Broken(0))
+
+
+SLOW = """
+import os
+import signal
+import time
+from pathlib import Path
+from quadratic import Quadratic
+
+PLACE = Path(__file__).parent
+EVERY = 0.002
+
+class Slow(Quadratic):
+    def __init__(self, seed):
+        super().__init__(seed)
+        self.made = 0
+    def step(self, lr):
+        time.sleep(EVERY)
+        self.made += 1
+        with (PLACE / "updates").open("a") as file:
+            file.write(f"{os.getpid()} {lr:.6g} {self.made}\\n")
+        loss = super().step(lr)
+        if lr < 0.1 and self.made == 150 and not (PLACE / "lost").exists():
+            (PLACE / "lost").touch()
+            os.kill(os.getpid(), signal.SIGKILL if (PLACE / "kill").exists() else signal.SIGTERM)
+        return loss
+    def state(self):
+        return {**super().state(), "made": self.made}
+    def restore(self, state):
+        super().restore(state)
+        self.made = state["made"]
+
+def job(seed):
+    return Slow(seed)
+
+class Overfitting(Slow):
+    def evaluate(self):
+        return super().evaluate() + 0.01 * (self.made - 60) ** 2
+
+def overfitting(seed):
+    return Overfitting(seed)
+
+class Odd(Slow):
+    def state(self):
+        return {**super().state(), "odd": PLACE}
+
+def odd(seed):
+    return Odd(seed)
+"""
+
+
+@pytest.fixture
+def slow(tmp_path, monkeypatch):
+    (tmp_path / "quadratic.py").write_text(JOB)
+    (tmp_path / "slow.py").write_text(SLOW)
+    monkeypatch.setattr("glideslope.search.checkpoints.LEAST_SPACING", 0.0)
+    return tmp_path
+
+
+def made_by_workers(folder):
+    """The updates that workers made."""
+    return sum(int(line.split()[0]) != os.getpid() for line in (folder / "updates").read_text().splitlines())
+
+
+@pytest.mark.parametrize(("signal", "place"), [("kill", None), ("terminate", "elsewhere")])
+def test_a_run_that_loses_its_worker_goes_on_from_its_last_checkpoint(slow, signal, place):
+    if signal == "kill":
+        (slow / "kill").touch()
+    address = None if place is None else (slow / place).as_uri()
+    every = 0.1 if signal == "kill" else 60.0
+    memory = RunDirectory(slow / "out", {"command": "race"}, checkpoint_every=every, checkpoints=address)
+    job = load_job(f"{slow}/slow.py:job")
+    with processes(2) as executor:
+        race = gs.race(job, ["linear"], 200, [0.09, 0.3], executor=executor, memory=memory)
+    assert (slow / "lost").exists()
+    assert 4 * 200 <= made_by_workers(slow) < 4 * 200 + (150 if signal == "kill" else 1)
+    assert race == gs.race(job, ["linear"], 200, [0.09, 0.3])
+    assert not (slow / "out" / "unfinished").exists()
+    assert place is None or not (slow / place).exists()
+
+
+def test_the_place_of_checkpoints_may_be_any_address_of_fsspec(slow):
+    (slow / "kill").touch()
+    job = load_job(f"{slow}/slow.py:job")
+    alone = gs.race(job, ["linear"], 60, [0.3])
+    for attempt in range(2):
+        memory = RunDirectory(
+            slow / "out", {"command": "race"}, checkpoint_every=0.02, checkpoints="memory://checkpoints",
+            resume=attempt > 0,
+        )  # fmt: skip
+
+        def interrupt(progress, attempt=attempt):
+            if progress.done > 30 and attempt == 0:
+                raise KeyboardInterrupt
+
+        before = (slow / "updates").read_text().count("\n")
+        try:
+            race = gs.race(job, ["linear"], 60, [0.3], memory=memory, watch=interrupt)
+        except KeyboardInterrupt:
+            import fsspec
+
+            assert fsspec.filesystem("memory").ls("/checkpoints")
+    assert race == alone
+    assert (slow / "updates").read_text().count("\n") - before < 60 + 35 + 2 * 6
+    assert not fsspec.filesystem("memory").ls("/checkpoints")
+
+
+def test_a_short_run_that_is_the_answer_is_not_made_again(slow, monkeypatch):
+    job = load_job(f"{slow}/slow.py:overfitting")
+    from glideslope.search import trials
+
+    def never(*args, **options):
+        raise AssertionError("a run was made in the search's process")
+
+    with processes(2) as workers:
+        alone = gs.tune(job, 120, overhead=1)
+        monkeypatch.setattr(trials, "make_run", never)
+        tune = gs.tune(job, 120, overhead=1, executor=workers)
+    assert tune.final == alone.final
+    assert tune.final.evaluations[-1][0] < 120
+    assert tune.job.evaluate() == tune.final_loss
+
+
+def test_the_state_of_the_least_validation_loss_comes_from_a_worker(slow, monkeypatch):
+    monkeypatch.setattr("glideslope.search.best._LEAST_COST", 0.0)
+    job = load_job(f"{slow}/slow.py:overfitting")
+    memory = RunDirectory(slow / "out", {"command": "tune"}, checkpoint_every=0.05)
+    with ThreadPoolExecutor(1) as executor:
+        trials = Trials(job, memory=memory, executor=executor)
+        run = trials.run(Contestant(gs.linear(), 0.1), 120, stage="full runs", evaluations=6, kept=trials.full_states)
+    assert run.evaluations[2][1] < run.final_loss
+    best = job(0)
+    gs.load_checkpoint(best, slow / "out" / "checkpoint" / "best.json")
+    assert (best.made, best.evaluate()) == run.evaluations[2]
+
+
+def test_a_run_that_takes_too_long_is_ended_in_its_worker(slow):
+    (slow / "long.py").write_text(SLOW.replace("EVERY = 0.002", "EVERY = 0.1"))
+    (slow / "lost").touch()
+    job = load_job(f"{slow}/long.py:job")
+    name = r"the job's step failed at update \d+ of .* at 0.3: its run took longer than 0.7 seconds \(--timeout\)"
+    with processes(1) as executor, limited(RunLimit(0.7)), pytest.raises(gs.JobError, match=name):
+        gs.race(job, ["linear"], 30, [0.3], executor=executor)
+    with ThreadPoolExecutor(1) as executor, limited(RunLimit(0.7)), pytest.raises(gs.JobError, match=name):
+        gs.race(job, ["linear"], 30, [0.3], executor=executor)
+
+
+def test_versions_that_differ_are_named(job, monkeypatch):
+    here = versions_here()
+    assert {"Python", "glideslope", "numpy"} <= here.keys()
+    monkeypatch.setattr("glideslope.search.workers.versions_here", lambda: here | {"numpy": "1.0+cpu", "torch": "9"})
+    message = (
+        r"the worker on .* has other versions than the search: numpy .* instead of 1\.0\+cpu, torch .* instead of 9"
+    )
+    with ThreadPoolExecutor(1) as executor, pytest.raises(gs.SearchError, match=message):
+        raced(job, executor)
+    local = {name: f"{version.partition('+')[0]}+cu126" for name, version in here.items()}
+    check_versions(local)
+
+
+@pytest.mark.parametrize(
+    ("visible", "workers", "per_trial", "expected"),
+    [
+        ("0,1,2,3", 2, 2, ["0,1", "2,3"]),
+        (
+            "0,-1,1",
+            2,
+            1,
+            "each need 2, and CUDA_VISIBLE_DEVICES names 1: give at most 1 workers, or",
+        ),
+        ("", 1, 1, "1 worker with 1 GPU each need 1, and CUDA_VISIBLE_DEVICES names 0: give --gpus-per-trial 0"),
+    ],
+)
+def test_each_worker_has_its_gpus(monkeypatch, visible, workers, per_trial, expected):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    if isinstance(expected, str):
+        with pytest.raises(gs.SearchError, match=expected), processes(workers, per_trial):
+            pass
+        return
+    with processes(workers, per_trial) as executor:
+        wait = [executor.submit(visible_devices) for _ in range(workers)]
+        assert sorted(future.result() for future in wait) == expected
+
+
+def test_gpus_may_have_names_and_some_may_be_left(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-a, GPU-b,GPU-c")
+    assert [share["CUDA_VISIBLE_DEVICES"] for share in shares(2, 1)] == ["GPU-a", "GPU-b"]
+    assert shares(2, 0) == [{}, {}]
+    with pytest.raises(gs.SearchError, match="--gpus-per-trial -1: give 0 or more"):
+        shares(2, -1)
+
+
+def visible_devices():
+    return os.environ["CUDA_VISIBLE_DEVICES"]

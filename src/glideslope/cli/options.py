@@ -82,8 +82,8 @@ def count(name: str, help: str) -> Any:
     return typer.Option(name, help=help, metavar="N", parser=_named(whole, name))
 
 
-def per_step(name: str, help: str) -> Any:
-    """An option that says what an update or an epoch is worth."""
+def amount(name: str, help: str) -> Any:
+    """An option that is an amount: of tokens, parameters, or updates in an epoch."""
     return typer.Option(name, help=help, metavar="N", parser=_named(real, name))
 
 
@@ -92,7 +92,7 @@ def _named(read: Callable[[str, Any], Any], name: str) -> Callable[[Any], Any]:
 
 
 Steps = Annotated[int, count("--steps", "The updates of a full run.")]
-StepsPerEpoch = Annotated[float | None, per_step("--steps-per-epoch", "Updates in an epoch, for durations in epochs.")]
+StepsPerEpoch = Annotated[float | None, amount("--steps-per-epoch", "Updates in an epoch, for durations in epochs.")]
 Peak = Annotated[float, typer.Option(help="The peak rate.")]
 Timeout = Annotated[
     float | None, typer.Option(metavar="SECONDS", help="End the search where a run takes longer.", show_default=False)
@@ -100,6 +100,10 @@ Timeout = Annotated[
 Log = Annotated[
     str | None,
     typer.Option(metavar="TRACKER", help="Send runs to wandb, tensorboard or mlflow.", show_default=False),
+]
+Storage = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="Show runs in optuna-dashboard: sqlite:///runs.db.", show_default=False),
 ]
 JobPlace = Annotated[str, typer.Argument(metavar="JOB", help="The job: path/to/file.py:function.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin anew in a directory that holds a run.")]
@@ -109,9 +113,6 @@ CheckpointEvery = Annotated[
 ]
 AcceptChanges = Annotated[
     bool, typer.Option("--accept-changes", help="Go on with --resume though the job, an option or a version changed.")
-]
-Workers = Annotated[
-    int | None, typer.Option(metavar="N", help="Make the runs in so many processes; in this one if not given.")
 ]
 Optimizers = Annotated[str, typer.Option(help='Also with these optimizers, such as "adagrad,schedule-free".')]
 Averages = Annotated[str, typer.Option(help='Also averages of the weights: "ema(0.99),swa(75%)".')]

@@ -7,8 +7,7 @@ import math
 import re
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ import typer
 
 from glideslope.cli import output
 from glideslope.cli.ending import notice
+from glideslope.cli.interrupts import terminated_after_saving
 from glideslope.errors import GlideslopeError, NothingLearnedError, ScheduleError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def read_time(option: str, text: str) -> float:
 
 def open_directory(
     command: str, job: str, out: Path | None, overwrite: bool, resume: bool, search: dict[str, Any],
-    accept_changes: bool = False, checkpoint_every: str = "60s",
+    accept_changes: bool = False, checkpoint_every: str = "60s", checkpoints: str | None = None,
 ) -> RunDirectory:  # fmt: skip
     """The run directory of a search."""
     from glideslope.search.identity import identity
@@ -96,7 +96,7 @@ def open_directory(
     folder = out or _new_folder(Path("runs") / f"{command}-{stem}-{datetime.now():%Y%m%d-%H%M%S}")
     directory = RunDirectory(
         folder, identity(command, job, search), overwrite=overwrite, resume=resume, accept_changes=accept_changes,
-        checkpoint_every=every, new=out is None,
+        checkpoint_every=every, checkpoints=checkpoints, new=out is None,
     )  # fmt: skip
     if directory.changes:
         output.say_line(f"Going on, with the results of before, in spite of: {'; '.join(directory.changes)}.")
@@ -173,7 +173,7 @@ class Loaded:
         if self.time_limit is not None:
             self.time_limit.folder = directory.folder
         try:
-            with shown_progress() as watch:
+            with terminated_after_saving(), shown_progress() as watch:
 
                 def claiming(progress: Progress) -> None:  # not before the job and the arguments are checked
                     directory.claim()
@@ -192,43 +192,27 @@ class Loaded:
 
 
 @contextmanager
-def loaded(job: str, timeout: float | None, log: str | None) -> Iterator[Loaded]:
+def loaded(job: str, timeout: float | None, log: str | None, storage: str | None = None) -> Iterator[Loaded]:
     """The function that makes jobs, loaded where the job can neither spoil the output nor end or hold up the process.
 
     Args:
         job: its place.
         timeout: the seconds that a run may take, if there is a limit.
         log: the tracker that finished runs are sent to, if they are.
+        storage: of Optuna, that they are sent to, if they are.
     """
     from glideslope.cli.sent import Sent
     from glideslope.cli.time_limit import timeout as limit
     from glideslope.search import load_job
     from glideslope.search.time_limit import one_run
 
-    sent = Sent(log)
+    sent = Sent(log, storage)
     output.lend()  # both until the end of the command, since a job has threads
     notice()
     with limit(timeout) as time_limit:
         with one_run(f"loading {job}"):
             factory = load_job(job)
         yield Loaded(factory, time_limit, sent)
-
-
-def working(workers: int | None, timeout: float | None) -> AbstractContextManager[Executor | None]:
-    """The executor that makes the runs of a search; none without a number of workers.
-
-    Raises:
-        GlideslopeError: the number isn't positive, or runs in workers shall be limited in time.
-    """
-    from glideslope.search.processes import processes
-
-    if workers is None:
-        return nullcontext()
-    if workers < 1:
-        raise GlideslopeError(f"--workers {workers}: give at least 1")
-    if timeout is not None:
-        raise GlideslopeError("--timeout limits runs in this process: leave it out, or --workers")
-    return processes(workers)
 
 
 def leave_partial_report(directory: RunDirectory) -> None:
@@ -263,7 +247,7 @@ def show(
     """Prints a result, as JSON or as a person reads: what to do, how sure, what it beat, tables, lines to paste."""
     if as_json:
         from glideslope.documents import sealed
-        from glideslope.search.run_directory import plain
+        from glideslope.search.result_files import plain
 
         output.put(sealed(plain(result)))
         return

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from glideslope.cli import output
+from glideslope.cli.executors import Checkpoints, CpusPerTrial, GpusPerTrial, Ray, Workers, WorkingDir, working
 from glideslope.cli.options import (
     AcceptChanges,
     Averages,
@@ -21,8 +22,8 @@ from glideslope.cli.options import (
     Seed,
     Steps,
     StepsPerEpoch,
+    Storage,
     Timeout,
-    Workers,
     command,
     count,
 )
@@ -34,7 +35,6 @@ from glideslope.cli.results import (  # fmt: skip
     read_number,
     show,
     split_names,
-    working,
 )
 
 
@@ -103,7 +103,13 @@ def race(
     accept_changes: AcceptChanges = False,
     timeout: Timeout = None,
     workers: Workers = None,
+    ray: Ray = None,
+    gpus_per_trial: GpusPerTrial = None,
+    cpus_per_trial: CpusPerTrial = None,
+    working_dir: WorkingDir = None,
+    checkpoints: Checkpoints = None,
     log: Log = None,
+    storage: Storage = None,
     as_json: Json = False,
 ) -> None:
     """Run every schedule at every peak rate, and every peak as a constant rate."""
@@ -120,8 +126,9 @@ def race(
     also = {"optimizers": split_names(optimizers), "averages": split_names(averages)}
     search |= {name: names for name, names in also.items() if names}
     search |= {} if evaluations == 20 else {"evaluations": evaluations}
-    with loaded(job, timeout, log) as training, working(workers, timeout) as executor:
-        directory = open_directory("race", job, out, overwrite, resume, search, accept_changes)
+    place = working(workers, ray, gpus_per_trial, cpus_per_trial, working_dir)
+    with loaded(job, timeout, log, storage) as training, place as executor:
+        directory = open_directory("race", job, out, overwrite, resume, search, accept_changes, checkpoints=checkpoints)
         raced = training.watched(
             directory,
             lambda watch: run_race(
@@ -142,6 +149,7 @@ def race(
     runs = [run for standing in raced.standings for run in standing.runs]
     result = {
         "steps": steps, "target": raced.target, "tied": list(map(str, raced.tied)), "search_updates": raced.updates,
+        "wasted_updates": raced.wasted,
         "constant": {"peak": raced.constant.contestant.peak, "final_loss": raced.constant.mean},
         "candidates": [
             {"schedule": s.contestant.name, "peak": s.contestant.peak, "final_loss": s.mean,

@@ -1,7 +1,8 @@
-"""`--log`: finished runs are sent to a tracker as they come; where it fails, the search goes on without it."""
+"""`--log` and `--storage`: finished runs are sent to trackers as they come; where one fails, the search goes on."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,11 @@ if TYPE_CHECKING:
 
 
 class Sent:
-    """Sends runs to a tracker, until it fails.
+    """Sends runs to trackers, to each until it fails.
 
     Args:
-        name: of the tracker, None for none.
+        log: the name of a tracker, None for none.
+        storage: the address of a storage of Optuna, None for none.
 
     Attributes:
         folder: the run directory, once it is known.
@@ -25,30 +27,34 @@ class Sent:
         GlideslopeError: there is no such tracker, or its package isn't installed.
     """
 
-    def __init__(self, name: str | None) -> None:
+    def __init__(self, log: str | None, storage: str | None = None) -> None:
         self.folder = Path("runs")
-        self._name = name
-        self._tracker: Tracker | None = None
-        if name is not None:
+        self._trackers: dict[str, Tracker] = {}
+        self._makes: dict[str, Callable[[Path], Tracker]] = {}
+        if log is not None:
             from glideslope.views.trackers import sink_of
 
-            self._make = sink_of(name)
+            self._makes[f"--log {log}"] = sink_of(log)
+        if storage is not None:
+            from glideslope.views.trackers import study_in
+
+            self._makes[f"--storage {storage}"] = study_in(storage)
 
     def see(self, progress: Progress) -> None:
         """Sends the run that a search has just finished, if it has."""
-        if progress.run is not None and self._name is not None:
+        if progress.run is not None and self._makes:
             from glideslope.views.trackers import of_run
 
             self.send(of_run(progress.run, progress.stage))
 
     def send(self, run: Tracked) -> None:
         """Sends a run."""
-        if self._name is None:
-            return
-        try:
-            self._tracker = self._tracker or self._make(self.folder)
-            self._tracker.send(run)
-        except Exception as error:  # a server that doesn't answer, a disk that is full
-            what = f"{type(error).__name__}: {error}"
-            say_line(f"glideslope: --log {self._name} failed, so no more runs are sent: {what}")
-            self._name = None
+        for option, make in list(self._makes.items()):
+            try:
+                if option not in self._trackers:
+                    self._trackers[option] = make(self.folder)
+                self._trackers[option].send(run)
+            except Exception as error:  # a server that doesn't answer, a disk that is full
+                what = f"{type(error).__name__}: {error}"
+                say_line(f"glideslope: {option} failed, so no more runs are sent: {what}")
+                del self._makes[option]

@@ -13,10 +13,8 @@ from types import FrameType
 
 from glideslope.errors import GlideslopeError, JobError
 from glideslope.escape import visible
-from glideslope.search.time_limit import OutOfTime, limited
+from glideslope.search.time_limit import GRACE, OutOfTime, limited, over
 
-GRACE = 3.0
-"""Seconds past the limit after which the process is ended: code that never comes back to Python hears no exception."""
 _AGAIN = 1.0
 """Seconds between exceptions, for a job that catches them all."""
 
@@ -66,7 +64,7 @@ class Watch:
             raise OutOfTime(self._message())
 
     def _message(self) -> str:
-        message = f"its run took longer than {self.seconds:g} seconds (--timeout)"
+        message = over(self.seconds)
         if self.folder is not None and (self.folder / "finished").is_dir():
             message += f"; finished runs are kept: go on with --out {self.folder} --resume"
         return message

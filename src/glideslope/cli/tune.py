@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from glideslope.cli import output
+from glideslope.cli.executors import Checkpoints, CpusPerTrial, GpusPerTrial, Ray, Workers, WorkingDir, working
 from glideslope.cli.options import (
     AcceptChanges,
     Averages,
@@ -21,8 +22,8 @@ from glideslope.cli.options import (
     Seed,
     Steps,
     StepsPerEpoch,
+    Storage,
     Timeout,
-    Workers,
     command,
 )
 from glideslope.cli.results import (
@@ -33,7 +34,6 @@ from glideslope.cli.results import (
     parse_schedules,
     show,
     split_names,
-    working,
 )
 from glideslope.cli.taken_away import lines, taken_away
 from glideslope.errors import NothingLearnedError
@@ -69,7 +69,13 @@ def tune(
     checkpoint_every: CheckpointEvery = "60s",
     timeout: Timeout = None,
     workers: Workers = None,
+    ray: Ray = None,
+    gpus_per_trial: GpusPerTrial = None,
+    cpus_per_trial: CpusPerTrial = None,
+    working_dir: WorkingDir = None,
+    checkpoints: Checkpoints = None,
     log: Log = None,
+    storage: Storage = None,
     as_json: Json = False,
 ) -> None:
     """Find the schedule and the peak rate, and train with them."""
@@ -89,8 +95,11 @@ def tune(
     choices = {name: choice for name, choice in choices.items() if choice}
     search |= choices | ({"guard": True} if guard else {})
     nothing = ""
-    with loaded(job, timeout, log) as training, working(workers, timeout) as executor:
-        directory = open_directory("tune", job, out, overwrite, resume, search, accept_changes, checkpoint_every)
+    place = working(workers, ray, gpus_per_trial, cpus_per_trial, working_dir)
+    with loaded(job, timeout, log, storage) as training, place as executor:
+        directory = open_directory(
+            "tune", job, out, overwrite, resume, search, accept_changes, checkpoint_every, checkpoints
+        )
         try:
             tuned = training.watched(
                 directory,
@@ -118,7 +127,7 @@ def tune(
         "average": average and str(average), "steps": steps, "final_loss": tuned.final_loss,
         "predicted": tuned.predicted, "near": tuned.near,
         "sensitivity": dict(zip(("half_peak", "twice_peak"), tuned.sensitivity, strict=True)),
-        "search_updates": tuned.search_updates, "constant": constant,
+        "search_updates": tuned.search_updates, "wasted_updates": tuned.wasted, "constant": constant,
         "candidates": list(map(described, tuned.candidates)), "full_runs": list(map(described, tuned.full)),
         "events": events([tuned.final]),
         "untrained_loss": tuned.final.untrained, "noise": tuned.noise, "problem": problem,

@@ -14,9 +14,10 @@ import msgspec
 
 from glideslope.documents import checked, sealed, unsealed
 from glideslope.errors import DocumentError, FileError
-from glideslope.search import run_files, states, stored
+from glideslope.search import places, preemption, states, stored
 from glideslope.search.callers import caller_level
 from glideslope.search.lock import Lock
+from glideslope.search.places import Place
 from glideslope.search.position import Position
 
 LEAST_SPACING = 50.0
@@ -39,20 +40,20 @@ class Checkpoints:
     Each is two files: the states, and then a document with the position and the checksum of the states.
 
     Args:
-        folder: where.
+        place: where.
         stem: how their names begin.
         key: what is run.
         every: the least seconds between two.
-        lock: of the run directory.
+        lock: of the run directory that the place is in, if it is in one.
         initial: the state of the job at the start of the run.
         give_up: is called where the job's state has no safe form.
     """
 
     def __init__(
-        self, folder: Path, stem: str, key: str, every: float, lock: Lock, initial: Any,
+        self, place: Place, stem: str, key: str, every: float, lock: Lock | None, initial: Any,
         give_up: Callable[[DocumentError], None],
     ) -> None:  # fmt: skip
-        self._folder, self._stem, self._key, self._every, self._lock = folder, stem, key, every, lock
+        self._place, self._stem, self._key, self._every, self._lock = place, stem, key, every, lock
         self._initial, self._give_up = initial, give_up
         self._form: states.Form | None = None
         self._cost = states.size(initial) / BYTES_A_SECOND
@@ -60,8 +61,8 @@ class Checkpoints:
         self._schedule()
 
     def due(self) -> bool:
-        """Whether it is time for another."""
-        return time.monotonic() >= self._due
+        """Whether it is time for another: by the clock, or since the process shall leave."""
+        return time.monotonic() >= self._due or preemption.asked()
 
     @contextmanager
     def timed(self) -> Iterator[None]:
@@ -99,55 +100,55 @@ class Checkpoints:
                 position, content = self._read(document)
             except DocumentError as error:
                 warnings.warn(
-                    f"{document} is damaged ({error}): the run goes on from before", stacklevel=caller_level()
+                    f"the checkpoint {document} is damaged ({error}): the run goes on from before",
+                    stacklevel=caller_level(),
                 )
                 continue
             return position, content
         return None
-
-    def delete(self) -> None:
-        """Deletes all of them."""
-        run_files.delete(run_files.matching(self._folder, stored.checkpoint_names(self._stem)))
-        with suppress(OSError):
-            self._folder.rmdir()
 
     def _schedule(self) -> None:
         self._due = time.monotonic() + max(self._every, LEAST_SPACING * self._cost)
 
     def _write(self, position: Position, content: Any, form: states.Form) -> None:
         number = max((number for number, _ in self._numbered()), default=-1) + 1
-        document = self._folder / f"{self._stem}-{number:06d}.json"
-        state = document.with_suffix(f".{form}")
-        self._lock.check_held()
-        digest = run_files.write(state, lambda file: states.write(content, form, file))
-        text = msgspec.to_builtins(_Document(self._key, position, state.name, digest))
-        self._lock.check_held()
-        run_files.write(document, lambda file: file.write(sealed(stored.strict(text)).encode()))
+        document = f"{self._stem}-{number:06d}.json"
+        state = f"{self._stem}-{number:06d}.{form}"
+        self._check_held()
+        digest = self._place.write(state, lambda file: states.write(content, form, file))
+        text = sealed(stored.strict(msgspec.to_builtins(_Document(self._key, position, state, digest))))
+        self._check_held()
+        self._place.write(document, lambda file: file.write(text.encode()))
         for _, former in self._numbered()[:-_LAST]:
-            run_files.delete(self._files(former))
+            self._place.delete(_files(former))
 
-    def _read(self, document: Path) -> tuple[Position, Any]:
-        value = _document(document)
-        state = self._folder / value.state
-        names = [file.name for file in self._files(document)]
-        if value.key != self._key or value.state not in names or run_files.digest(state) != value.digest:
+    def _check_held(self) -> None:
+        if self._lock is not None:
+            self._lock.check_held()
+
+    def _read(self, document: str) -> tuple[Position, Any]:
+        value = _document(self._place, document)
+        whole = value.key == self._key and value.state in _files(document)
+        if not whole or places.digest(self._place, value.state) != value.digest:
             raise DocumentError("its states aren't those that were written")
         kept = [[0, {}, (self._initial, None)]] * value.position.snapshots
-        content = states.read(state, {"job": self._initial, "guard": {"ring": {"kept": kept}}})
+        like = {"job": self._initial, "guard": {"ring": {"kept": kept}}}
+        with self._place.open(value.state) as file:
+            content = states.read(file, value.state.rpartition(".")[2], like, value.state)
         if not isinstance(content, dict) or content.keys() != {"job", "guard"}:
             raise DocumentError("it has no states of a run")
         value.position.check()
         return value.position, content
 
-    def _numbered(self) -> list[tuple[int, Path]]:
+    def _numbered(self) -> list[tuple[int, str]]:
         """The documents, by their number."""
-        names = run_files.matching(self._folder, stored.checkpoint_names(self._stem))
-        return [(int(file.stem.rpartition("-")[2]), file) for file in names if file.suffix == ".json"]
+        names = self._place.names(stored.checkpoint_names(self._stem))
+        return [(int(name[:-5].rpartition("-")[2]), name) for name in names if name.endswith(".json")]
 
-    @staticmethod
-    def _files(document: Path) -> list[Path]:
-        """The files of a checkpoint: the document is deleted first, so that none without its states is left."""
-        return [document, *(document.with_suffix(f".{form}") for form in states.FORMS)]
+
+def _files(document: str) -> list[str]:
+    """The files of a checkpoint: the document is deleted first, so that none without its states is left."""
+    return [document, *(document.removesuffix("json") + form for form in states.FORMS)]
 
 
 def latest_positions(folder: Path, search: str) -> dict[str, Position]:
@@ -158,15 +159,16 @@ def latest_positions(folder: Path, search: str) -> dict[str, Position]:
         search: its id.
     """
     positions: dict[str, Position] = {}
-    for file in run_files.matching(folder, stored.checkpoint_names(f"{search}-[0-9a-f]{{16}}")):
-        if file.suffix != ".json":
+    place = places.Folder(folder)
+    for name in place.names(stored.checkpoint_names(f"{search}-[0-9a-f]{{16}}")):
+        if not name.endswith(".json"):
             continue
         with suppress(DocumentError):  # half of a checkpoint, or one that has just been deleted
-            document = _document(file)
+            document = _document(place, name)
             document.position.check()
             positions[document.key] = document.position  # files are in the order of their numbers
     return positions
 
 
-def _document(file: Path) -> _Document:
-    return checked(stored.loose(unsealed(stored.content_of(file) or b"")), _Document)
+def _document(place: Place, name: str) -> _Document:
+    return checked(stored.loose(unsealed(places.read(place, name))), _Document)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from glideslope.averages import Average
 from glideslope.errors import DivergenceError
 from glideslope.feedback import Controlled, Event
 from glideslope.feedback.feedback import State
+from glideslope.search import preemption
 from glideslope.search.calls import calling
 from glideslope.search.checkpoints import Checkpoints
 from glideslope.search.drive import GUARDED_EVERY, LOOK_EVERY, diverged, drive
@@ -21,9 +22,6 @@ from glideslope.search.job import Job
 from glideslope.search.position import Position, position_of
 from glideslope.search.protection import Protection, protection_of
 from glideslope.search.scalars import number
-
-if TYPE_CHECKING:
-    from glideslope.search.best import Best
 
 
 @dataclass
@@ -41,7 +39,7 @@ class Course:
         look: is told the updates made and the last training loss, now and then.
         what: the run's name, for messages.
         checkpoints: of the run, where they are kept.
-        best: keeps the state of the least validation loss, where it shall be kept.
+        measured: is told each evaluation, the updates made and the validation loss, after it is taken down.
         untrained: the validation loss before the first update.
         made: the updates made, those taken back too.
         losses: the training loss of each update made.
@@ -61,7 +59,7 @@ class Course:
     look: Callable[[int, float], None]
     what: str
     checkpoints: Checkpoints | None = None
-    best: Best | None = None
+    measured: Callable[[int, float], None] | None = None
     untrained: float = math.nan
     made: int = 0
     losses: list[float] = field(default_factory=list)
@@ -135,11 +133,14 @@ class Course:
         """
         if self.checkpoints is None or not self.checkpoints.due():
             return
+        asked = preemption.asked()
         with self.checkpoints.timed():
             position = position_of(self, stretch, losses, [*map(number, waiting)])
             with calling("state", f"after update {stretch + len(losses) + len(waiting)} of {self.what}"):
                 job = self.job.state()
             self.checkpoints.save(position, {"job": job, "guard": self.protection and self.protection.saved()})
+        if asked:
+            preemption.leave()
 
     def _restored(self, position: Position, content: Any) -> Position:
         """Puts the job and the run where a checkpoint was kept."""
@@ -196,8 +197,8 @@ class Course:
         with calling("evaluate", f"after update {len(self.losses)} of {self.what}"):
             loss = self.measure(self.average is not None and len(self.losses) > self._averaged_from)
         self.evaluations.append((len(self.losses), loss))
-        if self.best is not None:
-            self.best.measured(*self.evaluations[-1])
+        if self.measured is not None:
+            self.measured(*self.evaluations[-1])
         if self.feedback and math.isfinite(loss):
             self.state = self.feedback.update(self.state, loss)
         elif protection:

@@ -62,7 +62,7 @@ def versions(sources: Iterable[bytes]) -> dict[str, str]:
     """The versions of Glideslope and of each framework that is loaded, or that the sources name."""
     named = {name for source in sources for node in _nodes(source) for name in _names(node)}
     used = [name for name in FRAMEWORKS if name in named or name in sys.modules]
-    return {name: version for name in ("glideslope", *used) if (version := _version(name))}
+    return {name: version for name in ("glideslope", *used) if (version := version_of(name))}
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
@@ -156,7 +156,7 @@ def _names(node: ast.AST) -> list[str]:
     return [node.attr] if isinstance(node, ast.Attribute) else []
 
 
-def _version(name: str) -> str:
+def version_of(name: str) -> str:
     loaded = getattr(sys.modules.get(name), "__version__", None)
     if isinstance(loaded, str):
         return str(loaded)

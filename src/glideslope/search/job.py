@@ -75,6 +75,19 @@ class JobFile:
         self.place, self.file = place, file
 
     def __call__(self, seed: int, **options: Any) -> Job:
+        processes = getattr(self.__wrapped__, "processes", 1)
+        if processes == 1:
+            return self.of_rank(seed, **options)
+        if not isinstance(processes, int) or processes < 1:
+            raise JobError(
+                f"{self.place} has processes = {processes!r}: it is how many processes make a job, 1 or more"
+            )
+        from glideslope.search.ranks import Ranks
+
+        return Ranks(functools.partial(self.of_rank, seed, **options), processes)
+
+    def of_rank(self, seed: int, **options: Any) -> Job:
+        """The job of this process, one of several or the only one."""
         make = functools.partial(self.__wrapped__, **options)
         return check_methods(_made(make, self.place, seed), self.place)
 
@@ -82,10 +95,11 @@ class JobFile:
     def __wrapped__(self) -> Callable[..., Any]:
         """The function; its signature is that of this object too."""
         path, _, name = self.place.rpartition(":")
-        if not self.file.is_file():
+        file = self.file if self.file.is_file() else Path(path).absolute()  # on a worker, in its copy of the folder
+        if not file.is_file():
             where = "" if self.file == Path(path) else f" ({self.file} on {socket.gethostname()})"
             raise JobError(f"there is no file {path!r}{where}: a job is path/to/file.py:function")
-        function = getattr(_module(self.file), name, None)
+        function = getattr(_module(file), name, None)
         if not callable(function):
             raise JobError(f"{path} has no function {name!r}: define `def {name}(seed: int) -> Job`")
         return function  # type: ignore[no-any-return]

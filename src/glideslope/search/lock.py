@@ -77,9 +77,23 @@ class Lock:
             raise RunDirectoryError(f"{self.file} can't be made: {error.strerror}") from error
         raise RunDirectoryError(f"other searches begin in {self.file.parent}: name another folder with --out")
 
+    @property
+    def is_there(self) -> bool:
+        """Whether the lock is in its file, as another process sees it that has got this lock's value."""
+        try:
+            return self.held and self._read() == self._text.encode()
+        except RunDirectoryError:
+            return False
+
     def check_held(self) -> None:
-        """Raises where the lock isn't in its file any more."""
-        if self._read() != self._text.encode():
+        """Raises where the lock isn't in its file any more; for a worker, where another's is there.
+
+        A worker saves its run after an interrupted search has released the lock.
+        """
+        text = self._read()
+        if text is None and self._pid != os.getpid():
+            return
+        if text != self._text.encode():
             raise RunDirectoryError(f"{self.file} was deleted or taken over: another search may write there")
 
     def release(self) -> None:

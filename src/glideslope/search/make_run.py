@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
 
-from glideslope.search.best import Best
+from glideslope.search import preemption
 from glideslope.search.calls import calling
 from glideslope.search.checkpoints import Checkpoints
 from glideslope.search.checks import check_controls
 from glideslope.search.contestant import Run
 from glideslope.search.course import Course
 from glideslope.search.opened import Opened
+from glideslope.search.running import Notes
 from glideslope.search.time_limit import one_run
 from glideslope.search.trial import Trial
 
@@ -27,11 +29,13 @@ class Made:
         run: it.
         updates: those made here, the ones before a checkpoint left out.
         seconds: that these took.
+        wasted: the updates that earlier processes are known to have made of it after their last checkpoint.
     """
 
     run: Run
     updates: int
     seconds: float
+    wasted: int = 0
 
 
 def unseen(done: int, loss: float) -> None:
@@ -43,7 +47,8 @@ def make_run(
     trial: Trial,
     look: Callable[[int, float], None] = unseen,
     checkpoints: Checkpoints | None = None,
-    best: Best | None = None,
+    measured: Callable[[int, float], None] | None = None,
+    notes: Notes | None = None,
 ) -> Made:
     """Makes the run; its job is left as the run ends.
 
@@ -52,7 +57,8 @@ def make_run(
         trial: what is run.
         look: is told the updates made and the last training loss, now and then.
         checkpoints: of the run, where they are kept.
-        best: keeps the state of the least validation loss, where it shall be kept.
+        measured: is told each evaluation, the updates made and the validation loss.
+        notes: of how far the run is, where they are written.
     """
     contestant, what = trial.contestant, str(trial.contestant)
     rates, controls = contestant.rates(trial.steps), contestant.controls(trial.steps)
@@ -66,14 +72,16 @@ def make_run(
         average=contestant.average,
         ends=sorted({max(round(updates * (i + 1) / trial.evaluations), 1) for i in range(trial.evaluations)}),
         measure=lambda averaged: opened.measured(cost, averaged),
-        look=look,
+        look=look if notes is None else _both(look, notes.see),
         what=what,
         checkpoints=checkpoints,
-        best=best,
+        measured=measured,
     )
     resumed = checkpoints.latest() if checkpoints else None
-    began, before = time.monotonic(), resumed[0].made if resumed else 0
-    with one_run(what):
+    began, before = time.monotonic(), resumed[0].made + len(resumed[0].waiting) if resumed else 0
+    if notes is not None:
+        notes.begins(before)
+    with one_run(what), preemption.saving() if checkpoints else nullcontext():
         if resumed:
             opened.untrained.setdefault(cost, resumed[0].untrained)
         course.untrained = _untrained_loss(opened, cost)
@@ -82,7 +90,16 @@ def make_run(
         contestant, trial.steps, trial.seed, np.asarray(course.losses), tuple(course.evaluations), final,
         tuple(course.scales), tuple(course.events), course.problem, course.made, course.untrained,
     )  # fmt: skip
-    return Made(run, course.made - before, time.monotonic() - began)
+    wasted = 0 if notes is None else notes.before - before
+    return Made(run, course.made - before, time.monotonic() - began, wasted)
+
+
+def _both(look: Callable[[int, float], None], see: Callable[[int, float], None]) -> Callable[[int, float], None]:
+    def looks(done: int, loss: float) -> None:
+        see(done, loss)
+        look(done, loss)
+
+    return looks
 
 
 def _untrained_loss(opened: Opened, updates: float) -> float:

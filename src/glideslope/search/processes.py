@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -13,6 +14,8 @@ from multiprocessing.connection import Connection
 from typing import Any, ParamSpec, TypeVar
 
 from glideslope.errors import SearchError
+from glideslope.search import preemption
+from glideslope.search.devices import shares
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -22,21 +25,27 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 same whatever the number of workers, and workers don't wait for one another."""
 
 
+GRACE = 5.0
+"""Seconds that a process has to checkpoint its run before it is ended."""
+
+
 @contextmanager
-def processes(number: int) -> Iterator[Executor]:
-    """An executor of so many processes; those that still work at its end are ended.
+def processes(number: int, gpus_per_trial: int = 0) -> Iterator[Executor]:
+    """An executor of so many processes; those that still work at its end are ended, their runs checkpointed.
 
     Args:
         number: of the processes, which start when they are needed.
+        gpus_per_trial: how many GPUs each process has; it sees no others. With 0 it sees those that this process sees.
 
     Raises:
-        SearchError: it isn't positive.
+        SearchError: the number isn't positive, or there are too few GPUs.
     """
     if number < 1:
         raise SearchError(f"{number} workers: give at least 1")
+    environments = shares(number, gpus_per_trial)
     unset = [name for name in THREADS if name not in os.environ]
     os.environ.update(dict.fromkeys(unset, "1"))  # before a process starts: libraries read it as they are loaded
-    executor = Processes(number)
+    executor = Processes(environments)
     try:
         yield executor
     finally:
@@ -52,11 +61,12 @@ class Processes(Executor):
     process is a pool.
 
     Args:
-        number: of the processes.
+        environments: the variables that each process has besides those of this one.
     """
 
-    def __init__(self, number: int) -> None:
-        self._threads = ThreadPoolExecutor(number, "glideslope-worker")
+    def __init__(self, environments: Sequence[Mapping[str, str]]) -> None:
+        self._threads = ThreadPoolExecutor(len(environments), "glideslope-worker")
+        self._environments = list(environments)
         self._of_thread = threading.local()
         self._lock, self._ended = threading.Lock(), False
         self._running: set[_Process] = set()
@@ -93,8 +103,10 @@ class Processes(Executor):
         with self._lock:
             if self._ended:
                 raise BrokenExecutor("the workers are ended")
+            if not hasattr(self._of_thread, "environment"):
+                self._of_thread.environment = self._environments.pop()
             if process is None:
-                process = self._of_thread.process = _Process()
+                process = self._of_thread.process = _Process(self._of_thread.environment)
                 self._running.add(process)
             process.busy = True
         return process
@@ -103,15 +115,18 @@ class Processes(Executor):
 class _Process:
     """A process that lives as long as this one, and no longer than it is wanted.
 
+    Args:
+        environment: the variables that it has besides those of this process.
+
     Attributes:
         busy: whether it was asked for something.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Mapping[str, str]) -> None:
         context = get_context("spawn")  # a process that has used a GPU can't be forked
         self.busy = False
         self._reader, self._wanted = context.Pipe(duplex=False)
-        self._pool = ProcessPoolExecutor(1, context, _begin, (self._reader,))
+        self._pool = ProcessPoolExecutor(1, context, _begin, (self._reader, dict(environment)))
 
     def call(self, function: Callable[..., T], args: Any, options: Any) -> T:
         try:
@@ -131,10 +146,17 @@ class _Process:
         self._reader.close()
 
 
-def _begin(wanted: Connection) -> None:
+def _begin(wanted: Connection, environment: dict[str, str]) -> None:
     """What a worker does first: an interrupt of the terminal is for the search, which ends its workers."""
+    os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: _leave_after_saving())
     threading.Thread(target=_end_with, args=(wanted,), daemon=True).start()
+
+
+def _leave_after_saving() -> bool:
+    """Ends this process: at once where it makes no run that is checkpointed, else after the next checkpoint."""
+    return preemption.ask(lambda: os._exit(1)) or os._exit(1)
 
 
 def _end_with(wanted: Connection) -> None:
@@ -142,4 +164,6 @@ def _end_with(wanted: Connection) -> None:
     try:
         wanted.recv()
     except (EOFError, OSError):
+        _leave_after_saving()
+        time.sleep(GRACE)
         os._exit(1)

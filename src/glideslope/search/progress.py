@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from glideslope.search.contestant import Run
+from glideslope.search.running import Running
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Progress:
         made: updates of the whole search, those of finished runs included.
         bound: the most updates that the search makes; infinite where that isn't known.
         run: the run, where it has just ended.
+        running: the runs that workers make, as far as they have said; `done`, `of` and `loss` aren't of one run then.
     """
 
     stage: str
@@ -32,6 +34,7 @@ class Progress:
     made: int = 0
     bound: float = math.inf
     run: Run | None = None
+    running: tuple[Running, ...] = ()
 
 
 Watch = Callable[[Progress], None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import MutableMapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,7 @@ class Race(Shown):
         target: the validation loss to reach.
         updates: all updates made, those that a guard took back too.
         left_out: the schedules that weren't run, since another has the same curve, with that one.
+        wasted: updates made besides, again after a process was lost, as far as that is known; not compared.
     """
 
     standings: tuple[Standing, ...]
@@ -74,6 +75,7 @@ class Race(Shown):
     target: float
     updates: int
     left_out: tuple[str, ...] = ()
+    wasted: int = field(default=0, compare=False)
 
     def __eq__(self, other: object) -> bool:
         return equal(self, other)
@@ -163,7 +165,7 @@ def race(
     ]
     runs = trials.run_all(plan, stage="race")
     by_contestant = [runs[i :: len(contestants)] for i in range(len(contestants))]
-    return replace(standings(by_contestant, target, trials.updates), left_out=left_out)
+    return replace(standings(by_contestant, target, trials.updates), left_out=left_out, wasted=trials.wasted)
 
 
 def standings(runs: Sequence[Sequence[Run]], target: float | None, updates: int) -> Race:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import secrets
 import warnings
@@ -10,24 +9,24 @@ import weakref
 from collections import UserDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from glideslope.documents import sealed
 from glideslope.errors import DocumentError, RunDirectoryError
 from glideslope.files import write_atomically
-from glideslope.search import run_files, stored
+from glideslope.search import result_files, run_files, stored
 from glideslope.search.callers import caller_level
-from glideslope.search.checkpoints import Checkpoints
 from glideslope.search.identity import differences
 from glideslope.search.lock import Lock
-from glideslope.search.run_files import WRITTEN
+from glideslope.search.stop_request import StopRequest
+from glideslope.search.unfinished import Saving, Unfinished
 
 _TEMPORARY = re.compile(
     r"\.(?:search\.json|search\.lock|result\.json|runs\.csv|report\.html|model\.safetensors|run\.json|(?:state|best)\.(?:pt|npz)|best\.json"
-    r"|[0-9a-f]{16}-[0-9a-f]{16}(?:-[0-9]{6,9})?\.(?:json|pt|npz))\.[a-z0-9_]{8}\.tmp"
+    r"|[0-9a-f]{16}-[0-9a-f]{16}(?:-(?:[0-9]{6,9}|best|progress))?\.(?:json|pt|npz))\.[a-z0-9_]{8}\.tmp"
 )
 _ID = "[0-9a-f]{16}"
 CHECKPOINT_EVERY = 60.0
@@ -47,6 +46,8 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         resume: go on with the run that the folder holds.
         accept_changes: go on though it is another search, with the results that the folder holds.
         checkpoint_every: the least seconds between two checkpoints of a run, infinite for none.
+        checkpoints: where checkpoints lie, a folder or an address of fsspec such as `s3://bucket/folder`; in the folder
+            of the run if not given.
         new: whether the folder was made for this search, which is deleted with it where nothing is written.
 
     Attributes:
@@ -61,22 +62,26 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
 
     def __init__(
         self, folder: Path, search: dict[str, Any], *, overwrite: bool = False, resume: bool = False,
-        accept_changes: bool = False, checkpoint_every: float = CHECKPOINT_EVERY, new: bool = False,
+        accept_changes: bool = False, checkpoint_every: float = CHECKPOINT_EVERY, checkpoints: str | None = None,
+        new: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         self.folder = folder = folder.absolute()  # a job may change the working directory
         self._marker, self._runs = folder / "search.json", folder / run_files.RUNS
-        self._unfinished = folder / run_files.UNFINISHED
-        self.checkpoint_every = checkpoint_every
         self.stores_no_state = False
-        self._lock = Lock(folder / "search.lock")
+        self._lock = Lock(folder / run_files.LOCK)
+        if checkpoints is not None and "://" not in checkpoints:
+            checkpoints = str(Path(checkpoints).absolute())
+        self._unfinished = Unfinished(
+            checkpoints or str(folder / run_files.UNFINISHED), checkpoint_every, None if checkpoints else self._lock
+        )
         weakref.finalize(self, self._lock.release)
         run_files.check_writable(folder)
         run_files.check_writable(self._runs)
         self._lock.check_free()
         self._text = self._marker_text()
         before = self._read_record()
-        self._record = stored.Record(2, secrets.token_hex(8), search)
+        self._record = stored.Record(2, secrets.token_hex(8), search, checkpoints=checkpoints or "")
         self._recorded = False
         self.changes: list[str] = []
         self._emptied: list[Path] = []
@@ -99,22 +104,15 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self._begin()
         self.data[key] = result
         write_atomically(self._runs / stored.name_of_run(self._record.id, key), text)
-        run_files.delete(run_files.matching(self._unfinished, stored.checkpoint_names(self._stem(key))))
+        self._unfinished.delete(stored.stem_of_run(self._record.id, key))
         self._remove_folders()
 
-    def checkpoints(self, key: str, initial: Any) -> Checkpoints | None:
-        """The checkpoints of a run, None where there shall be none.
-
-        Args:
-            key: what is run.
-            initial: the state of the job at its start.
-        """
-        if math.isinf(self.checkpoint_every) or self.stores_no_state:
+    def saving(self, key: str) -> Saving | None:
+        """Where a run is checkpointed; None where the job's state has no safe form."""
+        if self.stores_no_state:
             return None
         self._begin()
-        return Checkpoints(
-            self._unfinished, self._stem(key), key, self.checkpoint_every, self._lock, initial, self.give_up
-        )
+        return self._unfinished.saving(self._record.id, key)
 
     def give_up(self, error: DocumentError) -> None:
         """Says once that the state of the job has no safe form: no run is checkpointed then."""
@@ -151,17 +149,9 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         run_files.check_unchanged(self.folder, self._record.files)
         run_files.delete([self.folder / name for name in names])
 
-    def _stem(self, key: str) -> str:
-        return stored.stem_of_run(self._record.id, key)
-
     def finish(self, result: dict[str, Any], curves: Sequence[tuple[np.ndarray, np.ndarray]], report: str) -> None:
         """Writes result.json, runs.csv (run,step,lr,loss) from each run's rates and losses, and report.html."""
-        lines = ["run,step,lr,loss"]
-        for i, (rates, losses) in enumerate(curves):
-            pairs = zip(rates.tolist(), losses.tolist(), strict=False)  # a run that diverged has fewer losses
-            lines += [f"{i},{t},{rate:.9g},{loss:.9g}" for t, (rate, loss) in enumerate(pairs)]
-        texts = (sealed(plain(result), indent=1), "\n".join(lines), report.removesuffix("\n"))
-        contents = {name: f"{text}\n".encode() for name, text in zip(WRITTEN, texts, strict=True)}
+        contents = result_files.contents(result, curves, report)
         try:
             self._begin()
             there = run_files.check_unchanged(self.folder, self._record.files)
@@ -189,13 +179,19 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
                 raise RunDirectoryError(
                     f"another search began in {self.folder} meanwhile: name another folder with --out"
                 )
-            for place in (self.folder, self._runs, self._unfinished, self.folder / run_files.TRAINED):
-                run_files.delete(run_files.matching(place, _TEMPORARY))
+            for name in ("", run_files.RUNS, run_files.UNFINISHED, run_files.TRAINED):
+                run_files.delete(run_files.matching(self.folder / name, _TEMPORARY))
+            self.stop_request.withdraw()
             if self._record.former:
                 self._replace_former()
         except BaseException:
             self.release()
             raise
+
+    @cached_property
+    def stop_request(self) -> StopRequest:
+        """By which another process asks this search to end."""
+        return StopRequest(self.folder, self._record.id)
 
     def release(self) -> None:
         """Gives the lock back, and deletes folders that were made for it and are empty; `claim` takes it again."""
@@ -226,7 +222,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
 
     def _delete_checkpoints(self, search: str) -> None:
         """Deletes the checkpoints of all runs of a search."""
-        run_files.delete(run_files.matching(self._unfinished, stored.checkpoint_names(f"{search}-{_ID}")))
+        self._unfinished.delete(f"{search}-{_ID}")
 
     def _remove_folders(self) -> None:
         """Removes the folders that are empty."""
@@ -251,7 +247,9 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
                 f"{self.folder} holds another search than this one: {'; '.join(self.changes)}. Go on all the same, "
                 "keeping the results of its finished runs, with --accept-changes; or begin anew with --overwrite"
             )
-        self._recorded = not self.changes
+        moved = before.checkpoints != self._record.checkpoints
+        self._recorded = not self.changes and not moved
+        before.checkpoints = self._record.checkpoints
         self._record = before
         before.search, before.accepted = now, [*before.accepted, *self.changes]
         for file in run_files.matching(self._runs, _runs_of(before.id)):
@@ -285,12 +283,3 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
 
 def _runs_of(search: str) -> re.Pattern[str]:
     return re.compile(rf"{search}-{_ID}\.json")
-
-
-def plain(value: Any) -> Any:
-    """Data that strict JSON can hold: a number that isn't finite becomes null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    return [plain(item) for item in value] if isinstance(value, list | tuple) else value

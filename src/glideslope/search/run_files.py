@@ -20,6 +20,9 @@ WRITTEN = ("result.json", "runs.csv", "report.html")
 RUNS, UNFINISHED, TRAINED = "finished", "unfinished", "checkpoint"
 """The folders: the results of finished runs, the checkpoints of runs in the making, the state of the trained job."""
 
+LOCK, STOP = "search.lock", "search.stop"
+"""The file that says which process writes, and the one by which another asks it to end."""
+
 NETWORK, LAST, BEST = "model.safetensors", f"{TRAINED}/run.json", f"{TRAINED}/best.json"
 """The trained network; and what says of which run the states of the job are, at its end and at its least loss."""
 

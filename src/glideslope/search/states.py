@@ -13,7 +13,6 @@ import zipfile
 from collections import OrderedDict
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 import numpy as np
@@ -63,7 +62,7 @@ def packed(state: Any) -> Packed:
 
 def unpacked(state: Packed, like: Any) -> Any:
     """The state; the arguments and errors are those of `read`."""
-    return _read(BytesIO(state.content), state.form, like, "a state that was sent")
+    return read(BytesIO(state.content), state.form, like, "a state that was sent")
 
 
 def write(state: Any, form: Form, file: BinaryIO) -> None:
@@ -80,20 +79,18 @@ def write(state: Any, form: Form, file: BinaryIO) -> None:
     np.savez(file, allow_pickle=False, **{_TREE: np.frombuffer(tree.encode(), np.uint8), **arrays})
 
 
-def read(file: Path, like: Any) -> Any:
+def read(file: BinaryIO, form: str, like: Any, name: str) -> Any:
     """The state in a file.
 
     Args:
-        file: of a name that ends in its form.
+        file: the open file.
+        form: of the file.
         like: a state of the same job, whose classes it takes.
+        name: of the file, for messages.
 
     Raises:
         DocumentError: it is damaged, or of another job.
     """
-    return _read(file, file.suffix.removeprefix("."), like, str(file))
-
-
-def _read(file: Path | BytesIO, form: str, like: Any, name: str) -> Any:
     try:
         if form == "pt":
             if "torch" not in sys.modules:  # a job that has tensors has imported it

@@ -32,6 +32,7 @@ class Record(msgspec.Struct, forbid_unknown_fields=True):
         files: the checksums that each file may have: of before and after it is written.
         former: the ids of searches before it, whose finished runs are to be deleted.
         accepted: differences between identities with which it went on.
+        checkpoints: where those of unfinished runs lie; "" in the folder.
     """
 
     format: Literal[2]
@@ -40,6 +41,7 @@ class Record(msgspec.Struct, forbid_unknown_fields=True):
     files: dict[str, list[Identifier]] = {}
     former: list[Identifier] = []
     accepted: list[str] = []
+    checkpoints: str = ""
 
 
 class Sweep(msgspec.Struct, forbid_unknown_fields=True):
@@ -50,7 +52,7 @@ class Sweep(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Finished(msgspec.Struct, forbid_unknown_fields=True):
-    """A run, as `Run.plain` gives it."""
+    """A run, as `Run.plain` gives it, and the updates that were made again after a process was lost."""
 
     schedule: str
     peak: Positive
@@ -67,6 +69,7 @@ class Finished(msgspec.Struct, forbid_unknown_fields=True):
     made: Count
     untrained: float
     settings: dict[str, float] = {}
+    wasted: Count = 0
 
 
 class _Entry(msgspec.Struct, forbid_unknown_fields=True):
@@ -138,6 +141,11 @@ def stem_of_run(search: str, key: str) -> str:
 def checkpoint_names(stem: str) -> re.Pattern[str]:
     """The names of the files of checkpoints, by a pattern of how they begin."""
     return re.compile(rf"{stem}-[0-9]{{6,9}}\.(?:json|pt|npz)")
+
+
+def unfinished_names(stem: str) -> re.Pattern[str]:
+    """The names of all files of runs in the making, by a pattern of how they begin."""
+    return re.compile(rf"{stem}-(?:[0-9]{{6,9}}\.(?:json|pt|npz)|best\.(?:json|pt|npz)|progress\.json)")
 
 
 def digest(content: bytes) -> str:

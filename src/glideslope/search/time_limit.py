@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import Any, Protocol
 
 
@@ -11,8 +12,23 @@ class OutOfTime(BaseException):
     """A run went over its limit. It isn't an `Exception`, which a job may catch and go on."""
 
 
+GRACE = 3.0
+"""Seconds past the limit after which the process is ended: code that never comes back to Python hears no exception."""
+
+
+def over(seconds: float) -> str:
+    """Says that a run went over its limit."""
+    return f"its run took longer than {seconds:g} seconds (--timeout)"
+
+
 class Limit(Protocol):
-    """Ends a run that takes too long."""
+    """Ends a run that takes too long.
+
+    Attributes:
+        seconds: that it may take.
+    """
+
+    seconds: float
 
     def run(self, what: str) -> AbstractContextManager[None]:
         """A run, of this name."""
@@ -23,36 +39,40 @@ class Limit(Protocol):
         ...
 
 
-_limit: Limit | None = None
+_limit: ContextVar[Limit | None] = ContextVar("limit", default=None)
 
 
 @contextmanager
 def limited(limit: Limit | None) -> Iterator[None]:
-    """Sets the limit of each run of a search made within it."""
-    global _limit
-    before, _limit = _limit, limit
+    """Sets the limit of each run of a search made within it, by this thread."""
+    before = _limit.set(limit)
     try:
         yield
     finally:
-        _limit = before
+        _limit.reset(before)
+
+
+def seconds() -> float | None:
+    """What a run may take, if a limit is set."""
+    return None if (limit := _limit.get()) is None else limit.seconds
 
 
 def one_run(what: str) -> AbstractContextManager[None]:
     """A run, or what is asked of a job between runs, under the limit that is set, if one is."""
-    return nullcontext() if _limit is None else _limit.run(what)
+    return nullcontext() if (limit := _limit.get()) is None else limit.run(what)
 
 
 def at(call: str) -> None:
     """Tells the limit, if one is set, which call comes next."""
-    if _limit is not None:
-        _limit.at(call)
+    if (limit := _limit.get()) is not None:
+        limit.at(call)
 
 
 def counted(step: Callable[[float], Any], what: str, first: int) -> Callable[[float], Any]:
     """The step of a job that tells the limit the number of each update; as it is where none is set."""
-    if _limit is None:
+    if (limit := _limit.get()) is None:
         return step
-    limit, made = _limit, first
+    made = first
 
     def told(rate: float) -> Any:
         nonlocal made

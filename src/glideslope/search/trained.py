@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -14,6 +16,7 @@ from glideslope.search import run_files, states, stored
 from glideslope.search.callers import caller_level
 from glideslope.search.calls import calling
 from glideslope.search.job import Job
+from glideslope.search.places import Folder
 from glideslope.search.run_directory import RunDirectory
 
 
@@ -54,14 +57,36 @@ def save_state(
         state = job.state()
     try:
         form = states.form_of(state)
+        return _save(directory, key, document, form, lambda file: states.write(state, form, file), updates, loss)
+    except DocumentError as error:
+        directory.give_up(error)
+    return None
+
+
+def save_content(directory: RunDirectory, content: bytes, trained: Trained, document: str) -> None:
+    """Stores a state that is the content of a file already; where that can't be done, says so.
+
+    Args:
+        directory: where.
+        content: of the file.
+        trained: what it is of, and its name elsewhere.
+        document: `run_files.LAST` or `run_files.BEST`.
+    """
+    form = trained.state.rpartition(".")[2]
+    _save(directory, trained.key, document, form, lambda file: file.write(content), trained.updates, trained.loss)
+
+
+def _save(
+    directory: RunDirectory, key: str, document: str, form: str, write: Callable[[BinaryIO], object],
+    updates: int | None, loss: float | None,
+) -> Trained | None:  # fmt: skip
+    try:
         name = next(name for name in run_files.STATES[document] if name.endswith(form))
-        directory.save(name, lambda file: states.write(state, form, file))
+        directory.save(name, write)
         digest = run_files.digest(directory.folder / name) or ""
         trained = Trained(key, Path(name).name, digest, updates, loss)
         text = sealed(msgspec.to_builtins(trained), indent=1)
         directory.save(document, lambda file: file.write(f"{text}\n".encode()))
-    except DocumentError as error:
-        directory.give_up(error)
     except FileError as error:
         warnings.warn(f"the state of the trained job isn't saved: {error}", stacklevel=caller_level())
     else:
@@ -75,7 +100,7 @@ def is_trained(directory: RunDirectory, key: str, job: Job) -> bool:
         trained, file = _stored(directory.folder / run_files.LAST)
         if trained.key != key:
             return False
-        state = states.read(file, job.state())
+        state = _read(file, job)
     except (DocumentError, RunDirectoryError):
         return False
     with calling("restore", "to the end of its run"):
@@ -102,11 +127,16 @@ def load_checkpoint(job: Job, folder: str | os.PathLike[str]) -> None:
         document = place / run_files.LAST
     try:
         _, file = _stored(document)
-        state = states.read(file, job.state())
+        state = _read(file, job)
     except DocumentError as error:
         raise RunDirectoryError(f"{folder} has no state for this job: {error}") from error
     with calling("restore", f"to the state in {folder}"):
         job.restore(state)
+
+
+def _read(file: Path, job: Job) -> object:
+    with Folder(file.parent).open(file.name) as content:
+        return states.read(content, file.suffix.removeprefix("."), job.state(), str(file))
 
 
 def best_of(folder: Path) -> Trained | None:

@@ -6,11 +6,11 @@ import logging
 import math
 from collections.abc import MutableMapping, Sequence
 from concurrent.futures import Executor
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from glideslope.search.best import Best
+from glideslope.search.away import Away
+from glideslope.search.best import best_here, drop_unless_less
 from glideslope.search.calls import calling
 from glideslope.search.contestant import Contestant, Run
 from glideslope.search.first_check import check_first_updates
@@ -21,7 +21,7 @@ from glideslope.search.opened import Jobs
 from glideslope.search.optimizers import check_changed
 from glideslope.search.progress import Progress, Watch, unwatched
 from glideslope.search.run_directory import RunDirectory
-from glideslope.search.states import Packed, unpacked
+from glideslope.search.running import Notes, Running
 from glideslope.search.trial import Trial
 from glideslope.search.workers import Workers
 
@@ -44,6 +44,7 @@ class Trials:
         updates: made so far, each call of a job's `step`, those of remembered runs included.
         runs: the finished runs, in order; those in other data orders left out.
         timed: the updates of the runs that were made, and the seconds that they took.
+        wasted: the updates that were made again since a process or its state was lost, as far as that is known.
         bound: the most updates that the search makes, for its progress.
         full_states: keeps the state at the end of the best full run.
         short_states: keeps that of the best short run.
@@ -57,13 +58,18 @@ class Trials:
     updates: int = 0
     runs: list[Run] = field(default_factory=list)
     timed: tuple[int, float] = (0, 0.0)
+    wasted: int = 0
     bound: float = math.inf
 
     def __post_init__(self) -> None:
-        self._workers = None if self.executor is None else Workers(self.executor, self.source)
         self.opened = self.seed
         self.optimizer: str | None = None
         self._jobs = Jobs(self.source, self.seed)
+        self._away: Away | None = None
+        if self.executor is not None:
+            self._away = Away(
+                Workers(self.executor, self.source), self._directory, self._jobs, self._remember, self._show
+            )
         self._at = self._restored = self._jobs.at(self.seed)
         self._finished: dict[str, Run] = {}
         self.full_states, self.short_states = Kept(self._directory), Kept(None)
@@ -142,16 +148,17 @@ class Trials:
         missing = {trial.key: trial for trial in trials if trial.key not in self._finished}
         for key in [key for key in missing if key in self.memory]:
             logger.info("%s: %s is remembered", stage, key)
+            self.wasted += self.memory[key].get("wasted", 0)
             self._count(key, Run.remembered(self.memory[key], missing.pop(key).contestant))
             if kept is not None:
                 kept.remembered(self._finished[key].final_loss)
         for optimizer in {trial.contestant.optimizer: None for trial in missing.values()}:
             self._check_optimizer(optimizer)
-        if self._workers is None:
+        if self._away is None:
             for key, trial in missing.items():
                 self._make_here(key, trial, stage, kept)
         else:
-            self._make_on_workers(self._workers, missing, stage, kept)
+            self._away.make(missing, stage, kept)
         self.runs += [self._finished[trial.key] for trial in trials if not trial.order]
         return [self._finished[trial.key] for trial in trials]
 
@@ -162,7 +169,7 @@ class Trials:
         if self.full_states.put(trial.key, self.job):
             return
         if not self.short_states.put(trial.key, self.job):
-            make_run(self._at, trial)
+            self._make_again(trial)
         self.full_states.keep(trial.key, self.job)
 
     def loss_by_all_data(self, run: Run, share: float) -> float:
@@ -171,71 +178,65 @@ class Trials:
         self.use(self.opened, run.contestant.optimizer)
         if not callable(getattr(self.job, "estimate", None)):
             return run.final_loss
-        if not self.short_states.put(trial.key, self.job):  # a worker made it, or a search before it was interrupted
-            make_run(self._at, trial)
+        if not self.short_states.put(trial.key, self.job):
+            self._make_again(trial)
             self.short_states.keep(trial.key, self.job)
         with calling("evaluate", f"after {run.contestant}"):
             loss = self._at.measured(math.inf)
         self.restore(f"after {run.contestant}")
         return loss
 
+    def _make_again(self, trial: Trial) -> None:
+        """Leaves the job as a run ended whose state was lost with the process that made it, or couldn't be sent."""
+        self.wasted += make_run(self._at, trial).updates
+
     @property
     def _directory(self) -> RunDirectory | None:
         return self.memory if isinstance(self.memory, RunDirectory) else None
 
     def _make_here(self, key: str, trial: Trial, stage: str, kept: Kept | None) -> None:
-        optimizer = trial.contestant.optimizer
+        optimizer, directory = trial.contestant.optimizer, self._directory
         first = self._jobs.at(trial.seed, optimizer)
         opened = self._jobs.in_order(trial.order, trial.seed, optimizer)
         if opened is not self._restored:
             opened.restore("the initial state")
         self._restored = first
-        best = None
+        what, updates = str(trial.contestant), len(trial.contestant.rates(trial.steps))
+        checkpoints = best = notes = None
         try:
-            checkpoints = self._directory.checkpoints(key, opened.initial) if self._directory is not None else None
-            if kept is not None and kept.directory is not None and checkpoints is not None:
-                best = Best(kept.directory, key, opened.job, opened.initial)
+            if directory is not None and (saving := directory.saving(key)) is not None:
+                checkpoints = saving.checkpoints(opened.initial, directory.give_up)
+                notes = Notes(saving, what, stage, updates)
+                if kept is not None and kept.directory is not None and checkpoints is not None:
+                    best = best_here(directory, key, opened.job, opened.initial)
             logger.info("%s: %s begins", stage, key)
-            what, updates = str(trial.contestant), len(trial.contestant.rates(trial.steps))
             made = make_run(
-                opened, trial, lambda done, loss: self.progress(stage, what, done, updates, loss), checkpoints, best
-            )
+                opened, trial, lambda done, loss: self.progress(stage, what, done, updates, loss), checkpoints,
+                best.measured if best else None, notes,
+            )  # fmt: skip
             if kept is not None:
                 kept.ended(key, made.run.final_loss, opened.job)
-                if best is not None:
-                    best.ended(kept.least)
+                if best is not None and directory is not None:
+                    drop_unless_less(directory, key, kept.least)
         finally:
             first.restore(f"after {trial.contestant}")
         self._remember(key, made, stage)
 
-    def _make_on_workers(self, workers: Workers, trials: dict[str, Trial], stage: str, kept: Kept | None) -> None:
-        keys = list(trials)
-        logger.info("%s: %d runs are sent: %s", stage, len(keys), "; ".join(keys))
-        states = self.full_states if kept is self.full_states else None  # a short run is made again where it is wanted
-        best: tuple[float, int, Packed] | None = None
-        with closing(workers.made(list(trials.values()), -math.inf if states is None else states.least)) as arrivals:
-            for number, made, state in arrivals:
-                if state is not None and (best is None or (made.run.final_loss, number) < best[:2]):
-                    best = made.run.final_loss, number, state
-                self._remember(keys[number], made, stage)
-        if states is not None and best is not None:
-            loss, number, state = best
-            self._keep(states, keys[number], trials[keys[number]], loss, state)
-
-    def _keep(self, states: Kept, key: str, trial: Trial, loss: float, state: Packed) -> None:
-        """Keeps the state of a job at the end of a run that a worker made."""
-        opened = self._jobs.at(trial.seed, trial.contestant.optimizer)
-        with calling("restore", "to the end of a run"):
-            opened.job.restore(unpacked(state, opened.initial))
-        states.ended(key, loss, opened.job)
-        opened.restore(f"after {trial.contestant}")
-        self._restored = opened
+    def _show(self, stage: str, running: tuple[Running, ...]) -> None:
+        """Tells how far the runs are that workers make, as far as these have said."""
+        if self._directory is not None:
+            self._directory.stop_request.heed()
+        if running:
+            done = sum(note.done for note in running)
+            made = self.updates + done
+            self.watch(Progress(stage, "", done, done, math.nan, made, self.bound, None, running))
 
     def _remember(self, key: str, made: Made, stage: str) -> None:
         run = made.run
         logger.info("%s: %s ended after %d updates at a validation loss of %.6g", stage, key, run.made, run.final_loss)
         self.timed = self.timed[0] + made.updates, self.timed[1] + made.seconds
-        self.memory[key] = run.plain()
+        self.wasted += made.wasted
+        self.memory[key] = run.plain() | ({"wasted": made.wasted} if made.wasted else {})
         last = float(run.losses[-1]) if len(run.losses) else math.nan
         self.progress(stage, str(run.contestant), len(run.losses), len(run.losses), last, run)
         self._count(key, run)
@@ -246,4 +247,6 @@ class Trials:
 
     def progress(self, stage: str, what: str, done: int, of: int, loss: float, run: Run | None = None) -> None:
         """Tells what goes on; the arguments are those of `Progress`."""
+        if self._directory is not None:
+            self._directory.stop_request.heed()
         self.watch(Progress(stage, what, done, of, loss, self.updates + done, self.bound, run))

@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Iterable, MutableMapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from glideslope.averages import Average
@@ -59,6 +59,7 @@ class Tuned(Shown):
         constants: the full runs of all constant rates that were tried.
         noise: how far two data orders of one short run ended apart; 0 where the losses were clear without it.
         problem: what is wrong with the full run, or None.
+        wasted: updates made besides, again after a process was lost, as far as that is known; not compared.
     """
 
     job: Job
@@ -77,6 +78,7 @@ class Tuned(Shown):
     constants: tuple[Run, ...]
     noise: float
     problem: str | None
+    wasted: int = field(default=0, compare=False)
 
     def __repr__(self) -> str:
         return (
@@ -192,7 +194,7 @@ def tune(
         predicted=interval(best.final_loss, best.untrained, overhead), near=near(overhead),
         sensitivity=_sensitivity(choose), final=final, full=tuple(full),
         constant=min(constants, key=final_loss, default=None), constants=tuple(constants), noise=choose.noise,
-        problem=_problem(final, constants, candidates, choose.noise),
+        problem=_problem(final, constants, candidates, choose.noise), wasted=trials.wasted,
     )  # fmt: skip
     finished = (final, *constants) if math.isfinite(final.final_loss) else (*candidates, *constants)
     if not any(_learned(run, choose.noise) for run in finished):

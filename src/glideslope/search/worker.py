@@ -5,16 +5,22 @@ from __future__ import annotations
 import math
 import threading
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from glideslope.errors import DocumentError, GlideslopeError
-from glideslope.search import states
+from glideslope.search import sent_state
+from glideslope.search.best import best_away
 from glideslope.search.calls import calling, described
 from glideslope.search.job import JobFactory
-from glideslope.search.make_run import make_run
-from glideslope.search.opened import Jobs
+from glideslope.search.make_run import Made, make_run, unseen
+from glideslope.search.opened import Jobs, Opened
+from glideslope.search.run_limit import RunLimit
+from glideslope.search.running import Notes
+from glideslope.search.time_limit import limited
 from glideslope.search.trial import Trial
+from glideslope.search.unfinished import Saving
+from glideslope.search.versions import check_versions
 
 
 @dataclass(frozen=True)
@@ -26,12 +32,22 @@ class Task:
         source: the function that makes jobs.
         trial: what is run.
         keep: the state at the end is returned where the run ends below this loss; where it is infinite, in any case.
+        stage: what the run is for.
+        saving: where it is checkpointed, if it is.
+        best: the state of the least validation loss is kept there too, where the loss is below this.
+        seconds: that the run may take, if there is a limit.
+        versions: of what the search uses.
     """
 
     search: str
     source: JobFactory
     trial: Trial
     keep: float
+    stage: str = ""
+    saving: Saving | None = None
+    best: float = -math.inf
+    seconds: float | None = None
+    versions: dict[str, str] = field(default_factory=dict)
 
 
 _of_thread = threading.local()
@@ -42,11 +58,13 @@ def perform(task: Task) -> dict[str, Any]:
     """The run of a task as plain data, or the error that it ended with.
 
     Returns:
-        `run`, as `Run.plain` gives it; the `updates` that were made and the `seconds` that they took; `state`, at the
-        end, packed, where it is asked for and has a safe form. Or `error`, `message` and `trace`.
+        `run`, as `Run.plain` gives it; the `updates` that were made, the `seconds` that they took and the updates
+        `wasted` before; `state`, at the end, packed, where it is asked for and can be sent; `unsaved`, why the run
+        couldn't be checkpointed. Or `error`, `message` and `trace`.
     """
     try:
-        return _performed(task)
+        with limited(None if task.seconds is None else RunLimit(task.seconds)):
+            return _performed(task)
     except KeyboardInterrupt:
         raise
     except GlideslopeError as error:
@@ -60,13 +78,34 @@ def perform(task: Task) -> dict[str, Any]:
 def _performed(task: Task) -> dict[str, Any]:
     trial, jobs = task.trial, _jobs(task)
     opened = jobs.in_order(trial.order, trial.seed, trial.contestant.optimizer)
+    check_versions(task.versions)  # now that the job has imported what it uses
     opened.restore("the initial state")
-    made = make_run(opened, trial)
+    unsaved: list[str] = []
+    made = _made(task, opened, unsaved)
     state = None
     if made.run.final_loss < task.keep or task.keep == math.inf:
         with calling("state", "at the end of the run"):
-            state = _packed(opened.job.state())
-    return {"run": made.run.plain(), "updates": made.updates, "seconds": made.seconds, "state": state}
+            state = sent_state.packed(opened.job.state())
+    return {
+        "run": made.run.plain(), "updates": made.updates, "seconds": made.seconds, "wasted": made.wasted,
+        "state": state, "unsaved": unsaved[0] if unsaved else "",
+    }  # fmt: skip
+
+
+def _made(task: Task, opened: Opened, unsaved: list[str]) -> Made:
+    """Makes the run of a task, with checkpoints where their place is reached; why there are none goes to `unsaved`."""
+
+    def give_up(error: DocumentError) -> None:
+        unsaved.append(str(error))
+
+    trial, saving = task.trial, task.saving
+    if saving is None or not saving.is_here:
+        return make_run(opened, trial)
+    checkpoints = saving.checkpoints(opened.initial, give_up)
+    best = best_away(saving, opened.job, task.best, opened.initial) if checkpoints and task.best > -math.inf else None
+    updates = len(trial.contestant.rates(trial.steps))
+    notes = Notes(saving, str(trial.contestant), task.stage, updates)
+    return make_run(opened, trial, unseen, checkpoints, best.measured if best else None, notes)
 
 
 def _jobs(task: Task) -> Jobs:
@@ -75,10 +114,3 @@ def _jobs(task: Task) -> Jobs:
         _of_thread.search, _of_thread.jobs = task.search, Jobs(task.source, task.trial.seed)
     jobs: Jobs = _of_thread.jobs
     return jobs
-
-
-def _packed(state: Any) -> states.Packed | None:
-    try:
-        return states.packed(state)
-    except DocumentError:
-        return None

@@ -5,26 +5,47 @@ from __future__ import annotations
 import pickle
 import secrets
 from collections import Counter
-from collections.abc import Generator, Sequence
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
-from queue import SimpleQueue
+from collections.abc import Callable, Collection, Generator, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future
+from dataclasses import dataclass
 from typing import Any, cast
 
 from glideslope import errors
-from glideslope.errors import SearchError
-from glideslope.search import states
+from glideslope.errors import GlideslopeError, JobError, SearchError
+from glideslope.search import time_limit
+from glideslope.search.arrivals import Arrivals
 from glideslope.search.calls import described
 from glideslope.search.contestant import Run
 from glideslope.search.job import Job, JobFactory, is_factory
 from glideslope.search.make_run import Made
+from glideslope.search.sent_state import Sent
 from glideslope.search.trial import Trial
+from glideslope.search.unfinished import Saving
+from glideslope.search.versions import versions_here
 from glideslope.search.worker import Task, perform
 
 TRIES = 3
 """How often a trial is sent where its worker is lost each time."""
 
-Arrived = tuple[int, Made, states.Packed | None]
-"""The number of a trial, its run, and the state at its end where that was asked for."""
+TICK = 0.5
+"""Seconds between looks at the runs that workers make."""
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """The run of a task.
+
+    Attributes:
+        number: of the task.
+        made: its run.
+        state: of the job at its end, where that was asked for and can be sent.
+        unsaved: why it couldn't be checkpointed, if it couldn't.
+    """
+
+    number: int
+    made: Made
+    state: Sent | None
+    unsaved: str
 
 
 class Workers:
@@ -47,59 +68,67 @@ class Workers:
         self._executor, self._search = executor, secrets.token_hex(8)
         self._source = cast("JobFactory", source)
 
-    def made(self, trials: Sequence[Trial], keep: float) -> Generator[Arrived, None, None]:
-        """The runs of trials, as they arrive. Those not begun are cancelled where the caller stops.
+    def task(self, trial: Trial, keep: float, stage: str, saving: Saving | None, best: float) -> Task:
+        """What a worker is sent; the arguments are those of `Task`."""
+        limit = time_limit.seconds()
+        return Task(self._search, self._source, trial, keep, stage, saving, best, limit, versions_here())
+
+    def made(self, tasks: Sequence[Task], look: Callable[[Collection[int]], None]) -> Generator[Arrived, None, None]:
+        """The runs of tasks, as they arrive. Those not begun are cancelled where the caller stops.
 
         Args:
-            trials: what is run.
-            keep: the state at the end comes with a run that ends below this loss; infinite for any run.
+            tasks: what is run.
+            look: is called now and then, with the numbers of the tasks that haven't ended.
 
         Raises:
-            JobError: a call of the job fails in a worker; the first trial that fails decides, in their order.
-            SearchError: a trial can't be sent, or its worker is lost each time.
+            JobError: a call of the job fails in a worker; the first task that fails decides, in their order.
+            SearchError: a task can't be sent, or its worker is lost each time.
         """
-        arrivals: SimpleQueue[tuple[int, Future[dict[str, Any]]]] = SimpleQueue()
-        waiting: dict[int, Future[dict[str, Any]]] = {}
+        arrivals = Arrivals()
         lost: Counter[int] = Counter()
         failure: Exception | None = None
-
-        def send(number: int) -> None:
-            waiting[number] = future = self._sent(trials[number], keep)
-            future.add_done_callback(lambda future: arrivals.put((number, future)))
-
         try:
-            for number in range(len(trials)):
-                send(number)
-            while waiting:
-                number, future = arrivals.get()
-                if waiting.pop(number, None) is None:  # of a run after one that failed
+            for number, task in enumerate(tasks):
+                arrivals.expect(number, self._sent(task))
+            while arrivals.waiting:
+                arrived = arrivals.next(TICK)
+                look(arrivals.waiting)
+                if arrived is None:
                     continue
-                result = _result(future)
+                number, result, seconds = arrived
                 if isinstance(result, dict) and "error" not in result:
-                    run = Run.remembered(result["run"], trials[number].contestant)
-                    yield number, Made(run, result["updates"], result["seconds"]), result["state"]
+                    run = Run.remembered(result["run"], tasks[number].trial.contestant)
+                    made = Made(run, result["updates"], result["seconds"], result["wasted"])
+                    yield Arrived(number, made, result["state"], result["unsaved"])
                     continue
                 lost[number] += 1
-                if isinstance(result, Exception) and lost[number] < TRIES and not _unpicklable(trials[number]):
-                    send(number)
+                if self._sent_again(tasks[number], result, lost[number], seconds):
+                    arrivals.expect(number, self._sent(tasks[number]))
                     continue
-                failure = _error(result) if isinstance(result, dict) else self._lost(trials[number], result)
-                for later in [later for later in waiting if later > number]:
-                    waiting.pop(later).cancel()
+                failure = _error(result) if isinstance(result, dict) else self._lost(tasks[number], result, seconds)
+                arrivals.cancel_from(number)
         finally:
-            for future in waiting.values():
-                future.cancel()
+            arrivals.cancel_from(0)
         if failure is not None:
             raise failure
 
-    def _sent(self, trial: Trial, keep: float) -> Future[dict[str, Any]]:
+    def _sent(self, task: Task) -> Future[dict[str, Any]]:
         try:
-            return self._executor.submit(perform, Task(self._search, self._source, trial, keep))
+            return self._executor.submit(perform, task)
         except Exception as error:
-            raise self._lost(trial, error) from error
+            raise self._lost(task, error, 0.0) from error
 
-    def _lost(self, trial: Trial, error: Exception) -> SearchError:
-        """Says why the executor has no result of a trial."""
+    def _sent_again(self, task: Task, result: dict[str, Any] | Exception, lost: int, seconds: float) -> bool:
+        """Whether a task is sent again: its worker was lost, which may not happen the next time."""
+        if isinstance(result, dict) or lost >= TRIES or _is_over(task, seconds):
+            return False
+        return not (_unpicklable(task.trial) or _unpicklable(self._source))
+
+    def _lost(self, task: Task, error: Exception, seconds: float) -> GlideslopeError:
+        """Says why the executor has no result of a task, after so many seconds."""
+        trial = task.trial
+        if _is_over(task, seconds):
+            return JobError(f"{trial.contestant} failed: {time_limit.over(task.seconds or 0.0)}")
         if problem := _unpicklable(self._source):
             return SearchError(
                 f"the job can't be sent to workers ({problem}): write a function `def job(seed)` in a file, and give "
@@ -117,12 +146,9 @@ class Workers:
         return SearchError(f"the executor has no result of {trial.contestant}: {described(error)}")
 
 
-def _result(future: Future[dict[str, Any]]) -> dict[str, Any] | Exception:
-    """What a worker returned, or what the executor raised in its place."""
-    try:
-        return future.result()
-    except (Exception, CancelledError) as error:
-        return error
+def _is_over(task: Task, seconds: float) -> bool:
+    """Whether a worker that was lost after so many seconds was ended by the limit of its run."""
+    return task.seconds is not None and seconds >= task.seconds + time_limit.GRACE - 2 * TICK
 
 
 def _error(result: dict[str, Any]) -> Exception:

@@ -65,6 +65,15 @@ def first(line: str) -> Text:
     return Text(visible(line), style="bold")
 
 
+def made_again(updates: int) -> str:
+    """Says how many updates were made again, if any were.
+
+    >>> made_again(120)
+    ' 120 more were made again, after a process was lost.'
+    """
+    return f" {updates:,} more were made again, after a process was lost." if updates else ""
+
+
 def drawn(answer: Answer) -> list[Text]:
     """The answer for a terminal."""
     shown = [first(answer.do), Text("")]

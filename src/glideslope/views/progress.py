@@ -21,6 +21,8 @@ from glideslope.views.terminal import braille
 _WIDTH = 40
 _MOST_LOSSES = 4000
 """The losses of a run that its sparkline keeps, at most."""
+_MOST_RUNNING = 16
+"""The runs on workers that the screen has lines for."""
 
 
 class Pace:
@@ -38,6 +40,9 @@ class Pace:
             progress: the look.
             now: in seconds.
         """
+        if progress.running:  # counted when they end
+            self._seen = now
+            return
         stage, what, done = self._run
         same = (stage, what) == (progress.stage, progress.what) and progress.done >= done
         if math.isnan(self._began):
@@ -99,8 +104,15 @@ def drawn(progress: Progress, losses: list[float], pace: Pace) -> Group:
     """The screen: the stage and the run, its loss, and the search."""
     table = Table.grid(padding=(0, 1))
     stage = Text(visible(progress.stage), style="bold")
-    table.add_row(stage, Text(visible(progress.what)), Text(f"{progress.done:,} of {progress.of:,} updates"))
-    table.add_row("loss", Text(sparkline(losses), style="cyan"), Text(f"{progress.loss:.4g}"))
+    for note in progress.running[:_MOST_RUNNING]:
+        where = Text(visible(f"{note.what} on {note.host}"))
+        table.add_row(stage, where, Text(f"{note.done:,} of {note.of:,} updates, {note.loss:.4g}"))
+        stage = Text("")
+    if len(progress.running) > _MOST_RUNNING:
+        table.add_row("", Text(f"and {len(progress.running) - _MOST_RUNNING} more"), "")
+    if not progress.running:
+        table.add_row(stage, Text(visible(progress.what)), Text(f"{progress.done:,} of {progress.of:,} updates"))
+        table.add_row("loss", Text(sparkline(losses), style="cyan"), Text(f"{progress.loss:.4g}"))
     if math.isfinite(progress.bound):
         share = ProgressBar(total=progress.bound, completed=progress.made, width=_WIDTH)
         left = time_text(pace.left(progress.bound - progress.made))
@@ -152,9 +164,11 @@ class StageLines:
             self._say()
 
     def __call__(self, progress: Progress) -> None:
-        if self._last is not None and self._last.stage != progress.stage:
+        if self._last is not None and self._last.stage != progress.stage and not progress.running:
             self._say()
             self._runs = 0
+        if progress.running:
+            return
         last = self._last
         self._runs += last is None or last.what != progress.what or progress.done < last.done or not self._runs
         self._last = progress

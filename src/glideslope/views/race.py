@@ -8,7 +8,7 @@ from glideslope.search.idle import shown_name
 from glideslope.search.outcomes import not_finite
 from glideslope.search.race import Race, Standing
 from glideslope.views import events, report, run_charts
-from glideslope.views.answer import Answer, in_html
+from glideslope.views.answer import Answer, in_html, made_again
 from glideslope.views.charts import Chart
 
 _CURVES = 40
@@ -24,6 +24,7 @@ def answer(raced: Race) -> Answer:
         beaten=() if _failed(raced) else _beaten(raced),
         cost=f"{raced.updates:,} updates for {len(raced.standings)} contestants"
         + (f", {seeds} seeds each." if seeds > 1 else ".")
+        + made_again(raced.wasted)
         + (f" Not run: {'; '.join(raced.left_out)}." if raced.left_out else ""),
         terms=("peak", "loss", *(("± s.e.",) if seeds > 1 else ()), "updates to"),
     )

@@ -10,7 +10,7 @@ from glideslope.search.idle import shown_name
 from glideslope.search.outcomes import final_loss
 from glideslope.search.tune import Tuned
 from glideslope.views import events, report, run_charts
-from glideslope.views.answer import Answer, in_html
+from glideslope.views.answer import Answer, in_html, made_again
 from glideslope.views.charts import Chart
 
 COLUMNS = ("schedule", "peak", "updates", "loss")
@@ -35,7 +35,8 @@ def answer(tuned: Tuned, problem: str | None = None) -> Answer:
         do=do,
         sure=(*([f"The full run was {contestant}."] if problem else []), *_sure(tuned)),
         beaten=_beaten(tuned),
-        cost=f"The search took {tuned.search_updates:,} updates, {tuned.search_updates / tuned.steps:.2f} full runs.",
+        cost=f"The search took {tuned.search_updates:,} updates, {tuned.search_updates / tuned.steps:.2f} full runs."
+        + made_again(tuned.wasted),
         terms=("peak", "updates", "loss", "untrained", "predicted", "in …% of trainings", "short run", "full run"),
     )
 

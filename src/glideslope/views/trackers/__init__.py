@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from glideslope.views.trackers.tracked import Tracked, Tracker, of_run, of_sweep
 
 NAMES = ("wandb", "tensorboard", "mlflow")
 
-__all__ = ["NAMES", "Tracked", "Tracker", "of_run", "of_sweep", "sink_of"]
+__all__ = ["NAMES", "Tracked", "Tracker", "of_run", "of_sweep", "sink_of", "study_in"]
 
 
 def sink_of(name: str) -> Callable[[Path], Tracker]:
@@ -22,12 +23,25 @@ def sink_of(name: str) -> Callable[[Path], Tracker]:
     """
     if name not in NAMES:
         raise GlideslopeError(f"--log {name}: known are {', '.join(NAMES)}")
+    return _sink(name, f"--log {name}")
+
+
+def study_in(storage: str) -> Callable[[Path], Tracker]:
+    """What makes a tracker for a run directory, a study in a storage of Optuna.
+
+    Raises:
+        GlideslopeError: Optuna isn't installed.
+    """
+    return partial(_sink("optuna", "--storage"), storage)
+
+
+def _sink(name: str, option: str) -> Callable[..., Tracker]:
     try:
-        sink: Callable[[Path], Tracker] = import_module(f"glideslope.views.trackers.to_{name}").Sink
+        sink: Callable[..., Tracker] = import_module(f"glideslope.views.trackers.to_{name}").Sink
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("glideslope"):
             raise
         raise GlideslopeError(
-            f'--log {name} needs {error.name}, which is not installed: pip install "glideslope[{name}]"'
+            f'{option} needs {error.name}, which is not installed: pip install "glideslope[{name}]"'
         ) from error
     return sink

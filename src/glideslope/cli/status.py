@@ -1,0 +1,92 @@
+"""The commands that look at a search from another terminal or machine, and end it: status and stop."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from glideslope.cli import output
+from glideslope.cli.options import Json, command
+from glideslope.errors import RunDirectoryError
+
+if TYPE_CHECKING:
+    from glideslope.search.status import Status
+
+Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The run directory.")]
+
+
+@command("glideslope status runs/tune-digits-20260101-120000")
+def status(folder: Directory, as_json: Json = False) -> None:
+    """Show how far a search is, while it runs or after."""
+    from glideslope.cli.results import described
+    from glideslope.documents import sealed
+    from glideslope.search.result_files import plain
+    from glideslope.search.status import status_of
+    from glideslope.views import terminal
+
+    now = status_of(folder)
+    if as_json:
+        owner = now.owner and {"host": now.owner.host.partition(" ")[0], "pid": now.owner.pid}
+        running = [
+            {"run": note.what, "stage": note.stage, "updates": note.done, "steps": note.of, "loss": note.loss,
+             "host": note.host, "pid": note.pid, "seconds_ago": time.time() - note.at} for note in now.running
+        ]  # fmt: skip
+        result = {
+            "state": now.state, "search": now.search, "owner": owner, "runs": list(map(described, now.finished)),
+            "sweeps": now.sweeps, "running": running, "wasted_updates": now.wasted,
+        }  # fmt: skip
+        output.put(sealed(plain(result)))
+        return
+    rows = [
+        (
+            note.what,
+            note.stage,
+            f"{note.done:,} of {note.of:,}",
+            note.loss,
+            note.host,
+            f"{time.time() - note.at:.0f} s ago",
+        )
+        for note in now.running
+    ]
+    tables = (
+        [terminal.table("Runs in the making", ("run", "stage", "updates", "loss", "on", "said"), rows)] if rows else []
+    )
+    output.draw(*_lines(now), *tables)
+
+
+def _lines(now: Status) -> list[str]:
+    """A search in words."""
+    who = f"process {now.owner.pid} on {now.owner.host.partition(' ')[0]}" if now.owner else ""
+    state = {
+        "running": f"It runs: {who}.",
+        "lost": f"It doesn't run: {who} is no more. Go on with the same command and --out {now.folder} --resume.",
+        "stopped": f"It doesn't run. Go on with the same command and --out {now.folder} --resume.",
+        "finished": f"It has finished. Report: {now.folder / 'report.html'}",
+    }[now.state]
+    lines = [f"{now.search.get('command', 'a search')} of {now.search.get('job', 'a job')}. {state}"]
+    swept = f"{now.sweeps} sweeps and " if now.sweeps else ""
+    runs = f"{swept}{len(now.finished)} run{'s' * (len(now.finished) != 1)}"
+    made = sum(run.cost for run in now.finished)
+    wasted = f"; {now.wasted:,} more were made again, after a process was lost" if now.wasted else ""
+    lines.append(f"Finished: {runs}, {made:,} updates{wasted}.")
+    if now.finished:
+        best = min(now.finished, key=lambda run: run.final_loss)
+        lines.append(f"The lowest: {best.contestant} over {best.steps:,} updates, {best.final_loss:.4g}.")
+    return lines
+
+
+@command("glideslope stop runs/tune-digits-20260101-120000")
+def stop(folder: Directory) -> None:
+    """End a search in an orderly way, its runs checkpointed; it goes on with --resume."""
+    from glideslope.search.status import status_of
+    from glideslope.search.stop_request import StopRequest
+
+    now = status_of(folder)
+    if now.state != "running":
+        said = {"finished": "it has finished", "lost": "its process is no more", "stopped": "no process writes there"}
+        raise RunDirectoryError(f"the search in {folder} doesn't run: {said[now.state]}")
+    StopRequest(folder.absolute(), now.id).make()
+    output.line(f"The search in {folder} ends after its next updates; go on with --out {folder} --resume.")

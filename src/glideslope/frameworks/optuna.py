@@ -1,0 +1,87 @@
+"""Runs of a job as trials of Optuna, for those whose search is Optuna's."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Iterable
+
+import optuna
+
+from glideslope.policy import Policy, as_policy
+from glideslope.schedules import one_cycle
+from glideslope.schedules.amounts import check_peak, check_positive
+from glideslope.search.contestant import Contestant, distinct
+from glideslope.search.job import Job, JobFactory
+from glideslope.search.make_run import make_run
+from glideslope.search.opened import Jobs
+from glideslope.search.scalars import whole
+from glideslope.search.start import start
+from glideslope.search.trial import Trial
+
+__all__ = ["objective"]
+
+SPREAD = 256.0
+"""How far the peaks reach on both sides of the one that is usual for the optimizer."""
+
+
+def objective(
+    job: Job | JobFactory,
+    steps: int,
+    *,
+    schedules: Iterable[Policy] | None = None,
+    peaks: tuple[float, float] | None = None,
+    evaluations: int = 20,
+    seed: int = 0,
+) -> Callable[[optuna.Trial], float]:
+    """An objective for `study.optimize` that trains at the peak rate, and with the schedule, that a trial suggests.
+
+    It suggests `peak`, on a logarithmic scale, and `schedule` where there are several; it reports the validation loss
+    at each evaluation, and ends a run that the study's pruner gives up. A run that diverges ends at infinity. Studies
+    with `n_jobs` need a function from a seed to a job.
+
+    Args:
+        job: a job, or a function from a seed to a job.
+        steps: the updates of each run.
+        schedules: those to choose from; a single cycle if not given.
+        peaks: the least and the greatest peak rate; if not given, a factor of 256 to both sides of the usual one.
+        evaluations: how often in a run the validation loss is measured and reported.
+        seed: of the job.
+
+    Raises:
+        ScheduleError: a schedule can't be made for so many updates.
+        SearchError: steps or evaluations aren't positive whole numbers, or a peak is no rate.
+
+    Example:
+        study = optuna.create_study(pruner=optuna.pruners.HyperbandPruner())
+        study.optimize(gs.optuna.objective(job, 2000), n_trials=20)
+        study.best_params  # {'peak': 0.0213}
+    """
+    check_positive(steps=steps, evaluations=evaluations)
+    steps, evaluations, seed = whole("steps", steps), min(whole("evaluations", evaluations), steps), whole("seed", seed)
+    choice = {str(policy): policy for policy in distinct(as_policy(one).value for one in schedules or [one_cycle()])}
+    for policy in choice.values():
+        as_policy(policy).within(steps)
+    for peak in peaks or ():
+        check_peak(peak)
+    of_thread = threading.local()
+
+    def run(trial: optuna.Trial) -> float:
+        if not hasattr(of_thread, "jobs"):
+            of_thread.jobs = Jobs(job, seed)
+        opened = of_thread.jobs.at(seed)
+        usual = start(opened.job)
+        low, high = peaks or (usual / SPREAD, usual * SPREAD)
+        peak = trial.suggest_float("peak", low, high, log=True)
+        name = next(iter(choice)) if len(choice) == 1 else trial.suggest_categorical("schedule", list(choice))
+
+        def measured(updates: int, loss: float) -> None:
+            trial.report(loss if math.isfinite(loss) else math.inf, updates)
+            if updates < steps and trial.should_prune():
+                raise optuna.TrialPruned
+
+        opened.restore("the initial state")
+        planned = Trial(Contestant(choice[name], peak), steps, seed, evaluations)
+        return make_run(opened, planned, measured=measured).run.final_loss
+
+    return run

@@ -1,0 +1,144 @@
+"""Runs of a search on a Ray cluster."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import ray
+
+from glideslope.errors import SearchError
+from glideslope.search.calls import one_line
+from glideslope.search.processes import THREADS
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+__all__ = ["executor"]
+
+
+@contextmanager
+def executor(
+    address: str = "auto",
+    *,
+    cpus_per_trial: float = 1.0,
+    gpus_per_trial: float = 0.0,
+    working_dir: str | Path | None = None,
+) -> Iterator[Executor]:
+    """An executor whose workers are those of a Ray cluster; the runs of what still works at its end are ended.
+
+    Each run is a task of Ray with these resources, so as many are made at once as the cluster has room for, and each
+    sees the GPUs that it was given. A run whose node is lost is made again by the search, from its last checkpoint
+    where the new node reaches it.
+
+    Args:
+        address: of the cluster: "auto" for the one that this machine belongs to, `ray://HOST:PORT`, or "local" for one
+            that is started here for the search. Where this process is connected already, it stays so.
+        cpus_per_trial: the CPUs of each run.
+        gpus_per_trial: the GPUs of each run; a part of one, such as 0.5, lets runs share it.
+        working_dir: a folder that Ray copies to each node; a job file is found there by its relative path.
+
+    Raises:
+        SearchError: there is no such cluster, or none of its nodes has the CPUs and GPUs of one run.
+
+    Example:
+        with gs.ray.executor("auto", gpus_per_trial=1) as executor:
+            gs.tune(gs.search.load_job("train.py:job"), 20_000, executor=executor)
+    """
+    for name, number in (("cpus_per_trial", cpus_per_trial), ("gpus_per_trial", gpus_per_trial)):
+        if not 0 <= number < 1e6:
+            raise SearchError(f"{name} {number:g}: give 0 or more")
+    environment = {"env_vars": dict.fromkeys(THREADS, str(max(int(cpus_per_trial), 1)))}
+    connected_before = ray.is_initialized()
+    if not connected_before:
+        _connect(address, working_dir)
+    tasks = _Tasks({"num_cpus": cpus_per_trial, "num_gpus": gpus_per_trial, "runtime_env": environment})
+    try:
+        _check_resources(cpus_per_trial, gpus_per_trial)
+        yield tasks
+    finally:
+        tasks.end()
+        if not connected_before:
+            ray.shutdown()
+
+
+def _connect(address: str, working_dir: str | Path | None) -> None:
+    environment = {} if working_dir is None else {"working_dir": str(working_dir)}
+    try:
+        ray.init(address, runtime_env=environment or None, log_to_driver=False, logging_level=logging.WARNING)
+    except Exception as error:  # of Ray, of gRPC, or of the folder
+        reason = one_line(error).rstrip(".")
+        raise SearchError(
+            f"no Ray cluster at {address}: {reason}; start one with `ray start --head`, or give ray://HOST:PORT"
+        ) from error
+
+
+def _check_resources(cpus: float, gpus: float) -> None:
+    """Raises where no node has room for a run."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    if not any(node.get("CPU", 0) >= cpus and node.get("GPU", 0) >= gpus for node in nodes):
+        most = {kind: max((node.get(kind, 0) for node in nodes), default=0) for kind in ("CPU", "GPU")}
+        raise SearchError(
+            f"a run needs {cpus:g} CPUs and {gpus:g} GPUs, and no node of the Ray cluster has both: the most are "
+            f"{most['CPU']:g} CPUs and {most['GPU']:g} GPUs"
+        )
+
+
+class _Tasks(Executor):
+    """Calls functions as tasks of Ray, which isn't to try them again: a search does.
+
+    Args:
+        options: of each task.
+    """
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self._options = options
+        self._left: dict[Any, Future[Any]] = {}
+        self._lock = threading.Lock()
+
+    def submit(self, function: Callable[P, T], /, *args: P.args, **options: P.kwargs) -> Future[T]:
+        """Calls a function on a node that has room."""
+        remote = ray.remote(max_retries=0, max_calls=0, **self._options)(function)
+        reference = remote.remote(*args, **options)
+        future = _Future(reference)
+        with self._lock:
+            self._left[reference] = future
+        reference.future().add_done_callback(lambda ended: self._ended(reference, future, ended))
+        return future
+
+    def end(self) -> None:
+        """Ends the tasks that are left."""
+        with self._lock:
+            left = list(self._left)
+        for reference in left:
+            with suppress(Exception):  # the cluster may be gone
+                ray.cancel(reference, force=True)
+
+    def _ended(self, reference: Any, future: Future[Any], ended: Future[Any]) -> None:
+        with self._lock:
+            self._left.pop(reference, None)
+        if future.cancelled():
+            return
+        if (error := ended.exception()) is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(ended.result())
+
+
+class _Future(Future[Any]):
+    """The future of a task that hasn't begun until it has a result; where it is cancelled, Ray cancels the task."""
+
+    def __init__(self, reference: Any) -> None:
+        super().__init__()
+        self._reference = reference
+
+    def cancel(self) -> bool:
+        if cancelled := super().cancel():
+            with suppress(Exception):
+                ray.cancel(self._reference, force=True)
+        return cancelled

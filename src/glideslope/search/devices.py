@@ -1,0 +1,49 @@
+"""The GPUs of this machine, and which of them each worker process has."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+from glideslope.errors import SearchError
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+
+def gpus() -> list[str]:
+    """The GPUs that this process may use, by their numbers or names.
+
+    Those in `CUDA_VISIBLE_DEVICES`, where it is set; else those that the driver lists.
+    """
+    if (visible := os.environ.get(VISIBLE)) is not None:
+        names = [name.strip() for name in visible.split(",")]
+        return names[: names.index("-1")] if "-1" in names else [name for name in names if name]
+    try:
+        listed = subprocess.run(
+            ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    return listed.stdout.split()
+
+
+def shares(workers: int, gpus_per_trial: int) -> list[dict[str, str]]:
+    """The environment of each worker, by which it sees its GPUs only; empty where none were asked for.
+
+    Raises:
+        SearchError: this machine has too few.
+    """
+    if gpus_per_trial < 0:
+        raise SearchError(f"--gpus-per-trial {gpus_per_trial}: give 0 or more")
+    if gpus_per_trial == 0:
+        return [{}] * workers
+    there, needed = gpus(), workers * gpus_per_trial
+    if len(there) < needed:
+        which = f"{VISIBLE} names {len(there)}" if VISIBLE in os.environ else f"this machine has {len(there)}"
+        advice = f"at most {len(there) // gpus_per_trial} workers, or " if len(there) >= gpus_per_trial else ""
+        raise SearchError(
+            f"{workers} worker{'s' * (workers > 1)} with {gpus_per_trial} GPU{'s' * (gpus_per_trial > 1)} each need "
+            f"{needed}, and {which}: give {advice}--gpus-per-trial 0 for runs on the CPU"
+        )
+    parts = [there[i * gpus_per_trial : (i + 1) * gpus_per_trial] for i in range(workers)]
+    return [{VISIBLE: ",".join(part)} for part in parts]

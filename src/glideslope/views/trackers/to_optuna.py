@@ -1,0 +1,41 @@
+"""Runs for optuna-dashboard: each is a finished trial of a study in a storage of Optuna."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import optuna
+from optuna.distributions import FloatDistribution
+
+from glideslope.views.trackers.tracked import Tracked
+
+_PEAKS = FloatDistribution(1e-30, 1e30, log=True)
+
+
+class Sink:
+    """Adds trials to the study that has the name of the run directory.
+
+    Args:
+        storage: its address, such as "sqlite:///runs.db".
+        folder: the run directory.
+    """
+
+    def __init__(self, storage: str, folder: Path) -> None:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._study = optuna.create_study(storage=storage, study_name=folder.absolute().name, load_if_exists=True)
+
+    def send(self, run: Tracked) -> None:
+        losses = {updates: loss for updates, loss in run.evaluations if math.isfinite(loss)}
+        settings = {name: value for name, value in run.settings.items() if name != "peak_lr"}
+        peak = run.settings.get("peak_lr")
+        final = run.evaluations[-1][1] if run.evaluations else math.inf
+        self._study.add_trial(
+            optuna.create_trial(
+                value=final if math.isfinite(final) else math.inf,
+                params={} if peak is None else {"peak": peak},
+                distributions={} if peak is None else {"peak": _PEAKS},
+                user_attrs={"run": run.name, **settings},
+                intermediate_values=losses,
+            )
+        )

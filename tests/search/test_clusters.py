@@ -1,0 +1,132 @@
+"""Searches on engines that people have: Ray, Dask, submitit. Each gives the answer of one process."""
+
+import logging
+import os
+import socket
+import threading
+import time
+
+import pytest
+
+import glideslope as gs
+from glideslope.search.job import load_job
+from glideslope.search.run_directory import RunDirectory
+from tests.search.test_workers import JOB, SLOW, made_by_workers
+
+PEAKS, STEPS = [0.09, 0.3], 200
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "quadratic.py").write_text(JOB)
+    (tmp_path / "slow.py").write_text(SLOW.replace("EVERY = 0.002", "EVERY = 0.01"))
+    (tmp_path / "lost").touch()
+    return tmp_path
+
+
+def raced(folder, executor=None, memory=None):
+    return gs.race(load_job(f"{folder}/slow.py:job"), ["linear"], STEPS, PEAKS, executor=executor, memory=memory)
+
+
+def port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    pytest.importorskip("ray")
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    import ray
+    from ray.cluster_utils import Cluster
+
+    head = {"num_cpus": 1, "object_store_memory": 10**8, "include_dashboard": False, "ray_client_server_port": port()}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    cluster.client = f"ray://127.0.0.1:{head['ray_client_server_port']}"
+    try:
+        yield cluster
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+
+
+@pytest.mark.slow
+def test_a_node_of_ray_that_is_killed_changes_nothing(cluster, folder):
+    node = cluster.add_node(num_cpus=1, object_store_memory=10**8)
+    memory = RunDirectory(folder / "out", {"command": "race"}, checkpoint_every=0.1)
+
+    def kill():
+        while made_by_workers(folder) < 150:
+            time.sleep(0.05)
+        cluster.remove_node(node, allow_graceful=False)
+
+    (folder / "updates").touch()
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with gs.ray.executor(cluster.address) as executor:
+        race = raced(folder, executor, memory)
+    killer.join()
+    assert race == raced(folder)
+    assert len(memory) == 4
+    assert not (folder / "out" / "unfinished").exists()
+
+
+@pytest.mark.slow
+def test_ray_is_reached_as_a_client_and_copies_the_folder_of_the_job(cluster, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    with gs.ray.executor(cluster.client, working_dir=folder) as executor:
+        job = load_job("quadratic.py:job")
+        job.file = folder / "elsewhere" / "quadratic.py"  # as on a machine that doesn't share the folder
+        race = gs.race(job, ["linear"], 20, [0.1], executor=executor)
+        with pytest.raises(gs.JobError, match="boom"):
+            gs.race(load_job(f"{folder}/quadratic.py:failing"), ["constant"], 20, [0.3], executor=executor)
+    assert race == gs.race(load_job("quadratic.py:job"), ["linear"], 20, [0.1])
+
+
+@pytest.mark.slow
+def test_resources_that_no_node_of_ray_has_are_named(cluster):
+    for message, address, gpus in (
+        (r"needs 1 CPUs and 1 GPUs, .* the most are 1 CPUs and 0 GPUs", cluster.address, 1),
+        ("gpus_per_trial -1: give 0 or more", cluster.address, -1),
+        (r"no Ray cluster at ray://127\.0\.0\.1:1: ", "ray://127.0.0.1:1", 0),
+    ):
+        with pytest.raises(gs.SearchError, match=message), gs.ray.executor(address, gpus_per_trial=gpus):
+            pass
+
+
+@pytest.mark.slow
+def test_a_process_of_dask_that_is_killed_changes_nothing(folder, monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    memory = RunDirectory(folder / "out", {"command": "race"}, checkpoint_every=0.1)
+    (folder / "updates").touch()
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        pids = list(client.run(os.getpid).values())
+
+        def kill():
+            while made_by_workers(folder) < 150:
+                time.sleep(0.05)
+            os.kill(pids[0], 9)
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        race = raced(folder, client.get_executor(), memory)
+        killer.join()
+    assert race == raced(folder)
+    assert len(memory) == 4
+
+
+@pytest.mark.slow
+def test_jobs_of_submitit_give_the_same_answer(folder):
+    submitit = pytest.importorskip("submitit")
+    executor = submitit.AutoExecutor(folder / "logs", cluster="local")
+    executor.update_parameters(timeout_min=5)
+    job = load_job(f"{folder}/quadratic.py:job")
+    assert gs.race(job, ["linear"], 60, [0.1, 0.3], executor=executor) == gs.race(job, ["linear"], 60, [0.1, 0.3])
+    with pytest.raises(gs.JobError, match="boom"):
+        gs.race(load_job(f"{folder}/quadratic.py:failing"), ["constant"], 60, [0.3], executor=executor)
