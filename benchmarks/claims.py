@@ -124,6 +124,10 @@ SCRIPTS = (
     Script("tune_held_out", (
         Claim(r"AdamW on text.*?\| #%", r"text: tune [\d.]+, #% to the best of the grid", near(0, 2.0)),
     ), full=("--seeds", "1"), needs="an hour"),
+    Script("cluster", needs="Ray, and some minutes"),
+    Script("studio", (
+        Claim(r"a room of the studio.*?\| # KB", r"# KB", at_most(1.6)),
+    ), needs="Chromium", packages=("playwright",)),
     Script("laws", (
         Claim(r"rank correlation.*?\| .*?\), #", r"124M: rank correlation #", near(0.01)),
     ), full=("--data", "{data}"), needs="the published loss curves: --data FOLDER"),
