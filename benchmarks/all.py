@@ -26,8 +26,10 @@ from typing import Any
 
 from claims import FIGURES, SCRIPTS, Script
 
+import glideslope
+
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("glideslope", "numpy", "scipy", "torch", "jax", "optax", "keras")
+PACKAGES = ("numpy", "scipy", "torch", "jax", "optax", "keras")
 
 
 def machine() -> dict[str, Any]:
@@ -58,7 +60,7 @@ def circumstances() -> dict[str, Any]:
     """The machine, the date, the commit and the versions."""
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     changed = subprocess.run(["git", "status", "--porcelain", "src"], cwd=ROOT, capture_output=True, text=True)
-    versions = {}
+    versions = {"glideslope": glideslope.__version__}
     for name in PACKAGES:
         if importlib.util.find_spec(name) is not None:
             versions[name] = importlib.metadata.version(name)

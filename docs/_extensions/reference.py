@@ -35,8 +35,8 @@ NEXT = (
 
 def public_modules() -> list[str]:
     """The modules whose names are public: the package, and what it offers under a name of its own."""
-    frameworks = [f"glideslope.{name}" for name in sorted(gs._FRAMEWORKS)]
-    return ["glideslope", "glideslope.layers", "glideslope.batches", "glideslope.laws", *frameworks]
+    parts = [name for name in gs.__all__ if hasattr(getattr(gs, name), "__all__")]
+    return ["glideslope", *[f"glideslope.{name}" for name in (*sorted(parts), *sorted(gs._FRAMEWORKS))]]
 
 
 def pages() -> dict[str, str]:
@@ -74,8 +74,10 @@ def _page(name: str, documented: dict[int, str]) -> str:
 
 
 def _documented(module: str, public: str, value: Any) -> str:
-    if isinstance(value, ModuleType):
+    if f"{module}.{public}" in public_modules():
         return f"A module: [its own page]({page_name(f'{module}.{public}')}.md)."
+    if isinstance(value, ModuleType):
+        return f"A module. {inspect.getdoc(value) or ''}"
     kind = "autoclass" if inspect.isclass(value) else "autofunction" if callable(value) else "autodata"
     options = "\n   :members:\n   :show-inheritance:" if kind == "autoclass" else ""
     return f"```{{eval-rst}}\n.. {kind}:: {module}.{public}{options}\n```\n"
