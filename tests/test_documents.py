@@ -252,12 +252,13 @@ def test_what_is_no_law(tmp_path, content):
 def test_a_law_of_the_version_before_is_read_with_a_note():
     law, content = documents._law()
     document = unsealed(content) | {"glideslope_law": 2}
+    del document["parameters"]["h"]
     file = documents._folder() / "old.json"
     file.write_text(json.dumps(document))
     read = laws.load(file)
     assert "without a checksum" in read.notes[-1]
     np.testing.assert_array_equal(read.covariance, law.covariance)
-    assert read.parameters == law.parameters
+    assert read.parameters == law.parameters | {"h": 0.6}
     file.write_text(json.dumps(document | {"noise": -1}))
     with pytest.raises(gs.LawError, match="noise"):
         laws.load(file)

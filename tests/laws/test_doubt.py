@@ -103,10 +103,11 @@ def test_a_saved_law_keeps_its_baseline_and_an_older_one_has_none(tmp_path):
     document = json.loads((tmp_path / "law.json").read_text())
     del document["baseline"], document["checksum"]
     document["glideslope_law"] = 2
+    del document["parameters"]["h"]
     (tmp_path / "law.json").write_text(json.dumps(document))
     read = laws.load(tmp_path / "law.json")
     assert "without a checksum" in read.notes[-1]
-    assert read == replace(law, baseline=None, notes=read.notes)
+    assert read == replace(law, baseline=None, notes=read.notes, parameters=law.parameters | {"h": 0.6})
     for wrong in (-1, math.nan, "x"):
         (tmp_path / "law.json").write_text(json.dumps(document | {"baseline": wrong}))
         with pytest.raises(gs.LawError, match="damaged"):

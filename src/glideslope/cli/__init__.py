@@ -5,7 +5,21 @@ from collections.abc import Sequence
 
 import typer
 
-from glideslope.cli import c_exit, ending, fit, laws, options, output, schedules, search, status, studio, tune  # noqa: F401  (each registers its commands)
+from glideslope.cli import (  # noqa: F401  (each registers its commands)
+    c_exit,
+    ending,
+    fit,
+    forecast,
+    laws,
+    options,
+    output,
+    schedules,
+    search,
+    status,
+    studio,
+    suggest,
+    tune,
+)
 from glideslope.cli.options import app
 from glideslope.errors import GlideslopeError
 

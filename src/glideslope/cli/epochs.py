@@ -43,3 +43,13 @@ def _read(text: str) -> Any:
         if "steps_per_epoch" in str(error):  # of a horizon within the text
             raise ScheduleError(f"{error}; or leave out .over, and give --steps and --steps-per-epoch") from None
         raise
+
+
+def rates_of(schedule: Any, peak: float, steps: int) -> Any:
+    """The rates of a schedule, its peak and length checked."""
+    from glideslope.laws import Rates
+    from glideslope.schedules.amounts import check_peak, check_positive
+
+    check_positive(steps=steps)
+    check_peak(peak)
+    return Rates.of_schedule(schedule, steps, peak)

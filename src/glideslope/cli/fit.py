@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glideslope.cli import output
+from glideslope.cli import sizes as of_sizes
 from glideslope.cli.options import Json, StepsPerEpoch, command, count
 from glideslope.errors import GlideslopeError, LawError
 
@@ -37,6 +38,10 @@ def fit(
         int | None, count("--steps", "The updates of each run on that schedule; the last logged if not given.")
     ] = None,
     steps_per_epoch: StepsPerEpoch = None,
+    sizes: Annotated[
+        Path | None,
+        typer.Option(help="A CSV file with the columns run, params, tokens_per_step, weight_decay: a law over sizes."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write a law that tells nothing too.")] = False,
     form: Annotated[str, typer.Option(help="general, or multi-power: the law as its paper has it.")] = "general",
     pictures: Annotated[
@@ -51,6 +56,9 @@ def fit(
         runs, step=step, lr=lr, loss=loss, warmup=warmup, steps_per_epoch=steps_per_epoch, schedule=schedule, peak=peak,
         steps=steps,
     )  # fmt: skip
+    if sizes is not None:
+        of_sizes.fit(read, sizes, out, as_json)
+        return
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "the law tells nothing")  # said below
         try:

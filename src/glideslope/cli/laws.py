@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glideslope.cli import output
-from glideslope.cli.options import Folder, Json, Steps, StepsPerEpoch, command, count, whole
+from glideslope.cli import sizes as of_sizes
+from glideslope.cli.options import Folder, Json, Steps, StepsPerEpoch, amount, command, count, whole
 from glideslope.errors import GlideslopeError
 
 if TYPE_CHECKING:
@@ -36,13 +37,13 @@ def predict(
     import numpy as np
 
     from glideslope import laws
-    from glideslope.cli.epochs import parsed
+    from glideslope.cli.epochs import parsed, rates_of
     from glideslope.files import write_atomically
     from glideslope.views import laws as views
     from glideslope.views import plots, report, terminal
 
     curve = parsed(schedule, steps_per_epoch)
-    found, lr = laws.load(law), _rates(curve, peak, steps)
+    found, lr = laws.load(law), rates_of(curve, peak, steps)
     at = np.unique(np.linspace(steps / 50, steps, 50).round()).astype(np.int64)
     loss, (low, high) = found.predict(lr, at, batch_size), found.interval(lr, at, level, batch_size)
     warnings = found.warnings(steps, float(lr.max()))
@@ -83,14 +84,25 @@ def predict(
 @command("glideslope design examples/law.json --steps 6000")
 def design(
     law: LawFile,
-    steps: Steps,
+    steps: Annotated[int | None, count("--steps", "The updates of the run; not of a law over sizes.")] = None,
+    params: Annotated[float | None, amount("--params", "Of a law over sizes: the parameters of the network.")] = None,
+    tokens: Annotated[float | None, amount("--tokens", "Of a law over sizes: the tokens of the run.")] = None,
+    flops: Annotated[float | None, amount("--flops", "Of a law over sizes: 6 x params x tokens.")] = None,
+    batch: Annotated[float | None, amount("--batch", "Of a law over sizes: the tokens of an update.")] = None,
     peak: Annotated[float | None, typer.Option(help="The largest rate; found if not given.")] = None,
     floor: Annotated[float, typer.Option(help="The least rate, over the peak.")] = 0.0,
     tolerance: Annotated[float, typer.Option(help="What a named schedule may cost, in loss.")] = 0.002,
     out: Folder = None,
     as_json: Json = False,
 ) -> None:
-    """Design the schedule that a law predicts to end lowest."""
+    """Design the schedule that a law predicts to end lowest; of a law over sizes also the batch, and the size."""
+    if params is not None or tokens is not None or flops is not None:
+        if steps is not None or peak is not None:
+            raise GlideslopeError("give --steps and --peak for a law of one size, or --params, --tokens and --flops")
+        of_sizes.design(law, params, tokens, flops, batch, as_json)
+        return
+    if steps is None:
+        raise GlideslopeError("give --steps, the updates of the run; or, for a law over sizes, --params and --tokens")
     from glideslope import laws
     from glideslope.files import write_atomically
     from glideslope.views import laws as views
@@ -145,13 +157,16 @@ def rank(
     steps_per_epoch: StepsPerEpoch = None,
     as_json: Json = False,
 ) -> None:
-    """Rank candidates by the loss that a law predicts for their ends."""
+    """Rank candidates by the loss that a law predicts for their ends; of a law over sizes, of other sizes too."""
     from glideslope import laws
-    from glideslope.cli.epochs import parsed
+    from glideslope.cli.epochs import parsed, rates_of
     from glideslope.laws.logs.delimited import table as table_in
     from glideslope.laws.logs.source import Source
     from glideslope.views import terminal
 
+    if laws.is_of_sizes(law):
+        of_sizes.rank(law, candidates, as_json)
+        return
     found = laws.load(law)
     table = table_in(Source(candidates))
     column = "peak" if "peak" in table.columns else "peak_lr"  # its name before
@@ -171,7 +186,7 @@ def rank(
         if length < 1:
             raise GlideslopeError(f"{candidates}, line {number}: no steps; give the column steps, or --steps")
         try:
-            lr = _rates(parsed(row["schedule"].strip(), steps_per_epoch), peak, length)
+            lr = rates_of(parsed(row["schedule"].strip(), steps_per_epoch), peak, length)
         except GlideslopeError as error:
             raise GlideslopeError(f"{candidates}, line {number}: {error}") from None
         loss, (low, high) = found.predict(lr, length), found.interval(lr, length)
@@ -185,15 +200,6 @@ def rank(
     columns = ("schedule", "peak", "updates", "loss", "low", "high")
     lead = f"First: {ranked[0][0]} at {ranked[0][1]:g}."
     _print(terminal.table("Ranked", columns, ranked), lead, warnings, ("peak", "predicted loss", "low, high"))
-
-
-def _rates(schedule: Any, peak: float, steps: int) -> Any:
-    from glideslope.laws import Rates
-    from glideslope.schedules.amounts import check_peak, check_positive
-
-    check_positive(steps=steps)
-    check_peak(peak)
-    return Rates.of_schedule(schedule, steps, peak)
 
 
 def _print(table: Any, lead: str, warnings: list[str], terms: tuple[str, ...]) -> None:

@@ -82,8 +82,8 @@ def count(name: str, help: str) -> Any:
     return typer.Option(name, help=help, metavar="N", parser=_named(whole, name))
 
 
-def per_step(name: str, help: str) -> Any:
-    """An option that says what an update or an epoch is worth."""
+def amount(name: str, help: str) -> Any:
+    """An option that is an amount: of tokens, parameters, or updates in an epoch."""
     return typer.Option(name, help=help, metavar="N", parser=_named(real, name))
 
 
@@ -92,7 +92,7 @@ def _named(read: Callable[[str, Any], Any], name: str) -> Callable[[Any], Any]:
 
 
 Steps = Annotated[int, count("--steps", "The updates of a full run.")]
-StepsPerEpoch = Annotated[float | None, per_step("--steps-per-epoch", "Updates in an epoch, for durations in epochs.")]
+StepsPerEpoch = Annotated[float | None, amount("--steps-per-epoch", "Updates in an epoch, for durations in epochs.")]
 Peak = Annotated[float, typer.Option(help="The peak rate.")]
 Timeout = Annotated[
     float | None, typer.Option(metavar="SECONDS", help="End the search where a run takes longer.", show_default=False)

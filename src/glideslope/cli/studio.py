@@ -13,7 +13,7 @@ from glideslope.cli.options import command
 from glideslope.errors import FrameworkError, GlideslopeError
 
 
-@command("glideslope studio runs/")
+@command("glideslope studio --export play.html --state play")
 def studio(
     folder: Annotated[
         Path, typer.Argument(help="Laws, logs and run directories; nothing outside it is read.")

@@ -9,12 +9,14 @@ from typing import Any
 import lightning
 import torch
 
+from glideslope.errors import FrameworkError
 from glideslope.frameworks.lightning_job import Job
 from glideslope.frameworks.of_trainer import timed_options, unknown
+from glideslope.frameworks.torch import Forecast as TorchForecast
 from glideslope.frameworks.torch import Scheduler
 from glideslope.renamed import was_called
 
-__all__ = ["Job", "scheduled"]
+__all__ = ["Forecast", "Job", "scheduled"]
 
 
 @was_called("lr", "schedule")
@@ -56,6 +58,36 @@ def scheduled(
     scheduler = Scheduler(optimizer, schedule, **options)
     each_update = {"scheduler": scheduler, "interval": "step", "frequency": 1}
     return {"optimizer": optimizer, "lr_scheduler": each_update | ({"monitor": monitor} if monitor else {})}
+
+
+class Forecast(lightning.Callback):
+    """Forecasts the end of a training from the losses of its training steps, and tells what leaves its band.
+
+    Args:
+        to: is told alarms and forecasts, `print` if not given.
+        every: the part of the run between two forecasts.
+    """
+
+    def __init__(self, *, to: Any = print, every: float = 0.05) -> None:
+        self.to, self.every = to, every
+        self.forecast: TorchForecast | None = None
+        self._seen = 0
+
+    def on_train_batch_end(
+        self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, unused: int = 0
+    ) -> None:
+        """Takes the loss of the batch, at the end of an update."""
+        loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
+        if loss is None or trainer.global_step <= self._seen:
+            return
+        self._seen = trainer.global_step
+        if self.forecast is None:
+            schedulers = [config.scheduler for config in trainer.lr_scheduler_configs]
+            scheduler = next((one for one in schedulers if isinstance(one, Scheduler)), None)
+            if scheduler is None:
+                raise FrameworkError("no gs.torch.Scheduler in the training: return gs.lightning.scheduled(…)")
+            self.forecast = TorchForecast(scheduler, to=self.to, every=self.every)
+        self.forecast.step(loss * trainer.accumulate_grad_batches if outputs is not loss else loss)
 
 
 def _length(module: lightning.LightningModule) -> int | None:

@@ -9,11 +9,12 @@ from transformers import TrainerCallback
 
 from glideslope.errors import ScheduleError
 from glideslope.frameworks.of_trainer import timed_options, unknown
+from glideslope.frameworks.torch import Forecast as TorchForecast
 from glideslope.frameworks.torch import Scheduler
 from glideslope.frameworks.transformers_job import Job
 from glideslope.renamed import was_called
 
-__all__ = ["Callback", "Evaluations", "Job"]
+__all__ = ["Callback", "Evaluations", "Forecast", "Job"]
 
 _KEPT_AS = "glideslope"
 
@@ -117,6 +118,35 @@ class Callback(Evaluations):
     def _keep(self, state: Any) -> None:
         if self.scheduler is not None:
             state.stateful_callbacks[_KEPT_AS] = {"args": {}, "attributes": self.scheduler.state_dict()}
+
+
+class Forecast(TrainerCallback):
+    """Forecasts the end of a Trainer's training from the losses that it logs, and tells what leaves its band.
+
+    Args:
+        callback: the `gs.transformers.Callback` of the Trainer, or the `gs.torch.Scheduler` that it was given.
+        to: is told alarms and forecasts, `print` if not given.
+        every: the part of the run between two forecasts.
+    """
+
+    def __init__(self, callback: Callback | Scheduler, *, to: Any = print, every: float = 0.05) -> None:
+        self.callback, self.to, self.every = callback, to, every
+        self.forecast: TorchForecast | None = None
+        self._seen = 0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **objects: Any) -> None:
+        """Begins anew."""
+        self.forecast, self._seen = None, state.global_step
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **objects: Any) -> None:
+        """Takes the mean loss since the last log."""
+        scheduler = self.callback if isinstance(self.callback, Scheduler) else self.callback.scheduler
+        if scheduler is None or "loss" not in (logs or {}) or state.global_step <= self._seen:
+            return
+        if self.forecast is None:
+            self.forecast = TorchForecast(scheduler, to=self.to, every=self.every)
+        self.forecast.see((self._seen + state.global_step) / 2, float(logs["loss"]))
+        self._seen = state.global_step
 
 
 def _steps_per_epoch(loader: Any, args: Any) -> float:

@@ -1,12 +1,25 @@
 """Loss curves: fit a law on a few runs, predict others, design a schedule."""
 
+from glideslope.laws.alarms import Alarm
 from glideslope.laws.design import Design, Designed, design
+from glideslope.laws.design_sizes import SizeDesign, design_sizes
 from glideslope.laws.fit import fit
+from glideslope.laws.fit_sizes import fit_sizes
+from glideslope.laws.fit_table import Best, TableLaw, fit_table
+from glideslope.laws.forecast import Forecast, Other, forecast
 from glideslope.laws.form import NAMES
 from glideslope.laws.law import Fitted, Law
 from glideslope.laws.law_file import load
 from glideslope.laws.logs.read import Read, read
 from glideslope.laws.rates import Rates
 from glideslope.laws.run import Run
+from glideslope.laws.size_law import SizeLaw
+from glideslope.laws.size_law_file import is_of_sizes, load_sizes
+from glideslope.laws.sizes import SizedRun, sized
+from glideslope.laws.suggest import Suggestion, suggest
 
-__all__ = ["NAMES", "Design", "Designed", "Fitted", "Law", "Rates", "Read", "Run", "design", "fit", "load", "read"]
+__all__ = [
+    "NAMES", "Alarm", "Best", "Design", "Designed", "Fitted", "Forecast", "Law", "Other", "Rates", "Read", "Run",
+    "SizeDesign", "SizeLaw", "SizedRun", "Suggestion", "TableLaw", "design", "design_sizes", "fit", "fit_sizes",
+    "fit_table", "forecast", "is_of_sizes", "load", "load_sizes", "read", "sized", "suggest",
+]  # fmt: skip

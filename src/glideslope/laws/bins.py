@@ -39,15 +39,16 @@ class Points:
         that of a point by the next, so that a few wild losses don't move it.
         """
         chosen = used(run, longest)
-        return cls._means(run.step[chosen], np.log(run.loss[chosen]), most)
+        return cls.means(run.step[chosen], np.log(run.loss[chosen]), most)
 
     @classmethod
     def all_of(cls, run: Run) -> Points:
         """All the losses of a run, or means of them where there are many: what is drawn."""
-        return cls._means(run.step, np.log(run.loss), MOST)
+        return cls.means(run.step, np.log(run.loss), MOST)
 
     @classmethod
-    def _means(cls, step: np.ndarray, log: np.ndarray, most: int) -> Points:
+    def means(cls, step: np.ndarray, log: np.ndarray, most: int) -> Points:
+        """Losses by their steps and logarithms, or `most` means of them where there are more."""
         if len(step) <= most:
             return cls(step, log, np.ones(len(step)))
         ends = np.linspace(0, len(step), most + 1).round().astype(int)

@@ -15,7 +15,7 @@ from glideslope.errors import LawError
 from glideslope.laws import bins
 from glideslope.laws.bins import NOISE, Points
 from glideslope.laws.chosen import LAST, check_enough, groups_of, spread, useless
-from glideslope.laws.form import MULTI_POWER, NAMES, Prior, jacobian, predicted
+from glideslope.laws.form import MULTI_POWER, NAMES, RELAXATION, Prior, jacobian, predicted
 from glideslope.laws.knots import Knots
 from glideslope.laws.law import MOST_NOISE, Fitted, Law
 from glideslope.laws.run import Run, reference_batch, relative, used, without_twins
@@ -58,14 +58,14 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
         The law; its `notes` say what was dropped. Where it tells nothing, since the ends of runs are no nearer to what
         fits without them predict than to the mean loss of the others, `doubt` says so, and a warning does.
 
-    Formula: L(t) = L0 + A·(S(t) + s0)^-α + B·Σ_k (v_k^p - v_{k-1}^p)·(1 - (1 + C·η_k^-γ·(S(t) - S_k))^-β), with
-    v = η/Q^0.6 and S(t) = Σ_{τ<t} v_τ. Q is the growth of ‖w‖², dQ/ds = a·η - b·Q along s = Σ η, from 1: the larger the
-    weights, the less a rate turns them. v_{-1} = 0, so the warmup's rise counts. Rates are over the geometric mean of
-    the peaks. Where batch sizes differ, b over their geometric mean, η·b^r is in the place of η, and v^p/b in that of
-    v^p, the noise: r is 0 for SGD, and 1/2 for Adam where noise outweighs the gradient. The multi-power law has Q = 1,
-    p = 1 and s0 = 0.
+    Formula: L(t) = L0 + A·(S(t) + s0)^-α + B·Σ_k (v_k^p - v_{k-1}^p)·(1 - (1 + C·η_k^-γ·(R(t) - R_k))^-β), with
+    v = η/Q^0.6, S(t) = Σ_{τ<t} v_τ and R(t) = Σ_{τ<t} η_τ/Q_τ. Q is the growth of ‖w‖², dQ/ds = a·η - b·Q along
+    s = Σ η, from 1: the larger the weights, the less a rate turns them, and the less curved is the loss. v_{-1} = 0, so
+    the warmup's rise counts. Rates are over the geometric mean of the peaks. Where batch sizes differ, b over their
+    geometric mean, η·b^r is in the place of η, and v^p/b in that of v^p, the noise: r is 0 for SGD, and 1/2 for Adam
+    where noise outweighs the gradient. The multi-power law has Q = 1, p = 1 and s0 = 0.
 
-    Source: Luo et al. 2025, arXiv:2503.12811; Q, p and s0 are ours.
+    Source: Luo et al. 2025, arXiv:2503.12811; Q, p, s0 and R, the noise's own clock, are ours.
 
     Raises:
         LawError: there are too few runs or points, or none whose rate falls; the message says what would help.
@@ -145,7 +145,7 @@ class _Problem:
         self.logs = [own.log for own in points]
         self.roots = [np.sqrt(own.count) for own in points]
         self.noise = 0.0
-        self.weights = [np.sqrt(_weights(own.step, self.longest)) for own in points]
+        self.weights = [np.sqrt(weights_of(own.step, self.longest)) for own in points]
         lowest = min(float(run.loss.min()) for run in runs)
         scale = np.array([lowest / 3 if name in ("L0", "A", "B") else 1.0 for name in NAMES])
         self.medians = np.log(scale * np.array([PRIORS[name].median for name in NAMES]))
@@ -156,7 +156,7 @@ class _Problem:
         medians, most = self.medians[self.free], FARTHEST * self.spreads[self.free]
         within = np.exp(np.clip(x, medians - most, medians + most)).tolist()
         free = dict(zip((NAMES[i] for i in self.free), within, strict=True))
-        return {name: self.fixed.get(name, free.get(name, 0.0)) for name in NAMES}
+        return {name: self.fixed.get(name, free.get(name, 0.0)) for name in NAMES} | RELAXATION
 
     def residuals(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Those of the points and of the priors, and their derivatives."""
@@ -248,7 +248,7 @@ class _Problem:
         return float(np.sqrt(np.mean(np.square(errors))))
 
 
-def _weights(step: np.ndarray, longest: int) -> np.ndarray:
+def weights_of(step: np.ndarray, longest: int) -> np.ndarray:
     weights = np.clip(step / longest, FLOOR, 1.0)
     weights[-LAST:] *= TIMES
     return weights

@@ -14,6 +14,10 @@ NAMES = ("L0", "A", "alpha", "offset", "a", "b", "B", "C", "gamma", "beta", "p",
 H = 0.6
 """How the rate that counts falls with the growth of the weights: η/Q^H, Q the growth of ‖w‖²."""
 
+RELAXATION = {"h": 1.0}
+"""The same for the rate at which noise is averaged away, η/Q^h: the curvature of the loss of normalized weights is
+∝ 1/‖w‖². It isn't fitted."""
+
 MULTI_POWER = {"offset": 0.0, "a": 1e-12, "b": 1e-12, "p": 1.0, "r": 1e-12}
 """The parameters that the multi-power law fixes: weights that don't grow, batches of one size."""
 
@@ -60,10 +64,11 @@ def jacobian(knots: Knots, theta: dict[str, float]) -> tuple[np.ndarray, np.ndar
         "p": theta["B"] * (q.noise @ np.diff(q.level * np.log(q.speed), prepend=0.0)),
     }
     for name, (by_middle, by_edge) in zip("ab", _growth_slopes(knots, theta, q.growth_at), strict=True):
-        pace = -H * q.pace / q.growth * by_middle
-        passed = knots.used @ pace
-        since = by_gap * passed - q.by_gap[:, 1:] @ knots.until(pace) - within @ (pace / 2)
+        grown = by_middle / q.growth
+        slower = -theta["h"] * q.relaxation * grown
+        since = by_gap * (knots.used @ slower) - q.by_gap[:, 1:] @ knots.until(slower) - within @ (slower / 2)
         level = np.diff(-H * theta["p"] * q.level / q.growth_at * by_edge, prepend=0.0)
+        passed = knots.used @ (-H * q.pace * grown)
         columns[name] = by_clock * passed + since + theta["B"] * (q.noise @ level)
     return q.loss, np.stack([columns[name] for name in NAMES], axis=1)
 
@@ -75,11 +80,14 @@ def gradient_by_rate(knots: Knots, theta: dict[str, float]) -> tuple[float, np.n
     a, b = theta["a"], theta["b"]
     response, by_gap = q.noise[-1], q.by_gap[-1]  # all pieces are over, so that their shares are 1
     by_clock = -theta["alpha"] * q.main[-1] / q.clock[-1]
-    by_pace = knots.length * (by_clock + np.cumsum(by_gap)[1:]) - by_gap[1:] * (knots.length + knots.update) / 2
+    by_pace = knots.length * by_clock * q.pace
+    by_relaxation = knots.length * np.cumsum(by_gap)[1:] - by_gap[1:] * (knots.length + knots.update) / 2
+    by_relaxation *= q.relaxation
     by_speed = theta["B"] * theta["p"] * (response - np.append(response[1:], 0.0)) * q.level / q.speed
     by_turn = -by_gap * q.gap[-1] * theta["gamma"] / knots.turn
-    slope = by_pace * q.pace / knots.rate + by_turn[1:]
-    by_growth, by_growth_at = -H * by_pace * q.pace / q.growth, (-H * by_speed * q.speed / q.growth_at).tolist()
+    slope = (by_pace + by_relaxation) / knots.rate + by_turn[1:]
+    by_growth = -(H * by_pace + theta["h"] * by_relaxation) / q.growth
+    by_growth_at = (-H * by_speed * q.speed / q.growth_at).tolist()
     after = by_growth_at[-1]  # the derivative by the growth at the end of a piece
     starts, decay = q.growth_at.tolist(), np.exp(-b * knots.length * knots.rate / 2).tolist()
     for k in range(len(slope) - 1, -1, -1):
@@ -109,6 +117,7 @@ class _Parts:
     growth: np.ndarray
     growth_at: np.ndarray
     pace: np.ndarray
+    relaxation: np.ndarray
     speed: np.ndarray
     level: np.ndarray
     change: np.ndarray
@@ -122,9 +131,8 @@ class _Parts:
 def _parts(knots: Knots, theta: dict[str, float]) -> _Parts:
     """The law: see `fit`."""
     growth, growth_at = _growth(knots, theta)
-    pace, speed = knots.rate * growth**-H, knots.edge * growth_at**-H
-    clock, gap = knots.passed(pace)
-    clock += theta["offset"] + 1e-6
+    pace, speed, relaxation = knots.rate * growth**-H, knots.edge * growth_at**-H, knots.rate * growth ** -theta["h"]
+    clock, gap = knots.used @ pace + theta["offset"] + 1e-6, knots.passed(relaxation)
     main = theta["A"] * clock ** -theta["alpha"]
     level = speed ** theta["p"] if knots.batch is None else speed ** theta["p"] / knots.batch[1]
     change = np.diff(level, prepend=0.0)
@@ -143,7 +151,23 @@ def _parts(knots: Knots, theta: dict[str, float]) -> _Parts:
     np.divide(left, by_gap, out=by_gap)
     by_gap *= theta["B"] * theta["beta"] * change * inverse
     loss = theta["L0"] + main + theta["B"] * (noise @ change)
-    return _Parts(loss, main, clock, growth, growth_at, pace, speed, level, change, gap, stretched, noise, left, by_gap)
+    return _Parts(
+        loss,
+        main,
+        clock,
+        growth,
+        growth_at,
+        pace,
+        relaxation,
+        speed,
+        level,
+        change,
+        gap,
+        stretched,
+        noise,
+        left,
+        by_gap,
+    )
 
 
 def _growth(knots: Knots, theta: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:

@@ -83,16 +83,15 @@ class Knots(ByValue):
         rate, edge, turn = (size**exponent for size in self.batch)
         return replace(self, rate=self.rate * rate, edge=self.edge * edge, turn=self.turn * turn)
 
-    def passed(self, pace: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What has passed at a pace of shape (K,): before each measurement, shape (n,), and from each change to it,
-        shape (n, K + 1)."""
+    def passed(self, pace: np.ndarray) -> np.ndarray:
+        """What has passed at a pace of shape (K,) from each change to each measurement, shape (n, K + 1)."""
         clock = self.used @ pace
         passed = np.empty((len(clock), len(pace) + 1))
         passed[:, 0] = clock
         since = np.multiply(self.used, -pace / 2, out=passed[:, 1:])
         since += clock[:, None]
         since -= self.until(pace)
-        return clock, passed
+        return passed
 
     def until(self, pace: np.ndarray) -> np.ndarray:
         """What has passed at a pace before each piece, and half of its first update: shape (K,)."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from glideslope.errors import LawError, ScheduleError
-from glideslope.laws.form import NAMES, jacobian, predicted
+from glideslope.laws.form import NAMES, RELAXATION, jacobian, predicted
 from glideslope.laws.knots import Knots
 from glideslope.laws.rates import Rates
 from glideslope.laws.run import are_rates, checked_sizes, over
@@ -71,12 +71,12 @@ class Law(Shown, ByValue):
     baseline: float | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "parameters", dict(self.parameters))
+        object.__setattr__(self, "parameters", {**RELAXATION, **self.parameters})
         object.__setattr__(self, "covariance", read_only(self.covariance))
 
     def __repr__(self) -> str:
         runs = f"{len(self.fitted)} run{'s' * (len(self.fitted) != 1)}"
-        return f"<Law of {runs}: ends within {self.noise:.2%}, {len(self.parameters)} parameters>"
+        return f"<Law of {runs}: ends within {self.noise:.2%}, {len(NAMES)} parameters>"
 
     @property
     def doubt(self) -> str:

@@ -13,12 +13,14 @@ from msgspec import Meta
 from glideslope.documents import MOST_BYTES, checked, parsed, sealed, shown, unsealed
 from glideslope.errors import DocumentError, LawError
 from glideslope.files import write_atomically
-from glideslope.laws.form import NAMES
+from glideslope.laws.form import NAMES, RELAXATION, H
 from glideslope.laws.law import Fitted, Law
 
-VERSION = 3
+VERSION = 4
+_ONE_CLOCK = 3
+"""The version before, whose noise had no clock of its own: its h is that of the loss."""
 _UNSEALED = 2
-"""The version before, which had no checksum."""
+"""The one before that, which had no checksum either."""
 _ROUNDING = 1e-9
 """Of the largest variance: by how much a covariance may miss what one is."""
 _Positive = Annotated[float, Meta(gt=0, lt=1e100)]
@@ -87,11 +89,17 @@ def load(path: Path | str) -> Law:
     try:
         document = parsed(content)
         version = document.get("glideslope_law") if isinstance(document, dict) else None
-        if version not in (_UNSEALED, VERSION) or isinstance(version, bool):
+        if isinstance(document, dict) and "glideslope_size_law" in document:
             raise LawError(
-                f"{path} is no law of version {VERSION}, or of {_UNSEALED} (it has {shown(version, 40)}): fit it again"
+                f"{path} is a law over sizes: design takes it with --params and --tokens, rank as it is, and "
+                "laws.load_sizes(path).at(params) is the law of a size"
             )
-        if version == VERSION or "checksum" in document:
+        if version not in (_UNSEALED, _ONE_CLOCK, VERSION) or isinstance(version, bool):
+            raise LawError(
+                f"{path} is no law of version {VERSION}, or from {_UNSEALED} on (it has "
+                f"{shown(version, 40)}): fit it again"
+            )
+        if version != _UNSEALED or "checksum" in document:
             document = unsealed(content)
         return _law(checked(document, _Document))
     except DocumentError as error:
@@ -104,9 +112,12 @@ def _law(document: _Document) -> Law:
     Raises:
         DocumentError: its parameters or covariance aren't those of a law.
     """
-    if document.parameters.keys() != set(NAMES):
-        raise DocumentError(f"parameters other than {', '.join(NAMES)}")
-    if zero := [name for name, value in document.parameters.items() if not value and name != "offset"]:
+    parameters = document.parameters
+    if document.glideslope_law <= _ONE_CLOCK:
+        parameters = parameters | {"h": H}
+    if parameters.keys() != {*NAMES, *RELAXATION}:
+        raise DocumentError(f"parameters other than {', '.join([*NAMES, *RELAXATION])}")
+    if zero := [name for name, value in parameters.items() if not value and name != "offset"]:
         raise DocumentError(f"{', '.join(zero)} at 0, which must be above it")
     covariance = np.array(document.covariance)
     _check_covariance(covariance)
@@ -114,7 +125,7 @@ def _law(document: _Document) -> Law:
     if document.glideslope_law == _UNSEALED:
         notes = [*notes, f"the file of the law is of version {_UNSEALED}, without a checksum: save it again"]
     return Law(
-        {name: document.parameters[name] for name in NAMES}, covariance, document.reference, document.unit,
+        {name: parameters[name] for name in (*NAMES, *RELAXATION)}, covariance, document.reference, document.unit,
         document.noise, document.shift, tuple(Fitted(run.name, run.peak, run.steps, run.points)
         for run in document.fitted), tuple(notes), document.batch_size, document.baseline,
     )  # fmt: skip

@@ -22,7 +22,7 @@ class Run(ByValue):
     """A training run, as a law is fitted on it: a value, with copies of the arrays that it is made of.
 
     Points whose loss isn't a number are dropped; of updates measured twice, as after a resume, the last is kept.
-    `notes` says what was dropped.
+    `notes` says what was dropped, and `lost` has the steps whose loss isn't a number.
 
     Args:
         lr: the rate of each update, shape (T,), from the first one on, the warmup too; an array, or `Rates`.
@@ -51,6 +51,7 @@ class Run(ByValue):
     final_loss: float | None = None
     batch_size: Any = None
     notes: tuple[str, ...] = field(default=(), init=False)
+    lost: tuple[float, ...] = field(default=(), init=False)
 
     def __post_init__(self) -> None:
         try:
@@ -63,9 +64,11 @@ class Run(ByValue):
         if len(step) != len(loss):
             raise LawError(f"{self.name}: {len(step)} steps and {len(loss)} losses: give a loss for each step")
         notes: list[str] = []
+        lost: tuple[float, ...] = ()
         known = np.isfinite(loss) & np.isfinite(step)
         if not known.all():
             notes.append(f"{_points(int((~known).sum()))} without a number dropped")
+            lost = tuple(step[~known & np.isfinite(step)].tolist())
             step, loss = step[known], loss[known]
         if np.any(loss <= 0):
             raise LawError(f"{self.name}: a loss of {loss[loss <= 0][0]:g}; a law is of losses above 0")
@@ -107,6 +110,7 @@ class Run(ByValue):
             ("step", step if in_order else shared(step[kept])),
             ("loss", loss if in_order else shared(loss[kept])),
             ("notes", tuple(notes)),
+            ("lost", lost),
         ):
             object.__setattr__(self, name, value)
 
@@ -206,7 +210,7 @@ def relative(run: Run, reference: float | None) -> Rates | None:
 def over(batch_size: Any, reference: float, updates: int) -> Rates | None:
     """Batch sizes, one or one for each update, over a reference; None where they are the same."""
     sizes = Rates.of(batch_size)
-    if np.all(sizes.values == reference):
+    if np.allclose(sizes.values, reference, rtol=1e-9, atol=0.0):
         return None
     if len(sizes.values) == 1:
         return Rates(sizes.values / reference, [0], updates)

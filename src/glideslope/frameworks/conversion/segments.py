@@ -50,14 +50,14 @@ def segments(schedule: Schedule, steps: int) -> list[Segment] | None:
         lengths = Sequence(tuple(parts)).shared_out(frame, frame.horizon or steps)
     except ValueError:
         return None
-    pieces: list[Segment] = []
+    unscaled: list[Segment] = []
     for part, length in zip(parts, lengths, strict=True):
-        begin = pieces[-1].end if pieces else 1.0
+        begin = unscaled[-1].end if unscaled else 1.0
         segment = _segment(in_updates(part, frame), begin, length)
         if segment is None:
             return None
-        pieces.append(segment)
-    scaled = [Segment(s.kind, scale * s.start, scale * s.end, s.arguments, s.length) for s in pieces if s.length > 0]
+        unscaled.append(segment)
+    scaled = [Segment(s.kind, scale * s.start, scale * s.end, s.arguments, s.length) for s in unscaled if s.length > 0]
     if not scaled:
         return None
     t = np.append(sampled(schedule, steps)[0], steps)

@@ -142,6 +142,11 @@ class Scheduler(BaseScheduler):
             self._write()
 
     @property
+    def planned(self) -> Any:
+        """The schedule of the rate of the first group, its units known."""
+        return self._plan.schedules[0]
+
+    @property
     def last_epoch(self) -> int:
         """The updates that the rates are set for; the name is torch's."""
         return self._made

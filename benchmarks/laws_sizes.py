@@ -1,0 +1,214 @@
+"""What a law over sizes predicts of sizes, horizons and grids of rates and batches that it was not fitted on.
+
+    python benchmarks/laws_sizes.py --data FOLDER
+
+FOLDER holds `convex-agreement/sizes` (a table runs.csv and its curves, 33M to 93M) and
+`convex-agreement/124M` (see laws.py). Prints, as mean absolute errors of the ends, means of their last three losses:
+
+- one size alone, fitted on three of its shorter runs, its longer runs judged (five choices of three or four runs);
+- larger sizes without any run, and with one short run;
+- 124M at its longest horizon, from the smaller sizes and its shorter runs;
+- the regret of the cell chosen on the largest of the grids in search/tables/size_grid.csv, fitted on the smaller ones,
+  beside that of the best cell of the next smaller grid.
+
+The bias over long horizons. On longer cosines of one size, fitted on three or four short runs that have half the peak
+in their cooldowns, the law came out too high. Tried on the four sizes, 25M, 100M and 124M, before and after the priors
+were taken anew from the other sizes (longer cosines; longer cooldowns and constant rates; 124M at 25,000):
+
+    the law before, one clock                                        0.0047  0.0030  0.0031
+    the noise's clock in η/Q^1 (taken: it follows from the curvature of normalized weights), priors as before
+                                                                     0.0040  0.0029  0.0030
+    the same, η/Q^1.2 and η/Q^1.6                                    0.0038  0.0029  0.0030;  0.0036  0.0030  0.0033
+    the noise relaxes faster as the loss falls, gap·S^0.3            0.0043  0.0042  0.0036
+    the noise grows as training goes on, S^0.15                      0.0051  0.0065  0.0033
+    the same with priors of the other sizes                          0.0047  0.0031  0.0030, 25M worse by a fifth
+    another exponent of the weights' growth for the noise, Q^0.75    too low on 124M by 0.004, constant rates worse
+    another one for the loss, Q^0.5                                  0.0067  0.0021  0.0051
+    b known from the weight decay, 2·λ·η                             fits less well on each size
+    priors in updates and rates, not in parts of the longest run     0.0061  0.0023  0.0030
+    half the noise, so weaker priors                                 0.0058  0.0030  0.0031
+    twice the noise, so stronger priors                              0.0039  0.0038  0.0032
+    the first fifth of the longest run left out, not 8%              0.0039  0.0033  0.0030, 25M worse by a third
+
+No way came to 0.003 on the cosines alone with nothing else worse; those of 93M at 2.5 times the horizon stay 0.008 to
+0.011 too high from three runs. Fitted together with other sizes they are 0.005 off.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import time
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from laws import convex_agreement
+
+import glideslope as gs
+from glideslope import laws
+
+GRID = Path(__file__).parent / "search" / "tables" / "size_grid.csv"
+OF_124M = 123.6e6
+LAST = 3
+"""The last losses of a run, whose mean error is judged: one has the noise of its evaluation."""
+
+
+def sizes(folder: Path) -> dict[str, list[laws.SizedRun]]:
+    """The runs of each size, by the name of the size."""
+    found: dict[str, list[laws.SizedRun]] = {}
+    with (folder / "runs.csv").open() as file:
+        for row in csv.DictReader(file):
+            curve = np.genfromtxt(folder / row["curve"], delimiter=",", names=True)
+            cosine = row["schedule"].startswith("cosine")
+            schedule = (
+                gs.warmup(300, start=0.01, shape="cosine") >> gs.cosine(final=0.1)
+                if cosine
+                else gs.parse(row["schedule"])
+            )
+            run = laws.Run.from_schedule(
+                schedule, peak=float(row["peak_lr"]), steps=int(row["steps"]), step=curve["step"],
+                loss=curve["val_loss"],
+                name=row["curve"].removesuffix(".csv"), final_loss=float(row["final_val_loss"]),
+            )  # fmt: skip
+            size = row["curve"].split("_")[0]
+            found.setdefault(size, []).append(laws.SizedRun(run, float(row["params"]), float(row["weight_decay"])))
+    return found
+
+
+def shortened(run: laws.Run, steps: int) -> laws.Run:
+    """A run as it was after so many updates."""
+    kept = run.step <= steps
+    return laws.Run(run.rates[:steps], run.step[kept], run.loss[kept], name=f"{run.name} to {steps}")
+
+
+def misses(law: laws.Law, runs: Iterable[laws.Run]) -> tuple[list[float], list[bool]]:
+    """How far the ends of runs lie from a law, and whether its 90% interval covers the last loss."""
+    errors, covered = [], []
+    for run in runs:
+        errors.append(float(np.mean(law.predict(run.lr, run.step[-LAST:]) - run.loss[-LAST:])))
+        low, high = law.interval(run.lr, run.step[-1:])
+        covered.append(bool(low[0] <= run.loss[-1] <= high[0]))
+    return errors, covered
+
+
+def show(what: str, errors: Sequence[float], covered: Sequence[bool]) -> None:
+    print(
+        f"{what}: mean absolute error {np.abs(errors).mean():.4f}, mean {np.mean(errors):+.4f}, worst "
+        f"{np.abs(errors).max():.4f}; 90% intervals cover {sum(covered)} of {len(covered)}", flush=True,
+    )  # fmt: skip
+
+
+def judge_alone(by_size: dict[str, list[laws.SizedRun]]) -> None:
+    """Each size by itself, from short runs to longer ones."""
+    found: dict[str, tuple[list[float], list[bool]]] = {}
+    for members in by_size.values():
+        runs = {own.run.name.split("_", 1)[1]: own.run for own in members}
+        short, middle, long = sorted({len(run.lr) for run in runs.values()})
+        constant = runs[f"wsd_{long}"]
+        cool, fall = (lambda steps, r=runs: r[f"wsd_{steps}"]), (lambda steps, r=runs: r[f"cosine_{steps}"])
+        choices = (
+            (
+                [shortened(constant, short), cool(short), fall(short)],
+                [cool(middle), fall(middle), fall(long), constant],
+            ),
+            ([cool(short), fall(short), cool(middle)], [fall(middle), fall(long)]),
+            (
+                [cool(short), fall(short), fall(middle), shortened(constant, middle)],
+                [cool(middle), fall(long), constant],
+            ),
+            (
+                [cool(short), fall(short), shortened(constant, middle)],
+                [cool(middle), fall(middle), fall(long), constant],
+            ),
+            ([cool(middle), fall(short), constant], [cool(short), fall(middle), fall(long)]),
+        )
+        for number, (fitted, judged) in enumerate(choices):
+            if not number and sum(len(run.loss) for run in fitted) < 60:
+                continue  # five losses of a cooldown tell too little
+            law = laws.fit(fitted)
+            for run in judged:
+                kind = "cosines" if "cosine" in run.name else "cooldowns and constant rates"
+                errors, covered = misses(law, [run])
+                known = found.setdefault(kind, ([], []))
+                known[0].extend(errors)
+                known[1].extend(covered)
+    for kind, (errors, covered) in sorted(found.items()):
+        show(f"one size alone, other {kind}", errors, covered)
+
+
+def judge_sizes(by_size: dict[str, list[laws.SizedRun]]) -> None:
+    """Sizes that have no run in the fit, or one short run."""
+    names = sorted(by_size, key=lambda name: by_size[name][0].params)
+    for i in range(2, len(names)):
+        others = [own for name in names[:i] for own in by_size[name]]
+        members = by_size[names[i]]
+        law = laws.fit_sizes(others)
+        show(f"{names[i]} without a run, from {i} smaller sizes",
+             *misses(law.at(members[0].params), [own.run for own in members]))  # fmt: skip
+        least = min(len(own.run.lr) for own in members)
+        for own in [own for own in members if len(own.run.lr) == least and own.run.peak > 9e-4][:2]:
+            at = laws.fit_sizes([*others, own]).at(members[0].params)
+            longer = [other.run for other in members if len(other.run.lr) > least]
+            show(f"{names[i]} with {own.run.name} alone", *misses(at, longer))
+
+
+def judge_horizon(smaller: list[laws.SizedRun], members: list[laws.SizedRun]) -> None:
+    """The longest runs of a size, from its shorter ones and the smaller sizes."""
+    longest = max(len(own.run.lr) for own in members)
+    short = [own for own in members if len(own.run.lr) < longest]
+    at = laws.fit_sizes([*smaller, *short]).at(members[0].params)
+    show(f"124M at {longest:,}, from {len(short)} shorter runs and the smaller sizes",
+         *misses(at, [own.run for own in members if len(own.run.lr) == longest]))  # fmt: skip
+
+
+def judge_grids(file: Path) -> None:
+    """The cell chosen on the grids of larger sizes and tokens, by the grids of smaller sizes."""
+    with file.open() as text:
+        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(text)]
+    keys = sorted({(row["params"], row["tokens"]) for row in rows})
+    chosen, carried = [], []
+    for params, tokens in keys:
+        known = [row for row in rows if row["params"] < params]
+        if len({row["params"] for row in known}) < 1:
+            continue
+        grid = [row for row in rows if (row["params"], row["tokens"]) == (params, tokens)]
+        law = laws.fit_table(known)
+        predicted = law.predict(*([row[name] for row in grid] for name in ("params", "tokens", "batch", "peak_lr")))
+        least = min(row["loss"] for row in grid)
+        nearest = max(row["params"] for row in known)
+        before = min(
+            (row for row in known if (row["params"], row["tokens"]) == (nearest, tokens)), key=lambda row: row["loss"]
+        )
+        same = next(row for row in grid if (row["batch"], row["peak_lr"]) == (before["batch"], before["peak_lr"]))
+        chosen.append(grid[int(np.argmin(predicted))]["loss"] / least - 1)
+        carried.append(same["loss"] / least - 1)
+    print(f"cells of {len(chosen)} grids of larger networks: mean regret {np.mean(chosen):.3%} "
+          f"(worst {max(chosen):.3%}), "
+          f"{np.mean(carried):.3%} (worst {max(carried):.3%}) if the smaller grid's best is carried over")  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, required=True)
+    folder = parser.parse_args().data / "convex-agreement"
+    warnings.simplefilter("ignore")  # a fit of three runs may say that it tells little: the figures show it
+    begin = time.perf_counter()
+    by_size = sizes(folder / "sizes")
+    judge_alone(by_size)
+    largest = [
+        laws.SizedRun(run, OF_124M, 0.1)
+        for row, run in convex_agreement(folder / "124M")
+        if float(row["peak_lr"]) > 2e-4
+    ]
+    smaller = [own for name, members in by_size.items() if members[0].params < OF_124M for own in members]
+    judge_sizes({**by_size, "124M": largest})
+    judge_horizon(smaller, largest)
+    if GRID.exists():
+        judge_grids(GRID)
+    print(f"{time.perf_counter() - begin:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""The command that looks ahead of a run in progress: forecast."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from glideslope.cli import output
+from glideslope.cli.options import Json, Steps, StepsPerEpoch, command
+from glideslope.errors import GlideslopeError
+
+if TYPE_CHECKING:
+    from glideslope.laws import Forecast
+
+_STOPPED = 3
+"""The exit status where `--stop-when` ended it."""
+
+
+@command('glideslope forecast run.csv --schedule "warmup(1%) >> cosine" --peak 3e-4 --steps 100000')
+def forecast(
+    log: Annotated[Path, typer.Argument(help="The log of the run so far.")],
+    schedule: Annotated[str, typer.Option(help="The run's schedule, to its end.")],
+    peak: Annotated[float, typer.Option(help="The rate where its factor is 1.")],
+    steps: Steps,
+    step: Annotated[str | None, typer.Option(help="The column or tag of the updates made, if not found.")] = None,
+    loss: Annotated[str | None, typer.Option(help="The column or tag of the loss, where there are several.")] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Read the log again as it grows, up to the last update.")
+    ] = False,
+    every: Annotated[float, typer.Option(min=0.01, help="Seconds between those readings.")] = 30.0,
+    stop_when: Annotated[
+        float | None,
+        typer.Option(help="End with status 3 once the end will be above this loss, by the 90% interval."),
+    ] = None,
+    steps_per_epoch: StepsPerEpoch = None,
+    as_json: Json = False,
+) -> None:
+    """Forecast where a run in progress will end, and what a cooldown begun now would end at."""
+    from glideslope import laws
+    from glideslope.cli.epochs import parsed
+
+    curve = parsed(schedule, steps_per_epoch)
+    last = -1.0
+    while True:
+        read = laws.read([log], step=step, loss=loss, schedule=str(curve), peak=peak, steps=steps)
+        if len(read.runs) != 1:
+            raise GlideslopeError(
+                f"{log}: {len(read.runs)} runs, {', '.join(run.name for run in read.runs[:4])}: give one"
+            )
+        run = read.runs[0]
+        if run.step[-1] > steps:
+            raise GlideslopeError(
+                f"{log} goes to update {run.step[-1]:g}, beyond --steps {steps}: give all of the run's"
+            )
+        if run.step[-1] > last:
+            last = float(run.step[-1])
+            whole = laws.Run.from_schedule(curve, peak=peak, steps=steps, step=run.step, loss=run.loss, name=run.name)
+            made = laws.forecast(whole, lost=run.lost)
+            _show(made, as_json, follow)
+            if stop_when is not None and made.low > stop_when:
+                output.say_line(
+                    f"The run will end above {stop_when:g}: at {made.low:.4f} or more, with odds of 19 to 1."
+                )
+                raise typer.Exit(_STOPPED)
+        if not follow or last >= steps:
+            return
+        time.sleep(every)
+
+
+def _show(made: Forecast, as_json: bool, brief: bool) -> None:
+    """One object, one line, or all."""
+    if as_json:
+        output.put(json.dumps(_plain(made)))
+        return
+    output.line(
+        f"update {made.step:g} of {made.steps:,}: {made.end:.4f} at the end (90% interval {made.low:.4f} to "
+        f"{made.high:.4f})"
+    )
+    for alarm in made.alarms[-3:] if brief else made.alarms:
+        output.say_line(
+            f"Careful: at update {alarm.step:g} the loss was {alarm.loss:.4g}, {alarm.kind}; {alarm.expected:.4g} was "
+            "expected."
+        )
+    if brief:
+        return
+    output.line(
+        f"A cooldown begun now, over a fifth of the updates made, would end at {made.cooldown_now:.4f} "
+        f"({made.cooldown_low:.4f} to {made.cooldown_high:.4f})."
+    )
+    for other in made.others:
+        output.line(
+            f"{other.what} {other.value:g}, from the beginning: {other.loss:.4f}, lower with odds of {other.odds:.0%}."
+        )
+    output.line(f"Of the public curves it is nearest to those of {made.like}.")
+
+
+def _plain(made: Forecast) -> dict[str, Any]:
+    """A forecast as plain data; what isn't a number is null."""
+    from dataclasses import asdict
+
+    def known(value: Any) -> Any:
+        return None if isinstance(value, float) and value != value else value
+
+    plain = asdict(made)
+    plain["alarms"] = [{name: known(value) for name, value in alarm.items()} for alarm in plain["alarms"]]
+    return plain

@@ -1,0 +1,132 @@
+"""What fit, design and rank do with a law over sizes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from glideslope.cli import output
+from glideslope.cli.options import real
+from glideslope.errors import GlideslopeError
+
+
+def fit(read: Any, sizes: Path, out: Path, as_json: bool) -> None:
+    """Fits a law over the sizes that a table says the runs are of, and writes it."""
+    from glideslope import laws
+    from glideslope.views import terminal
+
+    law = laws.fit_sizes(laws.sized(read.runs, sizes))
+    law.save(out)
+    notes = list(dict.fromkeys([*read.notes, *law.notes]))
+    result = {
+        "law": str(out), "noise": law.noise, "noise_of_other_sizes": law.unseen, "shift": law.shift, "notes": notes,
+        "sizes": [{"params": size, "runs": [run.name for run in members]} for size, members in law.fitted],
+    }  # fmt: skip
+    if as_json:
+        output.put(json.dumps(result))
+        return
+    rows = [(f"{size:.4g}", len(members), max(run.steps for run in members)) for size, members in law.fitted]
+    lead = (
+        f"Ends of runs are {law.noise:.2%} from what fits without them predict, and {law.unseen:.2%} without any run "
+        f"of their size. Written to {out}."
+    )
+    _show(lead, terminal.table("Sizes", ("params", "runs", "longest"), rows), [])
+    for note in notes:
+        output.line(f"note: {note}")
+
+
+def design(
+    law: Path, params: float | None, tokens: float | None, flops: float | None, batch: float | None, as_json: bool
+) -> None:
+    """Designs the run of a size and tokens, or of an amount of compute."""
+    from glideslope import laws
+    from glideslope.views import terminal
+
+    made = laws.design_sizes(laws.load_sizes(law), params=params, tokens=tokens, flops=flops, batch=batch)
+    entries = {"designed": made.best, **made.named}
+    result = {
+        "params": made.params, "tokens": made.tokens, "batch": made.batch, "steps": made.steps, "peak": made.best.peak,
+        "schedule": str(made.best.schedule), "final_loss": made.best.loss, "interval": [made.low, made.high],
+        "warnings": list(made.warnings),
+        "named": {
+            name: {"schedule": str(own.schedule), "peak": own.peak, "final_loss": own.loss}
+            for name, own in made.named.items()
+        },
+    }  # fmt: skip
+    if as_json:
+        output.put(json.dumps(result))
+        return
+    lead = (
+        f"{made.params:.3g} parameters, {made.tokens:.3g} tokens in {made.steps:,} updates of {made.batch:,.0f}: "
+        f"{made.best.schedule} at {made.best.peak:g}, {made.best.loss:.4f} "
+        f"(90% interval {made.low:.4f} to {made.high:.4f})."
+    )
+    rows = [(name, own.peak, own.loss, str(own.schedule)) for name, own in entries.items()]
+    _show(lead, terminal.table("Designed", ("family", "peak", "loss", "schedule"), rows), made.warnings)
+
+
+def rank(law: Path, candidates: Path, as_json: bool) -> None:
+    """Ranks candidates of sizes, tokens, batches, schedules and peaks."""
+    from glideslope import laws
+    from glideslope.laws.logs.delimited import table as table_in
+    from glideslope.laws.logs.source import Source
+    from glideslope.views import terminal
+
+    found, table = laws.load_sizes(law), table_in(Source(candidates))
+    column = "peak_lr" if "peak_lr" in table.columns else "peak"
+    wanted = ("params", "tokens", "schedule", column)
+    if lacking := [name for name in wanted if name not in table.columns]:
+        raise GlideslopeError(
+            f"{candidates}: no column {', '.join(lacking)}; give params, tokens, batch, schedule, peak_lr, and a row "
+            f"for each candidate; it has {', '.join(table.columns)}"
+        )
+    if "batch" not in table.columns and found.around.batch is None:
+        raise GlideslopeError(
+            f"{candidates}: no column batch: the law's runs had no tokens_per_step, so give the tokens of an update"
+        )
+    ranked, warnings = [], set()
+    for number, row in enumerate(table.rows(), 2):
+        try:
+            params, tokens, peak = (real(name, row[name]) for name in ("params", "tokens", column))
+            batch = real("batch", row["batch"]) if row.get("batch") else found.around.batch or 1.0
+            entry, said = _ranked(found, row["schedule"].strip(), params, tokens, batch, peak)
+        except GlideslopeError as error:
+            raise GlideslopeError(f"{candidates}, line {number}: {error}") from None
+        ranked.append(entry)
+        warnings.update(said)
+    ranked.sort(key=lambda entry: entry[5])
+    keys = ("params", "tokens", "batch", "schedule", "peak_lr", "final_loss", "low", "high")
+    if as_json:
+        output.put(json.dumps({"candidates": [dict(zip(keys, entry, strict=True)) for entry in ranked]}))
+        return
+    first = ranked[0]
+    lead = f"First: {first[3]} at {first[4]:g}, {first[0]:.3g} parameters, {first[1]:.3g} tokens."
+    _show(lead, terminal.table("Ranked", keys, ranked), sorted(warnings))
+
+
+def _ranked(
+    law: Any, schedule: str, params: float, tokens: float, batch: float, peak: float
+) -> tuple[tuple[float, float, float, str, float, float, float, float], list[str]]:
+    """A candidate with the loss predicted for its end, and what should be known of it."""
+    from glideslope.cli.epochs import rates_of
+
+    if not (tokens > 0 and batch > 0 and params > 0 and tokens >= batch):
+        raise GlideslopeError(
+            f"params={params:g}, tokens={tokens:g}, batch={batch:g}: give numbers above 0, an update or more"
+        )
+    steps = round(tokens / batch)
+    lr = rates_of(schedule, peak, steps)
+    at = law.at(params, batch=batch if law.around.batch is not None else None)
+    loss, (low, high) = at.predict(lr, steps), at.interval(lr, steps)
+    said = [*law.warnings(params, batch), *at.warnings(steps, peak)]
+    return (params, tokens, batch, schedule, peak, float(loss[0]), float(low[0]), float(high[0])), said
+
+
+def _show(lead: str, table: Any, warnings: Sequence[str]) -> None:
+    from glideslope.views.answer import first
+
+    output.draw(first(lead), "", table)
+    for warning in warnings:
+        output.say_line(f"Careful: {warning}.")

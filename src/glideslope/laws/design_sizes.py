@@ -1,0 +1,127 @@
+"""Design over sizes: the schedule, peak and batch for a size and tokens, or the size too for an amount of compute."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from glideslope.errors import LawError
+from glideslope.laws.design import Designed, design
+from glideslope.laws.law import Law
+from glideslope.laws.rates import Rates
+from glideslope.laws.size_law import SizeLaw
+from glideslope.schedules import cooldown, hold, warmup
+
+FLOPS = 6.0
+"""Floating-point operations for each parameter and token of a training."""
+_LEAST = 100
+"""Updates of a run, at least."""
+
+
+@dataclass(frozen=True)
+class SizeDesign:
+    """What `design_sizes` chose.
+
+    Attributes:
+        params: the size.
+        tokens: of the run.
+        batch: tokens in an update.
+        steps: the updates.
+        best: the schedule and its peak, with the loss predicted.
+        named: the best cosine and the best WSD schedule.
+        low: the lower end of a 90% interval of the best's loss.
+        high: the upper end.
+        warnings: what should be known of it.
+    """
+
+    params: float
+    tokens: float
+    batch: float
+    steps: int
+    best: Designed
+    named: dict[str, Designed]
+    low: float
+    high: float
+    warnings: tuple[str, ...]
+
+
+def design_sizes(
+    law: SizeLaw,
+    *,
+    params: float | None = None,
+    tokens: float | None = None,
+    flops: float | None = None,
+    batch: float | None = None,
+) -> SizeDesign:
+    """The run of least loss for a size and tokens; or for an amount of compute, 6·params·tokens, the size too.
+
+    The batch is one between those of the runs, where they differ, or theirs. With an amount of compute and no size, the
+    sizes from half the smallest to four times the largest of the runs are tried.
+
+    Args:
+        law: fitted on runs with tokens_per_step.
+        params: the size.
+        tokens: of the run.
+        flops: the compute, in the place of one or both.
+        batch: tokens in an update, if it is fixed.
+
+    Raises:
+        LawError: too much or too little is given, or the runs had no tokens_per_step.
+    """
+    given = {"params": params, "tokens": tokens, "flops": flops}
+    if wrong := [f"{name}={value}" for name, value in given.items() if value is not None and not _positive(value)]:
+        raise LawError(f"{', '.join(wrong)}: give numbers above 0")
+    if (tokens is None) == (flops is None) or (flops is None and params is None):
+        raise LawError("give params and tokens, or flops and maybe params")
+    if law.around.batch is None or law.around.batches is None:
+        raise LawError(
+            "the law was fitted on runs without tokens_per_step, so tokens aren't updates: give them to the fit"
+        )
+    batches = _batches(law) if batch is None else [batch]
+    sizes = [params] if params is not None else np.geomspace(law.sizes[0] / 2, 4 * law.sizes[-1], 25).tolist()
+    candidates = []
+    for size in sizes:
+        length = tokens if tokens is not None else (flops or 0.0) / (FLOPS * size)
+        lengths = [(own, round(length / own)) for own in batches]
+        candidates += [
+            (_quick(law.at(size, batch=own), law, steps), size, length, own, steps)
+            for own, steps in lengths
+            if steps >= _LEAST
+        ]
+    if not candidates:
+        raise LawError(f"under {_LEAST} updates in every case: give more tokens or compute, or a smaller batch")
+    _, size, length, own, steps = min(candidates)
+    at = law.at(size, batch=own)
+    made = design(at, steps)
+    rates = Rates.of_schedule(made.best.schedule.over(steps), steps, made.best.peak)
+    low, high = at.interval(rates, steps)
+    warnings = (*law.warnings(size, own), *made.warnings)
+    return SizeDesign(size, length, own, steps, made.best, made.named, float(low[0]), float(high[0]), warnings)
+
+
+def _positive(value: float) -> bool:
+    return math.isfinite(value) and value > 0
+
+
+def _batches(law: SizeLaw) -> list[float]:
+    """Batches between the smallest and the largest of the runs, half an octave apart."""
+    low, high = law.around.batches or (1.0, 1.0)
+    count = 1 + round(2 * math.log2(high / low))
+    return np.geomspace(low, high, count).tolist() if count > 1 else [low]
+
+
+def _quick(at: Law, law: SizeLaw, steps: int) -> float:
+    """The loss of a schedule with a cooldown of a fifth, at its best peak."""
+    schedule = (warmup("2%") >> hold() >> cooldown("20%")).over(steps)
+    unit = Rates.of_schedule(schedule, steps, 1.0)
+    peaks = [run.peak for _, runs in law.fitted for run in runs]
+
+    def loss(log: float) -> float:
+        rates = Rates(unit.values * math.exp(log), unit.places, len(unit))
+        return float(at.predict(rates, steps)[0])
+
+    bounds = (math.log(min(peaks) / 2), math.log(2 * max(peaks)))
+    return float(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 0.05}).fun)

@@ -1,0 +1,201 @@
+"""One law over sizes: the parameters of each size's law lie near a line in the logarithm of the size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from glideslope.errors import LawError
+from glideslope.laws import bins
+from glideslope.laws.bins import NOISE, Points
+from glideslope.laws.chosen import LAST, check_enough, useless
+from glideslope.laws.fit import FARTHEST, PRIORS, STARTS, UNITS, weights_of
+from glideslope.laws.form import NAMES, jacobian, predicted
+from glideslope.laws.knots import Knots
+from glideslope.laws.law import Fitted
+from glideslope.laws.minimum import minimized
+from glideslope.laws.rates import Rates
+from glideslope.laws.run import reference_batch, relative
+from glideslope.laws.size_law import APART, Around, SizeLaw, decay_of, theta_of
+from glideslope.laws.sizes import SizedRun, groups
+
+FLOOR = 0.56
+"""The part of the lowest loss that no size goes below, at first: 1.69 (Hoffmann et al. 2022) of 3."""
+_FLOOR_SPREAD = 0.2
+SLOPES = {"L0": (-0.3, 0.15), "A": (0.1, 0.3), "alpha": (-0.1, 0.15), "offset": (0.0, 0.3), "a": (0.0, 0.4),
+          "b": (0.0, 0.2), "B": (0.0, 0.3), "C": (0.0, 0.4), "gamma": (0.0, 0.1), "beta": (-0.1, 0.2),
+          "p": (0.0, 0.05), "r": (0.0, 0.05)}  # fmt: skip
+"""How a parameter's logarithm goes with that of the size: the median and the spread of the slope."""
+_MOST_POINTS = 20_000
+
+
+def fit_sizes(runs: Sequence[SizedRun]) -> SizeLaw:
+    """Fits one law on runs of several sizes.
+
+    The law of a size is that of `fit`, in one clock for all. The logarithm of each parameter lies near a line in that
+    of the number of parameters, by less the better all sizes agree (partial pooling), so that a size with one short run
+    takes the rest from the others, and one with none has the line. The lowest loss is E + exp(line), as in
+    Hoffmann et al. 2022 (arXiv:2203.15556). Where weight decay differs, b, the rate at which weights shrink, is
+    proportional to it.
+
+    Args:
+        runs: of two sizes or more; their batch sizes in tokens, where they differ.
+
+    Returns:
+        The law; `law.at(params)` is that of a size, a `Law`.
+
+    Raises:
+        LawError: there is one size only, sizes can't be told from peaks, or as for `fit`.
+    """
+    kept, notes = [], []
+    longest = max((len(own.run.lr) for own in runs), default=0)
+    for own in runs:
+        notes += [f"{own.run.name}: {note}" for note in own.run.notes]
+        if why := useless(own.run, longest):
+            notes.append(f"{own.run.name} {why}, and is dropped")
+        else:
+            kept.append(own)
+    by_size = groups(kept)
+    ordered = [own for members in by_size.values() for own in members]
+    check_enough([own.run for own in ordered], notes)
+    problem = _Problem(by_size)
+    try:
+        _, best = min((minimized(problem.residuals, start, 1e-2) for start in problem.starts()), key=lambda end: end[0])
+        _, best = minimized(problem.residuals, best, 1e-6)
+    except (ValueError, FloatingPointError, np.linalg.LinAlgError) as error:
+        raise LawError(f"these curves can't be fitted ({error}): look at them, and at their rates") from None
+    covariance, noise, unseen = problem.settled(best)
+    fitted = tuple(
+        (size, tuple(Fitted(own.run.name, own.run.peak, len(own.run.lr), len(own.run.step)) for own in members))
+        for size, members in by_size.items()
+    )
+    decays = tuple(
+        float(np.mean([own.weight_decay for own in members])) if members[0].weight_decay is not None else math.nan
+        for members in by_size.values()
+    )
+    sizes = [Rates.of(own.run.batch_size).values for own in ordered if problem.batch is not None]
+    batches = (float(min(map(np.min, sizes))), float(max(map(np.max, sizes)))) if sizes else None
+    around = Around(problem.center, problem.reference, problem.unit, problem.batch, batches, problem.decay)
+    return SizeLaw(best, covariance, around, noise, unseen, problem.shift(best), fitted, decays, tuple(notes))
+
+
+@dataclass(frozen=True)
+class _Data:
+    """What a fit needs of a run: where its losses are, their logarithms and scales, and its size's place."""
+
+    size: int
+    knots: Knots
+    log: np.ndarray
+    scale: np.ndarray
+    decay: float
+
+
+class _Problem:
+    """The residuals of runs of several sizes, over E, the lines and each size's distances from them."""
+
+    def __init__(self, by_size: dict[float, list[SizedRun]]) -> None:
+        ordered = [own for members in by_size.values() for own in members]
+        runs = [own.run for own in ordered]
+        self.logs = np.log(list(by_size))
+        self.center = float(self.logs.mean())
+        self.longest = max(len(run.lr) for run in runs)
+        self.unit = self.longest / UNITS
+        self.reference = float(np.exp(np.mean([math.log(run.peak) for run in runs])))
+        self.batch = reference_batch(runs)
+        decays = [own.weight_decay for own in ordered if own.weight_decay]
+        self.decay = float(np.exp(np.mean(np.log(decays)))) if decays else None
+        most = min(bins.most_of_a_run(len(runs)), max(bins.LEAST, _MOST_POINTS // len(runs)))
+        self.data = [self._data(own, size, most) for size, members in enumerate(by_size.values()) for own in members]
+        self.runs = runs
+        lowest = min(float(run.loss.min()) for run in runs)
+        scale = {name: lowest / 3 if name in ("A", "B") else 1.0 for name in NAMES}
+        level = np.array([math.log(scale[name] * PRIORS[name].median) for name in NAMES])
+        spread = np.array([PRIORS[name].spread for name in NAMES])
+        level[0], spread[0] = math.log((PRIORS["L0"].median / 3 - FLOOR) * lowest), 0.7
+        slopes, apart = np.array([SLOPES[name] for name in NAMES]), np.array([APART[name] for name in NAMES])
+        away = np.zeros(len(by_size) * len(NAMES))
+        self.medians = np.concatenate([[math.log(FLOOR * lowest)], level, slopes[:, 0], away])
+        self.spreads = np.concatenate([[_FLOOR_SPREAD], spread, slopes[:, 1], np.tile(apart, len(by_size))])
+
+    def _data(self, own: SizedRun, size: int, most: int) -> _Data:
+        points = Points.of(own.run, self.longest, most)
+        knots = Knots.of(own.run.lr, points.step, self.reference, self.unit, relative(own.run, self.batch))
+        scale = np.maximum(NOISE / np.sqrt(points.count), NOISE) / np.sqrt(weights_of(points.step, self.longest))
+        return _Data(size, knots, points.log, scale, decay_of(own.weight_decay or 0.0, self.decay))
+
+    def starts(self) -> list[np.ndarray]:
+        """Where to begin: the medians of the priors, and places whose levels lie around them."""
+        draws = np.random.default_rng(0).normal(size=(STARTS, len(NAMES)))
+        draws[0] = 0.0
+        starts = np.tile(self.medians, (STARTS, 1))
+        starts[:, 1 : 1 + len(NAMES)] += 0.4 * self.spreads[1 : 1 + len(NAMES)] * draws
+        return list(starts)
+
+    def theta(self, u: np.ndarray, size: int, decay: float) -> dict[str, float]:
+        """The parameters of a size's law."""
+        return theta_of(u, float(self.logs[size]) - self.center, size, decay)
+
+    def residuals(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Those of the points and of the priors, and their derivatives."""
+        most = FARTHEST * self.spreads
+        u = np.clip(u, self.medians - most, self.medians + most)
+        width = len(NAMES)
+        values, slopes = [], []
+        for own in self.data:
+            z, theta = float(self.logs[own.size]) - self.center, self.theta(u, own.size, own.decay)
+            loss, by_theta = jacobian(own.knots, theta)
+            loss = np.maximum(loss, 1e-30)
+            floor = math.exp(u[0])
+            by_log = by_theta * np.array([theta[name] for name in NAMES])
+            by_log[:, 0] = theta["L0"] - floor
+            by_log /= (loss * own.scale)[:, None]
+            slope = np.zeros((len(loss), len(u)))
+            slope[:, 0] = floor / (loss * own.scale)
+            slope[:, 1 : 1 + width], slope[:, 1 + width : 1 + 2 * width] = by_log, z * by_log
+            begin = 1 + (2 + own.size) * width
+            slope[:, begin : begin + width] = by_log
+            values.append((np.log(loss) - own.log) / own.scale)
+            slopes.append(slope)
+        values.append((u - self.medians) / self.spreads)
+        slopes.append(np.diag(1 / self.spreads))
+        return np.concatenate(values), np.concatenate(slopes)
+
+    def settled(self, u: np.ndarray) -> tuple[np.ndarray, float, float]:
+        """The covariance of u, how far the ends of runs lie from fits without them, and those of sizes from fits
+        without any run of theirs: each a root mean square of relative errors, one step of Newton's method away."""
+        values, slopes = self.residuals(u)
+        robust = (1 + values**2) ** -0.5
+        hessian = slopes.T @ (robust[:, None] * slopes)
+        ends = np.cumsum([0, *(len(own.log) for own in self.data)])
+        variance = max(float(np.mean(values[: ends[-1]] ** 2 * robust[: ends[-1]])), 0.1)
+
+        def errors(group: Sequence[int]) -> list[float]:
+            """The errors of the ends of runs by a fit without them."""
+            rows = np.concatenate([np.arange(ends[i], ends[i + 1]) for i in group])
+            without = hessian - slopes[rows].T @ (robust[rows, None] * slopes[rows])
+            move = np.linalg.solve(without + 1e-9 * np.eye(len(u)), slopes[rows].T @ (values[rows] * robust[rows]))
+            found = []
+            for i in group:
+                last = np.arange(max(ends[i], ends[i + 1] - LAST), ends[i + 1])
+                found.append(
+                    float(np.median(self.data[i].scale[last - ends[i]] * (values[last] + slopes[last] @ move)))
+                )
+            return found
+
+        sizes = [[i for i, own in enumerate(self.data) if own.size == size] for size in range(len(self.logs))]
+        seen = [error for i in range(len(self.data)) for error in errors([i])]
+        unseen = [error for group in sizes for error in errors(group)]
+        noise, of_sizes = (float(np.sqrt(np.mean(np.square(found)))) for found in (seen, unseen))
+        return variance * np.linalg.inv(hessian), noise, of_sizes
+
+    def shift(self, u: np.ndarray) -> float:
+        """How far final losses on another evaluation set lie above the curves."""
+        shifts = []
+        for own, run in zip(self.data, self.runs, strict=True):
+            if run.final_loss is not None:
+                end = own.knots.before(np.array([float(len(run.lr))]))
+                shifts.append(run.final_loss - float(predicted(end, self.theta(u, own.size, own.decay))[0]))
+        return float(np.median(shifts)) if shifts else 0.0

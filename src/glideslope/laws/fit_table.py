@@ -1,0 +1,262 @@
+"""The best rate and batch over size and tokens, from a table of final losses alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.optimize import least_squares
+
+from glideslope.errors import LawError
+from glideslope.laws.logs.delimited import table
+from glideslope.laws.logs.source import Source
+from glideslope.laws.values import ByValue, read_only
+
+COLUMNS = {
+    "params": ("params", "N", "n", "model_size"), "tokens": ("tokens", "D", "d"),
+    "batch": ("batch", "bs", "batch_size", "tokens_per_step"), "peak_lr": ("peak_lr", "lr", "peak", "learning_rate"),
+    "loss": ("loss", "smooth loss", "final_loss", "final_val_loss"),
+}  # fmt: skip
+"""The columns of a table, with the names that each may have."""
+PRIORS = {
+    "peak": (math.log(1e-3), 3.0), "peak by params": (-0.42, 0.3), "peak by tokens": (0.09, 0.22),
+    "peak by batch": (0.4, 0.25), "batch": (0.0, 8.0), "batch by params": (0.0, 0.15), "batch by tokens": (0.5, 0.2),
+    "peak width": (math.log(0.01), 1.0), "batch width": (math.log(0.004), 1.0), "peak skew": (0.4, 0.5),
+    "batch skew": (0.2, 0.4), "E": (math.log(0.56), 0.3), "A": (math.log(0.2), 1.0), "B": (math.log(0.2), 1.0),
+    "alpha": (math.log(0.34), 0.3), "beta": (math.log(0.28), 0.3),
+}  # fmt: skip
+"""Median and spread. The exponents lie between those of DeepSeek LLM (arXiv:2401.02954: peak ∝ compute^-0.125, batch ∝
+compute^0.327) and of Step Law (arXiv:2503.04715: peak ∝ N^-0.713·D^0.307, batch ∝ D^0.571); the loss is that of
+Hoffmann et al. 2022 (arXiv:2203.15556), over the lowest of the table. Widths are parts of the loss."""
+NAMES = tuple(PRIORS)
+_NOISE, _FAR = 0.001, 0.25
+"""The relative deviation of a final loss from the law, and how it grows with the distance from its grid's best."""
+_APART = 0.01
+"""The relative deviation of a grid's loss from that of the sizes and tokens."""
+_SAME = 0.02
+
+
+@dataclass(frozen=True)
+class Best:
+    """What a table's law advises for a size and a number of tokens.
+
+    Attributes:
+        peak: the peak rate.
+        batch: the batch, in the unit of the table.
+        loss: predicted.
+        low: the lower end of a 90% interval of it.
+        high: the upper end.
+    """
+
+    peak: float
+    batch: float
+    loss: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, eq=False)
+class TableLaw(ByValue):
+    """A law of final losses over size, tokens, batch and peak rate.
+
+    Attributes:
+        place: its parameters, in the order of `PRIORS`.
+        covariance: of the parameters.
+        center: the logarithms of size, tokens and batch that others are taken over, and of the lowest loss.
+        noise: the relative error of the losses near the best of each grid.
+        ranges: the least and the largest size, tokens, batch and peak of the table.
+        notes: what was dropped.
+    """
+
+    place: np.ndarray
+    covariance: np.ndarray
+    center: tuple[float, float, float, float]
+    noise: float
+    ranges: tuple[tuple[float, float], ...]
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("place", "covariance"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
+
+    def predict(self, params: Any, tokens: Any, batch: Any, peak: Any) -> np.ndarray:
+        """The final loss of runs.
+
+        Args:
+            params: parameters of the networks, a number or shape (n,).
+            tokens: of each run, likewise.
+            batch: in the table's unit, likewise.
+            peak: the peak rate, likewise.
+
+        Returns:
+            The losses, shape (n,).
+
+        Raises:
+            LawError: a number isn't positive.
+        """
+        at = [np.atleast_1d(np.asarray(value, dtype=float)) for value in (params, tokens, batch, peak)]
+        if not all(np.all(np.isfinite(values) & (values > 0)) for values in at):
+            raise LawError("params, tokens, batch and peak are numbers above 0")
+        return np.exp(_predicted(self.place, _centered(at, self.center)) + self.center[3])
+
+    def best(self, params: float, tokens: float, batch: float | None = None) -> Best:
+        """The peak and the batch of least loss for a size and tokens; at a batch, the peak for it.
+
+        Raises:
+            LawError: a number isn't positive.
+        """
+        self.predict(params, tokens, batch or 1.0, 1.0)  # checks them
+        n, d = math.log(params) - self.center[0], math.log(tokens) - self.center[1]
+        values = dict(zip(NAMES, self.place.tolist(), strict=True))
+        b = _best_batch(values, n, d)
+        own = b if batch is None else math.log(batch) - self.center[2]
+        peak, size = math.exp(_best_peak(values, n, d, own - b)), math.exp(own + self.center[2])
+        loss = float(self.predict(params, tokens, size, peak)[0])
+        h, slopes = 1e-5, []
+        at = np.array([[n], [d], [own], [math.log(peak)]])
+        for unit in np.eye(len(self.place)):
+            up, down = (_predicted(self.place + sign * h * unit, at)[0] for sign in (1, -1))
+            slopes.append((up - down) / (2 * h))
+        width = 1.645 * math.sqrt(
+            float(np.array(slopes) @ self.covariance @ np.array(slopes)) + self.noise**2 + _APART**2
+        )
+        return Best(peak, size, loss, loss * math.exp(-width), loss * math.exp(width))
+
+    def warnings(self, params: float, tokens: float) -> list[str]:
+        """What should be known of a prediction: it is far from the table."""
+        found = []
+        for name, value, (low, high) in zip(("params", "tokens"), (params, tokens), self.ranges[:2], strict=True):
+            if not low / 3 <= value <= 10 * high:
+                found.append(f"{value:.3g} {name} are far from those of the table, {low:.3g} to {high:.3g}")
+        return found
+
+
+def fit_table(rows: Path | str | Sequence[Mapping[str, Any]]) -> TableLaw:
+    """Fits how the final loss depends on peak rate and batch, and how the best of both go with size and tokens.
+
+    The logarithm of the loss is that of E + A·N^-α + B·D^-β, and above it a valley: of the peak's logarithm, around a
+    line in those of size, tokens and the batch over its best; and of the batch's, around one in those of size and
+    tokens. A valley is k·(e^(s·x) - s·x - 1)·2/s², steeper to the side of s. Losses far above the best of their size
+    and tokens count less.
+
+    Args:
+        rows: a file with the columns params, tokens, batch, peak_lr and loss, or mappings with these keys. A loss that
+            isn't finite is a run that diverged.
+
+    Raises:
+        LawError: a column lacks, a number isn't positive, or there are too few losses or peaks.
+    """
+    values, notes = _columns(rows)
+    finite = np.isfinite(values[4]) & (values[4] > 0)
+    if not finite.all():
+        notes.append(f"{int((~finite).sum())} runs that diverged left out")
+    values = values[:, finite]
+    if values.shape[1] < 12 or len(np.unique(values[3])) < 3:
+        raise LawError(
+            f"{values.shape[1]} final losses of {len(np.unique(values[3]))} peaks: give 12 or more, of three peaks or "
+            "more at each size"
+        )
+    if values[0].max() / values[0].min() > 1e5:
+        raise LawError(
+            f"params from {values[0].min():g} to {values[0].max():g}: two units seem to be mixed; write all as "
+            "numbers of parameters, 124e6 for 124 million"
+        )
+    logs = np.log(values)
+    center = (*logs[:3].mean(axis=1).tolist(), float(logs[4].min()))
+    at, loss = _centered(list(values[:4]), center), logs[4] - center[3]
+    grid = _grids(logs[0], logs[1])
+    count = int(grid.max()) + 1
+    above = loss - np.array([loss[grid == i].min() for i in range(count)])[grid]
+    scale = _NOISE + _FAR * above
+    medians, spreads = np.array(list(PRIORS.values())).T
+    medians = medians.copy()
+    medians[NAMES.index("peak")] = _lowest(at[3], above)
+    medians[NAMES.index("batch")] = _lowest(at[2], above)
+    width = len(NAMES)
+
+    def residuals(u: np.ndarray) -> np.ndarray:
+        misfit = (_predicted(u[:width], at) + u[width:][grid] - loss) / scale
+        return np.concatenate([misfit, (u[:width] - medians) / spreads, u[width:] / _APART])
+
+    start = np.concatenate([medians, np.zeros(count)])
+    found = least_squares(residuals, start, loss="soft_l1", max_nfev=300, x_scale="jac")
+    robust = (1 + found.fun**2) ** -0.5
+    covariance = np.linalg.inv(found.jac.T @ (robust[:, None] * found.jac))[:width, :width]
+    near = above < 0.01
+    misfit = (_predicted(found.x[:width], at) + found.x[width:][grid] - loss)[near]
+    noise = max(float(np.sqrt(np.mean(misfit**2))), 1e-4)
+    ranges = tuple((float(own.min()), float(own.max())) for own in values[:4])
+    return TableLaw(found.x[:width], covariance, center, noise, ranges, tuple(notes))
+
+
+def _columns(rows: Path | str | Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, list[str]]:
+    """The values of each column, shape (5, n), and notes."""
+    where = str(rows) if isinstance(rows, str | Path) else "the table"
+    entries = list(table(Source(Path(rows))).rows()) if isinstance(rows, str | Path) else list(rows)
+    if not entries:
+        raise LawError(f"{where} has no rows")
+    names = {}
+    for column, others in COLUMNS.items():
+        name = next((other for other in others if other in entries[0]), None)
+        if name is None:
+            raise LawError(f"{where}: no column {column}; give {', '.join(COLUMNS)}; it has {', '.join(entries[0])}")
+        names[column] = name
+    columns = []
+    for name in names.values():
+        try:
+            columns.append([float(row[name] if row[name] not in ("", None) else math.nan) for row in entries])
+        except (TypeError, ValueError, KeyError) as error:
+            raise LawError(f"{where}, column {name}: a cell is no number ({error})") from None
+    values = np.array(columns)
+    if not np.all(np.isfinite(values[:4]) & (values[:4] > 0)):
+        raise LawError(f"{where}: {', '.join(list(COLUMNS)[:4])} are numbers above 0")
+    return values, []
+
+
+def _grids(params: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+    """The number of the size and tokens of each row, those within 2% of one another counting as one."""
+    keys = np.round(np.stack([params, tokens]) / _SAME).astype(int).T
+    return np.unique(keys, axis=0, return_inverse=True)[1].ravel()
+
+
+def _lowest(values: np.ndarray, above: np.ndarray) -> float:
+    """The mean of what has the lowest losses of each grid."""
+    return float(np.average(values, weights=np.exp(-above / 0.01)))
+
+
+def _centered(at: Sequence[np.ndarray], center: Sequence[float]) -> np.ndarray:
+    """The logarithms of size, tokens and batch over the center, and of the peak, shape (4, n)."""
+    logs = [np.log(values) for values in np.broadcast_arrays(*at)]
+    return np.stack([logs[0] - center[0], logs[1] - center[1], logs[2] - center[2], logs[3]])
+
+
+def _best_batch(values: Mapping[str, float], n: Any, d: Any) -> Any:
+    return values["batch"] + values["batch by params"] * n + values["batch by tokens"] * d
+
+
+def _best_peak(values: Mapping[str, float], n: Any, d: Any, b: Any) -> Any:
+    """The logarithm of the best peak at a size, tokens, and a batch over the best."""
+    return values["peak"] + values["peak by params"] * n + values["peak by tokens"] * d + values["peak by batch"] * b
+
+
+def _valley(x: np.ndarray, width: float, skew: float) -> np.ndarray:
+    """k·(e^(s·x) - s·x - 1)·2/s², which is k·x² for a small s."""
+    s = np.clip(skew * x, -30.0, 30.0)
+    near = np.abs(s) < 1e-3
+    shape = np.where(near, 1 + s / 3, 2 * (np.expm1(s) - s) / np.where(near, 1.0, s) ** 2)
+    return np.asarray(math.exp(min(width, 10.0)) * x**2 * shape)
+
+
+def _predicted(place: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """The logarithm of the loss over the lowest of the table."""
+    n, d, b, peak = at
+    values = dict(zip(NAMES, place.tolist(), strict=True))
+    off = b - _best_batch(values, n, d)
+    alpha, beta = math.exp(values["alpha"]), math.exp(values["beta"])
+    level = math.exp(values["E"]) + np.exp(values["A"] - alpha * n) + np.exp(values["B"] - beta * d)
+    by_peak = _valley(peak - _best_peak(values, n, d, off), values["peak width"], values["peak skew"])
+    return np.asarray(np.log(level) + by_peak + _valley(off, values["batch width"], values["batch skew"]))

@@ -1,0 +1,150 @@
+"""A forecast of a run in progress, from its losses so far and the laws of public curves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from glideslope.errors import LawError
+from glideslope.laws.alarms import Alarm, Band
+from glideslope.laws.bins import Points
+from glideslope.laws.near_public import OF_ENDS, Mixture, usual
+from glideslope.laws.rates import Rates
+from glideslope.laws.run import Run
+
+_FIRST = 0.03
+"""The part of the horizon whose losses tell nothing."""
+_POINTS = 150
+_LEAST = 3
+_COOLDOWN = 0.2
+_PEAKS, _HORIZONS = (0.5, 2.0), (0.5, 2.0)
+
+
+@dataclass(frozen=True)
+class Other:
+    """Another peak or horizon of the same schedule, run from the beginning.
+
+    Attributes:
+        what: "peak" or "horizon".
+        value: the rate, or the updates.
+        loss: forecast for its end.
+        odds: the probability that it ends lower than the run.
+    """
+
+    what: str
+    value: float
+    loss: float
+    odds: float
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What is to be expected of a run.
+
+    Attributes:
+        step: the updates made at its last loss.
+        steps: of the whole run.
+        end: the loss forecast for its end.
+        low: the lower end of a 90% interval.
+        high: the upper end.
+        cooldown_now: the loss at the end of a linear cooldown begun now, over a fifth of the updates made.
+        cooldown_low: the lower end of a 90% interval of it.
+        cooldown_high: the upper end.
+        others: other peaks and horizons.
+        alarms: losses that left their band.
+        like: the network whose public curves the run is nearest to, with their source.
+    """
+
+    step: float
+    steps: int
+    end: float
+    low: float
+    high: float
+    cooldown_now: float
+    cooldown_low: float
+    cooldown_high: float
+    others: tuple[Other, ...]
+    alarms: tuple[Alarm, ...]
+    like: str
+
+    def __repr__(self) -> str:
+        return f"<Forecast at {self.step:g} of {self.steps}: {self.end:.4f}, 90% {self.low:.4f} to {self.high:.4f}>"
+
+
+def forecast(run: Run, lost: Sequence[float] = ()) -> Forecast:
+    """Forecasts the end of a run from its losses so far.
+
+    The law of the run is near one of those of public curves (see `public_curves`), by more or less: each is fitted to
+    the losses, and counts by how well it explains them (its evidence, by Laplace's approximation).
+
+    Args:
+        run: the rates of all its updates, to the end; and its losses so far, in order.
+        lost: updates at which the loss wasn't a number, beside those that the run knows.
+
+    Raises:
+        LawError: there are fewer than three losses after the warmup and the first 3% of the run.
+
+    >>> import numpy as np
+    >>> step = np.arange(100, 3001, 100)
+    >>> run = Run.from_schedule("warmup(2%) >> cosine(final=0.1)", peak=1e-3, steps=10_000, step=step,
+    ...                         loss=2.9 + 18 * step ** -0.45)
+    >>> made = forecast(run)
+    >>> made.low < made.end < made.high
+    True
+    """
+    steps, peak = len(run.lr), run.peak
+    warm = run.rates.first(0.999 * peak)
+    begun = run.step > max(warm, _FIRST * steps)
+    if int(begun.sum()) < _LEAST:
+        raise LawError(
+            f"{run.name}: {int(begun.sum())} losses after the warmup and {_FIRST:.0%} of {steps:,} updates: a "
+            f"forecast needs {_LEAST}"
+        )
+    points = Points.means(run.step[begun], np.log(run.loss[begun]), _POINTS)
+    mixture = Mixture(run.rates, points)
+    now = int(run.step[-1])
+    end, cooled = mixture.end(run.rates), mixture.end(_cooled(run.rates, now))
+    others = tuple(
+        Other(what, value, math.exp(found[0]), found[2]) for what, value, found in _others(mixture, run.rates)
+    )
+    band, step, trend = Band(), run.step[begun], usual(run.rates, run.step[begun])
+    entries = zip(step.tolist(), run.loss[begun].tolist(), trend.tolist(), strict=True)
+    said = [alarm for entry in entries if (alarm := band.add(*entry)) is not None]
+    said += [Alarm(at, "not finite", math.nan, math.nan) for at in {*run.lost, *lost}]
+    found = tuple(sorted(said, key=lambda alarm: alarm.step))
+    return Forecast(float(run.step[-1]), steps, *_interval(end), *_interval(cooled), others, found, mixture.like)
+
+
+def _interval(found: tuple[float, float, float]) -> tuple[float, float, float]:
+    """The median and a 90% interval of a loss, from the mean and the deviation of its logarithm."""
+    middle, spread, _ = found
+    width = 1.645 * math.hypot(spread, OF_ENDS)
+    return math.exp(middle), math.exp(middle - width), math.exp(middle + width)
+
+
+def _cooled(rates: Rates, now: int) -> Rates:
+    """The rates of a run that cools down from now on."""
+    before = rates.at(np.arange(now)) if now < 4096 else None
+    last = float(rates.at(np.array([now - 1]))[0])
+    length = max(round(_COOLDOWN * now), 1)
+    if before is not None:
+        return Rates(np.concatenate([before, np.linspace(last, 0.0, length + 1)[1:]]))
+    places = rates.every_place()
+    kept = places < now - 1
+    falling = np.linspace(0, length, 33).round().astype(int)
+    values = np.concatenate([rates.values[kept], last * (1 - falling / length)])
+    return Rates(values, np.concatenate([places[kept], now - 1 + falling]), now + length)
+
+
+def _others(mixture: Mixture, rates: Rates) -> Iterator[tuple[str, float, tuple[float, float, float]]]:
+    """Other peaks and horizons, with the mean and the deviation of the logarithm of their ends, and the odds."""
+    for factor in _PEAKS:
+        yield "peak", factor * rates.peak, mixture.end(Rates(factor * rates.values, rates.places, len(rates)))
+    for factor in _HORIZONS:
+        places = np.unique((factor * rates.every_place()).astype(int))
+        updates = max(round(factor * len(rates)), int(places[-1]) + 1)
+        values = rates.at(np.minimum((places / factor).round(), len(rates) - 1).astype(int))
+        yield "horizon", float(updates), mixture.end(Rates(values, places, updates))

@@ -1,0 +1,62 @@
+"""Robust least squares by Levenberg and Marquardt's method, on normal equations: for few parameters and many points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+_MOST = 200
+_LARGEST = 1e12
+"""The damping at which no step lowers the cost any more."""
+
+
+def minimized(
+    residuals: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], start: np.ndarray, tolerance: float
+) -> tuple[float, np.ndarray]:
+    """The cost and the place of a minimum of Σ (√(1 + r²) - 1), from a start, to a relative tolerance of the cost.
+
+    Args:
+        residuals: those at a place, shape (n,), and their derivatives, shape (n, m).
+        start: shape (m,).
+        tolerance: of the cost.
+
+    Raises:
+        ValueError: the residuals at the start aren't finite.
+    """
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # a step too far is taken back
+        return _descended(residuals, start, tolerance)
+
+
+def _descended(
+    residuals: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], x: np.ndarray, tolerance: float
+) -> tuple[float, np.ndarray]:
+    damping = 1e-3
+    values, slopes = residuals(x)
+    cost = _cost(values)
+    if not np.isfinite(cost):
+        raise ValueError("the losses predicted aren't finite")
+    for _ in range(_MOST):
+        weight = (1 + values**2) ** -0.5
+        gradient = slopes.T @ (weight * values)
+        hessian = slopes.T @ (weight[:, None] ** 3 * slopes)
+        scale = np.maximum(np.diag(hessian), 1e-12)
+        while damping < _LARGEST:
+            move = np.linalg.solve(hessian + np.diag(damping * scale), -gradient)
+            values, slopes = residuals(x + move)
+            lower = _cost(values)
+            if lower < cost:
+                break
+            damping *= 8
+        else:
+            return cost, x
+        gain, cost, x = cost - lower, lower, x + move
+        damping = max(damping / 8, 1e-9)
+        if gain <= tolerance * cost:
+            return cost, x
+    return cost, x
+
+
+def _cost(values: np.ndarray) -> float:
+    cost = float(np.sum(np.sqrt(1 + values**2) - 1))
+    return cost if np.isfinite(cost) else np.inf

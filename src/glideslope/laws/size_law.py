@@ -1,0 +1,192 @@
+"""A law over sizes: of each number of parameters, a law."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from glideslope.errors import LawError
+from glideslope.laws.form import NAMES, RELAXATION
+from glideslope.laws.law import Fitted, Law
+from glideslope.laws.values import ByValue, read_only
+
+APART = {"L0": 0.012, "A": 0.03, "alpha": 0.018, "offset": 0.12, "a": 0.09, "b": 0.09, "B": 0.06, "C": 0.18,
+         "gamma": 0.06, "beta": 0.06, "p": 0.018, "r": 0.03}  # fmt: skip
+"""How far the logarithm of a size's parameter lies from the line that all sizes have."""
+SAME = 0.02
+"""The relative difference up to which a size is one that runs are of."""
+
+
+@dataclass(frozen=True)
+class Around:
+    """What a law over sizes counts from.
+
+    Attributes:
+        center: the logarithm of the size that sizes are taken over.
+        reference: the rate that rates are taken over.
+        unit: the updates in a unit of the clock.
+        batch: the tokens of an update that batches are taken over, where the runs have them.
+        batches: the smallest and the largest of the runs.
+        decay: the weight decay that others are taken over, where the runs have it.
+    """
+
+    center: float
+    reference: float
+    unit: float
+    batch: float | None = None
+    batches: tuple[float, float] | None = None
+    decay: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class SizeLaw(ByValue):
+    """A law of the loss over sizes, fitted on runs of several.
+
+    Attributes:
+        place: the logarithm of E, the lowest loss of any size; the lines' levels and slopes, by parameter; and the
+            distances of each size from them: shape (1 + 12·(2 + sizes),).
+        covariance: of the place.
+        around: what it counts from.
+        noise: the relative error that the ends of runs have by fits without them.
+        unseen: the same of sizes by fits without any run of theirs.
+        shift: how far a final loss on another evaluation set lies above the curve.
+        fitted: each size, with its runs.
+        decays: the mean weight decay of each size's runs; not a number where it isn't known.
+        notes: what was dropped.
+    """
+
+    place: np.ndarray
+    covariance: np.ndarray
+    around: Around
+    noise: float
+    unseen: float
+    shift: float
+    fitted: tuple[tuple[float, tuple[Fitted, ...]], ...]
+    decays: tuple[float, ...]
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("place", "covariance"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
+
+    def __repr__(self) -> str:
+        runs, sizes = sum(len(members) for _, members in self.fitted), [size for size, _ in self.fitted]
+        return (
+            f"<SizeLaw of {runs} runs of {len(sizes)} sizes, {sizes[0]:.3g} to {sizes[-1]:.3g}: ends within "
+            f"{self.noise:.2%}, of other sizes {self.unseen:.2%}>"
+        )
+
+    @property
+    def sizes(self) -> tuple[float, ...]:
+        """The sizes that runs are of."""
+        return tuple(size for size, _ in self.fitted)
+
+    def at(self, params: float, *, batch: float | None = None, weight_decay: float | None = None) -> Law:
+        """The law of a size: it predicts, and designs, as one that `fit` made.
+
+        Args:
+            params: the parameters of the network.
+            batch: tokens in an update; those of the runs, or their mean, if not given.
+            weight_decay: that of the size's runs, or their mean, if not given.
+
+        Raises:
+            LawError: a number isn't positive, or the runs had no batch size or weight decay.
+        """
+        if not (math.isfinite(params) and params >= 1):
+            raise LawError(f"params={params}: give the number of parameters, such as 124e6")
+        z = math.log(params) - self.around.center
+        size = next((i for i, known in enumerate(self.sizes) if abs(params / known - 1) < SAME), None)
+        theta = theta_of(self.place, z, size, self._decay(size, weight_decay))
+        slopes = self._slopes(theta, z, size)
+        covariance = slopes @ self.covariance @ slopes.T
+        if size is None:
+            covariance += np.diag(np.square([APART[name] for name in NAMES])) * self._part_above(theta)
+        relative = self._relative(batch)
+        runs = tuple(run for _, members in self.fitted for run in members) if size is None else self.fitted[size][1]
+        theta["B"] /= relative
+        reference = self.around.reference / relative ** theta["r"]
+        notes = (*self.notes, *self.warnings(params, batch))
+        return Law(
+            theta, (covariance + covariance.T) / 2, reference, self.around.unit, self.noise, self.shift, runs, notes
+        )
+
+    def warnings(self, params: float, batch: float | None = None) -> list[str]:
+        """What should be known of a prediction for a size: it is far from those of the runs."""
+        found = []
+        low, high = self.sizes[0], self.sizes[-1]
+        if not low / 2 <= params <= 4 * high:
+            found.append(f"{params:.3g} parameters are far from those fitted, {low:.3g} to {high:.3g}")
+        if batch is not None and self.around.batches is not None:
+            least, most = self.around.batches
+            if not least / 2 <= batch <= 2 * most:
+                found.append(f"a batch of {batch:.3g} tokens is far from those fitted, {least:.3g} to {most:.3g}")
+        return found
+
+    def save(self, path: object) -> None:
+        """Writes the law to a JSON file, with a checksum.
+
+        Raises:
+            LawError: a number of it isn't finite.
+            FileError: it can't be written.
+        """
+        from glideslope.laws.size_law_file import save
+
+        save(self, path)
+
+    def _relative(self, batch: float | None) -> float:
+        """A batch over the one that batches are taken over."""
+        if batch is None:
+            return 1.0
+        if not (math.isfinite(batch) and batch > 0):
+            raise LawError(f"batch={batch}: give the tokens of an update")
+        if self.around.batch is None:
+            raise LawError("the law was fitted on runs without tokens_per_step: give them to all, or no batch here")
+        return batch / self.around.batch
+
+    def _decay(self, size: int | None, weight_decay: float | None) -> float:
+        """The logarithm of a weight decay over the one that others are taken over."""
+        if weight_decay is not None and self.around.decay is None:
+            raise LawError("the law was fitted on runs without a weight_decay: give it to all, or none here")
+        if weight_decay is not None and not (math.isfinite(weight_decay) and weight_decay >= 0):
+            raise LawError(f"weight_decay={weight_decay}: give a number from 0")
+        if self.around.decay is None:
+            return 0.0
+        decay = weight_decay if weight_decay is not None else self.around.decay if size is None else self.decays[size]
+        return decay_of(decay, self.around.decay)
+
+    def _part_above(self, theta: dict[str, float]) -> np.ndarray:
+        """How the variances of the lines' values count for the logarithms of the parameters."""
+        part = np.ones(len(NAMES))
+        part[0] = (1 - math.exp(self.place[0]) / theta["L0"]) ** 2
+        return part
+
+    def _slopes(self, theta: dict[str, float], z: float, size: int | None) -> np.ndarray:
+        """The derivatives of the logarithms of a law's parameters by the place, shape (12, …)."""
+        width = len(NAMES)
+        slopes = np.zeros((width, len(self.place)))
+        part = np.sqrt(self._part_above(theta))
+        slopes[0, 0] = 1 - part[0]
+        for k in range(width):
+            slopes[k, 1 + k], slopes[k, 1 + width + k] = part[k], z * part[k]
+            if size is not None:
+                slopes[k, 1 + (2 + size) * width + k] = part[k]
+        return slopes
+
+
+def decay_of(decay: float, reference: float | None) -> float:
+    """The logarithm of a weight decay over another; one of 0 counts as a thousandth."""
+    return 0.0 if not reference else math.log(max(decay, 1e-3 * reference) / reference)
+
+
+def theta_of(place: np.ndarray, z: float, size: int | None, decay: float) -> dict[str, float]:
+    """The parameters of the law of a size, by its index and its distance z in logarithms from the center; of a size
+    that no run is of, those on the lines. Batches count from the law's, and weight decay from `decay`, a logarithm."""
+    width = len(NAMES)
+    x = place[1 : 1 + width] + z * place[1 + width : 1 + 2 * width]
+    if size is not None:
+        x = x + place[1 + (2 + size) * width : 1 + (3 + size) * width]
+    values = dict(zip(NAMES, np.exp(np.clip(x, -30, 30)).tolist(), strict=True))
+    lowest = math.exp(place[0]) + values["L0"]
+    return values | {"L0": lowest, "b": values["b"] * math.exp(decay)} | RELAXATION

@@ -1,0 +1,131 @@
+"""Runs of several sizes: how large the network of each is, and what of it a law over sizes needs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from glideslope.errors import LawError
+from glideslope.laws.logs.delimited import table
+from glideslope.laws.logs.source import Source
+from glideslope.laws.run import Run
+from glideslope.laws.size_law import SAME
+
+_LEAST = 1000
+"""Parameters of the largest network, at least: with fewer, they are in millions."""
+_UNITS = 1e4
+"""Between the parameters of the smallest and of the largest network: from this ratio on, two units are mixed."""
+
+
+@dataclass(frozen=True)
+class SizedRun:
+    """A run of a network of some size.
+
+    Args:
+        run: its rates and losses; its `batch_size` in tokens, where runs differ in it.
+        params: the parameters of the network.
+        weight_decay: its coefficient, where it is known.
+
+    Raises:
+        LawError: a number isn't positive.
+    """
+
+    run: Run
+    params: float
+    weight_decay: float | None = None
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.params) and self.params >= 1):
+            raise LawError(f"{self.run.name}: params={self.params}: give the number of parameters, such as 124e6")
+        if self.weight_decay is not None and not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
+            raise LawError(f"{self.run.name}: weight_decay={self.weight_decay}: give a number from 0")
+
+
+def sized(runs: Sequence[Run], file: Path | str) -> list[SizedRun]:
+    """The runs with what a table says of them: columns run (or curve), params and maybe tokens_per_step, weight_decay.
+
+    Raises:
+        LawError: the table lacks a column or a run, or has a run twice, or a number isn't one.
+    """
+    rows = table(Source(Path(file)))
+    name = next((column for column in ("run", "curve", "name") if column in rows.columns), None)
+    if name is None or "params" not in rows.columns:
+        raise LawError(f"{file}: give the columns run and params, maybe tokens_per_step and weight_decay; it has "
+                       f"{', '.join(rows.columns)}")  # fmt: skip
+    known: dict[str, dict[str, str]] = {}
+    for row in rows.rows():
+        key = _plain(row[name])
+        if key in known and known[key] != row:
+            raise LawError(f"{file}: two rows for the run {row[name]}: give each once")
+        known[key] = row
+    if lacking := [run.name for run in runs if _plain(run.name) not in known]:
+        raise LawError(f"{file} has no row for {', '.join(lacking[:4])}: its runs are {', '.join(list(known)[:4])}, …")
+    return [_sized(run, known[_plain(run.name)], str(file)) for run in runs]
+
+
+def _sized(run: Run, row: dict[str, str], file: str) -> SizedRun:
+    def value(column: str) -> float | None:
+        text = (row.get(column) or "").strip()
+        try:
+            return float(text) if text else None
+        except ValueError:
+            raise LawError(f"{file}, run {run.name}: {column}={text!r} is no number; write it as 124e6") from None
+
+    params, tokens = value("params"), value("tokens_per_step")
+    if params is None:
+        raise LawError(f"{file}, run {run.name}: params is empty: give the number of parameters")
+    return SizedRun(run if tokens is None else replace(run, batch_size=tokens), params, value("weight_decay"))
+
+
+def _plain(name: str) -> str:
+    """A run's name without the folder and the ending of its file."""
+    name = name.strip().replace("\\", "/").rsplit("/", 1)[-1]
+    return name.removesuffix(".gz").removesuffix(".csv").removesuffix(".json").removesuffix(".jsonl")
+
+
+def groups(runs: Sequence[SizedRun]) -> dict[float, list[SizedRun]]:
+    """The runs of each size, smallest first.
+
+    Raises:
+        LawError: there is one size only, parameters are in two units, or each size has a peak of its own.
+    """
+    found: dict[float, list[SizedRun]] = {}
+    for run in sorted(runs, key=lambda run: run.params):
+        near = next((size for size in found if abs(run.params / size - 1) < SAME), run.params)
+        found.setdefault(near, []).append(run)
+    sizes = list(found)
+    if len(sizes) < 2:
+        count = f"{sizes[0]:.4g} parameters" if sizes else "no runs"
+        raise LawError(f"one size only ({count}): fit its runs without sizes, or add a run of another size")
+    if sizes[-1] / sizes[0] > _UNITS:
+        ends = " to ".join(f"{size:g} ({found[size][0].run.name})" for size in (sizes[0], sizes[-1]))
+        raise LawError(
+            f"params from {ends}: two units seem to be mixed; write all as numbers of parameters, 124e6 for 124 million"
+        )
+    if sizes[-1] < _LEAST:
+        raise LawError(
+            f"params up to {sizes[-1]:g}: they seem to be in millions; write them as numbers of parameters, 124e6 "
+            "for 124 million"
+        )
+    decays = [run.weight_decay for run in runs]
+    if None in decays and any(decay is not None for decay in decays):
+        raise LawError("some runs have a weight_decay and some haven't: give it to all or to none")
+    _check_peaks(found)
+    return found
+
+
+def _check_peaks(found: dict[float, list[SizedRun]]) -> None:
+    """Raises where what a size does can't be told from what its peak does: each size has one, and no two the same."""
+    peaks = {size: sorted({run.run.peak for run in runs}) for size, runs in found.items()}
+    alone = all(values[-1] / values[0] < 1 + SAME for values in peaks.values())
+    ordered = [values[0] for values in peaks.values()]
+    apart = all(abs(a / b - 1) >= SAME for i, a in enumerate(ordered) for b in ordered[:i])
+    if alone and apart:
+        small, large = min(peaks), max(peaks)
+        listed = ", ".join(f"{size:.3g}: {values[0]:g}" for size, values in peaks.items())
+        raise LawError(
+            f"each size has a peak of its own ({listed}), so that sizes can't be told from peaks: add a run of "
+            f"{small:.3g} parameters at a peak of {peaks[large][0]:g}, that of {large:.3g}"
+        )

@@ -1,0 +1,192 @@
+"""A start from what others published, where there are no runs yet: rules and recipes, not measurements."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from glideslope.errors import LawError
+
+TASKS, METHODS, OPTIMIZERS = (
+    ("pretrain", "finetune", "vision"),
+    ("full", "lora", "layer-wise"),
+    ("adamw", "adam", "sgd"),
+)
+_USUAL_TOKENS = 20.0
+"""Tokens for each parameter of a pretraining whose length isn't given (Hoffmann et al. 2022)."""
+_FAR = 1.0
+"""How many factors of ten a size may lie beyond what a source measured until it counts for half."""
+_BUDGET = 0.1
+"""The part of the run that the plan spends on each peak."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What one source says of a request.
+
+    Attributes:
+        name: of the law or recipe.
+        citation: where it was published.
+        peak: the peak rate.
+        batch: examples or tokens in an update, with their unit.
+        unit: of the batch.
+        schedule: as published.
+        warmup: as published.
+        betas: of the optimizer, as published.
+        weight_decay: as published.
+        measured: the sizes that it was measured on, in parameters.
+        far: how far the request is from them, in factors of ten.
+        is_law: whether the peak follows from size and tokens, and isn't a recipe's.
+    """
+
+    name: str
+    citation: str
+    peak: float
+    batch: float
+    unit: str
+    schedule: str
+    warmup: str
+    betas: str
+    weight_decay: str
+    measured: tuple[float, float]
+    far: float
+    is_law: bool
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """Where to begin.
+
+    Attributes:
+        peak: a peak rate: the weighted geometric mean of the sources'.
+        low: the least of the sources.
+        high: the largest.
+        sources: nearest first.
+        plan: the runs that would replace it by a measurement.
+        warnings: what should be known of it.
+    """
+
+    peak: float
+    low: float
+    high: float
+    sources: tuple[Source, ...]
+    plan: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def suggest(
+    *,
+    params: float,
+    task: str = "pretrain",
+    method: str = "full",
+    optimizer: str = "adamw",
+    tokens: float | None = None,
+    batch: float | None = None,
+) -> Suggestion:
+    """Suggests a peak rate, and what goes with it, from published laws and recipes.
+
+    Args:
+        params: of the network.
+        task: pretrain, finetune (both of language models) or vision.
+        method: full, lora or layer-wise.
+        optimizer: adamw, adam or sgd; those of adam count for adamw, and the other way.
+        tokens: of the run; 20 for each parameter of a pretraining if not given.
+        batch: tokens or images in an update; the source's if not given.
+
+    Raises:
+        LawError: a name isn't known, a number isn't positive, or no source is of such a training.
+
+    >>> made = suggest(params=7e9, task="finetune", method="lora")
+    >>> made.low <= made.peak <= made.high, made.sources[0].name
+    (True, 'QLoRA 7B to 13B')
+    """
+    for name, value, known in (
+        ("task", task, TASKS),
+        ("method", method, METHODS),
+        ("optimizer", optimizer, OPTIMIZERS),
+    ):
+        if value not in known:
+            raise LawError(f"{name}={value!r}: give {', '.join(known)}")
+    for name, number in (("params", params), ("tokens", tokens), ("batch", batch)):
+        if number is not None and not (math.isfinite(number) and number > 0):
+            raise LawError(f"{name}={number}: give a number above 0")
+    length = tokens if tokens is not None else _USUAL_TOKENS * params
+    family = {"adam", "adamw"} if optimizer in ("adam", "adamw") else {optimizer}
+    rows = [row for row in _rows() if (row["task"], row["method"]) == (task, method) and row["optimizer"] in family]
+    if not rows:
+        known_kinds = sorted({f"{row['task']} {row['method']} {row['optimizer']}" for row in _rows()})
+        raise LawError(f"no source has {task}, {method} with {optimizer}; there are {', '.join(known_kinds)}")
+    sources = sorted((_source(row, params, length, batch) for row in rows), key=lambda source: source.far)
+    weights = [0.5 ** (source.far / _FAR) * (2.0 if source.is_law else 1.0) for source in sources]
+    logs = [math.log(source.peak) for source in sources]
+    middle = math.exp(sum(w * log for w, log in zip(weights, logs, strict=True)) / sum(weights))
+    peaks = [source.peak for source in sources]
+    warnings = ["a rule isn't a measurement: the plan says how to measure"]
+    if sources[0].far > 0.3:
+        warnings.append(
+            f"{params:.3g} parameters are {10 ** sources[0].far:.1f} times beyond what the nearest source measured"
+        )
+    if len(sources) < 3:
+        warnings.append(f"only {len(sources)} source{'s' * (len(sources) > 1)}: the spread says little")
+    return Suggestion(
+        middle, min(peaks), max(peaks), tuple(sources), _plan(middle, length, params, peaks), tuple(warnings)
+    )
+
+
+def _plan(peak: float, tokens: float, params: float, peaks: Sequence[float]) -> tuple[str, ...]:
+    """The runs that would measure the best peak, and what they cost."""
+    ratio = max(2.0, math.sqrt(max(peaks) / min(peaks)))
+    tried = ", ".join(f"{peak * factor:.2g}" for factor in (1 / ratio, 1.0, ratio))
+    cost = 6 * params * tokens * 3 * _BUDGET
+    return (
+        f"run peaks {tried} over {_BUDGET * tokens:.3g} tokens each, with a cooldown over the last fifth: {cost:.2g} "
+        f"floating-point operations, {3 * _BUDGET:.0%} of the whole run",
+        "glideslope fit runs/ --out law.json",
+        "glideslope design law.json --steps N, the updates of the whole run",
+    )
+
+
+def _source(row: dict[str, str], params: float, tokens: float, batch: float | None) -> Source:
+    """What a row says of a request."""
+    least, most = float(row["least"]), float(row["most"])
+    far = max(math.log10(least / params), math.log10(params / most), 0.0)
+    law = LAWS.get(row["peak"])
+    own = LAWS[row["batch"]](params, tokens)[1] if row["batch"] in LAWS else float(row["batch"])
+    peak = law(params, tokens)[0] if law else float(row["peak"])
+    if batch is not None and row["scaling"] == "linear":
+        peak *= batch / own
+    return Source(
+        row["source"], row["citation"], peak, own, row["unit"], row["schedule"], row["warmup"], row["betas"],
+        row["weight_decay"], (least, most), far, law is not None,
+    )  # fmt: skip
+
+
+def _step_law(params: float, tokens: float) -> tuple[float, float]:
+    """η = 1.79·N^-0.713·D^0.307, and 0.58·D^0.571 tokens (Li et al. 2025, arXiv:2503.04715)."""
+    return 1.79 * params**-0.713 * tokens**0.307, 0.58 * tokens**0.571
+
+
+def _deepseek(params: float, tokens: float) -> tuple[float, float]:
+    """η = 0.3118·C^-0.125, and 0.292·C^0.3271 tokens, of a compute C = 6·N·D (Bi et al. 2024, arXiv:2401.02954)."""
+    compute = 6 * params * tokens
+    return 0.3118 * compute**-0.125, 0.2920 * compute**0.3271
+
+
+def _kaplan(params: float, tokens: float) -> tuple[float, float]:
+    """η = 0.003239 - 0.0001395·ln N (Kaplan et al. 2020, arXiv:2001.08361, appendix D.6), or 3e-5."""
+    return max(0.003239 - 0.0001395 * math.log(params), 3e-5), 524_288.0
+
+
+LAWS = {"step-law": _step_law, "deepseek": _deepseek, "kaplan": _kaplan}
+"""Peak and batch of size and tokens, by the name that the table has."""
+
+
+@cache
+def _rows() -> tuple[dict[str, str], ...]:
+    """The table of laws and recipes."""
+    text = files("glideslope.laws").joinpath("recipes.csv").read_text(encoding="utf-8")
+    return tuple(csv.DictReader(text.splitlines()))

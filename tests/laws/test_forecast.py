@@ -1,0 +1,104 @@
+"""Forecasts of runs in progress, and alarms."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+import glideslope as gs
+from glideslope import laws
+from glideslope.cli import run as glideslope
+from glideslope.laws.alarms import Band
+from glideslope.laws.near_public import usual
+
+STEPS = 8000
+STEP = np.arange(100, STEPS + 1, 100)
+
+
+def curve(seed=0, noise=0.001, schedule="warmup(2%) >> hold() >> cooldown(20%)", peak=1e-3, scale=1.0):
+    """The rates and losses of a usual run, with noise."""
+    rates = laws.Rates.of_schedule(schedule, STEPS, peak)
+    return rates, scale * usual(rates, STEP) * np.exp(noise * np.random.default_rng(seed).normal(size=len(STEP)))
+
+
+def upto(part, rates, loss):
+    known = part * STEPS >= STEP
+    return laws.Run(rates, STEP[known], loss[known])
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.2])
+@pytest.mark.parametrize("schedule", ["warmup(2%) >> hold() >> cooldown(20%)", "warmup(2%) >> cosine(final=0.1)"])
+def test_the_end_lies_in_an_interval_that_narrows(schedule, scale):
+    rates, loss = curve(schedule=schedule, scale=scale)
+    made = [laws.forecast(upto(part, rates, loss)) for part in (0.3, 0.6, 0.95)]
+    widths = [each.high - each.low for each in made]
+    assert widths[0] > widths[1] > widths[2]
+    for each in made:
+        assert each.low < loss[-1] < each.high
+        assert not each.alarms
+    assert made[1].end == pytest.approx(loss[-1], rel=0.012)
+    cooldown = laws.Rates.of_schedule("warmup(160) >> hold() >> cooldown(480)", 2880, 1e-3)
+    if "hold" in schedule:
+        assert made[0].cooldown_now == pytest.approx(scale * usual(cooldown, np.array([2880]))[0], rel=0.02)
+
+
+def test_other_peaks_and_horizons_are_judged_by_the_doubt():
+    rates, loss = curve(peak=1e-4)
+    others = {(other.what, round(other.value, 7)): other for other in laws.forecast(upto(0.5, rates, loss)).others}
+    assert others["peak", 2e-4].odds > 0.9 > 0.1 > others["peak", 5e-5].odds
+    assert others["horizon", 16000].loss < others["horizon", 4000].loss
+
+
+def test_too_few_losses_and_lost_ones():
+    rates, loss = curve()
+    with pytest.raises(gs.LawError, match="needs 3"):
+        laws.forecast(upto(0.04, rates, loss))
+    loss[20] = math.nan
+    (alarm,) = laws.forecast(upto(0.5, rates, loss)).alarms
+    assert (alarm.kind, alarm.step) == ("not finite", STEP[20])
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("noise", [0.0005, 0.005, 0.02])
+def test_clean_runs_raise_no_alarm(seed, noise):
+    schedule = ("warmup(2%) >> cosine()", "warmup(2%) >> hold() >> cooldown(20%)", "constant")[seed % 3]
+    rates, loss = curve(seed, noise, schedule)
+    band = Band()
+    assert not any(band.add(*entry) for entry in zip(STEP, loss, usual(rates, STEP), strict=True))
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_faults_are_found_within_a_fiftieth_of_the_run(seed):
+    rates, loss = curve(seed)
+    random = np.random.default_rng(seed)
+    at = int(random.integers(8, len(STEP) - 3))
+    fault = ("spike", "bad data", "divergence", "not a number")[seed % 4]
+    size = random.uniform(0.04, 0.3)
+    if fault == "spike":
+        loss[at] *= 1 + size
+    elif fault == "bad data":
+        loss[at:] *= 1 + size
+    elif fault == "divergence":
+        loss[at:] *= (1 + size) ** np.arange(1, len(loss) - at + 1)
+    else:
+        loss[at] = math.nan
+    band = Band()
+    alarms = [alarm for entry in zip(STEP, loss, usual(rates, STEP), strict=True) if (alarm := band.add(*entry))]
+    assert STEP[at] <= alarms[0].step <= STEP[at] + 0.02 * STEPS
+
+
+def test_the_command(tmp_path, capsys):
+    rates, loss = curve()
+    log = tmp_path / "run.csv"
+    known = STEP[:40]
+    log.write_text("step,loss\n" + "\n".join(f"{a},{b}" for a, b in zip(known, loss, strict=False)))
+    args = ["forecast", str(log), "--schedule", "warmup(2%) >> hold() >> cooldown(20%)", "--peak", "1e-3", "--steps"]
+    assert glideslope([*args, str(STEPS), "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert made["step"] == 4000
+    assert made["low"] < loss[-1] < made["high"]
+    assert glideslope([*args, "100"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert glideslope([*args, str(STEPS), "--follow", "--stop-when", "1.0"]) == 3
+    assert rates.peak == 1e-3

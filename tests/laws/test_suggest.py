@@ -1,0 +1,60 @@
+"""Starts from published laws and recipes."""
+
+import json
+
+import pytest
+
+import glideslope as gs
+from glideslope import laws
+from glideslope.cli import run as glideslope
+
+
+def by_name(**request):
+    return {source.name: source for source in laws.suggest(**request).sources}
+
+
+def test_published_laws_have_the_values_of_their_papers():
+    sources = by_name(params=1e9, tokens=1e11)
+    assert sources["Step Law"].peak == pytest.approx(1.79 * 1e9**-0.713 * 1e11**0.307)
+    assert sources["Step Law"].batch == pytest.approx(0.58 * 1e11**0.571)
+    assert sources["DeepSeek LLM"].peak == pytest.approx(0.3118 * 6e20**-0.125)
+    assert sources["Kaplan et al."].peak == pytest.approx(3.48e-4, rel=0.01)
+    assert sources["GPT-3 175B"].peak == 6e-5
+
+
+def test_what_is_nearest_comes_first_and_a_source_far_away_says_so():
+    near = laws.suggest(params=7e9, task="finetune", method="lora")
+    assert near.sources[0].far == 0
+    assert near.low <= near.peak <= near.high
+    far = laws.suggest(params=1e13, task="finetune", method="lora")
+    assert any("beyond" in warning for warning in far.warnings)
+    assert all(source.citation and source.far > 1 for source in far.sources)
+
+
+def test_linear_scaling_goes_with_the_batch():
+    one, four = (by_name(params=2.5e7, task="vision", optimizer="sgd", batch=batch) for batch in (256, 1024))
+    assert four["ResNet-50"].peak == pytest.approx(4 * one["ResNet-50"].peak)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"params": -1},
+        {"params": 1e9, "task": "audio"},
+        {"params": 1e9, "tokens": 0.0},
+        {"params": 1e9, "optimizer": "sgd"},
+    ],
+)
+def test_requests_that_have_no_answer(wrong):
+    with pytest.raises(gs.LawError):
+        laws.suggest(**wrong)
+
+
+def test_the_command(capsys):
+    args = ["suggest", "--optimizer", "adamw", "--params", "7e9", "--task", "finetune", "--method", "lora"]
+    assert glideslope([*args, "--batch-tokens", "500e3", "--tokens", "50e6", "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert made["low"] <= made["peak"] <= made["high"]
+    assert any("fit" in line for line in made["plan"])
+    assert glideslope(["suggest", "--params", "7e9", "--task", "x"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
