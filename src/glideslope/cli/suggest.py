@@ -30,19 +30,25 @@ def suggest(
     from glideslope.views import terminal
     from glideslope.views.answer import first
 
-    made = laws.suggest(params=params, task=task, method=method, optimizer=optimizer, tokens=tokens, batch=batch_tokens)
+    start = laws.suggest(
+        params=params, task=task, method=method, optimizer=optimizer, tokens=tokens, batch=batch_tokens
+    )  # fmt: skip
     if as_json:
-        output.put(json.dumps(asdict(made)))
+        output.put(json.dumps(asdict(start)))
         return
-    columns = ("source", "peak", "batch", "schedule", "betas", "decay", "measured on", "citation")
     rows = [
-        (own.name, f"{own.peak:.3g}", f"{own.batch:.3g} {own.unit}", own.schedule, own.betas, own.weight_decay,
-         f"{own.measured[0]:.3g} to {own.measured[1]:.3g}", own.citation)
-        for own in made.sources
-    ]  # fmt: skip
-    lead = f"A start: {made.peak:.2g}; sources have {made.low:.2g} to {made.high:.2g}."
-    output.draw(first(lead), "", terminal.table("Published", columns, rows))
-    for line in made.plan:
-        output.line(f"to measure: {line}")
-    for warning in made.warnings:
+        (source.name, f"{source.peak:.3g}", f"{source.batch:.3g} {source.unit}", source.schedule)
+        for source in start.sources
+    ]
+    lead = f"A start: {start.peak:.2g}; sources have {start.low:.2g} to {start.high:.2g}."
+    output.draw(first(lead), "", terminal.table("Published", ("source", "peak", "batch", "schedule"), rows))
+    for source in start.sources:
+        low, high = source.measured
+        decay = f", weight decay {source.weight_decay}" if source.weight_decay not in (None, "") else ""
+        sizes = f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
+        output.line(f"{source.name}: {source.citation}; {sizes} parameters; betas {source.betas}{decay}")
+    output.line("")
+    for line in start.plan:
+        output.line(f"To measure: {line}")
+    for warning in start.warnings:
         output.say_line(f"Careful: {warning}.")
