@@ -27,8 +27,8 @@ class Sink:
 
     def send(self, run: Tracked) -> None:
         losses = {updates: loss for updates, loss in run.evaluations if math.isfinite(loss)}
-        settings = {name: value for name, value in run.settings.items() if name != "peak_lr"}
-        peak = run.settings.get("peak_lr")
+        settings = {name: value for name, value in run.settings.items() if name != "peak"}
+        peak = run.settings.get("peak")
         final = run.evaluations[-1][1] if run.evaluations else math.inf
         self._study.add_trial(
             optuna.create_trial(
