@@ -79,7 +79,7 @@ def test_what_is_installed_exists():
     [line] = [line for line in COMMANDS if line.startswith("pip ")]
     install = re.fullmatch(r'pip install -c (\S+) -e "\.\[(.*)\]"', line)
     assert (ROOT / install[1]).is_file()
-    others = re.search(r"Other extras: ([^.]*)\.", README)[1].replace("`", "").split(", ")
+    others = re.split(r",\s+", re.search(r"Other extras: ([^.]*)\.", README)[1].replace("`", ""))
     assert set(install[2].split(",")) | set(others) == set(extras) - {"dev", "docs"}
 
 
