@@ -107,3 +107,18 @@ def test_options_that_do_not_fit_are_named(folder, args, says):
     assert done.returncode == 2
     assert done.stderr.startswith(f"glideslope: {says}")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_folder_of_several_searches_is_shown_search_by_search(folder):
+    assert run(folder, "status").stdout == "No search in runs.\n"
+    for name in ("a", "b"):
+        args = ["race", "quadratic.py:job", "--schedules", "linear", "--peaks", "0.3", "--steps", "20"]
+        assert run(folder, *args, "--out", f"runs/{name}").returncode == 0
+    lines = run(folder, "status").stdout.splitlines()
+    assert [line.partition(": ")[0] for line in lines] == ["runs/a", "runs/b"]
+    assert all("It has finished." in line for line in lines)
+    shown = json.loads(run(folder, "status", "runs", "--json").stdout)["searches"]
+    assert [(one["folder"], one["state"], len(one["runs"])) for one in shown] == [
+        ("runs/a", "finished", 2), ("runs/b", "finished", 2)
+    ]  # fmt: skip
+    assert run(folder, "status", "elsewhere").returncode == 2

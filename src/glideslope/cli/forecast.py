@@ -20,7 +20,7 @@ _STOPPED = 3
 """The exit status where `--stop-when` ended it."""
 
 
-@command('glideslope forecast run.csv --schedule "warmup(1%) >> cosine" --peak 3e-4 --steps 100000')
+@command("glideslope forecast examples/curves/cosine.csv --schedule cosine --peak 3e-3 --steps 6000")
 def forecast(
     log: Annotated[Path, typer.Argument(help="The log of the run so far.")],
     schedule: Annotated[str, typer.Option(help="The run's schedule, to its end.")],

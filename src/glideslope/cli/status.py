@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,29 +16,33 @@ if TYPE_CHECKING:
     from glideslope.search.status import Status
 
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The run directory.")]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The run directory, or a folder of several.")]
 
 
-@command("glideslope status runs/tune-digits-20260101-120000")
-def status(folder: Directory, as_json: Json = False) -> None:
-    """Show how far a search is, while it runs or after."""
-    from glideslope.cli.results import described
+RUNS = Path("runs")
+"""Where searches are put, unless told otherwise."""
+
+
+@command("glideslope status")
+def status(folder: Folder = RUNS, as_json: Json = False) -> None:
+    """Show how far a search is, while it runs or after; of a folder of several, of each."""
     from glideslope.documents import sealed
     from glideslope.search.result_files import plain
     from glideslope.search.status import status_of
     from glideslope.views import terminal
 
+    if not (folder / "search.json").exists() and (folder == RUNS or any(folder.glob("*/search.json"))):
+        searches = {str(file.parent): status_of(file.parent) for file in sorted(folder.glob("*/search.json"))}
+        if as_json:
+            documents = [{"folder": name, **_document(now)} for name, now in searches.items()]
+            output.put(sealed({"searches": plain(documents)}))
+            return
+        lines = [f"{name}: {_lines(now)[0]}" for name, now in searches.items()]
+        output.draw(*(lines or [f"No search in {folder}."]))
+        return
     now = status_of(folder)
     if as_json:
-        owner = now.owner and {"host": now.owner.host.partition(" ")[0], "pid": now.owner.pid}
-        running = [
-            {"run": note.what, "stage": note.stage, "updates": note.done, "steps": note.of, "loss": note.loss,
-             "host": note.host, "pid": note.pid, "seconds_ago": time.time() - note.at} for note in now.running
-        ]  # fmt: skip
-        result = {
-            "state": now.state, "search": now.search, "owner": owner, "runs": list(map(described, now.finished)),
-            "sweeps": now.sweeps, "running": running, "wasted_updates": now.wasted,
-        }  # fmt: skip
-        output.put(sealed(plain(result)))
+        output.put(sealed(plain(_document(now))))
         return
     rows = [
         (
@@ -55,6 +59,21 @@ def status(folder: Directory, as_json: Json = False) -> None:
         [terminal.table("Runs in the making", ("run", "stage", "updates", "loss", "on", "said"), rows)] if rows else []
     )
     output.draw(*_lines(now), *tables)
+
+
+def _document(now: Status) -> dict[str, Any]:
+    """A search as plain data."""
+    from glideslope.cli.results import described
+
+    owner = now.owner and {"host": now.owner.host.partition(" ")[0], "pid": now.owner.pid}
+    running = [
+        {"run": note.what, "stage": note.stage, "updates": note.done, "steps": note.of, "loss": note.loss,
+         "host": note.host, "pid": note.pid, "seconds_ago": time.time() - note.at} for note in now.running
+    ]  # fmt: skip
+    return {
+        "state": now.state, "search": now.search, "owner": owner, "runs": list(map(described, now.finished)),
+        "sweeps": now.sweeps, "running": running, "wasted_updates": now.wasted,
+    }  # fmt: skip
 
 
 def _lines(now: Status) -> list[str]:

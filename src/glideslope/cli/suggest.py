@@ -11,7 +11,7 @@ from glideslope.cli import output
 from glideslope.cli.options import Json, amount, command
 
 
-@command("glideslope suggest --params 7e9 --task finetune --method lora --tokens 50e6")
+@command("glideslope suggest --params 7e9 --task finetune --method lora")
 def suggest(
     params: Annotated[float, amount("--params", "The parameters of the network.")],
     task: Annotated[str, typer.Option(help="pretrain, finetune or vision.")] = "pretrain",
