@@ -87,6 +87,8 @@ def in_threads(seed: int) -> str | None:
     for thread in threads:
         thread.join()
     done = [result for result in results if isinstance(result, list)]
+    if not done:
+        return f"seed {seed}: none has a result: {results}"
     held = json.loads((out / "result.json").read_text())["losses"]
     shutil.rmtree(out.parent)
     return None if done and all(result == right(0) for result in [*done, held]) else f"seed {seed}: {results}"
