@@ -174,11 +174,9 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self._emptied = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
         try:
             run_files.make(self.folder)
+            self._check_no_other()  # one that has begun may have released the lock for a moment: it isn't taken from it
             self._lock.acquire()
-            if self._marker_text() != self._text:
-                raise RunDirectoryError(
-                    f"another search began in {self.folder} meanwhile: name another folder with --out"
-                )
+            self._check_no_other()
             for name in ("", run_files.RUNS, run_files.UNFINISHED, run_files.TRAINED):
                 run_files.delete(run_files.matching(self.folder / name, _TEMPORARY))
             self.stop_request.withdraw()
@@ -187,6 +185,11 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         except BaseException:
             self.release()
             raise
+
+    def _check_no_other(self) -> None:
+        """Raises where another search began since this directory was opened."""
+        if self._marker_text() != self._text:
+            raise RunDirectoryError(f"another search began in {self.folder} meanwhile: name another folder with --out")
 
     @cached_property
     def stop_request(self) -> StopRequest:
