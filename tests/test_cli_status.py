@@ -80,6 +80,7 @@ def test_a_folder_without_a_search_is_named(folder):
         )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_words_of_a_status(folder):
     (folder / "slow.py").write_text(SLOW)
     assert run(folder, *RACE).returncode == 0
@@ -109,6 +110,7 @@ def test_options_that_do_not_fit_are_named(folder, args, says):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_folder_of_several_searches_is_shown_search_by_search(folder):
     assert run(folder, "status").stdout == "No search in runs.\n"
     for name in ("a", "b"):

@@ -15,7 +15,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean, geometric_mean
-from typing import Any
+from typing import Any, cast
 
 import torch
 from held_out_jobs import HELD_OUT, HeldOut
@@ -36,7 +36,10 @@ def outcomes(training: HeldOut, seed: int) -> dict[str, Any]:
     """The answers of searches, and the losses of the sweep, by what they were made with."""
     answers = {}
     for bound in BOUNDS:
-        tuned = gs.tune(training.make(seed), STEPS, overhead=bound, seed=seed)
+        try:
+            tuned = gs.tune(training.make(seed), STEPS, overhead=bound, seed=seed)
+        except gs.NothingLearnedError as error:  # on a plateau
+            tuned = cast("gs.Tuned", error.tuned)
         answers[f"{bound:g}"] = {"answer": str(tuned.final.contestant), "loss": tuned.final_loss}
     peaks = [training.lowest * 2.5**i for i in range(PEAKS)]
     raced = gs.race(training.make(seed), SCHEDULES, STEPS, peaks, evaluations=1, seed=seed)

@@ -70,7 +70,9 @@ def check_conforms(name):
     assert job.evaluate() < untrained
 
 
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "text_gpt" else name for name in QUICK]
+)
 def test_a_job_conforms_and_trains(name):
     check_conforms(name)
 
@@ -135,7 +137,12 @@ def test_runs_share_updates_only_after_the_same_rates(courses):
 
 # Dropout, and horizons beyond an epoch; the statistics of batch normalization; an optimizer with more state.
 @pytest.mark.parametrize(
-    ("name", "horizons"), [("digits_mlp", (37, 75)), ("rare_classes", (20, 40)), ("digits_muon", (20, 40))]
+    ("name", "horizons"),
+    [
+        ("digits_mlp", (37, 75)),
+        ("rare_classes", (20, 40)),
+        pytest.param("digits_muon", (20, 40), marks=pytest.mark.slow),
+    ],
 )
 def test_shared_runs_end_exactly_as_runs_on_their_own(name, horizons):
     courses = Grid(horizons=horizons).courses(JOBS[name].peaks[[2, 6]])
@@ -242,6 +249,7 @@ def test_what_is_missing_comes_with_the_first_seed_first(tmp_path):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_killed_and_started_again_it_makes_the_same_bytes(tmp_path, monkeypatch):
     jobs = ["--quick", "--jobs", "noise_above_signal,density_of_target", "--out"]
     interrupted, whole = tmp_path / "interrupted", tmp_path / "whole"

@@ -74,6 +74,7 @@ def test_an_interval_is_wider_for_a_size_without_runs_and_wider_still_far_away(l
     assert not law.warnings(60e6)
 
 
+@pytest.mark.slow
 def test_the_order_of_the_runs_changes_nothing(law):
     other = laws.fit_sizes(runs(batch=50_000)[::-1])
     for params in (20e6, 100e6):

@@ -334,6 +334,7 @@ def made_by_workers(folder):
     return sum(int(line.split()[0]) != os.getpid() for line in (folder / "updates").read_text().splitlines())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("signal", "place"), [("kill", None), ("terminate", "elsewhere")])
 def test_a_run_that_loses_its_worker_goes_on_from_its_last_checkpoint(slow, signal, place):
     if signal == "kill":
@@ -406,6 +407,7 @@ def test_the_state_of_the_least_validation_loss_comes_from_a_worker(slow, monkey
     assert (best.made, best.evaluate()) == run.evaluations[2]
 
 
+@pytest.mark.slow
 def test_a_run_that_takes_too_long_is_ended_in_its_worker(slow):
     (slow / "long.py").write_text(SLOW.replace("EVERY = 0.002", "EVERY = 0.1"))
     (slow / "lost").touch()

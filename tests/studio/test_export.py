@@ -91,6 +91,7 @@ def test_the_function_and_the_package_have_one_name():
     assert done.stdout.split() == ["True", "Plan", "False"], done.stderr
 
 
+@pytest.mark.slow
 def test_without_its_packages_it_says_what_to_install():
     code = (
         "import sys; sys.modules['uvicorn'] = None\n"

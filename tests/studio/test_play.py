@@ -171,6 +171,7 @@ def test_newton_finds_the_nine_places_of_himmelblau():
     assert any(np.allclose(place.position, (3, 2), atol=1e-6) for place in found)
 
 
+@pytest.mark.slow
 def test_algebra_finds_what_there_is_and_says_what_it_cannot():
     points, _ = solve("x^4/4 - x^2 + 0.3*x")
     assert sorted(x for (x,) in points) == pytest.approx(sorted(np.roots([1, 0, -2, 0.3]).real))

@@ -107,6 +107,7 @@ def test_nothing_outside_the_folder_is_read(folder, name):
     assert "passwd" not in answer.text.replace("/etc/passwd", "")
 
 
+@pytest.mark.slow
 def test_dropped_logs_are_fitted_as_fit_does(folder):
     asking = client(folder)
     files = sorted((EXAMPLES / "curves").iterdir())
