@@ -81,6 +81,7 @@ def test_optax(theirs, ours):
 OF_KERAS = [row for row in rows("Keras") if re.match(r"\w+Decay\(", row[0])]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("theirs", "ours"), OF_KERAS, ids=lambda cell: cell.partition("(")[0])
 def test_keras(theirs, ours):
     keras = pytest.importorskip("keras")
