@@ -59,11 +59,11 @@ def forecast(
         if run.step[-1] > last:
             last = float(run.step[-1])
             whole = laws.Run.from_schedule(curve, peak=peak, steps=steps, step=run.step, loss=run.loss, name=run.name)
-            made = laws.forecast(whole, lost=run.lost)
-            _show(made, as_json, follow)
-            if stop_when is not None and made.low > stop_when:
+            now = laws.forecast(whole, lost=run.lost)
+            _show(now, as_json, follow)
+            if stop_when is not None and now.low > stop_when:
                 output.say_line(
-                    f"The run will end above {stop_when:g}: at {made.low:.4f} or more, with odds of 19 to 1."
+                    f"The run will end above {stop_when:g}: at {now.low:.4f} or more, with odds of 19 to 1."
                 )
                 raise typer.Exit(_STOPPED)
         if not follow or last >= steps:
@@ -71,16 +71,15 @@ def forecast(
         time.sleep(every)
 
 
-def _show(made: Forecast, as_json: bool, brief: bool) -> None:
+def _show(now: Forecast, as_json: bool, brief: bool) -> None:
     """One object, one line, or all."""
     if as_json:
-        output.put(json.dumps(_plain(made)))
+        output.put(json.dumps(_plain(now)))
         return
     output.line(
-        f"update {made.step:g} of {made.steps:,}: {made.end:.4f} at the end (90% interval {made.low:.4f} to "
-        f"{made.high:.4f})"
+        f"update {now.step:g} of {now.steps:,}: {now.end:.4f} at the end (90% interval {now.low:.4f} to {now.high:.4f})"
     )
-    for alarm in made.alarms[-3:] if brief else made.alarms:
+    for alarm in now.alarms[-3:] if brief else now.alarms:
         output.say_line(
             f"Careful: at update {alarm.step:g} the loss was {alarm.loss:.4g}, {alarm.kind}; {alarm.expected:.4g} was "
             "expected."
@@ -88,23 +87,23 @@ def _show(made: Forecast, as_json: bool, brief: bool) -> None:
     if brief:
         return
     output.line(
-        f"A cooldown begun now, over a fifth of the updates made, would end at {made.cooldown_now:.4f} "
-        f"({made.cooldown_low:.4f} to {made.cooldown_high:.4f})."
+        f"A cooldown begun now, over a fifth of the updates made, would end at {now.cooldown_now:.4f} "
+        f"({now.cooldown_low:.4f} to {now.cooldown_high:.4f})."
     )
-    for other in made.others:
+    for other in now.others:
         output.line(
             f"{other.what} {other.value:g}, from the beginning: {other.loss:.4f}, lower with odds of {other.odds:.0%}."
         )
-    output.line(f"Of the public curves it is nearest to those of {made.like}.")
+    output.line(f"Of the public curves it is nearest to those of {now.like}.")
 
 
-def _plain(made: Forecast) -> dict[str, Any]:
+def _plain(now: Forecast) -> dict[str, Any]:
     """A forecast as plain data; what isn't a number is null."""
     from dataclasses import asdict
 
     def known(value: Any) -> Any:
         return None if isinstance(value, float) and value != value else value
 
-    plain = asdict(made)
+    plain = asdict(now)
     plain["alarms"] = [{name: known(value) for name, value in alarm.items()} for alarm in plain["alarms"]]
     return plain

@@ -43,14 +43,14 @@ def predict(
     from glideslope.views import plots, report, terminal
 
     curve = parsed(schedule, steps_per_epoch)
-    found, lr = laws.load(law), rates_of(curve, peak, steps)
+    fitted, lr = laws.load(law), rates_of(curve, peak, steps)
     at = np.unique(np.linspace(steps / 50, steps, 50).round()).astype(np.int64)
-    loss, (low, high) = found.predict(lr, at, batch_size), found.interval(lr, at, level, batch_size)
-    warnings = found.warnings(steps, float(lr.max()))
-    needed = found.steps_for(target, curve, peak) if target is not None else None
+    loss, (low, high) = fitted.predict(lr, at, batch_size), fitted.interval(lr, at, level, batch_size)
+    warnings = fitted.warnings(steps, float(lr.max()))
+    needed = fitted.steps_for(target, curve, peak) if target is not None else None
     result = {
         "schedule": schedule, "peak": peak, "steps": steps, "final_loss": float(loss[-1]),
-        "final_loss_on_other_set": float(loss[-1]) + found.shift if found.shift else None,
+        "final_loss_on_other_set": float(loss[-1]) + fitted.shift if fitted.shift else None,
         "interval": [float(low[-1]), float(high[-1])], "level": level, "steps_for_target": needed, "warnings": warnings,
         "curve": {"step": at.tolist(), "loss": loss.tolist(), "low": low.tolist(), "high": high.tolist()},
     }  # fmt: skip
@@ -58,8 +58,8 @@ def predict(
         f"{schedule} at {peak:g}: {loss[-1]:.4f} after {steps} updates, {level:.0%} interval {low[-1]:.4f} to "
         f"{high[-1]:.4f}"
     )
-    if found.shift:
-        lead += f"; {loss[-1] + found.shift:.4f} on the set of the final losses"
+    if fitted.shift:
+        lead += f"; {loss[-1] + fitted.shift:.4f} on the set of the final losses"
     if needed is not None:
         lead += f"; {target:g} needs {needed:,} updates"
     if out is not None:
@@ -110,14 +110,14 @@ def design(
     from glideslope.views.charts import Chart, Series
     from glideslope.views.thinning import places
 
-    found = laws.load(law)
-    made = laws.design(found, steps, peak=peak, floor=floor)
-    entries = {"designed": made.best, **made.named}
+    fitted = laws.load(law)
+    designed = laws.design(fitted, steps, peak=peak, floor=floor)
+    entries = {"designed": designed.best, **designed.named}
     columns = ("family", "peak", "loss", "schedule")
     rows = [(name, own.peak, own.loss, str(own.schedule)) for name, own in entries.items()]
-    simplest = made.simplest(tolerance)
+    simplest = designed.simplest(tolerance)
     result = {
-        "steps": steps, "warnings": list(made.warnings),
+        "steps": steps, "warnings": list(designed.warnings),
         "simplest": {"schedule": str(simplest.schedule), "peak": simplest.peak, "final_loss": simplest.loss},
         **{n: {"schedule": str(o.schedule), "peak": o.peak, "final_loss": o.loss} for n, o in entries.items()},
     }  # fmt: skip
@@ -131,12 +131,12 @@ def design(
             for name, own in entries.items()
         }
         drawn = plots.schedules({name: (own.every_place(), own.values) for name, own in rates.items()})
-        heat = views.heat_map(found, steps)
+        heat = views.heat_map(fitted, steps)
         at = places(steps) - 1
         charts = [
             Chart("Schedules, with the loss predicted", "The rate of each update.", "update", "learning rate",
                   [Series(name, at, own.at(at)) for name, own in rates.items()]),
-            views.final_losses(found, steps),
+            views.final_losses(fitted, steps),
         ]  # fmt: skip
         parts = [report.paragraph(lead), *map(report.figure, charts), report.listing("Designed", columns, rows)]
         write_atomically(out / "design.html", report.page(f"A schedule for {steps} updates", parts))
@@ -146,7 +146,7 @@ def design(
     if as_json:
         output.put(json.dumps(result))
         return
-    _print(terminal.table("Designed", columns, rows), lead, list(made.warnings), ("peak", "predicted loss"))
+    _print(terminal.table("Designed", columns, rows), lead, list(designed.warnings), ("peak", "predicted loss"))
 
 
 @command("glideslope rank examples/law.json examples/candidates.csv")
@@ -167,7 +167,7 @@ def rank(
     if laws.is_of_sizes(law):
         of_sizes.rank(law, candidates, as_json)
         return
-    found = laws.load(law)
+    fitted = laws.load(law)
     table = table_in(Source(candidates))
     column = "peak" if "peak" in table.columns else "peak_lr"  # its name before
     if not {"schedule", column} <= set(table.columns):
@@ -189,14 +189,14 @@ def rank(
             lr = rates_of(parsed(row["schedule"].strip(), steps_per_epoch), peak, length)
         except GlideslopeError as error:
             raise GlideslopeError(f"{candidates}, line {number}: {error}") from None
-        loss, (low, high) = found.predict(lr, length), found.interval(lr, length)
+        loss, (low, high) = fitted.predict(lr, length), fitted.interval(lr, length)
         ranked.append((row["schedule"], peak, length, float(loss[0]), float(low[0]), float(high[0])))
     ranked.sort(key=lambda entry: entry[3])
     if as_json:
         keys = ("schedule", "peak", "steps", "final_loss", "low", "high")
         output.put(json.dumps({"candidates": [dict(zip(keys, entry, strict=True)) for entry in ranked]}))
         return
-    warnings = sorted({text for _, peak, length, *_ in ranked for text in found.warnings(length, peak)})
+    warnings = sorted({text for _, peak, length, *_ in ranked for text in fitted.warnings(length, peak)})
     columns = ("schedule", "peak", "updates", "loss", "low", "high")
     lead = f"First: {ranked[0][0]} at {ranked[0][1]:g}."
     _print(terminal.table("Ranked", columns, ranked), lead, warnings, ("peak", "predicted loss", "low, high"))

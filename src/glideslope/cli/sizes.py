@@ -44,27 +44,27 @@ def design(
     from glideslope import laws
     from glideslope.views import terminal
 
-    made = laws.design_sizes(laws.load_sizes(law), params=params, tokens=tokens, flops=flops, batch=batch)
-    entries = {"designed": made.best, **made.named}
+    plan = laws.design_sizes(laws.load_sizes(law), params=params, tokens=tokens, flops=flops, batch=batch)
+    entries = {"designed": plan.best, **plan.named}
     result = {
-        "params": made.params, "tokens": made.tokens, "batch": made.batch, "steps": made.steps, "peak": made.best.peak,
-        "schedule": str(made.best.schedule), "final_loss": made.best.loss, "interval": [made.low, made.high],
-        "warnings": list(made.warnings),
+        "params": plan.params, "tokens": plan.tokens, "batch": plan.batch, "steps": plan.steps, "peak": plan.best.peak,
+        "schedule": str(plan.best.schedule), "final_loss": plan.best.loss, "interval": [plan.low, plan.high],
+        "warnings": list(plan.warnings),
         "named": {
             name: {"schedule": str(own.schedule), "peak": own.peak, "final_loss": own.loss}
-            for name, own in made.named.items()
+            for name, own in plan.named.items()
         },
     }  # fmt: skip
     if as_json:
         output.put(json.dumps(result))
         return
     lead = (
-        f"{made.params:.3g} parameters, {made.tokens:.3g} tokens in {made.steps:,} updates of {made.batch:,.0f}: "
-        f"{made.best.schedule} at {made.best.peak:g}, {made.best.loss:.4f} "
-        f"(90% interval {made.low:.4f} to {made.high:.4f})."
+        f"{plan.params:.3g} parameters, {plan.tokens:.3g} tokens in {plan.steps:,} updates of {plan.batch:,.0f}: "
+        f"{plan.best.schedule} at {plan.best.peak:g}, {plan.best.loss:.4f} "
+        f"(90% interval {plan.low:.4f} to {plan.high:.4f})."
     )
     rows = [(name, own.peak, own.loss, str(own.schedule)) for name, own in entries.items()]
-    _show(lead, terminal.table("Designed", ("family", "peak", "loss", "schedule"), rows), made.warnings)
+    _show(lead, terminal.table("Designed", ("family", "peak", "loss", "schedule"), rows), plan.warnings)
 
 
 def rank(law: Path, candidates: Path, as_json: bool) -> None:

@@ -88,9 +88,9 @@ def _lines(now: Status) -> list[str]:
     lines = [f"{now.search.get('command', 'a search')} of {now.search.get('job', 'a job')}. {state}"]
     swept = f"{now.sweeps} sweeps and " if now.sweeps else ""
     runs = f"{swept}{len(now.finished)} run{'s' * (len(now.finished) != 1)}"
-    made = sum(run.cost for run in now.finished)
+    updates = sum(run.cost for run in now.finished)
     wasted = f"; {now.wasted:,} more were made again, after a process was lost" if now.wasted else ""
-    lines.append(f"Finished: {runs}, {made:,} updates{wasted}.")
+    lines.append(f"Finished: {runs}, {updates:,} updates{wasted}.")
     if now.finished:
         best = min(now.finished, key=lambda run: run.final_loss)
         lines.append(f"The lowest: {best.contestant} over {best.steps:,} updates, {best.final_loss:.4g}.")

@@ -71,8 +71,8 @@ def design_sizes(
     Raises:
         LawError: too much or too little is given, or the runs had no tokens_per_step.
     """
-    given = {"params": params, "tokens": tokens, "flops": flops}
-    if wrong := [f"{name}={value}" for name, value in given.items() if value is not None and not _positive(value)]:
+    amounts = {"params": params, "tokens": tokens, "flops": flops}
+    if wrong := [f"{name}={value}" for name, value in amounts.items() if value is not None and not _positive(value)]:
         raise LawError(f"{', '.join(wrong)}: give numbers above 0")
     if (tokens is None) == (flops is None) or (flops is None and params is None):
         raise LawError("give params and tokens, or flops and maybe params")

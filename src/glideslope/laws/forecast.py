@@ -91,8 +91,8 @@ def forecast(run: Run, lost: Sequence[float] = ()) -> Forecast:
     >>> step = np.arange(100, 3001, 100)
     >>> run = Run.from_schedule("warmup(2%) >> cosine(final=0.1)", peak=1e-3, steps=10_000, step=step,
     ...                         loss=2.9 + 18 * step ** -0.45)
-    >>> made = forecast(run)
-    >>> made.low < made.end < made.high
+    >>> now = forecast(run)
+    >>> now.low < now.end < now.high
     True
     """
     steps, peak = len(run.lr), run.peak

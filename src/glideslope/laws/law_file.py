@@ -10,12 +10,13 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from glideslope.documents import MOST_BYTES, checked, parsed, sealed, shown, unsealed
+from glideslope.documents import checked, parsed, sealed, shown, unsealed
 from glideslope.errors import DocumentError, LawError
 from glideslope.files import write_atomically
 from glideslope.laws.form import NAMES, RELAXATION, H
 from glideslope.laws.former_files import upgraded
 from glideslope.laws.law import Fitted, Law
+from glideslope.laws.law_bytes import law_bytes
 
 VERSION = 4
 _ONE_CLOCK = 3
@@ -81,12 +82,7 @@ def load(path: Path | str) -> Law:
     Raises:
         LawError: there is none, or it is of another version, or damaged.
     """
-    try:
-        if Path(path).stat().st_size > MOST_BYTES:
-            raise LawError(f"{path} can't be read as a law: it is larger than {MOST_BYTES:,} bytes")
-        content = Path(path).read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a name with a null character
-        raise LawError(f"{path} can't be read as a law: {error}") from None
+    content = law_bytes(path)
     try:
         document = upgraded(parsed(content))
         version = document.get("glideslope_law") if isinstance(document, dict) else None

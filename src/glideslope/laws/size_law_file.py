@@ -11,11 +11,12 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from glideslope.documents import MOST_BYTES, checked, sealed, unsealed
+from glideslope.documents import checked, sealed, unsealed
 from glideslope.errors import DocumentError, LawError
 from glideslope.files import write_atomically
 from glideslope.laws.form import NAMES
 from glideslope.laws.law import Fitted
+from glideslope.laws.law_bytes import law_bytes
 from glideslope.laws.size_law import Around, SizeLaw
 
 KEY = "glideslope_size_law"
@@ -96,12 +97,7 @@ def load_sizes(path: Path | str) -> SizeLaw:
     Raises:
         LawError: there is none, or it is of another version, or damaged.
     """
-    try:
-        if Path(path).stat().st_size > MOST_BYTES:
-            raise LawError(f"{path} can't be read as a law: it is larger than {MOST_BYTES:,} bytes")
-        content = Path(path).read_bytes()
-    except (OSError, ValueError) as error:
-        raise LawError(f"{path} can't be read as a law: {error}") from None
+    content = law_bytes(path)
     try:
         document = checked({**unsealed(content)}, _Document)
         return _law(document)

@@ -100,8 +100,8 @@ def suggest(
     Raises:
         LawError: a name isn't known, a number isn't positive, or no source is of such a training.
 
-    >>> made = suggest(params=7e9, task="finetune", method="lora")
-    >>> made.low <= made.peak <= made.high, made.sources[0].name
+    >>> start = suggest(params=7e9, task="finetune", method="lora")
+    >>> start.low <= start.peak <= start.high, start.sources[0].name
     (True, 'QLoRA 7B to 13B')
     """
     for name, value, known in (

@@ -47,8 +47,8 @@ class Forecast:
     ...     optimizer.step()
     ...     scheduler.step()
     ...     forecast.step(2.0 + 3.0 * step**-0.4)
-    >>> made = forecast.read()
-    >>> made.low < made.end < made.high, forecast.alarms
+    >>> now = forecast.read()
+    >>> now.low < now.end < now.high, forecast.alarms
     (True, [])
     """
 
@@ -103,8 +103,8 @@ class Forecast:
         from glideslope.laws.forecast import forecast
         from glideslope.laws.run import Run
 
-        made = forecast(Run(self._rates, self._steps, self._losses, name="the run"))
-        return replace(made, alarms=tuple(self.alarms))
+        now = forecast(Run(self._rates, self._steps, self._losses, name="the run"))
+        return replace(now, alarms=tuple(self.alarms))
 
     def state_dict(self) -> dict[str, Any]:
         """What it has seen, as plain data, for a checkpoint."""

@@ -1,0 +1,22 @@
+"""The content of a file that a law is kept in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from glideslope.documents import MOST_BYTES
+from glideslope.errors import LawError
+
+
+def law_bytes(path: Path | str) -> bytes:
+    """What is in a file, for a law to be read from.
+
+    Raises:
+        LawError: there is no such file, it can't be read, or it is too large for a law.
+    """
+    try:
+        if Path(path).stat().st_size > MOST_BYTES:
+            raise LawError(f"{path} can't be read as a law: it is larger than {MOST_BYTES:,} bytes")
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+        raise LawError(f"{path} can't be read as a law: {error}") from None
