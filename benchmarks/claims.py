@@ -134,6 +134,10 @@ SCRIPTS = (
     Script("search/compare", (
         Claim(r"searches played on 34 trainings.*?\| #", r"\| ours[^|]*\|[^|]*\| #", near(0.05)),
     ), needs="an hour"),
+    Script("search/held_out", (
+        Claim(r"16 trainings without tables.*?\| #", r"median +[\d.]+ +#", near(0.02)),
+        Claim(r"16 trainings without tables.*?\| [\d.]+, #", r"median +[\d.]+ +[\d.]+ +#", near(0.02)),
+    ), full=("--seeds", "1"), needs="some hours"),
 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean, geometric_mean
+from statistics import fmean, geometric_mean, median
 from typing import Any, cast
 
 import torch
@@ -88,6 +88,9 @@ def main() -> None:
         print(text, flush=True)
     means = [geometric_mean(ratios[f"{bound:g}"] for ratios in table.values()) for bound in BOUNDS]
     print(f"{'geometric mean':29s}  {'  '.join(f'{mean:7.3f}' for mean in means)}")
+    columns = [[ratios[f"{bound:g}"] for ratios in table.values()] for bound in BOUNDS]
+    print(f"{'median':29s}  {'  '.join(f'{median(column):7.3f}' for column in columns)}")
+    print(f"{'within 3%':29s}  {'  '.join(f'{sum(ratio <= 1.03 for ratio in column):7d}' for column in columns)}")
 
 
 if __name__ == "__main__":
