@@ -34,11 +34,8 @@ Checkpoints = Annotated[
 def working(
     workers: int | None, ray: str | None, gpus: float | None, cpus: float | None, folder: Path | None
 ) -> AbstractContextManager[Executor | None]:
-    """The executor that makes the runs of a search; none without workers or a cluster.
-
-    Raises:
-        GlideslopeError: an option doesn't fit the others, or there are too few GPUs.
-    """
+    """The executor that makes the runs of a search; none without workers or a cluster. Raises a GlideslopeError if an
+    option doesn't fit the others, or there are too few GPUs."""
     if workers is not None and ray is not None:
         raise GlideslopeError("--workers are processes of this machine, and --ray is a cluster: give one of them")
     if ray is not None:

@@ -50,11 +50,8 @@ Folder = Annotated[Path | None, typer.Option("--out", help="Write into this fold
 
 
 def whole(name: str, text: Any) -> int:
-    """A number of updates as people write it: 10000, 10_000, 1e4, 10k or 2M.
-
-    Raises:
-        GlideslopeError: it is no whole number.
-    """
+    """A number of updates as people write it: 10000, 10_000, 1e4, 10k or 2M. Raises a GlideslopeError if it is no whole
+    number."""
     try:
         number = written(str(text))
         if number.adjusted() < 30 and number == number.to_integral_value():
@@ -66,11 +63,7 @@ def whole(name: str, text: Any) -> int:
 
 
 def real(name: str, text: Any) -> float:
-    """A number as people write it.
-
-    Raises:
-        GlideslopeError: it is none.
-    """
+    """A number as people write it. Raises a GlideslopeError if it is none."""
     try:
         return float(written(str(text)))
     except ValueError:

@@ -25,12 +25,8 @@ class Unread(Exception):  # noqa: N818  (no error: `| head` has read enough)
 
 
 def put(text: str, end: str = "\n") -> None:
-    """Writes a part of the result on standard output.
-
-    Raises:
-        FileError: it can't be written.
-        Unread: nobody reads it any more.
-    """
+    """Writes a part of the result on standard output. Raises a FileError if it can't be written, and Unread if
+    nobody reads it any more."""
     stream = sys.stdout if _lent is None else _lent[2]
     if stream is None:
         raise FileError("standard output is closed: nothing can be printed there")

@@ -118,11 +118,8 @@ def _new_folder(folder: Path) -> Path:
 
 
 def parse_schedules(text: str, steps_per_epoch: float | None = None) -> list[Any]:
-    """The schedules in an option, with ";" between them, their epochs as so many updates.
-
-    Raises:
-        ScheduleError: one can't be read; where they have "," between them, the message says so.
-    """
+    """The schedules in an option, with ";" between them, their epochs as so many updates. Raises a ScheduleError if one
+    can't be read; where they have "," between them, the message says so."""
     from glideslope.cli.epochs import parsed
 
     try:

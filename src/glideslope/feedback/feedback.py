@@ -245,11 +245,8 @@ class Controlled(Drawn, Feedback):
 
 
 def measured(metric: Any) -> tuple[Any, Any]:
-    """A measurement as a number, or a JAX array as it is, and the namespace to compute with it in.
-
-    Raises:
-        FeedbackError: it can't be used; the message says why, and what to do.
-    """
+    """A measurement as a number, or a JAX array as it is, and the namespace to compute with it in. Raises a
+    FeedbackError if it can't be used; the message says why, and what to do."""
     if type(metric).__module__.startswith("jax"):
         return metric, metric.__array_namespace__()
     if getattr(metric, "requires_grad", False):

@@ -45,10 +45,7 @@ def prepared(
     validation_loader: Any,
 ) -> Prepared:
     """Has a Trainer begin to fit, and stops it before the first update. The random state is that of the first update.
-
-    Raises:
-        JobError: the training can't be driven, or there is none.
-    """
+    Raises a JobError if the training can't be driven, or there is none."""
     if trainer is None:
         trainer = _default_trainer()
     _check(trainer, module)

@@ -45,11 +45,8 @@ def framework_of(job: Job) -> Framework | None:
 
 
 def network(job: Job) -> Network | None:
-    """The network of a job that has one: a model of torch or Keras, or JAX's parameters.
-
-    Raises:
-        FrameworkError: safetensors isn't installed.
-    """
+    """The network of a job that has one: a model of torch or Keras, or JAX's parameters. Raises a FrameworkError if
+    safetensors isn't installed."""
     framework = framework_of(job)
     if framework is None:
         return None

@@ -63,10 +63,7 @@ class Blocks:
 
     def depth(self, name: str) -> int:
         """0 of the embeddings, k of the k-th of n blocks, n + 1 of the head; a norm after a list is of its last block.
-
-        Raises:
-            LayerError: the name doesn't tell whether it comes before the blocks or after.
-        """
+        Raises a LayerError if the name doesn't tell whether it comes before the blocks or after."""
         if block := self._block(name):
             return self._depths[block]
         parts, after = _parts(name), len(self) + 1

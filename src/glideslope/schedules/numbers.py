@@ -16,10 +16,7 @@ _WRITTEN = re.compile(rf"\s*([+-]?{NUMBER})\s*([kKM]?)\s*", re.ASCII)
 
 
 def written(text: str) -> Decimal:
-    """The number that a text is.
-
-    Raises:
-        ValueError: it is none.
+    """The number that a text is. Raises a ValueError if it is none.
 
     >>> [float(written(text)) for text in ("10_000", "1e4", "10k", "1.5M", ".5")]
     [10000.0, 10000.0, 10000.0, 1500000.0, 0.5]

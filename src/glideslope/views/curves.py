@@ -32,11 +32,8 @@ class Time:
 
     @classmethod
     def of(cls, name: str, clock: Clock) -> Time:
-        """Updates, epochs, examples or tokens.
-
-        Raises:
-            ScheduleError: the clock doesn't say how many there are in an update.
-        """
+        """Updates, epochs, examples or tokens. Raises a ScheduleError if the clock doesn't say how many there are in an
+        update."""
         worth = {
             "updates": 1.0, "examples": clock.examples_per_step, "tokens": clock.tokens_per_step,
             "epochs": clock.steps_per_epoch and 1 / clock.steps_per_epoch,
@@ -112,11 +109,7 @@ def places(schedules: SequenceOf[Schedule | Feedback | Growth], steps: int, cloc
 
 
 def horizon(schedule: Schedule | Feedback | Growth) -> int:
-    """The updates of a schedule that has an end.
-
-    Raises:
-        ScheduleError: it has none, or a unit needs a clock.
-    """
+    """The updates of a schedule that has an end. Raises a ScheduleError if it has none, or a unit needs a clock."""
     bare = as_policy(schedule).schedule
     length = bare.length(Frame())
     if length is None:

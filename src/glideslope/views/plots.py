@@ -21,11 +21,8 @@ if TYPE_CHECKING:
 
 
 def figure(x_label: str, y_label: str) -> tuple[Figure, Any]:
-    """An empty figure with labelled axes.
-
-    Raises:
-        GlideslopeError: matplotlib isn't installed; the message says how to.
-    """
+    """An empty figure with labelled axes. Raises a GlideslopeError if matplotlib isn't installed; the message says how
+    to."""
     try:
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:
@@ -72,11 +69,8 @@ def curves(drawn: Sequence[Curve], time: Time, log: bool) -> Figure:
 
 
 def schedule(drawn: Schedule | Feedback | Growth, steps: float | None, peak: float, log: bool) -> Figure:
-    """A schedule, possibly times a feedback or a growth of the batch, over its horizon or so many updates.
-
-    Raises:
-        ScheduleError: neither is known.
-    """
+    """A schedule, possibly times a feedback or a growth of the batch, over its horizon or so many updates. Raises a
+    ScheduleError if neither is known."""
     curve = Curve.of(drawn, horizon(drawn) if steps is None else whole("steps", steps), peak, Clock())
     return curves([curve], Time("updates"), log)
 

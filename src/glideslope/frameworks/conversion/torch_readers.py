@@ -59,11 +59,7 @@ def read(scheduler: Any, place: Place) -> Schedule:
 
 
 def reader_of(scheduler: Any) -> Reader:
-    """What reads a scheduler of this class.
-
-    Raises:
-        ConversionError: there is nothing that does.
-    """
+    """What reads a scheduler of this class. Raises a ConversionError if there is nothing that does."""
     name = name_of(scheduler)
     if name not in _READERS:
         why = "it follows measurements" if name == "ReduceLROnPlateau" else f"known are {', '.join(_READERS)}"

@@ -113,11 +113,8 @@ class History:
             return False
 
     def back(self, lost: Lost, rate: float) -> State:
-        """Goes back; the guard's state from there on.
-
-        Raises:
-            DivergenceError: it was done too often for one place.
-        """
+        """Goes back; the guard's state from there on. Raises a DivergenceError if it was done too often for one
+        place."""
         self._replay.count(lost.update, calm=False)
         last = self.ring.last
         try:

@@ -61,11 +61,7 @@ class Training:
         return self.health().read()[0]
 
     def restore(self, parts: dict[str, Any]) -> None:
-        """Goes back to a snapshot, which stays as it is.
-
-        Raises:
-            FeedbackError: parameters were added since.
-        """
+        """Goes back to a snapshot, which stays as it is. Raises a FeedbackError if parameters were added since."""
         groups, then = self.optimizer.param_groups, parts["optimizer"]["param_groups"]
         if len(groups) != len(then):
             raise FeedbackError(
@@ -186,11 +182,7 @@ class OnDisk:
         return file
 
     def read(self, place: Any) -> dict[str, Any]:
-        """The snapshot in a file.
-
-        Raises:
-            FileError: it is gone, or isn't what was written.
-        """
+        """The snapshot in a file. Raises a FileError if it is gone, or isn't what was written."""
         try:
             content = place.read_bytes()
         except OSError as error:

@@ -54,10 +54,8 @@ def split(batch: Any) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
     """The positional and the named arguments of the model, and the targets.
 
     Several parts are the inputs and then the targets. In a dict or a dataclass the targets are `labels`, `label`,
-    `targets`, `target` or `y`, and the rest are arguments by name. A batch of inputs only is its own target.
-
-    Raises:
-        JobError: the batch doesn't say which of it are the targets.
+    `targets`, `target` or `y`, and the rest are arguments by name. A batch of inputs only is its own target. Raises a
+    JobError if the batch doesn't say which of it are the targets.
 
     >>> split(("x", "mask", "y")), split({"x": 1, "labels": 2}), split(["x"])
     ((('x', 'mask'), {}, 'y'), ((), {'x': 1}, 2), (('x',), {}, 'x'))

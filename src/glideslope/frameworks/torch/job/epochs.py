@@ -75,11 +75,7 @@ class Epochs:
         return self.next()
 
     def end(self) -> None:
-        """Ends the epoch.
-
-        Raises:
-            JobError: it gave no batch.
-        """
+        """Ends the epoch. Raises a JobError if it gave no batch."""
         if not self.taken:
             raise JobError("the training loader is empty: it gave no batch in a whole epoch")
         self._leave()
@@ -113,11 +109,7 @@ class Epochs:
         return position
 
     def check(self, position: Any) -> None:
-        """Raises for what isn't a position in this loader.
-
-        Raises:
-            JobError: it isn't one.
-        """
+        """Raises a JobError for what isn't a position in this loader."""
         whole = isinstance(position, Mapping) and {"epoch", "seeds", "taken"} <= position.keys()
         taken = position["taken"] if whole else 0
         parts = {"began", "before"} if taken is not None else set()

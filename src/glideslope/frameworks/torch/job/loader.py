@@ -78,11 +78,8 @@ class Position:
         return {"taken": self.taken, "epoch_began": self.epoch_began}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Goes back to where it was. The generators are left anywhere: load their state after this.
-
-        Raises:
-            JobError: it isn't a position in this loader; it stays where it is then.
-        """
+        """Goes back to where it was. The generators are left anywhere: load their state after this. Raises a JobError
+        if it isn't a position in this loader; it stays where it is then."""
         taken = self.check(state)
         self.batches = None
         if self.stream is not None:
@@ -102,11 +99,8 @@ class Position:
             self.next()
 
     def check(self, state: Any) -> int | None:
-        """The batches of the epoch that a state is after, None before the first.
-
-        Raises:
-            JobError: it isn't a state of this loader.
-        """
+        """The batches of the epoch that a state is after, None before the first. Raises a JobError if it isn't a state
+        of this loader."""
         taken = plain(state.get("taken", -1)) if isinstance(state, Mapping) else -1
         of_stream = self.stream is not None
         whole = None if of_stream or self.stateful is not None else length(self.loader)

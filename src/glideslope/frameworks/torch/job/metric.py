@@ -133,11 +133,7 @@ class Mean:
         self.units += units
 
     def value(self) -> float:
-        """The mean.
-
-        Raises:
-            JobError: it is over no units.
-        """
+        """The mean. Raises a JobError if it is over no units."""
         if not float(self.units):
             raise JobError(f"the validation {self.name} is over no units at all: every target is ignored")
         return float(self.total) / float(self.units)

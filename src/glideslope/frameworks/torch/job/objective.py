@@ -114,11 +114,7 @@ class LossOfBatch:
 
 
 def pair(values: tuple[Any, ...], name: str) -> BatchLoss:
-    """The loss given as (sum, count).
-
-    Raises:
-        JobError: it isn't a pair of two numbers.
-    """
+    """The loss given as (sum, count). Raises a JobError if it isn't a pair of two numbers."""
     if len(values) != 2:
         raise JobError(f"{name} gave {len(values)} values: give a mean, or a pair (sum, count)")
     total, count = values
@@ -130,11 +126,7 @@ def pair(values: tuple[Any, ...], name: str) -> BatchLoss:
 
 
 def scalar(value: Any, name: str) -> torch.Tensor:
-    """The value, if it is one number in a tensor.
-
-    Raises:
-        JobError: it is something else.
-    """
+    """The value, if it is one number in a tensor. Raises a JobError if it is something else."""
     if isinstance(value, torch.Tensor) and value.numel() == 1:
         return value
     shown = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else type(value).__name__
@@ -148,11 +140,8 @@ def _is_sum(loss: Any) -> bool:
 
 
 def objectives(loss: Any, batch_loss: Any, weight: Callable[[Any], Any] | None, optimizers: int) -> list[Objective]:
-    """The loss functions that a job was given: one, or one for each optimizer.
-
-    Raises:
-        JobError: there is none, there are both, or there aren't as many as optimizers.
-    """
+    """The loss functions that a job was given: one, or one for each optimizer. Raises a JobError if there is none,
+    there are both, or there aren't as many as optimizers."""
     if (loss is None) == (batch_loss is None):
         raise JobError("give loss, a function of outputs and targets, or batch_loss, a function of model and batch")
     for name, functions in (("loss", [loss]), ("batch_loss", _listed(batch_loss))):

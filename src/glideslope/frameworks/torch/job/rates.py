@@ -68,11 +68,7 @@ def _shares(values: list[list[float]]) -> list[list[float]]:
 
 
 def check_controls(names: Iterable[str], controls: frozenset[str]) -> None:
-    """Checks the names of what a step sets besides the rate.
-
-    Raises:
-        JobError: a job doesn't have one of them.
-    """
+    """Raises a JobError for the name of a control that a job doesn't have."""
     if unknown := set(names) - controls:
         listed = ", ".join(sorted(controls)) or "none"
         raise JobError(f"this job can't set {', '.join(sorted(unknown))}: its optimizer has {listed}")
@@ -116,11 +112,7 @@ def switches(optimizer: Any) -> bool:
 
 
 def check_trained(model: torch.nn.Module, optimizers: list[torch.optim.Optimizer]) -> torch.Tensor:
-    """The model's first parameter.
-
-    Raises:
-        JobError: the model has none, or an optimizer has none of the model's.
-    """
+    """The model's first parameter. Raises a JobError if the model has none, or an optimizer has none of the model's."""
     parameter = next(model.parameters(), None)
     if parameter is None:
         raise JobError("the model has no parameters: there is nothing to train")

@@ -75,11 +75,8 @@ class Feedbacks:
         return {feedback.mode for feedback, _ in self._plan.waits() if hasattr(feedback, "mode")}
 
     def number(self, metric: Any) -> float:
-        """A measurement as a number, the mean over all processes.
-
-        Raises:
-            FeedbackError: it can't be used, or no schedule has a feedback.
-        """
+        """A measurement as a number, the mean over all processes. Raises a FeedbackError if it can't be used, or no
+        schedule has a feedback."""
         if not self:
             raise FeedbackError("no schedule here answers to measurements: give schedule=gs.cosine() * gs.plateau()")
         number, _ = measured(metric)
@@ -102,11 +99,7 @@ class Feedbacks:
         self._watch.notices.silence("another hand")
 
     def refuse_metric(self, metric: Any) -> None:
-        """Raises for a metric given to `step`.
-
-        Raises:
-            FeedbackError: it is one, and no number of an epoch.
-        """
+        """Raises a FeedbackError where `step` is called with a metric, and not with the number of an epoch."""
         if self or isinstance(metric, bool) or not isinstance(metric, int):
             raise FeedbackError(
                 f"step({metric!r}): step() is called without a metric, after each update; a measurement is for "

@@ -179,11 +179,7 @@ class Plan:
         self.feedback_states[i] = held.with_guard(self.feedback_states[i], state)
 
     def guarded(self) -> tuple[int, Controlled]:
-        """Which schedule has the guard, and what it is multiplied by.
-
-        Raises:
-            FeedbackError: none has.
-        """
+        """Which schedule has the guard, and what it is multiplied by. Raises a FeedbackError if none has."""
         if self.guard is None:
             raise FeedbackError("no schedule here has a guard: give schedule=gs.cosine() * gs.guard()")
         held = self.feedbacks[self.guard]
@@ -209,11 +205,8 @@ class Plan:
         return sealed(state)
 
     def read(self, state: Any) -> Saved:
-        """A state that this can go on from; nothing is taken over.
-
-        Raises:
-            ScheduleError: it isn't a state, or what was made so far would have been made at other rates.
-        """
+        """A state that this can go on from; nothing is taken over. Raises a ScheduleError if it isn't a state, or what
+        was made so far would have been made at other rates."""
         saved = read_state(state, self.names, self.schedules, self.feedbacks, self.growth)
         keys = {values.key for values in self.values if isinstance(values, Rates)}
         if unknown := {key for group in saved.bases or [] for key in group} - keys:
