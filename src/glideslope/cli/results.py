@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-import math
-import re
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
@@ -63,58 +58,6 @@ def read_number(option: str, text: str) -> float:
         return float(text)
     except ValueError:
         raise GlideslopeError(f"{option}: {text.strip()!r} is not a number: write them as 0.1,0.2") from None
-
-
-def read_time(option: str, text: str) -> float:
-    """The seconds that an option was given as, infinite for "never".
-
-    >>> read_time("--every", "90s"), read_time("--every", "1.5m"), read_time("--every", "never")
-    (90.0, 90.0, inf)
-    """
-    match = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*(s|m|min|h|)\s*", text)
-    if text.strip() == "never":
-        return math.inf
-    if match is None:
-        raise GlideslopeError(f"{option}: {text.strip()!r} is not a time: write 90s, 5m, 1h or never")
-    return float(match[1]) * {"h": 3600.0, "m": 60.0, "min": 60.0}.get(match[2], 1.0)
-
-
-def open_directory(
-    command: str, job: str, out: Path | None, overwrite: bool, resume: bool, search: dict[str, Any],
-    accept_changes: bool = False, checkpoint_every: str = "60s", checkpoints: str | None = None,
-) -> RunDirectory:  # fmt: skip
-    """The run directory of a search."""
-    from glideslope.search.identity import identity
-    from glideslope.search.run_directory import RunDirectory
-
-    if resume and out is None:
-        raise GlideslopeError("--resume: say which run with --out DIR")
-    if accept_changes and not resume:
-        raise GlideslopeError("--accept-changes: it is for --resume")
-    every = read_time("--checkpoint-every", checkpoint_every)
-    stem = Path(job.rpartition(":")[0]).stem
-    folder = out or _new_folder(Path("runs") / f"{command}-{stem}-{datetime.now():%Y%m%d-%H%M%S}")
-    directory = RunDirectory(
-        folder, identity(command, job, search), overwrite=overwrite, resume=resume, accept_changes=accept_changes,
-        checkpoint_every=every, checkpoints=checkpoints, new=out is None,
-    )  # fmt: skip
-    if directory.changes:
-        output.say_line(f"Going on, with the results of before, in spite of: {'; '.join(directory.changes)}.")
-    return directory
-
-
-def _new_folder(folder: Path) -> Path:
-    """A folder that no other command has, even one begun in the same second: made here, with a number if need be."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        for number in itertools.count(1):
-            claimed = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
-            with suppress(FileExistsError):
-                claimed.mkdir()
-                return claimed
-    except OSError as error:
-        raise GlideslopeError(f"{folder} can't be made: {error.strerror}; name another folder with --out") from error
-    raise AssertionError("there is always another number")
 
 
 def parse_schedules(text: str, steps_per_epoch: float | None = None) -> list[Any]:
