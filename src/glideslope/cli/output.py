@@ -10,6 +10,7 @@ import os
 import sys
 import traceback
 import warnings
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, TextIO
 
@@ -58,6 +59,15 @@ def draw(*parts: Any) -> None:
                 Text(visible(part)) if isinstance(part, str) else part, soft_wrap=isinstance(part, str | Text)
             )
     put(drawn.get(), end="")
+
+
+def answer(lead: str, table: Any, warnings: Iterable[str] = (), terms: Iterable[str] = ()) -> None:
+    """Writes what a law says first, then a table, and a line for each number of it; warnings on standard error."""
+    from glideslope.views.answer import first, glossary
+
+    draw(first(lead), "", table, *(glossary(terms) if terms else ()))
+    for warning in warnings:
+        say_line(f"Careful: {warning}.")
 
 
 def say(text: str) -> None:
