@@ -17,7 +17,7 @@ from glideslope.cli import output
 from glideslope.errors import GlideslopeError
 
 if TYPE_CHECKING:
-    from glideslope.search.run_directory import RunDirectory
+    from glideslope.search.directory.run_directory import RunDirectory
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class Directory:
             every: how often a run is checkpointed.
             checkpoints: the address of a folder for checkpoints, if they lie elsewhere.
         """
-        from glideslope.search.identity import identity
-        from glideslope.search.run_directory import RunDirectory
+        from glideslope.search.directory.run_directory import RunDirectory
+        from glideslope.search.storage.identity import identity
 
         if self.resume and self.out is None:
             raise GlideslopeError("--resume: say which run with --out DIR")

@@ -11,7 +11,7 @@ from glideslope.errors import GlideslopeError
 from glideslope.escape import mathtext
 from glideslope.feedback import Feedback
 from glideslope.schedules import Clock, Schedule
-from glideslope.search.scalars import whole
+from glideslope.search.jobs.scalars import whole
 from glideslope.views import curves
 from glideslope.views.charts import Chart
 from glideslope.views.curves import Curve, Time, horizon
