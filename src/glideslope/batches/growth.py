@@ -22,13 +22,8 @@ if TYPE_CHECKING:
 
 
 class Updates(NamedTuple):
-    """What each update of a training has, arrays of shape (n,); equal where the arrays are.
-
-    Attributes:
-        sizes: examples in its batch.
-        factors: of its rate.
-        examples: consumed before it.
-    """
+    """The updates of a training, arrays of shape (n,): examples in the batch, the factor of the rate, and the examples
+    consumed before. Equal where the arrays are."""
 
     sizes: np.ndarray
     factors: np.ndarray

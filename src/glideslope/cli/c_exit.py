@@ -14,13 +14,8 @@ _noticed: tuple[int, Callable[[str], object]] | None = None
 
 
 def notice(end: Callable[[str], object]) -> None:
-    """Calls a function where the process is ended by `exit` or `quick_exit` of C, until `ignore`.
-
-    Not on systems whose C library can't take a handler back, which Python's own end would call too late.
-
-    Args:
-        end: takes what ended the process, in words, and doesn't return.
-    """
+    """Calls a function where the process is ended by `exit` or `quick_exit` of C, until `ignore`; with what ended it,
+    in words. Not on systems whose C library can't take a handler back, which Python's own end would call too late."""
     global _noticed
     if _noticed is None and (library := _library()) is not None:
         library.__cxa_atexit(_handler(), None, _place())

@@ -133,14 +133,9 @@ class Loaded:
 
 @contextmanager
 def loaded(job: str, timeout: float | None, log: str | None, storage: str | None = None) -> Iterator[Loaded]:
-    """The function that makes jobs, loaded where the job can neither spoil the output nor end or hold up the process.
-
-    Args:
-        job: its place.
-        timeout: the seconds that a run may take, if there is a limit.
-        log: the tracker that finished runs are sent to, if they are.
-        storage: of Optuna, that they are sent to, if they are.
-    """
+    """Loads the function that makes jobs, where the job can neither spoil the output nor end or hold up the process:
+    with the seconds that a run may take, the tracker that finished runs are sent to, and the address of Optuna's
+    storage."""
     from glideslope.cli.sent import Sent
     from glideslope.cli.time_limit import timeout as limit
     from glideslope.search import load_job

@@ -51,13 +51,8 @@ class Event:
 
 @dataclass(frozen=True)
 class Lost:
-    """Cause to go back.
-
-    Attributes:
-        update: the update at which it was seen, counted from 0.
-        state: the guard's state after it, whose `verdict` says what was seen.
-        loss: its training loss.
-    """
+    """Cause to go back: the update at which it was seen, counted from 0; the guard's state after it, whose `verdict`
+    says what was seen; and its training loss."""
 
     update: int
     state: State
@@ -71,13 +66,7 @@ class Lost:
 
 @dataclass(frozen=True)
 class Kept(Generic[Snapshot]):
-    """A snapshot of a training, and the guard's state there.
-
-    Attributes:
-        made: the updates made before it.
-        state: the guard's state.
-        snapshot: the training.
-    """
+    """A snapshot of a training, with the updates made before it and the guard's state there."""
 
     made: int
     state: State

@@ -26,8 +26,8 @@ class Jumps:
 
     Attributes:
         began: the updates made when it began.
-        norm: of the weights at the last snapshot.
-        largest: the largest of the first losses, of either sign.
+        norm: the norm of the weights at the last snapshot.
+        largest: the largest absolute loss of the first updates.
         high: whether the last loss is one of the first, and far larger than those before it.
     """
 

@@ -15,12 +15,7 @@ Framework = Literal["torch", "jax", "keras", "transformers", "lightning"]
 
 @dataclass(frozen=True)
 class Network:
-    """A trained network.
-
-    Attributes:
-        write: writes it.
-        loading: the line of Python that loads it, with `{file}` for the file.
-    """
+    """A trained network: what writes it, and the line of Python that loads it, with `{file}` for the file."""
 
     write: Callable[[BinaryIO], None]
     loading: str

@@ -14,13 +14,8 @@ from glideslope.search.runs.contestant import Contestant
 
 
 def lines_to_paste(job: Job, contestant: Contestant, steps: int) -> list[str]:
-    """Lines of Python, each with a comment that says where it belongs; none where the schedule has no text form.
-
-    Args:
-        job: the job.
-        contestant: what the training is made with.
-        steps: its updates.
-    """
+    """Lines of Python that train with a contestant over `steps` updates, each with a comment that says where it
+    belongs; none where the schedule has no text form."""
     try:
         text = str(contestant.schedule)
     except GlideslopeError:  # of a Python function

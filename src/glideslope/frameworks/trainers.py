@@ -15,14 +15,8 @@ _LIGHTNING = ("lightning.pytorch", "pytorch_lightning")
 
 
 def have_evaluations_told(scheduler: Any) -> bool:
-    """Has the trainer up the stack, if there is one, tell its evaluations to a scheduler's feedbacks.
-
-    Args:
-        scheduler: a `gs.torch.Scheduler`, whose `step` is running.
-
-    Returns:
-        Whether there is a trainer.
-    """
+    """Makes the trainer that called `scheduler.step`, if there is one, pass its evaluations to the scheduler's
+    feedbacks; returns whether there is one."""
     for caller in _callers():
         if "transformers.trainer" in sys.modules and isinstance(caller, sys.modules["transformers.trainer"].Trainer):
             from glideslope.frameworks.transformers import Evaluations

@@ -79,15 +79,8 @@ class Curve:
         clock: Clock,
         at: np.ndarray | None = None,
     ) -> Curve:
-        """The curve of a schedule, possibly times a feedback or a growth of the batch.
-
-        Args:
-            schedule: it.
-            steps: the updates.
-            peak: the rate where its factor is 1.
-            clock: for durations in other units.
-            at: the updates to take, shape (n,); those that `places` has if not given.
-        """
+        """The curve of a schedule, possibly times a feedback or a growth of the batch, over so many updates: at each of
+        them, or at those given, shape (n,). The clock is for durations in other units."""
         at = places([schedule], steps, clock) if at is None else at
         if isinstance(schedule, Growth):
             return _of_growth(schedule, steps, peak, clock, at)

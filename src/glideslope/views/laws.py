@@ -27,14 +27,7 @@ def chart(
     measured: dict[str, tuple[np.ndarray, np.ndarray]] | None = None,
     level: float = 0.9,
 ) -> Chart:
-    """Predicted curves with their bands, and measured ones as points.
-
-    Args:
-        predicted: a curve with its band for each name.
-        title: what it shows.
-        measured: updates and losses for each name.
-        level: how often a loss lies within the band.
-    """
+    """Predicted curves by name, with bands that hold a loss in `level` of the runs, and measured ones as points."""
     series = [Series(name, step, loss, band=(low, high)) for name, (step, loss, low, high) in predicted.items()]
     points = [
         Series(f"{name}, measured", *_thin(step, loss), "faint") for name, (step, loss) in (measured or {}).items()

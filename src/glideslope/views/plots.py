@@ -42,12 +42,8 @@ def legend(axes: Any, named: Iterable[tuple[Any, str]]) -> None:
 
 
 def picture(chart: Chart, log: bool = False) -> Figure:
-    """A chart as a picture: faint series are points, bands are shades, and marks dotted lines.
-
-    Args:
-        chart: the chart.
-        log: a logarithmic vertical axis.
-    """
+    """A chart as a picture: faint series are points, bands are shades, marks dotted lines; with a logarithmic vertical
+    axis, if asked for."""
     drawing, axes = figure(chart.x, chart.y)
     lines: dict[str, Any] = {}
     for one in chart.series:

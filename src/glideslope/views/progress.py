@@ -34,12 +34,7 @@ class Pace:
         self._run: tuple[str, str, int] = "", "", 0
 
     def see(self, progress: Progress, now: float) -> None:
-        """Counts the updates since the last look at the same run, or since its beginning.
-
-        Args:
-            progress: the look.
-            now: in seconds.
-        """
+        """Counts the updates since the last look at the same run, or since its beginning; `now` is in seconds."""
         if progress.running:  # counted when they end
             self._seen = now
             return

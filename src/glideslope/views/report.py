@@ -15,12 +15,8 @@ from glideslope.views.terminal import cell
 
 
 def page(title: str, parts: Sequence[str]) -> str:
-    """A page of a title and its parts, in the order that they are read; its policy allows its own code alone.
-
-    Args:
-        title: what it is of.
-        parts: HTML that the functions of this file make.
-    """
+    """A page of a title and parts, HTML of the functions of this file, in the order that they are read; its policy
+    allows its own code alone."""
     body = "".join(parts)
     styles = [_asset("report.css")]
     scripts: list[str] = []

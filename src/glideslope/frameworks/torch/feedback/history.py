@@ -79,15 +79,8 @@ class History:
         self._replay.forget(self.ring.last.made)
 
     def damage(self, update: int, loss: float, state: State, health: Health, noted: bool) -> Lost | None:
-        """Damage in weights, buffers and the optimizer's state, unless it could be repaired; notes weights that grow.
-
-        Args:
-            update: the update after which it is looked for.
-            loss: its loss.
-            state: the guard's state.
-            health: what is looked at.
-            noted: whether a repair needs no event, since there is one for the update.
-        """
+        """Damage in weights, buffers and the optimizer's state after an update with this loss, unless it could be
+        repaired; notes weights that grow. A repair is no event of its own where the update has one (`noted`)."""
         finite, norm = health.read()
         if not finite and self._repaired():
             if not noted:

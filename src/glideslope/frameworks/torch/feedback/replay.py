@@ -25,13 +25,8 @@ _HABIT = 2
 
 @dataclass
 class _Update:
-    """An update: what it had from outside.
-
-    Attributes:
-        gradients: a weight, its gradient, and the version of the gradient's memory when it was used.
-        options: those of each parameter group, such as its rate.
-        number: of the update, counted from 0.
-    """
+    """An update: its number, counted from 0; each weight with its gradient, and the version of the gradient's memory
+    when it was used; and the options of each parameter group, such as its rate."""
 
     gradients: list[tuple[torch.Tensor, torch.Tensor, int]]
     options: list[dict[str, Any]]
@@ -93,12 +88,8 @@ class Replay:
         self._versions = [weight._version for weight in self._weights()] if self.possible else []
 
     def count(self, update: int, calm: bool) -> None:
-        """Counts the updates noted since the last call.
-
-        Args:
-            update: the number of the last.
-            calm: whether its loss is as ever.
-        """
+        """Counts the updates noted since the last call, of which the last has this number; `calm` says whether its loss
+        is normal."""
         if self._pending:
             for noted in self._pending:
                 noted.number = update
@@ -133,17 +124,9 @@ class Replay:
         )
 
     def good(self, training: Training, kept: Kept[Any], parts: dict[str, Any], lost: Lost) -> tuple[int, bool]:
-        """How far the updates can be made again, and whether something else than they lost the training.
-
-        It is so where the same updates, from the same snapshot, lead to another training. Those whose gradient isn't
-        finite are left out.
-
-        Args:
-            training: as it was lost; it is another one afterwards.
-            kept: the snapshot.
-            parts: its content.
-            lost: where the training was seen to be lost.
-        """
+        """How far the updates since a snapshot can be made again, and whether something else than they lost the
+        training: it is so where the same updates, from the same snapshot, lead to another training. Updates whose
+        gradient isn't finite are left out. The training is another one afterwards."""
         if not self.reaches(kept.made):
             return kept.made, False
         weights = [weight.detach().clone() for weight in self._weights()]

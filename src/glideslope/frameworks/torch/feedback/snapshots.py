@@ -23,13 +23,8 @@ _HALVES = (torch.float16, torch.bfloat16)
 
 
 class Training:
-    """What a snapshot is of.
-
-    Args:
-        model: the network.
-        optimizer: its optimizer.
-        scaler: the gradient scaler, where there is one.
-    """
+    """A training that snapshots are taken of: the network, its optimizer, and the gradient scaler where there is
+    one."""
 
     def __init__(self, model: torch.nn.Module, optimizer: Any, scaler: torch.amp.GradScaler | None) -> None:
         self.model, self.optimizer, self.scaler = model, optimizer, scaler
@@ -91,12 +86,8 @@ class Training:
 
 
 class Health:
-    """Whether all numbers of a training are finite, and how large its weights are; known once a device has got there.
-
-    Args:
-        numbers: all of the training that must be finite.
-        weights: what the optimizer trains.
-    """
+    """Whether some numbers of a training are all finite, and the norm of its weights; known once a device has computed
+    them."""
 
     def __init__(self, numbers: list[torch.Tensor], weights: list[torch.Tensor]) -> None:
         self._tensors = [of_this_process(tensor) for tensor in numbers]

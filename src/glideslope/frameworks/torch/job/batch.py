@@ -127,19 +127,8 @@ def _length(part: Any) -> int:
 
 
 def units(loss: Any, targets: Any, weight: Callable[[Any], Any] | None) -> Any:
-    """The number of units that the mean loss of a batch is over.
-
-    Args:
-        loss: the loss function.
-        targets: of the batch.
-        weight: tells it from the targets, if given.
-
-    Returns:
-        A number, or a scalar left on its device.
-
-    Raises:
-        JobError: the loss is a sum, or none at all.
-    """
+    """The number of units that the mean loss of a batch is over, or a scalar left on its device: `weight` of the
+    targets, if it is given. Raises a JobError if the loss is a sum, or none at all."""
     if weight is not None:
         return weight(targets)
     reduction = getattr(loss, "reduction", "mean")

@@ -80,12 +80,8 @@ class GradientStep:
         self._inputs = [parameter for parameter in self.parameters if parameter.requires_grad] if alone else None
 
     def __call__(self, model: torch.nn.Module, batches: list[Any]) -> tuple[torch.Tensor, bool]:
-        """Makes an update by the mean loss over the units of all batches.
-
-        Returns:
-            The mean loss, a scalar on its device; and whether the update was made: the scaler skips one whose gradient
-            isn't finite.
-        """
+        """Makes an update by the mean loss over the units of all batches. Returns the mean loss, a scalar on its
+        device, and whether the update was made: the scaler skips one whose gradient isn't finite."""
         clear_gradients(self.optimizers)  # before the forward pass, which can reuse the memory
         loss = self._gradients(model, batches[0]) if len(batches) == 1 else self._mean_gradients(model, batches)
         return loss, self._apply()

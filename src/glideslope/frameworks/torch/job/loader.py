@@ -173,15 +173,8 @@ def fewest(examples: float) -> int:
 
 
 def spread(loader: Iterable[Any], wanted: int, most: int | None = None) -> Iterable[Any]:
-    """Batches with about so many examples, evenly spaced over the loader; the loader itself if it can't choose.
-
-    Evenly spaced, because a data set may be sorted by class.
-
-    Args:
-        loader: gives all batches.
-        wanted: the examples.
-        most: how many of the loader's batches there are to choose from; all if not given.
-    """
+    """Batches with about so many examples, evenly spaced over a loader, since a data set may be sorted by class: over
+    its first `most` batches, if given. The loader itself if its batches can't be chosen."""
     if type(loader) is not DataLoader or isinstance(loader.dataset, IterableDataset):
         return loader
     batches = loader.sampler if loader.batch_sampler is None else loader.batch_sampler
@@ -213,15 +206,8 @@ def batch_size(loader: Iterable[Any]) -> int | None:
 
 
 def batches_in(examples: float, size: int | None) -> int:
-    """How many of a loader's batches make up one of so many examples.
-
-    Args:
-        examples: of the batch that is made up.
-        size: the examples in a batch of the loader's.
-
-    Raises:
-        JobError: no whole number does.
-    """
+    """How many of a loader's batches, of `size` examples, make up one of so many. Raises a JobError if no whole number
+    does."""
     batches, rest = divmod(examples, size or 1)
     if rest or batches < 1:
         raise JobError(

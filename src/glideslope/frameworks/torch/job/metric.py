@@ -29,12 +29,7 @@ class Measure(Protocol):
 
 
 class MeanLoss:
-    """The mean loss over all units of all batches.
-
-    Args:
-        objective: the loss function.
-        device: where sums are kept.
-    """
+    """The mean loss over all units of all batches; sums are kept on a device."""
 
     def __init__(self, objective: Objective, device: torch.device) -> None:
         self.objective = objective
@@ -83,13 +78,8 @@ class MeanMetric:
 
 
 class Accumulated:
-    """A metric with `update` and `compute`, such as torchmetrics has.
-
-    Args:
-        metric: it is copied, and reset if it has `reset`.
-        reading: the arguments of `update`.
-        device: where the metric is, if it has a method `to`.
-    """
+    """A copy of a metric with `update`, which takes what `reading` gives, and `compute`, such as torchmetrics has; on a
+    device if it has a method `to`."""
 
     def __init__(self, metric: Any, reading: Reading, device: torch.device) -> None:
         self.metric, self.reading = copy.deepcopy(metric), reading
@@ -114,12 +104,8 @@ class Accumulated:
 
 
 class Mean:
-    """A mean over units, of sums and numbers of units.
-
-    Args:
-        name: of what is summed, for messages.
-        device: where the sum is kept, in double precision, which Apple's devices lack.
-    """
+    """A mean over units of what has a name, for messages; the sum is in double precision, which Apple's devices
+    lack."""
 
     def __init__(self, name: str, device: torch.device) -> None:
         self.name = name

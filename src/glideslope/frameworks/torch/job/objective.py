@@ -37,11 +37,7 @@ class BatchLoss(NamedTuple):
 
 
 class Objective(Protocol):
-    """A loss function of a model and a batch on the model's device.
-
-    Attributes:
-        loss: the function that the user gave.
-    """
+    """The loss function that the user gave, of a model and a batch on the model's device."""
 
     loss: Loss
 
@@ -59,12 +55,8 @@ class Objective(Protocol):
 
 
 class LossOfOutputs:
-    """`loss(outputs, targets)`, where a batch has inputs and targets.
-
-    Args:
-        loss: returns a mean, or a pair (sum, count).
-        weight: the number of units that a mean is over, from the targets.
-    """
+    """`loss(outputs, targets)`, a mean or a pair (sum, count), where a batch has inputs and targets; `weight` of the
+    targets is the number of units that a mean is over."""
 
     def __init__(self, loss: Callable[[Any, Any], Any], weight: Callable[[Any], Any] | None) -> None:
         self.loss, self.weight = loss, weight
@@ -90,12 +82,8 @@ class LossOfOutputs:
 
 
 class LossOfBatch:
-    """`batch_loss(model, batch)`, for every other batch, model and loss.
-
-    Args:
-        batch_loss: returns a mean, or a pair (sum, count).
-        weight: the number of units that a mean is over, from the batch; its examples if not given.
-    """
+    """`batch_loss(model, batch)`, a mean or a pair (sum, count), for every other batch, model and loss; `weight` of the
+    batch is the number of units that a mean is over, its examples if not given."""
 
     def __init__(self, batch_loss: Callable[[Any, Any], Any], weight: Callable[[Any], Any] | None) -> None:
         self.loss, self.weight = batch_loss, weight

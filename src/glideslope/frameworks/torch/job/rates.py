@@ -77,14 +77,9 @@ def check_controls(names: Iterable[str], controls: frozenset[str]) -> None:
 def until_made(update: Callable[[], tuple[torch.Tensor, bool]]) -> torch.Tensor:
     """The loss of the first update that is made, each attempt with other batches: a gradient scaler skips some.
 
-    Args:
-        update: attempts an update; returns its loss, and whether the optimizers made it.
-
-    Returns:
-        The loss; also of a skipped update if it isn't finite: no smaller scale helps, so the search sees it.
-
-    Raises:
-        JobError: many were skipped in a row.
+    `update` attempts one, and returns its loss and whether the optimizers made it. A loss that isn't finite is returned
+    of a skipped update too: no smaller scale helps, so the search sees it. Raises a JobError if many were skipped in a
+    row.
     """
     for _ in range(_MOST_SKIPPED):
         loss, is_made = update()

@@ -29,15 +29,8 @@ def sealed_groups(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def checked_groups(state: dict[str, Any], probe: int) -> dict[str, Any]:
-    """A state of an optimizer without the checksums.
-
-    Args:
-        state: as `sealed_groups` made it, or as it was before there were checksums.
-        probe: the updates that are measured.
-
-    Raises:
-        LayerError: what a group keeps isn't what balance left there.
-    """
+    """A state of an optimizer without the checksums that `sealed_groups` gave it, if it has them. Raises a LayerError
+    if a group doesn't hold what balance left there, of at most `probe` measured updates."""
     groups = state.get("param_groups") if isinstance(state, Mapping) else None
     if not isinstance(groups, list | tuple) or not all(isinstance(group, Mapping) for group in groups):
         return state  # of which torch says what is wrong

@@ -19,7 +19,7 @@ class Feedbacks:
 
     Args:
         plan: the schedules.
-        watch: says if a feedback is told nothing.
+        watch: warns if a feedback gets no measurement.
         write: writes the rates anew.
     """
 

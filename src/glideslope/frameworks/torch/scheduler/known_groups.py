@@ -33,14 +33,8 @@ class Known:
 
 
 class Replaced(NamedTuple):
-    """A base value that a loaded state replaced.
-
-    Attributes:
-        key: of the value.
-        before: the value that it replaced.
-        now: the value of the state.
-        scale: what else the value is multiplied by.
-    """
+    """A base value that a loaded state replaced: its key, the value before, the state's value now, and what else it is
+    multiplied by."""
 
     key: str
     before: float
@@ -99,16 +93,11 @@ class KnownGroups:
         return len(groups) == len(self._groups) and all(map(is_, groups, self._groups))
 
     def base(self, group: Group, known: Known, key: str, scale: float) -> float:
-        """The initial value of a group, kept in it as torch's schedulers keep `initial_lr`.
+        """The initial value of a group, kept in it as torch's schedulers keep `initial_lr`; of a group without one, its
+        value is the initial one times `scale`.
 
         A loaded state, or a copy of a group, may lack it, with a value that a schedule has changed: then it is the one
         known before.
-
-        Args:
-            group: the group.
-            known: what is known of it.
-            key: of the value.
-            scale: what initial values are multiplied by; of a group without one, its value is the product.
         """
         name = f"initial_{key}"
         if name not in group:
@@ -120,11 +109,8 @@ class KnownGroups:
         return known.bases[key]
 
     def take_bases(self, bases: Sequence[dict[str, float]], groups: Sequence[Group]) -> list[Replaced]:
-        """Takes over the base values of as many groups, in their order; those of another number are of other groups.
-
-        Returns:
-            What they replaced.
-        """
+        """Takes over the base values of as many groups, in their order, and returns what they replaced; those of
+        another number are of other groups."""
         if len(bases) != len(groups):
             return []
         self.look(groups)

@@ -96,12 +96,8 @@ class Rates:
 
 
 class Momenta:
-    """Momenta: the factor itself, as one of a group's `betas`.
-
-    Args:
-        place: which of the betas.
-        or_momentum: also as `momentum`, where a group has no betas.
-    """
+    """Momenta: the factor itself, as the beta at a place in a group's `betas`; also as `momentum` of a group without
+    betas (`or_momentum`)."""
 
     def __init__(self, place: int, *, or_momentum: bool) -> None:
         self.place = place

@@ -222,11 +222,8 @@ class Plan:
         return saved
 
     def take(self, saved: Saved, groups: Sequence[Group]) -> list[Replaced]:
-        """Takes over a state that was read, and the base values that it has for as many groups.
-
-        Returns:
-            The base values that it replaced.
-        """
+        """Takes over a state that was read, with its base values for as many groups; returns the base values that it
+        replaced."""
         self.feedback_states = saved.feedback_states
         replaced = self.groups.take_bases(saved.bases or [], groups)
         if saved.largest is None or saved.bases is None:

@@ -237,12 +237,8 @@ class Scheduler(BaseScheduler):
         return self._written.look_ahead(self._plan, self._made, self._shifts, self._watch.at)
 
     def _look(self, stepped: bool = True) -> None:
-        """Looks whether the groups are as they were written, finds them anew, and says if another hand wrote to them.
-
-        Args:
-            stepped: whether `step` was called since the last update, so that what was written is for the next; and no
-                other scheduler was made since.
-        """
+        """Looks whether the groups are as they were written, finds them anew, and warns if something else wrote to
+        them: where what was written is for the next update (`stepped`)."""
         groups, factors = self._groups, self._written.factors
         if self._plan.intact(groups, factors):
             return

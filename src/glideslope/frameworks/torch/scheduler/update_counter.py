@@ -60,13 +60,10 @@ class Updates:
 def around_updates(
     optimizer: torch.optim.Optimizer, *, before: Before | None = None, after: After | None = None
 ) -> list[RemovableHandle]:
-    """Calls `before` and `after` once around each update.
+    """Calls `before` and `after` once around each update, until the handles that it returns are removed.
 
     torch hooks the `step` of each class: where a subclass's calls its parent's, the hooks run for both, and only the
     outermost call is the update. A call by torch.distributed.checkpoint, which fills an empty state, is none.
-
-    Returns:
-        Handles, whose `remove()` ends it.
     """
     running = _Running()
 

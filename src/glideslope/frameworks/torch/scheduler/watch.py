@@ -18,17 +18,17 @@ FIRST_PATIENCE = 10
 
 
 class Watch:
-    """Says what is amiss with the calls of a scheduler, each thing once.
+    """Warns of mistakes in the calls of a scheduler, once each.
 
     Args:
-        waits: each feedback, and the updates after which it should have been told something.
-        doubt: what to say after the first update, unless a state is loaded before.
+        waits: each feedback, and the updates after which it should have had a measurement.
+        doubt: the warning after the first update, unless a state is loaded before.
 
     Attributes:
-        notices: what was said.
-        at: the updates made at which to look after the feedbacks.
-        measured: whether a measurement was told.
-        driven: whether the trainer that calls was looked for.
+        notices: the warnings.
+        at: the number of updates at which feedbacks are looked at next.
+        measured: whether there was a measurement.
+        driven: whether a trainer was looked for among the callers.
         trained: whether there is one, which says when its training ends.
     """
 
@@ -45,12 +45,7 @@ class Watch:
         self.at: float = made + 1 if self._waits or doubt else math.inf
 
     def call(self, made: int, before: int) -> None:
-        """Takes note of a call of `step` after other than one update.
-
-        Args:
-            made: the updates made.
-            before: those at the call before.
-        """
+        """Notes a call of `step` after other than one update: the updates made now, and at the call before."""
         if made > before:
             self.notices.tell("late", notices.late(made - before))
             return
@@ -60,13 +55,8 @@ class Watch:
             self.notices.tell("idle", notices.idle(self._idle_calls, made))
 
     def look(self, scheduler: Any, made: int, keeper: Any) -> None:
-        """Looks after the feedbacks: at the first call for the trainer, later for what they were told.
-
-        Args:
-            scheduler: whose `step` is running.
-            made: the updates made.
-            keeper: what tells a guard the losses, or None.
-        """
+        """Looks at the feedbacks: at the first call for a trainer that drives the scheduler, later for measurements. A
+        guard gets its losses from the keeper."""
         if self._doubt:
             self.notices.tell("base", self._doubt)
         if self._waits and not self.driven:

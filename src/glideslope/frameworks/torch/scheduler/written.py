@@ -46,14 +46,8 @@ class Written:
         self.seen = self.first["lr"]
 
     def look_ahead(self, plan: Plan, made: int, shifts: Sequence[float], until: float) -> int:
-        """Computes the factors of the stretch with the next update; its place there.
-
-        Args:
-            plan: the schedules.
-            made: the updates made.
-            shifts: the position on each schedule, less the updates made.
-            until: the updates made at which the stretch ends at the latest.
-        """
+        """Computes the factors of the stretch that the next update is in, which ends at `until` updates at the latest;
+        returns the update's place there. `shifts` are the positions on the schedules, less the updates made."""
         self.begin = made // AHEAD * AHEAD
         self.length = min(AHEAD, until - self.begin)
         factors = plan.factors([self.begin + shift for shift in shifts], AHEAD).tolist()
