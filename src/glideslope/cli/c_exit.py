@@ -44,7 +44,7 @@ def _handler() -> Any:
 
 @cache
 def _place() -> Any:
-    """An address, which tells our handler from those of others."""
+    """An address, by which C knows our handler from others."""
     import ctypes
 
     return ctypes.pointer(ctypes.c_char())

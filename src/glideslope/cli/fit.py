@@ -42,7 +42,7 @@ def fit(
         Path | None,
         typer.Option(help="A CSV file with the columns run, params, tokens_per_step, weight_decay: a law over sizes."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write a law that tells nothing too.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also write a law that predicts nothing.")] = False,
     form: Annotated[str, typer.Option(help="general, or multi-power: the law as its paper has it.")] = "general",
     pictures: Annotated[
         Path | None, typer.Option(help="Write the curves, measured and fitted, into this folder.")
@@ -90,7 +90,7 @@ def fit(
         f"loss of the others). Written to {out}."
     )
     if law.shift:
-        output.line(f"Final losses on another set lie {law.shift:+.4f} from the curves; predict tells both.")
+        output.line(f"Final losses on another set lie {law.shift:+.4f} from the curves; predict has both.")
 
 
 def _say(notes: Iterable[str]) -> None:

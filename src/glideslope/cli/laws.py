@@ -25,7 +25,7 @@ def predict(
     peak: OnePeak,
     level: Annotated[float, typer.Option(help="Of the interval.")] = 0.9,
     batch_size: Annotated[float | None, typer.Option(help="Of the run, where the fitted ones differ in it.")] = None,
-    target: Annotated[float | None, typer.Option(help="Also tell the updates that a run needs for this loss.")] = None,
+    target: Annotated[float | None, typer.Option(help="Also print the updates that a run needs for this loss.")] = None,
     steps_per_epoch: StepsPerEpoch = None,
     out: Folder = None,
     as_json: Json = False,

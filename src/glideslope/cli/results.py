@@ -163,8 +163,8 @@ def leave_partial_report(directory: RunDirectory) -> None:
         "interrupted": True, "sweeps": len(sweeps), "candidates": list(map(described, finished)),
         "out": str(directory.folder),
     }  # fmt: skip
-    made = f"{len(sweeps)} sweeps and {len(finished)} runs" if sweeps else f"{len(finished)} runs"
-    lead = f"Interrupted with {made} finished; go on with --out {directory.folder} --resume."
+    finish = f"{len(sweeps)} sweeps and {len(finished)} runs" if sweeps else f"{len(finished)} runs"
+    lead = f"Interrupted with {finish} finished; go on with --out {directory.folder} --resume."
     rows = sorted(map(tuned.row, finished), key=lambda row: (-row[2], row[3]))
     parts = [report.paragraph(lead), report.listing("Finished runs, the longest first", tuned.COLUMNS, rows)]
     if finished:

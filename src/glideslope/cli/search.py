@@ -68,7 +68,7 @@ def race(
     optimizers: options.Optimizers = "",
     averages: options.Averages = "",
     steps_per_epoch: options.StepsPerEpoch = None,
-    evaluations: Annotated[int, typer.Option(help="How often in a run to measure, and tell a feedback.")] = 20,
+    evaluations: Annotated[int, typer.Option(help="Measurements of the validation loss in a run.")] = 20,
     target: Annotated[float | None, typer.Option(help="The validation loss to reach.")] = None,
     seed: options.Seed = 0,
     *,

@@ -32,7 +32,7 @@ class Feedback(ABC):
     `schedule * feedback` is the schedule with its factor multiplied by the feedback's.
 
     Attributes:
-        each_update: whether it is told the training loss of each update, and not measurements.
+        each_update: whether it gets the training loss of each update, and not measurements.
     """
 
     each_update: ClassVar[bool] = False
@@ -49,7 +49,7 @@ class Feedback(ABC):
         curve = controlled(self).schedule
         raise FeedbackError(
             f"{self} answers to measurements, so it isn't a function of the updates made. In an Optax loop it is a "
-            f"transformation of its own: optax.chain(optax.adamw(3e-2), gs.jax.scale_by_feedback(...)), told by "
+            f"transformation of its own: optax.chain(optax.adamw(3e-2), gs.jax.scale_by_feedback(...)), with "
             f"optimizer.update(gradient, state, params, value=loss); its schedule alone is {curve}"
         )
 
@@ -188,7 +188,7 @@ class Controlled(Drawn, Feedback):
 
     @property
     def guard(self) -> int | None:
-        """The place of the feedback that is told the loss of each update, where there is one."""
+        """The place of the feedback that gets the loss of each update, where there is one."""
         return next((i for i, feedback in enumerate(self.feedbacks) if feedback.each_update), None)
 
     def init(self) -> State:
@@ -254,7 +254,7 @@ def measured(metric: Any) -> tuple[Any, Any]:
     try:
         number = float(metric)
     except (TypeError, ValueError) as error:
-        missing = ", and where there is no measurement, don't tell any" if metric is None else ""
+        missing = ", and where there is no measurement, leave the call out" if metric is None else ""
         raise FeedbackError(f"a metric of {metric!r}: give one number{missing} ({error})") from None
     if math.isnan(number):
         raise FeedbackError("the metric is NaN: the training, or its measurement, is lost; leave out what can't be "

@@ -1,4 +1,4 @@
-"""Protection from divergence: what tells that a training is being lost, and where it goes back to."""
+"""Protection from divergence: the signs that a training is being lost, and the snapshot it goes back to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from glideslope.schedules.names import FACTORS
 from glideslope.schedules.numbers import plain
 
 VERDICTS = ("calm", "not finite", "spike", "growth", "weights not finite", "weights grow", "never updated")
-"""What `verdict` in a guard's state counts to: what a loss tells, then what only the weights and a scaler tell."""
+"""The meaning of `verdict` in a guard's state: first the signs in a loss, then those in the weights and a scaler."""
 
 _WINDOW = 20
 """Updates over which the level of the loss and its deviations are averaged, and before which nothing is a spike."""
@@ -115,7 +115,7 @@ def guard(
 ) -> Guard:
     """Detects that a training is being lost, goes back to before it, and lowers the rate where that doesn't help.
 
-    What tells it: a loss or a gradient that isn't finite; a spike, a loss more than `deviations` mean absolute
+    The signs: a loss or a gradient that isn't finite; a spike, a loss more than `deviations` mean absolute
     deviations above its level, an average over some 20 updates, that undoes a tenth of all that the level had fallen,
     three times in a row or once higher than the level ever was; and growth, a level so far above its lowest that a
     quarter is undone. Then the training goes back to the last snapshot, in a search without the batch. Where it is lost

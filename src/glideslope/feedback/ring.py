@@ -80,7 +80,7 @@ class Ring(Generic[Snapshot]):
 
     Args:
         guard: how many are kept, and how often it goes back.
-        drop: is told each snapshot that is kept no longer.
+        drop: is called with each snapshot that is kept no longer.
         skips: the most batches that are skipped for one place; 0 where the data can't be gone through again.
         every: updates between snapshots.
 
@@ -121,14 +121,14 @@ class Ring(Generic[Snapshot]):
         """The newest snapshot that is kept."""
         return self._kept[-1]
 
-    def due(self, made: int) -> bool:
+    def due(self, updates_made: int) -> bool:
         """Whether a snapshot should be taken after so many updates."""
-        return self.waiting is None and (not self._kept or made >= self.last.made + self.every)
+        return self.waiting is None and (not self._kept or updates_made >= self.last.made + self.every)
 
-    def wait(self, made: int, state: State, snapshot: Snapshot) -> None:
+    def wait(self, updates_made: int, state: State, snapshot: Snapshot) -> None:
         """Takes a snapshot after so many updates, to be kept when the loss of the next has been seen."""
         self.withdraw()
-        self.waiting = Kept(made, state, snapshot)
+        self.waiting = Kept(updates_made, state, snapshot)
 
     def keep(self) -> None:
         """Keeps the snapshot that waits; of those before, the last two and some further apart."""

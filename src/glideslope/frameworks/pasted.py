@@ -119,7 +119,7 @@ def _besides(contestant: Contestant, framework: Framework | None) -> list[str]:
     if _measured(policy) != policy.feedbacks and framework != "torch":
         lines.append("# without the guard that the search had: gs.torch.Guard works in a loop of your own")
     if _measured(policy) and framework in ("jax", None):
-        lines.append("# without the feedback that the search had, which the rate of an update alone doesn't tell")
+        lines.append("# without the feedback that the search had, which needs measurements")
     if contestant.optimizer is not None:
         lines.append(f'# with the optimizer "{contestant.optimizer}", made as the job makes it')
     if contestant.average is not None:

@@ -1,6 +1,6 @@
-"""Trainers that drive a scheduler: what they measure is told to its feedbacks.
+"""Trainers that drive a scheduler pass their measurements to its feedbacks.
 
-A Hugging Face Trainer and Lightning's tell evaluations to torch's ReduceLROnPlateau only, which they know by its class,
+A Hugging Face Trainer and Lightning's pass evaluations to torch's ReduceLROnPlateau only, which they know by its class,
 and a scheduler isn't given the trainer that drives it. So it looks, once, which one has called it.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 _LIGHTNING = ("lightning.pytorch", "pytorch_lightning")
 
 
-def have_evaluations_told(scheduler: Any) -> bool:
+def pass_evaluations(scheduler: Any) -> bool:
     """Makes the trainer that called `scheduler.step`, if there is one, pass its evaluations to the scheduler's
     feedbacks; returns whether there is one."""
     for caller in _callers():
@@ -27,7 +27,7 @@ def have_evaluations_told(scheduler: Any) -> bool:
             return True
         for package in (sys.modules[name] for name in _LIGHTNING if name in sys.modules):
             if isinstance(caller, package.Trainer):
-                if not any(getattr(one, "tells", lambda: None)() is scheduler for one in caller.callbacks):
+                if not any(getattr(one, "measured_for", lambda: None)() is scheduler for one in caller.callbacks):
                     measurements = _of_lightning(package.Callback, scheduler)
                     caller.callbacks.insert(0, measurements)  # before checkpoints are saved
                 return True
@@ -44,11 +44,11 @@ def _callers() -> Iterator[Any]:
 
 
 def _of_lightning(base: Any, scheduler: Any) -> Any:
-    """A callback of Lightning's that tells the metric which the scheduler's configuration monitors."""
+    """A callback of Lightning's that passes on the metric which the scheduler's configuration monitors."""
     reference = weakref.ref(scheduler)
 
     class Measurements(base):  # type: ignore[misc]
-        tells = reference
+        measured_for = reference
         latest: Any = None
         there: Any = None
         """The metric before a validation: Lightning keeps each until there is another."""

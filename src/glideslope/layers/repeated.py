@@ -63,7 +63,7 @@ class Blocks:
 
     def depth(self, name: str) -> int:
         """0 of the embeddings, k of the k-th of n blocks, n + 1 of the head; a norm after a list is of its last block.
-        Raises a LayerError if the name doesn't tell whether it comes before the blocks or after."""
+        Raises a LayerError if the name doesn't show whether it comes before the blocks or after."""
         if block := self._block(name):
             return self._depths[block]
         parts, after = _parts(name), len(self) + 1
@@ -71,7 +71,7 @@ class Blocks:
             return after
         if self.head:
             return 0
-        for part in parts:  # the outermost that tells
+        for part in parts:  # the outermost that says it
             if _HEAD.fullmatch(part):
                 return after
             if _EMBEDDINGS.fullmatch(part):

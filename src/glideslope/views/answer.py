@@ -41,7 +41,7 @@ class Answer:
         sure: how sure that is, a sentence each.
         beaten: what it beat.
         cost: what the search took.
-        confirm: a command that tells more, if there is one.
+        confirm: a command that measures more, if there is one.
         terms: the names in `TERMS` of the numbers that are shown.
     """
 

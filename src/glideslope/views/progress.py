@@ -111,8 +111,8 @@ def drawn(progress: Progress, losses: list[float], pace: Pace) -> Group:
     if math.isfinite(progress.bound):
         share = ProgressBar(total=progress.bound, completed=progress.made, width=_WIDTH)
         left = time_text(pace.left(progress.bound - progress.made))
-        made = f"{progress.made:,} of at most {progress.bound:,.0f} updates{left and f', at most {left} left'}"
-        table.add_row("search", share, Text(made))
+        updates = f"{progress.made:,} of at most {progress.bound:,.0f} updates{left and f', at most {left} left'}"
+        table.add_row("search", share, Text(updates))
     return Group(table)
 
 

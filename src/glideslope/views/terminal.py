@@ -102,12 +102,12 @@ def _lettered(rows_of: Sequence[dict[int, list[int]]], width: int) -> dict[tuple
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
     """A table; numbers are written with four significant digits."""
-    made = Table(title=Text(visible(title)), title_justify="left")
+    grid = Table(title=Text(visible(title)), title_justify="left")
     for i, column in enumerate(columns):
-        made.add_column(Text(visible(column)), justify="left" if i == 0 else "right", overflow="fold")
+        grid.add_column(Text(visible(column)), justify="left" if i == 0 else "right", overflow="fold")
     for row in rows:
-        made.add_row(*(Text(visible(cell(value))) for value in row))
-    return made
+        grid.add_row(*(Text(visible(cell(value))) for value in row))
+    return grid
 
 
 def cell(value: object) -> str:

@@ -239,10 +239,10 @@ def _check_begins(scheduler: Any, begin: float) -> None:
             )
 
 
-def _check_unused(scheduler: Any, made: float, length: float) -> None:
+def _check_unused(scheduler: Any, updates: float, length: float) -> None:
     """Raises for a scheduler that was stepped before a SequentialLR had it, and goes on from there."""
-    here = 0 <= made < length
-    if (here and updates_made(scheduler) != made) or (made < 0 and getattr(scheduler, "T_cur", 0) > 0):
+    here = 0 <= updates < length
+    if (here and updates_made(scheduler) != updates) or (updates < 0 and getattr(scheduler, "T_cur", 0) > 0):
         raise ConversionError(
             f"a {name_of(scheduler)} in this SequentialLR was stepped before, and goes on from there: make it anew"
         )

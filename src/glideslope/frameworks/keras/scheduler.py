@@ -31,7 +31,7 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
     the rate of its last update.
 
     Args:
-        schedule: the schedule, a value or its text; one times a feedback tells that a metric after each epoch.
+        schedule: the schedule, a value or its text; a feedback in it gets the metric after each epoch.
         monitor: the metric, as the epoch's logs call it; epochs without it are passed over.
         peak: the rate where the factor is 1; if not given, that of an optimizer that hasn't made an update yet.
         steps: the horizon; the whole `fit`, if not given and the schedule has none.
@@ -43,8 +43,8 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
 
     Warns:
         UserWarning: something else sets the rate too, such as Keras's ReduceLROnPlateau; the model has other
-            optimizers, which stay as they are; a `fit` begins at a later epoch with a new optimizer; or a feedback was
-            told no measurement.
+            optimizers, which stay as they are; a `fit` begins at a later epoch with a new optimizer; or a feedback got
+            no measurement.
     """
 
     def __init__(
@@ -154,13 +154,13 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
             logs["learning_rate"] = self._last_rate()
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Says if the feedback was never told anything."""
+        """Warns if the feedback never got a measurement."""
         rate = self._last_rate()
         self._stop_following()
         self._set(rate)
         if self.feedback and self.feedback_state == self.feedback.init():
             warnings.warn(
-                f"no epoch's logs had {self.monitor!r}, so {self.feedback} was told no measurement and moved no rate: "
+                f"no epoch's logs had {self.monitor!r}, so {self.feedback} got no measurement and moved no rate: "
                 "give fit validation_data, or the callback another monitor=",
                 stacklevel=2,
             )

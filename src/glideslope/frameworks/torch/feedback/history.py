@@ -42,13 +42,13 @@ class History:
         self.ring: Ring[Any] = Ring(guard, self._store.drop, every=guard.spacing(end))
         self._due = 0
 
-    def begin(self, made: int, state: State) -> None:
+    def begin(self, updates_made: int, state: State) -> None:
         """Takes the training as it is, after so many updates, for a good one."""
         self._training.accept()
         self.ring.clear()
-        self._replay.clear(made)
-        self._growth, self.jumps = SteadyGrowth(), Jumps(made)
-        self.wait(made, state)
+        self._replay.clear(updates_made)
+        self._growth, self.jumps = SteadyGrowth(), Jumps(updates_made)
+        self.wait(updates_made, state)
         self.jumps.norm = self.health.read()[1]
         self.ring.keep()
 
@@ -57,21 +57,21 @@ class History:
         """What was done, in order."""
         return self.ring.events
 
-    def is_due(self, made: int) -> bool:
+    def is_due(self, updates_made: int) -> bool:
         """Whether a snapshot should be taken after so many updates."""
-        return made >= self._due and self.ring.waiting is None
+        return updates_made >= self._due and self.ring.waiting is None
 
     def is_seen(self, update: int) -> bool:
         """Whether a snapshot waits, and both the loss of an update from it and its health are known."""
         return self.ring.waiting is not None and update >= self.ring.waiting.made and self.health.known()
 
-    def wait(self, made: int, state: State) -> None:
+    def wait(self, updates_made: int, state: State) -> None:
         """Takes a snapshot of the training as it is, to be kept when it is seen to be good."""
-        replayed = self._replay.reaches(self.ring.last.made if self.ring.has_any else made)
-        self._due = made + self.ring.guard.spacing(self._end, FARTHEST if replayed else CLOSEST)
+        replayed = self._replay.reaches(self.ring.last.made if self.ring.has_any else updates_made)
+        self._due = updates_made + self.ring.guard.spacing(self._end, FARTHEST if replayed else CLOSEST)
         copy = Copy(self._training.parts(), self._store.dropped)
         self.health = self._training.health(copy)
-        self.ring.wait(made, state, self._store.write(made, copy))
+        self.ring.wait(updates_made, state, self._store.write(updates_made, copy))
 
     def keep(self) -> None:
         """Keeps the snapshot that waits."""

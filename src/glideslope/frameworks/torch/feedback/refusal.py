@@ -82,7 +82,7 @@ class Refusal:
     """Leaves out an update whose gradient isn't finite, or is far larger than any lately.
 
     The optimizer's step is called without gradients, which changes nothing. On a device the gradients are only known
-    later: a fused optimizer is told there that it finds no good ones, as by a gradient scaler, and another gets zeros.
+    later: a fused optimizer gets a flag there that they are bad, as by a gradient scaler, and another gets zeros.
 
     Of a large gradient on the host a part is looked at, and the whole in one of 20 updates and where the part is far
     larger than any lately. What isn't finite in the rest shows in the weights, and is left out when the updates are
@@ -90,7 +90,7 @@ class Refusal:
 
     Args:
         optimizer: a torch optimizer, or a wrapper around one; one without hooks is left alone.
-        replay: is told the updates that are made.
+        replay: records the updates that are made.
 
     Attributes:
         expected: whether the next update is to be left out whatever its gradient is.

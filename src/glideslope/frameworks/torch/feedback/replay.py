@@ -101,25 +101,25 @@ class Replay:
         if len(self._updates) > self._most or len(self._touches) >= _HABIT:
             self.forget(update + 1)
 
-    def forget(self, made: int) -> None:
+    def forget(self, updates_made: int) -> None:
         """Forgets the updates before a snapshot, or those before which not all are known."""
         if self._updates or self._touches:
-            self._updates = [update for update in self._updates if update.number >= made]
-            self._touches = [update for update in self._touches if update >= made]
-        if made > self.since:
-            self.since = made
+            self._updates = [update for update in self._updates if update.number >= updates_made]
+            self._touches = [update for update in self._touches if update >= updates_made]
+        if updates_made > self.since:
+            self.since = updates_made
 
-    def clear(self, made: int) -> None:
+    def clear(self, updates_made: int) -> None:
         """Forgets all: the training is another one, after so many updates."""
         self._updates, self._pending, self._touches, self._touched = [], [], [], False
-        self.since = made
+        self.since = updates_made
         self.noted()
 
-    def reaches(self, made: int) -> bool:
+    def reaches(self, updates_made: int) -> bool:
         """Whether all updates since a snapshot, after so many, can be made again."""
         return (
             self.possible
-            and made >= self.since
+            and updates_made >= self.since
             and all(gradient._version == version for each in self._updates for _, gradient, version in each.gradients)
         )
 
@@ -140,19 +140,19 @@ class Replay:
         end = min([lost.first, *self._touches]) if outside else lost.update - _DOUBTFUL
         return max(kept.made, end), outside
 
-    def make(self, made: int, end: int) -> None:
+    def make(self, updates_made: int, end: int) -> None:
         """Makes the updates since a snapshot again, up to one, and forgets the later ones."""
         self._updates = [update for update in self._updates if update.number < end]
-        self._make(made, end)
+        self._make(updates_made, end)
         self._touched, self._pending = False, []
-        self.since = made
+        self.since = updates_made
         self.noted()
 
-    def _make(self, made: int, end: int) -> None:
+    def _make(self, updates_made: int, end: int) -> None:
         groups, options = self.optimizer.param_groups, self._options()
         step = type(self.optimizer).step.__wrapped__  # without hooks, which count
         for update in self._updates:
-            if made <= update.number < end:
+            if updates_made <= update.number < end:
                 for group, then in zip(groups, update.options, strict=True):
                     group.update(then)
                 self.optimizer.zero_grad()

@@ -138,7 +138,7 @@ class InMemory:
     def __init__(self) -> None:
         self.dropped: Copy | None = None
 
-    def write(self, made: int, copy: Copy) -> Any:
+    def write(self, updates_made: int, copy: Copy) -> Any:
         self.dropped = None
         return copy
 
@@ -165,11 +165,11 @@ class OnDisk:
             raise FileError(f"{parent} can't hold snapshots: {error.strerror}") from error
         weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
 
-    def write(self, made: int, copy: Copy) -> Any:
+    def write(self, updates_made: int, copy: Copy) -> Any:
         content = io.BytesIO()
         torch.save(copy.tree(), content)
         data = content.getvalue()
-        write_atomically(file := self.folder / f"snapshot-{made}.pt", hashlib.sha256(data).digest() + data)
+        write_atomically(file := self.folder / f"snapshot-{updates_made}.pt", hashlib.sha256(data).digest() + data)
         return file
 
     def read(self, place: Any) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def _place_and_bytes(tensor: torch.Tensor) -> tuple[int, int]:
 
 
 def _view(tensor: torch.Tensor) -> Any:
-    """What tells tensors of one device apart: equal for two that read the same memory in the same way."""
+    """The identity of a tensor among those of one device: equal for two that read the same memory in the same way."""
     if type(tensor) not in (torch.Tensor, torch.nn.Parameter) or tensor.layout != torch.strided:
         return id(tensor)
     return tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride()

@@ -73,7 +73,7 @@ class Balance:
             hook.remove()
 
     def _measure_next(self) -> None:
-        """Measures the next update, after which a loaded state tells whether it is in a probe."""
+        """Measures the next update: only after it the loaded state is read, which may be in a probe."""
         self._monitor.every = 1
 
     @property

@@ -13,7 +13,7 @@ from glideslope.feedback import Controlled, Feedback
 from glideslope.frameworks.seals import sealed
 from glideslope.frameworks.torch.batches.growing_clock import on_one_clock
 from glideslope.frameworks.torch.scheduler.known_groups import Group, KnownGroups, Replaced
-from glideslope.frameworks.torch.scheduler.notices import UNTOLD
+from glideslope.frameworks.torch.scheduler.notices import UNMEASURED
 from glideslope.frameworks.torch.scheduler.param_groups import Momenta, Rates, Version, check_has, separate
 from glideslope.frameworks.torch.scheduler.reading import argument, check_momentum, factors_at, timed
 from glideslope.frameworks.torch.scheduler.resume import text
@@ -23,7 +23,7 @@ from glideslope.schedules import Clock, constant
 from glideslope.schedules.durations import Frame, Time
 
 FIRST_LOSSES = 10
-"""Updates by which a guard should have been told a loss."""
+"""Updates after which a guard without a loss is a mistake."""
 
 
 class Plan:
@@ -150,7 +150,7 @@ class Plan:
         return self.largest != before
 
     def waits(self) -> list[tuple[Feedback, int]]:
-        """Each feedback, and the updates after which it should have been told something: by the end at the latest."""
+        """Each feedback, and the updates after which it should have a measurement: at most those of its schedule."""
         ends = [schedule.length(Frame()) or math.inf for schedule in self.schedules]
         return [
             (feedback, math.ceil(min(end, FIRST_LOSSES if feedback.each_update else _patience(feedback))))
@@ -160,11 +160,11 @@ class Plan:
 
     @property
     def is_measured(self) -> bool:
-        """Whether any feedback was told a measurement."""
+        """Whether any feedback got a measurement."""
         return any(held and state != held.init() for held, state in self._measured())
 
     def measure(self, metric: float) -> None:
-        """Tells every feedback a measurement."""
+        """Passes a measurement to every feedback."""
         self.feedback_states = [feedback and feedback.update(state, metric) for feedback, state in self._measured()]
 
     @property
@@ -229,7 +229,7 @@ class Plan:
         if saved.largest is None or saved.bases is None:
             self.rescale()
         else:
-            self.largest, self._firsts = saved.largest, 0  # of groups that the state doesn't tell from later ones
+            self.largest, self._firsts = saved.largest, 0  # the state doesn't say which groups were the first
         return replaced
 
 
@@ -243,4 +243,4 @@ def _only_guard(feedbacks: Sequence[Controlled | None]) -> int | None:
 
 def _patience(feedback: Feedback) -> int:
     """Updates that a feedback may go without a measurement: many times the measurements that it waits for."""
-    return max(UNTOLD, 100 * (1 + int(getattr(feedback, "patience", 0))))
+    return max(UNMEASURED, 100 * (1 + int(getattr(feedback, "patience", 0))))

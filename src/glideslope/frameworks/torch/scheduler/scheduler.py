@@ -29,8 +29,8 @@ class Scheduler(BaseScheduler):
 
     The rate of a group is its initial rate (`initial_lr`, torch's convention) times its `lr_scale`, if it has one,
     times the factor. A group that is added later is picked up with the rate it has then. A rate that is a tensor is
-    written in place, on its device. What can't be right is said once, as a warning: a rate that another hand changed,
-    an optimizer that makes no update, a feedback that is told nothing, a loaded base rate other than the one given.
+    written in place, on its device. It warns once of what can't be right: a rate that other code changed, an
+    optimizer that makes no update, a feedback without measurements, a loaded base rate other than the one given.
 
     Args:
         optimizer: a torch optimizer, or a wrapper around one.
@@ -108,11 +108,11 @@ class Scheduler(BaseScheduler):
             self._look_at_news()
         if written.first["lr"] != written.seen or written.few or len(self.optimizer.param_groups) != written.count:
             self._look()
-        made = updates.made
-        if made != self._made + 1:
-            self._watch.call(made, self._made)
-        self._made = made
-        written.place = place = made - written.begin
+        updates_made = updates.made
+        if updates_made != self._made + 1:
+            self._watch.call(updates_made, self._made)
+        self._made = updates_made
+        written.place = place = updates_made - written.begin
         if place >= written.length:
             place = self._look_ahead()
         for write, factors in written.writing:
@@ -120,9 +120,9 @@ class Scheduler(BaseScheduler):
         written.seen = written.first["lr"]
 
     def measure(self, metric: Any) -> None:
-        """Tells a measurement, such as the validation loss, to the feedbacks that the schedules are multiplied by.
+        """Passes a measurement, such as the validation loss, to the feedbacks that the schedules are multiplied by.
 
-        The mean over all processes is what they are told, so call it in each; the rate is the same everywhere.
+        They get the mean over all processes, so call it in each; the rate is the same everywhere.
 
         Args:
             metric: a number, or a tensor of one element without a graph.
@@ -209,9 +209,9 @@ class Scheduler(BaseScheduler):
         return {**kept, "updates": (self._updates.made, self._updates.each_call)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        made, each_call = state.pop("updates")
+        updates_made, each_call = state.pop("updates")
         self._updates = Updates(each_call)
-        self._updates.made = made
+        self._updates.made = updates_made
         vars(self).update(state)
         self._listen()
         self._write()
@@ -249,7 +249,7 @@ class Scheduler(BaseScheduler):
             self._write()
 
     def _look_at_new(self) -> None:
-        """Writes the rates of groups that came since the last look; other values stay as they are, to be told of."""
+        """Writes the rates of groups that came since the last look; other values stay, for a warning later."""
         if not self.succeeded and not self._plan.groups.are(self._groups):
             self._look(stepped=self._writes_next)
 

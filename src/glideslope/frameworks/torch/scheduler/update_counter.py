@@ -21,8 +21,8 @@ class Updates:
     """Counts an optimizer's updates.
 
     So what is no update isn't counted: a micro-batch under accumulation, another process's share, a step that a
-    gradient scaler left out. A fused optimizer is called even for those, and told on its device that the gradients
-    aren't finite: whether it made an update is asked only when somebody wants to know.
+    gradient scaler left out. A fused optimizer is called even for those, with a flag on its device for gradients
+    that aren't finite: the flag is read only when the count is needed.
 
     Args:
         each_call: whether it is the scheduler's calls that are counted, by the scheduler; then there is always news.

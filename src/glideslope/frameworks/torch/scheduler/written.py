@@ -45,14 +45,14 @@ class Written:
         self.first, self.few, self.count = plan.first, 1 < plan.number <= FEW, len(groups)
         self.seen = self.first["lr"]
 
-    def look_ahead(self, plan: Plan, made: int, shifts: Sequence[float], until: float) -> int:
+    def look_ahead(self, plan: Plan, updates_made: int, shifts: Sequence[float], until: float) -> int:
         """Computes the factors of the stretch that the next update is in, which ends at `until` updates at the latest;
         returns the update's place there. `shifts` are the positions on the schedules, less the updates made."""
-        self.begin = made // AHEAD * AHEAD
+        self.begin = updates_made // AHEAD * AHEAD
         self.length = min(AHEAD, until - self.begin)
         factors = plan.factors([self.begin + shift for shift in shifts], AHEAD).tolist()
         self.writing = [(values.write, ahead) for values, ahead in zip(plan.values, factors, strict=True)]
-        self.place = made - self.begin
+        self.place = updates_made - self.begin
         return self.place
 
     @property
