@@ -7,7 +7,10 @@ import os
 import sys
 from collections.abc import Callable
 from functools import cache
+from itertools import islice
 from typing import Any
+
+from glideslope.callers import callers
 
 _noticed: tuple[int, Callable[[str], object]] | None = None
 """The process whose end is noticed, and what is called then."""
@@ -52,8 +55,7 @@ def _place() -> Any:
 
 def _ended(_: int | None) -> None:
     if _noticed is not None and os.getpid() == _noticed[0]:  # the end of a child is its own
-        caller = sys._getframe().f_back
-        place = "" if caller is None else f" in {caller.f_code.co_filename}, line {caller.f_lineno},"
+        place = "".join(f" in {frame.f_code.co_filename}, line {frame.f_lineno}," for frame in islice(callers(), 1, 2))
         _noticed[1](f"the job{place} ended the process by exit() of a C library")
 
 

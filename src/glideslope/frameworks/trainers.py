@@ -11,13 +11,15 @@ import weakref
 from collections.abc import Iterator
 from typing import Any
 
+from glideslope.callers import callers
+
 _LIGHTNING = ("lightning.pytorch", "pytorch_lightning")
 
 
 def pass_evaluations(scheduler: Any) -> bool:
     """Makes the trainer that called `scheduler.step`, if there is one, pass its evaluations to the scheduler's
     feedbacks; returns whether there is one."""
-    for caller in _callers():
+    for caller in _objects():
         if "transformers.trainer" in sys.modules and isinstance(caller, sys.modules["transformers.trainer"].Trainer):
             from glideslope.frameworks.transformers import Evaluations
 
@@ -34,10 +36,9 @@ def pass_evaluations(scheduler: Any) -> bool:
     return False
 
 
-def _callers() -> Iterator[Any]:
+def _objects() -> Iterator[Any]:
     """The objects whose methods are running, from the innermost on."""
-    frame: Any = sys._getframe(1)
-    while frame := frame.f_back:
+    for frame in callers():
         names = frame.f_code.co_varnames
         if names[:1] == ("self",) and frame.f_code.co_argcount:
             yield frame.f_locals.get("self")

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import sys
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import torch
-
+from glideslope.callers import caller_level
 from glideslope.frameworks.torch.scheduler.known_groups import ROUNDING, Replaced
 from glideslope.frameworks.torch.scheduler.succession import schedulers_of, was_scheduled
-
-_LIBRARIES = tuple(str(Path(str(file)).parent) for file in (torch.__file__, Path(__file__).parents[1]))
-
 
 UNMEASURED = 1000
 """Updates that a feedback, other than a guard, may go without a measurement, at the least."""
@@ -35,19 +29,11 @@ class Notices:
         """Warns, unless something of this kind was said before."""
         if kind not in self._kinds:
             self._kinds.add(kind)
-            warnings.warn(message, stacklevel=_users_level())
+            warnings.warn(message, stacklevel=caller_level("torch"))
 
     def silence(self, kind: str) -> None:
         """Says nothing of this kind from here on."""
         self._kinds.add(kind)
-
-
-def _users_level() -> int:
-    """How far up the stack, from the caller, the first frame outside this library and torch is."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_code.co_filename.startswith(_LIBRARIES) and frame.f_back:
-        frame, level = frame.f_back, level + 1
-    return level
 
 
 def other_hand(changes: Sequence[tuple[str, float, float]]) -> str:

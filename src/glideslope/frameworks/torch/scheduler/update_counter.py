@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 import weakref
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch.utils.hooks import RemovableHandle
+
+from glideslope.callers import callers
 
 Before = Callable[[Any, Any], Any]
 """Is called with the arguments of an optimizer's `step`; may return others."""
@@ -139,10 +140,8 @@ _HOOKED_STEP = torch.optim.Optimizer.profile_hook_step(lambda self: None).__code
 
 
 def _calls_on_the_stack(optimizer: torch.optim.Optimizer) -> int:
-    frame, calls = sys._getframe(1), 0
-    while frame := frame.f_back:  # type: ignore[assignment]
-        calls += frame.f_code is _HOOKED_STEP and frame.f_locals.get("self") is optimizer
-    return calls
+    """How many calls of its hooked step are running."""
+    return sum(frame.f_code is _HOOKED_STEP and frame.f_locals.get("self") is optimizer for frame in callers())
 
 
 def _only_initialises(optimizer: torch.optim.Optimizer, kwargs: Any) -> bool:
