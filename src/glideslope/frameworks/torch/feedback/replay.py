@@ -77,10 +77,10 @@ class Replay:
         if self._versions:
             self._touched |= self._versions != [weight._version for weight in self._weights()]
 
-    def note(self, weights: list[torch.Tensor]) -> None:
-        """Notes an update of some weights that is about to be made."""
+    def note(self, pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
+        """Notes an update, about to be made, of some weights with their gradients."""
         if self.possible:
-            gradients = [(weight, grad, grad._version) for weight in weights if (grad := weight.grad) is not None]
+            gradients = [(weight, gradient, gradient._version) for weight, gradient in pairs]
             self._pending.append(_Update(gradients, self._options(copied=True)))
 
     def noted(self) -> None:
