@@ -1,4 +1,4 @@
-"""What drives a rate: a schedule, the feedbacks that multiply it, and the growth of the batch beside it."""
+"""The policy of a rate: a schedule, the feedbacks that multiply it, and the growth of the batch beside it."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class RatePolicy:
 
 
 Policy = Driven | Feedback | Growing | RatePolicy | str
-"""What is taken for a policy."""
+"""The forms of a policy."""
 
 
 def as_policy(value: Policy | Any, name: str = "schedule") -> RatePolicy:

@@ -43,10 +43,10 @@ class Updates(NamedTuple):
 
 @dataclass(frozen=True)
 class Growing:
-    """What a schedule is multiplied by to have its decay paid in batch growth; the arguments are those of `growth`."""
+    """A factor of a schedule that pays its decay in batch growth; the arguments are those of `growth`."""
 
-    base: int
-    largest: int
+    base: int = 128
+    largest: int = 4096
     multiple: int | None = None
 
     name: ClassVar[str] = "growth"
@@ -209,8 +209,4 @@ def growth(schedule: Schedule, base: int = 128, largest: int = 4096, multiple: i
     return schedule * Growing(base, largest, multiple)
 
 
-def _growing(base: int = 128, largest: int = 4096, multiple: int | None = None) -> Growing:
-    return Growing(base, largest, multiple)
-
-
-FACTORS["growth"] = _growing
+FACTORS["growth"] = Growing

@@ -36,7 +36,8 @@ def ignore() -> None:
 
 @cache
 def _handler() -> Any:
-    """What C calls, for as long as the process lives: `quick_exit`, which Python never uses, can't forget it."""
+    """The function that C calls. It lives as long as the process: `quick_exit`, which Python never uses, can't
+    forget it."""
     import ctypes
 
     handler = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(_ended)

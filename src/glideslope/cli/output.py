@@ -1,4 +1,4 @@
-"""What the commands print: the one way to standard output and standard error.
+"""The output of the commands: the one way to standard output and standard error.
 
 While a job is loaded, standard output is lent to standard error: what the job prints, in Python or C, in threads and
 children and at exit, isn't part of the result, which goes where standard output went before.

@@ -1,4 +1,4 @@
-"""What the commands that search share: from a job's place to what is printed and left in a run directory."""
+"""The common part of the commands that search: from a job's place to the printed result and the run directory."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 
 
 def events(runs: list[Run]) -> list[dict[str, Any]]:
-    """What guards did, and why a run of theirs ended early."""
+    """The events of guards, and why a run of theirs ended early."""
     return [
         {"run": str(run.contestant), "seed": run.seed, **what}
         for run in runs
@@ -84,7 +84,7 @@ def _reads(texts: list[str]) -> bool:
 
 
 def say_if_not_interruptible() -> None:
-    """Says where an interrupt can't stop the command: a script's background job ignores it."""
+    """Warns where an interrupt can't stop the command: a script's background job ignores it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         output.say(
             "Interrupts are ignored here, as in a background job of a script: Ctrl-C won't stop this search; end it "

@@ -1,4 +1,4 @@
-"""What fit, design and rank do with a law over sizes."""
+"""The commands fit, design and rank for a law over sizes."""
 
 from __future__ import annotations
 

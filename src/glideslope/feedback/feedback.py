@@ -71,7 +71,7 @@ class Feedback(ABC):
 
     @abstractmethod
     def factor(self, state: State) -> Any:
-        """What the rate is multiplied by."""
+        """The multiplier of the rate."""
 
     def limits(self) -> dict[str, tuple[float, float]]:
         """The least and the greatest of what a state can hold, by name; of other names any number."""
@@ -152,7 +152,7 @@ class Named(Feedback):
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What the function was given, but for defaults."""
+        """The arguments of the function, but for defaults."""
         attributes = {"factor" if name == "multiplier" else name: value for name, value in vars(self).items()}
         defaults = inspect.signature(self.maker).parameters
         return {name: value for name, value in attributes.items() if value != defaults[name].default}
@@ -280,6 +280,14 @@ def check(name: str, value: Any, low: float, high: float = math.inf, *, open_end
     if not (number and (low < value < high if open_ends else low <= value <= high)):
         ends = "between" if open_ends else "from"
         raise FeedbackError(f"{name}={value!r}: give a number {ends} {low:g} {'and' if open_ends else 'to'} {high:g}")
+
+
+def check_whole(low: float, **numbers: Any) -> None:
+    """Raises unless each number is a whole one, from the lowest to a billion."""
+    for name, value in numbers.items():
+        check(name, value, low, 1e9)
+        if value != int(value):
+            raise FeedbackError(f"{name}={value!r}: give a whole number")
 
 
 def check_one_of(name: str, value: Any, known: tuple[str, ...]) -> None:

@@ -6,8 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from glideslope.errors import FeedbackError
-from glideslope.feedback.feedback import Named, State, check
+from glideslope.feedback.feedback import Named, State, check, check_whole
 from glideslope.schedules.arrays import scalars
 from glideslope.schedules.names import FACTORS
 from glideslope.schedules.numbers import plain
@@ -29,7 +28,7 @@ update: in a short training to go back costs more than they do, and of a long on
 
 @dataclass(frozen=True, repr=False)
 class Guard(Named):
-    """What `guard` makes; its attributes are the arguments of that."""
+    """The feedback of `guard`, whose arguments are its attributes."""
 
     deviations: float
     multiplier: float
@@ -151,12 +150,7 @@ def guard(
     every = None if every is None else plain(every)
     check("deviations", deviations, 0, open_ends=True)
     check("factor", factor, 0, 1, open_ends=True)
-    for name, value in (("rest", rest), ("every", every), ("kept", kept), ("times", times)):
-        if value is None:
-            continue
-        check(name, value, 1, 1e9)
-        if value != int(value):
-            raise FeedbackError(f"{name}={value!r}: give a whole number")
+    check_whole(1, rest=rest, **({} if every is None else {"every": every}), kept=kept, times=times)
     return Guard(deviations, factor, int(rest), None if every is None else int(every), int(kept), int(times))
 
 

@@ -26,7 +26,7 @@ _MANY, _WITHIN = 3, 100
 
 @dataclass(frozen=True)
 class Event:
-    """What a guard did.
+    """An answer of a guard.
 
     Attributes:
         update: the update at which the training was being lost, counted from 0.
@@ -157,7 +157,7 @@ class Ring(Generic[Snapshot]):
         }  # fmt: skip
 
     def load(self, saved: dict[str, Any], events: Iterable[Event]) -> None:
-        """Goes on from what another saved, and its events."""
+        """Goes on from the saved data of another ring, and its events."""
         self._kept = [Kept(*one) for one in saved["kept"]]
         self.waiting = self._kept.pop() if saved["waits"] else None
         self._place, self._low, self.tries = saved["place"], saved["low"], saved["tries"]
@@ -177,7 +177,7 @@ class Ring(Generic[Snapshot]):
     def back(
         self, lost: Lost, rate: float, read: Callable[[Snapshot], Content], outside: bool = False
     ) -> tuple[Content, State]:
-        """What to go back to, and the guard's state from there on. The last of `events` says how.
+        """The training to go back to, and the guard's state from there on. The last of `events` says how.
 
         At first it only goes back, and the batch is skipped where it can be; a growth, and what comes again, lowers the
         rate, each time more and from an earlier snapshot.

@@ -44,7 +44,7 @@ def prepared(
     train_loader: Any,
     validation_loader: Any,
 ) -> Prepared:
-    """Has a Trainer begin to fit, and stops it before the first update. The random state is that of the first update.
+    """Starts a fit of a Trainer, and stops it before the first update. The random state is that of the first update.
     Raises a JobError if the training can't be driven, or there is none."""
     if trainer is None:
         trainer = _default_trainer()

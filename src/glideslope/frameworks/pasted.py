@@ -56,7 +56,6 @@ class _HasPeaks(Protocol):
 
     def peaks(self, lr: float) -> list[float]:
         """The rate of each, where the largest is `lr`."""
-        ...
 
 
 def _measured(policy: RatePolicy) -> tuple[Feedback, ...]:

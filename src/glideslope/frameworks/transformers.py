@@ -34,7 +34,7 @@ class Evaluations(TrainerCallback):
         self._began: int | None = -1  # None outside a training
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **objects: Any) -> None:
-        """Sees where the training begins."""
+        """Remembers where the training begins."""
         self._began = state.global_step
 
     def on_train_end(self, args: Any, state: Any, control: Any, **objects: Any) -> None:

@@ -1,4 +1,4 @@
-"""What a framework says of its models."""
+"""The models of the frameworks: their parameters, and the order of their use."""
 
 from __future__ import annotations
 

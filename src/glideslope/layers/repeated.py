@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from glideslope.errors import LayerError
 
 _WORDS = ("h", "layer", "layers", "block", "blocks", "stage", "stages", "resblocks")
-"""What lists of repeated modules are called: encoder.layer in transformers, blocks in timm, layer1 in a ResNet."""
+"""Names of lists of repeated modules: encoder.layer in transformers, blocks in timm, layer1 in a ResNet."""
 _NUMBERED = re.compile(r"(.*(?:layer|block|stage)s?)_?(\d+)", re.IGNORECASE)
 """A component with its number in it: `layer1`, `encoderblock_3`."""
 _HEAD = re.compile(

@@ -64,7 +64,7 @@ class Duration:
 
 
 Time = int | float | str | Duration
-"""What an argument that is a duration takes: `500`, `"5%"`, `"10ep"`, `"1e6ex"`, `"2e9tok"`, `"10k"`, `"2Mtok"`.
+"""The forms of a duration: `500`, `"5%"`, `"10ep"`, `"1e6ex"`, `"2e9tok"`, `"10k"`, `"2Mtok"`.
 
 A bare number between 0 and 1 is refused, since it is mostly a fraction of the horizon, `"10%"`; what really is a part
 of an update is written `"0.5upd"`.
@@ -73,7 +73,7 @@ of an update is written `"0.5upd"`.
 
 @dataclass(frozen=True)
 class Clock:
-    """What one update is worth, so that durations in epochs, examples or tokens become updates.
+    """The epochs, examples or tokens of an update, by which durations in them become updates.
 
     Args:
         steps_per_epoch: updates in an epoch.
@@ -119,7 +119,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class Frame:
-    """What durations are measured against: the horizon in updates, where known, and the clock."""
+    """The reference of durations: the horizon in updates, where known, and the clock."""
 
     horizon: float | None = None
     clock: Clock = Clock()

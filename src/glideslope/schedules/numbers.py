@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 NUMBER = r"(?:\d+(?:_\d+)*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 MULTIPLES = {"": 1, "k": 1_000, "K": 1_000, "M": 1_000_000}
-"""What a letter after a number multiplies it by; m would be a thousandth as well as a million, so it is none."""
+"""The factor of a letter after a number; m would be a thousandth as well as a million, so it is none."""
 _WRITTEN = re.compile(rf"\s*([+-]?{NUMBER})\s*([kKM]?)\s*", re.ASCII)
 
 

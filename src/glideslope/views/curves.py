@@ -1,4 +1,4 @@
-"""What is drawn of a schedule: its rates, and where its phases begin."""
+"""The curve of a schedule: its rates, and where its phases begin."""
 
 from __future__ import annotations
 

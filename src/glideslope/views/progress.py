@@ -179,6 +179,6 @@ class StageLines:
 
 
 def shown_progress() -> LiveScreen | StageLines:
-    """What shows a search on standard error."""
+    """The display of a search on standard error."""
     console = Console(stderr=True)
     return LiveScreen(console) if console.is_terminal else StageLines(console)

@@ -1,4 +1,4 @@
-"""What a range test says, on the screen, in the report and in a notebook."""
+"""The answer of a range test, on the screen, in the report and in a notebook."""
 
 from __future__ import annotations
 

@@ -101,6 +101,6 @@ def _asset(name: str) -> str:
 
 
 def _allowed(texts: Sequence[str]) -> str:
-    """What a policy says of code or style within the page: its checksums."""
+    """The sources in a policy for code or style within the page: checksums."""
     digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts)
     return " ".join(f"'sha256-{digest}'" for digest in digests) or "'none'"

@@ -1,4 +1,4 @@
-"""What tune says, on the screen, in the report and in a notebook."""
+"""The answer of tune, on the screen, in the report and in a notebook."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def page(tuned: Tuned, job: str, problem: str | None, paste: Sequence[str], load
 
 
 def _stopped(tuned: Tuned) -> list[str]:
-    """What is said where the answer stops early."""
+    """A sentence where the run of the answer stops early."""
     if any(run is tuned.final for run in tuned.full):
         return []
     least = min(map(final_loss, tuned.full))

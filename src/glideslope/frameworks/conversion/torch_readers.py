@@ -1,4 +1,4 @@
-"""What each torch scheduler does, as a schedule: a factor of its group's initial rate."""
+"""Each torch scheduler as a schedule: a factor of its group's initial rate."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def read(scheduler: Any, place: Place) -> Schedule:
 
 
 def reader_of(scheduler: Any) -> Reader:
-    """What reads a scheduler of this class. Raises a ConversionError if there is nothing that does."""
+    """The reader for a scheduler's class. Raises a ConversionError if there is none."""
     name = name_of(scheduler)
     if name not in _READERS:
         why = "it follows measurements" if name == "ReduceLROnPlateau" else f"known are {', '.join(_READERS)}"

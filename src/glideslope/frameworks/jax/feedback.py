@@ -16,7 +16,7 @@ from glideslope.schedules.numbers import plain
 
 
 class FeedbackState(NamedTuple):
-    """What `scale_by_feedback` keeps, a pytree of scalars.
+    """The state of `scale_by_feedback`, a pytree of scalars.
 
     Attributes:
         updates: how many were made.

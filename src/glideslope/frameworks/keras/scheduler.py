@@ -72,7 +72,7 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         self._warned = False
 
     def set_model(self, model: Any) -> None:
-        """Sees the optimizer as it was compiled, before a callback restores a later rate."""
+        """Reads the optimizer as it was compiled, before a callback restores a later rate."""
         super().set_model(model)
         if getattr(model, "optimizer", None) is None:
             raise ScheduleError("the model has no optimizer of its own, model.optimizer, to set the rate of: put a "
@@ -105,7 +105,7 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         self._stop_following()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Sees how far the optimizer is."""
+        """Reads the optimizer's count of batches."""
         self._first_batch: int | None = None
         self._seen = self._batches_seen()
         if self._timed is None:
@@ -147,7 +147,7 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         self._set(self.peak * factor * self._factor(seen))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Tells the feedback the metric, where the epoch has it; logs the rate of the epoch's last update."""
+        """Passes the metric to the feedback, where the epoch has it; logs the rate of the epoch's last update."""
         if self.feedback and self.monitor in (logs or {}):
             self.feedback_state = self.feedback.update(self.feedback_state, logs[self.monitor])
         if logs is not None:
@@ -207,7 +207,7 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         self._leave = None
 
     def _check_alone(self) -> None:
-        """Says once that the rate isn't the one that this callback set last."""
+        """Warns once if the rate isn't the one that this callback set last."""
         self._sync()
         rate = float(self._optimizer._learning_rate)
         if not (self._warned or self._may_be_restored or math.isclose(rate, self._last_set, rel_tol=1e-5)):

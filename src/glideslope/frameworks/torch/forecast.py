@@ -107,7 +107,7 @@ class Forecast:
         return replace(now, alarms=tuple(self.alarms))
 
     def state_dict(self) -> dict[str, Any]:
-        """What it has seen, as plain data, for a checkpoint."""
+        """The losses so far, as plain data, for a checkpoint."""
         return {"steps": list(self._steps), "losses": list(self._losses)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

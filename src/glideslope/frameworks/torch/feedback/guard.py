@@ -101,10 +101,10 @@ class Guard:
         self._device = next(model.parameters()).device
         self._agreeing = distributed.is_available() and distributed.is_initialized()
         self._calls = self.looked = 0
-        self._begin()
+        self.resumed()
 
-    def _begin(self) -> None:
-        """Takes the training as it is for a good one."""
+    def resumed(self) -> None:
+        """Begins with the training as it is, also after the scheduler loaded a state."""
         self._made = self.scheduler.last_epoch
         self.state = self.scheduler.feedbacks.guard_state
         self._arrivals = Arrivals()
@@ -115,13 +115,9 @@ class Guard:
         self._idle.begin()
         self._history.begin(self._made, self.state)
 
-    def resumed(self) -> None:
-        """The scheduler has loaded a state: what this guard knew is of another training."""
-        self._begin()
-
     @property
     def events(self) -> list[Event]:
-        """What was done, in order."""
+        """The answers so far, in order."""
         return self._ring.events
 
     def take_norm(self, norm: float | torch.Tensor) -> None:
@@ -186,7 +182,7 @@ class Guard:
             self._wait()
 
     def _look(self, update: int, call: int, loss: float, gradient_norm: float, norm: float, seen: Look | None) -> None:
-        """Tells the guard's state an update, and the scheduler if its factor changed."""
+        """Updates the guard's state by an update, and the scheduler's if the factor changed."""
         self._loss = loss
         jumps = self._history.jumps
         jumps.see(update, loss)

@@ -1,4 +1,4 @@
-"""What a torch training goes back to: its snapshots, and the updates since the last."""
+"""The snapshots of a torch training, and the updates since the last."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from torch import distributed
 
 from glideslope.errors import FileError
-from glideslope.feedback import Event, Guard, Ring
+from glideslope.feedback import Guard, Ring
 from glideslope.feedback.feedback import State
 from glideslope.feedback.guard import CLOSEST
 from glideslope.feedback.ring import Lost
@@ -43,7 +43,7 @@ class History:
         self._due = 0
 
     def begin(self, updates_made: int, state: State) -> None:
-        """Takes the training as it is, after so many updates, for a good one."""
+        """Begins with the training as it is after so many updates, which is taken to be good."""
         self._training.accept()
         self.ring.clear()
         self._replay.clear(updates_made)
@@ -51,11 +51,6 @@ class History:
         self.wait(updates_made, state)
         self.jumps.norm = self.health.read()[1]
         self.ring.keep()
-
-    @property
-    def events(self) -> list[Event]:
-        """What was done, in order."""
-        return self.ring.events
 
     def is_due(self, updates_made: int) -> bool:
         """Whether a snapshot should be taken after so many updates."""

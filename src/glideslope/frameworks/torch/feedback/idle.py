@@ -56,7 +56,7 @@ class Idle:
         return True
 
     def begin(self) -> None:
-        """Takes the scale as it is for a good one."""
+        """Remembers the scale as a good one."""
         self.scale = self._scaler.get_scale() if self._scaler else 0.0
 
     def mended(self) -> bool:

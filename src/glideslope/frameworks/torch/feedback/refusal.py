@@ -47,7 +47,7 @@ class Level:
     limit: float = _LARGEST
 
     def take(self, norm: float) -> None:
-        """Takes the norm of a gradient for a normal one."""
+        """Adds the norm of a normal gradient."""
         self.seen += 1
         self.high = max(norm, _DECAY * self.high)
         self.limit = (_SPIKE if self.seen >= _WARMUP else _EARLY) * self.high or _LARGEST
@@ -55,7 +55,7 @@ class Level:
 
 @dataclass
 class Look:
-    """What was seen of the gradient of an update.
+    """A look at the gradient of an update.
 
     Attributes:
         norm: of what was looked at, a number, or a tensor on a device.
@@ -130,7 +130,7 @@ class Refusal:
         return (args[0], checked, *args[2:]), {name: value for name, value in kwargs.items() if name != "closure"}
 
     def _check(self) -> None:
-        """Sees the gradient at hand, and takes it away where it isn't a good one."""
+        """Looks at the gradient, and removes a bad one."""
         norm, self.norm, self.last = self.norm, None, None
         self._replay.watch()
         if getattr(self._optimizer, "found_inf", None) is not None:

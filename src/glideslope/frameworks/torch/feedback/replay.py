@@ -73,7 +73,7 @@ class Replay:
         return [weight for group in self.optimizer.param_groups for weight in group["params"]]
 
     def watch(self) -> None:
-        """Sees, before an update, whether something else has changed the weights since the last."""
+        """Checks, before an update, whether something else has changed the weights since the last."""
         if self._versions:
             self._touched |= self._versions != [weight._version for weight in self._weights()]
 

@@ -15,7 +15,8 @@ import torch
 
 from glideslope.errors import FeedbackError, FileError
 from glideslope.files import write_atomically
-from glideslope.frameworks.torch.feedback.copies import Copy, cloned, not_finite, of_this_process, tensors
+from glideslope.frameworks.torch.distributed import of_this_process
+from glideslope.frameworks.torch.feedback.copies import Copy, cloned, not_finite, tensors
 from glideslope.frameworks.torch.job.averaging import unsaved_buffers
 from glideslope.frameworks.torch.private import foreach_norm
 
@@ -40,7 +41,7 @@ class Training:
         }
 
     def accept(self) -> None:
-        """Takes the numbers that aren't finite by now, as in the mask of an attention, for intended."""
+        """Accepts the present numbers that aren't finite, as in the mask of an attention, as intended."""
         self._besides = not_finite(self.parts())
 
     def health(self, copy: Copy | None = None) -> Health:
@@ -72,7 +73,8 @@ class Training:
         self.optimizer.zero_grad()
 
     def repair(self, parts: dict[str, Any]) -> bool:
-        """Takes damaged buffers, such as statistics of batches, from a snapshot; whether nothing else is damaged."""
+        """Restores damaged buffers, such as statistics of batches, from a snapshot; returns whether nothing else is
+        damaged."""
         now = self.parts()
         trained = {id(tensor) for group in self.optimizer.param_groups for tensor in group["params"]}
         trained_names = {name for name, weight in self.model.named_parameters() if id(weight) in trained}

@@ -98,11 +98,16 @@ def _tensors(model: torch.nn.Module) -> list[torch.Tensor]:
     return [*model.parameters(), *model.buffers()]
 
 
+def normalizations(model: torch.nn.Module) -> list[_BatchNorm]:
+    """The layers of batch normalization that keep statistics."""
+    return [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
+
+
 @torch.no_grad()
 def measure_statistics(model: torch.nn.Module, batches: Iterable[Any], forward: Callable[[Any], Any]) -> None:
     """Measures the statistics of a model's batch normalization in forward passes on some batches, as plain means over
     them."""
-    layers = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
+    layers = normalizations(model)
     if not layers:
         return
     momenta = [layer.momentum for layer in layers]

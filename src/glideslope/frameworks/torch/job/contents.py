@@ -28,15 +28,12 @@ class Data(Protocol):
 
     def save(self) -> dict[str, Any]:
         """The position: plain data and tensors."""
-        ...
 
     def check(self, state: Any, /) -> object:
         """Raises for what isn't a position."""
-        ...
 
     def load(self, state: dict[str, Any], /) -> None:
         """Goes back to a position."""
-        ...
 
 
 class Contents:

@@ -160,7 +160,7 @@ class Epochs:
                 place.set_epoch(epoch)
 
     def _leave(self) -> None:
-        """Leaves the epoch where it is, and has Accelerate forget that it was in it."""
+        """Leaves the epoch where it is, and ends Accelerate's iteration of it."""
         if self._batches is not None and callable(getattr(self.loader, "end", None)):
             self.loader.end()  # type: ignore[attr-defined]
         self._batches, self._before, self.taken = None, None, 0

@@ -48,6 +48,12 @@ class Precision:
         scaled.backward(inputs=parameters)
 
 
+def check_clip_norm(clip_norm: float | None) -> None:
+    """Raises a JobError unless the largest norm of a gradient is a positive number, or None."""
+    if clip_norm is not None and not (isinstance(clip_norm, Real) and clip_norm > 0 and math.isfinite(clip_norm)):
+        raise JobError(f"clip_norm={clip_norm!r}: give a positive number, the largest norm of the gradient")
+
+
 class GradientStep:
     """Makes updates by the gradient of one loss.
 
@@ -70,8 +76,7 @@ class GradientStep:
         *,
         alone: bool,
     ) -> None:
-        if clip_norm is not None and not (isinstance(clip_norm, Real) and clip_norm > 0 and math.isfinite(clip_norm)):
-            raise JobError(f"clip_norm={clip_norm!r}: give a positive number, the largest norm of the gradient")
+        check_clip_norm(clip_norm)
         self.objective, self.optimizers, self.precision, self.clip_norm = objective, optimizers, precision, clip_norm
         trained = {id(parameter): parameter for parameter in parameters(self.optimizers)}
         # in the model's order, in which a loop of your own sums their norms
@@ -115,7 +120,7 @@ class GradientStep:
         return total / units
 
     def _apply(self) -> bool:
-        """Has the optimizers make the update, of a clipped gradient; returns whether they did."""
+        """Clips the gradient and steps the optimizers; returns whether they made the update."""
         scaler = self.precision.scaler
         if scaler is None:
             self._clip()

@@ -1,4 +1,4 @@
-"""What a validation measures: the loss, or a metric that is minimised or maximised in its place."""
+"""The measurement of a validation: the loss, or a metric that is minimised or maximised in its place."""
 
 from __future__ import annotations
 
@@ -21,11 +21,9 @@ class Measure(Protocol):
 
     def add(self, model: torch.nn.Module, batch: Any) -> None:
         """Measures a batch."""
-        ...
 
     def value(self) -> float:
         """The measurement over all batches."""
-        ...
 
 
 class MeanLoss:
@@ -131,6 +129,7 @@ def measurement(
     predict: Reading | None,
     weight: Callable[[Any], Any] | None,
     device: torch.device,
+    maximize: bool,
 ) -> Callable[[], Measure]:
     """A function that begins the measurement of an evaluation.
 
@@ -140,11 +139,14 @@ def measurement(
         predict: (outputs, targets) from a model and a batch.
         weight: the number of units that a mean is over, from the targets, or the batch where there are none.
         device: of the model.
+        maximize: whether a larger metric is better.
 
     Raises:
         JobError: there is nothing to measure, or it can't be measured of what there is.
     """
     if metric is None:
+        if maximize:
+            raise JobError("maximize=True without a metric would maximise the loss: give metric=")
         if objective is None:
             raise JobError("batch_loss is a list of losses: give metric=, what a validation measures")
         return lambda: MeanLoss(objective, device)

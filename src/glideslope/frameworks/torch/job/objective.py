@@ -43,15 +43,12 @@ class Objective(Protocol):
 
     def __call__(self, model: torch.nn.Module, batch: Any) -> BatchLoss:
         """The loss of the batch."""
-        ...
 
     def forward(self, model: torch.nn.Module, batch: Any) -> Any:
         """One forward pass, for the statistics of batch normalization."""
-        ...
 
     def examples(self, batch: Any) -> int:
         """The number of examples in a batch."""
-        ...
 
 
 class LossOfOutputs:

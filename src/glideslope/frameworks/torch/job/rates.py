@@ -35,7 +35,7 @@ class Rates:
 
     @property
     def controls(self) -> frozenset[str]:
-        """What can be set besides the rate: momentum (Adam's first beta too) and weight decay, where all have them."""
+        """The controls besides the rate: momentum (Adam's first beta too) and weight decay, where all have them."""
         groups = [optimizer.param_groups[0] for optimizer in self.optimizers]
         momentum = {"momentum"} if all("momentum" in group or "betas" in group for group in groups) else set()
         return frozenset(momentum | ({"weight_decay"} if all("weight_decay" in group for group in groups) else set()))
@@ -89,7 +89,7 @@ def until_made(update: Callable[[], tuple[torch.Tensor, bool]]) -> torch.Tensor:
 
 
 def clear_gradients(optimizers: Iterable[torch.optim.Optimizer]) -> None:
-    """What the optimizers' zero_grad does, without the profiler's record, which costs a small network 1%."""
+    """Does the same as the optimizers' zero_grad without the profiler's record, which costs a small network 1%."""
     for parameter in parameters(optimizers):
         parameter.grad = None
 

@@ -1,4 +1,4 @@
-"""What balance keeps in an optimizer's groups: sealed when its state is saved, checked before one is loaded."""
+"""The records of balance in an optimizer's groups: sealed when its state is saved, checked before one is loaded."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _with_seal(group: dict[str, Any]) -> dict[str, Any]:
 
 
 def _parts(group: Mapping[str, Any]) -> dict[str, Any]:
-    """What belongs together in a group."""
+    """The parts of a group under one checksum."""
     return {**group[KEPT_AS], "scale": group.get("lr_scale")}
 
 

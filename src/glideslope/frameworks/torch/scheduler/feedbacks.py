@@ -33,7 +33,7 @@ class Feedbacks:
 
     @property
     def keeper(self) -> Any:
-        """What makes the snapshots for the guard; None without."""
+        """The object that makes the snapshots for the guard; None without."""
         return self._keeper and self._keeper()
 
     def take_guard(self, keeper: Any) -> Guard:

@@ -40,7 +40,7 @@ def as_scheduled(optimizer: Any) -> Any:
 
 
 def _inside(wrapper: Any) -> Any | None:
-    """What a wrapper holds that has the same parameter groups."""
+    """The attribute of a wrapper that has the same parameter groups."""
     groups = getattr(wrapper, "param_groups", None)
     parts = vars(wrapper).values() if hasattr(wrapper, "__dict__") else ()
     for part in parts:

@@ -19,7 +19,7 @@ ROUNDING = 1e-6
 
 @dataclass
 class Known:
-    """What is known of a parameter group.
+    """A parameter group that was seen before.
 
     Attributes:
         place: its place among all groups that there ever were, in order of appearance.
@@ -63,7 +63,7 @@ class KnownGroups:
         self._of_parameter: Any = WeakIdKeyDictionary()
 
     def look(self, groups: Sequence[Group]) -> list[Known]:
-        """What is known of each group, in their order; a group not seen before gets the next place."""
+        """The known group for each group, in their order; a group not seen before gets the next place."""
         of_group = {id(group): known for group, known in zip(self._groups, self.present, strict=True)}
         recognised = [of_group.get(id(group)) for group in groups]
         self._loaded = not any(recognised)
@@ -125,7 +125,7 @@ class KnownGroups:
         return [(known, dict(known.bases)) for known in self.present]
 
     def replaced(self, before: Sequence[tuple[Known, dict[str, float]]]) -> list[Replaced]:
-        """What differs now from the base values that were."""
+        """The base values that differ from those before."""
         pairs = [
             Replaced(key, value, known.bases[key], known.scale if key == "lr" else 1.0)
             for known, bases in before

@@ -1,4 +1,4 @@
-"""What a scheduler says to its user, each thing once."""
+"""The warnings of a scheduler, each once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Notices:
             warnings.warn(message, stacklevel=caller_level("torch"))
 
     def silence(self, kind: str) -> None:
-        """Says nothing of this kind from here on."""
+        """Gives no warning of this kind from here on."""
         self._kinds.add(kind)
 
 

@@ -1,4 +1,4 @@
-"""What a schedule moves in an optimizer's parameter groups, and how it is written there."""
+"""The values in an optimizer's parameter groups that schedules move, and how they are written."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Rates:
         return self.key in group
 
     def find(self, members: Sequence[Member], known: KnownGroups, scale: float = 1.0) -> None:
-        """Sees where the values are; initial ones are times the scale, those of groups not seen before as they are."""
+        """Finds the values; initial ones are times the scale, those of groups not seen before as they are."""
         self.numbers, self.tensors, self.versions = [], [], []
         for group, seen in members:
             if not self.has(group):
@@ -111,7 +111,7 @@ class Momenta:
         return any(key in group for key in self.keys)
 
     def find(self, members: Sequence[Member], known: KnownGroups, scale: float = 1.0) -> None:
-        """Sees where the values are, which have no base and no scale."""
+        """Finds the values, which have no base and no scale."""
         self.numbers, self.tensors = [], []
         for group, _ in members:
             if not self.has(group):

@@ -1,4 +1,4 @@
-"""What a scheduler is given, read: schedules with a horizon, and their factors whatever they are made of."""
+"""Schedules with the horizon of a scheduler, and their factors, also of Python functions that take no arrays."""
 
 from __future__ import annotations
 

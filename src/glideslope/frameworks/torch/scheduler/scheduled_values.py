@@ -1,4 +1,4 @@
-"""What is scheduled in an optimizer: the schedules, and the values in its groups that follow them."""
+"""The schedules of an optimizer, and the values in its groups that follow them."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Plan:
         self.find(groups)
 
     def find(self, groups: Sequence[Group]) -> None:
-        """Sees which groups there are; those beyond the schedules of the rate follow the last of them."""
+        """Reads the groups; those beyond the schedules of the rate follow the last of them."""
         separate(groups)
         members = list(zip(groups, self.groups.look(groups), strict=True))
         rates = self.names.count("lr")
@@ -111,7 +111,7 @@ class Plan:
 
     @property
     def scale(self) -> float:
-        """What initial rates are multiplied by, so that the largest of the first groups comes to the peak."""
+        """The multiplier of initial rates, by which the largest of the first groups comes to the peak."""
         return self.peak / self.largest if self.peak is not None and self.largest else 1.0
 
     def factors(self, starts: Sequence[float], number: int) -> np.ndarray:
@@ -129,7 +129,7 @@ class Plan:
 
     @property
     def feedback_factors(self) -> list[float]:
-        """What the feedbacks of each schedule multiply it by."""
+        """The factor of each schedule's feedbacks."""
         return [feedback.factor(state) if feedback else 1.0 for feedback, state in self._measured()]
 
     @property
@@ -191,7 +191,7 @@ class Plan:
         return list(zip(self.feedbacks, self.feedback_states, strict=True))
 
     def state(self, step: int, times: Sequence[float]) -> dict[str, Any]:
-        """What a training that made `step` updates and came to a time on each schedule needs to go on."""
+        """The state from which a training goes on that made `step` updates and came to a time on each schedule."""
         texts = [text(schedule) for schedule in self.schedules]
         state = {
             "step": step, "names": self.names, "schedules": texts, "times": list(times), "largest": self.largest,

@@ -81,7 +81,7 @@ class Scheduler(BaseScheduler):
             self._watch.notices.tell("base", self._other_base)
 
     def _listen(self) -> None:
-        """Has the optimizer say what it does: updates, and a state that it loaded."""
+        """Hooks the optimizer's updates, and its loading of a state."""
         self.feedbacks, self._written = Feedbacks(self._plan, self._watch, weakly(self._write)), Written()
         succeed(self, self._stepped)
         handles = []
@@ -222,7 +222,7 @@ class Scheduler(BaseScheduler):
         self._write()
 
     def _write(self) -> None:
-        """Writes what the schedules have for the next update, whatever the groups were before."""
+        """Writes the values for the next update, whatever the groups were before."""
         groups = self._groups
         if self._tensors:
             as_tensors(groups)
@@ -231,7 +231,8 @@ class Scheduler(BaseScheduler):
         self._written.write(self._plan, groups)
 
     def _look_ahead(self) -> int:
-        """Computes the factors of the next updates, and looks after the feedbacks where it is time; the place there."""
+        """Computes the factors of the next updates, and checks the feedbacks where it is time; returns the place
+        there."""
         if self._made >= self._watch.at:
             self._watch.look(self, self._made, self.feedbacks.keeper)
         return self._written.look_ahead(self._plan, self._made, self._shifts, self._watch.at)
@@ -259,17 +260,17 @@ class Scheduler(BaseScheduler):
         return self._made == self._updates.made and not self.succeeded and self._made < self._plan.end
 
     def _before_update(self, args: Any, kwargs: Any) -> None:
-        """Looks at the groups: one may be new, or have another rate than was written."""
+        """Checks the groups: one may be new, or have another rate than was written."""
         if not self.succeeded:
             self._look(stepped=self._writes_next)
 
     def _before_loading(self, optimizer: Any, state: Any) -> None:
-        """Sees the groups as they are, since a state goes by their places."""
+        """Reads the groups as they are, since a state refers to their places."""
         if not self.succeeded:
             self._look(stepped=False)
 
     def _after_loading(self, optimizer: Any) -> None:
-        """Writes over the rates of another schedule; says if there are other base rates."""
+        """Writes over the rates of another schedule; warns of other base rates."""
         if self.succeeded:
             return
         bases = self._plan.groups.bases()
@@ -279,7 +280,7 @@ class Scheduler(BaseScheduler):
         self._tell_replaced(self._plan.groups.replaced(bases), "the optimizer's state")
 
     def _look_at_news(self) -> None:
-        """Counts the updates of which only the device, or this call, knew; says what a compiled step needs."""
+        """Counts the updates of which only the device, or this call, knew; warns of floats in a compiled step."""
         if self._updates.each_call:
             self._updates.made += 1
             self._look()
@@ -289,6 +290,6 @@ class Scheduler(BaseScheduler):
             self._watch.notices.tell("compiled", notices.COMPILED)
 
     def _tell_replaced(self, replaced: list[Replaced], source: str) -> None:
-        """Says that loaded base rates replaced others, unless the user gave the peak or another scheduler writes."""
+        """Warns that loaded base rates replaced others, unless the user gave the peak or another scheduler writes."""
         if self._plan.peak is None and not self.succeeded:
             self._watch.tell_replaced(replaced, self._written.factors, source)

@@ -1,4 +1,4 @@
-"""What a scheduler's state holds, read and checked as a whole before anything of it is taken over."""
+"""A scheduler's state, read and checked as a whole before anything of it is taken over."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from glideslope.schedules import Schedule
 MOST_UPDATES = 2**53
 """Up to here each count is a float."""
 MOST_RATE = 1e38
-"""What single precision holds."""
+"""The largest rate, which single precision holds."""
 _Count = Annotated[int, Meta(ge=0, le=MOST_UPDATES)]
 _Time = Annotated[float, Meta(ge=0, le=MOST_UPDATES)]
 _Rate = Annotated[float, Meta(ge=0, le=MOST_RATE)]

@@ -10,6 +10,7 @@ import torch
 from torch.utils.hooks import RemovableHandle
 
 from glideslope.callers import callers
+from glideslope.frameworks.torch.distributed import of_this_process
 
 Before = Callable[[Any, Any], Any]
 """Is called with the arguments of an optimizer's `step`; may return others."""
@@ -151,8 +152,4 @@ def _only_initialises(optimizer: torch.optim.Optimizer, kwargs: Any) -> bool:
     if kwargs != {"closure": None} or optimizer.state or any(group.get("lr", 0) != 0 for group in groups):
         return False
     gradients = (weight.grad for group in groups for weight in group["params"] if weight.grad is not None)
-    return not any(gradient.is_sparse or bool(_of_this_process(gradient).any()) for gradient in gradients)
-
-
-def _of_this_process(gradient: Any) -> Any:
-    return gradient.to_local() if hasattr(gradient, "to_local") else gradient
+    return not any(gradient.is_sparse or bool(of_this_process(gradient).any()) for gradient in gradients)

@@ -69,7 +69,8 @@ class Watch:
         self.at = min((end for _, end in ends if end > updates_made), default=math.inf)
 
     def tell_replaced(self, replaced: Sequence[Replaced], factors: Sequence[float], source: str) -> None:
-        """Says that a loaded base rate replaced another, unless that was what the schedules had made of it."""
+        """Warns that a loaded base rate replaced another, unless the other was the product of this one and a
+        schedule's factor."""
         for change in replaced:
             base = change.now * change.scale
             made_of_it = (abs(change.before - base * factor) <= 10 * ROUNDING * base for factor in (1.0, *factors))
@@ -77,7 +78,7 @@ class Watch:
                 self.notices.tell("base", notices.replaced_base(change, source))
 
     def end(self, updates_made: int, keeper: Any) -> None:
-        """Looks after the feedbacks at the end of a trainer's training; another trainer may call next."""
+        """Checks the feedbacks at the end of a trainer's training; another trainer may call next."""
         for feedback, _ in self._waits:
             self._check(feedback, updates_made, keeper)
         self.driven = self.trained = False

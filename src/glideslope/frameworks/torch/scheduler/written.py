@@ -15,7 +15,7 @@ AHEAD = 1024
 
 
 class Written:
-    """What was written last, and what is written next.
+    """The values that were written last, and those that are written next.
 
     Attributes:
         writing: what writes each scheduled value, and its factors over a stretch of updates.
