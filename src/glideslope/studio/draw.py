@@ -18,9 +18,10 @@ from glideslope.frameworks.conversion.json_form import to_json
 from glideslope.schedules import Schedule
 from glideslope.schedules.units import by_clock
 from glideslope.studio import handles
-from glideslope.studio.exchange import computed, finite
+from glideslope.studio.exchange import computed
 from glideslope.studio.plan import Plan
 from glideslope.views.curves import Curve, Time, chart
+from glideslope.views.digits import rounded
 from glideslope.views.gallery import entries
 
 _MOST_COPIED = 2_000_000
@@ -96,7 +97,6 @@ def drawn(drawing: Drawing, beside: Sequence[Curve] = ()) -> dict[str, Any]:
     return {
         "text": plan.text, "chart": chart([*curves, *beside], time, title).data(), "schedules": states,
         "handles": _handles(plan, time.per_update),
-        "boundaries": [finite([t * time.per_update for t in curve.boundaries]) for curve in curves],
         "end": plan.steps * time.per_update,
         "worth": {"epochs": plan.steps * plan.batch / plan.epoch, "examples": plan.steps * plan.batch,
                   "tokens": plan.steps * plan.batch * plan.tokens},
@@ -126,7 +126,7 @@ def gallery(asked: None) -> list[dict[str, Any]]:
     """Every schedule by name, with an example and its curve."""
     return [
         {"example": entry.example, "summary": entry.summary,
-         "curve": finite(entry.curve.rates[::8] / max(entry.curve.rates), 3)}
+         "curve": rounded(entry.curve.rates[::8] / max(entry.curve.rates), 3)}
         for entry in entries()
     ]  # fmt: skip
 

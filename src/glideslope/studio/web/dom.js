@@ -28,6 +28,8 @@ export function number(text) {
   return Number(parts[1].replace(/[_,\s]/g, "")) * { "": 1, k: 1e3, M: 1e6 }[/** @type {""|"k"|"M"} */ (parts[2])];
 }
 
+const WHOLE = new Intl.NumberFormat("en-US");
+
 /**
  * A short text of a number.
  * @param {number | null | undefined} value
@@ -35,7 +37,7 @@ export function number(text) {
 export function short(value) {
   if (value == null || !Number.isFinite(value)) return "—";
   const size = Math.abs(value);
-  if (Number.isInteger(value) && size < 1e9) return value.toLocaleString("en-US");
+  if (Number.isInteger(value) && size < 1e9) return WHOLE.format(value);
   if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(2).replace(/\.?0+e/, "e").replace("e+", "e");
   return String(Number(value.toPrecision(4)));
 }

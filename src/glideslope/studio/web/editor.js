@@ -24,9 +24,10 @@ export function handlesOver(chart, change, now) {
   function place() {
     const { chart: plot } = chart;
     if (layer.parentNode !== plot.over) plot.over.append(layer);
+    const [width, height] = [plot.over.clientWidth, plot.over.clientHeight];
     buttons.forEach((button, i) => {
       const [x, y] = [plot.valToPos(handles[i].x, "x"), plot.valToPos(handles[i].y, "y")];
-      const inside = x >= -1 && x <= plot.over.clientWidth + 1 && y >= -1 && y <= plot.over.clientHeight + 1;
+      const inside = x >= -1 && x <= width + 1 && y >= -1 && y <= height + 1;
       button.style.transform = `translate(${x}px, ${y}px)`;
       button.hidden = !inside;
     });
@@ -83,7 +84,7 @@ export function handlesOver(chart, change, now) {
 
   chart.drawn = place;
   return {
-    /** @param {Handle[]} given @param {number} length */
+    /** Before the chart is drawn, which places them. @param {Handle[]} given @param {number} length */
     show(given, length) {
       end = length;
       handles = given;
@@ -110,7 +111,6 @@ export function handlesOver(chart, change, now) {
         button.title = `${name}: ${text(i)}`;
         button.dataset.moves = across && up ? "both" : across ? "across" : "up";
       });
-      place();
     },
   };
 }
