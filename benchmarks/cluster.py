@@ -27,10 +27,10 @@ from typing import Any
 
 import glideslope as gs
 from glideslope.search import Contestant
-from glideslope.search.job import load_job
-from glideslope.search.processes import processes
-from glideslope.search.run_directory import RunDirectory
-from glideslope.search.trial import Trial
+from glideslope.search.directory.run_directory import RunDirectory
+from glideslope.search.executors.processes import processes
+from glideslope.search.jobs.job import load_job
+from glideslope.search.runs.trial import Trial
 from glideslope.search.trials import Trials
 
 JOB = """

@@ -11,7 +11,7 @@ from datetime import datetime
 import pytest
 
 import glideslope as gs
-from glideslope.search.run_directory import RunDirectory
+from glideslope.search.directory.run_directory import RunDirectory
 
 JOB = """
 import math

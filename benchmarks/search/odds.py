@@ -24,9 +24,9 @@ from searches.ours import searched
 from surface import Surface
 from tables import FOLDER, load
 
-from glideslope.search.choose import PRIOR
-from glideslope.search.full_runs import best_run
-from glideslope.search.odds import BOUNDS
+from glideslope.search.strategy.choose import PRIOR
+from glideslope.search.strategy.full_runs import best_run
+from glideslope.search.strategy.odds import BOUNDS
 
 SCHEDULE = str(PRIOR)
 ENDS = (0.03, 0.97)

@@ -10,7 +10,7 @@ import pytest
 
 import glideslope as gs
 from glideslope import laws
-from glideslope.search.run_directory import RunDirectory
+from glideslope.search.directory.run_directory import RunDirectory
 from tests.views.results import Quadratic
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright isn't installed: pip install playwright")

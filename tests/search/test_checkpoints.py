@@ -19,9 +19,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import glideslope as gs
-from glideslope.search import Contestant, best, checkpoints, states
-from glideslope.search.run_directory import RunDirectory
-from glideslope.search.trees import joined, taken_apart
+from glideslope.search import Contestant
+from glideslope.search.directory import best
+from glideslope.search.directory.run_directory import RunDirectory
+from glideslope.search.runs import checkpoints
+from glideslope.search.storage import states
+from glideslope.search.storage.trees import joined, taken_apart
 from glideslope.search.trials import Trials
 
 SEARCH = {"command": "tune", "steps": 4}
@@ -284,8 +287,9 @@ KILLED = """
 import sys, time, pathlib
 sys.path.insert(0, {folder!r})
 from test_checkpoints_job import job
-from glideslope.search import checkpoints, tune
-from glideslope.search.run_directory import RunDirectory
+from glideslope.search import tune
+from glideslope.search.runs import checkpoints
+from glideslope.search.directory.run_directory import RunDirectory
 checkpoints.LEAST_SPACING = 0.0
 out = pathlib.Path({out!r})
 memory = RunDirectory(out, {search}, resume=out.exists(), checkpoint_every=0.01)

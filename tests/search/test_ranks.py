@@ -6,8 +6,8 @@ import signal
 import pytest
 
 import glideslope as gs
-from glideslope.search.job import load_job
-from glideslope.search.processes import processes
+from glideslope.search.executors.processes import processes
+from glideslope.search.jobs.job import load_job
 
 JOB = """
 import os

@@ -19,11 +19,11 @@ from glideslope.cli import run
 from glideslope.cli.results import open_directory
 from glideslope.documents import sealed, unsealed
 from glideslope.feedback import Event
-from glideslope.search import lock
-from glideslope.search.contestant import Run
-from glideslope.search.identity import differences, identity, modules
-from glideslope.search.job import load_job
-from glideslope.search.run_directory import RunDirectory
+from glideslope.search.directory.run_directory import RunDirectory
+from glideslope.search.jobs.job import load_job
+from glideslope.search.runs.contestant import Run
+from glideslope.search.storage import lock
+from glideslope.search.storage.identity import differences, identity, modules
 from glideslope.views import report
 
 JOB = """
@@ -332,7 +332,7 @@ def test_temporary_files_of_a_killed_search_are_cleaned(tmp_path):
 def test_one_process_writes_and_a_killed_one_no_longer_does(tmp_path):
     out = tmp_path / "out"
     code = (
-        "import sys, time, pathlib; from glideslope.search.run_directory import RunDirectory\n"
+        "import sys, time, pathlib; from glideslope.search.directory.run_directory import RunDirectory\n"
         f"directory = RunDirectory(pathlib.Path({str(out)!r}), {SEARCH})\n"
         f"directory['a'] = {{'rates': [0.1], 'losses': [1.0]}}\nprint('ready', flush=True)\ntime.sleep(60)"
     )

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 import glideslope as gs
 from glideslope.search import Contestant
-from glideslope.search.devices import shares
-from glideslope.search.job import load_job
-from glideslope.search.processes import processes
-from glideslope.search.run_directory import RunDirectory
-from glideslope.search.run_limit import RunLimit
-from glideslope.search.time_limit import limited
+from glideslope.search.directory.run_directory import RunDirectory
+from glideslope.search.executors.devices import shares
+from glideslope.search.executors.processes import processes
+from glideslope.search.executors.versions import check_versions, versions_here
+from glideslope.search.jobs.job import load_job
+from glideslope.search.jobs.time_limit import limited
+from glideslope.search.runs.run_limit import RunLimit
 from glideslope.search.trials import Trials
-from glideslope.search.versions import check_versions, versions_here
 
 JOB = """
 import os
@@ -325,7 +325,7 @@ def odd(seed):
 def slow(tmp_path, monkeypatch):
     (tmp_path / "quadratic.py").write_text(JOB)
     (tmp_path / "slow.py").write_text(SLOW)
-    monkeypatch.setattr("glideslope.search.checkpoints.LEAST_SPACING", 0.0)
+    monkeypatch.setattr("glideslope.search.runs.checkpoints.LEAST_SPACING", 0.0)
     return tmp_path
 
 
@@ -395,7 +395,7 @@ def test_a_short_run_that_is_the_answer_is_not_made_again(slow, monkeypatch):
 
 
 def test_the_state_of_the_least_validation_loss_comes_from_a_worker(slow, monkeypatch):
-    monkeypatch.setattr("glideslope.search.best._LEAST_COST", 0.0)
+    monkeypatch.setattr("glideslope.search.directory.best._LEAST_COST", 0.0)
     job = load_job(f"{slow}/slow.py:overfitting")
     memory = RunDirectory(slow / "out", {"command": "tune"}, checkpoint_every=0.05)
     with ThreadPoolExecutor(1) as executor:
@@ -422,7 +422,9 @@ def test_a_run_that_takes_too_long_is_ended_in_its_worker(slow):
 def test_versions_that_differ_are_named(job, monkeypatch):
     here = versions_here()
     assert {"Python", "glideslope", "numpy"} <= here.keys()
-    monkeypatch.setattr("glideslope.search.workers.versions_here", lambda: here | {"numpy": "1.0+cpu", "torch": "9"})
+    monkeypatch.setattr(
+        "glideslope.search.executors.workers.versions_here", lambda: here | {"numpy": "1.0+cpu", "torch": "9"}
+    )
     message = (
         r"the worker on .* has other versions than the search: numpy .* instead of 1\.0\+cpu, torch .* instead of 9"
     )

@@ -13,14 +13,14 @@ from surface import Surface
 from sweeping import Sweeping
 
 import glideslope as gs
-from glideslope.search.choose import PRIOR, Choice, chosen, usual
-from glideslope.search.contestant import Run
-from glideslope.search.full_runs import best_run, for_short_runs, full_runs
-from glideslope.search.kept import Kept
-from glideslope.search.outcomes import SHORTEST
+from glideslope.search.directory.kept import Kept
 from glideslope.search.range_test import RangeTest, range_test
-from glideslope.search.stopped import stopped
-from glideslope.search.trial import Trial
+from glideslope.search.runs.contestant import Run
+from glideslope.search.runs.trial import Trial
+from glideslope.search.strategy.choose import PRIOR, Choice, chosen, usual
+from glideslope.search.strategy.full_runs import best_run, for_short_runs, full_runs
+from glideslope.search.strategy.outcomes import SHORTEST
+from glideslope.search.strategy.stopped import stopped
 from glideslope.search.trials import Trials
 from searches.rates import HIGH, LOW
 

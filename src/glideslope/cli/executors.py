@@ -54,7 +54,7 @@ def working(
 
 
 def _processes(workers: int | None, gpus: float | None) -> AbstractContextManager[Executor | None]:
-    from glideslope.search.processes import processes
+    from glideslope.search.executors.processes import processes
 
     if workers is None:
         if gpus is not None:

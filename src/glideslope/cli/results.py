@@ -23,10 +23,10 @@ from glideslope.errors import GlideslopeError, NothingLearnedError, ScheduleErro
 if TYPE_CHECKING:
     from glideslope.cli.sent import Sent
     from glideslope.cli.time_limit import Watch as TimeLimit
-    from glideslope.search.contestant import Run
-    from glideslope.search.job import JobFactory
+    from glideslope.search.directory.run_directory import RunDirectory
+    from glideslope.search.jobs.job import JobFactory
     from glideslope.search.progress import Progress, Watch
-    from glideslope.search.run_directory import RunDirectory
+    from glideslope.search.runs.contestant import Run
     from glideslope.views.answer import Answer
 
 Result = TypeVar("Result")
@@ -48,7 +48,7 @@ def split_names(text: str) -> list[str]:
 
 def described(run: Run) -> dict[str, Any]:
     """A run as it stands in result.json."""
-    from glideslope.search.idle import idle
+    from glideslope.search.runs.idle import idle
 
     quiet = {"never_acted": list(names)} if (names := idle([run])) else {}
     return {
@@ -84,8 +84,8 @@ def open_directory(
     accept_changes: bool = False, checkpoint_every: str = "60s", checkpoints: str | None = None,
 ) -> RunDirectory:  # fmt: skip
     """The run directory of a search."""
-    from glideslope.search.identity import identity
-    from glideslope.search.run_directory import RunDirectory
+    from glideslope.search.directory.run_directory import RunDirectory
+    from glideslope.search.storage.identity import identity
 
     if resume and out is None:
         raise GlideslopeError("--resume: say which run with --out DIR")
@@ -204,7 +204,7 @@ def loaded(job: str, timeout: float | None, log: str | None, storage: str | None
     from glideslope.cli.sent import Sent
     from glideslope.cli.time_limit import timeout as limit
     from glideslope.search import load_job
-    from glideslope.search.time_limit import one_run
+    from glideslope.search.jobs.time_limit import one_run
 
     sent = Sent(log, storage)
     output.lend()  # both until the end of the command, since a job has threads
@@ -219,7 +219,7 @@ def leave_partial_report(directory: RunDirectory) -> None:
     """Writes what is finished as a report that says that it is partial, and how to go on."""
     import numpy as np
 
-    from glideslope.search.contestant import Run
+    from glideslope.search.runs.contestant import Run
     from glideslope.views import report, run_charts, tuned
 
     finished = [Run.remembered(result) for result in directory.values() if "final_loss" in result]
@@ -247,7 +247,7 @@ def show(
     """Prints a result, as JSON or as a person reads: what to do, how sure, what it beat, tables, lines to paste."""
     if as_json:
         from glideslope.documents import sealed
-        from glideslope.search.result_files import plain
+        from glideslope.search.storage.result_files import plain
 
         output.put(sealed(plain(result)))
         return

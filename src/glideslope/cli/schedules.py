@@ -42,7 +42,7 @@ def show(
     from glideslope.files import write_atomically
     from glideslope.schedules import Clock, parse
     from glideslope.schedules.amounts import check_peak, check_positive
-    from glideslope.search.result_files import plain
+    from glideslope.search.storage.result_files import plain
     from glideslope.views import plots, report, terminal
     from glideslope.views.curves import Curve, Time, chart, places
 

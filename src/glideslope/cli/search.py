@@ -115,7 +115,7 @@ def race(
     """Run every schedule at every peak rate, and every peak as a constant rate."""
     from glideslope.schedules.amounts import check_positive
     from glideslope.search import race as run_race
-    from glideslope.search.idle import idle
+    from glideslope.search.runs.idle import idle
     from glideslope.views import race as views
     from glideslope.views import terminal
 

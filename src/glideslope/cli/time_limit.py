@@ -13,7 +13,7 @@ from types import FrameType
 
 from glideslope.errors import GlideslopeError, JobError
 from glideslope.escape import visible
-from glideslope.search.time_limit import GRACE, OutOfTime, limited, over
+from glideslope.search.jobs.time_limit import GRACE, OutOfTime, limited, over
 
 _AGAIN = 1.0
 """Seconds between exceptions, for a job that catches them all."""

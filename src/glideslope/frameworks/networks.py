@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal
 
 from glideslope.errors import FrameworkError
-from glideslope.search.job import Job
+from glideslope.search.jobs.job import Job
 
 Framework = Literal["torch", "jax", "keras", "transformers", "lightning"]
 

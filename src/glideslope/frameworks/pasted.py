@@ -9,8 +9,8 @@ from glideslope.errors import GlideslopeError
 from glideslope.feedback import Feedback
 from glideslope.frameworks.networks import Framework, framework_of
 from glideslope.policy import RatePolicy
-from glideslope.search.contestant import Contestant
-from glideslope.search.job import Job
+from glideslope.search.jobs.job import Job
+from glideslope.search.runs.contestant import Contestant
 
 
 def lines_to_paste(job: Job, contestant: Contestant, steps: int) -> list[str]:

@@ -13,8 +13,8 @@ from typing import Any, ParamSpec, TypeVar
 import ray
 
 from glideslope.errors import SearchError
-from glideslope.search.calls import one_line
-from glideslope.search.processes import THREADS
+from glideslope.search.executors.processes import THREADS
+from glideslope.search.jobs.calls import one_line
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -9,21 +9,21 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any
 
-from glideslope.search.away import Away
-from glideslope.search.best import best_here, drop_unless_less
-from glideslope.search.calls import calling
-from glideslope.search.contestant import Contestant, Run
-from glideslope.search.first_check import check_first_updates
-from glideslope.search.job import Job, JobFactory, is_factory
-from glideslope.search.kept import Kept
-from glideslope.search.make_run import Made, make_run
-from glideslope.search.opened import Jobs
-from glideslope.search.optimizers import check_changed
+from glideslope.search.directory.best import best_here, drop_unless_less
+from glideslope.search.directory.kept import Kept
+from glideslope.search.directory.run_directory import RunDirectory
+from glideslope.search.executors.away import Away
+from glideslope.search.executors.workers import Workers
+from glideslope.search.jobs.calls import calling
+from glideslope.search.jobs.job import Job, JobFactory, is_factory
 from glideslope.search.progress import Progress, Watch, unwatched
-from glideslope.search.run_directory import RunDirectory
-from glideslope.search.running import Notes, Running
-from glideslope.search.trial import Trial
-from glideslope.search.workers import Workers
+from glideslope.search.runs.contestant import Contestant, Run
+from glideslope.search.runs.first_check import check_first_updates
+from glideslope.search.runs.make_run import Made, make_run
+from glideslope.search.runs.opened import Jobs
+from glideslope.search.runs.optimizers import check_changed
+from glideslope.search.runs.running import Notes, Running
+from glideslope.search.runs.trial import Trial
 
 logger = logging.getLogger("glideslope")
 

@@ -15,21 +15,21 @@ from glideslope.feedback import Guard
 from glideslope.policy import Driven, Policy, as_policy
 from glideslope.schedules import constant
 from glideslope.schedules.amounts import check_peak, check_positive
-from glideslope.search.also import axes
-from glideslope.search.checks import check_all, warn_of_no_text
-from glideslope.search.choose import Choice, chosen, usual
-from glideslope.search.constant_runs import MOST_CONSTANTS, constant_runs, unsaid
-from glideslope.search.contestant import Contestant, Run, distinct
-from glideslope.search.equal_runs import FEWEST, loss_at
-from glideslope.search.full_runs import EVALUATIONS, best_run, for_short_runs, full_runs
-from glideslope.search.job import Job, JobFactory
-from glideslope.search.odds import interval, near
-from glideslope.search.outcomes import SHARE, SHORTEST, final_loss, not_finite
+from glideslope.search.directory.releasing import releasing
+from glideslope.search.jobs.job import Job, JobFactory
+from glideslope.search.jobs.scalars import whole
+from glideslope.search.jobs.start import start
 from glideslope.search.progress import Watch, unwatched
-from glideslope.search.releasing import releasing
-from glideslope.search.scalars import whole
-from glideslope.search.start import start
-from glideslope.search.stopped import stopped
+from glideslope.search.runs.checks import check_all, warn_of_no_text
+from glideslope.search.runs.contestant import Contestant, Run, distinct
+from glideslope.search.strategy.also import axes
+from glideslope.search.strategy.choose import Choice, chosen, usual
+from glideslope.search.strategy.constant_runs import MOST_CONSTANTS, constant_runs, unsaid
+from glideslope.search.strategy.equal_runs import FEWEST, loss_at
+from glideslope.search.strategy.full_runs import EVALUATIONS, best_run, for_short_runs, full_runs
+from glideslope.search.strategy.odds import interval, near
+from glideslope.search.strategy.outcomes import SHARE, SHORTEST, final_loss, not_finite
+from glideslope.search.strategy.stopped import stopped
 from glideslope.search.trials import Trials
 from glideslope.shown import Shown
 

@@ -19,11 +19,11 @@ from starlette.routing import Route
 
 from glideslope.errors import GlideslopeError
 from glideslope.escape import visible
-from glideslope.search.contestant import Run
-from glideslope.search.idle import shown_name
-from glideslope.search.odds import interval, near
-from glideslope.search.outcomes import final_loss
-from glideslope.search.snapshot import Snapshot, changed
+from glideslope.search.directory.snapshot import Snapshot, changed
+from glideslope.search.runs.contestant import Run
+from glideslope.search.runs.idle import shown_name
+from glideslope.search.strategy.odds import interval, near
+from glideslope.search.strategy.outcomes import final_loss
 from glideslope.studio.exchange import computed, refusal
 from glideslope.studio.library import Library
 from glideslope.views import run_charts

@@ -15,7 +15,7 @@ from glideslope.policy import as_policy
 from glideslope.schedules import Clock, Schedule
 from glideslope.schedules.durations import Frame
 from glideslope.schedules.sampling import counted, sampled
-from glideslope.search.labels import label
+from glideslope.search.runs.labels import label
 from glideslope.views.charts import Chart, Mark, Series
 from glideslope.views.thinning import PIECES, WHOLE
 

@@ -13,7 +13,7 @@ from glideslope.errors import GlideslopeError
 from glideslope.escape import mathtext
 from glideslope.feedback import Feedback
 from glideslope.schedules import Clock, Schedule
-from glideslope.search.scalars import whole
+from glideslope.search.jobs.scalars import whole
 from glideslope.views.curves import Curve, Time, horizon
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import shlex
 
 import numpy as np
 
-from glideslope.search.outcomes import two_digits
 from glideslope.search.range_test import RangeTest
+from glideslope.search.strategy.outcomes import two_digits
 from glideslope.views import report
 from glideslope.views.answer import Answer, in_html
 from glideslope.views.charts import Chart, Mark, Series, level

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from glideslope.search.contestant import Run
+from glideslope.search.runs.contestant import Run
 from glideslope.views.charts import Chart, Mark, Series, level
 from glideslope.views.thinning import places, smoothed, thinned
 

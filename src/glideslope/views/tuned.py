@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from glideslope.search.contestant import Contestant, Run
-from glideslope.search.idle import shown_name
-from glideslope.search.outcomes import final_loss
+from glideslope.search.runs.contestant import Contestant, Run
+from glideslope.search.runs.idle import shown_name
+from glideslope.search.strategy.outcomes import final_loss
 from glideslope.search.tune import Tuned
 from glideslope.views import events, report, run_charts
 from glideslope.views.answer import Answer, in_html, made_again

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from glideslope.search.contestant import Run
-from glideslope.search.sweep import Sweep
+from glideslope.search.runs.contestant import Run
+from glideslope.search.strategy.sweep import Sweep
 
 MOST = 1000
 """The updates of a run that are sent, at most, evenly spread."""
