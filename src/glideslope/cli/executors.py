@@ -14,6 +14,10 @@ from glideslope.errors import GlideslopeError
 Workers = Annotated[
     int | None, typer.Option(metavar="N", help="Make the runs in so many processes; in this one if not given.")
 ]
+Speculate = Annotated[
+    int,
+    typer.Option(metavar="N", help="Let idle workers make so many runs that may come next, beyond the bound."),
+]
 Ray = Annotated[
     str | None,
     typer.Option("--ray", metavar="ADDRESS", help="Make the runs on a Ray cluster: auto, local or ray://HOST:PORT."),
@@ -51,6 +55,14 @@ def working(
         if value is not None:
             raise GlideslopeError(f"{name} is for runs on a cluster: give it with --ray auto or ray://HOST:PORT")
     return _processes(workers, gpus)
+
+
+def check_speculation(ahead: int, executor: Executor | None) -> None:
+    """Raises where runs are to be made ahead, and there are no workers."""
+    if ahead < 0:
+        raise GlideslopeError(f"--speculate {ahead}: give 0 or more")
+    if ahead and executor is None:
+        raise GlideslopeError("--speculate is for idle workers: give it with --workers N or --ray ADDRESS")
 
 
 def _processes(workers: int | None, gpus: float | None) -> AbstractContextManager[Executor | None]:

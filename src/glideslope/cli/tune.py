@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from glideslope.cli import output
-from glideslope.cli.executors import Checkpoints, CpusPerTrial, GpusPerTrial, Ray, Workers, WorkingDir, working
+from glideslope.cli.executors import (
+    Checkpoints,
+    CpusPerTrial,
+    GpusPerTrial,
+    Ray,
+    Speculate,
+    Workers,
+    WorkingDir,
+    check_speculation,
+    working,
+)
 from glideslope.cli.options import (
     AcceptChanges,
     Averages,
@@ -69,6 +79,7 @@ def tune(
     checkpoint_every: CheckpointEvery = "60s",
     timeout: Timeout = None,
     workers: Workers = None,
+    speculate: Speculate = 0,
     ray: Ray = None,
     gpus_per_trial: GpusPerTrial = None,
     cpus_per_trial: CpusPerTrial = None,
@@ -97,6 +108,7 @@ def tune(
     nothing = ""
     place = working(workers, ray, gpus_per_trial, cpus_per_trial, working_dir)
     with loaded(job, timeout, log, storage) as training, place as executor:
+        check_speculation(speculate, executor)
         directory = open_directory(
             "tune", job, out, overwrite, resume, search, accept_changes, checkpoint_every, checkpoints
         )
@@ -115,6 +127,7 @@ def tune(
                     watch=watch,
                     say=output.say_line,
                     executor=executor,
+                    speculate=speculate,
                 ),
             )
         except NothingLearnedError as error:
@@ -127,7 +140,8 @@ def tune(
         "average": average and str(average), "steps": steps, "final_loss": tuned.final_loss,
         "predicted": tuned.predicted, "near": tuned.near,
         "sensitivity": dict(zip(("half_peak", "twice_peak"), tuned.sensitivity, strict=True)),
-        "search_updates": tuned.search_updates, "wasted_updates": tuned.wasted, "constant": constant,
+        "search_updates": tuned.search_updates, "wasted_updates": tuned.wasted,
+        "updates_ahead": tuned.ahead, "constant": constant,
         "candidates": list(map(described, tuned.candidates)), "full_runs": list(map(described, tuned.full)),
         "events": events([tuned.final]),
         "untrained_loss": tuned.final.untrained, "noise": tuned.noise, "problem": problem,
