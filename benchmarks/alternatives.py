@@ -112,7 +112,7 @@ def lightning_tuner(seed: int, steps: int) -> tuple[int, float]:
 
 def fastai_finder(seed: int, steps: int) -> tuple[int, float]:
     """The valley of a range test of 100 updates, the suggestion that fastai's lr_find makes."""
-    import fastai.callback.schedule  # gives Learner its lr_find
+    import fastai.callback.schedule  # noqa: F401  it gives Learner its lr_find
     from fastai.data.core import DataLoaders
     from fastai.learner import Learner
     from fastai.optimizer import OptimWrapper

@@ -141,13 +141,13 @@ ROUTES: Sequence[Route] = (
 def _handles(plan: Plan, per_update: float) -> list[dict[str, Any]]:
     """The handles of the schedule that is edited; none where its text can't be read or has none."""
     try:
-        found = handles.handles(plan.schedule(plan.text), plan.steps, plan.clock)
+        movable = handles.handles(plan.schedule(plan.text), plan.steps, plan.clock)
     except GlideslopeError:
         return []
     return [
         {"name": handle.name, "x": handle.x * per_update, "y": handle.y * plan.peak, "up": handle.up is not None,
          "across": handle.across is not None, "removable": handle.removed is not None}
-        for handle in found if math.isfinite(handle.x) and math.isfinite(handle.y)
+        for handle in movable if math.isfinite(handle.x) and math.isfinite(handle.y)
     ]  # fmt: skip
 
 
@@ -156,10 +156,10 @@ def _changed(plan: Plan, edit: Edit, value: Schedule) -> Schedule:
         return handles.in_points(value, plan.steps, plan.clock)
     if edit.act == "add":
         return handles.with_point(value, plan.steps, plan.clock)
-    found = handles.handles(value, plan.steps, plan.clock)
-    if edit.handle >= len(found):
-        raise ScheduleError(f"{value} has {len(found)} handles: there is none of number {edit.handle + 1}")
-    handle = found[edit.handle]
+    movable = handles.handles(value, plan.steps, plan.clock)
+    if edit.handle >= len(movable):
+        raise ScheduleError(f"{value} has {len(movable)} handles: there is none of number {edit.handle + 1}")
+    handle = movable[edit.handle]
     if edit.act == "remove":
         if handle.removed is None:
             raise ScheduleError(f"the {handle.name} can't be left out")

@@ -150,8 +150,8 @@ def _surface(play: Play) -> Surface:
 
 def _window(play: Play, ground: Surface) -> list[tuple[float, float]]:
     usual = PLACES[play.surface].window if play.surface in PLACES else ((-3.0, 3.0), (-3.0, 3.0))
-    given = list(play.window or usual)
-    window = [*given, *usual[len(given) :]][: ground.dimensions]
+    axes = list(play.window or usual)
+    window = [*axes, *usual[len(axes) :]][: ground.dimensions]
     window += [(-3.0, 3.0)] * (ground.dimensions - len(window))
     if any(high - low < 1e-6 for low, high in window):
         raise ScheduleError("the window is empty: give a least and a largest of each coordinate, the largest above it")
@@ -183,10 +183,10 @@ def _way(ground: Surface, ball: Ball, way: Path | GlideslopeError) -> dict[str, 
 
 
 def _says(ended: Ended, way: Path) -> str:
-    made = int(way.at[-1])
+    updates = int(way.at[-1])
     return {
-        "whole": f"{made:,} updates", "diverged": f"diverged after {made:,} updates",
-        "time": f"the first {made:,} updates: more take too long to compute here",
+        "whole": f"{updates:,} updates", "diverged": f"diverged after {updates:,} updates",
+        "time": f"the first {updates:,} updates: more take too long to compute here",
     }[ended]  # fmt: skip
 
 

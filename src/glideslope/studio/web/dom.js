@@ -55,10 +55,10 @@ export function numberField(label, value, change, { whole = false, unit = "", le
   const id = `field-${fields++}`;
   const input = h("input", { id, inputmode: "decimal", value: plain(value), autocomplete: "off", spellcheck: "false" });
   input.addEventListener("change", () => {
-    const given = whole ? Math.round(number(input.value)) : number(input.value);
-    const fits = Number.isFinite(given) && (given > 0 || given > least);
+    const entered = whole ? Math.round(number(input.value)) : number(input.value);
+    const fits = Number.isFinite(entered) && (entered > 0 || entered > least);
     input.setAttribute("aria-invalid", String(!fits));
-    if (fits) change(given);
+    if (fits) change(entered);
   });
   return h("div", { class: "field" }, h("label", { for: id }, label), input, unit ? h("span", { class: "unit" }, unit) : null);
 }

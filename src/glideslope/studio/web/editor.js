@@ -84,12 +84,12 @@ export function handlesOver(chart, change, now) {
 
   chart.drawn = place;
   return {
-    /** Before the chart is drawn, which places them. @param {Handle[]} given @param {number} length */
-    show(given, length) {
+    /** Before the chart is drawn, which places them. @param {Handle[]} places @param {number} length */
+    show(places, length) {
       end = length;
-      handles = given;
-      while (buttons.length > given.length) buttons.pop()?.remove();
-      while (buttons.length < given.length) {
+      handles = places;
+      while (buttons.length > places.length) buttons.pop()?.remove();
+      while (buttons.length < places.length) {
         const i = buttons.length;
         const button = h("button", {
           type: "button", class: "handle", role: "slider",
@@ -102,7 +102,7 @@ export function handlesOver(chart, change, now) {
         layer.append(button);
       }
       buttons.forEach((button, i) => {
-        const { name, x, across, up } = given[i];
+        const { name, x, across, up } = places[i];
         button.setAttribute("aria-label", name);
         button.setAttribute("aria-valuemin", "0");
         button.setAttribute("aria-valuemax", String(length));

@@ -52,7 +52,7 @@ export function planEditor(plan, request, answered) {
       say(error.message);
     }
   });
-  const edit = (/** @type {{change: any, plan: any}} */ given) => ask(given);
+  const edit = (/** @type {{change: any, plan: any}} */ changed) => ask(changed);
   const redraw = () => ask(null);
   const list = scheduleList({
     texts: plan.schedules, chosen: plan.chosen, most: 8,

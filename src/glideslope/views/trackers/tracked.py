@@ -36,8 +36,8 @@ class Tracked:
 
     def steps(self) -> Iterator[tuple[int, dict[str, float]]]:
         """The updates made, rising, and the finite numbers there by their names."""
-        made = len(self.losses)
-        kept = np.unique(np.linspace(0, made - 1, min(made, MOST)).astype(int)).tolist() if made else []
+        updates = len(self.losses)
+        kept = np.unique(np.linspace(0, updates - 1, min(updates, MOST)).astype(int)).tolist() if updates else []
         numbers: dict[int, dict[str, float]] = {
             i + 1: {"train/loss": float(self.losses[i]), "lr": float(self.rates[i])} for i in kept
         }

@@ -32,10 +32,10 @@ function logTicks(low, high) {
 }
 
 function element(tag, className, text = "") {
-  const made = document.createElement(tag);
-  made.className = className;
-  made.textContent = text;
-  return made;
+  const node = document.createElement(tag);
+  node.className = className;
+  node.textContent = text;
+  return node;
 }
 
 // The colours of the page, read once until it is turned light or dark: each reading lays the page out.
