@@ -133,7 +133,8 @@ def tune(
             where the job is made by `job(seed, optimizer=None)`.
         averages: averages of the weights at a constant rate, to choose from besides: "ema(0.99)", "swa(75%)".
         also: other numbers of the optimizer to choose, each by three runs at the best peak: "weight_decay=1e-3:0.3",
-            "momentum"; of a job whose `controls` have them.
+            "momentum"; of a job whose `controls` have them. "batch_size=32:256" begins at the job's own, for which
+            `steps` are the updates; with a larger batch there are fewer, of as many examples.
         guard: protects the full run from divergence.
         against_constant: also make full runs of constant rates around the chosen peak, outside the bound.
         constant_peaks: the rates of those runs; if not given, a quarter to two times the best found, and on from there
@@ -160,11 +161,12 @@ def tune(
     choice = usual(total, steps) if schedules is None else tuple(distinct(as_policy(one).value for one in schedules))
     if not choice:
         raise SearchError("no schedules to choose from: leave schedules out for a single cycle")
+    numbers = axes(also)
+    fewest = min((axis.updates(axis.high, steps) for axis in numbers), default=steps)
     for schedule in choice:  # raises here, and not in the middle of the search
-        as_policy(schedule * guard if guard else schedule).within(steps)
+        as_policy(schedule * guard if guard else schedule).within(fewest)
     entries = [Contestant(constant(), 1.0, name) for name in dict.fromkeys(optimizers)]
     entries += [Contestant(constant(), 1.0, average=Average.read(text)) for text in dict.fromkeys(averages)]
-    numbers = axes(also)
     least = SHORTEST * (FEWEST * (1 + len(entries) + len(numbers)) + len(choice) - 1)
     if total < least:
         raise SearchError(
@@ -185,10 +187,10 @@ def tune(
     trials.use(seed)
     guarded = [schedule * guard for schedule in choice] if guard else choice
     winner = replace(choose.winner, schedule=choose.winner.schedule * guard) if guard else choose.winner
-    full = full_runs(trials, winner, guarded, steps, total, best.final_loss)
+    full = full_runs(trials, winner, guarded, choose.steps, total, best.final_loss)
     final, search_updates, unasked = best_run(full), trials.updates - full[-1].cost, trials.end_ahead()
     early = stopped(trials, best, final, choose.noise)
-    end = (final.contestant, steps, EVALUATIONS) if early is None else (best.contestant, best.steps, 1, SHARE)
+    end = (final.contestant, choose.steps, EVALUATIONS) if early is None else (best.contestant, best.steps, 1, SHARE)
     final = early or final
     logger.info("chosen: %s, %.6g after %d full runs", final.contestant, final.final_loss, len(full))
     constants: list[Run] = []
@@ -196,7 +198,7 @@ def tune(
         constants = constant_runs(trials, rates, final.contestant.peak, steps, say)
     trials.leave(*end)
     tuned = Tuned(
-        job=trials.job, schedule=final.contestant.schedule, peak=final.contestant.peak, steps=steps,
+        job=trials.job, schedule=final.contestant.schedule, peak=final.contestant.peak, steps=choose.steps,
         final_loss=final.final_loss,
         search_updates=search_updates, candidates=candidates,
         predicted=interval(best.final_loss, best.untrained, overhead), near=near(overhead),

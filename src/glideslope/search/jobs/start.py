@@ -38,11 +38,9 @@ def kind(optimizer: str | None) -> str | None:
     name = (optimizer or "").lower()
     if "adagrad" in name:
         return "adagrad"
-    if any(
-        word in name for word in ("adam", "rms", "lion", "muon", "adan", "adafactor", "adabelief", "lamb", "sophia")
-    ):
+    if any(word in name for word in _ADAPTIVE):
         return "adaptive"
-    return "plain" if any(word in name for word in ("sgd", "momentum", "nesterov", "lars")) else None
+    return "plain" if any(word in name for word in _PLAIN) else None
 
 
 def by_edge(edge: float, optimizer: str | None) -> float | None:
