@@ -134,6 +134,10 @@ SCRIPTS = (
     Script("search/compare", (
         Claim(r"searches played on 34 trainings.*?\| #", r"\| ours[^|]*\|[^|]*\| #", near(0.05)),
     ), needs="an hour"),
+    Script("search/parallel", (
+        Claim(r"on 8 simulated workers.*?\| #", r"within 2 full.*\n.*\n.*speculate=7 +#", near(0.05)),
+        Claim(r"on 8 simulated workers.*?\| [\d.]+, #", r"within 2 full.*\n(?:.*\n){3}.*as much time +#", near(0.1)),
+    ), full=("--repeats", "5"), quick=("--repeats", "1"), same=False, packages=("optuna",)),
     Script("search/held_out", (
         Claim(r"16 trainings without tables.*?\| #", r"median +[\d.]+ +#", near(0.02)),
         Claim(r"16 trainings without tables.*?\| [\d.]+, #", r"median +[\d.]+ +[\d.]+ +#", near(0.02)),

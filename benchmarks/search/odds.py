@@ -20,7 +20,7 @@ import numpy as np
 from jobs import JOBS
 from played import Played, surfaces
 from prior import priors
-from searches.ours import searched
+from searches.ours import PlayedTrials, searched
 from surface import Surface
 from tables import FOLDER, load
 
@@ -53,7 +53,7 @@ class Outcome:
 def outcome(surface: Surface, start: float, bound: float) -> Outcome:
     """What a search from a peak comes to."""
     full = surface.table.horizons[-1]
-    choice, runs, _ = searched(Played((surface,), 0), round(bound * full), start)
+    choice, runs, _ = searched(PlayedTrials(Played((surface,), 0)), round(bound * full), start)
     best = best_run(runs)
     peaks = np.geomspace(1e-5, 30, 170)
     schedule = str(best.contestant.schedule)

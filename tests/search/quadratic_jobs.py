@@ -45,6 +45,18 @@ def failing(seed):
     return Failing(seed)
 
 
+class Steep(Quadratic):
+    def step(self, lr):
+        if lr > 4:
+            Path(__file__).with_name("steep").touch()
+            raise RuntimeError("boom")
+        return super().step(lr)
+
+
+def steep(seed):
+    return Steep(seed)
+
+
 class Killed(Quadratic):
     def step(self, lr):
         flag = Path(__file__).with_name("killed")

@@ -273,6 +273,16 @@ def test_python_s_and_numpy_s_generators_are_plain():
         assert same(joined(taken_apart(generator, arrays), arrays, None), generator)
 
 
+@pytest.mark.parametrize(
+    "tensor",
+    [lambda: torch.eye(3).to_sparse(), lambda: torch.ones(3, device="meta"),
+     lambda: torch.nested.nested_tensor([torch.ones(2), torch.ones(3)], layout=torch.jagged)],
+)  # fmt: skip
+def test_a_tensor_that_is_not_plain_is_named(tensor):
+    with pytest.raises(gs.DocumentError, match=r"state\['w'\] is a \w+ of torch\.float32 and torch\.\w+"):
+        taken_apart({"w": tensor()}, {})
+
+
 def test_no_pickle_is_written_or_read(tmp_path):
     with pytest.raises(gs.DocumentError, match=r"state\['f'\] is a"):
         states.form_of({"f": lambda: 0})

@@ -5,6 +5,7 @@ import random
 import threading
 from collections import Counter
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -43,7 +44,7 @@ class Simulated(Executor):
 
     def __init__(self, seed, lost=0.0, most=2):
         self.random, self.lost, self.most = random.Random(seed), lost, most
-        self.submitted, self.begun, self.losses = SimpleQueue(), 0, Counter()
+        self.submitted, self.begun, self.losses, self.updates = SimpleQueue(), 0, Counter(), 0
         threading.Thread(target=self.work, daemon=True).start()
 
     def submit(self, function, /, *args, **options):
@@ -72,7 +73,9 @@ class Simulated(Executor):
                     function(*args, **options)
                 future.set_exception(BrokenExecutor("a worker is lost"))
             else:
-                future.set_result(function(*args, **options))
+                result = function(*args, **options)
+                self.updates += result.get("updates", 0)
+                future.set_result(result)
 
 
 def tuned(job, executor=None, memory=None, **options):
@@ -127,6 +130,51 @@ def test_processes_give_the_same_answer(job, tmp_path):
     trained = job(0)
     gs.load_checkpoint(trained, tmp_path / "out")
     assert trained.evaluate() == tune.final_loss
+
+
+@given(st.integers(0, 2**32), st.sampled_from([0.0, 0.3]), st.integers(1, 5))
+@settings(max_examples=8, deadline=None)
+def test_runs_made_ahead_change_no_answer_and_are_counted_apart(file, seed, lost, ahead):
+    job = load_job(f"{file}:job")
+    memory, alone = {}, {}
+    executor = Simulated(seed, lost)
+    tune = tuned(job, executor, memory, against_constant=False, speculate=ahead)
+    executor.shutdown()
+    other = tuned(job, memory=alone, against_constant=False)
+    assert (tune, memory) == (replace(other, job=tune.job), alone)
+    assert tune.job.evaluate() == other.job.evaluate()
+    updates = sum(len(result["losses"]) for result in memory.values())
+    assert executor.updates - updates <= tune.ahead
+
+
+def test_runs_ahead_leave_nothing_in_the_run_directory(job, tmp_path):
+    directory = RunDirectory(tmp_path / "out", {"command": "tune"}, checkpoint_every=0.0)
+    with processes(4) as executor:
+        tune = tuned(job, executor, directory, speculate=3)
+    alone = RunDirectory(tmp_path / "alone", {"command": "tune"}, checkpoint_every=0.0)
+    assert replace(tune, job=None) == replace(tuned(job, memory=alone), job=None)
+    assert tune.ahead > 0
+    assert dict(directory) == dict(alone)
+    assert not list((tmp_path / "out").rglob("unfinished/*"))
+
+
+@pytest.mark.parametrize("options", [{"speculate": 2}, {"speculate": -1}, {"speculate": -1, "executor": object()}])
+def test_runs_ahead_need_workers(job, options):
+    with pytest.raises(gs.SearchError, match="give 0 or more, and above 0 an executor"):
+        gs.tune(job, 200, **options)
+
+
+def test_a_run_ahead_that_fails_is_no_error_unless_it_is_asked_for(file):
+    class AtOnce(Executor):
+        def submit(self, function, /, *args, **options):
+            future = Future()
+            future.set_result(function(*args, **options))
+            return future
+
+    job = load_job(f"{file}:steep")
+    ahead = gs.tune(job, 100, schedules=["constant()"], executor=AtOnce(), speculate=4)
+    assert file.with_name("steep").exists()
+    assert ahead.final == gs.tune(job, 100, schedules=["constant()"]).final
 
 
 def test_an_interrupted_search_goes_on_with_what_workers_finished(job):

@@ -54,6 +54,14 @@ class Executors:
         return _processes(self.workers, self.gpus_per_trial)
 
 
+def check_speculation(ahead: int, executor: Executor | None) -> None:
+    """Raises where runs are to be made ahead, and there are no workers."""
+    if ahead < 0:
+        raise GlideslopeError(f"--speculate {ahead}: give 0 or more")
+    if ahead and executor is None:
+        raise GlideslopeError("--speculate is for idle workers: give it with --workers N or --ray ADDRESS")
+
+
 def _processes(workers: int | None, gpus: float | None) -> AbstractContextManager[Executor | None]:
     from glideslope.search.executors.processes import processes
 

@@ -8,7 +8,7 @@ import typer
 
 from glideslope.cli import options, output
 from glideslope.cli.directory import Directory
-from glideslope.cli.executors import Executors
+from glideslope.cli.executors import Executors, check_speculation
 from glideslope.cli.options import command
 from glideslope.cli.results import described, events, loaded, parse_schedules, show, split_names
 from glideslope.cli.taken_away import lines, taken_away
@@ -45,6 +45,9 @@ def tune(
     ] = "60s",
     timeout: options.Timeout = None,
     executors: Executors,
+    speculate: Annotated[
+        int, typer.Option(metavar="N", help="Let idle workers make so many runs that may come next, beyond the bound.")
+    ] = 0,
     checkpoints: options.Checkpoints = None,
     log: options.Log = None,
     storage: options.Storage = None,
@@ -68,6 +71,7 @@ def tune(
     search |= choices | ({"guard": True} if guard else {})
     nothing = ""
     with loaded(job, timeout, log, storage) as training, executors.open() as executor:
+        check_speculation(speculate, executor)
         directory = kept.open("tune", job, search, checkpoint_every, checkpoints)
         try:
             tuned = training.watched(
@@ -84,6 +88,7 @@ def tune(
                     watch=watch,
                     say=output.say_line,
                     executor=executor,
+                    speculate=speculate,
                 ),
             )
         except NothingLearnedError as error:
@@ -96,7 +101,8 @@ def tune(
         "average": average and str(average), "steps": steps, "final_loss": tuned.final_loss,
         "predicted": tuned.predicted, "near": tuned.near,
         "sensitivity": dict(zip(("half_peak", "twice_peak"), tuned.sensitivity, strict=True)),
-        "search_updates": tuned.search_updates, "wasted_updates": tuned.wasted, "constant": constant,
+        "search_updates": tuned.search_updates, "wasted_updates": tuned.wasted,
+        "updates_ahead": tuned.ahead, "constant": constant,
         "candidates": list(map(described, tuned.candidates)), "full_runs": list(map(described, tuned.full)),
         "events": events([tuned.final]),
         "untrained_loss": tuned.final.untrained, "noise": tuned.noise, "problem": problem,

@@ -32,7 +32,8 @@ def answer(tuned: Tuned, problem: str | None = None) -> Answer:
         sure=(*([f"The full run was {contestant}."] if problem else []), *_sure(tuned)),
         beaten=_beaten(tuned),
         cost=f"The search took {tuned.search_updates:,} updates, {tuned.search_updates / tuned.steps:.2f} full runs."
-        + made_again(tuned.wasted),
+        + made_again(tuned.wasted)
+        + (f" Up to {tuned.ahead:,} more were made ahead, and weren't asked for." if tuned.ahead else ""),
         terms=("peak", "updates", "loss", "untrained", "predicted", "in …% of trainings", "short run", "full run"),
     )
 

@@ -104,7 +104,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self._begin()
         self.data[key] = result
         write_atomically(self._runs / stored.name_of_run(self._record.id, key), text)
-        self._unfinished.delete(stored.stem_of_run(self._record.id, key))
+        self.drop_unfinished(key)
         self._remove_folders()
 
     def saving(self, key: str) -> Saving | None:
@@ -113,6 +113,10 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
             return None
         self._begin()
         return self._unfinished.saving(self._record.id, key)
+
+    def drop_unfinished(self, key: str) -> None:
+        """Deletes the checkpoints of a run that isn't needed."""
+        self._unfinished.delete(stored.stem_of_run(self._record.id, key))
 
     def give_up(self, error: DocumentError) -> None:
         """Says once that the state of the job has no safe form: no run is checkpointed then."""

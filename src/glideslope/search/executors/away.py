@@ -44,25 +44,32 @@ class Away:
     show: Callable[[str, tuple[Running, ...]], None]
     next_look: float = 0.0
 
-    def make(self, trials: dict[str, Trial], stage: str, kept: Kept | None) -> None:
+    def make(self, trials: dict[str, Trial], stage: str, kept: Kept | None, likely: Sequence[Trial] = ()) -> None:
         """Makes the runs of trials.
 
         Args:
             trials: by their keys.
             stage: what they are for.
             kept: keeps the state at the end of the best.
+            likely: what may be asked for next.
         """
         keys, directory = list(trials), self.directory
         logger.info("%s: %d runs are sent: %s", stage, len(keys), "; ".join(keys))
-        savings = [None if directory is None else directory.saving(key) for key in keys]
         into = directory if kept is not None and kept.directory is not None else None
         least = -math.inf if kept is None else kept.least
-        tasks = [
-            self.workers.task(trials[key], least, stage, saving, -math.inf if into is None else least_stored(into, key))
-            for key, saving in zip(keys, savings, strict=True)
-        ]
+        tasks, ahead = (
+            [
+                self.workers.task(
+                    trial, least, stage, None if directory is None else directory.saving(trial.key),
+                    -math.inf if into is None else least_stored(into, trial.key),
+                )
+                for trial in some
+            ]
+            for some in (trials.values(), likely)
+        )  # fmt: skip
+        savings = [task.saving for task in tasks]
         best: tuple[float, int, Sent] | None = None
-        with closing(self.workers.made(tasks, lambda left: self._look(stage, savings, left))) as arrivals:
+        with closing(self.workers.made(tasks, lambda left: self._look(stage, savings, left), ahead)) as arrivals:
             for arrived in arrivals:
                 number, loss, saving = arrived.number, arrived.made.run.final_loss, savings[arrived.number]
                 if arrived.unsaved and directory is not None:
@@ -76,6 +83,14 @@ class Away:
             self._keep(kept, keys[best[1]], trials[keys[best[1]]], best[0], best[2])
         if into is not None and kept is not None and keys:
             drop_unless_less(into, keys[-1], kept.least)
+
+    def end(self) -> int:
+        """Ends what was begun ahead and never asked for: the updates that it was of, at most."""
+        self.workers.cancel_ahead()
+        for task in (ahead := self.workers.ahead):
+            if self.directory is not None and task.saving is not None:
+                self.directory.drop_unfinished(task.trial.key)
+        return sum(len(task.trial.contestant.rates(task.trial.steps)) for task in ahead)
 
     def _keep(self, kept: Kept, key: str, trial: Trial, loss: float, sent: Sent) -> None:
         """Keeps the state of a job at the end of a run that a worker made."""

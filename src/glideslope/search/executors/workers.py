@@ -7,6 +7,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -54,12 +55,13 @@ class Workers:
     Args:
         executor: of `concurrent.futures`, or one that has the same.
         source: the function that makes jobs.
+        ahead: how many runs it may make before they are asked for.
 
     Raises:
         SearchError: it is a job, which workers can't share.
     """
 
-    def __init__(self, executor: Executor, source: Job | JobFactory) -> None:
+    def __init__(self, executor: Executor, source: Job | JobFactory, ahead: int = 0) -> None:
         if not is_factory(source):
             raise SearchError(
                 f"with an executor each worker makes its own job, and a {type(source).__name__} was given: write a "
@@ -67,18 +69,28 @@ class Workers:
             )
         self._executor, self._search = executor, secrets.token_hex(8)
         self._source = cast("JobFactory", source)
+        self._most_ahead = ahead
+        self._ahead: dict[str, tuple[Task, Future[dict[str, Any]]]] = {}
+
+    @property
+    def ahead(self) -> list[Task]:
+        """The tasks that were begun, or made, before they were asked for, and haven't been since."""
+        return [task for task, _ in self._ahead.values()]
 
     def task(self, trial: Trial, keep: float, stage: str, saving: Saving | None, best: float) -> Task:
         """What a worker is sent; the arguments are those of `Task`."""
         limit = time_limit.seconds()
         return Task(self._search, self._source, trial, keep, stage, saving, best, limit, versions_here())
 
-    def made(self, tasks: Sequence[Task], look: Callable[[Collection[int]], None]) -> Generator[Arrived, None, None]:
+    def made(
+        self, tasks: Sequence[Task], look: Callable[[Collection[int]], None], likely: Sequence[Task] = ()
+    ) -> Generator[Arrived, None, None]:
         """The runs of tasks, as they arrive. Those not begun are cancelled where the caller stops.
 
         Args:
             tasks: what is run.
             look: is called now and then, with the numbers of the tasks that haven't ended.
+            likely: what may be asked for next, the likeliest first: idle workers make these runs meanwhile.
 
         Raises:
             JobError: a call of the job fails in a worker; the first task that fails decides, in their order.
@@ -89,7 +101,9 @@ class Workers:
         failure: Exception | None = None
         try:
             for number, task in enumerate(tasks):
-                arrivals.expect(number, self._sent(task))
+                begun = self._ahead.pop(task.trial.key, None)
+                arrivals.expect(number, self._sent(task) if begun is None else begun[1])
+            self._send_ahead(likely)
             while arrivals.waiting:
                 arrived = arrivals.next(TICK)
                 look(arrivals.waiting)
@@ -109,8 +123,19 @@ class Workers:
                 arrivals.cancel_from(number)
         finally:
             arrivals.cancel_from(0)
+            self.cancel_ahead()
         if failure is not None:
             raise failure
+
+    def cancel_ahead(self) -> None:
+        """Cancels the tasks ahead that haven't begun, so that no task that is asked for waits behind them."""
+        self._ahead = {key: (task, future) for key, (task, future) in self._ahead.items() if not future.cancel()}
+
+    def _send_ahead(self, tasks: Sequence[Task]) -> None:
+        running = sum(not future.done() for _, future in self._ahead.values())
+        for task in [task for task in tasks if task.trial.key not in self._ahead][: max(self._most_ahead - running, 0)]:
+            with suppress(GlideslopeError):  # it says so where the run is asked for
+                self._ahead[task.trial.key] = task, self._sent(task)
 
     def _sent(self, task: Task) -> Future[dict[str, Any]]:
         try:

@@ -16,6 +16,7 @@ from typing import Any
 from glideslope.errors import JobError
 from glideslope.search.jobs.calls import FAILURES, described
 from glideslope.search.jobs.scalars import number
+from glideslope.search.jobs.shards import Shards
 from glideslope.search.jobs.start import optimizer_of
 
 _OPTIONAL = ("reseed", "estimate", "skip", "average", "evaluate_average")
@@ -124,10 +125,12 @@ def _serve(calls: Connection, environment: dict[str, str], make: Callable[[], An
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.update(environment)
     job: Any = None
+    shards = Shards()
     while True:
         try:
             if job is None:
                 job = make()
+                shards.taken(job.state())  # so that the layouts are known, whichever state comes first
                 has = [name for name in _OPTIONAL if callable(getattr(job, name, None))]
                 held = optimizer_of(job)
                 answer: Any = (
@@ -137,8 +140,9 @@ def _serve(calls: Connection, environment: dict[str, str], make: Callable[[], An
                 )
             else:
                 name, args, options = pickle.loads(calls.recv_bytes())
+                args = (shards.joined(*args),) if name == "restore" else args
                 answer = getattr(job, name)(*args, **options)
-                answer = number(answer) if name == "step" else answer
+                answer = number(answer) if name == "step" else shards.taken(answer) if name == "state" else answer
             calls.send_bytes(pickle.dumps((False, answer)))
         except EOFError:
             return

@@ -131,7 +131,13 @@ def _of_framework(value: Any, arrays: Arrays, place: str) -> dict[str, Any] | No
     """A tensor of torch, or an array of JAX; None for another value."""
     torch, jax = sys.modules.get("torch"), sys.modules.get("jax")
     if torch is not None and isinstance(value, torch.Tensor):
-        flat = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+        kind = f"{place} is a {type(value).__name__} of {value.dtype} and {value.layout}, which can't be stored safely"
+        if value.is_quantized:
+            raise DocumentError(kind)
+        try:
+            flat = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+        except (RuntimeError, TypeError) as error:  # distributed, sparse, nested, without data
+            raise DocumentError(kind) from error
         return _array(flat, arrays, place) | {
             "dtype": str(value.dtype).removeprefix("torch."), "shape": list(value.shape), "device": str(value.device)
         }  # fmt: skip

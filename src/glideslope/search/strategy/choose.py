@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,16 @@ from glideslope.search.jobs.start import start as usual_peak
 from glideslope.search.runs.contestant import Contestant, Run, finds_its_rate
 from glideslope.search.runs.trial import Trial
 from glideslope.search.strategy.also import Axis
-from glideslope.search.strategy.equal_runs import FEWEST, at_length, best_of, is_between, minimum, next_peak, plan
+from glideslope.search.strategy.equal_runs import (
+    FEWEST,
+    at_length,
+    best_of,
+    is_between,
+    likely_peaks,
+    minimum,
+    next_peak,
+    plan,
+)
 from glideslope.search.strategy.outcomes import SHARE, SHORTEST, check_finite, two_digits
 from glideslope.search.strategy.rise import BLOW_UP, risen
 from glideslope.search.strategy.sweep import batch_noise
@@ -107,7 +116,11 @@ def chosen(
     besides = len(others) + sum(map(_runs_of, entries)) + sum(len(axis.values) for axis in also)
     _, length = plan(budget, steps, SHORTEST, besides)
     most, kept = trials.updates + budget, besides * length
-    runs, noise = _peaks(trials, Contestant(first, 1.0), length, most - kept, bound - kept, start)
+
+    def beside(peak: float) -> list[Contestant]:
+        return _beside(others, float(Contestant(first, peak).rates(length).mean()), length)
+
+    runs, noise = _peaks(trials, Contestant(first, 1.0), length, most - kept, bound - kept, start, beside)
     most = max(most, trials.updates + kept)
     check_finite(list(runs.values()), trials.runs)
     losses = {peak: run.final_loss for peak, run in runs.items()}
@@ -115,7 +128,7 @@ def chosen(
     peak = best.contestant.peak if noise else _lowest(runs)
     total = float(Contestant(first, best.contestant.peak).rates(length).mean())
     affordable = max((most - trials.updates) // length, 0)
-    for run in _runs(trials, _beside(others, total, length)[:affordable], length, "schedules"):
+    for run in _runs(trials, beside(best.contestant.peak)[:affordable], length, "schedules"):
         best, peak = (run, run.contestant.peak) if run.final_loss < best.final_loss - noise else (best, peak)
     for entry in entries:
         if trials.updates + length <= most:
@@ -170,10 +183,11 @@ def _lowest(runs: dict[float, Run]) -> float:
 
 
 def _peaks(
-    trials: Trials, template: Contestant, length: int, most: int, bound: int, start: float
+    trials: Trials, template: Contestant, length: int, most: int, bound: int, start: float,
+    beside: Callable[[float], list[Contestant]] = lambda peak: [],
 ) -> tuple[dict[float, Run], float]:  # fmt: skip
     """The runs of a contestant by their peak, and the noise where it was measured; up to a number of updates, or up to
-    the bound until the best peak lies between two others."""
+    the bound until the best peak lies between two others. Then come the runs beside the best peak."""
     runs: dict[float, Run] = {}
     losses: dict[float, float] = {}
     noise = 0.0
@@ -185,7 +199,12 @@ def _peaks(
         peak = next_peak(losses, untrained, start)
         if peak is None or two_digits(peak) in runs:
             break
-        runs[two_digits(peak)] = _run(trials, replace(template, peak=two_digits(peak)), length, "peaks")
+        likely = [replace(template, peak=two_digits(one)) for one in likely_peaks(losses, untrained, start)]
+        likely += beside(best_of(losses)) if is_between(losses) else []
+        trial = _trial(replace(template, peak=two_digits(peak)), length, trials)
+        [runs[two_digits(peak)]] = trials.run_all(
+            [trial], stage="peaks", kept=trials.short_states, likely=[_trial(one, length, trials) for one in likely]
+        )
         losses = {peak: run.final_loss for peak, run in runs.items()}
     return runs, noise
 
@@ -226,8 +245,10 @@ def _run(trials: Trials, contestant: Contestant, length: int, stage: str) -> Run
 
 def _runs(trials: Trials, contestants: Sequence[Contestant], length: int, stage: str) -> list[Run]:
     """A round of runs, which don't depend on each other."""
-    plan = [
-        Trial(one, length, trials.opened, FEEDBACK_EVALUATIONS if one.policy.feedbacks else 1, SHARE)
-        for one in contestants
-    ]
+    plan = [_trial(one, length, trials) for one in contestants]
     return trials.run_all(plan, stage=stage, kept=trials.short_states)
+
+
+def _trial(contestant: Contestant, length: int, trials: Trials) -> Trial:
+    evaluations = FEEDBACK_EVALUATIONS if contestant.policy.feedbacks else 1
+    return Trial(contestant, length, trials.opened, evaluations, SHARE)

@@ -25,6 +25,9 @@ STEP = 4.0
 PROPORTIONAL = 0.7
 """The share of a gain in proportion to the peak from which on a rate does little: it is far below the best."""
 
+_AHEAD = 3
+"""How many runs in a row are thought of."""
+
 CLOSE = 1.3
 """The factor within which two peaks are taken for one."""
 
@@ -84,6 +87,29 @@ def next_peak(losses: Mapping[float, float], untrained: float, start: float, ste
         return lowest
     middle = math.sqrt(best * (below if best / below >= above / best else above))
     return middle if max(middle / best, best / middle) > CLOSE else None
+
+
+def likely_peaks(losses: Mapping[float, float], untrained: float, start: float, step: float = STEP) -> list[float]:
+    """The peaks of runs that may follow the next one, the likeliest first: those that no exact loss decides.
+
+    Args:
+        losses, untrained, start, step: as those of `next_peak`.
+
+    >>> likely_peaks({}, 2.3, 1.0), likely_peaks({1.0: 1.5}, 2.3, 1.0)
+    ([4.0, 0.25, 16.0, 0.0625, 0.015625], [16.0, 0.25, 64.0, 0.0625])
+    """
+    peaks: dict[float, None] = {}
+    outcomes = [dict(losses)]
+    for _ in range(_AHEAD):
+        after = []
+        for known in outcomes:
+            if is_between(known) or (peak := next_peak(known, untrained, start, step)) is None:
+                continue
+            peaks[peak] = None
+            least = min(known.values(), default=0.0)
+            after += [{**known, peak: loss} for loss in (least - 1 if math.isfinite(least) else 0.0, math.inf)]
+        outcomes = after
+    return list(peaks)[1:]
 
 
 def _does_little(losses: Mapping[float, float], untrained: float) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from glideslope.policy import Driven
 from glideslope.search.runs.contestant import Contestant, Run, finds_its_rate
+from glideslope.search.runs.trial import Trial
 from glideslope.search.strategy.equal_runs import RUNS, next_peak
 from glideslope.search.strategy.outcomes import SHORTEST, final_loss, two_digits
 from glideslope.search.strategy.rise import BLOW_UP, RISE, risen
@@ -52,11 +53,21 @@ def full_runs(
     runs: list[Run] = []
     contestant: Contestant | None = winner
     while contestant is not None and trials.updates <= (bound if runs else math.inf):
+        second = _second(contestant) if not runs and trials.updates + steps <= bound else []
+        likely = [Trial(one, steps, trials.opened, EVALUATIONS) for one in second]
         runs.append(
-            trials.run(contestant, steps, stage="full runs", evaluations=EVALUATIONS, kept=trials.full_states)
-        )  # fmt: skip
+            trials.run(
+                contestant, steps, stage="full runs", evaluations=EVALUATIONS, kept=trials.full_states, likely=likely
+            )
+        )
         contestant = next_full(runs, schedules, short)
     return runs
+
+
+def _second(first: Contestant) -> list[Contestant]:
+    """What the second full run may be made with, whatever the first one says."""
+    factors = () if finds_its_rate(first.optimizer) else (STEP, 1 / STEP, 1 / CAUTION)
+    return [replace(first, peak=two_digits(first.peak * factor)) for factor in factors]
 
 
 def best_run(runs: Sequence[Run]) -> Run:
