@@ -77,8 +77,12 @@ LATENCY = """async () => {
     });
     handle.setPointerCapture = () => 0;
     handle.dispatchEvent(event('pointerdown', 0));
-    handle.dispatchEvent(event('pointermove', 3 + i));
-    while (!performance.getEntriesByName('drawn').length) await new Promise((go) => setTimeout(go, 1));
+    handle.dispatchEvent(event('pointermove', i % 2 ? -7 : 7));
+    const begin = performance.now();
+    while (!performance.getEntriesByName('drawn').length) {
+      if (performance.now() - begin > 10000) throw new Error(document.getElementById('said').textContent);
+      await new Promise((go) => setTimeout(go, 1));
+    }
     frames.push(performance.getEntriesByName('drawn')[0].startTime - performance.getEntriesByName('drag')[0].startTime);
     handle.dispatchEvent(event('lostpointercapture', 0));
     await new Promise((go) => setTimeout(go, 30));

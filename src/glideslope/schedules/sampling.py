@@ -129,7 +129,8 @@ def _at_the_top(
     for _ in range(12):
         top = int(np.argmax(sign * values))
         low, high = at[max(top - 1, 0)], at[min(top + 1, len(at) - 1)]
-        between = np.setdiff1d(np.unique(np.linspace(low, high, 65).astype(np.int64)), at)
+        between = np.unique(np.linspace(low, high, 65).astype(np.int64))[1:-1]
+        between = between[between != at[top]]
         if not len(between):
             break
         places = np.searchsorted(at, between)
