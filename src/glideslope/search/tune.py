@@ -232,9 +232,9 @@ def _nothing(tuned: Tuned) -> str:
         )
     peaks = [run.contestant.peak for run in (*tuned.candidates, *tuned.constants, tuned.final)]
     noise = f" (noise about {tuned.noise:.2g})" if tuned.noise else ""
-    ended = f"at {tuned.final_loss:.6g}" if math.isfinite(tuned.final_loss) else "without a finite loss"
+    outcome = f"at {tuned.final_loss:.6g}" if math.isfinite(tuned.final_loss) else "without a finite loss"
     return (
-        f"nothing learned at any rate tried, from {min(peaks):.2g} to {max(peaks):.2g}: the full run ended {ended}, "
+        f"nothing learned at any rate tried, from {min(peaks):.2g} to {max(peaks):.2g}: the full run ended {outcome}, "
         f"the untrained loss is {tuned.final.untrained:.6g}{noise}; train longer, or look at the data, the model and "
         "the loss"
     )
