@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import glideslope as gs
 from glideslope.cli import run
-from glideslope.cli.results import open_directory
+from glideslope.cli.directory import Directory
 from glideslope.documents import sealed, unsealed
 from glideslope.feedback import Event
 from glideslope.search.directory.run_directory import RunDirectory
@@ -476,7 +476,7 @@ def test_a_warning_points_to_the_line_that_called_the_search():
 def test_accepting_changes_is_for_going_on(folder, monkeypatch):
     monkeypatch.chdir(folder)
     with pytest.raises(gs.GlideslopeError, match="--accept-changes: it is for --resume"):
-        open_directory("race", "job.py:job", Path("out"), False, False, {}, True)
+        Directory(Path("out"), accept_changes=True).open("race", "job.py:job", {})
 
 
 def test_a_job_file_that_changes_the_working_directory_is_found(folder, monkeypatch):

@@ -20,7 +20,7 @@ Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The run directory, 
 
 
 RUNS = Path("runs")
-"""Where searches are put, unless told otherwise."""
+"""The folder of run directories, by default."""
 
 
 @command("glideslope status")

@@ -1,4 +1,4 @@
-"""What a user takes away from tune: the trained network, its checkpoint, and lines to paste."""
+"""The results of tune for a user's own program: the trained network, its checkpoint, and lines to paste."""
 
 from __future__ import annotations
 

@@ -126,13 +126,8 @@ class Chart:
 
 
 def level(name: str, value: float, at: Sequence[float] | np.ndarray) -> list[Series]:
-    """A horizontal line over a range, as a reference; none where the value isn't finite.
-
-    Args:
-        name: its entry in the legend.
-        value: the height.
-        at: values on the horizontal axis that it spans.
-    """
+    """A horizontal line over the values `at` on the horizontal axis, as a reference; none where its height isn't
+    finite."""
     ends = np.array(sorted({float(min(at)), float(max(at))})) if len(at) else np.array([])
     return [Series(name, ends, np.full(len(ends), value), "dashed", plain=True)] if math.isfinite(value) else []
 

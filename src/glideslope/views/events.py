@@ -1,4 +1,4 @@
-"""What guards did in runs, as sections of a page."""
+"""The events of guards in runs, as sections of a page."""
 
 from __future__ import annotations
 

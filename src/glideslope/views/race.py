@@ -1,4 +1,4 @@
-"""What a race says, on the screen, in the report and in a notebook."""
+"""The answer of a race, on the screen, in the report and in a notebook."""
 
 from __future__ import annotations
 

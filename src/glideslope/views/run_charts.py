@@ -23,7 +23,7 @@ def peaks(ends: Iterable[tuple[str, float, float]], untrained: float, caption: s
     Args:
         ends: the name of a schedule, the peak and the final loss of each run.
         untrained: the validation loss before the first update.
-        caption: what the runs are.
+        caption: describes the runs.
     """
     by_name: dict[str, dict[float, float]] = {}
     for name, peak, loss in ends:

@@ -1,4 +1,4 @@
-"""What tune says, on the screen, in the report and in a notebook."""
+"""The answer of tune, on the screen, in the report and in a notebook."""
 
 from __future__ import annotations
 
@@ -17,12 +17,8 @@ COLUMNS = ("schedule", "peak", "updates", "loss")
 
 
 def answer(tuned: Tuned, problem: str | None = None) -> Answer:
-    """What to do, how sure that is, what it beat, and what it cost.
-
-    Args:
-        tuned: the result.
-        problem: what is wrong with it, where a search ended with an error.
-    """
+    """What to do, how sure that is, what it beat, and what it cost; or the problem of a search that ended with an
+    error."""
     problem = problem or tuned.problem
     contestant = tuned.final.contestant
     do = (
@@ -86,15 +82,7 @@ def chart(tuned: Tuned) -> Chart:
 
 
 def page(tuned: Tuned, job: str, problem: str | None, paste: Sequence[str], load: Sequence[str]) -> str:
-    """The report.
-
-    Args:
-        tuned: the result.
-        job: its place.
-        problem: what is wrong with it, if anything is.
-        paste: lines to train with the answer in a program of one's own.
-        load: lines that load what was trained.
-    """
+    """The report of a job's search, with lines to train with its answer, and lines that load what was trained."""
     said, full = answer(tuned, problem), full_runs(tuned)
     short = [
         report.figure(run_charts.losses(tuned.candidates, "Losses of the short runs")),
@@ -116,7 +104,7 @@ def page(tuned: Tuned, job: str, problem: str | None, paste: Sequence[str], load
 
 
 def _stopped(tuned: Tuned) -> list[str]:
-    """What is said where the answer stops early."""
+    """A sentence where the run of the answer stops early."""
     if any(run is tuned.final for run in tuned.full):
         return []
     least = min(map(final_loss, tuned.full))

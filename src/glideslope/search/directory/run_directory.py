@@ -15,10 +15,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from glideslope.callers import caller_level
 from glideslope.errors import DocumentError, RunDirectoryError
 from glideslope.files import write_atomically
 from glideslope.search.directory.stop_request import StopRequest
-from glideslope.search.jobs.callers import caller_level
 from glideslope.search.runs.unfinished import Saving, Unfinished
 from glideslope.search.storage import result_files, run_files, stored
 from glideslope.search.storage.identity import differences

@@ -10,10 +10,10 @@ from typing import BinaryIO
 
 import msgspec
 
+from glideslope.callers import caller_level
 from glideslope.documents import checked, sealed, unsealed
 from glideslope.errors import DocumentError, FileError, RunDirectoryError
 from glideslope.search.directory.run_directory import RunDirectory
-from glideslope.search.jobs.callers import caller_level
 from glideslope.search.jobs.calls import calling
 from glideslope.search.jobs.job import Job
 from glideslope.search.storage import run_files, states, stored

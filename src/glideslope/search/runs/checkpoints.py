@@ -12,14 +12,14 @@ from typing import Any
 
 import msgspec
 
+from glideslope.callers import caller_level
 from glideslope.documents import checked, sealed, unsealed
 from glideslope.errors import DocumentError, FileError
 from glideslope.search.runs import preemption
+from glideslope.search.runs.position import Position
 from glideslope.search.storage import places, states, stored
-from glideslope.search.jobs.callers import caller_level
 from glideslope.search.storage.lock import Lock
 from glideslope.search.storage.places import Place
-from glideslope.search.runs.position import Position
 
 LEAST_SPACING = 50.0
 """How many times what a checkpoint costs lies between two of them at least: so they take under 2% of the time."""

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from glideslope.callers import caller_level
 from glideslope.errors import SearchError
-from glideslope.search.runs import labels
-from glideslope.search.jobs.callers import caller_level
 from glideslope.search.jobs.calls import calling
-from glideslope.search.runs.contestant import Contestant
 from glideslope.search.jobs.job import Job
+from glideslope.search.runs import labels
+from glideslope.search.runs.contestant import Contestant
 
 if TYPE_CHECKING:
     from glideslope.search.trials import Trials

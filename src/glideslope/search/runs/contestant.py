@@ -13,8 +13,8 @@ from glideslope.averages import Average
 from glideslope.feedback import Event
 from glideslope.policy import Driven, RatePolicy, as_policy
 from glideslope.schedules import parse
-from glideslope.search.runs.course import scaled
 from glideslope.search.jobs.equality import equal
+from glideslope.search.runs.course import scaled
 from glideslope.search.runs.labels import label
 from glideslope.search.storage.stored import named_now
 

@@ -14,14 +14,14 @@ from glideslope.averages import Average
 from glideslope.errors import DivergenceError
 from glideslope.feedback import Controlled, Event
 from glideslope.feedback.feedback import State
-from glideslope.search.runs import preemption
 from glideslope.search.jobs.calls import calling
+from glideslope.search.jobs.job import Job
+from glideslope.search.jobs.scalars import number
+from glideslope.search.runs import preemption
 from glideslope.search.runs.checkpoints import Checkpoints
 from glideslope.search.runs.drive import GUARDED_EVERY, LOOK_EVERY, diverged, drive
-from glideslope.search.jobs.job import Job
 from glideslope.search.runs.position import Position, position_of
 from glideslope.search.runs.protection import Protection, protection_of
-from glideslope.search.jobs.scalars import number
 
 
 @dataclass

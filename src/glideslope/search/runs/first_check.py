@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from glideslope.callers import caller_level
 from glideslope.errors import JobError
-from glideslope.search.jobs.callers import caller_level
-from glideslope.search.runs.drive import drive
 from glideslope.search.jobs.job import Job
 from glideslope.search.jobs.time_limit import one_run
+from glideslope.search.runs.drive import drive
 
 _CHECKED = np.array([1e-8, 1e-2, 1e-2])
 """The rates of the updates that show whether a job is restored."""

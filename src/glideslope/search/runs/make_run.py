@@ -9,15 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glideslope.search.runs import preemption
 from glideslope.search.jobs.calls import calling
+from glideslope.search.jobs.time_limit import one_run
+from glideslope.search.runs import preemption
 from glideslope.search.runs.checkpoints import Checkpoints
 from glideslope.search.runs.checks import check_controls
 from glideslope.search.runs.contestant import Run
 from glideslope.search.runs.course import Course
 from glideslope.search.runs.opened import Opened
 from glideslope.search.runs.running import Notes
-from glideslope.search.jobs.time_limit import one_run
 from glideslope.search.runs.trial import Trial
 
 

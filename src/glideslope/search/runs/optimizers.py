@@ -8,9 +8,9 @@ import numpy as np
 
 from glideslope.errors import JobError
 from glideslope.search.jobs.calls import calling
-from glideslope.search.runs.drive import drive
 from glideslope.search.jobs.job import Job
 from glideslope.search.jobs.scalars import number
+from glideslope.search.runs.drive import drive
 
 _UPDATES = 3
 """So many tell optimizers apart: the first of momentum is that of plain gradient descent."""

@@ -11,8 +11,8 @@ import msgspec
 
 from glideslope.documents import checked, sealed, unsealed
 from glideslope.errors import DocumentError, GlideslopeError
-from glideslope.search.storage import places, stored
 from glideslope.search.runs.unfinished import Saving
+from glideslope.search.storage import places, stored
 
 EVERY = 1.0
 """The least seconds between two notes."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from glideslope.errors import DocumentError
-from glideslope.search.storage import stored
 from glideslope.search.runs.checkpoints import Checkpoints
+from glideslope.search.storage import stored
 from glideslope.search.storage.lock import Lock
 from glideslope.search.storage.places import Place, place_at
 

@@ -22,14 +22,7 @@ _WAIT = 5.0
 
 
 class Sink:
-    """Sends runs; where to is set by MLFLOW_TRACKING_URI.
-
-    Args:
-        folder: the run directory; its name is the tag "search" of the runs.
-
-    Raises:
-        FrameworkError: the server doesn't answer.
-    """
+    """Sends runs; where to is set by MLFLOW_TRACKING_URI. Their tag "search" is the name of the run directory."""
 
     def __init__(self, folder: Path) -> None:
         self._search = folder.name

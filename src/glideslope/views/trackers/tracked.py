@@ -52,7 +52,6 @@ class Tracker(Protocol):
 
     def send(self, run: Tracked) -> None:
         """Sends a run whole, and ends it."""
-        ...
 
 
 def of_run(run: Run, stage: str) -> Tracked:
