@@ -109,7 +109,7 @@ def test_a_notebook_takes_a_law_or_its_file(tmp_path):
     cell = gs.studio(str(EXAMPLES / "law.json"), tmp_path)
     assert cell.url.endswith("#predict")
     cell.close()
-    with pytest.raises(gs.LawError, match="nothing.json"):
+    with pytest.raises(gs.LawError, match="nothing"):
         gs.studio(tmp_path / "nothing.json")
     with pytest.raises(gs.LawError, match="int is no law"):
         gs.studio(3)
