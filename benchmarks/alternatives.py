@@ -203,7 +203,8 @@ def ray_asha(seed: int, steps: int) -> tuple[int, float]:
 
     spent = Spent()
     search = tune.TuneConfig(
-        metric="loss", mode="min", num_samples=30, scheduler=tune.schedulers.ASHAScheduler(max_t=10, grace_period=1),
+        metric="loss", mode="min", num_samples=30, reuse_actors=True,
+        scheduler=tune.schedulers.ASHAScheduler(max_t=10, grace_period=1),
         search_alg=tune.search.basic_variant.BasicVariantGenerator(random_state=seed, max_concurrent=1),
     )  # fmt: skip
     ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR,

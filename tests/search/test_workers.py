@@ -404,13 +404,13 @@ def test_the_state_of_the_least_validation_loss_comes_from_a_worker(slow, monkey
 
 @pytest.mark.slow
 def test_a_run_that_takes_too_long_is_ended_in_its_worker(slow):
-    (slow / "long.py").write_text(SLOW.replace("EVERY = 0.002", "EVERY = 0.1"))
+    (slow / "long.py").write_text(SLOW.replace("EVERY = 0.002", "EVERY = 0.2"))
     (slow / "lost").touch()
     job = load_job(f"{slow}/long.py:job")
-    name = r"the job's step failed at update \d+ of .* at 0.3: its run took longer than 0.7 seconds \(--timeout\)"
-    with processes(1) as executor, limited(RunLimit(0.7)), pytest.raises(gs.JobError, match=name):
+    name = r"at 0.3( failed)?: its run took longer than 3 seconds \(--timeout\)"  # in a step, or between two
+    with processes(1) as executor, limited(RunLimit(3.0)), pytest.raises(gs.JobError, match=name):
         gs.race(job, ["linear"], 30, [0.3], executor=executor)
-    with ThreadPoolExecutor(1) as executor, limited(RunLimit(0.7)), pytest.raises(gs.JobError, match=name):
+    with ThreadPoolExecutor(1) as executor, limited(RunLimit(3.0)), pytest.raises(gs.JobError, match=name):
         gs.race(job, ["linear"], 30, [0.3], executor=executor)
 
 

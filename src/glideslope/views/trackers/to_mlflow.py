@@ -22,7 +22,8 @@ _WAIT = 5.0
 
 
 class Sink:
-    """Sends runs; where to is set by MLFLOW_TRACKING_URI. Their tag "search" is the name of the run directory."""
+    """Sends runs; where to is set by MLFLOW_TRACKING_URI. Their tag "search" is the name of the run directory. Raises a
+    FrameworkError if the server doesn't answer."""
 
     def __init__(self, folder: Path) -> None:
         self._search = folder.name
