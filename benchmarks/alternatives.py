@@ -175,7 +175,7 @@ def optuna_pruned(seed: int, steps: int) -> tuple[int, float]:
 
 
 def ray_asha(seed: int, steps: int) -> tuple[int, float]:
-    """Trials one after another, each stopped by ASHA unless it is good, with three full runs in all."""
+    """Trials one after another, each stopped by ASHA unless it is good, and a full run at the best peak of them."""
     import ray
     from ray import tune
 
@@ -189,7 +189,7 @@ def ray_asha(seed: int, steps: int) -> tuple[int, float]:
                 tune.report({"loss": float(job.evaluate())})
 
     class Spent(tune.Stopper):
-        """Stops the trials once the updates of three full runs are made."""
+        """Stops the trials once the updates of two full runs are made."""
 
         def __init__(self) -> None:
             self.reports = 0
@@ -199,7 +199,7 @@ def ray_asha(seed: int, steps: int) -> tuple[int, float]:
             return False
 
         def stop_all(self) -> bool:
-            return self.reports * part >= 3 * steps
+            return self.reports * part >= 2 * steps
 
     spent = Spent()
     search = tune.TuneConfig(
@@ -214,8 +214,8 @@ def ray_asha(seed: int, steps: int) -> tuple[int, float]:
         results = tune.Tuner(trial, param_space={"peak": tune.loguniform(LOW, HIGH)}, tune_config=search,
                              run_config=kept).fit()  # fmt: skip
     ray.shutdown()
-    ends = [one.metrics["loss"] for one in results if one.metrics and one.metrics.get("training_iteration") == 10]
-    return spent.reports * part - steps, float(min(ends))
+    best = results.get_best_result()
+    return spent.reports * part, trained(seed, one_cycle(best.config["peak"], steps))
 
 
 def ours_tune(seed: int, steps: int) -> tuple[int, float]:
