@@ -105,8 +105,8 @@ def lightning_tuner(seed: int, steps: int) -> tuple[int, float]:
 
     trainer = lightning.Trainer(max_epochs=3, accelerator="cpu", logger=False, enable_checkpointing=False,
                                 enable_progress_bar=False, enable_model_summary=False)  # fmt: skip
-    found = Tuner(trainer).lr_find(Module(), job.train_loader, min_lr=LOW, max_lr=HIGH, num_training=100)
-    rate = found.suggestion() if found is not None else None
+    sweep = Tuner(trainer).lr_find(Module(), job.train_loader, min_lr=LOW, max_lr=HIGH, num_training=100)
+    rate = sweep.suggestion() if sweep is not None else None
     return 100, trained(seed, one_cycle(USUAL if rate is None else float(rate), steps))
 
 

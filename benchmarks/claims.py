@@ -149,7 +149,7 @@ SCRIPTS = (
         Claim(r"a drag of a handle in the studio.*?\| # ms", r"drag to curve: .*?median # ms", at_most(3)),
     ), quick=(), needs="Chromium", packages=("playwright",)),
     Script("laws", (
-        Claim(r"rank correlation.*?\| .*?\), #", r"124M: rank correlation #", near(0.01)),
+        Claim(r"rank correlation.*?\| .*?\), #", r"124M, [\d to]+: rank correlation #", near(0.01)),
         Claim(r"25M and 100M models.*?\| #", r"25M, ours: MAE #", near(0.1)),
         Claim(r"a fit on three curves.*?\| # s", r"25M: .*?the fit took # s", at_most(3)),
     ), full=("--data", "{data}"), needs="the published loss curves: --data FOLDER"),
