@@ -138,10 +138,12 @@ class _Problem:
         self.longest = longest or max(len(run.lr) for run in runs)
         self.unit = self.longest / UNITS
         points = [Points.of(run, self.longest, most) for run in runs]
-        self.knots = [
-            Knots.of(run.lr, own.step, reference, self.unit, relative(run, sizes))
-            for run, own in zip(runs, points, strict=True)
-        ]
+        self.knots = Knots.joined(
+            [
+                Knots.of(run.lr, own.step, reference, self.unit, relative(run, sizes))
+                for run, own in zip(runs, points, strict=True)
+            ]
+        )
         self.logs = [own.log for own in points]
         self.roots = [np.sqrt(own.count) for own in points]
         self.noise = 0.0
@@ -160,17 +162,14 @@ class _Problem:
 
     def residuals(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Those of the points and of the priors, and their derivatives."""
-        theta, values, slopes = self.theta(x), [], []
+        theta, spreads = self.theta(x), self.spreads[self.free]
+        loss, by_theta = jacobian(self.knots, theta)
+        loss, weight = np.maximum(loss, 1e-30), np.concatenate(self.scales())
         scale = np.array([theta[NAMES[i]] for i in self.free])
-        scales = self.scales()
-        for knots, log, weight in zip(self.knots, self.logs, scales, strict=True):
-            loss, by_theta = jacobian(knots, theta)
-            loss = np.maximum(loss, 1e-30)
-            values.append((np.log(loss) - log) / weight)
-            slopes.append(by_theta[:, self.free] * (scale / (loss * weight)[:, None]))
-        values.append((x - self.medians[self.free]) / self.spreads[self.free])
-        slopes.append(np.diag(1 / self.spreads[self.free]))
-        return np.concatenate(values), np.concatenate(slopes)
+        values = (np.log(loss) - np.concatenate(self.logs)) / weight
+        slopes = by_theta[:, self.free] * (scale / (loss * weight)[:, None])
+        prior = (x - self.medians[self.free]) / spreads
+        return np.concatenate([values, prior]), np.concatenate([slopes, np.diag(1 / spreads)])
 
     def scales(self) -> list[np.ndarray]:
         """The deviation at which each point begins to count as an outlier, over the root of its weight: by the noise of

@@ -18,7 +18,7 @@ from glideslope.laws.knots import Knots
 from glideslope.laws.law import Fitted
 from glideslope.laws.minimum import minimized
 from glideslope.laws.rates import Rates
-from glideslope.laws.run import reference_batch, relative
+from glideslope.laws.run import Run, reference_batch, relative
 from glideslope.laws.size_law import APART, Around, SizeLaw, decay_of, theta_of
 from glideslope.laws.sizes import SizedRun, groups
 
@@ -84,32 +84,44 @@ def fit_sizes(runs: Sequence[SizedRun]) -> SizeLaw:
 
 @dataclass(frozen=True)
 class _Data:
-    """What a fit needs of a run: where its losses are, their logarithms and scales, and its size's place."""
+    """What a fit needs of a size's runs of one weight decay.
+
+    Attributes:
+        size: its place.
+        decay: the logarithm of the weight decay over the one that others are taken over.
+        knots: of all runs.
+        log: the logarithms of the losses, shape (n,).
+        scale: at which each begins to count as an outlier, shape (n,).
+    """
 
     size: int
+    decay: float
     knots: Knots
     log: np.ndarray
     scale: np.ndarray
-    decay: float
 
 
 class _Problem:
     """The residuals of runs of several sizes, over E, the lines and each size's distances from them."""
 
     def __init__(self, by_size: dict[float, list[SizedRun]]) -> None:
-        ordered = [own for members in by_size.values() for own in members]
-        runs = [own.run for own in ordered]
+        alike = [
+            (size, decay, [own for own in members if own.weight_decay == decay])
+            for size, members in enumerate(by_size.values())
+            for decay in dict.fromkeys(own.weight_decay for own in members)
+        ]
+        runs = [own.run for _, _, members in alike for own in members]
         self.logs = np.log(list(by_size))
         self.center = float(self.logs.mean())
         self.longest = max(len(run.lr) for run in runs)
         self.unit = self.longest / UNITS
         self.reference = float(np.exp(np.mean([math.log(run.peak) for run in runs])))
         self.batch = reference_batch(runs)
-        decays = [own.weight_decay for own in ordered if own.weight_decay]
+        decays = [own.weight_decay for _, _, members in alike for own in members if own.weight_decay]
         self.decay = float(np.exp(np.mean(np.log(decays)))) if decays else None
         most = min(bins.most_of_a_run(len(runs)), max(bins.LEAST, _MOST_POINTS // len(runs)))
-        self.data = [self._data(own, size, most) for size, members in enumerate(by_size.values()) for own in members]
-        self.runs = runs
+        self.data = [self._data(size, decay, [own.run for own in members], most) for size, decay, members in alike]
+        self.runs, self.size_of = runs, [size for size, _, members in alike for _ in members]
         lowest = min(float(run.loss.min()) for run in runs)
         scale = {name: lowest / 3 if name in ("A", "B") else 1.0 for name in NAMES}
         level = np.array([math.log(scale[name] * PRIORS[name].median) for name in NAMES])
@@ -120,11 +132,18 @@ class _Problem:
         self.medians = np.concatenate([[math.log(FLOOR * lowest)], level, slopes[:, 0], away])
         self.spreads = np.concatenate([[_FLOOR_SPREAD], spread, slopes[:, 1], np.tile(apart, len(by_size))])
 
-    def _data(self, own: SizedRun, size: int, most: int) -> _Data:
-        points = Points.of(own.run, self.longest, most)
-        knots = Knots.of(own.run.lr, points.step, self.reference, self.unit, relative(own.run, self.batch))
-        scale = np.maximum(NOISE / np.sqrt(points.count), NOISE) / np.sqrt(weights_of(points.step, self.longest))
-        return _Data(size, knots, points.log, scale, decay_of(own.weight_decay or 0.0, self.decay))
+    def _data(self, size: int, decay: float | None, runs: Sequence[Run], most: int) -> _Data:
+        points = [Points.of(run, self.longest, most) for run in runs]
+        knots = [
+            Knots.of(run.lr, own.step, self.reference, self.unit, relative(run, self.batch))
+            for run, own in zip(runs, points, strict=True)
+        ]
+        scales = [
+            np.maximum(NOISE / np.sqrt(own.count), NOISE) / np.sqrt(weights_of(own.step, self.longest))
+            for own in points
+        ]
+        logs = np.concatenate([own.log for own in points])
+        return _Data(size, decay_of(decay or 0.0, self.decay), Knots.joined(knots), logs, np.concatenate(scales))
 
     def starts(self) -> list[np.ndarray]:
         """Where to begin: the medians of the priors, and places whose levels lie around them."""
@@ -169,7 +188,8 @@ class _Problem:
         values, slopes = self.residuals(u)
         robust = (1 + values**2) ** -0.5
         hessian = slopes.T @ (robust[:, None] * slopes)
-        ends = np.cumsum([0, *(len(own.log) for own in self.data)])
+        scales = np.concatenate([own.scale for own in self.data])
+        ends = np.cumsum([0, *(count for own in self.data for count in np.diff(own.knots.points))])
         variance = max(float(np.mean(values[: ends[-1]] ** 2 * robust[: ends[-1]])), 0.1)
 
         def errors(group: Sequence[int]) -> list[float]:
@@ -177,25 +197,21 @@ class _Problem:
             rows = np.concatenate([np.arange(ends[i], ends[i + 1]) for i in group])
             without = hessian - slopes[rows].T @ (robust[rows, None] * slopes[rows])
             move = np.linalg.solve(without + 1e-9 * np.eye(len(u)), slopes[rows].T @ (values[rows] * robust[rows]))
-            found = []
-            for i in group:
-                last = np.arange(max(ends[i], ends[i + 1] - LAST), ends[i + 1])
-                found.append(
-                    float(np.median(self.data[i].scale[last - ends[i]] * (values[last] + slopes[last] @ move)))
-                )
-            return found
+            lasts = [np.arange(max(ends[i], ends[i + 1] - LAST), ends[i + 1]) for i in group]
+            return [float(np.median(scales[last] * (values[last] + slopes[last] @ move))) for last in lasts]
 
-        sizes = [[i for i, own in enumerate(self.data) if own.size == size] for size in range(len(self.logs))]
-        seen = [error for i in range(len(self.data)) for error in errors([i])]
+        sizes = [[i for i, of in enumerate(self.size_of) if of == size] for size in range(len(self.logs))]
+        seen = [error for i in range(len(self.runs)) for error in errors([i])]
         unseen = [error for group in sizes for error in errors(group)]
-        noise, of_sizes = (float(np.sqrt(np.mean(np.square(found)))) for found in (seen, unseen))
+        noise, of_sizes = (float(np.sqrt(np.mean(np.square(misses)))) for misses in (seen, unseen))
         return variance * np.linalg.inv(hessian), noise, of_sizes
 
     def shift(self, u: np.ndarray) -> float:
         """How far final losses on another evaluation set lie above the curves."""
-        shifts = []
-        for own, run in zip(self.data, self.runs, strict=True):
+        shifts, thetas = [], [(self.theta(u, own.size, own.decay)) for own in self.data for _ in own.knots.points[1:]]
+        for run, theta in zip(self.runs, thetas, strict=True):
             if run.final_loss is not None:
-                end = own.knots.before(np.array([float(len(run.lr))]))
-                shifts.append(run.final_loss - float(predicted(end, self.theta(u, own.size, own.decay))[0]))
+                end = np.array([float(len(run.lr))])
+                knots = Knots.of(run.lr, end, self.reference, self.unit, relative(run, self.batch))
+                shifts.append(run.final_loss - float(predicted(knots, theta)[0]))
         return float(np.median(shifts)) if shifts else 0.0
