@@ -236,6 +236,8 @@ def test_a_table_of_final_losses_that_tells_too_little(tmp_path):
             laws.fit_table(wrong)
     law = laws.fit_table([*rows, {**rows[0], "loss": math.inf}])
     assert "diverged" in law.notes[0]
+    one_size = laws.fit_table([row for row in rows if row["params"] == rows[0]["params"]])
+    assert [note for note in one_size.notes if "one size" in note and "not measured" in note]
     with pytest.raises(gs.LawError):
         law.best(-1.0, 1e9)
     assert law.warnings(1e12, 1e9)
@@ -248,7 +250,16 @@ def test_a_minimum_of_robust_least_squares():
 
     def residuals(x):
         curve = x[0] * np.exp(-x[1] * points)
-        return (curve - losses_of) / 1e-3, np.stack([np.exp(-x[1] * points), -points * curve], 1) / 1e-3
+        values, slopes = (curve - losses_of) / 1e-3, np.stack([np.exp(-x[1] * points), -points * curve], 1) / 1e-3
+        return np.concatenate([values, (x - 2.5) / 100]), np.concatenate([slopes, np.eye(2) / 100])
 
-    _, found = minimized(residuals, np.array([1.0, 1.0]), 1e-12)
-    np.testing.assert_allclose(found, [2.0, 3.0], atol=1e-4)
+    _, place = minimized(residuals, np.array([1.0, 1.0]), 1e-12)
+    np.testing.assert_allclose(place, [2.0, 3.0], atol=1e-4)
+
+
+def test_a_prior_counts_fully_however_far_it_is():
+    def residuals(x):
+        return np.concatenate([10 * (x - np.ones(3)), x - 200.0]), np.array([[10.0], [10.0], [10.0], [1.0]])
+
+    _, place = minimized(residuals, np.array([1.0]), 1e-12)
+    assert place[0] == pytest.approx(170.0, abs=0.01)  # three robust residuals pull by 10 each, the prior by 200 - x

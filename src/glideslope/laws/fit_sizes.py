@@ -16,7 +16,7 @@ from glideslope.laws.fit import FARTHEST, PRIORS, STARTS, UNITS, weights_of
 from glideslope.laws.form import NAMES, jacobian, predicted
 from glideslope.laws.knots import Knots
 from glideslope.laws.law import Fitted
-from glideslope.laws.minimum import minimized
+from glideslope.laws.minimum import minimized, robust_weights
 from glideslope.laws.rates import Rates
 from glideslope.laws.run import Run, reference_batch, relative
 from glideslope.laws.size_law import APART, Around, SizeLaw, decay_of, theta_of
@@ -186,7 +186,7 @@ class _Problem:
         """The covariance of u, how far the ends of runs lie from fits without them, and those of sizes from fits
         without any run of theirs: each a root mean square of relative errors, one step of Newton's method away."""
         values, slopes = self.residuals(u)
-        robust = (1 + values**2) ** -0.5
+        robust = robust_weights(values, len(u))
         hessian = slopes.T @ (robust[:, None] * slopes)
         scales = np.concatenate([own.scale for own in self.data])
         ends = np.cumsum([0, *(count for own in self.data for count in np.diff(own.knots.points))])

@@ -14,10 +14,12 @@ _LARGEST = 1e12
 def minimized(
     residuals: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], start: np.ndarray, tolerance: float
 ) -> tuple[float, np.ndarray]:
-    """The cost and the place of a minimum of Σ (√(1 + r²) - 1), from a start, to a relative tolerance of the cost.
+    """The cost and the place of a minimum of Σ (√(1 + r²) - 1) + Σ p²/2, from a start, to a relative tolerance of the
+    cost; r are the residuals of points, p those of the priors: if they were robust too, the fit could leave a prior
+    by a hundred deviations at little cost.
 
     Args:
-        residuals: those at a place, shape (n,), and their derivatives, shape (n, m).
+        residuals: those at a place, shape (n + m,), the last m of the priors, and their derivatives, shape (n + m, m).
         start: shape (m,).
         tolerance: of the cost.
 
@@ -31,20 +33,20 @@ def minimized(
 def _descended(
     residuals: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], x: np.ndarray, tolerance: float
 ) -> tuple[float, np.ndarray]:
-    damping = 1e-3
+    damping, points = 1e-3, slice(0, -len(x))
     values, slopes = residuals(x)
-    cost = _cost(values)
+    cost = _cost(values[points], values[-len(x) :])
     if not np.isfinite(cost):
         raise ValueError("the losses predicted aren't finite")
     for _ in range(_MOST):
-        weight = (1 + values**2) ** -0.5
+        weight = robust_weights(values, len(x))
         gradient = slopes.T @ (weight * values)
         hessian = slopes.T @ (weight[:, None] ** 3 * slopes)
         scale = np.maximum(np.diag(hessian), 1e-12)
         while damping < _LARGEST:
             move = np.linalg.solve(hessian + np.diag(damping * scale), -gradient)
             values, slopes = residuals(x + move)
-            lower = _cost(values)
+            lower = _cost(values[points], values[-len(x) :])
             if lower < cost:
                 break
             damping *= 8
@@ -57,6 +59,13 @@ def _descended(
     return cost, x
 
 
-def _cost(values: np.ndarray) -> float:
-    cost = float(np.sum(np.sqrt(1 + values**2) - 1))
+def robust_weights(values: np.ndarray, priors: int) -> np.ndarray:
+    """The weights of residuals, of which the last are of priors, and count fully, however large."""
+    weights = (1 + values**2) ** -0.5
+    weights[len(values) - priors :] = 1.0
+    return weights
+
+
+def _cost(points: np.ndarray, priors: np.ndarray) -> float:
+    cost = float(np.sum(np.sqrt(1 + points**2) - 1) + np.sum(priors**2) / 2)
     return cost if np.isfinite(cost) else np.inf

@@ -14,7 +14,7 @@ from glideslope.laws import public_curves
 from glideslope.laws.bins import Points
 from glideslope.laws.form import NAMES, RELAXATION, jacobian, predicted
 from glideslope.laws.knots import Knots
-from glideslope.laws.minimum import minimized
+from glideslope.laws.minimum import minimized, robust_weights
 from glideslope.laws.public_curves import LAWS, LONGEST, REFERENCE, UNIT
 from glideslope.laws.rates import Rates
 
@@ -101,7 +101,7 @@ class Mixture:
 
         cost, x = minimized(residuals, middle if start is None else start, tolerance)
         values, slopes = residuals(x)
-        hessian = slopes.T @ ((1 + values**2)[:, None] ** -0.5 * slopes)
+        hessian = slopes.T @ (robust_weights(values, len(x))[:, None] * slopes)
         evidence = odds - cost - 0.5 * float(np.linalg.slogdet(hessian)[1] + np.linalg.slogdet(covariance)[1])
         return _Fit(f"{like} ({source})", evidence, x, _theta(x), np.linalg.inv(hessian))
 
