@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
@@ -12,8 +14,9 @@ from glideslope.errors import LawError
 from glideslope.laws import bins
 from glideslope.laws.bins import NOISE, Points
 from glideslope.laws.chosen import LAST, check_enough, useless
-from glideslope.laws.fit import FARTHEST, PRIORS, STARTS, UNITS, weights_of
-from glideslope.laws.form import NAMES, jacobian, predicted
+from glideslope.laws.fit import PRIORS as OF_ONE
+from glideslope.laws.fit import STARTS, UNITS, weights_of
+from glideslope.laws.form import NAMES, Prior, jacobian, predicted
 from glideslope.laws.knots import Knots
 from glideslope.laws.law import Fitted
 from glideslope.laws.minimum import minimized, robust_weights
@@ -25,6 +28,14 @@ from glideslope.laws.sizes import SizedRun, groups
 FLOOR = 0.56
 """The part of the lowest loss that no size goes below, at first: 1.69 (Hoffmann et al. 2022) of 3."""
 _FLOOR_SPREAD = 0.2
+PRIORS = OF_ONE | {
+    "alpha": Prior(0.53, 0.15), "offset": Prior(0.057, 0.4), "a": Prior(0.85, 0.5), "b": Prior(0.23, 0.3),
+    "B": Prior(0.5, 0.5), "C": Prior(125.0, 0.5), "gamma": Prior(0.19, 0.2), "beta": Prior(0.37, 0.15),
+    "p": Prior(0.9, 0.06),
+}  # fmt: skip
+"""The parameters at the mean size. The medians are those of one law on 33M to 124M (Schaipp et al. 2025,
+arXiv:2501.18965), whose 124M has many peaks and schedules: small sizes, at a peak or two, don't tell what another peak
+does. Checked on other data, 25M to 100M; see benchmarks/laws_sizes.py."""
 SLOPES = {"L0": (-0.3, 0.15), "A": (0.1, 0.3), "alpha": (-0.1, 0.15), "offset": (0.0, 0.3), "a": (0.0, 0.4),
           "b": (0.0, 0.2), "B": (0.0, 0.3), "C": (0.0, 0.4), "gamma": (0.0, 0.1), "beta": (-0.1, 0.2),
           "p": (0.0, 0.05), "r": (0.0, 0.05)}  # fmt: skip
@@ -65,9 +76,10 @@ def fit_sizes(runs: Sequence[SizedRun]) -> SizeLaw:
     try:
         _, best = min((minimized(problem.residuals, start, 1e-2) for start in problem.starts()), key=lambda end: end[0])
         _, best = minimized(problem.residuals, best, 1e-6)
+        unseen = problem.unseen(best)
     except (ValueError, FloatingPointError, np.linalg.LinAlgError) as error:
         raise LawError(f"these curves can't be fitted ({error}): look at them, and at their rates") from None
-    covariance, noise, unseen = problem.settled(best)
+    covariance, noise = problem.settled(best)
     fitted = tuple(
         (size, tuple(Fitted(own.run.name, own.run.peak, len(own.run.lr), len(own.run.step)) for own in members))
         for size, members in by_size.items()
@@ -157,17 +169,15 @@ class _Problem:
         """The parameters of a size's law."""
         return theta_of(u, float(self.logs[size]) - self.center, size, decay)
 
-    def residuals(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Those of the points and of the priors, and their derivatives."""
-        most = FARTHEST * self.spreads
-        u = np.clip(u, self.medians - most, self.medians + most)
+    def residuals(self, u: np.ndarray, but: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Those of the points, but for one size's, and of the priors, and their derivatives."""
         width = len(NAMES)
         values, slopes = [], []
-        for own in self.data:
+        for own in (own for own in self.data if own.size != but):
             z, theta = float(self.logs[own.size]) - self.center, self.theta(u, own.size, own.decay)
             loss, by_theta = jacobian(own.knots, theta)
             loss = np.maximum(loss, 1e-30)
-            floor = math.exp(u[0])
+            floor = float(np.exp(u[0]))
             by_log = by_theta * np.array([theta[name] for name in NAMES])
             by_log[:, 0] = theta["L0"] - floor
             by_log /= (loss * own.scale)[:, None]
@@ -182,33 +192,44 @@ class _Problem:
         slopes.append(np.diag(1 / self.spreads))
         return np.concatenate(values), np.concatenate(slopes)
 
-    def settled(self, u: np.ndarray) -> tuple[np.ndarray, float, float]:
-        """The covariance of u, how far the ends of runs lie from fits without them, and those of sizes from fits
-        without any run of theirs: each a root mean square of relative errors, one step of Newton's method away."""
+    def settled(self, u: np.ndarray) -> tuple[np.ndarray, float]:
+        """The covariance of u, and the root mean square of the relative errors that ends of runs have by fits without
+        them, one step of Newton's method away.
+
+        The covariance has two parts: of the points' noise, and of the runs, whose points err together.
+        """
         values, slopes = self.residuals(u)
         robust = robust_weights(values, len(u))
         hessian = slopes.T @ (robust[:, None] * slopes)
+        inverse = np.linalg.inv(hessian)
         scales = np.concatenate([own.scale for own in self.data])
         ends = np.cumsum([0, *(count for own in self.data for count in np.diff(own.knots.points))])
         variance = max(float(np.mean(values[: ends[-1]] ** 2 * robust[: ends[-1]])), 0.1)
-
-        def errors(group: Sequence[int]) -> list[float]:
-            """The errors of the ends of runs by a fit without them."""
-            rows = np.concatenate([np.arange(ends[i], ends[i + 1]) for i in group])
+        pulls, errors = [], []
+        for begin, end in pairwise(ends):
+            rows, last = slice(begin, end), slice(max(begin, end - LAST), end)
+            pulls.append(slopes[rows].T @ (values[rows] * robust[rows]))
             without = hessian - slopes[rows].T @ (robust[rows, None] * slopes[rows])
-            move = np.linalg.solve(without + 1e-9 * np.eye(len(u)), slopes[rows].T @ (values[rows] * robust[rows]))
-            lasts = [np.arange(max(ends[i], ends[i + 1] - LAST), ends[i + 1]) for i in group]
-            return [float(np.median(scales[last] * (values[last] + slopes[last] @ move))) for last in lasts]
+            move = np.linalg.solve(without + 1e-9 * np.eye(len(u)), pulls[-1])
+            errors.append(float(np.median(scales[last] * (values[last] + slopes[last] @ move))))
+        moves = np.array(pulls) @ inverse
+        of_runs = len(moves) / (len(moves) - 1) * moves.T @ moves
+        return variance * inverse + of_runs, float(np.sqrt(np.mean(np.square(errors))))
 
-        sizes = [[i for i, of in enumerate(self.size_of) if of == size] for size in range(len(self.logs))]
-        seen = [error for i in range(len(self.runs)) for error in errors([i])]
-        unseen = [error for group in sizes for error in errors(group)]
-        noise, of_sizes = (float(np.sqrt(np.mean(np.square(misses)))) for misses in (seen, unseen))
-        return variance * np.linalg.inv(hessian), noise, of_sizes
+    def unseen(self, u: np.ndarray) -> float:
+        """The root mean square of the relative errors that ends of runs have by a fit without any run of their size."""
+        errors = []
+        for size in range(len(self.logs)):
+            _, place = minimized(partial(self.residuals, but=size), u, 1e-3)
+            for own in (own for own in self.data if own.size == size):
+                misses = np.log(predicted(own.knots, self.theta(place, size, own.decay))) - own.log
+                errors += [float(np.median(misses[max(a, b - LAST) : b])) for a, b in pairwise(own.knots.points)]
+        return float(np.sqrt(np.mean(np.square(errors))))
 
     def shift(self, u: np.ndarray) -> float:
         """How far final losses on another evaluation set lie above the curves."""
-        shifts, thetas = [], [(self.theta(u, own.size, own.decay)) for own in self.data for _ in own.knots.points[1:]]
+        shifts = []
+        thetas = [self.theta(u, own.size, own.decay) for own in self.data for _ in own.knots.points[1:]]
         for run, theta in zip(self.runs, thetas, strict=True):
             if run.final_loss is not None:
                 end = np.array([float(len(run.lr))])

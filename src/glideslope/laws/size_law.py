@@ -188,5 +188,5 @@ def theta_of(place: np.ndarray, z: float, size: int | None, decay: float) -> dic
     if size is not None:
         x = x + place[1 + (2 + size) * width : 1 + (3 + size) * width]
     values = dict(zip(NAMES, np.exp(np.clip(x, -30, 30)).tolist(), strict=True))
-    lowest = math.exp(place[0]) + values["L0"]
+    lowest = float(np.exp(place[0])) + values["L0"]
     return values | {"L0": lowest, "b": values["b"] * math.exp(decay)} | RELAXATION
