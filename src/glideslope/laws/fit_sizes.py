@@ -74,8 +74,8 @@ def fit_sizes(runs: Sequence[SizedRun]) -> SizeLaw:
     check_enough([own.run for own in ordered], notes)
     problem = _Problem(by_size)
     try:
-        _, best = min((minimized(problem.residuals, start, 1e-2) for start in problem.starts()), key=lambda end: end[0])
-        _, best = minimized(problem.residuals, best, 1e-6)
+        _, best = min((problem.minimum(start, 1e-2) for start in problem.starts()), key=lambda end: end[0])
+        _, best = problem.minimum(best, 1e-6)
         unseen = problem.unseen(best)
     except (ValueError, FloatingPointError, np.linalg.LinAlgError) as error:
         raise LawError(f"these curves can't be fitted ({error}): look at them, and at their rates") from None
@@ -192,6 +192,13 @@ class _Problem:
         slopes.append(np.diag(1 / self.spreads))
         return np.concatenate(values), np.concatenate(slopes)
 
+    def minimum(self, start: np.ndarray, tolerance: float, but: int | None = None) -> tuple[float, np.ndarray]:
+        """The cost and the place of a minimum, with the points of all sizes but one.
+
+        The priors count by their squares: else a size may lie a hundred deviations from the line at little cost.
+        """
+        return minimized(partial(self.residuals, but=but), start, tolerance, squared=len(start))
+
     def settled(self, u: np.ndarray) -> tuple[np.ndarray, float]:
         """The covariance of u, and the root mean square of the relative errors that ends of runs have by fits without
         them, one step of Newton's method away.
@@ -220,7 +227,7 @@ class _Problem:
         """The root mean square of the relative errors that ends of runs have by a fit without any run of their size."""
         errors = []
         for size in range(len(self.logs)):
-            _, place = minimized(partial(self.residuals, but=size), u, 1e-3)
+            _, place = self.minimum(u, 1e-3, but=size)
             for own in (own for own in self.data if own.size == size):
                 misses = np.log(predicted(own.knots, self.theta(place, size, own.decay))) - own.log
                 errors += [float(np.median(misses[max(a, b - LAST) : b])) for a, b in pairwise(own.knots.points)]

@@ -101,7 +101,7 @@ class Mixture:
 
         cost, x = minimized(residuals, middle if start is None else start, tolerance)
         values, slopes = residuals(x)
-        hessian = slopes.T @ (robust_weights(values, len(x))[:, None] * slopes)
+        hessian = slopes.T @ (robust_weights(values)[:, None] * slopes)
         evidence = odds - cost - 0.5 * float(np.linalg.slogdet(hessian)[1] + np.linalg.slogdet(covariance)[1])
         return _Fit(f"{like} ({source})", evidence, x, _theta(x), np.linalg.inv(hessian))
 
