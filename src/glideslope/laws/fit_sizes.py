@@ -29,8 +29,8 @@ FLOOR = 0.56
 """The part of the lowest loss that no size goes below, at first: 1.69 (Hoffmann et al. 2022) of 3."""
 _FLOOR_SPREAD = 0.2
 PRIORS = OF_ONE | {
-    "alpha": Prior(0.53, 0.15), "offset": Prior(0.057, 0.4), "a": Prior(0.85, 0.5), "b": Prior(0.23, 0.3),
-    "B": Prior(0.5, 0.5), "C": Prior(125.0, 0.5), "gamma": Prior(0.19, 0.2), "beta": Prior(0.37, 0.15),
+    "alpha": Prior(0.53, 0.15), "offset": Prior(0.057, 0.7), "a": Prior(0.85, 1.0), "b": Prior(0.23, 0.6),
+    "B": Prior(0.5, 0.7), "C": Prior(125.0, 1.0), "gamma": Prior(0.19, 0.25), "beta": Prior(0.37, 0.15),
     "p": Prior(0.9, 0.06),
 }  # fmt: skip
 """The parameters at the mean size. The medians are those of one law on 33M to 124M (Schaipp et al. 2025,
@@ -62,16 +62,16 @@ def fit_sizes(runs: Sequence[SizedRun]) -> SizeLaw:
         LawError: there is one size only, sizes can't be told from peaks, or as for `fit`.
     """
     kept, notes = [], []
-    longest = max((len(own.run.lr) for own in runs), default=0)
-    for own in runs:
-        notes += [f"{own.run.name}: {note}" for note in own.run.notes]
-        if why := useless(own.run, longest):
-            notes.append(f"{own.run.name} {why}, and is dropped")
+    longest = max((len(member.run.lr) for member in runs), default=0)
+    for member in runs:
+        notes += [f"{member.run.name}: {note}" for note in member.run.notes]
+        if why := useless(member.run, longest):
+            notes.append(f"{member.run.name} {why}, and is dropped")
         else:
-            kept.append(own)
+            kept.append(member)
     by_size = groups(kept)
-    ordered = [own for members in by_size.values() for own in members]
-    check_enough([own.run for own in ordered], notes)
+    ordered = [member for members in by_size.values() for member in members]
+    check_enough([member.run for member in ordered], notes)
     problem = _Problem(by_size)
     try:
         _, best = min((problem.minimum(start, 1e-2) for start in problem.starts()), key=lambda end: end[0])
@@ -81,14 +81,19 @@ def fit_sizes(runs: Sequence[SizedRun]) -> SizeLaw:
         raise LawError(f"these curves can't be fitted ({error}): look at them, and at their rates") from None
     covariance, noise = problem.settled(best)
     fitted = tuple(
-        (size, tuple(Fitted(own.run.name, own.run.peak, len(own.run.lr), len(own.run.step)) for own in members))
+        (
+            size,
+            tuple(
+                Fitted(member.run.name, member.run.peak, len(member.run.lr), len(member.run.step)) for member in members
+            ),
+        )
         for size, members in by_size.items()
     )
     decays = tuple(
-        float(np.mean([own.weight_decay for own in members])) if members[0].weight_decay is not None else math.nan
+        float(np.mean([member.weight_decay for member in members])) if members[0].weight_decay is not None else math.nan
         for members in by_size.values()
     )
-    sizes = [Rates.of(own.run.batch_size).values for own in ordered if problem.batch is not None]
+    sizes = [Rates.of(member.run.batch_size).values for member in ordered if problem.batch is not None]
     batches = (float(min(map(np.min, sizes))), float(max(map(np.max, sizes)))) if sizes else None
     around = Around(problem.center, problem.reference, problem.unit, problem.batch, batches, problem.decay)
     return SizeLaw(best, covariance, around, noise, unseen, problem.shift(best), fitted, decays, tuple(notes))
@@ -118,21 +123,23 @@ class _Problem:
 
     def __init__(self, by_size: dict[float, list[SizedRun]]) -> None:
         alike = [
-            (size, decay, [own for own in members if own.weight_decay == decay])
+            (size, decay, [member for member in members if member.weight_decay == decay])
             for size, members in enumerate(by_size.values())
-            for decay in dict.fromkeys(own.weight_decay for own in members)
+            for decay in dict.fromkeys(member.weight_decay for member in members)
         ]
-        runs = [own.run for _, _, members in alike for own in members]
+        runs = [member.run for _, _, members in alike for member in members]
         self.logs = np.log(list(by_size))
         self.center = float(self.logs.mean())
         self.longest = max(len(run.lr) for run in runs)
         self.unit = self.longest / UNITS
         self.reference = float(np.exp(np.mean([math.log(run.peak) for run in runs])))
         self.batch = reference_batch(runs)
-        decays = [own.weight_decay for _, _, members in alike for own in members if own.weight_decay]
+        decays = [member.weight_decay for _, _, members in alike for member in members if member.weight_decay]
         self.decay = float(np.exp(np.mean(np.log(decays)))) if decays else None
         most = min(bins.most_of_a_run(len(runs)), max(bins.LEAST, _MOST_POINTS // len(runs)))
-        self.data = [self._data(size, decay, [own.run for own in members], most) for size, decay, members in alike]
+        self.data = [
+            self._data(size, decay, [member.run for member in members], most) for size, decay, members in alike
+        ]
         self.runs, self.size_of = runs, [size for size, _, members in alike for _ in members]
         lowest = min(float(run.loss.min()) for run in runs)
         scale = {name: lowest / 3 if name in ("A", "B") else 1.0 for name in NAMES}
@@ -147,14 +154,14 @@ class _Problem:
     def _data(self, size: int, decay: float | None, runs: Sequence[Run], most: int) -> _Data:
         points = [Points.of(run, self.longest, most) for run in runs]
         knots = [
-            Knots.of(run.lr, own.step, self.reference, self.unit, relative(run, self.batch))
-            for run, own in zip(runs, points, strict=True)
+            Knots.of(run.lr, of_run.step, self.reference, self.unit, relative(run, self.batch))
+            for run, of_run in zip(runs, points, strict=True)
         ]
         scales = [
-            np.maximum(NOISE / np.sqrt(own.count), NOISE) / np.sqrt(weights_of(own.step, self.longest))
-            for own in points
+            np.maximum(NOISE / np.sqrt(of_run.count), NOISE) / np.sqrt(weights_of(of_run.step, self.longest))
+            for of_run in points
         ]
-        logs = np.concatenate([own.log for own in points])
+        logs = np.concatenate([of_run.log for of_run in points])
         return _Data(size, decay_of(decay or 0.0, self.decay), Knots.joined(knots), logs, np.concatenate(scales))
 
     def starts(self) -> list[np.ndarray]:
@@ -173,20 +180,20 @@ class _Problem:
         """Those of the points, but for one size's, and of the priors, and their derivatives."""
         width = len(NAMES)
         values, slopes = [], []
-        for own in (own for own in self.data if own.size != but):
-            z, theta = float(self.logs[own.size]) - self.center, self.theta(u, own.size, own.decay)
-            loss, by_theta = jacobian(own.knots, theta)
+        for data in (data for data in self.data if data.size != but):
+            z, theta = float(self.logs[data.size]) - self.center, self.theta(u, data.size, data.decay)
+            loss, by_theta = jacobian(data.knots, theta)
             loss = np.maximum(loss, 1e-30)
             floor = float(np.exp(u[0]))
             by_log = by_theta * np.array([theta[name] for name in NAMES])
             by_log[:, 0] = theta["L0"] - floor
-            by_log /= (loss * own.scale)[:, None]
+            by_log /= (loss * data.scale)[:, None]
             slope = np.zeros((len(loss), len(u)))
-            slope[:, 0] = floor / (loss * own.scale)
+            slope[:, 0] = floor / (loss * data.scale)
             slope[:, 1 : 1 + width], slope[:, 1 + width : 1 + 2 * width] = by_log, z * by_log
-            begin = 1 + (2 + own.size) * width
+            begin = 1 + (2 + data.size) * width
             slope[:, begin : begin + width] = by_log
-            values.append((np.log(loss) - own.log) / own.scale)
+            values.append((np.log(loss) - data.log) / data.scale)
             slopes.append(slope)
         values.append((u - self.medians) / self.spreads)
         slopes.append(np.diag(1 / self.spreads))
@@ -209,8 +216,8 @@ class _Problem:
         robust = robust_weights(values, len(u))
         hessian = slopes.T @ (robust[:, None] * slopes)
         inverse = np.linalg.inv(hessian)
-        scales = np.concatenate([own.scale for own in self.data])
-        ends = np.cumsum([0, *(count for own in self.data for count in np.diff(own.knots.points))])
+        scales = np.concatenate([data.scale for data in self.data])
+        ends = np.cumsum([0, *(count for data in self.data for count in np.diff(data.knots.points))])
         variance = max(float(np.mean(values[: ends[-1]] ** 2 * robust[: ends[-1]])), 0.1)
         pulls, errors = [], []
         for begin, end in pairwise(ends):
@@ -228,15 +235,15 @@ class _Problem:
         errors = []
         for size in range(len(self.logs)):
             _, place = self.minimum(u, 1e-3, but=size)
-            for own in (own for own in self.data if own.size == size):
-                misses = np.log(predicted(own.knots, self.theta(place, size, own.decay))) - own.log
-                errors += [float(np.median(misses[max(a, b - LAST) : b])) for a, b in pairwise(own.knots.points)]
+            for data in (data for data in self.data if data.size == size):
+                misses = np.log(predicted(data.knots, self.theta(place, size, data.decay))) - data.log
+                errors += [float(np.median(misses[max(a, b - LAST) : b])) for a, b in pairwise(data.knots.points)]
         return float(np.sqrt(np.mean(np.square(errors))))
 
     def shift(self, u: np.ndarray) -> float:
         """How far final losses on another evaluation set lie above the curves."""
         shifts = []
-        thetas = [self.theta(u, own.size, own.decay) for own in self.data for _ in own.knots.points[1:]]
+        thetas = [self.theta(u, data.size, data.decay) for data in self.data for _ in data.knots.points[1:]]
         for run, theta in zip(self.runs, thetas, strict=True):
             if run.final_loss is not None:
                 end = np.array([float(len(run.lr))])

@@ -114,11 +114,11 @@ class TableLaw(ByValue):
         n, d = math.log(params) - self.center[0], math.log(tokens) - self.center[1]
         values = dict(zip(NAMES, self.place.tolist(), strict=True))
         b = _best_batch(values, n, d)
-        own = b if batch is None else math.log(batch) - self.center[2]
-        peak, size = math.exp(_best_peak(values, n, d, own - b)), math.exp(own + self.center[2])
+        size_of_batch = b if batch is None else math.log(batch) - self.center[2]
+        peak, size = math.exp(_best_peak(values, n, d, size_of_batch - b)), math.exp(size_of_batch + self.center[2])
         loss = float(self.predict(params, tokens, size, peak)[0])
         h, slopes = 1e-5, []
-        at = np.array([[n], [d], [own], [math.log(peak)]])
+        at = np.array([[n], [d], [size_of_batch], [math.log(peak)]])
         for unit in np.eye(len(self.place)):
             up, down = (_predicted(self.place + sign * h * unit, at)[0] for sign in (1, -1))
             slopes.append((up - down) / (2 * h))
@@ -129,11 +129,11 @@ class TableLaw(ByValue):
 
     def warnings(self, params: float, tokens: float) -> list[str]:
         """What should be known of a prediction: it is far from the table."""
-        found = []
+        warnings = []
         for name, value, (low, high) in zip(("params", "tokens"), (params, tokens), self.ranges[:2], strict=True):
             if not low / 3 <= value <= 10 * high:
-                found.append(f"{value:.3g} {name} are far from those of the table, {low:.3g} to {high:.3g}")
-        return found
+                warnings.append(f"{value:.3g} {name} are far from those of the table, {low:.3g} to {high:.3g}")
+        return warnings
 
 
 def fit_table(rows: Path | str | Sequence[Mapping[str, Any]]) -> TableLaw:
@@ -187,14 +187,14 @@ def fit_table(rows: Path | str | Sequence[Mapping[str, Any]]) -> TableLaw:
         return np.concatenate([misfit, (u[:width] - medians) / spreads, u[width:] / _APART])
 
     start = np.concatenate([medians, np.zeros(count)])
-    found = least_squares(residuals, start, loss="soft_l1", max_nfev=300, x_scale="jac")
-    robust = (1 + found.fun**2) ** -0.5
-    covariance = np.linalg.inv(found.jac.T @ (robust[:, None] * found.jac))[:width, :width]
+    end = least_squares(residuals, start, loss="soft_l1", max_nfev=300, x_scale="jac")
+    robust = (1 + end.fun**2) ** -0.5
+    covariance = np.linalg.inv(end.jac.T @ (robust[:, None] * end.jac))[:width, :width]
     near = above < 0.01
-    misfit = (_predicted(found.x[:width], at) + found.x[width:][grid] - loss)[near]
+    misfit = (_predicted(end.x[:width], at) + end.x[width:][grid] - loss)[near]
     noise = max(float(np.sqrt(np.mean(misfit**2))), 1e-4)
-    ranges = tuple((float(own.min()), float(own.max())) for own in values[:4])
-    return TableLaw(found.x[:width], covariance, center, noise, ranges, tuple(notes))
+    ranges = tuple((float(column.min()), float(column.max())) for column in values[:4])
+    return TableLaw(end.x[:width], covariance, center, noise, ranges, tuple(notes))
 
 
 def _columns(rows: Path | str | Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, list[str]]:

@@ -108,19 +108,19 @@ def forecast(run: Run, lost: Sequence[float] = ()) -> Forecast:
     now = int(run.step[-1])
     end, cooled = mixture.end(run.rates), mixture.end(_cooled(run.rates, now))
     others = tuple(
-        Other(what, value, math.exp(found[0]), found[2]) for what, value, found in _others(mixture, run.rates)
+        Other(what, value, math.exp(alarms[0]), alarms[2]) for what, value, alarms in _others(mixture, run.rates)
     )
     band, step, trend = Band(), run.step[begun], usual(run.rates, run.step[begun])
     entries = zip(step.tolist(), run.loss[begun].tolist(), trend.tolist(), strict=True)
     said = [alarm for entry in entries if (alarm := band.add(*entry)) is not None]
     said += [Alarm(at, "not finite", math.nan, math.nan) for at in {*run.lost, *lost}]
-    found = tuple(sorted(said, key=lambda alarm: alarm.step))
-    return Forecast(float(run.step[-1]), steps, *_interval(end), *_interval(cooled), others, found, mixture.like)
+    alarms = tuple(sorted(said, key=lambda alarm: alarm.step))
+    return Forecast(float(run.step[-1]), steps, *_interval(end), *_interval(cooled), others, alarms, mixture.like)
 
 
-def _interval(found: tuple[float, float, float]) -> tuple[float, float, float]:
+def _interval(end: tuple[float, float, float]) -> tuple[float, float, float]:
     """The median and a 90% interval of a loss, from the mean and the deviation of its logarithm."""
-    middle, spread, _ = found
+    middle, spread, _ = end
     width = 1.645 * math.hypot(spread, OF_ENDS)
     return math.exp(middle), math.exp(middle - width), math.exp(middle + width)
 

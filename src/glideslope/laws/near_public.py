@@ -108,11 +108,11 @@ class Mixture:
     def _ends(self, rates: Rates) -> list[tuple[float, np.ndarray]]:
         """The logarithm of the loss after all updates, and its derivatives, by each fit."""
         knots = Knots.of(rates, np.array([float(len(rates))]), self.reference, self.unit)
-        found = []
+        ends = []
         for fit in self.fits:
             by_log, log = _log_loss(knots, np.log([fit.theta[name] for name in public_curves.NAMES]))
-            found.append((float(log[0]), by_log[0]))
-        return found
+            ends.append((float(log[0]), by_log[0]))
+        return ends
 
     def end(self, rates: Rates) -> tuple[float, float, float]:
         """The mean and the deviation of the logarithm of the loss at the end of some rates, and the probability that it
@@ -122,10 +122,12 @@ class Mixture:
         within = np.array([slope @ fit.covariance @ slope for (_, slope), fit in zip(ends, self.fits, strict=True)])
         mean = float(self.weights @ means)
         odds = 0.0
-        for weight, fit, (log, slope), (own, own_slope) in zip(self.weights, self.fits, ends, self._own, strict=True):
-            apart = slope - own_slope
+        for weight, fit, (log, slope), (of_run, slope_of_run) in zip(
+            self.weights, self.fits, ends, self._own, strict=True
+        ):
+            apart = slope - slope_of_run
             doubt = math.hypot(math.sqrt(max(float(apart @ fit.covariance @ apart), 0.0)), OF_ENDS)
-            odds += float(weight * ndtr((own - log) / doubt))
+            odds += float(weight * ndtr((of_run - log) / doubt))
         return mean, math.sqrt(float(self.weights @ (within + (means - mean) ** 2))), odds
 
 
@@ -150,16 +152,16 @@ def _directions(law: dict[str, float]) -> tuple[np.ndarray, np.ndarray, np.ndarr
     by_rates = {"offset": -1.0, "a": 2.0, "b": 1.0, "A": -law["alpha"], "B": law["p"], "C": 1.0 - law["gamma"]}
     by_loss = {"L0": 1.0, "A": 1.0, "B": 1.0}
     clock, rates, loss = (
-        np.array([own.get(name, 0.0) for name in public_curves.NAMES]) for own in (by_clock, by_rates, by_loss)
+        np.array([changes.get(name, 0.0) for name in public_curves.NAMES]) for changes in (by_clock, by_rates, by_loss)
     )
     return clock, rates, loss
 
 
 def usual(rates: Rates, step: np.ndarray) -> np.ndarray:
     """The loss of a usual run on some rates, the median of the public laws, after some updates, shape (n,)."""
-    knots, found = Knots.of(rates, step, rates.peak, len(rates) / 24), []
+    knots, losses = Knots.of(rates, step, rates.peak, len(rates) / 24), []
     for _, _, law in LAWS:
         by_clock, by_rates, _ = _directions(dict(zip(public_curves.NAMES, law, strict=True)))
         x = np.log(law) + math.log(len(rates) / 24 / UNIT) * by_clock + math.log(rates.peak / REFERENCE) * by_rates
-        found.append(predicted(knots, _theta(x)))
-    return np.asarray(np.median(found, axis=0))
+        losses.append(predicted(knots, _theta(x)))
+    return np.asarray(np.median(losses, axis=0))
