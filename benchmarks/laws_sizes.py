@@ -8,6 +8,7 @@ FOLDER holds `convex-agreement/sizes` (a table runs.csv and its curves, 33M to 9
 - one size alone, fitted on three of its shorter runs, its longer runs judged (five choices of three or four runs);
 - larger sizes without any run, and with one short run;
 - 124M at its longest horizon, from the smaller sizes and its shorter runs;
+- the loss of the mean of the last 500 weights along the runs that have it, by the law of all four sizes;
 - the regret of the cell chosen on the largest of the grids in search/tables/size_grid.csv, fitted on the smaller ones,
   beside that of the best cell of the next smaller grid.
 
@@ -53,6 +54,8 @@ GRID = Path(__file__).parent / "search" / "tables" / "size_grid.csv"
 OF_124M = 123.6e6
 LAST = 3
 """The last losses of a run, whose mean error is judged: one has the noise of its evaluation."""
+AVERAGED = 500
+"""The window of the runs' averaged weights, as their code has it unless told otherwise."""
 
 
 def sizes(folder: Path) -> dict[str, list[laws.SizedRun]]:
@@ -163,6 +166,21 @@ def judge_horizon(smaller: list[laws.SizedRun], members: list[laws.SizedRun]) ->
          *misses(at, [own.run for own in members if len(own.run.lr) == longest]))  # fmt: skip
 
 
+def judge_averages(folder: Path, by_size: dict[str, list[laws.SizedRun]]) -> None:
+    """The loss of averaged weights, from the rates and losses of the weights themselves."""
+    law, errors, gains = laws.fit_sizes([own for members in by_size.values() for own in members]), [], []
+    for own in (own for members in by_size.values() for own in members):
+        curve = np.genfromtxt(folder / f"{own.run.name}.csv", delimiter=",", names=True)
+        known = np.isfinite(curve["val_loss_averaged"]) & (curve["step"] > 0.3 * len(own.run.lr))
+        curve = curve[known & (curve["step"] % AVERAGED == 0)]  # a mean is of whole windows since the beginning
+        if len(curve):
+            mean = laws.predict_average(law.at(own.params), own.run.lr, curve["step"], window=AVERAGED)
+            errors.extend(mean - curve["val_loss_averaged"])
+            gains.extend(curve["val_loss"] - curve["val_loss_averaged"])
+    print(f"the mean of the last {AVERAGED} weights, {len(errors)} places of the runs: mean absolute error "
+          f"{np.abs(errors).mean():.4f}, mean {np.mean(errors):+.4f}; it gains {np.mean(gains):.4f}")  # fmt: skip
+
+
 def judge_grids(file: Path) -> None:
     """The cell chosen on the grids of larger sizes and tokens, by the grids of smaller sizes."""
     with file.open() as text:
@@ -203,6 +221,7 @@ def main() -> None:
         if float(row["peak_lr"]) > 2e-4
     ]
     smaller = [own for name, members in by_size.items() if members[0].params < OF_124M for own in members]
+    judge_averages(folder / "sizes", by_size)
     judge_sizes({**by_size, "124M": largest})
     judge_horizon(smaller, largest)
     if GRID.exists():
