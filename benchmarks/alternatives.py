@@ -12,12 +12,17 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import io
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import redirect_stdout
+from functools import partial
 from pathlib import Path
 from statistics import mean
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -105,6 +110,24 @@ def lightning_tuner(seed: int, steps: int) -> tuple[int, float]:
     return 100, trained(seed, one_cycle(USUAL if rate is None else float(rate), steps))
 
 
+def fastai_finder(seed: int, steps: int) -> tuple[int, float]:
+    """The valley of a range test of 100 updates, the suggestion that fastai's lr_find makes."""
+    import fastai.callback.schedule  # noqa: F401  it gives Learner its lr_find
+    from fastai.data.core import DataLoaders
+    from fastai.learner import Learner
+    from fastai.optimizer import OptimWrapper
+
+    job = digits.job(seed)
+    with TemporaryDirectory() as folder:
+        learner = Learner(
+            DataLoaders(job.train_loader, job.validation_loader), job.model, loss_func=nn.CrossEntropyLoss(),
+            opt_func=partial(OptimWrapper, opt=torch.optim.SGD, momentum=0.9), path=folder,
+        )  # fmt: skip
+        with learner.no_bar(), learner.no_logging():
+            rate = learner.lr_find(start_lr=LOW, end_lr=HIGH, num_it=100, show_plot=False).valley
+    return 100, trained(seed, one_cycle(float(rate), steps))
+
+
 def ours_find(seed: int, steps: int) -> tuple[int, float]:
     test = gs.find(digits.job, low=LOW, high=HIGH, seed=seed)
     return test.updates, trained(seed, one_cycle(test.suggestion, steps))
@@ -151,6 +174,49 @@ def optuna_pruned(seed: int, steps: int) -> tuple[int, float]:
     return 2 * steps - left[0], float(best[0])
 
 
+def ray_asha(seed: int, steps: int) -> tuple[int, float]:
+    """Trials one after another, each stopped by ASHA unless it is good, with three full runs in all."""
+    import ray
+    from ray import tune
+
+    part = steps // 10
+
+    def trial(config: dict[str, float]) -> None:
+        job = digits.job(seed)
+        for t, rate in enumerate(one_cycle(config["peak"], steps), start=1):
+            job.step(float(rate))
+            if t % part == 0:
+                tune.report({"loss": float(job.evaluate())})
+
+    class Spent(tune.Stopper):
+        """Stops the trials once the updates of three full runs are made."""
+
+        def __init__(self) -> None:
+            self.reports = 0
+
+        def __call__(self, trial_id: str, result: dict[str, object]) -> bool:
+            self.reports += 1
+            return False
+
+        def stop_all(self) -> bool:
+            return self.reports * part >= 3 * steps
+
+    spent = Spent()
+    search = tune.TuneConfig(
+        metric="loss", mode="min", num_samples=30, scheduler=tune.schedulers.ASHAScheduler(max_t=10, grace_period=1),
+        search_alg=tune.search.basic_variant.BasicVariantGenerator(random_state=seed, max_concurrent=1),
+    )  # fmt: skip
+    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR,
+             runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join(sys.path)}})  # fmt: skip
+    with TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
+        kept = tune.RunConfig(stop=spent, verbose=0, storage_path=folder)
+        results = tune.Tuner(trial, param_space={"peak": tune.loguniform(LOW, HIGH)}, tune_config=search,
+                             run_config=kept).fit()  # fmt: skip
+    ray.shutdown()
+    ends = [one.metrics["loss"] for one in results if one.metrics and one.metrics.get("training_iteration") == 10]
+    return spent.reports * part - steps, float(min(ends))
+
+
 def ours_tune(seed: int, steps: int) -> tuple[int, float]:
     tuned = gs.tune(digits.job, steps, overhead=2, seed=seed)
     return tuned.search_updates, tuned.final_loss
@@ -171,10 +237,12 @@ WAYS: tuple[tuple[str, Way, tuple[str, ...]], ...] = (
     ("torch-lr-finder, then OneCycleLR", lr_finder, ("torch_lr_finder",)),
     ("Lightning's Tuner.lr_find, then OneCycleLR", lightning_tuner, ("lightning",)),
     ("glideslope find, then OneCycleLR", ours_find, ()),
+    ("fastai's lr_find, then OneCycleLR", fastai_finder, ("fastai",)),
     ("schedule-free, at a guessed rate", schedule_free, ("schedulefree",)),
     ("Prodigy with a cosine", prodigy, ("prodigyopt",)),
     ("Optuna, three full runs", optuna_tpe, ("optuna",)),
     ("Optuna with successive halving, three full runs in all", optuna_pruned, ("optuna",)),
+    ("Ray Tune with ASHA, three full runs in all", ray_asha, ("ray", "pandas", "pyarrow", "tensorboardX")),
     ("glideslope tune, three full runs in all", ours_tune, ()),
 )  # fmt: skip
 
@@ -183,10 +251,13 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--only", default="", help="the ways with this in their name")
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
     print("| way | updates before the full run | validation loss | least to largest |\n|---|---|---|---|")
     for name, way, packages in WAYS:
+        if options.only not in name:
+            continue
         if missing := [package for package in packages if importlib.util.find_spec(package) is None]:
             print(f"| {name} | not run: {', '.join(missing)} isn't installed | | |", flush=True)
             continue

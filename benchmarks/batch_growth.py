@@ -26,7 +26,7 @@ def main() -> None:
     from fashion_mnist import job
 
     from glideslope.policy import as_policy
-    from glideslope.search.contestant import Contestant
+    from glideslope.search.runs.contestant import Contestant
     from glideslope.search.trials import Trials
 
     parser = argparse.ArgumentParser()

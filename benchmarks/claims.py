@@ -83,9 +83,12 @@ SCRIPTS = (
         Claim(r"a step of the torch scheduler.*?\| # µs", r"1 group: # µs", at_most(3)),
         Claim(r"a step of the torch scheduler.*?\| [\d.]+ µs, # ×", r"1 group: .*?, # × faster", at_least(0.7)),
         Claim(r"1,000 groups of distinct rates; over bare assignment \| # ×", r"1000 groups: # ×", at_least(0.7)),
+        Claim(r"counts in the optimizer's own step.*?\| # µs", r"look at 1 groups.*?: # µs", at_most(3)),
     ), quick=(), packages=("transformers",)),
     Script("feedback", (
         Claim(r"plateau and guard at each step.*?\| # µs", r"plateau and guard on \w+: # µs", at_most(3)),
+        Claim(r"a guard's snapshot each 20 updates.*?\| #%", r"1,050,624 param\w+, SGD.*?updates #%", at_most(3)),
+        Claim(r"a monitor of update ratios.*?\| #%", r"with a monitor every 50: #%", near(0, 5.0)),
     ), quick=("--rounds", "3")),
     Script("guard", (
         Claim(r"with a guard, to the undisturbed one; without \| within #%",
@@ -105,9 +108,12 @@ SCRIPTS = (
     Script("sizes", (
         Claim(r"a fit of 200 runs of 100,000 points.*?\| # s", r"200 runs x 100,000 points, arrays \| #",
               at_most(3)),
+        Claim(r"`show` and `predict` over.*?\| # s", r"show, 1e9 updates \| #", at_most(3)),
+        Claim(r"`show` and `predict` over.*?\| [\d.]+ s, # s", r"predict, 1e9 updates \| #", at_most(3)),
     ), quick=("--quick",), same=False),
     Script("report", (
         Claim(r"a report of 40 runs.*?\| # MB", r": # MB", near(0.1)),
+        Claim(r"a report of 40 runs.*?MB; # s", r"first paint: # s", at_most(4)),
     ), quick=(), needs="Chromium", packages=("playwright",)),
     Script("job_overhead", (
         Claim(r"a torch job over the bare loop.*?\| #", r"\| plain \|[^|]*\|[^|]*\| #", near(0.05)),
@@ -119,21 +125,41 @@ SCRIPTS = (
         Claim(r"random torch training histories.*?\| [\d,]+; #", r"\| [^|]*histories[^|]* \| [\d,]+ \| #", near(0)),
     ), quick=("--quick", "--only", "rates")),
     Script("tune_fashion_mnist", (
+        Claim(r"within 0.5, 1 and 2 full runs, over.*?\| #%", r"within 0.5 full runs.*?, #% to", near(0, 2.0)),
+        Claim(r"within 0.5, 1 and 2 full runs, over.*?, #% \|", r"within 2 full runs.*?, #% to", near(0, 2.0)),
         Claim(r"the same within 2, under the best constant rate \| #%", r"within 2 full runs.*?, #% under", near(0.2)),
-    ), needs="an hour, and Fashion-MNIST"),
+        Claim(r"wall time of that search.*?\| #%", r"wall time of the search over a bare loop: #%", near(0, 5.0)),
+    ), full=("--seeds", "2"), quick=("--seeds", "1", "--steps", "60", "--bounds", "0.5"), same=False,
+        needs="an hour, and Fashion-MNIST"),
     Script("tune_held_out", (
         Claim(r"AdamW on text.*?\| #%", r"text: tune [\d.]+, #% to the best of the grid", near(0, 2.0)),
-    ), full=("--seeds", "1"), needs="an hour"),
-    Script("cluster", needs="Ray, and some minutes"),
+        Claim(r"a convolutional network with momentum.*?\| #%", r"convolutional: tune [\d.]+, #% to", near(0, 3.0)),
+    ), full=("--seeds", "1"), quick=("--seeds", "1", "--steps", "100", "--trainings", "text"), same=False,
+        needs="an hour"),
+    Script("cluster", (
+        Claim(r"20 searches of which a worker was killed.*?\| #", r"a worker killed: .*?'wrong answers': #", near(0)),
+        Claim(r"6 searches killed 7 times.*?\| #", r"the driver killed: .*?'wrong answers': #", near(0)),
+        Claim(r"64 trials asleep.*?\| #%", r"64 sleeping trials of 2 s on 32 processes: #%", at_least(0.9)),
+        Claim(r"a trial of nearly no work.*?\| # ms", r"overhead of a trial on a process: # ms", at_most(3)),
+        Claim(r"4,000 trials of about 1 s.*?\| # s", r"0% of 10 s, 0% lost: # s", near(0.2)),
+        Claim(r"the search's memory after each quarter.*?\| # MB", r"each quarter of [\d,]+ trials: #", near(0.3)),
+    ), quick=("--quick",), same=False, needs="Ray, and some minutes"),
     Script("studio", (
         Claim(r"a room of the studio.*?\| # KB", r"# KB", at_most(1.6)),
-    ), needs="Chromium", packages=("playwright",)),
+        Claim(r"a drag of a handle in the studio.*?\| # ms", r"drag to curve: .*?median # ms", at_most(3)),
+    ), quick=(), needs="Chromium", packages=("playwright",)),
     Script("laws", (
         Claim(r"rank correlation.*?\| .*?\), #", r"124M: rank correlation #", near(0.01)),
+        Claim(r"25M and 100M models.*?\| #", r"25M, ours: MAE #", near(0.1)),
+        Claim(r"a fit on three curves.*?\| # s", r"25M: .*?the fit took # s", at_most(3)),
     ), full=("--data", "{data}"), needs="the published loss curves: --data FOLDER"),
     Script("search/compare", (
         Claim(r"searches played on 34 trainings.*?\| #", r"\| ours[^|]*\|[^|]*\| #", near(0.05)),
     ), needs="an hour"),
+    Script("search/parallel", (
+        Claim(r"on 8 simulated workers.*?\| #", r"within 2 full.*\n.*\n.*speculate=7 +#", near(0.05)),
+        Claim(r"on 8 simulated workers.*?\| [\d.]+, #", r"within 2 full.*\n(?:.*\n){3}.*as much time +#", near(0.1)),
+    ), full=("--repeats", "5"), quick=("--repeats", "1"), same=False, packages=("optuna",)),
     Script("search/held_out", (
         Claim(r"16 trainings without tables.*?\| #", r"median +[\d.]+ +#", near(0.02)),
         Claim(r"16 trainings without tables.*?\| [\d.]+, #", r"median +[\d.]+ +[\d.]+ +#", near(0.02)),

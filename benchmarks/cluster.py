@@ -27,29 +27,15 @@ from typing import Any
 
 import glideslope as gs
 from glideslope.search import Contestant
-from glideslope.search.job import load_job
-from glideslope.search.processes import processes
-from glideslope.search.run_directory import RunDirectory
-from glideslope.search.trial import Trial
+from glideslope.search.directory.run_directory import RunDirectory
+from glideslope.search.executors.processes import processes
+from glideslope.search.jobs.job import load_job
+from glideslope.search.runs.trial import Trial
 from glideslope.search.trials import Trials
 
-JOB = """
+QUADRATIC = (Path(__file__).parents[1] / "tests/search/quadratic_jobs.py").read_text()
+JOB = f"""{QUADRATIC}
 import time
-import numpy as np
-
-class Quadratic:
-    def __init__(self, seed):
-        self.w, self.generator = np.full(20, 10.0), np.random.default_rng(seed)
-    def step(self, lr):
-        loss = self.evaluate()
-        self.w = self.w - lr * (self.w + 0.3 * self.generator.normal(size=20))
-        return loss
-    def evaluate(self):
-        return float(np.mean(self.w**2) / 2)
-    def state(self):
-        return {"w": self.w.copy(), "rng": self.generator.bit_generator.state}
-    def restore(self, state):
-        self.w, self.generator.bit_generator.state = state["w"].copy(), state["rng"]
 
 class Sleeping(Quadratic):
     def step(self, lr):
@@ -62,7 +48,6 @@ class Working(Quadratic):
             np.sin(np.arange(1000.0)).sum()
         return super().step(lr)
 
-def quick(seed): return Quadratic(seed)
 def sleeping(seed): return Sleeping(seed)
 def working(seed): return Working(seed)
 """
@@ -105,7 +90,7 @@ def efficiency(file: Path, kind: str, workers: int, trials: int) -> float:
 
 def overhead(file: Path, trials: int, executor: Executor) -> float:
     """The milliseconds that a trial of nearly no work takes on one worker, less what it takes in this process."""
-    job = load_job(f"{file}:quick")
+    job = load_job(f"{file}:job")
     here = seconds_of(job, planned(trials), None)
     search = Trials(job, executor=executor)
     search.run_all([Trial(Contestant(gs.linear(), 1.0), UPDATES, 0)], stage="warm")
@@ -116,7 +101,7 @@ def overhead(file: Path, trials: int, executor: Executor) -> float:
 
 def memory_over(file: Path, trials: int) -> list[float]:
     """The memory of this process in MB after each quarter of so many trials, in rounds of 50."""
-    job, sizes = load_job(f"{file}:quick"), []
+    job, sizes = load_job(f"{file}:job"), []
     with ThreadPoolExecutor(2) as executor:
         for part in range(4):
             for start in range(part * trials // 4, (part + 1) * trials // 4, 50):
@@ -245,7 +230,7 @@ class Simulated(Executor):
 
 def simulated(file: Path, workers: int, trials: int, straggling: float, failing: float) -> tuple[float, float]:
     """The simulated time of a round over the ideal (all work evenly spread), and the time over the longest trial's."""
-    job = load_job(f"{file}:quick")
+    job = load_job(f"{file}:job")
     executor = Simulated(workers, 0, straggling, failing)
     search = Trials(job, executor=executor)
     runs = search.run_all(planned(trials), stage="trials")

@@ -25,7 +25,7 @@ from torch import nn
 
 import glideslope as gs
 from glideslope.policy import as_policy
-from glideslope.search.contestant import Contestant, Run
+from glideslope.search.runs.contestant import Contestant, Run
 from glideslope.search.trials import Trials
 
 STEPS, PEAK, NAN = 3000, 0.1, 700

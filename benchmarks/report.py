@@ -18,8 +18,8 @@ import numpy as np
 from playwright.sync_api import sync_playwright
 
 import glideslope as gs
-from glideslope.search.contestant import Contestant, Run
 from glideslope.search.race import standings
+from glideslope.search.runs.contestant import Contestant, Run
 from glideslope.views import race
 
 RUNS, UPDATES, OPENINGS = 40, 100_000, 5

@@ -29,9 +29,13 @@ def main() -> None:
 
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=3)
-    seeds = range(parser.parse_args().seeds)
+    parser.add_argument("--steps", type=int, help="of a run; those of each training if not given")
+    parser.add_argument("--trainings", type=lambda text: text.split(","), default=list(TRAININGS))
+    options = parser.parse_args()
+    seeds = range(options.seeds)
     torch.set_num_threads(1)
-    for name, (steps, peaks) in TRAININGS.items():
+    for name in options.trainings:
+        steps, peaks = options.steps or TRAININGS[name][0], TRAININGS[name][1]
         job = importlib.import_module(name).job
         tuned_losses, best_losses, constant_losses = [], [], []
         for seed in seeds:

@@ -11,7 +11,7 @@ from datetime import datetime
 import pytest
 
 import glideslope as gs
-from glideslope.search.run_directory import RunDirectory
+from glideslope.search.directory.run_directory import RunDirectory
 
 JOB = """
 import math
@@ -265,7 +265,7 @@ def test_a_failing_job_is_one_line_and_its_traceback_when_asked(folder):
 
 
 def test_commands_begun_in_one_second_have_folders_of_their_own(folder, monkeypatch):
-    from glideslope.cli import results
+    from glideslope.cli import directory
 
     class Standing(datetime):
         @classmethod
@@ -273,8 +273,8 @@ def test_commands_begun_in_one_second_have_folders_of_their_own(folder, monkeypa
             return cls(2024, 1, 1)
 
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(results, "datetime", Standing)
-    folders = {results.open_directory("race", "quadratic.py:job", None, False, False, {}).folder for _ in range(3)}
+    monkeypatch.setattr(directory, "datetime", Standing)
+    folders = {directory.Directory().open("race", "quadratic.py:job", {}).folder for _ in range(3)}
     assert {path.name for path in folders} == {f"race-quadratic-20240101-000000{end}" for end in ("", "-2", "-3")}
 
 

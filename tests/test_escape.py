@@ -18,6 +18,7 @@ from rich.console import Console
 import glideslope as gs
 from glideslope import escape
 from glideslope.views import plots, report, terminal
+from glideslope.views.charts import Chart, Series
 
 matplotlib.use("agg")
 NAMES = st.text(
@@ -105,10 +106,10 @@ def test_a_picture_has_the_name_without_mathematics(name):
 
 
 def test_pictures_of_hostile_names_are_drawn():
-    rates = dict.fromkeys(HOSTILE, (np.arange(5), gs.linear().over(5).sample(5)))
+    series = [Series(name, np.arange(5), gs.linear().over(5).sample(5)) for name in HOSTILE]
     svg = io.BytesIO()
     with matplotlib.rc_context({"svg.fonttype": "none"}):
-        plots.schedules(rates).savefig(svg, format="svg")
+        plots.picture(Chart("", "", "update", "rate", series)).savefig(svg, format="svg")
     for name in HOSTILE:
         assert escape.visible(name) in html.unescape(svg.getvalue().decode())
 

@@ -13,7 +13,7 @@ import glideslope as gs
 from faults.small_search import finished, folder, job_file, prepared, right, searched
 from faults.tally import Kinds
 from glideslope.documents import sealed
-from glideslope.search import lock
+from glideslope.search.storage import lock
 
 
 def damage(content: bytes, random: np.random.Generator) -> bytes:

@@ -17,7 +17,7 @@ from faults.disturbances import Parts
 from faults.disturbed import BATCHES, MODELS, OPTIMIZERS, UPDATES, Loop, data, undisturbed
 from faults.tally import Kinds, seeded
 from glideslope.policy import as_policy
-from glideslope.search.contestant import Contestant
+from glideslope.search.runs.contestant import Contestant
 from glideslope.search.trials import Trials
 
 MOST = 0.03

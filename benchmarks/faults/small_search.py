@@ -19,9 +19,9 @@ import numpy as np
 import glideslope as gs
 from faults.tally import seeded
 from glideslope.search import race
-from glideslope.search.identity import identity
-from glideslope.search.job import load_job
-from glideslope.search.run_directory import RunDirectory
+from glideslope.search.directory.run_directory import RunDirectory
+from glideslope.search.jobs.job import load_job
+from glideslope.search.storage.identity import identity
 
 JOB = """
 from target import TARGET

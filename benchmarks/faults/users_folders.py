@@ -15,7 +15,7 @@ import glideslope as gs
 from faults.interruptions import at_operation, kill, wrong_after
 from faults.small_search import RUNS, STEPS, finished, folder, in_child, job_file, prepared, right, searched
 from faults.tally import Kinds
-from glideslope.search import identity
+from glideslope.search.storage import identity
 
 NAMES = ("report.html", "runs.csv", "result.json", "search.json", "search.lock", "finished/mine.json", "finished",
          "finished/0123456789abcdef.json", "notes.txt", ".report.html.tmp", "finished/.mine.tmp")  # fmt: skip

@@ -19,9 +19,10 @@ from faults.interruptions import wrong_after
 from faults.small_search import RUNS, STEPS, finished, folder, in_child, job_file, loaded, prepared, right, searched
 from faults.tally import Kinds
 from glideslope.documents import sealed
-from glideslope.search import lock, race
-from glideslope.search.identity import identity
-from glideslope.search.run_directory import RunDirectory
+from glideslope.search import race
+from glideslope.search.directory.run_directory import RunDirectory
+from glideslope.search.storage import lock
+from glideslope.search.storage.identity import identity
 
 
 def two_writers(seed: int) -> str | None:

@@ -20,13 +20,13 @@ import numpy as np
 from jobs import JOBS
 from played import Played, surfaces
 from prior import priors
-from searches.ours import searched
+from searches.ours import PlayedTrials, searched
 from surface import Surface
 from tables import FOLDER, load
 
-from glideslope.search.choose import PRIOR
-from glideslope.search.full_runs import best_run
-from glideslope.search.odds import BOUNDS
+from glideslope.search.strategy.choose import PRIOR
+from glideslope.search.strategy.full_runs import best_run
+from glideslope.search.strategy.odds import BOUNDS
 
 SCHEDULE = str(PRIOR)
 ENDS = (0.03, 0.97)
@@ -53,7 +53,7 @@ class Outcome:
 def outcome(surface: Surface, start: float, bound: float) -> Outcome:
     """What a search from a peak comes to."""
     full = surface.table.horizons[-1]
-    choice, runs, _ = searched(Played((surface,), 0), round(bound * full), start)
+    choice, runs, _ = searched(PlayedTrials(Played((surface,), 0)), round(bound * full), start)
     best = best_run(runs)
     peaks = np.geomspace(1e-5, 30, 170)
     schedule = str(best.contestant.schedule)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from tables import Table
 
-from glideslope.search.start import kind
+from glideslope.search.jobs.start import kind
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from plays import Plays
+from regret import sweep_by_one_seed
 from tables import Table
 
 
@@ -32,6 +33,10 @@ def lines(results: Sequence[Plays], tables: dict[str, Table]) -> Iterator[str]:
     if alone:
         yield (f"{alone} of the tables have one seed: their runs have no noise but that of a range test's batches, and "
                "any loss above the best counts")  # fmt: skip
+    if sweeps := [regret for name in jobs for regret in sweep_by_one_seed(tables[name])]:
+        settings = math.prod(tables[jobs[0]].losses.shape[:2])
+        values = ", ".join(f"{name} {summary(np.array(sweeps)):.3f}" for name, summary in SUMMARIES.items())
+        yield f"for comparison, a sweep of all {settings} settings with one seed, by its other seeds: {values}"
     groups = {(search, bound): select(results, search, bound) for search in searches for bound in bounds}
     for name, summary in SUMMARIES.items():
         yield f"\nregret, {name} over jobs and repeats, of the searches that chose"

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from glideslope.frameworks.conversion.from_torch import from_torch
     from glideslope.frameworks.conversion.json_form import from_json, json_schema, to_json
     from glideslope.search import Job, RangeTest, check_job, find
+    from glideslope.search.directory.trained import load_checkpoint
     from glideslope.search.race import Race, race
-    from glideslope.search.trained import load_checkpoint
     from glideslope.search.tune import Tuned, tune
     from glideslope.studio.notebook import studio as studio
 
@@ -52,7 +52,7 @@ _CONVERSION = "glideslope.frameworks.conversion"
 # Loaded when touched: these need NumPy, or a framework.
 _LATER = {
     **dict.fromkeys(("Job", "Race", "RangeTest", "Tuned", "check_job", "find", "race", "tune"), "glideslope.search"),
-    "load_checkpoint": "glideslope.search.trained",
+    "load_checkpoint": "glideslope.search.directory.trained",
     **dict.fromkeys(("from_deepspeed", "from_keras", "from_transformers"), f"{_CONVERSION}.from_configuration"),
     "export": f"{_CONVERSION}.export",
     "from_optax": f"{_CONVERSION}.from_optax",

@@ -15,10 +15,8 @@ T = TypeVar("T")
 
 
 def sealed(document: dict[str, Any], indent: int | None = None) -> str:
-    """The JSON text of a document with its checksum: a SHA-256 of the values, however they are spaced.
-
-    Raises:
-        DocumentError: a number in it isn't finite, or a value has no JSON form.
+    """The JSON text of a document with its checksum: a SHA-256 of the values, however they are spaced. Raises a
+    DocumentError if a number in it isn't finite, or a value has no JSON form.
 
     >>> sealed({"lr": 0.1})
     '{"lr": 0.1, "checksum": "9c9ba942d8bb6213"}'
@@ -30,10 +28,8 @@ def sealed(document: dict[str, Any], indent: int | None = None) -> str:
 
 
 def unsealed(text: str | bytes) -> dict[str, Any]:
-    """The document of a text that `sealed` made, without its checksum.
-
-    Raises:
-        DocumentError: it isn't one, or was changed since.
+    """The document of a text that `sealed` made, without its checksum. Raises a DocumentError if it isn't one, or was
+    changed since.
 
     >>> unsealed('{"lr": 0.1, "checksum": "9c9ba942d8bb6213"}')
     {'lr': 0.1}
@@ -56,11 +52,8 @@ def checksum(document: Any) -> str:
 
 
 def parsed(text: str | bytes) -> Any:
-    """The plain data of a JSON text: at most 256 MiB, 200 levels deep, each key once and each number finite.
-
-    Raises:
-        DocumentError: it isn't such a text.
-    """
+    """The plain data of a JSON text: at most 256 MiB, 200 levels deep, each key once and each number finite. Raises a
+    DocumentError if it isn't such a text."""
     if len(text) > MOST_BYTES:
         raise DocumentError(f"{len(text):,} bytes: more than {MOST_BYTES:,} aren't read")
     try:
@@ -76,11 +69,8 @@ def parsed(text: str | bytes) -> Any:
 
 
 def checked(value: Any, kind: type[T]) -> T:
-    """Plain data as a value of a type: a msgspec struct, or any type that has one inside.
-
-    Raises:
-        DocumentError: a key is missing or unknown, or a value isn't of its type or range; it names the place.
-    """
+    """Plain data as a value of a type: a msgspec struct, or any type that has one inside. Raises a DocumentError if a
+    key is missing or unknown, or a value isn't of its type or range; it names the place."""
     import msgspec
 
     _check_depth(value)

@@ -1,4 +1,4 @@
-"""What drives a rate: a schedule, the feedbacks that multiply it, and the growth of the batch beside it."""
+"""The policy of a rate: a schedule, the feedbacks that multiply it, and the growth of the batch beside it."""
 
 from __future__ import annotations
 
@@ -112,18 +112,13 @@ class RatePolicy:
 
 
 Policy = Driven | Feedback | Growing | RatePolicy | str
-"""What is taken for a policy."""
+"""The forms of a policy."""
 
 
 def as_policy(value: Policy | Any, name: str = "schedule") -> RatePolicy:
-    """The policy that a schedule, a feedback, a growth, one times another, or the text of any of them is.
-
-    Args:
-        value: what is given; feedbacks and growths alone act on a constant schedule.
-        name: the argument that it is given for, for the message.
-
-    Raises:
-        ScheduleError: it is none of these, or its text can't be read.
+    """The policy that a schedule, a feedback, a growth, one times another, or the text of any of them is; feedbacks and
+    growths alone act on a constant schedule. Raises a ScheduleError, which names the argument, if it is none of these,
+    or its text can't be read.
 
     >>> import glideslope as gs
     >>> as_policy(gs.linear() * gs.plateau()) == as_policy("linear * plateau")

@@ -12,12 +12,7 @@ Result = TypeVar("Result")
 
 
 def was_called(before: str, now: str) -> Callable[[Callable[P, Result]], Callable[P, Result]]:
-    """Lets a function take an argument by the name that it had, with a warning.
-
-    Args:
-        before: the old name.
-        now: the name.
-    """
+    """Lets a function take an argument by the name that it had before, with a warning."""
 
     def decorated(function: Callable[P, Result]) -> Callable[P, Result]:
         @functools.wraps(function)

@@ -1,6 +1,7 @@
 """Every figure of docs/figures.md has a script that is run again, and a number that is compared."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,15 @@ def test_every_script_of_the_figures_is_run():
     known = {script.name for script in claims.SCRIPTS}
     assert claims.scripts_of_figures() - {"search/odds"} <= known
     assert all((ROOT / f"benchmarks/{name}.py").exists() for name in known)
+
+
+@pytest.mark.parametrize(
+    "row", re.findall(r"^\|.*`benchmarks/[\w/]+\.py` \|$", FIGURES, re.M), ids=lambda row: row[2:42]
+)
+def test_each_row_has_a_claim_of_its_script(row):
+    name = re.search(r"`benchmarks/([\w/]+)\.py`", row)[1]
+    [script] = [script for script in claims.SCRIPTS if script.name == name]
+    assert [claim for claim in script.claims if claim.claimed(row) is not None]
 
 
 @pytest.mark.parametrize(

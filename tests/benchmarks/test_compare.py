@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import glideslope as gs
-from glideslope.search.contestant import Contestant
+from glideslope.search.runs.contestant import Contestant
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks/search"))
 import compare as compare_module
@@ -26,7 +26,7 @@ from jobs import JOBS
 from played import Played, surfaces
 from plays import Plays, plays
 from prior import Prior, priors
-from regret import Scale, mean_loss
+from regret import Scale, mean_loss, sweep_by_one_seed
 from report import draw, lines
 from runs import POINTS
 from searches import SEARCHES, rates
@@ -337,6 +337,16 @@ def test_regret_where_losses_may_be_negative():
     assert scale.regret(best) == 1
     assert scale.regret((best + UNTRAINED) / 2) == pytest.approx(1.5)
     assert scale.regret(math.inf) == pytest.approx(2)
+
+
+def test_a_sweep_of_one_seed_is_judged_by_the_others(table):
+    losses = np.full((1, 3, 1, 2), 4.0)
+    losses[0, 0, 0], losses[0, 1, 0] = (1.0, 3.0), (2.0, 2.0)
+    losses[0, 2, 0] = (1.5, 1.5)
+    small = replace(table, losses=losses, horizons=table.horizons[-1:], untrained=np.array([9.0, 9.0]))
+    # The first seed chooses the first setting, which ends at 3 with the second; the second seed chooses the third.
+    assert sweep_by_one_seed(small) == [3.0 / 1.5, 1.0]
+    assert sweep_by_one_seed(replace(small, losses=losses[..., :1], seeds=(0,))) == []
 
 
 def test_a_choice_is_judged_by_the_mean_over_the_seeds(table):

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import glideslope as gs
-from glideslope.search.contestant import Contestant
+from glideslope.search.runs.contestant import Contestant
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks/search"))
 from grid import GRID, Grid

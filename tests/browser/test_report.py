@@ -2,9 +2,7 @@
 
 import json
 import math
-import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,14 +14,11 @@ from glideslope.views import race as race_views
 from glideslope.views import range_test, report, tuned
 from glideslope.views.charts import Chart, Series
 from glideslope.views.curves import Curve, Time, chart
+from tests.browser.watched import serious_violations, watched
 from tests.views.results import Quadratic, run
 from tests.views.results import race as a_race
 from tests.views.results import tuned as a_tuned
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright isn't installed: pip install playwright")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium isn't installed")
-AXE = (Path(__file__).parent / "axe.min.js").read_text()
 HOSTILE = [
     "</script><script>document.title='x'</script>",
     "<img src=http://a.b/c>",
@@ -32,14 +27,6 @@ HOSTILE = [
     "&amp;\"'",
     "__proto__",
 ]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
@@ -68,14 +55,8 @@ def pages(tmp_path_factory):
 
 
 def opened(browser, file, **options):
-    """A page, what it asked for, and what went wrong in it."""
-    page = browser.new_context(**{"viewport": {"width": 1200, "height": 900}, **options}).new_page()
-    asked, wrong = [], []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("console", lambda message: wrong.append(message.text))
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.goto(file.as_uri())
-    return page, asked, wrong
+    """A page of a file, the requests that it makes, and what goes wrong in it."""
+    return watched(browser, file.as_uri(), **{"viewport": {"width": 1200, "height": 900}, **options})
 
 
 def unfold(page):
@@ -221,10 +202,7 @@ def test_short_runs_are_folded_and_sorted_by_round(browser, pages):
 def test_axe_finds_nothing_serious(browser, pages, kind, scheme):
     page, _, _ = opened(browser, pages[kind], color_scheme=scheme)
     unfold(page)
-    page.evaluate(AXE)
-    found = page.evaluate("axe.run()")["violations"]
-    serious = [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")]
-    assert serious == []
+    assert serious_violations(page) == []
 
 
 def test_a_phone_scrolls_in_one_direction(browser, pages):

@@ -10,23 +10,12 @@ import pytest
 
 import glideslope as gs
 from glideslope import laws
-from glideslope.search.run_directory import RunDirectory
+from glideslope.search.directory.run_directory import RunDirectory
+from tests.browser.watched import serious_violations, watched
 from tests.views.results import Quadratic
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright isn't installed: pip install playwright")
 pytest.importorskip("uvicorn", reason="the extra studio isn't installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium isn't installed")
 EXAMPLES = Path(__file__).parents[2] / "examples"
-AXE = (Path(__file__).parent / "axe.min.js").read_text()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +36,8 @@ class Opened:
     """A page at a room, what it asked for, and what went wrong in it."""
 
     def __init__(self, browser, url, room, state=None, **options):
-        self.page = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options}).new_page()
-        self.asked, self.wrong = [], []
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.on("console", lambda message: self.wrong.append(message.text))
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.goto(f"{url}#{room}" + (f"/{quote(json.dumps(state))}" if state else ""))
+        address = f"{url}#{room}" + (f"/{quote(json.dumps(state))}" if state else "")
+        self.page, self.asked, self.wrong = watched(browser, address, **options)
         self.page.locator("main[data-ready=true]").wait_for()
 
 
@@ -92,8 +77,12 @@ LATENCY = """async () => {
     });
     handle.setPointerCapture = () => 0;
     handle.dispatchEvent(event('pointerdown', 0));
-    handle.dispatchEvent(event('pointermove', 3 + i));
-    while (!performance.getEntriesByName('drawn').length) await new Promise((go) => setTimeout(go, 1));
+    handle.dispatchEvent(event('pointermove', i % 2 ? -7 : 7));
+    const begin = performance.now();
+    while (!performance.getEntriesByName('drawn').length) {
+      if (performance.now() - begin > 10000) throw new Error(document.getElementById('said').textContent);
+      await new Promise((go) => setTimeout(go, 1));
+    }
     frames.push(performance.getEntriesByName('drawn')[0].startTime - performance.getEntriesByName('drag')[0].startTime);
     handle.dispatchEvent(event('lostpointercapture', 0));
     await new Promise((go) => setTimeout(go, 30));
@@ -326,12 +315,7 @@ def test_a_file_of_a_room_opens_without_a_server(browser, studio, tmp_path, room
 
     file = tmp_path / "room.html"
     file.write_text(exported(Library(studio.folder), Export(room, ROOMS[room])), encoding="utf-8")
-    page = browser.new_context().new_page()
-    asked, wrong = [], []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("console", lambda message: wrong.append(message.text))
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.goto(file.as_uri())
+    page, asked, wrong = watched(browser, file.as_uri())
     page.locator("main[data-ready=true]").wait_for()
     assert {url for url in asked if not url.startswith("data:")} == {file.as_uri()}
     assert wrong == []
@@ -346,14 +330,7 @@ def test_a_file_of_a_room_opens_without_a_server(browser, studio, tmp_path, room
 def test_axe_finds_nothing_serious(browser, studio, room, scheme):
     opened = Opened(browser, studio.url, room, ROOMS[room], color_scheme=scheme, bypass_csp=True)
     opened.page.wait_for_timeout(150)
-    opened.page.evaluate(AXE)
-    violations = opened.page.evaluate("axe.run()")["violations"]
-    serious = [
-        (one["id"], one["nodes"][0]["html"], one["nodes"][0]["any"][:1])
-        for one in violations
-        if one["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
+    assert serious_violations(opened.page) == []
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -13,7 +13,7 @@ from torch import nn
 
 import glideslope as gs
 from glideslope.feedback import VERDICTS
-from glideslope.search.contestant import Run
+from glideslope.search.runs.contestant import Run
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 from guard import PEAK, STEPS, Disturbed, looped, places_for, searched

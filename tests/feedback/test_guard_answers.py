@@ -19,7 +19,7 @@ from glideslope.feedback.ring import APART
 from glideslope.feedback.steady_growth import SteadyGrowth
 from glideslope.frameworks.torch.feedback.copies import Copy, tensors
 from glideslope.frameworks.torch.feedback.snapshots import Health
-from glideslope.search.finite import not_finite
+from glideslope.search.jobs.finite import not_finite
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 from reliability import KINDS
@@ -303,7 +303,7 @@ def test_damage_from_outside_costs_no_update_before_it(name, damaged):
 
 def wide():
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(3, 3000), nn.Tanh(), nn.Linear(3000, 1))
+    return nn.Sequential(nn.Linear(3, 12_000), nn.Tanh(), nn.Linear(12_000, 1))
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
@@ -328,7 +328,7 @@ def test_one_number_far_back_in_a_large_gradient_is_left_out_when_the_updates_ar
 @pytest.mark.parametrize("optimizer", [torch.optim.SGD, torch.optim.SparseAdam])
 def test_one_number_far_back_in_a_sparse_gradient(optimizer):
     torch.manual_seed(0)
-    model = nn.Embedding(3000, 8, sparse=True)
+    model = nn.Embedding(3000, 32, sparse=True)
     stepped = optimizer(model.parameters(), lr=0.01)
     scheduler = gs.torch.Scheduler(stepped, "constant * guard()", steps=1000)
     guard = gs.torch.Guard(model, scheduler)

@@ -238,7 +238,7 @@ def test_a_feedback_without_a_monitor_is_told_of(tmp_path):
         accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False, max_epochs=4,
         default_root_dir=tmp_path, enable_checkpointing=False,
     )  # fmt: skip
-    with pytest.warns(UserWarning, match="told no measurement in 40 updates"):
+    with pytest.warns(UserWarning, match="got no measurement in 40 updates"):
         trainer.fit(module, loader, loader)
 
 

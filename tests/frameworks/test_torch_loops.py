@@ -375,10 +375,10 @@ def test_an_optimizer_that_makes_no_update_is_told_at_the_tenth_call():
 def test_a_feedback_that_is_told_nothing_warns_by_the_end(lr):
     optimizer = SGD([parameter()], lr=1.0)
     scheduler = gs.torch.Scheduler(optimizer, lr, steps=20)
-    with pytest.warns(UserWarning, match="was told no"):
+    with pytest.warns(UserWarning, match="got no"):
         updated(optimizer, scheduler, 20)
     without_end = gs.torch.Scheduler(SGD([parameter()], lr=1.0), "constant * plateau(patience=2)")
-    with pytest.warns(UserWarning, match=r"told no measurement in 1000 updates.*scheduler\.measure"):
+    with pytest.warns(UserWarning, match=r"got no measurement in 1000 updates.*scheduler\.measure"):
         updated(without_end.optimizer, without_end, 1000)
 
 

@@ -184,7 +184,7 @@ def _with_logits(model):
 
 def test_a_pair_without_evaluations_is_told_of(tmp_path):
     made, _ = trainer(tmp_path, "optimizers", "constant() * plateau")
-    with pytest.warns(UserWarning, match="told no measurement in 40 updates"):
+    with pytest.warns(UserWarning, match="got no measurement in 40 updates"):
         made.train()
 
 
@@ -200,7 +200,7 @@ def test_evaluations_outside_a_training_or_before_it_are_not_told(tmp_path):
 
 def test_a_callback_that_is_told_nothing_says_so(tmp_path):
     made, _ = trainer(tmp_path, "callback", "constant() * plateau")
-    with pytest.warns(UserWarning, match="told no measurement"):
+    with pytest.warns(UserWarning, match="got no measurement"):
         made.train()
 
 

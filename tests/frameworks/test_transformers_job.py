@@ -9,7 +9,7 @@ import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
 import glideslope as gs
-from glideslope.search.scalars import number
+from glideslope.search.jobs.scalars import number
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 INPUTS = torch.randn(30, 4, generator=torch.Generator().manual_seed(0))

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import glideslope as gs
-from glideslope.search.also import Axis
-from glideslope.search.run_directory import RunDirectory
+from glideslope.search.directory.run_directory import RunDirectory
+from glideslope.search.strategy.also import Axis
 from tests.search.test_full_runs import Bowl
 
 

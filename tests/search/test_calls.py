@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import glideslope as gs
-from glideslope.search.contestant import Contestant, Run
+from glideslope.search.runs.contestant import Contestant, Run
 from glideslope.search.trials import Trials
 from glideslope.views.curves import Curve
 

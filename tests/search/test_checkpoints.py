@@ -19,9 +19,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import glideslope as gs
-from glideslope.search import Contestant, best, checkpoints, states
-from glideslope.search.run_directory import RunDirectory
-from glideslope.search.trees import joined, taken_apart
+from glideslope.search import Contestant
+from glideslope.search.directory import best
+from glideslope.search.directory.run_directory import RunDirectory
+from glideslope.search.runs import checkpoints
+from glideslope.search.storage import states
+from glideslope.search.storage.trees import joined, taken_apart
 from glideslope.search.trials import Trials
 
 SEARCH = {"command": "tune", "steps": 4}
@@ -270,6 +273,16 @@ def test_python_s_and_numpy_s_generators_are_plain():
         assert same(joined(taken_apart(generator, arrays), arrays, None), generator)
 
 
+@pytest.mark.parametrize(
+    "tensor",
+    [lambda: torch.eye(3).to_sparse(), lambda: torch.ones(3, device="meta"),
+     lambda: torch.nested.nested_tensor([torch.ones(2), torch.ones(3)], layout=torch.jagged)],
+)  # fmt: skip
+def test_a_tensor_that_is_not_plain_is_named(tensor):
+    with pytest.raises(gs.DocumentError, match=r"state\['w'\] is a \w+ of torch\.float32 and torch\.\w+"):
+        taken_apart({"w": tensor()}, {})
+
+
 def test_no_pickle_is_written_or_read(tmp_path):
     with pytest.raises(gs.DocumentError, match=r"state\['f'\] is a"):
         states.form_of({"f": lambda: 0})
@@ -284,8 +297,9 @@ KILLED = """
 import sys, time, pathlib
 sys.path.insert(0, {folder!r})
 from test_checkpoints_job import job
-from glideslope.search import checkpoints, tune
-from glideslope.search.run_directory import RunDirectory
+from glideslope.search import tune
+from glideslope.search.runs import checkpoints
+from glideslope.search.directory.run_directory import RunDirectory
 checkpoints.LEAST_SPACING = 0.0
 out = pathlib.Path({out!r})
 memory = RunDirectory(out, {search}, resume=out.exists(), checkpoint_every=0.01)

@@ -9,8 +9,8 @@ import time
 import pytest
 
 import glideslope as gs
-from glideslope.search.job import load_job
-from glideslope.search.run_directory import RunDirectory
+from glideslope.search.directory.run_directory import RunDirectory
+from glideslope.search.jobs.job import load_job
 from tests.search.test_workers import JOB, SLOW, made_by_workers
 
 PEAKS, STEPS = [0.09, 0.3], 200

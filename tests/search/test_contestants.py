@@ -14,7 +14,7 @@ import glideslope as gs
 from glideslope.averages import Average
 from glideslope.cli import app
 from glideslope.policy import as_policy
-from glideslope.search.contestant import Contestant, Run
+from glideslope.search.runs.contestant import Contestant, Run
 from glideslope.search.trials import Trials
 
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import glideslope as gs
-from glideslope.search.equal_runs import at_length, best_of, loss_at, minimum, next_peak, plan
-from glideslope.search.start import chosen_rate, kind, start
+from glideslope.search.jobs.start import chosen_rate, kind, start
+from glideslope.search.strategy.equal_runs import at_length, best_of, loss_at, minimum, next_peak, plan
 
 bowls = st.tuples(st.floats(-12, 6), st.floats(0.02, 2), st.floats(1.05, 4), st.floats(-1e3, 1e3), st.floats(1e-3, 1e3))
 """The logarithm of the best peak, the bend, the factor above it at which a run diverges, a shift and a unit."""

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import glideslope as gs
-from glideslope.search.contestant import Contestant, Run
-from glideslope.search.full_runs import best_run, for_short_runs, next_full
+from glideslope.search.runs.contestant import Contestant, Run
+from glideslope.search.strategy.full_runs import best_run, for_short_runs, next_full
 
 CYCLE, LINEAR = gs.one_cycle(), gs.linear()
 

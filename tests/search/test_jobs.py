@@ -10,7 +10,7 @@ import pytest
 
 import glideslope as gs
 from glideslope import cli
-from glideslope.search.scalars import kept
+from glideslope.search.jobs.scalars import kept
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 

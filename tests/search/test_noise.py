@@ -11,10 +11,10 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import glideslope as gs
-from glideslope.search.contestant import Contestant, Run
-from glideslope.search.outcomes import check_finite
 from glideslope.search.range_test import summary
-from glideslope.search.sweep import bad_data, batch_noise, blown_up, sudden_end
+from glideslope.search.runs.contestant import Contestant, Run
+from glideslope.search.strategy.outcomes import check_finite
+from glideslope.search.strategy.sweep import bad_data, batch_noise, blown_up, sudden_end
 
 RATES = np.geomspace(1e-5, 10, 100)
 

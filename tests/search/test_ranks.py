@@ -6,13 +6,17 @@ import signal
 import pytest
 
 import glideslope as gs
-from glideslope.search.job import load_job
-from glideslope.search.processes import processes
+from glideslope.search.executors.processes import processes
+from glideslope.search.jobs.job import load_job
+from glideslope.search.storage import states
 
 JOB = """
+import copy
 import os
 import torch
 import torch.distributed as dist
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 class Parallel:
@@ -57,6 +61,23 @@ def job(seed):
 
 job.processes = PROCESSES
 
+class Sharded(Parallel):
+    def __init__(self, seed):
+        super().__init__(seed)
+        self.model = self.ddp = fully_shard(torch.nn.Linear(4, 1).double(), mesh=init_device_mesh("cpu", (self.world,)))
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=0.1)
+    def state(self):
+        return copy.deepcopy({"rank": self.rank, "at": self.at, "model": self.model.state_dict(),
+                              "optimizer": self.optimizer.state_dict()})
+    def restore(self, state):
+        super().restore(state)
+        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+
+def sharded(seed):
+    return Sharded(seed)
+
+sharded.processes = PROCESSES
+
 def failing(seed):
     if os.environ["RANK"] == "1":
         raise RuntimeError("boom")
@@ -98,6 +119,24 @@ def test_two_processes_of_gloo_train_as_one_and_restore_together(tmp_path, monke
     os.kill(two._processes[1].pid, signal.SIGKILL)
     with pytest.raises(gs.JobError, match=r"rank \d of 2"):
         [two.step(0.05) for _ in range(50)]
+
+
+@pytest.mark.slow
+def test_a_sharded_model_trains_as_one_and_its_state_goes_through_a_file(tmp_path, monkeypatch):
+    for name, value in {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29513"}.items():
+        monkeypatch.setenv(name, value)
+    alone, two = job(tmp_path, 1, "sharded")(0), job(tmp_path, 2, "sharded")(0)
+    losses = [(alone.step(0.05), two.step(0.05)) for _ in range(12)]
+    assert [float(one) for one, _ in losses] == pytest.approx([other for _, other in losses], rel=1e-9)
+    middle = two.state()
+    after = [two.step(0.05) for _ in range(5)]
+    form = states.form_of(middle)
+    with (tmp_path / "state").open("wb") as file:
+        states.write(middle, form, file)
+    other = job(tmp_path, 2, "sharded")(0)  # has made no state but its first
+    with (tmp_path / "state").open("rb") as file:
+        other.restore(states.read(file, form, middle, "state"))
+    assert [other.step(0.05) for _ in range(5)] == after
 
 
 @pytest.mark.slow

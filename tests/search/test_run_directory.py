@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 
 import glideslope as gs
 from glideslope.cli import run
-from glideslope.cli.results import open_directory
+from glideslope.cli.directory import Directory
 from glideslope.documents import sealed, unsealed
 from glideslope.feedback import Event
-from glideslope.search import lock
-from glideslope.search.contestant import Run
-from glideslope.search.identity import differences, identity, modules
-from glideslope.search.job import load_job
-from glideslope.search.run_directory import RunDirectory
+from glideslope.search.directory.run_directory import RunDirectory
+from glideslope.search.jobs.job import load_job
+from glideslope.search.runs.contestant import Run
+from glideslope.search.storage import lock
+from glideslope.search.storage.identity import differences, identity, modules
 from glideslope.views import report
 
 JOB = """
@@ -332,7 +332,7 @@ def test_temporary_files_of_a_killed_search_are_cleaned(tmp_path):
 def test_one_process_writes_and_a_killed_one_no_longer_does(tmp_path):
     out = tmp_path / "out"
     code = (
-        "import sys, time, pathlib; from glideslope.search.run_directory import RunDirectory\n"
+        "import sys, time, pathlib; from glideslope.search.directory.run_directory import RunDirectory\n"
         f"directory = RunDirectory(pathlib.Path({str(out)!r}), {SEARCH})\n"
         f"directory['a'] = {{'rates': [0.1], 'losses': [1.0]}}\nprint('ready', flush=True)\ntime.sleep(60)"
     )
@@ -476,7 +476,7 @@ def test_a_warning_points_to_the_line_that_called_the_search():
 def test_accepting_changes_is_for_going_on(folder, monkeypatch):
     monkeypatch.chdir(folder)
     with pytest.raises(gs.GlideslopeError, match="--accept-changes: it is for --resume"):
-        open_directory("race", "job.py:job", Path("out"), False, False, {}, True)
+        Directory(Path("out"), accept_changes=True).open("race", "job.py:job", {})
 
 
 def test_a_job_file_that_changes_the_working_directory_is_found(folder, monkeypatch):

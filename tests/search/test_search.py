@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import glideslope as gs
-from glideslope.search.contestant import Contestant, Run
-from glideslope.search.outcomes import beyond
+from glideslope.search.jobs.start import start as usual_peak
 from glideslope.search.race import standings
-from glideslope.search.start import start as usual_peak
+from glideslope.search.runs.contestant import Contestant, Run
+from glideslope.search.strategy.outcomes import beyond
 
 
 class Quadratic:

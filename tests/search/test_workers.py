@@ -5,6 +5,8 @@ import random
 import threading
 from collections import Counter
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
@@ -13,70 +15,16 @@ from hypothesis import strategies as st
 
 import glideslope as gs
 from glideslope.search import Contestant
-from glideslope.search.devices import shares
-from glideslope.search.job import load_job
-from glideslope.search.processes import processes
-from glideslope.search.run_directory import RunDirectory
-from glideslope.search.run_limit import RunLimit
-from glideslope.search.time_limit import limited
+from glideslope.search.directory.run_directory import RunDirectory
+from glideslope.search.executors.devices import shares
+from glideslope.search.executors.processes import processes
+from glideslope.search.executors.versions import check_versions, versions_here
+from glideslope.search.jobs.job import load_job
+from glideslope.search.jobs.time_limit import limited
+from glideslope.search.runs.run_limit import RunLimit
 from glideslope.search.trials import Trials
-from glideslope.search.versions import check_versions, versions_here
 
-JOB = """
-import os
-import signal
-from pathlib import Path
-import numpy as np
-
-class Quadratic:
-    def __init__(self, seed=0, optimizer=None):
-        self.w, self.factor = np.full(20, 10.0), 1.0 if optimizer is None else 0.5
-        self.generator = np.random.default_rng(seed)
-    def step(self, lr):
-        loss = self.evaluate()
-        self.w = self.w - self.factor * lr * (self.w + 0.3 * self.generator.normal(size=20))
-        return loss
-    def evaluate(self):
-        return float(np.mean(self.w**2) / 2)
-    def state(self):
-        return {"w": self.w.copy(), "rng": self.generator.bit_generator.state}
-    def restore(self, state):
-        self.w, self.generator.bit_generator.state = state["w"].copy(), state["rng"]
-    def reseed(self, seed):
-        self.generator = np.random.default_rng(seed)
-
-def job(seed, optimizer=None):
-    return Quadratic(seed, optimizer)
-
-class Failing(Quadratic):
-    def step(self, lr):
-        if lr == 0.3:
-            raise RuntimeError("boom")
-        return super().step(lr)
-
-def failing(seed):
-    return Failing(seed)
-
-class Killed(Quadratic):
-    def step(self, lr):
-        flag = Path(__file__).with_name("killed")
-        if lr == 0.3 and not flag.exists():
-            flag.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-        return super().step(lr)
-
-def killed(seed):
-    return Killed(seed)
-
-class Stopping(Quadratic):
-    def step(self, lr):
-        if lr == 0.3:
-            os._exit(7)
-        return super().step(lr)
-
-def stopping(seed):
-    return Stopping(seed)
-"""
+JOB = Path(__file__).with_name("quadratic_jobs.py").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +44,7 @@ class Simulated(Executor):
 
     def __init__(self, seed, lost=0.0, most=2):
         self.random, self.lost, self.most = random.Random(seed), lost, most
-        self.submitted, self.begun, self.losses = SimpleQueue(), 0, Counter()
+        self.submitted, self.begun, self.losses, self.updates = SimpleQueue(), 0, Counter(), 0
         threading.Thread(target=self.work, daemon=True).start()
 
     def submit(self, function, /, *args, **options):
@@ -125,7 +73,9 @@ class Simulated(Executor):
                     function(*args, **options)
                 future.set_exception(BrokenExecutor("a worker is lost"))
             else:
-                future.set_result(function(*args, **options))
+                result = function(*args, **options)
+                self.updates += result.get("updates", 0)
+                future.set_result(result)
 
 
 def tuned(job, executor=None, memory=None, **options):
@@ -180,6 +130,51 @@ def test_processes_give_the_same_answer(job, tmp_path):
     trained = job(0)
     gs.load_checkpoint(trained, tmp_path / "out")
     assert trained.evaluate() == tune.final_loss
+
+
+@given(st.integers(0, 2**32), st.sampled_from([0.0, 0.3]), st.integers(1, 5))
+@settings(max_examples=8, deadline=None)
+def test_runs_made_ahead_change_no_answer_and_are_counted_apart(file, seed, lost, ahead):
+    job = load_job(f"{file}:job")
+    memory, alone = {}, {}
+    executor = Simulated(seed, lost)
+    tune = tuned(job, executor, memory, against_constant=False, speculate=ahead)
+    executor.shutdown()
+    other = tuned(job, memory=alone, against_constant=False)
+    assert (tune, memory) == (replace(other, job=tune.job), alone)
+    assert tune.job.evaluate() == other.job.evaluate()
+    updates = sum(len(result["losses"]) for result in memory.values())
+    assert executor.updates - updates <= tune.ahead
+
+
+def test_runs_ahead_leave_nothing_in_the_run_directory(job, tmp_path):
+    directory = RunDirectory(tmp_path / "out", {"command": "tune"}, checkpoint_every=0.0)
+    with processes(4) as executor:
+        tune = tuned(job, executor, directory, speculate=3)
+    alone = RunDirectory(tmp_path / "alone", {"command": "tune"}, checkpoint_every=0.0)
+    assert replace(tune, job=None) == replace(tuned(job, memory=alone), job=None)
+    assert tune.ahead > 0
+    assert dict(directory) == dict(alone)
+    assert not list((tmp_path / "out").rglob("unfinished/*"))
+
+
+@pytest.mark.parametrize("options", [{"speculate": 2}, {"speculate": -1}, {"speculate": -1, "executor": object()}])
+def test_runs_ahead_need_workers(job, options):
+    with pytest.raises(gs.SearchError, match="give 0 or more, and above 0 an executor"):
+        gs.tune(job, 200, **options)
+
+
+def test_a_run_ahead_that_fails_is_no_error_unless_it_is_asked_for(file):
+    class AtOnce(Executor):
+        def submit(self, function, /, *args, **options):
+            future = Future()
+            future.set_result(function(*args, **options))
+            return future
+
+    job = load_job(f"{file}:steep")
+    ahead = gs.tune(job, 100, schedules=["constant()"], executor=AtOnce(), speculate=4)
+    assert file.with_name("steep").exists()
+    assert ahead.final == gs.tune(job, 100, schedules=["constant()"]).final
 
 
 def test_an_interrupted_search_goes_on_with_what_workers_finished(job):
@@ -325,7 +320,7 @@ def odd(seed):
 def slow(tmp_path, monkeypatch):
     (tmp_path / "quadratic.py").write_text(JOB)
     (tmp_path / "slow.py").write_text(SLOW)
-    monkeypatch.setattr("glideslope.search.checkpoints.LEAST_SPACING", 0.0)
+    monkeypatch.setattr("glideslope.search.runs.checkpoints.LEAST_SPACING", 0.0)
     return tmp_path
 
 
@@ -395,7 +390,7 @@ def test_a_short_run_that_is_the_answer_is_not_made_again(slow, monkeypatch):
 
 
 def test_the_state_of_the_least_validation_loss_comes_from_a_worker(slow, monkeypatch):
-    monkeypatch.setattr("glideslope.search.best._LEAST_COST", 0.0)
+    monkeypatch.setattr("glideslope.search.directory.best._LEAST_COST", 0.0)
     job = load_job(f"{slow}/slow.py:overfitting")
     memory = RunDirectory(slow / "out", {"command": "tune"}, checkpoint_every=0.05)
     with ThreadPoolExecutor(1) as executor:
@@ -409,20 +404,22 @@ def test_the_state_of_the_least_validation_loss_comes_from_a_worker(slow, monkey
 
 @pytest.mark.slow
 def test_a_run_that_takes_too_long_is_ended_in_its_worker(slow):
-    (slow / "long.py").write_text(SLOW.replace("EVERY = 0.002", "EVERY = 0.1"))
+    (slow / "long.py").write_text(SLOW.replace("EVERY = 0.002", "EVERY = 0.2"))
     (slow / "lost").touch()
     job = load_job(f"{slow}/long.py:job")
-    name = r"the job's step failed at update \d+ of .* at 0.3: its run took longer than 0.7 seconds \(--timeout\)"
-    with processes(1) as executor, limited(RunLimit(0.7)), pytest.raises(gs.JobError, match=name):
+    name = r"at 0.3( failed)?: its run took longer than 3 seconds \(--timeout\)"  # in a step, or between two
+    with processes(1) as executor, limited(RunLimit(3.0)), pytest.raises(gs.JobError, match=name):
         gs.race(job, ["linear"], 30, [0.3], executor=executor)
-    with ThreadPoolExecutor(1) as executor, limited(RunLimit(0.7)), pytest.raises(gs.JobError, match=name):
+    with ThreadPoolExecutor(1) as executor, limited(RunLimit(3.0)), pytest.raises(gs.JobError, match=name):
         gs.race(job, ["linear"], 30, [0.3], executor=executor)
 
 
 def test_versions_that_differ_are_named(job, monkeypatch):
     here = versions_here()
     assert {"Python", "glideslope", "numpy"} <= here.keys()
-    monkeypatch.setattr("glideslope.search.workers.versions_here", lambda: here | {"numpy": "1.0+cpu", "torch": "9"})
+    monkeypatch.setattr(
+        "glideslope.search.executors.workers.versions_here", lambda: here | {"numpy": "1.0+cpu", "torch": "9"}
+    )
     message = (
         r"the worker on .* has other versions than the search: numpy .* instead of 1\.0\+cpu, torch .* instead of 9"
     )

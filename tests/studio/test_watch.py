@@ -9,8 +9,8 @@ import pytest
 
 import glideslope as gs
 from glideslope.errors import DocumentError, RunDirectoryError
-from glideslope.search.run_directory import RunDirectory
-from glideslope.search.snapshot import Snapshot, changed
+from glideslope.search.directory.run_directory import RunDirectory
+from glideslope.search.directory.snapshot import Snapshot, changed
 from glideslope.studio.library import Library
 from glideslope.studio.watch import _news, folders, seen
 from tests.studio.asking import client
@@ -81,7 +81,7 @@ def test_a_damaged_file_is_named_and_the_others_are_seen(raced):
 
 
 def test_a_run_in_the_making_is_seen_at_its_checkpoints(tmp_path, monkeypatch):
-    monkeypatch.setattr("glideslope.search.checkpoints.LEAST_SPACING", 0.0)
+    monkeypatch.setattr("glideslope.search.runs.checkpoints.LEAST_SPACING", 0.0)
     memory = RunDirectory(tmp_path / "raced", SEARCH, checkpoint_every=0.0)
     views = []
     job = Noted(lambda: views.append(Snapshot.of(tmp_path / "raced")), 35)

@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 import glideslope as gs
-from glideslope.search.contestant import Contestant, Run
 from glideslope.search.race import standings
+from glideslope.search.runs.contestant import Contestant, Run
 from glideslope.search.tune import Tuned
 
 UNTRAINED = 4.0

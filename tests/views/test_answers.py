@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 import glideslope as gs
-from glideslope.search.sweep import Sweep
+from glideslope.search.strategy.sweep import Sweep
 from glideslope.views import answer as answers
 from glideslope.views import race as race_views
 from glideslope.views import range_test, tuned

@@ -120,7 +120,7 @@ def test_mlflow_is_called_for_each_run(tmp_path, monkeypatch):
             ended.append(run_id)
 
     fake, entities = types.ModuleType("mlflow"), types.ModuleType("mlflow.entities")
-    fake.MlflowClient = Client
+    fake.MlflowClient, fake.get_tracking_uri = Client, lambda: "sqlite:///runs.db"
     entities.Metric = lambda key, value, timestamp, step: (step, key, value)
     entities.Param = lambda key, value: (key, value)
     monkeypatch.setitem(sys.modules, "mlflow", fake)

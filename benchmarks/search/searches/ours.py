@@ -13,14 +13,14 @@ from surface import Surface
 from sweeping import Sweeping
 
 import glideslope as gs
-from glideslope.search.choose import PRIOR, Choice, chosen, usual
-from glideslope.search.contestant import Run
-from glideslope.search.full_runs import best_run, for_short_runs, full_runs
-from glideslope.search.kept import Kept
-from glideslope.search.outcomes import SHORTEST
+from glideslope.search.directory.kept import Kept
 from glideslope.search.range_test import RangeTest, range_test
-from glideslope.search.stopped import stopped
-from glideslope.search.trial import Trial
+from glideslope.search.runs.contestant import Run
+from glideslope.search.runs.trial import Trial
+from glideslope.search.strategy.choose import PRIOR, Choice, chosen, usual
+from glideslope.search.strategy.full_runs import best_run, for_short_runs, full_runs
+from glideslope.search.strategy.outcomes import SHORTEST
+from glideslope.search.strategy.stopped import stopped
 from glideslope.search.trials import Trials
 from searches.rates import HIGH, LOW
 
@@ -42,7 +42,9 @@ class PlayedTrials(Trials):
     def updates(self, updates: int) -> None:
         self.played.updates = updates
 
-    def run_all(self, trials: Sequence[Trial], *, stage: str, kept: Kept | None = None) -> list[Run]:
+    def run_all(
+        self, trials: Sequence[Trial], *, stage: str, kept: Kept | None = None, likely: Sequence[Trial] = ()
+    ) -> list[Run]:
         runs = []
         for trial in trials:
             self.before = self.updates
@@ -71,18 +73,22 @@ def _losses(curve: np.ndarray, steps: int) -> np.ndarray:
 
 def ours(played: Played, bound: int, rng: np.random.Generator, prior: Prior) -> tuple[str, float]:
     """`gs.tune`, which begins at the peak that is usual for the kind of optimizer in other families."""
-    start = prior.start(played.optimizer, str(PRIOR)) if prior.tables else LOW**0.5 * HIGH**0.5
-    _, full, early = searched(played, bound, start)
+    _, full, early = searched(PlayedTrials(played), bound, begin(played, prior))
     winner = (early or best_run(full)).contestant
     return str(winner.schedule), winner.peak
 
 
-def searched(played: Played, bound: int, start: float) -> tuple[Choice, list[Run], Run | None]:
+def begin(played: Played, prior: Prior) -> float:
+    """The peak of the first run: the usual one of the kind of optimizer in other families."""
+    return prior.start(played.optimizer, str(PRIOR)) if prior.tables else LOW**0.5 * HIGH**0.5
+
+
+def searched(trials: PlayedTrials, bound: int, start: float) -> tuple[Choice, list[Run], Run | None]:
     """What the short runs say, the full runs, and the short run that is the answer in their place, if one is.
 
     One full run is outside the bound.
     """
-    trials = PlayedTrials(played)
+    played = trials.played
     schedules, budget = usual(bound, played.horizon), for_short_runs(bound, played.horizon) - trials.updates
     if budget < SHORTEST:
         raise gs.SearchError(f"no run of {SHORTEST} updates in {budget}")

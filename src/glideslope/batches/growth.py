@@ -22,13 +22,8 @@ if TYPE_CHECKING:
 
 
 class Updates(NamedTuple):
-    """What each update of a training has, arrays of shape (n,); equal where the arrays are.
-
-    Attributes:
-        sizes: examples in its batch.
-        factors: of its rate.
-        examples: consumed before it.
-    """
+    """The updates of a training, arrays of shape (n,): examples in the batch, the factor of the rate, and the examples
+    consumed before. Equal where the arrays are."""
 
     sizes: np.ndarray
     factors: np.ndarray
@@ -48,10 +43,10 @@ class Updates(NamedTuple):
 
 @dataclass(frozen=True)
 class Growing:
-    """What a schedule is multiplied by to have its decay paid in batch growth; the arguments are those of `growth`."""
+    """A factor of a schedule that pays its decay in batch growth; the arguments are those of `growth`."""
 
-    base: int
-    largest: int
+    base: int = 128
+    largest: int = 4096
     multiple: int | None = None
 
     name: ClassVar[str] = "growth"
@@ -214,8 +209,4 @@ def growth(schedule: Schedule, base: int = 128, largest: int = 4096, multiple: i
     return schedule * Growing(base, largest, multiple)
 
 
-def _growing(base: int = 128, largest: int = 4096, multiple: int | None = None) -> Growing:
-    return Growing(base, largest, multiple)
-
-
-FACTORS["growth"] = _growing
+FACTORS["growth"] = Growing

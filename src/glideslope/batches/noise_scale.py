@@ -18,7 +18,7 @@ class NoiseScale:
     Attributes:
         value: tr Σ / ‖G‖², in examples.
         interval: a 90% interval of it, by bootstrap over the measurements; its upper end is infinite where the
-            gradient itself can't be told from zero.
+            gradient itself can't be distinguished from zero.
         gradient: ‖G‖², the squared norm of the true gradient.
         trace: tr Σ, the variance of one example's gradient, summed over the parameters.
     """

@@ -91,7 +91,7 @@ def _failed(message: str) -> int:
 
 
 def _refused(error: Exception) -> int:
-    """What the parser of the arguments refused: one line, or the help where there were none."""
+    """Prints an error of the parser of arguments: one line, or the help where there were none."""
     context, message = getattr(error, "ctx", None), str(error.format_message())  # type: ignore[attr-defined]
     if type(error).__name__ == "NoArgsIsHelpError":
         output.say(message)

@@ -7,20 +7,18 @@ import os
 import sys
 from collections.abc import Callable
 from functools import cache
+from itertools import islice
 from typing import Any
+
+from glideslope.callers import callers
 
 _noticed: tuple[int, Callable[[str], object]] | None = None
 """The process whose end is noticed, and what is called then."""
 
 
 def notice(end: Callable[[str], object]) -> None:
-    """Calls a function where the process is ended by `exit` or `quick_exit` of C, until `ignore`.
-
-    Not on systems whose C library can't take a handler back, which Python's own end would call too late.
-
-    Args:
-        end: takes what ended the process, in words, and doesn't return.
-    """
+    """Calls a function where the process is ended by `exit` or `quick_exit` of C, until `ignore`; with what ended it,
+    in words. Not on systems whose C library can't take a handler back, which Python's own end would call too late."""
     global _noticed
     if _noticed is None and (library := _library()) is not None:
         library.__cxa_atexit(_handler(), None, _place())
@@ -38,7 +36,8 @@ def ignore() -> None:
 
 @cache
 def _handler() -> Any:
-    """What C calls, for as long as the process lives: `quick_exit`, which Python never uses, can't forget it."""
+    """The function that C calls. It lives as long as the process: `quick_exit`, which Python never uses, can't
+    forget it."""
     import ctypes
 
     handler = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(_ended)
@@ -49,7 +48,7 @@ def _handler() -> Any:
 
 @cache
 def _place() -> Any:
-    """An address, which tells our handler from those of others."""
+    """An address, by which C knows our handler from others."""
     import ctypes
 
     return ctypes.pointer(ctypes.c_char())
@@ -57,8 +56,7 @@ def _place() -> Any:
 
 def _ended(_: int | None) -> None:
     if _noticed is not None and os.getpid() == _noticed[0]:  # the end of a child is its own
-        caller = sys._getframe().f_back
-        place = "" if caller is None else f" in {caller.f_code.co_filename}, line {caller.f_lineno},"
+        place = "".join(f" in {frame.f_code.co_filename}, line {frame.f_lineno}," for frame in islice(callers(), 1, 2))
         _noticed[1](f"the job{place} ended the process by exit() of a C library")
 
 

@@ -30,7 +30,7 @@ def ignore() -> None:
 
 
 def _noticing(name: str, end: Callable[..., Any], process: int) -> Callable[..., Any]:
-    from glideslope.search.calls import ProcessExit
+    from glideslope.search.jobs.calls import ProcessExit
 
     def ending(*args: Any) -> Any:
         if os.getpid() != process:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -11,50 +12,58 @@ import typer
 
 from glideslope.errors import GlideslopeError
 
-Workers = Annotated[
-    int | None, typer.Option(metavar="N", help="Make the runs in so many processes; in this one if not given.")
-]
-Ray = Annotated[
-    str | None,
-    typer.Option("--ray", metavar="ADDRESS", help="Make the runs on a Ray cluster: auto, local or ray://HOST:PORT."),
-]
-GpusPerTrial = Annotated[
-    float | None, typer.Option(metavar="N", help="The GPUs of each run on workers; parts of one on Ray.")
-]
-CpusPerTrial = Annotated[float | None, typer.Option(metavar="N", help="The CPUs of each run on Ray; 1 if not given.")]
-WorkingDir = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="The folder that each node of Ray gets a copy of, the job in it.")
-]
-Checkpoints = Annotated[
-    str | None,
-    typer.Option(metavar="ADDRESS", help="Where checkpoints lie, such as s3://bucket/folder; else in --out."),
-]
+
+@dataclass(frozen=True)
+class Executors:
+    """The options that say where the runs of a search are made."""
+
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", help="Make the runs in so many processes; in this one if not given.")
+    ] = None
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray", metavar="ADDRESS", help="Make the runs on a Ray cluster: auto, local or ray://HOST:PORT."
+        ),
+    ] = None
+    gpus_per_trial: Annotated[
+        float | None, typer.Option(metavar="N", help="The GPUs of each run on workers; parts of one on Ray.")
+    ] = None
+    cpus_per_trial: Annotated[
+        float | None, typer.Option(metavar="N", help="The CPUs of each run on Ray; 1 if not given.")
+    ] = None
+    working_dir: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The folder that each node of Ray gets a copy of, the job in it.")
+    ] = None
+
+    def open(self) -> AbstractContextManager[Executor | None]:
+        """The executor; none without workers or a cluster. Raises a GlideslopeError if an option doesn't fit the
+        others, or there are too few GPUs."""
+        if self.workers is not None and self.ray is not None:
+            raise GlideslopeError("--workers are processes of this machine, and --ray is a cluster: give one of them")
+        if self.ray is not None:
+            import glideslope
+
+            cpus = 1.0 if self.cpus_per_trial is None else self.cpus_per_trial
+            return glideslope.ray.executor(
+                self.ray, cpus_per_trial=cpus, gpus_per_trial=self.gpus_per_trial or 0.0, working_dir=self.working_dir
+            )
+        for name, value in (("--cpus-per-trial", self.cpus_per_trial), ("--working-dir", self.working_dir)):
+            if value is not None:
+                raise GlideslopeError(f"{name} is for runs on a cluster: give it with --ray auto or ray://HOST:PORT")
+        return _processes(self.workers, self.gpus_per_trial)
 
 
-def working(
-    workers: int | None, ray: str | None, gpus: float | None, cpus: float | None, folder: Path | None
-) -> AbstractContextManager[Executor | None]:
-    """The executor that makes the runs of a search; none without workers or a cluster.
-
-    Raises:
-        GlideslopeError: an option doesn't fit the others, or there are too few GPUs.
-    """
-    if workers is not None and ray is not None:
-        raise GlideslopeError("--workers are processes of this machine, and --ray is a cluster: give one of them")
-    if ray is not None:
-        import glideslope
-
-        return glideslope.ray.executor(
-            ray, cpus_per_trial=1.0 if cpus is None else cpus, gpus_per_trial=gpus or 0.0, working_dir=folder
-        )
-    for name, value in (("--cpus-per-trial", cpus), ("--working-dir", folder)):
-        if value is not None:
-            raise GlideslopeError(f"{name} is for runs on a cluster: give it with --ray auto or ray://HOST:PORT")
-    return _processes(workers, gpus)
+def check_speculation(ahead: int, executor: Executor | None) -> None:
+    """Raises where runs are to be made ahead, and there are no workers."""
+    if ahead < 0:
+        raise GlideslopeError(f"--speculate {ahead}: give 0 or more")
+    if ahead and executor is None:
+        raise GlideslopeError("--speculate is for idle workers: give it with --workers N or --ray ADDRESS")
 
 
 def _processes(workers: int | None, gpus: float | None) -> AbstractContextManager[Executor | None]:
-    from glideslope.search.processes import processes
+    from glideslope.search.executors.processes import processes
 
     if workers is None:
         if gpus is not None:

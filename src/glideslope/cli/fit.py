@@ -42,7 +42,7 @@ def fit(
         Path | None,
         typer.Option(help="A CSV file with the columns run, params, tokens_per_step, weight_decay: a law over sizes."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write a law that tells nothing too.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also write a law that predicts nothing.")] = False,
     form: Annotated[str, typer.Option(help="general, or multi-power: the law as its paper has it.")] = "general",
     pictures: Annotated[
         Path | None, typer.Option(help="Write the curves, measured and fitted, into this folder.")
@@ -90,7 +90,7 @@ def fit(
         f"loss of the others). Written to {out}."
     )
     if law.shift:
-        output.line(f"Final losses on another set lie {law.shift:+.4f} from the curves; predict tells both.")
+        output.line(f"Final losses on another set lie {law.shift:+.4f} from the curves; predict has both.")
 
 
 def _say(notes: Iterable[str]) -> None:
@@ -113,13 +113,13 @@ def _draw_fit(law: Law, read: Read, folder: Path) -> None:
         low, high = law.interval(run.lr, points.step, batch_size=run.batch_size)
         predicted[run.name] = points.step, law.predict(run.lr, points.step, run.batch_size), low, high
         measured[run.name] = points.step, np.exp(points.log)
-    drawn = views.curves(predicted, measured)
+    chart = views.chart(predicted, "Measured, and fitted with a 90% band", measured)
     rows = [(run.name, run.peak, run.steps, run.points) for run in law.fitted]
     sections = [
         report.paragraph(f"Ends within {law.noise:.2%}."),
-        report.figure(views.chart(predicted, "Measured, and fitted with a 90% band", measured)),
+        report.figure(chart),
         report.listing("Runs", ("run", "peak", "updates", "points"), rows),
         report.listing("Dropped", ("what",), [(note,) for note in dict.fromkeys([*read.notes, *law.notes])]),
     ]
-    write_atomically(folder / "fit.png", plots.png(drawn))
+    write_atomically(folder / "fit.png", plots.png(plots.picture(chart)))
     write_atomically(folder / "fit.html", report.page("A law", sections))

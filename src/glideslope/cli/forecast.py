@@ -37,7 +37,7 @@ def forecast(
         typer.Option(help="End with status 3 once the end will be above this loss, by the 90% interval."),
     ] = None,
     extend: Annotated[
-        int | None, count("--extend", "Also tell the end if the schedule goes on as that of this many updates.")
+        int | None, count("--extend", "Also print the end if the schedule goes on as that of this many updates.")
     ] = None,
     steps_per_epoch: StepsPerEpoch = None,
     as_json: Json = False,

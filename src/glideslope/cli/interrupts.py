@@ -11,7 +11,7 @@ from contextlib import contextmanager
 @contextmanager
 def terminated_after_saving() -> Iterator[None]:
     """Heeds SIGTERM so within it; a second one ends the process."""
-    from glideslope.search.stop_request import end_after_saving
+    from glideslope.search.directory.stop_request import end_after_saving
 
     if threading.current_thread() is not threading.main_thread():
         yield

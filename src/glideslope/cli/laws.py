@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -12,9 +12,6 @@ from glideslope.cli import output
 from glideslope.cli import sizes as of_sizes
 from glideslope.cli.options import Folder, Json, Steps, StepsPerEpoch, amount, command, count, whole
 from glideslope.errors import GlideslopeError
-
-if TYPE_CHECKING:
-    pass
 
 LawFile = Annotated[Path, typer.Argument(metavar="LAW", help="The law: what `glideslope fit` wrote.")]
 OnePeak = Annotated[float, typer.Option(help="The rate where the factor is 1.")]
@@ -28,9 +25,9 @@ def predict(
     peak: OnePeak,
     level: Annotated[float, typer.Option(help="Of the interval.")] = 0.9,
     batch_size: Annotated[float | None, typer.Option(help="Of the run, where the fitted ones differ in it.")] = None,
-    target: Annotated[float | None, typer.Option(help="Also tell the updates that a run needs for this loss.")] = None,
+    target: Annotated[float | None, typer.Option(help="Also print the updates that a run needs for this loss.")] = None,
     average: Annotated[
-        int | None, count("--average", "Also tell the loss of weights averaged over this many last updates.")
+        int | None, count("--average", "Also print the loss of weights averaged over this many last updates.")
     ] = None,
     steps_per_epoch: StepsPerEpoch = None,
     out: Folder = None,
@@ -70,9 +67,8 @@ def predict(
     if averaged is not None:
         lead += f"; {averaged:.4f} by the mean of the weights of the last {average:,} updates"
     if out is not None:
-        drawn = views.curves({schedule: (at, loss, low, high)})
-        write_atomically(out / "prediction.png", plots.png(drawn))
         chart = views.chart({schedule: (at, loss, low, high)}, "The loss predicted", level=level)
+        write_atomically(out / "prediction.png", plots.png(plots.picture(chart)))
         page = report.page("A prediction", [report.paragraph(lead), report.figure(chart)])
         write_atomically(out / "prediction.html", page)
         write_atomically(out / "prediction.json", json.dumps(result) + "\n")
@@ -80,12 +76,8 @@ def predict(
         output.put(json.dumps(result))
         return
     shown = [(int(at[i]), float(loss[i]), float(low[i]), float(high[i])) for i in range(4, len(at), 5)]
-    _print(
-        terminal.table("Predicted", ("update", "loss", "low", "high"), shown),
-        lead,
-        warnings,
-        ("predicted loss", "low, high"),
-    )
+    table = terminal.table("Predicted", ("update", "loss", "low", "high"), shown)
+    output.answer(lead, table, warnings, ("predicted loss", "low, high"))
 
 
 @command("glideslope design examples/law.json --steps 6000")
@@ -121,12 +113,11 @@ def design(
     designed = laws.design(fitted, steps, peak=peak, floor=floor)
     entries = {"designed": designed.best, **designed.named}
     columns = ("family", "peak", "loss", "schedule")
-    rows = [(name, own.peak, own.loss, str(own.schedule)) for name, own in entries.items()]
+    rows = [(name, best.peak, best.loss, str(best.schedule)) for name, best in entries.items()]
     simplest = designed.simplest(tolerance)
     result = {
-        "steps": steps, "warnings": list(designed.warnings),
-        "simplest": {"schedule": str(simplest.schedule), "peak": simplest.peak, "final_loss": simplest.loss},
-        **{n: {"schedule": str(o.schedule), "peak": o.peak, "final_loss": o.loss} for n, o in entries.items()},
+        "steps": steps, "warnings": list(designed.warnings), "simplest": of_sizes.described(simplest),
+        **{name: of_sizes.described(best) for name, best in entries.items()},
     }  # fmt: skip
     lead = (
         f"Within {tolerance:g} of the least predicted loss: {simplest.schedule} at {simplest.peak:g}, "
@@ -134,26 +125,24 @@ def design(
     )
     if out is not None:
         rates = {
-            f"{name}, {own.loss:.4f}": laws.Rates.of_schedule(own.schedule.over(steps), steps, own.peak)
-            for name, own in entries.items()
+            f"{name}, {best.loss:.4f}": laws.Rates.of_schedule(best.schedule.over(steps), steps, best.peak)
+            for name, best in entries.items()
         }
-        drawn = plots.schedules({name: (own.every_place(), own.values) for name, own in rates.items()})
-        heat = views.heat_map(fitted, steps)
         at = places(steps) - 1
         charts = [
             Chart("Schedules, with the loss predicted", "The rate of each update.", "update", "learning rate",
-                  [Series(name, at, own.at(at)) for name, own in rates.items()]),
+                  [Series(name, at, curve.at(at)) for name, curve in rates.items()]),
             views.final_losses(fitted, steps),
         ]  # fmt: skip
         parts = [report.paragraph(lead), *map(report.figure, charts), report.listing("Designed", columns, rows)]
         write_atomically(out / "design.html", report.page(f"A schedule for {steps} updates", parts))
-        write_atomically(out / "design.png", plots.png(drawn))
-        write_atomically(out / "final_loss.png", plots.png(heat))
+        write_atomically(out / "design.png", plots.png(plots.picture(charts[0])))
+        write_atomically(out / "final_loss.png", plots.png(views.heat_map(fitted, steps)))
         write_atomically(out / "design.json", json.dumps(result) + "\n")
     if as_json:
         output.put(json.dumps(result))
         return
-    _print(terminal.table("Designed", columns, rows), lead, list(designed.warnings), ("peak", "predicted loss"))
+    output.answer(lead, terminal.table("Designed", columns, rows), designed.warnings, ("peak", "predicted loss"))
 
 
 @command("glideslope rank examples/law.json examples/candidates.csv")
@@ -206,13 +195,4 @@ def rank(
     warnings = sorted({text for _, peak, length, *_ in ranked for text in fitted.warnings(length, peak)})
     columns = ("schedule", "peak", "updates", "loss", "low", "high")
     lead = f"First: {ranked[0][0]} at {ranked[0][1]:g}."
-    _print(terminal.table("Ranked", columns, ranked), lead, warnings, ("peak", "predicted loss", "low, high"))
-
-
-def _print(table: Any, lead: str, warnings: list[str], terms: tuple[str, ...]) -> None:
-    """Prints what a law says first, then the table, and a line for each number of it."""
-    from glideslope.views.answer import first, glossary
-
-    output.draw(first(lead), "", table, *glossary(terms))
-    for warning in warnings:
-        output.say_line(f"Careful: {warning}.")
+    output.answer(lead, terminal.table("Ranked", columns, ranked), warnings, ("peak", "predicted loss", "low, high"))

@@ -2,8 +2,10 @@
 
 import inspect
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
@@ -34,27 +36,54 @@ F = TypeVar("F", bound=Callable[..., None])
 
 
 def command(example: str, name: str | None = None) -> Callable[[F], F]:
-    """Makes a function a command, of its own name or another, whose help begins with an example."""
+    """Makes a function a command, of its own name or another, whose help begins with an example.
+
+    A parameter that is a dataclass stands for an option for each of its fields.
+    """
 
     def registered(function: F) -> F:
         text = inspect.getdoc(function) or ""
-        return app.command(name, help=f"Example: {example}\n\n{text}", short_help=text.split("\n")[0])(function)
+        register = app.command(name, help=f"Example: {example}\n\n{text}", short_help=text.split("\n")[0])
+        register(_with_each_option(function))
+        return function
 
     return registered
 
 
+def _with_each_option(function: Callable[..., None]) -> Callable[..., None]:
+    """The same function with the fields of dataclasses in place of the parameters that take them."""
+    kinds = get_type_hints(function, include_extras=True)
+    groups = {name: kind for name, kind in kinds.items() if is_dataclass(kind)}
+    options = []
+    for parameter in inspect.signature(function).parameters.values():
+        if (group := groups.get(parameter.name)) is None:
+            options.append(parameter.replace(annotation=kinds[parameter.name]))
+            continue
+        types = get_type_hints(group, include_extras=True)
+        options += [
+            parameter.replace(name=field.name, default=field.default, annotation=types[field.name])
+            for field in fields(group)
+        ]
+
+    @wraps(function)
+    def call(**values: Any) -> None:
+        for name, group in groups.items():
+            values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})  # type: ignore[operator]
+        function(**values)
+
+    call.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+    call.__annotations__ = {option.name: option.annotation for option in options}
+    return call
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 Seed = Annotated[int, typer.Option(min=0, help="The seed of the job.")]
-Out = Annotated[Path | None, typer.Option(help="The run directory; a new one under runs/ if not given.")]
 Folder = Annotated[Path | None, typer.Option("--out", help="Write into this folder too.")]
 
 
 def whole(name: str, text: Any) -> int:
-    """A number of updates as people write it: 10000, 10_000, 1e4, 10k or 2M.
-
-    Raises:
-        GlideslopeError: it is no whole number.
-    """
+    """A number of updates as people write it: 10000, 10_000, 1e4, 10k or 2M. Raises a GlideslopeError if it is no whole
+    number."""
     try:
         number = written(str(text))
         if number.adjusted() < 30 and number == number.to_integral_value():
@@ -66,11 +95,7 @@ def whole(name: str, text: Any) -> int:
 
 
 def real(name: str, text: Any) -> float:
-    """A number as people write it.
-
-    Raises:
-        GlideslopeError: it is none.
-    """
+    """A number as people write it. Raises a GlideslopeError if it is none."""
     try:
         return float(written(str(text)))
     except ValueError:
@@ -105,14 +130,10 @@ Storage = Annotated[
     str | None,
     typer.Option(metavar="URL", help="Show runs in optuna-dashboard: sqlite:///runs.db.", show_default=False),
 ]
+Checkpoints = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Where checkpoints lie, such as s3://bucket/folder; else in --out."),
+]
 JobPlace = Annotated[str, typer.Argument(metavar="JOB", help="The job: path/to/file.py:function.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin anew in a directory that holds a run.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run that --out holds.")]
-CheckpointEvery = Annotated[
-    str, typer.Option(metavar="TIME", help="Checkpoint each run so often, 90s, 5m or 1h; or never.")
-]
-AcceptChanges = Annotated[
-    bool, typer.Option("--accept-changes", help="Go on with --resume though the job, an option or a version changed.")
-]
 Optimizers = Annotated[str, typer.Option(help='Also with these optimizers, such as "adagrad,schedule-free".')]
 Averages = Annotated[str, typer.Option(help='Also averages of the weights: "ema(0.99),swa(75%)".')]

@@ -1,4 +1,4 @@
-"""What the commands print: the one way to standard output and standard error.
+"""The output of the commands: the one way to standard output and standard error.
 
 While a job is loaded, standard output is lent to standard error: what the job prints, in Python or C, in threads and
 children and at exit, isn't part of the result, which goes where standard output went before.
@@ -10,6 +10,7 @@ import os
 import sys
 import traceback
 import warnings
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, TextIO
 
@@ -25,12 +26,8 @@ class Unread(Exception):  # noqa: N818  (no error: `| head` has read enough)
 
 
 def put(text: str, end: str = "\n") -> None:
-    """Writes a part of the result on standard output.
-
-    Raises:
-        FileError: it can't be written.
-        Unread: nobody reads it any more.
-    """
+    """Writes a part of the result on standard output. Raises a FileError if it can't be written, and Unread if
+    nobody reads it any more."""
     stream = sys.stdout if _lent is None else _lent[2]
     if stream is None:
         raise FileError("standard output is closed: nothing can be printed there")
@@ -62,6 +59,15 @@ def draw(*parts: Any) -> None:
                 Text(visible(part)) if isinstance(part, str) else part, soft_wrap=isinstance(part, str | Text)
             )
     put(drawn.get(), end="")
+
+
+def answer(lead: str, table: Any, warnings: Iterable[str] = (), terms: Iterable[str] = ()) -> None:
+    """Writes what a law says first, then a table, and a line for each number of it; warnings on standard error."""
+    from glideslope.views.answer import first, glossary
+
+    draw(first(lead), "", table, *(glossary(terms) if terms else ()))
+    for warning in warnings:
+        say_line(f"Careful: {warning}.")
 
 
 def say(text: str) -> None:

@@ -1,16 +1,11 @@
-"""What the commands that search share: from a job's place to what is printed and left in a run directory."""
+"""The common part of the commands that search: from a job's place to the printed result and the run directory."""
 
 from __future__ import annotations
 
-import itertools
-import math
-import re
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
@@ -23,17 +18,17 @@ from glideslope.errors import GlideslopeError, NothingLearnedError, ScheduleErro
 if TYPE_CHECKING:
     from glideslope.cli.sent import Sent
     from glideslope.cli.time_limit import Watch as TimeLimit
-    from glideslope.search.contestant import Run
-    from glideslope.search.job import JobFactory
+    from glideslope.search.directory.run_directory import RunDirectory
+    from glideslope.search.jobs.job import JobFactory
     from glideslope.search.progress import Progress, Watch
-    from glideslope.search.run_directory import RunDirectory
+    from glideslope.search.runs.contestant import Run
     from glideslope.views.answer import Answer
 
 Result = TypeVar("Result")
 
 
 def events(runs: list[Run]) -> list[dict[str, Any]]:
-    """What guards did, and why a run of theirs ended early."""
+    """The events of guards, and why a run of theirs ended early."""
     return [
         {"run": str(run.contestant), "seed": run.seed, **what}
         for run in runs
@@ -48,7 +43,7 @@ def split_names(text: str) -> list[str]:
 
 def described(run: Run) -> dict[str, Any]:
     """A run as it stands in result.json."""
-    from glideslope.search.idle import idle
+    from glideslope.search.runs.idle import idle
 
     quiet = {"never_acted": list(names)} if (names := idle([run])) else {}
     return {
@@ -65,64 +60,9 @@ def read_number(option: str, text: str) -> float:
         raise GlideslopeError(f"{option}: {text.strip()!r} is not a number: write them as 0.1,0.2") from None
 
 
-def read_time(option: str, text: str) -> float:
-    """The seconds that an option was given as, infinite for "never".
-
-    >>> read_time("--every", "90s"), read_time("--every", "1.5m"), read_time("--every", "never")
-    (90.0, 90.0, inf)
-    """
-    match = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*(s|m|min|h|)\s*", text)
-    if text.strip() == "never":
-        return math.inf
-    if match is None:
-        raise GlideslopeError(f"{option}: {text.strip()!r} is not a time: write 90s, 5m, 1h or never")
-    return float(match[1]) * {"h": 3600.0, "m": 60.0, "min": 60.0}.get(match[2], 1.0)
-
-
-def open_directory(
-    command: str, job: str, out: Path | None, overwrite: bool, resume: bool, search: dict[str, Any],
-    accept_changes: bool = False, checkpoint_every: str = "60s", checkpoints: str | None = None,
-) -> RunDirectory:  # fmt: skip
-    """The run directory of a search."""
-    from glideslope.search.identity import identity
-    from glideslope.search.run_directory import RunDirectory
-
-    if resume and out is None:
-        raise GlideslopeError("--resume: say which run with --out DIR")
-    if accept_changes and not resume:
-        raise GlideslopeError("--accept-changes: it is for --resume")
-    every = read_time("--checkpoint-every", checkpoint_every)
-    stem = Path(job.rpartition(":")[0]).stem
-    folder = out or _new_folder(Path("runs") / f"{command}-{stem}-{datetime.now():%Y%m%d-%H%M%S}")
-    directory = RunDirectory(
-        folder, identity(command, job, search), overwrite=overwrite, resume=resume, accept_changes=accept_changes,
-        checkpoint_every=every, checkpoints=checkpoints, new=out is None,
-    )  # fmt: skip
-    if directory.changes:
-        output.say_line(f"Going on, with the results of before, in spite of: {'; '.join(directory.changes)}.")
-    return directory
-
-
-def _new_folder(folder: Path) -> Path:
-    """A folder that no other command has, even one begun in the same second: made here, with a number if need be."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        for number in itertools.count(1):
-            claimed = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
-            with suppress(FileExistsError):
-                claimed.mkdir()
-                return claimed
-    except OSError as error:
-        raise GlideslopeError(f"{folder} can't be made: {error.strerror}; name another folder with --out") from error
-    raise AssertionError("there is always another number")
-
-
 def parse_schedules(text: str, steps_per_epoch: float | None = None) -> list[Any]:
-    """The schedules in an option, with ";" between them, their epochs as so many updates.
-
-    Raises:
-        ScheduleError: one can't be read; where they have "," between them, the message says so.
-    """
+    """The schedules in an option, with ";" between them, their epochs as so many updates. Raises a ScheduleError if one
+    can't be read; where they have "," between them, the message says so."""
     from glideslope.cli.epochs import parsed
 
     try:
@@ -144,7 +84,7 @@ def _reads(texts: list[str]) -> bool:
 
 
 def say_if_not_interruptible() -> None:
-    """Says where an interrupt can't stop the command: a script's background job ignores it."""
+    """Warns where an interrupt can't stop the command: a script's background job ignores it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         output.say(
             "Interrupts are ignored here, as in a background job of a script: Ctrl-C won't stop this search; end it "
@@ -193,18 +133,13 @@ class Loaded:
 
 @contextmanager
 def loaded(job: str, timeout: float | None, log: str | None, storage: str | None = None) -> Iterator[Loaded]:
-    """The function that makes jobs, loaded where the job can neither spoil the output nor end or hold up the process.
-
-    Args:
-        job: its place.
-        timeout: the seconds that a run may take, if there is a limit.
-        log: the tracker that finished runs are sent to, if they are.
-        storage: of Optuna, that they are sent to, if they are.
-    """
+    """Loads the function that makes jobs, where the job can neither spoil the output nor end or hold up the process:
+    with the seconds that a run may take, the tracker that finished runs are sent to, and the address of Optuna's
+    storage."""
     from glideslope.cli.sent import Sent
     from glideslope.cli.time_limit import timeout as limit
     from glideslope.search import load_job
-    from glideslope.search.time_limit import one_run
+    from glideslope.search.jobs.time_limit import one_run
 
     sent = Sent(log, storage)
     output.lend()  # both until the end of the command, since a job has threads
@@ -219,7 +154,7 @@ def leave_partial_report(directory: RunDirectory) -> None:
     """Writes what is finished as a report that says that it is partial, and how to go on."""
     import numpy as np
 
-    from glideslope.search.contestant import Run
+    from glideslope.search.runs.contestant import Run
     from glideslope.views import report, run_charts, tuned
 
     finished = [Run.remembered(result) for result in directory.values() if "final_loss" in result]
@@ -228,8 +163,8 @@ def leave_partial_report(directory: RunDirectory) -> None:
         "interrupted": True, "sweeps": len(sweeps), "candidates": list(map(described, finished)),
         "out": str(directory.folder),
     }  # fmt: skip
-    made = f"{len(sweeps)} sweeps and {len(finished)} runs" if sweeps else f"{len(finished)} runs"
-    lead = f"Interrupted with {made} finished; go on with --out {directory.folder} --resume."
+    finish = f"{len(sweeps)} sweeps and {len(finished)} runs" if sweeps else f"{len(finished)} runs"
+    lead = f"Interrupted with {finish} finished; go on with --out {directory.folder} --resume."
     rows = sorted(map(tuned.row, finished), key=lambda row: (-row[2], row[3]))
     parts = [report.paragraph(lead), report.listing("Finished runs, the longest first", tuned.COLUMNS, rows)]
     if finished:
@@ -247,7 +182,7 @@ def show(
     """Prints a result, as JSON or as a person reads: what to do, how sure, what it beat, tables, lines to paste."""
     if as_json:
         from glideslope.documents import sealed
-        from glideslope.search.result_files import plain
+        from glideslope.search.storage.result_files import plain
 
         output.put(sealed(plain(result)))
         return

@@ -24,9 +24,7 @@ def show(
     schedules: Annotated[list[str], typer.Argument(help='Schedules, such as "warmup(5%) >> cosine".')],
     steps: Steps,
     peak: Peak = 1.0,
-    axis: Annotated[
-        Literal["updates", "epochs", "examples", "tokens"], typer.Option(help="What time is in.")
-    ] = "updates",
+    axis: Annotated[Axis, typer.Option(help="What time is in.")] = "updates",
     log: Annotated[bool, typer.Option("--log", help="A logarithmic axis of rates.")] = False,
     steps_per_epoch: StepsPerEpoch = None,
     examples_per_step: Annotated[float | None, amount("--examples-per-step", _WORTH)] = None,
@@ -42,7 +40,7 @@ def show(
     from glideslope.files import write_atomically
     from glideslope.schedules import Clock, parse
     from glideslope.schedules.amounts import check_peak, check_positive
-    from glideslope.search.result_files import plain
+    from glideslope.search.storage.result_files import plain
     from glideslope.views import plots, report, terminal
     from glideslope.views.curves import Curve, Time, chart, places
 
@@ -60,7 +58,7 @@ def show(
     if out is not None:
         png, html, csv = png or out / "schedule.png", html or out / "schedule.html", csv or str(out / "schedule.csv")
     if png is not None:
-        write_atomically(png, plots.png(plots.curves(curves, time, log)))
+        write_atomically(png, plots.png(plots.picture(chart(curves, time, ""), log)))
     if html is not None:
         parts = [report.paragraph(f"Peak {peak:g}."), report.figure(chart(curves, time, f"{steps} updates"))]
         write_atomically(html, report.page("; ".join(c.text for c in curves), parts))

@@ -7,52 +7,26 @@ from typing import Annotated
 
 import typer
 
-from glideslope.cli import output
-from glideslope.cli.executors import Checkpoints, CpusPerTrial, GpusPerTrial, Ray, Workers, WorkingDir, working
-from glideslope.cli.options import (
-    AcceptChanges,
-    Averages,
-    JobPlace,
-    Json,
-    Log,
-    Optimizers,
-    Out,
-    Overwrite,
-    Resume,
-    Seed,
-    Steps,
-    StepsPerEpoch,
-    Storage,
-    Timeout,
-    command,
-    count,
-)
-from glideslope.cli.results import (  # fmt: skip
-    events,
-    loaded,
-    open_directory,
-    parse_schedules,
-    read_number,
-    show,
-    split_names,
-)
+from glideslope.cli import options, output
+from glideslope.cli.directory import Directory
+from glideslope.cli.executors import Executors
+from glideslope.cli.options import command, count
+from glideslope.cli.results import events, loaded, parse_schedules, read_number, show, split_names
 
 
 @command("glideslope find examples/digits.py:job")
 def find(
-    job: JobPlace,
+    job: options.JobPlace,
     low: Annotated[float, typer.Option(help="The rate at which a sweep begins.")] = 1e-5,
     high: Annotated[float, typer.Option(help="The rate at which it ends.")] = 10.0,
     steps: Annotated[int, count("--steps", "Updates in a sweep.")] = 100,
     sweeps: Annotated[int, typer.Option(help="How many sweeps, in different data orders.")] = 5,
-    seed: Seed = 0,
-    out: Out = None,
-    overwrite: Overwrite = False,
-    resume: Resume = False,
-    accept_changes: AcceptChanges = False,
-    timeout: Timeout = None,
-    log: Log = None,
-    as_json: Json = False,
+    seed: options.Seed = 0,
+    *,
+    kept: Directory,
+    timeout: options.Timeout = None,
+    log: options.Log = None,
+    as_json: options.Json = False,
 ) -> None:
     """Find a rate by range tests."""
     from glideslope.search.range_test import range_test
@@ -63,7 +37,7 @@ def find(
 
     search = {"low": low, "high": high, "steps": steps, "sweeps": sweeps, "seed": seed}
     with loaded(job, timeout, log) as training:
-        directory = open_directory("find", job, out, overwrite, resume, search, accept_changes)
+        directory = kept.open("find", job, search)
         swept = training.watched(
             directory,
             lambda watch: range_test(
@@ -86,36 +60,30 @@ def find(
 
 @command("glideslope race examples/digits.py:job --peaks 0.05,0.1 --steps 200")
 def race(
-    job: JobPlace,
-    steps: Steps,
+    job: options.JobPlace,
+    steps: options.Steps,
     schedules: Annotated[str, typer.Option(help='Schedules with ";" between them.')] = "linear; cosine; one_cycle",
     peaks: Annotated[str, typer.Option(help='Peak rates with "," between them.')] = "0.1",
     seeds: Annotated[int, typer.Option(help="How many seeds to run everything with.")] = 1,
-    optimizers: Optimizers = "",
-    averages: Averages = "",
-    steps_per_epoch: StepsPerEpoch = None,
-    evaluations: Annotated[int, typer.Option(help="How often in a run to measure, and tell a feedback.")] = 20,
+    optimizers: options.Optimizers = "",
+    averages: options.Averages = "",
+    steps_per_epoch: options.StepsPerEpoch = None,
+    evaluations: Annotated[int, typer.Option(help="Measurements of the validation loss in a run.")] = 20,
     target: Annotated[float | None, typer.Option(help="The validation loss to reach.")] = None,
-    seed: Seed = 0,
-    out: Out = None,
-    overwrite: Overwrite = False,
-    resume: Resume = False,
-    accept_changes: AcceptChanges = False,
-    timeout: Timeout = None,
-    workers: Workers = None,
-    ray: Ray = None,
-    gpus_per_trial: GpusPerTrial = None,
-    cpus_per_trial: CpusPerTrial = None,
-    working_dir: WorkingDir = None,
-    checkpoints: Checkpoints = None,
-    log: Log = None,
-    storage: Storage = None,
-    as_json: Json = False,
+    seed: options.Seed = 0,
+    *,
+    kept: Directory,
+    timeout: options.Timeout = None,
+    executors: Executors,
+    checkpoints: options.Checkpoints = None,
+    log: options.Log = None,
+    storage: options.Storage = None,
+    as_json: options.Json = False,
 ) -> None:
     """Run every schedule at every peak rate, and every peak as a constant rate."""
     from glideslope.schedules.amounts import check_positive
     from glideslope.search import race as run_race
-    from glideslope.search.idle import idle
+    from glideslope.search.runs.idle import idle
     from glideslope.views import race as views
     from glideslope.views import terminal
 
@@ -126,9 +94,8 @@ def race(
     also = {"optimizers": split_names(optimizers), "averages": split_names(averages)}
     search |= {name: names for name, names in also.items() if names}
     search |= {} if evaluations == 20 else {"evaluations": evaluations}
-    place = working(workers, ray, gpus_per_trial, cpus_per_trial, working_dir)
-    with loaded(job, timeout, log, storage) as training, place as executor:
-        directory = open_directory("race", job, out, overwrite, resume, search, accept_changes, checkpoints=checkpoints)
+    with loaded(job, timeout, log, storage) as training, executors.open() as executor:
+        directory = kept.open("race", job, search, checkpoints=checkpoints)
         raced = training.watched(
             directory,
             lambda watch: run_race(

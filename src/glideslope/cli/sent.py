@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 class Sent:
-    """Sends runs to trackers, to each until it fails.
+    """Sends runs to trackers, to each until it fails. Raises a GlideslopeError if there is no such tracker, or its
+    package isn't installed.
 
     Args:
         log: the name of a tracker, None for none.
@@ -22,9 +23,6 @@ class Sent:
 
     Attributes:
         folder: the run directory, once it is known.
-
-    Raises:
-        GlideslopeError: there is no such tracker, or its package isn't installed.
     """
 
     def __init__(self, log: str | None, storage: str | None = None) -> None:

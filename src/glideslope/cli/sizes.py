@@ -1,15 +1,17 @@
-"""What fit, design and rank do with a law over sizes."""
+"""The commands fit, design and rank for a law over sizes."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from glideslope.cli import output
 from glideslope.cli.options import real
 from glideslope.errors import GlideslopeError
+
+if TYPE_CHECKING:
+    from glideslope.laws import Designed
 
 
 def fit(read: Any, sizes: Path, out: Path, as_json: bool) -> None:
@@ -32,7 +34,7 @@ def fit(read: Any, sizes: Path, out: Path, as_json: bool) -> None:
         f"Ends of runs are {law.noise:.2%} from what fits without them predict, and {law.unseen:.2%} without any run "
         f"of their size. Written to {out}."
     )
-    _show(lead, terminal.table("Sizes", ("params", "runs", "longest"), rows), [])
+    output.answer(lead, terminal.table("Sizes", ("params", "runs", "longest"), rows))
     for note in notes:
         output.line(f"note: {note}")
 
@@ -47,13 +49,9 @@ def design(
     plan = laws.design_sizes(laws.load_sizes(law), params=params, tokens=tokens, flops=flops, batch=batch)
     entries = {"designed": plan.best, **plan.named}
     result = {
-        "params": plan.params, "tokens": plan.tokens, "batch": plan.batch, "steps": plan.steps, "peak": plan.best.peak,
-        "schedule": str(plan.best.schedule), "final_loss": plan.best.loss, "interval": [plan.low, plan.high],
-        "warnings": list(plan.warnings),
-        "named": {
-            name: {"schedule": str(own.schedule), "peak": own.peak, "final_loss": own.loss}
-            for name, own in plan.named.items()
-        },
+        "params": plan.params, "tokens": plan.tokens, "batch": plan.batch, "steps": plan.steps,
+        **described(plan.best), "interval": [plan.low, plan.high], "warnings": list(plan.warnings),
+        "named": {name: described(best) for name, best in plan.named.items()},
     }  # fmt: skip
     if as_json:
         output.put(json.dumps(result))
@@ -63,8 +61,8 @@ def design(
         f"{plan.best.schedule} at {plan.best.peak:g}, {plan.best.loss:.4f} "
         f"(90% interval {plan.low:.4f} to {plan.high:.4f})."
     )
-    rows = [(name, own.peak, own.loss, str(own.schedule)) for name, own in entries.items()]
-    _show(lead, terminal.table("Designed", ("family", "peak", "loss", "schedule"), rows), plan.warnings)
+    rows = [(name, best.peak, best.loss, str(best.schedule)) for name, best in entries.items()]
+    output.answer(lead, terminal.table("Designed", ("family", "peak", "loss", "schedule"), rows), plan.warnings)
 
 
 def rank(law: Path, candidates: Path, as_json: bool) -> None:
@@ -74,7 +72,7 @@ def rank(law: Path, candidates: Path, as_json: bool) -> None:
     from glideslope.laws.logs.source import Source
     from glideslope.views import terminal
 
-    found, table = laws.load_sizes(law), table_in(Source(candidates))
+    fitted, table = laws.load_sizes(law), table_in(Source(candidates))
     column = "peak_lr" if "peak_lr" in table.columns else "peak"
     wanted = ("params", "tokens", "schedule", column)
     if lacking := [name for name in wanted if name not in table.columns]:
@@ -82,7 +80,7 @@ def rank(law: Path, candidates: Path, as_json: bool) -> None:
             f"{candidates}: no column {', '.join(lacking)}; give params, tokens, batch, schedule, peak_lr, and a row "
             f"for each candidate; it has {', '.join(table.columns)}"
         )
-    if "batch" not in table.columns and found.around.batch is None:
+    if "batch" not in table.columns and fitted.around.batch is None:
         raise GlideslopeError(
             f"{candidates}: no column batch: the law's runs had no tokens_per_step, so give the tokens of an update"
         )
@@ -90,12 +88,12 @@ def rank(law: Path, candidates: Path, as_json: bool) -> None:
     for number, row in enumerate(table.rows(), 2):
         try:
             params, tokens, peak = (real(name, row[name]) for name in ("params", "tokens", column))
-            batch = real("batch", row["batch"]) if row.get("batch") else found.around.batch or 1.0
-            entry, said = _ranked(found, row["schedule"].strip(), params, tokens, batch, peak)
+            batch = real("batch", row["batch"]) if row.get("batch") else fitted.around.batch or 1.0
+            entry, notes = _ranked(fitted, row["schedule"].strip(), params, tokens, batch, peak)
         except GlideslopeError as error:
             raise GlideslopeError(f"{candidates}, line {number}: {error}") from None
         ranked.append(entry)
-        warnings.update(said)
+        warnings.update(notes)
     ranked.sort(key=lambda entry: entry[5])
     keys = ("params", "tokens", "batch", "schedule", "peak_lr", "final_loss", "low", "high")
     if as_json:
@@ -103,7 +101,7 @@ def rank(law: Path, candidates: Path, as_json: bool) -> None:
         return
     first = ranked[0]
     lead = f"First: {first[3]} at {first[4]:g}, {first[0]:.3g} parameters, {first[1]:.3g} tokens."
-    _show(lead, terminal.table("Ranked", keys, ranked), sorted(warnings))
+    output.answer(lead, terminal.table("Ranked", keys, ranked), sorted(warnings))
 
 
 def _ranked(
@@ -120,13 +118,10 @@ def _ranked(
     lr = rates_of(schedule, peak, steps)
     at = law.at(params, batch=batch if law.around.batch is not None else None)
     loss, (low, high) = at.predict(lr, steps), at.interval(lr, steps)
-    said = [*law.warnings(params, batch), *at.warnings(steps, peak)]
-    return (params, tokens, batch, schedule, peak, float(loss[0]), float(low[0]), float(high[0])), said
+    notes = [*law.warnings(params, batch), *at.warnings(steps, peak)]
+    return (params, tokens, batch, schedule, peak, float(loss[0]), float(low[0]), float(high[0])), notes
 
 
-def _show(lead: str, table: Any, warnings: Sequence[str]) -> None:
-    from glideslope.views.answer import first
-
-    output.draw(first(lead), "", table)
-    for warning in warnings:
-        output.say_line(f"Careful: {warning}.")
+def described(best: Designed) -> dict[str, Any]:
+    """A designed schedule as plain data."""
+    return {"schedule": str(best.schedule), "peak": best.peak, "final_loss": best.loss}

@@ -13,22 +13,22 @@ from glideslope.cli.options import Json, command
 from glideslope.errors import RunDirectoryError
 
 if TYPE_CHECKING:
-    from glideslope.search.status import Status
+    from glideslope.search.directory.status import Status
 
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The run directory.")]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The run directory, or a folder of several.")]
 
 
 RUNS = Path("runs")
-"""Where searches are put, unless told otherwise."""
+"""The folder of run directories, by default."""
 
 
 @command("glideslope status")
 def status(folder: Folder = RUNS, as_json: Json = False) -> None:
     """Show how far a search is, while it runs or after; of a folder of several, of each."""
     from glideslope.documents import sealed
-    from glideslope.search.result_files import plain
-    from glideslope.search.status import status_of
+    from glideslope.search.directory.status import status_of
+    from glideslope.search.storage.result_files import plain
     from glideslope.views import terminal
 
     if not (folder / "search.json").exists() and (folder == RUNS or any(folder.glob("*/search.json"))):
@@ -100,8 +100,8 @@ def _lines(now: Status) -> list[str]:
 @command("glideslope stop runs/tune-digits-20260101-120000")
 def stop(folder: Directory) -> None:
     """End a search in an orderly way, its runs checkpointed; it goes on with --resume."""
-    from glideslope.search.status import status_of
-    from glideslope.search.stop_request import StopRequest
+    from glideslope.search.directory.status import status_of
+    from glideslope.search.directory.stop_request import StopRequest
 
     now = status_of(folder)
     if now.state != "running":

@@ -28,7 +28,6 @@ def suggest(
 
     from glideslope import laws
     from glideslope.views import terminal
-    from glideslope.views.answer import first
 
     start = laws.suggest(
         params=params, task=task, method=method, optimizer=optimizer, tokens=tokens, batch=batch_tokens
@@ -41,7 +40,7 @@ def suggest(
         for source in start.sources
     ]
     lead = f"A start: {start.peak:.2g}; sources have {start.low:.2g} to {start.high:.2g}."
-    output.draw(first(lead), "", terminal.table("Published", ("source", "peak", "batch", "schedule"), rows))
+    output.answer(lead, terminal.table("Published", ("source", "peak", "batch", "schedule"), rows))
     for source in start.sources:
         low, high = source.measured
         decay = f", weight decay {source.weight_decay}" if source.weight_decay not in (None, "") else ""

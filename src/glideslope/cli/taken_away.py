@@ -1,4 +1,4 @@
-"""What a user takes away from tune: the trained network, its checkpoint, and lines to paste."""
+"""The results of tune for a user's own program: the trained network, its checkpoint, and lines to paste."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from glideslope.errors import FrameworkError
 
 if TYPE_CHECKING:
     from glideslope.search import Tuned
-    from glideslope.search.run_directory import RunDirectory
+    from glideslope.search.directory.run_directory import RunDirectory
 
 
 def taken_away(tuned: Tuned, directory: RunDirectory) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def lines(result: dict[str, Any]) -> list[str]:
 
 def _saved_network(tuned: Tuned, directory: RunDirectory) -> list[str]:
     from glideslope.frameworks.networks import network
-    from glideslope.search.run_files import NETWORK
+    from glideslope.search.storage.run_files import NETWORK
 
     if not math.isfinite(tuned.final_loss):
         return []
@@ -51,8 +51,8 @@ def _saved_network(tuned: Tuned, directory: RunDirectory) -> list[str]:
 
 
 def _checkpoint(tuned: Tuned, directory: RunDirectory) -> list[str]:
-    from glideslope.search.run_files import BEST, TRAINED
-    from glideslope.search.trained import best_of
+    from glideslope.search.directory.trained import best_of
+    from glideslope.search.storage.run_files import BEST, TRAINED
 
     folder = directory.folder / TRAINED
     lines = [f"gs.load_checkpoint(job, {str(folder)!r})"] if folder.is_dir() else []

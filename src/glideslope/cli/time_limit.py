@@ -13,7 +13,7 @@ from types import FrameType
 
 from glideslope.errors import GlideslopeError, JobError
 from glideslope.escape import visible
-from glideslope.search.time_limit import GRACE, OutOfTime, limited, over
+from glideslope.search.jobs.time_limit import GRACE, OutOfTime, limited, over
 
 _AGAIN = 1.0
 """Seconds between exceptions, for a job that catches them all."""
@@ -76,11 +76,8 @@ class Watch:
 
 @contextmanager
 def timeout(seconds: float | None) -> Iterator[Watch | None]:
-    """Limits each run of a search within it to so many seconds; not at all where that is None.
-
-    Raises:
-        GlideslopeError: it isn't positive, or this system can't.
-    """
+    """Limits each run of a search within it to so many seconds; not at all where that is None. Raises a GlideslopeError
+    if it isn't positive, or this system can't."""
     if seconds is None:
         yield None
         return

@@ -6,35 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from glideslope.cli import output
-from glideslope.cli.executors import Checkpoints, CpusPerTrial, GpusPerTrial, Ray, Workers, WorkingDir, working
-from glideslope.cli.options import (
-    AcceptChanges,
-    Averages,
-    CheckpointEvery,
-    JobPlace,
-    Json,
-    Log,
-    Optimizers,
-    Out,
-    Overwrite,
-    Resume,
-    Seed,
-    Steps,
-    StepsPerEpoch,
-    Storage,
-    Timeout,
-    command,
-)
-from glideslope.cli.results import (
-    described,
-    events,
-    loaded,
-    open_directory,
-    parse_schedules,
-    show,
-    split_names,
-)
+from glideslope.cli import options, output
+from glideslope.cli.directory import Directory
+from glideslope.cli.executors import Executors, check_speculation
+from glideslope.cli.options import command
+from glideslope.cli.results import described, events, loaded, parse_schedules, show, split_names
 from glideslope.cli.taken_away import lines, taken_away
 from glideslope.errors import NothingLearnedError
 
@@ -44,39 +20,38 @@ if TYPE_CHECKING:
 
 @command("glideslope tune examples/digits.py:job --steps 1500")
 def tune(
-    job: JobPlace,
-    steps: Steps,
+    job: options.JobPlace,
+    steps: options.Steps,
     overhead: Annotated[float, typer.Option(help="Bounds the search, as a multiple of --steps.")] = 2.0,
     schedules: Annotated[
         str, typer.Option(help='Those to choose from, ";" between them; else a single cycle, or a straight decay.')
     ] = "",
-    optimizers: Optimizers = "",
-    averages: Averages = "",
+    optimizers: options.Optimizers = "",
+    averages: options.Averages = "",
     also: Annotated[
         str, typer.Option(help='Also other numbers of the optimizer: "weight_decay=1e-3:0.3,momentum".')
     ] = "",
-    steps_per_epoch: StepsPerEpoch = None,
+    steps_per_epoch: options.StepsPerEpoch = None,
     guard: Annotated[bool, typer.Option("--guard", help="Protect the full run from divergence.")] = False,
     against_constant: Annotated[
         bool,
         typer.Option("--against-constant", help="Also 4 to 8 full runs of constant rates, to compare with."),
     ] = False,
-    seed: Seed = 0,
-    out: Out = None,
-    overwrite: Overwrite = False,
-    resume: Resume = False,
-    accept_changes: AcceptChanges = False,
-    checkpoint_every: CheckpointEvery = "60s",
-    timeout: Timeout = None,
-    workers: Workers = None,
-    ray: Ray = None,
-    gpus_per_trial: GpusPerTrial = None,
-    cpus_per_trial: CpusPerTrial = None,
-    working_dir: WorkingDir = None,
-    checkpoints: Checkpoints = None,
-    log: Log = None,
-    storage: Storage = None,
-    as_json: Json = False,
+    seed: options.Seed = 0,
+    *,
+    kept: Directory,
+    checkpoint_every: Annotated[
+        str, typer.Option(metavar="TIME", help="Checkpoint each run so often, 90s, 5m or 1h; or never.")
+    ] = "60s",
+    timeout: options.Timeout = None,
+    executors: Executors,
+    speculate: Annotated[
+        int, typer.Option(metavar="N", help="Let idle workers make so many runs that may come next, beyond the bound.")
+    ] = 0,
+    checkpoints: options.Checkpoints = None,
+    log: options.Log = None,
+    storage: options.Storage = None,
+    as_json: options.Json = False,
 ) -> None:
     """Find the schedule and the peak rate, and train with them."""
     from glideslope.feedback import guard as make_guard
@@ -95,11 +70,9 @@ def tune(
     choices = {name: choice for name, choice in choices.items() if choice}
     search |= choices | ({"guard": True} if guard else {})
     nothing = ""
-    place = working(workers, ray, gpus_per_trial, cpus_per_trial, working_dir)
-    with loaded(job, timeout, log, storage) as training, place as executor:
-        directory = open_directory(
-            "tune", job, out, overwrite, resume, search, accept_changes, checkpoint_every, checkpoints
-        )
+    with loaded(job, timeout, log, storage) as training, executors.open() as executor:
+        check_speculation(speculate, executor)
+        directory = kept.open("tune", job, search, checkpoint_every, checkpoints)
         try:
             tuned = training.watched(
                 directory,
@@ -115,6 +88,7 @@ def tune(
                     watch=watch,
                     say=output.say_line,
                     executor=executor,
+                    speculate=speculate,
                 ),
             )
         except NothingLearnedError as error:
@@ -127,7 +101,8 @@ def tune(
         "average": average and str(average), "steps": steps, "final_loss": tuned.final_loss,
         "predicted": tuned.predicted, "near": tuned.near,
         "sensitivity": dict(zip(("half_peak", "twice_peak"), tuned.sensitivity, strict=True)),
-        "search_updates": tuned.search_updates, "wasted_updates": tuned.wasted, "constant": constant,
+        "search_updates": tuned.search_updates, "wasted_updates": tuned.wasted,
+        "updates_ahead": tuned.ahead, "constant": constant,
         "candidates": list(map(described, tuned.candidates)), "full_runs": list(map(described, tuned.full)),
         "events": events([tuned.final]),
         "untrained_loss": tuned.final.untrained, "noise": tuned.noise, "problem": problem,

@@ -32,7 +32,7 @@ class Feedback(ABC):
     `schedule * feedback` is the schedule with its factor multiplied by the feedback's.
 
     Attributes:
-        each_update: whether it is told the training loss of each update, and not measurements.
+        each_update: whether it gets the training loss of each update, and not measurements.
     """
 
     each_update: ClassVar[bool] = False
@@ -49,7 +49,7 @@ class Feedback(ABC):
         curve = controlled(self).schedule
         raise FeedbackError(
             f"{self} answers to measurements, so it isn't a function of the updates made. In an Optax loop it is a "
-            f"transformation of its own: optax.chain(optax.adamw(3e-2), gs.jax.scale_by_feedback(...)), told by "
+            f"transformation of its own: optax.chain(optax.adamw(3e-2), gs.jax.scale_by_feedback(...)), with "
             f"optimizer.update(gradient, state, params, value=loss); its schedule alone is {curve}"
         )
 
@@ -71,7 +71,7 @@ class Feedback(ABC):
 
     @abstractmethod
     def factor(self, state: State) -> Any:
-        """What the rate is multiplied by."""
+        """The multiplier of the rate."""
 
     def limits(self) -> dict[str, tuple[float, float]]:
         """The least and the greatest of what a state can hold, by name; of other names any number."""
@@ -152,7 +152,7 @@ class Named(Feedback):
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What the function was given, but for defaults."""
+        """The arguments of the function, but for defaults."""
         attributes = {"factor" if name == "multiplier" else name: value for name, value in vars(self).items()}
         defaults = inspect.signature(self.maker).parameters
         return {name: value for name, value in attributes.items() if value != defaults[name].default}
@@ -188,7 +188,7 @@ class Controlled(Drawn, Feedback):
 
     @property
     def guard(self) -> int | None:
-        """The place of the feedback that is told the loss of each update, where there is one."""
+        """The place of the feedback that gets the loss of each update, where there is one."""
         return next((i for i, feedback in enumerate(self.feedbacks) if feedback.each_update), None)
 
     def init(self) -> State:
@@ -245,11 +245,8 @@ class Controlled(Drawn, Feedback):
 
 
 def measured(metric: Any) -> tuple[Any, Any]:
-    """A measurement as a number, or a JAX array as it is, and the namespace to compute with it in.
-
-    Raises:
-        FeedbackError: it can't be used; the message says why, and what to do.
-    """
+    """A measurement as a number, or a JAX array as it is, and the namespace to compute with it in. Raises a
+    FeedbackError if it can't be used; the message says why, and what to do."""
     if type(metric).__module__.startswith("jax"):
         return metric, metric.__array_namespace__()
     if getattr(metric, "requires_grad", False):
@@ -257,7 +254,7 @@ def measured(metric: Any) -> tuple[Any, Any]:
     try:
         number = float(metric)
     except (TypeError, ValueError) as error:
-        missing = ", and where there is no measurement, don't tell any" if metric is None else ""
+        missing = ", and where there is no measurement, leave the call out" if metric is None else ""
         raise FeedbackError(f"a metric of {metric!r}: give one number{missing} ({error})") from None
     if math.isnan(number):
         raise FeedbackError("the metric is NaN: the training, or its measurement, is lost; leave out what can't be "
@@ -283,6 +280,14 @@ def check(name: str, value: Any, low: float, high: float = math.inf, *, open_end
     if not (number and (low < value < high if open_ends else low <= value <= high)):
         ends = "between" if open_ends else "from"
         raise FeedbackError(f"{name}={value!r}: give a number {ends} {low:g} {'and' if open_ends else 'to'} {high:g}")
+
+
+def check_whole(low: float, **numbers: Any) -> None:
+    """Raises unless each number is a whole one, from the lowest to a billion."""
+    for name, value in numbers.items():
+        check(name, value, low, 1e9)
+        if value != int(value):
+            raise FeedbackError(f"{name}={value!r}: give a whole number")
 
 
 def check_one_of(name: str, value: Any, known: tuple[str, ...]) -> None:

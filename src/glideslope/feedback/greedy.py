@@ -6,8 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from glideslope.errors import FeedbackError
-from glideslope.feedback.feedback import Feedback, Named, State, better, check, check_one_of, measured
+from glideslope.feedback.feedback import Feedback, Named, State, better, check, check_one_of, check_whole, measured
 from glideslope.schedules.checks import MOST
 from glideslope.schedules.names import FACTORS
 from glideslope.schedules.numbers import plain
@@ -15,7 +14,7 @@ from glideslope.schedules.numbers import plain
 
 @dataclass(frozen=True, repr=False)
 class Greedy(Named):
-    """What `greedy` makes; its attributes are the arguments of that."""
+    """The feedback of `greedy`, whose arguments are its attributes."""
 
     multiplier: float
     patience: int
@@ -103,10 +102,7 @@ def greedy(
     patience, cooldown, warmup = map(plain, (patience, cooldown, warmup))
     check("factor", factor, 0, 1, open_ends=True)
     check("threshold", threshold, 0)
-    for name, value in (("patience", patience), ("cooldown", cooldown), ("warmup", warmup)):
-        check(name, value, 0, 1e9)
-        if value != int(value):
-            raise FeedbackError(f"{name}={value!r}: give a whole number of measurements")
+    check_whole(0, patience=patience, cooldown=cooldown, warmup=warmup)
     check("floor", floor, 0, 1)
     check("ceiling", ceiling, 1, MOST)
     check_one_of("threshold_mode", threshold_mode, ("relative", "absolute"))

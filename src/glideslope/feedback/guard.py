@@ -1,4 +1,4 @@
-"""Protection from divergence: what tells that a training is being lost, and where it goes back to."""
+"""Protection from divergence: the signs that a training is being lost, and the snapshot it goes back to."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from glideslope.errors import FeedbackError
-from glideslope.feedback.feedback import Named, State, check
+from glideslope.feedback.feedback import Named, State, check, check_whole
 from glideslope.schedules.arrays import scalars
 from glideslope.schedules.names import FACTORS
 from glideslope.schedules.numbers import plain
 
 VERDICTS = ("calm", "not finite", "spike", "growth", "weights not finite", "weights grow", "never updated")
-"""What `verdict` in a guard's state counts to: what a loss tells, then what only the weights and a scaler tell."""
+"""The meaning of `verdict` in a guard's state: first the signs in a loss, then those in the weights and a scaler."""
 
 _WINDOW = 20
 """Updates over which the level of the loss and its deviations are averaged, and before which nothing is a spike."""
@@ -29,7 +28,7 @@ update: in a short training to go back costs more than they do, and of a long on
 
 @dataclass(frozen=True, repr=False)
 class Guard(Named):
-    """What `guard` makes; its attributes are the arguments of that."""
+    """The feedback of `guard`, whose arguments are its attributes."""
 
     deviations: float
     multiplier: float
@@ -115,7 +114,7 @@ def guard(
 ) -> Guard:
     """Detects that a training is being lost, goes back to before it, and lowers the rate where that doesn't help.
 
-    What tells it: a loss or a gradient that isn't finite; a spike, a loss more than `deviations` mean absolute
+    The signs: a loss or a gradient that isn't finite; a spike, a loss more than `deviations` mean absolute
     deviations above its level, an average over some 20 updates, that undoes a tenth of all that the level had fallen,
     three times in a row or once higher than the level ever was; and growth, a level so far above its lowest that a
     quarter is undone. Then the training goes back to the last snapshot, in a search without the batch. Where it is lost
@@ -151,12 +150,7 @@ def guard(
     every = None if every is None else plain(every)
     check("deviations", deviations, 0, open_ends=True)
     check("factor", factor, 0, 1, open_ends=True)
-    for name, value in (("rest", rest), ("every", every), ("kept", kept), ("times", times)):
-        if value is None:
-            continue
-        check(name, value, 1, 1e9)
-        if value != int(value):
-            raise FeedbackError(f"{name}={value!r}: give a whole number")
+    check_whole(1, rest=rest, **({} if every is None else {"every": every}), kept=kept, times=times)
     return Guard(deviations, factor, int(rest), None if every is None else int(every), int(kept), int(times))
 
 

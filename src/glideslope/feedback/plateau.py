@@ -8,14 +8,14 @@ from functools import cache
 from typing import Any, ClassVar
 
 from glideslope.errors import FeedbackError
-from glideslope.feedback.feedback import Feedback, Named, State, better, check, check_one_of, measured
+from glideslope.feedback.feedback import Feedback, Named, State, better, check, check_one_of, check_whole, measured
 from glideslope.schedules.names import FACTORS
 from glideslope.schedules.numbers import plain
 
 
 @dataclass(frozen=True, repr=False)
 class Plateau(Named):
-    """What `plateau` makes; its attributes are the arguments of that."""
+    """The feedback of `plateau`, whose arguments are its attributes."""
 
     multiplier: float
     patience: int
@@ -137,14 +137,10 @@ def plateau(
     factor, threshold, floor = map(plain, (factor, threshold, floor))
     patience, cooldown, smoothing, significance = map(plain, (patience, cooldown, smoothing, significance))
     check("factor", factor, 0, 1, open_ends=True)
-    check("patience", patience, 0)
     check("threshold", threshold, 0)
-    check("cooldown", cooldown, 0)
+    check_whole(0, patience=patience, cooldown=cooldown)
     check("floor", floor, 0, 1)
     check("smoothing", smoothing, 0, 0.9999)
-    for name, value in (("patience", patience), ("cooldown", cooldown)):
-        if value != int(value):
-            raise FeedbackError(f"{name}={value!r}: give a whole number of measurements")
     check("significance", significance, 0, 0.5)
     if significance and patience < 2:
         raise FeedbackError(

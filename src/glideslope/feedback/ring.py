@@ -26,7 +26,7 @@ _MANY, _WITHIN = 3, 100
 
 @dataclass(frozen=True)
 class Event:
-    """What a guard did.
+    """An answer of a guard.
 
     Attributes:
         update: the update at which the training was being lost, counted from 0.
@@ -51,13 +51,8 @@ class Event:
 
 @dataclass(frozen=True)
 class Lost:
-    """Cause to go back.
-
-    Attributes:
-        update: the update at which it was seen, counted from 0.
-        state: the guard's state after it, whose `verdict` says what was seen.
-        loss: its training loss.
-    """
+    """Cause to go back: the update at which it was seen, counted from 0; the guard's state after it, whose `verdict`
+    says what was seen; and its training loss."""
 
     update: int
     state: State
@@ -71,13 +66,7 @@ class Lost:
 
 @dataclass(frozen=True)
 class Kept(Generic[Snapshot]):
-    """A snapshot of a training, and the guard's state there.
-
-    Attributes:
-        made: the updates made before it.
-        state: the guard's state.
-        snapshot: the training.
-    """
+    """A snapshot of a training, with the updates made before it and the guard's state there."""
 
     made: int
     state: State
@@ -91,7 +80,7 @@ class Ring(Generic[Snapshot]):
 
     Args:
         guard: how many are kept, and how often it goes back.
-        drop: is told each snapshot that is kept no longer.
+        drop: is called with each snapshot that is kept no longer.
         skips: the most batches that are skipped for one place; 0 where the data can't be gone through again.
         every: updates between snapshots.
 
@@ -132,14 +121,14 @@ class Ring(Generic[Snapshot]):
         """The newest snapshot that is kept."""
         return self._kept[-1]
 
-    def due(self, made: int) -> bool:
+    def due(self, updates_made: int) -> bool:
         """Whether a snapshot should be taken after so many updates."""
-        return self.waiting is None and (not self._kept or made >= self.last.made + self.every)
+        return self.waiting is None and (not self._kept or updates_made >= self.last.made + self.every)
 
-    def wait(self, made: int, state: State, snapshot: Snapshot) -> None:
+    def wait(self, updates_made: int, state: State, snapshot: Snapshot) -> None:
         """Takes a snapshot after so many updates, to be kept when the loss of the next has been seen."""
         self.withdraw()
-        self.waiting = Kept(made, state, snapshot)
+        self.waiting = Kept(updates_made, state, snapshot)
 
     def keep(self) -> None:
         """Keeps the snapshot that waits; of those before, the last two and some further apart."""
@@ -168,7 +157,7 @@ class Ring(Generic[Snapshot]):
         }  # fmt: skip
 
     def load(self, saved: dict[str, Any], events: Iterable[Event]) -> None:
-        """Goes on from what another saved, and its events."""
+        """Goes on from the saved data of another ring, and its events."""
         self._kept = [Kept(*one) for one in saved["kept"]]
         self.waiting = self._kept.pop() if saved["waits"] else None
         self._place, self._low, self.tries = saved["place"], saved["low"], saved["tries"]
@@ -188,7 +177,7 @@ class Ring(Generic[Snapshot]):
     def back(
         self, lost: Lost, rate: float, read: Callable[[Snapshot], Content], outside: bool = False
     ) -> tuple[Content, State]:
-        """What to go back to, and the guard's state from there on. The last of `events` says how.
+        """The training to go back to, and the guard's state from there on. The last of `events` says how.
 
         At first it only goes back, and the batch is skipped where it can be; a growth, and what comes again, lowers the
         rate, each time more and from an earlier snapshot.

@@ -26,8 +26,8 @@ class Jumps:
 
     Attributes:
         began: the updates made when it began.
-        norm: of the weights at the last snapshot.
-        largest: the largest of the first losses, of either sign.
+        norm: the norm of the weights at the last snapshot.
+        largest: the largest absolute loss of the first updates.
         high: whether the last loss is one of the first, and far larger than those before it.
     """
 
@@ -36,18 +36,18 @@ class Jumps:
     largest: float = 0.0
     high: bool = False
 
-    def see(self, made: int, loss: float) -> None:
+    def see(self, updates_made: int, loss: float) -> None:
         """Sees a loss after some updates."""
-        if made >= self.began + _SETTLED:
+        if updates_made >= self.began + _SETTLED:
             self.high = False
             return
         self.high = 0 < self.largest * _HIGHER < abs(loss)
         if not self.high and math.isfinite(loss):
             self.largest = max(self.largest, abs(loss))
 
-    def is_found(self, made: int, norm: float) -> bool:
+    def is_found(self, updates_made: int, norm: float) -> bool:
         """Whether weights of a norm, after some updates, are damaged ones."""
-        return (self.high or made >= self.began + _SETTLED) and norm > _JUMP * self.norm
+        return (self.high or updates_made >= self.began + _SETTLED) and norm > _JUMP * self.norm
 
 
 class SteadyGrowth:
@@ -64,11 +64,11 @@ class SteadyGrowth:
         self._made: list[int] = []
         self._logs: list[float] = []
 
-    def is_found(self, made: int, norm: float) -> bool:
+    def is_found(self, updates_made: int, norm: float) -> bool:
         """Takes the norm of the weights after so many updates; whether it has at least doubled, steadily."""
         if not 0 < norm < math.inf:
             return False
-        self._made.append(made)
+        self._made.append(updates_made)
         self._logs.append(math.log(norm))
         if len(self._made) > _MOST:
             del self._made[1::2], self._logs[1::2]
@@ -76,7 +76,7 @@ class SteadyGrowth:
         if not below or len(self._made) <= 2 * _PARTS:
             return False
         begin = min(below[-1], len(self._made) - 1 - 2 * _PARTS)
-        span = (made - self._made[begin]) / _PARTS
+        span = (updates_made - self._made[begin]) / _PARTS
         ends = [bisect_right(self._made, self._made[begin] + part * span) - 1 for part in range(_PARTS + 1)]
         if len(set(ends)) <= _PARTS:  # no norm is known of a part
             return False
@@ -84,5 +84,5 @@ class SteadyGrowth:
         mean = sum(rates) / _PARTS
         if any(abs(rate - mean) > _EVEN * mean for rate in rates):
             return False
-        self._made, self._logs = [made], [math.log(norm)]
+        self._made, self._logs = [updates_made], [math.log(norm)]
         return True

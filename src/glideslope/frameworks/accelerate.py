@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +16,7 @@ from glideslope.frameworks.torch.job import randomness
 from glideslope.frameworks.torch.job.abstract_job import AbstractJob
 from glideslope.frameworks.torch.job.batch import examples, moved
 from glideslope.frameworks.torch.job.epochs import Epochs, base_loader
+from glideslope.frameworks.torch.job.gradient_step import check_clip_norm
 from glideslope.frameworks.torch.job.job_state import MEMORY
 from glideslope.frameworks.torch.job.loader import Parts, batch_size
 from glideslope.frameworks.torch.job.loader_checks import checked_loaders
@@ -83,15 +83,12 @@ class Job(AbstractJob):
         self._prepared = list(optimizer) if isinstance(optimizer, list | tuple) else [optimizer]
         self.optimizers = _checked(accelerator, self._prepared)
         check_trained(model, self.optimizers)
-        if clip_norm is not None and not (clip_norm > 0 and math.isfinite(clip_norm)):
-            raise JobError(f"clip_norm={clip_norm!r}: give a positive number, the largest norm of the gradient")
-        if maximize and metric is None:
-            raise JobError("maximize=True without a metric would maximise the loss: give metric=")
+        check_clip_norm(clip_norm)
         train_loader, self.validation_loader = checked_loaders(train_loader, validation_loader)
         if isinstance(batch_loss, list | tuple):
             raise JobError("batch_loss is a list: with Accelerate give one loss, of which all optimizers make updates")
         self._objective = objectives(loss, batch_loss, weight, 1)[0]
-        self._measurement = measurement(metric, self._objective, predict, weight, accelerator.device)
+        self._measurement = measurement(metric, self._objective, predict, weight, accelerator.device, maximize)
         _check_gathers(self._measurement(), metric, accelerator)
         generators = randomness.sources(
             *model.modules(), train_loader, self.validation_loader, loss, batch_loss, metric, predict
@@ -171,11 +168,8 @@ class Job(AbstractJob):
 
 
 def _checked(accelerator: Any, optimizers: Sequence[Any]) -> list[torch.optim.Optimizer]:
-    """The optimizers that Accelerate wrapped.
-
-    Raises:
-        JobError: the first isn't an accelerator, an optimizer isn't prepared, or processes have parts of the model.
-    """
+    """The optimizers that Accelerate wrapped. Raises a JobError if the first isn't an accelerator, an optimizer isn't
+    prepared, or processes have parts of the model."""
     if not isinstance(accelerator, Accelerator):
         raise JobError(f"gs.accelerate.Job was given a {type(accelerator).__name__}: give the Accelerator first")
     if accelerator.distributed_type.name in _DIVIDED:

@@ -30,14 +30,14 @@ def scheduled(
 ) -> Any:
     """What `configure_optimizers` returns for an optimizer on a schedule.
 
-    Lightning steps a scheduler once per epoch unless told otherwise, so what it is given says once per update. The
-    feedbacks of a schedule are told what is monitored after each validation.
+    Lightning steps a scheduler once per epoch by default, so the configuration says once per update. The feedbacks of a
+    schedule get the monitored metric after each validation.
 
     Args:
         module: the module, whose trainer knows the length of the training.
         optimizer: its optimizer.
         schedule: of the rate, as in `gs.torch.Scheduler`.
-        monitor: the name of the metric, as logged, that feedbacks are told.
+        monitor: the name of the metric, as logged, that feedbacks get.
         options: the other arguments of `gs.torch.Scheduler`; `steps` is the trainer's whole training if neither it nor
             the schedule has a horizon, and the clock has the trainer's epochs, as many updates as this process makes.
 
@@ -61,10 +61,10 @@ def scheduled(
 
 
 class Forecast(lightning.Callback):
-    """Forecasts the end of a training from the losses of its training steps, and tells what leaves its band.
+    """Forecasts the end of a training from the losses of its training steps, and reports what leaves its band.
 
     Args:
-        to: is told alarms and forecasts, `print` if not given.
+        to: is called with alarms and forecasts, `print` if not given.
         every: the part of the run between two forecasts.
     """
 

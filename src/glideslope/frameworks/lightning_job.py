@@ -203,7 +203,7 @@ class Job(AbstractJob):
         return self.trainer.strategy.batch_to_device(batch, dataloader_idx=loader)
 
     def _count(self) -> None:
-        """Has `global_step` and `current_epoch` tell where the training is."""
+        """Sets `global_step` and `current_epoch` to where the training is."""
         fit: Any = self.trainer.fit_loop
         fit.epoch_loop.automatic_optimization.optim_progress.optimizer.step.total.completed = self.updates
         fit.epoch_progress.current.completed = fit.epoch_progress.current.processed = self._data.epoch

@@ -1,4 +1,4 @@
-"""What a LightningModule logs outside a fit."""
+"""The values that a LightningModule logs outside a fit."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Logged:
 
     @contextmanager
     def of(self, module: LightningModule) -> Iterator[None]:
-        """Has a module log here."""
+        """Collects what a module logs."""
         vars(module)["log"] = self.log
         try:
             yield
@@ -71,7 +71,7 @@ class Logged:
 
 @contextmanager
 def unlogged(module: LightningModule) -> Iterator[None]:
-    """Has a module's `log` do nothing."""
+    """Makes a module's `log` do nothing."""
     vars(module)["log"] = lambda *values, **options: None
     try:
         yield

@@ -44,11 +44,8 @@ def prepared(
     train_loader: Any,
     validation_loader: Any,
 ) -> Prepared:
-    """Has a Trainer begin to fit, and stops it before the first update. The random state is that of the first update.
-
-    Raises:
-        JobError: the training can't be driven, or there is none.
-    """
+    """Starts a fit of a Trainer, and stops it before the first update. The random state is that of the first update.
+    Raises a JobError if the training can't be driven, or there is none."""
     if trainer is None:
         trainer = _default_trainer()
     _check(trainer, module)

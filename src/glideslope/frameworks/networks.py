@@ -8,19 +8,14 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal
 
 from glideslope.errors import FrameworkError
-from glideslope.search.job import Job
+from glideslope.search.jobs.job import Job
 
 Framework = Literal["torch", "jax", "keras", "transformers", "lightning"]
 
 
 @dataclass(frozen=True)
 class Network:
-    """A trained network.
-
-    Attributes:
-        write: writes it.
-        loading: the line of Python that loads it, with `{file}` for the file.
-    """
+    """A trained network: what writes it, and the line of Python that loads it, with `{file}` for the file."""
 
     write: Callable[[BinaryIO], None]
     loading: str
@@ -45,11 +40,8 @@ def framework_of(job: Job) -> Framework | None:
 
 
 def network(job: Job) -> Network | None:
-    """The network of a job that has one: a model of torch or Keras, or JAX's parameters.
-
-    Raises:
-        FrameworkError: safetensors isn't installed.
-    """
+    """The network of a job that has one: a model of torch or Keras, or JAX's parameters. Raises a FrameworkError if
+    safetensors isn't installed."""
     framework = framework_of(job)
     if framework is None:
         return None

@@ -1,4 +1,4 @@
-"""What the jobs of JAX and Keras share: data by the number of the batch, and a state with that number."""
+"""The common part of the jobs of JAX and Keras: data by the number of the batch, and a state with that number."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class NumberedJob:
     """
 
     controls: frozenset[str] = frozenset()
-    """What `step` can set besides the rate: nothing."""
+    """The controls of `step` besides the rate: none."""
     counts: ClassVar[tuple[str, ...]]
     """The attributes whose sum is the number of the next batch; the last also counts those that are passed by."""
     fixed: ClassVar[str]

@@ -1,4 +1,4 @@
-"""What a trainer knows, and a schedule may need: the length of the training, and the updates in an epoch."""
+"""The length of a trainer's training, and its updates in an epoch, where a schedule needs them."""
 
 from __future__ import annotations
 

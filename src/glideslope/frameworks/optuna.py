@@ -11,13 +11,13 @@ import optuna
 from glideslope.policy import Policy, as_policy
 from glideslope.schedules import one_cycle
 from glideslope.schedules.amounts import check_peak, check_positive
-from glideslope.search.contestant import Contestant, distinct
-from glideslope.search.job import Job, JobFactory
-from glideslope.search.make_run import make_run
-from glideslope.search.opened import Jobs
-from glideslope.search.scalars import whole
-from glideslope.search.start import start
-from glideslope.search.trial import Trial
+from glideslope.search.jobs.job import Job, JobFactory
+from glideslope.search.jobs.scalars import whole
+from glideslope.search.jobs.start import start
+from glideslope.search.runs.contestant import Contestant, distinct
+from glideslope.search.runs.make_run import make_run
+from glideslope.search.runs.opened import Jobs
+from glideslope.search.runs.trial import Trial
 
 __all__ = ["objective"]
 

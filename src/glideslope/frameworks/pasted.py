@@ -9,18 +9,13 @@ from glideslope.errors import GlideslopeError
 from glideslope.feedback import Feedback
 from glideslope.frameworks.networks import Framework, framework_of
 from glideslope.policy import RatePolicy
-from glideslope.search.contestant import Contestant
-from glideslope.search.job import Job
+from glideslope.search.jobs.job import Job
+from glideslope.search.runs.contestant import Contestant
 
 
 def lines_to_paste(job: Job, contestant: Contestant, steps: int) -> list[str]:
-    """Lines of Python, each with a comment that says where it belongs; none where the schedule has no text form.
-
-    Args:
-        job: the job.
-        contestant: what the training is made with.
-        steps: its updates.
-    """
+    """Lines of Python that train with a contestant over `steps` updates, each with a comment that says where it
+    belongs; none where the schedule has no text form."""
     try:
         text = str(contestant.schedule)
     except GlideslopeError:  # of a Python function
@@ -61,7 +56,6 @@ class _HasPeaks(Protocol):
 
     def peaks(self, lr: float) -> list[float]:
         """The rate of each, where the largest is `lr`."""
-        ...
 
 
 def _measured(policy: RatePolicy) -> tuple[Feedback, ...]:
@@ -124,7 +118,7 @@ def _besides(contestant: Contestant, framework: Framework | None) -> list[str]:
     if _measured(policy) != policy.feedbacks and framework != "torch":
         lines.append("# without the guard that the search had: gs.torch.Guard works in a loop of your own")
     if _measured(policy) and framework in ("jax", None):
-        lines.append("# without the feedback that the search had, which the rate of an update alone doesn't tell")
+        lines.append("# without the feedback that the search had, which needs measurements")
     if contestant.optimizer is not None:
         lines.append(f'# with the optimizer "{contestant.optimizer}", made as the job makes it')
     if contestant.average is not None:

@@ -13,8 +13,8 @@ from typing import Any, ParamSpec, TypeVar
 import ray
 
 from glideslope.errors import SearchError
-from glideslope.search.calls import one_line
-from glideslope.search.processes import THREADS
+from glideslope.search.executors.processes import THREADS
+from glideslope.search.jobs.calls import one_line
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -90,11 +90,7 @@ def _check_resources(cpus: float, gpus: float) -> None:
 
 
 class _Tasks(Executor):
-    """Calls functions as tasks of Ray, which isn't to try them again: a search does.
-
-    Args:
-        options: of each task.
-    """
+    """Calls functions as tasks of Ray with these options; Ray isn't to retry a task, since a search does."""
 
     def __init__(self, options: dict[str, Any]) -> None:
         self._options = options

@@ -34,11 +34,8 @@ def check_seal(state: Mapping[str, Any], seal: Any) -> None:
 
 
 def plain(value: Any, depth: int = 0) -> Any:
-    """What a state holds as Python's own numbers, lists and dictionaries.
-
-    Raises:
-        DocumentError: it holds something else, or too much within one another.
-    """
+    """The content of a state as Python's own numbers, lists and dictionaries. Raises a DocumentError if it holds
+    something else, or too much within one another."""
     if depth > _DEEPEST:
         raise DocumentError("it is nested too deep")
     if value is None or isinstance(value, str | bool | int):

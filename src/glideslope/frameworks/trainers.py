@@ -1,6 +1,6 @@
-"""Trainers that drive a scheduler: what they measure is told to its feedbacks.
+"""Trainers that drive a scheduler pass their measurements to its feedbacks.
 
-A Hugging Face Trainer and Lightning's tell evaluations to torch's ReduceLROnPlateau only, which they know by its class,
+A Hugging Face Trainer and Lightning's pass evaluations to torch's ReduceLROnPlateau only, which they know by its class,
 and a scheduler isn't given the trainer that drives it. So it looks, once, which one has called it.
 """
 
@@ -11,19 +11,15 @@ import weakref
 from collections.abc import Iterator
 from typing import Any
 
+from glideslope.callers import callers
+
 _LIGHTNING = ("lightning.pytorch", "pytorch_lightning")
 
 
-def have_evaluations_told(scheduler: Any) -> bool:
-    """Has the trainer up the stack, if there is one, tell its evaluations to a scheduler's feedbacks.
-
-    Args:
-        scheduler: a `gs.torch.Scheduler`, whose `step` is running.
-
-    Returns:
-        Whether there is a trainer.
-    """
-    for caller in _callers():
+def pass_evaluations(scheduler: Any) -> bool:
+    """Makes the trainer that called `scheduler.step`, if there is one, pass its evaluations to the scheduler's
+    feedbacks; returns whether there is one."""
+    for caller in _objects():
         if "transformers.trainer" in sys.modules and isinstance(caller, sys.modules["transformers.trainer"].Trainer):
             from glideslope.frameworks.transformers import Evaluations
 
@@ -33,28 +29,27 @@ def have_evaluations_told(scheduler: Any) -> bool:
             return True
         for package in (sys.modules[name] for name in _LIGHTNING if name in sys.modules):
             if isinstance(caller, package.Trainer):
-                if not any(getattr(one, "tells", lambda: None)() is scheduler for one in caller.callbacks):
+                if not any(getattr(one, "measured_for", lambda: None)() is scheduler for one in caller.callbacks):
                     measurements = _of_lightning(package.Callback, scheduler)
                     caller.callbacks.insert(0, measurements)  # before checkpoints are saved
                 return True
     return False
 
 
-def _callers() -> Iterator[Any]:
+def _objects() -> Iterator[Any]:
     """The objects whose methods are running, from the innermost on."""
-    frame: Any = sys._getframe(1)
-    while frame := frame.f_back:
+    for frame in callers():
         names = frame.f_code.co_varnames
         if names[:1] == ("self",) and frame.f_code.co_argcount:
             yield frame.f_locals.get("self")
 
 
 def _of_lightning(base: Any, scheduler: Any) -> Any:
-    """A callback of Lightning's that tells the metric which the scheduler's configuration monitors."""
+    """A callback of Lightning's that passes on the metric which the scheduler's configuration monitors."""
     reference = weakref.ref(scheduler)
 
     class Measurements(base):  # type: ignore[misc]
-        tells = reference
+        measured_for = reference
         latest: Any = None
         there: Any = None
         """The metric before a validation: Lightning keeps each until there is another."""

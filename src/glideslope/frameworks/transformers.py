@@ -20,10 +20,10 @@ _KEPT_AS = "glideslope"
 
 
 class Evaluations(TrainerCallback):
-    """Tells a Trainer's evaluations to the feedbacks of a scheduler.
+    """Passes a Trainer's evaluations to the feedbacks of a scheduler.
 
     The metric is the one of `metric_for_best_model`, as for ReduceLROnPlateau, if a feedback's mode is that metric's
-    direction; else `eval_loss`. An evaluation before the first update, or outside a training, isn't told.
+    direction; else `eval_loss`. An evaluation before the first update, or outside a training, isn't passed.
 
     Args:
         scheduler: the scheduler; None until there is one.
@@ -34,17 +34,17 @@ class Evaluations(TrainerCallback):
         self._began: int | None = -1  # None outside a training
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **objects: Any) -> None:
-        """Sees where the training begins."""
+        """Remembers where the training begins."""
         self._began = state.global_step
 
     def on_train_end(self, args: Any, state: Any, control: Any, **objects: Any) -> None:
-        """Says if a feedback was told nothing."""
+        """Warns of a feedback without measurements."""
         self._began = None
         if self.scheduler is not None and self.scheduler.feedbacks:
             self.scheduler.feedbacks.training_ended(self.scheduler.last_epoch)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **objects: Any) -> None:
-        """Tells the metric, if the evaluation has it."""
+        """Passes the metric, if the evaluation has it."""
         if self.scheduler is None or not self.scheduler.feedbacks or self._began in (None, state.global_step):
             return
         name = "eval_loss"
@@ -65,7 +65,7 @@ class Callback(Evaluations):
     kept in the Trainer's own, so it is in each checkpoint, and a training goes on from there.
 
     Args:
-        schedule: of the rate, as in `gs.torch.Scheduler`; a feedback is told each evaluation, as by `Evaluations`.
+        schedule: of the rate, as in `gs.torch.Scheduler`; a feedback gets each evaluation, as by `Evaluations`.
         options: the other arguments of `gs.torch.Scheduler`; `steps` is the whole training if neither it nor the
             schedule has a horizon, and the clock has the Trainer's epochs.
 
@@ -90,7 +90,7 @@ class Callback(Evaluations):
             lambda: _steps_per_epoch(objects.get("train_dataloader"), args),
         )  # fmt: skip
         self.scheduler = Scheduler(objects["optimizer"], self.schedule, **options)
-        self.scheduler.feedbacks.told_by_a_callback()
+        self.scheduler.feedbacks.measured_by_a_callback()
         if state.global_step:
             kept: Any = state.stateful_callbacks.get(_KEPT_AS, {"attributes": {"step": state.global_step}})
             has_state = isinstance(kept, dict) and "attributes" in kept
@@ -102,7 +102,7 @@ class Callback(Evaluations):
             self.scheduler.step()
 
     def on_optimizer_step(self, args: Any, state: Any, control: Any, **objects: Any) -> None:
-        """Tells the Trainer's scheduler the rate of the update just made, which is what the Trainer logs."""
+        """Gives the Trainer's scheduler the rate of the update just made, since the Trainer logs that."""
         if self.scheduler is not None:
             objects["lr_scheduler"]._last_lr = self.scheduler.get_last_lr()
 
@@ -111,7 +111,7 @@ class Callback(Evaluations):
         self._keep(state)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **objects: Any) -> None:
-        """Tells the metric to the feedbacks, if there are any."""
+        """Passes the metric to the feedbacks, if there are any."""
         super().on_evaluate(args, state, control, metrics)
         self._keep(state)
 
@@ -121,11 +121,11 @@ class Callback(Evaluations):
 
 
 class Forecast(TrainerCallback):
-    """Forecasts the end of a Trainer's training from the losses that it logs, and tells what leaves its band.
+    """Forecasts the end of a Trainer's training from the losses that it logs, and reports what leaves its band.
 
     Args:
         callback: the `gs.transformers.Callback` of the Trainer, or the `gs.torch.Scheduler` that it was given.
-        to: is told alarms and forecasts, `print` if not given.
+        to: is called with alarms and forecasts, `print` if not given.
         every: the part of the run between two forecasts.
     """
 

@@ -149,7 +149,7 @@ class _Stop(TrainerCallback):
 
 
 def _prepared(trainer: Trainer) -> Any:
-    """Has a Trainer prepare its training as `train()` does, up to the first update; returns its training loader."""
+    """Runs a Trainer's `train()` up to the first update; returns its training loader."""
     stop, handler = _Stop(), trainer.callback_handler
     callbacks, handler.callbacks = handler.callbacks, [stop]
     try:

@@ -1,4 +1,4 @@
-"""What a framework says of its models."""
+"""The models of the frameworks: their parameters, and the order of their use."""
 
 from __future__ import annotations
 
@@ -26,11 +26,7 @@ ADAPTERS: list[tuple[Callable[[Any], bool], Callable[[], Any]]] = []
 
 
 def adapter_of(model: Any) -> Adapter:
-    """The adapter for a model.
-
-    Raises:
-        LayerError: its framework isn't installed.
-    """
+    """The adapter for a model. Raises a LayerError if its framework isn't installed."""
     load = next(load for is_model, load in ADAPTERS if is_model(model))
     try:
         adapter: Adapter = load()

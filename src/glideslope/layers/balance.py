@@ -45,7 +45,7 @@ def balance(
     logarithms = {}
     for name, ratio in ratios.items():
         was = (before or {}).get(name, 1.0)
-        # A layer that didn't move can't be told how much faster it should: it stays as it is.
+        # Nothing says how much faster a layer should move that didn't: its multiplier stays.
         logarithms[name] = math.log(was) - strength * math.log(ratio) if name in moving else math.log(was)
     mean = sum(logarithms[name] for name in moving) / len(moving)
     most = math.log(limit)

@@ -79,11 +79,8 @@ def by_depth(model: Any, example_input: Any, decay: float | Rule, smaller: str =
 
 
 def in_order(model: Any, example_input: Any) -> list[tuple[str, tuple[Parameter, ...]]]:
-    """The layers in the order of their use, each with its parameters.
-
-    Raises:
-        LayerError: the forward pass leaves parameters out: they are named.
-    """
+    """The layers in the order of their use, each with its parameters. Raises a LayerError if the forward pass leaves
+    parameters out: they are named."""
     known = parameters(model[1] if isinstance(model, tuple) else model)
     inputs = example_input if isinstance(example_input, tuple) else (example_input,)
     used = adapter_of(model).order_of_use(model, inputs)
@@ -104,11 +101,7 @@ def in_order(model: Any, example_input: Any) -> list[tuple[str, tuple[Parameter,
 
 
 def checked_decay(decay: Any) -> float:
-    """A factor from a layer to the next.
-
-    Raises:
-        LayerError: it isn't between 0 and 1.
-    """
+    """A factor from a layer to the next. Raises a LayerError if it isn't between 0 and 1."""
     decay = plain(decay)
     if not (isinstance(decay, int | float) and not isinstance(decay, bool) and 0 < decay <= 1):
         raise LayerError(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from glideslope.errors import LayerError
 
 _WORDS = ("h", "layer", "layers", "block", "blocks", "stage", "stages", "resblocks")
-"""What lists of repeated modules are called: encoder.layer in transformers, blocks in timm, layer1 in a ResNet."""
+"""Names of lists of repeated modules: encoder.layer in transformers, blocks in timm, layer1 in a ResNet."""
 _NUMBERED = re.compile(r"(.*(?:layer|block|stage)s?)_?(\d+)", re.IGNORECASE)
 """A component with its number in it: `layer1`, `encoderblock_3`."""
 _HEAD = re.compile(
@@ -63,10 +63,7 @@ class Blocks:
 
     def depth(self, name: str) -> int:
         """0 of the embeddings, k of the k-th of n blocks, n + 1 of the head; a norm after a list is of its last block.
-
-        Raises:
-            LayerError: the name doesn't tell whether it comes before the blocks or after.
-        """
+        Raises a LayerError if the name doesn't show whether it comes before the blocks or after."""
         if block := self._block(name):
             return self._depths[block]
         parts, after = _parts(name), len(self) + 1
@@ -74,7 +71,7 @@ class Blocks:
             return after
         if self.head:
             return 0
-        for part in parts:  # the outermost that tells
+        for part in parts:  # the outermost that says it
             if _HEAD.fullmatch(part):
                 return after
             if _EMBEDDINGS.fullmatch(part):

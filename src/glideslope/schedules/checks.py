@@ -1,4 +1,4 @@
-"""What a factor, and a schedule made of several, may be."""
+"""The limits of a factor, and of a schedule made of several."""
 
 from __future__ import annotations
 

@@ -174,4 +174,4 @@ def _parts(operation: str, schedule: Schedule) -> tuple[Schedule, ...]:
 
 
 FUNCTIONS = {"max": largest, "min": smallest}
-"""What takes several schedules, by its name in the text form."""
+"""The functions of several schedules, by their names in the text form."""

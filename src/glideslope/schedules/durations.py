@@ -64,7 +64,7 @@ class Duration:
 
 
 Time = int | float | str | Duration
-"""What an argument that is a duration takes: `500`, `"5%"`, `"10ep"`, `"1e6ex"`, `"2e9tok"`, `"10k"`, `"2Mtok"`.
+"""The forms of a duration: `500`, `"5%"`, `"10ep"`, `"1e6ex"`, `"2e9tok"`, `"10k"`, `"2Mtok"`.
 
 A bare number between 0 and 1 is refused, since it is mostly a fraction of the horizon, `"10%"`; what really is a part
 of an update is written `"0.5upd"`.
@@ -73,7 +73,7 @@ of an update is written `"0.5upd"`.
 
 @dataclass(frozen=True)
 class Clock:
-    """What one update is worth, so that durations in epochs, examples or tokens become updates.
+    """The epochs, examples or tokens of an update, by which durations in them become updates.
 
     Args:
         steps_per_epoch: updates in an epoch.
@@ -119,7 +119,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class Frame:
-    """What durations are measured against: the horizon in updates, where known, and the clock."""
+    """The reference of durations: the horizon in updates, where known, and the clock."""
 
     horizon: float | None = None
     clock: Clock = Clock()
@@ -140,10 +140,8 @@ def _settled(updates: float) -> float:
 
 
 def duration(time: Time) -> Duration:
-    """Reads a duration: a number of updates, or text with a unit.
-
-    Raises:
-        ScheduleError: the text is not a number with one of the units, or a bare number is less than an update.
+    """Reads a duration: a number of updates, or text with a unit. Raises a ScheduleError if the text is not a number
+    with one of the units, or a bare number is less than an update.
 
     >>> duration("5%"), duration(500)
     (Duration(value=5.0, unit='%'), Duration(value=500, unit=''))
@@ -185,10 +183,8 @@ def time_of(time: Time) -> Duration:
 
 
 def with_unit(number: str, unit: str) -> Duration:
-    """A duration of a number and its unit as written, which may begin with k for thousands, or M for millions.
-
-    Raises:
-        ScheduleError: the unit is unknown, or as `Duration`.
+    """A duration of a number and its unit as written, which may begin with k for thousands, or M for millions. Raises a
+    ScheduleError if the unit is unknown, or the number is none that a `Duration` takes.
 
     >>> with_unit("1.1", "k"), with_unit("2", "Mtok"), with_unit("0.5", "upd")
     (Duration(value=1100.0, unit=''), Duration(value=2000000.0, unit='tok'), Duration(value=0.5, unit=''))

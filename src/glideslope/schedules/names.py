@@ -1,4 +1,4 @@
-"""What makes named schedules: functions and methods, and what their arguments are taken as."""
+"""Named schedules: the functions and methods that make them, and the canonical form of their arguments."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NAMES: dict[str, Callable[..., Schedule]] = {}
 """Every schedule that the text form knows by name."""
 
 FACTORS: dict[str, Callable[..., Any]] = {}
-"""What is no schedule, but can multiply one in the text form; upper floors add theirs."""
+"""Factors that can multiply a schedule in the text form; upper floors add theirs."""
 
 
 def named(define: Callable[P, Schedule]) -> Callable[P, Schedule]:

@@ -1,4 +1,4 @@
-"""What every schedule is composed of: ramps, decays in their own time, tables, functions, and parts."""
+"""The parts of every schedule: ramps, decays in their own time, tables, functions, and parts of other lengths."""
 
 from __future__ import annotations
 

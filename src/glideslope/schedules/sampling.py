@@ -76,11 +76,8 @@ def sampled(schedule: Schedule, steps: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def counted(steps: int) -> int:
-    """The number of updates of a training, as an int.
-
-    Raises:
-        ScheduleError: it isn't a whole number from 1 to 2^53.
-    """
+    """The number of updates of a training, as an int. Raises a ScheduleError if it isn't a whole number from 1 to
+    2^53."""
     if (isinstance(steps, float) and not math.isfinite(steps)) or not 1 <= steps <= MOST_UPDATES or steps != int(steps):
         raise ScheduleError(f"steps={short(steps)}: give a whole number of updates from 1 to 2^53, about 9e15")
     return int(steps)
@@ -132,7 +129,8 @@ def _at_the_top(
     for _ in range(12):
         top = int(np.argmax(sign * values))
         low, high = at[max(top - 1, 0)], at[min(top + 1, len(at) - 1)]
-        between = np.setdiff1d(np.unique(np.linspace(low, high, 65).astype(np.int64)), at)
+        between = np.unique(np.linspace(low, high, 65).astype(np.int64))[1:-1]
+        between = between[between != at[top]]
         if not len(between):
             break
         places = np.searchsorted(at, between)

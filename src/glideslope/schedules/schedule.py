@@ -53,7 +53,7 @@ class Schedule(Drawn, ABC):
         """
 
     def most(self, begin: float) -> float:
-        """What the factor never exceeds, after a schedule that never exceeds `begin`; 1 for a Python function."""
+        """The upper bound of the factor, after a schedule with the bound `begin`; 1 for a Python function."""
         return max(begin, 1.0)
 
     def children(self) -> tuple[Schedule, ...]:

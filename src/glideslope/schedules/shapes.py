@@ -45,11 +45,7 @@ SHAPES: dict[str, Formula] = {
 
 
 def shape(name: str) -> Formula:
-    """The shape of that name.
-
-    Raises:
-        ScheduleError: there is none; the nearest name is offered.
-    """
+    """The shape of that name. Raises a ScheduleError if there is none; the nearest name is offered."""
     if name in SHAPES:
         return SHAPES[name]
     near = get_close_matches(str(name), SHAPES, 1)

@@ -130,7 +130,7 @@ class _Parser:
             self.fail(f"expected {token!r}")
 
     def made(self, column: int, make: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """What `make` returns; an error in it gets the column of what made it."""
+        """The result of `make`; an error in it gets the column of the call."""
         try:
             result = make(*args, **kwargs)
         except (GlideslopeError, TypeError, ArithmeticError) as error:

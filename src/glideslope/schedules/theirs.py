@@ -1,4 +1,4 @@
-"""What other libraries call schedules and their arguments, so that an unknown name is answered with ours."""
+"""The names of schedules and arguments in other libraries, so that an unknown name is answered with ours."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
 
 
 def hint(name: str, known: Iterable[str]) -> str | None:
-    """What another library's name is called here, where it is among the known names; None if it isn't one of theirs."""
+    """The name here for another library's name, where it is among the known names; None if it isn't one of theirs."""
     names = set(known)
     if name in NAMES and {"cosine", "warmup"} <= names:
         return f"did you mean {NAMES[name]!r}?"
@@ -71,7 +71,7 @@ def hint(name: str, known: Iterable[str]) -> str | None:
 
 
 def hint_of_argument(given: Iterable[str], known: Iterable[str]) -> str:
-    """What to add to an error about arguments that a schedule doesn't take."""
+    """The hints for an error about arguments that a schedule doesn't take."""
     names = set(known)
     hints = [f"{name}: {meant}" for name in given if name not in names and (meant := hint(name, names))]
     return f" ({'; '.join(hints)})" if hints else ""

@@ -36,10 +36,7 @@ def in_updates(item: Any, frame: Frame) -> Any:
 
 def by_clock(item: Any, clock: Clock) -> Any:
     """The same with every duration in epochs, examples or tokens as so many updates; also of a schedule times a
-    feedback or a growth of the batch.
-
-    Raises:
-        ScheduleError: the clock lacks a unit that is used.
+    feedback or a growth of the batch. Raises a ScheduleError if the clock lacks a unit that is used.
 
     >>> import glideslope as gs
     >>> by_clock(gs.warmup("2ep") >> gs.cooldown("10%"), Clock(steps_per_epoch=430))

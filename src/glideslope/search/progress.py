@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from glideslope.search.contestant import Run
-from glideslope.search.running import Running
+from glideslope.search.runs.contestant import Run
+from glideslope.search.runs.running import Running
 
 
 @dataclass(frozen=True)

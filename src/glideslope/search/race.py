@@ -16,15 +16,15 @@ from glideslope.feedback import Feedback
 from glideslope.policy import Policy, as_policy
 from glideslope.schedules import Schedule, constant
 from glideslope.schedules.amounts import check_peak, check_positive
-from glideslope.search.checks import check_all, warn_of_no_text
-from glideslope.search.contestant import Contestant, Run, distinct, finds_its_rate
-from glideslope.search.equality import equal
-from glideslope.search.job import Job, JobFactory
+from glideslope.search.directory.releasing import releasing
+from glideslope.search.jobs.equality import equal
+from glideslope.search.jobs.job import Job, JobFactory
+from glideslope.search.jobs.scalars import whole
 from glideslope.search.progress import Watch, unwatched
-from glideslope.search.releasing import releasing
-from glideslope.search.same_curve import once
-from glideslope.search.scalars import whole
-from glideslope.search.trial import Trial
+from glideslope.search.runs.checks import check_all, warn_of_no_text
+from glideslope.search.runs.contestant import Contestant, Run, distinct, finds_its_rate
+from glideslope.search.runs.same_curve import once
+from glideslope.search.runs.trial import Trial
 from glideslope.search.trials import Trials
 from glideslope.shown import Shown
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from glideslope.errors import SearchError
-from glideslope.search.calls import calling
-from glideslope.search.drive import drive
-from glideslope.search.job import Job, JobFactory
+from glideslope.search.jobs.calls import calling
+from glideslope.search.jobs.job import Job, JobFactory
+from glideslope.search.jobs.scalars import whole
+from glideslope.search.jobs.start import by_edge, kind, optimizer_of
+from glideslope.search.jobs.time_limit import one_run
 from glideslope.search.progress import Watch, unwatched
-from glideslope.search.scalars import whole
-from glideslope.search.start import by_edge, kind, optimizer_of
-from glideslope.search.sweep import LASTING, Sweep, bad_data, batch_noise, blown_up, untrained_level
-from glideslope.search.time_limit import one_run
+from glideslope.search.runs.drive import drive
+from glideslope.search.strategy.sweep import LASTING, Sweep, bad_data, batch_noise, blown_up, untrained_level
 from glideslope.search.trials import Trials
 from glideslope.shown import Shown
 

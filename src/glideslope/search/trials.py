@@ -9,21 +9,21 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any
 
-from glideslope.search.away import Away
-from glideslope.search.best import best_here, drop_unless_less
-from glideslope.search.calls import calling
-from glideslope.search.contestant import Contestant, Run
-from glideslope.search.first_check import check_first_updates
-from glideslope.search.job import Job, JobFactory, is_factory
-from glideslope.search.kept import Kept
-from glideslope.search.make_run import Made, make_run
-from glideslope.search.opened import Jobs
-from glideslope.search.optimizers import check_changed
+from glideslope.search.directory.best import best_here, drop_unless_less
+from glideslope.search.directory.kept import Kept
+from glideslope.search.directory.run_directory import RunDirectory
+from glideslope.search.executors.away import Away
+from glideslope.search.executors.workers import Workers
+from glideslope.search.jobs.calls import calling
+from glideslope.search.jobs.job import Job, JobFactory, is_factory
 from glideslope.search.progress import Progress, Watch, unwatched
-from glideslope.search.run_directory import RunDirectory
-from glideslope.search.running import Notes, Running
-from glideslope.search.trial import Trial
-from glideslope.search.workers import Workers
+from glideslope.search.runs.contestant import Contestant, Run
+from glideslope.search.runs.first_check import check_first_updates
+from glideslope.search.runs.make_run import Made, make_run
+from glideslope.search.runs.opened import Jobs
+from glideslope.search.runs.optimizers import check_changed
+from glideslope.search.runs.running import Notes, Running
+from glideslope.search.runs.trial import Trial
 
 logger = logging.getLogger("glideslope")
 
@@ -41,6 +41,7 @@ class Trials:
         memory: the results of finished runs by what was run, plain data.
         watch: is told what goes on.
         executor: makes the runs, of jobs that it makes from the function; None for this process.
+        ahead: how many runs it may make before they are asked for.
         updates: made so far, each call of a job's `step`, those of remembered runs included.
         runs: the finished runs, in order; those in other data orders left out.
         timed: the updates of the runs that were made, and the seconds that they took.
@@ -55,6 +56,7 @@ class Trials:
     memory: MutableMapping[str, dict[str, Any]] = field(default_factory=dict)
     watch: Watch = unwatched
     executor: Executor | None = None
+    ahead: int = 0
     updates: int = 0
     runs: list[Run] = field(default_factory=list)
     timed: tuple[int, float] = (0, 0.0)
@@ -68,7 +70,7 @@ class Trials:
         self._away: Away | None = None
         if self.executor is not None:
             self._away = Away(
-                Workers(self.executor, self.source), self._directory, self._jobs, self._remember, self._show
+                Workers(self.executor, self.source, self.ahead), self._directory, self._jobs, self._remember, self._show
             )
         self._at = self._restored = self._jobs.at(self.seed)
         self._finished: dict[str, Run] = {}
@@ -126,18 +128,22 @@ class Trials:
         share: float = math.inf,
         kept: Kept | None = None,
         order: int = 0,
+        likely: Sequence[Trial] = (),
     ) -> Run:
         """A round of one run, of the seed in use; the arguments are those of `Trial` and of `run_all`."""
         trial = Trial(contestant, steps, self.opened, evaluations, share, order)
-        return self.run_all([trial], stage=stage, kept=kept)[0]
+        return self.run_all([trial], stage=stage, kept=kept, likely=likely)[0]
 
-    def run_all(self, trials: Sequence[Trial], *, stage: str, kept: Kept | None = None) -> list[Run]:
+    def run_all(
+        self, trials: Sequence[Trial], *, stage: str, kept: Kept | None = None, likely: Sequence[Trial] = ()
+    ) -> list[Run]:
         """A round: runs none of which depends on the result of another, so workers may make them at once.
 
         Args:
             trials: what is run.
             stage: what they are for, to be shown.
             kept: keeps the job's state at the end of the best run for `leave`.
+            likely: what may be asked for next, the likeliest first.
 
         Returns:
             The run of each trial, in order.
@@ -158,9 +164,14 @@ class Trials:
             for key, trial in missing.items():
                 self._make_here(key, trial, stage, kept)
         else:
-            self._away.make(missing, stage, kept)
+            known = missing.keys() | self._finished.keys() | self.memory.keys()
+            self._away.make(missing, stage, kept, [trial for trial in likely if trial.key not in known])
         self.runs += [self._finished[trial.key] for trial in trials if not trial.order]
         return [self._finished[trial.key] for trial in trials]
+
+    def end_ahead(self) -> int:
+        """Ends what workers make ahead; the updates of runs that were begun so and never asked for, at most."""
+        return 0 if self._away is None else self._away.end()
 
     def leave(self, contestant: Contestant, steps: int, evaluations: int, share: float = math.inf) -> None:
         """Leaves the job as a finished run ended, and keeps its state; the arguments are those of `run`."""

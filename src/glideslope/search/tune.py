@@ -15,21 +15,21 @@ from glideslope.feedback import Guard
 from glideslope.policy import Driven, Policy, as_policy
 from glideslope.schedules import constant
 from glideslope.schedules.amounts import check_peak, check_positive
-from glideslope.search.also import axes
-from glideslope.search.checks import check_all, warn_of_no_text
-from glideslope.search.choose import Choice, chosen, usual
-from glideslope.search.constant_runs import MOST_CONSTANTS, constant_runs, unsaid
-from glideslope.search.contestant import Contestant, Run, distinct
-from glideslope.search.equal_runs import FEWEST, loss_at
-from glideslope.search.full_runs import EVALUATIONS, best_run, for_short_runs, full_runs
-from glideslope.search.job import Job, JobFactory
-from glideslope.search.odds import interval, near
-from glideslope.search.outcomes import SHARE, SHORTEST, final_loss, not_finite
+from glideslope.search.directory.releasing import releasing
+from glideslope.search.jobs.job import Job, JobFactory
+from glideslope.search.jobs.scalars import whole
+from glideslope.search.jobs.start import start
 from glideslope.search.progress import Watch, unwatched
-from glideslope.search.releasing import releasing
-from glideslope.search.scalars import whole
-from glideslope.search.start import start
-from glideslope.search.stopped import stopped
+from glideslope.search.runs.checks import check_all, warn_of_no_text
+from glideslope.search.runs.contestant import Contestant, Run, distinct
+from glideslope.search.strategy.also import axes
+from glideslope.search.strategy.choose import Choice, chosen, usual
+from glideslope.search.strategy.constant_runs import MOST_CONSTANTS, constant_runs, unsaid
+from glideslope.search.strategy.equal_runs import FEWEST, loss_at
+from glideslope.search.strategy.full_runs import EVALUATIONS, best_run, for_short_runs, full_runs
+from glideslope.search.strategy.odds import interval, near
+from glideslope.search.strategy.outcomes import SHARE, SHORTEST, final_loss, not_finite
+from glideslope.search.strategy.stopped import stopped
 from glideslope.search.trials import Trials
 from glideslope.shown import Shown
 
@@ -60,6 +60,7 @@ class Tuned(Shown):
         noise: how far two data orders of one short run ended apart; 0 where the losses were clear without it.
         problem: what is wrong with the full run, or None.
         wasted: updates made besides, again after a process was lost, as far as that is known; not compared.
+        ahead: updates, at most, of runs that workers began before they were asked for, and that weren't; not compared.
     """
 
     job: Job
@@ -79,6 +80,7 @@ class Tuned(Shown):
     noise: float
     problem: str | None
     wasted: int = field(default=0, compare=False)
+    ahead: int = field(default=0, compare=False)
 
     def __repr__(self) -> str:
         return (
@@ -105,6 +107,7 @@ def tune(
     watch: Watch = unwatched,
     say: Callable[[str], None] = unsaid,
     executor: Executor | None = None,
+    speculate: int = 0,
 ) -> Tuned:
     """Finds the peak rate with the least final validation loss, and trains with it.
 
@@ -140,9 +143,12 @@ def tune(
         watch: is told what goes on.
         say: is told what the full runs of constant rates will cost, before they are made.
         executor: makes the runs, those that don't depend on each other at once; each worker makes jobs by the function.
+        speculate: how many runs that may be asked for next it makes meanwhile, so that the answer, which stays the
+            same, comes sooner. Runs that aren't asked for then are beyond the bound, and counted apart.
 
     Raises:
-        SearchError: steps or overhead aren't positive, or leave too few updates for a search.
+        SearchError: steps or overhead aren't positive, or leave too few updates for a search; or runs are to be made
+            ahead without an executor.
         NothingLearnedError: no full run ends clearly below the untrained loss; its `tuned` is what was found.
         JobError: the training loss isn't finite from the first update, or a call of the job fails.
     """
@@ -167,7 +173,9 @@ def tune(
         )
     if memory is not None:
         warn_of_no_text([*entries, *(Contestant(schedule, 1.0) for schedule in choice)])
-    trials = Trials(job, seed, {} if memory is None else memory, watch, executor)
+    if (ahead := whole("speculate", speculate)) < 0 or (ahead and executor is None):
+        raise SearchError(f"speculate={ahead}: give 0 or more, and above 0 an executor, whose workers make the runs")
+    trials = Trials(job, seed, {} if memory is None else memory, watch, executor, ahead)
     settings = tuple((axis.name, axis.low) for axis in numbers)
     check_all(trials, [*entries, *(Contestant(schedule, 1.0, settings=settings) for schedule in choice)], steps)
     trials.bound = total + steps * (1 + (len(rates) or MOST_CONSTANTS) * against_constant)
@@ -178,7 +186,7 @@ def tune(
     guarded = [schedule * guard for schedule in choice] if guard else choice
     winner = replace(choose.winner, schedule=choose.winner.schedule * guard) if guard else choose.winner
     full = full_runs(trials, winner, guarded, steps, total, best.final_loss)
-    final, search_updates = best_run(full), trials.updates - full[-1].cost
+    final, search_updates, unasked = best_run(full), trials.updates - full[-1].cost, trials.end_ahead()
     early = stopped(trials, best, final, choose.noise)
     end = (final.contestant, steps, EVALUATIONS) if early is None else (best.contestant, best.steps, 1, SHARE)
     final = early or final
@@ -194,7 +202,7 @@ def tune(
         predicted=interval(best.final_loss, best.untrained, overhead), near=near(overhead),
         sensitivity=_sensitivity(choose), final=final, full=tuple(full),
         constant=min(constants, key=final_loss, default=None), constants=tuple(constants), noise=choose.noise,
-        problem=_problem(final, constants, candidates, choose.noise), wasted=trials.wasted,
+        problem=_problem(final, constants, candidates, choose.noise), wasted=trials.wasted, ahead=unasked,
     )  # fmt: skip
     finished = (final, *constants) if math.isfinite(final.final_loss) else (*candidates, *constants)
     if not any(_learned(run, choose.noise) for run in finished):

@@ -18,9 +18,10 @@ from glideslope.frameworks.conversion.json_form import to_json
 from glideslope.schedules import Schedule
 from glideslope.schedules.units import by_clock
 from glideslope.studio import handles
-from glideslope.studio.exchange import computed, finite
+from glideslope.studio.exchange import computed
 from glideslope.studio.plan import Plan
 from glideslope.views.curves import Curve, Time, chart
+from glideslope.views.digits import rounded
 from glideslope.views.gallery import entries
 
 _MOST_COPIED = 2_000_000
@@ -96,7 +97,6 @@ def drawn(drawing: Drawing, beside: Sequence[Curve] = ()) -> dict[str, Any]:
     return {
         "text": plan.text, "chart": chart([*curves, *beside], time, title).data(), "schedules": states,
         "handles": _handles(plan, time.per_update),
-        "boundaries": [finite([t * time.per_update for t in curve.boundaries]) for curve in curves],
         "end": plan.steps * time.per_update,
         "worth": {"epochs": plan.steps * plan.batch / plan.epoch, "examples": plan.steps * plan.batch,
                   "tokens": plan.steps * plan.batch * plan.tokens},
@@ -126,7 +126,7 @@ def gallery(asked: None) -> list[dict[str, Any]]:
     """Every schedule by name, with an example and its curve."""
     return [
         {"example": entry.example, "summary": entry.summary,
-         "curve": finite(entry.curve.rates[::8] / max(entry.curve.rates), 3)}
+         "curve": rounded(entry.curve.rates[::8] / max(entry.curve.rates), 3)}
         for entry in entries()
     ]  # fmt: skip
 
@@ -141,13 +141,13 @@ ROUTES: Sequence[Route] = (
 def _handles(plan: Plan, per_update: float) -> list[dict[str, Any]]:
     """The handles of the schedule that is edited; none where its text can't be read or has none."""
     try:
-        found = handles.handles(plan.schedule(plan.text), plan.steps, plan.clock)
+        movable = handles.handles(plan.schedule(plan.text), plan.steps, plan.clock)
     except GlideslopeError:
         return []
     return [
         {"name": handle.name, "x": handle.x * per_update, "y": handle.y * plan.peak, "up": handle.up is not None,
          "across": handle.across is not None, "removable": handle.removed is not None}
-        for handle in found if math.isfinite(handle.x) and math.isfinite(handle.y)
+        for handle in movable if math.isfinite(handle.x) and math.isfinite(handle.y)
     ]  # fmt: skip
 
 
@@ -156,10 +156,10 @@ def _changed(plan: Plan, edit: Edit, value: Schedule) -> Schedule:
         return handles.in_points(value, plan.steps, plan.clock)
     if edit.act == "add":
         return handles.with_point(value, plan.steps, plan.clock)
-    found = handles.handles(value, plan.steps, plan.clock)
-    if edit.handle >= len(found):
-        raise ScheduleError(f"{value} has {len(found)} handles: there is none of number {edit.handle + 1}")
-    handle = found[edit.handle]
+    movable = handles.handles(value, plan.steps, plan.clock)
+    if edit.handle >= len(movable):
+        raise ScheduleError(f"{value} has {len(movable)} handles: there is none of number {edit.handle + 1}")
+    handle = movable[edit.handle]
     if edit.act == "remove":
         if handle.removed is None:
             raise ScheduleError(f"the {handle.name} can't be left out")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import anyio
 import msgspec
 import numpy as np
-from numpy.typing import ArrayLike
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -96,8 +94,3 @@ def limiter() -> anyio.Semaphore:
     if loop not in _limiters:
         _limiters[loop] = anyio.Semaphore(_AT_ONCE)
     return _limiters[loop]
-
-
-def finite(values: ArrayLike, digits: int = 7) -> list[float | None]:
-    """Numbers with some significant digits; None where one isn't finite."""
-    return [float(f"{value:.{digits}g}") if math.isfinite(value) else None for value in np.asarray(values).tolist()]

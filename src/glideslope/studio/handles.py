@@ -52,10 +52,10 @@ def handles(schedule: Schedule, steps: int, clock: Clock) -> list[Handle]:
     """The handles of a schedule over so many updates, from left to right; none where it isn't made of phases.
 
     >>> import glideslope as gs
-    >>> made = handles(gs.parse("warmup(10%) >> hold() >> cooldown(20%)"), 1000, gs.Clock())
-    >>> [(handle.name, handle.x) for handle in made]
+    >>> places = handles(gs.parse("warmup(10%) >> hold() >> cooldown(20%)"), 1000, gs.Clock())
+    >>> [(handle.name, handle.x) for handle in places]
     [('start of warmup', 0.0), ('end of warmup', 100.0), ('end of hold', 800.0), ('end of cooldown', 1000.0)]
-    >>> made[1].across(150), made[2].across(700)
+    >>> places[1].across(150), places[2].across(700)
     (warmup(15%) >> hold() >> cooldown(20%), warmup(10%) >> hold() >> cooldown(30%))
     """
     parts = unfolded(schedule)

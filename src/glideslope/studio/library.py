@@ -61,10 +61,10 @@ class Library:
         """
         try:
             path = (self.folder / name).resolve()
-            found = path.is_relative_to(self.folder) and path.exists()
+            readable = path.is_relative_to(self.folder) and path.exists()
         except (OSError, ValueError, RuntimeError) as error:
             raise DocumentError(f"{name!r}: {error}") from None
-        if not found:
+        if not readable:
             raise DocumentError(f"{name!r} isn't in the folder that the studio was opened on")
         return path
 
@@ -123,7 +123,7 @@ class Library:
 
     def _files(self) -> list[Path]:
         """The files in which a law may be, those of the folder first."""
-        found: list[Path] = []
+        files: list[Path] = []
         folders = [(self.folder, 0)]
         looked = 0
         while folders and looked < _MOST_FILES:
@@ -139,8 +139,8 @@ class Library:
                 if entry.is_dir() and depth < _DEEPEST:
                     folders.append((entry, depth + 1))
                 elif entry.suffix == ".json" and entry.is_file():
-                    found.append(entry)
-        return found
+                    files.append(entry)
+        return files
 
     def _is_law(self, path: Path) -> bool:
         try:

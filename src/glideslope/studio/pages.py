@@ -25,11 +25,11 @@ def assets() -> dict[str, bytes]:
     """Each file by the path that the page asks for."""
     views = files("glideslope.views").joinpath("web")
     web = files("glideslope.studio").joinpath("web")
-    found = {name: views.joinpath(*name.split("/")).read_bytes() for name in SHARED}
+    contents = {name: views.joinpath(*name.split("/")).read_bytes() for name in SHARED}
     for entry in web.iterdir():
         if entry.is_file():
-            found[entry.name] = entry.read_bytes()
-    return found
+            contents[entry.name] = entry.read_bytes()
+    return contents
 
 
 async def _page(request: Request) -> Response:

@@ -64,11 +64,7 @@ class Plan(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         Raises:
             ScheduleError: the text isn't a schedule.
         """
-        value = _parsed(text)
-        bare = as_policy(value).schedule
-        whole = bare if bare.ends() else bare.over(self.steps, self.clock)
-        at = sampled(whole, self.steps)[0]
-        return Curve.of(value, self.steps, self.peak, self.clock, at)
+        return _curve(text, self.steps, self.peak, self.clock)
 
     def schedule(self, text: str) -> Schedule:
         """A schedule that nothing but the updates move.
@@ -83,3 +79,11 @@ class Plan(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 _parsed = lru_cache(maxsize=256)(parse)
+
+
+@lru_cache(maxsize=32)
+def _curve(text: str, steps: int, peak: float, clock: Clock) -> Curve:
+    value = _parsed(text)
+    bare = as_policy(value).schedule
+    whole = bare if bare.ends() else bare.over(steps, clock)
+    return Curve.of(value, steps, peak, clock, sampled(whole, steps)[0])

@@ -17,8 +17,9 @@ from glideslope.studio.descent.optimizers import limits
 from glideslope.studio.descent.paths import Ball, Ended, Path, World, path
 from glideslope.studio.descent.stationary import by_algebra, by_newton, descended
 from glideslope.studio.descent.surfaces import PLACES, Surface, surface
-from glideslope.studio.exchange import computed, finite
+from glideslope.studio.exchange import computed
 from glideslope.views.charts import Chart, Series
+from glideslope.views.digits import rounded
 
 SECONDS = 2.0
 """The most that the ways of all balls take to compute."""
@@ -104,7 +105,7 @@ def solved(play: Play) -> dict[str, Any]:
     seconds = time.monotonic() - began
     algebra = by_algebra(play.formula if play.surface == "formula" else PLACES[play.surface].formula, _ALGEBRA)
     return {
-        "places": [{"position": finite(place.position), "kind": place.kind} for place in places],
+        "places": [{"position": rounded(place.position, 7), "kind": place.kind} for place in places],
         "newton_seconds": seconds,
         "algebra": {"count": None if algebra.result is None else len(algebra.result), "seconds": algebra.seconds,
                     "problem": visible(algebra.problem)},
@@ -149,8 +150,8 @@ def _surface(play: Play) -> Surface:
 
 def _window(play: Play, ground: Surface) -> list[tuple[float, float]]:
     usual = PLACES[play.surface].window if play.surface in PLACES else ((-3.0, 3.0), (-3.0, 3.0))
-    given = list(play.window or usual)
-    window = [*given, *usual[len(given) :]][: ground.dimensions]
+    axes = list(play.window or usual)
+    window = [*axes, *usual[len(axes) :]][: ground.dimensions]
     window += [(-3.0, 3.0)] * (ground.dimensions - len(window))
     if any(high - low < 1e-6 for low, high in window):
         raise ScheduleError("the window is empty: give a least and a largest of each coordinate, the largest above it")
@@ -164,7 +165,7 @@ def _heights(name: str, formula: str, window: tuple[tuple[float, float], ...]) -
     count = _COARSE if ground.examples else _GRID[len(window)]
     axes = [np.linspace(low, high, count) for low, high in window]
     points = np.stack([axis.ravel() for axis in np.meshgrid(*axes)], axis=1)
-    return finite(ground.values(points), 5)
+    return rounded(ground.values(points), 5)
 
 
 def _way(ground: Surface, ball: Ball, way: Path | GlideslopeError) -> dict[str, Any]:
@@ -175,17 +176,17 @@ def _way(ground: Surface, ball: Ball, way: Path | GlideslopeError) -> dict[str, 
     curved = np.linalg.eigvalsh(matrices)[:, -1]
     bounds = limits(ball.optimizer, ball.momentum, np.interp(np.arange(len(way.at)), some, curved))
     return {
-        "at": way.at.tolist(), "positions": [finite(column) for column in way.positions.T],
-        "rates": finite(way.rates, 5), "losses": finite(ground.values(way.positions), 6), "ended": way.ended,
-        "says": _says(way.ended, way), "limits": None if bounds is None else [finite(bound, 4) for bound in bounds],
+        "at": way.at.tolist(), "positions": [rounded(column, 7) for column in way.positions.T],
+        "rates": rounded(way.rates, 5), "losses": rounded(ground.values(way.positions), 6), "ended": way.ended,
+        "says": _says(way.ended, way), "limits": None if bounds is None else [rounded(bound, 4) for bound in bounds],
     }  # fmt: skip
 
 
 def _says(ended: Ended, way: Path) -> str:
-    made = int(way.at[-1])
+    updates = int(way.at[-1])
     return {
-        "whole": f"{made:,} updates", "diverged": f"diverged after {made:,} updates",
-        "time": f"the first {made:,} updates: more take too long to compute here",
+        "whole": f"{updates:,} updates", "diverged": f"diverged after {updates:,} updates",
+        "time": f"the first {updates:,} updates: more take too long to compute here",
     }[ended]  # fmt: skip
 
 

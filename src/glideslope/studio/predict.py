@@ -31,6 +31,7 @@ _POINTS = 160
 _SEEN = 4
 """The times the longest run fitted beyond which a law says that it is far from it."""
 _TIMES = (0.5, 2.0)
+_NO_CURVES = "A law file has no curves: drop the logs of its runs here to draw them"
 Name = Annotated[str, Meta(max_length=300)]
 
 
@@ -155,8 +156,8 @@ def _series(law: Law, plan: Plan, states: list[dict[str, Any]]) -> tuple[list[Se
         if "message" in state:
             continue
         try:
-            rates = _rates(plan, text)
-            at, loss = _losses(law, plan, rates)
+            alone = msgspec.structs.replace(plan, schedules=(text,), chosen=0, axis="updates", log=False)
+            rates, at, loss = _course(law, alone)
             band = law.interval(rates, at, 0.9, _size(law, plan)) if text == plan.text else None
         except GlideslopeError as error:
             state["message"], state["column"] = visible(str(error)), None
@@ -167,8 +168,15 @@ def _series(law: Law, plan: Plan, states: list[dict[str, Any]]) -> tuple[list[Se
     return series, final
 
 
-def _rates(plan: Plan, text: str) -> Rates:
-    value = plan.schedule(text)
+@lru_cache(maxsize=32)
+def _course(law: Law, plan: Plan) -> tuple[Rates, np.ndarray, np.ndarray]:
+    """The rates of a plan of one schedule, updates, and the predicted losses after them."""
+    rates = _rates(plan)
+    return rates, *_losses(law, plan, rates)
+
+
+def _rates(plan: Plan) -> Rates:
+    value = plan.schedule(plan.text)
     timed = value if value.ends() else value.over(plan.steps, plan.clock)
     return Rates.of_schedule(timed, plan.steps, plan.peak)
 
@@ -186,7 +194,7 @@ def _losses(law: Law, plan: Plan, rates: Rates) -> tuple[np.ndarray, np.ndarray]
 
 def _end(law: Law, plan: Plan) -> float | None:
     try:
-        rates = _rates(plan, plan.text)
+        rates = _rates(plan)
         return float(law.predict(rates, len(rates), _size(law, plan))[0])
     except GlideslopeError:
         return None
@@ -225,9 +233,10 @@ def _top(series: list[Series]) -> float:
 
 def _described(known: Known) -> dict[str, Any]:
     law, peaks = known.law, [run.peak for run in known.law.fitted]
+    notes = [visible(note) for note in known.notes[:20]] if known.runs else [_NO_CURVES]
     runs = f"{len(peaks)} run{'s' * (len(peaks) != 1)} of up to {max(run.steps for run in law.fitted):,} updates"
     return {
         "says": f"{runs}, peaks {min(peaks):.3g} to {max(peaks):.3g}; ends of runs are within {law.noise:.2%}",
-        "doubt": visible(law.doubt), "notes": [visible(note) for note in known.notes[:20]],
+        "doubt": visible(law.doubt), "notes": notes,
         "knows_batch": law.batch_size is not None,
     }  # fmt: skip

@@ -19,11 +19,11 @@ from starlette.routing import Route
 
 from glideslope.errors import GlideslopeError
 from glideslope.escape import visible
-from glideslope.search.contestant import Run
-from glideslope.search.idle import shown_name
-from glideslope.search.odds import interval, near
-from glideslope.search.outcomes import final_loss
-from glideslope.search.snapshot import Snapshot, changed
+from glideslope.search.directory.snapshot import Snapshot, changed
+from glideslope.search.runs.contestant import Run
+from glideslope.search.runs.idle import shown_name
+from glideslope.search.strategy.odds import interval, near
+from glideslope.search.strategy.outcomes import final_loss
 from glideslope.studio.exchange import computed, refusal
 from glideslope.studio.library import Library
 from glideslope.views import run_charts
@@ -52,15 +52,15 @@ class Watched(msgspec.Struct, forbid_unknown_fields=True):
 
 def folders(library: Library) -> list[str]:
     """The run directories in the folder, the one that was written last first."""
-    found: list[tuple[float, str]] = []
+    directories: list[tuple[float, str]] = []
     for looked, (place, inner, files) in enumerate(os.walk(library.folder)):
         inner[:] = sorted(name for name in inner if not name.startswith("."))[:200]
         if looked > _MOST_FOLDERS or len(Path(place).relative_to(library.folder).parts) >= 4:
             inner.clear()
         if "search.json" in files:
             inner.clear()
-            found.append((_time(Path(place)), str(Path(place).relative_to(library.folder))))
-    return [name for _, name in sorted(found, reverse=True)]
+            directories.append((_time(Path(place)), str(Path(place).relative_to(library.folder))))
+    return [name for _, name in sorted(directories, reverse=True)]
 
 
 def seen(library: Library, folder: str) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""What a person looks at."""
+"""Screens, reports, notebooks and pictures."""

@@ -1,4 +1,4 @@
-"""What a search says, in the order in which a person reads: what to do, how sure that is, what it beat."""
+"""The answer of a search, in the order in which a person reads: what to do, how sure that is, what it beat."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ TERMS = {
 
 @dataclass(frozen=True)
 class Answer:
-    """What a search says.
+    """The answer of a search.
 
     Attributes:
         do: what to do, in a line.
         sure: how sure that is, a sentence each.
         beaten: what it beat.
         cost: what the search took.
-        confirm: a command that tells more, if there is one.
+        confirm: a command that measures more, if there is one.
         terms: the names in `TERMS` of the numbers that are shown.
     """
 
@@ -61,12 +61,12 @@ class Answer:
 
 
 def first(line: str) -> Text:
-    """What a person reads first, for a terminal."""
+    """The first line, for a terminal."""
     return Text(visible(line), style="bold")
 
 
 def made_again(updates: int) -> str:
-    """Says how many updates were made again, if any were.
+    """A sentence on updates that were made again, if any were.
 
     >>> made_again(120)
     ' 120 more were made again, after a process was lost.'

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from glideslope.escape import visible
+from glideslope.views.digits import rounded
 
 Style = Literal["line", "faint", "both", "dashed"]
+_DIGITS = 5
 _DECADE = 10.0
 """The largest value over the least from which on an axis is logarithmic at first."""
 
@@ -96,8 +98,8 @@ class Chart:
         place = {name: i for i, name in enumerate(groups)}
         axes: list[np.ndarray] = []
         series = [
-            {"group": place[one.name], "x": _place(axes, one.x), "style": one.style, "y": _numbers(one.y),
-             **({"low": _numbers(one.band[0]), "high": _numbers(one.band[1])} if one.band else {})}
+            {"group": place[one.name], "x": _place(axes, one.x), "style": one.style, "y": rounded(one.y, _DIGITS),
+             **({"low": rounded(one.band[0], _DIGITS), "high": rounded(one.band[1], _DIGITS)} if one.band else {})}
             for one in self.series if len(one.x)
         ]  # fmt: skip
         values = self._values()
@@ -106,7 +108,7 @@ class Chart:
         # Where the axis is linear at first, zeros, as a schedule's ends, are gaps of the logarithmic one.
         can_log = can_log or (self.linear and len(values) > 0 and bool(values.min() == 0 < values.max()))
         return {
-            "x": self.x, "y": self.y, "xs": [_numbers(x) for x in axes], "groups": list(groups.values()),
+            "x": self.x, "y": self.y, "xs": [rounded(x, _DIGITS) for x in axes], "groups": list(groups.values()),
             "series": series, "log_x": self.log_x, "log_y": can_log and spread > _DECADE and not self.linear,
             "can_log": can_log,
             "top": _number(self.top),
@@ -124,13 +126,8 @@ class Chart:
 
 
 def level(name: str, value: float, at: Sequence[float] | np.ndarray) -> list[Series]:
-    """A horizontal line over a range, as a reference; none where the value isn't finite.
-
-    Args:
-        name: its entry in the legend.
-        value: the height.
-        at: values on the horizontal axis that it spans.
-    """
+    """A horizontal line over the values `at` on the horizontal axis, as a reference; none where its height isn't
+    finite."""
     ends = np.array(sorted({float(min(at)), float(max(at))})) if len(at) else np.array([])
     return [Series(name, ends, np.full(len(ends), value), "dashed", plain=True)] if math.isfinite(value) else []
 
@@ -144,12 +141,5 @@ def _place(axes: list[np.ndarray], x: np.ndarray) -> int:
     return len(axes) - 1
 
 
-def _numbers(values: Iterable[float] | np.ndarray) -> list[float | int | None]:
-    return [_number(value) for value in np.asarray(values).tolist()]
-
-
 def _number(value: float) -> float | int | None:
-    """A number with five significant digits, whole ones as they are; None where it isn't finite."""
-    if isinstance(value, int):
-        return value
-    return float(f"{value:.5g}") if math.isfinite(value) else None
+    return rounded([value], _DIGITS)[0]

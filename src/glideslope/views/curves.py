@@ -1,4 +1,4 @@
-"""What is drawn of a schedule: its rates, and where its phases begin."""
+"""The curve of a schedule: its rates, and where its phases begin."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from glideslope.policy import as_policy
 from glideslope.schedules import Clock, Schedule
 from glideslope.schedules.durations import Frame
 from glideslope.schedules.sampling import counted, sampled
-from glideslope.search.labels import label
+from glideslope.search.runs.labels import label
 from glideslope.views.charts import Chart, Mark, Series
 from glideslope.views.thinning import PIECES, WHOLE
 
@@ -32,11 +32,8 @@ class Time:
 
     @classmethod
     def of(cls, name: str, clock: Clock) -> Time:
-        """Updates, epochs, examples or tokens.
-
-        Raises:
-            ScheduleError: the clock doesn't say how many there are in an update.
-        """
+        """Updates, epochs, examples or tokens. Raises a ScheduleError if the clock doesn't say how many there are in an
+        update."""
         worth = {
             "updates": 1.0, "examples": clock.examples_per_step, "tokens": clock.tokens_per_step,
             "epochs": clock.steps_per_epoch and 1 / clock.steps_per_epoch,
@@ -82,15 +79,8 @@ class Curve:
         clock: Clock,
         at: np.ndarray | None = None,
     ) -> Curve:
-        """The curve of a schedule, possibly times a feedback or a growth of the batch.
-
-        Args:
-            schedule: it.
-            steps: the updates.
-            peak: the rate where its factor is 1.
-            clock: for durations in other units.
-            at: the updates to take, shape (n,); those that `places` has if not given.
-        """
+        """The curve of a schedule, possibly times a feedback or a growth of the batch, over so many updates: at each of
+        them, or at those given, shape (n,). The clock is for durations in other units."""
         at = places([schedule], steps, clock) if at is None else at
         if isinstance(schedule, Growth):
             return _of_growth(schedule, steps, peak, clock, at)
@@ -112,11 +102,7 @@ def places(schedules: SequenceOf[Schedule | Feedback | Growth], steps: int, cloc
 
 
 def horizon(schedule: Schedule | Feedback | Growth) -> int:
-    """The updates of a schedule that has an end.
-
-    Raises:
-        ScheduleError: it has none, or a unit needs a clock.
-    """
+    """The updates of a schedule that has an end. Raises a ScheduleError if it has none, or a unit needs a clock."""
     bare = as_policy(schedule).schedule
     length = bare.length(Frame())
     if length is None:

@@ -1,10 +1,10 @@
-"""What guards did in runs, as sections of a page."""
+"""The events of guards in runs, as sections of a page."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from glideslope.search.contestant import Run
+from glideslope.search.runs.contestant import Run
 from glideslope.views import report
 
 _COLUMNS = ("run", "update", "what", "loss", "went back to", "rate times", "batch")

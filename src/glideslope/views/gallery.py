@@ -48,12 +48,12 @@ def entries() -> list[Entry]:
 
 def table(gallery: list[Entry]) -> Table:
     """The gallery for a terminal."""
-    made = Table(show_lines=True)
+    grid = Table(show_lines=True)
     for title in ("schedule", "", "what it is"):
-        made.add_column(title)
+        grid.add_column(title)
     for entry in gallery:
         picture = "\n".join(
             "".join(row) for row in braille(entry.curve.at, entry.curve.rates, 24, 3, 0.0, max(entry.curve.rates))
         )
-        made.add_row(entry.example, picture, entry.summary.partition(":")[0].removesuffix("."))
-    return made
+        grid.add_row(entry.example, picture, entry.summary.partition(":")[0].removesuffix("."))
+    return grid

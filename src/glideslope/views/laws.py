@@ -8,7 +8,7 @@ import numpy as np
 
 from glideslope.laws import Law, Rates
 from glideslope.views.charts import Chart, Series
-from glideslope.views.plots import figure, legend
+from glideslope.views.plots import figure
 from glideslope.views.thinning import WHOLE
 
 if TYPE_CHECKING:
@@ -21,34 +21,13 @@ Band = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 """Updates, and the loss after them with the lower and the upper end of its interval, shape (n,) each."""
 
 
-def curves(predicted: dict[str, Band], measured: dict[str, tuple[np.ndarray, np.ndarray]] | None = None) -> Figure:
-    """Predicted curves with their bands, and measured ones as points."""
-    made, axes = figure("update", "loss")
-    named = []
-    for name, (step, loss, low, high) in predicted.items():
-        line = axes.plot(step, loss)[0]
-        named.append((line, name))
-        axes.fill_between(step, low, high, color=line.get_color(), alpha=0.2)
-    for name, (step, loss) in (measured or {}).items():
-        named.append((axes.plot(step, loss, ".", markersize=2)[0], f"{name}, measured"))
-    legend(axes, named)
-    return made
-
-
 def chart(
     predicted: dict[str, Band],
     title: str,
     measured: dict[str, tuple[np.ndarray, np.ndarray]] | None = None,
     level: float = 0.9,
 ) -> Chart:
-    """The same for a page.
-
-    Args:
-        predicted: a curve with its band for each name.
-        title: what it shows.
-        measured: updates and losses for each name.
-        level: how often a loss lies within the band.
-    """
+    """Predicted curves by name, with bands that hold a loss in `level` of the runs, and measured ones as points."""
     series = [Series(name, step, loss, band=(low, high)) for name, (step, loss, low, high) in predicted.items()]
     points = [
         Series(f"{name}, measured", *_thin(step, loss), "faint") for name, (step, loss) in (measured or {}).items()
@@ -66,7 +45,9 @@ def _thin(step: np.ndarray, loss: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def final_losses(law: Law, steps: int) -> Chart:
     """The predicted final loss against the peak, a curve for each part of the updates that cools down, linearly."""
     rates, losses = _final_losses(law, steps, _PARTS[::3])
-    series = [Series(f"cooldown({100 * part:.0f}%)", rates, own) for part, own in zip(_PARTS[::3], losses, strict=True)]
+    series = [
+        Series(f"cooldown({100 * part:.0f}%)", rates, ends) for part, ends in zip(_PARTS[::3], losses, strict=True)
+    ]
     caption = "A hold after a warmup, then a linear cooldown over a part of the updates."
     return Chart("Final loss against the peak", caption, "peak rate", "final loss", series, log_x=True)
 
@@ -74,11 +55,11 @@ def final_losses(law: Law, steps: int) -> Chart:
 def heat_map(law: Law, steps: int) -> Figure:
     """The predicted final loss over the peak and the part that cools down, linearly."""
     rates, losses = _final_losses(law, steps, _PARTS)
-    made, axes = figure("peak rate", "part that cools down")
+    drawing, axes = figure("peak rate", "part that cools down")
     image = axes.pcolormesh(rates, _PARTS, losses, shading="nearest", cmap="viridis_r")
     axes.set_xscale("log")
-    made.colorbar(image, label="final loss")
-    return made
+    drawing.colorbar(image, label="final loss")
+    return drawing
 
 
 def _final_losses(law: Law, steps: int, parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""What a notebook shows of a value: a curve and text, as HTML."""
+"""Values in a notebook: a curve and text, as HTML."""
 
 from __future__ import annotations
 

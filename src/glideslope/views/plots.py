@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from glideslope.batches import Growth
 from glideslope.errors import GlideslopeError
 from glideslope.escape import mathtext
 from glideslope.feedback import Feedback
 from glideslope.schedules import Clock, Schedule
-from glideslope.search.scalars import whole
+from glideslope.search.jobs.scalars import whole
+from glideslope.views import curves
+from glideslope.views.charts import Chart
 from glideslope.views.curves import Curve, Time, horizon
 
 if TYPE_CHECKING:
@@ -21,11 +21,8 @@ if TYPE_CHECKING:
 
 
 def figure(x_label: str, y_label: str) -> tuple[Figure, Any]:
-    """An empty figure with labelled axes.
-
-    Raises:
-        GlideslopeError: matplotlib isn't installed; the message says how to.
-    """
+    """An empty figure with labelled axes. Raises a GlideslopeError if matplotlib isn't installed; the message says how
+    to."""
     try:
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:
@@ -44,45 +41,33 @@ def legend(axes: Any, named: Iterable[tuple[Any, str]]) -> None:
     axes.legend(drawn, list(map(mathtext, names)), frameon=False, fontsize="small")
 
 
-def schedules(curves: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
-    """The rates at some updates, a line for each name."""
-    drawing, axes = figure("update", "learning rate")
-    legend(axes, [(axes.plot(at, rates)[0], name) for name, (at, rates) in curves.items()])
-    return drawing
-
-
-def each(rates: dict[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Rates of each update, with the updates that they are of."""
-    return {name: (np.arange(len(values)), values) for name, values in rates.items()}
-
-
-def curves(drawn: Sequence[Curve], time: Time, log: bool) -> Figure:
-    """The rate over time, a line for each schedule and dotted ones where its phases begin."""
-    drawing, axes = figure(time.name, "learning rate")
-    named = []
-    for curve in drawn:
-        line = axes.plot(curve.at * time.per_update, curve.rates)[0]
-        named.append((line, curve.text))
-        for boundary in curve.boundaries:
-            axes.axvline(boundary * time.per_update, color=line.get_color(), linestyle=":", linewidth=0.8, alpha=0.6)
+def picture(chart: Chart, log: bool = False) -> Figure:
+    """A chart as a picture: faint series are points, bands are shades, marks dotted lines; with a logarithmic vertical
+    axis, if asked for."""
+    drawing, axes = figure(chart.x, chart.y)
+    lines: dict[str, Any] = {}
+    for one in chart.series:
+        line = axes.plot(one.x, one.y, "." if one.style == "faint" else "-", markersize=2)[0]
+        lines.setdefault(one.name, line)
+        if one.band is not None:
+            axes.fill_between(one.x, *one.band, color=line.get_color(), alpha=0.2)
+    for mark in chart.marks:
+        axes.axvline(mark.x, color=lines[mark.name].get_color(), linestyle=":", linewidth=0.8, alpha=0.6)
     if log:
         axes.set_yscale("log")
-    legend(axes, named)
+    legend(axes, [(line, name) for name, line in lines.items()])
     return drawing
 
 
-def schedule(drawn: Schedule | Feedback | Growth, steps: float | None, peak: float, log: bool) -> Figure:
-    """A schedule, possibly times a feedback or a growth of the batch, over its horizon or so many updates.
-
-    Raises:
-        ScheduleError: neither is known.
-    """
-    curve = Curve.of(drawn, horizon(drawn) if steps is None else whole("steps", steps), peak, Clock())
-    return curves([curve], Time("updates"), log)
+def schedule(value: Schedule | Feedback | Growth, steps: float | None, peak: float, log: bool) -> Figure:
+    """A schedule, possibly times a feedback or a growth of the batch, over its horizon or so many updates. Raises a
+    ScheduleError if neither is known."""
+    curve = Curve.of(value, horizon(value) if steps is None else whole("steps", steps), peak, Clock())
+    return picture(curves.chart([curve], Time("updates"), ""), log)
 
 
-def png(picture: Figure) -> bytes:
+def png(drawing: Figure) -> bytes:
     """A picture as a PNG file."""
     buffer = io.BytesIO()
-    picture.savefig(buffer, format="png", dpi=160)
+    drawing.savefig(buffer, format="png", dpi=160)
     return buffer.getvalue()

@@ -34,12 +34,7 @@ class Pace:
         self._run: tuple[str, str, int] = "", "", 0
 
     def see(self, progress: Progress, now: float) -> None:
-        """Counts the updates since the last look at the same run, or since its beginning.
-
-        Args:
-            progress: the look.
-            now: in seconds.
-        """
+        """Counts the updates since the last look at the same run, or since its beginning; `now` is in seconds."""
         if progress.running:  # counted when they end
             self._seen = now
             return
@@ -116,8 +111,8 @@ def drawn(progress: Progress, losses: list[float], pace: Pace) -> Group:
     if math.isfinite(progress.bound):
         share = ProgressBar(total=progress.bound, completed=progress.made, width=_WIDTH)
         left = time_text(pace.left(progress.bound - progress.made))
-        made = f"{progress.made:,} of at most {progress.bound:,.0f} updates{left and f', at most {left} left'}"
-        table.add_row("search", share, Text(made))
+        updates = f"{progress.made:,} of at most {progress.bound:,.0f} updates{left and f', at most {left} left'}"
+        table.add_row("search", share, Text(updates))
     return Group(table)
 
 
@@ -184,6 +179,6 @@ class StageLines:
 
 
 def shown_progress() -> LiveScreen | StageLines:
-    """What shows a search on standard error."""
+    """The display of a search on standard error."""
     console = Console(stderr=True)
     return LiveScreen(console) if console.is_terminal else StageLines(console)

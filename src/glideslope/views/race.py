@@ -1,12 +1,12 @@
-"""What a race says, on the screen, in the report and in a notebook."""
+"""The answer of a race, on the screen, in the report and in a notebook."""
 
 from __future__ import annotations
 
 import math
 
-from glideslope.search.idle import shown_name
-from glideslope.search.outcomes import not_finite
 from glideslope.search.race import Race, Standing
+from glideslope.search.runs.idle import shown_name
+from glideslope.search.strategy.outcomes import not_finite
 from glideslope.views import events, report, run_charts
 from glideslope.views.answer import Answer, in_html, made_again
 from glideslope.views.charts import Chart

@@ -1,4 +1,4 @@
-"""What a range test says, on the screen, in the report and in a notebook."""
+"""The answer of a range test, on the screen, in the report and in a notebook."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import shlex
 
 import numpy as np
 
-from glideslope.search.outcomes import two_digits
 from glideslope.search.range_test import RangeTest
+from glideslope.search.strategy.outcomes import two_digits
 from glideslope.views import report
 from glideslope.views.answer import Answer, in_html
 from glideslope.views.charts import Chart, Mark, Series, level
@@ -19,12 +19,7 @@ _LONGER = 10
 
 
 def answer(test: RangeTest, job: str = "JOB") -> Answer:
-    """What to do after a range test.
-
-    Args:
-        test: the range test.
-        job: the place of the job, for the command that confirms it.
-    """
+    """What to do after a range test of a job, with the command that confirms it."""
     unstable = any(sweep.rises for sweep in test.sweeps)
     edge = f"Unstable above {test.largest_stable:.2g}." if unstable else "No rate in the range was unstable."
     number = len(test.sweeps)

@@ -15,12 +15,8 @@ from glideslope.views.terminal import cell
 
 
 def page(title: str, parts: Sequence[str]) -> str:
-    """A page of a title and its parts, in the order that they are read; its policy allows its own code alone.
-
-    Args:
-        title: what it is of.
-        parts: HTML that the functions of this file make.
-    """
+    """A page of a title and parts, HTML of the functions of this file, in the order that they are read; its policy
+    allows its own code alone."""
     body = "".join(parts)
     styles = [_asset("report.css")]
     scripts: list[str] = []
@@ -105,6 +101,6 @@ def _asset(name: str) -> str:
 
 
 def _allowed(texts: Sequence[str]) -> str:
-    """What a policy says of code or style within the page: its checksums."""
+    """The sources in a policy for code or style within the page: checksums."""
     digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts)
     return " ".join(f"'sha256-{digest}'" for digest in digests) or "'none'"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from glideslope.search.contestant import Run
+from glideslope.search.runs.contestant import Run
 from glideslope.views.charts import Chart, Mark, Series, level
 from glideslope.views.thinning import places, smoothed, thinned
 
@@ -23,7 +23,7 @@ def peaks(ends: Iterable[tuple[str, float, float]], untrained: float, caption: s
     Args:
         ends: the name of a schedule, the peak and the final loss of each run.
         untrained: the validation loss before the first update.
-        caption: what the runs are.
+        caption: describes the runs.
     """
     by_name: dict[str, dict[float, float]] = {}
     for name, peak, loss in ends:

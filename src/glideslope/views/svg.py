@@ -36,14 +36,7 @@ def inline(chart: Chart) -> str:
 
 
 class _Axis:
-    """Where values lie, from one end of the picture to another.
-
-    Args:
-        values: those to be shown.
-        log: whether their logarithms are shown.
-        begin: where the least lies.
-        end: where the largest lies.
-    """
+    """Maps values, or their logarithms, to the picture: the least to `begin`, the largest to `end`."""
 
     def __init__(self, values: list[float], log: bool, begin: float, end: float) -> None:
         self.low, self.high = (min(values), max(values)) if values else (0.0, 1.0)

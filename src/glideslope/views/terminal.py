@@ -22,17 +22,10 @@ _COLOURS = ("cyan", "magenta", "yellow", "green", "red", "blue")
 
 
 def braille(at: np.ndarray, values: np.ndarray, width: int, height: int, low: float, high: float) -> list[list[str]]:
-    """A curve between two bounds as rows of Braille characters, two by four dots each.
+    """A curve of values, shape (n,), at times from 0 on, shape (n,), as rows of Braille characters, two by four dots
+    each, between a bound at the bottom and one at the top.
 
     A column has the value in its middle, and the largest and the least of all in it, so that no peak is lost.
-
-    Args:
-        at: when the values are, in order from 0, shape (n,).
-        values: shape (n,).
-        width: characters in a row.
-        height: rows.
-        low: the bound at the bottom.
-        high: the bound at the top.
     """
     canvas = np.zeros((height, width), dtype=int)
     middles = np.linspace(at[0], at[-1], 2 * width)
@@ -95,12 +88,8 @@ def curves(drawn: Sequence[Curve], time: Time, log: bool, width: int = 66, heigh
 
 def _lettered(rows_of: Sequence[dict[int, list[int]]], width: int) -> dict[tuple[int, int], int]:
     """The cells, (column, row), that have a curve's letter, with the curve's place: every few columns, each curve in
-    columns of its own, so that one that lies on another has letters too.
-
-    Args:
-        rows_of: of each curve, the rows that it takes in each column.
-        width: the columns.
-    """
+    columns of its own, so that one that lies on another has letters too. `rows_of` has the rows of each curve in each
+    of `width` columns."""
     apart = max(8, len(rows_of))
     lettered: dict[tuple[int, int], int] = {}
     for i, rows in enumerate(rows_of):
@@ -113,12 +102,12 @@ def _lettered(rows_of: Sequence[dict[int, list[int]]], width: int) -> dict[tuple
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
     """A table; numbers are written with four significant digits."""
-    made = Table(title=Text(visible(title)), title_justify="left")
+    grid = Table(title=Text(visible(title)), title_justify="left")
     for i, column in enumerate(columns):
-        made.add_column(Text(visible(column)), justify="left" if i == 0 else "right", overflow="fold")
+        grid.add_column(Text(visible(column)), justify="left" if i == 0 else "right", overflow="fold")
     for row in rows:
-        made.add_row(*(Text(visible(cell(value))) for value in row))
-    return made
+        grid.add_row(*(Text(visible(cell(value))) for value in row))
+    return grid
 
 
 def cell(value: object) -> str:

@@ -1,13 +1,13 @@
-"""What tune says, on the screen, in the report and in a notebook."""
+"""The answer of tune, on the screen, in the report and in a notebook."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
 
-from glideslope.search.contestant import Contestant, Run
-from glideslope.search.idle import shown_name
-from glideslope.search.outcomes import final_loss
+from glideslope.search.runs.contestant import Contestant, Run
+from glideslope.search.runs.idle import shown_name
+from glideslope.search.strategy.outcomes import final_loss
 from glideslope.search.tune import Tuned
 from glideslope.views import events, report, run_charts
 from glideslope.views.answer import Answer, in_html, made_again
@@ -17,12 +17,8 @@ COLUMNS = ("schedule", "peak", "updates", "loss")
 
 
 def answer(tuned: Tuned, problem: str | None = None) -> Answer:
-    """What to do, how sure that is, what it beat, and what it cost.
-
-    Args:
-        tuned: the result.
-        problem: what is wrong with it, where a search ended with an error.
-    """
+    """What to do, how sure that is, what it beat, and what it cost; or the problem of a search that ended with an
+    error."""
     problem = problem or tuned.problem
     contestant = tuned.final.contestant
     do = (
@@ -36,7 +32,8 @@ def answer(tuned: Tuned, problem: str | None = None) -> Answer:
         sure=(*([f"The full run was {contestant}."] if problem else []), *_sure(tuned)),
         beaten=_beaten(tuned),
         cost=f"The search took {tuned.search_updates:,} updates, {tuned.search_updates / tuned.steps:.2f} full runs."
-        + made_again(tuned.wasted),
+        + made_again(tuned.wasted)
+        + (f" Up to {tuned.ahead:,} more were made ahead, and weren't asked for." if tuned.ahead else ""),
         terms=("peak", "updates", "loss", "untrained", "predicted", "in …% of trainings", "short run", "full run"),
     )
 
@@ -85,15 +82,7 @@ def chart(tuned: Tuned) -> Chart:
 
 
 def page(tuned: Tuned, job: str, problem: str | None, paste: Sequence[str], load: Sequence[str]) -> str:
-    """The report.
-
-    Args:
-        tuned: the result.
-        job: its place.
-        problem: what is wrong with it, if anything is.
-        paste: lines to train with the answer in a program of one's own.
-        load: lines that load what was trained.
-    """
+    """The report of a job's search, with lines to train with its answer, and lines that load what was trained."""
     said, full = answer(tuned, problem), full_runs(tuned)
     short = [
         report.figure(run_charts.losses(tuned.candidates, "Losses of the short runs")),
@@ -115,7 +104,7 @@ def page(tuned: Tuned, job: str, problem: str | None, paste: Sequence[str], load
 
 
 def _stopped(tuned: Tuned) -> list[str]:
-    """What is said where the answer stops early."""
+    """A sentence where the run of the answer stops early."""
     if any(run is tuned.final for run in tuned.full):
         return []
     least = min(map(final_loss, tuned.full))

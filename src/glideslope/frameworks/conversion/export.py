@@ -73,12 +73,12 @@ def _torch_class(part: Segment, peak: float) -> str | None:
             return "ConstantLR(optimizer, factor=1.0, total_iters=0)"
         case Segment("line", start, end, _, length) if 0 < start <= 1 and end <= 1 and length == int(length):
             return f"LinearLR(optimizer, start_factor={start!r}, end_factor={end!r}, total_iters={int(length)})"
-        case Segment("polynomial", 1.0, 0.0, given, length) if length == int(length):
-            return f"PolynomialLR(optimizer, total_iters={int(length)}, power={given['power']!r})"
+        case Segment("polynomial", 1.0, 0.0, arguments, length) if length == int(length):
+            return f"PolynomialLR(optimizer, total_iters={int(length)}, power={arguments['power']!r})"
         case Segment("exponential", 1.0, _, {"staircase": False, "timescale": scale, "ratio": ratio}):
             return f"ExponentialLR(optimizer, gamma={ratio ** (1 / scale)!r})"
-        case Segment("exponential", 1.0, _, given) if every(part) == int(every(part)):
-            return f"StepLR(optimizer, step_size={int(every(part))}, gamma={given['ratio']!r})"
+        case Segment("exponential", 1.0, _, arguments) if every(part) == int(every(part)):
+            return f"StepLR(optimizer, step_size={int(every(part))}, gamma={arguments['ratio']!r})"
     # CosineAnnealingLR climbs again after its end, so it would not be this schedule beyond it.
     return None
 
@@ -210,10 +210,12 @@ def _keras_class(parts: list[Segment], peak: float) -> str | None:
             )
         case [Segment("line", start, end, _, length)] if start >= end:
             return f"PolynomialDecay({peak * start!r}, {length!r}, {peak * end!r}, power=1.0)"
-        case [Segment("polynomial", start, end, given, length)]:
-            return f"PolynomialDecay({peak * start!r}, {length!r}, {peak * end!r}, power={given['power']!r})"
-        case [Segment("exponential", start, _, given) as part]:
-            return f"ExponentialDecay({peak * start!r}, {every(part)!r}, {given['ratio']!r}, staircase={stairs(part)})"
+        case [Segment("polynomial", start, end, arguments, length)]:
+            return f"PolynomialDecay({peak * start!r}, {length!r}, {peak * end!r}, power={arguments['power']!r})"
+        case [Segment("exponential", start, _, arguments) as part]:
+            return (
+                f"ExponentialDecay({peak * start!r}, {every(part)!r}, {arguments['ratio']!r}, staircase={stairs(part)})"
+            )
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from glideslope.errors import ConversionError
@@ -131,21 +132,14 @@ def _keras_restarts(config: Mapping[str, Any]) -> Schedule:
     return cosines * float(config["initial_learning_rate"])
 
 
-def _keras_exponential(config: Mapping[str, Any]) -> Schedule:
-    staircase = config.get("staircase", False)
-    decay = exponential(config["decay_steps"], ratio=config["decay_rate"], staircase=staircase)
-    return decay * float(config["initial_learning_rate"])
-
-
-def _keras_inverse_time(config: Mapping[str, Any]) -> Schedule:
-    staircase = config.get("staircase", False)
-    decay = inverse_time(config["decay_steps"], rate=config["decay_rate"], staircase=staircase)
-    return decay * float(config["initial_learning_rate"])
+def _keras_decay(decay: Callable[..., Schedule], argument: str, config: Mapping[str, Any]) -> Schedule:
+    options = {argument: config["decay_rate"], "staircase": config.get("staircase", False)}
+    return decay(config["decay_steps"], **options) * float(config["initial_learning_rate"])
 
 
 _KERAS: dict[str, Reader] = {
-    "ExponentialDecay": _keras_exponential,
-    "InverseTimeDecay": _keras_inverse_time,
+    "ExponentialDecay": partial(_keras_decay, exponential, "ratio"),
+    "InverseTimeDecay": partial(_keras_decay, inverse_time, "rate"),
     "PiecewiseConstantDecay": _keras_piecewise,
     "PolynomialDecay": _keras_polynomial,
     "CosineDecay": _keras_cosine,

@@ -51,12 +51,12 @@ def from_torch(scheduler: LRScheduler) -> Schedule:
 
 def _of_group(scheduler: Any, group: int) -> Schedule:
     """The schedule of a group; its beginning is found from the rate that the scheduler last set."""
-    initial, made = initial_rate(scheduler, group), updates_made(scheduler)
+    initial, updates = initial_rate(scheduler, group), updates_made(scheduler)
     last = float(scheduler.get_last_lr()[group])
-    schedule = read(scheduler, Place(group, initial, made))
-    rate, other = initial * schedule(made), read(scheduler, Place(group, 2 * initial, made))
+    schedule = read(scheduler, Place(group, initial, updates))
+    rate, other = initial * schedule(updates), read(scheduler, Place(group, 2 * initial, updates))
     # The rate at an update is a linear function of the rate at the beginning.
-    slope = (initial * other(made) - rate) / initial
+    slope = (initial * other(updates) - rate) / initial
     made_with = float(scheduler.optimizer.defaults.get("lr", initial))
     if name_of(scheduler) in ("OneCycleLR", "CyclicLR") and not math.isclose(initial, made_with, rel_tol=1e-9):
         warnings.warn(
@@ -68,18 +68,18 @@ def _of_group(scheduler: Any, group: int) -> Schedule:
     if _agree(rate, last, initial):
         if other != schedule and abs(slope) < 1e-9:
             warnings.warn(
-                f"the rate of this {name_of(scheduler)} after {made} updates says nothing of where it began, which is "
-                f"taken to be the group's initial_lr of {initial:g}: convert it before the training",
+                f"the rate of this {name_of(scheduler)} after {updates} updates says nothing of where it began: the "
+                f"group's initial_lr of {initial:g} is assumed; convert it before the training",
                 stacklevel=3,
             )
         return schedule
     start = initial + (last - rate) / slope if slope else math.nan
     if not start >= 0:
         raise ConversionError(
-            f"the rate of this {name_of(scheduler)} is {last:g} after {made} updates, where it would be {rate:g}: "
+            f"the rate of this {name_of(scheduler)} is {last:g} after {updates} updates, where it would be {rate:g}: "
             "something else changes the rate too, or a scheduler in it was stepped before"
         )
-    digits = 12 if made else 15
+    digits = 12 if updates else 15
     start = initial * float(f"{start / initial:.{digits}g}")
     warnings.warn(
         f"this {name_of(scheduler)} began at a rate of {start:g}, not at the group's initial_lr of {initial:g}, which "
@@ -87,7 +87,7 @@ def _of_group(scheduler: Any, group: int) -> Schedule:
         "scheduler alone",
         stacklevel=3,
     )
-    return read(scheduler, Place(group, start, made))
+    return read(scheduler, Place(group, start, updates))
 
 
 def _agree(rate: float, last: float, initial: float) -> bool:

@@ -1,4 +1,4 @@
-"""What other libraries can express of a schedule: lines, cosines, powers and steps, one after another."""
+"""The parts of a schedule that other libraries can express: lines, cosines, powers and steps, one after another."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def every(part: Segment) -> float:
 
 
 def _factors(parts: list[Segment], t: np.ndarray) -> np.ndarray:
-    """What the parts come to at updates of shape (n,)."""
+    """The factors of the parts at updates of shape (n,)."""
     values = np.full(t.shape, np.nan)
     for part, start in zip(parts, starts(parts), strict=True):
         inside = t >= start

@@ -1,4 +1,4 @@
-"""What each torch scheduler does, as a schedule: a factor of its group's initial rate."""
+"""Each torch scheduler as a schedule: a factor of its group's initial rate."""
 
 from __future__ import annotations
 
@@ -59,11 +59,7 @@ def read(scheduler: Any, place: Place) -> Schedule:
 
 
 def reader_of(scheduler: Any) -> Reader:
-    """What reads a scheduler of this class.
-
-    Raises:
-        ConversionError: there is nothing that does.
-    """
+    """The reader for a scheduler's class. Raises a ConversionError if there is none."""
     name = name_of(scheduler)
     if name not in _READERS:
         why = "it follows measurements" if name == "ReduceLROnPlateau" else f"known are {', '.join(_READERS)}"
@@ -243,10 +239,10 @@ def _check_begins(scheduler: Any, begin: float) -> None:
             )
 
 
-def _check_unused(scheduler: Any, made: float, length: float) -> None:
+def _check_unused(scheduler: Any, updates: float, length: float) -> None:
     """Raises for a scheduler that was stepped before a SequentialLR had it, and goes on from there."""
-    here = 0 <= made < length
-    if (here and updates_made(scheduler) != made) or (made < 0 and getattr(scheduler, "T_cur", 0) > 0):
+    here = 0 <= updates < length
+    if (here and updates_made(scheduler) != updates) or (updates < 0 and getattr(scheduler, "T_cur", 0) > 0):
         raise ConversionError(
             f"a {name_of(scheduler)} in this SequentialLR was stepped before, and goes on from there: make it anew"
         )

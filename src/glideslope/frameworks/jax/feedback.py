@@ -16,7 +16,7 @@ from glideslope.schedules.numbers import plain
 
 
 class FeedbackState(NamedTuple):
-    """What `scale_by_feedback` keeps, a pytree of scalars.
+    """The state of `scale_by_feedback`, a pytree of scalars.
 
     Attributes:
         updates: how many were made.
@@ -31,7 +31,7 @@ def scale_by_feedback(feedback: Feedback) -> optax.GradientTransformationExtraAr
     """Scales updates by a feedback's factor, and by the schedule that it holds.
 
     Last in a chain it multiplies the rate: `optax.chain(optax.adamw(3e-2), gs.jax.scale_by_feedback(schedule *
-    plateau))`, the schedule with its horizon. A measurement is told with the first update that it is to count for,
+    plateau))`, the schedule with its horizon. A measurement is passed with the first update that it counts for,
     `optimizer.update(gradient, state, params, value=loss)`. Without a value, or with NaN, the factor stays as it is, so
     under `jit` a loss that is only measured at times is NaN in between.
 

@@ -8,7 +8,7 @@ import jax
 import optax
 
 from glideslope.errors import LayerError
-from glideslope.frameworks.jax.leaves import leaves
+from glideslope.frameworks.jax.models import leaves
 from glideslope.layers import Multipliers
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+from jax.tree_util import tree_flatten_with_path
 
 from glideslope.errors import LayerError
-from glideslope.frameworks.jax.leaves import leaves
 from glideslope.layers.parameters import Parameter, in_columns
 
 _PASSED_ON = {"convert_element_type", "reshape", "transpose", "broadcast_in_dim", "squeeze", "copy", "stop_gradient"}
-"""What JAX does to a parameter without using it yet: a model may cast all of them before its first layer."""
+"""Operations on a parameter that aren't its use: a model may cast all parameters before its first layer."""
 _SCALED = {"mul", "div", "neg"}
 """The same, by a number."""
 
@@ -19,6 +19,22 @@ _SCALED = {"mul", "div", "neg"}
 def parameters(tree: Any) -> list[Parameter]:
     """The arrays of a pytree, by their paths."""
     return [in_columns(name, tuple(leaf.shape), ".") for name, leaf in leaves(tree) if hasattr(leaf, "shape")]
+
+
+def leaves(tree: Any) -> list[tuple[str, Any]]:
+    """Each leaf with its path, joined by dots, in JAX's order.
+
+    >>> leaves({"head": {"w": 1}, "body": [2, 3]})
+    [('body.0', 2), ('body.1', 3), ('head.w', 1)]
+    """
+    return [(".".join(map(_key, path)), leaf) for path, leaf in tree_flatten_with_path(tree)[0]]
+
+
+def _key(entry: Any) -> str:
+    for attribute in ("key", "idx", "name"):
+        if hasattr(entry, attribute):
+            return str(getattr(entry, attribute))
+    return str(entry)
 
 
 def order_of_use(model: Any, inputs: tuple[Any, ...]) -> dict[str, int]:

@@ -11,15 +11,9 @@ from glideslope.schedules import Schedule
 def follow(model: Any, optimizer: Any, schedule: Schedule, begin: int, every: int) -> Callable[[], None]:
     """Makes the rate of an optimizer follow a schedule within a compiled execution, until what is returned is called.
 
-    The optimizer's own rate, a variable, is the peak times what feedbacks do; the factor is computed from its count of
-    batches where Keras computes the update.
-
-    Args:
-        model: whose update is compiled anew, before and after.
-        optimizer: the one that makes the updates.
-        schedule: with its horizon.
-        begin: the updates made before the schedule begins.
-        every: the batches to an update.
+    The optimizer's own rate, a variable, is the peak times the factor of feedbacks; the schedule's factor is computed
+    from the optimizer's count of batches, `every` to an update, where Keras computes the update: `begin` updates after
+    the first. The model's update is compiled anew, before and after.
     """
 
     def rate() -> Any:

@@ -11,7 +11,7 @@ from glideslope.layers import Multipliers
 
 
 def layerwise(optimizer: keras.optimizers.Optimizer, multipliers: Multipliers) -> keras.optimizers.Optimizer:
-    """Has an optimizer multiply its rate, and its decoupled weight decay, for each layer.
+    """Makes an optimizer multiply its rate, and its decoupled weight decay, for each layer.
 
     It is done to this optimizer and isn't saved with it: after loading a model, do it again.
 

@@ -31,7 +31,7 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
     the rate of its last update.
 
     Args:
-        schedule: the schedule, a value or its text; one times a feedback tells that a metric after each epoch.
+        schedule: the schedule, a value or its text; a feedback in it gets the metric after each epoch.
         monitor: the metric, as the epoch's logs call it; epochs without it are passed over.
         peak: the rate where the factor is 1; if not given, that of an optimizer that hasn't made an update yet.
         steps: the horizon; the whole `fit`, if not given and the schedule has none.
@@ -43,8 +43,8 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
 
     Warns:
         UserWarning: something else sets the rate too, such as Keras's ReduceLROnPlateau; the model has other
-            optimizers, which stay as they are; a `fit` begins at a later epoch with a new optimizer; or a feedback was
-            told no measurement.
+            optimizers, which stay as they are; a `fit` begins at a later epoch with a new optimizer; or a feedback got
+            no measurement.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         self._warned = False
 
     def set_model(self, model: Any) -> None:
-        """Sees the optimizer as it was compiled, before a callback restores a later rate."""
+        """Reads the optimizer as it was compiled, before a callback restores a later rate."""
         super().set_model(model)
         if getattr(model, "optimizer", None) is None:
             raise ScheduleError("the model has no optimizer of its own, model.optimizer, to set the rate of: put a "
@@ -105,7 +105,7 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         self._stop_following()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Sees how far the optimizer is."""
+        """Reads the optimizer's count of batches."""
         self._first_batch: int | None = None
         self._seen = self._batches_seen()
         if self._timed is None:
@@ -147,20 +147,20 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         self._set(self.peak * factor * self._factor(seen))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Tells the feedback the metric, where the epoch has it; logs the rate of the epoch's last update."""
+        """Passes the metric to the feedback, where the epoch has it; logs the rate of the epoch's last update."""
         if self.feedback and self.monitor in (logs or {}):
             self.feedback_state = self.feedback.update(self.feedback_state, logs[self.monitor])
         if logs is not None:
             logs["learning_rate"] = self._last_rate()
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Says if the feedback was never told anything."""
+        """Warns if the feedback never got a measurement."""
         rate = self._last_rate()
         self._stop_following()
         self._set(rate)
         if self.feedback and self.feedback_state == self.feedback.init():
             warnings.warn(
-                f"no epoch's logs had {self.monitor!r}, so {self.feedback} was told no measurement and moved no rate: "
+                f"no epoch's logs had {self.monitor!r}, so {self.feedback} got no measurement and moved no rate: "
                 "give fit validation_data, or the callback another monitor=",
                 stacklevel=2,
             )
@@ -207,7 +207,7 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         self._leave = None
 
     def _check_alone(self) -> None:
-        """Says once that the rate isn't the one that this callback set last."""
+        """Warns once if the rate isn't the one that this callback set last."""
         self._sync()
         rate = float(self._optimizer._learning_rate)
         if not (self._warned or self._may_be_restored or math.isclose(rate, self._last_set, rel_tol=1e-5)):

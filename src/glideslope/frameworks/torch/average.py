@@ -9,12 +9,11 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from glideslope.averages import Average as Kind
 from glideslope.documents import shown
 from glideslope.errors import FrameworkError, JobError, SearchError
-from glideslope.frameworks.torch.job.averaging import STATISTICS, as_evaluated, measure_statistics
+from glideslope.frameworks.torch.job.averaging import STATISTICS, as_evaluated, measure_statistics, normalizations
 from glideslope.frameworks.torch.job.averaging import Average as Weights
 from glideslope.frameworks.torch.job.state_checks import check_average, is_count
 from glideslope.schedules.numbers import plain
@@ -100,7 +99,7 @@ class Average:
                 batches are given.
         """
         model = self._model
-        if self._weights is not None and batches is None and any(_tracks(module) for module in model.modules()):
+        if self._weights is not None and batches is None and normalizations(model):
             raise FrameworkError(
                 "the statistics of batch normalization are those of other weights than the averaged ones: give "
                 "training batches to measure them on, average.applied(train_loader)"
@@ -165,10 +164,6 @@ def _network(model: torch.nn.Module) -> torch.nn.Module:
         if not isinstance(inner, torch.nn.Module):
             return model
         model = inner
-
-
-def _tracks(module: torch.nn.Module) -> bool:
-    return isinstance(module, _BatchNorm) and module.track_running_stats
 
 
 def _inputs(batches: Iterable[Any], device: torch.device) -> Iterator[Any]:

@@ -1,6 +1,8 @@
-"""What processes that train together agree on."""
+"""Values over the processes of a training."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import distributed
@@ -40,3 +42,9 @@ def greatest_over_ranks(device: torch.device, *values: float) -> list[float]:
     worst = torch.tensor(values, dtype=torch.float64, device=device)
     distributed.all_reduce(worst, op=distributed.ReduceOp.MAX)
     return worst.tolist()
+
+
+def of_this_process(tensor: Any) -> torch.Tensor:
+    """A tensor, or this process's shard of it."""
+    plain = type(tensor) in (torch.Tensor, torch.nn.Parameter) or not hasattr(tensor, "to_local")
+    return tensor if plain else tensor.to_local()  # type: ignore[no-any-return]

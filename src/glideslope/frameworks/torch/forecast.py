@@ -25,12 +25,12 @@ class Forecast:
     """Forecasts the end of a training as it runs, from its losses and the schedule.
 
     Call `step(loss)` after each `scheduler.step()`. Losses are averaged on their device over a four-hundredth of the
-    run, and read then. It changes nothing: what it says is for you, or for `to`.
+    run, and read then. It changes nothing in the training.
 
     Args:
         scheduler: the scheduler, of a schedule with an end, whose horizon is the run's.
-        to: is told each alarm, and each forecast after so much of the run: `print`, or your own.
-        every: the part of the run between two forecasts that `to` is told.
+        to: is called with each alarm, and with forecasts as the run goes on: `print`, or your own.
+        every: the part of the run between two forecasts for `to`.
 
     Attributes:
         alarms: what left its band, so far.
@@ -78,7 +78,7 @@ class Forecast:
         self._steps: list[float] = []
         self._losses: list[float] = []
         self._sum: Any = 0.0
-        self._count, self._told = 0, 0.0
+        self._count, self._reported = 0, 0.0
 
     def step(self, loss: float | torch.Tensor) -> None:
         """Takes the loss of the update just made.
@@ -107,7 +107,7 @@ class Forecast:
         return replace(now, alarms=tuple(self.alarms))
 
     def state_dict(self) -> dict[str, Any]:
-        """What it has seen, as plain data, for a checkpoint."""
+        """The losses so far, as plain data, for a checkpoint."""
         return {"steps": list(self._steps), "losses": list(self._losses)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -142,7 +142,7 @@ class Forecast:
         if math.isfinite(loss) and loss > 0:
             self._steps.append(step)
             self._losses.append(loss)
-        if self._to is not None and step - self._told >= self._between:
-            self._told = step
+        if self._to is not None and step - self._reported >= self._between:
+            self._reported = step
             with suppress(LawError):  # too early
                 self._to(self.read())

@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 from glideslope.layers.parameters import Fans, Parameter
 
 _LOOKS = {"__get__", "size", "dim", "ndimension", "numel", "is_floating_point", "is_complex", "stride", "__len__"}
-"""What torch is asked of a parameter that isn't a use of it."""
+"""Functions of torch on a parameter that aren't its use."""
 _POSITION = re.compile("pos|embed|token")
 
 

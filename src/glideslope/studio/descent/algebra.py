@@ -72,8 +72,8 @@ def coupled(variables: Any, part: Any) -> Any:
         variables: symbols, or numbers.
         part: a twentieth, as exact as the variables are.
     """
-    own = sum(x**4 / 4 - x**2 / 2 + (i + 1) * part * x for i, x in enumerate(variables))
-    return own + 4 * part * sum(a * b for a, b in pairwise(variables))
+    wells = sum(x**4 / 4 - x**2 / 2 + (i + 1) * part * x for i, x in enumerate(variables))
+    return wells + 4 * part * sum(a * b for a, b in pairwise(variables))
 
 
 def _expression(node: Node, variables: dict[str, Any]) -> Any:

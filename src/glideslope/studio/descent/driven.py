@@ -46,18 +46,18 @@ class Driven:
         self.updates = steps if self._sizes is None else len(self._sizes)
         self.measured_each = None if self._feedback is None else max(1, math.ceil(steps / MEASUREMENTS))
 
-    def factor(self, made: int) -> float:
+    def factor(self, step: int) -> float:
         """What the rate is times, after so many updates."""
         if self._rates is not None:
-            return float(self._rates[min(made, self.updates - 1)])
+            return float(self._rates[min(step, self.updates - 1)])
         scale = 1.0 if self._feedback is None else float(self._feedback.factor(self._state))
-        return scale * float(self._schedule(made))
+        return scale * float(self._schedule(step))
 
-    def batch(self, made: int, usual: int) -> int:
+    def batch(self, step: int, usual: int) -> int:
         """The examples of the next update; those of the world where the batch doesn't grow."""
-        return usual if self._sizes is None else int(self._sizes[made])
+        return usual if self._sizes is None else int(self._sizes[step])
 
-    def told(self, height: float) -> None:
-        """Tells the feedback the height."""
+    def measure(self, height: float) -> None:
+        """Gives the feedback the height."""
         if self._feedback is not None and math.isfinite(height):
             self._state = self._feedback.update(self._state, height)

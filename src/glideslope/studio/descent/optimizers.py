@@ -79,14 +79,14 @@ class Adam:
     momentum: float
     first: np.ndarray | float = 0.0
     second: np.ndarray | float = 0.0
-    made: int = 0
+    updates: int = 0
 
     def __call__(self, slope: np.ndarray, rate: np.ndarray) -> np.ndarray:
-        self.made += 1
+        self.updates += 1
         self.first = self.momentum * self.first + (1 - self.momentum) * slope
         self.second = 0.999 * self.second + 0.001 * slope * slope
-        mean = self.first / (1 - self.momentum**self.made)
-        return np.asarray(rate * mean / (np.sqrt(self.second / (1 - 0.999**self.made)) + 1e-8))
+        mean = self.first / (1 - self.momentum**self.updates)
+        return np.asarray(rate * mean / (np.sqrt(self.second / (1 - 0.999**self.updates)) + 1e-8))
 
 
 OPTIMIZERS: dict[Name, Callable[[float], Update]] = {

@@ -105,38 +105,38 @@ def path(surface: Surface, ball: Ball, world: World, size: float, seconds: float
     places, kept, rates = [position], [0], []
     ended: Ended = "whole"
     keep = _kept(driven.updates)
-    until, made = time.monotonic() + seconds, 0
-    while made < driven.updates:
-        rate = ball.rate * driven.factor(made)
-        if made == kept[-1]:
+    until, updates = time.monotonic() + seconds, 0
+    while updates < driven.updates:
+        rate = ball.rate * driven.factor(updates)
+        if updates == kept[-1]:
             rates.append(rate)
-        slope = _slope(surface, position, world, made, driven.batch(made, world.batch), random)
+        slope = _slope(surface, position, world, updates, driven.batch(updates, world.batch), random)
         position = position - update(slope, rate * layers)
-        made += 1
-        if driven.measured_each and made % driven.measured_each == 0:
-            driven.told(float(surface.values(position[None])[0]))
+        updates += 1
+        if driven.measured_each and updates % driven.measured_each == 0:
+            driven.measure(float(surface.values(position[None])[0]))
         if not np.all(np.abs(position) <= FAR * size):
             ended = "diverged"
-        elif made % _LOOK == 0 and time.monotonic() > until:
+        elif updates % _LOOK == 0 and time.monotonic() > until:
             ended = "time"
-        if made in keep or ended != "whole":
+        if updates in keep or ended != "whole":
             places.append(position)
-            kept.append(made)
+            kept.append(updates)
         if ended != "whole":
             break
-    rates += [ball.rate * driven.factor(made)] * (len(kept) - len(rates))
+    rates += [ball.rate * driven.factor(updates)] * (len(kept) - len(rates))
     return Path(np.array(kept), np.array(places), np.array(rates), ended)
 
 
 def _slope(
-    surface: Surface, position: np.ndarray, world: World, made: int, size: int, random: np.random.Generator
+    surface: Surface, position: np.ndarray, world: World, updates: int, size: int, random: np.random.Generator
 ) -> np.ndarray:
     """The slope at a position, of a batch of a size."""
     batch = random.integers(0, surface.examples, size) if surface.examples and size else None
     slope = np.array(surface.gradient(tuple(position.tolist()), batch), dtype=float)
     if world.noise and size and not surface.examples:
         slope = slope + random.normal(0.0, world.noise / np.sqrt(size), len(slope))
-    if world.rare > 1 and (made + 1) % world.rare:
+    if world.rare > 1 and (updates + 1) % world.rare:
         slope[-1] = 0.0
     return slope
 

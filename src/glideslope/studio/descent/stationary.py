@@ -107,8 +107,8 @@ def descended(dimensions: int) -> tuple[int, float, float]:
         The updates, the seconds and the height that it comes to.
     """
     point = np.full(dimensions, 0.3)
-    began, made = time.monotonic(), 0
-    while made < 100_000:
+    began, updates = time.monotonic(), 0
+    while updates < 100_000:
         beside = np.zeros(dimensions)
         beside[:-1] += point[1:]
         beside[1:] += point[:-1]
@@ -116,8 +116,8 @@ def descended(dimensions: int) -> tuple[int, float, float]:
         if np.abs(slope).max() < 1e-8:
             break
         point = point - 0.2 * slope
-        made += 1
-    return made, time.monotonic() - began, float(coupled(point.tolist(), 1 / 20))
+        updates += 1
+    return updates, time.monotonic() - began, float(coupled(point.tolist(), 1 / 20))
 
 
 def _kind(matrix: np.ndarray) -> str:

@@ -28,6 +28,8 @@ export function number(text) {
   return Number(parts[1].replace(/[_,\s]/g, "")) * { "": 1, k: 1e3, M: 1e6 }[/** @type {""|"k"|"M"} */ (parts[2])];
 }
 
+const WHOLE = new Intl.NumberFormat("en-US");
+
 /**
  * A short text of a number.
  * @param {number | null | undefined} value
@@ -35,7 +37,7 @@ export function number(text) {
 export function short(value) {
   if (value == null || !Number.isFinite(value)) return "—";
   const size = Math.abs(value);
-  if (Number.isInteger(value) && size < 1e9) return value.toLocaleString("en-US");
+  if (Number.isInteger(value) && size < 1e9) return WHOLE.format(value);
   if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(2).replace(/\.?0+e/, "e").replace("e+", "e");
   return String(Number(value.toPrecision(4)));
 }
@@ -53,10 +55,10 @@ export function numberField(label, value, change, { whole = false, unit = "", le
   const id = `field-${fields++}`;
   const input = h("input", { id, inputmode: "decimal", value: plain(value), autocomplete: "off", spellcheck: "false" });
   input.addEventListener("change", () => {
-    const given = whole ? Math.round(number(input.value)) : number(input.value);
-    const fits = Number.isFinite(given) && (given > 0 || given > least);
+    const entered = whole ? Math.round(number(input.value)) : number(input.value);
+    const fits = Number.isFinite(entered) && (entered > 0 || entered > least);
     input.setAttribute("aria-invalid", String(!fits));
-    if (fits) change(given);
+    if (fits) change(entered);
   });
   return h("div", { class: "field" }, h("label", { for: id }, label), input, unit ? h("span", { class: "unit" }, unit) : null);
 }

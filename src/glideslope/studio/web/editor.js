@@ -24,9 +24,10 @@ export function handlesOver(chart, change, now) {
   function place() {
     const { chart: plot } = chart;
     if (layer.parentNode !== plot.over) plot.over.append(layer);
+    const [width, height] = [plot.over.clientWidth, plot.over.clientHeight];
     buttons.forEach((button, i) => {
       const [x, y] = [plot.valToPos(handles[i].x, "x"), plot.valToPos(handles[i].y, "y")];
-      const inside = x >= -1 && x <= plot.over.clientWidth + 1 && y >= -1 && y <= plot.over.clientHeight + 1;
+      const inside = x >= -1 && x <= width + 1 && y >= -1 && y <= height + 1;
       button.style.transform = `translate(${x}px, ${y}px)`;
       button.hidden = !inside;
     });
@@ -83,12 +84,12 @@ export function handlesOver(chart, change, now) {
 
   chart.drawn = place;
   return {
-    /** @param {Handle[]} given @param {number} length */
-    show(given, length) {
+    /** Before the chart is drawn, which places them. @param {Handle[]} places @param {number} length */
+    show(places, length) {
       end = length;
-      handles = given;
-      while (buttons.length > given.length) buttons.pop()?.remove();
-      while (buttons.length < given.length) {
+      handles = places;
+      while (buttons.length > places.length) buttons.pop()?.remove();
+      while (buttons.length < places.length) {
         const i = buttons.length;
         const button = h("button", {
           type: "button", class: "handle", role: "slider",
@@ -101,7 +102,7 @@ export function handlesOver(chart, change, now) {
         layer.append(button);
       }
       buttons.forEach((button, i) => {
-        const { name, x, across, up } = given[i];
+        const { name, x, across, up } = places[i];
         button.setAttribute("aria-label", name);
         button.setAttribute("aria-valuemin", "0");
         button.setAttribute("aria-valuemax", String(length));
@@ -110,7 +111,6 @@ export function handlesOver(chart, change, now) {
         button.title = `${name}: ${text(i)}`;
         button.dataset.moves = across && up ? "both" : across ? "across" : "up";
       });
-      place();
     },
   };
 }

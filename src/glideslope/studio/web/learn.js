@@ -81,17 +81,17 @@ export function open(root, state, save) {
   }
 
   /** @param {any} experiment @param {any} place @param {string} key */
-  async function run({ room, state: given }, place, key) {
+  async function run({ room, state: setting }, place, key) {
     try {
       if (room === "play") {
         const picture = stage(() => {});
         stages.push(picture);
         place.append(picture.root);
-        picture.show(await ask("api/play", given, key), 0);
+        picture.show(await ask("api/play", setting, key), 0);
       } else {
         const figure = chartFigure("The rate of each schedule over the training");
         place.append(figure);
-        new Chart(figure, (await ask("api/draw", { plan: given }, key)).chart);
+        new Chart(figure, (await ask("api/draw", { plan: setting }, key)).chart);
       }
     } catch (/** @type {any} */ error) {
       place.replaceChildren(h("p", { class: "trouble" }, error.message));

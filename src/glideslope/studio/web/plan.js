@@ -40,7 +40,7 @@ export function planEditor(plan, request, answered) {
     worth.textContent = `${short(plan.steps)} updates are ${short(epochs)} epochs, ${short(examples)} examples or ${short(tokens)} tokens.`;
     canPoint.hidden = answer.handles.length > 0 || "message" in (answer.schedules[plan.chosen] ?? {});
     answered(answer, moving);
-    performance.mark("drawn");
+    queueMicrotask(() => performance.mark("drawn")); // after those in which the charts are drawn
   }
 
   const ask = latest(async (/** @type {{change: any, plan: any} | null} */ edit) => {
@@ -52,7 +52,7 @@ export function planEditor(plan, request, answered) {
       say(error.message);
     }
   });
-  const edit = (/** @type {{change: any, plan: any}} */ given) => ask(given);
+  const edit = (/** @type {{change: any, plan: any}} */ changed) => ask(changed);
   const redraw = () => ask(null);
   const list = scheduleList({
     texts: plan.schedules, chosen: plan.chosen, most: 8,

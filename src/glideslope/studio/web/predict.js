@@ -30,34 +30,34 @@ export function open(root, state, save) {
   const editor = planEditor(
     plan,
     (edit, base) => ask("api/predict", { plan: base, edit, law, moving: edit?.act === "move" }),
-    (given, moving) => {
+    (prediction, moving) => {
       clearTimeout(timer);
       if (moving) timer = window.setTimeout(editor.redraw, REST);
-      show(given);
+      show(prediction);
       save({ plan, law });
     },
   );
 
-  /** @param {any} given */
-  function show(given) {
-    if (chart) chart.update(given.loss_chart);
-    else chart = new Chart(losses, given.loss_chart);
-    answer.textContent = given.final
-      ? `Predicted to end at ${given.final.loss.toFixed(4)}, between ${given.final.low.toFixed(4)} and ${given.final.high.toFixed(4)} in nine of ten runs.`
+  /** @param {any} prediction */
+  function show(prediction) {
+    if (chart) chart.update(prediction.loss_chart);
+    else chart = new Chart(losses, prediction.loss_chart);
+    answer.textContent = prediction.final
+      ? `Predicted to end at ${prediction.final.loss.toFixed(4)}, between ${prediction.final.low.toFixed(4)} and ${prediction.final.high.toFixed(4)} in nine of ten runs.`
       : "Nothing is predicted of this schedule.";
-    about.textContent = `Fitted on ${given.law.says}. ${given.law.knows_batch ? "" : "It knows no batch size, so the batch changes nothing here. "}${given.law.notes.join(". ")}`;
-    warning.hidden = !given.warnings.length;
-    warning.textContent = `Far from what the law has seen: ${given.warnings.join("; ")}.`;
-    if (given.what_if) {
+    about.textContent = `Fitted on ${prediction.law.says}. ${prediction.law.knows_batch ? "" : "It knows no batch size, so the batch changes nothing here. "}${prediction.law.notes.join(". ")}`;
+    warning.hidden = !prediction.warnings.length;
+    warning.textContent = `Far from what the law has seen: ${prediction.warnings.join("; ")}.`;
+    if (prediction.what_if) {
       const names = /** @type {Record<string, string>} */ ({ steps: "updates", peak: "peak", batch: "batch" });
-      whatIf.replaceChildren(...given.what_if.map((/** @type {any} */ row) => h(
-        "tr", {}, h("th", { scope: "row" }, names[row.name]), ...[row.half, given.final?.loss, row.twice].map((loss) => h("td", {}, loss == null ? "—" : loss.toFixed(4))),
+      whatIf.replaceChildren(...prediction.what_if.map((/** @type {any} */ row) => h(
+        "tr", {}, h("th", { scope: "row" }, names[row.name]), ...[row.half, prediction.final?.loss, row.twice].map((loss) => h("td", {}, loss == null ? "—" : loss.toFixed(4))),
       )));
     }
     const use = (/** @type {any} */ one) => button("Use it", () => { plan.peak = one.peak; editor.refresh(); editor.add(one.schedule); });
-    design.replaceChildren(...(given.design ? [
-      h("p", {}, `At this peak it ends at ${given.design.best.loss.toFixed(4)}: `, h("code", {}, given.design.best.schedule), " ", use(given.design.best)),
-      h("p", {}, `At its own peak of ${short(given.design.free.peak)}, ${given.design.free.loss.toFixed(4)} `, use(given.design.free)),
+    design.replaceChildren(...(prediction.design ? [
+      h("p", {}, `At this peak it ends at ${prediction.design.best.loss.toFixed(4)}: `, h("code", {}, prediction.design.best.schedule), " ", use(prediction.design.best)),
+      h("p", {}, `At its own peak of ${short(prediction.design.free.peak)}, ${prediction.design.free.loss.toFixed(4)} `, use(prediction.design.free)),
     ] : [h("p", { class: "note" }, "The law designs nothing for so short a run.")]));
     root.dataset.ready = "true";
   }

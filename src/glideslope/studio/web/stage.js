@@ -65,15 +65,15 @@ export function stage(choose, moved = () => {}) {
   );
   return {
     root, surface,
-    /** @param {any} given the answer of the server @param {number} ball the one that is chosen */
-    show(given, ball) {
+    /** @param {any} reply the answer of the server @param {number} ball the one that is chosen */
+    show(reply, ball) {
       const before = answer && frame < last() ? frame : null;
-      answer = given;
+      answer = reply;
       chosen = ball;
-      surface.set({ dimensions: given.dimensions, window: given.window, height: given.height });
-      if (chart) chart.update(given.chart);
+      surface.set({ dimensions: reply.dimensions, window: reply.window, height: reply.height });
+      if (chart) chart.update(reply.chart);
       else {
-        chart = new Chart(figure, given.chart);
+        chart = new Chart(figure, reply.chart);
         chart.colour = (/** @type {number} */ group) => getComputedStyle(document.documentElement).getPropertyValue(`--b${group % 6}`).trim();
         chart.recolour();
       }

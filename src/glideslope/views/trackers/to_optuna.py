@@ -14,12 +14,7 @@ _PEAKS = FloatDistribution(1e-30, 1e30, log=True)
 
 
 class Sink:
-    """Adds trials to the study that has the name of the run directory.
-
-    Args:
-        storage: its address, such as "sqlite:///runs.db".
-        folder: the run directory.
-    """
+    """Adds trials to the study that has the name of the run directory, in a storage such as "sqlite:///runs.db"."""
 
     def __init__(self, storage: str, folder: Path) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)

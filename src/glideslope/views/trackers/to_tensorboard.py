@@ -18,11 +18,7 @@ _LONGEST = 100
 
 
 class Sink:
-    """Writes events.
-
-    Args:
-        folder: the run directory, where a folder "tensorboard" has one for each time that a search was begun.
-    """
+    """Writes events: in the run directory a folder "tensorboard" has one for each time that a search was begun."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "tensorboard" / f"{datetime.now():%Y%m%d-%H%M%S-%f}"

@@ -10,11 +10,8 @@ from glideslope.views.trackers.tracked import Tracked
 
 
 class Sink:
-    """Sends runs; where to is set by `wandb login` and the variables that W&B reads.
-
-    Args:
-        folder: the run directory, which keeps W&B's files too; the group has its name.
-    """
+    """Sends runs, as set by `wandb login` and the variables that W&B reads. The run directory keeps W&B's files too,
+    and the group has its name."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

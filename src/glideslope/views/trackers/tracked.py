@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from glideslope.search.contestant import Run
-from glideslope.search.sweep import Sweep
+from glideslope.search.runs.contestant import Run
+from glideslope.search.strategy.sweep import Sweep
 
 MOST = 1000
 """The updates of a run that are sent, at most, evenly spread."""
@@ -36,8 +36,8 @@ class Tracked:
 
     def steps(self) -> Iterator[tuple[int, dict[str, float]]]:
         """The updates made, rising, and the finite numbers there by their names."""
-        made = len(self.losses)
-        kept = np.unique(np.linspace(0, made - 1, min(made, MOST)).astype(int)).tolist() if made else []
+        updates = len(self.losses)
+        kept = np.unique(np.linspace(0, updates - 1, min(updates, MOST)).astype(int)).tolist() if updates else []
         numbers: dict[int, dict[str, float]] = {
             i + 1: {"train/loss": float(self.losses[i]), "lr": float(self.rates[i])} for i in kept
         }
@@ -52,7 +52,6 @@ class Tracker(Protocol):
 
     def send(self, run: Tracked) -> None:
         """Sends a run whole, and ends it."""
-        ...
 
 
 def of_run(run: Run, stage: str) -> Tracked:

@@ -4,6 +4,7 @@
 const DASHES = [[], [8, 4], [2, 3], [12, 3, 2, 3]];
 const COLOURS = 8;
 const NOTHING = [0.1, 1]; // the range of an axis without a number
+const WHOLE = new Intl.NumberFormat("en-US");
 const STRETCH = 0.25; // of the range on each side, for a step of zoom
 
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -11,7 +12,7 @@ const style = (name) => getComputedStyle(document.documentElement).getPropertyVa
 function short(value) {
   if (value == null) return "";
   const size = Math.abs(value);
-  if (Number.isInteger(value) && size < 1e9) return value.toLocaleString("en-US");
+  if (Number.isInteger(value) && size < 1e9) return WHOLE.format(value);
   return size !== 0 && (size < 1e-3 || size >= 1e6)
     ? value.toExponential(2).replace(/\.?0+e/, "e").replace("e+", "e")
     : String(Number(value.toPrecision(4)));
@@ -31,10 +32,17 @@ function logTicks(low, high) {
 }
 
 function element(tag, className, text = "") {
-  const made = document.createElement(tag);
-  made.className = className;
-  made.textContent = text;
-  return made;
+  const node = document.createElement(tag);
+  node.className = className;
+  node.textContent = text;
+  return node;
+}
+
+// The colours of the page, read once until it is turned light or dark: each reading lays the page out.
+let colours = {};
+
+function colour(name) {
+  return (colours[name] ??= style(name));
 }
 
 export class Chart {
@@ -92,7 +100,7 @@ export class Chart {
   }
 
   colour(group) {
-    return this.spec.groups[group].plain ? style("--text") : style(`--c${this.place(group) % COLOURS}`);
+    return colour(this.spec.groups[group].plain ? "--text" : `--c${this.place(group) % COLOURS}`);
   }
 
   // The place of a group among those that have a colour.
@@ -178,7 +186,7 @@ export class Chart {
     this.chart?.destroy();
     const axis = (label, size, log) => ({
       label, size, labelSize: 22, labelFont: "13px system-ui, sans-serif", font: "12px system-ui, sans-serif",
-      stroke: () => style("--muted"), grid: { stroke: () => style("--rule"), width: 1 }, ticks: { show: false },
+      stroke: () => colour("--muted"), grid: { stroke: () => colour("--rule"), width: 1 }, ticks: { show: false },
       values: (_, values) => values.map(short),
       ...(log ? { splits: (_, place, low, high) => logTicks(low, high), filter: (_, splits) => splits } : {}),
     });
@@ -343,6 +351,7 @@ for (const figure of document.querySelectorAll("figure.chart")) {
 
 function print(printing) {
   document.documentElement.classList.toggle("printing", printing);
+  colours = {};
   for (const chart of charts.values()) {
     if (printing) chart.chart.setSize({ width: 470, height: 300 });
     else chart.fit();
@@ -350,6 +359,11 @@ function print(printing) {
   }
 }
 
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts.forEach((chart) => chart.recolour()));
+function recolour() {
+  colours = {};
+  charts.forEach((chart) => chart.recolour());
+}
+
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
 addEventListener("beforeprint", () => print(true));
 addEventListener("afterprint", () => print(false));

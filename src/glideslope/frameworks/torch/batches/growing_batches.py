@@ -16,7 +16,7 @@ from glideslope.schedules.numbers import plain
 
 
 class Part(NamedTuple):
-    """What a batch that the sampler gave is, of the update it belongs to.
+    """How a micro-batch fits into its update.
 
     Attributes:
         weight: of its mean loss, in this process's mean over the update.

@@ -17,15 +17,11 @@ from glideslope.schedules.horizon import with_horizon
 def on_one_clock(
     policies: Sequence[tuple[str, RatePolicy]], steps: Time | None, clock: Clock | None
 ) -> tuple[str | None, list[Schedule]]:
-    """The schedules of an optimizer's policies, by the names of what they drive; one of them may grow the batch.
+    """The text of the growth among an optimizer's policies, None without one; and their schedules, in updates that are
+    made.
 
-    The others count updates of the base batch, as the growth's own schedule does: of larger batches there are fewer.
-
-    Returns:
-        The text of the growth, None without one; and the schedules, in updates that are made.
-
-    Raises:
-        ScheduleError: the growths aren't one, or something beside a growth answers to measurements.
+    Schedules beside a growth count updates of the base batch, as the growth's own does: of larger batches there are
+    fewer. Raises a ScheduleError if the growths aren't one, or something beside a growth answers to measurements.
     """
     growths = [policy for _, policy in policies if policy.growth]
     if not growths:

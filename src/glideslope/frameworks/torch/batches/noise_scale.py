@@ -1,4 +1,4 @@
-"""Gradient norms at two batch sizes, from which `gs.batches.noise_scale` tells how large a batch is worth it."""
+"""Gradient norms at two batch sizes, the arguments of `gs.batches.noise_scale`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def gradient_norms(
     >>> measured = gs.torch.gradient_norms(model, torch.nn.functional.mse_loss, batches)
     >>> measured[2]
     (8, 64)
-    >>> found = gs.batches.noise_scale(*measured)
+    >>> scale = gs.batches.noise_scale(*measured)
     """
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not trained or parts < 2:

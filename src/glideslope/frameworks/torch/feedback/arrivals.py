@@ -47,11 +47,7 @@ def is_on_device(value: Any) -> bool:
 
 
 def number(value: float | torch.Tensor) -> float:
-    """A loss or a gradient norm as a float; waits for its device.
-
-    Raises:
-        FeedbackError: it isn't one number.
-    """
+    """A loss or a gradient norm as a float; waits for its device. Raises a FeedbackError if it isn't one number."""
     try:
         return value.item() if isinstance(value, torch.Tensor) else float(value)
     except (TypeError, ValueError, RuntimeError) as error:

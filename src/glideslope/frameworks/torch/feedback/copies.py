@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from glideslope.frameworks.torch.distributed import of_this_process
+
 _CONTAINERS, _VALUES = (dict, list, tuple), (int, float, bool, str, type(None))
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
 Kind = tuple[torch.dtype, torch.device]
@@ -65,7 +67,7 @@ class Copy:
             self._joined[kind] = torch.cat(of_kind, out=old if fits else None)
 
     def tree(self) -> Any:
-        """What was copied: its tensors are parts of this copy."""
+        """The copied containers, whose tensors are parts of this copy."""
 
         def filled(value: Any) -> Any:
             if not isinstance(value, _Part):
@@ -107,11 +109,6 @@ def tensors(tree: Any, place: str = "") -> Iterator[tuple[str, torch.Tensor]]:
 def not_finite(tree: Any) -> frozenset[str]:
     """The places in nested containers where numbers aren't finite, as in the mask of an attention."""
     return frozenset(place for place, tensor in tensors(tree) if not tensor.isfinite().all())
-
-
-def of_this_process(tensor: Any) -> torch.Tensor:
-    """A tensor, or the shard of it."""
-    return tensor.to_local() if type(tensor) not in _PLAIN and hasattr(tensor, "to_local") else tensor  # type: ignore[no-any-return]
 
 
 def numbers_of(gradient: Any) -> torch.Tensor:

@@ -51,7 +51,7 @@ class Guard:
 
     Attributes:
         events: what was done.
-        looked: the updates that it was told.
+        looked: the updates that it has seen.
 
     Raises:
         FeedbackError: the scheduler has no guard, or another one is at work on it.
@@ -101,10 +101,10 @@ class Guard:
         self._device = next(model.parameters()).device
         self._agreeing = distributed.is_available() and distributed.is_initialized()
         self._calls = self.looked = 0
-        self._begin()
+        self.resumed()
 
-    def _begin(self) -> None:
-        """Takes the training as it is for a good one."""
+    def resumed(self) -> None:
+        """Begins with the training as it is, also after the scheduler loaded a state."""
         self._made = self.scheduler.last_epoch
         self.state = self.scheduler.feedbacks.guard_state
         self._arrivals = Arrivals()
@@ -115,13 +115,9 @@ class Guard:
         self._idle.begin()
         self._history.begin(self._made, self.state)
 
-    def resumed(self) -> None:
-        """The scheduler has loaded a state: what this guard knew is of another training."""
-        self._begin()
-
     @property
     def events(self) -> list[Event]:
-        """What was done, in order."""
+        """The answers so far, in order."""
         return self._ring.events
 
     def take_norm(self, norm: float | torch.Tensor) -> None:
@@ -155,13 +151,13 @@ class Guard:
         Raises:
             DivergenceError: it went back too often for one place; the message is a diagnosis.
         """
-        made, call = self.scheduler.last_epoch, self._calls
+        updates_made, call = self.scheduler.last_epoch, self._calls
         self._calls += 1
         self._refusal.expected = self._calls == self._bad
-        if made == self._made:  # mixed precision left the update out, so there is nothing to undo
+        if updates_made == self._made:  # mixed precision left the update out, so there is nothing to undo
             self._look_at_idle(loss)
             return
-        self._made = made
+        self._made = updates_made
         self.looked += 1
         self._idle.calls = self._idle.lost = 0
         seen, self._refusal.last = self._refusal.last, None
@@ -170,23 +166,23 @@ class Guard:
         if type(gradient_norm) is not float and not is_on_device(gradient_norm):
             gradient_norm = number(gradient_norm)
         if type(loss) is float and type(gradient_norm) is float and type(norm) is float:
-            self._look(made - 1, call, loss, gradient_norm, norm, seen)
+            self._look(updates_made - 1, call, loss, gradient_norm, norm, seen)
         else:
-            self._arrivals.add((made - 1, call, seen), [loss, gradient_norm, norm])
-            self._look_at_arrived(wait=made == self._end)
-        if made == self._end:
-            self._look_at_weights(made - 1, self._loss, self._training.health())
+            self._arrivals.add((updates_made - 1, call, seen), [loss, gradient_norm, norm])
+            self._look_at_arrived(wait=updates_made == self._end)
+        if updates_made == self._end:
+            self._look_at_weights(updates_made - 1, self._loss, self._training.health())
         if self._agreeing:
-            if self.looked % AGREE_EVERY and made != self._end:
+            if self.looked % AGREE_EVERY and updates_made != self._end:
                 return
             self._agree()
         if self._lost:
             self._go_back(self._lost)
-        elif self._history.is_due(made):
+        elif self._history.is_due(updates_made):
             self._wait()
 
     def _look(self, update: int, call: int, loss: float, gradient_norm: float, norm: float, seen: Look | None) -> None:
-        """Tells the guard's state an update, and the scheduler if its factor changed."""
+        """Updates the guard's state by an update, and the scheduler's if the factor changed."""
         self._loss = loss
         jumps = self._history.jumps
         jumps.see(update, loss)

@@ -1,4 +1,4 @@
-"""What a torch training goes back to: its snapshots, and the updates since the last."""
+"""The snapshots of a torch training, and the updates since the last."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from torch import distributed
 
 from glideslope.errors import FileError
-from glideslope.feedback import Event, Guard, Ring
+from glideslope.feedback import Guard, Ring
 from glideslope.feedback.feedback import State
 from glideslope.feedback.guard import CLOSEST
 from glideslope.feedback.ring import Lost
@@ -42,36 +42,31 @@ class History:
         self.ring: Ring[Any] = Ring(guard, self._store.drop, every=guard.spacing(end))
         self._due = 0
 
-    def begin(self, made: int, state: State) -> None:
-        """Takes the training as it is, after so many updates, for a good one."""
+    def begin(self, updates_made: int, state: State) -> None:
+        """Begins with the training as it is after so many updates, which is taken to be good."""
         self._training.accept()
         self.ring.clear()
-        self._replay.clear(made)
-        self._growth, self.jumps = SteadyGrowth(), Jumps(made)
-        self.wait(made, state)
+        self._replay.clear(updates_made)
+        self._growth, self.jumps = SteadyGrowth(), Jumps(updates_made)
+        self.wait(updates_made, state)
         self.jumps.norm = self.health.read()[1]
         self.ring.keep()
 
-    @property
-    def events(self) -> list[Event]:
-        """What was done, in order."""
-        return self.ring.events
-
-    def is_due(self, made: int) -> bool:
+    def is_due(self, updates_made: int) -> bool:
         """Whether a snapshot should be taken after so many updates."""
-        return made >= self._due and self.ring.waiting is None
+        return updates_made >= self._due and self.ring.waiting is None
 
     def is_seen(self, update: int) -> bool:
         """Whether a snapshot waits, and both the loss of an update from it and its health are known."""
         return self.ring.waiting is not None and update >= self.ring.waiting.made and self.health.known()
 
-    def wait(self, made: int, state: State) -> None:
+    def wait(self, updates_made: int, state: State) -> None:
         """Takes a snapshot of the training as it is, to be kept when it is seen to be good."""
-        replayed = self._replay.reaches(self.ring.last.made if self.ring.has_any else made)
-        self._due = made + self.ring.guard.spacing(self._end, FARTHEST if replayed else CLOSEST)
+        replayed = self._replay.reaches(self.ring.last.made if self.ring.has_any else updates_made)
+        self._due = updates_made + self.ring.guard.spacing(self._end, FARTHEST if replayed else CLOSEST)
         copy = Copy(self._training.parts(), self._store.dropped)
         self.health = self._training.health(copy)
-        self.ring.wait(made, state, self._store.write(made, copy))
+        self.ring.wait(updates_made, state, self._store.write(updates_made, copy))
 
     def keep(self) -> None:
         """Keeps the snapshot that waits."""
@@ -79,15 +74,8 @@ class History:
         self._replay.forget(self.ring.last.made)
 
     def damage(self, update: int, loss: float, state: State, health: Health, noted: bool) -> Lost | None:
-        """Damage in weights, buffers and the optimizer's state, unless it could be repaired; notes weights that grow.
-
-        Args:
-            update: the update after which it is looked for.
-            loss: its loss.
-            state: the guard's state.
-            health: what is looked at.
-            noted: whether a repair needs no event, since there is one for the update.
-        """
+        """Damage in weights, buffers and the optimizer's state after an update with this loss, unless it could be
+        repaired; notes weights that grow. A repair is no event of its own where the update has one (`noted`)."""
         finite, norm = health.read()
         if not finite and self._repaired():
             if not noted:
@@ -113,11 +101,8 @@ class History:
             return False
 
     def back(self, lost: Lost, rate: float) -> State:
-        """Goes back; the guard's state from there on.
-
-        Raises:
-            DivergenceError: it was done too often for one place.
-        """
+        """Goes back; the guard's state from there on. Raises a DivergenceError if it was done too often for one
+        place."""
         self._replay.count(lost.update, calm=False)
         last = self.ring.last
         try:

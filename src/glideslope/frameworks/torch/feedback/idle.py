@@ -35,12 +35,8 @@ class Idle:
         self._scaler = scaler
 
     def verdict(self, loss: float, damaged: Callable[[], bool]) -> float:
-        """What a call with no update tells, a place in `VERDICTS`; sets the scale back where that is the answer.
-
-        Args:
-            loss: its loss.
-            damaged: whether the weights are damaged.
-        """
+        """The verdict on a call with no update, a place in `VERDICTS`: by its loss, and whether the weights are
+        damaged. Sets the scale back where that is the answer."""
         self.calls += 1
         self.undone = False
         if math.isfinite(loss):
@@ -60,7 +56,7 @@ class Idle:
         return True
 
     def begin(self) -> None:
-        """Takes the scale as it is for a good one."""
+        """Remembers the scale as a good one."""
         self.scale = self._scaler.get_scale() if self._scaler else 0.0
 
     def mended(self) -> bool:

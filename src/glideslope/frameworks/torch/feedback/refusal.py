@@ -25,8 +25,9 @@ _SPIKE, _EARLY = 20.0, 100.0
 _DECAY = 0.99
 _WARMUP = 20
 """Updates after which gradients are known."""
-_PART = 4096
-"""Numbers of each gradient on the host that are looked at in an update."""
+_PART, _SMALL = 4096, 32_768
+"""Numbers of each gradient on the host that are looked at in an update; a small one is looked at whole, which takes no
+longer than to take a part of it."""
 _WHOLE_EVERY = 20
 """Updates between looks at the whole gradient."""
 
@@ -46,7 +47,7 @@ class Level:
     limit: float = _LARGEST
 
     def take(self, norm: float) -> None:
-        """Takes the norm of a gradient for a normal one."""
+        """Adds the norm of a normal gradient."""
         self.seen += 1
         self.high = max(norm, _DECAY * self.high)
         self.limit = (_SPIKE if self.seen >= _WARMUP else _EARLY) * self.high or _LARGEST
@@ -54,7 +55,7 @@ class Level:
 
 @dataclass
 class Look:
-    """What was seen of the gradient of an update.
+    """A look at the gradient of an update.
 
     Attributes:
         norm: of what was looked at, a number, or a tensor on a device.
@@ -82,7 +83,7 @@ class Refusal:
     """Leaves out an update whose gradient isn't finite, or is far larger than any lately.
 
     The optimizer's step is called without gradients, which changes nothing. On a device the gradients are only known
-    later: a fused optimizer is told there that it finds no good ones, as by a gradient scaler, and another gets zeros.
+    later: a fused optimizer gets a flag there that they are bad, as by a gradient scaler, and another gets zeros.
 
     Of a large gradient on the host a part is looked at, and the whole in one of 20 updates and where the part is far
     larger than any lately. What isn't finite in the rest shows in the weights, and is left out when the updates are
@@ -90,7 +91,7 @@ class Refusal:
 
     Args:
         optimizer: a torch optimizer, or a wrapper around one; one without hooks is left alone.
-        replay: is told the updates that are made.
+        replay: records the updates that are made.
 
     Attributes:
         expected: whether the next update is to be left out whatever its gradient is.
@@ -129,34 +130,34 @@ class Refusal:
         return (args[0], checked, *args[2:]), {name: value for name, value in kwargs.items() if name != "closure"}
 
     def _check(self) -> None:
-        """Sees the gradient at hand, and takes it away where it isn't a good one."""
+        """Looks at the gradient, and removes a bad one."""
         norm, self.norm, self.last = self.norm, None, None
         self._replay.watch()
         if getattr(self._optimizer, "found_inf", None) is not None:
             return  # a gradient scaler looks after it
-        weights = [p for group in self._optimizer.param_groups for p in group["params"] if p.grad is not None]
-        if not weights:
+        groups = self._optimizer.param_groups
+        pairs = [(p, grad) for group in groups for p in group["params"] if (grad := p.grad) is not None]
+        if not pairs:
             return
-        gradients = [numbers_of(weight.grad) for weight in weights]
+        gradients = [numbers_of(gradient) for _, gradient in pairs]
+        is_sharded = _is_sharded(pairs[0][1])
         if gradients[0].device.type != "cpu":
-            self._on_device(weights, gradients, norm)
+            self._on_device(gradients, norm, is_sharded)
             return
-        self.last = look = self._look(weights, gradients, norm)
+        self.last = look = self._look(gradients, norm, is_sharded)
         if look.refused(number(look.norm)):
-            self._put_back = [(weight, weight.grad) for weight in weights]
-            for weight in weights:
+            self._put_back = pairs
+            for weight, _ in pairs:
                 weight.grad = None
         else:
-            self._replay.note(weights)
+            self._replay.note(pairs)
 
-    def _look(
-        self, weights: list[torch.Tensor], gradients: list[torch.Tensor], known_norm: float | torch.Tensor | None
-    ) -> Look:
+    def _look(self, gradients: list[torch.Tensor], known_norm: float | torch.Tensor | None, is_sharded: bool) -> Look:
         """Looks at a gradient on the host."""
         part = None
         if known_norm is not None:
             level, norm = self._given, number(known_norm)
-        elif _is_sharded(weights):
+        elif is_sharded:
             level, norm = self._whole, _of_all_shards(torch.tensor(_norm(gradients))).item()
         else:
             level, norm = self._whole, _norm(parts := [_part(gradient) for gradient in gradients])
@@ -177,7 +178,7 @@ class Refusal:
 
     @torch.no_grad()
     def _on_device(
-        self, weights: list[torch.Tensor], gradients: list[torch.Tensor], known_norm: float | torch.Tensor | None
+        self, gradients: list[torch.Tensor], known_norm: float | torch.Tensor | None, is_sharded: bool
     ) -> None:
         device = gradients[0].device
         if known_norm is not None:
@@ -185,16 +186,15 @@ class Refusal:
         else:
             level, norms = self._whole, foreach_norm(gradients)
             norm = torch.linalg.vector_norm(torch.stack([each.to(device, torch.float32) for each in norms]))
-            norm = _of_all_shards(norm) if _is_sharded(weights) else norm
+            norm = _of_all_shards(norm) if is_sharded else norm
         self.last = look = Look(norm, level, self.expected)
         bad = torch.ones_like(norm, dtype=torch.bool) if look.expected else ~(norm <= min(look.limit, 3e38))
         if getattr(self._optimizer, "_step_supports_amp_scaling", False):
             self._optimizer.grad_scale, self._optimizer.found_inf = None, bad.float()  # type: ignore[attr-defined]
             self._flagged = True
         else:
-            for weight in weights:
-                assert weight.grad is not None
-                numbers_of(weight.grad).masked_fill_(bad.to(weight.grad.device), 0)
+            for gradient in gradients:
+                gradient.masked_fill_(bad.to(gradient.device), 0)
 
     def _after(self, skipped: Any, compiled: bool) -> None:
         self._replay.noted()
@@ -206,15 +206,15 @@ class Refusal:
             self._flagged = False
 
 
-def _is_sharded(weights: list[torch.Tensor]) -> bool:
-    """Whether each process has a part of the gradients."""
-    return type(weights[0].grad) is not torch.Tensor and hasattr(weights[0].grad, "to_local")
+def _is_sharded(gradient: torch.Tensor) -> bool:
+    """Whether each process has a part of it."""
+    return type(gradient) is not torch.Tensor and hasattr(gradient, "to_local")
 
 
 def _part(gradient: torch.Tensor) -> torch.Tensor:
     """The first rows of a large gradient, a small one whole."""
     size = gradient.numel()
-    return gradient if size <= _PART else gradient[: max(_PART * len(gradient) // size, 1)]
+    return gradient if size <= _SMALL else gradient.narrow(0, 0, max(_PART * len(gradient) // size, 1))
 
 
 def _of_all_shards(norm: torch.Tensor) -> torch.Tensor:

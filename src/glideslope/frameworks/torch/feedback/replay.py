@@ -25,13 +25,8 @@ _HABIT = 2
 
 @dataclass
 class _Update:
-    """An update: what it had from outside.
-
-    Attributes:
-        gradients: a weight, its gradient, and the version of the gradient's memory when it was used.
-        options: those of each parameter group, such as its rate.
-        number: of the update, counted from 0.
-    """
+    """An update: its number, counted from 0; each weight with its gradient, and the version of the gradient's memory
+    when it was used; and the options of each parameter group, such as its rate."""
 
     gradients: list[tuple[torch.Tensor, torch.Tensor, int]]
     options: list[dict[str, Any]]
@@ -78,14 +73,14 @@ class Replay:
         return [weight for group in self.optimizer.param_groups for weight in group["params"]]
 
     def watch(self) -> None:
-        """Sees, before an update, whether something else has changed the weights since the last."""
+        """Checks, before an update, whether something else has changed the weights since the last."""
         if self._versions:
             self._touched |= self._versions != [weight._version for weight in self._weights()]
 
-    def note(self, weights: list[torch.Tensor]) -> None:
-        """Notes an update of some weights that is about to be made."""
+    def note(self, pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
+        """Notes an update, about to be made, of some weights with their gradients."""
         if self.possible:
-            gradients = [(weight, grad, grad._version) for weight in weights if (grad := weight.grad) is not None]
+            gradients = [(weight, gradient, gradient._version) for weight, gradient in pairs]
             self._pending.append(_Update(gradients, self._options(copied=True)))
 
     def noted(self) -> None:
@@ -93,12 +88,8 @@ class Replay:
         self._versions = [weight._version for weight in self._weights()] if self.possible else []
 
     def count(self, update: int, calm: bool) -> None:
-        """Counts the updates noted since the last call.
-
-        Args:
-            update: the number of the last.
-            calm: whether its loss is as ever.
-        """
+        """Counts the updates noted since the last call, of which the last has this number; `calm` says whether its loss
+        is normal."""
         if self._pending:
             for noted in self._pending:
                 noted.number = update
@@ -110,40 +101,32 @@ class Replay:
         if len(self._updates) > self._most or len(self._touches) >= _HABIT:
             self.forget(update + 1)
 
-    def forget(self, made: int) -> None:
+    def forget(self, updates_made: int) -> None:
         """Forgets the updates before a snapshot, or those before which not all are known."""
         if self._updates or self._touches:
-            self._updates = [update for update in self._updates if update.number >= made]
-            self._touches = [update for update in self._touches if update >= made]
-        if made > self.since:
-            self.since = made
+            self._updates = [update for update in self._updates if update.number >= updates_made]
+            self._touches = [update for update in self._touches if update >= updates_made]
+        if updates_made > self.since:
+            self.since = updates_made
 
-    def clear(self, made: int) -> None:
+    def clear(self, updates_made: int) -> None:
         """Forgets all: the training is another one, after so many updates."""
         self._updates, self._pending, self._touches, self._touched = [], [], [], False
-        self.since = made
+        self.since = updates_made
         self.noted()
 
-    def reaches(self, made: int) -> bool:
+    def reaches(self, updates_made: int) -> bool:
         """Whether all updates since a snapshot, after so many, can be made again."""
         return (
             self.possible
-            and made >= self.since
+            and updates_made >= self.since
             and all(gradient._version == version for each in self._updates for _, gradient, version in each.gradients)
         )
 
     def good(self, training: Training, kept: Kept[Any], parts: dict[str, Any], lost: Lost) -> tuple[int, bool]:
-        """How far the updates can be made again, and whether something else than they lost the training.
-
-        It is so where the same updates, from the same snapshot, lead to another training. Those whose gradient isn't
-        finite are left out.
-
-        Args:
-            training: as it was lost; it is another one afterwards.
-            kept: the snapshot.
-            parts: its content.
-            lost: where the training was seen to be lost.
-        """
+        """How far the updates since a snapshot can be made again, and whether something else than they lost the
+        training: it is so where the same updates, from the same snapshot, lead to another training. Updates whose
+        gradient isn't finite are left out. The training is another one afterwards."""
         if not self.reaches(kept.made):
             return kept.made, False
         weights = [weight.detach().clone() for weight in self._weights()]
@@ -157,19 +140,19 @@ class Replay:
         end = min([lost.first, *self._touches]) if outside else lost.update - _DOUBTFUL
         return max(kept.made, end), outside
 
-    def make(self, made: int, end: int) -> None:
+    def make(self, updates_made: int, end: int) -> None:
         """Makes the updates since a snapshot again, up to one, and forgets the later ones."""
         self._updates = [update for update in self._updates if update.number < end]
-        self._make(made, end)
+        self._make(updates_made, end)
         self._touched, self._pending = False, []
-        self.since = made
+        self.since = updates_made
         self.noted()
 
-    def _make(self, made: int, end: int) -> None:
+    def _make(self, updates_made: int, end: int) -> None:
         groups, options = self.optimizer.param_groups, self._options()
         step = type(self.optimizer).step.__wrapped__  # without hooks, which count
         for update in self._updates:
-            if made <= update.number < end:
+            if updates_made <= update.number < end:
                 for group, then in zip(groups, update.options, strict=True):
                     group.update(then)
                 self.optimizer.zero_grad()

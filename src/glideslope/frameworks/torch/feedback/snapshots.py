@@ -15,7 +15,8 @@ import torch
 
 from glideslope.errors import FeedbackError, FileError
 from glideslope.files import write_atomically
-from glideslope.frameworks.torch.feedback.copies import Copy, cloned, not_finite, of_this_process, tensors
+from glideslope.frameworks.torch.distributed import of_this_process
+from glideslope.frameworks.torch.feedback.copies import Copy, cloned, not_finite, tensors
 from glideslope.frameworks.torch.job.averaging import unsaved_buffers
 from glideslope.frameworks.torch.private import foreach_norm
 
@@ -23,13 +24,8 @@ _HALVES = (torch.float16, torch.bfloat16)
 
 
 class Training:
-    """What a snapshot is of.
-
-    Args:
-        model: the network.
-        optimizer: its optimizer.
-        scaler: the gradient scaler, where there is one.
-    """
+    """A training that snapshots are taken of: the network, its optimizer, and the gradient scaler where there is
+    one."""
 
     def __init__(self, model: torch.nn.Module, optimizer: Any, scaler: torch.amp.GradScaler | None) -> None:
         self.model, self.optimizer, self.scaler = model, optimizer, scaler
@@ -45,7 +41,7 @@ class Training:
         }
 
     def accept(self) -> None:
-        """Takes the numbers that aren't finite by now, as in the mask of an attention, for intended."""
+        """Accepts the present numbers that aren't finite, as in the mask of an attention, as intended."""
         self._besides = not_finite(self.parts())
 
     def health(self, copy: Copy | None = None) -> Health:
@@ -61,11 +57,7 @@ class Training:
         return self.health().read()[0]
 
     def restore(self, parts: dict[str, Any]) -> None:
-        """Goes back to a snapshot, which stays as it is.
-
-        Raises:
-            FeedbackError: parameters were added since.
-        """
+        """Goes back to a snapshot, which stays as it is. Raises a FeedbackError if parameters were added since."""
         groups, then = self.optimizer.param_groups, parts["optimizer"]["param_groups"]
         if len(groups) != len(then):
             raise FeedbackError(
@@ -81,7 +73,8 @@ class Training:
         self.optimizer.zero_grad()
 
     def repair(self, parts: dict[str, Any]) -> bool:
-        """Takes damaged buffers, such as statistics of batches, from a snapshot; whether nothing else is damaged."""
+        """Restores damaged buffers, such as statistics of batches, from a snapshot; returns whether nothing else is
+        damaged."""
         now = self.parts()
         trained = {id(tensor) for group in self.optimizer.param_groups for tensor in group["params"]}
         trained_names = {name for name, weight in self.model.named_parameters() if id(weight) in trained}
@@ -95,12 +88,8 @@ class Training:
 
 
 class Health:
-    """Whether all numbers of a training are finite, and how large its weights are; known once a device has got there.
-
-    Args:
-        numbers: all of the training that must be finite.
-        weights: what the optimizer trains.
-    """
+    """Whether some numbers of a training are all finite, and the norm of its weights; known once a device has computed
+    them."""
 
     def __init__(self, numbers: list[torch.Tensor], weights: list[torch.Tensor]) -> None:
         self._tensors = [of_this_process(tensor) for tensor in numbers]
@@ -151,7 +140,7 @@ class InMemory:
     def __init__(self) -> None:
         self.dropped: Copy | None = None
 
-    def write(self, made: int, copy: Copy) -> Any:
+    def write(self, updates_made: int, copy: Copy) -> Any:
         self.dropped = None
         return copy
 
@@ -178,19 +167,15 @@ class OnDisk:
             raise FileError(f"{parent} can't hold snapshots: {error.strerror}") from error
         weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
 
-    def write(self, made: int, copy: Copy) -> Any:
+    def write(self, updates_made: int, copy: Copy) -> Any:
         content = io.BytesIO()
         torch.save(copy.tree(), content)
         data = content.getvalue()
-        write_atomically(file := self.folder / f"snapshot-{made}.pt", hashlib.sha256(data).digest() + data)
+        write_atomically(file := self.folder / f"snapshot-{updates_made}.pt", hashlib.sha256(data).digest() + data)
         return file
 
     def read(self, place: Any) -> dict[str, Any]:
-        """The snapshot in a file.
-
-        Raises:
-            FileError: it is gone, or isn't what was written.
-        """
+        """The snapshot in a file. Raises a FileError if it is gone, or isn't what was written."""
         try:
             content = place.read_bytes()
         except OSError as error:

@@ -1,4 +1,4 @@
-"""What the jobs of torch trainings have in common: an update, a validation, an average of the weights, a state."""
+"""The common part of the jobs of torch trainings: an update, a validation, an average of the weights, a state."""
 
 from __future__ import annotations
 
@@ -25,11 +25,9 @@ class Data(Restorable, Protocol):
 
     def sample(self, wanted: int, /) -> Iterable[Any]:
         """Batches with about so many examples, from all over the data where it can choose; the position stays."""
-        ...
 
     def reseed(self, seed: int, /) -> None:
         """Begins a new epoch, in another order where that depends on a seed."""
-        ...
 
 
 class AbstractJob(ABC):
@@ -78,7 +76,7 @@ class AbstractJob(ABC):
 
     @property
     def controls(self) -> frozenset[str]:
-        """What `step` can set besides the rate: momentum (or Adam's first beta), weight decay, the batch size."""
+        """The controls of `step` besides the rate: momentum (or Adam's first beta), weight decay, the batch size."""
         return self._rates.controls | ({"batch_size"} if self._batch else frozenset())
 
     def step(self, lr: float, **controls: float) -> torch.Tensor:
@@ -138,7 +136,7 @@ class AbstractJob(ABC):
         return self._measured(updates, averaged=False)
 
     def evaluate_average(self, updates: float = math.inf) -> float:
-        """What `evaluate` gives of the averaged weights, and of the weights themselves where none are averaged.
+        """The validation loss or metric of the averaged weights, or of the weights themselves where none are averaged.
 
         Statistics of batch normalization are measured anew for them, on part of the training data.
 

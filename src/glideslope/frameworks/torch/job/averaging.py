@@ -70,15 +70,13 @@ class Average:
 
 @contextmanager
 def as_evaluated(model: torch.nn.Module, optimizers: Sequence[Any], average: Average | None = None) -> Iterator[bool]:
-    """A model with the weights that are to be measured; then exactly as it was.
+    """A model with the weights that are to be measured, whether these are others than those that are trained; then
+    exactly as it was.
 
     Args:
         model: the model.
         optimizers: those with `train` and `eval`, which keep other weights for evaluation (schedule-free).
         average: of the weights, which is measured in place of them.
-
-    Yields:
-        Whether the weights are others than those that are trained.
     """
     training = {module for module in model.modules() if module.training}
     copies = [tensor.detach().clone() for tensor in _tensors(model)] if optimizers else []
@@ -100,16 +98,16 @@ def _tensors(model: torch.nn.Module) -> list[torch.Tensor]:
     return [*model.parameters(), *model.buffers()]
 
 
+def normalizations(model: torch.nn.Module) -> list[_BatchNorm]:
+    """The layers of batch normalization that keep statistics."""
+    return [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
+
+
 @torch.no_grad()
 def measure_statistics(model: torch.nn.Module, batches: Iterable[Any], forward: Callable[[Any], Any]) -> None:
-    """Measures the statistics of a model's batch normalization on some batches, as plain means over them.
-
-    Args:
-        model: the model.
-        batches: of the training data.
-        forward: makes a forward pass of the model on a batch.
-    """
-    layers = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
+    """Measures the statistics of a model's batch normalization in forward passes on some batches, as plain means over
+    them."""
+    layers = normalizations(model)
     if not layers:
         return
     momenta = [layer.momentum for layer in layers]

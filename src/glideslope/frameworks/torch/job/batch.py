@@ -54,10 +54,8 @@ def split(batch: Any) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
     """The positional and the named arguments of the model, and the targets.
 
     Several parts are the inputs and then the targets. In a dict or a dataclass the targets are `labels`, `label`,
-    `targets`, `target` or `y`, and the rest are arguments by name. A batch of inputs only is its own target.
-
-    Raises:
-        JobError: the batch doesn't say which of it are the targets.
+    `targets`, `target` or `y`, and the rest are arguments by name. A batch of inputs only is its own target. Raises a
+    JobError if the batch doesn't say which of it are the targets.
 
     >>> split(("x", "mask", "y")), split({"x": 1, "labels": 2}), split(["x"])
     ((('x', 'mask'), {}, 'y'), ((), {'x': 1}, 2), (('x',), {}, 'x'))
@@ -129,19 +127,8 @@ def _length(part: Any) -> int:
 
 
 def units(loss: Any, targets: Any, weight: Callable[[Any], Any] | None) -> Any:
-    """The number of units that the mean loss of a batch is over.
-
-    Args:
-        loss: the loss function.
-        targets: of the batch.
-        weight: tells it from the targets, if given.
-
-    Returns:
-        A number, or a scalar left on its device.
-
-    Raises:
-        JobError: the loss is a sum, or none at all.
-    """
+    """The number of units that the mean loss of a batch is over, or a scalar left on its device: `weight` of the
+    targets, if it is given. Raises a JobError if the loss is a sum, or none at all."""
     if weight is not None:
         return weight(targets)
     reduction = getattr(loss, "reduction", "mean")

@@ -75,11 +75,7 @@ class Epochs:
         return self.next()
 
     def end(self) -> None:
-        """Ends the epoch.
-
-        Raises:
-            JobError: it gave no batch.
-        """
+        """Ends the epoch. Raises a JobError if it gave no batch."""
         if not self.taken:
             raise JobError("the training loader is empty: it gave no batch in a whole epoch")
         self._leave()
@@ -113,11 +109,7 @@ class Epochs:
         return position
 
     def check(self, position: Any) -> None:
-        """Raises for what isn't a position in this loader.
-
-        Raises:
-            JobError: it isn't one.
-        """
+        """Raises a JobError for what isn't a position in this loader."""
         whole = isinstance(position, Mapping) and {"epoch", "seeds", "taken"} <= position.keys()
         taken = position["taken"] if whole else 0
         parts = {"began", "before"} if taken is not None else set()
@@ -168,7 +160,7 @@ class Epochs:
                 place.set_epoch(epoch)
 
     def _leave(self) -> None:
-        """Leaves the epoch where it is, and has Accelerate forget that it was in it."""
+        """Leaves the epoch where it is, and ends Accelerate's iteration of it."""
         if self._batches is not None and callable(getattr(self.loader, "end", None)):
             self.loader.end()  # type: ignore[attr-defined]
         self._batches, self._before, self.taken = None, None, 0

@@ -48,6 +48,12 @@ class Precision:
         scaled.backward(inputs=parameters)
 
 
+def check_clip_norm(clip_norm: float | None) -> None:
+    """Raises a JobError unless the largest norm of a gradient is a positive number, or None."""
+    if clip_norm is not None and not (isinstance(clip_norm, Real) and clip_norm > 0 and math.isfinite(clip_norm)):
+        raise JobError(f"clip_norm={clip_norm!r}: give a positive number, the largest norm of the gradient")
+
+
 class GradientStep:
     """Makes updates by the gradient of one loss.
 
@@ -70,8 +76,7 @@ class GradientStep:
         *,
         alone: bool,
     ) -> None:
-        if clip_norm is not None and not (isinstance(clip_norm, Real) and clip_norm > 0 and math.isfinite(clip_norm)):
-            raise JobError(f"clip_norm={clip_norm!r}: give a positive number, the largest norm of the gradient")
+        check_clip_norm(clip_norm)
         self.objective, self.optimizers, self.precision, self.clip_norm = objective, optimizers, precision, clip_norm
         trained = {id(parameter): parameter for parameter in parameters(self.optimizers)}
         # in the model's order, in which a loop of your own sums their norms
@@ -80,12 +85,8 @@ class GradientStep:
         self._inputs = [parameter for parameter in self.parameters if parameter.requires_grad] if alone else None
 
     def __call__(self, model: torch.nn.Module, batches: list[Any]) -> tuple[torch.Tensor, bool]:
-        """Makes an update by the mean loss over the units of all batches.
-
-        Returns:
-            The mean loss, a scalar on its device; and whether the update was made: the scaler skips one whose gradient
-            isn't finite.
-        """
+        """Makes an update by the mean loss over the units of all batches. Returns the mean loss, a scalar on its
+        device, and whether the update was made: the scaler skips one whose gradient isn't finite."""
         clear_gradients(self.optimizers)  # before the forward pass, which can reuse the memory
         loss = self._gradients(model, batches[0]) if len(batches) == 1 else self._mean_gradients(model, batches)
         return loss, self._apply()
@@ -119,7 +120,7 @@ class GradientStep:
         return total / units
 
     def _apply(self) -> bool:
-        """Has the optimizers make the update, of a clipped gradient; returns whether they did."""
+        """Clips the gradient and steps the optimizers; returns whether they made the update."""
         scaler = self.precision.scaler
         if scaler is None:
             self._clip()

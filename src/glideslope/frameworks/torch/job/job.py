@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from glideslope.errors import JobError
 from glideslope.frameworks.torch.job import randomness
 from glideslope.frameworks.torch.job.abstract_job import AbstractJob
 from glideslope.frameworks.torch.job.batch import moved
@@ -105,8 +104,6 @@ class Job(AbstractJob):
         parameter = check_trained(model, optimizers)
         whole_batches("accumulate", accumulate)
         whole_batches("validation_batches", 1 if validation_batches is None else validation_batches)
-        if maximize and metric is None:
-            raise JobError("maximize=True without a metric would maximise the loss: give metric=")
         self.train_loader, self.validation_loader = checked_loaders(train_loader, validation_loader)
         self.device = torch.device(device) if device is not None else parameter.device
         self.optimizer, self.loss, self.batch_loss, self.weight = optimizer, loss, batch_loss, weight
@@ -130,7 +127,7 @@ class Job(AbstractJob):
         ]
         only = self._losses[0] if len(self._losses) == 1 else None
         self._validation = Validation(
-            measurement(metric, only, predict, weight, self.device), self._precision, self._data, generators,
+            measurement(metric, only, predict, weight, self.device, maximize), self._precision, self._data, generators,
             self.validation_loader, validation_batches,
         )  # fmt: skip
 

@@ -19,14 +19,11 @@ MEMORY = 2**31
 
 
 def snapshot(state: dict[str, Any], memory: int) -> dict[str, Any]:
-    """A copy of a state in the CPU's memory, pinned where it comes from CUDA; in a temporary file if it is larger.
+    """A copy of a state, of tensors and plain data, in the CPU's memory, pinned where it comes from CUDA; of more than
+    so many bytes in a temporary file.
 
     The tensors of a file are mapped into memory, and read when they are used. The file lies in the folder of Python's
     `tempfile`, which the variable TMPDIR names, and is deleted with the last of its tensors.
-
-    Args:
-        state: live tensors and plain data.
-        memory: the bytes above which a state goes into a file.
     """
     tensors = list(_tensors(state))
     size = sum(dict(map(_place_and_bytes, tensors)).values())
@@ -80,7 +77,7 @@ def _place_and_bytes(tensor: torch.Tensor) -> tuple[int, int]:
 
 
 def _view(tensor: torch.Tensor) -> Any:
-    """What tells tensors of one device apart: equal for two that read the same memory in the same way."""
+    """The identity of a tensor among those of one device: equal for two that read the same memory in the same way."""
     if type(tensor) not in (torch.Tensor, torch.nn.Parameter) or tensor.layout != torch.strided:
         return id(tensor)
     return tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride()

@@ -78,11 +78,8 @@ class Position:
         return {"taken": self.taken, "epoch_began": self.epoch_began}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Goes back to where it was. The generators are left anywhere: load their state after this.
-
-        Raises:
-            JobError: it isn't a position in this loader; it stays where it is then.
-        """
+        """Goes back to where it was. The generators are left anywhere: load their state after this. Raises a JobError
+        if it isn't a position in this loader; it stays where it is then."""
         taken = self.check(state)
         self.batches = None
         if self.stream is not None:
@@ -102,11 +99,8 @@ class Position:
             self.next()
 
     def check(self, state: Any) -> int | None:
-        """The batches of the epoch that a state is after, None before the first.
-
-        Raises:
-            JobError: it isn't a state of this loader.
-        """
+        """The batches of the epoch that a state is after, None before the first. Raises a JobError if it isn't a state
+        of this loader."""
         taken = plain(state.get("taken", -1)) if isinstance(state, Mapping) else -1
         of_stream = self.stream is not None
         whole = None if of_stream or self.stateful is not None else length(self.loader)
@@ -179,15 +173,8 @@ def fewest(examples: float) -> int:
 
 
 def spread(loader: Iterable[Any], wanted: int, most: int | None = None) -> Iterable[Any]:
-    """Batches with about so many examples, evenly spaced over the loader; the loader itself if it can't choose.
-
-    Evenly spaced, because a data set may be sorted by class.
-
-    Args:
-        loader: gives all batches.
-        wanted: the examples.
-        most: how many of the loader's batches there are to choose from; all if not given.
-    """
+    """Batches with about so many examples, evenly spaced over a loader, since a data set may be sorted by class: over
+    its first `most` batches, if given. The loader itself if its batches can't be chosen."""
     if type(loader) is not DataLoader or isinstance(loader.dataset, IterableDataset):
         return loader
     batches = loader.sampler if loader.batch_sampler is None else loader.batch_sampler
@@ -219,15 +206,8 @@ def batch_size(loader: Iterable[Any]) -> int | None:
 
 
 def batches_in(examples: float, size: int | None) -> int:
-    """How many of a loader's batches make up one of so many examples.
-
-    Args:
-        examples: of the batch that is made up.
-        size: the examples in a batch of the loader's.
-
-    Raises:
-        JobError: no whole number does.
-    """
+    """How many of a loader's batches, of `size` examples, make up one of so many. Raises a JobError if no whole number
+    does."""
     batches, rest = divmod(examples, size or 1)
     if rest or batches < 1:
         raise JobError(

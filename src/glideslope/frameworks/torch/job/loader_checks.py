@@ -24,11 +24,8 @@ def length(loader: Iterable[Any]) -> int | None:
 
 
 def checked_loaders(training: Any, validation: Any) -> tuple[Any, Any]:
-    """The loaders of a training and its validation.
-
-    Raises:
-        JobError: one is missing, has no batch, or is an iterator.
-    """
+    """The loaders of a training and its validation. Raises a JobError if one is missing, has no batch, or is an
+    iterator."""
     for name, loader in (("training", training), ("validation", validation)):
         if loader is None:
             raise JobError("a job needs both loaders: give train_loader and validation_loader")
@@ -52,11 +49,7 @@ def _iterator(name: str) -> JobError:
 
 
 def check_restorable(loader: Iterable[Any], generators: list[randomness.Source]) -> None:
-    """Checks that a position in a training loader can be restored.
-
-    Raises:
-        JobError: it can't; the message says why, and what to do.
-    """
+    """Raises a JobError if a position in a training loader can't be restored; the message says why, and what to do."""
     if stream(loader) is None and not isinstance(loader, Resumable) and iter(loader) is loader:
         raise _iterator("training")
     if hasattr(loader, "load_state_dict") or not isinstance(loader, DataLoader) or stream(loader) is not None:
@@ -73,11 +66,7 @@ def check_restorable(loader: Iterable[Any], generators: list[randomness.Source])
 
 
 def check_workers(loader: Any) -> None:
-    """Checks that the workers of a loader draw the same numbers again when an epoch begins again.
-
-    Raises:
-        JobError: they don't; the message says what to do.
-    """
+    """Raises a JobError unless the workers of a loader draw the same numbers again when an epoch begins again."""
     if not isinstance(loader, DataLoader) or not loader.num_workers:
         return
     if loader.persistent_workers:
@@ -112,10 +101,6 @@ def _indices(item: Any) -> Any:
 
 
 def whole_batches(name: str, number: Any) -> None:
-    """Checks a number of batches.
-
-    Raises:
-        JobError: it isn't a whole number from 1.
-    """
+    """Raises a JobError unless a number of batches is a whole number from 1."""
     if not isinstance(number, Integral) or isinstance(number, bool) or number < 1:
         raise JobError(f"{name}={number!r}: give a whole number of batches, at least 1")

@@ -1,4 +1,4 @@
-"""What a validation measures: the loss, or a metric that is minimised or maximised in its place."""
+"""The measurement of a validation: the loss, or a metric that is minimised or maximised in its place."""
 
 from __future__ import annotations
 
@@ -21,20 +21,13 @@ class Measure(Protocol):
 
     def add(self, model: torch.nn.Module, batch: Any) -> None:
         """Measures a batch."""
-        ...
 
     def value(self) -> float:
         """The measurement over all batches."""
-        ...
 
 
 class MeanLoss:
-    """The mean loss over all units of all batches.
-
-    Args:
-        objective: the loss function.
-        device: where sums are kept.
-    """
+    """The mean loss over all units of all batches; sums are kept on a device."""
 
     def __init__(self, objective: Objective, device: torch.device) -> None:
         self.objective = objective
@@ -83,13 +76,8 @@ class MeanMetric:
 
 
 class Accumulated:
-    """A metric with `update` and `compute`, such as torchmetrics has.
-
-    Args:
-        metric: it is copied, and reset if it has `reset`.
-        reading: the arguments of `update`.
-        device: where the metric is, if it has a method `to`.
-    """
+    """A copy of a metric with `update`, which takes what `reading` gives, and `compute`, such as torchmetrics has; on a
+    device if it has a method `to`."""
 
     def __init__(self, metric: Any, reading: Reading, device: torch.device) -> None:
         self.metric, self.reading = copy.deepcopy(metric), reading
@@ -114,12 +102,8 @@ class Accumulated:
 
 
 class Mean:
-    """A mean over units, of sums and numbers of units.
-
-    Args:
-        name: of what is summed, for messages.
-        device: where the sum is kept, in double precision, which Apple's devices lack.
-    """
+    """A mean over units of what has a name, for messages; the sum is in double precision, which Apple's devices
+    lack."""
 
     def __init__(self, name: str, device: torch.device) -> None:
         self.name = name
@@ -133,11 +117,7 @@ class Mean:
         self.units += units
 
     def value(self) -> float:
-        """The mean.
-
-        Raises:
-            JobError: it is over no units.
-        """
+        """The mean. Raises a JobError if it is over no units."""
         if not float(self.units):
             raise JobError(f"the validation {self.name} is over no units at all: every target is ignored")
         return float(self.total) / float(self.units)
@@ -149,6 +129,7 @@ def measurement(
     predict: Reading | None,
     weight: Callable[[Any], Any] | None,
     device: torch.device,
+    maximize: bool,
 ) -> Callable[[], Measure]:
     """A function that begins the measurement of an evaluation.
 
@@ -158,11 +139,14 @@ def measurement(
         predict: (outputs, targets) from a model and a batch.
         weight: the number of units that a mean is over, from the targets, or the batch where there are none.
         device: of the model.
+        maximize: whether a larger metric is better.
 
     Raises:
         JobError: there is nothing to measure, or it can't be measured of what there is.
     """
     if metric is None:
+        if maximize:
+            raise JobError("maximize=True without a metric would maximise the loss: give metric=")
         if objective is None:
             raise JobError("batch_loss is a list of losses: give metric=, what a validation measures")
         return lambda: MeanLoss(objective, device)

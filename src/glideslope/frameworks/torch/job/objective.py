@@ -37,34 +37,23 @@ class BatchLoss(NamedTuple):
 
 
 class Objective(Protocol):
-    """A loss function of a model and a batch on the model's device.
-
-    Attributes:
-        loss: the function that the user gave.
-    """
+    """The loss function that the user gave, of a model and a batch on the model's device."""
 
     loss: Loss
 
     def __call__(self, model: torch.nn.Module, batch: Any) -> BatchLoss:
         """The loss of the batch."""
-        ...
 
     def forward(self, model: torch.nn.Module, batch: Any) -> Any:
         """One forward pass, for the statistics of batch normalization."""
-        ...
 
     def examples(self, batch: Any) -> int:
         """The number of examples in a batch."""
-        ...
 
 
 class LossOfOutputs:
-    """`loss(outputs, targets)`, where a batch has inputs and targets.
-
-    Args:
-        loss: returns a mean, or a pair (sum, count).
-        weight: the number of units that a mean is over, from the targets.
-    """
+    """`loss(outputs, targets)`, a mean or a pair (sum, count), where a batch has inputs and targets; `weight` of the
+    targets is the number of units that a mean is over."""
 
     def __init__(self, loss: Callable[[Any, Any], Any], weight: Callable[[Any], Any] | None) -> None:
         self.loss, self.weight = loss, weight
@@ -90,12 +79,8 @@ class LossOfOutputs:
 
 
 class LossOfBatch:
-    """`batch_loss(model, batch)`, for every other batch, model and loss.
-
-    Args:
-        batch_loss: returns a mean, or a pair (sum, count).
-        weight: the number of units that a mean is over, from the batch; its examples if not given.
-    """
+    """`batch_loss(model, batch)`, a mean or a pair (sum, count), for every other batch, model and loss; `weight` of the
+    batch is the number of units that a mean is over, its examples if not given."""
 
     def __init__(self, batch_loss: Callable[[Any, Any], Any], weight: Callable[[Any], Any] | None) -> None:
         self.loss, self.weight = batch_loss, weight
@@ -114,11 +99,7 @@ class LossOfBatch:
 
 
 def pair(values: tuple[Any, ...], name: str) -> BatchLoss:
-    """The loss given as (sum, count).
-
-    Raises:
-        JobError: it isn't a pair of two numbers.
-    """
+    """The loss given as (sum, count). Raises a JobError if it isn't a pair of two numbers."""
     if len(values) != 2:
         raise JobError(f"{name} gave {len(values)} values: give a mean, or a pair (sum, count)")
     total, count = values
@@ -130,11 +111,7 @@ def pair(values: tuple[Any, ...], name: str) -> BatchLoss:
 
 
 def scalar(value: Any, name: str) -> torch.Tensor:
-    """The value, if it is one number in a tensor.
-
-    Raises:
-        JobError: it is something else.
-    """
+    """The value, if it is one number in a tensor. Raises a JobError if it is something else."""
     if isinstance(value, torch.Tensor) and value.numel() == 1:
         return value
     shown = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else type(value).__name__
@@ -148,11 +125,8 @@ def _is_sum(loss: Any) -> bool:
 
 
 def objectives(loss: Any, batch_loss: Any, weight: Callable[[Any], Any] | None, optimizers: int) -> list[Objective]:
-    """The loss functions that a job was given: one, or one for each optimizer.
-
-    Raises:
-        JobError: there is none, there are both, or there aren't as many as optimizers.
-    """
+    """The loss functions that a job was given: one, or one for each optimizer. Raises a JobError if there is none,
+    there are both, or there aren't as many as optimizers."""
     if (loss is None) == (batch_loss is None):
         raise JobError("give loss, a function of outputs and targets, or batch_loss, a function of model and batch")
     for name, functions in (("loss", [loss]), ("batch_loss", _listed(batch_loss))):

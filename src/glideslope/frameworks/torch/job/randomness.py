@@ -38,7 +38,7 @@ def sources(*roots: Any) -> list[Source]:
 
 
 def _parts(item: Any) -> Iterator[Any]:
-    """What an object's code can reach directly: attributes, items, and the variables its functions name."""
+    """The objects that an object's code can reach directly: attributes, items, and the variables its functions name."""
     if isinstance(item, torch.Tensor | np.ndarray | str | bytes | int | float | type | types.ModuleType):
         return
     if isinstance(item, dict):

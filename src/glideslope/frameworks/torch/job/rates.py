@@ -35,7 +35,7 @@ class Rates:
 
     @property
     def controls(self) -> frozenset[str]:
-        """What can be set besides the rate: momentum (Adam's first beta too) and weight decay, where all have them."""
+        """The controls besides the rate: momentum (Adam's first beta too) and weight decay, where all have them."""
         groups = [optimizer.param_groups[0] for optimizer in self.optimizers]
         momentum = {"momentum"} if all("momentum" in group or "betas" in group for group in groups) else set()
         return frozenset(momentum | ({"weight_decay"} if all("weight_decay" in group for group in groups) else set()))
@@ -68,11 +68,7 @@ def _shares(values: list[list[float]]) -> list[list[float]]:
 
 
 def check_controls(names: Iterable[str], controls: frozenset[str]) -> None:
-    """Checks the names of what a step sets besides the rate.
-
-    Raises:
-        JobError: a job doesn't have one of them.
-    """
+    """Raises a JobError for the name of a control that a job doesn't have."""
     if unknown := set(names) - controls:
         listed = ", ".join(sorted(controls)) or "none"
         raise JobError(f"this job can't set {', '.join(sorted(unknown))}: its optimizer has {listed}")
@@ -81,14 +77,9 @@ def check_controls(names: Iterable[str], controls: frozenset[str]) -> None:
 def until_made(update: Callable[[], tuple[torch.Tensor, bool]]) -> torch.Tensor:
     """The loss of the first update that is made, each attempt with other batches: a gradient scaler skips some.
 
-    Args:
-        update: attempts an update; returns its loss, and whether the optimizers made it.
-
-    Returns:
-        The loss; also of a skipped update if it isn't finite: no smaller scale helps, so the search sees it.
-
-    Raises:
-        JobError: many were skipped in a row.
+    `update` attempts one, and returns its loss and whether the optimizers made it. A loss that isn't finite is returned
+    of a skipped update too: no smaller scale helps, so the search sees it. Raises a JobError if many were skipped in a
+    row.
     """
     for _ in range(_MOST_SKIPPED):
         loss, is_made = update()
@@ -98,7 +89,7 @@ def until_made(update: Callable[[], tuple[torch.Tensor, bool]]) -> torch.Tensor:
 
 
 def clear_gradients(optimizers: Iterable[torch.optim.Optimizer]) -> None:
-    """What the optimizers' zero_grad does, without the profiler's record, which costs a small network 1%."""
+    """Does the same as the optimizers' zero_grad without the profiler's record, which costs a small network 1%."""
     for parameter in parameters(optimizers):
         parameter.grad = None
 
@@ -116,11 +107,7 @@ def switches(optimizer: Any) -> bool:
 
 
 def check_trained(model: torch.nn.Module, optimizers: list[torch.optim.Optimizer]) -> torch.Tensor:
-    """The model's first parameter.
-
-    Raises:
-        JobError: the model has none, or an optimizer has none of the model's.
-    """
+    """The model's first parameter. Raises a JobError if the model has none, or an optimizer has none of the model's."""
     parameter = next(model.parameters(), None)
     if parameter is None:
         raise JobError("the model has no parameters: there is nothing to train")

@@ -77,7 +77,7 @@ class Resumable(IterableDataset[Any]):
         return {"taken": self.taken, "began": self._began}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Has the next iteration go on from a state.
+        """Makes the next iteration go on from a state.
 
         Raises:
             JobError: it isn't a state of a resumable stream.
@@ -91,7 +91,7 @@ class Resumable(IterableDataset[Any]):
         self.taken, self._began, self._loaded = state["taken"], state["began"], True
 
     def restart(self) -> None:
-        """Has the next iteration begin anew."""
+        """Makes the next iteration begin anew."""
         self.taken, self._began, self._loaded = 0, None, False
 
     def _begun(self) -> Iterator[Any]:

@@ -20,7 +20,7 @@ from glideslope.schedules.numbers import is_finite, plain
 _OTHER_SHAPES = ("LBFGS", "Adafactor", "SparseAdam")
 """Optimizers of torch whose tensors have other shapes than their parameters."""
 _NUMBERS = ("step", "eta", "mu", "mu_product")
-"""What torch's optimizers keep of a parameter that may be a number."""
+"""The parts of the state of torch's optimizers for a parameter that may be numbers."""
 
 
 def check_tensors(what: str, saved: Any, here: Mapping[str, Any]) -> None:

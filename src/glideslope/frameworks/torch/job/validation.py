@@ -47,11 +47,8 @@ class Validation:
         self._shares = trained is not None and (trained is loader or trained is self._stream)
 
     def __call__(self, model: torch.nn.Module, examples: float) -> float:
-        """The measurement of a model on about so many examples; on all for infinitely many.
-
-        Raises:
-            JobError: the loader gave no batch.
-        """
+        """The measurement of a model on about so many examples; on all for infinitely many. Raises a JobError if the
+        loader gave no batch."""
         position = copy.deepcopy(self.data.save()) if self._shares else None
         measure = self.measurement()
         batches = 0

@@ -73,7 +73,7 @@ class Balance:
             hook.remove()
 
     def _measure_next(self) -> None:
-        """Measures the next update, after which a loaded state tells whether it is in a probe."""
+        """Measures the next update: only after it the loaded state is read, which may be in a probe."""
         self._monitor.every = 1
 
     @property
@@ -82,12 +82,12 @@ class Balance:
         return {layer: kept["multiplier"] for layer, kept in self._kept().items()}
 
     def _kept(self) -> dict[str, dict[str, Any]]:
-        """What the groups hold, by layer."""
+        """The records in the groups, by layer."""
         pairs = zip(self._layer_of, self.optimizer.param_groups, strict=True)
         return {layer: group.get(KEPT_AS, _FRESH) for layer, group in pairs if layer is not None}
 
     def _look(self) -> None:
-        """Takes in the update that was made."""
+        """Records the update that was made."""
         kept = self._kept()
         updates = next(iter(kept.values()))["updates"]
         measuring = self._place(updates) < self.probe

@@ -1,4 +1,4 @@
-"""What balance keeps in an optimizer's groups: sealed when its state is saved, checked before one is loaded."""
+"""The records of balance in an optimizer's groups: sealed when its state is saved, checked before one is loaded."""
 
 from __future__ import annotations
 
@@ -29,15 +29,8 @@ def sealed_groups(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def checked_groups(state: dict[str, Any], probe: int) -> dict[str, Any]:
-    """A state of an optimizer without the checksums.
-
-    Args:
-        state: as `sealed_groups` made it, or as it was before there were checksums.
-        probe: the updates that are measured.
-
-    Raises:
-        LayerError: what a group keeps isn't what balance left there.
-    """
+    """A state of an optimizer without the checksums that `sealed_groups` gave it, if it has them. Raises a LayerError
+    if a group doesn't hold what balance left there, of at most `probe` measured updates."""
     groups = state.get("param_groups") if isinstance(state, Mapping) else None
     if not isinstance(groups, list | tuple) or not all(isinstance(group, Mapping) for group in groups):
         return state  # of which torch says what is wrong
@@ -57,7 +50,7 @@ def _with_seal(group: dict[str, Any]) -> dict[str, Any]:
 
 
 def _parts(group: Mapping[str, Any]) -> dict[str, Any]:
-    """What belongs together in a group."""
+    """The parts of a group under one checksum."""
     return {**group[KEPT_AS], "scale": group.get("lr_scale")}
 
 

@@ -45,14 +45,14 @@ class Ratios:
 class Monitor:
     """Measures the update ratio of each layer at every so many updates.
 
-    Nothing is read from the device until the next measurement, or `read`: what is told lags behind by one. It measures
-    for as long as the optimizer is there, or until `remove`. The ratio of a layer whose weights are all 0 is NaN.
+    Nothing is read from the device until the next measurement, or `read`: reports lag behind by one. It measures for as
+    long as the optimizer is there, or until `remove`. The ratio of a layer whose weights are all 0 is NaN.
 
     Args:
         model: the network.
         optimizer: its optimizer.
         every: updates between measurements.
-        to: is told each: `print`, `gs.torch.to_csv(path)`, `gs.torch.to_tensorboard(writer)`, or your own.
+        to: is called with each: `print`, `gs.torch.to_csv(path)`, `gs.torch.to_tensorboard(writer)`, or your own.
 
     Raises:
         LayerError: `every` isn't positive.
@@ -86,7 +86,7 @@ class Monitor:
         self._before: list[torch.Tensor] = []  # kept: memory anew for each measurement costs more than the copy
         self._measuring = False
         self._latest: tuple[int, torch.Tensor] | None = None
-        self._told = True
+        self._reported = True
         self._hooks = around_updates(
             inner_optimizer(optimizer),
             before=lambda args, kwargs: self._keep(),
@@ -99,20 +99,20 @@ class Monitor:
             hook.remove()
 
     def read(self) -> Ratios | None:
-        """The last measurement, None before the first; tells it, if it wasn't."""
+        """The last measurement, None before the first; reports it, if that wasn't done."""
         if self._latest is None:
             return None
         update, ratios = self._latest
         measured = Ratios(update, dict(zip(self.layers, ratios.tolist(), strict=True)))
-        if self._to is not None and not self._told:
+        if self._to is not None and not self._reported:
             self._to(measured)
-        self._told = True
+        self._reported = True
         return measured
 
     @torch.no_grad()
     def _keep(self) -> None:
         if self.updates % self.every == 0:
-            if not self._told:
+            if not self._reported:
                 self.read()
             self._measuring = True
             if self._before:
@@ -127,9 +127,9 @@ class Monitor:
             foreach_sub_(self._before, tuple(self._tensors))
             moved = self._norms(self._before)
             self._measuring = False
-            # Of weights that are all 0 a part can't be told.
+            # Weights that are all 0 have no ratio.
             ratios = torch.where(weights > 0, moved / weights, torch.nan)
-            self._latest, self._told = (self.updates, ratios), False
+            self._latest, self._reported = (self.updates, ratios), False
         self.updates += 1
 
     def _norms(self, tensors: list[torch.Tensor]) -> torch.Tensor:

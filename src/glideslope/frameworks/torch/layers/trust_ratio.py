@@ -16,7 +16,7 @@ RULES = ("lars", "lamb")
 
 
 def trust_ratio(optimizer: Any, rule: str, *, coefficient: float = 0.001) -> list[RemovableHandle]:
-    """Has an optimizer move each parameter in proportion to its norm.
+    """Makes an optimizer move each parameter in proportion to its norm.
 
     "lars" multiplies each gradient, weight decay added, by coefficient · ‖w‖/(‖g‖ + λ‖w‖) before momentum: for SGD.
     "lamb" multiplies the whole step, weight decay in it, by ‖w‖/‖u‖, where the optimizer would have moved by lr · u:

@@ -1,4 +1,4 @@
-"""What the schedulers of a torch optimizer share: their arguments, their schedules, and their state."""
+"""The common part of the schedulers of a torch optimizer: arguments, schedules and state."""
 
 from __future__ import annotations
 
@@ -63,19 +63,19 @@ class BaseScheduler(LRScheduler):
 
     @abstractmethod
     def _prepare(self, count: str, peak: float | None) -> None:
-        """Sees the optimizer as it is given, before anything of it is changed."""
+        """Reads the optimizer before anything of it is changed."""
 
     @abstractmethod
     def _begin_schedules(self) -> None:
-        """Has the optimizer count its updates, and writes what the schedules have for the first."""
+        """Hooks the optimizer, so that updates are counted, and writes the values for the first."""
 
     @abstractmethod
     def _write(self) -> None:
-        """Sees which groups there are, and writes what the schedules have for the next update."""
+        """Reads the groups, and writes the values for the next update."""
 
     @abstractmethod
     def _checked(self, saved: Saved) -> Any:
-        """What a state needs to be gone on from; raises if that can't be, and changes nothing."""
+        """The data that `_go_on` needs from a state; raises if the state can't be used, and changes nothing."""
 
     @abstractmethod
     def _go_on(self, saved: Saved, checked: Any, replaced: list[Replaced]) -> None:
@@ -113,7 +113,7 @@ class BaseScheduler(LRScheduler):
         return self._stepped.param_groups if self._plan.groups.are_of(groups) else groups
 
     def _at_loads(self, before: Callable[..., Any] | None, after: Callable[..., Any]) -> list[RemovableHandle]:
-        """Has functions called around each load of the optimizer's state, or of a wrapper's around it."""
+        """Hooks functions before and after each load of the optimizer's state, or of a wrapper's around it."""
         handles = []
         for loaded in {id(optimizer): optimizer for optimizer in (self._stepped, self.optimizer)}.values():
             if hasattr(loaded, "_optimizer_load_state_dict_post_hooks"):

@@ -67,7 +67,7 @@ class CapturableScheduler(BaseScheduler):
         self._write()
 
     def _listen(self) -> None:
-        """Has the optimizer's own step count the updates, and a loaded state be seen."""
+        """Hooks the optimizer's own step, which counts the updates, and its loading of a state."""
         count, read_groups = self._count, weakly(self.read_groups)
 
         def counted(skipped: torch.Tensor | None, compiled: bool) -> None:
@@ -124,7 +124,7 @@ class CapturableScheduler(BaseScheduler):
         self._set()
 
     def _find(self) -> None:
-        """Sees which groups there are."""
+        """Reads the groups."""
         as_tensors(self.optimizer.param_groups)
         self._plan.find(self.optimizer.param_groups)
 

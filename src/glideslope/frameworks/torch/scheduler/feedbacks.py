@@ -1,4 +1,4 @@
-"""The feedbacks of a scheduler: who tells them measurements, and keeps the snapshots of a guard."""
+"""The feedbacks of a scheduler: their measurements, and the object that keeps the snapshots for a guard."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Feedbacks:
 
     Args:
         plan: the schedules.
-        watch: says if a feedback is told nothing.
+        watch: warns if a feedback gets no measurement.
         write: writes the rates anew.
     """
 
@@ -33,15 +33,15 @@ class Feedbacks:
 
     @property
     def keeper(self) -> Any:
-        """What makes the snapshots for the guard; None without."""
+        """The object that makes the snapshots for the guard; None without."""
         return self._keeper and self._keeper()
 
     def take_guard(self, keeper: Any) -> Guard:
         """The guard among the feedbacks, for what makes the snapshots of a training; it can be taken once.
 
         Args:
-            keeper: what takes it: asked for its `state` when the scheduler is saved, told `resumed()` when a state is
-                loaded, and asked for `looked`, the updates that it was told.
+            keeper: the object that uses it: it has the guard's `state`; `resumed()`, which is called when the scheduler
+                loads a state; and `looked`, the number of updates that it has seen.
 
         Raises:
             FeedbackError: there is none, or it was taken.
@@ -75,38 +75,31 @@ class Feedbacks:
         return {feedback.mode for feedback, _ in self._plan.waits() if hasattr(feedback, "mode")}
 
     def number(self, metric: Any) -> float:
-        """A measurement as a number, the mean over all processes.
-
-        Raises:
-            FeedbackError: it can't be used, or no schedule has a feedback.
-        """
+        """A measurement as a number, the mean over all processes. Raises a FeedbackError if it can't be used, or no
+        schedule has a feedback."""
         if not self:
             raise FeedbackError("no schedule here answers to measurements: give schedule=gs.cosine() * gs.plateau()")
         number, _ = measured(metric)
         return mean_over_ranks(number)
 
     def take(self, number: float) -> bool:
-        """Tells a measurement to each of them; whether it moves a rate."""
+        """Passes a measurement to each of them; returns whether it moves a rate."""
         before = self._plan.feedback_factors
         self._plan.measure(number)
         self._watch.measured = True
         return self._plan.feedback_factors != before
 
-    def training_ended(self, made: int) -> None:
-        """Says if one was told nothing in a trainer's training that is over after so many updates."""
-        self._watch.end(made, self.keeper)
+    def training_ended(self, updates_made: int) -> None:
+        """Warns of a feedback without measurements in a trainer's training that ended after so many updates."""
+        self._watch.end(updates_made, self.keeper)
 
-    def told_by_a_callback(self) -> None:
-        """Leaves it to a callback to tell evaluations, and to write over the rates of a trainer's own scheduler."""
+    def measured_by_a_callback(self) -> None:
+        """A callback passes the evaluations, and writes over the rates of a trainer's own scheduler."""
         self._watch.driven = self._watch.trained = True
         self._watch.notices.silence("another hand")
 
     def refuse_metric(self, metric: Any) -> None:
-        """Raises for a metric given to `step`.
-
-        Raises:
-            FeedbackError: it is one, and no number of an epoch.
-        """
+        """Raises a FeedbackError where `step` is called with a metric, and not with the number of an epoch."""
         if self or isinstance(metric, bool) or not isinstance(metric, int):
             raise FeedbackError(
                 f"step({metric!r}): step() is called without a metric, after each update; a measurement is for "

@@ -14,13 +14,8 @@ def inner_optimizer(optimizer: Any) -> torch.optim.Optimizer:
 
     Accelerate, Lightning, Lookahead, SAM and others hold another optimizer in an attribute and hand on its groups. Some
     update without their own `step` (SAM's `second_step`), or have no hooks; the optimizer inside has both. A wrapper
-    with groups of its own, such as ZeroRedundancyOptimizer, is the optimizer itself.
-
-    Args:
-        optimizer: a torch optimizer, or a wrapper around one, however deep.
-
-    Raises:
-        ScheduleError: there is no torch optimizer with step hooks inside.
+    with groups of its own, such as ZeroRedundancyOptimizer, is the optimizer itself. Raises a ScheduleError if there is
+    no torch optimizer with step hooks inside.
     """
     innermost, inside = optimizer, _inside(optimizer)
     while inside is not None:
@@ -45,7 +40,7 @@ def as_scheduled(optimizer: Any) -> Any:
 
 
 def _inside(wrapper: Any) -> Any | None:
-    """What a wrapper holds that has the same parameter groups."""
+    """The attribute of a wrapper that has the same parameter groups."""
     groups = getattr(wrapper, "param_groups", None)
     parts = vars(wrapper).values() if hasattr(wrapper, "__dict__") else ()
     for part in parts:

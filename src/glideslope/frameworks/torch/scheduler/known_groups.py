@@ -19,7 +19,7 @@ ROUNDING = 1e-6
 
 @dataclass
 class Known:
-    """What is known of a parameter group.
+    """A parameter group that was seen before.
 
     Attributes:
         place: its place among all groups that there ever were, in order of appearance.
@@ -33,14 +33,8 @@ class Known:
 
 
 class Replaced(NamedTuple):
-    """A base value that a loaded state replaced.
-
-    Attributes:
-        key: of the value.
-        before: the value that it replaced.
-        now: the value of the state.
-        scale: what else the value is multiplied by.
-    """
+    """A base value that a loaded state replaced: its key, the value before, the state's value now, and what else it is
+    multiplied by."""
 
     key: str
     before: float
@@ -69,7 +63,7 @@ class KnownGroups:
         self._of_parameter: Any = WeakIdKeyDictionary()
 
     def look(self, groups: Sequence[Group]) -> list[Known]:
-        """What is known of each group, in their order; a group not seen before gets the next place."""
+        """The known group for each group, in their order; a group not seen before gets the next place."""
         of_group = {id(group): known for group, known in zip(self._groups, self.present, strict=True)}
         recognised = [of_group.get(id(group)) for group in groups]
         self._loaded = not any(recognised)
@@ -99,16 +93,11 @@ class KnownGroups:
         return len(groups) == len(self._groups) and all(map(is_, groups, self._groups))
 
     def base(self, group: Group, known: Known, key: str, scale: float) -> float:
-        """The initial value of a group, kept in it as torch's schedulers keep `initial_lr`.
+        """The initial value of a group, kept in it as torch's schedulers keep `initial_lr`; of a group without one, its
+        value is the initial one times `scale`.
 
         A loaded state, or a copy of a group, may lack it, with a value that a schedule has changed: then it is the one
         known before.
-
-        Args:
-            group: the group.
-            known: what is known of it.
-            key: of the value.
-            scale: what initial values are multiplied by; of a group without one, its value is the product.
         """
         name = f"initial_{key}"
         if name not in group:
@@ -120,11 +109,8 @@ class KnownGroups:
         return known.bases[key]
 
     def take_bases(self, bases: Sequence[dict[str, float]], groups: Sequence[Group]) -> list[Replaced]:
-        """Takes over the base values of as many groups, in their order; those of another number are of other groups.
-
-        Returns:
-            What they replaced.
-        """
+        """Takes over the base values of as many groups, in their order, and returns what they replaced; those of
+        another number are of other groups."""
         if len(bases) != len(groups):
             return []
         self.look(groups)
@@ -139,7 +125,7 @@ class KnownGroups:
         return [(known, dict(known.bases)) for known in self.present]
 
     def replaced(self, before: Sequence[tuple[Known, dict[str, float]]]) -> list[Replaced]:
-        """What differs now from the base values that were."""
+        """The base values that differ from those before."""
         pairs = [
             Replaced(key, value, known.bases[key], known.scale if key == "lr" else 1.0)
             for known, bases in before

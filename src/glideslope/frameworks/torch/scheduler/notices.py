@@ -1,23 +1,17 @@
-"""What a scheduler says to its user, each thing once."""
+"""The warnings of a scheduler, each once."""
 
 from __future__ import annotations
 
 import inspect
-import sys
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import torch
-
+from glideslope.callers import caller_level
 from glideslope.frameworks.torch.scheduler.known_groups import ROUNDING, Replaced
 from glideslope.frameworks.torch.scheduler.succession import schedulers_of, was_scheduled
 
-_LIBRARIES = tuple(str(Path(str(file)).parent) for file in (torch.__file__, Path(__file__).parents[1]))
-
-
-UNTOLD = 1000
+UNMEASURED = 1000
 """Updates that a feedback, other than a guard, may go without a measurement, at the least."""
 COMPILED = (
     "the optimizer's step is compiled, and scheduled values in it are Python numbers, for which it is compiled again: "
@@ -35,23 +29,15 @@ class Notices:
         """Warns, unless something of this kind was said before."""
         if kind not in self._kinds:
             self._kinds.add(kind)
-            warnings.warn(message, stacklevel=_users_level())
+            warnings.warn(message, stacklevel=caller_level("torch"))
 
     def silence(self, kind: str) -> None:
-        """Says nothing of this kind from here on."""
+        """Gives no warning of this kind from here on."""
         self._kinds.add(kind)
 
 
-def _users_level() -> int:
-    """How far up the stack, from the caller, the first frame outside this library and torch is."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_code.co_filename.startswith(_LIBRARIES) and frame.f_back:
-        frame, level = frame.f_back, level + 1
-    return level
-
-
 def other_hand(changes: Sequence[tuple[str, float, float]]) -> str:
-    """What to say where somebody else writes what is scheduled."""
+    """The warning where somebody else writes what is scheduled."""
     name, now, written = changes[0]
     return (
         f"the {name} of a parameter group is {now:g}, and this scheduler had set {written:g}: another scheduler, or "
@@ -62,7 +48,7 @@ def other_hand(changes: Sequence[tuple[str, float, float]]) -> str:
 
 
 def replaced_base(replaced: Replaced, source: str) -> str:
-    """What to say where a loaded state brings another base rate than the optimizer was made with."""
+    """The warning where a loaded state brings another base rate than the optimizer was made with."""
     return (
         f"{source} has an initial {replaced.key} of {replaced.now:g}, which replaces {replaced.before:g}: the schedule "
         f"goes on from the saved one. To train with the new one, set group['initial_{replaced.key}'] after loading and "
@@ -71,7 +57,7 @@ def replaced_base(replaced: Replaced, source: str) -> str:
 
 
 def other_than_made_with(optimizer: Any) -> str | None:
-    """What to say where the groups' initial rate isn't the `lr` that the optimizer was made with; None if it is.
+    """The warning where the groups' initial rate isn't the `lr` that the optimizer was made with; None if it is.
 
     So it is after a state was loaded into an optimizer with a new `lr`, which torch keeps in `defaults` only. Where a
     scheduler was made for the optimizer before, its groups have had their say.
@@ -93,7 +79,7 @@ def other_than_made_with(optimizer: Any) -> str | None:
 
 
 def unknown_base(optimizer: Any) -> str | None:
-    """What to say where a state brings no base rates, and the groups' rate may be one that a schedule has lowered.
+    """The warning where a state brings no base rates, and the groups' rate may be one that a schedule has lowered.
 
     So it is where they have no initial rate, and another rate than the optimizer was made with, or several, and it was
     trained; None elsewhere.
@@ -113,7 +99,7 @@ def unknown_base(optimizer: Any) -> str | None:
 
 
 def other_rate(optimizer: Any) -> str | None:
-    """What to say where the groups have another rate than their initial one, which a schedule is going to multiply.
+    """The warning where the groups have another rate than their initial one, which a schedule is going to multiply.
 
     So it is where a user has set it for a new phase; None where it is 0, or a scheduler here has left it.
     """
@@ -129,32 +115,32 @@ def other_rate(optimizer: Any) -> str | None:
     )
 
 
-def idle(calls: int, made: int) -> str:
-    """What to say where `step()` is called and the optimizer makes no update."""
+def idle(calls: int, updates_made: int) -> str:
+    """The warning where `step()` is called and the optimizer makes no update."""
     return (
         f"step() was called {calls} times in a row without an update by the optimizer, so the schedule stands at "
-        f"{made}. Updates are counted in the optimizer's step(); an optimizer that updates in another way needs "
+        f"{updates_made}. Updates are counted in the optimizer's step(); one that updates in another way needs "
         'gs.torch.Scheduler(..., count="step"), for which each scheduler.step() is one. To look at a schedule, '
         "schedule.sample(steps). While gradients accumulate, or mixed precision skips, this is as it should be"
     )
 
 
 def late(updates: int) -> str:
-    """What to say where `step()` is called after several updates."""
+    """The warning where `step()` is called after several updates."""
     return (
         f"step() was called after {updates} updates, which were made at one rate: call it after each "
         '(in Lightning "interval": "step"); the horizon is in updates, or steps="90ep" with a clock'
     )
 
 
-def untold(feedback: Any, updates: int) -> str:
-    """What to say where a feedback is told no measurement."""
+def unmeasured(feedback: Any, updates: int) -> str:
+    """The warning where a feedback gets no measurement."""
     if feedback.each_update:
         return (
-            f"{feedback} was told no loss in {updates} updates, so it protects nothing: make a gs.torch.Guard(model, "
+            f"{feedback} got no loss in {updates} updates, so it protects nothing: make a gs.torch.Guard(model, "
             "scheduler), and call its step(loss) after each scheduler.step()"
         )
     return (
-        f"{feedback} was told no measurement in {updates} updates, so it moves no rate: call scheduler.measure(loss) "
+        f"{feedback} got no measurement in {updates} updates, so it moves no rate: call scheduler.measure(loss) "
         "after each evaluation (gs.lightning.scheduled with a monitor, and evaluations of a Hugging Face Trainer, do)"
     )

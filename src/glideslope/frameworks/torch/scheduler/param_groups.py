@@ -1,4 +1,4 @@
-"""What a schedule moves in an optimizer's parameter groups, and how it is written there."""
+"""The values in an optimizer's parameter groups that schedules move, and how they are written."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Rates:
         return self.key in group
 
     def find(self, members: Sequence[Member], known: KnownGroups, scale: float = 1.0) -> None:
-        """Sees where the values are; initial ones are times the scale, those of groups not seen before as they are."""
+        """Finds the values; initial ones are times the scale, those of groups not seen before as they are."""
         self.numbers, self.tensors, self.versions = [], [], []
         for group, seen in members:
             if not self.has(group):
@@ -96,12 +96,8 @@ class Rates:
 
 
 class Momenta:
-    """Momenta: the factor itself, as one of a group's `betas`.
-
-    Args:
-        place: which of the betas.
-        or_momentum: also as `momentum`, where a group has no betas.
-    """
+    """Momenta: the factor itself, as the beta at a place in a group's `betas`; also as `momentum` of a group without
+    betas (`or_momentum`)."""
 
     def __init__(self, place: int, *, or_momentum: bool) -> None:
         self.place = place
@@ -115,7 +111,7 @@ class Momenta:
         return any(key in group for key in self.keys)
 
     def find(self, members: Sequence[Member], known: KnownGroups, scale: float = 1.0) -> None:
-        """Sees where the values are, which have no base and no scale."""
+        """Finds the values, which have no base and no scale."""
         self.numbers, self.tensors = [], []
         for group, _ in members:
             if not self.has(group):

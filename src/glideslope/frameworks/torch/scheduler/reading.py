@@ -1,4 +1,4 @@
-"""What a scheduler is given, read: schedules with a horizon, and their factors whatever they are made of."""
+"""Schedules with the horizon of a scheduler, and their factors, also of Python functions that take no arrays."""
 
 from __future__ import annotations
 
@@ -21,11 +21,8 @@ def has_horizon(schedule: Policy | Sequence[Policy]) -> bool:
 
 
 def timed(name: str, schedule: Schedule, steps: Time | None, clock: Clock | None) -> Schedule:
-    """A schedule that can be called, with its horizon where one is given or needed.
-
-    Raises:
-        ScheduleError: it lacks a horizon or a unit; the message says which argument has it.
-    """
+    """A schedule that can be called, with its horizon where one is given or needed. Raises a ScheduleError if it lacks
+    a horizon or a unit; the message says which argument has it."""
     if steps is not None:
         return with_horizon(schedule, steps, clock)
     if clock is not None:
@@ -43,11 +40,8 @@ def argument(name: str) -> str:
 
 
 def factors_at(schedule: Schedule, t: np.ndarray) -> np.ndarray:
-    """The factors at positions of shape (n,); one by one where a Python function can't take an array.
-
-    Raises:
-        ScheduleError: a function fails at an update before its horizon; at later ones the last value is held.
-    """
+    """The factors at positions of shape (n,); one by one where a Python function can't take an array. Raises a
+    ScheduleError if a function fails at an update before its horizon; at later ones the last value is held."""
     try:
         return np.broadcast_to(schedule(t), t.shape)
     except (TypeError, ValueError, IndexError):

@@ -71,10 +71,10 @@ def text(value: Schedule | Feedback) -> str | None:
 
 def _past(time: float) -> np.ndarray:
     """The positions of the updates made so far."""
-    made = math.ceil(time)
-    if made <= 2 * MOST:
-        return np.arange(made)
-    return np.union1d(np.arange(MOST), np.linspace(MOST, made - 1, MOST).round())
+    updates_made = math.ceil(time)
+    if updates_made <= 2 * MOST:
+        return np.arange(updates_made)
+    return np.union1d(np.arange(MOST), np.linspace(MOST, updates_made - 1, MOST).round())
 
 
 def _worths(was: str, before: Schedule, now: Schedule) -> list[float]:

@@ -1,4 +1,4 @@
-"""What is scheduled in an optimizer: the schedules, and the values in its groups that follow them."""
+"""The schedules of an optimizer, and the values in its groups that follow them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from glideslope.feedback import Controlled, Feedback
 from glideslope.frameworks.seals import sealed
 from glideslope.frameworks.torch.batches.growing_clock import on_one_clock
 from glideslope.frameworks.torch.scheduler.known_groups import Group, KnownGroups, Replaced
-from glideslope.frameworks.torch.scheduler.notices import UNTOLD
+from glideslope.frameworks.torch.scheduler.notices import UNMEASURED
 from glideslope.frameworks.torch.scheduler.param_groups import Momenta, Rates, Version, check_has, separate
 from glideslope.frameworks.torch.scheduler.reading import argument, check_momentum, factors_at, timed
 from glideslope.frameworks.torch.scheduler.resume import text
@@ -23,7 +23,7 @@ from glideslope.schedules import Clock, constant
 from glideslope.schedules.durations import Frame, Time
 
 FIRST_LOSSES = 10
-"""Updates by which a guard should have been told a loss."""
+"""Updates after which a guard without a loss is a mistake."""
 
 
 class Plan:
@@ -71,7 +71,7 @@ class Plan:
         self.find(groups)
 
     def find(self, groups: Sequence[Group]) -> None:
-        """Sees which groups there are; those beyond the schedules of the rate follow the last of them."""
+        """Reads the groups; those beyond the schedules of the rate follow the last of them."""
         separate(groups)
         members = list(zip(groups, self.groups.look(groups), strict=True))
         rates = self.names.count("lr")
@@ -111,7 +111,7 @@ class Plan:
 
     @property
     def scale(self) -> float:
-        """What initial rates are multiplied by, so that the largest of the first groups comes to the peak."""
+        """The multiplier of initial rates, by which the largest of the first groups comes to the peak."""
         return self.peak / self.largest if self.peak is not None and self.largest else 1.0
 
     def factors(self, starts: Sequence[float], number: int) -> np.ndarray:
@@ -129,7 +129,7 @@ class Plan:
 
     @property
     def feedback_factors(self) -> list[float]:
-        """What the feedbacks of each schedule multiply it by."""
+        """The factor of each schedule's feedbacks."""
         return [feedback.factor(state) if feedback else 1.0 for feedback, state in self._measured()]
 
     @property
@@ -150,7 +150,7 @@ class Plan:
         return self.largest != before
 
     def waits(self) -> list[tuple[Feedback, int]]:
-        """Each feedback, and the updates after which it should have been told something: by the end at the latest."""
+        """Each feedback, and the updates after which it should have a measurement: at most those of its schedule."""
         ends = [schedule.length(Frame()) or math.inf for schedule in self.schedules]
         return [
             (feedback, math.ceil(min(end, FIRST_LOSSES if feedback.each_update else _patience(feedback))))
@@ -160,11 +160,11 @@ class Plan:
 
     @property
     def is_measured(self) -> bool:
-        """Whether any feedback was told a measurement."""
+        """Whether any feedback got a measurement."""
         return any(held and state != held.init() for held, state in self._measured())
 
     def measure(self, metric: float) -> None:
-        """Tells every feedback a measurement."""
+        """Passes a measurement to every feedback."""
         self.feedback_states = [feedback and feedback.update(state, metric) for feedback, state in self._measured()]
 
     @property
@@ -179,11 +179,7 @@ class Plan:
         self.feedback_states[i] = held.with_guard(self.feedback_states[i], state)
 
     def guarded(self) -> tuple[int, Controlled]:
-        """Which schedule has the guard, and what it is multiplied by.
-
-        Raises:
-            FeedbackError: none has.
-        """
+        """Which schedule has the guard, and what it is multiplied by. Raises a FeedbackError if none has."""
         if self.guard is None:
             raise FeedbackError("no schedule here has a guard: give schedule=gs.cosine() * gs.guard()")
         held = self.feedbacks[self.guard]
@@ -195,7 +191,7 @@ class Plan:
         return list(zip(self.feedbacks, self.feedback_states, strict=True))
 
     def state(self, step: int, times: Sequence[float]) -> dict[str, Any]:
-        """What a training that made `step` updates and came to a time on each schedule needs to go on."""
+        """The state from which a training goes on that made `step` updates and came to a time on each schedule."""
         texts = [text(schedule) for schedule in self.schedules]
         state = {
             "step": step, "names": self.names, "schedules": texts, "times": list(times), "largest": self.largest,
@@ -209,11 +205,8 @@ class Plan:
         return sealed(state)
 
     def read(self, state: Any) -> Saved:
-        """A state that this can go on from; nothing is taken over.
-
-        Raises:
-            ScheduleError: it isn't a state, or what was made so far would have been made at other rates.
-        """
+        """A state that this can go on from; nothing is taken over. Raises a ScheduleError if it isn't a state, or what
+        was made so far would have been made at other rates."""
         saved = read_state(state, self.names, self.schedules, self.feedbacks, self.growth)
         keys = {values.key for values in self.values if isinstance(values, Rates)}
         if unknown := {key for group in saved.bases or [] for key in group} - keys:
@@ -229,17 +222,14 @@ class Plan:
         return saved
 
     def take(self, saved: Saved, groups: Sequence[Group]) -> list[Replaced]:
-        """Takes over a state that was read, and the base values that it has for as many groups.
-
-        Returns:
-            The base values that it replaced.
-        """
+        """Takes over a state that was read, with its base values for as many groups; returns the base values that it
+        replaced."""
         self.feedback_states = saved.feedback_states
         replaced = self.groups.take_bases(saved.bases or [], groups)
         if saved.largest is None or saved.bases is None:
             self.rescale()
         else:
-            self.largest, self._firsts = saved.largest, 0  # of groups that the state doesn't tell from later ones
+            self.largest, self._firsts = saved.largest, 0  # the state doesn't say which groups were the first
         return replaced
 
 
@@ -253,4 +243,4 @@ def _only_guard(feedbacks: Sequence[Controlled | None]) -> int | None:
 
 def _patience(feedback: Feedback) -> int:
     """Updates that a feedback may go without a measurement: many times the measurements that it waits for."""
-    return max(UNTOLD, 100 * (1 + int(getattr(feedback, "patience", 0))))
+    return max(UNMEASURED, 100 * (1 + int(getattr(feedback, "patience", 0))))

@@ -29,8 +29,8 @@ class Scheduler(BaseScheduler):
 
     The rate of a group is its initial rate (`initial_lr`, torch's convention) times its `lr_scale`, if it has one,
     times the factor. A group that is added later is picked up with the rate it has then. A rate that is a tensor is
-    written in place, on its device. What can't be right is said once, as a warning: a rate that another hand changed,
-    an optimizer that makes no update, a feedback that is told nothing, a loaded base rate other than the one given.
+    written in place, on its device. It warns once of what can't be right: a rate that other code changed, an
+    optimizer that makes no update, a feedback without measurements, a loaded base rate other than the one given.
 
     Args:
         optimizer: a torch optimizer, or a wrapper around one.
@@ -81,7 +81,7 @@ class Scheduler(BaseScheduler):
             self._watch.notices.tell("base", self._other_base)
 
     def _listen(self) -> None:
-        """Has the optimizer say what it does: updates, and a state that it loaded."""
+        """Hooks the optimizer's updates, and its loading of a state."""
         self.feedbacks, self._written = Feedbacks(self._plan, self._watch, weakly(self._write)), Written()
         succeed(self, self._stepped)
         handles = []
@@ -108,11 +108,11 @@ class Scheduler(BaseScheduler):
             self._look_at_news()
         if written.first["lr"] != written.seen or written.few or len(self.optimizer.param_groups) != written.count:
             self._look()
-        made = updates.made
-        if made != self._made + 1:
-            self._watch.call(made, self._made)
-        self._made = made
-        written.place = place = made - written.begin
+        updates_made = updates.made
+        if updates_made != self._made + 1:
+            self._watch.call(updates_made, self._made)
+        self._made = updates_made
+        written.place = place = updates_made - written.begin
         if place >= written.length:
             place = self._look_ahead()
         for write, factors in written.writing:
@@ -120,9 +120,9 @@ class Scheduler(BaseScheduler):
         written.seen = written.first["lr"]
 
     def measure(self, metric: Any) -> None:
-        """Tells a measurement, such as the validation loss, to the feedbacks that the schedules are multiplied by.
+        """Passes a measurement, such as the validation loss, to the feedbacks that the schedules are multiplied by.
 
-        The mean over all processes is what they are told, so call it in each; the rate is the same everywhere.
+        They get the mean over all processes, so call it in each; the rate is the same everywhere.
 
         Args:
             metric: a number, or a tensor of one element without a graph.
@@ -209,9 +209,9 @@ class Scheduler(BaseScheduler):
         return {**kept, "updates": (self._updates.made, self._updates.each_call)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        made, each_call = state.pop("updates")
+        updates_made, each_call = state.pop("updates")
         self._updates = Updates(each_call)
-        self._updates.made = made
+        self._updates.made = updates_made
         vars(self).update(state)
         self._listen()
         self._write()
@@ -222,7 +222,7 @@ class Scheduler(BaseScheduler):
         self._write()
 
     def _write(self) -> None:
-        """Writes what the schedules have for the next update, whatever the groups were before."""
+        """Writes the values for the next update, whatever the groups were before."""
         groups = self._groups
         if self._tensors:
             as_tensors(groups)
@@ -231,18 +231,15 @@ class Scheduler(BaseScheduler):
         self._written.write(self._plan, groups)
 
     def _look_ahead(self) -> int:
-        """Computes the factors of the next updates, and looks after the feedbacks where it is time; the place there."""
+        """Computes the factors of the next updates, and checks the feedbacks where it is time; returns the place
+        there."""
         if self._made >= self._watch.at:
             self._watch.look(self, self._made, self.feedbacks.keeper)
         return self._written.look_ahead(self._plan, self._made, self._shifts, self._watch.at)
 
     def _look(self, stepped: bool = True) -> None:
-        """Looks whether the groups are as they were written, finds them anew, and says if another hand wrote to them.
-
-        Args:
-            stepped: whether `step` was called since the last update, so that what was written is for the next; and no
-                other scheduler was made since.
-        """
+        """Looks whether the groups are as they were written, finds them anew, and warns if something else wrote to
+        them: where what was written is for the next update (`stepped`)."""
         groups, factors = self._groups, self._written.factors
         if self._plan.intact(groups, factors):
             return
@@ -253,7 +250,7 @@ class Scheduler(BaseScheduler):
             self._write()
 
     def _look_at_new(self) -> None:
-        """Writes the rates of groups that came since the last look; other values stay as they are, to be told of."""
+        """Writes the rates of groups that came since the last look; other values stay, for a warning later."""
         if not self.succeeded and not self._plan.groups.are(self._groups):
             self._look(stepped=self._writes_next)
 
@@ -263,17 +260,17 @@ class Scheduler(BaseScheduler):
         return self._made == self._updates.made and not self.succeeded and self._made < self._plan.end
 
     def _before_update(self, args: Any, kwargs: Any) -> None:
-        """Looks at the groups: one may be new, or have another rate than was written."""
+        """Checks the groups: one may be new, or have another rate than was written."""
         if not self.succeeded:
             self._look(stepped=self._writes_next)
 
     def _before_loading(self, optimizer: Any, state: Any) -> None:
-        """Sees the groups as they are, since a state goes by their places."""
+        """Reads the groups as they are, since a state refers to their places."""
         if not self.succeeded:
             self._look(stepped=False)
 
     def _after_loading(self, optimizer: Any) -> None:
-        """Writes over the rates of another schedule; says if there are other base rates."""
+        """Writes over the rates of another schedule; warns of other base rates."""
         if self.succeeded:
             return
         bases = self._plan.groups.bases()
@@ -283,7 +280,7 @@ class Scheduler(BaseScheduler):
         self._tell_replaced(self._plan.groups.replaced(bases), "the optimizer's state")
 
     def _look_at_news(self) -> None:
-        """Counts the updates of which only the device, or this call, knew; says what a compiled step needs."""
+        """Counts the updates of which only the device, or this call, knew; warns of floats in a compiled step."""
         if self._updates.each_call:
             self._updates.made += 1
             self._look()
@@ -293,6 +290,6 @@ class Scheduler(BaseScheduler):
             self._watch.notices.tell("compiled", notices.COMPILED)
 
     def _tell_replaced(self, replaced: list[Replaced], source: str) -> None:
-        """Says that loaded base rates replaced others, unless the user gave the peak or another scheduler writes."""
+        """Warns that loaded base rates replaced others, unless the user gave the peak or another scheduler writes."""
         if self._plan.peak is None and not self.succeeded:
             self._watch.tell_replaced(replaced, self._written.factors, source)

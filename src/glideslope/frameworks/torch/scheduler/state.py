@@ -1,4 +1,4 @@
-"""What a scheduler's state holds, read and checked as a whole before anything of it is taken over."""
+"""A scheduler's state, read and checked as a whole before anything of it is taken over."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from glideslope.schedules import Schedule
 MOST_UPDATES = 2**53
 """Up to here each count is a float."""
 MOST_RATE = 1e38
-"""What single precision holds."""
+"""The largest rate, which single precision holds."""
 _Count = Annotated[int, Meta(ge=0, le=MOST_UPDATES)]
 _Time = Annotated[float, Meta(ge=0, le=MOST_UPDATES)]
 _Rate = Annotated[float, Meta(ge=0, le=MOST_RATE)]
@@ -71,10 +71,8 @@ def read_state(
     """Reads a state for a scheduler with these schedules, each with its name and feedback.
 
     Numbers may be of any library, sequences lists, tuples or arrays, and an infinite number null, as JSON leaves them.
-
-    Raises:
-        ScheduleError: it isn't a state, was changed since it was saved, or what was made so far would have been made
-            at other rates.
+    Raises a ScheduleError if it isn't a state, was changed since it was saved, or what was made so far would have been
+    made at other rates.
     """
     try:
         step = _step(plain(state["step"]))
@@ -124,11 +122,7 @@ def _numbers(
     read: _State, step: int, schedules: Sequence[Schedule], feedbacks: Sequence[Controlled | None]
 ) -> tuple[list[float], list[Any]]:
     """The position on each schedule, and the state of each feedback: as before any measurement where none was saved.
-
-    Raises:
-        DocumentError: there isn't one of each.
-        FeedbackError: a state isn't one of its feedback.
-    """
+    Raises a DocumentError if there isn't one of each, or a FeedbackError if a state isn't one of its feedback."""
     number = len(schedules)
     times = [float(step)] * number if read.times is UNSET else read.times
     if any(map(math.isnan, [*times, read.largest or 0.0, *(v for bases in read.bases or [] for v in bases.values())])):

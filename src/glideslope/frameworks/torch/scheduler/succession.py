@@ -29,6 +29,6 @@ def succeed(scheduler: Any, optimizer: Any) -> None:
 
 
 def retire(optimizer: Any) -> None:
-    """Has the schedulers of an optimizer leave its values alone, since something else writes them from now on."""
+    """Stops the schedulers of an optimizer from writing its values, since something else writes them from now on."""
     for scheduler in schedulers_of(optimizer):
         scheduler.succeeded = True

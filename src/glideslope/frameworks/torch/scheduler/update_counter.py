@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import weakref
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch.utils.hooks import RemovableHandle
+
+from glideslope.callers import callers
+from glideslope.frameworks.torch.distributed import of_this_process
 
 Before = Callable[[Any, Any], Any]
 """Is called with the arguments of an optimizer's `step`; may return others."""
@@ -21,8 +23,8 @@ class Updates:
     """Counts an optimizer's updates.
 
     So what is no update isn't counted: a micro-batch under accumulation, another process's share, a step that a
-    gradient scaler left out. A fused optimizer is called even for those, and told on its device that the gradients
-    aren't finite: whether it made an update is asked only when somebody wants to know.
+    gradient scaler left out. A fused optimizer is called even for those, with a flag on its device for gradients
+    that aren't finite: the flag is read only when the count is needed.
 
     Args:
         each_call: whether it is the scheduler's calls that are counted, by the scheduler; then there is always news.
@@ -60,13 +62,10 @@ class Updates:
 def around_updates(
     optimizer: torch.optim.Optimizer, *, before: Before | None = None, after: After | None = None
 ) -> list[RemovableHandle]:
-    """Calls `before` and `after` once around each update.
+    """Calls `before` and `after` once around each update, until the handles that it returns are removed.
 
     torch hooks the `step` of each class: where a subclass's calls its parent's, the hooks run for both, and only the
     outermost call is the update. A call by torch.distributed.checkpoint, which fills an empty state, is none.
-
-    Returns:
-        Handles, whose `remove()` ends it.
     """
     running = _Running()
 
@@ -142,10 +141,8 @@ _HOOKED_STEP = torch.optim.Optimizer.profile_hook_step(lambda self: None).__code
 
 
 def _calls_on_the_stack(optimizer: torch.optim.Optimizer) -> int:
-    frame, calls = sys._getframe(1), 0
-    while frame := frame.f_back:  # type: ignore[assignment]
-        calls += frame.f_code is _HOOKED_STEP and frame.f_locals.get("self") is optimizer
-    return calls
+    """How many calls of its hooked step are running."""
+    return sum(frame.f_code is _HOOKED_STEP and frame.f_locals.get("self") is optimizer for frame in callers())
 
 
 def _only_initialises(optimizer: torch.optim.Optimizer, kwargs: Any) -> bool:
@@ -155,8 +152,4 @@ def _only_initialises(optimizer: torch.optim.Optimizer, kwargs: Any) -> bool:
     if kwargs != {"closure": None} or optimizer.state or any(group.get("lr", 0) != 0 for group in groups):
         return False
     gradients = (weight.grad for group in groups for weight in group["params"] if weight.grad is not None)
-    return not any(gradient.is_sparse or bool(_of_this_process(gradient).any()) for gradient in gradients)
-
-
-def _of_this_process(gradient: Any) -> Any:
-    return gradient.to_local() if hasattr(gradient, "to_local") else gradient
+    return not any(gradient.is_sparse or bool(of_this_process(gradient).any()) for gradient in gradients)

@@ -1,4 +1,4 @@
-"""Whether a scheduler is called as it should be, and its feedbacks are told measurements."""
+"""Warnings where a scheduler is called in a wrong way, or its feedbacks get no measurements."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from glideslope.feedback import Feedback
 from glideslope.frameworks.torch.scheduler import notices
 from glideslope.frameworks.torch.scheduler.known_groups import ROUNDING, Replaced
-from glideslope.frameworks.trainers import have_evaluations_told
+from glideslope.frameworks.trainers import pass_evaluations
 
 PATIENCE = 100
 """Calls of `step` in a row with no update between them, as under accumulation, that are taken without a word."""
@@ -18,17 +18,17 @@ FIRST_PATIENCE = 10
 
 
 class Watch:
-    """Says what is amiss with the calls of a scheduler, each thing once.
+    """Warns of mistakes in the calls of a scheduler, once each.
 
     Args:
-        waits: each feedback, and the updates after which it should have been told something.
-        doubt: what to say after the first update, unless a state is loaded before.
+        waits: each feedback, and the updates after which it should have had a measurement.
+        doubt: the warning after the first update, unless a state is loaded before.
 
     Attributes:
-        notices: what was said.
-        at: the updates made at which to look after the feedbacks.
-        measured: whether a measurement was told.
-        driven: whether the trainer that calls was looked for.
+        notices: the warnings.
+        at: the number of updates at which feedbacks are looked at next.
+        measured: whether there was a measurement.
+        driven: whether a trainer was looked for among the callers.
         trained: whether there is one, which says when its training ends.
     """
 
@@ -39,61 +39,52 @@ class Watch:
         self._idle_at, self._idle_calls = -1, 0
         self.begin(0, doubt)
 
-    def begin(self, made: int, doubt: str | None = None) -> None:
+    def begin(self, updates_made: int, doubt: str | None = None) -> None:
         """Begins at so many updates made: after the next the trainer is known that calls."""
-        self._began, self._doubt = made, doubt
-        self.at: float = made + 1 if self._waits or doubt else math.inf
+        self._began, self._doubt = updates_made, doubt
+        self.at: float = updates_made + 1 if self._waits or doubt else math.inf
 
-    def call(self, made: int, before: int) -> None:
-        """Takes note of a call of `step` after other than one update.
-
-        Args:
-            made: the updates made.
-            before: those at the call before.
-        """
-        if made > before:
-            self.notices.tell("late", notices.late(made - before))
+    def call(self, updates_made: int, before: int) -> None:
+        """Notes a call of `step` after other than one update: the updates made now, and at the call before."""
+        if updates_made > before:
+            self.notices.tell("late", notices.late(updates_made - before))
             return
-        self._idle_calls = self._idle_calls + 1 if self._idle_at == made else 1
-        self._idle_at = made
-        if self._idle_calls == (FIRST_PATIENCE if made == self._began else PATIENCE):
-            self.notices.tell("idle", notices.idle(self._idle_calls, made))
+        self._idle_calls = self._idle_calls + 1 if self._idle_at == updates_made else 1
+        self._idle_at = updates_made
+        if self._idle_calls == (FIRST_PATIENCE if updates_made == self._began else PATIENCE):
+            self.notices.tell("idle", notices.idle(self._idle_calls, updates_made))
 
-    def look(self, scheduler: Any, made: int, keeper: Any) -> None:
-        """Looks after the feedbacks: at the first call for the trainer, later for what they were told.
-
-        Args:
-            scheduler: whose `step` is running.
-            made: the updates made.
-            keeper: what tells a guard the losses, or None.
-        """
+    def look(self, scheduler: Any, updates_made: int, keeper: Any) -> None:
+        """Looks at the feedbacks: at the first call for a trainer that drives the scheduler, later for measurements. A
+        guard gets its losses from the keeper."""
         if self._doubt:
             self.notices.tell("base", self._doubt)
         if self._waits and not self.driven:
             self.driven = True
-            self.trained = have_evaluations_told(scheduler)
+            self.trained = pass_evaluations(scheduler)
         ends = [(feedback, self._began + wait) for feedback, wait in self._waits]
         for feedback, end in ends:
-            if made >= end and not (self.trained and end < notices.UNTOLD):
-                self._check(feedback, made, keeper)
-        self.at = min((end for _, end in ends if end > made), default=math.inf)
+            if updates_made >= end and not (self.trained and end < notices.UNMEASURED):
+                self._check(feedback, updates_made, keeper)
+        self.at = min((end for _, end in ends if end > updates_made), default=math.inf)
 
     def tell_replaced(self, replaced: Sequence[Replaced], factors: Sequence[float], source: str) -> None:
-        """Says that a loaded base rate replaced another, unless that was what the schedules had made of it."""
+        """Warns that a loaded base rate replaced another, unless the other was the product of this one and a
+        schedule's factor."""
         for change in replaced:
             base = change.now * change.scale
             made_of_it = (abs(change.before - base * factor) <= 10 * ROUNDING * base for factor in (1.0, *factors))
             if not any(made_of_it):
                 self.notices.tell("base", notices.replaced_base(change, source))
 
-    def end(self, made: int, keeper: Any) -> None:
-        """Looks after the feedbacks at the end of a trainer's training; another trainer may call next."""
+    def end(self, updates_made: int, keeper: Any) -> None:
+        """Checks the feedbacks at the end of a trainer's training; another trainer may call next."""
         for feedback, _ in self._waits:
-            self._check(feedback, made, keeper)
+            self._check(feedback, updates_made, keeper)
         self.driven = self.trained = False
-        self.at = made + 1
+        self.at = updates_made + 1
 
-    def _check(self, feedback: Feedback, made: int, keeper: Any) -> None:
+    def _check(self, feedback: Feedback, updates_made: int, keeper: Any) -> None:
         is_told = bool(keeper and keeper.looked) if feedback.each_update else self.measured
         if not is_told:
-            self.notices.tell(f"untold {type(feedback)}", notices.untold(feedback, made - self._began))
+            self.notices.tell(f"unmeasured {type(feedback)}", notices.unmeasured(feedback, updates_made - self._began))

@@ -15,7 +15,7 @@ AHEAD = 1024
 
 
 class Written:
-    """What was written last, and what is written next.
+    """The values that were written last, and those that are written next.
 
     Attributes:
         writing: what writes each scheduled value, and its factors over a stretch of updates.
@@ -45,20 +45,14 @@ class Written:
         self.first, self.few, self.count = plan.first, 1 < plan.number <= FEW, len(groups)
         self.seen = self.first["lr"]
 
-    def look_ahead(self, plan: Plan, made: int, shifts: Sequence[float], until: float) -> int:
-        """Computes the factors of the stretch with the next update; its place there.
-
-        Args:
-            plan: the schedules.
-            made: the updates made.
-            shifts: the position on each schedule, less the updates made.
-            until: the updates made at which the stretch ends at the latest.
-        """
-        self.begin = made // AHEAD * AHEAD
+    def look_ahead(self, plan: Plan, updates_made: int, shifts: Sequence[float], until: float) -> int:
+        """Computes the factors of the stretch that the next update is in, which ends at `until` updates at the latest;
+        returns the update's place there. `shifts` are the positions on the schedules, less the updates made."""
+        self.begin = updates_made // AHEAD * AHEAD
         self.length = min(AHEAD, until - self.begin)
         factors = plan.factors([self.begin + shift for shift in shifts], AHEAD).tolist()
         self.writing = [(values.write, ahead) for values, ahead in zip(plan.values, factors, strict=True)]
-        self.place = made - self.begin
+        self.place = updates_made - self.begin
         return self.place
 
     @property

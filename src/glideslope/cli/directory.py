@@ -1,0 +1,91 @@
+"""Where a search is kept: the options for its run directory."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from glideslope.cli import output
+from glideslope.errors import GlideslopeError
+
+if TYPE_CHECKING:
+    from glideslope.search.directory.run_directory import RunDirectory
+
+
+@dataclass(frozen=True)
+class Directory:
+    """The options for a run directory."""
+
+    out: Annotated[Path | None, typer.Option(help="The run directory; a new one under runs/ if not given.")] = None
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew in a directory that holds a run.")] = False
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that --out holds.")] = False
+    accept_changes: Annotated[
+        bool,
+        typer.Option("--accept-changes", help="Go on with --resume though the job, an option or a version changed."),
+    ] = False
+
+    def open(
+        self, command: str, job: str, search: dict[str, Any], every: str = "60s", checkpoints: str | None = None
+    ) -> RunDirectory:
+        """The run directory of a search.
+
+        Args:
+            command: its command.
+            job: the place of its job.
+            search: its other arguments, which its results depend on.
+            every: how often a run is checkpointed.
+            checkpoints: the address of a folder for checkpoints, if they lie elsewhere.
+        """
+        from glideslope.search.directory.run_directory import RunDirectory
+        from glideslope.search.storage.identity import identity
+
+        if self.resume and self.out is None:
+            raise GlideslopeError("--resume: say which run with --out DIR")
+        if self.accept_changes and not self.resume:
+            raise GlideslopeError("--accept-changes: it is for --resume")
+        seconds = read_time("--checkpoint-every", every)
+        stem = Path(job.rpartition(":")[0]).stem
+        folder = self.out or _new_folder(Path("runs") / f"{command}-{stem}-{datetime.now():%Y%m%d-%H%M%S}")
+        directory = RunDirectory(
+            folder, identity(command, job, search), overwrite=self.overwrite, resume=self.resume,
+            accept_changes=self.accept_changes, checkpoint_every=seconds, checkpoints=checkpoints, new=self.out is None,
+        )  # fmt: skip
+        if directory.changes:
+            output.say_line(f"Going on, with the results of before, in spite of: {'; '.join(directory.changes)}.")
+        return directory
+
+
+def read_time(option: str, text: str) -> float:
+    """The seconds that an option was given as, infinite for "never".
+
+    >>> read_time("--every", "90s"), read_time("--every", "1.5m"), read_time("--every", "never")
+    (90.0, 90.0, inf)
+    """
+    match = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*(s|m|min|h|)\s*", text)
+    if text.strip() == "never":
+        return math.inf
+    if match is None:
+        raise GlideslopeError(f"{option}: {text.strip()!r} is not a time: write 90s, 5m, 1h or never")
+    return float(match[1]) * {"h": 3600.0, "m": 60.0, "min": 60.0}.get(match[2], 1.0)
+
+
+def _new_folder(folder: Path) -> Path:
+    """A folder that no other command has, even one begun in the same second: made here, with a number if need be."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        for number in itertools.count(1):
+            claimed = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
+            with suppress(FileExistsError):
+                claimed.mkdir()
+                return claimed
+    except OSError as error:
+        raise GlideslopeError(f"{folder} can't be made: {error.strerror}; name another folder with --out") from error
+    raise AssertionError("there is always another number")

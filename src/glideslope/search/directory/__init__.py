@@ -1,0 +1,1 @@
+"""A run directory, whoever writes or reads it."""

@@ -1,0 +1,125 @@
+"""The state of a job where its validation loss was least in the full runs."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from glideslope.documents import checked, sealed, unsealed
+from glideslope.errors import DocumentError, FileError
+from glideslope.search.directory.run_directory import RunDirectory
+from glideslope.search.directory.trained import Trained, best_of, save_content, save_state
+from glideslope.search.jobs.calls import calling
+from glideslope.search.jobs.job import Job
+from glideslope.search.runs import checkpoints
+from glideslope.search.runs.unfinished import Saving
+from glideslope.search.storage import places, states
+from glideslope.search.storage.run_files import BEST, STATES
+
+_LEAST_COST = 0.02
+"""The seconds that the first one is thought to take at least: so a run under a second has none."""
+
+
+class Best:
+    """Keeps the state of the least validation loss of a run, where that takes under 2% of the run's time.
+
+    Args:
+        keep: stores the state after so many updates, at a loss; says whether it could.
+        least: the loss of the state that is stored, infinite where none is.
+        initial: the state of the job at the start of the run, for its size.
+    """
+
+    def __init__(self, keep: Callable[[int, float], bool], least: float, initial: object) -> None:
+        self._keep, self._least = keep, least
+        self._due = 0.0
+        self._wait(max(states.size(initial) / checkpoints.BYTES_A_SECOND, _LEAST_COST))
+
+    def measured(self, updates: int, loss: float) -> None:
+        """Keeps the state, where the loss is the least so far and it is time.
+
+        Args:
+            updates: made in the run.
+            loss: the validation loss there.
+        """
+        if not (math.isfinite(loss) and loss < self._least and time.monotonic() >= self._due):
+            return
+        began = time.monotonic()
+        self._least = loss if self._keep(updates, loss) else -math.inf
+        self._wait(time.monotonic() - began)
+
+    def _wait(self, cost: float) -> None:
+        self._due = time.monotonic() + checkpoints.LEAST_SPACING * cost
+
+
+def best_here(directory: RunDirectory, key: str, job: Job, initial: object) -> Best:
+    """Keeps the state in the run directory."""
+    return Best(
+        lambda updates, loss: save_state(directory, key, job, BEST, updates, loss) is not None,
+        least_stored(directory, key), initial,
+    )  # fmt: skip
+
+
+def least_stored(directory: RunDirectory, key: str) -> float:
+    """The loss of the state that the run directory has of a run, before a kill, or of another full run."""
+    former = best_of(directory.folder)
+    known = former is not None and (former.key == key or former.key in directory)
+    return former.loss if known and former is not None and former.loss is not None else math.inf
+
+
+def drop_unless_less(directory: RunDirectory, key: str, loss: float) -> None:
+    """Deletes the state unless its loss is less than that at the end of the best full run."""
+    if least_stored(directory, key) >= loss:
+        directory.delete([BEST, *STATES[BEST]])
+
+
+def best_away(saving: Saving, job: Job, least: float, initial: object) -> Best:
+    """Keeps the state beside the checkpoints of the run, for `bring_best`.
+
+    Args:
+        saving: where.
+        job: whose state it is.
+        least: the loss that the state must be below.
+        initial: the state of the job at the start of the run.
+    """
+
+    def keep(updates: int, loss: float) -> bool:
+        with calling("state", f"after update {updates}"):
+            state = job.state()
+        try:
+            form = states.form_of(state)
+            name = f"{saving.stem}-best.{form}"
+            digest = saving.place.write(name, lambda file: states.write(state, form, file))
+            text = sealed(msgspec.to_builtins(Trained(saving.key, name, digest, updates, loss)))
+            saving.place.write(f"{saving.stem}-best.json", lambda file: file.write(text.encode()))
+        except (DocumentError, FileError):  # the checkpoints say so
+            return False
+        return True
+
+    former = _left(saving)
+    return Best(keep, min(least, math.inf if former is None or former.loss is None else former.loss), initial)
+
+
+def bring_best(directory: RunDirectory, saving: Saving) -> None:
+    """Stores the state that a worker left of a run, where its loss is less than that of the state that is stored."""
+    left = _left(saving)
+    if left is None or left.loss is None or not left.loss < least_stored(directory, saving.key):
+        return
+    try:
+        with saving.place.open(left.state) as file:
+            save_content(directory, file.read(), left, BEST)
+    except DocumentError:  # damaged meanwhile
+        return
+
+
+def _left(saving: Saving) -> Trained | None:
+    """What the state that a worker left is of; None where there is none that is whole."""
+    try:
+        left = checked(unsealed(places.read(saving.place, f"{saving.stem}-best.json")), Trained)
+        names = [f"{saving.stem}-best.{form}" for form in states.FORMS]
+        whole = left.key == saving.key and left.state in names
+        return left if whole and places.digest(saving.place, left.state) == left.digest else None
+    except DocumentError:
+        return None

@@ -1,0 +1,54 @@
+"""The state of a job at the end of the best of some runs so far."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from glideslope.search.directory.run_directory import RunDirectory
+from glideslope.search.directory.trained import is_trained, save_state
+from glideslope.search.jobs.calls import calling
+from glideslope.search.jobs.job import Job
+from glideslope.search.storage.run_files import LAST
+
+
+class Kept:
+    """Keeps one state: in the run directory, or in memory where there is none or it stores no states.
+
+    Attributes:
+        least: the least final loss of the runs.
+
+    Args:
+        directory: the run directory, if the state belongs in one.
+    """
+
+    def __init__(self, directory: RunDirectory | None) -> None:
+        self.directory = directory
+        self.least = math.inf
+        self._run = ""
+        self._state: Any = None
+
+    def ended(self, run: str, loss: float, job: Job) -> None:
+        """Keeps the state of a job at the end of a run, where its loss is the least so far."""
+        if loss < self.least or (math.isinf(self.least) and not self._run):
+            self.keep(run, job)
+        self.remembered(loss)
+
+    def remembered(self, loss: float) -> None:
+        """Counts a run that was made before, whose state may be in the directory."""
+        self.least = min(self.least, loss)
+
+    def keep(self, run: str, job: Job) -> None:
+        """Keeps the state that a job has at the end of a run."""
+        self._run, self._state = run, None
+        if self.directory is None or save_state(self.directory, run, job, LAST) is None:
+            with calling("state", "at the end of the run"):
+                self._state = job.state()
+
+    def put(self, run: str, job: Job) -> bool:
+        """Puts a job at the end of a run; False where its state isn't kept."""
+        if run == self._run and self._state is not None:
+            with calling("restore", "to the end of its run"):
+                job.restore(self._state)
+            return True
+        return self.directory is not None and is_trained(self.directory, run, job)

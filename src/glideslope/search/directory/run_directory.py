@@ -1,0 +1,292 @@
+"""A run directory: results of finished runs as they come, and at the end result.json, runs.csv and report.html."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import warnings
+import weakref
+from collections import UserDict
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from glideslope.callers import caller_level
+from glideslope.errors import DocumentError, RunDirectoryError
+from glideslope.files import write_atomically
+from glideslope.search.directory.stop_request import StopRequest
+from glideslope.search.runs.unfinished import Saving, Unfinished
+from glideslope.search.storage import result_files, run_files, stored
+from glideslope.search.storage.identity import differences
+from glideslope.search.storage.lock import Lock
+
+_TEMPORARY = re.compile(
+    r"\.(?:search\.json|search\.lock|result\.json|runs\.csv|report\.html|model\.safetensors|run\.json|(?:state|best)\.(?:pt|npz)|best\.json"
+    r"|[0-9a-f]{16}-[0-9a-f]{16}(?:-(?:[0-9]{6,9}|best|progress))?\.(?:json|pt|npz))\.[a-z0-9_]{8}\.tmp"
+)
+_ID = "[0-9a-f]{16}"
+CHECKPOINT_EVERY = 60.0
+"""The least seconds between two checkpoints of a run."""
+
+
+class RunDirectory(UserDict[str, dict[str, Any]]):
+    """The memory of a search, kept in files: each finished run is one, written whole or not at all.
+
+    The folder belongs to the search in its search.json, which lists the files that the search made; no others are
+    replaced or deleted. A lock lets one process write.
+
+    Args:
+        folder: where.
+        search: what is searched, plain data; a search goes on only in the folder of the same one.
+        overwrite: begin anew in a folder that holds a run.
+        resume: go on with the run that the folder holds.
+        accept_changes: go on though it is another search, with the results that the folder holds.
+        checkpoint_every: the least seconds between two checkpoints of a run, infinite for none.
+        checkpoints: where checkpoints lie, a folder or an address of fsspec such as `s3://bucket/folder`; in the folder
+            of the run if not given.
+        new: whether the folder was made for this search, which is deleted with it where nothing is written.
+
+    Attributes:
+        changes: the differences that are accepted.
+        stores_no_state: whether the state of the job has no form that can be read safely.
+        is_locked_for_report: whether the lock outlasts the search, so that nobody else writes before `finish`.
+
+    Raises:
+        RunDirectoryError: the folder holds a run and neither was asked for; it is another run than this; another
+            process writes in it; or it has files of the same names that no search made.
+    """
+
+    def __init__(
+        self, folder: Path, search: dict[str, Any], *, overwrite: bool = False, resume: bool = False,
+        accept_changes: bool = False, checkpoint_every: float = CHECKPOINT_EVERY, checkpoints: str | None = None,
+        new: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.folder = folder = folder.absolute()  # a job may change the working directory
+        self._marker, self._runs = folder / "search.json", folder / run_files.RUNS
+        self.stores_no_state = False
+        self._lock = Lock(folder / run_files.LOCK)
+        if checkpoints is not None and "://" not in checkpoints:
+            checkpoints = str(Path(checkpoints).absolute())
+        self._unfinished = Unfinished(
+            checkpoints or str(folder / run_files.UNFINISHED), checkpoint_every, None if checkpoints else self._lock
+        )
+        weakref.finalize(self, self._lock.release)
+        run_files.check_writable(folder)
+        run_files.check_writable(self._runs)
+        self._lock.check_free()
+        self._text = self._marker_text()
+        before = self._read_record()
+        self._record = stored.Record(2, secrets.token_hex(8), search, checkpoints=checkpoints or "")
+        self._recorded = False
+        self.changes: list[str] = []
+        self._emptied: list[Path] = []
+        self._new = new
+        self.is_locked_for_report = False
+        if before is None:
+            run_files.check_no_run(folder)
+        elif resume:
+            self._go_on(before, accept_changes)
+        elif not overwrite:
+            raise RunDirectoryError(
+                f"{folder} already holds a run: go on with --resume, or begin anew with --overwrite"
+            )
+        else:
+            self._record.files, self._record.former = before.files, [*before.former, before.id]
+        run_files.check_unchanged(folder, self._record.files)
+
+    def __setitem__(self, key: str, result: dict[str, Any]) -> None:
+        text = stored.text_of_run(self._record.id, key, result)
+        self._begin()
+        self.data[key] = result
+        write_atomically(self._runs / stored.name_of_run(self._record.id, key), text)
+        self.drop_unfinished(key)
+        self._remove_folders()
+
+    def saving(self, key: str) -> Saving | None:
+        """Where a run is checkpointed; None where the job's state has no safe form."""
+        if self.stores_no_state:
+            return None
+        self._begin()
+        return self._unfinished.saving(self._record.id, key)
+
+    def drop_unfinished(self, key: str) -> None:
+        """Deletes the checkpoints of a run that isn't needed."""
+        self._unfinished.delete(stored.stem_of_run(self._record.id, key))
+
+    def give_up(self, error: DocumentError) -> None:
+        """Says once that the state of the job has no safe form: no run is checkpointed then."""
+        if not self.stores_no_state:
+            warnings.warn(
+                f"the job's {error}: so runs aren't checkpointed, and a killed one begins anew; give state() as "
+                "arrays, tensors and plain data",
+                stacklevel=caller_level(),
+            )
+        self.stores_no_state = True
+
+    def save(self, name: str, write: Callable[[BinaryIO], object]) -> None:
+        """Writes a file of `run_files.LISTED`, in one step; the record has its checksum before.
+
+        Raises:
+            RunDirectoryError: it isn't as this search left it.
+            FileError: it can't be written.
+        """
+        self._begin()
+        there = run_files.check_unchanged(self.folder, self._record.files)
+
+        def recorded(checksum: str) -> None:
+            self._write_record(files={**there, name: [*there.get(name, ()), checksum]})
+
+        run_files.write(self.folder / name, write, recorded)
+
+    def delete(self, names: Sequence[str]) -> None:
+        """Deletes files of `run_files.LISTED`, those that are there.
+
+        Raises:
+            RunDirectoryError: one isn't as this search left it.
+        """
+        self._begin()
+        run_files.check_unchanged(self.folder, self._record.files)
+        run_files.delete([self.folder / name for name in names])
+
+    def finish(self, result: dict[str, Any], curves: Sequence[tuple[np.ndarray, np.ndarray]], report: str) -> None:
+        """Writes result.json, runs.csv (run,step,lr,loss) from each run's rates and losses, and report.html."""
+        contents = result_files.contents(result, curves, report)
+        try:
+            self._begin()
+            there = run_files.check_unchanged(self.folder, self._record.files)
+            files = there | {name: [*there.get(name, ()), stored.digest(content)] for name, content in contents.items()}
+            self._write_record(files=files)
+            for name, content in contents.items():
+                self._lock.check_held()
+                write_atomically(self.folder / name, content)
+        finally:
+            self.release()
+
+    def claim(self) -> None:
+        """Takes the lock, until `release`; cleans up what a killed process left, and begins to overwrite where asked.
+
+        Raises:
+            RunDirectoryError: another process has it, or another search began since this directory was opened.
+        """
+        if self._lock.held:
+            return
+        self._emptied = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
+        try:
+            run_files.make(self.folder)
+            self._check_no_other()  # one that has begun may have released the lock for a moment: it isn't taken from it
+            self._lock.acquire()
+            self._check_no_other()
+            for name in ("", run_files.RUNS, run_files.UNFINISHED, run_files.TRAINED):
+                run_files.delete(run_files.matching(self.folder / name, _TEMPORARY))
+            self.stop_request.withdraw()
+            if self._record.former:
+                self._replace_former()
+        except BaseException:
+            self.release()
+            raise
+
+    def _check_no_other(self) -> None:
+        """Raises where another search began since this directory was opened."""
+        if self._marker_text() != self._text:
+            raise RunDirectoryError(f"another search began in {self.folder} meanwhile: name another folder with --out")
+
+    @cached_property
+    def stop_request(self) -> StopRequest:
+        """By which another process asks this search to end."""
+        return StopRequest(self.folder, self._record.id)
+
+    def release(self) -> None:
+        """Gives the lock back, and deletes folders that were made for it and are empty; `claim` takes it again."""
+        self._lock.release()
+        with suppress(OSError):
+            for path in self._emptied or ([self.folder] if self._new else []):
+                path.rmdir()
+        self._emptied = []
+
+    def _begin(self) -> None:
+        """Makes the folder that of this search on the first write, so a rejected search leaves it untouched."""
+        self.claim()
+        self._lock.check_held()
+        if not self._recorded:
+            self._write_record()
+            self._delete_checkpoints(self._record.id)  # of another job, where changes were accepted
+
+    def _replace_former(self) -> None:
+        """Makes the folder that of this search in one rename, then deletes the results of the ones before it."""
+        self._write_record()
+        for former in self._record.former:
+            run_files.delete(run_files.matching(self._runs, _runs_of(former)))
+            self._delete_checkpoints(former)
+        run_files.check_unchanged(self.folder, self._record.files)
+        run_files.delete([self.folder / name for name in run_files.LISTED])
+        self._remove_folders()
+        self._write_record(files={}, former=[])
+
+    def _delete_checkpoints(self, search: str) -> None:
+        """Deletes the checkpoints of all runs of a search."""
+        self._unfinished.delete(f"{search}-{_ID}")
+
+    def _remove_folders(self) -> None:
+        """Removes the folders that are empty."""
+        for name in (run_files.UNFINISHED, run_files.TRAINED):
+            with suppress(OSError):
+                (self.folder / name).rmdir()
+
+    def _write_record(self, **changes: Any) -> None:
+        for name, value in changes.items():
+            setattr(self._record, name, value)
+        text = stored.text_of_record(self._record)
+        self._lock.check_held()
+        write_atomically(self._marker, text)
+        self._text, self._recorded = text.encode(), True
+
+    def _go_on(self, before: stored.Record, accept_changes: bool) -> None:
+        """Takes over the record and the results of the search that the folder holds."""
+        now = stored.record_of(stored.text_of_record(self._record).encode()).search  # as it is read again
+        self.changes = differences(before.search, now)
+        if self.changes and not accept_changes:
+            raise RunDirectoryError(
+                f"{self.folder} holds another search than this one: {'; '.join(self.changes)}. Go on all the same, "
+                "keeping the results of its finished runs, with --accept-changes; or begin anew with --overwrite"
+            )
+        moved = before.checkpoints != self._record.checkpoints
+        self._recorded = not self.changes and not moved
+        before.checkpoints = self._record.checkpoints
+        self._record = before
+        before.search, before.accepted = now, [*before.accepted, *self.changes]
+        for file in run_files.matching(self._runs, _runs_of(before.id)):
+            try:
+                key, result = stored.run_of(stored.content_of(file) or b"", before.id, file.name)
+            except DocumentError as error:
+                raise RunDirectoryError(f"{file} is damaged ({error}): delete it, and its run is made again") from error
+            self.data[key] = result
+
+    def _marker_text(self) -> bytes | None:
+        try:
+            return stored.content_of(self._marker)
+        except DocumentError as error:
+            raise RunDirectoryError(f"{self._marker}: {error}. Name another folder with --out") from error
+
+    def _read_record(self) -> stored.Record | None:
+        try:
+            return None if self._text is None else stored.record_of(self._text)
+        except DocumentError as error:
+            if stored.is_of_first_format(self._text or b""):
+                raise RunDirectoryError(
+                    f"{self._marker} is of an earlier version of Glideslope. It has no checksums, so no search goes on "
+                    f"in {self.folder} or overwrites it; its report opens as before, and glideslope fit {self.folder} "
+                    "reads its runs: name another folder with --out, or delete it"
+                ) from error
+            raise RunDirectoryError(
+                f"{self._marker} doesn't say which search {self.folder} is of, and which files are its ({error}): "
+                "name another folder with --out; if this is a run directory that was damaged, delete it"
+            ) from error
+
+
+def _runs_of(search: str) -> re.Pattern[str]:
+    return re.compile(rf"{search}-{_ID}\.json")

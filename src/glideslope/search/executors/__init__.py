@@ -1,0 +1,1 @@
+"""Runs that are made by other processes."""

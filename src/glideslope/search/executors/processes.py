@@ -1,0 +1,169 @@
+"""Worker processes of this machine, each of which may be lost without the others."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from typing import Any, ParamSpec, TypeVar
+
+from glideslope.errors import SearchError
+from glideslope.search.executors.devices import shares
+from glideslope.search.runs import preemption
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+"""What tells the libraries of arrays how many threads to have. One each, where the user doesn't say: so sums are the
+same whatever the number of workers, and workers don't wait for one another."""
+
+
+GRACE = 5.0
+"""Seconds that a process has to checkpoint its run before it is ended."""
+
+
+@contextmanager
+def processes(number: int, gpus_per_trial: int = 0) -> Iterator[Executor]:
+    """An executor of so many processes; those that still work at its end are ended, their runs checkpointed.
+
+    Args:
+        number: of the processes, which start when they are needed.
+        gpus_per_trial: how many GPUs each process has; it sees no others. With 0 it sees those that this process sees.
+
+    Raises:
+        SearchError: the number isn't positive, or there are too few GPUs.
+    """
+    if number < 1:
+        raise SearchError(f"{number} workers: give at least 1")
+    environments = shares(number, gpus_per_trial)
+    unset = [name for name in THREADS if name not in os.environ]
+    os.environ.update(dict.fromkeys(unset, "1"))  # before a process starts: libraries read it as they are loaded
+    executor = Processes(environments)
+    try:
+        yield executor
+    finally:
+        executor.end()
+        for name in unset:
+            os.environ.pop(name, None)
+
+
+class Processes(Executor):
+    """Processes, each behind a thread that waits for it and replaces it where it is lost.
+
+    The pool of the standard library takes no more work where one of its processes is lost, and ends the others; so each
+    process is a pool.
+
+    Args:
+        environments: the variables that each process has besides those of this one.
+    """
+
+    def __init__(self, environments: Sequence[Mapping[str, str]]) -> None:
+        self._threads = ThreadPoolExecutor(len(environments), "glideslope-worker")
+        self._environments = list(environments)
+        self._of_thread = threading.local()
+        self._lock, self._ended = threading.Lock(), False
+        self._running: set[_Process] = set()
+
+    def submit(self, function: Callable[P, T], /, *args: P.args, **options: P.kwargs) -> Future[T]:
+        """Calls a function in a process that is free, as soon as one is."""
+        return self._threads.submit(self._call, function, args, options)
+
+    def end(self) -> None:
+        """Ends the processes, whatever they do."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            self._ended = True
+            for process in self._running:
+                process.stop()
+        self._threads.shutdown()
+        for process in self._running:
+            process.end()
+
+    def _call(self, function: Callable[..., T], args: Any, options: Any) -> T:
+        process = self._process()
+        try:
+            return process.call(function, args, options)
+        except BrokenExecutor:
+            with self._lock:
+                self._running.discard(process)
+            self._of_thread.process = None
+            process.end()
+            raise
+
+    def _process(self) -> _Process:
+        """The process of this thread."""
+        process: _Process | None = getattr(self._of_thread, "process", None)
+        with self._lock:
+            if self._ended:
+                raise BrokenExecutor("the workers are ended")
+            if not hasattr(self._of_thread, "environment"):
+                self._of_thread.environment = self._environments.pop()
+            if process is None:
+                process = self._of_thread.process = _Process(self._of_thread.environment)
+                self._running.add(process)
+            process.busy = True
+        return process
+
+
+class _Process:
+    """A process that lives as long as this one, and no longer than it is wanted.
+
+    Args:
+        environment: the variables that it has besides those of this process.
+
+    Attributes:
+        busy: whether it was asked for something.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        context = get_context("spawn")  # a process that has used a GPU can't be forked
+        self.busy = False
+        self._reader, self._wanted = context.Pipe(duplex=False)
+        self._pool = ProcessPoolExecutor(1, context, _begin, (self._reader, dict(environment)))
+
+    def call(self, function: Callable[..., T], args: Any, options: Any) -> T:
+        try:
+            return self._pool.submit(function, *args, **options).result()
+        finally:
+            self.busy = False
+
+    def stop(self) -> None:
+        """Ends what it does; its caller then gets a `BrokenExecutor`."""
+        if self.busy:
+            self._wanted.close()
+
+    def end(self) -> None:
+        """Waits for its end, and frees what it takes."""
+        self._pool.shutdown()
+        self._wanted.close()
+        self._reader.close()
+
+
+def _begin(wanted: Connection, environment: dict[str, str]) -> None:
+    """What a worker does first: an interrupt of the terminal is for the search, which ends its workers."""
+    os.environ.update(environment)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: _leave_after_saving())
+    threading.Thread(target=_end_with, args=(wanted,), daemon=True).start()
+
+
+def _leave_after_saving() -> bool:
+    """Ends this process: at once where it makes no run that is checkpointed, else after the next checkpoint."""
+    return preemption.ask(lambda: os._exit(1)) or os._exit(1)
+
+
+def _end_with(wanted: Connection) -> None:
+    """Ends this process as soon as the search has closed its end of a pipe, or is no more."""
+    try:
+        wanted.recv()
+    except (EOFError, OSError):
+        _leave_after_saving()
+        time.sleep(GRACE)
+        os._exit(1)

@@ -1,0 +1,192 @@
+"""Runs that an executor makes: what is sent, what comes back in which order, and what is sent again."""
+
+from __future__ import annotations
+
+import pickle
+import secrets
+from collections import Counter
+from collections.abc import Callable, Collection, Generator, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, cast
+
+from glideslope import errors
+from glideslope.errors import GlideslopeError, JobError, SearchError
+from glideslope.search.executors.arrivals import Arrivals
+from glideslope.search.executors.sent_state import Sent
+from glideslope.search.executors.versions import versions_here
+from glideslope.search.executors.worker import Task, perform
+from glideslope.search.jobs import time_limit
+from glideslope.search.jobs.calls import described
+from glideslope.search.jobs.job import Job, JobFactory, is_factory
+from glideslope.search.runs.contestant import Run
+from glideslope.search.runs.make_run import Made
+from glideslope.search.runs.trial import Trial
+from glideslope.search.runs.unfinished import Saving
+
+TRIES = 3
+"""How often a trial is sent where its worker is lost each time."""
+
+TICK = 0.5
+"""Seconds between looks at the runs that workers make."""
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """The run of a task.
+
+    Attributes:
+        number: of the task.
+        made: its run.
+        state: of the job at its end, where that was asked for and can be sent.
+        unsaved: why it couldn't be checkpointed, if it couldn't.
+    """
+
+    number: int
+    made: Made
+    state: Sent | None
+    unsaved: str
+
+
+class Workers:
+    """Makes runs on an executor, of which `submit`, the future and its `cancel` are used.
+
+    Args:
+        executor: of `concurrent.futures`, or one that has the same.
+        source: the function that makes jobs.
+        ahead: how many runs it may make before they are asked for.
+
+    Raises:
+        SearchError: it is a job, which workers can't share.
+    """
+
+    def __init__(self, executor: Executor, source: Job | JobFactory, ahead: int = 0) -> None:
+        if not is_factory(source):
+            raise SearchError(
+                f"with an executor each worker makes its own job, and a {type(source).__name__} was given: write a "
+                "function `def job(seed)` in a file, and give that function"
+            )
+        self._executor, self._search = executor, secrets.token_hex(8)
+        self._source = cast("JobFactory", source)
+        self._most_ahead = ahead
+        self._ahead: dict[str, tuple[Task, Future[dict[str, Any]]]] = {}
+
+    @property
+    def ahead(self) -> list[Task]:
+        """The tasks that were begun, or made, before they were asked for, and haven't been since."""
+        return [task for task, _ in self._ahead.values()]
+
+    def task(self, trial: Trial, keep: float, stage: str, saving: Saving | None, best: float) -> Task:
+        """What a worker is sent; the arguments are those of `Task`."""
+        limit = time_limit.seconds()
+        return Task(self._search, self._source, trial, keep, stage, saving, best, limit, versions_here())
+
+    def made(
+        self, tasks: Sequence[Task], look: Callable[[Collection[int]], None], likely: Sequence[Task] = ()
+    ) -> Generator[Arrived, None, None]:
+        """The runs of tasks, as they arrive. Those not begun are cancelled where the caller stops.
+
+        Args:
+            tasks: what is run.
+            look: is called now and then, with the numbers of the tasks that haven't ended.
+            likely: what may be asked for next, the likeliest first: idle workers make these runs meanwhile.
+
+        Raises:
+            JobError: a call of the job fails in a worker; the first task that fails decides, in their order.
+            SearchError: a task can't be sent, or its worker is lost each time.
+        """
+        arrivals = Arrivals()
+        lost: Counter[int] = Counter()
+        failure: Exception | None = None
+        try:
+            for number, task in enumerate(tasks):
+                begun = self._ahead.pop(task.trial.key, None)
+                arrivals.expect(number, self._sent(task) if begun is None else begun[1])
+            self._send_ahead(likely)
+            while arrivals.waiting:
+                arrived = arrivals.next(TICK)
+                look(arrivals.waiting)
+                if arrived is None:
+                    continue
+                number, result, seconds = arrived
+                if isinstance(result, dict) and "error" not in result:
+                    run = Run.remembered(result["run"], tasks[number].trial.contestant)
+                    made = Made(run, result["updates"], result["seconds"], result["wasted"])
+                    yield Arrived(number, made, result["state"], result["unsaved"])
+                    continue
+                lost[number] += 1
+                if self._sent_again(tasks[number], result, lost[number], seconds):
+                    arrivals.expect(number, self._sent(tasks[number]))
+                    continue
+                failure = _error(result) if isinstance(result, dict) else self._lost(tasks[number], result, seconds)
+                arrivals.cancel_from(number)
+        finally:
+            arrivals.cancel_from(0)
+            self.cancel_ahead()
+        if failure is not None:
+            raise failure
+
+    def cancel_ahead(self) -> None:
+        """Cancels the tasks ahead that haven't begun, so that no task that is asked for waits behind them."""
+        self._ahead = {key: (task, future) for key, (task, future) in self._ahead.items() if not future.cancel()}
+
+    def _send_ahead(self, tasks: Sequence[Task]) -> None:
+        running = sum(not future.done() for _, future in self._ahead.values())
+        for task in [task for task in tasks if task.trial.key not in self._ahead][: max(self._most_ahead - running, 0)]:
+            with suppress(GlideslopeError):  # it says so where the run is asked for
+                self._ahead[task.trial.key] = task, self._sent(task)
+
+    def _sent(self, task: Task) -> Future[dict[str, Any]]:
+        try:
+            return self._executor.submit(perform, task)
+        except Exception as error:
+            raise self._lost(task, error, 0.0) from error
+
+    def _sent_again(self, task: Task, result: dict[str, Any] | Exception, lost: int, seconds: float) -> bool:
+        """Whether a task is sent again: its worker was lost, which may not happen the next time."""
+        if isinstance(result, dict) or lost >= TRIES or _is_over(task, seconds):
+            return False
+        return not (_unpicklable(task.trial) or _unpicklable(self._source))
+
+    def _lost(self, task: Task, error: Exception, seconds: float) -> GlideslopeError:
+        """Says why the executor has no result of a task, after so many seconds."""
+        trial = task.trial
+        if _is_over(task, seconds):
+            return JobError(f"{trial.contestant} failed: {time_limit.over(task.seconds or 0.0)}")
+        if problem := _unpicklable(self._source):
+            return SearchError(
+                f"the job can't be sent to workers ({problem}): write a function `def job(seed)` in a file, and give "
+                "that function, or glideslope.search.load_job('path/to/file.py:job')"
+            )
+        if problem := _unpicklable(trial):
+            return SearchError(
+                f"{trial.contestant} can't be sent to workers ({problem}): a schedule for workers has a text form"
+            )
+        if isinstance(error, BrokenExecutor):
+            return SearchError(
+                f"a worker ended in the run of {trial.contestant} ({described(error)}): it was killed, lacked memory, "
+                "couldn't import the job, or the job ended its process; finished runs are in the memory of the search"
+            )
+        return SearchError(f"the executor has no result of {trial.contestant}: {described(error)}")
+
+
+def _is_over(task: Task, seconds: float) -> bool:
+    """Whether a worker that was lost after so many seconds was ended by the limit of its run."""
+    return task.seconds is not None and seconds >= task.seconds + time_limit.GRACE - 2 * TICK
+
+
+def _error(result: dict[str, Any]) -> Exception:
+    """The error that a worker returned."""
+    error: Exception = getattr(errors, result["error"], errors.JobError)(result["message"])
+    error.add_note(f"in a worker:\n{result['trace']}")
+    return error
+
+
+def _unpicklable(value: Any) -> str:
+    """Why a value can't be pickled; "" where it can."""
+    try:
+        pickle.dumps(value)
+    except Exception as error:  # of a method of the value, whatever it trips over
+        return described(error)
+    return ""

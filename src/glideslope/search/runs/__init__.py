@@ -1,0 +1,1 @@
+"""One run of a job: what it is made with, its updates, its checkpoints."""

@@ -1,0 +1,59 @@
+"""Whether contestants can run on a job, before any runs."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glideslope.callers import caller_level
+from glideslope.errors import SearchError
+from glideslope.search.jobs.calls import calling
+from glideslope.search.jobs.job import Job
+from glideslope.search.runs import labels
+from glideslope.search.runs.contestant import Contestant
+
+if TYPE_CHECKING:
+    from glideslope.search.trials import Trials
+
+
+def warn_of_no_text(contestants: Iterable[Contestant]) -> None:
+    """Says once that a memory can't give back, to another process, the runs of what has no text form."""
+    without = [contestant.name for contestant in contestants if not labels.has_text(contestant.schedule)]
+    if without:
+        warnings.warn(
+            f"{', '.join(without)}: without a text form, by which a memory finds runs again; a search that goes on in "
+            "another process makes them again",
+            stacklevel=caller_level(),
+        )
+
+
+def check_all(trials: Trials, contestants: Iterable[Contestant], steps: int) -> None:
+    """Raises for a contestant that can't run, before any runs.
+
+    Raises:
+        SearchError: it needs what the job can't do.
+        JobError: there is no job with its optimizer, or none with its batches.
+    """
+    for contestant in contestants:
+        trials.use(trials.opened, contestant.optimizer)
+        controls = contestant.controls(steps)
+        check_controls(trials.job, contestant, controls)
+        batches_in = getattr(trials.job, "batches_in", None)
+        if batches_in is not None:
+            with calling("batches_in", f"for {contestant}"):
+                for size in np.unique(controls.get("batch_size", ())):
+                    batches_in(float(size))
+    trials.use(trials.opened)
+
+
+def check_controls(job: Job, contestant: Contestant, controls: Iterable[str]) -> None:
+    """Raises for a contestant that needs what a job can't do, by name."""
+    lacking = set(controls) - getattr(job, "controls", frozenset())
+    if lacking:
+        raise SearchError(f"{contestant} sets {', '.join(sorted(lacking))}, which this job can't: its step takes "
+                          f"{', '.join(sorted(getattr(job, 'controls', ()))) or 'the rate only'}")  # fmt: skip
+    if contestant.average and not hasattr(job, "average"):
+        raise SearchError(f"{contestant} is measured by an average of the weights, and this job has no average()")

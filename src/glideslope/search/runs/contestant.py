@@ -1,0 +1,178 @@
+"""A contestant: what a run is made with; and the run that was made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from glideslope.averages import Average
+from glideslope.feedback import Event
+from glideslope.policy import Driven, RatePolicy, as_policy
+from glideslope.schedules import parse
+from glideslope.search.jobs.equality import equal
+from glideslope.search.runs.course import scaled
+from glideslope.search.runs.labels import label
+from glideslope.search.storage.stored import named_now
+
+
+def finds_its_rate(optimizer: str | None) -> bool:
+    """Whether an optimizer finds its rate itself: then its peak is 1, and a schedule multiplies what it finds."""
+    return (optimizer or "").startswith(("prodigy", "d-adaptation"))
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A schedule at a peak rate.
+
+    Where it is times a feedback, that is told each validation loss of the run, and a guard each training loss; where
+    its decay is paid in batch growth, the run has fewer updates, of as many examples.
+
+    Attributes:
+        schedule: what the rate follows.
+        peak: the rate where its factor is 1.
+        optimizer: the name of the optimizer that the job is made with; None is the job's own.
+        average: the average of the weights that is measured; None is the weights themselves.
+        settings: other numbers of the optimizer that are set, such as ("weight_decay", 0.1).
+    """
+
+    schedule: Driven
+    peak: float
+    optimizer: str | None = None
+    average: Average | None = None
+    settings: tuple[tuple[str, float], ...] = ()
+
+    def rates(self, steps: int) -> np.ndarray:
+        """The rate of each update of a complete run over `steps`, feedback left out, shape (n,)."""
+        return self.policy.rates(steps, self.peak)
+
+    def controls(self, steps: int) -> dict[str, np.ndarray]:
+        """What else is set at each update, shape (n,) each."""
+        sizes = self.policy.batch_sizes(steps)
+        updates = len(self.rates(steps)) if self.settings else 0
+        settings = {name: np.full(updates, value) for name, value in self.settings}
+        return settings if sizes is None else {"batch_size": sizes, **settings}
+
+    @property
+    def policy(self) -> RatePolicy:
+        """What drives its rate."""
+        return as_policy(self.schedule)
+
+    @property
+    def name(self) -> str:
+        """All but the peak."""
+        optimizer = f" with {self.optimizer}" if self.optimizer else ""
+        settings = "".join(f", {name} {value:g}" for name, value in self.settings)
+        return f"{label(self.schedule)}{optimizer}{f', {self.average}' if self.average else ''}{settings}"
+
+    def __str__(self) -> str:
+        short = f"{self.peak:.6g}"
+        return f"{self.name} at {short if float(short) == self.peak else repr(self.peak)}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A complete run of a contestant.
+
+    Attributes:
+        contestant: what it was made with.
+        steps: the horizon of the schedule, in updates.
+        seed: the seed of the job.
+        losses: the training loss of each update made, shape (n,); fewer than planned where it diverged.
+        evaluations: (updates made, validation loss), the last at the end.
+        final_loss: the validation loss at the end, infinite where it diverged.
+        scales: (updates made, factor of the feedback from there on), where there is one.
+        events: what a guard did.
+        problem: why it ended early, where a guard stopped it.
+        made: the updates made, those that a guard took back too.
+        untrained: the validation loss before the first update, measured as the final one.
+    """
+
+    contestant: Contestant
+    steps: int
+    seed: int
+    losses: np.ndarray
+    evaluations: tuple[tuple[int, float], ...]
+    final_loss: float
+    scales: tuple[tuple[int, float], ...] = ()
+    events: tuple[Event, ...] = ()
+    problem: str = ""
+    made: int = 0
+    untrained: float = math.nan
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "made", max(self.made, len(self.losses)))
+
+    def __eq__(self, other: object) -> bool:
+        return equal(self, other)
+
+    def __repr__(self) -> str:
+        return f"<Run: {self.contestant}, {self.steps} updates, validation loss {self.final_loss:.4g}>"
+
+    @property
+    def cost(self) -> int:
+        """The updates made, those that a guard took back too; of the base batch where it grows."""
+        if self.contestant.policy.growth:
+            return math.ceil(self.steps * self.made / len(self.contestant.rates(self.steps)))
+        return self.made
+
+    @property
+    def gain(self) -> float:
+        """How far the validation loss ended below that of the untrained model; NaN where that isn't known."""
+        return self.untrained - self.final_loss
+
+    @property
+    def end(self) -> tuple[float, np.ndarray]:
+        """The rate of the last update made, and the losses."""
+        rates, losses = self.curve
+        return float(rates[max(len(losses) - 1, 0)]), losses
+
+    @property
+    def curve(self) -> tuple[np.ndarray, np.ndarray]:
+        """The rate of each update, and the training loss of each made."""
+        return scaled(self.contestant.rates(self.steps), self.scales), self.losses
+
+    def plain(self) -> dict[str, Any]:
+        """The run as plain data, from which `remembered` makes it again."""
+        contestant = self.contestant
+        return {
+            "schedule": label(contestant.schedule), "peak": contestant.peak, "optimizer": contestant.optimizer,
+            "average": contestant.average and str(contestant.average), "settings": dict(contestant.settings),
+            "steps": self.steps, "seed": self.seed,
+            "losses": self.losses.tolist(), "evaluations": list(map(list, self.evaluations)),
+            "final_loss": self.final_loss, "scales": list(map(list, self.scales)),
+            "events": [vars(event) for event in self.events], "problem": self.problem, "made": self.made,
+            "untrained": self.untrained,
+        }  # fmt: skip
+
+    @classmethod
+    def remembered(cls, data: dict[str, Any], contestant: Contestant | None = None) -> Run:
+        """The run whose plain data a memory holds; of the contestant given, else of the one that its text says."""
+        data = named_now(data)
+        average = data.get("average")
+        contestant = contestant or Contestant(
+            parse(data["schedule"]),
+            data["peak"],
+            data.get("optimizer"),
+            average and Average.read(average),
+            tuple(data.get("settings", {}).items()),
+        )
+        return cls(
+            contestant, data["steps"], data["seed"], np.asarray(data["losses"]),
+            tuple((int(step), float(loss)) for step, loss in data["evaluations"]), float(data["final_loss"]),
+            tuple((int(at), float(scale)) for at, scale in data.get("scales", ())),
+            tuple(Event(**event) for event in data.get("events", ())), data.get("problem", ""),
+            data.get("made", 0), float(data.get("untrained", math.nan)),
+        )  # fmt: skip
+
+
+def distinct(values: Iterable[Any]) -> list[Any]:
+    """The values, each once, in order; they need not be hashable."""
+    once: list[Any] = []
+    for value in values:
+        if value not in once:
+            once.append(value)
+    return once

@@ -1,0 +1,89 @@
+"""The updates of a run, one after another: their losses are fetched now and then, and a lost run is left."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from glideslope.errors import GlideslopeError
+from glideslope.search.jobs.calls import FAILURES, failed
+from glideslope.search.jobs.scalars import kept, number
+from glideslope.search.jobs.time_limit import counted
+
+LOOK_EVERY = 25
+"""Updates between looks at the loss: each look may wait for a device."""
+GUARDED_EVERY = 5
+"""The same where a guard looks: what it finds has gone on for so long."""
+
+Stop = Callable[[list[float]], bool]
+Between = Callable[[list[float], list[Any]], None]
+
+
+def diverged(losses: list[float]) -> bool:
+    """Whether the loss of a run is lost."""
+    return bool(losses) and not math.isfinite(losses[-1])
+
+
+def drive(
+    step: Callable[[float], Any],
+    rates: np.ndarray,
+    stop: Stop,
+    look: Callable[[int, float], None],
+    every: int,
+    *,
+    what: str,
+    first: int = 0,
+    start: int = 0,
+    waiting: Sequence[Any] = (),
+    between: Between | None = None,
+) -> list[float]:
+    """Makes an update at each rate until `stop(losses so far)`; returns their training losses, one for each made.
+
+    Losses may be on a device, and are fetched every `every` updates; until then they are copies.
+
+    Args:
+        step: makes an update at a rate.
+        rates: of the updates, shape (n,).
+        stop: is told the losses so far.
+        look: is told the updates made, and the last loss.
+        every: updates between looks.
+        what: the run that they are of, for messages.
+        first: the updates of the run made before.
+        start: how many of the rates a killed process has used already.
+        waiting: the losses of updates made since the last look there.
+        between: is called with the losses so far, and those that wait for the next look, after each update that no look
+            follows.
+
+    Raises:
+        JobError: `step` raised, or a loss is no number.
+    """
+    losses: list[float] = []
+    waiting = list(waiting)
+    step = counted(step, what, first + start)
+    for i, rate in enumerate(rates[start:].tolist(), start):
+        try:
+            waiting.append(kept(step(rate)))
+            looks = len(waiting) >= every or i in (0, len(rates) - 1)
+            fetched = [*map(number, waiting)] if looks else []
+        except (OverflowError, FloatingPointError):  # a job of Python floats, or NumPy told to raise
+            looks, fetched = True, [*map(number, waiting), math.inf]
+        except GlideslopeError:
+            raise
+        except FAILURES as error:
+            raise failed("step", f"at update {first + i + 1} of {what}", error) from error
+        except BaseException as error:
+            error.add_note(f"in the job's step at update {first + i + 1} of {what}")
+            raise
+        if not looks:
+            if between is not None:
+                between(losses, waiting)
+            continue
+        losses += fetched
+        waiting.clear()
+        look(i + 1, losses[-1])
+        if stop(losses):
+            break
+    return losses

@@ -1,0 +1,114 @@
+"""Makes the run of a trial on a job that is opened."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+
+from glideslope.search.jobs.calls import calling
+from glideslope.search.jobs.time_limit import one_run
+from glideslope.search.runs import preemption
+from glideslope.search.runs.checkpoints import Checkpoints
+from glideslope.search.runs.checks import check_controls
+from glideslope.search.runs.contestant import Run
+from glideslope.search.runs.course import Course
+from glideslope.search.runs.opened import Opened
+from glideslope.search.runs.running import Notes
+from glideslope.search.runs.trial import Trial
+
+
+@dataclass(frozen=True)
+class Made:
+    """A run that was made here.
+
+    Attributes:
+        run: it.
+        updates: those made here, the ones before a checkpoint left out.
+        seconds: that these took.
+        wasted: the updates that earlier processes are known to have made of it after their last checkpoint.
+    """
+
+    run: Run
+    updates: int
+    seconds: float
+    wasted: int = 0
+
+
+def unseen(done: int, loss: float) -> None:
+    """Shows no progress."""
+
+
+def make_run(
+    opened: Opened,
+    trial: Trial,
+    look: Callable[[int, float], None] = unseen,
+    checkpoints: Checkpoints | None = None,
+    measured: Callable[[int, float], None] | None = None,
+    notes: Notes | None = None,
+) -> Made:
+    """Makes the run; its job is left as the run ends.
+
+    Args:
+        opened: its job, at its initial state.
+        trial: what is run.
+        look: is told the updates made and the last training loss, now and then.
+        checkpoints: of the run, where they are kept.
+        measured: is told each evaluation, the updates made and the validation loss.
+        notes: of how far the run is, where they are written.
+    """
+    contestant, what = trial.contestant, str(trial.contestant)
+    rates, controls = contestant.rates(trial.steps), contestant.controls(trial.steps)
+    check_controls(opened.job, contestant, controls)
+    updates, cost = len(rates), trial.share * trial.steps
+    course = Course(
+        job=opened.job,
+        rates=rates,
+        controls=controls,
+        feedback=contestant.policy.feedback,
+        average=contestant.average,
+        ends=sorted({max(round(updates * (i + 1) / trial.evaluations), 1) for i in range(trial.evaluations)}),
+        measure=lambda averaged: opened.measured(cost, averaged),
+        look=look if notes is None else _both(look, notes.see),
+        what=what,
+        checkpoints=checkpoints,
+        measured=measured,
+    )
+    resumed = checkpoints.latest() if checkpoints else None
+    began, before = time.monotonic(), resumed[0].made + len(resumed[0].waiting) if resumed else 0
+    if notes is not None:
+        notes.begins(before)
+    with one_run(what), preemption.saving() if checkpoints else nullcontext():
+        if resumed:
+            opened.untrained.setdefault(cost, resumed[0].untrained)
+        course.untrained = _untrained_loss(opened, cost)
+        final = course.run(resumed)
+    run = Run(
+        contestant, trial.steps, trial.seed, np.asarray(course.losses), tuple(course.evaluations), final,
+        tuple(course.scales), tuple(course.events), course.problem, course.made, course.untrained,
+    )  # fmt: skip
+    wasted = 0 if notes is None else notes.before - before
+    return Made(run, course.made - before, time.monotonic() - began, wasted)
+
+
+def _both(look: Callable[[int, float], None], see: Callable[[int, float], None]) -> Callable[[int, float], None]:
+    def looks(done: int, loss: float) -> None:
+        see(done, loss)
+        look(done, loss)
+
+    return looks
+
+
+def _untrained_loss(opened: Opened, updates: float) -> float:
+    """The validation loss before the first update, measured as at the end of a run; once for each kind of run.
+
+    The job is restored after it, so that a run is the same whether or not it was the first of its kind.
+    """
+    if updates not in opened.untrained:
+        with calling("evaluate", "before the first update"):
+            opened.untrained[updates] = opened.measured(updates)
+        opened.restore("after it was measured")
+    return opened.untrained[updates]

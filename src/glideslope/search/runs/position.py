@@ -1,0 +1,94 @@
+"""Where a run stands, besides the state of its job: what a checkpoint says, and how a run goes on from it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import numpy as np
+
+from glideslope.errors import DocumentError
+from glideslope.feedback import Event
+
+if TYPE_CHECKING:
+    from glideslope.search.runs.course import Course
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+State = dict[str, float]
+
+
+class Position(msgspec.Struct, forbid_unknown_fields=True):
+    """Where a run stands.
+
+    Attributes:
+        stretch: the updates made before the current stretch, within which nothing but the rate changes.
+        made: the updates made, those that a guard took back too; those in `waiting` left out.
+        training: the training loss of each update, its float64 in base 64.
+        waiting: the losses of the updates after these, which the run hasn't looked at yet.
+        evaluations: (updates made, validation loss).
+        scales: (updates made, factor of the feedback from there on).
+        events: what a guard did.
+        feedback: the state of the feedbacks.
+        snapshots: how many a guard has.
+        untrained: the validation loss before the first update.
+    """
+
+    stretch: Count
+    made: Count
+    training: str
+    waiting: list[float]
+    evaluations: list[tuple[Count, float]]
+    scales: list[tuple[Count, float]]
+    events: list[Event]
+    feedback: State
+    snapshots: Count
+    untrained: float
+
+    @property
+    def losses(self) -> list[float]:
+        """The training loss of each update.
+
+        Raises:
+            DocumentError: these are no such numbers.
+        """
+        try:
+            return [float(loss) for loss in np.frombuffer(base64.b64decode(self.training, validate=True))]
+        except (binascii.Error, ValueError) as error:
+            raise DocumentError(f"its losses can't be read: {error}") from None
+
+    def check(self) -> None:
+        """Raises unless the numbers fit together.
+
+        Raises:
+            DocumentError: they don't.
+        """
+        updates = len(self.losses)
+        if not self.stretch <= updates <= self.made:
+            raise DocumentError("its numbers don't fit together")
+
+    def restore(self, course: Course) -> None:
+        """Puts a run where it stood, but for its job and a guard."""
+        course.made, course.losses, course.untrained = self.made, self.losses, self.untrained
+        course.evaluations, course.scales = list(self.evaluations), list(self.scales)
+        course.state = dict(self.feedback)
+
+
+def position_of(course: Course, stretch: int, losses: Sequence[float], waiting: list[float]) -> Position:
+    """Where a run stands.
+
+    Args:
+        course: the run.
+        stretch: the updates made before the current stretch.
+        losses: of the stretch, those that were looked at.
+        waiting: the losses after these.
+    """
+    ring = course.protection.ring if course.protection else None
+    return Position(
+        stretch=stretch, made=course.made + len(losses),
+        training=base64.b64encode(np.array([*course.losses, *losses], dtype=float).tobytes()).decode(),
+        waiting=waiting, evaluations=list(course.evaluations), scales=list(course.scales), events=list(course.events),
+        feedback=dict(course.state), snapshots=len(ring.saved()["kept"]) if ring else 0, untrained=course.untrained,
+    )  # fmt: skip

@@ -1,0 +1,111 @@
+"""How far a run is, in a file beside its checkpoints: for whoever looks, and for the run that goes on after a loss."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from contextlib import suppress
+
+import msgspec
+
+from glideslope.documents import checked, sealed, unsealed
+from glideslope.errors import DocumentError, GlideslopeError
+from glideslope.search.runs.unfinished import Saving
+from glideslope.search.storage import places, stored
+
+EVERY = 1.0
+"""The least seconds between two notes."""
+SPACING = 100.0
+"""How many times what a note costs lies between two of them at least: so they take under 1% of the time."""
+
+
+class Running(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """How far a run is.
+
+    Attributes:
+        key: the run.
+        what: its name.
+        stage: what it is for.
+        done: updates made of it.
+        of: updates that it will make.
+        made: updates made for it, those lost with a process too.
+        loss: the last training loss.
+        host: the machine.
+        pid: the number of the process.
+        at: the time, in seconds since 1970.
+    """
+
+    key: str
+    what: str
+    stage: str
+    done: stored.Count
+    of: stored.Count
+    made: stored.Count
+    loss: float
+    host: str
+    pid: int
+    at: float
+
+
+class Notes:
+    """Writes how far a run is, now and then.
+
+    Args:
+        saving: where.
+        what: the name of the run.
+        stage: what it is for.
+        of: the updates that it will make.
+
+    Attributes:
+        before: the updates that earlier processes are known to have made of the run.
+    """
+
+    def __init__(self, saving: Saving, what: str, stage: str, of: int) -> None:
+        self._saving, self._what, self._stage, self._of = saving, what, stage, of
+        former = noted(saving)
+        self.before = former.made if former else 0
+        self._began: int | None = None
+        self._due = time.monotonic() + EVERY
+
+    def begins(self, done: int) -> None:
+        """The run goes on after so many updates."""
+        self._began, self.before = done, max(self.before, done)
+
+    def see(self, done: int, loss: float) -> None:
+        """Writes a note, where it is time for one; where that can't be done, none is written any more."""
+        if (began := time.monotonic()) < self._due:
+            return
+        made = self.before + max(done - (self._began or 0), 0)
+        host = socket.gethostname()
+        note = Running(
+            self._saving.key, self._what, self._stage, done, self._of, made, loss, host, os.getpid(), time.time()
+        )
+        text = sealed(stored.strict(msgspec.to_builtins(note)))
+        try:
+            self._saving.place.write(_name(self._saving), lambda file: file.write(text.encode()))
+        except GlideslopeError:
+            self._due = float("inf")
+            return
+        now = time.monotonic()
+        self._due = now + max(EVERY, SPACING * (now - began))
+
+
+def noted(saving: Saving) -> Running | None:
+    """How far a run was at its last note; None where there is none that is whole."""
+    with suppress(DocumentError):
+        return running_of(places.read(saving.place, _name(saving)))
+    return None
+
+
+def running_of(text: bytes) -> Running:
+    """How far a run is, by the text of such a file.
+
+    Raises:
+        DocumentError: it is damaged.
+    """
+    return checked(stored.loose(unsealed(text)), Running)
+
+
+def _name(saving: Saving) -> str:
+    return f"{saving.stem}-progress.json"

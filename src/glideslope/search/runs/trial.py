@@ -1,0 +1,44 @@
+"""A trial: what a run is of, as a value that can be sent to where the run is made."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from glideslope.search.runs import labels
+from glideslope.search.runs.contestant import Contestant
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A complete run of a job from its initial state.
+
+    Attributes:
+        contestant: the schedule and its peak rate.
+        steps: the horizon.
+        seed: of the job.
+        evaluations: how often to measure the validation loss, evenly spread, the last at the end.
+        share: what an evaluation may cost, as a part of the run; a job with `estimate` keeps to it.
+        order: of the data: 0 is the seed's own, another tells how much a loss depends on the order.
+
+    >>> import glideslope as gs
+    >>> Trial(Contestant(gs.linear(), 0.1), 100, seed=0).key
+    'linear() at 0.1 over 100, seed 0, 1 evaluations'
+    """
+
+    contestant: Contestant
+    steps: int
+    seed: int
+    evaluations: int = 1
+    share: float = math.inf
+    order: int = 0
+
+    @property
+    def key(self) -> str:
+        """What a memory knows the run by."""
+        key = f"{self.contestant} over {self.steps}, seed {self.seed}, {self.evaluations} evaluations"
+        key += f" of {self.share:g}" if math.isfinite(self.share) else ""
+        key += f", data order {self.order}" if self.order else ""
+        if not labels.has_text(self.contestant.schedule):
+            key += f", {labels.key(self.contestant.schedule)}"
+        return key

@@ -1,0 +1,77 @@
+"""The runs in the making of a search: where each is checkpointed, as a value that is sent to where it is made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from glideslope.errors import DocumentError
+from glideslope.search.runs.checkpoints import Checkpoints
+from glideslope.search.storage import stored
+from glideslope.search.storage.lock import Lock
+from glideslope.search.storage.places import Place, place_at
+
+
+@dataclass(frozen=True)
+class Saving:
+    """Where and how often a run is checkpointed, and says how far it is.
+
+    Attributes:
+        address: of the place.
+        stem: how the names of its files begin.
+        key: what is run.
+        every: the least seconds between two checkpoints, infinite for none.
+        lock: of the run directory that the place is in; None for a place elsewhere.
+    """
+
+    address: str
+    stem: str
+    key: str
+    every: float
+    lock: Lock | None
+
+    @property
+    def place(self) -> Place:
+        """It, as this process reaches it."""
+        return place_at(self.address)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the place is reached from here: a worker on another machine may not see the run directory."""
+        return self.lock is None or self.lock.is_there
+
+    def checkpoints(self, initial: Any, give_up: Callable[[DocumentError], None]) -> Checkpoints | None:
+        """The checkpoints of the run; None where there shall be none.
+
+        Args:
+            initial: the state of the job at its start.
+            give_up: is called where the job's state has no safe form.
+        """
+        if math.isinf(self.every):
+            return None
+        return Checkpoints(self.place, self.stem, self.key, self.every, self.lock, initial, give_up)
+
+
+class Unfinished:
+    """The files of the runs in the making.
+
+    Args:
+        address: where they lie.
+        every: the least seconds between two checkpoints of a run, infinite for none.
+        lock: of the run directory that they lie in; None for a place elsewhere.
+    """
+
+    def __init__(self, address: str, every: float, lock: Lock | None) -> None:
+        self._address, self.every, self._lock = address, every, lock
+        self._place = place_at(address)
+
+    def saving(self, search: str, key: str) -> Saving:
+        """Where a run of a search is checkpointed."""
+        return Saving(self._address, stored.stem_of_run(search, key), key, self.every, self._lock)
+
+    def delete(self, stem: str) -> None:
+        """Deletes the files whose names begin so, by a pattern."""
+        if names := self._place.names(stored.unfinished_names(stem)):
+            self._place.delete(names)

@@ -1,0 +1,175 @@
+"""Where checkpoints lie: a folder, or an address of fsspec such as s3://bucket/folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+from urllib.parse import urlparse
+from urllib.request import url2pathname
+
+from glideslope.errors import DocumentError, FileError, RunDirectoryError
+from glideslope.search.jobs.calls import one_line
+from glideslope.search.storage import run_files
+
+
+class Place(Protocol):
+    """Holds files by their names."""
+
+    def names(self, pattern: re.Pattern[str]) -> list[str]:
+        """The names of the files that match a pattern, sorted; none where there is no such place yet."""
+        ...
+
+    def write(self, name: str, content: Callable[[BinaryIO], object]) -> str:
+        """Writes a file; returns its checksum.
+
+        Raises:
+            FileError: it can't be written.
+        """
+        ...
+
+    def open(self, name: str) -> BinaryIO:
+        """A file, to be read.
+
+        Raises:
+            DocumentError: there is none, or it can't be read.
+        """
+        ...
+
+    def delete(self, names: Iterable[str]) -> None:
+        """Deletes files, those that are there."""
+        ...
+
+
+class Folder:
+    """A folder of this machine, or of a file system that it shares. A file is whole, or not there.
+
+    Args:
+        folder: where; it is made on the first write, and removed with its last file.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def names(self, pattern: re.Pattern[str]) -> list[str]:
+        return [file.name for file in run_files.matching(self.folder, pattern)]
+
+    def write(self, name: str, content: Callable[[BinaryIO], object]) -> str:
+        return run_files.write(self.folder / name, content)
+
+    def open(self, name: str) -> BinaryIO:
+        file = self.folder / name
+        try:
+            if not stat.S_ISREG(os.lstat(file).st_mode):
+                raise DocumentError(f"{name} isn't a regular file")
+            return file.open("rb")
+        except OSError as error:
+            raise DocumentError(f"{name} can't be read: {error.strerror}") from error
+
+    def delete(self, names: Iterable[str]) -> None:
+        run_files.delete(self.folder / name for name in names)
+        with suppress(OSError):
+            self.folder.rmdir()
+
+
+class Address:
+    """A folder that fsspec reaches. A file may be there in part, so what reads it checks it.
+
+    Args:
+        address: such as `s3://bucket/folder`.
+
+    Raises:
+        RunDirectoryError: fsspec, or what it needs for this address, isn't installed; or it can't be reached.
+    """
+
+    def __init__(self, address: str) -> None:
+        try:
+            from fsspec.core import url_to_fs
+
+            self._files, self._folder = url_to_fs(address)
+        except (ImportError, ValueError, OSError) as error:
+            raise RunDirectoryError(
+                f"checkpoints can't lie at {address}: {one_line(error)}; give a folder, or an address for which fsspec "
+                "is installed"
+            ) from error
+
+    def names(self, pattern: re.Pattern[str]) -> list[str]:
+        with suppress(FileNotFoundError):
+            self._files.invalidate_cache(self._folder)
+            names = (file.rpartition("/")[2] for file in self._reached(self._files.ls, self._folder, detail=False))
+            return sorted(name for name in names if pattern.fullmatch(name))
+        return []
+
+    def write(self, name: str, content: Callable[[BinaryIO], object]) -> str:
+        with tempfile.TemporaryFile() as whole:
+            content(whole)
+            whole.seek(0)
+            digest = hashlib.file_digest(whole, "sha256").hexdigest()[:16]
+            whole.seek(0)
+            try:
+                self._files.makedirs(self._folder, exist_ok=True)
+                with self._files.open(f"{self._folder}/{name}", "wb") as file:
+                    shutil.copyfileobj(whole, file, 1 << 20)
+            except Exception as error:  # of the service, whatever its library raises
+                raise FileError(f"{self._folder}/{name} can't be written: {one_line(error)}") from error
+        return digest
+
+    def open(self, name: str) -> BinaryIO:
+        try:
+            return self._files.open(f"{self._folder}/{name}", "rb")  # type: ignore[no-any-return]
+        except Exception as error:
+            raise DocumentError(f"{name} can't be read: {one_line(error)}") from error
+
+    def delete(self, names: Iterable[str]) -> None:
+        for name in names:
+            with suppress(FileNotFoundError):
+                self._reached(self._files.rm_file, f"{self._folder}/{name}")
+
+    def _reached(self, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        try:
+            return call(*args, **options)
+        except FileNotFoundError:
+            raise
+        except Exception as error:
+            raise RunDirectoryError(f"{self._folder} can't be reached: {one_line(error)}") from error
+
+
+def place_at(address: str) -> Place:
+    """The place of an address: a path, or a URL, of which `file://` is a path too.
+
+    Raises:
+        RunDirectoryError: it can't be reached.
+
+    >>> place_at("file:///data/checkpoints").folder.as_posix()
+    '/data/checkpoints'
+    """
+    if address.startswith("file://"):
+        return Folder(Path(url2pathname(urlparse(address).path)))
+    return Address(address) if "://" in address else Folder(Path(address).absolute())
+
+
+def read(place: Place, name: str) -> bytes:
+    """The content of a file that is small.
+
+    Raises:
+        DocumentError: there is none, or it can't be read.
+    """
+    with place.open(name) as file:
+        return file.read(1 << 28)
+
+
+def digest(place: Place, name: str) -> str:
+    """The checksum of a file.
+
+    Raises:
+        DocumentError: there is none, or it can't be read.
+    """
+    with place.open(name) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]  # type: ignore[arg-type]

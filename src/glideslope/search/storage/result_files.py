@@ -1,0 +1,39 @@
+"""What a search writes at its end: result.json, runs.csv and report.html."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from glideslope.documents import sealed
+from glideslope.search.storage.run_files import WRITTEN
+
+
+def contents(
+    result: dict[str, Any], curves: Sequence[tuple[np.ndarray, np.ndarray]], report: str
+) -> dict[str, bytes]:  # fmt: skip
+    """The contents of the files, by their names.
+
+    Args:
+        result: what `--json` prints.
+        curves: the rates and the losses of each run.
+        report: the page.
+    """
+    lines = ["run,step,lr,loss"]
+    for i, (rates, losses) in enumerate(curves):
+        pairs = zip(rates.tolist(), losses.tolist(), strict=False)  # a run that diverged has fewer losses
+        lines += [f"{i},{t},{rate:.9g},{loss:.9g}" for t, (rate, loss) in enumerate(pairs)]
+    texts = (sealed(plain(result), indent=1), "\n".join(lines), report.removesuffix("\n"))
+    return {name: f"{text}\n".encode() for name, text in zip(WRITTEN, texts, strict=True)}
+
+
+def plain(value: Any) -> Any:
+    """Data that strict JSON can hold: a number that isn't finite becomes null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list | tuple) else value

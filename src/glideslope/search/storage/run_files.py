@@ -1,0 +1,169 @@
+"""The files in a run directory, and those that no search made: these are never replaced or deleted."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+from glideslope.errors import DocumentError, RunDirectoryError
+from glideslope.files import write_in_place
+from glideslope.search.storage import states
+
+WRITTEN = ("result.json", "runs.csv", "report.html")
+"""What a search writes at its end."""
+
+RUNS, UNFINISHED, TRAINED = "finished", "unfinished", "checkpoint"
+"""The folders: the results of finished runs, the checkpoints of runs in the making, the state of the trained job."""
+
+LOCK, STOP = "search.lock", "search.stop"
+"""The file that says which process writes, and the one by which another asks it to end."""
+
+NETWORK, LAST, BEST = "model.safetensors", f"{TRAINED}/run.json", f"{TRAINED}/best.json"
+"""The trained network; and what says of which run the states of the job are, at its end and at its least loss."""
+
+STATES = {
+    document: tuple(f"{TRAINED}/{stem}.{form}" for form in states.FORMS)
+    for document, stem in ((LAST, "state"), (BEST, "best"))
+}
+"""The names that the file of a state may have."""
+
+LISTED = (*WRITTEN, NETWORK, LAST, *STATES[LAST], BEST, *STATES[BEST])
+"""The files whose checksums the record of a search has."""
+
+
+def matching(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
+    """The files of a folder whose name is of a pattern, none where there is no folder."""
+    try:
+        return sorted(path for path in folder.iterdir() if pattern.fullmatch(path.name) and path.is_file())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise RunDirectoryError(f"{folder} can't be read: {error.strerror}") from error
+
+
+def make(folder: Path) -> None:
+    """Makes a folder, where there is none.
+
+    Raises:
+        RunDirectoryError: it can't be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunDirectoryError(f"{folder} can't be made: {error.strerror}") from error
+
+
+def delete(files: Iterable[Path]) -> None:
+    """Deletes files, those that are there.
+
+    Raises:
+        RunDirectoryError: one can't be deleted.
+    """
+    for file in files:
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            raise RunDirectoryError(f"{file} can't be deleted: {error.strerror}") from error
+
+
+def digest(file: Path) -> str | None:
+    """The checksum of a regular file, None where there is nothing.
+
+    Raises:
+        DocumentError: it is a link or another thing, or can't be read.
+    """
+    try:
+        if not stat.S_ISREG(os.lstat(file).st_mode):
+            raise DocumentError("it isn't a regular file")
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()[:16]
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DocumentError(f"it can't be read: {error.strerror}") from error
+
+
+def write(
+    file: Path, content: Callable[[BinaryIO], object], before: Callable[[str], object] = lambda checksum: None
+) -> str:
+    """Writes a file in one step; returns its checksum.
+
+    Args:
+        file: where.
+        content: writes it.
+        before: is called with the checksum, before the file is there.
+
+    Raises:
+        FileError: it can't be written.
+    """
+    checksums: list[str] = []
+
+    def checked(temporary: Path) -> None:
+        checksums.append(digest(temporary) or "")
+        before(checksums[0])
+
+    write_in_place(file, content, checked)
+    return checksums[0]
+
+
+def check_unchanged(folder: Path, files: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """The checksums of the files that stand where a search writes its own.
+
+    Args:
+        folder: the run directory.
+        files: the checksums that each file may have.
+
+    Raises:
+        RunDirectoryError: one isn't as a search left it.
+    """
+    for name in (RUNS, UNFINISHED, TRAINED):
+        place = folder / name
+        if place.is_symlink() or (place.exists() and not place.is_dir()):
+            raise RunDirectoryError(f"{place} isn't a folder: move it away, or name another folder with --out")
+    checksums: dict[str, list[str]] = {}
+    for name in LISTED:
+        try:
+            checksum = digest(folder / name)
+        except DocumentError as error:
+            raise RunDirectoryError(
+                f"{folder / name}: {error}; move it away, or name another folder with --out"
+            ) from error
+        if checksum is not None:
+            checksums[name] = [checksum]
+            if checksum not in files.get(name, ()):
+                raise RunDirectoryError(
+                    f"{folder / name} isn't as a search wrote it, and isn't replaced: move it away, or name another "
+                    "folder with --out"
+                )
+    return checksums
+
+
+def check_no_run(folder: Path) -> None:
+    """Raises where a folder without a search has files of the names of one's."""
+    names = [name for name in LISTED if os.path.lexists(folder / name)]
+    try:
+        for name in (RUNS, UNFINISHED, TRAINED):
+            place = folder / name
+            used = not place.is_dir() or place.is_symlink() or (name != TRAINED and any(place.iterdir()))
+            names += [name] if os.path.lexists(place) and used else []
+    except OSError as error:
+        raise RunDirectoryError(f"{place} can't be read: {error.strerror}") from error
+    if names:
+        raise RunDirectoryError(
+            f"{folder} has {', '.join(names)}, but no search.json that lists what a search made: these aren't "
+            "replaced; move them away, or name another folder with --out"
+        )
+
+
+def check_writable(folder: Path) -> None:
+    """Raises where a folder isn't one, or where nothing can be made in it or, if it isn't there, in its parent."""
+    if folder.exists() and not folder.is_dir():
+        raise RunDirectoryError(f"{folder} is not a folder: name another with --out")
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        raise RunDirectoryError(f"{there} can't be written to: name another folder with --out")

@@ -1,0 +1,254 @@
+"""What a full run is made with: its peak by complete runs of equal length, its schedule by the prior, or a run each."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from glideslope.policy import Driven
+from glideslope.schedules import linear, one_cycle
+from glideslope.search.jobs.start import start as usual_peak
+from glideslope.search.runs.contestant import Contestant, Run, finds_its_rate
+from glideslope.search.runs.trial import Trial
+from glideslope.search.strategy.also import Axis
+from glideslope.search.strategy.equal_runs import (
+    FEWEST,
+    at_length,
+    best_of,
+    is_between,
+    likely_peaks,
+    minimum,
+    next_peak,
+    plan,
+)
+from glideslope.search.strategy.outcomes import SHARE, SHORTEST, check_finite, two_digits
+from glideslope.search.strategy.rise import BLOW_UP, risen
+from glideslope.search.strategy.sweep import batch_noise
+from glideslope.search.trials import Trials
+
+logger = logging.getLogger("glideslope")
+
+PRIOR = one_cycle()
+"""The schedule that is near best nearly everywhere: on the trainings of `benchmarks/search/jobs` it ends, at its best
+peak, 6% above the best of eight schedules in the geometric mean. Two with a hold end 4% above; but a search of two full
+runs comes nearer with this one, whose loss rises less beside the best peak."""
+
+BESIDE = linear()
+"""The schedule that is tried beside it where a full run or more is to be spent. Its high rates come first: where these
+keep a network from learning its noise, it ends lower."""
+
+CLIFF = 2.0
+"""By what the peak of the full run is divided where the training loss of the best short run blew up on its way."""
+
+FEEDBACK_EVALUATIONS = 20
+"""How often a short run with feedback is measured, as a full run is."""
+
+CLEAR = 6.0
+"""The standard errors by which a training loss has fallen where that is no noise."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the runs of equal length say.
+
+    Attributes:
+        best: the best of them.
+        winner: what the full run is made with.
+        losses: the final loss of the runs of the first schedule, by their peak.
+        length: the updates of each.
+        noise: how far two data orders of the same run ended apart; 0 where that wasn't measured.
+    """
+
+    best: Run
+    winner: Contestant
+    losses: dict[float, float]
+    length: int
+    noise: float
+
+
+def usual(budget: int, steps: int) -> tuple[Driven, ...]:
+    """The schedules to choose from, where the user names none.
+
+    Args:
+        budget: updates for all short runs.
+        steps: updates of the full run.
+    """
+    return (PRIOR, BESIDE) if budget >= max(steps, 10 * SHORTEST) else (PRIOR,)
+
+
+def chosen(
+    trials: Trials,
+    schedules: Sequence[Driven],
+    entries: Sequence[Contestant],
+    also: Sequence[Axis],
+    budget: int,
+    bound: int,
+    steps: int,
+    start: float,
+) -> Choice:
+    """Makes the runs: of one schedule to find its peak, then of each other schedule at the peak with the same sum of
+    rates, then of what else enters, then of the best with other numbers of its optimizer. Another is chosen only where
+    it ends lower by more than the noise.
+
+    Where the best peak isn't between two others by then, there are more runs, as far as the bound goes. Where the
+    training loss of no run has clearly fallen, the last run is the best again in another data order, so that its noise
+    is known.
+
+    Args:
+        trials: makes the runs.
+        schedules: those to choose from; the prior's is the first to run, where it is among them.
+        entries: other optimizers, or averages of weights, each at a constant rate.
+        also: the numbers of the optimizer.
+        budget: updates for all runs.
+        bound: of all updates, those made before too.
+        steps: updates of the full run.
+        start: the peak of the first run.
+
+    Raises:
+        SearchError: no run has a finite loss.
+    """
+    first = PRIOR if PRIOR in schedules else schedules[0]
+    others = [schedule for schedule in schedules if schedule != first]
+    besides = len(others) + sum(map(_runs_of, entries)) + sum(len(axis.values) for axis in also)
+    _, length = plan(budget, steps, SHORTEST, besides)
+    most, kept = trials.updates + budget, besides * length
+
+    def beside(peak: float) -> list[Contestant]:
+        return _beside(others, float(Contestant(first, peak).rates(length).mean()), length)
+
+    runs, noise = _peaks(trials, Contestant(first, 1.0), length, most - kept, bound - kept, start, beside)
+    most = max(most, trials.updates + kept)
+    check_finite(list(runs.values()), trials.runs)
+    losses = {peak: run.final_loss for peak, run in runs.items()}
+    best = runs[best_of(losses, noise)]
+    peak = best.contestant.peak if noise else _lowest(runs)
+    total = float(Contestant(first, best.contestant.peak).rates(length).mean())
+    affordable = max((most - trials.updates) // length, 0)
+    for run in _runs(trials, beside(best.contestant.peak)[:affordable], length, "schedules"):
+        best, peak = (run, run.contestant.peak) if run.final_loss < best.final_loss - noise else (best, peak)
+    for entry in entries:
+        if trials.updates + length <= most:
+            run, lowest = _entered(trials, entry, length, most, total)
+            best, peak = (run, lowest) if run.final_loss < best.final_loss - noise else (best, peak)
+    settings: tuple[tuple[str, float], ...] = ()
+    for axis in also:
+        if trials.updates + length * len(axis.values) <= most:
+            run, value = _with_axis(trials, best, axis, length)
+            if run.final_loss < best.final_loss - noise:
+                best, settings = run, (*settings, (axis.name, value))
+    if not finds_its_rate(best.contestant.optimizer):
+        peak = at_length(peak, length, steps)
+        if risen(best.losses) > BLOW_UP:
+            peak /= CLIFF
+    logger.info("best short run: %s, %.6g after %d updates", best.contestant, best.final_loss, length)
+    return Choice(best, replace(best.contestant, peak=two_digits(peak), settings=settings), losses, length, noise)
+
+
+def _runs_of(entry: Contestant) -> int:
+    """How many runs an entry takes."""
+    return 1 if finds_its_rate(entry.optimizer) else FEWEST
+
+
+def _entered(trials: Trials, entry: Contestant, length: int, most: int, total: float) -> tuple[Run, float]:
+    """The best run of another optimizer, or of an average, and the peak at which it is thought to end lowest.
+
+    One that finds its rate has none; others run from the peak that is usual for them, or from the rate with the same
+    sum.
+    """
+    trials.use(trials.opened, entry.optimizer)
+    if finds_its_rate(entry.optimizer):
+        return _run(trials, entry, length, entry.name), entry.peak
+    begin = usual_peak(trials.job, entry.optimizer) if entry.optimizer else total
+    least = min(most, trials.updates + FEWEST * length)
+    runs, _ = _peaks(trials, entry, length, least, least, begin)
+    return runs[best_of({peak: run.final_loss for peak, run in runs.items()})], _lowest(runs)
+
+
+def _with_axis(trials: Trials, best: Run, axis: Axis, length: int) -> tuple[Run, float]:
+    """The best run with another value of a number of the optimizer, and the value at which runs would end lowest."""
+    settings = best.contestant.settings
+    contestants = [replace(best.contestant, settings=(*settings, (axis.name, value))) for value in axis.values]
+    runs = dict(zip(map(axis.place, axis.values), _runs(trials, contestants, length, axis.name), strict=True))
+    return runs[best_of({place: run.final_loss for place, run in runs.items()})], axis.at(_lowest(runs))
+
+
+def _lowest(runs: dict[float, Run]) -> float:
+    """The peak, or another number, at which runs of this length are thought to end lowest."""
+    losses = {peak: run.final_loss for peak, run in runs.items()}
+    return minimum(losses, max(run.untrained for run in runs.values()))
+
+
+def _peaks(
+    trials: Trials, template: Contestant, length: int, most: int, bound: int, start: float,
+    beside: Callable[[float], list[Contestant]] = lambda peak: [],
+) -> tuple[dict[float, Run], float]:  # fmt: skip
+    """The runs of a contestant by their peak, and the noise where it was measured; up to a number of updates, or up to
+    the bound until the best peak lies between two others. Then come the runs beside the best peak."""
+    runs: dict[float, Run] = {}
+    losses: dict[float, float] = {}
+    noise = 0.0
+    while trials.updates + length <= (most if is_between(losses) else max(most, bound)):
+        untrained = max((run.untrained for run in runs.values()), default=math.inf)
+        if trials.updates + 2 * length > most and len(runs) > 1 and trials.can_reorder and not _any_clear(runs):
+            noise = _apart(trials, runs[best_of(losses)])
+            break
+        peak = next_peak(losses, untrained, start)
+        if peak is None or two_digits(peak) in runs:
+            break
+        likely = [replace(template, peak=two_digits(one)) for one in likely_peaks(losses, untrained, start)]
+        likely += beside(best_of(losses)) if is_between(losses) else []
+        trial = _trial(replace(template, peak=two_digits(peak)), length, trials)
+        [runs[two_digits(peak)]] = trials.run_all(
+            [trial], stage="peaks", kept=trials.short_states, likely=[_trial(one, length, trials) for one in likely]
+        )
+        losses = {peak: run.final_loss for peak, run in runs.items()}
+    return runs, noise
+
+
+def _any_clear(runs: dict[float, Run]) -> bool:
+    return any(learned_clearly(run) for run in runs.values())
+
+
+def learned_clearly(run: Run) -> bool:
+    """Whether the training loss fell from the first quarter of a run to its last by more than the noise of batches, and
+    the validation loss fell."""
+    losses = run.losses
+    quarter = len(losses) // 4
+    if quarter < 3 or not np.isfinite(losses).all() or run.gain <= 0:
+        return False
+    fall = float(losses[:quarter].mean() - losses[-quarter:].mean())
+    return fall > CLEAR * batch_noise([losses]) * math.sqrt(2 / quarter)
+
+
+def _apart(trials: Trials, best: Run) -> float:
+    """How far the best run ends from itself in another data order."""
+    if not math.isfinite(best.final_loss):
+        return 0.0
+    again = trials.run(best.contestant, best.steps, stage="noise", share=SHARE, order=1)
+    return abs(again.final_loss - best.final_loss) if math.isfinite(again.final_loss) else 0.0
+
+
+def _beside(others: Sequence[Driven], total: float, length: int) -> list[Contestant]:
+    """Other schedules at the peak where the mean rate of such a run is the same."""
+    contestants = [Contestant(schedule, 1.0) for schedule in others]
+    means = [float(contestant.rates(length).mean()) or 1.0 for contestant in contestants]
+    return [replace(one, peak=two_digits(total / mean)) for one, mean in zip(contestants, means, strict=True)]
+
+
+def _run(trials: Trials, contestant: Contestant, length: int, stage: str) -> Run:
+    return _runs(trials, [contestant], length, stage)[0]
+
+
+def _runs(trials: Trials, contestants: Sequence[Contestant], length: int, stage: str) -> list[Run]:
+    """A round of runs, which don't depend on each other."""
+    plan = [_trial(one, length, trials) for one in contestants]
+    return trials.run_all(plan, stage=stage, kept=trials.short_states)
+
+
+def _trial(contestant: Contestant, length: int, trials: Trials) -> Trial:
+    evaluations = FEEDBACK_EVALUATIONS if contestant.policy.feedbacks else 1
+    return Trial(contestant, length, trials.opened, evaluations, SHARE)

@@ -1,0 +1,113 @@
+"""The full runs: the chosen one, and others where the bound pays for more, of which the best is the answer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from glideslope.policy import Driven
+from glideslope.search.runs.contestant import Contestant, Run, finds_its_rate
+from glideslope.search.runs.trial import Trial
+from glideslope.search.strategy.equal_runs import RUNS, next_peak
+from glideslope.search.strategy.outcomes import SHORTEST, final_loss, two_digits
+from glideslope.search.strategy.rise import BLOW_UP, RISE, risen
+from glideslope.search.trials import Trials
+
+STEP = 2.0
+"""The factor between the peaks of full runs until the best lies between two others."""
+
+CAUTION = 4.0
+"""By what the peak is divided where a full run ends no lower than a short one."""
+
+EVALUATIONS = 20
+"""How often a full run is measured."""
+
+
+def for_short_runs(bound: int, steps: int) -> int:
+    """The updates of a bound that are for short runs: what whole full runs leave of it, and one full run's at least.
+
+    >>> for_short_runs(500, 1000), for_short_runs(1900, 1000), for_short_runs(3200, 1000)
+    (500, 1900, 1200)
+    """
+    least = max(steps, 2 * RUNS * SHORTEST)
+    return bound - max((bound - least) // steps, 0) * steps
+
+
+def full_runs(
+    trials: Trials, winner: Contestant, schedules: Sequence[Driven], steps: int, bound: int, short: float
+) -> list[Run]:
+    """Makes them. The last one is outside the bound, so there is always one.
+
+    Args:
+        trials: makes the runs.
+        winner: what the first is made with.
+        schedules: those to choose from.
+        steps: the updates of each.
+        bound: of all updates but those of one full run.
+        short: the least loss of the short runs.
+
+    Returns:
+        The runs, in order.
+    """
+    runs: list[Run] = []
+    contestant: Contestant | None = winner
+    while contestant is not None and trials.updates <= (bound if runs else math.inf):
+        second = _second(contestant) if not runs and trials.updates + steps <= bound else []
+        likely = [Trial(one, steps, trials.opened, EVALUATIONS) for one in second]
+        runs.append(
+            trials.run(
+                contestant, steps, stage="full runs", evaluations=EVALUATIONS, kept=trials.full_states, likely=likely
+            )
+        )
+        contestant = next_full(runs, schedules, short)
+    return runs
+
+
+def _second(first: Contestant) -> list[Contestant]:
+    """What the second full run may be made with, whatever the first one says."""
+    factors = () if finds_its_rate(first.optimizer) else (STEP, 1 / STEP, 1 / CAUTION)
+    return [replace(first, peak=two_digits(first.peak * factor)) for factor in factors]
+
+
+def best_run(runs: Sequence[Run]) -> Run:
+    """The one that ends lowest, the first of several."""
+    return min(runs, key=final_loss)
+
+
+def next_full(runs: Sequence[Run], schedules: Sequence[Driven], short: float) -> Contestant | None:
+    """What the next full run is made with; None where no other would tell more.
+
+    The best so far at another peak, half or twice as large, then the lowest point of a parabola. After the first one
+    the peak is larger, unless its training loss rose on the way. One that ends no lower than a short run has too large
+    a peak for so long a run: then a quarter of it. Where the peak is found, another schedule at the peak with the same
+    sum of rates.
+
+    Args:
+        runs: the full runs made.
+        schedules: those to choose from.
+        short: the least loss of the short runs.
+    """
+    best = best_run(runs)
+    contestant, steps = best.contestant, best.steps
+    if finds_its_rate(contestant.optimizer):
+        return None
+    losses = {
+        run.contestant.peak: run.final_loss
+        for run in runs
+        if replace(run.contestant, peak=contestant.peak) == contestant
+    }
+    if not best.final_loss < short < math.inf:
+        return replace(contestant, peak=two_digits(min(losses) / CAUTION))
+    if len(losses) == 1 and (rise := risen(best.losses)) > RISE:
+        return replace(contestant, peak=two_digits(contestant.peak / (CAUTION if rise > BLOW_UP else STEP)))
+    peak = next_peak(losses, best.untrained, contestant.peak, STEP)
+    if peak is not None and (peak := two_digits(peak)) not in losses:
+        return replace(contestant, peak=peak)
+    made = [run.contestant.schedule for run in runs]
+    for schedule in schedules:
+        if schedule not in made:
+            total = float(contestant.rates(steps).mean())
+            mean = float(Contestant(schedule, 1.0).rates(steps).mean()) or 1.0
+            return replace(contestant, schedule=schedule, peak=two_digits(total / mean))
+    return None

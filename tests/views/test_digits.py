@@ -1,0 +1,22 @@
+"""Numbers of a chart are those that the formatting of floats rounds to."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glideslope.views.digits import rounded
+
+
+@pytest.mark.parametrize("digits", [3, 5, 7])
+@given(numbers=st.lists(st.floats(), max_size=20))
+def test_each_number_is_as_the_format_of_a_float_rounds_it(digits, numbers):
+    expected = [float(f"{number:.{digits}g}") if math.isfinite(number) else None for number in numbers]
+    assert rounded(np.array(numbers), digits) == expected
+
+
+def test_whole_numbers_are_kept():
+    assert rounded(np.arange(1_234_567, 1_234_570), 3) == [1_234_567, 1_234_568, 1_234_569]
+    assert rounded([], 3) == []
