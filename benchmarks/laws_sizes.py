@@ -168,6 +168,10 @@ def judge_sizes(by_size: dict[str, list[laws.SizedRun]]) -> None:
         law = laws.fit_sizes(others)
         show(f"{names[i]} without a run, from {i} smaller sizes",
              *misses(law.at(members[0].params), [own.run for own in members]))  # fmt: skip
+        peaks = [own.run.peak for own in others]
+        known = [own.run for own in members if 0.99 * min(peaks) < own.run.peak < 1.01 * max(peaks)]
+        if len(known) < len(members):
+            show(f"{names[i]} without a run, peaks that smaller sizes have", *misses(law.at(members[0].params), known))
         least = min(len(own.run.lr) for own in members)
         for own in [own for own in members if len(own.run.lr) == least and own.run.peak > 9e-4][:2]:
             at = laws.fit_sizes([*others, own]).at(members[0].params)

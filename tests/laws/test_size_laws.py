@@ -252,7 +252,7 @@ def test_a_minimum_of_robust_least_squares():
         curve = x[0] * np.exp(-x[1] * points)
         return (curve - losses_of) / 1e-3, np.stack([np.exp(-x[1] * points), -points * curve], 1) / 1e-3
 
-    _, place = minimized(residuals, np.array([1.0, 1.0]), 1e-12)
+    _, place = minimized(residuals, np.array([1.0, 1.0]), 1e-12, squared=0)
     np.testing.assert_allclose(place, [2.0, 3.0], atol=1e-4)
 
 

@@ -38,7 +38,7 @@ FARTHEST = 10.0
 """How far a parameter may lie from its prior's median, in the prior's standard deviations."""
 STARTS, ROUGH, FINE = 3, 1e-2, 1e-6
 """Places to begin at, how well a minimum is found from each, and how well from the best of them."""
-ROUGH_RUNS, ROUGH_POINTS = 24, 4_000
+ROUGH_RUNS, ROUGH_POINTS = 16, 4_000
 """Runs, and points of all of them, that the places to begin at are tried with."""
 BOOTSTRAPS = 200
 FEW = 3

@@ -15,7 +15,7 @@ def minimized(
     residuals: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
     start: np.ndarray,
     tolerance: float,
-    squared: int = 0,
+    squared: int,
 ) -> tuple[float, np.ndarray]:
     """The cost and the place of a minimum of Σ (√(1 + r²) - 1) + Σ p²/2, from a start, to a relative tolerance of the
     cost; p are the last residuals, r those before.
@@ -62,7 +62,7 @@ def _descended(
     return cost, x
 
 
-def robust_weights(values: np.ndarray, squared: int = 0) -> np.ndarray:
+def robust_weights(values: np.ndarray, squared: int) -> np.ndarray:
     """The weights of residuals: less for larger ones, but for the last, so many, that count by their squares."""
     weights = (1 + values**2) ** -0.5
     weights[len(values) - squared :] = 1.0

@@ -19,7 +19,7 @@ from glideslope.laws.public_curves import LAWS, LONGEST, REFERENCE, UNIT
 from glideslope.laws.rates import Rates
 
 _FREE = [NAMES.index(name) for name in public_curves.NAMES]
-_SPREADS = np.array([0.02, 0.04, 0.03, 0.15, 0.15, 0.15, 0.1, 0.3, 0.1, 0.1, 0.03])
+_SPREADS = np.array([0.025, 0.05, 0.0375, 0.19, 0.19, 0.19, 0.125, 0.375, 0.125, 0.125, 0.0375])
 """How far the logarithms of a run's parameters lie from those of a public law, apart from its scales."""
 _KINDS = ((0.03, 0.03, 0.01, 0.1, 0.0, False), (0.5, 0.5, 0.15, 0.7, -1.0, False), (0.7, 0.7, 0.2, 1.0, -2.0, True))
 """How near a run may be to a public law: the deviations of the logarithms of its clock, its rates and its losses, the
@@ -99,9 +99,9 @@ class Mixture:
             values = np.concatenate([(log - self.log) / self.scale, whiten @ (x - middle)])
             return values, np.concatenate([by_log / self.scale[:, None], whiten])
 
-        cost, x = minimized(residuals, middle if start is None else start, tolerance)
+        cost, x = minimized(residuals, middle if start is None else start, tolerance, squared=len(law))
         values, slopes = residuals(x)
-        hessian = slopes.T @ (robust_weights(values)[:, None] * slopes)
+        hessian = slopes.T @ (robust_weights(values, len(x))[:, None] * slopes)
         evidence = odds - cost - 0.5 * float(np.linalg.slogdet(hessian)[1] + np.linalg.slogdet(covariance)[1])
         return _Fit(f"{like} ({source})", evidence, x, _theta(x), np.linalg.inv(hessian))
 
