@@ -105,8 +105,8 @@ def lightning_tuner(seed: int, steps: int) -> tuple[int, float]:
 
     trainer = lightning.Trainer(max_epochs=3, accelerator="cpu", logger=False, enable_checkpointing=False,
                                 enable_progress_bar=False, enable_model_summary=False)  # fmt: skip
-    found = Tuner(trainer).lr_find(Module(), job.train_loader, min_lr=LOW, max_lr=HIGH, num_training=100)
-    rate = found.suggestion() if found is not None else None
+    sweep = Tuner(trainer).lr_find(Module(), job.train_loader, min_lr=LOW, max_lr=HIGH, num_training=100)
+    rate = sweep.suggestion() if sweep is not None else None
     return 100, trained(seed, one_cycle(USUAL if rate is None else float(rate), steps))
 
 
@@ -175,7 +175,7 @@ def optuna_pruned(seed: int, steps: int) -> tuple[int, float]:
 
 
 def ray_asha(seed: int, steps: int) -> tuple[int, float]:
-    """Trials one after another, each stopped by ASHA unless it is good, with three full runs in all."""
+    """Trials one after another, each stopped by ASHA unless it is good, and a full run at the best peak of them."""
     import ray
     from ray import tune
 
@@ -189,7 +189,7 @@ def ray_asha(seed: int, steps: int) -> tuple[int, float]:
                 tune.report({"loss": float(job.evaluate())})
 
     class Spent(tune.Stopper):
-        """Stops the trials once the updates of three full runs are made."""
+        """Stops the trials once the updates of two full runs are made."""
 
         def __init__(self) -> None:
             self.reports = 0
@@ -199,11 +199,12 @@ def ray_asha(seed: int, steps: int) -> tuple[int, float]:
             return False
 
         def stop_all(self) -> bool:
-            return self.reports * part >= 3 * steps
+            return self.reports * part >= 2 * steps
 
     spent = Spent()
     search = tune.TuneConfig(
-        metric="loss", mode="min", num_samples=30, scheduler=tune.schedulers.ASHAScheduler(max_t=10, grace_period=1),
+        metric="loss", mode="min", num_samples=30, reuse_actors=True,
+        scheduler=tune.schedulers.ASHAScheduler(max_t=10, grace_period=1),
         search_alg=tune.search.basic_variant.BasicVariantGenerator(random_state=seed, max_concurrent=1),
     )  # fmt: skip
     ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR,
@@ -213,8 +214,8 @@ def ray_asha(seed: int, steps: int) -> tuple[int, float]:
         results = tune.Tuner(trial, param_space={"peak": tune.loguniform(LOW, HIGH)}, tune_config=search,
                              run_config=kept).fit()  # fmt: skip
     ray.shutdown()
-    ends = [one.metrics["loss"] for one in results if one.metrics and one.metrics.get("training_iteration") == 10]
-    return spent.reports * part - steps, float(min(ends))
+    best = results.get_best_result()
+    return spent.reports * part, trained(seed, one_cycle(best.config["peak"], steps))
 
 
 def ours_tune(seed: int, steps: int) -> tuple[int, float]:

@@ -60,6 +60,14 @@ def test_links_lead_to_a_page_or_a_heading(page):
             assert anchor in [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles], target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_a_link_to_an_issue_is_named_by_its_number(page):
+    for label, url in re.findall(r"\[([^\]]+)\]\((http[^)\s]+)\)", page.read_text()):
+        assert url.startswith("https://"), url
+        if number := re.search(r"github\.com/[\w.-]+/[\w.-]+/(?:issues|pull|discussions)/(\d+)$", url):
+            assert re.findall(r"\d+", label)[-1] == number[1], f"{label}: {url}"
+
+
 def test_words_are_spelled_right():
     pytest.importorskip("codespell_lib", reason="codespell isn't installed: pip install codespell")
     root = DOCS.parent

@@ -57,6 +57,43 @@ def test_the_numbers_are_found_and_the_full_run_has_them(tmp_path):
     assert resumed.final == tuned.final
 
 
+class Batched(Bowl):
+    """Ends lower the nearer its batch is to 128 examples."""
+
+    controls = frozenset({"batch_size"})
+    batch, examples = 32.0, 0.0
+
+    def step(self, lr, batch_size=32.0):
+        self.batch, self.examples = batch_size, self.examples + batch_size
+        return super().step(lr)
+
+    def evaluate(self):
+        return super().evaluate() + math.log(self.batch / 128) ** 2
+
+    def state(self):
+        return super().state(), self.batch
+
+    def restore(self, state):
+        super().restore(state[0])
+        self.batch = state[1]
+
+
+def test_a_run_with_a_larger_batch_has_as_many_examples(tmp_path):
+    job = Batched(0.1)
+    tuned = gs.tune(job, 800, overhead=1, also=["batch_size=32:512"])
+    [(name, size)] = tuned.final.contestant.settings
+    assert (name, size % 32) == ("batch_size", 0)
+    assert 96 <= size <= 128
+    updates = round(800 * 32 / size)
+    assert (job.batch, tuned.steps, len(tuned.final.losses)) == (size, updates, updates)
+    tried = {dict(run.contestant.settings).get("batch_size", 0): run for run in tuned.candidates}
+    examples = [size * run.steps for size, run in tried.items() if size]
+    assert len(examples) == 3
+    assert max(examples) <= 1.1 * min(examples)  # updates are whole ones
+    assert tried[512].contestant.peak == pytest.approx(4 * tried[32].contestant.peak, rel=0.06)
+    assert job.examples <= 32 * 2 * 800
+
+
 def test_a_number_that_is_no_better_is_left_alone():
     class Indifferent(Decayed):
         def evaluate(self):
@@ -86,7 +123,8 @@ def test_the_middle_of_a_range_is_that_of_its_logarithm(low, factor):
 
 
 @pytest.mark.parametrize(
-    "text", ["weight_decay=", "weight_decay=1:0.1", "weight_decay=0:1", "momentum=0.5:1", "dropout", "batch_size=1:9",
+    "text", ["batch_size=2:3", "batch_size=1.5:3", "batch_size",
+             "weight_decay=", "weight_decay=1:0.1", "weight_decay=0:1", "momentum=0.5:1", "dropout", "batch_size=1:9",
              "=1:2", "weight_decay=nan:1", "weight_decay=1:inf", "momentum=a:b"],
 )  # fmt: skip
 def test_what_is_no_range_is_refused(text):

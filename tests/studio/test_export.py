@@ -103,3 +103,15 @@ def test_without_its_packages_it_says_what_to_install():
     assert 'pip install "glideslope[studio]"' in done.stdout, done.stderr
     assert done.stdout.strip().endswith("2")
     assert "Traceback" not in done.stderr
+
+
+def test_a_notebook_takes_a_law_or_its_file(tmp_path):
+    cell = gs.studio(str(EXAMPLES / "law.json"), tmp_path)
+    assert cell.url.endswith("#predict")
+    cell.close()
+    with pytest.raises(gs.LawError, match="nothing"):
+        gs.studio(tmp_path / "nothing.json")
+    with pytest.raises(gs.LawError, match="int is no law"):
+        gs.studio(3)
+    with pytest.raises(gs.GlideslopeError, match="is no folder"):
+        gs.studio(folder=tmp_path / "nothing")

@@ -17,6 +17,11 @@ def test_each_number_is_as_the_format_of_a_float_rounds_it(digits, numbers):
     assert rounded(np.array(numbers), digits) == expected
 
 
+def test_numbers_of_half_the_precision_are_as_the_same_numbers_of_the_whole():
+    numbers = np.nextafter(np.float32(10.0) ** np.arange(-5, 6, dtype=np.float32), np.float32(0))
+    assert rounded(numbers, 7) == [float(f"{number:.7g}") for number in numbers.tolist()]
+
+
 def test_whole_numbers_are_kept():
     assert rounded(np.arange(1_234_567, 1_234_570), 3) == [1_234_567, 1_234_568, 1_234_569]
     assert rounded([], 3) == []

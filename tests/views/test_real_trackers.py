@@ -30,16 +30,16 @@ def test_mlflow_has_each_run(tmp_path, monkeypatch):
         assert run.data.metrics["validation/loss"] < 10
 
 
-def test_a_server_that_is_down_holds_no_search_up(tmp_path, monkeypatch):
+def test_a_server_that_is_down_is_named_before_the_search_begins(tmp_path, monkeypatch):
     pytest.importorskip("mlflow", reason="mlflow isn't installed: pip install glideslope[mlflow]")
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         server = f"http://127.0.0.1:{closed.getsockname()[1]}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
     done = command(tmp_path, *RACE, "--log", "mlflow")
-    assert done.returncode == 0
-    assert f"--log mlflow failed, so no more runs are sent: FrameworkError: {server} doesn't answer" in done.stderr
-    assert "Train with" in done.stdout
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"glideslope: --log mlflow can't be opened: {server} doesn't answer")
+    assert not (tmp_path / "out").exists()
 
 
 def test_wandb_has_each_run_offline(tmp_path, monkeypatch):

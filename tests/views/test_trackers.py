@@ -173,3 +173,15 @@ to.Sink.send = send"""
     assert "--log tensorboard failed, so no more runs are sent: ConnectionError: no route" in done.stderr
     assert done.stderr.count("no route") == 1
     assert "Peak to try" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("storage", ["nonsense", "sqlite:////nowhere/at/all/runs.db"])
+def test_a_storage_that_can_not_be_opened_is_named_before_the_search_begins(tmp_path, storage):
+    pytest.importorskip("optuna", reason="optuna isn't installed: pip install glideslope[optuna]")
+    done = command(tmp_path, "race", "quadratic.py:job", "--steps", "20", "--peaks", "0.1", "--schedules", "cosine",
+                   "--storage", storage, "--out", "out")  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"glideslope: --storage {storage} can't be opened: ")
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()

@@ -109,7 +109,7 @@ class Loaded:
 
         directory.is_locked_for_report = True
         say_if_not_interruptible()
-        self.sent.folder = directory.folder
+        self.sent.open(directory.folder)
         if self.time_limit is not None:
             self.time_limit.folder = directory.folder
         try:

@@ -1,4 +1,7 @@
-"""`--log` and `--storage`: finished runs are sent to trackers as they come; where one fails, the search goes on."""
+"""`--log` and `--storage`: finished runs are sent to trackers as they come; where one fails, the search goes on.
+
+One that can't be reached before the first run is refused: its address is wrong, or its server is down.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glideslope.cli.output import say_line
+from glideslope.errors import FrameworkError, GlideslopeError
 
 if TYPE_CHECKING:
     from glideslope.search.progress import Progress
@@ -14,19 +18,17 @@ if TYPE_CHECKING:
 
 
 class Sent:
-    """Sends runs to trackers, to each until it fails. Raises a GlideslopeError if there is no such tracker, or its
-    package isn't installed.
+    """Sends runs to trackers, to each until it fails.
 
     Args:
         log: the name of a tracker, None for none.
         storage: the address of a storage of Optuna, None for none.
 
-    Attributes:
-        folder: the run directory, once it is known.
+    Raises:
+        GlideslopeError: there is no such tracker, or its package isn't installed.
     """
 
     def __init__(self, log: str | None, storage: str | None = None) -> None:
-        self.folder = Path("runs")
         self._trackers: dict[str, Tracker] = {}
         self._makes: dict[str, Callable[[Path], Tracker]] = {}
         if log is not None:
@@ -38,21 +40,35 @@ class Sent:
 
             self._makes[f"--storage {storage}"] = study_in(storage)
 
+    def open(self, folder: Path) -> None:
+        """Opens the trackers of a run directory.
+
+        Raises:
+            FrameworkError: one can't be reached.
+        """
+        for option, make in self._makes.items():
+            try:
+                self._trackers[option] = make(folder)
+            except Exception as error:  # of its library: an address that can't be read, a server that is down
+                raise FrameworkError(f"{option} can't be opened: {_said(error)}") from error
+
     def see(self, progress: Progress) -> None:
         """Sends the run that a search has just finished, if it has."""
-        if progress.run is not None and self._makes:
+        if progress.run is not None and self._trackers:
             from glideslope.views.trackers import of_run
 
             self.send(of_run(progress.run, progress.stage))
 
     def send(self, run: Tracked) -> None:
         """Sends a run."""
-        for option, make in list(self._makes.items()):
+        for option, tracker in list(self._trackers.items()):
             try:
-                if option not in self._trackers:
-                    self._trackers[option] = make(self.folder)
-                self._trackers[option].send(run)
+                tracker.send(run)
             except Exception as error:  # a server that doesn't answer, a disk that is full
-                what = f"{type(error).__name__}: {error}"
-                say_line(f"glideslope: {option} failed, so no more runs are sent: {what}")
-                del self._makes[option]
+                say_line(f"glideslope: {option} failed, so no more runs are sent: {_said(error)}")
+                del self._trackers[option]
+
+
+def _said(error: Exception) -> str:
+    """What an error says; one of another library by the name of its class."""
+    return str(error) if isinstance(error, GlideslopeError) else f"{type(error).__name__}: {error}"

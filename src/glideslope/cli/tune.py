@@ -98,7 +98,7 @@ def tune(
     average = tuned.final.contestant.average
     result = {
         "schedule": str(tuned.schedule), "peak": tuned.peak, "optimizer": tuned.final.contestant.optimizer,
-        "average": average and str(average), "steps": steps, "final_loss": tuned.final_loss,
+        "average": average and str(average), "steps": tuned.steps, "final_loss": tuned.final_loss,
         "predicted": tuned.predicted, "near": tuned.near,
         "sensitivity": dict(zip(("half_peak", "twice_peak"), tuned.sensitivity, strict=True)),
         "search_updates": tuned.search_updates, "wasted_updates": tuned.wasted,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -16,7 +15,6 @@ from glideslope.schedules.arrays import scalars
 from glideslope.schedules.checks import MOST
 from glideslope.schedules.combined import is_factor
 from glideslope.schedules.durations import Time
-from glideslope.schedules.names import value_text
 from glideslope.schedules.numbers import is_finite, plain
 from glideslope.schedules.wrapper import enclosed
 from glideslope.shown import Drawn
@@ -137,32 +135,6 @@ class Feedback(ABC):
         return f"<{type(self).__name__}>"
 
 
-class Named(Feedback):
-    """A feedback that is made by a function of its name, whose arguments are its attributes.
-
-    An argument called `factor`, as a method is, is the attribute `multiplier`.
-    """
-
-    maker: ClassVar[Callable[..., Feedback]]
-
-    @property
-    def name(self) -> str:
-        """The function that makes it."""
-        return self.maker.__name__
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """The arguments of the function, but for defaults."""
-        attributes = {"factor" if name == "multiplier" else name: value for name, value in vars(self).items()}
-        defaults = inspect.signature(self.maker).parameters
-        return {name: value for name, value in attributes.items() if value != defaults[name].default}
-
-    def __str__(self) -> str:
-        return f"{self.name}({', '.join(f'{name}={value_text(value)}' for name, value in self.arguments.items())})"
-
-    __repr__ = __str__
-
-
 @dataclass(frozen=True, repr=False)
 class Controlled(Drawn, Feedback):
     """A schedule, and what multiplies its factor: `cosine() * plateau()`.
@@ -270,30 +242,6 @@ def better(metric: Any, best: Any, threshold: float, relative: bool, least: bool
     if least:
         return metric < xp.where(best >= 0, shrunk, grown)
     return metric > xp.where(best >= 0, grown, shrunk)
-
-
-def check(name: str, value: Any, low: float, high: float = math.inf, *, open_ends: bool = False) -> None:
-    """Raises unless a number is in its range."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if number and not is_finite(value):
-        raise FeedbackError(f"{name}={value!r}: it must be finite")
-    if not (number and (low < value < high if open_ends else low <= value <= high)):
-        ends = "between" if open_ends else "from"
-        raise FeedbackError(f"{name}={value!r}: give a number {ends} {low:g} {'and' if open_ends else 'to'} {high:g}")
-
-
-def check_whole(low: float, **numbers: Any) -> None:
-    """Raises unless each number is a whole one, from the lowest to a billion."""
-    for name, value in numbers.items():
-        check(name, value, low, 1e9)
-        if value != int(value):
-            raise FeedbackError(f"{name}={value!r}: give a whole number")
-
-
-def check_one_of(name: str, value: Any, known: tuple[str, ...]) -> None:
-    """Raises unless a word is known."""
-    if value not in known:
-        raise FeedbackError(f"{name}={value!r}: give {' or '.join(map(repr, known))}")
 
 
 def controlled(feedback: Feedback) -> Controlled:

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from glideslope.feedback.feedback import Feedback, Named, State, better, check, check_one_of, check_whole, measured
+from glideslope.feedback.feedback import Feedback, State, better, measured
+from glideslope.feedback.named import Named, check, check_one_of, check_whole
 from glideslope.schedules.checks import MOST
 from glideslope.schedules.names import FACTORS
 from glideslope.schedules.numbers import plain

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from glideslope.feedback.feedback import Named, State, check, check_whole
+from glideslope.feedback.feedback import State
+from glideslope.feedback.named import Named, check, check_whole
 from glideslope.schedules.arrays import scalars
 from glideslope.schedules.names import FACTORS
 from glideslope.schedules.numbers import plain

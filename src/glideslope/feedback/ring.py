@@ -170,9 +170,9 @@ class Ring(Generic[Snapshot]):
         while self._kept:
             self._drop(self._kept.pop().snapshot)
 
-    def note(self, update: int, verdict: float, loss: float, answer: str, factor: float = 1.0) -> None:
+    def note(self, update: int, verdict: float, loss: float, answer: str) -> None:
         """Notes an answer that undid nothing."""
-        self.events.append(Event(update, VERDICTS[int(verdict)], loss, update, factor, answer == "skipped", answer))
+        self.events.append(Event(update, VERDICTS[int(verdict)], loss, update, 1.0, answer == "skipped", answer))
 
     def back(
         self, lost: Lost, rate: float, read: Callable[[Snapshot], Content], outside: bool = False

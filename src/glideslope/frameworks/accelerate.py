@@ -148,9 +148,9 @@ class Job(AbstractJob):
         if not batches:
             raise JobError("the validation loader is empty: it gave no batch")
         if not isinstance(measure, Accumulated):
-            mean = measure.mean  # type: ignore[attr-defined]
-            sums = torch.stack([torch.as_tensor(each, device=mean.total.device) for each in (mean.total, mean.units)])
-            mean.total, mean.units = self.accelerator.reduce(sums, "sum")
+            both = measure.total, measure.units
+            sums = torch.stack([torch.as_tensor(each, device=measure.total.device) for each in both])
+            measure.total, measure.units = self.accelerator.reduce(sums, "sum")
         return measure.value()
 
     def _measure(self, measure: Measure, batch: Any) -> None:

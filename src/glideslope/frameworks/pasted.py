@@ -124,6 +124,9 @@ def _besides(contestant: Contestant, framework: Framework | None) -> list[str]:
     if contestant.average is not None:
         lines.append(f"# measured with averaged weights, {contestant.average}")
     for name, value in contestant.settings:
+        if name == "batch_size":
+            lines.append(f"# with {value:g} examples in each update")
+            continue
         where = "or the first of betas, " if name == "momentum" else ""
         kept = ", but 0 where it was 0" if name == "weight_decay" else ""
         lines.append(f"# with {name}={value!r} in the optimizer, {where}in every parameter group{kept}")

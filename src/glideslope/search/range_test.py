@@ -188,8 +188,8 @@ def _problem(
     if data := bad_data([(sweep.largest_stable, sweep.sudden) for sweep in sweeps]):
         return data, None
     if all(sweep.sudden for sweep in sweeps):
-        ended = _median([float(sweep.rates[-1]) for sweep in sweeps])
-        return f"the loss wasn't finite at a rate of {ended:.2g}, without having risen before: look at the data", None
+        rate = _median([float(sweep.rates[-1]) for sweep in sweeps])
+        return f"the loss wasn't finite at a rate of {rate:.2g}, without having risen before: look at the data", None
     early = max(len(rates) // 8, 2)  # updates
     if np.median([len(sweep.rates) if sweep.rises else len(rates) for sweep in sweeps]) < 12 or (
         np.median([sweep.largest_stable for sweep in sweeps]) <= rates[early] and any(sweep.rises for sweep in sweeps)

@@ -100,8 +100,8 @@ class Trials:
     def _check_optimizer(self, optimizer: str | None) -> None:
         """Raises, once for each optimizer, if the job with it trains as the one without."""
         if optimizer is not None and optimizer not in self._checked:
-            own, other = self._jobs.at(self.seed), self._jobs.at(self.seed, optimizer)
-            self.updates += check_changed(optimizer, own.job, own.initial, other.job, other.initial)
+            plain, other = self._jobs.at(self.seed), self._jobs.at(self.seed, optimizer)
+            self.updates += check_changed(optimizer, plain.job, plain.initial, other.job, other.initial)
             self._checked.add(optimizer)
 
     def restore(self, where: str) -> None:
@@ -239,8 +239,8 @@ class Trials:
             self._directory.stop_request.heed()
         if running:
             done = sum(note.done for note in running)
-            made = self.updates + done
-            self.watch(Progress(stage, "", done, done, math.nan, made, self.bound, None, running))
+            updates = self.updates + done
+            self.watch(Progress(stage, "", done, done, math.nan, updates, self.bound, None, running))
 
     def _remember(self, key: str, made: Made, stage: str) -> None:
         run = made.run

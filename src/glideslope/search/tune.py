@@ -27,16 +27,14 @@ from glideslope.search.strategy.choose import Choice, chosen, usual
 from glideslope.search.strategy.constant_runs import MOST_CONSTANTS, constant_runs, unsaid
 from glideslope.search.strategy.equal_runs import FEWEST, loss_at
 from glideslope.search.strategy.full_runs import EVALUATIONS, best_run, for_short_runs, full_runs
+from glideslope.search.strategy.learned import learned, nothing_learned, problem
 from glideslope.search.strategy.odds import interval, near
-from glideslope.search.strategy.outcomes import SHARE, SHORTEST, final_loss, not_finite
+from glideslope.search.strategy.outcomes import SHARE, SHORTEST, final_loss
 from glideslope.search.strategy.stopped import stopped
 from glideslope.search.trials import Trials
 from glideslope.shown import Shown
 
 logger = logging.getLogger("glideslope")
-
-LEARNED = 2.0
-"""The noise of a comparison of peaks by which a full run must end below the untrained loss."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +131,8 @@ def tune(
             where the job is made by `job(seed, optimizer=None)`.
         averages: averages of the weights at a constant rate, to choose from besides: "ema(0.99)", "swa(75%)".
         also: other numbers of the optimizer to choose, each by three runs at the best peak: "weight_decay=1e-3:0.3",
-            "momentum"; of a job whose `controls` have them.
+            "momentum"; of a job whose `controls` have them. "batch_size=32:256" begins at the job's own, for which
+            `steps` are the updates; with a larger batch there are fewer, of as many examples.
         guard: protects the full run from divergence.
         against_constant: also make full runs of constant rates around the chosen peak, outside the bound.
         constant_peaks: the rates of those runs; if not given, a quarter to two times the best found, and on from there
@@ -160,11 +159,12 @@ def tune(
     choice = usual(total, steps) if schedules is None else tuple(distinct(as_policy(one).value for one in schedules))
     if not choice:
         raise SearchError("no schedules to choose from: leave schedules out for a single cycle")
+    numbers = axes(also)
+    fewest = min((axis.updates(axis.high, steps) for axis in numbers), default=steps)
     for schedule in choice:  # raises here, and not in the middle of the search
-        as_policy(schedule * guard if guard else schedule).within(steps)
+        as_policy(schedule * guard if guard else schedule).within(fewest)
     entries = [Contestant(constant(), 1.0, name) for name in dict.fromkeys(optimizers)]
     entries += [Contestant(constant(), 1.0, average=Average.read(text)) for text in dict.fromkeys(averages)]
-    numbers = axes(also)
     least = SHORTEST * (FEWEST * (1 + len(entries) + len(numbers)) + len(choice) - 1)
     if total < least:
         raise SearchError(
@@ -185,10 +185,10 @@ def tune(
     trials.use(seed)
     guarded = [schedule * guard for schedule in choice] if guard else choice
     winner = replace(choose.winner, schedule=choose.winner.schedule * guard) if guard else choose.winner
-    full = full_runs(trials, winner, guarded, steps, total, best.final_loss)
+    full = full_runs(trials, winner, guarded, choose.steps, total, best.final_loss)
     final, search_updates, unasked = best_run(full), trials.updates - full[-1].cost, trials.end_ahead()
     early = stopped(trials, best, final, choose.noise)
-    end = (final.contestant, steps, EVALUATIONS) if early is None else (best.contestant, best.steps, 1, SHARE)
+    end = (final.contestant, choose.steps, EVALUATIONS) if early is None else (best.contestant, best.steps, 1, SHARE)
     final = early or final
     logger.info("chosen: %s, %.6g after %d full runs", final.contestant, final.final_loss, len(full))
     constants: list[Run] = []
@@ -196,17 +196,17 @@ def tune(
         constants = constant_runs(trials, rates, final.contestant.peak, steps, say)
     trials.leave(*end)
     tuned = Tuned(
-        job=trials.job, schedule=final.contestant.schedule, peak=final.contestant.peak, steps=steps,
+        job=trials.job, schedule=final.contestant.schedule, peak=final.contestant.peak, steps=choose.steps,
         final_loss=final.final_loss,
         search_updates=search_updates, candidates=candidates,
         predicted=interval(best.final_loss, best.untrained, overhead), near=near(overhead),
         sensitivity=_sensitivity(choose), final=final, full=tuple(full),
         constant=min(constants, key=final_loss, default=None), constants=tuple(constants), noise=choose.noise,
-        problem=_problem(final, constants, candidates, choose.noise), wasted=trials.wasted, ahead=unasked,
+        problem=problem(final, constants, candidates, choose.noise), wasted=trials.wasted, ahead=unasked,
     )  # fmt: skip
     finished = (final, *constants) if math.isfinite(final.final_loss) else (*candidates, *constants)
-    if not any(_learned(run, choose.noise) for run in finished):
-        raise NothingLearnedError(_nothing(tuned), tuned)
+    if not any(learned(run, choose.noise) for run in finished):
+        raise NothingLearnedError(nothing_learned(final, candidates, constants, choose.noise), tuned)
     return tuned
 
 
@@ -214,40 +214,3 @@ def _sensitivity(choice: Choice) -> tuple[float, float]:
     """The losses at half and at twice the best peak, over the length of the short runs."""
     peak, untrained = choice.best.contestant.peak, choice.best.untrained
     return loss_at(choice.losses, untrained, peak / 2), loss_at(choice.losses, untrained, peak * 2)
-
-
-def _learned(run: Run, noise: float) -> bool:
-    """Whether a run ended clearly below the untrained loss, where that is known."""
-    return not run.gain <= LEARNED * noise
-
-
-def _nothing(tuned: Tuned) -> str:
-    best = max(tuned.candidates, key=lambda run: run.gain, default=tuned.final)
-    if best.gain > 2 * LEARNED * tuned.noise > 0:
-        return (
-            f"nothing learned in the full run, which ended at {tuned.final_loss:.6g}, the untrained loss being "
-            f"{tuned.final.untrained:.6g}, though {best.contestant} ended at {best.final_loss:.6g} after {best.steps} "
-            "updates: the training loses again what it learned, as by overfitting; train for fewer updates, or at a "
-            "lower rate"
-        )
-    peaks = [run.contestant.peak for run in (*tuned.candidates, *tuned.constants, tuned.final)]
-    noise = f" (noise about {tuned.noise:.2g})" if tuned.noise else ""
-    ended = f"at {tuned.final_loss:.6g}" if math.isfinite(tuned.final_loss) else "without a finite loss"
-    return (
-        f"nothing learned at any rate tried, from {min(peaks):.2g} to {max(peaks):.2g}: the full run ended {ended}, "
-        f"the untrained loss is {tuned.final.untrained:.6g}{noise}; train longer, or look at the data, the model and "
-        "the loss"
-    )
-
-
-def _problem(final: Run, constants: list[Run], candidates: tuple[Run, ...], noise: float) -> str | None:
-    """Why the full run is no good, if it isn't."""
-    if not math.isfinite(final.final_loss):
-        if final.problem:
-            return f"the full run was stopped by its guard: {final.problem}"
-        data = not_finite((*candidates, *constants, final))
-        reason = data or "its peak is too large for so long a run, or the validation loss isn't finite"
-        return f"the full run ended after {len(final.losses)} updates without a finite loss: {reason}"
-    if not _learned(final, noise):
-        return f"the full run ended at {final.final_loss:.6g}, no better than the untrained loss, {final.untrained:.6g}"
-    return None

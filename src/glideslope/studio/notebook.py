@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glideslope.errors import FrameworkError
+from glideslope.errors import FrameworkError, LawError
 from glideslope.escape import html
 
 if TYPE_CHECKING:
@@ -42,17 +42,18 @@ class Cell:
         self._server.close()
 
 
-def studio(law: Law | None = None, folder: Path | str = ".") -> Cell:
+def studio(law: Law | Path | str | None = None, folder: Path | str = ".") -> Cell:
     """The studio's page for a notebook: with a law its room of predictions, without one its room of schedules.
 
     The server is a thread of this process, on loopback: a browser on another machine doesn't reach it.
 
     Args:
-        law: what losses are predicted by.
+        law: what losses are predicted by; a law, or the file of one.
         folder: the only one whose laws, logs and run directories the page reads.
 
     Raises:
-        FrameworkError: starlette or uvicorn isn't installed.
+        FrameworkError: starlette or uvicorn isn't installed, or the folder isn't there.
+        LawError: it is no law, or the file holds none.
 
     >>> page = studio()
     >>> page.url.endswith("#draw"), "<iframe" in page._repr_html_()
@@ -65,5 +66,19 @@ def studio(law: Law | None = None, folder: Path | str = ".") -> Cell:
         raise FrameworkError(
             f'the studio needs {error.name}, which is not installed: pip install "glideslope[studio]"'
         ) from error
-    laws = {} if law is None else {"law": law}
+    if not Path(folder).is_dir():
+        raise FrameworkError(f"{folder} is no folder: name the one whose laws, logs and runs the page may read")
+    laws = {} if law is None else {"law": _law(law)}
     return Cell(Background(Path(folder), ancestors=_ANY_PAGE, laws=laws), "draw" if law is None else "predict")
+
+
+def _law(law: object) -> Law:
+    from glideslope.laws import Law, load
+
+    if isinstance(law, str | Path):
+        return load(law)
+    if not isinstance(law, Law):
+        raise LawError(
+            f"{type(law).__name__} is no law: give what gs.laws.fit returned, or the file that it was saved in"
+        )
+    return law

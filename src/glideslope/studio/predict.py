@@ -235,8 +235,10 @@ def _described(known: Known) -> dict[str, Any]:
     law, peaks = known.law, [run.peak for run in known.law.fitted]
     notes = [visible(note) for note in known.notes[:20]] if known.runs else [_NO_CURVES]
     runs = f"{len(peaks)} run{'s' * (len(peaks) != 1)} of up to {max(run.steps for run in law.fitted):,} updates"
+    low, high = f"{min(peaks):.3g}", f"{max(peaks):.3g}"
+    over = f"a peak of {low}" if low == high else f"peaks {low} to {high}"
     return {
-        "says": f"{runs}, peaks {min(peaks):.3g} to {max(peaks):.3g}; ends of runs are within {law.noise:.2%}",
+        "says": f"{runs}, {over}; ends of runs are within {law.noise:.2%}",
         "doubt": visible(law.doubt), "notes": notes,
         "knows_batch": law.batch_size is not None,
     }  # fmt: skip

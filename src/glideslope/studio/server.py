@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Collection
 from pathlib import Path
@@ -52,7 +53,9 @@ def bound(host: str, port: int) -> socket.socket:
         listening.bind((host, port))
     except (OSError, OverflowError) as error:
         listening.close()
-        raise FrameworkError(f"{host}:{port} can't be bound ({error}): give another --port, or 0 for any") from None
+        no_host = isinstance(error, socket.gaierror) or getattr(error, "errno", None) == errno.EADDRNOTAVAIL
+        advice = "give --host an address of this machine" if no_host else "give another --port, or 0 for any"
+        raise FrameworkError(f"{host}:{port} can't be bound ({error}): {advice}") from None
     listening.listen()
     return listening
 

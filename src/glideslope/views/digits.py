@@ -18,6 +18,7 @@ def rounded(values: ArrayLike, digits: int) -> list[float | int | None]:
     numbers = np.asarray(values)
     if np.issubdtype(numbers.dtype, np.integer):
         return list(numbers.tolist())
+    numbers = numbers.astype(float)
     finite = np.isfinite(numbers)
     sizes = np.abs(np.where(finite & (numbers != 0), numbers, 1.0))
     powers = digits - 1 - np.floor(np.log10(sizes)).astype(int)

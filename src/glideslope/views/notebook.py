@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import singledispatch
 from typing import Any
 
@@ -18,8 +17,7 @@ from glideslope.search.race import Race
 from glideslope.search.range_test import RangeTest
 from glideslope.search.tune import Tuned
 from glideslope.views import laws, race, range_test, run_charts, tuned
-from glideslope.views.answer import Answer
-from glideslope.views.charts import Chart
+from glideslope.views.answer import in_html
 from glideslope.views.curves import Curve, Time, chart, horizon
 from glideslope.views.svg import inline
 
@@ -48,18 +46,18 @@ def _of_schedule(value: Schedule | Controlled | Growth) -> str:
 
 @html.register
 def _of_range_test(value: RangeTest) -> str:
-    return _said(range_test.answer(value), [range_test.chart(value)])
+    return in_html(range_test.answer(value)) + inline(range_test.chart(value))
 
 
 @html.register
 def _of_race(value: Race) -> str:
-    return _said(race.answer(value), [race.chart(value)])
+    return in_html(race.answer(value)) + inline(race.chart(value))
 
 
 @html.register
 def _of_tuned(value: Tuned) -> str:
     charts = [tuned.chart(value), run_charts.losses(tuned.full_runs(value), "Losses of the full runs")]
-    return _said(tuned.answer(value), charts)
+    return in_html(tuned.answer(value)) + "".join(map(inline, charts))
 
 
 @html.register
@@ -71,16 +69,11 @@ def _of_law(value: Law) -> str:
     loss, (low, high) = value.predict(rates, at), value.interval(rates, at)
     predicted = laws.chart({f"{text} at {longest.peak:g}": (at, loss, low, high)}, "The loss that it predicts")
     doubt = f"<p>{escape.html(value.doubt)}</p>" if value.doubt else ""
-    said = (
+    sentence = (
         f"A law of the loss, fitted on {len(value.fitted)} run{'s' * (len(value.fitted) != 1)} of up to "
         f"{longest.steps:,} updates; ends of runs are {value.noise:.2%} from what fits without them predict."
     )
-    return f"<p>{escape.html(said)}</p>{doubt}{inline(predicted)}"
-
-
-def _said(answer: Answer, charts: Sequence[Chart]) -> str:
-    parts = "".join(f"<p>{escape.html(name)}: {escape.html(text)}</p>" for name, text in answer.parts)
-    return f"<p><strong>{escape.html(answer.do)}</strong></p>{parts}{''.join(map(inline, charts))}"
+    return f"<p>{escape.html(sentence)}</p>{doubt}{inline(predicted)}"
 
 
 def _curve(value: Schedule | Controlled | Growth) -> Curve | None:

@@ -15,8 +15,7 @@ from glideslope.escape import visible
 from glideslope.views.curves import Curve, Time
 
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
-
-
+_SIZE = 66, 14
 _LETTERS = string.ascii_uppercase + string.ascii_lowercase + string.digits
 _COLOURS = ("cyan", "magenta", "yellow", "green", "red", "blue")
 
@@ -48,8 +47,9 @@ def _nearest(at: np.ndarray, middles: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(middles - at[after - 1] <= at[after] - middles, after - 1, after))
 
 
-def curves(drawn: Sequence[Curve], time: Time, log: bool, width: int = 66, height: int = 14) -> Text:
+def curves(drawn: Sequence[Curve], time: Time, log: bool) -> Text:
     """Curves in one picture, of several each with a colour and a letter; marks under the axis where phases begin."""
+    width, height = _SIZE
     top = max(float(curve.rates.max()) for curve in drawn) or 1.0
     positive = [curve.rates[curve.rates > 0].min() for curve in drawn if np.any(curve.rates > 0)]
     bottom = max(min(positive, default=top), 1e-6 * top) if log else 0.0

@@ -104,12 +104,12 @@ def best_away(saving: Saving, job: Job, least: float, initial: object) -> Best:
 
 def bring_best(directory: RunDirectory, saving: Saving) -> None:
     """Stores the state that a worker left of a run, where its loss is less than that of the state that is stored."""
-    left = _left(saving)
-    if left is None or left.loss is None or not left.loss < least_stored(directory, saving.key):
+    state = _left(saving)
+    if state is None or state.loss is None or not state.loss < least_stored(directory, saving.key):
         return
     try:
-        with saving.place.open(left.state) as file:
-            save_content(directory, file.read(), left, BEST)
+        with saving.place.open(state.state) as file:
+            save_content(directory, file.read(), state, BEST)
     except DocumentError:  # damaged meanwhile
         return
 
@@ -117,9 +117,9 @@ def bring_best(directory: RunDirectory, saving: Saving) -> None:
 def _left(saving: Saving) -> Trained | None:
     """What the state that a worker left is of; None where there is none that is whole."""
     try:
-        left = checked(unsealed(places.read(saving.place, f"{saving.stem}-best.json")), Trained)
+        trained = checked(unsealed(places.read(saving.place, f"{saving.stem}-best.json")), Trained)
         names = [f"{saving.stem}-best.{form}" for form in states.FORMS]
-        whole = left.key == saving.key and left.state in names
-        return left if whole and places.digest(saving.place, left.state) == left.digest else None
+        whole = trained.key == saving.key and trained.state in names
+        return trained if whole and places.digest(saving.place, trained.state) == trained.digest else None
     except DocumentError:
         return None

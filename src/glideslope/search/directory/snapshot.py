@@ -64,7 +64,7 @@ class Snapshot:
 
 def changed(folder: Path) -> tuple[Any, ...]:
     """What differs when something in a run directory was written: names, sizes and times of its files."""
-    found = []
+    entries_seen = []
     for place in (folder, folder / run_files.RUNS, folder / run_files.UNFINISHED):
         try:
             entries = sorted(place.iterdir())
@@ -75,8 +75,8 @@ def changed(folder: Path) -> tuple[Any, ...]:
                 status = entry.lstat()
             except OSError:
                 continue
-            found.append((place.name, entry.name, status.st_size, status.st_mtime_ns))
-    return tuple(found)
+            entries_seen.append((place.name, entry.name, status.st_size, status.st_mtime_ns))
+    return tuple(entries_seen)
 
 
 def _written(file: Path) -> tuple[int, str]:

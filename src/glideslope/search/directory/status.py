@@ -59,8 +59,8 @@ def status_of(folder: Path) -> Status:
     runs = [result for result in results if "final_loss" in result]
     owner = _owner(folder)
     interrupted = '"interrupted": true' in _text(folder / "result.json")
-    ended = (folder / "result.json").exists() and not interrupted
-    state: Literal["running", "lost", "stopped", "finished"] = "finished" if ended else "stopped"
+    has_result = (folder / "result.json").exists() and not interrupted
+    state: Literal["running", "lost", "stopped", "finished"] = "finished" if has_result else "stopped"
     if owner is not None:
         state = "lost" if is_gone(owner) else "running"
     return Status(

@@ -132,11 +132,11 @@ def _serve(calls: Connection, environment: dict[str, str], make: Callable[[], An
                 job = make()
                 shards.taken(job.state())  # so that the layouts are known, whichever state comes first
                 has = [name for name in _OPTIONAL if callable(getattr(job, name, None))]
-                held = optimizer_of(job)
+                optimizer = optimizer_of(job)
                 answer: Any = (
                     has,
                     frozenset(getattr(job, "controls", ())),
-                    None if held is None else type(held).__name__,
+                    None if optimizer is None else type(optimizer).__name__,
                 )
             else:
                 name, args, options = pickle.loads(calls.recv_bytes())

@@ -38,11 +38,9 @@ def kind(optimizer: str | None) -> str | None:
     name = (optimizer or "").lower()
     if "adagrad" in name:
         return "adagrad"
-    if any(
-        word in name for word in ("adam", "rms", "lion", "muon", "adan", "adafactor", "adabelief", "lamb", "sophia")
-    ):
+    if any(word in name for word in _ADAPTIVE):
         return "adaptive"
-    return "plain" if any(word in name for word in ("sgd", "momentum", "nesterov", "lars")) else None
+    return "plain" if any(word in name for word in _PLAIN) else None
 
 
 def by_edge(edge: float, optimizer: str | None) -> float | None:
@@ -65,9 +63,9 @@ def start(job: Any, optimizer: str | None = None) -> float:
         job: what may have an `optimizer`, or several, or a model that has one.
         optimizer: the name of the one that it was made with, where the search chose it.
     """
-    held = optimizer_of(job)
-    usual = PEAKS.get(kind(optimizer or type(held).__name__) or "", UNKNOWN)
-    rate = None if optimizer else chosen_rate(held)
+    first = optimizer_of(job)
+    usual = PEAKS.get(kind(optimizer or type(first).__name__) or "", UNKNOWN)
+    rate = None if optimizer else chosen_rate(first)
     if rate is None or not usual / _FAR <= rate <= usual * _FAR:
         return usual
     return float(usual ** (1 - TRUST) * rate**TRUST)
@@ -76,13 +74,15 @@ def start(job: Any, optimizer: str | None = None) -> float:
 def optimizer_of(job: Any) -> Any:
     """The optimizer of a job or of its model, the first of several, without what wraps it; None where none is known."""
     model = getattr(job, "model", None)
-    held: Any = getattr(job, "optimizer", None) or getattr(job, "optimizers", None) or getattr(model, "optimizer", None)
-    if isinstance(held, list | tuple):
-        held = held[0] if held else None
+    first: Any = (
+        getattr(job, "optimizer", None) or getattr(job, "optimizers", None) or getattr(model, "optimizer", None)
+    )
+    if isinstance(first, list | tuple):
+        first = first[0] if first else None
     for _ in range(3):
-        inner = getattr(held, "optimizer", None)
-        held = held if inner is None or kind(type(held).__name__) else inner
-    return held
+        inner = getattr(first, "optimizer", None)
+        first = first if inner is None or kind(type(first).__name__) else inner
+    return first
 
 
 def chosen_rate(optimizer: Any) -> float | None:

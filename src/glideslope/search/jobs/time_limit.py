@@ -72,12 +72,12 @@ def counted(step: Callable[[float], Any], what: str, first: int) -> Callable[[fl
     """The step of a job that tells the limit the number of each update; as it is where none is set."""
     if (limit := _limit.get()) is None:
         return step
-    made = first
+    updates = first
 
-    def told(rate: float) -> Any:
-        nonlocal made
-        made += 1
-        limit.at(f"step at update {made} of {what}")
+    def counted_step(rate: float) -> Any:
+        nonlocal updates
+        updates += 1
+        limit.at(f"step at update {updates} of {what}")
         return step(rate)
 
-    return told
+    return counted_step

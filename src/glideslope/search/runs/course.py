@@ -211,14 +211,14 @@ class Course:
     def _went_back(self, protection: Protection, made: int) -> bool:
         """Tells the guard the losses since so many updates; goes back where it says so."""
         assert self.feedback is not None
-        own = self._guard_state()
+        guard_state = self._guard_state()
         for update in range(made, len(self.losses)):
-            own = protection.guard.update(own, self.losses[update])
-            if own["verdict"]:
-                self._go_back(protection, update, own, self.losses[update])
+            guard_state = protection.guard.update(guard_state, self.losses[update])
+            if guard_state["verdict"]:
+                self._go_back(protection, update, guard_state, self.losses[update])
                 return True
-        self.state = self.feedback.with_guard(self.state, own)
-        protection.keep(len(self.losses), own)
+        self.state = self.feedback.with_guard(self.state, guard_state)
+        protection.keep(len(self.losses), guard_state)
         return False
 
     def _go_back(self, protection: Protection, update: int, own: State, loss: float) -> None:

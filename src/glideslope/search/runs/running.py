@@ -76,10 +76,10 @@ class Notes:
         """Writes a note, where it is time for one; where that can't be done, none is written any more."""
         if (began := time.monotonic()) < self._due:
             return
-        made = self.before + max(done - (self._began or 0), 0)
+        updates = self.before + max(done - (self._began or 0), 0)
         host = socket.gethostname()
         note = Running(
-            self._saving.key, self._what, self._stage, done, self._of, made, loss, host, os.getpid(), time.time()
+            self._saving.key, self._what, self._stage, done, self._of, updates, loss, host, os.getpid(), time.time()
         )
         text = sealed(stored.strict(msgspec.to_builtins(note)))
         try:

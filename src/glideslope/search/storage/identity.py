@@ -50,12 +50,12 @@ def identity(command: str, place: str, arguments: dict[str, Any]) -> dict[str, A
 def modules(file: Path) -> set[Path]:
     """A Python file, and each module in its folder that it imports, directly or by way of others there."""
     folder = file.parent
-    left, read = [file, *_loaded(folder)], set[Path]()
-    while left:
-        if (module := left.pop()) not in read:
-            read.add(module)
-            left += _imported(module, folder)
-    return read
+    waiting, known = [file, *_loaded(folder)], set[Path]()
+    while waiting:
+        if (module := waiting.pop()) not in known:
+            known.add(module)
+            waiting += _imported(module, folder)
+    return known
 
 
 def versions(sources: Iterable[bytes]) -> dict[str, str]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from glideslope.errors import SearchError
 
+BATCH = "batch_size"
+
 USUAL = {"momentum": (0.8, 0.98), "weight_decay": (1e-3, 0.3)}
 """Between what a number is searched where the user doesn't say."""
 
@@ -16,7 +18,9 @@ USUAL = {"momentum": (0.8, 0.98), "weight_decay": (1e-3, 0.3)}
 class Axis:
     """A number of the optimizer, and between what it is searched.
 
-    Momentum is searched in the logarithm of the updates that it averages over, 1/(1 - m); others in their own.
+    Momentum is searched in the logarithm of the updates that it averages over, 1/(1 - m); others in their own. The
+    batch size begins at the job's own, and its values are multiples of it; a run has as many examples at each, so fewer
+    updates where it is larger.
 
     Attributes:
         name: of the job's control, such as "weight_decay".
@@ -53,12 +57,14 @@ class Axis:
                 f"{known} may stand alone"
             ) from None
         most = 1.0 if name == "momentum" else math.inf
-        if name == "batch_size":
-            raise SearchError("the batch size isn't searched: its updates cost more; use cosine() * growth(…) instead")
         if not (name and 0 < axis.low < axis.high < most):
             raise SearchError(
                 f"{text!r}: the ends must be in order and above 0{', below 1' if most == 1 else ''}, "
                 "such as weight_decay=1e-3:0.3"
+            )
+        if name == BATCH and not (axis.low.is_integer() and (axis.high / axis.low).is_integer()):
+            raise SearchError(
+                f"{text!r}: give the job's own batch size and a multiple of it, in examples, such as batch_size=32:256"
             )
         return axis
 
@@ -72,8 +78,24 @@ class Axis:
         return 1 / (1 - value) if self.name == "momentum" else value
 
     def at(self, place: float) -> float:
-        """The value at a place, to three digits."""
+        """The value at a place, to three digits; a batch size as a multiple of the least."""
+        if self.name == BATCH:
+            return self.low * max(round(place / self.low), 1)
         return float(f"{1 - 1 / place if self.name == 'momentum' else place:.3g}")
+
+    def updates(self, value: float, steps: int) -> int:
+        """Those of a run with a value that has as many examples as `steps` updates at the low end."""
+        return max(round(steps * self.low / value), 1) if self.name == BATCH else steps
+
+    def peak(self, value: float, kind: str | None) -> float:
+        """By what the peak rate is multiplied: for k times the batch by k where gradients are taken as they are (Goyal
+        et al. 2017, arXiv:1706.02677), else by its square root (Malladi et al. 2022, arXiv:2205.10287).
+
+        >>> Axis("batch_size", 32, 128).peak(128, "plain"), Axis("batch_size", 32, 128).peak(128, "adaptive")
+        (4.0, 2.0)
+        """
+        factor = value / self.low if self.name == BATCH else 1.0
+        return factor if kind == "plain" else math.sqrt(factor)
 
 
 def axes(texts: Iterable[str]) -> tuple[Axis, ...]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from glideslope.policy import Driven
 from glideslope.schedules import linear, one_cycle
+from glideslope.search.jobs.start import kind, optimizer_of
 from glideslope.search.jobs.start import start as usual_peak
 from glideslope.search.runs.contestant import Contestant, Run, finds_its_rate
 from glideslope.search.runs.trial import Trial
@@ -60,6 +61,7 @@ class Choice:
         winner: what the full run is made with.
         losses: the final loss of the runs of the first schedule, by their peak.
         length: the updates of each.
+        steps: the updates of a full run of the winner; fewer than asked for where its batch is larger.
         noise: how far two data orders of the same run ended apart; 0 where that wasn't measured.
     """
 
@@ -67,6 +69,7 @@ class Choice:
     winner: Contestant
     losses: dict[float, float]
     length: int
+    steps: int
     noise: float
 
 
@@ -137,15 +140,18 @@ def chosen(
     settings: tuple[tuple[str, float], ...] = ()
     for axis in also:
         if trials.updates + length * len(axis.values) <= most:
-            run, value = _with_axis(trials, best, axis, length)
+            run, value, factor = _with_axis(trials, best, axis)
             if run.final_loss < best.final_loss - noise:
                 best, settings = run, (*settings, (axis.name, value))
+                peak, steps = peak * factor, axis.updates(value, steps)
     if not finds_its_rate(best.contestant.optimizer):
-        peak = at_length(peak, length, steps)
+        peak = at_length(peak, best.steps, steps)
         if risen(best.losses) > BLOW_UP:
             peak /= CLIFF
     logger.info("best short run: %s, %.6g after %d updates", best.contestant, best.final_loss, length)
-    return Choice(best, replace(best.contestant, peak=two_digits(peak), settings=settings), losses, length, noise)
+    return Choice(
+        best, replace(best.contestant, peak=two_digits(peak), settings=settings), losses, length, steps, noise
+    )
 
 
 def _runs_of(entry: Contestant) -> int:
@@ -168,12 +174,21 @@ def _entered(trials: Trials, entry: Contestant, length: int, most: int, total: f
     return runs[best_of({peak: run.final_loss for peak, run in runs.items()})], _lowest(runs)
 
 
-def _with_axis(trials: Trials, best: Run, axis: Axis, length: int) -> tuple[Run, float]:
-    """The best run with another value of a number of the optimizer, and the value at which runs would end lowest."""
-    settings = best.contestant.settings
-    contestants = [replace(best.contestant, settings=(*settings, (axis.name, value))) for value in axis.values]
-    runs = dict(zip(map(axis.place, axis.values), _runs(trials, contestants, length, axis.name), strict=True))
-    return runs[best_of({place: run.final_loss for place, run in runs.items()})], axis.at(_lowest(runs))
+def _with_axis(trials: Trials, best: Run, axis: Axis) -> tuple[Run, float, float]:
+    """The best run with another value of a number of the optimizer, the value at which runs would end lowest, and by
+    what the peak is multiplied there."""
+    contestant = best.contestant
+    optimizer = kind(contestant.optimizer or type(optimizer_of(trials.job)).__name__)
+    plan = []
+    for value in axis.values:
+        peak = two_digits(contestant.peak * axis.peak(value, optimizer))
+        entry = replace(contestant, peak=peak, settings=(*contestant.settings, (axis.name, value)))
+        plan.append(_trial(entry, axis.updates(value, best.steps), trials))
+    made = trials.run_all(plan, stage=axis.name, kept=trials.short_states)
+    runs = dict(zip(map(axis.place, axis.values), made, strict=True))
+    value = axis.at(_lowest(runs))
+    run = runs[best_of({place: run.final_loss for place, run in runs.items()})]
+    return run, value, axis.peak(value, optimizer)
 
 
 def _lowest(runs: dict[float, Run]) -> float:

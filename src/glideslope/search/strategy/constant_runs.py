@@ -62,9 +62,11 @@ def cost(number: int, steps: int, timed: tuple[int, float]) -> str:
     runs = f"{least}" if least == most else f"{least} to {most}"
     updates = f"{least * steps}" if least == most else f"{least * steps} to {most * steps}"
     cost = f"To compare with, {runs} full run{'s' * (most > 1)} of constant rates: {updates} updates"
-    made, seconds = timed
-    if not made:
+    timed_updates, seconds = timed
+    if not timed_updates:
         return f"{cost}."
-    unit, size = next((unit, size) for unit, size in _UNITS if least * steps * seconds / made >= size or size == 1)
-    low, high = (f"{runs * steps * seconds / made / size:.2g}" for runs in (least, most))
+    unit, size = next(
+        (unit, size) for unit, size in _UNITS if least * steps * seconds / timed_updates >= size or size == 1
+    )
+    low, high = (f"{runs * steps * seconds / timed_updates / size:.2g}" for runs in (least, most))
     return f"{cost}, about {low if low == high else f'{low} to {high}'} {unit}."

@@ -104,9 +104,9 @@ def next_full(runs: Sequence[Run], schedules: Sequence[Driven], short: float) ->
     peak = next_peak(losses, best.untrained, contestant.peak, STEP)
     if peak is not None and (peak := two_digits(peak)) not in losses:
         return replace(contestant, peak=peak)
-    made = [run.contestant.schedule for run in runs]
+    tried = [run.contestant.schedule for run in runs]
     for schedule in schedules:
-        if schedule not in made:
+        if schedule not in tried:
             total = float(contestant.rates(steps).mean())
             mean = float(Contestant(schedule, 1.0).rates(steps).mean()) or 1.0
             return replace(contestant, schedule=schedule, peak=two_digits(total / mean))

@@ -45,7 +45,7 @@ export function open(root, state, save) {
     answer.textContent = prediction.final
       ? `Predicted to end at ${prediction.final.loss.toFixed(4)}, between ${prediction.final.low.toFixed(4)} and ${prediction.final.high.toFixed(4)} in nine of ten runs.`
       : "Nothing is predicted of this schedule.";
-    about.textContent = `Fitted on ${prediction.law.says}. ${prediction.law.knows_batch ? "" : "It knows no batch size, so the batch changes nothing here. "}${prediction.law.notes.join(". ")}`;
+    about.textContent = `Fitted on ${prediction.law.says}. ${prediction.law.knows_batch ? "" : "It knows no batch size, so the batch changes nothing here. "}${prediction.law.notes.map((/** @type {string} */ note) => `${note.replace(/\.$/, "")}.`).join(" ")}`;
     warning.hidden = !prediction.warnings.length;
     warning.textContent = `Far from what the law has seen: ${prediction.warnings.join("; ")}.`;
     if (prediction.what_if) {

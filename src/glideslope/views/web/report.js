@@ -170,8 +170,8 @@ export class Chart {
     this.buttons.forEach(({ button, swatch }, group) => {
       button.setAttribute("aria-pressed", this.shown[group]);
       swatch.style.borderTopColor = this.colour(group);
-      const { plain } = this.spec.groups[group];
-      swatch.style.borderTopStyle = plain || this.dash(group).length ? "dashed" : "solid";
+      const dashed = this.columns.some((column) => column.group === group && this.dash(group, column.style).length);
+      swatch.style.borderTopStyle = this.spec.groups[group].plain || dashed ? "dashed" : "solid";
     });
   }
 

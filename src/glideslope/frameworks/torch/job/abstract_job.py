@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import torch
 from torch.optim import Optimizer
@@ -15,19 +15,9 @@ from torch.optim import Optimizer
 from glideslope.frameworks.torch.job import randomness
 from glideslope.frameworks.torch.job.averaging import STATISTICS, Average, as_evaluated, measure_statistics
 from glideslope.frameworks.torch.job.contents import Contents
-from glideslope.frameworks.torch.job.contents import Data as Restorable
-from glideslope.frameworks.torch.job.loader import batches_in
+from glideslope.frameworks.torch.job.epochs import Epochs
+from glideslope.frameworks.torch.job.loader import Position, batches_in
 from glideslope.frameworks.torch.job.rates import Rates, check_controls, clear_gradients, switches, until_made
-
-
-class Data(Restorable, Protocol):
-    """The training data."""
-
-    def sample(self, wanted: int, /) -> Iterable[Any]:
-        """Batches with about so many examples, from all over the data where it can choose; the position stays."""
-
-    def reseed(self, seed: int, /) -> None:
-        """Begins a new epoch, in another order where that depends on a seed."""
 
 
 class AbstractJob(ABC):
@@ -53,7 +43,7 @@ class AbstractJob(ABC):
         self,
         model: torch.nn.Module,
         optimizers: Sequence[Optimizer],
-        data: Data,
+        data: Position | Epochs,
         generators: list[randomness.Source],
         *,
         losses: Sequence[Any] = (),
@@ -65,7 +55,7 @@ class AbstractJob(ABC):
     ) -> None:
         self.model, self.accumulate, self.maximize, self.memory = model, accumulate, maximize, memory
         self._optimizers, self._batch, self._generators = optimizers, batch, generators
-        self._batches: Data = data
+        self._batches = data
         self._switching: list[Any] = [each for each in optimizers if switches(each)]
         for each in self._switching:
             each.train()  # a schedule-free one

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
 from glideslope.errors import JobError
 from glideslope.frameworks.torch.job import randomness
 from glideslope.frameworks.torch.job.averaging import Average, unsaved_buffers
+from glideslope.frameworks.torch.job.epochs import Epochs
 from glideslope.frameworks.torch.job.job_state import load_optimizer, snapshot
+from glideslope.frameworks.torch.job.loader import Position
 from glideslope.frameworks.torch.job.rates import parameters
 from glideslope.frameworks.torch.job.state_checks import (
     check_average,
@@ -21,19 +23,6 @@ from glideslope.frameworks.torch.job.state_checks import (
     check_scaler,
     check_tensors,
 )
-
-
-class Data(Protocol):
-    """A position in the training data."""
-
-    def save(self) -> dict[str, Any]:
-        """The position: plain data and tensors."""
-
-    def check(self, state: Any, /) -> object:
-        """Raises for what isn't a position."""
-
-    def load(self, state: dict[str, Any], /) -> None:
-        """Goes back to a position."""
 
 
 class Contents:
@@ -54,7 +43,7 @@ class Contents:
         optimizers: Sequence[torch.optim.Optimizer],
         losses: Sequence[Any],
         scaler: torch.amp.GradScaler | None,
-        data: Data,
+        data: Position | Epochs,
         generators: list[randomness.Source],
     ) -> None:
         self.model, self.optimizers, self.scaler, self.data = model, optimizers, scaler, data

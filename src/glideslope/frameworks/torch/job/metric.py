@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any, Protocol
+from functools import partial
+from typing import Any
 
 import torch
 
@@ -16,63 +17,34 @@ Reading = Callable[[torch.nn.Module, Any], tuple[Any, Any]]
 """The two arguments of a metric, from a model and a batch."""
 
 
-class Measure(Protocol):
-    """A measurement over batches, made anew for each evaluation."""
-
-    def add(self, model: torch.nn.Module, batch: Any) -> None:
-        """Measures a batch."""
-
-    def value(self) -> float:
-        """The measurement over all batches."""
-
-
-class MeanLoss:
-    """The mean loss over all units of all batches; sums are kept on a device."""
-
-    def __init__(self, objective: Objective, device: torch.device) -> None:
-        self.objective = objective
-        self.mean = Mean("loss", device)
-
-    def add(self, model: torch.nn.Module, batch: Any) -> None:
-        self.mean.add(*self.objective(model, batch).over())
-
-    def value(self) -> float:
-        return self.mean.value()
-
-
-class MeanMetric:
-    """The mean of a metric over all units of all batches.
+class Mean:
+    """The mean of a loss or a metric over all units of all batches.
 
     Args:
-        metric: a function that returns the mean over a batch, or a pair (sum, count).
-        reading: its arguments.
-        count: the number of units that a mean is over, from its arguments.
-        device: where sums are kept.
+        name: for messages.
+        over: the sum over the units of a batch, and their number, of a model and a batch.
+        device: where the sum is kept, in double precision, which Apple's devices lack.
     """
 
     def __init__(
-        self, metric: Callable[[Any, Any], Any], reading: Reading, count: Callable[[Any], Any], device: torch.device
+        self, name: str, over: Callable[[torch.nn.Module, Any], tuple[Any, Any]], device: torch.device
     ) -> None:
-        self.metric, self.reading, self.count = metric, reading, count
-        self.mean = Mean("metric", device)
+        self.name, self.over = name, over
+        dtype = torch.float32 if device.type == "mps" else torch.float64
+        self.total: Any = torch.zeros((), device=device, dtype=dtype)
+        self.units: Any = 0
 
     def add(self, model: torch.nn.Module, batch: Any) -> None:
-        arguments = self.reading(model, batch)
-        value = self.metric(*arguments)
-        if isinstance(value, tuple):
-            if len(value) == 2:
-                value = (torch.as_tensor(value[0]), value[1])
-            measured = pair(value, "the metric")
-            self.mean.add(*measured.over())
-            return
-        value = torch.as_tensor(value)
-        if value.numel() != 1:
-            raise JobError(f"the metric gave shape {tuple(value.shape)}: give a mean, or a pair (sum, count)")
-        size = self.count(arguments[1])
-        self.mean.add(value * size if float(size) else torch.zeros(()), size)
+        """Measures a batch."""
+        total, units = self.over(model, batch)
+        self.total += total
+        self.units += units
 
     def value(self) -> float:
-        return self.mean.value()
+        """The mean. Raises a JobError if it is over no units."""
+        if not float(self.units):
+            raise JobError(f"the validation {self.name} is over no units at all: every target is ignored")
+        return float(self.total) / float(self.units)
 
 
 class Accumulated:
@@ -101,26 +73,8 @@ class Accumulated:
             ) from None
 
 
-class Mean:
-    """A mean over units of what has a name, for messages; the sum is in double precision, which Apple's devices
-    lack."""
-
-    def __init__(self, name: str, device: torch.device) -> None:
-        self.name = name
-        dtype = torch.float32 if device.type == "mps" else torch.float64
-        self.total: Any = torch.zeros((), device=device, dtype=dtype)
-        self.units: Any = 0
-
-    def add(self, total: torch.Tensor, units: Any) -> None:
-        """Adds a sum over so many units."""
-        self.total += total
-        self.units += units
-
-    def value(self) -> float:
-        """The mean. Raises a JobError if it is over no units."""
-        if not float(self.units):
-            raise JobError(f"the validation {self.name} is over no units at all: every target is ignored")
-        return float(self.total) / float(self.units)
+Measure = Mean | Accumulated
+"""A measurement over batches, made anew for each evaluation."""
 
 
 def measurement(
@@ -149,7 +103,7 @@ def measurement(
             raise JobError("maximize=True without a metric would maximise the loss: give metric=")
         if objective is None:
             raise JobError("batch_loss is a list of losses: give metric=, what a validation measures")
-        return lambda: MeanLoss(objective, device)
+        return lambda: Mean("loss", lambda model, batch: objective(model, batch).over(), device)
     reading = predict or (objective.outputs if isinstance(objective, LossOfOutputs) else None)
     if callable(getattr(metric, "update", None)) and callable(getattr(metric, "compute", None)):
         if reading is None:
@@ -161,5 +115,26 @@ def measurement(
     if not callable(metric):
         raise JobError(f"metric={metric!r}: give a function, or an object with update and compute")
     if reading is None:
-        return lambda: MeanMetric(metric, lambda model, batch: (model, batch), weight or examples, device)
-    return lambda: MeanMetric(metric, reading, lambda targets: units(metric, targets, weight), device)
+        over = partial(_over, metric, lambda model, batch: (model, batch), weight or examples)
+    else:
+        over = partial(_over, metric, reading, lambda targets: units(metric, targets, weight))
+    return lambda: Mean("metric", over, device)
+
+
+def _over(
+    metric: Callable[[Any, Any], Any],
+    reading: Reading,
+    count: Callable[[Any], Any],
+    model: torch.nn.Module,
+    batch: Any,
+) -> tuple[Any, Any]:
+    """The sum of a metric over the units of a batch, and their number: the metric gives it, or a mean over `count`."""
+    arguments = reading(model, batch)
+    value = metric(*arguments)
+    if isinstance(value, tuple):
+        return pair((torch.as_tensor(value[0]), value[1]) if len(value) == 2 else value, "the metric").over()
+    value = torch.as_tensor(value)
+    if value.numel() != 1:
+        raise JobError(f"the metric gave shape {tuple(value.shape)}: give a mean, or a pair (sum, count)")
+    size = count(arguments[1])
+    return (value * size if float(size) else torch.zeros(())), size

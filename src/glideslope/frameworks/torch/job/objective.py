@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import torch
 
@@ -36,21 +36,6 @@ class BatchLoss(NamedTuple):
         return torch.where(torch.as_tensor(units, device=self.mean.device) > 0, self.mean * units, 0.0), units
 
 
-class Objective(Protocol):
-    """The loss function that the user gave, of a model and a batch on the model's device."""
-
-    loss: Loss
-
-    def __call__(self, model: torch.nn.Module, batch: Any) -> BatchLoss:
-        """The loss of the batch."""
-
-    def forward(self, model: torch.nn.Module, batch: Any) -> Any:
-        """One forward pass, for the statistics of batch normalization."""
-
-    def examples(self, batch: Any) -> int:
-        """The number of examples in a batch."""
-
-
 class LossOfOutputs:
     """`loss(outputs, targets)`, a mean or a pair (sum, count), where a batch has inputs and targets; `weight` of the
     targets is the number of units that a mean is over."""
@@ -72,6 +57,7 @@ class LossOfOutputs:
         return model(*arguments, **keywords), targets
 
     def forward(self, model: torch.nn.Module, batch: Any) -> Any:
+        """One forward pass, for the statistics of batch normalization."""
         return self.outputs(model, batch)[0]
 
     def examples(self, batch: Any) -> int:
@@ -96,6 +82,10 @@ class LossOfBatch:
 
     def examples(self, batch: Any) -> int:
         return examples(batch)
+
+
+Objective = LossOfOutputs | LossOfBatch
+"""A loss function of a model and a batch on the model's device."""
 
 
 def pair(values: tuple[Any, ...], name: str) -> BatchLoss:

@@ -1,0 +1,50 @@
+"""Whether a search learned anything, and why its full run is no good, if it isn't."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from glideslope.search.runs.contestant import Run
+from glideslope.search.strategy.outcomes import not_finite
+
+LEARNED = 2.0
+"""The noise of a comparison of peaks by which a full run must end below the untrained loss."""
+
+
+def learned(run: Run, noise: float) -> bool:
+    """Whether a run ended clearly below the untrained loss, where that is known."""
+    return not run.gain <= LEARNED * noise
+
+
+def nothing_learned(final: Run, candidates: Sequence[Run], constants: Sequence[Run], noise: float) -> str:
+    """Says that nothing was learned, and what to do; the arguments are those of `Tuned`."""
+    best = max(candidates, key=lambda run: run.gain, default=final)
+    if best.gain > 2 * LEARNED * noise > 0:
+        return (
+            f"nothing learned in the full run, which ended at {final.final_loss:.6g}, the untrained loss being "
+            f"{final.untrained:.6g}, though {best.contestant} ended at {best.final_loss:.6g} after {best.steps} "
+            "updates: the training loses again what it learned, as by overfitting; train for fewer updates, or at a "
+            "lower rate"
+        )
+    peaks = [run.contestant.peak for run in (*candidates, *constants, final)]
+    about = f" (noise about {noise:.2g})" if noise else ""
+    outcome = f"at {final.final_loss:.6g}" if math.isfinite(final.final_loss) else "without a finite loss"
+    return (
+        f"nothing learned at any rate tried, from {min(peaks):.2g} to {max(peaks):.2g}: the full run ended {outcome}, "
+        f"the untrained loss is {final.untrained:.6g}{about}; train longer, or look at the data, the model and "
+        "the loss"
+    )
+
+
+def problem(final: Run, constants: Sequence[Run], candidates: Sequence[Run], noise: float) -> str | None:
+    """Why the full run is no good, if it isn't."""
+    if not math.isfinite(final.final_loss):
+        if final.problem:
+            return f"the full run was stopped by its guard: {final.problem}"
+        data = not_finite((*candidates, *constants, final))
+        reason = data or "its peak is too large for so long a run, or the validation loss isn't finite"
+        return f"the full run ended after {len(final.losses)} updates without a finite loss: {reason}"
+    if not learned(final, noise):
+        return f"the full run ended at {final.final_loss:.6g}, no better than the untrained loss, {final.untrained:.6g}"
+    return None
