@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,18 @@ def test_every_public_name_is_there():
     assert not missing
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = gs.nothing
+
+
+def test_git_ignores_no_file_of_the_package():
+    """A wheel has no file that git ignores, tracked or not."""
+    asked = ["git", "check-ignore", "--no-index", "--stdin"]
+    root = Path(__file__).parents[1]
+    files = [path for path in (root / "src").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    done = subprocess.run(asked, cwd=root, input="\n".join(map(str, files)), capture_output=True, text=True)
+    if done.returncode == 128:
+        pytest.skip("not in a repository")
+    assert len(files) > 300
+    assert done.stdout == ""
 
 
 @pytest.mark.parametrize(

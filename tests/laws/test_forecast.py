@@ -50,6 +50,22 @@ def test_other_peaks_and_horizons_are_judged_by_the_doubt():
     assert others["horizon", 16000].loss < others["horizon", 4000].loss
 
 
+def test_a_run_that_goes_on_as_a_longer_one():
+    text = "warmup(160) >> hold() >> cooldown(20%)"
+    rates, loss = curve(schedule=text)
+    run = upto(0.5, rates, loss)
+    whole, twice = (laws.Rates.of_schedule(text, steps, 1e-3) for steps in (STEPS, 2 * STEPS))
+    now = laws.forecast(run, longer=[whole, twice])
+    same, longer = [other for other in now.others if other.what == "extended"]
+    assert same.loss == pytest.approx(now.end, rel=1e-4)
+    assert (same.value, longer.value) == (STEPS, 2 * STEPS)
+    from_the_beginning = next(other for other in now.others if other.value == 2 * STEPS and other.what == "horizon")
+    assert longer.loss == pytest.approx(from_the_beginning.loss, rel=1e-3)  # a hold has no horizon
+    assert longer.odds > 0.95
+    with pytest.raises(gs.LawError, match="can't go on"):
+        laws.forecast(run, longer=[laws.Rates.of_schedule(text, 3000, 1e-3)])
+
+
 def test_too_few_losses_and_lost_ones():
     rates, loss = curve()
     with pytest.raises(gs.LawError, match="needs 3"):
@@ -98,6 +114,12 @@ def test_the_command(tmp_path, capsys):
     made = json.loads(capsys.readouterr().out)
     assert made["step"] == 4000
     assert made["low"] < loss[-1] < made["high"]
+    assert made["others"][-1]["what"] == "horizon"
+    assert glideslope([*args, str(STEPS), "--extend", str(2 * STEPS), "--json"]) == 0
+    extended = json.loads(capsys.readouterr().out)["others"][-1]
+    assert (extended["what"], extended["value"]) == ("extended", 2 * STEPS)
+    assert glideslope([*args, str(STEPS), "--extend", "1000"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
     assert glideslope([*args, "100"]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert glideslope([*args, str(STEPS), "--follow", "--stop-when", "1.0"]) == 3

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glideslope.cli import output
-from glideslope.cli.options import Json, Steps, StepsPerEpoch, command
+from glideslope.cli.options import Json, Steps, StepsPerEpoch, command, count
 from glideslope.errors import GlideslopeError
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ def forecast(
         float | None,
         typer.Option(help="End with status 3 once the end will be above this loss, by the 90% interval."),
     ] = None,
+    extend: Annotated[
+        int | None, count("--extend", "Also print the end if the schedule goes on as that of this many updates.")
+    ] = None,
     steps_per_epoch: StepsPerEpoch = None,
     as_json: Json = False,
 ) -> None:
@@ -44,6 +47,7 @@ def forecast(
     from glideslope.cli.epochs import parsed
 
     curve = parsed(schedule, steps_per_epoch)
+    longer = [] if extend is None else [laws.Rates.of_schedule(curve, extend, peak)]
     last = -1.0
     while True:
         read = laws.read([log], step=step, loss=loss, schedule=str(curve), peak=peak, steps=steps)
@@ -59,7 +63,7 @@ def forecast(
         if run.step[-1] > last:
             last = float(run.step[-1])
             whole = laws.Run.from_schedule(curve, peak=peak, steps=steps, step=run.step, loss=run.loss, name=run.name)
-            now = laws.forecast(whole, lost=run.lost)
+            now = laws.forecast(whole, lost=run.lost, longer=longer)
             _show(now, as_json, follow)
             if stop_when is not None and now.low > stop_when:
                 output.say_line(
@@ -91,9 +95,8 @@ def _show(now: Forecast, as_json: bool, brief: bool) -> None:
         f"({now.cooldown_low:.4f} to {now.cooldown_high:.4f})."
     )
     for other in now.others:
-        output.line(
-            f"{other.what} {other.value:g}, from the beginning: {other.loss:.4f}, lower with odds of {other.odds:.0%}."
-        )
+        what = "extended to" if other.what == "extended" else f"{other.what} from the beginning,"
+        output.line(f"{what} {other.value:g}: {other.loss:.4f}, lower with odds of {other.odds:.0%}.")
     output.line(f"Of the public curves it is nearest to those of {now.like}.")
 
 

@@ -26,6 +26,9 @@ def predict(
     level: Annotated[float, typer.Option(help="Of the interval.")] = 0.9,
     batch_size: Annotated[float | None, typer.Option(help="Of the run, where the fitted ones differ in it.")] = None,
     target: Annotated[float | None, typer.Option(help="Also print the updates that a run needs for this loss.")] = None,
+    average: Annotated[
+        int | None, count("--average", "Also print the loss of weights averaged over this many last updates.")
+    ] = None,
     steps_per_epoch: StepsPerEpoch = None,
     out: Folder = None,
     as_json: Json = False,
@@ -45,10 +48,12 @@ def predict(
     loss, (low, high) = fitted.predict(lr, at, batch_size), fitted.interval(lr, at, level, batch_size)
     warnings = fitted.warnings(steps, float(lr.max()))
     needed = fitted.steps_for(target, curve, peak) if target is not None else None
+    averaged = None if average is None else float(laws.predict_average(fitted, lr, steps, window=average)[0])
     result = {
         "schedule": schedule, "peak": peak, "steps": steps, "final_loss": float(loss[-1]),
         "final_loss_on_other_set": float(loss[-1]) + fitted.shift if fitted.shift else None,
-        "interval": [float(low[-1]), float(high[-1])], "level": level, "steps_for_target": needed, "warnings": warnings,
+        "interval": [float(low[-1]), float(high[-1])], "level": level, "steps_for_target": needed,
+        "final_loss_of_average": averaged, "warnings": warnings,
         "curve": {"step": at.tolist(), "loss": loss.tolist(), "low": low.tolist(), "high": high.tolist()},
     }  # fmt: skip
     lead = (
@@ -59,6 +64,8 @@ def predict(
         lead += f"; {loss[-1] + fitted.shift:.4f} on the set of the final losses"
     if needed is not None:
         lead += f"; {target:g} needs {needed:,} updates"
+    if averaged is not None:
+        lead += f"; {averaged:.4f} by the mean of the weights of the last {average:,} updates"
     if out is not None:
         chart = views.chart({schedule: (at, loss, low, high)}, "The loss predicted", level=level)
         write_atomically(out / "prediction.png", plots.png(plots.picture(chart)))

@@ -1,6 +1,7 @@
 """Loss curves: fit a law on a few runs, predict others, design a schedule."""
 
 from glideslope.laws.alarms import Alarm
+from glideslope.laws.averages import predict_average
 from glideslope.laws.design import Design, Designed, design
 from glideslope.laws.design_sizes import SizeDesign, design_sizes
 from glideslope.laws.fit import fit
@@ -21,5 +22,5 @@ from glideslope.laws.suggest import Suggestion, suggest
 __all__ = [
     "NAMES", "Alarm", "Best", "Design", "Designed", "Fitted", "Forecast", "Law", "Other", "Rates", "Read", "Run",
     "SizeDesign", "SizeLaw", "SizedRun", "Suggestion", "TableLaw", "design", "design_sizes", "fit", "fit_sizes",
-    "fit_table", "forecast", "is_of_sizes", "load", "load_sizes", "read", "sized", "suggest",
+    "fit_table", "forecast", "is_of_sizes", "load", "load_sizes", "predict_average", "read", "sized", "suggest",
 ]  # fmt: skip

@@ -19,8 +19,8 @@ def groups_of(runs: Sequence[Run]) -> list[list[int]]:
     """What is left out together: the runs of a peak, which share their beginnings; of fewer than three peaks the runs
     of a schedule, which differ in their seed; or else single runs."""
     for kinds, least in (([f"{run.peak:.4g}" for run in runs], 3), (list(map(_schedule, runs)), 2)):
-        if len(found := dict.fromkeys(kinds)) >= least:
-            return [[i for i, own in enumerate(kinds) if own == kind] for kind in found]
+        if len(groups := dict.fromkeys(kinds)) >= least:
+            return [[i for i, other in enumerate(kinds) if other == kind] for kind in groups]
     return [[i] for i in range(len(runs))]
 
 
@@ -59,7 +59,7 @@ def check_enough(runs: Sequence[Run], notes: Sequence[str]) -> None:
         raise LawError(
             "every run has a constant rate, so what a cooldown does can't be told: add one whose rate falls to near 0"
         )
-    points = sum(len(used(run, max(len(own.lr) for own in runs))) for run in runs)
+    points = sum(len(used(run, max(len(other.lr) for other in runs))) for run in runs)
     if points < LEAST_POINTS:
         raise LawError(f"{points} points after the warmups: a law needs {LEAST_POINTS} at least; log more often")
     if not all(math.isfinite(run.peak) for run in runs):

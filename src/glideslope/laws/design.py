@@ -62,7 +62,7 @@ class Design:
 
     def simplest(self, tolerance: float = 0.002) -> Designed:
         """The best named schedule, if it costs no more than a tolerance of loss; else the best of all."""
-        named = min(self.named.values(), key=lambda found: found.loss)
+        named = min(self.named.values(), key=lambda design: design.loss)
         return named if named.loss <= self.best.loss + tolerance else self.best
 
 
@@ -101,7 +101,7 @@ def design(
     problem = _Problem(law, steps, bounds, floor, warmup)
     solved = problem.solved(rising)
     named = {"cosine": problem.family([cosine(final=floor)]), "WSD": problem.family(_wsd(floor))}
-    best = min([solved, *named.values()], key=lambda found: found.loss)
+    best = min([solved, *named.values()], key=lambda candidate: candidate.loss)
     return Design(best, named, tuple(law.warnings(steps, best.peak)))
 
 
@@ -147,12 +147,12 @@ class _Problem:
         def loss(x: np.ndarray) -> tuple[float, np.ndarray]:
             peak, factors = math.exp(x[0]), values(x)
             rates = peak * (self.mixture @ factors)
-            found, by_rate = gradient_by_rate(self.knots(rates), self.law.parameters)
+            loss, by_rate = gradient_by_rate(self.knots(rates), self.law.parameters)
             by_factor = peak / self.law.reference * (self.mixture.T @ by_rate)
             spread = by_factor * (factors - self.floor)
             falling = np.cumsum(spread[::-1])[::-1][1:] / x[1:]
             by_share = (1 - self.floor) * by_factor[1:] if rising else falling
-            return found, np.concatenate([[by_rate @ rates / self.law.reference], by_share])
+            return loss, np.concatenate([[by_rate @ rates / self.law.reference], by_share])
 
         start = np.concatenate([[(low + high) / 2], np.full(_VALUES - 1, 0.93)])
         unit = loss(start)[0]  # so that the search stops alike for large losses and small ones
@@ -162,8 +162,8 @@ class _Problem:
             return value / unit, slope / unit
 
         limits = [(low, high), *[(1e-3, 1.0)] * (_VALUES - 1)]
-        found = minimize(scaled, start, jac=True, method="L-BFGS-B", bounds=limits, options={"maxiter": 300})
-        factors, peak = values(found.x), math.exp(found.x[0])
+        end = minimize(scaled, start, jac=True, method="L-BFGS-B", bounds=limits, options={"maxiter": 300})
+        factors, peak = values(end.x), math.exp(end.x[0])
         shown, times = np.round(factors / factors.max(), 5), 100 * self.times / self.steps
         if self.begin:
             shown, times = np.append(0.0, shown), np.append(0.0, times)
@@ -173,23 +173,23 @@ class _Problem:
 
     def family(self, members: list[Schedule]) -> Designed:
         """The best of some schedules after the warmup, each at its best peak."""
-        found: list[tuple[float, Schedule, float]] = []
+        ends: list[tuple[float, Schedule, float]] = []
         for member in members:
             schedule = (warmup(self.warmup) >> member) if self.begin else member
             if self.bounds[0] == self.bounds[1]:
                 peak = self.bounds[0]
             else:
                 best = minimize_scalar(
-                    lambda log, own=schedule: self.loss(own, math.exp(log)), bounds=tuple(np.log(self.bounds)),
+                    lambda log, curve=schedule: self.loss(curve, math.exp(log)), bounds=tuple(np.log(self.bounds)),
                     method="bounded", options={"xatol": 0.02, "maxiter": 12},
                 )  # fmt: skip
                 peak = math.exp(best.x)
-            found.append((self.loss(schedule, peak), schedule, peak))
-        found.sort(key=lambda entry: entry[0])
-        return min((self.designed(*entry[1:]) for entry in found[:4]), key=lambda made: made.loss)
+            ends.append((self.loss(schedule, peak), schedule, peak))
+        ends.sort(key=lambda entry: entry[0])
+        return min((self.designed(*entry[1:]) for entry in ends[:4]), key=lambda candidate: candidate.loss)
 
     def designed(self, schedule: Schedule, peak: float) -> Designed:
         """A schedule with the loss that `predict` has for it; a peak that was searched is rounded."""
-        own = self.bounds[0] if self.bounds[0] == self.bounds[1] else float(f"{peak:.3g}")
-        rates = Rates.of_schedule(schedule.over(self.steps), self.steps, own)
-        return Designed(schedule, own, float(self.law.predict(rates, self.steps)[0]))
+        rounded = self.bounds[0] if self.bounds[0] == self.bounds[1] else float(f"{peak:.3g}")
+        rates = Rates.of_schedule(schedule.over(self.steps), self.steps, rounded)
+        return Designed(schedule, rounded, float(self.law.predict(rates, self.steps)[0]))

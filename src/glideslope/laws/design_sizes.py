@@ -85,21 +85,23 @@ def design_sizes(
     candidates = []
     for size in sizes:
         length = tokens if tokens is not None else (flops or 0.0) / (FLOPS * size)
-        lengths = [(own, round(length / own)) for own in batches]
+        lengths = [(tokens_per_step, round(length / tokens_per_step)) for tokens_per_step in batches]
         candidates += [
-            (_quick(law.at(size, batch=own), law, steps), size, length, own, steps)
-            for own, steps in lengths
+            (_quick(law.at(size, batch=tokens_per_step), law, steps), size, length, tokens_per_step, steps)
+            for tokens_per_step, steps in lengths
             if steps >= _LEAST
         ]
     if not candidates:
         raise LawError(f"under {_LEAST} updates in every case: give more tokens or compute, or a smaller batch")
-    _, size, length, own, steps = min(candidates)
-    at = law.at(size, batch=own)
-    made = design(at, steps)
-    rates = Rates.of_schedule(made.best.schedule.over(steps), steps, made.best.peak)
+    _, size, length, tokens_per_step, steps = min(candidates)
+    at = law.at(size, batch=tokens_per_step)
+    designs = design(at, steps)
+    rates = Rates.of_schedule(designs.best.schedule.over(steps), steps, designs.best.peak)
     low, high = at.interval(rates, steps)
-    warnings = (*law.warnings(size, own), *made.warnings)
-    return SizeDesign(size, length, own, steps, made.best, made.named, float(low[0]), float(high[0]), warnings)
+    warnings = (*law.warnings(size, tokens_per_step), *designs.warnings)
+    return SizeDesign(
+        size, length, tokens_per_step, steps, designs.best, designs.named, float(low[0]), float(high[0]), warnings
+    )
 
 
 def _positive(value: float) -> bool:

@@ -38,7 +38,7 @@ FARTHEST = 10.0
 """How far a parameter may lie from its prior's median, in the prior's standard deviations."""
 STARTS, ROUGH, FINE = 3, 1e-2, 1e-6
 """Places to begin at, how well a minimum is found from each, and how well from the best of them."""
-ROUGH_RUNS, ROUGH_POINTS = 24, 4_000
+ROUGH_RUNS, ROUGH_POINTS = 16, 4_000
 """Runs, and points of all of them, that the places to begin at are tried with."""
 BOOTSTRAPS = 200
 FEW = 3
@@ -72,46 +72,46 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
     """
     if form not in ("general", "multi-power"):
         raise LawError(f"form={form!r}: give 'general' or 'multi-power'")
-    own, notes = without_twins(runs)
-    notes += [f"{run.name}: {note}" for run in own for note in run.notes]
-    longest = max((len(run.lr) for run in own), default=0)
-    for run, why in [(run, why) for run in own if (why := useless(run, longest))]:
+    kept, notes = without_twins(runs)
+    notes += [f"{run.name}: {note}" for run in kept for note in run.notes]
+    longest = max((len(run.lr) for run in kept), default=0)
+    for run, why in [(run, why) for run in kept if (why := useless(run, longest))]:
         notes.append(f"{run.name} {why}, and is dropped")
-        own.remove(run)
-    check_enough(own, notes)
-    few = [run.name for run in own if len(used(run, longest)) < FEW]
+        kept.remove(run)
+    check_enough(kept, notes)
+    few = [run.name for run in kept if len(used(run, longest)) < FEW]
     notes += [f"{name} tells little: it has under {FEW} losses that a fit uses" for name in few]
-    reference = float(np.exp(np.mean([math.log(run.peak) for run in own])))
-    sizes = reference_batch(own)
+    reference = float(np.exp(np.mean([math.log(run.peak) for run in kept])))
+    sizes = reference_batch(kept)
     fixed = {} if form == "general" else MULTI_POWER
-    most = bins.most_of_a_run(len(own))
-    problem = _Problem(own, reference, sizes, fixed, most)
-    means = zip((len(used(run, longest)) for run in own), map(len, problem.logs), strict=True)
-    notes += bins.note([run.name for run in own], list(means))
+    most = bins.most_of_a_run(len(kept))
+    problem = _Problem(kept, reference, sizes, fixed, most)
+    means = zip((len(used(run, longest)) for run in kept), map(len, problem.logs), strict=True)
+    notes += bins.note([run.name for run in kept], list(means))
     rough = problem
-    if len(own) > ROUGH_RUNS or sum(map(len, problem.logs)) > ROUGH_POINTS:
-        some = spread(own, ROUGH_RUNS)
+    if len(kept) > ROUGH_RUNS or sum(map(len, problem.logs)) > ROUGH_POINTS:
+        some = spread(kept, ROUGH_RUNS)
         rough = _Problem(some, reference, sizes, fixed, min(most, ROUGH_POINTS // len(some)), problem.longest)
     try:
-        _, best = min((rough.solved(start, ROUGH) for start in rough.starts()), key=lambda found: found[0])
+        _, best = min((rough.solved(start, ROUGH) for start in rough.starts()), key=lambda end: end[0])
         if rough is not problem:
             _, best = rough.solved(best, FINE)
         problem.widen(best)
         _, best = problem.solved(best, FINE)
     except (ValueError, FloatingPointError, np.linalg.LinAlgError) as error:
         raise LawError(f"these curves can't be fitted ({error}): look at them, and at their rates") from None
-    groups = groups_of(own)
+    groups = groups_of(kept)
     theta, covariance, noise = problem.settled(best, groups)
     if not problem.noise < MOST_NOISE:
         raise LawError(
             f"these curves don't follow a law: points lie {problem.noise:.0%} from it; look at them, and at their rates"
         )
     shifts = []
-    for run in own:
+    for run in kept:
         if run.final_loss is not None:
             end = Knots.of(run.lr, np.array([float(len(run.lr))]), reference, problem.unit, relative(run, sizes))
             shifts.append(run.final_loss - float(predicted(end, theta)[0]))
-    fitted = tuple(Fitted(run.name, run.peak, len(run.lr), len(run.step)) for run in own)
+    fitted = tuple(Fitted(run.name, run.peak, len(run.lr), len(run.step)) for run in kept)
     shift = float(np.median(shifts)) if shifts else 0.0
     baseline = problem.of_means(groups)
     law = Law(theta, covariance, reference, problem.unit, noise, shift, fitted, tuple(notes), sizes, baseline)
@@ -138,14 +138,16 @@ class _Problem:
         self.longest = longest or max(len(run.lr) for run in runs)
         self.unit = self.longest / UNITS
         points = [Points.of(run, self.longest, most) for run in runs]
-        self.knots = [
-            Knots.of(run.lr, own.step, reference, self.unit, relative(run, sizes))
-            for run, own in zip(runs, points, strict=True)
-        ]
-        self.logs = [own.log for own in points]
-        self.roots = [np.sqrt(own.count) for own in points]
+        self.knots = Knots.joined(
+            [
+                Knots.of(run.lr, of_run.step, reference, self.unit, relative(run, sizes))
+                for run, of_run in zip(runs, points, strict=True)
+            ]
+        )
+        self.logs = [of_run.log for of_run in points]
+        self.roots = [np.sqrt(of_run.count) for of_run in points]
         self.noise = 0.0
-        self.weights = [np.sqrt(weights_of(own.step, self.longest)) for own in points]
+        self.weights = [np.sqrt(weights_of(of_run.step, self.longest)) for of_run in points]
         lowest = min(float(run.loss.min()) for run in runs)
         scale = np.array([lowest / 3 if name in ("L0", "A", "B") else 1.0 for name in NAMES])
         self.medians = np.log(scale * np.array([PRIORS[name].median for name in NAMES]))
@@ -160,17 +162,14 @@ class _Problem:
 
     def residuals(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Those of the points and of the priors, and their derivatives."""
-        theta, values, slopes = self.theta(x), [], []
+        theta, spreads = self.theta(x), self.spreads[self.free]
+        loss, by_theta = jacobian(self.knots, theta)
+        loss, weight = np.maximum(loss, 1e-30), np.concatenate(self.scales())
         scale = np.array([theta[NAMES[i]] for i in self.free])
-        scales = self.scales()
-        for knots, log, weight in zip(self.knots, self.logs, scales, strict=True):
-            loss, by_theta = jacobian(knots, theta)
-            loss = np.maximum(loss, 1e-30)
-            values.append((np.log(loss) - log) / weight)
-            slopes.append(by_theta[:, self.free] * (scale / (loss * weight)[:, None]))
-        values.append((x - self.medians[self.free]) / self.spreads[self.free])
-        slopes.append(np.diag(1 / self.spreads[self.free]))
-        return np.concatenate(values), np.concatenate(slopes)
+        values = (np.log(loss) - np.concatenate(self.logs)) / weight
+        slopes = by_theta[:, self.free] * (scale / (loss * weight)[:, None])
+        prior = (x - self.medians[self.free]) / spreads
+        return np.concatenate([values, prior]), np.concatenate([slopes, np.diag(1 / spreads)])
 
     def scales(self) -> list[np.ndarray]:
         """The deviation at which each point begins to count as an outlier, over the root of its weight: by the noise of
@@ -200,10 +199,10 @@ class _Problem:
                 kept[x.tobytes()] = self.residuals(x)
             return kept[x.tobytes()]
 
-        found = least_squares(
+        end = least_squares(
             lambda x: both(x)[0], start, lambda x: both(x)[1], loss="soft_l1", max_nfev=100, ftol=tolerance, xtol=1e-5
         )
-        return float(found.cost), found.x
+        return float(end.cost), end.x
 
     def settled(self, x: np.ndarray, groups: Sequence[Sequence[int]]) -> tuple[dict[str, float], np.ndarray, float]:
         """The parameters, the covariance of all their logarithms, shape (12, 12), and how far ends lie from the law.
@@ -219,9 +218,9 @@ class _Problem:
         points = ends[-1]
         bends, pulls, errors = [], [], []
         for group in groups:
-            own = np.concatenate([np.arange(ends[run], ends[run + 1]) for run in group])
-            bends.append(slopes[own].T @ (robust[own, None] * slopes[own]))
-            pulls.append(slopes[own].T @ (values[own] * robust[own]))
+            rows = np.concatenate([np.arange(ends[run], ends[run + 1]) for run in group])
+            bends.append(slopes[rows].T @ (robust[rows, None] * slopes[rows]))
+            pulls.append(slopes[rows].T @ (values[rows] * robust[rows]))
             move = np.linalg.solve(hessian - bends[-1] + 1e-9 * np.eye(len(x)), pulls[-1])
             for run in group:
                 last = np.arange(max(ends[run], ends[run + 1] - LAST), ends[run + 1])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
@@ -12,19 +14,28 @@ from glideslope.errors import LawError
 from glideslope.laws import bins
 from glideslope.laws.bins import NOISE, Points
 from glideslope.laws.chosen import LAST, check_enough, useless
-from glideslope.laws.fit import FARTHEST, PRIORS, STARTS, UNITS, weights_of
-from glideslope.laws.form import NAMES, jacobian, predicted
+from glideslope.laws.fit import PRIORS as OF_ONE
+from glideslope.laws.fit import STARTS, UNITS, weights_of
+from glideslope.laws.form import NAMES, Prior, jacobian, predicted
 from glideslope.laws.knots import Knots
 from glideslope.laws.law import Fitted
-from glideslope.laws.minimum import minimized
+from glideslope.laws.minimum import minimized, robust_weights
 from glideslope.laws.rates import Rates
-from glideslope.laws.run import reference_batch, relative
+from glideslope.laws.run import Run, reference_batch, relative
 from glideslope.laws.size_law import APART, Around, SizeLaw, decay_of, theta_of
 from glideslope.laws.sizes import SizedRun, groups
 
 FLOOR = 0.56
 """The part of the lowest loss that no size goes below, at first: 1.69 (Hoffmann et al. 2022) of 3."""
 _FLOOR_SPREAD = 0.2
+PRIORS = OF_ONE | {
+    "alpha": Prior(0.53, 0.15), "offset": Prior(0.057, 0.7), "a": Prior(0.85, 1.0), "b": Prior(0.23, 0.6),
+    "B": Prior(0.5, 0.7), "C": Prior(125.0, 1.0), "gamma": Prior(0.19, 0.25), "beta": Prior(0.37, 0.15),
+    "p": Prior(0.9, 0.06),
+}  # fmt: skip
+"""The parameters at the mean size. The medians are those of one law on 33M to 124M (Schaipp et al. 2025,
+arXiv:2501.18965), whose 124M has many peaks and schedules: small sizes, at a peak or two, don't tell what another peak
+does. Checked on other data, 25M to 100M; see benchmarks/laws_sizes.py."""
 SLOPES = {"L0": (-0.3, 0.15), "A": (0.1, 0.3), "alpha": (-0.1, 0.15), "offset": (0.0, 0.3), "a": (0.0, 0.4),
           "b": (0.0, 0.2), "B": (0.0, 0.3), "C": (0.0, 0.4), "gamma": (0.0, 0.1), "beta": (-0.1, 0.2),
           "p": (0.0, 0.05), "r": (0.0, 0.05)}  # fmt: skip
@@ -51,32 +62,38 @@ def fit_sizes(runs: Sequence[SizedRun]) -> SizeLaw:
         LawError: there is one size only, sizes can't be told from peaks, or as for `fit`.
     """
     kept, notes = [], []
-    longest = max((len(own.run.lr) for own in runs), default=0)
-    for own in runs:
-        notes += [f"{own.run.name}: {note}" for note in own.run.notes]
-        if why := useless(own.run, longest):
-            notes.append(f"{own.run.name} {why}, and is dropped")
+    longest = max((len(member.run.lr) for member in runs), default=0)
+    for member in runs:
+        notes += [f"{member.run.name}: {note}" for note in member.run.notes]
+        if why := useless(member.run, longest):
+            notes.append(f"{member.run.name} {why}, and is dropped")
         else:
-            kept.append(own)
+            kept.append(member)
     by_size = groups(kept)
-    ordered = [own for members in by_size.values() for own in members]
-    check_enough([own.run for own in ordered], notes)
+    ordered = [member for members in by_size.values() for member in members]
+    check_enough([member.run for member in ordered], notes)
     problem = _Problem(by_size)
     try:
-        _, best = min((minimized(problem.residuals, start, 1e-2) for start in problem.starts()), key=lambda end: end[0])
-        _, best = minimized(problem.residuals, best, 1e-6)
+        _, best = min((problem.minimum(start, 1e-2) for start in problem.starts()), key=lambda end: end[0])
+        _, best = problem.minimum(best, 1e-6)
+        unseen = problem.unseen(best)
     except (ValueError, FloatingPointError, np.linalg.LinAlgError) as error:
         raise LawError(f"these curves can't be fitted ({error}): look at them, and at their rates") from None
-    covariance, noise, unseen = problem.settled(best)
+    covariance, noise = problem.settled(best)
     fitted = tuple(
-        (size, tuple(Fitted(own.run.name, own.run.peak, len(own.run.lr), len(own.run.step)) for own in members))
+        (
+            size,
+            tuple(
+                Fitted(member.run.name, member.run.peak, len(member.run.lr), len(member.run.step)) for member in members
+            ),
+        )
         for size, members in by_size.items()
     )
     decays = tuple(
-        float(np.mean([own.weight_decay for own in members])) if members[0].weight_decay is not None else math.nan
+        float(np.mean([member.weight_decay for member in members])) if members[0].weight_decay is not None else math.nan
         for members in by_size.values()
     )
-    sizes = [Rates.of(own.run.batch_size).values for own in ordered if problem.batch is not None]
+    sizes = [Rates.of(member.run.batch_size).values for member in ordered if problem.batch is not None]
     batches = (float(min(map(np.min, sizes))), float(max(map(np.max, sizes)))) if sizes else None
     around = Around(problem.center, problem.reference, problem.unit, problem.batch, batches, problem.decay)
     return SizeLaw(best, covariance, around, noise, unseen, problem.shift(best), fitted, decays, tuple(notes))
@@ -84,32 +101,46 @@ def fit_sizes(runs: Sequence[SizedRun]) -> SizeLaw:
 
 @dataclass(frozen=True)
 class _Data:
-    """What a fit needs of a run: where its losses are, their logarithms and scales, and its size's place."""
+    """What a fit needs of a size's runs of one weight decay.
+
+    Attributes:
+        size: its place.
+        decay: the logarithm of the weight decay over the one that others are taken over.
+        knots: of all runs.
+        log: the logarithms of the losses, shape (n,).
+        scale: at which each begins to count as an outlier, shape (n,).
+    """
 
     size: int
+    decay: float
     knots: Knots
     log: np.ndarray
     scale: np.ndarray
-    decay: float
 
 
 class _Problem:
     """The residuals of runs of several sizes, over E, the lines and each size's distances from them."""
 
     def __init__(self, by_size: dict[float, list[SizedRun]]) -> None:
-        ordered = [own for members in by_size.values() for own in members]
-        runs = [own.run for own in ordered]
+        alike = [
+            (size, decay, [member for member in members if member.weight_decay == decay])
+            for size, members in enumerate(by_size.values())
+            for decay in dict.fromkeys(member.weight_decay for member in members)
+        ]
+        runs = [member.run for _, _, members in alike for member in members]
         self.logs = np.log(list(by_size))
         self.center = float(self.logs.mean())
         self.longest = max(len(run.lr) for run in runs)
         self.unit = self.longest / UNITS
         self.reference = float(np.exp(np.mean([math.log(run.peak) for run in runs])))
         self.batch = reference_batch(runs)
-        decays = [own.weight_decay for own in ordered if own.weight_decay]
+        decays = [member.weight_decay for _, _, members in alike for member in members if member.weight_decay]
         self.decay = float(np.exp(np.mean(np.log(decays)))) if decays else None
         most = min(bins.most_of_a_run(len(runs)), max(bins.LEAST, _MOST_POINTS // len(runs)))
-        self.data = [self._data(own, size, most) for size, members in enumerate(by_size.values()) for own in members]
-        self.runs = runs
+        self.data = [
+            self._data(size, decay, [member.run for member in members], most) for size, decay, members in alike
+        ]
+        self.runs, self.size_of = runs, [size for size, _, members in alike for _ in members]
         lowest = min(float(run.loss.min()) for run in runs)
         scale = {name: lowest / 3 if name in ("A", "B") else 1.0 for name in NAMES}
         level = np.array([math.log(scale[name] * PRIORS[name].median) for name in NAMES])
@@ -120,11 +151,18 @@ class _Problem:
         self.medians = np.concatenate([[math.log(FLOOR * lowest)], level, slopes[:, 0], away])
         self.spreads = np.concatenate([[_FLOOR_SPREAD], spread, slopes[:, 1], np.tile(apart, len(by_size))])
 
-    def _data(self, own: SizedRun, size: int, most: int) -> _Data:
-        points = Points.of(own.run, self.longest, most)
-        knots = Knots.of(own.run.lr, points.step, self.reference, self.unit, relative(own.run, self.batch))
-        scale = np.maximum(NOISE / np.sqrt(points.count), NOISE) / np.sqrt(weights_of(points.step, self.longest))
-        return _Data(size, knots, points.log, scale, decay_of(own.weight_decay or 0.0, self.decay))
+    def _data(self, size: int, decay: float | None, runs: Sequence[Run], most: int) -> _Data:
+        points = [Points.of(run, self.longest, most) for run in runs]
+        knots = [
+            Knots.of(run.lr, of_run.step, self.reference, self.unit, relative(run, self.batch))
+            for run, of_run in zip(runs, points, strict=True)
+        ]
+        scales = [
+            np.maximum(NOISE / np.sqrt(of_run.count), NOISE) / np.sqrt(weights_of(of_run.step, self.longest))
+            for of_run in points
+        ]
+        logs = np.concatenate([of_run.log for of_run in points])
+        return _Data(size, decay_of(decay or 0.0, self.decay), Knots.joined(knots), logs, np.concatenate(scales))
 
     def starts(self) -> list[np.ndarray]:
         """Where to begin: the medians of the priors, and places whose levels lie around them."""
@@ -138,64 +176,77 @@ class _Problem:
         """The parameters of a size's law."""
         return theta_of(u, float(self.logs[size]) - self.center, size, decay)
 
-    def residuals(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Those of the points and of the priors, and their derivatives."""
-        most = FARTHEST * self.spreads
-        u = np.clip(u, self.medians - most, self.medians + most)
+    def residuals(self, u: np.ndarray, but: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Those of the points, but for one size's, and of the priors, and their derivatives."""
         width = len(NAMES)
         values, slopes = [], []
-        for own in self.data:
-            z, theta = float(self.logs[own.size]) - self.center, self.theta(u, own.size, own.decay)
-            loss, by_theta = jacobian(own.knots, theta)
+        for data in (data for data in self.data if data.size != but):
+            z, theta = float(self.logs[data.size]) - self.center, self.theta(u, data.size, data.decay)
+            loss, by_theta = jacobian(data.knots, theta)
             loss = np.maximum(loss, 1e-30)
-            floor = math.exp(u[0])
+            floor = float(np.exp(u[0]))
             by_log = by_theta * np.array([theta[name] for name in NAMES])
             by_log[:, 0] = theta["L0"] - floor
-            by_log /= (loss * own.scale)[:, None]
+            by_log /= (loss * data.scale)[:, None]
             slope = np.zeros((len(loss), len(u)))
-            slope[:, 0] = floor / (loss * own.scale)
+            slope[:, 0] = floor / (loss * data.scale)
             slope[:, 1 : 1 + width], slope[:, 1 + width : 1 + 2 * width] = by_log, z * by_log
-            begin = 1 + (2 + own.size) * width
+            begin = 1 + (2 + data.size) * width
             slope[:, begin : begin + width] = by_log
-            values.append((np.log(loss) - own.log) / own.scale)
+            values.append((np.log(loss) - data.log) / data.scale)
             slopes.append(slope)
         values.append((u - self.medians) / self.spreads)
         slopes.append(np.diag(1 / self.spreads))
         return np.concatenate(values), np.concatenate(slopes)
 
-    def settled(self, u: np.ndarray) -> tuple[np.ndarray, float, float]:
-        """The covariance of u, how far the ends of runs lie from fits without them, and those of sizes from fits
-        without any run of theirs: each a root mean square of relative errors, one step of Newton's method away."""
+    def minimum(self, start: np.ndarray, tolerance: float, but: int | None = None) -> tuple[float, np.ndarray]:
+        """The cost and the place of a minimum, with the points of all sizes but one.
+
+        The priors count by their squares: else a size may lie a hundred deviations from the line at little cost.
+        """
+        return minimized(partial(self.residuals, but=but), start, tolerance, squared=len(start))
+
+    def settled(self, u: np.ndarray) -> tuple[np.ndarray, float]:
+        """The covariance of u, and the root mean square of the relative errors that ends of runs have by fits without
+        them, one step of Newton's method away.
+
+        The covariance has two parts: of the points' noise, and of the runs, whose points err together.
+        """
         values, slopes = self.residuals(u)
-        robust = (1 + values**2) ** -0.5
+        robust = robust_weights(values, len(u))
         hessian = slopes.T @ (robust[:, None] * slopes)
-        ends = np.cumsum([0, *(len(own.log) for own in self.data)])
+        inverse = np.linalg.inv(hessian)
+        scales = np.concatenate([data.scale for data in self.data])
+        ends = np.cumsum([0, *(count for data in self.data for count in np.diff(data.knots.points))])
         variance = max(float(np.mean(values[: ends[-1]] ** 2 * robust[: ends[-1]])), 0.1)
-
-        def errors(group: Sequence[int]) -> list[float]:
-            """The errors of the ends of runs by a fit without them."""
-            rows = np.concatenate([np.arange(ends[i], ends[i + 1]) for i in group])
+        pulls, errors = [], []
+        for begin, end in pairwise(ends):
+            rows, last = slice(begin, end), slice(max(begin, end - LAST), end)
+            pulls.append(slopes[rows].T @ (values[rows] * robust[rows]))
             without = hessian - slopes[rows].T @ (robust[rows, None] * slopes[rows])
-            move = np.linalg.solve(without + 1e-9 * np.eye(len(u)), slopes[rows].T @ (values[rows] * robust[rows]))
-            found = []
-            for i in group:
-                last = np.arange(max(ends[i], ends[i + 1] - LAST), ends[i + 1])
-                found.append(
-                    float(np.median(self.data[i].scale[last - ends[i]] * (values[last] + slopes[last] @ move)))
-                )
-            return found
+            move = np.linalg.solve(without + 1e-9 * np.eye(len(u)), pulls[-1])
+            errors.append(float(np.median(scales[last] * (values[last] + slopes[last] @ move))))
+        moves = np.array(pulls) @ inverse
+        of_runs = len(moves) / (len(moves) - 1) * moves.T @ moves
+        return variance * inverse + of_runs, float(np.sqrt(np.mean(np.square(errors))))
 
-        sizes = [[i for i, own in enumerate(self.data) if own.size == size] for size in range(len(self.logs))]
-        seen = [error for i in range(len(self.data)) for error in errors([i])]
-        unseen = [error for group in sizes for error in errors(group)]
-        noise, of_sizes = (float(np.sqrt(np.mean(np.square(found)))) for found in (seen, unseen))
-        return variance * np.linalg.inv(hessian), noise, of_sizes
+    def unseen(self, u: np.ndarray) -> float:
+        """The root mean square of the relative errors that ends of runs have by a fit without any run of their size."""
+        errors = []
+        for size in range(len(self.logs)):
+            _, place = self.minimum(u, 1e-3, but=size)
+            for data in (data for data in self.data if data.size == size):
+                misses = np.log(predicted(data.knots, self.theta(place, size, data.decay))) - data.log
+                errors += [float(np.median(misses[max(a, b - LAST) : b])) for a, b in pairwise(data.knots.points)]
+        return float(np.sqrt(np.mean(np.square(errors))))
 
     def shift(self, u: np.ndarray) -> float:
         """How far final losses on another evaluation set lie above the curves."""
         shifts = []
-        for own, run in zip(self.data, self.runs, strict=True):
+        thetas = [self.theta(u, data.size, data.decay) for data in self.data for _ in data.knots.points[1:]]
+        for run, theta in zip(self.runs, thetas, strict=True):
             if run.final_loss is not None:
-                end = own.knots.before(np.array([float(len(run.lr))]))
-                shifts.append(run.final_loss - float(predicted(end, self.theta(u, own.size, own.decay))[0]))
+                end = np.array([float(len(run.lr))])
+                knots = Knots.of(run.lr, end, self.reference, self.unit, relative(run, self.batch))
+                shifts.append(run.final_loss - float(predicted(knots, theta)[0]))
         return float(np.median(shifts)) if shifts else 0.0

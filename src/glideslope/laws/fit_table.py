@@ -23,15 +23,16 @@ COLUMNS = {
 }  # fmt: skip
 """The columns of a table, with the names that each may have."""
 PRIORS = {
-    "peak": (math.log(1e-3), 3.0), "peak by params": (-0.42, 0.3), "peak by tokens": (0.09, 0.22),
+    "peak": (math.log(1e-3), 3.0), "peak by params": (-0.28, 0.3), "peak by tokens": (0.06, 0.22),
     "peak by batch": (0.4, 0.25), "batch": (0.0, 8.0), "batch by params": (0.0, 0.15), "batch by tokens": (0.5, 0.2),
     "peak width": (math.log(0.01), 1.0), "batch width": (math.log(0.004), 1.0), "peak skew": (0.4, 0.5),
     "batch skew": (0.2, 0.4), "E": (math.log(0.56), 0.3), "A": (math.log(0.2), 1.0), "B": (math.log(0.2), 1.0),
     "alpha": (math.log(0.34), 0.3), "beta": (math.log(0.28), 0.3),
 }  # fmt: skip
-"""Median and spread. The exponents lie between those of DeepSeek LLM (arXiv:2401.02954: peak ∝ compute^-0.125, batch ∝
-compute^0.327) and of Step Law (arXiv:2503.04715: peak ∝ N^-0.713·D^0.307, batch ∝ D^0.571); the loss is that of
-Hoffmann et al. 2022 (arXiv:2203.15556), over the lowest of the table. Widths are parts of the loss."""
+"""Median and spread. The exponents of the peak are means of three: 0, the best carried over; those of DeepSeek LLM
+(arXiv:2401.02954: peak ∝ compute^-0.125, batch ∝ compute^0.327); and those of Step Law (arXiv:2503.04715: peak ∝
+N^-0.713·D^0.307, batch ∝ D^0.571). Those of the batch lie between the last two. The loss is that of Hoffmann et al.
+2022 (arXiv:2203.15556), over the lowest of the table. Widths are parts of the loss."""
 NAMES = tuple(PRIORS)
 _NOISE, _FAR = 0.001, 0.25
 """The relative deviation of a final loss from the law, and how it grows with the distance from its grid's best."""
@@ -113,11 +114,11 @@ class TableLaw(ByValue):
         n, d = math.log(params) - self.center[0], math.log(tokens) - self.center[1]
         values = dict(zip(NAMES, self.place.tolist(), strict=True))
         b = _best_batch(values, n, d)
-        own = b if batch is None else math.log(batch) - self.center[2]
-        peak, size = math.exp(_best_peak(values, n, d, own - b)), math.exp(own + self.center[2])
+        size_of_batch = b if batch is None else math.log(batch) - self.center[2]
+        peak, size = math.exp(_best_peak(values, n, d, size_of_batch - b)), math.exp(size_of_batch + self.center[2])
         loss = float(self.predict(params, tokens, size, peak)[0])
         h, slopes = 1e-5, []
-        at = np.array([[n], [d], [own], [math.log(peak)]])
+        at = np.array([[n], [d], [size_of_batch], [math.log(peak)]])
         for unit in np.eye(len(self.place)):
             up, down = (_predicted(self.place + sign * h * unit, at)[0] for sign in (1, -1))
             slopes.append((up - down) / (2 * h))
@@ -128,11 +129,11 @@ class TableLaw(ByValue):
 
     def warnings(self, params: float, tokens: float) -> list[str]:
         """What should be known of a prediction: it is far from the table."""
-        found = []
+        warnings = []
         for name, value, (low, high) in zip(("params", "tokens"), (params, tokens), self.ranges[:2], strict=True):
             if not low / 3 <= value <= 10 * high:
-                found.append(f"{value:.3g} {name} are far from those of the table, {low:.3g} to {high:.3g}")
-        return found
+                warnings.append(f"{value:.3g} {name} are far from those of the table, {low:.3g} to {high:.3g}")
+        return warnings
 
 
 def fit_table(rows: Path | str | Sequence[Mapping[str, Any]]) -> TableLaw:
@@ -165,6 +166,9 @@ def fit_table(rows: Path | str | Sequence[Mapping[str, Any]]) -> TableLaw:
             f"params from {values[0].min():g} to {values[0].max():g}: two units seem to be mixed; write all as "
             "numbers of parameters, 124e6 for 124 million"
         )
+    for name, row in zip(("size", "number of tokens"), values, strict=False):
+        if row.max() / row.min() < 1 + _SAME:
+            notes.append(f"one {name}: how the best peak and batch go with it is that of published laws, not measured")
     logs = np.log(values)
     center = (*logs[:3].mean(axis=1).tolist(), float(logs[4].min()))
     at, loss = _centered(list(values[:4]), center), logs[4] - center[3]
@@ -183,14 +187,14 @@ def fit_table(rows: Path | str | Sequence[Mapping[str, Any]]) -> TableLaw:
         return np.concatenate([misfit, (u[:width] - medians) / spreads, u[width:] / _APART])
 
     start = np.concatenate([medians, np.zeros(count)])
-    found = least_squares(residuals, start, loss="soft_l1", max_nfev=300, x_scale="jac")
-    robust = (1 + found.fun**2) ** -0.5
-    covariance = np.linalg.inv(found.jac.T @ (robust[:, None] * found.jac))[:width, :width]
+    end = least_squares(residuals, start, loss="soft_l1", max_nfev=300, x_scale="jac")
+    robust = (1 + end.fun**2) ** -0.5
+    covariance = np.linalg.inv(end.jac.T @ (robust[:, None] * end.jac))[:width, :width]
     near = above < 0.01
-    misfit = (_predicted(found.x[:width], at) + found.x[width:][grid] - loss)[near]
+    misfit = (_predicted(end.x[:width], at) + end.x[width:][grid] - loss)[near]
     noise = max(float(np.sqrt(np.mean(misfit**2))), 1e-4)
-    ranges = tuple((float(own.min()), float(own.max())) for own in values[:4])
-    return TableLaw(found.x[:width], covariance, center, noise, ranges, tuple(notes))
+    ranges = tuple((float(column.min()), float(column.max())) for column in values[:4])
+    return TableLaw(end.x[:width], covariance, center, noise, ranges, tuple(notes))
 
 
 def _columns(rows: Path | str | Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, list[str]]:

@@ -25,10 +25,10 @@ _PEAKS, _HORIZONS = (0.5, 2.0), (0.5, 2.0)
 
 @dataclass(frozen=True)
 class Other:
-    """Another peak or horizon of the same schedule, run from the beginning.
+    """Another peak or horizon of the same schedule, run from the beginning, or another way to go on.
 
     Attributes:
-        what: "peak" or "horizon".
+        what: "peak", "horizon", or "extended" where the run goes on as a longer one.
         value: the rate, or the updates.
         loss: forecast for its end.
         odds: the probability that it ends lower than the run.
@@ -74,7 +74,7 @@ class Forecast:
         return f"<Forecast at {self.step:g} of {self.steps}: {self.end:.4f}, 90% {self.low:.4f} to {self.high:.4f}>"
 
 
-def forecast(run: Run, lost: Sequence[float] = ()) -> Forecast:
+def forecast(run: Run, lost: Sequence[float] = (), longer: Sequence[Rates] = ()) -> Forecast:
     """Forecasts the end of a run from its losses so far.
 
     The law of the run is near one of those of public curves (see `public_curves`), by more or less: each is fitted to
@@ -83,9 +83,12 @@ def forecast(run: Run, lost: Sequence[float] = ()) -> Forecast:
     Args:
         run: the rates of all its updates, to the end; and its losses so far, in order.
         lost: updates at which the loss wasn't a number, beside those that the run knows.
+        longer: the rates of longer runs, from their beginning, as which this one may go on; those after its last loss
+            count. What comes of each is among `others`.
 
     Raises:
-        LawError: there are fewer than three losses after the warmup and the first 3% of the run.
+        LawError: a longer run ends before the last loss, or there are fewer than three losses after the warmup and the
+            first 3% of the run.
 
     >>> import numpy as np
     >>> step = np.arange(100, 3001, 100)
@@ -107,36 +110,51 @@ def forecast(run: Run, lost: Sequence[float] = ()) -> Forecast:
     mixture = Mixture(run.rates, points)
     now = int(run.step[-1])
     end, cooled = mixture.end(run.rates), mixture.end(_cooled(run.rates, now))
-    others = tuple(
-        Other(what, value, math.exp(found[0]), found[2]) for what, value, found in _others(mixture, run.rates)
-    )
+    if short := [len(rates) for rates in longer if len(rates) <= now]:
+        raise LawError(f"{run.name}: a run of {short[0]:,} updates can't go on from update {now:,}: give a longer one")
+    goals = [*_others(mixture, run.rates), *_longer(mixture, run.rates, now, longer)]
+    others = tuple(Other(what, value, math.exp(goal[0]), goal[2]) for what, value, goal in goals)
     band, step, trend = Band(), run.step[begun], usual(run.rates, run.step[begun])
     entries = zip(step.tolist(), run.loss[begun].tolist(), trend.tolist(), strict=True)
     said = [alarm for entry in entries if (alarm := band.add(*entry)) is not None]
     said += [Alarm(at, "not finite", math.nan, math.nan) for at in {*run.lost, *lost}]
-    found = tuple(sorted(said, key=lambda alarm: alarm.step))
-    return Forecast(float(run.step[-1]), steps, *_interval(end), *_interval(cooled), others, found, mixture.like)
+    alarms = tuple(sorted(said, key=lambda alarm: alarm.step))
+    return Forecast(float(run.step[-1]), steps, *_interval(end), *_interval(cooled), others, alarms, mixture.like)
 
 
-def _interval(found: tuple[float, float, float]) -> tuple[float, float, float]:
+def _interval(end: tuple[float, float, float]) -> tuple[float, float, float]:
     """The median and a 90% interval of a loss, from the mean and the deviation of its logarithm."""
-    middle, spread, _ = found
+    middle, spread, _ = end
     width = 1.645 * math.hypot(spread, OF_ENDS)
     return math.exp(middle), math.exp(middle - width), math.exp(middle + width)
 
 
 def _cooled(rates: Rates, now: int) -> Rates:
     """The rates of a run that cools down from now on."""
-    before = rates.at(np.arange(now)) if now < 4096 else None
-    last = float(rates.at(np.array([now - 1]))[0])
     length = max(round(_COOLDOWN * now), 1)
-    if before is not None:
-        return Rates(np.concatenate([before, np.linspace(last, 0.0, length + 1)[1:]]))
-    places = rates.every_place()
-    kept = places < now - 1
-    falling = np.linspace(0, length, 33).round().astype(int)
-    values = np.concatenate([rates.values[kept], last * (1 - falling / length)])
-    return Rates(values, np.concatenate([places[kept], now - 1 + falling]), now + length)
+    falling = np.unique(np.linspace(0, length, 33).round())
+    return _gone_on(rates, now - 1 + falling, float(rates.at(np.array([now - 1]))[0]) * (1 - falling / length))
+
+
+def _longer(
+    mixture: Mixture, rates: Rates, now: int, longer: Sequence[Rates]
+) -> Iterator[tuple[str, float, tuple[float, float, float]]]:
+    """The ends of the run where it goes on as longer ones, as those of `_others`."""
+    for other in longer:
+        places = other.every_place()
+        places = np.unique(np.concatenate([[now], places[places > now], [len(other) - 1]]))
+        before = rates.at(np.array([now - 1]))
+        onward = _gone_on(rates, np.append(now - 1, places), np.append(before, other.at(places)))
+        yield "extended", float(len(other)), mixture.end(onward)
+
+
+def _gone_on(rates: Rates, places: np.ndarray, values: np.ndarray) -> Rates:
+    """The rates of a run up to the first of some places, and others at those places."""
+    known = rates.every_place()
+    kept = known < places[0]
+    return Rates(
+        np.concatenate([rates.values[kept], values]), np.concatenate([known[kept], places]), int(places[-1]) + 1
+    )
 
 
 def _others(mixture: Mixture, rates: Rates) -> Iterator[tuple[str, float, tuple[float, float, float]]]:

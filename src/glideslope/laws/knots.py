@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -13,22 +15,45 @@ KNOTS = 90
 _MOST_JUMPS = 400
 _LEAST = 1e-6
 """The least rate, over the reference: where a rate is 0, the law's limit."""
+_ROWS = 48
+"""Measurements of a block: with more, most of its changes come after the first of them; with fewer, calls dominate."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Measurements of a run that are next to one another, and the changes before the last of them.
+
+    Attributes:
+        points: the measurements.
+        slots: the changes.
+        last: the piece of each measurement, counted from the first slot, shape (n,).
+        share: the share of each change that has come by each measurement, shape (n, slots).
+    """
+
+    points: slice
+    slots: slice
+    last: np.ndarray
+    share: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
 class Knots(ByValue):
-    """A rate in pieces between places, and where on it a loss is wanted.
+    """Rates in pieces between places, and where on them losses are wanted: of a run, or of several in a row.
 
     A law sums over the changes of the rate, of which a piece holds those that come after its first update, up to the
-    update at its end: of equal sizes, so that they count in their middle. The first of all changes is from 0.
+    update at its end: of equal sizes, so that they count in their middle. A slot is a place with the piece that ends
+    there, and the changes in the piece. The first slot of a run has a piece of no length, and the change from 0.
 
     Attributes:
         length: updates in each piece, over the unit of the law's clock, shape (K,).
         rate: the mean rate in each over the reference rate, shape (K,).
-        edge: the rate at each place, shape (K + 1,).
-        turn: the mean rate right after the changes: the first, and those in each piece, shape (K + 1,).
-        used: how much of each piece lies before each measurement, in the same unit, shape (n, K).
-        update: an update in the same unit.
+        edge: the rate at each place, shape (K,).
+        turn: the mean rate right after the changes, shape (K,).
+        first: the first slot of each run, and K, shape (runs + 1,).
+        piece: the slot of the piece that each measurement is in, shape (n,).
+        part: how much of that piece lies before it, in the unit of the clock, shape (n,).
+        points: the first measurement of each run, and n, shape (runs + 1,).
+        update: an update in the unit of the clock.
         batch: the batch size over the reference size, as the rate: in each piece, at each place, and at each change.
     """
 
@@ -36,7 +61,10 @@ class Knots(ByValue):
     rate: np.ndarray
     edge: np.ndarray
     turn: np.ndarray
-    used: np.ndarray
+    first: np.ndarray
+    piece: np.ndarray
+    part: np.ndarray
+    points: np.ndarray
     update: float
     batch: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
 
@@ -54,27 +82,46 @@ class Knots(ByValue):
         rates, sizes = Rates.of(lr), None if batch is None else Rates.of(batch)
         places = _places(rates, *([] if sizes is None else [_changes(sizes)]))
         rate, edge, turn = (values / reference for values in _in_pieces(rates, places))
-        made = cls._made(places, rate, edge, turn, step, unit)
-        return made if sizes is None else replace(made, batch=_in_pieces(sizes, places))
+        knots = cls._between(places, rate, edge, turn, step, unit)
+        return knots if sizes is None else replace(knots, batch=_in_pieces(sizes, places))
 
     @classmethod
     def of_edges(cls, places: np.ndarray, edge: np.ndarray, step: np.ndarray, unit: float) -> Knots:
-        """Those of a rate that is straight between places, shape (K + 1,), from its values there over the reference."""
-        rate = (edge[1:] + edge[:-1]) / 2
-        return cls._made(places, rate, edge, np.append(edge[0], rate), step, unit)
+        """Those of a rate that is straight between places, shape (K,), from its values there over the reference."""
+        rate = np.append(edge[0], (edge[1:] + edge[:-1]) / 2)
+        return cls._between(places, rate, edge, rate, step, unit)
 
     @classmethod
-    def _made(
+    def _between(
         cls, places: np.ndarray, rate: np.ndarray, edge: np.ndarray, turn: np.ndarray, step: np.ndarray, unit: float
     ) -> Knots:
-        length = np.diff(places)
-        used = np.clip(step[:, None] - places[:-1], 0, length) / unit
-        return cls(length / unit, rate + _LEAST, edge + _LEAST, turn + _LEAST, used, 1 / unit)
+        length, none = np.diff(places, prepend=places[0]) / unit, np.zeros(0)
+        bare = cls(length, rate + _LEAST, edge + _LEAST, turn + _LEAST, np.array([0, len(length)]), none.astype(int),
+                   none, np.array([0, 0]), 1 / unit)  # fmt: skip
+        return bare.before(step)
+
+    @classmethod
+    def joined(cls, runs: Sequence[Knots]) -> Knots:
+        """Those of several runs, one after another; they count updates in one unit."""
+        first = np.cumsum([0, *(len(run.length) for run in runs)])
+        points = np.cumsum([0, *(len(run.piece) for run in runs)])
+        length, rate, edge, turn, part = (
+            np.concatenate([getattr(run, name) for run in runs]) for name in ("length", "rate", "edge", "turn", "part")
+        )
+        piece = np.concatenate([run.piece + begin for run, begin in zip(runs, first[:-1], strict=True)])
+        batch = None
+        if any(run.batch is not None for run in runs):
+            sizes = [run.batch or (np.ones(len(run.length)),) * 3 for run in runs]
+            in_piece, at_place, at_change = (np.concatenate(parts) for parts in zip(*sizes, strict=True))
+            batch = in_piece, at_place, at_change
+        return cls(length, rate, edge, turn, first, piece, part, points, runs[0].update, batch)
 
     def before(self, step: np.ndarray) -> Knots:
-        """These, for losses after other updates, shape (m,)."""
-        places = np.cumsum(self.length) - self.length
-        return replace(self, used=np.clip(step[:, None] * self.update - places, 0, self.length))
+        """These of one run, for losses after other updates, shape (n,)."""
+        at, places = step * self.update, np.cumsum(self.length)
+        piece = np.minimum(np.searchsorted(places, at), len(places) - 1)
+        part = np.clip(at - (places - self.length)[piece], 0.0, self.length[piece])
+        return replace(self, piece=piece, part=part, points=np.array([0, len(step)]))
 
     def effective(self, exponent: float) -> Knots:
         """These, their rates times a power of the batch size."""
@@ -83,27 +130,54 @@ class Knots(ByValue):
         rate, edge, turn = (size**exponent for size in self.batch)
         return replace(self, rate=self.rate * rate, edge=self.edge * edge, turn=self.turn * turn)
 
-    def passed(self, pace: np.ndarray) -> np.ndarray:
-        """What has passed at a pace of shape (K,) from each change to each measurement, shape (n, K + 1)."""
-        clock = self.used @ pace
-        passed = np.empty((len(clock), len(pace) + 1))
-        passed[:, 0] = clock
-        since = np.multiply(self.used, -pace / 2, out=passed[:, 1:])
-        since += clock[:, None]
-        since -= self.until(pace)
-        return passed
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """The measurements in blocks, each of one run."""
+        blocks = []
+        for run, begin in enumerate(self.first[:-1].tolist()):
+            for low in range(self.points[run], self.points[run + 1], _ROWS):
+                points = slice(low, min(low + _ROWS, int(self.points[run + 1])))
+                last = self.piece[points] - begin
+                slots = slice(begin, begin + int(last.max()) + 1)
+                share = (np.arange(slots.stop - begin) < last[:, None]).astype(float)
+                length = self.length[self.piece[points]]
+                share[np.arange(len(last)), last] = np.where(
+                    length > 0, self.part[points] / np.where(length > 0, length, 1.0), 1.0
+                )
+                blocks.append(Block(points, slots, last, share))
+        return tuple(blocks)
 
-    def until(self, pace: np.ndarray) -> np.ndarray:
-        """What has passed at a pace before each piece, and half of its first update: shape (K,)."""
+    def sums(self, pace: np.ndarray) -> np.ndarray:
+        """What has passed at a pace, shape (…, K), from the beginning of the run to each piece's, shape (…, K)."""
         whole = self.length * pace
-        return np.asarray(np.cumsum(whole) - whole + pace * self.update / 2)
+        before = np.cumsum(whole, axis=-1) - whole
+        return np.asarray(before - np.repeat(before[..., self.first[:-1]], np.diff(self.first), axis=-1))
+
+    def passed(self, pace: np.ndarray, sums: np.ndarray) -> np.ndarray:
+        """What has passed at a pace by each measurement, shape (…, n), from its sums."""
+        return np.asarray(sums[..., self.piece] + self.part * pace[..., self.piece])
+
+    @cached_property
+    def middle(self) -> np.ndarray:
+        """From the beginning of each piece to the middle of the changes in it, shape (K,)."""
+        middle = (self.length + self.update) / 2
+        middle[self.first[:-1]] = 0.0
+        return middle
+
+    def changes(self, values: np.ndarray) -> np.ndarray:
+        """The change of values at places, shape (…, K), since the place before: the first of a run is from 0."""
+        changes = values.copy()
+        changes[..., 1:] -= values[..., :-1]
+        changes[..., self.first[:-1]] = values[..., self.first[:-1]]
+        return changes
 
 
 def _in_pieces(rates: Rates, places: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Values of each update: their mean in each piece, those at each place, and the means right after the changes."""
     updates, edge = np.diff(places), rates.at(places)
-    turn = np.append(edge[0], np.diff(rates.total(places + 1)) / updates)
-    return np.diff(rates.total(places)) / updates, edge, turn
+    means = (np.diff(rates.total(at)) / updates for at in (places, places + 1))
+    rate, turn = (np.append(edge[0], mean) for mean in means)
+    return rate, edge, turn
 
 
 def _places(rates: Rates, *others: np.ndarray) -> np.ndarray:

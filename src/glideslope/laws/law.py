@@ -196,14 +196,14 @@ class Law(Shown, ByValue):
         if steps != int(steps) or steps < 1:
             raise LawError(f"steps={steps}, peak={peak}: give law.warnings(steps, peak)")
         peaks, longest = [run.peak for run in self.fitted], max(run.steps for run in self.fitted)
-        found = []
+        warnings = []
         if not min(peaks) / 1.5 <= peak <= max(peaks) * 1.5:
-            found.append(f"a peak of {peak:g} is far from those fitted, {min(peaks):g} to {max(peaks):g}")
+            warnings.append(f"a peak of {peak:g} is far from those fitted, {min(peaks):g} to {max(peaks):g}")
         if steps > 4 * longest:
-            found.append(f"{steps} updates are {steps / longest:.1f} times the longest run fitted")
+            warnings.append(f"{steps} updates are {steps / longest:.1f} times the longest run fitted")
         if self.doubt:
-            found.append(self.doubt)
-        return found
+            warnings.append(self.doubt)
+        return warnings
 
     def save(self, path: Path | str) -> None:
         """Writes the law to a JSON file, with a checksum.

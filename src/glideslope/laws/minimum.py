@@ -12,39 +12,44 @@ _LARGEST = 1e12
 
 
 def minimized(
-    residuals: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], start: np.ndarray, tolerance: float
+    residuals: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
+    start: np.ndarray,
+    tolerance: float,
+    squared: int,
 ) -> tuple[float, np.ndarray]:
-    """The cost and the place of a minimum of Σ (√(1 + r²) - 1), from a start, to a relative tolerance of the cost.
+    """The cost and the place of a minimum of Σ (√(1 + r²) - 1) + Σ p²/2, from a start, to a relative tolerance of the
+    cost; p are the last residuals, r those before.
 
     Args:
         residuals: those at a place, shape (n,), and their derivatives, shape (n, m).
         start: shape (m,).
         tolerance: of the cost.
+        squared: how many residuals, the last ones, aren't robust, as those of priors that hold however far they pull.
 
     Raises:
         ValueError: the residuals at the start aren't finite.
     """
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # a step too far is taken back
-        return _descended(residuals, start, tolerance)
+        return _descended(residuals, start, tolerance, squared)
 
 
 def _descended(
-    residuals: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], x: np.ndarray, tolerance: float
+    residuals: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], x: np.ndarray, tolerance: float, squared: int
 ) -> tuple[float, np.ndarray]:
     damping = 1e-3
     values, slopes = residuals(x)
-    cost = _cost(values)
+    cost = _cost(values, squared)
     if not np.isfinite(cost):
         raise ValueError("the losses predicted aren't finite")
     for _ in range(_MOST):
-        weight = (1 + values**2) ** -0.5
+        weight = robust_weights(values, squared)
         gradient = slopes.T @ (weight * values)
         hessian = slopes.T @ (weight[:, None] ** 3 * slopes)
         scale = np.maximum(np.diag(hessian), 1e-12)
         while damping < _LARGEST:
             move = np.linalg.solve(hessian + np.diag(damping * scale), -gradient)
             values, slopes = residuals(x + move)
-            lower = _cost(values)
+            lower = _cost(values, squared)
             if lower < cost:
                 break
             damping *= 8
@@ -57,6 +62,14 @@ def _descended(
     return cost, x
 
 
-def _cost(values: np.ndarray) -> float:
-    cost = float(np.sum(np.sqrt(1 + values**2) - 1))
+def robust_weights(values: np.ndarray, squared: int) -> np.ndarray:
+    """The weights of residuals: less for larger ones, but for the last, so many, that count by their squares."""
+    weights = (1 + values**2) ** -0.5
+    weights[len(values) - squared :] = 1.0
+    return weights
+
+
+def _cost(values: np.ndarray, squared: int) -> float:
+    points, priors = np.split(values, [len(values) - squared])
+    cost = float(np.sum(np.sqrt(1 + points**2) - 1) + np.sum(priors**2) / 2)
     return cost if np.isfinite(cost) else np.inf

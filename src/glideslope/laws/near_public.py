@@ -14,12 +14,12 @@ from glideslope.laws import public_curves
 from glideslope.laws.bins import Points
 from glideslope.laws.form import NAMES, RELAXATION, jacobian, predicted
 from glideslope.laws.knots import Knots
-from glideslope.laws.minimum import minimized
+from glideslope.laws.minimum import minimized, robust_weights
 from glideslope.laws.public_curves import LAWS, LONGEST, REFERENCE, UNIT
 from glideslope.laws.rates import Rates
 
 _FREE = [NAMES.index(name) for name in public_curves.NAMES]
-_SPREADS = np.array([0.02, 0.04, 0.03, 0.15, 0.15, 0.15, 0.1, 0.3, 0.1, 0.1, 0.03])
+_SPREADS = np.array([0.025, 0.05, 0.0375, 0.19, 0.19, 0.19, 0.125, 0.375, 0.125, 0.125, 0.0375])
 """How far the logarithms of a run's parameters lie from those of a public law, apart from its scales."""
 _KINDS = ((0.03, 0.03, 0.01, 0.1, 0.0, False), (0.5, 0.5, 0.15, 0.7, -1.0, False), (0.7, 0.7, 0.2, 1.0, -2.0, True))
 """How near a run may be to a public law: the deviations of the logarithms of its clock, its rates and its losses, the
@@ -99,20 +99,20 @@ class Mixture:
             values = np.concatenate([(log - self.log) / self.scale, whiten @ (x - middle)])
             return values, np.concatenate([by_log / self.scale[:, None], whiten])
 
-        cost, x = minimized(residuals, middle if start is None else start, tolerance)
+        cost, x = minimized(residuals, middle if start is None else start, tolerance, squared=len(law))
         values, slopes = residuals(x)
-        hessian = slopes.T @ ((1 + values**2)[:, None] ** -0.5 * slopes)
+        hessian = slopes.T @ (robust_weights(values, len(x))[:, None] * slopes)
         evidence = odds - cost - 0.5 * float(np.linalg.slogdet(hessian)[1] + np.linalg.slogdet(covariance)[1])
         return _Fit(f"{like} ({source})", evidence, x, _theta(x), np.linalg.inv(hessian))
 
     def _ends(self, rates: Rates) -> list[tuple[float, np.ndarray]]:
         """The logarithm of the loss after all updates, and its derivatives, by each fit."""
         knots = Knots.of(rates, np.array([float(len(rates))]), self.reference, self.unit)
-        found = []
+        ends = []
         for fit in self.fits:
             by_log, log = _log_loss(knots, np.log([fit.theta[name] for name in public_curves.NAMES]))
-            found.append((float(log[0]), by_log[0]))
-        return found
+            ends.append((float(log[0]), by_log[0]))
+        return ends
 
     def end(self, rates: Rates) -> tuple[float, float, float]:
         """The mean and the deviation of the logarithm of the loss at the end of some rates, and the probability that it
@@ -122,10 +122,12 @@ class Mixture:
         within = np.array([slope @ fit.covariance @ slope for (_, slope), fit in zip(ends, self.fits, strict=True)])
         mean = float(self.weights @ means)
         odds = 0.0
-        for weight, fit, (log, slope), (own, own_slope) in zip(self.weights, self.fits, ends, self._own, strict=True):
-            apart = slope - own_slope
+        for weight, fit, (log, slope), (of_run, slope_of_run) in zip(
+            self.weights, self.fits, ends, self._own, strict=True
+        ):
+            apart = slope - slope_of_run
             doubt = math.hypot(math.sqrt(max(float(apart @ fit.covariance @ apart), 0.0)), OF_ENDS)
-            odds += float(weight * ndtr((own - log) / doubt))
+            odds += float(weight * ndtr((of_run - log) / doubt))
         return mean, math.sqrt(float(self.weights @ (within + (means - mean) ** 2))), odds
 
 
@@ -150,16 +152,16 @@ def _directions(law: dict[str, float]) -> tuple[np.ndarray, np.ndarray, np.ndarr
     by_rates = {"offset": -1.0, "a": 2.0, "b": 1.0, "A": -law["alpha"], "B": law["p"], "C": 1.0 - law["gamma"]}
     by_loss = {"L0": 1.0, "A": 1.0, "B": 1.0}
     clock, rates, loss = (
-        np.array([own.get(name, 0.0) for name in public_curves.NAMES]) for own in (by_clock, by_rates, by_loss)
+        np.array([changes.get(name, 0.0) for name in public_curves.NAMES]) for changes in (by_clock, by_rates, by_loss)
     )
     return clock, rates, loss
 
 
 def usual(rates: Rates, step: np.ndarray) -> np.ndarray:
     """The loss of a usual run on some rates, the median of the public laws, after some updates, shape (n,)."""
-    knots, found = Knots.of(rates, step, rates.peak, len(rates) / 24), []
+    knots, losses = Knots.of(rates, step, rates.peak, len(rates) / 24), []
     for _, _, law in LAWS:
         by_clock, by_rates, _ = _directions(dict(zip(public_curves.NAMES, law, strict=True)))
         x = np.log(law) + math.log(len(rates) / 24 / UNIT) * by_clock + math.log(rates.peak / REFERENCE) * by_rates
-        found.append(predicted(knots, _theta(x)))
-    return np.asarray(np.median(found, axis=0))
+        losses.append(predicted(knots, _theta(x)))
+    return np.asarray(np.median(losses, axis=0))

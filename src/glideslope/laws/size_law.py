@@ -114,15 +114,15 @@ class SizeLaw(ByValue):
 
     def warnings(self, params: float, batch: float | None = None) -> list[str]:
         """What should be known of a prediction for a size: it is far from those of the runs."""
-        found = []
+        warnings = []
         low, high = self.sizes[0], self.sizes[-1]
         if not low / 2 <= params <= 4 * high:
-            found.append(f"{params:.3g} parameters are far from those fitted, {low:.3g} to {high:.3g}")
+            warnings.append(f"{params:.3g} parameters are far from those fitted, {low:.3g} to {high:.3g}")
         if batch is not None and self.around.batches is not None:
             least, most = self.around.batches
             if not least / 2 <= batch <= 2 * most:
-                found.append(f"a batch of {batch:.3g} tokens is far from those fitted, {least:.3g} to {most:.3g}")
-        return found
+                warnings.append(f"a batch of {batch:.3g} tokens is far from those fitted, {least:.3g} to {most:.3g}")
+        return warnings
 
     def save(self, path: object) -> None:
         """Writes the law to a JSON file, with a checksum.
@@ -188,5 +188,5 @@ def theta_of(place: np.ndarray, z: float, size: int | None, decay: float) -> dic
     if size is not None:
         x = x + place[1 + (2 + size) * width : 1 + (3 + size) * width]
     values = dict(zip(NAMES, np.exp(np.clip(x, -30, 30)).tolist(), strict=True))
-    lowest = math.exp(place[0]) + values["L0"]
+    lowest = float(np.exp(place[0])) + values["L0"]
     return values | {"L0": lowest, "b": values["b"] * math.exp(decay)} | RELAXATION

@@ -124,15 +124,15 @@ def _law(document: _Document) -> SizeLaw:
     matrix = np.array(covariance)
     if np.abs(matrix - matrix.T).max() > 1e-6 * np.abs(matrix).max() or np.diag(matrix).min() < 0:
         raise DocumentError("the covariance isn't that of anything: it isn't symmetric, or a variance is below 0")
-    sizes = [own.params for own in document.sizes]
+    sizes = [size.params for size in document.sizes]
     if sizes != sorted(sizes):
         raise DocumentError("sizes out of order")
     around = Around(**{name: getattr(document.around, name) for name in _Around.__struct_fields__})
     fitted = tuple(
-        (own.params, tuple(Fitted(run.name, run.peak, run.steps, run.points) for run in own.runs))
-        for own in document.sizes
+        (size.params, tuple(Fitted(run.name, run.peak, run.steps, run.points) for run in size.runs))
+        for size in document.sizes
     )
-    decays = tuple(math.nan if own.weight_decay is None else own.weight_decay for own in document.sizes)
+    decays = tuple(math.nan if size.weight_decay is None else size.weight_decay for size in document.sizes)
     return SizeLaw(
         np.array(document.place), matrix, around, document.noise, document.unseen, document.shift, fitted, decays,
         tuple(document.notes),

@@ -91,16 +91,16 @@ def groups(runs: Sequence[SizedRun]) -> dict[float, list[SizedRun]]:
     Raises:
         LawError: there is one size only, parameters are in two units, or each size has a peak of its own.
     """
-    found: dict[float, list[SizedRun]] = {}
+    by_size: dict[float, list[SizedRun]] = {}
     for run in sorted(runs, key=lambda run: run.params):
-        near = next((size for size in found if abs(run.params / size - 1) < SAME), run.params)
-        found.setdefault(near, []).append(run)
-    sizes = list(found)
+        near = next((size for size in by_size if abs(run.params / size - 1) < SAME), run.params)
+        by_size.setdefault(near, []).append(run)
+    sizes = list(by_size)
     if len(sizes) < 2:
         count = f"{sizes[0]:.4g} parameters" if sizes else "no runs"
         raise LawError(f"one size only ({count}): fit its runs without sizes, or add a run of another size")
     if sizes[-1] / sizes[0] > _UNITS:
-        ends = " to ".join(f"{size:g} ({found[size][0].run.name})" for size in (sizes[0], sizes[-1]))
+        ends = " to ".join(f"{size:g} ({by_size[size][0].run.name})" for size in (sizes[0], sizes[-1]))
         raise LawError(
             f"params from {ends}: two units seem to be mixed; write all as numbers of parameters, 124e6 for 124 million"
         )
@@ -112,13 +112,13 @@ def groups(runs: Sequence[SizedRun]) -> dict[float, list[SizedRun]]:
     decays = [run.weight_decay for run in runs]
     if None in decays and any(decay is not None for decay in decays):
         raise LawError("some runs have a weight_decay and some haven't: give it to all or to none")
-    _check_peaks(found)
-    return found
+    _check_peaks(by_size)
+    return by_size
 
 
-def _check_peaks(found: dict[float, list[SizedRun]]) -> None:
+def _check_peaks(by_size: dict[float, list[SizedRun]]) -> None:
     """Raises where what a size does can't be told from what its peak does: each size has one, and no two the same."""
-    peaks = {size: sorted({run.run.peak for run in runs}) for size, runs in found.items()}
+    peaks = {size: sorted({run.run.peak for run in runs}) for size, runs in by_size.items()}
     alone = all(values[-1] / values[0] < 1 + SAME for values in peaks.values())
     ordered = [values[0] for values in peaks.values()]
     apart = all(abs(a / b - 1) >= SAME for i, a in enumerate(ordered) for b in ordered[:i])

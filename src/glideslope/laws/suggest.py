@@ -155,12 +155,12 @@ def _source(row: dict[str, str], params: float, tokens: float, batch: float | No
     least, most = float(row["least"]), float(row["most"])
     far = max(math.log10(least / params), math.log10(params / most), 0.0)
     law = LAWS.get(row["peak"])
-    own = LAWS[row["batch"]](params, tokens)[1] if row["batch"] in LAWS else float(row["batch"])
+    usual = LAWS[row["batch"]](params, tokens)[1] if row["batch"] in LAWS else float(row["batch"])
     peak = law(params, tokens)[0] if law else float(row["peak"])
     if batch is not None and row["scaling"] == "linear":
-        peak *= batch / own
+        peak *= batch / usual
     return Source(
-        row["source"], row["citation"], peak, own, row["unit"], row["schedule"], row["warmup"], row["betas"],
+        row["source"], row["citation"], peak, usual, row["unit"], row["schedule"], row["warmup"], row["betas"],
         row["weight_decay"], (least, most), far, law is not None,
     )  # fmt: skip
 

@@ -48,19 +48,19 @@ def updates(
             "epoch, or add a column global_step, of all updates made"
         )
     from_0 = bool(np.any(places == 0))
-    made = places * (length / batches if batches else 1.0)
-    made = np.floor(made) + 1 if from_0 else np.round(made)
-    if np.any(made[placed] > length):
+    counts = places * (length / batches if batches else 1.0)
+    counts = np.floor(counts) + 1 if from_0 else np.round(counts)
+    if np.any(counts[placed] > length):
         raise LawError(
             f"{file}: the place {places[placed].max():g} in an epoch of {length:g} updates (--steps-per-epoch)"
         )
-    made = np.where(placed, made, length)
+    counts = np.where(placed, counts, length)
     first = min(np.min(epochs[known], initial=1), 1)
     counted = ", both counted from 0" if from_0 and first == 0 else ", counted from 0" if from_0 else ""
     note = f"updates are {length:g} an epoch, and the places in it{counted}"
     if not steps_per_epoch:
         note += "; give steps_per_epoch (--steps-per-epoch) where several batches make one"
-    return (epochs - first) * length + made, note
+    return (epochs - first) * length + counts, note
 
 
 def _length(epochs: np.ndarray, places: np.ndarray, totals: np.ndarray) -> float | None:

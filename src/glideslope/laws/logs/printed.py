@@ -47,10 +47,10 @@ def pairs(line: str) -> dict[str, str]:
     >>> pairs("step 100/200 | train loss 3.25 | lr 3.0e-04")
     {'step': '100', 'train loss': '3.25', 'lr': '3.0e-04'}
     """
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for name, value, name_after, value_after in _PAIR.findall(line) if len(line) <= _LONGEST else ():
-        found.setdefault(_OF_STEP.sub("", name or name_after), value or value_after)
-    return found
+        values.setdefault(_OF_STEP.sub("", name or name_after), value or value_after)
+    return values
 
 
 def of_pairs(line: str, values: Row, labels: Labels) -> Row | None:

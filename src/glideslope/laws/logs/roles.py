@@ -177,8 +177,8 @@ def _both(columns: Mapping[str, Sequence[Any] | np.ndarray], epoch: str, place: 
 
 def _totals(cells: Sequence[Any] | np.ndarray) -> np.ndarray:
     """Of how many each place is, 0 where a cell doesn't say."""
-    found = [_OF.fullmatch(cell) if isinstance(cell, str) else None for cell in cells]
-    return np.array([float(match[2]) if match else 0.0 for match in found])
+    matches = [_OF.fullmatch(cell) if isinstance(cell, str) else None for cell in cells]
+    return np.array([float(match[2]) if match else 0.0 for match in matches])
 
 
 def _of_several(file: Path, columns: Mapping[str, Sequence[Any] | np.ndarray], labels: Labels) -> Steps:

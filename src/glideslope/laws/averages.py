@@ -1,0 +1,90 @@
+"""The loss of averaged weights: what a law predicts for a mean of the last weights, or an exponential one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from glideslope.errors import LawError
+from glideslope.laws.law import Law
+from glideslope.laws.rates import Rates
+
+_POINTS = 257
+"""Rates that are kept of a window, where those of the run are kept at places."""
+_LONG = 12.0
+"""The updates that an exponential mean reaches back, over 1/(1 - decay)."""
+
+
+def predict_average(
+    law: Law, lr: Any, step: Any, *, window: int | None = None, decay: float | None = None
+) -> np.ndarray:
+    """The loss of averaged weights after updates of a run.
+
+    The mean of the weights after each of the last W updates holds the update that is j before the end by the part
+    j/W; so does the last of the weights of a run whose rate falls linearly over those W updates, where the gradients
+    are alike. An exponential mean holds it by 1 - decay^j. The law predicts the loss of such a run.
+
+    Args:
+        law: of the run's network.
+        lr: the rate of each update, shape (T,), the warmup too; an array, or `Rates`.
+        step: updates made, shape (m,), at most T.
+        window: the updates whose weights are averaged; those made, where there are fewer.
+        decay: of an exponential mean, in the place of the window, between 0 and 1.
+
+    Returns:
+        The loss at each, shape (m,).
+
+    Raises:
+        LawError: both or neither of window and decay are given, one is out of range, or as for `Law.predict`.
+
+    >>> from glideslope.laws.form import NAMES
+    >>> values = (2.7, 0.8, 0.5, 0.1, 0.7, 0.2, 0.5, 90.0, 0.3, 0.4, 0.9, 0.2)
+    >>> law = Law(dict(zip(NAMES, values)), np.zeros((12, 12)), 1e-3, 1000.0, 0.001, 0.0, ())
+    >>> constant = np.full(20_000, 1e-3)
+    >>> last, mean = law.predict(constant, 20_000), predict_average(law, constant, 20_000, window=500)
+    >>> print(f"{last[0] - mean[0]:.3f}")
+    0.077
+    """
+    if (window is None) == (decay is None):
+        raise LawError("give the window of a plain mean, or the decay of an exponential one")
+    if window is not None and (window != int(window) or window < 1):
+        raise LawError(f"window={window}: give a whole number of updates, 1 or more")
+    if decay is not None and not 0 < decay < 1:
+        raise LawError(f"decay={decay}: give a number between 0 and 1")
+    steps = np.atleast_1d(np.asarray(step, dtype=float))
+    last = law.predict(lr, steps)  # and checks them
+    rates = Rates.of(lr)
+    ends = [(place, int(at)) for place, at in enumerate(steps) if at >= 1]
+    for place, end in ends:
+        falling = _plain(rates, end, window) if window is not None else _exponential(rates, end, decay or 0.0)
+        if falling.peak > 0:  # else no weight has moved
+            last[place] = law.predict(falling, end)[0]
+    return last
+
+
+def _plain(rates: Rates, end: int, window: int) -> Rates:
+    """The rates of a run that ends where the mean of the last weights lies."""
+    length = min(window, end)
+    return _times(rates, end, length, lambda left: left / length)
+
+
+def _exponential(rates: Rates, end: int, decay: float) -> Rates:
+    """The same for an exponential mean."""
+    reach = math.ceil(_LONG / (1 - decay))
+    return _times(rates, end, min(reach, end), lambda left: -np.expm1(left * math.log(decay)))
+
+
+def _times(rates: Rates, end: int, length: int, held: Callable[[np.ndarray], np.ndarray]) -> Rates:
+    """The rates up to an update, those of the last ones times a function of the updates left."""
+    begin = end - length
+    if rates.places is None:
+        before, inside = np.arange(begin), np.arange(begin, end)
+    else:
+        places = rates.every_place().astype(np.int64)
+        before, sampled = places[places < begin], np.rint(np.linspace(begin, end - 1, min(_POINTS, length)))
+        inside = np.unique(np.concatenate([sampled.astype(np.int64), places[(places >= begin) & (places < end)]]))
+    values = np.concatenate([rates.at(before), rates.at(inside) * held(end - inside)])
+    return Rates(values, None if rates.places is None else np.concatenate([before, inside]), end)

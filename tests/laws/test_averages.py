@@ -1,0 +1,58 @@
+"""The loss of averaged weights."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import glideslope as gs
+from glideslope import laws
+from glideslope.laws.form import NAMES
+
+LAW = laws.Law(
+    dict(zip(NAMES, (2.7, 0.8, 0.5, 0.1, 0.7, 0.2, 0.5, 90.0, 0.3, 0.4, 0.9, 0.2), strict=True)),
+    np.zeros((12, 12)), 1e-3, 400.0, 1e-3, 0.0, (laws.Fitted("a", 1e-3, 8000, 100),),
+)  # fmt: skip
+
+
+def descent(rates, gradients):
+    """The weights after each update of gradient descent, whose gradients don't depend on the weights."""
+    return -np.cumsum(rates * gradients)
+
+
+@given(st.integers(1, 60), st.integers(2, 60), st.integers(0, 2**32 - 1))
+def test_a_mean_of_weights_is_the_last_of_a_run_with_the_rates_that_the_prediction_takes(window, steps, seed):
+    from glideslope.laws.averages import _exponential, _plain
+
+    random = np.random.default_rng(seed)
+    rates, gradients = random.uniform(0.1, 1.0, steps), random.normal(size=steps)
+    weights = np.concatenate([[0.0], descent(rates, gradients)])
+    expected = weights[max(steps + 1 - window, 1) :].mean() if window <= steps else weights[1:].mean()
+    falling = _plain(laws.Rates.of(rates), steps, window)
+    assert descent(falling.values, gradients)[-1] == pytest.approx(expected, abs=1e-9)
+    mean = 0.0
+    for weight in weights[1:]:
+        mean = 0.5 * mean + 0.5 * weight
+    falling = _exponential(laws.Rates.of(rates), steps, 0.5)
+    assert descent(falling.values, gradients)[-1] == pytest.approx(mean, abs=1e-3)
+
+
+def test_rates_at_places_and_of_each_update_agree():
+    rates = laws.Rates.of_schedule("warmup(2%) >> hold() >> cooldown(20%)", 8000, 1e-3)
+    step = [0, 1, 500, 6000, 8000]
+    for mean in ({"window": 500}, {"decay": 0.998}):
+        at_places = laws.predict_average(LAW, rates, step, **mean)
+        np.testing.assert_allclose(at_places, laws.predict_average(LAW, np.asarray(rates), step, **mean), atol=2e-4)
+        assert at_places[3] < LAW.predict(rates, 6000)[0] - 0.02  # at a high rate a mean gains much
+        assert at_places[4] == pytest.approx(LAW.predict(rates, 8000)[0], abs=0.02)  # after a cooldown little
+
+
+def test_a_window_of_one_update_is_the_last_weights():
+    lr = np.full(3000, 1e-3)
+    assert laws.predict_average(LAW, lr, 3000, window=1)[0] == pytest.approx(LAW.predict(lr, 3000)[0], abs=1e-12)
+
+
+@pytest.mark.parametrize("wrong", [{}, {"window": 0}, {"window": 2.5}, {"decay": 1.0}, {"window": 5, "decay": 0.5}])
+def test_a_mean_that_is_none(wrong):
+    with pytest.raises(gs.LawError):
+        laws.predict_average(LAW, np.full(100, 1e-3), 100, **wrong)
