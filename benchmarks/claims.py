@@ -178,7 +178,7 @@ SCRIPTS = (
     Script("search/held_out", (
         Claim(r"16 trainings without tables.*?\| #", r"median +[\d.]+ +#", near(0.02)),
         Claim(r"16 trainings without tables.*?\| [\d.]+, #", r"median +[\d.]+ +[\d.]+ +#", near(0.02)),
-    ), full=("--seeds", "1"), needs="some hours"),
+    ), needs="some hours"),
 )  # fmt: skip
 
 
