@@ -1,6 +1,7 @@
 """Numbers of updates as people write them, and epochs, at the command line and in texts."""
 
 import math
+import re
 
 import pytest
 from hypothesis import given
@@ -39,6 +40,7 @@ def test_ten_thousand_updates(text, called):
 WRITERS = [
     lambda n: str(n), lambda n: f"{n:_}", lambda n: f"{n}.0", lambda n: f"{n}e0", lambda n: f"{n * 1000}e-3",
     lambda n: f"{n // 1000}.{n % 1000:03}k", lambda n: f"{n // 10**6}.{n % 10**6:06}M",
+    lambda n: f"{n // 10**9}.{n % 10**9:09}B", lambda n: f"{n // 10**12}.{n % 10**12:012}T",
 ]  # fmt: skip
 
 
@@ -51,10 +53,10 @@ def test_each_way_to_write_a_number_is_that_number(number, write, unit):
     assert gs.parse(f"hold({text}{unit})") == gs.hold(f"{number}{unit}")
 
 
-@given(st.text("0123456789_.eEkKMm+- ", max_size=8))
+@given(st.text("0123456789_.eEkKMBTm+- ", max_size=8))
 def test_what_is_read_is_what_python_reads_but_for_the_letters(text):
     """Against Python's own float, which is what a text without a letter must be."""
-    bare, by = text.strip(), {"k": 1e3, "K": 1e3, "M": 1e6}.get(text.strip()[-1:], 1.0)
+    bare, by = text.strip(), {"k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}.get(text.strip()[-1:], 1.0)
     try:
         theirs = float(bare[:-1] if by > 1 else bare) * by
     except ValueError:
@@ -67,7 +69,7 @@ def test_what_is_read_is_what_python_reads_but_for_the_letters(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["10m", "10B", "k", "1e", "1__0", "_1", "ten", "1.5", "1.2345k", "10ep", "5%", "nan", "inf"]
+    "text", ["10m", "10G", "k", "1e", "1__0", "_1", "ten", "1.5", "1.2345k", "10ep", "5%", "nan", "inf"]
 )
 def test_what_is_no_number_of_updates(text, called):
     status, out, error = called("convert", "linear", "--steps", text, "--to", "csv")
@@ -129,3 +131,13 @@ def test_a_curve_in_epochs_and_other_units(called):
     status, out, _ = called("show", "warmup(1kex) >> hold", "--steps", 100, "--examples-per-step", 100, "--csv", "-")
     rates = [float(line.split(",")[1]) for line in out.splitlines()[1:]]
     assert rates == pytest.approx([min(t / 10, 1) for t in range(100)])
+
+
+def test_the_version_is_that_of_the_package(called):
+    assert called("--version") == (0, f"glideslope {gs.__version__}\n", "")
+
+
+def test_an_error_of_the_options_is_a_sentence(called):
+    status, out, error = called("fnid")
+    assert (status, out) == (2, "")
+    assert re.fullmatch(r"glideslope: No such command .*[.?] See glideslope --help\n", error)

@@ -625,3 +625,16 @@ def test_a_first_update_at_a_rate_of_0_is_one_unless_a_checkpoint_fills_the_stat
     optimizer.step()
     scheduler.step()
     assert scheduler.last_epoch == (1 if fills else 2)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "message"),
+    [
+        (torch.optim.SGD, r"SGD is a class: give an optimizer, SGD\(model"),
+        ("sgd", "'sgd' is no optimizer"),
+        (None, "None is no"),
+    ],
+)
+def test_what_is_no_optimizer_is_refused_with_what_to_give(optimizer, message):
+    with pytest.raises(gs.ScheduleError, match=message):
+        gs.torch.Scheduler(optimizer, "linear", steps=10)

@@ -88,3 +88,15 @@ def test_arrays_that_are_kept_are_read_only():
             array[...] = 1
     with pytest.raises(gs.LawError):
         laws.Run([], [], [])
+
+
+@pytest.mark.parametrize("runs", [["a.csv"], "a.csv", [None], [np.ones(3)]])
+def test_what_is_no_run_is_refused_with_what_to_give(runs):
+    with pytest.raises(gs.LawError, match=r"is no Run: laws\.read\(path\)"):
+        gs.laws.fit(runs)
+
+
+@pytest.mark.parametrize("lr", ["cosine", gs.linear(), None, {"lr": 1}, ["a"]])
+def test_what_are_no_rates_is_refused_with_what_to_give(lr):
+    with pytest.raises(gs.LawError, match=r"has no rates|a number from 0"):
+        made(parameters(0)).predict(lr, 5)

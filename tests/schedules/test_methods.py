@@ -376,3 +376,18 @@ def test_the_turns_of_a_schedule(schedule, begins):
 def test_a_text_may_call_every_method_that_makes_a_schedule():
     named = {name for name, value in vars(gs.Schedule).items() if hasattr(value, "__wrapped__")}
     assert set(METHODS) == named | {"over", "extend"}
+
+
+@pytest.mark.parametrize(
+    "combine",
+    [
+        lambda s: s >> "linear",
+        lambda s: s * "linear",
+        lambda s: "2" * s,
+        lambda s: s + "linear",
+        lambda s: "linear" + s,
+    ],
+)
+def test_a_text_beside_a_schedule_is_refused_with_what_to_write(combine):
+    with pytest.raises(gs.ScheduleError, match=r"is a text.* write glideslope\.parse\('"):
+        combine(gs.linear())

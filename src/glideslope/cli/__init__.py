@@ -96,5 +96,6 @@ def _refused(error: Exception) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         output.say(message)
     else:
+        message = message if message.endswith((".", "?")) else f"{message}."
         output.say_line(f"glideslope: {message} See {context.command_path if context else 'glideslope'} --help")
     return int(getattr(error, "exit_code", 2))

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
+import glideslope
 from glideslope.errors import GlideslopeError
 from glideslope.schedules.numbers import written
 
@@ -21,10 +22,21 @@ show_traceback = False
 """Whether an error is shown with where it was raised."""
 
 
+def _say_version(is_asked: bool) -> None:
+    if is_asked:
+        from glideslope.cli import output
+
+        output.line(f"glideslope {glideslope.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def main(
     trace: Annotated[
         bool, typer.Option("--traceback", help="Show where an error was raised, before its one line.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_say_version)
     ] = False,
 ) -> None:
     """Find, compare, show and convert learning rates and schedules."""
@@ -99,7 +111,7 @@ def real(name: str, text: Any) -> float:
     try:
         return float(written(str(text)))
     except ValueError:
-        raise GlideslopeError(f"{name} {text}: it is no number; write it as 1000, 1_000, 1e3 or 1k") from None
+        raise GlideslopeError(f"{name} {text}: it is no number; write it as 1000, 1_000, 1e3, 1k or 7B") from None
 
 
 def count(name: str, help: str) -> Any:

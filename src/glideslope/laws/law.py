@@ -14,7 +14,7 @@ from glideslope.errors import LawError, ScheduleError
 from glideslope.laws.form import NAMES, RELAXATION, jacobian, predicted
 from glideslope.laws.knots import Knots
 from glideslope.laws.rates import Rates
-from glideslope.laws.run import are_rates, checked_sizes, over
+from glideslope.laws.run import are_rates, checked_rates, checked_sizes, over
 from glideslope.laws.values import ByValue, read_only
 from glideslope.schedules import Schedule
 from glideslope.shown import Shown
@@ -218,7 +218,7 @@ class Law(Shown, ByValue):
 
     def _knots(self, lr: Any, step: Any, batch_size: Any) -> Iterator[Knots]:
         """The knots of a rate, for some of the steps at a time."""
-        rates = lr if isinstance(lr, Rates) else np.asarray(lr, dtype=float).ravel()
+        rates = lr if isinstance(lr, Rates) else checked_rates(lr)
         steps = np.atleast_1d(np.asarray(step, dtype=float))
         if not len(rates) or not are_rates(Rates.of(rates).values):
             raise LawError("lr has the rate of each update, a number from 0, and one above it")

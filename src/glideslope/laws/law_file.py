@@ -99,7 +99,8 @@ def load(path: Path | str) -> Law:
             document = unsealed(content)
         return _law(checked(document, _Document))
     except DocumentError as error:
-        raise LawError(f"{path} is a damaged law ({error}): fit it again") from None
+        what = "is a damaged law" if b"glideslope_law" in content else "is no law, or a damaged one"
+        raise LawError(f"{path} {what} ({error}): fit makes one") from None
 
 
 def _law(document: _Document) -> Law:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from glideslope.documents import shown
 from glideslope.errors import LawError
 from glideslope.laws.rates import Rates
 from glideslope.laws.values import ByValue, shared
@@ -158,6 +159,16 @@ def are_rates(values: np.ndarray) -> bool:
     return bool(np.all(np.isfinite(values)) and values.min() >= 0 and values.max() > 0)
 
 
+def checked_rates(lr: Any) -> np.ndarray:
+    """The rates of updates as an array, shape (T,). Raises a LawError if they aren't numbers."""
+    try:
+        return np.asarray(lr, dtype=float).ravel()
+    except (TypeError, ValueError):
+        raise LawError(
+            f"{shown(lr, 60)} has no rates: give that of each update, peak * schedule.over(steps).sample(steps)"
+        ) from None
+
+
 def _array(values: Any) -> np.ndarray:
     return shared(values if isinstance(values, np.ndarray) and values.ndim == 1 else np.ravel(np.asarray(values)))
 
@@ -254,6 +265,8 @@ def without_twins(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
     notes: list[str] = []
     alike: dict[tuple[int, bytes], list[Run]] = {}
     for run in runs:
+        if not isinstance(run, Run):
+            raise LawError(f"{shown(run, 60)} is no Run: laws.read(path) gives those of a file, laws.Run(…) makes one")
         others = alike.setdefault((len(run.loss), run.loss[:: max(len(run.loss) // 64, 1)].tobytes()), [])
         twin = next((other for other in others if _same(other, run)), None)
         if twin is None:

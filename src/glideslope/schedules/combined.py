@@ -108,7 +108,9 @@ class Scaled(Wrapper):
 
 
 def is_factor(value: object) -> bool:
-    """Whether a schedule can be multiplied by it, or added to it."""
+    """Whether a schedule can be multiplied by it, or added to it. Raises a ScheduleError if it is a text."""
+    if isinstance(value, str):
+        raise ScheduleError(f"{value!r} is a text: write glideslope.parse({value!r}), or a number without quotes")
     value = plain(value)
     return isinstance(value, Schedule | int | float) and not isinstance(value, bool)
 

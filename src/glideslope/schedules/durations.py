@@ -18,7 +18,7 @@ UPDATES = "upd"
 """The unit of updates, which only a part of one has to be written with: `0.5upd`."""
 LONGEST = 1e30
 """The largest number of a duration or a clock: no product of two overflows."""
-_DURATION = re.compile(rf"\s*([+-]?{NUMBER})\s*(?:(%)|([kKM])?(ep|ex|tok|{UPDATES})?)\s*", re.ASCII)
+_DURATION = re.compile(rf"\s*([+-]?{NUMBER})\s*(?:(%)|([kKMBT])?(ep|ex|tok|{UPDATES})?)\s*", re.ASCII)
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,16 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
 NUMBER = r"(?:\d+(?:_\d+)*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
-MULTIPLES = {"": 1, "k": 1_000, "K": 1_000, "M": 1_000_000}
+MULTIPLES = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 """The factor of a letter after a number; m would be a thousandth as well as a million, so it is none."""
-_WRITTEN = re.compile(rf"\s*([+-]?{NUMBER})\s*([kKM]?)\s*", re.ASCII)
+_WRITTEN = re.compile(rf"\s*([+-]?{NUMBER})\s*([kKMBT]?)\s*", re.ASCII)
 
 
 def written(text: str) -> Decimal:
     """The number that a text is. Raises a ValueError if it is none.
 
-    >>> [float(written(text)) for text in ("10_000", "1e4", "10k", "1.5M", ".5")]
-    [10000.0, 10000.0, 10000.0, 1500000.0, 0.5]
+    >>> [float(written(text)) for text in ("10_000", "1e4", "10k", "1.5M", "7B", ".5")]
+    [10000.0, 10000.0, 10000.0, 1500000.0, 7000000000.0, 0.5]
     """
     from decimal import Decimal
 

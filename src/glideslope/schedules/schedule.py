@@ -261,9 +261,9 @@ class Schedule(Drawn, ABC):
         return mirrored(self, high, low)
 
     def __rshift__(self, after: Schedule) -> Schedule:
-        from glideslope.schedules.sequence import in_sequence
+        from glideslope.schedules.sequence import followed_by
 
-        return in_sequence(self, after) if isinstance(after, Schedule) else NotImplemented
+        return followed_by(self, after)
 
     def __mul__(self, factor: Schedule | float) -> Schedule:
         from glideslope.schedules.combined import is_factor, product

@@ -17,6 +17,12 @@ def inner_optimizer(optimizer: Any) -> torch.optim.Optimizer:
     with groups of its own, such as ZeroRedundancyOptimizer, is the optimizer itself. Raises a ScheduleError if there is
     no torch optimizer with step hooks inside.
     """
+    if isinstance(optimizer, type):
+        raise ScheduleError(
+            f"{optimizer.__name__} is a class: give an optimizer, {optimizer.__name__}(model.parameters(), lr=…)"
+        )
+    if optimizer is None or isinstance(optimizer, str):
+        raise ScheduleError(f"{optimizer!r} is no optimizer: give one, such as torch.optim.AdamW(model.parameters())")
     innermost, inside = optimizer, _inside(optimizer)
     while inside is not None:
         innermost, inside = inside, _inside(inside)
