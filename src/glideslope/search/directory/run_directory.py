@@ -164,6 +164,9 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
             for name, content in contents.items():
                 self._lock.check_held()
                 write_atomically(self.folder / name, content)
+            if not result.get("interrupted"):  # what is left is of runs that weren't asked for
+                self._delete_checkpoints(self._record.id)
+                self._remove_folders()
         finally:
             self.release()
 
