@@ -100,6 +100,7 @@ PATHS = [
     "watch",
     "export",
     "drop/a/b.csv",
+    "drop/a/r/../b.csv",
     "nothing",
 ]
 
