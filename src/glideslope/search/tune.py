@@ -22,7 +22,7 @@ from glideslope.search.jobs.start import start
 from glideslope.search.progress import Watch, unwatched
 from glideslope.search.runs.checks import check_all, warn_of_no_text
 from glideslope.search.runs.contestant import Contestant, Run, distinct
-from glideslope.search.strategy.also import axes
+from glideslope.search.strategy.also import axes, check_batch
 from glideslope.search.strategy.choose import Choice, chosen, usual
 from glideslope.search.strategy.constant_runs import MOST_CONSTANTS, constant_runs, unsaid
 from glideslope.search.strategy.equal_runs import FEWEST, loss_at
@@ -45,7 +45,7 @@ class Tuned(Shown):
         job: the job, trained.
         schedule, peak, steps: what it was trained with; `final.contestant` also has the optimizer and the average.
         final_loss: the validation loss it ended with.
-        search_updates: all updates made but those of one full run.
+        search_updates: all updates made but those of one full run; of a larger batch, by its examples.
         candidates: every short run, in order.
         predicted: between what the best full run ends in nine of ten trainings, by the short runs.
         near: in what part of trainings no other peak ends lower by more than a hundredth, after such a search.
@@ -177,6 +177,8 @@ def tune(
         raise SearchError(f"speculate={ahead}: give 0 or more, and above 0 an executor, whose workers make the runs")
     trials = Trials(job, seed, {} if memory is None else memory, watch, executor, ahead)
     settings = tuple((axis.name, axis.low) for axis in numbers)
+    for axis in numbers:
+        check_batch(axis, trials.job, choice)
     check_all(trials, [*entries, *(Contestant(schedule, 1.0, settings=settings) for schedule in choice)], steps)
     trials.bound = total + steps * (1 + (len(rates) or MOST_CONSTANTS) * against_constant)
     short = for_short_runs(total, steps) - trials.updates

@@ -11,7 +11,7 @@ import numpy as np
 from glideslope.callers import caller_level
 from glideslope.errors import SearchError
 from glideslope.search.jobs.calls import calling
-from glideslope.search.jobs.job import Job
+from glideslope.search.jobs.job import Job, controls_of
 from glideslope.search.runs import labels
 from glideslope.search.runs.contestant import Contestant
 
@@ -51,9 +51,9 @@ def check_all(trials: Trials, contestants: Iterable[Contestant], steps: int) -> 
 
 def check_controls(job: Job, contestant: Contestant, controls: Iterable[str]) -> None:
     """Raises for a contestant that needs what a job can't do, by name."""
-    lacking = set(controls) - getattr(job, "controls", frozenset())
-    if lacking:
+    known = controls_of(job)
+    if lacking := set(controls) - known:
         raise SearchError(f"{contestant} sets {', '.join(sorted(lacking))}, which this job can't: its step takes "
-                          f"{', '.join(sorted(getattr(job, 'controls', ()))) or 'the rate only'}")  # fmt: skip
+                          f"{', '.join(sorted(known)) or 'the rate only'}")  # fmt: skip
     if contestant.average and not hasattr(job, "average"):
         raise SearchError(f"{contestant} is measured by an average of the weights, and this job has no average()")

@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from glideslope.policy import Driven
+from glideslope.errors import ScheduleError, SearchError
+from glideslope.policy import Driven, as_policy
 from glideslope.schedules import linear, one_cycle
 from glideslope.search.jobs.start import kind, optimizer_of
 from glideslope.search.jobs.start import start as usual_peak
 from glideslope.search.runs.contestant import Contestant, Run, finds_its_rate
+from glideslope.search.runs.labels import label
 from glideslope.search.runs.trial import Trial
 from glideslope.search.strategy.also import Axis
 from glideslope.search.strategy.equal_runs import (
@@ -112,13 +114,14 @@ def chosen(
         start: the peak of the first run.
 
     Raises:
-        SearchError: no run has a finite loss.
+        SearchError: no run has a finite loss, or a schedule doesn't fit into the short runs.
     """
     first = PRIOR if PRIOR in schedules else schedules[0]
     others = [schedule for schedule in schedules if schedule != first]
     besides = len(others) + sum(map(_runs_of, entries)) + sum(len(axis.values) for axis in also)
     _, length = plan(budget, steps, SHORTEST, besides)
     most, kept = trials.updates + budget, besides * length
+    _check_length(schedules, min((axis.updates(axis.high, length) for axis in also), default=length))
 
     def beside(peak: float) -> list[Contestant]:
         return _beside(others, float(Contestant(first, peak).rates(length).mean()), length)
@@ -138,20 +141,31 @@ def chosen(
             run, lowest = _entered(trials, entry, length, most, total)
             best, peak = (run, lowest) if run.final_loss < best.final_loss - noise else (best, peak)
     settings: tuple[tuple[str, float], ...] = ()
+    batch = 1.0
     for axis in also:
         if trials.updates + length * len(axis.values) <= most:
             run, value, factor = _with_axis(trials, best, axis)
             if run.final_loss < best.final_loss - noise:
                 best, settings = run, (*settings, (axis.name, value))
-                peak, steps = peak * factor, axis.updates(value, steps)
+                peak, batch, steps = peak * factor, batch * axis.batch(value), axis.updates(value, steps)
     if not finds_its_rate(best.contestant.optimizer):
         peak = at_length(peak, best.steps, steps)
         if risen(best.losses) > BLOW_UP:
             peak /= CLIFF
     logger.info("best short run: %s, %.6g after %d updates", best.contestant, best.final_loss, length)
-    return Choice(
-        best, replace(best.contestant, peak=two_digits(peak), settings=settings), losses, length, steps, noise
-    )
+    winner = replace(best.contestant, peak=two_digits(peak), settings=settings, batch=batch)
+    return Choice(best, winner, losses, length, steps, noise)
+
+
+def _check_length(schedules: Sequence[Driven], length: int) -> None:
+    for schedule in schedules:
+        try:
+            as_policy(schedule).within(length)
+        except ScheduleError as error:
+            raise SearchError(
+                f"{label(schedule)} doesn't fit into the short runs of the search, the shortest of {length} updates: "
+                "give its durations as parts of a run, such as warmup(10%), or a larger overhead"
+            ) from error
 
 
 def _runs_of(entry: Contestant) -> int:
@@ -178,17 +192,22 @@ def _with_axis(trials: Trials, best: Run, axis: Axis) -> tuple[Run, float, float
     """The best run with another value of a number of the optimizer, the value at which runs would end lowest, and by
     what the peak is multiplied there."""
     contestant = best.contestant
+    trials.use(trials.opened, contestant.optimizer)
     optimizer = kind(contestant.optimizer or type(optimizer_of(trials.job)).__name__)
+
+    def factor(value: float) -> float:
+        return 1.0 if finds_its_rate(contestant.optimizer) else axis.peak(value, optimizer)
+
     plan = []
     for value in axis.values:
-        peak = two_digits(contestant.peak * axis.peak(value, optimizer))
-        entry = replace(contestant, peak=peak, settings=(*contestant.settings, (axis.name, value)))
+        peak, batch = two_digits(contestant.peak * factor(value)), contestant.batch * axis.batch(value)
+        entry = replace(contestant, peak=peak, settings=(*contestant.settings, (axis.name, value)), batch=batch)
         plan.append(_trial(entry, axis.updates(value, best.steps), trials))
     made = trials.run_all(plan, stage=axis.name, kept=trials.short_states)
     runs = dict(zip(map(axis.place, axis.values), made, strict=True))
     value = axis.at(_lowest(runs))
     run = runs[best_of({place: run.final_loss for place, run in runs.items()})]
-    return run, value, axis.peak(value, optimizer)
+    return run, value, factor(value)
 
 
 def _lowest(runs: dict[float, Run]) -> float:
