@@ -20,7 +20,7 @@ from glideslope.search.jobs.job import Job, JobFactory
 from glideslope.search.jobs.scalars import whole
 from glideslope.search.jobs.start import start
 from glideslope.search.progress import Watch, unwatched
-from glideslope.search.runs.checks import check_all, warn_of_no_text
+from glideslope.search.runs.checks import check_all, check_lists, texts, warn_of_no_text
 from glideslope.search.runs.contestant import Contestant, Run, distinct
 from glideslope.search.strategy.also import axes, check_batch
 from glideslope.search.strategy.choose import Choice, chosen, usual
@@ -152,6 +152,9 @@ def tune(
         JobError: the training loss isn't finite from the first update, or a call of the job fails.
     """
     check_positive(steps=steps, overhead=overhead)
+    check_lists(schedules=() if schedules is None else schedules, constant_peaks=constant_peaks)
+    if guard is not None and not isinstance(guard, Guard):
+        raise SearchError(f"guard={guard!r}: give glideslope.guard()")
     steps, overhead, seed = whole("steps", steps), float(overhead), whole("seed", seed)
     for peak in (rates := tuple(map(float, constant_peaks))):
         check_peak(peak)
@@ -159,12 +162,12 @@ def tune(
     choice = usual(total, steps) if schedules is None else tuple(distinct(as_policy(one).value for one in schedules))
     if not choice:
         raise SearchError("no schedules to choose from: leave schedules out for a single cycle")
-    numbers = axes(also)
+    numbers = axes(texts("also", also))
     fewest = min((axis.updates(axis.high, steps) for axis in numbers), default=steps)
     for schedule in choice:  # raises here, and not in the middle of the search
         as_policy(schedule * guard if guard else schedule).within(fewest)
-    entries = [Contestant(constant(), 1.0, name) for name in dict.fromkeys(optimizers)]
-    entries += [Contestant(constant(), 1.0, average=Average.read(text)) for text in dict.fromkeys(averages)]
+    entries = [Contestant(constant(), 1.0, name) for name in texts("optimizers", optimizers)]
+    entries += [Contestant(constant(), 1.0, average=Average.read(text)) for text in texts("averages", averages)]
     least = SHORTEST * (FEWEST * (1 + len(entries) + len(numbers)) + len(choice) - 1)
     if total < least:
         raise SearchError(

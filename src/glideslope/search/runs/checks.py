@@ -19,6 +19,23 @@ if TYPE_CHECKING:
     from glideslope.search.trials import Trials
 
 
+def check_lists(**lists: object) -> None:
+    """Raises unless each is a list of values, or what can be iterated as one; a text isn't, but each in it may be."""
+    for name, value in lists.items():
+        if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+            raise SearchError(f"{name}={value!r}: give a list" + (f", as [{value!r}]" if value is not None else ""))
+
+
+def texts(name: str, values: Iterable[str]) -> tuple[str, ...]:
+    """The texts of a list, each once; raises where it is no list, or has something else."""
+    check_lists(**{name: values})
+    listed = tuple(values)
+    for value in listed:
+        if not isinstance(value, str):
+            raise SearchError(f"{name} has {value!r}: give texts")
+    return tuple(dict.fromkeys(listed))
+
+
 def warn_of_no_text(contestants: Iterable[Contestant]) -> None:
     """Says once that a memory can't give back, to another process, the runs of what has no text form."""
     without = [contestant.name for contestant in contestants if not labels.has_text(contestant.schedule)]
