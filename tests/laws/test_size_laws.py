@@ -262,3 +262,11 @@ def test_a_prior_counts_fully_however_far_it_is():
 
     _, place = minimized(residuals, np.array([1.0]), 1e-12, squared=1)
     assert place[0] == pytest.approx(170.0, abs=0.01)  # three robust residuals pull by 10 each, the prior by 200 - x
+
+
+def test_a_law_of_one_size_is_named(capsys):
+    file = Path(__file__).parents[2] / "examples" / "law.json"
+    with pytest.raises(gs.LawError, match="is a law of one size: design takes it with --steps"):
+        laws.load_sizes(file)
+    assert glideslope(["design", str(file), "--params", "7B", "--tokens", "1T"]) == 2
+    assert "is a law of one size" in capsys.readouterr().err
