@@ -1,6 +1,7 @@
 """What laws are made of are values: equal by content, hashable, and not changed by who made them."""
 
 import copy
+import json
 import pickle
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 import glideslope as gs
 from glideslope import laws
+from glideslope.documents import sealed
 from glideslope.laws.knots import Knots
 from tests.laws.test_laws import made, parameters, runs
 
@@ -100,3 +102,27 @@ def test_what_is_no_run_is_refused_with_what_to_give(runs):
 def test_what_are_no_rates_is_refused_with_what_to_give(lr):
     with pytest.raises(gs.LawError, match=r"has no rates|a number from 0"):
         made(parameters(0)).predict(lr, 5)
+
+
+def test_a_law_keeps_the_curves_of_its_runs_in_its_file(tmp_path):
+    read = runs(parameters(0), noise=0.002, every=4)
+    law = laws.fit(read)
+    law.save(tmp_path / "law.json")
+    assert laws.load(tmp_path / "law.json") == law
+    for one, fitted in zip(read, law.fitted, strict=True):
+        step, loss = map(np.array, fitted.curve)
+        assert 24 <= len(step) <= 200
+        np.testing.assert_allclose(loss, np.interp(step, one.step, one.loss), rtol=0.01)
+
+
+@pytest.mark.parametrize(
+    "curve", [[[10, 5], [3, 2]], [[10], [3, 2]], [[0], [3]], [[10, 4001], [3, 2]], [[10], ["a"]], [[-1], [2]]]
+)
+def test_a_curve_that_no_run_has_is_refused(tmp_path, curve):
+    laws.fit(runs(parameters(0))).save(tmp_path / "law.json")
+    document = json.loads((tmp_path / "law.json").read_text())
+    document["fitted"][0]["curve"] = curve
+    del document["checksum"]
+    (tmp_path / "law.json").write_text(sealed(document))
+    with pytest.raises(gs.LawError, match="damaged"):
+        laws.load(tmp_path / "law.json")

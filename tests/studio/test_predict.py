@@ -124,6 +124,17 @@ def test_dropped_logs_are_fitted_as_fit_does(folder):
     assert {f"{run.name}, measured" for run in runs} <= names
 
 
+def test_the_runs_that_a_law_file_keeps_are_drawn(tmp_path):
+    shutil.copy(EXAMPLES / "law.json", tmp_path / "kept.json")
+    shutil.copy(EXAMPLES.parent / "tests/formats/law-4.json", tmp_path / "former.json")
+    answer = client(tmp_path).post("api/predict", json={"plan": {"steps": 3000}, "law": "kept.json"}).json()
+    names = {group["name"] for group in answer["loss_chart"]["groups"]}
+    assert {"constant, measured", "cooldown, measured", "cosine, measured"} <= names
+    assert not any("no curves" in note for note in answer["law"]["notes"])
+    answer = client(tmp_path).post("api/predict", json={"plan": {"steps": 3000}, "law": "former.json"}).json()
+    assert any("no curves" in note for note in answer["law"]["notes"])
+
+
 def test_a_dropped_law_is_taken_as_it_is(folder):
     asking = client(folder)
     asking.post("api/drop/l4w/mine.json", content=(EXAMPLES / "law.json").read_bytes())

@@ -11,6 +11,8 @@ from glideslope.laws.run import Run, used
 
 MOST, MOST_IN_ALL, LEAST = 400, 10_000, 24
 """Points of a run that a law can use; of all runs together; and of a run at least, whatever the others have."""
+DRAWN, DRAWN_IN_ALL = 200, 4_000
+"""Points of a run that are kept to be drawn, and of all runs together."""
 NOISE = 0.003
 """The relative deviation of a measured loss at which the fit begins to count it as an outlier, at least."""
 _ROUNDS, _FAR = 4, 3.0
@@ -66,6 +68,13 @@ class Points:
 def most_of_a_run(runs: int) -> int:
     """The points that a fit on so many runs takes of each."""
     return min(max(MOST_IN_ALL // max(runs, 1), LEAST), MOST)
+
+
+def curve(points: Points, runs: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The updates made and the losses of one of so many runs, to six digits, so few that a file may have them."""
+    few = Points.means(points.step, points.log, min(max(DRAWN_IN_ALL // runs, LEAST), DRAWN))
+    step, loss = ([float(f"{value:.6g}") for value in values] for values in (few.step, np.exp(few.log)))
+    return tuple(step), tuple(loss)
 
 
 def note(names: Sequence[str], averaged: Sequence[tuple[int, int]]) -> list[str]:

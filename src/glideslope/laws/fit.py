@@ -111,7 +111,10 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
         if run.final_loss is not None:
             end = Knots.of(run.lr, np.array([float(len(run.lr))]), reference, problem.unit, relative(run, sizes))
             shifts.append(run.final_loss - float(predicted(end, theta)[0]))
-    fitted = tuple(Fitted(run.name, run.peak, len(run.lr), len(run.step)) for run in kept)
+    fitted = tuple(
+        Fitted(run.name, run.peak, len(run.lr), len(run.step), bins.curve(points, len(kept)))
+        for run, points in zip(kept, problem.points, strict=True)
+    )
     shift = float(np.median(shifts)) if shifts else 0.0
     baseline = problem.of_means(groups)
     law = Law(theta, covariance, reference, problem.unit, noise, shift, fitted, tuple(notes), sizes, baseline)
@@ -137,7 +140,7 @@ class _Problem:
         self.free = [i for i, name in enumerate(NAMES) if name not in fixed]
         self.longest = longest or max(len(run.lr) for run in runs)
         self.unit = self.longest / UNITS
-        points = [Points.of(run, self.longest, most) for run in runs]
+        self.points = points = [Points.of(run, self.longest, most) for run in runs]
         self.knots = Knots.joined(
             [
                 Knots.of(run.lr, of_run.step, reference, self.unit, relative(run, sizes))

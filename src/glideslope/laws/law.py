@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +34,15 @@ class Fitted:
         peak: its largest rate.
         steps: its updates.
         points: its losses.
+        curve: the updates made and the losses, means of those that the fit used, to be drawn; none in a law over sizes
+            and in one of a former file.
     """
 
     name: str
     peak: float
     steps: int
     points: int
+    curve: tuple[tuple[float, ...], tuple[float, ...]] = field(default=((), ()), repr=False)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,11 +19,13 @@ from glideslope.laws.former_files import upgraded
 from glideslope.laws.law import Fitted, Law
 from glideslope.laws.law_bytes import law_bytes
 
-VERSION = 4
+VERSION = 5
+_CURVELESS = 4
+"""The version before, without the curves of the runs."""
 _ONE_CLOCK = 3
-"""The version before, whose noise had no clock of its own: its h is that of the loss."""
+"""The one before that, whose noise had no clock of its own: its h is that of the loss."""
 _UNSEALED = 2
-"""The one before that, which had no checksum either."""
+"""The one before, which had no checksum either."""
 _ROUNDING = 1e-9
 """Of the largest variance: by how much a covariance may miss what one is."""
 _Positive = Annotated[float, Meta(gt=0, lt=1e100)]
@@ -38,6 +41,7 @@ class _Run(msgspec.Struct, forbid_unknown_fields=True):
     peak: _Positive
     steps: _Count
     points: _Count
+    curve: tuple[list[_NotNegative], list[_NotNegative]] = ([], [])
 
 
 class _Document(msgspec.Struct, forbid_unknown_fields=True):
@@ -91,7 +95,7 @@ def load(path: Path | str) -> Law:
                 f"{path} is a law over sizes: design takes it with --params and --tokens, rank as it is, and "
                 "laws.load_sizes(path).at(params) is the law of a size"
             )
-        if version not in (_UNSEALED, _ONE_CLOCK, VERSION) or isinstance(version, bool):
+        if version not in (_UNSEALED, _ONE_CLOCK, _CURVELESS, VERSION) or isinstance(version, bool):
             raise LawError(
                 f"{path} is no law of a version from 1 to {VERSION} (it has {shown(version, 40)}): fit it again"
             )
@@ -123,9 +127,16 @@ def _law(document: _Document) -> Law:
         notes = [*notes, f"the file of the law is of version {_UNSEALED}, without a checksum: save it again"]
     return Law(
         {name: parameters[name] for name in (*NAMES, *RELAXATION)}, covariance, document.reference, document.unit,
-        document.noise, document.shift, tuple(Fitted(run.name, run.peak, run.steps, run.points)
-        for run in document.fitted), tuple(notes), document.batch_size, document.baseline,
+        document.noise, document.shift, tuple(map(_fitted, document.fitted)), tuple(notes), document.batch_size,
+        document.baseline,
     )  # fmt: skip
+
+
+def _fitted(run: _Run) -> Fitted:
+    step, loss = map(tuple, run.curve)
+    if len(step) != len(loss) or any(one >= after for one, after in pairwise((0.0, *step, run.steps + 1.0))):
+        raise DocumentError(f"the curve of {shown(run.name, 60)} has other updates than its {len(loss)} losses")
+    return Fitted(run.name, run.peak, run.steps, run.points, (step, loss))
 
 
 def _check_covariance(covariance: Any) -> None:

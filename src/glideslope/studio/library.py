@@ -7,7 +7,7 @@ import re
 import secrets
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,16 +25,14 @@ _DEEPEST = 3
 
 @dataclass(frozen=True)
 class Known:
-    """A law, and the runs that it was fitted on where they are known.
+    """A law, and what was said as it was fitted.
 
     Attributes:
         law: the law.
-        runs: by name, the updates and the losses.
         notes: what was dropped or chosen when the logs were read.
     """
 
     law: Law
-    runs: dict[str, tuple[list[float], list[float]]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -177,8 +175,7 @@ def _fitted(files: list[Path]) -> Known:
     said: dict[str, Any] = json.loads(done.stdout)
     if said["problem"]:
         raise LawError(said["problem"])
-    runs = {name: (step, loss) for name, step, loss in said["runs"]}
-    return Known(load(out), runs, tuple(said["notes"]))
+    return Known(load(out), tuple(said["notes"]))
 
 
 def _safe(name: str) -> str:

@@ -31,7 +31,7 @@ _POINTS = 160
 _SEEN = 4
 """The times the longest run fitted beyond which a law says that it is far from it."""
 _TIMES = (0.5, 2.0)
-_NO_CURVES = "A law file has no curves: drop the logs of its runs here to draw them"
+_NO_CURVES = "The file of this law has no curves of its runs: drop their logs here, or fit it again, to draw them"
 Name = Annotated[str, Meta(max_length=300)]
 
 
@@ -69,8 +69,10 @@ def predicted(library: Library, asked: Prediction) -> dict[str, Any]:
     series, final = _series(law, plan, picture["schedules"])
     if beside is not None:
         series.append(Series(beside.curve.text, *beside.losses, "dashed"))
-    for name, (step, measured) in known.runs.items():
-        series.append(Series(f"{name}, measured", np.array(step), np.array(measured), "faint"))
+    for run in law.fitted:
+        if run.curve[0]:
+            step, measured = map(np.array, run.curve)
+            series.append(Series(f"{run.name}, measured", step, measured, "faint"))
     return {
         **picture, "loss_chart": _chart(law, plan, series).data(), "final": final, "law": _described(known),
         "warnings": [visible(text) for text in law.warnings(plan.steps, plan.peak)],
@@ -233,7 +235,9 @@ def _top(series: list[Series]) -> float:
 
 def _described(known: Known) -> dict[str, Any]:
     law, peaks = known.law, [run.peak for run in known.law.fitted]
-    notes = [visible(note) for note in known.notes[:20]] if known.runs else [_NO_CURVES]
+    notes = [visible(note) for note in known.notes[:20]]
+    if not any(run.curve[0] for run in law.fitted):
+        notes.append(_NO_CURVES)
     runs = f"{len(peaks)} run{'s' * (len(peaks) != 1)} of up to {max(run.steps for run in law.fitted):,} updates"
     low, high = f"{min(peaks):.3g}", f"{max(peaks):.3g}"
     over = f"a peak of {low}" if low == high else f"peaks {low} to {high}"
