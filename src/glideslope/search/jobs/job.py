@@ -7,11 +7,10 @@ import importlib.util
 import inspect
 import socket
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from glideslope.documents import shown
 from glideslope.errors import JobError
 from glideslope.search.jobs.calls import FAILURES, described
 
@@ -138,21 +137,6 @@ def check_takes_optimizer(make: JobFactory) -> None:
             "the function that makes jobs takes no optimizer: write `def job(seed, optimizer=None)`, and where one is "
             "given make it with gs.torch.automatic(optimizer, model.parameters())"
         )
-
-
-def controls_of(job: Job) -> frozenset[str]:
-    """The names of what the step of a job can set besides the rate.
-
-    Raises:
-        JobError: its `controls` aren't names.
-    """
-    names = getattr(job, "controls", ())
-    if not isinstance(names, str) and isinstance(names, Iterable) and all(isinstance(name, str) for name in names):
-        return frozenset(names)
-    raise JobError(
-        f"the job's controls are {shown(names)}: give the names of what its step sets, such as "
-        '("batch_size", "weight_decay")'
-    )
 
 
 def check_methods(job: Any, place: str = "the job") -> Job:

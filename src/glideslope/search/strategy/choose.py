@@ -7,8 +7,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from glideslope.errors import ScheduleError, SearchError
 from glideslope.policy import Driven, as_policy
 from glideslope.schedules import linear, one_cycle
@@ -28,9 +26,9 @@ from glideslope.search.strategy.equal_runs import (
     next_peak,
     plan,
 )
+from glideslope.search.strategy.learned import learned_clearly
 from glideslope.search.strategy.outcomes import SHARE, SHORTEST, check_finite, two_digits
 from glideslope.search.strategy.rise import BLOW_UP, risen
-from glideslope.search.strategy.sweep import batch_noise
 from glideslope.search.trials import Trials
 
 logger = logging.getLogger("glideslope")
@@ -49,9 +47,6 @@ CLIFF = 2.0
 
 FEEDBACK_EVALUATIONS = 20
 """How often a short run with feedback is measured, as a full run is."""
-
-CLEAR = 6.0
-"""The standard errors by which a training loss has fallen where that is no noise."""
 
 
 @dataclass(frozen=True)
@@ -245,17 +240,6 @@ def _peaks(
 
 def _any_clear(runs: dict[float, Run]) -> bool:
     return any(learned_clearly(run) for run in runs.values())
-
-
-def learned_clearly(run: Run) -> bool:
-    """Whether the training loss fell from the first quarter of a run to its last by more than the noise of batches, and
-    the validation loss fell."""
-    losses = run.losses
-    quarter = len(losses) // 4
-    if quarter < 3 or not np.isfinite(losses).all() or run.gain <= 0:
-        return False
-    fall = float(losses[:quarter].mean() - losses[-quarter:].mean())
-    return fall > CLEAR * batch_noise([losses]) * math.sqrt(2 / quarter)
 
 
 def _apart(trials: Trials, best: Run) -> float:
