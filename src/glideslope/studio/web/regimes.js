@@ -18,6 +18,7 @@ export function rateSlider(rate, change) {
   input.setAttribute("aria-describedby", "verdict");
   const share = (/** @type {number} */ value) => Math.log(value / low) / Math.log(high / low);
   /** @type {(number | null)[] | null} */ let marks = null;
+  let place = "Where the ball is";
 
   function show() {
     input.value = String(Math.round(POSITIONS * Math.min(Math.max(share(rate), 0), 1)));
@@ -27,7 +28,7 @@ export function rateSlider(rate, change) {
     const regime = known ? NAMES[/** @type {number[]} */ (marks).filter((mark) => rate > mark).length] : "";
     verdict.textContent = marks === null
       ? "This optimizer scales each slope, so no rate of descent is marked."
-      : known ? `Where the ball is, descent would diverge from ${short(marks[2])} on: this rate ${regime}.` : "Where the ball is, the surface doesn't curve upwards: descent leaves it at any rate.";
+      : known ? `${place}, descent would diverge from ${short(marks[2])} on: this rate ${regime}.` : `${place}, the surface doesn't curve upwards along what moves: no rate of descent is marked.`;
     verdict.dataset.regime = regime;
     const ends = known ? [0, .../** @type {number[]} */ (marks).map((mark) => Math.min(Math.max(share(mark), 0), 1)), 1] : [0, 1];
     bar.replaceChildren(...ends.slice(1).map((end, i) => {
@@ -49,10 +50,9 @@ export function rateSlider(rate, change) {
   show();
   return {
     root,
-    /** Other marks, of the ball that is chosen. @param {(number | null)[] | null} limits @param {number} value @param {boolean} anew whether the range begins anew */
-    show(limits, value, anew) {
-      marks = limits;
-      rate = value;
+    /** Other marks, of the ball that is chosen. @param {(number | null)[] | null} limits @param {number} value @param {boolean} anew whether the range begins anew @param {string} where the marks are taken */
+    show(limits, value, anew, where) {
+      [marks, rate, place] = [limits, value, where];
       if (anew) {
         const middle = limits?.[2] ?? rate;
         [low, high] = [Math.min(middle / 1000, rate), Math.max(middle * 4, rate)];
