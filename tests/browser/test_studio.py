@@ -232,6 +232,30 @@ def test_the_verdict_is_that_of_the_curvature(browser, studio):
         assert "diverge from 2 on" in opened.page.locator(".verdict").inner_text()
 
 
+UNSEEN = """[...document.querySelectorAll('.names span')].filter((one) => {
+  const [box, row] = [one.getBoundingClientRect(), one.parentNode.getBoundingClientRect()];
+  return one.scrollWidth > one.clientWidth || box.left < row.left - 1 || box.right > row.right + 1;
+}).length"""
+
+
+@pytest.mark.parametrize("width", [390, 1180])
+def test_each_regime_on_the_bar_is_named(browser, studio, width):
+    """They aren't known by their colours alone, however narrow a part is."""
+    for optimizer in ("descent", "momentum", "nesterov"):
+        ball = {"start": [-2, 1], "rate": 0.5, "optimizer": optimizer}
+        state = {"surface": "bowl", "balls": [ball]}
+        opened = Opened(browser, studio.url, "play", state, viewport={"width": width, "height": 800})
+        shown = opened.page.locator(".names span").all_inner_texts()
+        parts = opened.page.locator(".regimes:not(.names) span")
+        assert (
+            shown
+            == ["crawls", "converges", "oscillates", "diverges"]
+            == [parts.nth(i).get_attribute("title") for i in range(4)]
+        )
+        assert opened.page.evaluate(UNSEEN) == 0
+        assert opened.wrong == []
+
+
 def test_a_run_is_played_stepped_and_taken_back(browser, studio):
     opened = Opened(browser, studio.url, "play", {"surface": "bowl", "world": {"steps": 30}})
     page = opened.page
