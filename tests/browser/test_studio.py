@@ -1,5 +1,6 @@
 """The studio in a browser: used by mouse and by keyboard, read by anyone, and asking nobody but its own server."""
 
+import itertools
 import json
 import os
 import shutil
@@ -168,6 +169,36 @@ def test_the_axis_of_rates_is_logarithmic_on_demand(browser, studio):
     again.goto(opened.page.url)
     again.locator("main[data-ready=true]").wait_for()
     assert again.get_by_role("button", name="Log scale").get_attribute("aria-pressed") == "true"
+    assert opened.wrong == []
+
+
+WRITTEN = """() => {
+  const write = CanvasRenderingContext2D.prototype.fillText;
+  window.written = [];
+  CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+    if (this.textAlign === 'center') window.written.push([text, x, y, this.measureText(text).width]);
+    return write.apply(this, arguments);
+  };
+}"""
+"""What is written on canvases from now on, in the middle of a place, with its width."""
+
+
+@pytest.mark.parametrize("axis", ["updates", "epochs", "examples", "tokens"])
+@pytest.mark.parametrize("width", [390, 1180])
+def test_the_numbers_of_an_axis_of_time_have_room(browser, studio, axis, width):
+    plan = {"schedules": ["cosine"], "steps": 100_000, "batch": 256, "tokens": 2048, "epoch": 4000, "axis": axis}
+    opened = Opened(browser, studio.url, "draw", plan, viewport={"width": width, "height": 800})
+    opened.page.evaluate(WRITTEN)
+    for _ in range(4):
+        opened.page.evaluate("window.written = []")
+        opened.page.get_by_role("button", name="Zoom in").click()
+        until(opened.page, "window.written.length > 2")
+        written = opened.page.evaluate("window.written")
+        row = max(y for _, _, y, _ in written if sum(other == y for _, _, other, _ in written) > 1)
+        labels = sorted((x - size / 2, x + size / 2, text) for text, x, y, size in written if y == row and text)
+        assert len(labels) > 1
+        assert len({text for _, _, text in labels}) == len(labels)
+        assert all(before[1] + 4 < after[0] for before, after in itertools.pairwise(labels)), labels
     assert opened.wrong == []
 
 
