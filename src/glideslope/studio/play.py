@@ -194,7 +194,7 @@ def _marked(way: Path, window: list[tuple[float, float]]) -> np.ndarray:
         return each
     low, high = np.array(window).T
     inside = np.flatnonzero(np.all((way.positions >= low) & (way.positions <= high), axis=1))
-    return np.minimum(each, inside.max(initial=0))
+    return np.asarray(np.minimum(each, inside.max(initial=0)))
 
 
 def _steepest(matrices: np.ndarray, layers: list[float]) -> np.ndarray:
