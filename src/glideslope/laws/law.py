@@ -153,7 +153,14 @@ class Law(Shown, ByValue):
         best = design(self, steps, peak=peak, floor=floor).best
         return best.peak * best.schedule.over(steps)
 
-    def steps_for(self, target: float, schedule: Schedule | str, peak: float, most: int = 10_000_000) -> int:
+    def steps_for(
+        self,
+        target: float,
+        schedule: Schedule | str,
+        peak: float,
+        most: int = 10_000_000,
+        batch_size: float | None = None,
+    ) -> int:
         """The updates that a run on a schedule needs for its end to come down to a loss.
 
         Args:
@@ -161,6 +168,7 @@ class Law(Shown, ByValue):
             schedule: a value or its text; its parts of the horizon grow with it.
             peak: the rate where its factor is 1.
             most: no more are tried.
+            batch_size: examples in each update, as for `predict`.
 
         Raises:
             LawError: the target isn't reached by then.
@@ -178,7 +186,7 @@ class Law(Shown, ByValue):
                 if steps >= most:
                     raise
                 return math.inf
-            return float(self.predict(rates, steps)[0]) if rates.peak > 0 else math.inf
+            return float(self.predict(rates, steps, batch_size)[0]) if rates.peak > 0 else math.inf
 
         low, high = 0, min(100, most)
         while end(high) > target:
