@@ -14,6 +14,7 @@ from glideslope.errors import LawError, ScheduleError
 from glideslope.laws.form import NAMES, RELAXATION, jacobian, predicted
 from glideslope.laws.knots import Knots
 from glideslope.laws.rates import Rates
+from glideslope.laws.reach import TIMES_THE_LONGEST, far_peak, span
 from glideslope.laws.run import are_rates, checked_rates, checked_sizes, over
 from glideslope.laws.values import ByValue, read_only
 from glideslope.schedules import Schedule
@@ -208,10 +209,10 @@ class Law(Shown, ByValue):
             raise LawError(f"steps={steps}, peak={peak}: give law.warnings(steps, peak)")
         peaks, longest = [run.peak for run in self.fitted], max(run.steps for run in self.fitted)
         warnings = []
-        if not min(peaks) / 1.5 <= peak <= max(peaks) * 1.5:
-            warnings.append(f"a peak of {peak:g} is far from those fitted, {min(peaks):g} to {max(peaks):g}")
-        if steps > 4 * longest:
-            warnings.append(f"{steps} updates are {steps / longest:.1f} times the longest run fitted")
+        if far_peak(peak, peaks):
+            warnings.append(f"a peak of {peak:g} is far from those fitted, {span(peaks)}")
+        if steps > TIMES_THE_LONGEST * longest:
+            warnings.append(f"{int(steps):,} updates are {steps / longest:,.1f} times the longest run fitted")
         if self.doubt:
             warnings.append(self.doubt)
         return warnings
