@@ -334,6 +334,43 @@ def test_logs_are_dropped_on_the_page(browser, studio):
     assert opened.wrong == []
 
 
+@pytest.fixture
+def runs(tmp_path):
+    """A folder with logs of one name in a folder for each run, and what is no log."""
+    for name in ("first", "second"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / "model.bin").write_bytes(b"\0")
+    shutil.copy(EXAMPLES / "curves" / "constant.csv", tmp_path / "runs" / "first" / "metrics.csv")
+    shutil.copy(EXAMPLES / "curves" / "cosine.csv", tmp_path / "runs" / "second" / "metrics.csv")
+    return tmp_path / "runs"
+
+
+def test_a_folder_of_runs_is_chosen_on_the_page(browser, studio, runs):
+    opened = Opened(browser, studio.url, "predict")
+    opened.page.locator("#folder").set_input_files(str(runs))
+    opened.page.get_by_text("Fitted on 2 runs").wait_for()
+    assert not opened.page.get_by_text("model.bin").count()
+    assert opened.wrong == []
+
+
+def test_folders_of_runs_are_dropped_on_the_page(browser, studio, runs):
+    opened = Opened(browser, studio.url, "predict")
+    box = opened.page.locator(".drop").bounding_box()
+    files = [str(runs / "first"), str(runs / "second")]
+    data = {"items": [], "files": files, "dragOperationsMask": 1}
+    devtools = opened.page.context.new_cdp_session(opened.page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        place = {"x": box["x"] + 20, "y": box["y"] + 10}
+        devtools.send("Input.dispatchDragEvent", {"type": kind, "data": data, **place})
+    opened.page.get_by_text("Fitted on 2 runs").wait_for()
+    for name in ("first", "second"):
+        until(
+            opened.page,
+            f"[...document.querySelectorAll('.legend .name')].some((one) => one.textContent === '{name}, measured')",
+        )
+    assert opened.wrong == []
+
+
 def test_a_search_is_watched_as_it_goes_on(browser, studio):
     folder = studio.folder / "raced"
     memory = RunDirectory(folder, {"command": "race", "job": "job.py:job", "steps": 40})

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import glideslope as gs
-from glideslope.studio.draw import Drawing, Edit, drawn
+from glideslope.studio.draw import Copy, Drawing, Edit, copied, drawn
 from glideslope.studio.handles import handles, in_points
 from glideslope.studio.plan import Plan
 from tests.studio.asking import client
@@ -111,6 +111,24 @@ def test_a_schedule_is_copied_in_every_form(tmp_path, to):
         assert gs.from_json(json.loads(code)) == gs.parse(text)
     else:
         assert code == gs.export(gs.parse(text), 100, 0.1, to)
+
+
+@pytest.mark.parametrize("steps", [50_000, 100_000, 10**6, 10**7])
+def test_the_rows_of_many_updates_are_thinned_and_not_refused(steps):
+    answer = copied(Copy(Plan(schedules=["warmup(5%) >> rex"], steps=steps, peak=0.1), "csv"))
+    at, rates = np.loadtxt(answer["code"].splitlines(), delimiter=",", skiprows=1, unpack=True)
+    assert len(answer["code"]) < 2_000_000
+    assert answer.get("note", "").startswith(f"{len(at):,} of {steps:,} updates") == (len(at) < steps)
+    every = np.unique(np.linspace(0, steps - 1, 999).astype(int))
+    assert np.allclose(np.interp(every, at, rates), 0.1 * gs.parse("warmup(5%) >> rex").within(steps)(every), atol=1e-5)
+    assert 0.1 in rates
+
+
+@pytest.mark.parametrize("to", ["torch", "optax", "keras", "transformers", "deepspeed"])
+def test_the_tables_of_many_updates_are_thinned_too(to):
+    code = copied(Copy(Plan(schedules=["cosine_restarts(7%)"], steps=10**6, peak=0.1), to))["code"]
+    assert "TIMES = [0, " in code
+    assert len(code) < 500_000
 
 
 def test_the_gallery_has_every_schedule(tmp_path):

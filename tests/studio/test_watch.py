@@ -11,7 +11,9 @@ import glideslope as gs
 from glideslope.errors import DocumentError, RunDirectoryError
 from glideslope.search.directory.run_directory import RunDirectory
 from glideslope.search.directory.snapshot import Snapshot, changed
+from glideslope.search.runs.contestant import Contestant, Run
 from glideslope.studio.library import Library
+from glideslope.studio.rounds import rounds
 from glideslope.studio.watch import _news, folders, seen
 from tests.studio.asking import client
 from tests.views.results import Quadratic
@@ -57,11 +59,35 @@ def test_runs_are_seen_as_they_end(raced):
         _, _, loss, fate = rows[standing.contestant.name, standing.contestant.peak]
         if np.isfinite(standing.mean):
             assert loss == pytest.approx(standing.mean)
-            assert (
-                fate == "the best so far" if standing is result.standings[0] else fate.startswith("dropped: it ended")
-            )
+            above = f"{standing.mean - result.standings[0].mean:.3g} above the best"
+            assert fate == ("the best so far" if standing is result.standings[0] else above)
         else:
             assert re.match(r"diverged after \d+ updates", fate)
+
+
+def test_the_runs_of_one_contestant_say_their_seed(tmp_path):
+    memory = RunDirectory(tmp_path / "raced", SEARCH)
+    gs.race(lambda seed: Quadratic(), ["cosine", "linear"], 40, [0.1], seeds=2, memory=memory)
+    (table,) = seen(Library(tmp_path), "raced")["rounds"]
+    names = {f"{name}(), seed {seed}" for name in ("cosine", "linear", "constant") for seed in (0, 1)}
+    assert {row[0] for row in table["rows"]} == names
+    assert not any("dropped" in row[3] for row in table["rows"])
+
+
+@pytest.mark.parametrize(
+    ("loss", "problem", "last", "said"),
+    [
+        (1.5, "", 1.0, "0.5 above the best"),
+        (np.inf, "", np.nan, "diverged after 40 updates"),
+        (np.inf, "", 1.0, "its validation loss isn't finite"),
+        (np.inf, "no way back", 1.0, "stopped by its guard: no way back"),
+    ],
+)
+def test_how_a_run_ended_is_said_as_it_was(loss, problem, last, said):
+    contestant = Contestant(gs.parse("cosine"), 0.1)
+    best = Run(contestant, 40, 0, np.ones(40), (), 1.0)
+    other = Run(contestant, 40, 1, np.full(40, last), (), loss, problem=problem)
+    assert [row[3] for row in rounds([best, other])[0]["rows"]] == ["the best so far", said]
 
 
 def test_nothing_is_changed_by_looking(raced):

@@ -24,8 +24,8 @@ from glideslope.views.curves import Curve, Time, chart
 from glideslope.views.digits import rounded
 from glideslope.views.gallery import entries
 
-_MOST_COPIED = 2_000_000
-"""The characters of a form of a schedule that is copied."""
+MOST_EACH = 50_000
+"""The updates that a copied table has one by one: of more, a page would hang on its text."""
 
 
 class Edit(msgspec.Struct, forbid_unknown_fields=True):
@@ -104,10 +104,10 @@ def drawn(drawing: Drawing, beside: Sequence[Curve] = ()) -> dict[str, Any]:
 
 
 def copied(copy: Copy) -> dict[str, str]:
-    """The schedule that is edited as text, code or data.
+    """The schedule that is edited as text, code or data; and of rows that aren't of every update, how many they are.
 
     Raises:
-        ConversionError: it has no such form, or one that is too long for a page.
+        ConversionError: it has no such form.
     """
     plan, value = copy.plan, copy.plan.schedule(copy.plan.text)
     if copy.to == "text":
@@ -116,9 +116,10 @@ def copied(copy: Copy) -> dict[str, str]:
         return {"code": json.dumps(to_json(value), indent=2)}
     if copy.to not in WRITERS:
         raise ConversionError(f"no export to {copy.to!r}")
-    code = export(by_clock(value, plan.clock), plan.steps, plan.peak, copy.to)
-    if len(code) > _MOST_COPIED:
-        raise ConversionError(f"{len(code):,} characters are too many for a page: glideslope convert writes them")
+    code = export(by_clock(value, plan.clock), plan.steps, plan.peak, copy.to, MOST_EACH)
+    if copy.to == "csv" and plan.steps > MOST_EACH:
+        rows = code.count("\n") - 1
+        return {"code": code, "note": f"{rows:,} of {plan.steps:,} updates"}
     return {"code": code}
 
 

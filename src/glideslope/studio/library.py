@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
+import os
 import secrets
 import subprocess
 import sys
@@ -14,11 +14,12 @@ from typing import Any
 
 from glideslope.errors import DocumentError, LawError
 from glideslope.laws import Law, load
+from glideslope.studio.drops import Drop
 
 _MOST_FILES = 2_000
 """Files of the folder that are looked at."""
 _MOST_LAW = 4_000_000
-_MOST_DROPS, _MOST_IN_DROP = 12, 60
+_MOST_DROPS = 12
 _FIT_SECONDS = 60.0
 _DEEPEST = 3
 
@@ -48,7 +49,7 @@ class Library:
         self.folder = folder.resolve()
         self._given = {name: Known(law) for name, law in (laws or {}).items()}
         self._read: dict[Path, tuple[tuple[int, int], Law]] = {}
-        self._drops: dict[str, Path] = {}
+        self._drops: dict[str, Drop] = {}
         self._kept = TemporaryDirectory(prefix="glideslope-studio-")
 
     def inside(self, name: str) -> Path:
@@ -86,19 +87,16 @@ class Library:
 
         Args:
             group: those that are dropped together.
-            name: what the file is called, which its kind shows in.
+            name: what the file is called, after the folders that it was dropped in.
             content: its bytes.
 
         Raises:
-            DocumentError: there are too many.
+            DocumentError: there are too many, or it lies too deep.
         """
         if group not in self._drops and len(self._drops) >= _MOST_DROPS:
             raise DocumentError(f"more than {_MOST_DROPS} drops: start the studio anew")
-        folder = self._drops.setdefault(group, Path(self._kept.name) / secrets.token_hex(8))
-        folder.mkdir(exist_ok=True)
-        if len(list(folder.iterdir())) >= _MOST_IN_DROP:
-            raise DocumentError(f"more than {_MOST_IN_DROP} files at once")
-        (folder / _safe(name)).write_bytes(content)
+        folder = Path(self._kept.name) / secrets.token_hex(8) / "dropped"
+        self._drops.setdefault(group, Drop(folder)).keep(name, content)
 
     def fitted(self, group: str) -> str:
         """The name of the law of files that were dropped: the law that one is, or the one fitted on logs.
@@ -108,12 +106,13 @@ class Library:
         """
         if group not in self._drops:
             raise LawError("nothing was dropped")
-        files = sorted(self._drops[group].iterdir())
+        drop = self._drops[group]
+        files = sorted(drop.given)
         if len(files) == 1 and files[0].suffix == ".json" and self._is_law(files[0]):
             known = Known(load(files[0]))
             label = files[0].name
         else:
-            known = _fitted(files)
+            known = _fitted(files, drop.folder)
             label = files[0].name if len(files) == 1 else f"{len(files)} logs"
         name = label if label not in self._given else f"{label} ({len(self._given) + 1})"
         self._given[name] = known
@@ -159,10 +158,11 @@ class Library:
         return self._read[path][1]
 
 
-def _fitted(files: list[Path]) -> Known:
-    """A law fitted on logs, in a process that is ended when it takes too long."""
+def _fitted(files: list[Path], folder: Path) -> Known:
+    """A law fitted on logs in a folder, in a process that is ended when it takes too long; what it says names them from
+    there."""
     program = "from glideslope.studio.fitting import main; main()"
-    out = files[0].parent.with_suffix(".law")
+    out = folder.with_suffix(".law")
     asked = json.dumps({"files": [str(file) for file in files], "out": str(out)})
     try:
         done = subprocess.run(
@@ -174,15 +174,10 @@ def _fitted(files: list[Path]) -> Known:
         raise LawError(done.stderr.strip().rpartition("\n")[2] or "these logs can't be fitted")
     said: dict[str, Any] = json.loads(done.stdout)
     if said["problem"]:
-        raise LawError(said["problem"])
-    return Known(load(out), tuple(said["notes"]))
+        raise LawError(_from(folder, said["problem"]))
+    return Known(load(out), tuple(_from(folder, note) for note in said["notes"]))
 
 
-def _safe(name: str) -> str:
-    """A name of a file that names nothing else.
-
-    >>> _safe("../../etc/passwd"), _safe("a b.csv"), _safe("..")
-    ('passwd', 'a b.csv', 'log')
-    """
-    last = re.split(r"[/\\]", name)[-1]
-    return re.sub(r"[^\w .+-]", "_", last)[:100].strip(" .") or "log"
+def _from(folder: Path, text: str) -> str:
+    """A text in which paths begin after a folder."""
+    return text.replace(f"{folder}{os.sep}", "")

@@ -21,11 +21,11 @@ from glideslope.errors import GlideslopeError
 from glideslope.escape import visible
 from glideslope.search.directory.snapshot import Snapshot, changed
 from glideslope.search.runs.contestant import Run
-from glideslope.search.runs.idle import shown_name
 from glideslope.search.strategy.odds import interval, near
 from glideslope.search.strategy.outcomes import final_loss
 from glideslope.studio.exchange import computed, refusal
 from glideslope.studio.library import Library
+from glideslope.studio.rounds import number, rounds
 from glideslope.views import run_charts
 from glideslope.views.charts import Chart, Series
 from glideslope.views.thinning import places as drawn_places
@@ -74,7 +74,7 @@ def seen(library: Library, folder: str) -> dict[str, Any]:
     snapshot = Snapshot.of(path)
     return {
         "search": _said(snapshot), "charts": [chart.data() | {"title": chart.title} for chart in _charts(snapshot)],
-        "rounds": _rounds(snapshot.runs), "odds": _odds(snapshot), "events": _events(snapshot.runs),
+        "rounds": rounds(snapshot.runs), "odds": _odds(snapshot), "events": _events(snapshot.runs),
         "unfinished": [
             {"what": visible(key), "updates": len(position.losses)} for key, position in snapshot.unfinished.items()
         ],
@@ -193,31 +193,6 @@ def _unfinished(snapshot: Snapshot) -> Chart:
     )
 
 
-def _rounds(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """A table for each length of runs, the best first, with what became of each."""
-    tables = []
-    for steps in sorted({run.steps for run in runs}):
-        ranked = sorted((run for run in runs if run.steps == steps), key=final_loss)
-        best = ranked[0].final_loss
-        rows = [
-            [visible(shown_name([run])), run.contestant.peak, _number(run.final_loss), visible(_fate(run, best))]
-            for run in ranked
-        ]
-        tables.append({"title": f"Runs of {steps:,} updates", "rows": rows})
-    return tables
-
-
-def _fate(run: Run, best: float) -> str:
-    """What became of a run beside the best of its length."""
-    if run.problem:
-        return f"stopped by its guard: {run.problem}"
-    if not math.isfinite(run.final_loss):
-        return f"diverged after {len(run.losses):,} updates"
-    if run.final_loss == best:
-        return "the best so far"
-    return f"dropped: it ended {run.final_loss - best:.3g} above the best"
-
-
 def _odds(snapshot: Snapshot) -> list[str]:
     """How sure the search is, by as much of it as there is."""
     overhead, steps = snapshot.search.get("overhead"), snapshot.search.get("steps")
@@ -237,11 +212,7 @@ def _odds(snapshot: Snapshot) -> list[str]:
 def _events(runs: Sequence[Run]) -> list[list[Any]]:
     """What guards did: the run, the update, what, the loss, where it went back to and what the rate was times."""
     return [
-        [visible(str(run.contestant)), event.update, event.kind, _number(event.loss), event.back_to, event.factor]
+        [visible(str(run.contestant)), event.update, event.kind, number(event.loss), event.back_to, event.factor]
         for run in runs
         for event in run.events
     ][:500]
-
-
-def _number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

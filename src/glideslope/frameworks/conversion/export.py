@@ -17,15 +17,16 @@ from glideslope.schedules import Schedule
 from glideslope.schedules.numbers import plain
 from glideslope.schedules.sampling import MOST_UPDATES, sampled, short
 
-Writer = Callable[[Schedule, int, float], str]
+Writer = Callable[[Schedule, int, float, int], str]
+"""From a schedule, the updates, the peak and the most rows of a table."""
 
 MOST_ROWS = 1_000_000
-"""Updates that a table is made of, at most; of more, some thousands, every turn of a phase among them."""
+"""Updates that a table is made of, at most, unless its caller says otherwise."""
 _MOST_OF_KERAS = 10_000_000
 """Updates in a table for Keras, whose schedules look the rate up."""
 
 
-def export(schedule: Schedule, steps: int, peak: float, to: str) -> str:
+def export(schedule: Schedule, steps: int, peak: float, to: str, most_rows: int = MOST_ROWS) -> str:
     """Code, or a configuration, that reproduces a schedule in another library.
 
     Args:
@@ -33,6 +34,8 @@ def export(schedule: Schedule, steps: int, peak: float, to: str) -> str:
         steps: the updates of the training, the horizon where the schedule has none.
         peak: the rate that its factor is of.
         to: "torch", "optax", "keras", "transformers", "deepspeed" or "csv".
+        most_rows: updates that a table has one by one, at most; of more it has some thousands, of which some are
+            where phases begin.
 
     Returns:
         Python code that defines `make(optimizer)`, which returns the scheduler (torch, transformers), or `schedule`
@@ -51,14 +54,14 @@ def export(schedule: Schedule, steps: int, peak: float, to: str) -> str:
         raise ConversionError(f"no export to {to!r}: {hint}")
     if not 1 <= steps <= MOST_UPDATES or steps != int(steps):
         raise ConversionError(f"steps={short(steps)}: give the updates of the training, a whole number, at least 1")
-    return WRITERS[to](as_policy(schedule).curve, int(steps), peak)
+    return WRITERS[to](as_policy(schedule).curve, int(steps), peak, most_rows)
 
 
-def _torch(schedule: Schedule, steps: int, peak: float) -> str:
+def _torch(schedule: Schedule, steps: int, peak: float, rows: int) -> str:
     parts = segments(schedule, steps)
     call = _torch_class(parts[0], peak) if parts and len(parts) == 1 else None
     if call is None:
-        return _lambda(schedule, steps, parts, "torch has no class for this schedule")
+        return _lambda(schedule, steps, rows, parts, "torch has no class for this schedule")
     return (
         f"# {schedule}, {steps} updates; the optimizer's rate is {peak!r}\n"
         "from torch.optim import lr_scheduler\n\n\n"
@@ -83,7 +86,7 @@ def _torch_class(part: Segment, peak: float) -> str | None:
     return None
 
 
-def _lambda(schedule: Schedule, steps: int, parts: list[Segment] | None, why: str) -> str:
+def _lambda(schedule: Schedule, steps: int, rows: int, parts: list[Segment] | None, why: str) -> str:
     """A LambdaLR: of formulas where there are, else of a table."""
     head = f"# {schedule!r}, {steps} updates. {why}: this is a LambdaLR of its factor.\n"
     if parts and (body := _formulas(parts)):
@@ -91,7 +94,7 @@ def _lambda(schedule: Schedule, steps: int, parts: list[Segment] | None, why: st
     else:
         code = (
             "import numpy as np\nfrom torch.optim.lr_scheduler import LambdaLR\n\n"
-            f"# A table, with straight lines between its points.\n{_table(schedule, steps, 1.0)}\n\n"
+            f"# A table, with straight lines between its points.\n{_table(schedule, steps, 1.0, rows)}\n\n"
             "def factor(t):\n    return float(np.interp(t, TIMES, VALUES))\n"
         )
     return f"{head}{code}\n\ndef make(optimizer):\n    return LambdaLR(optimizer, factor)\n"
@@ -126,29 +129,29 @@ def _formula(part: Segment, t: str) -> str | None:
     return None
 
 
-def _table(schedule: Schedule, steps: int, scale: float) -> str:
+def _table(schedule: Schedule, steps: int, scale: float, rows: int) -> str:
     """The points that reproduce a schedule, as two lists."""
-    at, values = _values(schedule, steps)
+    at, values = _values(schedule, steps, rows)
     kept = knots_of(scale * values, 1e-14, at)
     return f"TIMES = {at[kept].tolist()}\nVALUES = {(scale * values[kept]).tolist()}\n"
 
 
-def _values(schedule: Schedule, steps: int) -> tuple[np.ndarray, np.ndarray]:
+def _values(schedule: Schedule, steps: int, rows: int) -> tuple[np.ndarray, np.ndarray]:
     """Updates, and the factors there: of every one, or of some where there are very many, and of the end of the
     training, which is held."""
-    at = np.arange(steps) if steps <= MOST_ROWS else sampled(schedule, steps)[0]
+    at = np.arange(steps) if steps <= rows else sampled(schedule, steps)[0]
     at = np.append(at, steps)
     return at, np.asarray(schedule.within(steps)(at))
 
 
-def _optax(schedule: Schedule, steps: int, peak: float) -> str:
+def _optax(schedule: Schedule, steps: int, peak: float, rows: int) -> str:
     parts = segments(schedule, steps)
     calls = [_optax_function(part, peak) for part in parts or []]
     bounds = starts(parts or [])[1:]
     if not calls or None in calls or any(bound != int(bound) for bound in bounds):
         return (
             f"# {schedule!r}, {steps} updates, peak {peak!r}. Optax has no function for it: this is a table.\n"
-            f"import jax.numpy as jnp\n\n{_table(schedule, steps, peak)}\n\n"
+            f"import jax.numpy as jnp\n\n{_table(schedule, steps, peak, rows)}\n\n"
             "def schedule(count):\n    return jnp.interp(count, jnp.asarray(TIMES), jnp.asarray(VALUES))\n"
         )
     joined = ", ".join(str(code) for code in calls)
@@ -177,7 +180,7 @@ def _optax_function(part: Segment, peak: float) -> str | None:
     return None
 
 
-def _keras(schedule: Schedule, steps: int, peak: float) -> str:
+def _keras(schedule: Schedule, steps: int, peak: float, rows: int) -> str:
     parts = segments(schedule, steps) or []
     head = f"# {schedule!r}, {steps} updates, peak {peak!r}"
     if (call := _keras_class(parts, peak)) is not None:
@@ -189,7 +192,7 @@ def _keras(schedule: Schedule, steps: int, peak: float) -> str:
         )
     return (
         f"{head}. Keras has no class for this schedule: this is a table.\n"
-        f"import keras\nimport numpy as np\n\n{_table(schedule, steps, peak)}\n\n"
+        f"import keras\nimport numpy as np\n\n{_table(schedule, steps, peak, rows)}\n\n"
         "class Table(keras.optimizers.schedules.LearningRateSchedule):\n"
         "    def __init__(self):\n"
         "        self.rates = np.interp(np.arange(TIMES[-1] + 1), TIMES, VALUES).astype('float32')\n\n"
@@ -219,12 +222,12 @@ def _keras_class(parts: list[Segment], peak: float) -> str | None:
     return None
 
 
-def _transformers(schedule: Schedule, steps: int, peak: float) -> str:
+def _transformers(schedule: Schedule, steps: int, peak: float, rows: int) -> str:
     parts = segments(schedule, steps) or []
     whole = all(part.length == int(part.length) for part in parts)
     call = _transformers_call(parts, steps) if whole else None
     if call is None:
-        return _lambda(schedule, steps, parts, "transformers has no name for this schedule")
+        return _lambda(schedule, steps, rows, parts, "transformers has no name for this schedule")
     return (
         f"# {schedule}, {steps} updates; the optimizer's rate is {peak!r}\n"
         f"from transformers import get_scheduler\n\n\ndef make(optimizer):\n    return get_scheduler({call})\n"
@@ -253,18 +256,18 @@ def _transformers_call(parts: list[Segment], steps: int) -> str | None:
     return None
 
 
-def _deepspeed(schedule: Schedule, steps: int, peak: float) -> str:
-    at, factors = _values(schedule, steps)
+def _deepspeed(schedule: Schedule, steps: int, peak: float, rows: int) -> str:
+    at, factors = _values(schedule, steps, rows)
     if (section := deepspeed_section(at, peak * factors, steps, peak)) is not None:
         return json.dumps({"scheduler": section}, indent=2) + "\n"
     why = "DeepSpeed has no configuration for it; give make(optimizer) to deepspeed.initialize(lr_scheduler=...)"
-    return _lambda(schedule, steps, segments(schedule, steps), why)
+    return _lambda(schedule, steps, rows, segments(schedule, steps), why)
 
 
-def _csv(schedule: Schedule, steps: int, peak: float) -> str:
-    at, factors = _values(schedule, steps)
-    rows = zip(at[:-1].tolist(), (peak * factors[:-1]).tolist(), strict=True)
-    return "step,lr\n" + "".join(f"{t},{rate!r}\n" for t, rate in rows)
+def _csv(schedule: Schedule, steps: int, peak: float, rows: int) -> str:
+    at, factors = _values(schedule, steps, rows)
+    pairs = zip(at[:-1].tolist(), (peak * factors[:-1]).tolist(), strict=True)
+    return "step,lr\n" + "".join(f"{t},{rate!r}\n" for t, rate in pairs)
 
 
 WRITERS: dict[str, Writer] = {

@@ -31,7 +31,7 @@ export function open(root, state, save) {
       const answer = await ask("api/copy", { plan, to: form });
       code.textContent = answer.code;
       code.hidden = false;
-      await put(answer.code, "Copied.");
+      await put(answer.code, answer.note ? `Copied: ${answer.note}.` : "Copied.");
     } catch (/** @type {any} */ error) {
       say(error.message);
     }

@@ -2,6 +2,7 @@
 
 import { ask, offline } from "./api.js";
 import { button, chartFigure, choice, h, say, short } from "./dom.js";
+import { chosen, dropped } from "./files.js";
 import { PLAN, planEditor } from "./plan.js";
 import { Chart } from "./report.js";
 
@@ -62,16 +63,23 @@ export function open(root, state, save) {
     root.dataset.ready = "true";
   }
 
-  const input = h("input", { type: "file", multiple: true, class: "sr", id: "files", onchange: () => drop([...input.files]) });
-  const zone = h("label", { class: "drop", for: "files" }, h("strong", {}, "Drop logs or a law here"), " or choose files: CSV, JSON lines, W&B, TensorBoard, trainer states and others that ", h("code", {}, "glideslope fit"), " reads.");
+  const input = h("input", { type: "file", multiple: true, class: "sr", id: "files", onchange: () => drop(() => chosen(input.files)) });
+  const folder = h("input", { type: "file", webkitdirectory: true, class: "sr", id: "folder", onchange: () => drop(() => chosen(folder.files)) });
+  const zone = h("label", { class: "drop", for: "files" }, h("strong", {}, "Drop logs, folders of them or a law here"), " or choose files: CSV, JSON lines, W&B, TensorBoard, trainer states and others that ", h("code", {}, "glideslope fit"), " reads.");
 
-  /** @param {File[]} files */
-  async function drop(files) {
-    if (!files.length) return;
+  const inFolder = h("label", { class: "choose", for: "folder" }, "Choose a folder");
+
+  /** @param {() => any} select the files, or a promise of them */
+  async function drop(select) {
     const group = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(36).padStart(2, "0")).join("");
-    say(`Reading ${files.length} file${files.length === 1 ? "" : "s"} …`);
     try {
-      for (const file of files) await ask(`api/drop/${group}/${encodeURIComponent(file.name)}`, file);
+      const files = await select();
+      if (!files.length) {
+        say("There is nothing to read.");
+        return;
+      }
+      say(`Reading ${files.length} file${files.length === 1 ? "" : "s"} …`);
+      for (const { path, file } of files) await ask(`api/drop/${group}/${encodeURIComponent(path)}`, file);
       law = (await ask("api/fit", { group })).law;
       await choose();
       say("Fitted.");
@@ -108,13 +116,13 @@ export function open(root, state, save) {
       ),
     ),
   );
-  root.append(h("h2", { class: "sr" }, "Predict the loss"), h("div", { class: "source" }, place, ...(offline ? [] : [zone, input])), about, room);
+  root.append(h("h2", { class: "sr" }, "Predict the loss"), h("div", { class: "source" }, place, ...(offline ? [] : [h("div", {}, zone, input, inFolder, folder)])), about, room);
   for (const name of ["dragover", "drop"]) {
     root.addEventListener(name, (/** @type {any} */ event) => {
       if (offline) return;
       event.preventDefault();
       zone.classList.toggle("over", name === "dragover");
-      if (name === "drop") drop([...event.dataTransfer.files]);
+      if (name === "drop") drop(() => dropped(event.dataTransfer));
     });
   }
   choose();
