@@ -140,12 +140,13 @@ SCRIPTS = (
     ), full=("--seeds", "1"), quick=("--seeds", "1", "--steps", "100", "--trainings", "text"), same=False,
         needs="an hour"),
     Script("cluster", (
-        Claim(r"20 searches of which a worker was killed.*?\| #", r"a worker killed: .*?'wrong answers': #", near(0)),
-        Claim(r"6 searches killed 7 times.*?\| #", r"the driver killed: .*?'wrong answers': #", near(0)),
+        Claim(r"100 searches of which a worker was killed.*?\| #", r"a worker killed: .*?'wrong answers': #", near(0)),
+        Claim(r"20 searches killed 29 times.*?\| #", r"the driver killed: .*?'wrong answers': #", near(0)),
         Claim(r"64 trials asleep.*?\| #%", r"64 sleeping trials of 2 s on 32 processes: #%", at_least(0.9)),
+        Claim(r"32 that compute .*?\| [\d.]+%, #%", r"working trials of [\d.]+ s on 2 processes: #%", at_least(0.9)),
         Claim(r"a trial of nearly no work.*?\| # ms", r"overhead of a trial on a process: # ms", at_most(3)),
         Claim(r"4,000 trials of about 1 s.*?\| # s", r"0% of 10 s, 0% lost: # s", near(0.2)),
-        Claim(r"the search's memory after each quarter.*?\| # MB", r"each quarter of [\d,]+ trials: #", near(0.3)),
+        Claim(r"the search's memory after each quarter.*?\| #", r"each quarter of [\d,]+ trials: #", near(0.3)),
     ), quick=("--quick",), same=False, needs="Ray, and some minutes"),
     Script("studio", (
         Claim(r"a room of the studio.*?\| # KB", r"# KB", at_most(1.6)),

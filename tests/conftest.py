@@ -1,5 +1,6 @@
 """What holds for every test."""
 
+import shutil
 import signal
 
 import pytest
@@ -16,3 +17,16 @@ def standard_output_is_taken_back():
     """A command that runs a job lends it standard output until the process ends, which a test's doesn't."""
     yield
     output.take_back()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A browser, one for the process: two at once are refused. A test that needs it is skipped where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright isn't installed: pip install playwright")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("chromium isn't installed")
+    with playwright.sync_playwright() as driver:
+        launched = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield launched
+        launched.close()

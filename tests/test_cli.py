@@ -11,6 +11,7 @@ from datetime import datetime
 import pytest
 
 import glideslope as gs
+from glideslope.cli import run as glideslope
 from glideslope.search.directory.run_directory import RunDirectory
 
 JOB = """
@@ -337,3 +338,17 @@ def test_workers_change_no_digit(folder):
     assert (folder / "alone/runs.csv").read_bytes() == (folder / "two/runs.csv").read_bytes()
     refused = run(folder, "tune", "quadratic.py:job", "--steps", "400", "--workers", "0")
     assert (refused.returncode, refused.stderr) == (2, "glideslope: --workers 0: give at least 1\n")
+
+
+@pytest.mark.parametrize("command", [("tune", "quadratic.py:job"), ("predict", "law.json", "hold", "--peak", "1")])
+def test_an_empty_name_is_no_folder(folder, command, capsys, monkeypatch):
+    monkeypatch.chdir(folder)
+    before = sorted(folder.iterdir())
+    assert glideslope([*command, "--steps", "400", "--out", ""]) == 2
+    assert "--out: the name is empty" in capsys.readouterr().err
+    assert sorted(folder.iterdir()) == before
+
+
+def test_a_file_that_is_missing_is_named_once(capsys):
+    assert glideslope(["predict", "missing.json", "hold", "--peak", "1", "--steps", "10"]) == 2
+    assert capsys.readouterr().err == "glideslope: missing.json can't be read as a law: No such file or directory\n"

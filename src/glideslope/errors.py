@@ -73,3 +73,12 @@ class DocumentError(GlideslopeError, ValueError):
 
 class FileError(GlideslopeError, OSError):
     """A file can't be written."""
+
+
+def reason(error: Exception) -> str:
+    """Why a file can't be read, without its name, which a message has already.
+
+    >>> reason(FileNotFoundError(2, "No such file or directory", "law.json"))
+    'No such file or directory'
+    """
+    return getattr(error, "strerror", None) or str(error)

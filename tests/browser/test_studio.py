@@ -1,5 +1,6 @@
 """The studio in a browser: used by mouse and by keyboard, read by anyone, and asking nobody but its own server."""
 
+import itertools
 import json
 import os
 import shutil
@@ -171,6 +172,36 @@ def test_the_axis_of_rates_is_logarithmic_on_demand(browser, studio):
     assert opened.wrong == []
 
 
+WRITTEN = """() => {
+  const write = CanvasRenderingContext2D.prototype.fillText;
+  window.written = [];
+  CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+    if (this.textAlign === 'center') window.written.push([text, x, y, this.measureText(text).width]);
+    return write.apply(this, arguments);
+  };
+}"""
+"""What is written on canvases from now on, in the middle of a place, with its width."""
+
+
+@pytest.mark.parametrize("axis", ["updates", "epochs", "examples", "tokens"])
+@pytest.mark.parametrize("width", [390, 1180])
+def test_the_numbers_of_an_axis_of_time_have_room(browser, studio, axis, width):
+    plan = {"schedules": ["cosine"], "steps": 100_000, "batch": 256, "tokens": 2048, "epoch": 4000, "axis": axis}
+    opened = Opened(browser, studio.url, "draw", plan, viewport={"width": width, "height": 800})
+    opened.page.evaluate(WRITTEN)
+    for _ in range(4):
+        opened.page.evaluate("window.written = []")
+        opened.page.get_by_role("button", name="Zoom in").click()
+        until(opened.page, "window.written.length > 2")
+        written = opened.page.evaluate("window.written")
+        row = max(y for _, _, y, _ in written if sum(other == y for _, _, other, _ in written) > 1)
+        labels = sorted((x - size / 2, x + size / 2, text) for text, x, y, size in written if y == row and text)
+        assert len(labels) > 1
+        assert len({text for _, _, text in labels}) == len(labels)
+        assert all(before[1] + 4 < after[0] for before, after in itertools.pairwise(labels)), labels
+    assert opened.wrong == []
+
+
 def test_a_handle_is_moved_by_keys_and_a_point_deleted(browser, studio):
     opened = Opened(
         browser, studio.url, "draw", {"schedules": ["interpolate([0%, 50%, 100%], [0, 1, 0])"], "steps": 1000}
@@ -230,6 +261,30 @@ def test_the_verdict_is_that_of_the_curvature(browser, studio):
         opened = Opened(browser, studio.url, "play", {"surface": "parabola", "balls": [{"start": [-2], "rate": rate}]})
         assert opened.page.locator(".verdict").get_attribute("data-regime") == verdict
         assert "diverge from 2 on" in opened.page.locator(".verdict").inner_text()
+
+
+UNSEEN = """[...document.querySelectorAll('.names span')].filter((one) => {
+  const [box, row] = [one.getBoundingClientRect(), one.parentNode.getBoundingClientRect()];
+  return one.scrollWidth > one.clientWidth || box.left < row.left - 1 || box.right > row.right + 1;
+}).length"""
+
+
+@pytest.mark.parametrize("width", [390, 1180])
+def test_each_regime_on_the_bar_is_named(browser, studio, width):
+    """They aren't known by their colours alone, however narrow a part is."""
+    for optimizer in ("descent", "momentum", "nesterov"):
+        ball = {"start": [-2, 1], "rate": 0.5, "optimizer": optimizer}
+        state = {"surface": "bowl", "balls": [ball]}
+        opened = Opened(browser, studio.url, "play", state, viewport={"width": width, "height": 800})
+        shown = opened.page.locator(".names span").all_inner_texts()
+        parts = opened.page.locator(".regimes:not(.names) span")
+        assert (
+            shown
+            == ["crawls", "converges", "oscillates", "diverges"]
+            == [parts.nth(i).get_attribute("title") for i in range(4)]
+        )
+        assert opened.page.evaluate(UNSEEN) == 0
+        assert opened.wrong == []
 
 
 def test_a_run_is_played_stepped_and_taken_back(browser, studio):

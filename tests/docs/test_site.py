@@ -114,23 +114,18 @@ def test_an_answer_is_two_clicks_from_the_start(site, page):
 
 
 @pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright isn't installed: pip install playwright")
-    if CHROMIUM is None:
-        pytest.skip("chromium isn't installed")
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = opened.new_context(offline=True).new_page()
-        yield page
-        opened.close()
+def tab(browser):
+    context = browser.new_context(offline=True)
+    yield context.new_page()
+    context.close()
 
 
 @pytest.mark.parametrize(("words", "page"), [(words, page) for _, words, page, _ in QUESTIONS], ids=lambda value: value)
-def test_a_search_finds_the_answer_offline(site, browser, words, page):
-    browser.goto(f"{(site / 'search.html').as_uri()}?q={quote(words)}")
-    browser.wait_for_selector("#search-results ul.search li", timeout=20_000)
-    browser.wait_for_function("document.querySelector('.search-summary').textContent.match(/\\d/)", timeout=20_000)
-    found = browser.eval_on_selector_all(
+def test_a_search_finds_the_answer_offline(site, tab, words, page):
+    tab.goto(f"{(site / 'search.html').as_uri()}?q={quote(words)}")
+    tab.wait_for_selector("#search-results ul.search li", timeout=20_000)
+    tab.wait_for_function("document.querySelector('.search-summary').textContent.match(/\\d/)", timeout=20_000)
+    found = tab.eval_on_selector_all(
         "#search-results ul.search li > a:first-child", "links => links.map(link => link.getAttribute('href'))"
     )
     pages = list(dict.fromkeys(link.partition("?")[0].partition("#")[0] for link in found))

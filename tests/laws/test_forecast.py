@@ -118,6 +118,13 @@ def test_the_command(tmp_path, capsys):
     assert glideslope([*args, str(STEPS), "--extend", str(2 * STEPS), "--json"]) == 0
     extended = json.loads(capsys.readouterr().out)["others"][-1]
     assert (extended["what"], extended["value"]) == ("extended", 2 * STEPS)
+    assert glideslope([*args, str(STEPS), "--extend", str(2 * STEPS)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines[2:-1]] == [
+        "At a peak of 0.0005 from the beginning", "At a peak of 0.002 from the beginning",
+        f"Over {STEPS // 2:,} updates from the beginning", f"Over {2 * STEPS:,} updates from the beginning",
+        f"Extended to {2 * STEPS:,} updates",
+    ]  # fmt: skip
     assert glideslope([*args, str(STEPS), "--extend", "1000"]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert glideslope([*args, "100"]) == 2

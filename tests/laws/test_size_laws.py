@@ -262,3 +262,39 @@ def test_a_prior_counts_fully_however_far_it_is():
 
     _, place = minimized(residuals, np.array([1.0]), 1e-12, squared=1)
     assert place[0] == pytest.approx(170.0, abs=0.01)  # three robust residuals pull by 10 each, the prior by 200 - x
+
+
+def test_a_law_of_one_size_is_named(capsys):
+    file = Path(__file__).parents[2] / "examples" / "law.json"
+    with pytest.raises(gs.LawError, match="is a law of one size: design takes it with --steps"):
+        laws.load_sizes(file)
+    assert glideslope(["design", str(file), "--params", "7B", "--tokens", "1T"]) == 2
+    assert "is a law of one size" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("2e7,1e9,1e5,,3", "row 1, column peak_lr is empty"),
+        ("2e7,-1,1e5,1e-3,3", "row 1, column tokens is -1"),
+        ("2e7,1e9,x,1e-3,3", "row 1, column batch: 'x' is no number"),
+        ("2e7,1e9,1e5,1e-3,diverged", "row 1, column loss: 'diverged' is no number"),
+    ],
+)
+def test_the_cell_of_a_table_that_is_wrong_is_named(line, says, tmp_path):
+    (tmp_path / "table.csv").write_text(f"params,tokens,batch,peak_lr,loss\n{line}\n")
+    with pytest.raises(gs.LawError, match=f"table.csv, {says}"):
+        laws.fit_table(tmp_path / "table.csv")
+
+
+@pytest.mark.parametrize("wrong", [3, None, [1, 2], [("params", 3)]])
+def test_what_is_no_table_is_refused(wrong):
+    with pytest.raises(gs.LawError, match="is no table: give a file, or a mapping for each row"):
+        laws.fit_table(wrong)
+
+
+def test_sizes_are_written_as_people_write_them(tmp_path):
+    run = laws.Run.from_schedule("hold", peak=1e-3, steps=100, step=[50, 100], loss=[3.0, 2.0], name="a")
+    (tmp_path / "sizes.csv").write_text("run,params,tokens_per_step\na,124M,0.5M\n")
+    [sized] = laws.sized([run], tmp_path / "sizes.csv")
+    assert (sized.params, float(np.max(sized.run.batch_size))) == (124e6, 5e5)

@@ -1,6 +1,8 @@
 """Other numbers of the optimizer beside the peak: their ranges, and that the best are found within the bound."""
 
 import math
+from dataclasses import replace
+from unittest.mock import ANY
 
 import pytest
 import torch
@@ -9,7 +11,9 @@ from hypothesis import strategies as st
 
 import glideslope as gs
 from glideslope.search.directory.run_directory import RunDirectory
+from glideslope.search.directory.status import status_of
 from glideslope.search.strategy.also import Axis
+from glideslope.views.tuned import answer
 from tests.search.test_full_runs import Bowl
 
 
@@ -94,12 +98,83 @@ def test_a_run_with_a_larger_batch_has_as_many_examples(tmp_path):
     assert job.examples <= 32 * 2 * 800
 
 
+def test_an_update_of_a_larger_batch_counts_by_its_examples(tmp_path):
+    job = Batched(0.1)
+    memory = RunDirectory(tmp_path / "out", {"command": "tune"})
+    tuned = gs.tune(job, 800, overhead=3, also=["batch_size=32:512"], memory=memory)
+    memory.release()
+    last = tuned.full[-1]
+    assert last.contestant.settings
+    assert job.examples / 32 == pytest.approx(tuned.search_updates + last.cost, rel=0.01)
+    assert tuned.search_updates <= 3 * 800
+    updates = f"{tuned.search_updates:,} updates of the job's own batch"
+    assert answer(tuned).cost.startswith(f"The search took as many examples as {updates}, 2.9")
+    again = RunDirectory(tmp_path / "out", {"command": "tune"}, resume=True)
+    assert gs.tune(Batched(0.1), 800, overhead=3, also=["batch_size=32:512"], memory=again) == replace(
+        tuned, job=ANY, wasted=ANY
+    )
+    again.release()
+    finished = status_of(tmp_path / "out").finished
+    assert sum(run.cost for run in finished) == pytest.approx(tuned.search_updates + last.cost, rel=0.01)
+
+
+def test_a_batch_size_that_is_not_the_jobs_own_or_grows_too_is_refused():
+    with pytest.raises(gs.SearchError, match=r"has 8 examples.*batch_size=8:64"):
+        gs.tune(least_squares(), 200, also=["batch_size=16:64"])
+    with pytest.raises(gs.SearchError, match=r"has 16 examples.*batch_size=16:64"):
+        gs.tune(least_squares(accumulate=2), 200, also=["batch_size=8:64"])
+    with pytest.raises(gs.SearchError, match="sets the batch size itself"):
+        gs.tune(Batched(0.1), 400, schedules=["cosine * growth(base=32, largest=64)"], also=["batch_size=32:64"])
+    with pytest.raises(gs.SearchError, match="the shortest of 18 updates"):
+        gs.tune(Batched(0.1), 300, schedules=["linear", "warmup(50) >> cosine"], also=["batch_size=32:64"])
+
+
+def test_the_peak_of_a_larger_batch_is_by_the_optimizer_of_the_best_run():
+    """The job's own takes gradients as they are, the one that entered last doesn't."""
+
+    def job(seed, optimizer=None):
+        return least_squares(torch.optim.AdamW if optimizer else torch.optim.SGD)
+
+    tuned = gs.tune(job, 200, optimizers=["adamw"], also=["batch_size=8:32"], overhead=3)
+    tried = {dict(run.contestant.settings).get("batch_size"): run.contestant for run in tuned.candidates}
+    factor = {None: 4, "adamw": 2}[tried[32].optimizer]
+    assert tried[32].optimizer is None
+    assert tried[32].peak == pytest.approx(factor * tried[8].peak, rel=0.06)
+
+
+@pytest.mark.parametrize("names", [("batch_size",), ["batch_size"], {"batch_size": 32}])
+def test_the_controls_of_a_job_are_any_collection_of_names(names):
+    job = Batched(0.1)
+    job.controls = names
+    assert gs.tune(job, 400, also=["batch_size=32:128"]).final.contestant.settings
+    with pytest.raises(gs.SearchError, match="its step takes batch_size"):
+        gs.tune(job, 400, also=["momentum"])
+
+
+@pytest.mark.parametrize("names", ["batch_size", 3, [1, 2]])
+def test_controls_that_are_not_names_are_refused(names):
+    job = Batched(0.1)
+    job.controls = names
+    with pytest.raises(gs.JobError, match="give the names"):
+        gs.tune(job, 400, also=["batch_size=32:128"])
+
+
 def test_a_number_that_is_no_better_is_left_alone():
     class Indifferent(Decayed):
         def evaluate(self):
             return Bowl.evaluate(self)
 
     assert gs.tune(Indifferent(), 400, also=["momentum"]).final.contestant.settings == ()
+
+
+def least_squares(optimizer=torch.optim.SGD, accumulate=1):
+    torch.manual_seed(0)
+    model = torch.nn.Linear(4, 1)
+    data = torch.randn(256, 4)
+    data = torch.utils.data.TensorDataset(data, data.sum(1, keepdim=True) + torch.randn(256, 1))
+    loader = torch.utils.data.DataLoader(data, batch_size=8, shuffle=True)
+    loss = torch.nn.functional.mse_loss
+    return gs.torch.Job(model, optimizer(model.parameters(), lr=0.1), loss, loader, loader, accumulate=accumulate)
 
 
 def test_groups_without_weight_decay_keep_none():

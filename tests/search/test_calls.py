@@ -312,8 +312,34 @@ def test_a_job_that_is_not_restored_is_refused(forgets):
 @pytest.mark.parametrize("arguments", [(["linear"], 0.1), (["linear"], "0.1"), ("linear", [0.1]), (gs.linear(), [0.1])])
 def test_what_is_no_list_is_refused(arguments):
     schedules, peaks = arguments
-    with pytest.raises(gs.SearchError, match="give a list of each"):
+    with pytest.raises(gs.SearchError, match=r"(schedules|peaks)=.*: give a list, as \["):
         gs.race(Aliased("to copy"), schedules, 20, peaks)
+
+
+@pytest.mark.parametrize("name", ["schedules", "optimizers", "averages", "also", "constant_peaks"])
+@pytest.mark.parametrize("value", ["linear", 3, gs.linear()])
+def test_a_search_is_given_lists(name, value):
+    with pytest.raises(gs.SearchError, match=f"{name}=.*: give a list, as"):
+        gs.tune(Aliased("to copy"), 100, **{name: value})
+    if name in ("optimizers", "averages"):
+        with pytest.raises(gs.SearchError, match=f"{name}=.*: give a list, as"):
+            gs.race(Aliased("to copy"), ["linear"], 20, [0.1], **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"also": [("momentum", 0.8, 0.9)]}, "also has .*: give texts"),
+        ({"steps": "100"}, "steps='100': give a number"),
+        ({"overhead": None}, "overhead=None: give a number"),
+        ({"guard": True}, r"guard=True: give glideslope.guard\(\)"),
+        ({"memory": "runs"}, "memory='runs': give a dict"),
+        ({"executor": 4}, "executor=4: give one of concurrent.futures"),
+    ],
+)
+def test_a_search_says_what_an_argument_must_be(options, message):
+    with pytest.raises(gs.SearchError, match=message):
+        gs.tune(Aliased("to copy"), **{"steps": 100, **options})
 
 
 def test_the_order_of_arguments_before_is_refused():

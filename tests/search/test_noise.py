@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import glideslope as gs
 from glideslope.search.range_test import summary
 from glideslope.search.runs.contestant import Contestant, Run
+from glideslope.search.strategy.learned import learned
 from glideslope.search.strategy.outcomes import check_finite
 from glideslope.search.strategy.sweep import bad_data, batch_noise, blown_up, sudden_end
 
@@ -210,3 +211,17 @@ def test_runs_that_end_suddenly_are_the_data():
     rising = [2.0, 2.1, 8.0, 100.0, 1e5, math.inf]
     with pytest.raises(gs.SearchError, match="too large"):
         check_finite([ended(peak, math.inf, losses=rising) for peak in (0.001, 0.1)])
+
+
+def run_of(losses, untrained, final):
+    losses = np.asarray(losses, dtype=float)
+    contestant = Contestant(gs.constant(), 0.1)
+    return Run(contestant, len(losses), 0, losses, ((len(losses), final),), final, untrained=untrained)
+
+
+def test_a_training_that_clearly_fell_has_learned_whatever_the_noise_of_short_runs():
+    noise = 0.02 * np.random.default_rng(0).normal(size=200)
+    fell = 5 * np.exp(-np.arange(200) / 30) + 0.1 + noise
+    assert learned(run_of(fell, untrained=5.9, final=0.01), noise=3.7)
+    assert not learned(run_of(5.9 + noise, untrained=5.9, final=5.89), noise=3.7)
+    assert not learned(run_of(fell, untrained=5.9, final=6.1), noise=3.7)  # it learned its training data by heart

@@ -63,15 +63,44 @@ def test_a_ball_converges_just_below_two_over_the_curvature_and_diverges_just_ab
     assert above.ended == "diverged"
 
 
-@pytest.mark.parametrize("beta", [0.0, 0.5, 0.9, 0.99])
-def test_with_momentum_the_limit_is_that_of_heavy_balls(beta):
-    answer = played(Play(surface="parabola", balls=[Ball([2.0], optimizer="momentum", momentum=beta)]))
-    limit = answer["balls"][0]["limits"][2][0]
-    assert limit == pytest.approx(2 * (1 + beta))
-    for times, ended in ((0.98, "whole"), (1.02, "diverged")):
-        ball = Ball([2.0], optimizer="momentum", momentum=beta, rate=times * limit)
-        way = went("x^2/2", ball, steps=5000)
-        assert way.ended == ended, (times, way.positions[-1])
+@pytest.mark.parametrize(
+    ("optimizer", "beta"),
+    [("descent", 0.9), ("momentum", 0.0), ("momentum", 0.9), ("nesterov", 0.5), ("nesterov", 0.9)],
+)
+@pytest.mark.parametrize("layers", [[1.0, 4.0], [0.0, 0.3]])
+def test_the_marks_are_where_the_ball_swings_and_is_lost(optimizer, beta, layers):
+    """On a surface whose axes are turned, with a rate for each layer."""
+    formula, steps = "x^2 + y^2 + x*y", 1500
+
+    def went_at(rate):
+        return went(formula, Ball([2.0, 1.0], optimizer, rate, momentum=beta, layers=layers), steps=steps)
+
+    ball = Ball([2.0, 1.0], optimizer, 1e-3, momentum=beta, layers=layers)
+    answer = played(Play(surface="formula", formula=formula, balls=[ball]))["balls"][0]
+    _, swings, diverges = (bound[0] for bound in answer["limits"])
+    assert went_at(0.99 * diverges).ended == "whole"
+    assert went_at(1.01 * diverges).ended == "diverged"
+    steepest = np.linalg.eigh(np.sqrt(np.outer(layers, layers)) * [[2, 1], [1, 2]])[1][:, -1]
+    inverse = np.divide(steepest, np.sqrt(layers), out=np.zeros(2), where=np.array(layers) > 0)
+    for times, changes in ((0.9, False), (1.2, True)):
+        along = went_at(times * swings).positions @ inverse
+        if np.count_nonzero(layers) == 2:  # else the other coordinate, which rests, moves the minimum
+            assert bool(np.any(along * along[0] < -1e-9 * along[0] ** 2)) == changes, (times, along)
+
+
+@pytest.mark.parametrize(("place", "rate"), [("rosenbrock", 0.01), ("beale", 0.1), ("himmelblau", 0.1)])
+def test_the_marks_of_a_ball_that_is_lost_are_those_before(place, rate):
+    """A last place 10,000 windows away has a curvature of its own."""
+    start = list(PLACES[place].start)
+    lost = played(Play(surface=place, balls=[Ball(start, rate=rate)]))["balls"][0]
+    assert lost["ended"] == "diverged"
+    x, y = (column[lost["left"]] for column in lost["positions"])
+    (a, b), (c, d) = PLACES[place].window
+    assert a <= x <= b
+    assert c <= y <= d
+    there = played(Play(surface=place, balls=[Ball([x, y], rate=1e-6)]))["balls"][0]
+    assert [bound[-1] for bound in lost["limits"]] == pytest.approx([bound[0] for bound in there["limits"]], rel=1e-3)
+    assert lost["limits"][2][0] == played(Play(surface=place, balls=[Ball(start)]))["balls"][0]["limits"][2][0]
 
 
 @pytest.mark.parametrize(("rate", "regime"), [(0.09, 0), (0.11, 1), (0.99, 1), (1.01, 2), (1.99, 2), (2.01, 3)])

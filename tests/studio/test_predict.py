@@ -78,12 +78,26 @@ def test_the_prediction_follows_a_drag(folder):
     assert answer["final"]["loss"] == pytest.approx(laws.load(folder / "law.json").predict(rates, 6000)[0], rel=1e-12)
 
 
-@pytest.mark.parametrize(("steps", "peak", "word"), [(100_000, 0.003, "longest"), (6000, 3.0, "peak")])
-def test_far_from_what_was_fitted_it_says_so(folder, steps, peak, word):
+FAR = [
+    (100_000, 0.003, ["longest"]), (6000, 3.0, ["peak"]), (6000, 1e-5, ["peak"]), (6000, 0.003, []),
+    (12_345_678, 3.0, ["longest", "peak"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("steps", "peak", "words"), FAR)
+def test_far_from_what_was_fitted_it_says_so(folder, steps, peak, words):
+    """In a line, and on the picture: what is far of the time is shaded from there on, of the peak all over."""
     answer = quiet(predicted, Library(folder), Prediction(Plan((TEXT,), steps, peak), law="law.json"))
-    assert any(word in warning for warning in answer["warnings"])
-    spans = [answer["loss_chart"]["groups"][span["group"]]["name"] for span in answer["loss_chart"]["spans"]]
-    assert bool(spans) == (steps > 12_000)
+    chart = answer["loss_chart"]
+    spans = {chart["groups"][span["group"]]["name"]: (span["low"], span["high"]) for span in chart["spans"]}
+    for said in (answer["warnings"], spans):
+        assert len(said) == len(words)
+        assert all(any(word in line for line in said) for word in words)
+    if "longest" in words:
+        assert any(f"{steps:,} updates" in warning for warning in answer["warnings"])
+    if "peak" in words:
+        assert spans["a peak far from those fitted, 0.003"] == (0, steps)
+        assert any(warning.endswith("is far from those fitted, 0.003") for warning in answer["warnings"])
 
 
 def test_a_schedule_that_a_law_cannot_predict_has_a_message(folder):

@@ -183,5 +183,6 @@ def test_a_storage_that_can_not_be_opened_is_named_before_the_search_begins(tmp_
                    "--storage", storage, "--out", "out")  # fmt: skip
     assert done.returncode == 2
     assert done.stderr.startswith(f"glideslope: --storage {storage} can't be opened: ")
+    assert "Background on this error" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()

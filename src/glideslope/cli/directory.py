@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glideslope.cli import output
+from glideslope.cli.options import folder
 from glideslope.errors import GlideslopeError
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 class Directory:
     """The options for a run directory."""
 
-    out: Annotated[Path | None, typer.Option(help="The run directory; a new one under runs/ if not given.")] = None
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The run directory; a new one under runs/ if not given.", metavar="DIR", parser=folder),
+    ] = None
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew in a directory that holds a run.")] = False
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that --out holds.")] = False
     accept_changes: Annotated[

@@ -15,6 +15,7 @@ from glideslope.errors import GlideslopeError
 
 if TYPE_CHECKING:
     from glideslope.laws import Forecast
+    from glideslope.laws.forecast import Other
 
 _STOPPED = 3
 """The exit status where `--stop-when` ended it."""
@@ -95,9 +96,16 @@ def _show(now: Forecast, as_json: bool, brief: bool) -> None:
         f"({now.cooldown_low:.4f} to {now.cooldown_high:.4f})."
     )
     for other in now.others:
-        what = "extended to" if other.what == "extended" else f"{other.what} from the beginning,"
-        output.line(f"{what} {other.value:g}: {other.loss:.4f}, lower with odds of {other.odds:.0%}.")
+        output.line(f"{_change(other)}: {other.loss:.4f}, lower with odds of {other.odds:.0%}.")
     output.line(f"Of the public curves it is nearest to those of {now.like}.")
+
+
+def _change(other: Other) -> str:
+    """What is done otherwise."""
+    if other.what == "peak":
+        return f"At a peak of {other.value:g} from the beginning"
+    updates = f"{other.value:,.0f} updates"
+    return f"Extended to {updates}" if other.what == "extended" else f"Over {updates} from the beginning"
 
 
 def _plain(now: Forecast) -> dict[str, Any]:

@@ -47,8 +47,12 @@ def predict(
     at = np.unique(np.linspace(steps / 50, steps, 50).round()).astype(np.int64)
     loss, (low, high) = fitted.predict(lr, at, batch_size), fitted.interval(lr, at, level, batch_size)
     warnings = fitted.warnings(steps, float(lr.max()))
-    needed = fitted.steps_for(target, curve, peak) if target is not None else None
-    averaged = None if average is None else float(laws.predict_average(fitted, lr, steps, window=average)[0])
+    needed = fitted.steps_for(target, curve, peak, batch_size=batch_size) if target is not None else None
+    averaged = None
+    if average is not None:
+        if not 1 <= average <= steps:
+            raise GlideslopeError(f"--average {average}: give updates of the run, 1 to {steps}")
+        averaged = float(laws.predict_average(fitted, lr, steps, window=average, batch_size=batch_size)[0])
     result = {
         "schedule": schedule, "peak": peak, "steps": steps, "final_loss": float(loss[-1]),
         "final_loss_on_other_set": float(loss[-1]) + fitted.shift if fitted.shift else None,

@@ -88,9 +88,17 @@ def _with_each_option(function: Callable[..., None]) -> Callable[..., None]:
     return call
 
 
+def folder(text: Any) -> Path:
+    """The path of a folder to write into. Raises a GlideslopeError if the text is empty, as of a variable of a shell
+    that isn't set: it would be the folder that the command runs in."""
+    if not str(text):
+        raise GlideslopeError("--out: the name is empty; for the folder that the command runs in write .")
+    return Path(text)
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 Seed = Annotated[int, typer.Option(min=0, help="The seed of the job.")]
-Folder = Annotated[Path | None, typer.Option("--out", help="Write into this folder too.")]
+Folder = Annotated[Path | None, typer.Option("--out", help="Write into this folder too.", metavar="DIR", parser=folder)]
 
 
 def whole(name: str, text: Any) -> int:

@@ -70,5 +70,6 @@ class Sent:
 
 
 def _said(error: Exception) -> str:
-    """What an error says; one of another library by the name of its class."""
-    return str(error) if isinstance(error, GlideslopeError) else f"{type(error).__name__}: {error}"
+    """What an error says; one of another library by the name of its class, and its first line."""
+    first = next(iter(str(error).splitlines()), "")
+    return str(error) if isinstance(error, GlideslopeError) else f"{type(error).__name__}: {first}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,13 @@ _LONG = 12.0
 
 
 def predict_average(
-    law: Law, lr: Any, step: Any, *, window: int | None = None, decay: float | None = None
+    law: Law,
+    lr: Any,
+    step: Any,
+    *,
+    window: int | None = None,
+    decay: float | None = None,
+    batch_size: Any = None,
 ) -> np.ndarray:
     """The loss of averaged weights after updates of a run.
 
@@ -33,6 +40,7 @@ def predict_average(
         step: updates made, shape (m,), at most T.
         window: the updates whose weights are averaged; those made, where there are fewer.
         decay: of an exponential mean, in the place of the window, between 0 and 1.
+        batch_size: examples in an update, a number or shape (T,), as for `Law.predict`.
 
     Returns:
         The loss at each, shape (m,).
@@ -50,18 +58,19 @@ def predict_average(
     """
     if (window is None) == (decay is None):
         raise LawError("give the window of a plain mean, or the decay of an exponential one")
-    if window is not None and (window != int(window) or window < 1):
-        raise LawError(f"window={window}: give a whole number of updates, 1 or more")
-    if decay is not None and not 0 < decay < 1:
-        raise LawError(f"decay={decay}: give a number between 0 and 1")
+    if window is not None and not (isinstance(window, Real) and window >= 1 and float(window).is_integer()):
+        raise LawError(f"window={window!r}: give a whole number of updates, 1 or more")
+    if decay is not None and not (isinstance(decay, Real) and 0 < decay < 1):
+        raise LawError(f"decay={decay!r}: give a number between 0 and 1")
     steps = np.atleast_1d(np.asarray(step, dtype=float))
-    last = law.predict(lr, steps)  # and checks them
+    last = law.predict(lr, steps, batch_size)  # and checks them
     rates = Rates.of(lr)
     ends = [(place, int(at)) for place, at in enumerate(steps) if at >= 1]
     for place, end in ends:
-        falling = _plain(rates, end, window) if window is not None else _exponential(rates, end, decay or 0.0)
+        falling = _plain(rates, end, int(window)) if window is not None else _exponential(rates, end, decay or 0.0)
         if falling.peak > 0:  # else no weight has moved
-            last[place] = law.predict(falling, end)[0]
+            sizes = batch_size if np.ndim(batch_size) == 0 else np.asarray(batch_size)[:end]
+            last[place] = law.predict(falling, end, sizes)[0]
     return last
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 from scipy.optimize import least_squares
 
+from glideslope.documents import shown
 from glideslope.errors import LawError
 from glideslope.laws.logs.delimited import table
 from glideslope.laws.logs.source import Source
 from glideslope.laws.values import ByValue, read_only
+from glideslope.schedules.numbers import number
 
 COLUMNS = {
     "params": ("params", "N", "n", "model_size"), "tokens": ("tokens", "D", "d"),
@@ -200,7 +202,10 @@ def fit_table(rows: Path | str | Sequence[Mapping[str, Any]]) -> TableLaw:
 def _columns(rows: Path | str | Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, list[str]]:
     """The values of each column, shape (5, n), and notes."""
     where = str(rows) if isinstance(rows, str | Path) else "the table"
-    entries = list(table(Source(Path(rows))).rows()) if isinstance(rows, str | Path) else list(rows)
+    read = table(Source(Path(rows))).rows() if isinstance(rows, str | Path) else rows
+    entries = list(read) if isinstance(read, Iterable) else [read]
+    if not all(isinstance(row, Mapping) for row in entries):
+        raise LawError(f"{shown(rows, 60)} is no table: give a file, or a mapping for each row")
     if not entries:
         raise LawError(f"{where} has no rows")
     names = {}
@@ -209,16 +214,25 @@ def _columns(rows: Path | str | Sequence[Mapping[str, Any]]) -> tuple[np.ndarray
         if name is None:
             raise LawError(f"{where}: no column {column}; give {', '.join(COLUMNS)}; it has {', '.join(entries[0])}")
         names[column] = name
-    columns = []
-    for name in names.values():
-        try:
-            columns.append([float(row[name] if row[name] not in ("", None) else math.nan) for row in entries])
-        except (TypeError, ValueError, KeyError) as error:
-            raise LawError(f"{where}, column {name}: a cell is no number ({error})") from None
-    values = np.array(columns)
-    if not np.all(np.isfinite(values[:4]) & (values[:4] > 0)):
-        raise LawError(f"{where}: {', '.join(list(COLUMNS)[:4])} are numbers above 0")
+    values = np.array([
+        [_number(row.get(name), f"{where}, row {i}, column {name}") for i, row in enumerate(entries, 1)]
+        for name in names.values()
+    ])  # fmt: skip
+    wrong = np.argwhere(~(np.isfinite(values[:4]) & (values[:4] > 0)))
+    if len(wrong):
+        column, row = wrong[0]
+        name = list(names.values())[column]
+        cell = "empty" if math.isnan(values[column, row]) else f"{values[column, row]:g}"
+        raise LawError(f"{where}, row {row + 1}, column {name} is {cell}: give a number above 0")
     return values, []
+
+
+def _number(cell: Any, place: str) -> float:
+    """The number in a cell, NaN where it is empty."""
+    try:
+        return math.nan if cell in ("", None) else number(cell)
+    except (TypeError, ValueError):
+        raise LawError(f"{place}: {cell!r} is no number; write it as 124e6 or 124M") from None
 
 
 def _grids(params: np.ndarray, tokens: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from glideslope.errors import LawError, ScheduleError
 from glideslope.laws.form import NAMES, RELAXATION, jacobian, predicted
 from glideslope.laws.knots import Knots
 from glideslope.laws.rates import Rates
+from glideslope.laws.reach import TIMES_THE_LONGEST, far_peak, span
 from glideslope.laws.run import are_rates, checked_rates, checked_sizes, over
 from glideslope.laws.values import ByValue, read_only
 from glideslope.schedules import Schedule
@@ -152,7 +153,14 @@ class Law(Shown, ByValue):
         best = design(self, steps, peak=peak, floor=floor).best
         return best.peak * best.schedule.over(steps)
 
-    def steps_for(self, target: float, schedule: Schedule | str, peak: float, most: int = 10_000_000) -> int:
+    def steps_for(
+        self,
+        target: float,
+        schedule: Schedule | str,
+        peak: float,
+        most: int = 10_000_000,
+        batch_size: float | None = None,
+    ) -> int:
         """The updates that a run on a schedule needs for its end to come down to a loss.
 
         Args:
@@ -160,6 +168,7 @@ class Law(Shown, ByValue):
             schedule: a value or its text; its parts of the horizon grow with it.
             peak: the rate where its factor is 1.
             most: no more are tried.
+            batch_size: examples in each update, as for `predict`.
 
         Raises:
             LawError: the target isn't reached by then.
@@ -177,7 +186,7 @@ class Law(Shown, ByValue):
                 if steps >= most:
                     raise
                 return math.inf
-            return float(self.predict(rates, steps)[0]) if rates.peak > 0 else math.inf
+            return float(self.predict(rates, steps, batch_size)[0]) if rates.peak > 0 else math.inf
 
         low, high = 0, min(100, most)
         while end(high) > target:
@@ -200,10 +209,10 @@ class Law(Shown, ByValue):
             raise LawError(f"steps={steps}, peak={peak}: give law.warnings(steps, peak)")
         peaks, longest = [run.peak for run in self.fitted], max(run.steps for run in self.fitted)
         warnings = []
-        if not min(peaks) / 1.5 <= peak <= max(peaks) * 1.5:
-            warnings.append(f"a peak of {peak:g} is far from those fitted, {min(peaks):g} to {max(peaks):g}")
-        if steps > 4 * longest:
-            warnings.append(f"{steps} updates are {steps / longest:.1f} times the longest run fitted")
+        if far_peak(peak, peaks):
+            warnings.append(f"a peak of {peak:g} is far from those fitted, {span(peaks)}")
+        if steps > TIMES_THE_LONGEST * longest:
+            warnings.append(f"{int(steps):,} updates are {steps / longest:,.1f} times the longest run fitted")
         if self.doubt:
             warnings.append(self.doubt)
         return warnings

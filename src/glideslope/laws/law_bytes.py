@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from glideslope.documents import MOST_BYTES
-from glideslope.errors import LawError
+from glideslope.errors import LawError, reason
 
 
 def law_bytes(path: Path | str) -> bytes:
@@ -19,4 +19,4 @@ def law_bytes(path: Path | str) -> bytes:
             raise LawError(f"{path} can't be read as a law: it is larger than {MOST_BYTES:,} bytes")
         return Path(path).read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
-        raise LawError(f"{path} can't be read as a law: {error}") from None
+        raise LawError(f"{path} can't be read as a law: {reason(error)}") from None

@@ -102,6 +102,8 @@ def load_sizes(path: Path | str) -> SizeLaw:
         document = checked({**unsealed(content)}, _Document)
         return _law(document)
     except DocumentError as error:
+        if b'"glideslope_law"' in content[:1000]:
+            raise LawError(f"{path} is a law of one size: design takes it with --steps, laws.load reads it") from error
         raise LawError(
             f"{path} is no law over sizes of version {VERSION}, or damaged ({error}): fit it again"
         ) from None

@@ -12,6 +12,7 @@ from glideslope.laws.logs.delimited import table
 from glideslope.laws.logs.source import Source
 from glideslope.laws.run import Run
 from glideslope.laws.size_law import SAME
+from glideslope.schedules.numbers import number
 
 _LEAST = 1000
 """Parameters of the largest network, at least: with fewer, they are in millions."""
@@ -69,9 +70,11 @@ def _sized(run: Run, row: dict[str, str], file: str) -> SizedRun:
     def value(column: str) -> float | None:
         text = (row.get(column) or "").strip()
         try:
-            return float(text) if text else None
+            return number(text) if text else None
         except ValueError:
-            raise LawError(f"{file}, run {run.name}: {column}={text!r} is no number; write it as 124e6") from None
+            raise LawError(
+                f"{file}, run {run.name}: {column}={text!r} is no number; write it as 124e6 or 124M"
+            ) from None
 
     params, tokens = value("params"), value("tokens_per_step")
     if params is None:

@@ -11,6 +11,8 @@ from glideslope.schedules.sampling import MOST_UPDATES, short
 def check_positive(**numbers: float) -> None:
     """Raises unless each is positive, naming the one that isn't."""
     for name, number in numbers.items():
+        if not hasattr(number, "__float__"):
+            raise SearchError(f"{name}={number!r}: give a number")
         if number > MOST_UPDATES and not (isinstance(number, float) and math.isinf(number)):
             raise SearchError(f"{name}={short(number)}: at most 2^53, about 9e15, can be counted")
         if not (math.isfinite(number) and number > 0):

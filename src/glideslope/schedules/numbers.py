@@ -33,6 +33,19 @@ def written(text: str) -> Decimal:
         return Decimal("infinity").copy_sign(Decimal(-1 if match[1].startswith("-") else 1))
 
 
+def number(cell: Any) -> float:
+    """The number in a cell of a table: what `float` reads, or a text as people write it. Raises a ValueError or a
+    TypeError if it is none.
+
+    >>> number("124M"), number("1e-3"), number("inf"), number(3)
+    (124000000.0, 0.001, inf, 3.0)
+    """
+    try:
+        return float(cell)
+    except ValueError:
+        return float(written(cell))
+
+
 def is_finite(value: float) -> bool:
     """Whether a number is finite as a float: a Python integer may be too large for one.
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from glideslope.errors import ScheduleError
+from glideslope.errors import ScheduleError, reason
 from glideslope.schedules.checks import check_factor
 from glideslope.schedules.durations import Duration, Time, is_explicit, number_text, time_of
 from glideslope.schedules.names import named
@@ -86,7 +86,7 @@ def from_csv(path: str | Path, *, between: str = "linear") -> Schedule:
             reader = csv.reader(file)
             rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ScheduleError(f"{path} can't be read: {error}") from error
+        raise ScheduleError(f"{path} can't be read: {reason(error)}") from error
     points = []
     if rows and _is_header(rows[0][1]):
         if rows[0][1][1].strip().lower() in _TIMES:

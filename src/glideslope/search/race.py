@@ -12,16 +12,15 @@ import numpy as np
 
 from glideslope.averages import Average
 from glideslope.errors import SearchError
-from glideslope.feedback import Feedback
 from glideslope.policy import Policy, as_policy
-from glideslope.schedules import Schedule, constant
+from glideslope.schedules import constant
 from glideslope.schedules.amounts import check_peak, check_positive
 from glideslope.search.directory.releasing import releasing
 from glideslope.search.jobs.equality import equal
 from glideslope.search.jobs.job import Job, JobFactory
 from glideslope.search.jobs.scalars import whole
 from glideslope.search.progress import Watch, unwatched
-from glideslope.search.runs.checks import check_all, warn_of_no_text
+from glideslope.search.runs.checks import check_all, check_lists, texts, warn_of_no_text
 from glideslope.search.runs.contestant import Contestant, Run, distinct, finds_its_rate
 from glideslope.search.runs.same_curve import once
 from glideslope.search.runs.trial import Trial
@@ -133,8 +132,7 @@ def race(
         raise SearchError(f"steps={steps!r}, peaks={peaks!r}: give race(job, schedules, steps, peaks)")
     check_positive(steps=steps, seeds=seeds, evaluations=evaluations)
     steps, seeds, evaluations = whole("steps", steps), whole("seeds", seeds), whole("evaluations", evaluations)
-    if isinstance(peaks, str | int | float) or isinstance(schedules, str | Schedule | Feedback):
-        raise SearchError(f"schedules={schedules!r}, peaks={peaks!r}: give a list of each")
+    check_lists(schedules=schedules, peaks=peaks)
     seed, peaks = whole("seed", seed), [float(peak) for peak in peaks]
     target = None if target is None else float(target)
     if not schedules or not peaks:
@@ -146,12 +144,13 @@ def race(
     distinct_schedules = distinct([*(as_policy(schedule).value for schedule in schedules), constant()])
     for schedule in distinct_schedules:
         as_policy(schedule).within(steps)  # raises here, and not in the middle of the race
+    averaged = dict.fromkeys(map(Average.read, texts("averages", averages)))
     contestants = [
         Contestant(schedule, peak, optimizer, average)
-        for optimizer in dict.fromkeys([None, *optimizers])
+        for optimizer in [None, *texts("optimizers", optimizers)]
         for schedule in distinct_schedules
         for peak in dict.fromkeys([1.0] if finds_its_rate(optimizer) else peaks)
-        for average in dict.fromkeys([None, *map(Average.read, averages)])
+        for average in [None, *averaged]
         if average is None or not (optimizer or "").startswith("schedule-free")  # which averages itself
     ]
     contestants, left_out = once(contestants, steps)

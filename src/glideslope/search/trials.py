@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any
 
+from glideslope.errors import SearchError
 from glideslope.search.directory.best import best_here, drop_unless_less
 from glideslope.search.directory.kept import Kept
 from glideslope.search.directory.run_directory import RunDirectory
@@ -64,6 +65,8 @@ class Trials:
     bound: float = math.inf
 
     def __post_init__(self) -> None:
+        if not isinstance(self.memory, MutableMapping):
+            raise SearchError(f"memory={self.memory!r}: give a dict, or a glideslope.search.RunDirectory")
         self.opened = self.seed
         self.optimizer: str | None = None
         self._jobs = Jobs(self.source, self.seed)

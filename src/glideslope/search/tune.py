@@ -20,9 +20,9 @@ from glideslope.search.jobs.job import Job, JobFactory
 from glideslope.search.jobs.scalars import whole
 from glideslope.search.jobs.start import start
 from glideslope.search.progress import Watch, unwatched
-from glideslope.search.runs.checks import check_all, warn_of_no_text
+from glideslope.search.runs.checks import check_all, check_lists, texts, warn_of_no_text
 from glideslope.search.runs.contestant import Contestant, Run, distinct
-from glideslope.search.strategy.also import axes
+from glideslope.search.strategy.also import axes, check_batch
 from glideslope.search.strategy.choose import Choice, chosen, usual
 from glideslope.search.strategy.constant_runs import MOST_CONSTANTS, constant_runs, unsaid
 from glideslope.search.strategy.equal_runs import FEWEST, loss_at
@@ -45,7 +45,7 @@ class Tuned(Shown):
         job: the job, trained.
         schedule, peak, steps: what it was trained with; `final.contestant` also has the optimizer and the average.
         final_loss: the validation loss it ended with.
-        search_updates: all updates made but those of one full run.
+        search_updates: all updates made but those of one full run; of a larger batch, by its examples.
         candidates: every short run, in order.
         predicted: between what the best full run ends in nine of ten trainings, by the short runs.
         near: in what part of trainings no other peak ends lower by more than a hundredth, after such a search.
@@ -152,6 +152,9 @@ def tune(
         JobError: the training loss isn't finite from the first update, or a call of the job fails.
     """
     check_positive(steps=steps, overhead=overhead)
+    check_lists(schedules=() if schedules is None else schedules, constant_peaks=constant_peaks)
+    if guard is not None and not isinstance(guard, Guard):
+        raise SearchError(f"guard={guard!r}: give glideslope.guard()")
     steps, overhead, seed = whole("steps", steps), float(overhead), whole("seed", seed)
     for peak in (rates := tuple(map(float, constant_peaks))):
         check_peak(peak)
@@ -159,12 +162,12 @@ def tune(
     choice = usual(total, steps) if schedules is None else tuple(distinct(as_policy(one).value for one in schedules))
     if not choice:
         raise SearchError("no schedules to choose from: leave schedules out for a single cycle")
-    numbers = axes(also)
+    numbers = axes(texts("also", also))
     fewest = min((axis.updates(axis.high, steps) for axis in numbers), default=steps)
     for schedule in choice:  # raises here, and not in the middle of the search
         as_policy(schedule * guard if guard else schedule).within(fewest)
-    entries = [Contestant(constant(), 1.0, name) for name in dict.fromkeys(optimizers)]
-    entries += [Contestant(constant(), 1.0, average=Average.read(text)) for text in dict.fromkeys(averages)]
+    entries = [Contestant(constant(), 1.0, name) for name in texts("optimizers", optimizers)]
+    entries += [Contestant(constant(), 1.0, average=Average.read(text)) for text in texts("averages", averages)]
     least = SHORTEST * (FEWEST * (1 + len(entries) + len(numbers)) + len(choice) - 1)
     if total < least:
         raise SearchError(
@@ -177,6 +180,8 @@ def tune(
         raise SearchError(f"speculate={ahead}: give 0 or more, and above 0 an executor, whose workers make the runs")
     trials = Trials(job, seed, {} if memory is None else memory, watch, executor, ahead)
     settings = tuple((axis.name, axis.low) for axis in numbers)
+    for axis in numbers:
+        check_batch(axis, trials.job, choice)
     check_all(trials, [*entries, *(Contestant(schedule, 1.0, settings=settings) for schedule in choice)], steps)
     trials.bound = total + steps * (1 + (len(rates) or MOST_CONSTANTS) * against_constant)
     short = for_short_runs(total, steps) - trials.updates

@@ -77,7 +77,7 @@ def played(play: Play) -> dict[str, Any]:
             ways.append(path(ground, ball, play.world, size, SECONDS / len(play.balls)))
         except GlideslopeError as error:
             ways.append(error)
-    answers = [_way(ground, ball, way) for ball, way in zip(play.balls, ways, strict=True)]
+    answers = [_way(ground, ball, way, window) for ball, way in zip(play.balls, ways, strict=True)]
     return {
         "dimensions": ground.dimensions, "window": window, "examples": ground.examples,
         "height": _heights(play.surface, play.formula, tuple(window)), "balls": answers,
@@ -168,18 +168,45 @@ def _heights(name: str, formula: str, window: tuple[tuple[float, float], ...]) -
     return rounded(ground.values(points), 5)
 
 
-def _way(ground: Surface, ball: Ball, way: Path | GlideslopeError) -> dict[str, Any]:
+def _way(ground: Surface, ball: Ball, way: Path | GlideslopeError, window: list[tuple[float, float]]) -> dict[str, Any]:
     if isinstance(way, GlideslopeError):
         return {"message": visible(str(way)), "column": getattr(way, "column", None)}
+    marked = _marked(way, window)
     some = np.unique(np.linspace(0, len(way.at) - 1, min(_CURVED, len(way.at))).astype(int))
-    matrices = np.nan_to_num(ground.curvatures(way.positions[some]), posinf=0.0, neginf=0.0)
-    curved = np.linalg.eigvalsh(matrices)[:, -1]
+    curved = _steepest(ground.curvatures(way.positions[marked[some]]), ball.layers)
     bounds = limits(ball.optimizer, ball.momentum, np.interp(np.arange(len(way.at)), some, curved))
     return {
         "at": way.at.tolist(), "positions": [rounded(column, 7) for column in way.positions.T],
         "rates": rounded(way.rates, 5), "losses": rounded(ground.values(way.positions), 6), "ended": way.ended,
         "says": _says(way.ended, way), "limits": None if bounds is None else [rounded(bound, 4) for bound in bounds],
+        "left": int(marked[-1]) if way.ended == "diverged" else None,
     }  # fmt: skip
+
+
+def _marked(way: Path, window: list[tuple[float, float]]) -> np.ndarray:
+    """The positions of a way, by number, at which its limits are taken: its own, shape (n,).
+
+    Where a ball was lost the curvature tells nothing: from the last position in the window on it is taken there, and at
+    the start where none is in it.
+    """
+    each = np.arange(len(way.at))
+    if way.ended != "diverged":
+        return each
+    low, high = np.array(window).T
+    inside = np.flatnonzero(np.all((way.positions >= low) & (way.positions <= high), axis=1))
+    return np.asarray(np.minimum(each, inside.max(initial=0)))
+
+
+def _steepest(matrices: np.ndarray, layers: list[float]) -> np.ndarray:
+    """The largest eigenvalue of D^½·H·D^½, of H·D too, with D what the rate is times for each coordinate.
+
+    Args:
+        matrices: H, shape (n, d, d).
+        layers: of D's diagonal, the first d.
+    """
+    roots = np.sqrt(layers[: matrices.shape[1]])
+    scaled = np.nan_to_num(matrices, posinf=0.0, neginf=0.0) * np.outer(roots, roots)
+    return np.asarray(np.linalg.eigvalsh(scaled)[:, -1])
 
 
 def _says(ended: Ended, way: Path) -> str:

@@ -19,6 +19,7 @@ from starlette.routing import Route
 from glideslope.errors import GlideslopeError, LawError
 from glideslope.escape import visible
 from glideslope.laws import Designed, Law, Rates, design
+from glideslope.laws.reach import TIMES_THE_LONGEST, far_peak, span
 from glideslope.studio.draw import Drawing, drawn, edited
 from glideslope.studio.exchange import MOST_UPLOAD, TooLargeError, answer, computed, content, limiter, refusal
 from glideslope.studio.library import Known, Library
@@ -28,8 +29,6 @@ from glideslope.views.curves import Curve
 
 _POINTS = 160
 """Updates at which a loss is predicted, for a curve."""
-_SEEN = 4
-"""The times the longest run fitted beyond which a law says that it is far from it."""
 _TIMES = (0.5, 2.0)
 _NO_CURVES = "The file of this law has no curves of its runs: drop their logs here, or fit it again, to draw them"
 Name = Annotated[str, Meta(max_length=300)]
@@ -217,10 +216,12 @@ def _what_if(law: Law, plan: Plan) -> list[dict[str, Any]]:
 
 
 def _chart(law: Law, plan: Plan, series: list[Series]) -> Chart:
-    marks = []
-    longest = max(run.steps for run in law.fitted)
-    if plan.steps > _SEEN * longest:
-        marks.append(Mark(f"beyond {_SEEN} times the longest run fitted", float(_SEEN * longest), float(plan.steps)))
+    marks, peaks = [], [run.peak for run in law.fitted]
+    seen = TIMES_THE_LONGEST * max(run.steps for run in law.fitted)
+    if plan.steps > seen:
+        marks.append(Mark(f"beyond {TIMES_THE_LONGEST} times the longest run fitted", float(seen), float(plan.steps)))
+    if far_peak(plan.peak, peaks):
+        marks.append(Mark(f"a peak far from those fitted, {span(peaks)}", 0.0, float(plan.steps)))
     return Chart(
         "Predicted loss", "Lines are predicted; the band of the schedule that is edited has the loss in 90% of runs.",
         "update", "loss", series, marks, linear=True, top=_top(series),
@@ -239,8 +240,7 @@ def _described(known: Known) -> dict[str, Any]:
     if not any(run.curve[0] for run in law.fitted):
         notes.append(_NO_CURVES)
     runs = f"{len(peaks)} run{'s' * (len(peaks) != 1)} of up to {max(run.steps for run in law.fitted):,} updates"
-    low, high = f"{min(peaks):.3g}", f"{max(peaks):.3g}"
-    over = f"a peak of {low}" if low == high else f"peaks {low} to {high}"
+    over = f"{'peaks' if ' ' in span(peaks) else 'a peak of'} {span(peaks)}"
     return {
         "says": f"{runs}, {over}; ends of runs are within {law.noise:.2%}",
         "doubt": visible(law.doubt), "notes": notes,

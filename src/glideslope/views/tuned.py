@@ -31,11 +31,18 @@ def answer(tuned: Tuned, problem: str | None = None) -> Answer:
         do=do,
         sure=(*([f"The full run was {contestant}."] if problem else []), *_sure(tuned)),
         beaten=_beaten(tuned),
-        cost=f"The search took {tuned.search_updates:,} updates, {tuned.search_updates / tuned.steps:.2f} full runs."
+        cost=_cost(tuned)
         + made_again(tuned.wasted)
         + (f" Up to {tuned.ahead:,} more were made ahead, and weren't asked for." if tuned.ahead else ""),
         terms=("peak", "updates", "loss", "untrained", "predicted", "in …% of trainings", "short run", "full run"),
     )
+
+
+def _cost(tuned: Tuned) -> str:
+    full, batch = tuned.full[0].contestant.cost(tuned.steps), tuned.full[0].contestant.batch
+    updates = f"{tuned.search_updates:,} updates"
+    took = updates if batch == 1 else f"as many examples as {updates} of the job's own batch"
+    return f"The search took {took}, {tuned.search_updates / full:.2f} full runs."
 
 
 def row(run: Run) -> tuple[str, float, int, float]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from glideslope.errors import LawError
+from glideslope.errors import LawError, reason
 from glideslope.laws.logs.names import named, role
 
 COMPRESSED = (".gz", ".bz2", ".xz")
@@ -98,7 +98,7 @@ class Source:
                 if content.startswith(magic):
                     return decompress(content)
         except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
-            raise LawError(f"{self.path} can't be read: {error}") from None
+            raise LawError(f"{self.path} can't be read: {reason(error)}") from None
         return content
 
     @cached_property

@@ -90,7 +90,7 @@ class Away:
         for task in (ahead := self.workers.ahead):
             if self.directory is not None and task.saving is not None:
                 self.directory.drop_unfinished(task.trial.key)
-        return sum(len(task.trial.contestant.rates(task.trial.steps)) for task in ahead)
+        return sum(task.trial.contestant.cost(task.trial.steps) for task in ahead)
 
     def _keep(self, kept: Kept, key: str, trial: Trial, loss: float, sent: Sent) -> None:
         """Keeps the state of a job at the end of a run that a worker made."""

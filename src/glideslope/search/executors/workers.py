@@ -58,10 +58,12 @@ class Workers:
         ahead: how many runs it may make before they are asked for.
 
     Raises:
-        SearchError: it is a job, which workers can't share.
+        SearchError: the source is a job, which workers can't share, or the executor is none.
     """
 
     def __init__(self, executor: Executor, source: Job | JobFactory, ahead: int = 0) -> None:
+        if not callable(getattr(executor, "submit", None)):
+            raise SearchError(f"executor={executor!r}: give one of concurrent.futures, as ProcessPoolExecutor(4)")
         if not is_factory(source):
             raise SearchError(
                 f"with an executor each worker makes its own job, and a {type(source).__name__} was given: write a "

@@ -15,6 +15,7 @@ from typing import Any
 
 from glideslope.errors import JobError
 from glideslope.search.jobs.calls import FAILURES, described
+from glideslope.search.jobs.controls import controls_of
 from glideslope.search.jobs.scalars import number
 from glideslope.search.jobs.shards import Shards
 from glideslope.search.jobs.start import optimizer_of
@@ -135,7 +136,7 @@ def _serve(calls: Connection, environment: dict[str, str], make: Callable[[], An
                 optimizer = optimizer_of(job)
                 answer: Any = (
                     has,
-                    frozenset(getattr(job, "controls", ())),
+                    controls_of(job),
                     None if optimizer is None else type(optimizer).__name__,
                 )
             else:

@@ -11,12 +11,30 @@ import numpy as np
 from glideslope.callers import caller_level
 from glideslope.errors import SearchError
 from glideslope.search.jobs.calls import calling
+from glideslope.search.jobs.controls import controls_of
 from glideslope.search.jobs.job import Job
 from glideslope.search.runs import labels
 from glideslope.search.runs.contestant import Contestant
 
 if TYPE_CHECKING:
     from glideslope.search.trials import Trials
+
+
+def check_lists(**lists: object) -> None:
+    """Raises unless each is a list of values, or what can be iterated as one; a text isn't, but each in it may be."""
+    for name, value in lists.items():
+        if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+            raise SearchError(f"{name}={value!r}: give a list" + (f", as [{value!r}]" if value is not None else ""))
+
+
+def texts(name: str, values: Iterable[str]) -> tuple[str, ...]:
+    """The texts of a list, each once; raises where it is no list, or has something else."""
+    check_lists(**{name: values})
+    listed = tuple(values)
+    for value in listed:
+        if not isinstance(value, str):
+            raise SearchError(f"{name} has {value!r}: give texts")
+    return tuple(dict.fromkeys(listed))
 
 
 def warn_of_no_text(contestants: Iterable[Contestant]) -> None:
@@ -51,9 +69,9 @@ def check_all(trials: Trials, contestants: Iterable[Contestant], steps: int) -> 
 
 def check_controls(job: Job, contestant: Contestant, controls: Iterable[str]) -> None:
     """Raises for a contestant that needs what a job can't do, by name."""
-    lacking = set(controls) - getattr(job, "controls", frozenset())
-    if lacking:
+    known = controls_of(job)
+    if lacking := set(controls) - known:
         raise SearchError(f"{contestant} sets {', '.join(sorted(lacking))}, which this job can't: its step takes "
-                          f"{', '.join(sorted(getattr(job, 'controls', ()))) or 'the rate only'}")  # fmt: skip
+                          f"{', '.join(sorted(known)) or 'the rate only'}")  # fmt: skip
     if contestant.average and not hasattr(job, "average"):
         raise SearchError(f"{contestant} is measured by an average of the weights, and this job has no average()")

@@ -37,6 +37,7 @@ class Contestant:
         optimizer: the name of the optimizer that the job is made with; None is the job's own.
         average: the average of the weights that is measured; None is the weights themselves.
         settings: other numbers of the optimizer that are set, such as ("weight_decay", 0.1).
+        batch: the examples of an update, as a multiple of those of the job's own batch; where it grows, of its base.
     """
 
     schedule: Driven
@@ -44,6 +45,7 @@ class Contestant:
     optimizer: str | None = None
     average: Average | None = None
     settings: tuple[tuple[str, float], ...] = ()
+    batch: float = 1.0
 
     def rates(self, steps: int) -> np.ndarray:
         """The rate of each update of a complete run over `steps`, feedback left out, shape (n,)."""
@@ -55,6 +57,19 @@ class Contestant:
         updates = len(self.rates(steps)) if self.settings else 0
         settings = {name: np.full(updates, value) for name, value in self.settings}
         return settings if sizes is None else {"batch_size": sizes, **settings}
+
+    def cost(self, steps: int, made: int | None = None) -> int:
+        """What the updates made of a run over `steps` cost, all of them if not said: as many examples in updates of the
+        job's own batch.
+
+        >>> import glideslope as gs
+        >>> Contestant(gs.linear(), 0.1, batch=4.0).cost(100), Contestant(gs.linear(), 0.1).cost(100, 30)
+        (400, 30)
+        """
+        updates = len(self.rates(steps)) if made is None else made
+        if self.policy.growth:
+            updates = math.ceil(steps * updates / len(self.rates(steps)))
+        return round(updates * self.batch)
 
     @property
     def policy(self) -> RatePolicy:
@@ -114,10 +129,8 @@ class Run:
 
     @property
     def cost(self) -> int:
-        """The updates made, those that a guard took back too; of the base batch where it grows."""
-        if self.contestant.policy.growth:
-            return math.ceil(self.steps * self.made / len(self.contestant.rates(self.steps)))
-        return self.made
+        """The updates made, those that a guard took back too, in updates of the job's own batch."""
+        return self.contestant.cost(self.steps, self.made)
 
     @property
     def gain(self) -> float:
@@ -145,7 +158,7 @@ class Run:
             "losses": self.losses.tolist(), "evaluations": list(map(list, self.evaluations)),
             "final_loss": self.final_loss, "scales": list(map(list, self.scales)),
             "events": [vars(event) for event in self.events], "problem": self.problem, "made": self.made,
-            "untrained": self.untrained,
+            "untrained": self.untrained, **({} if contestant.batch == 1 else {"batch": contestant.batch}),
         }  # fmt: skip
 
     @classmethod
@@ -159,6 +172,7 @@ class Run:
             data.get("optimizer"),
             average and Average.read(average),
             tuple(data.get("settings", {}).items()),
+            data.get("batch", 1.0),
         )
         return cls(
             contestant, data["steps"], data["seed"], np.asarray(data["losses"]),

@@ -69,6 +69,7 @@ class Finished(msgspec.Struct, forbid_unknown_fields=True):
     made: Count
     untrained: float
     settings: dict[str, float] = {}
+    batch: Positive = 1.0
     wasted: Count = 0
 
 

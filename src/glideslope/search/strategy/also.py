@@ -5,8 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from glideslope.errors import SearchError
+from glideslope.policy import Driven, as_policy
+from glideslope.schedules.numbers import written
+from glideslope.search.jobs.calls import calling
+from glideslope.search.runs.labels import label
 
 BATCH = "batch_size"
 
@@ -49,12 +54,12 @@ class Axis:
             return cls(name, *USUAL[name])
         low, _, high = ends.partition(":")
         try:
-            axis = cls(name, float(low), float(high))
+            axis = cls(name, float(written(low)), float(written(high)))
         except ValueError:
-            known = ", ".join(USUAL)
+            example = "batch_size=32:256" if name == BATCH else "weight_decay=1e-3:0.3"
             raise SearchError(
-                f"{text!r} isn't a number to search: write name=low:high, such as weight_decay=1e-3:0.3; "
-                f"{known} may stand alone"
+                f"{text!r} isn't a number to search: write name=low:high, such as {example}; "
+                f"{' and '.join(USUAL)} may stand alone"
             ) from None
         most = 1.0 if name == "momentum" else math.inf
         if not (name and 0 < axis.low < axis.high < most):
@@ -83,9 +88,13 @@ class Axis:
             return self.low * max(round(place / self.low), 1)
         return float(f"{1 - 1 / place if self.name == 'momentum' else place:.3g}")
 
+    def batch(self, value: float) -> float:
+        """The examples of an update with a value, as a multiple of those at the low end."""
+        return value / self.low if self.name == BATCH else 1.0
+
     def updates(self, value: float, steps: int) -> int:
         """Those of a run with a value that has as many examples as `steps` updates at the low end."""
-        return max(round(steps * self.low / value), 1) if self.name == BATCH else steps
+        return max(round(steps / self.batch(value)), 1)
 
     def peak(self, value: float, kind: str | None) -> float:
         """By what the peak rate is multiplied: for k times the batch by k where gradients are taken as they are (Goyal
@@ -94,8 +103,33 @@ class Axis:
         >>> Axis("batch_size", 32, 128).peak(128, "plain"), Axis("batch_size", 32, 128).peak(128, "adaptive")
         (4.0, 2.0)
         """
-        factor = value / self.low if self.name == BATCH else 1.0
+        factor = self.batch(value)
         return factor if kind == "plain" else math.sqrt(factor)
+
+
+def check_batch(axis: Axis, job: Any, schedules: Iterable[Driven]) -> None:
+    """Raises where a batch size doesn't begin at the job's own, as far as that is known, or a schedule sets it too.
+
+    Raises:
+        SearchError: an update of the job has another number of batches than one of the low end, or a schedule is paid
+            in batch growth.
+    """
+    if axis.name != BATCH:
+        return
+    for schedule in schedules:
+        if as_policy(schedule).growth:
+            raise SearchError(f"{label(schedule)} sets the batch size itself: search {BATCH} with other schedules")
+    batches_in, batches = getattr(job, "batches_in", None), getattr(job, "accumulate", None)
+    if batches_in is None or batches is None:
+        return
+    with calling("batches_in", f"for {axis.low:g} examples"):
+        least = batches_in(axis.low)
+    if least != batches:
+        begin = axis.low * batches / least
+        raise SearchError(
+            f"{BATCH}={axis.low:g}:{axis.high:g}: an update of the job has {begin:g} examples, for which the updates "
+            f"are meant: begin there, as {BATCH}={begin:g}:{max(axis.high, 2 * begin):g}"
+        )
 
 
 def axes(texts: Iterable[str]) -> tuple[Axis, ...]:

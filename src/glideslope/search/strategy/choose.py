@@ -7,13 +7,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from glideslope.policy import Driven
+from glideslope.errors import ScheduleError, SearchError
+from glideslope.policy import Driven, as_policy
 from glideslope.schedules import linear, one_cycle
 from glideslope.search.jobs.start import kind, optimizer_of
 from glideslope.search.jobs.start import start as usual_peak
 from glideslope.search.runs.contestant import Contestant, Run, finds_its_rate
+from glideslope.search.runs.labels import label
 from glideslope.search.runs.trial import Trial
 from glideslope.search.strategy.also import Axis
 from glideslope.search.strategy.equal_runs import (
@@ -26,9 +26,9 @@ from glideslope.search.strategy.equal_runs import (
     next_peak,
     plan,
 )
+from glideslope.search.strategy.learned import learned_clearly
 from glideslope.search.strategy.outcomes import SHARE, SHORTEST, check_finite, two_digits
 from glideslope.search.strategy.rise import BLOW_UP, risen
-from glideslope.search.strategy.sweep import batch_noise
 from glideslope.search.trials import Trials
 
 logger = logging.getLogger("glideslope")
@@ -47,9 +47,6 @@ CLIFF = 2.0
 
 FEEDBACK_EVALUATIONS = 20
 """How often a short run with feedback is measured, as a full run is."""
-
-CLEAR = 6.0
-"""The standard errors by which a training loss has fallen where that is no noise."""
 
 
 @dataclass(frozen=True)
@@ -112,13 +109,14 @@ def chosen(
         start: the peak of the first run.
 
     Raises:
-        SearchError: no run has a finite loss.
+        SearchError: no run has a finite loss, or a schedule doesn't fit into the short runs.
     """
     first = PRIOR if PRIOR in schedules else schedules[0]
     others = [schedule for schedule in schedules if schedule != first]
     besides = len(others) + sum(map(_runs_of, entries)) + sum(len(axis.values) for axis in also)
     _, length = plan(budget, steps, SHORTEST, besides)
     most, kept = trials.updates + budget, besides * length
+    _check_length(schedules, min((axis.updates(axis.high, length) for axis in also), default=length))
 
     def beside(peak: float) -> list[Contestant]:
         return _beside(others, float(Contestant(first, peak).rates(length).mean()), length)
@@ -138,20 +136,31 @@ def chosen(
             run, lowest = _entered(trials, entry, length, most, total)
             best, peak = (run, lowest) if run.final_loss < best.final_loss - noise else (best, peak)
     settings: tuple[tuple[str, float], ...] = ()
+    batch = 1.0
     for axis in also:
         if trials.updates + length * len(axis.values) <= most:
             run, value, factor = _with_axis(trials, best, axis)
             if run.final_loss < best.final_loss - noise:
                 best, settings = run, (*settings, (axis.name, value))
-                peak, steps = peak * factor, axis.updates(value, steps)
+                peak, batch, steps = peak * factor, batch * axis.batch(value), axis.updates(value, steps)
     if not finds_its_rate(best.contestant.optimizer):
         peak = at_length(peak, best.steps, steps)
         if risen(best.losses) > BLOW_UP:
             peak /= CLIFF
     logger.info("best short run: %s, %.6g after %d updates", best.contestant, best.final_loss, length)
-    return Choice(
-        best, replace(best.contestant, peak=two_digits(peak), settings=settings), losses, length, steps, noise
-    )
+    winner = replace(best.contestant, peak=two_digits(peak), settings=settings, batch=batch)
+    return Choice(best, winner, losses, length, steps, noise)
+
+
+def _check_length(schedules: Sequence[Driven], length: int) -> None:
+    for schedule in schedules:
+        try:
+            as_policy(schedule).within(length)
+        except ScheduleError as error:
+            raise SearchError(
+                f"{label(schedule)} doesn't fit into the short runs of the search, the shortest of {length} updates: "
+                "give its durations as parts of a run, such as warmup(10%), or a larger overhead"
+            ) from error
 
 
 def _runs_of(entry: Contestant) -> int:
@@ -178,17 +187,22 @@ def _with_axis(trials: Trials, best: Run, axis: Axis) -> tuple[Run, float, float
     """The best run with another value of a number of the optimizer, the value at which runs would end lowest, and by
     what the peak is multiplied there."""
     contestant = best.contestant
+    trials.use(trials.opened, contestant.optimizer)
     optimizer = kind(contestant.optimizer or type(optimizer_of(trials.job)).__name__)
+
+    def factor(value: float) -> float:
+        return 1.0 if finds_its_rate(contestant.optimizer) else axis.peak(value, optimizer)
+
     plan = []
     for value in axis.values:
-        peak = two_digits(contestant.peak * axis.peak(value, optimizer))
-        entry = replace(contestant, peak=peak, settings=(*contestant.settings, (axis.name, value)))
+        peak, batch = two_digits(contestant.peak * factor(value)), contestant.batch * axis.batch(value)
+        entry = replace(contestant, peak=peak, settings=(*contestant.settings, (axis.name, value)), batch=batch)
         plan.append(_trial(entry, axis.updates(value, best.steps), trials))
     made = trials.run_all(plan, stage=axis.name, kept=trials.short_states)
     runs = dict(zip(map(axis.place, axis.values), made, strict=True))
     value = axis.at(_lowest(runs))
     run = runs[best_of({place: run.final_loss for place, run in runs.items()})]
-    return run, value, axis.peak(value, optimizer)
+    return run, value, factor(value)
 
 
 def _lowest(runs: dict[float, Run]) -> float:
@@ -226,17 +240,6 @@ def _peaks(
 
 def _any_clear(runs: dict[float, Run]) -> bool:
     return any(learned_clearly(run) for run in runs.values())
-
-
-def learned_clearly(run: Run) -> bool:
-    """Whether the training loss fell from the first quarter of a run to its last by more than the noise of batches, and
-    the validation loss fell."""
-    losses = run.losses
-    quarter = len(losses) // 4
-    if quarter < 3 or not np.isfinite(losses).all() or run.gain <= 0:
-        return False
-    fall = float(losses[:quarter].mean() - losses[-quarter:].mean())
-    return fall > CLEAR * batch_noise([losses]) * math.sqrt(2 / quarter)
 
 
 def _apart(trials: Trials, best: Run) -> float:

@@ -44,7 +44,7 @@ def full_runs(
         winner: what the first is made with.
         schedules: those to choose from.
         steps: the updates of each.
-        bound: of all updates but those of one full run.
+        bound: of all updates but those of one full run, in updates of the job's own batch.
         short: the least loss of the short runs.
 
     Returns:
@@ -53,7 +53,7 @@ def full_runs(
     runs: list[Run] = []
     contestant: Contestant | None = winner
     while contestant is not None and trials.updates <= (bound if runs else math.inf):
-        second = _second(contestant) if not runs and trials.updates + steps <= bound else []
+        second = _second(contestant) if not runs and trials.updates + contestant.cost(steps) <= bound else []
         likely = [Trial(one, steps, trials.opened, EVALUATIONS) for one in second]
         runs.append(
             trials.run(

@@ -5,16 +5,34 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from glideslope.search.runs.contestant import Run
 from glideslope.search.strategy.outcomes import not_finite
+from glideslope.search.strategy.sweep import batch_noise
 
 LEARNED = 2.0
 """The noise of a comparison of peaks by which a full run must end below the untrained loss."""
 
+CLEAR = 6.0
+"""The standard errors by which a training loss has fallen where that is no noise."""
+
 
 def learned(run: Run, noise: float) -> bool:
-    """Whether a run ended clearly below the untrained loss, where that is known."""
-    return not run.gain <= LEARNED * noise
+    """Whether a run ended clearly below the untrained loss, where that is known: by more than the noise, or as its own
+    training loss shows, since short runs that don't learn have too large a noise."""
+    return not run.gain <= LEARNED * noise or learned_clearly(run)
+
+
+def learned_clearly(run: Run) -> bool:
+    """Whether the training loss fell from the first quarter of a run to its last by more than the noise of batches, and
+    the validation loss fell."""
+    losses = run.losses
+    quarter = len(losses) // 4
+    if quarter < 3 or not np.isfinite(losses).all() or run.gain <= 0:
+        return False
+    fall = float(losses[:quarter].mean() - losses[-quarter:].mean())
+    return fall > CLEAR * batch_noise([losses]) * math.sqrt(2 / quarter)
 
 
 def nothing_learned(final: Run, candidates: Sequence[Run], constants: Sequence[Run], noise: float) -> str:

@@ -98,21 +98,31 @@ OPTIMIZERS: dict[Name, Callable[[float], Update]] = {
 def limits(optimizer: Name, momentum: float, curvature: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """The rates from which on descent on a quadratic does more than crawl, swings to and fro, and diverges.
 
+    With r the roots of the recurrence of the distance from the minimum along the steepest direction, of curvature λ,
+    it swings where they are complex or one is negative, and diverges where one is of size 1. Of momentum they are those
+    of r² - (1 + β - ηλ)·r + β; of Nesterov's those of r² - (1 + β)·(1 - ηλ)·r + β·(1 - ηλ).
+
     Args:
-        optimizer: plain descent, or with momentum; others scale the slope, and have none.
+        optimizer: plain descent, or with momentum of either kind; others scale the slope, and have none.
         momentum: β.
         curvature: the largest, λ, shape (n,); NaN or 0 and less where the surface doesn't curve upwards.
 
     Returns:
-        0.1·s, s and l, shape (n,) each, with s = (1 - √β)²/λ and l = 2·(1 + β)/λ, NaN where λ isn't above 0; None where
-        there are none.
+        0.1·s, s and l, shape (n,) each, NaN where λ isn't above 0: with s = (1 - √β)²/λ and l = 2·(1 + β)/λ; of
+        Nesterov's s = ((1 - β)/(1 + β))²/λ and l = 2·(1 + β)/(1 + 2·β)/λ. None where there are none.
 
     >>> [float(rate[0]) for rate in limits("descent", 0.0, np.array([4.0]))]
     [0.025, 0.25, 0.5]
     """
-    if optimizer not in ("descent", "momentum"):
-        return None
-    beta = momentum if optimizer == "momentum" else 0.0
+    beta = momentum
+    match optimizer:
+        case "descent":
+            swings, diverges = 1.0, 2.0
+        case "momentum":
+            swings, diverges = (1 - beta**0.5) ** 2, 2 * (1 + beta)
+        case "nesterov":
+            swings, diverges = ((1 - beta) / (1 + beta)) ** 2, 2 * (1 + beta) / (1 + 2 * beta)
+        case _:
+            return None
     inverse = np.where(curvature > 0, 1 / np.where(curvature > 0, curvature, 1.0), np.nan)
-    swings = (1 - np.sqrt(beta)) ** 2 * inverse
-    return 0.1 * swings, swings, 2 * (1 + beta) * inverse
+    return 0.1 * swings * inverse, swings * inverse, diverges * inverse

@@ -60,8 +60,9 @@ export function open(root, state, save) {
 
   /** Marks the rates where the ball is; their range is that of the start. @param {number} frame */
   function marks(frame) {
-    const limits = answer?.balls[chosen]?.limits;
-    rate.show(limits ? limits.map((/** @type {any[]} */ bound) => bound[Math.min(frame, bound.length - 1)]) : null, ball().rate, anew);
+    const { limits, left } = answer?.balls[chosen] ?? {};
+    const marked = limits ? limits.map((/** @type {any[]} */ bound) => bound[Math.min(frame, bound.length - 1)]) : null;
+    rate.show(marked, ball().rate, anew, left != null && frame > left ? "Where the ball left the picture" : "Where the ball is");
     anew = false;
   }
 

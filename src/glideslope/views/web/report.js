@@ -5,6 +5,8 @@ const DASHES = [[], [8, 4], [2, 3], [12, 3, 2, 3]];
 const COLOURS = 8;
 const NOTHING = [0.1, 1]; // the range of an axis without a number
 const WHOLE = new Intl.NumberFormat("en-US");
+const FONT = "12px system-ui, sans-serif"; // of the numbers of an axis
+const GAP = 10; // between two of them, in pixels
 const STRETCH = 0.25; // of the range on each side, for a step of zoom
 
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -16,6 +18,31 @@ function short(value) {
   return size !== 0 && (size < 1e-3 || size >= 1e6)
     ? value.toExponential(2).replace(/\.?0+e/, "e").replace("e+", "e")
     : String(Number(value.toPrecision(4)));
+}
+
+const LARGE = [[1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "k"]];
+
+// A number of an axis: 160M where a whole one would be too wide, with as many digits as it has.
+function tick(value) {
+  const size = Math.abs(value ?? 0);
+  if (size < 1e5 || size >= 1e15) return short(value);
+  const [unit, letter] = LARGE.find(([least]) => size >= least);
+  return Number((value / unit).toPrecision(10)) + letter;
+}
+
+// The values of a horizontal axis whose labels have room beside each other; null for the others.
+function spaced(chart, splits) {
+  chart.ctx.save();
+  chart.ctx.font = FONT;
+  const room = GAP + Math.max(...splits.map((value) => chart.ctx.measureText(tick(value)).width));
+  chart.ctx.restore();
+  let last = -Infinity;
+  return splits.map((value) => {
+    const place = chart.valToPos(value, "x");
+    if (place - last < room) return null;
+    last = place;
+    return value;
+  });
 }
 
 // The labelled values of a logarithmic axis: 1, 2 and 5 in each decade, more within one, fewer over many.
@@ -185,10 +212,11 @@ export class Chart {
   draw() {
     this.chart?.destroy();
     const axis = (label, size, log) => ({
-      label, size, labelSize: 22, labelFont: "13px system-ui, sans-serif", font: "12px system-ui, sans-serif",
+      label, size, labelSize: 22, labelFont: "13px system-ui, sans-serif", font: FONT,
       stroke: () => colour("--muted"), grid: { stroke: () => colour("--rule"), width: 1 }, ticks: { show: false },
-      values: (_, values) => values.map(short),
-      ...(log ? { splits: (_, place, low, high) => logTicks(low, high), filter: (_, splits) => splits } : {}),
+      values: (_, values) => values.map(tick),
+      filter: (chart, splits, place) => (place ? splits : spaced(chart, splits)),
+      ...(log ? { splits: (_, place, low, high) => logTicks(low, high) } : {}),
     });
     const room = (low, high, log) => (log ? [low / 1.12, high * 1.12] : [low - 0.06 * (high - low || 1), high + 0.06 * (high - low || 1)]);
     const top = this.spec.top ?? Infinity;

@@ -212,6 +212,6 @@ def batches_in(examples: float, size: int | None) -> int:
     if rest or batches < 1:
         raise JobError(
             f"batch_size={examples:g}: the loader's batches have {size}, and an update takes whole ones; "
-            f"write growth(base={size}, ..., multiple={size})"
+            f"write growth(base={size}, ..., multiple={size}), or a range of sizes that begins at {size}"
         )
     return int(batches)
