@@ -110,18 +110,18 @@ def test_a_law_keeps_the_curves_of_its_runs_in_its_file(tmp_path):
     law.save(tmp_path / "law.json")
     assert laws.load(tmp_path / "law.json") == law
     for one, fitted in zip(read, law.fitted, strict=True):
-        step, loss = map(np.array, fitted.curve)
+        step, loss = map(np.array, fitted.means)
         assert 24 <= len(step) <= 200
         np.testing.assert_allclose(loss, np.interp(step, one.step, one.loss), rtol=0.01)
 
 
 @pytest.mark.parametrize(
-    "curve", [[[10, 5], [3, 2]], [[10], [3, 2]], [[0], [3]], [[10, 4001], [3, 2]], [[10], ["a"]], [[-1], [2]]]
+    "means", [[[10, 5], [3, 2]], [[10], [3, 2]], [[0], [3]], [[10, 4001], [3, 2]], [[10], ["a"]], [[-1], [2]]]
 )
-def test_a_curve_that_no_run_has_is_refused(tmp_path, curve):
+def test_a_curve_that_no_run_has_is_refused(tmp_path, means):
     laws.fit(runs(parameters(0))).save(tmp_path / "law.json")
     document = json.loads((tmp_path / "law.json").read_text())
-    document["fitted"][0]["curve"] = curve
+    document["fitted"][0]["means"] = means
     del document["checksum"]
     (tmp_path / "law.json").write_text(sealed(document))
     with pytest.raises(gs.LawError, match="damaged"):

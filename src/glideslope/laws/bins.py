@@ -70,7 +70,7 @@ def most_of_a_run(runs: int) -> int:
     return min(max(MOST_IN_ALL // max(runs, 1), LEAST), MOST)
 
 
-def curve(points: Points, runs: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def drawn(points: Points, runs: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """The updates made and the losses of one of so many runs, to six digits, so few that a file may have them."""
     few = Points.means(points.step, points.log, min(max(DRAWN_IN_ALL // runs, LEAST), DRAWN))
     step, loss = ([float(f"{value:.6g}") for value in values] for values in (few.step, np.exp(few.log)))

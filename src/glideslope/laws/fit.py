@@ -112,7 +112,7 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
             end = Knots.of(run.lr, np.array([float(len(run.lr))]), reference, problem.unit, relative(run, sizes))
             shifts.append(run.final_loss - float(predicted(end, theta)[0]))
     fitted = tuple(
-        Fitted(run.name, run.peak, len(run.lr), len(run.step), bins.curve(points, len(kept)))
+        Fitted(run.name, run.peak, len(run.lr), len(run.step), bins.drawn(points, len(kept)))
         for run, points in zip(kept, problem.points, strict=True)
     )
     shift = float(np.median(shifts)) if shifts else 0.0

@@ -35,7 +35,7 @@ class Fitted:
         peak: its largest rate.
         steps: its updates.
         points: its losses.
-        curve: the updates made and the losses, means of those that the fit used, to be drawn; none in a law over sizes
+        means: the updates made and the losses, means of those that the fit used, to be drawn; none in a law over sizes
             and in one of a former file.
     """
 
@@ -43,7 +43,7 @@ class Fitted:
     peak: float
     steps: int
     points: int
-    curve: tuple[tuple[float, ...], tuple[float, ...]] = field(default=((), ()), repr=False)
+    means: tuple[tuple[float, ...], tuple[float, ...]] = field(default=((), ()), repr=False)
 
 
 @dataclass(frozen=True, eq=False)

@@ -41,7 +41,7 @@ class _Run(msgspec.Struct, forbid_unknown_fields=True):
     peak: _Positive
     steps: _Count
     points: _Count
-    curve: tuple[list[_NotNegative], list[_NotNegative]] = ([], [])
+    means: tuple[list[_NotNegative], list[_NotNegative]] = ([], [])
 
 
 class _Document(msgspec.Struct, forbid_unknown_fields=True):
@@ -133,9 +133,9 @@ def _law(document: _Document) -> Law:
 
 
 def _fitted(run: _Run) -> Fitted:
-    step, loss = map(tuple, run.curve)
+    step, loss = map(tuple, run.means)
     if len(step) != len(loss) or any(one >= after for one, after in pairwise((0.0, *step, run.steps + 1.0))):
-        raise DocumentError(f"the curve of {shown(run.name, 60)} has other updates than its {len(loss)} losses")
+        raise DocumentError(f"the means of {shown(run.name, 60)} have other updates than its {len(loss)} losses")
     return Fitted(run.name, run.peak, run.steps, run.points, (step, loss))
 
 

@@ -69,8 +69,8 @@ def predicted(library: Library, asked: Prediction) -> dict[str, Any]:
     if beside is not None:
         series.append(Series(beside.curve.text, *beside.losses, "dashed"))
     for run in law.fitted:
-        if run.curve[0]:
-            step, measured = map(np.array, run.curve)
+        if run.means[0]:
+            step, measured = map(np.array, run.means)
             series.append(Series(f"{run.name}, measured", step, measured, "faint"))
     return {
         **picture, "loss_chart": _chart(law, plan, series).data(), "final": final, "law": _described(known),
@@ -237,7 +237,7 @@ def _top(series: list[Series]) -> float:
 def _described(known: Known) -> dict[str, Any]:
     law, peaks = known.law, [run.peak for run in known.law.fitted]
     notes = [visible(note) for note in known.notes[:20]]
-    if not any(run.curve[0] for run in law.fitted):
+    if not any(run.means[0] for run in law.fitted):
         notes.append(_NO_CURVES)
     runs = f"{len(peaks)} run{'s' * (len(peaks) != 1)} of up to {max(run.steps for run in law.fitted):,} updates"
     over = f"{'peaks' if ' ' in span(peaks) else 'a peak of'} {span(peaks)}"
