@@ -80,6 +80,7 @@ def test_a_plain_loop_that_is_disturbed():
     assert len(guard.events) >= 5
 
 
+@pytest.mark.slow
 def test_a_plain_loop_that_meets_a_batch_of_nan():
     assert math.isnan(looped(Disturbed(nan=700), "cosine")[0])
     final, guard = looped(Disturbed(nan=700), "cosine * guard()")

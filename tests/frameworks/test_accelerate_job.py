@@ -24,6 +24,7 @@ def of_two_processes(tmp_path, search):
     return first
 
 
+@pytest.mark.slow
 def test_two_processes_make_the_updates_of_a_loop(tmp_path):
     results = of_two_processes(tmp_path, False)
     assert results["job"] == results["loop"]

@@ -42,7 +42,7 @@ def test_the_curve_over_examples_is_the_same_for_one_two_and_one_processes(tmp_p
     np.testing.assert_allclose([entry["rates"][0] for entry in made], expected, atol=1e-12)
 
 
-@pytest.mark.parametrize("split", [False, True])
+@pytest.mark.parametrize("split", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_accelerate_calls_once_for_each_process(tmp_path, split):
     torchrun(2, "accelerate_training.py", tmp_path / "rates.json", 2, split)
     rates = json.loads((tmp_path / "rates.json").read_text())

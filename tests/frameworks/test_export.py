@@ -81,7 +81,7 @@ def check(schedule, to):
     np.testing.assert_allclose(got, expected, rtol=0, atol=max(tolerance * expected.max(), least))
 
 
-@pytest.mark.parametrize("to", READ)
+@pytest.mark.parametrize("to", [pytest.param(to, marks=pytest.mark.slow) if to == "keras" else to for to in READ])
 @pytest.mark.parametrize("text", COMMON)
 def test_common_schedules(text, to):
     check(gs.parse(text), to)

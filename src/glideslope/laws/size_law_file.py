@@ -77,7 +77,7 @@ def save(law: SizeLaw, path: Any) -> None:
         FileError: it can't be written.
     """
     sizes = [
-        {"params": size, "weight_decay": None if math.isnan(decay) else decay, "runs": list(map(asdict, members))}
+        {"params": size, "weight_decay": None if math.isnan(decay) else decay, "runs": list(map(_plain, members))}
         for (size, members), decay in zip(law.fitted, law.decays, strict=True)
     ]
     document = {
@@ -89,6 +89,11 @@ def save(law: SizeLaw, path: Any) -> None:
     except DocumentError as error:
         raise LawError(f"the law can't be written to {path}: {error}") from None
     write_atomically(Path(path), text + "\n")
+
+
+def _plain(run: Fitted) -> dict[str, Any]:
+    """A run as a file has it: without its means, which a law over sizes doesn't keep."""
+    return {name: value for name, value in asdict(run).items() if name != "means"}
 
 
 def load_sizes(path: Path | str) -> SizeLaw:
