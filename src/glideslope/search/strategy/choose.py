@@ -198,8 +198,8 @@ def _with_axis(trials: Trials, best: Run, axis: Axis) -> tuple[Run, float, float
         peak, batch = two_digits(contestant.peak * factor(value)), contestant.batch * axis.batch(value)
         entry = replace(contestant, peak=peak, settings=(*contestant.settings, (axis.name, value)), batch=batch)
         plan.append(_trial(entry, axis.updates(value, best.steps), trials))
-    made = trials.run_all(plan, stage=axis.name, kept=trials.short_states)
-    runs = dict(zip(map(axis.place, axis.values), made, strict=True))
+    finished = trials.run_all(plan, stage=axis.name, kept=trials.short_states)
+    runs = dict(zip(map(axis.place, axis.values), finished, strict=True))
     value = axis.at(_lowest(runs))
     run = runs[best_of({place: run.final_loss for place, run in runs.items()})]
     return run, value, factor(value)
