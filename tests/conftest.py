@@ -19,9 +19,12 @@ def standard_output_is_taken_back():
     output.take_back()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """A browser, one for the process: two at once are refused. A test that needs it is skipped where there is none."""
+    """A browser, which ends with the tests of a file, since its event loop is in the way of asyncio in other tests.
+
+    A test that needs it is skipped where there is none.
+    """
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright isn't installed: pip install playwright")
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
