@@ -36,9 +36,8 @@ def learned_clearly(run: Run) -> bool:
     if quarter < 3 or not np.isfinite(losses).all() or run.gain <= 0:
         return False
     noise = batch_noise([losses])
-    first = min(
-        float(losses[:quarter].mean()), float(losses[0]) + LUCK * noise
-    )  # a rise at once is no level to fall from
+    # A loss that rose at once is no level to fall from.
+    first = min(float(losses[:quarter].mean()), float(losses[0]) + LUCK * noise)
     return first - float(losses[-quarter:].mean()) > CLEAR * noise * math.sqrt(2 / quarter)
 
 
