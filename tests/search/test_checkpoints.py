@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -238,6 +238,7 @@ KEYS = st.one_of(st.text(max_size=3), st.integers(), st.tuples(st.integers(), st
 TREES = st.recursive(LEAVES, lambda items: st.one_of(
     st.lists(items, max_size=3), st.tuples(items, items), st.dictionaries(KEYS, items, max_size=3),
     st.builds(OrderedDict, st.dictionaries(KEYS, items, max_size=2)), st.builds(Pair, items, items),
+    st.builds(lambda items: defaultdict(dict, items), st.dictionaries(KEYS, items, max_size=2)),
 ), max_leaves=12)  # fmt: skip
 
 
