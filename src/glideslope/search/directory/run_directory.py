@@ -25,7 +25,7 @@ from glideslope.search.storage.identity import differences
 from glideslope.search.storage.lock import Lock
 
 _TEMPORARY = re.compile(
-    r"\.(?:search\.json|search\.lock|result\.json|runs\.csv|report\.html|model\.safetensors|run\.json|(?:state|best)\.(?:pt|npz)|best\.json"
+    r"\.(?:search\.json|search\.lock|result\.json|runs\.csv|report\.html|model\.safetensors|run\.json|(?:state|best|short)\.(?:pt|npz)|(?:best|short)\.json"
     r"|[0-9a-f]{16}-[0-9a-f]{16}(?:-(?:[0-9]{6,9}|best|progress))?\.(?:json|pt|npz))\.[a-z0-9_]{8}\.tmp"
 )
 _ID = "[0-9a-f]{16}"
