@@ -195,9 +195,9 @@ def _pid() -> int:
 
 
 def _wait_for_two(pids: Path) -> bool:
-    """Waits until two processes have made updates, by their numbers in a file; whether they have."""
-    for _ in range(1200):
-        if len(set(pids.read_text().split())) == 2:
+    """Waits until two processes besides this one have made updates, by their numbers in a file; whether they have."""
+    for _ in range(3600):
+        if len({*pids.read_text().split()} - {str(os.getpid())}) == 2:
             return True
         time.sleep(0.05)
     return False

@@ -70,6 +70,8 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self._marker, self._runs = folder / "search.json", folder / run_files.RUNS
         self.stores_no_state = False
         self._lock = Lock(folder / run_files.LOCK)
+        if checkpoints is not None and not checkpoints.strip():
+            raise RunDirectoryError("the address of the checkpoints is empty: leave it out for the run directory")
         if checkpoints is not None and "://" not in checkpoints:
             checkpoints = str(Path(checkpoints).absolute())
         self._unfinished = Unfinished(
