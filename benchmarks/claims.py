@@ -90,6 +90,7 @@ SCRIPTS = (
     Script("feedback", (
         Claim(r"plateau and guard at each step.*?\| # µs", r"plateau and guard on \w+: # µs", at_most(3)),
         Claim(r"a guard's snapshot each 20 updates.*?\| #%", r"1,050,624 param\w+, SGD.*?updates #%", at_most(3)),
+        Claim(r"a loop with a guard, over one without.*?\| \+?#%", r"over one without.*?SGD: \+?#%", near(0, 5.0)),
         Claim(r"a monitor of update ratios.*?\| #%", r"with a monitor every 50: #%", near(0, 5.0)),
     ), quick=("--rounds", "3")),
     Script("guard", (
@@ -142,6 +143,7 @@ SCRIPTS = (
     Script("cluster", (
         Claim(r"100 searches of which a worker was killed.*?\| #", r"a worker killed: .*?'wrong answers': #", near(0)),
         Claim(r"20 searches killed 29 times.*?\| #", r"the driver killed: .*?'wrong answers': #", near(0)),
+        Claim(r"10 searches on Ray.*?\| #", r"a node of Ray killed: .*?'wrong answers': #", near(0)),
         Claim(r"64 trials asleep.*?\| #%", r"64 sleeping trials of 2 s on 32 processes: #%", at_least(0.9)),
         Claim(r"32 that compute .*?\| [\d.]+%, #%", r"working trials of [\d.]+ s on 2 processes: #%", at_least(0.9)),
         Claim(r"a trial of nearly no work.*?\| # ms", r"overhead of a trial on a process: # ms", at_most(3)),

@@ -7,8 +7,9 @@ import subprocess
 import sys
 import time
 import warnings
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -152,6 +153,60 @@ def test_no_more_than_one_update_is_made_again(tmp_path):
     assert jobs[0].calls - 1 + jobs[1].calls - 2 * first_check <= 101
 
 
+class Early(Noisy):
+    """A job that is best after 60 updates, killed at a call of any of its methods; it counts its calls of `step`."""
+
+    def __init__(self, kill: int = 10**9) -> None:
+        super().__init__(0)
+        self.left = kill
+
+    def counted(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise Killed
+
+    def step(self, lr: float) -> float:
+        self.counted()
+        return super().step(lr)
+
+    def estimate(self, updates: float) -> float:
+        self.counted()
+        return super().evaluate() + 0.01 * (self.made - 60) ** 2
+
+    def evaluate(self) -> float:
+        return self.estimate(0.0) + 0.5
+
+    def state(self) -> dict:
+        self.counted()
+        return super().state()
+
+    def restore(self, state: dict) -> None:
+        self.counted()
+        super().restore(state)
+
+
+@pytest.mark.slow
+@given(st.lists(st.integers(20, 1200), min_size=1, max_size=3))
+@settings(max_examples=5, deadline=None)
+def test_a_short_run_that_is_the_answer_is_not_made_again_after_a_kill(tmp_path_factory, kills):
+    alone = Early()
+    whole = gs.tune(alone, 120, overhead=1, against_constant=True)
+    assert whole.final.evaluations[-1][0] < whole.steps  # a short run is the answer
+    folder, calls = tmp_path_factory.mktemp("run") / "out", 0
+    for kill in [*kills, 10**9]:
+        memory = RunDirectory(folder, SEARCH, resume=folder.exists(), checkpoint_every=0.0)
+        job = Early(kill)
+        with suppress(Killed):
+            tuned = gs.tune(job, 120, overhead=1, against_constant=True, memory=memory)
+        memory.release()
+        calls += job.calls
+    assert replace(tuned, job=whole.job) == whole
+    assert repr(tuned.job.state()) == repr(whole.job.state())
+    first_check = 6
+    assert calls <= alone.calls + len(kills) * (first_check + 2)
+    assert {file.stem for file in (folder / "checkpoint").iterdir()} == {"run", "state", "best"}
+
+
 def test_a_finished_full_run_is_not_made_again(tmp_path):
     for resume, updates in ((False, 6 + 50), (True, 6)):
         job = Noisy(0)
@@ -240,6 +295,7 @@ KEYS = st.one_of(st.text(max_size=3), st.integers(), st.tuples(st.integers(), st
 TREES = st.recursive(LEAVES, lambda items: st.one_of(
     st.lists(items, max_size=3), st.tuples(items, items), st.dictionaries(KEYS, items, max_size=3),
     st.builds(OrderedDict, st.dictionaries(KEYS, items, max_size=2)), st.builds(Pair, items, items),
+    st.builds(lambda items: defaultdict(dict, items), st.dictionaries(KEYS, items, max_size=2)),
 ), max_leaves=12)  # fmt: skip
 
 
