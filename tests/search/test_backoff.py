@@ -95,13 +95,24 @@ def test_noise_of_batches_is_no_rise():
     assert not any(made(Noisy(seed), 0.3, True).events for seed in range(20))
 
 
-def test_losses_that_are_not_positive_have_no_ratio():
+def test_of_losses_that_are_not_positive_what_is_undone_counts():
     class Negative(Quartic):
         def step(self, lr):
             return min(super().step(lr), 4.0) - 5.0
 
-    assert made(Quartic(), 1.9, True).events
-    assert not made(Negative(), 1.9, True).events
+    run = made(Negative(), 2.5, True)
+    assert run.events
+    assert run.final_loss < 0.01
+    assert not made(Negative(), 0.3, True).events
+
+
+def test_a_loss_that_never_fell_is_not_undone():
+    class Climbing(Quartic):
+        def step(self, lr):
+            self.w += 1e-3
+            return 1.0 + self.w
+
+    assert not made(Climbing(), 0.1, True).events
 
 
 def test_a_training_that_is_lost_at_any_rate_is_left():

@@ -19,7 +19,8 @@ RISE = 1.5
 1.25 it was in good runs too, whose loss rises some while the rate is largest."""
 
 LOST = 2.0
-"""The ratio from which on the run also goes back to the end of the part with the least."""
+"""The ratio from which on the run also goes back to the end of the part with the least. It does so too where all is undone
+that the loss had fallen: of losses that aren't positive, which have no ratio, nothing else is a rise."""
 
 CLEAR = 4.0
 """The standard errors by which the loss has risen where that is no noise of the batches."""
@@ -55,7 +56,7 @@ class Backoff:
         self.events: list[Event] = []
         self._rates = rates
         self._since = 0  # the parts since the last cap
-        self._least = self._error = math.inf
+        self._first = self._least = self._error = math.inf
         self._made = 0
         self._state: Any = None
 
@@ -71,6 +72,7 @@ class Backoff:
             return False
         self._since += 1
         self._least, self._error = float(part.mean()), _error(part)
+        self._first = self._least if math.isinf(self._first) else self._first
         return True
 
     def keep(self, made: int, state: Any) -> None:
@@ -86,11 +88,12 @@ class Backoff:
         """
         part = np.asarray(losses)
         self._since += 1
-        if not _says_something(part) or self._least <= 0 or (self.events and self._since <= REST):
+        if not _says_something(part) or (self.events and self._since <= REST):
             return None
-        mean = float(part.mean())
-        if mean > RISE * self._least and mean - self._least > CLEAR * math.hypot(_error(part), self._error):
-            return self._lower(made, "growth", mean, mean > LOST * self._least)
+        mean, least, clear = float(part.mean()), self._least, CLEAR * math.hypot(_error(part), self._error)
+        is_undone = mean > self._first > least + clear
+        if mean - least > clear and (0 < RISE * least < mean or is_undone):
+            return self._lower(made, "growth", mean, 0 < LOST * least < mean or is_undone)
         return None
 
     def rescue(self, made: int) -> Any:
@@ -109,7 +112,9 @@ class Backoff:
 
     def saved(self) -> dict[str, Any]:
         """All that it knows but for the events, to go on from with `load`: plain data around the state."""
-        numbers = {"cap": self.cap, "since": self._since, "least": self._least, "error": self._error}
+        numbers = {
+            "cap": self.cap, "since": self._since, "first": self._first, "least": self._least, "error": self._error
+        }  # fmt: skip
         return {"ring": {"kept": [[self._made, numbers, (self._state, None)]] if self._made else []}}
 
     def load(self, saved: dict[str, Any], events: Iterable[Event]) -> None:
@@ -117,7 +122,7 @@ class Backoff:
         self.events[:] = events
         for self._made, numbers, (self._state, _) in saved["ring"]["kept"]:
             self.cap, self._since = numbers["cap"], numbers["since"]
-            self._least, self._error = numbers["least"], numbers["error"]
+            self._first, self._least, self._error = numbers["first"], numbers["least"], numbers["error"]
 
     @property
     def snapshots(self) -> int:
