@@ -47,7 +47,6 @@ export function open(root, state, save) {
         h("h3", {}, "Take it with you"),
         h(
           "div", { class: "row" }, choice("Copy as", FORMS, form, (value) => { form = value; }), button("Copy", copy),
-          button("Copy link", () => put(location.href, "The link holds all of this room's state.")),
         ),
         code,
       ),

@@ -1,6 +1,6 @@
 // Eight short lessons, in English and Korean, each statement with the experiment that bears it out.
 
-import { ask, read } from "./api.js";
+import { ask, offline, read } from "./api.js";
 import { chartFigure, h, say } from "./dom.js";
 import { Chart } from "./report.js";
 import { stage } from "./stage.js";
@@ -23,6 +23,7 @@ export function open(root, state, save) {
   let lesson = Math.min(Math.max(Math.round(state?.lesson ?? 1), 1), LESSONS);
   let language = state?.language === "ko" || (!state?.language && navigator.language.startsWith("ko")) ? "ko" : "en";
   let shown = 0;
+  /** @type {Promise<void>[]} */ let running = [];
   /** @type {any[]} */ let stages = [];
   const contents = h("nav", { class: "contents" });
   const article = h("article");
@@ -42,6 +43,9 @@ export function open(root, state, save) {
   function build(lessons) {
     const words = WORDS[language];
     const { title: name, parts } = lessons[lesson - 1];
+    const mine = shown;
+    delete root.dataset.ready;
+    running = [];
     for (const each of stages) each.pause();
     stages = [];
     const go = (/** @type {number} */ to) => () => { lesson = to; show().then(() => { root.scrollIntoView(); article.querySelector("h2").focus(); }); };
@@ -62,21 +66,21 @@ export function open(root, state, save) {
         lesson < LESSONS ? h("button", { type: "button", class: "plain", onclick: go(lesson + 1) }, `${words.next}: ${lessons[lesson].title[language]} →`) : null,
       ),
     );
-    root.dataset.ready = "true";
+    Promise.all(running).then(() => { if (mine === shown) root.dataset.ready = "true"; });
   }
 
   /** @param {any} part @param {number} i */
   function section(part, i) {
     const words = WORDS[language];
     const place = h("div", { class: "experiment" });
-    if (part.experiment) run(part.experiment, place, `lesson${lesson}/${i}`);
+    if (part.experiment) running.push(run(part.experiment, place, `lesson${lesson}/${i}`));
     return h(
       "section", { class: part.fails ? "fails" : null },
       part.fails ? h("h3", {}, words.fails) : null,
       ...part[language].map((/** @type {string} */ text) => h("p", {}, text)),
       place,
       part.see ? h("p", { class: "see" }, h("strong", {}, `${words.see}: `), part.see[language]) : null,
-      part.experiment ? h("p", { class: "note" }, h("a", { href: `#${part.experiment.room}/${encodeURIComponent(JSON.stringify(part.experiment.state))}` }, `${words.open} ${ROOMS[part.experiment.room]}`)) : null,
+      part.experiment && !offline ? h("p", { class: "note" }, h("a", { href: `#${part.experiment.room}/${encodeURIComponent(JSON.stringify(part.experiment.state))}` }, `${words.open} ${ROOMS[part.experiment.room]}`)) : null,
     );
   }
 

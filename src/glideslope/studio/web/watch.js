@@ -57,7 +57,7 @@ export function open(root, state, save) {
       ...seen.rounds.map((/** @type {any} */ round) => table(round.title, ["run", "peak", "loss", "how it ended"], round.rows)),
       ...(seen.events.length ? [table("What guards did", ["run", "update", "what", "loss", "went back to", "rate times"], seen.events)] : []),
       ...seen.damaged.map((/** @type {string} */ text) => h("p", { class: "trouble" }, `Can't be read: ${text}`)),
-      ...(seen.report ? [h("p", {}, h("a", { href: `report?folder=${encodeURIComponent(folder)}`, target: "_blank", rel: "noopener" }, "Open the report"))] : []),
+      ...(seen.report && !offline ? [h("p", {}, h("a", { href: `report?folder=${encodeURIComponent(folder)}`, target: "_blank", rel: "noopener" }, "Open the report"))] : []),
     );
   }
 
