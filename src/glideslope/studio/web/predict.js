@@ -91,6 +91,7 @@ export function open(root, state, save) {
   async function choose() {
     try {
       const names = await ask("api/laws");
+      if (law && !names.includes(law)) say(`${law} isn't here: open the studio on its folder, or drop its logs again.`);
       if (!names.includes(law)) law = names[0] ?? "";
       place.replaceChildren(names.length
         ? choice("Law", names.map((/** @type {string} */ name) => [name, name]), law, (name) => { law = name; editor.redraw(); })
