@@ -20,10 +20,12 @@ from glideslope.errors import GlideslopeError, LawError
 from glideslope.escape import visible
 from glideslope.laws import Designed, Law, Rates, design
 from glideslope.laws.reach import TIMES_THE_LONGEST, far_peak, span
+from glideslope.schedules import Clock
 from glideslope.studio.draw import Drawing, drawn, edited
+from glideslope.studio.effort import places
 from glideslope.studio.exchange import MOST_UPLOAD, TooLargeError, answer, computed, content, limiter, refusal
 from glideslope.studio.library import Known, Library
-from glideslope.studio.plan import Plan
+from glideslope.studio.plan import Plan, scheduled
 from glideslope.views.charts import Chart, Mark, Series
 from glideslope.views.curves import Curve
 
@@ -137,10 +139,15 @@ class _Beside:
 
 
 @lru_cache(maxsize=64)
+def _design(law: Law, steps: int, peak: float | None) -> Designed:
+    return design(law, steps, peak=peak).simplest()
+
+
+@lru_cache(maxsize=64)
 def _designed(law: Law, plan: Plan) -> _Beside | None:
     """The design beside a plan without schedules; None where the law has none, as of a short run."""
     try:
-        best, free = (design(law, plan.steps, peak=peak).simplest() for peak in (plan.peak, None))
+        best, free = (_design(law, plan.steps, peak) for peak in (plan.peak, None))
         rates = Rates.of_schedule(best.schedule.over(plan.steps), plan.steps, best.peak)
     except GlideslopeError:
         return None
@@ -158,7 +165,7 @@ def _series(law: Law, plan: Plan, states: list[dict[str, Any]]) -> tuple[list[Se
             continue
         try:
             alone = msgspec.structs.replace(plan, schedules=(text,), chosen=0, axis="updates", log=False)
-            rates, at, loss = _course(law, alone)
+            rates, at, loss = _course(law, alone, plan.fine)
             band = law.interval(rates, at, 0.9, _size(law, plan)) if text == plan.text else None
         except GlideslopeError as error:
             state["message"], state["column"] = visible(str(error)), None
@@ -170,16 +177,27 @@ def _series(law: Law, plan: Plan, states: list[dict[str, Any]]) -> tuple[list[Se
 
 
 @lru_cache(maxsize=32)
-def _course(law: Law, plan: Plan) -> tuple[Rates, np.ndarray, np.ndarray]:
+def _course(law: Law, plan: Plan, fine: bool) -> tuple[Rates, np.ndarray, np.ndarray]:
     """The rates of a plan of one schedule, updates, and the predicted losses after them."""
-    rates = _rates(plan)
+    rates = _rates(plan, fine)
     return rates, *_losses(law, plan, rates)
 
 
-def _rates(plan: Plan) -> Rates:
-    value = plan.schedule(plan.text)
-    timed = value if value.ends() else value.over(plan.steps, plan.clock)
-    return Rates.of_schedule(timed, plan.steps, plan.peak)
+def _rates(plan: Plan, fine: bool) -> Rates:
+    """The rates of the schedule that is edited, or nearly so where there is no time for its turns."""
+    factors = _factors(plan.text, plan.steps, plan.clock, fine)
+    return Rates(plan.peak * factors.values, factors.places, factors.updates)
+
+
+@lru_cache(maxsize=32)
+def _factors(text: str, steps: int, clock: Clock, fine: bool) -> Rates:
+    """What the peak is times."""
+    value = scheduled(text)
+    timed = value if value.ends() else value.over(steps, clock)
+    if fine:
+        return Rates.of_schedule(timed, steps)
+    at = places(timed, steps, fine)
+    return Rates(np.broadcast_to(np.asarray(timed(at), dtype=float), at.shape), at, steps)
 
 
 def _size(law: Law, plan: Plan) -> float | None:
@@ -193,9 +211,9 @@ def _losses(law: Law, plan: Plan, rates: Rates) -> tuple[np.ndarray, np.ndarray]
     return at, law.predict(rates, at, _size(law, plan))
 
 
-def _end(law: Law, plan: Plan) -> float | None:
+def _end(law: Law, plan: Plan, fine: bool) -> float | None:
     try:
-        rates = _rates(plan)
+        rates = _rates(plan, fine)
         return float(law.predict(rates, len(rates), _size(law, plan))[0])
     except GlideslopeError:
         return None
@@ -211,7 +229,7 @@ def _what_if(law: Law, plan: Plan) -> list[dict[str, Any]]:
         ]
         if name == "steps" and plan.steps < 2:
             continue
-        rows.append({"name": name, "half": _end(law, changed[0]), "twice": _end(law, changed[1])})
+        rows.append({"name": name, "half": _end(law, changed[0], plan.fine), "twice": _end(law, changed[1], plan.fine)})
     return rows
 
 

@@ -79,7 +79,7 @@ export function open(root, state, save) {
     balls.replaceChildren(
       ...game.balls.map((/** @type {any} */ each, /** @type {number} */ i) => h(
         "button", { type: "button", "aria-pressed": String(i === chosen), onclick: () => { chosen = i; anew = true; buildBalls(); show(); } },
-        h("span", { class: "bead", style: `background:${colour(i)}` }), OPTIMIZERS.find(([name]) => name === each.optimizer)?.[1] ?? "",
+        h("span", { class: "bead", style: `background:${colour(i)}` }, String(i + 1)), OPTIMIZERS.find(([name]) => name === each.optimizer)?.[1] ?? "",
       )),
       ...(game.balls.length < 6 ? [button("+ ball", () => { game.balls.push({ ...structuredClone(ball()), optimizer: "momentum" }); chosen = game.balls.length - 1; buildBalls(); update(); })] : []),
       ...(game.balls.length > 1 ? [button("− ball", () => { game.balls.splice(chosen, 1); chosen = Math.max(0, chosen - 1); buildBalls(); update(); }, { "aria-label": "Remove this ball" })] : []),

@@ -1,6 +1,7 @@
 // The picture of a surface: heights as bands of colour, or a curve, with the ways of balls over it.
 
 import { h, short, style } from "./dom.js";
+import { dashAt } from "./report.js";
 
 const BANDS = 16;
 const LOW = [8, 48, 107];
@@ -190,7 +191,9 @@ export class Surface {
     context.strokeStyle = context.fillStyle = colour(index);
     context.lineWidth = chosen ? 2.5 : 1.75;
     context.globalAlpha = this.land?.dimensions === 2 ? 1 : 0.55;
+    context.setLineDash(dashAt(index));
     line();
+    context.setLineDash([]);
     context.globalAlpha = 1;
     if (points.length <= 120) for (const [x, y] of points) dot(context, x, y, 2.6);
     const [startX, startY] = points[0];
@@ -205,6 +208,12 @@ export class Surface {
     dot(context, x, y, chosen ? 9 : 7);
     context.strokeStyle = "#ffffff";
     context.stroke();
+    if (this.ways.length > 1) {
+      context.fillStyle = style("--page");
+      context.font = `bold ${chosen ? 12 : 10}px system-ui, sans-serif`;
+      context.textAlign = "center";
+      context.fillText(String(index + 1), x, y + (chosen ? 4.3 : 3.6));
+    }
   }
 
   /** @param {CanvasRenderingContext2D} context @param {{position: number[], kind: string}} place */
