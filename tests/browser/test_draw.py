@@ -7,6 +7,7 @@ import pytest
 import glideslope as gs
 from tests.browser.opened import ADDRESS, STATE, Opened
 from tests.browser.watched import until
+from tests.studio.colour_vision import nearest
 
 
 def test_the_first_room_draws_the_schedules_of_its_texts(browser, studio):
@@ -117,3 +118,31 @@ def test_a_handle_is_moved_by_keys_and_a_point_deleted(browser, studio):
     point.focus()
     page.keyboard.press("Delete")
     until(page, "document.querySelector('#schedule-0').value.includes('[0%, 100%]')")
+
+
+LOOKS = """import('./report.js').then(({ dashAt }) => Array.from({ length: 32 }, (_, place) => [
+  dashAt(place).join(), getComputedStyle(document.documentElement).getPropertyValue(`--c${place % 8}`).trim()]))"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_curves_differ_by_colour_for_anyone_or_by_dash(browser, studio, scheme):
+    opened = Opened(browser, studio.url, "draw", {"schedules": ["constant"] * 8}, color_scheme=scheme)
+    looks = opened.page.evaluate(LOOKS)
+    assert len(set(map(tuple, looks))) == 32
+    for (dash, colour), (other_dash, other) in itertools.combinations(looks[:16], 2):
+        assert dash != other_dash or nearest([colour, other])[0] > 12
+
+
+def test_the_stroke_beside_a_text_is_that_of_its_curve(browser, studio):
+    """Of two texts that are one schedule there is one curve, and of one that can't be read none."""
+    texts = ["linear", "linear()", "cosin", "cosine", "wsd", "rex", "constant"]
+    opened = Opened(browser, studio.url, "draw", {"schedules": texts})
+    strokes = "[...document.querySelectorAll('%s .swatch line')].map((line) => "
+    strokes += "[getComputedStyle(line).stroke, line.getAttribute('stroke-dasharray')])"
+    curves = opened.page.evaluate(strokes % ".legend")
+    beside = opened.page.evaluate(strokes % ".texts")
+    assert len(curves) == 5
+    assert [beside[i] for i in (0, 3, 4, 5, 6)] == curves
+    assert beside[1] == beside[0]
+    assert "rgba(0, 0, 0, 0)" in beside[2]
+    assert curves[4][1] != "none"

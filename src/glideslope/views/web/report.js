@@ -265,12 +265,12 @@ export class Chart {
 
   line(column) {
     const points = column.style === "points" || column.style === "both";
-    const faint = column.style === "faint" ? "80" : column.role === "edge" ? "00" : "";
+    const faint = column.style === "faint" ? "99" : column.role === "edge" ? "00" : "";
     return {
       show: this.shown[column.group], spanGaps: true, scale: "y", pxAlign: 0,
-      stroke: () => this.colour(column.group) + faint, width: column.style === "points" || column.role === "edge" ? 0 : column.style === "faint" ? 1 : 2,
+      stroke: () => this.colour(column.group) + faint, width: column.style === "points" || column.role === "edge" ? 0 : column.style === "faint" ? 1.5 : 2,
       dash: this.dash(column.group, column.style),
-      points: { show: points && column.role === "main", size: 7, width: 1, stroke: () => this.colour(column.group), fill: () => this.colour(column.group) },
+      points: { show: points && column.role === "main", size: column.style === "points" ? 5 : 7, width: 1, stroke: () => this.colour(column.group), fill: () => this.colour(column.group) },
     };
   }
 
