@@ -45,7 +45,7 @@ class Drop:
     def keep(self, name: str, content: bytes) -> None:
         """Keeps a file; one of a name that is taken is put in a folder beside, so that both are kept.
 
-        A file of TensorBoard without a folder is put in one of its name, since those in one folder are one run.
+        A file of TensorBoard without a folder is put in one that is nearly called so, since those in one folder are one run.
 
         Args:
             name: what it is called, after the folders that it was dropped in: runs/first/metrics.csv.
@@ -56,7 +56,7 @@ class Drop:
         """
         parts = _parts(name)
         if len(parts) == 1 and _EVENTS in parts[0]:
-            parts *= 2
+            parts.insert(0, parts[0].replace(_EVENTS, "-"))
             self._events += 1
         if self._files >= MOST_FILES:
             raise DocumentError(f"more than {MOST_FILES} files at once: drop only logs")
