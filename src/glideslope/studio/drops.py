@@ -45,7 +45,7 @@ class Drop:
     def keep(self, name: str, content: bytes) -> None:
         """Keeps a file; one of a name that is taken is put in a folder beside, so that both are kept.
 
-        A file of TensorBoard without a folder is put in one that is nearly called so, since those in one folder are one run.
+        A file of TensorBoard without a folder is put in one that is nearly called so: those in one folder are one run.
 
         Args:
             name: what it is called, after the folders that it was dropped in: runs/first/metrics.csv.

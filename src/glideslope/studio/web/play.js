@@ -120,6 +120,10 @@ export function open(root, state, save) {
     ),
     solve.root,
   );
+  if (!offline) {
+    picture.surface.canvas.setAttribute("role", "application");
+    picture.surface.canvas.setAttribute("aria-label", "The surface. Press a place, or use the arrow keys, to move the start of the ball.");
+  }
   picture.surface.canvas.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
     const move = /** @type {Record<string, [number, number]>} */ ({ ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowDown: [1, -1], ArrowUp: [1, 1] })[event.key];
     if (!move || offline || !answer || move[0] >= answer.dimensions) return;

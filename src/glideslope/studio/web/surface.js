@@ -21,9 +21,7 @@ export class Surface {
     this.ways = [];
     /** @type {{position: number[], kind: string}[]} */
     this.places = [];
-    this.canvas = h("canvas", {
-      tabindex: "0", role: "application", "aria-label": "The surface. Press a place, or use the arrow keys, to move the start of the ball.",
-    });
+    this.canvas = h("canvas", { tabindex: "0", role: "img" });
     /** @type {ImageData | null} */
     this.ground = null;
     const press = (/** @type {PointerEvent} */ event) => {
