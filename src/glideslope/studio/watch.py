@@ -25,11 +25,11 @@ from glideslope.search.strategy.odds import interval, near
 from glideslope.search.strategy.outcomes import final_loss
 from glideslope.studio.exchange import computed, refusal
 from glideslope.studio.library import Library
+from glideslope.studio.making import going_on, in_the_making
 from glideslope.studio.rounds import number, rounds
 from glideslope.views import run_charts
 from glideslope.views.charts import Chart, Series
-from glideslope.views.thinning import places as drawn_places
-from glideslope.views.thinning import smoothed, thinned
+from glideslope.views.thinning import smoothed
 
 EVERY = 0.5
 """Seconds between two looks at a run directory."""
@@ -75,9 +75,7 @@ def seen(library: Library, folder: str) -> dict[str, Any]:
     return {
         "search": _said(snapshot), "charts": [chart.data() | {"title": chart.title} for chart in _charts(snapshot)],
         "rounds": rounds(snapshot.runs), "odds": _odds(snapshot), "events": _events(snapshot.runs),
-        "unfinished": [
-            {"what": visible(key), "updates": len(position.losses)} for key, position in snapshot.unfinished.items()
-        ],
+        "unfinished": going_on(snapshot),
         "ended": snapshot.result is not None, "damaged": [visible(text) for text in snapshot.damaged],
         "report": (path / "report.html").is_file(),
     }  # fmt: skip
@@ -164,8 +162,8 @@ def _charts(snapshot: Snapshot) -> list[Chart]:
         ]
         untrained = max((run.untrained for run in snapshot.runs), default=math.nan)
         charts.append(run_charts.peaks(ends, untrained, "The validation loss at the end of each run so far."))
-    if snapshot.unfinished:
-        charts.append(_unfinished(snapshot))
+    if snapshot.unfinished or snapshot.running:
+        charts.append(in_the_making(snapshot))
     if runs:
         charts += [run_charts.losses(runs, "Losses"), run_charts.rates(runs, "Rates")]
     if snapshot.sweeps:
@@ -177,20 +175,6 @@ def _charts(snapshot: Snapshot) -> list[Chart]:
             Chart("Sweeps", "The smoothed loss while the rate rises.", "learning rate", "loss", series, log_x=True)
         )
     return charts
-
-
-def _unfinished(snapshot: Snapshot) -> Chart:
-    series = []
-    for key, position in snapshot.unfinished.items():
-        losses = np.array(position.losses)
-        series.append(Series(key, drawn_places(len(losses)), thinned(smoothed(losses), len(losses))))
-    return Chart(
-        "In the making",
-        "Runs that go on, as of their last checkpoint: smoothed training losses.",
-        "update",
-        "loss",
-        series,
-    )
 
 
 def _odds(snapshot: Snapshot) -> list[str]:
