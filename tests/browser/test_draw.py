@@ -124,7 +124,7 @@ LOOKS = """import('./report.js').then(({ dashAt }) => Array.from({ length: 32 },
   dashAt(place).join(), getComputedStyle(document.documentElement).getPropertyValue(`--c${place % 8}`).trim()]))"""
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_curves_differ_by_colour_for_anyone_or_by_dash(browser, studio, scheme):
     opened = Opened(browser, studio.url, "draw", {"schedules": ["constant"] * 8}, color_scheme=scheme)
     looks = opened.page.evaluate(LOOKS)

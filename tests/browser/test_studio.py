@@ -15,16 +15,23 @@ ROOMS = {
 }  # fmt: skip
 
 
+SIZES = """performance.getEntriesByType('resource')
+  .map((one) => [one.name, one.decodedBodySize, one.renderBlockingStatus])"""
+
+
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_page_is_small_and_asks_its_own_server_alone(browser, studio, room):
+    """What makes its first paint early: few files, and of those that it waits for a few kilobytes of styles."""
     opened = Opened(browser, studio.url, room, ROOMS[room])
-    assert opened.wrong == []
+    files = [each for each in opened.page.evaluate(SIZES) if "/api/" not in each[0] and "/events" not in each[0]]
+    assert 50_000 < sum(size for _, size, _ in files) < 400_000
+    assert len(files) <= 32
+    waited = {name.removeprefix(studio.url): size for name, size, blocking in files if blocking == "blocking"}
+    assert set(waited) == {"uplot/uPlot.min.css", "report.css", "studio.css"}
+    assert sum(waited.values()) < 30_000
+    assert len(opened.asked) <= 45
     assert all(url.startswith(studio.url) for url in opened.asked)
-    sizes = opened.page.evaluate(
-        "performance.getEntriesByType('resource').map((one) => [one.name, one.decodedBodySize])"
-    )
-    files = [size for name, size in sizes if "/api/" not in name and "/events" not in name]
-    assert 50_000 < sum(files) < 400_000
+    assert opened.wrong == []
 
 
 def test_the_policy_forbids_requests_and_foreign_code(browser, studio):
@@ -82,6 +89,22 @@ def test_a_room_that_was_left_writes_no_more(browser, studio):
     opened.page.locator("main.learn[data-ready=true]").wait_for()
     until(opened.page, f"{STATE}.lesson === 2 && {STATE}.language === 'en'")
     assert opened.page.title().startswith("Learn")
+
+
+def test_a_link_of_another_version_opens_as_far_as_it_is_known(browser, studio):
+    opened = Opened(browser, studio.url, "draw", {"steps": 77, "colour": "blue"})
+    assert opened.page.get_by_label("Updates").input_value() == "77"
+    play = {"surface": "bowl", "speed": 2, "world": {"steps": 7, "gravity": 9.81}, "balls": [{"rate": 0.5, "mass": 1}]}
+    assert "update 7" in Opened(browser, studio.url, "play", play).page.locator(".counter").inner_text()
+
+
+def test_a_page_that_is_open_is_turned_dark(browser, studio):
+    opened = Opened(browser, studio.url, "draw")
+    stroke = "getComputedStyle(document.querySelector('.legend .swatch line')).stroke"
+    drawn = "document.querySelector('.plot canvas').toDataURL()"
+    light = opened.page.evaluate(f"[{stroke}, {drawn}]")
+    opened.page.emulate_media(color_scheme="dark")
+    until(opened.page, lambda: not set(light) & set(opened.page.evaluate(f"[{stroke}, {drawn}]")))
 
 
 def test_a_link_of_nonsense_opens_a_room(browser, studio):

@@ -1,7 +1,7 @@
 // The room where balls descend.
 
 import { ask, offline } from "./api.js";
-import { button, choice, h, latest, numberField, say, slider } from "./dom.js";
+import { button, choice, filled, h, latest, numberField, say, slider } from "./dom.js";
 import { rateSlider } from "./regimes.js";
 import { solving } from "./solve.js";
 import { stage } from "./stage.js";
@@ -24,7 +24,9 @@ const SCHEDULES = ["constant", "power(10%)", "exponential(25%, ratio=0.3)", "pie
  */
 export function open(root, state, save) {
   /** @type {any} */
-  const game = { ...PLAY, ...state, world: { ...WORLD, ...state?.world }, balls: (state?.balls ?? [BALL]).map((/** @type {any} */ ball) => ({ ...BALL, ...ball })) };
+  const game = filled(PLAY, state);
+  game.world = filled(WORLD, game.world);
+  game.balls = game.balls.map((/** @type {any} */ each) => filled(BALL, each));
   let chosen = 0;
   let anew = true;
   /** @type {any} */ let answer = null;

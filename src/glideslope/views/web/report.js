@@ -94,6 +94,9 @@ export function dress(node, colour, dash) {
   node.firstChild.setAttribute("stroke-dasharray", dash.join(" ") || "none");
 }
 
+// Each chart of the page by its figure, to be turned light or dark.
+const charts = new Map();
+
 export class Chart {
   constructor(figure, spec = JSON.parse(figure.querySelector("script").textContent)) {
     this.held = null; // the range of the vertical axis while it must stay
@@ -106,6 +109,7 @@ export class Chart {
     this.addTools();
     this.addLegend();
     this.draw();
+    charts.set(figure, this);
     this.plot.addEventListener("keydown", (event) => this.key(event));
     new ResizeObserver(() => this.fit()).observe(this.plot);
   }
@@ -385,10 +389,8 @@ export class Chart {
   }
 }
 
-const charts = new Map();
-
 function start(figure) {
-  if (!charts.has(figure)) charts.set(figure, new Chart(figure));
+  if (!charts.has(figure)) new Chart(figure);
 }
 
 for (const figure of document.querySelectorAll("figure.chart")) {
@@ -409,7 +411,10 @@ function print(printing) {
 
 function recolour() {
   colours = {};
-  charts.forEach((chart) => chart.recolour());
+  for (const [figure, chart] of charts) {
+    if (figure.isConnected) chart.recolour();
+    else charts.delete(figure);
+  }
 }
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
