@@ -7,7 +7,7 @@ import pytest
 import glideslope as gs
 from glideslope.search.directory.run_directory import RunDirectory
 from tests.browser.opened import EXAMPLES
-from tests.views.results import Quadratic
+from tests.search.quadratic_jobs import job
 
 
 @pytest.fixture(scope="session")
@@ -17,8 +17,8 @@ def studio(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("studio")
     shutil.copy(EXAMPLES / "law.json", folder)
-    memory = RunDirectory(folder / "tuned", {"command": "tune", "job": "job.py:job", "steps": 100, "overhead": 2.0})
-    gs.tune(Quadratic(), 100, memory=memory)
+    memory = RunDirectory(folder / "tuned", {"command": "tune", "job": "job.py:job", "steps": 400, "overhead": 2.0})
+    gs.tune(job, 400, memory=memory)
     running = Background(folder)
     running.folder = folder
     yield running

@@ -184,8 +184,8 @@ def _odds(snapshot: Snapshot) -> list[str]:
         return []
     said = [f"After such a search, in {near(overhead):.0%} of trainings no other peak ends lower by over 1%."]
     short = [run for run in snapshot.runs if run.steps < steps and math.isfinite(run.final_loss)]
-    if short:
-        best = min(short, key=final_loss)
+    best = min(short, key=final_loss, default=None)
+    if best is not None and best.final_loss:  # of a loss of exactly 0 nothing is left to tell
         low, high = interval(best.final_loss, best.untrained, overhead)
         said.insert(
             0, f"By the short runs so far the full run ends between {low:.4g} and {high:.4g} in nine of ten trainings."

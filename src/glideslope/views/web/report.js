@@ -162,7 +162,7 @@ export class Chart {
   }
 
   dash(group, kind) {
-    return kind === "dashed" ? [6, 4] : dashAt(this.place(group));
+    return { dashed: [6, 4], points: [0, 7], span: [] }[kind] ?? dashAt(this.place(group));
   }
 
   addTools() {
@@ -222,7 +222,9 @@ export class Chart {
     this.buttons.forEach(({ button, stroke }, group) => {
       button.setAttribute("aria-pressed", this.shown[group]);
       const column = this.columns.find((one) => one.group === group);
-      dress(stroke, this.colour(group), this.dash(group, this.spec.groups[group].plain ? "dashed" : column?.style));
+      const kind = column?.style ?? (this.spec.spans.some((span) => span.group === group) ? "span" : "dashed");
+      stroke.dataset.kind = kind;
+      dress(stroke, this.colour(group), this.dash(group, kind));
     });
   }
 
