@@ -6,7 +6,7 @@ import pytest
 
 import glideslope as gs
 from tests.browser.opened import ADDRESS, STATE, Opened
-from tests.browser.watched import until
+from tests.browser.watched import until, watched
 from tests.studio.colour_vision import nearest
 
 
@@ -118,6 +118,15 @@ def test_a_handle_is_moved_by_keys_and_a_point_deleted(browser, studio):
     point.focus()
     page.keyboard.press("Delete")
     until(page, "document.querySelector('#schedule-0').value.includes('[0%, 100%]')")
+
+
+def test_a_plan_that_cannot_be_drawn_says_why_until_it_can(browser, studio):
+    page, _, _ = watched(browser, f'{studio.url}#draw/{{"steps":0}}')
+    page.get_by_text("Expected `int` >= 1").wait_for()
+    page.get_by_label("Updates").fill("10")
+    page.keyboard.press("Tab")
+    page.get_by_text("10 updates are").wait_for()
+    assert page.locator(".trouble:visible").count() == 0
 
 
 LOOKS = """import('./report.js').then(({ dashAt }) => Array.from({ length: 32 }, (_, place) => [

@@ -17,7 +17,7 @@ const ROOMS = /** @type {Record<string, string>} */ ({ play: "Play", draw: "Draw
  * @param {(state: any) => void} save
  */
 export function open(root, state, save) {
-  let lesson = Math.min(Math.max(Math.round(state?.lesson ?? 1), 1), LESSONS);
+  let lesson = Math.min(Math.max(Math.round(state?.lesson) || 1, 1), LESSONS);
   let language = state?.language === "ko" || (!state?.language && navigator.language.startsWith("ko")) ? "ko" : "en";
   let shown = 0;
   /** @type {Promise<void>[]} */ let running = [];

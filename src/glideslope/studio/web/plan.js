@@ -18,7 +18,7 @@ export const PLAN = {
  */
 export function planEditor(plan, request, answered) {
   const figure = chartFigure("The rate of each schedule over the training", "group");
-  const worth = h("p", { class: "note" });
+  const worth = h("p", { class: "note", "aria-live": "polite" });
   const canPoint = h("p", { class: "note", hidden: true }, "As it is written this schedule has no handles: turn it into points to drag it.");
   /** @type {any} */ let chart = null;
   /** @type {any} */ let handles = null;
@@ -37,6 +37,7 @@ export function planEditor(plan, request, answered) {
     handles.show(offline ? [] : answer.handles, answer.end);
     list.show(answer.schedules);
     const { epochs, examples, tokens } = answer.worth;
+    worth.className = "note";
     worth.textContent = `${short(plan.steps)} updates are ${short(epochs)} epochs, ${short(examples)} examples or ${short(tokens)} tokens. ${answer.note}`;
     canPoint.hidden = answer.handles.length > 0 || "message" in (answer.schedules[plan.chosen] ?? {});
     answered(answer, moving);
@@ -49,7 +50,11 @@ export function planEditor(plan, request, answered) {
       if (edit) list.replace(answer.text);
       show(answer, edit?.change.act === "move");
     } catch (/** @type {any} */ error) {
-      say(error.message);
+      if (edit) say(error.message); // all is as before
+      else {
+        worth.className = "trouble";
+        worth.textContent = error.message;
+      }
     }
   });
   const edit = (/** @type {{change: any, plan: any}} */ changed) => ask(changed);
