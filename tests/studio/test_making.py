@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import glideslope as gs
@@ -67,6 +67,7 @@ def test_the_losses_of_a_note_are_about_evenly_apart(gap, looks):
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=900))
+@settings(max_examples=30)
 def test_a_note_has_some_of_all_losses_that_were_said(gaps):
     """The first among them, in order, and never too many."""
     said = np.cumsum(gaps).tolist()
