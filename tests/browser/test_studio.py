@@ -69,6 +69,20 @@ def test_the_link_that_is_copied_has_what_was_typed_last(browser, studio):
     assert again.page.get_by_label("Updates").input_value() == "2000"
 
 
+def test_a_page_whose_server_has_ended_says_how_its_state_is_opened_again(browser, studio):
+    from glideslope.studio.background import Background
+    from glideslope.studio.export import read_address
+
+    running = Background(studio.folder)
+    opened = Opened(browser, running.url, "draw", {"steps": 77}, permissions=["clipboard-read", "clipboard-write"])
+    running.close()
+    opened.page.locator("#schedule-0").fill("linear")
+    opened.page.get_by_text("glideslope studio --state 'LINK'").wait_for()
+    opened.page.get_by_role("button", name="Copy link").click()
+    opened.page.get_by_text("The link holds").wait_for()
+    assert read_address(opened.page.evaluate("navigator.clipboard.readText()")).state["schedules"][0] == "linear"
+
+
 def test_a_reader_by_keyboard_skips_to_the_room_that_is_open(browser, studio):
     opened = Opened(browser, studio.url, "play", {"surface": "bowl"})
     opened.page.keyboard.press("Tab")
