@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import glideslope as gs
+from glideslope.feedback import Event
 from glideslope.search.directory.run_directory import RunDirectory
 from glideslope.search.directory.snapshot import Snapshot, changed
 from glideslope.search.executors.processes import processes
 from glideslope.search.jobs.job import load_job
 from glideslope.search.runs import running
+from glideslope.search.runs.contestant import Contestant, Run
 from glideslope.search.runs.running import MOST_POINTS, Notes
 from glideslope.search.runs.unfinished import Saving
 from glideslope.studio.library import Library
@@ -98,6 +100,15 @@ def test_what_a_guard_did_is_seen(tmp_path):
     assert [row[1:3] for row in rows] == [[event.update, event.kind] for event in guarded.events]
     assert all(row[0] == str(guarded.contestant) for row in rows)
     assert any(row[4] is not None and row[4] < row[1] for row in rows)
+
+
+def test_a_run_that_did_not_go_back_says_so(tmp_path):
+    """Of a cap on the rate an event may have a place after it, which is none that it went back to."""
+    memory = RunDirectory(tmp_path / "raced", SEARCH)
+    contestant = Contestant(gs.parse("cosine"), 0.1)
+    events = (Event(50, "rise", 2.0, 60, 0.5), Event(80, "rise", 2.0, 40, 0.5))
+    memory["a run"] = Run(contestant, 100, 0, np.ones(100), (), 1.0, events=events).plain()
+    assert [row[4] for row in seen(Library(tmp_path), "raced")["events"]] == [None, 40]
 
 
 @pytest.mark.slow

@@ -194,9 +194,17 @@ def _odds(snapshot: Snapshot) -> list[str]:
 
 
 def _events(runs: Sequence[Run]) -> list[list[Any]]:
-    """What guards did: the run, the update, what, the loss, where it went back to and what the rate was times."""
+    """What was done where a training was being lost: the run, the update, what, the loss, where it went back to, if it
+    did, and what the rate was times."""
     return [
-        [visible(str(run.contestant)), event.update, event.kind, number(event.loss), event.back_to, event.factor]
+        [
+            visible(str(run.contestant)),
+            event.update,
+            event.kind,
+            number(event.loss),
+            event.back_to if event.back_to <= event.update else None,
+            event.factor,
+        ]
         for run in runs
         for event in run.events
     ][:500]
