@@ -25,7 +25,7 @@ PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
 
 def main() -> None:
     sys.path.insert(0, str(ROOT))
-    from tests.browser.test_studio import LATENCY
+    from tests.browser.opened import LATENCY
 
     running = Background(ROOT / "examples")
     with sync_playwright() as driver:

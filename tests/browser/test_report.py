@@ -14,7 +14,7 @@ from glideslope.views import race as race_views
 from glideslope.views import range_test, report, tuned
 from glideslope.views.charts import Chart, Series
 from glideslope.views.curves import Curve, Time, chart
-from tests.browser.watched import serious_violations, watched
+from tests.browser.watched import serious_violations, until, watched
 from tests.views.results import Quadratic, run
 from tests.views.results import race as a_race
 from tests.views.results import tuned as a_tuned
@@ -61,12 +61,7 @@ def opened(browser, file, **options):
 
 def unfold(page):
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true })")
-    drawn = "[...document.querySelectorAll('.plot')].every((plot) => plot.querySelector('canvas'))"
-    for _ in range(100):  # the policy forbids what wait_for_function does
-        if page.evaluate(drawn):
-            return
-        page.wait_for_timeout(20)
-    raise AssertionError("a chart isn't drawn")
+    until(page, "[...document.querySelectorAll('.plot')].every((plot) => plot.querySelector('canvas'))")
 
 
 def figure(page, title):
@@ -95,7 +90,7 @@ def test_the_policy_forbids_requests_and_foreign_code(browser, pages):
     page.evaluate("""document.body.append(Object.assign(document.createElement('script'), {text: 'window.ran = 1'}))""")
     assert page.evaluate("window.ran") is None
     assert len(asked) == 1
-    assert len([text for text in wrong if "Content Security Policy" in text]) >= 2
+    until(page, lambda: len([text for text in wrong if "Content Security Policy" in text]) >= 2)
 
 
 def test_names_are_shown_and_do_nothing(browser, pages):

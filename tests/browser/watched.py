@@ -22,3 +22,15 @@ def serious_violations(page):
     violations = page.evaluate("axe.run()")["violations"]
     serious = [one for one in violations if one["impact"] in ("serious", "critical")]
     return [(one["id"], one["nodes"][0]["html"], one["nodes"][0]["any"][:1]) for one in serious]
+
+
+def until(page, true):
+    """Waits until an expression of the page, or a function here, is true.
+
+    The page's policy forbids what `wait_for_function` does.
+    """
+    for _ in range(800):
+        if true() if callable(true) else page.evaluate(true):
+            return
+        page.wait_for_timeout(25)
+    raise AssertionError(f"{true} isn't true")

@@ -23,6 +23,7 @@ def test_without_the_token_nothing_is_answered(asked, path):
     answer = asked.get(path, follow_redirects=False)
     assert answer.status_code == 403
     assert TOKEN not in answer.text
+    assert "glideslope studio --state 'LINK'" in answer.text  # a link of an earlier start has another token
 
 
 @pytest.mark.parametrize(

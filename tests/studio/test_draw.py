@@ -108,9 +108,19 @@ def test_a_schedule_is_copied_in_every_form(tmp_path, to):
     if to == "text":
         assert code == text
     elif to == "json":
-        assert gs.from_json(json.loads(code)) == gs.parse(text)
+        assert gs.from_json(code) == gs.parse(text)
+        assert json.loads(code)["schedule"]
     else:
         assert code == gs.export(gs.parse(text), 100, 0.1, to)
+
+
+@pytest.mark.parametrize("text", ["cosine * plateau", "linear * growth(10, 20)", "wsd * guard * plateau"])
+def test_what_else_moves_a_schedule_is_copied_as_text_and_json(tmp_path, text):
+    def code(to):
+        return client(tmp_path).post("api/copy", json={"plan": {"schedules": [text]}, "to": to}).json()
+
+    assert gs.parse(code("text")["code"]) == gs.parse(text) == gs.from_json(code("json")["code"])
+    assert "schedule alone" in code("torch")["message"]
 
 
 @pytest.mark.parametrize("steps", [50_000, 100_000, 10**6, 10**7])

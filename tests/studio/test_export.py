@@ -7,12 +7,15 @@ import sys
 from pathlib import Path
 from urllib.request import urlopen
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import glideslope as gs
 from glideslope import cli, laws
 from glideslope.errors import DocumentError, GlideslopeError
-from glideslope.studio.export import Export, exported, read_address
+from glideslope.studio.export import Export, exported, fragment, read_address
 from glideslope.studio.library import Library
 from tests.studio.asking import client
 
@@ -64,6 +67,29 @@ def test_the_command_writes_a_file(tmp_path, capsys):
     errors = capsys.readouterr().err.strip().split("\n")
     assert len(errors) == 2
     assert all(line.startswith("glideslope: ") for line in errors)
+
+
+def test_a_link_of_an_earlier_start_opens_its_state(capsys, monkeypatch):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setattr("uvicorn.Server.run", lambda self, sockets: [each.close() for each in sockets])
+    link = "http://127.0.0.1:45123/an-earlier-token/#draw/%7B%22schedules%22%3A%5B%22cosine%22%5D%2C%22steps%22%3A50%7D"
+    assert cli.run(["studio", str(EXAMPLES), "--state", link]) == 0
+    (address,) = capsys.readouterr().out.split()
+    assert opened == [address]
+    assert "earlier" not in address
+    assert address.split("#")[1] == link.split("#")[1]
+    assert read_address(address) == Export("draw", {"schedules": ["cosine"], "steps": 50})
+    assert cli.run(["studio", str(EXAMPLES), "--state", "draw/{"]) == 2
+    assert "no address of a room" in capsys.readouterr().err
+
+
+@given(
+    st.sampled_from(["draw", "predict", "play", "watch", "learn"]), st.dictionaries(st.text(), st.text() | st.floats())
+)
+def test_a_fragment_is_read_as_what_was_written(room, state):
+    state = json.loads(msgspec.json.encode(state))  # which has no number that isn't finite
+    assert read_address(fragment(Export(room, state))) == Export(room, state)
 
 
 def test_the_page_saves_what_the_command_writes():

@@ -165,3 +165,13 @@ def test_no_number_of_an_experiment_is_lost():
         for ball in shown.balls or ():
             assert "message" not in ball
             assert all(value is not None and math.isfinite(value) for value in ball["losses"])
+
+
+@pytest.mark.parametrize(("lesson", "part"), PARTS)
+def test_balls_start_and_come_to_rest_in_the_picture(lesson, part):
+    shown = Shown(lesson, part)
+    for ball in shown.balls or []:
+        low, high = np.array(shown.answer["window"]).T
+        start, end = np.array(ball["positions"], dtype=float)[:, [0, -1]].T
+        assert np.all((low <= start) & (start <= high))
+        assert np.all((low <= end) & (end <= high)) or ball["losses"][-1] > ball["losses"][0]

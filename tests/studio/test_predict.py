@@ -1,18 +1,14 @@
 """What the room of predictions says is what the law says; and only files of its folder are read."""
 
-import csv
 import os
 import shutil
 from pathlib import Path
-from urllib.parse import quote
 
 import numpy as np
 import pytest
 
 from glideslope import laws
-from glideslope.errors import DocumentError
 from glideslope.studio.draw import Edit
-from glideslope.studio.drops import Drop
 from glideslope.studio.exchange import quiet
 from glideslope.studio.library import Library
 from glideslope.studio.plan import Plan
@@ -166,90 +162,3 @@ def test_what_is_no_log_is_refused_in_one_line(folder, content):
     assert answer.status_code == 400
     assert answer.json()["message"]
     assert "Traceback" not in answer.text
-
-
-def kept(folder):
-    return {str(file.relative_to(folder)) for file in folder.parent.rglob("*") if file.is_file()}
-
-
-def test_dropped_names_lead_nowhere_else(tmp_path):
-    drop = Drop(tmp_path / "dropped")
-    for name in (
-        "../../x.csv",
-        "..\\..\\y.csv",
-        "/tmp/z.csv",
-        "..",
-        "\u202e.csv",
-        "a/../b/./c.csv",
-        "나" * 200 + ".csv",
-    ):
-        drop.keep(name, b"x")
-    long = {name for name in kept(drop.folder) if name.startswith("나")}
-    assert kept(drop.folder) - long == {"x.csv", "y.csv", "tmp/z.csv", "log", "_.csv", "a/b/c.csv"}
-    assert [name.endswith(".csv") for name in long] == [True]
-
-
-def test_files_of_one_name_are_all_kept(tmp_path):
-    drop = Drop(tmp_path / "dropped")
-    for name in ("m.csv", "m.csv", "run/m.csv", "run/m.csv", "m.csv", "m.csv/n.csv", "run"):
-        drop.keep(name, b"x")
-    second, third = "dropped (2)", "dropped (3)"
-    assert kept(drop.folder) == {
-        "m.csv", f"{second}/m.csv", "run/m.csv", f"{second}/run/m.csv", f"{third}/m.csv", "dropped (4)/m.csv/n.csv",
-        f"{third}/run",
-    }  # fmt: skip
-    given = ["m.csv", f"{second}/m.csv", "run", f"{second}/run", f"{third}/m.csv", "dropped (4)/m.csv", f"{third}/run"]
-    assert [str(path.relative_to(drop.folder)) for path in drop.given] == given
-
-
-def test_there_is_an_end_to_what_is_kept(folder, tmp_path):
-    drop = Drop(tmp_path / "dropped")
-    with pytest.raises(DocumentError, match="deep"):
-        drop.keep("a/" * 8 + "x.csv", b"x")
-    for i in range(500):
-        drop.keep(f"{i}.csv", b"x")
-    with pytest.raises(DocumentError, match="500 files"):
-        drop.keep("more.csv", b"x")
-    library = Library(folder)
-    for i in range(12):
-        library.keep(f"g{i}", "x.csv", b"x")
-    with pytest.raises(DocumentError, match="12 drops"):
-        library.keep("last", "x.csv", b"x")
-
-
-def fitted_on(folder, files):
-    """The law that is fitted on dropped files, by name and content, as the page says it."""
-    asking = client(folder)
-    for name, content in files:
-        assert asking.post(f"api/drop/abc/{quote(name, safe='')}", content=content).status_code == 200
-    fitted = asking.post("api/fit", json={"group": "abc"}).json()
-    answer = asking.post("api/predict", json={"plan": {"steps": 3000}, "law": fitted["law"]}).json()
-    return {
-        group["name"].removesuffix(", measured")
-        for group in answer["loss_chart"]["groups"]
-        if group["name"].endswith(", measured")
-    }
-
-
-def rows(name):
-    """The rows of a log among the examples: the step, the rate and the loss."""
-    lines = (EXAMPLES / "curves" / f"{name}.csv").read_text().splitlines()
-    return list(csv.DictReader(line for line in lines if not line.startswith("#")))
-
-
-@pytest.mark.slow
-def test_event_files_of_several_runs_are_dropped_with_their_folders(folder, tmp_path):
-    tensorboard = pytest.importorskip("torch.utils.tensorboard")
-    for name in ("constant", "cosine"):
-        with tensorboard.SummaryWriter(str(tmp_path / "runs" / name)) as writer:
-            for row in rows(name):
-                writer.add_scalar("train/loss", float(row["loss"]), int(row["step"]))
-                writer.add_scalar("train/lr", float(row["lr"]), int(row["step"]))
-    files = [(str(file.relative_to(tmp_path)), file.read_bytes()) for file in (tmp_path / "runs").glob("*/*")]
-    assert fitted_on(folder, files) == {"constant", "cosine"}
-
-
-@pytest.mark.slow
-def test_logs_of_one_name_are_dropped_together(folder):
-    files = [("metrics.csv", (EXAMPLES / "curves" / f"{name}.csv").read_bytes()) for name in ("constant", "cosine")]
-    assert fitted_on(folder, files) == {"dropped", "dropped (2)"}

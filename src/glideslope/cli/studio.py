@@ -24,13 +24,15 @@ def studio(
     ),
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
     export: Annotated[Path | None, typer.Option(help="Write a room as one offline HTML file instead.")] = None,
-    state: Annotated[str, typer.Option(help="The room of --export: what Copy link gives, or its name.")] = "draw",
+    state: Annotated[
+        str, typer.Option(help="The room that it opens or exports: a link of any earlier start, or a room's name.")
+    ] = "draw",
 ) -> None:
     """Open a page that draws schedules, plays gradient descent, predicts a loss and watches searches."""
     try:
         from glideslope.files import write_atomically
         from glideslope.studio.access import LOOPBACK, names_of, new_token
-        from glideslope.studio.export import exported, read_address
+        from glideslope.studio.export import exported, fragment, read_address
         from glideslope.studio.library import Library
         from glideslope.studio.server import application, bound, server
     except ModuleNotFoundError as error:
@@ -39,14 +41,15 @@ def studio(
         ) from error
     if not folder.is_dir():
         raise GlideslopeError(f"{folder} is no folder: name the one whose laws, logs and runs the page may read")
+    room = read_address(state)
     if export is not None:
-        write_atomically(export, exported(Library(folder), read_address(state)))
+        write_atomically(export, exported(Library(folder), room))
         return
     token = new_token()
     listening = bound(host, port)
     page = server(application(folder, token, {*LOOPBACK, *names_of(host)}))
     shown = f"[{host}]" if ":" in host else host
-    address = f"http://{shown}:{listening.getsockname()[1]}/{token}/"
+    address = f"http://{shown}:{listening.getsockname()[1]}/{token}/{fragment(room)}"
     output.line(address)
     if host not in LOOPBACK:
         output.say_line(f"note: whoever reaches {host} and knows this address can read {folder.absolute()}")

@@ -94,7 +94,10 @@ class Access:
             return "this request comes from another page: open the address that `glideslope studio` printed"
         first, slash, _ = scope["path"].removeprefix("/").partition("/")
         if not slash or not hmac.compare_digest(first.encode("utf-8", "surrogatepass"), self.token.encode()):
-            return "the address lacks the token: open the one that `glideslope studio` printed, with a / at its end"
+            return (
+                "the address lacks the token of this start of the studio: open the whole address that it "
+                "printed; a link of an earlier start opens by `glideslope studio --state 'LINK'`"
+            )
         return None
 
 

@@ -19,7 +19,7 @@ from glideslope.schedules import Schedule
 from glideslope.schedules.units import by_clock
 from glideslope.studio import handles
 from glideslope.studio.exchange import computed
-from glideslope.studio.plan import Plan
+from glideslope.studio.plan import Plan, parsed, scheduled
 from glideslope.views.curves import Curve, Time, chart
 from glideslope.views.digits import rounded
 from glideslope.views.gallery import entries
@@ -67,7 +67,7 @@ def edited(plan: Plan, edit: Edit | None) -> Plan:
     if edit is None:
         return plan
     texts = [*plan.schedules]
-    texts[min(plan.chosen, len(texts) - 1)] = str(_changed(plan, edit, plan.schedule(plan.text)))
+    texts[min(plan.chosen, len(texts) - 1)] = str(_changed(plan, edit, scheduled(plan.text)))
     return msgspec.structs.replace(plan, schedules=tuple(texts))
 
 
@@ -97,26 +97,27 @@ def drawn(drawing: Drawing, beside: Sequence[Curve] = ()) -> dict[str, Any]:
     return {
         "text": plan.text, "chart": chart([*curves, *beside], time, title).data(), "schedules": states,
         "handles": _handles(plan, time.per_update),
-        "end": plan.steps * time.per_update,
+        "end": plan.steps * time.per_update, "note": plan.note,
         "worth": {"epochs": plan.steps * plan.batch / plan.epoch, "examples": plan.steps * plan.batch,
                   "tokens": plan.steps * plan.batch * plan.tokens},
     }  # fmt: skip
 
 
 def copied(copy: Copy) -> dict[str, str]:
-    """The schedule that is edited as text, code or data; and of rows that aren't of every update, how many they are.
+    """The schedule that is edited, as text or JSON with what else moves it, and else alone; of rows that aren't of
+    every update, how many they are.
 
     Raises:
         ConversionError: it has no such form.
     """
-    plan, value = copy.plan, copy.plan.schedule(copy.plan.text)
+    plan = copy.plan
     if copy.to == "text":
-        return {"code": str(value)}
+        return {"code": str(parsed(plan.text))}
     if copy.to == "json":
-        return {"code": json.dumps(to_json(value), indent=2)}
+        return {"code": json.dumps(json.loads(to_json(parsed(plan.text))), indent=2)}
     if copy.to not in WRITERS:
         raise ConversionError(f"no export to {copy.to!r}")
-    code = export(by_clock(value, plan.clock), plan.steps, plan.peak, copy.to, MOST_EACH)
+    code = export(by_clock(scheduled(plan.text), plan.clock), plan.steps, plan.peak, copy.to, MOST_EACH)
     if copy.to == "csv" and plan.steps > MOST_EACH:
         rows = code.count("\n") - 1
         return {"code": code, "note": f"{rows:,} of {plan.steps:,} updates"}
@@ -142,7 +143,7 @@ ROUTES: Sequence[Route] = (
 def _handles(plan: Plan, per_update: float) -> list[dict[str, Any]]:
     """The handles of the schedule that is edited; none where its text can't be read or has none."""
     try:
-        movable = handles.handles(plan.schedule(plan.text), plan.steps, plan.clock)
+        movable = handles.handles(scheduled(plan.text), plan.steps, plan.clock)
     except GlideslopeError:
         return []
     return [

@@ -13,6 +13,8 @@ _MOST_BYTES = 1_000_000_000
 _DEEPEST = 8
 _LONGEST = 200
 """The bytes of a name."""
+_EVENTS = ".tfevents."
+"""What is in the name of a file of TensorBoard, which says nothing of its run: the folder's name is that."""
 
 
 class Drop:
@@ -23,15 +25,27 @@ class Drop:
 
     Attributes:
         given: the files and folders that were dropped, as a reader of logs takes them.
+        notes: what was taken for granted.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.given: list[Path] = []
-        self._files = self._bytes = 0
+        self._files = self._bytes = self._events = 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        if self._events < 2:
+            return ()
+        return (
+            f"{self._events} files of TensorBoard were dropped without their folders, so each is taken for a run: drop "
+            "the folder of a run that has several",
+        )
 
     def keep(self, name: str, content: bytes) -> None:
         """Keeps a file; one of a name that is taken is put in a folder beside, so that both are kept.
+
+        A file of TensorBoard without a folder is put in one that is nearly called so: those in one folder are one run.
 
         Args:
             name: what it is called, after the folders that it was dropped in: runs/first/metrics.csv.
@@ -41,6 +55,9 @@ class Drop:
             DocumentError: there are too many, or it lies too deep.
         """
         parts = _parts(name)
+        if len(parts) == 1 and _EVENTS in parts[0]:
+            parts.insert(0, parts[0].replace(_EVENTS, "-"))
+            self._events += 1
         if self._files >= MOST_FILES:
             raise DocumentError(f"more than {MOST_FILES} files at once: drop only logs")
         if self._bytes + len(content) > _MOST_BYTES:

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import msgspec
 from msgspec import Meta
@@ -67,6 +67,16 @@ def read_address(text: str) -> Export:
             f"{text[:80]!r} is no address of a room ({error}): give what Copy link gives, or one of draw, predict, "
             "play, watch and learn"
         ) from None
+
+
+def fragment(asked: Export) -> str:
+    """What follows the address of a page that opens a room in its state.
+
+    >>> fragment(Export("learn", {"lesson": 2})), fragment(Export("draw"))
+    ('#learn/%7B%22lesson%22%3A2%7D', '#draw')
+    """
+    state = "" if asked.state is None else "/" + quote(msgspec.json.encode(asked.state), safe="")
+    return f"#{asked.room}{state}"
 
 
 def exported(library: Library, asked: Export) -> str:

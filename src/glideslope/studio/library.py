@@ -112,7 +112,7 @@ class Library:
             known = Known(load(files[0]))
             label = files[0].name
         else:
-            known = _fitted(files, drop.folder)
+            known = _fitted(files, drop)
             label = files[0].name if len(files) == 1 else f"{len(files)} logs"
         name = label if label not in self._given else f"{label} ({len(self._given) + 1})"
         self._given[name] = known
@@ -158,10 +158,11 @@ class Library:
         return self._read[path][1]
 
 
-def _fitted(files: list[Path], folder: Path) -> Known:
-    """A law fitted on logs in a folder, in a process that is ended when it takes too long; what it says names them from
-    there."""
+def _fitted(files: list[Path], drop: Drop) -> Known:
+    """A law fitted on logs that were dropped, in a process that is ended when it takes too long; what it says names
+    them from their folder."""
     program = "from glideslope.studio.fitting import main; main()"
+    folder = drop.folder
     out = folder.with_suffix(".law")
     asked = json.dumps({"files": [str(file) for file in files], "out": str(out)})
     try:
@@ -175,7 +176,7 @@ def _fitted(files: list[Path], folder: Path) -> Known:
     said: dict[str, Any] = json.loads(done.stdout)
     if said["problem"]:
         raise LawError(_from(folder, said["problem"]))
-    return Known(load(out), tuple(_from(folder, note) for note in said["notes"]))
+    return Known(load(out), (*drop.notes, *(_from(folder, note) for note in said["notes"])))
 
 
 def _from(folder: Path, text: str) -> str:

@@ -8,11 +8,12 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from glideslope.errors import ScheduleError
+from glideslope.errors import GlideslopeError, ScheduleError
 from glideslope.feedback import Feedback
 from glideslope.policy import as_policy
 from glideslope.schedules import Clock, Schedule, parse
-from glideslope.schedules.sampling import MOST_UPDATES, sampled
+from glideslope.schedules.sampling import MOST_UPDATES
+from glideslope.studio.effort import COARSE, FINE_PARTS, MOST_PARTS, parts, places
 from glideslope.views.curves import Curve
 
 MOST_TEXT = 4_000
@@ -58,32 +59,65 @@ class Plan(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         """The schedule that is edited."""
         return self.schedules[min(self.chosen, len(self.schedules) - 1)]
 
+    @property
+    def parts(self) -> int:
+        """What all schedules are made of."""
+        return sum(map(_parts, self.schedules))
+
+    @property
+    def fine(self) -> bool:
+        """Whether there is time to take each schedule where it turns."""
+        return self.parts <= FINE_PARTS
+
+    @property
+    def note(self) -> str:
+        """What is said of how finely it is drawn; "" where nothing is."""
+        if self.fine or self.parts > MOST_PARTS:
+            return ""
+        return f"The schedules have {self.parts:,} parts: each is computed at {COARSE:,} of its updates."
+
     def curve(self, text: str) -> Curve:
-        """The curve of a schedule: each update, or of very many the turns and those between which it is straight.
+        """The curve of a schedule: each update, or of very many the turns and those between which it is straight; of
+        very many parts, at some updates.
 
         Raises:
-            ScheduleError: the text isn't a schedule.
+            ScheduleError: the text isn't a schedule, or there are too many parts.
         """
-        return _curve(text, self.steps, self.peak, self.clock)
-
-    def schedule(self, text: str) -> Schedule:
-        """A schedule that nothing but the updates move.
-
-        Raises:
-            ScheduleError: the text isn't one.
-        """
-        value = _parsed(text)
-        if isinstance(value, Feedback) or not isinstance(value, Schedule):
-            raise ScheduleError(f"{value} answers to measurements or batches: this is done with a schedule alone")
-        return value
+        parsed(text)
+        if self.parts > MOST_PARTS:
+            raise ScheduleError(
+                f"the schedules have {self.parts:,} parts: up to {MOST_PARTS:,} are computed here, so leave some out"
+            )
+        return _curve(text, self.steps, self.peak, self.clock, self.fine)
 
 
-_parsed = lru_cache(maxsize=256)(parse)
+parsed = lru_cache(maxsize=256)(parse)
+
+
+def scheduled(text: str) -> Schedule:
+    """The schedule of a text, that nothing but the updates move.
+
+    Raises:
+        ScheduleError: the text isn't one.
+    """
+    value = parsed(text)
+    if isinstance(value, Feedback) or not isinstance(value, Schedule):
+        raise ScheduleError(f"{value} answers to measurements or batches: this is done with a schedule alone")
+    return value
+
+
+@lru_cache(maxsize=256)
+def _parts(text: str) -> int:
+    """The parts of the schedule of a text; none of one that can't be read."""
+    try:
+        return parts(as_policy(parsed(text)).schedule)
+    except GlideslopeError:
+        return 0
 
 
 @lru_cache(maxsize=32)
-def _curve(text: str, steps: int, peak: float, clock: Clock) -> Curve:
-    value = _parsed(text)
+def _curve(text: str, steps: int, peak: float, clock: Clock, fine: bool) -> Curve:
+    value = parsed(text)
     bare = as_policy(value).schedule
     whole = bare if bare.ends() else bare.over(steps, clock)
-    return Curve.of(value, steps, peak, clock, sampled(whole, steps)[0])
+    return Curve.of(value, steps, peak, clock, places(whole, steps, fine))

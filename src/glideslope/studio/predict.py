@@ -20,6 +20,7 @@ from glideslope.errors import GlideslopeError, LawError
 from glideslope.escape import visible
 from glideslope.laws import Designed, Law, Rates, design
 from glideslope.laws.reach import TIMES_THE_LONGEST, far_peak, span
+from glideslope.studio.course import course, losses, size, what_ifs
 from glideslope.studio.draw import Drawing, drawn, edited
 from glideslope.studio.exchange import MOST_UPLOAD, TooLargeError, answer, computed, content, limiter, refusal
 from glideslope.studio.library import Known, Library
@@ -27,9 +28,6 @@ from glideslope.studio.plan import Plan
 from glideslope.views.charts import Chart, Mark, Series
 from glideslope.views.curves import Curve
 
-_POINTS = 160
-"""Updates at which a loss is predicted, for a curve."""
-_TIMES = (0.5, 2.0)
 _NO_CURVES = "The file of this law has no curves of its runs: drop their logs here, or fit it again, to draw them"
 Name = Annotated[str, Meta(max_length=300)]
 
@@ -71,11 +69,11 @@ def predicted(library: Library, asked: Prediction) -> dict[str, Any]:
     for run in law.fitted:
         if run.means[0]:
             step, measured = map(np.array, run.means)
-            series.append(Series(f"{run.name}, measured", step, measured, "faint"))
+            series.append(Series(f"{run.name}, measured", step, measured, "points"))
     return {
         **picture, "loss_chart": _chart(law, plan, series).data(), "final": final, "law": _described(known),
         "warnings": [visible(text) for text in law.warnings(plan.steps, plan.peak)],
-        "what_if": None if asked.moving else _what_if(law, plan) if final else [],
+        "what_if": None if asked.moving else what_ifs(law, plan) if final else [],
         "design": beside and beside.plain(),
     }  # fmt: skip
 
@@ -137,15 +135,20 @@ class _Beside:
 
 
 @lru_cache(maxsize=64)
+def _design(law: Law, steps: int, peak: float | None) -> Designed:
+    return design(law, steps, peak=peak).simplest()
+
+
+@lru_cache(maxsize=64)
 def _designed(law: Law, plan: Plan) -> _Beside | None:
     """The design beside a plan without schedules; None where the law has none, as of a short run."""
     try:
-        best, free = (design(law, plan.steps, peak=peak).simplest() for peak in (plan.peak, None))
+        best, free = (_design(law, plan.steps, peak) for peak in (plan.peak, None))
         rates = Rates.of_schedule(best.schedule.over(plan.steps), plan.steps, best.peak)
     except GlideslopeError:
         return None
     return _Beside(
-        replace(plan.curve(str(best.schedule)), text="the design of the law"), _losses(law, plan, rates), best, free
+        replace(plan.curve(str(best.schedule)), text="the design of the law"), losses(law, plan, rates), best, free
     )
 
 
@@ -158,8 +161,8 @@ def _series(law: Law, plan: Plan, states: list[dict[str, Any]]) -> tuple[list[Se
             continue
         try:
             alone = msgspec.structs.replace(plan, schedules=(text,), chosen=0, axis="updates", log=False)
-            rates, at, loss = _course(law, alone)
-            band = law.interval(rates, at, 0.9, _size(law, plan)) if text == plan.text else None
+            rates, at, loss = course(law, alone, plan.fine)
+            band = law.interval(rates, at, 0.9, size(law, plan)) if text == plan.text else None
         except GlideslopeError as error:
             state["message"], state["column"] = visible(str(error)), None
             continue
@@ -167,52 +170,6 @@ def _series(law: Law, plan: Plan, states: list[dict[str, Any]]) -> tuple[list[Se
         if band is not None:
             final = {"loss": float(loss[-1]), "low": float(band[0][-1]), "high": float(band[1][-1])}
     return series, final
-
-
-@lru_cache(maxsize=32)
-def _course(law: Law, plan: Plan) -> tuple[Rates, np.ndarray, np.ndarray]:
-    """The rates of a plan of one schedule, updates, and the predicted losses after them."""
-    rates = _rates(plan)
-    return rates, *_losses(law, plan, rates)
-
-
-def _rates(plan: Plan) -> Rates:
-    value = plan.schedule(plan.text)
-    timed = value if value.ends() else value.over(plan.steps, plan.clock)
-    return Rates.of_schedule(timed, plan.steps, plan.peak)
-
-
-def _size(law: Law, plan: Plan) -> float | None:
-    """The batch that a law is asked for; none where it knows none."""
-    return None if law.batch_size is None else plan.batch
-
-
-def _losses(law: Law, plan: Plan, rates: Rates) -> tuple[np.ndarray, np.ndarray]:
-    """Updates, and the losses after them."""
-    at = np.unique(np.geomspace(max(len(rates) / 100, 1), len(rates), _POINTS).round())
-    return at, law.predict(rates, at, _size(law, plan))
-
-
-def _end(law: Law, plan: Plan) -> float | None:
-    try:
-        rates = _rates(plan)
-        return float(law.predict(rates, len(rates), _size(law, plan))[0])
-    except GlideslopeError:
-        return None
-
-
-def _what_if(law: Law, plan: Plan) -> list[dict[str, Any]]:
-    """The predicted end at half and twice the horizon, the peak and the batch."""
-    rows: list[dict[str, Any]] = []
-    for name in ("steps", "peak", *(("batch",) if law.batch_size is not None else ())):
-        changed = [
-            msgspec.structs.replace(plan, **{name: type(getattr(plan, name))(max(getattr(plan, name) * times, 1e-12))})
-            for times in _TIMES
-        ]
-        if name == "steps" and plan.steps < 2:
-            continue
-        rows.append({"name": name, "half": _end(law, changed[0]), "twice": _end(law, changed[1])})
-    return rows
 
 
 def _chart(law: Law, plan: Plan, series: list[Series]) -> Chart:

@@ -25,11 +25,11 @@ from glideslope.search.strategy.odds import interval, near
 from glideslope.search.strategy.outcomes import final_loss
 from glideslope.studio.exchange import computed, refusal
 from glideslope.studio.library import Library
+from glideslope.studio.making import going_on, in_the_making
 from glideslope.studio.rounds import number, rounds
 from glideslope.views import run_charts
 from glideslope.views.charts import Chart, Series
-from glideslope.views.thinning import places as drawn_places
-from glideslope.views.thinning import smoothed, thinned
+from glideslope.views.thinning import smoothed
 
 EVERY = 0.5
 """Seconds between two looks at a run directory."""
@@ -75,9 +75,7 @@ def seen(library: Library, folder: str) -> dict[str, Any]:
     return {
         "search": _said(snapshot), "charts": [chart.data() | {"title": chart.title} for chart in _charts(snapshot)],
         "rounds": rounds(snapshot.runs), "odds": _odds(snapshot), "events": _events(snapshot.runs),
-        "unfinished": [
-            {"what": visible(key), "updates": len(position.losses)} for key, position in snapshot.unfinished.items()
-        ],
+        "unfinished": going_on(snapshot),
         "ended": snapshot.result is not None, "damaged": [visible(text) for text in snapshot.damaged],
         "report": (path / "report.html").is_file(),
     }  # fmt: skip
@@ -164,8 +162,8 @@ def _charts(snapshot: Snapshot) -> list[Chart]:
         ]
         untrained = max((run.untrained for run in snapshot.runs), default=math.nan)
         charts.append(run_charts.peaks(ends, untrained, "The validation loss at the end of each run so far."))
-    if snapshot.unfinished:
-        charts.append(_unfinished(snapshot))
+    if snapshot.unfinished or snapshot.running:
+        charts.append(in_the_making(snapshot))
     if runs:
         charts += [run_charts.losses(runs, "Losses"), run_charts.rates(runs, "Rates")]
     if snapshot.sweeps:
@@ -179,20 +177,6 @@ def _charts(snapshot: Snapshot) -> list[Chart]:
     return charts
 
 
-def _unfinished(snapshot: Snapshot) -> Chart:
-    series = []
-    for key, position in snapshot.unfinished.items():
-        losses = np.array(position.losses)
-        series.append(Series(key, drawn_places(len(losses)), thinned(smoothed(losses), len(losses))))
-    return Chart(
-        "In the making",
-        "Runs that go on, as of their last checkpoint: smoothed training losses.",
-        "update",
-        "loss",
-        series,
-    )
-
-
 def _odds(snapshot: Snapshot) -> list[str]:
     """How sure the search is, by as much of it as there is."""
     overhead, steps = snapshot.search.get("overhead"), snapshot.search.get("steps")
@@ -200,8 +184,8 @@ def _odds(snapshot: Snapshot) -> list[str]:
         return []
     said = [f"After such a search, in {near(overhead):.0%} of trainings no other peak ends lower by over 1%."]
     short = [run for run in snapshot.runs if run.steps < steps and math.isfinite(run.final_loss)]
-    if short:
-        best = min(short, key=final_loss)
+    best = min(short, key=final_loss, default=None)
+    if best is not None and best.final_loss:  # of a loss of exactly 0 nothing is left to tell
         low, high = interval(best.final_loss, best.untrained, overhead)
         said.insert(
             0, f"By the short runs so far the full run ends between {low:.4g} and {high:.4g} in nine of ten trainings."
@@ -210,9 +194,17 @@ def _odds(snapshot: Snapshot) -> list[str]:
 
 
 def _events(runs: Sequence[Run]) -> list[list[Any]]:
-    """What guards did: the run, the update, what, the loss, where it went back to and what the rate was times."""
+    """What was done where a training was being lost: the run, the update, what, the loss, where it went back to, if it
+    did, and what the rate was times."""
     return [
-        [visible(str(run.contestant)), event.update, event.kind, number(event.loss), event.back_to, event.factor]
+        [
+            visible(str(run.contestant)),
+            event.update,
+            event.kind,
+            number(event.loss),
+            event.back_to if event.back_to <= event.update else None,
+            event.factor,
+        ]
         for run in runs
         for event in run.events
     ][:500]

@@ -12,7 +12,7 @@ import numpy as np
 from glideslope.escape import visible
 from glideslope.views.digits import rounded
 
-Style = Literal["line", "faint", "both", "dashed"]
+Style = Literal["line", "faint", "both", "points", "dashed"]
 _DIGITS = 5
 _DECADE = 10.0
 """The largest value over the least from which on an axis is logarithmic at first."""
@@ -26,7 +26,7 @@ class Series:
         name: its entry in the legend; series of one name have a colour, and are hidden and shown together.
         x: rising, shape (n,).
         y: shape (n,); what isn't finite is a gap.
-        style: a line, a faint one, one with its points, or a dashed one.
+        style: a line, a faint one, one with its points, these alone, or a dashed one.
         band: the lower and the upper end of an interval, shape (n,) each.
         hidden: whether it is hidden at first.
         plain: whether it has the colour of the text: a reference.

@@ -30,10 +30,10 @@ def chart(
     """Predicted curves by name, with bands that hold a loss in `level` of the runs, and measured ones as points."""
     series = [Series(name, step, loss, band=(low, high)) for name, (step, loss, low, high) in predicted.items()]
     points = [
-        Series(f"{name}, measured", *_thin(step, loss), "faint") for name, (step, loss) in (measured or {}).items()
+        Series(f"{name}, measured", *_thin(step, loss), "points") for name, (step, loss) in (measured or {}).items()
     ]
     caption = f"Lines are predicted, with a band where the loss lies in {level:.0%} of runs."
-    caption += " Faint lines are measured." if points else ""
+    caption += " Points are measured." if points else ""
     return Chart(title, caption, "update", "loss", [*series, *points])
 
 

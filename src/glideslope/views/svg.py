@@ -60,8 +60,9 @@ def _line(one: dict[str, Any], xs: list[float], x: _Axis, y: _Axis, colour: str)
     look += ' stroke-dasharray="5 4"' if one["style"] == "dashed" else ""
     look += ' stroke-opacity="0.5"' if one["style"] == "faint" else ""
     drawn = _band(one, xs, x, y, colour) if "low" in one else ""
-    drawn += "".join(f'<polyline fill="none" {look} points="{" ".join(stroke)}"/>' for stroke in strokes if stroke)
-    if one["style"] == "both":
+    if one["style"] != "points":
+        drawn += "".join(f'<polyline fill="none" {look} points="{" ".join(stroke)}"/>' for stroke in strokes if stroke)
+    if one["style"] in ("both", "points"):
         points = (point.split(",") for stroke in strokes for point in stroke)
         drawn += "".join(f'<circle cx="{a}" cy="{b}" r="3" fill="{colour}"/>' for a, b in points)
     return drawn

@@ -12,6 +12,7 @@ from glideslope.errors import DocumentError, GlideslopeError, RunDirectoryError
 from glideslope.search.runs.checkpoints import latest_positions
 from glideslope.search.runs.contestant import Run
 from glideslope.search.runs.position import Position
+from glideslope.search.runs.running import Running, notes_in
 from glideslope.search.storage import run_files, stored
 
 
@@ -24,6 +25,7 @@ class Snapshot:
         runs: those that have ended, in that order.
         sweeps: of a range test, by what they are of: rates and losses.
         unfinished: where each run in the making stood at its last checkpoint, by what it is.
+        running: how far each says that it is, by what it is.
         result: what the search said at its end; None before.
         damaged: files that can't be read, and why.
     """
@@ -32,6 +34,7 @@ class Snapshot:
     runs: tuple[Run, ...]
     sweeps: dict[str, tuple[list[float], list[float]]]
     unfinished: dict[str, Position]
+    running: dict[str, Running]
     result: dict[str, Any] | None
     damaged: tuple[str, ...]
 
@@ -58,8 +61,10 @@ class Snapshot:
                     runs.append(Run.remembered(result))
             except GlideslopeError as error:
                 damaged.append(f"{file.name}: {error}")
-        unfinished = latest_positions(folder / run_files.UNFINISHED, record.id)
-        return cls(record.search, tuple(runs), sweeps, unfinished, _result(folder, record), tuple(damaged))
+        place = folder / run_files.UNFINISHED
+        unfinished = latest_positions(place, record.id)
+        running = {note.key: note for note in notes_in(place, record.id)}
+        return cls(record.search, tuple(runs), sweeps, unfinished, running, _result(folder, record), tuple(damaged))
 
 
 def changed(folder: Path) -> tuple[Any, ...]:

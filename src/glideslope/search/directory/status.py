@@ -10,8 +10,8 @@ from typing import Any, Literal
 from glideslope.documents import checked, unsealed
 from glideslope.errors import DocumentError, RunDirectoryError
 from glideslope.search.runs.contestant import Run
-from glideslope.search.runs.running import Running, running_of
-from glideslope.search.storage import places, run_files, stored
+from glideslope.search.runs.running import Running, notes_in
+from glideslope.search.storage import run_files, stored
 from glideslope.search.storage.lock import Owner, is_gone
 
 
@@ -81,14 +81,7 @@ def _result(file: Path, search: str) -> dict[str, Any] | None:
 
 
 def _running(folder: Path, record: stored.Record) -> tuple[Running, ...]:
-    place = places.place_at(record.checkpoints or str(folder.absolute() / run_files.UNFINISHED))
-    notes = []
-    for name in place.names(re.compile(rf"{record.id}-[0-9a-f]{{16}}-progress\.json")):
-        try:
-            notes.append(running_of(places.read(place, name)))
-        except DocumentError:  # deleted meanwhile, or damaged
-            continue
-    return tuple(notes)
+    return notes_in(record.checkpoints or folder.absolute() / run_files.UNFINISHED, record.id)
 
 
 def _owner(folder: Path) -> Owner | None:

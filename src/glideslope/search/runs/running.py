@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import time
 from contextlib import suppress
+from itertools import pairwise
+from pathlib import Path
 
 import msgspec
 
@@ -18,6 +21,8 @@ EVERY = 1.0
 """The least seconds between two notes."""
 SPACING = 100.0
 """How many times what a note costs lies between two of them at least: so they take under 1% of the time."""
+MOST_POINTS = 200
+"""The losses of a run that a note has, at most: of more, every second is left out."""
 
 
 class Running(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -34,6 +39,7 @@ class Running(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         host: the machine.
         pid: the number of the process.
         at: the time, in seconds since 1970.
+        course: some of the updates, and the training losses of these.
     """
 
     key: str
@@ -46,6 +52,7 @@ class Running(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     host: str
     pid: int
     at: float
+    course: tuple[tuple[stored.Count, float], ...] = ()
 
 
 class Notes:
@@ -65,22 +72,28 @@ class Notes:
         self._saving, self._what, self._stage, self._of = saving, what, stage, of
         former = noted(saving)
         self.before = former.made if former else 0
+        self._course = list(former.course) if former else []
+        self._apart = 1
         self._began: int | None = None
         self._due = time.monotonic() + EVERY
 
     def begins(self, done: int) -> None:
         """The run goes on after so many updates."""
         self._began, self.before = done, max(self.before, done)
+        self._course = [point for point in self._course if point[0] <= done]
 
     def see(self, done: int, loss: float) -> None:
-        """Writes a note, where it is time for one; where that can't be done, none is written any more."""
+        """Keeps a loss, and writes a note where it is time for one; where that can't be done, none is written any
+        more."""
+        self._keep(done, loss)
         if (began := time.monotonic()) < self._due:
             return
         updates = self.before + max(done - (self._began or 0), 0)
         host = socket.gethostname()
         note = Running(
-            self._saving.key, self._what, self._stage, done, self._of, updates, loss, host, os.getpid(), time.time()
-        )
+            self._saving.key, self._what, self._stage, done, self._of, updates, loss, host, os.getpid(), time.time(),
+            tuple(self._course),
+        )  # fmt: skip
         text = sealed(stored.strict(msgspec.to_builtins(note)))
         try:
             self._saving.place.write(_name(self._saving), lambda file: file.write(text.encode()))
@@ -89,6 +102,15 @@ class Notes:
             return
         now = time.monotonic()
         self._due = now + max(EVERY, SPACING * (now - began))
+
+    def _keep(self, done: int, loss: float) -> None:
+        """Adds a loss to those that a note has; where there are too many, they are taken further apart."""
+        if self._course and done < self._course[-1][0] + self._apart:
+            return
+        self._course.append((done, loss))
+        if len(self._course) > MOST_POINTS:
+            del self._course[1::2]
+            self._apart = 2 * max(self._apart, min(b - a for (a, _), (b, _) in pairwise(self._course)) // 2)
 
 
 def noted(saving: Saving) -> Running | None:
@@ -105,6 +127,20 @@ def running_of(text: bytes) -> Running:
         DocumentError: it is damaged.
     """
     return checked(stored.loose(unsealed(text)), Running)
+
+
+def notes_in(address: str | Path, search: str) -> tuple[Running, ...]:
+    """How far the runs of a search say that they are.
+
+    Args:
+        address: of the place where they are checkpointed.
+        search: its id.
+    """
+    place, notes = places.place_at(str(address)), []
+    for name in place.names(re.compile(rf"{search}-[0-9a-f]{{16}}-progress\.json")):
+        with suppress(DocumentError):  # deleted meanwhile, or damaged
+            notes.append(running_of(places.read(place, name)))
+    return tuple(notes)
 
 
 def _name(saving: Saving) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from importlib.resources import files
 
 import numpy as np
 
-from glideslope.errors import FrameworkError
-
-_HIDDEN, _EXAMPLES, _CLASSES = 12, 256, 10
+_HIDDEN, _CLASSES = 12, 10
 _STEPS, _RATE = 300, 0.5
 _NEAR = 1e-4
 """How far apart the slopes are whose difference is the curvature."""
@@ -84,20 +83,13 @@ class Plane:
 
 @cache
 def plane() -> Plane:
-    """The plane, the same each time.
-
-    Raises:
-        FrameworkError: scikit-learn, which has the digits, isn't installed.
-    """
-    try:
-        from sklearn.datasets import load_digits
-    except ModuleNotFoundError as error:
-        raise FrameworkError('the digits need scikit-learn: pip install "glideslope[search]"') from error
-    data = load_digits()
+    """The plane, the same each time: of the digits beside this file."""
+    with files("glideslope.studio.descent").joinpath("digits.npz").open("rb") as file, np.load(file) as data:
+        pictures, labels = data["pictures"], data["labels"].astype(int)
     random = np.random.default_rng(7)
-    inputs = np.append(data.data[:_EXAMPLES] / 16, np.ones((_EXAMPLES, 1)), axis=1)
+    inputs = np.append(pictures / 16, np.ones((len(pictures), 1)), axis=1)
     weights = (random.normal(0, 0.2, (inputs.shape[1], _HIDDEN)), random.normal(0, 0.2, (_HIDDEN + 1, _CLASSES)))
-    untrained = Plane(inputs, data.target[:_EXAMPLES], weights, (weights, weights))
+    untrained = Plane(inputs, labels, weights, (weights, weights))
     for _ in range(_STEPS):
         _, slopes = untrained._slopes(weights, slice(None))
         weights = (weights[0] - _RATE * slopes[0], weights[1] - _RATE * slopes[1])

@@ -7,11 +7,14 @@ import math
 from glideslope.errors import ScheduleError
 from glideslope.policy import as_policy
 from glideslope.schedules import parse
+from glideslope.studio.effort import parts
 
 MEASUREMENTS = 50
 """How often a feedback is told the height."""
 _MOST_GROWN = 1_000_000
-"""The updates over which a growth of the batch is planned."""
+"""The updates over which a growth of the batch is planned, times what the schedule has in parts and a few."""
+_FEW = 8
+"""The parts that an update takes the time of, besides those of its schedule."""
 
 
 class Driven:
@@ -37,8 +40,8 @@ class Driven:
         policy = as_policy(parse(text)).within(steps)
         if any(feedback.each_update for feedback in policy.feedbacks):
             raise ScheduleError(f"{text}: a guard takes a training back, which a ball can't be: leave it out")
-        if policy.growth is not None and steps > _MOST_GROWN:
-            raise ScheduleError(f"{text}: a batch grows over at most {_MOST_GROWN:,} updates here")
+        if policy.growth is not None and steps > (most := _MOST_GROWN // (_FEW + parts(policy.schedule))):
+            raise ScheduleError(f"{text}: the batch of this schedule grows over at most {most:,} updates here")
         self._schedule, self._feedback = policy.schedule, policy.feedback
         self._state = policy.state()
         self._sizes = policy.batch_sizes(steps)

@@ -130,7 +130,6 @@ def surface(name: str, formula: str) -> Surface:
 
     Raises:
         FormulaError: the formula can't be read.
-        FrameworkError: the network's data isn't installed.
     """
     if name == "digits":
         from glideslope.studio.descent.digits import plane

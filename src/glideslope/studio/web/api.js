@@ -35,7 +35,7 @@ export async function ask(path, body = null, key = path) {
   try {
     response = await fetch(path, { method: "POST", body: upload ? body : JSON.stringify(body) });
   } catch {
-    throw new Refused("the server doesn't answer: is glideslope studio still running?");
+    throw new Refused("The server doesn't answer. Copy link, and open it by glideslope studio --state 'LINK': nothing is lost.");
   }
   const text = await response.text();
   if (response.ok) return JSON.parse(text);

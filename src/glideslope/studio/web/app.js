@@ -1,7 +1,7 @@
 // The rooms, and the address that holds the state of the one that is open.
 
 import { ask, offline, opened } from "./api.js";
-import { button, h, say } from "./dom.js";
+import { button, h, put, say } from "./dom.js";
 
 /** @typedef {{title: string, open: (root: HTMLElement, state: any, save: (state: any) => void) => (() => void)}} Room */
 
@@ -20,13 +20,17 @@ const states = {};
 let leave = () => {};
 const SETTLED = 100; // milliseconds without a change, after which the address has the state
 let saving = 0;
+let visits = 0;
 /** @type {string | null} */
 let shown = null;
+
+/** The rooms that there are: in an exported file the one that it has. */
+const rooms = ROOMS.filter(([name]) => !opened || name === opened.name);
 
 /** The room and its state in the address; an address that can't be read is that of the first room. */
 function address() {
   const [name, text] = location.hash.slice(1).split(/\/(.*)/s);
-  const room = ROOMS.find(([key]) => key === name);
+  const room = rooms.find(([key]) => key === name);
   if (!room) return opened ?? { name: ROOMS[0][0], state: null };
   try {
     const state = text ? JSON.parse(decodeURIComponent(text)) : null;
@@ -36,12 +40,17 @@ function address() {
   }
 }
 
-/** @param {string} name @param {any} state */
+/** What follows the # of an address that opens a room in its state. @param {string} name */
+function fragment(name) {
+  return `#${name}${states[name] ? `/${encodeURIComponent(JSON.stringify(states[name]))}` : ""}`;
+}
+
+/** Keeps the state of a room: at once for a link, and in the address after a moment, since a drag changes it often. @param {string} name @param {any} state */
 function save(name, state) {
   states[name] = state;
   clearTimeout(saving);
   saving = window.setTimeout(() => {
-    shown = `#${name}/${encodeURIComponent(JSON.stringify(state))}`;
+    shown = fragment(name);
     history.replaceState(null, "", shown);
   }, SETTLED);
 }
@@ -50,24 +59,27 @@ async function open() {
   if (location.hash === shown) return;
   const { name, state } = address();
   shown = location.hash;
+  clearTimeout(saving);
+  const mine = ++visits;
   const [, title, load] = /** @type {any} */ (ROOMS.find(([key]) => key === name));
   const room = await load();
-  clearTimeout(saving);
+  if (mine !== visits) return;
   leave();
   for (const link of document.querySelectorAll("nav a")) {
     if (link.getAttribute("href") === `#${name}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
   document.title = `${title} · Glideslope studio`;
-  const root = /** @type {HTMLElement} */ (document.getElementById("room"));
-  root.replaceChildren();
-  root.className = name;
-  const change = (/** @type {any} */ changed) => save(name, changed);
+  // Each visit has an element to itself: what a room that was left still waits for is written nowhere.
+  const enter = (/** @type {any} */ from) => {
+    const root = h("main", { id: "room", tabindex: "-1", class: name });
+    document.getElementById("room")?.replaceWith(root);
+    leave = room.open(root, from, (/** @type {any} */ changed) => { if (mine === visits) save(name, changed); });
+  };
   try {
-    leave = room.open(root, state ?? states[name] ?? null, change);
+    enter(state ?? states[name] ?? null);
   } catch {
-    root.replaceChildren(); // the address is of another kind of state
-    leave = room.open(root, null, change);
+    enter(null); // the address is of another kind of state
   }
 }
 
@@ -84,8 +96,14 @@ async function saveFile() {
   }
 }
 
-const rooms = ROOMS.filter(([name]) => !opened || name === opened.name);
 document.querySelector("nav")?.append(...rooms.map(([name, title]) => h("a", { href: `#${name}` }, title)));
-if (!offline) document.querySelector("header")?.append(button("Save as a file", saveFile, { class: "plain save" }));
+if (!offline) {
+  const copy = () => put(new URL(fragment(address().name), location.href).href, "The link holds all of this room's state.");
+  document.querySelector("header")?.append(h("div", { class: "row save" }, button("Copy link", copy, { class: "plain" }), button("Save as a file", saveFile, { class: "plain" })));
+}
+document.querySelector(".skip")?.addEventListener("click", (event) => {
+  event.preventDefault(); // the address is that of a room
+  document.getElementById("room")?.focus();
+});
 addEventListener("hashchange", open);
 open();

@@ -127,6 +127,16 @@ export function say(text) {
 }
 
 /**
+ * A state with all that a room needs, and nothing that it doesn't know, whatever a link has.
+ * @param {Record<string, any>} usual
+ * @param {any} state
+ * @returns {any}
+ */
+export function filled(usual, state) {
+  return Object.fromEntries(Object.entries(usual).map(([name, value]) => [name, structuredClone(state?.[name] ?? value)]));
+}
+
+/**
  * Runs an asynchronous function once at a time; of calls that come meanwhile, the last one alone.
  * @template A
  * @param {(argument: A) => Promise<void>} run

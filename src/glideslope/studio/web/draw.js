@@ -1,7 +1,7 @@
 // The room where schedules are drawn, by dragging and by text.
 
 import { ask, offline } from "./api.js";
-import { button, choice, h, put, say } from "./dom.js";
+import { button, choice, filled, h, put, say } from "./dom.js";
 import { gallery } from "./gallery.js";
 import { PLAN, planEditor } from "./plan.js";
 
@@ -18,7 +18,7 @@ const FORMS = /** @type {[string, string][]} */ ([
  * @param {(state: any) => void} save
  */
 export function open(root, state, save) {
-  const plan = { ...PLAN, ...state, schedules: [...(state?.schedules ?? PLAN.schedules)] };
+  const plan = filled(PLAN, state);
   const editor = planEditor(
     plan, (edit, base) => ask("api/draw", { plan: base, edit }),
     () => { save(plan); root.dataset.ready = "true"; },
@@ -47,7 +47,6 @@ export function open(root, state, save) {
         h("h3", {}, "Take it with you"),
         h(
           "div", { class: "row" }, choice("Copy as", FORMS, form, (value) => { form = value; }), button("Copy", copy),
-          button("Copy link", () => put(location.href, "The link holds all of this room's state.")),
         ),
         code,
       ),

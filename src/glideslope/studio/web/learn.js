@@ -1,17 +1,14 @@
 // Eight short lessons, in English and Korean, each statement with the experiment that bears it out.
 
-import { ask, read } from "./api.js";
+import { ask, offline, read } from "./api.js";
 import { chartFigure, h, say } from "./dom.js";
 import { Chart } from "./report.js";
 import { stage } from "./stage.js";
+import { inLanguage, WORDS } from "./words.js";
 
 export const title = "Learn";
 
 export const LESSONS = 8;
-const WORDS = /** @type {Record<string, Record<string, string>>} */ ({
-  en: { lessons: "Lessons", see: "What you see", fails: "Where it fails", next: "Next", before: "Before", open: "Open in" },
-  ko: { lessons: "단원", see: "실험에서 보이는 것", fails: "맞지 않는 곳", next: "다음", before: "이전", open: "열기:" },
-});
 const ROOMS = /** @type {Record<string, string>} */ ({ play: "Play", draw: "Draw" });
 
 /**
@@ -20,15 +17,17 @@ const ROOMS = /** @type {Record<string, string>} */ ({ play: "Play", draw: "Draw
  * @param {(state: any) => void} save
  */
 export function open(root, state, save) {
-  let lesson = Math.min(Math.max(Math.round(state?.lesson ?? 1), 1), LESSONS);
+  let lesson = Math.min(Math.max(Math.round(state?.lesson) || 1, 1), LESSONS);
   let language = state?.language === "ko" || (!state?.language && navigator.language.startsWith("ko")) ? "ko" : "en";
   let shown = 0;
+  /** @type {Promise<void>[]} */ let running = [];
   /** @type {any[]} */ let stages = [];
   const contents = h("nav", { class: "contents" });
   const article = h("article");
 
   async function show() {
     save({ lesson, language });
+    delete root.dataset.ready;
     const mine = ++shown;
     try {
       const lessons = await Promise.all(Array.from({ length: LESSONS }, (_, i) => read(`lesson${i + 1}.json`)));
@@ -42,12 +41,14 @@ export function open(root, state, save) {
   function build(lessons) {
     const words = WORDS[language];
     const { title: name, parts } = lessons[lesson - 1];
+    const mine = shown;
+    running = [];
     for (const each of stages) each.pause();
     stages = [];
     const go = (/** @type {number} */ to) => () => { lesson = to; show().then(() => { root.scrollIntoView(); article.querySelector("h2").focus(); }); };
     contents.setAttribute("aria-label", words.lessons);
     contents.replaceChildren(
-      h("div", { class: "languages", role: "group", "aria-label": "Language" }, ...[["en", "English"], ["ko", "한국어"]].map(([key, text]) => h("button", {
+      h("div", { class: "languages", role: "group", "aria-label": words.language }, ...[["en", "English"], ["ko", "한국어"]].map(([key, text]) => h("button", {
         type: "button", lang: key, "aria-pressed": String(key === language), onclick: () => { language = key; show(); },
       }, text))),
       h("ol", { lang: language }, ...lessons.map((each, i) => h("li", {}, h("button", { type: "button", "aria-current": i + 1 === lesson ? "true" : null, onclick: go(i + 1) }, each.title[language])))),
@@ -58,41 +59,45 @@ export function open(root, state, save) {
       ...parts.map((/** @type {any} */ part, /** @type {number} */ i) => section(part, i)),
       h(
         "div", { class: "row turn" },
-        lesson > 1 ? h("button", { type: "button", class: "plain", onclick: go(lesson - 1) }, `← ${words.before}`) : null,
+        lesson > 1 ? h("button", { type: "button", class: "plain", onclick: go(lesson - 1) }, `← ${words.previous}`) : null,
         lesson < LESSONS ? h("button", { type: "button", class: "plain", onclick: go(lesson + 1) }, `${words.next}: ${lessons[lesson].title[language]} →`) : null,
       ),
     );
-    root.dataset.ready = "true";
+    Promise.all(running).then(() => { if (mine === shown) root.dataset.ready = "true"; });
   }
 
   /** @param {any} part @param {number} i */
   function section(part, i) {
     const words = WORDS[language];
     const place = h("div", { class: "experiment" });
-    if (part.experiment) run(part.experiment, place, `lesson${lesson}/${i}`);
+    if (part.experiment) running.push(run(part.experiment, place, `lesson${lesson}/${i}`));
     return h(
       "section", { class: part.fails ? "fails" : null },
       part.fails ? h("h3", {}, words.fails) : null,
       ...part[language].map((/** @type {string} */ text) => h("p", {}, text)),
       place,
       part.see ? h("p", { class: "see" }, h("strong", {}, `${words.see}: `), part.see[language]) : null,
-      part.experiment ? h("p", { class: "note" }, h("a", { href: `#${part.experiment.room}/${encodeURIComponent(JSON.stringify(part.experiment.state))}` }, `${words.open} ${ROOMS[part.experiment.room]}`)) : null,
+      part.experiment && !offline ? h("p", { class: "note" }, h("a", { href: `#${part.experiment.room}/${encodeURIComponent(JSON.stringify(part.experiment.state))}` }, `${words.open} ${ROOMS[part.experiment.room]}`)) : null,
     );
   }
 
   /** @param {any} experiment @param {any} place @param {string} key */
   async function run({ room, state: setting }, place, key) {
+    const [spoken, words] = [language, WORDS[language]];
     try {
       if (room === "play") {
-        const picture = stage(() => {});
+        const picture = stage(() => {}, () => {}, words);
         stages.push(picture);
         place.append(picture.root);
-        picture.show(await ask("api/play", setting, key), 0);
+        const answer = await ask("api/play", setting, key);
+        picture.show({ ...answer, chart: inLanguage(answer.chart, spoken) }, 0);
       } else {
-        const figure = chartFigure("The rate of each schedule over the training");
+        const figure = chartFigure(words.rates);
         place.append(figure);
-        new Chart(figure, (await ask("api/draw", { plan: setting }, key)).chart);
+        const chart = new Chart(figure, inLanguage((await ask("api/draw", { plan: setting }, key)).chart, spoken));
+        if (setting.log) chart.turn(true);
       }
+      place.querySelector(".legend").setAttribute("aria-label", words.curves);
     } catch (/** @type {any} */ error) {
       place.replaceChildren(h("p", { class: "trouble" }, error.message));
     }

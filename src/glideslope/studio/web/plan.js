@@ -4,7 +4,7 @@ import { offline } from "./api.js";
 import { button, chartFigure, choice, h, latest, numberField, say, short } from "./dom.js";
 import { handlesOver } from "./editor.js";
 import { Chart } from "./report.js";
-import { scheduleList } from "./schedules.js";
+import { colourAt, curvesOf, scheduleList } from "./schedules.js";
 
 export const PLAN = {
   schedules: ["warmup(5%) >> hold() >> cooldown(20%, shape=sqrt)", "warmup(5%) >> cosine()"], steps: 10000, peak: 0.001, batch: 32, epoch: 50000,
@@ -18,7 +18,7 @@ export const PLAN = {
  */
 export function planEditor(plan, request, answered) {
   const figure = chartFigure("The rate of each schedule over the training", "group");
-  const worth = h("p", { class: "note" });
+  const worth = h("p", { class: "note", "aria-live": "polite" });
   const canPoint = h("p", { class: "note", hidden: true }, "As it is written this schedule has no handles: turn it into points to drag it.");
   /** @type {any} */ let chart = null;
   /** @type {any} */ let handles = null;
@@ -33,11 +33,12 @@ export function planEditor(plan, request, answered) {
       if (plan.log) chart.turn(true);
       handles = handlesOver(chart, (change, base) => edit({ change, plan: base }), () => structuredClone(plan));
     }
-    figure.style.setProperty("--handle", `var(--c${answer.schedules.slice(0, plan.chosen).filter((/** @type {any} */ state) => !("message" in state)).length % 8})`);
+    figure.style.setProperty("--handle", colourAt(curvesOf(answer.schedules)[plan.chosen] ?? 0));
     handles.show(offline ? [] : answer.handles, answer.end);
     list.show(answer.schedules);
     const { epochs, examples, tokens } = answer.worth;
-    worth.textContent = `${short(plan.steps)} updates are ${short(epochs)} epochs, ${short(examples)} examples or ${short(tokens)} tokens.`;
+    worth.className = "note";
+    worth.textContent = `${short(plan.steps)} updates are ${short(epochs)} epochs, ${short(examples)} examples or ${short(tokens)} tokens. ${answer.note}`;
     canPoint.hidden = answer.handles.length > 0 || "message" in (answer.schedules[plan.chosen] ?? {});
     answered(answer, moving);
     queueMicrotask(() => performance.mark("drawn")); // after those in which the charts are drawn
@@ -49,7 +50,11 @@ export function planEditor(plan, request, answered) {
       if (edit) list.replace(answer.text);
       show(answer, edit?.change.act === "move");
     } catch (/** @type {any} */ error) {
-      say(error.message);
+      if (edit) say(error.message); // all is as before
+      else {
+        worth.className = "trouble";
+        worth.textContent = error.message;
+      }
     }
   });
   const edit = (/** @type {{change: any, plan: any}} */ changed) => ask(changed);

@@ -1,7 +1,7 @@
 // The room where balls descend.
 
 import { ask, offline } from "./api.js";
-import { button, choice, h, latest, numberField, say, slider } from "./dom.js";
+import { button, choice, filled, h, latest, numberField, say, slider } from "./dom.js";
 import { rateSlider } from "./regimes.js";
 import { solving } from "./solve.js";
 import { stage } from "./stage.js";
@@ -24,7 +24,9 @@ const SCHEDULES = ["constant", "power(10%)", "exponential(25%, ratio=0.3)", "pie
  */
 export function open(root, state, save) {
   /** @type {any} */
-  const game = { ...PLAY, ...state, world: { ...WORLD, ...state?.world }, balls: (state?.balls ?? [BALL]).map((/** @type {any} */ ball) => ({ ...BALL, ...ball })) };
+  const game = filled(PLAY, state);
+  game.world = filled(WORLD, game.world);
+  game.balls = game.balls.map((/** @type {any} */ each) => filled(BALL, each));
   let chosen = 0;
   let anew = true;
   /** @type {any} */ let answer = null;
@@ -79,7 +81,7 @@ export function open(root, state, save) {
     balls.replaceChildren(
       ...game.balls.map((/** @type {any} */ each, /** @type {number} */ i) => h(
         "button", { type: "button", "aria-pressed": String(i === chosen), onclick: () => { chosen = i; anew = true; buildBalls(); show(); } },
-        h("span", { class: "bead", style: `background:${colour(i)}` }), OPTIMIZERS.find(([name]) => name === each.optimizer)?.[1] ?? "",
+        h("span", { class: "bead", style: `background:${colour(i)}` }, String(i + 1)), OPTIMIZERS.find(([name]) => name === each.optimizer)?.[1] ?? "",
       )),
       ...(game.balls.length < 6 ? [button("+ ball", () => { game.balls.push({ ...structuredClone(ball()), optimizer: "momentum" }); chosen = game.balls.length - 1; buildBalls(); update(); })] : []),
       ...(game.balls.length > 1 ? [button("− ball", () => { game.balls.splice(chosen, 1); chosen = Math.max(0, chosen - 1); buildBalls(); update(); }, { "aria-label": "Remove this ball" })] : []),
@@ -120,6 +122,10 @@ export function open(root, state, save) {
     ),
     solve.root,
   );
+  if (!offline) {
+    picture.surface.canvas.setAttribute("role", "application");
+    picture.surface.canvas.setAttribute("aria-label", "The surface. Press a place, or use the arrow keys, to move the start of the ball.");
+  }
   picture.surface.canvas.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
     const move = /** @type {Record<string, [number, number]>} */ ({ ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowDown: [1, -1], ArrowUp: [1, 1] })[event.key];
     if (!move || offline || !answer || move[0] >= answer.dimensions) return;

@@ -1,7 +1,7 @@
 // The room where a law says what schedules would end at.
 
 import { ask, offline } from "./api.js";
-import { button, chartFigure, choice, h, say, short } from "./dom.js";
+import { button, chartFigure, choice, filled, h, say, short } from "./dom.js";
 import { chosen, dropped } from "./files.js";
 import { PLAN, planEditor } from "./plan.js";
 import { Chart } from "./report.js";
@@ -16,7 +16,7 @@ const REST = 200; // milliseconds without a drag, after which the what-ifs are a
  * @param {(state: any) => void} save
  */
 export function open(root, state, save) {
-  const plan = { ...PLAN, steps: 6000, peak: 0.003, ...state?.plan, schedules: [...(state?.plan?.schedules ?? PLAN.schedules)] };
+  const plan = filled({ ...PLAN, steps: 6000, peak: 0.003 }, state?.plan);
   let law = state?.law ?? "";
   let timer = 0;
   /** @type {any} */ let chart = null;
@@ -91,6 +91,7 @@ export function open(root, state, save) {
   async function choose() {
     try {
       const names = await ask("api/laws");
+      if (law && !names.includes(law)) say(`${law} isn't here: open the studio on its folder, or drop its logs again.`);
       if (!names.includes(law)) law = names[0] ?? "";
       place.replaceChildren(names.length
         ? choice("Law", names.map((/** @type {string} */ name) => [name, name]), law, (name) => { law = name; editor.redraw(); })

@@ -1,6 +1,20 @@
 // The list of schedules as texts, with what is wrong with each at its column.
 
 import { button, h } from "./dom.js";
+import { dashAt, dress, swatch } from "./report.js";
+
+/** The colour of a curve by its place. @param {number} place */
+export const colourAt = (place) => `var(--c${place % 8})`;
+
+/**
+ * The place of the curve of each schedule on the chart: those of one text share a curve; null where none is drawn.
+ * @param {any[]} states
+ * @returns {(number | null)[]}
+ */
+export function curvesOf(states) {
+  const drawn = [...new Set(states.filter((state) => !("message" in state)).map((state) => state.canonical))];
+  return states.map((state) => ("message" in state ? null : drawn.indexOf(state.canonical)));
+}
 
 /**
  * A list of texts that are edited.
@@ -22,7 +36,7 @@ export function scheduleList({ texts, chosen, most, change }) {
       });
       const problem = h("div", { class: "problem", id: `${id}-problem`, role: "alert" });
       const row = h(
-        "div", { class: "line" }, h("span", { class: "swatch", "aria-hidden": "true" }), input,
+        "div", { class: "line" }, swatch(), input,
         texts.length > 1
           ? button("×", () => { texts.splice(i, 1); chosen = Math.min(chosen, texts.length - 1); build(); change(texts, chosen); },
             { "aria-label": `Remove schedule ${i + 1}`, class: "small" })
@@ -60,12 +74,13 @@ export function scheduleList({ texts, chosen, most, change }) {
     },
     /** Shows what is wrong with each, and the colours of those that are drawn. @param {any[]} states */
     show(states) {
-      let drawn = 0;
+      const curves = curvesOf(states);
       states.forEach((state, i) => {
         const { row, input, problem } = rows[i] ?? {};
         if (!row) return;
         input.setAttribute("aria-invalid", String("message" in state));
-        row.querySelector(".swatch").style.borderTopColor = "message" in state ? "transparent" : `var(--c${drawn++ % 8})`;
+        const place = curves[i];
+        dress(row.querySelector(".swatch"), place === null ? "transparent" : colourAt(place), dashAt(place ?? 0));
         problem.replaceChildren(...("message" in state ? described(state, texts[i]) : []));
       });
     },

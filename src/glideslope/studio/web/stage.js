@@ -3,23 +3,26 @@
 import { button, chartFigure, h } from "./dom.js";
 import { Chart } from "./report.js";
 import { Surface } from "./surface.js";
+import { WORDS } from "./words.js";
 
 const FRAMES = 240; // of a whole play, at most
 
 /**
  * @param {(point: number[]) => void} choose is called with the place that is pressed
  * @param {(frame: number) => void} [moved] is called with the position of the playback
+ * @param {import("./words.js").Words} [words] what is written on it
  */
-export function stage(choose, moved = () => {}) {
+export function stage(choose, moved = () => {}, words = WORDS.en) {
   const surface = new Surface(choose);
-  const figure = chartFigure("The loss of each ball after each update");
+  surface.canvas.setAttribute("aria-label", words.surface);
+  const figure = chartFigure(words.losses);
   /** @type {any} */ let chart = null;
   /** @type {any} */ let answer = null;
   let [frame, chosen, timer] = [0, 0, 0];
   const last = () => Math.max(...answer.balls.map((/** @type {any} */ ball) => (ball.at?.length ?? 1) - 1));
-  const scrub = h("input", { type: "range", min: 0, max: 1, value: 1, "aria-label": "Update" });
+  const scrub = h("input", { type: "range", min: 0, max: 1, value: 1, "aria-label": words.position });
   const counter = h("output", { class: "counter" });
-  const run = button("Run", () => (timer ? pause() : play()), { class: "first" });
+  const run = button(words.run, () => (timer ? pause() : play()), { class: "first" });
 
   /** @param {number} to */
   function go(to) {
@@ -27,7 +30,7 @@ export function stage(choose, moved = () => {}) {
     scrub.value = String(frame);
     const longest = answer.balls.find((/** @type {any} */ ball) => (ball.at?.length ?? 0) === last() + 1);
     const update = longest?.at[frame] ?? 0;
-    counter.textContent = `update ${update.toLocaleString("en-US")}`;
+    counter.textContent = words.at(update.toLocaleString("en-US"));
     scrub.setAttribute("aria-valuetext", counter.textContent);
     surface.ways = answer.balls.map((/** @type {any} */ way, /** @type {number} */ i) => ({
       way: way.at ? way : { positions: [[], []], losses: [], at: [] }, upto: frame, chosen: i === chosen,
@@ -39,13 +42,13 @@ export function stage(choose, moved = () => {}) {
   function pause() {
     clearInterval(timer);
     timer = 0;
-    run.textContent = "Run";
+    run.textContent = words.run;
   }
 
   function play() {
     if (frame >= last()) go(0);
     const stride = Math.max(1, Math.ceil(last() / FRAMES));
-    run.textContent = "Pause";
+    run.textContent = words.pause;
     timer = window.setInterval(() => {
       go(frame + stride);
       if (frame >= last()) pause();
@@ -58,8 +61,8 @@ export function stage(choose, moved = () => {}) {
     surface.canvas,
     h(
       "div", { class: "transport" }, run,
-      button("Back", () => { pause(); go(frame - 1); }), button("Step", () => { pause(); go(frame + 1); }),
-      button("Start", () => { pause(); go(0); }), scrub, counter,
+      button(words.back, () => { pause(); go(frame - 1); }), button(words.step, () => { pause(); go(frame + 1); }),
+      button(words.start, () => { pause(); go(0); }), scrub, counter,
     ),
     figure,
   );

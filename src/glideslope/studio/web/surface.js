@@ -1,11 +1,9 @@
 // The picture of a surface: heights as bands of colour, or a curve, with the ways of balls over it.
 
+import { bands } from "./bands.js";
 import { h, short, style } from "./dom.js";
+import { dashAt } from "./report.js";
 
-const BANDS = 16;
-const LOW = [8, 48, 107];
-const MIDDLE = [66, 146, 198];
-const HIGH = [240, 246, 252];
 const EDGE = { left: 46, right: 12, top: 12, bottom: 30 };
 
 /** @typedef {{dimensions: number, window: [number, number][], height: (number | null)[]}} Land */
@@ -23,9 +21,7 @@ export class Surface {
     this.ways = [];
     /** @type {{position: number[], kind: string}[]} */
     this.places = [];
-    this.canvas = h("canvas", {
-      tabindex: "0", role: "application", "aria-label": "The surface. Press a place, or use the arrow keys, to move the start of the ball.",
-    });
+    this.canvas = h("canvas", { tabindex: "0", role: "img" });
     /** @type {ImageData | null} */
     this.ground = null;
     const press = (/** @type {PointerEvent} */ event) => {
@@ -86,7 +82,7 @@ export class Surface {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, canvas.width, canvas.height);
     if (land.dimensions === 2) {
-      this.ground ??= this.bands(context, Math.round((width - EDGE.left - EDGE.right) * scale), Math.round((height - EDGE.top - EDGE.bottom) * scale));
+      this.ground ??= bands(land, context, Math.round((width - EDGE.left - EDGE.right) * scale), Math.round((height - EDGE.top - EDGE.bottom) * scale));
       context.putImageData(this.ground, Math.round(EDGE.left * scale), Math.round(EDGE.top * scale));
     }
     context.setTransform(scale, 0, 0, scale, 0, 0);
@@ -100,39 +96,6 @@ export class Surface {
     this.ways.forEach((each, i) => { if (each.chosen) this.way(context, each, i); });
     for (const place of this.places) this.mark(context, place);
     context.restore();
-  }
-
-  /** @param {CanvasRenderingContext2D} context @param {number} width @param {number} height */
-  bands(context, width, height) {
-    const land = /** @type {Land} */ (this.land);
-    const side = Math.round(Math.sqrt(land.height.length));
-    const known = land.height.filter((value) => value != null).map(Number).sort((a, b) => a - b);
-    const edges = Array.from({ length: BANDS - 1 }, (_, i) => known[Math.floor(((i + 1) / BANDS) ** 1.5 * (known.length - 1))] ?? 0);
-    const tops = Float64Array.from(land.height, (value) => value ?? Infinity);
-    const image = context.createImageData(width, height);
-    const above = new Uint8Array(width);
-    const shades = Array.from({ length: BANDS }, (_, i) => shade(i / (BANDS - 1)));
-    for (let row = 0; row < height; row++) {
-      const v = ((height - 1 - row) / (height - 1)) * (side - 1);
-      const j = Math.min(Math.floor(v), side - 2);
-      let left = -1;
-      for (let column = 0; column < width; column++) {
-        const u = (column / (width - 1)) * (side - 1);
-        const i = Math.min(Math.floor(u), side - 2);
-        const [a, b] = [u - i, v - j];
-        const at = j * side + i;
-        const value = (1 - b) * ((1 - a) * tops[at] + a * tops[at + 1]) + b * ((1 - a) * tops[at + side] + a * tops[at + side + 1]);
-        let band = 0;
-        while (band < BANDS - 1 && !(value <= edges[band])) band++;
-        const line = (left >= 0 && band !== left) || (row && above[column] !== band);
-        const place = 4 * (row * width + column);
-        for (let c = 0; c < 3; c++) image.data[place + c] = line ? 0.82 * shades[band][c] : shades[band][c];
-        image.data[place + 3] = 255;
-        left = band;
-        above[column] = band;
-      }
-    }
-    return image;
   }
 
   /** @param {CanvasRenderingContext2D} context @param {number} width @param {number} height */
@@ -190,7 +153,9 @@ export class Surface {
     context.strokeStyle = context.fillStyle = colour(index);
     context.lineWidth = chosen ? 2.5 : 1.75;
     context.globalAlpha = this.land?.dimensions === 2 ? 1 : 0.55;
+    context.setLineDash(dashAt(index));
     line();
+    context.setLineDash([]);
     context.globalAlpha = 1;
     if (points.length <= 120) for (const [x, y] of points) dot(context, x, y, 2.6);
     const [startX, startY] = points[0];
@@ -205,6 +170,12 @@ export class Surface {
     dot(context, x, y, chosen ? 9 : 7);
     context.strokeStyle = "#ffffff";
     context.stroke();
+    if (this.ways.length > 1) {
+      context.fillStyle = style("--page");
+      context.font = `bold ${chosen ? 12 : 10}px system-ui, sans-serif`;
+      context.textAlign = "center";
+      context.fillText(String(index + 1), x, y + (chosen ? 4.3 : 3.6));
+    }
   }
 
   /** @param {CanvasRenderingContext2D} context @param {{position: number[], kind: string}} place */
@@ -241,12 +212,6 @@ function dot(context, x, y, radius) {
 
 /** A pixel that a canvas can take, however far away. @param {number} pixel */
 const within = (pixel) => Math.min(Math.max(pixel, -5e3), 5e3);
-
-/** The colour of a height from 0 to 1, light above. @param {number} share */
-function shade(share) {
-  const [from, to, at] = share < 0.5 ? [LOW, MIDDLE, 2 * share] : [MIDDLE, HIGH, 2 * share - 1];
-  return from.map((value, i) => value + at * (to[i] - value));
-}
 
 /** @param {number} low @param {number} high */
 function ticks(low, high) {

@@ -53,11 +53,12 @@ export function open(root, state, save) {
       }
     }
     tables.replaceChildren(
-      ...seen.unfinished.map((/** @type {any} */ run) => h("p", { class: "note" }, `In the making: ${run.what}, ${run.updates.toLocaleString("en-US")} updates at its last checkpoint.`)),
+      ...seen.unfinished.map((/** @type {any} */ run) => h("p", { class: "note" },
+        `In the making: ${run.what}, ${short(run.updates)} updates${run.of ? ` of ${short(run.of)}, at a loss of ${short(run.loss)}` : " at its last checkpoint"}.`)),
       ...seen.rounds.map((/** @type {any} */ round) => table(round.title, ["run", "peak", "loss", "how it ended"], round.rows)),
-      ...(seen.events.length ? [table("What guards did", ["run", "update", "what", "loss", "went back to", "rate times"], seen.events)] : []),
+      ...(seen.events.length ? [table("Where the training was being lost", ["run", "update", "what", "loss", "went back to", "rate times"], seen.events)] : []),
       ...seen.damaged.map((/** @type {string} */ text) => h("p", { class: "trouble" }, `Can't be read: ${text}`)),
-      ...(seen.report ? [h("p", {}, h("a", { href: `report?folder=${encodeURIComponent(folder)}`, target: "_blank", rel: "noopener" }, "Open the report"))] : []),
+      ...(seen.report && !offline ? [h("p", {}, h("a", { href: `report?folder=${encodeURIComponent(folder)}`, target: "_blank", rel: "noopener" }, "Open the report"))] : []),
     );
   }
 

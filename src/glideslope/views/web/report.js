@@ -3,6 +3,7 @@
 
 const DASHES = [[], [8, 4], [2, 3], [12, 3, 2, 3]];
 const COLOURS = 8;
+const ALIKE = 4; // curves in a row that are told apart by their colours alone; the next ones have another dash
 const NOTHING = [0.1, 1]; // the range of an axis without a number
 const WHOLE = new Intl.NumberFormat("en-US");
 const FONT = "12px system-ui, sans-serif"; // of the numbers of an axis
@@ -72,6 +73,30 @@ function colour(name) {
   return (colours[name] ??= style(name));
 }
 
+// The dash of a curve by its place among those that have a colour: 32 have a colour and a dash that no other has.
+export function dashAt(place) {
+  return DASHES[(Math.floor(place / ALIKE) + Math.floor(place / (ALIKE * DASHES.length))) % DASHES.length];
+}
+
+// A short stroke as a curve has it.
+export function swatch() {
+  const [node, line] = ["svg", "line"].map((tag) => document.createElementNS("http://www.w3.org/2000/svg", tag));
+  node.setAttribute("class", "swatch");
+  node.setAttribute("aria-hidden", "true");
+  for (const [name, value] of Object.entries({ x2: "100%", y1: 2, y2: 2 })) line.setAttribute(name, value);
+  node.append(line);
+  return node;
+}
+
+// Gives a short stroke a colour and a dash.
+export function dress(node, colour, dash) {
+  node.firstChild.style.stroke = colour;
+  node.firstChild.setAttribute("stroke-dasharray", dash.join(" ") || "none");
+}
+
+// Each chart of the page by its figure, to be turned light or dark.
+const charts = new Map();
+
 export class Chart {
   constructor(figure, spec = JSON.parse(figure.querySelector("script").textContent)) {
     this.held = null; // the range of the vertical axis while it must stay
@@ -84,6 +109,7 @@ export class Chart {
     this.addTools();
     this.addLegend();
     this.draw();
+    charts.set(figure, this);
     this.plot.addEventListener("keydown", (event) => this.key(event));
     new ResizeObserver(() => this.fit()).observe(this.plot);
   }
@@ -136,8 +162,7 @@ export class Chart {
   }
 
   dash(group, kind) {
-    if (kind === "dashed") return [6, 4];
-    return DASHES[Math.floor(this.place(group) / COLOURS) % DASHES.length];
+    return { dashed: [6, 4], points: [0, 7], span: [] }[kind] ?? dashAt(this.place(group));
   }
 
   addTools() {
@@ -179,26 +204,27 @@ export class Chart {
     this.buttons = this.spec.groups.map((group, i) => {
       const button = element("button", "");
       button.type = "button";
-      const swatch = element("span", "swatch");
+      const stroke = swatch();
       const value = element("span", "value", group.value == null ? "" : short(group.value));
       const name = element("span", "name", group.name);
-      button.append(swatch, name, value);
+      button.append(stroke, name, value);
       button.addEventListener("click", () => this.show((shown, j) => (j === i ? !shown : shown)));
       const entry = element("li", "");
       entry.append(button);
       list.append(entry);
-      return { button, swatch, name, value };
+      return { button, stroke, name, value };
     });
     this.side.append(list);
     this.press();
   }
 
   press() {
-    this.buttons.forEach(({ button, swatch }, group) => {
+    this.buttons.forEach(({ button, stroke }, group) => {
       button.setAttribute("aria-pressed", this.shown[group]);
-      swatch.style.borderTopColor = this.colour(group);
-      const dashed = this.columns.some((column) => column.group === group && this.dash(group, column.style).length);
-      swatch.style.borderTopStyle = this.spec.groups[group].plain || dashed ? "dashed" : "solid";
+      const column = this.columns.find((one) => one.group === group);
+      const kind = column?.style ?? (this.spec.spans.some((span) => span.group === group) ? "span" : "dashed");
+      stroke.dataset.kind = kind;
+      dress(stroke, this.colour(group), this.dash(group, kind));
     });
   }
 
@@ -245,12 +271,12 @@ export class Chart {
 
   line(column) {
     const points = column.style === "points" || column.style === "both";
-    const faint = column.style === "faint" ? "80" : column.role === "edge" ? "00" : "";
+    const faint = column.style === "faint" ? "99" : column.role === "edge" ? "00" : "";
     return {
       show: this.shown[column.group], spanGaps: true, scale: "y", pxAlign: 0,
-      stroke: () => this.colour(column.group) + faint, width: column.style === "points" || column.role === "edge" ? 0 : column.style === "faint" ? 1 : 2,
+      stroke: () => this.colour(column.group) + faint, width: column.style === "points" || column.role === "edge" ? 0 : column.style === "faint" ? 1.5 : 2,
       dash: this.dash(column.group, column.style),
-      points: { show: points && column.role === "main", size: 7, width: 1, stroke: () => this.colour(column.group), fill: () => this.colour(column.group) },
+      points: { show: points && column.role === "main", size: column.style === "points" ? 5 : 7, width: 1, stroke: () => this.colour(column.group), fill: () => this.colour(column.group) },
     };
   }
 
@@ -365,10 +391,8 @@ export class Chart {
   }
 }
 
-const charts = new Map();
-
 function start(figure) {
-  if (!charts.has(figure)) charts.set(figure, new Chart(figure));
+  if (!charts.has(figure)) new Chart(figure);
 }
 
 for (const figure of document.querySelectorAll("figure.chart")) {
@@ -389,7 +413,10 @@ function print(printing) {
 
 function recolour() {
   colours = {};
-  charts.forEach((chart) => chart.recolour());
+  for (const [figure, chart] of charts) {
+    if (figure.isConnected) chart.recolour();
+    else charts.delete(figure);
+  }
 }
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);

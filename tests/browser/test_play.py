@@ -1,0 +1,77 @@
+"""The room of balls in a browser."""
+
+import pytest
+
+from tests.browser.opened import STATE, Opened
+from tests.browser.watched import until
+
+
+def test_a_press_on_the_surface_starts_the_ball_there(browser, studio):
+    opened = Opened(
+        browser,
+        studio.url,
+        "play",
+        {"surface": "bowl", "balls": [{"start": [2, 2], "rate": 0.5}], "world": {"steps": 1}},
+    )
+    page = opened.page
+    box = page.locator(".stage > canvas").bounding_box()
+    page.mouse.click(box["x"] + 46 + (box["width"] - 58) / 2, box["y"] + 12 + (box["height"] - 42) / 4)
+    until(page, f"{STATE}.balls[0].start[0] < 0.1")
+    start = page.evaluate(f"{STATE}.balls[0].start")
+    assert start == pytest.approx([0, 1.5], abs=0.03)
+    page.locator(".stage > canvas").focus()
+    page.keyboard.press("ArrowRight")
+    until(page, f"{STATE}.balls[0].start[0] > 0.1")
+    assert opened.wrong == []
+
+
+def test_the_verdict_is_that_of_the_curvature(browser, studio):
+    for rate, verdict in ((0.05, "crawls"), (0.5, "converges"), (1.5, "oscillates"), (2.1, "diverges")):
+        opened = Opened(browser, studio.url, "play", {"surface": "parabola", "balls": [{"start": [-2], "rate": rate}]})
+        assert opened.page.locator(".verdict").get_attribute("data-regime") == verdict
+        assert "diverge from 2 on" in opened.page.locator(".verdict").inner_text()
+
+
+UNSEEN = """[...document.querySelectorAll('.names span')].filter((one) => {
+  const [box, row] = [one.getBoundingClientRect(), one.parentNode.getBoundingClientRect()];
+  return one.scrollWidth > one.clientWidth || box.left < row.left - 1 || box.right > row.right + 1;
+}).length"""
+
+
+@pytest.mark.parametrize("width", [390, 1180])
+def test_each_regime_on_the_bar_is_named(browser, studio, width):
+    """They aren't known by their colours alone, however narrow a part is."""
+    for optimizer in ("descent", "momentum", "nesterov"):
+        ball = {"start": [-2, 1], "rate": 0.5, "optimizer": optimizer}
+        state = {"surface": "bowl", "balls": [ball]}
+        opened = Opened(browser, studio.url, "play", state, viewport={"width": width, "height": 800})
+        shown = opened.page.locator(".names span").all_inner_texts()
+        parts = opened.page.locator(".regimes:not(.names) span")
+        assert (
+            shown
+            == ["crawls", "converges", "oscillates", "diverges"]
+            == [parts.nth(i).get_attribute("title") for i in range(4)]
+        )
+        assert opened.page.evaluate(UNSEEN) == 0
+        assert opened.wrong == []
+
+
+def test_a_run_is_played_stepped_and_taken_back(browser, studio):
+    opened = Opened(browser, studio.url, "play", {"surface": "bowl", "world": {"steps": 30}})
+    page = opened.page
+    counter = page.locator(".counter")
+    page.get_by_role("button", name="Start").click()
+    assert counter.inner_text() == "update 0"
+    page.get_by_role("button", name="Step").click()
+    assert counter.inner_text() == "update 1"
+    page.get_by_role("button", name="Back").click()
+    assert counter.inner_text() == "update 0"
+    page.get_by_role("button", name="Run").click()
+    until(page, "document.querySelector('.counter').textContent === 'update 30'")
+    assert page.get_by_role("button", name="Run").is_visible()
+
+
+def test_a_bad_formula_says_where(browser, studio):
+    opened = Opened(browser, studio.url, "play", {"surface": "formula", "formula": "x^2 + y^2"})
+    opened.page.get_by_label("Formula in x and y").fill("x^2 + foo(y)")
+    opened.page.get_by_text("unknown name 'foo'").wait_for()
