@@ -15,8 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
-from laws import convex_agreement, multi_power
-from laws_sizes import OF_124M, sizes
+from laws import OF_124M, convex_agreement, multi_power, sizes
 
 from glideslope import laws
 from glideslope.laws.bins import Points
