@@ -22,8 +22,8 @@ from glideslope.laws.law import Fitted
 from glideslope.laws.minimum import minimized, robust_weights
 from glideslope.laws.rates import Rates
 from glideslope.laws.run import Run, reference_batch, relative
-from glideslope.laws.size_law import APART, Around, SizeLaw, decay_of, theta_of
-from glideslope.laws.size_prior import LinePrior, priors
+from glideslope.laws.size_law import Around, SizeLaw, decay_of, theta_of
+from glideslope.laws.size_prior import APART, LinePrior, priors
 from glideslope.laws.sizes import SizedRun, groups
 
 _MOST_POINTS = 20_000

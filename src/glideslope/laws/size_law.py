@@ -12,9 +12,6 @@ from glideslope.laws.form import NAMES, RELAXATION
 from glideslope.laws.law import Fitted, Law
 from glideslope.laws.values import ByValue, read_only
 
-APART = {"L0": 0.012, "A": 0.03, "alpha": 0.018, "offset": 0.12, "a": 0.09, "b": 0.09, "B": 0.06, "C": 0.18,
-         "gamma": 0.06, "beta": 0.06, "p": 0.018, "r": 0.03}  # fmt: skip
-"""How far the logarithm of a size's parameter lies from the line that all sizes have."""
 SAME = 0.02
 """The relative difference up to which a size is one that runs are of."""
 

@@ -27,6 +27,9 @@ _SLOPES = {"L0": (-0.3, 0.15), "A": (0.1, 0.3), "alpha": (-0.1, 0.15), "offset":
            "b": (0.0, 0.2), "B": (0.0, 0.3), "C": (0.0, 0.4), "gamma": (0.0, 0.1), "beta": (-0.1, 0.2),
            "p": (0.0, 0.05), "r": (0.0, 0.05)}  # fmt: skip
 """How a parameter's logarithm goes with that of the size: the median and the spread of the slope."""
+APART = {"L0": 0.012, "A": 0.03, "alpha": 0.018, "offset": 0.12, "a": 0.09, "b": 0.09, "B": 0.06, "C": 0.18,
+         "gamma": 0.06, "beta": 0.06, "p": 0.018, "r": 0.03}  # fmt: skip
+"""How far the logarithm of a size's parameter lies from the line that all sizes have."""
 _SCALES, _SLOPE = (0.06, 0.2, 0.05), 0.1
 """The deviations of the logarithms of clock, rates and losses of other data than the public, and of slopes."""
 _LIKE_ANY = ("L0", "C", "gamma", "beta")
