@@ -17,6 +17,7 @@ from glideslope.cli import run as glideslope
 from glideslope.laws.form import NAMES
 from glideslope.laws.minimum import minimized
 from glideslope.laws.size_law import theta_of
+from glideslope.laws.sizes import groups, not_apart
 
 SIZES = (20e6, 60e6, 180e6)
 PLANS = (("warmup(5%) >> hold() >> cooldown(20%)", 1e-3), ("warmup(5%) >> cosine(final=0.1)", 2e-3))
@@ -133,6 +134,18 @@ def test_a_saved_law_is_read_as_it_was(law, tmp_path):
 def test_what_cant_be_fitted_over_sizes(wrong, message):
     with pytest.raises(gs.LawError, match=message):
         laws.fit_sizes(wrong())
+
+
+def test_a_batch_or_a_decay_that_each_size_has_for_itself_is_noted():
+    known = runs(SIZES[:2], (2000,))
+    batched = [replace(own, run=replace(own.run, batch_size=own.params / 1e3)) for own in known]
+    (note,) = not_apart(groups(batched))
+    assert note.startswith("each size has a batch of its own (2e+07: 20000, 6e+07: 60000)")
+    assert "a run of 2e+07 parameters with 60000" in note
+    assert not not_apart(groups([*batched, replace(known[0], run=replace(known[0].run, batch_size=60_000))]))
+    (note,) = not_apart(groups([replace(own, weight_decay=own.params / 1e9) for own in known]))
+    assert "weight decay of its own" in note
+    assert not not_apart(groups(known))
 
 
 def test_a_table_of_sizes(tmp_path):

@@ -24,7 +24,7 @@ from glideslope.laws.rates import Rates
 from glideslope.laws.run import Run, reference_batch, relative
 from glideslope.laws.size_law import Around, SizeLaw, decay_of, theta_of
 from glideslope.laws.size_prior import APART, LinePrior, priors
-from glideslope.laws.sizes import SizedRun, groups
+from glideslope.laws.sizes import SizedRun, groups, not_apart
 
 _MOST_POINTS = 20_000
 _FAR = 4.0
@@ -58,6 +58,7 @@ def fit_sizes(runs: Sequence[SizedRun]) -> SizeLaw:
         else:
             kept.append(member)
     by_size = groups(kept)
+    notes += not_apart(by_size)
     ordered = [member for members in by_size.values() for member in members]
     check_enough([member.run for member in ordered], notes)
     bare = _Problem(by_size)
