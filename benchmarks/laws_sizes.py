@@ -30,6 +30,10 @@ were taken anew from the other sizes (longer cosines; longer cooldowns and const
     half the noise, so weaker priors                                 0.0058  0.0030  0.0031
     twice the noise, so stronger priors                              0.0039  0.0038  0.0032
     the first fifth of the longest run left out, not 8%              0.0039  0.0033  0.0030, 25M worse by a third
+    the priors of public curves, taken without the size              0.0036  0.0026  0.0026, but the worst relative
+                                      errors of 25M and 100M are 0.0035 and 0.0035, not 0.0030 and 0.0028: after a drop
+                                      to a tenth of the rate 100M is 0.8% off
+    the same without gamma                                           0.0077  0.0021  0.0030
 
 No way came to 0.003 on the cosines alone with nothing else worse; those of 93M at 2.5 times the horizon stay 0.008 to
 0.011 too high from three runs. Fitted together with other sizes they are 0.005 off.
