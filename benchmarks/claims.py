@@ -161,7 +161,8 @@ SCRIPTS = (
         Claim(r"alarms on 98.*?\| #", r"alarms on 98 clean curves: #", near(0)),
         Claim(r"alarms on 98.*?\| \d+; #", r"faults of 10% .*?: #", at_least(1.0)),
         Claim(r"with the curves of their size.*?\| #", r"all public curves: #", near(0.05)),
-        Claim(r"with the curves of their size.*?\| [\d.]+; #", r"without those of its size: #", near(0.05)),
+        Claim(r"with the curves of their size.*?\| [\d.]+; #", r"ends at 30% [^\n]*without those of its size: #",
+              near(0.05)),
     ), full=("--data", "{data}"), quick=("--quick",), same=False,
         needs="the published loss curves: --data FOLDER, or --quick"),
     Script("laws_sizes", (
