@@ -23,12 +23,15 @@ _SIZES = 1.5
 _NEW, _OTHER = (1.0, (0.25, 0.25, 0.05)), (-2.0, (0.7, 0.7, 0.2))
 """Runs of other data, and those of which nothing is known: the logarithm of the odds, and the deviations of the
 logarithms of clock, rates and losses; of the latter over horizon, peak and losses of the run."""
-_NOISE, _OFF, _EARLY, _FAR = 0.0007, 0.002, 0.1, 1.5
-"""The relative deviation of a loss from its neighbours, at least, and of the curve from a law; the part of the horizon
-before which both are much larger; and how far apart, in logarithms of updates, two losses are off by nearly as much."""
-_OF_ENDS, _OF_PEAKS = 0.003, 0.015
-"""The relative deviation of an end from the best law there is, and more for each factor e of the peak beyond those of
-public curves: at 1e-4 the ends of 124M are 1.5% off."""
+_NOISE, _OFF, _FAR = 0.0007, 0.002, 1.5
+"""The relative deviation of a loss from its neighbours, at least, and of the curve from a law; and how far apart, in
+logarithms of updates, two losses are off by nearly as much."""
+_FIRST, _EARLY = 1200, (0.1, 0.15)
+"""The updates before which both deviations are much larger, as laws leave out the beginning; and the least and the
+largest part of the horizon that they are."""
+_OF_ENDS, _OF_PEAKS, _OF_RATES = 0.003, 0.01, 0.5
+"""The relative deviation of an end from the best law there is; and for each factor e of the peak beyond those of public
+curves, more of it, and the deviation of the logarithm of what a rate is worth."""
 _TOLERANCE = 1e-4
 
 
@@ -87,7 +90,9 @@ class Mixture:
         return f"{name} ({source})"
 
     def _early(self, step: np.ndarray) -> np.ndarray:
-        return 1 + (_EARLY * len(self.rates) / step) ** 2
+        least, most = (part * len(self.rates) for part in _EARLY)
+        first = min(max(_FIRST, least), most)
+        return np.asarray(1 + (first / step) ** 2)
 
     def _alike(self, step: np.ndarray) -> np.ndarray:
         """The covariance of how far the losses at some updates and those of the run lie from a law."""
@@ -97,6 +102,7 @@ class Mixture:
     def _kinds(self) -> Iterator[_Kind]:
         line, scaled = self.line, directions(self.line.mean)
         covariance = np.diag(line.spread**2) + _SIZES**2 * np.outer(line.slope, line.slope)
+        covariance += (_OF_RATES * _beyond(self.rates)) ** 2 * np.outer(scaled[:, 1], scaled[:, 1])
         sets = [line.mean + scaled @ scales for scales in line.scales]
         yield from (_Kind(i, 0.0, middle, covariance) for i, middle in enumerate(sets))
         middles = (np.mean(sets, axis=0), self._in_parts())
@@ -140,9 +146,7 @@ class Mixture:
     def end(self, rates: Rates) -> tuple[float, float, float]:
         """The mean and the deviation of the logarithm of the loss at the end of some rates, and the probability that it
         is lower than at the end of the run's."""
-        least, most = PEAKS
-        beyond = max(math.log(least / rates.peak), math.log(rates.peak / most), 0.0)
-        of_law = math.hypot(_OF_ENDS, _OF_PEAKS * beyond)
+        of_law = math.hypot(_OF_ENDS, _OF_PEAKS * _beyond(rates))
         ends = self._ends(rates)
         means = np.array([log for log, _ in ends])
         within = np.array([slope @ fit.covariance @ slope for (_, slope), fit in zip(ends, self.fits, strict=True)])
@@ -155,6 +159,12 @@ class Mixture:
             doubt = math.hypot(math.sqrt(max(float(apart @ fit.covariance @ apart), 0.0)), of_law)
             odds += float(weight * ndtr((of_run - log) / doubt))
         return mean, math.sqrt(float(self.weights @ (within + (means - mean) ** 2)) + of_law**2), odds
+
+
+def _beyond(rates: Rates) -> float:
+    """How far a peak is beyond those of public curves, as a logarithm."""
+    least, most = PEAKS
+    return max(math.log(least / rates.peak), math.log(rates.peak / most), 0.0)
 
 
 def _theta(x: np.ndarray) -> dict[str, float]:
