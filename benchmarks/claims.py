@@ -90,6 +90,7 @@ SCRIPTS = (
     Script("feedback", (
         Claim(r"plateau and guard at each step.*?\| # µs", r"plateau and guard on \w+: # µs", at_most(3)),
         Claim(r"a guard's snapshot each 20 updates.*?\| #%", r"1,050,624 param\w+, SGD.*?updates #%", at_most(3)),
+        Claim(r"a loop with a guard, over one without.*?\| \+?#%", r"over one without.*?SGD: \+?#%", near(0, 5.0)),
         Claim(r"a monitor of update ratios.*?\| #%", r"with a monitor every 50: #%", near(0, 5.0)),
     ), quick=("--rounds", "3")),
     Script("guard", (
@@ -142,6 +143,7 @@ SCRIPTS = (
     Script("cluster", (
         Claim(r"100 searches of which a worker was killed.*?\| #", r"a worker killed: .*?'wrong answers': #", near(0)),
         Claim(r"20 searches killed 29 times.*?\| #", r"the driver killed: .*?'wrong answers': #", near(0)),
+        Claim(r"10 searches on Ray.*?\| #", r"a node of Ray killed: .*?'wrong answers': #", near(0)),
         Claim(r"64 trials asleep.*?\| #%", r"64 sleeping trials of 2 s on 32 processes: #%", at_least(0.9)),
         Claim(r"32 that compute .*?\| [\d.]+%, #%", r"working trials of [\d.]+ s on 2 processes: #%", at_least(0.9)),
         Claim(r"a trial of nearly no work.*?\| # ms", r"overhead of a trial on a process: # ms", at_most(3)),
@@ -177,6 +179,14 @@ SCRIPTS = (
         Claim(r"on 8 simulated workers.*?\| #", r"within 2 full.*\n.*\n.*speculate=7 +#", near(0.05)),
         Claim(r"on 8 simulated workers.*?\| [\d.]+, #", r"within 2 full.*\n(?:.*\n){3}.*as much time +#", near(0.1)),
     ), full=("--repeats", "5"), quick=("--repeats", "1"), same=False, packages=("optuna",)),
+    Script("search/backing_off", (
+        Claim(r"full runs of 34 trainings.*?\| #", r"at 1 x the best peak: #", near(0.1)),
+        Claim(r"full runs of 34 trainings.*?\| [\d.]+, #", r"at 2 x the best peak: #", near(0.15)),
+    ), quick=("--quick",), same=False, needs="ten minutes"),
+    Script("search/taskset", (
+        Claim(r"TaskSet.*?\| #", r"mean regret: search #", near(0.05, 0.01)),
+        Claim(r"TaskSet.*?\| [\d.]+; #", r"mean regret: .*?best of 32 #", near(0.05, 0.01)),
+    ), full=("--data", "{data}/../taskset"), needs="TaskSet's tables beside the loss curves: --data FOLDER"),
     Script("search/held_out", (
         Claim(r"16 trainings without tables.*?\| #", r"median +[\d.]+ +#", near(0.02)),
         Claim(r"16 trainings without tables.*?\| [\d.]+, #", r"median +[\d.]+ +[\d.]+ +#", near(0.02)),

@@ -1,7 +1,8 @@
 """Searches on workers: efficiency, overhead, the driver's memory, faults, and a thousand simulated workers.
 
     python benchmarks/cluster.py --quick     a few minutes
-    python benchmarks/cluster.py             64 trials of 2 s, 10,000 trials for the memory, 120 faults; about an hour
+    python benchmarks/cluster.py             64 trials of 2 s, 10,000 trials for the memory, 130 faults; about an hour
+    python benchmarks/cluster.py --nodes 10  only ten searches of which a node of Ray is killed; minutes
 
 Each trial is a run of a job that sleeps or computes for a fixed time. Ideal is the time of the trials over the number
 of workers. The simulated workers have a clock of their own: a round of trials takes as long as the last of them.
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -48,7 +50,14 @@ class Working(Quadratic):
             np.sin(np.arange(1000.0)).sum()
         return super().step(lr)
 
+class Noted(Sleeping):
+    def step(self, lr):
+        with Path(__file__).with_name("pids").open("a") as file:
+            print(os.getpid(), file=file)
+        return super().step(lr)
+
 def sleeping(seed): return Sleeping(seed)
+def noted(seed): return Noted(seed)
 def working(seed): return Working(seed)
 """
 UPDATES = 20
@@ -111,24 +120,87 @@ def memory_over(file: Path, trials: int) -> list[float]:
     return sizes
 
 
-def workers_killed(file: Path, searches: int, seed: int) -> dict[str, int]:
+PEAKS = [0.1, 0.2, 0.3]
+
+
+def workers_killed(file: Path, searches: int, seed: int) -> Counter[str]:
     """Searches of which a worker is killed at a random moment: how many answers, results and counts are wrong."""
-    job, chance = load_job(f"{file}:sleeping"), random.Random(seed)
-    whole = gs.race(job, ["linear"], UPDATES, [0.1, 0.2, 0.3])
-    faults = dict.fromkeys(("searches", "killed", "wrong answers", "lost results", "double counts"), 0)
-    for number in range(searches):
-        with tempfile.TemporaryDirectory() as out, processes(2) as executor:
-            memory = RunDirectory(Path(out) / "out", {"number": number}, checkpoint_every=0.05)
-            killer = ThreadPoolExecutor(1)
-            done = killer.submit(_kill_a_child, chance.uniform(0.2, 2.5))
-            race = gs.race(job, ["linear"], UPDATES, [0.1, 0.2, 0.3], executor=executor, memory=memory)
-            faults["killed"] += done.result()
-            killer.shutdown()
-            faults["wrong answers"] += race != whole
-            faults["lost results"] += len(memory) != 6
-            faults["double counts"] += race.updates != whole.updates
-        faults["searches"] += 1
+    job, chance, faults = load_job(f"{file}:sleeping"), random.Random(seed), Counter[str]()
+    whole = gs.race(job, ["linear"], UPDATES, PEAKS)
+    for _ in range(searches):
+        after = chance.uniform(0.2, 2.5)
+        with processes(2) as executor:
+            faults.update(searched(job, whole, executor, lambda after=after: _kill_a_child(after)))
     return faults
+
+
+def searched(job: Any, whole: gs.search.Race, executor: Executor, kill: Callable[[], bool]) -> Counter[str]:
+    """The faults of a search during which something is killed.
+
+    Args:
+        job: of the search.
+        whole: its right result.
+        executor: its workers.
+        kill: is called as the search begins; says whether it killed something.
+    """
+    with tempfile.TemporaryDirectory() as out, ThreadPoolExecutor(1) as killer:
+        memory = RunDirectory(Path(out) / "out", {"command": "race"}, checkpoint_every=0.05)
+        killed = killer.submit(kill)
+        race = gs.race(job, ["linear"], UPDATES, PEAKS, executor=executor, memory=memory)
+        return counted(
+            killed=killed.result(), wrong=race != whole, lost=len(memory) != 6, twice=race.updates != whole.updates
+        )
+
+
+def counted(killed: int, wrong: bool, lost: bool, twice: bool) -> Counter[str]:
+    """What went wrong in one search."""
+    return Counter(
+        {"searches": 1, "killed": +killed, "wrong answers": +wrong, "lost results": +lost, "double counts": +twice}
+    )
+
+
+def nodes_killed(file: Path, searches: int, seed: int, seconds: float) -> Counter[str]:
+    """Searches on a Ray cluster of two nodes, one of which is killed in the first of its runs, of so many seconds."""
+    from ray.cluster_utils import Cluster
+
+    job, pids, chance, faults = load_job(f"{file}:noted"), file.with_name("pids"), random.Random(seed), Counter[str]()
+    whole = gs.race(job, ["linear"], UPDATES, PEAKS)
+    options = {"num_cpus": 1, "object_store_memory": 10**8}
+    cluster = Cluster(initialize_head=True, head_node_args={**options, "include_dashboard": False})
+    try:
+        with gs.ray.executor(cluster.address) as executor:
+            for _ in range(searches):
+                node, after = cluster.add_node(**options), chance.uniform(0.0, seconds)
+                while len({future.result() for future in [executor.submit(_pid) for _ in range(2)]}) < 2:
+                    pass  # until a process has started on each node
+                pids.write_text("")
+
+                def kill(node: Any = node, after: float = after) -> bool:
+                    killed = _wait_for_two(pids)
+                    time.sleep(after)
+                    cluster.remove_node(node, allow_graceful=False)
+                    return killed
+
+                faults.update(searched(job, whole, executor, kill))
+                print(dict(faults), flush=True)
+    finally:
+        cluster.shutdown()
+    return faults
+
+
+def _pid() -> int:
+    """The number of this process, after a while."""
+    time.sleep(0.5)
+    return os.getpid()
+
+
+def _wait_for_two(pids: Path) -> bool:
+    """Waits until two processes besides this one have made updates, by their numbers in a file; whether they have."""
+    for _ in range(3600):
+        if len({*pids.read_text().split()} - {str(os.getpid())}) == 2:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def _kill_a_child(after: float) -> bool:
@@ -146,13 +218,11 @@ def _kill_a_child(after: float) -> bool:
     return False
 
 
-def drivers_killed(file: Path, searches: int, seed: int) -> dict[str, int]:
+def drivers_killed(file: Path, searches: int, seed: int) -> Counter[str]:
     """Searches whose driver is killed at random moments and resumed until it ends."""
-    chance = random.Random(seed)
+    chance, faults, whole = random.Random(seed), Counter[str](), None
     command = [sys.executable, "-c", "from glideslope.cli import main; main()", "race", f"{file}:sleeping", "--peaks",
                "0.1,0.2,0.3", "--schedules", "linear", "--steps", str(UPDATES), "--workers", "2", "--json"]  # fmt: skip
-    faults = dict.fromkeys(("searches", "killed", "wrong answers", "lost results", "double counts"), 0)
-    whole = None
     for number in range(searches + 1):
         with tempfile.TemporaryDirectory() as folder:
             out, killed = Path(folder) / "out", 0
@@ -171,11 +241,9 @@ def drivers_killed(file: Path, searches: int, seed: int) -> dict[str, int]:
             result = json.loads(text)
             answer = result["candidates"], result["constant"]
             whole = whole or (answer, result["search_updates"])
-            faults["searches"] += number > 0
-            faults["killed"] += killed
-            faults["wrong answers"] += answer != whole[0]
-            faults["lost results"] += len(list((out / "finished").iterdir())) != 6
-            faults["double counts"] += result["search_updates"] != whole[1]
+            if number:
+                lost = len(list((out / "finished").iterdir())) != 6
+                faults.update(counted(killed, answer != whole[0], lost, result["search_updates"] != whole[1]))
     return faults
 
 
@@ -243,8 +311,12 @@ def simulated(file: Path, workers: int, trials: int, straggling: float, failing:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
-    folder = Path(tempfile.mkdtemp())
+    parser.add_argument("--nodes", type=int, metavar="N", help="only N searches of which a node of Ray is killed")
+    arguments = parser.parse_args()
+    quick, folder = arguments.quick, Path(tempfile.mkdtemp())
+    if arguments.nodes:
+        print("a node of Ray killed:", dict(nodes_killed(written(folder, 4.0), arguments.nodes, 0, 4.0)))
+        return
     seconds = 0.5 if quick else 2.0
     file = written(folder, seconds)
     print(f"{os.cpu_count()} cores; load {os.getloadavg()[0]:.1f}")
@@ -270,8 +342,10 @@ def main() -> None:
             f"1,000 simulated workers, 4,000 trials of about 1 s, {straggling:.0%} of 10 s, {failing:.0%} lost: "
             f"{took:.1f} s, {ratio:.2f} of ideal"
         )
-    print("a worker killed:", workers_killed(written(folder, 0.3), 4 if quick else 100, 0))
-    print("the driver killed:", drivers_killed(written(folder, 0.5), 2 if quick else 20, 0))
+    print("a worker killed:", dict(workers_killed(written(folder, 0.3), 4 if quick else 100, 0)))
+    print("the driver killed:", dict(drivers_killed(written(folder, 0.5), 2 if quick else 20, 0)))
+    with suppress(ImportError):
+        print("a node of Ray killed:", dict(nodes_killed(written(folder, 4.0), 1 if quick else 10, 0, 4.0)))
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@
 The checks are those of `guard.step(loss, norm)` on what the loop has already, and a plateau told a validation loss
 every 100 steps; beside them the steps of a scheduler without feedback, timed in turn in one process. A snapshot, a
 copy of the weights and the optimizer's state in one of 20 updates, and the look at each gradient aren't among the
-checks and are printed as shares of an update. The monitor is timed in an update of a network of ten million parameters,
-in turn with the same without it.
+checks and are printed as shares of an update; then a loop with a guard against the same without, in processor time,
+which also has what the caches of the processor lose. The monitor is timed in an update of a network of ten million
+parameters, in turn with the same without it.
 """
 
 from __future__ import annotations
@@ -97,6 +98,34 @@ def guarded(width: int, optimizer: Any, batch: int) -> dict[str, list[float]]:
     return interleaved({"update": timed(update), "look": timed(look), "snapshot": timed(snapshot)}, 60)
 
 
+def looped(width: int, optimizer: Any, batch: int, is_guarded: bool) -> Callable[[], float]:
+    """Forty updates of a whole loop, with a guard or without: the seconds of the processor for each."""
+    torch.manual_seed(0)
+    model = nn.Sequential(*(part for _ in range(4) for part in (nn.Linear(width, width), nn.ReLU())))
+    options: dict[str, Any] = {"momentum": 0.9} if optimizer is torch.optim.SGD else {}
+    stepped = optimizer(model.parameters(), lr=1e-3, **options)
+    scheduler = gs.torch.Scheduler(stepped, "constant * guard" if is_guarded else "constant", steps=1_000_000)
+    guard = gs.torch.Guard(model, scheduler) if is_guarded else None
+    x, y = torch.randn(batch, width), torch.randn(batch, width)
+
+    def run() -> float:
+        begin = time.process_time()
+        for _ in range(40):
+            stepped.zero_grad()
+            loss = (model(x) - y).square().mean()
+            loss.backward()
+            stepped.step()
+            scheduler.step()
+            if guard is None:
+                loss.item()  # as a loop that shows its loss
+            else:
+                guard.step(loss)
+        return (time.process_time() - begin) / 40
+
+    run()
+    return run
+
+
 def update(every: int | None, batch: int) -> Callable[[], float]:
     """A hundred updates of ten million parameters, with a monitor or without."""
     torch.manual_seed(0)
@@ -149,6 +178,12 @@ def main() -> None:
             print(f"{4 * width * (width + 1):,} parameters, {optimizer.__name__}, {1e3 * seconds['update']:.2f} ms an "
                   f"update: a snapshot in 20 updates {snapshot / 20:.1%}, wanted: 2%; the look at each gradient "
                   f"{look:.1%}, wanted: 1%", flush=True)  # fmt: skip
+    for optimizer in (torch.optim.SGD, torch.optim.AdamW):
+        loops = {name: looped(512, optimizer, options.batch, name == "guarded") for name in ("bare", "guarded")}
+        timed = interleaved(loops, 2 * options.rounds)
+        ratios = [guarded / bare - 1 for guarded, bare in zip(timed["guarded"], timed["bare"], strict=True)]
+        name = f"a loop with a guard over one without, 1,050,624 parameters, {optimizer.__name__}"
+        print(f"{name}: {median(ratios):+.1%} ({min(ratios):+.1%} to {max(ratios):+.1%})", flush=True)  # fmt: skip
     timed = interleaved({"bare": update(None, options.batch), "monitor": update(50, options.batch)}, options.rounds)
     ratios = [own / other - 1 for own, other in zip(timed["monitor"], timed["bare"], strict=True)]
     print(f"an update of ten million parameters: {1e3 * median(timed['bare']):.1f} ms; with a monitor every 50: "

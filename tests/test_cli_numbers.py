@@ -141,3 +141,39 @@ def test_an_error_of_the_options_is_a_sentence(called):
     status, out, error = called("fnid")
     assert (status, out) == (2, "")
     assert re.fullmatch(r"glideslope: No such command .*[.?] See glideslope --help\n", error)
+
+
+NUMBERS = {
+    "tune": ("overhead", "seed", "workers", "speculate", "timeout", "steps"),
+    "race": ("seeds", "evaluations", "target"),
+    "find": ("low", "sweeps"),
+    "forecast": ("every", "peak"),
+    "studio": ("port",),
+    "predict": ("level", "batch-size"),
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "option"), [(command, name) for command, names in NUMBERS.items() for name in names]
+)
+def test_an_option_that_is_no_number_is_named(command, option, called):
+    status, _, err = called(command, f"--{option}", "x")
+    assert (status, len(err.splitlines())) == (2, 1)
+    assert err.startswith(f"glideslope: --{option} x: it is no number; write it as 1")
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("tune", "--seed", "-1"), "--seed -1: give at least 0"),
+        (("studio", "--port", "70k"), "--port 70000: give from 0 to 65535"),
+        (("race", "--seeds", "1.5"), "--seeds 1.5: it is no whole number"),
+        (("show", "cosine", "--png", ""), "--png: the name is empty"),
+        (("fit", "examples/curves", "--out", ""), "--out: the name is empty"),
+        (("fit", ""), "RUNS: the name is empty"),
+        (("status", ""), "DIR: the name is empty"),
+    ],
+)
+def test_numbers_out_of_their_range_and_empty_names_are_refused(args, message, called):
+    status, _, err = called(*args)
+    assert (status, err.startswith(f"glideslope: {message}")) == (2, True)

@@ -7,8 +7,9 @@ import subprocess
 import sys
 import time
 import warnings
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from glideslope.search import Contestant
 from glideslope.search.directory import best
 from glideslope.search.directory.run_directory import RunDirectory
 from glideslope.search.runs import checkpoints
+from glideslope.search.runs.trial import Trial
 from glideslope.search.storage import states
 from glideslope.search.storage.trees import joined, taken_apart
 from glideslope.search.trials import Trials
@@ -74,8 +76,9 @@ def made(job, memory, schedule, steps, evaluations):
     trials = Trials(job, 0, memory)
     try:
         contestant = Contestant(gs.parse(schedule), 0.1)
-        run = trials.run(contestant, steps, stage="", evaluations=evaluations, kept=trials.full_states)
-        trials.leave(contestant, steps, evaluations)
+        trial = Trial(contestant, steps, 0, evaluations, backs_off=isinstance(contestant.schedule, gs.Schedule))
+        [run] = trials.run_all([trial], stage="", kept=trials.full_states)
+        trials.leave(trial)
     finally:
         if isinstance(memory, RunDirectory):
             memory.release()
@@ -148,6 +151,60 @@ def test_no_more_than_one_update_is_made_again(tmp_path):
             made(job, memory, "linear()", 100, 1)
     first_check = 6
     assert jobs[0].calls - 1 + jobs[1].calls - 2 * first_check <= 101
+
+
+class Early(Noisy):
+    """A job that is best after 60 updates, killed at a call of any of its methods; it counts its calls of `step`."""
+
+    def __init__(self, kill: int = 10**9) -> None:
+        super().__init__(0)
+        self.left = kill
+
+    def counted(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise Killed
+
+    def step(self, lr: float) -> float:
+        self.counted()
+        return super().step(lr)
+
+    def estimate(self, updates: float) -> float:
+        self.counted()
+        return super().evaluate() + 0.01 * (self.made - 60) ** 2
+
+    def evaluate(self) -> float:
+        return self.estimate(0.0) + 0.5
+
+    def state(self) -> dict:
+        self.counted()
+        return super().state()
+
+    def restore(self, state: dict) -> None:
+        self.counted()
+        super().restore(state)
+
+
+@pytest.mark.slow
+@given(st.lists(st.integers(20, 1200), min_size=1, max_size=3))
+@settings(max_examples=5, deadline=None)
+def test_a_short_run_that_is_the_answer_is_not_made_again_after_a_kill(tmp_path_factory, kills):
+    alone = Early()
+    whole = gs.tune(alone, 120, overhead=1, against_constant=True)
+    assert whole.final.evaluations[-1][0] < whole.steps  # a short run is the answer
+    folder, calls = tmp_path_factory.mktemp("run") / "out", 0
+    for kill in [*kills, 10**9]:
+        memory = RunDirectory(folder, SEARCH, resume=folder.exists(), checkpoint_every=0.0)
+        job = Early(kill)
+        with suppress(Killed):
+            tuned = gs.tune(job, 120, overhead=1, against_constant=True, memory=memory)
+        memory.release()
+        calls += job.calls
+    assert replace(tuned, job=whole.job) == whole
+    assert repr(tuned.job.state()) == repr(whole.job.state())
+    first_check = 6
+    assert calls <= alone.calls + len(kills) * (first_check + 2)
+    assert {file.stem for file in (folder / "checkpoint").iterdir()} == {"run", "state", "best"}
 
 
 def test_a_finished_full_run_is_not_made_again(tmp_path):
@@ -238,6 +295,7 @@ KEYS = st.one_of(st.text(max_size=3), st.integers(), st.tuples(st.integers(), st
 TREES = st.recursive(LEAVES, lambda items: st.one_of(
     st.lists(items, max_size=3), st.tuples(items, items), st.dictionaries(KEYS, items, max_size=3),
     st.builds(OrderedDict, st.dictionaries(KEYS, items, max_size=2)), st.builds(Pair, items, items),
+    st.builds(lambda items: defaultdict(dict, items), st.dictionaries(KEYS, items, max_size=2)),
 ), max_leaves=12)  # fmt: skip
 
 
@@ -299,6 +357,7 @@ sys.path.insert(0, {folder!r})
 from test_checkpoints_job import job
 from glideslope.search import tune
 from glideslope.search.runs import checkpoints
+from glideslope.search.runs.trial import Trial
 from glideslope.search.directory.run_directory import RunDirectory
 checkpoints.LEAST_SPACING = 0.0
 out = pathlib.Path({out!r})
@@ -411,6 +470,25 @@ def test_the_guard_s_answers_are_the_same_after_a_kill(tmp_path):
             made(Noisy(0, kill, jump=50), memory, schedule, 80, 4)
     run, _ = made(Noisy(0, jump=50), RunDirectory(tmp_path, SEARCH, resume=True, checkpoint_every=0.0), schedule, 80, 4)
     assert run == whole
+
+
+class Rising(Noisy):
+    """Its training loss is ten times as high for a while."""
+
+    def step(self, lr: float) -> float:
+        return super().step(lr) * (10 if 40 < self.made <= 50 else 1)
+
+
+def test_a_run_backs_off_as_it_would_have_after_a_kill(tmp_path):
+    whole, end = made(Rising(0), {}, "hold()", 80, 8)
+    assert [(event.update, event.back_to) for event in whole.events] == [(49, 40)]
+    for kill in (42, 57, 75):
+        memory = RunDirectory(tmp_path, SEARCH, resume=kill > 42, checkpoint_every=0.0)
+        with suppress(Killed):
+            made(Rising(0, kill), memory, "hold()", 80, 8)
+    run, state = made(Rising(0), RunDirectory(tmp_path, SEARCH, resume=True, checkpoint_every=0.0), "hold()", 80, 8)
+    assert run == whole
+    assert repr(state) == repr(end)
 
 
 def test_a_file_of_tensors_is_of_another_job_where_torch_is_not_loaded(tmp_path, monkeypatch):

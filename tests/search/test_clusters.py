@@ -11,6 +11,7 @@ import pytest
 import glideslope as gs
 from glideslope.search.directory.run_directory import RunDirectory
 from glideslope.search.jobs.job import load_job
+from tests.search import test_ranks as ranks
 from tests.search.test_workers import JOB, SLOW, made_by_workers
 
 PEAKS, STEPS = [0.09, 0.3], 200
@@ -70,6 +71,19 @@ def test_a_node_of_ray_that_is_killed_changes_nothing(cluster, folder):
     assert race == raced(folder)
     assert len(memory) == 4
     assert not (folder / "out" / "unfinished").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["job", "sharded"])
+def test_runs_of_two_processes_are_made_on_ray(cluster, tmp_path, name):
+    pytest.importorskip("torch")
+    cluster.add_node(num_cpus=2, object_store_memory=10**8)
+    two = ranks.job(tmp_path, 2, name)
+    with gs.ray.executor(cluster.address, cpus_per_trial=2) as executor:
+        race = gs.race(two, ["linear"], 20, [0.05], executor=executor)
+        with pytest.raises(gs.JobError, match=r"rank 1 of 2: .*boom"):
+            gs.race(ranks.job(tmp_path, 2, "failing"), ["linear"], 20, [0.05], executor=executor)
+    assert race == gs.race(two, ["linear"], 20, [0.05])
 
 
 @pytest.mark.slow

@@ -11,8 +11,10 @@ from glideslope.search.jobs.job import load_job
 from glideslope.search.storage import states
 
 JOB = """
+import collections
 import copy
 import os
+import typing
 import torch
 import torch.distributed as dist
 from torch.distributed.device_mesh import init_device_mesh
@@ -61,16 +63,23 @@ def job(seed):
 
 job.processes = PROCESSES
 
+class Moments(typing.NamedTuple):
+    of: dict
+
 class Sharded(Parallel):
     def __init__(self, seed):
         super().__init__(seed)
         self.model = self.ddp = fully_shard(torch.nn.Linear(4, 1).double(), mesh=init_device_mesh("cpu", (self.world,)))
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=0.1)
     def state(self):
+        moments = Moments(collections.defaultdict(dict, self.optimizer.state_dict()["state"]))
         return copy.deepcopy({"rank": self.rank, "at": self.at, "model": self.model.state_dict(),
-                              "optimizer": self.optimizer.state_dict()})
+                              "optimizer": self.optimizer.state_dict(), "also": moments})
     def restore(self, state):
         super().restore(state)
+        assert [type(state[key]) for key in ("model", "also")] == [collections.OrderedDict, Moments]
+        assert type(state["also"].of) is collections.defaultdict
+        assert repr(state["also"].of) == repr(collections.defaultdict(dict, state["optimizer"]["state"]))
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
 
 def sharded(seed):
@@ -135,7 +144,7 @@ def test_a_sharded_model_trains_as_one_and_its_state_goes_through_a_file(tmp_pat
         states.write(middle, form, file)
     other = job(tmp_path, 2, "sharded")(0)  # has made no state but its first
     with (tmp_path / "state").open("rb") as file:
-        other.restore(states.read(file, form, middle, "state"))
+        other.restore(states.read(file, form, other.state(), "state"))
     assert [other.step(0.05) for _ in range(5)] == after
 
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glideslope.cli import output
-from glideslope.cli.options import folder
 from glideslope.errors import GlideslopeError
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ class Directory:
 
     out: Annotated[
         Path | None,
-        typer.Option(help="The run directory; a new one under runs/ if not given.", metavar="DIR", parser=folder),
+        typer.Option(help="The run directory; a new one under runs/ if not given.", metavar="DIR"),
     ] = None
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew in a directory that holds a run.")] = False
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that --out holds.")] = False

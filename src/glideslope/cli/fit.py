@@ -12,7 +12,7 @@ import typer
 
 from glideslope.cli import output
 from glideslope.cli import sizes as of_sizes
-from glideslope.cli.options import Json, StepsPerEpoch, command, count
+from glideslope.cli.options import Json, StepsPerEpoch, command
 from glideslope.errors import GlideslopeError, LawError
 
 if TYPE_CHECKING:
@@ -25,17 +25,17 @@ def fit(
         list[Path],
         typer.Argument(help="Logs of runs, or folders of them: tables, JSON, what scripts print, TensorBoard's."),
     ],
-    out: Annotated[Path, typer.Option(help="Write the law here.")] = Path("law.json"),
+    out: Annotated[Path, typer.Option(help="Write the law here; its folder is made.")] = Path("law.json"),
     step: Annotated[
         str | None, typer.Option(help="The column or tag of the updates made, if not found; epoch,batch for two.")
     ] = None,
     lr: Annotated[str | None, typer.Option(help="The column or tag of the rate, if not found.")] = None,
     loss: Annotated[str | None, typer.Option(help="The column or tag of the loss, where there are several.")] = None,
-    warmup: Annotated[int | None, count("--warmup", "Updates of the warmup, where the logs miss it.")] = None,
+    warmup: Annotated[int | None, typer.Option(help="Updates of the warmup, where the logs miss it.")] = None,
     schedule: Annotated[str | None, typer.Option(help="The schedule of runs whose rates weren't logged.")] = None,
     peak: Annotated[float | None, typer.Option(help="The rate where that schedule's factor is 1.")] = None,
     steps: Annotated[
-        int | None, count("--steps", "The updates of each run on that schedule; the last logged if not given.")
+        int | None, typer.Option(help="The updates of each run on that schedule; the last logged if not given.")
     ] = None,
     steps_per_epoch: StepsPerEpoch = None,
     sizes: Annotated[

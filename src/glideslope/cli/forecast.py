@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glideslope.cli import output
-from glideslope.cli.options import Json, Steps, StepsPerEpoch, command, count
+from glideslope.cli.options import Json, Steps, StepsPerEpoch, command
 from glideslope.errors import GlideslopeError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def forecast(
         typer.Option(help="End with status 3 once the end will be above this loss, by the 90% interval."),
     ] = None,
     extend: Annotated[
-        int | None, count("--extend", "Also print the end if the schedule goes on as that of this many updates.")
+        int | None, typer.Option(help="Also print the end if the schedule goes on as that of this many updates.")
     ] = None,
     steps_per_epoch: StepsPerEpoch = None,
     as_json: Json = False,

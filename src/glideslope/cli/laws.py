@@ -10,7 +10,7 @@ import typer
 
 from glideslope.cli import output
 from glideslope.cli import sizes as of_sizes
-from glideslope.cli.options import Folder, Json, Steps, StepsPerEpoch, amount, command, count, whole
+from glideslope.cli.options import Folder, Json, Steps, StepsPerEpoch, command, whole
 from glideslope.errors import GlideslopeError
 
 LawFile = Annotated[Path, typer.Argument(metavar="LAW", help="The law: what `glideslope fit` wrote.")]
@@ -27,7 +27,7 @@ def predict(
     batch_size: Annotated[float | None, typer.Option(help="Of the run, where the fitted ones differ in it.")] = None,
     target: Annotated[float | None, typer.Option(help="Also print the updates that a run needs for this loss.")] = None,
     average: Annotated[
-        int | None, count("--average", "Also print the loss of weights averaged over this many last updates.")
+        int | None, typer.Option(help="Also print the loss of weights averaged over this many last updates.")
     ] = None,
     steps_per_epoch: StepsPerEpoch = None,
     out: Folder = None,
@@ -87,11 +87,11 @@ def predict(
 @command("glideslope design examples/law.json --steps 6000")
 def design(
     law: LawFile,
-    steps: Annotated[int | None, count("--steps", "The updates of the run; not of a law over sizes.")] = None,
-    params: Annotated[float | None, amount("--params", "Of a law over sizes: the parameters of the network.")] = None,
-    tokens: Annotated[float | None, amount("--tokens", "Of a law over sizes: the tokens of the run.")] = None,
-    flops: Annotated[float | None, amount("--flops", "Of a law over sizes: 6 x params x tokens.")] = None,
-    batch: Annotated[float | None, amount("--batch", "Of a law over sizes: the tokens of an update.")] = None,
+    steps: Annotated[int | None, typer.Option(help="The updates of the run; not of a law over sizes.")] = None,
+    params: Annotated[float | None, typer.Option(help="Of a law over sizes: the parameters of the network.")] = None,
+    tokens: Annotated[float | None, typer.Option(help="Of a law over sizes: the tokens of the run.")] = None,
+    flops: Annotated[float | None, typer.Option(help="Of a law over sizes: 6 x params x tokens.")] = None,
+    batch: Annotated[float | None, typer.Option(help="Of a law over sizes: the tokens of an update.")] = None,
     peak: Annotated[float | None, typer.Option(help="The largest rate; found if not given.")] = None,
     floor: Annotated[float, typer.Option(help="The least rate, over the peak.")] = 0.0,
     tolerance: Annotated[float, typer.Option(help="What a named schedule may cost, in loss.")] = 0.002,
@@ -153,7 +153,7 @@ def design(
 def rank(
     law: LawFile,
     candidates: Annotated[Path, typer.Argument(help="A CSV file with the columns schedule, peak and maybe steps.")],
-    steps: Annotated[int | None, count("--steps", "The updates, where the file doesn't say.")] = None,
+    steps: Annotated[int | None, typer.Option(help="The updates, where the file doesn't say.")] = None,
     steps_per_epoch: StepsPerEpoch = None,
     as_json: Json = False,
 ) -> None:

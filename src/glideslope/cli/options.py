@@ -1,13 +1,15 @@
 """The options that every command has, and the command itself."""
 
+import copy
 import inspect
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
 import typer
+from typer.models import OptionInfo
 
 import glideslope
 from glideslope.errors import GlideslopeError
@@ -83,27 +85,42 @@ def _with_each_option(function: Callable[..., None]) -> Callable[..., None]:
             values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})  # type: ignore[operator]
         function(**values)
 
+    options = [_with_reader(option) for option in options]
     call.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
     call.__annotations__ = {option.name: option.annotation for option in options}
     return call
 
 
-def folder(text: Any) -> Path:
-    """The path of a folder to write into. Raises a GlideslopeError if the text is empty, as of a variable of a shell
-    that isn't set: it would be the folder that the command runs in."""
-    if not str(text):
-        raise GlideslopeError("--out: the name is empty; for the folder that the command runs in write .")
-    return Path(text)
+def _with_reader(option: inspect.Parameter) -> inspect.Parameter:
+    """The same option, or argument; a number is read as people write it, within its range, and a path isn't empty."""
+    kind, *others = get_args(option.annotation)
+    read_as = next((one for one in get_args(kind) or (kind,) if one in _READERS), None)
+    if read_as is None or others[0].parser is not None:
+        return option
+    info, read = copy.copy(others[0]), _READERS[read_as]
+    is_option = isinstance(info, OptionInfo)
+    name = f"--{option.name.replace('_', '-')}" if is_option else info.metavar or option.name.upper()
+    least, most = info.min, info.max
+    info.parser = lambda text: within(name, read(name, text), least, most)
+    info.metavar = info.metavar or ("PATH" if read_as is Path else "N")
+    return option.replace(annotation=Annotated[kind, info])
+
+
+def within(name: str, value: Any, least: float | None, most: float | None) -> Any:
+    """The value, unless it is a number out of its range. Raises a GlideslopeError if it is."""
+    if (least is not None and value < least) or (most is not None and value > most):
+        bounds = f"at least {least:g}" if most is None else f"from {least:g} to {most:g}"
+        raise GlideslopeError(f"{name} {value:g}: give {bounds}")
+    return value
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 Seed = Annotated[int, typer.Option(min=0, help="The seed of the job.")]
-Folder = Annotated[Path | None, typer.Option("--out", help="Write into this folder too.", metavar="DIR", parser=folder)]
+Folder = Annotated[Path | None, typer.Option("--out", help="Write into this folder too.", metavar="DIR")]
 
 
 def whole(name: str, text: Any) -> int:
-    """A number of updates as people write it: 10000, 10_000, 1e4, 10k or 2M. Raises a GlideslopeError if it is no whole
-    number."""
+    """A whole number as people write it: 10000, 10_000, 1e4, 10k or 2M. Raises a GlideslopeError if it is none."""
     try:
         number = written(str(text))
         if number.adjusted() < 30 and number == number.to_integral_value():
@@ -111,7 +128,7 @@ def whole(name: str, text: Any) -> int:
         problem = "too large" if number.adjusted() >= 30 else "no whole number"
     except ValueError:
         problem = "no number"
-    raise GlideslopeError(f"{name} {text}: it is {problem}; write updates as 10000, 10_000, 1e4, 10k or 2M")
+    raise GlideslopeError(f"{name} {text}: it is {problem}; write it as 10000, 10_000, 1e4, 10k or 2M")
 
 
 def real(name: str, text: Any) -> float:
@@ -122,22 +139,18 @@ def real(name: str, text: Any) -> float:
         raise GlideslopeError(f"{name} {text}: it is no number; write it as 1000, 1_000, 1e3, 1k or 7B") from None
 
 
-def count(name: str, help: str) -> Any:
-    """An option that is a number of updates."""
-    return typer.Option(name, help=help, metavar="N", parser=_named(whole, name))
+def path(name: str, text: Any) -> Path:
+    """A path. Raises a GlideslopeError if the text is empty, as of a variable of a shell that isn't set: that would be
+    the folder that the command runs in."""
+    if not str(text):
+        raise GlideslopeError(f"{name}: the name is empty; the folder that the command runs in is .")
+    return Path(text)
 
 
-def amount(name: str, help: str) -> Any:
-    """An option that is an amount: of tokens, parameters, or updates in an epoch."""
-    return typer.Option(name, help=help, metavar="N", parser=_named(real, name))
+_READERS: dict[type, Callable[[str, Any], Any]] = {int: whole, float: real, Path: path}
 
-
-def _named(read: Callable[[str, Any], Any], name: str) -> Callable[[Any], Any]:
-    return lambda text: read(name, text)
-
-
-Steps = Annotated[int, count("--steps", "The updates of a full run.")]
-StepsPerEpoch = Annotated[float | None, amount("--steps-per-epoch", "Updates in an epoch, for durations in epochs.")]
+Steps = Annotated[int, typer.Option(help="The updates of a full run.")]
+StepsPerEpoch = Annotated[float | None, typer.Option(help="Updates in an epoch, for durations in epochs.")]
 Peak = Annotated[float, typer.Option(help="The peak rate.")]
 Timeout = Annotated[
     float | None, typer.Option(metavar="SECONDS", help="End the search where a run takes longer.", show_default=False)

@@ -12,7 +12,7 @@ import typer
 
 from glideslope import escape
 from glideslope.cli import output
-from glideslope.cli.options import Folder, Json, Peak, Steps, StepsPerEpoch, amount, command
+from glideslope.cli.options import Folder, Json, Peak, Steps, StepsPerEpoch, command
 from glideslope.errors import GlideslopeError
 
 Axis = Literal["updates", "epochs", "examples", "tokens"]
@@ -27,8 +27,8 @@ def show(
     axis: Annotated[Axis, typer.Option(help="What time is in.")] = "updates",
     log: Annotated[bool, typer.Option("--log", help="A logarithmic axis of rates.")] = False,
     steps_per_epoch: StepsPerEpoch = None,
-    examples_per_step: Annotated[float | None, amount("--examples-per-step", _WORTH)] = None,
-    tokens_per_step: Annotated[float | None, amount("--tokens-per-step", _WORTH)] = None,
+    examples_per_step: Annotated[float | None, typer.Option(help=_WORTH)] = None,
+    tokens_per_step: Annotated[float | None, typer.Option(help=_WORTH)] = None,
     png: Annotated[Path | None, typer.Option(help="Write a PNG picture here.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write an HTML page here.")] = None,
     csv: Annotated[str | None, typer.Option(help="Write step,lr here; - is standard output.")] = None,

@@ -10,7 +10,7 @@ import typer
 from glideslope.cli import options, output
 from glideslope.cli.directory import Directory
 from glideslope.cli.executors import Executors
-from glideslope.cli.options import command, count
+from glideslope.cli.options import command
 from glideslope.cli.results import events, loaded, parse_schedules, read_number, show, split_names
 
 
@@ -19,7 +19,7 @@ def find(
     job: options.JobPlace,
     low: Annotated[float, typer.Option(help="The rate at which a sweep begins.")] = 1e-5,
     high: Annotated[float, typer.Option(help="The rate at which it ends.")] = 10.0,
-    steps: Annotated[int, count("--steps", "Updates in a sweep.")] = 100,
+    steps: Annotated[int, typer.Option(help="Updates in a sweep.")] = 100,
     sweeps: Annotated[int, typer.Option(help="How many sweeps, in different data orders.")] = 5,
     seed: options.Seed = 0,
     *,

@@ -8,21 +8,21 @@ from typing import Annotated
 import typer
 
 from glideslope.cli import output
-from glideslope.cli.options import Json, amount, command
+from glideslope.cli.options import Json, command
 
 
 @command("glideslope suggest --params 7e9 --task finetune --method lora")
 def suggest(
-    params: Annotated[float, amount("--params", "The parameters of the network.")],
+    params: Annotated[float, typer.Option(help="The parameters of the network.")],
     task: Annotated[str, typer.Option(help="pretrain, finetune or vision.")] = "pretrain",
     method: Annotated[str, typer.Option(help="full, lora, layer-wise, mup or completep.")] = "full",
     optimizer: Annotated[str, typer.Option(help="adamw, adam or sgd.")] = "adamw",
     batch_tokens: Annotated[
-        float | None, amount("--batch-tokens", "Tokens in an update, or images, where the rate goes with them.")
+        float | None, typer.Option(help="Tokens in an update, or images, where the rate goes with them.")
     ] = None,
-    tokens: Annotated[float | None, amount("--tokens", "Of the run.")] = None,
+    tokens: Annotated[float | None, typer.Option(help="Of the run.")] = None,
     tuned_peak: Annotated[
-        float | None, amount("--tuned-peak", "The best peak of a small network, for mup and completep.")
+        float | None, typer.Option(help="The best peak of a small network, for mup and completep.")
     ] = None,
     as_json: Json = False,
 ) -> None:

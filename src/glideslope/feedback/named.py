@@ -59,5 +59,5 @@ def check_whole(low: float, **numbers: Any) -> None:
 
 def check_one_of(name: str, value: Any, known: tuple[str, ...]) -> None:
     """Raises unless a word is known."""
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         raise FeedbackError(f"{name}={value!r}: give {' or '.join(map(repr, known))}")

@@ -41,7 +41,7 @@ class Duration:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "value", plain(self.value))
-        if self.unit and self.unit not in UNITS:
+        if not isinstance(self.unit, str) or (self.unit and self.unit not in UNITS):
             raise ScheduleError(f"unknown unit {self.unit!r}: use one of {', '.join(UNITS)}, or none for updates")
         if not isinstance(self.value, int | float) or isinstance(self.value, bool):
             raise ScheduleError(f"a duration of {self.value!r}: it must be a number")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 from glideslope.errors import ScheduleError
 from glideslope.schedules import theirs
 from glideslope.schedules.checks import check_most
 from glideslope.schedules.durations import Duration, is_explicit, number_text, time_of
+from glideslope.schedules.kinds import check_kinds
 from glideslope.schedules.numbers import is_finite, plain
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def method(define: Callable[P, Schedule]) -> Callable[P, Schedule]:
         bound.apply_defaults()
         arguments = {key: canonical(value) for key, value in bound.arguments.items()}
         try:
+            check_kinds(signature.parameters, arguments)
             definition = define(**arguments)  # type: ignore[call-arg]
             check_most(definition)
         except (ScheduleError, ArithmeticError) as error:
@@ -70,7 +72,7 @@ def canonical(value: Any) -> Any:
         return value if value.unit or value.is_part_of_an_update else value.value
     if isinstance(value, int) and abs(value) > 2**53 and is_finite(value):
         return float(value)  # as its text is read
-    if isinstance(value, Iterable) and not isinstance(value, Mapping):
+    if isinstance(value, Iterable) and not isinstance(value, Mapping | Set | bytes):
         return tuple(map(canonical, value.tolist() if hasattr(value, "tolist") else value))
     return value
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 from collections.abc import Callable, Iterable
 from collections.abc import Sequence as SequenceOf
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from glideslope.documents import shown
 from glideslope.errors import ScheduleError, reason
 from glideslope.schedules.checks import check_factor
 from glideslope.schedules.durations import Duration, Time, is_explicit, number_text, time_of
@@ -69,8 +71,14 @@ def from_points(points: Iterable[tuple[Time, float]], *, between: str = "linear"
     >>> from_points([(0, 1), (100, 0)])(25)
     0.75
     """
-    pairs = list(points)
-    return interpolate([time for time, _ in pairs], [value for _, value in pairs], between=between)
+    try:
+        times, values = [], []
+        for time, value in points:
+            times.append(time)
+            values.append(value)
+    except (TypeError, ValueError):
+        raise ScheduleError(f"points {shown(points, 80)}: give pairs of time and factor, [(0, 1), (100, 0)]") from None
+    return interpolate(times, values, between=between)
 
 
 def from_csv(path: str | Path, *, between: str = "linear") -> Schedule:
@@ -81,6 +89,8 @@ def from_csv(path: str | Path, *, between: str = "linear") -> Schedule:
     Raises:
         ScheduleError: the file is missing, or a row isn't two numbers; the message has its line.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise ScheduleError(f"{shown(path, 80)} isn't the path of a file")
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file)

@@ -140,6 +140,8 @@ class Schedule(Drawn, ABC):
         """
         from glideslope.schedules.horizon import Over, horizon_of
 
+        if not isinstance(clock, Clock | None):
+            raise ScheduleError(f"clock={clock!r}: give a Clock, such as gs.Clock(steps_per_epoch=430)")
         return Over(self, horizon_of(steps), clock or Clock())
 
     def extend(self, at: Time, to: Time) -> Schedule:
@@ -273,7 +275,9 @@ class Schedule(Drawn, ABC):
     __rmul__ = __mul__
 
     def __truediv__(self, divisor: float) -> Schedule:
-        if (number := plain(divisor)) == 0:
+        if not isinstance(number := plain(divisor), int | float):
+            return NotImplemented
+        if number == 0:
             raise ScheduleError(f"{self!r} / 0: divide by a number above it")
         return self * float(1 / number)
 

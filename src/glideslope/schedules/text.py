@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
+from glideslope.documents import shown
 from glideslope.errors import GlideslopeError, ScheduleError
 from glideslope.renamed import old_names, was_called
 from glideslope.schedules import theirs
@@ -79,6 +80,8 @@ def parse(text: str) -> Schedule:
     >>> parse("0.5 * warmup('5%')>>hold")
     0.5 * warmup(5%) >> hold()
     """
+    if not isinstance(text, str):
+        raise ScheduleError(f"{shown(text, 80)} isn't a text: write a schedule as 'warmup(5%) >> cosine()'")
     if len(text) > LONGEST:
         raise ScheduleError(f"a schedule of {len(text)} characters: at most {LONGEST} are read")
     parser = _Parser(text)

@@ -25,6 +25,7 @@ from glideslope.search.runs.opened import Jobs
 from glideslope.search.runs.optimizers import check_changed
 from glideslope.search.runs.running import Notes, Running
 from glideslope.search.runs.trial import Trial
+from glideslope.search.storage.run_files import LAST, SHORT
 
 logger = logging.getLogger("glideslope")
 
@@ -77,7 +78,7 @@ class Trials:
             )
         self._at = self._restored = self._jobs.at(self.seed)
         self._finished: dict[str, Run] = {}
-        self.full_states, self.short_states = Kept(self._directory), Kept(None)
+        self.full_states, self.short_states = Kept(self._directory, LAST), Kept(self._directory, SHORT)
         self._checked: set[str] = set()
         self.updates += check_first_updates(self.job, self.restore)
 
@@ -176,15 +177,14 @@ class Trials:
         """Ends what workers make ahead; the updates of runs that were begun so and never asked for, at most."""
         return 0 if self._away is None else self._away.end()
 
-    def leave(self, contestant: Contestant, steps: int, evaluations: int, share: float = math.inf) -> None:
-        """Leaves the job as a finished run ended, and keeps its state; the arguments are those of `run`."""
-        self.use(self.opened, contestant.optimizer)
-        trial = Trial(contestant, steps, self.opened, evaluations, share)
-        if self.full_states.put(trial.key, self.job):
-            return
-        if not self.short_states.put(trial.key, self.job):
-            self._make_again(trial)
-        self.full_states.keep(trial.key, self.job)
+    def leave(self, trial: Trial) -> None:
+        """Leaves the job as a finished run ended, and keeps its state."""
+        self.use(self.opened, trial.contestant.optimizer)
+        if not self.full_states.put(trial.key, self.job):
+            if not self.short_states.put(trial.key, self.job):
+                self._make_again(trial)
+            self.full_states.keep(trial.key, self.job)
+        self.short_states.drop()
 
     def loss_by_all_data(self, run: Run, share: float) -> float:
         """The final loss of a finished short run by all of the validation data, not by an estimate."""
@@ -192,7 +192,7 @@ class Trials:
         self.use(self.opened, run.contestant.optimizer)
         if not callable(getattr(self.job, "estimate", None)):
             return run.final_loss
-        if not self.short_states.put(trial.key, self.job):
+        if not (self.short_states.put(trial.key, self.job) or self.full_states.put(trial.key, self.job)):
             self._make_again(trial)
             self.short_states.keep(trial.key, self.job)
         with calling("evaluate", f"after {run.contestant}"):
@@ -221,7 +221,7 @@ class Trials:
             if directory is not None and (saving := directory.saving(key)) is not None:
                 checkpoints = saving.checkpoints(opened.initial, directory.give_up)
                 notes = Notes(saving, what, stage, updates)
-                if kept is not None and kept.directory is not None and checkpoints is not None:
+                if kept is not None and kept.is_of_full_runs and checkpoints is not None:
                     best = best_here(directory, key, opened.job, opened.initial)
             logger.info("%s: %s begins", stage, key)
             made = make_run(

@@ -9,7 +9,7 @@ from glideslope.search.directory.run_directory import RunDirectory
 from glideslope.search.directory.trained import is_trained, save_state
 from glideslope.search.jobs.calls import calling
 from glideslope.search.jobs.job import Job
-from glideslope.search.storage.run_files import LAST
+from glideslope.search.storage.run_files import LAST, STATES
 
 
 class Kept:
@@ -19,18 +19,33 @@ class Kept:
         least: the least final loss of the runs.
 
     Args:
-        directory: the run directory, if the state belongs in one.
+        directory: the run directory, if there is one.
+        document: what says there of which run the state is.
     """
 
-    def __init__(self, directory: RunDirectory | None) -> None:
-        self.directory = directory
+    def __init__(self, directory: RunDirectory | None, document: str) -> None:
+        self._directory, self._document = directory, document
         self.least = math.inf
         self._run = ""
         self._state: Any = None
 
+    @property
+    def is_of_full_runs(self) -> bool:
+        """Whether the state of the least validation loss within these runs is kept too."""
+        return self._document == LAST
+
+    def would_keep(self, loss: float, is_before: bool = False) -> bool:
+        """Whether the state at the end of a run with this loss is kept.
+
+        Args:
+            loss: of the run.
+            is_before: whether it comes before the run whose state is kept: then an equal loss suffices.
+        """
+        return loss < self.least or (is_before and loss == self.least) or (math.isinf(self.least) and not self._run)
+
     def ended(self, run: str, loss: float, job: Job) -> None:
         """Keeps the state of a job at the end of a run, where its loss is the least so far."""
-        if loss < self.least or (math.isinf(self.least) and not self._run):
+        if self.would_keep(loss):
             self.keep(run, job)
         self.remembered(loss)
 
@@ -41,7 +56,7 @@ class Kept:
     def keep(self, run: str, job: Job) -> None:
         """Keeps the state that a job has at the end of a run."""
         self._run, self._state = run, None
-        if self.directory is None or save_state(self.directory, run, job, LAST) is None:
+        if self._directory is None or save_state(self._directory, run, job, self._document) is None:
             with calling("state", "at the end of the run"):
                 self._state = job.state()
 
@@ -51,4 +66,10 @@ class Kept:
             with calling("restore", "to the end of its run"):
                 job.restore(self._state)
             return True
-        return self.directory is not None and is_trained(self.directory, run, job)
+        return self._directory is not None and is_trained(self._directory, run, job, self._document)
+
+    def drop(self) -> None:
+        """Keeps no state any more."""
+        self._run, self._state = "", None
+        if self._directory is not None:
+            self._directory.delete([self._document, *STATES[self._document]])

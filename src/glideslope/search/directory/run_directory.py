@@ -25,7 +25,7 @@ from glideslope.search.storage.identity import differences
 from glideslope.search.storage.lock import Lock
 
 _TEMPORARY = re.compile(
-    r"\.(?:search\.json|search\.lock|result\.json|runs\.csv|report\.html|model\.safetensors|run\.json|(?:state|best)\.(?:pt|npz)|best\.json"
+    r"\.(?:search\.json|search\.lock|result\.json|runs\.csv|report\.html|model\.safetensors|run\.json|(?:state|best|short)\.(?:pt|npz)|(?:best|short)\.json"
     r"|[0-9a-f]{16}-[0-9a-f]{16}(?:-(?:[0-9]{6,9}|best|progress))?\.(?:json|pt|npz))\.[a-z0-9_]{8}\.tmp"
 )
 _ID = "[0-9a-f]{16}"
@@ -70,6 +70,8 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self._marker, self._runs = folder / "search.json", folder / run_files.RUNS
         self.stores_no_state = False
         self._lock = Lock(folder / run_files.LOCK)
+        if checkpoints is not None and not checkpoints.strip():
+            raise RunDirectoryError("the address of the checkpoints is empty: leave it out for the run directory")
         if checkpoints is not None and "://" not in checkpoints:
             checkpoints = str(Path(checkpoints).absolute())
         self._unfinished = Unfinished(

@@ -47,7 +47,7 @@ def save_state(
         directory: where.
         key: the run.
         job: whose state it is.
-        document: `run_files.LAST`, or `run_files.BEST`, which says what the state is of.
+        document: a key of `run_files.STATES`, which says what the state is of.
         updates: made in the run, where that isn't at its end.
         loss: the validation loss there.
     """
@@ -70,7 +70,7 @@ def save_content(directory: RunDirectory, content: bytes, trained: Trained, docu
         directory: where.
         content: of the file.
         trained: what it is of, and its name elsewhere.
-        document: `run_files.LAST` or `run_files.BEST`.
+        document: a key of `run_files.STATES`.
     """
     form = trained.state.rpartition(".")[2]
     _save(directory, trained.key, document, form, lambda file: file.write(content), trained.updates, trained.loss)
@@ -94,10 +94,10 @@ def _save(
     return None
 
 
-def is_trained(directory: RunDirectory, key: str, job: Job) -> bool:
-    """Whether the directory has the state of a job at the end of a run; then the job is put there."""
+def is_trained(directory: RunDirectory, key: str, job: Job, document: str) -> bool:
+    """Whether a document of the directory is of the state at the end of a run; then the job is put there."""
     try:
-        trained, file = _stored(directory.folder / run_files.LAST)
+        trained, file = _stored(directory.folder / document)
         if trained.key != key:
             return False
         state = _read(file, job)

@@ -55,7 +55,7 @@ class Away:
         """
         keys, directory = list(trials), self.directory
         logger.info("%s: %d runs are sent: %s", stage, len(keys), "; ".join(keys))
-        into = directory if kept is not None and kept.directory is not None else None
+        into = directory if kept is not None and kept.is_of_full_runs else None
         least = -math.inf if kept is None else kept.least
         tasks, ahead = (
             [
@@ -68,19 +68,18 @@ class Away:
             for some in (trials.values(), likely)
         )  # fmt: skip
         savings = [task.saving for task in tasks]
-        best: tuple[float, int, Sent] | None = None
+        latest = -1  # the number of the run whose state was kept last
         with closing(self.workers.made(tasks, lambda left: self._look(stage, savings, left), ahead)) as arrivals:
             for arrived in arrivals:
                 number, loss, saving = arrived.number, arrived.made.run.final_loss, savings[arrived.number]
                 if arrived.unsaved and directory is not None:
                     directory.give_up(DocumentError(arrived.unsaved))
-                if arrived.state is not None and (best is None or (loss, number) < best[:2]):
-                    best = loss, number, arrived.state
+                if kept is not None and arrived.state is not None and kept.would_keep(loss, number < latest):
+                    latest = number
+                    self._keep(kept, keys[number], trials[keys[number]], loss, arrived.state)
                 if into is not None and saving is not None:
                     bring_best(into, saving)
-                self.remember(keys[number], arrived.made, stage)
-        if kept is not None and best is not None:
-            self._keep(kept, keys[best[1]], trials[keys[best[1]]], best[0], best[2])
+                self.remember(keys[number], arrived.made, stage)  # at last: a kill before it loses no state
         if into is not None and kept is not None and keys:
             drop_unless_less(into, keys[-1], kept.least)
 
@@ -100,7 +99,8 @@ class Away:
             return
         with calling("restore", "to the end of a run"):
             opened.job.restore(state)
-        kept.ended(key, loss, opened.job)
+        kept.keep(key, opened.job)
+        kept.remembered(loss)
         opened.restore(f"after {trial.contestant}")
 
     def _look(self, stage: str, savings: Sequence[Saving | None], left: Collection[int]) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 import socket
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -17,7 +17,7 @@ from glideslope.errors import JobError
 from glideslope.search.jobs.calls import FAILURES, described
 from glideslope.search.jobs.controls import controls_of
 from glideslope.search.jobs.scalars import number
-from glideslope.search.jobs.shards import Shards
+from glideslope.search.jobs.shards import Shards, pickled, unpickled
 from glideslope.search.jobs.start import optimizer_of
 
 _OPTIONAL = ("reseed", "estimate", "skip", "average", "evaluate_average")
@@ -86,8 +86,8 @@ class Ranks:
         states = state["ranks"]
         if len(states) != len(self._pipes):
             raise JobError(f"a state of {len(states)} processes, and the job has {len(self._pipes)}: make as many")
-        for pipe, own in zip(self._pipes, states, strict=True):
-            self._send(pipe, ("restore", (own,), {}))
+        for pipe, state_of_rank in zip(self._pipes, states, strict=True):
+            self._send(pipe, ("restore", (state_of_rank,), {}))
         self._answers()
 
     def _call(self, name: str, *args: Any, **options: Any) -> list[Any]:
@@ -97,7 +97,7 @@ class Ranks:
 
     def _send(self, pipe: Connection, call: Any) -> None:
         try:
-            pipe.send_bytes(pickle.dumps(call))
+            pipe.send_bytes(pickled(call))
         except OSError:
             raise self._ended(self._pipes.index(pipe)) from None
 
@@ -108,7 +108,7 @@ class Ranks:
             for ready in wait([pipe for rank, pipe in enumerate(self._pipes) if rank not in answers]):
                 rank = self._pipes.index(ready)  # type: ignore[arg-type]
                 try:
-                    failed, answers[rank] = pickle.loads(self._pipes[rank].recv_bytes())
+                    failed, answers[rank] = unpickled(self._pipes[rank].recv_bytes())
                 except (EOFError, OSError):
                     raise self._ended(rank) from None
                 if failed:
@@ -127,30 +127,34 @@ def _serve(calls: Connection, environment: dict[str, str], make: Callable[[], An
     os.environ.update(environment)
     job: Any = None
     shards = Shards()
-    while True:
-        try:
-            if job is None:
-                job = make()
-                shards.taken(job.state())  # so that the layouts are known, whichever state comes first
-                has = [name for name in _OPTIONAL if callable(getattr(job, name, None))]
-                optimizer = optimizer_of(job)
-                answer: Any = (
-                    has,
-                    controls_of(job),
-                    None if optimizer is None else type(optimizer).__name__,
-                )
-            else:
-                name, args, options = pickle.loads(calls.recv_bytes())
-                args = (shards.joined(*args),) if name == "restore" else args
-                answer = getattr(job, name)(*args, **options)
-                answer = number(answer) if name == "step" else shards.taken(answer) if name == "state" else answer
-            calls.send_bytes(pickle.dumps((False, answer)))
-        except EOFError:
-            return
-        except FAILURES as error:
-            calls.send_bytes(pickle.dumps((True, described(error))))
+    with suppress(EOFError):  # at the end of the calls, and of the process that makes them
+        while True:
+            call = None if job is None else calls.recv_bytes()
+            try:
+                if call is None:
+                    job = make()
+                    shards.pickled(job.state())  # so that the layouts are known, whichever state comes first
+                    answer: Any = _described(job)
+                else:
+                    name, args, options = shards.joined(call)
+                    answer = getattr(job, name)(*args, **options)
+                    answer = number(answer) if name == "step" else answer
+                content = shards.pickled((False, answer))
+            except FAILURES as error:
+                content = pickled((True, described(error)))
+            calls.send_bytes(content)
             if job is None:
                 return
+
+
+def _described(job: Any) -> tuple[list[str], frozenset[str], str | None]:
+    """What a job has: which of the optional methods, its controls, and the name of its optimizer."""
+    optimizer = optimizer_of(job)
+    return (
+        [name for name in _OPTIONAL if callable(getattr(job, name, None))],
+        controls_of(job),
+        None if optimizer is None else type(optimizer).__name__,
+    )
 
 
 def _end(pipes: list[Connection], processes: list[BaseProcess]) -> None:

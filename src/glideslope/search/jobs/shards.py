@@ -1,12 +1,19 @@
-"""Tensors of which each rank holds a part, as of FSDP: plain ones where a state leaves the rank, and back."""
+"""Tensors of which each rank holds a part, as of FSDP: plain ones where a state leaves the rank, and back.
+
+Pickle walks all containers and objects of a state and keeps their types; here it replaces these tensors, no more.
+"""
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 SHARD = "shard of"
 """The key of the dictionary that stands for such a tensor: how it is divided."""
+
+Shard = dict[str, Any]
 
 
 class Shards:
@@ -18,42 +25,60 @@ class Shards:
     def __init__(self) -> None:
         self._layouts: dict[str, Callable[..., Any]] = {}
 
-    def taken(self, state: Any) -> Any:
-        """A state with the rank's own part of each distributed tensor."""
-        return _mapped(state, self._part)
+    def pickled(self, value: Any) -> bytes:
+        """A value pickled for `unpickled`, with the rank's own part of each distributed tensor in it."""
+        return _pickled(value, self._part)
 
-    def joined(self, state: Any) -> Any:
-        """A state as it was.
+    def joined(self, content: bytes) -> Any:
+        """A value of which `pickled` is the content, its tensors distributed again.
 
         Raises:
-            KeyError: its tensors are divided in a way that those of no state before were.
+            KeyError: its tensors are divided in a way that those of no value before were.
         """
-        return _mapped(state, self._whole)
+        return _Unpickler(BytesIO(content), self._whole).load()
 
-    def _part(self, value: Any) -> Any:
-        if not (hasattr(value, "to_local") and hasattr(value, "device_mesh")):
-            return value
+    def _part(self, value: Any) -> Shard | None:
+        if isinstance(value, type) or not (hasattr(value, "to_local") and hasattr(value, "device_mesh")):
+            return None
         layout = f"{value.device_mesh} by {value.placements}"
         mesh, placements, make = value.device_mesh, value.placements, type(value).from_local
         self._layouts[layout] = lambda part, **size: make(part, mesh, placements, run_check=False, **size)
         return {SHARD: layout, "part": value.to_local(), "shape": tuple(value.shape), "stride": value.stride()}
 
-    def _whole(self, value: Any) -> Any:
-        if not (isinstance(value, dict) and SHARD in value):
-            return value
+    def _whole(self, shard: Shard) -> Any:
         # The shape may be a list after a file.
-        return self._layouts[value[SHARD]](value["part"], shape=tuple(value["shape"]), stride=tuple(value["stride"]))
+        return self._layouts[shard[SHARD]](shard["part"], shape=tuple(shard["shape"]), stride=tuple(shard["stride"]))
 
 
-def _mapped(state: Any, change: Callable[[Any], Any]) -> Any:
-    """A state with its parts changed; the same object where nothing in it is."""
-    changed = change(state)
-    if changed is not state:
-        return changed
-    if isinstance(state, dict):
-        items = {key: _mapped(item, change) for key, item in state.items()}
-        return items if any(items[key] is not state[key] for key in items) else state
-    if type(state) in (list, tuple):
-        parts = type(state)(_mapped(item, change) for item in state)
-        return parts if any(one is not other for one, other in zip(parts, state, strict=True)) else state
-    return state
+def pickled(value: Any) -> bytes:
+    """A value pickled for `Shards.joined` of the rank that it is of."""
+    return _pickled(value, lambda part: part if isinstance(part, dict) and SHARD in part else None)
+
+
+def unpickled(content: bytes) -> Any:
+    """A value of a rank in this process: plain dictionaries stand for its distributed tensors."""
+    return _Unpickler(BytesIO(content), lambda shard: shard).load()
+
+
+def _pickled(value: Any, shard_of: Callable[[Any], Shard | None]) -> bytes:
+    file = BytesIO()
+    _Pickler(file, shard_of).dump(value)
+    return file.getvalue()
+
+
+class _Pickler(pickle.Pickler):
+    def __init__(self, file: BytesIO, shard_of: Callable[[Any], Shard | None]) -> None:
+        super().__init__(file)
+        self._shard_of = shard_of
+
+    def persistent_id(self, value: Any) -> Shard | None:
+        return self._shard_of(value)
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, file: BytesIO, value_of: Callable[[Shard], Any]) -> None:
+        super().__init__(file)
+        self._value_of = value_of
+
+    def persistent_load(self, shard: Any) -> Any:
+        return self._value_of(shard)

@@ -26,13 +26,16 @@ LOCK, STOP = "search.lock", "search.stop"
 NETWORK, LAST, BEST = "model.safetensors", f"{TRAINED}/run.json", f"{TRAINED}/best.json"
 """The trained network; and what says of which run the states of the job are, at its end and at its least loss."""
 
+SHORT = f"{TRAINED}/short.json"
+"""What says of which short run the state at its end is, while a search may still choose that run as its answer."""
+
 STATES = {
     document: tuple(f"{TRAINED}/{stem}.{form}" for form in states.FORMS)
-    for document, stem in ((LAST, "state"), (BEST, "best"))
+    for document, stem in ((LAST, "state"), (BEST, "best"), (SHORT, "short"))
 }
 """The names that the file of a state may have."""
 
-LISTED = (*WRITTEN, NETWORK, LAST, *STATES[LAST], BEST, *STATES[BEST])
+LISTED = (*WRITTEN, NETWORK, *(name for document in STATES for name in (document, *STATES[document])))
 """The files whose checksums the record of a search has."""
 
 

@@ -65,6 +65,8 @@ def taken_apart(value: Any, arrays: Arrays, place: str = "state", depth: int = 0
         return {"complex": [part(value.real, 0), part(value.imag, 1)]}
     if isinstance(value, np.ndarray | np.generic) and kind.__module__ == "numpy":
         return _array(value, arrays, place) | ({} if isinstance(value, np.ndarray) else {"scalar": True})
+    if isinstance(value, dict) and not getattr(value, "__dict__", None):
+        return {"mapping": kind.__qualname__, "items": [[part(key, "a key"), part(value[key], key)] for key in value]}
     if (tensor := _of_framework(value, arrays, place)) is not None:
         return tensor
     if (parts := _parts(value)) is not None:
@@ -105,6 +107,8 @@ def joined(tree: Any, arrays: Arrays, like: Any) -> Any:
         return _value(tree, arrays)
     if name == "class":
         return _object(tree, arrays, like)
+    if name == "mapping":
+        return _mapping(tree, arrays, like)
     raise DocumentError(f"{shown(tree)} isn't part of a state")
 
 
@@ -112,7 +116,7 @@ def _item(like: Any, key: Any) -> Any:
     """The part of a value of the same classes, None where it has none."""
     if isinstance(like, dict):
         return like.get(key)
-    return like[key] if isinstance(like, list | tuple) and key < len(like) else None
+    return like[key] if isinstance(like, list | tuple | deque) and key < len(like) else None
 
 
 def _array(value: Any, arrays: Arrays, place: str) -> dict[str, Any]:
@@ -152,7 +156,8 @@ def _value(tree: dict[str, Any], arrays: Arrays) -> Any:
     array = arrays[tree["array"]]
     if "device" in tree:
         torch = sys.modules["torch"]
-        tensor = torch.from_numpy(array.copy()).view(getattr(torch, tree["dtype"]))
+        dtype = getattr(torch, tree["dtype"])
+        tensor = torch.from_numpy(array.copy()).view(dtype) if array.size else torch.empty(0, dtype=dtype)
         return tensor.reshape(tree["shape"]).to(tree["device"])
     if "dtype" in tree:
         import ml_dtypes
@@ -179,6 +184,18 @@ def _parts(value: Any) -> list[tuple[str, Any]] | None:
         leaves = jax.tree.leaves(value, is_leaf=lambda item: item is not value)
         return None if leaves and leaves[0] is value else [(str(i), leaf) for i, leaf in enumerate(leaves)]
     return None
+
+
+def _mapping(tree: dict[str, Any], arrays: Arrays, like: Any) -> Any:
+    """A dictionary of a class of its own, such as a `defaultdict`: as that of the job, with other items."""
+    if not isinstance(like, dict) or type(like).__qualname__ != tree["mapping"]:
+        raise DocumentError(f"it has a {tree['mapping']} where the job has a {type(like).__name__}")
+    other = copy.copy(like)
+    other.clear()
+    for key, item in tree["items"]:
+        key = joined(key, arrays, None)
+        other[key] = joined(item, arrays, _item(like, key))
+    return other
 
 
 def _object(tree: dict[str, Any], arrays: Arrays, like: Any) -> Any:

@@ -26,8 +26,11 @@ _DECAY = 0.99
 _WARMUP = 20
 """Updates after which gradients are known."""
 _PART, _SMALL = 4096, 32_768
-"""Numbers of each gradient on the host that are looked at in an update; a small one is looked at whole, which takes no
-longer than to take a part of it."""
+"""Numbers of a large gradient on the host that are looked at in an update; a small one is looked at whole, which takes
+no longer than to take a part of it."""
+_ENOUGH = 4
+"""Where one gradient in so many is small, no part of a large one is looked at: biases and scales of norms get what
+their layer's weights get, and to take parts takes longer than to look."""
 _WHOLE_EVERY = 20
 """Updates between looks at the whole gradient."""
 
@@ -85,9 +88,9 @@ class Refusal:
     The optimizer's step is called without gradients, which changes nothing. On a device the gradients are only known
     later: a fused optimizer gets a flag there that they are bad, as by a gradient scaler, and another gets zeros.
 
-    Of a large gradient on the host a part is looked at, and the whole in one of 20 updates and where the part is far
-    larger than any lately. What isn't finite in the rest shows in the weights, and is left out when the updates are
-    made again.
+    On the host the small gradients are looked at, with parts of the large ones where few are small; and the whole in
+    one of 20 updates and where that sample is far larger than any lately. What isn't finite in the rest shows in the
+    weights, and is left out where the updates are made again.
 
     Args:
         optimizer: a torch optimizer, or a wrapper around one; one without hooks is left alone.
@@ -139,10 +142,10 @@ class Refusal:
         pairs = [(p, grad) for group in groups for p in group["params"] if (grad := p.grad) is not None]
         if not pairs:
             return
-        gradients = [numbers_of(gradient) for _, gradient in pairs]
-        is_sharded = _is_sharded(pairs[0][1])
-        if gradients[0].device.type != "cpu":
-            self._on_device(gradients, norm, is_sharded)
+        gradients = [gradient for _, gradient in pairs]
+        is_sharded = _is_sharded(gradients[0])
+        if not gradients[0].is_cpu:
+            self._on_device([*map(numbers_of, gradients)], norm, is_sharded)
             return
         self.last = look = self._look(gradients, norm, is_sharded)
         if look.refused(number(look.norm)):
@@ -160,14 +163,15 @@ class Refusal:
         elif is_sharded:
             level, norm = self._whole, _of_all_shards(torch.tensor(_norm(gradients))).item()
         else:
-            level, norm = self._whole, _norm(parts := [_part(gradient) for gradient in gradients])
-            if any(piece is not gradient for piece, gradient in zip(parts, gradients, strict=True)):
+            sample, is_whole = _sampled(gradients)
+            level, norm = self._whole, _norm(sample)
+            if not is_whole:
                 part = norm
                 if self._part.seen >= _WARMUP and self._part.seen % _WHOLE_EVERY and part <= self._part.limit:
                     level, part = self._part, None
                 else:
                     norm = _norm(gradients)
-        if not math.isfinite(norm) and all(bool(gradient.isfinite().all()) for gradient in gradients):
+        if not math.isfinite(norm) and all(bool(numbers_of(gradient).isfinite().all()) for gradient in gradients):
             norm = level.high  # it overflowed in half precision
         look = Look(norm, level, self.expected)
         if not look.refused(norm):
@@ -211,7 +215,15 @@ def _is_sharded(gradient: torch.Tensor) -> bool:
     return type(gradient) is not torch.Tensor and hasattr(gradient, "to_local")
 
 
-def _part(gradient: torch.Tensor) -> torch.Tensor:
+def _sampled(gradients: list[torch.Tensor]) -> tuple[list[torch.Tensor], bool]:
+    """The gradients that are looked at in each update, or parts of them, and whether that is the whole."""
+    small = [gradient for gradient in gradients if gradient.numel() <= _SMALL]
+    if len(small) * _ENOUGH >= len(gradients):
+        return small, len(small) == len(gradients)
+    return [_first_rows(numbers_of(gradient)) for gradient in gradients], False
+
+
+def _first_rows(gradient: torch.Tensor) -> torch.Tensor:
     """The first rows of a large gradient, a small one whole."""
     size = gradient.numel()
     return gradient if size <= _SMALL else gradient.narrow(0, 0, max(_PART * len(gradient) // size, 1))
@@ -226,7 +238,7 @@ def _of_all_shards(norm: torch.Tensor) -> torch.Tensor:
 
 def _norm(gradients: list[torch.Tensor]) -> float:
     """The norm of some gradients together, on the host."""
-    norms = foreach_norm(gradients)
+    norms = foreach_norm([numbers_of(gradient) for gradient in gradients])
     if len(norms) <= 32:
         return math.hypot(*[norm.item() for norm in norms])
     whole: float = torch.linalg.vector_norm(torch.stack([norm.double() for norm in norms])).item()

@@ -15,8 +15,9 @@ from glideslope.frameworks.torch.feedback.snapshots import Training
 
 FARTHEST = 20
 """Updates between snapshots where those since can be made again: to go back then costs none of them."""
-_MOST_BYTES = 2**28
-"""Gradients that are held, of all updates since a snapshot."""
+_MOST_BYTES = 2**23
+"""Gradients that are held, of all updates since a snapshot. More wouldn't stay in the processor's cache: to write each
+gradient of a million numbers into other memory than the last makes an update a fifth longer."""
 _DOUBTFUL = 5
 """Updates before a loss of the training that aren't made again, where nothing but the updates changed the weights."""
 _HABIT = 2
@@ -59,14 +60,12 @@ class Replay:
 
     def __post_init__(self) -> None:
         kind, weights = type(self.optimizer), self._weights()
-        size = sum(weight.numel() * weight.element_size() for weight in weights)
-        self._most = _MOST_BYTES // max(size, 1)
+        self._most = 0  # how many updates are held, by the bytes of the first gradient
         self.possible = (
             kind.__module__.startswith("torch.optim.")
             and not isinstance(self.optimizer, torch.optim.LBFGS)
             and all(weight.device.type == "cpu" for weight in weights)
             and not (distributed.is_available() and distributed.is_initialized())
-            and self._most >= 2 * FARTHEST
         )
 
     def _weights(self) -> list[torch.Tensor]:
@@ -79,6 +78,10 @@ class Replay:
 
     def note(self, pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
         """Notes an update, about to be made, of some weights with their gradients."""
+        if self.possible and not self._most:
+            size = sum(numbers_of(gradient).numel() * gradient.element_size() for _, gradient in pairs)
+            self._most = _MOST_BYTES // max(size, 1)
+            self.possible = self._most >= 2 * FARTHEST
         if self.possible:
             gradients = [(weight, gradient, gradient._version) for weight, gradient in pairs]
             self._pending.append(_Update(gradients, self._options(copied=True)))
