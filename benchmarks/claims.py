@@ -170,6 +170,7 @@ SCRIPTS = (
     Script("laws_sizes", (
         Claim(r"93M fitted beside three.*?\| #", r"93M without a run.*?absolute error #", near(0.1)),
         Claim(r"93M fitted beside three.*?\| [\d.]+; #", r"peaks that smaller.*?absolute error #", near(0.1)),
+        Claim(r"93M fitted beside three.*?\| [\d.]+; [\d.]+; #", r"another peak: mean absolute error #", near(0.1)),
     ), full=("--data", "{data}"), needs="the published loss curves: --data FOLDER"),
     Script("search/compare", (
         Claim(r"searches played on 34 trainings.*?\| #", WITHIN_ONE.format("geometric mean"), near(0.05)),
