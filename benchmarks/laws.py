@@ -26,6 +26,7 @@ from glideslope import laws
 FITTED = ("cosine_24000", "constant_24000", "wsdcon_9")
 PUBLISHED = {"25M": (0.00376, 0.00409), "100M": (0.00435, 0.00583)}
 Row = tuple[dict[str, str], laws.Run]
+OF_124M = 123.6e6
 
 THEIR_FIT, THEIR_DESIGN = 70.0, 42.0
 """Seconds that the paper's code takes on one core."""
@@ -62,6 +63,28 @@ def convex_agreement(folder: Path) -> list[Row]:
                 name=row["curve"].removesuffix(".csv"), final_loss=float(row["final_val_loss"]),
             )  # fmt: skip
             found.append((row, run))
+    return found
+
+
+def sizes(folder: Path) -> dict[str, list[laws.SizedRun]]:
+    """The runs of each size, by the name of the size."""
+    found: dict[str, list[laws.SizedRun]] = {}
+    with (folder / "runs.csv").open() as file:
+        for row in csv.DictReader(file):
+            curve = np.genfromtxt(folder / row["curve"], delimiter=",", names=True)
+            cosine = row["schedule"].startswith("cosine")
+            schedule = (
+                gs.warmup(300, start=0.01, shape="cosine") >> gs.cosine(final=0.1)
+                if cosine
+                else gs.parse(row["schedule"])
+            )
+            run = laws.Run.from_schedule(
+                schedule, peak=float(row["peak_lr"]), steps=int(row["steps"]), step=curve["step"],
+                loss=curve["val_loss"],
+                name=row["curve"].removesuffix(".csv"), final_loss=float(row["final_val_loss"]),
+            )  # fmt: skip
+            size = row["curve"].split("_")[0]
+            found.setdefault(size, []).append(laws.SizedRun(run, float(row["params"]), float(row["weight_decay"])))
     return found
 
 

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 import glideslope as gs
 from glideslope import laws
 from glideslope.cli import run as glideslope
+from glideslope.laws import public_curves
 from glideslope.laws.form import NAMES
 from glideslope.laws.minimum import minimized
 from glideslope.laws.size_law import theta_of
+from glideslope.laws.sizes import groups, not_apart
 
 SIZES = (20e6, 60e6, 180e6)
 PLANS = (("warmup(5%) >> hold() >> cooldown(20%)", 1e-3), ("warmup(5%) >> cosine(final=0.1)", 2e-3))
@@ -64,6 +66,31 @@ def test_a_size_with_one_short_run_takes_the_rest_from_the_others():
     for text, peak in PLANS:
         expected = end(truth(SIZES[2]), text, peak, 4000)
         assert end(laws.fit_sizes(known).at(SIZES[2]), text, peak, 4000) == pytest.approx(expected, abs=0.005)
+
+
+def of_public_curves(params, text, peak, steps, clock=1.0, rates=1.0, losses=1.0):
+    """A run of the line of public curves, with other units of updates, rates and losses."""
+    z, line = math.log(params / public_curves.CENTER), public_curves.LINE
+    theta = dict(zip(public_curves.NAMES, np.exp(line.mean + line.slope * z).tolist(), strict=True)) | {"r": 0.1}
+    lowest = math.exp(line.mean[0])
+    theta["L0"] = 1.69 + (lowest - 1.69) * math.exp(line.slope[0] * lowest / (lowest - 1.69) * z)  # E, as a law has it
+    unit = public_curves.UNIT * clock
+    law = laws.Law(theta, np.zeros((12, 12)), public_curves.REFERENCE * rates, unit, 1e-3, 0.0, ())
+    lr = laws.Rates.of_schedule(text, round(steps * clock), peak * rates)
+    step = np.linspace(0.02, 1.0, 50) * len(lr)
+    return laws.SizedRun(laws.Run(lr, step, losses * law.predict(lr, step), name=f"{params:g} {text} {peak}"), params)
+
+
+@pytest.mark.parametrize(("units", "off"), [((1.0, 1.0, 1.0), 0.002), ((0.1, 300.0, 0.1), 0.008)])
+def test_what_a_peak_is_worth_that_no_size_had(units, off):
+    texts = ("warmup(3%) >> hold() >> cooldown(20%)", "warmup(3%) >> cosine(final=0.1)")
+    plans = [*zip(texts, (1e-3, 2e-3), strict=True)]
+    known = [of_public_curves(size, *plan, 10_000, *units) for size in (30e6, 60e6) for plan in plans]
+    law, errors = laws.fit_sizes(known).at(120e6), []
+    for peak in (4e-4, 1e-3):
+        run = of_public_curves(120e6, texts[0], peak, 12_000, *units).run
+        errors.append(law.predict(run.lr, run.step[-1:])[0] / run.loss[-1] - 1)
+    assert errors[0] == pytest.approx(errors[1], abs=off)
 
 
 def test_an_interval_is_wider_for_a_size_without_runs_and_wider_still_far_away(law):
@@ -133,6 +160,18 @@ def test_a_saved_law_is_read_as_it_was(law, tmp_path):
 def test_what_cant_be_fitted_over_sizes(wrong, message):
     with pytest.raises(gs.LawError, match=message):
         laws.fit_sizes(wrong())
+
+
+def test_a_batch_or_a_decay_that_each_size_has_for_itself_is_noted():
+    known = runs(SIZES[:2], (2000,))
+    batched = [replace(own, run=replace(own.run, batch_size=own.params / 1e3)) for own in known]
+    (note,) = not_apart(groups(batched))
+    assert note.startswith("each size has a batch of its own (2e+07: 20000, 6e+07: 60000)")
+    assert "a run of 2e+07 parameters with 60000" in note
+    assert not not_apart(groups([*batched, replace(known[0], run=replace(known[0].run, batch_size=60_000))]))
+    (note,) = not_apart(groups([replace(own, weight_decay=own.params / 1e9) for own in known]))
+    assert "weight decay of its own" in note
+    assert not not_apart(groups(known))
 
 
 def test_a_table_of_sizes(tmp_path):

@@ -36,6 +36,14 @@ def test_linear_scaling_goes_with_the_batch():
     assert four["ResNet-50"].peak == pytest.approx(4 * one["ResNet-50"].peak)
 
 
+@pytest.mark.parametrize("method", ["mup", "completep"])
+def test_a_tuned_peak_is_carried_over(method):
+    start = laws.suggest(params=1e9, method=method, tuned_peak=4e-3)
+    assert [start.peak, start.low, start.high] == pytest.approx([4e-3] * 3)
+    assert start.sources[0].batch is None
+    assert any("tuned width over width" in warning for warning in start.warnings)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -43,6 +51,10 @@ def test_linear_scaling_goes_with_the_batch():
         {"params": 1e9, "task": "audio"},
         {"params": 1e9, "tokens": 0.0},
         {"params": 1e9, "optimizer": "sgd"},
+        {"params": 1e9, "method": "mup"},
+        {"params": 1e9, "method": "mup", "tuned_peak": -1e-3},
+        {"params": 1e9, "method": "completep", "tuned_peak": 1e-3, "task": "vision"},
+        {"params": 1e9, "tuned_peak": 1e-3},
     ],
 )
 def test_requests_that_have_no_answer(wrong):
@@ -56,5 +68,7 @@ def test_the_command(capsys):
     made = json.loads(capsys.readouterr().out)
     assert made["low"] <= made["peak"] <= made["high"]
     assert any("fit" in line for line in made["plan"])
+    assert glideslope(["suggest", "--params", "7e9", "--method", "mup", "--tuned-peak", "4e-3"]) == 0
+    assert "as tuned" in capsys.readouterr().out
     assert glideslope(["suggest", "--params", "7e9", "--task", "x"]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1

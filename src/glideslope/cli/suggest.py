@@ -15,12 +15,15 @@ from glideslope.cli.options import Json, command
 def suggest(
     params: Annotated[float, typer.Option(help="The parameters of the network.")],
     task: Annotated[str, typer.Option(help="pretrain, finetune or vision.")] = "pretrain",
-    method: Annotated[str, typer.Option(help="full, lora or layer-wise.")] = "full",
+    method: Annotated[str, typer.Option(help="full, lora, layer-wise, mup or completep.")] = "full",
     optimizer: Annotated[str, typer.Option(help="adamw, adam or sgd.")] = "adamw",
     batch_tokens: Annotated[
         float | None, typer.Option(help="Tokens in an update, or images, where the rate goes with them.")
     ] = None,
     tokens: Annotated[float | None, typer.Option(help="Of the run.")] = None,
+    tuned_peak: Annotated[
+        float | None, typer.Option(help="The best peak of a small network, for mup and completep.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Suggest a peak rate from published laws and recipes, with the runs that would replace it by a measurement."""
@@ -30,13 +33,19 @@ def suggest(
     from glideslope.views import terminal
 
     start = laws.suggest(
-        params=params, task=task, method=method, optimizer=optimizer, tokens=tokens, batch=batch_tokens
+        params=params, task=task, method=method, optimizer=optimizer, tokens=tokens, batch=batch_tokens,
+        tuned_peak=tuned_peak,
     )  # fmt: skip
     if as_json:
         output.put(json.dumps(asdict(start)))
         return
     rows = [
-        (source.name, f"{source.peak:.3g}", f"{source.batch:.3g} {source.unit}", source.schedule)
+        (
+            source.name,
+            f"{source.peak:.3g}",
+            "as tuned" if source.batch is None else f"{source.batch:.3g} {source.unit}",
+            source.schedule,
+        )
         for source in start.sources
     ]
     lead = f"A start: {start.peak:.2g}; sources have {start.low:.2g} to {start.high:.2g}."

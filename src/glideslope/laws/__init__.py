@@ -6,7 +6,7 @@ from glideslope.laws.design import Design, Designed, design
 from glideslope.laws.design_sizes import SizeDesign, design_sizes
 from glideslope.laws.fit import fit
 from glideslope.laws.fit_sizes import fit_sizes
-from glideslope.laws.fit_table import Best, TableLaw, fit_table
+from glideslope.laws.fit_table import fit_table
 from glideslope.laws.forecast import Forecast, Other, forecast
 from glideslope.laws.form import NAMES
 from glideslope.laws.law import Fitted, Law
@@ -18,6 +18,7 @@ from glideslope.laws.size_law import SizeLaw
 from glideslope.laws.size_law_file import is_of_sizes, load_sizes
 from glideslope.laws.sizes import SizedRun, sized
 from glideslope.laws.suggest import Suggestion, suggest
+from glideslope.laws.table_law import Best, TableLaw
 
 __all__ = [
     "NAMES", "Alarm", "Best", "Design", "Designed", "Fitted", "Forecast", "Law", "Other", "Rates", "Read", "Run",

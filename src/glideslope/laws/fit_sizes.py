@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -14,33 +15,19 @@ from glideslope.errors import LawError
 from glideslope.laws import bins
 from glideslope.laws.bins import NOISE, Points
 from glideslope.laws.chosen import LAST, check_enough, useless
-from glideslope.laws.fit import PRIORS as OF_ONE
 from glideslope.laws.fit import STARTS, UNITS, weights_of
-from glideslope.laws.form import NAMES, Prior, jacobian, predicted
+from glideslope.laws.form import NAMES, jacobian, predicted
 from glideslope.laws.knots import Knots
 from glideslope.laws.law import Fitted
 from glideslope.laws.minimum import minimized, robust_weights
 from glideslope.laws.rates import Rates
 from glideslope.laws.run import Run, reference_batch, relative
-from glideslope.laws.size_law import APART, Around, SizeLaw, decay_of, theta_of
-from glideslope.laws.sizes import SizedRun, groups
+from glideslope.laws.size_law import Around, SizeLaw, decay_of, theta_of
+from glideslope.laws.size_prior import APART, LinePrior, priors
+from glideslope.laws.sizes import SizedRun, groups, not_apart
 
-FLOOR = 0.56
-"""The part of the lowest loss that no size goes below, at first: 1.69 (Hoffmann et al. 2022) of 3."""
-_FLOOR_SPREAD = 0.2
-PRIORS = OF_ONE | {
-    "alpha": Prior(0.53, 0.15), "offset": Prior(0.057, 0.7), "a": Prior(0.85, 1.0), "b": Prior(0.23, 0.6),
-    "B": Prior(0.5, 0.7), "C": Prior(125.0, 1.0), "gamma": Prior(0.19, 0.25), "beta": Prior(0.37, 0.15),
-    "p": Prior(0.9, 0.06),
-}  # fmt: skip
-"""The parameters at the mean size. The medians are those of one law on 33M to 124M (Schaipp et al. 2025,
-arXiv:2501.18965), whose 124M has many peaks and schedules: small sizes, at a peak or two, don't tell what another peak
-does. Checked on other data, 25M to 100M; see benchmarks/laws_sizes.py."""
-SLOPES = {"L0": (-0.3, 0.15), "A": (0.1, 0.3), "alpha": (-0.1, 0.15), "offset": (0.0, 0.3), "a": (0.0, 0.4),
-          "b": (0.0, 0.2), "B": (0.0, 0.3), "C": (0.0, 0.4), "gamma": (0.0, 0.1), "beta": (-0.1, 0.2),
-          "p": (0.0, 0.05), "r": (0.0, 0.05)}  # fmt: skip
-"""How a parameter's logarithm goes with that of the size: the median and the spread of the slope."""
 _MOST_POINTS = 20_000
+_FAR = 4.0
 
 
 def fit_sizes(runs: Sequence[SizedRun]) -> SizeLaw:
@@ -50,7 +37,8 @@ def fit_sizes(runs: Sequence[SizedRun]) -> SizeLaw:
     of the number of parameters, by less the better all sizes agree (partial pooling), so that a size with one short run
     takes the rest from the others, and one with none has the line. The lowest loss is E + exp(line), as in
     Hoffmann et al. 2022 (arXiv:2203.15556). Where weight decay differs, b, the rate at which weights shrink, is
-    proportional to it.
+    proportional to it. The lines have one of two priors, whichever explains the losses better: a wide one, for any
+    data, and that of public curves (see `public_curves`).
 
     Args:
         runs: of two sizes or more; their batch sizes in tokens, where they differ.
@@ -70,11 +58,14 @@ def fit_sizes(runs: Sequence[SizedRun]) -> SizeLaw:
         else:
             kept.append(member)
     by_size = groups(kept)
+    notes += not_apart(by_size)
     ordered = [member for members in by_size.values() for member in members]
     check_enough([member.run for member in ordered], notes)
-    problem = _Problem(by_size)
+    bare = _Problem(by_size)
+    problems = [bare.under(prior) for prior in priors(bare.lowest, bare.center, bare.unit, bare.reference)]
     try:
-        _, best = min((problem.minimum(start, 1e-2) for start in problem.starts()), key=lambda end: end[0])
+        ends = [(problem, *problem.minimum(start, 1e-2)) for problem in problems for start in problem.starts()]
+        problem, _, best = min(ends, key=lambda end: end[1] + float(np.log(end[0].spreads).sum()))
         _, best = problem.minimum(best, 1e-6)
         unseen = problem.unseen(best)
     except (ValueError, FloatingPointError, np.linalg.LinAlgError) as error:
@@ -141,15 +132,15 @@ class _Problem:
             self._data(size, decay, [member.run for member in members], most) for size, decay, members in alike
         ]
         self.runs, self.size_of = runs, [size for size, _, members in alike for _ in members]
-        lowest = min(float(run.loss.min()) for run in runs)
-        scale = {name: lowest / 3 if name in ("A", "B") else 1.0 for name in NAMES}
-        level = np.array([math.log(scale[name] * PRIORS[name].median) for name in NAMES])
-        spread = np.array([PRIORS[name].spread for name in NAMES])
-        level[0], spread[0] = math.log((PRIORS["L0"].median / 3 - FLOOR) * lowest), 0.7
-        slopes, apart = np.array([SLOPES[name] for name in NAMES]), np.array([APART[name] for name in NAMES])
-        away = np.zeros(len(by_size) * len(NAMES))
-        self.medians = np.concatenate([[math.log(FLOOR * lowest)], level, slopes[:, 0], away])
-        self.spreads = np.concatenate([[_FLOOR_SPREAD], spread, slopes[:, 1], np.tile(apart, len(by_size))])
+        self.lowest = min(float(run.loss.min()) for run in runs)
+        self.medians = self.spreads = np.empty(0)
+
+    def under(self, prior: LinePrior) -> _Problem:
+        """The problem with a prior of the lines; sizes lie near them."""
+        problem, apart = copy(self), np.array([APART[name] for name in NAMES])
+        problem.medians = np.concatenate([prior.medians, np.zeros(len(self.logs) * len(NAMES))])
+        problem.spreads = np.concatenate([prior.spreads, np.tile(apart, len(self.logs))])
+        return problem
 
     def _data(self, size: int, decay: float | None, runs: Sequence[Run], most: int) -> _Data:
         points = [Points.of(run, self.longest, most) for run in runs]
@@ -228,7 +219,9 @@ class _Problem:
             errors.append(float(np.median(scales[last] * (values[last] + slopes[last] @ move))))
         moves = np.array(pulls) @ inverse
         of_runs = len(moves) / (len(moves) - 1) * moves.T @ moves
-        return variance * inverse + of_runs, float(np.sqrt(np.mean(np.square(errors))))
+        misses = np.abs(errors)
+        misses = np.minimum(misses, _FAR * np.median(misses))  # of a size's only run, a step of Newton's may be far off
+        return variance * inverse + of_runs, float(np.sqrt(np.mean(misses**2)))
 
     def unseen(self, u: np.ndarray) -> float:
         """The root mean square of the relative errors that ends of runs have by a fit without any run of their size."""

@@ -11,7 +11,7 @@ import numpy as np
 from glideslope.errors import LawError
 from glideslope.laws.alarms import Alarm, Band
 from glideslope.laws.bins import Points
-from glideslope.laws.near_public import OF_ENDS, Mixture, usual
+from glideslope.laws.near_public import Mixture, usual
 from glideslope.laws.rates import Rates
 from glideslope.laws.run import Run
 
@@ -77,8 +77,9 @@ class Forecast:
 def forecast(run: Run, lost: Sequence[float] = (), longer: Sequence[Rates] = ()) -> Forecast:
     """Forecasts the end of a run from its losses so far.
 
-    The law of the run is near one of those of public curves (see `public_curves`), by more or less: each is fitted to
-    the losses, and counts by how well it explains them (its evidence, by Laplace's approximation).
+    The law of the run is near the line over sizes that public curves have (see `public_curves`): it is one of their
+    data, of other data, or of anything else. Each is fitted to the losses, and counts by how well it explains them (its
+    evidence, by Laplace's approximation).
 
     Args:
         run: the rates of all its updates, to the end; and its losses so far, in order.
@@ -125,8 +126,7 @@ def forecast(run: Run, lost: Sequence[float] = (), longer: Sequence[Rates] = ())
 def _interval(end: tuple[float, float, float]) -> tuple[float, float, float]:
     """The median and a 90% interval of a loss, from the mean and the deviation of its logarithm."""
     middle, spread, _ = end
-    width = 1.645 * math.hypot(spread, OF_ENDS)
-    return math.exp(middle), math.exp(middle - width), math.exp(middle + width)
+    return math.exp(middle), math.exp(middle - 1.645 * spread), math.exp(middle + 1.645 * spread)
 
 
 def _cooled(rates: Rates, now: int) -> Rates:

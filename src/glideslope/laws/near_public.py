@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 from scipy.special import ndtr
@@ -15,129 +14,166 @@ from glideslope.laws.bins import Points
 from glideslope.laws.form import NAMES, RELAXATION, jacobian, predicted
 from glideslope.laws.knots import Knots
 from glideslope.laws.minimum import minimized, robust_weights
-from glideslope.laws.public_curves import LAWS, LONGEST, REFERENCE, UNIT
+from glideslope.laws.public_curves import CENTER, LINE, LONGEST, PEAKS, REFERENCE, SETS, UNIT, directions
 from glideslope.laws.rates import Rates
 
 _FREE = [NAMES.index(name) for name in public_curves.NAMES]
-_SPREADS = np.array([0.025, 0.05, 0.0375, 0.19, 0.19, 0.19, 0.125, 0.375, 0.125, 0.125, 0.0375])
-"""How far the logarithms of a run's parameters lie from those of a public law, apart from its scales."""
-_KINDS = ((0.03, 0.03, 0.01, 0.1, 0.0, False), (0.5, 0.5, 0.15, 0.7, -1.0, False), (0.7, 0.7, 0.2, 1.0, -2.0, True))
-"""How near a run may be to a public law: the deviations of the logarithms of its clock, its rates and its losses, the
-part of `_SPREADS`, the logarithm of the odds, and whether updates and rates count as parts of horizon and peak."""
-_NOISE, _EARLY = 0.004, 0.15
-"""The relative deviation of a loss from the law, and the part of the horizon before which it is much larger."""
-OF_ENDS = 0.003
-"""The relative deviation of an end from the best law there is."""
-_ROUGH, _FINE, _FAR = 0.1, 1e-3, 25.0
-"""How well each is fitted at first, and how well those whose evidence is then within `_FAR` of the best."""
+_SIZES = 1.5
+"""The deviation of the logarithm of a run's size from that of `CENTER`."""
+_NEW, _OTHER = (1.0, (0.25, 0.25, 0.05)), (-2.0, (0.7, 0.7, 0.2))
+"""Runs of other data, and those of which nothing is known: the logarithm of the odds, and the deviations of the
+logarithms of clock, rates and losses; of the latter over horizon, peak and losses of the run."""
+_NOISE, _OFF, _FAR = 0.0007, 0.002, 1.5
+"""The relative deviation of a loss from its neighbours, at least, and of the curve from a law; and how far apart, in
+logarithms of updates, two losses are off by nearly as much."""
+_FIRST, _EARLY = 1200, (0.1, 0.15)
+"""The updates before which both deviations are much larger, as laws leave out the beginning; and the least and the
+largest part of the horizon that they are."""
+_OF_ENDS, _OF_PEAKS, _OF_RATES = 0.003, 0.01, 0.5
+"""The relative deviation of an end from the best law there is; and for each factor e of the peak beyond those of public
+curves, more of it, and the deviation of the logarithm of what a rate is worth."""
+_TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class _Kind:
+    """What a run may be near to: the median and the covariance of its parameters' logarithms, and their odds."""
+
+    of_set: int
+    odds: float
+    middle: np.ndarray
+    covariance: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
 class _Fit:
-    """A public law, fitted to a run."""
+    """A kind, fitted to a run: the place, its covariance, what is left of the losses, and the slopes of the law there,
+    both over the covariance of the losses."""
 
-    like: str
+    kind: _Kind
     weight: float
     x: np.ndarray
-    theta: dict[str, float]
     covariance: np.ndarray
+    left: np.ndarray
+    slopes: np.ndarray
 
 
 class Mixture:
-    """Public laws, each fitted to the losses of a run, weighted by their evidence."""
+    """Laws near those of public curves, fitted to the losses of a run, weighted by their evidence.
+
+    The losses lie around the law by noise, and by what they have in common with those before and after: a law that is
+    off at 30% of a run is so by as much a little later. This is a Gaussian process in the logarithm of the updates.
+    """
 
     def __init__(self, rates: Rates, points: Points) -> None:
-        self.rates, self.reference, self.unit = rates, rates.peak, len(rates) / 24
-        self.knots = Knots.of(rates, points.step, self.reference, self.unit)
-        self.log = points.log
-        self.scale = _NOISE * (1 + (_EARLY * len(rates) / points.step) ** 2)
-        rough = [
-            self._fitted(like, source, np.array(law), kind, None, _ROUGH)
-            for like, source, law in LAWS
-            for kind in _KINDS
-        ]
-        most = max(fit.weight for fit in rough)
-        fits = [
-            self._fitted(like, source, np.array(law), kind, fit.x, _FINE) if fit.weight > most - _FAR else fit
-            for fit, ((like, source, law), kind) in zip(rough, product(LAWS, _KINDS), strict=True)
-        ]
+        self.rates, self.line = rates, LINE
+        self.knots = Knots.of(rates, points.step, REFERENCE, UNIT)
+        self.step, self.log = points.step, points.log
+        apart = np.diff(self.log - np.log(usual(rates, points.step)))
+        noise = max(float(np.median(np.abs(apart))) / (0.6745 * math.sqrt(2)), _NOISE)
+        within = np.diag((noise * self._early(points.step)) ** 2)
+        self.whiten = np.linalg.inv(np.linalg.cholesky(self._alike(points.step) + within))
+        fits = [self._fitted(kind) for kind in self._kinds()]
         most = max(fit.weight for fit in fits)
         weights = np.exp([fit.weight - most for fit in fits])
         self.fits, self.weights = fits, weights / weights.sum()
-        self._own = self._ends(rates)
+        self._of_run = self._ends(rates)
 
     @property
     def like(self) -> str:
-        """The network with the largest weight."""
-        return self.fits[int(np.argmax(self.weights))].like
+        """The network of public curves that the run is nearest to, with their source."""
+        best = self.fits[int(np.argmax(self.weights))]
+        over = self.line.slope / self.line.spread**2
+        z = float(over @ (best.x - best.kind.middle) / (over @ self.line.slope + _SIZES**-2))
+        source, networks = SETS[best.kind.of_set]
+        name = min(networks, key=lambda network: abs(math.log(network[1] / CENTER) - z))[0]
+        return f"{name} ({source})"
 
-    def _fitted(
-        self,
-        like: str,
-        source: str,
-        law: np.ndarray,
-        kind: tuple[float, float, float, float, float, bool],
-        start: np.ndarray | None,
-        tolerance: float,
-    ) -> _Fit:
-        of_clock, of_rates, of_losses, part, odds, in_parts = kind
-        clock = math.log(LONGEST / 24 / UNIT if in_parts else self.unit / UNIT)
-        rates = 0.0 if in_parts else math.log(self.reference / REFERENCE)
-        by_clock, by_rates, by_loss = _directions(dict(zip(public_curves.NAMES, law.tolist(), strict=True)))
-        middle = np.log(law) + clock * by_clock + rates * by_rates
-        if odds:  # the scale of the losses is that of the run
-            middle = middle + by_loss * float(
-                np.median((self.log - np.log(predicted(self.knots, _theta(middle))))[-5:])
-            )
-        covariance = np.diag((part * _SPREADS) ** 2)
-        for deviation, direction in ((of_clock, by_clock), (of_rates, by_rates), (of_losses, by_loss)):
-            covariance += deviation**2 * np.outer(direction, direction)
-        whiten = np.linalg.cholesky(np.linalg.inv(covariance)).T
+    def _early(self, step: np.ndarray) -> np.ndarray:
+        least, most = (part * len(self.rates) for part in _EARLY)
+        first = min(max(_FIRST, least), most)
+        return np.asarray(1 + (first / step) ** 2)
+
+    def _alike(self, step: np.ndarray) -> np.ndarray:
+        """The covariance of how far the losses at some updates and those of the run lie from a law."""
+        apart = np.log(step[:, None] / self.step) / _FAR
+        return np.asarray(_OFF**2 * self._early(step)[:, None] * self._early(self.step) * np.exp(-(apart**2) / 2))
+
+    def _kinds(self) -> Iterator[_Kind]:
+        line, scaled = self.line, directions(self.line.mean)
+        covariance = np.diag(line.spread**2) + _SIZES**2 * np.outer(line.slope, line.slope)
+        covariance += (_OF_RATES * _beyond(self.rates)) ** 2 * np.outer(scaled[:, 1], scaled[:, 1])
+        sets = [line.mean + scaled @ scales for scales in line.scales]
+        yield from (_Kind(i, 0.0, middle, covariance) for i, middle in enumerate(sets))
+        middles = (np.mean(sets, axis=0), self._in_parts())
+        for middle, (odds, deviations) in zip(middles, (_NEW, _OTHER), strict=True):
+            yield _Kind(0, odds, middle, covariance + scaled @ np.diag(np.square(deviations)) @ scaled.T)
+
+    def _in_parts(self) -> np.ndarray:
+        """The line's mean where updates and rates count as parts of horizon and peak, and losses as parts of the
+        run's."""
+        scaled = directions(self.line.mean)
+        parts = np.array([math.log(LONGEST / len(self.rates)), math.log(REFERENCE / self.rates.peak)])
+        middle = self.line.mean + scaled[:, :2] @ parts
+        off = self.log - np.log(predicted(self.knots, _theta(middle)))
+        return np.asarray(middle + scaled[:, 2] * float(np.median(off[-5:])))
+
+    def _fitted(self, kind: _Kind) -> _Fit:
+        whiten = np.linalg.cholesky(np.linalg.inv(kind.covariance)).T
 
         def residuals(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            by_log, log = _log_loss(self.knots, x)
-            values = np.concatenate([(log - self.log) / self.scale, whiten @ (x - middle)])
-            return values, np.concatenate([by_log / self.scale[:, None], whiten])
+            by_log, log = log_loss(self.knots, x)
+            values = np.concatenate([self.whiten @ (log - self.log), whiten @ (x - kind.middle)])
+            return values, np.concatenate([self.whiten @ by_log, whiten])
 
-        cost, x = minimized(residuals, middle if start is None else start, tolerance, squared=len(law))
+        cost, x = minimized(residuals, kind.middle, _TOLERANCE, squared=len(kind.middle))
         values, slopes = residuals(x)
         hessian = slopes.T @ (robust_weights(values, len(x))[:, None] * slopes)
-        evidence = odds - cost - 0.5 * float(np.linalg.slogdet(hessian)[1] + np.linalg.slogdet(covariance)[1])
-        return _Fit(f"{like} ({source})", evidence, x, _theta(x), np.linalg.inv(hessian))
+        evidence = kind.odds - cost - 0.5 * float(np.linalg.slogdet(hessian)[1] + np.linalg.slogdet(kind.covariance)[1])
+        points = slice(len(self.log))
+        return _Fit(kind, evidence, x, np.linalg.inv(hessian), -values[points], slopes[points])
 
     def _ends(self, rates: Rates) -> list[tuple[float, np.ndarray]]:
         """The logarithm of the loss after all updates, and its derivatives, by each fit."""
-        knots = Knots.of(rates, np.array([float(len(rates))]), self.reference, self.unit)
-        ends = []
+        step = np.array([float(len(rates))])
+        knots, ends = Knots.of(rates, step, REFERENCE, UNIT), []
+        shares = (self._alike(step) @ self.whiten.T)[0]  # of the losses, each free of those before it
         for fit in self.fits:
-            by_log, log = _log_loss(knots, np.log([fit.theta[name] for name in public_curves.NAMES]))
-            ends.append((float(log[0]), by_log[0]))
+            by_log, log = log_loss(knots, fit.x)
+            ends.append((float(log[0] + shares @ fit.left), by_log[0] - shares @ fit.slopes))
         return ends
 
     def end(self, rates: Rates) -> tuple[float, float, float]:
         """The mean and the deviation of the logarithm of the loss at the end of some rates, and the probability that it
         is lower than at the end of the run's."""
+        of_law = math.hypot(_OF_ENDS, _OF_PEAKS * _beyond(rates))
         ends = self._ends(rates)
         means = np.array([log for log, _ in ends])
         within = np.array([slope @ fit.covariance @ slope for (_, slope), fit in zip(ends, self.fits, strict=True)])
         mean = float(self.weights @ means)
         odds = 0.0
         for weight, fit, (log, slope), (of_run, slope_of_run) in zip(
-            self.weights, self.fits, ends, self._own, strict=True
+            self.weights, self.fits, ends, self._of_run, strict=True
         ):
             apart = slope - slope_of_run
-            doubt = math.hypot(math.sqrt(max(float(apart @ fit.covariance @ apart), 0.0)), OF_ENDS)
+            doubt = math.hypot(math.sqrt(max(float(apart @ fit.covariance @ apart), 0.0)), of_law)
             odds += float(weight * ndtr((of_run - log) / doubt))
-        return mean, math.sqrt(float(self.weights @ (within + (means - mean) ** 2))), odds
+        return mean, math.sqrt(float(self.weights @ (within + (means - mean) ** 2)) + of_law**2), odds
 
 
-def _theta(x: Sequence[float] | np.ndarray) -> dict[str, float]:
+def _beyond(rates: Rates) -> float:
+    """How far a peak is beyond those of public curves, as a logarithm."""
+    least, most = PEAKS
+    return max(math.log(least / rates.peak), math.log(rates.peak / most), 0.0)
+
+
+def _theta(x: np.ndarray) -> dict[str, float]:
     """The parameters of a law, from the logarithms of those of the public ones."""
     values = np.exp(np.clip(x, -30, 30)).tolist()
     return dict(zip(public_curves.NAMES, values, strict=True)) | {"r": 1e-12} | RELAXATION
 
 
-def _log_loss(knots: Knots, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def log_loss(knots: Knots, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The derivatives of the logarithm of the loss by those of the parameters, and that logarithm."""
     theta = _theta(x)
     loss, slopes = jacobian(knots, theta)
@@ -145,23 +181,6 @@ def _log_loss(knots: Knots, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return slopes[:, _FREE] * np.array([theta[name] for name in public_curves.NAMES]) / loss[:, None], np.log(loss)
 
 
-def _directions(law: dict[str, float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """How the logarithms of a law's parameters change with the logarithm of the clock's unit, of the rate that rates
-    are over, and of the losses."""
-    by_clock = {"offset": -1.0, "a": 1.0, "b": 1.0, "A": -law["alpha"], "C": 1.0}
-    by_rates = {"offset": -1.0, "a": 2.0, "b": 1.0, "A": -law["alpha"], "B": law["p"], "C": 1.0 - law["gamma"]}
-    by_loss = {"L0": 1.0, "A": 1.0, "B": 1.0}
-    clock, rates, loss = (
-        np.array([changes.get(name, 0.0) for name in public_curves.NAMES]) for changes in (by_clock, by_rates, by_loss)
-    )
-    return clock, rates, loss
-
-
 def usual(rates: Rates, step: np.ndarray) -> np.ndarray:
-    """The loss of a usual run on some rates, the median of the public laws, after some updates, shape (n,)."""
-    knots, losses = Knots.of(rates, step, rates.peak, len(rates) / 24), []
-    for _, _, law in LAWS:
-        by_clock, by_rates, _ = _directions(dict(zip(public_curves.NAMES, law, strict=True)))
-        x = np.log(law) + math.log(len(rates) / 24 / UNIT) * by_clock + math.log(rates.peak / REFERENCE) * by_rates
-        losses.append(predicted(knots, _theta(x)))
-    return np.asarray(np.median(losses, axis=0))
+    """The loss of a usual run on some rates, that of the middle of public curves, after some updates, shape (n,)."""
+    return predicted(Knots.of(rates, step, REFERENCE, UNIT), _theta(LINE.mean))

@@ -1,20 +1,72 @@
-"""The laws of public loss curves: what is known of a run before it has shown anything."""
+"""The laws of public loss curves over sizes: what is known of a run before it has shown anything."""
 
 from __future__ import annotations
 
-CONVEX = "Schaipp et al. 2025, arXiv:2501.18965"
-MULTI_POWER = "Luo et al. 2025, arXiv:2503.12811"
-UNIT, REFERENCE, LONGEST = 1000.0, 1e-3, 24_000
-"""The updates of a unit of their clock, the rate that rates are over, and the updates of a usual run."""
+from dataclasses import dataclass
+
+import numpy as np
+
+UNIT, REFERENCE, CENTER, LONGEST = 1000.0, 1e-3, 80e6, 24_000
+"""The updates of a unit of their clock, the rate that rates are over, the size that sizes are over, and the updates of
+a usual run."""
+PEAKS = (3e-4, 2e-3)
+"""The least and the largest peak that several of the networks have."""
 NAMES = ("L0", "A", "alpha", "offset", "a", "b", "B", "C", "gamma", "beta", "p")
-LAWS = (
-    ("33M", CONVEX, (3.157, 0.6858, 0.6268, 0.0806, 0.4815, 0.3128, 0.2472, 36.84, 0.4956, 0.6176, 1.089)),
-    ("53M", CONVEX, (2.992, 0.7101, 0.5636, 0.08286, 0.5566, 0.2833, 0.3045, 45.19, 0.5128, 0.579, 1.086)),
-    ("59M", CONVEX, (2.951, 0.7766, 0.5807, 0.1293, 0.3198, 0.2016, 0.2768, 44.56, 0.5135, 0.4911, 1.028)),
-    ("93M", CONVEX, (2.81, 0.8846, 0.5527, 0.1768, 0.2551, 0.1794, 0.2957, 34.69, 0.5405, 0.4091, 0.9995)),
-    ("124M", CONVEX, (2.662, 0.7031, 0.4592, 0.02699, 0.8317, 0.183, 0.658, 283.3, 0.1231, 0.2651, 0.8885)),
-    ("25M", MULTI_POWER, (3.05, 0.4821, 0.599, 0.06588, 0.7686, 0.08986, 0.4541, 265.7, 0.1434, 0.3794, 0.7883)),
-    ("100M", MULTI_POWER, (2.677, 0.5279, 0.541, 0.06759, 2.486, 0.3584, 0.7714, 178.6, 0.2537, 0.3861, 1.012)),
+SETS = (
+    ("Schaipp et al. 2025, arXiv:2501.18965", (("33M", 33e6), ("53M", 53e6), ("59M", 60e6), ("93M", 93e6),
+                                               ("124M", 124e6))),
+    ("Luo et al. 2025, arXiv:2503.12811", (("25M", 25e6), ("100M", 100e6))),
+)  # fmt: skip
+"""The sources of the curves, with the networks of each: language models in nats a token, AdamW with a weight decay of
+0.1."""
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """How the logarithms of a law's parameters go with that of the size.
+
+    Attributes:
+        mean: at the size `CENTER`, shape (11,), in the order of `NAMES`.
+        slope: by the logarithm of the size.
+        spread: how far a size lies from the line.
+        scales: of each of `SETS`, the logarithms of its clock, rates and losses over the first's.
+    """
+
+    mean: np.ndarray
+    slope: np.ndarray
+    spread: np.ndarray
+    scales: tuple[tuple[float, ...], ...]
+
+
+_VALUES = {
+    "L0": (2.814, -0.1041, 0.0132),
+    "A": (0.6312, 0.0645, 0.0294),
+    "alpha": (0.4971, -0.1106, 0.0511),
+    "offset": (0.02234, -0.0530, 0.1866),
+    "a": (0.9735, 0.1023, 0.1569),
+    "b": (0.2087, -0.0601, 0.1445),
+    "B": (0.5207, 0.2587, 0.0852),
+    "C": (79.04, -0.0509, 0.2400),
+    "gamma": (0.156, -0.0046, 0.1154),
+    "beta": (0.5881, 0.0070, 0.1035),
+    "p": (0.9043, -0.0309, 0.0328),
+}
+"""Of each parameter the mean, the slope and the spread, as benchmarks/public_laws.py prints them."""
+LINE = Line(
+    np.log([_VALUES[name][0] for name in NAMES]),
+    np.array([_VALUES[name][1] for name in NAMES]),
+    np.array([_VALUES[name][2] for name in NAMES]),
+    ((0.0, 0.0, 0.0), (0.0571, 0.2458, -0.0368)),
 )
-"""The parameters of the network, the source of its curves, and the parameters of the law of all of them: language
-models in nats a token, AdamW with a weight decay of 0.1."""
+
+
+def directions(logs: np.ndarray) -> np.ndarray:
+    """How the logarithms of a law's parameters change with the logarithm of the clock's unit, of the rate that rates
+    are over, and of the losses, shape (11, 3)."""
+    law = dict(zip(NAMES, np.exp(logs).tolist(), strict=True))
+    changes = (
+        {"offset": -1.0, "a": 1.0, "b": 1.0, "A": -law["alpha"], "C": 1.0},
+        {"offset": -1.0, "a": 2.0, "b": 1.0, "A": -law["alpha"], "B": law["p"], "C": 1.0 - law["gamma"]},
+        {"L0": 1.0, "A": 1.0, "B": 1.0},
+    )
+    return np.array([[change.get(name, 0.0) for change in changes] for name in NAMES])

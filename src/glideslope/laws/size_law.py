@@ -12,9 +12,6 @@ from glideslope.laws.form import NAMES, RELAXATION
 from glideslope.laws.law import Fitted, Law
 from glideslope.laws.values import ByValue, read_only
 
-APART = {"L0": 0.012, "A": 0.03, "alpha": 0.018, "offset": 0.12, "a": 0.09, "b": 0.09, "B": 0.06, "C": 0.18,
-         "gamma": 0.06, "beta": 0.06, "p": 0.018, "r": 0.03}  # fmt: skip
-"""How far the logarithm of a size's parameter lies from the line that all sizes have."""
 SAME = 0.02
 """The relative difference up to which a size is one that runs are of."""
 
@@ -101,16 +98,16 @@ class SizeLaw(ByValue):
         theta = theta_of(self.place, z, size, self._decay(size, weight_decay))
         slopes = self._slopes(theta, z, size)
         covariance = slopes @ self.covariance @ slopes.T
-        if size is None:
-            covariance += np.diag(np.square([APART[name] for name in NAMES])) * self._part_above(theta)
         relative = self._relative(batch)
         runs = tuple(run for _, members in self.fitted for run in members) if size is None else self.fitted[size][1]
         theta["B"] /= relative
         reference = self.around.reference / relative ** theta["r"]
         notes = (*self.notes, *self.warnings(params, batch))
-        return Law(
-            theta, (covariance + covariance.T) / 2, reference, self.around.unit, self.noise, self.shift, runs, notes
-        )
+        known = 0 if size is None else len(runs)
+        noise = math.hypot(
+            self.noise, self.unseen / math.sqrt(1 + known)
+        )  # what a size has for itself shows in its runs
+        return Law(theta, (covariance + covariance.T) / 2, reference, self.around.unit, noise, self.shift, runs, notes)
 
     def warnings(self, params: float, batch: float | None = None) -> list[str]:
         """What should be known of a prediction for a size: it is far from those of the runs."""

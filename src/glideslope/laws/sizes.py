@@ -10,6 +10,7 @@ from pathlib import Path
 from glideslope.errors import LawError
 from glideslope.laws.logs.delimited import table
 from glideslope.laws.logs.source import Source
+from glideslope.laws.rates import Rates
 from glideslope.laws.run import Run
 from glideslope.laws.size_law import SAME
 from glideslope.schedules.numbers import number
@@ -121,14 +122,39 @@ def groups(runs: Sequence[SizedRun]) -> dict[float, list[SizedRun]]:
 
 def _check_peaks(by_size: dict[float, list[SizedRun]]) -> None:
     """Raises where what a size does can't be told from what its peak does: each size has one, and no two the same."""
-    peaks = {size: sorted({run.run.peak for run in runs}) for size, runs in by_size.items()}
-    alone = all(values[-1] / values[0] < 1 + SAME for values in peaks.values())
-    ordered = [values[0] for values in peaks.values()]
-    apart = all(abs(a / b - 1) >= SAME for i, a in enumerate(ordered) for b in ordered[:i])
-    if alone and apart:
+    if peaks := _of_their_own({size: [run.run.peak for run in runs] for size, runs in by_size.items()}):
         small, large = min(peaks), max(peaks)
-        listed = ", ".join(f"{size:.3g}: {values[0]:g}" for size, values in peaks.items())
         raise LawError(
-            f"each size has a peak of its own ({listed}), so that sizes can't be told from peaks: add a run of "
-            f"{small:.3g} parameters at a peak of {peaks[large][0]:g}, that of {large:.3g}"
+            f"each size has a peak of its own ({_listed(peaks)}), so that sizes can't be told from peaks: add a run of "
+            f"{small:.3g} parameters at a peak of {peaks[large]:g}, that of {large:.3g}"
         )
+
+
+def not_apart(by_size: dict[float, list[SizedRun]]) -> list[str]:
+    """Notes on batches and weight decays that can't be told from sizes, since each size has one of its own."""
+    notes = []
+    for what, value in (("batch", _batch), ("weight decay", lambda run: run.weight_decay or 0.0)):
+        values = _of_their_own({size: [value(run) for run in runs] for size, runs in by_size.items()})
+        if values:
+            small, large = min(values), max(values)
+            notes.append(
+                f"each size has a {what} of its own ({_listed(values)}), so that what it does is supposed, not "
+                f"measured: a run of {small:.3g} parameters with {values[large]:g} would tell"
+            )
+    return notes
+
+
+def _batch(run: SizedRun) -> float:
+    return 0.0 if run.run.batch_size is None else Rates.of(run.run.batch_size).mean(lambda sizes: sizes)
+
+
+def _of_their_own(by_size: dict[float, list[float]]) -> dict[float, float]:
+    """The value of each size, where each has one, and no two the same; else none."""
+    alone = all(max(values) <= (1 + SAME) * min(values) for values in by_size.values())
+    ordered = [values[0] for values in by_size.values()]
+    apart = all(abs(a - b) >= SAME * max(a, b) > 0 for i, a in enumerate(ordered) for b in ordered[:i])
+    return dict(zip(by_size, ordered, strict=True)) if alone and apart else {}
+
+
+def _listed(values: dict[float, float]) -> str:
+    return ", ".join(f"{size:.3g}: {value:g}" for size, value in values.items())

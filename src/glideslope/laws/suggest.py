@@ -13,9 +13,15 @@ from glideslope.errors import LawError
 
 TASKS, METHODS, OPTIMIZERS = (
     ("pretrain", "finetune", "vision"),
-    ("full", "lora", "layer-wise"),
+    ("full", "lora", "layer-wise", "mup", "completep"),
     ("adamw", "adam", "sgd"),
 )
+TRANSFER = {
+    "mup": "the rate of hidden matrices is the peak times tuned width over width: gs.layers.by_width",
+    "completep": "the rate of hidden matrices is the peak times tuned width over width, and what a block adds to the "
+    "residual stream is times tuned depth over depth",
+}
+"""The parametrizations with which the best peak of a small network is that of a large one, and what they change."""
 _USUAL_TOKENS = 20.0
 """Tokens for each parameter of a pretraining whose length isn't given (Hoffmann et al. 2022)."""
 _FAR = 1.0
@@ -32,7 +38,7 @@ class Source:
         name: of the law or recipe.
         citation: where it was published.
         peak: the peak rate.
-        batch: examples or tokens in an update, with their unit.
+        batch: examples or tokens in an update; None if it is that of the small network.
         unit: of the batch.
         schedule: as published.
         warmup: as published.
@@ -46,7 +52,7 @@ class Source:
     name: str
     citation: str
     peak: float
-    batch: float
+    batch: float | None
     unit: str
     schedule: str
     warmup: str
@@ -86,19 +92,22 @@ def suggest(
     optimizer: str = "adamw",
     tokens: float | None = None,
     batch: float | None = None,
+    tuned_peak: float | None = None,
 ) -> Suggestion:
     """Suggests a peak rate, and what goes with it, from published laws and recipes.
 
     Args:
         params: of the network.
         task: pretrain, finetune (both of language models) or vision.
-        method: full, lora or layer-wise.
+        method: full, lora or layer-wise; or mup or completep, which carry over the best peak of a small network.
         optimizer: adamw, adam or sgd; those of adam count for adamw, and the other way.
         tokens: of the run; 20 for each parameter of a pretraining if not given.
         batch: tokens or images in an update; the source's if not given.
+        tuned_peak: the best peak of a small network, for mup and completep, and for no other method.
 
     Raises:
-        LawError: a name isn't known, a number isn't positive, or no source is of such a training.
+        LawError: a name isn't known, a number isn't positive, no source is of such a training, or there is a tuned peak
+            with a method that has no use for it, or none with one that has.
 
     >>> start = suggest(params=7e9, task="finetune", method="lora")
     >>> start.low <= start.peak <= start.high, start.sources[0].name
@@ -111,16 +120,21 @@ def suggest(
     ):
         if value not in known:
             raise LawError(f"{name}={value!r}: give {', '.join(known)}")
-    for name, number in (("params", params), ("tokens", tokens), ("batch", batch)):
+    for name, number in (("params", params), ("tokens", tokens), ("batch", batch), ("tuned_peak", tuned_peak)):
         if number is not None and not (math.isfinite(number) and number > 0):
             raise LawError(f"{name}={number}: give a number above 0")
+    if (method in TRANSFER) != (tuned_peak is not None):
+        raise LawError(
+            f"method={method!r} and tuned_peak={tuned_peak}: give the best peak of a small network (--tuned-peak) with "
+            f"{' or '.join(TRANSFER)}, which carry it over, and with no other method"
+        )
     length = tokens if tokens is not None else _USUAL_TOKENS * params
     family = {"adam", "adamw"} if optimizer in ("adam", "adamw") else {optimizer}
     rows = [row for row in _rows() if (row["task"], row["method"]) == (task, method) and row["optimizer"] in family]
     if not rows:
         known_kinds = sorted({f"{row['task']} {row['method']} {row['optimizer']}" for row in _rows()})
         raise LawError(f"no source has {task}, {method} with {optimizer}; there are {', '.join(known_kinds)}")
-    sources = sorted((_source(row, params, length, batch) for row in rows), key=lambda source: source.far)
+    sources = sorted((_source(row, params, length, batch, tuned_peak) for row in rows), key=lambda source: source.far)
     weights = [0.5 ** (source.far / _FAR) * (2.0 if source.is_law else 1.0) for source in sources]
     logs = [math.log(source.peak) for source in sources]
     middle = math.exp(sum(w * log for w, log in zip(weights, logs, strict=True)) / sum(weights))
@@ -130,7 +144,9 @@ def suggest(
         warnings.append(
             f"{params:.3g} parameters are {10 ** sources[0].far:.1f} times beyond what the nearest source measured"
         )
-    if len(sources) < 3:
+    if method in TRANSFER:
+        warnings.append(f"{TRANSFER[method]}; without that the peak isn't carried over")
+    elif len(sources) < 3:
         warnings.append(f"only {len(sources)} source{'s' * (len(sources) > 1)}: the spread says little")
     return Suggestion(
         middle, min(peaks), max(peaks), tuple(sources), _plan(middle, length, params, peaks), tuple(warnings)
@@ -150,14 +166,17 @@ def _plan(peak: float, tokens: float, params: float, peaks: Sequence[float]) -> 
     )
 
 
-def _source(row: dict[str, str], params: float, tokens: float, batch: float | None) -> Source:
+def _source(row: dict[str, str], params: float, tokens: float, batch: float | None, tuned_peak: float | None) -> Source:
     """What a row says of a request."""
     least, most = float(row["least"]), float(row["most"])
     far = max(math.log10(least / params), math.log10(params / most), 0.0)
     law = LAWS.get(row["peak"])
-    usual = LAWS[row["batch"]](params, tokens)[1] if row["batch"] in LAWS else float(row["batch"])
-    peak = law(params, tokens)[0] if law else float(row["peak"])
-    if batch is not None and row["scaling"] == "linear":
+    if tuned_peak is not None:
+        usual, peak = batch, tuned_peak
+    else:
+        usual = LAWS[row["batch"]](params, tokens)[1] if row["batch"] in LAWS else float(row["batch"])
+        peak = law(params, tokens)[0] if law else float(row["peak"])
+    if batch is not None and usual is not None and row["scaling"] == "linear":
         peak *= batch / usual
     return Source(
         row["source"], row["citation"], peak, usual, row["unit"], row["schedule"], row["warmup"], row["betas"],

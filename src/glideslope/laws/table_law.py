@@ -1,0 +1,150 @@
+"""A law of final losses over size, tokens, batch and peak rate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from glideslope.errors import LawError
+from glideslope.laws.values import ByValue, read_only
+
+NAMES = (
+    "peak", "peak by params", "peak by tokens", "peak by batch", "batch", "batch by params", "batch by tokens",
+    "peak width", "batch width", "peak skew", "batch skew", "E", "A", "B", "alpha", "beta",
+)  # fmt: skip
+"""The parameters; those of widths and of the loss as logarithms."""
+APART = 0.01
+"""The relative deviation of a grid's loss from that of the sizes and tokens."""
+
+
+@dataclass(frozen=True)
+class Best:
+    """What a table's law advises for a size and a number of tokens.
+
+    Attributes:
+        peak: the peak rate.
+        batch: the batch, in the unit of the table.
+        loss: predicted.
+        low: the lower end of a 90% interval of it.
+        high: the upper end.
+    """
+
+    peak: float
+    batch: float
+    loss: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, eq=False)
+class TableLaw(ByValue):
+    """A law of final losses over size, tokens, batch and peak rate.
+
+    Attributes:
+        place: its parameters, in the order of `NAMES`.
+        covariance: of the parameters.
+        center: the logarithms of size, tokens and batch that others are taken over, and of the lowest loss.
+        noise: the relative error of the losses near the best of each grid.
+        ranges: the least and the largest size, tokens, batch and peak of the table.
+        notes: what was dropped.
+    """
+
+    place: np.ndarray
+    covariance: np.ndarray
+    center: tuple[float, float, float, float]
+    noise: float
+    ranges: tuple[tuple[float, float], ...]
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("place", "covariance"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
+
+    def predict(self, params: Any, tokens: Any, batch: Any, peak: Any) -> np.ndarray:
+        """The final loss of runs.
+
+        Args:
+            params: parameters of the networks, a number or shape (n,).
+            tokens: of each run, likewise.
+            batch: in the table's unit, likewise.
+            peak: the peak rate, likewise.
+
+        Returns:
+            The losses, shape (n,).
+
+        Raises:
+            LawError: a number isn't positive.
+        """
+        at = [np.atleast_1d(np.asarray(value, dtype=float)) for value in (params, tokens, batch, peak)]
+        if not all(np.all(np.isfinite(values) & (values > 0)) for values in at):
+            raise LawError("params, tokens, batch and peak are numbers above 0")
+        return np.exp(predicted(self.place, centered(at, self.center)) + self.center[3])
+
+    def best(self, params: float, tokens: float, batch: float | None = None) -> Best:
+        """The peak and the batch of least loss for a size and tokens; at a batch, the peak for it.
+
+        Raises:
+            LawError: a number isn't positive.
+        """
+        self.predict(params, tokens, batch or 1.0, 1.0)  # checks them
+        n, d = math.log(params) - self.center[0], math.log(tokens) - self.center[1]
+        values = dict(zip(NAMES, self.place.tolist(), strict=True))
+        b = _best_batch(values, n, d)
+        size_of_batch = b if batch is None else math.log(batch) - self.center[2]
+        peak, size = math.exp(_best_peak(values, n, d, size_of_batch - b)), math.exp(size_of_batch + self.center[2])
+        loss = float(self.predict(params, tokens, size, peak)[0])
+        h, slopes = 1e-5, []
+        at = np.array([[n], [d], [size_of_batch], [math.log(peak)]])
+        for unit in np.eye(len(self.place)):
+            up, down = (predicted(self.place + sign * h * unit, at)[0] for sign in (1, -1))
+            slopes.append((up - down) / (2 * h))
+        width = 1.645 * math.sqrt(
+            float(np.array(slopes) @ self.covariance @ np.array(slopes)) + self.noise**2 + APART**2
+        )
+        return Best(peak, size, loss, loss * math.exp(-width), loss * math.exp(width))
+
+    def warnings(self, params: float, tokens: float) -> list[str]:
+        """What should be known of a prediction: it is far from the table."""
+        warnings = []
+        for name, value, (low, high) in zip(("params", "tokens"), (params, tokens), self.ranges[:2], strict=True):
+            if not low / 3 <= value <= 10 * high:
+                warnings.append(f"{value:.3g} {name} are far from those of the table, {low:.3g} to {high:.3g}")
+        return warnings
+
+
+def centered(at: Sequence[np.ndarray], center: Sequence[float]) -> np.ndarray:
+    """The logarithms of size, tokens and batch over the center, and of the peak, shape (4, n)."""
+    logs = [np.log(values) for values in np.broadcast_arrays(*at)]
+    return np.stack([logs[0] - center[0], logs[1] - center[1], logs[2] - center[2], logs[3]])
+
+
+def _best_batch(values: Mapping[str, float], n: Any, d: Any) -> Any:
+    return values["batch"] + values["batch by params"] * n + values["batch by tokens"] * d
+
+
+def _best_peak(values: Mapping[str, float], n: Any, d: Any, b: Any) -> Any:
+    """The logarithm of the best peak at a size, tokens, and a batch over the best."""
+    return values["peak"] + values["peak by params"] * n + values["peak by tokens"] * d + values["peak by batch"] * b
+
+
+def _valley(x: np.ndarray, width: float, skew: float) -> np.ndarray:
+    """k·(e^(s·x) - s·x - 1)·2/s², which is k·x² for a small s."""
+    s = np.clip(skew * x, -30.0, 30.0)
+    near = np.abs(s) < 1e-3
+    shape = np.where(near, 1 + s / 3, 2 * (np.expm1(s) - s) / np.where(near, 1.0, s) ** 2)
+    return np.asarray(math.exp(min(width, 10.0)) * x**2 * shape)
+
+
+def predicted(place: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """The logarithm of the loss over the lowest of the table."""
+    n, d, b, peak = at
+    values = dict(zip(NAMES, place.tolist(), strict=True))
+    off = b - _best_batch(values, n, d)
+    alpha, beta = math.exp(values["alpha"]), math.exp(values["beta"])
+    level = math.exp(values["E"]) + np.exp(values["A"] - alpha * n) + np.exp(values["B"] - beta * d)
+    by_peak = _valley(peak - _best_peak(values, n, d, off), values["peak width"], values["peak skew"])
+    return np.asarray(np.log(level) + by_peak + _valley(off, values["batch width"], values["batch skew"]))
