@@ -19,8 +19,8 @@ RISE = 1.5
 1.25 it was in good runs too, whose loss rises some while the rate is largest."""
 
 LOST = 2.0
-"""The ratio from which on the run also goes back to the end of the part with the least. It does so too where all is undone
-that the loss had fallen: of losses that aren't positive, which have no ratio, nothing else is a rise."""
+"""The ratio from which on the run also goes back to the end of the part with the least. So it does where all that the
+loss had fallen is undone: of losses that aren't positive, which have no ratio, nothing else is a rise."""
 
 CLEAR = 4.0
 """The standard errors by which the loss has risen where that is no noise of the batches."""
