@@ -19,6 +19,7 @@ from glideslope.frameworks.torch.distributed import of_this_process
 from glideslope.frameworks.torch.feedback.copies import Copy, cloned, not_finite, tensors
 from glideslope.frameworks.torch.job.averaging import unsaved_buffers
 from glideslope.frameworks.torch.private import foreach_norm
+from glideslope.plural import plural
 
 _HALVES = (torch.float16, torch.bfloat16)
 
@@ -66,7 +67,8 @@ class Training:
         groups, then = self.optimizer.param_groups, parts["optimizer"]["param_groups"]
         if len(groups) != len(then):
             raise FeedbackError(
-                f"the training diverged, and its optimizer has {len(groups)} groups, the snapshot {len(then)}: make "
+                f"the training diverged, and its optimizer has {plural(len(groups), 'group')}, the "
+                f"snapshot {len(then)}: make "
                 "the guard anew after adding groups"
             )
         self.model.load_state_dict(parts["model"])
