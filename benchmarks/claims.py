@@ -178,6 +178,14 @@ SCRIPTS = (
         Claim(r"on 8 simulated workers.*?\| #", r"within 2 full.*\n.*\n.*speculate=7 +#", near(0.05)),
         Claim(r"on 8 simulated workers.*?\| [\d.]+, #", r"within 2 full.*\n(?:.*\n){3}.*as much time +#", near(0.1)),
     ), full=("--repeats", "5"), quick=("--repeats", "1"), same=False, packages=("optuna",)),
+    Script("search/backing_off", (
+        Claim(r"full runs of 34 trainings.*?\| #", r"at 1 x the best peak: #", near(0.1)),
+        Claim(r"full runs of 34 trainings.*?\| [\d.]+, #", r"at 2 x the best peak: #", near(0.15)),
+    ), quick=("--quick",), same=False, needs="ten minutes"),
+    Script("search/taskset", (
+        Claim(r"TaskSet.*?\| #", r"mean regret: search #", near(0.05, 0.01)),
+        Claim(r"TaskSet.*?\| [\d.]+; #", r"mean regret: .*?best of 32 #", near(0.05, 0.01)),
+    ), full=("--data", "{data}/../taskset"), needs="TaskSet's tables beside the loss curves: --data FOLDER"),
     Script("search/held_out", (
         Claim(r"16 trainings without tables.*?\| #", r"median +[\d.]+ +#", near(0.02)),
         Claim(r"16 trainings without tables.*?\| [\d.]+, #", r"median +[\d.]+ +[\d.]+ +#", near(0.02)),

@@ -24,6 +24,7 @@ from glideslope.search import Contestant
 from glideslope.search.directory import best
 from glideslope.search.directory.run_directory import RunDirectory
 from glideslope.search.runs import checkpoints
+from glideslope.search.runs.trial import Trial
 from glideslope.search.storage import states
 from glideslope.search.storage.trees import joined, taken_apart
 from glideslope.search.trials import Trials
@@ -75,8 +76,9 @@ def made(job, memory, schedule, steps, evaluations):
     trials = Trials(job, 0, memory)
     try:
         contestant = Contestant(gs.parse(schedule), 0.1)
-        run = trials.run(contestant, steps, stage="", evaluations=evaluations, kept=trials.full_states)
-        trials.leave(contestant, steps, evaluations)
+        trial = Trial(contestant, steps, 0, evaluations, backs_off=isinstance(contestant.schedule, gs.Schedule))
+        [run] = trials.run_all([trial], stage="", kept=trials.full_states)
+        trials.leave(trial)
     finally:
         if isinstance(memory, RunDirectory):
             memory.release()
@@ -355,6 +357,7 @@ sys.path.insert(0, {folder!r})
 from test_checkpoints_job import job
 from glideslope.search import tune
 from glideslope.search.runs import checkpoints
+from glideslope.search.runs.trial import Trial
 from glideslope.search.directory.run_directory import RunDirectory
 checkpoints.LEAST_SPACING = 0.0
 out = pathlib.Path({out!r})
@@ -467,6 +470,25 @@ def test_the_guard_s_answers_are_the_same_after_a_kill(tmp_path):
             made(Noisy(0, kill, jump=50), memory, schedule, 80, 4)
     run, _ = made(Noisy(0, jump=50), RunDirectory(tmp_path, SEARCH, resume=True, checkpoint_every=0.0), schedule, 80, 4)
     assert run == whole
+
+
+class Rising(Noisy):
+    """Its training loss is ten times as high for a while."""
+
+    def step(self, lr: float) -> float:
+        return super().step(lr) * (10 if 40 < self.made <= 50 else 1)
+
+
+def test_a_run_backs_off_as_it_would_have_after_a_kill(tmp_path):
+    whole, end = made(Rising(0), {}, "hold()", 80, 8)
+    assert [(event.update, event.back_to) for event in whole.events] == [(49, 40)]
+    for kill in (42, 57, 75):
+        memory = RunDirectory(tmp_path, SEARCH, resume=kill > 42, checkpoint_every=0.0)
+        with suppress(Killed):
+            made(Rising(0, kill), memory, "hold()", 80, 8)
+    run, state = made(Rising(0), RunDirectory(tmp_path, SEARCH, resume=True, checkpoint_every=0.0), "hold()", 80, 8)
+    assert run == whole
+    assert repr(state) == repr(end)
 
 
 def test_a_file_of_tensors_is_of_another_job_where_torch_is_not_loaded(tmp_path, monkeypatch):

@@ -267,7 +267,7 @@ def test_events_are_in_the_report_and_the_result(tmp_path):
     assert losses["linear()"] is None
     assert losses["linear() * guard()"] < 1
     report = (out / "report.html").read_text()
-    assert "What the guard did" in report
+    assert "Where the training was being lost" in report
     assert "skipped" in report
 
 

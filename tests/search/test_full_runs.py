@@ -1,6 +1,7 @@
 """The full runs that a bound pays for: which is made next, which is the answer, and where the job is left."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -45,36 +46,45 @@ def run(schedule, peak, loss, steps=100, untrained=9.0):
     return Run(Contestant(schedule, peak), steps, 0, np.ones(steps), ((steps, loss),), loss, untrained=untrained)
 
 
+SHORT = replace(run(CYCLE, 0.1, 2.0), losses=np.linspace(9.0, 2.0, 100))
+"""A short run that learned."""
+
+
 def test_peaks_go_up_then_down_then_to_the_lowest_point_then_another_schedule_follows():
     runs = [run(CYCLE, 0.1, 1.0)]
-    assert next_full(runs, (CYCLE, LINEAR), 2.0) == Contestant(CYCLE, 0.2)
+    assert next_full(runs, (CYCLE, LINEAR), SHORT) == Contestant(CYCLE, 0.2)
     runs.append(run(CYCLE, 0.2, 1.5))
-    assert next_full(runs, (CYCLE, LINEAR), 2.0) == Contestant(CYCLE, 0.05)
+    assert next_full(runs, (CYCLE, LINEAR), SHORT) == Contestant(CYCLE, 0.05)
     runs.append(run(CYCLE, 0.05, 1.5))
-    contestant = next_full(runs, (CYCLE, LINEAR), 2.0)
+    contestant = next_full(runs, (CYCLE, LINEAR), SHORT)
     assert contestant.schedule == CYCLE
     assert 0.05 < contestant.peak < 0.2
     for _ in range(4):
         if contestant.schedule != CYCLE:
             break
         runs.append(run(CYCLE, contestant.peak, 1.2))
-        contestant = next_full(runs, (CYCLE, LINEAR), 2.0)
+        contestant = next_full(runs, (CYCLE, LINEAR), SHORT)
     assert contestant.schedule == LINEAR
     assert contestant.rates(100).mean() == pytest.approx(Contestant(CYCLE, 0.1).rates(100).mean(), rel=0.05)
     runs.append(run(LINEAR, contestant.peak, 1.3))
-    assert next_full(runs, (CYCLE, LINEAR), 2.0) is None
+    assert next_full(runs, (CYCLE, LINEAR), SHORT) is None
 
 
 def test_a_full_run_that_ends_above_a_short_one_has_too_large_a_peak():
-    assert next_full([run(CYCLE, 0.1, 2.5)], (CYCLE,), 2.0) == Contestant(CYCLE, 0.025)
+    assert next_full([run(CYCLE, 0.1, 2.5)], (CYCLE,), SHORT) == Contestant(CYCLE, 0.025)
     lost = [run(CYCLE, 0.1, math.inf), run(CYCLE, 0.04, 2.2)]
-    assert next_full(lost, (CYCLE,), 2.0) == Contestant(CYCLE, 0.01)
+    assert next_full(lost, (CYCLE,), SHORT) == Contestant(CYCLE, 0.01)
+
+
+def test_one_that_ends_above_a_short_one_on_a_plateau_has_too_low_a_peak():
+    plateau = replace(SHORT, losses=np.full(100, 2.0))
+    assert next_full([run(CYCLE, 0.1, 2.5)], (CYCLE,), plateau) == Contestant(CYCLE, 0.2)
 
 
 def test_an_optimizer_that_finds_its_rate_has_one_full_run():
     contestant = Contestant(CYCLE, 1.0, "prodigy")
     made = Run(contestant, 100, 0, np.ones(100), ((100, 1.0),), 1.0, untrained=9.0)
-    assert next_full([made], (CYCLE,), 2.0) is None
+    assert next_full([made], (CYCLE,), SHORT) is None
 
 
 @settings(max_examples=30, deadline=None)
@@ -148,7 +158,7 @@ def test_an_estimate_of_a_short_run_that_is_too_low_is_not_believed():
 def test_a_training_loss_that_rises_sends_the_next_full_run_down():
     def after(losses):
         made = Run(Contestant(CYCLE, 0.1), 4, 0, np.array(losses), ((4, 1.0),), 1.0, untrained=9.0)
-        return next_full([made], (CYCLE,), 2.0).peak
+        return next_full([made], (CYCLE,), SHORT).peak
 
     assert after([4.0, 2.0, 2.1, 1.0]) == 0.2
     assert after([4.0, 2.0, 3.0, 1.0]) == 0.05

@@ -93,7 +93,7 @@ def searched(trials: PlayedTrials, bound: int, start: float) -> tuple[Choice, li
     if budget < SHORTEST:
         raise gs.SearchError(f"no run of {SHORTEST} updates in {budget}")
     choice = chosen(trials, schedules, (), (), budget, bound, played.horizon, start)
-    full = full_runs(trials, choice.winner, schedules, played.horizon, bound, choice.best.final_loss)
+    full = full_runs(trials, choice.winner, schedules, played.horizon, bound, choice.best)
     played.updates = trials.before
     return choice, full, stopped(trials, choice.best, best_run(full), choice.noise)
 

@@ -18,7 +18,7 @@ def taken_away(tuned: Tuned, directory: RunDirectory) -> dict[str, Any]:
     from glideslope.frameworks.pasted import lines_to_paste
 
     return {
-        "paste": lines_to_paste(tuned.job, tuned.final.contestant, tuned.steps),
+        "paste": lines_to_paste(tuned.job, tuned.final.made_with, tuned.steps),
         "load": [*_saved_network(tuned, directory), *_checkpoint(tuned, directory)],
     }
 

@@ -177,10 +177,9 @@ class Trials:
         """Ends what workers make ahead; the updates of runs that were begun so and never asked for, at most."""
         return 0 if self._away is None else self._away.end()
 
-    def leave(self, contestant: Contestant, steps: int, evaluations: int, share: float = math.inf) -> None:
-        """Leaves the job as a finished run ended, and keeps its state; the arguments are those of `run`."""
-        self.use(self.opened, contestant.optimizer)
-        trial = Trial(contestant, steps, self.opened, evaluations, share)
+    def leave(self, trial: Trial) -> None:
+        """Leaves the job as a finished run ended, and keeps its state."""
+        self.use(self.opened, trial.contestant.optimizer)
         if not self.full_states.put(trial.key, self.job):
             if not self.short_states.put(trial.key, self.job):
                 self._make_again(trial)

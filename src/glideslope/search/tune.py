@@ -23,11 +23,12 @@ from glideslope.search.jobs.start import start
 from glideslope.search.progress import Watch, unwatched
 from glideslope.search.runs.checks import check_all, check_lists, texts, warn_of_no_text
 from glideslope.search.runs.contestant import Contestant, Run, distinct
+from glideslope.search.runs.trial import Trial
 from glideslope.search.strategy.also import axes, check_batch
 from glideslope.search.strategy.choose import Choice, chosen, usual
 from glideslope.search.strategy.constant_runs import MOST_CONSTANTS, constant_runs, unsaid
 from glideslope.search.strategy.equal_runs import FEWEST, loss_at
-from glideslope.search.strategy.full_runs import EVALUATIONS, best_run, for_short_runs, full_runs
+from glideslope.search.strategy.full_runs import best_run, for_short_runs, full_runs, full_trial
 from glideslope.search.strategy.learned import learned, nothing_learned, problem
 from glideslope.search.strategy.odds import interval, near
 from glideslope.search.strategy.outcomes import SHARE, SHORTEST, final_loss
@@ -44,7 +45,8 @@ class Tuned(Shown):
 
     Attributes:
         job: the job, trained.
-        schedule, peak, steps: what it was trained with; `final.contestant` also has the optimizer and the average.
+        schedule, peak, steps: what it was trained with; `final.made_with` also has the optimizer and the average. Where
+            the training loss rose, the schedule says from when on the rate was capped.
         final_loss: the validation loss it ended with.
         search_updates: all updates made but those of one full run; of a larger batch, by its examples.
         candidates: every short run, in order.
@@ -83,7 +85,7 @@ class Tuned(Shown):
 
     def __repr__(self) -> str:
         return (
-            f"<Tuned: {self.final.contestant}, validation loss {self.final_loss:.4g} after "
+            f"<Tuned: {self.final.made_with}, validation loss {self.final_loss:.4g} after "
             f"{plural(self.steps, 'update')}; "
             f"{len(self.candidates)} short runs, {plural(self.search_updates, 'update')} before>"
         )
@@ -192,18 +194,19 @@ def tune(
     trials.use(seed)
     guarded = [schedule * guard for schedule in choice] if guard else choice
     winner = replace(choose.winner, schedule=choose.winner.schedule * guard) if guard else choose.winner
-    full = full_runs(trials, winner, guarded, choose.steps, total, best.final_loss)
+    full = full_runs(trials, winner, guarded, choose.steps, total, best)
     final, search_updates, unasked = best_run(full), trials.updates - full[-1].cost, trials.end_ahead()
     early = stopped(trials, best, final, choose.noise)
-    end = (final.contestant, choose.steps, EVALUATIONS) if early is None else (best.contestant, best.steps, 1, SHARE)
+    end = full_trial(final.contestant, choose.steps, trials.opened)
+    end = end if early is None else Trial(best.contestant, best.steps, trials.opened, share=SHARE)
     final = early or final
     logger.info("chosen: %s, %.6g after %d full runs", final.contestant, final.final_loss, len(full))
     constants: list[Run] = []
     if against_constant:
         constants = constant_runs(trials, rates, final.contestant.peak, steps, say)
-    trials.leave(*end)
+    trials.leave(end)
     tuned = Tuned(
-        job=trials.job, schedule=final.contestant.schedule, peak=final.contestant.peak, steps=choose.steps,
+        job=trials.job, schedule=final.made_with.schedule, peak=final.contestant.peak, steps=choose.steps,
         final_loss=final.final_loss,
         search_updates=search_updates, candidates=candidates,
         predicted=interval(best.final_loss, best.untrained, overhead), near=near(overhead),

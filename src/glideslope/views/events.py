@@ -1,4 +1,4 @@
-"""The events of guards in runs, as sections of a page."""
+"""What was done in runs whose training was being lost, as sections of a page."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ def sections(runs: Sequence[Run]) -> list[str]:
         for event in run.events
     ]  # fmt: skip
     problems = [(str(run.contestant), run.problem) for run in runs if run.problem]
-    shown = [report.listing("What the guard did", _COLUMNS, rows)] if rows else []
+    shown = [report.listing("Where the training was being lost", _COLUMNS, rows)] if rows else []
     return shown + ([report.listing("Runs that a guard stopped", ("run", "why"), problems)] if problems else [])

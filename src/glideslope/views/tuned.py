@@ -21,7 +21,7 @@ def answer(tuned: Tuned, problem: str | None = None) -> Answer:
     """What to do, how sure that is, what it beat, and what it cost; or the problem of a search that ended with an
     error."""
     problem = problem or tuned.problem
-    contestant = tuned.final.contestant
+    contestant = tuned.final.made_with
     do = (
         f"Train with {contestant.name} at a peak of {contestant.peak:g}: validation loss {tuned.final_loss:.4g} after "
         f"{plural(tuned.steps, 'update', ',')}."
@@ -30,13 +30,22 @@ def answer(tuned: Tuned, problem: str | None = None) -> Answer:
         do = f"{problem[0].upper()}{problem[1:]}."
     return Answer(
         do=do,
-        sure=(*([f"The full run was {contestant}."] if problem else []), *_sure(tuned)),
+        sure=(*([f"The full run was {contestant}."] if problem else []), *_sure(tuned), *_capped(tuned.final)),
         beaten=_beaten(tuned),
         cost=_cost(tuned)
         + made_again(tuned.wasted)
         + (f" Up to {tuned.ahead:,} more were made ahead, and weren't asked for." if tuned.ahead else ""),
         terms=("peak", "updates", "loss", "untrained", "predicted", "in …% of trainings", "short run", "full run"),
     )
+
+
+def _capped(run: Run) -> Iterable[str]:
+    """Where the rate was capped."""
+    for event in run.events if run.has_caps else ():
+        back = f" it went back to update {event.back_to:,}, and" if event.back_to <= event.update else ""
+        what = "wasn't finite" if event.kind == "not finite" else "rose"
+        said = f"The training loss {what} by update {event.update + 1:,}"
+        yield f"{said}:{back} its rate stayed under half of that there."
 
 
 def _cost(tuned: Tuned) -> str:

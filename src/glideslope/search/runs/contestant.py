@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,9 @@ from glideslope.averages import Average
 from glideslope.feedback import Event
 from glideslope.plural import plural
 from glideslope.policy import Driven, RatePolicy, as_policy
-from glideslope.schedules import parse
+from glideslope.schedules import Schedule, parse
 from glideslope.search.jobs.equality import equal
+from glideslope.search.runs.backoff import capped, capped_schedule
 from glideslope.search.runs.course import scaled
 from glideslope.search.runs.labels import label
 from glideslope.search.storage.stored import named_now
@@ -101,7 +102,7 @@ class Run:
         evaluations: (updates made, validation loss), the last at the end.
         final_loss: the validation loss at the end, infinite where it diverged.
         scales: (updates made, factor of the feedback from there on), where there is one.
-        events: what a guard did.
+        events: what a guard did, or where its rate was capped.
         problem: why it ended early, where a guard stopped it.
         made: the updates made, those that a guard took back too.
         untrained: the validation loss before the first update, measured as the final one.
@@ -147,7 +148,21 @@ class Run:
     @property
     def curve(self) -> tuple[np.ndarray, np.ndarray]:
         """The rate of each update, and the training loss of each made."""
-        return scaled(self.contestant.rates(self.steps), self.scales), self.losses
+        rates = scaled(self.contestant.rates(self.steps), self.scales)
+        return (capped(rates, self.events) if self.has_caps else rates), self.losses
+
+    @property
+    def made_with(self) -> Contestant:
+        """The contestant, whose schedule says from when on the rate was capped, where the training loss rose."""
+        contestant = self.contestant
+        if not self.has_caps or not isinstance(contestant.schedule, Schedule):
+            return contestant
+        return replace(contestant, schedule=capped_schedule(contestant.schedule, self.events, self.steps))
+
+    @property
+    def has_caps(self) -> bool:
+        """Whether its events are caps, and not answers of a guard."""
+        return bool(self.events) and isinstance(self.contestant.schedule, Schedule)
 
     def plain(self) -> dict[str, Any]:
         """The run as plain data, from which `remembered` makes it again."""

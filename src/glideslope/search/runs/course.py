@@ -18,6 +18,7 @@ from glideslope.search.jobs.calls import calling
 from glideslope.search.jobs.job import Job
 from glideslope.search.jobs.scalars import number
 from glideslope.search.runs import preemption
+from glideslope.search.runs.backoff import Backoff
 from glideslope.search.runs.checkpoints import Checkpoints
 from glideslope.search.runs.drive import GUARDED_EVERY, LOOK_EVERY, diverged, drive
 from glideslope.search.runs.position import Position, position_of
@@ -34,6 +35,7 @@ class Course:
         controls: of each update besides the rate, shape (n,) each.
         feedback: what moves the rate, if anything does.
         average: the average of the weights that is measured in place of them, if one is.
+        backoff: caps the rate where the training loss rises, if that is looked at.
         ends: the numbers of updates made at which the validation loss is measured, the last n.
         measure: measures it, of the averaged weights where it is told True.
         look: is told the updates made and the last training loss, now and then.
@@ -54,6 +56,7 @@ class Course:
     controls: dict[str, np.ndarray]
     feedback: Controlled | None
     average: Average | None
+    backoff: Backoff | None
     ends: list[int]
     measure: Callable[[bool], float]
     look: Callable[[int, float], None]
@@ -76,7 +79,8 @@ class Course:
         """
         self.state: State = self.feedback.init() if self.feedback else {}
         self.protection = protection = protection_of(self.feedback, self.job)
-        self.events = protection.ring.events if protection else self.events
+        if watched := protection.ring if protection else self.backoff:
+            self.events = watched.events
         every = LOOK_EVERY if protection is None else GUARDED_EVERY
         position = None if resumed is None else self._restored(*resumed)
         try:
@@ -100,6 +104,7 @@ class Course:
         """
         made = len(self.losses) if position is None else position.stretch
         if position is None and made == self.ends[len(self.evaluations)]:
+            self._back_off(made)
             self._evaluate(protection)
             return True
         if position is None and not self._begins(made, protection):
@@ -107,7 +112,9 @@ class Course:
         end = self._next_stop(made)
         end = protection.next_skip(made, min(end, made + every)) if protection else end
         self._go(made, end, every, position)
-        return (protection is not None and self._went_back(protection, made)) or not diverged(self.losses)
+        if protection is not None and self._went_back(protection, made):
+            return True
+        return not diverged(self.losses) or self._saved()
 
     def _begins(self, made: int, protection: Protection | None) -> bool:
         """Does what is due before a stretch of updates; whether the run is still there, and didn't go back."""
@@ -138,15 +145,16 @@ class Course:
             position = position_of(self, stretch, losses, [*map(number, waiting)])
             with calling("state", f"after update {stretch + len(losses) + len(waiting)} of {self.what}"):
                 job = self.job.state()
-            self.checkpoints.save(position, {"job": job, "guard": self.protection and self.protection.saved()})
+            watched = self.protection or self.backoff
+            self.checkpoints.save(position, {"job": job, "guard": watched and watched.saved()})
         if asked:
             preemption.leave()
 
     def _restored(self, position: Position, content: Any) -> Position:
         """Puts the job and the run where a checkpoint was kept."""
         position.restore(self)
-        if self.protection:
-            self.protection.load(content["guard"], position.events)
+        if watched := self.protection or self.backoff:
+            watched.load(content["guard"], position.events)
         with calling("restore", f"to a checkpoint of {self.what}"):
             self.job.restore(content["job"])
         return position
@@ -169,6 +177,7 @@ class Course:
 
         scale = self._scale(made)
         rates = self.rates[made:end] if scale == 1.0 else scale * self.rates[made:end]
+        rates = np.minimum(rates, self.backoff.cap) if self.backoff else rates
         losses = drive(
             step if controls else self.job.step, rates, diverged, lambda n, loss: self.look(made + n, loss), every,
             what=self.what, first=made,
@@ -187,6 +196,25 @@ class Course:
         if scale != (self.scales[-1][1] if self.scales else 1.0):
             self.scales.append((made, scale))
         return scale
+
+    def _back_off(self, made: int) -> None:
+        """Caps the rate from here on where the training loss has risen, and goes back where it has risen much."""
+        if self.backoff is None:
+            return
+        before = self.evaluations[-1][0] if self.evaluations else 0
+        with calling("state or restore", f"after update {made} of {self.what}"):
+            if self.backoff.is_least(self.losses[before:], made):
+                self.backoff.keep(made, self.job.state())
+            elif (state := self.backoff.answer(self.losses[before:], made)) is not None:
+                self.job.restore(state)
+
+    def _saved(self) -> bool:
+        """Goes back from a loss that isn't finite, and caps the rate; whether it did."""
+        if self.backoff is None or (state := self.backoff.rescue(len(self.losses))) is None:
+            return False
+        with calling("restore", f"after update {len(self.losses)} of {self.what}"):
+            self.job.restore(state)
+        return True
 
     @property
     def _averaged_from(self) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 from glideslope.search.jobs.calls import calling
 from glideslope.search.jobs.time_limit import one_run
 from glideslope.search.runs import preemption
+from glideslope.search.runs.backoff import Backoff
 from glideslope.search.runs.checkpoints import Checkpoints
 from glideslope.search.runs.checks import check_controls
 from glideslope.search.runs.contestant import Run
@@ -70,6 +71,7 @@ def make_run(
         controls=controls,
         feedback=contestant.policy.feedback,
         average=contestant.average,
+        backoff=Backoff(rates) if trial.backs_off else None,
         ends=sorted({max(round(updates * (i + 1) / trial.evaluations), 1) for i in range(trial.evaluations)}),
         measure=lambda averaged: opened.measured(cost, averaged),
         look=look if notes is None else _both(look, notes.see),

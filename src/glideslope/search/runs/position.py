@@ -86,9 +86,10 @@ def position_of(course: Course, stretch: int, losses: Sequence[float], waiting: 
         waiting: the losses after these.
     """
     ring = course.protection.ring if course.protection else None
+    kept = len(ring.saved()["kept"]) if ring else course.backoff.snapshots if course.backoff else 0
     return Position(
         stretch=stretch, made=course.made + len(losses),
         training=base64.b64encode(np.array([*course.losses, *losses], dtype=float).tobytes()).decode(),
         waiting=waiting, evaluations=list(course.evaluations), scales=list(course.scales), events=list(course.events),
-        feedback=dict(course.state), snapshots=len(ring.saved()["kept"]) if ring else 0, untrained=course.untrained,
+        feedback=dict(course.state), snapshots=kept, untrained=course.untrained,
     )  # fmt: skip

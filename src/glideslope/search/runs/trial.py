@@ -20,6 +20,7 @@ class Trial:
         evaluations: how often to measure the validation loss, evenly spread, the last at the end.
         share: what an evaluation may cost, as a part of the run; a job with `estimate` keeps to it.
         order: of the data: 0 is the seed's own, another tells how much a loss depends on the order.
+        backs_off: whether the rate is capped where the training loss rises.
 
     >>> import glideslope as gs
     >>> Trial(Contestant(gs.linear(), 0.1), 100, seed=0).key
@@ -32,6 +33,7 @@ class Trial:
     evaluations: int = 1
     share: float = math.inf
     order: int = 0
+    backs_off: bool = False
 
     @property
     def key(self) -> str:
@@ -39,6 +41,7 @@ class Trial:
         key = f"{self.contestant} over {self.steps}, seed {self.seed}, {self.evaluations} evaluations"
         key += f" of {self.share:g}" if math.isfinite(self.share) else ""
         key += f", data order {self.order}" if self.order else ""
+        key += ", backing off" if self.backs_off else ""
         if not labels.has_text(self.contestant.schedule):
             key += f", {labels.key(self.contestant.schedule)}"
         return key

@@ -43,7 +43,8 @@ BESIDE = linear()
 keep a network from learning its noise, it ends lower."""
 
 CLIFF = 2.0
-"""By what the peak of the full run is divided where the training loss of the best short run blew up on its way."""
+"""By what the peak of the full run is divided where the training loss of the best short run blew up on its way, and it
+learned: from a plateau a loss rises at the rates that leave it, too."""
 
 FEEDBACK_EVALUATIONS = 20
 """How often a short run with feedback is measured, as a full run is."""
@@ -145,7 +146,7 @@ def chosen(
                 peak, batch, steps = peak * factor, batch * axis.batch(value), axis.updates(value, steps)
     if not finds_its_rate(best.contestant.optimizer):
         peak = at_length(peak, best.steps, steps)
-        if risen(best.losses) > BLOW_UP:
+        if risen(best.losses) > BLOW_UP and learned_clearly(best):
             peak /= CLIFF
     logger.info("best short run: %s, %.6g after %d updates", best.contestant, best.final_loss, length)
     winner = replace(best.contestant, peak=two_digits(peak), settings=settings, batch=batch)

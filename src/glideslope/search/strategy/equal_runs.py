@@ -23,7 +23,8 @@ STEP = 4.0
 """The factor between neighbouring peaks of short runs."""
 
 PROPORTIONAL = 0.7
-"""The share of a gain in proportion to the peak from which on a rate does little: it is far below the best."""
+"""The share of a gain in proportion to the peak from which on a rate does little: it is far below the best. A gain
+above that by as much is no sign of it, but the end of a plateau."""
 
 _AHEAD = 3
 """How many runs in a row are thought of."""
@@ -117,7 +118,8 @@ def _does_little(losses: Mapping[float, float], untrained: float) -> bool:
     if len(losses) < 2:
         return False
     below, top = sorted(losses)[-2:]
-    return untrained - losses[top] > PROPORTIONAL * top / below * (untrained - losses[below]) > 0
+    proportional = top / below * (untrained - losses[below])
+    return 0 < PROPORTIONAL * proportional < untrained - losses[top] < proportional / PROPORTIONAL
 
 
 def is_between(losses: Mapping[float, float]) -> bool:

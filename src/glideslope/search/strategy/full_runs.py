@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from glideslope.policy import Driven
+from glideslope.schedules import Schedule
 from glideslope.search.runs.contestant import Contestant, Run, finds_its_rate
 from glideslope.search.runs.trial import Trial
 from glideslope.search.strategy.equal_runs import RUNS, next_peak
+from glideslope.search.strategy.learned import learned_clearly
 from glideslope.search.strategy.outcomes import SHORTEST, final_loss, two_digits
 from glideslope.search.strategy.rise import BLOW_UP, RISE, risen
 from glideslope.search.trials import Trials
@@ -35,7 +37,7 @@ def for_short_runs(bound: int, steps: int) -> int:
 
 
 def full_runs(
-    trials: Trials, winner: Contestant, schedules: Sequence[Driven], steps: int, bound: int, short: float
+    trials: Trials, winner: Contestant, schedules: Sequence[Driven], steps: int, bound: int, short: Run
 ) -> list[Run]:
     """Makes them. The last one is outside the bound, so there is always one.
 
@@ -45,7 +47,7 @@ def full_runs(
         schedules: those to choose from.
         steps: the updates of each.
         bound: of all updates but those of one full run, in updates of the job's own batch.
-        short: the least loss of the short runs.
+        short: the best of the short runs.
 
     Returns:
         The runs, in order.
@@ -54,14 +56,16 @@ def full_runs(
     contestant: Contestant | None = winner
     while contestant is not None and trials.updates <= (bound if runs else math.inf):
         second = _second(contestant) if not runs and trials.updates + contestant.cost(steps) <= bound else []
-        likely = [Trial(one, steps, trials.opened, EVALUATIONS) for one in second]
-        runs.append(
-            trials.run(
-                contestant, steps, stage="full runs", evaluations=EVALUATIONS, kept=trials.full_states, likely=likely
-            )
-        )
+        likely = [full_trial(one, steps, trials.opened) for one in second]
+        trial = full_trial(contestant, steps, trials.opened)
+        runs += trials.run_all([trial], stage="full runs", kept=trials.full_states, likely=likely)
         contestant = next_full(runs, schedules, short)
     return runs
+
+
+def full_trial(contestant: Contestant, steps: int, seed: int) -> Trial:
+    """The trial of a full run. It backs off where the training loss rises, unless something else moves the rate."""
+    return Trial(contestant, steps, seed, EVALUATIONS, backs_off=isinstance(contestant.schedule, Schedule))
 
 
 def _second(first: Contestant) -> list[Contestant]:
@@ -75,18 +79,18 @@ def best_run(runs: Sequence[Run]) -> Run:
     return min(runs, key=final_loss)
 
 
-def next_full(runs: Sequence[Run], schedules: Sequence[Driven], short: float) -> Contestant | None:
+def next_full(runs: Sequence[Run], schedules: Sequence[Driven], short: Run) -> Contestant | None:
     """What the next full run is made with; None where no other would tell more.
 
     The best so far at another peak, half or twice as large, then the lowest point of a parabola. After the first one
     the peak is larger, unless its training loss rose on the way. One that ends no lower than a short run has too large
-    a peak for so long a run: then a quarter of it. Where the peak is found, another schedule at the peak with the same
-    sum of rates.
+    a peak for so long a run: then a quarter of it, unless the short one is on a plateau. Where the peak is found,
+    another schedule at the peak with the same sum of rates.
 
     Args:
         runs: the full runs made.
         schedules: those to choose from.
-        short: the least loss of the short runs.
+        short: the best of the short runs.
     """
     best = best_run(runs)
     contestant, steps = best.contestant, best.steps
@@ -97,7 +101,7 @@ def next_full(runs: Sequence[Run], schedules: Sequence[Driven], short: float) ->
         for run in runs
         if replace(run.contestant, peak=contestant.peak) == contestant
     }
-    if not best.final_loss < short < math.inf:
+    if not best.final_loss < short.final_loss < math.inf and learned_clearly(short):
         return replace(contestant, peak=two_digits(min(losses) / CAUTION))
     if len(losses) == 1 and (rise := risen(best.losses)) > RISE:
         return replace(contestant, peak=two_digits(contestant.peak / (CAUTION if rise > BLOW_UP else STEP)))

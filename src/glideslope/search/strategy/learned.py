@@ -18,6 +18,10 @@ CLEAR = 6.0
 """The standard errors by which a training loss has fallen where that is no noise."""
 
 
+LUCK = 2.0
+"""The noise of a batch by which the first loss may lie below the untrained one."""
+
+
 def learned(run: Run, noise: float) -> bool:
     """Whether a run ended clearly below the untrained loss, where that is known: by more than the noise, or as its own
     training loss shows, since short runs that don't learn have too large a noise."""
@@ -31,8 +35,10 @@ def learned_clearly(run: Run) -> bool:
     quarter = len(losses) // 4
     if quarter < 3 or not np.isfinite(losses).all() or run.gain <= 0:
         return False
-    fall = float(losses[:quarter].mean() - losses[-quarter:].mean())
-    return fall > CLEAR * batch_noise([losses]) * math.sqrt(2 / quarter)
+    noise = batch_noise([losses])
+    # A loss that rose at once is no level to fall from.
+    first = min(float(losses[:quarter].mean()), float(losses[0]) + LUCK * noise)
+    return first - float(losses[-quarter:].mean()) > CLEAR * noise * math.sqrt(2 / quarter)
 
 
 def nothing_learned(final: Run, candidates: Sequence[Run], constants: Sequence[Run], noise: float) -> str:

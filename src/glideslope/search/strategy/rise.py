@@ -17,7 +17,8 @@ PARTS = 24
 
 
 def risen(losses: np.ndarray) -> float:
-    """The largest ratio of a loss to the least before it, of means over parts of the run; 1 where it never rises.
+    """The largest ratio of a loss to the least before it, of means over parts of the run; 1 where it never rises, and
+    infinite where one isn't finite.
 
     Losses that aren't positive have no ratio: 1.
 
@@ -27,8 +28,10 @@ def risen(losses: np.ndarray) -> float:
     >>> risen(np.array([4.0, 1.0, 2.0, 0.5])), risen(np.array([4.0, 2.0, 1.0]))
     (2.0, 1.0)
     """
-    if len(losses) < 2 or not np.isfinite(losses).all():
+    if len(losses) < 2:
         return 1.0
+    if not np.isfinite(losses).all():
+        return math.inf
     parts = np.array([part.mean() for part in np.array_split(losses, min(PARTS, len(losses)))])
     least = np.minimum.accumulate(parts)
     return float((parts / least).max()) if least[-1] > 0 and math.isfinite(parts.sum()) else 1.0

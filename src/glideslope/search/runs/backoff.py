@@ -1,0 +1,168 @@
+"""A full run that is saved from too large a peak: where its training loss rises, its rate stays under half of that.
+
+A cap, and not a factor: at its end the rate is the schedule's own again, so that little of the training is lost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from glideslope.feedback import Event
+from glideslope.schedules import Schedule, piecewise
+from glideslope.schedules.combined import smallest
+
+RISE = 1.5
+"""The ratio of the mean loss of a part of the run to the least of the parts before from which on the rate is capped. At
+1.25 it was in good runs too, whose loss rises some while the rate is largest."""
+
+LOST = 2.0
+"""The ratio from which on the run also goes back to the end of the part with the least."""
+
+CLEAR = 4.0
+"""The standard errors by which the loss has risen where that is no noise of the batches."""
+
+FACTOR = 0.5
+"""The cap, as a part of the rate where the loss had risen."""
+
+REST = 2
+"""The parts after which there may be a lower cap: the loss needs some time to come down."""
+
+SHORTEST = 8
+"""The updates of a part below which its mean says nothing."""
+
+MOST = 8
+"""The caps at most: a training that is lost at any rate is left."""
+
+
+class Backoff:
+    """Looks at a run after each of its parts, and says what is to be done.
+
+    Time goes on where the run goes back: so it makes as many updates as any.
+
+    Args:
+        rates: of each update by the schedule, shape (n,).
+
+    Attributes:
+        cap: what the rate stays under.
+        events: what was done; their `factor` is the cap over the rate at their update.
+    """
+
+    def __init__(self, rates: np.ndarray) -> None:
+        self.cap = math.inf
+        self.events: list[Event] = []
+        self._rates = rates
+        self._since = 0  # the parts since the last cap
+        self._least = self._error = math.inf
+        self._made = 0
+        self._state: Any = None
+
+    def is_least(self, losses: Sequence[float], made: int) -> bool:
+        """Whether the mean of a part is the least so far; then the state there is to be kept.
+
+        Args:
+            losses: the training loss of each update of the part.
+            made: the updates made.
+        """
+        part = np.asarray(losses)
+        if not _says_something(part) or not part.mean() < self._least:
+            return False
+        self._since += 1
+        self._least, self._error = float(part.mean()), _error(part)
+        return True
+
+    def keep(self, made: int, state: Any) -> None:
+        """Keeps the state of the job after so many updates."""
+        self._made, self._state = made, state
+
+    def answer(self, losses: Sequence[float], made: int) -> Any:
+        """Caps the rate where the mean of a part has clearly risen; the state to go back to, None to go on from here.
+
+        Args:
+            losses: the training loss of each update of the part, whose mean isn't the least.
+            made: the updates made.
+        """
+        part = np.asarray(losses)
+        self._since += 1
+        if not _says_something(part) or self._least <= 0 or (self.events and self._since <= REST):
+            return None
+        mean = float(part.mean())
+        if mean > RISE * self._least and mean - self._least > CLEAR * math.hypot(_error(part), self._error):
+            return self._lower(made, "growth", mean, mean > LOST * self._least)
+        return None
+
+    def rescue(self, made: int) -> Any:
+        """Caps the rate after a loss that isn't finite; the state to go back to, None where there is none.
+
+        Args:
+            made: the updates made.
+        """
+        return self._lower(made, "not finite", math.inf, True) if self._made and len(self.events) < MOST else None
+
+    def _lower(self, made: int, kind: str, loss: float, is_lost: bool) -> Any:
+        self.cap = FACTOR * min(float(self._rates[made - 1]), self.cap)
+        self._since = 0
+        self.events.append(Event(made - 1, kind, loss, self._made if is_lost else made, FACTOR))
+        return self._state if is_lost else None
+
+    def saved(self) -> dict[str, Any]:
+        """All that it knows but for the events, to go on from with `load`: plain data around the state."""
+        numbers = {"cap": self.cap, "since": self._since, "least": self._least, "error": self._error}
+        return {"ring": {"kept": [[self._made, numbers, (self._state, None)]] if self._made else []}}
+
+    def load(self, saved: dict[str, Any], events: Iterable[Event]) -> None:
+        """Goes on from what another saved, and its events."""
+        self.events[:] = events
+        for self._made, numbers, (self._state, _) in saved["ring"]["kept"]:
+            self.cap, self._since = numbers["cap"], numbers["since"]
+            self._least, self._error = numbers["least"], numbers["error"]
+
+    @property
+    def snapshots(self) -> int:
+        """How many states it keeps."""
+        return 1 if self._made else 0
+
+
+def capped(rates: np.ndarray, events: Iterable[Event]) -> np.ndarray:
+    """The rates of a run, by those of its schedule and what was done.
+
+    >>> capped(np.array([4.0, 4.0, 4.0, 1.0]), [Event(1, "growth", 2.0, back_to=0, factor=0.5)])
+    array([4., 4., 2., 1.])
+    """
+    rates = rates.copy()
+    for event in events:
+        later = rates[event.update + 1 :]
+        np.minimum(later, event.factor * rates[event.update], out=later)
+    return rates
+
+
+def capped_schedule(schedule: Schedule, events: Iterable[Event], steps: int) -> Schedule:
+    """A schedule that says from when on the rate was capped: from where the run went back to, if it did.
+
+    Args:
+        schedule: that of the run.
+        events: what was done.
+        steps: the updates of the run.
+
+    >>> from glideslope.schedules import hold
+    >>> print(capped_schedule(hold(), [Event(299, "growth", 2.0, back_to=240, factor=0.5)], 600))
+    min(hold(), piecewise([1, 0.5], [40%]))
+    """
+    factors, caps = schedule.over(steps).sample(steps), [(0, max(1.0, schedule.most(1.0)))]
+    for event in events:
+        cap = event.factor * min(float(factors[event.update]), caps[-1][1])
+        caps = [(at, former) for at, former in caps if at < event.back_to] + [(event.back_to, float(f"{cap:.4g}"))]
+    if len(caps) == 1:
+        return schedule
+    return smallest(schedule, piecewise([cap for _, cap in caps], [f"{100 * at / steps:g}%" for at, _ in caps[1:]]))
+
+
+def _says_something(losses: np.ndarray) -> bool:
+    return len(losses) >= SHORTEST and bool(np.isfinite(losses).all())
+
+
+def _error(losses: np.ndarray) -> float:
+    """The standard error of their mean by how far neighbours are apart: a trend is no noise."""
+    return float(np.abs(np.diff(losses)).mean()) * math.sqrt(math.pi) / 2 / math.sqrt(len(losses))

@@ -1,0 +1,123 @@
+"""A full run whose training loss rises: its rate is capped, and it goes back where it is lost."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import glideslope as gs
+from glideslope.search import Contestant
+from glideslope.search.runs.trial import Trial
+from glideslope.search.trials import Trials
+
+STEPS = 400
+
+
+class Quartic:
+    """Descent on w² / 2 + w⁴ / 4 from 1, its gradient noisy: from a rate of 2 on it doesn't come down."""
+
+    def __init__(self, seed=0, noise=0.01):
+        self.w, self.noise, self.rng, self.calls = 1.0, noise, np.random.default_rng(seed), 0
+
+    def step(self, lr):
+        self.calls += 1
+        loss = self.evaluate()
+        self.w -= lr * (self.w + self.w**3 + self.noise * self.rng.standard_normal())
+        return loss
+
+    def evaluate(self):
+        return self.w**2 / 2 + self.w**4 / 4 + 1e-3 if abs(self.w) < 1e30 else math.inf
+
+    def state(self):
+        return self.w, self.rng.bit_generator.state
+
+    def restore(self, state):
+        self.w, self.rng.bit_generator.state = state
+
+
+def made(job, peak, backs_off, schedule=None, steps=STEPS):
+    trial = Trial(Contestant(schedule or gs.one_cycle(), peak), steps, 0, 20, backs_off=backs_off)
+    return Trials(job, 0).run_all([trial], stage="")[0]
+
+
+@pytest.mark.parametrize("peak", [2.5, 4.0, 8.0])
+def test_a_run_at_too_large_a_peak_is_saved(peak):
+    plain, job = made(Quartic(), peak, False), Quartic()
+    run = made(job, peak, True)
+    assert run.events
+    assert run.final_loss < 0.01 < plain.final_loss
+    assert run.made == len(run.losses) == STEPS
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(0.01, 30), st.integers(20, 500), st.integers(0, 9))
+def test_each_update_is_at_the_rate_that_the_run_says_and_there_are_no_more(peak, steps, seed):
+    rates = []
+
+    class Noted(Quartic):
+        def step(self, lr):
+            rates.append(lr)
+            return super().step(lr)
+
+    run = made(Noted(seed, noise=0.1), peak, True, steps=steps)
+    rates = rates[-run.made :]  # the first updates of a search are a check
+    assert run.made <= steps
+    assert rates == run.curve[0][: run.made].tolist()
+    plain = run.contestant.rates(steps)[: run.made]
+    assert (np.array(rates) <= plain).all()
+    if not run.events:
+        other = made(Quartic(seed, noise=0.1), peak, False, steps=steps)
+        assert (run.final_loss, run.losses.tolist()) == (other.final_loss, other.losses.tolist())
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(1, 30), st.integers(0, 9))
+def test_the_schedule_as_made_says_the_caps(peak, seed):
+    run = made(Quartic(seed), peak, True, schedule=gs.parse("warmup(10%) >> cosine()"))
+    schedule = run.made_with.schedule
+    assert gs.parse(str(schedule)) == schedule
+    if not run.events:
+        assert schedule == run.contestant.schedule
+        return
+    after = max(event.update for event in run.events) + 1
+    rates = schedule.over(STEPS).sample(STEPS) * peak
+    np.testing.assert_allclose(rates[after:], run.curve[0][after:], rtol=1e-3)
+    assert (rates <= run.curve[0] * 1.001).all()
+
+
+def test_noise_of_batches_is_no_rise():
+    class Noisy(Quartic):
+        def step(self, lr):
+            return super().step(lr) + 0.05 + 0.03 * self.rng.standard_exponential()
+
+    assert not any(made(Noisy(seed), 0.3, True).events for seed in range(20))
+
+
+def test_losses_that_are_not_positive_have_no_ratio():
+    class Negative(Quartic):
+        def step(self, lr):
+            return min(super().step(lr), 4.0) - 5.0
+
+    assert made(Quartic(), 1.9, True).events
+    assert not made(Negative(), 1.9, True).events
+
+
+def test_a_training_that_is_lost_at_any_rate_is_left():
+    class Lost(Quartic):
+        def step(self, lr):
+            return super().step(lr) if self.calls < 100 else math.nan
+
+    run = made(Lost(), 0.3, True)
+    assert run.final_loss == math.inf
+    assert run.made < STEPS
+
+
+def test_a_search_says_the_caps_of_its_answer():
+    job = Quartic()
+    tuned = gs.tune(job, STEPS, overhead=0.2, schedules=["constant()"])
+    [full] = tuned.full
+    if full.events:
+        assert tuned.schedule == full.made_with.schedule
+    assert job.calls == tuned.search_updates + STEPS
