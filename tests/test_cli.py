@@ -312,7 +312,7 @@ def test_a_command_that_cannot_be_interrupted_says_so(folder):
         (("convert", "cosine * plateau", "--steps", "10", "--to", "torch"), "take its schedule alone, cosine()"),
         (("convert", "plateau()", "--steps", "10", "--to", "torch"), "answers to measurements"),
         (("tune", "quadratic.py:job", "--steps", "400", "--out", "/dev/null/x"), "can't be written to"),
-        (("race", "quadratic.py:job", "--steps", "10", "--target", "nan"), "target=nan"),
+        (("race", "quadratic.py:job", "--steps", "10", "--target", "nan"), "--target nan: it is no number"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_status_2(folder, args, says):

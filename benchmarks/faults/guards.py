@@ -61,8 +61,10 @@ def _case(
         name = f"seed {seed}, {kind}, {optimizing}, batches of {batch_size}"
         if not loop.events:
             return f"{name}: nothing noticed"
-        more = loss / compared(loop) - 1
-        return None if more < MOST else f"{name}: {more:+.1%}, {len(loop.missing)} missing"
+        whole = compared(loop)
+        if loss < (1 + MOST) * whole or whole == math.inf:
+            return None
+        return f"{name}: {loss / whole - 1:+.1%}, {len(loop.missing)} missing"
 
     return case
 

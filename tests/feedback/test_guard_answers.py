@@ -455,3 +455,28 @@ def test_arrays_that_are_not_finite_are_found(values):
 def test_a_few_disturbed_trainings(name):
     _, tally, _ = KINDS[name]
     assert tally(1).shown == ()
+
+
+def test_a_bad_batch_in_each_epoch_leaves_no_trace_in_the_statistics_of_batches():
+    """They are those of a loop without these batches; the first three are repaired from a snapshot and fade."""
+    batches = torch.randn(300, 16, 4, generator=torch.Generator().manual_seed(0)).cumsum(1)
+
+    def statistics(guarded):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 1))
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+        scheduler = gs.torch.Scheduler(optimizer, "constant * guard()" if guarded else "constant", steps=300)
+        guard = gs.torch.Guard(model, scheduler) if guarded else None
+        for i, x in enumerate(batches):
+            if i % 3 == 1 and not guarded:
+                continue
+            loss = model(x * math.inf if i % 3 == 1 else x).sub(1).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            scheduler.step()
+            if guard is not None:
+                guard.step(loss)
+        return model[1].running_mean, model[1].running_var, model[0].weight.detach()
+
+    torch.testing.assert_close(statistics(guarded=True), statistics(guarded=False), rtol=1e-5, atol=1e-6)

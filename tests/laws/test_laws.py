@@ -174,7 +174,7 @@ def test_what_a_run_drops():
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: laws.Run([1e-3] * 9, [1, 2], [3.0]), "2 steps and 1 losses"),
+        (lambda: laws.Run([1e-3] * 9, [1, 2], [3.0]), "2 steps and 1 loss:"),
         (lambda: laws.Run([1e-3] * 9, [1, 2], [3.0, -1.0]), "above 0"),
         (lambda: laws.Run([1e-3] * 9, [1, 20], [3.0, 2.0]), "step of 20"),
         (lambda: laws.Run([1e-3] * 99, np.arange(90)[::-1], np.ones(90)), "out of order"),

@@ -102,7 +102,7 @@ def test_ray_is_reached_as_a_client_and_copies_the_folder_of_the_job(cluster, fo
 def test_resources_that_no_node_of_ray_has_are_named(cluster):
     for message, address, gpus in (
         (r"needs 1 CPUs and 1 GPUs, .* the most are 1 CPUs and 0 GPUs", cluster.address, 1),
-        ("gpus_per_trial -1: give 0 or more", cluster.address, -1),
+        ("gpus_per_trial -1: give a number, 0 or more", cluster.address, -1),
         (r"no Ray cluster at ray://127\.0\.0\.1:1: ", "ray://127.0.0.1:1", 0),
     ):
         with pytest.raises(gs.SearchError, match=message), gs.ray.executor(address, gpus_per_trial=gpus):

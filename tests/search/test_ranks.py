@@ -123,7 +123,7 @@ def test_two_processes_of_gloo_train_as_one_and_restore_together(tmp_path, monke
     assert [two.step(0.05) for _ in range(12)] == [other for _, other in losses]
     two.restore(middle)
     assert [two.step(0.05) for _ in range(5)] == after
-    with pytest.raises(gs.JobError, match="a state of 1 processes, and the job has 2"):
+    with pytest.raises(gs.JobError, match="a state of 1 process, and the job has 2"):
         two.restore({"ranks": start["ranks"][:1]})
     os.kill(two._processes[1].pid, signal.SIGKILL)
     with pytest.raises(gs.JobError, match=r"rank \d of 2"):

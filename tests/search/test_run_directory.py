@@ -485,3 +485,28 @@ def test_a_job_file_that_changes_the_working_directory_is_found(folder, monkeypa
     (folder / "moving_job.py").write_text("import os\nos.chdir('elsewhere')\ndef job(seed): ...\n")
     load_job("moving_job.py:job")
     assert identity("race", "moving_job.py:job", {})["code"].keys() == {"moving_job.py"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"folder": 5}, "the folder of a run is 5: give its path"),
+        ({"search": None}, "search=None: give a dict"),
+        ({"search": {"job": object()}}, "give plain data"),
+        *(({"checkpoint_every": value}, "give seconds") for value in ("60s", None, math.nan, -1, True)),
+        *(({"checkpoints": value}, "names no folder") for value in ("", " ", "file://", "://x")),
+        ({"checkpoints": 5}, "checkpoints=5: give a folder"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused_and_write_nothing(tmp_path, monkeypatch, options, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(gs.RunDirectoryError, match=message):
+        RunDirectory(**{"folder": tmp_path / "out", "search": {"command": "tune"}, **options})
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_home_folder_holds_checkpoints_and_runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    directory = RunDirectory(f"{tmp_path}/out", {"command": "tune"}, checkpoints="~/checkpoints")
+    assert directory.saving("a run").address == str(tmp_path / "checkpoints")
+    directory.release()

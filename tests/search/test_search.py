@@ -162,7 +162,7 @@ def test_an_interrupted_tune_goes_on_where_it_was():
     ("search", "error", "says"),
     [
         (lambda: gs.tune(Quadratic(), 0), gs.SearchError, "steps=0"),
-        (lambda: gs.tune(Quadratic(), 10), gs.SearchError, "20 updates for the search are too few: at least 30"),
+        (lambda: gs.tune(Quadratic(), 10), gs.SearchError, "20 updates for the search: give at least 30"),
         (lambda: gs.tune(object(), 1000), gs.JobError, "step, evaluate, state, restore"),
         (lambda: gs.race(Quadratic(), [], 10, [0.1]), gs.SearchError, "at least one schedule"),
         (lambda: gs.race(Quadratic(), ["cosine"], 10, [-1.0]), gs.SearchError, "peak rate of -1"),

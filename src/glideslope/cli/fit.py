@@ -14,6 +14,7 @@ from glideslope.cli import output
 from glideslope.cli import sizes as of_sizes
 from glideslope.cli.options import Json, StepsPerEpoch, command
 from glideslope.errors import GlideslopeError, LawError
+from glideslope.plural import plural
 
 if TYPE_CHECKING:
     from glideslope.laws import Law, Read
@@ -82,7 +83,7 @@ def fit(
         output.put(json.dumps(result))
         return
     for run in law.fitted:
-        output.line(f"{run.name}: {run.points} points to update {run.steps}, peak {run.peak:g}")
+        output.line(f"{run.name}: {plural(run.points, 'point')} to update {run.steps}, peak {run.peak:g}")
     for note in notes:
         output.line(f"note: {note}")
     output.line(

@@ -12,6 +12,7 @@ import typer
 from glideslope.cli import output
 from glideslope.cli.options import Json, Steps, StepsPerEpoch, command
 from glideslope.errors import GlideslopeError
+from glideslope.plural import plural
 
 if TYPE_CHECKING:
     from glideslope.laws import Forecast
@@ -54,7 +55,7 @@ def forecast(
         read = laws.read([log], step=step, loss=loss, schedule=str(curve), peak=peak, steps=steps)
         if len(read.runs) != 1:
             raise GlideslopeError(
-                f"{log}: {len(read.runs)} runs, {', '.join(run.name for run in read.runs[:4])}: give one"
+                f"{log}: {plural(len(read.runs), 'run')}, {', '.join(run.name for run in read.runs[:4])}: give one"
             )
         run = read.runs[0]
         if run.step[-1] > steps:
@@ -104,7 +105,7 @@ def _change(other: Other) -> str:
     """What is done otherwise."""
     if other.what == "peak":
         return f"At a peak of {other.value:g} from the beginning"
-    updates = f"{other.value:,.0f} updates"
+    updates = f"{plural(other.value, 'update', ',.0f')}"
     return f"Extended to {updates}" if other.what == "extended" else f"Over {updates} from the beginning"
 
 

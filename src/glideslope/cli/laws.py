@@ -12,6 +12,7 @@ from glideslope.cli import output
 from glideslope.cli import sizes as of_sizes
 from glideslope.cli.options import Folder, Json, Steps, StepsPerEpoch, command, whole
 from glideslope.errors import GlideslopeError
+from glideslope.plural import plural
 
 LawFile = Annotated[Path, typer.Argument(metavar="LAW", help="The law: what `glideslope fit` wrote.")]
 OnePeak = Annotated[float, typer.Option(help="The rate where the factor is 1.")]
@@ -61,13 +62,14 @@ def predict(
         "curve": {"step": at.tolist(), "loss": loss.tolist(), "low": low.tolist(), "high": high.tolist()},
     }  # fmt: skip
     lead = (
-        f"{schedule} at {peak:g}: {loss[-1]:.4f} after {steps} updates, {level:.0%} interval {low[-1]:.4f} to "
+        f"{schedule} at {peak:g}: {loss[-1]:.4f} after {plural(steps, 'update')}, {level:.0%} interval "
+        f"{low[-1]:.4f} to "
         f"{high[-1]:.4f}"
     )
     if fitted.shift:
         lead += f"; {loss[-1] + fitted.shift:.4f} on the set of the final losses"
     if needed is not None:
-        lead += f"; {target:g} needs {needed:,} updates"
+        lead += f"; {target:g} needs {plural(needed, 'update', ',')}"
     if averaged is not None:
         lead += f"; {averaged:.4f} by the mean of the weights of the last {average:,} updates"
     if out is not None:
@@ -139,7 +141,7 @@ def design(
             views.final_losses(fitted, steps),
         ]  # fmt: skip
         parts = [report.paragraph(lead), *map(report.figure, charts), report.listing("Designed", columns, rows)]
-        write_atomically(out / "design.html", report.page(f"A schedule for {steps} updates", parts))
+        write_atomically(out / "design.html", report.page(f"A schedule for {plural(steps, 'update')}", parts))
         write_atomically(out / "design.png", plots.png(plots.picture(charts[0])))
         write_atomically(out / "final_loss.png", plots.png(views.heat_map(fitted, steps)))
         write_atomically(out / "design.json", json.dumps(result) + "\n")

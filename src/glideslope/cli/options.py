@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import os
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from functools import wraps
@@ -140,11 +141,11 @@ def real(name: str, text: Any) -> float:
 
 
 def path(name: str, text: Any) -> Path:
-    """A path. Raises a GlideslopeError if the text is empty, as of a variable of a shell that isn't set: that would be
-    the folder that the command runs in."""
+    """A path; `~` is the home folder, also where a shell leaves it. Raises a GlideslopeError if the text is empty, as
+    of a variable of a shell that isn't set: that would be the folder that the command runs in."""
     if not str(text):
         raise GlideslopeError(f"{name}: the name is empty; the folder that the command runs in is .")
-    return Path(text)
+    return Path(os.path.expanduser(text))
 
 
 _READERS: dict[type, Callable[[str, Any], Any]] = {int: whole, float: real, Path: path}

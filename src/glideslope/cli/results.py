@@ -14,6 +14,7 @@ from glideslope.cli import output
 from glideslope.cli.ending import notice
 from glideslope.cli.interrupts import terminated_after_saving
 from glideslope.errors import GlideslopeError, NothingLearnedError, ScheduleError
+from glideslope.plural import plural
 
 if TYPE_CHECKING:
     from glideslope.cli.sent import Sent
@@ -163,7 +164,11 @@ def leave_partial_report(directory: RunDirectory) -> None:
         "interrupted": True, "sweeps": len(sweeps), "candidates": list(map(described, finished)),
         "out": str(directory.folder),
     }  # fmt: skip
-    finish = f"{len(sweeps)} sweeps and {len(finished)} runs" if sweeps else f"{len(finished)} runs"
+    finish = (
+        f"{plural(len(sweeps), 'sweep')} and {plural(len(finished), 'run')}"
+        if sweeps
+        else f"{plural(len(finished), 'run')}"
+    )
     lead = f"Interrupted with {finish} finished; go on with --out {directory.folder} --resume."
     rows = sorted(map(tuned.row, finished), key=lambda row: (-row[2], row[3]))
     parts = [report.paragraph(lead), report.listing("Finished runs, the longest first", tuned.COLUMNS, rows)]

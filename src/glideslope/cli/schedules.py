@@ -14,6 +14,7 @@ from glideslope import escape
 from glideslope.cli import output
 from glideslope.cli.options import Folder, Json, Peak, Steps, StepsPerEpoch, command
 from glideslope.errors import GlideslopeError
+from glideslope.plural import plural
 
 Axis = Literal["updates", "epochs", "examples", "tokens"]
 _WORTH = "What an update is worth, for durations in this unit and for --axis."
@@ -60,10 +61,10 @@ def show(
     if png is not None:
         write_atomically(png, plots.png(plots.picture(chart(curves, time, ""), log)))
     if html is not None:
-        parts = [report.paragraph(f"Peak {peak:g}."), report.figure(chart(curves, time, f"{steps} updates"))]
+        parts = [report.paragraph(f"Peak {peak:g}."), report.figure(chart(curves, time, f"{plural(steps, 'update')}"))]
         write_atomically(html, report.page("; ".join(c.text for c in curves), parts))
     if (csv or as_json) and len(at) < steps:
-        output.say(f"note: {len(at):,} of {steps:,} updates are written, every turn among them")
+        output.say(f"note: {len(at):,} of {plural(steps, 'update', ',')} are written, every turn among them")
     if csv not in (None, "-"):
         write_atomically(Path(csv), _csv(curves))
     if csv == "-":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from glideslope.cli import output
 from glideslope.cli.options import real
 from glideslope.errors import GlideslopeError
+from glideslope.plural import plural
 
 if TYPE_CHECKING:
     from glideslope.laws import Designed
@@ -57,7 +58,8 @@ def design(
         output.put(json.dumps(result))
         return
     lead = (
-        f"{plan.params:.3g} parameters, {plan.tokens:.3g} tokens in {plan.steps:,} updates of {plan.batch:,.0f}: "
+        f"{plan.params:.3g} parameters, {plan.tokens:.3g} tokens in {plural(plan.steps, 'update', ',')} of "
+        f"{plan.batch:,.0f}: "
         f"{plan.best.schedule} at {plan.best.peak:g}, {plan.best.loss:.4f} "
         f"(90% interval {plan.low:.4f} to {plan.high:.4f})."
     )

@@ -11,6 +11,7 @@ import typer
 from glideslope.cli import output
 from glideslope.cli.options import Json, command
 from glideslope.errors import RunDirectoryError
+from glideslope.plural import plural
 
 if TYPE_CHECKING:
     from glideslope.search.directory.status import Status
@@ -86,14 +87,14 @@ def _lines(now: Status) -> list[str]:
         "finished": f"It has finished. Report: {now.folder / 'report.html'}",
     }[now.state]
     lines = [f"{now.search.get('command', 'a search')} of {now.search.get('job', 'a job')}. {state}"]
-    swept = f"{now.sweeps} sweeps and " if now.sweeps else ""
+    swept = f"{plural(now.sweeps, 'sweep')} and " if now.sweeps else ""
     runs = f"{swept}{len(now.finished)} run{'s' * (len(now.finished) != 1)}"
     updates = sum(run.cost for run in now.finished)
     wasted = f"; {now.wasted:,} more were made again, after a process was lost" if now.wasted else ""
-    lines.append(f"Finished: {runs}, {updates:,} updates{wasted}.")
+    lines.append(f"Finished: {runs}, {plural(updates, 'update', ',')}{wasted}.")
     if now.finished:
         best = min(now.finished, key=lambda run: run.final_loss)
-        lines.append(f"The lowest: {best.contestant} over {best.steps:,} updates, {best.final_loss:.4g}.")
+        lines.append(f"The lowest: {best.contestant} over {plural(best.steps, 'update', ',')}, {best.final_loss:.4g}.")
     return lines
 
 

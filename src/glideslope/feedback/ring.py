@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from glideslope.errors import DivergenceError, FileError
 from glideslope.feedback.feedback import State
 from glideslope.feedback.guard import FARTHEST, VERDICTS, Guard
+from glideslope.plural import plural
 
 Snapshot = TypeVar("Snapshot")
 Content = TypeVar("Content")
@@ -250,6 +251,7 @@ class Ring(Generic[Snapshot]):
             else "a loss that isn't finite at any rate comes from the batch or the model: look at them there"
         )
         return (
-            f"the training was lost {self.tries} times near update {update} ({kind}: the loss was about {level:.4g}, "
+            f"the training was lost {plural(self.tries, 'time')} near update {update} ({kind}: the loss "
+            f"was about {level:.4g}, "
             f"then {loss:.4g}, at a rate of {rate:.3g}), with the rate at {tried} of the schedule's: {cause}"
         )

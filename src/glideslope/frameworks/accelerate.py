@@ -23,6 +23,7 @@ from glideslope.frameworks.torch.job.loader_checks import checked_loaders
 from glideslope.frameworks.torch.job.metric import Accumulated, Measure, measurement
 from glideslope.frameworks.torch.job.objective import Loss, objectives
 from glideslope.frameworks.torch.job.rates import check_trained
+from glideslope.plural import plural
 
 __all__ = ["Job"]
 
@@ -190,6 +191,7 @@ def _check_gathers(measure: Measure, metric: Any, accelerator: Accelerator) -> N
     """Raises if a metric would be another on each process."""
     if isinstance(measure, Accumulated) and accelerator.num_processes > 1 and not hasattr(metric, "sync"):
         raise JobError(
-            f"the metric {type(metric).__name__} doesn't gather over {accelerator.num_processes} processes: give a "
+            f"the metric {type(metric).__name__} doesn't gather over "
+            f"{plural(accelerator.num_processes, 'process')}: give a "
             "function of (outputs, targets), or one of torchmetrics"
         )

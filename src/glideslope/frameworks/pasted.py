@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 from glideslope.errors import GlideslopeError
 from glideslope.feedback import Feedback
 from glideslope.frameworks.networks import Framework, framework_of
+from glideslope.plural import plural
 from glideslope.policy import RatePolicy
 from glideslope.search.jobs.job import Job
 from glideslope.search.runs.contestant import Contestant
@@ -99,7 +100,8 @@ def _growing(text: str, steps: int, updates: int, scheduler: str) -> list[str]:
     return [
         f'growth = gs.parse("{text}").over({steps})',
         scheduler,
-        f"batches = gs.torch.GrowingBatches(len(data), growth)  # {updates} updates in all; the training loader is "
+        f"batches = gs.torch.GrowingBatches(len(data), growth)  # {plural(updates, 'update')} in all; the "
+        "training loader is "
         "DataLoader(data, batch_sampler=batches)",
     ]
 
@@ -125,7 +127,7 @@ def _besides(contestant: Contestant, framework: Framework | None) -> list[str]:
         lines.append(f"# measured with averaged weights, {contestant.average}")
     for name, value in contestant.settings:
         if name == "batch_size":
-            lines.append(f"# with {value:g} examples in each update")
+            lines.append(f"# with {plural(value, 'example', 'g')} in each update")
             continue
         where = "or the first of betas, " if name == "momentum" else ""
         kept = ", but 0 where it was 0" if name == "weight_decay" else ""

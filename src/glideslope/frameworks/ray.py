@@ -51,8 +51,8 @@ def executor(
             gs.tune(gs.search.load_job("train.py:job"), 20_000, executor=executor)
     """
     for name, number in (("cpus_per_trial", cpus_per_trial), ("gpus_per_trial", gpus_per_trial)):
-        if not 0 <= number < 1e6:
-            raise SearchError(f"{name} {number:g}: give 0 or more")
+        if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number < 1e6:
+            raise SearchError(f"{name} {number}: give a number, 0 or more")
     environment = {"env_vars": dict.fromkeys(THREADS, str(max(int(cpus_per_trial), 1)))}
     connected_before = ray.is_initialized()
     if not connected_before:

@@ -9,6 +9,7 @@ import numpy as np
 
 from glideslope.errors import LawError
 from glideslope.laws.run import Run, used
+from glideslope.plural import plural
 
 LEAST_RUNS, LEAST_POINTS = 2, 20
 LAST = 5
@@ -61,7 +62,9 @@ def check_enough(runs: Sequence[Run], notes: Sequence[str]) -> None:
         )
     points = sum(len(used(run, max(len(other.lr) for other in runs))) for run in runs)
     if points < LEAST_POINTS:
-        raise LawError(f"{points} points after the warmups: a law needs {LEAST_POINTS} at least; log more often")
+        raise LawError(
+            f"{plural(points, 'point')} after the warmups: a law needs {LEAST_POINTS} at least; log more often"
+        )
     if not all(math.isfinite(run.peak) for run in runs):
         raise LawError("a rate isn't finite")
 

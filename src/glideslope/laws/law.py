@@ -17,6 +17,7 @@ from glideslope.laws.rates import Rates
 from glideslope.laws.reach import TIMES_THE_LONGEST, far_peak, span
 from glideslope.laws.run import are_rates, checked_rates, checked_sizes, over
 from glideslope.laws.values import ByValue, read_only
+from glideslope.plural import plural
 from glideslope.schedules import Schedule
 from glideslope.shown import Shown
 
@@ -191,7 +192,9 @@ class Law(Shown, ByValue):
         low, high = 0, min(100, most)
         while end(high) > target:
             if high >= most:
-                raise LawError(f"a loss of {target:g} isn't reached in {most:,} updates: {end(most):.4f} is")
+                raise LawError(
+                    f"a loss of {target:g} isn't reached in {plural(most, 'update', ',')}: {end(most):.4f} is"
+                )
             low, high = high, min(2 * high, most)
         while high - low > max(1, high // 1000):
             middle = (low + high) // 2
@@ -212,7 +215,9 @@ class Law(Shown, ByValue):
         if far_peak(peak, peaks):
             warnings.append(f"a peak of {peak:g} is far from those fitted, {span(peaks)}")
         if steps > TIMES_THE_LONGEST * longest:
-            warnings.append(f"{int(steps):,} updates are {steps / longest:,.1f} times the longest run fitted")
+            warnings.append(
+                f"{plural(int(steps), 'update', ',')} are {steps / longest:,.1f} times the longest run fitted"
+            )
         if self.doubt:
             warnings.append(self.doubt)
         return warnings

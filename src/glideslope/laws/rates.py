@@ -11,6 +11,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from glideslope.errors import LawError
 from glideslope.laws.values import ByValue, shared
+from glideslope.plural import plural
 from glideslope.schedules import Schedule, parse
 from glideslope.schedules.sampling import EACH, MOST_UPDATES, counted, sampled
 
@@ -58,12 +59,12 @@ class Rates(ByValue, NDArrayOperatorsMixin):
         if places is not None and (places[0] < 0 or np.any(np.diff(places) <= 0) or np.any(places != np.floor(places))):
             raise LawError("places are whole numbers of updates made, from 0 up, in order")
         if not last < updates <= MOST_UPDATES:
-            raise LawError(f"{updates} updates, but the last rate is that of update {last + 1:g}")
+            raise LawError(f"{plural(updates, 'update')}, but the last rate is that of update {last + 1:g}")
         for name, value in (("values", values), ("places", places), ("updates", updates)):
             object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
-        return f"<Rates of {len(self)} updates, peak {self.peak:.3g}>"
+        return f"<Rates of {plural(len(self), 'update')}, peak {self.peak:.3g}>"
 
     @classmethod
     def of(cls, lr: Any) -> Rates:

@@ -15,6 +15,7 @@ from glideslope.documents import shown
 from glideslope.errors import LawError
 from glideslope.laws.rates import Rates
 from glideslope.laws.values import ByValue, shared
+from glideslope.plural import plural
 from glideslope.schedules import Schedule
 
 
@@ -63,7 +64,9 @@ class Run(ByValue):
         if not len(lr) or not are_rates(Rates.of(lr).values):
             raise LawError(f"{self.name}: lr has the rate of each update, a number from 0, and one above it")
         if len(step) != len(loss):
-            raise LawError(f"{self.name}: {len(step)} steps and {len(loss)} losses: give a loss for each step")
+            raise LawError(
+                f"{self.name}: {plural(len(step), 'step')} and {plural(len(loss), 'loss')}: give a loss for each step"
+            )
         notes: list[str] = []
         lost: tuple[float, ...] = ()
         known = np.isfinite(loss) & np.isfinite(step)
@@ -77,7 +80,8 @@ class Run(ByValue):
             raise LawError(f"{self.name}: a step of {step.min():g}: steps are the updates made, from 0")
         if len(step) and step.max() > len(lr):
             raise LawError(
-                f"{self.name}: a step of {step.max():g}, but lr has the rates of {len(lr)} updates: give them all"
+                f"{self.name}: a step of {step.max():g}, but lr has the rates of "
+                f"{plural(len(lr), 'update')}: give them all"
             )
         back = int((np.diff(step) < 0).sum())
         if back > max(5, len(step) // 10):
@@ -88,7 +92,8 @@ class Run(ByValue):
         twice = int(((np.diff(step) == 0) & (np.diff(loss) != 0)).sum())
         if twice > max(2, len(step) // 10):
             raise LawError(
-                f"{self.name}: {twice} steps have two losses that differ: tell runs apart by a column run, or give the "
+                f"{self.name}: {plural(twice, 'step')} with two losses that differ: tell runs apart by a "
+                "column run, or give the "
                 "mean of several losses of an update"
             )
         kept = last_segments(step)
@@ -117,7 +122,8 @@ class Run(ByValue):
 
     def __repr__(self) -> str:
         losses = f"{self.loss[0]:.4g} to {self.loss[-1]:.4g}" if len(self.loss) else "none"
-        return f"<Run {self.name!r}: {len(self.lr)} updates, peak {self.peak:.3g}, {len(self.loss)} losses, {losses}>"
+        size = f"{plural(len(self.lr), 'update')}, peak {self.peak:.3g}, {plural(len(self.loss), 'loss')}"
+        return f"<Run {self.name!r}: {size}, {losses}>"
 
     @classmethod
     def from_schedule(
@@ -184,7 +190,7 @@ def checked_sizes(name: str, sizes: Any, updates: int) -> np.ndarray | Rates:
         return sizes
     values = shared(sizes)
     if values.shape not in ((), (updates,)) or not np.all(np.isfinite(values) & (values > 0)):
-        raise LawError(f"{name}: give one batch size, or one for each of {updates} updates, above 0")
+        raise LawError(f"{name}: give one batch size, or one for each of {plural(updates, 'update')}, above 0")
     return values
 
 
@@ -252,7 +258,7 @@ def last_segments(step: np.ndarray) -> np.ndarray:
 
 
 def _times(number: int) -> str:
-    return "once" if number == 1 else f"{number} times"
+    return "once" if number == 1 else f"{plural(number, 'time')}"
 
 
 def _points(number: int) -> str:

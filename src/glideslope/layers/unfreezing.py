@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from glideslope.errors import LayerError
 from glideslope.layers.multipliers import Multipliers
+from glideslope.plural import plural
 from glideslope.schedules import Schedule, parse, piecewise
 from glideslope.schedules.durations import Duration, Time, duration
 from glideslope.schedules.numbers import plain
@@ -41,7 +42,9 @@ def unfreezing(schedule: Schedule | str, layers: int, every: Time, first: int = 
         if not isinstance(number, int) or isinstance(number, bool):
             raise LayerError(f"{name}={number!r}: give a whole number of layers")
     if not (layers >= 1 and 1 <= first <= layers):
-        raise LayerError(f"{layers} layers, of which the first={first} are trained from the start: give 1 to {layers}")
+        raise LayerError(
+            f"{plural(layers, 'layer')}, of which the first={first} are trained from the start: give 1 to {layers}"
+        )
     step = duration(every)
     if not step.value > 0:
         raise LayerError(f"every={every!r}: give a positive duration")

@@ -7,6 +7,7 @@ from collections.abc import Sequence as SequenceOf
 from itertools import pairwise
 
 from glideslope.errors import ScheduleError
+from glideslope.plural import plural
 from glideslope.schedules.checks import check_factor
 from glideslope.schedules.durations import Duration, Time, duration
 from glideslope.schedules.names import named
@@ -140,7 +141,7 @@ def piecewise(values: SequenceOf[float] = (1.0, 0.1, 0.01), boundaries: Sequence
     """
     if len(values) != len(boundaries) + 1:
         raise ScheduleError(
-            f"{len(values)} values and {len(boundaries)} boundaries: give one value more than boundaries"
+            f"{plural(len(values), 'value')} and {len(boundaries)} boundaries: give one value more than boundaries"
         )
     for value in values:
         check_factor("values", value)

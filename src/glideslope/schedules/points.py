@@ -13,6 +13,7 @@ from typing import Any
 
 from glideslope.documents import shown
 from glideslope.errors import ScheduleError, reason
+from glideslope.plural import plural
 from glideslope.schedules.checks import check_factor
 from glideslope.schedules.durations import Duration, Time, is_explicit, number_text, time_of
 from glideslope.schedules.names import named
@@ -41,7 +42,8 @@ def interpolate(times: SequenceOf[Time], values: SequenceOf[float], *, between: 
     durations = tuple(map(time_of, times))
     if len(durations) < 2 or len(durations) != len(values):
         raise ScheduleError(
-            f"{len(durations)} times and {len(values)} values: give two or more, as many of one as the other"
+            f"{plural(len(durations), 'time')} and {plural(len(values), 'value')}: give two or more, as "
+            "many of one as the other"
         )
     if len({time.unit for time in durations if time.value}) > 1:
         raise ScheduleError(f"times {', '.join(map(str, durations))}: give all in the same unit")

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from glideslope.errors import ScheduleError
+from glideslope.plural import plural
 from glideslope.schedules import shapes
 from glideslope.schedules.arrays import Array, Formula, divided, floating, neighbours, scalars
 from glideslope.schedules.checks import SHORTEST
@@ -97,7 +98,9 @@ class Decay(Schedule):
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         timescale, curve = frame.updates(self.timescale), self.curve
         if timescale < SHORTEST:
-            raise ScheduleError(f"a timescale of {self.timescale} is {timescale:g} updates: give at least {SHORTEST:g}")
+            raise ScheduleError(
+                f"a timescale of {self.timescale} is {plural(timescale, 'update', 'g')}: give at least {SHORTEST:g}"
+            )
         if not self.staircase:
             return lambda t, xp: curve(xp.clip(floating(t, xp), 0.0, length) / timescale, xp)
         last = math.inf if math.isinf(length) else length // timescale

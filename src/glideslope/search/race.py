@@ -12,6 +12,7 @@ import numpy as np
 
 from glideslope.averages import Average
 from glideslope.errors import SearchError
+from glideslope.plural import plural
 from glideslope.policy import Policy, as_policy
 from glideslope.schedules import constant
 from glideslope.schedules.amounts import check_peak, check_positive
@@ -51,7 +52,7 @@ class Standing:
 
     def __repr__(self) -> str:
         error = "" if math.isnan(self.standard_error) else f" ± {self.standard_error:.2g}"
-        return f"<Standing: {self.contestant}, {len(self.runs)} runs, validation loss {self.mean:.4g}{error}>"
+        return f"<Standing: {self.contestant}, {plural(len(self.runs), 'run')}, validation loss {self.mean:.4g}{error}>"
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,9 @@ class Race(Shown):
     def __repr__(self) -> str:
         best = self.standings[0]
         return (
-            f"<Race of {len(self.standings)} contestants: best {best.contestant}, {best.mean:.4g}; best constant rate "
-            f"{self.constant.contestant.peak:g}, {self.constant.mean:.4g}; {self.updates} updates>"
+            f"<Race of {plural(len(self.standings), 'contestant')}: best {best.contestant}, "
+            f"{best.mean:.4g}; best constant rate "
+            f"{self.constant.contestant.peak:g}, {self.constant.mean:.4g}; {plural(self.updates, 'update')}>"
         )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from glideslope.errors import SearchError
+from glideslope.plural import plural
 from glideslope.search.jobs.calls import calling
 from glideslope.search.jobs.job import Job, JobFactory
 from glideslope.search.jobs.scalars import whole
@@ -70,7 +71,7 @@ class RangeTest(Shown):
     def __repr__(self) -> str:
         return (
             f"<RangeTest: peak to try {self.suggestion:.2g}, largest stable rate {self.largest_stable:.2g}; "
-            f"{len(self.sweeps)} sweeps of {self.steps} updates>"
+            f"{plural(len(self.sweeps), 'sweep')} of {plural(self.steps, 'update')}>"
         )
 
 
@@ -111,9 +112,9 @@ def range_test(trials: Trials, *, low: float, high: float, steps: int, sweeps: i
     if not 0 < low < high < math.inf:
         raise SearchError(f"a range from {low} to {high}: give 0 < low < high")
     if steps < 10:
-        raise SearchError(f"a sweep of {steps} updates: give at least 10")
+        raise SearchError(f"a sweep of {plural(steps, 'update')}: give at least 10")
     if sweeps < 1:
-        raise SearchError(f"{sweeps} sweeps: give at least 1")
+        raise SearchError(f"{plural(sweeps, 'sweep')}: give at least 1")
     if not trials.can_reseed:
         sweeps = 1
     rates = np.geomspace(low, high, steps)

@@ -12,6 +12,7 @@ from typing import Any
 from glideslope.averages import Average
 from glideslope.errors import NothingLearnedError, SearchError
 from glideslope.feedback import Guard
+from glideslope.plural import plural
 from glideslope.policy import Driven, Policy, as_policy
 from glideslope.schedules import constant
 from glideslope.schedules.amounts import check_peak, check_positive
@@ -84,8 +85,9 @@ class Tuned(Shown):
 
     def __repr__(self) -> str:
         return (
-            f"<Tuned: {self.final.made_with}, validation loss {self.final_loss:.4g} after {self.steps} updates; "
-            f"{len(self.candidates)} short runs, {self.search_updates} updates before>"
+            f"<Tuned: {self.final.made_with}, validation loss {self.final_loss:.4g} after "
+            f"{plural(self.steps, 'update')}; "
+            f"{len(self.candidates)} short runs, {plural(self.search_updates, 'update')} before>"
         )
 
 
@@ -173,8 +175,8 @@ def tune(
     least = SHORTEST * (FEWEST * (1 + len(entries) + len(numbers)) + len(choice) - 1)
     if total < least:
         raise SearchError(
-            f"{overhead * steps:g} updates for the search are too few: at least {least}, so steps times overhead ≥ "
-            f"{least}"
+            f"{plural(overhead * steps, 'update', 'g')} for the search: give at least {least}, so steps times "
+            f"overhead ≥ {least}"
         )
     if memory is not None:
         warn_of_no_text([*entries, *(Contestant(schedule, 1.0) for schedule in choice)])

@@ -12,6 +12,7 @@ from glideslope.batches import Growth
 from glideslope.errors import ScheduleError
 from glideslope.feedback import Controlled
 from glideslope.laws import Law, Rates
+from glideslope.plural import plural
 from glideslope.schedules import Clock, Schedule
 from glideslope.search.race import Race
 from glideslope.search.range_test import RangeTest
@@ -40,7 +41,7 @@ def _of_schedule(value: Schedule | Controlled | Growth) -> str:
     text = f"<p><code>{escape.html(repr(value))}</code></p>"
     if drawn is None:
         return text
-    title = f"Drawn over {drawn.steps:,} updates"
+    title = f"Drawn over {plural(drawn.steps, 'update', ',')}"
     return f"{text}{inline(chart([drawn], Time('update'), title))}<p>{title}.</p>"
 
 
@@ -71,7 +72,8 @@ def _of_law(value: Law) -> str:
     doubt = f"<p>{escape.html(value.doubt)}</p>" if value.doubt else ""
     sentence = (
         f"A law of the loss, fitted on {len(value.fitted)} run{'s' * (len(value.fitted) != 1)} of up to "
-        f"{longest.steps:,} updates; ends of runs are {value.noise:.2%} from what fits without them predict."
+        f"{plural(longest.steps, 'update', ',')}; ends of runs are {value.noise:.2%} from what fits "
+        "without them predict."
     )
     return f"<p>{escape.html(sentence)}</p>{doubt}{inline(predicted)}"
 

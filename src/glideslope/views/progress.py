@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from glideslope.escape import visible
+from glideslope.plural import plural
 from glideslope.search.progress import Progress
 from glideslope.views.terminal import braille
 
@@ -101,12 +102,14 @@ def drawn(progress: Progress, losses: list[float], pace: Pace) -> Group:
     stage = Text(visible(progress.stage), style="bold")
     for note in progress.running[:_MOST_RUNNING]:
         where = Text(visible(f"{note.what} on {note.host}"))
-        table.add_row(stage, where, Text(f"{note.done:,} of {note.of:,} updates, {note.loss:.4g}"))
+        table.add_row(stage, where, Text(f"{note.done:,} of {plural(note.of, 'update', ',')}, {note.loss:.4g}"))
         stage = Text("")
     if len(progress.running) > _MOST_RUNNING:
         table.add_row("", Text(f"and {len(progress.running) - _MOST_RUNNING} more"), "")
     if not progress.running:
-        table.add_row(stage, Text(visible(progress.what)), Text(f"{progress.done:,} of {progress.of:,} updates"))
+        table.add_row(
+            stage, Text(visible(progress.what)), Text(f"{progress.done:,} of {plural(progress.of, 'update', ',')}")
+        )
         table.add_row("loss", Text(sparkline(losses), style="cyan"), Text(f"{progress.loss:.4g}"))
     if math.isfinite(progress.bound):
         share = ProgressBar(total=progress.bound, completed=progress.made, width=_WIDTH)

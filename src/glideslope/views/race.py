@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from glideslope.plural import plural
 from glideslope.search.race import Race, Standing
 from glideslope.search.runs.idle import shown_name
 from glideslope.search.strategy.outcomes import not_finite
@@ -22,8 +23,8 @@ def answer(raced: Race) -> Answer:
         do=_do(raced),
         sure=() if _failed(raced) else (*_tied(raced), *_seeds(best, seeds)),
         beaten=() if _failed(raced) else _beaten(raced),
-        cost=f"{raced.updates:,} updates for {len(raced.standings)} contestants"
-        + (f", {seeds} seeds each." if seeds > 1 else ".")
+        cost=f"{plural(raced.updates, 'update', ',')} for {plural(len(raced.standings), 'contestant')}"
+        + (f", {plural(seeds, 'seed')} each." if seeds > 1 else ".")
         + made_again(raced.wasted)
         + (f" Not run: {'; '.join(raced.left_out)}." if raced.left_out else ""),
         terms=("peak", "loss", *(("± s.e.",) if seeds > 1 else ()), "updates to"),
@@ -85,7 +86,7 @@ def _do(raced: Race) -> str:
     steps = best.runs[0].steps
     return (
         f"Train with {best.contestant.name} at a peak of {best.contestant.peak:g}: validation loss {best.mean:.4g} "
-        f"after {steps:,} updates."
+        f"after {plural(steps, 'update', ',')}."
     )
 
 
@@ -99,7 +100,7 @@ def _tied(raced: Race) -> tuple[str, ...]:
 def _seeds(best: Standing, seeds: int) -> tuple[str, ...]:
     if seeds == 1:
         return ("One seed: small differences may be noise; --seeds 3 measures it.",)
-    return (f"{seeds} seeds; the standard error of the best mean is {best.standard_error:.2g}.",)
+    return (f"{plural(seeds, 'seed')}; the standard error of the best mean is {best.standard_error:.2g}.",)
 
 
 def _beaten(raced: Race) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import shlex
 
 import numpy as np
 
+from glideslope.plural import plural
 from glideslope.search.range_test import RangeTest
 from glideslope.search.strategy.outcomes import two_digits
 from glideslope.views import report
@@ -35,12 +36,13 @@ def answer(test: RangeTest, job: str = "JOB") -> Answer:
         do=f"Peak to try: {test.suggestion:.2g} ({test.basis}). {edge}",
         sure=(
             *([f"The sweeps say little: {test.problem}."] if test.problem else []),
-            f"{count.capitalize()} sweep{'s' * (number != 1)} of {test.steps} updates: short; longer trainings mostly "
+            f"{count.capitalize()} sweep{'s' * (number != 1)} of {plural(test.steps, 'update')}: short; "
+            "longer trainings mostly "
             "take lower rates.",
             apart,
         ),
         beaten=(),
-        cost=f"{test.updates:,} updates.",
+        cost=f"{plural(test.updates, 'update', ',')}.",
         terms=("peak to try", "steepest", "minimum", "largest stable", "sweep", "fall; noise"),
         confirm=command,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+from glideslope.plural import plural
 from glideslope.search.runs.contestant import Contestant, Run
 from glideslope.search.runs.idle import shown_name
 from glideslope.search.strategy.outcomes import final_loss
@@ -23,7 +24,7 @@ def answer(tuned: Tuned, problem: str | None = None) -> Answer:
     contestant = tuned.final.made_with
     do = (
         f"Train with {contestant.name} at a peak of {contestant.peak:g}: validation loss {tuned.final_loss:.4g} after "
-        f"{tuned.steps:,} updates."
+        f"{plural(tuned.steps, 'update', ',')}."
     )
     if problem:
         do = f"{problem[0].upper()}{problem[1:]}."
@@ -49,7 +50,7 @@ def _capped(run: Run) -> Iterable[str]:
 
 def _cost(tuned: Tuned) -> str:
     full, batch = tuned.full[0].contestant.cost(tuned.steps), tuned.full[0].contestant.batch
-    updates = f"{tuned.search_updates:,} updates"
+    updates = f"{plural(tuned.search_updates, 'update', ',')}"
     took = updates if batch == 1 else f"as many examples as {updates} of the job's own batch"
     return f"The search took {took}, {tuned.search_updates / full:.2f} full runs."
 
@@ -90,7 +91,7 @@ def full_runs(tuned: Tuned) -> list[Run]:
 def chart(tuned: Tuned) -> Chart:
     """The final loss of short runs, and of full ones, against their peak."""
     ends = [
-        (f"{run.contestant.name}, {run.steps:,} updates", run.contestant.peak, run.final_loss)
+        (f"{run.contestant.name}, {plural(run.steps, 'update', ',')}", run.contestant.peak, run.final_loss)
         for run in (*tuned.candidates, *tuned.full, *tuned.constants)
     ]
     caption = "The validation loss at the end of each run; runs of one schedule and one length are joined."
@@ -125,7 +126,8 @@ def _stopped(tuned: Tuned) -> list[str]:
         return []
     least = min(map(final_loss, tuned.full))
     return [
-        f"It stops after {tuned.final.made:,} updates, since no full run ended as low: {least:.4g} at best. The "
+        f"It stops after {plural(tuned.final.made, 'update', ',')}, since no full run ended as low: "
+        f"{least:.4g} at best. The "
         "training learns its noise, or the peak is too large for a longer one. The updates at rate 0 can be left out."
     ]
 
@@ -136,7 +138,7 @@ def _sure(tuned: Tuned) -> list[str]:
     full = f" and {len(tuned.full)} full runs" if len(tuned.full) > 1 else ""
     said = [
         *_stopped(tuned),
-        f"Predicted from short runs of {length:,} updates: {low:.4g} to {high:.4g}.",
+        f"Predicted from short runs of {plural(length, 'update', ',')}: {low:.4g} to {high:.4g}.",
         f"After such short runs{full}, in {tuned.near:.0%} of trainings no other peak ends lower by over 1%.",
     ]
     beside = [

@@ -12,6 +12,7 @@ from glideslope.errors import ConversionError
 from glideslope.frameworks.conversion.deepspeed_section import deepspeed_section
 from glideslope.frameworks.conversion.from_optax import knots_of
 from glideslope.frameworks.conversion.segments import Segment, every, segments, stairs, starts
+from glideslope.plural import plural
 from glideslope.policy import as_policy
 from glideslope.schedules import Schedule
 from glideslope.schedules.numbers import plain
@@ -63,7 +64,7 @@ def _torch(schedule: Schedule, steps: int, peak: float, rows: int) -> str:
     if call is None:
         return _lambda(schedule, steps, rows, parts, "torch has no class for this schedule")
     return (
-        f"# {schedule}, {steps} updates; the optimizer's rate is {peak!r}\n"
+        f"# {schedule}, {plural(steps, 'update')}; the optimizer's rate is {peak!r}\n"
         "from torch.optim import lr_scheduler\n\n\n"
         f"def make(optimizer):\n    return lr_scheduler.{call}\n"
     )
@@ -88,7 +89,7 @@ def _torch_class(part: Segment, peak: float) -> str | None:
 
 def _lambda(schedule: Schedule, steps: int, rows: int, parts: list[Segment] | None, why: str) -> str:
     """A LambdaLR: of formulas where there are, else of a table."""
-    head = f"# {schedule!r}, {steps} updates. {why}: this is a LambdaLR of its factor.\n"
+    head = f"# {schedule!r}, {plural(steps, 'update')}. {why}: this is a LambdaLR of its factor.\n"
     if parts and (body := _formulas(parts)):
         code = f"import math\n\nfrom torch.optim.lr_scheduler import LambdaLR\n\n\ndef factor(t):\n{body}"
     else:
@@ -150,13 +151,14 @@ def _optax(schedule: Schedule, steps: int, peak: float, rows: int) -> str:
     bounds = starts(parts or [])[1:]
     if not calls or None in calls or any(bound != int(bound) for bound in bounds):
         return (
-            f"# {schedule!r}, {steps} updates, peak {peak!r}. Optax has no function for it: this is a table.\n"
+            f"# {schedule!r}, {plural(steps, 'update')}, peak {peak!r}. Optax has no function for it: this "
+            "is a table.\n"
             f"import jax.numpy as jnp\n\n{_table(schedule, steps, peak, rows)}\n\n"
             "def schedule(count):\n    return jnp.interp(count, jnp.asarray(TIMES), jnp.asarray(VALUES))\n"
         )
     joined = ", ".join(str(code) for code in calls)
     code = f"optax.join_schedules([{joined}], {[int(bound) for bound in bounds]})" if len(calls) > 1 else joined
-    return f"# {schedule}, {steps} updates, peak {peak!r}\nimport optax\n\nschedule = {code}\n"
+    return f"# {schedule}, {plural(steps, 'update')}, peak {peak!r}\nimport optax\n\nschedule = {code}\n"
 
 
 def _optax_function(part: Segment, peak: float) -> str | None:
@@ -182,12 +184,12 @@ def _optax_function(part: Segment, peak: float) -> str | None:
 
 def _keras(schedule: Schedule, steps: int, peak: float, rows: int) -> str:
     parts = segments(schedule, steps) or []
-    head = f"# {schedule!r}, {steps} updates, peak {peak!r}"
+    head = f"# {schedule!r}, {plural(steps, 'update')}, peak {peak!r}"
     if (call := _keras_class(parts, peak)) is not None:
         return f"{head}\nimport keras\n\nschedule = keras.optimizers.schedules.{call}\n"
     if steps > _MOST_OF_KERAS:
         raise ConversionError(
-            f"Keras has no class for this schedule, and {steps:,} updates are too many for a table: use "
+            f"Keras has no class for this schedule, and {plural(steps, 'update', ',')} are too many for a table: use "
             "glideslope.keras.Schedule itself"
         )
     return (
@@ -229,7 +231,7 @@ def _transformers(schedule: Schedule, steps: int, peak: float, rows: int) -> str
     if call is None:
         return _lambda(schedule, steps, rows, parts, "transformers has no name for this schedule")
     return (
-        f"# {schedule}, {steps} updates; the optimizer's rate is {peak!r}\n"
+        f"# {schedule}, {plural(steps, 'update')}; the optimizer's rate is {peak!r}\n"
         f"from transformers import get_scheduler\n\n\ndef make(optimizer):\n    return get_scheduler({call})\n"
     )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from glideslope.errors import ConversionError
 from glideslope.frameworks.conversion.torch_readers import Place, initial_rate, name_of, read, reader_of, updates_made
+from glideslope.plural import plural
 from glideslope.schedules import Schedule
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def _of_group(scheduler: Any, group: int) -> Schedule:
     if _agree(rate, last, initial):
         if other != schedule and abs(slope) < 1e-9:
             warnings.warn(
-                f"the rate of this {name_of(scheduler)} after {updates} updates says nothing of where it began: the "
+                f"the rate of this {name_of(scheduler)} after {plural(updates, 'update')} says nothing of "
+                "where it began: the "
                 f"group's initial_lr of {initial:g} is assumed; convert it before the training",
                 stacklevel=3,
             )
@@ -76,7 +78,8 @@ def _of_group(scheduler: Any, group: int) -> Schedule:
     start = initial + (last - rate) / slope if slope else math.nan
     if not start >= 0:
         raise ConversionError(
-            f"the rate of this {name_of(scheduler)} is {last:g} after {updates} updates, where it would be {rate:g}: "
+            f"the rate of this {name_of(scheduler)} is {last:g} after {plural(updates, 'update')}, where "
+            f"it would be {rate:g}: "
             "something else changes the rate too, or a scheduler in it was stepped before"
         )
     digits = 12 if updates else 15

@@ -17,6 +17,7 @@ from glideslope.laws.logs.series import Part, finite
 from glideslope.laws.logs.source import Labels, Source
 from glideslope.laws.logs.table import Row, Table
 from glideslope.laws.rates import Rates
+from glideslope.plural import plural
 
 COLUMNS = {"curve", "schedule", "steps"}
 PEAK = ("peak", "peak_lr")
@@ -63,10 +64,12 @@ def _of_row(file: Path, row: Row, curve: str, run: str, labels: Labels) -> Part:
         raise LawError(f"{file}, {curve}: steps={steps:g}: give a whole number, at most {MOST_STEPS:g}")
     last = max(float(at[np.isfinite(values)].max(initial=0)) for at, values in part.log.values())
     if last > steps:
-        raise LawError(f"{file}, {curve}: the table has {steps:g} steps, but the curve goes to {last:g}: correct one")
+        raise LawError(
+            f"{file}, {curve}: the table has {plural(steps, 'step', 'g')}, but the curve goes to {last:g}: correct one"
+        )
     log, notes = part.log, list(part.notes)
     if last < _WHOLE * steps:
-        notes.append(f"the curve ends at {last:g} of the table's {steps:g} steps")
+        notes.append(f"the curve ends at {last:g} of the table's {plural(steps, 'step', 'g')}")
     if str(row["schedule"] or "").strip():
         rates = _rates(file, curve, str(row["schedule"]), peak, int(steps))
         logged, _ = roles.rate(log, labels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import warnings
@@ -18,9 +19,10 @@ import numpy as np
 from glideslope.callers import caller_level
 from glideslope.errors import DocumentError, RunDirectoryError
 from glideslope.files import write_atomically
+from glideslope.search.directory.arguments import check_arguments, check_plain
 from glideslope.search.directory.stop_request import StopRequest
 from glideslope.search.runs.unfinished import Saving, Unfinished
-from glideslope.search.storage import result_files, run_files, stored
+from glideslope.search.storage import places, result_files, run_files, stored
 from glideslope.search.storage.identity import differences
 from glideslope.search.storage.lock import Lock
 
@@ -61,19 +63,17 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
     """
 
     def __init__(
-        self, folder: Path, search: dict[str, Any], *, overwrite: bool = False, resume: bool = False,
+        self, folder: str | os.PathLike[str], search: dict[str, Any], *, overwrite: bool = False, resume: bool = False,
         accept_changes: bool = False, checkpoint_every: float = CHECKPOINT_EVERY, checkpoints: str | None = None,
         new: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.folder = folder = folder.absolute()  # a job may change the working directory
+        check_arguments(folder, search, checkpoint_every)
+        self.folder = folder = Path(folder).absolute()  # a job may change the working directory
         self._marker, self._runs = folder / "search.json", folder / run_files.RUNS
         self.stores_no_state = False
         self._lock = Lock(folder / run_files.LOCK)
-        if checkpoints is not None and not checkpoints.strip():
-            raise RunDirectoryError("the address of the checkpoints is empty: leave it out for the run directory")
-        if checkpoints is not None and "://" not in checkpoints:
-            checkpoints = str(Path(checkpoints).absolute())
+        checkpoints = None if checkpoints is None else places.absolute(checkpoints)
         self._unfinished = Unfinished(
             checkpoints or str(folder / run_files.UNFINISHED), checkpoint_every, None if checkpoints else self._lock
         )
@@ -84,6 +84,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self._text = self._marker_text()
         before = self._read_record()
         self._record = stored.Record(2, secrets.token_hex(8), search, checkpoints=checkpoints or "")
+        check_plain(self._record)
         self._recorded = False
         self.changes: list[str] = []
         self._emptied: list[Path] = []

@@ -15,6 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from glideslope.errors import SearchError
 from glideslope.search.executors.devices import shares
+from glideslope.search.jobs.scalars import whole
 from glideslope.search.runs import preemption
 
 P = ParamSpec("P")
@@ -40,9 +41,9 @@ def processes(number: int, gpus_per_trial: int = 0) -> Iterator[Executor]:
     Raises:
         SearchError: the number isn't positive, or there are too few GPUs.
     """
-    if number < 1:
+    if (number := whole("workers", number)) < 1:
         raise SearchError(f"{number} workers: give at least 1")
-    environments = shares(number, gpus_per_trial)
+    environments = shares(number, whole("gpus_per_trial", gpus_per_trial))
     unset = [name for name in THREADS if name not in os.environ]
     os.environ.update(dict.fromkeys(unset, "1"))  # before a process starts: libraries read it as they are loaded
     executor = Processes(environments)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from glideslope import errors
+from glideslope.documents import shown
 from glideslope.errors import GlideslopeError, JobError, SearchError
 from glideslope.search.executors.arrivals import Arrivals
 from glideslope.search.executors.sent_state import Sent
@@ -62,8 +63,11 @@ class Workers:
     """
 
     def __init__(self, executor: Executor, source: Job | JobFactory, ahead: int = 0) -> None:
-        if not callable(getattr(executor, "submit", None)):
-            raise SearchError(f"executor={executor!r}: give one of concurrent.futures, as ProcessPoolExecutor(4)")
+        if isinstance(executor, type) or not callable(getattr(executor, "submit", None)):
+            raise SearchError(
+                f"executor={shown(executor, 80)}: give one of concurrent.futures, such as ProcessPoolExecutor(4), or "
+                "what `with processes(4) as executor` gives"
+            )
         if not is_factory(source):
             raise SearchError(
                 f"with an executor each worker makes its own job, and a {type(source).__name__} was given: write a "

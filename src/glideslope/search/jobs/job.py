@@ -97,8 +97,9 @@ class JobFile:
         path, _, name = self.place.rpartition(":")
         file = self.file if self.file.is_file() else Path(path).absolute()  # on a worker, in its copy of the folder
         if not file.is_file():
-            where = "" if self.file == Path(path) else f" ({self.file} on {socket.gethostname()})"
-            raise JobError(f"there is no file {path!r}{where}: a job is path/to/file.py:function")
+            here = socket.gethostname()
+            where = f"on {here}" if self.file == Path(path) else f"({self.file} on {here})"
+            raise JobError(f"there is no file {path!r} {where}: a job is path/to/file.py:function")
         function = getattr(_module(file), name, None)
         if not callable(function):
             raise JobError(f"{path} has no function {name!r}: define `def {name}(seed: int) -> Job`")

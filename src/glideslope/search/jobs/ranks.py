@@ -14,6 +14,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from glideslope.errors import JobError
+from glideslope.plural import plural
 from glideslope.search.jobs.calls import FAILURES, described
 from glideslope.search.jobs.controls import controls_of
 from glideslope.search.jobs.scalars import number
@@ -85,7 +86,9 @@ class Ranks:
         """
         states = state["ranks"]
         if len(states) != len(self._pipes):
-            raise JobError(f"a state of {len(states)} processes, and the job has {len(self._pipes)}: make as many")
+            raise JobError(
+                f"a state of {plural(len(states), 'process')}, and the job has {len(self._pipes)}: make as many"
+            )
         for pipe, state_of_rank in zip(self._pipes, states, strict=True):
             self._send(pipe, ("restore", (state_of_rank,), {}))
         self._answers()

@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any, Protocol
 
+from glideslope.plural import plural
+
 
 class OutOfTime(BaseException):
     """A run went over its limit. It isn't an `Exception`, which a job may catch and go on."""
@@ -18,7 +20,7 @@ GRACE = 3.0
 
 def over(seconds: float) -> str:
     """Says that a run went over its limit."""
-    return f"its run took longer than {seconds:g} seconds (--timeout)"
+    return f"its run took longer than {plural(seconds, 'second', 'g')} (--timeout)"
 
 
 class Limit(Protocol):

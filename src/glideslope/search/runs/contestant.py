@@ -11,6 +11,7 @@ import numpy as np
 
 from glideslope.averages import Average
 from glideslope.feedback import Event
+from glideslope.plural import plural
 from glideslope.policy import Driven, RatePolicy, as_policy
 from glideslope.schedules import Schedule, parse
 from glideslope.search.jobs.equality import equal
@@ -126,7 +127,7 @@ class Run:
         return equal(self, other)
 
     def __repr__(self) -> str:
-        return f"<Run: {self.contestant}, {self.steps} updates, validation loss {self.final_loss:.4g}>"
+        return f"<Run: {self.contestant}, {plural(self.steps, 'update')}, validation loss {self.final_loss:.4g}>"
 
     @property
     def cost(self) -> int:

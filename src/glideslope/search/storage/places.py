@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Protocol
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
+from glideslope.documents import shown
 from glideslope.errors import DocumentError, FileError, RunDirectoryError
 from glideslope.search.jobs.calls import one_line
 from glideslope.search.storage import run_files
@@ -139,6 +140,26 @@ class Address:
             raise
         except Exception as error:
             raise RunDirectoryError(f"{self._folder} can't be reached: {one_line(error)}") from error
+
+
+def absolute(address: Any) -> str:
+    """The address of a place, whatever the working directory becomes.
+
+    Raises:
+        RunDirectoryError: it is no address, or names no folder.
+
+    >>> absolute("s3://bucket/search"), absolute("/data/../checkpoints")
+    ('s3://bucket/search', '/data/../checkpoints')
+    """
+    if not isinstance(address, str | os.PathLike):
+        raise RunDirectoryError(f"checkpoints={shown(address, 80)}: give a folder, or an address as s3://bucket/folder")
+    address = os.fspath(address)
+    kind, is_url, rest = address.partition("://")
+    if not address.strip() or (is_url and (not kind or (kind == "file" and not rest))):
+        raise RunDirectoryError(
+            f"the address of the checkpoints, {address!r}, names no folder: leave it out for the run directory"
+        )
+    return address if is_url else str(Path(address).expanduser().absolute())
 
 
 def place_at(address: str) -> Place:

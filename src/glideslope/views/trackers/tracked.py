@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from glideslope.plural import plural
 from glideslope.search.runs.contestant import Run
 from glideslope.search.strategy.sweep import Sweep
 
@@ -61,7 +62,9 @@ def of_run(run: Run, stage: str) -> Tracked:
         "stage": stage, "schedule": contestant.name, "peak": contestant.peak, "steps": run.steps, "seed": run.seed,
     }  # fmt: skip
     rates, losses = run.curve
-    return Tracked(f"{contestant}, {run.steps} updates, seed {run.seed}", settings, rates, losses, run.evaluations)
+    return Tracked(
+        f"{contestant}, {plural(run.steps, 'update')}, seed {run.seed}", settings, rates, losses, run.evaluations
+    )
 
 
 def of_sweep(sweep: Sweep, number: int) -> Tracked:

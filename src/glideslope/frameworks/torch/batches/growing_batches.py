@@ -12,6 +12,7 @@ from glideslope.batches import Growth
 from glideslope.documents import shown
 from glideslope.errors import BatchError, ScheduleError
 from glideslope.frameworks.batches import order
+from glideslope.plural import plural
 from glideslope.schedules.numbers import plain
 
 
@@ -95,7 +96,7 @@ class GrowingBatches(Sampler[list[int]]):
         uneven = [int(size) for size in self.plan.sizes if size % self.ranks]
         if uneven:
             raise BatchError(
-                f"a batch of {uneven[0]} can't be shared evenly by {self.ranks} processes: write growth(..., "
+                f"a batch of {uneven[0]} can't be shared evenly by {plural(self.ranks, 'process')}: write growth(..., "
                 f"multiple={self.ranks}), with a base and a horizon in examples that are multiples too"
             )
         self.examples, self.seed, self.shuffle = examples, seed, shuffle
@@ -140,7 +141,9 @@ class GrowingBatches(Sampler[list[int]]):
         if isinstance(consumed, bool) or not isinstance(consumed, int):
             raise BatchError(f'{shown(state)} isn\'t a state of this sampler, {{"examples": n}}')
         if consumed and consumed not in set((self.plan.examples + self.plan.sizes).tolist()):
-            raise BatchError(f"no update of this growth ends at {consumed} examples: give the growth of the saved run")
+            raise BatchError(
+                f"no update of this growth ends at {plural(consumed, 'example')}: give the growth of the saved run"
+            )
         self.consumed = consumed
 
     def _pieces(self) -> Iterator[tuple[int, int, int]]:

@@ -151,6 +151,10 @@ class Guard:
         Raises:
             DivergenceError: it went back too often for one place; the message is a diagnosis.
         """
+        self._step(loss, gradient_norm)
+        self._training.hold_buffers(self._refusal.expected)
+
+    def _step(self, loss: float | torch.Tensor, gradient_norm: float | torch.Tensor) -> None:
         updates_made, call = self.scheduler.last_epoch, self._calls
         self._calls += 1
         self._refusal.expected = self._calls == self._bad

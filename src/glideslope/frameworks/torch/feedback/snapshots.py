@@ -19,6 +19,7 @@ from glideslope.frameworks.torch.distributed import of_this_process
 from glideslope.frameworks.torch.feedback.copies import Copy, cloned, not_finite, tensors
 from glideslope.frameworks.torch.job.averaging import unsaved_buffers
 from glideslope.frameworks.torch.private import foreach_norm
+from glideslope.plural import plural
 
 _HALVES = (torch.float16, torch.bfloat16)
 
@@ -30,6 +31,11 @@ class Training:
     def __init__(self, model: torch.nn.Module, optimizer: Any, scaler: torch.amp.GradScaler | None) -> None:
         self.model, self.optimizer, self.scaler = model, optimizer, scaler
         self._besides: frozenset[str] = frozenset()
+        self._held: dict[str, torch.Tensor] = {}
+
+    def hold_buffers(self, wanted: bool) -> None:
+        """Holds on to the buffers as they are, for `repair`: before a batch that is expected to be bad."""
+        self._held = {name: buffer.clone() for name, buffer in self.model.named_buffers()} if wanted else {}
 
     def parts(self) -> dict[str, Any]:
         """All that the next update depends on, as it stands: it changes with the training."""
@@ -61,7 +67,8 @@ class Training:
         groups, then = self.optimizer.param_groups, parts["optimizer"]["param_groups"]
         if len(groups) != len(then):
             raise FeedbackError(
-                f"the training diverged, and its optimizer has {len(groups)} groups, the snapshot {len(then)}: make "
+                f"the training diverged, and its optimizer has {plural(len(groups), 'group')}, the "
+                f"snapshot {len(then)}: make "
                 "the guard anew after adding groups"
             )
         self.model.load_state_dict(parts["model"])
@@ -73,8 +80,8 @@ class Training:
         self.optimizer.zero_grad()
 
     def repair(self, parts: dict[str, Any]) -> bool:
-        """Restores damaged buffers, such as statistics of batches, from a snapshot; returns whether nothing else is
-        damaged."""
+        """Restores damaged buffers, such as statistics of batches, as they were held, else from a snapshot; returns
+        whether nothing else is damaged."""
         now = self.parts()
         trained = {id(tensor) for group in self.optimizer.param_groups for tensor in group["params"]}
         trained_names = {name for name, weight in self.model.named_parameters() if id(weight) in trained}
@@ -83,7 +90,9 @@ class Training:
         if any(place not in buffers or buffers[place][1] in trained_names for place in damaged):
             return False
         for part, name in (buffers[place] for place in damaged):
-            now[part][name].detach().copy_(parts[part][name])
+            held = self._held.get(name)
+            good = parts[part][name] if held is None or not held.isfinite().all() else held
+            now[part][name].detach().copy_(good)
         return True
 
 

@@ -10,6 +10,7 @@ import torch
 
 from glideslope.errors import JobError
 from glideslope.frameworks.torch.job.batch import examples, split, units
+from glideslope.plural import plural
 
 Loss = Callable[[Any, Any], Any]
 """Of outputs and targets, or of a model and a batch: the mean, or a pair (sum, count)."""
@@ -91,7 +92,7 @@ Objective = LossOfOutputs | LossOfBatch
 def pair(values: tuple[Any, ...], name: str) -> BatchLoss:
     """The loss given as (sum, count). Raises a JobError if it isn't a pair of two numbers."""
     if len(values) != 2:
-        raise JobError(f"{name} gave {len(values)} values: give a mean, or a pair (sum, count)")
+        raise JobError(f"{name} gave {plural(len(values), 'value')}: give a mean, or a pair (sum, count)")
     total, count = values
     if getattr(count, "ndim", 0):
         raise JobError(

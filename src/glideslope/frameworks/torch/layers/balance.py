@@ -14,6 +14,7 @@ from glideslope.frameworks.torch.scheduler.inner import inner_optimizer
 from glideslope.frameworks.torch.scheduler.succession import schedulers_of
 from glideslope.frameworks.torch.scheduler.update_counter import around_updates
 from glideslope.layers import balance
+from glideslope.plural import plural
 
 _FRESH = {"multiplier": 1.0, "updates": 0, "logs": 0.0, "measured": 0}
 _NEVER = 2**62
@@ -141,7 +142,7 @@ def _layers_of(model: torch.nn.Module, optimizer: torch.optim.Optimizer, trained
         layers = {names.get(id(tensor), "?") for tensor in group["params"]}
         if len(layers) != 1 or layers == {"?"}:
             raise LayerError(
-                f"a parameter group has the parameters of {len(layers)} layers: make one for each with "
+                f"a parameter group has the parameters of {plural(len(layers), 'layer')}: make one for each with "
                 "gs.torch.groups(model, lr=…, merge=False)"
             )
         layer = layers.pop()

@@ -10,6 +10,7 @@ from typing import Any
 from glideslope.callers import caller_level
 from glideslope.frameworks.torch.scheduler.known_groups import ROUNDING, Replaced
 from glideslope.frameworks.torch.scheduler.succession import schedulers_of, was_scheduled
+from glideslope.plural import plural
 
 UNMEASURED = 1000
 """Updates that a feedback, other than a guard, may go without a measurement, at the least."""
@@ -118,7 +119,8 @@ def other_rate(optimizer: Any) -> str | None:
 def idle(calls: int, updates_made: int) -> str:
     """The warning where `step()` is called and the optimizer makes no update."""
     return (
-        f"step() was called {calls} times in a row without an update by the optimizer, so the schedule stands at "
+        f"step() was called {plural(calls, 'time')} in a row without an update by the optimizer, so the "
+        "schedule stands at "
         f"{updates_made}. Updates are counted in the optimizer's step(); one that updates in another way needs "
         'gs.torch.Scheduler(..., count="step"), for which each scheduler.step() is one. To look at a schedule, '
         "schedule.sample(steps). While gradients accumulate, or mixed precision skips, this is as it should be"
@@ -128,7 +130,7 @@ def idle(calls: int, updates_made: int) -> str:
 def late(updates: int) -> str:
     """The warning where `step()` is called after several updates."""
     return (
-        f"step() was called after {updates} updates, which were made at one rate: call it after each "
+        f"step() was called after {plural(updates, 'update')}, which were made at one rate: call it after each "
         '(in Lightning "interval": "step"); the horizon is in updates, or steps="90ep" with a clock'
     )
 
@@ -137,10 +139,12 @@ def unmeasured(feedback: Any, updates: int) -> str:
     """The warning where a feedback gets no measurement."""
     if feedback.each_update:
         return (
-            f"{feedback} got no loss in {updates} updates, so it protects nothing: make a gs.torch.Guard(model, "
+            f"{feedback} got no loss in {plural(updates, 'update')}, so it protects nothing: make a "
+            "gs.torch.Guard(model, "
             "scheduler), and call its step(loss) after each scheduler.step()"
         )
     return (
-        f"{feedback} got no measurement in {updates} updates, so it moves no rate: call scheduler.measure(loss) "
+        f"{feedback} got no measurement in {plural(updates, 'update')}, so it moves no rate: call "
+        "scheduler.measure(loss) "
         "after each evaluation (gs.lightning.scheduled with a monitor, and evaluations of a Hugging Face Trainer, do)"
     )

@@ -18,6 +18,7 @@ from glideslope.frameworks.torch.scheduler.param_groups import Momenta, Rates, V
 from glideslope.frameworks.torch.scheduler.reading import argument, check_momentum, factors_at, timed
 from glideslope.frameworks.torch.scheduler.resume import text
 from glideslope.frameworks.torch.scheduler.state import MOST_RATE, Saved, read_state
+from glideslope.plural import plural
 from glideslope.policy import Policy, as_policy
 from glideslope.schedules import Clock, constant
 from glideslope.schedules.durations import Frame, Time
@@ -49,7 +50,9 @@ class Plan:
         if peak is not None and not (math.isfinite(peak) and peak > 0):
             raise ScheduleError(f"peak={peak}: it must be a positive rate")
         if not 1 <= rates <= len(groups):
-            raise ScheduleError(f"{rates} schedules of the rate for {len(groups)} groups: give one, or one each")
+            raise ScheduleError(
+                f"{rates} schedules of the rate for {plural(len(groups), 'group')}: give one, or one each"
+            )
         policies = [(name, as_policy(policy, argument(name))) for name, policy, _ in scheduled]
         self.growth, schedules = on_one_clock(policies, steps, clock)
         self.names = [name for name, _ in policies]

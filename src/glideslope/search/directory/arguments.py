@@ -1,0 +1,38 @@
+"""The arguments of a run directory: whether they are of their kinds."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from glideslope.documents import shown
+from glideslope.errors import RunDirectoryError
+from glideslope.search.storage import stored
+
+
+def check_arguments(folder: Any, search: Any, checkpoint_every: Any) -> None:
+    """Raises unless the arguments are of their kinds.
+
+    Raises:
+        RunDirectoryError: the folder is no path, the search no dictionary, or the time between checkpoints no number.
+    """
+    if not isinstance(folder, str | os.PathLike):
+        raise RunDirectoryError(f"the folder of a run is {shown(folder, 80)}: give its path")
+    if not isinstance(search, dict):
+        example = "{'steps': 20_000}"
+        raise RunDirectoryError(f"search={shown(search, 80)}: give a dict of what is searched, such as {example}")
+    is_number = isinstance(checkpoint_every, int | float) and not isinstance(checkpoint_every, bool)
+    if not (is_number and checkpoint_every >= 0):
+        raise RunDirectoryError(f"checkpoint_every={shown(checkpoint_every, 80)}: give seconds, math.inf for none")
+
+
+def check_plain(record: stored.Record) -> None:
+    """Raises unless what is searched can be written.
+
+    Raises:
+        RunDirectoryError: it isn't plain data.
+    """
+    try:
+        stored.text_of_record(record)
+    except (TypeError, ValueError) as error:
+        raise RunDirectoryError(f"search={shown(record.search, 80)}: give plain data ({error})") from error
