@@ -123,7 +123,7 @@ def test_runs_with_one_loss_or_two_at_each_step():
     assert any("single tells little" in note for note in single.notes)
     step = np.repeat(own[0].step, 2)
     loss = np.repeat(own[0].loss, 2) * np.tile([1, 1.1], 100)
-    with pytest.raises(gs.LawError, match="100 steps have two losses"):
+    with pytest.raises(gs.LawError, match="100 steps with two losses"):
         laws.Run(own[0].lr, step, loss)
     assert len(laws.Run(own[0].lr, step, np.repeat(own[0].loss, 2)).loss) == 100  # written twice
     anew = laws.Run(own[0].lr, np.tile(own[0].step, 2), np.tile(own[0].loss, 2))

@@ -260,7 +260,7 @@ def test_a_mean_over_the_whole_run_is_not_its_loss(tmp_path):
         (text([(s / 1000, r, v) for s, r, v in rows()]), "step 0.1, which isn't whole"),
         (text([(s, -r, v) for s, r, v in rows()]), "a number from 0"),
         (text(rows()[::-1]), "out of order"),
-        (text([line for pair in zip(rows(), rows(0.3), strict=True) for line in pair]), "39 steps have two losses"),
+        (text([line for pair in zip(rows(), rows(0.3), strict=True) for line in pair]), "39 steps with two losses"),
         (text([(e, s, rate(s), 3 - e - s / 9999) for e in range(3) for s in range(9, 101, 9)], "epoch,step,lr,loss"),
          "begin anew in each epoch"),
         (text([(i, r, v) for i, (_, r, v) in enumerate(rows())], "epoch,lr,loss"), "steps_per_epoch"),
