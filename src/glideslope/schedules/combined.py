@@ -115,6 +115,13 @@ def is_factor(value: object) -> bool:
     return isinstance(value, Schedule | int | float) and not isinstance(value, bool)
 
 
+def quotient(schedule: Schedule, divisor: float) -> Schedule:
+    """A schedule over a number."""
+    if divisor == 0:
+        raise ScheduleError(f"{schedule!r} / 0: divide by a number above it")
+    return schedule * float(1 / divisor)
+
+
 def product(a: Schedule | float, b: Schedule | float) -> Schedule:
     """One times the other; numbers come first, as one."""
     scale = 1.0

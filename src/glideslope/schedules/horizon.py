@@ -22,6 +22,8 @@ class Over(Wrapper):
     clock: Clock
 
     def __post_init__(self) -> None:
+        if not isinstance(self.clock, Clock):
+            raise ScheduleError(f"clock={self.clock!r}: give a Clock, such as gs.Clock(steps_per_epoch=430)")
         if self.horizon.value == 0 or self.horizon.unit == "%":
             raise ScheduleError(f"a horizon of {self.horizon}: it must be a positive length, in updates or with a unit")
         self._factor  # noqa: B018  (a missing unit or too short a horizon is an error now, not at the first update)

@@ -140,9 +140,7 @@ class Schedule(Drawn, ABC):
         """
         from glideslope.schedules.horizon import Over, horizon_of
 
-        if not isinstance(clock, Clock | None):
-            raise ScheduleError(f"clock={clock!r}: give a Clock, such as gs.Clock(steps_per_epoch=430)")
-        return Over(self, horizon_of(steps), clock or Clock())
+        return Over(self, horizon_of(steps), Clock() if clock is None else clock)
 
     def extend(self, at: Time, to: Time) -> Schedule:
         """The schedule of a longer training that has come to `at`: what is past stays, only the cooldown moves.
@@ -275,11 +273,9 @@ class Schedule(Drawn, ABC):
     __rmul__ = __mul__
 
     def __truediv__(self, divisor: float) -> Schedule:
-        if not isinstance(number := plain(divisor), int | float):
-            return NotImplemented
-        if number == 0:
-            raise ScheduleError(f"{self!r} / 0: divide by a number above it")
-        return self * float(1 / number)
+        from glideslope.schedules.combined import quotient
+
+        return quotient(self, number) if isinstance(number := plain(divisor), int | float) else NotImplemented
 
     def __add__(self, other: Schedule | float) -> Schedule:
         from glideslope.schedules.combined import is_factor, total

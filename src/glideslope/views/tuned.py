@@ -56,8 +56,9 @@ def _cost(tuned: Tuned) -> str:
 
 
 def row(run: Run) -> tuple[str, float, int, float]:
-    """A run as a row under `COLUMNS`; a feedback that never acted is called that."""
-    return shown_name([run]), run.contestant.peak, run.steps, run.final_loss
+    """A run as a row under `COLUMNS`; a feedback that never acted is called that, and caps of the rate are said."""
+    name = run.made_with.name if run.has_caps else shown_name([run])
+    return name, run.contestant.peak, run.steps, run.final_loss
 
 
 def rounds(candidates: Iterable[Run]) -> dict[str, list[Run]]:

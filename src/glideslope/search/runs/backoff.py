@@ -13,6 +13,7 @@ import numpy as np
 from glideslope.feedback import Event
 from glideslope.schedules import Schedule, piecewise
 from glideslope.schedules.combined import smallest
+from glideslope.search.jobs.job import Job
 
 RISE = 1.5
 """The ratio of the mean loss of a part of the run to the least of the parts before from which on the rate is capped. At
@@ -39,76 +40,72 @@ MOST = 8
 
 
 class Backoff:
-    """Looks at a run after each of its parts, and says what is to be done.
+    """Looks at a run after each of its parts; caps its rate and takes it back where its loss has risen.
 
     Time goes on where the run goes back: so it makes as many updates as any.
 
     Args:
         rates: of each update by the schedule, shape (n,).
+        job: of the run.
 
     Attributes:
         cap: what the rate stays under.
         events: what was done; their `factor` is the cap over the rate at their update.
     """
 
-    def __init__(self, rates: np.ndarray) -> None:
+    def __init__(self, rates: np.ndarray, job: Job) -> None:
         self.cap = math.inf
         self.events: list[Event] = []
-        self._rates = rates
+        self._rates, self._job = rates, job
         self._since = 0  # the parts since the last cap
         self._first = self._least = self._error = math.inf
         self._made = 0
         self._state: Any = None
 
-    def is_least(self, losses: Sequence[float], made: int) -> bool:
-        """Whether the mean of a part is the least so far; then the state there is to be kept.
+    def look(self, losses: Sequence[float], made: int) -> None:
+        """Looks at a part: keeps the state where its mean is the least so far; answers where it has clearly risen.
 
         Args:
             losses: the training loss of each update of the part.
             made: the updates made.
         """
         part = np.asarray(losses)
-        if not _says_something(part) or not part.mean() < self._least:
-            return False
         self._since += 1
-        self._least, self._error = float(part.mean()), _error(part)
-        self._first = self._least if math.isinf(self._first) else self._first
+        if len(part) < SHORTEST or not np.isfinite(part).all():
+            return
+        mean, error = float(part.mean()), _error(part)
+        if mean < self._least:
+            self._least, self._error = mean, error
+            self._first = mean if math.isinf(self._first) else self._first
+            self._made, self._state = made, self._job.state()
+        elif not self.events or self._since > REST:
+            self._answer(mean, CLEAR * math.hypot(error, self._error), made)
+
+    def rescue(self, made: int) -> bool:
+        """Goes back from a loss that isn't finite, and caps the rate; whether it did.
+
+        Args:
+            made: the updates made.
+        """
+        if not self._made or len(self.events) >= MOST:
+            return False
+        self._lower(made, "not finite", math.inf, is_lost=True)
         return True
 
-    def keep(self, made: int, state: Any) -> None:
-        """Keeps the state of the job after so many updates."""
-        self._made, self._state = made, state
-
-    def answer(self, losses: Sequence[float], made: int) -> Any:
-        """Caps the rate where the mean of a part has clearly risen; the state to go back to, None to go on from here.
-
-        Args:
-            losses: the training loss of each update of the part, whose mean isn't the least.
-            made: the updates made.
-        """
-        part = np.asarray(losses)
-        self._since += 1
-        if not _says_something(part) or (self.events and self._since <= REST):
-            return None
-        mean, least, clear = float(part.mean()), self._least, CLEAR * math.hypot(_error(part), self._error)
+    def _answer(self, mean: float, clear: float, made: int) -> None:
+        """Caps the rate where the mean of a part has risen by more than is clear, and goes back where it has risen
+        much."""
+        least = self._least
         is_undone = mean > self._first > least + clear
         if mean - least > clear and (0 < RISE * least < mean or is_undone):
-            return self._lower(made, "growth", mean, 0 < LOST * least < mean or is_undone)
-        return None
+            self._lower(made, "growth", mean, is_lost=0 < LOST * least < mean or is_undone)
 
-    def rescue(self, made: int) -> Any:
-        """Caps the rate after a loss that isn't finite; the state to go back to, None where there is none.
-
-        Args:
-            made: the updates made.
-        """
-        return self._lower(made, "not finite", math.inf, True) if self._made and len(self.events) < MOST else None
-
-    def _lower(self, made: int, kind: str, loss: float, is_lost: bool) -> Any:
+    def _lower(self, made: int, kind: str, loss: float, *, is_lost: bool) -> None:
         self.cap = FACTOR * min(float(self._rates[made - 1]), self.cap)
         self._since = 0
         self.events.append(Event(made - 1, kind, loss, self._made if is_lost else made, FACTOR))
-        return self._state if is_lost else None
+        if is_lost:
+            self._job.restore(self._state)
 
     def saved(self) -> dict[str, Any]:
         """All that it knows but for the events, to go on from with `load`: plain data around the state."""
@@ -162,10 +159,6 @@ def capped_schedule(schedule: Schedule, events: Iterable[Event], steps: int) -> 
     if len(caps) == 1:
         return schedule
     return smallest(schedule, piecewise([cap for _, cap in caps], [f"{100 * at / steps:g}%" for at, _ in caps[1:]]))
-
-
-def _says_something(losses: np.ndarray) -> bool:
-    return len(losses) >= SHORTEST and bool(np.isfinite(losses).all())
 
 
 def _error(losses: np.ndarray) -> float:

@@ -104,7 +104,9 @@ class Course:
         """
         made = len(self.losses) if position is None else position.stretch
         if position is None and made == self.ends[len(self.evaluations)]:
-            self._back_off(made)
+            if self.backoff:
+                with calling("state or restore", f"after update {made} of {self.what}"):
+                    self.backoff.look(self.losses[self.evaluations[-1][0] if self.evaluations else 0 :], made)
             self._evaluate(protection)
             return True
         if position is None and not self._begins(made, protection):
@@ -114,7 +116,10 @@ class Course:
         self._go(made, end, every, position)
         if protection is not None and self._went_back(protection, made):
             return True
-        return not diverged(self.losses) or self._saved()
+        if not diverged(self.losses) or self.backoff is None:
+            return not diverged(self.losses)
+        with calling("restore", f"after update {len(self.losses)} of {self.what}"):
+            return self.backoff.rescue(len(self.losses))
 
     def _begins(self, made: int, protection: Protection | None) -> bool:
         """Does what is due before a stretch of updates; whether the run is still there, and didn't go back."""
@@ -196,25 +201,6 @@ class Course:
         if scale != (self.scales[-1][1] if self.scales else 1.0):
             self.scales.append((made, scale))
         return scale
-
-    def _back_off(self, made: int) -> None:
-        """Caps the rate from here on where the training loss has risen, and goes back where it has risen much."""
-        if self.backoff is None:
-            return
-        before = self.evaluations[-1][0] if self.evaluations else 0
-        with calling("state or restore", f"after update {made} of {self.what}"):
-            if self.backoff.is_least(self.losses[before:], made):
-                self.backoff.keep(made, self.job.state())
-            elif (state := self.backoff.answer(self.losses[before:], made)) is not None:
-                self.job.restore(state)
-
-    def _saved(self) -> bool:
-        """Goes back from a loss that isn't finite, and caps the rate; whether it did."""
-        if self.backoff is None or (state := self.backoff.rescue(len(self.losses))) is None:
-            return False
-        with calling("restore", f"after update {len(self.losses)} of {self.what}"):
-            self.job.restore(state)
-        return True
 
     @property
     def _averaged_from(self) -> int:

@@ -71,7 +71,7 @@ def make_run(
         controls=controls,
         feedback=contestant.policy.feedback,
         average=contestant.average,
-        backoff=Backoff(rates) if trial.backs_off else None,
+        backoff=Backoff(rates, opened.job) if trial.backs_off else None,
         ends=sorted({max(round(updates * (i + 1) / trial.evaluations), 1) for i in range(trial.evaluations)}),
         measure=lambda averaged: opened.measured(cost, averaged),
         look=look if notes is None else _both(look, notes.see),
