@@ -1,6 +1,7 @@
 """A room as one file, and the studio in a notebook."""
 
 import json
+import logging
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from glideslope import cli, laws
 from glideslope.errors import DocumentError, GlideslopeError
 from glideslope.studio.export import Export, exported, fragment, read_address
 from glideslope.studio.library import Library
+from glideslope.studio.server import application, server
 from tests.studio.asking import client
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -82,6 +84,17 @@ def test_a_link_of_an_earlier_start_opens_its_state(capsys, monkeypatch):
     assert read_address(address) == Export("draw", {"schedules": ["cosine"], "steps": 50})
     assert cli.run(["studio", str(EXAMPLES), "--state", "draw/{"]) == 2
     assert "no address of a room" in capsys.readouterr().err
+
+
+def test_a_server_leaves_the_logging_of_the_process_as_it_is(tmp_path):
+    handler = logging.FileHandler(tmp_path / "mine.log")
+    logging.getLogger("mine").addHandler(handler)
+    try:
+        server(application(EXAMPLES, "token"))
+        assert not handler.stream.closed
+    finally:
+        logging.getLogger("mine").removeHandler(handler)
+        handler.close()
 
 
 @given(

@@ -61,8 +61,11 @@ def bound(host: str, port: int) -> socket.socket:
 
 
 def server(app: ASGIApp) -> uvicorn.Server:
-    """A server that says nothing, and that ends at once."""
+    """A server that says nothing, and that ends at once.
+
+    It leaves the logging of the process as it is: to configure that closes the handlers of others.
+    """
     return uvicorn.Server(
-        uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1,
-                       server_header=False, date_header=False)
+        uvicorn.Config(app, log_config=None, log_level="warning", access_log=False, lifespan="off",
+                       timeout_graceful_shutdown=1, server_header=False, date_header=False)
     )  # fmt: skip
