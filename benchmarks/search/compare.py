@@ -61,9 +61,9 @@ three starts; geometric mean, median, and the part over 1.03, within 2, 3 and 4 
 
 Backing off in full runs isn't seen here: tables have whole runs (`backing_off.py`). A minimum gain that is no more than
 1/0.7 of the proportion to the peak for a larger step, the way up from a plateau and no halving there: no difference
-from 0.5 full runs on, 1.205 for 1.208 at 0.1, capped at 2. With the third seed of most trainings one of them,
-physics_informed, is lost at the peak that is best for its two other seeds: geometric means of 1.36, 1.64, 1.27, 1.19,
-1.16, 1.24, medians 1.04, 1.06, 1.04, 1.03, 1.01, 1.01; the sweep by one seed 1.18, worst 14,232.
+from 0.5 full runs on, 1.205 for 1.208 at 0.1, capped at 2. With a third seed of each training one of them,
+physics_informed, is lost at the peak that is best for its two other seeds: geometric means of 1.35, 1.65, 1.28, 1.19,
+1.16, 1.23, medians 1.04, 1.06, 1.04, 1.03, 1.01, 1.01; the sweep by one seed 1.17, worst 14,232.
 
 What noise leaves to any search: a sweep of all 80 settings with one seed, 80 full runs, has a geometric mean of 1.094
 by its other seed, mean 1.130, worst 2.84, as this search has within two full runs.
