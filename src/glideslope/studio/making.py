@@ -18,9 +18,9 @@ def going_on(snapshot: Snapshot) -> list[dict[str, Any]]:
     runs = []
     for key in _keys(snapshot):
         note, at = snapshot.running.get(key), snapshot.unfinished.get(key)
-        made = max(note.done if note else 0, len(at.losses) if at else 0)
+        updates = max(note.done if note else 0, len(at.losses) if at else 0)
         runs.append({
-            "what": visible(f"{note.what} ({note.stage})" if note else key), "updates": made, "of": note and note.of,
+            "what": visible(f"{note.what} ({note.stage})" if note else key), "updates": updates, "of": note and note.of,
             "loss": note and number(note.loss),
         })  # fmt: skip
     return runs
