@@ -125,10 +125,42 @@ def test_a_training_that_is_lost_at_any_rate_is_left():
     assert run.made < STEPS
 
 
+class Steepening(Quartic):
+    """Its gradient grows tenfold after more updates than a short run has."""
+
+    made = 0
+
+    def step(self, lr):
+        self.made += 1
+        return super().step(lr if self.made < 150 else 10 * lr)
+
+    def state(self):
+        return *super().state(), self.made
+
+    def restore(self, state):
+        super().restore(state[:2])
+        self.made = state[2]
+
+
 def test_a_search_says_the_caps_of_its_answer():
-    job = Quartic()
-    tuned = gs.tune(job, STEPS, overhead=0.2, schedules=["constant()"])
+    job, memory = Steepening(), {}
+    tuned = gs.tune(job, STEPS, overhead=0.2, memory=memory)
     [full] = tuned.full
-    if full.events:
-        assert tuned.schedule == full.made_with.schedule
+    assert full.events
+    assert tuned.schedule == full.made_with.schedule == gs.parse(str(tuned.schedule)) != full.contestant.schedule
+    assert tuned.final_loss == full.final_loss == job.evaluate() < 0.01
     assert job.calls == tuned.search_updates + STEPS
+    again = gs.tune(Steepening(), STEPS, overhead=0.2, memory=memory)
+    assert (again.schedule, again.final) == (tuned.schedule, tuned.final)
+
+
+def test_a_rate_of_zero_is_no_cause_and_the_last_update_has_no_cap_after_it():
+    class Late(Quartic):
+        def step(self, lr):
+            super().step(lr)
+            return 1.0 if self.calls < 270 else 1.8 if lr else 5.0
+
+    stopped = gs.parse("constant(1).lasting(50%) >> constant(0)")
+    assert not made(Late(), 0.1, True, schedule=stopped).events
+    late = made(Late(), 0.1, True, schedule=gs.constant())
+    assert all(event.update < STEPS - 1 for event in late.events)

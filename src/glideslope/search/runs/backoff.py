@@ -78,7 +78,7 @@ class Backoff:
             self._least, self._error = mean, error
             self._first = mean if math.isinf(self._first) else self._first
             self._made, self._state = made, self._job.state()
-        elif not self.events or self._since > REST:
+        elif (not self.events or self._since > REST) and self._rates[made - 1] > 0:
             self._answer(mean, CLEAR * math.hypot(error, self._error), made)
 
     def rescue(self, made: int) -> bool:
@@ -87,18 +87,19 @@ class Backoff:
         Args:
             made: the updates made.
         """
-        if not self._made or len(self.events) >= MOST:
+        if not self._made or len(self.events) >= MOST or self._rates[made - 1] <= 0:
             return False
         self._lower(made, "not finite", math.inf, is_lost=True)
         return True
 
     def _answer(self, mean: float, clear: float, made: int) -> None:
-        """Caps the rate where the mean of a part has risen by more than is clear, and goes back where it has risen
-        much."""
+        """Caps the rate where the mean of a part has risen by more than is clear, if any update follows, and goes back
+        where it has risen much."""
         least = self._least
         is_undone = mean > self._first > least + clear
-        if mean - least > clear and (0 < RISE * least < mean or is_undone):
-            self._lower(made, "growth", mean, is_lost=0 < LOST * least < mean or is_undone)
+        is_lost = 0 < LOST * least < mean or is_undone
+        if mean - least > clear and (is_lost or (0 < RISE * least < mean and made < len(self._rates))):
+            self._lower(made, "growth", mean, is_lost=is_lost)
 
     def _lower(self, made: int, kind: str, loss: float, *, is_lost: bool) -> None:
         self.cap = FACTOR * min(float(self._rates[made - 1]), self.cap)
