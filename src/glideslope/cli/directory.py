@@ -25,8 +25,7 @@ class Directory:
     """The options for a run directory."""
 
     out: Annotated[
-        Path | None,
-        typer.Option(help="The run directory; a new one under runs/ if not given.", metavar="DIR"),
+        Path | None, typer.Option(help="The run directory; a new one under runs/ if not given.", metavar="DIR")
     ] = None
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew in a directory that holds a run.")] = False
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that --out holds.")] = False

@@ -35,8 +35,7 @@ def forecast(
     ] = False,
     every: Annotated[float, typer.Option(min=0.01, help="Seconds between those readings.")] = 30.0,
     stop_when: Annotated[
-        float | None,
-        typer.Option(help="End with status 3 once the end will be above this loss, by the 90% interval."),
+        float | None, typer.Option(help="End with status 3 once the end will be above this loss, by the 90% interval.")
     ] = None,
     extend: Annotated[
         int | None, typer.Option(help="Also print the end if the schedule goes on as that of this many updates.")

@@ -62,9 +62,8 @@ def predict(
         "curve": {"step": at.tolist(), "loss": loss.tolist(), "low": low.tolist(), "high": high.tolist()},
     }  # fmt: skip
     lead = (
-        f"{schedule} at {peak:g}: {loss[-1]:.4f} after {plural(steps, 'update')}, {level:.0%} interval "
-        f"{low[-1]:.4f} to "
-        f"{high[-1]:.4f}"
+        f"{schedule} at {peak:g}: {loss[-1]:.4f} after {plural(steps, 'update')}, {level:.0%} interval {low[-1]:.4f} "
+        f"to {high[-1]:.4f}"
     )
     if fitted.shift:
         lead += f"; {loss[-1] + fitted.shift:.4f} on the set of the final losses"

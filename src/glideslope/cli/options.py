@@ -157,8 +157,7 @@ Timeout = Annotated[
     float | None, typer.Option(metavar="SECONDS", help="End the search where a run takes longer.", show_default=False)
 ]
 Log = Annotated[
-    str | None,
-    typer.Option(metavar="TRACKER", help="Send runs to wandb, tensorboard or mlflow.", show_default=False),
+    str | None, typer.Option(metavar="TRACKER", help="Send runs to wandb, tensorboard or mlflow.", show_default=False)
 ]
 Storage = Annotated[
     str | None,

@@ -59,9 +59,8 @@ def design(
         return
     lead = (
         f"{plan.params:.3g} parameters, {plan.tokens:.3g} tokens in {plural(plan.steps, 'update', ',')} of "
-        f"{plan.batch:,.0f}: "
-        f"{plan.best.schedule} at {plan.best.peak:g}, {plan.best.loss:.4f} "
-        f"(90% interval {plan.low:.4f} to {plan.high:.4f})."
+        f"{plan.batch:,.0f}: {plan.best.schedule} at {plan.best.peak:g}, {plan.best.loss:.4f} (90% interval "
+        f"{plan.low:.4f} to {plan.high:.4f})."
     )
     rows = [(name, best.peak, best.loss, str(best.schedule)) for name, best in entries.items()]
     output.answer(lead, terminal.table("Designed", ("family", "peak", "loss", "schedule"), rows), plan.warnings)

@@ -34,8 +34,7 @@ def tune(
     steps_per_epoch: options.StepsPerEpoch = None,
     guard: Annotated[bool, typer.Option("--guard", help="Protect the full run from divergence.")] = False,
     against_constant: Annotated[
-        bool,
-        typer.Option("--against-constant", help="Also 4 to 8 full runs of constant rates, to compare with."),
+        bool, typer.Option("--against-constant", help="Also 4 to 8 full runs of constant rates, to compare with.")
     ] = False,
     seed: options.Seed = 0,
     *,

@@ -191,7 +191,6 @@ def _check_gathers(measure: Measure, metric: Any, accelerator: Accelerator) -> N
     """Raises if a metric would be another on each process."""
     if isinstance(measure, Accumulated) and accelerator.num_processes > 1 and not hasattr(metric, "sync"):
         raise JobError(
-            f"the metric {type(metric).__name__} doesn't gather over "
-            f"{plural(accelerator.num_processes, 'process')}: give a "
-            "function of (outputs, targets), or one of torchmetrics"
+            f"the metric {type(metric).__name__} doesn't gather over {plural(accelerator.num_processes, 'process')}: "
+            "give a function of (outputs, targets), or one of torchmetrics"
         )

@@ -14,10 +14,7 @@ from glideslope.schedules.units import first_in
 
 
 def timed_options(
-    schedule: Any,
-    options: dict[str, Any],
-    length: Callable[[], int | None],
-    steps_per_epoch: Callable[[], float],
+    schedule: Any, options: dict[str, Any], length: Callable[[], int | None], steps_per_epoch: Callable[[], float]
 ) -> dict[str, Any]:
     """The options of a `gs.torch.Scheduler`, with the horizon and the clock of a trainer where they are needed.
 

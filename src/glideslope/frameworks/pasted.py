@@ -100,9 +100,8 @@ def _growing(text: str, steps: int, updates: int, scheduler: str) -> list[str]:
     return [
         f'growth = gs.parse("{text}").over({steps})',
         scheduler,
-        f"batches = gs.torch.GrowingBatches(len(data), growth)  # {plural(updates, 'update')} in all; the "
-        "training loader is "
-        "DataLoader(data, batch_sampler=batches)",
+        f"batches = gs.torch.GrowingBatches(len(data), growth)  # {plural(updates, 'update')} in all; the training "
+        "loader is DataLoader(data, batch_sampler=batches)",
     ]
 
 

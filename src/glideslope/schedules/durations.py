@@ -8,12 +8,7 @@ from dataclasses import dataclass
 from glideslope.errors import ScheduleError
 from glideslope.schedules.numbers import MULTIPLES, NUMBER, is_finite, plain, written
 
-UNITS = {
-    "%": "percent of the horizon",
-    "ep": "epochs",
-    "ex": "examples",
-    "tok": "tokens",
-}
+UNITS = {"%": "percent of the horizon", "ep": "epochs", "ex": "examples", "tok": "tokens"}
 UPDATES = "upd"
 """The unit of updates, which only a part of one has to be written with: `0.5upd`."""
 LONGEST = 1e30

@@ -72,12 +72,7 @@ class Curve:
 
     @classmethod
     def of(
-        cls,
-        schedule: Schedule | Feedback | Growth,
-        steps: int,
-        peak: float,
-        clock: Clock,
-        at: np.ndarray | None = None,
+        cls, schedule: Schedule | Feedback | Growth, steps: int, peak: float, clock: Clock, at: np.ndarray | None = None
     ) -> Curve:
         """The curve of a schedule, possibly times a feedback or a growth of the batch, over so many updates: at each of
         them, or at those given, shape (n,). The clock is for durations in other units."""

@@ -36,9 +36,8 @@ def answer(test: RangeTest, job: str = "JOB") -> Answer:
         do=f"Peak to try: {test.suggestion:.2g} ({test.basis}). {edge}",
         sure=(
             *([f"The sweeps say little: {test.problem}."] if test.problem else []),
-            f"{count.capitalize()} sweep{'s' * (number != 1)} of {plural(test.steps, 'update')}: short; "
-            "longer trainings mostly "
-            "take lower rates.",
+            f"{count.capitalize()} sweep{'s' * (number != 1)} of {plural(test.steps, 'update')}: short; longer "
+            "trainings mostly take lower rates.",
             apart,
         ),
         beaten=(),

@@ -69,18 +69,16 @@ def _of_group(scheduler: Any, group: int) -> Schedule:
     if _agree(rate, last, initial):
         if other != schedule and abs(slope) < 1e-9:
             warnings.warn(
-                f"the rate of this {name_of(scheduler)} after {plural(updates, 'update')} says nothing of "
-                "where it began: the "
-                f"group's initial_lr of {initial:g} is assumed; convert it before the training",
+                f"the rate of this {name_of(scheduler)} after {plural(updates, 'update')} says nothing of where it "
+                f"began: the group's initial_lr of {initial:g} is assumed; convert it before the training",
                 stacklevel=3,
             )
         return schedule
     start = initial + (last - rate) / slope if slope else math.nan
     if not start >= 0:
         raise ConversionError(
-            f"the rate of this {name_of(scheduler)} is {last:g} after {plural(updates, 'update')}, where "
-            f"it would be {rate:g}: "
-            "something else changes the rate too, or a scheduler in it was stepped before"
+            f"the rate of this {name_of(scheduler)} is {last:g} after {plural(updates, 'update')}, where it would be "
+            f"{rate:g}: something else changes the rate too, or a scheduler in it was stepped before"
         )
     digits = 12 if updates else 15
     start = initial * float(f"{start / initial:.{digits}g}")

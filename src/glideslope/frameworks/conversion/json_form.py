@@ -107,10 +107,7 @@ def json_schema() -> dict[str, Any]:
             ["version"],
         ),
         "anyOf": [{"required": ["schedule"]}, {"properties": {"factors": {"minItems": 1}}, "required": ["factors"]}],
-        "$defs": {
-            "schedule": schedule,
-            "value": {"anyOf": [*plain, {"type": "array", "items": {"anyOf": plain}}]},
-        },
+        "$defs": {"schedule": schedule, "value": {"anyOf": [*plain, {"type": "array", "items": {"anyOf": plain}}]}},
     }
 
 

@@ -122,11 +122,7 @@ def measurement(
 
 
 def _over(
-    metric: Callable[[Any, Any], Any],
-    reading: Reading,
-    count: Callable[[Any], Any],
-    model: torch.nn.Module,
-    batch: Any,
+    metric: Callable[[Any, Any], Any], reading: Reading, count: Callable[[Any], Any], model: torch.nn.Module, batch: Any
 ) -> tuple[Any, Any]:
     """The sum of a metric over the units of a batch, and their number: the metric gives it, or a mean over `count`."""
     arguments = reading(model, batch)

@@ -140,8 +140,7 @@ def unmeasured(feedback: Any, updates: int) -> str:
     if feedback.each_update:
         return (
             f"{feedback} got no loss in {plural(updates, 'update')}, so it protects nothing: make a "
-            "gs.torch.Guard(model, "
-            "scheduler), and call its step(loss) after each scheduler.step()"
+            "gs.torch.Guard(model, scheduler), and call its step(loss) after each scheduler.step()"
         )
     return (
         f"{feedback} got no measurement in {plural(updates, 'update')}, so it moves no rate: call "
