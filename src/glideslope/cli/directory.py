@@ -37,15 +37,9 @@ class Directory:
     def open(
         self, command: str, job: str, search: dict[str, Any], every: str = "60s", checkpoints: str | None = None
     ) -> RunDirectory:
-        """The run directory of a search.
-
-        Args:
-            command: its command.
-            job: the place of its job.
-            search: its other arguments, which its results depend on.
-            every: how often a run is checkpointed.
-            checkpoints: the address of a folder for checkpoints, if they lie elsewhere.
-        """
+        """The run directory of a search: of its command, the place of its job, and its other arguments, which its
+        results depend on. A run is checkpointed `every` so often, in the folder at the address `checkpoints` if
+        given."""
         from glideslope.search.directory.run_directory import RunDirectory
         from glideslope.search.storage.identity import identity
 

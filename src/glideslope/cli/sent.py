@@ -18,15 +18,8 @@ if TYPE_CHECKING:
 
 
 class Sent:
-    """Sends runs to trackers, to each until it fails.
-
-    Args:
-        log: the name of a tracker, None for none.
-        storage: the address of a storage of Optuna, None for none.
-
-    Raises:
-        GlideslopeError: there is no such tracker, or its package isn't installed.
-    """
+    """Sends runs to trackers, to each until it fails: one by its name, and a storage of Optuna by its address. Raises a
+    GlideslopeError if there is no such tracker, or its package isn't installed."""
 
     def __init__(self, log: str | None, storage: str | None = None) -> None:
         self._trackers: dict[str, Tracker] = {}
@@ -41,11 +34,7 @@ class Sent:
             self._makes[f"--storage {storage}"] = study_in(storage)
 
     def open(self, folder: Path) -> None:
-        """Opens the trackers of a run directory.
-
-        Raises:
-            FrameworkError: one can't be reached.
-        """
+        """Opens the trackers of a run directory. Raises a FrameworkError if one can't be reached."""
         for option, make in self._makes.items():
             try:
                 self._trackers[option] = make(folder)

@@ -20,15 +20,8 @@ _AGAIN = 1.0
 
 
 class Watch:
-    """Ends a run at its limit: by an exception in the job's call, and where that has no effect by ending the process.
-
-    Args:
-        seconds: the limit.
-        watcher: the process that ends this one.
-
-    Attributes:
-        folder: where finished runs are kept, once that is known.
-    """
+    """Ends a run at its limit of seconds: by an exception in the job's call, and where that has no effect by its
+    watcher, a process that ends this one. `folder` is where finished runs are kept, once that is known."""
 
     def __init__(self, seconds: float, watcher: subprocess.Popen[bytes]) -> None:
         self.seconds = seconds

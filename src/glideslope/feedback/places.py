@@ -12,10 +12,7 @@ class Places:
     """The places of bad batches, counted in batches drawn.
 
     A place is expected after a bad batch there in three epochs in a row: shuffled data have none. Where the length of
-    an epoch isn't known, it is the distance that three bad batches have from one to the next.
-
-    Args:
-        length: batches in an epoch, None if not known.
+    an epoch, in batches, isn't known, it is the distance that three bad batches have from one to the next.
 
     >>> places = Places(None)
     >>> for drawn in (5, 18, 31):

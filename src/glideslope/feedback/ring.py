@@ -181,16 +181,10 @@ class Ring(Generic[Snapshot]):
         """The training to go back to, and the guard's state from there on. The last of `events` says how.
 
         At first it only goes back, and the batch is skipped where it can be; a growth, and what comes again, lowers the
-        rate, each time more and from an earlier snapshot.
-
-        Args:
-            lost: where the training was seen to be lost.
-            rate: the rate there.
-            read: reads a snapshot; of one that raises a FileError an older one is taken.
-            outside: whether something else than the updates changed the training, which no rate helps.
-
-        Raises:
-            DivergenceError: it was done too often for this place; the message is a diagnosis.
+        rate, each time more and from an earlier snapshot. `rate` is the rate there; `read` reads a snapshot, and where
+        it raises a FileError an older one is taken; `outside` says that something else than the updates changed the
+        training, which no rate helps. Raises a DivergenceError, with a diagnosis, if it was done too often for this
+        place.
         """
         guard, update, verdict = self.guard, lost.update, lost.state["verdict"]
         self.withdraw()

@@ -11,11 +11,8 @@ from glideslope.schedules.numbers import plain
 
 
 class NumberedJob:
-    """A training whose data are a function of a number, such as `Batches`; where they can be reseeded, so can the job.
-
-    Args:
-        data: the batch of a number, counted from 0.
-    """
+    """A training whose data are a function of the number of a batch, counted from 0, such as `Batches`; where they can
+    be reseeded, so can the job."""
 
     controls: frozenset[str] = frozenset()
     """The controls of `step` besides the rate: none."""

@@ -16,16 +16,10 @@ from glideslope.schedules.units import first_in
 def timed_options(
     schedule: Any, options: dict[str, Any], length: Callable[[], int | None], steps_per_epoch: Callable[[], float]
 ) -> dict[str, Any]:
-    """The options of a `gs.torch.Scheduler`, with the horizon and the clock of a trainer where they are needed.
+    """The user's options of a `gs.torch.Scheduler`, with the horizon and the clock of a trainer where they are needed.
 
-    Args:
-        schedule: of the rate.
-        options: the user's; what they say counts.
-        length: the updates of the whole training; None where it has no end.
-        steps_per_epoch: the updates in an epoch, asked only where a duration is in epochs.
-
-    Raises:
-        ScheduleError: from `steps_per_epoch`, where the trainer doesn't know it.
+    `length` gives the updates of the whole training, None where it has no end. `steps_per_epoch` is called only where a
+    duration is in epochs, and raises a ScheduleError where the trainer doesn't know it.
     """
     options = dict(options)
     if options.get("steps") is None and not has_horizon(schedule):

@@ -25,14 +25,10 @@ _NORM = re.compile(r"(final_|post_)?(layer_?norm|norm|ln)(_?f|_final|_post)?", r
 class Blocks:
     """The order of a model's parameters from the input to the output: embeddings, blocks, head.
 
-    Args:
-        names: of all parameters, in the order in which they were defined.
-        ordered: whether that order is the one of their use, as it mostly is in torch and Keras.
-        lists: the names of the lists of blocks, from the input to the output; found if there are none.
-        head: names of what comes after the blocks, and of what is within it.
-
-    Raises:
-        LayerError: there are no blocks, several lists of them, or a name that is no list.
+    The names are those of all parameters, as they were defined; `ordered` says that this is also the order of their
+    use, as it mostly is in torch and Keras. `lists` are the names of the lists of blocks, inferred if not given; `head`
+    names what comes after the blocks. Raises a LayerError if there are no blocks, several lists of them, or a name that
+    is no list.
     """
 
     def __init__(

@@ -31,13 +31,8 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def check_kinds(parameters: Mapping[str, inspect.Parameter], arguments: Mapping[str, Any]) -> None:
-    """Raises unless each argument, in its canonical form, is of the kind that its parameter is annotated with.
-
-    Times, and the items of lists, are checked where they are read.
-
-    Raises:
-        ScheduleError: one isn't; the message names it.
-    """
+    """Raises a ScheduleError, which names it, if an argument in its canonical form isn't of the kind that its parameter
+    is annotated with. Times, and the items of lists, are checked where they are read."""
     for name, value in arguments.items():
         is_of_kind, advice = _KINDS.get(parameters[name].annotation, (None, ""))
         if is_of_kind is not None and not is_of_kind(value):

@@ -43,15 +43,9 @@ def sampled(schedule: Schedule, steps: int) -> tuple[np.ndarray, np.ndarray]:
     Up to 32,768 updates each is taken. Of more, some thousands are: evenly, where phases and cycles begin, and where a
     straight line isn't near enough, down to both sides of a jump; of more cycles than these, some, each whole.
 
-    Args:
-        schedule: one with a horizon, or an end of its own; otherwise `steps` is its horizon.
-        steps: the updates of the training, a whole number up to 2^53.
-
-    Returns:
-        Updates made, whole numbers from 0 to steps - 1 in order, and the factors, arrays of shape (n,).
-
-    Raises:
-        ScheduleError: steps isn't a whole number from 1 to 2^53, or as for a call of the schedule.
+    The schedule has a horizon, or an end of its own; otherwise `steps` is its horizon. Returns updates made, whole
+    numbers from 0 to steps - 1 in order, and the factors, arrays of shape (n,). Raises a ScheduleError if steps isn't a
+    whole number from 1 to 2^53, or as for a call of the schedule.
 
     >>> import glideslope as gs
     >>> at, factors = sampled(gs.warmup(7) >> gs.cosine(), 10**12)

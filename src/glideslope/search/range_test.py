@@ -124,13 +124,8 @@ def range_test(trials: Trials, *, low: float, high: float, steps: int, sweeps: i
 
 
 def summary(losses: list[np.ndarray], rates: np.ndarray, optimizer: str | None = None) -> RangeTest:
-    """What sweeps over the same rates say.
-
-    Args:
-        losses: of each sweep, shape (m,), m at most n where it ended early.
-        rates: shape (n,).
-        optimizer: the name of its class.
-    """
+    """What sweeps over the same rates, shape (n,), say: by the losses of each, shape (m,), m below n where it ended
+    early, and the name of the optimizer's class."""
     level, noise = untrained_level(losses), batch_noise(losses)
     sweeps = tuple(Sweep(rates[: len(one)], one, level, noise) for one in losses)
     fall = float(np.mean([sweep.fall for sweep in sweeps]))

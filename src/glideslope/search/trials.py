@@ -89,11 +89,8 @@ class Trials:
 
     def use(self, seed: int, optimizer: str | None = None) -> None:
         """Makes the runs that follow those of a seed, and of an optimizer: with a function that makes jobs, its job.
-
-        Raises:
-            SearchError: there is no such function.
-            JobError: its job with the optimizer is the one without, or it takes no optimizer.
-        """
+        Raises a SearchError if there is no such function, or a JobError if its job with the optimizer is the one
+        without, or it takes no optimizer."""
         if (seed, optimizer) == (self.opened, self.optimizer):
             return
         self._check_optimizer(optimizer)
@@ -141,19 +138,12 @@ class Trials:
     def run_all(
         self, trials: Sequence[Trial], *, stage: str, kept: Kept | None = None, likely: Sequence[Trial] = ()
     ) -> list[Run]:
-        """A round: runs none of which depends on the result of another, so workers may make them at once.
+        """A round: runs none of which depends on the result of another, so workers may make them at once. Returns the
+        run of each trial, in order.
 
-        Args:
-            trials: what is run.
-            stage: what they are for, to be shown.
-            kept: keeps the job's state at the end of the best run for `leave`.
-            likely: what may be asked for next, the likeliest first.
-
-        Returns:
-            The run of each trial, in order.
-
-        Raises:
-            JobError: a call of the job fails; of several runs it is the first that fails.
+        The stage says what they are for; `kept` keeps the job's state at the end of the best run for `leave`; `likely`
+        may be requested next, the likeliest first. Raises a JobError if a call of the job fails, that of the first run
+        that fails.
         """
         missing = {trial.key: trial for trial in trials if trial.key not in self._finished}
         for key in [key for key in missing if key in self.memory]:

@@ -18,13 +18,8 @@ _ABOVE = 0.5
 
 
 def peaks(ends: Iterable[tuple[str, float, float]], untrained: float, caption: str) -> Chart:
-    """The final loss against the peak rate, a curve for each schedule; where runs diverged, a dotted line.
-
-    Args:
-        ends: the name of a schedule, the peak and the final loss of each run.
-        untrained: the validation loss before the first update.
-        caption: describes the runs.
-    """
+    """The final loss against the peak rate, a curve for each schedule; where runs diverged, a dotted line. `ends` has
+    the name of a schedule, the peak and the final loss of each run."""
     by_name: dict[str, dict[float, float]] = {}
     for name, peak, loss in ends:
         losses = by_name.setdefault(name, {})

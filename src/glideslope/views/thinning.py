@@ -25,15 +25,9 @@ def places(updates: int) -> np.ndarray:
 
 
 def thinned(values: np.ndarray, updates: int) -> np.ndarray:
-    """A curve at these places: its values, or of each stretch the least and the largest in the order that they come.
-
-    Args:
-        values: of the updates made, shape (n,), n at most `updates`; what isn't finite is left out.
-        updates: those of the longest curve that is drawn with it.
-
-    Returns:
-        Shape (m,), NaN after the last value.
-    """
+    """A curve at these places, shape (m,): its values, or of each stretch the least and the largest in the order that
+    they come; NaN after the last. It is of the updates made, shape (n,), n at most `updates`, those of the longest
+    curve drawn with it; what isn't finite is left out."""
     width = _width(updates) if updates > WHOLE else 1
     padded = np.full(-(-updates // width) * width, np.nan)
     padded[: len(values)] = np.where(np.isfinite(values), values, np.nan)

@@ -12,11 +12,8 @@ from glideslope.frameworks.conversion.from_configuration import from_deepspeed
 def deepspeed_section(at: np.ndarray, rates: np.ndarray, steps: int, peak: float) -> dict[str, Any] | None:
     """The section that gives exactly these rates, DeepSpeed's lag of an update included; None if there is none.
 
-    Args:
-        at: updates from 0 to `steps`, 0 and 1 and `steps` among them, shape (n,).
-        rates: of these, shape (n,).
-        steps: the updates of the training.
-        peak: the optimizer's rate, which WarmupCosineLR multiplies.
+    The rates, shape (n,), are of updates from 0 to `steps`, 0 and 1 and `steps` among them; `peak` is the optimizer's
+    rate, which WarmupCosineLR multiplies.
     """
     for section in _candidates(at, rates, steps, peak):
         of = peak if section["type"] == "WarmupCosineLR" else 1.0

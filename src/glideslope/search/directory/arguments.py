@@ -11,11 +11,8 @@ from glideslope.search.storage import stored
 
 
 def check_arguments(folder: Any, search: Any, checkpoint_every: Any) -> None:
-    """Raises unless the arguments are of their kinds.
-
-    Raises:
-        RunDirectoryError: the folder is no path, the search no dictionary, or the time between checkpoints no number.
-    """
+    """Raises a RunDirectoryError unless the folder is a path, the search a dictionary, and the time between checkpoints
+    a number."""
     if not isinstance(folder, str | os.PathLike):
         raise RunDirectoryError(f"the folder of a run is {shown(folder, 80)}: give its path")
     if not isinstance(search, dict):
@@ -27,11 +24,7 @@ def check_arguments(folder: Any, search: Any, checkpoint_every: Any) -> None:
 
 
 def check_plain(record: stored.Record) -> None:
-    """Raises unless what is searched can be written.
-
-    Raises:
-        RunDirectoryError: it isn't plain data.
-    """
+    """Raises a RunDirectoryError unless what is searched is plain data."""
     try:
         stored.text_of_record(record)
     except (TypeError, ValueError) as error:

@@ -26,10 +26,8 @@ _LEAST_COST = 0.02
 class Best:
     """Keeps the state of the least validation loss of a run, where that takes under 2% of the run's time.
 
-    Args:
-        keep: stores the state after so many updates, at a loss; says whether it could.
-        least: the loss of the state that is stored, infinite where none is.
-        initial: the state of the job at the start of the run, for its size.
+    `keep` stores the state after so many updates, at a loss, and returns whether it could; `least` is the loss of the
+    stored state, infinite without one; `initial` is the job's state at the start of the run, for its size.
     """
 
     def __init__(self, keep: Callable[[int, float], bool], least: float, initial: object) -> None:
@@ -38,12 +36,7 @@ class Best:
         self._wait(max(states.size(initial) / checkpoints.BYTES_A_SECOND, _LEAST_COST))
 
     def measured(self, updates: int, loss: float) -> None:
-        """Keeps the state, where the loss is the least so far and it is time.
-
-        Args:
-            updates: made in the run.
-            loss: the validation loss there.
-        """
+        """Keeps the state after so many updates, where the loss is the least so far and it is time."""
         if not (math.isfinite(loss) and loss < self._least and time.monotonic() >= self._due):
             return
         began = time.monotonic()
@@ -76,14 +69,7 @@ def drop_unless_less(directory: RunDirectory, key: str, loss: float) -> None:
 
 
 def best_away(saving: Saving, job: Job, least: float, initial: object) -> Best:
-    """Keeps the state beside the checkpoints of the run, for `bring_best`.
-
-    Args:
-        saving: where.
-        job: whose state it is.
-        least: the loss that the state must be below.
-        initial: the state of the job at the start of the run.
-    """
+    """Keeps the state beside the checkpoints of the run, for `bring_best`, where its loss is below `least`."""
 
     def keep(updates: int, loss: float) -> bool:
         with calling("state", f"after update {updates}"):

@@ -15,12 +15,7 @@ from glideslope.search.storage.run_files import LAST, STATES
 class Kept:
     """Keeps one state: in the run directory, or in memory where there is none or it stores no states.
 
-    Attributes:
-        least: the least final loss of the runs.
-
-    Args:
-        directory: the run directory, if there is one.
-        document: what says there of which run the state is.
+    The document is the file that says which run the state is of. `least` is the least final loss of the runs.
     """
 
     def __init__(self, directory: RunDirectory | None, document: str) -> None:
@@ -35,12 +30,8 @@ class Kept:
         return self._document == LAST
 
     def would_keep(self, loss: float, is_before: bool = False) -> bool:
-        """Whether the state at the end of a run with this loss is kept.
-
-        Args:
-            loss: of the run.
-            is_before: whether it comes before the run whose state is kept: then an equal loss suffices.
-        """
+        """Whether the state at the end of a run with this loss is kept; an equal loss suffices for a run before the one
+        whose state is kept (`is_before`)."""
         return loss < self.least or (is_before and loss == self.least) or (math.isinf(self.least) and not self._run)
 
     def ended(self, run: str, loss: float, job: Job) -> None:

@@ -132,12 +132,8 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self.stores_no_state = True
 
     def save(self, name: str, write: Callable[[BinaryIO], object]) -> None:
-        """Writes a file of `run_files.LISTED`, in one step; the record has its checksum before.
-
-        Raises:
-            RunDirectoryError: it isn't as this search left it.
-            FileError: it can't be written.
-        """
+        """Writes a file of `run_files.LISTED`, in one step; the record has its checksum before. Raises a
+        RunDirectoryError if the file isn't as this search left it, or a FileError if it can't be written."""
         self._begin()
         there = run_files.check_unchanged(self.folder, self._record.files)
 
@@ -147,11 +143,8 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         run_files.write(self.folder / name, write, recorded)
 
     def delete(self, names: Sequence[str]) -> None:
-        """Deletes files of `run_files.LISTED`, those that are there.
-
-        Raises:
-            RunDirectoryError: one isn't as this search left it.
-        """
+        """Deletes those files of `run_files.LISTED` that exist. Raises a RunDirectoryError if one isn't as this search
+        left it."""
         self._begin()
         run_files.check_unchanged(self.folder, self._record.files)
         run_files.delete([self.folder / name for name in names])
@@ -175,10 +168,8 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
 
     def claim(self) -> None:
         """Takes the lock, until `release`; cleans up what a killed process left, and begins to overwrite where asked.
-
-        Raises:
-            RunDirectoryError: another process has it, or another search began since this directory was opened.
-        """
+        Raises a RunDirectoryError if another process has the lock, or another search began since this directory was
+        opened."""
         if self._lock.held:
             return
         self._emptied = [path for path in (self.folder, *self.folder.parents) if not path.exists()]

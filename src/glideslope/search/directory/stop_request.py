@@ -16,12 +16,7 @@ _EVERY = 1.0
 
 
 class StopRequest:
-    """The request for one search.
-
-    Args:
-        folder: the run directory.
-        search: the id of the search.
-    """
+    """The request for one search, by its id, in its run directory."""
 
     def __init__(self, folder: Path, search: str) -> None:
         self._file, self._search = folder / run_files.STOP, search
@@ -45,11 +40,8 @@ class StopRequest:
             run_files.delete([self._file])
 
     def heed(self) -> None:
-        """Ends the search where it is asked to: after the next checkpoint of a run made here, or else at once.
-
-        Raises:
-            KeyboardInterrupt: it ends.
-        """
+        """Ends the search by a KeyboardInterrupt where that is requested: after the next checkpoint of a run made here,
+        or else at once."""
         if preemption.asked() and not preemption.is_saving():  # the run ended before its checkpoint
             preemption.leave()
         if (now := time.monotonic()) < self._next:
@@ -61,11 +53,8 @@ class StopRequest:
 
 
 def end_after_saving() -> None:
-    """Ends a search as an interrupt does, its run checkpointed first where that is possible.
-
-    Raises:
-        KeyboardInterrupt: it ends now; else later, in the thread of the run.
-    """
+    """Ends a search as an interrupt does, by a KeyboardInterrupt: after the next checkpoint, in the thread of the run,
+    or at once where no run is checkpointed."""
     if not preemption.ask(_interrupt):
         preemption.leave()
 

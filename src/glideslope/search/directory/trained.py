@@ -41,16 +41,8 @@ class Trained(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 def save_state(
     directory: RunDirectory, key: str, job: Job, document: str, updates: int | None = None, loss: float | None = None
 ) -> Trained | None:
-    """Stores the state of a job; where that can't be done, says so and returns None.
-
-    Args:
-        directory: where.
-        key: the run.
-        job: whose state it is.
-        document: a key of `run_files.STATES`, which says what the state is of.
-        updates: made in the run, where that isn't at its end.
-        loss: the validation loss there.
-    """
+    """Stores the state of a job at the end of a run, or after some updates at a validation loss; where that can't be
+    done, warns and returns None. The document, a key of `run_files.STATES`, says what the state is of."""
     if directory.stores_no_state:
         return None
     with calling("state", "at the end of the run" if updates is None else f"after update {updates}"):
@@ -64,14 +56,8 @@ def save_state(
 
 
 def save_content(directory: RunDirectory, content: bytes, trained: Trained, document: str) -> None:
-    """Stores a state that is the content of a file already; where that can't be done, says so.
-
-    Args:
-        directory: where.
-        content: of the file.
-        trained: what it is of, and its name elsewhere.
-        document: a key of `run_files.STATES`.
-    """
+    """Stores a state that is already the content of a file, under a document of `run_files.STATES`; where that can't be
+    done, warns."""
     form = trained.state.rpartition(".")[2]
     _save(directory, trained.key, document, form, lambda file: file.write(content), trained.updates, trained.loss)
 
@@ -148,11 +134,8 @@ def best_of(folder: Path) -> Trained | None:
 
 
 def _stored(document: Path) -> tuple[Trained, Path]:
-    """What a document says that its state is of, and the file of the state.
-
-    Raises:
-        DocumentError: there is none, or it is damaged.
-    """
+    """What a document says that its state is of, and the file of the state. Raises a DocumentError if there is none, or
+    it is damaged."""
     content = stored.content_of(document)
     if content is None:
         raise DocumentError(f"there is no {document.name} in {document.parent}")

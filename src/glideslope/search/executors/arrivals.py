@@ -33,11 +33,8 @@ class Arrivals:
             future.add_done_callback(lambda future: self._ended.put((number, future)))
 
     def next(self, seconds: float) -> tuple[int, Result, float] | None:
-        """The number of a task that ended, its result, and how long it is known to have run.
-
-        Args:
-            seconds: after which it is None, where none ended.
-        """
+        """The number of a task that ended, its result, and how long it is known to have run; None where none ends
+        within so many seconds."""
         self._look()
         try:
             number, future = self._ended.get(timeout=seconds)

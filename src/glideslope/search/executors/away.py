@@ -45,14 +45,8 @@ class Away:
     next_look: float = 0.0
 
     def make(self, trials: dict[str, Trial], stage: str, kept: Kept | None, likely: Sequence[Trial] = ()) -> None:
-        """Makes the runs of trials.
-
-        Args:
-            trials: by their keys.
-            stage: what they are for.
-            kept: keeps the state at the end of the best.
-            likely: what may be asked for next.
-        """
+        """Makes the runs of trials, by their keys, for a stage; `kept` keeps the state at the end of the best, and
+        `likely` may be requested next."""
         keys, directory = list(trials), self.directory
         logger.info("%s: %d runs are sent: %s", stage, len(keys), "; ".join(keys))
         into = directory if kept is not None and kept.is_of_full_runs else None

@@ -28,11 +28,8 @@ def gpus() -> list[str]:
 
 
 def shares(workers: int, gpus_per_trial: int) -> list[dict[str, str]]:
-    """The environment of each worker, by which it sees its GPUs only; empty where none were asked for.
-
-    Raises:
-        SearchError: this machine has too few.
-    """
+    """The environment of each worker, by which it sees its GPUs only; empty for 0 GPUs each. Raises a SearchError if
+    this machine has too few."""
     if gpus_per_trial < 0:
         raise SearchError(f"--gpus-per-trial {gpus_per_trial}: give 0 or more")
     if gpus_per_trial == 0:

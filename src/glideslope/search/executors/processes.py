@@ -59,10 +59,7 @@ class Processes(Executor):
     """Processes, each behind a thread that waits for it and replaces it where it is lost.
 
     The pool of the standard library takes no more work where one of its processes is lost, and ends the others; so each
-    process is a pool.
-
-    Args:
-        environments: the variables that each process has besides those of this one.
+    process is a pool. Each has the variables of one of the environments besides those of this process.
     """
 
     def __init__(self, environments: Sequence[Mapping[str, str]]) -> None:
@@ -114,14 +111,7 @@ class Processes(Executor):
 
 
 class _Process:
-    """A process that lives as long as this one, and no longer than it is wanted.
-
-    Args:
-        environment: the variables that it has besides those of this process.
-
-    Attributes:
-        busy: whether it was asked for something.
-    """
+    """A process that lives as long as this one, and no longer than it is wanted; `busy` while it works."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         context = get_context("spawn")  # a process that has used a GPU can't be forked

@@ -24,12 +24,8 @@ def packed(state: Any) -> Sent | None:
 
 
 def unpacked(sent: Sent, like: Any) -> Any:
-    """The state; None where this process lacks what it is made of.
-
-    Args:
-        sent: by a worker of this search.
-        like: a state of the same job, whose classes it takes.
-    """
+    """The state that a worker of this search sent, with the classes of `like`, a state of the same job; None where this
+    process lacks a class."""
     try:
         return pickle.loads(sent) if isinstance(sent, bytes) else states.unpacked(sent, like)
     except Exception:  # what a class of it raises

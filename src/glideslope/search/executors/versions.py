@@ -16,11 +16,8 @@ def versions_here() -> dict[str, str]:
 
 
 def check_versions(expected: Mapping[str, str]) -> None:
-    """Raises unless this process has the same versions; what follows a "+", as of a build for a GPU, may differ.
-
-    Raises:
-        SearchError: it hasn't; the message names them.
-    """
+    """Raises a SearchError unless this process has the same versions; what follows a "+", as of a build for a GPU, may
+    differ."""
     here = {"Python": ".".join(platform.python_version_tuple()[:2])}
     differing = [
         f"{name} {here_now or 'none'} instead of {version}"

@@ -51,16 +51,9 @@ class Arrived:
 
 
 class Workers:
-    """Makes runs on an executor, of which `submit`, the future and its `cancel` are used.
-
-    Args:
-        executor: of `concurrent.futures`, or one that has the same.
-        source: the function that makes jobs.
-        ahead: how many runs it may make before they are asked for.
-
-    Raises:
-        SearchError: the source is a job, which workers can't share, or the executor is none.
-    """
+    """Makes runs of the jobs of a factory on an executor, of which `submit`, the future and its `cancel` are used; up
+    to `ahead` runs before they are requested. Raises a SearchError if the source is a job, which workers can't share,
+    or the executor is none."""
 
     def __init__(self, executor: Executor, source: Job | JobFactory, ahead: int = 0) -> None:
         if isinstance(executor, type) or not callable(getattr(executor, "submit", None)):
@@ -91,16 +84,11 @@ class Workers:
     def made(
         self, tasks: Sequence[Task], look: Callable[[Collection[int]], None], likely: Sequence[Task] = ()
     ) -> Generator[Arrived, None, None]:
-        """The runs of tasks, as they arrive. Those not begun are cancelled where the caller stops.
+        """The runs of tasks, as they arrive; those not begun are cancelled where the caller stops.
 
-        Args:
-            tasks: what is run.
-            look: is called now and then, with the numbers of the tasks that haven't ended.
-            likely: what may be asked for next, the likeliest first: idle workers make these runs meanwhile.
-
-        Raises:
-            JobError: a call of the job fails in a worker; the first task that fails decides, in their order.
-            SearchError: a task can't be sent, or its worker is lost each time.
+        `look` is called now and then with the numbers of the tasks that haven't ended. Idle workers make the runs of
+        `likely` meanwhile, the likeliest first. Raises the JobError of the first task, in their order, in which a call
+        of the job fails, or a SearchError if a task can't be sent, or its worker is lost each time.
         """
         arrivals = Arrivals()
         lost: Counter[int] = Counter()

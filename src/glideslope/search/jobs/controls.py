@@ -10,11 +10,8 @@ from glideslope.errors import JobError
 
 
 def controls_of(job: Any) -> frozenset[str]:
-    """The names of what the step of a job can set besides the rate.
-
-    Raises:
-        JobError: its `controls` aren't names.
-    """
+    """The names of what the step of a job can set besides the rate. Raises a JobError if its `controls` aren't
+    names."""
     names = getattr(job, "controls", ())
     if not isinstance(names, str) and isinstance(names, Iterable) and all(isinstance(name, str) for name in names):
         return frozenset(names)

@@ -61,14 +61,9 @@ def is_factory(source: Any) -> bool:
 
 
 class JobFile:
-    """The function of a file that makes jobs. It is pickled as its place: who gets it loads the file on the first call.
+    """The function of a file that makes jobs, by its place `path/to/file.py:job` and its absolute path.
 
-    Args:
-        place: as it is shown, `path/to/file.py:job`.
-        file: its absolute path.
-
-    Raises:
-        JobError: on a call, what `load_job` and the function raise.
+    It is pickled as its place: who unpickles it loads the file on the first call, which raises what `load_job` raises.
     """
 
     def __init__(self, place: str, file: Path) -> None:
@@ -127,11 +122,7 @@ def load_job(place: str) -> JobFile:
 
 
 def check_takes_optimizer(make: JobFactory) -> None:
-    """Raises unless a function that makes jobs takes the name of an optimizer.
-
-    Raises:
-        JobError: it doesn't; the message says how it would.
-    """
+    """Raises a JobError unless a function that makes jobs takes the name of an optimizer."""
     parameters = inspect.signature(make).parameters
     if "optimizer" not in parameters and all(p.kind != p.VAR_KEYWORD for p in parameters.values()):
         raise JobError(
@@ -141,11 +132,7 @@ def check_takes_optimizer(make: JobFactory) -> None:
 
 
 def check_methods(job: Any, place: str = "the job") -> Job:
-    """The job, if it has every method of the protocol.
-
-    Raises:
-        JobError: it lacks some; they are named.
-    """
+    """The job, if it has every method of the protocol. Raises a JobError that names those it lacks."""
     missing = [name for name in ("step", "evaluate", "state", "restore") if not callable(getattr(job, name, None))]
     if missing:
         raise JobError(

@@ -28,15 +28,9 @@ _HOST = "127.0.0.1"
 class Ranks:
     """A job whose every call is made by all of its processes at once.
 
-    Each process makes a job of its own by the function, with the variables that `torchrun` sets: RANK, LOCAL_RANK,
-    WORLD_SIZE, LOCAL_WORLD_SIZE, MASTER_ADDR and MASTER_PORT. The function makes the process group.
-
-    Args:
-        make: makes the job of a rank; it can be pickled.
-        processes: how many.
-
-    Raises:
-        JobError: the function fails in a process, or one ends.
+    Each process makes a job by the function, which can be pickled, with the variables that `torchrun` sets: RANK,
+    LOCAL_RANK, WORLD_SIZE, LOCAL_WORLD_SIZE, MASTER_ADDR and MASTER_PORT. The function makes the process group. Raises
+    a JobError if it fails in a process, or a process ends.
     """
 
     def __init__(self, make: Callable[[], Any], processes: int) -> None:
@@ -79,11 +73,8 @@ class Ranks:
         return {"ranks": self._call("state")}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Restores the state of each rank; none goes on before all have.
-
-        Raises:
-            JobError: the state is of another number of processes.
-        """
+        """Restores the state of each rank; none goes on before all have. Raises a JobError if the state is of another
+        number of processes."""
         states = state["ranks"]
         if len(states) != len(self._pipes):
             raise JobError(

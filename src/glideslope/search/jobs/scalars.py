@@ -20,10 +20,8 @@ _NOT_REAL = ("bool", "complex", "str", "bytes", "datetime", "timedelta", "void",
 
 
 def number(value: Any) -> float:
-    """A loss or a metric as a float: any real number, or an array or tensor of no dimension that holds one.
-
-    Raises:
-        TypeError: it is no number, or one that a float can't hold; the message names it.
+    """A loss or a metric as a float: any real number, or an array or tensor of no dimension that holds one. Raises a
+    TypeError, which names the value, if it is no number or a float can't hold it.
 
     >>> import numpy as np
     >>> number(np.float16(0.5)), number(np.array(2)), number(float("nan"))
@@ -52,10 +50,7 @@ def kept(value: Any) -> Any:
     """What `number` will read later, independent of what the job does with it until then.
 
     A job may return the same tensor each time, as a captured graph does, and write the next loss into it. So a scalar
-    on a device is copied there, which waits for nothing; any other is read now.
-
-    Raises:
-        TypeError: it is no number.
+    on a device is copied there, which waits for nothing; any other is read now. Raises a TypeError if it is no number.
     """
     if isinstance(value, float):
         return float(value)
@@ -127,10 +122,7 @@ def _shown(value: Any) -> str:
 
 
 def whole(name: str, value: Any) -> int:
-    """A whole number as an int.
-
-    Raises:
-        SearchError: it isn't one.
+    """A whole number as an int. Raises a SearchError if it isn't one.
 
     >>> import numpy as np
     >>> whole("steps", np.int64(100)), whole("steps", 100.0)

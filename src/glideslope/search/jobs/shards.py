@@ -30,11 +30,8 @@ class Shards:
         return _pickled(value, self._part)
 
     def joined(self, content: bytes) -> Any:
-        """A value of which `pickled` is the content, its tensors distributed again.
-
-        Raises:
-            KeyError: its tensors are divided in a way that those of no value before were.
-        """
+        """A value of which `pickled` is the content, its tensors distributed again. Raises a KeyError if they are
+        divided in a way in which those of no earlier value were."""
         return _Unpickler(BytesIO(content), self._whole).load()
 
     def _part(self, value: Any) -> Shard | None:

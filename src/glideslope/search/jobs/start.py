@@ -57,12 +57,8 @@ def by_edge(edge: float, optimizer: str | None) -> float | None:
 
 
 def start(job: Any, optimizer: str | None = None) -> float:
-    """The peak that a search begins with.
-
-    Args:
-        job: what may have an `optimizer`, or several, or a model that has one.
-        optimizer: the name of the one that it was made with, where the search chose it.
-    """
+    """The peak that a search begins with: by the optimizer of a job or its model, the first of several; or by the name
+    of the one that the search chose."""
     first = optimizer_of(job)
     usual = PEAKS.get(kind(optimizer or type(first).__name__) or "", UNKNOWN)
     rate = None if optimizer else chosen_rate(first)

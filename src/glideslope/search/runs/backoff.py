@@ -63,12 +63,8 @@ class Backoff:
         self._state: Any = None
 
     def look(self, losses: Sequence[float], made: int) -> None:
-        """Looks at a part: keeps the state where its mean is the least so far; answers where it has clearly risen.
-
-        Args:
-            losses: the training loss of each update of the part.
-            made: the updates made.
-        """
+        """Looks at the losses of a part, after so many updates: keeps the state where their mean is the least so far;
+        caps the rate where it has clearly risen."""
         part = np.asarray(losses)
         self._since += 1
         if len(part) < SHORTEST or not np.isfinite(part).all():
@@ -82,11 +78,7 @@ class Backoff:
             self._answer(mean, CLEAR * math.hypot(error, self._error), made)
 
     def rescue(self, made: int) -> bool:
-        """Goes back from a loss that isn't finite, and caps the rate; whether it did.
-
-        Args:
-            made: the updates made.
-        """
+        """Goes back from a loss that isn't finite, after so many updates, and caps the rate; returns whether it did."""
         if not self._made or len(self.events) >= MOST or self._rates[made - 1] <= 0:
             return False
         self._lower(made, "not finite", math.inf, is_lost=True)
@@ -142,12 +134,7 @@ def capped(rates: np.ndarray, events: Iterable[Event]) -> np.ndarray:
 
 
 def capped_schedule(schedule: Schedule, events: Iterable[Event], steps: int) -> Schedule:
-    """A schedule that says from when on the rate was capped: from where the run went back to, if it did.
-
-    Args:
-        schedule: that of the run.
-        events: what was done.
-        steps: the updates of the run.
+    """The schedule of a run of so many updates with the caps of its rate: from where the run went back to, if it did.
 
     >>> from glideslope.schedules import hold
     >>> print(capped_schedule(hold(), [Event(299, "growth", 2.0, back_to=240, factor=0.5)], 600))

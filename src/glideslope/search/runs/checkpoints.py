@@ -38,16 +38,9 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
 class Checkpoints:
     """The last two checkpoints of a run.
 
-    Each is two files: the states, and then a document with the position and the checksum of the states.
-
-    Args:
-        place: where.
-        stem: how their names begin.
-        key: what is run.
-        every: the least seconds between two.
-        lock: of the run directory that the place is in, if it is in one.
-        initial: the state of the job at the start of the run.
-        give_up: is called where the job's state has no safe form.
+    Each is two files: the states, and then a document with the position and the checksum of the states. Two are `every`
+    seconds apart at least. `lock` is that of the run directory that the place is in, if it is in one; `initial` is the
+    job's state at the start of the run; `give_up` is called where the job's state has no safe form.
     """
 
     def __init__(
@@ -75,12 +68,8 @@ class Checkpoints:
             self._schedule()
 
     def save(self, position: Position, content: Any) -> None:
-        """Keeps a checkpoint; where that can't be done it says so, and none is due any more.
-
-        Args:
-            position: where the run stands.
-            content: the states of the job, there and at a guard's snapshots.
-        """
+        """Keeps a checkpoint: where the run stands, and the states of the job there and at a guard's snapshots. Where
+        that can't be done, warns, and none is due any more."""
         try:
             self._form = self._form or states.form_of(content["job"])
             self._write(position, content, self._form)
@@ -153,12 +142,8 @@ def _files(document: str) -> list[str]:
 
 
 def latest_positions(folder: Path, search: str) -> dict[str, Position]:
-    """Where each unfinished run of a search stood at its last whole checkpoint, by its key; the job's state isn't read.
-
-    Args:
-        folder: where the checkpoints are.
-        search: its id.
-    """
+    """Where each unfinished run of a search, by its id, stood at its last whole checkpoint, by its key; the job's state
+    isn't read."""
     positions: dict[str, Position] = {}
     place = places.Folder(folder)
     for name in place.names(stored.checkpoint_names(f"{search}-[0-9a-f]{{16}}")):

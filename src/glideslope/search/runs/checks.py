@@ -49,12 +49,8 @@ def warn_of_no_text(contestants: Iterable[Contestant]) -> None:
 
 
 def check_all(trials: Trials, contestants: Iterable[Contestant], steps: int) -> None:
-    """Raises for a contestant that can't run, before any runs.
-
-    Raises:
-        SearchError: it needs what the job can't do.
-        JobError: there is no job with its optimizer, or none with its batches.
-    """
+    """Raises for a contestant that can't run, before any runs: a SearchError if it needs what the job can't do, a
+    JobError if there is no job with its optimizer, or none with its batches."""
     for contestant in contestants:
         trials.use(trials.opened, contestant.optimizer)
         controls = contestant.controls(steps)

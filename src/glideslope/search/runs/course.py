@@ -72,11 +72,8 @@ class Course:
     problem: str = ""
 
     def run(self, resumed: tuple[Position, Any] | None = None) -> float:
-        """Makes the run; the validation loss at its end, infinite where it was lost.
-
-        Args:
-            resumed: a checkpoint of the run to go on from.
-        """
+        """Makes the run, or goes on from a checkpoint of it; returns the validation loss at its end, infinite where it
+        was lost."""
         self.state: State = self.feedback.init() if self.feedback else {}
         self.protection = protection = protection_of(self.feedback, self.job)
         if watched := protection.ring if protection else self.backoff:
@@ -95,13 +92,8 @@ class Course:
         return final if math.isfinite(final) else math.inf
 
     def _goes_on(self, protection: Protection | None, every: int, position: Position | None) -> bool:
-        """Makes some updates, or an evaluation; whether the run goes on.
-
-        Args:
-            protection: the guard's.
-            every: updates between looks at the loss.
-            position: where within a stretch of updates a checkpoint was kept that the run goes on from.
-        """
+        """Makes some updates, with a look at the loss after every so many, or an evaluation; returns whether the run
+        goes on. `position` is that of a checkpoint within the stretch of updates, where the run goes on from one."""
         made = len(self.losses) if position is None else position.stretch
         if position is None and made == self.ends[len(self.evaluations)]:
             if self.backoff:
@@ -136,13 +128,8 @@ class Course:
         return True
 
     def _save_if_due(self, stretch: int, losses: Sequence[float], waiting: Sequence[Any]) -> None:
-        """Keeps a checkpoint of the run, where it is time for one.
-
-        Args:
-            stretch: the updates made before the current stretch.
-            losses: of the stretch so far.
-            waiting: those that the next look will read.
-        """
+        """Keeps a checkpoint of the run, where it is time for one: after the updates before this stretch, those of the
+        stretch so far, and those whose losses are waiting for the next look."""
         if self.checkpoints is None or not self.checkpoints.due():
             return
         asked = preemption.asked()
@@ -236,11 +223,7 @@ class Course:
         return False
 
     def _go_back(self, protection: Protection, update: int, own: State, loss: float) -> None:
-        """Goes back from an update to a snapshot.
-
-        Raises:
-            DivergenceError: the training is lost.
-        """
+        """Goes back from an update to a snapshot. Raises a DivergenceError if the training is lost."""
         assert self.feedback is not None
         rate = float(self.rates[update]) * float(self.feedback.factor(self.state))
         event, back, (state, (feedback_state, evaluated)) = protection.back(update, own, loss, rate)

@@ -42,23 +42,10 @@ def drive(
 ) -> list[float]:
     """Makes an update at each rate until `stop(losses so far)`; returns their training losses, one for each made.
 
-    Losses may be on a device, and are fetched every `every` updates; until then they are copies.
-
-    Args:
-        step: makes an update at a rate.
-        rates: of the updates, shape (n,).
-        stop: is told the losses so far.
-        look: is told the updates made, and the last loss.
-        every: updates between looks.
-        what: the run that they are of, for messages.
-        first: the updates of the run made before.
-        start: how many of the rates a killed process has used already.
-        waiting: the losses of updates made since the last look there.
-        between: is called with the losses so far, and those that wait for the next look, after each update that no look
-            follows.
-
-    Raises:
-        JobError: `step` raised, or a loss is no number.
+    Losses may be on a device, and are fetched every `every` updates, when `look` gets the updates made and the last
+    loss; until then they are copies. After each update that no look follows, `between` gets the losses so far and those
+    that wait. The updates are of the run `what`, after `first` others. A killed process has used `start` of the rates,
+    and left the losses in `waiting`. Raises a JobError if `step` raises, or a loss is no number.
     """
     losses: list[float] = []
     waiting = list(waiting)

@@ -51,15 +51,10 @@ def make_run(
     measured: Callable[[int, float], None] | None = None,
     notes: Notes | None = None,
 ) -> Made:
-    """Makes the run; its job is left as the run ends.
+    """Makes the run of a trial on a job at its initial state, and leaves the job as the run ends.
 
-    Args:
-        opened: its job, at its initial state.
-        trial: what is run.
-        look: is told the updates made and the last training loss, now and then.
-        checkpoints: of the run, where they are kept.
-        measured: is told each evaluation, the updates made and the validation loss.
-        notes: of how far the run is, where they are written.
+    `look` gets the updates made and the last training loss, now and then; `measured` gets each evaluation, the updates
+    made and the validation loss; `notes` are written of how far the run is.
     """
     contestant, what = trial.contestant, str(trial.contestant)
     rates, controls = contestant.rates(trial.steps), contestant.controls(trial.steps)

@@ -55,23 +55,15 @@ class Opened:
 
 
 class Jobs:
-    """Opens the jobs of a search, those of one seed at a time.
-
-    Args:
-        source: a job, or a function from a seed to a job.
-        seed: of a job that isn't made by a function.
-    """
+    """Opens the jobs of a search, those of one seed at a time; `seed` is that of a job that no function makes."""
 
     def __init__(self, source: Job | JobFactory, seed: int) -> None:
         self.source, self.seed = source, seed
         self._opened: dict[tuple[int, str | None], Opened] = {}
 
     def at(self, seed: int, optimizer: str | None = None) -> Opened:
-        """The job of a seed, and of an optimizer. It may not be at its initial state.
-
-        Raises:
-            SearchError: there is no function that makes another.
-        """
+        """The job of a seed, and of an optimizer; it may not be at its initial state. Raises a SearchError if there is
+        no function that makes another."""
         if is_factory(self.source):
             if (seed, optimizer) not in self._opened:
                 self._opened = {entry: opened for entry, opened in self._opened.items() if entry[0] == seed}

@@ -17,23 +17,11 @@ _UPDATES = 3
 
 
 def check_changed(optimizer: str, own: Job, own_state: Any, job: Job, state: Any) -> int:
-    """Raises if a job made with an optimizer trains as the one without; both are at their initial states after.
+    """Raises a JobError if a job made with an optimizer trains as the one without. Returns the updates made; both jobs
+    are at their initial states after.
 
     Optimizers of different types differ, and torch's of one type by their options. Of other jobs a few updates are made
     with both: losses that are equal to the last digit come of the same optimizer.
-
-    Args:
-        optimizer: its name.
-        own: the job made without.
-        own_state: its initial state.
-        job: the job made with it.
-        state: its initial state.
-
-    Returns:
-        The updates made.
-
-    Raises:
-        JobError: they are the same.
     """
     inner = getattr(own, "optimizer", None), getattr(job, "optimizer", None)
     kind = "" if inner[0] is None else f" ({type(inner[0]).__name__})"

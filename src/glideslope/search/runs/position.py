@@ -49,22 +49,14 @@ class Position(msgspec.Struct, forbid_unknown_fields=True):
 
     @property
     def losses(self) -> list[float]:
-        """The training loss of each update.
-
-        Raises:
-            DocumentError: these are no such numbers.
-        """
+        """The training loss of each update. Raises a DocumentError if they are no numbers."""
         try:
             return [float(loss) for loss in np.frombuffer(base64.b64decode(self.training, validate=True))]
         except (binascii.Error, ValueError) as error:
             raise DocumentError(f"its losses can't be read: {error}") from None
 
     def check(self) -> None:
-        """Raises unless the numbers fit together.
-
-        Raises:
-            DocumentError: they don't.
-        """
+        """Raises a DocumentError unless the numbers fit together."""
         updates = len(self.losses)
         if not self.stretch <= updates <= self.made:
             raise DocumentError("its numbers don't fit together")
@@ -77,14 +69,8 @@ class Position(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def position_of(course: Course, stretch: int, losses: Sequence[float], waiting: list[float]) -> Position:
-    """Where a run stands.
-
-    Args:
-        course: the run.
-        stretch: the updates made before the current stretch.
-        losses: of the stretch, those that were looked at.
-        waiting: the losses after these.
-    """
+    """Where a run stands: after the updates before the current stretch, and those of the stretch whose losses were
+    looked at; `waiting` has the losses after these."""
     ring = course.protection.ring if course.protection else None
     kept = len(ring.saved()["kept"]) if ring else course.backoff.snapshots if course.backoff else 0
     return Position(

@@ -12,14 +12,8 @@ _leave: Callable[[], object] | None = None
 
 
 def ask(leave: Callable[[], object]) -> bool:
-    """Asks the runs that are checkpointed to save after the update that they make, and then to leave.
-
-    Args:
-        leave: ends the process, or raises; it is called in the thread of the run.
-
-    Returns:
-        Whether there is such a run; if not, the caller leaves at once.
-    """
+    """Asks the runs that are checkpointed to save after their current update, and then to call `leave`, which ends the
+    process or raises, in their thread. Returns whether there is such a run; if not, the caller leaves at once."""
     global _leave
     with _lock:
         _leave = leave

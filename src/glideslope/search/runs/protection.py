@@ -20,12 +20,7 @@ one before, whose gradient shows in the next loss, and those that follow."""
 
 
 class Protection:
-    """Snapshots of a run of a job, and which batches it goes without.
-
-    Args:
-        guard: what tells that a training is being lost.
-        job: one with `skip()` goes on without a batch that was bad.
-    """
+    """Snapshots of a run of a job, and which batches it goes without: bad ones, of a job with `skip()`."""
 
     def __init__(self, guard: Guard, job: Job) -> None:
         self.guard = guard
@@ -38,13 +33,8 @@ class Protection:
         self._damaged: tuple[int, frozenset[str]] = 0, frozenset()
 
     def find_damage(self, made: int, own: State, others: Any) -> bool:
-        """Takes a snapshot where one is due; whether arrays in it aren't finite that were.
-
-        Args:
-            made: the updates made.
-            own: the guard's state.
-            others: what else is to be known of the run there.
-        """
+        """Takes a snapshot where one is due, with the guard's state and what else is to be known of the run there;
+        returns whether arrays in it aren't finite that were before."""
         if not self.ring.due(made):
             return False
         state = self._job.state()
@@ -116,11 +106,8 @@ class Protection:
 
 
 def protection_of(feedback: Controlled | None, job: Job) -> Protection | None:
-    """What protects a run, where its rate is times a guard.
-
-    Raises:
-        SearchError: something else wants to be told each update.
-    """
+    """What protects a run, where its rate is times a guard. Raises a SearchError if a feedback other than a guard takes
+    each loss."""
     if feedback is None or feedback.guard is None:
         return None
     guard = feedback.feedbacks[feedback.guard]

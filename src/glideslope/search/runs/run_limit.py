@@ -19,12 +19,10 @@ _AGAIN = 1.0
 
 
 class RunLimit:
-    """Ends a run at its limit: by an exception in the job's call; where that has no effect by ending the process.
+    """Ends a run after so many seconds: by an exception in the job's call; where that has no effect by ending the
+    process.
 
     In a thread that isn't the main one, which no signal reaches, the run is ended before its next call instead.
-
-    Args:
-        seconds: the limit.
     """
 
     def __init__(self, seconds: float) -> None:

@@ -56,16 +56,9 @@ class Running(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class Notes:
-    """Writes how far a run is, now and then.
+    """Writes how far a run is, now and then, of the updates that it will make (`of`).
 
-    Args:
-        saving: where.
-        what: the name of the run.
-        stage: what it is for.
-        of: the updates that it will make.
-
-    Attributes:
-        before: the updates that earlier processes are known to have made of the run.
+    `before` are the updates that earlier processes are known to have made of the run.
     """
 
     def __init__(self, saving: Saving, what: str, stage: str, of: int) -> None:
@@ -121,21 +114,12 @@ def noted(saving: Saving) -> Running | None:
 
 
 def running_of(text: bytes) -> Running:
-    """How far a run is, by the text of such a file.
-
-    Raises:
-        DocumentError: it is damaged.
-    """
+    """How far a run is, by the text of such a file. Raises a DocumentError if it is damaged."""
     return checked(stored.loose(unsealed(text)), Running)
 
 
 def notes_in(address: str | Path, search: str) -> tuple[Running, ...]:
-    """How far the runs of a search say that they are.
-
-    Args:
-        address: of the place where they are checkpointed.
-        search: its id.
-    """
+    """How far the runs of a search, by its id, say that they are, at the address where they are checkpointed."""
     place, notes = places.place_at(str(address)), []
     for name in place.names(re.compile(rf"{search}-[0-9a-f]{{16}}-progress\.json")):
         with suppress(DocumentError):  # deleted meanwhile, or damaged

@@ -16,14 +16,8 @@ _DIGITS = 10
 
 
 def once(contestants: Sequence[Contestant], steps: int) -> tuple[list[Contestant], tuple[str, ...]]:
-    """The contestants, each curve once, in order; and what was left out, with what has the same curve.
-
-    Of several the constant rate stays, which others are compared with; else the first.
-
-    Args:
-        contestants: all.
-        steps: the updates of a run.
-    """
+    """The contestants of runs of so many updates, each curve once, in order; and what was left out, with what has the
+    same curve. Of several the constant rate stays, which others are compared with; else the first."""
     first: dict[str, Contestant] = {}
     left_out: dict[str, None] = {}
     for one in sorted(contestants, key=lambda own: own.schedule != constant()):

@@ -43,24 +43,18 @@ class Saving:
         return self.lock is None or self.lock.is_there
 
     def checkpoints(self, initial: Any, give_up: Callable[[DocumentError], None]) -> Checkpoints | None:
-        """The checkpoints of the run; None where there shall be none.
-
-        Args:
-            initial: the state of the job at its start.
-            give_up: is called where the job's state has no safe form.
-        """
+        """The checkpoints of the run, from the job's state at its start; None where there shall be none. `give_up` is
+        called where the state has no safe form."""
         if math.isinf(self.every):
             return None
         return Checkpoints(self.place, self.stem, self.key, self.every, self.lock, initial, give_up)
 
 
 class Unfinished:
-    """The files of the runs in the making.
+    """The files of the runs in the making, at an address.
 
-    Args:
-        address: where they lie.
-        every: the least seconds between two checkpoints of a run, infinite for none.
-        lock: of the run directory that they lie in; None for a place elsewhere.
+    A run is checkpointed every so many seconds at most, infinite for never; `lock` is that of the run directory that
+    the files lie in, None for a place elsewhere.
     """
 
     def __init__(self, address: str, every: float, lock: Lock | None) -> None:

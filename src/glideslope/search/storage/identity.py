@@ -18,18 +18,12 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def identity(command: str, place: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """What makes a search the one that it is, as plain data.
+    """What makes a search the one that it is, as plain data: its command, its job, and all other arguments that change
+    a result.
 
-    The code is the job file and each module in its folder that it imports, also by way of others and within functions;
-    data files aren't part of it, nor are modules elsewhere.
-
-    Args:
-        command: find, race or tune.
-        place: the job, `path/to/file.py:function`; the file has been run.
-        arguments: all others that change a result.
-
-    Raises:
-        JobError: a file can't be read.
+    The code is the job file, which has been run, and each module in its folder that it imports, also by way of others
+    and within functions; data files aren't part of it, nor are modules elsewhere. Raises a JobError if a file can't be
+    read.
     """
     path, _, function = place.rpartition(":")
     file = _absolute(path)

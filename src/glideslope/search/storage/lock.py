@@ -39,11 +39,7 @@ class Owner(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Lock:
-    """The lock in a file. It needs no service of the file system but hard links or exclusive creation.
-
-    Args:
-        file: where.
-    """
+    """The lock in a file. It needs no service of the file system but hard links or exclusive creation."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -60,11 +56,8 @@ class Lock:
             raise self._refusal(text, who)
 
     def acquire(self) -> None:
-        """Takes the lock.
-
-        Raises:
-            RunDirectoryError: another process, or another search of this one, holds it; or no file can be made there.
-        """
+        """Takes the lock. Raises a RunDirectoryError if another process, or another search of this one, holds it, or no
+        file can be made there."""
         text = sealed(msgspec.to_builtins(this_process()))
         try:
             for _ in range(_TRIES):

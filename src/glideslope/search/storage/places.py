@@ -29,19 +29,11 @@ class Place(Protocol):
         ...
 
     def write(self, name: str, content: Callable[[BinaryIO], object]) -> str:
-        """Writes a file; returns its checksum.
-
-        Raises:
-            FileError: it can't be written.
-        """
+        """Writes a file; returns its checksum. Raises a FileError if it can't be written."""
         ...
 
     def open(self, name: str) -> BinaryIO:
-        """A file, to be read.
-
-        Raises:
-            DocumentError: there is none, or it can't be read.
-        """
+        """A file, to be read. Raises a DocumentError if there is none, or it can't be read."""
         ...
 
     def delete(self, names: Iterable[str]) -> None:
@@ -50,11 +42,8 @@ class Place(Protocol):
 
 
 class Folder:
-    """A folder of this machine, or of a file system that it shares. A file is whole, or not there.
-
-    Args:
-        folder: where; it is made on the first write, and removed with its last file.
-    """
+    """A folder of this machine, or of a file system that it shares; it is made on the first write, and removed with its
+    last file. A file is whole, or not there."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -81,14 +70,9 @@ class Folder:
 
 
 class Address:
-    """A folder that fsspec reaches. A file may be there in part, so what reads it checks it.
-
-    Args:
-        address: such as `s3://bucket/folder`.
-
-    Raises:
-        RunDirectoryError: fsspec, or what it needs for this address, isn't installed; or it can't be reached.
-    """
+    """A folder that fsspec reaches, such as `s3://bucket/folder`. A file may be there in part, so what reads it checks
+    it. Raises a RunDirectoryError if fsspec, or what it needs for this address, isn't installed, or the folder can't be
+    reached."""
 
     def __init__(self, address: str) -> None:
         try:
@@ -143,10 +127,8 @@ class Address:
 
 
 def absolute(address: Any) -> str:
-    """The address of a place, whatever the working directory becomes.
-
-    Raises:
-        RunDirectoryError: it is no address, or names no folder.
+    """The address of a place, whatever the working directory becomes. Raises a RunDirectoryError if it is no address,
+    or names no folder.
 
     >>> absolute("s3://bucket/search"), absolute("/data/../checkpoints")
     ('s3://bucket/search', '/data/../checkpoints')
@@ -163,10 +145,8 @@ def absolute(address: Any) -> str:
 
 
 def place_at(address: str) -> Place:
-    """The place of an address: a path, or a URL, of which `file://` is a path too.
-
-    Raises:
-        RunDirectoryError: it can't be reached.
+    """The place of an address: a path, or a URL, of which `file://` is a path too. Raises a RunDirectoryError if it
+    can't be reached.
 
     >>> place_at("file:///data/checkpoints").folder.as_posix()
     '/data/checkpoints'
@@ -177,20 +157,12 @@ def place_at(address: str) -> Place:
 
 
 def read(place: Place, name: str) -> bytes:
-    """The content of a file that is small.
-
-    Raises:
-        DocumentError: there is none, or it can't be read.
-    """
+    """The content of a small file. Raises a DocumentError if there is none, or it can't be read."""
     with place.open(name) as file:
         return file.read(1 << 28)
 
 
 def digest(place: Place, name: str) -> str:
-    """The checksum of a file.
-
-    Raises:
-        DocumentError: there is none, or it can't be read.
-    """
+    """The checksum of a file. Raises a DocumentError if there is none, or it can't be read."""
     with place.open(name) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]  # type: ignore[arg-type]

@@ -15,13 +15,8 @@ from glideslope.search.storage.run_files import WRITTEN
 def contents(
     result: dict[str, Any], curves: Sequence[tuple[np.ndarray, np.ndarray]], report: str
 ) -> dict[str, bytes]:  # fmt: skip
-    """The contents of the files, by their names.
-
-    Args:
-        result: what `--json` prints.
-        curves: the rates and the losses of each run.
-        report: the page.
-    """
+    """The contents of the files, by their names: of what `--json` prints, the rates and the losses of each run, and the
+    page."""
     lines = ["run,step,lr,loss"]
     for i, (rates, losses) in enumerate(curves):
         pairs = zip(rates.tolist(), losses.tolist(), strict=False)  # a run that diverged has fewer losses

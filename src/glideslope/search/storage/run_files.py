@@ -50,11 +50,7 @@ def matching(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
 
 
 def make(folder: Path) -> None:
-    """Makes a folder, where there is none.
-
-    Raises:
-        RunDirectoryError: it can't be made.
-    """
+    """Makes a folder, where there is none. Raises a RunDirectoryError if it can't be made."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -62,11 +58,7 @@ def make(folder: Path) -> None:
 
 
 def delete(files: Iterable[Path]) -> None:
-    """Deletes files, those that are there.
-
-    Raises:
-        RunDirectoryError: one can't be deleted.
-    """
+    """Deletes those files that exist. Raises a RunDirectoryError if one can't be deleted."""
     for file in files:
         try:
             file.unlink(missing_ok=True)
@@ -75,11 +67,8 @@ def delete(files: Iterable[Path]) -> None:
 
 
 def digest(file: Path) -> str | None:
-    """The checksum of a regular file, None where there is nothing.
-
-    Raises:
-        DocumentError: it is a link or another thing, or can't be read.
-    """
+    """The checksum of a regular file, None where there is nothing. Raises a DocumentError if it is a link or another
+    thing, or can't be read."""
     try:
         if not stat.S_ISREG(os.lstat(file).st_mode):
             raise DocumentError("it isn't a regular file")
@@ -94,16 +83,8 @@ def digest(file: Path) -> str | None:
 def write(
     file: Path, content: Callable[[BinaryIO], object], before: Callable[[str], object] = lambda checksum: None
 ) -> str:
-    """Writes a file in one step; returns its checksum.
-
-    Args:
-        file: where.
-        content: writes it.
-        before: is called with the checksum, before the file is there.
-
-    Raises:
-        FileError: it can't be written.
-    """
+    """Writes a file in one step; returns its checksum, with which `before` is called before the file is there. Raises a
+    FileError if it can't be written."""
     checksums: list[str] = []
 
     def checked(temporary: Path) -> None:
@@ -115,15 +96,8 @@ def write(
 
 
 def check_unchanged(folder: Path, files: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """The checksums of the files that stand where a search writes its own.
-
-    Args:
-        folder: the run directory.
-        files: the checksums that each file may have.
-
-    Raises:
-        RunDirectoryError: one isn't as a search left it.
-    """
+    """The checksums of the files in a run directory that stand where a search writes its own. Raises a
+    RunDirectoryError if one has none of the checksums that it may have."""
     for name in (RUNS, UNFINISHED, TRAINED):
         place = folder / name
         if place.is_symlink() or (place.exists() and not place.is_dir()):

@@ -29,11 +29,8 @@ _PLAIN = (bool, str, bytes, int, float, complex, type(None))
 
 
 def form_of(state: Any) -> Form:
-    """The form of a state's file.
-
-    Raises:
-        DocumentError: the state has no form that can be read safely; it names the value.
-    """
+    """The form of a state's file. Raises a DocumentError, which names the value, if the state has no form that can be
+    read safely."""
     torch = sys.modules.get("torch")
     if torch is not None and _has_tensors(state, torch) and _is_plain(state, torch):
         return "pt"
@@ -50,11 +47,7 @@ class Packed:
 
 
 def packed(state: Any) -> Packed:
-    """A state as the content of its file.
-
-    Raises:
-        DocumentError: it has no form that can be read safely.
-    """
+    """A state as the content of its file. Raises a DocumentError if it has no form that can be read safely."""
     file = BytesIO()
     write(state, form := form_of(state), file)
     return Packed(form, file.getvalue())
@@ -66,11 +59,7 @@ def unpacked(state: Packed, like: Any) -> Any:
 
 
 def write(state: Any, form: Form, file: BinaryIO) -> None:
-    """Writes a state.
-
-    Raises:
-        DocumentError: it has no such form.
-    """
+    """Writes a state. Raises a DocumentError if it has no such form."""
     if form == "pt":
         sys.modules["torch"].save(state, file)
         return
@@ -80,17 +69,8 @@ def write(state: Any, form: Form, file: BinaryIO) -> None:
 
 
 def read(file: BinaryIO, form: str, like: Any, name: str) -> Any:
-    """The state in a file.
-
-    Args:
-        file: the open file.
-        form: of the file.
-        like: a state of the same job, whose classes it takes.
-        name: of the file, for messages.
-
-    Raises:
-        DocumentError: it is damaged, or of another job.
-    """
+    """The state in a file of a form, with the classes of `like`, a state of the same job; `name` is for messages.
+    Raises a DocumentError if it is damaged, or of another job."""
     try:
         if form == "pt":
             if "torch" not in sys.modules:  # a job that has tensors has imported it

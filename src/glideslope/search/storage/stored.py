@@ -86,11 +86,7 @@ def text_of_record(record: Record) -> str:
 
 
 def record_of(text: bytes) -> Record:
-    """The record of such a text.
-
-    Raises:
-        DocumentError: it is damaged, or of another format.
-    """
+    """The record of such a text. Raises a DocumentError if it is damaged, or of another format."""
     record = checked(unsealed(text), Record)
     record.search = loose(record.search)
     return record
@@ -111,11 +107,8 @@ def text_of_run(search: str, key: str, result: dict[str, Any]) -> str:
 
 
 def run_of(text: bytes, search: str, name: str) -> tuple[str, dict[str, Any]]:
-    """The key and the result in such a text.
-
-    Raises:
-        DocumentError: it is damaged, of another search, or stands under another's name.
-    """
+    """The key and the result in such a text. Raises a DocumentError if it is damaged, of another search, or stands
+    under another's name."""
     entry = checked(unsealed(text), _Entry)
     if entry.search != search or name_of_run(search, entry.key) != name:
         raise DocumentError("it is of another run, renamed")
@@ -155,11 +148,8 @@ def digest(content: bytes) -> str:
 
 
 def content_of(file: Path) -> bytes | None:
-    """The content of a regular file; None where there is nothing.
-
-    Raises:
-        DocumentError: it is a link or another thing, too large, or can't be read.
-    """
+    """The content of a regular file; None where there is nothing. Raises a DocumentError if it is a link or another
+    thing, too large, or can't be read."""
     try:
         status = os.lstat(file)
         if not stat.S_ISREG(status.st_mode):

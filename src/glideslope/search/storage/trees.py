@@ -24,16 +24,8 @@ _MOST_BITS = 10_000
 
 
 def taken_apart(value: Any, arrays: Arrays, place: str = "state", depth: int = 0) -> Any:
-    """Plain JSON for a value; each array in it goes into `arrays`, under a new name.
-
-    Args:
-        value: a state, or a part of it.
-        arrays: those of the parts before.
-        place: of the part, for messages.
-        depth: how many values it is in.
-
-    Raises:
-        DocumentError: a part has no such form; it is named.
+    """Plain JSON for a value; each array in it goes into `arrays`, under a new name. `place` and `depth` are where a
+    part of a state is in it. Raises a DocumentError, which names the part, if one has no such form.
 
     >>> arrays = {}
     >>> tree = taken_apart({"w": np.ones(2), "order": (1, [float("inf")])}, arrays)
@@ -75,16 +67,8 @@ def taken_apart(value: Any, arrays: Arrays, place: str = "state", depth: int = 0
 
 
 def joined(tree: Any, arrays: Arrays, like: Any) -> Any:
-    """The value that was taken apart.
-
-    Args:
-        tree: its JSON.
-        arrays: those of it.
-        like: a value of the same classes.
-
-    Raises:
-        DocumentError: it is no such JSON, or `like` has other classes.
-    """
+    """The value that was taken apart into JSON and arrays, with the classes of `like`. Raises a DocumentError if it is
+    no such JSON, or `like` has other classes."""
     if tree is None or isinstance(tree, bool | str | int | float):
         return tree
     if isinstance(tree, list):

@@ -23,17 +23,10 @@ from glideslope.frameworks.torch.job.rates import Rates, check_controls, clear_g
 class AbstractJob(ABC):
     """The job of a torch training, whatever makes its updates.
 
-    Args:
-        model: the network, without what wraps it.
-        optimizers: of its parameters; each update is made by all of them.
-        data: the training data.
-        generators: those besides the global ones that the training draws from.
-        losses: the loss functions; those that are modules may have parameters and buffers.
-        scaler: of the gradients.
-        accumulate: the batches of an update.
-        batch: the examples in a batch, over all processes; None where that isn't known.
-        maximize: whether a larger measurement is better.
-        memory: the bytes above which `state()` is a temporary file.
+    The model is the network without what wraps it; all optimizers make each update; `generators` are those besides the
+    global ones that the training draws from; `losses` that are modules may have parameters and buffers; `accumulate`
+    batches make an update; `batch` is the examples in a batch over all processes, None where that isn't known; above
+    `memory` bytes `state()` is a temporary file.
     """
 
     _counts: ClassVar[tuple[str, ...]] = ()

@@ -21,13 +21,8 @@ def unsaved_buffers(model: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 
 class Average:
-    """An average of a model's weights, by torch's AveragedModel.
-
-    Args:
-        model: whose weights are averaged.
-        kind: "ema", an exponential average, or "swa", the plain mean.
-        amount: the decay of "ema".
-    """
+    """An average of a model's weights, by torch's AveragedModel: "ema", exponential with a decay of `amount` at each
+    update, or "swa", the plain mean."""
 
     def __init__(self, model: torch.nn.Module, kind: str, amount: float) -> None:
         self.kind, self.amount = kind, amount
@@ -70,13 +65,11 @@ class Average:
 
 @contextmanager
 def as_evaluated(model: torch.nn.Module, optimizers: Sequence[Any], average: Average | None = None) -> Iterator[bool]:
-    """A model with the weights that are to be measured, whether these are others than those that are trained; then
-    exactly as it was.
+    """A model with the weights to measure; then exactly as it was. Yields whether they are others than those that are
+    trained.
 
-    Args:
-        model: the model.
-        optimizers: those with `train` and `eval`, which keep other weights for evaluation (schedule-free).
-        average: of the weights, which is measured in place of them.
+    The optimizers have `train` and `eval`, and keep other weights for evaluation (schedule-free); an average is
+    measured in place of the weights.
     """
     training = {module for module in model.modules() if module.training}
     copies = [tensor.detach().clone() for tensor in _tensors(model)] if optimizers else []

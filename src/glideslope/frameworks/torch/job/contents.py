@@ -26,16 +26,9 @@ from glideslope.frameworks.torch.job.state_checks import (
 
 
 class Contents:
-    """Saves and loads a training.
-
-    Args:
-        model: the network.
-        optimizers: of its parameters; and of others, such as those of a loss function.
-        losses: the loss functions; those that are modules may have parameters and buffers.
-        scaler: of the gradients.
-        data: the position in the training data.
-        generators: besides the global ones.
-    """
+    """Saves and loads a training: the model, the optimizers of its parameters and of others, such as those of a loss
+    function, the scaler, the position in the data, and the generators besides the global ones. `losses` that are
+    modules may have parameters and buffers."""
 
     def __init__(
         self,

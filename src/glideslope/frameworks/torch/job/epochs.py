@@ -20,17 +20,13 @@ from glideslope.frameworks.torch.job.state_checks import check_random, is_count
 class Epochs:
     """An iterator of the rest of an epoch; `end` goes on to the next.
 
-    A position is the number of the epoch, the state of the generators when it began, and the batches taken since. To
-    go back to it, the epoch begins again and as many batches are passed by. Accelerate's loaders fetch a batch ahead,
-    so the batch that was ahead is fetched again with the generators as they were at that time.
+    A position is the number of the epoch, the state of the generators when it began, and the batches taken since. To go
+    back to it, the epoch begins again and as many batches are passed by. Accelerate's loaders fetch a batch ahead, so
+    the batch that was ahead is fetched again with the generators as they were at that time.
 
-    Args:
-        loader: a DataLoader, Accelerate's included, or anything that can be iterated anew for each epoch.
-        generators: those besides the global ones that a batch may draw from.
-        most: the batches of an epoch, where a trainer limits them.
-
-    Raises:
-        JobError: a position can't be restored; the message says why, and what to do.
+    The loader can be iterated anew for each epoch; a batch may draw from `generators` besides the global ones; `most`
+    is the batches of an epoch, where a trainer limits them. Raises a JobError that says why a position can't be
+    restored, and what to do.
     """
 
     def __init__(self, loader: Iterable[Any], generators: list[randomness.Source], most: int | None = None) -> None:

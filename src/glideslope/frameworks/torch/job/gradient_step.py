@@ -22,13 +22,8 @@ _NO_CONTEXT = nullcontext()
 class Precision:
     """The precision of forward passes, and the scale of the gradients.
 
-    Args:
-        device: of the model.
-        autocast: bfloat16 or float16, to which torch's autocast casts; None leaves it to the model.
-        scaler: a gradient scaler; float16 has one of torch's if none is given.
-
-    Raises:
-        JobError: autocast is another type.
+    torch's autocast casts to bfloat16 or float16; None leaves that to the model. float16 has a scaler of torch's if
+    none is given. Raises a JobError if autocast is another type.
     """
 
     def __init__(self, device: torch.device, autocast: torch.dtype | None, scaler: torch.amp.GradScaler | None) -> None:
@@ -57,13 +52,8 @@ def check_clip_norm(clip_norm: float | None) -> None:
 class GradientStep:
     """Makes updates by the gradient of one loss.
 
-    Args:
-        objective: the loss function.
-        optimizers: make the update, each of its parameters.
-        model: whose parameters' gradients are clipped, together with the optimizers' other parameters.
-        precision: of the passes.
-        clip_norm: the largest norm of the gradient; None clips nothing.
-        alone: whether gradients are only of these optimizers' parameters, since other losses have the others.
+    The gradients of the model's parameters and the optimizers' others are clipped together to the norm `clip_norm`, if
+    given. With `alone` gradients are only of these optimizers' parameters, since other losses have the others.
     """
 
     def __init__(

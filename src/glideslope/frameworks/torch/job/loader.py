@@ -34,12 +34,8 @@ class Position:
     StatefulDataLoader), or a stream with them that a DataLoader reads in this process, is asked instead, and skips
     nothing.
 
-    Args:
-        loader: a DataLoader, or anything that can be iterated anew for each epoch.
-        generators: the generators besides the global ones that a batch may draw from.
-
-    Raises:
-        JobError: its position can't be restored; the message says why, and what to do.
+    The loader can be iterated anew for each epoch; a batch may draw from `generators` besides the global ones. Raises a
+    JobError that says why its position can't be restored, and what to do.
     """
 
     def __init__(self, loader: Iterable[Any], generators: list[randomness.Source]) -> None:
@@ -144,10 +140,8 @@ def some(loader: Iterable[Any], wanted: int) -> Iterator[Any]:
 class Parts:
     """Parts of a validation loader, for estimates: the same part each time.
 
-    Args:
-        loader: gives the batches of a full validation.
-        chosen: the loader of the same batches that can choose, where another one wraps it.
-        most: the batches of a full validation, where they are limited.
+    `chosen` is the loader of the same batches that can choose, where another one wraps it; `most` is the batches of a
+    full validation, where they are limited.
     """
 
     def __init__(self, loader: Iterable[Any], chosen: Iterable[Any] | None = None, most: int | None = None) -> None:

@@ -18,13 +18,8 @@ Reading = Callable[[torch.nn.Module, Any], tuple[Any, Any]]
 
 
 class Mean:
-    """The mean of a loss or a metric over all units of all batches.
-
-    Args:
-        name: for messages.
-        over: the sum over the units of a batch, and their number, of a model and a batch.
-        device: where the sum is kept, in double precision, which Apple's devices lack.
-    """
+    """The mean of a loss or a metric over all units of all batches: `over` gives the sum over the units of a batch, and
+    their number. The sum is in double precision, which Apple's devices lack."""
 
     def __init__(
         self, name: str, over: Callable[[torch.nn.Module, Any], tuple[Any, Any]], device: torch.device
@@ -85,18 +80,11 @@ def measurement(
     device: torch.device,
     maximize: bool,
 ) -> Callable[[], Measure]:
-    """A function that begins the measurement of an evaluation.
+    """A function that begins the measurement of an evaluation: of a metric, or where it is None of the loss.
 
-    Args:
-        metric: a function, or something with `update` and `compute`; None measures the loss.
-        objective: the loss function; None where there are several.
-        predict: (outputs, targets) from a model and a batch.
-        weight: the number of units that a mean is over, from the targets, or the batch where there are none.
-        device: of the model.
-        maximize: whether a larger metric is better.
-
-    Raises:
-        JobError: there is nothing to measure, or it can't be measured of what there is.
+    The objective is None where there are several losses. `predict` gives (outputs, targets) from a model and a batch;
+    `weight` the number of units that a mean is over, from the targets, or the batch where there are none. Raises a
+    JobError if there is nothing to measure, or it can't be measured.
     """
     if metric is None:
         if maximize:

@@ -16,11 +16,8 @@ _MOST_SKIPPED = 32
 
 
 class Rates:
-    """Sets the rate of each parameter group in proportion to its initial rate, and its weight decay likewise.
-
-    Args:
-        optimizers: the largest initial rate of any group of any of them becomes the rate that is set.
-    """
+    """Sets the rate of each parameter group in proportion to its initial rate, and its weight decay likewise: the
+    largest initial rate of any group of any optimizer becomes the rate that is set."""
 
     def __init__(self, optimizers: Sequence[torch.optim.Optimizer]) -> None:
         self.optimizers = optimizers

@@ -19,16 +19,8 @@ from glideslope.frameworks.torch.job.resumable import stream
 
 
 class Validation:
-    """Measures a model over batches.
-
-    Args:
-        measurement: begins a measurement.
-        precision: of the passes.
-        data: the position in the training data.
-        generators: that a batch or a pass may draw from.
-        loader: gives the batches of a full validation.
-        most: batches of a validation; all if not given.
-    """
+    """Measures a model over batches of a loader, at most `most`; a batch or a pass may draw from the generators. The
+    position in the training data stays as it is."""
 
     def __init__(
         self,

@@ -15,13 +15,8 @@ from glideslope.frameworks.torch.scheduler.watch import Watch
 
 
 class Feedbacks:
-    """The feedbacks that the schedules of an optimizer are multiplied by.
-
-    Args:
-        plan: the schedules.
-        watch: warns if a feedback gets no measurement.
-        write: writes the rates anew.
-    """
+    """The feedbacks that the schedules of an optimizer are multiplied by; `watch` warns if one gets no measurement, and
+    `write` writes the rates anew."""
 
     def __init__(self, plan: Plan, watch: Watch, write: Callable[[], object]) -> None:
         self._plan, self._watch, self._write = plan, watch, write
@@ -39,12 +34,9 @@ class Feedbacks:
     def take_guard(self, keeper: Any) -> Guard:
         """The guard among the feedbacks, for what makes the snapshots of a training; it can be taken once.
 
-        Args:
-            keeper: the object that uses it: it has the guard's `state`; `resumed()`, which is called when the scheduler
-                loads a state; and `looked`, the number of updates that it has seen.
-
-        Raises:
-            FeedbackError: there is none, or it was taken.
+        The keeper is the object that uses it: it has the guard's `state`; `resumed()`, which is called when the
+        scheduler loads a state; and `looked`, the number of updates that it has seen. Raises a FeedbackError if there
+        is no guard, or it was taken.
         """
         if self.keeper is not None:
             raise FeedbackError("two guards on one run: this scheduler's is at work already, use that one")

@@ -46,10 +46,8 @@ class KnownGroups:
     """Recognises the groups of an optimizer after some were removed, inserted, reordered, copied or loaded.
 
     A group is one known before if it is the same dictionary; or has a parameter of it; or has its mark; or is at its
-    place, in a new list of as many groups, as a loaded state brings.
-
-    Args:
-        mark: whether to mark the groups, so that a copy of one with other parameters is recognised too.
+    place, in a new list of as many groups, as a loaded state brings. By marks a copy of a group with other parameters
+    is recognised too.
     """
 
     def __init__(self, mark: bool) -> None:

@@ -17,12 +17,10 @@ Place = tuple[Group, torch.Tensor, float]
 
 
 class Rates:
-    """Rates, or weight decays: each group's own initial value times the factor.
+    """Rates, or weight decays, by their key in a group: each group's own initial value times the factor.
 
-    A value that is a tensor is written in place, on its device, without waiting for it.
-
-    Args:
-        key: of the value in a group; its initial value is kept there too, as torch's schedulers keep `initial_lr`.
+    The initial value is kept in the group, as torch's schedulers keep `initial_lr`. A value that is a tensor is written
+    in place, on its device, without waiting for it.
     """
 
     def __init__(self, key: str) -> None:

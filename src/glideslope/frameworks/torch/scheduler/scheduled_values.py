@@ -28,15 +28,8 @@ FIRST_LOSSES = 10
 
 
 class Plan:
-    """The schedules of an optimizer, one for each of `values`.
-
-    Args:
-        groups: of the optimizer.
-        scheduled: the name of what is scheduled, by what, and where it is in the groups; those of the rate first.
-        steps: as in `Scheduler`, for the errors too. So of the others.
-        clock: what an update is worth.
-        peak: the rate where the factor is 1, for the group with the largest.
-    """
+    """The schedules of an optimizer: the name of what is scheduled, by what, and where it is in the groups; those of
+    the rate first. The other arguments are those of `Scheduler`."""
 
     def __init__(
         self,
