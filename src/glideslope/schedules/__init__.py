@@ -14,22 +14,7 @@ from glideslope.schedules.cycles import (  # fmt: skip
     triangular2,
     two_phase_one_cycle,
 )
-from glideslope.schedules.decays import (  # fmt: skip
-    cosine,
-    exponential,
-    hyperbolic,
-    inverse_sqrt,
-    inverse_time,
-    k_decay,
-    linear,
-    noam,
-    polynomial,
-    polynomial_cycles,
-    power,
-    rex,
-    step,
-    tanh,
-)
+from glideslope.schedules.decays import cosine, hyperbolic, k_decay, linear, polynomial, rex, tanh
 from glideslope.schedules.durations import Clock, Duration
 from glideslope.schedules.phases import (  # fmt: skip
     constant,
@@ -46,6 +31,15 @@ from glideslope.schedules.phases import (  # fmt: skip
 from glideslope.schedules.points import from_csv, from_function, from_points, interpolate
 from glideslope.schedules.schedule import Schedule
 from glideslope.schedules.text import parse
+from glideslope.schedules.timescales import (  # fmt: skip
+    exponential,
+    inverse_sqrt,
+    inverse_time,
+    noam,
+    polynomial_cycles,
+    power,
+    step,
+)
 
 __all__ = [
     "Clock", "Duration", "Schedule", "chebyshev", "constant", "cooldown", "cosine", "cosine_hard_restarts",

@@ -7,11 +7,11 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Set
 from typing import TYPE_CHECKING, Any, ParamSpec
 
+from glideslope.documents import shown
 from glideslope.errors import ScheduleError
 from glideslope.schedules import theirs
 from glideslope.schedules.checks import check_most
 from glideslope.schedules.durations import Duration, is_explicit, number_text, time_of
-from glideslope.schedules.kinds import check_kinds
 from glideslope.schedules.numbers import is_finite, plain
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def method(define: Callable[P, Schedule]) -> Callable[P, Schedule]:
         bound.apply_defaults()
         arguments = {key: canonical(value) for key, value in bound.arguments.items()}
         try:
-            check_kinds(signature.parameters, arguments)
+            _check_kinds(signature.parameters, arguments)
             definition = define(**arguments)  # type: ignore[call-arg]
             check_most(definition)
         except (ScheduleError, ArithmeticError) as error:
@@ -84,3 +84,31 @@ def value_text(value: Any) -> str:
     if isinstance(value, bool) or value is None:
         return str(value).lower()
     return number_text(value) if isinstance(value, int | float) else str(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, tuple)
+
+
+_KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "float": (_is_number, "it must be a number"),
+    "float | None": (lambda value: value is None or _is_number(value), "it must be a number"),
+    "str": (lambda value: isinstance(value, str), "give a word"),
+    "bool": (lambda value: isinstance(value, bool), "give true or false"),
+    "SequenceOf[float]": (_is_list, "give a list of numbers, such as [1, 0.5, 0.1]"),
+    "SequenceOf[Time]": (_is_list, "give a list of times, such as ['30%', '60%'] or [3000, 6000]"),
+}
+
+
+def _check_kinds(parameters: Mapping[str, inspect.Parameter], arguments: Mapping[str, Any]) -> None:
+    """Raises a ScheduleError, which names it, if an argument in its canonical form isn't of the kind that its parameter
+    is annotated with. Times, and the items of lists, are checked where they are read."""
+    for name, value in arguments.items():
+        is_of_kind, advice = _KINDS.get(parameters[name].annotation, (None, ""))
+        if is_of_kind is not None and not is_of_kind(value):
+            text = number_text(value) if _is_number(value) and is_finite(value) else shown(value, 80)
+            raise ScheduleError(f"{name}={value if isinstance(value, Duration) else text}: {advice}")

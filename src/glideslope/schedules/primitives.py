@@ -21,22 +21,28 @@ from glideslope.schedules.wrapper import Placed, Wrapper
 
 
 @dataclass(frozen=True, repr=False)
-class Ramp(Schedule):
+class Timed(Schedule):
+    """A schedule with a duration, None for one that fills what the horizon leaves."""
+
+    duration: Duration | None
+
+    def length(self, frame: Frame) -> float | None:
+        return None if self.duration is None else frame.updates(self.duration)
+
+
+@dataclass(frozen=True, repr=False)
+class Ramp(Timed):
     """From `start` to `end`: start·(1 - s(x)) + end·s(x), x the fraction of the ramp that is over.
 
     A start of None is where the schedule before ended; an end of None is the start.
     """
 
-    duration: Duration | None
     start: float | None
     end: float | None
     shape: Formula = shapes.linear
 
     def is_steady(self) -> bool:
         return self.duration is not None or self.end in (None, self.start)
-
-    def length(self, frame: Frame) -> float | None:
-        return None if self.duration is None else frame.updates(self.duration)
 
     def most(self, begin: float) -> float:
         start = begin if self.start is None else self.start
@@ -50,7 +56,6 @@ class Ramp(Schedule):
             return lambda t, xp: end if xp is scalars else 0.0 * floating(t, xp) + end
         if math.isinf(length):
             raise ScheduleError("a ramp without end: give its duration, or the horizon: schedule.over(10_000)")
-
         down, up = end == 0, start == 0 and end == 1
 
         def factor(t: Array, xp: Any) -> Array:
@@ -68,13 +73,12 @@ class Ramp(Schedule):
 
 
 @dataclass(frozen=True, repr=False)
-class Decay(Schedule):
+class Decay(Timed):
     """curve(t/s): a curve of the time since its start over a timescale s, held where its length ends.
 
     A staircase is the curve of the whole part of t/s. The curve exceeds `highest` nowhere.
     """
 
-    duration: Duration | None
     timescale: Duration
     curve: Formula
     staircase: bool = False
@@ -88,9 +92,6 @@ class Decay(Schedule):
             timescale = frame.updates(self.timescale)
             yield from (timescale * i for i in spread(length / timescale))
         yield length
-
-    def length(self, frame: Frame) -> float | None:
-        return None if self.duration is None else frame.updates(self.duration)
 
     def most(self, begin: float) -> float:
         return self.highest
@@ -203,17 +204,13 @@ class Part(Wrapper):
 
 
 @dataclass(frozen=True, repr=False)
-class Chebyshev(Schedule):
+class Chebyshev(Timed):
     """m/((1 + m)/2 - (1 - m)/2·cos θ), θ = π(σ(t) + 1/2)/n, n the power of two that the length fits into.
 
     Computed as m/(m + (1 - m)·sin²(θ/2)), which doesn't come to 0/0.
     """
 
-    duration: Duration | None
     least: float
-
-    def length(self, frame: Frame) -> float | None:
-        return None if self.duration is None else frame.updates(self.duration)
 
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         if math.isinf(length):
@@ -233,15 +230,11 @@ class Chebyshev(Schedule):
 
 
 @dataclass(frozen=True, repr=False)
-class Hyperbola(Schedule):
+class Hyperbola(Timed):
     """1 - (1 - f)·(h(0) - h(t)) with h(t) = √((T-t)/U·(2 - (T+t)/U))."""
 
-    duration: Duration | None
     bound: Duration
     final: float
-
-    def length(self, frame: Frame) -> float | None:
-        return None if self.duration is None else frame.updates(self.duration)
 
     def most(self, begin: float) -> float:
         return max(self.final, 1.0)

@@ -196,7 +196,7 @@ class Schedule(Drawn, ABC):
         >>> [gs.linear(10).repeat(stretch=2, ratio=0.5)(t) for t in (0, 5, 10, 20, 30)]
         [1.0, 0.5, 0.5, 0.25, 0.25]
         """
-        from glideslope.schedules.transforms import Repeated
+        from glideslope.schedules.repeated import Repeated
 
         return Repeated(self, times, stretch, ratio)
 

@@ -22,10 +22,11 @@ from typing import Any, NoReturn
 
 from glideslope.documents import shown
 from glideslope.errors import GlideslopeError, ScheduleError
-from glideslope.renamed import old_names, was_called
+from glideslope.renamed import old_names
 from glideslope.schedules import theirs
 from glideslope.schedules.combined import FUNCTIONS, total
-from glideslope.schedules.durations import Clock, Time, with_unit
+from glideslope.schedules.durations import Clock, with_unit
+from glideslope.schedules.methods import METHODS
 from glideslope.schedules.names import FACTORS, NAMES
 from glideslope.schedules.numbers import MULTIPLES, NUMBER, written
 from glideslope.schedules.phases import constant
@@ -45,22 +46,6 @@ _TOKEN = re.compile(
 )
 
 
-@was_called("horizon", "steps")
-def _over(self: Schedule, steps: Time, **clock: float) -> Schedule:
-    return self.over(steps, Clock(**clock))
-
-
-METHODS: dict[str, Callable[..., Schedule]] = {
-    "over": _over,
-    **{
-        method.__name__: method
-        for method in (
-            Schedule.extend, Schedule.continued, Schedule.clip, Schedule.repeat, Schedule.reverse, Schedule.delay,
-            Schedule.skip, Schedule.lasting, Schedule.stretch, Schedule.noise, Schedule.momentum,
-        )
-    },
-}  # fmt: skip
-"""The methods that a text may call."""
 _WORDS = {"true": True, "false": False, "none": None, "True": True, "False": False, "None": None}
 
 
@@ -99,8 +84,7 @@ class _Parser:
         self.text = text
         self.depth = 0
         self.place = 0
-        self.made_here: list[Any] = []
-        self.heights: dict[int, int] = {}  # how many methods are on one another, by the identity of the schedule
+        self.heights: dict[int, tuple[int, Any]] = {}  # the methods on one another, and the schedule, by its identity
         self.read()
 
     def read(self) -> None:
@@ -138,11 +122,10 @@ class _Parser:
             result = make(*args, **kwargs)
         except (GlideslopeError, TypeError, ArithmeticError) as error:
             self.fail(str(error), column)
-        height = max((self.heights.get(id(part), 0) for part in args), default=0) + (make in METHODS.values())
+        height = max((self.heights.get(id(part), (0,))[0] for part in args), default=0) + (make in METHODS.values())
         if height > DEEPEST:
             self.fail(f"more than {DEEPEST} methods on one schedule", column)
-        self.made_here.append(result)  # so that no other takes its identity
-        self.heights[id(result)] = height
+        self.heights[id(result)] = height, result  # kept, so that no other takes its identity
         return result
 
     def nested(self, rule: Callable[[], Any]) -> Any:

@@ -15,11 +15,11 @@ from glideslope.feedback import Controlled, Feedback
 from glideslope.schedules.combined import FUNCTIONS, Combined, Scaled, product, total
 from glideslope.schedules.durations import Clock, Duration, duration
 from glideslope.schedules.horizon import Over
+from glideslope.schedules.methods import METHODS
 from glideslope.schedules.named import Named
 from glideslope.schedules.names import FACTORS, NAMES
 from glideslope.schedules.schedule import Schedule
 from glideslope.schedules.sequence import Sequence, in_sequence
-from glideslope.schedules.text import METHODS
 
 VERSION = 1
 DEEPEST = 95
