@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from glideslope.frameworks.conversion.from_configuration import from_deepspeed, from_keras, from_transformers
     from glideslope.frameworks.conversion.from_optax import from_optax
     from glideslope.frameworks.conversion.from_torch import from_torch
-    from glideslope.frameworks.conversion.json_form import from_json, json_schema, to_json
+    from glideslope.frameworks.conversion.json_form import from_json, to_json
+    from glideslope.frameworks.conversion.json_schema import json_schema
     from glideslope.search import Job, RangeTest, check_job, find
     from glideslope.search.directory.trained import load_checkpoint
     from glideslope.search.race import Race, race
@@ -57,7 +58,8 @@ _LATER = {
     "export": f"{_CONVERSION}.export",
     "from_optax": f"{_CONVERSION}.from_optax",
     "from_torch": f"{_CONVERSION}.from_torch",
-    **dict.fromkeys(("from_json", "json_schema", "to_json"), f"{_CONVERSION}.json_form"),
+    **dict.fromkeys(("from_json", "to_json"), f"{_CONVERSION}.json_form"),
+    "json_schema": f"{_CONVERSION}.json_schema",
 }
 _FRAMEWORKS = ("accelerate", "jax", "keras", "lightning", "optuna", "ray", "torch", "transformers")
 

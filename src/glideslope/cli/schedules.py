@@ -129,7 +129,7 @@ def convert(
 def schema(out: Folder = None, as_json: Json = False) -> None:
     """Print the JSON schema of the JSON form of a schedule."""
     from glideslope.files import write_atomically
-    from glideslope.frameworks.conversion.json_form import json_schema
+    from glideslope.frameworks.conversion.json_schema import json_schema
 
     text = json.dumps(json_schema(), indent=None if as_json else 2)
     if out is not None:

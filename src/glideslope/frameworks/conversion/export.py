@@ -6,17 +6,16 @@ import json
 from collections.abc import Callable
 from difflib import get_close_matches
 
-import numpy as np
-
 from glideslope.errors import ConversionError
 from glideslope.frameworks.conversion.deepspeed_section import deepspeed_section
-from glideslope.frameworks.conversion.from_optax import knots_of
 from glideslope.frameworks.conversion.segments import Segment, every, segments, stairs, starts
+from glideslope.frameworks.conversion.tables import table, values_at
+from glideslope.frameworks.conversion.torch_code import lambda_code, torch_code, transformers_code
 from glideslope.plural import plural
 from glideslope.policy import as_policy
 from glideslope.schedules import Schedule
 from glideslope.schedules.numbers import plain
-from glideslope.schedules.sampling import MOST_UPDATES, sampled, short
+from glideslope.schedules.sampling import MOST_UPDATES, short
 
 Writer = Callable[[Schedule, int, float, int], str]
 """From a schedule, the updates, the peak and the most rows of a table."""
@@ -58,93 +57,6 @@ def export(schedule: Schedule, steps: int, peak: float, to: str, most_rows: int 
     return WRITERS[to](as_policy(schedule).curve, int(steps), peak, most_rows)
 
 
-def _torch(schedule: Schedule, steps: int, peak: float, rows: int) -> str:
-    parts = segments(schedule, steps)
-    call = _torch_class(parts[0], peak) if parts and len(parts) == 1 else None
-    if call is None:
-        return _lambda(schedule, steps, rows, parts, "torch has no class for this schedule")
-    return (
-        f"# {schedule}, {plural(steps, 'update')}; the optimizer's rate is {peak!r}\n"
-        "from torch.optim import lr_scheduler\n\n\n"
-        f"def make(optimizer):\n    return lr_scheduler.{call}\n"
-    )
-
-
-def _torch_class(part: Segment, peak: float) -> str | None:
-    """The class that is this segment at every update; they count in whole updates, and from the optimizer's rate."""
-    match part:
-        case Segment("line", 1.0, 1.0):
-            return "ConstantLR(optimizer, factor=1.0, total_iters=0)"
-        case Segment("line", start, end, _, length) if 0 < start <= 1 and end <= 1 and length == int(length):
-            return f"LinearLR(optimizer, start_factor={start!r}, end_factor={end!r}, total_iters={int(length)})"
-        case Segment("polynomial", 1.0, 0.0, arguments, length) if length == int(length):
-            return f"PolynomialLR(optimizer, total_iters={int(length)}, power={arguments['power']!r})"
-        case Segment("exponential", 1.0, _, {"staircase": False, "timescale": scale, "ratio": ratio}):
-            return f"ExponentialLR(optimizer, gamma={ratio ** (1 / scale)!r})"
-        case Segment("exponential", 1.0, _, arguments) if every(part) == int(every(part)):
-            return f"StepLR(optimizer, step_size={int(every(part))}, gamma={arguments['ratio']!r})"
-    # CosineAnnealingLR climbs again after its end, so it would not be this schedule beyond it.
-    return None
-
-
-def _lambda(schedule: Schedule, steps: int, rows: int, parts: list[Segment] | None, why: str) -> str:
-    """A LambdaLR: of formulas where there are, else of a table."""
-    head = f"# {schedule!r}, {plural(steps, 'update')}. {why}: this is a LambdaLR of its factor.\n"
-    if parts and (body := _formulas(parts)):
-        code = f"import math\n\nfrom torch.optim.lr_scheduler import LambdaLR\n\n\ndef factor(t):\n{body}"
-    else:
-        code = (
-            "import numpy as np\nfrom torch.optim.lr_scheduler import LambdaLR\n\n"
-            f"# A table, with straight lines between its points.\n{_table(schedule, steps, 1.0, rows)}\n\n"
-            "def factor(t):\n    return float(np.interp(t, TIMES, VALUES))\n"
-        )
-    return f"{head}{code}\n\ndef make(optimizer):\n    return LambdaLR(optimizer, factor)\n"
-
-
-def _formulas(parts: list[Segment]) -> str | None:
-    """The body of a function of t, a branch for each segment."""
-    lines = []
-    for i, (part, start) in enumerate(zip(parts, starts(parts), strict=True)):
-        formula = _formula(part, f"(t - {start!r})" if start else "t")
-        if formula is None:
-            return None
-        last = i == len(parts) - 1
-        lines.append(
-            f"    return {formula}\n" if last else f"    if t < {start + part.length!r}:\n        return {formula}\n"
-        )
-    return "".join(lines)
-
-
-def _formula(part: Segment, t: str) -> str | None:
-    x, a, b = f"min({t} / {part.length!r}, 1.0)", part.start, part.end
-    match part.kind:
-        case "line":
-            return f"{a!r}" if a == b else f"{a!r} + {b - a!r} * {x}"
-        case "cosine":
-            return f"{b!r} + {a - b!r} * (1 + math.cos(math.pi * {x})) / 2"
-        case "polynomial":
-            return f"{b!r} + {a - b!r} * (1 - {x}) ** {part.arguments['power']!r}"
-        case "exponential":
-            power = f"{t} {'//' if stairs(part) else '/'} {every(part)!r}"
-            return f"{a!r} * {part.arguments['ratio']!r} ** ({power})"
-    return None
-
-
-def _table(schedule: Schedule, steps: int, scale: float, rows: int) -> str:
-    """The points that reproduce a schedule, as two lists."""
-    at, values = _values(schedule, steps, rows)
-    kept = knots_of(scale * values, 1e-14, at)
-    return f"TIMES = {at[kept].tolist()}\nVALUES = {(scale * values[kept]).tolist()}\n"
-
-
-def _values(schedule: Schedule, steps: int, rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """Updates, and the factors there: of every one, or of some where there are very many, and of the end of the
-    training, which is held."""
-    at = np.arange(steps) if steps <= rows else sampled(schedule, steps)[0]
-    at = np.append(at, steps)
-    return at, np.asarray(schedule.within(steps)(at))
-
-
 def _optax(schedule: Schedule, steps: int, peak: float, rows: int) -> str:
     parts = segments(schedule, steps)
     calls = [_optax_function(part, peak) for part in parts or []]
@@ -153,7 +65,7 @@ def _optax(schedule: Schedule, steps: int, peak: float, rows: int) -> str:
         return (
             f"# {schedule!r}, {plural(steps, 'update')}, peak {peak!r}. Optax has no function for it: this "
             "is a table.\n"
-            f"import jax.numpy as jnp\n\n{_table(schedule, steps, peak, rows)}\n\n"
+            f"import jax.numpy as jnp\n\n{table(schedule, steps, peak, rows)}\n\n"
             "def schedule(count):\n    return jnp.interp(count, jnp.asarray(TIMES), jnp.asarray(VALUES))\n"
         )
     joined = ", ".join(str(code) for code in calls)
@@ -194,7 +106,7 @@ def _keras(schedule: Schedule, steps: int, peak: float, rows: int) -> str:
         )
     return (
         f"{head}. Keras has no class for this schedule: this is a table.\n"
-        f"import keras\nimport numpy as np\n\n{_table(schedule, steps, peak, rows)}\n\n"
+        f"import keras\nimport numpy as np\n\n{table(schedule, steps, peak, rows)}\n\n"
         "class Table(keras.optimizers.schedules.LearningRateSchedule):\n"
         "    def __init__(self):\n"
         "        self.rates = np.interp(np.arange(TIMES[-1] + 1), TIMES, VALUES).astype('float32')\n\n"
@@ -224,59 +136,25 @@ def _keras_class(parts: list[Segment], peak: float) -> str | None:
     return None
 
 
-def _transformers(schedule: Schedule, steps: int, peak: float, rows: int) -> str:
-    parts = segments(schedule, steps) or []
-    whole = all(part.length == int(part.length) for part in parts)
-    call = _transformers_call(parts, steps) if whole else None
-    if call is None:
-        return _lambda(schedule, steps, rows, parts, "transformers has no name for this schedule")
-    return (
-        f"# {schedule}, {plural(steps, 'update')}; the optimizer's rate is {peak!r}\n"
-        f"from transformers import get_scheduler\n\n\ndef make(optimizer):\n    return get_scheduler({call})\n"
-    )
-
-
-def _transformers_call(parts: list[Segment], steps: int) -> str | None:
-    warm = 0
-    match parts:
-        case [Segment("line", 0.0, 1.0) as first, *rest]:
-            warm, parts = int(first.length), rest
-    training = f"num_warmup_steps={warm}, num_training_steps={steps}"
-    match parts:
-        case [Segment("line", 1.0, 1.0)]:
-            return f"'constant_with_warmup', optimizer, num_warmup_steps={warm}"
-        case [Segment("line", 1.0, 0.0)] if warm + parts[0].length == steps:
-            return f"'linear', optimizer, {training}"
-        case [Segment("cosine", 1.0, low)] if warm + parts[0].length == steps:
-            lowest = f", scheduler_specific_kwargs={{'min_lr_rate': {low!r}}}" if low else ""
-            return f"'{'cosine_with_min_lr' if low else 'cosine'}', optimizer, {training}{lowest}"
-        case [Segment("line", 1.0, 1.0), Segment("line" | "cosine" as kind, 1.0, 0.0)] if (
-            warm + parts[0].length + parts[1].length == steps
-        ):
-            specific = {"num_decay_steps": int(parts[1].length), "decay_type": {"line": "linear"}.get(kind, kind)}
-            return f"'warmup_stable_decay', optimizer, {training}, scheduler_specific_kwargs={specific}"
-    return None
-
-
 def _deepspeed(schedule: Schedule, steps: int, peak: float, rows: int) -> str:
-    at, factors = _values(schedule, steps, rows)
+    at, factors = values_at(schedule, steps, rows)
     if (section := deepspeed_section(at, peak * factors, steps, peak)) is not None:
         return json.dumps({"scheduler": section}, indent=2) + "\n"
     why = "DeepSpeed has no configuration for it; give make(optimizer) to deepspeed.initialize(lr_scheduler=...)"
-    return _lambda(schedule, steps, rows, segments(schedule, steps), why)
+    return lambda_code(schedule, steps, rows, segments(schedule, steps), why)
 
 
 def _csv(schedule: Schedule, steps: int, peak: float, rows: int) -> str:
-    at, factors = _values(schedule, steps, rows)
+    at, factors = values_at(schedule, steps, rows)
     pairs = zip(at[:-1].tolist(), (peak * factors[:-1]).tolist(), strict=True)
     return "step,lr\n" + "".join(f"{t},{rate!r}\n" for t, rate in pairs)
 
 
 WRITERS: dict[str, Writer] = {
-    "torch": _torch,
+    "torch": torch_code,
     "optax": _optax,
     "keras": _keras,
-    "transformers": _transformers,
+    "transformers": transformers_code,
     "deepspeed": _deepspeed,
     "csv": _csv,
 }

@@ -8,7 +8,8 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from glideslope.errors import ConversionError
-from glideslope.frameworks.conversion.torch_readers import Place, initial_rate, name_of, read, reader_of, updates_made
+from glideslope.frameworks.conversion.torch_readers import Place, initial_rate, name_of, updates_made
+from glideslope.frameworks.conversion.torch_schedulers import read, reader_of
 from glideslope.plural import plural
 from glideslope.schedules import Schedule
 

@@ -25,8 +25,8 @@ VERSION = 1
 DEEPEST = 95
 """Schedules within one another."""
 _SEVERAL = {">>": "sequence", "+": "sum", "*": "product", "max": "max", "min": "min"}
-_OPERATION = {key: operation for operation, key in _SEVERAL.items()}
-_METHODS = {name: make for name, make in METHODS.items() if name not in ("over", "extend")}
+OPERATIONS = {key: operation for operation, key in _SEVERAL.items()}
+SCHEDULE_METHODS = {name: make for name, make in METHODS.items() if name not in ("over", "extend")}
 """Those that a document has by name: a horizon has a key of its own."""
 
 
@@ -81,63 +81,6 @@ def from_json(text: str) -> Any:
         if isinstance(error, GlideslopeError):
             raise
         raise ScheduleError(f"an argument is of the wrong kind: {error}") from None
-
-
-def json_schema() -> dict[str, Any]:
-    """The JSON schema (draft 2020-12) of the JSON form."""
-    node: dict[str, Any] = {"$ref": "#/$defs/schedule"}
-    clock = {name: {"type": "number", "exclusiveMinimum": 0} for name in vars(Clock())}
-    length = {"type": ["number", "string"]}
-    kinds = {
-        "name": _named_schema(node),
-        "scale": _closed({"scale": {"type": "number", "minimum": 0}, "schedule": node}, ["scale", "schedule"]),
-        "over": _closed({"over": length, "clock": _closed(clock, []), "schedule": node}, ["over", "schedule"]),
-    }
-    several = {"type": "array", "items": node, "minItems": 1}
-    kinds |= {key: _closed({key: several}, [key]) for key in _OPERATION}
-    schedule: dict[str, Any] = {"type": "object", "anyOf": [{"required": [key]} for key in kinds]}
-    # A condition on the key, not one of many alternatives: each part of a document is checked once.
-    schedule["allOf"] = [{"if": {"required": [key]}, "then": kind} for key, kind in kinds.items()]
-    plain = [{"type": kind} for kind in ("number", "string", "boolean", "null")]
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "A Glideslope schedule",
-        **_closed(
-            {"version": {"const": VERSION}, "schedule": node, "factors": {"type": "array", "items": _factor_schema()}},
-            ["version"],
-        ),
-        "anyOf": [{"required": ["schedule"]}, {"properties": {"factors": {"minItems": 1}}, "required": ["factors"]}],
-        "$defs": {"schedule": schedule, "value": {"anyOf": [*plain, {"type": "array", "items": {"anyOf": plain}}]}},
-    }
-
-
-def _named_schema(node: dict[str, Any]) -> dict[str, Any]:
-    """A name, its arguments, and for a method what it is called on."""
-    form = _closed({"name": {"type": "string"}, "arguments": {"type": "object"}, "schedule": node}, ["name"])
-    form["allOf"] = []
-    for makers, of in ((NAMES, False), (_METHODS, True)):
-        for name, make in makers.items():
-            here = {"required": ["name", *(["schedule"] if of else [])], "properties": {"name": {"const": name}}}
-            if not of:
-                here["not"] = {"required": ["schedule"]}
-            form["allOf"].append({"if": here, "then": _arguments_schema(make)})
-    form["if"] = {"required": ["schedule"]}
-    form["then"] = {"properties": {"name": {"enum": list(_METHODS)}}}
-    form["else"] = {"properties": {"name": {"enum": list(NAMES)}}}
-    return form
-
-
-def _factor_schema() -> dict[str, Any]:
-    form = _closed({"name": {"enum": list(FACTORS)}, "arguments": {"type": "object"}}, ["name"])
-    cases = [({"properties": {"name": {"const": name}}}, make) for name, make in FACTORS.items()]
-    return form | {"allOf": [{"if": here, "then": _arguments_schema(make)} for here, make in cases]}
-
-
-def _arguments_schema(make: Any) -> dict[str, Any]:
-    parameters = [p for p in inspect.signature(make).parameters.values() if p.name != "self"]
-    needed = [p.name for p in parameters if p.default is p.empty]
-    arguments = _closed({p.name: {"$ref": "#/$defs/value"} for p in parameters}, needed)
-    return {"properties": {"arguments": arguments}, "required": ["arguments"] if needed else []}
 
 
 def _node(schedule: Schedule, depth: int) -> dict[str, Any]:
@@ -222,13 +165,13 @@ def _schedule(node: Any, depth: int) -> Schedule:
         _check_keys(clock, set(), "a clock", set(vars(Clock())))
         return Over(_schedule(node["schedule"], depth + 1), duration(node["over"]), Clock(**clock))
     key = next(iter(node), None)
-    if key not in _OPERATION or len(node) > 1 or not isinstance(node[key], list) or not node[key]:
+    if key not in OPERATIONS or len(node) > 1 or not isinstance(node[key], list) or not node[key]:
         raise ScheduleError(
             f"a schedule with the keys {shown(sorted(node))}: give one of name, scale or over, "
-            f"or one of {', '.join(_OPERATION)} with a list of schedules"
+            f"or one of {', '.join(OPERATIONS)} with a list of schedules"
         )
     parts = [_schedule(part, depth + 1) for part in node[key]]
-    operation = _OPERATION[key]
+    operation = OPERATIONS[key]
     if operation in FUNCTIONS:
         return FUNCTIONS[operation](*parts)
     if operation == ">>":
@@ -240,7 +183,7 @@ def _named(node: dict[str, Any], depth: int) -> Schedule:
     _check_keys(node, {"name"}, "a schedule", {"arguments", "schedule"})
     if "schedule" not in node:
         return _maker("schedule", node["name"], NAMES)(**_arguments(node))  # type: ignore[no-any-return]
-    make = _maker("method", node["name"], _METHODS)
+    make = _maker("method", node["name"], SCHEDULE_METHODS)
     return make(_schedule(node["schedule"], depth + 1), **_arguments(node))  # type: ignore[no-any-return]
 
 
@@ -257,7 +200,3 @@ def _check_keys(node: Any, needed: set[str], what: str, possible: set[str] = fro
         raise ScheduleError(f"{what} lacks the keys {sorted(missing)}")
     if unknown := node.keys() - needed - possible:
         raise ScheduleError(f"{what} has the unknown keys {shown(sorted(unknown))}")
-
-
-def _closed(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
