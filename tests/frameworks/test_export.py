@@ -28,7 +28,8 @@ COMMON = [
     "linear(20) >> exponential(30) >> linear(10)", "exponential(100) >> cooldown(20%)", "exponential(30) >> hold(10%)",
     "warmup(10%) >> 0.5 * hold()", "warmup(10%) >> hold() >> 0.5 * cooldown(20%)", "0.5 * hold() >> cooldown(50%)",
     "warmup(10) >> hold(30) >> cooldown(20)", "(warmup(10) >> hold() >> cooldown(20)).over(60)",
-    "hold(100) >> step(30)", "warmup(0)", "cosine(0)",
+    "hold(100) >> step(30)", "warmup(0)", "cosine(0)", "step(0.5upd, ratio=0.99)",
+    "step(2ep, ratio=0.5).over(300, steps_per_epoch=25)", "exponential(100ex).over(300, examples_per_step=2)",
     "(warmup(30) >> cosine()).over(300)", "log_warmup(20).lasting(20).delay(1)", "max(cosine(), constant(0.2))",
 ]  # fmt: skip
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from glideslope.schedules import Schedule
 from glideslope.schedules.combined import Scaled
-from glideslope.schedules.durations import Frame
+from glideslope.schedules.durations import Frame, time_of
 from glideslope.schedules.extension import pieces
 from glideslope.schedules.horizon import Over
 from glideslope.schedules.named import Named
@@ -53,7 +53,7 @@ def segments(schedule: Schedule, steps: int) -> list[Segment] | None:
     unscaled: list[Segment] = []
     for part, length in zip(parts, lengths, strict=True):
         begin = unscaled[-1].end if unscaled else 1.0
-        segment = _segment(in_updates(part, frame), begin, length)
+        segment = _segment(in_updates(part, frame), frame, begin, length)
         if segment is None:
             return None
         unscaled.append(segment)
@@ -100,7 +100,7 @@ def _factors(parts: list[Segment], t: np.ndarray) -> np.ndarray:
     return values
 
 
-def _segment(part: Schedule, begin: float, length: float) -> Segment | None:
+def _segment(part: Schedule, frame: Frame, begin: float, length: float) -> Segment | None:
     scale = 1.0
     if isinstance(part, Scaled):
         scale, part = part.scale, part.schedule
@@ -125,6 +125,8 @@ def _segment(part: Schedule, begin: float, length: float) -> Segment | None:
         case "polynomial":
             return Segment("polynomial", scale, scale * arguments["final"], arguments, length)
         case "exponential" | "step" if arguments.get("duration") is None:
+            name = "every" if part.name == "step" else "timescale"
+            arguments[name] = frame.updates(time_of(arguments[name]))
             segment = Segment("exponential", scale, scale, arguments, length)
             return replace(segment, end=float(_factors([segment], np.array([length]))[0]))
     return None
