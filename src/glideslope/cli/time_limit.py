@@ -9,14 +9,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
 
 from glideslope.errors import GlideslopeError, JobError
 from glideslope.escape import visible
-from glideslope.search.jobs.time_limit import GRACE, OutOfTime, limited, over
-
-_AGAIN = 1.0
-"""Seconds between exceptions, for a job that catches them all."""
+from glideslope.search.jobs.time_limit import GRACE, OutOfTime, alarm, limited, over
 
 
 class Watch:
@@ -27,7 +23,6 @@ class Watch:
         self.seconds = seconds
         self.folder: Path | None = None
         self._watcher = watcher
-        self._running = False
 
     @contextmanager
     def run(self, what: str) -> Iterator[None]:
@@ -35,26 +30,20 @@ class Watch:
         self._tell("@", what)
         self._tell("!", self._message())
         self._tell("=", f"{self.seconds + GRACE}")
-        before = signal.signal(signal.SIGALRM, self._end)
-        self._running = True
-        signal.setitimer(signal.ITIMER_REAL, self.seconds, _AGAIN)
         try:
-            yield
+            with alarm(self.seconds, self._end):
+                yield
         except OutOfTime as error:  # between two calls
             raise JobError(f"{what} failed: {error}") from None
         finally:
-            self._running = False
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
             self._tell("=", "0")
 
     def at(self, call: str) -> None:
         """The call of the job that comes next, for messages."""
         self._tell("@", f"the job's {call}")
 
-    def _end(self, number: int, frame: FrameType | None) -> None:
-        if self._running:
-            raise OutOfTime(self._message())
+    def _end(self) -> None:
+        raise OutOfTime(self._message())
 
     def _message(self) -> str:
         message = over(self.seconds)

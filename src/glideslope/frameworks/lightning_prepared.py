@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from lightning.pytorch.callbacks import BaseFinetuning, GradientAccumulationSche
 from lightning.pytorch.utilities import CombinedLoader
 
 from glideslope.errors import JobError
+from glideslope.frameworks.replaced import replaced
 from glideslope.frameworks.torch.job import randomness
 
 
@@ -139,19 +140,10 @@ def _number(batches: float) -> int | None:
     return int(batches) if batches != float("inf") else None
 
 
-@contextmanager
-def _alone(trainer: Any, callbacks: list[Any]) -> Iterator[None]:
+def _alone(trainer: Any, callbacks: list[Any]) -> AbstractContextManager[None]:
     """A Trainer with other callbacks, without loggers and a sanity check, which validates in the first epoch."""
-    kept = trainer.callbacks, trainer.loggers, trainer.num_sanity_val_steps, trainer.check_val_every_n_epoch
-    trainer.callbacks, trainer.loggers, trainer.num_sanity_val_steps = callbacks, [], 0
-    if trainer.check_val_every_n_epoch is not None:
-        trainer.check_val_every_n_epoch = 1
-    try:
-        yield
-    finally:
-        (
-            trainer.callbacks, trainer.loggers, trainer.num_sanity_val_steps, trainer.check_val_every_n_epoch
-        ) = kept  # fmt: skip
+    every = None if trainer.check_val_every_n_epoch is None else 1
+    return replaced(trainer, callbacks=callbacks, loggers=[], num_sanity_val_steps=0, check_val_every_n_epoch=every)
 
 
 @contextmanager
@@ -168,8 +160,5 @@ def _before_iteration() -> Iterator[list[tuple[list[randomness.Source], dict[str
         states.append((generators, randomness.save(generators)))
         return original(self)
 
-    CombinedLoader.__iter__ = watched  # type: ignore[method-assign]
-    try:
+    with replaced(CombinedLoader, __iter__=watched):
         yield states
-    finally:
-        CombinedLoader.__iter__ = original  # type: ignore[method-assign]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ from torch.utils.data import Subset
 from transformers import Trainer, TrainerCallback
 
 from glideslope.errors import JobError
+from glideslope.frameworks.replaced import replaced
 from glideslope.frameworks.torch.job import randomness
 from glideslope.frameworks.torch.job.abstract_job import AbstractJob
 from glideslope.frameworks.torch.job.batch import examples
@@ -77,7 +77,13 @@ class Job(AbstractJob):
         self.trainer.state.global_step, self.trainer.state.epoch = progress
 
     def _validate(self, examples: float) -> float:
-        with _alone(self.trainer):
+        trainer: Any = self.trainer
+        log = list(trainer.state.log_history)
+        with (
+            replaced(trainer.callback_handler, callbacks=[]),
+            replaced(trainer.args, logging_nan_inf_filter=False),  # which leaves out losses that aren't finite
+            replaced(trainer.state, log_history=log),
+        ):
             measured = self.trainer.evaluate(self._part(examples * self.trainer.args.world_size))
         name = f"eval_{(self.trainer.args.metric_for_best_model or 'loss').removeprefix('eval_')}"
         if name not in measured:
@@ -150,28 +156,13 @@ class _Stop(TrainerCallback):
 
 def _prepared(trainer: Trainer) -> Any:
     """Runs a Trainer's `train()` up to the first update; returns its training loader."""
-    stop, handler = _Stop(), trainer.callback_handler
-    callbacks, handler.callbacks = handler.callbacks, [stop]
-    try:
-        trainer.train()
-    except _PreparedError:
-        return stop.loader
-    finally:
-        handler.callbacks = callbacks
+    stop = _Stop()
+    with replaced(trainer.callback_handler, callbacks=[stop]):
+        try:
+            trainer.train()
+        except _PreparedError:
+            return stop.loader
     raise JobError(f"{type(trainer).__name__}.train() calls no on_train_begin: it has a loop of its own")
-
-
-@contextmanager
-def _alone(trainer: Trainer) -> Iterator[None]:
-    """A Trainer without callbacks and logs, which doesn't leave out losses that aren't finite."""
-    handler, arguments, log = trainer.callback_handler, trainer.args, list(trainer.state.log_history)
-    callbacks, filtered = handler.callbacks, arguments.logging_nan_inf_filter
-    handler.callbacks, arguments.logging_nan_inf_filter = [], False
-    try:
-        yield
-    finally:
-        handler.callbacks, arguments.logging_nan_inf_filter = callbacks, filtered
-        trainer.state.log_history = log
 
 
 def _check(trainer: Any) -> None:

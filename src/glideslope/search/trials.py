@@ -19,10 +19,9 @@ from glideslope.search.jobs.calls import calling
 from glideslope.search.jobs.job import Job, JobFactory, is_factory
 from glideslope.search.progress import Progress, Watch, unwatched
 from glideslope.search.runs.contestant import Contestant, Run
-from glideslope.search.runs.first_check import check_first_updates
+from glideslope.search.runs.first_checks import check_changed, check_first_updates
 from glideslope.search.runs.make_run import Made, make_run
 from glideslope.search.runs.opened import Jobs
-from glideslope.search.runs.optimizers import check_changed
 from glideslope.search.runs.running import Notes, Running
 from glideslope.search.runs.trial import Trial
 from glideslope.search.storage.run_files import LAST, SHORT

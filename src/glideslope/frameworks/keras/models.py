@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from glideslope.errors import LayerError
+from glideslope.frameworks.replaced import replaced
 from glideslope.layers.parameters import Parameter, in_columns
 
 
@@ -48,11 +49,8 @@ def order_of_use(model: Any, inputs: tuple[Any, ...]) -> dict[str, int]:
                 first.setdefault(variable.path, called[-1][1])
         return call(layer, *args, **kwargs)
 
-    keras.layers.Layer.__call__ = watching
-    try:
+    with replaced(keras.layers.Layer, __call__=watching):
         model(inputs[0] if len(inputs) == 1 else list(inputs), training=False)
-    finally:
-        keras.layers.Layer.__call__ = call
     # A recurrent layer uses its cell without calling it: what isn't called itself is used with what it is in.
     for layer, place in sorted(called, key=lambda entry: (len(entry[0].trainable_variables), entry[1])):
         if layer is not model:

@@ -15,6 +15,7 @@ from glideslope.documents import shown
 from glideslope.errors import FrameworkError, JobError, SearchError
 from glideslope.frameworks.torch.job.averaging import STATISTICS, as_evaluated, measure_statistics, normalizations
 from glideslope.frameworks.torch.job.averaging import Average as Weights
+from glideslope.frameworks.torch.job.batch import examples, moved
 from glideslope.frameworks.torch.job.state_checks import check_average, is_count
 from glideslope.schedules.numbers import plain
 
@@ -168,20 +169,13 @@ def _network(model: torch.nn.Module) -> torch.nn.Module:
 
 def _inputs(batches: Iterable[Any], device: torch.device) -> Iterator[Any]:
     """The inputs of batches, on a device, until there are enough examples."""
-    examples = 0
+    count = 0
     for batch in batches:
         inputs = batch[0] if isinstance(batch, list | tuple) else batch
-        inputs = _moved(vars(inputs) if dataclasses.is_dataclass(inputs) else inputs, device)
+        inputs = moved(vars(inputs) if dataclasses.is_dataclass(inputs) else inputs, device)
         yield inputs
-        first = next(iter(inputs.values())) if isinstance(inputs, Mapping) else inputs
-        examples += len(first)
-        if examples >= STATISTICS:
+        count += examples(inputs)
+        if count >= STATISTICS:
             return
-    if not examples:
+    if not count:
         raise FrameworkError("no batches to measure the statistics of batch normalization on")
-
-
-def _moved(inputs: Any, device: torch.device) -> Any:
-    if isinstance(inputs, Mapping):
-        return {name: _moved(value, device) for name, value in inputs.items()}
-    return inputs.to(device) if hasattr(inputs, "to") else inputs

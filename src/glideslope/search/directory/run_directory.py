@@ -30,7 +30,6 @@ _TEMPORARY = re.compile(
     r"\.(?:search\.json|search\.lock|result\.json|runs\.csv|report\.html|model\.safetensors|run\.json|(?:state|best|short)\.(?:pt|npz)|(?:best|short)\.json"
     r"|[0-9a-f]{16}-[0-9a-f]{16}(?:-(?:[0-9]{6,9}|best|progress))?\.(?:json|pt|npz))\.[a-z0-9_]{8}\.tmp"
 )
-_ID = "[0-9a-f]{16}"
 CHECKPOINT_EVERY = 60.0
 """The least seconds between two checkpoints of a run."""
 
@@ -217,7 +216,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         """Makes the folder that of this search in one rename, then deletes the results of the ones before it."""
         self._write_record()
         for former in self._record.former:
-            run_files.delete(run_files.matching(self._runs, _runs_of(former)))
+            run_files.delete(run_files.matching(self._runs, stored.run_names(former)))
             self._delete_checkpoints(former)
         run_files.check_unchanged(self.folder, self._record.files)
         run_files.delete([self.folder / name for name in run_files.LISTED])
@@ -226,7 +225,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
 
     def _delete_checkpoints(self, search: str) -> None:
         """Deletes the checkpoints of all runs of a search."""
-        self._unfinished.delete(f"{search}-{_ID}")
+        self._unfinished.delete(stored.any_run(search))
 
     def _remove_folders(self) -> None:
         """Removes the folders that are empty."""
@@ -256,7 +255,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         before.checkpoints = self._record.checkpoints
         self._record = before
         before.search, before.accepted = now, [*before.accepted, *self.changes]
-        for file in run_files.matching(self._runs, _runs_of(before.id)):
+        for file in run_files.matching(self._runs, stored.run_names(before.id)):
             try:
                 key, result = stored.run_of(stored.content_of(file) or b"", before.id, file.name)
             except DocumentError as error:
@@ -283,7 +282,3 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
                 f"{self._marker} doesn't say which search {self.folder} is of, and which files are its ({error}): "
                 "name another folder with --out; if this is a run directory that was damaged, delete it"
             ) from error
-
-
-def _runs_of(search: str) -> re.Pattern[str]:
-    return re.compile(rf"{search}-{_ID}\.json")

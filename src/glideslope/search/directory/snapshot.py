@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,19 +39,14 @@ class Snapshot:
 
     @classmethod
     def of(cls, folder: Path) -> Snapshot:
-        """The snapshot of a folder.
-
-        Raises:
-            RunDirectoryError: no search has written its record there, or one that can't be read.
-        """
+        """The snapshot of a folder. Raises a RunDirectoryError if it has no record of a search that can be read."""
         try:
             record = stored.record_of(stored.content_of(folder / "search.json") or b"")
         except DocumentError as error:
             raise RunDirectoryError(f"{folder.name} is no run directory that can be read: {error}") from None
         runs: list[Run] = []
         sweeps, damaged = {}, []
-        pattern = re.compile(rf"{record.id}-[0-9a-f]{{16}}\.json")
-        for file in sorted(run_files.matching(folder / run_files.RUNS, pattern), key=_written):
+        for file in sorted(run_files.matching(folder / run_files.RUNS, stored.run_names(record.id)), key=_written):
             try:
                 key, result = stored.run_of(stored.content_of(file) or b"", record.id, file.name)
                 if "rates" in result:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -43,11 +42,7 @@ class Status:
 
 
 def status_of(folder: Path) -> Status:
-    """Reads a run directory; changes nothing.
-
-    Raises:
-        RunDirectoryError: it holds no search.
-    """
+    """Reads a run directory; changes nothing. Raises a RunDirectoryError if it holds no search."""
     try:
         content = stored.content_of(folder / "search.json")
         if content is None:
@@ -55,7 +50,8 @@ def status_of(folder: Path) -> Status:
         record = stored.record_of(content)
     except DocumentError as error:
         raise RunDirectoryError(f"{folder} holds no search ({error}): name a run directory") from error
-    results = [result for file in _files(folder, record.id) if (result := _result(file, record.id)) is not None]
+    files = run_files.matching(folder / run_files.RUNS, stored.run_names(record.id))
+    results = [result for file in files if (result := _result(file, record.id)) is not None]
     runs = [result for result in results if "final_loss" in result]
     owner = _owner(folder)
     interrupted = '"interrupted": true' in _text(folder / "result.json")
@@ -65,12 +61,9 @@ def status_of(folder: Path) -> Status:
         state = "lost" if is_gone(owner) else "running"
     return Status(
         folder, record.search, record.id, state, owner, tuple(map(Run.remembered, runs)), len(results) - len(runs),
-        _running(folder, record), sum(run.get("wasted", 0) for run in runs),
+        notes_in(record.checkpoints or folder.absolute() / run_files.UNFINISHED, record.id),
+        sum(run.get("wasted", 0) for run in runs),
     )  # fmt: skip
-
-
-def _files(folder: Path, search: str) -> list[Path]:
-    return run_files.matching(folder / run_files.RUNS, re.compile(rf"{search}-[0-9a-f]{{16}}\.json"))
 
 
 def _result(file: Path, search: str) -> dict[str, Any] | None:
@@ -78,10 +71,6 @@ def _result(file: Path, search: str) -> dict[str, Any] | None:
         return stored.run_of(stored.content_of(file) or b"", search, file.name)[1]
     except DocumentError:  # damaged; the search says so when it goes on
         return None
-
-
-def _running(folder: Path, record: stored.Record) -> tuple[Running, ...]:
-    return notes_in(record.checkpoints or folder.absolute() / run_files.UNFINISHED, record.id)
 
 
 def _owner(folder: Path) -> Owner | None:

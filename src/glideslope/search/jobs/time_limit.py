@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
@@ -16,6 +17,24 @@ class OutOfTime(BaseException):
 
 GRACE = 3.0
 """Seconds past the limit after which the process is ended: code that never comes back to Python hears no exception."""
+
+
+_AGAIN = 1.0
+"""Seconds between exceptions, for a job that catches them all."""
+
+
+@contextmanager
+def alarm(seconds: float, ring: Callable[[], object]) -> Iterator[None]:
+    """Calls a function, which may raise, after so many seconds and then each second, by a signal to the main thread."""
+    is_set = True
+    before = signal.signal(signal.SIGALRM, lambda number, frame: ring() if is_set else None)
+    signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
+    try:
+        yield
+    finally:
+        is_set = False
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def over(seconds: float) -> str:

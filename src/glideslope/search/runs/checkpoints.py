@@ -146,7 +146,7 @@ def latest_positions(folder: Path, search: str) -> dict[str, Position]:
     isn't read."""
     positions: dict[str, Position] = {}
     place = places.Folder(folder)
-    for name in place.names(stored.checkpoint_names(f"{search}-[0-9a-f]{{16}}")):
+    for name in place.names(stored.checkpoint_names(stored.any_run(search))):
         if not name.endswith(".json"):
             continue
         with suppress(DocumentError):  # half of a checkpoint, or one that has just been deleted

@@ -9,13 +9,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 
 from glideslope.errors import JobError
-from glideslope.search.jobs.time_limit import GRACE, OutOfTime, over
-
-_AGAIN = 1.0
-"""Seconds between exceptions, for a job that catches them all."""
+from glideslope.search.jobs.time_limit import GRACE, OutOfTime, alarm, over
 
 
 class RunLimit:
@@ -38,16 +34,12 @@ class RunLimit:
             if not self._signals:
                 yield
                 return
-            before = signal.signal(signal.SIGALRM, self._stop)
-            signal.setitimer(signal.ITIMER_REAL, self.seconds, _AGAIN)
-            with open(os.devnull, "w") as nowhere:
+            with alarm(self.seconds, self._stop), open(os.devnull, "w") as nowhere:
                 faulthandler.dump_traceback_later(self.seconds + GRACE, exit=True, file=nowhere)
                 try:
                     yield
                 finally:
                     faulthandler.cancel_dump_traceback_later()
-                    signal.setitimer(signal.ITIMER_REAL, 0)
-                    signal.signal(signal.SIGALRM, before)
         except OutOfTime as error:  # between two calls
             raise JobError(f"{what} failed: {error}") from None
         finally:
@@ -58,6 +50,6 @@ class RunLimit:
         if not self._signals and time.monotonic() > self._end:
             raise OutOfTime(over(self.seconds))
 
-    def _stop(self, number: int, frame: FrameType | None) -> None:
+    def _stop(self) -> None:
         if time.monotonic() >= self._end:
             raise OutOfTime(over(self.seconds))

@@ -121,7 +121,7 @@ def running_of(text: bytes) -> Running:
 def notes_in(address: str | Path, search: str) -> tuple[Running, ...]:
     """How far the runs of a search, by its id, say that they are, at the address where they are checkpointed."""
     place, notes = places.place_at(str(address)), []
-    for name in place.names(re.compile(rf"{search}-[0-9a-f]{{16}}-progress\.json")):
+    for name in place.names(re.compile(rf"{stored.any_run(search)}-progress\.json")):
         with suppress(DocumentError):  # deleted meanwhile, or damaged
             notes.append(running_of(places.read(place, name)))
     return tuple(notes)

@@ -17,7 +17,8 @@ from glideslope.errors import DocumentError
 from glideslope.feedback import Event
 
 _NOT_FINITE = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
-Identifier = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
+_ID = "[0-9a-f]{16}"
+Identifier = Annotated[str, msgspec.Meta(pattern=f"^{_ID}$")]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 
@@ -130,6 +131,16 @@ def name_of_run(search: str, key: str) -> str:
 def stem_of_run(search: str, key: str) -> str:
     """How the names of the checkpoints of a run begin."""
     return f"{search}-{digest(key.encode())}"
+
+
+def run_names(search: str) -> re.Pattern[str]:
+    """The names of the files of a search's finished runs."""
+    return re.compile(rf"{search}-{_ID}\.json")
+
+
+def any_run(search: str) -> str:
+    """How the names of the files of any unfinished run of a search begin, a pattern."""
+    return f"{search}-{_ID}"
 
 
 def checkpoint_names(stem: str) -> re.Pattern[str]:

@@ -1,0 +1,29 @@
+"""Attributes of another library's objects that have other values for a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def replaced(owner: Any, **values: Any) -> Iterator[None]:
+    """Gives attributes of an object, or a class, other values; then those that they had.
+
+    >>> from types import SimpleNamespace
+    >>> trainer = SimpleNamespace(callbacks=["log"])
+    >>> with replaced(trainer, callbacks=[]):
+    ...     print(trainer.callbacks)
+    []
+    >>> trainer.callbacks
+    ['log']
+    """
+    before = {name: getattr(owner, name) for name in values}
+    try:
+        for name, value in values.items():
+            setattr(owner, name, value)
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(owner, name, value)
