@@ -52,7 +52,7 @@ class BatchError(GlideslopeError, ValueError):
 
 
 class LayerError(GlideslopeError, ValueError):
-    """A rate for each layer was asked for of layers that aren't there, or can't be told apart."""
+    """A rate for each layer can't be set: layers are missing, or can't be distinguished."""
 
 
 class LawError(GlideslopeError, ValueError):

@@ -182,7 +182,7 @@ def growth(schedule: Schedule, base: int = 128, largest: int = 4096, multiple: i
 
     The rate over the batch size is what the schedule says, at every example: η/B = schedule/base. From where the factor
     is first at its greatest on, the batch is base times how far the factor has fallen since; before, during a warmup,
-    it is the base. What a whole number of examples leaves over goes into the rate.
+    it is the base. The rate makes up for the rounding of a batch to whole examples.
 
     Args:
         schedule: in updates of the base batch.

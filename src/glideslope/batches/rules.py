@@ -13,11 +13,11 @@ def rate_for(lr: float, batch: float, other: float, rule: str = "linear", noise_
 
     Args:
         lr: the rate.
-        batch: the examples in the batch that it is good for.
-        other: those in the other.
-        rule: "linear" for SGD, "square_root" for Adam and its like.
-        noise_scale: the gradient noise scale in examples, where it is known: towards batches as large, the rate grows
-            less, and stays under that at an endless batch.
+        batch: the examples in the batch that the rate is for.
+        other: the examples in the other batch.
+        rule: "linear" for SGD, "square_root" for Adam and similar optimizers.
+        noise_scale: the gradient noise scale in examples, where it is known: the rate grows less for batches near it,
+            and towards a limit for larger ones.
 
     Formula: η(B) = η_max / (1 + B_noise / B)^a with a = 1 for "linear" and 1/2 for "square_root"; without a noise
     scale, its limit for small batches, η(B) ∝ B^a.

@@ -27,7 +27,7 @@ class Directory:
     out: Annotated[
         Path | None, typer.Option(help="The run directory; a new one under runs/ if not given.", metavar="DIR")
     ] = None
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew in a directory that holds a run.")] = False
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start over in a directory that holds a run.")] = False
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that --out holds.")] = False
     accept_changes: Annotated[
         bool,
@@ -55,7 +55,7 @@ class Directory:
             accept_changes=self.accept_changes, checkpoint_every=seconds, checkpoints=checkpoints, new=self.out is None,
         )  # fmt: skip
         if directory.changes:
-            output.say_line(f"Going on, with the results of before, in spite of: {'; '.join(directory.changes)}.")
+            output.say_line(f"Going on with the earlier results despite: {'; '.join(directory.changes)}.")
         return directory
 
 

@@ -18,7 +18,7 @@ class Executors:
     """The options that say where the runs of a search are made."""
 
     workers: Annotated[
-        int | None, typer.Option(metavar="N", help="Make the runs in so many processes; in this one if not given.")
+        int | None, typer.Option(metavar="N", help="Make the runs in this many processes; in this one if not given.")
     ] = None
     ray: Annotated[
         str | None,

@@ -69,7 +69,7 @@ def fit(
             raise
     if law.doubt and not force:
         _say(read.notes)
-        raise GlideslopeError(f"{law.doubt}. Nothing was written; --force writes the law all the same")
+        raise GlideslopeError(f"{law.doubt}. Nothing was written; --force writes the law anyway")
     law.save(out)
     notes = list(dict.fromkeys([*read.notes, *law.notes]))
     if pictures is not None:

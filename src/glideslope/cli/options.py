@@ -154,7 +154,7 @@ Steps = Annotated[int, typer.Option(help="The updates of a full run.")]
 StepsPerEpoch = Annotated[float | None, typer.Option(help="Updates in an epoch, for durations in epochs.")]
 Peak = Annotated[float, typer.Option(help="The peak rate.")]
 Timeout = Annotated[
-    float | None, typer.Option(metavar="SECONDS", help="End the search where a run takes longer.", show_default=False)
+    float | None, typer.Option(metavar="SECONDS", help="End the search if a run takes longer.", show_default=False)
 ]
 Log = Annotated[
     str | None, typer.Option(metavar="TRACKER", help="Send runs to wandb, tensorboard or mlflow.", show_default=False)

@@ -82,7 +82,7 @@ def _lines(now: Status) -> list[str]:
     who = f"process {now.owner.pid} on {now.owner.host.partition(' ')[0]}" if now.owner else ""
     state = {
         "running": f"It runs: {who}.",
-        "lost": f"It doesn't run: {who} is no more. Go on with the same command and --out {now.folder} --resume.",
+        "lost": f"It doesn't run: {who} has ended. Go on with the same command and --out {now.folder} --resume.",
         "stopped": f"It doesn't run. Go on with the same command and --out {now.folder} --resume.",
         "finished": f"It has finished. Report: {now.folder / 'report.html'}",
     }[now.state]
@@ -106,7 +106,7 @@ def stop(folder: Directory) -> None:
 
     now = status_of(folder)
     if now.state != "running":
-        said = {"finished": "it has finished", "lost": "its process is no more", "stopped": "no process writes there"}
+        said = {"finished": "it has finished", "lost": "its process has ended", "stopped": "no process writes there"}
         raise RunDirectoryError(f"the search in {folder} doesn't run: {said[now.state]}")
     StopRequest(folder.absolute(), now.id).make()
     output.line(f"The search in {folder} ends after its next updates; go on with --out {folder} --resume.")

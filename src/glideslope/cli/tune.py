@@ -40,12 +40,12 @@ def tune(
     *,
     kept: Directory,
     checkpoint_every: Annotated[
-        str, typer.Option(metavar="TIME", help="Checkpoint each run so often, 90s, 5m or 1h; or never.")
+        str, typer.Option(metavar="TIME", help="How often to checkpoint each run: 90s, 5m or 1h; or never.")
     ] = "60s",
     timeout: options.Timeout = None,
     executors: Executors,
     speculate: Annotated[
-        int, typer.Option(metavar="N", help="Let idle workers make so many runs that may come next, beyond the bound.")
+        int, typer.Option(metavar="N", help="Let idle workers make this many runs ahead, beyond the bound.")
     ] = 0,
     checkpoints: options.Checkpoints = None,
     log: options.Log = None,

@@ -77,8 +77,8 @@ def greedy(
 
     Args:
         factor: between 0 and 1.
-        patience: measurements of a kind in a row that are waited for.
-        threshold: by how much a measurement must be better than the best, to be an improvement.
+        patience: the measurements of one kind in a row after which the next one changes the rate.
+        threshold: how much better than the best a measurement must be to count as an improvement.
         threshold_mode: "relative" to the best, or "absolute".
         cooldown: measurements after a cut that aren't counted.
         warmup: measurements after a rise that aren't counted.

@@ -131,8 +131,8 @@ def guard(
         every: updates between snapshots, by default a 300th of the training, but 20 to 50, or from 5 where a torch loop
             can't make updates again; in a search ten times as many, 50 by default.
         kept: snapshots: the last two, and others further apart.
-        times: how often it goes back for one place, which is left when half of `rest` has passed at the schedule's own
-            rate, before it stops with a diagnosis.
+        times: how often it goes back for one place before it stops with a diagnosis. The place is left behind when half
+            of `rest` has passed at the schedule's own rate.
 
     Raises:
         FeedbackError: a number is out of its range.

@@ -108,8 +108,8 @@ def plateau(
 
     Args:
         factor: what the rate is multiplied by, between 0 and 1.
-        patience: measurements without improvement that are waited for.
-        threshold: by how much a measurement must be better than the best, to be an improvement.
+        patience: the measurements in a row without improvement after which the next one cuts the rate.
+        threshold: how much better than the best a measurement must be to count as an improvement.
         threshold_mode: "relative" to the best, or "absolute".
         cooldown: measurements after a cut during which none counts as bad.
         floor: the least factor, all cuts together.

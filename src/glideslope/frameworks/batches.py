@@ -23,7 +23,7 @@ class Batches:
         arrays: of the same length along their first axis: inputs and targets, say.
         batch_size: examples in a batch.
         seed: of the order.
-        shuffle: False goes through the examples as they stand.
+        shuffle: False keeps the order of the examples.
 
     Raises:
         JobError: there is no array, their lengths differ, or a batch is larger than they are.

@@ -65,7 +65,7 @@ class Forecast(lightning.Callback):
 
     Args:
         to: is called with alarms and forecasts, `print` if not given.
-        every: the part of the run between two forecasts.
+        every: the fraction of the run between two forecasts.
     """
 
     def __init__(self, *, to: Any = print, every: float = 0.05) -> None:

@@ -37,7 +37,7 @@ def objective(
     """An objective for `study.optimize` that trains at the peak rate, and with the schedule, that a trial suggests.
 
     It suggests `peak`, on a logarithmic scale, and `schedule` where there are several; it reports the validation loss
-    at each evaluation, and ends a run that the study's pruner gives up. A run that diverges ends at infinity. Studies
+    at each evaluation, and stops a run that the study's pruner rejects. A run that diverges ends at infinity. Studies
     with `n_jobs` need a function from a seed to a job.
 
     Args:

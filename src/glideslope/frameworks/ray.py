@@ -30,7 +30,7 @@ def executor(
     gpus_per_trial: float = 0.0,
     working_dir: str | Path | None = None,
 ) -> Iterator[Executor]:
-    """An executor whose workers are those of a Ray cluster; the runs of what still works at its end are ended.
+    """An executor whose workers are those of a Ray cluster; at its end, runs that are still made are stopped.
 
     Each run is a task of Ray with these resources, so as many are made at once as the cluster has room for, and each
     sees the GPUs that it was given. A run whose node is lost is made again by the search, from its last checkpoint

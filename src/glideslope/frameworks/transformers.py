@@ -126,7 +126,7 @@ class Forecast(TrainerCallback):
     Args:
         callback: the `gs.transformers.Callback` of the Trainer, or the `gs.torch.Scheduler` that it was given.
         to: is called with alarms and forecasts, `print` if not given.
-        every: the part of the run between two forecasts.
+        every: the fraction of the run between two forecasts.
     """
 
     def __init__(self, callback: Callback | Scheduler, *, to: Any = print, every: float = 0.05) -> None:

@@ -22,7 +22,7 @@ def balance(
     Args:
         ratios: the update ratio ‖Δw‖/‖w‖ of each layer, measured at one rate; 0 where a layer didn't move.
         strength: 1 balances in full, 0 not at all.
-        limit: the multipliers are at most so many times their mean, and at least its like below.
+        limit: the largest factor, up or down, between a multiplier and the geometric mean of all.
         before: the multipliers at which the ratios were measured, 1 where not given.
 
     Formula: before · (r̄/r)^strength, with r̄ the geometric mean of the ratios.

@@ -50,7 +50,7 @@ class Multipliers:
         """The multiplier of a parameter.
 
         Raises:
-            LayerError: there is none of this name.
+            LayerError: no parameter has this name.
         """
         multipliers = self.by_parameter
         if name not in multipliers:

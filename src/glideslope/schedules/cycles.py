@@ -133,7 +133,7 @@ def triangular(up: Time = "10%", down: Time | None = None, *, low: float = 0.1) 
 
 @named
 def triangular2(up: Time = "10%", down: Time | None = None, *, low: float = 0.1) -> Schedule:
-    """The same with half the amplitude in each next cycle.
+    """Up and down in straight lines, with half the amplitude in each next cycle.
 
     Args:
         up: how long it goes up.
@@ -150,7 +150,7 @@ def triangular2(up: Time = "10%", down: Time | None = None, *, low: float = 0.1)
 
 @named
 def exp_range(up: Time = "10%", down: Time | None = None, *, low: float = 0.1, ratio: float = 0.9999) -> Schedule:
-    """The same with an amplitude that falls by a ratio at each update: γ^t.
+    """Up and down in straight lines, with an amplitude that falls by a ratio at each update: γ^t.
 
     Args:
         up: how long it goes up.
@@ -186,7 +186,7 @@ def cosine_restarts(period: Time = "25%", *, stretch: float = 2.0, ratio: float 
 
 @named
 def cosine_hard_restarts(duration: Time | None = None, *, cycles: float = 3, final: float = 0.0) -> Schedule:
-    """Several equal cosines in the time there is.
+    """Several equal cosines, one after another.
 
     Args:
         duration: how long, T; what the horizon leaves if not given.

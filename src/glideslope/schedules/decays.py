@@ -125,7 +125,7 @@ def tanh(duration: Time | None = None, *, lower: float = 6.0, upper: float = 3.0
 
 @named
 def hyperbolic(duration: Time | None = None, *, bound: Time, final: float = 0.0) -> Schedule:
-    """A hyperbola that begins alike for any length: 1 - (1 - f)·(h(0) - h(t)), h(t) = √((T-t)/U·(2 - (T+t)/U)).
+    """A hyperbola that begins the same for every length: 1 - (1 - f)·(h(0) - h(t)), h(t) = √((T-t)/U·(2 - (T+t)/U)).
 
     Args:
         duration: how long, T; what the horizon leaves if not given.

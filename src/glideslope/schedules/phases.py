@@ -156,7 +156,7 @@ def piecewise(values: SequenceOf[float] = (1.0, 0.1, 0.01), boundaries: Sequence
 
 @named
 def multistep(milestones: SequenceOf[Time] = ("50%", "75%"), *, ratio: float = 0.1) -> Schedule:
-    """Times the same ratio at every milestone: r^(milestones passed).
+    """Multiplied by the same ratio at every milestone: r^(milestones passed).
 
     Args:
         milestones: when, counted from this schedule's start; all in one unit, rising.
@@ -173,7 +173,7 @@ def multistep(milestones: SequenceOf[Time] = ("50%", "75%"), *, ratio: float = 0
 
 @named
 def wsd(warmup: Time = "1%", cooldown: Time = "20%", *, shape: str = "linear", final: float = 0.0) -> Schedule:
-    """Warmup, stable, decay: up to the peak, on at the peak, and a cooldown at the end.
+    """Warmup, stable, decay: up to the peak, a hold there, and a cooldown at the end.
 
     Args:
         warmup: how long it warms up.
@@ -192,7 +192,7 @@ def wsd(warmup: Time = "1%", cooldown: Time = "20%", *, shape: str = "linear", f
 
 @named
 def trapezoid(rise: Time = "20%", fall: Time = "20%") -> Schedule:
-    """Straight up, on at the peak, straight down.
+    """A straight line up, a hold at the peak, a straight line down.
 
     Args:
         rise: how long it goes up.
@@ -206,7 +206,7 @@ def trapezoid(rise: Time = "20%", fall: Time = "20%") -> Schedule:
 
 @named
 def flat_cosine(flat: Time = "75%", *, final: float = 0.0) -> Schedule:
-    """On at the peak, and half a cosine down.
+    """A hold at the peak, then half a cosine down.
 
     Args:
         flat: how long it stays at the peak.

@@ -230,7 +230,7 @@ class Schedule(Drawn, ABC):
 
     @method
     def stretch(self, times: float) -> Schedule:
-        """So many times as slow: f(t/k)."""
+        """Slower by a factor k: f(t/k)."""
         from glideslope.schedules.transforms import Stretched
 
         return Stretched(self, times)

@@ -53,8 +53,8 @@ def parse(text: str) -> Schedule:
     """The schedule that a text describes: what `str` prints, and the ways people write it.
 
     Args:
-        text: such as `warmup(5%) >> hold >> cooldown("20%", shape=sqrt)`; arguments by place or by name, quotes and
-            empty parentheses as you like.
+        text: such as `warmup(5%) >> hold >> cooldown("20%", shape=sqrt)`; positional and keyword arguments; quotes and
+            empty parentheses may be left out.
 
     Returns:
         The schedule; of a text that multiplies one by a feedback, such as `cosine * plateau`, a `gs.Controlled`.

@@ -101,7 +101,7 @@ def exponential(
 
 @named
 def step(every: Time = "30%", *, ratio: float = 0.1) -> Schedule:
-    """Times the same ratio every so many updates: r^floor(t/s).
+    """Multiplied by the same ratio every s updates: r^floor(t/s).
 
     Args:
         every: s.

@@ -112,7 +112,7 @@ def race(
 
     Args:
         job: a job, or a function from a seed to a job; several seeds need the function, or a job with `reseed`.
-        schedules: the schedules, or their texts; one times a feedback is told the validation loss of each evaluation.
+        schedules: the schedules, or their texts; a feedback in one gets the validation loss of each evaluation.
         steps: the updates of each run.
         peaks: the peak rates.
         optimizers: names of optimizers that everything is also run with, such as "adagrad" or "schedule-free", where
@@ -122,8 +122,8 @@ def race(
         seed: the first.
         target: the validation loss to reach; where the best constant rate ends, if not given.
         evaluations: how often in a run the validation loss is measured.
-        memory: results of finished runs, to go on from.
-        watch: is told what goes on.
+        memory: results of finished runs, from which an interrupted search continues.
+        watch: is called with the `Progress` at each look at the loss.
         executor: makes the runs, all at once if it has so many workers; each worker makes jobs by the function.
 
     Raises:

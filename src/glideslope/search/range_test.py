@@ -96,7 +96,7 @@ def find(
         steps: updates in a sweep.
         sweeps: how many, each in another data order; a job without `reseed` that isn't made from a seed gets one.
         seed: of the first sweep.
-        watch: is told what goes on.
+        watch: is called with the `Progress` at each look at the loss.
 
     Raises:
         SearchError: the range is empty, or there are too few steps or sweeps.

@@ -40,9 +40,9 @@ class Trials:
         source: a job, or a function from a seed to a job.
         seed: the seed of the runs, unless a run names another.
         memory: the results of finished runs by what was run, plain data.
-        watch: is told what goes on.
+        watch: is called with the `Progress` at each look at the loss.
         executor: makes the runs, of jobs that it makes from the function; None for this process.
-        ahead: how many runs it may make before they are asked for.
+        ahead: how many runs it may make before they are requested.
         updates: made so far, each call of a job's `step`, those of remembered runs included.
         runs: the finished runs, in order; those in other data orders left out.
         timed: the updates of the runs that were made, and the seconds that they took.

@@ -50,10 +50,10 @@ class Tuned(Shown):
         final_loss: the validation loss it ended with.
         search_updates: all updates made but those of one full run; of a larger batch, by its examples.
         candidates: every short run, in order.
-        predicted: between what the best full run ends in nine of ten trainings, by the short runs.
-        near: in what part of trainings no other peak ends lower by more than a hundredth, after such a search.
-        sensitivity: the losses that runs of the candidates' length are thought to have at half and at twice the best
-            peak; NaN where so small or large a one wasn't tried.
+        predicted: the interval in which the best full run ends in nine of ten trainings, by the short runs.
+        near: the share of trainings in which no other peak ends lower by more than 1%, after such a search.
+        sensitivity: the losses predicted for runs of the candidates' length at half and at twice the best peak; NaN
+            where no peak as small, or as large, was tried.
         final: the full run that ended lowest; a short run whose rate is zero after it, where that ended lower.
         full: every full run, in order; more than one where the bound pays for them.
         constant: the full run of the best constant rate, where it was asked for.
@@ -142,9 +142,9 @@ def tune(
         constant_peaks: the rates of those runs; if not given, a quarter to two times the best found, and on from there
             until the best is not at an end.
         seed: of the job.
-        memory: results of finished runs, to go on from where a search was interrupted.
-        watch: is told what goes on.
-        say: is told what the full runs of constant rates will cost, before they are made.
+        memory: results of finished runs, from which an interrupted search continues.
+        watch: is called with the `Progress` at each look at the loss.
+        say: is called with a line on the cost of the full runs of constant rates, before they are made.
         executor: makes the runs, those that don't depend on each other at once; each worker makes jobs by the function.
         speculate: how many runs that may be asked for next it makes meanwhile, so that the answer, which stays the
             same, comes sooner. Runs that aren't asked for then are beyond the bound, and counted apart.

@@ -32,10 +32,10 @@ def export(schedule: Schedule, steps: int, peak: float, to: str, most_rows: int 
     Args:
         schedule: the schedule.
         steps: the updates of the training, the horizon where the schedule has none.
-        peak: the rate that its factor is of.
+        peak: the rate where the factor is 1.
         to: "torch", "optax", "keras", "transformers", "deepspeed" or "csv".
-        most_rows: updates that a table has one by one, at most; of more it has some thousands, of which some are
-            where phases begin.
+        most_rows: the most updates that a table lists one by one; of more it has some thousands, those where phases
+            begin among them.
 
     Returns:
         Python code that defines `make(optimizer)`, which returns the scheduler (torch, transformers), or `schedule`

@@ -127,7 +127,7 @@ class Job(NumberedJob):
             _set_random_state(state["random"])
         except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             _set_random_state(before)
-            raise JobError(f"the state's generators of random numbers can't be: {error}") from None
+            raise JobError(f"the random generators in the state can't be restored: {error}") from None
 
     def _variables(self) -> list[Any]:
         """The model's, the states of its random generators among them, its metrics', and the optimizer's."""

@@ -13,7 +13,7 @@ from glideslope.layers import Multipliers
 def layerwise(optimizer: keras.optimizers.Optimizer, multipliers: Multipliers) -> keras.optimizers.Optimizer:
     """Makes an optimizer multiply its rate, and its decoupled weight decay, for each layer.
 
-    It is done to this optimizer and isn't saved with it: after loading a model, do it again.
+    The change isn't saved with the optimizer: after loading a model, call this again.
 
     Args:
         optimizer: the optimizer.
@@ -23,7 +23,7 @@ def layerwise(optimizer: keras.optimizers.Optimizer, multipliers: Multipliers) -
         The same optimizer.
 
     Raises:
-        LayerError: it was done to this optimizer before; or, at the first update, a variable has no multiplier.
+        LayerError: the optimizer was changed so before; or, at the first update, a variable has no multiplier.
 
     >>> import keras, glideslope as gs
     >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), keras.layers.Dense(1, name="head")])

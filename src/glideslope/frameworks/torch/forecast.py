@@ -30,10 +30,10 @@ class Forecast:
     Args:
         scheduler: the scheduler, of a schedule with an end, whose horizon is the run's.
         to: is called with each alarm, and with forecasts as the run goes on: `print`, or your own.
-        every: the part of the run between two forecasts for `to`.
+        every: the fraction of the run between two forecasts for `to`.
 
     Attributes:
-        alarms: what left its band, so far.
+        alarms: the losses so far that left their band.
 
     Raises:
         LawError: the schedule has no end, or measurements move it, or `every` is out of range.

@@ -247,7 +247,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self.changes = differences(before.search, now)
         if self.changes and not accept_changes:
             raise RunDirectoryError(
-                f"{self.folder} holds another search than this one: {'; '.join(self.changes)}. Go on all the same, "
+                f"{self.folder} holds another search than this one: {'; '.join(self.changes)}. Go on anyway, "
                 "keeping the results of its finished runs, with --accept-changes; or begin anew with --overwrite"
             )
         moved = before.checkpoints != self._record.checkpoints

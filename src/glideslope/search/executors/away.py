@@ -34,7 +34,7 @@ class Away:
         directory: where they are checkpointed, if they are.
         jobs: of this process, one of which takes the state at the end of the best run.
         remember: is given each run as it arrives, with its key and its stage.
-        show: is told how far the runs are, as far as they have said, by their stage.
+        show: is called with the stage of the runs and how far they are, as far as they report it.
     """
 
     workers: Workers

@@ -32,7 +32,7 @@ GRACE = 5.0
 
 @contextmanager
 def processes(number: int, gpus_per_trial: int = 0) -> Iterator[Executor]:
-    """An executor of so many processes; those that still work at its end are ended, their runs checkpointed.
+    """An executor of so many processes; at its end, those that still work are stopped and their runs checkpointed.
 
     Args:
         number: of the processes, which start when they are needed.

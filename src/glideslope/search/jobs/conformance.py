@@ -24,7 +24,7 @@ def check_job(job: Job, *, lr: float = 1e-3, steps: int = 5) -> None:
         steps: updates in each check; give more than an epoch has to check across its end.
 
     Raises:
-        JobError: a promise isn't kept; the message has every one that isn't.
+        JobError: a promise isn't kept; the message lists all that aren't.
 
     >>> class Quadratic:
     ...     w = 1.0

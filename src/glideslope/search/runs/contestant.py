@@ -30,7 +30,7 @@ def finds_its_rate(optimizer: str | None) -> bool:
 class Contestant:
     """A schedule at a peak rate.
 
-    Where it is times a feedback, that is told each validation loss of the run, and a guard each training loss; where
+    A feedback in it gets each validation loss of the run, and a guard each training loss; where
     its decay is paid in batch growth, the run has fewer updates, of as many examples.
 
     Attributes:

@@ -37,11 +37,11 @@ class Course:
         average: the average of the weights that is measured in place of them, if one is.
         backoff: caps the rate where the training loss rises, if that is looked at.
         ends: the numbers of updates made at which the validation loss is measured, the last n.
-        measure: measures it, of the averaged weights where it is told True.
-        look: is told the updates made and the last training loss, now and then.
+        measure: measures it; True for that of the averaged weights.
+        look: is called now and then with the updates made and the last training loss.
         what: the run's name, for messages.
         checkpoints: of the run, where they are kept.
-        measured: is told each evaluation, the updates made and the validation loss, after it is taken down.
+        measured: is called after each evaluation with the updates made and the validation loss.
         untrained: the validation loss before the first update.
         made: the updates made, those taken back too.
         losses: the training loss of each update made.

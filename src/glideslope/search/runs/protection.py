@@ -112,5 +112,5 @@ def protection_of(feedback: Controlled | None, job: Job) -> Protection | None:
         return None
     guard = feedback.feedbacks[feedback.guard]
     if not isinstance(guard, Guard):
-        raise SearchError(f"a {type(guard).__name__} is told each update, and is no Guard: a search can't use it")
+        raise SearchError(f"a {type(guard).__name__} takes each loss and isn't a gs.guard: a search can't use it")
     return Protection(guard, job)

@@ -45,7 +45,7 @@ class GrowingBatches(Sampler[list[int]]):
         largest_per_device: examples that fit a device at a time; a larger share comes as several batches, whose
             gradients are accumulated. No bound if not given.
         seed: of the order.
-        shuffle: False goes through the examples as they stand.
+        shuffle: False keeps the order of the examples.
         rank: of this process; the process group's if not given.
         ranks: processes; the process group's if not given.
 
@@ -114,7 +114,7 @@ class GrowingBatches(Sampler[list[int]]):
         return sum(1 for _ in self._pieces())
 
     def parts(self, loader: Iterable[Any]) -> Iterator[tuple[Any, Part]]:
-        """The batches of a loader, each with what it is of its update; keeps count of the examples consumed.
+        """The batches of a loader, each with its part in the update; counts the examples consumed.
 
         Args:
             loader: a DataLoader with this as its `batch_sampler`.

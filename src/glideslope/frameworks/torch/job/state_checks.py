@@ -87,7 +87,7 @@ def _check_options(kind: type[Optimizer], options: Mapping[str, Any], parameters
     try:
         kind(**taken | {"params": [each.detach() for each in parameters]})
     except (ArithmeticError, RuntimeError, TypeError, ValueError) as error:
-        raise JobError(f"the options of the optimizer in the state can't be: {error}") from None
+        raise JobError(f"the options of the optimizer in the state are invalid: {error}") from None
 
 
 def check_average(saved: Any, model: Mapping[str, Any]) -> int:

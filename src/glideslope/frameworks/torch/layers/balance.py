@@ -35,7 +35,7 @@ class Balance:
         probe: updates that are measured before the multipliers are set.
         every: updates between the beginnings of probes; measured once if not given.
         strength: 1 balances in full, 0 not at all.
-        limit: the multipliers are at most so many times their mean.
+        limit: the largest factor between a multiplier and their geometric mean.
 
     Raises:
         LayerError: a group has parameters of several layers, or a number is out of its range.

@@ -50,7 +50,7 @@ def resumed(was: str | None, now: Schedule, step: int, time: float) -> float:
         f"before it: at update {number_text(t)} the factor was {rate:.6g}, and would have been {other:.6g}. To keep "
         f"the past, give a schedule that has it: that one extended, .extend(at={step}, to=...), where it holds until "
         f"a cooldown, or else ({was}).lasting({number_text(time)}) >> a schedule of the rest; to follow this one from "
-        f'here all the same, load {{"step": {step}}}'
+        f'here anyway, load {{"step": {step}}}'
     )
 
 
