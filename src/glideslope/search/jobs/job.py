@@ -7,11 +7,10 @@ import importlib.util
 import inspect
 import socket
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from glideslope.documents import shown
 from glideslope.errors import JobError
 from glideslope.search.jobs.calls import FAILURES, described
 
@@ -120,18 +119,6 @@ def load_job(place: str) -> JobFile:
     job = JobFile(place, Path(path).absolute())
     job.__wrapped__  # noqa: B018  (loads it)
     return job
-
-
-def controls_of(job: Any) -> frozenset[str]:
-    """The names of what the step of a job can set besides the rate. Raises a JobError if its `controls` aren't
-    names."""
-    names = getattr(job, "controls", ())
-    if not isinstance(names, str) and isinstance(names, Iterable) and all(isinstance(name, str) for name in names):
-        return frozenset(names)
-    raise JobError(
-        f"the job's controls are {shown(names)}: give the names of what its step sets, such as "
-        '("batch_size", "weight_decay")'
-    )
 
 
 def check_takes_optimizer(make: JobFactory) -> None:
