@@ -13,7 +13,7 @@ from glideslope.renamed import was_called
 from glideslope.schedules import Clock, Schedule, from_function
 from glideslope.schedules.durations import Frame, Time
 from glideslope.schedules.names import FACTORS, value_text
-from glideslope.schedules.numbers import plain
+from glideslope.schedules.numbers import is_number, plain
 from glideslope.schedules.wrapper import enclosed
 from glideslope.shown import Drawn
 
@@ -57,8 +57,7 @@ class Growing:
         sizes: dict[str, Any] = {"base": self.base, "largest": self.largest, "multiple": self.multiple}
         for name, value in sizes.items():
             missing = value is None and name == "multiple"
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not missing and not (number and 1 <= value < 2**53 and value == int(value)):
+            if not missing and not (is_number(value) and 1 <= value < 2**53 and value == int(value)):
                 raise BatchError(f"{name}={value!r}: give a whole number of examples")
         if self.largest < self.base:
             raise BatchError(f"largest={self.largest:g} is under base={self.base:g}: a batch grows")

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from glideslope.errors import FeedbackError
 from glideslope.feedback.feedback import Feedback
 from glideslope.schedules.names import value_text
-from glideslope.schedules.numbers import is_finite
+from glideslope.schedules.numbers import is_finite, is_number
 
 
 class Named(Feedback):
@@ -41,7 +41,7 @@ class Named(Feedback):
 
 def check(name: str, value: Any, low: float, high: float = math.inf, *, open_ends: bool = False) -> None:
     """Raises unless a number is in its range."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
+    number = is_number(value)
     if number and not is_finite(value):
         raise FeedbackError(f"{name}={value!r}: it must be finite")
     if not (number and (low < value < high if open_ends else low <= value <= high)):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from glideslope.documents import shown
 from glideslope.errors import JobError
-from glideslope.schedules.numbers import plain
+from glideslope.schedules.numbers import is_count, plain
 
 
 class NumberedJob:
@@ -52,8 +53,7 @@ class NumberedJob:
         if not isinstance(state, Mapping) or not parts <= state.keys():
             raise JobError(f"{shown(state)} isn't a state of the job, which has {', '.join(sorted(parts))}")
         for name in (*self.counts, "seed"):
-            count = plain(state[name])
-            if not (name == "seed" and count is None) and (type(count) is not int or count < 0):
+            if not is_count(state[name], math.inf) and not (name == "seed" and state[name] is None):
                 raise JobError(f"{name}={shown(state[name])} in the state of the job: a count was expected")
 
     def _go_to(self, state: Mapping[str, Any]) -> None:

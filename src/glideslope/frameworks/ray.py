@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 import ray
 
 from glideslope.errors import SearchError
+from glideslope.schedules.numbers import is_number
 from glideslope.search.executors.processes import THREADS
 from glideslope.search.jobs.calls import one_line
 
@@ -51,7 +52,7 @@ def executor(
             gs.tune(gs.search.load_job("train.py:job"), 20_000, executor=executor)
     """
     for name, number in (("cpus_per_trial", cpus_per_trial), ("gpus_per_trial", gpus_per_trial)):
-        if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number < 1e6:
+        if not (is_number(number) and 0 <= number < 1e6):
             raise SearchError(f"{name} {number}: give a number, 0 or more")
     environment = {"env_vars": dict.fromkeys(THREADS, str(max(int(cpus_per_trial), 1)))}
     connected_before = ray.is_initialized()

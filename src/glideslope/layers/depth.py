@@ -9,7 +9,7 @@ from glideslope.errors import LayerError
 from glideslope.layers.adapters import adapter_of
 from glideslope.layers.multipliers import Layer, Multipliers, check_multiplier
 from glideslope.layers.parameters import Parameter, parameters
-from glideslope.schedules.numbers import plain
+from glideslope.schedules.numbers import is_number, plain
 
 Rule = Callable[[int, int], float]
 """(k, L) -> the multiplier of layer k of L, counted from the input, from 1."""
@@ -103,7 +103,7 @@ def in_order(model: Any, example_input: Any) -> list[tuple[str, tuple[Parameter,
 def checked_decay(decay: Any) -> float:
     """A factor from a layer to the next. Raises a LayerError if it isn't between 0 and 1."""
     decay = plain(decay)
-    if not (isinstance(decay, int | float) and not isinstance(decay, bool) and 0 < decay <= 1):
+    if not (is_number(decay) and 0 < decay <= 1):
         raise LayerError(
             f"decay={decay!r}: give a factor between 0 and 1; in by_depth, smaller= says in which direction"
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from glideslope.errors import ScheduleError
 from glideslope.schedules.durations import number_text
-from glideslope.schedules.numbers import is_finite
+from glideslope.schedules.numbers import is_finite, is_number
 
 if TYPE_CHECKING:
     from glideslope.schedules.schedule import Schedule
@@ -20,7 +20,7 @@ SHORTEST = 1e-9
 
 def check_factor(name: str, value: float) -> None:
     """Raises unless a factor is a finite number and not negative."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not is_number(value):
         raise ScheduleError(f"{name}={value!r}: it must be a number")
     if not (is_finite(value) and value >= 0):
         raise ScheduleError(f"{name}={value}: it must be finite and not negative")

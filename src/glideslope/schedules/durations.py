@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from glideslope.errors import ScheduleError
-from glideslope.schedules.numbers import MULTIPLES, NUMBER, is_finite, plain, written
+from glideslope.schedules.numbers import MULTIPLES, NUMBER, is_finite, is_number, plain, written
 
 UNITS = {"%": "percent of the horizon", "ep": "epochs", "ex": "examples", "tok": "tokens"}
 UPDATES = "upd"
@@ -38,7 +38,7 @@ class Duration:
         object.__setattr__(self, "value", plain(self.value))
         if not isinstance(self.unit, str) or (self.unit and self.unit not in UNITS):
             raise ScheduleError(f"unknown unit {self.unit!r}: use one of {', '.join(UNITS)}, or none for updates")
-        if not isinstance(self.value, int | float) or isinstance(self.value, bool):
+        if not is_number(self.value):
             raise ScheduleError(f"a duration of {self.value!r}: it must be a number")
         if isinstance(self.value, int) and self.value > 10**300:
             raise ScheduleError("a duration with more than 300 digits: it must be a number of updates")
@@ -91,7 +91,7 @@ class Clock:
             object.__setattr__(self, name, number := plain(value))
             if number is None:
                 continue
-            if not isinstance(number, int | float) or isinstance(number, bool):
+            if not is_number(number):
                 raise ScheduleError(f"{name}={number!r}: it must be a number")
             if not (is_finite(number) and number > 0):
                 raise ScheduleError(f"{name}={number}: it must be positive")
@@ -170,7 +170,7 @@ def time_of(time: Time) -> Duration:
     if isinstance(time, str):
         if match := _DURATION.fullmatch(time):
             return with_unit(match[1], match[2] or (match[3] or "") + (match[4] or ""))
-    elif isinstance(time, int | float) and not isinstance(time, bool):
+    elif is_number(time):
         return Duration(time)
     raise ScheduleError(
         f"{time!r} is not a duration: write 500, '10_000' or '10k' (updates), '5%', '10ep', '1e6ex' or '2Mtok'"

@@ -12,7 +12,7 @@ from glideslope.errors import ScheduleError
 from glideslope.schedules import theirs
 from glideslope.schedules.checks import check_most
 from glideslope.schedules.durations import Duration, is_explicit, number_text, time_of
-from glideslope.schedules.numbers import is_finite, plain
+from glideslope.schedules.numbers import is_finite, is_number, plain
 
 if TYPE_CHECKING:
     from glideslope.schedules.schedule import Schedule
@@ -86,17 +86,13 @@ def value_text(value: Any) -> str:
     return number_text(value) if isinstance(value, int | float) else str(value)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _is_list(value: Any) -> bool:
     return isinstance(value, tuple)
 
 
 _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "float": (_is_number, "it must be a number"),
-    "float | None": (lambda value: value is None or _is_number(value), "it must be a number"),
+    "float": (is_number, "it must be a number"),
+    "float | None": (lambda value: value is None or is_number(value), "it must be a number"),
     "str": (lambda value: isinstance(value, str), "give a word"),
     "bool": (lambda value: isinstance(value, bool), "give true or false"),
     "SequenceOf[float]": (_is_list, "give a list of numbers, such as [1, 0.5, 0.1]"),
@@ -110,5 +106,5 @@ def _check_kinds(parameters: Mapping[str, inspect.Parameter], arguments: Mapping
     for name, value in arguments.items():
         is_of_kind, advice = _KINDS.get(parameters[name].annotation, (None, ""))
         if is_of_kind is not None and not is_of_kind(value):
-            text = number_text(value) if _is_number(value) and is_finite(value) else shown(value, 80)
+            text = number_text(value) if is_number(value) and is_finite(value) else shown(value, 80)
             raise ScheduleError(f"{name}={value if isinstance(value, Duration) else text}: {advice}")

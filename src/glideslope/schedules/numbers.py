@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -44,6 +44,21 @@ def number(cell: Any) -> float:
         return float(cell)
     except ValueError:
         return float(written(cell))
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether a value is a number of Python's, which a bool isn't here.
+
+    >>> is_number(1), is_number(0.5), is_number(True), is_number("1")
+    (True, True, False, False)
+    """
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_count(value: Any, most: float = 2**53) -> bool:
+    """Whether a value is a whole number from 0 to another, of Python's or as `plain` takes it."""
+    value = plain(value)
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most
 
 
 def is_finite(value: float) -> bool:

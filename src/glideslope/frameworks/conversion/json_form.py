@@ -18,6 +18,7 @@ from glideslope.schedules.horizon import Over
 from glideslope.schedules.methods import METHODS
 from glideslope.schedules.named import Named
 from glideslope.schedules.names import FACTORS, NAMES
+from glideslope.schedules.numbers import is_number
 from glideslope.schedules.schedule import Schedule
 from glideslope.schedules.sequence import Sequence, in_sequence
 
@@ -188,7 +189,7 @@ def _named(node: dict[str, Any], depth: int) -> Schedule:
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not is_number(value):
         raise ScheduleError(f"scale={shown(value)}: it must be a number")
     return value
 

@@ -12,7 +12,7 @@ from glideslope.documents import shown
 from glideslope.errors import FeedbackError
 from glideslope.feedback import Feedback
 from glideslope.policy import as_policy
-from glideslope.schedules.numbers import plain
+from glideslope.schedules.numbers import is_count
 
 
 class FeedbackState(NamedTuple):
@@ -97,7 +97,6 @@ def check_feedback(state: Any, feedback: Feedback) -> None:
     if not states:
         raise FeedbackError("the state holds no FeedbackState: restore it into the structure of optimizer.init(params)")
     for node in states:
-        updates = plain(node.updates)
-        if isinstance(updates, bool) or not isinstance(updates, int) or updates < 0:
+        if not is_count(node.updates):
             raise FeedbackError(f"updates={shown(node.updates)} in the state of a feedback: a count was expected")
         whole.restored(node.feedback)

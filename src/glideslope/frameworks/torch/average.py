@@ -16,8 +16,8 @@ from glideslope.errors import FrameworkError, JobError, SearchError
 from glideslope.frameworks.torch.job.averaging import STATISTICS, as_evaluated, measure_statistics, normalizations
 from glideslope.frameworks.torch.job.averaging import Average as Weights
 from glideslope.frameworks.torch.job.batch import examples, moved
-from glideslope.frameworks.torch.job.state_checks import check_average, is_count
-from glideslope.schedules.numbers import plain
+from glideslope.frameworks.torch.job.state_checks import check_average
+from glideslope.schedules.numbers import is_count, plain
 
 
 class Average:

@@ -7,6 +7,7 @@ from typing import Any
 
 from glideslope.documents import shown
 from glideslope.errors import RunDirectoryError
+from glideslope.schedules.numbers import is_number
 from glideslope.search.storage import stored
 
 
@@ -18,8 +19,7 @@ def check_arguments(folder: Any, search: Any, checkpoint_every: Any) -> None:
     if not isinstance(search, dict):
         example = "{'steps': 20_000}"
         raise RunDirectoryError(f"search={shown(search, 80)}: give a dict of what is searched, such as {example}")
-    is_number = isinstance(checkpoint_every, int | float) and not isinstance(checkpoint_every, bool)
-    if not (is_number and checkpoint_every >= 0):
+    if not (is_number(checkpoint_every) and checkpoint_every >= 0):
         raise RunDirectoryError(f"checkpoint_every={shown(checkpoint_every, 80)}: give seconds, math.inf for none")
 
 

@@ -13,7 +13,7 @@ from glideslope.documents import shown
 from glideslope.errors import BatchError, ScheduleError
 from glideslope.frameworks.batches import order
 from glideslope.plural import plural
-from glideslope.schedules.numbers import plain
+from glideslope.schedules.numbers import is_count, plain
 
 
 class Part(NamedTuple):
@@ -137,8 +137,8 @@ class GrowingBatches(Sampler[list[int]]):
         Raises:
             BatchError: it isn't a state, or no update of this growth ends there; all stays as it was then.
         """
-        consumed = plain(state.get("examples")) if isinstance(state, Mapping) and len(state) == 1 else None
-        if isinstance(consumed, bool) or not isinstance(consumed, int):
+        consumed: Any = plain(state.get("examples")) if isinstance(state, Mapping) and len(state) == 1 else None
+        if not is_count(consumed):
             raise BatchError(f'{shown(state)} isn\'t a state of this sampler, {{"examples": n}}')
         if consumed and consumed not in set((self.plan.examples + self.plan.sizes).tolist()):
             raise BatchError(

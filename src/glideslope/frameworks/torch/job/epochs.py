@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -14,7 +15,8 @@ from glideslope.frameworks.torch.job import randomness
 from glideslope.frameworks.torch.job.loader import some
 from glideslope.frameworks.torch.job.loader_checks import check_workers, length
 from glideslope.frameworks.torch.job.resumable import has_state
-from glideslope.frameworks.torch.job.state_checks import check_random, is_count
+from glideslope.frameworks.torch.job.state_checks import check_random
+from glideslope.schedules.numbers import is_count
 
 
 class Epochs:
@@ -113,7 +115,7 @@ class Epochs:
         if not (
             whole
             and is_count(position["epoch"])
-            and (taken is None or is_count(taken, most))
+            and (taken is None or is_count(taken, math.inf if most is None else most))
             and isinstance(position["seeds"], list | tuple)
             and len(position["seeds"]) == len(self._samplers)
             and parts <= position.keys()

@@ -17,7 +17,7 @@ from glideslope.frameworks.torch.job.batch import examples
 from glideslope.frameworks.torch.job.loader_checks import check_restorable, length
 from glideslope.frameworks.torch.job.resumable import Resumable, has_state, stream
 from glideslope.frameworks.torch.job.state_checks import check_random
-from glideslope.schedules.numbers import plain
+from glideslope.schedules.numbers import is_count, plain
 
 _MOST = 100_000
 """Batches that are looked through in a sampler that doesn't say how many it has."""
@@ -101,7 +101,7 @@ class Position:
         of_stream = self.stream is not None
         whole = None if of_stream or self.stateful is not None else length(self.loader)
         most = math.inf if whole is None else whole
-        if taken is not None and (isinstance(taken, bool) or not isinstance(taken, int) or not 0 <= taken <= most):
+        if taken is not None and not is_count(taken, most):
             raise JobError(f"{shown(state)} isn't a position in the training loader: the batches taken in an epoch are "
                            f"a whole number from 0 to {most}, under 'taken'")  # fmt: skip
         kept = "stream" if of_stream else "loader" if self.stateful is not None else "epoch_began"

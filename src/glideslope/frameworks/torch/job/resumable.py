@@ -10,7 +10,8 @@ from torch.utils.data import DataLoader, IterableDataset
 from glideslope.documents import shown
 from glideslope.errors import JobError
 from glideslope.frameworks.torch.job import randomness
-from glideslope.frameworks.torch.job.state_checks import check_random, is_count
+from glideslope.frameworks.torch.job.state_checks import check_random
+from glideslope.schedules.numbers import is_count
 
 
 class Resumable(IterableDataset[Any]):

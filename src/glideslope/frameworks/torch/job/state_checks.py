@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from glideslope.documents import shown
 from glideslope.errors import JobError
 from glideslope.frameworks.torch.job import randomness
-from glideslope.schedules.numbers import is_finite, plain
+from glideslope.schedules.numbers import is_finite, is_number
 
 _OTHER_SHAPES = ("LBFGS", "Adafactor", "SparseAdam")
 """Optimizers of torch whose tensors have other shapes than their parameters."""
@@ -125,12 +125,6 @@ def check_random(saved: Any, generators: Iterable[randomness.Source]) -> None:
         raise JobError(f"the state's generators of random numbers aren't those of this job: {error}") from None
 
 
-def is_count(value: Any, most: float | None = None) -> bool:
-    """Whether a value is a whole number from 0, up to another where one is given."""
-    value = plain(value)
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= (2**53 if most is None else most)
-
-
 def _like(source: randomness.Source) -> randomness.Source:
     """A new generator of the same kind."""
     if isinstance(source, torch.Generator):
@@ -161,4 +155,4 @@ def _is_option(value: Any, like: Any) -> bool:
 def _is_number(value: Any) -> bool:
     if isinstance(value, torch.Tensor) and value.numel() == 1 and not value.is_complex():
         value = value.item()
-    return isinstance(value, int | float) and not isinstance(value, bool) and is_finite(value)
+    return is_number(value) and is_finite(value)

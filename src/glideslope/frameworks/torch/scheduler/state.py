@@ -16,6 +16,7 @@ from glideslope.feedback import Controlled
 from glideslope.frameworks.seals import check_seal, plain
 from glideslope.frameworks.torch.scheduler.resume import resumed, text
 from glideslope.schedules import Schedule
+from glideslope.schedules.numbers import is_number
 
 MOST_UPDATES = 2**53
 """Up to here each count is a float."""
@@ -152,7 +153,6 @@ def _check_seal(state: dict[str, Any], seal: str, feedbacks: Sequence[Controlled
 
 def _step(value: Any) -> int:
     """A number of updates."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not (number and 0 <= value <= MOST_UPDATES and value == int(value)):
+    if not (is_number(value) and 0 <= value <= MOST_UPDATES and value == int(value)):
         raise ValueError("not a number of updates")
     return int(value)
