@@ -1,4 +1,4 @@
-"""Where the full run is said to end: in the unit of the loss, not above the untrained loss, lower where it falls fast."""
+"""Where the full run is said to end: in the unit of the loss, not above the untrained one, lower where it falls fast."""
 
 import numpy as np
 import pytest
