@@ -1,4 +1,4 @@
-"""Where the full run is said to end: in the unit of the loss, not above the untrained one, lower where it falls fast."""
+"""Where the full run is said to end: in the unit of the loss, at most untrained, lower where the loss falls fast."""
 
 import numpy as np
 import pytest
