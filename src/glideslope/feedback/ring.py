@@ -87,8 +87,6 @@ class Ring(Generic[Snapshot]):
 
     Attributes:
         waiting: the snapshot whose loss wasn't seen yet.
-        skips: the most batches that are skipped for one place.
-        every: updates between snapshots.
         tries: how often it went back for the last place.
         events: what was done.
     """

@@ -46,17 +46,11 @@ class Job(AbstractJob):
         accelerator: prepared the model, the optimizer and the loaders.
         model: the prepared network.
         optimizer: the prepared optimizer; or a list, whose optimizers all make each update.
-        loss: the loss function of outputs and targets, as in `gs.torch.Job`.
         train_loader: the prepared loader.
         validation_loader: the prepared loader for `evaluate`.
-        batch_loss: in place of `loss`, the loss function of the model and a batch.
-        metric: what a validation measures in place of the loss: a function of (outputs, targets), as in `gs.torch.Job`.
-            An object with `update` and `compute` must gather over the processes by itself, as torchmetrics do.
-        maximize: whether a larger metric is better: `evaluate` then returns its negative.
-        predict: with `batch_loss`, the function of (model, batch) that gives a metric its (outputs, targets).
-        clip_norm: the largest norm of the gradient of an update.
-        weight: the number of units that the mean loss of a batch is over, from its targets.
-        memory: the bytes above which `state()` is a temporary file and not in the CPU's memory; 2 GiB.
+        loss, metric, maximize, predict, clip_norm, weight, memory: as in `gs.torch.Job`; a metric with `update` and
+            `compute` must gather over the processes by itself, as torchmetrics do.
+        batch_loss: as in `gs.torch.Job`, but one function.
 
     Raises:
         JobError: the optimizer isn't prepared, the model is divided over processes (FSDP, DeepSpeed), a loader is

@@ -6,26 +6,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from glideslope import schedules
 from glideslope.errors import ConversionError
-from glideslope.schedules import (
-    Schedule,
-    constant,
-    cooldown,
-    cosine,
-    cosine_hard_restarts,
-    cosine_restarts,
-    exponential,
-    hold,
-    inverse_sqrt,
-    inverse_time,
-    linear,
-    log_warmup,
-    piecewise,
-    polynomial,
-    polynomial_cycles,
-    triangular,
-    warmup,
-)
+from glideslope.schedules import Schedule
 
 
 def from_keras(config: Mapping[str, Any]) -> Schedule:
@@ -100,32 +83,32 @@ def _read(kind: str, readers: dict[str, Reader], name: Any, config: Mapping[str,
 def _over(schedule: Schedule, config: Mapping[str, Any]) -> Schedule:
     if not config["steps"]:
         raise ConversionError("this schedule ends with the training: say steps, the number of updates")
-    whole = warmup(config["warmup"]) >> schedule if config["warmup"] else schedule
+    whole = schedules.warmup(config["warmup"]) >> schedule if config["warmup"] else schedule
     return whole.over(config["steps"])
 
 
 def _keras_cosine(config: Mapping[str, Any]) -> Schedule:
     first, peak, steps = config["initial_learning_rate"], config.get("warmup_target"), config.get("warmup_steps", 0)
-    down = cosine(config["decay_steps"], final=config.get("alpha", 0.0))
+    down = schedules.cosine(config["decay_steps"], final=config.get("alpha", 0.0))
     if peak is None or not steps:
         return down * float(first)
-    return (warmup(steps, start=first / peak) >> down) * float(peak)
+    return (schedules.warmup(steps, start=first / peak) >> down) * float(peak)
 
 
 def _keras_piecewise(config: Mapping[str, Any]) -> Schedule:
     # Keras keeps a value at its boundary, and begins the next one after it.
-    return piecewise(config["values"], [boundary + 1 for boundary in config["boundaries"]])
+    return schedules.piecewise(config["values"], [boundary + 1 for boundary in config["boundaries"]])
 
 
 def _keras_polynomial(config: Mapping[str, Any]) -> Schedule:
     first = config["initial_learning_rate"]
     final, power = config.get("end_learning_rate", 1e-4) / first, config.get("power", 1.0)
-    make = polynomial_cycles if config.get("cycle") else polynomial
+    make = schedules.polynomial_cycles if config.get("cycle") else schedules.polynomial
     return make(config["decay_steps"], power=power, final=final) * float(first)
 
 
 def _keras_restarts(config: Mapping[str, Any]) -> Schedule:
-    cosines = cosine_restarts(
+    cosines = schedules.cosine_restarts(
         config["first_decay_steps"], stretch=config.get("t_mul", 2.0), ratio=config.get("m_mul", 1.0),
         final=config.get("alpha", 0.0),
     )  # fmt: skip
@@ -138,8 +121,8 @@ def _keras_decay(decay: Callable[..., Schedule], argument: str, config: Mapping[
 
 
 _KERAS: dict[str, Reader] = {
-    "ExponentialDecay": partial(_keras_decay, exponential, "ratio"),
-    "InverseTimeDecay": partial(_keras_decay, inverse_time, "rate"),
+    "ExponentialDecay": partial(_keras_decay, schedules.exponential, "ratio"),
+    "InverseTimeDecay": partial(_keras_decay, schedules.inverse_time, "rate"),
     "PiecewiseConstantDecay": _keras_piecewise,
     "PolynomialDecay": _keras_polynomial,
     "CosineDecay": _keras_cosine,
@@ -151,9 +134,9 @@ def _wave(config: Mapping[str, Any]) -> Schedule:
     """Transformers' cosine of any number of half waves."""
     cycles, low = config.get("num_cycles", 0.5), config.get("min_lr_rate", 0.0)
     if cycles == 0.5:
-        return _over(cosine(final=low), config)
+        return _over(schedules.cosine(final=low), config)
     half = (config["steps"] - config["warmup"]) / (2 * cycles)
-    return _over((cosine(half, final=low) >> cosine(half, final=low).reverse()).repeat(), config)
+    return _over((schedules.cosine(half, final=low) >> schedules.cosine(half, final=low).reverse()).repeat(), config)
 
 
 def _min_rate(config: Mapping[str, Any]) -> float:
@@ -165,9 +148,9 @@ def _cosine_warmup_min(config: Mapping[str, Any]) -> Schedule:
     """Its warmup and its cosine are one update ahead, unless the warmup has a first rate."""
     steps, w = config["steps"], config["warmup"]
     first = config.get("warmup_lr_rate")
-    rise = warmup(w).skip(1).lasting(w) if first is None else warmup(max(w - 1, 1), start=first).lasting(w)
-    down = cosine(steps - w, final=_min_rate(config)).skip(1)
-    return rise >> down if w else down
+    rise = schedules.warmup(w).skip(1) if first is None else schedules.warmup(max(w - 1, 1), start=first)
+    down = schedules.cosine(steps - w, final=_min_rate(config)).skip(1)
+    return rise.lasting(w) >> down if w else down
 
 
 def _stable(config: Mapping[str, Any]) -> Schedule:
@@ -178,22 +161,25 @@ def _stable(config: Mapping[str, Any]) -> Schedule:
     up, falls = config.get("warmup_type", "linear"), config.get("decay_type", "cosine")
     if up not in shapes or falls not in shapes or config.get("num_cycles", 0.5) != 0.5:
         raise ConversionError(f"a warmup_type {up!r}, decay_type {falls!r} or num_cycles that has no counterpart")
-    # Transformers' "1-sqrt" warmup is the square root's mirror image.
-    rise = cooldown(w, shape="sqrt", final=low).reverse() if up == "1-sqrt" else warmup(w, start=low, shape=shapes[up])
-    rest = hold(stay) >> cooldown(down, shape=shapes[falls], final=low)
+    rise = schedules.warmup(w, start=low, shape=shapes[up])
+    if up == "1-sqrt":  # the mirror image of the square root
+        rise = schedules.cooldown(w, shape="sqrt", final=low).reverse()
+    rest = schedules.hold(stay) >> schedules.cooldown(down, shape=shapes[falls], final=low)
     return rise >> rest if w else rest
 
 
 _TRANSFORMERS: dict[str, Reader] = {
-    "linear": lambda c: _over(linear(), c),
+    "linear": lambda c: _over(schedules.linear(), c),
     "cosine": _wave,
-    "cosine_with_restarts": lambda c: _over(cosine_hard_restarts(cycles=c.get("num_cycles", 1)), c),
+    "cosine_with_restarts": lambda c: _over(schedules.cosine_hard_restarts(cycles=c.get("num_cycles", 1)), c),
     "polynomial": lambda c: _over(
-        polynomial(power=c.get("power", 1.0), final=c.get("lr_end", 1e-7) / c["lr_init"]), c
+        schedules.polynomial(power=c.get("power", 1.0), final=c.get("lr_end", 1e-7) / c["lr_init"]), c
     ),
-    "constant": lambda c: constant(),
-    "constant_with_warmup": lambda c: warmup(c["warmup"]) >> hold(),
-    "inverse_sqrt": lambda c: inverse_sqrt(c["warmup"], timescale=c.get("timescale") or c["warmup"] or 10_000),
+    "constant": lambda c: schedules.constant(),
+    "constant_with_warmup": lambda c: schedules.warmup(c["warmup"]) >> schedules.hold(),
+    "inverse_sqrt": lambda c: schedules.inverse_sqrt(
+        c["warmup"], timescale=c.get("timescale") or c["warmup"] or 10_000
+    ),
     "cosine_with_min_lr": lambda c: _wave({**c, "min_lr_rate": _min_rate(c)}),
     "cosine_warmup_with_min_lr": _cosine_warmup_min,
     "warmup_stable_decay": _stable,
@@ -203,25 +189,25 @@ _TRANSFORMERS: dict[str, Reader] = {
 def _rise(config: Mapping[str, Any], start: float) -> Schedule:
     updates = max(2, config.get("warmup_num_steps", 1000))
     if config.get("warmup_type", "log") == "linear":
-        return warmup(updates, start=start)
-    return log_warmup(updates, start=start).lasting(updates)
+        return schedules.warmup(updates, start=start)
+    return schedules.log_warmup(updates, start=start).lasting(updates)
 
 
 def _deepspeed_warmup(config: Mapping[str, Any]) -> Schedule:
     peak = config.get("warmup_max_lr", 0.001)
-    return (_rise(config, config.get("warmup_min_lr", 0.0) / peak) >> hold()).delay(1) * float(peak)
+    return (_rise(config, config.get("warmup_min_lr", 0.0) / peak) >> schedules.hold()).delay(1) * float(peak)
 
 
 def _deepspeed_decay(config: Mapping[str, Any]) -> Schedule:
     peak, low = config.get("warmup_max_lr", 0.001), config.get("warmup_min_lr", 0.0)
     left = config["total_num_steps"] - max(2, config.get("warmup_num_steps", 1000))
-    return (_rise(config, low / peak) >> linear(max(left, 1), final=low / peak)).delay(1) * float(peak)
+    return (_rise(config, low / peak) >> schedules.linear(max(left, 1), final=low / peak)).delay(1) * float(peak)
 
 
 def _deepspeed_cosine(config: Mapping[str, Any]) -> Schedule:
     left = config["total_num_steps"] - max(2, config.get("warmup_num_steps", 1000))
-    down = cosine(max(left, 1), final=config.get("cos_min_ratio", 0.0001)).skip(1)
-    return constant(0, 1) >> _rise(config, config.get("warmup_min_ratio", 0.0)) >> down
+    down = schedules.cosine(max(left, 1), final=config.get("cos_min_ratio", 0.0001)).skip(1)
+    return schedules.constant(0, 1) >> _rise(config, config.get("warmup_min_ratio", 0.0)) >> down
 
 
 def _deepspeed_cycle(config: Mapping[str, Any]) -> Schedule:
@@ -230,10 +216,10 @@ def _deepspeed_cycle(config: Mapping[str, Any]) -> Schedule:
     down = config.get("cycle_second_step_size") or up
     if config.get("cycle_first_stair_count") or config.get("cycle_second_stair_count"):
         raise ConversionError("a OneCycle in stairs has no counterpart")
-    cycle = triangular(up, down, low=low / high).lasting(up + down) * float(high)
+    cycle = schedules.triangular(up, down, low=low / high).lasting(up + down) * float(high)
     rate, size = config.get("decay_lr_rate", 0.0), config.get("decay_step_size", 0)
     # The rate at the end of the cycle is that of its begin.
-    return cycle >> (inverse_time(size, rate=rate) * float(low) if size and rate else constant(low))
+    return cycle >> (schedules.inverse_time(size, rate=rate) * float(low) if size and rate else schedules.constant(low))
 
 
 _DEEPSPEED: dict[str, Reader] = {

@@ -7,37 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from glideslope import schedules
 from glideslope.errors import ConversionError
-from glideslope.schedules import (
-    Schedule,
-    constant,
-    cosine,
-    cosine_restarts,
-    exp_range,
-    exponential,
-    from_function,
-    linear,
-    multistep,
-    piecewise,
-    polynomial,
-    step,
-    three_phase_one_cycle,
-    triangular,
-    triangular2,
-    two_phase_one_cycle,
-)
+from glideslope.schedules import Schedule
 from glideslope.schedules.durations import Duration
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a scheduler acts.
-
-    Attributes:
-        group: the number of the parameter group.
-        start: the rate that it begins with, which most multiply from then on.
-        updates: how many updates it goes on for, as far as is known.
-    """
+    """Where a scheduler acts: the number of the parameter group, the rate that it begins with, which most multiply from
+    then on, and how many updates it goes on for, as far as is known."""
 
     group: int
     start: float
@@ -99,21 +78,21 @@ def _whole(scheduler: Any, name: str, least: int = 0) -> int:
 def _constant(scheduler: Any) -> Schedule:
     total = _whole(scheduler, "total_iters")
     # With no updates the end is never come to.
-    return piecewise([scheduler.factor, 1.0], [total]) if total else constant(scheduler.factor)
+    return schedules.piecewise([scheduler.factor, 1.0], [total]) if total else schedules.constant(scheduler.factor)
 
 
 def _linear(scheduler: Any) -> Schedule:
     start, total = scheduler.start_factor, _whole(scheduler, "total_iters")
-    return linear(total, start=start, final=scheduler.end_factor) if total else constant(start)
+    return schedules.linear(total, start=start, final=scheduler.end_factor) if total else schedules.constant(start)
 
 
 def _polynomial(scheduler: Any) -> Schedule:
     total = _whole(scheduler, "total_iters")
-    return polynomial(total, power=scheduler.power) if total else constant()
+    return schedules.polynomial(total, power=scheduler.power) if total else schedules.constant()
 
 
 def _step(scheduler: Any) -> Schedule:
-    return step(_whole(scheduler, "step_size", 1), ratio=scheduler.gamma)
+    return schedules.step(_whole(scheduler, "step_size", 1), ratio=scheduler.gamma)
 
 
 def _multistep(scheduler: Any) -> Schedule:
@@ -122,33 +101,33 @@ def _multistep(scheduler: Any) -> Schedule:
         raise ConversionError(f"a MultiStepLR with milestones={passed}: give whole numbers from 0")
     times = sorted(scheduler.milestones)
     if len(times) == len(passed):
-        return multistep(times, ratio=scheduler.gamma)
+        return schedules.multistep(times, ratio=scheduler.gamma)
     # A milestone that was named twice counts twice.
     values = [scheduler.gamma ** sum(milestone <= time for milestone in passed) for time in times]
-    return piecewise([1.0, *values], times)
+    return schedules.piecewise([1.0, *values], times)
 
 
 def _cosine(scheduler: Any, place: Place) -> Schedule:
     half, low = scheduler.T_max, scheduler.eta_min
     if not half > 0:
         raise ConversionError(f"a CosineAnnealingLR with T_max={half}: give a positive number")
-    down = scaled(cosine(half, final=_ratio(low, place.start)), place.start, scheduler, place)
+    down = scaled(schedules.cosine(half, final=_ratio(low, place.start)), place.start, scheduler, place)
     if place.updates <= half:
         return down
     # It climbs again, from then on to its base rate.
     base = float(scheduler.base_lrs[place.group])
-    wave = cosine(half, final=_ratio(low, base))
+    wave = schedules.cosine(half, final=_ratio(low, base))
     return down >> scaled((wave.reverse() >> wave).repeat(), base, scheduler, place)
 
 
 def _lambda(scheduler: Any, place: Place) -> Schedule:
-    function = from_function(scheduler.lr_lambdas[place.group])
+    function = schedules.from_function(scheduler.lr_lambdas[place.group])
     return scaled(function, float(scheduler.base_lrs[place.group]), scheduler, place)
 
 
 def _restarts(scheduler: Any, place: Place) -> Schedule:
     base = float(scheduler.base_lrs[place.group])
-    waves = cosine_restarts(scheduler.T_0, stretch=scheduler.T_mult, final=_ratio(scheduler.eta_min, base))
+    waves = schedules.cosine_restarts(scheduler.T_0, stretch=scheduler.T_mult, final=_ratio(scheduler.eta_min, base))
     return scaled(waves, base, scheduler, place)
 
 
@@ -157,9 +136,9 @@ def _cyclic(scheduler: Any, place: Place) -> Schedule:
     up = Duration(scheduler.total_size * scheduler.step_ratio)
     down = Duration(scheduler.total_size - up.value)
     kinds: dict[str, Callable[[], Schedule]] = {
-        "triangular": lambda: triangular(up, down, low=_ratio(low, high)),
-        "triangular2": lambda: triangular2(up, down, low=_ratio(low, high)),
-        "exp_range": lambda: exp_range(up, down, low=_ratio(low, high), ratio=scheduler.gamma),
+        "triangular": lambda: schedules.triangular(up, down, low=_ratio(low, high)),
+        "triangular2": lambda: schedules.triangular2(up, down, low=_ratio(low, high)),
+        "exp_range": lambda: schedules.exp_range(up, down, low=_ratio(low, high), ratio=scheduler.gamma),
     }
     if scheduler._scale_fn_custom is not None or scheduler.mode not in kinds:
         raise ConversionError("this CyclicLR scales by a function of its own: read it with from_function")
@@ -167,7 +146,7 @@ def _cyclic(scheduler: Any, place: Place) -> Schedule:
     if math.isclose(place.start, low, rel_tol=1e-6):
         return cycles
     # The constructor sets the group's initial rate, where there is one already, and not base_lr.
-    return scaled(constant(1.0, 1), place.start, scheduler, place) >> cycles.skip(1)
+    return scaled(schedules.constant(1.0, 1), place.start, scheduler, place) >> cycles.skip(1)
 
 
 def _one_cycle(scheduler: Any, place: Place) -> Schedule:
@@ -177,7 +156,7 @@ def _one_cycle(scheduler: Any, place: Place) -> Schedule:
     shape = {"cos": "cosine"}.get(scheduler._anneal_func_type, scheduler._anneal_func_type)
     # Torch's phases end an update early, so that the last update has the final rate.
     rise, fall = Duration(float(ends[0])), Duration(float(ends[-1] - ends[-2]))
-    make = three_phase_one_cycle if len(ends) == 3 else two_phase_one_cycle
+    make = schedules.three_phase_one_cycle if len(ends) == 3 else schedules.two_phase_one_cycle
     cycle = make(rise, fall, start=_ratio(rates["initial_lr"], peak), final=_ratio(rates["min_lr"], peak), shape=shape)
     return scaled(cycle, peak, scheduler, place)
 
@@ -188,7 +167,7 @@ READERS: dict[str, Reader] = {
     "LinearLR": _multiplying(_linear),
     "StepLR": _multiplying(_step),
     "MultiStepLR": _multiplying(_multistep),
-    "ExponentialLR": _multiplying(lambda scheduler: exponential(1, ratio=scheduler.gamma)),
+    "ExponentialLR": _multiplying(lambda scheduler: schedules.exponential(1, ratio=scheduler.gamma)),
     "PolynomialLR": _multiplying(_polynomial),
     "CosineAnnealingLR": _cosine,
     "CosineAnnealingWarmRestarts": _restarts,

@@ -21,15 +21,8 @@ from glideslope.search.storage.places import Folder
 
 
 class Trained(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """What a state is of.
-
-    Attributes:
-        key: the run.
-        state: the name of the file.
-        digest: its checksum.
-        updates: made in the run, where that isn't at its end.
-        loss: the validation loss there.
-    """
+    """What a state is of: the run, the file of the state with its checksum, and the updates made and the validation
+    loss there, where that isn't the run's end."""
 
     key: str
     state: str

@@ -35,14 +35,8 @@ TICK = 0.5
 
 @dataclass(frozen=True)
 class Arrived:
-    """The run of a task.
-
-    Attributes:
-        number: of the task.
-        made: its run.
-        state: of the job at its end, where that was asked for and can be sent.
-        unsaved: why it couldn't be checkpointed, if it couldn't.
-    """
+    """The run of a task, by the task's number; the job's state at its end, where that was requested and can be sent;
+    and why the run couldn't be checkpointed, if it couldn't."""
 
     number: int
     made: Made

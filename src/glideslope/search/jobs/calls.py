@@ -16,11 +16,7 @@ FAILURES = (Exception, SystemExit, GeneratorExit, OutOfTime)
 
 
 class ProcessExit(SystemExit):
-    """A job called a function of `os` that ends the process without a word to Python.
-
-    Attributes:
-        call: the call.
-    """
+    """A job called a function of `os` that ends the process without telling Python; `call` is the call."""
 
     def __init__(self, call: str, code: int) -> None:
         super().__init__(code)

@@ -43,11 +43,7 @@ def over(seconds: float) -> str:
 
 
 class Limit(Protocol):
-    """Ends a run that takes too long.
-
-    Attributes:
-        seconds: that it may take.
-    """
+    """Ends a run that takes more than so many seconds."""
 
     seconds: float
 

@@ -24,14 +24,8 @@ from glideslope.search.runs.trial import Trial
 
 @dataclass(frozen=True)
 class Made:
-    """A run that was made here.
-
-    Attributes:
-        run: it.
-        updates: those made here, the ones before a checkpoint left out.
-        seconds: that these took.
-        wasted: the updates that earlier processes are known to have made of it after their last checkpoint.
-    """
+    """A run that was made here: the updates made here, those before a checkpoint left out, and the seconds that they
+    took; and the updates that earlier processes are known to have wasted on it after their last checkpoint."""
 
     run: Run
     updates: int

@@ -9,20 +9,12 @@ from typing import Any
 import torch
 
 from glideslope.errors import JobError
-from glideslope.frameworks.torch.job import randomness
+from glideslope.frameworks.torch.job import randomness, state_checks
 from glideslope.frameworks.torch.job.averaging import Average, unsaved_buffers
 from glideslope.frameworks.torch.job.epochs import Epochs
 from glideslope.frameworks.torch.job.job_state import load_optimizer, snapshot
 from glideslope.frameworks.torch.job.loader import Position
 from glideslope.frameworks.torch.job.rates import parameters
-from glideslope.frameworks.torch.job.state_checks import (
-    check_average,
-    check_optimizer,
-    check_others,
-    check_random,
-    check_scaler,
-    check_tensors,
-)
 
 
 class Contents:
@@ -74,16 +66,16 @@ class Contents:
         if len(states) != len(self.optimizers):
             raise JobError(f"the state of the job has {len(states)} optimizers, and the job has "
                            f"{len(self.optimizers)}: give one of its own")  # fmt: skip
-        check_tensors("model", state["model"], here := self.model.state_dict())
-        check_tensors("model's unsaved buffers", state["buffers"], unsaved_buffers(self.model))
-        check_others(state.get("others", ()), self._others)
+        state_checks.check_tensors("model", state["model"], here := self.model.state_dict())
+        state_checks.check_tensors("model's unsaved buffers", state["buffers"], unsaved_buffers(self.model))
+        state_checks.check_others(state.get("others", ()), self._others)
         for optimizer, saved in zip(self.optimizers, states, strict=True):
-            check_optimizer(optimizer, saved)
+            state_checks.check_optimizer(optimizer, saved)
         if self.scaler:
-            check_scaler(state["scaler"], self.scaler.state_dict())
+            state_checks.check_scaler(state["scaler"], self.scaler.state_dict())
         if state["average"]:
-            check_average(state["average"], here)
-        check_random(state["random"], self.generators)
+            state_checks.check_average(state["average"], here)
+        state_checks.check_random(state["random"], self.generators)
         self.data.check(state["data"])
 
     def load(self, state: dict[str, Any]) -> Average | None:

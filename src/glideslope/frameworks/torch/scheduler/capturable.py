@@ -31,10 +31,9 @@ class CapturableScheduler(BaseScheduler):
         optimizer: a torch optimizer, or a wrapper around one; its rates and betas become tensors.
         schedule: as in `Scheduler`; there is no schedule of weight decay, which isn't a tensor in torch's optimizers.
         steps: the horizon, where the table ends; its last value is held.
-        clock: as in `Scheduler`.
         momentum: a schedule of the first beta.
         betas: a schedule for each beta; None leaves one as it is.
-        peak: as in `Scheduler`.
+        clock, peak: as in `Scheduler`.
 
     Raises:
         ScheduleError: as `Scheduler`, or a momentum is scheduled that isn't a beta.
