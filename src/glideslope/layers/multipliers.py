@@ -54,7 +54,8 @@ class Multipliers:
         """
         multipliers = self.by_parameter
         if name not in multipliers:
-            raise LayerError(f"no parameter {name!r} among {_some(multipliers)}: make the multipliers with this model")
+            some = ", ".join([*list(multipliers)[:5], *["…"][: len(multipliers) > 5]])
+            raise LayerError(f"no parameter {name!r} among {some}: make the multipliers with this model")
         return multipliers[name]
 
     def __mul__(self, other: Multipliers | float) -> Multipliers:
@@ -108,8 +109,3 @@ def check_multiplier(name: str, multiplier: Any) -> None:
     """Raises unless a multiplier is a finite number from 0."""
     if not (isinstance(multiplier, Real) and 0 <= float(multiplier) < math.inf):
         raise LayerError(f"{name}: a multiplier of {multiplier!r}: give a number from 0, which freezes")
-
-
-def _some(names: Iterable[str]) -> str:
-    listed = list(names)
-    return ", ".join(listed[:5]) + (", …" if len(listed) > 5 else "")

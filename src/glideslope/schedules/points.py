@@ -100,7 +100,7 @@ def from_csv(path: str | Path, *, between: str = "linear") -> Schedule:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ScheduleError(f"{path} can't be read: {reason(error)}") from error
     points = []
-    if rows and _is_header(rows[0][1]):
+    if rows and len(rows[0][1]) > 1 and not any(map(_resembles_number, rows[0][1])):  # a header
         if rows[0][1][1].strip().lower() in _TIMES:
             raise ScheduleError(f"{path}, line {rows[0][0]}: {','.join(rows[0][1])!r}: give the columns as step,lr")
         rows = rows[1:]
@@ -119,10 +119,6 @@ def from_csv(path: str | Path, *, between: str = "linear") -> Schedule:
 
 
 _TIMES = ("step", "steps", "update", "updates", "iteration", "iter", "t", "time")
-
-
-def _is_header(row: list[str]) -> bool:
-    return len(row) > 1 and not any(map(_resembles_number, row))
 
 
 def _resembles_number(cell: str) -> bool:

@@ -91,10 +91,6 @@ def _polynomial(scheduler: Any) -> Schedule:
     return schedules.polynomial(total, power=scheduler.power) if total else schedules.constant()
 
 
-def _step(scheduler: Any) -> Schedule:
-    return schedules.step(_whole(scheduler, "step_size", 1), ratio=scheduler.gamma)
-
-
 def _multistep(scheduler: Any) -> Schedule:
     passed = sorted(scheduler.milestones.elements())
     if any(milestone != int(milestone) or milestone < 0 for milestone in passed):
@@ -165,7 +161,7 @@ READERS: dict[str, Reader] = {
     "LambdaLR": _lambda,
     "ConstantLR": _multiplying(_constant),
     "LinearLR": _multiplying(_linear),
-    "StepLR": _multiplying(_step),
+    "StepLR": _multiplying(lambda one: schedules.step(_whole(one, "step_size", 1), ratio=one.gamma)),
     "MultiStepLR": _multiplying(_multistep),
     "ExponentialLR": _multiplying(lambda scheduler: schedules.exponential(1, ratio=scheduler.gamma)),
     "PolynomialLR": _multiplying(_polynomial),

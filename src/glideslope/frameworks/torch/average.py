@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import torch
@@ -108,7 +107,11 @@ class Average:
         with as_evaluated(model, (), self._weights) as is_averaged:
             if is_averaged and batches is not None:
                 device = next(model.parameters()).device
-                measure_statistics(model, _inputs(batches, device), partial(_forward, model))
+
+                def forward(inputs: Any) -> Any:
+                    return model(**inputs) if isinstance(inputs, Mapping) else model(inputs)
+
+                measure_statistics(model, _inputs(batches, device), forward)
             model.eval()
             yield model
 
@@ -149,11 +152,6 @@ class Average:
             )
         self._weights = None if weights is None else Weights.restored(self._model, weights)
         self._updates = int(updates)
-
-
-def _forward(model: torch.nn.Module, inputs: Any) -> Any:
-    """A forward pass on a batch's inputs, by place or by name."""
-    return model(**inputs) if isinstance(inputs, Mapping) else model(inputs)
 
 
 def _network(model: torch.nn.Module) -> torch.nn.Module:

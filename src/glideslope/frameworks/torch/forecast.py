@@ -89,7 +89,8 @@ class Forecast:
         self._sum = self._sum + (loss.detach().float() if isinstance(loss, torch.Tensor) else float(loss))
         self._count += 1
         if self._count >= self._length:
-            self._take(float(self._sum) / self._count)
+            middle = self.scheduler.last_epoch - (self._length - 1) / 2  # of the updates of the mean
+            self.see(middle, float(self._sum) / self._count)
             self._sum, self._count = 0.0, 0
 
     def read(self) -> Made:
@@ -120,10 +121,6 @@ class Forecast:
         for step, loss in zip(state["steps"], state["losses"], strict=True):
             self.see(float(step), float(loss))
         self._to = to
-
-    def _take(self, loss: float) -> None:
-        """Takes the mean of the losses up to now."""
-        self.see(self.scheduler.last_epoch - (self._length - 1) / 2, loss)
 
     def see(self, step: float, loss: float) -> None:
         """Takes a loss that was measured or averaged after so many updates, as a log has it."""

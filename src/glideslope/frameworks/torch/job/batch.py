@@ -69,8 +69,9 @@ def split(batch: Any) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
         return split(part) if isinstance(part, torch.Tensor) or _named(part) is not None else ((part,), {}, part)
     named = _named(batch)
     if named is None:
+        kind = "empty" if isinstance(batch, list | tuple) else f"a {type(batch).__name__}"
         raise JobError(
-            f"a batch is {_described(batch)}: a loss of outputs and targets takes (inputs, targets), a tensor, a dict "
+            f"a batch is {kind}: a loss of outputs and targets takes (inputs, targets), a tensor, a dict "
             "or a dataclass; for any other give batch_loss=lambda model, batch: ..."
         )
     names = [name for name in TARGETS if name in named]
@@ -92,10 +93,6 @@ def _named(batch: Any) -> dict[str, Any] | None:
     if is_dataclass(batch) and not isinstance(batch, type):
         return {field.name: getattr(batch, field.name) for field in fields(batch)}
     return None
-
-
-def _described(batch: Any) -> str:
-    return "empty" if isinstance(batch, list | tuple) else f"a {type(batch).__name__}"
 
 
 def examples(part: Any) -> int:

@@ -85,7 +85,8 @@ def _check_sampler(loader: DataLoader[Any], generators: list[randomness.Source])
 
     def first() -> list[Any]:
         randomness.load(before, generators)
-        return [_indices(item) for item in itertools.islice(sampler, 3)]
+        drawn = itertools.islice(sampler, 3)
+        return [item.tolist() if isinstance(item, torch.Tensor) else item for item in drawn]
 
     orders = first(), first()
     randomness.load(before, generators)
@@ -94,10 +95,6 @@ def _check_sampler(loader: DataLoader[Any], generators: list[randomness.Source])
             f"the training loader's sampler ({type(loader.sampler).__name__}) gives another order each time from the "
             "same random state: it keeps state of its own, so a position in it can't be restored"
         )
-
-
-def _indices(item: Any) -> Any:
-    return item.tolist() if isinstance(item, torch.Tensor) else item
 
 
 def whole_batches(name: str, number: Any) -> None:

@@ -50,7 +50,8 @@ class LossOfOutputs:
         if isinstance(loss, tuple):
             return pair(loss, "the loss")
         count = partial(units, self.loss, targets, self.weight)
-        return BatchLoss(scalar(loss, "the loss"), count, loss if _is_sum(self.loss) else None)
+        is_sum = getattr(self.loss, "reduction", "mean") == "sum"
+        return BatchLoss(scalar(loss, "the loss"), count, loss if is_sum else None)
 
     def outputs(self, model: torch.nn.Module, batch: Any) -> tuple[Any, Any]:
         """The model's outputs, and the targets."""
@@ -109,10 +110,6 @@ def scalar(value: Any, name: str) -> torch.Tensor:
     raise JobError(
         f"{name} gave {shown}: give a tensor with one number, the mean over the batch, or a pair (sum, count)"
     )
-
-
-def _is_sum(loss: Any) -> bool:
-    return getattr(loss, "reduction", "mean") == "sum"
 
 
 def objectives(loss: Any, batch_loss: Any, weight: Callable[[Any], Any] | None, optimizers: int) -> list[Objective]:
