@@ -141,7 +141,7 @@ class Controlled(Drawn, Feedback):
 
     Attributes:
         schedule: the schedule, a pure function of the updates made.
-        feedbacks: those that multiply it.
+        feedbacks: the feedbacks that multiply its factor.
     """
 
     schedule: Schedule

@@ -20,9 +20,9 @@ class Batches:
     saved to go on from there.
 
     Args:
-        arrays: of the same length along their first axis: inputs and targets, say.
+        arrays: arrays of one length along their first axis, such as inputs and targets.
         batch_size: examples in a batch.
-        seed: of the order.
+        seed: the seed of the order.
         shuffle: False keeps the order of the examples.
 
     Raises:

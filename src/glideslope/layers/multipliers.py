@@ -17,10 +17,10 @@ class Layer:
     """Parameters that share a multiplier.
 
     Attributes:
-        name: of what owns them.
-        parameters: those.
-        multiplier: of the rate.
-        initial: what their initial values are to be multiplied by; see `by_width`.
+        name: the name of the module that owns them.
+        parameters: the parameters.
+        multiplier: the multiplier of their rate.
+        initial: the factor of their initial values; see `by_width`.
     """
 
     name: str

@@ -21,7 +21,7 @@ class Parameter:
 
     Attributes:
         name: `blocks.0.norm.weight` in torch, the path in a pytree joined by dots, a variable's path in Keras.
-        layer: what owns it: the name without its last part.
+        layer: the name of the module that owns it, its own name without the last part.
         shape: its shape.
         fans: of a matrix, or a convolution's kernel, the places in its shape of what comes in and what goes out; None
             for a vector. A table that is looked up in has only what goes out.

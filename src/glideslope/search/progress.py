@@ -12,7 +12,7 @@ from glideslope.search.runs.running import Running
 
 @dataclass(frozen=True)
 class Progress:
-    """What a search is doing, told at every look at the loss.
+    """What a search is doing, passed to `watch` at every look at the loss.
 
     Attributes:
         stage: the part of the search.

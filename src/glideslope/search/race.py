@@ -61,12 +61,12 @@ class Race(Shown):
 
     Attributes:
         standings: every contestant, best first.
-        tied: the contestants within noise of the best, the best among them.
+        tied: the best contestant, and those within noise of it.
         constant: the best constant rate, the reference.
         target: the validation loss to reach.
         updates: all updates made, those that a guard took back too.
-        left_out: the schedules that weren't run, since another has the same curve, with that one.
-        wasted: updates made besides, again after a process was lost, as far as that is known; not compared.
+        left_out: the schedules that weren't run, each with the one that has the same curve.
+        wasted: updates made again after a process was lost, as far as that is known; not compared.
     """
 
     standings: tuple[Standing, ...]
@@ -115,9 +115,9 @@ def race(
         schedules: the schedules, or their texts; a feedback in one gets the validation loss of each evaluation.
         steps: the updates of each run.
         peaks: the peak rates.
-        optimizers: names of optimizers that everything is also run with, such as "adagrad" or "schedule-free", where
+        optimizers: names of optimizers with which everything is run too, such as "adagrad" or "schedule-free", where
             the job is made by `job(seed, optimizer=None)`; one that finds its rate itself runs at a peak of 1 only.
-        averages: averages of the weights that everything is also measured by: "ema(0.99)", "swa(75%)".
+        averages: averages of the weights with which everything is measured too: "ema(0.99)", "swa(75%)".
         seeds: how many seeds to run everything with.
         seed: the first.
         target: the validation loss to reach; where the best constant rate ends, if not given.

@@ -37,12 +37,12 @@ class RangeTest(Shown):
     Attributes:
         sweeps: from the same weights, in different data orders.
         steepest, minimum, largest_stable: medians over the sweeps.
-        suggestion: the median over the sweeps of what the largest stable rate and the kind of the optimizer tell
-            (`start.by_edge`). Where the kind isn't known, of the geometric means of the steepest point and the largest
-            stable rate over two; or where the fall isn't clear, a tenth of the largest stable rate, since the steepest
-            point is then one of noise.
-        spread: the least and the greatest suggestion of a sweep, or tenth of a largest stable rate. It tells how far
-            sweeps agree, and not how far their suggestion is from the best rate of a training.
+        suggestion: the peak to try: by the largest stable rate and the kind of the optimizer, the median over the
+            sweeps. Where the kind isn't known, the geometric mean of the steepest point and half the largest stable
+            rate; or where the fall isn't clear, a tenth of the largest stable rate, since the steepest point is then
+            noise.
+        spread: the least and the greatest suggestion of a single sweep. It shows how far the sweeps agree, and not how
+            far their suggestion is from the best rate of a training.
         noise: the standard deviation of the loss of a batch.
         fall: how far the smoothed loss fell below the untrained loss, the mean over the sweeps.
         clear: whether that is more than noise.
@@ -85,7 +85,7 @@ def find(
     seed: int = 0,
     watch: Watch = unwatched,
 ) -> RangeTest:
-    """Finds a rate to train with, by short sweeps from a very small to a very large one; the job is put back after.
+    """Finds a rate to train with, by short sweeps from very small to very large rates; the job is put back at the end.
 
     The rates found depend on `steps`: see `RangeTest`.
 

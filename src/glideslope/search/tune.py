@@ -60,7 +60,7 @@ class Tuned(Shown):
         constants: the full runs of all constant rates that were tried.
         noise: how far two data orders of one short run ended apart; 0 where the losses were clear without it.
         problem: what is wrong with the full run, or None.
-        wasted: updates made besides, again after a process was lost, as far as that is known; not compared.
+        wasted: updates made again after a process was lost, as far as that is known; not compared.
         ahead: updates, at most, of runs that workers began before they were asked for, and that weren't; not compared.
     """
 
@@ -134,10 +134,10 @@ def tune(
         optimizers: names of optimizers to choose from besides the job's own, such as "adagrad" or "schedule-free",
             where the job is made by `job(seed, optimizer=None)`.
         averages: averages of the weights at a constant rate, to choose from besides: "ema(0.99)", "swa(75%)".
-        also: other numbers of the optimizer to choose, each by three runs at the best peak: "weight_decay=1e-3:0.3",
+        also: other numbers of the optimizer to tune, each by three runs at the best peak: "weight_decay=1e-3:0.3",
             "momentum"; of a job whose `controls` have them. "batch_size=32:256" begins at the job's own, for which
             `steps` are the updates; with a larger batch there are fewer, of as many examples.
-        guard: protects the full run from divergence.
+        guard: the guard that protects the full run from divergence.
         against_constant: also make full runs of constant rates around the chosen peak, outside the bound.
         constant_peaks: the rates of those runs; if not given, a quarter to two times the best found, and on from there
             until the best is not at an end.

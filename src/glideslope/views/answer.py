@@ -11,11 +11,11 @@ from glideslope.escape import html, visible
 
 TERMS = {
     "peak": "the largest rate of a run, where the factor of its schedule is 1",
-    "updates": "how often the optimizer changes the weights in a run",
+    "updates": "how many times the optimizer changes the weights in a run",
     "loss": "the validation loss at the end of a run; lower is better",
     "untrained": "the validation loss before the first update",
     "predicted": "where the loss of the full run lies in nine of ten trainings, by the short runs",
-    "in …% of trainings": "of those that the search was measured on, after as much of a search",
+    "in …% of trainings": "the share of the trainings that the search was measured on, after searches as long",
     "short run": "a complete run of fewer updates, its schedule compressed, made to compare peaks",
     "full run": "a run of all updates; of several the best is the answer",
     "± s.e.": "the standard error of the mean loss over the seeds",

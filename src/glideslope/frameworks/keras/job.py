@@ -23,7 +23,7 @@ class Job(NumberedJob):
         train: the batches of each update, `gs.keras.Batches((inputs, targets), batch_size)`, or any function of the
             number of batches taken that gives (inputs, targets) or (inputs, targets, weights).
         validation: (inputs, targets), arrays.
-        batch_size: of the validation, which doesn't depend on it.
+        batch_size: the examples in a batch of the validation, whose loss doesn't depend on it.
 
     Raises:
         JobError: the model isn't compiled, or its rate is a schedule.

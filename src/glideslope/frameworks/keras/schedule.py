@@ -19,8 +19,8 @@ from glideslope.schedules.numbers import plain
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
     """A rate for a Keras optimizer; saved and loaded with the model.
 
-    Keras counts every batch, and asks for a rate at each, also where it accumulates gradients over several and updates
-    nothing: say over how many.
+    Keras counts batches, and asks for the rate at each, also where the optimizer accumulates gradients over several:
+    their number is an argument here.
 
     Args:
         schedule: the schedule, a value or its text.

@@ -34,7 +34,7 @@ class Contestant:
     its decay is paid in batch growth, the run has fewer updates, of as many examples.
 
     Attributes:
-        schedule: what the rate follows.
+        schedule: the schedule of the rate, possibly times feedbacks or a growth of the batch.
         peak: the rate where its factor is 1.
         optimizer: the name of the optimizer that the job is made with; None is the job's own.
         average: the average of the weights that is measured; None is the weights themselves.

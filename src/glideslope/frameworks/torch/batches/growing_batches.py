@@ -35,16 +35,16 @@ class Part(NamedTuple):
 class GrowingBatches(Sampler[list[int]]):
     """Batches of indices that grow as a `gs.batches.growth` says, for a DataLoader's `batch_sampler`.
 
-    It goes on, epoch after epoch, until the growth's horizon. Each epoch's order follows from the seed and the epoch,
+    It runs, epoch after epoch, until the growth's horizon. Each epoch's order follows from the seed and the epoch,
     and what a batch has from the examples consumed, so a position is one number, and no worker that fetches ahead can
-    lose it. Of several processes each has its share of every batch.
+    lose it. With several processes each gets its share of every batch.
 
     Args:
         examples: in the data set.
         growth: with its horizon known.
         largest_per_device: examples that fit a device at a time; a larger share comes as several batches, whose
             gradients are accumulated. No bound if not given.
-        seed: of the order.
+        seed: the seed of the order.
         shuffle: False keeps the order of the examples.
         rank: of this process; the process group's if not given.
         ranks: processes; the process group's if not given.

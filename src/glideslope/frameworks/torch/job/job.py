@@ -55,8 +55,8 @@ class Job(AbstractJob):
         autocast: torch.bfloat16 or torch.float16, the type of torch's autocast; float16 has a gradient scaler.
         accumulate: the training loader's batches in an update.
         device: where to train; where the model's parameters are if not given.
-        scaler: a gradient scaler for mixed precision. An update it skips is no update: the next batch is
-            taken, but for a loss that isn't finite, which is returned.
+        scaler: a gradient scaler for mixed precision. An update that it skips doesn't count: the next batch is taken;
+            only a loss that isn't finite is returned.
         weight: the number of units that the mean loss of a batch is over, from its targets, such as
             `lambda targets: (targets != 0).sum()`; from the batch with `batch_loss`.
         validation_batches: the batches of an evaluation, where the validation loader is endless.
