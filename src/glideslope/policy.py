@@ -25,7 +25,7 @@ class RatePolicy:
 
     Attributes:
         schedule: the factor as a function of the updates made; where the batch grows, of those of the base batch.
-        feedbacks: what multiplies it, moved by measurements.
+        feedbacks: the feedbacks that multiply its factor.
         growth: the base and the largest batch, where it grows.
 
     >>> policy = as_policy("cosine * plateau(0.5)")

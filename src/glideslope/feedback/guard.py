@@ -125,8 +125,8 @@ def guard(
     A `race` or `tune` does so where a schedule is times a guard; a plain torch loop has `gs.torch.Guard`.
 
     Args:
-        deviations: how many make a spike.
-        factor: what the rate is lowered by, between 0 and 1.
+        deviations: the mean absolute deviations that make a spike.
+        factor: the factor of the rate where it is lowered, between 0 and 1.
         rest: updates past the place before the rate is the schedule's again.
         every: updates between snapshots, by default a 300th of the training, but 20 to 50, or from 5 where a torch loop
             can't make updates again; in a search ten times as many, 50 by default.

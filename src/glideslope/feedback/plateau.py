@@ -107,7 +107,7 @@ def plateau(
     """Multiplies the rate by `factor` after more than `patience` measurements in a row without improvement.
 
     Args:
-        factor: what the rate is multiplied by, between 0 and 1.
+        factor: the factor of the rate at a cut, between 0 and 1.
         patience: the measurements in a row without improvement after which the next one cuts the rate.
         threshold: how much better than the best a measurement must be to count as an improvement.
         threshold_mode: "relative" to the best, or "absolute".

@@ -43,9 +43,9 @@ def objective(
     Args:
         job: a job, or a function from a seed to a job.
         steps: the updates of each run.
-        schedules: those to choose from; a single cycle if not given.
+        schedules: the schedules to choose from; a single cycle if not given.
         peaks: the least and the greatest peak rate; if not given, a factor of 256 to both sides of the usual one.
-        evaluations: how often in a run the validation loss is measured and reported.
+        evaluations: the measurements of the validation loss in a run, each reported.
         seed: of the job.
 
     Raises:

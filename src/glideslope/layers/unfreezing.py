@@ -19,9 +19,9 @@ def unfreezing(schedule: Schedule | str, layers: int, every: Time, first: int = 
 
     Args:
         schedule: of the layers that have joined.
-        layers: how many there are.
+        layers: the number of layers.
         every: between one layer and the next: updates, or a duration such as "1ep" or "10%".
-        first: how many are trained from the start.
+        first: the number of layers that are trained from the start.
 
     Source: Howard & Ruder 2018, arXiv:1801.06146, section 3.3.
 

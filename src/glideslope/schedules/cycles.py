@@ -22,7 +22,7 @@ def one_cycle(duration: Time | None = None, *, start: float = 0.1, final: float 
     over the last n = last·T.
 
     Args:
-        duration: how long, T; what the horizon leaves if not given.
+        duration: the duration T; the rest of the horizon if not given.
         start: the factor at both ends of the cycle.
         final: the factor at t = T, by default a thousandth of `start`.
         last: the fraction of T that the last phase takes, from 0 up to 1.
@@ -53,8 +53,8 @@ def two_phase_one_cycle(
     """Up to the peak, and all the way down: torch's OneCycleLR, whose phases end an update early (docs/parity.md).
 
     Args:
-        rise: how long it goes up.
-        fall: how long it goes down; what the horizon leaves if not given.
+        rise: the duration of the rise.
+        fall: the duration of the fall; the rest of the horizon if not given.
         start: the factor at t = 0, torch's 1/div_factor.
         final: the factor at the end, torch's 1/(div_factor·final_div_factor).
         shape: "cosine", "linear", or any other that `cooldown` takes.
@@ -74,8 +74,8 @@ def three_phase_one_cycle(
     """Up to the peak, down as long to where it began, and on to the final factor: torch's OneCycleLR(three_phase=True).
 
     Args:
-        rise: how long it goes up, and down again.
-        fall: how long it goes on to the final factor; what the horizon leaves if not given.
+        rise: the duration of the rise, and of the fall after it.
+        fall: the duration of the last phase; the rest of the horizon if not given.
         start: the factor at t = 0 and at the end of the second phase.
         final: the factor at the end.
         shape: "cosine", "linear", or any other that `cooldown` takes.
@@ -94,7 +94,7 @@ def slanted_triangular(duration: Time | None = None, *, cut: float = 0.1, ratio:
     """Steep up, slowly down: (1 + p·(r - 1))/r with p = t/c up to c = cut·T, then 1 - (t - c)/(T - c).
 
     Args:
-        duration: how long, T; what the horizon leaves if not given.
+        duration: the duration T; the rest of the horizon if not given.
         cut: the fraction of T that it goes up.
         ratio: r, how many times less the ends are than the peak, at least 1.
 
@@ -119,8 +119,8 @@ def triangular(up: Time = "10%", down: Time | None = None, *, low: float = 0.1) 
     """Up and down in straight lines, again and again.
 
     Args:
-        up: how long it goes up.
-        down: how long it goes down; as long as up if not given.
+        up: the duration of the rise.
+        down: the duration of the fall; that of the rise if not given.
         low: the lower factor; the upper is 1.
 
     Source: Smith 2017, arXiv:1506.01186, as torch's CyclicLR.
@@ -136,8 +136,8 @@ def triangular2(up: Time = "10%", down: Time | None = None, *, low: float = 0.1)
     """Up and down in straight lines, with half the amplitude in each next cycle.
 
     Args:
-        up: how long it goes up.
-        down: how long it goes down; as long as up if not given.
+        up: the duration of the rise.
+        down: the duration of the fall; that of the rise if not given.
         low: the lower factor; the upper begins at 1.
 
     Source: Smith 2017, arXiv:1506.01186.
@@ -153,8 +153,8 @@ def exp_range(up: Time = "10%", down: Time | None = None, *, low: float = 0.1, r
     """Up and down in straight lines, with an amplitude that falls by a ratio at each update: γ^t.
 
     Args:
-        up: how long it goes up.
-        down: how long it goes down; as long as up if not given.
+        up: the duration of the rise.
+        down: the duration of the fall; that of the rise if not given.
         low: the lower factor; the upper begins at 1.
         ratio: γ.
 
@@ -189,8 +189,8 @@ def cosine_hard_restarts(duration: Time | None = None, *, cycles: float = 3, fin
     """Several equal cosines, one after another.
 
     Args:
-        duration: how long, T; what the horizon leaves if not given.
-        cycles: how many, a whole number.
+        duration: the duration T; the rest of the horizon if not given.
+        cycles: the number of cosines.
         final: the factor that each ends at.
 
     >>> schedule = cosine_hard_restarts(cycles=2).over(100)
@@ -207,7 +207,7 @@ def chebyshev(duration: Time | None = None, *, ratio: float = 20.0) -> Schedule:
     σ is the order in which none of the large steps is undone: σ of 2n interlaces σ of n and 2n - 1 - σ of n.
 
     Args:
-        duration: how long, T; what the horizon leaves if not given.
+        duration: the duration T; the rest of the horizon if not given.
         ratio: r, about the greatest factor over the least, at least 1.
 
     Source: Agarwal, Goel & Zhang 2021, arXiv:2103.01338.

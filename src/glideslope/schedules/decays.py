@@ -17,7 +17,7 @@ def linear(duration: Time | None = None, *, start: float = 1.0, final: float = 0
     """A straight line: start + (final - start)·t/T.
 
     Args:
-        duration: how long, T; what the horizon leaves if not given.
+        duration: the duration T; the rest of the horizon if not given.
         start: the factor at t = 0.
         final: the factor at t = T.
 
@@ -37,7 +37,7 @@ def cosine(duration: Time | None = None, *, final: float = 0.0, exponent: float 
     """Half a cosine: f + (1 - f)·((1 + cos(πt/T))/2)^p.
 
     Args:
-        duration: how long, T; what the horizon leaves if not given.
+        duration: the duration T; the rest of the horizon if not given.
         final: the factor f at t = T.
         exponent: p, positive.
 
@@ -58,7 +58,7 @@ def polynomial(duration: Time | None = None, *, power: float = 2.0, final: float
     """A power of what is left: f + (1 - f)·(1 - t/T)^p.
 
     Args:
-        duration: how long, T; what the horizon leaves if not given.
+        duration: the duration T; the rest of the horizon if not given.
         power: the exponent p, positive.
         final: the factor f at t = T.
 
@@ -74,7 +74,7 @@ def k_decay(duration: Time | None = None, *, k: float = 2.0, final: float = 0.0)
     """A cosine of a power of time: f + (1 - f)·(1 + cos(π(t/T)^k))/2.
 
     Args:
-        duration: how long, T; what the horizon leaves if not given.
+        duration: the duration T; the rest of the horizon if not given.
         k: the exponent, positive; over 1 it decays later than the cosine.
         final: the factor f at t = T.
 
@@ -92,7 +92,7 @@ def rex(duration: Time | None = None, *, final: float = 0.0) -> Schedule:
     """Late and steep: f + (1 - f)·(1 - x)/(1/2 + (1 - x)/2), x = t/T.
 
     Args:
-        duration: how long, T; what the horizon leaves if not given.
+        duration: the duration T; the rest of the horizon if not given.
         final: the factor f at t = T.
 
     Source: Chen et al. 2021, arXiv:2107.04197.
@@ -108,7 +108,7 @@ def tanh(duration: Time | None = None, *, lower: float = 6.0, upper: float = 3.0
     """A hyperbolic tangent: f + (1 - f)·(1 - tanh(-L + (L + U)·t/T))/2; its ends are near 1 and f, not there.
 
     Args:
-        duration: how long, T; what the horizon leaves if not given.
+        duration: the duration T; the rest of the horizon if not given.
         lower: L, where it begins at the left of the step.
         upper: U, where it ends at the right.
         final: the factor f.
@@ -128,7 +128,7 @@ def hyperbolic(duration: Time | None = None, *, bound: Time, final: float = 0.0)
     """A hyperbola that begins the same for every length: 1 - (1 - f)·(h(0) - h(t)), h(t) = √((T-t)/U·(2 - (T+t)/U)).
 
     Args:
-        duration: how long, T; what the horizon leaves if not given.
+        duration: the duration T; the rest of the horizon if not given.
         bound: U, the longest training it is meant for, in the duration's unit; at least T.
         final: the factor f that it would come to at t = T = U.
 

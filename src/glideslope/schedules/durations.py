@@ -21,7 +21,7 @@ class Duration:
     """A length of training with its unit: `Duration(5, "%")` is written `5%`.
 
     Args:
-        value: how many, in the unit; finite and not negative.
+        value: the number of units; finite and not negative.
         unit: "%" of the horizon, "ep" epochs, "ex" examples, "tok" tokens, or "" for updates.
 
     Raises:

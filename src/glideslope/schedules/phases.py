@@ -28,7 +28,7 @@ def constant(factor: float = 1.0, duration: Time | None = None) -> Schedule:
 
     Args:
         factor: the factor, dimensionless.
-        duration: how long; what the horizon leaves if not given.
+        duration: the duration; the rest of the horizon if not given.
 
     Raises:
         ScheduleError: the factor is negative or not finite.
@@ -45,7 +45,7 @@ def warmup(duration: Time, *, start: float = 0.0, peak: float = 1.0, shape: str 
     """Rises to the peak: start + (peak - start)·t/w over w updates, so 0 at t = 0 unless `start` is given.
 
     Args:
-        duration: how long, w.
+        duration: the duration w.
         start: the factor at t = 0.
         peak: the factor at t = w.
         shape: "linear", "cosine", "sqrt", "exponential", "power" or "rex".
@@ -91,7 +91,7 @@ def hold(duration: Time | None = None) -> Schedule:
     """Stays at the factor where the schedule before it ended; at 1 if there is none.
 
     Args:
-        duration: how long; what the horizon leaves if not given.
+        duration: the duration; the rest of the horizon if not given.
 
     >>> (warmup(10, peak=0.5) >> hold())(100)
     0.5
@@ -104,7 +104,7 @@ def cooldown(duration: Time | None = None, *, shape: str = "linear", final: floa
     """Falls from where the schedule before it ended to the final factor: the last phase of warmup-stable-decay.
 
     Args:
-        duration: how long; what the horizon leaves if not given.
+        duration: the duration; the rest of the horizon if not given.
         shape: with x the fraction that is over, "linear" 1 - x, "sqrt" 1 - √x, "cosine" (1 + cos πx)/2, "exponential"
             (0.01^x - 0.01)/0.99, "power" (1 - x)², or "rex" (1 - x)/(1/2 + (1 - x)/2).
         final: the factor at its end.
@@ -176,8 +176,8 @@ def wsd(warmup: Time = "1%", cooldown: Time = "20%", *, shape: str = "linear", f
     """Warmup, stable, decay: up to the peak, a hold there, and a cooldown at the end.
 
     Args:
-        warmup: how long it warms up.
-        cooldown: how long it cools down.
+        warmup: the duration of the warmup.
+        cooldown: the duration of the cooldown.
         shape: of the cooldown.
         final: the factor at its end.
 
@@ -195,8 +195,8 @@ def trapezoid(rise: Time = "20%", fall: Time = "20%") -> Schedule:
     """A straight line up, a hold at the peak, a straight line down.
 
     Args:
-        rise: how long it goes up.
-        fall: how long it goes down.
+        rise: the duration of the rise.
+        fall: the duration of the fall.
 
     >>> [trapezoid(10, 10).over(100)(t) for t in (5, 50, 95)]
     [0.5, 1.0, 0.5]
@@ -209,7 +209,7 @@ def flat_cosine(flat: Time = "75%", *, final: float = 0.0) -> Schedule:
     """A hold at the peak, then half a cosine down.
 
     Args:
-        flat: how long it stays at the peak.
+        flat: the duration at the peak.
         final: the factor at the end.
 
     Source: fastai's fit_flat_cos, whose pct_start is 0.75.

@@ -47,7 +47,7 @@ class Schedule(Drawn, ABC):
         """The factor as a function of the updates since this schedule's own start.
 
         Args:
-            frame: what its durations are measured against.
+            frame: the horizon and the clock of its durations.
             length: the updates it was given; infinite where nothing bounds it.
             begin: the factor at which the schedule before it ended.
         """
@@ -128,7 +128,7 @@ class Schedule(Drawn, ABC):
 
         Args:
             steps: the horizon: the length of the whole training, in updates unless it has a unit.
-            clock: what an update is worth in epochs, examples or tokens, where durations use them.
+            clock: the epochs, examples or tokens of an update, where durations use them.
 
         Raises:
             ScheduleError: the horizon isn't positive, is shorter than the phases, or a unit needs a clock.
@@ -146,7 +146,7 @@ class Schedule(Drawn, ABC):
         """The schedule of a longer training that has come to `at`: what is past stays, only the cooldown moves.
 
         Args:
-            at: how far the training is.
+            at: the position of the training.
             to: the new horizon.
 
         Raises:
@@ -186,7 +186,7 @@ class Schedule(Drawn, ABC):
         """Again and again, each time `stretch` times as long and `ratio` times as high.
 
         Args:
-            times: how often, a whole number; for ever if not given. A schedule without a duration shares the horizon.
+            times: the number of cycles; no end if not given. A schedule without a duration shares the horizon.
             stretch: the length of a cycle over that of the one before, at least 1.
             ratio: the height of a cycle over that of the one before.
 

@@ -45,7 +45,7 @@ def power(timescale: Time = "10%", *, exponent: float = 1.0, duration: Time | No
     Args:
         timescale: s.
         exponent: c.
-        duration: how long; what the horizon leaves, or for ever, if not given.
+        duration: the duration; the rest of the horizon, or no end, if not given.
 
     Source: Géron, Hands-On Machine Learning, ch. 11.
 
@@ -66,7 +66,7 @@ def inverse_time(
         timescale: s.
         rate: r.
         staircase: whether to fall in steps.
-        duration: how long; what the horizon leaves, or for ever, if not given.
+        duration: the duration; the rest of the horizon, or no end, if not given.
 
     >>> inverse_time(100, staircase=True)(199)
     0.5
@@ -85,7 +85,7 @@ def exponential(
         timescale: s.
         ratio: r, by default ten times less every s updates.
         staircase: whether to fall in steps.
-        duration: how long; what the horizon leaves, or for ever, if not given.
+        duration: the duration; the rest of the horizon, or no end, if not given.
 
     Raises:
         ScheduleError: the timescale is zero, or the ratio isn't in (0, 1].

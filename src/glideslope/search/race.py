@@ -118,10 +118,10 @@ def race(
         optimizers: names of optimizers with which everything is run too, such as "adagrad" or "schedule-free", where
             the job is made by `job(seed, optimizer=None)`; one that finds its rate itself runs at a peak of 1 only.
         averages: averages of the weights with which everything is measured too: "ema(0.99)", "swa(75%)".
-        seeds: how many seeds to run everything with.
+        seeds: the number of seeds with which everything is run.
         seed: the first.
         target: the validation loss to reach; where the best constant rate ends, if not given.
-        evaluations: how often in a run the validation loss is measured.
+        evaluations: the measurements of the validation loss in a run.
         memory: results of finished runs, from which an interrupted search continues.
         watch: is called with the `Progress` at each look at the loss.
         executor: makes the runs, all at once if it has so many workers; each worker makes jobs by the function.

@@ -50,7 +50,7 @@ class RangeTest(Shown):
         problem: why the sweeps say little and what to do, or None.
         instead: another range to try, or None.
         updates: made by the sweeps.
-        basis: what the suggestion is taken from.
+        basis: the basis of the suggestion, for a sentence.
     """
 
     sweeps: tuple[Sweep, ...]
@@ -94,7 +94,8 @@ def find(
         low: the rate at which a sweep begins.
         high: the rate at which it ends, unless the loss blows up before.
         steps: updates in a sweep.
-        sweeps: how many, each in another data order; a job without `reseed` that isn't made from a seed gets one.
+        sweeps: the number of sweeps, each in another data order; a job without `reseed` that isn't made from a seed
+            gets one.
         seed: of the first sweep.
         watch: is called with the `Progress` at each look at the loss.
 

@@ -45,8 +45,9 @@ class Tuned(Shown):
 
     Attributes:
         job: the job, trained.
-        schedule, peak, steps: what it was trained with; `final.made_with` also has the optimizer and the average. Where
-            the training loss rose, the schedule says from when on the rate was capped.
+        schedule, peak, steps: the schedule, the peak rate and the updates of its training; `final.made_with` also has
+            the optimizer and the average. Where the training loss rose, the schedule says from when on the rate was
+            capped.
         final_loss: the validation loss it ended with.
         search_updates: all updates made but those of one full run; of a larger batch, by its examples.
         candidates: every short run, in order.
@@ -129,8 +130,8 @@ def tune(
         job: a job, or a function from a seed to a job.
         steps: the updates of the full run, N.
         overhead: bounds all updates but those of one full run, as a multiple of N.
-        schedules: those to choose from; if not given, as said above. The peak is found with a single cycle, or else the
-            first; each other one is run once, at the peak with the same sum of rates.
+        schedules: the schedules to choose from; if not given, as said above. The peak is found with a single cycle, or
+            else the first; each other one is run once, at the peak with the same sum of rates.
         optimizers: names of optimizers to choose from besides the job's own, such as "adagrad" or "schedule-free",
             where the job is made by `job(seed, optimizer=None)`.
         averages: averages of the weights at a constant rate, to choose from besides: "ema(0.99)", "swa(75%)".

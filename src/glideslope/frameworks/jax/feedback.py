@@ -19,7 +19,7 @@ class FeedbackState(NamedTuple):
     """The state of `scale_by_feedback`, a pytree of scalars.
 
     Attributes:
-        updates: how many were made.
+        updates: the updates made.
         feedback: the state of the feedback.
     """
 

@@ -26,7 +26,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
         schedule: the schedule, a value or its text.
         peak: the rate where the factor is 1.
         steps: the horizon, where the schedule has none.
-        clock: what an update is worth in epochs, examples or tokens.
+        clock: the epochs, examples or tokens of an update.
         gradient_accumulation_steps: the optimizer's own argument of that name.
 
     Raises:

@@ -35,7 +35,7 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         monitor: the metric, as the epoch's logs call it; epochs without it are passed over.
         peak: the rate where the factor is 1; if not given, that of an optimizer that hasn't made an update yet.
         steps: the horizon; the whole `fit`, if not given and the schedule has none.
-        clock: what an update is worth, where durations use it; epochs are known.
+        clock: the examples or tokens of an update, where durations use them; epochs are known.
 
     Raises:
         ScheduleError: the length of the `fit` isn't known and no horizon given, the optimizer's own rate is a schedule,

@@ -20,7 +20,7 @@ def gradient_norms(
 
     Args:
         model: the network, in the mode that it is in; weights, gradients and buffers stay as they are.
-        loss: of outputs and targets, a mean over the batch.
+        loss: the loss function of outputs and targets, a mean over the batch.
         batches: each (inputs…, targets), on the model's device.
         parts: into how many equal parts each is split.
 

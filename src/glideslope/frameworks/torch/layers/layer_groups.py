@@ -25,9 +25,9 @@ def groups(
 
     Args:
         model: the network.
-        multipliers: of its layers; 1 each if not given.
+        multipliers: the multipliers of its layers; 1 each if not given.
         lr: the rate where the multiplier is 1.
-        weight_decay: of matrices.
+        weight_decay: the weight decay of matrices.
         merge: layers with the same multiplier make one group; False keeps a group, or with weight decay two, for each,
             whose `layer` is the layer's place.
 

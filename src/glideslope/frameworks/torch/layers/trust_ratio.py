@@ -25,7 +25,7 @@ def trust_ratio(optimizer: Any, rule: str, *, coefficient: float = 0.001) -> lis
     Args:
         optimizer: the optimizer.
         rule: "lars" or "lamb".
-        coefficient: of "lars".
+        coefficient: the coefficient of "lars".
 
     Returns:
         Handles, whose `remove()` undoes it.

@@ -38,7 +38,7 @@ class Scheduler(BaseScheduler):
             `measure`) or a growth of the batch (`gs.batches.growth`, with `gs.torch.GrowingBatches`); a list has one
             for each group, which stays with its group when others come and go, and groups beyond it follow its last.
         steps: the horizon: updates, or a duration in another unit of the clock. Not needed if the schedule has one.
-        clock: what an update is worth in epochs, examples or tokens, over all processes.
+        clock: the epochs, examples or tokens of an update, over all processes.
         momentum: a schedule whose factor is the momentum, or Adam's first beta.
         weight_decay: a schedule that multiplies each group's own weight decay.
         betas: a schedule for each beta; None leaves one as it is.
