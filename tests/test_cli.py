@@ -341,7 +341,7 @@ def test_workers_change_no_digit(folder):
 
 
 @pytest.mark.parametrize("command", [("tune", "quadratic.py:job"), ("predict", "law.json", "hold", "--peak", "1")])
-def test_an_empty_name_is_no_folder(folder, command, capsys, monkeypatch):
+def test_an_empty_folder_name_is_refused(folder, command, capsys, monkeypatch):
     monkeypatch.chdir(folder)
     before = sorted(folder.iterdir())
     assert glideslope([*command, "--steps", "400", "--out", ""]) == 2

@@ -71,7 +71,7 @@ def test_what_is_read_is_what_python_reads_but_for_the_letters(text):
 @pytest.mark.parametrize(
     "text", ["10m", "10G", "k", "1e", "1__0", "_1", "ten", "1.5", "1.2345k", "10ep", "5%", "nan", "inf"]
 )
-def test_what_is_no_number_of_updates(text, called):
+def test_invalid_numbers_of_updates_are_refused(text, called):
     status, out, error = called("convert", "linear", "--steps", text, "--to", "csv")
     assert (status, out, len(error.splitlines())) == (2, "", 1)
     assert error.startswith(f"glideslope: --steps {text}: it is no ")
@@ -156,7 +156,7 @@ NUMBERS = {
 @pytest.mark.parametrize(
     ("command", "option"), [(command, name) for command, names in NUMBERS.items() for name in names]
 )
-def test_an_option_that_is_no_number_is_named(command, option, called):
+def test_the_message_names_an_option_that_is_no_number(command, option, called):
     status, _, err = called(command, f"--{option}", "x")
     assert (status, len(err.splitlines())) == (2, 1)
     assert err.startswith(f"glideslope: --{option} x: it is no number; write it as 1")

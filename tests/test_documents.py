@@ -272,7 +272,7 @@ def test_a_law_of_the_version_before_is_read_with_a_note():
     ["plateau", "greedy(patience=3)", "guard", "growth(base=2, largest=4)", "plateau * greedy", "2 * cosine * plateau",
      "linear.over(9) * growth", "constant(9007199254740993)"],
 )  # fmt: skip
-def test_what_is_no_plain_schedule_has_a_json_form_too(text):
+def test_feedbacks_and_growths_have_a_json_form_too(text):
     value = gs.parse(text)
     assert gs.from_json(gs.to_json(value)) == value
 
@@ -300,7 +300,7 @@ def test_a_document_of_the_wrong_shape_is_our_error(document):
              '{"version": 1, "schedule": {"scale": NaN, "schedule": {"name": "cosine"}}}'],
     ids=lambda text: str(text)[:20],
 )  # fmt: skip
-def test_a_text_that_is_no_document(text):
+def test_invalid_json_is_refused(text):
     with pytest.raises(gs.ScheduleError):
         gs.from_json(text)
 

@@ -116,7 +116,7 @@ def test_pictures_of_hostile_names_are_drawn():
 
 @settings(deadline=None)
 @given(st.lists(NAMES, min_size=1, max_size=4))
-def test_a_csv_cell_is_no_formula(names):
+def test_a_csv_cell_is_escaped_from_formulas(names):
     file = io.StringIO()
     csv.writer(file).writerow(map(escape.csv, names))
     cells = next(csv.reader(io.StringIO(file.getvalue())), [])

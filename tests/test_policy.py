@@ -34,7 +34,7 @@ def test_the_policy_that_a_value_or_a_text_is(value, policy):
 
 
 @pytest.mark.parametrize("value", [3, None, [COSINE], lambda t: t, object()])
-def test_what_is_no_policy_is_refused_by_the_name_of_the_argument(value):
+def test_an_invalid_policy_is_refused_with_the_name_of_the_argument(value):
     with pytest.raises(gs.ScheduleError, match=r"momentum=.*give a schedule or its text"):
         as_policy(value, "momentum")
 

@@ -67,7 +67,7 @@ def test_a_run_is_kept_with_its_circumstances(tmp_path, monkeypatch):
     assert result["status"] == 0
 
 
-def test_a_script_that_fails_is_said(tmp_path, monkeypatch):
+def test_a_script_that_fails_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(everything, "ROOT", tmp_path)
     (tmp_path / "benchmarks").mkdir()
     (tmp_path / "benchmarks/imports.py").write_text("raise ValueError('why')")

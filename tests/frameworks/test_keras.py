@@ -92,7 +92,7 @@ def test_the_callback_knows_the_length_of_the_fit_and_logs_the_rate_of_the_last_
     np.testing.assert_allclose(made.history.history["learning_rate"], EXPECTED[9::10], atol=1e-7)
 
 
-def test_a_feedback_is_told_the_metric_of_each_epoch():
+def test_a_feedback_gets_the_metric_of_each_epoch():
     class Worse(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             logs["val_loss"] = [1.0, 1.0, 0.5, 0.5][epoch]
@@ -277,7 +277,7 @@ def test_a_saved_model_loads_after_importing_glideslope_alone(tmp_path, first):
     assert done.stdout.strip() == str(SCHEDULE), done.stderr
 
 
-def test_a_new_optimizer_at_a_later_epoch_is_told():
+def test_a_new_optimizer_at_a_later_epoch_warns():
     with pytest.warns(UserWarning, match="begins at epoch 2, but its optimizer has made no update"):
         rates, _ = moved_by(keras.optimizers.SGD(0.3), [gs.keras.Scheduler("linear()")], initial_epoch=2)
     np.testing.assert_allclose(rates, 0.3 * (1 - np.arange(20) / 40), atol=2e-6)
@@ -293,7 +293,7 @@ def test_a_new_optimizer_at_a_later_epoch_is_told():
     [lambda: keras.callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=0, min_delta=1e9),
      lambda: keras.callbacks.LearningRateScheduler(lambda epoch, lr: 0.01 / (epoch + 1))],
 )  # fmt: skip
-def test_another_hand_on_the_rate_is_said_once(other, comes):
+def test_other_code_that_sets_the_rate_warns_once(other, comes):
     callbacks = [other(), gs.keras.Scheduler("linear()")]
     with pytest.warns(UserWarning, match=r"gs\.keras\.Scheduler had set") as said:
         rates, _ = moved_by(keras.optimizers.SGD(0.3), callbacks if comes == "before" else callbacks[::-1])
@@ -303,7 +303,7 @@ def test_another_hand_on_the_rate_is_said_once(other, comes):
     np.testing.assert_allclose(rates, 0.3 * (1 - np.arange(40) / 40), atol=2e-6)
 
 
-def test_nothing_is_said_of_a_callback_alone():
+def test_a_callback_alone_gives_no_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         for _ in range(2):
@@ -361,7 +361,7 @@ def test_a_train_step_that_makes_two_updates_of_a_batch():
     assert float(model.get_weights()[0][0, 0]) == pytest.approx(weight, rel=1e-5)
 
 
-def test_another_hand_is_told_within_an_epoch():
+def test_other_code_that_sets_the_rate_within_an_epoch_warns():
     class Other(keras.callbacks.Callback):
         def on_train_batch_begin(self, batch, logs=None):
             self.model.optimizer.learning_rate = 0.01

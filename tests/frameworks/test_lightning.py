@@ -122,7 +122,7 @@ def test_a_longer_training_from_a_checkpoint(tmp_path):
         fit(Module(), tmp_path, max_steps=60, checkpoint=tmp_path / "at.ckpt")
 
 
-def test_stepping_once_an_epoch_is_told(tmp_path):
+def test_stepping_once_an_epoch_warns(tmp_path):
     class ByEpoch(Module):
         def scheduled(self, optimizer):
             return [optimizer], [gs.torch.Scheduler(optimizer, self.schedule, steps=40)]
@@ -177,7 +177,7 @@ class OfTraining(Measured):
 
 
 @pytest.mark.parametrize("kind", [ByOption, ByEntry, ByHand, OfTraining])
-def test_what_is_monitored_is_told_to_a_feedback(kind, tmp_path):
+def test_a_feedback_gets_the_monitored_metric(kind, tmp_path):
     module = kind()
     loader = DataLoader(DATA, batch_size=4)
     trainer = lightning.Trainer(
@@ -210,7 +210,7 @@ class Counting(Measured):
         ("train_loss", 2, [0, 1, 2, 3]),
     ],
 )
-def test_each_measurement_is_told_once_when_it_is_made(monitor, every, told, tmp_path, monkeypatch):
+def test_each_measurement_is_passed_once_when_it_is_made(monitor, every, told, tmp_path, monkeypatch):
     metrics = []
     measure = gs.torch.Scheduler.measure
     monkeypatch.setattr(gs.torch.Scheduler, "measure", lambda own, m: (metrics.append(float(m)), measure(own, m))[1])
@@ -231,7 +231,7 @@ def test_manual_optimization_is_asked_for_its_updates(tmp_path):
         fit(Manual(), tmp_path, max_epochs=1)
 
 
-def test_a_feedback_without_a_monitor_is_told_of(tmp_path):
+def test_a_feedback_without_a_monitor_warns(tmp_path):
     module = Measured()
     loader = DataLoader(DATA, batch_size=4)
     trainer = lightning.Trainer(

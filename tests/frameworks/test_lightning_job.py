@@ -184,7 +184,7 @@ def test_a_validation_is_lightning_s():
     assert expected["constant"] == 7.0
 
 
-def test_a_scheduler_is_not_used_and_that_is_said():
+def test_an_unused_scheduler_warns():
     def scheduled(module, optimizer):
         return gs.lightning.scheduled(module, optimizer, "warmup(50%) >> cosine")
 

@@ -204,7 +204,7 @@ def test_the_lines_for_trainers_are_theirs():
     assert lines[0].startswith('scheduler = gs.torch.Scheduler(optimizer, "one_cycle()", steps=1500, peak=0.024)')
 
 
-def test_what_else_a_training_had_is_said():
+def test_the_lines_name_what_else_the_training_had():
     guarded = Contestant(gs.cosine() * gs.guard() * gs.plateau(), 0.1, "adagrad", Average.read("ema(0.9)"))
     text = "\n".join(lines_to_paste(tied_job(), guarded, 10))
     for part in ("gs.torch.Guard(model, scheduler)", "scheduler.measure(", '"adagrad"', "ema(0.9)"):

@@ -308,7 +308,7 @@ def test_nested_inputs_move_to_the_device():
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_shuffled_validation_loader_is_no_broken_promise(seed):
+def test_check_job_accepts_a_shuffled_validation_loader(seed):
     torch.manual_seed(seed)
     x = torch.randn(300, 6)
     data = TensorDataset(x, x[:, :1] + torch.randn(300, 1))

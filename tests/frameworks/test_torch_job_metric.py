@@ -82,7 +82,7 @@ def test_arguments_that_do_not_fit_are_refused(options, says):
         (lambda model, batch: 0.5, "gave float"),
     ],
 )
-def test_a_loss_that_is_no_number_is_named(batch_loss, says):
+def test_the_message_names_a_loss_that_is_no_number(batch_loss, says):
     with pytest.raises(gs.JobError, match=says):
         job_of(network(), batch_loss=batch_loss).step(0.1)
 

@@ -163,7 +163,7 @@ def test_a_state_without_initial_values_goes_on_from_the_right_base(order, key):
 
 
 @pytest.mark.parametrize("order", ["load, make", "make, load", "scheduler only"])
-def test_a_new_rate_that_a_checkpoint_replaces_is_told(order):
+def test_a_checkpoint_that_replaces_a_new_rate_warns(order):
     optimizer = AdamW([parameter()], lr=0.1)
     scheduler = gs.torch.Scheduler(optimizer, "linear", steps=100)
     updated(optimizer, scheduler, 50)
@@ -183,7 +183,7 @@ def test_a_new_rate_that_a_checkpoint_replaces_is_told(order):
     assert rates(optimizer) == pytest.approx([0.05])
 
 
-def test_a_base_rate_that_nothing_knows_is_told():
+def test_an_unknown_base_rate_warns():
     optimizer = AdamW([parameter()], lr=0.1)
     scheduler = gs.torch.Scheduler(optimizer, "linear", steps=100)
     updated(optimizer, scheduler, 50)
@@ -353,7 +353,7 @@ def test_what_cannot_be_counted_is_refused_with_the_way_out():
         gs.torch.Scheduler(optimizer, "linear", steps=10, count="call")
 
 
-def test_an_optimizer_that_makes_no_update_is_told_at_the_tenth_call():
+def test_an_optimizer_that_makes_no_update_warns_at_the_tenth_call():
     optimizer = SGD([parameter()], lr=1.0)
     scheduler = gs.torch.Scheduler(optimizer, "linear", steps=100)
     with warnings.catch_warnings(record=True) as told:
@@ -372,7 +372,7 @@ def test_an_optimizer_that_makes_no_update_is_told_at_the_tenth_call():
 
 
 @pytest.mark.parametrize("lr", ["hold * plateau(patience=0)", "hold * greedy(patience=0)", "hold * guard"])
-def test_a_feedback_that_is_told_nothing_warns_by_the_end(lr):
+def test_a_feedback_without_measurements_warns_by_the_end(lr):
     optimizer = SGD([parameter()], lr=1.0)
     scheduler = gs.torch.Scheduler(optimizer, lr, steps=20)
     with pytest.warns(UserWarning, match="got no"):
@@ -382,7 +382,7 @@ def test_a_feedback_that_is_told_nothing_warns_by_the_end(lr):
         updated(without_end.optimizer, without_end, 1000)
 
 
-def test_a_feedback_that_is_told_does_not_warn():
+def test_a_feedback_with_measurements_gives_no_warning():
     model = nn.Linear(1, 1)
     optimizer = SGD(model.parameters(), lr=0.1)
     scheduler = gs.torch.Scheduler(optimizer, "hold * plateau * guard", steps=20)
@@ -426,7 +426,7 @@ def test_a_metric_given_to_step_is_refused(metric):
         lambda o: gs.torch.Scheduler(o, "cosine", steps=50),
     ],
 )
-def test_two_schedulers_are_told_once(other, rate, before):
+def test_two_schedulers_warn_once(other, rate, before):
     optimizer = SGD([parameter()], lr=rate)
     ours = gs.torch.Scheduler(optimizer, "linear", steps=50)
     theirs = other(optimizer)
@@ -442,7 +442,7 @@ def test_two_schedulers_are_told_once(other, rate, before):
 
 
 @pytest.mark.parametrize("key", ["lr", "momentum", "weight_decay"])
-def test_a_value_changed_by_hand_is_told(key):
+def test_a_value_changed_by_hand_warns(key):
     optimizer = SGD([parameter()], lr=1.0, momentum=0.9, weight_decay=0.1)
     scheduler = gs.torch.Scheduler(optimizer, "linear", steps=10, momentum="constant(0.5)", weight_decay="linear")
     updated(optimizer, scheduler, 2)
@@ -516,7 +516,7 @@ def test_copies_in_another_order_are_recognised(marked):
     assert rates(optimizer) == pytest.approx(before[::-1])
 
 
-def test_writes_in_each_window_are_told():
+def test_other_writes_at_any_point_of_the_loop_warn():
     def new(number=2):
         optimizer = SGD([{"params": [parameter()]} for _ in range(number)], lr=1.0)
         return optimizer, gs.torch.Scheduler(optimizer, gs.linear() * gs.plateau(), steps=10)
@@ -561,7 +561,7 @@ def test_a_step_that_catches_what_its_parents_raises_is_counted(sibling):
     assert scheduler.last_epoch == 6
 
 
-def test_what_is_not_another_hand():
+def test_successors_and_changed_base_rates_give_no_warning():
     optimizer = SGD([parameter()], lr=1.0)
     gs.torch.trust_ratio(optimizer, "lars")  # which sets the weight decay to 0 during the step
     first = gs.torch.Scheduler(optimizer, "linear", steps=10, weight_decay="constant")

@@ -176,7 +176,7 @@ def test_two_schedulers_and_a_forgotten_one():
     assert len(optimizer._optimizer_step_post_hooks) == 1  # the forgotten one's is gone
 
 
-def test_calls_out_of_step_are_told_once():
+def test_calls_out_of_step_warn_once():
     optimizer = sgd(0.5)
     scheduler = gs.torch.Scheduler(optimizer, gs.linear(), steps=1000)
     with warnings.catch_warnings(record=True) as told:
@@ -380,7 +380,7 @@ def test_python_functions_of_a_number():
         gs.torch.Scheduler(sgd(), gs.from_function(lambda t: table[t]), steps=10)
 
 
-def test_accumulation_is_no_idling():
+def test_accumulation_gives_no_idle_warning():
     scheduler = gs.torch.Scheduler(o := sgd(0.5), gs.linear(), steps=1000)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -571,7 +571,7 @@ def test_a_compiled_step_is_compiled_once(before):
     torch.testing.assert_close(o.param_groups[0]["params"], twin.param_groups[0]["params"], rtol=1e-4, atol=1e-5)
 
 
-def test_a_compiled_step_with_floats_is_told_once_and_converted():
+def test_a_compiled_step_with_floats_warns_once_and_is_converted():
     torch._dynamo.reset()
     optimizer = AdamW([parameter()], lr=0.1)
     scheduler = gs.torch.Scheduler(optimizer, gs.cosine(), steps=50)
@@ -635,6 +635,6 @@ def test_a_first_update_at_a_rate_of_0_is_one_unless_a_checkpoint_fills_the_stat
         (None, "None is no"),
     ],
 )
-def test_what_is_no_optimizer_is_refused_with_what_to_give(optimizer, message):
+def test_an_invalid_optimizer_is_refused_with_what_to_give(optimizer, message):
     with pytest.raises(gs.ScheduleError, match=message):
         gs.torch.Scheduler(optimizer, "linear", steps=10)

@@ -136,7 +136,7 @@ def test_both_ways_at_once_are_refused(tmp_path):
         made.train()
 
 
-def test_a_feedback_is_told_the_evaluations_and_goes_on(tmp_path):
+def test_a_feedback_gets_the_evaluations_and_resumes(tmp_path):
     lr = "constant() * plateau(factor=0.5, patience=0, threshold=0.9)"
     options = {"eval_strategy": "steps", "eval_steps": 5, "save_strategy": "steps", "save_steps": 10}
 
@@ -182,13 +182,13 @@ def _with_logits(model):
     return lambda x, labels: {**before(x, labels), "logits": model.layer(x)}
 
 
-def test_a_pair_without_evaluations_is_told_of(tmp_path):
+def test_an_optimizer_and_scheduler_without_evaluations_warn(tmp_path):
     made, _ = trainer(tmp_path, "optimizers", "constant() * plateau")
     with pytest.warns(UserWarning, match="got no measurement in 40 updates"):
         made.train()
 
 
-def test_evaluations_outside_a_training_or_before_it_are_not_told(tmp_path):
+def test_evaluations_outside_a_training_or_before_it_are_not_passed(tmp_path):
     lr = "constant() * plateau(factor=0.5, patience=0, threshold=1e9, threshold_mode=absolute)"
     made, _ = trainer(tmp_path, "optimizers", lr, eval_strategy="steps", eval_steps=20, eval_on_start=True)
     made.train()
@@ -198,7 +198,7 @@ def test_evaluations_outside_a_training_or_before_it_are_not_told(tmp_path):
     assert state[0]["0.factor"] == 0.5  # of two evaluations
 
 
-def test_a_callback_that_is_told_nothing_says_so(tmp_path):
+def test_a_callback_without_evaluations_warns(tmp_path):
     made, _ = trainer(tmp_path, "callback", "constant() * plateau")
     with pytest.warns(UserWarning, match="got no measurement"):
         made.train()

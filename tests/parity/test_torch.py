@@ -167,7 +167,7 @@ def test_groups_of_one_schedule():
         lambda own: lr_scheduler.ChainedScheduler([lr_scheduler.StepLR(own, 3), lr_scheduler.CyclicLR(own, 0.1, 1.0)]),
     ],
 )
-def test_what_is_no_schedule_is_refused(make):
+def test_schedulers_without_a_schedule_are_refused(make):
     with pytest.raises(gs.ConversionError):
         gs.from_torch(make(optimizer()))
 

@@ -86,7 +86,7 @@ def test_warmup_stable_decay(warm, decay, rise, fall, low):
     )  # fmt: skip
 
 
-def test_what_is_no_schedule_is_refused():
+def test_schedulers_without_a_schedule_are_refused():
     for name in ("reduce_lr_on_plateau", "greedy", "cosin"):
         with pytest.raises(gs.ConversionError, match="unknown"):
             gs.from_transformers(name)

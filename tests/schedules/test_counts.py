@@ -105,7 +105,7 @@ def test_late_counts_in_32_bits():
     close(gs.linear(2**31).skip(5)(jnp.asarray(late, "int32")), [0, 0, 0.5, 1 - 2**-7], "int32", single=True)
 
 
-def test_what_is_no_count_is_refused():
+def test_invalid_counts_are_refused():
     for counts in (np.array([True]), torch.tensor([1j])):
         with pytest.raises(gs.ScheduleError, match="integers or reals"):
             gs.linear(10)(counts)

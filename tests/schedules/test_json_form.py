@@ -34,7 +34,7 @@ def test_refused_by_the_reader_and_by_the_schema(document):
 
 
 @pytest.mark.parametrize("text", ["", "[", "null", "[]", "[" * 100_000, '{"version": 1, "schedule": {"name": []}}'])
-def test_what_is_no_document(text):
+def test_invalid_documents_are_refused(text):
     with pytest.raises(gs.ScheduleError):
         gs.from_json(text)
 

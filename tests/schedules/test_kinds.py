@@ -89,6 +89,6 @@ def test_an_operand_of_any_kind_is_taken_or_refused(operate, value):
         ("linear(final=true)", r"final=True: it must be a number"),
     ],
 )
-def test_the_kind_that_is_expected_is_said(text, message):
+def test_the_message_names_the_expected_kind(text, message):
     with pytest.raises(gs.ScheduleError, match=message):
         gs.parse(text)

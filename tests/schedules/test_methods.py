@@ -290,7 +290,7 @@ def test_a_horizon_that_is_too_short_is_still_an_error():
         (lambda: gs.parse("cosine().over(0.5)"), "whole training"),
     ],
 )  # fmt: skip
-def test_a_fraction_is_no_number_of_updates(make, says):
+def test_a_fraction_of_an_update_is_refused(make, says):
     with pytest.raises(gs.ScheduleError, match=says):
         make()
 

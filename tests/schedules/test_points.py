@@ -18,7 +18,7 @@ def saved(tmp_path, text):
     ["0.l,5", "O,5", "o,0.5", "O.O,l.O", "0,x", "x,1", "1e-3x,1", "0;0.5", "0,5,1", "nan,1", "0,inf", "l0,1", "-.x,1",
      "0 1", '"0,1",1', "step,0.1", "(0,1)", "1st,2nd"],
 )  # fmt: skip
-def test_a_slip_in_the_first_row_is_no_header(first, tmp_path):
+def test_a_misspelt_number_in_the_first_row_is_not_read_as_a_header(first, tmp_path):
     with pytest.raises(gs.ScheduleError, match=r"lr\.csv, line 1: "):
         gs.from_csv(saved(tmp_path, f"{first}\n10,0.5\n20,0.1\n"))
 

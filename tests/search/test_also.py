@@ -202,7 +202,7 @@ def test_the_middle_of_a_range_is_that_of_its_logarithm(low, factor):
              "weight_decay=", "weight_decay=1:0.1", "weight_decay=0:1", "momentum=0.5:1", "dropout", "batch_size=1:9",
              "=1:2", "weight_decay=nan:1", "weight_decay=1:inf", "momentum=a:b"],
 )  # fmt: skip
-def test_what_is_no_range_is_refused(text):
+def test_invalid_ranges_are_refused(text):
     with pytest.raises(gs.SearchError):
         gs.tune(Decayed(), 400, also=[text])
 

@@ -87,7 +87,7 @@ def test_the_schedule_as_made_says_the_caps(peak, seed):
     assert (rates <= run.curve[0] * 1.001).all()
 
 
-def test_noise_of_batches_is_no_rise():
+def test_noise_of_batches_lowers_no_rate():
     class Noisy(Quartic):
         def step(self, lr):
             return super().step(lr) + 0.05 + 0.03 * self.rng.standard_exponential()

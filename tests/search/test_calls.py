@@ -310,7 +310,7 @@ def test_a_job_that_is_not_restored_is_refused(forgets):
 
 
 @pytest.mark.parametrize("arguments", [(["linear"], 0.1), (["linear"], "0.1"), ("linear", [0.1]), (gs.linear(), [0.1])])
-def test_what_is_no_list_is_refused(arguments):
+def test_arguments_that_are_no_lists_are_refused(arguments):
     schedules, peaks = arguments
     with pytest.raises(gs.SearchError, match=r"(schedules|peaks)=.*: give a list, as \["):
         gs.race(Aliased("to copy"), schedules, 20, peaks)

@@ -242,7 +242,7 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path, damage):
     assert (job.calls == 86) == (damage == "all")
 
 
-def test_a_job_without_a_safe_state_is_said_once_and_trained(tmp_path):
+def test_a_job_without_a_safe_state_warns_once_and_trains(tmp_path):
     class Custom:
         def __init__(self, w):
             self.w = w

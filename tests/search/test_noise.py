@@ -89,7 +89,7 @@ def test_one_hard_batch_ends_no_sweep():
     assert len(cut(losses)) > 80
 
 
-def test_a_batch_that_is_not_finite_is_no_edge_of_stability():
+def test_a_loss_of_bad_data_is_not_taken_for_the_edge_of_stability():
     losses = []
     for i, at in enumerate((10, 35, 60)):
         one = sweep(i)[: at + 1]
@@ -189,7 +189,7 @@ class Stubborn(LeastSquares):
         return 2.5
 
 
-def test_nothing_learned_is_said():
+def test_a_search_that_learned_nothing_raises():
     with pytest.raises(gs.NothingLearnedError, match=r"nothing learned at any rate tried, from .* to ") as raised:
         gs.tune(Stubborn, 300)
     tuned = raised.value.tuned

@@ -87,7 +87,7 @@ def test_a_feedback_that_never_acted():
     assert all(idle(s.runs) == () for s in raced.standings)
 
 
-def test_a_guard_and_a_plateau_are_told_apart():
+def test_a_guard_and_a_plateau_are_different_contestants():
     raced = gs.race(Quadratic(rising=True), ["hold * plateau(patience=0) * guard"], 40, [0.1], evaluations=10)
     [both] = [s for s in raced.standings if s.contestant.name != "constant()"]
     assert idle(both.runs) == ("guard()",)

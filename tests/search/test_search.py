@@ -176,7 +176,7 @@ def test_bad_requests(search, error, says):
     assert says in str(raised.value)
 
 
-def test_what_almost_diverged_is_no_tie_and_what_differs_by_noise_is():
+def test_a_run_that_almost_diverged_ties_with_none_and_noise_ties():
     def runs(contestant, *losses):
         return [Run(contestant, 10, seed, np.ones(10), ((10, loss),), loss) for seed, loss in enumerate(losses)]
 

@@ -164,7 +164,7 @@ def test_runs_ahead_need_workers(job, options):
         gs.tune(job, 200, **options)
 
 
-def test_a_run_ahead_that_fails_is_no_error_unless_it_is_asked_for(file):
+def test_a_run_ahead_that_fails_raises_only_when_it_is_requested(file):
     class AtOnce(Executor):
         def submit(self, function, /, *args, **options):
             future = Future()

@@ -42,7 +42,7 @@ def test_the_first_line_alone_is_bold():
     assert "bold" not in styles[1:]
 
 
-def test_a_constant_rate_that_ended_lower_is_no_thing_that_was_beaten():
+def test_a_constant_rate_that_ended_lower_is_not_called_beaten():
     said = " ".join(tuned.answer(a_tuned(final=0.45)).beaten)
     assert "Not beaten: the best of 2 constant rates, 0.1, ended at 0.4." in said
     assert "%" not in said

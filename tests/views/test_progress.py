@@ -40,7 +40,7 @@ def test_remembered_runs_do_not_make_the_rest_look_fast():
     assert pace.left(100) == pytest.approx(10.0)
 
 
-def test_a_name_is_no_markup():
+def test_a_name_is_shown_without_markup():
     shown = text_of(drawn(Progress("[red]", "a\n[/x]\x1b", 1, 2, 1.0), [1.0], Pace()))
     assert "[red]" in shown
     assert "a\\n[/x]\\x1b" in shown
