@@ -1,4 +1,4 @@
-"""Averaging of the weights, the other cooldown."""
+"""Averaging of the weights, an alternative to a cooldown of the rate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Glideslope raises; each error is also the built-in error a caller would expect."""
+"""The errors of Glideslope; each is also the built-in error that a caller would expect."""
 
 
 class GlideslopeError(Exception):

@@ -1,4 +1,4 @@
-"""Whether the numbers that a user gives can be: updates, peaks, and others that must be positive."""
+"""Checks of the numbers that a user gives: updates, peaks, and others that must be positive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long: updates, parts of the horizon, epochs, examples or tokens; and the clock between them."""
+"""Durations in updates, parts of the horizon, epochs, examples or tokens, and the clock that converts them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Of many places, some."""
+"""A bounded number of places, evenly spread over many."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which schedule and which rate, measured on the user's own training."""
+"""The search for a schedule and its rate, measured on the user's own training."""
 
 from glideslope.search.directory.run_directory import RunDirectory
 from glideslope.search.executors.processes import processes

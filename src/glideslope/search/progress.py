@@ -1,4 +1,4 @@
-"""What a search says of itself as it goes on."""
+"""The messages of a search about its progress."""
 
 from __future__ import annotations
 

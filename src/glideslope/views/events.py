@@ -1,4 +1,4 @@
-"""What was done in runs whose training was being lost, as sections of a page."""
+"""The interventions in runs whose training was being lost, as sections of a page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker does: it makes the run of a trial, on a job that it opens itself, and returns plain data."""
+"""The work of one worker: it makes the run of a trial, on a job that it opens itself, and returns plain data."""
 
 from __future__ import annotations
 

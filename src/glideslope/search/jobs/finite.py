@@ -1,4 +1,4 @@
-"""Whether the state of a job is damaged: arrays in it that aren't finite."""
+"""A check that the arrays in a job's state are finite."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which feedbacks of a run never moved its rate."""
+"""The feedbacks of a run that never moved its rate."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a search keeps in files: states, records, and the lock on a folder."""
+"""The files of a search: states, records, and the lock on a folder."""

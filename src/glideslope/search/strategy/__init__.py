@@ -1,1 +1,1 @@
-"""What is run next, and what the runs say."""
+"""The choice of the next run, and the conclusions from the runs made."""
