@@ -1,4 +1,4 @@
-"""A bounded number of places, evenly spread over many."""
+"""A bounded number of places, spread over many."""
 
 from __future__ import annotations
 
