@@ -10,7 +10,7 @@ import pytest
 import glideslope as gs
 from glideslope.errors import DocumentError, RunDirectoryError
 from glideslope.search.directory.run_directory import RunDirectory
-from glideslope.search.directory.snapshot import Snapshot, changed
+from glideslope.search.directory.snapshot import Snapshot, anywhere, changed
 from glideslope.search.runs.contestant import Contestant, Run
 from glideslope.studio.library import Library
 from glideslope.studio.rounds import rounds
@@ -49,10 +49,10 @@ def raced(tmp_path):
 
 def test_runs_are_seen_as_they_end(raced):
     tmp_path, result, (middle,) = raced
-    assert not middle["ended"]
+    assert middle["state"] == "running"
     assert sum(len(table["rows"]) for table in middle["rounds"]) == 1
     last = seen(Library(tmp_path), "runs/raced")
-    assert last["ended"]
+    assert last["state"] == "finished"
     assert last["report"]
     rows = {(row[0], row[1]): row for table in last["rounds"] for row in table["rows"]}
     for standing in result.standings:
@@ -110,9 +110,9 @@ def test_a_run_in_the_making_is_seen_at_its_checkpoints(tmp_path, monkeypatch):
     monkeypatch.setattr("glideslope.search.runs.checkpoints.LEAST_SPACING", 0.0)
     memory = RunDirectory(tmp_path / "raced", SEARCH, checkpoint_every=0.0)
     views = []
-    job = Noted(lambda: views.append(Snapshot.of(tmp_path / "raced")), 35)
+    job = Noted(lambda: views.append(Snapshot.of(tmp_path / "raced").unfinished), 35)
     gs.race(job, ["cosine * plateau"], 40, [0.1], memory=memory)
-    ((position,),) = (view.unfinished.values() for view in views)
+    ((position,),) = (view.values() for view in views)
     assert 20 < len(position.losses) < 35
     assert position.losses[0] == 50.0
     assert Snapshot.of(tmp_path / "raced").unfinished == {}
@@ -164,7 +164,7 @@ def test_an_event_comes_at_once_and_when_something_was_written(tmp_path, monkeyp
 
     async def listened():
         found = []
-        async for event in _news(tmp_path, Asking(20)):
+        async for event in _news(tmp_path, anywhere, Asking(20)):
             found.append(event)
             if len(found) == 1:
                 (tmp_path / "search.json").write_text(json.dumps({}))

@@ -43,11 +43,13 @@ class Library:
     Args:
         folder: the only one whose files are read.
         laws: others, by name.
+        checkpoints: an address of a service, at which checkpoints of the folder's searches are read.
     """
 
-    def __init__(self, folder: Path, laws: dict[str, Law] | None = None) -> None:
+    def __init__(self, folder: Path, laws: dict[str, Law] | None = None, checkpoints: str = "") -> None:
         self.folder = folder.resolve()
         self._given = {name: Known(law) for name, law in (laws or {}).items()}
+        self._checkpoints = checkpoints
         self._read: dict[Path, tuple[tuple[int, int], Law]] = {}
         self._drops: dict[str, Drop] = {}
         self._kept = TemporaryDirectory(prefix="glideslope-studio-")
@@ -66,6 +68,11 @@ class Library:
         if not readable:
             raise DocumentError(f"{name!r} isn't in the folder that the studio was opened on")
         return path
+
+    def reaches(self, address: str) -> bool:
+        """Whether checkpoints at an address that a search names are read: on this machine, or where the user said so,
+        since a run directory may be anybody's."""
+        return "://" not in address or address.startswith("file://") or address == self._checkpoints
 
     def names(self) -> list[str]:
         """The laws that there are: those given or dropped, then files."""

@@ -6,6 +6,10 @@ import { Chart } from "./report.js";
 
 export const title = "Watch";
 
+const STATES = {
+  running: "going on", lost: "its process is no more: go on with --resume", stopped: "not running, not finished", finished: "finished",
+};
+
 /**
  * @param {HTMLElement} root
  * @param {any} state
@@ -37,8 +41,8 @@ export function open(root, state, save) {
   function show(seen) {
     body.hidden = false;
     heading.textContent = seen.search;
-    live.textContent = seen.ended ? "ended" : "going on";
-    live.dataset.ended = String(seen.ended);
+    live.textContent = STATES[/** @type {keyof STATES} */ (seen.state)];
+    live.dataset.state = seen.state;
     odds.textContent = seen.odds.join(" ");
     const titles = new Set(seen.charts.map((/** @type {any} */ spec) => spec.title));
     for (const [name, { section }] of charts) if (!titles.has(name)) { section.remove(); charts.delete(name); }
@@ -53,6 +57,8 @@ export function open(root, state, save) {
       }
     }
     tables.replaceChildren(
+      ...(seen.unreached && seen.state !== "finished" ? [h("p", { class: "note" },
+        `How far its runs are stands at ${seen.unreached}, which the studio asks only with `, h("code", {}, `glideslope studio --checkpoints ${seen.unreached}`), ".")] : []),
       ...seen.unfinished.map((/** @type {any} */ run) => h("p", { class: "note" },
         `In the making: ${run.what}, ${short(run.updates)} updates${run.of ? ` of ${short(run.of)}, at a loss of ${short(run.loss)}` : " at its last checkpoint"}.`)),
       ...seen.rounds.map((/** @type {any} */ round) => table(round.title, ["run", "peak", "loss", "how it ended"], round.rows)),
