@@ -77,7 +77,7 @@ def seen(library: Library, folder: str) -> dict[str, Any]:
     snapshot = Snapshot.of(path, library.reaches)
     return {
         "search": _said(snapshot), "charts": [chart.data() | {"title": chart.title} for chart in _charts(snapshot)],
-        "rounds": rounds(snapshot.runs), "odds": _odds(snapshot), "events": _events(snapshot.runs),
+        "rounds": rounds(snapshot), "odds": _odds(snapshot), "events": _events(snapshot.runs),
         "unfinished": going_on(snapshot),
         "state": snapshot.state, "damaged": [visible(text) for text in snapshot.damaged],
         "unreached": "" if library.reaches(snapshot.checkpoints) else visible(snapshot.checkpoints),

@@ -61,7 +61,7 @@ export function open(root, state, save) {
         `How far its runs are stands at ${seen.unreached}, which the studio asks only with `, h("code", {}, `glideslope studio --checkpoints ${seen.unreached}`), ".")] : []),
       ...seen.unfinished.map((/** @type {any} */ run) => h("p", { class: "note" },
         `In the making: ${run.what}, ${short(run.updates)} updates${run.of ? ` of ${short(run.of)}, at a loss of ${short(run.loss)}` : " at its last checkpoint"}.`)),
-      ...seen.rounds.map((/** @type {any} */ round) => table(round.title, ["run", "peak", "loss", "how it ended"], round.rows)),
+      ...seen.rounds.map((/** @type {any} */ round) => table(round.title, ["run", "peak", "updates", "loss", "why it is the answer, or isn't"], round.rows, round.leads)),
       ...(seen.events.length ? [table("Where the training was being lost", ["run", "update", "what", "loss", "went back to", "rate times"], seen.events)] : []),
       ...seen.damaged.map((/** @type {string} */ text) => h("p", { class: "trouble" }, `Can't be read: ${text}`)),
       ...(seen.report && !offline ? [h("p", {}, h("a", { href: `report?folder=${encodeURIComponent(folder)}`, target: "_blank", rel: "noopener" }, "Open the report"))] : []),
@@ -98,14 +98,14 @@ export function open(root, state, save) {
   return () => source?.close();
 }
 
-/** @param {string} title @param {string[]} columns @param {any[][]} rows */
-function table(title, columns, rows) {
+/** @param {string} title @param {string[]} columns @param {any[][]} rows @param {boolean[]} [leads] the rows that stand out */
+function table(title, columns, rows, leads = []) {
   const text = (/** @type {any} */ value) => (typeof value === "string" ? value : short(value));
   return h(
     "section", {}, h("h3", {}, title),
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": title }, h(
       "table", {}, h("thead", {}, h("tr", {}, ...columns.map((name, i) => h("th", { scope: "col", class: typeof rows[0]?.[i] === "string" ? "text" : null }, name)))),
-      h("tbody", {}, ...rows.map((row) => h("tr", {}, ...row.map((value, i) => (i ? h("td", { class: typeof value === "string" ? "text" : null }, text(value)) : h("th", { scope: "row" }, text(value))))))),
+      h("tbody", {}, ...rows.map((row, at) => h("tr", { class: leads[at] ? "lead" : null }, ...row.map((value, i) => (i ? h("td", { class: typeof value === "string" ? "text" : null }, text(value)) : h("th", { scope: "row" }, text(value))))))),
     )),
   );
 }
