@@ -65,6 +65,7 @@ def test_a_short_run_is_the_answer_where_it_ends_lower():
         "the answer: it ends lower than every full run",
         "0.5 above the best short run, which is the answer",
     ]
+    assert Compared(short, full, (), (), 0.0, final).reason(final) == "the answer: it ends lower than every full run"
 
 
 def test_noise_decides_between_short_runs_as_the_search_does():

@@ -76,7 +76,8 @@ def seen(library: Library, folder: str) -> dict[str, Any]:
     path = library.inside(folder)
     snapshot = Snapshot.of(path, library.reaches)
     return {
-        "search": _said(snapshot), "charts": [chart.data() | {"title": chart.title} for chart in _charts(snapshot)],
+        "search": _said(snapshot), "answer": visible(str((snapshot.result or {}).get("answer", ""))),
+        "charts": [chart.data() | {"title": chart.title} for chart in _charts(snapshot)],
         "rounds": rounds(snapshot), "odds": _odds(snapshot), "events": _events(snapshot.runs),
         "unfinished": going_on(snapshot),
         "state": snapshot.state, "damaged": [visible(text) for text in snapshot.damaged],

@@ -55,18 +55,18 @@ class Compared:
     def lead(self) -> Run | None:
         """The run of the answer, among those above; before there is one, the best full run, or else short run."""
         if self.final is not None:
-            return next((run for run in (*self.full, *self.short) if run.losses is self.final.losses), self.final)
+            return next((run for run in (*self.full, *self.short) if _is_in(self.final, [run])), self.final)
         return best_run(self.full) if self.full else self.best_short
 
     def reason(self, run: Run) -> str:
         """Why a run is the answer, or isn't."""
-        if any(run is one for one in self.again):
+        if _is_in(run, self.again):
             return f"the best short run in another data order: {self.noise:.2g} apart is noise"
         if not math.isfinite(run.final_loss):
             return lost(run)
-        if any(run is one for one in self.constants):
+        if _is_in(run, self.constants):
             return self._as_constant(run)
-        return self._as_full(run) if any(run is one for one in self.full) else self._as_short(run)
+        return self._as_full(run) if _is_in(run, self.full) else self._as_short(run)
 
     def _as_constant(self, run: Run) -> str:
         if self.final is None or not math.isfinite(self.final.final_loss):
@@ -77,7 +77,7 @@ class Compared:
         lead, short = self.lead, self.best_short
         rose = f"; its training loss rose {rise:.2g}-fold on the way" if (rise := risen(run.losses)) > RISE else ""
         rose += "; its rate was capped there" if run.has_caps else ""
-        if lead is None or run is lead:
+        if lead is None or _is_in(run, [lead]):
             number = f"the lowest of {len(self.full)} full runs" if len(self.full) > 1 else "the full run"
             return (f"{self._answer(run)}: {number}" if self.final else f"{number} so far") + rose
         if lead is short:
@@ -87,7 +87,7 @@ class Compared:
 
     def _as_short(self, run: Run) -> str:
         best = self.best_short
-        if best is None or run is best:
+        if best is None or _is_in(run, [best]):
             return self._as_best_short(run)
         alike = best_run([one for one in self.short if one.contestant.name == run.contestant.name])
         if run is not alike and best.contestant.name != run.contestant.name:
@@ -97,7 +97,7 @@ class Compared:
         return f"{above(run, best)} the best short run, {beside(run, best)}"
 
     def _as_best_short(self, run: Run) -> str:
-        if self.final is not None and run is self.lead:
+        if self.final is not None and self.lead is not None and _is_in(run, [self.lead]):
             return f"{self._answer(run)}: it ends lower than every full run"
         if not self.full:
             return "the best short run so far"
@@ -108,6 +108,11 @@ class Compared:
 
     def _answer(self, run: Run) -> str:
         return "the answer" if learned(run, self.noise) else "no answer, since it ends no lower than the untrained loss"
+
+
+def _is_in(run: Run, runs: Sequence[Run]) -> bool:
+    """Whether a run is one of some, or is the answer that was made of it: they share their curve."""
+    return any(run.losses is one.losses for one in runs)
 
 
 def lost(run: Run) -> str:

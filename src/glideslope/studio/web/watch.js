@@ -22,10 +22,11 @@ export function open(root, state, save) {
   const place = h("div");
   const heading = h("h2");
   const live = h("span", { class: "live" });
+  const answer = h("p", { class: "answer" });
   const odds = h("p");
   const pictures = h("div", { class: "pictures" });
   const tables = h("div");
-  const body = h("div", { hidden: true }, h("div", { class: "heading" }, heading, live), odds, pictures, tables);
+  const body = h("div", { hidden: true }, h("div", { class: "heading" }, heading, live), answer, odds, pictures, tables);
 
   const update = latest(async () => {
     try {
@@ -43,6 +44,7 @@ export function open(root, state, save) {
     heading.textContent = seen.search;
     live.textContent = STATES[/** @type {keyof STATES} */ (seen.state)];
     live.dataset.state = seen.state;
+    answer.textContent = seen.answer;
     odds.textContent = seen.odds.join(" ");
     const titles = new Set(seen.charts.map((/** @type {any} */ spec) => spec.title));
     for (const [name, { section }] of charts) if (!titles.has(name)) { section.remove(); charts.delete(name); }
