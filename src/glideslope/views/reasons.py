@@ -145,12 +145,12 @@ def beside(run: Run, best: Run) -> str:
     >>> from glideslope.search.runs.contestant import Contestant
     >>> import numpy as np
     >>> def made(schedule, peak): return Run(Contestant(gs.parse(schedule), peak), 10, 0, np.ones(10), (), 1.0)
-    >>> beside(made("linear", 0.4), made("linear", 0.1)), beside(made("cosine", 0.4), made("linear", 0.1))
-    ('at 4 times its peak', 'with another schedule')
+    >>> beside(made("linear", 10), made("linear", 0.1)), beside(made("cosine", 0.4), made("linear", 0.1))
+    ('at 100 times its peak', 'with another schedule')
     """
     one, other = run.contestant, best.contestant
     if replace(one, peak=other.peak) == other:
-        factor = f"{one.peak / other.peak:.2g}"
+        factor = f"{float(f'{one.peak / other.peak:.2g}'):g}"
         return {"1": "with the same peak", "2": "at twice its peak", "0.5": "at half its peak"}.get(
             factor, f"at {factor} times its peak"
         )
