@@ -63,7 +63,7 @@ export function open(root, state, save) {
   /** Marks the rates where the ball is; their range is that of the start. @param {number} frame */
   function marks(frame) {
     const { limits, left } = answer?.balls[chosen] ?? {};
-    const marked = limits ? limits.map((/** @type {any[]} */ bound) => bound[Math.min(frame, bound.length - 1)]) : null;
+    const marked = limits?.map((/** @type {any[]} */ bound) => bound[Math.min(frame, bound.length - 1)]) ?? limits;
     rate.show(marked, ball().rate, anew, left != null && frame > left ? "Where the ball left the picture" : "Where the ball is");
     anew = false;
   }
@@ -144,6 +144,7 @@ export function open(root, state, save) {
       say(error.message);
     }
     const names = /** @type {[string, string][]} */ ([...places.map(({ name, title: text }) => [name, text]), ["formula", "A formula …"]]);
+    if (!names.some(([name]) => name === game.surface)) game.surface = PLAY.surface;
     ground.append(choice("Surface", names, game.surface, (name) => {
       const place = places.find((each) => each.name === name);
       game.surface = name;
