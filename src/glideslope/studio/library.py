@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -90,7 +91,7 @@ class Library:
         return Known(self._loaded(self.inside(name)))
 
     def keep(self, group: str, name: str, content: bytes) -> None:
-        """Keeps a file that was dropped.
+        """Keeps a file that was dropped; of many drops the files of the last are kept.
 
         Args:
             group: those that are dropped together.
@@ -98,15 +99,19 @@ class Library:
             content: its bytes.
 
         Raises:
-            DocumentError: there are too many, or it lies too deep.
+            DocumentError: there are too many in the group, or it lies too deep.
         """
         if group not in self._drops and len(self._drops) >= _MOST_DROPS:
-            raise DocumentError(f"more than {_MOST_DROPS} drops: start the studio anew")
+            shutil.rmtree(self._drops.pop(next(iter(self._drops))).folder.parent, ignore_errors=True)
         folder = Path(self._kept.name) / secrets.token_hex(8) / "dropped"
         self._drops.setdefault(group, Drop(folder)).keep(name, content)
 
-    def fitted(self, group: str) -> str:
+    def fitted(self, group: str, options: dict[str, Any]) -> str:
         """The name of the law of files that were dropped: the law that one is, or the one fitted on logs.
+
+        Args:
+            group: which files.
+            options: what the logs don't say, arguments of `laws.read`.
 
         Raises:
             LawError: none can be read or fitted, or fitting takes too long.
@@ -115,11 +120,14 @@ class Library:
             raise LawError("nothing was dropped")
         drop = self._drops[group]
         files = sorted(drop.given)
-        if len(files) == 1 and files[0].suffix == ".json" and self._is_law(files[0]):
-            known = Known(load(files[0]))
+        if len(files) == 1 and files[0].suffix == ".json" and _says_law(files[0]):
+            try:
+                known = Known(load(files[0]))
+            except LawError as error:
+                raise LawError(_from(drop.folder, str(error))) from None
             label = files[0].name
         else:
-            known = _fitted(files, drop)
+            known = _fitted(files, drop, options)
             label = files[0].name if len(files) == 1 else f"{len(files)} logs"
         name = label if label not in self._given else f"{label} ({len(self._given) + 1})"
         self._given[name] = known
@@ -148,9 +156,8 @@ class Library:
 
     def _is_law(self, path: Path) -> bool:
         try:
-            with path.open("rb") as file:
-                if b'"glideslope_law"' not in file.read(_MOST_LAW):
-                    return False
+            if not _says_law(path):
+                return False
             self._loaded(path)
         except (LawError, OSError):
             return False
@@ -165,13 +172,19 @@ class Library:
         return self._read[path][1]
 
 
-def _fitted(files: list[Path], drop: Drop) -> Known:
+def _says_law(path: Path) -> bool:
+    """Whether a file says that it holds a law, whole or not."""
+    with path.open("rb") as file:
+        return b'"glideslope_law"' in file.read(_MOST_LAW)
+
+
+def _fitted(files: list[Path], drop: Drop, options: dict[str, Any]) -> Known:
     """A law fitted on logs that were dropped, in a process that is ended when it takes too long; what it says names
     them from their folder."""
     program = "from glideslope.studio.fitting import main; main()"
     folder = drop.folder
     out = folder.with_suffix(".law")
-    asked = json.dumps({"files": [str(file) for file in files], "out": str(out)})
+    asked = json.dumps({"files": [str(file) for file in files], "out": str(out), "options": options})
     try:
         done = subprocess.run(
             [sys.executable, "-c", program], input=asked, capture_output=True, text=True, timeout=_FIT_SECONDS
