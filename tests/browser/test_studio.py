@@ -78,6 +78,9 @@ def test_a_page_whose_server_has_ended_says_how_its_state_is_opened_again(browse
     running.close()
     opened.page.locator("#schedule-0").fill("linear")
     opened.page.get_by_text("glideslope studio --state 'LINK'").wait_for()
+    opened.page.get_by_role("link", name="Play").click()
+    opened.page.locator("#said", has_text="glideslope studio --state 'LINK'").wait_for()
+    assert opened.page.locator("main").get_attribute("class") == "draw"
     opened.page.get_by_role("button", name="Copy link").click()
     opened.page.get_by_text("The link holds").wait_for()
     assert read_address(opened.page.evaluate("navigator.clipboard.readText()")).state["schedules"][0] == "linear"
