@@ -12,7 +12,6 @@ from glideslope.escape import visible
 from glideslope.search.directory.snapshot import Snapshot
 from glideslope.search.race import mean_loss
 from glideslope.search.runs.contestant import Run
-from glideslope.search.runs.idle import shown_name
 from glideslope.search.strategy.full_runs import best_run
 from glideslope.search.strategy.outcomes import final_loss
 from glideslope.views import race, tuned
@@ -88,7 +87,7 @@ def _table(title: str, runs: Sequence[Run], reasons: Sequence[str], leads: Seque
     alike = Counter(map(_kind, runs))
     rows = []
     for run, reason in zip(runs, reasons, strict=True):
-        name = shown_name([run]) + (f", seed {run.seed}" if alike[_kind(run)] > 1 else "")
+        name = tuned.row(run)[0] + (f", seed {run.seed}" if alike[_kind(run)] > 1 else "")
         rows.append([visible(name), run.contestant.peak, run.steps, number(run.final_loss), visible(reason)])
     return {"title": visible(title), "rows": rows, "leads": [any(run is one for one in leads) for run in runs]}
 

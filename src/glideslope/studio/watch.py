@@ -195,7 +195,8 @@ def _odds(snapshot: Snapshot) -> list[str]:
     if best is not None and best.final_loss:  # of a loss of exactly 0 nothing is left to tell
         low, high = interval(best, overhead)
         said.insert(
-            0, f"By the short runs so far the full run ends between {low:.4g} and {high:.4g} in nine of ten trainings."
+            0,
+            f"The short runs predict a full run that ends between {low:.4g} and {high:.4g}, in nine of ten trainings.",
         )
     return said
 
