@@ -9,6 +9,7 @@ import { colour } from "./surface.js";
 
 export const title = "Play";
 
+const LATE = 400; // milliseconds after which the page says that it waits
 const WORLD = { steps: 100, noise: 0, batch: 0, rare: 1, seed: 0 };
 const BALL = { start: [-2.6, 1.1], optimizer: "descent", rate: 0.05, schedule: "constant", momentum: 0.9, layers: [1, 1] };
 export const PLAY = { surface: "ravine", formula: "x^2 + 3*y^2 + 0.5*sin(3*x)", window: null, balls: [BALL], world: WORLD };
@@ -49,11 +50,15 @@ export function open(root, state, save) {
 
   const compute = latest(async () => {
     save(game);
+    const late = setTimeout(() => { says.textContent = "Computing …"; }, LATE);
     try {
       answer = await ask("api/play", game);
     } catch (/** @type {any} */ error) {
       problem.textContent = error.message;
+      says.textContent = "";
       return;
+    } finally {
+      clearTimeout(late);
     }
     problem.textContent = answer.balls.map((/** @type {any} */ way) => way.message ?? "").filter(Boolean).join(" ");
     show();
