@@ -6,6 +6,7 @@ import { Chart } from "./report.js";
 
 export const title = "Watch";
 
+const AGAIN = 3000; // milliseconds after which a search is looked for again, where there is none
 const STATES = {
   running: "going on", lost: "its process is no more: go on with --resume", stopped: "not running, not finished", finished: "finished",
 };
@@ -17,6 +18,8 @@ const STATES = {
  */
 export function open(root, state, save) {
   let folder = state?.folder ?? "";
+  let waiting = 0;
+  /** @type {string[] | null} */ let listed = null;
   /** @type {EventSource | null} */ let source = null;
   /** @type {Map<string, {chart: any, section: any}>} */ const charts = new Map();
   const place = h("div");
@@ -82,22 +85,54 @@ export function open(root, state, save) {
     source.onerror = () => { live.textContent = "the server doesn't answer"; };
   }
 
-  root.append(h("div", { class: "source" }, place), body);
-  (async () => {
+  /** Lists the run directories, and again where one is chosen, or until there is one: searches begin meanwhile. */
+  async function list() {
+    clearTimeout(waiting);
     try {
       const names = await ask("api/folders");
+      if (listed && String(names) === String(listed)) {
+        if (!names.length) wait();
+        return;
+      }
+      const had = listed?.includes(folder);
+      listed = names;
       if (!names.includes(folder)) folder = names[0] ?? "";
       const shown = (/** @type {string} */ name) => (name === "." ? "this folder" : name);
+      const choose = choice("Run directory", names.map((/** @type {string} */ name) => [name, shown(name)]), folder, (name) => { folder = name; follow(); });
+      choose.addEventListener("focusin", list);
+      const hadFocus = place.contains(document.activeElement);
       place.replaceChildren(names.length
-        ? choice("Run directory", names.map((/** @type {string} */ name) => [name, shown(name)]), folder, (name) => { folder = name; follow(); })
+        ? choose
         : h("p", { class: "note" }, "No search has a run directory in this folder: open the studio where glideslope find, race or tune writes, such as runs/."));
-      if (folder) follow();
-      else root.dataset.ready = "true";
+      if (hadFocus) choose.querySelector("select").focus();
+      if (folder && !had) follow();
+      if (!folder) {
+        root.dataset.ready = "true";
+        wait();
+      }
     } catch (/** @type {any} */ error) {
       say(error.message);
     }
-  })();
-  return () => source?.close();
+  }
+
+  function wait() {
+    if (!offline) waiting = window.setTimeout(list, AGAIN);
+  }
+
+  /** A page that nobody sees asks for nothing: a browser has few connections to one server. */
+  function seenOrNot() {
+    if (document.hidden) source?.close();
+    else if (folder) follow();
+  }
+
+  root.append(h("div", { class: "source" }, place), body);
+  document.addEventListener("visibilitychange", seenOrNot);
+  list();
+  return () => {
+    clearTimeout(waiting);
+    document.removeEventListener("visibilitychange", seenOrNot);
+    source?.close();
+  };
 }
 
 /** @param {string} title @param {string[]} columns @param {any[][]} rows @param {boolean[]} [leads] the rows that stand out */
