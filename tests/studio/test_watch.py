@@ -89,6 +89,7 @@ def test_the_tables_of_a_tuning_are_those_of_its_report(tmp_path):
     short = views.rounds(tuned.candidates)
     assert list(tables) == ["Full runs", "Full runs of constant rates", *short]
     compared = Compared(tuned.candidates, tuned.full, tuned.constants, (), tuned.noise, tuned.final)
+    assert compared.best_short.contestant.schedule == tuned.full[0].contestant.schedule
     for title, runs in {"Full runs": tuned.full, **short}.items():
         reasons = {row[1]: row[4] for row in tables[title]["rows"]}
         assert reasons == {run.contestant.peak: compared.reason(run) for run in runs}

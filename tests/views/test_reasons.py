@@ -76,7 +76,7 @@ def test_noise_decides_between_short_runs_as_the_search_does():
         "the best short run so far",
         "within the noise of the best short run, at 4 times its peak",
         "within the noise of the best short run, with another schedule",
-        "the best short run in another data order: 0.1 apart is noise",
+        "a short run in another data order, for the noise: 0.1 apart",
     ]
 
 
@@ -85,7 +85,7 @@ def test_noise_decides_between_short_runs_as_the_search_does():
     [
         ({"optimizer": "adam"}, "with another optimizer"),
         ({"average": gs.averages.Average.read("ema(0.9)")}, "with another average of the weights"),
-        ({"settings": (("momentum", 0.9),)}, "with other numbers of the optimizer"),
+        ({"settings": (("momentum", 0.9),)}, "with momentum 0.9"),
     ],
 )
 def test_what_a_run_was_made_with_is_said(details, said):

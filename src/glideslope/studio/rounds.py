@@ -15,7 +15,7 @@ from glideslope.search.runs.contestant import Run
 from glideslope.search.strategy.full_runs import best_run
 from glideslope.search.strategy.outcomes import final_loss
 from glideslope.views import race, tuned
-from glideslope.views.reasons import Compared, lost
+from glideslope.views.reasons import Compared, difference, lost
 
 FULL, CONSTANT, NOISE = "full runs", "constant rates", "noise"
 """What runs of a tuning are made for that aren't short ones to compare."""
@@ -43,15 +43,13 @@ def _tuned(snapshot: Snapshot) -> list[dict[str, Any]]:
 
 def _compared(snapshot: Snapshot) -> Compared:
     """The runs by what they were made for; where an earlier version didn't say it, by their length."""
-    by_stage: dict[str, list[Run]] = {}
+    kinds: dict[str, list[Run]] = {"short": [], FULL: [], CONSTANT: [], NOISE: []}
     steps = snapshot.search.get("steps")
     for run, stage in zip(snapshot.runs, snapshot.stages, strict=True):
         known = stage or (FULL if run.contestant.cost(run.steps) == steps else "short")
-        by_stage.setdefault(known, []).append(run)
-    full, constants, again = (by_stage.pop(stage, []) for stage in (FULL, CONSTANT, NOISE))
-    short = [run for runs in by_stage.values() for run in runs]
-    gaps = [abs(run.final_loss - other.final_loss) for run in again for other in short if _is_of(run, other)]
-    noise = max(filter(math.isfinite, gaps), default=0.0)
+        kinds.get(known, kinds["short"]).append(run)
+    short, full, constants, again = kinds.values()
+    noise = next((gap for run in again if (gap := difference(run, short))), 0.0)
     return Compared(short, full, constants, again, noise, _answer(snapshot, short, full, noise))
 
 
@@ -64,10 +62,6 @@ def _answer(snapshot: Snapshot, short: list[Run], full: list[Run], noise: float)
         return best
     run = Compared(short, (), (), (), noise, None).best_short
     return run and replace(run, final_loss=float(loss))
-
-
-def _is_of(run: Run, other: Run) -> bool:
-    return (run.contestant, run.steps) == (other.contestant, other.steps)
 
 
 def _raced(snapshot: Snapshot) -> list[dict[str, Any]]:

@@ -61,7 +61,7 @@ class Compared:
     def reason(self, run: Run) -> str:
         """Why a run is the answer, or isn't."""
         if _is_in(run, self.again):
-            return f"the best short run in another data order: {self.noise:.2g} apart is noise"
+            return f"a short run in another data order, for the noise: {difference(run, self.short):.2g} apart"
         if not math.isfinite(run.final_loss):
             return lost(run)
         if _is_in(run, self.constants):
@@ -92,7 +92,7 @@ class Compared:
         alike = best_run([one for one in self.short if one.contestant.name == run.contestant.name])
         if run is not alike and best.contestant.name != run.contestant.name:
             return f"{above(run, alike)} the lowest of its kind, {beside(run, alike)}"
-        if abs(run.final_loss - best.final_loss) <= self.noise:
+        if self.noise and abs(run.final_loss - best.final_loss) <= self.noise:
             return f"within the noise of the best short run, {beside(run, best)}"
         return f"{above(run, best)} the best short run, {beside(run, best)}"
 
@@ -113,6 +113,13 @@ class Compared:
 def _is_in(run: Run, runs: Sequence[Run]) -> bool:
     """Whether a run is one of some, or is the answer that was made of it: they share their curve."""
     return any(run.losses is one.losses for one in runs)
+
+
+def difference(run: Run, runs: Sequence[Run]) -> float:
+    """How far a run ended from that of some which was made alike, in another data order; 0 where none was."""
+    alike = [one for one in runs if (one.contestant, one.steps) == (run.contestant, run.steps)]
+    gap = abs(run.final_loss - alike[0].final_loss) if alike else math.nan
+    return gap if math.isfinite(gap) else 0.0
 
 
 def lost(run: Run) -> str:
@@ -158,4 +165,6 @@ def beside(run: Run, best: Run) -> str:
         return "with another optimizer"
     if one.average != other.average:
         return "with another average of the weights"
-    return "with another schedule" if one.schedule != other.schedule else "with other numbers of the optimizer"
+    if one.schedule != other.schedule:
+        return "with another schedule"
+    return f"with {', '.join(f'{name} {value:g}' for name, value in one.settings) or 'fewer settings'}"
