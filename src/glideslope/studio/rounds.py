@@ -26,7 +26,8 @@ def rounds(snapshot: Snapshot) -> list[dict[str, Any]]:
     say their seed."""
     if not snapshot.runs:
         return []
-    return _raced(snapshot) if snapshot.search.get("command") == "race" else _tuned(snapshot)
+    is_race = "race" in (*snapshot.stages, snapshot.search.get("command"))
+    return _raced(snapshot) if is_race else _tuned(snapshot)
 
 
 def _tuned(snapshot: Snapshot) -> list[dict[str, Any]]:
