@@ -19,9 +19,13 @@ def test_a_search_is_watched_as_it_goes_on(browser, studio):
     page = opened.page
     page.get_by_role("heading", name="race job.py:job, 40 updates").wait_for()
     assert page.locator("tbody tr").count() == 2  # the peak alone and as a constant rate
+    hidden = page.get_by_role("button", name=re.compile("cosine.* at 0.1")).first
+    hidden.click()
     memory = RunDirectory(folder, {"command": "race", "job": "job.py:job", "steps": 40}, resume=True)
     gs.race(Quadratic(), ["cosine", "linear"], 40, [0.1], memory=memory)
     until(page, "document.querySelectorAll('tbody tr').length === 3")
+    assert hidden.get_attribute("aria-pressed") == "false"
+    assert page.get_by_role("button", name=re.compile("linear.* at 0.1")).first.get_attribute("aria-pressed") == "true"
     assert opened.wrong == []
 
 
