@@ -79,6 +79,7 @@ def test_the_curve_follows_a_drag(browser, studio):
     assert opened.wrong == []
 
 
+@pytest.mark.slow
 def test_what_logs_do_not_say_is_typed_beside_them(browser, studio, tmp_path):
     folder = tmp_path / "epochs"
     folder.mkdir()

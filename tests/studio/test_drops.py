@@ -74,6 +74,7 @@ def test_the_files_of_the_last_drops_are_kept(folder):
             library.fitted(group, {})
 
 
+@pytest.mark.slow
 def test_what_logs_do_not_say_is_given_beside_them(folder):
     """Logs of epochs, and logs without rates, as glideslope fit reads them with the same options."""
     asking = client(folder)
