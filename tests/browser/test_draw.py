@@ -123,7 +123,7 @@ def test_a_handle_is_moved_by_keys_and_a_point_deleted(browser, studio):
 def test_a_plan_that_cannot_be_drawn_says_why_until_it_can(browser, studio):
     page, _, _ = watched(browser, f'{studio.url}#draw/{{"steps":0}}')
     page.get_by_text("Expected `int` >= 1").wait_for()
-    page.get_by_label("Updates").fill("10")
+    page.get_by_label("Updates", exact=True).fill("10")
     page.keyboard.press("Tab")
     page.get_by_text("10 updates are").wait_for()
     assert page.locator(".trouble:visible").count() == 0

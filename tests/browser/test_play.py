@@ -1,9 +1,12 @@
 """The room of balls in a browser."""
 
+import json
+from urllib.parse import quote
+
 import pytest
 
 from tests.browser.opened import STATE, Opened
-from tests.browser.watched import until
+from tests.browser.watched import until, watched
 
 
 def test_a_press_on_the_surface_starts_the_ball_there(browser, studio):
@@ -30,6 +33,27 @@ def test_the_verdict_is_that_of_the_curvature(browser, studio):
         opened = Opened(browser, studio.url, "play", {"surface": "parabola", "balls": [{"start": [-2], "rate": rate}]})
         assert opened.page.locator(".verdict").get_attribute("data-regime") == verdict
         assert "diverge from 2 on" in opened.page.locator(".verdict").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        ({"surface": "formula", "formula": "sqrt(x)"}, "no height where the ball starts"),
+        ({"surface": "formula", "formula": "x y"}, "expected an operator"),
+        ({"balls": [{"schedule": "cosin"}]}, "did you mean 'cosine'"),
+    ],
+)
+def test_a_ball_that_has_no_way_has_no_verdict(browser, studio, state, says):
+    page, _, _ = watched(browser, f"{studio.url}#play/{quote(json.dumps(state))}")
+    until(page, "document.querySelector('.trouble')?.textContent")
+    assert says in page.locator(".trouble").inner_text()
+    assert page.locator(".verdict").inner_text() == ""
+
+
+def test_a_surface_that_there_is_not_is_the_usual_one(browser, studio):
+    opened = Opened(browser, studio.url, "play", {"surface": "nowhere"})
+    assert opened.page.get_by_label("Surface", exact=True).input_value() == "ravine"
+    assert opened.wrong == []
 
 
 UNSEEN = """[...document.querySelectorAll('.names span')].filter((one) => {

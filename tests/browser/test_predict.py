@@ -18,7 +18,7 @@ def test_the_prediction_follows_the_text(browser, studio):
         page.locator("#schedule-0").fill(text)
         end = law.predict(laws.Rates.of_schedule(text, 6000, 0.003), 6000)[0]
         page.get_by_text(f"Predicted to end at {end:.4f}").wait_for()
-    page.get_by_label("Updates").fill("100000")
+    page.get_by_label("Updates", exact=True).fill("100000")
     page.keyboard.press("Tab")
     page.locator(".banner").get_by_text("times the longest run").wait_for()
 
@@ -77,3 +77,20 @@ def test_the_curve_follows_a_drag(browser, studio):
     opened = Opened(browser, studio.url, "predict", {"plan": {"steps": 100_000, "peak": 0.003}, "law": "law.json"})
     assert len(opened.page.evaluate(LATENCY)) == 12
     assert opened.wrong == []
+
+
+@pytest.mark.slow
+def test_what_logs_do_not_say_is_typed_beside_them(browser, studio, tmp_path):
+    folder = tmp_path / "epochs"
+    folder.mkdir()
+    for name, falls in (("constant", 0), ("linear", 1)):
+        rows = [f"{i},{0.01 * (1 - falls * i / 40)},{2 - falls * 0.2 * i / 40 + 1 / (1 + i)}\n" for i in range(41)]
+        (folder / f"{name}.csv").write_text("epoch,learning_rate,loss\n" + "".join(rows))
+    opened = Opened(browser, studio.url, "predict")
+    page = opened.page
+    page.locator("#folder").set_input_files(folder)
+    page.get_by_text("counts epochs").wait_for()
+    page.get_by_label("Updates in an epoch").fill("140")
+    page.get_by_role("button", name="Fit again").click()
+    page.get_by_text("Fitted on 2 runs of up to 5,740 updates").wait_for()
+    assert page.get_by_text("counts epochs").count() == 0

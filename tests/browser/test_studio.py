@@ -48,25 +48,25 @@ def test_a_link_holds_the_whole_state(browser, studio):
     opened = Opened(browser, studio.url, "draw", {"schedules": ["cosine"], "steps": 1000})
     page = opened.page
     page.locator("#schedule-0").fill("warmup(7%) >> linear")
-    page.get_by_label("Updates").fill("2k")
+    page.get_by_label("Updates", exact=True).fill("2k")
     page.keyboard.press("Tab")
     until(page, f"{STATE}.steps === 2000")
     again = browser.new_context().new_page()
     again.goto(page.evaluate(ADDRESS))
     again.locator("main[data-ready=true]").wait_for()
     assert again.locator("#schedule-0").input_value() == "warmup(7%) >> linear"
-    assert again.get_by_label("Updates").input_value() == "2000"
+    assert again.get_by_label("Updates", exact=True).input_value() == "2000"
 
 
 def test_the_link_that_is_copied_has_what_was_typed_last(browser, studio):
     """However soon after: the address follows by a moment."""
     opened = Opened(browser, studio.url, "draw", permissions=["clipboard-read", "clipboard-write"])
-    opened.page.get_by_label("Updates").fill("2k")
+    opened.page.get_by_label("Updates", exact=True).fill("2k")
     opened.page.get_by_role("button", name="Copy link").click()
     opened.page.get_by_text("The link holds").wait_for()
     link = opened.page.evaluate("navigator.clipboard.readText()")
     again = Opened(browser, *link.split("#"))
-    assert again.page.get_by_label("Updates").input_value() == "2000"
+    assert again.page.get_by_label("Updates", exact=True).input_value() == "2000"
 
 
 def test_a_page_whose_server_has_ended_says_how_its_state_is_opened_again(browser, studio):
@@ -78,6 +78,9 @@ def test_a_page_whose_server_has_ended_says_how_its_state_is_opened_again(browse
     running.close()
     opened.page.locator("#schedule-0").fill("linear")
     opened.page.get_by_text("glideslope studio --state 'LINK'").wait_for()
+    opened.page.get_by_role("link", name="Play").click()
+    opened.page.locator("#said", has_text="glideslope studio --state 'LINK'").wait_for()
+    assert opened.page.locator("main").get_attribute("class") == "draw"
     opened.page.get_by_role("button", name="Copy link").click()
     opened.page.get_by_text("The link holds").wait_for()
     assert read_address(opened.page.evaluate("navigator.clipboard.readText()")).state["schedules"][0] == "linear"
@@ -107,7 +110,7 @@ def test_a_room_that_was_left_writes_no_more(browser, studio):
 
 def test_a_link_of_another_version_opens_as_far_as_it_is_known(browser, studio):
     opened = Opened(browser, studio.url, "draw", {"steps": 77, "colour": "blue"})
-    assert opened.page.get_by_label("Updates").input_value() == "77"
+    assert opened.page.get_by_label("Updates", exact=True).input_value() == "77"
     play = {"surface": "bowl", "speed": 2, "world": {"steps": 7, "gravity": 9.81}, "balls": [{"rate": 0.5, "mass": 1}]}
     assert "update 7" in Opened(browser, studio.url, "play", play).page.locator(".counter").inner_text()
 

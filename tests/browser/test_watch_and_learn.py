@@ -19,9 +19,13 @@ def test_a_search_is_watched_as_it_goes_on(browser, studio):
     page = opened.page
     page.get_by_role("heading", name="race job.py:job, 40 updates").wait_for()
     assert page.locator("tbody tr").count() == 2  # the peak alone and as a constant rate
+    hidden = page.get_by_role("button", name=re.compile("cosine.* at 0.1")).first
+    hidden.click()
     memory = RunDirectory(folder, {"command": "race", "job": "job.py:job", "steps": 40}, resume=True)
     gs.race(Quadratic(), ["cosine", "linear"], 40, [0.1], memory=memory)
     until(page, "document.querySelectorAll('tbody tr').length === 3")
+    assert hidden.get_attribute("aria-pressed") == "false"
+    assert page.get_by_role("button", name=re.compile("linear.* at 0.1")).first.get_attribute("aria-pressed") == "true"
     assert opened.wrong == []
 
 
@@ -90,3 +94,28 @@ def test_nothing_in_a_file_leads_where_the_file_has_nothing(browser, studio, tmp
         page.goto(f"{file.as_uri()}#play")
         assert page.locator("main").get_attribute("class") == room
         assert wrong == []
+
+
+@pytest.mark.slow
+def test_searches_that_begin_later_are_listed(browser, tmp_path):
+    """The first where there was none, and others when the list is opened; a page that is left has no connection."""
+    from glideslope.studio.background import Background
+
+    running = Background(tmp_path)
+    opened = Opened(browser, running.url, "watch")
+    page = opened.page
+    page.get_by_text("No search has a run directory").wait_for()
+    gs.race(
+        Quadratic(), ["cosine"], 40, [0.1], memory=RunDirectory(tmp_path / "첫째", {"command": "race", "steps": 40})
+    )
+    page.get_by_role("heading", name="race, 40 updates").wait_for()
+    gs.race(
+        Quadratic(), ["linear"], 50, [0.1], memory=RunDirectory(tmp_path / "second", {"command": "race", "steps": 50})
+    )
+    page.get_by_label("Run directory").focus()
+    until(page, "document.querySelectorAll('option').length === 2")
+    assert page.evaluate("document.activeElement.tagName") == "SELECT"
+    page.get_by_label("Run directory").select_option("second")
+    page.get_by_role("heading", name="race, 50 updates").wait_for()
+    running.close()
+    assert opened.wrong == []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import glideslope as gs
 from glideslope.search.directory.run_directory import RunDirectory
-from glideslope.search.directory.status import status_of
+from glideslope.search.directory.snapshot import Snapshot
 from glideslope.search.strategy.also import Axis
 from glideslope.views.tuned import answer
 from tests.search.test_full_runs import Bowl
@@ -114,7 +114,7 @@ def test_an_update_of_a_larger_batch_counts_by_its_examples(tmp_path):
         tuned, job=ANY, wasted=ANY
     )
     again.release()
-    finished = status_of(tmp_path / "out").finished
+    finished = Snapshot.of(tmp_path / "out").runs
     assert sum(run.cost for run in finished) == pytest.approx(tuned.search_updates + last.cost, rel=0.01)
 
 

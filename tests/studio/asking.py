@@ -2,12 +2,13 @@
 
 from starlette.testclient import TestClient
 
+from glideslope.studio.library import Library
 from glideslope.studio.server import application
 
 TOKEN = "a-token"
 HOST = "127.0.0.1:8000"
 
 
-def client(folder, **options):
+def client(folder, laws=None, **options):
     """A client whose paths begin after the token."""
-    return TestClient(application(folder, TOKEN, **options), base_url=f"http://{HOST}/{TOKEN}/")
+    return TestClient(application(Library(folder, laws), TOKEN, **options), base_url=f"http://{HOST}/{TOKEN}/")

@@ -146,6 +146,17 @@ def play(chance):
     }  # fmt: skip
 
 
+def unsaid(chance):
+    """Some of what logs don't say."""
+    options = {
+        "steps_per_epoch": chance.choice([1e-9, 0.5, 140, 1e12]), "warmup": chance.choice([0, 5, 2**53]),
+        "schedule": chance.choice(TEXTS), "peak": chance.choice([1e-300, 0.1, 1e6]),
+        "steps": chance.choice([0, 1, 2**53]), "step": chance.choice(["step", "a,b", ",", "\x00"]),
+        "lr": chance.choice(TEXTS), "loss": "loss",
+    }  # fmt: skip
+    return {name: value for name, value in options.items() if chance.random() < 0.3}
+
+
 def sound(chance, path):
     """A body that the path may take."""
     law = chance.choice(["law.json", "", "../law.json", "nothing", "x" * 400])
@@ -155,8 +166,8 @@ def sound(chance, path):
         "copy": lambda: {"plan": {**plan(chance), "steps": chance.choice([1, 9, 3000])}, "to": chance.choice(FORMS)},
         "predict": lambda: {"plan": plan(chance), "edit": edit(chance), "law": law, "moving": chance.random() < 0.5},
         "play": lambda: play(chance),
-        "watch": lambda: {"folder": chance.choice(["", ".", "..", "run", "a/b", "\x00"])},
-        "fit": lambda: {"group": chance.choice(["a", "zz", "A", ""])},
+        "watch": lambda: {"folder": chance.choice(["", ".", "..", "run", "broken", "a/b", "\x00"])},
+        "fit": lambda: {"group": chance.choice(["a", "zz", "A", ""]), **unsaid(chance)},
         "export": lambda: {
             "room": chance.choice(["draw", "predict", "play", "watch"]),
             "state": state,
@@ -197,8 +208,9 @@ def fuzz(requests, seed=0):
         folder = Path(name) / "inside"
         folder.mkdir()
         shutil.copy(EXAMPLES / "law.json", folder)
-        (folder / "run").mkdir()
-        (folder / "run" / "search.json").write_text('{"format": 2}')
+        shutil.copytree(EXAMPLES.parent / "tests/formats/run-directory-2", folder / "run")
+        (folder / "broken").mkdir()
+        (folder / "broken" / "search.json").write_text("{}")
         asking = client(folder)
         statuses, failed, slowest = {}, [], (0.0, b"")
         for _ in range(requests):

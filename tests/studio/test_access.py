@@ -6,6 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from glideslope.studio.access import names_of
+from glideslope.studio.library import Library
 from glideslope.studio.server import application, bound
 from tests.studio.asking import HOST, TOKEN, client
 
@@ -13,7 +14,7 @@ from tests.studio.asking import HOST, TOKEN, client
 @pytest.fixture
 def asked(tmp_path):
     (tmp_path / "secret.txt").write_text("secret")
-    return TestClient(application(tmp_path / "inside", TOKEN), base_url=f"http://{HOST}")
+    return TestClient(application(Library(tmp_path / "inside"), TOKEN), base_url=f"http://{HOST}")
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,7 @@ def test_another_page_is_refused(asked, origin):
 
 
 def test_a_server_that_listens_everywhere_is_called_by_the_names_of_its_machine(tmp_path):
-    app = application(tmp_path, TOKEN, names_of("0.0.0.0"))
+    app = application(Library(tmp_path), TOKEN, names_of("0.0.0.0"))
     asking = TestClient(app, base_url="http://127.0.0.1")
     name = socket.gethostname()
     assert asking.get(f"/{TOKEN}/", headers={"host": f"{name}:80"}).status_code == 200

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from glideslope.errors import DocumentError
+from glideslope.errors import DocumentError, LawError
 from glideslope.studio.drops import Drop
 from glideslope.studio.library import Library
 from tests.studio.asking import client
@@ -62,11 +62,36 @@ def test_there_is_an_end_to_what_is_kept(folder, tmp_path):
         drop.keep(f"{i}.csv", b"x")
     with pytest.raises(DocumentError, match="500 files"):
         drop.keep("more.csv", b"x")
+
+
+def test_the_files_of_the_last_drops_are_kept(folder):
     library = Library(folder)
-    for i in range(12):
+    for i in range(14):
         library.keep(f"g{i}", "x.csv", b"x")
-    with pytest.raises(DocumentError, match="12 drops"):
-        library.keep("last", "x.csv", b"x")
+    assert len(list(Path(library._kept.name).iterdir())) == 12
+    for group, told in (("g1", "nothing was dropped"), ("g2", "x.csv")):
+        with pytest.raises(LawError, match=told):
+            library.fitted(group, {})
+
+
+@pytest.mark.slow
+def test_what_logs_do_not_say_is_given_beside_them(folder):
+    """Logs of epochs, and logs without rates, as glideslope fit reads them with the same options."""
+    asking = client(folder)
+    for name, falls in (("constant", 0), ("linear", 1)):
+        losses = [2 - falls * 0.2 * i / 40 + 1 / (1 + i) for i in range(41)]
+        epochs = "".join(f"{i},{0.01 * (1 - falls * i / 40)},{loss}\n" for i, loss in enumerate(losses))
+        asking.post(f"api/drop/a/runs/{name}.csv", content=f"epoch,learning_rate,loss\n{epochs}")
+        bare = "".join(f"{50 * i},{loss}\n" for i, loss in enumerate(losses))
+        asking.post(f"api/drop/b/runs/{name}.csv", content=f"step,loss\n{bare}")
+    asked = asking.post("api/fit", json={"group": "a"})
+    assert (asked.status_code, "counts epochs" in asked.json()["message"]) == (400, True)
+    assert asking.post("api/fit", json={"group": "a", "steps_per_epoch": 140}).json() == {"law": "runs"}
+    assert asking.post("api/fit", json={"group": "b"}).status_code == 400
+    told = {"schedule": "linear", "peak": 0.1, "steps": 2000}
+    assert asking.post("api/fit", json={"group": "b", **told}).json() == {"law": "runs (2)"}
+    for wrong in ({"steps_per_epoch": 0}, {"schedule": "linea"}, {"loss": "nowhere"}, {"warmup": 1.5}, {"peak": "x"}):
+        assert asking.post("api/fit", json={"group": "b", **told, **wrong}).status_code == 400
 
 
 def fitted_on(folder, files):

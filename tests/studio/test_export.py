@@ -90,7 +90,7 @@ def test_a_server_leaves_the_logging_of_the_process_as_it_is(tmp_path):
     handler = logging.FileHandler(tmp_path / "mine.log")
     logging.getLogger("mine").addHandler(handler)
     try:
-        server(application(EXAMPLES, "token"))
+        server(application(Library(EXAMPLES), "token"))
         assert not handler.stream.closed
     finally:
         logging.getLogger("mine").removeHandler(handler)

@@ -1,5 +1,7 @@
 """What is watched of runs that go on: in one process, in several at once, and of what guards do to them."""
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -51,6 +53,57 @@ def test_a_run_is_seen_as_it_goes_on_without_a_checkpoint(tmp_path, prompt):
     assert at[-1] == run["updates"]
     assert losses == pytest.approx((w**2 / 2)[at - 1], rel=1e-3)
     assert seen(Library(tmp_path), "raced")["unfinished"] == []
+
+
+@pytest.mark.parametrize("address", ["{}/elsewhere", "file://{}/elsewhere", "memory://elsewhere"])
+def test_a_run_that_is_checkpointed_elsewhere_is_seen_as_it_goes_on(tmp_path, prompt, address):
+    """On this machine always, at a service where the user named it; nothing of other searches there is taken for it."""
+    address, folder = address.format(tmp_path), tmp_path / "runs" / "raced"
+    memory = RunDirectory(folder, SEARCH, checkpoints=address)
+    views, looks = [], []
+    libraries = [Library(tmp_path / "runs", checkpoints=address), Library(tmp_path / "runs")]
+
+    def look():
+        looks.append([changed(folder, library.reaches) for library in libraries])
+        views[:] = [seen(library, "raced") for library in libraries]
+        job.at = 310
+
+    job = Noted(look, 250)
+    gs.race(job, ["cosine"], 400, [0.01], memory=memory)
+    named, unnamed = views
+    assert 275 <= named["unfinished"][0]["updates"] < 310
+    assert (named["unreached"], named["damaged"]) == ("", [])
+    assert any(chart["title"] == "In the making" for chart in named["charts"])
+    is_here = not address.startswith("memory")
+    assert (unnamed["unreached"], len(unnamed["unfinished"])) == (("", 1) if is_here else (address, 0))
+    assert [before != after for before, after in zip(*looks, strict=True)] == [True, is_here]
+    memory = RunDirectory(tmp_path / "runs" / "other", SEARCH, checkpoints=address)
+    job = Noted(lambda: views.append(seen(libraries[0], "raced")), 310)
+    gs.race(job, ["linear"], 400, [0.01], memory=memory)
+    assert views[-1]["unfinished"] == []
+
+
+def test_a_place_of_checkpoints_that_cannot_be_reached_is_named(tmp_path):
+    memory = RunDirectory(tmp_path / "raced", SEARCH, checkpoints=str(tmp_path / "elsewhere"))
+    gs.race(Counting(), ["cosine"], 40, [0.01], memory=memory)
+    (tmp_path / "elsewhere").symlink_to("elsewhere")
+    view = seen(Library(tmp_path), "raced")
+    assert "elsewhere can't be read" in view["damaged"][0]
+    assert len(view["rounds"]) == 1
+
+
+def test_a_search_whose_process_is_no_more_is_called_lost(tmp_path):
+    """A page that watches it is told, though no file changes."""
+    search = "import sys, glideslope as gs; from glideslope.search.directory.run_directory import RunDirectory\n"
+    search += f"memory = RunDirectory({str(tmp_path / 'raced')!r}, {SEARCH!r}); memory.claim(); memory._begin(); "
+    search += "print(flush=True); sys.stdin.read()"
+    process = subprocess.Popen([sys.executable, "-c", search], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process.stdout.readline()
+    running, before = seen(Library(tmp_path), "raced"), changed(tmp_path / "raced")
+    process.kill()
+    process.communicate()
+    assert (running["state"], seen(Library(tmp_path), "raced")["state"]) == ("running", "lost")
+    assert changed(tmp_path / "raced") != before
 
 
 def kept(said):

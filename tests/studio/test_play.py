@@ -235,6 +235,36 @@ def test_a_bad_schedule_of_one_ball_leaves_the_others():
     assert "did you mean 'cosine'" in answer["balls"][1]["message"]
 
 
+@pytest.mark.parametrize("formula", ["sqrt(x)", "x/0", "log(x) + y", "1e308*1e308 + x"])
+def test_a_ball_that_starts_where_there_is_no_height_says_so(formula):
+    (ball,) = quiet(played, Play(surface="formula", formula=formula, balls=[Ball([-2.0, 1.0])]))["balls"]
+    assert "no height where the ball starts" in ball["message"]
+
+
+def test_a_ball_that_leaves_where_there_is_a_slope_did_not_diverge():
+    """From 1 an update by the slope of 1 at a rate of 2 comes to -1, where a logarithm has none."""
+    (ball,) = quiet(played, Play(surface="formula", formula="log(x)", balls=[Ball([1.0], rate=2.0)]))["balls"]
+    assert ball["says"] == "where the surface has no slope after 2 updates"
+
+
+@pytest.mark.parametrize(
+    ("formula", "kinds"),
+    [
+        ("x^3", ["flat"]), ("x^3 + y^2", ["flat"]), ("x^4", ["minimum"]), ("-(x-1)^4", ["maximum"]),
+        ("x^4 + y^4", ["minimum"]), ("1e9*x^2 + y^2", ["minimum"]), ("x^2 - 1e-12*y^2", ["flat"]), ("log(x) + x", []),
+        ("log(x) + 1/x", ["minimum"]), ("x - log(x*y) + y", ["minimum"]), ("x*y", ["saddle"]),
+    ],
+)  # fmt: skip
+def test_a_place_without_a_slope_is_what_the_heights_around_it_say(formula, kinds):
+    window = [(-3.0, 3.0)] * len(parsed(formula).variables)
+    assert [place.kind for place in quiet(by_newton, FormulaSurface(parsed(formula)), window)] == kinds
+
+
+def test_algebra_counts_places_where_there_is_a_height_alone():
+    assert solve("log(x) + x") == ([], "")
+    assert solve("log(x) + 1/x") == ([(1.0,)], "")
+
+
 @pytest.mark.parametrize("name", [name for name in PLACES if name != "digits"])
 def test_every_surface_is_drawn_and_descended(name):
     place = PLACES[name]

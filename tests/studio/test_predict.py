@@ -154,6 +154,15 @@ def test_a_dropped_law_is_taken_as_it_is(folder):
     assert asking.post("api/fit", json={"group": "l4w"}).json() == {"law": "mine.json"}
 
 
+@pytest.mark.parametrize("change", [lambda text: text.replace("1", "2", 3), lambda text: text[:300]])
+def test_of_a_dropped_law_that_is_damaged_that_is_said(folder, change):
+    asking = client(folder)
+    asking.post("api/drop/l4w/mine.json", content=change((EXAMPLES / "law.json").read_text()))
+    message = asking.post("api/fit", json={"group": "l4w"}).json()["message"]
+    assert message.startswith("mine.json ")
+    assert "column" not in message.partition("mine.json")[2].partition("(")[0]
+
+
 @pytest.mark.parametrize("content", [b"", b"\x00\x01", b"step,loss\n1,2\n", b"{}", b'{"glideslope_law": 3}'])
 def test_what_is_no_log_is_refused_in_one_line(folder, content):
     asking = client(folder)

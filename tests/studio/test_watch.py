@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 
 import glideslope as gs
+from glideslope.documents import sealed, unsealed
 from glideslope.errors import DocumentError, RunDirectoryError
+from glideslope.escape import html
 from glideslope.search.directory.run_directory import RunDirectory
-from glideslope.search.directory.snapshot import Snapshot, changed
-from glideslope.search.runs.contestant import Contestant, Run
+from glideslope.search.directory.snapshot import Snapshot, anywhere, changed
 from glideslope.studio.library import Library
-from glideslope.studio.rounds import rounds
 from glideslope.studio.watch import _news, folders, seen
+from glideslope.views import tuned as views
+from glideslope.views.reasons import Compared
 from tests.studio.asking import client
 from tests.views.results import Quadratic
 
@@ -49,45 +51,58 @@ def raced(tmp_path):
 
 def test_runs_are_seen_as_they_end(raced):
     tmp_path, result, (middle,) = raced
-    assert not middle["ended"]
+    assert middle["state"] == "running"
     assert sum(len(table["rows"]) for table in middle["rounds"]) == 1
     last = seen(Library(tmp_path), "runs/raced")
-    assert last["ended"]
+    assert last["state"] == "finished"
     assert last["report"]
     rows = {(row[0], row[1]): row for table in last["rounds"] for row in table["rows"]}
     for standing in result.standings:
-        _, _, loss, fate = rows[standing.contestant.name, standing.contestant.peak]
+        _, _, updates, loss, why = rows[standing.contestant.name, standing.contestant.peak]
+        assert updates == 40
         if np.isfinite(standing.mean):
             assert loss == pytest.approx(standing.mean)
-            above = f"{standing.mean - result.standings[0].mean:.3g} above the best"
-            assert fate == ("the best so far" if standing is result.standings[0] else above)
+            assert why.startswith("the answer: the lowest of 6") == (standing is result.standings[0])
         else:
-            assert re.match(r"diverged after \d+ updates", fate)
+            assert re.match(r"diverged after \d+ updates", why)
+    assert [table["leads"].index(True) for table in last["rounds"]] == [0]
 
 
 def test_the_runs_of_one_contestant_say_their_seed(tmp_path):
-    memory = RunDirectory(tmp_path / "raced", SEARCH)
+    memory = RunDirectory(tmp_path / "raced", {"steps": 40})  # of a script, which may call it nothing
     gs.race(lambda seed: Quadratic(), ["cosine", "linear"], 40, [0.1], seeds=2, memory=memory)
     (table,) = seen(Library(tmp_path), "raced")["rounds"]
     names = {f"{name}(), seed {seed}" for name in ("cosine", "linear", "constant") for seed in (0, 1)}
     assert {row[0] for row in table["rows"]} == names
-    assert not any("dropped" in row[3] for row in table["rows"])
+    assert {row[4] for row in table["rows"][:2]} == {"the best so far: the lowest of 3 by its mean over 2 seeds"}
 
 
-@pytest.mark.parametrize(
-    ("loss", "problem", "last", "said"),
-    [
-        (1.5, "", 1.0, "0.5 above the best"),
-        (np.inf, "", np.nan, "diverged after 40 updates"),
-        (np.inf, "", 1.0, "its validation loss isn't finite"),
-        (np.inf, "no way back", 1.0, "stopped by its guard: no way back"),
-    ],
-)
-def test_how_a_run_ended_is_said_as_it_was(loss, problem, last, said):
-    contestant = Contestant(gs.parse("cosine"), 0.1)
-    best = Run(contestant, 40, 0, np.ones(40), (), 1.0)
-    other = Run(contestant, 40, 1, np.full(40, last), (), loss, problem=problem)
-    assert [row[3] for row in rounds([best, other])[0]["rows"]] == ["the best so far", said]
+def test_the_tables_of_a_tuning_are_those_of_its_report(tmp_path):
+    """Round by round, with the answer, and the same reasons; those of an earlier version are told by their length."""
+    search = {"command": "tune", "job": "job.py:job", "steps": 400, "overhead": 2.0}
+    memory = RunDirectory(tmp_path / "tuned", search)
+    tuned = gs.tune(Quadratic(), 400, memory=memory, against_constant=True)
+    before = seen(Library(tmp_path), "tuned")["rounds"]
+    assert " so far" in before[0]["rows"][0][4]
+    memory.finish({"final_loss": tuned.final_loss}, [], "<p>the report</p>")
+    tables = {table["title"]: table for table in seen(Library(tmp_path), "tuned")["rounds"]}
+    short = views.rounds(tuned.candidates)
+    assert list(tables) == ["Full runs", "Full runs of constant rates", *short]
+    compared = Compared(tuned.candidates, tuned.full, tuned.constants, (), tuned.noise, tuned.final)
+    assert compared.best_short.contestant.schedule == tuned.full[0].contestant.schedule
+    for title, runs in {"Full runs": tuned.full, **short}.items():
+        reasons = {row[1]: row[4] for row in tables[title]["rows"]}
+        assert reasons == {run.contestant.peak: compared.reason(run) for run in runs}
+    assert sum(sum(table["leads"]) for table in tables.values()) == 1
+    text = views.page(tuned, "job", None, [], [])
+    assert all(html(row[4]) in text for table in tables.values() for row in table["rows"])
+    for file in (tmp_path / "tuned" / "finished").iterdir():
+        document = unsealed(file.read_text())
+        del document["result"]["stage"]
+        file.write_text(sealed(document))
+    former = {table["title"]: len(table["rows"]) for table in seen(Library(tmp_path), "tuned")["rounds"]}
+    assert former["Full runs"] == len(tuned.full) + len(tuned.constants)
+    assert sum(former.values()) == former["Full runs"] + len(tuned.candidates)
 
 
 def test_nothing_is_changed_by_looking(raced):
@@ -110,9 +125,9 @@ def test_a_run_in_the_making_is_seen_at_its_checkpoints(tmp_path, monkeypatch):
     monkeypatch.setattr("glideslope.search.runs.checkpoints.LEAST_SPACING", 0.0)
     memory = RunDirectory(tmp_path / "raced", SEARCH, checkpoint_every=0.0)
     views = []
-    job = Noted(lambda: views.append(Snapshot.of(tmp_path / "raced")), 35)
+    job = Noted(lambda: views.append(Snapshot.of(tmp_path / "raced").unfinished), 35)
     gs.race(job, ["cosine * plateau"], 40, [0.1], memory=memory)
-    ((position,),) = (view.unfinished.values() for view in views)
+    ((position,),) = (view.values() for view in views)
     assert 20 < len(position.losses) < 35
     assert position.losses[0] == 50.0
     assert Snapshot.of(tmp_path / "raced").unfinished == {}
@@ -164,7 +179,7 @@ def test_an_event_comes_at_once_and_when_something_was_written(tmp_path, monkeyp
 
     async def listened():
         found = []
-        async for event in _news(tmp_path, Asking(20)):
+        async for event in _news(tmp_path, anywhere, Asking(20)):
             found.append(event)
             if len(found) == 1:
                 (tmp_path / "search.json").write_text(json.dumps({}))

@@ -44,10 +44,12 @@ def find(
                 Trials(training.factory, seed, directory, watch), low=low, high=high, steps=steps, sweeps=sweeps
             ),
         )
+    said = views.answer(swept, job)
     result = {
-        "suggestion": swept.suggestion, "spread": swept.spread, "steepest": swept.steepest, "minimum": swept.minimum,
-        "largest_stable": swept.largest_stable, "clear": swept.clear, "noise": swept.noise, "fall": swept.fall,
-        "steps": swept.steps, "problem": swept.problem, "search_updates": swept.updates, "out": str(directory.folder),
+        "answer": said.do, "suggestion": swept.suggestion, "spread": swept.spread, "steepest": swept.steepest,
+        "minimum": swept.minimum, "largest_stable": swept.largest_stable, "clear": swept.clear,
+        "noise": swept.noise, "fall": swept.fall, "steps": swept.steps, "problem": swept.problem,
+        "search_updates": swept.updates, "out": str(directory.folder),
     }  # fmt: skip
     for number, sweep in enumerate(swept.sweeps, 1):
         training.sent.send(of_sweep(sweep, number))
@@ -55,7 +57,7 @@ def find(
     if swept.problem:
         output.say_line(f"The sweeps say little: {swept.problem}.")
     table = terminal.table("Rates", views.COLUMNS, views.rows(swept))
-    show(result, views.answer(swept, job), [table], directory, as_json)
+    show(result, said, [table], directory, as_json)
 
 
 @command("glideslope race examples/digits.py:job --peaks 0.05,0.1 --steps 200")
@@ -114,9 +116,10 @@ def race(
             ),
         )
     runs = [run for standing in raced.standings for run in standing.runs]
+    said = views.answer(raced)
     result = {
-        "steps": steps, "target": raced.target, "tied": list(map(str, raced.tied)), "search_updates": raced.updates,
-        "wasted_updates": raced.wasted,
+        "answer": said.do, "steps": steps, "target": raced.target, "tied": list(map(str, raced.tied)),
+        "search_updates": raced.updates, "wasted_updates": raced.wasted,
         "constant": {"peak": raced.constant.contestant.peak, "final_loss": raced.constant.mean},
         "candidates": [
             {"schedule": s.contestant.name, "peak": s.contestant.peak, "final_loss": s.mean,
@@ -129,6 +132,6 @@ def race(
     }  # fmt: skip
     directory.finish(result, [run.curve for run in runs], views.page(raced, job))
     table = terminal.table("Standings", views.columns(raced), views.rows(raced))
-    show(result, views.answer(raced), [table], directory, as_json)
+    show(result, said, [table], directory, as_json)
     if not math.isfinite(raced.standings[0].mean):
         raise typer.Exit(1)

@@ -14,7 +14,7 @@ from glideslope.errors import RunDirectoryError
 from glideslope.plural import plural
 
 if TYPE_CHECKING:
-    from glideslope.search.directory.status import Status
+    from glideslope.search.directory.snapshot import Snapshot
 
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The run directory.")]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The run directory, or a folder of several.")]
@@ -28,12 +28,12 @@ RUNS = Path("runs")
 def status(folder: Folder = RUNS, as_json: Json = False) -> None:
     """Show how far a search is, while it runs or after; of a folder of several, of each."""
     from glideslope.documents import sealed
-    from glideslope.search.directory.status import status_of
+    from glideslope.search.directory.snapshot import Snapshot
     from glideslope.search.storage.result_files import plain
     from glideslope.views import terminal
 
     if not (folder / "search.json").exists() and (folder == RUNS or any(folder.glob("*/search.json"))):
-        searches = {str(file.parent): status_of(file.parent) for file in sorted(folder.glob("*/search.json"))}
+        searches = {str(file.parent): Snapshot.of(file.parent) for file in sorted(folder.glob("*/search.json"))}
         if as_json:
             documents = [{"folder": name, **_document(now)} for name, now in searches.items()]
             output.put(sealed({"searches": plain(documents)}))
@@ -41,7 +41,7 @@ def status(folder: Folder = RUNS, as_json: Json = False) -> None:
         lines = [f"{name}: {_lines(now)[0]}" for name, now in searches.items()]
         output.draw(*(lines or [f"No search in {folder}."]))
         return
-    now = status_of(folder)
+    now = Snapshot.of(folder)
     if as_json:
         output.put(sealed(plain(_document(now))))
         return
@@ -54,7 +54,7 @@ def status(folder: Folder = RUNS, as_json: Json = False) -> None:
             note.host,
             f"{time.time() - note.at:.0f} s ago",
         )
-        for note in now.running
+        for note in now.running.values()
     ]
     tables = (
         [terminal.table("Runs in the making", ("run", "stage", "updates", "loss", "on", "said"), rows)] if rows else []
@@ -62,22 +62,22 @@ def status(folder: Folder = RUNS, as_json: Json = False) -> None:
     output.draw(*_lines(now), *tables)
 
 
-def _document(now: Status) -> dict[str, Any]:
+def _document(now: Snapshot) -> dict[str, Any]:
     """A search as plain data."""
     from glideslope.cli.results import described
 
     owner = now.owner and {"host": now.owner.host.partition(" ")[0], "pid": now.owner.pid}
     running = [
         {"run": note.what, "stage": note.stage, "updates": note.done, "steps": note.of, "loss": note.loss,
-         "host": note.host, "pid": note.pid, "seconds_ago": time.time() - note.at} for note in now.running
+         "host": note.host, "pid": note.pid, "seconds_ago": time.time() - note.at} for note in now.running.values()
     ]  # fmt: skip
     return {
-        "state": now.state, "search": now.search, "owner": owner, "runs": list(map(described, now.finished)),
-        "sweeps": now.sweeps, "running": running, "wasted_updates": now.wasted,
+        "state": now.state, "search": now.search, "owner": owner, "runs": list(map(described, now.runs)),
+        "sweeps": len(now.sweeps), "running": running, "wasted_updates": now.wasted,
     }  # fmt: skip
 
 
-def _lines(now: Status) -> list[str]:
+def _lines(now: Snapshot) -> list[str]:
     """A search in words."""
     who = f"process {now.owner.pid} on {now.owner.host.partition(' ')[0]}" if now.owner else ""
     state = {
@@ -87,24 +87,24 @@ def _lines(now: Status) -> list[str]:
         "finished": f"It has finished. Report: {now.folder / 'report.html'}",
     }[now.state]
     lines = [f"{now.search.get('command', 'a search')} of {now.search.get('job', 'a job')}. {state}"]
-    swept = f"{plural(now.sweeps, 'sweep')} and " if now.sweeps else ""
-    runs = f"{swept}{len(now.finished)} run{'s' * (len(now.finished) != 1)}"
-    updates = sum(run.cost for run in now.finished)
+    swept = f"{plural(len(now.sweeps), 'sweep')} and " if now.sweeps else ""
+    runs = f"{swept}{len(now.runs)} run{'s' * (len(now.runs) != 1)}"
+    updates = sum(run.cost for run in now.runs)
     wasted = f"; {now.wasted:,} more were made again, after a process was lost" if now.wasted else ""
     lines.append(f"Finished: {runs}, {plural(updates, 'update', ',')}{wasted}.")
-    if now.finished:
-        best = min(now.finished, key=lambda run: run.final_loss)
+    if now.runs:
+        best = min(now.runs, key=lambda run: run.final_loss)
         lines.append(f"The lowest: {best.contestant} over {plural(best.steps, 'update', ',')}, {best.final_loss:.4g}.")
-    return lines
+    return [*lines, *(f"Can't be read: {text}." for text in now.damaged)]
 
 
 @command("glideslope stop runs/tune-digits-20260101-120000")
 def stop(folder: Directory) -> None:
     """End a search in an orderly way, its runs checkpointed; it goes on with --resume."""
-    from glideslope.search.directory.status import status_of
+    from glideslope.search.directory.snapshot import Snapshot
     from glideslope.search.directory.stop_request import StopRequest
 
-    now = status_of(folder)
+    now = Snapshot.of(folder)
     if now.state != "running":
         said = {"finished": "it has finished", "lost": "its process has ended", "stopped": "no process writes there"}
         raise RunDirectoryError(f"the search in {folder} doesn't run: {said[now.state]}")

@@ -23,6 +23,10 @@ def studio(
         "127.0.0.1"
     ),
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+    checkpoints: Annotated[
+        str,
+        typer.Option(metavar="ADDRESS", help="Where searches keep checkpoints, if a service does, as s3://bucket/x."),
+    ] = "",
     export: Annotated[Path | None, typer.Option(help="Write a room as one offline HTML file instead.")] = None,
     state: Annotated[
         str, typer.Option(help="The room that it opens or exports: a link of any earlier start, or a room's name.")
@@ -42,12 +46,13 @@ def studio(
     if not folder.is_dir():
         raise GlideslopeError(f"{folder} is no folder: name the one whose laws, logs and runs the page may read")
     room = read_address(state)
+    library = Library(folder, checkpoints=checkpoints)
     if export is not None:
-        write_atomically(export, exported(Library(folder), room))
+        write_atomically(export, exported(library, room))
         return
     token = new_token()
     listening = bound(host, port)
-    page = server(application(folder, token, {*LOOPBACK, *names_of(host)}))
+    page = server(application(library, token, {*LOOPBACK, *names_of(host)}))
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listening.getsockname()[1]}/{token}/{fragment(room)}"
     output.line(address)

@@ -95,9 +95,11 @@ def tune(
     problem = nothing or tuned.problem
     constant = tuned.constant and {"peak": tuned.constant.contestant.peak, "final_loss": tuned.constant.final_loss}
     average = tuned.final.contestant.average
+    said = views.answer(tuned, problem)
     result = {
-        "schedule": str(tuned.schedule), "peak": tuned.peak, "optimizer": tuned.final.contestant.optimizer,
-        "average": average and str(average), "steps": tuned.steps, "final_loss": tuned.final_loss,
+        "answer": said.do, "schedule": str(tuned.schedule), "peak": tuned.peak,
+        "optimizer": tuned.final.contestant.optimizer, "average": average and str(average),
+        "steps": tuned.steps, "final_loss": tuned.final_loss,
         "predicted": tuned.predicted, "near": tuned.near,
         "sensitivity": dict(zip(("half_peak", "twice_peak"), tuned.sensitivity, strict=True)),
         "search_updates": tuned.search_updates, "wasted_updates": tuned.wasted,
@@ -113,7 +115,7 @@ def tune(
         terminal.table(name, views.COLUMNS, map(views.row, runs))
         for name, runs in {"Full runs": views.full_runs(tuned), **views.rounds(tuned.candidates)}.items()
     ]
-    show(result, views.answer(tuned, problem), tables, directory, as_json, lines(result))
+    show(result, said, tables, directory, as_json, lines(result))
     if problem:
         output.say_line(f"glideslope: {problem}")
         raise typer.Exit(1)

@@ -171,15 +171,16 @@ def race(
 
 def standings(runs: Sequence[Sequence[Run]], target: float | None, updates: int) -> Race:
     """The race that these runs were, those of each contestant together."""
-    order = sorted(runs, key=_mean)
+    order = sorted(runs, key=mean_loss)
     reference = next(own for own in order if own[0].contestant == Contestant(constant(), own[0].contestant.peak))
-    goal = _mean(reference) if target is None else target
-    table = [Standing(own[0].contestant, tuple(own), _mean(own), _error(own), _reached(own, goal)) for own in order]
-    tied = tuple(own[0].contestant for own in _within_noise(order))
+    goal = mean_loss(reference) if target is None else target
+    table = [Standing(own[0].contestant, tuple(own), mean_loss(own), _error(own), _reached(own, goal)) for own in order]
+    tied = tuple(own[0].contestant for own in within_noise(order))
     return Race(tuple(table), tied, table[order.index(reference)], goal, updates)
 
 
-def _mean(runs: Sequence[Run]) -> float:
+def mean_loss(runs: Sequence[Run]) -> float:
+    """The mean final loss, infinite if a run diverged."""
     return float(np.mean([run.final_loss for run in runs]))
 
 
@@ -191,7 +192,7 @@ def _error(runs: Sequence[Run]) -> float:
         return float(np.std(losses, ddof=1) / math.sqrt(len(losses)))
 
 
-def _within_noise(order: Sequence[Sequence[Run]]) -> list[Sequence[Run]]:
+def within_noise(order: Sequence[Sequence[Run]]) -> list[Sequence[Run]]:
     """The best, and those whose mean difference from it, seed by seed, is under two of its standard errors.
 
     With a few seeds a contestant's own spread says little, and one that almost diverges has a huge one. So the spread

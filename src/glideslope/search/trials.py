@@ -239,7 +239,7 @@ class Trials:
         logger.info("%s: %s ended after %d updates at a validation loss of %.6g", stage, key, run.made, run.final_loss)
         self.timed = self.timed[0] + made.updates, self.timed[1] + made.seconds
         self.wasted += made.wasted
-        self.memory[key] = run.plain() | ({"wasted": made.wasted} if made.wasted else {})
+        self.memory[key] = run.plain() | {"stage": stage} | ({"wasted": made.wasted} if made.wasted else {})
         last = float(run.losses[-1]) if len(run.losses) else math.nan
         self.progress(stage, str(run.contestant), len(run.losses), len(run.losses), last, run)
         self._count(key, run)

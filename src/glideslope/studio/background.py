@@ -9,6 +9,7 @@ from pathlib import Path
 
 from glideslope.laws import Law
 from glideslope.studio.access import LOOPBACK, new_token
+from glideslope.studio.library import Library
 from glideslope.studio.server import application, bound, server
 
 
@@ -34,7 +35,7 @@ class Background:
     ) -> None:
         token = new_token()
         self._socket = bound("127.0.0.1", 0)
-        self._server = server(application(folder, token, hosts, ancestors, laws))
+        self._server = server(application(Library(folder, laws), token, hosts, ancestors))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/{token}/"
         self._thread = threading.Thread(target=self._run, name="glideslope studio", daemon=True)
         self._thread.start()

@@ -11,11 +11,12 @@ from glideslope.errors import GlideslopeError
 
 
 def main() -> None:
-    """Reads the names of logs and of a law as JSON on standard input; writes the law there, and notes as JSON."""
+    """Reads the names of logs and of a law, and what the logs don't say, as JSON on standard input; writes the law
+    there, and notes as JSON."""
     asked = json.load(sys.stdin)
     warnings.simplefilter("ignore")  # what a warning says is the law's doubt
     try:
-        read = laws.read(asked["files"])
+        read = laws.read(asked["files"], **asked["options"])
         law = laws.fit(read.runs)
         law.save(asked["out"])
     except GlideslopeError as error:

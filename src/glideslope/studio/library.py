@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -43,11 +44,13 @@ class Library:
     Args:
         folder: the only one whose files are read.
         laws: others, by name.
+        checkpoints: an address of a service, at which checkpoints of the folder's searches are read.
     """
 
-    def __init__(self, folder: Path, laws: dict[str, Law] | None = None) -> None:
+    def __init__(self, folder: Path, laws: dict[str, Law] | None = None, checkpoints: str = "") -> None:
         self.folder = folder.resolve()
         self._given = {name: Known(law) for name, law in (laws or {}).items()}
+        self._checkpoints = checkpoints
         self._read: dict[Path, tuple[tuple[int, int], Law]] = {}
         self._drops: dict[str, Drop] = {}
         self._kept = TemporaryDirectory(prefix="glideslope-studio-")
@@ -67,6 +70,11 @@ class Library:
             raise DocumentError(f"{name!r} isn't in the folder that the studio was opened on")
         return path
 
+    def reaches(self, address: str) -> bool:
+        """Whether checkpoints at an address that a search names are read: on this machine, or where the user said so,
+        since a run directory may be anybody's."""
+        return "://" not in address or address.startswith("file://") or address == self._checkpoints
+
     def names(self) -> list[str]:
         """The laws that there are: those given or dropped, then files."""
         return [*self._given, *(str(path.relative_to(self.folder)) for path in self._files() if self._is_law(path))]
@@ -83,7 +91,7 @@ class Library:
         return Known(self._loaded(self.inside(name)))
 
     def keep(self, group: str, name: str, content: bytes) -> None:
-        """Keeps a file that was dropped.
+        """Keeps a file that was dropped; of many drops the files of the last are kept.
 
         Args:
             group: those that are dropped together.
@@ -91,15 +99,19 @@ class Library:
             content: its bytes.
 
         Raises:
-            DocumentError: there are too many, or it lies too deep.
+            DocumentError: there are too many in the group, or it lies too deep.
         """
         if group not in self._drops and len(self._drops) >= _MOST_DROPS:
-            raise DocumentError(f"more than {_MOST_DROPS} drops: start the studio anew")
+            shutil.rmtree(self._drops.pop(next(iter(self._drops))).folder.parent, ignore_errors=True)
         folder = Path(self._kept.name) / secrets.token_hex(8) / "dropped"
         self._drops.setdefault(group, Drop(folder)).keep(name, content)
 
-    def fitted(self, group: str) -> str:
+    def fitted(self, group: str, options: dict[str, Any]) -> str:
         """The name of the law of files that were dropped: the law that one is, or the one fitted on logs.
+
+        Args:
+            group: which files.
+            options: what the logs don't say, arguments of `laws.read`.
 
         Raises:
             LawError: none can be read or fitted, or fitting takes too long.
@@ -108,11 +120,14 @@ class Library:
             raise LawError("nothing was dropped")
         drop = self._drops[group]
         files = sorted(drop.given)
-        if len(files) == 1 and files[0].suffix == ".json" and self._is_law(files[0]):
-            known = Known(load(files[0]))
+        if len(files) == 1 and files[0].suffix == ".json" and _says_law(files[0]):
+            try:
+                known = Known(load(files[0]))
+            except LawError as error:
+                raise LawError(_from(drop.folder, str(error))) from None
             label = files[0].name
         else:
-            known = _fitted(files, drop)
+            known = _fitted(files, drop, options)
             label = files[0].name if len(files) == 1 else f"{len(files)} logs"
         name = label if label not in self._given else f"{label} ({len(self._given) + 1})"
         self._given[name] = known
@@ -141,9 +156,8 @@ class Library:
 
     def _is_law(self, path: Path) -> bool:
         try:
-            with path.open("rb") as file:
-                if b'"glideslope_law"' not in file.read(_MOST_LAW):
-                    return False
+            if not _says_law(path):
+                return False
             self._loaded(path)
         except (LawError, OSError):
             return False
@@ -158,13 +172,19 @@ class Library:
         return self._read[path][1]
 
 
-def _fitted(files: list[Path], drop: Drop) -> Known:
+def _says_law(path: Path) -> bool:
+    """Whether a file says that it holds a law, whole or not."""
+    with path.open("rb") as file:
+        return b'"glideslope_law"' in file.read(_MOST_LAW)
+
+
+def _fitted(files: list[Path], drop: Drop, options: dict[str, Any]) -> Known:
     """A law fitted on logs that were dropped, in a process that is ended when it takes too long; what it says names
     them from their folder."""
     program = "from glideslope.studio.fitting import main; main()"
     folder = drop.folder
     out = folder.with_suffix(".law")
-    asked = json.dumps({"files": [str(file) for file in files], "out": str(out)})
+    asked = json.dumps({"files": [str(file) for file in files], "out": str(out), "options": options})
     try:
         done = subprocess.run(
             [sys.executable, "-c", program], input=asked, capture_output=True, text=True, timeout=_FIT_SECONDS

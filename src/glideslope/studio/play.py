@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from glideslope.errors import GlideslopeError, ScheduleError
 from glideslope.escape import visible
+from glideslope.plural import plural
 from glideslope.studio.descent.optimizers import limits
 from glideslope.studio.descent.paths import Ball, Ended, Path, World, path
 from glideslope.studio.descent.stationary import by_algebra, by_newton, descended
@@ -210,11 +211,14 @@ def _steepest(matrices: np.ndarray, layers: list[float]) -> np.ndarray:
 
 
 def _says(ended: Ended, way: Path) -> str:
-    updates = int(way.at[-1])
+    updates = plural(int(way.at[-1]), "update", ",")
+    if ended == "diverged" and np.isnan(way.positions[-1]).any():
+        return f"where the surface has no slope after {updates}"
     return {
-        "whole": f"{updates:,} updates", "diverged": f"diverged after {updates:,} updates",
-        "time": f"the first {updates:,} updates: more take too long to compute here",
-    }[ended]  # fmt: skip
+        "whole": updates,
+        "diverged": f"diverged after {updates}",
+        "time": f"the first {updates}: more take too long to compute here",
+    }[ended]
 
 
 def _named(ball: Ball) -> str:

@@ -20,11 +20,12 @@ from glideslope.errors import GlideslopeError, LawError
 from glideslope.escape import visible
 from glideslope.laws import Designed, Law, Rates, design
 from glideslope.laws.reach import TIMES_THE_LONGEST, far_peak, span
+from glideslope.schedules.sampling import MOST_UPDATES
 from glideslope.studio.course import course, losses, size, what_ifs
 from glideslope.studio.draw import Drawing, drawn, edited
 from glideslope.studio.exchange import MOST_UPLOAD, TooLargeError, answer, computed, content, limiter, refusal
 from glideslope.studio.library import Known, Library
-from glideslope.studio.plan import Plan
+from glideslope.studio.plan import Plan, Text
 from glideslope.views.charts import Chart, Mark, Series
 from glideslope.views.curves import Curve
 
@@ -48,6 +49,30 @@ class Group(msgspec.Struct, forbid_unknown_fields=True):
     """Files that were dropped together."""
 
     group: Annotated[str, Meta(pattern="^[a-z0-9]{1,32}$")]
+
+
+Column = Annotated[str, Meta(max_length=200)] | None
+Updates = Annotated[int, Meta(ge=0, le=MOST_UPDATES)] | None
+
+
+class Logs(msgspec.Struct, forbid_unknown_fields=True):
+    """Files that were dropped together, to be fitted, and what they don't say: arguments of `laws.read`."""
+
+    group: Annotated[str, Meta(pattern="^[a-z0-9]{1,32}$")]
+    step: Column = None
+    lr: Column = None
+    loss: Column = None
+    warmup: Updates = None
+    steps_per_epoch: Annotated[float, Meta(gt=0, le=1e12)] | None = None
+    schedule: Text | None = None
+    peak: Annotated[float, Meta(gt=0, le=1e6)] | None = None
+    steps: Updates = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Those that were given."""
+        values = msgspec.structs.asdict(self)
+        return {name: value for name, value in values.items() if name != "group" and value is not None}
 
 
 def predicted(library: Library, asked: Prediction) -> dict[str, Any]:
@@ -96,9 +121,9 @@ def routes(library: Library) -> Sequence[Route]:
 
     async def fit(request: Request) -> Response:
         try:
-            asked = msgspec.json.decode(await content(request, 1000), type=Group)
+            asked = msgspec.json.decode(await content(request, 10_000), type=Logs)
             async with limiter():
-                return answer({"law": await run_in_threadpool(library.fitted, asked.group)})
+                return answer({"law": await run_in_threadpool(library.fitted, asked.group, asked.options)})
         except (GlideslopeError, msgspec.MsgspecError, UnicodeDecodeError) as error:
             return refusal(error)
 

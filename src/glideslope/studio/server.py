@@ -5,36 +5,26 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Collection
-from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from glideslope.errors import FrameworkError
-from glideslope.laws import Law
 from glideslope.studio import draw, export, pages, play, predict, watch
 from glideslope.studio.access import LOOPBACK, Access
 from glideslope.studio.library import Library
 
 
-def application(
-    folder: Path,
-    token: str,
-    hosts: Collection[str] = LOOPBACK,
-    ancestors: str = "'self'",
-    laws: dict[str, Law] | None = None,
-) -> ASGIApp:
+def application(library: Library, token: str, hosts: Collection[str] = LOOPBACK, ancestors: str = "'self'") -> ASGIApp:
     """The page and what it asks for.
 
     Args:
-        folder: the only one whose files are read.
+        library: what the page may read.
         token: what every path begins with.
         hosts: the names that this machine may be called by.
         ancestors: the pages that may show this one in a frame.
-        laws: laws that are in no file, by name.
     """
-    library = Library(folder, laws)
     of_library = [route for room in (predict, watch, export) for route in room.routes(library)]
     routes = [*draw.ROUTES, *play.ROUTES, *of_library, *pages.ROUTES]
     return Access(Starlette(routes=routes), token, hosts, ancestors)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +20,7 @@ from starlette.routing import Route
 
 from glideslope.errors import GlideslopeError
 from glideslope.escape import visible
-from glideslope.search.directory.snapshot import Snapshot, changed
+from glideslope.search.directory.snapshot import Reaches, Snapshot, changed
 from glideslope.search.runs.contestant import Run
 from glideslope.search.strategy.odds import interval, near
 from glideslope.search.strategy.outcomes import final_loss
@@ -32,7 +33,9 @@ from glideslope.views.charts import Chart, Series
 from glideslope.views.thinning import smoothed
 
 EVERY = 0.5
-"""Seconds between two looks at a run directory."""
+"""The least seconds between two looks at a run directory."""
+_APART = 10.0
+"""How many times what a look takes lies between two of them at least, as of checkpoints that a service holds."""
 _BEAT = 15.0
 """Seconds without news after which the page is told that the server lives."""
 _MOST_RUNS = 60
@@ -40,7 +43,7 @@ _MOST_RUNS = 60
 _MOST_WATCHERS = 16
 _MOST_FOLDERS = 3_000
 _MOST_REPORT = 64_000_000
-_APART = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'"
+_SANDBOX = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'"
 """A report runs apart from this server, as if it came from nowhere, and may ask for nothing."""
 
 
@@ -71,12 +74,14 @@ def seen(library: Library, folder: str) -> dict[str, Any]:
         DocumentError: it isn't in the folder of the studio.
     """
     path = library.inside(folder)
-    snapshot = Snapshot.of(path)
+    snapshot = Snapshot.of(path, library.reaches)
     return {
-        "search": _said(snapshot), "charts": [chart.data() | {"title": chart.title} for chart in _charts(snapshot)],
-        "rounds": rounds(snapshot.runs), "odds": _odds(snapshot), "events": _events(snapshot.runs),
+        "search": _said(snapshot), "answer": visible(str((snapshot.result or {}).get("answer", ""))),
+        "charts": [chart.data() | {"title": chart.title} for chart in _charts(snapshot)],
+        "rounds": rounds(snapshot), "odds": _odds(snapshot), "events": _events(snapshot.runs),
         "unfinished": going_on(snapshot),
-        "ended": snapshot.result is not None, "damaged": [visible(text) for text in snapshot.damaged],
+        "state": snapshot.state, "damaged": [visible(text) for text in snapshot.damaged],
+        "unreached": "" if library.reaches(snapshot.checkpoints) else visible(snapshot.checkpoints),
         "report": (path / "report.html").is_file(),
     }  # fmt: skip
 
@@ -97,7 +102,7 @@ def routes(library: Library) -> Sequence[Route]:
             mark = id(stream)
             watchers.add(mark)
             try:
-                async for news in _news(path, request):
+                async for news in _news(path, library.reaches, request):
                     yield news
             finally:
                 watchers.discard(mark)
@@ -112,7 +117,7 @@ def routes(library: Library) -> Sequence[Route]:
             text = await run_in_threadpool(file.read_text, encoding="utf-8")
         except (GlideslopeError, OSError, UnicodeDecodeError) as error:
             return refusal(error)
-        return HTMLResponse(text, headers={"content-security-policy": _APART})
+        return HTMLResponse(text, headers={"content-security-policy": _SANDBOX})
 
     return (
         Route("/api/folders", computed(type(None), lambda asked: folders(library)), methods=["POST"]),
@@ -122,20 +127,22 @@ def routes(library: Library) -> Sequence[Route]:
     )
 
 
-async def _news(path: Path, request: Request) -> AsyncIterator[bytes]:
+async def _news(path: Path, reaches: Reaches, request: Request) -> AsyncIterator[bytes]:
     """An event at once, and whenever something was written; a comment now and then, so that a lost page is noticed."""
     last: tuple[Any, ...] | None = None
     waited = 0.0
     while not await request.is_disconnected():
-        now = await run_in_threadpool(changed, path)
+        began = time.monotonic()
+        now = await run_in_threadpool(changed, path, reaches)
+        pause = max(EVERY, _APART * (time.monotonic() - began))
         if now != last:
             last, waited = now, 0.0
             yield b"data: changed\n\n"
         elif waited >= _BEAT:
             waited = 0.0
             yield b": still there\n\n"
-        await asyncio.sleep(EVERY)
-        waited += EVERY
+        await asyncio.sleep(pause)
+        waited += pause
 
 
 def _time(path: Path) -> float:
@@ -188,7 +195,8 @@ def _odds(snapshot: Snapshot) -> list[str]:
     if best is not None and best.final_loss:  # of a loss of exactly 0 nothing is left to tell
         low, high = interval(best, overhead)
         said.insert(
-            0, f"By the short runs so far the full run ends between {low:.4g} and {high:.4g} in nine of ten trainings."
+            0,
+            f"The short runs predict a full run that ends between {low:.4g} and {high:.4g}, in nine of ten trainings.",
         )
     return said
 

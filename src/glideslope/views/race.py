@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from glideslope.plural import plural
-from glideslope.search.race import Race, Standing
+from glideslope.search.race import Race, Standing, mean_loss, within_noise
+from glideslope.search.runs.contestant import Run
 from glideslope.search.runs.idle import shown_name
 from glideslope.search.strategy.outcomes import not_finite
 from glideslope.views import events, report, run_charts
 from glideslope.views.answer import Answer, in_html, made_again
 from glideslope.views.charts import Chart
+from glideslope.views.reasons import WHY, apart, beside, lost
 
 _CURVES = 40
 """The runs whose curves a report has, at most: the best."""
@@ -45,6 +48,38 @@ def rows(raced: Race) -> list[tuple[object, ...]]:
     ]
 
 
+def reasons(contestants: Sequence[Sequence[Run]], lead: str) -> list[str]:
+    """Why each contestant is the answer of a race, or isn't: a short phrase each.
+
+    Args:
+        contestants: the runs of each, with one seed each.
+        lead: what the best of them is called.
+    """
+    seeds = max(map(len, contestants))
+    order = sorted((runs for runs in contestants if len(runs) == seeds), key=mean_loss)
+    tied = {id(runs) for runs in within_noise(order)[1:]}
+    best = order[0]
+
+    def reason(runs: Sequence[Run]) -> str:
+        infinite = [run for run in runs if not math.isfinite(run.final_loss)]
+        if infinite:
+            return lost(infinite[0]) if seeds == 1 else f"diverged with {len(infinite)} of {plural(len(runs), 'seed')}"
+        if len(runs) < seeds:
+            return "not yet run with every seed"
+        if runs is best:
+            mean = f" by its mean over {seeds} seeds" if seeds > 1 else ""
+            return f"{lead}: the lowest of {len(order)}{mean}"
+        if id(runs) in tied:
+            return f"{apart(mean_loss(runs) - mean_loss(best))} {lead}, within the noise of {seeds} seeds"
+        alike = next(one for one in order if one[0].contestant.name == runs[0].contestant.name)
+        of, name = (best, lead) if alike in (runs, best) else (alike, "the lowest of its kind")
+        if all(run.final_loss >= run.untrained > mean_loss(of) for run in runs):
+            return f"no lower than the untrained loss, {beside(runs[0], of[0])}"
+        return f"{apart(mean_loss(runs) - mean_loss(of))} {name}, {beside(runs[0], of[0])}"
+
+    return list(map(reason, contestants))
+
+
 def chart(raced: Race) -> Chart:
     """The final loss against the peak, a curve for each schedule."""
     ends = [(one.contestant.name, one.contestant.peak, one.mean) for one in raced.standings]
@@ -55,12 +90,14 @@ def chart(raced: Race) -> Chart:
 def page(raced: Race, job: str) -> str:
     """The report."""
     said = answer(raced)
+    why = reasons([one.runs for one in raced.standings], "the answer")
+    standings = [(*row, reason) for row, reason in zip(rows(raced), why, strict=True)]
     first = [one.runs[0] for one in raced.standings[:_CURVES]]
     every = [run for one in raced.standings for run in one.runs]
     parts = [
         in_html(said),
         report.figure(chart(raced)),
-        report.listing("Standings", columns(raced), rows(raced)),
+        report.listing("Standings", (*columns(raced), WHY), standings),
         report.figure(run_charts.losses(first, "Losses, the best runs first")),
         report.figure(run_charts.rates(first, "Rates")),
         *events.sections(every),

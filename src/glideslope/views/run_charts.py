@@ -12,7 +12,7 @@ from glideslope.views.charts import Chart, Mark, Series, level
 from glideslope.views.thinning import places, smoothed, thinned
 
 SHOWN = 8
-"""The runs of a chart that are shown at first; the legend has the others."""
+"""The runs of a chart that are shown at first, those that ended lowest; the legend has the others."""
 _ABOVE = 0.5
 """How far above the losses of untrained weights a chart goes at first, over the range of the losses."""
 
@@ -44,13 +44,13 @@ def losses(runs: Sequence[Run], title: str) -> Chart:
     updates = max((len(run.losses) for run in runs), default=0)
     at = places(updates)
     series, first = [], []
-    for i, (name, run) in enumerate(zip(names(runs), runs, strict=True)):
+    for name, run, hidden in zip(names(runs), runs, _hidden(runs), strict=True):
         curve = smoothed(run.losses)
         first += curve[:1].tolist()
-        series.append(Series(name, at, thinned(curve, updates), "faint", hidden=i >= SHOWN))
+        series.append(Series(name, at, thinned(curve, updates), "faint", hidden=hidden))
         measured = np.array(run.evaluations, dtype=float).reshape(-1, 2)
         steps = measured[:, 0].astype(int)
-        series.append(Series(name, steps, measured[:, 1], "both", hidden=i >= SHOWN))
+        series.append(Series(name, steps, measured[:, 1], "both", hidden=hidden))
     untrained = max((run.untrained for run in runs), default=math.nan)
     series += level("untrained", untrained, at)
     caption = "Faint curves are training losses, smoothed; points are validation losses."
@@ -65,8 +65,8 @@ def rates(runs: Sequence[Run], title: str) -> Chart:
     updates = max(map(len, curves), default=0)
     at = places(updates)
     series = [
-        Series(name, at, thinned(curve, updates), hidden=i >= SHOWN)
-        for i, (name, curve) in enumerate(zip(names(runs), curves, strict=True))
+        Series(name, at, thinned(curve, updates), hidden=hidden)
+        for name, curve, hidden in zip(names(runs), curves, _hidden(runs), strict=True)
     ]
     return Chart(title, "The rate of each update.", "update", "learning rate", series, linear=True)
 
@@ -75,6 +75,12 @@ def names(runs: Sequence[Run]) -> list[str]:
     """A name for each run, with its seed where runs of one contestant have several."""
     seeds = len({run.seed for run in runs}) > 1
     return [f"{run.contestant}{f', seed {run.seed}' if seeds else ''}" for run in runs]
+
+
+def _hidden(runs: Sequence[Run]) -> list[bool]:
+    """Which runs aren't shown at first; of those that end as low the first are."""
+    shown = sorted(range(len(runs)), key=lambda i: runs[i].final_loss)[:SHOWN]
+    return [i not in shown for i in range(len(runs))]
 
 
 def _top(losses: Sequence[float], untrained: float, others: Sequence[float] = ()) -> float:

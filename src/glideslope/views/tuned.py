@@ -13,6 +13,7 @@ from glideslope.search.tune import Tuned
 from glideslope.views import events, report, run_charts
 from glideslope.views.answer import Answer, in_html, made_again
 from glideslope.views.charts import Chart
+from glideslope.views.reasons import WHY, Compared
 
 COLUMNS = ("schedule", "peak", "updates", "loss")
 
@@ -102,9 +103,14 @@ def chart(tuned: Tuned) -> Chart:
 def page(tuned: Tuned, job: str, problem: str | None, paste: Sequence[str], load: Sequence[str]) -> str:
     """The report of a job's search, with lines to train with its answer, and lines that load what was trained."""
     said, full = answer(tuned, problem), full_runs(tuned)
+    compared = Compared(tuned.candidates, tuned.full, tuned.constants, (), tuned.noise, tuned.final)
+
+    def listing(title: str, runs: Iterable[Run]) -> str:
+        return report.listing(title, (*COLUMNS, WHY), [(*row(run), compared.reason(run)) for run in runs])
+
     short = [
         report.figure(run_charts.losses(tuned.candidates, "Losses of the short runs")),
-        *(report.listing(name, COLUMNS, map(row, runs)) for name, runs in rounds(tuned.candidates).items()),
+        *(listing(name, runs) for name, runs in rounds(tuned.candidates).items()),
     ]
     parts = [
         in_html(said),
@@ -112,7 +118,7 @@ def page(tuned: Tuned, job: str, problem: str | None, paste: Sequence[str], load
         report.figure(chart(tuned)),
         report.figure(run_charts.losses(full, "Losses of the full runs")),
         report.figure(run_charts.rates(full, "Rates of the full runs")),
-        report.listing("Full runs", COLUMNS, map(row, full)),
+        listing("Full runs", full),
         *events.sections([tuned.final]),
         report.folded(f"Short runs, {len(tuned.candidates)}", short),
         report.code("To load what was trained", load),

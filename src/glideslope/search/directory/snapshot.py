@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from glideslope.documents import unsealed
+from glideslope.documents import checked, unsealed
 from glideslope.errors import DocumentError, GlideslopeError, RunDirectoryError
 from glideslope.search.runs.checkpoints import latest_positions
 from glideslope.search.runs.contestant import Run
 from glideslope.search.runs.position import Position
 from glideslope.search.runs.running import Running, notes_in
-from glideslope.search.storage import run_files, stored
+from glideslope.search.storage import places, run_files, stored
+from glideslope.search.storage.lock import Owner, is_gone
+
+State = Literal["running", "lost", "stopped", "finished"]
+Reaches = Callable[[str], bool]
+
+
+def anywhere(address: str) -> bool:
+    """Checkpoints are read wherever they lie."""
+    return True
 
 
 @dataclass(frozen=True)
@@ -20,31 +32,47 @@ class Snapshot:
     """What a run directory holds.
 
     Attributes:
+        folder: its path.
+        id: the random name of the search.
         search: what is searched: its command, its job, its arguments.
+        state: "running"; "lost", its process being no more; "stopped", or never begun; "finished".
+        owner: the process that writes, or wrote last without an orderly end.
         runs: those that have ended, in that order.
+        stages: what each of them was made for; "" where an earlier version wrote it.
         sweeps: of a range test, by what they are of: rates and losses.
-        unfinished: where each run in the making stood at its last checkpoint, by what it is.
-        running: how far each says that it is, by what it is.
+        checkpoints: the address where runs in the making are checkpointed, if it is another than in the folder.
+        place: the address where they are, if that is reached, or None.
+        running: how far each of them says that it is, by what it is.
         result: what the search said at its end; None before.
-        damaged: files that can't be read, and why.
+        wasted: updates that were made again after a process was lost.
+        damaged: what can't be read, and why.
     """
 
+    folder: Path
+    id: str
     search: dict[str, Any]
+    state: State
+    owner: Owner | None
     runs: tuple[Run, ...]
+    stages: tuple[str, ...]
     sweeps: dict[str, tuple[list[float], list[float]]]
-    unfinished: dict[str, Position]
+    checkpoints: str
+    place: str | None
     running: dict[str, Running]
     result: dict[str, Any] | None
+    wasted: int
     damaged: tuple[str, ...]
 
     @classmethod
-    def of(cls, folder: Path) -> Snapshot:
-        """The snapshot of a folder. Raises a RunDirectoryError if it has no record of a search that can be read."""
-        try:
-            record = stored.record_of(stored.content_of(folder / "search.json") or b"")
-        except DocumentError as error:
-            raise RunDirectoryError(f"{folder.name} is no run directory that can be read: {error}") from None
+    def of(cls, folder: Path, reaches: Reaches = anywhere) -> Snapshot:
+        """The snapshot of a folder, with the checkpoints at addresses outside it that `reaches` accepts.
+
+        Raises a RunDirectoryError if the folder holds no search, or one that can't be read.
+        """
+        record = _record(folder)
         runs: list[Run] = []
+        stages: list[str] = []
+        wasted = 0
         sweeps, damaged = {}, []
         for file in sorted(run_files.matching(folder / run_files.RUNS, stored.run_names(record.id)), key=_written):
             try:
@@ -53,29 +81,93 @@ class Snapshot:
                     sweeps[key] = (result["rates"], result["losses"])
                 else:
                     runs.append(Run.remembered(result))
+                    stages.append(result.get("stage", ""))
+                    wasted += result.get("wasted", 0)
             except GlideslopeError as error:
                 damaged.append(f"{file.name}: {error}")
-        place = folder / run_files.UNFINISHED
-        unfinished = latest_positions(place, record.id)
-        running = {note.key: note for note in notes_in(place, record.id)}
-        return cls(record.search, tuple(runs), sweeps, unfinished, running, _result(folder, record), tuple(damaged))
-
-
-def changed(folder: Path) -> tuple[Any, ...]:
-    """What differs when something in a run directory was written: names, sizes and times of its files."""
-    entries_seen = []
-    for place in (folder, folder / run_files.RUNS, folder / run_files.UNFINISHED):
+        place = _place(folder, record, reaches)
+        running: dict[str, Running] = {}
         try:
-            entries = sorted(place.iterdir())
-        except OSError:
-            continue
-        for entry in entries:
-            try:
-                status = entry.lstat()
-            except OSError:
-                continue
-            entries_seen.append((place.name, entry.name, status.st_size, status.st_mtime_ns))
-    return tuple(entries_seen)
+            running = {note.key: note for note in notes_in(place, record.id)} if place is not None else {}
+        except GlideslopeError as error:
+            damaged.append(str(error))
+            place = None
+        owner = _owner(folder)
+        said = _result(folder, record)
+        return cls(
+            folder, record.id, record.search, _state(owner, said), owner, tuple(runs), tuple(stages), sweeps,
+            record.checkpoints, place, running, said, wasted, tuple(damaged),
+        )  # fmt: skip
+
+    @cached_property
+    def unfinished(self) -> dict[str, Position]:
+        """Where each run in the making stood at its last checkpoint, by what it is: read at the first use, since it has
+        all losses."""
+        return {} if self.place is None else latest_positions(self.place, self.id)
+
+
+def changed(folder: Path, reaches: Reaches = anywhere) -> tuple[Any, ...]:
+    """What differs when something of a search was written, or when its process is lost: names, sizes and times of its
+    files; of those that a service holds, what they say.
+
+    Args:
+        folder: the run directory.
+        reaches: as `Snapshot.of` has it.
+    """
+    folders = (folder, folder / run_files.RUNS, folder / run_files.UNFINISHED)
+    seen: list[Any] = [entry for place in folders for entry in _entries(place)]
+    with suppress(GlideslopeError):
+        owner = _owner(folder)
+        seen.append(owner is not None and is_gone(owner))
+        record = _record(folder)
+        if record.checkpoints and reaches(record.checkpoints):
+            place = places.place_at(record.checkpoints)
+            if isinstance(place, places.Folder):
+                seen += _entries(place.folder, record.id)
+            else:
+                seen += notes_in(record.checkpoints, record.id)
+    return tuple(seen)
+
+
+def _entries(folder: Path, beginning: str = "") -> list[tuple[str, str, int, int]]:
+    entries_seen = []
+    with suppress(OSError):
+        for entry in sorted(folder.iterdir()):
+            with suppress(OSError):
+                if entry.name.startswith(beginning):
+                    status = entry.lstat()
+                    entries_seen.append((folder.name, entry.name, status.st_size, status.st_mtime_ns))
+    return entries_seen
+
+
+def _record(folder: Path) -> stored.Record:
+    try:
+        content = stored.content_of(folder / "search.json")
+        if content is None:
+            raise DocumentError("there is no search.json")
+        return stored.record_of(content)
+    except DocumentError as error:
+        raise RunDirectoryError(f"{folder} holds no search ({error}): name a run directory") from None
+
+
+def _place(folder: Path, record: stored.Record, reaches: Reaches) -> str | None:
+    if not record.checkpoints:
+        return str(folder.absolute() / run_files.UNFINISHED)
+    return record.checkpoints if reaches(record.checkpoints) else None
+
+
+def _owner(folder: Path) -> Owner | None:
+    try:
+        content = stored.content_of(folder / run_files.LOCK)
+        return None if content is None else checked(unsealed(content), Owner)
+    except DocumentError:
+        return None
+
+
+def _state(owner: Owner | None, result: dict[str, Any] | None) -> State:
+    if owner is not None:
+        return "lost" if is_gone(owner) else "running"
+    return "stopped" if result is None or result.get("interrupted") else "finished"
 
 
 def _written(file: Path) -> tuple[int, str]:

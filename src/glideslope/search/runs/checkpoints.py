@@ -7,7 +7,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -141,11 +140,13 @@ def _files(document: str) -> list[str]:
     return [document, *(document.removesuffix("json") + form for form in states.FORMS)]
 
 
-def latest_positions(folder: Path, search: str) -> dict[str, Position]:
-    """Where each unfinished run of a search, by its id, stood at its last whole checkpoint, by its key; the job's state
-    isn't read."""
+def latest_positions(address: str, search: str) -> dict[str, Position]:
+    """Where each unfinished run of a search, by its id, stood at its last whole checkpoint, by its key.
+
+    The checkpoints are those at an address; the job's state isn't read.
+    """
     positions: dict[str, Position] = {}
-    place = places.Folder(folder)
+    place = places.place_at(address)
     for name in place.names(stored.checkpoint_names(stored.any_run(search))):
         if not name.endswith(".json"):
             continue

@@ -8,7 +8,6 @@ import socket
 import time
 from contextlib import suppress
 from itertools import pairwise
-from pathlib import Path
 
 import msgspec
 
@@ -118,9 +117,9 @@ def running_of(text: bytes) -> Running:
     return checked(stored.loose(unsealed(text)), Running)
 
 
-def notes_in(address: str | Path, search: str) -> tuple[Running, ...]:
+def notes_in(address: str, search: str) -> tuple[Running, ...]:
     """How far the runs of a search, by its id, say that they are, at the address where they are checkpointed."""
-    place, notes = places.place_at(str(address)), []
+    place, notes = places.place_at(address), []
     for name in place.names(re.compile(rf"{stored.any_run(search)}-progress\.json")):
         with suppress(DocumentError):  # deleted meanwhile, or damaged
             notes.append(running_of(places.read(place, name)))

@@ -159,7 +159,10 @@ def place_at(address: str) -> Place:
 def read(place: Place, name: str) -> bytes:
     """The content of a small file. Raises a DocumentError if there is none, or it can't be read."""
     with place.open(name) as file:
-        return file.read(1 << 28)
+        try:
+            return file.read(1 << 28)
+        except Exception as error:  # of the service, whatever its library raises
+            raise DocumentError(f"{name} can't be read: {one_line(error)}") from error
 
 
 def digest(place: Place, name: str) -> str:

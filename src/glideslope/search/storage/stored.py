@@ -53,7 +53,8 @@ class Sweep(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Finished(msgspec.Struct, forbid_unknown_fields=True):
-    """A run, as `Run.plain` gives it, and the updates that were made again after a process was lost."""
+    """A run, as `Run.plain` gives it, what it was made for, and the updates that were made again after a process was
+    lost."""
 
     schedule: str
     peak: Positive
@@ -72,6 +73,7 @@ class Finished(msgspec.Struct, forbid_unknown_fields=True):
     settings: dict[str, float] = {}
     batch: Positive = 1.0
     wasted: Count = 0
+    stage: str = ""
 
 
 class _Entry(msgspec.Struct, forbid_unknown_fields=True):

@@ -8,6 +8,8 @@ import time
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
 from glideslope.studio.descent.formula import Node, parsed
 
 
@@ -24,7 +26,7 @@ def main() -> None:
 
 
 def solve(formula: str) -> tuple[list[tuple[float, ...]] | None, str]:
-    """The real points where all slopes of a surface are zero, and why there are none.
+    """The real points at which a surface has a height and no slope, and why there are none.
 
     >>> solve("x^2 + (y - 1)^2")
     ([(0.0, 1.0)], '')
@@ -43,8 +45,11 @@ def solve(formula: str) -> tuple[list[tuple[float, ...]] | None, str]:
         if len(solution) < len(variables) or any(value.free_symbols for value in solution.values()):
             return None, f"whole curves of places have no slope: {str(solution)[:80]}"
         values = [complex(sympy.N(solution[variable])) for variable in variables]
-        if all(abs(value.imag) < 1e-9 for value in values):
-            points.append(tuple(value.real for value in values))
+        point = tuple(value.real for value in values)
+        with np.errstate(all="ignore"):
+            has_height = np.isfinite(read.at(tuple(map(np.float64, point))).value)
+        if has_height and all(abs(value.imag) < 1e-9 for value in values):
+            points.append(point)
     return points, ""
 
 

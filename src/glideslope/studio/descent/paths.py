@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from glideslope.errors import ScheduleError
 from glideslope.schedules.sampling import MOST_UPDATES
 from glideslope.studio.descent.driven import Driven
 from glideslope.studio.descent.optimizers import OPTIMIZERS, Name
@@ -94,7 +95,7 @@ def path(surface: Surface, ball: Ball, world: World, size: float, seconds: float
         seconds: the most that it may take.
 
     Raises:
-        ScheduleError: the schedule can't be read, or has a guard.
+        ScheduleError: the schedule can't be read, or has a guard; or the surface has no height at the start.
     """
     driven = Driven(ball.schedule, world.steps)
     update = OPTIMIZERS[ball.optimizer](ball.momentum)
@@ -102,6 +103,8 @@ def path(surface: Surface, ball: Ball, world: World, size: float, seconds: float
     dimensions = surface.dimensions
     position = np.array([*ball.start, 0.0][:dimensions], dtype=float)
     layers = np.array(ball.layers[:dimensions])
+    if not np.isfinite(surface.values(position[None])[0]):
+        raise ScheduleError("the surface has no height where the ball starts: press the picture where it has one")
     places, kept, rates = [position], [0], []
     ended: Ended = "whole"
     keep = _kept(driven.updates)

@@ -19,6 +19,10 @@ _STARTS = {1: 400, 2: 40}
 _ITERATIONS = 60
 _FLAT = 1e-9
 """The largest slope at a place that counts as stationary, over the largest in the window."""
+_STRAIGHT = 1e-6
+"""The least curvature that tells a minimum from a maximum, over the largest in the window."""
+_AROUND = 1e-3
+"""How far from a place without a curvature its surroundings are looked at, over the window."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,8 @@ class Stationary:
 
     Attributes:
         position: where.
-        kind: "minimum", "maximum", "saddle", or "flat" where the curvature decides nothing.
+        kind: "minimum", "maximum", "saddle", or "flat": where the curvature is none, and heights around are neither all
+            above nor all below.
     """
 
     position: tuple[float, ...]
@@ -60,7 +65,7 @@ def by_newton(surface: Surface, window: list[tuple[float, float]]) -> list[Stati
     axes = [np.linspace(low, high, _STARTS[len(window)]) for low, high in window]
     points = np.stack([axis.ravel() for axis in np.meshgrid(*axes)], axis=1)
     low, high = np.array(window).T
-    scale = np.nanmax(np.abs(surface.gradients(points)))
+    scale, bend = np.nanmax(np.abs(surface.gradients(points))), np.nanmax(np.abs(surface.curvatures(points)))
     for _ in range(_ITERATIONS):
         slopes, matrices = surface.gradients(points), surface.curvatures(points)
         step = np.full_like(points, np.nan)
@@ -75,8 +80,11 @@ def by_newton(surface: Surface, window: list[tuple[float, float]]) -> list[Stati
     if not len(places):
         return []
     order = np.argsort(surface.values(places))
-    kinds = map(_kind, surface.curvatures(places[order]))
-    return [Stationary(tuple(place.tolist()), kind) for place, kind in zip(places[order], kinds, strict=True)]
+    kinds = [_kind(matrix, _STRAIGHT * bend) for matrix in surface.curvatures(places[order])]
+    return [
+        Stationary(tuple(place.tolist()), kind or _kind_by_heights(surface, place, _AROUND * (high - low)))
+        for place, kind in zip(places[order], kinds, strict=True)
+    ]
 
 
 def by_algebra(problem: str | int, seconds: float) -> Algebra:
@@ -120,8 +128,17 @@ def descended(dimensions: int) -> tuple[int, float, float]:
     return updates, time.monotonic() - began, float(coupled(point.tolist(), 1 / 20))
 
 
-def _kind(matrix: np.ndarray) -> str:
-    values = np.linalg.eigvalsh(matrix)
-    if np.abs(values).min() <= 1e-9 * max(np.abs(values).max(), 1e-300):
-        return "flat"
+def _kind(matrix: np.ndarray, least: float) -> str:
+    """What a place is by its curvature; "" where one is too small to tell."""
+    values = np.linalg.eigvalsh(np.nan_to_num(matrix))
+    if np.abs(values).min() <= least:
+        return ""
     return "minimum" if values.min() > 0 else "maximum" if values.max() < 0 else "saddle"
+
+
+def _kind_by_heights(surface: Surface, place: np.ndarray, far: np.ndarray) -> str:
+    """What a place is by the heights around it."""
+    angles = np.linspace(0, 2 * np.pi, 32, endpoint=False) if len(place) == 2 else np.array([0.0, np.pi])
+    around = place + far * np.stack([np.cos(angles), np.sin(angles)], axis=1)[:, : len(place)]
+    rise = surface.values(around) - surface.values(place[None])
+    return "minimum" if np.all(rise > 0) else "maximum" if np.all(rise < 0) else "flat"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -95,7 +96,7 @@ PLACES = {
 
 @dataclass(frozen=True)
 class FormulaSurface:
-    """The surface of a formula."""
+    """The surface of a formula; where that has no height, the surface has no slope and no curvature either."""
 
     formula: Formula
     examples: int = 0
@@ -109,11 +110,13 @@ class FormulaSurface:
         return np.broadcast_to(np.asarray(value, dtype=float), len(points))
 
     def gradient(self, point: tuple[float, ...], batch: np.ndarray | None) -> tuple[float, ...]:
-        return self.formula.at(tuple(map(np.float64, point))).first
+        jet = self.formula.at(tuple(map(np.float64, point)))
+        return jet.first if np.isfinite(jet.value) else (math.nan,) * self.dimensions
 
     def gradients(self, points: np.ndarray) -> np.ndarray:
-        slopes = self.formula.at(tuple(points.T)).first
-        return np.stack([np.broadcast_to(slope, len(points)) for slope in slopes], axis=1)
+        jet = self.formula.at(tuple(points.T))
+        slopes = np.stack([np.broadcast_to(slope, len(points)) for slope in jet.first], axis=1)
+        return np.where(np.isfinite(self.values(points))[:, None], slopes, np.nan)
 
     def curvatures(self, points: np.ndarray) -> np.ndarray:
         second = self.formula.at(tuple(points.T), second=True).second or ()
@@ -122,7 +125,7 @@ class FormulaSurface:
         places = [(i, j) for i in range(n) for j in range(i, n)]
         for (i, j), values in zip(places, second, strict=True):
             matrices[:, i, j] = matrices[:, j, i] = values
-        return matrices
+        return np.where(np.isfinite(self.values(points))[:, None, None], matrices, np.nan)
 
 
 def surface(name: str, formula: str) -> Surface:

@@ -9,6 +9,9 @@ export const offline = recorded !== null;
 /** The room and the state that an exported file opens with. @type {{name: string, state: any} | null} */
 export const opened = recorded?.open ?? null;
 
+/** What is said where there is no server any more. */
+export const NO_SERVER = "The server doesn't answer. Copy link, and open it by glideslope studio --state 'LINK': nothing is lost.";
+
 /** A problem that the server names: its message, and the column of the text that it is about. */
 export class Refused extends Error {
   /** @param {string} message @param {number | null} [column] */
@@ -35,7 +38,7 @@ export async function ask(path, body = null, key = path) {
   try {
     response = await fetch(path, { method: "POST", body: upload ? body : JSON.stringify(body) });
   } catch {
-    throw new Refused("The server doesn't answer. Copy link, and open it by glideslope studio --state 'LINK': nothing is lost.");
+    throw new Refused(NO_SERVER);
   }
   const text = await response.text();
   if (response.ok) return JSON.parse(text);

@@ -1,6 +1,6 @@
 // The rooms, and the address that holds the state of the one that is open.
 
-import { ask, offline, opened } from "./api.js";
+import { ask, NO_SERVER, offline, opened } from "./api.js";
 import { button, h, put, say } from "./dom.js";
 
 /** @typedef {{title: string, open: (root: HTMLElement, state: any, save: (state: any) => void) => (() => void)}} Room */
@@ -58,12 +58,19 @@ function save(name, state) {
 async function open() {
   if (location.hash === shown) return;
   const { name, state } = address();
+  const before = shown;
   shown = location.hash;
   clearTimeout(saving);
   const mine = ++visits;
   const [, title, load] = /** @type {any} */ (ROOMS.find(([key]) => key === name));
-  const room = await load();
+  const room = await load().catch(() => null);
   if (mine !== visits) return;
+  if (!room) {
+    if (before !== null) history.replaceState(null, "", before); // of the room that stays open
+    shown = before;
+    say(NO_SERVER);
+    return;
+  }
   leave();
   for (const link of document.querySelectorAll("nav a")) {
     if (link.getAttribute("href") === `#${name}`) link.setAttribute("aria-current", "page");

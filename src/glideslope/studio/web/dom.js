@@ -123,7 +123,7 @@ export function say(text) {
   said.textContent = text;
   said.classList.add("shown");
   clearTimeout(Number(said.dataset.timer));
-  said.dataset.timer = String(setTimeout(() => said.classList.remove("shown"), 3500));
+  said.dataset.timer = String(setTimeout(() => said.classList.remove("shown"), 3000 + 50 * text.length));
 }
 
 /**

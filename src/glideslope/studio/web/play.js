@@ -9,6 +9,7 @@ import { colour } from "./surface.js";
 
 export const title = "Play";
 
+const LATE = 400; // milliseconds after which the page says that it waits
 const WORLD = { steps: 100, noise: 0, batch: 0, rare: 1, seed: 0 };
 const BALL = { start: [-2.6, 1.1], optimizer: "descent", rate: 0.05, schedule: "constant", momentum: 0.9, layers: [1, 1] };
 export const PLAY = { surface: "ravine", formula: "x^2 + 3*y^2 + 0.5*sin(3*x)", window: null, balls: [BALL], world: WORLD };
@@ -49,11 +50,15 @@ export function open(root, state, save) {
 
   const compute = latest(async () => {
     save(game);
+    const late = setTimeout(() => { says.textContent = "Computing …"; }, LATE);
     try {
       answer = await ask("api/play", game);
     } catch (/** @type {any} */ error) {
       problem.textContent = error.message;
+      says.textContent = "";
       return;
+    } finally {
+      clearTimeout(late);
     }
     problem.textContent = answer.balls.map((/** @type {any} */ way) => way.message ?? "").filter(Boolean).join(" ");
     show();
@@ -63,7 +68,7 @@ export function open(root, state, save) {
   /** Marks the rates where the ball is; their range is that of the start. @param {number} frame */
   function marks(frame) {
     const { limits, left } = answer?.balls[chosen] ?? {};
-    const marked = limits ? limits.map((/** @type {any[]} */ bound) => bound[Math.min(frame, bound.length - 1)]) : null;
+    const marked = limits?.map((/** @type {any[]} */ bound) => bound[Math.min(frame, bound.length - 1)]) ?? limits;
     rate.show(marked, ball().rate, anew, left != null && frame > left ? "Where the ball left the picture" : "Where the ball is");
     anew = false;
   }
@@ -144,6 +149,7 @@ export function open(root, state, save) {
       say(error.message);
     }
     const names = /** @type {[string, string][]} */ ([...places.map(({ name, title: text }) => [name, text]), ["formula", "A formula …"]]);
+    if (!names.some(([name]) => name === game.surface)) game.surface = PLAY.surface;
     ground.append(choice("Surface", names, game.surface, (name) => {
       const place = places.find((each) => each.name === name);
       game.surface = name;

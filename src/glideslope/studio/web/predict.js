@@ -1,13 +1,19 @@
 // The room where a law says what schedules would end at.
 
 import { ask, offline } from "./api.js";
-import { button, chartFigure, choice, filled, h, say, short } from "./dom.js";
+import { button, chartFigure, choice, filled, h, number, say, short } from "./dom.js";
 import { chosen, dropped } from "./files.js";
 import { PLAN, planEditor } from "./plan.js";
 import { Chart } from "./report.js";
 
 export const title = "Predict";
 
+/** What logs may lack, as `glideslope fit` is given it: the name, a label, whether it is a text. @type {[string, string, boolean][]} */
+const UNSAID = [
+  ["steps_per_epoch", "Updates in an epoch", false], ["warmup", "Updates of the warmup", false], ["schedule", "Schedule of the runs", true],
+  ["peak", "Peak of that schedule", false], ["steps", "Updates on that schedule", false], ["step", "Column of the updates", true], ["lr", "Column of the rate", true],
+  ["loss", "Column of the loss", true],
+];
 const REST = 200; // milliseconds without a drag, after which the what-ifs are asked for
 
 /**
@@ -18,6 +24,7 @@ const REST = 200; // milliseconds without a drag, after which the what-ifs are a
 export function open(root, state, save) {
   const plan = filled({ ...PLAN, steps: 6000, peak: 0.003 }, state?.plan);
   let law = state?.law ?? "";
+  let last = "";
   let timer = 0;
   /** @type {any} */ let chart = null;
   const losses = chartFigure("The predicted loss of each schedule");
@@ -67,25 +74,60 @@ export function open(root, state, save) {
   const folder = h("input", { type: "file", webkitdirectory: true, class: "sr", id: "folder", onchange: () => drop(() => chosen(folder.files)) });
   const zone = h("label", { class: "drop", for: "files" }, h("strong", {}, "Drop logs, folders of them or a law here"), " or choose files: CSV, JSON lines, W&B, TensorBoard, trainer states and others that ", h("code", {}, "glideslope fit"), " reads.");
 
+  const status = h("p", { class: "note", role: "status" });
+  const fields = UNSAID.map(([name, , isText]) => h("input", { id: `unsaid-${name}`, autocomplete: "off", spellcheck: "false", class: isText ? "mono" : null, inputmode: isText ? null : "decimal" }));
+  const unsaid = h("details", { class: "unsaid" }, h("summary", {}, "What the logs don't say"),
+    h("div", { class: "fields" }, ...UNSAID.map(([name, text], i) => h("div", { class: "field" }, h("label", { for: `unsaid-${name}` }, text), fields[i]))),
+    button("Fit again", () => { if (last) fit(last); else tell("Drop logs first."); }));
   const inFolder = h("label", { class: "choose", for: "folder" }, "Choose a folder");
 
   /** @param {() => any} select the files, or a promise of them */
   async function drop(select) {
     const group = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(36).padStart(2, "0")).join("");
+    last = group;
     try {
       const files = await select();
       if (!files.length) {
         say("There is nothing to read.");
         return;
       }
-      say(`Reading ${files.length} file${files.length === 1 ? "" : "s"} …`);
+      tell(`Reading ${files.length} file${files.length === 1 ? "" : "s"} …`);
       for (const { path, file } of files) await ask(`api/drop/${group}/${encodeURIComponent(path)}`, file);
-      law = (await ask("api/fit", { group })).law;
+      await fit(group);
+    } catch (/** @type {any} */ error) {
+      if (group === last) tell(error.message, true);
+    }
+  }
+
+  /** Fits the files of a drop, unless there is a later one. @param {string} group */
+  async function fit(group) {
+    if (group !== last) return;
+    tell("Fitting …");
+    try {
+      const fitted = await ask("api/fit", { group, ...missing() });
+      if (group !== last) return;
+      law = fitted.law;
+      unsaid.open = false;
+      tell("");
       await choose();
       say("Fitted.");
     } catch (/** @type {any} */ error) {
-      say(error.message);
+      if (group !== last) return;
+      unsaid.open = true;
+      tell(error.message, true);
     }
+  }
+
+  /** Says how a drop goes, until the next. @param {string} text @param {boolean} [wrong] */
+  function tell(text, wrong = false) {
+    status.textContent = text;
+    status.className = wrong ? "trouble" : "note";
+  }
+
+  /** What the logs don't say, of the fields that are filled. */
+  function missing() {
+    return Object.fromEntries(UNSAID.map(([name, , isText], i) => [name, isText ? fields[i].value.trim() : number(fields[i].value)])
+      .filter(([, value]) => value !== "" && !Number.isNaN(value)));
   }
 
   async function choose() {
@@ -117,7 +159,7 @@ export function open(root, state, save) {
       ),
     ),
   );
-  root.append(h("h2", { class: "sr" }, "Predict the loss"), h("div", { class: "source" }, place, ...(offline ? [] : [h("div", {}, zone, input, inFolder, folder)])), about, room);
+  root.append(h("h2", { class: "sr" }, "Predict the loss"), h("div", { class: "source" }, place, ...(offline ? [] : [h("div", {}, zone, input, inFolder, folder, status, unsaid)])), about, room);
   for (const name of ["dragover", "drop"]) {
     root.addEventListener(name, (/** @type {any} */ event) => {
       if (offline) return;

@@ -18,7 +18,7 @@ export function rateSlider(rate, change) {
   const verdict = h("p", { class: "note verdict", id: "verdict" });
   input.setAttribute("aria-describedby", "verdict");
   const share = (/** @type {number} */ value) => Math.log(value / low) / Math.log(high / low);
-  /** @type {(number | null)[] | null} */ let marks = null;
+  /** None of an optimizer without marks; undefined where nothing is known. @type {(number | null)[] | null | undefined} */ let marks;
   let place = "Where the ball is";
 
   function show() {
@@ -27,7 +27,7 @@ export function rateSlider(rate, change) {
     if (document.activeElement !== exact) exact.value = plain(Number(rate.toPrecision(4)));
     const known = marks && marks.every((mark) => mark != null);
     const regime = known ? NAMES[/** @type {number[]} */ (marks).filter((mark) => rate > mark).length] : "";
-    verdict.textContent = marks === null
+    verdict.textContent = marks === undefined ? "" : marks === null
       ? "This optimizer scales each slope, so no rate of descent is marked."
       : known ? `${place}, descent would diverge from ${short(marks[2])} on: this rate ${regime}.` : `${place}, the surface doesn't curve upwards along what moves: no rate of descent is marked.`;
     verdict.dataset.regime = regime;
@@ -51,7 +51,7 @@ export function rateSlider(rate, change) {
   show();
   return {
     root,
-    /** Other marks, of the ball that is chosen. @param {(number | null)[] | null} limits @param {number} value @param {boolean} anew whether the range begins anew @param {string} where the marks are taken */
+    /** Other marks, of the ball that is chosen. @param {(number | null)[] | null | undefined} limits @param {number} value @param {boolean} anew whether the range begins anew @param {string} where the marks are taken */
     show(limits, value, anew, where) {
       [marks, rate, place] = [limits, value, where];
       if (anew) {

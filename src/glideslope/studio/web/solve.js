@@ -1,9 +1,12 @@
 // "Why not solve f'(x) = 0?": the places where the slope is zero, and what finding them costs.
 
 import { ask, offline } from "./api.js";
-import { button, h, say, short } from "./dom.js";
+import { button, h, short } from "./dom.js";
 
 const DIMENSIONS = [1, 2, 3, 4, 6, 8, 12];
+
+/** A time. @param {number} seconds */
+const time = (seconds) => (seconds < 0.1 ? `${short(1000 * seconds)} ms` : `${short(seconds)} s`);
 
 /**
  * @param {() => any} game what is played
@@ -14,7 +17,7 @@ export function solving(game, mark) {
   const table = h("tbody");
   const shown = h(
     "table", { hidden: true },
-    h("thead", {}, h("tr", {}, ...["variables", "places without a slope", "algebra finds them all", "descent finds one"].map((text) => h("th", { scope: "col" }, text)))),
+    h("thead", {}, h("tr", {}, ...["variables", "places without a slope", "algebra finds them all", "descent finds one"].map((text) => h("th", { scope: "col", class: "text" }, text)))),
     table,
   );
 
@@ -27,31 +30,37 @@ export function solving(game, mark) {
       for (const { kind } of places) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
       const counted = [...kinds].map(([kind, count]) => `${count} × ${kind}`).join(", ");
       const newton = seconds == null ? "" : places.length
-        ? `Newton's method from a grid of places finds ${places.length} in the picture (${counted}) in ${short(seconds)} s, and must be started from everywhere to find them. `
+        ? `Newton's method from a grid of places finds ${places.length} in the picture (${counted}) in ${time(seconds)}, and must be started from everywhere to find them. `
         : "Newton's method finds no such place in the picture. ";
       said.textContent = newton + (algebra.count == null
         ? `Algebra finds none: ${algebra.problem}.`
-        : `Algebra finds ${algebra.count} in ${short(algebra.seconds)} s.`);
+        : `Algebra finds ${algebra.count} in ${time(algebra.seconds)}.`);
     } catch (/** @type {any} */ error) {
       said.textContent = error.message;
     }
   }
 
+  let races = 0;
+
   async function compare() {
+    const race = ++races;
     shown.hidden = false;
     table.replaceChildren();
     let trying = true;
     for (const dimensions of DIMENSIONS) {
+      said.textContent = `Racing in ${dimensions} variable${dimensions === 1 ? "" : "s"} …`;
       try {
         const row = await ask("api/dimensions", { dimensions, solve: trying });
-        const algebra = row.count != null ? `${short(row.algebra_seconds)} s, ${row.count} of them real` : trying ? row.problem : "not tried";
+        if (race !== races) return; // another began
+        const algebra = row.count != null ? `${time(row.algebra_seconds)}, ${row.count} of them real` : trying ? row.problem : "not tried";
         if (row.count == null) trying = false;
-        table.append(h("tr", {}, ...[String(dimensions), short(row.places), algebra, `${short(row.descent_seconds)} s, ${row.updates} updates`].map((text, i) => h(i ? "td" : "th", i ? {} : { scope: "row" }, text))));
+        table.append(h("tr", {}, ...[String(dimensions), short(row.places), algebra, `${time(row.descent_seconds)}, ${row.updates} updates`].map((text, i) => h(i ? "td" : "th", i ? {} : { scope: "row" }, text))));
       } catch (/** @type {any} */ error) {
-        say(error.message);
+        said.textContent = error.message;
         return;
       }
     }
+    said.textContent = "";
   }
 
   const root = h(

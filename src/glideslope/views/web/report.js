@@ -138,7 +138,11 @@ export class Chart {
       this.columns.map(({ group, style, role }) => [group, style, role]),
     ]);
     const before = kind();
-    if (spec.groups.length !== this.spec.groups.length) this.shown = undefined;
+    if (spec.groups.length !== this.spec.groups.length) {
+      // What was pressed stays so, by its name; the others are shown as the new curves say.
+      const pressed = new Map(this.spec.groups.flatMap((group, i) => (this.shown[i] === !group.hidden ? [] : [[group.name, this.shown[i]]])));
+      this.shown = spec.groups.map((group) => pressed.get(group.name));
+    }
     this.load(spec);
     if (kind() === before && this.chart) {
       this.buttons.forEach(({ name }, group) => { name.textContent = spec.groups[group].name; });
