@@ -41,7 +41,8 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
-from public_laws import Size, curves, line_of
+from loss_curves import curves
+from public_laws import Size, line_of
 
 from glideslope import laws
 from glideslope.laws import near_public

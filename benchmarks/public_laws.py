@@ -11,15 +11,18 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
-from laws import OF_124M, convex_agreement, multi_power, sizes
+from loss_curves import MULTI_POWER, OF_124M, curves
 
 from glideslope import laws
+from glideslope.laws import curve_priors, near_public, size_prior
 from glideslope.laws.bins import Points
-from glideslope.laws.fit import weights_of
+from glideslope.laws.curve_problem import weights_of
 from glideslope.laws.knots import Knots
 from glideslope.laws.minimum import minimized, robust_weights
 from glideslope.laws.near_public import log_loss
@@ -28,7 +31,6 @@ from glideslope.laws.public_curves import CENTER, NAMES, REFERENCE, UNIT, Line, 
 PARAMS = {
     "33M": 33479040, "53M": 53027328, "59M": 59845120, "93M": 93159040, "124M": OF_124M, "25M": 25e6, "100M": 100e6,
 }  # fmt: skip
-MULTI_POWER = ("25M", "100M")
 POINTS, NOISE = 120, 0.003
 ROUNDS = 24
 START = np.log([2.8, 0.65, 0.5, 0.06, 0.85, 0.2, 0.5, 100.0, 0.2, 0.5, 0.9])
@@ -37,16 +39,6 @@ SPREADS = np.array([0.025, 0.05, 0.0375, 0.19, 0.19, 0.19, 0.125, 0.375, 0.125, 
 SUPPOSED = 2
 SLOPE, SCALE = 0.2, (0.6, 0.6, 0.2)
 """The deviations of a line's slope, and of the logarithms of a set's scales."""
-Curves = list[tuple[str, laws.Run]]
-
-
-def curves(folder: Path) -> Iterator[tuple[str, laws.Run]]:
-    """All runs, each with the name of its size."""
-    for size, members in sizes(folder / "convex-agreement" / "sizes").items():
-        yield from ((size, member.run) for member in members)
-    for size in MULTI_POWER:
-        yield from ((size, run) for run in multi_power(folder / "multi-power-law" / size).values())
-    yield from (("124M", run) for _, run in convex_agreement(folder / "convex-agreement" / "124M"))
 
 
 class Size:
@@ -59,7 +51,8 @@ class Size:
         self.knots = Knots.joined([Knots.of(run.lr, of_run.step, REFERENCE, UNIT) for run, of_run in pairs])
         self.log = np.concatenate([of_run.log for of_run in points])
         self.scale = np.concatenate([NOISE / np.sqrt(weights_of(of_run.step, longest)) for of_run in points])
-        self.z, self.of_set = math.log(PARAMS[name] / CENTER), int(name in MULTI_POWER)
+        params = PARAMS.get(name) or 1e6 * float(name.removesuffix("M"))
+        self.z, self.of_set = math.log(params / CENTER), int(name in MULTI_POWER)
 
     def near(self, middle: np.ndarray, spread: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The parameters' logarithms, near some, and their variances."""
@@ -101,6 +94,24 @@ def line_of(known: Iterable[Size]) -> Line:
             total = total + off**2 + variance
         spread = np.sqrt(total / (SUPPOSED + len(known)))
     return Line(mean, slope, spread, tuple(map(tuple, scales[: 1 + both].tolist())))
+
+
+def lines_without(folder: Path) -> Callable[..., object]:
+    """What puts the lines of public curves in place that were taken without those of some sizes."""
+    by_size: dict[str, list[laws.Run]] = {}
+    for name, run in curves(folder):
+        by_size.setdefault(name, []).append(run)
+    known = {name: Size(name, runs) for name, runs in by_size.items()}
+
+    @contextmanager
+    def without(*names: str) -> Iterator[None]:
+        line = line_of(size for name, size in known.items() if name not in names)
+        with ExitStack() as stack:
+            for module in (curve_priors, near_public, size_prior):
+                stack.enter_context(patch.object(module, "LINE", line))
+            yield
+
+    return without
 
 
 def main() -> None:

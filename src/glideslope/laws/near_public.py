@@ -14,12 +14,10 @@ from glideslope.laws.bins import Points
 from glideslope.laws.form import NAMES, RELAXATION, jacobian, predicted
 from glideslope.laws.knots import Knots
 from glideslope.laws.minimum import minimized, robust_weights
-from glideslope.laws.public_curves import CENTER, LINE, LONGEST, PEAKS, REFERENCE, SETS, UNIT, directions
+from glideslope.laws.public_curves import CENTER, LINE, LONGEST, PEAKS, REFERENCE, SETS, SIZES, UNIT, directions
 from glideslope.laws.rates import Rates
 
 _FREE = [NAMES.index(name) for name in public_curves.NAMES]
-_SIZES = 1.5
-"""The deviation of the logarithm of a run's size from that of `CENTER`."""
 _NEW, _OTHER = (1.0, (0.25, 0.25, 0.05)), (-2.0, (0.7, 0.7, 0.2))
 """Runs of other data, and those of which nothing is known: the logarithm of the odds, and the deviations of the
 logarithms of clock, rates and losses; of the latter over horizon, peak and losses of the run."""
@@ -84,7 +82,7 @@ class Mixture:
         """The network of public curves that the run is nearest to, with their source."""
         best = self.fits[int(np.argmax(self.weights))]
         over = self.line.slope / self.line.spread**2
-        z = float(over @ (best.x - best.kind.middle) / (over @ self.line.slope + _SIZES**-2))
+        z = float(over @ (best.x - best.kind.middle) / (over @ self.line.slope + SIZES**-2))
         source, networks = SETS[best.kind.of_set]
         name = min(networks, key=lambda network: abs(math.log(network[1] / CENTER) - z))[0]
         return f"{name} ({source})"
@@ -101,7 +99,7 @@ class Mixture:
 
     def _kinds(self) -> Iterator[_Kind]:
         line, scaled = self.line, directions(self.line.mean)
-        covariance = np.diag(line.spread**2) + _SIZES**2 * np.outer(line.slope, line.slope)
+        covariance = np.diag(line.spread**2) + SIZES**2 * np.outer(line.slope, line.slope)
         covariance += (_OF_RATES * _beyond(self.rates)) ** 2 * np.outer(scaled[:, 1], scaled[:, 1])
         sets = [line.mean + scaled @ scales for scales in line.scales]
         yield from (_Kind(i, 0.0, middle, covariance) for i, middle in enumerate(sets))

@@ -9,6 +9,11 @@ import numpy as np
 UNIT, REFERENCE, CENTER, LONGEST = 1000.0, 1e-3, 80e6, 24_000
 """The updates of a unit of their clock, the rate that rates are over, the size that sizes are over, and the updates of
 a usual run."""
+SIZES, OF_OTHER_DATA = 1.5, (0.06, 0.2, 0.05)
+"""The deviation of the logarithm of a run's size from that of `CENTER`; and those of the logarithms of clock, rates and
+losses of other data than the public."""
+LOWEST = 3.0
+"""The lowest losses of the curves."""
 PEAKS = (3e-4, 2e-3)
 """The least and the largest peak that several of the networks have."""
 NAMES = ("L0", "A", "alpha", "offset", "a", "b", "B", "C", "gamma", "beta", "p")
