@@ -169,7 +169,7 @@ SCRIPTS = (
         needs="the published loss curves: --data FOLDER, or --quick"),
     Script("laws_sizes", (
         Claim(r"fitted on 3 or 4 of its short runs.*?\| #", r"alone, other cosines: mean absolute error #", near(0.1)),
-        Claim(r"fitted on 3 or 4 of its short runs.*?\| [\d.]+; #", r"constant rates: mean absolute error #", near(0.1)),
+        Claim(r"fitted on 3 or 4 of its.*?\| [\d.]+; #", r"constant rates: mean absolute error #", near(0.1)),
         Claim(r"93M fitted beside three.*?\| #", r"93M without a run.*?absolute error #", near(0.1)),
         Claim(r"93M fitted beside three.*?\| [\d.]+; #", r"peaks that smaller.*?absolute error #", near(0.1)),
         Claim(r"93M fitted beside three.*?\| [\d.]+; [\d.]+; #", r"another peak: mean absolute error #", near(0.1)),
