@@ -162,9 +162,10 @@ SCRIPTS = (
     Script("forecast", (
         Claim(r"alarms on 98.*?\| #", r"alarms on 98 clean curves: #", near(0)),
         Claim(r"alarms on 98.*?\| \d+; #", r"faults of 10% .*?: #", at_least(1.0)),
-        Claim(r"with the curves of their size.*?\| #", r"all public curves: #", near(0.05)),
-        Claim(r"with the curves of their size.*?\| [\d.]+; #", r"ends at 30% [^\n]*without those of its size: #",
-              near(0.05)),
+        Claim(r"with all public curves.*?\| #", r"all public curves: #", near(0.05)),
+        Claim(r"with all public curves.*?\| [\d.]+, #", r"ends at 30% [^\n]*without the run: #", near(0.05)),
+        Claim(r"with all public curves.*?\| [\d.]+, [\d.]+, #", r"ends at 30% [^\n]*those of its size: #", near(0.05)),
+        Claim(r"with all public curves.*?; [\d]+%, [\d]+%, #%", r"30% [^\n]*its size: [^\n]*cover #%", near(0, 2.0)),
     ), full=("--data", "{data}"), quick=("--quick",), same=False,
         needs="the published loss curves: --data FOLDER, or --quick"),
     Script("laws_sizes", (

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 
 import numpy as np
 
@@ -41,6 +44,35 @@ class Line:
     slope: np.ndarray
     spread: np.ndarray
     scales: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """The law of a network that public curves are of.
+
+    Attributes:
+        name: its size.
+        of_set: its place in `SETS`.
+        logs: the logarithms of the law's parameters, shape (11,).
+        root: the lower triangle whose product with its transpose is their covariance, shape (11, 11).
+    """
+
+    name: str
+    of_set: int
+    logs: np.ndarray
+    root: np.ndarray
+
+
+@cache
+def networks() -> tuple[Network, ...]:
+    """The networks, as benchmarks/public_laws.py writes them."""
+    text = files("glideslope.laws").joinpath("public_networks.csv").read_text(encoding="utf-8")
+    rows: dict[tuple[str, int], list[list[float]]] = {}
+    for row in csv.DictReader(text.splitlines()):
+        rows.setdefault((row["network"], int(row["set"])), []).append([float(row[name] or 0) for name in NAMES])
+    return tuple(
+        Network(name, of_set, np.array(values[0]), np.array(values[1:])) for (name, of_set), values in rows.items()
+    )
 
 
 _VALUES = {
