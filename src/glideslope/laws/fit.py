@@ -22,7 +22,7 @@ from glideslope.laws.run import Run, reference_batch, relative, used, without_tw
 
 ROUGH, FINE = 1e-2, 1e-6
 """How well a minimum is found from each place to begin at, and how well from the best of them."""
-ROUGH_RUNS, ROUGH_POINTS = 16, 1_600
+ROUGH_RUNS, ROUGH_POINTS = 10, 1_000
 """Runs, and points of all of them, that the places to begin at are tried with."""
 FEW = 3
 
