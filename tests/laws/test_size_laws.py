@@ -211,6 +211,26 @@ def test_sizes_in_two_units_are_named_with_their_lines(tmp_path, unit, wrong):
     assert len(lines & set(wrong)) == 1
 
 
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ("nan,1000", "line 3, run .*params=nan"), ("-1,1000", "line 3, run .*params=-1"), (",1000", "line 3.*is empty"),
+        ("6e7,0.9", "batches of 0.9 .*line 3.* and 1000 .*line 2.*two units"), ('"60,000,000",9', "line 3.*no number"),
+    ],
+)  # fmt: skip
+def test_a_row_that_is_wrong_is_named_with_its_line(tmp_path, row, says):
+    curves, table = [sized.run for sized in runs(SIZES[:2], (2000,))][::2][:2], tmp_path / "sizes.csv"
+    table.write_text(f"run,params,tokens_per_step\n{curves[0].name},2e7,1000\n{curves[1].name},{row}\n")
+    with pytest.raises(gs.LawError, match=says):
+        laws.sized(curves, table)
+
+
+def test_small_networks_are_noted_since_they_may_be_in_thousands():
+    known = runs(SIZES[:2], (2000,))
+    (note,) = not_apart(groups([replace(sized, params=sized.params / 1e3) for sized in known]))
+    assert note.startswith("params up to 60000: if they are in thousands")
+
+
 def test_sizes_far_apart_are_in_one_unit_where_the_smaller_reaches_higher_losses():
     lowest = [1.69 + 406.4 * size**-0.34 for size in (1e5, 2e7, 4e9)]  # Hoffmann et al. 2022
     assert mixed([1e5, 2e7, 4e9], lowest) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 from glideslope.errors import LawError
@@ -16,6 +17,10 @@ from glideslope.laws.size_law import SAME
 from glideslope.laws.units import mixed
 from glideslope.schedules.numbers import number
 
+_BATCHES = 500
+"""Between neighbouring batches: from this ratio on, two units are mixed."""
+_SMALL = 1e6
+"""Parameters of the largest network under which a note asks whether they are in thousands."""
 _LEAST = 1000
 """Parameters of the largest network, at least: with fewer, they are in millions."""
 
@@ -83,7 +88,10 @@ def _sized(run: Run, row: dict[str, str], place: str) -> SizedRun:
     params, tokens = value("params"), value("tokens_per_step")
     if params is None:
         raise LawError(f"{place}, run {run.name}: params is empty: give the number of parameters")
-    return SizedRun(run if tokens is None else replace(run, batch_size=tokens), params, value("weight_decay"))
+    try:
+        return SizedRun(run if tokens is None else replace(run, batch_size=tokens), params, value("weight_decay"))
+    except LawError as error:
+        raise LawError(f"{place}, run {error}") from None
 
 
 def _plain(name: str) -> str:
@@ -126,6 +134,14 @@ def _check_units(runs: Sequence[SizedRun], places: Sequence[str]) -> None:
         raise LawError(
             f"params of {ends}: two units seem to be mixed; write all as numbers of parameters, 124e6 for 124 million"
         )
+    batches = {i: batch for i, run in enumerate(runs) if (batch := _batch(run))}
+    ordered = sorted(batches, key=batches.__getitem__)
+    for i, j in pairwise(ordered):
+        if batches[j] > _BATCHES * batches[i]:
+            raise LawError(
+                f"batches of {batches[i]:g} ({places[i]}) and {batches[j]:g} ({places[j]}): two units seem to be "
+                "mixed; write all as numbers of tokens"
+            )
 
 
 def _check_peaks(by_size: dict[float, list[SizedRun]]) -> None:
@@ -139,8 +155,11 @@ def _check_peaks(by_size: dict[float, list[SizedRun]]) -> None:
 
 
 def not_apart(by_size: dict[float, list[SizedRun]]) -> list[str]:
-    """Notes on batches and weight decays that can't be told from sizes, since each size has one of its own."""
-    notes = []
+    """Notes on sizes that may be in thousands; and on batches and weight decays that can't be told from sizes, since
+    each size has one of its own."""
+    largest, notes = max(by_size), []
+    if largest < _SMALL:
+        notes.append(f"params up to {largest:g}: if they are in thousands, write them as numbers of parameters, 124e6")
     for what, value in (("batch", _batch), ("weight decay", lambda run: run.weight_decay or 0.0)):
         values = _of_their_own({size: [value(run) for run in runs] for size, runs in by_size.items()})
         if values:
