@@ -162,12 +162,15 @@ SCRIPTS = (
     Script("forecast", (
         Claim(r"alarms on 98.*?\| #", r"alarms on 98 clean curves: #", near(0)),
         Claim(r"alarms on 98.*?\| \d+; #", r"faults of 10% .*?: #", at_least(1.0)),
-        Claim(r"with the curves of their size.*?\| #", r"all public curves: #", near(0.05)),
-        Claim(r"with the curves of their size.*?\| [\d.]+; #", r"ends at 30% [^\n]*without those of its size: #",
-              near(0.05)),
+        Claim(r"with all public curves.*?\| #", r"all public curves: #", near(0.05)),
+        Claim(r"with all public curves.*?\| [\d.]+, #", r"ends at 30% [^\n]*without the run: #", near(0.05)),
+        Claim(r"with all public curves.*?\| [\d.]+, [\d.]+, #", r"ends at 30% [^\n]*those of its size: #", near(0.05)),
+        Claim(r"with all public curves.*?; [\d]+%, [\d]+%, #%", r"30% [^\n]*its size: [^\n]*cover #%", near(0, 2.0)),
     ), full=("--data", "{data}"), quick=("--quick",), same=False,
         needs="the published loss curves: --data FOLDER, or --quick"),
     Script("laws_sizes", (
+        Claim(r"fitted on 3 or 4 of its short runs.*?\| #", r"alone, other cosines: mean absolute error #", near(0.1)),
+        Claim(r"fitted on 3 or 4 of its.*?\| [\d.]+; #", r"constant rates: mean absolute error #", near(0.1)),
         Claim(r"93M fitted beside three.*?\| #", r"93M without a run.*?absolute error #", near(0.1)),
         Claim(r"93M fitted beside three.*?\| [\d.]+; #", r"peaks that smaller.*?absolute error #", near(0.1)),
         Claim(r"93M fitted beside three.*?\| [\d.]+; [\d.]+; #", r"another peak: mean absolute error #", near(0.1)),

@@ -6,86 +6,29 @@ FOLDER holds `multi-power-law/{25M,100M}` (Luo et al. 2025, arXiv:2503.12811) an
 al. 2025, arXiv:2501.18965). The first are fitted on cosine_24000, constant_24000 and wsdcon_9, and judged on the other
 six by the mean absolute error and the worst relative error, each a mean over the curves; the last is fitted on the runs
 of 15,000 updates and judged on those of 25,000. Other sizes and horizons that FOLDER holds are judged alike, a horizon
-by the one before. Run it with OMP_NUM_THREADS=1: the figures are for one core.
+by the one before. What is known of public curves is taken without the size that is judged. Run it with
+OMP_NUM_THREADS=1: the figures are for one core.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import time
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from loss_curves import Row, convex_agreement, multi_power
+from public_laws import lines_without
 from scipy.stats import spearmanr
 
-import glideslope as gs
 from glideslope import laws
 
 FITTED = ("cosine_24000", "constant_24000", "wsdcon_9")
 PUBLISHED = {"25M": (0.00376, 0.00409), "100M": (0.00435, 0.00583)}
-Row = tuple[dict[str, str], laws.Run]
-OF_124M = 123.6e6
 
 THEIR_FIT, THEIR_DESIGN = 70.0, 42.0
 """Seconds that the paper's code takes on one core."""
-
-
-def multi_power(folder: Path) -> dict[str, laws.Run]:
-    """The runs of one size, by name; each warms up over 2,160 updates."""
-    runs = {}
-    for file in sorted(folder.glob("*.csv")):
-        table = np.genfromtxt(file, delimiter=",", names=True)
-        step, updates = table["step"], np.arange(int(table["step"][-1]))
-        lr = np.interp(updates, step, table["lr"])
-        if file.stem.startswith("wsdcon"):  # a jump, which a straight line between two logged rates isn't
-            lr[2160:] = np.where(updates[2160:] < 8000, 3e-4, table["lr"][-1])
-        lr[:2160] = 3e-4 * np.arange(2160) / 2160
-        runs[file.stem] = laws.Run(lr, step, table["loss"], name=file.stem)
-    return runs
-
-
-def convex_agreement(folder: Path) -> list[Row]:
-    """The rows of runs.csv, each with its run."""
-    found = []
-    with (folder / "runs.csv").open() as file:
-        for row in csv.DictReader(file):
-            table = np.genfromtxt(folder / row["curve"], delimiter=",", names=True)
-            steps, warm, final = int(row["steps"]), int(row["warmup_steps"]), float(row["final_lr_fraction"])
-            if row["kind"] == "wsd":
-                fall = f"cooldown({float(row['cooldown_fraction']):%}, shape={row['cooldown_shape']})"
-                schedule = gs.warmup(warm) >> gs.hold() >> gs.parse(fall)
-            else:
-                schedule = gs.warmup(warm, start=0.01, shape="cosine") >> gs.cosine(final=final)
-            run = laws.Run.from_schedule(
-                schedule, peak=float(row["peak_lr"]), steps=steps, step=table["step"], loss=table["loss"],
-                name=row["curve"].removesuffix(".csv"), final_loss=float(row["final_val_loss"]),
-            )  # fmt: skip
-            found.append((row, run))
-    return found
-
-
-def sizes(folder: Path) -> dict[str, list[laws.SizedRun]]:
-    """The runs of each size, by the name of the size."""
-    found: dict[str, list[laws.SizedRun]] = {}
-    with (folder / "runs.csv").open() as file:
-        for row in csv.DictReader(file):
-            curve = np.genfromtxt(folder / row["curve"], delimiter=",", names=True)
-            cosine = row["schedule"].startswith("cosine")
-            schedule = (
-                gs.warmup(300, start=0.01, shape="cosine") >> gs.cosine(final=0.1)
-                if cosine
-                else gs.parse(row["schedule"])
-            )
-            run = laws.Run.from_schedule(
-                schedule, peak=float(row["peak_lr"]), steps=int(row["steps"]), step=curve["step"],
-                loss=curve["val_loss"],
-                name=row["curve"].removesuffix(".csv"), final_loss=float(row["final_val_loss"]),
-            )  # fmt: skip
-            size = row["curve"].split("_")[0]
-            found.setdefault(size, []).append(laws.SizedRun(run, float(row["params"]), float(row["weight_decay"])))
-    return found
 
 
 def timed(function: object) -> tuple[object, float]:
@@ -174,10 +117,13 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, required=True)
     folder = parser.parse_args().data
+    without = lines_without(folder)
     for size in sorted(folder.glob("multi-power-law/*/")):
-        judge_multi_power(size.parent, size.name)
+        with without(size.name):
+            judge_multi_power(size.parent, size.name)
     for table in sorted(folder.glob("convex-agreement/*M/runs.csv")):
-        judge_horizons(table.parent)
+        with without(table.parent.name):
+            judge_horizons(table.parent)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from laws import FITTED, convex_agreement, errors, multi_power
+from laws import FITTED, errors
+from loss_curves import convex_agreement, multi_power
 from scipy.optimize import least_squares
 from scipy.signal import lfilter
 

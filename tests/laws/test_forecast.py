@@ -9,7 +9,10 @@ import pytest
 import glideslope as gs
 from glideslope import laws
 from glideslope.cli import run as glideslope
+from glideslope.laws import public_curves
 from glideslope.laws.alarms import Band
+from glideslope.laws.form import RELAXATION, predicted
+from glideslope.laws.knots import Knots
 from glideslope.laws.near_public import usual
 
 STEPS = 8000
@@ -64,6 +67,17 @@ def test_a_run_that_goes_on_as_a_longer_one():
     assert longer.odds > 0.95
     with pytest.raises(gs.LawError, match="can't go on"):
         laws.forecast(run, longer=[laws.Rates.of_schedule(text, 3000, 1e-3)])
+
+
+@pytest.mark.parametrize("network", public_curves.networks(), ids=lambda network: network.name)
+def test_a_run_of_a_public_network_is_known_by_its_losses(network):
+    theta = dict(zip(public_curves.NAMES, np.exp(network.logs).tolist(), strict=True)) | {"r": 1e-12} | RELAXATION
+    rates, step = laws.Rates.of_schedule("warmup(2%) >> cosine(final=0.1)", 20_000, 1e-3), np.arange(200.0, 6001, 200)
+    loss, end = (predicted(Knots.of(rates, at, 1e-3, 1000.0), theta) for at in (step, np.array([20_000.0])))
+    now = laws.forecast(laws.Run(rates, step, loss))
+    assert now.like.startswith(f"{network.name} (")
+    assert now.end == pytest.approx(end[0], rel=0.002)
+    assert now.low < end[0] < now.high
 
 
 def test_too_few_losses_and_lost_ones():

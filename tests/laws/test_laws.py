@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 import glideslope as gs
 from glideslope import laws
 from glideslope.cli import app
-from glideslope.laws.fit import PRIORS
+from glideslope.laws import public_curves
+from glideslope.laws.curve_priors import PRIORS
 from glideslope.laws.form import NAMES, RELAXATION, gradient_by_rate, jacobian, predicted
 from glideslope.laws.knots import Knots
 from glideslope.laws.law import Fitted
@@ -67,6 +68,25 @@ def test_derivatives_are_finite_differences(seed, text):
             for sign in (1, -1)
         )
         assert by_edge[k] == pytest.approx((up - down) / 2e-6, rel=1e-3, abs=1e-7)
+
+
+@pytest.mark.parametrize(("size", "rates", "like"), [(30e6, 1.0, True), (300e6, 1.0, True), (30e6, 300.0, False)])
+def test_short_runs_of_a_network_like_the_public_ones_tell_of_long_ones(size, rates, like):
+    line = public_curves.LINE
+    logs = line.mean + line.slope * math.log(size / public_curves.CENTER)
+    theta = dict(zip(public_curves.NAMES, np.exp(logs).tolist(), strict=True)) | {"r": 0.2} | RELAXATION
+    fitted, reference = (Fitted("a", 1e-3, 4000, 100),), rates * public_curves.REFERENCE
+    truth = laws.Law(theta, np.zeros((12, 12)), reference, public_curves.UNIT, 1e-3, 0.0, fitted)
+
+    def run(text, peak, steps):
+        step = np.arange(100, steps + 1, 100)
+        lr = rates * peak * gs.parse(text).over(steps).sample(steps)
+        return laws.Run(lr, step, truth.predict(lr, step), name=f"{text} {peak} {steps}")
+
+    known = [run(SCHEDULES[1], 2e-3, 3000), run(SCHEDULES[2], 1e-3, 3000), run(SCHEDULES[1], 2e-3, 4000)]
+    law, long = laws.fit(known), run(SCHEDULES[1], 2e-3, 10_000)
+    assert (law.unit == public_curves.UNIT) == like
+    assert law.predict(long.lr, 10_000)[0] == pytest.approx(long.loss[-1], rel=0.002)
 
 
 def summed(theta, lr, step):

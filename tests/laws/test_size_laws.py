@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from glideslope.laws.form import NAMES
 from glideslope.laws.minimum import minimized
 from glideslope.laws.size_law import theta_of
 from glideslope.laws.sizes import groups, not_apart
+from glideslope.laws.units import mixed
 
 SIZES = (20e6, 60e6, 180e6)
 PLANS = (("warmup(5%) >> hold() >> cooldown(20%)", 1e-3), ("warmup(5%) >> cosine(final=0.1)", 2e-3))
@@ -196,6 +198,45 @@ def test_a_table_of_sizes(tmp_path):
         laws.sized(own, table)
 
 
+@pytest.mark.parametrize("unit", [1e3, 1e6])
+@pytest.mark.parametrize("wrong", [[0], [2], [0, 1], [0, 2]])
+def test_sizes_in_two_units_are_named_with_their_lines(tmp_path, unit, wrong):
+    curves, table = [sized.run for sized in runs(SIZES[:3], (2000,))][::2][:3], tmp_path / "sizes.csv"
+    sizes = [20e6 + 40e6 * i for i in range(3)]
+    rows = [f"{run.name},{sizes[i] / unit if i in wrong else sizes[i]!r}" for i, run in enumerate(curves)]
+    table.write_text("\n".join(["# sizes", "run,params", *rows, ""]))
+    with pytest.raises(gs.LawError, match=r"sizes.csv, line \d.*sizes.csv, line \d\): two units") as said:
+        laws.sized(curves, table)
+    lines = {int(line) - 3 for line in re.findall(r"line (\d)", str(said.value))}
+    assert len(lines & set(wrong)) == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ("nan,1000", "line 3, run .*params=nan"), ("-1,1000", "line 3, run .*params=-1"), (",1000", "line 3.*is empty"),
+        ("6e7,0.9", "batches of 0.9 .*line 3.* and 1000 .*line 2.*two units"), ('"60,000,000",9', "line 3.*no number"),
+    ],
+)  # fmt: skip
+def test_a_row_that_is_wrong_is_named_with_its_line(tmp_path, row, says):
+    curves, table = [sized.run for sized in runs(SIZES[:2], (2000,))][::2][:2], tmp_path / "sizes.csv"
+    table.write_text(f"run,params,tokens_per_step\n{curves[0].name},2e7,1000\n{curves[1].name},{row}\n")
+    with pytest.raises(gs.LawError, match=says):
+        laws.sized(curves, table)
+
+
+def test_small_networks_are_noted_since_they_may_be_in_thousands():
+    known = runs(SIZES[:2], (2000,))
+    (note,) = not_apart(groups([replace(sized, params=sized.params / 1e3) for sized in known]))
+    assert note.startswith("params up to 60000: if they are in thousands")
+
+
+def test_sizes_far_apart_are_in_one_unit_where_the_smaller_reaches_higher_losses():
+    lowest = [1.69 + 406.4 * size**-0.34 for size in (1e5, 2e7, 4e9)]  # Hoffmann et al. 2022
+    assert mixed([1e5, 2e7, 4e9], lowest) is None
+    assert mixed([1e5, 2e7, 4e9], [2.0, 1.95, lowest[2]]) == (0, 1)
+
+
 def test_the_command(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with Path("sizes.csv").open("w", newline="") as file:
@@ -314,10 +355,10 @@ def test_a_law_of_one_size_is_named(capsys):
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("2e7,1e9,1e5,,3", "row 1, column peak_lr is empty"),
-        ("2e7,-1,1e5,1e-3,3", "row 1, column tokens is -1"),
-        ("2e7,1e9,x,1e-3,3", "row 1, column batch: 'x' is no number"),
-        ("2e7,1e9,1e5,1e-3,diverged", "row 1, column loss: 'diverged' is no number"),
+        ("2e7,1e9,1e5,,3", "line 2, column peak_lr is empty"),
+        ("2e7,-1,1e5,1e-3,3", "line 2, column tokens is -1"),
+        ("2e7,1e9,x,1e-3,3", "line 2, column batch: 'x' is no number"),
+        ("2e7,1e9,1e5,1e-3,diverged", "line 2, column loss: 'diverged' is no number"),
     ],
 )
 def test_the_cell_of_a_table_that_is_wrong_is_named(line, says, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,13 @@ def design(
         **described(plan.best), "interval": [plan.low, plan.high], "warnings": list(plan.warnings),
         "named": {name: described(best) for name, best in plan.named.items()},
     }  # fmt: skip
+    if plan.critical is not None:
+        value = plan.critical.value
+        result["critical_batch"] = value if math.isfinite(value) else None
+    if plan.growth is not None:
+        result["growth"] = {
+            "policy": plan.growth.times(plan.best.schedule), "steps": plan.growth.steps, "loss": plan.growth.loss,
+        }  # fmt: skip
     if as_json:
         output.put(json.dumps(result))
         return
@@ -64,6 +72,21 @@ def design(
     )
     rows = [(name, best.peak, best.loss, str(best.schedule)) for name, best in entries.items()]
     output.answer(lead, terminal.table("Designed", ("family", "peak", "loss", "schedule"), rows), plan.warnings)
+    if plan.critical is not None and not math.isnan(plan.critical.value):
+        output.line(f"Critical batch at the end: {_batch(plan.critical.value)}.")
+    if plan.growth is not None:
+        fewer, policy = 1 - plan.growth.steps / plan.steps, plan.growth.times(plan.best.schedule)
+        output.line(
+            f"With a batch that grows, {policy}: {plural(plan.growth.steps, 'update', ',')}, {fewer:.0%} fewer, and "
+            f"{plan.growth.loss:.4f}."
+        )
+
+
+def _batch(value: float) -> str:
+    """A critical batch in words."""
+    if value == 0:
+        return "under those of the runs"
+    return f"{value:,.0f} tokens" if math.isfinite(value) else "far over those of the runs"
 
 
 def rank(law: Path, candidates: Path, as_json: bool) -> None:
@@ -86,7 +109,7 @@ def rank(law: Path, candidates: Path, as_json: bool) -> None:
             f"{candidates}: no column batch: the law's runs had no tokens_per_step, so give the tokens of an update"
         )
     ranked, warnings = [], set()
-    for number, row in enumerate(table.rows(), 2):
+    for number, row in zip(table.lines, table.rows(), strict=True):
         try:
             params, tokens, peak = (real(name, row[name]) for name in ("params", "tokens", column))
             batch = real("batch", row["batch"]) if row.get("batch") else fitted.around.batch or 1.0

@@ -2,6 +2,7 @@
 
 from glideslope.laws.alarms import Alarm
 from glideslope.laws.averages import predict_average
+from glideslope.laws.critical_batch import BatchGrowth, CriticalBatch, batch_growth, critical_batch
 from glideslope.laws.design import Design, Designed, design
 from glideslope.laws.design_sizes import SizeDesign, design_sizes
 from glideslope.laws.fit import fit
@@ -21,7 +22,8 @@ from glideslope.laws.suggest import Suggestion, suggest
 from glideslope.laws.table_law import Best, TableLaw
 
 __all__ = [
-    "NAMES", "Alarm", "Best", "Design", "Designed", "Fitted", "Forecast", "Law", "Other", "Rates", "Read", "Run",
-    "SizeDesign", "SizeLaw", "SizedRun", "Suggestion", "TableLaw", "design", "design_sizes", "fit", "fit_sizes",
-    "fit_table", "forecast", "is_of_sizes", "load", "load_sizes", "predict_average", "read", "sized", "suggest",
+    "NAMES", "Alarm", "BatchGrowth", "Best", "CriticalBatch", "Design", "Designed", "Fitted", "Forecast", "Law",
+    "Other", "Rates", "Read", "Run", "SizeDesign", "SizeLaw", "SizedRun", "Suggestion", "TableLaw", "batch_growth",
+    "critical_batch", "design", "design_sizes", "fit", "fit_sizes", "fit_table", "forecast", "is_of_sizes", "load",
+    "load_sizes", "predict_average", "read", "sized", "suggest",
 ]  # fmt: skip

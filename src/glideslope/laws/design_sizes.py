@@ -9,6 +9,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from glideslope.errors import LawError
+from glideslope.laws.critical_batch import BatchGrowth, CriticalBatch, batch_growth, critical_batch
 from glideslope.laws.design import Designed, design
 from glideslope.laws.law import Law
 from glideslope.laws.rates import Rates
@@ -35,6 +36,8 @@ class SizeDesign:
         low: the lower end of a 90% interval of the best's loss.
         high: the upper end.
         warnings: what should be known of it.
+        critical: the critical batch at its end; None where the runs had one batch.
+        growth: a growth of the batch in the place of the schedule's decay; None where the batch is critical already.
     """
 
     params: float
@@ -46,6 +49,8 @@ class SizeDesign:
     low: float
     high: float
     warnings: tuple[str, ...]
+    critical: CriticalBatch | None = None
+    growth: BatchGrowth | None = None
 
 
 def design_sizes(
@@ -99,9 +104,15 @@ def design_sizes(
     rates = Rates.of_schedule(designs.best.schedule.over(steps), steps, designs.best.peak)
     low, high = at.interval(rates, steps)
     warnings = (*law.warnings(size, tokens_per_step), *designs.warnings)
+    critical = growth = None
+    if len(_batches(law)) > 1:
+        of_any, schedule = law.at(size), designs.best.schedule
+        critical = critical_batch(of_any, steps, tokens_per_step, batches=law.around.batches)
+        growth = batch_growth(of_any, schedule, steps, designs.best.peak, tokens_per_step, critical, law.around.batches)
     return SizeDesign(
-        size, length, tokens_per_step, steps, designs.best, designs.named, float(low[0]), float(high[0]), warnings
-    )
+        size, length, tokens_per_step, steps, designs.best, designs.named, float(low[0]), float(high[0]), warnings,
+        critical, growth,
+    )  # fmt: skip
 
 
 def _positive(value: float) -> bool:

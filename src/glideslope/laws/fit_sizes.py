@@ -15,7 +15,8 @@ from glideslope.errors import LawError
 from glideslope.laws import bins
 from glideslope.laws.bins import NOISE, Points
 from glideslope.laws.chosen import LAST, check_enough, useless
-from glideslope.laws.fit import STARTS, UNITS, weights_of
+from glideslope.laws.curve_priors import STARTS, UNITS
+from glideslope.laws.curve_problem import weights_of
 from glideslope.laws.form import NAMES, jacobian, predicted
 from glideslope.laws.knots import Knots
 from glideslope.laws.law import Fitted

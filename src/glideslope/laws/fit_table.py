@@ -15,6 +15,7 @@ from glideslope.errors import LawError
 from glideslope.laws.logs.delimited import table
 from glideslope.laws.logs.source import Source
 from glideslope.laws.table_law import APART, NAMES, TableLaw, centered, predicted
+from glideslope.laws.units import mixed
 from glideslope.schedules.numbers import number
 
 COLUMNS = {
@@ -54,7 +55,8 @@ def fit_table(rows: Path | str | Sequence[Mapping[str, Any]]) -> TableLaw:
     Raises:
         LawError: a column lacks, a number isn't positive, or there are too few losses or peaks.
     """
-    values, notes = _columns(rows)
+    values, places = _columns(rows)
+    notes = []
     finite = np.isfinite(values[4]) & (values[4] > 0)
     if not finite.all():
         notes.append(f"{int((~finite).sum())} runs that diverged left out")
@@ -64,11 +66,11 @@ def fit_table(rows: Path | str | Sequence[Mapping[str, Any]]) -> TableLaw:
             f"{values.shape[1]} final losses of {len(np.unique(values[3]))} peaks: give 12 or more, of three peaks or "
             "more at each size"
         )
-    if values[0].max() / values[0].min() > 1e5:
-        raise LawError(
-            f"params from {values[0].min():g} to {values[0].max():g}: two units seem to be mixed; write all as "
-            "numbers of parameters, 124e6 for 124 million"
-        )
+    kept = [place for place, known in zip(places, finite, strict=True) if known]
+    for name, row in zip(("params", "tokens"), values, strict=False):
+        if pair := mixed(row, values[4]):
+            ends = " and ".join(f"{row[i]:g} ({kept[i]})" for i in pair)
+            raise LawError(f"{name} of {ends}: two units seem to be mixed; write all as plain numbers, 124e6 for 124M")
     for name, row in zip(("size", "number of tokens"), values, strict=False):
         if row.max() / row.min() < 1 + _SAME:
             notes.append(f"one {name}: how the best peak and batch go with it is that of published laws, not measured")
@@ -101,10 +103,14 @@ def fit_table(rows: Path | str | Sequence[Mapping[str, Any]]) -> TableLaw:
 
 
 def _columns(rows: Path | str | Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, list[str]]:
-    """The values of each column, shape (5, n), and notes."""
-    where = str(rows) if isinstance(rows, str | Path) else "the table"
-    read = table(Source(Path(rows))).rows() if isinstance(rows, str | Path) else rows
-    entries = list(read) if isinstance(read, Iterable) else [read]
+    """The values of each column, shape (5, n), and where each row is."""
+    if isinstance(rows, str | Path):
+        where, file = str(rows), table(Source(Path(rows)))
+        entries: list[Any] = list(file.rows())
+        places = [f"{where}, line {line}" for line in file.lines]
+    else:
+        where, entries = "the table", list(rows) if isinstance(rows, Iterable) else [rows]
+        places = [f"{where}, row {i}" for i in range(1, len(entries) + 1)]
     if not all(isinstance(row, Mapping) for row in entries):
         raise LawError(f"{shown(rows, 60)} is no table: give a file, or a mapping for each row")
     if not entries:
@@ -116,7 +122,7 @@ def _columns(rows: Path | str | Sequence[Mapping[str, Any]]) -> tuple[np.ndarray
             raise LawError(f"{where}: no column {column}; give {', '.join(COLUMNS)}; it has {', '.join(entries[0])}")
         names[column] = name
     values = np.array([
-        [_number(row.get(name), f"{where}, row {i}, column {name}") for i, row in enumerate(entries, 1)]
+        [_number(row.get(name), f"{place}, column {name}") for place, row in zip(places, entries, strict=True)]
         for name in names.values()
     ])  # fmt: skip
     wrong = np.argwhere(~(np.isfinite(values[:4]) & (values[:4] > 0)))
@@ -124,8 +130,8 @@ def _columns(rows: Path | str | Sequence[Mapping[str, Any]]) -> tuple[np.ndarray
         column, row = wrong[0]
         name = list(names.values())[column]
         cell = "empty" if math.isnan(values[column, row]) else f"{values[column, row]:g}"
-        raise LawError(f"{where}, row {row + 1}, column {name} is {cell}: give a number above 0")
-    return values, []
+        raise LawError(f"{places[row]}, column {name} is {cell}: give a number above 0")
+    return values, places
 
 
 def _number(cell: Any, place: str) -> float:

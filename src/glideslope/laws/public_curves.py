@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 
 import numpy as np
 
 UNIT, REFERENCE, CENTER, LONGEST = 1000.0, 1e-3, 80e6, 24_000
 """The updates of a unit of their clock, the rate that rates are over, the size that sizes are over, and the updates of
 a usual run."""
+SIZES, OF_OTHER_DATA = 1.5, (0.06, 0.2, 0.05)
+"""The deviation of the logarithm of a run's size from that of `CENTER`; and those of the logarithms of clock, rates and
+losses of other data than the public."""
+LOWEST = 3.0
+"""The lowest losses of the curves."""
 PEAKS = (3e-4, 2e-3)
 """The least and the largest peak that several of the networks have."""
 NAMES = ("L0", "A", "alpha", "offset", "a", "b", "B", "C", "gamma", "beta", "p")
@@ -36,6 +44,35 @@ class Line:
     slope: np.ndarray
     spread: np.ndarray
     scales: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """The law of a network that public curves are of.
+
+    Attributes:
+        name: its size.
+        of_set: its place in `SETS`.
+        logs: the logarithms of the law's parameters, shape (11,).
+        root: the lower triangle whose product with its transpose is their covariance, shape (11, 11).
+    """
+
+    name: str
+    of_set: int
+    logs: np.ndarray
+    root: np.ndarray
+
+
+@cache
+def networks() -> tuple[Network, ...]:
+    """The networks, as benchmarks/public_laws.py writes them."""
+    text = files("glideslope.laws").joinpath("public_networks.csv").read_text(encoding="utf-8")
+    rows: dict[tuple[str, int], list[list[float]]] = {}
+    for row in csv.DictReader(text.splitlines()):
+        rows.setdefault((row["network"], int(row["set"])), []).append([float(row[name] or 0) for name in NAMES])
+    return tuple(
+        Network(name, of_set, np.array(values[0]), np.array(values[1:])) for (name, of_set), values in rows.items()
+    )
 
 
 _VALUES = {

@@ -85,7 +85,7 @@ class SizeLaw(ByValue):
 
         Args:
             params: the parameters of the network.
-            batch: tokens in an update; those of the runs, or their mean, if not given.
+            batch: tokens in an update; those of the runs, or their mean, if not given: then predictions take others.
             weight_decay: that of the size's runs, or their mean, if not given.
 
         Raises:
@@ -107,7 +107,9 @@ class SizeLaw(ByValue):
         noise = math.hypot(
             self.noise, self.unseen / math.sqrt(1 + known)
         )  # what a size has for itself shows in its runs
-        return Law(theta, (covariance + covariance.T) / 2, reference, self.around.unit, noise, self.shift, runs, notes)
+        covariance = (covariance + covariance.T) / 2
+        sizes = self.around.batch if batch is None else None  # what other batches are over
+        return Law(theta, covariance, reference, self.around.unit, noise, self.shift, runs, notes, sizes)
 
     def warnings(self, params: float, batch: float | None = None) -> list[str]:
         """What should be known of a prediction for a size: it is far from those of the runs."""

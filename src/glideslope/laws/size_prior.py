@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from glideslope.laws import public_curves
-from glideslope.laws.fit import PRIORS as OF_ONE
+from glideslope.laws.curve_priors import PRIORS as OF_ONE
 from glideslope.laws.form import NAMES, Prior
-from glideslope.laws.public_curves import CENTER, LINE, REFERENCE, UNIT, directions
+from glideslope.laws.public_curves import CENTER, LINE, LOWEST, OF_OTHER_DATA, REFERENCE, UNIT, directions
 
 FLOOR = 0.56
 """The part of the lowest loss that no size goes below, at first: 1.69 (Hoffmann et al. 2022) of 3."""
@@ -30,13 +30,11 @@ _SLOPES = {"L0": (-0.3, 0.15), "A": (0.1, 0.3), "alpha": (-0.1, 0.15), "offset":
 APART = {"L0": 0.012, "A": 0.03, "alpha": 0.018, "offset": 0.12, "a": 0.09, "b": 0.09, "B": 0.06, "C": 0.18,
          "gamma": 0.06, "beta": 0.06, "p": 0.018, "r": 0.03}  # fmt: skip
 """How far the logarithm of a size's parameter lies from the line that all sizes have."""
-_SCALES, _SLOPE = (0.06, 0.2, 0.05), 0.1
-"""The deviations of the logarithms of clock, rates and losses of other data than the public, and of slopes."""
+_SLOPE = 0.1
+"""The deviations of slopes."""
 _LIKE_ANY = ("L0", "C", "gamma", "beta")
 """The parameters that have the wide prior in both: L0 counts from E, and public curves don't agree on how soon noise is
 averaged away."""
-_LOWEST = 3.0
-"""The lowest losses of public curves."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,9 +64,9 @@ def priors(lowest: float, center: float, unit: float, reference: float) -> Itera
     losses = {name: math.log(lowest) - (math.log(3) if name in ("A", "B") else 0.0) for name in ("L0", "A", "B")}
     yield _prior(lowest, {name: (level[name][0] + losses.get(name, 0.0), level[name][1]) for name in NAMES}, _SLOPES)
     scaled = directions(LINE.mean)
-    scale = np.array([math.log(unit / UNIT), math.log(reference / REFERENCE), math.log(lowest / _LOWEST)])
+    scale = np.array([math.log(unit / UNIT), math.log(reference / REFERENCE), math.log(lowest / LOWEST)])
     middle = LINE.mean + LINE.slope * (center - math.log(CENTER)) + scaled @ scale
-    spread = np.sqrt(LINE.spread**2 + np.square(scaled * _SCALES).sum(axis=1))
+    spread = np.sqrt(LINE.spread**2 + np.square(scaled * OF_OTHER_DATA).sum(axis=1))
     public = dict(zip(public_curves.NAMES, zip(middle.tolist(), spread.tolist(), strict=True), strict=True))
     slopes = {name: (slope, _SLOPE) for name, slope in zip(public_curves.NAMES, LINE.slope.tolist(), strict=True)}
     level["L0"] = level["L0"][0] + losses["L0"], level["L0"][1]

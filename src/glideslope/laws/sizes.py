@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 from glideslope.errors import LawError
@@ -13,12 +14,15 @@ from glideslope.laws.logs.source import Source
 from glideslope.laws.rates import Rates
 from glideslope.laws.run import Run
 from glideslope.laws.size_law import SAME
+from glideslope.laws.units import mixed
 from glideslope.schedules.numbers import number
 
+_BATCHES = 500
+"""Between neighbouring batches: from this ratio on, two units are mixed."""
+_SMALL = 1e6
+"""Parameters of the largest network under which a note asks whether they are in thousands."""
 _LEAST = 1000
 """Parameters of the largest network, at least: with fewer, they are in millions."""
-_UNITS = 1e4
-"""Between the parameters of the smallest and of the largest network: from this ratio on, two units are mixed."""
 
 
 @dataclass(frozen=True)
@@ -57,30 +61,37 @@ def sized(runs: Sequence[Run], file: Path | str) -> list[SizedRun]:
         raise LawError(f"{file}: give the columns run and params, maybe tokens_per_step and weight_decay; it has "
                        f"{', '.join(rows.columns)}")  # fmt: skip
     known: dict[str, dict[str, str]] = {}
-    for row in rows.rows():
+    lines: dict[str, int] = {}
+    for line, row in zip(rows.lines, rows.rows(), strict=True):
         key = _plain(row[name])
         if key in known and known[key] != row:
-            raise LawError(f"{file}: two rows for the run {row[name]}: give each once")
-        known[key] = row
+            raise LawError(f"{file}, line {line}: a second row for the run {row[name]}: give each once")
+        known[key], lines[key] = row, line
     if lacking := [run.name for run in runs if _plain(run.name) not in known]:
         raise LawError(f"{file} has no row for {', '.join(lacking[:4])}: its runs are {', '.join(list(known)[:4])}, …")
-    return [_sized(run, known[_plain(run.name)], str(file)) for run in runs]
+    places = [f"{file}, line {lines[_plain(run.name)]}" for run in runs]
+    members = [_sized(run, known[_plain(run.name)], place) for run, place in zip(runs, places, strict=True)]
+    _check_units(members, places)
+    return members
 
 
-def _sized(run: Run, row: dict[str, str], file: str) -> SizedRun:
+def _sized(run: Run, row: dict[str, str], place: str) -> SizedRun:
     def value(column: str) -> float | None:
         text = (row.get(column) or "").strip()
         try:
             return number(text) if text else None
         except ValueError:
             raise LawError(
-                f"{file}, run {run.name}: {column}={text!r} is no number; write it as 124e6 or 124M"
+                f"{place}, run {run.name}: {column}={text!r} is no number; write it as 124e6 or 124M"
             ) from None
 
     params, tokens = value("params"), value("tokens_per_step")
     if params is None:
-        raise LawError(f"{file}, run {run.name}: params is empty: give the number of parameters")
-    return SizedRun(run if tokens is None else replace(run, batch_size=tokens), params, value("weight_decay"))
+        raise LawError(f"{place}, run {run.name}: params is empty: give the number of parameters")
+    try:
+        return SizedRun(run if tokens is None else replace(run, batch_size=tokens), params, value("weight_decay"))
+    except LawError as error:
+        raise LawError(f"{place}, run {error}") from None
 
 
 def _plain(name: str) -> str:
@@ -103,11 +114,7 @@ def groups(runs: Sequence[SizedRun]) -> dict[float, list[SizedRun]]:
     if len(sizes) < 2:
         count = f"{sizes[0]:.4g} parameters" if sizes else "no runs"
         raise LawError(f"one size only ({count}): fit its runs without sizes, or add a run of another size")
-    if sizes[-1] / sizes[0] > _UNITS:
-        ends = " to ".join(f"{size:g} ({by_size[size][0].run.name})" for size in (sizes[0], sizes[-1]))
-        raise LawError(
-            f"params from {ends}: two units seem to be mixed; write all as numbers of parameters, 124e6 for 124 million"
-        )
+    _check_units(runs, [run.run.name for run in runs])
     if sizes[-1] < _LEAST:
         raise LawError(
             f"params up to {sizes[-1]:g}: they seem to be in millions; write them as numbers of parameters, 124e6 "
@@ -118,6 +125,23 @@ def groups(runs: Sequence[SizedRun]) -> dict[float, list[SizedRun]]:
         raise LawError("some runs have a weight_decay and some haven't: give it to all or to none")
     _check_peaks(by_size)
     return by_size
+
+
+def _check_units(runs: Sequence[SizedRun], places: Sequence[str]) -> None:
+    """Raises where parameters are in two units, with the places of two runs whose units differ."""
+    if pair := mixed([run.params for run in runs], [float(run.run.loss.min()) for run in runs]):
+        ends = " and ".join(f"{runs[i].params:g} ({places[i]})" for i in pair)
+        raise LawError(
+            f"params of {ends}: two units seem to be mixed; write all as numbers of parameters, 124e6 for 124 million"
+        )
+    batches = {i: batch for i, run in enumerate(runs) if (batch := _batch(run))}
+    ordered = sorted(batches, key=batches.__getitem__)
+    for i, j in pairwise(ordered):
+        if batches[j] > _BATCHES * batches[i]:
+            raise LawError(
+                f"batches of {batches[i]:g} ({places[i]}) and {batches[j]:g} ({places[j]}): two units seem to be "
+                "mixed; write all as numbers of tokens"
+            )
 
 
 def _check_peaks(by_size: dict[float, list[SizedRun]]) -> None:
@@ -131,8 +155,11 @@ def _check_peaks(by_size: dict[float, list[SizedRun]]) -> None:
 
 
 def not_apart(by_size: dict[float, list[SizedRun]]) -> list[str]:
-    """Notes on batches and weight decays that can't be told from sizes, since each size has one of its own."""
-    notes = []
+    """Notes on sizes that may be in thousands; and on batches and weight decays that can't be told from sizes, since
+    each size has one of its own."""
+    largest, notes = max(by_size), []
+    if largest < _SMALL:
+        notes.append(f"params up to {largest:g}: if they are in thousands, write them as numbers of parameters, 124e6")
     for what, value in (("batch", _batch), ("weight decay", lambda run: run.weight_decay or 0.0)):
         values = _of_their_own({size: [value(run) for run in runs] for size, runs in by_size.items()})
         if values:

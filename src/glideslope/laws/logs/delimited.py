@@ -8,6 +8,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from glideslope.errors import LawError
 from glideslope.laws.logs.format import Format
@@ -75,7 +76,8 @@ def table(source: Source) -> Table:
     if short:
         notes.append(f"{short} row{'s have' if short > 1 else ' has'} fewer cells than the header")
     _write_points(source, rows, measured, separator)
-    return of_rows([{name: row.get(name) for name in columns} for row in rows], tuple(notes))
+    read = of_rows([{name: row.get(name) for name in columns} for row in rows], tuple(notes))
+    return replace(read, lines=tuple(row[" line"] for row in rows))
 
 
 def header(source: Source) -> list[str]:

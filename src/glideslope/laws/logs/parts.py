@@ -115,12 +115,18 @@ def _counted(part: Part) -> Part:
     monitors = [name for name in part.log if is_monitor(name)]
     lightning = bool(monitors) or part.file.name == "metrics.csv"
     regular = monitors or ranked(part.log, "rate") or ranked(part.log, "training")
-    steps = np.unique(part.log[regular[0]][0]) if regular else np.empty(0)
+    steps = part.log[regular[0]][0] if regular else np.empty(0)
+    apart = np.diff(steps)
+    if not np.all(apart > 0):
+        steps = np.unique(steps)
+        apart = np.diff(steps)
     if len(steps) < 2 or np.any(steps != np.round(steps)) or steps[-1] > 2**53:
         return part
-    every, of_next = np.gcd.reduce(steps.astype(int)), np.gcd.reduce(steps.astype(int) + 1)
+    every = of_next = 1  # where two steps follow one another
+    if not np.any(apart == 1):
+        every, of_next = np.gcd.reduce(steps.astype(int)), np.gcd.reduce(steps.astype(int) + 1)
     if lightning and ranked(part.log, "epoch"):
-        one_by_one = steps[0] == 1 and np.all(np.diff(steps) == 1)
+        one_by_one = steps[0] == 1 and np.all(apart == 1)
         if one_by_one or every > of_next:  # it logs after each so many updates made
             return part
     elif len(steps) < _FEW or of_next < _APART or every > 1:

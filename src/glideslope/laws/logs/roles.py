@@ -80,7 +80,7 @@ def steps(file: Path, columns: Mapping[str, Sequence[Any] | np.ndarray], labels:
             f"{file}: {chosen!r} has the step {parts[0]:g}, which isn't whole: name the column of the updates made "
             "'global_step', or give it (--step)"
         )
-    others = [column for column in fitting if _differ(values[chosen], values[column])]
+    others = [column for column in fitting if column != chosen and _differ(values[chosen], values[column])]
     notes = [f"the step is {chosen!r}, not {', '.join(map(repr, others))}"] if others else []
     if factor(chosen) != 1:
         notes.append(f"the step is {chosen!r}, times {factor(chosen):g} as its name says")

@@ -24,12 +24,14 @@ class Table:
         run: the run that they are of; "" where the file doesn't say.
         whole: False for a chart or a metric, since other files may hold the rest of the run.
         notes: what was skipped.
+        lines: of the file, that the rows end on; none where there are no lines.
     """
 
     columns: Mapping[str, Sequence[Any] | np.ndarray]
     run: str = ""
     whole: bool = True
     notes: tuple[str, ...] = ()
+    lines: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))

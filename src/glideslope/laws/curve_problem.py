@@ -1,0 +1,169 @@
+"""The misfit of a law to the curves of some runs, as a problem of robust least squares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.optimize import least_squares
+from scipy.special import ndtri, stdtrit
+
+from glideslope.laws.bins import NOISE, Points
+from glideslope.laws.chosen import LAST
+from glideslope.laws.curve_priors import CurvePrior
+from glideslope.laws.form import NAMES, RELAXATION, jacobian
+from glideslope.laws.knots import Knots
+from glideslope.laws.run import Run, relative
+
+FLOOR = 0.3
+"""The least weight of a point: it grows with the updates."""
+TIMES = 5.0
+"""How many times the last points of a run count: the end is what is asked for."""
+FARTHEST = 10.0
+"""How far a parameter may lie from its prior's median, in the prior's standard deviations."""
+BOOTSTRAPS = 200
+
+
+class Problem:
+    """The residuals of runs, over the free parameters' logarithms.
+
+    Args:
+        runs: the runs.
+        points: those of each that count.
+        prior: of the parameters.
+        longest: the updates of the longest run.
+        sizes: the batch size that others are over, if there are any.
+        fixed: the parameters that aren't free.
+    """
+
+    def __init__(
+        self,
+        runs: Sequence[Run],
+        points: Sequence[Points],
+        prior: CurvePrior,
+        longest: int,
+        sizes: float | None,
+        fixed: dict[str, float],
+    ) -> None:
+        self.fixed, self.prior = fixed, prior
+        self.free = [i for i, name in enumerate(NAMES) if name not in fixed]
+        self.knots = Knots.joined(
+            [
+                Knots.of(run.lr, of_run.step, prior.reference, prior.unit, relative(run, sizes))
+                for run, of_run in zip(runs, points, strict=True)
+            ]
+        )
+        self.logs = [of_run.log for of_run in points]
+        self.roots = [np.sqrt(of_run.count) for of_run in points]
+        self.noise = 0.0
+        self.weights = [np.sqrt(weights_of(of_run.step, longest)) for of_run in points]
+        self.medians, self.spreads, self.root = prior.medians, prior.spreads, prior.root(self.free)
+
+    def theta(self, x: np.ndarray) -> dict[str, float]:
+        """The parameters, from the logarithms of the free ones."""
+        medians, most = self.medians[self.free], FARTHEST * self.spreads[self.free]
+        within = np.exp(np.clip(x, medians - most, medians + most)).tolist()
+        free = dict(zip((NAMES[i] for i in self.free), within, strict=True))
+        return {name: self.fixed.get(name, free.get(name, 0.0)) for name in NAMES} | RELAXATION
+
+    def residuals(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Those of the points and of the priors, and their derivatives."""
+        theta = self.theta(x)
+        loss, by_theta = jacobian(self.knots, theta)
+        loss, weight = np.maximum(loss, 1e-30), np.concatenate(self.scales())
+        scale = np.array([theta[NAMES[i]] for i in self.free])
+        values = (np.log(loss) - np.concatenate(self.logs)) / weight
+        slopes = by_theta[:, self.free] * (scale / (loss * weight)[:, None])
+        prior = self.root @ (x - self.medians[self.free])
+        return np.concatenate([values, prior]), np.concatenate([slopes, self.root])
+
+    def scales(self) -> list[np.ndarray]:
+        """The deviation at which each point begins to count as an outlier, over the root of its weight: by the noise of
+        a point and how many it averages, but no less than what a law can be true to."""
+        pairs = zip(self.roots, self.weights, strict=True)
+        return [np.maximum(self.noise / root, NOISE) / weight for root, weight in pairs]
+
+    def noise_at(self, x: np.ndarray) -> float:
+        """The noise of a point, of which means have less, that the residuals show."""
+        values = self.residuals(x)[0][: -len(x)]
+        noise = np.abs(values) * np.concatenate(self.scales()) * np.concatenate(self.weights)
+        return float(np.median(noise * np.concatenate(self.roots))) / 0.6745  # of a normal distribution
+
+    def evidence(self, x: np.ndarray) -> float:
+        """The logarithm of the probability of the losses under the prior, by Laplace's approximation around a minimum,
+        less what all priors have."""
+        values, slopes = self.residuals(x)
+        weights = (1 + values**2) ** -0.5
+        hessian = slopes.T @ (weights[:, None] * slopes)
+        cost = float(np.sum(np.sqrt(1 + values**2) - 1))
+        evidence = float(np.linalg.slogdet(self.root)[1] - np.linalg.slogdet(hessian)[1] / 2) - cost
+        return evidence if np.isfinite(evidence) else -np.inf
+
+    def starts(self) -> list[np.ndarray]:
+        """Where to begin: the medians of the priors, and places around them."""
+        draws = np.random.default_rng(0).normal(size=(self.prior.starts, len(NAMES)))
+        draws[0] = 0.0
+        return [(self.medians + 0.4 * self.spreads * draw)[self.free] for draw in draws]
+
+    def solved(self, start: np.ndarray, tolerance: float) -> tuple[float, np.ndarray]:
+        """The cost and place of a minimum, from a start, to a relative tolerance of the cost."""
+        kept: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
+
+        def both(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            if x.tobytes() not in kept:
+                kept.clear()
+                kept[x.tobytes()] = self.residuals(x)
+            return kept[x.tobytes()]
+
+        end = least_squares(
+            lambda x: both(x)[0], start, lambda x: both(x)[1], loss="soft_l1", max_nfev=100, ftol=tolerance, xtol=1e-5
+        )
+        return float(end.cost), end.x
+
+    def settled(self, x: np.ndarray, groups: Sequence[Sequence[int]]) -> tuple[dict[str, float], np.ndarray, float]:
+        """The parameters, the covariance of all their logarithms, shape (12, 12), and how far ends lie from the law.
+
+        The covariance has two parts: of the points' noise, and of the runs, by a Bayesian bootstrap (Rubin 1981) over
+        groups of them. The last number is the root mean square, over the runs, of the relative error that their ends
+        have by a fit without their group. What another weighting would fit is one step of Newton's method away.
+        """
+        (values, slopes), scales = self.residuals(x), self.scales()
+        robust = (1 + values**2) ** -0.5
+        hessian = slopes.T @ (robust[:, None] * slopes)
+        ends = np.cumsum([0, *(len(log) for log in self.logs)])
+        points = ends[-1]
+        bends, pulls, errors = [], [], []
+        for group in groups:
+            rows = np.concatenate([np.arange(ends[run], ends[run + 1]) for run in group])
+            bends.append(slopes[rows].T @ (robust[rows, None] * slopes[rows]))
+            pulls.append(slopes[rows].T @ (values[rows] * robust[rows]))
+            move = np.linalg.solve(hessian - bends[-1] + 1e-9 * np.eye(len(x)), pulls[-1])
+            for run in group:
+                last = np.arange(max(ends[run], ends[run + 1] - LAST), ends[run + 1])
+                scale = scales[run][last - ends[run]]
+                errors.append(float(np.median(scale * (values[last] + slopes[last] @ move))))
+        shares = len(groups) * np.random.default_rng(0).dirichlet(np.ones(len(groups)), BOOTSTRAPS) - 1
+        weighted = hessian + np.tensordot(shares, np.array(bends), 1) + 1e-9 * np.eye(len(x))
+        moves = np.linalg.solve(weighted, (shares @ np.array(pulls))[..., None])[..., 0]
+        few = len(groups) - 1  # a spread known from few groups: unbiased, and Student's quantile for the normal one
+        few_groups = (len(groups) + 1) / few * (float(stdtrit(few, 0.95) / ndtri(0.95))) ** 2
+        of_groups = few_groups * moves.T @ moves / BOOTSTRAPS
+        variance = max(float(np.mean(values[:points] ** 2 * robust[:points])), 0.1)
+        whole = np.zeros((len(NAMES), len(NAMES)))
+        whole[np.ix_(self.free, self.free)] = variance * np.linalg.inv(hessian) + of_groups
+        return self.theta(x), whole, float(np.sqrt(np.mean(np.square(errors))))
+
+    def of_means(self, groups: Sequence[Sequence[int]]) -> float:
+        """The root mean square of the relative error that the ends of runs have by the mean of the losses of the other
+        groups, all of the logarithm: what a law must be nearer than."""
+        errors = []
+        for group in groups:
+            mean = np.concatenate([log for run, log in enumerate(self.logs) if run not in group]).mean()
+            errors += [float(np.median(self.logs[run][-LAST:]) - mean) for run in group]
+        return float(np.sqrt(np.mean(np.square(errors))))
+
+
+def weights_of(step: np.ndarray, longest: int) -> np.ndarray:
+    weights = np.clip(step / longest, FLOOR, 1.0)
+    weights[-LAST:] *= TIMES
+    return weights
