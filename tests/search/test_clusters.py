@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -148,6 +149,30 @@ def test_jobs_of_submitit_give_the_same_answer(folder):
     assert gs.race(job, ["linear"], 60, [0.1, 0.3], executor=executor) == gs.race(job, ["linear"], 60, [0.1, 0.3])
     with pytest.raises(gs.JobError, match="boom"):
         gs.race(load_job(f"{folder}/quadratic.py:failing"), ["constant"], 60, [0.3], executor=executor)
+
+
+@pytest.mark.slow
+def test_a_job_of_submitit_that_is_preempted_goes_on_from_its_checkpoint(folder):
+    submitit = pytest.importorskip("submitit")
+    executor = submitit.AutoExecutor(folder / "logs", cluster="local")
+    executor.update_parameters(timeout_min=5)
+    memory = RunDirectory(folder / "out", {"command": "race"}, checkpoint_every=1000)
+    (folder / "updates").touch()
+
+    def preempt():
+        while made_by_workers(folder) < 150:
+            time.sleep(0.05)
+        processes = {int(line.split()[0]) for line in (folder / "updates").read_text().splitlines()}
+        for process in processes - {os.getpid()}:
+            os.kill(process, signal.SIGUSR2)
+
+    preempting = threading.Thread(target=preempt)
+    preempting.start()
+    race = raced(folder, executor, memory)
+    preempting.join()
+    assert race == raced(folder)
+    assert race.wasted == 0
+    assert sum("Requeued job" in log.read_text() for log in (folder / "logs").glob("*.out")) > 1
 
 
 MPI = """
