@@ -25,8 +25,8 @@ _MANY, _WITHIN = 3, 100
 """Times within so many updates, after which single batches are no longer the likely cause."""
 _BAD_BATCHES = 40
 """Updates in a row that may be lost again at once after going back: the batches are bad, and not the rate."""
-_SHOWS, _AT_ONCE = 20, 10
-"""Updates in which damage shows as a growth of the level at the latest; fewer show where all of the batches are bad."""
+_SHOWS = 20
+"""Updates in which damage, or a run of bad batches, shows as a growth of the level."""
 
 
 @dataclass(frozen=True)
@@ -213,7 +213,7 @@ class Ring(Generic[Snapshot]):
         lowers = verdict == 3.0 or self.tries > (1 if verdict == 2.0 else max(self.skips, _DAMAGED))
         skipped = self.skips > 0 and verdict in (1.0, 2.0) and not lowers
         if outside or batches:
-            factor, answer = lost.state["factor"], "back"
+            factor, answer = lost.state["factor"] if outside else 1.0, "back"
         else:
             if was_lowered and len(self._kept) > 1:  # so the last one may be of a training already lost
                 self._drop(self._kept.pop().snapshot)
@@ -243,7 +243,7 @@ class Ring(Generic[Snapshot]):
         """Whether the batches since it last went back are bad, and not too many. One whose loss isn't finite may be
         bad at any rate, and is left out before it comes to this."""
         verdict = lost.state["verdict"]
-        most = {2.0: lost.update - lost.first, 3.0: _AT_ONCE}.get(verdict)
+        most = {2.0: lost.update - lost.first, 3.0: _SHOWS}.get(verdict)
         at_once = most is not None and lost.update <= self.resumed + most
         if not at_once:
             self._first = lost.first
