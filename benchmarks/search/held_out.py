@@ -17,6 +17,7 @@ from pathlib import Path
 from statistics import fmean, geometric_mean, median
 from typing import Any, cast
 
+import held_out_later  # noqa: F401  (enters its trainings)
 import torch
 from held_out_jobs import HELD_OUT, HeldOut
 

@@ -115,6 +115,29 @@ def test_a_loss_that_never_fell_is_not_undone():
     assert not made(Climbing(), 0.1, True).events
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.floats(0.1, 30), st.integers(0, 9))
+def test_it_never_goes_back_to_a_state_with_a_greater_validation_loss(peak, seed):
+    """As a policy's score function does, what is optimized rises while the validation loss falls."""
+
+    class Surrogate(Quartic):
+        def step(self, lr):
+            super().step(min(lr, 0.01))
+            return 0.5 + 4 * abs(self.calls / STEPS - 0.3)
+
+        def state(self):
+            return *super().state(), self.calls
+
+        def restore(self, state):
+            super().restore(state[:2])
+            self.calls = state[2]
+
+    run = made(Surrogate(seed, noise=0.0), peak, True)
+    plain = made(Surrogate(seed, noise=0.0), peak, False)
+    assert not run.events
+    assert run.final_loss == plain.final_loss
+
+
 def test_a_training_that_is_lost_at_any_rate_is_left():
     class Lost(Quartic):
         def step(self, lr):

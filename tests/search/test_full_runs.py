@@ -81,6 +81,11 @@ def test_one_that_ends_above_a_short_one_on_a_plateau_has_too_low_a_peak():
     assert next_full([run(CYCLE, 0.1, 2.5)], (CYCLE,), plateau) == Contestant(CYCLE, 0.2)
 
 
+@pytest.mark.parametrize(("end", "peak"), [(0.98, 0.05), (0.9, 0.2)])
+def test_one_that_ends_little_lower_than_a_short_one_is_followed_by_a_lower_peak(end, peak):
+    assert next_full([run(CYCLE, 0.1, end * SHORT.final_loss)], (CYCLE,), SHORT) == Contestant(CYCLE, peak)
+
+
 def test_an_optimizer_that_finds_its_rate_has_one_full_run():
     contestant = Contestant(CYCLE, 1.0, "prodigy")
     made = Run(contestant, 100, 0, np.ones(100), ((100, 1.0),), 1.0, untrained=9.0)

@@ -209,7 +209,7 @@ def tune(
         job=trials.job, schedule=final.made_with.schedule, peak=final.contestant.peak, steps=choose.steps,
         final_loss=final.final_loss,
         search_updates=search_updates, candidates=candidates,
-        predicted=interval(best.final_loss, best.untrained, overhead), near=near(overhead),
+        predicted=interval(best, overhead), near=near(overhead),
         sensitivity=_sensitivity(choose), final=final, full=tuple(full),
         constant=min(constants, key=final_loss, default=None), constants=tuple(constants), noise=choose.noise,
         problem=problem(final, constants, candidates, choose.noise), wasted=trials.wasted, ahead=unasked,

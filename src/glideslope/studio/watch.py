@@ -186,7 +186,7 @@ def _odds(snapshot: Snapshot) -> list[str]:
     short = [run for run in snapshot.runs if run.steps < steps and math.isfinite(run.final_loss)]
     best = min(short, key=final_loss, default=None)
     if best is not None and best.final_loss:  # of a loss of exactly 0 nothing is left to tell
-        low, high = interval(best.final_loss, best.untrained, overhead)
+        low, high = interval(best, overhead)
         said.insert(
             0, f"By the short runs so far the full run ends between {low:.4g} and {high:.4g} in nine of ten trainings."
         )

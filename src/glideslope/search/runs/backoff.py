@@ -1,6 +1,8 @@
-"""A full run that is saved from too large a peak: where its training loss rises, its rate stays under half of that.
+"""A full run that is saved from too large a peak: where its loss rises, its rate stays under half of that.
 
-A cap, and not a factor: at its end the rate is the schedule's own again, so that little of the training is lost."""
+A cap, and not a factor: at its end the rate is the schedule's own again, so that little of the training is lost. The
+training loss tells a rise early and with its noise; but it counts only where the validation loss doesn't say otherwise:
+what is optimized may rise as a network learns, as the score function of a policy, or a loss with a growing weight."""
 
 from __future__ import annotations
 
@@ -59,27 +61,34 @@ class Backoff:
         self._rates, self._job = rates, job
         self._since = 0  # the parts since the last cap
         self._first = self._least = self._error = math.inf
+        self._validation = self._kept = math.inf  # after the part before, and of the state kept
         self._made = 0
         self._state: Any = None
 
-    def look(self, losses: Sequence[float], made: int) -> None:
-        """Looks at a part: keeps the state where its mean is the least so far; answers where it has clearly risen.
+    def look(self, losses: Sequence[float], validation: float, made: int) -> bool:
+        """Looks at a part: keeps the state where its mean is the least so far; answers where it has clearly risen,
+        unless the validation loss is below that of the state kept, after this part and the one before: at a cliff a
+        single one is noisy. Whether the run went back.
 
         Args:
             losses: the training loss of each update of the part.
+            validation: the validation loss after it.
             made: the updates made.
         """
         part = np.asarray(losses)
         self._since += 1
+        highest, self._validation = max(validation, self._validation), validation
         if len(part) < SHORTEST or not np.isfinite(part).all():
-            return
+            return False
         mean, error = float(part.mean()), _error(part)
         if mean < self._least:
-            self._least, self._error = mean, error
+            self._least, self._error, self._kept = mean, error, validation
             self._first = mean if math.isinf(self._first) else self._first
             self._made, self._state = made, self._job.state()
-        elif (not self.events or self._since > REST) and self._rates[made - 1] > 0:
-            self._answer(mean, CLEAR * math.hypot(error, self._error), made)
+            return False
+        if highest < self._kept or self._rates[made - 1] <= 0 or (self.events and self._since <= REST):
+            return False
+        return self._answer(mean, CLEAR * math.hypot(error, self._error), made)
 
     def rescue(self, made: int) -> bool:
         """Goes back from a loss that isn't finite, and caps the rate; whether it did.
@@ -92,14 +101,16 @@ class Backoff:
         self._lower(made, "not finite", math.inf, is_lost=True)
         return True
 
-    def _answer(self, mean: float, clear: float, made: int) -> None:
+    def _answer(self, mean: float, clear: float, made: int) -> bool:
         """Caps the rate where the mean of a part has risen by more than is clear, if any update follows, and goes back
-        where it has risen much."""
+        where it has risen much; whether it went back."""
         least = self._least
         is_undone = mean > self._first > least + clear
         is_lost = 0 < LOST * least < mean or is_undone
-        if mean - least > clear and (is_lost or (0 < RISE * least < mean and made < len(self._rates))):
-            self._lower(made, "growth", mean, is_lost=is_lost)
+        if mean - least <= clear or not (is_lost or (0 < RISE * least < mean and made < len(self._rates))):
+            return False
+        self._lower(made, "growth", mean, is_lost=is_lost)
+        return is_lost
 
     def _lower(self, made: int, kind: str, loss: float, *, is_lost: bool) -> None:
         self.cap = FACTOR * min(float(self._rates[made - 1]), self.cap)
@@ -111,7 +122,8 @@ class Backoff:
     def saved(self) -> dict[str, Any]:
         """All that it knows but for the events, to go on from with `load`: plain data around the state."""
         numbers = {
-            "cap": self.cap, "since": self._since, "first": self._first, "least": self._least, "error": self._error
+            "cap": self.cap, "since": self._since, "first": self._first, "least": self._least, "error": self._error,
+            "validation": self._validation, "kept": self._kept,
         }  # fmt: skip
         return {"ring": {"kept": [[self._made, numbers, (self._state, None)]] if self._made else []}}
 
@@ -121,6 +133,7 @@ class Backoff:
         for self._made, numbers, (self._state, _) in saved["ring"]["kept"]:
             self.cap, self._since = numbers["cap"], numbers["since"]
             self._first, self._least, self._error = numbers["first"], numbers["least"], numbers["error"]
+            self._validation, self._kept = numbers["validation"], numbers["kept"]
 
     @property
     def snapshots(self) -> int:

@@ -104,10 +104,11 @@ class Course:
         """
         made = len(self.losses) if position is None else position.stretch
         if position is None and made == self.ends[len(self.evaluations)]:
-            if self.backoff:
-                with calling("state or restore", f"after update {made} of {self.what}"):
-                    self.backoff.look(self.losses[self.evaluations[-1][0] if self.evaluations else 0 :], made)
+            before = self.evaluations[-1][0] if self.evaluations else 0
             self._evaluate(protection)
+            if self.backoff and self._backed_off(self.backoff, before):
+                self.evaluations.pop()
+                self._evaluate(protection)
             return True
         if position is None and not self._begins(made, protection):
             return True
@@ -120,6 +121,12 @@ class Course:
             return not diverged(self.losses)
         with calling("restore", f"after update {len(self.losses)} of {self.what}"):
             return self.backoff.rescue(len(self.losses))
+
+    def _backed_off(self, backoff: Backoff, before: int) -> bool:
+        """Shows it the losses since so many updates; whether the run went back."""
+        made, validation = self.evaluations[-1]
+        with calling("state or restore", f"after update {made} of {self.what}"):
+            return backoff.look(self.losses[before:], validation, made)
 
     def _begins(self, made: int, protection: Protection | None) -> bool:
         """Does what is due before a stretch of updates; whether the run is still there, and didn't go back."""

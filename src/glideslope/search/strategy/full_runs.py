@@ -22,6 +22,9 @@ STEP = 2.0
 CAUTION = 4.0
 """By what the peak is divided where a full run ends no lower than a short one."""
 
+LITTLE = 0.03
+"""By what part of a short run's loss a full run ends lower, at least, where its peak isn't too large."""
+
 EVALUATIONS = 20
 """How often a full run is measured."""
 
@@ -83,9 +86,9 @@ def next_full(runs: Sequence[Run], schedules: Sequence[Driven], short: Run) -> C
     """What the next full run is made with; None where no other would tell more.
 
     The best so far at another peak, half or twice as large, then the lowest point of a parabola. After the first one
-    the peak is larger, unless its training loss rose on the way. One that ends no lower than a short run has too large
-    a peak for so long a run: then a quarter of it, unless the short one is on a plateau. Where the peak is found,
-    another schedule at the peak with the same sum of rates.
+    the peak is larger, unless its training loss rose on the way, or it ends little lower than a short run. One that
+    ends no lower than a short run has too large a peak for so long a run: then a quarter of it, unless the short one is
+    on a plateau. Where the peak is found, another schedule at the peak with the same sum of rates.
 
     Args:
         runs: the full runs made.
@@ -101,10 +104,10 @@ def next_full(runs: Sequence[Run], schedules: Sequence[Driven], short: Run) -> C
         for run in runs
         if replace(run.contestant, peak=contestant.peak) == contestant
     }
-    if not best.final_loss < short.final_loss < math.inf and learned_clearly(short):
+    if learned_clearly(short) and not best.final_loss < short.final_loss < math.inf:
         return replace(contestant, peak=two_digits(min(losses) / CAUTION))
-    if len(losses) == 1 and (rise := risen(best.losses)) > RISE:
-        return replace(contestant, peak=two_digits(contestant.peak / (CAUTION if rise > BLOW_UP else STEP)))
+    if len(losses) == 1 and (factor := _too_large(best, short)) > 1:
+        return replace(contestant, peak=two_digits(contestant.peak / factor))
     peak = next_peak(losses, best.untrained, contestant.peak, STEP)
     if peak is not None and (peak := two_digits(peak)) not in losses:
         return replace(contestant, peak=peak)
@@ -115,3 +118,12 @@ def next_full(runs: Sequence[Run], schedules: Sequence[Driven], short: Run) -> C
             mean = float(Contestant(schedule, 1.0).rates(steps).mean()) or 1.0
             return replace(contestant, schedule=schedule, peak=two_digits(total / mean))
     return None
+
+
+def _too_large(full: Run, short: Run) -> float:
+    """By what the peak of the first full run is divided for the second; 1 where nothing says that it is too large."""
+    rise = risen(full.losses)
+    if rise > BLOW_UP:
+        return CAUTION
+    little = full.final_loss > (1 - LITTLE) * short.final_loss > 0 and learned_clearly(short)
+    return STEP if rise > RISE or little else 1.0

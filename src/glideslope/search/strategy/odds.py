@@ -6,41 +6,61 @@ Measured by `benchmarks/search/odds.py`, which plays the search on the trainings
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
+
+from glideslope.search.runs.contestant import Run
+
+LEVEL = 0.2
+"""The steepness of a training loss that doesn't fall any more."""
 
 BOUNDS = (0.25, 0.5, 1.0, 2.0, 3.0, 4.0)
 """Of searches, in full runs."""
 
-RATIOS = ((0.036, 0.996), (0.075, 0.989), (0.047, 0.998), (0.037, 0.997), (0.025, 0.995), (0.025, 0.995))
-"""For each bound, between what the loss of the best full run is, over that of the best short run, in nine of ten
-trainings whose losses are positive."""
+FALLS = ((-14.8, 0.067), (-10.1, -0.014), (-6.84, 0.006), (-7.2, -0.009), (-7.61, -0.009), (-7.63, -0.009))
+"""For each bound, between what the logarithm of the best full run's loss over the best short run's lies, over the
+`steepness` of the short one, in nine of ten trainings whose losses are positive."""
 
-GAINS = ((1.004, 9.37), (1.006, 26.4), (1.002, 3.61), (1.005, 3.87), (1.005, 3.87), (1.005, 3.87))
-"""The same of what is gained, the untrained loss less the final one, whatever the losses' sign."""
+GAINS = ((0.994, 8.25), (1.004, 13.2), (1.0, 3.57), (1.003, 4.96), (1.003, 5.01), (1.003, 5.01))
+"""For each bound, between what is gained lies, the untrained loss less the final one, over that of the best short run,
+whatever the losses' sign."""
 
-NEAR = (0.41, 0.53, 0.65, 0.81, 0.89, 0.93)
+NEAR = (0.41, 0.53, 0.66, 0.83, 0.93, 0.94)
 """For each bound, in what part of the trainings no other peak ends lower by more than a hundredth, of the loss or of
 what is gained, the larger."""
 
 
-def interval(loss: float, untrained: float, bound: float) -> tuple[float, float]:
+def interval(short: Run, bound: float) -> tuple[float, float]:
     """Between what the best full run ends in nine of ten trainings.
 
     Args:
-        loss: the best of the short runs.
-        untrained: before any update.
+        short: the best of the short runs.
         bound: of the search, in full runs.
-
-    >>> tuple(round(end, 3) for end in interval(1.0, 2.0, 0.5)), tuple(round(end, 3) for end in interval(-1, 0, 0.5))
-    ((0.075, 0.989), (-26.4, -1.006))
     """
+    loss, untrained = short.final_loss, short.untrained
     if min(loss, untrained) > 0:
-        low, high = (_at(bound, [pair[i] for pair in RATIOS]) * loss for i in (0, 1))
-    else:
-        least, most = (_at(bound, [pair[i] for pair in GAINS]) for i in (0, 1))
-        low, high = untrained - most * (untrained - loss), untrained - least * (untrained - loss)
+        low, high = (loss * math.exp(fall * steepness(short.losses)) for fall in _pair(bound, FALLS))
+        return low, min(high, untrained)
+    low, high = (untrained - gain * (untrained - loss) for gain in reversed(_pair(bound, GAINS)))
     return low, high
+
+
+def steepness(losses: np.ndarray) -> float:
+    """How fast the training loss of a run still falls near its end: the logarithm of its mean from six to eight tenths
+    of the run over that of the last tenth, and 0.2; 0.2 where it doesn't fall, or isn't positive.
+
+    Args:
+        losses: of each update, shape (updates,).
+
+    >>> round(steepness(np.geomspace(1.0, 0.1, 100)), 2), steepness(np.ones(100))
+    (0.79, 0.2)
+    """
+    parts = np.array_split(losses, 10)
+    if len(losses) < len(parts):
+        return LEVEL
+    before, end = float(np.concatenate(parts[6:8]).mean()), float(parts[9].mean())
+    return LEVEL + (math.log(before / end) if 0 < end < before < math.inf else 0.0)
 
 
 def near(bound: float) -> float:
@@ -52,5 +72,10 @@ def near(bound: float) -> float:
     return _at(bound, NEAR)
 
 
-def _at(bound: float, values: list[float] | tuple[float, ...]) -> float:
+def _pair(bound: float, pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    low, high = (_at(bound, ends) for ends in zip(*pairs, strict=True))
+    return low, high
+
+
+def _at(bound: float, values: Sequence[float]) -> float:
     return float(np.interp(math.log(bound), np.log(BOUNDS), values))

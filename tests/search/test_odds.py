@@ -1,0 +1,44 @@
+"""Where the full run is said to end: in the unit of the loss, at most untrained, lower where the loss falls fast."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import glideslope as gs
+from glideslope.search import Contestant, Run
+from glideslope.search.strategy.odds import interval, steepness
+
+
+def short(loss, untrained, losses):
+    return Run(
+        Contestant(gs.one_cycle(), 0.1), len(losses), 0, losses, ((len(losses), loss),), loss, untrained=untrained
+    )
+
+
+FALLING = st.floats(0, 5).map(lambda fall: np.exp(-fall * np.linspace(0, 1, 100)))
+
+
+@given(st.floats(0.1, 0.9), FALLING, st.floats(1e-6, 1e6), st.floats(0.25, 4))
+def test_the_interval_has_the_unit_of_the_loss(loss, losses, unit, bound):
+    expected = [unit * end for end in interval(short(loss, 1.0, losses), bound)]
+    assert interval(short(unit * loss, unit, unit * losses), bound) == pytest.approx(expected)
+
+
+@given(st.floats(-3, 0.9), FALLING, st.floats(0.1, 8))
+def test_its_ends_are_in_order_and_not_above_the_untrained_loss(loss, losses, bound):
+    low, high = interval(short(loss, 1.0, losses), bound)
+    assert low < high <= max(1.0, 1.01 * loss)
+
+
+@given(FALLING, st.floats(0.25, 4))
+def test_a_training_loss_that_still_falls_leaves_more_to_gain(losses, bound):
+    flat = interval(short(0.5, 1.0, np.ones(100)), bound)
+    assert interval(short(0.5, 1.0, losses), bound)[0] <= flat[0]
+
+
+@pytest.mark.parametrize(
+    "losses", [np.full(100, -1.0), np.zeros(100), np.ones(5), np.append(np.ones(60), [np.nan] * 40)]
+)
+def test_of_losses_that_have_no_ratio_the_fall_is_not_known(losses):
+    assert steepness(losses) == steepness(np.ones(100))
