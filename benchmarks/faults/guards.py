@@ -27,13 +27,20 @@ MILD = (disturbances.replaced_weights, disturbances.bad_for_a_while)
 """What a training that has learned little may not notice, and needn't where its loss at the end is as good."""
 
 
+def _as_missing(loop: Loop) -> float:
+    """The loss of a training from which the same updates are missing."""
+    missing = frozenset(loop.missing)
+    return undisturbed(loop.kind, loop.optimizing, loop.seed, loop.batch_size, missing=missing, average=loop.average)
+
+
 def _whole(loop: Loop) -> float:
     """The loss of the whole training; without noise in the data, of one from which the same updates are missing.
 
     There a single update that is missing among the first changes the loss at the end by up to 6%.
     """
-    missing = frozenset(loop.missing) if loop.kind == EXACT else frozenset()
-    return undisturbed(loop.kind, loop.optimizing, loop.seed, loop.batch_size, missing=missing, average=loop.average)
+    if loop.kind == EXACT:
+        return _as_missing(loop)
+    return undisturbed(loop.kind, loop.optimizing, loop.seed, loop.batch_size, average=loop.average)
 
 
 def _as_long(loop: Loop) -> float:
@@ -166,7 +173,7 @@ LOOPS: dict[str, tuple[str, Callable[[Random], Parts], tuple[str, ...], Callable
     "guard-replaced": ("guards: weights of another seed, in another order or of another sign",
                        disturbances.replaced_weights, ALL, _whole),
     "guard-while": ("guards: wrong labels or inputs in 10 to 30 batches in a row", disturbances.bad_for_a_while, ALL,
-                    _whole),
+                    _as_missing),
     "guard-averages": ("guards: weights NaN or far too large, and an average of them beside", disturbances.averaged,
                        ALL, _whole),
     "guard-folder": ("guards: a folder of snapshots gone, closed, or with another model's", disturbances.lost_files,
