@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Callable
 from random import Random
 from typing import Any
 
 import torch
 
-from faults.disturbed import UPDATES, WORDS, Loop
+from faults.disturbed import MODELS, UPDATES, WORDS, Loop
 
 EPOCHS = (13, 50, 75, 76, 100, 300)
 """Batches."""
@@ -175,6 +176,70 @@ def damaged_files(random: Random) -> Parts:
             weight.fill_(math.nan)
 
     return {"before": at(chosen, spoil)}
+
+
+def replaced_weights(random: Random) -> Parts:
+    """Finite weights of no use: of another seed, a layer's rows in another order, or a layer with another sign."""
+    kind, number, place = random.randrange(3), random.randrange(100), random.randrange(300, 1300)
+
+    def spoil(loop: Loop) -> None:
+        matrices = [weight for weight in loop.model.parameters() if weight.ndim > 1]
+        one = matrices[number % len(matrices)]
+        if kind == 0:
+            loop.model.load_state_dict(MODELS[loop.kind]().state_dict())
+        else:
+            one.copy_(one.flip(0) if kind == 1 else -one)
+
+    return {"before": at({place}, spoil)}
+
+
+def bad_for_a_while(random: Random) -> Parts:
+    """Labels in another order, all alike, or noise as input, in 10 to 30 batches in a row."""
+    kind, place, number = random.randrange(3), random.randrange(300, 1300), random.randrange(10, 31)
+
+    def batch(t: int, x: Any, y: Any) -> tuple[Any, Any]:
+        if not place <= t < place + number:
+            return x, y
+        if kind < 2:
+            return x, y.flip(0) if kind == 0 else torch.ones_like(y)
+        return (x.flip(0) if x.dtype == torch.long else 8 * torch.randn_like(x)), y
+
+    return {"batch": batch}
+
+
+def averaged(random: Random) -> Parts:
+    """Weights that are NaN, or far too large, at three places, and an average of them beside."""
+    value = random.choice([math.nan, math.inf, 1e30, 1e4])
+
+    def spoil(loop: Loop) -> None:
+        random.choice(list(loop.model.parameters())).fill_(value)
+
+    chosen = set(random.sample(range(100, UPDATES - 100), 3))
+    return {"before": at(chosen, spoil), "average": "ema(0.99)"}
+
+
+def lost_files(random: Random) -> Parts:
+    """A folder of snapshots that is gone, can't be written to for a while, or has those of another model."""
+    kind, place = random.randrange(3), random.randrange(300, 1300)
+
+    def before(loop: Loop, t: int) -> None:
+        assert loop.folder is not None
+        if t == place:
+            (guards,) = loop.folder.iterdir()
+            files = sorted(guards.iterdir(), key=lambda file: file.stat().st_mtime_ns)
+            if kind == 0:
+                shutil.rmtree(guards)
+            elif kind == 1:
+                for file in files:
+                    file.unlink()
+                guards.rmdir()
+                guards.touch()  # so that it can't be made again
+            else:
+                torch.save({"model": {"weight": torch.ones(3)}}, files[-1])
+        if t == place + (0 if kind == 2 else 60):
+            next(iter(loop.model.parameters())).data.fill_(math.nan)
+
+    return {"before": before}
 
 
 def growing_weights(random: Random) -> Parts:

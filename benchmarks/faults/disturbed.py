@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -94,6 +95,7 @@ class Loop:
         guarded: the guard as text.
         scaler: the gradient scaler.
         folder: where snapshots are kept.
+        average: of the weights, which is measured at the end in place of them.
         updates: how many are made.
         batch_size: examples in a batch.
         missing: the updates that changed nothing, or were undone.
@@ -109,6 +111,7 @@ class Loop:
     guarded: str = "guard()"
     scaler: torch.amp.GradScaler | None = None
     folder: Path | None = None
+    average: str = ""
     updates: int = UPDATES
     batch_size: int = BATCHES[0]
     missing: set[int] = field(default_factory=set)
@@ -121,6 +124,7 @@ class Loop:
         self.optimizer = OPTIMIZERS[self.optimizing](self.model.parameters())
         scheduler = gs.torch.Scheduler(self.optimizer, f"cosine * {self.guarded}", steps=self.updates)
         guard = gs.torch.Guard(self.model, scheduler, scaler=self.scaler, folder=self.folder)
+        average = gs.torch.Average(self.model, self.average) if self.average else None
         inputs, targets = data(self.kind)
         generator = torch.Generator().manual_seed(self.seed)
         order = torch.randint(0, len(inputs), (self.updates, self.batch_size), generator=generator)
@@ -139,6 +143,8 @@ class Loop:
                 scaler.step(self.optimizer)
                 scaler.update()
             scheduler.step()
+            if average is not None:
+                average.update()
             if torch.equal(weights.nan_to_num(), list(self.model.parameters())[-1].nan_to_num()):
                 self.missing.add(t)
             self.after(self, t)
@@ -150,7 +156,7 @@ class Loop:
                 self.events = guard.events
         self.missing.update(t for event in guard.events for t in range(event.back_to, event.update))
         self.model.eval()
-        with torch.no_grad():
+        with torch.no_grad(), nullcontext() if average is None else average.applied(inputs.split(256)):
             return self.loss(self.model(inputs), targets).item()
 
     def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -168,6 +174,7 @@ def undisturbed(
     batch_size: int,
     updates: int = UPDATES,
     missing: frozenset[int] = frozenset(),
+    average: str = "",
 ) -> float:
     """The final loss without any disturbance, and without some updates."""
 
@@ -175,7 +182,7 @@ def undisturbed(
         if t in missing:
             loop.optimizer.zero_grad()
 
-    loop = Loop(kind, optimizing, seed, gradient=leave_out, updates=updates, batch_size=batch_size)
+    loop = Loop(kind, optimizing, seed, gradient=leave_out, updates=updates, batch_size=batch_size, average=average)
     loss = loop.run()
     assert not loop.events, loop.events
     return loss

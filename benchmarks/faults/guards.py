@@ -22,6 +22,15 @@ from glideslope.search.trials import Trials
 
 MOST = 0.03
 EXACT = "exact regression"
+ON_DISK = (disturbances.damaged_files, disturbances.lost_files)
+MILD = (disturbances.replaced_weights, disturbances.bad_for_a_while)
+"""What a training that has learned little may not notice, and needn't where its loss at the end is as good."""
+
+
+def _as_missing(loop: Loop) -> float:
+    """The loss of a training from which the same updates are missing."""
+    missing = frozenset(loop.missing)
+    return undisturbed(loop.kind, loop.optimizing, loop.seed, loop.batch_size, missing=missing, average=loop.average)
 
 
 def _whole(loop: Loop) -> float:
@@ -29,8 +38,9 @@ def _whole(loop: Loop) -> float:
 
     There a single update that is missing among the first changes the loss at the end by up to 6%.
     """
-    missing = frozenset(loop.missing) if loop.kind == EXACT else frozenset()
-    return undisturbed(loop.kind, loop.optimizing, loop.seed, loop.batch_size, missing=missing)
+    if loop.kind == EXACT:
+        return _as_missing(loop)
+    return undisturbed(loop.kind, loop.optimizing, loop.seed, loop.batch_size, average=loop.average)
 
 
 def _as_long(loop: Loop) -> float:
@@ -54,12 +64,12 @@ def _case(
         optimizing = list(OPTIMIZERS)[seed // len(models) % len(OPTIMIZERS)]
         batch_size = BATCHES[seed // 2 % len(BATCHES)]
         with tempfile.TemporaryDirectory() as folder:
-            on_disk = Path(folder) if disturb is disturbances.damaged_files else None
+            on_disk = Path(folder) if disturb in ON_DISK else None
             parts = disturb(Random(seed))
             loop = Loop(kind, optimizing, seed % 3, **parts, folder=on_disk, batch_size=batch_size)
             loss = loop.run()
         name = f"seed {seed}, {kind}, {optimizing}, batches of {batch_size}"
-        if not loop.events:
+        if not loop.events and disturb not in MILD:
             return f"{name}: nothing noticed"
         whole = compared(loop)
         if loss < (1 + MOST) * whole or whole == math.inf:
@@ -160,6 +170,14 @@ LOOPS: dict[str, tuple[str, Callable[[Random], Parts], tuple[str, ...], Callable
     "guard-one": ("guards: damage just before a snapshot, one kept", disturbances.one_kept, ALL, _whole),
     "guard-files": ("guards: the newest snapshot on disk truncated or changed",
                     disturbances.damaged_files, ALL, _whole),
+    "guard-replaced": ("guards: weights of another seed, in another order or of another sign",
+                       disturbances.replaced_weights, ALL, _whole),
+    "guard-while": ("guards: wrong labels or inputs in 10 to 30 batches in a row", disturbances.bad_for_a_while, ALL,
+                    _as_missing),
+    "guard-averages": ("guards: weights NaN or far too large, and an average of them beside", disturbances.averaged,
+                       ALL, _whole),
+    "guard-folder": ("guards: a folder of snapshots gone, closed, or with another model's", disturbances.lost_files,
+                     ALL, _whole),
     "guard-growing": ("guards: weights growing by 0.1 to 0.4% an update, noticed", disturbances.growing_weights, ALL,
                       _any),
 }  # fmt: skip

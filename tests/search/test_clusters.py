@@ -2,9 +2,14 @@
 
 import logging
 import os
+import shutil
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -144,3 +149,60 @@ def test_jobs_of_submitit_give_the_same_answer(folder):
     assert gs.race(job, ["linear"], 60, [0.1, 0.3], executor=executor) == gs.race(job, ["linear"], 60, [0.1, 0.3])
     with pytest.raises(gs.JobError, match="boom"):
         gs.race(load_job(f"{folder}/quadratic.py:failing"), ["constant"], 60, [0.3], executor=executor)
+
+
+@pytest.mark.slow
+def test_a_job_of_submitit_that_is_preempted_goes_on_from_its_checkpoint(folder):
+    submitit = pytest.importorskip("submitit")
+    executor = submitit.AutoExecutor(folder / "logs", cluster="local")
+    executor.update_parameters(timeout_min=5)
+    memory = RunDirectory(folder / "out", {"command": "race"}, checkpoint_every=1000)
+    (folder / "updates").touch()
+
+    def preempt():
+        while made_by_workers(folder) < 150:
+            time.sleep(0.05)
+        processes = {int(line.split()[0]) for line in (folder / "updates").read_text().splitlines()}
+        for process in processes - {os.getpid()}:
+            os.kill(process, signal.SIGUSR2)
+
+    preempting = threading.Thread(target=preempt)
+    preempting.start()
+    race = raced(folder, executor, memory)
+    preempting.join()
+    assert race == raced(folder)
+    assert race.wasted == 0
+    assert sum("Requeued job" in log.read_text() for log in (folder / "logs").glob("*.out")) > 1
+
+
+MPI = """
+import sys
+from mpi4py.futures import MPIPoolExecutor
+import glideslope as gs
+from glideslope.search import load_job
+
+if __name__ == "__main__":
+    job, failing = (load_job(f"{sys.argv[1]}/quadratic.py:{name}") for name in ("job", "failing"))
+    with MPIPoolExecutor() as executor:
+        assert executor.num_workers == 2
+        assert gs.race(job, ["linear"], 60, [0.1, 0.3], executor=executor) == gs.race(job, ["linear"], 60, [0.1, 0.3])
+        assert gs.tune(job, 300, executor=executor).final == gs.tune(job, 300).final
+        try:
+            gs.race(failing, ["constant"], 60, [0.3], executor=executor)
+        except gs.JobError as error:
+            print(error)
+"""
+
+
+@pytest.mark.slow
+def test_workers_of_mpi_give_the_same_answer(folder):
+    pytest.importorskip("mpi4py.futures")
+    beside = Path(sys.executable).parent
+    mpiexec = shutil.which("mpiexec", path=f"{beside}{os.pathsep}{os.environ['PATH']}")
+    if mpiexec is None:
+        pytest.skip("mpi4py needs the mpiexec of its MPI")
+    (folder / "main.py").write_text(MPI)
+    command = [mpiexec, "-n", "3", sys.executable, "-m", "mpi4py.futures", str(folder / "main.py"), str(folder)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert ended.returncode == 0, ended.stderr
+    assert "boom" in ended.stdout

@@ -176,7 +176,9 @@ to.Sink.send = send"""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("storage", ["nonsense", "sqlite:////nowhere/at/all/runs.db"])
+@pytest.mark.parametrize(
+    "storage", ["nonsense", "sqlite:////nowhere/at/all/runs.db", "sqlite://", "sqlite:///:memory:"]
+)
 def test_a_storage_that_can_not_be_opened_is_named_before_the_search_begins(tmp_path, storage):
     pytest.importorskip("optuna", reason="optuna isn't installed: pip install glideslope[optuna]")
     done = command(tmp_path, "race", "quadratic.py:job", "--steps", "20", "--peaks", "0.1", "--schedules", "cosine",

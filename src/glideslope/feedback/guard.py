@@ -21,6 +21,10 @@ _SPIKE, _GROWTH = 0.1, 0.25
 """The part of all that the loss had fallen which a spike, or a growth, undoes: less is noise, and recovers."""
 _IN_A_ROW = 3
 """Losses as high as a spike that make one, where none is higher than ever: a single one is a hard batch."""
+_LEVEL = 0.2
+"""How far the level deviates by chance, as a part of how far a loss does."""
+_LEARNED = 3.0
+"""Deviations that the level has fallen where something was learned that can be lost."""
 
 _SNAPSHOTS, CLOSEST, FARTHEST = 300, 5, 50
 """Snapshots in a training, and the updates between them at least and at most. One takes up to a third of the time of an
@@ -74,7 +78,7 @@ class Guard(Named):
         spread = spread + weight * (abs(moved) - spread)
         lower = known & (level < state["low"])
         risen = level - state["low"]
-        growth = known & (risen > self.deviations * state["low_spread"]) & (risen > _GROWTH * gain)
+        growth = known & self._has_grown(risen, gain, state["low_spread"])
         resting = xp.maximum(state["resting"] - 1.0, 0.0)
         return {
             "verdict": where(finite, where(spike, 2.0, 3.0 * growth), 1.0),
@@ -88,6 +92,15 @@ class Guard(Named):
             "low": where(lower, level, state["low"]),
             "low_spread": where(lower, spread, state["low_spread"]),
         }
+
+    def _has_grown(self, risen: Any, gain: Any, noise: Any) -> Any:
+        """Whether a level has risen by more than chance, and by a large part of what it had fallen."""
+        return (gain > _LEARNED * noise) & (risen > _LEVEL * self.deviations * noise) & (risen > _GROWTH * gain)
+
+    def is_doubtful(self, state: State) -> bool:
+        """Whether the level has risen half as far as makes a growth: the training may be lost already."""
+        risen, gain = state["level"] - state["low"], state["high"] - state["low"]
+        return state["seen"] > _WINDOW and bool(self._has_grown(2.0 * risen, gain, state["low_spread"]))
 
     def limits(self) -> dict[str, tuple[float, float]]:
         counts = dict.fromkeys(("resting", "seen", "rough", "spread", "low_spread"), (0.0, math.inf))
@@ -117,10 +130,10 @@ def guard(
 
     The signs: a loss or a gradient that isn't finite; a spike, a loss more than `deviations` mean absolute
     deviations above its level, an average over some 20 updates, that undoes a tenth of all that the level had fallen,
-    three times in a row or once higher than the level ever was; and growth, a level so far above its lowest that a
-    quarter is undone. Then the training goes back to the last snapshot, in a search without the batch. Where it is lost
-    there again, or the loss grew, the rate is `factor` times the schedule's until `rest` updates past the place; each
-    time that doesn't help it goes to an earlier snapshot and lowers once more.
+    three times in a row or once higher than the level ever was; and growth, a level a fifth as many above its lowest,
+    that undoes a quarter. Then the training goes back to the last snapshot, in a search without the batch. Where it is
+    lost there again, or the loss grew, the rate is `factor` times the schedule's until `rest` updates past the place;
+    each time that doesn't help it goes to an earlier snapshot and lowers once more.
 
     A `race` or `tune` does so where a schedule is times a guard; a plain torch loop has `gs.torch.Guard`.
 

@@ -23,6 +23,10 @@ _AGAIN, _NEXT = 10, 2
 """Updates past a place within which a second loss of the training has the same cause; where the batch was skipped."""
 _MANY, _WITHIN = 3, 100
 """Times within so many updates, after which single batches are no longer the likely cause."""
+_BAD_BATCHES = 40
+"""Updates in a row that may be lost again at once after going back: the batches are bad, and not the rate."""
+_SHOWS = 20
+"""Updates in which damage, or a run of bad batches, shows as a growth of the level."""
 
 
 @dataclass(frozen=True)
@@ -53,16 +57,17 @@ class Event:
 @dataclass(frozen=True)
 class Lost:
     """Cause to go back: the update at which it was seen, counted from 0; the guard's state after it, whose `verdict`
-    says what was seen; and its training loss."""
+    says what was seen; its training loss; and how many updates in a row were left out before it came to this."""
 
     update: int
     state: State
     loss: float
+    left_out: int = 0
 
     @property
     def first(self) -> int:
-        """The first of the updates in a row, up to this, whose loss was bad."""
-        return self.update + 1 - max(int(self.state["rough"]), 1)
+        """The first of the updates in a row, up to this, whose loss or gradient was bad."""
+        return self.update + 1 - max(int(self.state["rough"]), self.left_out, 1)
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,7 @@ class Ring(Generic[Snapshot]):
     Attributes:
         waiting: the snapshot whose loss wasn't seen yet.
         tries: how often it went back for the last place.
+        resumed: the updates made where the training went on after it last went back.
         events: what was done.
     """
 
@@ -109,6 +115,7 @@ class Ring(Generic[Snapshot]):
         self.tries = 0
         self._lowered = False
         self._before: list[int] = []
+        self.resumed = self._first = -1
 
     @property
     def has_any(self) -> bool:
@@ -179,25 +186,31 @@ class Ring(Generic[Snapshot]):
         """The training to go back to, and the guard's state from there on. The last of `events` says how.
 
         At first it only goes back, and the batch is skipped where it can be; a growth, and what comes again, lowers the
-        rate, each time more and from an earlier snapshot. `rate` is the rate there; `read` reads a snapshot, and where
-        it raises a FileError an older one is taken; `outside` says that something else than the updates changed the
-        training, which no rate helps. Raises a DivergenceError, with a diagnosis, if it was done too often for this
-        place.
+        rate, each time more and from an earlier snapshot. Where the first losses of the training that it went back to
+        are spikes too, the batches are bad, and it only goes back, for so long as bad batches may follow one another.
+
+        `rate` is the rate there; `read` reads a snapshot, and where it raises a FileError an older one is taken;
+        `outside` says that something else than the updates changed the training, which no rate helps. Raises a
+        DivergenceError, with a diagnosis, if it was done too often for this place.
         """
         guard, update, verdict = self.guard, lost.update, lost.state["verdict"]
         self.withdraw()
-        again = update <= self._place + 1 if outside else self._comes_again(update, verdict)
-        self.tries = self.tries + 1 if again else 1
+        batches = again = self._are_batches(lost)
+        if not batches:
+            again = update <= self._place + 1 if outside else self._comes_again(update, verdict)
+            self.tries = self.tries + 1 if again else 1
         self._place = max(self._place, update) if again else update
         if self.tries > guard.times or not self._kept:
             raise DivergenceError(self._diagnosis(lost, rate))
         was_lowered = self._lowered and again
         lowers = verdict == 3.0 or self.tries > (1 if verdict == 2.0 else max(self.skips, _DAMAGED))
         skipped = self.skips > 0 and verdict in (1.0, 2.0) and not lowers
-        if outside:
-            factor, answer = lost.state["factor"], "back"
+        if outside or batches:
+            factor, answer = lost.state["factor"] if outside else 1.0, "back"
         else:
             if was_lowered and len(self._kept) > 1:  # so the last one may be of a training already lost
+                self._drop(self._kept.pop().snapshot)
+            while verdict == 3.0 and len(self._kept) > 1 and self._kept[-1].made > update - _SHOWS:
                 self._drop(self._kept.pop().snapshot)
             factor = guard.multiplier * (lost.state["factor"] if was_lowered else 1.0) if lowers else 1.0
             answer = "skipped" if skipped else "lowered" if lowers else "back"
@@ -218,6 +231,16 @@ class Ring(Generic[Snapshot]):
                 self._drop(self._kept.pop().snapshot)
                 if not self._kept:
                     raise DivergenceError(f"the training was lost, and no snapshot can be read: {error}") from error
+
+    def _are_batches(self, lost: Lost) -> bool:
+        """Whether the batches since it last went back are bad, and not too many. One whose loss isn't finite may be
+        bad at any rate, and is left out before it comes to this."""
+        verdict = lost.state["verdict"]
+        most = {2.0: lost.update - lost.first, 3.0: _SHOWS}.get(verdict)
+        at_once = most is not None and lost.update <= self.resumed + most
+        if not at_once:
+            self._first = lost.first
+        return at_once and lost.update < self._first + _BAD_BATCHES
 
     def _comes_again(self, update: int, verdict: float) -> bool:
         """Whether the training is lost at the place where it was before, or so often that it is the same cause."""

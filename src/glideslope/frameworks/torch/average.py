@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -18,9 +19,14 @@ from glideslope.frameworks.torch.job.batch import examples, moved
 from glideslope.frameworks.torch.job.state_checks import check_average
 from glideslope.schedules.numbers import is_count, plain
 
+_LIVING: WeakKeyDictionary[Average, None] = WeakKeyDictionary()
+"""The averages that there are, in the order in which they were made."""
+
 
 class Average:
     """An average of a model's weights, updated after each update and put into the model to be measured or saved.
+
+    A `gs.torch.Guard` of the same model takes it back with the weights.
 
     Args:
         model: the network, on its device; of DistributedDataParallel and `torch.compile`, the network within.
@@ -71,6 +77,7 @@ class Average:
         self._begins = int(self.kind.amount * (steps or 0)) if self.kind.kind == "swa" else 0
         self._updates = 0
         self._weights: Weights | None = None
+        _LIVING[self] = None
 
     @property
     def has_begun(self) -> bool:
@@ -152,6 +159,12 @@ class Average:
             )
         self._weights = None if weights is None else Weights.restored(self._model, weights)
         self._updates = int(updates)
+
+
+def averages_of(model: torch.nn.Module) -> list[Average]:
+    """The averages of a model's weights, in the order in which they were made."""
+    network = _network(model)
+    return [average for average in _LIVING if average._model is network]
 
 
 def _network(model: torch.nn.Module) -> torch.nn.Module:

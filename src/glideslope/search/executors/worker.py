@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import threading
 import traceback
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any
 from glideslope.errors import DocumentError, GlideslopeError
 from glideslope.search.directory.best import best_away
 from glideslope.search.executors import sent_state
+from glideslope.search.executors.preempted import Preempted, preempted_after_saving
 from glideslope.search.executors.versions import check_versions
 from glideslope.search.jobs.calls import calling, described
 from glideslope.search.jobs.job import JobFactory
@@ -63,9 +65,12 @@ def perform(task: Task) -> dict[str, Any]:
         couldn't be checkpointed. Or `error`, `message` and `trace`.
     """
     try:
-        with limited(None if task.seconds is None else RunLimit(task.seconds)):
+        with preempted_after_saving(), limited(None if task.seconds is None else RunLimit(task.seconds)):
             return _performed(task)
     except KeyboardInterrupt:
+        raise
+    except Preempted as preempted:
+        preempted.handle()
         raise
     except GlideslopeError as error:
         return {"error": type(error).__name__, "message": str(error), "trace": traceback.format_exc()}
@@ -73,6 +78,14 @@ def perform(task: Task) -> dict[str, Any]:
         where = " ".join(getattr(error, "__notes__", ()))
         message = f"a run was stopped {where}: {described(error)}"
         return {"error": "JobError", "message": message, "trace": traceback.format_exc()}
+
+
+def _again(task: Task) -> Any:
+    """What a job of submitit that was preempted does when it is requeued."""
+    return sys.modules["submitit"].helpers.DelayedSubmission(perform, task)
+
+
+perform.checkpoint = _again  # type: ignore[attr-defined]  # where submitit looks for it
 
 
 def _performed(task: Task) -> dict[str, Any]:

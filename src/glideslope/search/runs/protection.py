@@ -55,7 +55,8 @@ class Protection:
 
     def keep(self, made: int, own: State) -> None:
         """Keeps the snapshot that waits, where the loss of its weights was seen to be as ever."""
-        if self.ring.waiting and made > self.ring.waiting.made and not own["rough"]:
+        waits = 0 if self.ring.waiting is None else made - self.ring.waiting.made
+        if waits > 0 and not own["rough"] and (waits > self.ring.every or not self.guard.is_doubtful(own)):
             self.ring.keep()
 
     def back(self, update: int, own: State, loss: float, rate: float) -> tuple[Event, State, tuple[Any, Any]]:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import optuna
 from optuna.distributions import FloatDistribution
 
+from glideslope.errors import FrameworkError
 from glideslope.views.trackers.tracked import Tracked
 
 _PEAKS = FloatDistribution(1e-30, 1e30, log=True)
+_IN_MEMORY = re.compile(r"sqlite(\+\w+)?:(//)?/?(:memory:)?")
 
 
 class Sink:
     """Adds trials to the study that has the name of the run directory, in a storage such as "sqlite:///runs.db"."""
 
     def __init__(self, storage: str, folder: Path) -> None:
+        if _IN_MEMORY.fullmatch(storage):
+            raise FrameworkError("it is in the memory of this process, which nobody can read; give sqlite:///runs.db")
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._study = optuna.create_study(storage=storage, study_name=folder.absolute().name, load_if_exists=True)
 

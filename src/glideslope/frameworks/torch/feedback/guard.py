@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import distributed
@@ -47,6 +49,8 @@ class Guard:
         scaler: the gradient scaler, where there is one.
         folder: where to keep the snapshots, in files with checksums; in memory, on their device, if not given. Each
             guard, and so each process, has a folder of its own in it, which goes with the guard.
+        beside: what else follows the weights and goes back with them, each with `state_dict` and `load_state_dict`,
+            such as torch's AveragedModel. A `gs.torch.Average` of the model goes back without being given.
         steps_per_epoch: calls of `step` in an epoch; inferred from where the bad batches are if not given.
 
     Attributes:
@@ -54,7 +58,7 @@ class Guard:
         looked: the updates that it has seen.
 
     Raises:
-        FeedbackError: the scheduler has no guard, or another one is at work on it.
+        FeedbackError: the scheduler has no guard, or another one is at work on it; or what is beside has no state.
 
     >>> import torch, glideslope as gs
     >>> model = torch.nn.Linear(1, 1)
@@ -79,13 +83,16 @@ class Guard:
         *,
         scaler: torch.amp.GradScaler | None = None,
         folder: Path | str | None = None,
+        beside: Sequence[Any] = (),
         steps_per_epoch: int | None = None,
     ) -> None:
         if not isinstance(scheduler, Scheduler):
             raise FeedbackError(f"{scheduler!r}: give the gs.torch.Scheduler whose schedule is times gs.guard()")
         self.scheduler = scheduler
         self.optimizer = scheduler.optimizer
-        self._training = Training(model, self.optimizer, scaler)
+        if without := [each for each in beside if not _has_state(each)]:
+            raise FeedbackError(f"{without[0]!r} has no state_dict and load_state_dict, and so can't go back")
+        self._training = Training(model, self.optimizer, scaler, beside)
         self._replay = Replay(self.optimizer)
         self._history = History(
             scheduler.feedbacks.take_guard(self),
@@ -217,7 +224,7 @@ class Guard:
         elif not state["rough"] and self._history.is_seen(update):
             self._look_at_weights(update, loss, self._history.health)
             if self._ring.waiting and not self._lost:
-                self._history.keep()
+                self._history.keep(update, doubtful=self._ring.guard.is_doubtful(state))
 
     def _look_at_refused(self, update: int, call: int, loss: float, refused: str, quiet: bool) -> None:
         """Answers an update that was left out: by no more than that, unless the weights are at fault."""
@@ -228,7 +235,7 @@ class Guard:
             return
         self._remember(call)
         if self._refused >= MOST_REFUSED[refused]:
-            self._lost = Lost(update, {**self.state, "verdict": verdict}, loss)
+            self._lost = Lost(update, {**self.state, "verdict": verdict}, loss, self._refused)
         elif not quiet:
             self._ring.note(update, verdict, loss, "refused")
 
@@ -271,6 +278,7 @@ class Guard:
         self._arrivals = Arrivals()
         rate = max(float(group["lr"]) for group in self.optimizer.param_groups)
         state = self._history.back(lost, rate)
+        self._ring.resumed = self._made
         # The position goes on, so the rest begins here and not at the snapshot.
         self.scheduler.feedbacks.guard_state = self.state = {**state, "resting": float(self._ring.guard.rest)}
 
@@ -278,3 +286,7 @@ class Guard:
         if self._idle.mended():
             self._ring.note(self._made, 6.0, self._loss, "rescaled")
         self._history.wait(self._made, self.state)
+
+
+def _has_state(each: Any) -> bool:
+    return callable(getattr(each, "state_dict", None)) and callable(getattr(each, "load_state_dict", None))

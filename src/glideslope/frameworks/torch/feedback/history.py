@@ -13,7 +13,7 @@ from glideslope.errors import FileError
 from glideslope.feedback import Guard, Ring
 from glideslope.feedback.feedback import State
 from glideslope.feedback.guard import CLOSEST
-from glideslope.feedback.ring import Lost
+from glideslope.feedback.ring import APART, Lost
 from glideslope.feedback.steady_growth import Jumps, SteadyGrowth
 from glideslope.frameworks.torch.feedback.copies import Copy
 from glideslope.frameworks.torch.feedback.replay import FARTHEST, Replay
@@ -68,8 +68,12 @@ class History:
         self.health = self._training.health(copy)
         self.ring.wait(updates_made, state, self._store.write(updates_made, copy))
 
-    def keep(self) -> None:
-        """Keeps the snapshot that waits."""
+    def keep(self, update: int, doubtful: bool) -> None:
+        """Keeps the snapshot that waits; where the training may be lost already, a later one is taken, for a while."""
+        if doubtful and update < self.ring.last.made + APART * self.ring.every:
+            self.ring.withdraw()
+            self._due = update + self.ring.every
+            return
         self.ring.keep()
         self._replay.forget(self.ring.last.made)
 
@@ -77,14 +81,14 @@ class History:
         """Damage in weights, buffers and the optimizer's state after an update with this loss, unless it could be
         repaired; notes weights that grow. A repair is no event of its own where the update has one (`noted`)."""
         finite, norm = health.read()
-        if not finite and self._repaired():
+        if not finite and not self._repaired():
+            return Lost(update, {**state, "verdict": 4.0 if math.isfinite(loss) else 1.0}, loss)
+        if self.jumps.is_found(self.ring.last.made, norm):
+            return Lost(update, {**state, "verdict": 5.0}, loss)
+        if not finite:
             if not noted:
                 self.ring.note(update, 4.0, loss, "repaired")
             self.ring.withdraw()
-        elif not finite:
-            return Lost(update, {**state, "verdict": 4.0 if math.isfinite(loss) else 1.0}, loss)
-        elif self.jumps.is_found(self.ring.last.made, norm):
-            return Lost(update, {**state, "verdict": 5.0}, loss)
         elif health is self.health:
             self.jumps.norm = norm
             if self._growth.is_found(self.ring.last.made, norm):

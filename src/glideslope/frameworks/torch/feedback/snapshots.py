@@ -7,14 +7,19 @@ import io
 import math
 import shutil
 import tempfile
+import warnings
 import weakref
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
+from glideslope.callers import caller_level
 from glideslope.errors import FeedbackError, FileError
 from glideslope.files import write_atomically
+from glideslope.frameworks.torch.average import averages_of
 from glideslope.frameworks.torch.distributed import of_this_process
 from glideslope.frameworks.torch.feedback.copies import Copy, cloned, not_finite, tensors
 from glideslope.frameworks.torch.job.averaging import unsaved_buffers
@@ -25,11 +30,14 @@ _HALVES = (torch.float16, torch.bfloat16)
 
 
 class Training:
-    """A training that snapshots are taken of: the network, its optimizer, and the gradient scaler where there is
-    one."""
+    """A training that snapshots are taken of: the network, its optimizer, the gradient scaler where there is one, and
+    what else follows the weights, such as their average."""
 
-    def __init__(self, model: torch.nn.Module, optimizer: Any, scaler: torch.amp.GradScaler | None) -> None:
+    def __init__(
+        self, model: torch.nn.Module, optimizer: Any, scaler: torch.amp.GradScaler | None, beside: Sequence[Any] = ()
+    ) -> None:
         self.model, self.optimizer, self.scaler = model, optimizer, scaler
+        self._beside = [*beside]
         self._besides: frozenset[str] = frozenset()
         self._held: dict[str, torch.Tensor] = {}
 
@@ -44,7 +52,12 @@ class Training:
             "buffers": unsaved_buffers(self.model),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict() if self.scaler else {},
+            "beside": [each.state_dict() for each in self._followers()],
         }
+
+    def _followers(self) -> list[Any]:
+        """What follows the weights."""
+        return [*self._beside, *averages_of(self.model)]
 
     def accept(self) -> None:
         """Accepts the present numbers that aren't finite, as in the mask of an attention, as intended."""
@@ -77,6 +90,8 @@ class Training:
         self.optimizer.load_state_dict(cloned(parts["optimizer"]))
         if self.scaler:
             self.scaler.load_state_dict(parts["scaler"])
+        for each, state in zip(self._followers(), cloned(parts["beside"]), strict=False):  # later ones have no state
+            each.load_state_dict(state)
         self.optimizer.zero_grad()
 
     def repair(self, parts: dict[str, Any]) -> bool:
@@ -160,11 +175,16 @@ class InMemory:
         self.dropped = place
 
 
-class OnDisk:
-    """Snapshots as files, each with a checksum, in a new folder, since other guards may have theirs in the same place.
+class OnFile(NamedTuple):
+    """A snapshot in a file, and its checksum: a file with another one isn't what was written."""
 
-    A file is the SHA-256 of what follows, and then what `torch.save` writes.
-    """
+    file: Path
+    checksum: bytes
+
+
+class OnDisk:
+    """Snapshots as files that `torch.save` writes, in a new folder, since other guards may have theirs in the same
+    place. Where one can't be written, as on a full disk, it is kept in memory."""
 
     dropped: Copy | None = None
 
@@ -174,24 +194,35 @@ class OnDisk:
             self.folder = Path(tempfile.mkdtemp(prefix="guard-", dir=parent))
         except OSError as error:
             raise FileError(f"{parent} can't hold snapshots: {error.strerror}") from error
+        self._warned = False
         weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
 
-    def write(self, updates_made: int, copy: Copy) -> Any:
+    def write(self, updates_made: int, copy: Copy) -> OnFile | Copy:
         content = io.BytesIO()
         torch.save(copy.tree(), content)
         data = content.getvalue()
-        write_atomically(file := self.folder / f"snapshot-{updates_made}.pt", hashlib.sha256(data).digest() + data)
-        return file
-
-    def read(self, place: Any) -> dict[str, Any]:
-        """The snapshot in a file. Raises a FileError if it is gone, or isn't what was written."""
         try:
-            content = place.read_bytes()
-        except OSError as error:
-            raise FileError(f"{place} can't be read: {error.strerror}") from error
-        if hashlib.sha256(content[32:]).digest() != content[:32]:
-            raise FileError(f"{place} is damaged: its checksum doesn't match")
-        return torch.load(io.BytesIO(content[32:]), weights_only=True)  # type: ignore[no-any-return]
+            write_atomically(file := self.folder / f"snapshot-{updates_made}.pt", data)
+        except FileError as error:
+            if not self._warned:
+                self._warned = True
+                warnings.warn(f"{error}: this snapshot is kept in memory", stacklevel=caller_level("torch"))
+            return copy
+        return OnFile(file, hashlib.sha256(data).digest())
 
-    def drop(self, place: Any) -> None:
-        place.unlink(missing_ok=True)
+    def read(self, place: OnFile | Copy) -> dict[str, Any]:
+        """A snapshot. Raises a FileError if its file is gone, or isn't what was written."""
+        if isinstance(place, Copy):
+            return place.tree()  # type: ignore[no-any-return]
+        try:
+            content = place.file.read_bytes()
+        except OSError as error:
+            raise FileError(f"{place.file} can't be read: {error.strerror}") from error
+        if hashlib.sha256(content).digest() != place.checksum:
+            raise FileError(f"{place.file} isn't the snapshot that was written: its checksum doesn't match")
+        return torch.load(io.BytesIO(content), weights_only=True)  # type: ignore[no-any-return]
+
+    def drop(self, place: OnFile | Copy) -> None:
+        if isinstance(place, OnFile):
+            with suppress(OSError):  # of a folder that can't be written to any longer
+                place.file.unlink(missing_ok=True)
