@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import msgspec
@@ -377,6 +378,34 @@ def test_a_lock_without_hard_links(tmp_path, monkeypatch):
         RunDirectory(tmp_path / "out", SEARCH)
     one.release()
     assert not (tmp_path / "out").exists()
+
+
+def test_a_lock_that_is_made_between_two_looks_is_not_moved_away(tmp_path, monkeypatch):
+    """The lock that one tries to take is released, and taken again by its search before the next look."""
+    held, other = lock.Lock(tmp_path / "search.lock"), lock.Lock(tmp_path / "search.lock")
+    held.acquire()
+    look, looks, moved = lock.Lock._read, [None, None], []
+    monkeypatch.setattr(os, "rename", lambda *places: moved.append(places))
+    monkeypatch.setattr(lock.Lock, "_read", lambda self: looks.pop() if looks else look(self))
+    with pytest.raises(gs.RunDirectoryError, match="another search began"):
+        other.acquire()
+    assert not moved
+
+
+def test_a_search_waits_for_one_that_took_its_folder_between_two_writes(tmp_path):
+    """The other one sees then that the folder isn't free."""
+    directory, other = RunDirectory(tmp_path / "out", SEARCH), RunDirectory(tmp_path / "out", SEARCH)
+    directory["first"] = RUN
+    directory.release()
+    other._lock.acquire()
+    timer = threading.Timer(0.2, other.release)
+    timer.start()
+    directory["second"] = RUN
+    timer.join()
+    with pytest.raises(gs.RunDirectoryError, match="another search began"):
+        other["first"] = RUN
+    directory.finish({}, [], "")
+    assert set(RunDirectory(tmp_path / "out", SEARCH, resume=True)) == {"first", "second"}
 
 
 def test_a_lock_that_was_lost_ends_the_search(tmp_path):

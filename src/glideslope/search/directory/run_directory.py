@@ -32,6 +32,9 @@ _TEMPORARY = re.compile(
 )
 CHECKPOINT_EVERY = 60.0
 """The least seconds between two checkpoints of a run."""
+_PATIENCE = 2.0
+"""Seconds that the search of the folder waits for the lock, after it released it for a moment: one that took it then
+sees that the folder isn't free, and gives it back."""
 
 
 class RunDirectory(UserDict[str, dict[str, Any]]):
@@ -175,7 +178,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         try:
             run_files.make(self.folder)
             self._check_no_other()  # one that has begun may have released the lock for a moment: it isn't taken from it
-            self._lock.acquire()
+            self._lock.acquire(_PATIENCE if self._recorded else 0.0)
             self._check_no_other()
             for name in ("", run_files.RUNS, run_files.UNFINISHED, run_files.TRAINED):
                 run_files.delete(run_files.matching(self.folder / name, _TEMPORARY))

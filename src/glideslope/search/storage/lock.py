@@ -7,6 +7,7 @@ import secrets
 import socket
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from glideslope.documents import checked, sealed, unsealed
 from glideslope.errors import DocumentError, RunDirectoryError
 
 _TRIES = 5
+_PAUSE = 0.02
+"""Seconds between two looks at a lock."""
 
 
 class Owner(msgspec.Struct, forbid_unknown_fields=True):
@@ -55,17 +58,21 @@ class Lock:
         if (text := self._read()) is not None and not self._stale(text):
             raise self._refusal(text, who)
 
-    def acquire(self) -> None:
-        """Takes the lock. Raises a RunDirectoryError if another process, or another search of this one, holds it, or no
-        file can be made there."""
-        text = sealed(msgspec.to_builtins(this_process()))
+    def acquire(self, patience: float = 0.0) -> None:
+        """Takes the lock. Raises a RunDirectoryError if another process, or another search of this one, holds it for
+        longer than `patience`, in seconds, or no file can be made there."""
+        text, until = sealed(msgspec.to_builtins(this_process())), time.monotonic() + patience
         try:
             for _ in range(_TRIES):
                 if self._created(text):
                     self._text, self._pid = text, os.getpid()
                     return
-                self.check_free("another search began in {folder} meanwhile")
-                self._take_away()
+                while (other := self._read()) is not None and not self._stale(other):
+                    if time.monotonic() >= until:
+                        raise self._refusal(other, "another search began in {folder} meanwhile")
+                    time.sleep(_PAUSE)
+                if other is not None:
+                    self._take_away()
         except OSError as error:
             raise RunDirectoryError(f"{self.file} can't be made: {error.strerror}") from error
         raise RunDirectoryError(f"other searches begin in {self.file.parent}: name another folder with --out")
@@ -81,11 +88,14 @@ class Lock:
     def check_held(self) -> None:
         """Raises where the lock isn't in its file any more; for a worker, where another's is there.
 
-        A worker saves its run after an interrupted search has released the lock.
+        A worker saves its run after an interrupted search has released the lock. Who takes away the lock of a dead
+        process may move a new one aside for a moment: so one that isn't there is looked for twice.
         """
-        text = self._read()
-        if text is None and self._pid != os.getpid():
-            return
+        if (text := self._read()) is None:
+            if self._pid != os.getpid():
+                return
+            time.sleep(_PAUSE)
+            text = self._read()
         if text != self._text.encode():
             raise RunDirectoryError(f"{self.file} was deleted or taken over: another search may write there")
 
