@@ -93,7 +93,7 @@ def wait_for_a_run(process: subprocess.Popen[bytes], folder: Path) -> None:
 
 def last_checkpoint(folder: Path, out: str) -> int:
     """The updates of the run in the making that its last checkpoint has; 0 without one."""
-    documents = sorted((folder / out / "unfinished").glob("*.json"))
+    documents = sorted((folder / out / "unfinished").glob("*-*-[0-9]*[0-9].json"))  # not of the best, nor the progress
     if not documents:
         return 0
     position = json.loads(documents[-1].read_text())["position"]
