@@ -62,6 +62,10 @@ CHECKED = 6
 """Updates with which a search checks its job before its runs."""
 
 
+OF_KILLS = ("out", "load", "checksum", "wasted_updates")
+"""What a result says of its folder, and of the kills."""
+
+
 def tune(folder: Path, out: str, steps: int, every: str) -> list[str]:
     resume = ["--resume"] if (folder / out / "search.json").exists() else []
     return [sys.executable, "-c", TUNE, "tune", "job.py:job", "--steps", str(steps), "--overhead", "1", "--guard",
@@ -71,7 +75,7 @@ def tune(folder: Path, out: str, steps: int, every: str) -> list[str]:
 def ended(folder: Path, out: str) -> tuple[str, str, str]:
     """The result, the table of all rates and losses, and the checksum of the trained network."""
     result = json.loads((folder / out / "result.json").read_text())
-    kept = {key: value for key, value in result.items() if key not in ("out", "load", "checksum")}
+    kept = {key: value for key, value in result.items() if key not in OF_KILLS}
     network = hashlib.sha256((folder / out / "model.safetensors").read_bytes()).hexdigest()
     return json.dumps(kept), (folder / out / "runs.csv").read_text(), network
 

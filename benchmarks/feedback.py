@@ -85,7 +85,7 @@ def guarded(width: int, optimizer: Any, batch: int) -> dict[str, list[float]]:
 
     def snapshot() -> None:
         guard._wait()
-        guard._history.keep()
+        guard._history.keep(guard._made, doubtful=False)
 
     def timed(function: Callable[[], None]) -> Callable[[], float]:
         def run() -> float:

@@ -47,8 +47,8 @@ def first_paints(file: Path) -> list[float]:
             browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
             page = browser.new_page()
             page.goto(file.as_uri())
-            paint = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
-            seconds.append(page.evaluate(paint) / 1000)
+            paint = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+            seconds.append(page.wait_for_function(paint).json_value() / 1000)
             browser.close()
     return seconds
 

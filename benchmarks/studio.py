@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = ("draw", "predict", "play", "watch", "learn")
 BYTES = """performance.getEntriesByType('resource').map((one) => [one.name, one.decodedBodySize])
   .filter(([name]) => !name.includes('/api/') && !name.includes('/events')).reduce((sum, [, size]) => sum + size, 0)"""
-PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 
 
 def main() -> None:
@@ -34,7 +34,8 @@ def main() -> None:
             page = browser.new_context().new_page()
             page.goto(f"{running.url}#{room}")
             page.locator("main[data-ready=true]").wait_for()
-            print(f"{room}: {page.evaluate(BYTES) / 1000:.0f} KB, first paint after {page.evaluate(PAINT):.0f} ms")
+            paint = page.wait_for_function(PAINT).json_value()
+            print(f"{room}: {page.evaluate(BYTES) / 1000:.0f} KB, first paint after {paint:.0f} ms")
         page = browser.new_context().new_page()
         state = {"plan": {"steps": 100_000, "peak": 0.003}, "law": "law.json"}
         page.goto(f"{running.url}#predict/{quote(json.dumps(state))}")

@@ -20,7 +20,11 @@ ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NEEDED = ("sphinx", "myst_nb", "sphinx_gallery", "furo", "optuna")
 MISSING = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(MISSING), reason=f"{MISSING} aren't installed: make docs does")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(MISSING), reason=f"{MISSING} aren't installed: make docs does"),
+    pytest.mark.xdist_group("site"),  # one process builds it
+]
 QUESTIONS = re.findall(
     r"^\| (.+?) \| (.+?) \| \[.*?\]\((\S+?)\.md\) \| \[.*?\]\((https://\S+?)\) \|$",
     (ROOT / "docs/questions.md").read_text(),
