@@ -99,18 +99,18 @@ def critical_batch(
     for size in sizes:
         updates = np.rint(lengths * batch / size).clip(10)
         curves.append((np.log(updates), _lowest(law, updates, size, tried)))
-    own = _lowest(law, np.array([float(steps)]), batch, tried)[0]
-    counts = np.array([np.interp(-own, -losses, logs, left=np.nan, right=np.nan) for logs, losses in curves])
+    end = _lowest(law, np.array([float(steps)]), batch, tried)[0]
+    counts = np.array([np.interp(-end, -losses, logs, left=np.nan, right=np.nan) for logs, losses in curves])
     known = np.isfinite(counts)
     if known.sum() < 2:
-        return CriticalBatch(math.nan, float(own), math.nan)
+        return CriticalBatch(math.nan, float(end), math.nan)
     s, b = np.exp(counts[known]), sizes[known]
     rows = np.stack([1 / s, 1 / (s * b)], axis=1)  # relative errors of s_min + s_min·B/b
     shortest, examples = np.linalg.lstsq(rows, np.ones(len(s)), rcond=None)[0]
     if examples <= 0:
-        return CriticalBatch(0.0, float(own), float(s.min()))
+        return CriticalBatch(0.0, float(end), float(s.min()))
     value = examples / shortest if shortest > 0 else math.inf
-    return CriticalBatch(float(value if value < _WITHIN * most else math.inf), float(own), max(float(shortest), 0.0))
+    return CriticalBatch(float(value if value < _WITHIN * most else math.inf), float(end), max(float(shortest), 0.0))
 
 
 def batch_growth(
