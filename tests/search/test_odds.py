@@ -31,6 +31,12 @@ def test_its_ends_are_in_order_and_not_above_the_untrained_loss(loss, losses, bo
     assert low < high <= max(1.0, 1.01 * loss)
 
 
+@given(st.floats(-30, 30), st.floats(-30, 30), st.floats(0.1, 8))
+def test_its_ends_are_in_order_where_a_short_run_ends_above_the_untrained_loss(loss, untrained, bound):
+    low, high = interval(short(loss, untrained, np.ones(100)), bound)
+    assert low <= high
+
+
 @given(FALLING, st.floats(0.25, 4))
 def test_a_training_loss_that_still_falls_leaves_more_to_gain(losses, bound):
     flat = interval(short(0.5, 1.0, np.ones(100)), bound)

@@ -41,9 +41,10 @@ def interval(short: Run, bound: float) -> tuple[float, float]:
     loss, untrained = short.final_loss, short.untrained
     if min(loss, untrained) > 0:
         low, high = (loss * math.exp(fall * steepness(short.losses)) for fall in _pair(bound, FALLS))
-        return low, min(high, untrained)
-    low, high = (untrained - gain * (untrained - loss) for gain in reversed(_pair(bound, GAINS)))
-    return low, high
+        high = min(high, untrained)
+    else:
+        low, high = (untrained - gain * (untrained - loss) for gain in reversed(_pair(bound, GAINS)))
+    return min(low, high), max(low, high)  # a short run may have ended above the untrained loss
 
 
 def steepness(losses: np.ndarray) -> float:
