@@ -17,6 +17,13 @@ def test_each_number_is_as_the_format_of_a_float_rounds_it(digits, numbers):
     assert rounded(np.array(numbers), digits) == expected
 
 
+@pytest.mark.parametrize("digits", [3, 5, 7])
+def test_numbers_near_a_half_are_rounded_as_they_are_and_not_as_their_product(digits):
+    halves = np.arange(10 ** (digits - 1), 10 ** (digits - 1) + 2000) + 0.5
+    numbers = np.concatenate([halves * unit for unit in (1e-9, 1e-4, 1e-3, 1e5)])
+    assert rounded(numbers, digits) == [float(f"{number:.{digits}g}") for number in numbers.tolist()]
+
+
 def test_numbers_of_half_the_precision_are_as_the_same_numbers_of_the_whole():
     numbers = np.nextafter(np.float32(10.0) ** np.arange(-5, 6, dtype=np.float32), np.float32(0))
     assert rounded(numbers, 7) == [float(f"{number:.7g}") for number in numbers.tolist()]

@@ -7,6 +7,8 @@ from numpy.typing import ArrayLike
 
 _EXACT = 22
 """The largest power of ten that a float holds exactly."""
+_HALF = 1e-6
+"""How near a half a number of digits before the point is written, to be rounded right: more than its error."""
 
 
 def rounded(values: ArrayLike, digits: int) -> list[float | int | None]:
@@ -24,8 +26,12 @@ def rounded(values: ArrayLike, digits: int) -> list[float | int | None]:
     powers = digits - 1 - np.floor(np.log10(sizes)).astype(int)
     scale = 10.0 ** np.minimum(np.abs(powers), _EXACT)
     with np.errstate(over="ignore", invalid="ignore"):  # of numbers whose scale isn't exact, which are written below
-        kept = np.where(powers >= 0, np.rint(numbers * scale) / scale, np.rint(numbers / scale) * scale).tolist()
-    for i in np.flatnonzero(np.abs(powers) > _EXACT).tolist():
+        scaled = np.where(powers >= 0, numbers * scale, numbers / scale)
+        whole = np.rint(scaled)
+        kept = np.where(powers >= 0, whole / scale, whole * scale).tolist()
+        # The product is rounded itself: near a half it doesn't say on which side the number lies.
+        written = (np.abs(powers) > _EXACT) | (np.abs(np.abs(scaled - whole) - 0.5) < _HALF)
+    for i in np.flatnonzero(finite & written).tolist():
         kept[i] = float(f"{numbers[i]:.{digits}g}")
     for i in np.flatnonzero(~finite).tolist():
         kept[i] = None
