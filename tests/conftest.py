@@ -1,7 +1,11 @@
 """What holds for every test."""
 
+import contextlib
+import fcntl
 import shutil
 import signal
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +21,14 @@ def standard_output_is_taken_back():
     """A command that runs a job lends it standard output until the process ends, which a test's doesn't."""
     yield
     output.take_back()
+
+
+@contextlib.contextmanager
+def one_process_at_a_time(name):
+    """What two processes of the tests must not do at once: build the site, start a Ray cluster (its ports are fixed)."""
+    with (Path(tempfile.gettempdir()) / f"glideslope-tests-{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # ends with the process
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ import pytest
 
 import glideslope as gs
 from glideslope.schedules.names import NAMES
+from tests.conftest import one_process_at_a_time
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -23,7 +24,6 @@ MISSING = [name for name in NEEDED if importlib.util.find_spec(name) is None]
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(bool(MISSING), reason=f"{MISSING} aren't installed: make docs does"),
-    pytest.mark.xdist_group("site"),  # one process builds it
 ]
 QUESTIONS = re.findall(
     r"^\| (.+?) \| (.+?) \| \[.*?\]\((\S+?)\.md\) \| \[.*?\]\((https://\S+?)\) \|$",
@@ -38,9 +38,10 @@ def site():
     folder = ROOT / "build/site"
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", "docs", str(folder)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [*command, "-d", str(ROOT / "build/doctrees")], cwd=ROOT, env=environment, capture_output=True, text=True
-    )
+    with one_process_at_a_time("site"):  # the next finds it built
+        done = subprocess.run(
+            [*command, "-d", str(ROOT / "build/doctrees")], cwd=ROOT, env=environment, capture_output=True, text=True
+        )
     assert done.returncode == 0, done.stderr[-5000:]
     return folder
 

@@ -16,6 +16,7 @@ import pytest
 import glideslope as gs
 from glideslope.search.directory.run_directory import RunDirectory
 from glideslope.search.jobs.job import load_job
+from tests.conftest import one_process_at_a_time
 from tests.search import test_ranks as ranks
 from tests.search.test_workers import JOB, SLOW, made_by_workers
 
@@ -47,14 +48,15 @@ def cluster(monkeypatch):
     import ray
     from ray.cluster_utils import Cluster
 
-    head = {"num_cpus": 1, "object_store_memory": 10**8, "include_dashboard": False, "ray_client_server_port": port()}
-    cluster = Cluster(initialize_head=True, head_node_args=head)
-    cluster.client = f"ray://127.0.0.1:{head['ray_client_server_port']}"
-    try:
-        yield cluster
-    finally:
-        ray.shutdown()
-        cluster.shutdown()
+    with one_process_at_a_time("ray"):
+        head = {"num_cpus": 1, "object_store_memory": 10**8, "include_dashboard": False, "ray_client_server_port": port()}
+        cluster = Cluster(initialize_head=True, head_node_args=head)
+        cluster.client = f"ray://127.0.0.1:{head['ray_client_server_port']}"
+        try:
+            yield cluster
+        finally:
+            ray.shutdown()
+            cluster.shutdown()
 
 
 @pytest.mark.slow
