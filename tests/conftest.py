@@ -25,7 +25,7 @@ def standard_output_is_taken_back():
 
 @contextlib.contextmanager
 def one_process_at_a_time(name):
-    """What two processes of the tests must not do at once: build the site, start a Ray cluster (its ports are fixed)."""
+    """What two processes of the tests can't do at once: build the site, start a Ray cluster, whose ports are fixed."""
     with (Path(tempfile.gettempdir()) / f"glideslope-tests-{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # ends with the process
         yield

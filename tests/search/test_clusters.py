@@ -49,9 +49,10 @@ def cluster(monkeypatch):
     from ray.cluster_utils import Cluster
 
     with one_process_at_a_time("ray"):
-        head = {"num_cpus": 1, "object_store_memory": 10**8, "include_dashboard": False, "ray_client_server_port": port()}
-        cluster = Cluster(initialize_head=True, head_node_args=head)
-        cluster.client = f"ray://127.0.0.1:{head['ray_client_server_port']}"
+        client = port()
+        head = {"num_cpus": 1, "object_store_memory": 10**8, "include_dashboard": False}
+        cluster = Cluster(initialize_head=True, head_node_args={**head, "ray_client_server_port": client})
+        cluster.client = f"ray://127.0.0.1:{client}"
         try:
             yield cluster
         finally:
