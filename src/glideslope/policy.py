@@ -59,12 +59,8 @@ class RatePolicy:
 
     @property
     def curve(self) -> Schedule:
-        """The schedule, where one is needed that nothing else moves.
-
-        Raises:
-            FeedbackError: measurements move the rate.
-            BatchError: the batch grows.
-        """
+        """The schedule, where one is needed that nothing else moves. Raises a FeedbackError if measurements move the
+        rate, or a BatchError if the batch grows."""
         alone = f": take its schedule alone, {self.schedule!r}"
         if self.feedbacks:
             raise FeedbackError(f"{self} answers to measurements, so it has no curve before the training{alone}")

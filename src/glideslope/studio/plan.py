@@ -78,11 +78,8 @@ class Plan(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     def curve(self, text: str) -> Curve:
         """The curve of a schedule: each update, or of very many the turns and those between which it is straight; of
-        very many parts, at some updates.
-
-        Raises:
-            ScheduleError: the text isn't a schedule, or there are too many parts.
-        """
+        very many parts, at some updates. Raises a ScheduleError if the text isn't a schedule, or there are too many
+        parts."""
         parsed(text)
         if self.parts > MOST_PARTS:
             raise ScheduleError(

@@ -77,11 +77,7 @@ class Logs(msgspec.Struct, forbid_unknown_fields=True):
 
 def predicted(library: Library, asked: Prediction) -> dict[str, Any]:
     """All that is drawn of a plan and of the schedule that the law would design beside it, and the predicted losses.
-
-    Raises:
-        LawError: there is no such law.
-        ScheduleError: the schedule can't be changed as asked.
-    """
+    Raises a LawError if there is no such law, or a ScheduleError if the schedule can't be changed as asked."""
     if not asked.law:
         raise LawError("no law: drop logs on the page, or open the studio on a folder with what glideslope fit wrote")
     known = library.law(asked.law)
