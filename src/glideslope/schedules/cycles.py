@@ -91,12 +91,12 @@ def three_phase_one_cycle(
 
 @named
 def slanted_triangular(duration: Time | None = None, *, cut: float = 0.1, ratio: float = 32.0) -> Schedule:
-    """Steep up, slowly down: (1 + p·(r - 1))/r with p = t/c up to c = cut·T, then 1 - (t - c)/(T - c).
+    """A steep rise and a slow fall: (1 + p·(r - 1))/r with p = t/c up to c = cut·T, then 1 - (t - c)/(T - c).
 
     Args:
         duration: the duration T; the rest of the horizon if not given.
-        cut: the fraction of T that it goes up.
-        ratio: r, how many times less the ends are than the peak, at least 1.
+        cut: the fraction of T that the rise takes.
+        ratio: r, the peak over the factor at both ends, at least 1.
 
     Raises:
         ScheduleError: cut isn't a fraction, or the ratio is under 1.
