@@ -6,9 +6,10 @@ from glideslope.errors import ScheduleError
 from glideslope.schedules.checks import check_factor
 from glideslope.schedules.decays import cosine
 from glideslope.schedules.durations import Duration, Time
+from glideslope.schedules.horizon import Part
 from glideslope.schedules.names import named
 from glideslope.schedules.phases import constant, optional, warmup
-from glideslope.schedules.primitives import Chebyshev, Part, Ramp
+from glideslope.schedules.primitives import Chebyshev, Ramp
 from glideslope.schedules.schedule import Schedule
 from glideslope.schedules.shapes import shape as shape_named
 from glideslope.schedules.timescales import exponential

@@ -152,9 +152,9 @@ def duration(time: Time) -> Duration:
 
 def timescale_of(time: Time) -> Duration:
     """A duration to divide by, so not zero."""
-    if (own := duration(time)).value == 0:
-        raise ScheduleError(f"timescale={time}: it must be longer than nothing")
-    return own
+    if (timescale := duration(time)).value == 0:
+        raise ScheduleError(f"timescale={time}: it must be positive")
+    return timescale
 
 
 def is_explicit(time: Time) -> bool:

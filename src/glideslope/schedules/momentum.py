@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from glideslope.errors import ScheduleError
 from glideslope.schedules.combined import Scaled
-from glideslope.schedules.horizon import Over
+from glideslope.schedules.horizon import Over, Part
 from glideslope.schedules.named import Named
-from glideslope.schedules.primitives import Part, Ramp
+from glideslope.schedules.primitives import Ramp
 from glideslope.schedules.schedule import Schedule
 from glideslope.schedules.sequence import Sequence
 

@@ -13,7 +13,6 @@ value     = number [["k" | "M"] unit] | word | "quoted" | "[" [value {"," value}
 
 from __future__ import annotations
 
-import inspect
 import operator
 import re
 from collections.abc import Callable, Iterable
@@ -22,11 +21,10 @@ from typing import Any, NoReturn
 
 from glideslope.documents import shown
 from glideslope.errors import GlideslopeError, ScheduleError
-from glideslope.renamed import old_names
 from glideslope.schedules import theirs
 from glideslope.schedules.combined import FUNCTIONS, total
-from glideslope.schedules.durations import Clock, with_unit
-from glideslope.schedules.methods import METHODS
+from glideslope.schedules.durations import with_unit
+from glideslope.schedules.methods import METHODS, argument_names
 from glideslope.schedules.names import FACTORS, NAMES
 from glideslope.schedules.numbers import MULTIPLES, NUMBER, written
 from glideslope.schedules.phases import constant
@@ -44,8 +42,6 @@ _TOKEN = re.compile(
     |(?P<end>$))""",
     re.VERBOSE | re.ASCII,
 )
-
-
 _WORDS = {"true": True, "false": False, "none": None, "True": True, "False": False, "None": None}
 
 
@@ -224,13 +220,9 @@ class _Parser:
     def arguments(self, maker: Callable[..., Schedule]) -> tuple[list[Any], dict[str, Any]]:
         args: list[Any] = []
         kwargs: dict[str, Any] = {}
-        places = [place for place in inspect.signature(maker).parameters.values() if place.name != "self"]
-        known = [place.name for place in places if place.kind != place.VAR_KEYWORD]
-        if len(known) < len(places):  # `over`, whose keywords are a clock's
-            known += vars(Clock())
-        known += old_names(maker)
-        self.expect("(")
-        while not self.accept(")"):
+        known = argument_names(maker)
+
+        def argument() -> None:
             column, value = self.start, self.value()
             if isinstance(value, str) and self.at("="):
                 self.read()
@@ -242,18 +234,23 @@ class _Parser:
                 self.fail("an argument by place after one by name", column)
             else:
                 args.append(value)
-            if not self.at(")"):
-                self.expect(",")
+
+        self.expect("(")
+        self.separated(argument, ")")
         return args, kwargs
+
+    def separated(self, rule: Callable[[], Any], end: str) -> list[Any]:
+        """What a rule reads, again and again with commas between, up to the end."""
+        values = []
+        while not self.accept(end):
+            values.append(rule())
+            if not self.at(end):
+                self.expect(",")
+        return values
 
     def value(self) -> Any:
         if self.accept("["):
-            values = []
-            while not self.accept("]"):
-                values.append(self.nested(self.value))
-                if not self.at("]"):
-                    self.expect(",")
-            return values
+            return self.separated(lambda: self.nested(self.value), "]")
         column, token, unit, kind = self.start, self.token, self.unit, self.kind
         if kind not in ("number", "word", "quoted"):
             self.fail("expected a value")

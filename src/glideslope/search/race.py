@@ -172,10 +172,10 @@ def race(
 def standings(runs: Sequence[Sequence[Run]], target: float | None, updates: int) -> Race:
     """The race that these runs were, those of each contestant together."""
     order = sorted(runs, key=mean_loss)
-    reference = next(own for own in order if own[0].contestant == Contestant(constant(), own[0].contestant.peak))
+    reference = next(one for one in order if one[0].contestant == Contestant(constant(), one[0].contestant.peak))
     goal = mean_loss(reference) if target is None else target
-    table = [Standing(own[0].contestant, tuple(own), mean_loss(own), _error(own), _reached(own, goal)) for own in order]
-    tied = tuple(own[0].contestant for own in within_noise(order))
+    table = [Standing(one[0].contestant, tuple(one), mean_loss(one), _error(one), _reached(one, goal)) for one in order]
+    tied = tuple(one[0].contestant for one in within_noise(order))
     return Race(tuple(table), tied, table[order.index(reference)], goal, updates)
 
 
@@ -199,13 +199,13 @@ def within_noise(order: Sequence[Sequence[Run]]) -> list[Sequence[Run]]:
     of all is taken, the median over them.
     """
     best = order[0]
-    gaps = [np.array([b.final_loss - a.final_loss for a, b in zip(best, own, strict=True)]) for own in order]
+    gaps = [np.array([b.final_loss - a.final_loss for a, b in zip(best, runs, strict=True)]) for runs in order]
     with np.errstate(over="ignore"):
         spreads = [gap.std(ddof=1) for gap in gaps[1:] if len(best) > 1 and np.all(np.isfinite(gap))]
     if not spreads:
         return [best]
     noise = 2 * float(np.median(spreads)) / math.sqrt(len(best))
-    return [best, *(own for own, gap in zip(order[1:], gaps[1:], strict=True) if gap.mean() < noise)]
+    return [best, *(runs for runs, gap in zip(order[1:], gaps[1:], strict=True) if gap.mean() < noise)]
 
 
 def _reached(runs: Sequence[Run], target: float) -> float | None:

@@ -7,10 +7,11 @@ import importlib.util
 import inspect
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from glideslope.documents import shown
 from glideslope.errors import JobError
 from glideslope.search.jobs.calls import FAILURES, described
 
@@ -140,6 +141,17 @@ def check_methods(job: Any, place: str = "the job") -> Job:
             "state() and restore(state); glideslope.torch.Job makes one"
         )
     return job  # type: ignore[no-any-return]
+
+
+def controls_of(job: Any) -> frozenset[str]:
+    """The controls of a job's `step` besides the rate. Raises a JobError if its `controls` aren't names."""
+    names = getattr(job, "controls", ())
+    if not isinstance(names, str) and isinstance(names, Iterable) and all(isinstance(name, str) for name in names):
+        return frozenset(names)
+    raise JobError(
+        f"the job's controls are {shown(names)}: give the names of what its step sets, such as "
+        '("batch_size", "weight_decay")'
+    )
 
 
 def _module(file: Path) -> Any:

@@ -11,8 +11,7 @@ import numpy as np
 from glideslope.callers import caller_level
 from glideslope.errors import SearchError
 from glideslope.search.jobs.calls import calling
-from glideslope.search.jobs.controls import controls_of
-from glideslope.search.jobs.job import Job
+from glideslope.search.jobs.job import Job, controls_of
 from glideslope.search.runs import labels
 from glideslope.search.runs.contestant import Contestant
 
