@@ -44,7 +44,7 @@ def objective(
         job: a job, or a function from a seed to a job.
         steps: the updates of each run.
         schedules: the schedules to choose from; a single cycle if not given.
-        peaks: the least and the greatest peak rate; if not given, a factor of 256 to both sides of the usual one.
+        peaks: the least and the greatest peak rate; by default the usual one divided and multiplied by 256.
         evaluations: the measurements of the validation loss in a run, each reported.
         seed: of the job.
 

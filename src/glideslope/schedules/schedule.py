@@ -111,9 +111,9 @@ class Schedule(Drawn, ABC):
 
         return each(self, steps)
 
-    def within(self, steps: Time) -> Schedule:
-        """The schedule itself if it has an end of its own, otherwise with `steps` as its horizon."""
-        return self if self.ends() else self.over(steps)
+    def within(self, steps: Time, clock: Clock | None = None) -> Schedule:
+        """The schedule itself if it has an end of its own, otherwise with `steps` as its horizon; see `over`."""
+        return self if self.ends() else self.over(steps, clock)
 
     def ends(self) -> bool:
         """Whether it has an end of its own, whatever the horizon and the clock."""

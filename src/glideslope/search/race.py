@@ -120,15 +120,15 @@ def race(
         averages: averages of the weights with which everything is measured too: "ema(0.99)", "swa(75%)".
         seeds: the number of seeds with which everything is run.
         seed: the first.
-        target: the validation loss to reach; where the best constant rate ends, if not given.
+        target: the validation loss to reach; by default the final loss of the best constant rate.
         evaluations: the measurements of the validation loss in a run.
         memory: results of finished runs, from which an interrupted search continues.
         watch: is called with the `Progress` at each look at the loss.
         executor: makes the runs, all at once if it has so many workers; each worker makes jobs by the function.
 
     Raises:
-        SearchError: no schedules or peaks, a peak or a number that isn't positive.
-        JobError: a call of the job fails, or its job with an optimizer is the one without.
+        SearchError: there are no schedules or peaks, or a peak or another number isn't positive.
+        JobError: a call of the job fails, or the job trains with another optimizer as without it.
     """
     if np.ndim(steps):  # the order before
         raise SearchError(f"steps={steps!r}, peaks={peaks!r}: give race(job, schedules, steps, peaks)")

@@ -115,6 +115,5 @@ def _parts(text: str) -> int:
 @lru_cache(maxsize=32)
 def _curve(text: str, steps: int, peak: float, clock: Clock, fine: bool) -> Curve:
     value = parsed(text)
-    bare = as_policy(value).schedule
-    whole = bare if bare.ends() else bare.over(steps, clock)
+    whole = as_policy(value).schedule.within(steps, clock)
     return Curve.of(value, steps, peak, clock, places(whole, steps, fine))

@@ -45,15 +45,15 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
     replaced or deleted. A lock lets one process write.
 
     Args:
-        folder: where.
-        search: what is searched, plain data; a search goes on only in the folder of the same one.
-        overwrite: begin anew in a folder that holds a run.
-        resume: go on with the run that the folder holds.
-        accept_changes: go on though it is another search, with the results that the folder holds.
+        folder: its path.
+        search: a description of the search, plain data; a search resumes only in a folder with the same description.
+        overwrite: begin anew in a folder that holds a search.
+        resume: go on with the search that the folder holds.
+        accept_changes: go on with the results in the folder although the description differs.
         checkpoint_every: the least seconds between two checkpoints of a run, infinite for none.
-        checkpoints: where checkpoints lie, a folder or an address of fsspec such as `s3://bucket/folder`; in the folder
-            of the run if not given.
-        new: whether the folder was made for this search, which is deleted with it where nothing is written.
+        checkpoints: where checkpoints lie, a folder or an address of fsspec such as `s3://bucket/folder`; by default in
+            the folder itself.
+        new: whether the folder was made for this search; it is deleted if nothing is written.
 
     Attributes:
         changes: the differences that are accepted.
@@ -61,8 +61,8 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         is_locked_for_report: whether the lock outlasts the search, so that nobody else writes before `finish`.
 
     Raises:
-        RunDirectoryError: the folder holds a run and neither was asked for; it is another run than this; another
-            process writes in it; or it has files of the same names that no search made.
+        RunDirectoryError: the folder holds a search and neither `overwrite` nor `resume` is set; it holds another
+            search; another process writes in it; or it has files of the same names that no search made.
     """
 
     def __init__(
