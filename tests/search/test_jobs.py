@@ -48,7 +48,7 @@ logging.basicConfig(stream=sys.stdout)
 
 
 @pytest.mark.parametrize(
-    ("kind", "cases"), [("losses", 150), ("static", 40), ("endings", 25), ("writes", 25), ("names", 12)]
+    ("kind", "cases"), [("losses", 150), ("static", 40), ("endings", 15), ("writes", 12), ("names", 5)]
 )
 def test_none_is_wrong(kind, cases):
     result = KINDS[kind][1](cases)

@@ -114,6 +114,7 @@ def test_each_difference_is_named(folder):
     assert differences(before, json.loads(json.dumps(before))) == []
 
 
+@pytest.mark.slow
 def test_a_search_whose_job_changed_goes_on_only_when_told_to(folder):
     first = command(folder)
     assert first.returncode == 0, first.stderr

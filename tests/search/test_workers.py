@@ -147,6 +147,7 @@ def test_runs_made_ahead_change_no_answer_and_are_counted_apart(file, seed, lost
     assert executor.updates - updates <= tune.ahead
 
 
+@pytest.mark.slow
 def test_runs_ahead_leave_nothing_in_the_run_directory(job, tmp_path):
     directory = RunDirectory(tmp_path / "out", {"command": "tune"}, checkpoint_every=0.0)
     with processes(4) as executor:
