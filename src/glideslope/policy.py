@@ -41,8 +41,7 @@ class RatePolicy:
 
     def __post_init__(self) -> None:
         if self.growth and self.feedbacks:
-            raise BatchError(f"{self.feedbacks[0]} beside {self.growth}: a batch that grows by a schedule answers to "
-                             "nothing else")  # fmt: skip
+            raise BatchError(f"{self.feedbacks[0]} beside {self.growth}: a batch that grows follows its schedule alone")
         self.value  # noqa: B018  (refuses two guards, and factors that may come to too much)
 
     @cached_property
@@ -63,9 +62,9 @@ class RatePolicy:
         rate, or a BatchError if the batch grows."""
         alone = f": take its schedule alone, {self.schedule!r}"
         if self.feedbacks:
-            raise FeedbackError(f"{self} answers to measurements, so it has no curve before the training{alone}")
+            raise FeedbackError(f"{self} depends on measurements, so it has no curve before the training{alone}")
         if self.growth is not None:
-            raise BatchError(f"{self} grows the batch, so it is no curve of the rate alone{alone}")
+            raise BatchError(f"{self} grows the batch, so it isn't a curve of the rate alone{alone}")
         return self.schedule
 
     def over(self, horizon: Time, clock: Clock | None = None) -> RatePolicy:

@@ -631,7 +631,7 @@ def test_a_first_update_at_a_rate_of_0_is_one_unless_a_checkpoint_fills_the_stat
     ("optimizer", "message"),
     [
         (torch.optim.SGD, r"SGD is a class: give an optimizer, SGD\(model"),
-        ("sgd", "'sgd' is no optimizer"),
+        ("sgd", "'sgd' isn't an optimizer"),
         (None, "None is no"),
     ],
 )

@@ -175,7 +175,7 @@ def test_a_run_that_catches_everything_is_ended_by_the_watcher(tmp_path):
 
 @pytest.mark.parametrize(
     ("args", "says"),
-    [(("--timeout", "0"), "--timeout 0: give"), (("--timeout", "nan"), "--timeout nan: it is no number")],
+    [(("--timeout", "0"), "--timeout 0: give"), (("--timeout", "nan"), "--timeout nan: it is not a number")],
 )
 def test_a_limit_that_is_none_is_refused(tmp_path, capfd, monkeypatch, args, says):
     monkeypatch.chdir(written(tmp_path, "pass"))

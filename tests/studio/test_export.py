@@ -150,7 +150,7 @@ def test_a_notebook_takes_a_law_or_its_file(tmp_path):
     cell.close()
     with pytest.raises(gs.LawError, match="nothing"):
         gs.studio(tmp_path / "nothing.json")
-    with pytest.raises(gs.LawError, match="int is no law"):
+    with pytest.raises(gs.LawError, match="int isn't a law"):
         gs.studio(3)
-    with pytest.raises(gs.GlideslopeError, match="is no folder"):
+    with pytest.raises(gs.GlideslopeError, match="isn't a folder"):
         gs.studio(folder=tmp_path / "nothing")

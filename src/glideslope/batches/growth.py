@@ -69,7 +69,7 @@ class Growing:
 
     def __rmul__(self, schedule: Schedule) -> Growth:
         if not isinstance(schedule, Schedule):
-            raise BatchError(f"{schedule!r} * {self}: what a batch grows by is a schedule, without feedback")
+            raise BatchError(f"{schedule!r} * {self}: only a schedule without feedback can be paid in batch growth")
         return Growth(schedule, self)
 
     @property
@@ -165,7 +165,7 @@ class Growth(Drawn):
 
     def __mul__(self, other: Any) -> Growth:
         if isinstance(other, Feedback | Growing | Growth):
-            raise BatchError(f"{self} * {other}: a batch that grows by a schedule answers to nothing else")
+            raise BatchError(f"{self} * {other}: a batch that grows follows its schedule alone")
         return replace(self, schedule=self.schedule * other)
 
     __rmul__ = __mul__

@@ -126,9 +126,9 @@ def whole(name: str, text: Any) -> int:
         number = written(str(text))
         if number.adjusted() < 30 and number == number.to_integral_value():
             return int(number)
-        problem = "too large" if number.adjusted() >= 30 else "no whole number"
+        problem = "too large" if number.adjusted() >= 30 else "not a whole number"
     except ValueError:
-        problem = "no number"
+        problem = "not a number"
     raise GlideslopeError(f"{name} {text}: it is {problem}; write it as 10000, 10_000, 1e4, 10k or 2M")
 
 
@@ -137,7 +137,7 @@ def real(name: str, text: Any) -> float:
     try:
         return float(written(str(text)))
     except ValueError:
-        raise GlideslopeError(f"{name} {text}: it is no number; write it as 1000, 1_000, 1e3, 1k or 7B") from None
+        raise GlideslopeError(f"{name} {text}: it is not a number; write it as 1000, 1_000, 1e3, 1k or 7B") from None
 
 
 def path(name: str, text: Any) -> Path:

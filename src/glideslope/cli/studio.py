@@ -44,7 +44,7 @@ def studio(
             f'the studio needs {error.name}, which is not installed: pip install "glideslope[studio]"'
         ) from error
     if not folder.is_dir():
-        raise GlideslopeError(f"{folder} is no folder: name the one whose laws, logs and runs the page may read")
+        raise GlideslopeError(f"{folder} isn't a folder: name the one whose laws, logs and runs the page may read")
     room = read_address(state)
     library = Library(folder, checkpoints=checkpoints)
     if export is not None:

@@ -46,7 +46,7 @@ class Feedback(ABC):
         """
         curve = controlled(self).schedule
         raise FeedbackError(
-            f"{self} answers to measurements, so it isn't a function of the updates made. In an Optax loop it is a "
+            f"{self} depends on measurements, so it isn't a function of the updates made. In an Optax loop it is a "
             f"transformation of its own: optax.chain(optax.adamw(3e-2), gs.jax.scale_by_feedback(...)), with "
             f"optimizer.update(gradient, state, params, value=loss); its schedule alone is {curve}"
         )

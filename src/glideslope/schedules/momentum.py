@@ -20,7 +20,7 @@ def mirrored(schedule: Schedule, high: float, low: float) -> Schedule:
         raise ScheduleError(f"high={high}, low={low}: give 0 ≤ low ≤ high < 1")
     ends = [end for ramp in _ramps(schedule) for end in (ramp.start, ramp.end) if end is not None]
     if not ends:
-        raise ScheduleError(f"{schedule!r} says at no time what its factor is: begin it with a warmup or a constant")
+        raise ScheduleError(f"{schedule!r} has no factor of its own: begin it with a warmup or a constant")
     peak = max(ends)
     base = ends[0] if ends[0] < peak else min(ends)
     span = (peak - base) or 1.0
@@ -37,7 +37,7 @@ def _ramps(schedule: Schedule) -> Iterator[Ramp]:
         return
     is_method = isinstance(schedule, Named) and schedule.subject is not None
     if is_method or not isinstance(schedule, Sequence | Named | Part | Over | Scaled):
-        raise ScheduleError(f"{schedule!r} isn't made of ramps from one factor to another: none can be mirrored")
+        raise ScheduleError(f"{schedule!r} isn't made of ramps from one factor to another, so it can't be mirrored")
     for child in schedule.children():
         yield from _ramps(child)
 

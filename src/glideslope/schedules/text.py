@@ -137,7 +137,9 @@ class _Parser:
         while self.accept(">>"):
             phases.append(self.as_schedule(self.start, self.sum()))
             if not all(isinstance(phase, Schedule) for phase in phases):
-                self.fail("what answers to measurements has no end to go on from: (a >> b) * feedback", column)
+                self.fail(
+                    "a schedule times a feedback has no end that another could follow: (a >> b) * feedback", column
+                )
         return self.made(column, in_sequence, *phases) if len(phases) > 1 else phases[0]
 
     def sum(self) -> Any:
@@ -186,7 +188,7 @@ class _Parser:
                 schedule = self.made(column, known[name], *args, **kwargs)
         while self.accept("."):
             if not isinstance(schedule, Schedule):
-                self.fail("what answers to measurements has no methods in a text")
+                self.fail("a schedule times a feedback has no methods in a text")
             column, name = self.start, self.name("method", METHODS)
             args, kwargs = self.arguments(METHODS[name])
             schedule = self.made(column, METHODS[name], schedule, *args, **kwargs)

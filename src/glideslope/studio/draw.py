@@ -145,7 +145,7 @@ def _changed(plan: Plan, edit: Edit, value: Schedule) -> Schedule:
         return handles.with_point(value, plan.steps, plan.clock)
     movable = handles.handles(value, plan.steps, plan.clock)
     if edit.handle >= len(movable):
-        raise ScheduleError(f"{value} has {len(movable)} handles: there is none of number {edit.handle + 1}")
+        raise ScheduleError(f"{value} has {len(movable)} handles: none has the number {edit.handle + 1}")
     handle = movable[edit.handle]
     if edit.act == "remove":
         if handle.removed is None:

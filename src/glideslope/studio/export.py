@@ -62,7 +62,7 @@ def read_address(text: str) -> Export:
         return msgspec.convert({"room": room, "state": json.loads(unquote(state)) if state else None}, Export)
     except (ValueError, RecursionError, msgspec.ValidationError) as error:
         raise DocumentError(
-            f"{text[:80]!r} is no address of a room ({error}): give what Copy link gives, or one of draw, predict, "
+            f"{text[:80]!r} isn't the address of a room ({error}): give what Copy link gives, or one of draw, predict, "
             "play, watch and learn"
         ) from None
 

@@ -64,7 +64,7 @@ def from_json(text: str) -> Any:
     warmup(5%) >> cosine()
     """
     if not isinstance(text, str | bytes):
-        raise ScheduleError(f"{shown(text)} is no JSON text: give what to_json returned")
+        raise ScheduleError(f"{shown(text)} isn't a JSON text: give what to_json returned")
     try:
         document = parsed(text)
     except DocumentError as error:
