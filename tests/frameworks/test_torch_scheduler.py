@@ -632,7 +632,7 @@ def test_a_first_update_at_a_rate_of_0_is_one_unless_a_checkpoint_fills_the_stat
     [
         (torch.optim.SGD, r"SGD is a class: give an optimizer, SGD\(model"),
         ("sgd", "'sgd' isn't an optimizer"),
-        (None, "None is no"),
+        (None, "None isn't an optimizer"),
     ],
 )
 def test_an_invalid_optimizer_is_refused_with_what_to_give(optimizer, message):

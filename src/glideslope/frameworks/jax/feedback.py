@@ -53,7 +53,7 @@ def scale_by_feedback(feedback: Feedback) -> optax.GradientTransformationExtraAr
     """
     whole = as_policy(feedback).feedback
     if whole is None:
-        raise FeedbackError(f"{feedback!r} isn't a feedback: a schedule is an Optax schedule already")
+        raise FeedbackError(f"{feedback!r} isn't a feedback: a schedule is an Optax schedule as it stands")
     if whole.guard is not None:
         raise FeedbackError("a guard needs snapshots, which a transformation of Optax doesn't take: leave it out")
 
