@@ -14,12 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import glideslope as gs
-from glideslope.search import Contestant
+from glideslope.search import Contestant, load_job
 from glideslope.search.directory.run_directory import RunDirectory
 from glideslope.search.executors.devices import shares
 from glideslope.search.executors.processes import processes
 from glideslope.search.executors.versions import check_versions, versions_here
-from glideslope.search.jobs.job import load_job
 from glideslope.search.jobs.time_limit import limited
 from glideslope.search.runs.run_limit import RunLimit
 from glideslope.search.trials import Trials
