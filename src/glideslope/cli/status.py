@@ -88,7 +88,7 @@ def _lines(now: Snapshot) -> list[str]:
     }[now.state]
     lines = [f"{now.search.get('command', 'a search')} of {now.search.get('job', 'a job')}. {state}"]
     swept = f"{plural(len(now.sweeps), 'sweep')} and " if now.sweeps else ""
-    runs = f"{swept}{len(now.runs)} run{'s' * (len(now.runs) != 1)}"
+    runs = f"{swept}{plural(len(now.runs), 'run')}"
     updates = sum(run.cost for run in now.runs)
     wasted = f"; {now.wasted:,} more were made again, after a process was lost" if now.wasted else ""
     lines.append(f"Finished: {runs}, {plural(updates, 'update', ',')}{wasted}.")
