@@ -1,4 +1,4 @@
-"""The commands that ask a law: predict, design, rank."""
+"""The commands that ask a law about a run: predict and design."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from glideslope.cli import output
 from glideslope.cli import sizes as of_sizes
-from glideslope.cli.options import Folder, Json, Steps, StepsPerEpoch, command, whole
+from glideslope.cli.options import Folder, Json, Steps, StepsPerEpoch, command
 from glideslope.errors import GlideslopeError
 from glideslope.plural import plural
 
@@ -148,56 +148,3 @@ def design(
         output.put(json.dumps(result))
         return
     output.answer(lead, terminal.table("Designed", columns, rows), designed.warnings, ("peak", "predicted loss"))
-
-
-@command("glideslope rank examples/law.json examples/candidates.csv")
-def rank(
-    law: LawFile,
-    candidates: Annotated[Path, typer.Argument(help="A CSV file with the columns schedule, peak and maybe steps.")],
-    steps: Annotated[int | None, typer.Option(help="The updates, where the file doesn't say.")] = None,
-    steps_per_epoch: StepsPerEpoch = None,
-    as_json: Json = False,
-) -> None:
-    """Rank candidates by the loss that a law predicts for their ends; of a law over sizes, of other sizes too."""
-    from glideslope import laws
-    from glideslope.cli.epochs import parsed, rates_of
-    from glideslope.laws.logs.delimited import table as table_in
-    from glideslope.laws.logs.source import Source
-    from glideslope.views import terminal
-
-    if laws.is_of_sizes(law):
-        of_sizes.rank(law, candidates, as_json)
-        return
-    fitted = laws.load(law)
-    table = table_in(Source(candidates))
-    column = "peak" if "peak" in table.columns else "peak_lr"  # its name before
-    if not {"schedule", column} <= set(table.columns):
-        raise GlideslopeError(
-            f"{candidates}: give the columns schedule and peak, and a row for each candidate; it has "
-            f"{', '.join(table.columns)}"
-        )
-    ranked: list[tuple[str, float, int, float, float, float]] = []
-    for number, row in enumerate(table.rows(), 2):
-        try:
-            peak, length = float(row.get(column, "")), whole("steps", row.get("steps") or steps or 0)
-        except (TypeError, ValueError, GlideslopeError):
-            raise GlideslopeError(
-                f"{candidates}, line {number}: peak={row.get(column)!r}, steps={row.get('steps')!r}: give numbers"
-            ) from None
-        if length < 1:
-            raise GlideslopeError(f"{candidates}, line {number}: no steps; give the column steps, or --steps")
-        try:
-            lr = rates_of(parsed(row["schedule"].strip(), steps_per_epoch), peak, length)
-        except GlideslopeError as error:
-            raise GlideslopeError(f"{candidates}, line {number}: {error}") from None
-        loss, (low, high) = fitted.predict(lr, length), fitted.interval(lr, length)
-        ranked.append((row["schedule"], peak, length, float(loss[0]), float(low[0]), float(high[0])))
-    ranked.sort(key=lambda entry: entry[3])
-    if as_json:
-        keys = ("schedule", "peak", "steps", "final_loss", "low", "high")
-        output.put(json.dumps({"candidates": [dict(zip(keys, entry, strict=True)) for entry in ranked]}))
-        return
-    warnings = sorted({text for _, peak, length, *_ in ranked for text in fitted.warnings(length, peak)})
-    columns = ("schedule", "peak", "updates", "loss", "low", "high")
-    lead = f"First: {ranked[0][0]} at {ranked[0][1]:g}."
-    output.answer(lead, terminal.table("Ranked", columns, ranked), warnings, ("peak", "predicted loss", "low, high"))
