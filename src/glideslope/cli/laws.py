@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,9 @@ from glideslope.cli import sizes as of_sizes
 from glideslope.cli.options import Folder, Json, Steps, StepsPerEpoch, command
 from glideslope.errors import GlideslopeError
 from glideslope.plural import plural
+
+if TYPE_CHECKING:
+    from glideslope.views.charts import Chart
 
 LawFile = Annotated[Path, typer.Argument(metavar="LAW", help="The law: what `glideslope fit` wrote.")]
 OnePeak = Annotated[float, typer.Option(help="The rate where the factor is 1.")]
@@ -39,9 +42,8 @@ def predict(
 
     from glideslope import laws
     from glideslope.cli.epochs import parsed, rates_of
-    from glideslope.files import write_atomically
     from glideslope.views import laws as views
-    from glideslope.views import plots, report, terminal
+    from glideslope.views import report, terminal
 
     curve = parsed(schedule, steps_per_epoch)
     fitted, lr = laws.load(law), rates_of(curve, peak, steps)
@@ -73,10 +75,7 @@ def predict(
         lead += f"; {averaged:.4f} by the mean of the weights of the last {average:,} updates"
     if out is not None:
         chart = views.chart({schedule: (at, loss, low, high)}, "The loss predicted", level=level)
-        write_atomically(out / "prediction.png", plots.png(plots.picture(chart)))
-        page = report.page("A prediction", [report.paragraph(lead), report.figure(chart)])
-        write_atomically(out / "prediction.html", page)
-        write_atomically(out / "prediction.json", json.dumps(result) + "\n")
+        _write(out, "prediction", "A prediction", result, [report.paragraph(lead), report.figure(chart)], chart)
     if as_json:
         output.put(json.dumps(result))
         return
@@ -140,11 +139,19 @@ def design(
             views.final_losses(fitted, steps),
         ]  # fmt: skip
         parts = [report.paragraph(lead), *map(report.figure, charts), report.listing("Designed", columns, rows)]
-        write_atomically(out / "design.html", report.page(f"A schedule for {plural(steps, 'update')}", parts))
-        write_atomically(out / "design.png", plots.png(plots.picture(charts[0])))
+        _write(out, "design", f"A schedule for {plural(steps, 'update')}", result, parts, charts[0])
         write_atomically(out / "final_loss.png", plots.png(views.heat_map(fitted, steps)))
-        write_atomically(out / "design.json", json.dumps(result) + "\n")
     if as_json:
         output.put(json.dumps(result))
         return
     output.answer(lead, terminal.table("Designed", columns, rows), designed.warnings, ("peak", "predicted loss"))
+
+
+def _write(out: Path, name: str, title: str, result: dict[str, Any], parts: list[str], chart: Chart) -> None:
+    """Writes a result into a folder: as JSON, as a page of parts, and its chart as a picture."""
+    from glideslope.files import write_atomically
+    from glideslope.views import plots, report
+
+    write_atomically(out / f"{name}.png", plots.png(plots.picture(chart)))
+    write_atomically(out / f"{name}.html", report.page(title, parts))
+    write_atomically(out / f"{name}.json", json.dumps(result) + "\n")
