@@ -112,8 +112,8 @@ Policy = Driven | Feedback | Growing | RatePolicy | str
 
 def as_policy(value: Policy | Any, name: str = "schedule") -> RatePolicy:
     """The policy that a schedule, a feedback, a growth, one times another, or the text of any of them is; feedbacks and
-    growths alone act on a constant schedule. Raises a ScheduleError, which names the argument, if it is none of these,
-    or its text can't be read.
+    growths alone act on a constant schedule. Raises a ScheduleError, which names the argument, for another type,
+    or if its text can't be read.
 
     >>> import glideslope as gs
     >>> as_policy(gs.linear() * gs.plateau()) == as_policy("linear * plateau")

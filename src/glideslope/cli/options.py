@@ -121,7 +121,7 @@ Folder = Annotated[Path | None, typer.Option("--out", help="Write into this fold
 
 
 def whole(name: str, text: Any) -> int:
-    """A whole number as people write it: 10000, 10_000, 1e4, 10k or 2M. Raises a GlideslopeError if it is none."""
+    """A whole number as people write it: 10000, 10_000, 1e4, 10k or 2M. Raises a GlideslopeError for any other text."""
     try:
         number = written(str(text))
         if number.adjusted() < 30 and number == number.to_integral_value():
@@ -133,7 +133,7 @@ def whole(name: str, text: Any) -> int:
 
 
 def real(name: str, text: Any) -> float:
-    """A number as people write it. Raises a GlideslopeError if it is none."""
+    """A number as people write it. Raises a GlideslopeError for any other text."""
     try:
         return float(written(str(text)))
     except ValueError:

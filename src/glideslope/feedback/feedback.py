@@ -72,7 +72,8 @@ class Feedback(ABC):
         """The multiplier of the rate."""
 
     def limits(self) -> dict[str, tuple[float, float]]:
-        """The least and the greatest of what a state can hold, by name; of other names any number."""
+        """The smallest and the largest value of each entry of a state, by its name; an entry left out may be any
+        number."""
         return {}
 
     def restored(self, state: Any) -> State:

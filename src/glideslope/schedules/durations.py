@@ -124,7 +124,7 @@ class Frame:
         if duration.unit != "%":
             return self.clock.updates(duration)
         if self.horizon is None:
-            raise ScheduleError(f"{duration} of what? Give the horizon in updates: schedule.over(10_000)")
+            raise ScheduleError(f"{duration} is a part of the horizon: give that in updates, schedule.over(10_000)")
         return _settled(self.horizon * duration.value / 100)
 
 

@@ -176,7 +176,7 @@ class Function(Schedule):
 
 
 def _count(t: float) -> float:
-    """A whole number of updates as an integer, which may be an index of what a function looks up."""
+    """A whole number of updates as an integer, so that a function may use it as an index."""
     return int(t) if isinstance(t, float) and t.is_integer() else t
 
 

@@ -26,7 +26,7 @@ def read(scheduler: Any, place: Place) -> Schedule:
 
 
 def reader_of(scheduler: Any) -> Reader:
-    """The reader for a scheduler's class. Raises a ConversionError if there is none."""
+    """The reader for a scheduler's class. Raises a ConversionError for a class without a reader."""
     name = name_of(scheduler)
     if name not in _ALL:
         why = "it follows measurements" if name == "ReduceLROnPlateau" else f"known are {', '.join(_ALL)}"
