@@ -27,8 +27,10 @@ def predict(
     schedule: Annotated[str, typer.Argument(help='The schedule, such as "warmup(300) >> hold >> cooldown(40%)".')],
     steps: Steps,
     peak: OnePeak,
-    level: Annotated[float, typer.Option(help="Of the interval.")] = 0.9,
-    batch_size: Annotated[float | None, typer.Option(help="Of the run, where the fitted ones differ in it.")] = None,
+    level: Annotated[float, typer.Option(help="The probability of the interval.")] = 0.9,
+    batch_size: Annotated[
+        float | None, typer.Option(help="The batch size of the run, where the fitted runs differ in it.")
+    ] = None,
     target: Annotated[float | None, typer.Option(help="Also print the updates that a run needs for this loss.")] = None,
     average: Annotated[
         int | None, typer.Option(help="Also print the loss of weights averaged over this many last updates.")
@@ -87,18 +89,18 @@ def predict(
 @command("glideslope design examples/law.json --steps 6000")
 def design(
     law: LawFile,
-    steps: Annotated[int | None, typer.Option(help="The updates of the run; not of a law over sizes.")] = None,
-    params: Annotated[float | None, typer.Option(help="Of a law over sizes: the parameters of the network.")] = None,
-    tokens: Annotated[float | None, typer.Option(help="Of a law over sizes: the tokens of the run.")] = None,
-    flops: Annotated[float | None, typer.Option(help="Of a law over sizes: 6 x params x tokens.")] = None,
-    batch: Annotated[float | None, typer.Option(help="Of a law over sizes: the tokens of an update.")] = None,
-    peak: Annotated[float | None, typer.Option(help="The largest rate; found if not given.")] = None,
-    floor: Annotated[float, typer.Option(help="The least rate, over the peak.")] = 0.0,
-    tolerance: Annotated[float, typer.Option(help="What a named schedule may cost, in loss.")] = 0.002,
+    steps: Annotated[int | None, typer.Option(help="For a law of one size: the updates of the run.")] = None,
+    params: Annotated[float | None, typer.Option(help="For a law over sizes: the parameters of the network.")] = None,
+    tokens: Annotated[float | None, typer.Option(help="For a law over sizes: the tokens of the run.")] = None,
+    flops: Annotated[float | None, typer.Option(help="For a law over sizes: 6 x params x tokens.")] = None,
+    batch: Annotated[float | None, typer.Option(help="For a law over sizes: the tokens of an update.")] = None,
+    peak: Annotated[float | None, typer.Option(help="The peak rate; by default the best one.")] = None,
+    floor: Annotated[float, typer.Option(help="The smallest rate, as a part of the peak.")] = 0.0,
+    tolerance: Annotated[float, typer.Option(help="The loss that a simpler, named schedule may cost.")] = 0.002,
     out: Folder = None,
     as_json: Json = False,
 ) -> None:
-    """Design the schedule that a law predicts to end lowest; of a law over sizes also the batch, and the size."""
+    """Design the schedule with the lowest predicted final loss; for a law over sizes also the batch and the size."""
     if params is not None or tokens is not None or flops is not None:
         if steps is not None or peak is not None:
             raise GlideslopeError("give --steps and --peak for a law of one size, or --params, --tokens and --flops")

@@ -165,8 +165,8 @@ Storage = Annotated[
 ]
 Checkpoints = Annotated[
     str | None,
-    typer.Option(metavar="ADDRESS", help="Where checkpoints lie, such as s3://bucket/folder; else in --out."),
+    typer.Option(metavar="ADDRESS", help="Where checkpoints lie, such as s3://bucket/folder; by default in --out."),
 ]
 JobPlace = Annotated[str, typer.Argument(metavar="JOB", help="The job: path/to/file.py:function.")]
-Optimizers = Annotated[str, typer.Option(help='Also with these optimizers, such as "adagrad,schedule-free".')]
-Averages = Annotated[str, typer.Option(help='Also averages of the weights: "ema(0.99),swa(75%)".')]
+Optimizers = Annotated[str, typer.Option(help='Also try these optimizers, such as "adagrad,schedule-free".')]
+Averages = Annotated[str, typer.Option(help='Also try averages of the weights: "ema(0.99),swa(75%)".')]

@@ -26,11 +26,13 @@ Predict = Callable[[Row], tuple[Row, list[str]]]
 def rank(
     law: LawFile,
     candidates: Annotated[Path, typer.Argument(help="A CSV file with the columns schedule, peak and maybe steps.")],
-    steps: Annotated[int | None, typer.Option(help="The updates, where the file doesn't say.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="The updates of a candidate, where the file has no column steps.")
+    ] = None,
     steps_per_epoch: StepsPerEpoch = None,
     as_json: Json = False,
 ) -> None:
-    """Rank candidates by the loss that a law predicts for their ends; of a law over sizes, of other sizes too."""
+    """Rank candidates by their predicted final loss; for a law over sizes, candidates of several sizes."""
     from glideslope import laws
     from glideslope.laws.logs.delimited import table
     from glideslope.laws.logs.source import Source

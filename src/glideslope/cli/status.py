@@ -26,7 +26,7 @@ RUNS = Path("runs")
 
 @command("glideslope status")
 def status(folder: Folder = RUNS, as_json: Json = False) -> None:
-    """Show how far a search is, while it runs or after; of a folder of several, of each."""
+    """Show the progress of a search, during it or after; for a folder of several searches, of each."""
     from glideslope.documents import sealed
     from glideslope.search.directory.snapshot import Snapshot
     from glideslope.search.storage.result_files import plain
@@ -100,7 +100,7 @@ def _lines(now: Snapshot) -> list[str]:
 
 @command("glideslope stop runs/tune-digits-20260101-120000")
 def stop(folder: Directory) -> None:
-    """End a search in an orderly way, its runs checkpointed; it goes on with --resume."""
+    """End a search after it has checkpointed its runs; it goes on with --resume."""
     from glideslope.search.directory.snapshot import Snapshot
     from glideslope.search.directory.stop_request import StopRequest
 

@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 def tune(
     job: options.JobPlace,
     steps: options.Steps,
-    overhead: Annotated[float, typer.Option(help="Bounds the search, as a multiple of --steps.")] = 2.0,
+    overhead: Annotated[float, typer.Option(help="The bound of the search, as a multiple of --steps.")] = 2.0,
     schedules: Annotated[
-        str, typer.Option(help='Those to choose from, ";" between them; else a single cycle, or a straight decay.')
+        str,
+        typer.Option(help='The schedules to choose from, ";" between them; else a single cycle and a linear decay.'),
     ] = "",
     optimizers: options.Optimizers = "",
     averages: options.Averages = "",
     also: Annotated[
-        str, typer.Option(help='Also other numbers of the optimizer: "weight_decay=1e-3:0.3,momentum".')
+        str, typer.Option(help='Also search other numbers of the optimizer: "weight_decay=1e-3:0.3,momentum".')
     ] = "",
     steps_per_epoch: options.StepsPerEpoch = None,
     guard: Annotated[bool, typer.Option("--guard", help="Protect the full run from divergence.")] = False,
