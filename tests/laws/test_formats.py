@@ -321,7 +321,7 @@ def test_a_schedule_for_rates_that_were_logged_is_said(tmp_path):
     write(tmp_path, {"a.csv": text(rows())})
     read = laws.read(tmp_path, schedule="cosine", peak=1.0)
     check(read.runs[0])
-    assert any("those that were logged" in note for note in read.notes)
+    assert any("aren't the schedule's" in note for note in read.notes)
     for wrong in ({"schedule": "cosine"}, {"peak": 1.0}, {"steps": 100}):
         with pytest.raises(gs.LawError, match="together"):
             laws.read(tmp_path, **wrong)
