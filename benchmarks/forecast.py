@@ -160,8 +160,8 @@ def judge_ends(named: Sequence[tuple[str, laws.Run]]) -> None:
     usual = [entry for entry in cooled if len(entry[1].lr) <= 2 * entry[2].step[-1]]
     longer = [entry for entry in cooled if len(entry[1].lr) > 2 * entry[2].step[-1]]
     for entries, what in ((usual, "cooldowns begun"), (longer, "longer cooldowns begun")):
-        judge(entries, what, "without the run", known.but_run)
-        judge(entries, what, without, known.but_size)
+        judge(entries, what, "without the run", known.but_run, last=1)
+        judge(entries, what, without, known.but_size, last=1)
 
 
 def judge_widths(parts: dict[float, dict[str, list[float]]]) -> None:
@@ -177,10 +177,10 @@ def judge_widths(parts: dict[float, dict[str, list[float]]]) -> None:
 
 
 def judge(
-    entries: Sequence[tuple[str, laws.Run, laws.Run]], what: str, of: str, known: Callable[..., Any]
+    entries: Sequence[tuple[str, laws.Run, laws.Run]], what: str, of: str, known: Callable[..., Any], last: int = 3
 ) -> dict[str, list[float]]:
-    """The ends of runs by some of their losses, and by what some of the public curves say; of each size, how far their
-    logarithms lie from the forecasts, over the intervals' halves."""
+    """The ends of runs, means of so many losses, by some of their losses, and by what some of the public curves say; of
+    each size, how far their logarithms lie from the forecasts, over the intervals' halves."""
     errors: dict[str, list[float]] = {}
     misses: dict[str, list[float]] = {}
     covered = []
@@ -188,7 +188,7 @@ def judge(
         line, networks = known(name, run)
         with patch.object(near_public, "LINE", line), patch.object(public_curves, "networks", lambda n=networks: n):
             now = laws.forecast(early)
-        errors.setdefault(name, []).append(now.end - float(run.loss[-3:].mean()))
+        errors.setdefault(name, []).append(now.end - float(run.loss[-last:].mean()))
         covered.append(bool(now.low <= run.loss[-1] <= now.high))
         half = np.log(now.high / now.low) / 2
         misses.setdefault(name, []).append(float(np.log(run.loss[-1] / now.end) / half))

@@ -225,6 +225,14 @@ def test_a_row_that_is_wrong_is_named_with_its_line(tmp_path, row, says):
         laws.sized(curves, table)
 
 
+def test_sizes_of_other_runs_and_weight_decays_in_two_units_are_noted():
+    known = runs(SIZES[:2], (2000,))
+    (note,) = not_apart(groups([replace(sized, params=SIZES[0] + SIZES[1] - sized.params) for sized in known]))
+    assert "are the sizes those of these runs?" in note
+    decays = [replace(sized, weight_decay=(0.1, 10.0)[i % 2]) for i, sized in enumerate(known)]
+    assert "weight decays of 0.1 and 10: are they in one unit?" in not_apart(groups(decays))
+
+
 def test_small_networks_are_noted_since_they_may_be_in_thousands():
     known = runs(SIZES[:2], (2000,))
     (note,) = not_apart(groups([replace(sized, params=sized.params / 1e3) for sized in known]))
