@@ -313,6 +313,27 @@ def test_the_best_rate_and_batch_of_a_larger_grid(by_params, by_tokens, batch_by
     assert law.best(1.6e8, 1e10, batch=4 * best.batch).peak > best.peak
 
 
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        (
+            lambda i, row: {"peak_lr": row["peak_lr"] * (1e3 if row["params"] > 2e7 else 1)},
+            "peaks around 0.003 and around 3",
+        ),
+        (lambda i, row: {"batch": row["batch"] / (1e6 if i % 2 else 1)}, "are they in one unit?"),
+        (lambda i, row: {"tokens": row["tokens"] / 1e6}, "a batch of 10000 in a run of 1000 tokens"),
+        (lambda i, row: {"loss": 9 - row["loss"]}, "the smallest or the largest peak tried"),
+        (lambda i, row: {"loss": 3 + i * 7919 % 256 / 256}, "look at the table"),
+        (lambda i, row: {"loss": row["peak_lr"], "peak_lr": row["loss"]}, "which column is which"),
+    ],
+)
+def test_a_table_of_final_losses_that_seems_wrong_is_noted(changed, says):
+    rows = list(losses())
+    assert not laws.fit_table(rows).notes
+    law = laws.fit_table([{**row, **changed(i, row)} for i, row in enumerate(rows)])
+    assert any(says in note for note in law.notes), law.notes
+
+
 def test_a_table_of_final_losses_that_tells_too_little(tmp_path):
     rows = list(losses())
     for wrong, message in (
