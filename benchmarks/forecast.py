@@ -71,6 +71,8 @@ from glideslope.laws.public_curves import Line, Network
 PARTS, WITHIN, FAULTS = (0.15, 0.3, 0.5, 0.7), 0.02, 50
 AGAIN = 4
 """Rounds in which the line is taken anew without a run, from that with all."""
+_HELD = 0.05
+"""The part of a run over which its peak is held before a cooldown, at least: a cosine falls before."""
 KINDS = ("spike", "shift", "divergence")
 
 
@@ -97,7 +99,7 @@ def cooldown(run: laws.Run) -> int | None:
     first = run.rates.first(0.999 * run.peak)
     lower = np.flatnonzero(rates[first:] < 0.999 * run.peak)
     falls = len(lower) and rates[-1] < 0.2 * run.peak and np.diff(rates[first:]).min() > -0.1 * run.peak
-    return first + int(lower[0]) if falls and lower[0] > first / 2 else None
+    return first + int(lower[0]) if falls and lower[0] > _HELD * len(rates) else None
 
 
 def begun_to_cool(named: Sequence[tuple[str, laws.Run]], name: str, run: laws.Run) -> laws.Run | None:
@@ -112,7 +114,8 @@ def begun_to_cool(named: Sequence[tuple[str, laws.Run]], name: str, run: laws.Ru
         pairs = zip(other.step[other.step <= known].tolist(), other.loss[other.step <= known].tolist(), strict=True)
         losses = dict(pairs) | losses
     steps = sorted(losses)
-    return laws.Run(run.rates, steps, [losses[step] for step in steps]) if steps[-1] > 0.95 * begin else None
+    known_losses = laws.Run(run.rates, steps, [losses[step] for step in steps])
+    return begun(known_losses, 1.0) if steps[-1] > 0.95 * begin else None
 
 
 class Known:

@@ -14,6 +14,7 @@ from glideslope.laws.bins import Points
 from glideslope.laws.near_public import Mixture, usual
 from glideslope.laws.rates import Rates
 from glideslope.laws.run import Run
+from glideslope.plural import plural
 
 _FIRST = 0.03
 """The part of the horizon whose losses tell nothing."""
@@ -111,7 +112,7 @@ def forecast(run: Run, lost: Sequence[float] = (), longer: Sequence[Rates] = ())
     begun = run.step > max(warm, _FIRST * steps)
     if int(begun.sum()) < _LEAST:
         raise LawError(
-            f"{run.name}: {int(begun.sum())} losses after the warmup and {_FIRST:.0%} of {steps:,} updates: a "
+            f"{run.name}: {plural(int(begun.sum()), 'loss')} after the warmup and {_FIRST:.0%} of {steps:,} updates: a "
             f"forecast needs {_LEAST}"
         )
     step = run.step[begun]
