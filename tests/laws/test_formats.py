@@ -374,3 +374,13 @@ def test_the_event_files_beside_a_trainers_state_are_of_the_same_run(tmp_path):
     read = laws.read(tmp_path)
     assert len(read.runs) == 1
     assert any("not read" in note and "May01_host" in note for note in read.notes)
+
+
+def test_the_folder_of_the_metrics_of_a_run_is_the_run(tmp_path):
+    run = tmp_path / "mlruns" / "0" / "0f"
+    write(run, {"meta.yaml": "run_name: clever-fox\n",
+                "metrics/loss": lines(lambda s, r, v: f"17000000{s:04d} {v} {s}"),
+                "metrics/lr": lines(lambda s, r, v: f"17000000{s:04d} {r} {s}")})  # fmt: skip
+    [one], [other] = laws.read(run).runs, laws.read(run / "metrics").runs
+    assert one.name == other.name == "clever-fox"
+    check(other)
