@@ -120,7 +120,7 @@ def main() -> None:
         missing = [name for name in script.packages if importlib.util.find_spec(name) is None]
         if options.only and script.name not in options.only:
             continue
-        if arguments is None or missing or (not options.data and "{data}" in script.full):
+        if arguments is None or missing or (not options.data and "{data}" in " ".join(arguments)):
             print(f"{script.name}: not run; it needs {script.needs or ', '.join(missing)}", flush=True)
             continue
         arguments = tuple(argument.format(data=options.data) for argument in arguments)

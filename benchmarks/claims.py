@@ -166,6 +166,8 @@ SCRIPTS = (
         Claim(r"with all public curves.*?\| [\d.]+, #", r"ends at 30% [^\n]*without the run: #", near(0.05)),
         Claim(r"with all public curves.*?\| [\d.]+, [\d.]+, #", r"ends at 30% [^\n]*those of its size: #", near(0.05)),
         Claim(r"with all public curves.*?; [\d]+%, [\d]+%, #%", r"30% [^\n]*its size: [^\n]*cover #%", near(0, 2.0)),
+        Claim(r"cooldowns of public curves.*?\| #", r"cooldowns begun of [^\n]*without the run: #", near(0.05)),
+        Claim(r"cooldowns of public.*?; [\d]+%, #%", r"cooldowns begun [^\n]*its size: [^\n]*cover #%", near(0, 2.0)),
     ), full=("--data", "{data}"), quick=("--quick",), same=False,
         needs="the published loss curves: --data FOLDER, or --quick"),
     Script("laws_sizes", (

@@ -10,6 +10,8 @@ FOLDER is that of laws.py. Prints
   of the run's size say; of each size, and the mean of the sizes, since half of the runs are of one; the last two at
   50% and 70% too, and the last at 15%;
 - how wide intervals would be by the ends of all sizes but one, and what they would cover of that one;
+- the same for cooldowns that are forecast when they begin, from the losses of all runs of the size that had the same
+  rates until then: those at most as long as the run before, and longer ones;
 - the alarms on the curves as they are;
 - the faults noticed within 2% of the horizon, of 50 of each size: spikes, shifts from then on, and divergences, each at
   a random place of a curve whose losses are as near to one another.
@@ -69,6 +71,8 @@ from glideslope.laws.public_curves import Line, Network
 PARTS, WITHIN, FAULTS = (0.15, 0.3, 0.5, 0.7), 0.02, 50
 AGAIN = 4
 """Rounds in which the line is taken anew without a run, from that with all."""
+_HELD = 0.05
+"""The part of a run over which its peak is held before a cooldown, at least: a cosine falls before."""
 KINDS = ("spike", "shift", "divergence")
 
 
@@ -87,6 +91,31 @@ def begun(run: laws.Run, part: float) -> laws.Run | None:
     known = run.step <= part * len(run.lr)
     warm = max(run.rates.first(0.999 * run.peak), 0.03 * len(run.lr))
     return laws.Run(run.rates, run.step[known], run.loss[known]) if (run.step[known] > warm).sum() >= 3 else None
+
+
+def cooldown(run: laws.Run) -> int | None:
+    """The update from which the rate of a run falls from its peak to near 0, if it was held, and doesn't jump."""
+    rates = np.asarray(run.lr)
+    first = run.rates.first(0.999 * run.peak)
+    lower = np.flatnonzero(rates[first:] < 0.999 * run.peak)
+    falls = len(lower) and rates[-1] < 0.2 * run.peak and np.diff(rates[first:]).min() > -0.1 * run.peak
+    return first + int(lower[0]) if falls and lower[0] > _HELD * len(rates) else None
+
+
+def begun_to_cool(named: Sequence[tuple[str, laws.Run]], name: str, run: laws.Run) -> laws.Run | None:
+    """A run with the losses up to its cooldown, those of others of its size that had the same rates until then too."""
+    if (begin := cooldown(run)) is None:
+        return None
+    losses: dict[float, float] = {}
+    for other in [run, *(other for size, other in named if size == name)]:
+        known = min(len(other.lr), begin)
+        apart = np.flatnonzero(np.abs(other.lr[:known] - run.lr[:known]) > 1e-3 * run.peak)
+        known = int(apart[0]) if len(apart) else known
+        pairs = zip(other.step[other.step <= known].tolist(), other.loss[other.step <= known].tolist(), strict=True)
+        losses = dict(pairs) | losses
+    steps = sorted(losses)
+    known_losses = laws.Run(run.rates, steps, [losses[step] for step in steps])
+    return begun(known_losses, 1.0) if steps[-1] > 0.95 * begin else None
 
 
 class Known:
@@ -123,11 +152,19 @@ class Known:
 
 def judge_ends(named: Sequence[tuple[str, laws.Run]]) -> None:
     known = Known(named)
-    judge_part(named, 0.3, "all public curves", known.all)
+    after = {part: [(*entry, early) for entry in named if (early := begun(entry[1], part))] for part in PARTS}
+    judge(after[0.3], "ends at 30%", "all public curves", known.all)
     for part in PARTS[1:]:
-        judge_part(named, part, "without the run", known.but_run)
-    parts = {part: judge_part(named, part, "without those of its size", known.but_size) for part in PARTS}
-    judge_widths({part: misses for part, misses in parts.items() if part >= 0.3})
+        judge(after[part], f"ends at {part:.0%}", "without the run", known.but_run)
+    without = "without those of its size"
+    misses = {part: judge(after[part], f"ends at {part:.0%}", without, known.but_size) for part in PARTS}
+    judge_widths({part: misses[part] for part in PARTS if part >= 0.3})
+    cooled = [(name, run, early) for name, run in named if (early := begun_to_cool(named, name, run)) is not None]
+    usual = [entry for entry in cooled if len(entry[1].lr) <= 2 * entry[2].step[-1]]
+    longer = [entry for entry in cooled if len(entry[1].lr) > 2 * entry[2].step[-1]]
+    for entries, what in ((usual, "cooldowns begun"), (longer, "longer cooldowns begun")):
+        judge(entries, what, "without the run", known.but_run, last=1)
+        judge(entries, what, without, known.but_size, last=1)
 
 
 def judge_widths(parts: dict[float, dict[str, list[float]]]) -> None:
@@ -142,26 +179,25 @@ def judge_widths(parts: dict[float, dict[str, list[float]]]) -> None:
           + ", ".join(f"{share:.0%} at {part:.0%}" for part, share in zip(parts, shares, strict=True)))  # fmt: skip
 
 
-def judge_part(
-    named: Sequence[tuple[str, laws.Run]], part: float, what: str, known: Callable[..., Any]
+def judge(
+    entries: Sequence[tuple[str, laws.Run, laws.Run]], what: str, of: str, known: Callable[..., Any], last: int = 3
 ) -> dict[str, list[float]]:
-    """The ends of runs after a part of them, by what some of the public curves say; of each size, how far their
-    logarithms lie from the forecasts, over the intervals' halves."""
+    """The ends of runs, means of so many losses, by some of their losses, and by what some of the public curves say; of
+    each size, how far their logarithms lie from the forecasts, over the intervals' halves."""
     errors: dict[str, list[float]] = {}
     misses: dict[str, list[float]] = {}
     covered = []
-    for name, run in named:
-        if (early := begun(run, part)) is not None:
-            line, networks = known(name, run)
-            with patch.object(near_public, "LINE", line), patch.object(public_curves, "networks", lambda n=networks: n):
-                now = laws.forecast(early)
-            errors.setdefault(name, []).append(now.end - float(run.loss[-3:].mean()))
-            covered.append(bool(now.low <= run.loss[-1] <= now.high))
-            half = np.log(now.high / now.low) / 2
-            misses.setdefault(name, []).append(float(np.log(run.loss[-1] / now.end) / half))
+    for name, run, early in entries:
+        line, networks = known(name, run)
+        with patch.object(near_public, "LINE", line), patch.object(public_curves, "networks", lambda n=networks: n):
+            now = laws.forecast(early)
+        errors.setdefault(name, []).append(now.end - float(run.loss[-last:].mean()))
+        covered.append(bool(now.low <= run.loss[-1] <= now.high))
+        half = np.log(now.high / now.low) / 2
+        misses.setdefault(name, []).append(float(np.log(run.loss[-1] / now.end) / half))
     every = np.concatenate(list(errors.values()))
     print(
-        f"ends at {part:.0%} of {len(every)} runs, {what}: {np.abs(every).mean():.4f} off in the mean, mean "
+        f"{what} of {len(every)} runs, {of}: {np.abs(every).mean():.4f} off in the mean, mean "
         f"{np.mean(every):+.4f}; 90% intervals cover {np.mean(covered):.0%}"
     )
     sizes_apart = {name: np.abs(of_size).mean() for name, of_size in errors.items()}

@@ -1,6 +1,7 @@
 """The command line, as a user runs it."""
 
 import csv
+import html
 import json
 import signal
 import subprocess
@@ -90,7 +91,7 @@ def test_tune_writes_its_run_directory(folder):
     rows = list(csv.DictReader((folder / "out/runs.csv").open()))
     assert rows[0].keys() == {"run", "step", "lr", "loss"}
     page = (folder / "out/report.html").read_text()
-    assert result["answer"] in page
+    assert html.escape(result["answer"]) in page
     assert page.index("Train with") < page.index("How sure") < page.index("What it beat") < page.index("<table")
     assert page.count('<figure class="chart">') == 4
     assert " src=" not in page.replace(", src=", "")

@@ -81,13 +81,13 @@ def checked(value: Any, kind: type[T]) -> T:
 
 
 def shown(value: Any, most: int = 300) -> str:
-    """A value for a message: its start, whatever it is.
+    """A value for a message: its start, on one line, whatever it is.
 
     >>> shown([1] * 300, 10)
     '[1, 1, 1, ...'
     """
     try:
-        text = repr(value)
+        text = " ".join(line.strip() for line in repr(value).splitlines())
     except Exception:  # too deep, too long a number, or its own
         text = f"a {type(value).__name__}"
     return text if len(text) <= most else f"{text[:most]}..."

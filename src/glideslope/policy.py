@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from glideslope.batches import Growing, Growth
+from glideslope.documents import shown
 from glideslope.errors import BatchError, FeedbackError, ScheduleError
 from glideslope.feedback import Controlled, Feedback
 from glideslope.feedback.feedback import State
@@ -133,4 +134,4 @@ def as_policy(value: Policy | Any, name: str = "schedule") -> RatePolicy:
             return RatePolicy(constant(), (value,))
         case Growing():
             return RatePolicy(constant(), growth=value)
-    raise ScheduleError(f"{name}={value!r}: give a schedule or its text, such as 'warmup(5%) >> cosine'")
+    raise ScheduleError(f"{name}={shown(value)}: give a schedule or its text, such as 'warmup(5%) >> cosine'")

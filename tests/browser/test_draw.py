@@ -88,6 +88,18 @@ WRITTEN = """() => {
 """What the last drawing of a canvas has written, in the middle of a place, with its width."""
 
 
+@pytest.mark.parametrize("peak", [1e-30, 1e-40, 1e-3])
+def test_the_axis_of_rates_has_numbers_however_small_they_are(browser, studio, peak):
+    opened = Opened(browser, studio.url, "draw", {"schedules": ["cosine"], "peak": peak})
+    opened.page.evaluate(WRITTEN.replace("'center'", "'right'"))
+    opened.page.get_by_role("button", name="Zoom in").click()
+    until(opened.page, "window.written.length > 2")
+    rates = {float(text) for text, *_ in opened.page.evaluate("window.written")}
+    assert len(rates) > 3
+    assert peak / 2 < max(rates) <= 1.1 * peak
+    assert opened.wrong == []
+
+
 @pytest.mark.parametrize("axis", ["updates", "epochs", "examples", "tokens"])
 @pytest.mark.parametrize("width", [390, 1180])
 def test_the_numbers_of_an_axis_of_time_have_room(browser, studio, axis, width):

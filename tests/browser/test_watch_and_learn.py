@@ -6,6 +6,7 @@ import pytest
 
 import glideslope as gs
 from glideslope.search.directory.run_directory import RunDirectory
+from glideslope.studio import watch
 from tests.browser.opened import Opened
 from tests.browser.watched import until, watched
 from tests.views.results import Quadratic
@@ -27,6 +28,15 @@ def test_a_search_is_watched_as_it_goes_on(browser, studio):
     assert hidden.get_attribute("aria-pressed") == "false"
     assert page.get_by_role("button", name=re.compile("linear.* at 0.1")).first.get_attribute("aria-pressed") == "true"
     assert opened.wrong == []
+
+
+def test_a_page_too_many_says_so_and_watches_when_there_is_room(browser, studio, monkeypatch):
+    monkeypatch.setattr(watch, "_MOST_WATCHERS", 0)
+    opened = Opened(browser, studio.url, "watch", {"folder": "tuned"})
+    opened.page.get_by_text("0 pages watch already").wait_for()
+    monkeypatch.setattr(watch, "_MOST_WATCHERS", 16)
+    opened.page.get_by_role("heading", name="tune job.py:job, 400 updates").wait_for()
+    assert not opened.page.get_by_text("pages watch already").is_visible()
 
 
 def test_a_lesson_is_read_in_both_languages(browser, studio):

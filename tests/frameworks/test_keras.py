@@ -206,7 +206,49 @@ def test_the_job_of_an_accumulating_optimizer_conforms():
     assert made.batches == before + 2
 
 
+class Trained(keras.Model):
+    """A model whose variables are made at its first batch, and whose `train_step` takes a pair of tensors."""
+
+    def __init__(self):
+        super().__init__()
+        self.hidden, self.out = keras.layers.Dense(8, "tanh"), keras.layers.Dense(1)
+        self.taken = []
+
+    def call(self, x):
+        return self.out(self.hidden(x))
+
+    def train_step(self, *arguments):
+        *state, (inputs, targets) = arguments
+        self.taken.append((keras.ops.is_tensor(inputs), str(keras.backend.standardize_dtype(targets.dtype))))
+        return super().train_step(*state, (inputs, targets))
+
+
+def test_a_train_step_of_the_user_s_is_given_what_fit_gives():
+    def make():
+        keras.utils.set_random_seed(0)
+        made = Trained()
+        made.compile(keras.optimizers.SGD(0.1), "mse")
+        return made
+
+    fitted, driven = make(), make()
+    fitted.fit(INPUTS, TARGETS.astype("float64"), batch_size=16, shuffle=False, verbose=0)
+    data = gs.keras.Batches((INPUTS, TARGETS.astype("float64")), 16, shuffle=False)
+    of_model = gs.keras.Job(driven, data, (INPUTS, TARGETS))
+    for _ in range(5):
+        of_model.step(0.1)
+    assert set(driven.taken) == set(fitted.taken) == {(True, "float32")}
+    for one, other in zip(fitted.get_weights(), driven.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+    gs.check_job(of_model, lr=0.01, steps=3)
+
+
 def test_mistakes():
+    with pytest.raises(gs.JobError, match="validation is a ndarray"):
+        gs.keras.Job(model("sgd"), gs.keras.Batches((INPUTS, TARGETS), 16), INPUTS)
+    frozen = model("sgd")
+    frozen.trainable = False
+    with pytest.raises(gs.JobError, match="nothing to train"):
+        gs.keras.Job(frozen, gs.keras.Batches((INPUTS, TARGETS), 16), (INPUTS, TARGETS))
     with pytest.raises(gs.JobError, match="isn't compiled"):
         gs.keras.Job(keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)]), lambda t: None, (INPUTS, TARGETS))
     with pytest.raises(gs.JobError, match="compile with a number"):

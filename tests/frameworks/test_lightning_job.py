@@ -241,6 +241,8 @@ def test_what_can_not_be_driven_is_named():
         job_of(monitor="val_acc").evaluate()
     with pytest.raises(gs.JobError, match="limit_val_batches"):
         job_of(trainer={"limit_val_batches": 0})
+    with pytest.raises(gs.JobError, match="fast_dev_run"):
+        job_of(trainer={"fast_dev_run": True})
     with pytest.raises(gs.JobError, match="makes no update"):
         job_of(trainer={"max_epochs": 0})
     with pytest.raises(gs.JobError, match=r"give a lightning\.LightningModule"):

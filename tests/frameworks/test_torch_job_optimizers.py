@@ -56,12 +56,30 @@ def test_several_optimizers_are_restored_and_skipped_together():
     assert {entry["step"].item() for entry in optimizers[1].state.values()} == {updates + 1}
 
 
+class Closed(torch.optim.SGD):
+    """An optimizer that measures a batch twice, as SAM does."""
+
+    def step(self, closure):
+        closure()
+        return super().step(closure)
+
+
+def without_a_rate(model):
+    optimizer = torch.optim.SGD(model.parameters())
+    optimizer.param_groups[0]["lr"] = None  # as Adafactor of transformers
+    return [optimizer]
+
+
 @pytest.mark.parametrize(
     ("optimizers", "says"),
     [
         (lambda model: [], "empty"),
         (lambda model: [torch.optim.SGD(model.parameters()), torch.optim.SGD(model.parameters())], "updated twice"),
         (lambda model: [torch.optim.SGD(model.parameters()), torch.optim.SGD(network().parameters())], "none of the"),
+        (lambda model: [torch.optim.LBFGS(model.parameters())], "LBFGS.step needs a closure"),
+        (lambda model: [Closed(model.parameters())], "Closed.step needs a closure"),
+        (lambda model: [torch.optim.SGD(model.requires_grad_(False).parameters())], "nothing to train"),
+        (without_a_rate, "SGD has lr=None"),
     ],
 )
 def test_optimizers_that_do_not_fit_are_refused(optimizers, says):
@@ -111,3 +129,11 @@ def test_a_gan_is_updated_in_turn_each_optimizer_by_its_loss():
     gs.check_job(job, lr=4e-3)
     with pytest.raises(gs.JobError, match="give metric="):
         job_of(*gan(), batches, batches, batch_loss=turns)
+
+
+@pytest.mark.parametrize("kind", [torch.optim.AdamW, torch.optim.SGD, torch.optim.Adafactor])
+def test_a_group_without_parameters_is_restored(kind):
+    model = network()  # weights alone decay, and there is no other parameter
+    weights = [parameter for parameter in model.parameters() if parameter.dim() == 2]
+    job = job_of(model, kind([{"params": weights, "weight_decay": 0.1}, {"params": [], "weight_decay": 0.0}], lr=0.01))
+    gs.check_job(job, lr=0.01, steps=3)

@@ -1,5 +1,7 @@
 """A torch job trains as a loop written by hand: clipping, autocast, accumulation."""
 
+import itertools
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -8,7 +10,8 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, TensorDataset
 
-from tests.frameworks.torch_jobs import DATA, X, Y, job_of, network, same
+import glideslope as gs
+from tests.frameworks.torch_jobs import DATA, X, Y, job_of, losses, network, same
 
 
 @pytest.mark.parametrize("clip_norm", [None, 0.05])
@@ -107,3 +110,36 @@ def _examples_of(number, size, batches):
     """The examples in the first batches of a loader that goes round."""
     epoch = [range(i, min(i + size, number)) for i in range(0, number, size)]
     return [i for batch in range(batches) for i in epoch[batch % len(epoch)]]
+
+
+def trained_by_hand(model, loader, updates):
+    batches = itertools.chain.from_iterable(itertools.repeat(loader))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+    for inputs, targets in itertools.islice(batches, updates):
+        optimizer.zero_grad()
+        cross_entropy(model(inputs), targets).backward()
+        optimizer.step()
+
+
+@pytest.mark.parametrize("resumable", [False, True])
+def test_the_order_and_the_dropout_are_those_of_a_loop_from_the_same_seed(resumable):
+    models = []
+    for by_hand in (True, False):
+        model = nn.Sequential(network(), nn.Dropout(0.5))  # the seed is set here
+        loader = DataLoader(DATA, 8, shuffle=True)
+        if by_hand:
+            trained_by_hand(model, loader, 30)  # of 12 an epoch
+        else:
+            losses(job_of(model, train=gs.torch.resumable(loader) if resumable else loader), 30)
+        models.append(model)
+    assert same(*models)
+
+
+def test_a_loss_without_a_gradient_or_a_complex_one_is_named():
+    for loss, says in (
+        (lambda outputs, targets: cross_entropy(outputs, targets).detach(), "no gradient.* detached"),
+        (lambda outputs, targets: cross_entropy(outputs, targets) * (1 + 1j), r"complex.* \.real"),
+    ):
+        for accumulate in (1, 2):
+            with pytest.raises(gs.JobError, match=says):
+                job_of(network(), loss=loss, accumulate=accumulate).step(0.01)

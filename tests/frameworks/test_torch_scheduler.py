@@ -99,6 +99,16 @@ def test_peak_sets_the_largest_rate_and_keeps_proportions():
     assert scheduler.get_last_lr() == again.get_last_lr() == pytest.approx([2.0, 0.5])
 
 
+def test_peak_is_the_rate_of_groups_made_without_one():
+    optimizer = sgd(0.0, 0.0)
+    scheduler = gs.torch.Scheduler(optimizer, "linear", steps=4, peak=2.0)
+    driven(optimizer, scheduler, 1)
+    assert rates(optimizer) == pytest.approx([1.5, 1.5])
+    again = gs.torch.Scheduler(sgd(0.0, 0.0), "linear", steps=4, peak=2.0)
+    again.load_state_dict(scheduler.state_dict())
+    assert again.get_last_lr() == pytest.approx([1.5, 1.5])
+
+
 def test_momentum_betas_and_weight_decay():
     cycle = gs.one_cycle()
     optimizer = sgd(0.5, momentum=0.9)

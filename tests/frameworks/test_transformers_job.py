@@ -211,6 +211,27 @@ def test_callbacks_and_logs_are_left_alone_and_a_search_trains(tmp_path, capsys)
     assert any(isinstance(callback, Counts) for callback in made.callback_handler.callbacks)
 
 
+class Adapted(Net):
+    """A frozen network with a low-rank adapter: no bias is trained, so the Trainer's second group is empty."""
+
+    def __init__(self):
+        super().__init__()
+        self.requires_grad_(False)
+        self.down, self.up = torch.nn.Linear(4, 2, bias=False), torch.nn.Linear(2, 8, bias=False)
+        self.frozen.register_forward_hook(lambda module, inputs, outputs: outputs + self.up(self.down(*inputs)))
+
+
+def test_an_adapter_without_biases_is_trained_as_by_its_trainer(tmp_path):
+    def make(**options):
+        trainer = trainer_of(tmp_path, **options)
+        set_seed(4)
+        return Trainer(Adapted(), trainer.args, train_dataset=Noisy(), eval_dataset=trainer.eval_dataset)
+
+    job = compared(make, 10, RATE)
+    assert [len(group["params"]) for group in job.optimizer.param_groups] == [2, 0]
+    gs.check_job(job, lr=RATE, steps=3)
+
+
 def test_a_model_with_adapters_is_trained_as_by_its_trainer(tmp_path):
     peft = pytest.importorskip("peft")
     from transformers import GPT2Config, GPT2LMHeadModel

@@ -121,6 +121,10 @@ def test_runs_with_one_loss_or_two_at_each_step():
     assert any("flat has a loss of 3 everywhere" in note for note in law.notes)
     single = laws.fit([*own, laws.Run(own[0].lr, [4000], [own[0].loss[-1]], name="single")])
     assert any("single tells little" in note for note in single.notes)
+    rates = np.linspace(0, 1e-3, 500)
+    warming = laws.fit([*own, laws.Run(rates, np.arange(10, 501, 10), np.linspace(9, 6, 50), name="warming")])
+    assert warming.parameters == laws.fit(own).parameters
+    assert any("warming ends with its warmup" in note for note in warming.notes)
     step = np.repeat(own[0].step, 2)
     loss = np.repeat(own[0].loss, 2) * np.tile([1, 1.1], 100)
     with pytest.raises(gs.LawError, match="100 steps with two losses"):

@@ -48,6 +48,7 @@ SAY_ALL = {
     "one_epoch.log": log("Epoch 1: 3%|# | {t}/{N} [00:12<00:00, 8.1it/s, loss={l}, lr={lr}]"),
     "steps_bar.log": log("Steps:   3%|# | {t}/{N} [00:12<00:00,  8.1it/s, lr={lr}, step_loss={l}]", end="\r"),
     "clu.log": log("I0101 10:00:00.000000 140 logging_writer.py:48] [{t}] learning_rate={lr}, loss={l}, speed=1.2"),
+    "ignite.log": log("10:00:00,000 ignite.Trainer INFO: Epoch[{e1}/6] Iteration[{b}/{n}] Loss: {l} LR: {lr}"),
     "tensors.log": log("step {t} {{'loss': tensor({l}, device='cuda:0'), 'lr': {lr}}}"),
 }  # fmt: skip
 SAY_NO_LENGTH = {
@@ -88,6 +89,20 @@ def test_a_log_that_may_count_examples(name, tmp_path):
     with pytest.raises(gs.LawError, match="may be in examples: give steps_per_epoch"):
         read(tmp_path, name, MAY_COUNT_EXAMPLES[name])
     read(tmp_path, name, MAY_COUNT_EXAMPLES[name], steps_per_epoch=LENGTH)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Train Epoch: 1 [{i}/38400 (5%)]\tLoss: {l}\tLR: {lr}",
+        "INFO | Train Epoch: 0 [ {i:>5}/38400 (5%)] Loss: {l} ({l}) Data (t): 0.1 LR: {lr}",
+    ],
+)
+def test_the_only_epoch_may_count_examples(line, tmp_path):
+    text = "\n".join(line.format(i=64 * t, l=loss(t), lr=rate(t)) for t in range(10, TOTAL + 1, 10))
+    with pytest.raises(gs.LawError, match="may be in examples: give steps_per_epoch"):
+        read(tmp_path, "mnist.log", text)
+    read(tmp_path, "mnist.log", text, steps_per_epoch=TOTAL)
 
 
 def test_several_batches_make_an_update(tmp_path):

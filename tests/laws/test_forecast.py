@@ -89,6 +89,39 @@ def test_too_few_losses_and_lost_ones():
     assert (alarm.kind, alarm.step) == ("not finite", STEP[20])
 
 
+def test_a_spike_does_not_move_the_forecast():
+    rates, loss = curve()
+    clean = laws.forecast(upto(0.4, rates, loss))
+    loss[25] *= 2
+    spiked = laws.forecast(upto(0.4, rates, loss))
+    assert spiked.end == pytest.approx(clean.end, rel=1e-3)
+    assert [alarm.step for alarm in spiked.alarms] == [STEP[25]]
+
+
+def test_losses_that_are_lastingly_higher_move_the_forecast():
+    rates, loss = curve()
+    clean = laws.forecast(upto(0.7, rates, loss))
+    loss[20:] *= 1.1
+    assert laws.forecast(upto(0.7, rates, loss)).end == pytest.approx(1.1 * clean.end, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [np.exp, lambda loss: 15 - loss, lambda loss: np.full(len(loss), 3.0), lambda loss: 2 * np.exp(-STEP / 900)],
+)
+def test_losses_unlike_those_of_public_curves_are_doubted(losses):
+    rates, loss = curve()
+    assert not laws.forecast(upto(0.5, rates, loss)).doubt
+    assert "look at the losses" in laws.forecast(upto(0.5, rates, losses(loss))).doubt
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e-6, 1e6, 1e12])
+def test_losses_of_any_scale_have_a_forecast(scale):
+    now = laws.forecast(upto(0.5, *curve(scale=scale)))
+    assert all(0 < number < math.inf for other in now.others for number in (other.loss, other.odds + 1e-9))
+    assert now.low < scale * usual(now_rates := curve()[0], np.array([float(len(now_rates))]))[0] < now.high
+
+
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("noise", [0.0005, 0.005, 0.02])
 def test_clean_runs_raise_no_alarm(seed, noise):
@@ -145,3 +178,25 @@ def test_the_command(tmp_path, capsys):
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert glideslope([*args, str(STEPS), "--follow", "--stop-when", "1.0"]) == 3
     assert rates.peak == 1e-3
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "status", "says"),
+    [
+        ("step,loss", lambda step, loss: (step, "nan"), 2, "40 losses, of which none is a number"),
+        ("epoch,loss", lambda step, loss: (step / 100, loss), 0, "steps are epochs of 100 updates"),
+        ("step,lr,loss", lambda step, loss: (step, 1e-2, loss), 0, "40 of 40 logged rates aren't the schedule's"),
+        ("step,loss", lambda step, loss: (step, 3.0), 0, "the losses don't go as those of public curves"),
+        ("step,loss", lambda step, loss: (step, "nan" if step == 3000 else loss), 0, "1 loss without a number"),
+        ("step,loss", lambda step, loss: ((step - 1) % 2000 + 100, loss), 0, "begin anew once"),
+    ],
+)
+def test_the_command_says_what_is_wrong_with_a_log(header, row, status, says, tmp_path, capsys):
+    _, loss = curve()
+    log = tmp_path / "run.csv"
+    lines = [",".join(map(str, row(*entry))) for entry in zip(STEP[:40].tolist(), loss.tolist(), strict=False)]
+    log.write_text("\n".join([header, *lines]))
+    schedule = "warmup(2%) >> hold() >> cooldown(20%)"
+    words = ["forecast", str(log), "--schedule", schedule, "--peak", "1e-3", "--steps", str(STEPS)]
+    assert glideslope([*words, "--steps-per-epoch", "100"]) == status
+    assert says in capsys.readouterr().err

@@ -321,7 +321,7 @@ def test_a_schedule_for_rates_that_were_logged_is_said(tmp_path):
     write(tmp_path, {"a.csv": text(rows())})
     read = laws.read(tmp_path, schedule="cosine", peak=1.0)
     check(read.runs[0])
-    assert any("those that were logged" in note for note in read.notes)
+    assert any("aren't the schedule's" in note for note in read.notes)
     for wrong in ({"schedule": "cosine"}, {"peak": 1.0}, {"steps": 100}):
         with pytest.raises(gs.LawError, match="together"):
             laws.read(tmp_path, **wrong)
@@ -374,3 +374,13 @@ def test_the_event_files_beside_a_trainers_state_are_of_the_same_run(tmp_path):
     read = laws.read(tmp_path)
     assert len(read.runs) == 1
     assert any("not read" in note and "May01_host" in note for note in read.notes)
+
+
+def test_the_folder_of_the_metrics_of_a_run_is_the_run(tmp_path):
+    run = tmp_path / "mlruns" / "0" / "0f"
+    write(run, {"meta.yaml": "run_name: clever-fox\n",
+                "metrics/loss": lines(lambda s, r, v: f"17000000{s:04d} {v} {s}"),
+                "metrics/lr": lines(lambda s, r, v: f"17000000{s:04d} {r} {s}")})  # fmt: skip
+    [one], [other] = laws.read(run).runs, laws.read(run / "metrics").runs
+    assert one.name == other.name == "clever-fox"
+    check(other)

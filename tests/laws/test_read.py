@@ -264,6 +264,7 @@ def test_a_mean_over_the_whole_run_is_not_its_loss(tmp_path):
         (text([(e, s, rate(s), 3 - e - s / 9999) for e in range(3) for s in range(9, 101, 9)], "epoch,step,lr,loss"),
          "begin anew in each epoch"),
         (text([(i, r, v) for i, (_, r, v) in enumerate(rows())], "epoch,lr,loss"), "steps_per_epoch"),
+        (text([((s + 300) % 400 + 1, r, v) for s, r, v in rows()]), "begin anew 4 times"),
     ],
 )  # fmt: skip
 def test_what_contradicts_itself_is_refused(content, says, tmp_path):
@@ -282,6 +283,7 @@ def test_what_contradicts_itself_is_refused(content, says, tmp_path):
         (text(rows() + rows(0.3)), "the steps begin anew once"),
         (text([(s, r if s < 1000 else "", v) for s, r, v in rows()]), "no rates after update 950, but losses to 2000"),
         (text([row for row in rows() if row[0] > 500]), "no rates before update 550"),
+        (text([row for row in rows() if not 700 < row[0] < 1500]), "no rates from update 700 to 1500"),
         (text([(*row, row[2] - 1) for row in rows()], f"{HEADER},final_loss"), "'final_loss' has 39 values: the last"),
         (
             text([(*row, 2, 3) for row in rows()], f"{HEADER},final_loss,final_val_loss"),

@@ -225,6 +225,14 @@ def test_a_row_that_is_wrong_is_named_with_its_line(tmp_path, row, says):
         laws.sized(curves, table)
 
 
+def test_sizes_of_other_runs_and_weight_decays_in_two_units_are_noted():
+    known = runs(SIZES[:2], (2000,))
+    (note,) = not_apart(groups([replace(sized, params=SIZES[0] + SIZES[1] - sized.params) for sized in known]))
+    assert "are the sizes those of these runs?" in note
+    decays = [replace(sized, weight_decay=(0.1, 10.0)[i % 2]) for i, sized in enumerate(known)]
+    assert "weight decays of 0.1 and 10: are they in one unit?" in not_apart(groups(decays))
+
+
 def test_small_networks_are_noted_since_they_may_be_in_thousands():
     known = runs(SIZES[:2], (2000,))
     (note,) = not_apart(groups([replace(sized, params=sized.params / 1e3) for sized in known]))
@@ -303,6 +311,27 @@ def test_the_best_rate_and_batch_of_a_larger_grid(by_params, by_tokens, batch_by
     assert best.peak == pytest.approx(4e-3 * 16**by_params * 10**by_tokens, rel=0.25)
     assert best.low < best.loss < best.high
     assert law.best(1.6e8, 1e10, batch=4 * best.batch).peak > best.peak
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        (
+            lambda i, row: {"peak_lr": row["peak_lr"] * (1e3 if row["params"] > 2e7 else 1)},
+            "peaks around 0.003 and around 3",
+        ),
+        (lambda i, row: {"batch": row["batch"] / (1e6 if i % 2 else 1)}, "are they in one unit?"),
+        (lambda i, row: {"tokens": row["tokens"] / 1e6}, "a batch of 10000 in a run of 1000 tokens"),
+        (lambda i, row: {"loss": 9 - row["loss"]}, "the smallest or the largest peak tried"),
+        (lambda i, row: {"loss": 3 + i * 7919 % 256 / 256}, "look at the table"),
+        (lambda i, row: {"loss": row["peak_lr"], "peak_lr": row["loss"]}, "which column is which"),
+    ],
+)
+def test_a_table_of_final_losses_that_seems_wrong_is_noted(changed, says):
+    rows = list(losses())
+    assert not laws.fit_table(rows).notes
+    law = laws.fit_table([{**row, **changed(i, row)} for i, row in enumerate(rows)])
+    assert any(says in note for note in law.notes), law.notes
 
 
 def test_a_table_of_final_losses_that_tells_too_little(tmp_path):

@@ -263,10 +263,15 @@ def test_a_torch_job_that_fails_is_named():
     job = gs.torch.Job(model, torch.optim.SGD(model.parameters(), lr=0.1), nn.MSELoss(), loader, loader)
     with pytest.raises(gs.JobError, match=r"step failed at update 3 .*more than 1 value per channel"):
         gs.find(job, steps=20)
+
+    class Failing(torch.optim.SGD):
+        def step(self, closure=None):
+            raise TypeError("\x1b[1mno\x1b[0m closure")
+
     model = nn.Linear(2, 1)
-    closure = gs.torch.Job(model, torch.optim.LBFGS(model.parameters()), nn.MSELoss(), loader, loader)
-    with pytest.raises(gs.JobError, match=r"step failed at update 1 .*closure"):
-        Trials(closure)
+    failing = gs.torch.Job(model, Failing(model.parameters()), nn.MSELoss(), loader, loader)
+    with pytest.raises(gs.JobError, match=r"step failed at update 1 .*TypeError: no closure"):  # without its colours
+        Trials(failing)
 
 
 class Aliased:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 import glideslope as gs
 from glideslope import cli
+from glideslope.search import load_job
 from glideslope.search.jobs.scalars import kept
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
@@ -202,3 +204,20 @@ def test_a_loss_that_is_kept_is_independent_of_its_memory():
     copy = kept(loss)
     loss.delete()
     assert float(copy) == 0.25
+
+
+def test_a_job_within_a_package_is_named_by_a_file_beside_it(tmp_path):
+    inside = tmp_path / "package_of_a_job" / "parts"
+    inside.mkdir(parents=True)
+    for folder in (inside, inside.parent):
+        (folder / "__init__.py").touch()
+    (inside.parent / "model.py").write_text("from tests.search.quadratic_jobs import job as made\n")
+    (inside / "training.py").write_text("from ..model import made\n\ndef job(seed):\n    return made(seed)\n")
+    advice = f"name another, in {tmp_path}, with `from package_of_a_job.parts.training import job`"
+    with pytest.raises(gs.JobError, match=f"relative import.*{re.escape(advice)}"):
+        load_job(f"{inside / 'training.py'}:job")
+    (tmp_path / "beside.py").write_text("from package_of_a_job.parts.training import job\n")
+    assert load_job(f"{tmp_path / 'beside.py'}:job")(0)
+    (tmp_path / "alone.py").write_text("from .model import job\n")
+    with pytest.raises(gs.JobError, match="write its imports without dots"):
+        load_job(f"{tmp_path / 'alone.py'}:job")

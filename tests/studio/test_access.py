@@ -18,13 +18,20 @@ def asked(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/wrong/", f"/{TOKEN}", f"/{TOKEN}x/", f"//{TOKEN}/", "/api/draw", f"/{TOKEN.upper()}/"]
+    "path", ["/", "/wrong/", "/wrong", f"/{TOKEN}x", f"/{TOKEN}x/", f"//{TOKEN}/", "/api/draw", f"/{TOKEN.upper()}/"]
 )
 def test_without_the_token_nothing_is_answered(asked, path):
     answer = asked.get(path, follow_redirects=False)
     assert answer.status_code == 403
     assert TOKEN not in answer.text
     assert "glideslope studio --state 'LINK'" in answer.text  # a link of an earlier start has another token
+
+
+def test_the_last_slash_of_the_address_may_be_left_out(asked):
+    answer = asked.get(f"/{TOKEN}", follow_redirects=False)
+    assert answer.headers["location"] == f"/{TOKEN}/"
+    assert asked.get(f"/{TOKEN}").text == asked.get(f"/{TOKEN}/").text
+    assert asked.get(f"/{TOKEN}", headers={"host": "evil.example"}, follow_redirects=False).status_code == 403
 
 
 @pytest.mark.parametrize(

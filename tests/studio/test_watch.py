@@ -3,6 +3,9 @@
 import asyncio
 import json
 import re
+import threading
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -13,6 +16,8 @@ from glideslope.errors import DocumentError, RunDirectoryError
 from glideslope.escape import html
 from glideslope.search.directory.run_directory import RunDirectory
 from glideslope.search.directory.snapshot import Snapshot, anywhere, changed
+from glideslope.studio import watch
+from glideslope.studio.background import Background
 from glideslope.studio.library import Library
 from glideslope.studio.watch import _news, folders, seen
 from glideslope.views import tuned as views
@@ -186,3 +191,23 @@ def test_an_event_comes_at_once_and_when_something_was_written(tmp_path, monkeyp
         return found
 
     assert asyncio.run(listened()) == [b"data: changed\n\n"] * 2
+
+
+def test_a_service_that_hangs_keeps_no_other_room_waiting(raced, monkeypatch):
+    tmp_path, *_ = raced
+    goes_on = threading.Event()
+    monkeypatch.setattr(watch, "seen", lambda *asked: goes_on.wait(60))
+    running = Background(tmp_path)
+
+    def asked(name, content):
+        request = urllib.request.Request(f"{running.url}api/{name}", json.dumps(content).encode(), method="POST")
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+
+    with ThreadPoolExecutor(10) as pool:
+        hanging = [pool.submit(asked, "watch", {"folder": "runs/raced"}) for _ in range(8)]
+        assert pool.submit(asked, "gallery", None).result(30)
+        assert not any(one.done() for one in hanging)
+        goes_on.set()
+        assert all(one.result(30) is True for one in hanging)
+    running.close()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +17,7 @@ from glideslope.errors import GlideslopeError
 from glideslope.plural import plural
 
 if TYPE_CHECKING:
-    from glideslope.laws import Forecast
+    from glideslope.laws import Forecast, Rates, Run
     from glideslope.laws.forecast import Other
 
 _STOPPED = 3
@@ -45,26 +47,34 @@ def forecast(
 ) -> None:
     """Forecast where a run in progress will end, and what a cooldown begun now would end at."""
     from glideslope import laws
-    from glideslope.cli.epochs import parsed
+    from glideslope.cli.epochs import parsed, rates_of
 
     curve = parsed(schedule, steps_per_epoch)
+    rates = rates_of(curve, peak, steps)
     longer = [] if extend is None else [laws.Rates.of_schedule(curve, extend, peak)]
-    last = -1.0
+    last, said = -1.0, set[str]()
     while True:
-        read = laws.read([log], step=step, loss=loss, schedule=str(curve), peak=peak, steps=steps)
+        read = laws.read(
+            [log], step=step, loss=loss, schedule=curve, peak=peak, steps=steps, steps_per_epoch=steps_per_epoch
+        )
         if len(read.runs) != 1:
             raise GlideslopeError(
                 f"{log}: {plural(len(read.runs), 'run')}, {', '.join(run.name for run in read.runs[:4])}: give one"
             )
         run = read.runs[0]
+        if not len(run.step):
+            raise GlideslopeError(f"{log}: {plural(len(run.lost), 'loss')}, of which none is a number")
         if run.step[-1] > steps:
             raise GlideslopeError(
                 f"{log} goes to update {run.step[-1]:g}, beyond --steps {steps}: give all of the run's"
             )
         if run.step[-1] > last:
             last = float(run.step[-1])
-            whole = laws.Run.from_schedule(curve, peak=peak, steps=steps, step=run.step, loss=run.loss, name=run.name)
-            now = laws.forecast(whole, lost=run.lost, longer=longer)
+            for note in _notes(read.notes, run, rates):
+                if note not in said:
+                    output.say_line(f"note: {note}")
+                said.add(note)
+            now = laws.forecast(laws.Run(rates, run.step, run.loss, name=run.name), lost=run.lost, longer=longer)
             _show(now, as_json, follow)
             if stop_when is not None and now.low > stop_when:
                 output.say_line(
@@ -76,6 +86,15 @@ def forecast(
         time.sleep(every)
 
 
+def _notes(notes: Iterable[str], run: Run, rates: Rates) -> Iterator[str]:
+    """What to know of a log; of its rates only how they differ from the schedule's, which are taken."""
+    from glideslope.laws.logs.table_of_runs import differing
+
+    yield from (note for note in notes if not re.search(r"\brates?\b", note.removeprefix(f"{run.name}: ")))
+    if how := differing((run.step, run.rates.at(run.step)), rates, rates.peak):
+        yield f"{how}; the schedule's are taken"
+
+
 def _show(now: Forecast, as_json: bool, brief: bool) -> None:
     """One object, one line, or all."""
     if as_json:
@@ -84,7 +103,14 @@ def _show(now: Forecast, as_json: bool, brief: bool) -> None:
     output.line(
         f"update {now.step:g} of {now.steps:,}: {now.end:.4f} at the end (90% interval {now.low:.4f} to {now.high:.4f})"
     )
-    for alarm in now.alarms[-3:] if brief else now.alarms:
+    if now.doubt:
+        output.say_line(f"Careful: {now.doubt}.")
+    lost = [f"{alarm.step:g}" for alarm in now.alarms if alarm.kind == "not finite"]
+    if lost:
+        ends = " to ".join(dict.fromkeys([lost[0], lost[-1]]))
+        output.say_line(f"Careful: {plural(len(lost), 'loss')} without a number, at update {ends}.")
+    left = [alarm for alarm in now.alarms if alarm.kind != "not finite"]
+    for alarm in left[-3:] if brief else left:
         output.say_line(
             f"Careful: at update {alarm.step:g} the loss was {alarm.loss:.4g}, {alarm.kind}; {alarm.expected:.4g} was "
             "expected."

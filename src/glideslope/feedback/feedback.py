@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from glideslope.documents import shown
 from glideslope.errors import FeedbackError
 from glideslope.renamed import was_called
 from glideslope.schedules import Clock, Schedule, constant
@@ -86,8 +87,6 @@ class Feedback(ABC):
         >>> gs.plateau().restored({**gs.plateau().init(), "best": None, "bad": 3}) == gs.plateau().init() | {"bad": 3.0}
         True
         """
-        from glideslope.documents import shown
-
         fresh, limits = self.init(), self.limits()
         if not isinstance(state, Mapping) or state.keys() != fresh.keys():
             raise FeedbackError(f"{shown(state)} isn't a state of {self!r}, which has {', '.join(fresh) or 'none'}")
@@ -106,8 +105,6 @@ class Feedback(ABC):
         return read
 
     def _check_factor(self, state: State) -> None:
-        from glideslope.documents import shown
-
         try:
             factor = float(self.factor(state))
         except (ArithmeticError, TypeError, ValueError) as error:
@@ -228,7 +225,7 @@ def measured(metric: Any) -> tuple[Any, Any]:
         number = float(metric)
     except (TypeError, ValueError) as error:
         missing = ", and where there is no measurement, leave the call out" if metric is None else ""
-        raise FeedbackError(f"a metric of {metric!r}: give one number{missing} ({error})") from None
+        raise FeedbackError(f"a metric of {shown(metric)}: give one number{missing} ({error})") from None
     if math.isnan(number):
         raise FeedbackError("the metric is NaN: the training, or its measurement, is lost; leave out what can't be "
                             "measured")  # fmt: skip

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from glideslope.documents import shown
 from glideslope.errors import FeedbackError
 from glideslope.feedback.feedback import Feedback
 from glideslope.schedules.names import value_text
@@ -43,10 +44,12 @@ def check(name: str, value: Any, low: float, high: float = math.inf, *, open_end
     """Raises unless a number is in its range."""
     number = is_number(value)
     if number and not is_finite(value):
-        raise FeedbackError(f"{name}={value!r}: it must be finite")
+        raise FeedbackError(f"{name}={shown(value)}: it must be finite")
     if not (number and (low < value < high if open_ends else low <= value <= high)):
         ends = "between" if open_ends else "from"
-        raise FeedbackError(f"{name}={value!r}: give a number {ends} {low:g} {'and' if open_ends else 'to'} {high:g}")
+        raise FeedbackError(
+            f"{name}={shown(value)}: give a number {ends} {low:g} {'and' if open_ends else 'to'} {high:g}"
+        )
 
 
 def check_whole(low: float, **numbers: Any) -> None:
@@ -60,4 +63,4 @@ def check_whole(low: float, **numbers: Any) -> None:
 def check_one_of(name: str, value: Any, known: tuple[str, ...]) -> None:
     """Raises unless a word is known."""
     if not isinstance(value, str) or value not in known:
-        raise FeedbackError(f"{name}={value!r}: give {' or '.join(map(repr, known))}")
+        raise FeedbackError(f"{name}={shown(value)}: give {' or '.join(map(repr, known))}")

@@ -21,7 +21,7 @@ from glideslope.frameworks.torch.job.job_state import MEMORY
 from glideslope.frameworks.torch.job.loader import Parts, batch_size
 from glideslope.frameworks.torch.job.loader_checks import checked_loaders
 from glideslope.frameworks.torch.job.metric import Accumulated, Measure, measurement
-from glideslope.frameworks.torch.job.objective import Loss, objectives
+from glideslope.frameworks.torch.job.objective import Loss, differentiable, objectives
 from glideslope.frameworks.torch.job.rates import check_trained
 from glideslope.plural import plural
 
@@ -105,7 +105,7 @@ class Job(AbstractJob):
                 batch = moved(self._data.next(), accelerator.device)
                 with accelerator.accumulate(self.prepared_model):
                     loss = self._objective(self.prepared_model, batch).mean
-                    accelerator.backward(loss)
+                    accelerator.backward(differentiable(loss))
                     is_complete = accelerator.sync_gradients
                     if is_complete and self.clip_norm is not None:
                         accelerator.clip_grad_norm_(self.prepared_model.parameters(), self.clip_norm)

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from glideslope.errors import JobError
+from glideslope.plural import plural
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Batches:
     """Batches from arrays in memory: `batches(t)` is that of update t + 1.
 
@@ -39,11 +40,18 @@ class Batches:
     shuffle: bool = True
 
     def __post_init__(self) -> None:
+        if not isinstance(self.arrays, tuple | list):
+            raise JobError(
+                f"arrays is a {type(self.arrays).__name__}: give a tuple of arrays, (inputs, targets) or (inputs,)"
+            )
         lengths = {len(array) for array in self.arrays}
         if len(lengths) != 1:
             raise JobError(f"arrays of lengths {sorted(lengths)}: give one or more, all as long as each other")
         if not 1 <= self.batch_size <= min(lengths):
             raise JobError(f"batch_size={self.batch_size} of {min(lengths)} examples: give at least 1, at most as many")
+
+    def __repr__(self) -> str:
+        return f"<Batches of {self.batch_size} of {plural(len(self.arrays[0]), 'example')}>"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Batches):

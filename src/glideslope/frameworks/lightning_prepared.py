@@ -103,6 +103,10 @@ def _check(trainer: lightning.Trainer, module: Any) -> None:
             f"the Trainer has {trainer.world_size} processes, and a job one: give Trainer(devices=1), or use "
             "gs.accelerate.Job"
         )
+    if settings.fast_dev_run:
+        raise JobError(
+            "the Trainer has fast_dev_run, by which it trains and validates on a batch or a few: leave it out"
+        )
     if settings.reload_dataloaders_every_n_epochs:
         raise JobError("the Trainer has reload_dataloaders_every_n_epochs: a position in such data can't be restored")
     changing = (BaseFinetuning, GradientAccumulationScheduler, StochasticWeightAveraging)
@@ -122,8 +126,6 @@ class _Stop(lightning.Callback):
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         if len(trainer.optimizers) != 1:
             raise JobError(f"configure_optimizers made {len(trainer.optimizers)} optimizers: a job needs one")
-        if isinstance(trainer.optimizers[0], torch.optim.LBFGS):
-            raise JobError("LBFGS measures a batch many times in an update: choose another optimizer")
         loader: Any = trainer.train_dataloader
         if isinstance(loader, list | tuple | dict | CombinedLoader):
             raise JobError("there are several training loaders: give a job one, whose batches have all parts")

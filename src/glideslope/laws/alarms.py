@@ -18,6 +18,9 @@ _FEW = 6.0
 """How much wider the band is where the spread is known from few losses, times one over their number."""
 _SLOWLY = 2.0
 """How far a loss beyond the band moves it, over the spread."""
+_LASTING, _LEAST_LASTING, _PART = 8, 3, 0.5
+"""Losses, at most and at least, from one that left its band on, by whose median it is a spike, or the level is another
+from there on: then they lie as far as this part of what the first one does, or farther."""
 
 
 @dataclass(frozen=True)
@@ -84,3 +87,38 @@ class Band:
         slope, level = np.polyfit(place, near, 1, w=np.sqrt(weight)) if np.ptp(place) > 0 else (0.0, near.mean())
         left = np.abs(near - level - slope * place)
         return float(level), float(1.4826 * np.median(left)) * (1 + _FEW / len(near))
+
+
+def without_faults(step: np.ndarray, loss: np.ndarray, trend: np.ndarray) -> tuple[np.ndarray, list[Alarm]]:
+    """Losses as a forecast counts them, and those that left their band.
+
+    A spike counts as what was expected there. Where the level changes, as with other data, the losses before count as
+    so much higher or lower.
+
+    Args:
+        step: the updates made, shape (n,).
+        loss: measured then, positive.
+        trend: what a law has for it; only its changes count.
+
+    >>> losses = np.array([3.0, 2.9, 2.83, 2.78, 2.74, 2.71, 2.68, 2.66, 3.4, 2.62, 2.6, 2.59])
+    >>> counted, alarms = without_faults(np.arange(100.0, 1300, 100), losses, np.full(12, 3.0))
+    >>> counted[7:10].round(2), len(alarms)
+    (array([2.66, 2.64, 2.62]), 1)
+    """
+    band, off, counted = Band(), np.log(loss / trend), loss.copy()
+    alarms: list[Alarm] = []
+    known = 0  # up to which a change of the level explains what leaves the band
+    for i, entry in enumerate(zip(step.tolist(), loss.tolist(), trend.tolist(), strict=True)):
+        if (alarm := band.add(*entry)) is None:
+            continue
+        alarms.append(alarm)
+        if i < known:
+            continue
+        since = off[i : i + _LASTING] - math.log(alarm.expected / trend[i])
+        change = float(np.median(since))
+        if len(since) >= _LEAST_LASTING and change / since[0] > _PART:
+            counted[:i] *= math.exp(change)
+            known = i + _LASTING
+        else:
+            counted[i] = alarm.expected
+    return counted, alarms

@@ -14,6 +14,8 @@ from glideslope.plural import plural
 LEAST_RUNS, LEAST_POINTS = 2, 20
 LAST = 5
 """The last points of a run, by which its end is judged."""
+_WARMING = 0.9
+"""The part of a run that is its warmup, where it tells nothing."""
 
 
 def groups_of(runs: Sequence[Run]) -> list[list[int]]:
@@ -36,6 +38,8 @@ def useless(run: Run, longest: int) -> str:
     loss = run.loss[used(run, longest)]
     if not len(loss):
         return "has no losses after its warmup"
+    if run.rates.first(0.999 * run.peak) > _WARMING * len(run.lr):
+        return "ends with its warmup"
     if len(loss) > 2 and np.all(loss == loss[0]):
         return f"has a loss of {loss[0]:g} everywhere"
     if len(loss) > 2 * LAST and np.median(loss[-LAST:]) >= np.median(loss[:LAST]):

@@ -16,6 +16,7 @@ from glideslope.laws.logs.delimited import table
 from glideslope.laws.logs.source import Source
 from glideslope.laws.table_law import APART, NAMES, TableLaw, centered, predicted
 from glideslope.laws.units import mixed
+from glideslope.plural import plural
 from glideslope.schedules.numbers import number
 
 COLUMNS = {
@@ -37,7 +38,10 @@ N^-0.713·D^0.307, batch ∝ D^0.571). Those of the batch lie between the last t
 2022 (arXiv:2203.15556), over the lowest of the table. Widths are parts of the loss."""
 _NOISE, _FAR = 0.001, 0.25
 """The relative deviation of a final loss from the law, and how it grows with the distance from its grid's best."""
-_SAME = 0.02
+_SAME, _UNITS, _DOUBT, _NEAR_BEST = 0.02, 30, 0.5, 0.01
+"""Between sizes or tokens that count as one; between neighbouring batches or peaks, from which ratio on a note asks
+whether they are in one unit; of the spread of losses, how far they may lie from the law without a note; and how far
+above the best of its size and tokens a loss is near it."""
 
 
 def fit_table(rows: Path | str | Sequence[Mapping[str, Any]]) -> TableLaw:
@@ -59,7 +63,7 @@ def fit_table(rows: Path | str | Sequence[Mapping[str, Any]]) -> TableLaw:
     notes = []
     finite = np.isfinite(values[4]) & (values[4] > 0)
     if not finite.all():
-        notes.append(f"{int((~finite).sum())} runs that diverged left out")
+        notes.append(f"{plural(int((~finite).sum()), 'run')} that diverged left out")
     values = values[:, finite]
     if values.shape[1] < 12 or len(np.unique(values[3])) < 3:
         raise LawError(
@@ -79,6 +83,7 @@ def fit_table(rows: Path | str | Sequence[Mapping[str, Any]]) -> TableLaw:
     at, loss = centered(list(values[:4]), center), logs[4] - center[3]
     grid = _grids(logs[0], logs[1])
     count = int(grid.max()) + 1
+    notes += [*_in_other_units(values[1:4], grid), *_at_the_edge(logs[3], loss, grid)]
     above = loss - np.array([loss[grid == i].min() for i in range(count)])[grid]
     scale = _NOISE + _FAR * above
     medians, spreads = np.array([PRIORS[name] for name in NAMES]).T
@@ -95,9 +100,13 @@ def fit_table(rows: Path | str | Sequence[Mapping[str, Any]]) -> TableLaw:
     end = least_squares(residuals, start, loss="soft_l1", max_nfev=300, x_scale="jac")
     robust = (1 + end.fun**2) ** -0.5
     covariance = np.linalg.inv(end.jac.T @ (robust[:, None] * end.jac))[:width, :width]
-    near = above < 0.01
-    misfit = (predicted(end.x[:width], at) + end.x[width:][grid] - loss)[near]
-    noise = max(float(np.sqrt(np.mean(misfit**2))), 1e-4)
+    misfit = predicted(end.x[:width], at) + end.x[width:][grid] - loss
+    if np.median(np.abs(misfit)) > _DOUBT * np.median(np.abs(loss - np.median(loss))):
+        notes.append(
+            "the law tells little: losses lie half as far from it as from one another, or farther; look at the table, "
+            "at its units and at which column is which"
+        )
+    noise = max(float(np.sqrt(np.mean(misfit[above < _NEAR_BEST] ** 2))), 1e-4)
     ranges = tuple((float(column.min()), float(column.max())) for column in values[:4])
     return TableLaw(end.x[:width], covariance, center, noise, ranges, tuple(notes))
 
@@ -140,6 +149,37 @@ def _number(cell: Any, place: str) -> float:
         return math.nan if cell in ("", None) else number(cell)
     except (TypeError, ValueError):
         raise LawError(f"{place}: {cell!r} is no number; write it as 124e6 or 124M") from None
+
+
+def _in_other_units(values: np.ndarray, grid: np.ndarray) -> list[str]:
+    """Notes where tokens, batches or peaks, shape (3, n), may be in two units, in all or between grids."""
+    tokens, batches, _ = values
+    notes = []
+    for name, row in zip(("batches", "peaks"), values[1:], strict=True):
+        ordered = np.unique(row)
+        if len(ordered) > 1 and (apart := ordered[1:] / ordered[:-1]).max() > _UNITS:
+            i = int(np.argmax(apart))
+            notes.append(f"{name} of {ordered[i]:g} and {ordered[i + 1]:g}, none between: are they in one unit?")
+        middles = [float(np.median(row[grid == i])) for i in range(int(grid.max()) + 1)]
+        if max(middles) > _UNITS * min(middles):
+            notes.append(f"{name} around {min(middles):g} and around {max(middles):g}: are they in one unit?")
+    if np.any(batches > tokens):
+        i = int(np.argmax(batches > tokens))
+        notes.append(f"a batch of {batches[i]:g} in a run of {tokens[i]:g} tokens: are both in one unit?")
+    return notes
+
+
+def _at_the_edge(peaks: np.ndarray, loss: np.ndarray, grid: np.ndarray) -> list[str]:
+    """A note where the lowest losses are at the smallest or the largest peaks."""
+    members = [np.flatnonzero(grid == i) for i in range(int(grid.max()) + 1)]
+    best = [float(peaks[of[np.argmin(loss[of])]] - peaks[of].min()) for of in members]
+    edges = sum(off in (0.0, float(np.ptp(peaks[of]))) for off, of in zip(best, members, strict=True))
+    if 2 * edges <= len(members):
+        return []
+    return [
+        f"the lowest loss of {edges} of {plural(len(members), 'size')} and tokens is at the smallest or the largest "
+        "peak tried: the best may lie beyond"
+    ]
 
 
 def _grids(params: np.ndarray, tokens: np.ndarray) -> np.ndarray:

@@ -9,17 +9,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from glideslope.errors import LawError
-from glideslope.laws.alarms import Alarm, Band
+from glideslope.laws.alarms import Alarm, without_faults
 from glideslope.laws.bins import Points
 from glideslope.laws.near_public import Mixture, usual
 from glideslope.laws.rates import Rates
 from glideslope.laws.run import Run
+from glideslope.plural import plural
 
 _FIRST = 0.03
 """The part of the horizon whose losses tell nothing."""
 _POINTS = 150
 _LEAST = 3
 _COOLDOWN = 0.2
+_DOUBT = (
+    "the losses don't go as those of public curves on such rates, so that the forecast tells little: look at the "
+    "losses, and at the schedule, its peak and its steps"
+)
 _PEAKS, _HORIZONS = (0.5, 2.0), (0.5, 2.0)
 
 
@@ -56,6 +61,7 @@ class Forecast:
         others: other peaks and horizons.
         alarms: losses that left their band.
         like: the network whose public curves the run is nearest to, with their source.
+        doubt: why the forecast tells little, if so.
     """
 
     step: float
@@ -69,6 +75,7 @@ class Forecast:
     others: tuple[Other, ...]
     alarms: tuple[Alarm, ...]
     like: str
+    doubt: str = ""
 
     def __repr__(self) -> str:
         return f"<Forecast at {self.step:g} of {self.steps}: {self.end:.4f}, 90% {self.low:.4f} to {self.high:.4f}>"
@@ -79,7 +86,8 @@ def forecast(run: Run, lost: Sequence[float] = (), longer: Sequence[Rates] = ())
 
     The law of the run is near the line over sizes that public curves have (see `public_curves`): it is one of their
     data, of other data, or of anything else. Each is fitted to the losses, and counts by how well it explains them (its
-    evidence, by Laplace's approximation).
+    evidence, by Laplace's approximation). A spike counts as what was expected there; where the level of the losses
+    changes for good, those before count as so much higher or lower.
 
     Args:
         run: the rates of all its updates, to the end; and its losses so far, in order.
@@ -104,23 +112,23 @@ def forecast(run: Run, lost: Sequence[float] = (), longer: Sequence[Rates] = ())
     begun = run.step > max(warm, _FIRST * steps)
     if int(begun.sum()) < _LEAST:
         raise LawError(
-            f"{run.name}: {int(begun.sum())} losses after the warmup and {_FIRST:.0%} of {steps:,} updates: a "
+            f"{run.name}: {plural(int(begun.sum()), 'loss')} after the warmup and {_FIRST:.0%} of {steps:,} updates: a "
             f"forecast needs {_LEAST}"
         )
-    points = Points.means(run.step[begun], np.log(run.loss[begun]), _POINTS)
-    mixture = Mixture(run.rates, points)
+    step = run.step[begun]
+    loss, alarms = without_faults(step, run.loss[begun], usual(run.rates, step))
+    alarms += [Alarm(at, "not finite", math.nan, math.nan) for at in {*run.lost, *lost}]
+    mixture = Mixture(run.rates, Points.means(step, np.log(loss), _POINTS))
     now = int(run.step[-1])
     end, cooled = mixture.end(run.rates), mixture.end(_cooled(run.rates, now))
     if short := [len(rates) for rates in longer if len(rates) <= now]:
         raise LawError(f"{run.name}: a run of {short[0]:,} updates can't go on from update {now:,}: give a longer one")
     goals = [*_others(mixture, run.rates), *_longer(mixture, run.rates, now, longer)]
     others = tuple(Other(what, value, math.exp(goal[0]), goal[2]) for what, value, goal in goals)
-    band, step, trend = Band(), run.step[begun], usual(run.rates, run.step[begun])
-    entries = zip(step.tolist(), run.loss[begun].tolist(), trend.tolist(), strict=True)
-    said = [alarm for entry in entries if (alarm := band.add(*entry)) is not None]
-    said += [Alarm(at, "not finite", math.nan, math.nan) for at in {*run.lost, *lost}]
-    alarms = tuple(sorted(said, key=lambda alarm: alarm.step))
-    return Forecast(float(run.step[-1]), steps, *_interval(end), *_interval(cooled), others, alarms, mixture.like)
+    return Forecast(
+        float(run.step[-1]), steps, *_interval(end), *_interval(cooled), others,
+        tuple(sorted(alarms, key=lambda alarm: alarm.step)), mixture.like, _DOUBT if mixture.unlike else "",
+    )  # fmt: skip
 
 
 def _interval(end: tuple[float, float, float]) -> tuple[float, float, float]:

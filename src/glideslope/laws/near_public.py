@@ -36,6 +36,12 @@ _PART = 0.52
 """The deviation of ends over that by the covariances. With it, nine tenths of 216 ends forecast at 30%, 50% and 70%,
 without the curves of their size, lie within 1.645 deviations; by those of all sizes but one it is 0.50 to 0.52."""
 _TOLERANCE = 1e-4
+_NEGLIGIBLE = 20.0
+"""How far the logarithm of a kind's evidence is under the largest where the kind no longer counts."""
+_UNLIKE = (1.25, 2.0)
+"""The distance of a law from the middle of its kind, over its deviation, and the median of what is left of the losses,
+over theirs, from which on a run isn't like public curves: these have at most 1.02 and 0.8, without those of their
+size, at 15% to 100% of a run."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +86,9 @@ class Mixture:
         self.whiten = np.linalg.inv(np.linalg.cholesky(self._alike(points.step) + within))
         fits = [self._fitted(kind) for kind in self._kinds()]
         most = max(fit.weight for fit in fits)
-        weights = np.exp([fit.weight - most for fit in fits])
-        self.fits, self.weights = fits, weights / weights.sum()
+        self.fits = [fit for fit in fits if fit.weight > most - _NEGLIGIBLE]
+        weights = np.exp([fit.weight - most for fit in self.fits])
+        self.weights = weights / weights.sum()
         self._of_run = self._ends(rates)
 
     @property
@@ -95,6 +102,14 @@ class Mixture:
         source, networks = SETS[best.kind.of_set]
         name = min(networks, key=lambda network: abs(math.log(network[1] / CENTER) - z))[0]
         return f"{name} ({source})"
+
+    @property
+    def unlike(self) -> bool:
+        """Whether the likeliest law is far from all that public curves have, or the losses are far from it."""
+        best = self.fits[int(np.argmax(self.weights))]
+        off = best.x - best.kind.middle
+        far = math.sqrt(float(off @ np.linalg.solve(best.kind.covariance, off)) / len(off))
+        return far > _UNLIKE[0] or float(np.median(np.abs(best.left))) > _UNLIKE[1]
 
     def _early(self, step: np.ndarray) -> np.ndarray:
         least, most = (part * len(self.rates) for part in _EARLY)

@@ -100,7 +100,8 @@ class Run(ByValue):
         in_order = np.array_equal(kept, np.arange(len(step)))
         if len(kept) < len(step):
             notes.append(f"{_points(len(step) - len(kept))} measured again later: the later one is kept")
-        if back and (anew := int((step[1:][np.diff(step) < 0] <= step.min()).sum())):
+        after, before = step[1:][np.diff(step) < 0], step[:-1][np.diff(step) < 0]
+        if anew := int((after <= np.maximum(step.min(initial=np.inf), _ANEW * before)).sum()):
             if anew > 1 and 2 * len(kept) < len(step):
                 raise LawError(
                     f"{self.name}: the steps begin anew {_times(anew)}, and most points are measured again: give the "
@@ -194,6 +195,8 @@ def checked_sizes(name: str, sizes: Any, updates: int) -> np.ndarray | Rates:
     return values
 
 
+_ANEW = 0.1
+"""The part of the updates made to which steps go back where they begin anew."""
 EARLY = 0.08
 """The part of the longest run whose points a fit leaves out."""
 

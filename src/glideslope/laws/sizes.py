@@ -19,6 +19,9 @@ from glideslope.schedules.numbers import number
 
 _BATCHES = 500
 """Between neighbouring batches: from this ratio on, two units are mixed."""
+_DECAYS, _HIGHER, _AS_LONG = 30, 1.005, 0.8
+"""Between weight decays, and between the lowest losses of a size and of the one below, whose longest run may be so much
+longer: from these ratios on, a note asks whether they are right."""
 _SMALL = 1e6
 """Parameters of the largest network under which a note asks whether they are in thousands."""
 _LEAST = 1000
@@ -155,11 +158,22 @@ def _check_peaks(by_size: dict[float, list[SizedRun]]) -> None:
 
 
 def not_apart(by_size: dict[float, list[SizedRun]]) -> list[str]:
-    """Notes on sizes that may be in thousands; and on batches and weight decays that can't be told from sizes, since
-    each size has one of its own."""
+    """Notes on sizes that may be in thousands or of other runs, on weight decays that may be in two units; and on
+    batches and weight decays that can't be told from sizes, since each size has one of its own."""
     largest, notes = max(by_size), []
     if largest < _SMALL:
         notes.append(f"params up to {largest:g}: if they are in thousands, write them as numbers of parameters, 124e6")
+    for (small, before), (large, after) in pairwise(by_size.items()):
+        low, high = (min(float(run.run.loss.min()) for run in runs) for runs in (before, after))
+        short, long = (max(len(run.run.lr) for run in runs) for runs in (before, after))
+        if high > _HIGHER * low and long > _AS_LONG * short:
+            notes.append(
+                f"the lowest loss of {large:.3g} parameters, {high:.4g}, is above that of {small:.3g}, {low:.4g}, in "
+                "runs about as long: are the sizes those of these runs?"
+            )
+    decays = sorted({run.weight_decay for runs in by_size.values() for run in runs if run.weight_decay})
+    if decays and decays[-1] > _DECAYS * decays[0]:
+        notes.append(f"weight decays of {decays[0]:g} and {decays[-1]:g}: are they in one unit?")
     for what, value in (("batch", _batch), ("weight decay", lambda run: run.weight_decay or 0.0)):
         values = _of_their_own({size: [value(run) for run in runs] for size, runs in by_size.items()})
         if values:

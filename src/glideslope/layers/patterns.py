@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
+from glideslope.documents import shown
 from glideslope.errors import LayerError
 from glideslope.layers.multipliers import Multipliers, check_multiplier, grouped
 from glideslope.layers.parameters import Parameter, parameters
@@ -32,7 +33,7 @@ def by_name(model: Any, patterns: Mapping[str, float]) -> Multipliers:
     head       2×4, 2          10          10
     """
     if not isinstance(patterns, Mapping):
-        raise LayerError(f"patterns={patterns!r}: give a multiplier for each, {{'embed*': 0.1}}")
+        raise LayerError(f"patterns={shown(patterns)}: give a multiplier for each, {{'embed*': 0.1}}")
     known = parameters(model)
     scopes = {parameter.name: _scopes(parameter) for parameter in known}
     multipliers = dict.fromkeys(scopes, 1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from glideslope.documents import shown
 from glideslope.errors import ScheduleError
 from glideslope.schedules.durations import number_text
 from glideslope.schedules.numbers import is_finite, is_number
@@ -21,7 +22,7 @@ SHORTEST = 1e-9
 def check_factor(name: str, value: float) -> None:
     """Raises unless a factor is a finite number and not negative."""
     if not is_number(value):
-        raise ScheduleError(f"{name}={value!r}: it must be a number")
+        raise ScheduleError(f"{name}={shown(value)}: it must be a number")
     if not (is_finite(value) and value >= 0):
         raise ScheduleError(f"{name}={value}: it must be finite and not negative")
     if value > MOST:

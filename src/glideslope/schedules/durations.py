@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from glideslope.documents import shown
 from glideslope.errors import ScheduleError
 from glideslope.schedules.numbers import MULTIPLES, NUMBER, is_finite, is_number, plain, written
 
@@ -39,7 +40,7 @@ class Duration:
         if not isinstance(self.unit, str) or (self.unit and self.unit not in UNITS):
             raise ScheduleError(f"unknown unit {self.unit!r}: use one of {', '.join(UNITS)}, or none for updates")
         if not is_number(self.value):
-            raise ScheduleError(f"a duration of {self.value!r}: it must be a number")
+            raise ScheduleError(f"a duration of {shown(self.value)}: it must be a number")
         if isinstance(self.value, int) and self.value > 10**300:
             raise ScheduleError("a duration with more than 300 digits: it must be a number of updates")
         if not (is_finite(self.value) and self.value >= 0):
@@ -92,7 +93,7 @@ class Clock:
             if number is None:
                 continue
             if not is_number(number):
-                raise ScheduleError(f"{name}={number!r}: it must be a number")
+                raise ScheduleError(f"{name}={shown(number)}: it must be a number")
             if not (is_finite(number) and number > 0):
                 raise ScheduleError(f"{name}={number}: it must be positive")
             if not 1 / LONGEST <= number <= LONGEST:
@@ -173,7 +174,7 @@ def time_of(time: Time) -> Duration:
     elif is_number(time):
         return Duration(time)
     raise ScheduleError(
-        f"{time!r} is not a duration: write 500, '10_000' or '10k' (updates), '5%', '10ep', '1e6ex' or '2Mtok'"
+        f"{shown(time)} is not a duration: write 500, '10_000' or '10k' (updates), '5%', '10ep', '1e6ex' or '2Mtok'"
     )
 
 

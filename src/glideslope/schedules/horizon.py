@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from glideslope.documents import shown
 from glideslope.errors import ScheduleError
 from glideslope.renamed import was_called
 from glideslope.schedules.arrays import Formula
@@ -24,7 +25,7 @@ class Over(Wrapper):
 
     def __post_init__(self) -> None:
         if not isinstance(self.clock, Clock):
-            raise ScheduleError(f"clock={self.clock!r}: give a Clock, such as gs.Clock(steps_per_epoch=430)")
+            raise ScheduleError(f"clock={shown(self.clock)}: give a Clock, such as gs.Clock(steps_per_epoch=430)")
         if self.horizon.value == 0 or self.horizon.unit == "%":
             raise ScheduleError(f"a horizon of {self.horizon}: it must be a positive length, in updates or with a unit")
         self._factor  # noqa: B018  (a missing unit or too short a horizon is an error now, not at the first update)

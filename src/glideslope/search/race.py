@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from glideslope.averages import Average
+from glideslope.documents import shown
 from glideslope.errors import SearchError
 from glideslope.plural import plural
 from glideslope.policy import Policy, as_policy
@@ -131,7 +132,7 @@ def race(
         JobError: a call of the job fails, or the job trains with another optimizer as without it.
     """
     if np.ndim(steps):  # the order before
-        raise SearchError(f"steps={steps!r}, peaks={peaks!r}: give race(job, schedules, steps, peaks)")
+        raise SearchError(f"steps={shown(steps)}, peaks={shown(peaks)}: give race(job, schedules, steps, peaks)")
     check_positive(steps=steps, seeds=seeds, evaluations=evaluations)
     steps, seeds, evaluations = whole("steps", steps), whole("seeds", seeds), whole("evaluations", evaluations)
     check_lists(schedules=schedules, peaks=peaks)

@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any
 
+from glideslope.documents import shown
 from glideslope.errors import SearchError
 from glideslope.search.directory.best import best_here, drop_unless_less
 from glideslope.search.directory.kept import Kept
@@ -66,7 +67,7 @@ class Trials:
 
     def __post_init__(self) -> None:
         if not isinstance(self.memory, MutableMapping):
-            raise SearchError(f"memory={self.memory!r}: give a dict, or a glideslope.search.RunDirectory")
+            raise SearchError(f"memory={shown(self.memory)}: give a dict, or a glideslope.search.RunDirectory")
         self.opened = self.seed
         self.optimizer: str | None = None
         self._jobs = Jobs(self.source, self.seed)

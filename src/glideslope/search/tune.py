@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from glideslope.averages import Average
+from glideslope.documents import shown
 from glideslope.errors import NothingLearnedError, SearchError
 from glideslope.feedback import Guard
 from glideslope.plural import plural
@@ -161,7 +162,7 @@ def tune(
     check_positive(steps=steps, overhead=overhead)
     check_lists(schedules=() if schedules is None else schedules, constant_peaks=constant_peaks)
     if guard is not None and not isinstance(guard, Guard):
-        raise SearchError(f"guard={guard!r}: give glideslope.guard()")
+        raise SearchError(f"guard={shown(guard)}: give glideslope.guard()")
     steps, overhead, seed = whole("steps", steps), float(overhead), whole("seed", seed)
     for peak in (rates := tuple(map(float, constant_peaks))):
         check_peak(peak)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -81,6 +81,9 @@ class Access:
         if (problem := self._problem(scope)) is not None:
             await PlainTextResponse(problem + "\n", 403)(scope, receive, guarded)
             return
+        if "/" not in scope["path"][1:]:  # the page's own addresses begin at the slash
+            await RedirectResponse(f"/{self.token}/")(scope, receive, guarded)
+            return
         await self.app({**scope, "root_path": f"/{self.token}"}, receive, guarded)
 
     def _problem(self, scope: Scope) -> str | None:
@@ -92,8 +95,8 @@ class Access:
         origin = headers.get("origin")
         if origin is not None and origin not in (f"http://{host}", f"https://{host}"):
             return "this request comes from another page: open the address that `glideslope studio` printed"
-        first, slash, _ = scope["path"].removeprefix("/").partition("/")
-        if not slash or not hmac.compare_digest(first.encode("utf-8", "surrogatepass"), self.token.encode()):
+        first = scope["path"].removeprefix("/").partition("/")[0]
+        if not hmac.compare_digest(first.encode("utf-8", "surrogatepass"), self.token.encode()):
             return (
                 "the address lacks the token of this start of the studio: open the whole address that it "
                 "printed; a link of an earlier start opens by `glideslope studio --state 'LINK'`"

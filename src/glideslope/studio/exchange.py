@@ -20,7 +20,7 @@ MOST_JSON = 1_000_000
 MOST_UPLOAD = 64_000_000
 """The bytes of a log or a law that is dropped on the page."""
 _AT_ONCE = 4
-"""Requests that are computed at a time; others wait."""
+"""Requests of a kind that are computed at a time; others wait."""
 
 Answered = TypeVar("Answered")
 Asked = TypeVar("Asked")
@@ -52,14 +52,15 @@ async def content(request: Request, most: int) -> bytes:
     return b"".join(parts)
 
 
-def computed(kind: type[Asked], compute: Callable[[Asked], Any]) -> Handler:
+def computed(kind: type[Asked], compute: Callable[[Asked], Any], waiting_for: str = "this machine") -> Handler:
     """A handler that reads a request of a type, and answers with the plain data that a function computes of it in a
-    thread. A GlideslopeError of the function is a refusal."""
+    thread. A GlideslopeError of the function is a refusal; `waiting_for` names what may delay the answer, and has a
+    limit of its own."""
 
     async def handle(request: Request) -> Response:
         try:
             asked = msgspec.json.decode(await content(request, MOST_JSON), type=kind)
-            async with limiter():
+            async with limiter(waiting_for):
                 return answer(await run_in_threadpool(quiet, compute, asked))
         except TooLargeError as error:
             return refusal(error, 413)
@@ -75,14 +76,14 @@ def quiet(compute: Callable[..., Answered], *asked: Any) -> Answered:
         return compute(*asked)
 
 
-_limiters: dict[int, anyio.Semaphore] = {}
+_limiters: dict[tuple[int, str], anyio.Semaphore] = {}
 
 
-def limiter() -> anyio.Semaphore:
-    """The limit of requests that are computed at a time, of the event loop that is running."""
+def limiter(waiting_for: str = "this machine") -> anyio.Semaphore:
+    """The limit of requests that wait for the same at a time, of the event loop that is running."""
     import asyncio
 
-    loop = id(asyncio.get_running_loop())
-    if loop not in _limiters:
-        _limiters[loop] = anyio.Semaphore(_AT_ONCE)
-    return _limiters[loop]
+    key = id(asyncio.get_running_loop()), waiting_for
+    if key not in _limiters:
+        _limiters[key] = anyio.Semaphore(_AT_ONCE)
+    return _limiters[key]

@@ -87,8 +87,8 @@ def routes(library: Library) -> Sequence[Route]:
     watchers: set[int] = set()
 
     async def events(request: Request) -> Response:
-        if len(watchers) >= _MOST_WATCHERS:
-            return Response("too many pages watch\n", 429, media_type="text/plain")
+        if len(watchers) >= _MOST_WATCHERS:  # a page can't read why a stream was refused
+            return Response(f"event: full\ndata: {_MOST_WATCHERS}\n\n", media_type="text/event-stream")
         try:
             path = library.inside(request.query_params.get("folder", ""))
         except GlideslopeError as error:
@@ -117,7 +117,9 @@ def routes(library: Library) -> Sequence[Route]:
 
     return (
         Route("/api/folders", computed(type(None), lambda asked: folders(library)), methods=["POST"]),
-        Route("/api/watch", computed(Watched, lambda asked: seen(library, asked.folder)), methods=["POST"]),
+        Route(
+            "/api/watch", computed(Watched, lambda asked: seen(library, asked.folder), "checkpoints"), methods=["POST"]
+        ),
         Route("/events", events),
         Route("/report", report),
     )

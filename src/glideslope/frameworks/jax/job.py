@@ -55,10 +55,14 @@ class Job(NumberedJob):
     def __init__(
         self, params: Any, opt_state: Any, update: Update, data: Callable[[int], Any], evaluate: Callable[[Any], Any]
     ) -> None:
-        if not callable(update) or not callable(data):
+        if not callable(update):
             raise JobError(
-                f"update={update!r}, data={data!r}: give functions, update(params, opt_state, batch, lr) and data(t), "
-                "the batch of update t; gs.jax.Batches makes one from arrays"
+                f"update is a {type(update).__name__}: give a function, update(params, opt_state, batch, lr)"
+            )
+        if not callable(data):
+            raise JobError(
+                f"data is a {type(data).__name__}: give a function, data(t), the batch of update t; gs.jax.Batches "
+                "makes one from arrays"
             )
         super().__init__(data)
         # Copies: an update function may give its arguments' memory away.

@@ -55,13 +55,14 @@ class Job(NumberedJob):
             raise JobError("the optimizer's rate is a schedule, which a search can't set: compile with a number")
         if not callable(train):
             raise JobError(f"train is a {type(train).__name__}: give gs.keras.Batches((inputs, targets), batch_size)")
+        if not isinstance(validation, list | tuple) or len(validation) != 2:
+            raise JobError(f"validation is a {type(validation).__name__}: give (inputs, targets), two arrays")
         super().__init__(train)
         self.model = model
         self._validation = validation
         self._batch_size = batch_size
-        if not optimizer.built:
-            model.build(None if model.built else np.shape(train(0)[0]))
-            optimizer.build(model.trainable_variables)
+        _build(model, train(0)[0])
+        _give_as_fit(model)
 
     def step(self, lr: float, **controls: float) -> float:
         """Makes one update, of as many batches as the optimizer accumulates.
@@ -100,7 +101,7 @@ class Job(NumberedJob):
     def state(self) -> dict[str, Any]:
         """A snapshot of all that the next step depends on: lists of NumPy arrays, and plain data."""
         return {
-            "variables": [np.array(keras.ops.convert_to_numpy(variable)) for variable in self._variables()],
+            "variables": [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in self._variables()],
             **self._position(),
             "random": _random_state(),
         }
@@ -132,6 +133,36 @@ class Job(NumberedJob):
     def _variables(self) -> list[Any]:
         """The model's, the states of its random generators among them, its metrics', and the optimizer's."""
         return [*self.model.variables, *self.model.optimizer.variables]
+
+
+def _build(model: Any, inputs: Any) -> None:
+    """Makes the variables of a model and its optimizer, as `fit` does. Raises a JobError if none can be trained."""
+    if not all(layer.built for layer in model._flatten_layers()):
+        model(keras.tree.map_structure(lambda array: keras.KerasTensor(np.shape(array), str(array.dtype)), inputs))
+    if not model.trainable_variables:
+        raise JobError("the model has no trainable variable: there is nothing to train")
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+
+
+def _give_as_fit(model: Any) -> None:
+    """Makes `train_on_batch` give a `train_step` of the user's what `fit` does: tensors, without weights or targets
+    where there are none."""
+    if type(model).train_step is keras.Model.train_step or "train_step" in vars(model):
+        return
+    train_step = model.train_step
+
+    def given_as_fit(*arguments: Any) -> Any:
+        *state, batch = arguments  # on JAX there is a state
+        packed = keras.utils.pack_x_y_sample_weight(*batch)
+        return train_step(*state, keras.tree.map_structure(_tensor, packed))
+
+    model.train_step = given_as_fit
+
+
+def _tensor(array: Any) -> Any:
+    is_float = keras.backend.is_float_dtype(keras.backend.standardize_dtype(array.dtype))
+    return keras.ops.convert_to_tensor(array, keras.config.floatx() if is_float else None)
 
 
 def _random_state() -> dict[str, Any]:

@@ -32,6 +32,8 @@ def files_in(path: Path) -> tuple[list[Path], list[str]]:
     if not path.is_dir():
         _check_runs(path)
         return [path], []
+    if path.name == "metrics" and is_run(path.parent):
+        return [path.parent], []
     inside = sorted(file for file in path.rglob("*") if file.is_file())
     if all((path / name).is_file() for name in _SEARCH):
         kept = {path / "runs.csv"}

@@ -12,13 +12,17 @@ from glideslope.laws.logs.format import Format
 from glideslope.laws.logs.names import ranked
 from glideslope.laws.logs.source import Labels, Source
 from glideslope.laws.logs.table import Table
-from glideslope.laws.values import read_only
 
 LARGE = 200_000
 """Bytes of a file from which on its numbers are read all at once."""
+_PIECE = 1 << 16
+"""Bytes that are read at a time: so few that what is made of them stays in the processor's cache."""
 _NAME = re.compile(r"[A-Za-z_][\w ./]*(?:-\w[\w ./]*)*")
 _CELLS = msgspec.json.Decoder(list[float | None])
 _NUMBERS = msgspec.json.Decoder(list[float])
+_PACKED = msgspec.msgpack.Encoder()
+_FLOAT = np.dtype([("tag", "u1"), ("value", ">f8")])
+"""A float as MessagePack has it."""
 _IN_NUMBERS = b"0123456789+-.eE"
 
 
@@ -36,29 +40,43 @@ def of_numbers(content: bytes, labels: Labels) -> Table | None:
     plain = all(_NAME.fullmatch(name) for name in names) and len(set(names)) == len(names) > 1
     if not plain or not (ranked(names, "step", "epoch") or any(map(labels.is_step, names))):
         return None
-    line, end = b"," * (len(names) - 1) + b"\n", len(content)
+    end = len(content)
     while content[end - 1 : end] == b"\n":
         end -= 1
-    separators = content[begin:end].translate(None, _IN_NUMBERS) + b"\n"
-    if not begin or begin > end or separators != line * (len(separators) // len(line)):
-        return None  # text, or a row with more cells or fewer
-    cells = bytearray(content[begin - 1 : end + 1].replace(b"\n", b","))  # copies of it take as long as reading it
-    cells[0:1], cells[end - begin + 1 :] = b"[", b"]"
-    numbers = _decoded(cells)
-    if numbers is None:
+    rows = np.count_nonzero(np.frombuffer(content, np.uint8)[begin:end] == ord("\n")) + 1
+    columns, row = [np.empty(rows) for _ in names], 0
+    while begin < end:
+        stop = content.find(b"\n", begin + _PIECE, end)
+        stop = end if stop < 0 else stop
+        numbers = _decoded(content[begin:stop], len(names))
+        if numbers is None:
+            return None
+        for column, values in zip(columns, numbers.reshape(-1, len(names)).T, strict=True):
+            column[row : row + len(values)] = values
+        begin, row = stop + 1, row + len(numbers) // len(names)
+    for column in columns:
+        column.flags.writeable = False
+    return Table(dict(zip(names, columns, strict=True))) if row else None
+
+
+def _decoded(lines: bytes, columns: int) -> np.ndarray | None:
+    """The numbers of some lines, NaN where a cell is empty; None if one has text, no number in JSON, or more cells than
+    columns, or fewer."""
+    line, separators = b"," * (columns - 1) + b"\n", lines.translate(None, _IN_NUMBERS) + b"\n"
+    if separators != line * (len(separators) // len(line)):
         return None
-    columns = numbers.reshape(-1, len(names)).T
-    return Table({name: read_only(values) for name, values in zip(names, columns, strict=True)})
-
-
-def _decoded(cells: bytearray) -> np.ndarray | None:
-    """The numbers of cells in JSON's brackets, NaN where one is empty; None if one is no number in JSON."""
+    cells = lines.replace(b"\n", b",")
     try:
-        numbers = _NUMBERS.decode(cells)
-        return np.fromiter(numbers, float, len(numbers))
+        numbers = _NUMBERS.decode(b"[%b]" % cells)
     except msgspec.DecodeError:
-        pass
-    filled = b"," + bytes(cells[1:-1]) + b","
+        return _with_empty(cells)
+    packed = _PACKED.encode(numbers)  # which NumPy reads in half of the time that the list takes
+    return np.frombuffer(packed, _FLOAT, len(numbers), len(packed) - len(numbers) * _FLOAT.itemsize)["value"]
+
+
+def _with_empty(cells: bytes) -> np.ndarray | None:
+    """The numbers of cells, NaN where one is empty; None if one is no number in JSON."""
+    filled = b",%b," % cells
     while b",," in filled:
         filled = filled.replace(b",,", b",null,")
     try:

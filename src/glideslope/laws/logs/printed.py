@@ -14,7 +14,7 @@ NUMBER = r"[-+]?(?:\d+(?:,\d+)*\.?\d*(?:[eE][-+]?\d+)?|\.\d+|(?i:nan|inf)\b)"
 """A number, as scripts print it."""
 _WORD = r"(?!(?i:nan|inf)\b)[A-Za-z_][\w./-]*"
 _NAME = rf"(?<![\w./-]){_WORD}(?: (?:{_WORD}|\([\w ]*\)))*"
-_PAIR = re.compile(rf"({_NAME})\s*[:= ]\s*\[?\s*({NUMBER})(?![\w%])|(?<![\w./-])({_WORD})[:=]({NUMBER})(?!%)")
+_PAIR = re.compile(rf"({_NAME})\s*(?:[:= ]\s*\[?|\[)\s*({NUMBER})(?![\w%])|(?<![\w./-])({_WORD})[:=]({NUMBER})(?!%)")
 _LONGEST = 4000
 """A longer line is no measurement that a script printed."""
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")

@@ -66,7 +66,8 @@ def steps(file: Path, columns: Mapping[str, Sequence[Any] | np.ndarray], labels:
         if place is None:
             return _of_epochs(file, columns, epochs, labels)
         both, totals = _both(columns, epochs[0], place), _totals(columns[place])
-        if begins_anew(*both) or (totals.any() and np.all((both[1] == totals)[totals > 0])):
+        of_part = place == "part" and totals.any()  # within one epoch they may be examples, too
+        if of_part or begins_anew(*both) or (totals.any() and np.all((both[1] == totals)[totals > 0])):
             return _in_epochs(file, columns, epochs[0], place, labels)
         if not totals.any():
             return _of_epochs(file, columns, epochs, labels)

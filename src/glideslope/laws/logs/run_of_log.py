@@ -13,13 +13,15 @@ from glideslope.laws.logs import roles
 from glideslope.laws.logs.names import ROLES
 from glideslope.laws.logs.series import Log, finite
 from glideslope.laws.logs.source import Labels
-from glideslope.laws.logs.table_of_runs import MOST_STEPS
+from glideslope.laws.logs.table_of_runs import MOST_STEPS, differing
 from glideslope.laws.rates import Rates, thinned
 from glideslope.laws.run import Run, last_segments
 from glideslope.schedules import Schedule
 
 _UNSAID = 0.05
 """The part of a run whose rates may be missing without a note."""
+_GAP = 5
+"""How many times as long as usual a gap between logged rates is that is noted, if it is that part of the run too."""
 _JUMP = 30
 """How far a rate may rise from one that was logged to the next without a note."""
 _ADVICE = (
@@ -81,7 +83,9 @@ def run_of(
     else:
         lr, invented = _rates(*_last(at, rates), math.ceil(most), warmup)
         if assigned is not None:
-            notes.append("the rates are those that were logged, not the schedule's")
+            planned = Rates.of_schedule(assigned.schedule, assigned.steps or math.ceil(most), assigned.peak)
+            if how := differing((at, rates), planned, assigned.peak):
+                notes.append(f"{how}; the logged ones are taken")
     size = None
     sizes, more = roles.batch_size(log)
     if sizes is not None:
@@ -130,6 +134,10 @@ def _rates(logged: np.ndarray, rates: np.ndarray, updates: int, warm: int | None
         notes.append(f"no rates before update {first:g}: taken to be the first logged; give the warmup, if any")
     if updates - last > _UNSAID * updates:
         notes.append(f"no rates after update {last:g}, but losses to {updates}: taken to be the last logged")
+    gaps = np.diff(logged)
+    if len(gaps) and gaps.max() > max(_UNSAID * updates, _GAP * float(np.median(gaps))):
+        i = int(np.argmax(gaps))
+        notes.append(f"no rates from update {logged[i]:g} to {logged[i + 1]:g}: taken to be straight between")
     if warm and warm < first:
         logged, rates = np.concatenate([[warm], logged]), np.concatenate([rates[:1], rates])
     elif warm and first < warm and rates[0] > 1.02 * np.interp(warm, logged, rates) * max(first, 1) / warm:

@@ -73,8 +73,8 @@ def _of_row(file: Path, row: Row, curve: str, run: str, labels: Labels) -> Part:
     if str(row["schedule"] or "").strip():
         rates = _rates(file, curve, str(row["schedule"]), peak, int(steps))
         logged, _ = roles.rate(log, labels)
-        if logged is not None and (differing := _differing(finite(log[logged]), rates, peak)):
-            notes.append(f"{differing}; the table's schedule is taken")
+        if logged is not None and (how := differing(finite(log[logged]), rates, peak)):
+            notes.append(f"{how}; the table's schedule is taken")
         log = {name: series for name, series in log.items() if name != labels.lr and role(name) != "rate"}
         log[labels.lr or "lr"] = np.append(rates.every_place(), steps), np.append(rates.values, rates.values[-1])
     for name in (*ROLES["final"], *ROLES["batch"]):
@@ -106,7 +106,7 @@ def _rates(file: Path, curve: str, schedule: str, peak: float, steps: int) -> Ra
         ) from None
 
 
-def _differing(logged: tuple[np.ndarray, np.ndarray], rates: Rates, peak: float) -> str:
+def differing(logged: tuple[np.ndarray, np.ndarray], rates: Rates, peak: float) -> str:
     """How logged rates differ from a schedule's, if they do."""
     steps, values = logged
     expected = rates.at(np.rint(steps))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from glideslope.errors import GlideslopeError, JobError
 from glideslope.search.jobs.time_limit import OutOfTime, at
 
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _MOST = 400
 """Characters of a message that a line shows."""
 
@@ -66,7 +68,7 @@ def described(error: BaseException) -> str:
 def one_line(error: BaseException | str) -> str:
     """A message, or that of an error, on one line, cut where it is long."""
     try:
-        message = " ".join(str(error).split())
+        message = " ".join(_COLOUR.sub("", str(error)).split())
     except Exception:  # of an error whose own text fails
         message = "without a message"
     return f"{message[:_MOST]}…" if len(message) > _MOST else message

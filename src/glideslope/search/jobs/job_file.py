@@ -87,8 +87,19 @@ def _module(file: Path) -> Any:
     try:
         spec.loader.exec_module(module)
     except FAILURES as error:
-        raise JobError(f"{file} can't be run: {described(error)}") from error
+        advice = _beside_its_package(file) if "relative import" in str(error) else ""
+        raise JobError(f"{file} can't be run: {described(error)}{advice}") from error
     return module
+
+
+def _beside_its_package(file: Path) -> str:
+    """What to do about a file that imports relatively to its package: a job's file is run by itself."""
+    names, folder = [file.stem], file.parent.resolve()
+    while (folder / "__init__.py").is_file() and folder != folder.parent:
+        names, folder = [folder.name, *names], folder.parent
+    if len(names) == 1:
+        return ": a job's file is run by itself, so write its imports without dots"
+    return f": a job's file is run by itself, so name another, in {folder}, with `from {'.'.join(names)} import job`"
 
 
 def _made(make: Callable[[int], Any], place: str, seed: int) -> Any:

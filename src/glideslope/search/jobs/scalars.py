@@ -10,6 +10,7 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
+from glideslope.documents import shown
 from glideslope.errors import SearchError
 
 _ADVICE = "and must give a number: return a float, or a scalar on its device"
@@ -137,4 +138,4 @@ def whole(name: str, value: Any) -> int:
             return int(value)
     except (TypeError, ValueError, OverflowError):
         pass
-    raise SearchError(f"{name}={value!r}: give a whole number")
+    raise SearchError(f"{name}={shown(value)}: give a whole number")

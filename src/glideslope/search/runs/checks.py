@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glideslope.callers import caller_level
+from glideslope.documents import shown
 from glideslope.errors import SearchError
 from glideslope.search.jobs.calls import calling
 from glideslope.search.jobs.job import Job, controls_of
@@ -23,7 +24,9 @@ def check_lists(**lists: object) -> None:
     """Raises unless each is a list of values, or what can be iterated as one; a text isn't, but each in it may be."""
     for name, value in lists.items():
         if isinstance(value, str | bytes) or not isinstance(value, Iterable):
-            raise SearchError(f"{name}={value!r}: give a list" + (f", as [{value!r}]" if value is not None else ""))
+            raise SearchError(
+                f"{name}={shown(value)}: give a list" + (f", as [{shown(value)}]" if value is not None else "")
+            )
 
 
 def texts(name: str, values: Iterable[str]) -> tuple[str, ...]:
@@ -32,7 +35,7 @@ def texts(name: str, values: Iterable[str]) -> tuple[str, ...]:
     listed = tuple(values)
     for value in listed:
         if not isinstance(value, str):
-            raise SearchError(f"{name} has {value!r}: give texts")
+            raise SearchError(f"{name} has {shown(value)}: give texts")
     return tuple(dict.fromkeys(listed))
 
 

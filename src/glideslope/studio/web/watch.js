@@ -23,6 +23,7 @@ export function open(root, state, save) {
   /** @type {EventSource | null} */ let source = null;
   /** @type {Map<string, {chart: any, section: any}>} */ const charts = new Map();
   const place = h("div");
+  const crowd = h("p", { class: "trouble" });
   const heading = h("h2");
   const live = h("span", { class: "live" });
   const answer = h("p", { class: "answer" });
@@ -81,8 +82,15 @@ export function open(root, state, save) {
       return;
     }
     source = new EventSource(`events?folder=${encodeURIComponent(folder)}`);
-    source.onmessage = () => update(null);
+    source.onmessage = () => {
+      crowd.textContent = "";
+      update(null);
+    };
     source.onerror = () => { live.textContent = "the server doesn't answer"; };
+    source.addEventListener("full", (event) => {
+      crowd.textContent = `${event.data} pages watch already, and no more can. This one waits until another is closed.`;
+      root.dataset.ready = "true";
+    });
   }
 
   /** Lists the run directories, and again where one is chosen, or until there is one: searches begin meanwhile. */
@@ -125,7 +133,7 @@ export function open(root, state, save) {
     else if (folder) follow();
   }
 
-  root.append(h("div", { class: "source" }, place), body);
+  root.append(h("div", { class: "source" }, place), crowd, body);
   document.addEventListener("visibilitychange", seenOrNot);
   list();
   return () => {

@@ -59,6 +59,14 @@ function logTicks(low, high) {
   return shown.length > 1 ? shown : [low, high];
 }
 
+// The labelled values of a linear axis, so far apart; ten at most where uPlot, which knows 17 decimals, finds no distance.
+function evenTicks(low, high, found) {
+  const unit = 10 ** Math.floor(Math.log10((high - low) / 10));
+  const apart = found > 0 && found < high - low ? found : unit * [2, 5, 10].find((factor) => factor * unit >= (high - low) / 10);
+  const first = Math.ceil(low / apart);
+  return Array.from({ length: Math.floor(high / apart) - first + 1 }, (_, i) => Number(((first + i) * apart).toPrecision(12)));
+}
+
 function element(tag, className, text = "") {
   const node = document.createElement(tag);
   node.className = className;
@@ -246,7 +254,7 @@ export class Chart {
       stroke: () => colour("--muted"), grid: { stroke: () => colour("--rule"), width: 1 }, ticks: { show: false },
       values: (_, values) => values.map(tick),
       filter: (chart, splits, place) => (place ? splits : spaced(chart, splits)),
-      ...(log ? { splits: (_, place, low, high) => logTicks(low, high) } : {}),
+      splits: (_, place, low, high, apart) => (log ? logTicks(low, high) : evenTicks(low, high, apart)),
     });
     const room = (low, high, log) => (log ? [low / 1.12, high * 1.12] : [low - 0.06 * (high - low || 1), high + 0.06 * (high - low || 1)]);
     const top = this.spec.top ?? Infinity;

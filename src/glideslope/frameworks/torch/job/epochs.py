@@ -7,8 +7,6 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from torch.utils.data import DataLoader
-
 from glideslope.documents import shown
 from glideslope.errors import JobError
 from glideslope.frameworks.torch.job import randomness
@@ -35,7 +33,7 @@ class Epochs:
         self.loader, self.generators, self.most = loader, generators, most
         base = base_loader(loader)
         check_workers(base)
-        if not isinstance(base, DataLoader) and iter(base) is base:
+        if isinstance(base, Iterator):
             raise JobError("the training loader is an iterator, which can't begin again: give the loader it came from")
         self._ahead = base is not loader and not getattr(base, "num_workers", 0)
         dataset = getattr(base, "dataset", None)

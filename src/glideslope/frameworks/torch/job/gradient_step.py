@@ -13,7 +13,7 @@ from torch.nn.utils import clip_grad_norm_, get_total_norm
 
 from glideslope.errors import JobError
 from glideslope.frameworks.torch.job.batch import moved
-from glideslope.frameworks.torch.job.objective import Objective
+from glideslope.frameworks.torch.job.objective import Objective, differentiable
 from glideslope.frameworks.torch.job.rates import clear_gradients, parameters
 
 _NO_CONTEXT = nullcontext()
@@ -39,6 +39,7 @@ class Precision:
 
     def backward(self, loss: torch.Tensor, parameters: list[torch.Tensor] | None) -> None:
         """Adds the gradient of a loss to those of the parameters; to all that it depends on where these are None."""
+        differentiable(loss)
         scaled: Any = loss if self.scaler is None else self.scaler.scale(loss)
         scaled.backward(inputs=parameters)
 

@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, IterableDataset
 
+from glideslope.documents import shown
 from glideslope.errors import JobError
 from glideslope.frameworks.torch.job import randomness
-from glideslope.frameworks.torch.job.resumable import Resumable, has_state, stream
+from glideslope.frameworks.torch.job.resumable import has_state, stream
 
 
 def length(loader: Iterable[Any]) -> int | None:
@@ -32,7 +33,10 @@ def checked_loaders(training: Any, validation: Any) -> tuple[Any, Any]:
         if length(loader) == 0:
             raise JobError(f"the {name} loader is empty: it has no batch")
         if isinstance(loader, Iterator):
-            raise _iterator(name)
+            raise JobError(
+                f"the {name} loader is an iterator, which can't begin again: give the loader it came from, or "
+                "gs.torch.resumable(lambda: ...) of what makes it"
+            )
         if not (hasattr(loader, "__iter__") or hasattr(loader, "__getitem__")):
             raise JobError(
                 f"the {name} loader is an object of type {type(loader).__name__}, which can't be iterated: give a "
@@ -41,17 +45,8 @@ def checked_loaders(training: Any, validation: Any) -> tuple[Any, Any]:
     return training, validation
 
 
-def _iterator(name: str) -> JobError:
-    return JobError(
-        f"the {name} loader is an iterator, which can't begin again: give the loader it came from, or "
-        "gs.torch.resumable(lambda: ...) of what makes it"
-    )
-
-
 def check_restorable(loader: Iterable[Any], generators: list[randomness.Source]) -> None:
     """Raises a JobError if a position in a training loader can't be restored; the message says why, and what to do."""
-    if stream(loader) is None and not isinstance(loader, Resumable) and iter(loader) is loader:
-        raise _iterator("training")
     if hasattr(loader, "load_state_dict") or not isinstance(loader, DataLoader) or stream(loader) is not None:
         return
     if isinstance(loader.dataset, IterableDataset):
@@ -100,4 +95,4 @@ def _check_sampler(loader: DataLoader[Any], generators: list[randomness.Source])
 def whole_batches(name: str, number: Any) -> None:
     """Raises a JobError unless a number of batches is a whole number from 1."""
     if not isinstance(number, Integral) or isinstance(number, bool) or number < 1:
-        raise JobError(f"{name}={number!r}: give a whole number of batches, at least 1")
+        raise JobError(f"{name}={shown(number)}: give a whole number of batches, at least 1")

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from glideslope.documents import shown
 from glideslope.errors import JobError
 from glideslope.frameworks.torch.job.batch import examples, units
 from glideslope.frameworks.torch.job.objective import LossOfOutputs, Objective, pair
@@ -101,7 +102,7 @@ def measurement(
             )
         return lambda: Accumulated(metric, reading, device)
     if not callable(metric):
-        raise JobError(f"metric={metric!r}: give a function, or an object with update and compute")
+        raise JobError(f"metric={shown(metric)}: give a function, or an object with update and compute")
     if reading is None:
         over = partial(_over, metric, lambda model, batch: (model, batch), weight or examples)
     else:

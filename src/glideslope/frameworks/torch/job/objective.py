@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from glideslope.documents import shown
 from glideslope.errors import JobError
 from glideslope.frameworks.torch.job.batch import examples, split, units
 from glideslope.plural import plural
@@ -104,11 +105,23 @@ def pair(values: tuple[Any, ...], name: str) -> BatchLoss:
 
 def scalar(value: Any, name: str) -> torch.Tensor:
     """The value, if it is one number in a tensor. Raises a JobError if it is something else."""
+    if isinstance(value, torch.Tensor) and value.is_complex():
+        raise JobError(f"{name} is complex, and only a real number can be minimised: take its .abs() or .real")
     if isinstance(value, torch.Tensor) and value.numel() == 1:
         return value
     shown = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else type(value).__name__
     raise JobError(
         f"{name} gave {shown}: give a tensor with one number, the mean over the batch, or a pair (sum, count)"
+    )
+
+
+def differentiable(loss: torch.Tensor) -> torch.Tensor:
+    """The loss of a training batch. Raises a JobError if no gradient leads from it to a parameter."""
+    if loss.requires_grad:
+        return loss
+    raise JobError(
+        "the training loss has no gradient: it is detached or computed under no_grad, or every parameter that it "
+        "depends on is frozen (requires_grad=False)"
     )
 
 
@@ -120,7 +133,7 @@ def objectives(loss: Any, batch_loss: Any, weight: Callable[[Any], Any] | None, 
     for name, functions in (("loss", [loss]), ("batch_loss", _listed(batch_loss))):
         for each in functions:
             if each is not None and not callable(each):
-                raise JobError(f"{name}={each!r}: give a function")
+                raise JobError(f"{name}={shown(each)}: give a function")
     if batch_loss is None:
         return [LossOfOutputs(loss, weight)]
     if isinstance(batch_loss, list | tuple) and len(batch_loss) != optimizers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -22,7 +23,10 @@ class Rates:
     def __init__(self, optimizers: Sequence[torch.optim.Optimizer]) -> None:
         self.optimizers = optimizers
         for optimizer in optimizers:
+            _check_optimizer(optimizer)
             retire(optimizer)
+        if not any(parameter.requires_grad for parameter in parameters(optimizers)):
+            raise JobError("the optimizer has no parameter with requires_grad=True: there is nothing to train")
         rates = [
             [float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups]
             for optimizer in optimizers
@@ -56,6 +60,19 @@ class Rates:
                     group["betas"] = (controls["momentum"], *group["betas"][1:])
                 elif "momentum" in controls:
                     group["momentum"] = controls["momentum"]
+
+
+def _check_optimizer(optimizer: torch.optim.Optimizer) -> None:
+    """Raises a JobError if an optimizer doesn't make an update of one gradient at the rate that is set."""
+    name = type(optimizer).__name__
+    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    if closure is not None and closure.default is inspect.Parameter.empty:
+        raise JobError(
+            f"{name}.step needs a closure, by which it measures a batch several times in an update; a job measures it "
+            "once: choose another optimizer"
+        )
+    if any(group["lr"] is None for group in optimizer.param_groups):
+        raise JobError(f"{name} has lr=None, so it sets the rate itself: make it with a rate, which a search can set")
 
 
 def _shares(values: list[list[float]]) -> list[list[float]]:

@@ -65,7 +65,7 @@ def check_optimizer(optimizer: Optimizer, saved: Any) -> None:
                 )
     simple = known and type(optimizer).__name__ not in _OTHER_SHAPES
     for group, ours in zip(groups, here, strict=True) if known else ():
-        _check_options(type(optimizer), group, ours["params"][:1])
+        _check_options(type(optimizer), group, ours["params"][:1] or [torch.zeros(())])  # a group may be empty
     for number, kept in saved["state"].items():
         if number not in parameters or not isinstance(kept, Mapping):
             raise JobError(f"the state of the optimizer's parameter {shown(number)} is of none in this job")

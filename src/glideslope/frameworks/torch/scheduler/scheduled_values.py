@@ -57,7 +57,12 @@ class Plan:
         self.groups = KnownGroups(mark=rates > 1)
         self.peak = peak
         self._firsts = len(groups)
-        self.largest = max(float(group.setdefault("initial_lr", float(group["lr"]))) for group in groups)
+        bases = [float(group.setdefault("initial_lr", float(group["lr"]))) for group in groups]
+        if peak is not None and not any(bases):  # rates that the optimizer was made without have equal shares
+            bases = [peak for _ in bases]
+            for group in groups:
+                group["initial_lr"] = peak
+        self.largest = max(bases)
         for (name, policy), schedule_of_it, values in zip(policies, self.schedules, self.values, strict=True):
             check_has(values, groups)
             if isinstance(values, Momenta):
