@@ -184,4 +184,4 @@ def test_a_run_that_almost_diverged_ties_with_none_and_noise_ties():
     raced = standings([runs(Contestant(gs.constant(), peak), *losses) for peak, losses in peaks.items()], None, 0)
     assert [contestant.peak for contestant in raced.tied] == [0.1, 0.2]
     alone = standings([runs(Contestant(gs.constant(), peak), losses[0]) for peak, losses in peaks.items()], None, 0)
-    assert len(alone.tied) == 1
+    assert [contestant.peak for contestant in alone.tied] == [0.1, 9.0]  # exactly as low; the noise isn't known

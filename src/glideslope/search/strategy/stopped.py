@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from glideslope.schedules import constant
+from glideslope.schedules import Schedule, constant
 from glideslope.search.runs.contestant import Run
 from glideslope.search.runs.trial import Trial
 from glideslope.search.strategy.outcomes import SHARE, final_loss
@@ -34,10 +34,11 @@ def stopped(trials: Trials, best: Run, short: Iterable[Run], full: Run, noise: f
     loss = trials.loss_by_all_data(lowest, SHARE)
     if not loss < full.final_loss - noise:
         return None
-    contestant = lowest.contestant
+    contestant, schedule = lowest.contestant, lowest.contestant.schedule
+    assert isinstance(schedule, Schedule)
     run = replace(
         lowest,
-        contestant=replace(contestant, schedule=contestant.schedule.over(lowest.steps) >> constant(0.0)),
+        contestant=replace(contestant, schedule=schedule.over(lowest.steps) >> constant(0.0)),
         steps=full.steps,
         evaluations=((lowest.made, loss),),
         final_loss=loss,
