@@ -3,10 +3,13 @@
 import asyncio
 import functools
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 
 import glideslope as gs
+from glideslope.search.directory.run_directory import RunDirectory
 from glideslope.search.executors import workers
 from tests.search.quadratic_jobs import job
 
@@ -154,3 +157,20 @@ def test_what_was_finished_before_an_executor_was_shut_down_is_kept(odd):
         raced(odd(shut_down), memory)
     assert len(memory) == 5
     assert raced(memory=memory) == raced()
+
+
+@pytest.mark.parametrize(("further", "sent"), [(1, 7), (0, 3)])
+def test_a_run_is_sent_as_long_as_it_gets_further_before_its_worker_is_lost(further, sent, odd, monkeypatch, tmp_path):
+    note = SimpleNamespace(done=0)
+    monkeypatch.setattr(workers, "noted", lambda saving: note)
+
+    def lost(threads, number, function, task):
+        note.done += further
+        return ended(BrokenExecutor()) if number < 6 else threads.submit(function, task)
+
+    memory, executor = RunDirectory(tmp_path / "out", {"command": "race"}), odd(lost)
+    ends = nullcontext() if further else pytest.raises(gs.SearchError, match=r"a worker ended in the run of constant")
+    with ends:
+        race = gs.race(job, ["constant"], 30, [0.1], executor=executor, memory=memory)
+        assert race == gs.race(job, ["constant"], 30, [0.1])
+    assert executor.tasks == sent

@@ -24,11 +24,12 @@ from glideslope.search.jobs.calls import described
 from glideslope.search.jobs.job import Job, JobFactory, is_factory
 from glideslope.search.runs.contestant import Run
 from glideslope.search.runs.make_run import Made
+from glideslope.search.runs.running import noted
 from glideslope.search.runs.trial import Trial
 from glideslope.search.runs.unfinished import Saving
 
 TRIES = 3
-"""How often a trial is sent where its worker is lost each time."""
+"""How often a trial is sent where its worker is lost each time before the run has got further, by its notes."""
 
 TICK = 0.5
 """Seconds between looks at the runs that workers make."""
@@ -91,6 +92,7 @@ class Workers:
         """
         arrivals = Arrivals()
         lost: Counter[int] = Counter()
+        reached: Counter[int] = Counter()  # updates, when the worker was lost
         failure: Exception | None = None
         try:
             for number, task in enumerate(tasks):
@@ -107,7 +109,8 @@ class Workers:
                 if isinstance(result, Arrived):
                     yield result
                     continue
-                lost[number] += 1
+                before, reached[number] = reached[number], max(_reached(tasks[number]), reached[number])
+                lost[number] = 1 if reached[number] > before else lost[number] + 1
                 if self._sent_again(tasks[number], result, lost[number], seconds):
                     arrivals.expect(number, self._sent(tasks[number]))
                     continue
@@ -187,6 +190,12 @@ def _of_task(task: Task, number: int, result: Result) -> Arrived | Result:
         return Arrived(number, made, result["state"], result["unsaved"])
     except Exception:  # of a value that isn't what a worker returns, whatever it trips over
         return TypeError(f"it gave {shown(result, 80)}")
+
+
+def _reached(task: Task) -> int:
+    """How far the run of a task is known to have come; 0 where that isn't known."""
+    note = None if task.saving is None else noted(task.saving)
+    return 0 if note is None else note.done
 
 
 def _is_over(task: Task, seconds: float) -> bool:
