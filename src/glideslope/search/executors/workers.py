@@ -20,8 +20,8 @@ from glideslope.search.executors.sent_state import Sent
 from glideslope.search.executors.versions import versions_here
 from glideslope.search.executors.worker import Task, perform
 from glideslope.search.jobs import time_limit
-from glideslope.search.jobs.calls import described
-from glideslope.search.jobs.job import Job, JobFactory, is_factory
+from glideslope.search.jobs.calls import FAILURES, described
+from glideslope.search.jobs.job import IN_A_FILE, Job, JobFactory, is_factory
 from glideslope.search.runs.contestant import Run
 from glideslope.search.runs.make_run import Made
 from glideslope.search.runs.running import noted
@@ -152,20 +152,19 @@ class Workers:
 
     def _sent_again(self, task: Task, result: Result, lost: int, seconds: float) -> bool:
         """Whether a task is sent again: its worker was lost, which may not happen the next time."""
-        if isinstance(result, dict) or lost >= TRIES or _is_over(task, seconds):
+        if isinstance(result, dict | GlideslopeError) or lost >= TRIES or _is_over(task, seconds):
             return False
         return not (_unpicklable(task.trial) or _unpicklable(self._source))
 
     def _lost(self, task: Task, error: BaseException, seconds: float) -> GlideslopeError:
         """Says why the executor has no result of a task, after so many seconds."""
         trial = task.trial
+        if isinstance(error, GlideslopeError):
+            return error
         if _is_over(task, seconds):
             return JobError(f"{trial.contestant} failed: {time_limit.over(task.seconds or 0.0)}")
         if problem := _unpicklable(self._source):
-            return SearchError(
-                f"the job can't be sent to workers ({problem}): write a function `def job(seed)` in a file, and give "
-                "that function, or glideslope.search.load_job('path/to/file.py:job')"
-            )
+            return SearchError(f"the job can't be sent to workers ({problem}): {IN_A_FILE}")
         if problem := _unpicklable(trial):
             return SearchError(
                 f"{trial.contestant} can't be sent to workers ({problem}): a schedule for workers has a text form"
@@ -214,6 +213,6 @@ def _unpicklable(value: Any) -> str:
     """Why a value can't be pickled; "" where it can."""
     try:
         pickle.dumps(value)
-    except Exception as error:  # of a method of the value, whatever it trips over
+    except FAILURES as error:  # of a method of the value, whatever it trips over
         return described(error)
     return ""
