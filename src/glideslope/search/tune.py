@@ -162,7 +162,7 @@ def tune(
     steps, overhead, seed = whole("steps", steps), float(overhead), whole("seed", seed)
     for peak in (rates := tuple(map(float, constant_peaks))):
         check_peak(peak)
-    total = math.floor(overhead * steps)
+    total = math.floor(round(overhead * steps, 6))  # 30 / 49 of 49 updates are 30
     choice = usual(total, steps) if schedules is None else tuple(distinct(as_policy(one).value for one in schedules))
     if not choice:
         raise SearchError("no schedules to choose from: leave schedules out for a single cycle")
