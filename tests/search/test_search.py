@@ -113,7 +113,8 @@ def test_tune_keeps_to_its_budget_and_trains():
 
 
 @pytest.mark.parametrize(
-    ("steps", "overhead"), [(200, 2.0), (240, 1.7), (400, 1.0), (1000, 0.4), (400, 5.0), (30, 1.0), (1000, 0.03), (11, 30 / 11)]
+    ("steps", "overhead"),
+    [(200, 2.0), (240, 1.7), (400, 1.0), (1000, 0.4), (400, 5.0), (30, 1.0), (1000, 0.03), (11, 30 / 11)],
 )
 def test_the_overhead_bounds_the_search_however_short(steps, overhead):
     job = Quadratic()
