@@ -118,9 +118,9 @@ def tune(
     equal length, annealed to their end: from the peak that is usual for the kind of optimizer in steps of a factor of
     four, until the best lies between two others, then by a parabola. Over the full run the best peak is lower by the
     length to the power -0.2. From two full runs on the bound pays for further full runs, at half and twice the peak and
-    on from there, or with a rate held high where the loss has fallen to a hundredth; the best is the answer. Where the best short run ends lower than every full one, as of a
-    training that learns its noise, that is the answer: its schedule stops the training there. `docs/tuning.md` says
-    what this was chosen over, and by what.
+    on from there, or with a rate held high where the loss has fallen to a hundredth; the best is the answer. Where the
+    best short run ends lower than every full one, as of a training that learns its noise, that is the answer: its
+    schedule stops the training there. `docs/tuning.md` says what this was chosen over, and by what.
 
     The untrained validation loss is measured before the first update. Where the training loss of no run clearly falls,
     the noise is measured by a run in another data order.

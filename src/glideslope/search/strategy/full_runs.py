@@ -113,8 +113,8 @@ def next_full(runs: Sequence[Run], schedules: Sequence[Driven], short: Run) -> C
         if replace(run.contestant, peak=contestant.peak) == contestant
     }
     if len(runs) == 1 and HELD in schedules and best.untrained > CLEAN * best.final_loss > 0:
-        peak = contestant.peak if risen(best.losses) > RISE else contestant.peak * math.sqrt(STEP)
-        return replace(contestant, schedule=HELD, peak=two_digits(peak))
+        factor = 1.0 if risen(best.losses) > RISE else math.sqrt(STEP)
+        return replace(contestant, schedule=HELD, peak=two_digits(contestant.peak * factor))
     if learned_clearly(short) and not best.final_loss < short.final_loss < math.inf:
         return replace(contestant, peak=two_digits(min(losses) / CAUTION))
     if len(losses) == 1 and (factor := _too_large(best, short)) > 1:
