@@ -14,6 +14,7 @@ from glideslope.feedback import Guard, Ring
 from glideslope.feedback.feedback import State
 from glideslope.feedback.guard import CLOSEST
 from glideslope.feedback.ring import APART, Lost
+from glideslope.feedback.state_scale import LARGER, LARGEST, StateScale
 from glideslope.feedback.steady_growth import Jumps, SteadyGrowth
 from glideslope.frameworks.torch.feedback.copies import Copy
 from glideslope.frameworks.torch.feedback.replay import FARTHEST, Replay
@@ -47,7 +48,7 @@ class History:
         self._training.accept()
         self.ring.clear()
         self._replay.clear(updates_made)
-        self._growth, self.jumps = SteadyGrowth(), Jumps(updates_made)
+        self._growth, self.jumps, self._scale = SteadyGrowth(), Jumps(updates_made), StateScale()
         self.wait(updates_made, state)
         self.jumps.norm = self.health.read()[1]
         self.ring.keep()
@@ -90,10 +91,34 @@ class History:
                 self.ring.note(update, 4.0, loss, "repaired")
             self.ring.withdraw()
         elif health is self.health:
+            if self._is_state_damaged(health.state()):
+                return Lost(update, {**state, "verdict": 7.0}, loss)
             self.jumps.norm = norm
             if self._growth.is_found(self.ring.last.made, norm):
                 self.ring.note(update, 5.0, loss, "noticed")
         return None
+
+    def _is_state_damaged(self, sums: dict[str, float]) -> bool:
+        """Whether the optimizer's state is far larger than any of late without cause: the updates since the last
+        snapshot, made again, lead to another; or where they can't be made again, no gradient was so large."""
+        larger, replayed = self._scale.larger(sums), self._replay.reaches(self.ring.last.made)
+        damaged = larger > LARGER and self._is_from_outside() if replayed else larger > LARGEST
+        if not (damaged and replayed):  # where it only may be damaged, the same isn't it again
+            self._scale.take(sums)
+        return damaged
+
+    def _is_from_outside(self) -> bool:
+        """Whether the updates since the last snapshot, made again, lead to another training; it stays as it is."""
+        kept = self.ring.last
+        try:
+            parts = self._store.read(kept.snapshot)
+        except FileError:
+            return False
+        present = Copy(self._training.parts())
+        damaged = self._replay.leads_elsewhere(self._training, kept.made, parts)
+        self._training.restore(present.tree())
+        self._replay.noted()
+        return damaged
 
     def _repaired(self) -> bool:
         """Whether damage was in buffers alone, which are taken from a snapshot."""
