@@ -98,6 +98,12 @@ class Guard(Named):
         """Whether a level has risen by more than chance, and by a large part of what it had fallen."""
         return (gain > _LEARNED * noise) & (risen > _LEVEL * self.deviations * noise) & (risen > _GROWTH * gain)
 
+    def is_high(self, state: State, metric: float) -> bool:
+        """Whether a loss after a state is half as far above the level as makes a spike."""
+        above = metric - state["level"]
+        far = above > 0.5 * self.deviations * max(state["spread"], 1e-6 * abs(state["level"]))
+        return far and state["seen"] >= _WINDOW and bool(above > _SPIKE * (state["high"] - state["low"]))
+
     def is_doubtful(self, state: State) -> bool:
         """Whether the level has risen half as far as makes a growth: the training may be lost already."""
         risen, gain = state["level"] - state["low"], state["high"] - state["low"]

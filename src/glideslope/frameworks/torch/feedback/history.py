@@ -129,6 +129,21 @@ class History:
         except FileError:
             return False
 
+    def undo(self, update: int) -> bool:
+        """Undoes the last update, if those since the last snapshot can be made again; whether it could be."""
+        kept = self.ring.last
+        self._replay.count(update, calm=False)
+        if not self._replay.reaches(kept.made) or update < kept.made:
+            return False
+        try:
+            parts = self._store.read(kept.snapshot)
+        except FileError:
+            return False
+        self.ring.withdraw()
+        self._training.restore(parts)
+        self._replay.make(kept.made, update)
+        return True
+
     def back(self, lost: Lost, rate: float) -> State:
         """Goes back; the guard's state from there on. Raises a DivergenceError if it was done too often for one
         place."""
