@@ -20,6 +20,9 @@ from glideslope.frameworks.torch.feedback.copies import Copy
 from glideslope.frameworks.torch.feedback.replay import FARTHEST, Replay
 from glideslope.frameworks.torch.feedback.snapshots import Health, InMemory, OnDisk, Training
 
+_IN_A_ROW = 2
+"""Updates after going back within which another loss is no outlier of its own."""
+
 
 class History:
     """The snapshots of a training, each kept once it is known to be good, and the updates since.
@@ -153,7 +156,10 @@ class History:
             end, outside = self._replay.good(self._training, last, self._store.read(last.snapshot), lost)
         except FileError:
             end, outside = last.made, False
-        parts, state = self.ring.back(lost, rate, self._store.read, outside)
+        alone = not outside and end > last.made and lost.is_alone and lost.update > self.ring.resumed + _IN_A_ROW
+        if alone:
+            end = lost.update
+        parts, state = self.ring.back(lost, rate, self._store.read, outside, alone)
         self._training.restore(parts)
         event = self.ring.events[-1]
         if self.ring.last is not last or event.answer == "lowered":
