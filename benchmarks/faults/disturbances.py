@@ -208,7 +208,7 @@ def bad_for_a_while(random: Random) -> Parts:
 
 
 def larger_state(random: Random) -> Parts:
-    """An optimizer's state that is finite and wrong, at three places: momentum or squares of gradients far too large."""
+    """An optimizer's state that is finite and far too large, momentum or squares of gradients, at three places."""
     factor, chosen = random.choice([-10.0, -100.0, 1000.0]), set(random.sample(range(100, UPDATES - 100), 3))
     squares = random.random() < 0.5
 
@@ -226,8 +226,8 @@ def reversed_gradients(random: Random) -> Parts:
 
     Up to 20 are often unseen, and end 0 to 3% higher. Tried for them: the angle between gradient and momentum (it is
     ordinary in the first of them; its mean over 10 differs by 6 deviations and more, but a product over all weights
-    takes longer than the whole look at an update); a rise of the loss against its noise (at 10 updates -6% to 40%, within
-    what ordinary stretches have); the size of the optimizer's state (as ever).
+    takes longer than the whole look at an update); a rise of the loss against its noise (at 10 updates -6% to 40%,
+    which is about what ordinary stretches have); the size of the optimizer's state (as ever).
     """
     number, place = random.choice([3, 10, 20, 40]), random.randrange(300, 1300)
 

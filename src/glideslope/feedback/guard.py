@@ -12,7 +12,9 @@ from glideslope.schedules.arrays import scalars
 from glideslope.schedules.names import FACTORS
 from glideslope.schedules.numbers import plain
 
-VERDICTS = ("calm", "not finite", "spike", "growth", "weights not finite", "weights grow", "never updated", "state grows")
+VERDICTS = (
+    "calm", "not finite", "spike", "growth", "weights not finite", "weights grow", "never updated", "state grows",
+)  # fmt: skip
 """The meaning of `verdict` in a guard's state: first the signs in a loss, then those in the weights, a scaler and an
 optimizer's state."""
 

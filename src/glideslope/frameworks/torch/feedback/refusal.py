@@ -25,7 +25,8 @@ _SPIKE, _EARLY = 20.0, 100.0
 _LARGE = 3.0
 """A gradient so many times the largest lately is undone where the loss is a spike too: a bad batch is both, such as one
 whose inputs aren't scaled. A hard one isn't."""
-_DECAY = 0.99
+_DECAY, _FASTEST = 0.99, 1.5
+"""How fast the level of gradients falls, and rises."""
 _WARMUP = 20
 """Updates after which gradients are known."""
 _PART, _SMALL = 4096, 32_768
@@ -53,9 +54,16 @@ class Level:
     limit: float = _LARGEST
 
     def take(self, norm: float) -> None:
-        """Adds the norm of a normal gradient."""
+        """Adds the norm of a normal gradient; one that is far larger raises the level by a part only."""
         self.seen += 1
-        self.high = max(norm, _DECAY * self.high)
+        most = _FASTEST * self.high if self.seen > _WARMUP and self.high else _LARGEST
+        self.high = max(min(norm, most), _DECAY * self.high)
+        self._limit()
+
+    def accept(self) -> None:
+        """Accepts gradients of up to the limit, since one beyond it was a good one."""
+        self.seen += 1
+        self.high = self.limit
         self._limit()
 
     def take_back(self, high: float) -> None:

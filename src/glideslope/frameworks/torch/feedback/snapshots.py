@@ -118,8 +118,8 @@ class Training:
 
 
 class Health:
-    """Whether some numbers of a training are all finite, the norm of its weights, and the sums of its optimizer's state;
-    known once a device has computed them."""
+    """Whether some numbers of a training are all finite, the norm of its weights, and the sums of its optimizer's
+    state; known once a device has computed them."""
 
     def __init__(
         self,
