@@ -17,7 +17,8 @@ from pathlib import Path
 from statistics import fmean, geometric_mean, median
 from typing import Any, cast
 
-import held_out_later  # noqa: F401  (enters its trainings)
+import held_out_clean  # noqa: F401  (enters its trainings)
+import held_out_later  # noqa: F401
 import torch
 from held_out_jobs import HELD_OUT, HeldOut
 

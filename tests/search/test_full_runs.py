@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import glideslope as gs
 from glideslope.search.runs.contestant import Contestant, Run
-from glideslope.search.strategy.full_runs import best_run, for_short_runs, next_full
+from glideslope.search.strategy.full_runs import HELD, best_run, for_short_runs, next_full
 
 CYCLE, LINEAR = gs.one_cycle(), gs.linear()
 
@@ -84,6 +84,22 @@ def test_one_that_ends_above_a_short_one_on_a_plateau_has_too_low_a_peak():
 @pytest.mark.parametrize(("end", "peak"), [(0.98, 0.05), (0.9, 0.2)])
 def test_one_that_ends_little_lower_than_a_short_one_is_followed_by_a_lower_peak(end, peak):
     assert next_full([run(CYCLE, 0.1, end * SHORT.final_loss)], (CYCLE,), SHORT) == Contestant(CYCLE, peak)
+
+
+@pytest.mark.parametrize(("worst", "peak"), [(9.0, 0.14), (9.4, 0.14), (12.0, 0.1)])
+def test_a_loss_with_little_noise_has_a_second_run_that_holds_its_rate_higher_unless_it_rose(worst, peak):
+    losses = np.linspace(9.0, 0.08, 100)
+    first = replace(run(CYCLE, 0.1, 0.08), losses=np.concatenate([[9.0] * 50, [worst] * 50, losses]))
+    assert next_full([first], (CYCLE, LINEAR, HELD), SHORT) == Contestant(HELD, peak)
+    assert next_full([first], (CYCLE, LINEAR), SHORT).schedule == CYCLE
+    noisy = replace(first, final_loss=0.1)
+    assert next_full([noisy], (CYCLE, LINEAR, HELD), SHORT).schedule == CYCLE
+
+
+@pytest.mark.parametrize(("unit", "zero"), [(1e-6, 0.0), (1e9, 0.0), (1.0, -0.2)])
+def test_little_noise_is_a_ratio_of_losses_and_never_one_of_negative_ones(unit, zero):
+    first = run(CYCLE, 0.1, unit * 0.08 + zero, untrained=unit * 9.0 + zero)
+    assert (next_full([first], (CYCLE, HELD), SHORT).schedule == HELD) == (zero == 0)
 
 
 def test_an_optimizer_that_finds_its_rate_has_one_full_run():

@@ -18,7 +18,7 @@ from glideslope.search.range_test import RangeTest, range_test
 from glideslope.search.runs.contestant import Run
 from glideslope.search.runs.trial import Trial
 from glideslope.search.strategy.choose import PRIOR, Choice, chosen, usual
-from glideslope.search.strategy.full_runs import best_run, for_short_runs, full_runs
+from glideslope.search.strategy.full_runs import HELD, best_run, for_short_runs, full_runs
 from glideslope.search.strategy.outcomes import SHORTEST
 from glideslope.search.strategy.stopped import stopped
 from glideslope.search.trials import Trials
@@ -93,7 +93,7 @@ def searched(trials: PlayedTrials, bound: int, start: float) -> tuple[Choice, li
     if budget < SHORTEST:
         raise gs.SearchError(f"no run of {SHORTEST} updates in {budget}")
     choice = chosen(trials, schedules, (), (), budget, bound, played.horizon, start)
-    full = full_runs(trials, choice.winner, schedules, played.horizon, bound, choice.best)
+    full = full_runs(trials, choice.winner, (*schedules, HELD), played.horizon, bound, choice.best)
     played.updates = trials.before
     return choice, full, stopped(trials, choice.best, best_run(full), choice.noise)
 

@@ -28,7 +28,7 @@ from glideslope.search.strategy.also import axes, check_batch
 from glideslope.search.strategy.choose import Choice, chosen, usual
 from glideslope.search.strategy.constant_runs import MOST_CONSTANTS, constant_runs, unsaid
 from glideslope.search.strategy.equal_runs import FEWEST, loss_at
-from glideslope.search.strategy.full_runs import best_run, for_short_runs, full_runs, full_trial
+from glideslope.search.strategy.full_runs import HELD, best_run, for_short_runs, full_runs, full_trial
 from glideslope.search.strategy.learned import learned, nothing_learned, problem
 from glideslope.search.strategy.odds import interval, near
 from glideslope.search.strategy.outcomes import SHARE, SHORTEST, final_loss
@@ -119,9 +119,9 @@ def tune(
     equal length, annealed to their end: from the peak that is usual for the kind of optimizer in steps of a factor of
     four, until the best lies between two others, then by a parabola. Over the full run the best peak is lower by the
     length to the power -0.2. From two full runs on the bound pays for further full runs, at half and twice the peak and
-    on from there; the best of them is the answer. Where the best short run ends lower than every full one, as of a
-    training that learns its noise, that is the answer: its schedule stops the training there. `docs/tuning.md` says
-    what this was chosen over, and by what.
+    on from there, or with a rate held high where the loss has fallen to a hundredth; the best is the answer. Where the
+    best short run ends lower than every full one, as of a training that learns its noise, that is the answer: its
+    schedule stops the training there. `docs/tuning.md` says what this was chosen over, and by what.
 
     The untrained validation loss is measured before the first update. Where the training loss of no run clearly falls,
     the noise is measured by a run in another data order.
@@ -193,7 +193,8 @@ def tune(
     choose = chosen(trials, choice, entries, numbers, short, total, steps, start(trials.job))
     candidates, best = tuple(trials.runs), choose.best
     trials.use(seed)
-    guarded = [schedule * guard for schedule in choice] if guard else choice
+    offered = choice if schedules is not None else (*choice, HELD)
+    guarded = [schedule * guard for schedule in offered] if guard else offered
     winner = replace(choose.winner, schedule=choose.winner.schedule * guard) if guard else choose.winner
     full = full_runs(trials, winner, guarded, choose.steps, total, best)
     final, search_updates, unasked = best_run(full), trials.updates - full[-1].cost, trials.end_ahead()

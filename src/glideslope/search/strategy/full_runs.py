@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from glideslope.policy import Driven
-from glideslope.schedules import Schedule
+from glideslope.schedules import Schedule, cooldown, hold, warmup
 from glideslope.search.runs.contestant import Contestant, Run, finds_its_rate
 from glideslope.search.runs.trial import Trial
 from glideslope.search.strategy.equal_runs import RUNS, next_peak
@@ -27,6 +27,13 @@ LITTLE = 0.03
 
 EVALUATIONS = 20
 """How often a full run is measured."""
+
+HELD = warmup("5%") >> hold() >> cooldown("20%", shape="sqrt")
+"""The schedule of the second full run where the loss has little noise: high rates harm it little and gain most, and a
+cooldown takes away what harm they do."""
+
+CLEAN = 100.0
+"""How often the loss of a full run goes into the untrained one, at least, where it has little noise."""
 
 
 def for_short_runs(bound: int, steps: int) -> int:
@@ -88,7 +95,8 @@ def next_full(runs: Sequence[Run], schedules: Sequence[Driven], short: Run) -> C
     The best so far at another peak, half or twice as large, then the lowest point of a parabola. After the first one
     the peak is larger, unless its training loss rose on the way, or it ends little lower than a short run. One that
     ends no lower than a short run has too large a peak for so long a run: then a quarter of it, unless the short one is
-    on a plateau. Where the peak is found, another schedule at the peak with the same sum of rates.
+    on a plateau. Where the first one shows that the loss has little noise, the second holds its rate high. Where the
+    peak is found, another schedule at the peak with the same sum of rates.
 
     Args:
         runs: the full runs made.
@@ -104,6 +112,9 @@ def next_full(runs: Sequence[Run], schedules: Sequence[Driven], short: Run) -> C
         for run in runs
         if replace(run.contestant, peak=contestant.peak) == contestant
     }
+    if len(runs) == 1 and HELD in schedules and best.untrained > CLEAN * best.final_loss > 0:
+        factor = 1.0 if risen(best.losses) > RISE else math.sqrt(STEP)
+        return replace(contestant, schedule=HELD, peak=two_digits(contestant.peak * factor))
     if learned_clearly(short) and not best.final_loss < short.final_loss < math.inf:
         return replace(contestant, peak=two_digits(min(losses) / CAUTION))
     if len(losses) == 1 and (factor := _too_large(best, short)) > 1:
