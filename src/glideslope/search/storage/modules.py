@@ -92,8 +92,8 @@ def _named(every: list[ast.AST]) -> Iterator[str]:
             if _NAME.fullmatch(text):
                 yield text.lstrip("*/")
         elif isinstance(node, ast.Call | ast.BinOp):
-            texts = [part.value for part in ast.walk(node) if isinstance(part, ast.Constant)]
-            texts = [text for text in texts if isinstance(text, str) and _NAME.fullmatch(text)]
+            values = [part.value for part in ast.walk(node) if isinstance(part, ast.Constant)]
+            texts = [value for value in values if isinstance(value, str) and _NAME.fullmatch(value)]
             if isinstance(node, ast.Call):
                 yield from texts
                 yield from (f"{package}{text}" for text in texts if text.startswith(".") for package in texts)
