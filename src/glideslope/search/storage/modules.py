@@ -7,6 +7,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -14,6 +15,8 @@ _NAME = re.compile(r"[\w./*-]{1,200}(:\w+)?")
 """Texts that may name a module or a file."""
 _LOADERS = {"importlib", "runpy", "pkgutil", "imp", "__import__", "exec"}
 """Where code names one of these, any text in it may be a module's name."""
+_MOST = 1000
+"""Nodes within a call or a sum that are looked at; long tables have more."""
 
 
 def modules(file: Path) -> set[Path]:
@@ -92,7 +95,8 @@ def _named(every: list[ast.AST]) -> Iterator[str]:
             if _NAME.fullmatch(text):
                 yield text.lstrip("*/")
         elif isinstance(node, ast.Call | ast.BinOp):
-            values = [part.value for part in ast.walk(node) if isinstance(part, ast.Constant)]
+            parts = islice(ast.walk(node), _MOST)
+            values = [part.value for part in parts if isinstance(part, ast.Constant)]
             texts = [value for value in values if isinstance(value, str) and _NAME.fullmatch(value)]
             if isinstance(node, ast.Call):
                 yield from texts
