@@ -102,6 +102,21 @@ def test_little_noise_is_a_ratio_of_losses_and_never_one_of_negative_ones(unit, 
     assert (next_full([first], (CYCLE, HELD), SHORT).schedule == HELD) == (zero == 0)
 
 
+class Clean(Bowl):
+    """Falls in proportion to its updates, to a thousandth."""
+
+    def evaluate(self):
+        return super().evaluate() if not self.rates else 0.9 / len(self.rates)
+
+
+@pytest.mark.parametrize(("overhead", "schedules"), [(1, [HELD]), (2, [CYCLE, HELD])])
+def test_the_only_full_run_of_a_loss_with_little_noise_holds_its_rate(overhead, schedules):
+    tuned = gs.tune(Clean(1.0), 400, overhead=overhead)
+    assert [run.contestant.schedule for run in tuned.full] == schedules
+    named = gs.tune(Clean(1.0), 400, overhead=overhead, schedules=["one_cycle"])
+    assert {run.contestant.schedule for run in named.full} == {CYCLE}
+
+
 def test_an_optimizer_that_finds_its_rate_has_one_full_run():
     contestant = Contestant(CYCLE, 1.0, "prodigy")
     made = Run(contestant, 100, 0, np.ones(100), ((100, 1.0),), 1.0, untrained=9.0)

@@ -29,11 +29,11 @@ EVALUATIONS = 20
 """How often a full run is measured."""
 
 HELD = warmup("5%") >> hold() >> cooldown("20%", shape="sqrt")
-"""The schedule of the second full run where the loss has little noise: high rates harm it little and gain most, and a
-cooldown takes away what harm they do."""
+"""The schedule of the second full run, or of the only one, where the loss has little noise: high rates harm it little
+and gain most, and a cooldown takes away what harm they do."""
 
 CLEAN = 100.0
-"""How often the loss of a full run goes into the untrained one, at least, where it has little noise."""
+"""How often the loss of a run goes into the untrained one, at least, where it has little noise."""
 
 
 def for_short_runs(bound: int, steps: int) -> int:
@@ -63,6 +63,8 @@ def full_runs(
         The runs, in order.
     """
     runs: list[Run] = []
+    if trials.updates + winner.cost(steps) > bound and _is_clean(short, schedules):
+        winner = replace(winner, schedule=HELD)  # there is no second one to hold its rate
     contestant: Contestant | None = winner
     while contestant is not None and trials.updates <= (bound if runs else math.inf):
         second = _second(contestant) if not runs and trials.updates + contestant.cost(steps) <= bound else []
@@ -112,7 +114,7 @@ def next_full(runs: Sequence[Run], schedules: Sequence[Driven], short: Run) -> C
         for run in runs
         if replace(run.contestant, peak=contestant.peak) == contestant
     }
-    if len(runs) == 1 and HELD in schedules and best.untrained > CLEAN * best.final_loss > 0:
+    if len(runs) == 1 and contestant.schedule != HELD and _is_clean(best, schedules):
         factor = 1.0 if risen(best.losses) > RISE else math.sqrt(STEP)
         return replace(contestant, schedule=HELD, peak=two_digits(contestant.peak * factor))
     if learned_clearly(short) and not best.final_loss < short.final_loss < math.inf:
@@ -129,6 +131,12 @@ def next_full(runs: Sequence[Run], schedules: Sequence[Driven], short: Run) -> C
             mean = float(Contestant(schedule, 1.0).rates(steps).mean()) or 1.0
             return replace(contestant, schedule=schedule, peak=two_digits(total / mean))
     return None
+
+
+def _is_clean(run: Run, schedules: Sequence[Driven]) -> bool:
+    """Whether a rate held high is offered beside the schedule of a run, and its loss shows little noise."""
+    offered = HELD in schedules and run.contestant.schedule in schedules
+    return offered and run.untrained > CLEAN * run.final_loss > 0
 
 
 def _too_large(full: Run, short: Run) -> float:
