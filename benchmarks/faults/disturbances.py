@@ -221,23 +221,6 @@ def larger_state(random: Random) -> Parts:
     return {"before": at(chosen, spoil)}
 
 
-def reversed_gradients(random: Random) -> Parts:
-    """Gradients of another sign in 3 to 40 updates in a row.
-
-    Up to 20 are often unseen, and end 0 to 3% higher. Tried for them: the angle between gradient and momentum (it is
-    ordinary in the first of them; its mean over 10 differs by 6 deviations and more, but a product over all weights
-    takes longer than the whole look at an update); a rise of the loss against its noise (at 10 updates -6% to 40%,
-    which is about what ordinary stretches have); the size of the optimizer's state (as ever).
-    """
-    number, place = random.choice([3, 10, 20, 40]), random.randrange(300, 1300)
-
-    def spoil(loop: Loop) -> None:
-        for weight in loop.model.parameters():
-            weight.grad.neg_()  # type: ignore[union-attr]
-
-    return {"gradient": at(set(range(place, place + number)), spoil)}
-
-
 def inputs_in_bytes(random: Random) -> Parts:
     """Inputs that are 255 times too large, in ten batches or in up to 20 in a row."""
     number, place = random.choice([1, 10, 20]), random.randrange(300, 1300)
@@ -245,17 +228,6 @@ def inputs_in_bytes(random: Random) -> Parts:
 
     def batch(t: int, x: Any, y: Any) -> tuple[Any, Any]:
         return (x * 255 if t in chosen else x), y
-
-    return {"batch": batch}
-
-
-def outliers(random: Random) -> Parts:
-    """Labels far from the others, in one example of 500: the data are so, and the training goes on."""
-    seed, distance = random.randrange(1000), random.choice([4.0, 8.0])
-
-    def batch(t: int, x: Any, y: Any) -> tuple[Any, Any]:
-        generator = torch.Generator().manual_seed(seed + t)
-        return x, y + distance * (torch.rand(y.shape, generator=generator) < 0.002)
 
     return {"batch": batch}
 
