@@ -258,7 +258,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         before.checkpoints = self._record.checkpoints
         self._record = before
         before.search, before.accepted = now, [*before.accepted, *self.changes]
-        for file in run_files.matching(self._runs, stored.run_names(before.id)):
+        for file in run_files.entries(self._runs, stored.run_names(before.id)):
             try:
                 key, result = stored.run_of(stored.content_of(file) or b"", before.id, file.name)
             except DocumentError as error:
