@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import shutil
 from pathlib import Path
 
@@ -40,6 +41,17 @@ def damage(content: bytes, random: np.random.Generator) -> bytes:
     return b"[" * 100_000 + b"]" * 100_000 if at % 2 else b'{"a":' * 5_000 + content + b"}" * 5_000
 
 
+def replace(file: Path, kind: int) -> None:
+    """Puts something else than a file in its place: a pipe, a folder, a link to itself or to nothing."""
+    file.unlink()
+    if kind == 0:
+        os.mkfifo(file)
+    elif kind == 1:
+        file.mkdir()
+    else:
+        file.symlink_to(file if kind == 2 else "nothing")
+
+
 def damaged(seed: int, pattern: str) -> str | None:
     """A file of a finished or a killed search is damaged; going on gives the right result, or an error of ours."""
     random = np.random.default_rng(seed)
@@ -49,8 +61,11 @@ def damaged(seed: int, pattern: str) -> str | None:
         (out / "result.json").unlink()
     file = sorted(out.glob(pattern))[int(random.integers(len(sorted(out.glob(pattern)))))]
     content = file.read_bytes()
-    file.write_bytes(damage(content, random))
-    if file.name == "runs.csv" and (problem := misread(out)):
+    if random.random() < 0.05:
+        replace(file, int(random.integers(4)))
+    else:
+        file.write_bytes(damage(content, random))
+    if file.name == "runs.csv" and file.is_file() and (problem := misread(out)):
         return f"seed {seed}: {problem}"
     mode = {"overwrite": True} if random.random() < 0.2 else {"resume": True}
     try:

@@ -207,6 +207,31 @@ def bad_for_a_while(random: Random) -> Parts:
     return {"batch": batch}
 
 
+def larger_state(random: Random) -> Parts:
+    """An optimizer's state that is finite and far too large, momentum or squares of gradients, at three places."""
+    factor, chosen = random.choice([-10.0, -100.0, 1000.0]), set(random.sample(range(100, UPDATES - 100), 3))
+    squares = random.random() < 0.5
+
+    def spoil(loop: Loop) -> None:
+        for state in loop.optimizer.state.values():
+            of_squares = [name for name in state if "sq" in name]
+            for name in of_squares if squares and of_squares else state.keys() - {"step", *of_squares}:
+                state[name].mul_(factor**2 if name in of_squares else factor)
+
+    return {"before": at(chosen, spoil)}
+
+
+def inputs_in_bytes(random: Random) -> Parts:
+    """Inputs that are 255 times too large, in ten batches or in up to 20 in a row."""
+    number, place = random.choice([1, 10, 20]), random.randrange(300, 1300)
+    chosen = places(random) if random.random() < 0.5 else set(range(place, place + number))
+
+    def batch(t: int, x: Any, y: Any) -> tuple[Any, Any]:
+        return (x * 255 if t in chosen else x), y
+
+    return {"batch": batch}
+
+
 def averaged(random: Random) -> Parts:
     """Weights that are NaN, or far too large, at three places, and an average of them beside."""
     value = random.choice([math.nan, math.inf, 1e30, 1e4])

@@ -46,6 +46,9 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
     "classes": lambda: network(4),
     "batch normalization": lambda: network(4, normalized=True),
     "words": Words,
+    "matrices": lambda: nn.Sequential(
+        nn.Linear(16, 32, bias=False), nn.ReLU(), nn.Linear(32, 32, bias=False), nn.ReLU(), nn.Linear(32, 4, bias=False)
+    ),
     "images": lambda: nn.Sequential(
         nn.Unflatten(1, (1, 4, 4)), nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(),
         nn.Conv2d(8, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(32, 4)
@@ -56,7 +59,13 @@ OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
     "AdamW": lambda weights: torch.optim.AdamW(weights, lr=3e-3),
     "Adam": lambda weights: torch.optim.Adam(weights, lr=1e-3, betas=(0.9, 0.99)),
     "RMSprop": lambda weights: torch.optim.RMSprop(weights, lr=1e-3),
+    "Muon": lambda weights: torch.optim.Muon(weights, lr=0.02),
 }
+
+
+def optimizing(kind: str, number: int) -> str:
+    """An optimizer of a model, by a number; Muon takes matrices only."""
+    return "Muon" if kind == "matrices" else list(OPTIMIZERS)[number % (len(OPTIMIZERS) - 1)]
 
 
 @cache

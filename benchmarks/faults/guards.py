@@ -1,4 +1,11 @@
-"""Trainings with a guard that are disturbed: the loss at the end is within 3% of the undisturbed one, or it is said."""
+"""Trainings with a guard that are disturbed: the loss at the end is within 3% of the undisturbed one, or it is said.
+
+Without a row, since no rule saves them all: gradients of another sign in 3 to 40 updates in a row (of 6 trainings one
+ended 4.8% higher). Tried: the angle between gradient and momentum (it is ordinary in the first of them; its mean over
+10 differs by 6 deviations and more, but a product over all weights takes longer than the whole look at an update); a
+rise of the loss against its noise (after 10 updates -6% to 40%, about what ordinary stretches have); the size of the
+optimizer's state (as ever). Nor outliers among the labels, one of 500: most trainings go on, of 5 one was stopped.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +21,7 @@ import torch
 
 from faults import disturbances
 from faults.disturbances import Parts
-from faults.disturbed import BATCHES, MODELS, OPTIMIZERS, UPDATES, Loop, data, undisturbed
+from faults.disturbed import BATCHES, MODELS, UPDATES, Loop, data, optimizing, undisturbed
 from faults.tally import Kinds, seeded
 from glideslope.policy import as_policy
 from glideslope.search.runs.contestant import Contestant
@@ -23,7 +30,7 @@ from glideslope.search.trials import Trials
 MOST = 0.03
 EXACT = "exact regression"
 ON_DISK = (disturbances.damaged_files, disturbances.lost_files)
-MILD = (disturbances.replaced_weights, disturbances.bad_for_a_while)
+MILD = (disturbances.replaced_weights, disturbances.bad_for_a_while, disturbances.inputs_in_bytes)
 """What a training that has learned little may not notice, and needn't where its loss at the end is as good."""
 
 
@@ -50,7 +57,7 @@ def _as_long(loop: Loop) -> float:
 
 
 def _any(loop: Loop) -> float:
-    """What is disturbed needn't be saved."""
+    """Any loss is as good, if the training wasn't stopped."""
     return math.inf
 
 
@@ -61,18 +68,18 @@ def _case(
 
     def case(seed: int) -> str | None:
         kind = models[seed % len(models)]
-        optimizing = list(OPTIMIZERS)[seed // len(models) % len(OPTIMIZERS)]
+        optimizer = optimizing(kind, seed // len(models))
         batch_size = BATCHES[seed // 2 % len(BATCHES)]
         with tempfile.TemporaryDirectory() as folder:
             on_disk = Path(folder) if disturb in ON_DISK else None
             parts = disturb(Random(seed))
-            loop = Loop(kind, optimizing, seed % 3, **parts, folder=on_disk, batch_size=batch_size)
+            loop = Loop(kind, optimizer, seed % 3, **parts, folder=on_disk, batch_size=batch_size)
             loss = loop.run()
-        name = f"seed {seed}, {kind}, {optimizing}, batches of {batch_size}"
+        name = f"seed {seed}, {kind}, {optimizer}, batches of {batch_size}"
         if not loop.events and disturb not in MILD:
             return f"{name}: nothing noticed"
         whole = compared(loop)
-        if loss < (1 + MOST) * whole or whole == math.inf:
+        if loss < (1 + MOST) * whole:
             return None
         return f"{name}: {loss / whole - 1:+.1%}, {len(loop.missing)} missing"
 
@@ -145,13 +152,12 @@ def in_a_search(seed: int) -> str | None:
 def calm(seed: int) -> str | None:
     """A training that nothing disturbs: the guard leaves it alone."""
     kind = list(MODELS)[seed % len(MODELS)]
-    optimizing = list(OPTIMIZERS)[seed // len(MODELS) % len(OPTIMIZERS)]
-    loop = Loop(kind, optimizing, 10 + seed, batch_size=BATCHES[seed // 2 % len(BATCHES)])
+    loop = Loop(kind, optimizing(kind, seed // len(MODELS)), 10 + seed, batch_size=BATCHES[seed // 2 % len(BATCHES)])
     loop.run()
     return f"seed {seed}, {kind}: {loop.events[:2]}" if loop.events else None
 
 
-ALL = tuple(MODELS)
+ALL = tuple(kind for kind in MODELS if kind != "matrices")
 LOOPS: dict[str, tuple[str, Callable[[Random], Parts], tuple[str, ...], Callable[[Loop], float]]] = {
     "guard-epochs": ("guards: one batch of inf at the same place in each epoch of 13 to 300",
                      disturbances.same_batch, ALL, _whole),
@@ -174,6 +180,10 @@ LOOPS: dict[str, tuple[str, Callable[[Random], Parts], tuple[str, ...], Callable
                        disturbances.replaced_weights, ALL, _whole),
     "guard-while": ("guards: wrong labels or inputs in 10 to 30 batches in a row", disturbances.bad_for_a_while, ALL,
                     _as_missing),
+    "guard-state": ("guards: momentum or squares of gradients 10 to a million times too large",
+                    disturbances.larger_state, ("matrices", "classes", "regression"), _whole),
+    "guard-inputs": ("guards: inputs 255 times too large, in ten batches or 20 in a row", disturbances.inputs_in_bytes,
+                     ("regression", EXACT, "classes"), _as_missing),
     "guard-averages": ("guards: weights NaN or far too large, and an average of them beside", disturbances.averaged,
                        ALL, _whole),
     "guard-folder": ("guards: a folder of snapshots gone, closed, or with another model's", disturbances.lost_files,

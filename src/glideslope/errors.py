@@ -72,7 +72,7 @@ class DocumentError(GlideslopeError, ValueError):
 
 
 class FileError(GlideslopeError, OSError):
-    """A file can't be written."""
+    """A file can't be written, or the place where it lies can't be reached."""
 
 
 def reason(error: Exception) -> str:

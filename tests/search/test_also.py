@@ -88,7 +88,7 @@ def test_a_run_with_a_larger_batch_has_as_many_examples(tmp_path):
     [(name, size)] = tuned.final.contestant.settings
     assert (name, size % 32) == ("batch_size", 0)
     assert 96 <= size <= 128
-    updates = round(800 * 32 / size)
+    updates = int(800 * 32 // size)
     assert (job.batch, tuned.steps, len(tuned.final.losses)) == (size, updates, updates)
     tried = {dict(run.contestant.settings).get("batch_size", 0): run for run in tuned.candidates}
     examples = [size * run.steps for size, run in tried.items() if size]
@@ -212,3 +212,12 @@ def test_a_job_that_cannot_set_it_and_a_number_named_twice_are_refused():
         gs.tune(Bowl(0.1), 400, also=["momentum"])
     with pytest.raises(gs.SearchError, match="once"):
         gs.tune(Decayed(), 400, also=["momentum", "momentum=0.5:0.9"])
+
+
+@given(st.integers(10, 2000), st.integers(2, 64))
+def test_a_run_with_a_larger_batch_has_no_more_examples(steps, factor):
+    """So a search doesn't pass its bound, which counts them."""
+    axis = Axis("batch_size", 8, 8 * factor)
+    for value in axis.values:
+        updates, batch = axis.updates(value, steps), axis.batch(value)
+        assert updates == 1 or steps - batch < updates * batch <= steps + 1e-6

@@ -499,3 +499,33 @@ def test_a_file_of_tensors_is_of_another_job_where_torch_is_not_loaded(tmp_path,
     monkeypatch.delitem(sys.modules, "torch")
     with pytest.raises(gs.DocumentError, match=r"state\.pt holds torch's tensors"):
         read(tmp_path / "state.pt", {"weight": [0.0, 0.0]})
+
+
+@pytest.mark.parametrize("call", ["ls", "rm_file", "makedirs", "_open"])
+@pytest.mark.filterwarnings("ignore:this run can't be checkpointed", "ignore:no checkpoint can be read")
+@pytest.mark.filterwarnings("ignore:checkpoints that aren't needed any more")
+def test_a_place_of_checkpoints_that_goes_away_costs_the_checkpoints_alone(call, tmp_path, monkeypatch):
+    """A service fails from a call on; one that can't be reached at first is refused, and the folder is left empty."""
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    monkeypatch.setattr("glideslope.search.runs.checkpoints.LEAST_SPACING", 0.0)
+    works, calls, least = getattr(MemoryFileSystem, call), 0, 20
+
+    def fails(*args, **options):
+        nonlocal calls
+        calls += 1
+        if calls > least:
+            raise ConnectionError("the service is away")
+        return works(*args, **options)
+
+    monkeypatch.setattr(MemoryFileSystem, call, fails)
+    place = f"memory://away/{call}"
+    directory = RunDirectory(tmp_path / "out", {}, checkpoint_every=0.0, checkpoints=place)
+    assert gs.race(Noisy, ["linear"], 60, [0.1, 0.3], memory=directory) == gs.race(Noisy, ["linear"], 60, [0.1, 0.3])
+    assert calls > least
+    least = 0
+    if call == "ls":
+        directory = RunDirectory(tmp_path / "other", {}, checkpoints=place)
+        with pytest.raises(gs.GlideslopeError, match="away/ls can't be reached: the service is away"):
+            gs.race(Noisy, ["linear"], 60, [0.1], memory=directory)
+        assert not (tmp_path / "other").exists()

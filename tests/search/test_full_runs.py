@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import glideslope as gs
 from glideslope.search.runs.contestant import Contestant, Run
+from glideslope.search.strategy.equal_runs import at_length
 from glideslope.search.strategy.full_runs import HELD, best_run, for_short_runs, next_full
 
 CYCLE, LINEAR = gs.one_cycle(), gs.linear()
@@ -176,6 +177,40 @@ def test_a_training_that_learns_its_noise_is_stopped_where_a_short_run_ended(ove
     assert not rates[best.steps :].any()
     assert job.calls == tuned.search_updates + steps <= (1 + overhead) * steps
     assert gs.tune(Learner(100), steps, overhead=overhead, memory={}).final == tuned.final
+
+
+class Doubtful(Learner):
+    """Its training loss never falls, and in another data order it ends higher: short runs are tied within that."""
+
+    def __init__(self, most):
+        super().__init__(most)
+        self.another = 0.0
+
+    def step(self, lr):
+        return 0.0 * super().step(lr) + 5.0
+
+    def evaluate(self):
+        return super().evaluate() + self.another
+
+    def restore(self, state):
+        super().restore(state)
+        self.another = 0.0
+
+    def reseed(self, seed):
+        self.another = 0.3
+
+
+@pytest.mark.parametrize("overhead", [0.5, 1, 2])
+def test_of_short_runs_that_are_tied_the_lowest_is_the_answer_and_none_is_made_again(overhead):
+    steps, job = 400, Doubtful(100)
+    tuned = gs.tune(job, steps, overhead=overhead)
+    lowest = min(tuned.candidates, key=lambda one: one.final_loss)
+    assert tuned.noise == pytest.approx(0.3)
+    assert tuned.full[0].contestant.peak != pytest.approx(at_length(lowest.contestant.peak, lowest.steps, steps), 0.1)
+    assert tuned.final.contestant.peak == lowest.contestant.peak
+    assert tuned.final_loss == lowest.final_loss == job.evaluate()
+    assert job.calls == tuned.search_updates + steps <= (1 + overhead) * steps
+    assert tuned.wasted == 0
 
 
 class Estimated(Learner):

@@ -75,6 +75,13 @@ def test_what_a_job_prints_is_not_in_the_result(tmp_path):
         assert text in done.stderr
 
 
+@pytest.mark.parametrize("step", ["sys.stdout.close()", "sys.stderr.close(); sys.stdout.close()"])
+def test_a_job_may_close_its_streams(tmp_path, step):
+    done = ran(written(tmp_path, step), *RACE)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == json.loads((tmp_path / "o/result.json").read_text())
+
+
 def test_standard_output_is_taken_back(tmp_path, capfd, monkeypatch):
     monkeypatch.chdir(written(tmp_path, "os.write(1, b'written')"))
     before = sys.stdout, os.fstat(1).st_ino, os._exit

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import glideslope as gs
 from glideslope.search.range_test import summary
 from glideslope.search.runs.contestant import Contestant, Run
-from glideslope.search.strategy.learned import learned
+from glideslope.search.strategy.learned import learned, nothing_learned, problem
 from glideslope.search.strategy.outcomes import check_finite
 from glideslope.search.strategy.sweep import bad_data, batch_noise, blown_up, sudden_end
 
@@ -225,3 +225,18 @@ def test_a_training_that_clearly_fell_has_learned_whatever_the_noise_of_short_ru
     assert learned(run_of(fell, untrained=5.9, final=0.01), noise=3.7)
     assert not learned(run_of(5.9 + noise, untrained=5.9, final=5.89), noise=3.7)
     assert not learned(run_of(fell, untrained=5.9, final=6.1), noise=3.7)  # it learned its training data by heart
+
+
+def test_why_nothing_was_learned_is_said_with_what_to_do():
+    """Above the untrained loss in every run, below it by less than the noise, or neither."""
+
+    def said(*losses, noise=0.0):
+        runs = [ended(peak, loss) for peak, loss in zip((0.1, 0.2, 0.4), losses, strict=True)]
+        return nothing_learned(runs[0], runs[1:], (), noise), problem(runs[0], (), runs[1:], noise)
+
+    assert "let the job give the negative" in said(6.0, 7.0, math.inf)[0]
+    assert "train longer, or look at the data" in said(5.0, 5.0, 6.0)[0]
+    lower = said(4.0, 4.5, 6.0, noise=0.7)
+    assert "lower by less than twice that noise" in lower[0]
+    assert lower[1] == "the best run ended at 4, below the untrained loss, 5, by less than twice the noise, 0.7"
+    assert said(6.0, 7.0, 8.0)[1] == "the best run ended at 6, no better than the untrained loss, 5"

@@ -24,7 +24,8 @@ from glideslope.search import load_job
 from glideslope.search.directory.run_directory import RunDirectory
 from glideslope.search.runs.contestant import Run
 from glideslope.search.storage import lock
-from glideslope.search.storage.identity import differences, identity, modules
+from glideslope.search.storage.identity import differences, identity
+from glideslope.search.storage.modules import modules
 from glideslope.views import report
 
 JOB = """
@@ -98,6 +99,45 @@ def test_the_code_of_a_job_is_what_it_imports_from_its_folder(tmp_path):
         (tmp_path / name).write_text(source)
     names = {path.relative_to(tmp_path).as_posix() for path in modules(tmp_path / "job.py")}
     assert names == sources.keys() - {"unused.py", "data.txt", "json_.py"}
+
+
+LOADED = {
+    "Path(__file__).parent / 'nets' / 'small-net.py'": "nets/small-net.py",
+    "os.path.join(os.path.dirname(__file__), 'nets', 'one.py')": "nets/one.py",
+    "os.path.dirname(__file__) + '/nets/one.py'": "nets/one.py",
+    "Path(__file__).with_name('other-name.py')": "other-name.py",
+    "f'{HERE}/nets/{name}.py'": "nets/one.py",
+    "f'nets.{name}'": "nets/one.py",
+    "{'small': 'nets.one:Net'}": "nets/one.py",
+    "['helper']": "helper.py",
+    "import_module('.three', 'nets.two')": "nets/two/three.py",
+    "load('nets.two')": "nets/two/four.py",
+    "load('by_path')": "by_path.py",
+}
+"""How code names what it loads later, and a file that is loaded then."""
+
+
+@given(st.sampled_from(sorted(LOADED)), st.sampled_from(["names = {}\n", "def later(name):\n    return {}\n"]))
+@settings(max_examples=40, deadline=None, derandomize=True)
+def test_what_a_job_names_to_load_it_later_is_its_code(tmp_path_factory, named, form):
+    folder = tmp_path_factory.mktemp("job")
+    sources = {
+        "nets/__init__.py": "", "nets/small-net.py": "", "nets/one.py": "class Net: pass", "helper.py": "",
+        "nets/two/__init__.py": "from .four import *", "nets/two/three.py": "", "nets/two/four.py": "",
+        "other-name.py": "", "src/by_path.py": "", "unused.py": "", "nets/unused.py": "",
+        "job.py": f"import importlib\n{form.format(named)}",
+    }  # fmt: skip
+    for name, source in sources.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(source)
+    (folder / "nets" / "two").mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder / "src")  # as the job would
+        names = {path.relative_to(folder).as_posix() for path in modules(folder / "job.py")}
+    expected = LOADED[named]
+    assert {"job.py", f"src/{expected}" if expected == "by_path.py" else expected} <= names
+    assert "unused.py" not in names
+    assert ("nets/unused.py" in names) == ("name" in named and "{name}" in named)
 
 
 def test_each_difference_is_named(folder):

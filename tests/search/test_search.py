@@ -113,12 +113,13 @@ def test_tune_keeps_to_its_budget_and_trains():
 
 
 @pytest.mark.parametrize(
-    ("steps", "overhead"), [(200, 2.0), (240, 1.7), (400, 1.0), (1000, 0.4), (400, 5.0), (30, 1.0), (1000, 0.03)]
+    ("steps", "overhead"),
+    [(200, 2.0), (240, 1.7), (400, 1.0), (1000, 0.4), (400, 5.0), (30, 1.0), (1000, 0.03), (11, 30 / 11)],
 )
 def test_the_overhead_bounds_the_search_however_short(steps, overhead):
     job = Quadratic()
     tuned = gs.tune(job, steps, overhead=overhead)
-    assert tuned.search_updates <= overhead * steps
+    assert tuned.search_updates <= round(overhead * steps, 6)  # 30 / 11 of 11 updates are 30
     assert job.made == tuned.search_updates + steps
 
 
@@ -184,4 +185,4 @@ def test_a_run_that_almost_diverged_ties_with_none_and_noise_ties():
     raced = standings([runs(Contestant(gs.constant(), peak), *losses) for peak, losses in peaks.items()], None, 0)
     assert [contestant.peak for contestant in raced.tied] == [0.1, 0.2]
     alone = standings([runs(Contestant(gs.constant(), peak), losses[0]) for peak, losses in peaks.items()], None, 0)
-    assert len(alone.tied) == 1
+    assert [contestant.peak for contestant in alone.tied] == [0.1, 9.0]  # exactly as low; the noise isn't known

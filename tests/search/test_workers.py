@@ -1,13 +1,17 @@
 """Searches whose runs are made by an executor: the answer is that of one process."""
 
+import functools
 import os
 import random
+import sys
 import threading
 from collections import Counter
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
+from multiprocessing import current_process
 from pathlib import Path
 from queue import SimpleQueue
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -232,7 +236,22 @@ def test_a_run_that_ends_its_worker_each_time_is_named(file):
         gs.race(job, ["constant"], 30, [0.2, 0.3], executor=executor)
 
 
-def test_what_cannot_be_sent_is_named_with_what_to_do(job, file):
+class Exiting:
+    def __reduce__(self):
+        sys.exit(5)
+
+
+def test_a_script_that_workers_cannot_read_is_named(monkeypatch):
+    monkeypatch.setattr(current_process(), "_inheriting", True, raising=False)
+    with pytest.raises(SystemExit, match="put what the script does under `if __name__"), processes(1):
+        pass
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "__main__", SimpleNamespace(__file__="/nowhere/<stdin>"))
+    with pytest.raises(gs.SearchError, match="there is no file /nowhere/<stdin>: write it to one"), processes(1):
+        pass
+
+
+def test_what_cannot_be_sent_is_named_with_what_to_do(job, file, monkeypatch):
     class Local(type(job(0))):
         pass
 
@@ -246,6 +265,18 @@ def test_what_cannot_be_sent_is_named_with_what_to_do(job, file):
             gs.SearchError, match=r"can't be sent to workers \(.*Local.*\): write a function .*load_job"
         ):
             gs.race(Local, ["linear"], 20, [0.1], executor=executor)
+        elsewhere = ModuleType("elsewhere")
+        exec("def job(seed): return None", vars(elsewhere))  # as a function of a notebook, which no worker has
+        monkeypatch.setitem(sys.modules, "elsewhere", elsewhere)
+        other = functools.partial(job, optimizer=None)
+        other.elsewhere = elsewhere.job
+        with pytest.raises(
+            gs.SearchError, match=r"can't be read in a worker \(.*elsewhere.*\): write a function .*load_job"
+        ):
+            gs.race(other, ["linear"], 20, [0.1], executor=executor)
+        other.elsewhere = Exiting()
+        with pytest.raises(gs.SearchError, match=r"can't be sent to workers \(it called sys.exit\(5\)"):
+            gs.race(other, ["linear"], 20, [0.1], executor=executor)
         with pytest.raises(gs.SearchError, match="a schedule for workers has a text form"):
             gs.race(job, [gs.from_function(lambda t: 1.0 - t / 40)], 20, [0.1], executor=executor)
         moved = file.with_name("moved.py")

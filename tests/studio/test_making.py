@@ -145,6 +145,17 @@ def test_a_run_that_goes_on_after_a_loss_says_what_it_was_before(tmp_path, promp
     assert running.noted(saving).course == ((25, 0.04), (50, 0.02), (60, 0.5))
 
 
+def test_a_run_that_has_ended_is_not_in_the_making(tmp_path, prompt):
+    """An executor may have made it twice, and the other one go on."""
+    memory = RunDirectory(tmp_path / "raced", SEARCH)
+    gs.race(Counting(), ["cosine"], 40, [0.01], memory=memory)
+    for key, there in ((next(iter(memory)), False), ("another", True)):
+        notes = Notes(memory.saving(key), "what", "stage", 100)
+        notes.begins(0)
+        notes.see(25, 1.0)
+        assert (key in Snapshot.of(tmp_path / "raced").running) is there
+
+
 def test_what_a_guard_did_is_seen(tmp_path):
     memory = RunDirectory(tmp_path / "raced", SEARCH | {"steps": 124})
     raced = gs.race(Counting(bad=(70, 90)), ["linear * guard"], 124, [0.1], memory=memory)

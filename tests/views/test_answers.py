@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 import glideslope as gs
+from glideslope.feedback import Event
 from glideslope.search.strategy.sweep import Sweep
 from glideslope.views import answer as answers
 from glideslope.views import race as race_views
@@ -53,7 +54,8 @@ def test_a_problem_comes_before_all_else():
     problem = "nothing learned at any rate tried"
     said = tuned.answer(a_tuned(), problem)
     assert said.do == "Nothing learned at any rate tried."
-    assert said.sure[0] == "The full run was linear() at 0.25."
+    assert said.sure == ("The best run was linear() at 0.25.",)
+    assert "predicted" not in said.terms
 
 
 def test_a_schedule_that_was_not_chosen_among_several_is_called_usual():
@@ -66,7 +68,9 @@ def test_a_schedule_that_was_not_chosen_among_several_is_called_usual():
 def test_race_names_the_best_the_constant_rate_and_the_next():
     said = race_views.answer(race())
     assert said.do == "Train with cosine() at a peak of 0.2: validation loss 0.5 after 100 updates."
-    assert said.sure == ("One seed: small differences may be noise; --seeds 3 measures it.",)
+    [doubt] = said.sure
+    assert doubt.startswith("One seed doesn't show the noise: of two contestants that differ by less than it")
+    assert doubt.endswith("--seeds 3, in Python seeds=3, measures it.")
     assert said.beaten == ("The best constant rate, 0.2, ended at 1.2.", "Next: cosine() at 0.1, 1.")
     assert race_views.columns(race()) == ("schedule", "peak", "loss", "updates to 1.2")
     assert race_views.rows(race())[0][:3] == ("cosine()", 0.2, 0.5)
@@ -79,6 +83,29 @@ def test_a_race_that_a_constant_rate_wins_says_so():
     assert race_views.answer(raced).beaten[0] == "A constant rate is best: no schedule ended below 0.5."
     lost = standings([[run("constant", 9.0, 1.0, lost=True)]], None, 5)
     assert race_views.answer(lost).do.startswith("Every contestant diverged: ")
+
+
+def test_a_race_that_nothing_wins_says_so_and_names_equal_ends():
+    from glideslope.search.race import standings
+
+    equal = standings([[run("cosine", 0.1, 0.5)], [run("constant", 0.1, 0.5)]], None, 200)
+    assert "A tie, as low as the best: constant() at 0.1." in race_views.answer(equal).sure
+    assert equal.learned
+    nothing = standings([[run("cosine", 0.1, 5.0)], [run("constant", 0.1, 4.0)]], None, 200)
+    assert not nothing.learned
+    assert race_views.answer(nothing).do == (
+        "Nothing learned: the best, constant() at 0.1, ended at 4 after 100 updates, no lower than the untrained "
+        "loss, 4."
+    )
+
+
+def test_a_run_that_went_back_is_said_to_end_elsewhere_than_its_schedule():
+    capped = replace(run("linear", 0.25, 0.2, 400), events=(Event(99, "growth", 3.0, 60, 0.5),))
+    said = " ".join(tuned.answer(replace(a_tuned(), final=capped, full=(capped,))).sure)
+    assert "went back to update 60" in said
+    assert "a run of the schedule itself makes them, and ends at another loss" in said
+    stayed = replace(capped, events=(Event(99, "growth", 3.0, 100, 0.5),))
+    assert "another loss" not in " ".join(tuned.answer(replace(a_tuned(), final=stayed, full=(stayed,))).sure)
 
 
 def test_find_says_the_peak_the_edge_and_how_to_confirm():

@@ -60,10 +60,10 @@ def test_a_rise_and_a_cap_of_the_rate_are_said():
 def test_a_short_run_is_the_answer_where_it_ends_lower():
     """As the search makes it: with the curve of the short run, and a rate of zero after it."""
     short, full = [made(0.4, 1.0)], [made(0.3, 1.5, 400)]
-    final = stopped(Trials(Quadratic()), short[0], full[0], 0.0)
+    final, _ = stopped(Trials(Quadratic()), short[0], short, full[0], 0.0)
     assert reasons_of(short, full, final=final) == [
         "the answer: it ends lower than every full run",
-        "0.5 above the best short run, which is the answer",
+        "0.5 above the short run that is the answer",
     ]
     assert Compared(short, full, (), (), 0.0, final).reason(final) == "the answer: it ends lower than every full run"
 

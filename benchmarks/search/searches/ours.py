@@ -93,9 +93,11 @@ def searched(trials: PlayedTrials, bound: int, start: float) -> tuple[Choice, li
     if budget < SHORTEST:
         raise gs.SearchError(f"no run of {SHORTEST} updates in {budget}")
     choice = chosen(trials, schedules, (), (), budget, bound, played.horizon, start)
+    short = tuple(trials.runs)
     full = full_runs(trials, choice.winner, (*schedules, HELD), played.horizon, bound, choice.best)
     played.updates = trials.before
-    return choice, full, stopped(trials, choice.best, best_run(full), choice.noise)
+    early = stopped(trials, choice.best, short, best_run(full), choice.noise)
+    return choice, full, early and early[0]
 
 
 def ranged(played: Played, updates: int) -> RangeTest:

@@ -17,8 +17,9 @@ from typing import Any, TextIO
 from glideslope.errors import FileError
 from glideslope.escape import lines, visible
 
-_lent: tuple[TextIO, int, TextIO] | None = None
-"""While standard output is lent: the stream that it was, a descriptor of the same, and the stream for results."""
+_lent: tuple[TextIO, int, TextIO, TextIO] | None = None
+"""While standard output is lent: the stream that it was, a descriptor of the same, the stream for results, and the
+job's, which it may close."""
 
 
 class Unread(Exception):  # noqa: N818  (no error: `| head` has read enough)
@@ -116,9 +117,13 @@ def lend() -> None:
             results = os.fdopen(
                 os.dup(1), "w", encoding=before.encoding, errors=before.errors, newline=""
             )  # not inherited by children, who may live on
+    jobs = sys.stderr
+    with suppress(AttributeError, OSError, ValueError):
+        if jobs.fileno() == 2:
+            jobs = os.fdopen(os.dup(2), "w", buffering=1, encoding=jobs.encoding, errors=jobs.errors, newline="")
     with suppress(OSError):
         os.dup2(2, 1)
-    _lent, sys.stdout = (before, descriptor, results), sys.stderr
+    _lent, sys.stdout = (before, descriptor, results, jobs), jobs
 
 
 def is_lent() -> bool:
@@ -131,7 +136,7 @@ def take_back() -> None:
     global _lent
     if _lent is None:
         return
-    before, descriptor, results = _lent
+    before, descriptor, results, jobs = _lent
     with suppress(OSError, ValueError):
         before.flush()  # what the job wrote to the stream itself
     os.dup2(descriptor, 1)
@@ -139,12 +144,15 @@ def take_back() -> None:
     if results is not before:
         _discard(results)
         results.close()
+    if jobs is not sys.stderr:
+        with suppress(OSError, ValueError):  # it may be closed, or detached
+            jobs.close()
     _lent, sys.stdout = None, before
 
 
 def finish() -> None:
     """Makes sure that the end of the process writes nothing that can fail."""
-    for stream in (sys.stdout, sys.stderr, *(() if _lent is None else _lent[::2])):
+    for stream in (sys.stdout, sys.stderr, *(() if _lent is None else (_lent[0], *_lent[2:]))):
         _discard(stream)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -124,7 +123,7 @@ def race(
     directory.finish(result, [run.curve for run in runs], views.page(raced, job))
     table = terminal.table("Standings", views.columns(raced), views.rows(raced))
     show(result, said, [table], directory, as_json)
-    if not math.isfinite(raced.standings[0].mean):
+    if not raced.learned:
         raise typer.Exit(1)
 
 

@@ -12,8 +12,11 @@ from glideslope.schedules.arrays import scalars
 from glideslope.schedules.names import FACTORS
 from glideslope.schedules.numbers import plain
 
-VERDICTS = ("calm", "not finite", "spike", "growth", "weights not finite", "weights grow", "never updated")
-"""The meaning of `verdict` in a guard's state: first the signs in a loss, then those in the weights and a scaler."""
+VERDICTS = (
+    "calm", "not finite", "spike", "growth", "weights not finite", "weights grow", "never updated", "state grows",
+)  # fmt: skip
+"""The meaning of `verdict` in a guard's state: first the signs in a loss, then those in the weights, a scaler and an
+optimizer's state."""
 
 _WINDOW = 20
 """Updates over which the level of the loss and its deviations are averaged, and before which nothing is a spike."""
@@ -96,6 +99,12 @@ class Guard(Named):
     def _has_grown(self, risen: Any, gain: Any, noise: Any) -> Any:
         """Whether a level has risen by more than chance, and by a large part of what it had fallen."""
         return (gain > _LEARNED * noise) & (risen > _LEVEL * self.deviations * noise) & (risen > _GROWTH * gain)
+
+    def is_high(self, state: State, metric: float) -> bool:
+        """Whether a loss after a state is half as far above the level as makes a spike."""
+        above = metric - state["level"]
+        far = above > 0.5 * self.deviations * max(state["spread"], 1e-6 * abs(state["level"]))
+        return far and state["seen"] >= _WINDOW and bool(above > _SPIKE * (state["high"] - state["low"]))
 
     def is_doubtful(self, state: State) -> bool:
         """Whether the level has risen half as far as makes a growth: the training may be lost already."""

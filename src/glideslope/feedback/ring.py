@@ -69,6 +69,11 @@ class Lost:
         """The first of the updates in a row, up to this, whose loss or gradient was bad."""
         return self.update + 1 - max(int(self.state["rough"]), self.left_out, 1)
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether a single loss is a spike, as of a batch that is an outlier."""
+        return self.state["verdict"] == 2.0 and self.state["rough"] == 1.0 and self.left_out == 0
+
 
 @dataclass(frozen=True)
 class Kept(Generic[Snapshot]):
@@ -181,7 +186,12 @@ class Ring(Generic[Snapshot]):
         self.events.append(Event(update, VERDICTS[int(verdict)], loss, update, 1.0, answer == "skipped", answer))
 
     def back(
-        self, lost: Lost, rate: float, read: Callable[[Snapshot], Content], outside: bool = False
+        self,
+        lost: Lost,
+        rate: float,
+        read: Callable[[Snapshot], Content],
+        outside: bool = False,
+        alone: bool = False,
     ) -> tuple[Content, State]:
         """The training to go back to, and the guard's state from there on. The last of `events` says how.
 
@@ -190,12 +200,13 @@ class Ring(Generic[Snapshot]):
         are spikes too, the batches are bad, and it only goes back, for so long as bad batches may follow one another.
 
         `rate` is the rate there; `read` reads a snapshot, and where it raises a FileError an older one is taken;
-        `outside` says that something else than the updates changed the training, which no rate helps. Raises a
-        DivergenceError, with a diagnosis, if it was done too often for this place.
+        `outside` says that something else than the updates changed the training, and `alone` that a single batch is
+        an outlier, both of which no rate helps. Raises a DivergenceError, with a diagnosis, if it was done too often
+        for this place.
         """
         guard, update, verdict = self.guard, lost.update, lost.state["verdict"]
         self.withdraw()
-        batches = again = self._are_batches(lost)
+        batches = again = self._are_batches(lost) or alone
         if not batches:
             again = update <= self._place + 1 if outside else self._comes_again(update, verdict)
             self.tries = self.tries + 1 if again else 1
@@ -206,7 +217,7 @@ class Ring(Generic[Snapshot]):
         lowers = verdict == 3.0 or self.tries > (1 if verdict == 2.0 else max(self.skips, _DAMAGED))
         skipped = self.skips > 0 and verdict in (1.0, 2.0) and not lowers
         if outside or batches:
-            factor, answer = lost.state["factor"] if outside else 1.0, "back"
+            factor, answer = lost.state["factor"] if outside or alone else 1.0, "back"
         else:
             if was_lowered and len(self._kept) > 1:  # so the last one may be of a training already lost
                 self._drop(self._kept.pop().snapshot)

@@ -62,7 +62,8 @@ class Race(Shown):
 
     Attributes:
         standings: every contestant, best first.
-        tied: the best contestant, and those within noise of it.
+        tied: the best contestant, and those within noise of it; with one seed, which doesn't show the noise, those that
+            end exactly as low.
         constant: the best constant rate, the reference.
         target: the validation loss to reach.
         updates: all updates made, those that a guard took back too.
@@ -81,11 +82,17 @@ class Race(Shown):
     def __eq__(self, other: object) -> bool:
         return equal(self, other)
 
+    @property
+    def learned(self) -> bool:
+        """Whether the best ended below the untrained loss, in the mean over the seeds, as far as that is known."""
+        best = self.standings[0]
+        return math.isfinite(best.mean) and not best.mean >= np.mean([run.untrained for run in best.runs])
+
     def __repr__(self) -> str:
         best = self.standings[0]
         return (
-            f"<Race of {plural(len(self.standings), 'contestant')}: best {best.contestant}, "
-            f"{best.mean:.4g}; best constant rate "
+            f"<Race of {plural(len(self.standings), 'contestant')} with {plural(len(best.runs), 'seed')}: "
+            f"best {best.contestant}, {best.mean:.4g}; best constant rate "
             f"{self.constant.contestant.peak:g}, {self.constant.mean:.4g}; {plural(self.updates, 'update')}>"
         )
 
@@ -119,7 +126,8 @@ def race(
         optimizers: names of optimizers with which everything is run too, such as "adagrad" or "schedule-free", where
             the job is made by `job(seed, optimizer=None)`; one that finds its rate itself runs at a peak of 1 only.
         averages: averages of the weights with which everything is measured too: "ema(0.99)", "swa(75%)".
-        seeds: the number of seeds with which everything is run.
+        seeds: the number of seeds with which everything is run; one doesn't show the noise, so differences below that
+            can't be told from chance.
         seed: the first.
         target: the validation loss to reach; by default the final loss of the best constant rate.
         evaluations: the measurements of the validation loss in a run.
@@ -197,16 +205,14 @@ def within_noise(order: Sequence[Sequence[Run]]) -> list[Sequence[Run]]:
     """The best, and those whose mean difference from it, seed by seed, is under two of its standard errors.
 
     With a few seeds a contestant's own spread says little, and one that almost diverges has a huge one. So the spread
-    of all is taken, the median over them.
+    of all is taken, the median over them; where there is none, as with one seed, those that end exactly as low count.
     """
     best = order[0]
     gaps = [np.array([b.final_loss - a.final_loss for a, b in zip(best, runs, strict=True)]) for runs in order]
     with np.errstate(over="ignore"):
         spreads = [gap.std(ddof=1) for gap in gaps[1:] if len(best) > 1 and np.all(np.isfinite(gap))]
-    if not spreads:
-        return [best]
-    noise = 2 * float(np.median(spreads)) / math.sqrt(len(best))
-    return [best, *(runs for runs, gap in zip(order[1:], gaps[1:], strict=True) if gap.mean() < noise)]
+    noise = 2 * float(np.median(spreads)) / math.sqrt(len(best)) if spreads else 0.0
+    return [best, *(runs for runs, gap in zip(order[1:], gaps[1:], strict=True) if gap.mean() <= noise)]
 
 
 def _reached(runs: Sequence[Run], target: float) -> float | None:

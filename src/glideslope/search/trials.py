@@ -149,9 +149,10 @@ class Trials:
         for key in [key for key in missing if key in self.memory]:
             logger.info("%s: %s is remembered", stage, key)
             self.wasted += self.memory[key].get("wasted", 0)
-            self._count(key, Run.remembered(self.memory[key], missing.pop(key).contestant))
-            if kept is not None:
-                kept.remembered(self._finished[key].final_loss)
+            run = Run.remembered(self.memory[key], missing.pop(key).contestant)
+            self._count(key, run)
+            if kept is not None and kept.takes(run.contestant):
+                kept.remembered(run.final_loss)
         for optimizer in {trial.contestant.optimizer: None for trial in missing.values()}:
             self._check_optimizer(optimizer)
         if self._away is None:
@@ -200,6 +201,7 @@ class Trials:
 
     def _make_here(self, key: str, trial: Trial, stage: str, kept: Kept | None) -> None:
         optimizer, directory = trial.contestant.optimizer, self._directory
+        kept = kept if kept is not None and kept.takes(trial.contestant) else None
         first = self._jobs.at(trial.seed, optimizer)
         opened = self._jobs.in_order(trial.order, trial.seed, optimizer)
         if opened is not self._restored:

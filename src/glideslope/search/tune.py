@@ -24,7 +24,6 @@ from glideslope.search.jobs.start import start
 from glideslope.search.progress import Watch, unwatched
 from glideslope.search.runs.checks import check_all, check_lists, texts, warn_of_no_text
 from glideslope.search.runs.contestant import Contestant, Run, distinct
-from glideslope.search.runs.trial import Trial
 from glideslope.search.strategy.also import axes, check_batch
 from glideslope.search.strategy.choose import Choice, chosen, usual
 from glideslope.search.strategy.constant_runs import MOST_CONSTANTS, constant_runs, unsaid
@@ -32,7 +31,7 @@ from glideslope.search.strategy.equal_runs import FEWEST, loss_at
 from glideslope.search.strategy.full_runs import HELD, best_run, for_short_runs, full_runs, full_trial
 from glideslope.search.strategy.learned import learned, nothing_learned, problem
 from glideslope.search.strategy.odds import interval, near
-from glideslope.search.strategy.outcomes import SHARE, SHORTEST, final_loss
+from glideslope.search.strategy.outcomes import SHORTEST, final_loss
 from glideslope.search.strategy.stopped import stopped
 from glideslope.search.trials import Trials
 from glideslope.shown import Shown
@@ -166,7 +165,7 @@ def tune(
     steps, overhead, seed = whole("steps", steps), float(overhead), whole("seed", seed)
     for peak in (rates := tuple(map(float, constant_peaks))):
         check_peak(peak)
-    total = math.floor(overhead * steps)
+    total = math.floor(round(overhead * steps, 6))  # 30 / 49 of 49 updates are 30
     choice = usual(total, steps) if schedules is None else tuple(distinct(as_policy(one).value for one in schedules))
     if not choice:
         raise SearchError("no schedules to choose from: leave schedules out for a single cycle")
@@ -201,10 +200,8 @@ def tune(
     winner = replace(choose.winner, schedule=choose.winner.schedule * guard) if guard else choose.winner
     full = full_runs(trials, winner, guarded, choose.steps, total, best)
     final, search_updates, unasked = best_run(full), trials.updates - full[-1].cost, trials.end_ahead()
-    early = stopped(trials, best, final, choose.noise)
-    end = full_trial(final.contestant, choose.steps, trials.opened)
-    end = end if early is None else Trial(best.contestant, best.steps, trials.opened, share=SHARE)
-    final = early or final
+    early = stopped(trials, best, candidates, final, choose.noise)
+    final, end = early or (final, full_trial(final.contestant, choose.steps, trials.opened))
     logger.info("chosen: %s, %.6g after %d full runs", final.contestant, final.final_loss, len(full))
     constants: list[Run] = []
     if against_constant:

@@ -65,7 +65,7 @@ def reasons(contestants: Sequence[Sequence[Run]], lead: str) -> list[str]:
         if runs is best:
             mean = f" by its mean over {seeds} seeds" if seeds > 1 else ""
             return f"{lead}: the lowest of {len(order)}{mean}"
-        if id(runs) in tied:
+        if id(runs) in tied and seeds > 1:
             return f"{apart(mean_loss(runs) - mean_loss(best))} {lead}, within the noise of {seeds} seeds"
         alike = next(one for one in order if one[0].contestant.name == runs[0].contestant.name)
         of, name = (best, lead) if alike in (runs, best) else (alike, "the lowest of its kind")
@@ -117,6 +117,11 @@ def _do(raced: Race) -> str:
         reason = not_finite(runs) or "the rates are too large for this job, or its validation loss isn't finite"
         return f"Every contestant diverged: {reason}."
     steps = best.runs[0].steps
+    if not raced.learned:
+        return (
+            f"Nothing learned: the best, {best.contestant}, ended at {best.mean:.4g} after "
+            f"{plural(steps, 'update', ',')}, no lower than the untrained loss, {best.runs[0].untrained:.4g}."
+        )
     return (
         f"Train with {best.contestant.name} at a peak of {best.contestant.peak:g}: validation loss {best.mean:.4g} "
         f"after {plural(steps, 'update', ',')}."
@@ -127,12 +132,16 @@ def _tied(raced: Race) -> tuple[str, ...]:
     others = raced.tied[1:]
     if not others:
         return ()
-    return (f"A tie, within noise of the best: {'; '.join(map(str, others))}.",)
+    apart = "within noise of the best" if _seeds_of(raced) > 1 else "as low as the best"
+    return (f"A tie, {apart}: {'; '.join(map(str, others))}.",)
 
 
 def _seeds(best: Standing, seeds: int) -> tuple[str, ...]:
     if seeds == 1:
-        return ("One seed: small differences may be noise; --seeds 3 measures it.",)
+        return (
+            "One seed doesn't show the noise: of two contestants that differ by less than it, the lower may be so by "
+            "chance. --seeds 3, in Python seeds=3, measures it.",
+        )
     return (f"{plural(seeds, 'seed')}; the standard error of the best mean is {best.standard_error:.2g}.",)
 
 

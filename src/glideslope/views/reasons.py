@@ -80,12 +80,14 @@ class Compared:
         if lead is None or _is_in(run, [lead]):
             number = f"the lowest of {len(self.full)} full runs" if len(self.full) > 1 else "the full run"
             return (f"{self._answer(run)}: {number}" if self.final else f"{number} so far") + rose
-        if lead is short:
-            return f"{above(run, lead)} the best short run, which is the answer{rose}"
+        if _is_in(lead, self.short):
+            return f"{above(run, lead)} the short run that is the answer{rose}"
         also = "; no lower than a short run" if short is not None and run.final_loss >= short.final_loss else ""
         return f"{above(run, lead)} the lowest full run, {beside(run, lead)}{also}{rose}"
 
     def _as_short(self, run: Run) -> str:
+        if self.final is not None and _is_in(self.final, [run]):
+            return f"{self._answer(run)}: it ends lower than every full run"
         best = self.best_short
         if best is None or _is_in(run, [best]):
             return self._as_best_short(run)
@@ -97,8 +99,6 @@ class Compared:
         return f"{above(run, best)} the best short run, {beside(run, best)}"
 
     def _as_best_short(self, run: Run) -> str:
-        if self.final is not None and self.lead is not None and _is_in(run, [self.lead]):
-            return f"{self._answer(run)}: it ends lower than every full run"
         if not self.full:
             return "the best short run so far"
         peak = self.full[0].contestant.peak

@@ -31,22 +31,33 @@ def answer(tuned: Tuned, problem: str | None = None) -> Answer:
         do = f"{problem[0].upper()}{problem[1:]}."
     return Answer(
         do=do,
-        sure=(*([f"The full run was {contestant}."] if problem else []), *_sure(tuned), *_capped(tuned.final)),
+        sure=(*([f"The best run was {contestant}."] if problem else _sure(tuned)), *_capped(tuned.final)),
         beaten=_beaten(tuned),
         cost=_cost(tuned)
         + made_again(tuned.wasted)
         + (f" Up to {tuned.ahead:,} more were made ahead, and weren't asked for." if tuned.ahead else ""),
-        terms=("peak", "updates", "loss", "untrained", "predicted", "in …% of trainings", "short run", "full run"),
+        terms=(
+            "peak",
+            "updates",
+            "loss",
+            "untrained",
+            *(() if problem else ("predicted", "in …% of trainings")),
+            "short run",
+            "full run",
+        ),
     )
 
 
 def _capped(run: Run) -> Iterable[str]:
     """Where the rate was capped."""
     for event in run.events if run.has_caps else ():
-        back = f" it went back to update {event.back_to:,}, and" if event.back_to <= event.update else ""
+        went_back = event.back_to <= event.update
+        back = f" it went back to update {event.back_to:,}, and" if went_back else ""
         what = "wasn't finite" if event.kind == "not finite" else "rose"
         said = f"The training loss {what} by update {event.update + 1:,}"
         yield f"{said}:{back} its rate stayed under half of that there."
+    if run.has_caps and any(event.back_to <= event.update for event in run.events):
+        yield "The updates in between were lost: a run of the schedule itself makes them, and ends at another loss."
 
 
 def _cost(tuned: Tuned) -> str:

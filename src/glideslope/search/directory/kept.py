@@ -9,6 +9,7 @@ from glideslope.search.directory.run_directory import RunDirectory
 from glideslope.search.directory.trained import is_trained, save_state
 from glideslope.search.jobs.calls import calling
 from glideslope.search.jobs.job import Job
+from glideslope.search.runs.contestant import Contestant
 from glideslope.search.storage.run_files import LAST, STATES
 
 
@@ -28,6 +29,10 @@ class Kept:
     def is_of_full_runs(self) -> bool:
         """Whether the state of the least validation loss within these runs is kept too."""
         return self._document == LAST
+
+    def takes(self, contestant: Contestant) -> bool:
+        """Whether such a run may be the answer: every full one, and a short one that can go on at rate zero."""
+        return self.is_of_full_runs or contestant.may_stop
 
     def would_keep(self, loss: float, is_before: bool = False) -> bool:
         """Whether the state at the end of a run with this loss is kept; an equal loss suffices for a run before the one

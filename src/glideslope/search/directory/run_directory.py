@@ -122,7 +122,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
 
     def drop_unfinished(self, key: str) -> None:
         """Deletes the checkpoints of a run that isn't needed."""
-        self._unfinished.delete(stored.stem_of_run(self._record.id, key))
+        self._unfinished.drop(stored.stem_of_run(self._record.id, key))
 
     def give_up(self, error: DocumentError) -> None:
         """Says once that the state of the job has no safe form: no run is checkpointed then."""
@@ -164,7 +164,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
                 self._lock.check_held()
                 write_atomically(self.folder / name, content)
             if not result.get("interrupted"):  # what is left is of runs that weren't asked for
-                self._delete_checkpoints(self._record.id)
+                self._unfinished.drop(stored.any_run(self._record.id))
                 self._remove_folders()
         finally:
             self.release()
@@ -208,8 +208,8 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self.claim()
         self._lock.check_held()
         if not self._recorded:
-            self._write_record()
             self._delete_checkpoints(self._record.id)  # of another job, where changes were accepted
+            self._write_record()
 
     def _replace_former(self) -> None:
         """Makes the folder that of this search in one rename, then deletes the results of the ones before it."""
@@ -254,7 +254,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         before.checkpoints = self._record.checkpoints
         self._record = before
         before.search, before.accepted = now, [*before.accepted, *self.changes]
-        for file in run_files.matching(self._runs, stored.run_names(before.id)):
+        for file in run_files.entries(self._runs, stored.run_names(before.id)):
             try:
                 key, result = stored.run_of(stored.content_of(file) or b"", before.id, file.name)
             except DocumentError as error:

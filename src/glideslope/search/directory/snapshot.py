@@ -42,10 +42,12 @@ class Snapshot:
         sweeps: of a range test, by what they are of: rates and losses.
         checkpoints: the address where runs in the making are checkpointed, if it is another than in the folder.
         place: the address where they are, if that is reached, or None.
-        running: how far each of them says that it is, by what it is.
+        running: how far each of them says that it is, by what it is; of a run that has ended, which an executor may
+            have made twice, nothing.
         result: what the search said at its end; None before.
         wasted: updates that were made again after a process was lost.
         damaged: what can't be read, and why.
+        ended: what the runs that have ended are of.
     """
 
     folder: Path
@@ -62,6 +64,7 @@ class Snapshot:
     result: dict[str, Any] | None
     wasted: int
     damaged: tuple[str, ...]
+    ended: frozenset[str]
 
     @classmethod
     def of(cls, folder: Path, reaches: Reaches = anywhere) -> Snapshot:
@@ -73,10 +76,12 @@ class Snapshot:
         runs: list[Run] = []
         stages: list[str] = []
         wasted = 0
+        ended: set[str] = set()
         sweeps, damaged = {}, []
         for file in sorted(run_files.matching(folder / run_files.RUNS, stored.run_names(record.id)), key=_written):
             try:
                 key, result = stored.run_of(stored.content_of(file) or b"", record.id, file.name)
+                ended.add(key)
                 if "rates" in result:
                     sweeps[key] = (result["rates"], result["losses"])
                 else:
@@ -88,7 +93,8 @@ class Snapshot:
         place = _place(folder, record, reaches)
         running: dict[str, Running] = {}
         try:
-            running = {note.key: note for note in notes_in(place, record.id)} if place is not None else {}
+            notes = notes_in(place, record.id) if place is not None else ()
+            running = {note.key: note for note in notes if note.key not in ended}
         except GlideslopeError as error:
             damaged.append(str(error))
             place = None
@@ -96,14 +102,15 @@ class Snapshot:
         said = _result(folder, record)
         return cls(
             folder, record.id, record.search, _state(owner, said), owner, tuple(runs), tuple(stages), sweeps,
-            record.checkpoints, place, running, said, wasted, tuple(damaged),
+            record.checkpoints, place, running, said, wasted, tuple(damaged), frozenset(ended),
         )  # fmt: skip
 
     @cached_property
     def unfinished(self) -> dict[str, Position]:
         """Where each run in the making stood at its last checkpoint, by what it is: read at the first use, since it has
         all losses."""
-        return {} if self.place is None else latest_positions(self.place, self.id)
+        positions = {} if self.place is None else latest_positions(self.place, self.id)
+        return {key: at for key, at in positions.items() if key not in self.ended}
 
 
 def changed(folder: Path, reaches: Reaches = anywhere) -> tuple[Any, ...]:

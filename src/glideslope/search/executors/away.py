@@ -50,11 +50,11 @@ class Away:
         keys, directory = list(trials), self.directory
         logger.info("%s: %d runs are sent: %s", stage, len(keys), "; ".join(keys))
         into = directory if kept is not None and kept.is_of_full_runs else None
-        least = -math.inf if kept is None else kept.least
         tasks, ahead = (
             [
                 self.workers.task(
-                    trial, least, stage, None if directory is None else directory.saving(trial.key),
+                    trial, kept.least if kept is not None and kept.takes(trial.contestant) else -math.inf, stage,
+                    None if directory is None else directory.saving(trial.key),
                     -math.inf if into is None else least_stored(into, trial.key),
                 )
                 for trial in some

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import current_process, get_context
 from multiprocessing.connection import Connection
 from typing import Any, ParamSpec, TypeVar
 
 from glideslope.errors import SearchError
 from glideslope.search.executors.devices import shares
+from glideslope.search.jobs.calls import FAILURES, described
+from glideslope.search.jobs.job import IN_A_FILE
 from glideslope.search.jobs.scalars import whole
 from glideslope.search.runs import preemption
 
@@ -39,8 +43,10 @@ def processes(number: int, gpus_per_trial: int = 0) -> Iterator[Executor]:
         gpus_per_trial: how many GPUs each process has; it sees no others. With 0 it sees those that this process sees.
 
     Raises:
-        SearchError: the number isn't positive, or there are too few GPUs.
+        SearchError: the number isn't positive, there are too few GPUs, or the program is read from standard input,
+            where a process can't read it.
     """
+    _check_script()
     if (number := whole("workers", number)) < 1:
         raise SearchError(f"{number} workers: give at least 1")
     environments = shares(number, whole("gpus_per_trial", gpus_per_trial))
@@ -121,7 +127,9 @@ class _Process:
 
     def call(self, function: Callable[..., T], args: Any, options: Any) -> T:
         try:
-            return self._pool.submit(function, *args, **options).result()
+            sent = pickle.dumps((function, args, options))  # here, where what it raises is an error of the caller
+            result: T = self._pool.submit(_perform, sent).result()
+            return result
         finally:
             self.busy = False
 
@@ -143,6 +151,29 @@ def _begin(wanted: Connection, environment: dict[str, str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: _leave_after_saving())
     threading.Thread(target=_end_with, args=(wanted,), daemon=True).start()
+
+
+def _perform(sent: bytes) -> Any:
+    """Calls what was sent; where it can't be read, as a class that this process lacks, that is an error of the call."""
+    try:
+        function, args, options = pickle.loads(sent)
+    except FAILURES as error:
+        raise SearchError(f"the job can't be read in a worker ({described(error)}): {IN_A_FILE}") from None
+    return function(*args, **options)
+
+
+def _check_script() -> None:
+    """Raises a SearchError where processes can't read the program that starts them, which each does first; ends one
+    that reads it now, and would start others."""
+    if getattr(current_process(), "_inheriting", False):
+        sys.exit(
+            "glideslope: a worker reads the script that starts it, which would start workers again: put what the "
+            'script does under `if __name__ == "__main__":`'
+        )
+    main = sys.modules.get("__main__")
+    file = getattr(main, "__file__", None)
+    if file and not os.path.exists(file) and getattr(main, "__spec__", None) is None:
+        raise SearchError(f"workers read the script that starts them, and there is no file {file}: write it to one")
 
 
 def _leave_after_saving() -> bool:

@@ -60,9 +60,9 @@ def perform(task: Task) -> dict[str, Any]:
     """The run of a task as plain data, or the error that it ended with.
 
     Returns:
-        `run`, as `Run.plain` gives it; the `updates` that were made, the `seconds` that they took and the updates
-        `wasted` before; `state`, at the end, packed, where it is asked for and can be sent; `unsaved`, why the run
-        couldn't be checkpointed. Or `error`, `message` and `trace`.
+        The `key` of the trial; `run`, as `Run.plain` gives it; the `updates` that were made, the `seconds` that they
+        took and the updates `wasted` before; `state`, at the end, packed, where it is asked for and can be sent;
+        `unsaved`, why the run couldn't be checkpointed. Or `error`, `message` and `trace`.
     """
     try:
         with preempted_after_saving(), limited(None if task.seconds is None else RunLimit(task.seconds)):
@@ -100,8 +100,8 @@ def _performed(task: Task) -> dict[str, Any]:
         with calling("state", "at the end of the run"):
             state = sent_state.packed(opened.job.state())
     return {
-        "run": made.run.plain(), "updates": made.updates, "seconds": made.seconds, "wasted": made.wasted,
-        "state": state, "unsaved": unsaved[0] if unsaved else "",
+        "key": trial.key, "run": made.run.plain(), "updates": made.updates, "seconds": made.seconds,
+        "wasted": made.wasted, "state": state, "unsaved": unsaved[0] if unsaved else "",
     }  # fmt: skip
 
 

@@ -46,6 +46,13 @@ JobFactory = Callable[[int], Job]
 """Makes a job from a seed."""
 
 
+IN_A_FILE = (
+    "write a function `def job(seed)` in a file, and give that function, or "
+    "glideslope.search.load_job('path/to/file.py:job')"
+)
+"""What to do where workers can't get the function that makes jobs."""
+
+
 def is_factory(source: Any) -> bool:
     """Whether it makes jobs. A job may itself be called, as a torch module; a class makes jobs, though it has `step`.
 

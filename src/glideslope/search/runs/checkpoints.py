@@ -84,7 +84,12 @@ class Checkpoints:
 
     def latest(self) -> tuple[Position, Any] | None:
         """The position and the states of the last one that is whole; None where there is none."""
-        for _, document in reversed(self._numbered()):
+        try:
+            numbered = self._numbered()
+        except FileError as error:
+            warnings.warn(f"no checkpoint can be read, so the run begins anew: {error}", stacklevel=caller_level())
+            return None
+        for _, document in reversed(numbered):
             try:
                 position, content = self._read(document)
             except DocumentError as error:

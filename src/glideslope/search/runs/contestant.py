@@ -74,6 +74,13 @@ class Contestant:
         return round(updates * self.batch)
 
     @property
+    def may_stop(self) -> bool:
+        """Whether a run can go on at rate zero as if it had ended: the weights themselves are measured, and a schedule
+        alone moves the rate."""
+        by_itself = self.average or finds_its_rate(self.optimizer)
+        return isinstance(self.schedule, Schedule) and not by_itself
+
+    @property
     def policy(self) -> RatePolicy:
         """What drives its rate."""
         return as_policy(self.schedule)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from glideslope.errors import DocumentError
+from glideslope.callers import caller_level
+from glideslope.errors import DocumentError, FileError
 from glideslope.search.runs.checkpoints import Checkpoints
 from glideslope.search.storage import stored
 from glideslope.search.storage.lock import Lock
@@ -66,6 +68,13 @@ class Unfinished:
         return Saving(self._address, stored.stem_of_run(search, key), key, self.every, self._lock)
 
     def delete(self, stem: str) -> None:
-        """Deletes the files whose names begin so, by a pattern."""
+        """Deletes the files whose names begin so, by a pattern. Raises a FileError if the place can't be reached."""
         if names := self._place.names(stored.unfinished_names(stem)):
             self._place.delete(names)
+
+    def drop(self, stem: str) -> None:
+        """The same of files that aren't needed any more: where it can't be done, warns."""
+        try:
+            self.delete(stem)
+        except FileError as error:
+            warnings.warn(f"checkpoints that aren't needed any more are left: {error}", stacklevel=caller_level())

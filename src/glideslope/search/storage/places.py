@@ -25,7 +25,9 @@ class Place(Protocol):
     """Holds files by their names."""
 
     def names(self, pattern: re.Pattern[str]) -> list[str]:
-        """The names of the files that match a pattern, sorted; none where there is no such place yet."""
+        """The names of the files that match a pattern, sorted; none where there is no such place yet.
+
+        Raises a FileError if the place can't be reached."""
         ...
 
     def write(self, name: str, content: Callable[[BinaryIO], object]) -> str:
@@ -37,7 +39,7 @@ class Place(Protocol):
         ...
 
     def delete(self, names: Iterable[str]) -> None:
-        """Deletes files, those that are there."""
+        """Deletes files, those that are there. Raises a FileError if that can't be done."""
         ...
 
 
@@ -49,7 +51,10 @@ class Folder:
         self.folder = folder
 
     def names(self, pattern: re.Pattern[str]) -> list[str]:
-        return [file.name for file in run_files.matching(self.folder, pattern)]
+        try:
+            return [file.name for file in run_files.matching(self.folder, pattern)]
+        except RunDirectoryError as error:
+            raise FileError(str(error)) from error
 
     def write(self, name: str, content: Callable[[BinaryIO], object]) -> str:
         return run_files.write(self.folder / name, content)
@@ -64,15 +69,17 @@ class Folder:
             raise DocumentError(f"{name} can't be read: {error.strerror}") from error
 
     def delete(self, names: Iterable[str]) -> None:
-        run_files.delete(self.folder / name for name in names)
+        try:
+            run_files.delete(self.folder / name for name in names)
+        except RunDirectoryError as error:
+            raise FileError(str(error)) from error
         with suppress(OSError):
             self.folder.rmdir()
 
 
 class Address:
     """A folder that fsspec reaches, such as `s3://bucket/folder`. A file may be there in part, so what reads it checks
-    it. Raises a RunDirectoryError if fsspec, or what it needs for this address, isn't installed, or the folder can't be
-    reached."""
+    it. Raises a RunDirectoryError if fsspec, or what it needs for this address, isn't installed."""
 
     def __init__(self, address: str) -> None:
         try:
@@ -123,7 +130,7 @@ class Address:
         except FileNotFoundError:
             raise
         except Exception as error:
-            raise RunDirectoryError(f"{self._folder} can't be reached: {one_line(error)}") from error
+            raise FileError(f"{self._folder} can't be reached: {one_line(error)}") from error
 
 
 def absolute(address: Any) -> str:

@@ -40,9 +40,14 @@ LISTED = (*WRITTEN, NETWORK, *(name for document in STATES for name in (document
 
 
 def matching(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
-    """The files of a folder whose name is of a pattern, none where there is no folder."""
+    """The files of a folder whose name is of a pattern, none where there is no folder; pipes and links among them."""
+    return [path for path in entries(folder, pattern) if not path.is_dir()]
+
+
+def entries(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
+    """Whatever in a folder has a name of a pattern, nothing where there is no folder."""
     try:
-        return sorted(path for path in folder.iterdir() if pattern.fullmatch(path.name) and path.is_file())
+        return sorted(path for path in folder.iterdir() if pattern.fullmatch(path.name))
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:

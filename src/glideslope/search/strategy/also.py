@@ -93,8 +93,8 @@ class Axis:
         return value / self.low if self.name == BATCH else 1.0
 
     def updates(self, value: float, steps: int) -> int:
-        """Those of a run with a value that has as many examples as `steps` updates at the low end."""
-        return max(round(steps / self.batch(value)), 1)
+        """Those of a run with a value that has as many examples as `steps` updates at the low end, and no more."""
+        return max(math.floor(steps / self.batch(value) + 1e-9), 1)
 
     def peak(self, value: float, kind: str | None) -> float:
         """By what the peak rate is multiplied: for k times the batch by k where gradients are taken as they are (Goyal

@@ -51,13 +51,21 @@ def nothing_learned(final: Run, candidates: Sequence[Run], constants: Sequence[R
             "updates: the training loses again what it learned, as by overfitting; train for fewer updates, or at a "
             "lower rate"
         )
-    peaks = [run.contestant.peak for run in (*candidates, *constants, final)]
+    runs = (*candidates, *constants, final)
+    peaks = [run.contestant.peak for run in runs]
     about = f" (noise about {noise:.2g})" if noise else ""
     outcome = f"at {final.final_loss:.6g}" if math.isfinite(final.final_loss) else "without a finite loss"
+    advice = "train longer, or look at the data, the model and the loss"
+    if final.gain > 0:
+        advice = "it is lower by less than twice that noise: train longer, or measure the loss on more validation data"
+    elif all(run.gain < 0 for run in runs):
+        advice = (
+            "every run ended above it: find lower rates with glideslope find; or where more is better, as of an "
+            "accuracy, let the job give the negative"
+        )
     return (
-        f"nothing learned at any rate tried, from {min(peaks):.2g} to {max(peaks):.2g}: the full run ended {outcome}, "
-        f"the untrained loss is {final.untrained:.6g}{about}; train longer, or look at the data, the model and "
-        "the loss"
+        f"nothing learned at any rate tried, from {min(peaks):.2g} to {max(peaks):.2g}: the best run ended {outcome}, "
+        f"the untrained loss is {final.untrained:.6g}{about}; {advice}"
     )
 
 
@@ -69,6 +77,8 @@ def problem(final: Run, constants: Sequence[Run], candidates: Sequence[Run], noi
         data = not_finite((*candidates, *constants, final))
         reason = data or "its peak is too large for so long a run, or the validation loss isn't finite"
         return f"the full run ended after {len(final.losses)} updates without a finite loss: {reason}"
-    if not learned(final, noise):
-        return f"the full run ended at {final.final_loss:.6g}, no better than the untrained loss, {final.untrained:.6g}"
-    return None
+    if learned(final, noise):
+        return None
+    beside = f"below the untrained loss, {final.untrained:.6g}, by less than twice the noise, {noise:.2g}"
+    beside = beside if final.gain > 0 else f"no better than the untrained loss, {final.untrained:.6g}"
+    return f"the best run ended at {final.final_loss:.6g}, {beside}"

@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from glideslope.schedules import Schedule, constant
-from glideslope.search.runs.contestant import Run, finds_its_rate
-from glideslope.search.strategy.outcomes import SHARE
+from glideslope.search.runs.contestant import Run
+from glideslope.search.runs.trial import Trial
+from glideslope.search.strategy.outcomes import SHARE, final_loss
 from glideslope.search.trials import Trials
 
 
-def stopped(trials: Trials, short: Run, full: Run, noise: float) -> Run | None:
-    """The short run as a full one whose rate is zero after its updates; None where a full run ends as low.
+def stopped(trials: Trials, best: Run, short: Iterable[Run], full: Run, noise: float) -> tuple[Run, Trial] | None:
+    """The lowest short run as a full one whose rate is zero after its updates, and the trial that it was; None where a
+    full run ends as low.
+
+    The best short run may be another one within the noise, which a full run is made after. The state is kept at the
+    end of the lowest: another would have to be made again, beyond the bound.
 
     Args:
-        trials: made both.
-        short: the best of the short runs.
+        trials: made all of them.
+        best: the best of the short runs.
+        short: all of them.
         full: the best of the full runs.
         noise: how far the short run must end below the full one.
     """
-    contestant, schedule = short.contestant, short.contestant.schedule
-    if not isinstance(schedule, Schedule) or contestant.average or finds_its_rate(contestant.optimizer):
+    if not best.final_loss < full.final_loss - noise:
         return None
-    if not short.final_loss < full.final_loss - noise:
+    lowest = min((run for run in short if run.contestant.may_stop), key=final_loss, default=None)
+    if lowest is None:
         return None
-    loss = trials.loss_by_all_data(short, SHARE)
+    loss = trials.loss_by_all_data(lowest, SHARE)
     if not loss < full.final_loss - noise:
         return None
-    return replace(
-        short,
-        contestant=replace(contestant, schedule=schedule.over(short.steps) >> constant(0.0)),
+    contestant, schedule = lowest.contestant, lowest.contestant.schedule
+    assert isinstance(schedule, Schedule)
+    run = replace(
+        lowest,
+        contestant=replace(contestant, schedule=schedule.over(lowest.steps) >> constant(0.0)),
         steps=full.steps,
-        evaluations=((short.made, loss),),
+        evaluations=((lowest.made, loss),),
         final_loss=loss,
     )
+    return run, Trial(contestant, lowest.steps, trials.opened, share=SHARE)

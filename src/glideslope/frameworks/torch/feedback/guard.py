@@ -206,7 +206,12 @@ class Guard:
         if refused and seen:  # its loss is as ever, so its gradient was a good one
             self._ring.note(update, 2.0, loss, "refused")
             self._places.forget(call)
-            seen.level.take(norm if refused == EXPECTED else seen.level.limit)
+            seen.level.take(norm) if refused == EXPECTED else seen.level.accept()
+        is_bad = seen and not refused and seen.is_large(norm) and self._ring.guard.is_high(self.state, loss)
+        if seen and is_bad and self._history.undo(update):
+            seen.level.take_back(seen.high)
+            self._look_at_refused(update, call, loss, SPIKE, quiet=False)
+            return
         self._refused = 0
         self.state = state
         if state["verdict"]:

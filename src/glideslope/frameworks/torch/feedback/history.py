@@ -14,10 +14,14 @@ from glideslope.feedback import Guard, Ring
 from glideslope.feedback.feedback import State
 from glideslope.feedback.guard import CLOSEST
 from glideslope.feedback.ring import APART, Lost
+from glideslope.feedback.state_scale import LARGER, LARGEST, StateScale
 from glideslope.feedback.steady_growth import Jumps, SteadyGrowth
 from glideslope.frameworks.torch.feedback.copies import Copy
 from glideslope.frameworks.torch.feedback.replay import FARTHEST, Replay
 from glideslope.frameworks.torch.feedback.snapshots import Health, InMemory, OnDisk, Training
+
+_IN_A_ROW = 2
+"""Updates after going back within which another loss is no outlier of its own."""
 
 
 class History:
@@ -47,7 +51,7 @@ class History:
         self._training.accept()
         self.ring.clear()
         self._replay.clear(updates_made)
-        self._growth, self.jumps = SteadyGrowth(), Jumps(updates_made)
+        self._growth, self.jumps, self._scale = SteadyGrowth(), Jumps(updates_made), StateScale()
         self.wait(updates_made, state)
         self.jumps.norm = self.health.read()[1]
         self.ring.keep()
@@ -90,10 +94,34 @@ class History:
                 self.ring.note(update, 4.0, loss, "repaired")
             self.ring.withdraw()
         elif health is self.health:
+            if self._is_state_damaged(health.state()):
+                return Lost(update, {**state, "verdict": 7.0}, loss)
             self.jumps.norm = norm
             if self._growth.is_found(self.ring.last.made, norm):
                 self.ring.note(update, 5.0, loss, "noticed")
         return None
+
+    def _is_state_damaged(self, sums: dict[str, float]) -> bool:
+        """Whether the optimizer's state is far larger than any of late without cause: the updates since the last
+        snapshot, made again, lead to another; or where they can't be made again, no gradient was so large."""
+        larger, replayed = self._scale.larger(sums), self._replay.reaches(self.ring.last.made)
+        damaged = larger > LARGER and self._is_from_outside() if replayed else larger > LARGEST
+        if not (damaged and replayed):  # where it only may be damaged, the same isn't it again
+            self._scale.take(sums)
+        return damaged
+
+    def _is_from_outside(self) -> bool:
+        """Whether the updates since the last snapshot, made again, lead to another training; it stays as it is."""
+        kept = self.ring.last
+        try:
+            parts = self._store.read(kept.snapshot)
+        except FileError:
+            return False
+        present = Copy(self._training.parts())
+        damaged = self._replay.leads_elsewhere(self._training, kept.made, parts)
+        self._training.restore(present.tree())
+        self._replay.noted()
+        return damaged
 
     def _repaired(self) -> bool:
         """Whether damage was in buffers alone, which are taken from a snapshot."""
@@ -104,6 +132,21 @@ class History:
         except FileError:
             return False
 
+    def undo(self, update: int) -> bool:
+        """Undoes the last update, if those since the last snapshot can be made again; whether it could be."""
+        kept = self.ring.last
+        self._replay.count(update, calm=False)
+        if not self._replay.reaches(kept.made) or update < kept.made:
+            return False
+        try:
+            parts = self._store.read(kept.snapshot)
+        except FileError:
+            return False
+        self.ring.withdraw()
+        self._training.restore(parts)
+        self._replay.make(kept.made, update)
+        return True
+
     def back(self, lost: Lost, rate: float) -> State:
         """Goes back; the guard's state from there on. Raises a DivergenceError if it was done too often for one
         place."""
@@ -113,7 +156,10 @@ class History:
             end, outside = self._replay.good(self._training, last, self._store.read(last.snapshot), lost)
         except FileError:
             end, outside = last.made, False
-        parts, state = self.ring.back(lost, rate, self._store.read, outside)
+        alone = not outside and end > last.made and lost.is_alone and lost.update > self.ring.resumed + _IN_A_ROW
+        if alone:
+            end = lost.update
+        parts, state = self.ring.back(lost, rate, self._store.read, outside, alone)
         self._training.restore(parts)
         event = self.ring.events[-1]
         if self.ring.last is not last or event.answer == "lowered":

@@ -62,7 +62,7 @@ class Replay:
         kind, weights = type(self.optimizer), self._weights()
         self._most = 0  # how many updates are held, by the bytes of the first gradient
         self.possible = (
-            kind.__module__.startswith("torch.optim.")
+            f"{kind.__module__}.".startswith("torch.optim.")
             and not isinstance(self.optimizer, torch.optim.LBFGS)
             and all(weight.device.type == "cpu" for weight in weights)
             and not (distributed.is_available() and distributed.is_initialized())
@@ -70,6 +70,11 @@ class Replay:
 
     def _weights(self) -> list[torch.Tensor]:
         return [weight for group in self.optimizer.param_groups for weight in group["params"]]
+
+    def _moved(self) -> list[torch.Tensor]:
+        """What updates change: the weights and the optimizer's state."""
+        states = [self.optimizer.state.get(weight, {}).values() for weight in self._weights()]
+        return [*self._weights(), *[value for state in states for value in state if isinstance(value, torch.Tensor)]]
 
     def watch(self) -> None:
         """Checks, before an update, whether something else has changed the weights since the last."""
@@ -132,16 +137,21 @@ class Replay:
         gradient isn't finite are left out. The training is another one afterwards."""
         if not self.reaches(kept.made):
             return kept.made, False
-        weights = [weight.detach().clone() for weight in self._weights()]
+        outside = self.leads_elsewhere(training, kept.made, parts)
+        end = min([lost.first, *self._touches]) if outside else lost.update - _DOUBTFUL
+        return max(kept.made, end), outside
+
+    def leads_elsewhere(self, training: Training, updates_made: int, parts: dict[str, Any]) -> bool:
+        """Whether the updates since a snapshot lead to another training than the present, and a finite one: something
+        else changed it. The training is what they lead to afterwards."""
+        present = [tensor.detach().clone() for tensor in self._moved()]
         was_finite = training.is_finite()
         self._updates = [update for update in self._updates if update.is_finite()]
         training.restore(parts)
-        self._make(kept.made, sys.maxsize)
-        pairs = zip(weights, self._weights(), strict=True)
-        same = was_finite and all(torch.equal(before, after) for before, after in pairs)
-        outside = training.is_finite() and not same
-        end = min([lost.first, *self._touches]) if outside else lost.update - _DOUBTFUL
-        return max(kept.made, end), outside
+        self._make(updates_made, sys.maxsize)
+        again = self._moved()
+        same = was_finite and len(again) == len(present) and all(map(torch.equal, present, again))
+        return training.is_finite() and not same
 
     def make(self, updates_made: int, end: int) -> None:
         """Makes the updates since a snapshot again, up to one, and forgets the later ones."""

@@ -67,9 +67,15 @@ class Training:
         """Whether a copy of the training, or itself as it stands, is finite but for what is intended."""
         weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
         if copy is not None and not self._besides:
-            return Health(copy.numbers(), weights)
+            return Health(copy.numbers(), weights, self._state())
         parts = self.parts() if copy is None else copy.tree()
         return Health([tensor for place, tensor in tensors(parts) if place not in self._besides], weights)
+
+    def _state(self) -> list[tuple[str, torch.Tensor]]:
+        """The tensors of the optimizer's state, but for counts, and their names."""
+        states = getattr(self.optimizer, "state", {}).values()
+        every = [pair for state in states if isinstance(state, dict) for pair in state.items()]
+        return [(name, tensor) for name, tensor in every if isinstance(tensor, torch.Tensor) and tensor.ndim]
 
     def is_finite(self) -> bool:
         """Whether it is finite as it stands; waits for its device."""
@@ -112,23 +118,31 @@ class Training:
 
 
 class Health:
-    """Whether some numbers of a training are all finite, and the norm of its weights; known once a device has computed
-    them."""
+    """Whether some numbers of a training are all finite, the norm of its weights, and the sums of its optimizer's
+    state; known once a device has computed them."""
 
-    def __init__(self, numbers: list[torch.Tensor], weights: list[torch.Tensor]) -> None:
+    def __init__(
+        self,
+        numbers: list[torch.Tensor],
+        weights: list[torch.Tensor],
+        state: Sequence[tuple[str, torch.Tensor]] = (),
+    ) -> None:
         self._tensors = [of_this_process(tensor) for tensor in numbers]
         weights = [of_this_process(weight) for weight in weights]
+        self._names = [name for name, _ in state]
+        sums = foreach_norm([of_this_process(tensor) for _, tensor in state], 1) if state else []
         self._arrived: Any = None
         device = next((tensor.device for tensor in (*weights, *self._tensors) if tensor.is_cuda), None)
         if device is not None:
-            norms = torch.stack([_norm(weights, device), _norm(self._tensors, device)])
-            self._norms = torch.empty(2, dtype=norms.dtype, pin_memory=True)
+            of_state = [each.to(device, torch.float32, non_blocking=True) for each in sums]
+            norms = torch.stack([_norm(weights, device), _norm(self._tensors, device), *of_state])
+            self._norms = torch.empty(len(norms), dtype=norms.dtype, pin_memory=True)
             self._norms.copy_(norms, non_blocking=True)
             self._arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
             self._arrived.record()
         else:  # sums, since a CPU takes long for the squares of tiny numbers
             norm = math.hypot(*[norm.item() for norm in foreach_norm(weights)])
-            self._seen = norm, sum(abs(_sum(tensor)) for tensor in self._tensors)
+            self._seen = [norm, sum(abs(_sum(tensor)) for tensor in self._tensors), *[each.item() for each in sums]]
 
     def known(self) -> bool:
         """Whether it can be asked without waiting for a device."""
@@ -138,12 +152,19 @@ class Health:
         """Whether all is finite, and the norm of the weights; waits for the device."""
         if self._arrived is not None:
             self._arrived.synchronize()
-            self._seen = tuple(self._norms.tolist())
-        weights, total = self._seen
+            self._seen = self._norms.tolist()
+        weights, total, *_ = self._seen
         # Large numbers overflow, so where a norm or a sum isn't finite the numbers themselves are looked at.
         finite = math.isfinite(total) or all(bool(tensor.isfinite().all()) for tensor in self._tensors)
         self._tensors = []
         return finite, weights
+
+    def state(self) -> dict[str, float]:
+        """The sums of the absolute numbers of the optimizer's state, by the names of its kinds; asked after `read`."""
+        sums: dict[str, float] = {}
+        for name, each in zip(self._names, self._seen[2:], strict=True):
+            sums[name] = sums.get(name, 0.0) + each
+        return sums
 
 
 def _sum(tensor: torch.Tensor) -> float:

@@ -1,0 +1,44 @@
+"""An optimizer's state that is damaged, and finite: momentum, or squares of gradients, that are far larger at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+_DECAY = 0.95
+_SQUARES = ("sq", "sum", "var")
+"""Parts of the names of what is made of squares of gradients, in torch's optimizers and in others."""
+LARGER = 2.0
+"""How many times as large as any of late the state is where the updates are made again, to see if they explain it."""
+LARGEST = 20.0
+"""How many times where they can't be made again: no gradient so much larger than any of late is taken."""
+
+
+@dataclass
+class StateScale:
+    """How large each kind of an optimizer's state was at the last snapshots, in the unit of gradients.
+
+    >>> scale = StateScale()
+    >>> scale.take({"exp_avg": 1.0, "exp_avg_sq": 1.0})
+    >>> scale.larger({"exp_avg": 1.5, "exp_avg_sq": 100.0})
+    10.0
+    """
+
+    _largest: dict[str, float] = field(default_factory=dict)
+
+    def larger(self, sums: dict[str, float]) -> float:
+        """How many times as large as any of late the state is, of the kind that grew most.
+
+        Args:
+            sums: of the absolute numbers, by the names of the kinds.
+        """
+        known = {name: before for name, before in self._largest.items() if before and name in sums}
+        return max((_size(name, sums[name]) / before for name, before in known.items()), default=0.0)
+
+    def take(self, sums: dict[str, float]) -> None:
+        """Takes a state that isn't damaged."""
+        for name, each in sums.items():
+            self._largest[name] = max(_size(name, each), _DECAY * self._largest.get(name, 0.0))
+
+
+def _size(name: str, total: float) -> float:
+    return total**0.5 if any(part in name for part in _SQUARES) else total
