@@ -21,7 +21,7 @@ PUBLIC = dict(
     re.findall(r"^## `([\w.]+)`\n(.*?)(?=^## |\Z)", (ROOT / "docs" / "public.md").read_text(), re.DOTALL | re.MULTILINE)
 )
 KNOWN = {name for table in (of_torch.ATTRIBUTES, of_keras.ATTRIBUTES) for names in table.values() for name in names}
-OF_PYTHON = {"_exit", "_fields", "_getframe"}
+OF_PYTHON = {"_exit", "_fields", "_getframe", "_inheriting"}
 
 
 @pytest.mark.parametrize("module", PUBLIC)
