@@ -160,9 +160,8 @@ def killed(kills: int, seconds: float, every: float) -> None:
 
 def cost(width: int, steps: int, pairs: int) -> None:
     from glideslope.schedules import parse
-    from glideslope.search import Contestant
+    from glideslope.search import Contestant, load_job
     from glideslope.search.directory.run_directory import RunDirectory
-    from glideslope.search.jobs.job import load_job
     from glideslope.search.runs.checkpoints import Checkpoints
     from glideslope.search.trials import Trials
 

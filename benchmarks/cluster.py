@@ -28,10 +28,9 @@ from pathlib import Path
 from typing import Any
 
 import glideslope as gs
-from glideslope.search import Contestant
+from glideslope.search import Contestant, load_job
 from glideslope.search.directory.run_directory import RunDirectory
 from glideslope.search.executors.processes import processes
-from glideslope.search.jobs.job import load_job
 from glideslope.search.runs.trial import Trial
 from glideslope.search.trials import Trials
 

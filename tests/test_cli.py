@@ -313,9 +313,9 @@ def test_a_command_that_cannot_be_interrupted_says_so(folder):
         (("show", "cosine", "--steps", "10", "--csv", "-", "--json"), "give one"),
         (("list", "--out", "/dev/null/x"), "can't be written"),
         (("convert", "cosine * plateau", "--steps", "10", "--to", "torch"), "take its schedule alone, cosine()"),
-        (("convert", "plateau()", "--steps", "10", "--to", "torch"), "answers to measurements"),
+        (("convert", "plateau()", "--steps", "10", "--to", "torch"), "depends on measurements"),
         (("tune", "quadratic.py:job", "--steps", "400", "--out", "/dev/null/x"), "can't be written to"),
-        (("race", "quadratic.py:job", "--steps", "10", "--target", "nan"), "--target nan: it is no number"),
+        (("race", "quadratic.py:job", "--steps", "10", "--target", "nan"), "--target nan: it is not a number"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_status_2(folder, args, says):

@@ -74,7 +74,7 @@ def test_what_is_read_is_what_python_reads_but_for_the_letters(text):
 def test_invalid_numbers_of_updates_are_refused(text, called):
     status, out, error = called("convert", "linear", "--steps", text, "--to", "csv")
     assert (status, out, len(error.splitlines())) == (2, "", 1)
-    assert error.startswith(f"glideslope: --steps {text}: it is no ")
+    assert error.startswith(f"glideslope: --steps {text}: it is not a ")
     assert "10_000, 1e4, 10k or 2M" in error
 
 
@@ -159,7 +159,7 @@ NUMBERS = {
 def test_the_message_names_an_option_that_is_no_number(command, option, called):
     status, _, err = called(command, f"--{option}", "x")
     assert (status, len(err.splitlines())) == (2, 1)
-    assert err.startswith(f"glideslope: --{option} x: it is no number; write it as 1")
+    assert err.startswith(f"glideslope: --{option} x: it is not a number; write it as 1")
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_the_message_names_an_option_that_is_no_number(command, option, called):
     [
         (("tune", "--seed", "-1"), "--seed -1: give at least 0"),
         (("studio", "--port", "70k"), "--port 70000: give from 0 to 65535"),
-        (("race", "--seeds", "1.5"), "--seeds 1.5: it is no whole number"),
+        (("race", "--seeds", "1.5"), "--seeds 1.5: it is not a whole number"),
         (("show", "cosine", "--png", ""), "--png: the name is empty"),
         (("fit", "examples/curves", "--out", ""), "--out: the name is empty"),
         (("fit", ""), "RUNS: the name is empty"),

@@ -40,7 +40,7 @@ def test_an_invalid_policy_is_refused_with_the_name_of_the_argument(value):
 
 
 def test_what_can_not_act_together_is_refused():
-    with pytest.raises(gs.BatchError, match="answers to nothing else"):
+    with pytest.raises(gs.BatchError, match="follows its schedule alone"):
         RatePolicy(COSINE, (gs.plateau(),), gs.batches.Growing(8, 64))
     with pytest.raises(gs.FeedbackError, match="two guards"):
         RatePolicy(COSINE, (gs.guard(), gs.guard()))

@@ -18,9 +18,8 @@ import numpy as np
 
 import glideslope as gs
 from faults.tally import seeded
-from glideslope.search import race
+from glideslope.search import load_job, race
 from glideslope.search.directory.run_directory import RunDirectory
-from glideslope.search.jobs.job import load_job
 from glideslope.search.storage.identity import identity
 
 JOB = """

@@ -42,8 +42,7 @@ class RatePolicy:
 
     def __post_init__(self) -> None:
         if self.growth and self.feedbacks:
-            raise BatchError(f"{self.feedbacks[0]} beside {self.growth}: a batch that grows by a schedule answers to "
-                             "nothing else")  # fmt: skip
+            raise BatchError(f"{self.feedbacks[0]} beside {self.growth}: a batch that grows follows its schedule alone")
         self.value  # noqa: B018  (refuses two guards, and factors that may come to too much)
 
     @cached_property
@@ -60,17 +59,13 @@ class RatePolicy:
 
     @property
     def curve(self) -> Schedule:
-        """The schedule, where one is needed that nothing else moves.
-
-        Raises:
-            FeedbackError: measurements move the rate.
-            BatchError: the batch grows.
-        """
+        """The schedule, where one is needed that nothing else moves. Raises a FeedbackError if measurements move the
+        rate, or a BatchError if the batch grows."""
         alone = f": take its schedule alone, {self.schedule!r}"
         if self.feedbacks:
-            raise FeedbackError(f"{self} answers to measurements, so it has no curve before the training{alone}")
+            raise FeedbackError(f"{self} depends on measurements, so it has no curve before the training{alone}")
         if self.growth is not None:
-            raise BatchError(f"{self} grows the batch, so it is no curve of the rate alone{alone}")
+            raise BatchError(f"{self} grows the batch, so it isn't a curve of the rate alone{alone}")
         return self.schedule
 
     def over(self, horizon: Time, clock: Clock | None = None) -> RatePolicy:
@@ -118,8 +113,8 @@ Policy = Driven | Feedback | Growing | RatePolicy | str
 
 def as_policy(value: Policy | Any, name: str = "schedule") -> RatePolicy:
     """The policy that a schedule, a feedback, a growth, one times another, or the text of any of them is; feedbacks and
-    growths alone act on a constant schedule. Raises a ScheduleError, which names the argument, if it is none of these,
-    or its text can't be read.
+    growths alone act on a constant schedule. Raises a ScheduleError, which names the argument, for another type,
+    or if its text can't be read.
 
     >>> import glideslope as gs
     >>> as_policy(gs.linear() * gs.plateau()) == as_policy("linear * plateau")

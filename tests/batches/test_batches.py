@@ -69,7 +69,7 @@ def test_mistakes():
     ):  # fmt: skip
         with pytest.raises(gs.BatchError, match=match):
             gs.batches.growth(gs.cosine(), **given_)
-    with pytest.raises(gs.BatchError, match="answers to nothing else"):
+    with pytest.raises(gs.BatchError, match="follows its schedule alone"):
         gs.batches.growth(gs.cosine()) * gs.plateau()
     with pytest.raises(gs.GlideslopeError, match="without feedback"):
         gs.parse("(cosine() * plateau()) * growth(base=2, largest=4)")

@@ -110,6 +110,7 @@ def test_batches_go_through_every_example_once_an_epoch():
     np.testing.assert_array_equal(batches(7)[0], gs.jax.Batches((np.arange(10),), 5, seed=3)(7)[0])
 
 
+@pytest.mark.slow
 def test_a_search_drives_it():
     tuned = gs.tune(make_job, 800, against_constant=True)
     assert tuned.final_loss < tuned.constant.final_loss

@@ -305,7 +305,7 @@ def test_a_feedback_and_a_scaled_loss_within_executions():
     assert float(made.get_weights()[0][0, 0]) == pytest.approx(w, rel=1e-5)
 
 
-@pytest.mark.parametrize("first", ["glideslope", "keras"])
+@pytest.mark.parametrize("first", ["glideslope", pytest.param("keras", marks=pytest.mark.slow)])
 def test_a_saved_model_loads_after_importing_glideslope_alone(tmp_path, first):
     made = model(keras.optimizers.Adam(gs.keras.Schedule(SCHEDULE, 0.3)))
     made.fit(INPUTS, TARGETS, epochs=1, verbose=0)

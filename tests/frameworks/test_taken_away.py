@@ -254,6 +254,7 @@ def job(seed):
 """
 
 
+@pytest.mark.slow
 def test_tune_leaves_the_network_and_says_how_to_load_it(tmp_path):
     (tmp_path / "linear.py").write_text(JOB)
 

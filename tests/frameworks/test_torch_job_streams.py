@@ -140,5 +140,5 @@ def test_a_stream_that_ended_sooner_is_refused():
     stream.load_state_dict({**stream.state_dict(), "taken": 5})
     with pytest.raises(gs.JobError, match="after 5 items: it ended after 3"):
         iter(stream)
-    with pytest.raises(gs.JobError, match="no state"):
+    with pytest.raises(gs.JobError, match="a state of a resumable"):
         stream.load_state_dict({"position": 1})

@@ -641,8 +641,8 @@ def test_a_first_update_at_a_rate_of_0_is_one_unless_a_checkpoint_fills_the_stat
     ("optimizer", "message"),
     [
         (torch.optim.SGD, r"SGD is a class: give an optimizer, SGD\(model"),
-        ("sgd", "'sgd' is no optimizer"),
-        (None, "None is no"),
+        ("sgd", "'sgd' isn't an optimizer"),
+        (None, "None isn't an optimizer"),
     ],
 )
 def test_an_invalid_optimizer_is_refused_with_what_to_give(optimizer, message):

@@ -512,6 +512,7 @@ def test_how_long_a_run_needs():
         ("schedule; peak_lr\nhold ; 1e-3\n", None),
         ('schedule, peak_lr\n"cooldown(50%, shape=sqrt)", 1e-3\n', None),
         ("schedule,peak_lr\nhold,1e-3\ncosin,1e-3\n", "line 3: unknown schedule"),
+        ("schedule,peak_lr\nhold,1e-3\n\n# tried later\ncosin,1e-3\n", "line 5: unknown schedule"),
         ("schedule,peak_lr\nhold,nan\n", "line 2: "),
         ("schedule,peak_lr\ncooldown(50%, shape=sqrt),1e-3\n", "quotes around a schedule with commas"),
         ("plan,rate\nhold,1e-3\n", "it has plan, rate"),

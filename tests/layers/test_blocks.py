@@ -197,7 +197,7 @@ def test_a_decay_that_is_none(decay):
 def test_what_has_no_blocks():
     with pytest.raises(gs.LayerError, match=r"no repeated modules among 0\.weight"):
         gs.layers.by_block(nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)), 0.9)
-    with pytest.raises(gs.LayerError, match=r"'body' is no list.*'layer'"):
+    with pytest.raises(gs.LayerError, match=r"'body' isn't a list.*'layer'"):
         gs.layers.by_block(ResNet(), 0.9, blocks="body")
     with pytest.raises(gs.LayerError, match="no parameter is called 'tail'"):
         gs.layers.by_block(ResNet(), 0.9, head="tail")

@@ -106,7 +106,7 @@ def test_sequencing_is_associative(a, b, c):
     ("make", "says"),
     [
         (lambda: gs.cosine()(0), "over(10_000)"),
-        (lambda: gs.warmup("5%")(0), "5% of what"),
+        (lambda: gs.warmup("5%")(0), "5% is a part of the horizon"),
         (lambda: gs.hold() >> gs.hold(), "no duration"),
         (lambda: gs.warmup("60%") >> gs.cooldown("60%"), "120%"),
         (lambda: (gs.warmup(500) >> gs.cosine()).over(100), "horizon is 100"),

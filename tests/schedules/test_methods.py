@@ -164,7 +164,7 @@ def test_a_scaled_schedule_is_extended_as_it_is_without_the_scale():
         longer = scaled.extend(at=700, to=2000)
         assert [longer(t) for t in range(0, 2001, 50)] == pytest.approx([0.1 * plain(t) for t in range(0, 2001, 50)])
     assert gs.wsd().over(1000).extend(at="70%", to=2000) == plain
-    with pytest.raises(gs.ScheduleError, match="a length of its own"):
+    with pytest.raises(gs.ScheduleError, match="not as a percentage of the old one"):
         gs.wsd().over(1000).extend(at=700, to="50%")
 
 

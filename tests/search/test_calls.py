@@ -77,7 +77,6 @@ counts = [0]
     ("steps", "options"),
     [
         (1000, {"schedules": ["linear", "one_cycle", "hold() >> cooldown(20%)"], "optimizers": ["adagrad"]}),
-        (1000, {"optimizers": ["adagrad", "prodigy"], "averages": ["ema(0.9)"]}),
         (400, {"optimizers": ["adagrad", "prodigy"], "averages": ["ema(0.9)"]}),
         (260, {"optimizers": ["adagrad"]}),
     ],

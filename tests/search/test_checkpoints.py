@@ -367,6 +367,7 @@ print(tuned.peak, tuned.final_loss, repr(tuned.final.losses.tolist()), tuned.job
 """
 
 
+@pytest.mark.slow
 def test_a_search_that_is_killed_at_random_ends_the_same(tmp_path):
     source = Path(__file__).read_text()
     noisy = source[source.index("class Noisy") : source.index("@pytest.fixture(autouse")]

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 import glideslope as gs
+from glideslope.search import load_job
 from glideslope.search.directory.run_directory import RunDirectory
-from glideslope.search.jobs.job import load_job
 from tests.conftest import one_process_at_a_time
 from tests.search import test_ranks as ranks
 from tests.search.test_workers import JOB, SLOW, made_by_workers

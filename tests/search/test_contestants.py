@@ -39,7 +39,9 @@ NAMES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name.startswith("d-") else ()) for name in NAMES]
+)
 def test_every_optimizer_trains_in_a_job_that_keeps_its_promises(name):
     job = make(optimizer=name)
     slow = name.startswith("d-")  # its estimate of the rate begins at a millionth
@@ -201,7 +203,7 @@ def test_growth_in_a_run():
 
 def test_a_race_with_every_kind():
     raced = gs.race(
-        make, ["linear", "hold() * guard()", "linear * growth(base=16, largest=32, multiple=16)"], 60, [0.05, 0.2],
+        make, ["linear", "hold() * guard()", "linear * growth(base=16, largest=32, multiple=16)"], 20, [0.05, 0.2],
         optimizers=["adagrad", "prodigy", "schedule-free"], averages=["ema(0.9)"], evaluations=3,
     )  # fmt: skip
     names = [standing.contestant.name for standing in raced.standings]
@@ -211,7 +213,7 @@ def test_a_race_with_every_kind():
     assert all(math.isfinite(standing.mean) for standing in raced.standings)
     assert raced.constant.contestant.optimizer is None
     assert raced.constant.contestant.average is None
-    again = gs.race(make, ["linear"], 60, [0.05], optimizers=["adagrad"], evaluations=3)
+    again = gs.race(make, ["linear"], 20, [0.05], optimizers=["adagrad"], evaluations=3)
     first = {str(s.contestant): s.mean for s in raced.standings}
     assert all(s.mean == first[str(s.contestant)] for s in again.standings)  # whatever ran before
 

@@ -50,7 +50,7 @@ logging.basicConfig(stream=sys.stdout)
 
 
 @pytest.mark.parametrize(
-    ("kind", "cases"), [("losses", 150), ("static", 40), ("endings", 25), ("writes", 25), ("names", 12)]
+    ("kind", "cases"), [("losses", 150), ("static", 40), ("endings", 15), ("writes", 12), ("names", 5)]
 )
 def test_none_is_wrong(kind, cases):
     result = KINDS[kind][1](cases)
@@ -184,7 +184,7 @@ def test_a_run_that_catches_everything_is_ended_by_the_watcher(tmp_path):
 
 @pytest.mark.parametrize(
     ("args", "says"),
-    [(("--timeout", "0"), "--timeout 0: give"), (("--timeout", "nan"), "--timeout nan: it is no number")],
+    [(("--timeout", "0"), "--timeout 0: give"), (("--timeout", "nan"), "--timeout nan: it is not a number")],
 )
 def test_a_limit_that_is_none_is_refused(tmp_path, capfd, monkeypatch, args, says):
     monkeypatch.chdir(written(tmp_path, "pass"))

@@ -6,8 +6,8 @@ import signal
 import pytest
 
 import glideslope as gs
+from glideslope.search import load_job
 from glideslope.search.executors.processes import processes
-from glideslope.search.jobs.job import load_job
 from glideslope.search.storage import states
 
 JOB = """

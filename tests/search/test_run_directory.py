@@ -20,8 +20,8 @@ from glideslope.cli import run
 from glideslope.cli.directory import Directory
 from glideslope.documents import sealed, unsealed
 from glideslope.feedback import Event
+from glideslope.search import load_job
 from glideslope.search.directory.run_directory import RunDirectory
-from glideslope.search.jobs.job import load_job
 from glideslope.search.runs.contestant import Run
 from glideslope.search.storage import lock
 from glideslope.search.storage.identity import differences, identity
@@ -154,6 +154,7 @@ def test_each_difference_is_named(folder):
     assert differences(before, json.loads(json.dumps(before))) == []
 
 
+@pytest.mark.slow
 def test_a_search_whose_job_changed_goes_on_only_when_told_to(folder):
     first = command(folder)
     assert first.returncode == 0, first.stderr

@@ -18,12 +18,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import glideslope as gs
-from glideslope.search import Contestant
+from glideslope.search import Contestant, load_job
 from glideslope.search.directory.run_directory import RunDirectory
 from glideslope.search.executors.devices import shares
 from glideslope.search.executors.processes import processes
 from glideslope.search.executors.versions import check_versions, versions_here
-from glideslope.search.jobs.job import load_job
 from glideslope.search.jobs.time_limit import limited
 from glideslope.search.runs.run_limit import RunLimit
 from glideslope.search.trials import Trials
@@ -151,6 +150,7 @@ def test_runs_made_ahead_change_no_answer_and_are_counted_apart(file, seed, lost
     assert executor.updates - updates <= tune.ahead
 
 
+@pytest.mark.slow
 def test_runs_ahead_leave_nothing_in_the_run_directory(job, tmp_path):
     directory = RunDirectory(tmp_path / "out", {"command": "tune"}, checkpoint_every=0.0)
     with processes(4) as executor:

@@ -39,7 +39,7 @@ def test_a_file_has_nothing_to_ask_for(room):
     "text", ["", "nowhere", "draw/{", "play/%7B%22a%22:", "draw/[1]", "draw/" + "[" * 5000, "#watch/5", "draw/%ff%fe"]
 )
 def test_an_address_that_is_none_is_refused(text):
-    with pytest.raises(DocumentError, match="no address of a room"):
+    with pytest.raises(DocumentError, match="the address of a room"):
         read_address(text)
 
 
@@ -83,7 +83,7 @@ def test_a_link_of_an_earlier_start_opens_its_state(capsys, monkeypatch):
     assert address.split("#")[1] == link.split("#")[1]
     assert read_address(address) == Export("draw", {"schedules": ["cosine"], "steps": 50})
     assert cli.run(["studio", str(EXAMPLES), "--state", "draw/{"]) == 2
-    assert "no address of a room" in capsys.readouterr().err
+    assert "the address of a room" in capsys.readouterr().err
 
 
 def test_a_server_leaves_the_logging_of_the_process_as_it_is(tmp_path):
@@ -150,7 +150,7 @@ def test_a_notebook_takes_a_law_or_its_file(tmp_path):
     cell.close()
     with pytest.raises(gs.LawError, match="nothing"):
         gs.studio(tmp_path / "nothing.json")
-    with pytest.raises(gs.LawError, match="int is no law"):
+    with pytest.raises(gs.LawError, match="int isn't a law"):
         gs.studio(3)
-    with pytest.raises(gs.GlideslopeError, match="is no folder"):
+    with pytest.raises(gs.GlideslopeError, match="isn't a folder"):
         gs.studio(folder=tmp_path / "nothing")

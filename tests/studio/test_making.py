@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 import glideslope as gs
 from glideslope.feedback import Event
+from glideslope.search import load_job
 from glideslope.search.directory.run_directory import RunDirectory
 from glideslope.search.directory.snapshot import Snapshot, changed
 from glideslope.search.executors.processes import processes
-from glideslope.search.jobs.job import load_job
 from glideslope.search.runs import running
 from glideslope.search.runs.contestant import Contestant, Run
 from glideslope.search.runs.running import MOST_POINTS, Notes

@@ -69,7 +69,7 @@ class Growing:
 
     def __rmul__(self, schedule: Schedule) -> Growth:
         if not isinstance(schedule, Schedule):
-            raise BatchError(f"{schedule!r} * {self}: what a batch grows by is a schedule, without feedback")
+            raise BatchError(f"{schedule!r} * {self}: only a schedule without feedback can be paid in batch growth")
         return Growth(schedule, self)
 
     @property
@@ -165,7 +165,7 @@ class Growth(Drawn):
 
     def __mul__(self, other: Any) -> Growth:
         if isinstance(other, Feedback | Growing | Growth):
-            raise BatchError(f"{self} * {other}: a batch that grows by a schedule answers to nothing else")
+            raise BatchError(f"{self} * {other}: a batch that grows follows its schedule alone")
         return replace(self, schedule=self.schedule * other)
 
     __rmul__ = __mul__
@@ -177,17 +177,17 @@ class Growth(Drawn):
 
 
 def growth(schedule: Schedule, base: int = 128, largest: int = 4096, multiple: int | None = None) -> Growth:
-    """A schedule whose decay is paid in batch growth, and past the largest batch in decay again.
+    """A schedule whose decay is replaced by batch growth, until the largest batch; then the rate decays again.
 
-    The rate over the batch size is what the schedule says, at every example: η/B = schedule/base. From where the factor
-    is first at its greatest on, the batch is base times how far the factor has fallen since; before, during a warmup,
-    it is the base. The rate makes up for the rounding of a batch to whole examples.
+    At every example the rate over the batch size is that of the schedule: η/B = schedule/base. Before the maximum of
+    the factor, during a warmup, the batch is the base; after it, base times the maximum over the factor. The rate makes
+    up for the rounding of a batch to whole examples.
 
     Args:
         schedule: in updates of the base batch.
         base: examples in the first batch.
         largest: examples in the largest.
-        multiple: every batch is a multiple of it, but for the last of all; any whole number if not given.
+        multiple: every batch but the last of the training is a multiple of it; any whole number if not given.
 
     Raises:
         BatchError: a batch isn't a whole number, or the largest is under the base.

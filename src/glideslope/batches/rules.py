@@ -9,7 +9,7 @@ RULES = {"linear": 1.0, "square_root": 0.5}
 
 
 def rate_for(lr: float, batch: float, other: float, rule: str = "linear", noise_scale: float | None = None) -> float:
-    """The rate at another batch size that trains about as a rate does at one.
+    """The rate for another batch size at which a training goes on about as before.
 
     Args:
         lr: the rate.

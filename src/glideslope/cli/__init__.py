@@ -13,6 +13,7 @@ from glideslope.cli import (  # noqa: F401  (each registers its commands)
     laws,
     options,
     output,
+    rank,
     schedules,
     search,
     status,

@@ -28,9 +28,10 @@ def fit(
     ],
     out: Annotated[Path, typer.Option(help="Write the law here; its folder is made.")] = Path("law.json"),
     step: Annotated[
-        str | None, typer.Option(help="The column or tag of the updates made, if not found; epoch,batch for two.")
+        str | None,
+        typer.Option(help="The column or tag of the updates made, if not recognised; epoch,batch for two."),
     ] = None,
-    lr: Annotated[str | None, typer.Option(help="The column or tag of the rate, if not found.")] = None,
+    lr: Annotated[str | None, typer.Option(help="The column or tag of the rate, if not recognised.")] = None,
     loss: Annotated[str | None, typer.Option(help="The column or tag of the loss, where there are several.")] = None,
     warmup: Annotated[int | None, typer.Option(help="Updates of the warmup, where the logs miss it.")] = None,
     schedule: Annotated[str | None, typer.Option(help="The schedule of runs whose rates weren't logged.")] = None,
@@ -44,7 +45,7 @@ def fit(
         typer.Option(help="A CSV file with the columns run, params, tokens_per_step, weight_decay: a law over sizes."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Also write a law that predicts nothing.")] = False,
-    form: Annotated[str, typer.Option(help="general, or multi-power: the law as its paper has it.")] = "general",
+    form: Annotated[str, typer.Option(help="general, or multi-power, the law as published.")] = "general",
     pictures: Annotated[
         Path | None, typer.Option(help="Write the curves, measured and fitted, into this folder.")
     ] = None,

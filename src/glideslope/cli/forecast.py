@@ -30,17 +30,17 @@ def forecast(
     schedule: Annotated[str, typer.Option(help="The run's schedule, to its end.")],
     peak: Annotated[float, typer.Option(help="The rate where its factor is 1.")],
     steps: Steps,
-    step: Annotated[str | None, typer.Option(help="The column or tag of the updates made, if not found.")] = None,
+    step: Annotated[str | None, typer.Option(help="The column or tag of the updates made, if not recognised.")] = None,
     loss: Annotated[str | None, typer.Option(help="The column or tag of the loss, where there are several.")] = None,
     follow: Annotated[
         bool, typer.Option("--follow", help="Read the log again as it grows, up to the last update.")
     ] = False,
-    every: Annotated[float, typer.Option(min=0.01, help="Seconds between those readings.")] = 30.0,
+    every: Annotated[float, typer.Option(min=0.01, help="Seconds between two readings.")] = 30.0,
     stop_when: Annotated[
         float | None, typer.Option(help="End with status 3 once the end will be above this loss, by the 90% interval.")
     ] = None,
     extend: Annotated[
-        int | None, typer.Option(help="Also print the end if the schedule goes on as that of this many updates.")
+        int | None, typer.Option(help="Also print the end if the run is extended to this many updates.")
     ] = None,
     steps_per_epoch: StepsPerEpoch = None,
     as_json: Json = False,

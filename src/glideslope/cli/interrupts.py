@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def terminated_after_saving() -> Iterator[None]:
-    """Heeds SIGTERM so within it; a second one ends the process."""
+    """Within it the first SIGTERM ends the search after it saved its run, and a second one ends the process."""
     from glideslope.search.directory.stop_request import end_after_saving
 
     if threading.current_thread() is not threading.main_thread():

@@ -1,18 +1,21 @@
-"""The commands that ask a law: predict, design, rank."""
+"""The commands that ask a law about a run: predict and design."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from glideslope.cli import output
 from glideslope.cli import sizes as of_sizes
-from glideslope.cli.options import Folder, Json, Steps, StepsPerEpoch, command, whole
+from glideslope.cli.options import Folder, Json, Steps, StepsPerEpoch, command
 from glideslope.errors import GlideslopeError
 from glideslope.plural import plural
+
+if TYPE_CHECKING:
+    from glideslope.views.charts import Chart
 
 LawFile = Annotated[Path, typer.Argument(metavar="LAW", help="The law: what `glideslope fit` wrote.")]
 OnePeak = Annotated[float, typer.Option(help="The rate where the factor is 1.")]
@@ -24,8 +27,10 @@ def predict(
     schedule: Annotated[str, typer.Argument(help='The schedule, such as "warmup(300) >> hold >> cooldown(40%)".')],
     steps: Steps,
     peak: OnePeak,
-    level: Annotated[float, typer.Option(help="Of the interval.")] = 0.9,
-    batch_size: Annotated[float | None, typer.Option(help="Of the run, where the fitted ones differ in it.")] = None,
+    level: Annotated[float, typer.Option(help="The probability of the interval.")] = 0.9,
+    batch_size: Annotated[
+        float | None, typer.Option(help="The batch size of the run, where the fitted runs differ in it.")
+    ] = None,
     target: Annotated[float | None, typer.Option(help="Also print the updates that a run needs for this loss.")] = None,
     average: Annotated[
         int | None, typer.Option(help="Also print the loss of weights averaged over this many last updates.")
@@ -39,9 +44,8 @@ def predict(
 
     from glideslope import laws
     from glideslope.cli.epochs import parsed, rates_of
-    from glideslope.files import write_atomically
     from glideslope.views import laws as views
-    from glideslope.views import plots, report, terminal
+    from glideslope.views import report, terminal
 
     curve = parsed(schedule, steps_per_epoch)
     fitted, lr = laws.load(law), rates_of(curve, peak, steps)
@@ -73,10 +77,7 @@ def predict(
         lead += f"; {averaged:.4f} by the mean of the weights of the last {average:,} updates"
     if out is not None:
         chart = views.chart({schedule: (at, loss, low, high)}, "The loss predicted", level=level)
-        write_atomically(out / "prediction.png", plots.png(plots.picture(chart)))
-        page = report.page("A prediction", [report.paragraph(lead), report.figure(chart)])
-        write_atomically(out / "prediction.html", page)
-        write_atomically(out / "prediction.json", json.dumps(result) + "\n")
+        _write(out, "prediction", "A prediction", result, [report.paragraph(lead), report.figure(chart)], chart)
     if as_json:
         output.put(json.dumps(result))
         return
@@ -88,18 +89,18 @@ def predict(
 @command("glideslope design examples/law.json --steps 6000")
 def design(
     law: LawFile,
-    steps: Annotated[int | None, typer.Option(help="The updates of the run; not of a law over sizes.")] = None,
-    params: Annotated[float | None, typer.Option(help="Of a law over sizes: the parameters of the network.")] = None,
-    tokens: Annotated[float | None, typer.Option(help="Of a law over sizes: the tokens of the run.")] = None,
-    flops: Annotated[float | None, typer.Option(help="Of a law over sizes: 6 x params x tokens.")] = None,
-    batch: Annotated[float | None, typer.Option(help="Of a law over sizes: the tokens of an update.")] = None,
-    peak: Annotated[float | None, typer.Option(help="The largest rate; found if not given.")] = None,
-    floor: Annotated[float, typer.Option(help="The least rate, over the peak.")] = 0.0,
-    tolerance: Annotated[float, typer.Option(help="What a named schedule may cost, in loss.")] = 0.002,
+    steps: Annotated[int | None, typer.Option(help="For a law of one size: the updates of the run.")] = None,
+    params: Annotated[float | None, typer.Option(help="For a law over sizes: the parameters of the network.")] = None,
+    tokens: Annotated[float | None, typer.Option(help="For a law over sizes: the tokens of the run.")] = None,
+    flops: Annotated[float | None, typer.Option(help="For a law over sizes: 6 x params x tokens.")] = None,
+    batch: Annotated[float | None, typer.Option(help="For a law over sizes: the tokens of an update.")] = None,
+    peak: Annotated[float | None, typer.Option(help="The peak rate; by default the best one.")] = None,
+    floor: Annotated[float, typer.Option(help="The smallest rate, as a part of the peak.")] = 0.0,
+    tolerance: Annotated[float, typer.Option(help="The loss that a simpler, named schedule may cost.")] = 0.002,
     out: Folder = None,
     as_json: Json = False,
 ) -> None:
-    """Design the schedule that a law predicts to end lowest; of a law over sizes also the batch, and the size."""
+    """Design the schedule with the lowest predicted final loss; for a law over sizes also the batch and the size."""
     if params is not None or tokens is not None or flops is not None:
         if steps is not None or peak is not None:
             raise GlideslopeError("give --steps and --peak for a law of one size, or --params, --tokens and --flops")
@@ -140,64 +141,19 @@ def design(
             views.final_losses(fitted, steps),
         ]  # fmt: skip
         parts = [report.paragraph(lead), *map(report.figure, charts), report.listing("Designed", columns, rows)]
-        write_atomically(out / "design.html", report.page(f"A schedule for {plural(steps, 'update')}", parts))
-        write_atomically(out / "design.png", plots.png(plots.picture(charts[0])))
+        _write(out, "design", f"A schedule for {plural(steps, 'update')}", result, parts, charts[0])
         write_atomically(out / "final_loss.png", plots.png(views.heat_map(fitted, steps)))
-        write_atomically(out / "design.json", json.dumps(result) + "\n")
     if as_json:
         output.put(json.dumps(result))
         return
     output.answer(lead, terminal.table("Designed", columns, rows), designed.warnings, ("peak", "predicted loss"))
 
 
-@command("glideslope rank examples/law.json examples/candidates.csv")
-def rank(
-    law: LawFile,
-    candidates: Annotated[Path, typer.Argument(help="A CSV file with the columns schedule, peak and maybe steps.")],
-    steps: Annotated[int | None, typer.Option(help="The updates, where the file doesn't say.")] = None,
-    steps_per_epoch: StepsPerEpoch = None,
-    as_json: Json = False,
-) -> None:
-    """Rank candidates by the loss that a law predicts for their ends; of a law over sizes, of other sizes too."""
-    from glideslope import laws
-    from glideslope.cli.epochs import parsed, rates_of
-    from glideslope.laws.logs.delimited import table as table_in
-    from glideslope.laws.logs.source import Source
-    from glideslope.views import terminal
+def _write(out: Path, name: str, title: str, result: dict[str, Any], parts: list[str], chart: Chart) -> None:
+    """Writes a result into a folder: as JSON, as a page of parts, and its chart as a picture."""
+    from glideslope.files import write_atomically
+    from glideslope.views import plots, report
 
-    if laws.is_of_sizes(law):
-        of_sizes.rank(law, candidates, as_json)
-        return
-    fitted = laws.load(law)
-    table = table_in(Source(candidates))
-    column = "peak" if "peak" in table.columns else "peak_lr"  # its name before
-    if not {"schedule", column} <= set(table.columns):
-        raise GlideslopeError(
-            f"{candidates}: give the columns schedule and peak, and a row for each candidate; it has "
-            f"{', '.join(table.columns)}"
-        )
-    ranked: list[tuple[str, float, int, float, float, float]] = []
-    for number, row in enumerate(table.rows(), 2):
-        try:
-            peak, length = float(row.get(column, "")), whole("steps", row.get("steps") or steps or 0)
-        except (TypeError, ValueError, GlideslopeError):
-            raise GlideslopeError(
-                f"{candidates}, line {number}: peak={row.get(column)!r}, steps={row.get('steps')!r}: give numbers"
-            ) from None
-        if length < 1:
-            raise GlideslopeError(f"{candidates}, line {number}: no steps; give the column steps, or --steps")
-        try:
-            lr = rates_of(parsed(row["schedule"].strip(), steps_per_epoch), peak, length)
-        except GlideslopeError as error:
-            raise GlideslopeError(f"{candidates}, line {number}: {error}") from None
-        loss, (low, high) = fitted.predict(lr, length), fitted.interval(lr, length)
-        ranked.append((row["schedule"], peak, length, float(loss[0]), float(low[0]), float(high[0])))
-    ranked.sort(key=lambda entry: entry[3])
-    if as_json:
-        keys = ("schedule", "peak", "steps", "final_loss", "low", "high")
-        output.put(json.dumps({"candidates": [dict(zip(keys, entry, strict=True)) for entry in ranked]}))
-        return
-    warnings = sorted({text for _, peak, length, *_ in ranked for text in fitted.warnings(length, peak)})
-    columns = ("schedule", "peak", "updates", "loss", "low", "high")
-    lead = f"First: {ranked[0][0]} at {ranked[0][1]:g}."
-    output.answer(lead, terminal.table("Ranked", columns, ranked), warnings, ("peak", "predicted loss", "low, high"))
+    write_atomically(out / f"{name}.png", plots.png(plots.picture(chart)))
+    write_atomically(out / f"{name}.html", report.page(title, parts))
+    write_atomically(out / f"{name}.json", json.dumps(result) + "\n")

@@ -121,23 +121,23 @@ Folder = Annotated[Path | None, typer.Option("--out", help="Write into this fold
 
 
 def whole(name: str, text: Any) -> int:
-    """A whole number as people write it: 10000, 10_000, 1e4, 10k or 2M. Raises a GlideslopeError if it is none."""
+    """A whole number as people write it: 10000, 10_000, 1e4, 10k or 2M. Raises a GlideslopeError for any other text."""
     try:
         number = written(str(text))
         if number.adjusted() < 30 and number == number.to_integral_value():
             return int(number)
-        problem = "too large" if number.adjusted() >= 30 else "no whole number"
+        problem = "too large" if number.adjusted() >= 30 else "not a whole number"
     except ValueError:
-        problem = "no number"
+        problem = "not a number"
     raise GlideslopeError(f"{name} {text}: it is {problem}; write it as 10000, 10_000, 1e4, 10k or 2M")
 
 
 def real(name: str, text: Any) -> float:
-    """A number as people write it. Raises a GlideslopeError if it is none."""
+    """A number as people write it. Raises a GlideslopeError for any other text."""
     try:
         return float(written(str(text)))
     except ValueError:
-        raise GlideslopeError(f"{name} {text}: it is no number; write it as 1000, 1_000, 1e3, 1k or 7B") from None
+        raise GlideslopeError(f"{name} {text}: it is not a number; write it as 1000, 1_000, 1e3, 1k or 7B") from None
 
 
 def path(name: str, text: Any) -> Path:
@@ -165,8 +165,8 @@ Storage = Annotated[
 ]
 Checkpoints = Annotated[
     str | None,
-    typer.Option(metavar="ADDRESS", help="Where checkpoints lie, such as s3://bucket/folder; else in --out."),
+    typer.Option(metavar="ADDRESS", help="Where checkpoints lie, such as s3://bucket/folder; by default in --out."),
 ]
 JobPlace = Annotated[str, typer.Argument(metavar="JOB", help="The job: path/to/file.py:function.")]
-Optimizers = Annotated[str, typer.Option(help='Also with these optimizers, such as "adagrad,schedule-free".')]
-Averages = Annotated[str, typer.Option(help='Also averages of the weights: "ema(0.99),swa(75%)".')]
+Optimizers = Annotated[str, typer.Option(help='Also try these optimizers, such as "adagrad,schedule-free".')]
+Averages = Annotated[str, typer.Option(help='Also try averages of the weights: "ema(0.99),swa(75%)".')]

@@ -164,12 +164,8 @@ def leave_partial_report(directory: RunDirectory) -> None:
         "interrupted": True, "sweeps": len(sweeps), "candidates": list(map(described, finished)),
         "out": str(directory.folder),
     }  # fmt: skip
-    finish = (
-        f"{plural(len(sweeps), 'sweep')} and {plural(len(finished), 'run')}"
-        if sweeps
-        else f"{plural(len(finished), 'run')}"
-    )
-    lead = f"Interrupted with {finish} finished; go on with --out {directory.folder} --resume."
+    done = (f"{plural(len(sweeps), 'sweep')} and " if sweeps else "") + plural(len(finished), "run")
+    lead = f"Interrupted with {done} finished; go on with --out {directory.folder} --resume."
     rows = sorted(map(tuned.row, finished), key=lambda row: (-row[2], row[3]))
     parts = [report.paragraph(lead), report.listing("Finished runs, the longest first", tuned.COLUMNS, rows)]
     if finished:

@@ -25,7 +25,7 @@ def show(
     schedules: Annotated[list[str], typer.Argument(help='Schedules, such as "warmup(5%) >> cosine".')],
     steps: Steps,
     peak: Peak = 1.0,
-    axis: Annotated[Axis, typer.Option(help="What time is in.")] = "updates",
+    axis: Annotated[Axis, typer.Option(help="The unit of the time axis.")] = "updates",
     log: Annotated[bool, typer.Option("--log", help="A logarithmic axis of rates.")] = False,
     steps_per_epoch: StepsPerEpoch = None,
     examples_per_step: Annotated[float | None, typer.Option(help=_WORTH)] = None,

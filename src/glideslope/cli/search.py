@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,10 @@ from glideslope.cli.directory import Directory
 from glideslope.cli.executors import Executors
 from glideslope.cli.options import command
 from glideslope.cli.results import events, loaded, parse_schedules, read_number, show, split_names
+
+if TYPE_CHECKING:
+    from glideslope.search import Race
+    from glideslope.views.answer import Answer
 
 
 @command("glideslope find examples/digits.py:job")
@@ -84,7 +88,6 @@ def race(
     """Run every schedule at every peak rate, and every peak as a constant rate."""
     from glideslope.schedules.amounts import check_positive
     from glideslope.search import race as run_race
-    from glideslope.search.runs.idle import idle
     from glideslope.views import race as views
     from glideslope.views import terminal
 
@@ -116,7 +119,19 @@ def race(
         )
     runs = [run for standing in raced.standings for run in standing.runs]
     said = views.answer(raced)
-    result = {
+    result = _result(raced, said, steps) | {"events": events(runs), "out": str(directory.folder)}
+    directory.finish(result, [run.curve for run in runs], views.page(raced, job))
+    table = terminal.table("Standings", views.columns(raced), views.rows(raced))
+    show(result, said, [table], directory, as_json)
+    if not raced.learned:
+        raise typer.Exit(1)
+
+
+def _result(raced: Race, said: Answer, steps: int) -> dict[str, Any]:
+    """The result of a race as plain data."""
+    from glideslope.search.runs.idle import idle
+
+    return {
         "answer": said.do, "steps": steps, "target": raced.target, "tied": list(map(str, raced.tied)),
         "search_updates": raced.updates, "wasted_updates": raced.wasted,
         "constant": {"peak": raced.constant.contestant.peak, "final_loss": raced.constant.mean},
@@ -126,11 +141,4 @@ def race(
              **({"never_acted": list(names)} if (names := idle(s.runs)) else {})} for s in raced.standings
         ],
         "left_out": list(raced.left_out),
-        "events": events(runs),
-        "out": str(directory.folder),
     }  # fmt: skip
-    directory.finish(result, [run.curve for run in runs], views.page(raced, job))
-    table = terminal.table("Standings", views.columns(raced), views.rows(raced))
-    show(result, said, [table], directory, as_json)
-    if not raced.learned:
-        raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""The commands fit, design and rank for a law over sizes."""
+"""The commands fit and design for a law over sizes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glideslope.cli import output
-from glideslope.cli.options import real
-from glideslope.errors import GlideslopeError
 from glideslope.plural import plural
 
 if TYPE_CHECKING:
@@ -87,63 +85,6 @@ def _batch(value: float) -> str:
     if value == 0:
         return "under those of the runs"
     return f"{value:,.0f} tokens" if math.isfinite(value) else "far over those of the runs"
-
-
-def rank(law: Path, candidates: Path, as_json: bool) -> None:
-    """Ranks candidates of sizes, tokens, batches, schedules and peaks."""
-    from glideslope import laws
-    from glideslope.laws.logs.delimited import table as table_in
-    from glideslope.laws.logs.source import Source
-    from glideslope.views import terminal
-
-    fitted, table = laws.load_sizes(law), table_in(Source(candidates))
-    column = "peak_lr" if "peak_lr" in table.columns else "peak"
-    wanted = ("params", "tokens", "schedule", column)
-    if lacking := [name for name in wanted if name not in table.columns]:
-        raise GlideslopeError(
-            f"{candidates}: no column {', '.join(lacking)}; give params, tokens, batch, schedule, peak_lr, and a row "
-            f"for each candidate; it has {', '.join(table.columns)}"
-        )
-    if "batch" not in table.columns and fitted.around.batch is None:
-        raise GlideslopeError(
-            f"{candidates}: no column batch: the law's runs had no tokens_per_step, so give the tokens of an update"
-        )
-    ranked, warnings = [], set()
-    for number, row in zip(table.lines, table.rows(), strict=True):
-        try:
-            params, tokens, peak = (real(name, row[name]) for name in ("params", "tokens", column))
-            batch = real("batch", row["batch"]) if row.get("batch") else fitted.around.batch or 1.0
-            entry, notes = _ranked(fitted, row["schedule"].strip(), params, tokens, batch, peak)
-        except GlideslopeError as error:
-            raise GlideslopeError(f"{candidates}, line {number}: {error}") from None
-        ranked.append(entry)
-        warnings.update(notes)
-    ranked.sort(key=lambda entry: entry[5])
-    keys = ("params", "tokens", "batch", "schedule", "peak_lr", "final_loss", "low", "high")
-    if as_json:
-        output.put(json.dumps({"candidates": [dict(zip(keys, entry, strict=True)) for entry in ranked]}))
-        return
-    first = ranked[0]
-    lead = f"First: {first[3]} at {first[4]:g}, {first[0]:.3g} parameters, {first[1]:.3g} tokens."
-    output.answer(lead, terminal.table("Ranked", keys, ranked), sorted(warnings))
-
-
-def _ranked(
-    law: Any, schedule: str, params: float, tokens: float, batch: float, peak: float
-) -> tuple[tuple[float, float, float, str, float, float, float, float], list[str]]:
-    """A candidate with the loss predicted for its end, and what should be known of it."""
-    from glideslope.cli.epochs import rates_of
-
-    if not (tokens > 0 and batch > 0 and params > 0 and tokens >= batch):
-        raise GlideslopeError(
-            f"params={params:g}, tokens={tokens:g}, batch={batch:g}: give numbers above 0, an update or more"
-        )
-    steps = round(tokens / batch)
-    lr = rates_of(schedule, peak, steps)
-    at = law.at(params, batch=batch if law.around.batch is not None else None)
-    loss, (low, high) = at.predict(lr, steps), at.interval(lr, steps)
-    notes = [*law.warnings(params, batch), *at.warnings(steps, peak)]
-    return (params, tokens, batch, schedule, peak, float(loss[0]), float(low[0]), float(high[0])), notes
 
 
 def described(best: Designed) -> dict[str, Any]:

@@ -26,7 +26,7 @@ RUNS = Path("runs")
 
 @command("glideslope status")
 def status(folder: Folder = RUNS, as_json: Json = False) -> None:
-    """Show how far a search is, while it runs or after; of a folder of several, of each."""
+    """Show the progress of a search, during it or after; for a folder of several searches, of each."""
     from glideslope.documents import sealed
     from glideslope.search.directory.snapshot import Snapshot
     from glideslope.search.storage.result_files import plain
@@ -88,7 +88,7 @@ def _lines(now: Snapshot) -> list[str]:
     }[now.state]
     lines = [f"{now.search.get('command', 'a search')} of {now.search.get('job', 'a job')}. {state}"]
     swept = f"{plural(len(now.sweeps), 'sweep')} and " if now.sweeps else ""
-    runs = f"{swept}{len(now.runs)} run{'s' * (len(now.runs) != 1)}"
+    runs = f"{swept}{plural(len(now.runs), 'run')}"
     updates = sum(run.cost for run in now.runs)
     wasted = f"; {now.wasted:,} more were made again, after a process was lost" if now.wasted else ""
     lines.append(f"Finished: {runs}, {plural(updates, 'update', ',')}{wasted}.")
@@ -100,7 +100,7 @@ def _lines(now: Snapshot) -> list[str]:
 
 @command("glideslope stop runs/tune-digits-20260101-120000")
 def stop(folder: Directory) -> None:
-    """End a search in an orderly way, its runs checkpointed; it goes on with --resume."""
+    """End a search after it has checkpointed its runs; it goes on with --resume."""
     from glideslope.search.directory.snapshot import Snapshot
     from glideslope.search.directory.stop_request import StopRequest
 

@@ -18,18 +18,20 @@ def studio(
     folder: Annotated[
         Path, typer.Argument(help="Laws, logs and run directories; nothing outside it is read.")
     ] = Path(),
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 is any that is free.")] = 0,
-    host: Annotated[str, typer.Option(help="The address to listen at; others than loopback are open to a network.")] = (
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes any free one.")] = 0,
+    host: Annotated[str, typer.Option(help="The address to listen on; any but loopback is open to the network.")] = (
         "127.0.0.1"
     ),
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
     checkpoints: Annotated[
         str,
-        typer.Option(metavar="ADDRESS", help="Where searches keep checkpoints, if a service does, as s3://bucket/x."),
+        typer.Option(
+            metavar="ADDRESS", help="Where searches keep checkpoints, if not in the folder, such as s3://bucket/x."
+        ),
     ] = "",
     export: Annotated[Path | None, typer.Option(help="Write a room as one offline HTML file instead.")] = None,
     state: Annotated[
-        str, typer.Option(help="The room that it opens or exports: a link of any earlier start, or a room's name.")
+        str, typer.Option(help="The room to open or export: its name, or a link of an earlier start.")
     ] = "draw",
 ) -> None:
     """Open a page that draws schedules, plays gradient descent, predicts a loss and watches searches."""
@@ -44,7 +46,7 @@ def studio(
             f'the studio needs {error.name}, which is not installed: pip install "glideslope[studio]"'
         ) from error
     if not folder.is_dir():
-        raise GlideslopeError(f"{folder} is no folder: name the one whose laws, logs and runs the page may read")
+        raise GlideslopeError(f"{folder} isn't a folder: name the one whose laws, logs and runs the page may read")
     room = read_address(state)
     library = Library(folder, checkpoints=checkpoints)
     if export is not None:

@@ -18,9 +18,9 @@ def suggest(
     method: Annotated[str, typer.Option(help="full, lora, layer-wise, mup or completep.")] = "full",
     optimizer: Annotated[str, typer.Option(help="adamw, adam or sgd.")] = "adamw",
     batch_tokens: Annotated[
-        float | None, typer.Option(help="Tokens in an update, or images, where the rate goes with them.")
+        float | None, typer.Option(help="Tokens, or images, in an update, where the rate depends on them.")
     ] = None,
-    tokens: Annotated[float | None, typer.Option(help="Of the run.")] = None,
+    tokens: Annotated[float | None, typer.Option(help="The tokens of the run.")] = None,
     tuned_peak: Annotated[
         float | None, typer.Option(help="The best peak of a small network, for mup and completep.")
     ] = None,

@@ -16,20 +16,22 @@ from glideslope.errors import NothingLearnedError
 
 if TYPE_CHECKING:
     from glideslope.search import Tuned
+    from glideslope.views.answer import Answer
 
 
 @command("glideslope tune examples/digits.py:job --steps 1500")
 def tune(
     job: options.JobPlace,
     steps: options.Steps,
-    overhead: Annotated[float, typer.Option(help="Bounds the search, as a multiple of --steps.")] = 2.0,
+    overhead: Annotated[float, typer.Option(help="The bound of the search, as a multiple of --steps.")] = 2.0,
     schedules: Annotated[
-        str, typer.Option(help='Those to choose from, ";" between them; else a single cycle, or a straight decay.')
+        str,
+        typer.Option(help='The schedules to choose from, ";" between them; else a single cycle and a linear decay.'),
     ] = "",
     optimizers: options.Optimizers = "",
     averages: options.Averages = "",
     also: Annotated[
-        str, typer.Option(help='Also other numbers of the optimizer: "weight_decay=1e-3:0.3,momentum".')
+        str, typer.Option(help='Also search other numbers of the optimizer: "weight_decay=1e-3:0.3,momentum".')
     ] = "",
     steps_per_epoch: options.StepsPerEpoch = None,
     guard: Annotated[bool, typer.Option("--guard", help="Protect the full run from divergence.")] = False,
@@ -93,22 +95,8 @@ def tune(
         except NothingLearnedError as error:
             tuned, nothing = cast("Tuned", error.tuned), str(error)
     problem = nothing or tuned.problem
-    constant = tuned.constant and {"peak": tuned.constant.contestant.peak, "final_loss": tuned.constant.final_loss}
-    average = tuned.final.contestant.average
     said = views.answer(tuned, problem)
-    result = {
-        "answer": said.do, "schedule": str(tuned.schedule), "peak": tuned.peak,
-        "optimizer": tuned.final.contestant.optimizer, "average": average and str(average),
-        "steps": tuned.steps, "final_loss": tuned.final_loss,
-        "predicted": tuned.predicted, "near": tuned.near,
-        "sensitivity": dict(zip(("half_peak", "twice_peak"), tuned.sensitivity, strict=True)),
-        "search_updates": tuned.search_updates, "wasted_updates": tuned.wasted,
-        "updates_ahead": tuned.ahead, "constant": constant,
-        "candidates": list(map(described, tuned.candidates)), "full_runs": list(map(described, tuned.full)),
-        "events": events([tuned.final]),
-        "untrained_loss": tuned.final.untrained, "noise": tuned.noise, "problem": problem,
-        "out": str(directory.folder), **taken_away(tuned, directory),
-    }  # fmt: skip
+    result = _result(tuned, said, problem) | {"out": str(directory.folder), **taken_away(tuned, directory)}
     page = views.page(tuned, job, problem, result["paste"], result["load"])
     directory.finish(result, [run.curve for run in (*tuned.candidates, *tuned.constants, *tuned.full)], page)
     tables = [
@@ -119,3 +107,21 @@ def tune(
     if problem:
         output.say_line(f"glideslope: {problem}")
         raise typer.Exit(1)
+
+
+def _result(tuned: Tuned, said: Answer, problem: str | None) -> dict[str, Any]:
+    """The result of a tuning as plain data."""
+    constant, average = tuned.constant, tuned.final.contestant.average
+    return {
+        "answer": said.do, "schedule": str(tuned.schedule), "peak": tuned.peak,
+        "optimizer": tuned.final.contestant.optimizer, "average": average and str(average),
+        "steps": tuned.steps, "final_loss": tuned.final_loss,
+        "predicted": tuned.predicted, "near": tuned.near,
+        "sensitivity": dict(zip(("half_peak", "twice_peak"), tuned.sensitivity, strict=True)),
+        "search_updates": tuned.search_updates, "wasted_updates": tuned.wasted,
+        "updates_ahead": tuned.ahead,
+        "constant": constant and {"peak": constant.contestant.peak, "final_loss": constant.final_loss},
+        "candidates": list(map(described, tuned.candidates)), "full_runs": list(map(described, tuned.full)),
+        "events": events([tuned.final]),
+        "untrained_loss": tuned.final.untrained, "noise": tuned.noise, "problem": problem,
+    }  # fmt: skip

@@ -47,7 +47,7 @@ class Feedback(ABC):
         """
         curve = controlled(self).schedule
         raise FeedbackError(
-            f"{self} answers to measurements, so it isn't a function of the updates made. In an Optax loop it is a "
+            f"{self} depends on measurements, so it isn't a function of the updates made. In an Optax loop it is a "
             f"transformation of its own: optax.chain(optax.adamw(3e-2), gs.jax.scale_by_feedback(...)), with "
             f"optimizer.update(gradient, state, params, value=loss); its schedule alone is {curve}"
         )
@@ -73,7 +73,8 @@ class Feedback(ABC):
         """The multiplier of the rate."""
 
     def limits(self) -> dict[str, tuple[float, float]]:
-        """The least and the greatest of what a state can hold, by name; of other names any number."""
+        """The smallest and the largest value of each entry of a state, by its name; an entry left out may be any
+        number."""
         return {}
 
     def restored(self, state: Any) -> State:

@@ -72,12 +72,12 @@ def greedy(
     ceiling: float = 10.0,
     mode: str = "min",
 ) -> Feedback:
-    """Divides the rate by `factor` after more than `patience` improvements in a row, and multiplies it after as many
-    measurements without.
+    """Divides the rate by `factor` after more than `patience` improvements in a row, and multiplies it by `factor`
+    after as many measurements without improvement.
 
     Args:
         factor: between 0 and 1.
-        patience: the measurements of one kind in a row after which the next one changes the rate.
+        patience: the improvements, or measurements without one, in a row after which the next one changes the rate.
         threshold: how much better than the best a measurement must be to count as an improvement.
         threshold_mode: "relative" to the best, or "absolute".
         cooldown: measurements after a cut that aren't counted.

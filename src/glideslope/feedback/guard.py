@@ -135,26 +135,27 @@ def guard(
     kept: int = 3,
     times: int = 8,
 ) -> Guard:
-    """Detects that a training is being lost, goes back to before it, and lowers the rate where that doesn't help.
+    """Detects divergence, goes back to a snapshot from before it, and lowers the rate where that doesn't help.
 
-    The signs: a loss or a gradient that isn't finite; a spike, a loss more than `deviations` mean absolute
-    deviations above its level, an average over some 20 updates, that undoes a tenth of all that the level had fallen,
-    three times in a row or once higher than the level ever was; and growth, a level a fifth as many above its lowest,
-    that undoes a quarter. Then the training goes back to the last snapshot, in a search without the batch. Where it is
-    lost there again, or the loss grew, the rate is `factor` times the schedule's until `rest` updates past the place;
-    each time that doesn't help it goes to an earlier snapshot and lowers once more.
+    Signs of divergence are a loss or a gradient that isn't finite; a spike; and growth. The level is the mean loss of
+    about 20 updates. A spike is a loss more than `deviations` mean absolute deviations above the level that undoes a
+    tenth of what the level had fallen, three times in a row, or once above the highest level. Growth is a level a fifth
+    as many deviations above its lowest that undoes a quarter. The training goes back to the last snapshot; a search
+    then leaves out the batch. Where the training diverges at that place again, or the loss grew, the rate is multiplied
+    by `factor` until `rest` updates past the place. Each time that doesn't help, it goes back to an earlier snapshot,
+    and lowers the rate once more.
 
-    A `race` or `tune` does so where a schedule is times a guard; a plain torch loop has `gs.torch.Guard`.
+    A `race` or `tune` does this for a schedule times a guard; `gs.torch.Guard` does it in a plain torch loop.
 
     Args:
         deviations: the mean absolute deviations that make a spike.
-        factor: the factor of the rate where it is lowered, between 0 and 1.
-        rest: updates past the place before the rate is the schedule's again.
-        every: updates between snapshots, by default a 300th of the training, but 20 to 50, or from 5 where a torch loop
-            can't make updates again; in a search ten times as many, 50 by default.
-        kept: snapshots: the last two, and others further apart.
-        times: how often it goes back for one place before it stops with a diagnosis. The place is left behind when half
-            of `rest` has passed at the schedule's own rate.
+        factor: the multiplier of the rate where it is lowered, between 0 and 1.
+        rest: the updates past the place before the rate is the schedule's again.
+        every: the updates between snapshots. By default a 300th of the training, from 20 to 50, or from 5 to 50 where a
+            torch loop can't repeat updates. A search takes ten times `every`, by default 50.
+        kept: the number of snapshots: the last two, and older ones further apart.
+        times: how often it goes back for one place before it stops with a diagnosis. A place is passed after half of
+            `rest` updates at the schedule's own rate.
 
     Raises:
         FeedbackError: a number is out of its range.

@@ -1,4 +1,4 @@
-"""Performance scheduling: lower the rate where a measurement has stopped getting better."""
+"""Performance scheduling: lower the rate when a measurement stops improving."""
 
 from __future__ import annotations
 
@@ -112,18 +112,18 @@ def plateau(
         threshold: how much better than the best a measurement must be to count as an improvement.
         threshold_mode: "relative" to the best, or "absolute".
         cooldown: measurements after a cut during which none counts as bad.
-        floor: the least factor, all cuts together.
+        floor: the least product of all cuts.
         mode: "min" where less is better, "max" where more is.
-        smoothing: of the measurements, an exponential average with bias correction; 0 takes each as it is.
-        significance: the level of a test for noisy measurements, whose best is a lucky one: a cut is put off, for as
-            long again, while a straight line through the measurements without improvement still gets better at this
-            level (one-sided t test of its slope). 0 makes no test; 0.05 is usual.
+        smoothing: the decay of an exponential average of the measurements, with bias correction; 0 for no average.
+        significance: the level of a test for noisy measurements, whose best may be luck. A cut is put off, for
+            `patience` more measurements, while a straight line through those without improvement still improves at
+            this level (a one-sided t test of its slope). 0 makes no test; 0.05 is usual.
 
     Raises:
         FeedbackError: a number is out of its range, or a mode unknown.
 
-    Source: Géron, Hands-On Machine Learning, ch. 11. The decisions are those of torch's ReduceLROnPlateau (eps=0), but
-    for a negative best, whose relative threshold is on the wrong side there: a metric that stays at -1 is never cut.
+    Source: Géron, Hands-On Machine Learning, ch. 11. The decisions equal those of torch's ReduceLROnPlateau (eps=0),
+    except for a negative best: torch has its relative threshold on the wrong side, so it never cuts at a constant -1.
 
     >>> import glideslope as gs
     >>> plateau = gs.plateau(factor=0.5, patience=1)

@@ -64,7 +64,7 @@ class Forecast(lightning.Callback):
     """Forecasts the end of a training from the losses of its training steps, and reports what leaves its band.
 
     Args:
-        to: is called with alarms and forecasts, `print` if not given.
+        to: a function that gets each alarm and forecast; by default `print`.
         every: the fraction of the run between two forecasts.
     """
 

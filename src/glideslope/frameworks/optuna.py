@@ -44,13 +44,13 @@ def objective(
         job: a job, or a function from a seed to a job.
         steps: the updates of each run.
         schedules: the schedules to choose from; a single cycle if not given.
-        peaks: the least and the greatest peak rate; if not given, a factor of 256 to both sides of the usual one.
+        peaks: the smallest and the largest peak rate; by default the usual one divided and multiplied by 256.
         evaluations: the measurements of the validation loss in a run, each reported.
-        seed: of the job.
+        seed: the seed of the job.
 
     Raises:
         ScheduleError: a schedule can't be made for so many updates.
-        SearchError: steps or evaluations aren't positive whole numbers, or a peak is no rate.
+        SearchError: steps or evaluations aren't positive whole numbers, or a peak isn't a positive number.
 
     Example:
         study = optuna.create_study(pruner=optuna.pruners.HyperbandPruner())

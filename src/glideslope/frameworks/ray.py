@@ -31,14 +31,14 @@ def executor(
     gpus_per_trial: float = 0.0,
     working_dir: str | Path | None = None,
 ) -> Iterator[Executor]:
-    """An executor whose workers are those of a Ray cluster; at its end, runs that are still made are stopped.
+    """An executor whose workers are those of a Ray cluster; its end stops the runs in progress.
 
     Each run is a task of Ray with these resources, so as many are made at once as the cluster has room for, and each
     sees the GPUs that it was given. A run whose node is lost is made again by the search, from its last checkpoint
     where the new node reaches it.
 
     Args:
-        address: of the cluster: "auto" for the one that this machine belongs to, `ray://HOST:PORT`, or "local" for one
+        address: the cluster's: "auto" for the one that this machine belongs to, `ray://HOST:PORT`, or "local" for one
             that is started here for the search. Where this process is connected already, it stays so.
         cpus_per_trial: the CPUs of each run.
         gpus_per_trial: the GPUs of each run; a part of one, such as 0.5, lets runs share it.

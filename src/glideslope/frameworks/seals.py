@@ -44,7 +44,7 @@ def plain(value: Any, depth: int = 0) -> Any:
         return float(value)
     if isinstance(value, Mapping):
         if not all(isinstance(name, str) for name in value):
-            raise DocumentError("a key in it is no text")
+            raise DocumentError("a key in it isn't a string")
         return {str(name): plain(item, depth + 1) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item, depth + 1) for item in value]

@@ -125,7 +125,7 @@ class Forecast(TrainerCallback):
 
     Args:
         callback: the `gs.transformers.Callback` of the Trainer, or the `gs.torch.Scheduler` that it was given.
-        to: is called with alarms and forecasts, `print` if not given.
+        to: a function that gets each alarm and forecast; by default `print`.
         every: the fraction of the run between two forecasts.
     """
 

@@ -38,7 +38,7 @@ def balance(
     if not limit >= 1:
         raise LayerError(f"limit={limit}: give a number from 1")
     if not all(multiplier > 0 for multiplier in (before or {}).values()):
-        raise LayerError("a multiplier of 0 before: a frozen layer can't be balanced, leave it out")
+        raise LayerError("a multiplier in before= is 0: a frozen layer can't be balanced, so leave it out")
     moving = {name: ratio for name, ratio in ratios.items() if ratio > 0 and math.isfinite(ratio)}
     if not moving:
         raise LayerError("no layer moved in the probe: give it a rate, and updates, that train")

@@ -202,5 +202,5 @@ def _checked(lists: Sequence[str], numbers: dict[str, set[int]]) -> tuple[str, .
     for name in lists:
         if name not in numbers:
             known = ", ".join(map(repr, list(numbers)[:8])) or "none"
-            raise LayerError(f"blocks: {name!r} is no list of repeated modules; there are {known}")
+            raise LayerError(f"blocks: {name!r} isn't a list of repeated modules; there are {known}")
     return tuple(lists)

@@ -45,7 +45,7 @@ def parameters(model: Any) -> list[Parameter]:
         model: a torch module, a Keras model, or a pytree of arrays, such as JAX's.
 
     Raises:
-        LayerError: it is none of these, or has no parameters.
+        LayerError: it is another type, or has no parameters.
 
     >>> import numpy as np
     >>> [p.name for p in parameters({"embed": {"table": np.ones((5, 2))}, "head": {"kernel": np.ones((2, 3))}})]

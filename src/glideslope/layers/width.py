@@ -13,7 +13,7 @@ RULES = ("adam", "sgd")
 
 
 def by_width(base: Any, model: Any, rule: str = "adam") -> Multipliers:
-    """Multipliers by which the best rate of a narrow model is that of the same model made wider.
+    """Multipliers with which the best rate of a narrow model is also the best of a wider one.
 
     What differs in shape between the two is width. The output layer also has to begin smaller: `gs.torch.rescale`
     multiplies its initial weights by `Layer.initial`. Attention scores should be divided by the width of a head, not by

@@ -37,7 +37,7 @@ def check_positive(name: str, value: float) -> None:
 
 
 def check_most(schedule: Schedule) -> None:
-    """Raises if factors that are finite could together come to one that isn't."""
+    """Raises if the product of finite factors could be infinite."""
     if not schedule.most(1.0) <= MOST:
         raise ScheduleError(f"{schedule!r} may come to {schedule.most(1.0):g}: a factor is at most {MOST:g}")
 

@@ -6,9 +6,10 @@ from glideslope.errors import ScheduleError
 from glideslope.schedules.checks import check_factor
 from glideslope.schedules.decays import cosine
 from glideslope.schedules.durations import Duration, Time
+from glideslope.schedules.horizon import Part
 from glideslope.schedules.names import named
 from glideslope.schedules.phases import constant, optional, warmup
-from glideslope.schedules.primitives import Chebyshev, Part, Ramp
+from glideslope.schedules.primitives import Chebyshev, Ramp
 from glideslope.schedules.schedule import Schedule
 from glideslope.schedules.shapes import shape as shape_named
 from glideslope.schedules.timescales import exponential
@@ -91,12 +92,12 @@ def three_phase_one_cycle(
 
 @named
 def slanted_triangular(duration: Time | None = None, *, cut: float = 0.1, ratio: float = 32.0) -> Schedule:
-    """Steep up, slowly down: (1 + p·(r - 1))/r with p = t/c up to c = cut·T, then 1 - (t - c)/(T - c).
+    """A steep rise and a slow fall: (1 + p·(r - 1))/r with p = t/c up to c = cut·T, then 1 - (t - c)/(T - c).
 
     Args:
         duration: the duration T; the rest of the horizon if not given.
-        cut: the fraction of T that it goes up.
-        ratio: r, how many times less the ends are than the peak, at least 1.
+        cut: the fraction of T that the rise takes.
+        ratio: r, the peak over the factor at both ends, at least 1.
 
     Raises:
         ScheduleError: cut isn't a fraction, or the ratio is under 1.

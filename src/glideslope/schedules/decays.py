@@ -55,7 +55,7 @@ def cosine(duration: Time | None = None, *, final: float = 0.0, exponent: float 
 
 @named
 def polynomial(duration: Time | None = None, *, power: float = 2.0, final: float = 0.0) -> Schedule:
-    """A power of what is left: f + (1 - f)·(1 - t/T)^p.
+    """A power of the remaining time: f + (1 - f)·(1 - t/T)^p.
 
     Args:
         duration: the duration T; the rest of the horizon if not given.
@@ -89,7 +89,7 @@ def k_decay(duration: Time | None = None, *, k: float = 2.0, final: float = 0.0)
 
 @named
 def rex(duration: Time | None = None, *, final: float = 0.0) -> Schedule:
-    """Late and steep: f + (1 - f)·(1 - x)/(1/2 + (1 - x)/2), x = t/T.
+    """A late and steep decay: f + (1 - f)·(1 - x)/(1/2 + (1 - x)/2), x = t/T.
 
     Args:
         duration: the duration T; the rest of the horizon if not given.
@@ -105,12 +105,12 @@ def rex(duration: Time | None = None, *, final: float = 0.0) -> Schedule:
 
 @named
 def tanh(duration: Time | None = None, *, lower: float = 6.0, upper: float = 3.0, final: float = 0.0) -> Schedule:
-    """A hyperbolic tangent: f + (1 - f)·(1 - tanh(-L + (L + U)·t/T))/2; its ends are near 1 and f, not there.
+    """A hyperbolic tangent: f + (1 - f)·(1 - tanh(-L + (L + U)·t/T))/2; it begins near 1 and ends near f.
 
     Args:
         duration: the duration T; the rest of the horizon if not given.
-        lower: L, where it begins at the left of the step.
-        upper: U, where it ends at the right.
+        lower: L; the tangent begins at -L.
+        upper: U; it ends at U.
         final: the factor f.
 
     Source: Hsueh et al. 2018, arXiv:1806.01593.
@@ -125,12 +125,12 @@ def tanh(duration: Time | None = None, *, lower: float = 6.0, upper: float = 3.0
 
 @named
 def hyperbolic(duration: Time | None = None, *, bound: Time, final: float = 0.0) -> Schedule:
-    """A hyperbola that begins the same for every length: 1 - (1 - f)·(h(0) - h(t)), h(t) = √((T-t)/U·(2 - (T+t)/U)).
+    """A hyperbola whose start is alike for every length: 1 - (1 - f)·(h(0) - h(t)), h(t) = √((T-t)/U·(2 - (T+t)/U)).
 
     Args:
         duration: the duration T; the rest of the horizon if not given.
         bound: U, the longest training it is meant for, in the duration's unit; at least T.
-        final: the factor f that it would come to at t = T = U.
+        final: the factor f that it would reach at t = T = U.
 
     Source: Kim 2024, arXiv:2407.15200.
 

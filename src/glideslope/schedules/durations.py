@@ -125,7 +125,7 @@ class Frame:
         if duration.unit != "%":
             return self.clock.updates(duration)
         if self.horizon is None:
-            raise ScheduleError(f"{duration} of what? Give the horizon in updates: schedule.over(10_000)")
+            raise ScheduleError(f"{duration} is a part of the horizon: give that in updates, schedule.over(10_000)")
         return _settled(self.horizon * duration.value / 100)
 
 
@@ -153,9 +153,9 @@ def duration(time: Time) -> Duration:
 
 def timescale_of(time: Time) -> Duration:
     """A duration to divide by, so not zero."""
-    if (own := duration(time)).value == 0:
-        raise ScheduleError(f"timescale={time}: it must be longer than nothing")
-    return own
+    if (timescale := duration(time)).value == 0:
+        raise ScheduleError(f"timescale={time}: it must be positive")
+    return timescale
 
 
 def is_explicit(time: Time) -> bool:

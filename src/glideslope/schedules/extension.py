@@ -24,20 +24,22 @@ def extended(schedule: Schedule, at: Time, to: Time) -> Schedule:
             assert isinstance(longer, Over)
             return replace(longer, schedule=replace(scaled, schedule=longer.schedule))
     if not isinstance(schedule, Over):
-        raise ScheduleError(f"{schedule!r} has no horizon to move: say it first, schedule.over(10_000)")
+        raise ScheduleError(f"{schedule!r} has no horizon to move: give it first, schedule.over(10_000)")
     frame = Frame(schedule.length(Frame()), schedule.clock)
     if duration(to).unit == "%":
-        raise ScheduleError(f"to={to}: a new horizon is a length of its own, not a part of the old one")
+        raise ScheduleError(
+            f"to={to}: give the new horizon in updates or another unit, not as a percentage of the old one"
+        )
     now, horizon = frame.updates(duration(at)), schedule.clock.updates(duration(to))
     if not (now <= schedule.length(frame) <= horizon):
         raise ScheduleError(
-            f"at={at}, to={to}: give at ≤ {schedule.horizon} ≤ to; this schedule ends at the middle one"
+            f"at={at}, to={to}: give at ≤ {schedule.horizon} ≤ to; the schedule ends at {schedule.horizon}"
         )
     parts = tuple(piece for part in phases(schedule.schedule) for piece in pieces(part))
     filler = next((i for i, part in enumerate(parts) if fills(part)), None)
     if filler is None or not parts[filler].is_steady():
         raise ScheduleError(
-            f"{schedule!r} can't be extended: its past would be another with a longer horizon. What can is a schedule "
+            f"{schedule!r} can't be extended: a longer horizon would change its past. It must be a schedule "
             "that holds until its cooldown, such as warmup(1%) >> hold() >> cooldown(20%)"
         )
     begins = sum(Sequence(parts).shared_out(frame, schedule.length(frame))[: filler + 1])

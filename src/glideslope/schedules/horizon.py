@@ -1,7 +1,8 @@
-"""The horizon of a schedule: the length of the training that its fractions are of."""
+"""What the fractions of a schedule are of: the horizon, the length of the training; or its own duration."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from glideslope.documents import shown
@@ -51,6 +52,28 @@ class Over(Wrapper):
     def __str__(self) -> str:
         clock = "".join(f", {name}={number_text(value)}" for name, value in vars(self.clock).items() if value)
         return f"{enclosed(self.schedule)}.over({self.horizon}{clock})"
+
+
+@dataclass(frozen=True, repr=False)
+class Part(Wrapper):
+    """A schedule whose fractions are of its own duration, not of the horizon."""
+
+    duration: Duration | None
+
+    def layout(self, frame: Frame, length: float) -> list[Placed]:
+        frame = Frame(length, frame.clock)
+        return [Placed(self.schedule, frame, self.schedule.allotted(frame, length))]
+
+    def length(self, frame: Frame) -> float | None:
+        return None if self.duration is None else frame.updates(self.duration)
+
+    def shortest(self, frame: Frame) -> float:
+        return self.length(frame) or 0.0
+
+    def formula(self, frame: Frame, length: float, begin: float) -> Formula:
+        if math.isinf(length):
+            raise ScheduleError("it has no duration: give one, or the horizon: schedule.over(10_000)")
+        return super().formula(frame, length, begin)
 
 
 def horizon_of(time: Time) -> Duration:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 
-from glideslope.renamed import was_called
+from glideslope.renamed import old_names, was_called
 from glideslope.schedules.durations import Clock, Time
 from glideslope.schedules.schedule import Schedule
 
@@ -25,3 +26,15 @@ METHODS: dict[str, Callable[..., Schedule]] = {
     },
 }  # fmt: skip
 """The methods that a text may call."""
+
+
+def argument_names(maker: Callable[..., Schedule]) -> list[str]:
+    """The names of the arguments of a function or method, those that it had before too.
+
+    >>> argument_names(Schedule.stretch), argument_names(METHODS["over"])[:2]
+    (['times'], ['steps', 'steps_per_epoch'])
+    """
+    places = [place for place in inspect.signature(maker).parameters.values() if place.name != "self"]
+    named = [place.name for place in places if place.kind != place.VAR_KEYWORD]
+    clock = list(vars(Clock())) if len(named) < len(places) else []  # of `over`
+    return [*named, *clock, *old_names(maker)]

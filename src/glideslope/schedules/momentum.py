@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from glideslope.errors import ScheduleError
 from glideslope.schedules.combined import Scaled
-from glideslope.schedules.horizon import Over
+from glideslope.schedules.horizon import Over, Part
 from glideslope.schedules.named import Named
-from glideslope.schedules.primitives import Part, Ramp
+from glideslope.schedules.primitives import Ramp
 from glideslope.schedules.schedule import Schedule
 from glideslope.schedules.sequence import Sequence
 
@@ -20,7 +20,7 @@ def mirrored(schedule: Schedule, high: float, low: float) -> Schedule:
         raise ScheduleError(f"high={high}, low={low}: give 0 ≤ low ≤ high < 1")
     ends = [end for ramp in _ramps(schedule) for end in (ramp.start, ramp.end) if end is not None]
     if not ends:
-        raise ScheduleError(f"{schedule!r} says at no time what its factor is: begin it with a warmup or a constant")
+        raise ScheduleError(f"{schedule!r} has no factor of its own: begin it with a warmup or a constant")
     peak = max(ends)
     base = ends[0] if ends[0] < peak else min(ends)
     span = (peak - base) or 1.0
@@ -37,7 +37,7 @@ def _ramps(schedule: Schedule) -> Iterator[Ramp]:
         return
     is_method = isinstance(schedule, Named) and schedule.subject is not None
     if is_method or not isinstance(schedule, Sequence | Named | Part | Over | Scaled):
-        raise ScheduleError(f"{schedule!r} isn't made of ramps from one factor to another: none can be mirrored")
+        raise ScheduleError(f"{schedule!r} isn't made of ramps from one factor to another, so it can't be mirrored")
     for child in schedule.children():
         yield from _ramps(child)
 

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 NUMBER = r"(?:\d+(?:_\d+)*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 MULTIPLES = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
-"""The factor of a letter after a number; m would be a thousandth as well as a million, so it is none."""
+"""The factor of a letter after a number; m would be a thousandth as well as a million, so it stands for neither."""
 _WRITTEN = re.compile(rf"\s*([+-]?{NUMBER})\s*([kKMBT]?)\s*", re.ASCII)
 
 
 def written(text: str) -> Decimal:
-    """The number that a text is. Raises a ValueError if it is none.
+    """The number that a text is. Raises a ValueError for any other text.
 
     >>> [float(written(text)) for text in ("10_000", "1e4", "10k", "1.5M", "7B", ".5")]
     [10000.0, 10000.0, 10000.0, 1500000.0, 7000000000.0, 0.5]
@@ -35,7 +35,7 @@ def written(text: str) -> Decimal:
 
 def number(cell: Any) -> float:
     """The number in a cell of a table: what `float` reads, or a text as people write it. Raises a ValueError or a
-    TypeError if it is none.
+    TypeError for another cell.
 
     >>> number("124M"), number("1e-3"), number("inf"), number(3)
     (124000000.0, 0.001, inf, 3.0)

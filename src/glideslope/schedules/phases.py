@@ -1,4 +1,4 @@
-"""Phases of a training: warm up, hold, cool down; and factors that stay as they are for a time."""
+"""Phases of a training: warmup, hold, cooldown; and factors that are constant for a time."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def cooldown(duration: Time | None = None, *, shape: str = "linear", final: floa
 
     Args:
         duration: the duration; the rest of the horizon if not given.
-        shape: with x the fraction that is over, "linear" 1 - x, "sqrt" 1 - √x, "cosine" (1 + cos πx)/2, "exponential"
+        shape: with x the elapsed fraction, "linear" 1 - x, "sqrt" 1 - √x, "cosine" (1 + cos πx)/2, "exponential"
             (0.01^x - 0.01)/0.99, "power" (1 - x)², or "rex" (1 - x)/(1/2 + (1 - x)/2).
         final: the factor at its end.
 

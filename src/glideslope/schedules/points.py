@@ -24,7 +24,7 @@ from glideslope.schedules.shapes import shape
 
 @named
 def interpolate(times: SequenceOf[Time], values: SequenceOf[float], *, between: str = "linear") -> Schedule:
-    """Given values at given times, and a shape from one to the next.
+    """Factors at given times, with a shape from one to the next.
 
     Args:
         times: when, two or more, all in one unit, rising; a point may lie within an update.
@@ -86,7 +86,7 @@ def from_points(points: Iterable[tuple[Time, float]], *, between: str = "linear"
 def from_csv(path: str | Path, *, between: str = "linear") -> Schedule:
     """`interpolate` through the rows of a file of two columns, updates made and the factor or rate; a header may lead.
 
-    A header has no cell that is a number, or looks like one with a slip in it, such as 0.l.
+    A first row is a header if none of its cells is a number, or looks like a mistyped one, such as 0.l.
 
     Raises:
         ScheduleError: the file is missing, or a row isn't two numbers; the message has its line.

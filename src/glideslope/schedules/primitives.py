@@ -1,4 +1,4 @@
-"""The parts of every schedule: ramps, decays in their own time, tables, functions, and parts of other lengths."""
+"""The parts of every schedule: ramps, decays with a timescale, tables and functions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from glideslope.schedules.checks import SHORTEST
 from glideslope.schedules.durations import Duration, Frame, number_text
 from glideslope.schedules.schedule import Schedule
 from glideslope.schedules.turns import spread
-from glideslope.schedules.wrapper import Placed, Wrapper
 
 
 @dataclass(frozen=True, repr=False)
@@ -177,30 +176,8 @@ class Function(Schedule):
 
 
 def _count(t: float) -> float:
-    """A whole number of updates as an integer, which may be an index of what a function looks up."""
+    """A whole number of updates as an integer, so that a function may use it as an index."""
     return int(t) if isinstance(t, float) and t.is_integer() else t
-
-
-@dataclass(frozen=True, repr=False)
-class Part(Wrapper):
-    """A schedule whose fractions are of its own duration, not of the horizon."""
-
-    duration: Duration | None
-
-    def layout(self, frame: Frame, length: float) -> list[Placed]:
-        frame = Frame(length, frame.clock)
-        return [Placed(self.schedule, frame, self.schedule.allotted(frame, length))]
-
-    def length(self, frame: Frame) -> float | None:
-        return None if self.duration is None else frame.updates(self.duration)
-
-    def shortest(self, frame: Frame) -> float:
-        return self.length(frame) or 0.0
-
-    def formula(self, frame: Frame, length: float, begin: float) -> Formula:
-        if math.isinf(length):
-            raise ScheduleError("it has no duration: give one, or the horizon: schedule.over(10_000)")
-        return super().formula(frame, length, begin)
 
 
 @dataclass(frozen=True, repr=False)

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class Schedule(Drawn, ABC):
     """The factor for each update: `schedule(t)` is the factor before update t + 1.
 
-    `a >> b` is b after a; `a * b`, `a + b`, `max(a, b)` and `min(a, b)` are taken update by update; `0.1 * a` is a
-    scaled. Schedules are equal when they are written the same; `str(a)` is the text that `glideslope.parse` reads.
+    `a >> b` is b after a; `a * b`, `a + b`, `max(a, b)` and `min(a, b)` combine factors update by update; `0.1 * a`
+    scales a. Schedules are equal if their texts are; `str(a)` is the text, which `glideslope.parse` reads.
     """
 
     __array_ufunc__ = None  # a NumPy number times a schedule is a schedule, not NumPy's product of objects
@@ -53,7 +53,7 @@ class Schedule(Drawn, ABC):
         """
 
     def most(self, begin: float) -> float:
-        """The upper bound of the factor, after a schedule with the bound `begin`; 1 for a Python function."""
+        """An upper bound of the factor, where `begin` bounds the schedule before; 1 for a Python function."""
         return max(begin, 1.0)
 
     def children(self) -> tuple[Schedule, ...]:
@@ -69,7 +69,7 @@ class Schedule(Drawn, ABC):
         return []
 
     def turns(self, frame: Frame, length: float) -> Iterator[float]:
-        """Where the schedule bends or jumps, in updates since its start; of very many cycles, those of some."""
+        """Where the schedule bends or jumps, in updates since its start; for very many cycles, a selection."""
         for child in self.layout(frame, length):
             yield child.start
             yield from (child.start + child.pace * t for t in child.schedule.turns(child.frame, child.length))
@@ -102,18 +102,18 @@ class Schedule(Drawn, ABC):
         return self._factor(t, scalars) if isinstance(t, (int, float)) else evaluated(self._factor, t)
 
     def sample(self, steps: int) -> np.ndarray:
-        """The factors of `steps` updates, an array of shape (steps,); a horizon it lacks is `steps`.
+        """The factors of the first `steps` updates, shape (steps,). A schedule without an end is taken over `steps`.
 
         Raises:
-            ScheduleError: there are more than 5e8, 4 GB; or as for a call.
+            ScheduleError: `steps` is over 5e8, an array of 4 GB; or as for a call.
         """
         from glideslope.schedules.sampling import each
 
         return each(self, steps)
 
-    def within(self, steps: Time) -> Schedule:
-        """The schedule itself if it has an end of its own, otherwise with `steps` as its horizon."""
-        return self if self.ends() else self.over(steps)
+    def within(self, steps: Time, clock: Clock | None = None) -> Schedule:
+        """The schedule itself if it has an end of its own, otherwise with `steps` as its horizon; see `over`."""
+        return self if self.ends() else self.over(steps, clock)
 
     def ends(self) -> bool:
         """Whether it has an end of its own, whatever the horizon and the clock."""
@@ -143,10 +143,10 @@ class Schedule(Drawn, ABC):
         return Over(self, horizon_of(steps), Clock() if clock is None else clock)
 
     def extend(self, at: Time, to: Time) -> Schedule:
-        """The schedule of a longer training that has come to `at`: what is past stays, only the cooldown moves.
+        """The schedule of a training that is made longer at `at`: its past stays the same, and the cooldown moves.
 
         Args:
-            at: the position of the training.
+            at: how far the training is.
             to: the new horizon.
 
         Raises:
@@ -163,7 +163,7 @@ class Schedule(Drawn, ABC):
 
     @method
     def continued(self) -> Schedule:
-        """Scaled to begin where the schedule before it ended.
+        """Scales the schedule to begin at the factor where the one before it ended.
 
         >>> import glideslope as gs
         >>> schedule = gs.linear(100, final=0.5) >> gs.exponential(100, ratio=0.1).continued()
@@ -176,17 +176,17 @@ class Schedule(Drawn, ABC):
 
     @method
     def clip(self, low: float = 0.0, high: float | None = None) -> Schedule:
-        """No less than `low`, no more than `high`: min(max(f, low), high)."""
+        """Limits the factor to `low` and `high`: min(max(f, low), high)."""
         from glideslope.schedules.transforms import Clipped
 
         return Clipped(self, low, high)
 
     @method
     def repeat(self, times: float | None = None, *, stretch: float = 1.0, ratio: float = 1.0) -> Schedule:
-        """Again and again, each time `stretch` times as long and `ratio` times as high.
+        """Repeats the schedule, each cycle `stretch` times as long and `ratio` times as high as the one before.
 
         Args:
-            times: the number of cycles; no end if not given. A schedule without a duration shares the horizon.
+            times: the number of cycles; endless if not given. Cycles without a duration divide the horizon.
             stretch: the length of a cycle over that of the one before, at least 1.
             ratio: the height of a cycle over that of the one before.
 
@@ -202,49 +202,49 @@ class Schedule(Drawn, ABC):
 
     @method
     def reverse(self) -> Schedule:
-        """Backwards: f(T - t)."""
+        """Runs the schedule backwards: f(T - t)."""
         from glideslope.schedules.transforms import Reversed
 
         return Reversed(self)
 
     @method
     def delay(self, duration: Time) -> Schedule:
-        """Begins later: its first value for so long, then itself."""
+        """Holds the first factor for a duration, then runs the schedule."""
         from glideslope.schedules.transforms import Shifted
 
         return Shifted(self, ahead=Duration(0), behind=as_duration(duration))
 
     @method
     def skip(self, duration: Time) -> Schedule:
-        """Begins further on: f(t + d)."""
+        """Leaves out the beginning: f(t + d)."""
         from glideslope.schedules.transforms import Shifted
 
         return Shifted(self, ahead=as_duration(duration), behind=Duration(0))
 
     @method
     def lasting(self, duration: Time) -> Schedule:
-        """Takes so long: cut off where it is longer, its end held where it is shorter."""
+        """Sets the duration: a longer schedule is cut off, a shorter one holds its last factor."""
         from glideslope.schedules.transforms import Lasting
 
         return Lasting(self, as_duration(duration))
 
     @method
     def stretch(self, times: float) -> Schedule:
-        """Slower by a factor k: f(t/k)."""
+        """Slows the schedule by a factor k: f(t/k)."""
         from glideslope.schedules.transforms import Stretched
 
         return Stretched(self, times)
 
     @method
     def noise(self, amplitude: float, *, seed: float = 0) -> Schedule:
-        """Times 1 + u, u uniform between -amplitude and amplitude, and the same whenever t is the same."""
+        """Multiplies the factor by 1 + u, with u uniform in [-amplitude, amplitude], computed from t and the seed."""
         from glideslope.schedules.transforms import Noisy
 
         return Noisy(self, amplitude, seed)
 
     @method
     def momentum(self, high: float = 0.95, low: float = 0.85) -> Schedule:
-        """The momentum that moves against the rate: `low` where the factor peaks, `high` where it begins and below.
+        """The momentum that mirrors the rate: `low` where the factor peaks, `high` where it begins and below.
 
         Raises:
             ScheduleError: the schedule isn't made of ramps, or the bounds aren't in [0, 1).

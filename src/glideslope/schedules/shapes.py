@@ -45,7 +45,7 @@ SHAPES: dict[str, Formula] = {
 
 
 def shape(name: str) -> Formula:
-    """The shape of that name. Raises a ScheduleError if there is none; the nearest name is offered."""
+    """The shape of that name. Raises a ScheduleError, with the nearest name, for an unknown one."""
     if name in SHAPES:
         return SHAPES[name]
     near = get_close_matches(str(name), SHAPES, 1)

@@ -13,39 +13,26 @@ value     = number [["k" | "M"] unit] | word | "quoted" | "[" [value {"," value}
 
 from __future__ import annotations
 
-import inspect
 import operator
-import re
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
-from typing import Any, NoReturn
+from typing import Any
 
 from glideslope.documents import shown
 from glideslope.errors import GlideslopeError, ScheduleError
-from glideslope.renamed import old_names
 from glideslope.schedules import theirs
 from glideslope.schedules.combined import FUNCTIONS, total
-from glideslope.schedules.durations import Clock, with_unit
-from glideslope.schedules.methods import METHODS
+from glideslope.schedules.durations import with_unit
+from glideslope.schedules.methods import METHODS, argument_names
 from glideslope.schedules.names import FACTORS, NAMES
-from glideslope.schedules.numbers import MULTIPLES, NUMBER, written
+from glideslope.schedules.numbers import MULTIPLES, written
 from glideslope.schedules.phases import constant
 from glideslope.schedules.schedule import Schedule
 from glideslope.schedules.sequence import in_sequence
+from glideslope.schedules.tokens import Tokens
 
 LONGEST = 20_000
 DEEPEST = 50
-_TOKEN = re.compile(
-    rf"""\s*(?:
-    (?P<number>[+-]?{NUMBER})(?P<unit>%|[A-Za-z]+)?
-    |(?P<word>[A-Za-z_]\w*)
-    |(?P<quoted>"[^"]*"|'[^']*')
-    |(?P<sign>>>|[()\[\],=*/.+])
-    |(?P<end>$))""",
-    re.VERBOSE | re.ASCII,
-)
-
-
 _WORDS = {"true": True, "false": False, "none": None, "True": True, "False": False, "None": None}
 
 
@@ -71,9 +58,9 @@ def parse(text: str) -> Schedule:
         raise ScheduleError(f"a schedule of {len(text)} characters: at most {LONGEST} are read")
     parser = _Parser(text)
     schedule = parser.sequence()
-    if not parser.at("end"):
-        several = "; several schedules are separated by ';'," if parser.at(",") else ""
-        parser.fail(f"expected '>>' or the end{several}")
+    if not parser.tokens.at("end"):
+        several = "; several schedules are separated by ';'," if parser.tokens.at(",") else ""
+        parser.tokens.fail(f"expected '>>' or the end{several}")
     return schedule
 
 
@@ -81,72 +68,43 @@ class _Parser:
     """Reads tokens from left to right; each method reads one rule of the grammar."""
 
     def __init__(self, text: str) -> None:
-        self.text = text
+        self.tokens = Tokens(text)
         self.depth = 0
-        self.place = 0
         self.heights: dict[int, tuple[int, Any]] = {}  # the methods on one another, and the schedule, by its identity
-        self.read()
-
-    def read(self) -> None:
-        """Moves to the next token."""
-        match = _TOKEN.match(self.text, self.place)
-        if match is None:
-            self.start = self.place + len(self.text[self.place :]) - len(self.text[self.place :].lstrip())
-            self.fail("unexpected character")
-        self.kind: str = "number" if match["number"] else str(match.lastgroup)
-        self.token, self.unit = match[self.kind], match["unit"] or ""
-        self.start, self.place = match.start(self.kind), match.end()
-
-    def fail(self, problem: str, column: int | None = None) -> NoReturn:
-        """Raises with the column at which the problem is."""
-        column = self.start if column is None else column
-        error = ScheduleError(f"{problem} at column {column + 1} of {self.text!r}")
-        error.column = column
-        raise error
-
-    def at(self, *tokens: str) -> bool:
-        return (self.token if self.kind == "sign" else self.kind) in tokens
-
-    def accept(self, token: str) -> bool:
-        if is_there := self.at(token):
-            self.read()
-        return is_there
-
-    def expect(self, token: str) -> None:
-        if not self.accept(token):
-            self.fail(f"expected {token!r}")
 
     def made(self, column: int, make: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """The result of `make`; an error in it gets the column of the call."""
         try:
             result = make(*args, **kwargs)
         except (GlideslopeError, TypeError, ArithmeticError) as error:
-            self.fail(str(error), column)
+            self.tokens.fail(str(error), column)
         height = max((self.heights.get(id(part), (0,))[0] for part in args), default=0) + (make in METHODS.values())
         if height > DEEPEST:
-            self.fail(f"more than {DEEPEST} methods on one schedule", column)
+            self.tokens.fail(f"more than {DEEPEST} methods on one schedule", column)
         self.heights[id(result)] = height, result  # kept, so that no other takes its identity
         return result
 
     def nested(self, rule: Callable[[], Any]) -> Any:
         self.depth += 1
         if self.depth > DEEPEST:
-            self.fail(f"nested more than {DEEPEST} deep")
+            self.tokens.fail(f"nested more than {DEEPEST} deep")
         result = rule()
         self.depth -= 1
         return result
 
     def sequence(self) -> Schedule:
-        column, phases = self.start, [self.as_schedule(self.start, self.sum())]
-        while self.accept(">>"):
-            phases.append(self.as_schedule(self.start, self.sum()))
+        column, phases = self.tokens.start, [self.as_schedule(self.tokens.start, self.sum())]
+        while self.tokens.accept(">>"):
+            phases.append(self.as_schedule(self.tokens.start, self.sum()))
             if not all(isinstance(phase, Schedule) for phase in phases):
-                self.fail("what answers to measurements has no end to go on from: (a >> b) * feedback", column)
+                self.tokens.fail(
+                    "a schedule times a feedback has no end that another could follow: (a >> b) * feedback", column
+                )
         return self.made(column, in_sequence, *phases) if len(phases) > 1 else phases[0]
 
     def sum(self) -> Any:
-        column, value = self.start, self.product()
-        while self.accept("+"):
+        column, value = self.tokens.start, self.product()
+        while self.tokens.accept("+"):
             value = self.made(column, total, value, self.product())
         return value
 
@@ -155,61 +113,61 @@ class _Parser:
         return self.made(column, constant, value) if isinstance(value, int | float) else value  # type: ignore[no-any-return]
 
     def product(self) -> Any:
-        column, value = self.start, self.factor()
-        while self.at("*", "/"):
-            divide = self.at("/")
-            self.read()
+        column, value = self.tokens.start, self.factor()
+        while self.tokens.at("*", "/"):
+            divide = self.tokens.at("/")
+            self.tokens.read()
             by = self.number() if divide else self.factor()
             if divide and by == 0:
-                self.fail("division by zero")
+                self.tokens.fail("division by zero")
             value = self.made(column, operator.mul, value, 1 / by if divide else by)
         return value
 
     def factor(self) -> Any:
-        return self.number() if self.at("number") else self.operand()
+        return self.number() if self.tokens.at("number") else self.operand()
 
     def number(self) -> float:
-        if not self.at("number") or self.unit:
-            self.fail("expected a number without a unit")
-        value = float(written(self.token))
-        self.read()
+        if not self.tokens.at("number") or self.tokens.unit:
+            self.tokens.fail("expected a number without a unit")
+        value = float(written(self.tokens.text))
+        self.tokens.read()
         return value
 
     def operand(self) -> Schedule:
-        column = self.start
-        if self.accept("("):
+        column = self.tokens.start
+        if self.tokens.accept("("):
             schedule: Schedule = self.nested(self.sequence)
-            self.expect(")")
+            self.tokens.expect(")")
         else:
             known = NAMES | FACTORS
             name = self.name("schedule", known | FUNCTIONS)
             if name in FUNCTIONS:
                 schedule = self.made(column, FUNCTIONS[name], *self.nested(self.schedules))
             else:
-                args, kwargs = self.arguments(known[name]) if self.at("(") else ([], {})
+                args, kwargs = self.arguments(known[name]) if self.tokens.at("(") else ([], {})
                 schedule = self.made(column, known[name], *args, **kwargs)
-        while self.accept("."):
+        while self.tokens.accept("."):
             if not isinstance(schedule, Schedule):
-                self.fail("what answers to measurements has no methods in a text")
-            column, name = self.start, self.name("method", METHODS)
+                self.tokens.fail("a schedule times a feedback has no methods in a text")
+            column, name = self.tokens.start, self.name("method", METHODS)
             args, kwargs = self.arguments(METHODS[name])
             schedule = self.made(column, METHODS[name], schedule, *args, **kwargs)
         return schedule
 
     def schedules(self) -> list[Schedule]:
-        self.expect("(")
+        self.tokens.expect("(")
         schedules = [self.sequence()]
-        while self.accept(","):
+        while self.tokens.accept(","):
             schedules.append(self.sequence())
-        self.expect(")")
+        self.tokens.expect(")")
         return schedules
 
     def name(self, what: str, known: dict[str, Any]) -> str:
-        if not self.at("word"):
-            self.fail(f"expected a {what}")
-        self.check_known(what, self.token, known, self.start)
-        name = self.token
-        self.read()
+        if not self.tokens.at("word"):
+            self.tokens.fail(f"expected a {what}")
+        self.check_known(what, self.tokens.text, known, self.tokens.start)
+        name = self.tokens.text
+        self.tokens.read()
         return name
 
     def check_known(self, what: str, name: str, known: Iterable[str], column: int) -> None:
@@ -219,45 +177,46 @@ class _Parser:
             near = get_close_matches(name, names, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}"
             hint = theirs.hint(name, names) or hint
-            self.fail(f"unknown {what} {name!r} ({hint})", column)
+            self.tokens.fail(f"unknown {what} {name!r} ({hint})", column)
 
     def arguments(self, maker: Callable[..., Schedule]) -> tuple[list[Any], dict[str, Any]]:
         args: list[Any] = []
         kwargs: dict[str, Any] = {}
-        places = [place for place in inspect.signature(maker).parameters.values() if place.name != "self"]
-        known = [place.name for place in places if place.kind != place.VAR_KEYWORD]
-        if len(known) < len(places):  # `over`, whose keywords are a clock's
-            known += vars(Clock())
-        known += old_names(maker)
-        self.expect("(")
-        while not self.accept(")"):
-            column, value = self.start, self.value()
-            if isinstance(value, str) and self.at("="):
-                self.read()
+        known = argument_names(maker)
+
+        def argument() -> None:
+            column, value = self.tokens.start, self.value()
+            if isinstance(value, str) and self.tokens.at("="):
+                self.tokens.read()
                 if value in kwargs:
-                    self.fail(f"{value} is given twice", column)
+                    self.tokens.fail(f"{value} is given twice", column)
                 self.check_known("argument", value, known, column)
                 kwargs[value] = self.value()
             elif kwargs:
-                self.fail("an argument by place after one by name", column)
+                self.tokens.fail("a positional argument after a keyword argument", column)
             else:
                 args.append(value)
-            if not self.at(")"):
-                self.expect(",")
+
+        self.tokens.expect("(")
+        self.separated(argument, ")")
         return args, kwargs
 
+    def separated(self, rule: Callable[[], Any], end: str) -> list[Any]:
+        """What a rule reads, again and again with commas between, up to the end."""
+        values = []
+        while not self.tokens.accept(end):
+            values.append(rule())
+            if not self.tokens.at(end):
+                self.tokens.expect(",")
+        return values
+
     def value(self) -> Any:
-        if self.accept("["):
-            values = []
-            while not self.accept("]"):
-                values.append(self.nested(self.value))
-                if not self.at("]"):
-                    self.expect(",")
-            return values
-        column, token, unit, kind = self.start, self.token, self.unit, self.kind
+        if self.tokens.accept("["):
+            return self.separated(lambda: self.nested(self.value), "]")
+        column, token, unit, kind = self.tokens.start, self.tokens.text, self.tokens.unit, self.tokens.kind
         if kind not in ("number", "word", "quoted"):
-            self.fail("expected a value")
-        self.read()
+            self.tokens.fail("expected a value")
+        self.tokens.read()
         if kind == "number":
             if unit in MULTIPLES:  # a bare number, which may be of anything
                 return float(written(token + unit))

@@ -1,4 +1,4 @@
-"""Decays in their own time: at a pace that the length of the training doesn't change."""
+"""Decays with a timescale of their own, which the length of the training does not change."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from glideslope.schedules.schedule import Schedule
 
 @named
 def polynomial_cycles(period: Time = "25%", *, power: float = 1.0, final: float = 0.0) -> Schedule:
-    """A polynomial to a next end each time it comes to one: f + (1 - f)·(1 - t/(n·P))^p, n = ceil(t/P), at least 1.
+    """A polynomial whose end moves on each time it is reached: f + (1 - f)·(1 - t/(n·P))^p, n = ceil(t/P), at least 1.
 
     Args:
         period: P.
@@ -116,14 +116,14 @@ def step(every: Time = "30%", *, ratio: float = 0.1) -> Schedule:
 
 @named
 def inverse_sqrt(warmup: Time = "5%", *, timescale: Time | None = None) -> Schedule:
-    """Up over w updates and down with the inverse square root: min(t/w, √(w/t)).
+    """Rises over w updates, then falls with the inverse square root of time: min(t/w, √(w/t)).
 
     Args:
-        warmup: w; 0 for none, which then needs the timescale.
+        warmup: w; 0 for no warmup, which needs a timescale.
         timescale: s, w if not given; after the warmup the factor is √(s/(s + t - w)).
 
     Raises:
-        ScheduleError: neither a warmup nor a timescale.
+        ScheduleError: there is neither a warmup nor a timescale.
 
     Source: Vaswani et al. 2017, arXiv:1706.03762, in the form of transformers' get_inverse_sqrt_schedule.
 

@@ -73,7 +73,7 @@ class Continued(Wrapper):
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         inner = super().formula(frame, length, begin)
         if (first := inner(0.0, scalars)) == 0:
-            raise ScheduleError(f"{self.schedule!r} begins at 0, so no scale makes it begin where the last ended")
+            raise ScheduleError(f"{self.schedule!r} begins at 0, so it can't be scaled to begin where the last ended")
         if first * LARGEST_RISE < self.schedule.most(begin):
             raise ScheduleError(f"{self.schedule!r} begins at {first:g}, so that it would rise more than a millionfold "
                                 "from where the last ended")  # fmt: skip

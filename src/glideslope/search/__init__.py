@@ -3,7 +3,8 @@
 from glideslope.search.directory.run_directory import RunDirectory
 from glideslope.search.executors.processes import processes
 from glideslope.search.jobs.conformance import check_job
-from glideslope.search.jobs.job import Job, JobFactory, load_job
+from glideslope.search.jobs.job import Job, JobFactory
+from glideslope.search.jobs.job_file import load_job
 from glideslope.search.progress import Progress
 from glideslope.search.race import Race, race
 from glideslope.search.range_test import RangeTest, find

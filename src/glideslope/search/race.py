@@ -129,15 +129,15 @@ def race(
         seeds: the number of seeds with which everything is run; one doesn't show the noise, so differences below that
             can't be told from chance.
         seed: the first.
-        target: the validation loss to reach; where the best constant rate ends, if not given.
+        target: the validation loss to reach; by default the final loss of the best constant rate.
         evaluations: the measurements of the validation loss in a run.
         memory: results of finished runs, from which an interrupted search continues.
         watch: is called with the `Progress` at each look at the loss.
         executor: makes the runs, all at once if it has so many workers; each worker makes jobs by the function.
 
     Raises:
-        SearchError: no schedules or peaks, a peak or a number that isn't positive.
-        JobError: a call of the job fails, or its job with an optimizer is the one without.
+        SearchError: there are no schedules or peaks, or a peak or another number isn't positive.
+        JobError: a call of the job fails, or the job trains with another optimizer as without it.
     """
     if np.ndim(steps):  # the order before
         raise SearchError(f"steps={shown(steps)}, peaks={shown(peaks)}: give race(job, schedules, steps, peaks)")
@@ -181,10 +181,10 @@ def race(
 def standings(runs: Sequence[Sequence[Run]], target: float | None, updates: int) -> Race:
     """The race that these runs were, those of each contestant together."""
     order = sorted(runs, key=mean_loss)
-    reference = next(own for own in order if own[0].contestant == Contestant(constant(), own[0].contestant.peak))
+    reference = next(one for one in order if one[0].contestant == Contestant(constant(), one[0].contestant.peak))
     goal = mean_loss(reference) if target is None else target
-    table = [Standing(own[0].contestant, tuple(own), mean_loss(own), _error(own), _reached(own, goal)) for own in order]
-    tied = tuple(own[0].contestant for own in within_noise(order))
+    table = [Standing(one[0].contestant, tuple(one), mean_loss(one), _error(one), _reached(one, goal)) for one in order]
+    tied = tuple(one[0].contestant for one in within_noise(order))
     return Race(tuple(table), tied, table[order.index(reference)], goal, updates)
 
 
@@ -208,11 +208,11 @@ def within_noise(order: Sequence[Sequence[Run]]) -> list[Sequence[Run]]:
     of all is taken, the median over them; where there is none, as with one seed, those that end exactly as low count.
     """
     best = order[0]
-    gaps = [np.array([b.final_loss - a.final_loss for a, b in zip(best, own, strict=True)]) for own in order]
+    gaps = [np.array([b.final_loss - a.final_loss for a, b in zip(best, runs, strict=True)]) for runs in order]
     with np.errstate(over="ignore"):
         spreads = [gap.std(ddof=1) for gap in gaps[1:] if len(best) > 1 and np.all(np.isfinite(gap))]
     noise = 2 * float(np.median(spreads)) / math.sqrt(len(best)) if spreads else 0.0
-    return [best, *(own for own, gap in zip(order[1:], gaps[1:], strict=True) if gap.mean() <= noise)]
+    return [best, *(runs for runs, gap in zip(order[1:], gaps[1:], strict=True) if gap.mean() <= noise)]
 
 
 def _reached(runs: Sequence[Run], target: float) -> float | None:

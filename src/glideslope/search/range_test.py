@@ -31,8 +31,8 @@ BELOW_EDGE = 10.0
 class RangeTest(Shown):
     """What several sweeps say about the rate.
 
-    All rates are for sweeps of so many updates: the longer a sweep, the longer each rate has to show what it does, and
-    the lower, mostly, are the rates at which the loss falls and rises.
+    All rates depend on the length of the sweeps: in a longer sweep each rate acts for longer, so the loss mostly falls,
+    and rises, at lower rates.
 
     Attributes:
         sweeps: from the same weights, in different data orders.
@@ -94,8 +94,7 @@ def find(
         low: the rate at which a sweep begins.
         high: the rate at which it ends, unless the loss blows up before.
         steps: updates in a sweep.
-        sweeps: the number of sweeps, each in another data order; a job without `reseed` that isn't made from a seed
-            gets one.
+        sweeps: the number of sweeps, each in another data order; a job without `reseed` gets one sweep.
         seed: of the first sweep.
         watch: is called with the `Progress` at each look at the loss.
 

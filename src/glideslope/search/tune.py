@@ -51,12 +51,13 @@ class Tuned(Shown):
         final_loss: the validation loss it ended with.
         search_updates: all updates made but those of one full run; of a larger batch, by its examples.
         candidates: every short run, in order.
-        predicted: the interval in which the best full run ends in nine of ten trainings, by the short runs.
+        predicted: the interval that has the final loss of the best full run in nine of ten trainings, by the short
+            runs.
         near: the share of trainings in which no other peak ends lower by more than 1%, after such a search.
         sensitivity: the losses predicted for runs of the candidates' length at half and at twice the best peak; NaN
             where no peak as small, or as large, was tried.
         final: the full run that ended lowest; a short run whose rate is zero after it, where that ended lower.
-        full: every full run, in order; more than one where the bound pays for them.
+        full: every full run, in order.
         constant: the full run of the best constant rate, where it was asked for.
         constants: the full runs of all constant rates that were tried.
         noise: how far two data orders of one short run ended apart; 0 where the losses were clear without it.
@@ -114,14 +115,15 @@ def tune(
 ) -> Tuned:
     """Finds the peak rate with the least final validation loss, and trains with it.
 
-    The schedule is the one that is near best nearly everywhere, a single cycle; with a full run or more to spend, a
-    straight decay is tried beside it at the same peak. The peak matters most. It is found by a few *complete* runs of
-    equal length, annealed to their end: from the peak that is usual for the kind of optimizer in steps of a factor of
-    four, until the best lies between two others, then by a parabola. Over the full run the best peak is lower by the
-    length to the power -0.2. From two full runs on the bound pays for further full runs, at half and twice the peak and
-    on from there, or with a rate held high where the loss has fallen to a hundredth; the best is the answer. Where the
-    best short run ends lower than every full one, as of a training that learns its noise, that is the answer: its
-    schedule stops the training there. `docs/tuning.md` says what this was chosen over, and by what.
+    The peak matters most, so the search is for the peak. The schedule is a single cycle, which is near the best on
+    nearly every training; with an overhead of 1 or more, a linear decay is tried at the same peak. The peak is found by
+    a few *complete* runs of equal length, each annealed to its end. The first has the peak that is usual for the kind
+    of optimizer; the next change it by factors of four, until the best lies between two others; the last are at the
+    minimum of a parabola. The best peak falls with the length of a run to the power -0.2. With an overhead of 2 or
+    more, further full runs follow, at half and twice the peak and on from there, or with a rate that is held high where
+    the loss has fallen to a hundredth of the untrained one; the best full run is the answer. Where the best short run
+    ends lower than every full one, as when a training fits its noise, that run is the answer, and its schedule stops
+    the training there. `docs/tuning.md` compares this search with others.
 
     The untrained validation loss is measured before the first update. Where the training loss of no run clearly falls,
     the noise is measured by a run in another data order.
@@ -130,30 +132,30 @@ def tune(
         job: a job, or a function from a seed to a job.
         steps: the updates of the full run, N.
         overhead: bounds all updates but those of one full run, as a multiple of N.
-        schedules: the schedules to choose from; if not given, as said above. The peak is found with a single cycle, or
-            else the first; each other one is run once, at the peak with the same sum of rates.
+        schedules: the schedules to choose from, by default those above. The peak is found with a single cycle if it is
+            among them, else with the first; each other one is run once, at the peak with the same sum of rates.
         optimizers: names of optimizers to choose from besides the job's own, such as "adagrad" or "schedule-free",
             where the job is made by `job(seed, optimizer=None)`.
         averages: averages of the weights at a constant rate, to choose from besides: "ema(0.99)", "swa(75%)".
         also: other numbers of the optimizer to tune, each by three runs at the best peak: "weight_decay=1e-3:0.3",
-            "momentum"; of a job whose `controls` have them. "batch_size=32:256" begins at the job's own, for which
-            `steps` are the updates; with a larger batch there are fewer, of as many examples.
+            "momentum". The job's `controls` must have them. "batch_size=32:256" begins at the job's own batch, for
+            which `steps` are the updates; a larger batch gets fewer updates, with as many examples.
         guard: the guard that protects the full run from divergence.
         against_constant: also make full runs of constant rates around the chosen peak, outside the bound.
-        constant_peaks: the rates of those runs; if not given, a quarter to two times the best found, and on from there
-            until the best is not at an end.
+        constant_peaks: the rates of those runs; by default from a quarter of the best peak to twice it, and on from
+            there until the best isn't at an end.
         seed: of the job.
         memory: results of finished runs, from which an interrupted search continues.
         watch: is called with the `Progress` at each look at the loss.
         say: is called with a line on the cost of the full runs of constant rates, before they are made.
         executor: makes the runs, those that don't depend on each other at once; each worker makes jobs by the function.
-        speculate: how many runs that may be asked for next it makes meanwhile, so that the answer, which stays the
-            same, comes sooner. Runs that aren't asked for then are beyond the bound, and counted apart.
+        speculate: how many runs that may be needed next the executor makes ahead. The answer stays the same, and comes
+            sooner. Runs that aren't needed in the end are beyond the bound, and counted apart.
 
     Raises:
         SearchError: steps or overhead aren't positive, or leave too few updates for a search; or runs are to be made
             ahead without an executor.
-        NothingLearnedError: no full run ends clearly below the untrained loss; its `tuned` is what was found.
+        NothingLearnedError: no full run ends clearly below the untrained loss; its `tuned` is the `Tuned`.
         JobError: the training loss isn't finite from the first update, or a call of the job fails.
     """
     check_positive(steps=steps, overhead=overhead)

@@ -35,8 +35,7 @@ def _rates(plan: Plan, fine: bool) -> Rates:
 @lru_cache(maxsize=32)
 def _factors(text: str, steps: int, clock: Clock, fine: bool) -> Rates:
     """What the peak is times."""
-    value = scheduled(text)
-    timed = value if value.ends() else value.over(steps, clock)
+    timed = scheduled(text).within(steps, clock)
     if fine:
         return Rates.of_schedule(timed, steps)
     at = places(timed, steps, fine)

@@ -59,11 +59,7 @@ class Copy(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def edited(plan: Plan, edit: Edit | None) -> Plan:
-    """The plan after a change.
-
-    Raises:
-        ScheduleError: the schedule can't be changed so.
-    """
+    """The plan after a change. Raises a ScheduleError if the schedule can't be changed so."""
     if edit is None:
         return plan
     texts = [*plan.schedules]
@@ -72,15 +68,8 @@ def edited(plan: Plan, edit: Edit | None) -> Plan:
 
 
 def drawn(drawing: Drawing, beside: Sequence[Curve] = ()) -> dict[str, Any]:
-    """The chart of a plan, what is wrong with each of its texts, and the handles of the one that is edited.
-
-    Args:
-        drawing: the plan, and a change of it.
-        beside: other curves that are drawn with its own.
-
-    Raises:
-        ScheduleError: the schedule can't be changed as asked.
-    """
+    """The chart of a plan after a change, with the curves `beside`; what is wrong with each of its texts; and the
+    handles of the one that is edited. Raises a ScheduleError if the schedule can't be changed so."""
     plan = edited(drawing.plan, drawing.edit)
     curves: list[Curve] = []
     states: list[dict[str, Any]] = []
@@ -105,11 +94,7 @@ def drawn(drawing: Drawing, beside: Sequence[Curve] = ()) -> dict[str, Any]:
 
 def copied(copy: Copy) -> dict[str, str]:
     """The schedule that is edited, as text or JSON with what else moves it, and else alone; of rows that aren't of
-    every update, how many they are.
-
-    Raises:
-        ConversionError: it has no such form.
-    """
+    every update, how many they are. Raises a ConversionError if it has no such form."""
     plan = copy.plan
     if copy.to == "text":
         return {"code": str(parsed(plan.text))}
@@ -160,7 +145,7 @@ def _changed(plan: Plan, edit: Edit, value: Schedule) -> Schedule:
         return handles.with_point(value, plan.steps, plan.clock)
     movable = handles.handles(value, plan.steps, plan.clock)
     if edit.handle >= len(movable):
-        raise ScheduleError(f"{value} has {len(movable)} handles: there is none of number {edit.handle + 1}")
+        raise ScheduleError(f"{value} has {len(movable)} handles: none has the number {edit.handle + 1}")
     handle = movable[edit.handle]
     if edit.act == "remove":
         if handle.removed is None:

@@ -43,16 +43,11 @@ class Drop:
         )
 
     def keep(self, name: str, content: bytes) -> None:
-        """Keeps a file; one of a name that is taken is put in a folder beside, so that both are kept.
+        """Keeps the content of a file, whose name has the folders that it was dropped in: runs/first/metrics.csv. Where
+        the name is taken, the file is put in a folder beside, so both are kept.
 
-        A file of TensorBoard without a folder is put in one that is nearly called so: those in one folder are one run.
-
-        Args:
-            name: what it is called, after the folders that it was dropped in: runs/first/metrics.csv.
-            content: its bytes.
-
-        Raises:
-            DocumentError: there are too many, or it lies too deep.
+        A file of TensorBoard without a folder gets one of nearly its name, since the files of one folder are one run.
+        Raises a DocumentError if there are too many files or bytes, or the file lies too deep.
         """
         parts = _parts(name)
         if len(parts) == 1 and _EVENTS in parts[0]:

@@ -30,13 +30,8 @@ def parts(schedule: Schedule) -> int:
 
 
 def places(schedule: Schedule, steps: int, fine: bool) -> np.ndarray:
-    """The updates at which a schedule is drawn: where it turns, or some taken evenly, shape (n,).
-
-    Args:
-        schedule: with its horizon.
-        steps: the updates.
-        fine: whether there is time for its turns.
-    """
+    """The updates at which a schedule with a horizon is drawn: where it turns if there is time (`fine`), else evenly
+    spaced, shape (n,)."""
     if fine:
         return sampled(schedule, steps)[0]
     return np.unique(np.linspace(0, steps - 1, min(COARSE, steps)).astype(np.int64))

@@ -42,11 +42,7 @@ def refusal(error: Exception, status: int = 400) -> Response:
 
 
 async def content(request: Request, most: int) -> bytes:
-    """The bytes of a request.
-
-    Raises:
-        TooLargeError: there are more than `most`.
-    """
+    """The bytes of a request. Raises a TooLargeError if there are more than `most`."""
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
@@ -57,13 +53,9 @@ async def content(request: Request, most: int) -> bytes:
 
 
 def computed(kind: type[Asked], compute: Callable[[Asked], Any], waiting_for: str = "this machine") -> Handler:
-    """A handler that reads a request of a type and answers what a function makes of it, in a thread.
-
-    Args:
-        kind: what the request holds.
-        compute: from that to plain data; a GlideslopeError of it is a refusal.
-        waiting_for: what may keep the answer waiting; what waits for something else has a limit of its own.
-    """
+    """A handler that reads a request of a type, and answers with the plain data that a function computes of it in a
+    thread. A GlideslopeError of the function is a refusal; `waiting_for` names what may delay the answer, and has a
+    limit of its own."""
 
     async def handle(request: Request) -> Response:
         try:

@@ -51,10 +51,8 @@ class _Learn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def read_address(text: str) -> Export:
-    """The room and the state in an address of the page, or in what follows its #.
-
-    Raises:
-        DocumentError: it has none.
+    """The room and the state in an address of the page, or in what follows its #. Raises a DocumentError if it has
+    none.
 
     >>> read_address("http://127.0.0.1:1/token/#learn/%7B%22lesson%22%3A2%7D")
     Export(room='learn', state={'lesson': 2})
@@ -64,7 +62,7 @@ def read_address(text: str) -> Export:
         return msgspec.convert({"room": room, "state": json.loads(unquote(state)) if state else None}, Export)
     except (ValueError, RecursionError, msgspec.ValidationError) as error:
         raise DocumentError(
-            f"{text[:80]!r} is no address of a room ({error}): give what Copy link gives, or one of draw, predict, "
+            f"{text[:80]!r} isn't the address of a room ({error}): give what Copy link gives, or one of draw, predict, "
             "play, watch and learn"
         ) from None
 
@@ -80,11 +78,8 @@ def fragment(asked: Export) -> str:
 
 
 def exported(library: Library, asked: Export) -> str:
-    """The file, as HTML.
-
-    Raises:
-        GlideslopeError: the state isn't one of the room, or names a law or a run directory that isn't there.
-    """
+    """The file, as HTML. Raises a GlideslopeError if the state isn't one of the room, or names a law or a run directory
+    that isn't there."""
     try:
         state, answers = _recorded(library, asked.room, asked.state or {})
     except msgspec.ValidationError as error:

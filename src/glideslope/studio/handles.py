@@ -78,10 +78,7 @@ def unfolded(schedule: Schedule) -> list[Any]:
 
 
 def in_points(schedule: Schedule, steps: int, clock: Clock) -> Schedule:
-    """Points that are nearly the same schedule, which can be dragged.
-
-    Raises:
-        ScheduleError: it is nowhere above 0.
+    """Points that are nearly the same schedule, which can be dragged. Raises a ScheduleError if it is nowhere above 0.
 
     >>> import glideslope as gs
     >>> in_points(gs.parse("warmup(10%) >> hold() >> cooldown(20%)"), 1000, gs.Clock())
@@ -101,11 +98,8 @@ def in_points(schedule: Schedule, steps: int, clock: Clock) -> Schedule:
 
 
 def with_point(schedule: Schedule, steps: int, clock: Clock) -> Schedule:
-    """The same schedule with one more point, in the middle of the longest stretch between two.
-
-    Raises:
-        ScheduleError: it has no points.
-    """
+    """The same schedule with one more point, in the middle of the longest stretch between two. Raises a ScheduleError
+    if it has no points."""
     parts = unfolded(schedule)
     for i, part in enumerate(parts):
         if isinstance(part, Named) and part.name == "interpolate":

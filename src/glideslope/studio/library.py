@@ -39,13 +39,8 @@ class Known:
 
 
 class Library:
-    """The laws of a folder and of what was dropped.
-
-    Args:
-        folder: the only one whose files are read.
-        laws: others, by name.
-        checkpoints: an address of a service, at which checkpoints of the folder's searches are read.
-    """
+    """The laws of a folder, others by name, and those of what was dropped. `checkpoints` is an address of a service,
+    where the checkpoints of the folder's searches may be read."""
 
     def __init__(self, folder: Path, laws: dict[str, Law] | None = None, checkpoints: str = "") -> None:
         self.folder = folder.resolve()
@@ -56,11 +51,8 @@ class Library:
         self._kept = TemporaryDirectory(prefix="glideslope-studio-")
 
     def inside(self, name: str) -> Path:
-        """The path of a file or folder by its name within the folder.
-
-        Raises:
-            DocumentError: it lies outside, or isn't there.
-        """
+        """The path of a file or folder by its name within the folder. Raises a DocumentError if it lies outside, or
+        isn't there."""
         try:
             path = (self.folder / name).resolve()
             readable = path.is_relative_to(self.folder) and path.exists()
@@ -80,42 +72,24 @@ class Library:
         return [*self._given, *(str(path.relative_to(self.folder)) for path in self._files() if self._is_law(path))]
 
     def law(self, name: str) -> Known:
-        """A law by its name.
-
-        Raises:
-            LawError: it can't be read.
-            DocumentError: there is no such file in the folder.
-        """
+        """A law by its name. Raises a LawError if it can't be read, or a DocumentError if there is no such file in the
+        folder."""
         if name in self._given:
             return self._given[name]
         return Known(self._loaded(self.inside(name)))
 
     def keep(self, group: str, name: str, content: bytes) -> None:
-        """Keeps a file that was dropped; of many drops the files of the last are kept.
-
-        Args:
-            group: those that are dropped together.
-            name: what the file is called, after the folders that it was dropped in.
-            content: its bytes.
-
-        Raises:
-            DocumentError: there are too many in the group, or it lies too deep.
-        """
+        """Keeps the content of a dropped file in the group of those dropped together, by its name with the folders that
+        it was dropped in; only the last few groups are kept. Raises a DocumentError if there are too many files in the
+        group, or it lies too deep."""
         if group not in self._drops and len(self._drops) >= _MOST_DROPS:
             shutil.rmtree(self._drops.pop(next(iter(self._drops))).folder.parent, ignore_errors=True)
         folder = Path(self._kept.name) / secrets.token_hex(8) / "dropped"
         self._drops.setdefault(group, Drop(folder)).keep(name, content)
 
     def fitted(self, group: str, options: dict[str, Any]) -> str:
-        """The name of the law of files that were dropped: the law that one is, or the one fitted on logs.
-
-        Args:
-            group: which files.
-            options: what the logs don't say, arguments of `laws.read`.
-
-        Raises:
-            LawError: none can be read or fitted, or fitting takes too long.
-        """
+        """The name of the law of a group of dropped files: the law that a file holds, or one fitted on logs, with the
+        options of `laws.read`. Raises a LawError if no law can be read or fitted, or fitting takes too long."""
         if group not in self._drops:
             raise LawError("nothing was dropped")
         drop = self._drops[group]

@@ -67,7 +67,7 @@ def studio(law: Law | Path | str | None = None, folder: Path | str = ".") -> Cel
             f'the studio needs {error.name}, which is not installed: pip install "glideslope[studio]"'
         ) from error
     if not Path(folder).is_dir():
-        raise FrameworkError(f"{folder} is no folder: name the one whose laws, logs and runs the page may read")
+        raise FrameworkError(f"{folder} isn't a folder: name the one whose laws, logs and runs the page may read")
     laws = {} if law is None else {"law": _law(law)}
     return Cell(Background(Path(folder), ancestors=_ANY_PAGE, laws=laws), "draw" if law is None else "predict")
 
@@ -79,6 +79,6 @@ def _law(law: object) -> Law:
         return load(law)
     if not isinstance(law, Law):
         raise LawError(
-            f"{type(law).__name__} is no law: give what gs.laws.fit returned, or the file that it was saved in"
+            f"{type(law).__name__} isn't a law: give what gs.laws.fit returned, or the file that it was saved in"
         )
     return law

@@ -78,11 +78,8 @@ class Plan(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     def curve(self, text: str) -> Curve:
         """The curve of a schedule: each update, or of very many the turns and those between which it is straight; of
-        very many parts, at some updates.
-
-        Raises:
-            ScheduleError: the text isn't a schedule, or there are too many parts.
-        """
+        very many parts, at some updates. Raises a ScheduleError if the text isn't a schedule, or there are too many
+        parts."""
         parsed(text)
         if self.parts > MOST_PARTS:
             raise ScheduleError(
@@ -118,6 +115,5 @@ def _parts(text: str) -> int:
 @lru_cache(maxsize=32)
 def _curve(text: str, steps: int, peak: float, clock: Clock, fine: bool) -> Curve:
     value = parsed(text)
-    bare = as_policy(value).schedule
-    whole = bare if bare.ends() else bare.over(steps, clock)
+    whole = as_policy(value).schedule.within(steps, clock)
     return Curve.of(value, steps, peak, clock, places(whole, steps, fine))

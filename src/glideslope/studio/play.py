@@ -63,12 +63,9 @@ class Dimensions(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def played(play: Play) -> dict[str, Any]:
-    """The surface, and the way of each ball with the rates at which it would crawl, swing and diverge.
-
-    Raises:
-        FormulaError: the formula can't be read.
-        ScheduleError: a ball's schedule can't, or there is no such surface.
-    """
+    """The surface, and the way of each ball with the rates at which it would crawl, swing and diverge. Raises a
+    FormulaError if the formula can't be read, or a ScheduleError if a ball's schedule can't, or there is no such
+    surface."""
     ground = _surface(play)
     window = _window(play, ground)
     size = max(high - low for low, high in window)
@@ -87,11 +84,8 @@ def played(play: Play) -> dict[str, Any]:
 
 
 def solved(play: Play) -> dict[str, Any]:
-    """The places without a slope, by Newton's method within the window and by algebra, each with its time.
-
-    Raises:
-        FormulaError: the formula can't be read.
-    """
+    """The places without a slope, by Newton's method within the window and by algebra, each with its time. Raises a
+    FormulaError if the formula can't be read."""
     import time
 
     ground = _surface(play)
@@ -199,12 +193,8 @@ def _marked(way: Path, window: list[tuple[float, float]]) -> np.ndarray:
 
 
 def _steepest(matrices: np.ndarray, layers: list[float]) -> np.ndarray:
-    """The largest eigenvalue of D^½·H·D^½, of H·D too, with D what the rate is times for each coordinate.
-
-    Args:
-        matrices: H, shape (n, d, d).
-        layers: of D's diagonal, the first d.
-    """
+    """The largest eigenvalue of D^½·H·D^½ for each H, shape (n, d, d). The first d of `layers` are the diagonal of D:
+    what the rate of each coordinate is multiplied by. H·D has the same eigenvalues."""
     roots = np.sqrt(layers[: matrices.shape[1]])
     scaled = np.nan_to_num(matrices, posinf=0.0, neginf=0.0) * np.outer(roots, roots)
     return np.asarray(np.linalg.eigvalsh(scaled)[:, -1])

@@ -20,6 +20,7 @@ from glideslope.errors import GlideslopeError, LawError
 from glideslope.escape import visible
 from glideslope.laws import Designed, Law, Rates, design
 from glideslope.laws.reach import TIMES_THE_LONGEST, far_peak, span
+from glideslope.plural import plural
 from glideslope.schedules.sampling import MOST_UPDATES
 from glideslope.studio.course import course, losses, size, what_ifs
 from glideslope.studio.draw import Drawing, drawn, edited
@@ -77,11 +78,7 @@ class Logs(msgspec.Struct, forbid_unknown_fields=True):
 
 def predicted(library: Library, asked: Prediction) -> dict[str, Any]:
     """All that is drawn of a plan and of the schedule that the law would design beside it, and the predicted losses.
-
-    Raises:
-        LawError: there is no such law.
-        ScheduleError: the schedule can't be changed as asked.
-    """
+    Raises a LawError if there is no such law, or a ScheduleError if the schedule can't be changed as asked."""
     if not asked.law:
         raise LawError("no law: drop logs on the page, or open the studio on a folder with what glideslope fit wrote")
     known = library.law(asked.law)
@@ -221,7 +218,7 @@ def _described(known: Known) -> dict[str, Any]:
     notes = [visible(note) for note in known.notes[:20]]
     if not any(run.means[0] for run in law.fitted):
         notes.append(_NO_CURVES)
-    runs = f"{len(peaks)} run{'s' * (len(peaks) != 1)} of up to {max(run.steps for run in law.fitted):,} updates"
+    runs = f"{plural(len(peaks), 'run')} of up to {max(run.steps for run in law.fitted):,} updates"
     over = f"{'peaks' if ' ' in span(peaks) else 'a peak of'} {span(peaks)}"
     return {
         "says": f"{runs}, {over}; ends of runs are within {law.noise:.2%}",

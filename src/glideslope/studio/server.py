@@ -17,25 +17,15 @@ from glideslope.studio.library import Library
 
 
 def application(library: Library, token: str, hosts: Collection[str] = LOOPBACK, ancestors: str = "'self'") -> ASGIApp:
-    """The page and what it asks for.
-
-    Args:
-        library: what the page may read.
-        token: what every path begins with.
-        hosts: the names that this machine may be called by.
-        ancestors: the pages that may show this one in a frame.
-    """
+    """The page and what it asks for: what `library` may read, at paths that begin with the token, for requests to these
+    hosts; these ancestors may show it in a frame."""
     of_library = [route for room in (predict, watch, export) for route in room.routes(library)]
     routes = [*draw.ROUTES, *play.ROUTES, *of_library, *pages.ROUTES]
     return Access(Starlette(routes=routes), token, hosts, ancestors)
 
 
 def bound(host: str, port: int) -> socket.socket:
-    """A socket that listens; port 0 is any that is free.
-
-    Raises:
-        FrameworkError: the address can't be bound.
-    """
+    """A socket that listens; port 0 is any that is free. Raises a FrameworkError if the address can't be bound."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

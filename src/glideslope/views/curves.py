@@ -82,7 +82,7 @@ class Curve:
         if isinstance(schedule, Feedback):
             curve = cls.of(as_policy(schedule).schedule, steps, peak, clock, at)
             return replace(curve, text=f"{label(schedule)}, before any measurement")
-        whole = _whole(schedule, steps, clock)
+        whole = schedule.within(steps, clock)
         starts = boundaries(whole, Frame(steps, clock), whole.allotted(Frame(), steps))
         rates = np.array(np.broadcast_to(peak * np.asarray(whole(at)), at.shape))
         return cls(label(schedule), at, rates, steps, sorted({t for t in starts if 0 < t < steps}))
@@ -93,7 +93,7 @@ def places(schedules: SequenceOf[Schedule | Feedback | Growth], steps: int, cloc
     if counted(steps) <= MOST_DRAWN:
         return np.arange(steps)
     bare = [as_policy(value).schedule for value in schedules]
-    return np.unique(np.concatenate([sampled(_whole(schedule, steps, clock), steps)[0] for schedule in bare]))
+    return np.unique(np.concatenate([sampled(schedule.within(steps, clock), steps)[0] for schedule in bare]))
 
 
 def horizon(schedule: Schedule | Feedback | Growth) -> int:
@@ -126,14 +126,9 @@ def _kept(curve: Curve) -> np.ndarray:
     return np.unique(np.minimum(ends, last))
 
 
-def _whole(schedule: Schedule, steps: int, clock: Clock) -> Schedule:
-    """A schedule as a search runs it: with its own end, where it has one."""
-    return schedule if schedule.ends() else schedule.over(steps, clock)
-
-
 def _of_growth(policy: Growth, steps: int, peak: float, clock: Clock, at: np.ndarray) -> Curve:
     """A curve over updates of the base batch, as what it is compared with is."""
-    growth = replace(policy, schedule=_whole(policy.schedule, steps, clock).lasting(steps))
+    growth = replace(policy, schedule=policy.schedule.within(steps, clock).lasting(steps))
     base = policy.growing.base
     if len(at) == steps:
         sizes, factors, examples = growth.plan()

@@ -71,9 +71,9 @@ def _of_law(value: Law) -> str:
     predicted = laws.chart({f"{text} at {longest.peak:g}": (at, loss, low, high)}, "The loss that it predicts")
     doubt = f"<p>{escape.html(value.doubt)}</p>" if value.doubt else ""
     sentence = (
-        f"A law of the loss, fitted on {len(value.fitted)} run{'s' * (len(value.fitted) != 1)} of up to "
-        f"{plural(longest.steps, 'update', ',')}; ends of runs are {value.noise:.2%} from what fits "
-        "without them predict."
+        f"A law of the loss, fitted on {plural(len(value.fitted), 'run')} "
+        f"of up to {plural(longest.steps, 'update', ',')}; "
+        f"ends of runs are {value.noise:.2%} from what fits without them predict."
     )
     return f"<p>{escape.html(sentence)}</p>{doubt}{inline(predicted)}"
 

@@ -176,7 +176,7 @@ class StageLines:
             return
         stage, runs = visible(self._last.stage), self._runs
         bound = f" of at most {self._last.bound:,.0f}" if math.isfinite(self._last.bound) else ""
-        line = f"{stage}: {runs} run{'s' * (runs != 1)} done, {self._last.made:,}{bound} updates"
+        line = f"{stage}: {plural(runs, 'run')} done, {self._last.made:,}{bound} updates"
         with suppress(OSError, ValueError):  # a job may have closed it
             self._console.print(Text(line), soft_wrap=True)
 

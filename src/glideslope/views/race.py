@@ -49,12 +49,8 @@ def rows(raced: Race) -> list[tuple[object, ...]]:
 
 
 def reasons(contestants: Sequence[Sequence[Run]], lead: str) -> list[str]:
-    """Why each contestant is the answer of a race, or isn't: a short phrase each.
-
-    Args:
-        contestants: the runs of each, with one seed each.
-        lead: what the best of them is called.
-    """
+    """Why each contestant is the answer of a race, or isn't, from its runs, one for each seed: a short phrase each.
+    `lead` is what the best is called."""
     seeds = max(map(len, contestants))
     order = sorted((runs for runs in contestants if len(runs) == seeds), key=mean_loss)
     tied = {id(runs) for runs in within_noise(order)[1:]}

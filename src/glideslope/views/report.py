@@ -69,13 +69,8 @@ def listing(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]
 
 def code(title: str, lines: Sequence[str]) -> str:
     """A section with lines to copy; none without lines."""
-    text = html_lines(lines)
+    text = "\n".join(map(html, lines))
     return f'<section><h2>{html(title)}</h2><pre tabindex="0">{text}</pre></section>' if lines else ""
-
-
-def html_lines(lines: Iterable[str]) -> str:
-    """Lines as they stand."""
-    return "\n".join(map(html, lines))
 
 
 def folded(title: str, parts: Iterable[str]) -> str:

@@ -39,8 +39,8 @@ def export(schedule: Schedule, steps: int, peak: float, to: str, most_rows: int 
 
     Returns:
         Python code that defines `make(optimizer)`, which returns the scheduler (torch, transformers), or `schedule`
-        (Optax, Keras); JSON for DeepSpeed where it can, code of a scheduler for `deepspeed.initialize` where not; rows
-        of step,lr. What the library has no class for is a table, with a comment that says so.
+        (Optax, Keras); JSON for DeepSpeed if it has such a scheduler, else code of one for `deepspeed.initialize`; rows
+        of step,lr. A schedule that the library has no class for becomes a table, with a comment that says so.
 
     Raises:
         ConversionError: the library is unknown.

@@ -19,7 +19,7 @@ def from_optax(schedule: Callable[[Any], Any], steps: int) -> Schedule:
         steps: how many updates to sample; the value after the last is held.
 
     Raises:
-        ConversionError: steps isn't at least 1, or a value isn't a finite number that isn't negative.
+        ConversionError: steps isn't at least 1, or a value is negative or not finite.
 
     >>> import optax
     >>> schedule = from_optax(optax.linear_schedule(0.5, 0.0, 100), 100)

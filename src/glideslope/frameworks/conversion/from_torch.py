@@ -27,8 +27,8 @@ def from_torch(scheduler: LRScheduler) -> Schedule:
         scheduler: a scheduler, new or after any number of steps; its groups may have different rates, but one schedule.
 
     Raises:
-        ConversionError: there is no such schedule: it is measured (ReduceLROnPlateau), each group has another one, its
-            class is unknown, or its rate isn't what it would be at this update.
+        ConversionError: the scheduler follows measurements (ReduceLROnPlateau), has several schedules for its groups,
+            is of an unknown class, or has set another rate than its schedule has at this update.
 
     >>> import torch
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)

@@ -32,7 +32,7 @@ SCHEDULE_METHODS = {name: make for name, make in METHODS.items() if name not in 
 
 
 def to_json(schedule: Schedule | Feedback | Growth) -> str:
-    """The JSON form: `{"version": 1, "schedule": ...}`, and `"factors": [...]` of what else multiplies it.
+    """The JSON form: `{"version": 1, "schedule": ...}`, and `"factors": [...]`, the other factors of the product.
 
     Raises:
         ScheduleError: the schedule, or a part of it, is made from a Python function, or nested deeper than can be read.
@@ -64,7 +64,7 @@ def from_json(text: str) -> Any:
     warmup(5%) >> cosine()
     """
     if not isinstance(text, str | bytes):
-        raise ScheduleError(f"{shown(text)} is no JSON text: give what to_json returned")
+        raise ScheduleError(f"{shown(text)} isn't a JSON text: give what to_json returned")
     try:
         document = parsed(text)
     except DocumentError as error:
@@ -74,7 +74,7 @@ def from_json(text: str) -> Any:
         raise ScheduleError(f"version {shown(document['version'])}: this program reads version {VERSION}")
     factors = document.get("factors", [])
     if not isinstance(factors, list) or not (factors or "schedule" in document):
-        raise ScheduleError(f"factors={shown(factors)}: give a schedule, or a list of what multiplies one")
+        raise ScheduleError(f"factors={shown(factors)}: give a schedule, or a list of feedbacks and growths")
     try:
         parts = [_schedule(document["schedule"], 0)] if "schedule" in document else []
         return reduce(mul, [*parts, *map(_factor, factors)])

@@ -26,11 +26,11 @@ def read(scheduler: Any, place: Place) -> Schedule:
 
 
 def reader_of(scheduler: Any) -> Reader:
-    """The reader for a scheduler's class. Raises a ConversionError if there is none."""
+    """The reader for a scheduler's class. Raises a ConversionError for a class without a reader."""
     name = name_of(scheduler)
     if name not in _ALL:
         why = "it follows measurements" if name == "ReduceLROnPlateau" else f"known are {', '.join(_ALL)}"
-        raise ConversionError(f"a {name} is no schedule that can be read: {why}")
+        raise ConversionError(f"a {name} can't be read as a schedule: {why}")
     if type(scheduler).__module__ != "torch.optim.lr_scheduler":
         raise ConversionError(f"this {name} isn't one of torch's: sample its rates, gs.from_points")
     return _ALL[name]
@@ -89,7 +89,7 @@ def _chained(scheduler: Any, place: Place) -> Schedule:
         return read(scheduler._schedulers[0], place)
     for inner in scheduler._schedulers:
         if name_of(inner) in _OVERWRITING or getattr(inner, "eta_min", 0) != 0:
-            raise ConversionError(f"a {name_of(inner)} in a chain overwrites what the others did: it is no factor")
+            raise ConversionError(f"a {name_of(inner)} in a chain overwrites what the others did, so it isn't a factor")
         if getattr(inner, "T_max", math.inf) < place.updates:
             raise ConversionError(f"a {name_of(inner)} in a chain adds to what the others did after its end")
     initial = initial_rate(scheduler, place.group)

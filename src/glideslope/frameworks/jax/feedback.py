@@ -1,4 +1,4 @@
-"""A feedback in Optax: a transformation that scales updates by what measurements make of the rate."""
+"""A feedback in Optax: a transformation that scales updates by the feedback's factor."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class FeedbackState(NamedTuple):
 
 
 def scale_by_feedback(feedback: Feedback) -> optax.GradientTransformationExtraArgs:
-    """Scales updates by a feedback's factor, and by the schedule that it holds.
+    """Scales updates by a feedback's factor, and by that of the schedule it multiplies.
 
     Last in a chain it multiplies the rate: `optax.chain(optax.adamw(3e-2), gs.jax.scale_by_feedback(schedule *
     plateau))`, the schedule with its horizon. A measurement is passed with the first update that it counts for,
     `optimizer.update(gradient, state, params, value=loss)`. Without a value, or with NaN, the factor stays as it is, so
-    under `jit` a loss that is only measured at times is NaN in between.
+    under `jit` give NaN at the updates without a measurement.
 
     Args:
         feedback: a feedback, or a schedule times one; not a guard, which needs snapshots.
@@ -53,7 +53,7 @@ def scale_by_feedback(feedback: Feedback) -> optax.GradientTransformationExtraAr
     """
     whole = as_policy(feedback).feedback
     if whole is None:
-        raise FeedbackError(f"{feedback!r} is no feedback: a schedule is an Optax schedule as it stands")
+        raise FeedbackError(f"{feedback!r} isn't a feedback: a schedule is an Optax schedule as it stands")
     if whole.guard is not None:
         raise FeedbackError("a guard needs snapshots, which a transformation of Optax doesn't take: leave it out")
 
@@ -76,14 +76,14 @@ def scale_by_feedback(feedback: Feedback) -> optax.GradientTransformationExtraAr
 
 
 def check_feedback(state: Any, feedback: Feedback) -> None:
-    """Checks what an optimizer's state, which a checkpoint library restored, holds of a feedback.
+    """Checks the feedback's state within an optimizer's state that a checkpoint library restored.
 
     Args:
         state: the optimizer's state, a pytree with the `FeedbackState` of `scale_by_feedback`.
         feedback: the feedback.
 
     Raises:
-        FeedbackError: it holds none, or one that this feedback can't have.
+        FeedbackError: the state has none of a feedback, or one that this feedback can't have.
 
     >>> import glideslope as gs
     >>> optimizer = optax.chain(optax.sgd(1.0), gs.jax.scale_by_feedback(gs.plateau()))

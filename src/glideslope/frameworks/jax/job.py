@@ -17,8 +17,8 @@ Update = Callable[[Any, Any, Any, Any], tuple[Any, Any, Any]]
 class Job(NumberedJob):
     """A training made from what a JAX user has: parameters, an optimizer's state, an update function and data.
 
-    What the update draws at random, it draws from a key that it keeps in the optimizer's state, any pytree; or the data
-    bring a key with each batch.
+    An update that draws random numbers keeps a key in the optimizer's state, which may be any pytree, or gets one with
+    each batch.
 
     Args:
         params: the parameters, a pytree.

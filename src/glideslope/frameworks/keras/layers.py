@@ -23,7 +23,7 @@ def layerwise(optimizer: keras.optimizers.Optimizer, multipliers: Multipliers) -
         The same optimizer.
 
     Raises:
-        LayerError: the optimizer was changed so before; or, at the first update, a variable has no multiplier.
+        LayerError: `layerwise` has changed the optimizer before; or, at the first update, a variable has no multiplier.
 
     >>> import keras, glideslope as gs
     >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), keras.layers.Dense(1, name="head")])

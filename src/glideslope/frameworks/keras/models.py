@@ -13,10 +13,10 @@ from glideslope.layers.parameters import Parameter, in_columns
 
 
 def parameters(model: Any) -> list[Parameter]:
-    """Each by its path.
+    """The variables of a model by their paths.
 
     Raises:
-        LayerError: two have the same.
+        LayerError: two variables have the same path.
     """
     paths = [variable.path for variable in model.trainable_variables]
     if twice := sorted({path for path in paths if paths.count(path) > 1}):

@@ -11,4 +11,4 @@ ATTRIBUTES = {
     "keras.optimizers.SGD on torch": ("_parallel_update_step",),
     "keras.Model": ("_flatten_layers", "_layers", "_trainable_variables"),
 }  # fmt: skip
-"""The attributes of what."""
+"""The private attributes, by the object that has them."""

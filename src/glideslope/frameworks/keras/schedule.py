@@ -1,4 +1,4 @@
-"""A schedule as Keras wants one."""
+"""A schedule as a `LearningRateSchedule` of Keras."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from glideslope.schedules.numbers import plain
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
     """A rate for a Keras optimizer; saved and loaded with the model.
 
-    Keras counts batches, and asks for the rate at each, also where the optimizer accumulates gradients over several:
-    their number is an argument here.
+    Keras asks for the rate at each batch, also where the optimizer accumulates the gradients of several batches for an
+    update: `gradient_accumulation_steps` is their number.
 
     Args:
         schedule: the schedule, a value or its text.

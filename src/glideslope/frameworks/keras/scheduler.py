@@ -39,7 +39,7 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
 
     Raises:
         ScheduleError: the length of the `fit` isn't known and no horizon given, the optimizer's own rate is a schedule,
-            it has made updates and no peak is given, or the model has no optimizer.
+            an optimizer that has made updates needs a peak, or the model has no optimizer.
 
     Warns:
         UserWarning: something else sets the rate too, such as Keras's ReduceLROnPlateau; the model has other

@@ -49,8 +49,8 @@ _HINTS = {
 def automatic(name: str, params: Iterable[Any], **options: Any) -> torch.optim.Optimizer:
     """An optimizer by name: from torch, from the package that its authors keep, or Lion from pytorch_optimizer.
 
-    Of those that find the rate themselves (`prodigy`, `d-adaptation`) the rate is a factor of what they find, so a
-    schedule with a peak of 1 is right for them. The schedule-free ones take a constant rate after a warmup
+    Optimizers that find their rate (`prodigy`, `d-adaptation`) multiply it by `lr`, so a schedule with a peak of 1 is
+    right for them. The schedule-free ones take a constant rate after a warmup
     (`warmup_steps=`), and hold other weights for evaluation: a plain loop calls `optimizer.train()` and
     `optimizer.eval()`, `gs.torch.Job` does it itself. Muon is for matrices: give it those of the hidden layers, and
     AdamW the embeddings, the head, biases and norms. Lion takes a rate three to ten times smaller than AdamW's.

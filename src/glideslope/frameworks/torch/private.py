@@ -26,4 +26,4 @@ ATTRIBUTES = {
     "accelerate.state.GradientState": ("_set_sync_gradients",),
     "transformers.Trainer": ("_prepare_inputs",),
 }  # fmt: skip
-"""The attributes of what."""
+"""The private attributes, by the object that has them."""

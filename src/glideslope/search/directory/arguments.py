@@ -8,7 +8,6 @@ from typing import Any
 from glideslope.documents import shown
 from glideslope.errors import RunDirectoryError
 from glideslope.schedules.numbers import is_number
-from glideslope.search.storage import stored
 
 
 def check_arguments(folder: Any, search: Any, checkpoint_every: Any) -> None:
@@ -21,11 +20,3 @@ def check_arguments(folder: Any, search: Any, checkpoint_every: Any) -> None:
         raise RunDirectoryError(f"search={shown(search, 80)}: give a dict of what is searched, such as {example}")
     if not (is_number(checkpoint_every) and checkpoint_every >= 0):
         raise RunDirectoryError(f"checkpoint_every={shown(checkpoint_every, 80)}: give seconds, math.inf for none")
-
-
-def check_plain(record: stored.Record) -> None:
-    """Raises a RunDirectoryError unless what is searched is plain data."""
-    try:
-        stored.text_of_record(record)
-    except (TypeError, ValueError) as error:
-        raise RunDirectoryError(f"search={shown(record.search, 80)}: give plain data ({error})") from error

@@ -101,7 +101,7 @@ def bring_best(directory: RunDirectory, saving: Saving) -> None:
 
 
 def _left(saving: Saving) -> Trained | None:
-    """What the state that a worker left is of; None where there is none that is whole."""
+    """The run and the update of the state that a worker left; None where there is no whole one."""
     try:
         trained = checked(unsealed(places.read(saving.place, f"{saving.stem}-best.json")), Trained)
         names = [f"{saving.stem}-best.{form}" for form in states.FORMS]

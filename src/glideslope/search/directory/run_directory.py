@@ -19,7 +19,8 @@ import numpy as np
 from glideslope.callers import caller_level
 from glideslope.errors import DocumentError, RunDirectoryError
 from glideslope.files import write_atomically
-from glideslope.search.directory.arguments import check_arguments, check_plain
+from glideslope.search.directory.arguments import check_arguments
+from glideslope.search.directory.marker import Marker, check_plain
 from glideslope.search.directory.stop_request import StopRequest
 from glideslope.search.runs.unfinished import Saving, Unfinished
 from glideslope.search.storage import places, result_files, run_files, stored
@@ -44,15 +45,15 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
     replaced or deleted. A lock lets one process write.
 
     Args:
-        folder: where.
-        search: what is searched, plain data; a search goes on only in the folder of the same one.
-        overwrite: begin anew in a folder that holds a run.
-        resume: go on with the run that the folder holds.
-        accept_changes: go on though it is another search, with the results that the folder holds.
+        folder: its path.
+        search: a description of the search, plain data; a search resumes only in a folder with the same description.
+        overwrite: begin anew in a folder that holds a search.
+        resume: go on with the search that the folder holds.
+        accept_changes: go on with the results in the folder although the description differs.
         checkpoint_every: the least seconds between two checkpoints of a run, infinite for none.
-        checkpoints: where checkpoints lie, a folder or an address of fsspec such as `s3://bucket/folder`; in the folder
-            of the run if not given.
-        new: whether the folder was made for this search, which is deleted with it where nothing is written.
+        checkpoints: where checkpoints lie, a folder or an address of fsspec such as `s3://bucket/folder`; by default in
+            the folder itself.
+        new: whether the folder was made for this search; it is deleted if nothing is written.
 
     Attributes:
         changes: the differences that are accepted.
@@ -60,8 +61,8 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         is_locked_for_report: whether the lock outlasts the search, so that nobody else writes before `finish`.
 
     Raises:
-        RunDirectoryError: the folder holds a run and neither was asked for; it is another run than this; another
-            process writes in it; or it has files of the same names that no search made.
+        RunDirectoryError: the folder holds a search and neither `overwrite` nor `resume` is set; it holds another
+            search; another process writes in it; or it has files of the same names that no search made.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         super().__init__()
         check_arguments(folder, search, checkpoint_every)
         self.folder = folder = Path(folder).absolute()  # a job may change the working directory
-        self._marker, self._runs = folder / "search.json", folder / run_files.RUNS
+        self._runs = folder / run_files.RUNS
         self.stores_no_state = False
         self._lock = Lock(folder / run_files.LOCK)
         checkpoints = None if checkpoints is None else places.absolute(checkpoints)
@@ -83,8 +84,8 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         run_files.check_writable(folder)
         run_files.check_writable(self._runs)
         self._lock.check_free()
-        self._text = self._marker_text()
-        before = self._read_record()
+        self._marker = Marker(folder)
+        before = self._marker.record()
         self._record = stored.Record(2, secrets.token_hex(8), search, checkpoints=checkpoints or "")
         check_plain(self._record)
         self._recorded = False
@@ -177,9 +178,9 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self._emptied = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
         try:
             run_files.make(self.folder)
-            self._check_no_other()  # one that has begun may have released the lock for a moment: it isn't taken from it
+            self._marker.check_no_other()  # one that has begun may have released the lock for a moment
             self._lock.acquire(_PATIENCE if self._recorded else 0.0)
-            self._check_no_other()
+            self._marker.check_no_other()
             for name in ("", run_files.RUNS, run_files.UNFINISHED, run_files.TRAINED):
                 run_files.delete(run_files.matching(self.folder / name, _TEMPORARY))
             self.stop_request.withdraw()
@@ -188,11 +189,6 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         except BaseException:
             self.release()
             raise
-
-    def _check_no_other(self) -> None:
-        """Raises where another search began since this directory was opened."""
-        if self._marker_text() != self._text:
-            raise RunDirectoryError(f"another search began in {self.folder} meanwhile: name another folder with --out")
 
     @cached_property
     def stop_request(self) -> StopRequest:
@@ -241,8 +237,8 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
             setattr(self._record, name, value)
         text = stored.text_of_record(self._record)
         self._lock.check_held()
-        write_atomically(self._marker, text)
-        self._text, self._recorded = text.encode(), True
+        self._marker.write(text)
+        self._recorded = True
 
     def _go_on(self, before: stored.Record, accept_changes: bool) -> None:
         """Takes over the record and the results of the search that the folder holds."""
@@ -264,24 +260,3 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
             except DocumentError as error:
                 raise RunDirectoryError(f"{file} is damaged ({error}): delete it, and its run is made again") from error
             self.data[key] = result
-
-    def _marker_text(self) -> bytes | None:
-        try:
-            return stored.content_of(self._marker)
-        except DocumentError as error:
-            raise RunDirectoryError(f"{self._marker}: {error}. Name another folder with --out") from error
-
-    def _read_record(self) -> stored.Record | None:
-        try:
-            return None if self._text is None else stored.record_of(self._text)
-        except DocumentError as error:
-            if stored.is_of_first_format(self._text or b""):
-                raise RunDirectoryError(
-                    f"{self._marker} is of an earlier version of Glideslope. It has no checksums, so no search goes on "
-                    f"in {self.folder} or overwrites it; its report opens as before, and glideslope fit {self.folder} "
-                    "reads its runs: name another folder with --out, or delete it"
-                ) from error
-            raise RunDirectoryError(
-                f"{self._marker} doesn't say which search {self.folder} is of, and which files are its ({error}): "
-                "name another folder with --out; if this is a run directory that was damaged, delete it"
-            ) from error

@@ -114,13 +114,8 @@ class Snapshot:
 
 
 def changed(folder: Path, reaches: Reaches = anywhere) -> tuple[Any, ...]:
-    """What differs when something of a search was written, or when its process is lost: names, sizes and times of its
-    files; of those that a service holds, what they say.
-
-    Args:
-        folder: the run directory.
-        reaches: as `Snapshot.of` has it.
-    """
+    """What differs when something of a search was written, or its process is lost: names, sizes and times of its files,
+    and the content of those at an address that `reaches` accepts."""
     folders = (folder, folder / run_files.RUNS, folder / run_files.UNFINISHED)
     seen: list[Any] = [entry for place in folders for entry in _entries(place)]
     with suppress(GlideslopeError):

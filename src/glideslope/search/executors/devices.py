@@ -6,6 +6,7 @@ import os
 import subprocess
 
 from glideslope.errors import SearchError
+from glideslope.plural import plural
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
@@ -39,8 +40,8 @@ def shares(workers: int, gpus_per_trial: int) -> list[dict[str, str]]:
         which = f"{VISIBLE} names {len(there)}" if VISIBLE in os.environ else f"this machine has {len(there)}"
         advice = f"at most {len(there) // gpus_per_trial} workers, or " if len(there) >= gpus_per_trial else ""
         raise SearchError(
-            f"{workers} worker{'s' * (workers > 1)} with {gpus_per_trial} GPU{'s' * (gpus_per_trial > 1)} each need "
-            f"{needed}, and {which}: give {advice}--gpus-per-trial 0 for runs on the CPU"
+            f"{plural(workers, 'worker')} with {plural(gpus_per_trial, 'GPU')} each need {needed}, and {which}: give "
+            f"{advice}--gpus-per-trial 0 for runs on the CPU"
         )
     parts = [there[i * gpus_per_trial : (i + 1) * gpus_per_trial] for i in range(workers)]
     return [{VISIBLE: ",".join(part)} for part in parts]

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import pickle
+from io import BytesIO
 from typing import Any
 
 from glideslope.errors import DocumentError
 from glideslope.search.storage import states
 
-Sent = states.Packed | bytes
+Sent = tuple[str, bytes]
+"""The form of a state's file, or "pickle", and the content."""
 
 
 def packed(state: Any) -> Sent | None:
     """A state, to be sent; None where it can't be pickled either."""
     try:
-        return states.packed(state)
+        form, file = states.form_of(state), BytesIO()
+        states.write(state, form, file)
+        return form, file.getvalue()
     except DocumentError:
         pass
     try:
-        return pickle.dumps(state)
+        return "pickle", pickle.dumps(state)
     except Exception:  # of a method of the state, whatever it trips over
         return None
 
@@ -26,7 +30,8 @@ def packed(state: Any) -> Sent | None:
 def unpacked(sent: Sent, like: Any) -> Any:
     """The state that a worker of this search sent, with the classes of `like`, a state of the same job; None where this
     process lacks a class."""
+    form, content = sent
     try:
-        return pickle.loads(sent) if isinstance(sent, bytes) else states.unpacked(sent, like)
+        return pickle.loads(content) if form == "pickle" else states.read(BytesIO(content), form, like, "a sent state")
     except Exception:  # what a class of it raises
         return None

@@ -16,12 +16,12 @@ from glideslope.search.jobs.scalars import number
 def check_job(job: Job, *, lr: float = 1e-3, steps: int = 5) -> None:
     """Checks a job: that it can be saved, restored and measured as a search does, and goes on exactly as before.
 
-    The job is put back to where it was, if its `restore` does that. It makes about fifteen times `steps` updates.
+    The checks make about fifteen times `steps` updates, and then restore the job to where it was.
 
     Args:
         job: the job.
         lr: a rate at which the training doesn't diverge.
-        steps: updates in each check; give more than an epoch has to check across its end.
+        steps: updates in each check; with more than an epoch has, the end of an epoch is checked too.
 
     Raises:
         JobError: a promise isn't kept; the message lists all that aren't.

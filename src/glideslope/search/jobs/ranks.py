@@ -16,7 +16,7 @@ from typing import Any
 from glideslope.errors import JobError
 from glideslope.plural import plural
 from glideslope.search.jobs.calls import FAILURES, described
-from glideslope.search.jobs.controls import controls_of
+from glideslope.search.jobs.job import controls_of
 from glideslope.search.jobs.scalars import number
 from glideslope.search.jobs.shards import Shards, pickled, unpickled
 from glideslope.search.jobs.start import optimizer_of

@@ -12,8 +12,7 @@ from glideslope.callers import caller_level
 from glideslope.documents import shown
 from glideslope.errors import SearchError
 from glideslope.search.jobs.calls import calling
-from glideslope.search.jobs.controls import controls_of
-from glideslope.search.jobs.job import Job
+from glideslope.search.jobs.job import Job, controls_of
 from glideslope.search.runs import labels
 from glideslope.search.runs.contestant import Contestant
 

@@ -229,11 +229,11 @@ class Course:
         protection.keep(len(self.losses), guard_state)
         return False
 
-    def _go_back(self, protection: Protection, update: int, own: State, loss: float) -> None:
+    def _go_back(self, protection: Protection, update: int, guard_state: State, loss: float) -> None:
         """Goes back from an update to a snapshot. Raises a DivergenceError if the training is lost."""
         assert self.feedback is not None
         rate = float(self.rates[update]) * float(self.feedback.factor(self.state))
-        event, back, (state, (feedback_state, evaluated)) = protection.back(update, own, loss, rate)
+        event, back, (state, (feedback_state, evaluated)) = protection.back(update, guard_state, loss, rate)
         with calling("restore", f"to update {event.back_to} of {self.what}"):
             self.job.restore(state)
         self.state = self.feedback.with_guard(feedback_state, back)

@@ -61,14 +61,14 @@ _UPDATES = 3
 """So many tell optimizers apart: the first of momentum is that of plain gradient descent."""
 
 
-def check_changed(optimizer: str, own: Job, own_state: Any, job: Job, state: Any) -> int:
+def check_changed(optimizer: str, plain: Job, plain_state: Any, job: Job, state: Any) -> int:
     """Raises a JobError if a job made with an optimizer trains as the one without. Returns the updates made; both jobs
     are at their initial states after.
 
     Optimizers of different types differ, and torch's of one type by their options. Of other jobs a few updates are made
     with both: losses that are equal to the last digit come of the same optimizer.
     """
-    inner = getattr(own, "optimizer", None), getattr(job, "optimizer", None)
+    inner = getattr(plain, "optimizer", None), getattr(job, "optimizer", None)
     kind = "" if inner[0] is None else f" ({type(inner[0]).__name__})"
     updates = 0
     if type(inner[0]) is not type(inner[1]):
@@ -76,7 +76,7 @@ def check_changed(optimizer: str, own: Job, own_state: Any, job: Job, state: Any
     if hasattr(inner[0], "param_groups"):
         same = _options(inner[0]) == _options(inner[1])
     else:
-        same, updates = _losses(own, own_state) == _losses(job, state), 2 * _UPDATES
+        same, updates = _losses(plain, plain_state) == _losses(job, state), 2 * _UPDATES
     if same:
         raise JobError(
             f"the job made with optimizer={optimizer!r} trains exactly as the one made without{kind}: let "

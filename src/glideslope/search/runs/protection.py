@@ -32,7 +32,7 @@ class Protection:
         self._besides: frozenset[str] | None = None
         self._damaged: tuple[int, frozenset[str]] = 0, frozenset()
 
-    def find_damage(self, made: int, own: State, others: Any) -> bool:
+    def find_damage(self, made: int, guard_state: State, others: Any) -> bool:
         """Takes a snapshot where one is due, with the guard's state and what else is to be known of the run there;
         returns whether arrays in it aren't finite that were before."""
         if not self.ring.due(made):
@@ -48,20 +48,20 @@ class Protection:
                 return True
             self._besides |= damaged[1]  # the same when made again, so it is as the job wants it
         is_first = not self.ring.has_any
-        self.ring.wait(made, own, (state, others))
+        self.ring.wait(made, guard_state, (state, others))
         if is_first:
             self.ring.keep()
         return False
 
-    def keep(self, made: int, own: State) -> None:
+    def keep(self, made: int, state: State) -> None:
         """Keeps the snapshot that waits, where the loss of its weights was seen to be as ever."""
         waits = 0 if self.ring.waiting is None else made - self.ring.waiting.made
-        if waits > 0 and not own["rough"] and (waits > self.ring.every or not self.guard.is_doubtful(own)):
+        if waits > 0 and not state["rough"] and (waits > self.ring.every or not self.guard.is_doubtful(state)):
             self.ring.keep()
 
-    def back(self, update: int, own: State, loss: float, rate: float) -> tuple[Event, State, tuple[Any, Any]]:
+    def back(self, update: int, guard_state: State, loss: float, rate: float) -> tuple[Event, State, tuple[Any, Any]]:
         """What is done, the guard's state from there on, and the snapshot to go back to."""
-        snapshot, state = self.ring.back(Lost(update, own, loss), rate, lambda snapshot: snapshot)
+        snapshot, state = self.ring.back(Lost(update, guard_state, loss), rate, lambda snapshot: snapshot)
         event = self.ring.events[-1]
         if event.skipped:
             tries = self.ring.tries

@@ -20,7 +20,7 @@ def once(contestants: Sequence[Contestant], steps: int) -> tuple[list[Contestant
     same curve. Of several the constant rate stays, which others are compared with; else the first."""
     first: dict[str, Contestant] = {}
     left_out: dict[str, None] = {}
-    for one in sorted(contestants, key=lambda own: own.schedule != constant()):
+    for one in sorted(contestants, key=lambda contestant: contestant.schedule != constant()):
         same = first.setdefault(_curve(one, steps), one)
         if same != one:
             left_out[_said(one, same)] = None

@@ -11,8 +11,6 @@ import json
 import sys
 import zipfile
 from collections import OrderedDict
-from dataclasses import dataclass
-from io import BytesIO
 from typing import Any, BinaryIO, Literal
 
 import numpy as np
@@ -36,26 +34,6 @@ def form_of(state: Any) -> Form:
         return "pt"
     taken_apart(state, {})
     return "npz"
-
-
-@dataclass(frozen=True)
-class Packed:
-    """The content of a state's file, to be sent."""
-
-    form: Form
-    content: bytes
-
-
-def packed(state: Any) -> Packed:
-    """A state as the content of its file. Raises a DocumentError if it has no form that can be read safely."""
-    file = BytesIO()
-    write(state, form := form_of(state), file)
-    return Packed(form, file.getvalue())
-
-
-def unpacked(state: Packed, like: Any) -> Any:
-    """The state; the arguments and errors are those of `read`."""
-    return read(BytesIO(state.content), state.form, like, "a state that was sent")
 
 
 def write(state: Any, form: Form, file: BinaryIO) -> None:

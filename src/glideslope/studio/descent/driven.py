@@ -18,7 +18,8 @@ _FEW = 8
 
 
 class Driven:
-    """The rate and the batch of each update, as measurements move them.
+    """The rate and the batch of each update, as measurements move them. Raises a ScheduleError if the text isn't one,
+    or has a guard, which needs a training that goes back.
 
     Args:
         text: the schedule, possibly times a feedback or a growth of the batch.
@@ -27,9 +28,6 @@ class Driven:
     Attributes:
         updates: those that are made: fewer where the batch grows, from as many examples.
         measured_each: a feedback is told the height after so many updates; None without one.
-
-    Raises:
-        ScheduleError: the text isn't one, or has a guard, which needs a training that goes back.
 
     >>> driven = Driven("linear * growth(10, 20)", 8)
     >>> driven.updates, [driven.batch(t, 0) for t in range(driven.updates)]

@@ -76,11 +76,8 @@ class Formula:
     variables: tuple[str, ...]
 
     def at(self, point: tuple[Numbers, ...], second: bool = False) -> Jet:
-        """Its value and derivatives at points: NaN where it has none.
-
-        Args:
-            point: a coordinate for each variable, numbers or arrays of one shape.
-            second: whether second derivatives are wanted.
+        """Its value and derivatives at points, a coordinate for each variable, numbers or arrays of one shape; NaN
+        where it has none. With `second` the second derivatives too.
 
         >>> import numpy as np
         >>> formula = parsed("(x - 1)^2 + 3*y")
@@ -93,10 +90,7 @@ class Formula:
 
 
 def parsed(text: str) -> Formula:
-    """The formula that a text describes.
-
-    Raises:
-        FormulaError: it isn't one; the message has the column.
+    """The formula that a text describes. Raises a FormulaError if it isn't one; the message has the column.
 
     >>> parsed("x^2 + y^2").variables
     ('x', 'y')

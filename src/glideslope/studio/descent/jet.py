@@ -41,13 +41,8 @@ class Jet:
         return tuple(cls(value, tuple(float(i == j) for j in range(n)), zeros) for i, value in enumerate(point))
 
     def through(self, value: Numbers, slope: Numbers, bend: Callable[[], Numbers]) -> Jet:
-        """A function of it, by the chain rule.
-
-        Args:
-            value: of the function, here.
-            slope: its first derivative, here.
-            bend: gives its second derivative, here.
-        """
+        """A function of it, by the chain rule: from its value and slope here, and `bend`, which computes its second
+        derivative."""
         second = None
         if self.second is not None:
             curve = bend()

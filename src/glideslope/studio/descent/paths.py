@@ -85,18 +85,9 @@ class Path:
 
 
 def path(surface: Surface, ball: Ball, world: World, size: float, seconds: float) -> Path:
-    """The way of a ball, as far as a time allows.
-
-    Args:
-        surface: what is descended.
-        ball: what descends.
-        world: what it meets.
-        size: of the window, that a ball is lost far outside of.
-        seconds: the most that it may take.
-
-    Raises:
-        ScheduleError: the schedule can't be read, or has a guard; or the surface has no height at the start.
-    """
+    """The path of a ball on a surface in a world, for at most so many seconds. A ball is lost far outside a window of
+    this size. Raises a ScheduleError if the schedule can't be read or has a guard, or the surface has no height at the
+    start."""
     driven = Driven(ball.schedule, world.steps)
     update = OPTIMIZERS[ball.optimizer](ball.momentum)
     random = np.random.default_rng(world.seed)

@@ -56,12 +56,8 @@ class Algebra:
 
 
 def by_newton(surface: Surface, window: list[tuple[float, float]]) -> list[Stationary]:
-    """The places in a window, each as a minimum, a maximum or a saddle, the lowest first.
-
-    Args:
-        surface: one with second derivatives.
-        window: the least and the largest of each coordinate.
-    """
+    """The places without a slope in a window, which has the least and the largest of each coordinate: each as a
+    minimum, a maximum or a saddle, the lowest first. The surface has second derivatives."""
     axes = [np.linspace(low, high, _STARTS[len(window)]) for low, high in window]
     points = np.stack([axis.ravel() for axis in np.meshgrid(*axes)], axis=1)
     low, high = np.array(window).T
@@ -88,12 +84,8 @@ def by_newton(surface: Surface, window: list[tuple[float, float]]) -> list[Stati
 
 
 def by_algebra(problem: str | int, seconds: float) -> Algebra:
-    """What SymPy solves, in a process that is ended when the time is over.
-
-    Args:
-        problem: the formula of a surface, or a number of variables of `algebra.coupled`.
-        seconds: the most that it may take.
-    """
+    """What SymPy solves in at most so many seconds, in a process of its own: the formula of a surface, or
+    `algebra.coupled` of a number of variables."""
     began = time.monotonic()
     program = "from glideslope.studio.descent.algebra import main; main()"
     try:
@@ -109,11 +101,8 @@ def by_algebra(problem: str | int, seconds: float) -> Algebra:
 
 
 def descended(dimensions: int) -> tuple[int, float, float]:
-    """Descent on `algebra.coupled` from one place, at a rate of 0.2, until the slope is under 1e-8.
-
-    Returns:
-        The updates, the seconds and the height that it comes to.
-    """
+    """The updates, the seconds and the final height of a descent on `algebra.coupled`, at a rate of 0.2 until the slope
+    is under 1e-8."""
     point = np.full(dimensions, 0.3)
     began, updates = time.monotonic(), 0
     while updates < 100_000:

@@ -84,7 +84,7 @@ class Resumable(IterableDataset[Any]):
             JobError: it isn't a state of a resumable stream.
         """
         if not isinstance(state, dict) or state.keys() != {"taken", "began"}:
-            raise JobError(f"a {type(state).__name__} is no state of a resumable stream: give its state_dict()")
+            raise JobError(f"a {type(state).__name__} isn't a state of a resumable stream: give its state_dict()")
         if not is_count(state["taken"]):
             raise JobError(f"{shown(state['taken'])} isn't the number of items taken from a stream")
         if state["began"] is not None:

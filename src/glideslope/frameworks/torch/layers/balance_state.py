@@ -24,7 +24,7 @@ class _Kept(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def sealed_groups(state: dict[str, Any]) -> dict[str, Any]:
-    """A state of an optimizer with the checksum of what each group keeps, its `lr_scale` included."""
+    """An optimizer's state with a checksum of each group's entries, `lr_scale` included."""
     return {**state, "param_groups": [_with_seal(group) for group in state["param_groups"]]}
 
 

@@ -108,7 +108,7 @@ class BaseScheduler(LRScheduler):
 
     @property
     def _groups(self) -> Any:
-        """The optimizer's groups; while a wrapper loads a state, the new list, its own or that of what it holds."""
+        """The optimizer's groups; while a wrapper loads a state, the new list, the wrapper's or the wrapped one's."""
         groups = self.optimizer.param_groups
         return self._stepped.param_groups if self._plan.groups.are_of(groups) else groups
 

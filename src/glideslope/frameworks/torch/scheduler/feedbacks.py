@@ -39,7 +39,7 @@ class Feedbacks:
         is no guard, or it was taken.
         """
         if self.keeper is not None:
-            raise FeedbackError("two guards on one run: this scheduler's is at work already, use that one")
+            raise FeedbackError("two guards on one run: this scheduler has one already, use that")
         _, held = self._plan.guarded()
         self._keeper = weakref.ref(keeper)
         guard = held.feedbacks[held.guard or 0]
@@ -70,7 +70,7 @@ class Feedbacks:
         """A measurement as a number, the mean over all processes. Raises a FeedbackError if it can't be used, or no
         schedule has a feedback."""
         if not self:
-            raise FeedbackError("no schedule here answers to measurements: give schedule=gs.cosine() * gs.plateau()")
+            raise FeedbackError("no schedule here has a feedback: give schedule=gs.cosine() * gs.plateau()")
         number, _ = measured(metric)
         return mean_over_ranks(number)
 

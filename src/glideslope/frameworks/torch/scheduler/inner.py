@@ -22,7 +22,9 @@ def inner_optimizer(optimizer: Any) -> torch.optim.Optimizer:
             f"{optimizer.__name__} is a class: give an optimizer, {optimizer.__name__}(model.parameters(), lr=…)"
         )
     if optimizer is None or isinstance(optimizer, str):
-        raise ScheduleError(f"{optimizer!r} is no optimizer: give one, such as torch.optim.AdamW(model.parameters())")
+        raise ScheduleError(
+            f"{optimizer!r} isn't an optimizer: give one, such as torch.optim.AdamW(model.parameters())"
+        )
     innermost, inside = optimizer, _inside(optimizer)
     while inside is not None:
         innermost, inside = inside, _inside(inside)

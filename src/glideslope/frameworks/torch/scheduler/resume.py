@@ -46,7 +46,7 @@ def resumed(was: str | None, now: Schedule, step: int, time: float) -> float:
         differing.append((past[at], rates[at], would_be[at]))
     t, rate, other = differing[0]
     raise ScheduleError(
-        f"the state was saved at update {step} of {was}; this scheduler has {text(now) or now!r}, which is another "
+        f"the state was saved at update {step} of {was}; this scheduler has {text(now) or now!r}, which differs "
         f"before it: at update {number_text(t)} the factor was {rate:.6g}, and would have been {other:.6g}. To keep "
         f"the past, give a schedule that has it: that one extended, .extend(at={step}, to=...), where it holds until "
         f"a cooldown, or else ({was}).lasting({number_text(time)}) >> a schedule of the rest; to follow this one from "

@@ -29,8 +29,8 @@ class Scheduler(BaseScheduler):
 
     The rate of a group is its initial rate (`initial_lr`, torch's convention) times its `lr_scale`, if it has one,
     times the factor. A group that is added later is picked up with the rate it has then. A rate that is a tensor is
-    written in place, on its device. It warns once of what can't be right: a rate that other code changed, an
-    optimizer that makes no update, a feedback without measurements, a loaded base rate other than the one given.
+    written in place, on its device. It warns once of a likely mistake: a rate that other code changed, an optimizer
+    that makes no update, a feedback without measurements, a loaded base rate other than the given one.
 
     Args:
         optimizer: a torch optimizer, or a wrapper around one.
@@ -43,8 +43,8 @@ class Scheduler(BaseScheduler):
         weight_decay: a schedule that multiplies each group's own weight decay.
         betas: a schedule for each beta; None leaves one as it is.
         peak: the rate where the factor is 1, for the group with the largest; the groups keep their proportions.
-        count: what an update is: "optimizer", a step that the optimizer made; or "step", each call of `step()`, for an
-            optimizer whose own step isn't what updates.
+        count: what counts as an update: "optimizer", a step of the optimizer; or "step", a call of `step()`, for an
+            optimizer that updates outside its own step.
 
     Raises:
         ScheduleError: a schedule lacks its horizon or a unit, the list doesn't match the groups, the optimizer lacks
@@ -96,7 +96,7 @@ class Scheduler(BaseScheduler):
         """Sets the rate, and what else is scheduled, for the next update.
 
         Args:
-            epoch: a whole number isn't used, since updates are counted.
+            epoch: a number is ignored, since updates are counted.
 
         Raises:
             FeedbackError: it is a metric, which is for `measure`.
@@ -148,7 +148,7 @@ class Scheduler(BaseScheduler):
 
     @property
     def last_epoch(self) -> int:
-        """The updates that the rates are set for; the name is torch's."""
+        """The updates made, for which the rates are set; the name is torch's."""
         return self._made
 
     @last_epoch.setter

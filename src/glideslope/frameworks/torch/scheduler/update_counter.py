@@ -22,7 +22,7 @@ finite and nothing was updated; `compiled` whether the step was."""
 class Updates:
     """Counts an optimizer's updates.
 
-    So what is no update isn't counted: a micro-batch under accumulation, another process's share, a step that a
+    These aren't updates, and aren't counted: a micro-batch under accumulation, another process's share, a step that a
     gradient scaler left out. A fused optimizer is called even for those, with a flag on its device for gradients
     that aren't finite: the flag is read only when the count is needed.
 

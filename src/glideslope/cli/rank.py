@@ -1,0 +1,123 @@
+"""The command that ranks candidates by the loss that a law predicts for their ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from glideslope.cli import output
+from glideslope.cli.laws import LawFile
+from glideslope.cli.options import Json, StepsPerEpoch, command, real, whole
+from glideslope.errors import GlideslopeError
+
+if TYPE_CHECKING:
+    from glideslope.laws import Law
+
+Row = dict[str, Any]
+Predict = Callable[[Row], tuple[Row, list[str]]]
+"""Gives a candidate with its predicted loss, and what should be known of it."""
+
+
+@command("glideslope rank examples/law.json examples/candidates.csv")
+def rank(
+    law: LawFile,
+    candidates: Annotated[Path, typer.Argument(help="A CSV file with the columns schedule, peak and maybe steps.")],
+    steps: Annotated[
+        int | None, typer.Option(help="The updates of a candidate, where the file has no column steps.")
+    ] = None,
+    steps_per_epoch: StepsPerEpoch = None,
+    as_json: Json = False,
+) -> None:
+    """Rank candidates by their predicted final loss; for a law over sizes, candidates of several sizes."""
+    from glideslope import laws
+    from glideslope.laws.logs.delimited import table
+    from glideslope.laws.logs.source import Source
+    from glideslope.views import terminal
+
+    read = table(Source(candidates))
+    peak = "peak_lr" if "peak_lr" in read.columns else "peak"
+    required: tuple[str, ...] = ("schedule", peak)
+    if laws.is_of_sizes(law):
+        required, predict = ("params", "tokens", *required), _over_sizes(law, peak, "batch" in read.columns)
+    else:
+        predict = _of_one_size(law, peak, steps, steps_per_epoch)
+    if missing := [name for name in required if name not in read.columns]:
+        raise GlideslopeError(
+            f"{candidates}: no column {', '.join(missing)}; give {', '.join(required)}, and a row for each candidate; "
+            f"it has {', '.join(read.columns)}"
+        )
+    ranked, warnings = [], set[str]()
+    for line, row in zip(read.lines, read.rows(), strict=True):
+        try:
+            entry, notes = predict(row)
+        except GlideslopeError as error:
+            raise GlideslopeError(f"{candidates}, line {line}: {error}") from None
+        ranked.append(entry)
+        warnings.update(notes)
+    ranked.sort(key=lambda entry: entry["final_loss"])
+    if as_json:
+        output.put(json.dumps({"candidates": ranked}))
+        return
+    first = ranked[0]
+    lead = f"First: {first['schedule']} at {first['peak_lr' if 'params' in first else 'peak']:g}"
+    if "params" in first:
+        lead += f", {first['params']:.3g} parameters, {first['tokens']:.3g} tokens"
+    columns = tuple({"steps": "updates", "final_loss": "loss"}.get(name, name) for name in first)
+    shown = terminal.table("Ranked", columns, [tuple(entry.values()) for entry in ranked])
+    output.answer(f"{lead}.", shown, sorted(warnings), ("peak", "predicted loss", "low, high"))
+
+
+def _of_one_size(law: Path, column: str, steps: int | None, steps_per_epoch: float | None) -> Predict:
+    """Predicts by a law of one size; `column` has the peak, and `steps` holds where a row has none."""
+    from glideslope import laws
+    from glideslope.cli.epochs import parsed, rates_of
+
+    fitted = laws.load(law)
+
+    def predict(row: Row) -> tuple[Row, list[str]]:
+        peak, length = real(column, row[column]), whole("steps", row.get("steps") or steps or 0)
+        if length < 1:
+            raise GlideslopeError("no steps; give the column steps, or --steps")
+        lr = rates_of(parsed(row["schedule"].strip(), steps_per_epoch), peak, length)
+        entry = {"schedule": row["schedule"], "peak": peak, "steps": length}
+        return entry | _of_the_end(fitted, lr), fitted.warnings(length, peak)
+
+    return predict
+
+
+def _over_sizes(law: Path, column: str, has_batch: bool) -> Predict:
+    """Predicts by a law over sizes; `column` has the peak."""
+    from glideslope import laws
+    from glideslope.cli.epochs import rates_of
+
+    fitted = laws.load_sizes(law)
+    if not has_batch and fitted.around.batch is None:
+        raise GlideslopeError(
+            "the candidates have no column batch: the law's runs had no tokens_per_step, so give the tokens of an "
+            "update"
+        )
+
+    def predict(row: Row) -> tuple[Row, list[str]]:
+        params, tokens, peak = (real(name, row[name]) for name in ("params", "tokens", column))
+        batch = real("batch", row["batch"]) if row.get("batch") else fitted.around.batch or 1.0
+        if not (tokens > 0 and batch > 0 and params > 0 and tokens >= batch):
+            raise GlideslopeError(
+                f"params={params:g}, tokens={tokens:g}, batch={batch:g}: give numbers above 0, an update or more"
+            )
+        steps, schedule = round(tokens / batch), row["schedule"].strip()
+        at = fitted.at(params, batch=batch if fitted.around.batch is not None else None)
+        entry = {"params": params, "tokens": tokens, "batch": batch, "schedule": schedule, "peak_lr": peak}
+        notes = [*fitted.warnings(params, batch), *at.warnings(steps, peak)]
+        return entry | _of_the_end(at, rates_of(schedule, peak, steps)), notes
+
+    return predict
+
+
+def _of_the_end(law: Law, lr: Any) -> Row:
+    """The loss that a law predicts after the last update, with its interval."""
+    loss, (low, high) = law.predict(lr, len(lr)), law.interval(lr, len(lr))
+    return {"final_loss": float(loss[0]), "low": float(low[0]), "high": float(high[0])}

@@ -1,0 +1,111 @@
+"""A job file: the function at `path/to/file.py:job` that makes jobs."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from glideslope.errors import JobError
+from glideslope.search.jobs.calls import FAILURES, described
+from glideslope.search.jobs.job import Job, check_methods
+
+
+class JobFile:
+    """The function of a file that makes jobs, by its place `path/to/file.py:job` and its absolute path.
+
+    It is pickled as its place: who unpickles it loads the file on the first call, which raises what `load_job` raises.
+    """
+
+    def __init__(self, place: str, file: Path) -> None:
+        self.place, self.file = place, file
+
+    def __call__(self, seed: int, **options: Any) -> Job:
+        processes = getattr(self.__wrapped__, "processes", 1)
+        if processes == 1:
+            return self.of_rank(seed, **options)
+        if not isinstance(processes, int) or processes < 1:
+            raise JobError(
+                f"{self.place} has processes = {processes!r}: it is how many processes make a job, 1 or more"
+            )
+        from glideslope.search.jobs.ranks import Ranks
+
+        return Ranks(functools.partial(self.of_rank, seed, **options), processes)
+
+    def of_rank(self, seed: int, **options: Any) -> Job:
+        """The job of this process, one of several or the only one."""
+        make = functools.partial(self.__wrapped__, **options)
+        return check_methods(_made(make, self.place, seed), self.place)
+
+    @functools.cached_property
+    def __wrapped__(self) -> Callable[..., Any]:
+        """The function; its signature is that of this object too."""
+        path, _, name = self.place.rpartition(":")
+        file = self.file if self.file.is_file() else Path(path).absolute()  # on a worker, in its copy of the folder
+        if not file.is_file():
+            here = socket.gethostname()
+            where = f"on {here}" if self.file == Path(path) else f"({self.file} on {here})"
+            raise JobError(f"there is no file {path!r} {where}: a job is path/to/file.py:function")
+        function = getattr(_module(file), name, None)
+        if not callable(function):
+            raise JobError(f"{path} has no function {name!r}: define `def {name}(seed: int) -> Job`")
+        return function  # type: ignore[no-any-return]
+
+    def __reduce__(self) -> tuple[type[JobFile], tuple[str, Path]]:
+        return JobFile, (self.place, self.file)
+
+    def __repr__(self) -> str:
+        return f"<JobFile {self.place}>"
+
+
+def load_job(place: str) -> JobFile:
+    """The function that a job file has: `path/to/file.py:job`. It can be pickled, so workers can make its jobs.
+
+    Raises:
+        JobError: the file or the function is missing, the file can't be run, or what it makes isn't a job.
+    """
+    path, colon, name = place.rpartition(":")
+    if not colon or not name.isidentifier():
+        raise JobError(f"{place!r} is not a job: write path/to/file.py:function")
+    job = JobFile(place, Path(path).absolute())
+    job.__wrapped__  # noqa: B018  (loads it)
+    return job
+
+
+def _module(file: Path) -> Any:
+    """The module in a file, run as a script's neighbours would expect: imports beside it work."""
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    if spec is None or spec.loader is None:
+        raise JobError(f"{file} is not a Python file: a job is path/to/file.py:function")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[file.stem] = module  # so that data loader workers find what it defines
+    sys.path.insert(0, str(file.parent.resolve()))
+    try:
+        spec.loader.exec_module(module)
+    except FAILURES as error:
+        advice = _beside_its_package(file) if "relative import" in str(error) else ""
+        raise JobError(f"{file} can't be run: {described(error)}{advice}") from error
+    return module
+
+
+def _beside_its_package(file: Path) -> str:
+    """What to do about a file that imports relatively to its package: a job's file is run by itself."""
+    names, folder = [file.stem], file.parent.resolve()
+    while (folder / "__init__.py").is_file() and folder != folder.parent:
+        names, folder = [folder.name, *names], folder.parent
+    if len(names) == 1:
+        return ": a job's file is run by itself, so write its imports without dots"
+    return f": a job's file is run by itself, so name another, in {folder}, with `from {'.'.join(names)} import job`"
+
+
+def _made(make: Callable[[int], Any], place: str, seed: int) -> Any:
+    try:
+        return make(seed)
+    except JobError:
+        raise
+    except FAILURES as error:
+        raise JobError(f"{place} failed to make a job: {described(error)}") from error
