@@ -95,6 +95,15 @@ def test_noise_of_batches_lowers_no_rate():
     assert not any(made(Noisy(seed), 0.3, True).events for seed in range(20))
 
 
+@pytest.mark.parametrize("outlier", [10.0, 1e3, 1e30])
+def test_outliers_of_the_data_lower_no_rate(outlier):
+    class Outliers(Quartic):
+        def step(self, lr):
+            return super().step(lr) + 0.05 + outlier * (self.rng.random() < 0.02)
+
+    assert not any(made(Outliers(seed), 0.3, True).events for seed in range(20))
+
+
 def test_of_losses_that_are_not_positive_what_is_undone_counts():
     class Negative(Quartic):
         def step(self, lr):

@@ -34,6 +34,9 @@ FACTOR = 0.5
 REST = 2
 """The parts after which there may be a lower cap: the loss needs some time to come down."""
 
+HIGHEST = 0.2
+"""The part of the losses of a part that count as the highest of the others: a few outliers are no rise."""
+
 SHORTEST = 8
 """The updates of a part below which its mean says nothing."""
 
@@ -72,11 +75,12 @@ class Backoff:
         A part isn't looked at where the validation loss is below that of the state kept, after this part and the one
         before: at a cliff a single one is noisy.
         """
-        part = np.asarray(losses)
+        part = np.asarray(losses, float)
         self._since += 1
         highest, self._validation = max(validation, self._validation), validation
         if len(part) < SHORTEST or not np.isfinite(part).all():
             return False
+        part = np.minimum(part, np.quantile(part, 1 - HIGHEST, method="lower"))
         mean, error = float(part.mean()), _error(part)
         if mean < self._least:
             self._least, self._error, self._kept = mean, error, validation
