@@ -71,7 +71,7 @@ class Run(ByValue):
         lost: tuple[float, ...] = ()
         known = np.isfinite(loss) & np.isfinite(step)
         if not known.all():
-            notes.append(f"{_points(int((~known).sum()))} without a number dropped")
+            notes.append(f"{plural(int((~known).sum()), 'point')} without a number dropped")
             lost = tuple(step[~known & np.isfinite(step)].tolist())
             step, loss = step[known], loss[known]
         if np.any(loss <= 0):
@@ -99,7 +99,7 @@ class Run(ByValue):
         kept = last_segments(step)
         in_order = np.array_equal(kept, np.arange(len(step)))
         if len(kept) < len(step):
-            notes.append(f"{_points(len(step) - len(kept))} measured again later: the later one is kept")
+            notes.append(f"{plural(len(step) - len(kept), 'point')} measured again later: the later one is kept")
         after, before = step[1:][np.diff(step) < 0], step[:-1][np.diff(step) < 0]
         if anew := int((after <= np.maximum(step.min(initial=np.inf), _ANEW * before)).sum()):
             if anew > 1 and 2 * len(kept) < len(step):
@@ -261,11 +261,7 @@ def last_segments(step: np.ndarray) -> np.ndarray:
 
 
 def _times(number: int) -> str:
-    return "once" if number == 1 else f"{plural(number, 'time')}"
-
-
-def _points(number: int) -> str:
-    return f"{number} point{'s' if number > 1 else ''}"
+    return "once" if number == 1 else plural(number, "time")
 
 
 def without_twins(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
