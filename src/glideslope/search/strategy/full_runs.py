@@ -64,7 +64,7 @@ def full_runs(
     """
     runs: list[Run] = []
     if trials.updates + winner.cost(steps) > bound and _is_clean(short, schedules):
-        winner = replace(winner, schedule=HELD)  # there is no second one to hold its rate
+        winner = _held(winner)  # there is no second one
     contestant: Contestant | None = winner
     while contestant is not None and trials.updates <= (bound if runs else math.inf):
         second = _second(contestant) if not runs and trials.updates + contestant.cost(steps) <= bound else []
@@ -115,8 +115,7 @@ def next_full(runs: Sequence[Run], schedules: Sequence[Driven], short: Run) -> C
         if replace(run.contestant, peak=contestant.peak) == contestant
     }
     if len(runs) == 1 and contestant.schedule != HELD and _is_clean(best, schedules):
-        factor = 1.0 if risen(best.losses) > RISE else math.sqrt(STEP)
-        return replace(contestant, schedule=HELD, peak=two_digits(contestant.peak * factor))
+        return _held(contestant)
     if learned_clearly(short) and not best.final_loss < short.final_loss < math.inf:
         return replace(contestant, peak=two_digits(min(losses) / CAUTION))
     if len(losses) == 1 and (factor := _too_large(best, short)) > 1:
@@ -131,6 +130,11 @@ def next_full(runs: Sequence[Run], schedules: Sequence[Driven], short: Run) -> C
             mean = float(Contestant(schedule, 1.0).rates(steps).mean()) or 1.0
             return replace(contestant, schedule=schedule, peak=two_digits(total / mean))
     return None
+
+
+def _held(contestant: Contestant) -> Contestant:
+    """With a rate that is held, at twice the peak: a full run backs off where that is too much."""
+    return replace(contestant, schedule=HELD, peak=two_digits(STEP * contestant.peak))
 
 
 def _is_clean(run: Run, schedules: Sequence[Driven]) -> bool:
