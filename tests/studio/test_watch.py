@@ -16,6 +16,7 @@ from glideslope.errors import DocumentError, RunDirectoryError
 from glideslope.escape import html
 from glideslope.search.directory.run_directory import RunDirectory
 from glideslope.search.directory.snapshot import Snapshot, anywhere, changed
+from glideslope.search.strategy.full_runs import HELD
 from glideslope.studio import watch
 from glideslope.studio.background import Background
 from glideslope.studio.library import Library
@@ -94,7 +95,11 @@ def test_the_tables_of_a_tuning_are_those_of_its_report(tmp_path):
     short = views.rounds(tuned.candidates)
     assert list(tables) == ["Full runs", "Full runs of constant rates", *short]
     compared = Compared(tuned.candidates, tuned.full, tuned.constants, (), tuned.noise, tuned.final)
-    assert compared.best_short.contestant.schedule == tuned.full[0].contestant.schedule
+    assert tuned.full[0].contestant.schedule == HELD  # the loss has no noise
+    assert "its rate is held" in compared.reason(tuned.full[0])
+    named = gs.tune(Quadratic(), 400, schedules=["one_cycle()", "linear()"])
+    others = Compared(named.candidates, named.full, (), (), named.noise, named.final)
+    assert others.best_short.contestant.schedule == named.full[0].contestant.schedule
     for title, runs in {"Full runs": tuned.full, **short}.items():
         reasons = {row[1]: row[4] for row in tables[title]["rows"]}
         assert reasons == {run.contestant.peak: compared.reason(run) for run in runs}

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from glideslope.search.runs.contestant import Run
 from glideslope.search.strategy.equal_runs import best_of
-from glideslope.search.strategy.full_runs import best_run
+from glideslope.search.strategy.full_runs import HELD, best_run
 from glideslope.search.strategy.learned import learned, learned_clearly
 from glideslope.search.strategy.rise import BLOW_UP, RISE, risen
 
@@ -77,6 +77,8 @@ class Compared:
         lead, short = self.lead, self.best_short
         rose = f"; its training loss rose {rise:.2g}-fold on the way" if (rise := risen(run.losses)) > RISE else ""
         rose += "; its rate was capped there" if run.has_caps else ""
+        if run.contestant.schedule == HELD and HELD not in [one.contestant.schedule for one in self.short]:
+            rose += "; its rate is held, since the loss had fallen to a hundredth of the untrained one"
         if lead is None or _is_in(run, [lead]):
             number = f"the lowest of {len(self.full)} full runs" if len(self.full) > 1 else "the full run"
             return (f"{self._answer(run)}: {number}" if self.final else f"{number} so far") + rose
