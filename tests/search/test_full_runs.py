@@ -88,8 +88,10 @@ def test_one_that_ends_little_lower_than_a_short_one_is_followed_by_a_lower_peak
 
 
 def test_a_loss_with_little_noise_has_a_second_run_that_holds_twice_the_rate():
-    first = run(CYCLE, 0.1, 0.08)
+    first = run(CYCLE, 0.1, 0.08, steps=160)
     assert next_full([first], (CYCLE, LINEAR, HELD), SHORT) == Contestant(HELD, 0.2)
+    brief = run(CYCLE, 0.1, 0.08, steps=159)  # its parts are too short for backing off
+    assert next_full([brief], (CYCLE, LINEAR, HELD), SHORT).schedule == CYCLE
     assert next_full([first], (CYCLE, LINEAR), SHORT).schedule == CYCLE
     noisy = replace(first, final_loss=0.1)
     assert next_full([noisy], (CYCLE, LINEAR, HELD), SHORT).schedule == CYCLE
@@ -97,7 +99,7 @@ def test_a_loss_with_little_noise_has_a_second_run_that_holds_twice_the_rate():
 
 @pytest.mark.parametrize(("unit", "zero"), [(1e-6, 0.0), (1e9, 0.0), (1.0, -0.2)])
 def test_little_noise_is_a_ratio_of_losses_and_never_one_of_negative_ones(unit, zero):
-    first = run(CYCLE, 0.1, unit * 0.08 + zero, untrained=unit * 9.0 + zero)
+    first = run(CYCLE, 0.1, unit * 0.08 + zero, steps=400, untrained=unit * 9.0 + zero)
     assert (next_full([first], (CYCLE, HELD), SHORT).schedule == HELD) == (zero == 0)
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from glideslope.policy import Driven
 from glideslope.schedules import Schedule, cooldown, hold, warmup
+from glideslope.search.runs import backoff
 from glideslope.search.runs.contestant import Contestant, Run, finds_its_rate
 from glideslope.search.runs.trial import Trial
 from glideslope.search.strategy.equal_runs import RUNS, next_peak
@@ -63,7 +64,7 @@ def full_runs(
         The runs, in order.
     """
     runs: list[Run] = []
-    if trials.updates + winner.cost(steps) > bound and _is_clean(short, schedules):
+    if trials.updates + winner.cost(steps) > bound and _is_clean(short, schedules, steps):
         winner = _held(winner)  # there is no second one
     contestant: Contestant | None = winner
     while contestant is not None and trials.updates <= (bound if runs else math.inf):
@@ -114,7 +115,7 @@ def next_full(runs: Sequence[Run], schedules: Sequence[Driven], short: Run) -> C
         for run in runs
         if replace(run.contestant, peak=contestant.peak) == contestant
     }
-    if len(runs) == 1 and contestant.schedule != HELD and _is_clean(best, schedules):
+    if len(runs) == 1 and contestant.schedule != HELD and _is_clean(best, schedules, steps):
         return _held(contestant)
     if learned_clearly(short) and not best.final_loss < short.final_loss < math.inf:
         return replace(contestant, peak=two_digits(min(losses) / CAUTION))
@@ -137,9 +138,10 @@ def _held(contestant: Contestant) -> Contestant:
     return replace(contestant, schedule=HELD, peak=two_digits(STEP * contestant.peak))
 
 
-def _is_clean(run: Run, schedules: Sequence[Driven]) -> bool:
-    """Whether a rate held high is offered beside the schedule of a run, and its loss shows little noise."""
-    offered = HELD in schedules and run.contestant.schedule in schedules
+def _is_clean(run: Run, schedules: Sequence[Driven], steps: int) -> bool:
+    """Whether a rate held high is offered beside the schedule of a run, its loss shows little noise, and full runs are
+    long enough to back off."""
+    offered = HELD in schedules and run.contestant.schedule in schedules and steps >= EVALUATIONS * backoff.SHORTEST
     return offered and run.untrained > CLEAN * run.final_loss > 0
 
 
