@@ -197,6 +197,10 @@ SCRIPTS = (
         Claim(r"34 trainings without tables.*?\| #", r"median +[\d.]+ +#", near(0.02)),
         Claim(r"34 trainings without tables.*?\| [\d.]+, #", r"median +[\d.]+ +[\d.]+ +#", near(0.02)),
     ), needs="some hours"),
+    Script("search/live", (
+        Claim(r"8 trainings of the tables.*?\| #", r"within 1, live less tables: mean #", near(0, 0.05)),
+        Claim(r"8 trainings of the tables.*?\| [-\d.]+, #", r"within 2, live less tables: mean #", near(0, 0.05)),
+    ), quick=("--quick",), same=False, needs="an hour"),
 )  # fmt: skip
 
 
