@@ -25,7 +25,7 @@ def standard_output_is_taken_back():
 
 @contextlib.contextmanager
 def one_process_at_a_time(name):
-    """What two processes of the tests can't do at once: build the site, start a Ray cluster, whose ports are fixed."""
+    """Keeps two processes of the tests from what they can't do at once: build the site, or start a Ray cluster."""
     with (Path(tempfile.gettempdir()) / f"glideslope-tests-{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # ends with the process
         yield

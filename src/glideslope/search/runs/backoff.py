@@ -35,7 +35,7 @@ REST = 2
 """The parts after which there may be a lower cap: the loss needs some time to come down."""
 
 HIGHEST = 0.2
-"""The part of the losses of a part that count as the highest of the others: a few outliers are no rise."""
+"""The share of the losses of a part, the highest, that are cut to the highest of the others: outliers are no rise."""
 
 SHORTEST = 8
 """The updates of a part below which its mean says nothing."""

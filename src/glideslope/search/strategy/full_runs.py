@@ -30,11 +30,11 @@ EVALUATIONS = 20
 """How often a full run is measured."""
 
 HELD = warmup("5%") >> hold() >> cooldown("20%", shape="sqrt")
-"""The schedule of the second full run, or of the only one, where the loss has little noise: high rates harm it little
-and gain most, and a cooldown takes away what harm they do."""
+"""The schedule of the second full run, or of the only one, where the loss has little noise: high rates then gain most,
+and the cooldown removes what noise they leave."""
 
 CLEAN = 100.0
-"""How often the loss of a run goes into the untrained one, at least, where it has little noise."""
+"""The ratio of the untrained loss to that of a run from which on the loss is taken to have little noise."""
 
 
 def for_short_runs(bound: int, steps: int) -> int:
@@ -134,7 +134,7 @@ def next_full(runs: Sequence[Run], schedules: Sequence[Driven], short: Run) -> C
 
 
 def _held(contestant: Contestant) -> Contestant:
-    """With a rate that is held, at twice the peak: a full run backs off where that is too much."""
+    """The same with a rate that is held, at twice the peak: a full run backs off where that is too large."""
     return replace(contestant, schedule=HELD, peak=two_digits(STEP * contestant.peak))
 
 
