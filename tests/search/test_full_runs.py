@@ -97,6 +97,49 @@ def test_a_loss_with_little_noise_has_a_second_run_that_holds_twice_the_rate():
     assert next_full([noisy], (CYCLE, LINEAR, HELD), SHORT).schedule == CYCLE
 
 
+ROSE = np.concatenate([np.full(50, 1.0), np.full(50, 1.6)])
+
+
+@pytest.mark.parametrize(
+    ("short", "full", "losses", "made_with"),
+    [
+        (7.0, 2.0, ROSE, Contestant(HELD, 0.1)),  # 1.3 times lower within the length of a short run, then 3.5 times
+        (2.0, 1.5, ROSE, Contestant(CYCLE, 0.05)),  # 4.5 times within, 1.3 times after
+        (7.0, 2.0, np.ones(100), Contestant(CYCLE, 0.2)),  # nothing says that the peak is too large
+    ],
+)
+def test_off_a_plateau_the_rate_is_held_where_the_peak_would_be_lowered(short, full, losses, made_with):
+    first = replace(run(CYCLE, 0.1, full, steps=400), losses=losses)
+    assert next_full([first], (CYCLE, HELD), replace(SHORT, final_loss=short)) == made_with
+
+
+@pytest.mark.parametrize(("end", "schedule"), [(1.0, HELD), (4.0, CYCLE)])
+def test_a_short_run_that_ends_in_a_fall_comes_off_a_plateau(end, schedule):
+    losses = np.concatenate([np.full(80, 9.0), np.geomspace(9.0, end, 20)])
+    short = replace(SHORT, final_loss=4.0, losses=losses)
+    first = replace(run(CYCLE, 0.1, 6.0, steps=400), losses=ROSE)  # no lower than the short run, or little lower
+    assert next_full([first], (CYCLE, HELD), short).schedule == schedule
+
+
+class Plateau(Bowl):
+    """Leaves a plateau near the end of a short run."""
+
+    def step(self, lr):
+        super().step(lr)
+        return 5.0 if len(self.rates) < 70 else 0.5
+
+    def evaluate(self):
+        return 5.0 if len(self.rates) < 70 else 0.6
+
+
+def test_the_only_full_run_off_a_plateau_holds_the_rate_of_the_cycle():
+    tuned = gs.tune(Plateau(1.0), 400, overhead=1, seed=3)
+    named = gs.tune(Plateau(1.0), 400, overhead=1, seed=3, schedules=["one_cycle", "linear"])
+    assert [one.contestant.schedule for one in tuned.full] == [HELD]
+    assert tuned.peak == named.peak
+    assert [one.contestant.schedule for one in named.full] != [HELD]
+
+
 @pytest.mark.parametrize(("unit", "zero"), [(1e-6, 0.0), (1e9, 0.0), (1.0, -0.2)])
 def test_little_noise_is_a_ratio_of_losses_and_never_one_of_negative_ones(unit, zero):
     first = run(CYCLE, 0.1, unit * 0.08 + zero, steps=400, untrained=unit * 9.0 + zero)

@@ -69,8 +69,13 @@ def test_a_short_run_is_the_answer_where_it_ends_lower():
 
 
 def test_noise_decides_between_short_runs_as_the_search_does():
-    """Of peaks within the noise the middle one, and no other schedule that is lower by less."""
-    short = [made(0.1, 1.05), made(0.4, 1.03), made(1.6, 1.0), made(0.4, 0.98, schedule="linear")]
+    """Of peaks within the noise the largest that does no harm, and no other schedule that is lower by less."""
+    short = [
+        made(0.1, 1.0),
+        made(0.4, 1.03),
+        made(1.6, 1.05, curve=(4.0, 6.0, 1.0)),
+        made(0.4, 0.98, schedule="linear"),
+    ]
     assert reasons_of(short, again=[made(0.4, 1.13)], noise=0.1) == [
         "within the noise of the best short run, at 0.25 times its peak",
         "the best short run so far",

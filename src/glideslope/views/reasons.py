@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from glideslope.search.runs.contestant import Run
-from glideslope.search.strategy.equal_runs import best_of
-from glideslope.search.strategy.full_runs import HELD, best_run
+from glideslope.search.strategy.full_runs import CLEAN_SHORT, HELD, best_run
 from glideslope.search.strategy.learned import learned, learned_clearly
+from glideslope.search.strategy.peaks import best_short
 from glideslope.search.strategy.rise import BLOW_UP, RISE, risen
 
 WHY = "why it is the answer, or isn't"
@@ -44,9 +44,7 @@ class Compared:
         if not self.short:
             return None
         first = [run for run in self.short if run.contestant.name == self.short[0].contestant.name]
-        best = {run.contestant.peak: run for run in first}[
-            best_of({run.contestant.peak: run.final_loss for run in first}, self.noise)
-        ]
+        best = best_short(first, self.noise)
         for run in self.short:
             best = run if run not in first and run.final_loss < best.final_loss - self.noise else best
         return best
@@ -78,7 +76,8 @@ class Compared:
         rose = f"; its training loss rose {rise:.2g}-fold on the way" if (rise := risen(run.losses)) > RISE else ""
         rose += "; its rate was capped there" if run.has_caps else ""
         if run.contestant.schedule == HELD and HELD not in [one.contestant.schedule for one in self.short]:
-            rose += "; its rate is held, since the loss had fallen to a hundredth of the untrained one"
+            has_fallen = any(run.untrained > CLEAN_SHORT * run.final_loss for run in (*self.short, self.full[0]))
+            rose += f"; its rate is held, since the loss {'shows little noise' if has_fallen else 'lay on a plateau'}"
         if lead is None or _is_in(run, [lead]):
             number = f"the lowest of {len(self.full)} full runs" if len(self.full) > 1 else "the full run"
             return (f"{self._answer(run)}: {number}" if self.final else f"{number} so far") + rose

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from glideslope.errors import ScheduleError, SearchError
@@ -14,20 +13,17 @@ from glideslope.search.jobs.start import kind, optimizer_of
 from glideslope.search.jobs.start import start as usual_peak
 from glideslope.search.runs.contestant import Contestant, Run, finds_its_rate
 from glideslope.search.runs.labels import label
-from glideslope.search.runs.trial import Trial
 from glideslope.search.strategy.also import Axis
 from glideslope.search.strategy.equal_runs import (
     FEWEST,
     at_length,
     best_of,
-    is_between,
-    likely_peaks,
-    minimum,
-    next_peak,
     plan,
 )
 from glideslope.search.strategy.learned import learned_clearly
-from glideslope.search.strategy.outcomes import SHARE, SHORTEST, check_finite, two_digits
+from glideslope.search.strategy.outcomes import SHORTEST, check_finite, two_digits
+from glideslope.search.strategy.peaks import best_short, find_peak, lowest, runs_of, short_trial
+from glideslope.search.strategy.plateau import any_learned, lies_flat
 from glideslope.search.strategy.rise import BLOW_UP, risen
 from glideslope.search.trials import Trials
 
@@ -45,9 +41,6 @@ keep a network from learning its noise, it ends lower."""
 CLIFF = 2.0
 """By what the peak of the full run is divided where the training loss of the best short run blew up on its way, and it
 learned: from a plateau a loss rises at the rates that leave it, too."""
-
-FEEDBACK_EVALUATIONS = 20
-"""How often a short run with feedback is measured, as a full run is."""
 
 
 @dataclass(frozen=True)
@@ -122,20 +115,21 @@ def chosen(
     def beside(peak: float) -> list[Contestant]:
         return _beside(others, float(Contestant(first, peak).rates(length).mean()), length)
 
-    runs, noise = _peaks(trials, Contestant(first, 1.0), length, most - kept, bound - kept, start, beside)
+    runs, noise = find_peak(trials, Contestant(first, 1.0), length, most - kept, bound - kept, start, beside)
     most = max(most, trials.updates + kept)
     check_finite(list(runs.values()), trials.runs)
     losses = {peak: run.final_loss for peak, run in runs.items()}
-    best = runs[best_of(losses, noise)]
-    peak = best.contestant.peak if noise else _lowest(runs)
+    best, is_flat = best_short(list(runs.values()), noise), lies_flat(runs.values())
+    peak = best.contestant.peak if noise or is_flat else lowest(runs)
     total = float(Contestant(first, best.contestant.peak).rates(length).mean())
     affordable = max((most - trials.updates) // length, 0)
-    for run in _runs(trials, beside(best.contestant.peak)[:affordable], length, "schedules"):
-        best, peak = (run, run.contestant.peak) if run.final_loss < best.final_loss - noise else (best, peak)
+    for run in runs_of(trials, beside(best.contestant.peak)[:affordable], length, "schedules"):
+        if run.final_loss < best.final_loss - noise and (not is_flat or any_learned([run])):
+            best, peak = run, run.contestant.peak
     for entry in entries:
         if trials.updates + length <= most:
-            run, lowest = _entered(trials, entry, length, most, total)
-            best, peak = (run, lowest) if run.final_loss < best.final_loss - noise else (best, peak)
+            run, its_peak = _entered(trials, entry, length, most, total)
+            best, peak = (run, its_peak) if run.final_loss < best.final_loss - noise else (best, peak)
     settings: tuple[tuple[str, float], ...] = ()
     batch = 1.0
     for axis in also:
@@ -177,11 +171,11 @@ def _entered(trials: Trials, entry: Contestant, length: int, most: int, total: f
     """
     trials.use(trials.opened, entry.optimizer)
     if finds_its_rate(entry.optimizer):
-        return _run(trials, entry, length, entry.name), entry.peak
+        return runs_of(trials, [entry], length, entry.name)[0], entry.peak
     begin = usual_peak(trials.job, entry.optimizer) if entry.optimizer else total
     least = min(most, trials.updates + FEWEST * length)
-    runs, _ = _peaks(trials, entry, length, least, least, begin)
-    return runs[best_of({peak: run.final_loss for peak, run in runs.items()})], _lowest(runs)
+    runs, _ = find_peak(trials, entry, length, least, least, begin)
+    return runs[best_of({peak: run.final_loss for peak, run in runs.items()})], lowest(runs)
 
 
 def _with_axis(trials: Trials, best: Run, axis: Axis) -> tuple[Run, float, float]:
@@ -198,57 +192,12 @@ def _with_axis(trials: Trials, best: Run, axis: Axis) -> tuple[Run, float, float
     for value in axis.values:
         peak, batch = two_digits(contestant.peak * factor(value)), contestant.batch * axis.batch(value)
         entry = replace(contestant, peak=peak, settings=(*contestant.settings, (axis.name, value)), batch=batch)
-        plan.append(_trial(entry, axis.updates(value, best.steps), trials))
+        plan.append(short_trial(entry, axis.updates(value, best.steps), trials))
     finished = trials.run_all(plan, stage=axis.name, kept=trials.short_states)
     runs = dict(zip(map(axis.place, axis.values), finished, strict=True))
-    value = axis.at(_lowest(runs))
+    value = axis.at(lowest(runs))
     run = runs[best_of({place: run.final_loss for place, run in runs.items()})]
     return run, value, factor(value)
-
-
-def _lowest(runs: dict[float, Run]) -> float:
-    """The peak, or another number, at which runs of this length are thought to end lowest."""
-    losses = {peak: run.final_loss for peak, run in runs.items()}
-    return minimum(losses, max(run.untrained for run in runs.values()))
-
-
-def _peaks(
-    trials: Trials, template: Contestant, length: int, most: int, bound: int, start: float,
-    beside: Callable[[float], list[Contestant]] = lambda peak: [],
-) -> tuple[dict[float, Run], float]:  # fmt: skip
-    """The runs of a contestant by their peak, and the noise where it was measured; up to a number of updates, or up to
-    the bound until the best peak lies between two others. Then come the runs beside the best peak."""
-    runs: dict[float, Run] = {}
-    losses: dict[float, float] = {}
-    noise = 0.0
-    while trials.updates + length <= (most if is_between(losses) else max(most, bound)):
-        untrained = max((run.untrained for run in runs.values()), default=math.inf)
-        if trials.updates + 2 * length > most and len(runs) > 1 and trials.can_reorder and not _any_clear(runs):
-            noise = _apart(trials, runs[best_of(losses)])
-            break
-        peak = next_peak(losses, untrained, start)
-        if peak is None or two_digits(peak) in runs:
-            break
-        likely = [replace(template, peak=two_digits(one)) for one in likely_peaks(losses, untrained, start)]
-        likely += beside(best_of(losses)) if is_between(losses) else []
-        trial = _trial(replace(template, peak=two_digits(peak)), length, trials)
-        [runs[two_digits(peak)]] = trials.run_all(
-            [trial], stage="peaks", kept=trials.short_states, likely=[_trial(one, length, trials) for one in likely]
-        )
-        losses = {peak: run.final_loss for peak, run in runs.items()}
-    return runs, noise
-
-
-def _any_clear(runs: dict[float, Run]) -> bool:
-    return any(learned_clearly(run) for run in runs.values())
-
-
-def _apart(trials: Trials, best: Run) -> float:
-    """How far the best run ends from itself in another data order."""
-    if not math.isfinite(best.final_loss):
-        return 0.0
-    again = trials.run(best.contestant, best.steps, stage="noise", share=SHARE, order=1)
-    return abs(again.final_loss - best.final_loss) if math.isfinite(again.final_loss) else 0.0
 
 
 def _beside(others: Sequence[Driven], total: float, length: int) -> list[Contestant]:
@@ -256,18 +205,3 @@ def _beside(others: Sequence[Driven], total: float, length: int) -> list[Contest
     contestants = [Contestant(schedule, 1.0) for schedule in others]
     means = [float(contestant.rates(length).mean()) or 1.0 for contestant in contestants]
     return [replace(one, peak=two_digits(total / mean)) for one, mean in zip(contestants, means, strict=True)]
-
-
-def _run(trials: Trials, contestant: Contestant, length: int, stage: str) -> Run:
-    return _runs(trials, [contestant], length, stage)[0]
-
-
-def _runs(trials: Trials, contestants: Sequence[Contestant], length: int, stage: str) -> list[Run]:
-    """A round of runs, which don't depend on each other."""
-    plan = [_trial(one, length, trials) for one in contestants]
-    return trials.run_all(plan, stage=stage, kept=trials.short_states)
-
-
-def _trial(contestant: Contestant, length: int, trials: Trials) -> Trial:
-    evaluations = FEEDBACK_EVALUATIONS if contestant.policy.feedbacks else 1
-    return Trial(contestant, length, trials.opened, evaluations, SHARE)

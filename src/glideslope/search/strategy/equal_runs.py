@@ -156,14 +156,14 @@ def minimum(losses: Mapping[float, float], untrained: float) -> float:
     return math.exp(min(max(lowest, (x + y) / 2, y - half), (y + z) / 2, y + half))
 
 
-def best_of(losses: Mapping[float, float], noise: float = 0.0) -> float:
-    """The peak with the least loss; of those within the noise of it the middle one, the larger of two.
+def best_of(losses: Mapping[float, float]) -> float:
+    """The peak with the least loss; of equal ones the middle one, the larger of two.
 
-    >>> best_of({0.1: 1.0, 0.2: 1.0, 0.4: 1.01, 0.8: 3.0}, noise=0.05), best_of({0.1: 1.0, 0.2: 1.0})
+    >>> best_of({0.1: 1.0, 0.2: 1.0, 0.4: 1.0, 0.8: 3.0}), best_of({0.1: 1.0, 0.2: 1.0})
     (0.2, 0.2)
     """
     least = min(losses.values())
-    tied = sorted((peak for peak, loss in losses.items() if loss <= least + noise), reverse=True)
+    tied = sorted((peak for peak, loss in losses.items() if loss <= least), reverse=True)
     if not math.isfinite(least):
         return min(losses)
     return tied[(len(tied) - 1) // 2]

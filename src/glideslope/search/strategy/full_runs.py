@@ -14,6 +14,7 @@ from glideslope.search.runs.trial import Trial
 from glideslope.search.strategy.equal_runs import RUNS, next_peak
 from glideslope.search.strategy.learned import learned_clearly
 from glideslope.search.strategy.outcomes import SHORTEST, final_loss, two_digits
+from glideslope.search.strategy.plateau import ends_in_a_fall, learned_late
 from glideslope.search.strategy.rise import BLOW_UP, RISE, risen
 from glideslope.search.trials import Trials
 
@@ -30,11 +31,12 @@ EVALUATIONS = 20
 """How often a full run is measured."""
 
 HELD = warmup("5%") >> hold() >> cooldown("20%", shape="sqrt")
-"""The schedule of the second full run, or of the only one, where the loss has little noise: high rates then gain most,
-and the cooldown removes what noise they leave."""
+"""The schedule of the second full run, or of the only one, where the loss has little noise or lay on a plateau: high
+rates then gain most, and the cooldown removes what noise they leave."""
 
-CLEAN = 100.0
-"""The ratio of the untrained loss to that of a run from which on the loss is taken to have little noise."""
+CLEAN, CLEAN_SHORT = 100.0, 50.0
+"""The ratio of the untrained loss to that of a full run, and of a short one, from which on the loss is taken to have
+little noise."""
 
 
 def for_short_runs(bound: int, steps: int) -> int:
@@ -64,8 +66,11 @@ def full_runs(
         The runs, in order.
     """
     runs: list[Run] = []
-    if trials.updates + winner.cost(steps) > bound and _is_clean(short, schedules, steps):
-        winner = _held(winner)  # there is no second one
+    if trials.updates + winner.cost(steps) > bound and _may_hold(winner, schedules, steps):  # there is no second one
+        if _is_clean(short, CLEAN_SHORT):
+            winner = replace(winner, schedule=HELD, peak=two_digits(STEP * winner.peak))
+        elif ends_in_a_fall(short):
+            winner = replace(winner, schedule=HELD)
     contestant: Contestant | None = winner
     while contestant is not None and trials.updates <= (bound if runs else math.inf):
         second = _second(contestant) if not runs and trials.updates + contestant.cost(steps) <= bound else []
@@ -98,8 +103,9 @@ def next_full(runs: Sequence[Run], schedules: Sequence[Driven], short: Run) -> C
     The best so far at another peak, half or twice as large, then the lowest point of a parabola. After the first one
     the peak is larger, unless its training loss rose on the way, or it ends little lower than a short run. One that
     ends no lower than a short run has too large a peak for so long a run: then a quarter of it, unless the short one is
-    on a plateau. Where the first one shows that the loss has little noise, the second holds its rate high. Where the
-    peak is found, another schedule at the peak with the same sum of rates.
+    on a plateau. Where the first one shows that the loss has little noise, the second holds its rate high, and where
+    the loss lay on a plateau it holds the same peak in place of a lower one. Where the peak is found, another schedule
+    at the peak with the same sum of rates.
 
     Args:
         runs: the full runs made.
@@ -115,12 +121,13 @@ def next_full(runs: Sequence[Run], schedules: Sequence[Driven], short: Run) -> C
         for run in runs
         if replace(run.contestant, peak=contestant.peak) == contestant
     }
-    if len(runs) == 1 and contestant.schedule != HELD and _is_clean(best, schedules, steps):
-        return _held(contestant)
-    if learned_clearly(short) and not best.final_loss < short.final_loss < math.inf:
-        return replace(contestant, peak=two_digits(min(losses) / CAUTION))
-    if len(losses) == 1 and (factor := _too_large(best, short)) > 1:
-        return replace(contestant, peak=two_digits(contestant.peak / factor))
+    may_hold = len(runs) == 1 and _may_hold(contestant, schedules, steps)
+    if may_hold and _is_clean(best, CLEAN):
+        return replace(contestant, schedule=HELD, peak=two_digits(STEP * contestant.peak))
+    if (factor := _too_large(best, short, is_alone=len(losses) == 1)) > 1:
+        if may_hold and (ends_in_a_fall(short) or learned_late(best, short)):
+            return replace(contestant, schedule=HELD)
+        return replace(contestant, peak=two_digits(min(losses) / factor))
     peak = next_peak(losses, best.untrained, contestant.peak, STEP)
     if peak is not None and (peak := two_digits(peak)) not in losses:
         return replace(contestant, peak=peak)
@@ -133,22 +140,25 @@ def next_full(runs: Sequence[Run], schedules: Sequence[Driven], short: Run) -> C
     return None
 
 
-def _held(contestant: Contestant) -> Contestant:
-    """The same with a rate that is held, at twice the peak: a full run backs off where that is too large."""
-    return replace(contestant, schedule=HELD, peak=two_digits(STEP * contestant.peak))
+def _may_hold(contestant: Contestant, schedules: Sequence[Driven], steps: int) -> bool:
+    """Whether a rate held high is offered beside the schedule of a run, and full runs are long enough to back off."""
+    offered = HELD in schedules and contestant.schedule in schedules and contestant.schedule != HELD
+    return offered and steps >= EVALUATIONS * backoff.SHORTEST
 
 
-def _is_clean(run: Run, schedules: Sequence[Driven], steps: int) -> bool:
-    """Whether a rate held high is offered beside the schedule of a run, its loss shows little noise, and full runs are
-    long enough to back off."""
-    offered = HELD in schedules and run.contestant.schedule in schedules and steps >= EVALUATIONS * backoff.SHORTEST
-    return offered and run.untrained > CLEAN * run.final_loss > 0
+def _is_clean(run: Run, fall: float) -> bool:
+    """Whether the loss of a run shows little noise: it fell by such a factor."""
+    return run.untrained > fall * run.final_loss > 0
 
 
-def _too_large(full: Run, short: Run) -> float:
-    """By what the peak of the first full run is divided for the second; 1 where nothing says that it is too large."""
-    rise = risen(full.losses)
+def _too_large(full: Run, short: Run, *, is_alone: bool) -> float:
+    """By what the peak is divided for the next full run; 1 where nothing says that it is too large. A rise, or a small
+    gain, says so where it is the only peak tried."""
+    learned = learned_clearly(short)
+    if learned and not full.final_loss < short.final_loss < math.inf:
+        return CAUTION
+    rise = risen(full.losses) if is_alone else 1.0
     if rise > BLOW_UP:
         return CAUTION
-    little = full.final_loss > (1 - LITTLE) * short.final_loss > 0 and learned_clearly(short)
+    little = is_alone and learned and full.final_loss > (1 - LITTLE) * short.final_loss > 0
     return STEP if rise > RISE or little else 1.0
