@@ -4,7 +4,7 @@
 
 Each training has 600 updates, each sweep six schedules at seven peaks. Prints, for each training, the mean over seeds
 of the answer's loss over that of the best setting, for searches within half a full run, one and two. `--quick` makes
-two trainings with one seed, in a minute; all of it takes two hours on one core. With `--out` it goes on where it was
+two trainings with one seed, in a minute; all of it takes some hours on one core. With `--out` it goes on where it was
 interrupted.
 """
 
