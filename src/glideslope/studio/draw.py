@@ -11,10 +11,10 @@ import msgspec
 from msgspec import Meta
 from starlette.routing import Route
 
+from glideslope.conversion.export import WRITERS, export
+from glideslope.conversion.json_form import to_json
 from glideslope.errors import ConversionError, GlideslopeError, ScheduleError
 from glideslope.escape import visible
-from glideslope.frameworks.conversion.export import WRITERS, export
-from glideslope.frameworks.conversion.json_form import to_json
 from glideslope.schedules import Schedule
 from glideslope.schedules.units import by_clock
 from glideslope.studio import handles

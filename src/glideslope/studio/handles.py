@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from glideslope.conversion.from_optax import knots_of
 from glideslope.errors import ScheduleError
-from glideslope.frameworks.conversion.from_optax import knots_of
 from glideslope.schedules import Schedule, interpolate
 from glideslope.schedules.durations import Clock, Duration, Frame
 from glideslope.schedules.named import Named
