@@ -18,7 +18,7 @@ from glideslope.escape import visible
 from glideslope.schedules import Schedule
 from glideslope.schedules.units import by_clock
 from glideslope.studio import handles
-from glideslope.studio.exchange import computed
+from glideslope.studio.exchange import posted
 from glideslope.studio.plan import Plan, parsed, scheduled
 from glideslope.views.curves import Curve, Time, chart
 from glideslope.views.digits import rounded
@@ -119,9 +119,9 @@ def gallery(asked: None) -> list[dict[str, Any]]:
 
 
 ROUTES: Sequence[Route] = (
-    Route("/api/draw", computed(Drawing, drawn), methods=["POST"]),
-    Route("/api/copy", computed(Copy, copied), methods=["POST"]),
-    Route("/api/gallery", computed(type(None), gallery), methods=["POST"]),
+    posted("/api/draw", Drawing, drawn),
+    posted("/api/copy", Copy, copied),
+    posted("/api/gallery", type(None), gallery),
 )
 
 

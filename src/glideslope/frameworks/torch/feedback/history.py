@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from torch import distributed
-
 from glideslope.errors import FileError
 from glideslope.feedback import Guard, Ring
 from glideslope.feedback.feedback import State
@@ -16,6 +14,7 @@ from glideslope.feedback.guard import CLOSEST
 from glideslope.feedback.ring import APART, Lost
 from glideslope.feedback.state_scale import LARGER, LARGEST, StateScale
 from glideslope.feedback.steady_growth import Jumps, SteadyGrowth
+from glideslope.frameworks.torch.distributed import is_distributed
 from glideslope.frameworks.torch.feedback.copies import Copy
 from glideslope.frameworks.torch.feedback.replay import FARTHEST, Replay
 from glideslope.frameworks.torch.feedback.snapshots import Health, InMemory, OnDisk, Training
@@ -125,7 +124,7 @@ class History:
 
     def _repaired(self) -> bool:
         """Whether damage was in buffers alone, which are taken from a snapshot."""
-        if distributed.is_available() and distributed.is_initialized():
+        if is_distributed():
             return False
         try:
             return self._training.repair(self._store.read(self.ring.last.snapshot))

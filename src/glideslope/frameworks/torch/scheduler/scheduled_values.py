@@ -11,11 +11,10 @@ import numpy as np
 from glideslope.errors import FeedbackError, ScheduleError
 from glideslope.feedback import Controlled, Feedback
 from glideslope.frameworks.seals import sealed
-from glideslope.frameworks.torch.batches.growing_clock import on_one_clock
 from glideslope.frameworks.torch.scheduler.known_groups import Group, KnownGroups, Replaced
 from glideslope.frameworks.torch.scheduler.notices import UNMEASURED
 from glideslope.frameworks.torch.scheduler.param_groups import Momenta, Rates, Version, check_has, separate
-from glideslope.frameworks.torch.scheduler.reading import argument, check_momentum, factors_at, timed
+from glideslope.frameworks.torch.scheduler.reading import argument, check_momentum, factors_at, on_one_clock, timed
 from glideslope.frameworks.torch.scheduler.resume import text
 from glideslope.frameworks.torch.scheduler.state import MOST_RATE, Saved, read_state
 from glideslope.plural import plural
