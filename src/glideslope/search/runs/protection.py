@@ -8,9 +8,9 @@ from typing import Any
 
 from glideslope.errors import SearchError
 from glideslope.feedback import Controlled, Event, Guard, Places, Ring
+from glideslope.feedback.events import Lost
 from glideslope.feedback.feedback import State
 from glideslope.feedback.guard import FARTHEST
-from glideslope.feedback.ring import Lost
 from glideslope.search.jobs.finite import not_finite
 from glideslope.search.jobs.job import Job
 

@@ -12,12 +12,13 @@ import torch
 
 from glideslope.errors import FeedbackError
 from glideslope.feedback import Event, Places
-from glideslope.feedback.ring import Lost
+from glideslope.feedback.events import Lost
 from glideslope.frameworks.torch.distributed import greatest_over_ranks, is_distributed
 from glideslope.frameworks.torch.feedback.arrivals import Arrivals, is_on_device, number
 from glideslope.frameworks.torch.feedback.history import History
 from glideslope.frameworks.torch.feedback.idle import Idle
-from glideslope.frameworks.torch.feedback.refusal import EXPECTED, NOT_FINITE, SPIKE, Look, Refusal
+from glideslope.frameworks.torch.feedback.level import EXPECTED, NOT_FINITE, SPIKE, Look
+from glideslope.frameworks.torch.feedback.refusal import Refusal
 from glideslope.frameworks.torch.feedback.replay import Replay
 from glideslope.frameworks.torch.feedback.snapshots import Health, Training
 from glideslope.frameworks.torch.job.resumable import has_state

@@ -9,9 +9,10 @@ from typing import Any
 
 from glideslope.errors import FileError
 from glideslope.feedback import Guard, Ring
+from glideslope.feedback.events import Lost
 from glideslope.feedback.feedback import State
 from glideslope.feedback.guard import CLOSEST
-from glideslope.feedback.ring import APART, Lost
+from glideslope.feedback.ring import APART
 from glideslope.feedback.state_scale import LARGER, LARGEST, StateScale
 from glideslope.feedback.steady_growth import Jumps, SteadyGrowth
 from glideslope.frameworks.torch.distributed import is_distributed

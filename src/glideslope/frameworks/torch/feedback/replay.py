@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from glideslope.feedback.ring import Kept, Lost
+from glideslope.feedback.events import Lost
+from glideslope.feedback.ring import Kept
 from glideslope.frameworks.torch.distributed import is_distributed
 from glideslope.frameworks.torch.feedback.copies import numbers_of
 from glideslope.frameworks.torch.feedback.snapshots import Training
