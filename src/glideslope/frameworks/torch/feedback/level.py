@@ -23,13 +23,8 @@ WARMUP = 20
 
 @dataclass
 class Level:
-    """How large gradients were lately.
-
-    Attributes:
-        high: the largest norm, an older one counts less.
-        seen: how many there were.
-        limit: the largest that is a normal one.
-    """
+    """How large gradients were lately: the largest norm, where an older one counts less; how many there were; and the
+    largest that is a normal one."""
 
     high: float = 0.0
     seen: int = 0
@@ -59,15 +54,8 @@ class Level:
 
 @dataclass
 class Look:
-    """A look at the gradient of an update.
-
-    Attributes:
-        norm: of what was looked at, a number, or a tensor on a device.
-        level: how large the same was lately.
-        expected: whether the update is left out whatever its gradient is.
-        limit: the largest norm that is taken.
-        high: the largest norm before it.
-    """
+    """A look at the gradient of an update: the norm of what was looked at, a number or a tensor on a device, and how
+    large the same was lately. The update is left out where that is `expected`, or the norm is above the `limit`."""
 
     norm: float | torch.Tensor
     level: Level
