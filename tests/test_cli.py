@@ -355,3 +355,8 @@ def test_an_empty_folder_name_is_refused(folder, command, capsys, monkeypatch):
 def test_a_file_that_is_missing_is_named_once(capsys):
     assert glideslope(["predict", "missing.json", "hold", "--peak", "1", "--steps", "10"]) == 2
     assert capsys.readouterr().err == "glideslope: missing.json can't be read as a law: No such file or directory\n"
+
+
+def test_the_package_run_as_a_module_is_the_command():
+    done = subprocess.run([sys.executable, "-m", "glideslope", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"glideslope {gs.__version__}\n"

@@ -28,6 +28,12 @@ from glideslope.schedules import theirs as _theirs
 
 if TYPE_CHECKING:
     from glideslope import laws
+    from glideslope.conversion.export import export
+    from glideslope.conversion.from_configuration import from_deepspeed, from_keras, from_transformers
+    from glideslope.conversion.from_optax import from_optax
+    from glideslope.conversion.from_torch import from_torch
+    from glideslope.conversion.json_form import from_json, to_json
+    from glideslope.conversion.json_schema import json_schema
     from glideslope.frameworks import accelerate as accelerate
     from glideslope.frameworks import jax as jax
     from glideslope.frameworks import keras as keras
@@ -36,12 +42,6 @@ if TYPE_CHECKING:
     from glideslope.frameworks import ray as ray
     from glideslope.frameworks import torch as torch
     from glideslope.frameworks import transformers as transformers
-    from glideslope.frameworks.conversion.export import export
-    from glideslope.frameworks.conversion.from_configuration import from_deepspeed, from_keras, from_transformers
-    from glideslope.frameworks.conversion.from_optax import from_optax
-    from glideslope.frameworks.conversion.from_torch import from_torch
-    from glideslope.frameworks.conversion.json_form import from_json, to_json
-    from glideslope.frameworks.conversion.json_schema import json_schema
     from glideslope.search import Job, RangeTest, check_job, find
     from glideslope.search.directory.trained import load_checkpoint
     from glideslope.search.race import Race, race
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from glideslope.studio.notebook import studio as studio
 
 __version__ = "1.0.0"
-_CONVERSION = "glideslope.frameworks.conversion"
+_CONVERSION = "glideslope.conversion"
 # Loaded when touched: these need NumPy, or a framework.
 _LATER = {
     **dict.fromkeys(("Job", "Race", "RangeTest", "Tuned", "check_job", "find", "race", "tune"), "glideslope.search"),

@@ -19,7 +19,7 @@ from glideslope.feedback.ring import APART
 from glideslope.feedback.steady_growth import SteadyGrowth
 from glideslope.frameworks.torch.feedback.copies import Copy, tensors
 from glideslope.frameworks.torch.feedback.snapshots import Health
-from glideslope.search.jobs.finite import not_finite
+from glideslope.search.runs.protection import not_finite
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 from reliability import KINDS

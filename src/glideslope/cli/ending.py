@@ -1,10 +1,13 @@
-"""A job that ends the process is noticed: no search ends well without a result."""
+"""How the process of a search ends: a job that ends it is noticed, since no search ends well without a result; and one
+that is terminated, as by a scheduler that takes its machine, saves its run first."""
 
 from __future__ import annotations
 
 import os
+import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from glideslope.cli import c_exit
@@ -47,3 +50,23 @@ def _noticing(name: str, end: Callable[..., Any], process: int) -> Callable[...,
 def _end_without_result(what: str, status: int) -> Any:
     say_line(f"glideslope: {what}, so the search has no result; finished runs are kept")
     return _ENDS["_exit"](status)
+
+
+@contextmanager
+def terminated_after_saving() -> Iterator[None]:
+    """Within it the first SIGTERM ends the search after it saved its run, and a second one ends the process."""
+    from glideslope.search.directory.stop_request import end_after_saving
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        end_after_saving()
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 
 from glideslope.cli import output
-from glideslope.cli.ending import notice
-from glideslope.cli.interrupts import terminated_after_saving
+from glideslope.cli.ending import notice, terminated_after_saving
 from glideslope.errors import GlideslopeError, NothingLearnedError, ScheduleError
 from glideslope.plural import plural
 

@@ -109,8 +109,8 @@ def convert(
 ) -> None:
     """Print code, or a configuration, that reproduces a schedule in another library."""
     from glideslope.cli.epochs import parsed
+    from glideslope.conversion.export import export
     from glideslope.files import write_atomically
-    from glideslope.frameworks.conversion.export import export
     from glideslope.policy import as_policy
     from glideslope.schedules.amounts import check_peak, check_positive
 
@@ -128,8 +128,8 @@ def convert(
 @command("glideslope schema")
 def schema(out: Folder = None, as_json: Json = False) -> None:
     """Print the JSON schema of the JSON form of a schedule."""
+    from glideslope.conversion.json_schema import json_schema
     from glideslope.files import write_atomically
-    from glideslope.frameworks.conversion.json_schema import json_schema
 
     text = json.dumps(json_schema(), indent=None if as_json else 2)
     if out is not None:

@@ -232,16 +232,6 @@ def measured(metric: Any) -> tuple[Any, Any]:
     return number, scalars
 
 
-def better(metric: Any, best: Any, threshold: float, relative: bool, least: bool, xp: Any) -> Any:
-    """Whether a measurement is better than the best by more than the threshold, for a best of either sign."""
-    if not relative:
-        return metric < best - threshold if least else metric > best + threshold
-    shrunk, grown = best * (1.0 - threshold), best * (1.0 + threshold)
-    if least:
-        return metric < xp.where(best >= 0, shrunk, grown)
-    return metric > xp.where(best >= 0, grown, shrunk)
-
-
 def controlled(feedback: Feedback) -> Controlled:
     """A feedback with the schedule that it holds: a constant one where it is alone."""
     return feedback if isinstance(feedback, Controlled) else Controlled(constant(), (feedback,))

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from glideslope.feedback.feedback import Feedback, State, better, measured
-from glideslope.feedback.named import Named, check, check_one_of, check_whole
+from glideslope.feedback.feedback import Feedback, State, measured
+from glideslope.feedback.named import Improving, check, check_whole
 from glideslope.schedules.checks import MOST
 from glideslope.schedules.names import FACTORS
 from glideslope.schedules.numbers import plain
 
 
 @dataclass(frozen=True, repr=False)
-class Greedy(Named):
+class Greedy(Improving):
     """The feedback of `greedy`, whose arguments are its attributes."""
 
     multiplier: float
@@ -30,15 +29,12 @@ class Greedy(Named):
     maker: ClassVar[Any]
 
     def init(self) -> State:
-        best = math.inf if self.mode == "min" else -math.inf
-        return {"factor": 1.0, "best": best, "good": 0.0, "bad": 0.0, "resting": 0.0}
+        return {"factor": 1.0, "best": self.worst, "good": 0.0, "bad": 0.0, "resting": 0.0}
 
     def update(self, state: State, metric: Any) -> State:
         metric, xp = measured(metric)
         resting = state["resting"] > 0
-        improved = better(
-            metric, state["best"], self.threshold, self.threshold_mode == "relative", self.mode == "min", xp
-        )
+        improved = self.is_better(metric, state["best"], xp)
         good = xp.where(resting, 0.0, xp.where(improved, state["good"] + 1.0, 0.0))
         bad = xp.where(resting, 0.0, xp.where(improved, 0.0, state["bad"] + 1.0))
         up, down = good > self.patience, bad > self.patience
@@ -56,9 +52,6 @@ class Greedy(Named):
     def limits(self) -> dict[str, tuple[float, float]]:
         row, rest = (0.0, float(self.patience)), (0.0, float(max(self.cooldown, self.warmup)))
         return {"factor": (self.floor, self.ceiling), "good": row, "bad": row, "resting": rest}
-
-    def factor(self, state: State) -> Any:
-        return state["factor"]
 
 
 def greedy(
@@ -102,12 +95,9 @@ def greedy(
     factor, threshold, floor, ceiling = map(plain, (factor, threshold, floor, ceiling))
     patience, cooldown, warmup = map(plain, (patience, cooldown, warmup))
     check("factor", factor, 0, 1, open_ends=True)
-    check("threshold", threshold, 0)
     check_whole(0, patience=patience, cooldown=cooldown, warmup=warmup)
     check("floor", floor, 0, 1)
     check("ceiling", ceiling, 1, MOST)
-    check_one_of("threshold_mode", threshold_mode, ("relative", "absolute"))
-    check_one_of("mode", mode, ("min", "max"))
     return Greedy(factor, patience, threshold, threshold_mode, cooldown, warmup, floor, ceiling, mode)
 
 

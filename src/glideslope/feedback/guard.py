@@ -115,9 +115,6 @@ class Guard(Named):
         counts = dict.fromkeys(("resting", "seen", "rough", "spread", "low_spread"), (0.0, math.inf))
         return {"factor": (0.0, 1.0), "verdict": (0.0, len(VERDICTS) - 1.0), **counts}
 
-    def factor(self, state: State) -> Any:
-        return state["factor"]
-
     def spacing(self, end: float, closest: int = CLOSEST) -> int:
         """Updates between snapshots in a training of so many: by no clock, so that a run made again is the same."""
         return self.every or int(min(max(end / _SNAPSHOTS, closest), FARTHEST))

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from glideslope.documents import shown
 from glideslope.errors import FeedbackError
-from glideslope.feedback.feedback import Feedback
+from glideslope.feedback.feedback import Feedback, State
 from glideslope.schedules.names import value_text
 from glideslope.schedules.numbers import is_finite, is_number
 
@@ -38,6 +38,38 @@ class Named(Feedback):
         return f"{self.name}({', '.join(f'{name}={value_text(value)}' for name, value in self.arguments.items())})"
 
     __repr__ = __str__
+
+    def factor(self, state: State) -> Any:
+        return state["factor"]
+
+
+class Improving(Named):
+    """A feedback of measurements that get better or don't, than the best by more than a threshold. A subclass has the
+    attributes as fields, in the order of its arguments."""
+
+    threshold: float
+    threshold_mode: str
+    mode: str
+
+    @property
+    def worst(self) -> float:
+        """What any measurement is better than."""
+        return math.inf if self.mode == "min" else -math.inf
+
+    def is_better(self, metric: Any, best: Any, xp: Any) -> Any:
+        """Whether a measurement is better than the best, which may be of either sign."""
+        least = self.mode == "min"
+        if self.threshold_mode == "absolute":
+            return metric < best - self.threshold if least else metric > best + self.threshold
+        shrunk, grown = best * (1.0 - self.threshold), best * (1.0 + self.threshold)
+        if least:
+            return metric < xp.where(best >= 0, shrunk, grown)
+        return metric > xp.where(best >= 0, grown, shrunk)
+
+    def __post_init__(self) -> None:
+        check("threshold", self.threshold, 0)
+        check_one_of("threshold_mode", self.threshold_mode, ("relative", "absolute"))
+        check_one_of("mode", self.mode, ("min", "max"))
 
 
 def check(name: str, value: Any, low: float, high: float = math.inf, *, open_ends: bool = False) -> None:

@@ -8,14 +8,14 @@ from functools import cache
 from typing import Any, ClassVar
 
 from glideslope.errors import FeedbackError
-from glideslope.feedback.feedback import Feedback, State, better, measured
-from glideslope.feedback.named import Named, check, check_one_of, check_whole
+from glideslope.feedback.feedback import Feedback, State, measured
+from glideslope.feedback.named import Improving, check, check_whole
 from glideslope.schedules.names import FACTORS
 from glideslope.schedules.numbers import plain
 
 
 @dataclass(frozen=True, repr=False)
-class Plateau(Named):
+class Plateau(Improving):
     """The feedback of `plateau`, whose arguments are its attributes."""
 
     multiplier: float
@@ -31,9 +31,8 @@ class Plateau(Named):
     maker: ClassVar[Any]
 
     def init(self) -> State:
-        best = math.inf if self.mode == "min" else -math.inf
         sums = dict.fromkeys(("first", "sum", "moment", "squares"), 0.0) if self.significance else {}
-        return {"factor": 1.0, "best": best, "bad": 0.0, "resting": 0.0, "average": 0.0, "weight": 0.0, **sums}
+        return {"factor": 1.0, "best": self.worst, "bad": 0.0, "resting": 0.0, "average": 0.0, "weight": 0.0, **sums}
 
     def update(self, state: State, metric: Any) -> State:
         metric, xp = measured(metric)
@@ -42,9 +41,7 @@ class Plateau(Named):
         average = xp.where(finite, s * state["average"] + (1.0 - s) * metric, state["average"]) if s else metric
         weight = xp.where(finite, s * state["weight"] + (1.0 - s), state["weight"]) if s else 1.0
         smooth = xp.where(finite, average / xp.maximum(weight, 1e-300), metric) if s else metric
-        improved = better(
-            smooth, state["best"], self.threshold, self.threshold_mode == "relative", self.mode == "min", xp
-        )
+        improved = self.is_better(smooth, state["best"], xp)
         best = xp.where(improved, smooth, state["best"])
         resting = state["resting"] > 0
         bad = xp.where(improved | resting, 0.0, state["bad"] + 1.0)
@@ -88,9 +85,6 @@ class Plateau(Named):
     def limits(self) -> dict[str, tuple[float, float]]:
         waits = {"bad": (0.0, float(self.patience)), "resting": (0.0, float(self.cooldown))}
         return {"factor": (self.floor, 1.0), "weight": (0.0, 1.0), "squares": (0.0, math.inf), **waits}
-
-    def factor(self, state: State) -> Any:
-        return state["factor"]
 
 
 def plateau(
@@ -138,7 +132,6 @@ def plateau(
     factor, threshold, floor = map(plain, (factor, threshold, floor))
     patience, cooldown, smoothing, significance = map(plain, (patience, cooldown, smoothing, significance))
     check("factor", factor, 0, 1, open_ends=True)
-    check("threshold", threshold, 0)
     check_whole(0, patience=patience, cooldown=cooldown)
     check("floor", floor, 0, 1)
     check("smoothing", smoothing, 0, 0.9999)
@@ -147,8 +140,6 @@ def plateau(
         raise FeedbackError(
             f"significance={significance:g} with patience={patience}: a line needs three measurements, a patience of 2"
         )
-    check_one_of("threshold_mode", threshold_mode, ("relative", "absolute"))
-    check_one_of("mode", mode, ("min", "max"))
     return Plateau(factor, patience, threshold, threshold_mode, cooldown, floor, mode, smoothing, significance)
 
 

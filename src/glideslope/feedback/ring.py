@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from glideslope.errors import DivergenceError, FileError
+from glideslope.feedback.events import Event, Lost
 from glideslope.feedback.feedback import State
 from glideslope.feedback.guard import FARTHEST, VERDICTS, Guard
 from glideslope.plural import plural
@@ -27,52 +28,6 @@ _BAD_BATCHES = 40
 """Updates in a row that may be lost again at once after going back: the batches are bad, and not the rate."""
 _SHOWS = 20
 """Updates in which damage, or a run of bad batches, shows as a growth of the level."""
-
-
-@dataclass(frozen=True)
-class Event:
-    """An answer of a guard.
-
-    Attributes:
-        update: the update at which the training was being lost, counted from 0.
-        kind: how; a word of `VERDICTS`.
-        loss: the training loss there.
-        back_to: the updates made at the training that it went back to; `update` where nothing was undone.
-        factor: of the rate, from there on.
-        skipped: whether the batch is skipped.
-        answer: refused (the update was left out), skipped (back, and on without the batch), back, lowered (back, and on
-            at a lower rate), repaired (buffers were taken from a snapshot), rescaled (the gradient scaler's scale
-            was set back) or noticed.
-    """
-
-    update: int
-    kind: str
-    loss: float
-    back_to: int
-    factor: float
-    skipped: bool = False
-    answer: str = "lowered"
-
-
-@dataclass(frozen=True)
-class Lost:
-    """Cause to go back: the update at which it was seen, counted from 0; the guard's state after it, whose `verdict`
-    says what was seen; its training loss; and how many updates in a row were left out before it came to this."""
-
-    update: int
-    state: State
-    loss: float
-    left_out: int = 0
-
-    @property
-    def first(self) -> int:
-        """The first of the updates in a row, up to this, whose loss or gradient was bad."""
-        return self.update + 1 - max(int(self.state["rough"]), self.left_out, 1)
-
-    @property
-    def is_alone(self) -> bool:
-        """Whether a single loss is a spike, as of a batch that is an outlier."""
-        return self.state["verdict"] == 2.0 and self.state["rough"] == 1.0 and self.left_out == 0
 
 
 @dataclass(frozen=True)

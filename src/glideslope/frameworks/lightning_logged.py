@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
@@ -58,20 +58,19 @@ class Logged:
         reduced = _REDUCED.get(self._reductions[name], _REDUCED["mean"])
         return reduced(torch.stack([value.cpu() for value in values]), torch.tensor(sizes, dtype=torch.float64))
 
-    @contextmanager
-    def of(self, module: LightningModule) -> Iterator[None]:
+    def of(self, module: LightningModule) -> AbstractContextManager[None]:
         """Collects what a module logs."""
-        vars(module)["log"] = self.log
-        try:
-            yield
-        finally:
-            del vars(module)["log"]
+        return _logging(module, self.log)
+
+
+def unlogged(module: LightningModule) -> AbstractContextManager[None]:
+    """Makes a module's `log` do nothing."""
+    return _logging(module, lambda *values, **options: None)
 
 
 @contextmanager
-def unlogged(module: LightningModule) -> Iterator[None]:
-    """Makes a module's `log` do nothing."""
-    vars(module)["log"] = lambda *values, **options: None
+def _logging(module: LightningModule, log: Callable[..., None]) -> Iterator[None]:
+    vars(module)["log"] = log
     try:
         yield
     finally:

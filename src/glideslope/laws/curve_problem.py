@@ -8,12 +8,13 @@ import numpy as np
 from scipy.optimize import least_squares
 from scipy.special import ndtri, stdtrit
 
+from glideslope.laws.batch_sizes import relative
 from glideslope.laws.bins import NOISE, Points
 from glideslope.laws.chosen import LAST
 from glideslope.laws.curve_priors import CurvePrior
 from glideslope.laws.form import NAMES, RELAXATION, jacobian
 from glideslope.laws.knots import Knots
-from glideslope.laws.run import Run, relative
+from glideslope.laws.run import Run
 
 FLOOR = 0.3
 """The least weight of a point: it grows with the updates."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from glideslope.errors import LawError
 from glideslope.laws import bins
+from glideslope.laws.batch_sizes import reference_batch, relative
 from glideslope.laws.bins import Points
 from glideslope.laws.chosen import check_enough, groups_of, spread, useless
 from glideslope.laws.curve_priors import any_data, like_public
@@ -18,7 +19,7 @@ from glideslope.laws.curve_problem import Problem
 from glideslope.laws.form import MULTI_POWER, predicted
 from glideslope.laws.knots import Knots
 from glideslope.laws.law import MOST_NOISE, Fitted, Law
-from glideslope.laws.run import Run, reference_batch, relative, used, without_twins
+from glideslope.laws.run import Run, used, without_twins
 
 ROUGH, FINE = 1e-2, 1e-6
 """How well a minimum is found from each place to begin at, and how well from the best of them."""

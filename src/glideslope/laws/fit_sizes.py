@@ -13,6 +13,7 @@ import numpy as np
 
 from glideslope.errors import LawError
 from glideslope.laws import bins
+from glideslope.laws.batch_sizes import reference_batch, relative
 from glideslope.laws.bins import NOISE, Points
 from glideslope.laws.chosen import LAST, check_enough, useless
 from glideslope.laws.curve_priors import STARTS, UNITS
@@ -22,7 +23,7 @@ from glideslope.laws.knots import Knots
 from glideslope.laws.law import Fitted
 from glideslope.laws.minimum import minimized, robust_weights
 from glideslope.laws.rates import Rates
-from glideslope.laws.run import Run, reference_batch, relative
+from glideslope.laws.run import Run
 from glideslope.laws.size_law import Around, SizeLaw, decay_of, theta_of
 from glideslope.laws.size_prior import APART, LinePrior, priors
 from glideslope.laws.sizes import SizedRun, groups, not_apart

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from glideslope.errors import LawError, ScheduleError
+from glideslope.laws.batch_sizes import checked_sizes, over
 from glideslope.laws.form import NAMES, RELAXATION, jacobian, predicted
 from glideslope.laws.knots import Knots
 from glideslope.laws.rates import Rates
 from glideslope.laws.reach import TIMES_THE_LONGEST, far_peak, span
-from glideslope.laws.run import are_rates, checked_rates, checked_sizes, over
+from glideslope.laws.run import are_rates, checked_rates
 from glideslope.laws.values import ByValue, read_only
 from glideslope.plural import plural
 from glideslope.schedules import Schedule

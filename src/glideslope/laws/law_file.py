@@ -15,7 +15,6 @@ from glideslope.documents import checked, parsed, sealed, shown, unsealed
 from glideslope.errors import DocumentError, LawError
 from glideslope.files import write_atomically
 from glideslope.laws.form import NAMES, RELAXATION, H
-from glideslope.laws.former_files import upgraded
 from glideslope.laws.law import Fitted, Law
 from glideslope.laws.law_bytes import law_bytes
 
@@ -26,6 +25,10 @@ _ONE_CLOCK = 3
 """The one before that, whose noise had no clock of its own: its h is that of the loss."""
 _UNSEALED = 2
 """The one before, which had no checksum either."""
+_BATCHLESS = 1
+"""The first, whose laws knew no batch sizes, and so had no r."""
+_R = 0.2
+"""The median of the prior of r. Without a batch size it has no effect on any loss."""
 _ROUNDING = 1e-9
 """Of the largest variance: by how much a covariance may miss what one is."""
 _Positive = Annotated[float, Meta(gt=0, lt=1e100)]
@@ -88,7 +91,7 @@ def load(path: Path | str) -> Law:
     """
     content = law_bytes(path)
     try:
-        document = upgraded(parsed(content))
+        document = _upgraded(parsed(content))
         version = document.get("glideslope_law") if isinstance(document, dict) else None
         if isinstance(document, dict) and "glideslope_size_law" in document:
             raise LawError(
@@ -105,6 +108,22 @@ def load(path: Path | str) -> Law:
     except DocumentError as error:
         what = "is a damaged law" if b"glideslope_law" in content else "is no law, or a damaged one"
         raise LawError(f"{path} {what} ({error}): fit makes one") from None
+
+
+def _upgraded(document: Any) -> Any:
+    """A document of the first version as one of the second; any other as it is."""
+    if not isinstance(document, dict) or document.get("glideslope_law") is not _BATCHLESS:
+        return document
+    parameters, covariance = document.get("parameters"), document.get("covariance")
+    if not isinstance(parameters, dict) or not isinstance(covariance, list):
+        return document
+    rows = [[*row, 0.0] if isinstance(row, list) else row for row in covariance]
+    return document | {
+        "glideslope_law": _UNSEALED,
+        "parameters": parameters | {"r": _R},
+        "covariance": [*rows, [0.0] * (len(rows) + 1)],
+        "batch_size": None,
+    }
 
 
 def _law(document: _Document) -> Law:

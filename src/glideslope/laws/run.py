@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from glideslope.documents import shown
 from glideslope.errors import LawError
+from glideslope.laws.batch_sizes import checked_sizes
+from glideslope.laws.order import counted
 from glideslope.laws.rates import Rates
 from glideslope.laws.values import ByValue, shared
 from glideslope.plural import plural
@@ -83,31 +83,8 @@ class Run(ByValue):
                 f"{self.name}: a step of {step.max():g}, but lr has the rates of "
                 f"{plural(len(lr), 'update')}: give them all"
             )
-        back = int((np.diff(step) < 0).sum())
-        if back > max(5, len(step) // 10):
-            raise LawError(
-                f"{self.name}: steps out of order, {back} of {len(step)} go back: sort them; a resumed run goes back "
-                "once for each resume"
-            )
-        twice = int(((np.diff(step) == 0) & (np.diff(loss) != 0)).sum())
-        if twice > max(2, len(step) // 10):
-            raise LawError(
-                f"{self.name}: {plural(twice, 'step')} with two losses that differ: tell runs apart by a "
-                "column run, or give the "
-                "mean of several losses of an update"
-            )
-        kept = last_segments(step)
+        kept, again = counted(self.name, step, loss)
         in_order = np.array_equal(kept, np.arange(len(step)))
-        if len(kept) < len(step):
-            notes.append(f"{plural(len(step) - len(kept), 'point')} measured again later: the later one is kept")
-        after, before = step[1:][np.diff(step) < 0], step[:-1][np.diff(step) < 0]
-        if anew := int((after <= np.maximum(step.min(initial=np.inf), _ANEW * before)).sum()):
-            if anew > 1 and 2 * len(kept) < len(step):
-                raise LawError(
-                    f"{self.name}: the steps begin anew {_times(anew)}, and most points are measured again: give the "
-                    "updates since the beginning of the run, not of each epoch, or tell several runs apart"
-                )
-            notes.append(f"the steps begin anew {_times(anew)}: if several runs are in one, tell them apart")
         if self.final_loss is not None and not (np.isfinite(self.final_loss) and self.final_loss > 0):
             raise LawError(f"{self.name}: final_loss={self.final_loss}: give a positive number, or None")
         size = None if self.batch_size is None else checked_sizes(self.name, self.batch_size, len(lr))
@@ -116,7 +93,7 @@ class Run(ByValue):
             ("lr", lr),
             ("step", step if in_order else shared(step[kept])),
             ("loss", loss if in_order else shared(loss[kept])),
-            ("notes", tuple(notes)),
+            ("notes", (*notes, *again)),
             ("lost", lost),
         ):
             object.__setattr__(self, name, value)
@@ -180,23 +157,6 @@ def _array(values: Any) -> np.ndarray:
     return shared(values if isinstance(values, np.ndarray) and values.ndim == 1 else np.ravel(np.asarray(values)))
 
 
-def checked_sizes(name: str, sizes: Any, updates: int) -> np.ndarray | Rates:
-    """Batch sizes, one or one for each update.
-
-    Raises:
-        LawError: one isn't positive, or there are too few.
-    """
-    if isinstance(sizes, Rates) and len(sizes) == updates:
-        checked_sizes(name, sizes.values, len(sizes.values))
-        return sizes
-    values = shared(sizes)
-    if values.shape not in ((), (updates,)) or not np.all(np.isfinite(values) & (values > 0)):
-        raise LawError(f"{name}: give one batch size, or one for each of {plural(updates, 'update')}, above 0")
-    return values
-
-
-_ANEW = 0.1
-"""The part of the updates made to which steps go back where they begin anew."""
 EARLY = 0.08
 """The part of the longest run whose points a fit leaves out."""
 
@@ -206,62 +166,6 @@ def used(run: Run, longest: int) -> np.ndarray:
     warm, number = run._warmup, len(run.step)
     late = int(np.searchsorted(run.step, max(warm, EARLY * longest), side="right"))
     return np.arange(late if late < number else np.searchsorted(run.step, warm, side="right"), number)
-
-
-def reference_batch(runs: Sequence[Run]) -> float | None:
-    """The geometric mean of the batch sizes of runs, if they have any.
-
-    Raises:
-        LawError: some have one, and some not.
-    """
-    lacking = [run.name for run in runs if run.batch_size is None]
-    if len(lacking) == len(runs):
-        return None
-    if lacking:
-        raise LawError(f"{', '.join(lacking)}: without a batch_size, which other runs have: give it to all or to none")
-    return float(np.exp(np.mean([Rates.of(run.batch_size).mean(np.log) for run in runs])))
-
-
-def relative(run: Run, reference: float | None) -> Rates | None:
-    """The batch sizes of a run over a reference, shape (T,); None where they are the same."""
-    return None if reference is None else over(run.batch_size, reference, len(run.lr))
-
-
-def over(batch_size: Any, reference: float, updates: int) -> Rates | None:
-    """Batch sizes, one or one for each update, over a reference; None where they are the same."""
-    sizes = Rates.of(batch_size)
-    if np.allclose(sizes.values, reference, rtol=1e-9, atol=0.0):
-        return None
-    if len(sizes.values) == 1:
-        return Rates(sizes.values / reference, [0], updates)
-    return Rates(sizes.values / reference, sizes.places, updates)
-
-
-def last_segments(step: np.ndarray) -> np.ndarray:
-    """The places of what counts, in order of the steps: where steps go back, a run was resumed, and what it then goes
-    through again is measured anew; what lies beyond stays."""
-    if np.all(np.diff(step) > 0):
-        return np.arange(len(step))
-    steps, kept = step.tolist(), []
-    ends = [*(np.flatnonzero(np.diff(step) <= 0) + 1).tolist(), len(step)]
-    lows: list[float] = []  # of the ranges, in order and apart, that later segments go through
-    highs: list[float] = []
-    for begin, end in reversed(list(pairwise([0, *ends]))):
-        for place in range(begin, end):
-            i = bisect_right(lows, steps[place]) - 1
-            if i < 0 or steps[place] > highs[i]:
-                kept.append(place)
-        low, high = steps[begin], steps[end - 1]
-        first, last = bisect_left(highs, low), bisect_right(lows, high)
-        if first < last:
-            low, high = min(low, lows[first]), max(high, highs[last - 1])
-        lows[first:last], highs[first:last] = [low], [high]
-    places = np.array(sorted(kept), dtype=int)
-    return np.asarray(places[np.argsort(step[places], kind="stable")])
-
-
-def _times(number: int) -> str:
-    return "once" if number == 1 else plural(number, "time")
 
 
 def without_twins(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:

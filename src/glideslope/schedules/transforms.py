@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from glideslope.errors import ScheduleError
-from glideslope.schedules.arrays import Formula, floating, held, scalars, since
+from glideslope.schedules.arrays import Array, Formula, divided, floating, held, scalars, since
 from glideslope.schedules.checks import SHORTEST, check_factor, check_positive
-from glideslope.schedules.drawn import PRIME, uniform
 from glideslope.schedules.durations import Clock, Duration, Frame
 from glideslope.schedules.wrapper import Placed, Wrapper
 
 LARGEST_RISE = 1e6
 """How far over its start a schedule that is scaled to begin where the last ended may come."""
+_PRIME = 46_337
+"""The largest prime whose square fits into a 32-bit integer."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -59,8 +61,8 @@ class Noisy(Wrapper):
         return self.schedule.most(begin) * (1.0 + self.amplitude)
 
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
-        inner, amplitude, start = super().formula(frame, length, begin), self.amplitude, int(self.seed) % PRIME
-        return lambda t, xp: inner(t, xp) * (1.0 + amplitude * uniform(t, start, xp))
+        inner, amplitude, start = super().formula(frame, length, begin), self.amplitude, int(self.seed) % _PRIME
+        return lambda t, xp: inner(t, xp) * (1.0 + amplitude * _uniform(t, start, xp))
 
 
 @dataclass(frozen=True, repr=False)
@@ -172,3 +174,19 @@ class Stretched(Wrapper):
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
         inner, times = super().formula(frame, length, begin), self.times
         return lambda t, xp: inner(floating(t, xp) / times, xp)
+
+
+def _uniform(t: Array, seed: int, xp: Any) -> Array:
+    """A number in [-1, 1] drawn from the whole part of `t`, by modular squaring that no integer type overflows.
+
+    In single precision squares aren't exact, so there whole numbers are integers.
+    """
+    if xp is not scalars and not xp.isdtype(t.dtype, "integral"):
+        t = xp.floor(t)
+        if xp.finfo(t.dtype).bits < 64:
+            t = xp.astype(t, xp.int32)
+    high, low = divided(t, float(_PRIME), xp)
+    high, x = high % _PRIME, low
+    for constant in (seed + 11_939, 30_011, 7_919, 23_189):
+        x = (x * x % _PRIME + high * 16_411 % _PRIME + low * 101 % _PRIME + constant) % _PRIME
+    return 2.0 * floating(x, xp) / (_PRIME - 1) - 1.0

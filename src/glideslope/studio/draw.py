@@ -11,14 +11,14 @@ import msgspec
 from msgspec import Meta
 from starlette.routing import Route
 
+from glideslope.conversion.export import WRITERS, export
+from glideslope.conversion.json_form import to_json
 from glideslope.errors import ConversionError, GlideslopeError, ScheduleError
 from glideslope.escape import visible
-from glideslope.frameworks.conversion.export import WRITERS, export
-from glideslope.frameworks.conversion.json_form import to_json
 from glideslope.schedules import Schedule
 from glideslope.schedules.units import by_clock
 from glideslope.studio import handles
-from glideslope.studio.exchange import computed
+from glideslope.studio.exchange import posted
 from glideslope.studio.plan import Plan, parsed, scheduled
 from glideslope.views.curves import Curve, Time, chart
 from glideslope.views.digits import rounded
@@ -119,9 +119,9 @@ def gallery(asked: None) -> list[dict[str, Any]]:
 
 
 ROUTES: Sequence[Route] = (
-    Route("/api/draw", computed(Drawing, drawn), methods=["POST"]),
-    Route("/api/copy", computed(Copy, copied), methods=["POST"]),
-    Route("/api/gallery", computed(type(None), gallery), methods=["POST"]),
+    posted("/api/draw", Drawing, drawn),
+    posted("/api/copy", Copy, copied),
+    posted("/api/gallery", type(None), gallery),
 )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import anyio
@@ -11,6 +12,7 @@ import numpy as np
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from glideslope.errors import DocumentError, GlideslopeError
 from glideslope.escape import lines
@@ -24,7 +26,6 @@ _AT_ONCE = 4
 
 Answered = TypeVar("Answered")
 Asked = TypeVar("Asked")
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 class TooLargeError(DocumentError):
@@ -52,22 +53,22 @@ async def content(request: Request, most: int) -> bytes:
     return b"".join(parts)
 
 
-def computed(kind: type[Asked], compute: Callable[[Asked], Any], waiting_for: str = "this machine") -> Handler:
-    """A handler that reads a request of a type, and answers with the plain data that a function computes of it in a
-    thread. A GlideslopeError of the function is a refusal; `waiting_for` names what may delay the answer, and has a
-    limit of its own."""
+def posted(path: str, kind: type[Asked], compute: Callable[[Asked], Any], waiting_for: str = "this machine") -> Route:
+    """The route of requests of a type, answered with the plain data that a function computes of one in a thread. A
+    GlideslopeError of the function is a refusal; `waiting_for` names what may delay the answer, and has a limit of its
+    own."""
 
     async def handle(request: Request) -> Response:
         try:
             asked = msgspec.json.decode(await content(request, MOST_JSON), type=kind)
-            async with limiter(waiting_for):
+            async with _limiter(waiting_for):
                 return answer(await run_in_threadpool(quiet, compute, asked))
         except TooLargeError as error:
             return refusal(error, 413)
         except (GlideslopeError, msgspec.MsgspecError, UnicodeDecodeError) as error:
             return refusal(error)
 
-    return handle
+    return Route(path, handle, methods=["POST"])
 
 
 def quiet(compute: Callable[..., Answered], *asked: Any) -> Answered:
@@ -79,10 +80,8 @@ def quiet(compute: Callable[..., Answered], *asked: Any) -> Answered:
 _limiters: dict[tuple[int, str], anyio.Semaphore] = {}
 
 
-def limiter(waiting_for: str = "this machine") -> anyio.Semaphore:
+def _limiter(waiting_for: str) -> anyio.Semaphore:
     """The limit of requests that wait for the same at a time, of the event loop that is running."""
-    import asyncio
-
     key = id(asyncio.get_running_loop()), waiting_for
     if key not in _limiters:
         _limiters[key] = anyio.Semaphore(_AT_ONCE)

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from glideslope.errors import DocumentError
 from glideslope.studio import play
 from glideslope.studio.draw import Drawing, drawn
-from glideslope.studio.exchange import computed, quiet
+from glideslope.studio.exchange import posted, quiet
 from glideslope.studio.library import Library
 from glideslope.studio.pages import assets
 from glideslope.studio.plan import Plan
@@ -90,7 +90,7 @@ def exported(library: Library, asked: Export) -> str:
 
 def routes(library: Library) -> Sequence[Route]:
     """The route of the button that saves a room."""
-    return (Route("/api/export", computed(Export, lambda asked: exported(library, asked)), methods=["POST"]),)
+    return (posted("/api/export", Export, lambda asked: exported(library, asked)),)
 
 
 def _recorded(library: Library, room: Room, state: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from glideslope.conversion.from_optax import knots_of
 from glideslope.errors import ScheduleError
-from glideslope.frameworks.conversion.from_optax import knots_of
 from glideslope.schedules import Schedule, interpolate
 from glideslope.schedules.durations import Clock, Duration, Frame
+from glideslope.schedules.extension import pieces
 from glideslope.schedules.named import Named
 from glideslope.schedules.sequence import in_sequence, phases
 
@@ -70,11 +71,7 @@ def handles(schedule: Schedule, steps: int, clock: Clock) -> list[Handle]:
 
 def unfolded(schedule: Schedule) -> list[Any]:
     """The phases of a schedule; those of `wsd` and its like are the ones that it stands for."""
-    parts: list[Any] = []
-    for part in phases(schedule):
-        inner = phases(part.schedule) if isinstance(part, Named) and part.subject is None else ()
-        parts += inner if len(inner) > 1 and all(isinstance(each, Named) for each in inner) else (part,)
-    return parts
+    return [piece for part in phases(schedule) for piece in pieces(part)]
 
 
 def in_points(schedule: Schedule, steps: int, clock: Clock) -> Schedule:

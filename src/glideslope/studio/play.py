@@ -18,7 +18,7 @@ from glideslope.studio.descent.optimizers import limits
 from glideslope.studio.descent.paths import Ball, Ended, Path, World, path
 from glideslope.studio.descent.stationary import by_algebra, by_newton, descended
 from glideslope.studio.descent.surfaces import PLACES, Surface, surface
-from glideslope.studio.exchange import computed
+from glideslope.studio.exchange import posted
 from glideslope.views.charts import Chart, Series
 from glideslope.views.digits import rounded
 
@@ -130,10 +130,10 @@ def places(asked: None) -> list[dict[str, Any]]:
 
 
 ROUTES: Sequence[Route] = (
-    Route("/api/play", computed(Play, played), methods=["POST"]),
-    Route("/api/solve", computed(Play, solved), methods=["POST"]),
-    Route("/api/dimensions", computed(Dimensions, compared), methods=["POST"]),
-    Route("/api/places", computed(type(None), places), methods=["POST"]),
+    posted("/api/play", Play, played),
+    posted("/api/solve", Play, solved),
+    posted("/api/dimensions", Dimensions, compared),
+    posted("/api/places", type(None), places),
 )
 
 

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 from msgspec import Meta
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -24,7 +23,7 @@ from glideslope.plural import plural
 from glideslope.schedules.sampling import MOST_UPDATES
 from glideslope.studio.course import course, losses, size, what_ifs
 from glideslope.studio.draw import Drawing, drawn, edited
-from glideslope.studio.exchange import MOST_UPLOAD, TooLargeError, answer, computed, content, limiter, refusal
+from glideslope.studio.exchange import MOST_UPLOAD, TooLargeError, answer, content, posted, refusal
 from glideslope.studio.library import Known, Library
 from glideslope.studio.plan import Plan, Text
 from glideslope.views.charts import Chart, Mark, Series
@@ -56,10 +55,9 @@ Column = Annotated[str, Meta(max_length=200)] | None
 Updates = Annotated[int, Meta(ge=0, le=MOST_UPDATES)] | None
 
 
-class Logs(msgspec.Struct, forbid_unknown_fields=True):
+class Logs(Group, forbid_unknown_fields=True):
     """Files that were dropped together, to be fitted, and what they don't say: arguments of `laws.read`."""
 
-    group: Annotated[str, Meta(pattern="^[a-z0-9]{1,32}$")]
     step: Column = None
     lr: Column = None
     loss: Column = None
@@ -103,9 +101,6 @@ def predicted(library: Library, asked: Prediction) -> dict[str, Any]:
 def routes(library: Library) -> Sequence[Route]:
     """The routes of the room."""
 
-    def listed(asked: None) -> list[str]:
-        return library.names()
-
     async def drop(request: Request) -> Response:
         try:
             group = msgspec.convert({"group": request.path_params["group"]}, Group).group
@@ -116,19 +111,11 @@ def routes(library: Library) -> Sequence[Route]:
             return refusal(error)
         return answer(None)
 
-    async def fit(request: Request) -> Response:
-        try:
-            asked = msgspec.json.decode(await content(request, 10_000), type=Logs)
-            async with limiter():
-                return answer({"law": await run_in_threadpool(library.fitted, asked.group, asked.options)})
-        except (GlideslopeError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-            return refusal(error)
-
     return (
-        Route("/api/laws", computed(type(None), listed), methods=["POST"]),
-        Route("/api/predict", computed(Prediction, lambda asked: predicted(library, asked)), methods=["POST"]),
+        posted("/api/laws", type(None), lambda asked: library.names()),
+        posted("/api/predict", Prediction, lambda asked: predicted(library, asked)),
         Route("/api/drop/{group}/{name:path}", drop, methods=["POST"]),
-        Route("/api/fit", fit, methods=["POST"]),
+        posted("/api/fit", Logs, lambda asked: {"law": library.fitted(asked.group, asked.options)}),
     )
 
 

@@ -24,7 +24,7 @@ from glideslope.search.directory.snapshot import Reaches, Snapshot, changed
 from glideslope.search.runs.contestant import Run
 from glideslope.search.strategy.odds import interval, near
 from glideslope.search.strategy.outcomes import final_loss
-from glideslope.studio.exchange import computed, refusal
+from glideslope.studio.exchange import posted, refusal
 from glideslope.studio.library import Library
 from glideslope.studio.making import going_on, in_the_making
 from glideslope.studio.rounds import number, rounds
@@ -116,10 +116,8 @@ def routes(library: Library) -> Sequence[Route]:
         return HTMLResponse(text, headers={"content-security-policy": _SANDBOX})
 
     return (
-        Route("/api/folders", computed(type(None), lambda asked: folders(library)), methods=["POST"]),
-        Route(
-            "/api/watch", computed(Watched, lambda asked: seen(library, asked.folder), "checkpoints"), methods=["POST"]
-        ),
+        posted("/api/folders", type(None), lambda asked: folders(library)),
+        posted("/api/watch", Watched, lambda asked: seen(library, asked.folder), "checkpoints"),
         Route("/events", events),
         Route("/report", report),
     )

@@ -8,6 +8,11 @@ import torch
 from torch import distributed
 
 
+def is_distributed() -> bool:
+    """Whether a process group is open."""
+    return distributed.is_available() and distributed.is_initialized()
+
+
 def mean_over_ranks(metric: float | torch.Tensor) -> float:
     """The mean of a metric over all processes, so that what is decided by it is decided by all alike.
 
@@ -20,21 +25,13 @@ def mean_over_ranks(metric: float | torch.Tensor) -> float:
     >>> mean_over_ranks(0.5)
     0.5
     """
-    if not (distributed.is_available() and distributed.is_initialized()):
+    if not is_distributed():
         return float(metric)
-    device = metric.device if isinstance(metric, torch.Tensor) else _device()
+    here = torch.device("cuda", torch.cuda.current_device()) if distributed.get_backend() == "nccl" else "cpu"
+    device = metric.device if isinstance(metric, torch.Tensor) else here
     total = torch.tensor(float(metric), dtype=torch.float64, device=device)
     distributed.all_reduce(total)
     return total.item() / distributed.get_world_size()
-
-
-def _device() -> torch.device:
-    """Where the process group reduces."""
-    return (
-        torch.device("cuda", torch.cuda.current_device())
-        if distributed.get_backend() == "nccl"
-        else torch.device("cpu")
-    )
 
 
 def greatest_over_ranks(device: torch.device, *values: float) -> list[float]:

@@ -10,7 +10,7 @@ from glideslope.documents import unsealed
 from glideslope.errors import DocumentError, LawError
 from glideslope.laws.logs.mlflow import is_run
 from glideslope.laws.logs.source import COMPRESSED
-from glideslope.laws.logs.tensorboard_events import is_of_phase
+from glideslope.laws.logs.tensorboard import is_of_phase
 
 _KINDS = (".csv", ".tsv", ".jsonl", ".ndjson", ".log", ".txt", ".out")
 _JSON = re.compile(r".*(metrics|history|log|losses)[^/]*\.json")

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from glideslope.laws.logs import (
     blocks,
-    build_nanogpt,
     delimited,
     fairseq,
     json_text,
     llmc,
     megatron,
-    metric_rows,
     mlflow,
-    modded_nanogpt,
+    nanogpt,
     numbers,
     printed,
-    tensorboard_csv,
-    tensorboard_events,
+    tensorboard,
     wandb_charts,
 )
 from glideslope.laws.logs.format import Format
@@ -24,16 +21,16 @@ from glideslope.laws.logs.source import Source, UnknownFormatError
 from glideslope.laws.logs.table import Table
 
 FORMATS: tuple[Format, ...] = (
-    mlflow.FORMAT,
-    tensorboard_events.FORMAT,
-    tensorboard_csv.FORMAT,
+    mlflow.FOLDER,
+    tensorboard.EVENTS,
+    tensorboard.DOWNLOAD,
     numbers.FORMAT,
     wandb_charts.FORMAT,
-    metric_rows.FORMAT,
+    mlflow.EXPORT,
     json_text.FORMAT,
-    modded_nanogpt.FORMAT,
+    nanogpt.MODDED,
     llmc.FORMAT,
-    build_nanogpt.FORMAT,
+    nanogpt.BUILD,
     megatron.FORMAT,
     fairseq.FORMAT,
     blocks.FORMAT,

@@ -1,16 +1,22 @@
-"""The folder of a run in MLflow's mlruns: a file a metric, with lines of a time, a value and a step."""
+"""MLflow's metrics: its folder mlruns, a file a metric with lines of a time, a value and a step; and its exports,
+tables with a metric a row, named by a column."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+from glideslope.laws.logs.delimited import header, table
 from glideslope.laws.logs.format import Format
-from glideslope.laws.logs.metric_rows import FORMAT as ROWS
+from glideslope.laws.logs.names import RUN, normal
 from glideslope.laws.logs.source import Source
 from glideslope.laws.logs.table import Table
+from glideslope.laws.logs.wandb_charts import is_table
 
+_NAME = "MLflow (exports and its folder mlruns)"
 _LINE = re.compile(r"\d{10,} (\S+) (-?\d+)(?: .*)?")
+_KEY = ("key", "metric", "metric_name", "tag", "name", "variable")
+_VALUE = ("value", "metric_value", "scalar")
 
 
 def is_run(folder: Path) -> bool:
@@ -18,7 +24,7 @@ def is_run(folder: Path) -> bool:
     return (folder / "metrics").is_dir() and (folder / "meta.yaml").is_file()
 
 
-def _tables(source: Source) -> list[Table] | None:
+def _of_folder(source: Source) -> list[Table] | None:
     path = source.path
     if path.is_dir():
         files = sorted(file for file in (path / "metrics").rglob("*") if file.is_file()) if is_run(path) else []
@@ -34,12 +40,36 @@ def _of_metric(source: Source, folder: Path) -> list[Table]:
         return []
     metric = source.path.absolute().relative_to(folder.absolute() / "metrics").as_posix()
     columns = {"step": [match[2] for match in matches], metric: [match[1] for match in matches]}
-    return [Table(columns, _name(folder), whole=False)]
+    return [Table(columns, _run_name(folder), whole=False)]
 
 
-def _name(folder: Path) -> str:
+def _run_name(folder: Path) -> str:
     match = re.search(r"^run_name:\s*['\"]?(.+?)['\"]?\s*$", (folder / "meta.yaml").read_text("utf-8"), re.MULTILINE)
     return match[1] if match else folder.name
 
 
-FORMAT = Format(ROWS.name, _tables)
+def _of_rows(source: Source) -> list[Table] | None:
+    names = {normal(name): name for name in header(source)}
+    keys, values = ([names[name] for name in order if name in names] for order in (_KEY, _VALUE))
+    if not keys or not values or is_table(list(names.values()), source.labels):
+        return None
+    whole = table(source)
+    metrics = {key: list(map(str, whole.columns[key])) for key in keys}
+    key = next((key for key in keys if any(source.labels.measures(metric) for metric in metrics[key])), None)
+    if key is None:
+        return None
+    runs = [whole.columns[name] for name in whole.columns if normal(name) in RUN and name != key]
+    places: dict[tuple[str, str], list[int]] = {}
+    for i, metric in enumerate(metrics[key]):
+        run = " ".join(str(cells[i] or "").strip() for cells in runs).strip()
+        places.setdefault((run, metric), []).append(i)
+    kept = {name: cells for name, cells in whole.columns.items() if normal(name) not in RUN and name not in keys}
+    return [
+        Table({metric if name == values[0] else name: [cells[i] for i in at] for name, cells in kept.items()}, run,
+              whole=False, notes=whole.notes)
+        for (run, metric), at in places.items() if source.labels.measures(metric)
+    ]  # fmt: skip
+
+
+FOLDER = Format(_NAME, _of_folder)
+EXPORT = Format(_NAME, _of_rows)

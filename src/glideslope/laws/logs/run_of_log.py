@@ -14,8 +14,9 @@ from glideslope.laws.logs.names import ROLES
 from glideslope.laws.logs.series import Log, finite
 from glideslope.laws.logs.source import Labels
 from glideslope.laws.logs.table_of_runs import MOST_STEPS, differing
+from glideslope.laws.order import last_segments
 from glideslope.laws.rates import Rates, thinned
-from glideslope.laws.run import Run, last_segments
+from glideslope.laws.run import Run
 from glideslope.schedules import Schedule
 
 _UNSAID = 0.05

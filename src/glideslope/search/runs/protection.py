@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+from array_api_compat import array_namespace, is_array_api_obj
 
 from glideslope.errors import SearchError
 from glideslope.feedback import Controlled, Event, Guard, Places, Ring
+from glideslope.feedback.events import Lost
 from glideslope.feedback.feedback import State
 from glideslope.feedback.guard import FARTHEST
-from glideslope.feedback.ring import Lost
-from glideslope.search.jobs.finite import not_finite
 from glideslope.search.jobs.job import Job
 
 _SKIPPED = (1, 3, 8, 16)
@@ -115,3 +116,32 @@ def protection_of(feedback: Controlled | None, job: Job) -> Protection | None:
     if not isinstance(guard, Guard):
         raise SearchError(f"a {type(guard).__name__} takes each loss and isn't a gs.guard: a search can't use it")
     return Protection(guard, job)
+
+
+def not_finite(state: Any) -> frozenset[str]:
+    """The places in nested containers where an array has a number that isn't finite.
+
+    >>> import numpy as np
+    >>> sorted(not_finite({"weights": [np.ones(2), np.array([np.nan])], "best": np.inf}))
+    ['.weights.1']
+    """
+    return frozenset(place for place, array in _arrays(state, "") if not _is_finite(array))
+
+
+def _arrays(state: Any, place: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(state, dict | list | tuple):
+        for key, value in state.items() if isinstance(state, dict) else enumerate(state):
+            if not isinstance(value, int | float | str | bytes):
+                yield from _arrays(value, f"{place}.{key}")
+    elif is_array_api_obj(state):
+        yield place, state
+
+
+def _is_finite(array: Any) -> bool:
+    try:
+        xp = array_namespace(array)
+        if not xp.isdtype(array.dtype, ("real floating", "complex floating")):
+            return True
+        return bool(xp.all(xp.isfinite(array)))
+    except (TypeError, ValueError, RuntimeError, AttributeError):  # a type of numbers that has no such question
+        return True

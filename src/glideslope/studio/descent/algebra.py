@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import sys
 import time
 from itertools import pairwise
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from glideslope.studio.descent.formula import Node, parsed
+from glideslope.studio.descent.formula import OPERATORS, Node, parsed
 
 
 def main() -> None:
@@ -82,24 +83,10 @@ def _expression(node: Node, variables: dict[str, Any]) -> Any:
     """A formula as SymPy has it; its numbers are exact."""
     import sympy
 
+    if node.kind == "number":
+        return sympy.nsimplify(node.value, [sympy.pi, sympy.E], rational=False)
+    if node.kind == "variable":
+        return variables[node.name]
+    kinds = OPERATORS | {"^": operator.pow, "abs": sympy.Abs}
     parts = [_expression(part, variables) for part in node.parts]
-    match node.kind:
-        case "number":
-            return sympy.nsimplify(node.value, [sympy.pi, sympy.E], rational=False)
-        case "variable":
-            return variables[node.name]
-        case "+":
-            return parts[0] + parts[1]
-        case "-":
-            return parts[0] - parts[1]
-        case "*":
-            return parts[0] * parts[1]
-        case "/":
-            return parts[0] / parts[1]
-        case "^":
-            return parts[0] ** parts[1]
-        case "negative":
-            return -parts[0]
-        case "abs":
-            return sympy.Abs(parts[0])
-    return getattr(sympy, node.kind)(parts[0])  # one of the names in FUNCTIONS
+    return (kinds.get(node.kind) or getattr(sympy, node.kind))(*parts)

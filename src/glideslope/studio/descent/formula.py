@@ -10,11 +10,12 @@ atom    = number | "pi" | "e" | "x" | "y" | name "(" sum ")" | "(" sum ")"
 from __future__ import annotations
 
 import math
+import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -24,6 +25,9 @@ from glideslope.studio.descent.jet import FUNCTIONS, Jet, Numbers
 LONGEST = 300
 DEEPEST = 30
 VARIABLES = ("x", "y")
+OPERATORS: dict[str, Callable[..., Any]] = {
+    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "negative": operator.neg,
+}  # fmt: skip
 _CONSTANTS = {"pi": math.pi, "e": math.e}
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|(?P<word>[A-Za-z_]\w*)"
@@ -208,20 +212,10 @@ def _value(node: Node, variables: dict[str, Jet], like: Jet) -> Jet:
     if node.kind == "^" and (exponent := _constant(node.parts[1])) is not None:
         return _value(node.parts[0], variables, like).power(exponent)
     parts = [_value(part, variables, like) for part in node.parts]
-    match node.kind:
-        case "+":
-            return parts[0] + parts[1]
-        case "-":
-            return parts[0] - parts[1]
-        case "*":
-            return parts[0] * parts[1]
-        case "/":
-            return parts[0] / parts[1]
-        case "negative":
-            return -parts[0]
-        case "^":
-            return _applied("exp", parts[1] * _applied("log", parts[0]))
-    return _applied(node.kind, parts[0])
+    if node.kind in OPERATORS:
+        jet: Jet = OPERATORS[node.kind](*parts)
+        return jet
+    return _applied("exp", parts[1] * _applied("log", parts[0])) if node.kind == "^" else _applied(node.kind, parts[0])
 
 
 def _applied(name: str, jet: Jet) -> Jet:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -13,86 +13,73 @@ Update = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """From the slope and the rate, shape (d,) each, to what is subtracted from the position, shape (d,)."""
 
 
-@dataclass
-class Descent:
+def _descent(momentum: float) -> Update:
     """w - η·g."""
-
-    momentum: float
-
-    def __call__(self, slope: np.ndarray, rate: np.ndarray) -> np.ndarray:
-        return np.asarray(rate * slope)
+    return lambda slope, rate: np.asarray(rate * slope)
 
 
-@dataclass
-class Momentum:
-    """v = β·v + g, from v = g at first; w - η·v. Source: torch.optim.SGD."""
-
-    momentum: float
+def _momentum(momentum: float, *, ahead: bool = False) -> Update:
+    """v = β·v + g, from v = g at first; w - η·v, or where it looks ahead, as Nesterov's, w - η·(g + β·v). Source:
+    torch.optim.SGD."""
     velocity: np.ndarray | None = None
 
-    def __call__(self, slope: np.ndarray, rate: np.ndarray) -> np.ndarray:
-        self.velocity = slope if self.velocity is None else self.momentum * self.velocity + slope
-        return np.asarray(rate * self.velocity)
+    def update(slope: np.ndarray, rate: np.ndarray) -> np.ndarray:
+        nonlocal velocity
+        velocity = slope if velocity is None else momentum * velocity + slope
+        return np.asarray(rate * (slope + momentum * velocity if ahead else velocity))
+
+    return update
 
 
-@dataclass
-class Nesterov(Momentum):
-    """The same with w - η·(g + β·v)."""
-
-    def __call__(self, slope: np.ndarray, rate: np.ndarray) -> np.ndarray:
-        super().__call__(slope, rate)
-        assert self.velocity is not None
-        return np.asarray(rate * (slope + self.momentum * self.velocity))
-
-
-@dataclass
-class Adagrad:
+def _adagrad(momentum: float) -> Update:
     """s = s + g²; w - η·g/(√s + 1e-10). Source: Duchi et al. 2011; torch.optim.Adagrad."""
+    total: np.ndarray | float = 0.0
 
-    momentum: float
-    sum: np.ndarray | float = 0.0
+    def update(slope: np.ndarray, rate: np.ndarray) -> np.ndarray:
+        nonlocal total
+        total = total + slope * slope
+        return np.asarray(rate * slope / (np.sqrt(total) + 1e-10))
 
-    def __call__(self, slope: np.ndarray, rate: np.ndarray) -> np.ndarray:
-        self.sum = self.sum + slope * slope
-        return np.asarray(rate * slope / (np.sqrt(self.sum) + 1e-10))
+    return update
 
 
-@dataclass
-class RMSprop:
+def _rmsprop(momentum: float) -> Update:
     """s = 0.99·s + 0.01·g²; w - η·g/(√s + 1e-8). Source: torch.optim.RMSprop."""
-
-    momentum: float
     mean: np.ndarray | float = 0.0
 
-    def __call__(self, slope: np.ndarray, rate: np.ndarray) -> np.ndarray:
-        self.mean = 0.99 * self.mean + 0.01 * slope * slope
-        return np.asarray(rate * slope / (np.sqrt(self.mean) + 1e-8))
+    def update(slope: np.ndarray, rate: np.ndarray) -> np.ndarray:
+        nonlocal mean
+        mean = 0.99 * mean + 0.01 * slope * slope
+        return np.asarray(rate * slope / (np.sqrt(mean) + 1e-8))
+
+    return update
 
 
-@dataclass
-class Adam:
+def _adam(momentum: float) -> Update:
     """m = β·m + (1 - β)·g; s = 0.999·s + 0.001·g²; w - η·m̂/(√ŝ + 1e-8), m̂ = m/(1 - βᵗ) and ŝ = s/(1 - 0.999ᵗ).
 
     Source: Kingma & Ba 2015, arXiv:1412.6980; torch.optim.Adam.
     """
-
-    momentum: float
     first: np.ndarray | float = 0.0
     second: np.ndarray | float = 0.0
-    updates: int = 0
+    updates = 0
 
-    def __call__(self, slope: np.ndarray, rate: np.ndarray) -> np.ndarray:
-        self.updates += 1
-        self.first = self.momentum * self.first + (1 - self.momentum) * slope
-        self.second = 0.999 * self.second + 0.001 * slope * slope
-        mean = self.first / (1 - self.momentum**self.updates)
-        return np.asarray(rate * mean / (np.sqrt(self.second / (1 - 0.999**self.updates)) + 1e-8))
+    def update(slope: np.ndarray, rate: np.ndarray) -> np.ndarray:
+        nonlocal first, second, updates
+        updates += 1
+        first = momentum * first + (1 - momentum) * slope
+        second = 0.999 * second + 0.001 * slope * slope
+        mean = first / (1 - momentum**updates)
+        return np.asarray(rate * mean / (np.sqrt(second / (1 - 0.999**updates)) + 1e-8))
+
+    return update
 
 
 OPTIMIZERS: dict[Name, Callable[[float], Update]] = {
-    "descent": Descent, "momentum": Momentum, "nesterov": Nesterov, "adagrad": Adagrad, "rmsprop": RMSprop,
-    "adam": Adam,
+    "descent": _descent, "momentum": _momentum, "nesterov": partial(_momentum, ahead=True), "adagrad": _adagrad,
+    "rmsprop": _rmsprop, "adam": _adam,
 }  # fmt: skip
+"""From β, of those that have a momentum, to an optimizer's updates."""
 
 
 def limits(optimizer: Name, momentum: float, curvature: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:

@@ -12,6 +12,7 @@ from glideslope.batches import Growth
 from glideslope.documents import shown
 from glideslope.errors import BatchError, ScheduleError
 from glideslope.frameworks.batches import order
+from glideslope.frameworks.torch.distributed import is_distributed
 from glideslope.plural import plural
 from glideslope.schedules.numbers import is_count, plain
 
@@ -81,7 +82,7 @@ class GrowingBatches(Sampler[list[int]]):
         if not isinstance(growth, Growth):
             raise BatchError(f"growth={growth!r}: give gs.batches.growth(schedule, ...).over(steps)")
         whole_numbers = [examples, *([] if largest_per_device is None else [largest_per_device])]
-        grouped = distributed.is_available() and distributed.is_initialized()
+        grouped = is_distributed()
         self.rank = rank if rank is not None else distributed.get_rank() if grouped else 0
         self.ranks = ranks if ranks is not None else distributed.get_world_size() if grouped else 1
         if not all(isinstance(n, int) and n >= 1 for n in whole_numbers) or not 0 <= self.rank < self.ranks:

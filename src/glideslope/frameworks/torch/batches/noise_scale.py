@@ -10,6 +10,7 @@ import torch
 from torch import distributed
 
 from glideslope.errors import BatchError
+from glideslope.frameworks.torch.distributed import is_distributed
 from glideslope.frameworks.torch.private import foreach_add_, foreach_norm
 
 
@@ -109,7 +110,7 @@ def rank_gradient_norms(parameters: Iterable[torch.Tensor], batch: int) -> tuple
     Raises:
         BatchError: there is only one process.
     """
-    if not (distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1):
+    if not (is_distributed() and distributed.get_world_size() > 1):
         raise BatchError("one process has one gradient: measure with gs.torch.gradient_norms, on parts of a batch")
     ranks = distributed.get_world_size()
     gradients = [parameter.grad.detach().clone() for parameter in parameters if parameter.grad is not None]

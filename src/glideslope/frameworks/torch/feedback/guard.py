@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import distributed
 
 from glideslope.errors import FeedbackError
 from glideslope.feedback import Event, Places
-from glideslope.feedback.ring import Lost
-from glideslope.frameworks.torch.distributed import greatest_over_ranks
+from glideslope.feedback.events import Lost
+from glideslope.frameworks.torch.distributed import greatest_over_ranks, is_distributed
 from glideslope.frameworks.torch.feedback.arrivals import Arrivals, is_on_device, number
 from glideslope.frameworks.torch.feedback.history import History
 from glideslope.frameworks.torch.feedback.idle import Idle
-from glideslope.frameworks.torch.feedback.refusal import EXPECTED, NOT_FINITE, SPIKE, Look, Refusal
+from glideslope.frameworks.torch.feedback.level import EXPECTED, NOT_FINITE, SPIKE, Look
+from glideslope.frameworks.torch.feedback.refusal import Refusal
 from glideslope.frameworks.torch.feedback.replay import Replay
 from glideslope.frameworks.torch.feedback.snapshots import Health, Training
+from glideslope.frameworks.torch.job.resumable import has_state
 from glideslope.frameworks.torch.scheduler.scheduler import Scheduler
 
 AGREE_EVERY = 10
@@ -90,7 +91,7 @@ class Guard:
             raise FeedbackError(f"{scheduler!r}: give the gs.torch.Scheduler whose schedule is times gs.guard()")
         self.scheduler = scheduler
         self.optimizer = scheduler.optimizer
-        if without := [each for each in beside if not _has_state(each)]:
+        if without := [each for each in beside if not has_state(each)]:
             raise FeedbackError(f"{without[0]!r} has no state_dict and load_state_dict, and so can't go back")
         self._training = Training(model, self.optimizer, scaler, beside)
         self._replay = Replay(self.optimizer)
@@ -106,7 +107,7 @@ class Guard:
         self._refusal = Refusal(self.optimizer, self._replay)
         self._idle = Idle(scaler)
         self._device = next(model.parameters()).device
-        self._agreeing = distributed.is_available() and distributed.is_initialized()
+        self._agreeing = is_distributed()
         self._calls = self.looked = 0
         self.resumed()
 
@@ -291,7 +292,3 @@ class Guard:
         if self._idle.mended():
             self._ring.note(self._made, 6.0, self._loss, "rescaled")
         self._history.wait(self._made, self.state)
-
-
-def _has_state(each: Any) -> bool:
-    return callable(getattr(each, "state_dict", None)) and callable(getattr(each, "load_state_dict", None))

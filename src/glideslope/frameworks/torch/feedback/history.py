@@ -7,15 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from torch import distributed
-
 from glideslope.errors import FileError
 from glideslope.feedback import Guard, Ring
+from glideslope.feedback.events import Lost
 from glideslope.feedback.feedback import State
 from glideslope.feedback.guard import CLOSEST
-from glideslope.feedback.ring import APART, Lost
+from glideslope.feedback.ring import APART
 from glideslope.feedback.state_scale import LARGER, LARGEST, StateScale
 from glideslope.feedback.steady_growth import Jumps, SteadyGrowth
+from glideslope.frameworks.torch.distributed import is_distributed
 from glideslope.frameworks.torch.feedback.copies import Copy
 from glideslope.frameworks.torch.feedback.replay import FARTHEST, Replay
 from glideslope.frameworks.torch.feedback.snapshots import Health, InMemory, OnDisk, Training
@@ -125,7 +125,7 @@ class History:
 
     def _repaired(self) -> bool:
         """Whether damage was in buffers alone, which are taken from a snapshot."""
-        if distributed.is_available() and distributed.is_initialized():
+        if is_distributed():
             return False
         try:
             return self._training.repair(self._store.read(self.ring.last.snapshot))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -13,22 +11,12 @@ from torch import distributed
 from glideslope.errors import ScheduleError
 from glideslope.frameworks.torch.feedback.arrivals import number
 from glideslope.frameworks.torch.feedback.copies import numbers_of
+from glideslope.frameworks.torch.feedback.level import WARMUP, Level, Look
 from glideslope.frameworks.torch.feedback.replay import Replay
 from glideslope.frameworks.torch.private import foreach_norm
 from glideslope.frameworks.torch.scheduler.inner import inner_optimizer
 from glideslope.frameworks.torch.scheduler.update_counter import around_updates, weakly, while_held
 
-NOT_FINITE, SPIKE, EXPECTED = "not finite", "spike", "expected"
-_LARGEST = sys.float_info.max
-_SPIKE, _EARLY = 20.0, 100.0
-"""A gradient so many times the largest lately is left out; in the first updates, when few were seen."""
-_LARGE = 3.0
-"""A gradient so many times the largest lately is undone where the loss is a spike too: a bad batch is both, such as one
-whose inputs aren't scaled. A hard one isn't."""
-_DECAY, _FASTEST = 0.99, 1.5
-"""How fast the level of gradients falls, and rises."""
-_WARMUP = 20
-"""Updates after which gradients are known."""
 _PART, _SMALL = 4096, 32_768
 """Numbers of a large gradient on the host that are looked at in an update; a small one is looked at whole, which takes
 no longer than to take a part of it."""
@@ -37,74 +25,6 @@ _ENOUGH = 4
 their layer's weights get, and to take parts takes longer than to look."""
 _WHOLE_EVERY = 20
 """Updates between looks at the whole gradient."""
-
-
-@dataclass
-class Level:
-    """How large gradients were lately.
-
-    Attributes:
-        high: the largest norm, an older one counts less.
-        seen: how many there were.
-        limit: the largest that is a normal one.
-    """
-
-    high: float = 0.0
-    seen: int = 0
-    limit: float = _LARGEST
-
-    def take(self, norm: float) -> None:
-        """Adds the norm of a normal gradient; one that is far larger raises the level by a part only."""
-        self.seen += 1
-        most = _FASTEST * self.high if self.seen > _WARMUP and self.high else _LARGEST
-        self.high = max(min(norm, most), _DECAY * self.high)
-        self._limit()
-
-    def accept(self) -> None:
-        """Accepts gradients of up to the limit, since one beyond it was a good one."""
-        self.seen += 1
-        self.high = self.limit
-        self._limit()
-
-    def take_back(self, high: float) -> None:
-        """Takes back the last norm; before it the largest was this one."""
-        self.high = _DECAY * high
-        self._limit()
-
-    def _limit(self) -> None:
-        self.limit = (_SPIKE if self.seen >= _WARMUP else _EARLY) * self.high or _LARGEST
-
-
-@dataclass
-class Look:
-    """A look at the gradient of an update.
-
-    Attributes:
-        norm: of what was looked at, a number, or a tensor on a device.
-        level: how large the same was lately.
-        expected: whether the update is left out whatever its gradient is.
-        limit: the largest norm that is taken.
-        high: the largest norm before it.
-    """
-
-    norm: float | torch.Tensor
-    level: Level
-    expected: bool = False
-    limit: float = field(init=False)
-    high: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.limit, self.high = self.level.limit, self.level.high
-
-    def is_large(self, norm: float) -> bool:
-        """Whether it is larger than any of late, so that with a spike of the loss the batch is a bad one."""
-        return self.level.seen > _WARMUP and norm > _LARGE * self.high > 0
-
-    def refused(self, norm: float) -> str:
-        """Why the update is left out, "" if it isn't."""
-        if norm <= self.limit:
-            return EXPECTED if self.expected else ""
-        return SPIKE if math.isfinite(norm) else NOT_FINITE
 
 
 class Refusal:
@@ -192,7 +112,7 @@ class Refusal:
             level, norm = self._whole, _norm(sample)
             if not is_whole:
                 part = norm
-                if self._part.seen >= _WARMUP and self._part.seen % _WHOLE_EVERY and part <= self._part.limit:
+                if self._part.seen >= WARMUP and self._part.seen % _WHOLE_EVERY and part <= self._part.limit:
                     level, part = self._part, None
                 else:
                     norm = _norm(gradients)

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import distributed
 
-from glideslope.feedback.ring import Kept, Lost
+from glideslope.feedback.events import Lost
+from glideslope.feedback.ring import Kept
+from glideslope.frameworks.torch.distributed import is_distributed
 from glideslope.frameworks.torch.feedback.copies import numbers_of
 from glideslope.frameworks.torch.feedback.snapshots import Training
 
@@ -65,7 +66,7 @@ class Replay:
             f"{kind.__module__}.".startswith("torch.optim.")
             and not isinstance(self.optimizer, torch.optim.LBFGS)
             and all(weight.device.type == "cpu" for weight in weights)
-            and not (distributed.is_available() and distributed.is_initialized())
+            and not is_distributed()
         )
 
     def _weights(self) -> list[torch.Tensor]:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import copy
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
+from glideslope.errors import JobError
 from glideslope.frameworks.torch.job import randomness
 from glideslope.frameworks.torch.job.abstract_job import AbstractJob
 from glideslope.frameworks.torch.job.batch import moved
 from glideslope.frameworks.torch.job.gradient_step import GradientStep, Precision
 from glideslope.frameworks.torch.job.job_state import MEMORY
-from glideslope.frameworks.torch.job.loader import Position, batch_size
+from glideslope.frameworks.torch.job.loader import Parts, Position, batch_size
 from glideslope.frameworks.torch.job.loader_checks import checked_loaders, whole_batches
 from glideslope.frameworks.torch.job.metric import measurement
 from glideslope.frameworks.torch.job.objective import Loss, objectives
 from glideslope.frameworks.torch.job.rates import check_trained
-from glideslope.frameworks.torch.job.validation import Validation
+from glideslope.frameworks.torch.job.resumable import stream
 
 
 class Job(AbstractJob):
@@ -126,10 +129,14 @@ class Job(AbstractJob):
             for each, turn in zip(self._losses, turns, strict=True)
         ]
         only = self._losses[0] if len(self._losses) == 1 else None
-        self._validation = Validation(
-            measurement(metric, only, predict, weight, self.device, maximize), self._precision, self._data, generators,
-            self.validation_loader, validation_batches,
-        )  # fmt: skip
+        self._measurement = measurement(metric, only, predict, weight, self.device, maximize)
+        self._parts, self._most = Parts(self.validation_loader, most=validation_batches), validation_batches
+        # A stream, and an endless loader, begin anew at each validation.
+        self._stream = stream(self.validation_loader)
+        self._stream_began = copy.deepcopy(self._stream.state_dict()) if self._stream is not None else None
+        self._random = randomness.save(generators) if validation_batches is not None else None
+        trained = self._data.stateful if self._data.stateful is not None else self._data.stream
+        self._shares = trained is not None and (trained is self.validation_loader or trained is self._stream)
 
     def _update(self, batches: int) -> tuple[torch.Tensor, bool]:
         drawn = self._draw(batches)
@@ -144,7 +151,24 @@ class Job(AbstractJob):
         return [self._data.next() for _ in range(batches)]
 
     def _validate(self, examples: float) -> float:
-        return self._validation(self.model, examples)
+        position = copy.deepcopy(self._data.save()) if self._shares else None
+        measure, batches = self._measurement(), 0
+        try:
+            if self._stream is not None:
+                self._stream.load_state_dict(copy.deepcopy(self._stream_began))
+            if self._random is not None:
+                randomness.load(self._random, self._generators)
+            for batch in itertools.islice(self._parts.of(examples), self._most):
+                batch = moved(batch, self.device)
+                with self._precision.context():
+                    measure.add(self.model, batch)
+                batches += 1
+        finally:
+            if position is not None:
+                self._data.load(position)
+        if not batches:
+            raise JobError("the validation loader is empty: it gave no batch")
+        return measure.value()
 
     def _forward(self, batch: Any) -> Any:
         with self._precision.context():

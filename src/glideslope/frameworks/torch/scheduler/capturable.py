@@ -53,7 +53,7 @@ class CapturableScheduler(BaseScheduler):
         as_tensors(self.optimizer.param_groups)
 
     def _begin_schedules(self) -> None:
-        if any(self._plan.feedbacks):
+        if self._plan.feedbacks:
             raise ScheduleError(
                 "the factors of a capturable scheduler are computed beforehand, so it takes no feedback"
             )

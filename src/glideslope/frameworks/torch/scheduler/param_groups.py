@@ -16,7 +16,51 @@ Place = tuple[Group, torch.Tensor, float]
 """A group, the tensor in it that is written, and its base value."""
 
 
-class Rates:
+class Values:
+    """What a schedule moves in parameter groups, under one of some keys: numbers, and tensors that are written in
+    place, each with its base value."""
+
+    def __init__(self, *keys: str) -> None:
+        self.keys, self.key = keys, " or ".join(keys)
+        self.numbers: list[tuple[Group, float]] = []
+        self.tensors: list[Place] = []
+
+    def has(self, group: Group) -> bool:
+        """Whether a group has such a value."""
+        return any(key in group for key in self.keys)
+
+    def find(self, members: Sequence[Member], known: KnownGroups, scale: float = 1.0) -> None:
+        """Finds the values; initial ones are times the scale, those of groups not seen before as they are."""
+        self.numbers, self.tensors = [], []
+        for group, seen in members:
+            if not self.has(group):
+                continue
+            value, base = self._value(group), self._base(group, seen, known, scale)
+            if isinstance(value, torch.Tensor):
+                self.tensors.append((group, value, base))
+            else:
+                self.numbers.append((group, base))
+
+    def moved(self) -> bool:
+        """Whether a value was removed or became a tensor, or a tensor was replaced."""
+        return any(
+            not self.has(group) or isinstance(self._value(group), torch.Tensor | None) for group, _ in self.numbers
+        ) or any(not self.has(group) or self._value(group) is not tensor for group, tensor, _ in self.tensors)
+
+    def changes(self, factor: float) -> list[tuple[float, float]]:
+        """(value now, value written) of each group where they differ by more than single precision."""
+        bases = [*self.numbers, *((group, base) for group, _, base in self.tensors)]
+        values = [(float(self._value(group)), factor * base) for group, base in bases if self.has(group)]
+        return [(now, written) for now, written in values if abs(now - written) > ROUNDING * abs(written)]
+
+    def _value(self, group: Group) -> Any:
+        return group[self.key]
+
+    def _base(self, group: Group, seen: Known, known: KnownGroups, scale: float) -> float:
+        return 1.0
+
+
+class Rates(Values):
     """Rates, or weight decays, by their key in a group: each group's own initial value times the factor.
 
     The initial value is kept in the group, as torch's schedulers keep `initial_lr`. A value that is a tensor is written
@@ -24,30 +68,14 @@ class Rates:
     """
 
     def __init__(self, key: str) -> None:
-        self.key = key
-        self.numbers: list[tuple[Group, float]] = []
-        self.tensors: list[Place] = []
+        super().__init__(key)
         self.fours: list[tuple[Any, ...]] = []
         self.rest: list[tuple[Group, float]] = []
         self.versions: list[int] = []
 
-    def has(self, group: Group) -> bool:
-        """Whether a group has such a value."""
-        return self.key in group
-
     def find(self, members: Sequence[Member], known: KnownGroups, scale: float = 1.0) -> None:
-        """Finds the values; initial ones are times the scale, those of groups not seen before as they are."""
-        self.numbers, self.tensors, self.versions = [], [], []
-        for group, seen in members:
-            if not self.has(group):
-                continue
-            value, base = group[self.key], scale * known.base(group, seen, self.key, scale)
-            if self.key == "lr":
-                base *= group.get("lr_scale", 1.0)
-            if isinstance(value, torch.Tensor):
-                self.tensors.append((group, value, base))
-            else:
-                self.numbers.append((group, base))
+        super().find(members, known, scale)
+        self.versions = []
         whole = len(self.numbers) // 4 * 4
         self.fours = [sum(self.numbers[i : i + 4], ()) for i in range(0, whole, 4)]
         self.rest = self.numbers[whole:]
@@ -79,49 +107,22 @@ class Rates:
                 return False
         return True
 
-    def moved(self) -> bool:
-        """Whether a value was removed or became a tensor, or a tensor was replaced."""
-        return any(isinstance(group.get(self.key), torch.Tensor | None) for group, _ in self.numbers) or any(
-            group.get(self.key) is not tensor for group, tensor, _ in self.tensors
-        )
-
-    def changes(self, factor: float) -> list[tuple[float, float]]:
-        """(value now, value written) of each group where they differ by more than single precision."""
-        pairs = [(group, factor * base) for group, base in self.numbers]
-        pairs += [(group, factor * base) for group, _, base in self.tensors]
-        values = [(float(group[self.key]), written) for group, written in pairs if self.has(group)]
-        return [(now, written) for now, written in values if abs(now - written) > ROUNDING * abs(written)]
+    def _base(self, group: Group, seen: Known, known: KnownGroups, scale: float) -> float:
+        base = scale * known.base(group, seen, self.key, scale)
+        return base * group.get("lr_scale", 1.0) if self.key == "lr" else base
 
 
-class Momenta:
+class Momenta(Values):
     """Momenta: the factor itself, as the beta at a place in a group's `betas`; also as `momentum` of a group without
     betas (`or_momentum`)."""
 
     def __init__(self, place: int, *, or_momentum: bool) -> None:
+        super().__init__("betas", *(("momentum",) if or_momentum else ()))
         self.place = place
-        self.keys = ("betas", "momentum") if or_momentum else ("betas",)
-        self.key = " or ".join(self.keys)
-        self.numbers: list[Group] = []
-        self.tensors: list[Place] = []
-
-    def has(self, group: Group) -> bool:
-        """Whether a group has such a value."""
-        return any(key in group for key in self.keys)
-
-    def find(self, members: Sequence[Member], known: KnownGroups, scale: float = 1.0) -> None:
-        """Finds the values, which have no base and no scale."""
-        self.numbers, self.tensors = [], []
-        for group, _ in members:
-            if not self.has(group):
-                continue
-            if isinstance(value := self._value(group), torch.Tensor):
-                self.tensors.append((group, value, 1.0))
-            else:
-                self.numbers.append(group)
 
     def write(self, factor: float) -> None:
         """Writes the momentum."""
-        for group in self.numbers:
+        for group, _ in self.numbers:
             if "betas" in group:
                 betas = list(group["betas"])
                 betas[self.place] = factor
@@ -133,21 +134,9 @@ class Momenta:
 
     def intact(self, factor: float) -> bool:
         """Whether every group still has what was written; of tensors, whether it still has the same."""
-        return all(self._value(group) == factor for group in self.numbers if self.has(group)) and all(
+        return all(self._value(group) == factor for group, _ in self.numbers if self.has(group)) and all(
             self.has(group) and self._value(group) is tensor for group, tensor, _ in self.tensors
         )
-
-    def moved(self) -> bool:
-        """Whether a value was removed or became a tensor, or a tensor was replaced."""
-        return any(
-            not self.has(group) or isinstance(self._value(group), torch.Tensor) for group in self.numbers
-        ) or any(not self.has(group) or self._value(group) is not tensor for group, tensor, _ in self.tensors)
-
-    def changes(self, factor: float) -> list[tuple[float, float]]:
-        """(value now, value written) of each group where they differ by more than single precision."""
-        groups = [*self.numbers, *(group for group, _, _ in self.tensors)]
-        values = [float(self._value(group)) for group in groups if self.has(group)]
-        return [(now, factor) for now in values if abs(now - factor) > ROUNDING * abs(factor)]
 
     def _value(self, group: Group) -> Any:
         return group["betas"][self.place] if "betas" in group else group["momentum"]

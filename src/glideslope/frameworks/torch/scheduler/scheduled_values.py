@@ -8,23 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from glideslope.errors import FeedbackError, ScheduleError
-from glideslope.feedback import Controlled, Feedback
+from glideslope.errors import ScheduleError
 from glideslope.frameworks.seals import sealed
-from glideslope.frameworks.torch.batches.growing_clock import on_one_clock
+from glideslope.frameworks.torch.scheduler.feedbacks import Feedbacks
 from glideslope.frameworks.torch.scheduler.known_groups import Group, KnownGroups, Replaced
-from glideslope.frameworks.torch.scheduler.notices import UNMEASURED
 from glideslope.frameworks.torch.scheduler.param_groups import Momenta, Rates, Version, check_has, separate
-from glideslope.frameworks.torch.scheduler.reading import argument, check_momentum, factors_at, timed
+from glideslope.frameworks.torch.scheduler.reading import argument, check_momentum, factors_at, on_one_clock, timed
 from glideslope.frameworks.torch.scheduler.resume import text
 from glideslope.frameworks.torch.scheduler.state import MOST_RATE, Saved, read_state
 from glideslope.plural import plural
 from glideslope.policy import Policy, as_policy
-from glideslope.schedules import Clock, constant
-from glideslope.schedules.durations import Frame, Time
-
-FIRST_LOSSES = 10
-"""Updates after which a guard without a loss is a mistake."""
+from glideslope.schedules import Clock
+from glideslope.schedules.durations import Time
 
 
 class Plan:
@@ -50,10 +45,8 @@ class Plan:
         self.growth, schedules = on_one_clock(policies, steps, clock)
         self.names = [name for name, _ in policies]
         self.schedules = [timed(*pair, steps, clock) for pair in zip(self.names, schedules, strict=True)]
-        self.feedbacks = [Controlled(constant(), one.feedbacks) if one.feedbacks else None for _, one in policies]
-        self.feedback_states: list[Any] = [None if feedback is None else feedback.init() for feedback in self.feedbacks]
+        self.feedbacks = Feedbacks([policy for _, policy in policies], self.schedules)
         self.values = [values for _, _, values in scheduled]
-        self.guard = _only_guard(self.feedbacks)
         self.groups = KnownGroups(mark=rates > 1)
         self.peak = peak
         self._firsts = len(groups)
@@ -120,28 +113,13 @@ class Plan:
         places = [np.arange(number) + (int(start) if float(start).is_integer() else start) for start in starts]
         pairs = zip(self.schedules, places, strict=True)
         factors = np.array([factors_at(schedule, np.maximum(t, 0)) for schedule, t in pairs], dtype=float)
-        scales = self.feedback_factors
-        if self.guard is not None:  # it lowers every rate, whichever schedule it stands beside
-            lowered = self.guard_state["factor"]
-            others = (name == "lr" and i != self.guard for i, name in enumerate(self.names))
-            scales = [scale * lowered if other else scale for scale, other in zip(scales, others, strict=True)]
-        scaled: np.ndarray = factors * np.array(scales, dtype=float)[:, None]
+        scaled: np.ndarray = factors * np.array(self.feedbacks.scales(self.names), dtype=float)[:, None]
         return scaled
-
-    @property
-    def feedback_factors(self) -> list[float]:
-        """The factor of each schedule's feedbacks."""
-        return [feedback.factor(state) if feedback else 1.0 for feedback, state in self._measured()]
 
     @property
     def number(self) -> int:
         """How many values in groups follow a schedule."""
         return sum(len(values.numbers) + len(values.tensors) for values in self.values)
-
-    @property
-    def end(self) -> float:
-        """The update from which on every schedule holds its value; infinite where one has no end."""
-        return max(schedule.length(Frame()) or math.inf for schedule in self.schedules)
 
     def rescale(self) -> bool:
         """Sees which initial rate is the largest of the first groups now, if it is known which they are; whether
@@ -149,47 +127,6 @@ class Plan:
         before, firsts = self.largest, [known for known in self.groups.present if known.place < self._firsts]
         self.largest = max((known.bases["lr"] for known in firsts if "lr" in known.bases), default=before)
         return self.largest != before
-
-    def waits(self) -> list[tuple[Feedback, int]]:
-        """Each feedback, and the updates after which it should have a measurement: at most those of its schedule."""
-        ends = [schedule.length(Frame()) or math.inf for schedule in self.schedules]
-        return [
-            (feedback, math.ceil(min(end, FIRST_LOSSES if feedback.each_update else _patience(feedback))))
-            for end, held in zip(ends, self.feedbacks, strict=True)
-            for feedback in (held.feedbacks if held else ())
-        ]
-
-    @property
-    def is_measured(self) -> bool:
-        """Whether any feedback got a measurement."""
-        return any(held and state != held.init() for held, state in self._measured())
-
-    def measure(self, metric: float) -> None:
-        """Passes a measurement to every feedback."""
-        self.feedback_states = [feedback and feedback.update(state, metric) for feedback, state in self._measured()]
-
-    @property
-    def guard_state(self) -> dict[str, Any]:
-        """The state of the guard; there must be one."""
-        i, held = self.guarded()
-        return held.of_guard(self.feedback_states[i])
-
-    @guard_state.setter
-    def guard_state(self, state: dict[str, Any]) -> None:
-        i, held = self.guarded()
-        self.feedback_states[i] = held.with_guard(self.feedback_states[i], state)
-
-    def guarded(self) -> tuple[int, Controlled]:
-        """Which schedule has the guard, and what it is multiplied by. Raises a FeedbackError if none has."""
-        if self.guard is None:
-            raise FeedbackError("no schedule here has a guard: give schedule=gs.cosine() * gs.guard()")
-        held = self.feedbacks[self.guard]
-        assert held is not None
-        return self.guard, held
-
-    def _measured(self) -> list[tuple[Controlled | None, Any]]:
-        """Each schedule's feedback and its state, or None twice."""
-        return list(zip(self.feedbacks, self.feedback_states, strict=True))
 
     def state(self, step: int, times: Sequence[float]) -> dict[str, Any]:
         """The state from which a training goes on that made `step` updates and came to a time on each schedule."""
@@ -200,15 +137,15 @@ class Plan:
         }  # fmt: skip
         if self.growth:
             state["growth"] = self.growth
-        if any(self.feedbacks):
-            state["feedbacks"] = [feedback and text(feedback) for feedback in self.feedbacks]
-            state["feedback_states"] = list(self.feedback_states)
+        if self.feedbacks:
+            state["feedbacks"] = [feedback and text(feedback) for feedback in self.feedbacks.held]
+            state["feedback_states"] = list(self.feedbacks.states)
         return sealed(state)
 
     def read(self, state: Any) -> Saved:
         """A state that this can go on from; nothing is taken over. Raises a ScheduleError if it isn't a state, or what
         was made so far would have been made at other rates."""
-        saved = read_state(state, self.names, self.schedules, self.feedbacks, self.growth)
+        saved = read_state(state, self.names, self.schedules, self.feedbacks.held, self.growth)
         keys = {values.key for values in self.values if isinstance(values, Rates)}
         if unknown := {key for group in saved.bases or [] for key in group} - keys:
             raise ScheduleError(f"a damaged state: its bases are of {', '.join(sorted(unknown))}, this scheduler moves "
@@ -216,7 +153,7 @@ class Plan:
         rates = [group.get("lr", 0.0) for group in saved.bases or []]
         largest = self.largest if saved.largest is None or saved.bases is None else saved.largest
         scale = self.peak / largest if self.peak is not None and largest else 1.0
-        pairs = zip(self.feedbacks, saved.feedback_states, strict=True)
+        pairs = zip(self.feedbacks.held, saved.feedback_states, strict=True)
         factors = [float(feedback.factor(state)) for feedback, state in pairs if feedback]
         if not max(rates, default=1.0) * scale * math.prod([1.0, *factors]) <= MOST_RATE:
             raise ScheduleError(f"a damaged state, whose rates would be over {MOST_RATE:g}")
@@ -225,23 +162,10 @@ class Plan:
     def take(self, saved: Saved, groups: Sequence[Group]) -> list[Replaced]:
         """Takes over a state that was read, with its base values for as many groups; returns the base values that it
         replaced."""
-        self.feedback_states = saved.feedback_states
+        self.feedbacks.states = saved.feedback_states
         replaced = self.groups.take_bases(saved.bases or [], groups)
         if saved.largest is None or saved.bases is None:
             self.rescale()
         else:
             self.largest, self._firsts = saved.largest, 0  # the state doesn't say which groups were the first
         return replaced
-
-
-def _only_guard(feedbacks: Sequence[Controlled | None]) -> int | None:
-    """Which of the schedules' feedbacks has the guard."""
-    guarded = [i for i, held in enumerate(feedbacks) if held is not None and held.guard is not None]
-    if len(guarded) > 1:
-        raise FeedbackError("two guards on one run, for two schedules: one lowers every rate, give it once")
-    return guarded[0] if guarded else None
-
-
-def _patience(feedback: Feedback) -> int:
-    """Updates that a feedback may go without a measurement: many times the measurements that it waits for."""
-    return max(UNMEASURED, 100 * (1 + int(getattr(feedback, "patience", 0))))

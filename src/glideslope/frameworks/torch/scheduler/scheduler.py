@@ -9,7 +9,6 @@ import torch
 from glideslope.errors import ScheduleError
 from glideslope.frameworks.torch.scheduler import notices
 from glideslope.frameworks.torch.scheduler.base import BaseScheduler
-from glideslope.frameworks.torch.scheduler.feedbacks import Feedbacks
 from glideslope.frameworks.torch.scheduler.known_groups import Replaced
 from glideslope.frameworks.torch.scheduler.param_groups import as_tensors
 from glideslope.frameworks.torch.scheduler.state import Saved
@@ -73,7 +72,7 @@ class Scheduler(BaseScheduler):
 
     def _begin_schedules(self) -> None:
         self._made = 0
-        self._watch = Watch(self._plan.waits(), self._other_rate)
+        self._watch = Watch(self._plan.feedbacks.waits(), self._other_rate)
         self._tensors = False
         self._listen()
         self._write()
@@ -82,7 +81,8 @@ class Scheduler(BaseScheduler):
 
     def _listen(self) -> None:
         """Hooks the optimizer's updates, and its loading of a state."""
-        self.feedbacks, self._written = Feedbacks(self._plan, self._watch, weakly(self._write)), Written()
+        self.feedbacks, self._written = self._plan.feedbacks, Written()
+        self.feedbacks.attach(self._watch, weakly(self._write))
         succeed(self, self._stepped)
         handles = []
         if hasattr(self._stepped, "_optimizer_step_pre_hooks"):
@@ -180,8 +180,7 @@ class Scheduler(BaseScheduler):
         self._updates.decide()
         if not self.succeeded:
             self._look(stepped=False)
-        if (keeper := self.feedbacks.keeper) is not None:
-            self._plan.guard_state = keeper.state
+        self.feedbacks.take_keepers_state()
         return self._state_after(self._updates.made)
 
     def _checked(self, saved: Saved) -> None:
@@ -191,7 +190,7 @@ class Scheduler(BaseScheduler):
     def _go_on(self, saved: Saved, checked: None, replaced: list[Replaced]) -> None:
         self._updates.decide()
         self._updates.made = self._made = saved.step
-        self._watch.measured |= self._plan.is_measured
+        self._watch.measured |= self.feedbacks.are_measured
         self._watch.begin(saved.step)
         self._write()
         if (keeper := self.feedbacks.keeper) is not None:
@@ -257,7 +256,7 @@ class Scheduler(BaseScheduler):
     @property
     def _writes_next(self) -> bool:
         """Whether the next update's rates are this scheduler's: it was stepped, isn't over, and has no successor."""
-        return self._made == self._updates.made and not self.succeeded and self._made < self._plan.end
+        return self._made == self._updates.made and not self.succeeded and self._made < self.feedbacks.end
 
     def _before_update(self, args: Any, kwargs: Any) -> None:
         """Checks the groups: one may be new, or have another rate than was written."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from glideslope.frameworks.conversion.segments import Segment, every, segments, stairs, starts
-from glideslope.frameworks.conversion.tables import table
+from glideslope.conversion.segments import Segment, every, segments, stairs, starts
+from glideslope.conversion.tables import table
 from glideslope.plural import plural
 from glideslope.schedules import Schedule
 

@@ -1,19 +1,23 @@
-"""TensorBoard's event files: a series a tag."""
+"""TensorBoard's event files, a series a tag; and what its page downloads, a metric a file, named by the file."""
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from glideslope.errors import LawError
+from glideslope.laws.logs.delimited import header, table
 from glideslope.laws.logs.format import Format
 from glideslope.laws.logs.names import phase
 from glideslope.laws.logs.records import read_records
 from glideslope.laws.logs.source import Source
 from glideslope.laws.logs.table import Table
-from glideslope.laws.logs.tensorboard_csv import FORMAT as DOWNLOADS
+
+_NAME = "TensorBoard (event files, and what its page downloads)"
+_DOWNLOADED = re.compile(r"run-(.*)-tag-(.*)")
 
 
 def event_files(folder: Path) -> list[Path]:
@@ -26,7 +30,7 @@ def is_of_phase(folder: Path) -> bool:
     return folder.name.lower() in ("train", "training", "validation", "valid", "val", "eval", "test")
 
 
-def _tables(source: Source) -> list[Table] | None:
+def _of_events(source: Source) -> list[Table] | None:
     """
     Raises:
         LawError: TensorBoard isn't installed, or the files can't be read.
@@ -35,7 +39,7 @@ def _tables(source: Source) -> list[Table] | None:
         return None
     inner = [folder for folder in sorted(source.path.iterdir()) if folder.is_dir() and is_of_phase(folder)]
     folders = [folder for folder in (source.path, *inner) if event_files(folder)]
-    tables = [table for folder in folders for table in _of_folder(folder, folder != source.path)]
+    tables = [series for folder in folders for series in _of_folder(folder, folder != source.path)]
     if not tables:
         raise LawError(f"{source.path} can't be read as TensorBoard's logs: they have no scalars")
     return tables
@@ -85,4 +89,33 @@ def _sound(folder: Path, load: Callable[[str], Any]) -> tuple[Any, tuple[str, ..
         return load(copies), tuple(notes)
 
 
-FORMAT = Format(DOWNLOADS.name, _tables)
+def _of_download(source: Source) -> list[Table] | None:
+    """
+    Raises:
+        LawError: the name of the file says no metric.
+    """
+    if (
+        not source.content[:32]
+        .removeprefix(b"\xef\xbb\xbf")
+        .lower()
+        .startswith((b"wall time,step,value", b'"wall time"'))
+    ):
+        return None
+    if [name.lower() for name in header(source)] != ["wall time", "step", "value"]:
+        return None
+    stem = source.path.name.removesuffix(".gz").removesuffix(".csv")
+    stem = re.sub(r" ?\(\d+\)$", "", stem)  # downloaded again
+    match = _DOWNLOADED.fullmatch(stem)
+    breaks = re.finditer(r"^|[-_. ]+", stem)
+    splits = [match.groups()] if match else [(stem[: at.start()], stem[at.end() :]) for at in breaks]
+    chosen = next((split for split in splits if source.labels.measures(split[1])), splits[0] if match else None)
+    if chosen is None:
+        raise LawError(f"{source.path}: its name doesn't say which metric it has: call it run-NAME-tag-lr.csv, say")
+    run, tag = chosen
+    whole = table(source)
+    step, value = ([*whole.columns.values()][i] for i in (1, 2))
+    return [Table({"epoch" if tag.startswith("epoch_") else "step": step, tag: value}, run, False, whole.notes)]
+
+
+EVENTS = Format(_NAME, _of_events)
+DOWNLOAD = Format(_NAME, _of_download)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from difflib import get_close_matches
+from typing import Any
 
+import numpy as np
+
+from glideslope.conversion.from_configuration import from_deepspeed
+from glideslope.conversion.segments import Segment, every, segments, stairs, starts
+from glideslope.conversion.tables import table, values_at
+from glideslope.conversion.torch_code import lambda_code, torch_code, transformers_code
 from glideslope.errors import ConversionError
-from glideslope.frameworks.conversion.deepspeed_section import deepspeed_section
-from glideslope.frameworks.conversion.segments import Segment, every, segments, stairs, starts
-from glideslope.frameworks.conversion.tables import table, values_at
-from glideslope.frameworks.conversion.torch_code import lambda_code, torch_code, transformers_code
 from glideslope.plural import plural
 from glideslope.policy import as_policy
 from glideslope.schedules import Schedule
@@ -138,10 +141,43 @@ def _keras_class(parts: list[Segment], peak: float) -> str | None:
 
 def _deepspeed(schedule: Schedule, steps: int, peak: float, rows: int) -> str:
     at, factors = values_at(schedule, steps, rows)
-    if (section := deepspeed_section(at, peak * factors, steps, peak)) is not None:
+    if (section := _deepspeed_section(at, peak * factors, steps, peak)) is not None:
         return json.dumps({"scheduler": section}, indent=2) + "\n"
     why = "DeepSpeed has no configuration for it; give make(optimizer) to deepspeed.initialize(lr_scheduler=...)"
     return lambda_code(schedule, steps, rows, segments(schedule, steps), why)
+
+
+def _deepspeed_section(at: np.ndarray, rates: np.ndarray, steps: int, peak: float) -> dict[str, Any] | None:
+    """The section that gives exactly these rates, DeepSpeed's lag of an update included; None if there is none.
+
+    The rates, shape (n,), are of updates from 0 to `steps`, 0 and 1 and `steps` among them; `peak` is the optimizer's
+    rate, which WarmupCosineLR multiplies.
+    """
+    for section in _deepspeed_candidates(at, rates, steps, peak):
+        of = peak if section["type"] == "WarmupCosineLR" else 1.0
+        theirs = of * np.asarray(from_deepspeed(section)(at))
+        if np.abs(theirs - rates).max() <= 1e-12 * rates.max():
+            return section
+    return None
+
+
+def _deepspeed_candidates(at: np.ndarray, rates: np.ndarray, steps: int, peak: float) -> list[dict[str, Any]]:
+    """Configurations whose warmup ends where the rates are highest."""
+    top = float(rates.max())
+    warm = int(at[np.argmax(rates >= top * (1 - 1e-12))]) - 1
+    if warm < 2:
+        return []
+    sections = []
+    for kind in ("linear", "log"):
+        updates = warm + (kind == "log")
+        params: dict[str, Any] = {"warmup_num_steps": updates, "warmup_type": kind}
+        ends = {"warmup_min_lr": float(rates[0]), "warmup_max_lr": top}
+        sections.append({"type": "WarmupLR", "params": ends | params})
+        for total in {steps, steps - 1}:
+            sections.append({"type": "WarmupDecayLR", "params": ends | params | {"total_num_steps": total}})
+            ratios = {"warmup_min_ratio": float(rates[1]) / peak, "cos_min_ratio": float(rates[-1]) / peak}
+            sections.append({"type": "WarmupCosineLR", "params": ratios | params | {"total_num_steps": total}})
+    return sections
 
 
 def _csv(schedule: Schedule, steps: int, peak: float, rows: int) -> str:

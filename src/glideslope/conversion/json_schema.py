@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from glideslope.frameworks.conversion.json_form import OPERATIONS, SCHEDULE_METHODS, VERSION
+from glideslope.conversion.json_form import OPERATIONS, SCHEDULE_METHODS, VERSION
 from glideslope.schedules.durations import Clock
 from glideslope.schedules.names import FACTORS, NAMES
 

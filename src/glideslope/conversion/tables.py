@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from glideslope.frameworks.conversion.from_optax import knots_of
+from glideslope.conversion.from_optax import knots_of
 from glideslope.schedules import Schedule
 from glideslope.schedules.sampling import sampled
 
