@@ -163,8 +163,7 @@ def tune(
     if guard is not None and not isinstance(guard, Guard):
         raise SearchError(f"guard={shown(guard)}: give glideslope.guard()")
     steps, overhead, seed = whole("steps", steps), float(overhead), whole("seed", seed)
-    for peak in (rates := tuple(map(float, constant_peaks))):
-        check_peak(peak)
+    rates = tuple(map(check_peak, constant_peaks))
     total = math.floor(round(overhead * steps, 6))  # 30 / 49 of 49 updates are 30
     choice = usual(total, steps) if schedules is None else tuple(distinct(as_policy(one).value for one in schedules))
     if not choice:

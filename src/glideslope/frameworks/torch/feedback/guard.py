@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import distributed
 
+from glideslope.documents import shown
 from glideslope.errors import FeedbackError
 from glideslope.feedback import Event, Places
 from glideslope.feedback.ring import Lost
@@ -90,8 +91,12 @@ class Guard:
             raise FeedbackError(f"{scheduler!r}: give the gs.torch.Scheduler whose schedule is times gs.guard()")
         self.scheduler = scheduler
         self.optimizer = scheduler.optimizer
+        if scaler is not None and not hasattr(scaler, "get_scale"):
+            raise FeedbackError(f"scaler={shown(scaler)}: give a torch.amp.GradScaler")
+        if not isinstance(beside, Sequence):
+            raise FeedbackError(f"beside={shown(beside)}: give a list of what goes back with the weights")
         if without := [each for each in beside if not _has_state(each)]:
-            raise FeedbackError(f"{without[0]!r} has no state_dict and load_state_dict, and so can't go back")
+            raise FeedbackError(f"{shown(without[0])} has no state_dict and load_state_dict, and so can't go back")
         self._training = Training(model, self.optimizer, scaler, beside)
         self._replay = Replay(self.optimizer)
         self._history = History(
