@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
 
 import optuna
 
@@ -59,11 +58,6 @@ def objective(
         ScheduleError: a schedule can't be made for so many updates.
         SearchError: steps or evaluations aren't positive whole numbers, or a peak isn't a positive number; in a trial,
             the study maximizes, has trials of other schedules or updates, or trials at once that share a job.
-
-    Example:
-        study = optuna.create_study(pruner=optuna.pruners.HyperbandPruner())
-        study.optimize(gs.optuna.objective(job, 2000), n_trials=20)
-        study.best_params  # {'peak': 0.0213}
     """
     check_positive(steps=steps, evaluations=evaluations)
     check_lists(schedules=() if schedules is None else schedules, peaks=() if peaks is None else peaks)
@@ -74,15 +68,14 @@ def objective(
     limits = None if peaks is None else tuple(map(check_peak, peaks))
     if limits is not None and (len(limits) != 2 or limits[0] > limits[1]):
         raise SearchError(f"peaks={shown(peaks)}: give the smallest and the largest peak rate")
-    of_thread, free = threading.local(), nullcontext() if is_factory(job) else _OneAtATime()
+    of_thread, threads = threading.local(), set[int]()
 
     def run(trial: optuna.Trial) -> float:
         if (study := getattr(trial, "study", None)) is not None:  # a fixed trial has none
             _check_study(study, steps)
-        with free:
-            return trained(trial)
-
-    def trained(trial: optuna.Trial) -> float:
+        threads.add(threading.get_ident())
+        if len(threads) > 1 and not is_factory(job):
+            raise SearchError("n_jobs: trials at once can't share a job: give a function from a seed to a job")
         if not hasattr(of_thread, "jobs"):
             of_thread.jobs = Jobs(job, seed)
         opened = of_thread.jobs.at(seed)
@@ -101,20 +94,6 @@ def objective(
         return make_run(opened, planned, measured=measured).run.final_loss
 
     return run
-
-
-class _OneAtATime:
-    """A job that is in use by one trial at most."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-
-    def __enter__(self) -> None:
-        if not self._lock.acquire(blocking=False):
-            raise SearchError("n_jobs: trials at once can't share a job: give a function from a seed to a job")
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
 
 
 def _check_study(study: optuna.Study, steps: int) -> None:

@@ -13,13 +13,13 @@ def held_back() -> Iterator[None]:
     """Within it, a process that this thread starts gets no interrupt until it calls `ignore`: it may still import."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
-        return
-    resource_tracker.ensure_running()  # where it starts later, it lets interrupts through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    else:
+        resource_tracker.ensure_running()  # where it starts later, it lets interrupts through again
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def ignore() -> None:
