@@ -30,8 +30,6 @@ class Job(AbstractJob):
     move a batch; `self.trainer`, `self.global_step` and `self.current_epoch` are as in a fit. Callbacks, loggers,
     checkpoints and schedulers aren't used, and `self.log` does nothing in training.
 
-    The rate of a parameter group is `lr` times the group's initial rate over the largest of all groups.
-
     Args:
         module: the LightningModule, with automatic optimization and one optimizer.
         datamodule: gives the loaders, if the module doesn't.

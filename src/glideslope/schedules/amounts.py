@@ -13,7 +13,7 @@ from glideslope.schedules.sampling import MOST_UPDATES, short
 def check_positive(**numbers: Any) -> None:
     """Raises unless each is positive, naming the one that isn't."""
     for name, number in numbers.items():
-        if not hasattr(number, "__float__") or getattr(number, "ndim", 0):
+        if not hasattr(number, "__float__") or getattr(number, "ndim", 0) > 0:
             raise SearchError(f"{name}={shown(number)}: give a number")
         if number > MOST_UPDATES and not (isinstance(number, float) and math.isinf(number)):
             raise SearchError(f"{name}={short(number)}: at most 2^53, about 9e15, can be counted")

@@ -122,9 +122,6 @@ def tune(
     answer. Where the best short run ends lower than every full one, as when a training fits its noise, that run is the
     answer, and its schedule stops the training there.
 
-    The untrained validation loss is measured before the first update. Where the training loss of no run clearly falls,
-    the noise is measured by a run in another data order.
-
     Args:
         job: a job, or a function from a seed to a job.
         steps: the updates of the full run, N.
