@@ -69,6 +69,8 @@ def _processes(workers: int | None, gpus: float | None) -> AbstractContextManage
         if gpus is not None:
             raise GlideslopeError("--gpus-per-trial is for runs on workers: give it with --workers N or --ray ADDRESS")
         return nullcontext()
+    if workers < 1:
+        raise GlideslopeError(f"--workers {workers}: give at least 1")
     if gpus is not None and gpus != int(gpus):
         raise GlideslopeError(f"--gpus-per-trial {gpus:g}: processes have whole GPUs; parts of one are for --ray")
     return processes(workers, int(gpus or 0))
