@@ -1,8 +1,10 @@
 """Trials of Optuna train as the runs of a search do."""
 
+import contextlib
 import math
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import optuna
@@ -73,6 +75,58 @@ def test_bad_arguments_are_named(job):
         gs.optuna.objective(job, 0)
     with pytest.raises(gs.ScheduleError):
         gs.optuna.objective(job, 60, schedules=["nonsense"])
+
+
+def optimized(study, *args, trials=1, jobs=1, **options):
+    study.optimize(gs.optuna.objective(*args, **options), n_trials=trials, n_jobs=jobs)
+
+
+@pytest.mark.parametrize("peaks", [0.1, "0.1", (0.1,), (1.0, 0.1), (0.1, 0.2, 0.3), ("a", 1.0), (0.1, None)])
+def test_peaks_that_are_no_range_are_named(job, peaks):
+    with pytest.raises(gs.SearchError, match="peak"):
+        gs.optuna.objective(job, 60, peaks=peaks)
+
+
+@pytest.mark.parametrize("directions", [["maximize"], ["minimize", "minimize"]])
+def test_a_study_that_would_look_for_the_worst_rate_is_refused(job, directions):
+    with pytest.raises(gs.SearchError, match="direction='minimize'"):
+        optimized(optuna.create_study(directions=directions), job, 60)
+
+
+@pytest.mark.parametrize("storage", ["memory", "sqlite", "journal"])
+def test_a_study_goes_on_with_its_own_schedules_and_updates_only(job, tmp_path, storage):
+    file = tmp_path / "studies"
+    place = {
+        "memory": optuna.storages.InMemoryStorage,
+        "sqlite": lambda: f"sqlite:///{file}",
+        "journal": lambda: optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(file))),
+    }[storage]
+    place = place() if storage == "memory" else place
+    for _ in range(2):
+        at = place if storage == "memory" else place()
+        study = optuna.create_study(storage=at, study_name="mine", load_if_exists=True)
+        optimized(study, job, 60, schedules=["linear", "cosine"], trials=2)
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 4
+    with pytest.raises(gs.SearchError, match="trials of 60 updates, whose losses don't compare with those of 30"):
+        optimized(study, job, 30, schedules=["linear", "cosine"])
+    with pytest.raises(gs.SearchError, match=r"other schedules than linear\(\), one_cycle"):
+        optimized(study, job, 60, schedules=["linear", "one_cycle"])
+
+
+def test_trials_at_once_do_not_share_a_job(job):
+    shared, both = job(0), threading.Barrier(2)
+
+    class Slow:
+        def __getattr__(self, name):
+            return getattr(shared, name)
+
+        def evaluate(self):
+            with contextlib.suppress(threading.BrokenBarrierError):
+                both.wait(1.0)  # so that trials are at work at once
+            return shared.evaluate()
+
+    with pytest.raises(gs.SearchError, match="trials at once can't share a job"):
+        optimized(optuna.create_study(), Slow(), 60, evaluations=2, trials=4, jobs=2)
 
 
 def test_runs_of_a_search_are_trials_in_a_storage(tmp_path):

@@ -111,9 +111,52 @@ def test_resources_that_no_node_of_ray_has_are_named(cluster):
     for message, address, gpus in (
         (r"needs 1 CPUs and 1 GPUs, .* the most are 1 CPUs and 0 GPUs", cluster.address, 1),
         ("gpus_per_trial -1: give a number, 0 or more", cluster.address, -1),
-        (r"no Ray cluster at ray://127\.0\.0\.1:1: ", "ray://127.0.0.1:1", 0),
     ):
         with pytest.raises(gs.SearchError, match=message), gs.ray.executor(address, gpus_per_trial=gpus):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("HOST:PORT", "no Ray cluster at"),
+        ("ray://HOST:PORT", "no Ray cluster at"),
+        ("ray://a..b:10001", "no Ray cluster at"),
+        ("auto", "no Ray cluster at auto"),  # as RAY_ADDRESS says, where nothing listens
+        ("", "no Ray cluster at"),
+        (None, 'address None: give "auto"'),
+        (6379, 'address 6379: give "auto"'),
+    ],
+)
+def test_an_address_at_which_nothing_listens_is_refused_at_once(address, says, monkeypatch):
+    pytest.importorskip("ray")
+    here = f"127.0.0.1:{port()}"
+    monkeypatch.setenv("RAY_ADDRESS", here)
+    address = address.replace("HOST:PORT", here) if isinstance(address, str) else address
+    with pytest.raises(gs.SearchError, match=says), gs.ray.executor(address):
+        pass
+
+
+def of_environment():
+    return {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+
+
+@pytest.mark.slow
+def test_a_connection_of_the_user_stays_as_it_is(cluster, folder, monkeypatch):
+    import ray
+
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    ray.init(cluster.address, runtime_env={"env_vars": {"OPENBLAS_NUM_THREADS": "5"}}, log_to_driver=False)
+    with pytest.raises(gs.SearchError, match="Ray takes a working_dir as it is connected to"):
+        gs.ray.executor("auto", working_dir=folder).__enter__()
+    with gs.ray.executor("auto") as executor:
+        there = executor.submit(of_environment).result()
+    assert there == {"OMP_NUM_THREADS": "3", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "5"}
+    assert ray.is_initialized()
+    ray.shutdown()
+    for working_dir, says in ((folder / "nowhere", "doesn't exist"), (folder / "slow.py", "Ray can't take the work")):
+        with pytest.raises(gs.SearchError, match=says), gs.ray.executor(cluster.address, working_dir=working_dir):
             pass
 
 

@@ -3,6 +3,7 @@
 import functools
 import os
 import random
+import subprocess
 import sys
 import threading
 from collections import Counter
@@ -239,6 +240,30 @@ def test_a_run_that_ends_its_worker_each_time_is_named(file):
 class Exiting:
     def __reduce__(self):
         sys.exit(5)
+
+
+INTERRUPTED = """
+import os, signal
+if __name__ == "__mp_main__":  # a worker, which reads this script before anything of Glideslope
+    os.kill(os.getpid(), signal.SIGINT)
+from glideslope.search.executors.processes import processes
+from glideslope.search.jobs.ranks import Ranks
+class Job:
+    controls = ()
+    def step(self, lr): return 1.0
+    def evaluate(self): return 2.0
+    def state(self): return {}
+    def restore(self, state): pass
+if __name__ == "__main__":
+    with processes(1) as executor:
+        print(Ranks(Job, 1).evaluate(), executor.submit(len, "ab").result())
+"""
+
+
+def test_an_interrupt_of_the_terminal_reaches_no_worker_that_starts(tmp_path):
+    (tmp_path / "script.py").write_text(INTERRUPTED)
+    done = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("2.0 2\n", "")
 
 
 def test_a_script_that_workers_cannot_read_is_named(monkeypatch):

@@ -28,8 +28,7 @@ def fit(
     ],
     out: Annotated[Path, typer.Option(help="Write the law here; its folder is made.")] = Path("law.json"),
     step: Annotated[
-        str | None,
-        typer.Option(help="The column or tag of the updates made, if not recognised; epoch,batch for two."),
+        str | None, typer.Option(help="The column or tag of the updates made, if not recognised; epoch,batch for two.")
     ] = None,
     lr: Annotated[str | None, typer.Option(help="The column or tag of the rate, if not recognised.")] = None,
     loss: Annotated[str | None, typer.Option(help="The column or tag of the loss, where there are several.")] = None,

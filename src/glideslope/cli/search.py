@@ -86,12 +86,10 @@ def race(
     as_json: options.Json = False,
 ) -> None:
     """Run every schedule at every peak rate, and every peak as a constant rate."""
-    from glideslope.schedules.amounts import check_positive
     from glideslope.search import race as run_race
     from glideslope.views import race as views
     from glideslope.views import terminal
 
-    check_positive(steps=steps, seeds=seeds, evaluations=evaluations)
     choice = parse_schedules(schedules, steps_per_epoch)
     rates = [read_number("--peaks", text) for text in peaks.split(",")]
     search = {"schedules": list(map(str, choice)), "peaks": rates, "steps": steps, "seeds": seeds, "seed": seed}

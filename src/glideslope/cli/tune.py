@@ -56,12 +56,10 @@ def tune(
 ) -> None:
     """Find the schedule and the peak rate, and train with them."""
     from glideslope.feedback import guard as make_guard
-    from glideslope.schedules.amounts import check_positive
     from glideslope.search import tune as run_tune
     from glideslope.views import terminal
     from glideslope.views import tuned as views
 
-    check_positive(steps=steps, overhead=overhead)
     search: dict[str, Any] = {"steps": steps, "overhead": overhead, "seed": seed}
     choices: dict[str, Any] = {
         "schedules": list(map(str, parse_schedules(schedules, steps_per_epoch))),

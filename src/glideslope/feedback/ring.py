@@ -141,12 +141,7 @@ class Ring(Generic[Snapshot]):
         self.events.append(Event(update, VERDICTS[int(verdict)], loss, update, 1.0, answer == "skipped", answer))
 
     def back(
-        self,
-        lost: Lost,
-        rate: float,
-        read: Callable[[Snapshot], Content],
-        outside: bool = False,
-        alone: bool = False,
+        self, lost: Lost, rate: float, read: Callable[[Snapshot], Content], outside: bool = False, alone: bool = False
     ) -> tuple[Content, State]:
         """The training to go back to, and the guard's state from there on. The last of `events` says how.
 

@@ -39,9 +39,6 @@ class Job(AbstractJob):
     the mean over the batches of the update and the processes. The validation loss is over all units of all batches of
     all processes; examples that Accelerate repeats to fill the last batch are left out.
 
-    The rate of a parameter group is `lr` times the group's initial rate over the largest initial rate of any group of
-    any optimizer: groups keep their proportions.
-
     Args:
         accelerator: prepared the model, the optimizer and the loaders.
         model: the prepared network.

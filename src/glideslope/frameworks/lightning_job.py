@@ -30,8 +30,6 @@ class Job(AbstractJob):
     move a batch; `self.trainer`, `self.global_step` and `self.current_epoch` are as in a fit. Callbacks, loggers,
     checkpoints and schedulers aren't used, and `self.log` does nothing in training.
 
-    The rate of a parameter group is `lr` times the group's initial rate over the largest of all groups.
-
     Args:
         module: the LightningModule, with automatic optimization and one optimizer.
         datamodule: gives the loaders, if the module doesn't.
@@ -48,12 +46,6 @@ class Job(AbstractJob):
 
     Warns:
         UserWarning: `configure_optimizers` made a scheduler, which isn't used.
-
-    In a job file:
-
-        def job(seed):
-            lightning.seed_everything(seed)
-            return gs.lightning.Job(Digits(), DigitsData(), lightning.Trainer(gradient_clip_val=1.0))
     """
 
     _counts = ("updates",)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
+import socket
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager, suppress
@@ -12,6 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import ray
 
+from glideslope.documents import shown
 from glideslope.errors import SearchError
 from glideslope.schedules.numbers import is_number
 from glideslope.search.executors.processes import THREADS
@@ -21,6 +25,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 __all__ = ["executor"]
+
+REACHED = 10.0
+"""Seconds within which a cluster's address is reached, if it is right."""
 
 
 @contextmanager
@@ -46,18 +53,25 @@ def executor(
 
     Raises:
         SearchError: there is no such cluster, or none of its nodes has the CPUs and GPUs of one run.
-
-    Example:
-        with gs.ray.executor("auto", gpus_per_trial=1) as executor:
-            gs.tune(gs.search.load_job("train.py:job"), 20_000, executor=executor)
     """
     for name, number in (("cpus_per_trial", cpus_per_trial), ("gpus_per_trial", gpus_per_trial)):
         if not (is_number(number) and 0 <= number < 1e6):
             raise SearchError(f"{name} {number}: give a number, 0 or more")
-    environment = {"env_vars": dict.fromkeys(THREADS, str(max(int(cpus_per_trial), 1)))}
+    if not isinstance(address, str):
+        raise SearchError(f'address {shown(address)}: give "auto", "local" or "ray://HOST:PORT"')
+    if working_dir is not None and "://" not in str(working_dir) and not Path(working_dir).exists():
+        raise SearchError(f"the working_dir {working_dir} doesn't exist: give the folder that each node gets a copy of")
     connected_before = ray.is_initialized()
+    if connected_before and working_dir is not None:
+        raise SearchError(
+            "Ray takes a working_dir as it is connected to, and this process is connected: give it to ray.init, as "
+            'runtime_env={"working_dir": ...}'
+        )
     if not connected_before:
         _connect(address, working_dir)
+    users = {**os.environ, **ray.get_runtime_context().runtime_env.get("env_vars", {})}
+    threads = {name: users.get(name, str(max(int(cpus_per_trial), 1))) for name in THREADS}
+    environment = {"env_vars": threads}
     tasks = _Tasks({"num_cpus": cpus_per_trial, "num_gpus": gpus_per_trial, "runtime_env": environment})
     try:
         _check_resources(cpus_per_trial, gpus_per_trial)
@@ -71,12 +85,24 @@ def executor(
 def _connect(address: str, working_dir: str | Path | None) -> None:
     environment = {} if working_dir is None else {"working_dir": str(working_dir)}
     try:
-        ray.init(address, runtime_env=environment or None, log_to_driver=False, logging_level=logging.WARNING)
+        _check_reachable(address)
+        with warnings.catch_warnings(action="ignore"):  # of what the error says
+            ray.init(address, runtime_env=environment or None, log_to_driver=False, logging_level=logging.WARNING)
     except Exception as error:  # of Ray, of gRPC, or of the folder
         reason = one_line(error).rstrip(".")
+        if working_dir is not None and str(working_dir) in reason:
+            raise SearchError(f"Ray can't take the working_dir {working_dir}: {reason}") from error
         raise SearchError(
             f"no Ray cluster at {address}: {reason}; start one with `ray start --head`, or give ray://HOST:PORT"
         ) from error
+
+
+def _check_reachable(address: str) -> None:
+    """Raises an OSError or a ValueError where nothing listens at HOST:PORT, for which Ray would wait without end."""
+    place = os.environ.get("RAY_ADDRESS", address) if address == "auto" else address
+    host, _, port = place.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), REACHED).close()
 
 
 def _check_resources(cpus: float, gpus: float) -> None:

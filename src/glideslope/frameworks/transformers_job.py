@@ -28,8 +28,6 @@ class Job(AbstractJob):
     its schedule isn't, since `step` sets the rate; nor are its callbacks, logs and checkpoints. The validation loss is
     the Trainer's `eval_loss`; or its `metric_for_best_model`, whose negative is returned if `greater_is_better`.
 
-    The rate of a parameter group is `lr` times the group's initial rate over the largest of all groups.
-
     Args:
         trainer: a Trainer with a training and an evaluation data set. Its own `train()` makes the same updates, at the
             rates of its own schedule.
@@ -38,12 +36,6 @@ class Job(AbstractJob):
     Raises:
         JobError: the Trainer has no evaluation data set, trains nothing, or trains in a way whose state can't be
             restored here (DeepSpeed, FSDP, DataParallel).
-
-    In a job file:
-
-        def job(seed):
-            trainer = Trainer(model, TrainingArguments("runs", seed=seed), train_dataset=..., eval_dataset=...)
-            return gs.transformers.Job(trainer)
     """
 
     _counts = ("progress",)

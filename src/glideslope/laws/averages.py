@@ -20,13 +20,7 @@ _LONG = 12.0
 
 
 def predict_average(
-    law: Law,
-    lr: Any,
-    step: Any,
-    *,
-    window: int | None = None,
-    decay: float | None = None,
-    batch_size: Any = None,
+    law: Law, lr: Any, step: Any, *, window: int | None = None, decay: float | None = None, batch_size: Any = None
 ) -> np.ndarray:
     """The loss of averaged weights after updates of a run.
 

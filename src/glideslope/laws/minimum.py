@@ -12,10 +12,7 @@ _LARGEST = 1e12
 
 
 def minimized(
-    residuals: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
-    start: np.ndarray,
-    tolerance: float,
-    squared: int,
+    residuals: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], start: np.ndarray, tolerance: float, squared: int
 ) -> tuple[float, np.ndarray]:
     """The cost and the place of a minimum of Σ (√(1 + r²) - 1) + Σ p²/2, from a start, to a relative tolerance of the
     cost; p are the last residuals, r those before.

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from glideslope.documents import shown
 from glideslope.errors import SearchError
 from glideslope.schedules.sampling import MOST_UPDATES, short
 
 
-def check_positive(**numbers: float) -> None:
+def check_positive(**numbers: Any) -> None:
     """Raises unless each is positive, naming the one that isn't."""
     for name, number in numbers.items():
-        if not hasattr(number, "__float__"):
+        if not hasattr(number, "__float__") or getattr(number, "ndim", 0) > 0:
             raise SearchError(f"{name}={shown(number)}: give a number")
         if number > MOST_UPDATES and not (isinstance(number, float) and math.isinf(number)):
             raise SearchError(f"{name}={short(number)}: at most 2^53, about 9e15, can be counted")
@@ -20,7 +21,21 @@ def check_positive(**numbers: float) -> None:
             raise SearchError(f"{name}={number}: it must be positive")
 
 
-def check_peak(peak: float) -> None:
-    """Raises unless a peak rate is a positive number."""
-    if not (math.isfinite(peak) and peak > 0):
+def check_peak(peak: object) -> float:
+    """A peak rate as a float. Raises unless it is a positive number."""
+    number = real("a peak rate", peak)
+    if not (math.isfinite(number) and number > 0):
         raise SearchError(f"a peak rate of {peak}: it must be positive")
+    return number
+
+
+def real(name: str, value: Any) -> float:
+    """A number, or the text of one as some configurations have it (YAML's `1e-3`), as a float. Raises if it is none.
+
+    >>> real("peak", "1e-3")
+    0.001
+    """
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        raise SearchError(f"{name}={shown(value)}: give a number") from None

@@ -16,7 +16,7 @@ from glideslope.errors import SearchError
 from glideslope.plural import plural
 from glideslope.policy import Policy, as_policy
 from glideslope.schedules import constant
-from glideslope.schedules.amounts import check_peak, check_positive
+from glideslope.schedules.amounts import check_peak, check_positive, real
 from glideslope.search.directory.releasing import releasing
 from glideslope.search.jobs.equality import equal
 from glideslope.search.jobs.job import Job, JobFactory
@@ -144,12 +144,10 @@ def race(
     check_positive(steps=steps, seeds=seeds, evaluations=evaluations)
     steps, seeds, evaluations = whole("steps", steps), whole("seeds", seeds), whole("evaluations", evaluations)
     check_lists(schedules=schedules, peaks=peaks)
-    seed, peaks = whole("seed", seed), [float(peak) for peak in peaks]
-    target = None if target is None else float(target)
+    seed, peaks = whole("seed", seed), [check_peak(peak) for peak in peaks]
+    target = None if target is None else real("target", target)
     if not schedules or not peaks:
         raise SearchError("a race needs at least one schedule and one peak rate")
-    for peak in peaks:
-        check_peak(peak)
     if target is not None and not math.isfinite(target):
         raise SearchError(f"target={target}: it must be a finite loss")
     distinct_schedules = distinct([*(as_policy(schedule).value for schedule in schedules), constant()])

@@ -10,6 +10,7 @@ import numpy as np
 
 from glideslope.errors import SearchError
 from glideslope.plural import plural
+from glideslope.schedules.amounts import real
 from glideslope.search.jobs.calls import calling
 from glideslope.search.jobs.job import Job, JobFactory
 from glideslope.search.jobs.scalars import whole
@@ -108,7 +109,7 @@ def find(
 
 def range_test(trials: Trials, *, low: float, high: float, steps: int, sweeps: int) -> RangeTest:
     """The range test on a job that is already open."""
-    low, high, steps, sweeps = float(low), float(high), whole("steps", steps), whole("sweeps", sweeps)
+    low, high, steps, sweeps = real("low", low), real("high", high), whole("steps", steps), whole("sweeps", sweeps)
     if not 0 < low < high < math.inf:
         raise SearchError(f"a range from {low} to {high}: give 0 < low < high")
     if steps < 10:

@@ -115,18 +115,12 @@ def tune(
 ) -> Tuned:
     """Finds the peak rate with the least final validation loss, and trains with it.
 
-    The peak matters most, so the search is for the peak. The schedule is a single cycle, which is near the best on
-    nearly every training; with an overhead of 1 or more, a linear decay is tried at the same peak. The peak is found by
-    a few *complete* runs of equal length, each annealed to its end. The first has the peak that is usual for the kind
-    of optimizer; the next change it by factors of four, until the best lies between two others; the last are at the
-    minimum of a parabola. The best peak falls with the length of a run to the power -0.2. With an overhead of 2 or
-    more, further full runs follow, at half and twice the peak and on from there, or with a rate that is held high where
-    the loss has fallen to a hundredth of the untrained one; the best full run is the answer. Where the best short run
-    ends lower than every full one, as when a training fits its noise, that run is the answer, and its schedule stops
-    the training there. `docs/tuning.md` compares this search with others.
-
-    The untrained validation loss is measured before the first update. Where the training loss of no run clearly falls,
-    the noise is measured by a run in another data order.
+    The schedule is a single cycle, which is near the best on nearly every training; with an overhead of 1 or more, a
+    linear decay is tried at the same peak. The peak is found by a few *complete* runs of equal length, each annealed to
+    its end: the first has the peak that is usual for the kind of optimizer, the next change it by factors of four, the
+    last are at the minimum of a parabola. With an overhead of 2 or more, further full runs follow; the best one is the
+    answer. Where the best short run ends lower than every full one, as when a training fits its noise, that run is the
+    answer, and its schedule stops the training there.
 
     Args:
         job: a job, or a function from a seed to a job.
@@ -163,8 +157,7 @@ def tune(
     if guard is not None and not isinstance(guard, Guard):
         raise SearchError(f"guard={shown(guard)}: give glideslope.guard()")
     steps, overhead, seed = whole("steps", steps), float(overhead), whole("seed", seed)
-    for peak in (rates := tuple(map(float, constant_peaks))):
-        check_peak(peak)
+    rates = tuple(map(check_peak, constant_peaks))
     total = math.floor(round(overhead * steps, 6))  # 30 / 49 of 49 updates are 30
     choice = usual(total, steps) if schedules is None else tuple(distinct(as_policy(one).value for one in schedules))
     if not choice:

@@ -7,12 +7,14 @@ from typing import Any
 import keras
 
 from glideslope import schedules
+from glideslope.documents import shown
 from glideslope.errors import ScheduleError
 from glideslope.policy import as_policy
 from glideslope.schedules import Clock
+from glideslope.schedules.checks import check_positive
 from glideslope.schedules.durations import Time
 from glideslope.schedules.horizon import with_horizon
-from glideslope.schedules.numbers import plain
+from glideslope.schedules.numbers import is_count, plain
 
 
 @keras.saving.register_keras_serializable(package="glideslope")
@@ -54,9 +56,10 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
             raise ScheduleError(f"{curve!r}: a clock needs a horizon, steps=")
         self.schedule = curve if steps is None else with_horizon(curve, steps, clock)
         self.peak = plain(peak)
-        self.every = plain(gradient_accumulation_steps) or 1
-        if not (peak > 0 and self.every >= 1):
-            raise ScheduleError(f"peak={peak}, gradient_accumulation_steps={self.every}: they must be positive")
+        self.every = 1 if gradient_accumulation_steps is None else plain(gradient_accumulation_steps)
+        check_positive("peak", self.peak)
+        if not is_count(self.every) or self.every < 1:
+            raise ScheduleError(f"gradient_accumulation_steps={shown(self.every)}: it must be positive and whole")
         self.schedule(0), str(self.schedule)
 
     def __call__(self, step: Any) -> Any:

@@ -17,6 +17,7 @@ from glideslope.frameworks.keras.executions import follow
 from glideslope.frameworks.seals import SEAL, check_seal, sealed
 from glideslope.policy import Policy, as_policy
 from glideslope.schedules import Clock, Duration
+from glideslope.schedules.checks import check_positive
 from glideslope.schedules.durations import Time
 from glideslope.schedules.horizon import with_horizon
 from glideslope.schedules.numbers import plain
@@ -64,7 +65,9 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         self.schedule: schedules.Schedule = policy.schedule if policy.feedbacks else policy.curve
         self.feedback_state = policy.state()
         self.monitor = monitor
-        self.peak = plain(peak)
+        if (peak := plain(peak)) is not None:
+            check_positive("peak", peak)
+        self.peak = peak
         self.steps = steps
         self.clock = clock
         self._timed: schedules.Schedule | None = None

@@ -39,17 +39,6 @@ class Average:
 
     Source: Izmailov et al. 2018, arXiv:1803.05407 (swa); Polyak & Juditsky 1992.
 
-    In a loop::
-
-        average = gs.torch.Average(model, "ema(0.999)")
-        for batch in loader:
-            ...
-            optimizer.step()
-            average.update()
-        with average.applied(train_loader):  # the statistics of batch normalization are measured on its inputs
-            print(evaluate(model))
-            torch.save(model.state_dict(), "averaged.pt")
-
     >>> import torch, glideslope as gs
     >>> model = torch.nn.Linear(1, 1, bias=False)
     >>> average = gs.torch.Average(model, "ema(0.9)")

@@ -17,6 +17,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from glideslope.errors import SearchError
 from glideslope.search.executors.devices import shares
+from glideslope.search.jobs import interrupts
 from glideslope.search.jobs.calls import FAILURES, described
 from glideslope.search.jobs.job import IN_A_FILE
 from glideslope.search.jobs.scalars import whole
@@ -128,7 +129,9 @@ class _Process:
     def call(self, function: Callable[..., T], args: Any, options: Any) -> T:
         try:
             sent = pickle.dumps((function, args, options))  # here, where what it raises is an error of the caller
-            result: T = self._pool.submit(_perform, sent).result()
+            with interrupts.held_back():
+                future = self._pool.submit(_perform, sent)
+            result: T = future.result()
             return result
         finally:
             self.busy = False
@@ -148,7 +151,7 @@ class _Process:
 def _begin(wanted: Connection, environment: dict[str, str]) -> None:
     """What a worker does first: an interrupt of the terminal is for the search, which ends its workers."""
     os.environ.update(environment)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    interrupts.ignore()
     signal.signal(signal.SIGTERM, lambda number, frame: _leave_after_saving())
     threading.Thread(target=_end_with, args=(wanted,), daemon=True).start()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import weakref
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import Any
 
 from glideslope.errors import JobError
 from glideslope.plural import plural
+from glideslope.search.jobs import interrupts
 from glideslope.search.jobs.calls import FAILURES, described
 from glideslope.search.jobs.job import controls_of
 from glideslope.search.jobs.scalars import number
@@ -43,7 +43,8 @@ class Ranks:
             values = (rank, rank, processes, processes, _HOST, port)
             environment = dict(zip(names, map(str, values), strict=True))
             process = context.Process(target=_serve, args=(there, environment, make), daemon=True)
-            process.start()
+            with interrupts.held_back():
+                process.start()
             there.close()
             self._pipes.append(here)
             self._processes.append(process)
@@ -117,7 +118,7 @@ class Ranks:
 
 def _serve(calls: Connection, environment: dict[str, str], make: Callable[[], Any]) -> None:
     """What a rank does: it makes the calls that it is sent, until there are no more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    interrupts.ignore()
     os.environ.update(environment)
     job: Any = None
     shards = Shards()

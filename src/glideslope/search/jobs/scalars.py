@@ -39,11 +39,11 @@ def number(value: Any) -> float:
     try:
         result = float(value)
     except OverflowError:
-        raise TypeError(f"it gave {_shown(value)}, which is beyond the largest float") from None
+        raise TypeError(f"it gave {shown(value, _SHOWN)}, which is beyond the largest float") from None
     except Exception as error:
-        raise TypeError(f"it gave {_shown(value)}, {_ADVICE} ({error})") from error
+        raise TypeError(f"it gave {shown(value, _SHOWN)}, {_ADVICE} ({error})") from error
     if math.isinf(result) and _is_finite(value):
-        raise TypeError(f"it gave {_shown(value)}, which is beyond the largest float")
+        raise TypeError(f"it gave {shown(value, _SHOWN)}, which is beyond the largest float")
     return result
 
 
@@ -84,17 +84,17 @@ def _check(value: Any) -> None:
     if shape is not None and not callable(shape):
         if len(shape):
             raise TypeError(
-                f"it gave {_shown(value)}, of shape {tuple(shape)}, and must give a number: return loss.item() or "
-                "loss.mean()"
+                f"it gave {shown(value, _SHOWN)}, of shape {tuple(shape)}, and must give a number: return loss.item() "
+                "or loss.mean()"
             )
         element = _element(getattr(value, "dtype", ""))
         if element == "object":
             _check(value.item())
         elif element.startswith(_NOT_REAL):
-            raise TypeError(f"it gave {_shown(value)}, of {element}, {_ADVICE}")
+            raise TypeError(f"it gave {shown(value, _SHOWN)}, of {element}, {_ADVICE}")
     elif isinstance(value, bool) or not (hasattr(value, "__float__") or hasattr(value, "__index__")):
         advice = "and must give a number: return sum / count" if isinstance(value, tuple) else _ADVICE
-        raise TypeError(f"it gave {_shown(value)}, of type {type(value).__name__}, {advice}")
+        raise TypeError(f"it gave {shown(value, _SHOWN)}, of type {type(value).__name__}, {advice}")
 
 
 @cache
@@ -109,17 +109,6 @@ def _is_finite(value: Any) -> bool:
         return not isinstance(value, Decimal) or value.is_finite()
     numpy = sys.modules.get("numpy")
     return numpy is not None and isinstance(value, numpy.longdouble | numpy.ndarray) and bool(numpy.isfinite(value))
-
-
-def _shown(value: Any) -> str:
-    """A value as a message shows it."""
-    if isinstance(value, int) and value.bit_length() > 256:
-        return f"an integer of about {math.ceil(value.bit_length() * math.log10(2))} digits"
-    try:
-        text = " ".join(repr(value).split())
-    except Exception:  # of a value whose own text fails
-        text = f"a {type(value).__name__}"
-    return f"{text[:_SHOWN]}…" if len(text) > _SHOWN else text
 
 
 def whole(name: str, value: Any) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from glideslope.documents import shown
 from glideslope.errors import FeedbackError
 from glideslope.feedback import Event, Places
 from glideslope.feedback.events import Lost
@@ -34,12 +35,9 @@ class Guard:
     """Keeps a training from being lost: leaves out bad updates, goes back, and lowers the rate for a while.
 
     The guard is a factor of the scheduler's schedule, `gs.cosine() * gs.guard()`. Call `step(loss)` after
-    `scheduler.step()`. It answers by degrees. An update whose gradient isn't finite, or is twenty times any of late, is
-    left out before it touches the weights, and so is a batch at a place where it was bad in three epochs in a row.
-    Where the weights, the buffers or the optimizer's state are damaged, or the loss is lost, the training goes back to
-    a snapshot, and makes the good updates since then again; where it is lost again, at a lower rate. A snapshot
-    replaces older ones when all of it was seen to be finite, and the loss of its weights is as it should be. The loop,
-    its data and the schedule's position go on; an update that is left out counts as one.
+    `scheduler.step()`. It leaves out an update whose gradient isn't finite or is far too large, before the weights are
+    touched. Where the weights, the buffers or the optimizer's state are damaged, or the loss is lost, the training goes
+    back to a snapshot. The loop, its data and the schedule's position go on; an update that is left out counts as one.
 
     A loss on a device is read when it has been computed anyway, so the verdict may lag a few updates behind. Of several
     processes all go back where one finds cause to.
@@ -91,8 +89,12 @@ class Guard:
             raise FeedbackError(f"{scheduler!r}: give the gs.torch.Scheduler whose schedule is times gs.guard()")
         self.scheduler = scheduler
         self.optimizer = scheduler.optimizer
+        if scaler is not None and not hasattr(scaler, "get_scale"):
+            raise FeedbackError(f"scaler={shown(scaler)}: give a torch.amp.GradScaler")
+        if not isinstance(beside, Sequence):
+            raise FeedbackError(f"beside={shown(beside)}: give a list of what goes back with the weights")
         if without := [each for each in beside if not has_state(each)]:
-            raise FeedbackError(f"{without[0]!r} has no state_dict and load_state_dict, and so can't go back")
+            raise FeedbackError(f"{shown(without[0])} has no state_dict and load_state_dict, and so can't go back")
         self._training = Training(model, self.optimizer, scaler, beside)
         self._replay = Replay(self.optimizer)
         self._history = History(

@@ -122,10 +122,7 @@ class Health:
     state; known once a device has computed them."""
 
     def __init__(
-        self,
-        numbers: list[torch.Tensor],
-        weights: list[torch.Tensor],
-        state: Sequence[tuple[str, torch.Tensor]] = (),
+        self, numbers: list[torch.Tensor], weights: list[torch.Tensor], state: Sequence[tuple[str, torch.Tensor]] = ()
     ) -> None:
         self._tensors = [of_this_process(tensor) for tensor in numbers]
         weights = [of_this_process(weight) for weight in weights]

@@ -29,6 +29,8 @@ class Precision:
     def __init__(self, device: torch.device, autocast: torch.dtype | None, scaler: torch.amp.GradScaler | None) -> None:
         if autocast not in (None, torch.bfloat16, torch.float16):
             raise JobError(f"autocast={autocast!r}: give torch.bfloat16 or torch.float16")
+        if scaler is not None and not hasattr(scaler, "scale"):
+            raise JobError(f"scaler={scaler!r}: give a torch.amp.GradScaler")
         self.device, self.autocast = device, autocast
         scaled = autocast == torch.float16 and scaler is None
         self.scaler = torch.amp.GradScaler(device.type) if scaled else scaler

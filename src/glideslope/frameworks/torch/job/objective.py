@@ -130,7 +130,7 @@ def objectives(loss: Any, batch_loss: Any, weight: Callable[[Any], Any] | None, 
     there are both, or there aren't as many as optimizers."""
     if (loss is None) == (batch_loss is None):
         raise JobError("give loss, a function of outputs and targets, or batch_loss, a function of model and batch")
-    for name, functions in (("loss", [loss]), ("batch_loss", _listed(batch_loss))):
+    for name, functions in (("loss", [loss]), ("batch_loss", _listed(batch_loss)), ("weight", [weight])):
         for each in functions:
             if each is not None and not callable(each):
                 raise JobError(f"{name}={shown(each)}: give a function")

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.hooks import RemovableHandle
 
+from glideslope.documents import shown
 from glideslope.errors import ScheduleError
 from glideslope.frameworks.torch.scheduler.inner import as_scheduled, inner_optimizer
 from glideslope.frameworks.torch.scheduler.known_groups import Replaced
@@ -18,7 +19,9 @@ from glideslope.frameworks.torch.scheduler.state import Saved
 from glideslope.policy import Policy
 from glideslope.renamed import was_called
 from glideslope.schedules import Clock
+from glideslope.schedules.checks import check_positive
 from glideslope.schedules.durations import Time
+from glideslope.schedules.numbers import plain
 
 
 class BaseScheduler(LRScheduler):
@@ -45,6 +48,10 @@ class BaseScheduler(LRScheduler):
             raise ScheduleError(f"count={count!r}: give 'optimizer' or 'step'")
         if momentum is not None and betas is not None:
             raise ScheduleError("momentum= and betas= both: the first beta is the momentum, give one of them")
+        if peak is not None:
+            check_positive("peak", peak := plain(peak))
+        if betas is not None and not (isinstance(betas, tuple | list) and len(betas) == 2):
+            raise ScheduleError(f"betas={shown(betas)}: give a pair, a schedule or None for each beta")
         self.optimizer = optimizer = as_scheduled(optimizer)
         self._stepped = optimizer if count == "step" else inner_optimizer(optimizer)
         self._prepare(count, peak)

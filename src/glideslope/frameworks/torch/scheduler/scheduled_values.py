@@ -35,8 +35,6 @@ class Plan:
         peak: float | None,
     ) -> None:
         rates = [name for name, *_ in scheduled].count("lr")
-        if peak is not None and not (math.isfinite(peak) and peak > 0):
-            raise ScheduleError(f"peak={peak}: it must be a positive rate")
         if not 1 <= rates <= len(groups):
             raise ScheduleError(
                 f"{rates} schedules of the rate for {plural(len(groups), 'group')}: give one, or one each"
