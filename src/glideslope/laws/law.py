@@ -193,7 +193,7 @@ class Law(Shown, ByValue):
         while end(high) > target:
             if high >= most:
                 raise LawError(
-                    f"a loss of {target:g} isn't reached in {plural(most, 'update', ',')}: {end(most):.4f} is"
+                    f"a loss of {target:g} isn't reached in {plural(most, 'update', ',')}: {end(most):#.5g} is"
                 )
             low, high = high, min(2 * high, most)
         while high - low > max(1, high // 1000):
