@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import glideslope as gs
 from glideslope import laws
 from glideslope.cli import app
 from glideslope.laws.form import NAMES
@@ -85,3 +86,5 @@ def test_every_loss_of_an_answer_is_written_to_four_digits(of_sizes, tmp_path, t
     cheapest = min(design.named.values(), key=lambda one: one.loss)
     dear = cheapest.loss - design.best.loss > 0.002 * min(1, design.best.loss)
     assert design.simplest() is (design.best if dear else cheapest)
+    with pytest.raises(gs.LawError, match="from 0"):
+        design.simplest(-0.001)

@@ -62,9 +62,11 @@ class Design:
 
     def simplest(self, tolerance: float | None = None) -> Designed:
         """The best named schedule, if it costs no more than a tolerance of loss, by default `tolerance`; else the best
-        of all."""
+        of all. Raises a LawError if the tolerance is under 0."""
         named = min(self.named.values(), key=lambda design: design.loss)
         most = self.tolerance if tolerance is None else tolerance
+        if not most >= 0:
+            raise LawError(f"tolerance={most}: give the loss that a simpler schedule may cost, from 0")
         return named if named.loss <= self.best.loss + most else self.best
 
     @property
