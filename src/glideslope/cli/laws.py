@@ -96,9 +96,7 @@ def design(
     batch: Annotated[float | None, typer.Option(help="For a law over sizes: the tokens of an update.")] = None,
     peak: Annotated[float | None, typer.Option(help="The peak rate; by default the best one.")] = None,
     floor: Annotated[float, typer.Option(help="The smallest rate, as a part of the peak.")] = 0.0,
-    tolerance: Annotated[
-        float | None, typer.Option(help="The loss that a simpler, named schedule may cost; 0.002 if not given.")
-    ] = None,
+    tolerance: Annotated[float | None, typer.Option(help="What a simpler schedule may cost; or 0.002 of loss.")] = None,
     out: Folder = None,
     as_json: Json = False,
 ) -> None:

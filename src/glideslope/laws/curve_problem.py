@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
+from functools import lru_cache
 
 import numpy as np
 from scipy.optimize import least_squares
@@ -24,8 +25,6 @@ TIMES = 5.0
 FARTHEST = 10.0
 """How far a parameter may lie from its prior's median, in the prior's standard deviations."""
 BOOTSTRAPS = 200
-_BEGUN = 1e-3
-"""The relative tolerance of the cost of the misfits with which a fit begins."""
 
 
 class Problem:
@@ -103,28 +102,22 @@ class Problem:
         evidence = float(np.linalg.slogdet(self.root)[1] - np.linalg.slogdet(hessian)[1] / 2) - cost
         return evidence if np.isfinite(evidence) else -np.inf
 
-    def begun(self) -> np.ndarray:
+    def begun(self, tolerance: float) -> np.ndarray:
         """A place near the minimum: from the medians of the priors, the minima of wider misfits, the next of which is
         nearer to this one, and whose priors count by their squares. From elsewhere a fit may end in a minimum of many
         times the cost."""
         place, wide = self.medians[self.free], copy(self)
         for wide.factor in WIDER:
-            _, place = minimized(wide.residuals, place, _BEGUN, squared=len(place))
+            _, place = minimized(wide.residuals, place, tolerance, squared=len(place))
         return place
 
     def solved(self, start: np.ndarray, tolerance: float) -> tuple[float, np.ndarray]:
         """The cost and place of a minimum, from a start, to a relative tolerance of the cost."""
-        kept: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
-
-        def both(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            if x.tobytes() not in kept:
-                kept.clear()
-                kept[x.tobytes()] = self.residuals(x)
-            return kept[x.tobytes()]
-
+        both = lru_cache(1)(lambda x: self.residuals(np.frombuffer(x)))
         end = least_squares(
-            lambda x: both(x)[0], start, lambda x: both(x)[1], loss="soft_l1", max_nfev=100, ftol=tolerance, xtol=1e-5
-        )
+            lambda x: both(x.tobytes())[0], start, lambda x: both(x.tobytes())[1], loss="soft_l1", max_nfev=100,
+            ftol=tolerance, xtol=1e-5,
+        )  # fmt: skip
         return float(end.cost), end.x
 
     def settled(self, x: np.ndarray, groups: Sequence[Sequence[int]]) -> tuple[dict[str, float], np.ndarray, float]:

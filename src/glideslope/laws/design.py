@@ -61,8 +61,7 @@ class Design:
         return f"<Design: {simplest.schedule} at {simplest.peak:.3g}, predicted loss {simplest.loss:#.5g}>"
 
     def simplest(self, tolerance: float | None = None) -> Designed:
-        """The best named schedule, if it costs no more than a tolerance of loss, by default `tolerance`; else the best
-        of all. Raises a LawError if the tolerance is under 0."""
+        """The best named schedule, if it costs no more than a tolerance of loss, from 0; else the best of all."""
         named = min(self.named.values(), key=lambda design: design.loss)
         most = self.tolerance if tolerance is None else tolerance
         if not most >= 0:

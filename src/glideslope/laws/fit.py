@@ -113,7 +113,7 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
 
 def _likeliest(problems: Sequence[Problem]) -> tuple[Problem, np.ndarray]:
     """The problem whose prior explains the losses best, and the place of its minimum, roughly."""
-    places = [problem.solved(problem.begun(), ROUGH)[1] for problem in problems]
+    places = [problem.solved(problem.begun(ROUGH), ROUGH)[1] for problem in problems]
     noise = min(problem.noise_at(place) for problem, place in zip(problems, places, strict=True))
     for problem in problems:
         problem.noise = noise

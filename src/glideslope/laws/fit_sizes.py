@@ -28,8 +28,7 @@ from glideslope.laws.size_prior import APART, LinePrior, priors
 from glideslope.laws.sizes import SizedRun, groups, not_apart
 
 _MOST_POINTS = 20_000
-_FAR = 4.0
-_ROUGH, _FINE = 1e-3, 1e-6
+_FAR, _ROUGH, _FINE = 4.0, 1e-3, 1e-6
 
 
 def fit_sizes(runs: Sequence[SizedRun]) -> SizeLaw:
@@ -73,14 +72,10 @@ def fit_sizes(runs: Sequence[SizedRun]) -> SizeLaw:
     except (ValueError, FloatingPointError, np.linalg.LinAlgError) as error:
         raise LawError(f"these curves can't be fitted ({error}): look at them, and at their rates") from None
     covariance, noise = problem.settled(best)
+    known = {size: [member.run for member in members] for size, members in by_size.items()}
     fitted = tuple(
-        (
-            size,
-            tuple(
-                Fitted(member.run.name, member.run.peak, len(member.run.lr), len(member.run.step)) for member in members
-            ),
-        )
-        for size, members in by_size.items()
+        (size, tuple(Fitted(run.name, run.peak, len(run.lr), len(run.step)) for run in of_size))
+        for size, of_size in known.items()
     )
     decays = tuple(
         float(np.mean([member.weight_decay for member in members])) if members[0].weight_decay is not None else math.nan
@@ -151,10 +146,7 @@ class _Problem:
             Knots.of(run.lr, of_run.step, self.reference, self.unit, relative(run, self.batch))
             for run, of_run in zip(runs, points, strict=True)
         ]
-        scales = [
-            np.maximum(NOISE / np.sqrt(of_run.count), NOISE) / np.sqrt(weights_of(of_run.step, self.longest))
-            for of_run in points
-        ]
+        scales = [NOISE / np.sqrt(weights_of(of_run.step, self.longest)) for of_run in points]
         logs = np.concatenate([of_run.log for of_run in points])
         return _Data(size, decay_of(decay or 0.0, self.decay), Knots.joined(knots), logs, np.concatenate(scales))
 

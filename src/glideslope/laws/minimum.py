@@ -20,11 +20,9 @@ _LARGEST = 1e12
 """The damping at which no step lowers the cost any more."""
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a step too far is taken back
 def minimized(
-    residuals: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
-    start: np.ndarray,
-    tolerance: float,
-    squared: int,
+    residuals: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], start: np.ndarray, tolerance: float, squared: int
 ) -> tuple[float, np.ndarray]:
     """The cost and the place of a minimum of Σ (√(1 + r²) - 1) + Σ p²/2, from a start, to a relative tolerance of the
     cost; p are the last residuals, r those before.
@@ -38,14 +36,7 @@ def minimized(
     Raises:
         ValueError: the residuals at the start aren't finite.
     """
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # a step too far is taken back
-        return _descended(residuals, start, tolerance, squared)
-
-
-def _descended(
-    residuals: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], x: np.ndarray, tolerance: float, squared: int
-) -> tuple[float, np.ndarray]:
-    damping, near = 1e-3, False
+    x, damping, near = start, 1e-3, False
     values, slopes = residuals(x)
     cost = _cost(values, squared)
     if not np.isfinite(cost):
