@@ -17,7 +17,7 @@ def test_the_prediction_follows_the_text(browser, studio):
     for text in ("cosine", "warmup(2%) >> hold() >> cooldown(30%)"):
         page.locator("#schedule-0").fill(text)
         end = law.predict(laws.Rates.of_schedule(text, 6000, 0.003), 6000)[0]
-        page.get_by_text(f"Predicted to end at {end:.4f}").wait_for()
+        page.get_by_text(f"Predicted to end at {end:#.5g}").wait_for()
     page.get_by_label("Updates", exact=True).fill("100000")
     page.keyboard.press("Tab")
     page.locator(".banner").get_by_text("times the longest run").wait_for()

@@ -343,6 +343,11 @@ def test_a_table_of_final_losses_that_tells_too_little(tmp_path):
     ):  # fmt: skip
         with pytest.raises(gs.LawError, match=message):
             laws.fit_table(wrong)
+    twice = laws.fit_table([*rows, *rows[:3]])
+    assert np.array_equal(twice.place, laws.fit_table(rows).place)
+    assert twice.notes == ("3 rows the same as another, and dropped",)
+    with pytest.raises(gs.LawError, match="runs that diverged left out"):
+        laws.fit_table([{**row, "loss": math.nan} for row in rows])
     law = laws.fit_table([*rows, {**rows[0], "loss": math.inf}])
     assert "diverged" in law.notes[0]
     one_size = laws.fit_table([row for row in rows if row["params"] == rows[0]["params"]])

@@ -72,3 +72,9 @@ def test_the_command(capsys):
     assert "as tuned" in capsys.readouterr().out
     assert glideslope(["suggest", "--params", "7e9", "--task", "x"]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_batch_larger_than_the_run_is_refused():
+    with pytest.raises(gs.LawError, match="an update or more"):
+        laws.suggest(params=7e9, tokens=1e6, batch=2e6)
+    assert laws.suggest(params=7e9, tokens=1e6, batch=1e6).sources

@@ -91,7 +91,7 @@ def fit(
         f"loss of the others). Written to {out}."
     )
     if law.shift:
-        output.line(f"Final losses on another set lie {law.shift:+.4f} from the curves; predict has both.")
+        output.line(f"Final losses on another set lie {law.shift:+.3g} from the curves; predict has both.")
 
 
 def _say(notes: Iterable[str]) -> None:

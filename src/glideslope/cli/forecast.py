@@ -78,7 +78,7 @@ def forecast(
             _show(now, as_json, follow)
             if stop_when is not None and now.low > stop_when:
                 output.say_line(
-                    f"The run will end above {stop_when:g}: at {now.low:.4f} or more, with odds of 19 to 1."
+                    f"The run will end above {stop_when:g}: at {now.low:#.5g} or more, with odds of 19 to 1."
                 )
                 raise typer.Exit(_STOPPED)
         if not follow or last >= steps:
@@ -101,7 +101,8 @@ def _show(now: Forecast, as_json: bool, brief: bool) -> None:
         output.put(json.dumps(_plain(now)))
         return
     output.line(
-        f"update {now.step:g} of {now.steps:,}: {now.end:.4f} at the end (90% interval {now.low:.4f} to {now.high:.4f})"
+        f"update {now.step:g} of {now.steps:,}: {now.end:#.5g} at the end (90% interval {now.low:#.5g} to "
+        f"{now.high:#.5g})"
     )
     if now.doubt:
         output.say_line(f"Careful: {now.doubt}.")
@@ -118,11 +119,11 @@ def _show(now: Forecast, as_json: bool, brief: bool) -> None:
     if brief:
         return
     output.line(
-        f"A cooldown begun now, over a fifth of the updates made, would end at {now.cooldown_now:.4f} "
-        f"({now.cooldown_low:.4f} to {now.cooldown_high:.4f})."
+        f"A cooldown begun now, over a fifth of the updates made, would end at {now.cooldown_now:#.5g} "
+        f"({now.cooldown_low:#.5g} to {now.cooldown_high:#.5g})."
     )
     for other in now.others:
-        output.line(f"{_change(other)}: {other.loss:.4f}, lower with odds of {other.odds:.0%}.")
+        output.line(f"{_change(other)}: {other.loss:#.5g}, lower with odds of {other.odds:.0%}.")
     output.line(f"Of the public curves it is nearest to those of {now.like}.")
 
 

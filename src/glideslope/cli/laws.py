@@ -66,15 +66,15 @@ def predict(
         "curve": {"step": at.tolist(), "loss": loss.tolist(), "low": low.tolist(), "high": high.tolist()},
     }  # fmt: skip
     lead = (
-        f"{schedule} at {peak:g}: {loss[-1]:.4f} after {plural(steps, 'update')}, {level:.0%} interval {low[-1]:.4f} "
-        f"to {high[-1]:.4f}"
+        f"{schedule} at {peak:g}: {loss[-1]:#.5g} after {plural(steps, 'update')}, {level:.0%} interval {low[-1]:#.5g} "
+        f"to {high[-1]:#.5g}"
     )
     if fitted.shift:
-        lead += f"; {loss[-1] + fitted.shift:.4f} on the set of the final losses"
+        lead += f"; {loss[-1] + fitted.shift:#.5g} on the set of the final losses"
     if needed is not None:
         lead += f"; {target:g} needs {plural(needed, 'update', ',')}"
     if averaged is not None:
-        lead += f"; {averaged:.4f} by the mean of the weights of the last {average:,} updates"
+        lead += f"; {averaged:#.5g} by the mean of the weights of the last {average:,} updates"
     if out is not None:
         chart = views.chart({schedule: (at, loss, low, high)}, "The loss predicted", level=level)
         _write(out, "prediction", "A prediction", result, [report.paragraph(lead), report.figure(chart)], chart)
@@ -96,7 +96,7 @@ def design(
     batch: Annotated[float | None, typer.Option(help="For a law over sizes: the tokens of an update.")] = None,
     peak: Annotated[float | None, typer.Option(help="The peak rate; by default the best one.")] = None,
     floor: Annotated[float, typer.Option(help="The smallest rate, as a part of the peak.")] = 0.0,
-    tolerance: Annotated[float, typer.Option(help="The loss that a simpler, named schedule may cost.")] = 0.002,
+    tolerance: Annotated[float | None, typer.Option(help="What a simpler schedule may cost; or 0.002 of loss.")] = None,
     out: Folder = None,
     as_json: Json = False,
 ) -> None:
@@ -120,18 +120,19 @@ def design(
     entries = {"designed": designed.best, **designed.named}
     columns = ("family", "peak", "loss", "schedule")
     rows = [(name, best.peak, best.loss, str(best.schedule)) for name, best in entries.items()]
-    simplest = designed.simplest(tolerance)
+    most = designed.tolerance if tolerance is None else tolerance
+    simplest = designed.simplest(most)
     result = {
         "steps": steps, "warnings": list(designed.warnings), "simplest": of_sizes.described(simplest),
         **{name: of_sizes.described(best) for name, best in entries.items()},
     }  # fmt: skip
     lead = (
-        f"Within {tolerance:g} of the least predicted loss: {simplest.schedule} at {simplest.peak:g}, "
-        f"{simplest.loss:.4f}."
+        f"Within {most:.3g} of the least predicted loss: {simplest.schedule} at {simplest.peak:g}, "
+        f"{simplest.loss:#.5g}."
     )
     if out is not None:
         rates = {
-            f"{name}, {best.loss:.4f}": laws.Rates.of_schedule(best.schedule.over(steps), steps, best.peak)
+            f"{name}, {best.loss:#.5g}": laws.Rates.of_schedule(best.schedule.over(steps), steps, best.peak)
             for name, best in entries.items()
         }
         at = places(steps) - 1

@@ -65,8 +65,8 @@ def design(
         return
     lead = (
         f"{plan.params:.3g} parameters, {plan.tokens:.3g} tokens in {plural(plan.steps, 'update', ',')} of "
-        f"{plan.batch:,.0f}: {plan.best.schedule} at {plan.best.peak:g}, {plan.best.loss:.4f} (90% interval "
-        f"{plan.low:.4f} to {plan.high:.4f})."
+        f"{plan.batch:,.0f}: {plan.best.schedule} at {plan.best.peak:g}, {plan.best.loss:#.5g} (90% interval "
+        f"{plan.low:#.5g} to {plan.high:#.5g})."
     )
     rows = [(name, best.peak, best.loss, str(best.schedule)) for name, best in entries.items()]
     output.answer(lead, terminal.table("Designed", ("family", "peak", "loss", "schedule"), rows), plan.warnings)
@@ -76,7 +76,7 @@ def design(
         fewer, policy = 1 - plan.growth.steps / plan.steps, plan.growth.times(plan.best.schedule)
         output.line(
             f"With a batch that grows, {policy}: {plural(plan.growth.steps, 'update', ',')}, {fewer:.0%} fewer, and "
-            f"{plan.growth.loss:.4f}."
+            f"{plan.growth.loss:#.5g}."
         )
 
 

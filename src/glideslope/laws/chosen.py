@@ -56,9 +56,8 @@ def check_enough(runs: Sequence[Run], notes: Sequence[str]) -> None:
     if len(runs) < LEAST_RUNS:
         dropped = f" ({'; '.join(notes)})" if notes else ""
         raise LawError(
-            f"{len(runs)} run{'s' if len(runs) != 1 else ''}: a law needs {LEAST_RUNS} at least, so "
-            f"{LEAST_RUNS - len(runs)} more; a constant rate, and one annealed to near 0 over its last fifth, tell "
-            f"most{dropped}"
+            f"{plural(len(runs), 'run')}: a law needs {LEAST_RUNS} at least, so {LEAST_RUNS - len(runs)} more; a "
+            f"constant rate, and one annealed to near 0 over its last fifth, tell most{dropped}"
         )
     if not any(_falls(run) for run in runs):
         raise LawError(

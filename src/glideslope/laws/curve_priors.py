@@ -18,8 +18,8 @@ PRIORS = {
 }  # fmt: skip
 """Chosen by leaving out runs, families and peaks among fitting runs: see docs/laws.md. Those of L0, A and B are for a
 lowest loss of 3, and scaled by it."""
-UNITS, STARTS = 24, 3
-"""Units of the law's clock in the longest run; and the places at which a fit by these priors begins."""
+UNITS = 24
+"""Units of the law's clock in the longest run."""
 _APART = 2.0
 """How far a network's parameters may lie from the line of public curves, over what those of its networks do."""
 _LOOSE, _LOOSER = ("C", "gamma", "beta"), 2.0
@@ -36,14 +36,12 @@ class CurvePrior:
         reference: the rate that rates are over.
         medians: shape (12,), in the order of `NAMES`.
         covariance: shape (12, 12).
-        starts: the places around the medians at which a fit begins.
     """
 
     unit: float
     reference: float
     medians: np.ndarray
     covariance: np.ndarray
-    starts: int = 1
 
     @property
     def spreads(self) -> np.ndarray:
@@ -60,7 +58,7 @@ def any_data(longest: int, reference: float, lowest: float) -> CurvePrior:
     """A wide one, in parts of the longest run, of a rate and of the lowest loss."""
     scale = np.array([lowest / 3 if name in ("L0", "A", "B") else 1.0 for name in NAMES])
     medians = np.log(scale * np.array([PRIORS[name].median for name in NAMES]))
-    return CurvePrior(longest / UNITS, reference, medians, np.diag([PRIORS[n].spread ** 2 for n in NAMES]), STARTS)
+    return CurvePrior(longest / UNITS, reference, medians, np.diag([PRIORS[n].spread ** 2 for n in NAMES]))
 
 
 def like_public(lowest: float) -> CurvePrior:

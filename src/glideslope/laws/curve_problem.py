@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
+from functools import lru_cache
 
 import numpy as np
 from scipy.optimize import least_squares
@@ -14,6 +16,7 @@ from glideslope.laws.chosen import LAST
 from glideslope.laws.curve_priors import CurvePrior
 from glideslope.laws.form import NAMES, RELAXATION, jacobian
 from glideslope.laws.knots import Knots
+from glideslope.laws.minimum import WIDER, minimized
 from glideslope.laws.run import Run
 
 FLOOR = 0.3
@@ -56,7 +59,7 @@ class Problem:
         )
         self.logs = [of_run.log for of_run in points]
         self.roots = [np.sqrt(of_run.count) for of_run in points]
-        self.noise = 0.0
+        self.noise, self.factor = 0.0, 1.0
         self.weights = [np.sqrt(weights_of(of_run.step, longest)) for of_run in points]
         self.medians, self.spreads, self.root = prior.medians, prior.spreads, prior.root(self.free)
 
@@ -82,7 +85,7 @@ class Problem:
         """The deviation at which each point begins to count as an outlier, over the root of its weight: by the noise of
         a point and how many it averages, but no less than what a law can be true to."""
         pairs = zip(self.roots, self.weights, strict=True)
-        return [np.maximum(self.noise / root, NOISE) / weight for root, weight in pairs]
+        return [self.factor * np.maximum(self.noise / root, NOISE) / weight for root, weight in pairs]
 
     def noise_at(self, x: np.ndarray) -> float:
         """The noise of a point, of which means have less, that the residuals show."""
@@ -100,25 +103,22 @@ class Problem:
         evidence = float(np.linalg.slogdet(self.root)[1] - np.linalg.slogdet(hessian)[1] / 2) - cost
         return evidence if np.isfinite(evidence) else -np.inf
 
-    def starts(self) -> list[np.ndarray]:
-        """Where to begin: the medians of the priors, and places around them."""
-        draws = np.random.default_rng(0).normal(size=(self.prior.starts, len(NAMES)))
-        draws[0] = 0.0
-        return [(self.medians + 0.4 * self.spreads * draw)[self.free] for draw in draws]
+    def begun(self, tolerance: float) -> np.ndarray:
+        """A place near the minimum: from the medians of the priors, the minima of wider misfits, the next of which is
+        nearer to this one, and whose priors count by their squares. From elsewhere a fit may end in a minimum of many
+        times the cost."""
+        place, wide = self.medians[self.free], copy(self)
+        for wide.factor in WIDER:
+            _, place = minimized(wide.residuals, place, tolerance, squared=len(place))
+        return place
 
     def solved(self, start: np.ndarray, tolerance: float) -> tuple[float, np.ndarray]:
         """The cost and place of a minimum, from a start, to a relative tolerance of the cost."""
-        kept: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
-
-        def both(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            if x.tobytes() not in kept:
-                kept.clear()
-                kept[x.tobytes()] = self.residuals(x)
-            return kept[x.tobytes()]
-
+        both = lru_cache(1)(lambda x: self.residuals(np.frombuffer(x)))
         end = least_squares(
-            lambda x: both(x)[0], start, lambda x: both(x)[1], loss="soft_l1", max_nfev=100, ftol=tolerance, xtol=1e-5
-        )
+            lambda x: both(x.tobytes())[0], start, lambda x: both(x.tobytes())[1], loss="soft_l1", max_nfev=100,
+            ftol=tolerance, xtol=1e-5,
+        )  # fmt: skip
         return float(end.cost), end.x
 
     def settled(self, x: np.ndarray, groups: Sequence[Sequence[int]]) -> tuple[dict[str, float], np.ndarray, float]:

@@ -58,12 +58,20 @@ class Design:
 
     def __repr__(self) -> str:
         simplest = self.simplest()
-        return f"<Design: {simplest.schedule} at {simplest.peak:.3g}, predicted loss {simplest.loss:.4f}>"
+        return f"<Design: {simplest.schedule} at {simplest.peak:.3g}, predicted loss {simplest.loss:#.5g}>"
 
-    def simplest(self, tolerance: float = 0.002) -> Designed:
-        """The best named schedule, if it costs no more than a tolerance of loss; else the best of all."""
+    def simplest(self, tolerance: float | None = None) -> Designed:
+        """The best named schedule, if it costs no more than a tolerance of loss, from 0; else the best of all."""
         named = min(self.named.values(), key=lambda design: design.loss)
-        return named if named.loss <= self.best.loss + tolerance else self.best
+        most = self.tolerance if tolerance is None else tolerance
+        if not most >= 0:
+            raise LawError(f"tolerance={most}: give the loss that a simpler schedule may cost, from 0")
+        return named if named.loss <= self.best.loss + most else self.best
+
+    @property
+    def tolerance(self) -> float:
+        """The loss that a simpler, named schedule may cost: 0.002, or that part of a least loss below 1."""
+        return 0.002 * min(1.0, self.best.loss)
 
 
 @was_called("warm", "warmup")

@@ -21,10 +21,10 @@ from glideslope.laws.knots import Knots
 from glideslope.laws.law import MOST_NOISE, Fitted, Law
 from glideslope.laws.run import Run, used, without_twins
 
-ROUGH, FINE = 1e-2, 1e-6
-"""How well a minimum is found from each place to begin at, and how well from the best of them."""
+ROUGH, FINE = 1e-3, 1e-6
+"""How well a minimum is found by each prior, and how well by the likelier one."""
 ROUGH_RUNS, ROUGH_POINTS = 10, 1_000
-"""Runs, and points of all of them, that the places to begin at are tried with."""
+"""Runs, and points of all of them, that the priors are tried with."""
 FEW = 3
 
 
@@ -114,11 +114,7 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
 
 def _likeliest(problems: Sequence[Problem]) -> tuple[Problem, np.ndarray]:
     """The problem whose prior explains the losses best, and the place of its minimum, roughly."""
-    ends = [
-        min((problem.solved(start, ROUGH) for start in problem.starts()), key=lambda end: end[0])
-        for problem in problems
-    ]
-    places = [place for _, place in ends]
+    places = [problem.solved(problem.begun(ROUGH), ROUGH)[1] for problem in problems]
     noise = min(problem.noise_at(place) for problem, place in zip(problems, places, strict=True))
     for problem in problems:
         problem.noise = noise

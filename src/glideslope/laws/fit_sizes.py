@@ -16,12 +16,12 @@ from glideslope.laws import bins
 from glideslope.laws.batch_sizes import reference_batch, relative
 from glideslope.laws.bins import NOISE, Points
 from glideslope.laws.chosen import LAST, check_enough, useless
-from glideslope.laws.curve_priors import STARTS, UNITS
+from glideslope.laws.curve_priors import UNITS
 from glideslope.laws.curve_problem import weights_of
 from glideslope.laws.form import NAMES, jacobian, predicted
 from glideslope.laws.knots import Knots
 from glideslope.laws.law import Fitted
-from glideslope.laws.minimum import minimized, robust_weights
+from glideslope.laws.minimum import WIDER, minimized, robust_weights
 from glideslope.laws.rates import Rates
 from glideslope.laws.run import Run
 from glideslope.laws.size_law import Around, SizeLaw, decay_of, theta_of
@@ -29,7 +29,7 @@ from glideslope.laws.size_prior import APART, LinePrior, priors
 from glideslope.laws.sizes import SizedRun, groups, not_apart
 
 _MOST_POINTS = 20_000
-_FAR = 4.0
+_FAR, _ROUGH, _FINE = 4.0, 1e-3, 1e-6
 
 
 def fit_sizes(runs: Sequence[SizedRun]) -> SizeLaw:
@@ -66,21 +66,17 @@ def fit_sizes(runs: Sequence[SizedRun]) -> SizeLaw:
     bare = _Problem(by_size)
     problems = [bare.under(prior) for prior in priors(bare.lowest, bare.center, bare.unit, bare.reference)]
     try:
-        ends = [(problem, *problem.minimum(start, 1e-2)) for problem in problems for start in problem.starts()]
+        ends = [(problem, *problem.minimum(problem.begun(), _ROUGH)) for problem in problems]
         problem, _, best = min(ends, key=lambda end: end[1] + float(np.log(end[0].spreads).sum()))
-        _, best = problem.minimum(best, 1e-6)
+        _, best = problem.minimum(best, _FINE)
         unseen = problem.unseen(best)
     except (ValueError, FloatingPointError, np.linalg.LinAlgError) as error:
         raise LawError(f"these curves can't be fitted ({error}): look at them, and at their rates") from None
     covariance, noise = problem.settled(best)
+    known = {size: [member.run for member in members] for size, members in by_size.items()}
     fitted = tuple(
-        (
-            size,
-            tuple(
-                Fitted(member.run.name, member.run.peak, len(member.run.lr), len(member.run.step)) for member in members
-            ),
-        )
-        for size, members in by_size.items()
+        (size, tuple(Fitted(run.name, run.peak, len(run.lr), len(run.step)) for run in of_size))
+        for size, of_size in known.items()
     )
     decays = tuple(
         float(np.mean([member.weight_decay for member in members])) if members[0].weight_decay is not None else math.nan
@@ -136,6 +132,7 @@ class _Problem:
         self.runs, self.size_of = runs, [size for size, _, members in alike for _ in members]
         self.lowest = min(float(run.loss.min()) for run in runs)
         self.medians = self.spreads = np.empty(0)
+        self.factor = 1.0
 
     def under(self, prior: LinePrior) -> _Problem:
         """The problem with a prior of the lines; sizes lie near them."""
@@ -150,20 +147,16 @@ class _Problem:
             Knots.of(run.lr, of_run.step, self.reference, self.unit, relative(run, self.batch))
             for run, of_run in zip(runs, points, strict=True)
         ]
-        scales = [
-            np.maximum(NOISE / np.sqrt(of_run.count), NOISE) / np.sqrt(weights_of(of_run.step, self.longest))
-            for of_run in points
-        ]
+        scales = [NOISE / np.sqrt(weights_of(of_run.step, self.longest)) for of_run in points]
         logs = np.concatenate([of_run.log for of_run in points])
         return _Data(size, decay_of(decay or 0.0, self.decay), Knots.joined(knots), logs, np.concatenate(scales))
 
-    def starts(self) -> list[np.ndarray]:
-        """Where to begin: the medians of the priors, and places whose levels lie around them."""
-        draws = np.random.default_rng(0).normal(size=(STARTS, len(NAMES)))
-        draws[0] = 0.0
-        starts = np.tile(self.medians, (STARTS, 1))
-        starts[:, 1 : 1 + len(NAMES)] += 0.4 * self.spreads[1 : 1 + len(NAMES)] * draws
-        return list(starts)
+    def begun(self) -> np.ndarray:
+        """A place near the minimum, as that of a `curve_problem.Problem`."""
+        place, wide = self.medians, copy(self)
+        for wide.factor in WIDER:
+            _, place = wide.minimum(place, _ROUGH)
+        return place
 
     def theta(self, u: np.ndarray, size: int, decay: float) -> dict[str, float]:
         """The parameters of a size's law."""
@@ -176,17 +169,17 @@ class _Problem:
         for data in (data for data in self.data if data.size != but):
             z, theta = float(self.logs[data.size]) - self.center, self.theta(u, data.size, data.decay)
             loss, by_theta = jacobian(data.knots, theta)
-            loss = np.maximum(loss, 1e-30)
+            loss, scale = np.maximum(loss, 1e-30), self.factor * data.scale
             floor = float(np.exp(u[0]))
             by_log = by_theta * np.array([theta[name] for name in NAMES])
             by_log[:, 0] = theta["L0"] - floor
-            by_log /= (loss * data.scale)[:, None]
+            by_log /= (loss * scale)[:, None]
             slope = np.zeros((len(loss), len(u)))
-            slope[:, 0] = floor / (loss * data.scale)
+            slope[:, 0] = floor / (loss * scale)
             slope[:, 1 : 1 + width], slope[:, 1 + width : 1 + 2 * width] = by_log, z * by_log
             begin = 1 + (2 + data.size) * width
             slope[:, begin : begin + width] = by_log
-            values.append((np.log(loss) - data.log) / data.scale)
+            values.append((np.log(loss) - data.log) / scale)
             slopes.append(slope)
         values.append((u - self.medians) / self.spreads)
         slopes.append(np.diag(1 / self.spreads))
@@ -229,7 +222,7 @@ class _Problem:
         """The root mean square of the relative errors that ends of runs have by a fit without any run of their size."""
         errors = []
         for size in range(len(self.logs)):
-            _, place = self.minimum(u, 1e-3, but=size)
+            _, place = self.minimum(u, _ROUGH, but=size)
             for data in (data for data in self.data if data.size == size):
                 misses = np.log(predicted(data.knots, self.theta(place, size, data.decay))) - data.log
                 errors += [float(np.median(misses[max(a, b - LAST) : b])) for a, b in pairwise(data.knots.points)]

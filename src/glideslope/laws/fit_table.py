@@ -64,11 +64,16 @@ def fit_table(rows: Path | str | Sequence[Mapping[str, Any]]) -> TableLaw:
     finite = np.isfinite(values[4]) & (values[4] > 0)
     if not finite.all():
         notes.append(f"{plural(int((~finite).sum()), 'run')} that diverged left out")
+    _, first = np.unique(values, axis=1, return_index=True)
+    once = np.isin(np.arange(len(finite)), first)
+    if copies := int((finite & ~once).sum()):
+        notes.append(f"{plural(copies, 'row')} the same as another, and dropped")
+    finite &= once
     values = values[:, finite]
     if values.shape[1] < 12 or len(np.unique(values[3])) < 3:
         raise LawError(
-            f"{values.shape[1]} final losses of {len(np.unique(values[3]))} peaks: give 12 or more, of three peaks or "
-            "more at each size"
+            f"{values.shape[1]} final losses of {len(np.unique(values[3]))} peaks ({'; '.join(notes) or 'all rows'}): "
+            "give 12 or more, of three peaks or more at each size"
         )
     kept = [place for place, known in zip(places, finite, strict=True) if known]
     for name, row in zip(("params", "tokens"), values, strict=False):

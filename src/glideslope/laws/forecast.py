@@ -78,7 +78,7 @@ class Forecast:
     doubt: str = ""
 
     def __repr__(self) -> str:
-        return f"<Forecast at {self.step:g} of {self.steps}: {self.end:.4f}, 90% {self.low:.4f} to {self.high:.4f}>"
+        return f"<Forecast at {self.step:g} of {self.steps}: {self.end:#.5g}, 90% {self.low:#.5g} to {self.high:#.5g}>"
 
 
 def forecast(run: Run, lost: Sequence[float] = (), longer: Sequence[Rates] = ()) -> Forecast:

@@ -81,8 +81,7 @@ class Law(Shown, ByValue):
         object.__setattr__(self, "covariance", read_only(self.covariance))
 
     def __repr__(self) -> str:
-        runs = f"{len(self.fitted)} run{'s' * (len(self.fitted) != 1)}"
-        return f"<Law of {runs}: ends within {self.noise:.2%}, {len(NAMES)} parameters>"
+        return f"<Law of {plural(len(self.fitted), 'run')}: ends within {self.noise:.2%}, {len(NAMES)} parameters>"
 
     @property
     def doubt(self) -> str:
@@ -126,10 +125,10 @@ class Law(Shown, ByValue):
         Raises:
             LawError: as for `predict`; or the level isn't between 0 and 1.
         """
-        from scipy.special import ndtri
-
         if not 0 < level < 1:
             raise LawError(f"level={level}: give a number between 0 and 1")
+        from scipy.special import ndtri
+
         parts = [jacobian(knots, self.parameters) for knots in self._knots(lr, step, batch_size)]
         loss, by_theta = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         by_log = by_theta * np.array([self.parameters[name] for name in NAMES]) / loss[:, None]
@@ -175,7 +174,6 @@ class Law(Shown, ByValue):
         Raises:
             LawError: the target isn't reached by then.
         """
-
         if not (math.isfinite(target) and target > 0 and math.isfinite(peak) and peak > 0 and most >= 1):
             raise LawError(f"target={target}, peak={peak}, most={most}: give a loss and a peak above 0, and an update")
 
@@ -194,7 +192,7 @@ class Law(Shown, ByValue):
         while end(high) > target:
             if high >= most:
                 raise LawError(
-                    f"a loss of {target:g} isn't reached in {plural(most, 'update', ',')}: {end(most):.4f} is"
+                    f"a loss of {target:g} isn't reached in {plural(most, 'update', ',')}: {end(most):#.5g} is"
                 )
             low, high = high, min(2 * high, most)
         while high - low > max(1, high // 1000):

@@ -1,4 +1,8 @@
-"""Robust least squares by Levenberg and Marquardt's method, on normal equations: for few parameters and many points."""
+"""Robust least squares by Levenberg's method, on normal equations: for few parameters and many points.
+
+Far from the minimum the Hessian is that of least squares with the weights of the place, an upper bound of the own one:
+by the latter, which is near 0 where residuals are large, steps went far off and ended in other minima.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,17 @@ from collections.abc import Callable
 
 import numpy as np
 
+WIDER = (100.0, 10.0)
+"""How many times their noise points have in the misfits with which a fit begins, one after the other: the first has one
+minimum, near the priors, and the next are near it."""
 _MOST = 200
+_NEAR = 1e-2
+"""The gain of a step, relative to the cost, from which on the next ones are by the cost's own Hessian."""
 _LARGEST = 1e12
 """The damping at which no step lowers the cost any more."""
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a step too far is taken back
 def minimized(
     residuals: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], start: np.ndarray, tolerance: float, squared: int
 ) -> tuple[float, np.ndarray]:
@@ -26,14 +36,7 @@ def minimized(
     Raises:
         ValueError: the residuals at the start aren't finite.
     """
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # a step too far is taken back
-        return _descended(residuals, start, tolerance, squared)
-
-
-def _descended(
-    residuals: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], x: np.ndarray, tolerance: float, squared: int
-) -> tuple[float, np.ndarray]:
-    damping = 1e-3
+    x, damping, near = start, 1e-3, False
     values, slopes = residuals(x)
     cost = _cost(values, squared)
     if not np.isfinite(cost):
@@ -41,10 +44,10 @@ def _descended(
     for _ in range(_MOST):
         weight = robust_weights(values, squared)
         gradient = slopes.T @ (weight * values)
-        hessian = slopes.T @ (weight[:, None] ** 3 * slopes)
-        scale = np.maximum(np.diag(hessian), 1e-12)
+        hessian = slopes.T @ ((weight**3 if near else weight)[:, None] * slopes)
+        scale = np.diag(np.maximum(np.diag(hessian), 1e-12))
         while damping < _LARGEST:
-            move = np.linalg.solve(hessian + np.diag(damping * scale), -gradient)
+            move = np.linalg.solve(hessian + damping * scale, -gradient)
             values, slopes = residuals(x + move)
             lower = _cost(values, squared)
             if lower < cost:
@@ -54,8 +57,9 @@ def _descended(
             return cost, x
         gain, cost, x = cost - lower, lower, x + move
         damping = max(damping / 8, 1e-9)
-        if gain <= tolerance * cost:
+        if near and gain <= tolerance * cost:
             return cost, x
+        near = gain <= _NEAR * cost
     return cost, x
 
 

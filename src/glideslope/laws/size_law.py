@@ -104,9 +104,7 @@ class SizeLaw(ByValue):
         reference = self.around.reference / relative ** theta["r"]
         notes = (*self.notes, *self.warnings(params, batch))
         known = 0 if size is None else len(runs)
-        noise = math.hypot(
-            self.noise, self.unseen / math.sqrt(1 + known)
-        )  # what a size has for itself shows in its runs
+        noise = math.hypot(self.noise, self.unseen / math.sqrt(1 + known))  # its runs show what a size has for itself
         covariance = (covariance + covariance.T) / 2
         sizes = self.around.batch if batch is None else None  # what other batches are over
         return Law(theta, covariance, reference, self.around.unit, noise, self.shift, runs, notes, sizes)

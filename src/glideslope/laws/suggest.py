@@ -123,6 +123,8 @@ def suggest(
     for name, number in (("params", params), ("tokens", tokens), ("batch", batch), ("tuned_peak", tuned_peak)):
         if number is not None and not (math.isfinite(number) and number > 0):
             raise LawError(f"{name}={number}: give a number above 0")
+    if batch is not None and tokens is not None and batch > tokens:
+        raise LawError(f"batch={batch:g} in a run of tokens={tokens:g}: give a run of an update or more")
     if (method in TRANSFER) != (tuned_peak is not None):
         raise LawError(
             f"method={method!r} and tuned_peak={tuned_peak}: give the best peak of a small network (--tuned-peak) with "

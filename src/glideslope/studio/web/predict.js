@@ -51,7 +51,7 @@ export function open(root, state, save) {
     if (chart) chart.update(prediction.loss_chart);
     else chart = new Chart(losses, prediction.loss_chart);
     answer.textContent = prediction.final
-      ? `Predicted to end at ${prediction.final.loss.toFixed(4)}, between ${prediction.final.low.toFixed(4)} and ${prediction.final.high.toFixed(4)} in nine of ten runs.`
+      ? `Predicted to end at ${prediction.final.loss.toPrecision(5)}, between ${prediction.final.low.toPrecision(5)} and ${prediction.final.high.toPrecision(5)} in nine of ten runs.`
       : "Nothing is predicted of this schedule.";
     about.textContent = `Fitted on ${prediction.law.says}. ${prediction.law.knows_batch ? "" : "It knows no batch size, so the batch changes nothing here. "}${prediction.law.notes.map((/** @type {string} */ note) => `${note.replace(/\.$/, "")}.`).join(" ")}`;
     warning.hidden = !prediction.warnings.length;
@@ -59,13 +59,13 @@ export function open(root, state, save) {
     if (prediction.what_if) {
       const names = /** @type {Record<string, string>} */ ({ steps: "updates", peak: "peak", batch: "batch" });
       whatIf.replaceChildren(...prediction.what_if.map((/** @type {any} */ row) => h(
-        "tr", {}, h("th", { scope: "row" }, names[row.name]), ...[row.half, prediction.final?.loss, row.twice].map((loss) => h("td", {}, loss == null ? "—" : loss.toFixed(4))),
+        "tr", {}, h("th", { scope: "row" }, names[row.name]), ...[row.half, prediction.final?.loss, row.twice].map((loss) => h("td", {}, loss == null ? "—" : loss.toPrecision(5))),
       )));
     }
     const use = (/** @type {any} */ one) => button("Use it", () => { plan.peak = one.peak; editor.refresh(); editor.add(one.schedule); });
     design.replaceChildren(...(prediction.design ? [
-      h("p", {}, `At this peak it ends at ${prediction.design.best.loss.toFixed(4)}: `, h("code", {}, prediction.design.best.schedule), " ", use(prediction.design.best)),
-      h("p", {}, `At its own peak of ${short(prediction.design.free.peak)}, ${prediction.design.free.loss.toFixed(4)} `, use(prediction.design.free)),
+      h("p", {}, `At this peak it ends at ${prediction.design.best.loss.toPrecision(5)}: `, h("code", {}, prediction.design.best.schedule), " ", use(prediction.design.best)),
+      h("p", {}, `At its own peak of ${short(prediction.design.free.peak)}, ${prediction.design.free.loss.toPrecision(5)} `, use(prediction.design.free)),
     ] : [h("p", { class: "note" }, "The law designs nothing for so short a run.")]));
     root.dataset.ready = "true";
   }
