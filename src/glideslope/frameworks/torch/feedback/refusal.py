@@ -41,13 +41,8 @@ _WHOLE_EVERY = 20
 
 @dataclass
 class Level:
-    """How large gradients were lately.
-
-    Attributes:
-        high: the largest norm, an older one counts less.
-        seen: how many there were.
-        limit: the largest that is a normal one.
-    """
+    """How large gradients were lately: the largest norm, where an older one counts less; how many there were; and the
+    largest that is a normal one."""
 
     high: float = 0.0
     seen: int = 0
@@ -77,15 +72,8 @@ class Level:
 
 @dataclass
 class Look:
-    """A look at the gradient of an update.
-
-    Attributes:
-        norm: of what was looked at, a number, or a tensor on a device.
-        level: how large the same was lately.
-        expected: whether the update is left out whatever its gradient is.
-        limit: the largest norm that is taken.
-        high: the largest norm before it.
-    """
+    """A look at the gradient of an update: the norm of what was looked at, a number or a tensor on a device, and how
+    large the same was lately. The update is left out where that is `expected`, or the norm is above the `limit`."""
 
     norm: float | torch.Tensor
     level: Level
@@ -117,14 +105,8 @@ class Refusal:
     one of 20 updates and where that sample is far larger than any lately. What isn't finite in the rest shows in the
     weights, and is left out where the updates are made again.
 
-    Args:
-        optimizer: a torch optimizer, or a wrapper around one; one without hooks is left alone.
-        replay: records the updates that are made.
-
-    Attributes:
-        expected: whether the next update is to be left out whatever its gradient is.
-        norm: of the gradient of the next update, if it is known.
-        last: what was seen of the last update.
+    An optimizer without hooks is left alone. `expected` says that the next update is to be left out, and `norm` is
+    that of its gradient, if it is known; `last` is what was seen of the last update.
     """
 
     def __init__(self, optimizer: Any, replay: Replay) -> None:
