@@ -215,7 +215,8 @@ def larger_state(random: Random) -> Parts:
     def spoil(loop: Loop) -> None:
         for state in loop.optimizer.state.values():
             of_squares = [name for name in state if "sq" in name]
-            for name in of_squares if squares and of_squares else state.keys() - {"step", *of_squares}:
+            others = state.keys() - {"step", *of_squares}
+            for name in of_squares if (squares and of_squares) or not others else others:
                 state[name].mul_(factor**2 if name in of_squares else factor)
 
     return {"before": at(chosen, spoil)}

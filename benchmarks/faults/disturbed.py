@@ -101,7 +101,7 @@ class Loop:
         batch: changes the batch of an update: (number, inputs, targets) to (inputs, targets).
         gradient: is called between the backward pass and the update.
         after: is called after an update.
-        guarded: the guard as text.
+        guarded: the guard as text, "" for none.
         scaler: the gradient scaler.
         folder: where snapshots are kept.
         average: of the weights, which is measured at the end in place of them.
@@ -131,8 +131,9 @@ class Loop:
         torch.manual_seed(self.seed)
         self.model = MODELS[self.kind]()
         self.optimizer = OPTIMIZERS[self.optimizing](self.model.parameters())
-        scheduler = gs.torch.Scheduler(self.optimizer, f"cosine * {self.guarded}", steps=self.updates)
-        guard = gs.torch.Guard(self.model, scheduler, scaler=self.scaler, folder=self.folder)
+        schedule = f"cosine * {self.guarded}" if self.guarded else "cosine"
+        scheduler = gs.torch.Scheduler(self.optimizer, schedule, steps=self.updates)
+        guard = gs.torch.Guard(self.model, scheduler, scaler=self.scaler, folder=self.folder) if self.guarded else None
         average = gs.torch.Average(self.model, self.average) if self.average else None
         inputs, targets = data(self.kind)
         generator = torch.Generator().manual_seed(self.seed)
@@ -157,13 +158,16 @@ class Loop:
             if torch.equal(weights.nan_to_num(), list(self.model.parameters())[-1].nan_to_num()):
                 self.missing.add(t)
             self.after(self, t)
+            if guard is None:
+                continue
             try:
                 guard.step(loss)
             except gs.DivergenceError:
                 return math.inf
             finally:
                 self.events = guard.events
-        self.missing.update(t for event in guard.events for t in range(event.back_to, event.update))
+        self.missing.update(t for event in self.events for t in range(event.back_to, event.update))
+        self.missing.update(event.update for event in self.events if event.answer == "refused")
         self.model.eval()
         with torch.no_grad(), nullcontext() if average is None else average.applied(inputs.split(256)):
             return self.loss(self.model(inputs), targets).item()
@@ -185,13 +189,11 @@ def undisturbed(
     missing: frozenset[int] = frozenset(),
     average: str = "",
 ) -> float:
-    """The final loss without any disturbance, and without some updates."""
+    """The final loss without any disturbance or guard, and without some updates."""
 
     def leave_out(loop: Loop, t: int) -> None:
         if t in missing:
             loop.optimizer.zero_grad()
 
-    loop = Loop(kind, optimizing, seed, gradient=leave_out, updates=updates, batch_size=batch_size, average=average)
-    loss = loop.run()
-    assert not loop.events, loop.events
-    return loss
+    parts: dict[str, Any] = {"updates": updates, "batch_size": batch_size, "average": average}
+    return Loop(kind, optimizing, seed, gradient=leave_out, guarded="", **parts).run()

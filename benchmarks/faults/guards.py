@@ -30,8 +30,11 @@ from glideslope.search.trials import Trials
 MOST = 0.03
 EXACT = "exact regression"
 ON_DISK = (disturbances.damaged_files, disturbances.lost_files)
-MILD = (disturbances.replaced_weights, disturbances.bad_for_a_while, disturbances.inputs_in_bytes)
-"""What a training that has learned little may not notice, and needn't where its loss at the end is as good."""
+MILD = (
+    disturbances.replaced_weights, disturbances.bad_for_a_while, disturbances.inputs_in_bytes, disturbances.stuck_scaler
+)  # fmt: skip
+"""What a training that has learned little may not notice, or the gradient scaler answers by itself; it needn't be
+noticed where the loss at the end is as good."""
 
 
 def _as_missing(loop: Loop) -> float:
@@ -56,15 +59,11 @@ def _as_long(loop: Loop) -> float:
     return undisturbed(loop.kind, loop.optimizing, loop.seed, loop.batch_size, updates)
 
 
-def _any(loop: Loop) -> float:
-    """Any loss is as good, if the training wasn't stopped."""
-    return math.inf
-
-
 def _case(
-    disturb: Callable[[Random], Parts], models: tuple[str, ...], compared: Callable[[Loop], float]
+    disturb: Callable[[Random], Parts], models: tuple[str, ...], compared: Callable[[Loop], float] | None
 ) -> Callable[[int], str | None]:
-    """A training, by its seed, that a disturbance reaches into; `compared` with the loss of an undisturbed one."""
+    """A training, by its seed, that a disturbance reaches into; `compared` with the loss of an undisturbed one, or None
+    where weights that grow must be noticed: where they grow until the training is lost it is stopped."""
 
     def case(seed: int) -> str | None:
         kind = models[seed % len(models)]
@@ -78,6 +77,8 @@ def _case(
         name = f"seed {seed}, {kind}, {optimizer}, batches of {batch_size}"
         if not loop.events and disturb not in MILD:
             return f"{name}: nothing noticed"
+        if compared is None:
+            return None if any(event.kind == "weights grow" for event in loop.events) else f"{name}: growth not noticed"
         whole = compared(loop)
         if loss < (1 + MOST) * whole:
             return None
@@ -158,7 +159,7 @@ def calm(seed: int) -> str | None:
 
 
 ALL = tuple(kind for kind in MODELS if kind != "matrices")
-LOOPS: dict[str, tuple[str, Callable[[Random], Parts], tuple[str, ...], Callable[[Loop], float]]] = {
+LOOPS: dict[str, tuple[str, Callable[[Random], Parts], tuple[str, ...], Callable[[Loop], float] | None]] = {
     "guard-epochs": ("guards: one batch of inf at the same place in each epoch of 13 to 300",
                      disturbances.same_batch, ALL, _whole),
     "guard-thirds": ("guards: one batch of three is inf, against the other two thirds undisturbed",
@@ -175,7 +176,7 @@ LOOPS: dict[str, tuple[str, Callable[[Random], Parts], tuple[str, ...], Callable
     "guard-row": ("guards: NaN in a row of an embedding, met later", disturbances.nan_row, ("words",), _whole),
     "guard-one": ("guards: damage just before a snapshot, one kept", disturbances.one_kept, ALL, _whole),
     "guard-files": ("guards: the newest snapshot on disk truncated or changed",
-                    disturbances.damaged_files, ALL, _whole),
+                    disturbances.damaged_files, ALL, _as_missing),
     "guard-replaced": ("guards: weights of another seed, in another order or of another sign",
                        disturbances.replaced_weights, ALL, _whole),
     "guard-while": ("guards: wrong labels or inputs in 10 to 30 batches in a row", disturbances.bad_for_a_while, ALL,
@@ -187,13 +188,13 @@ LOOPS: dict[str, tuple[str, Callable[[Random], Parts], tuple[str, ...], Callable
     "guard-averages": ("guards: weights NaN or far too large, and an average of them beside", disturbances.averaged,
                        ALL, _whole),
     "guard-folder": ("guards: a folder of snapshots gone, closed, or with another model's", disturbances.lost_files,
-                     ALL, _whole),
+                     ALL, _as_missing),
     "guard-growing": ("guards: weights growing by 0.1 to 0.4% an update, noticed", disturbances.growing_weights, ALL,
-                      _any),
+                      None),
 }  # fmt: skip
 KINDS: Kinds = {
-    **{name: (title, seeded(_case(disturb, models, compared)), 4)
+    **{name: (title, seeded(_case(disturb, models, compared)), 14)
        for name, (title, disturb, models, compared) in LOOPS.items()},
-    "guard-searches": ("guards in a search: a batch of inf in each epoch, weights damaged", seeded(in_a_search), 4),
-    "guard-calm": ("guards: undisturbed trainings left alone", seeded(calm), 4),
+    "guard-searches": ("guards in a search: a batch of inf in each epoch, weights damaged", seeded(in_a_search), 14),
+    "guard-calm": ("guards: undisturbed trainings left alone", seeded(calm), 28),
 }  # fmt: skip

@@ -48,7 +48,7 @@ def hostile_name(seed: int) -> str | None:
             problem = "the name isn't shown"
         for file in folder.rglob("*"):
             if file.suffix in (".html", ".json", ".py") and file.is_file() and not problem and file.stem != "given":
-                problem = _unescaped(file, text)
+                problem = _unescaped(file)
     return problem and f"seed {seed}, {command} of {text!r}: {problem}; status {status}, {out[-200:]!r}, {err[-200:]!r}"
 
 
@@ -61,12 +61,13 @@ def _problem(status: int, out: str, err: str) -> str | None:
     return f"{odd} written" if odd else None
 
 
-def _unescaped(file: Path, text: str) -> str | None:
+def _unescaped(file: Path) -> str | None:
     content = file.read_text(encoding="utf-8")
     odd = {char for char in content if char not in "\n\t" and unicodedata.category(char) in ("Cc", "Cf", "Cs")}
     if odd:
         return f"{odd} in {file.name}"
-    return "a tag in a page" if file.suffix == ".html" and "<script>" in content and "<script>" in text else None
+    own = '<figure class="chart">' in content  # which the page draws by a script of its own
+    return "a tag in a page" if file.suffix == ".html" and content.count("<script>") > own else None
 
 
 def _search(*command: str) -> Callable[[Path, str], list[str]]:
@@ -220,11 +221,11 @@ def _failing_files(number: int, at: int) -> Iterator[list[int]]:
             raise OSError(number, os.strerror(number), str(target))
         replace(source, target)
 
-    files.os.replace = failing
+    files.replace = failing
     try:
         yield count
     finally:
-        files.os.replace = replace
+        files.replace = replace
 
 
 KINDS: Kinds = {

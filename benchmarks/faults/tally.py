@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import UnsatisfiedAssumption
 
 import glideslope as gs
 
+FIRST_SEED = [0]
+"""The seed of the first case of each kind."""
 Cases = Callable[[int], "Tally"]
 Kinds = dict[str, tuple[str, Cases, int]]
 """By a short name: what is tried, how a number of its cases is tried, and that number for the table."""
@@ -46,9 +48,8 @@ def drawn(check: Any, *strategies: Any) -> Callable[[int], Tally]:
     def tally(number: int) -> Tally:
         result = Tally()
 
-        @settings(
-            max_examples=number, derandomize=True, deadline=None, database=None, suppress_health_check=HealthCheck
-        )
+        @settings(max_examples=number, deadline=None, database=None, suppress_health_check=HealthCheck)
+        @seed(FIRST_SEED[0])
         @given(st.tuples(*strategies))
         def tried(values: tuple[Any, ...]) -> None:
             try:
@@ -72,11 +73,11 @@ def seeded(case: Callable[[int], str | None]) -> Callable[[int], Tally]:
 
     def tally(number: int) -> Tally:
         result = Tally()
-        for seed in range(number):
+        for each in range(FIRST_SEED[0], FIRST_SEED[0] + number):
             try:
-                result.add(case(seed))
+                result.add(case(each))
             except Exception as error:
-                error.args = (f"seed {seed}: {error}",)
+                error.args = (f"seed {each}: {error}",)
                 result.add(error)
         return result
 

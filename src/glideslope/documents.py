@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
+from json import dumps, loads  # a job may replace those of the module
 from typing import Any, NoReturn, TypeVar
 
 from glideslope.errors import DocumentError
@@ -22,7 +22,7 @@ def sealed(document: dict[str, Any], indent: int | None = None) -> str:
     '{"lr": 0.1, "checksum": "9c9ba942d8bb6213"}'
     """
     try:
-        return json.dumps({**document, _SEAL: checksum(document)}, indent=indent, allow_nan=False)
+        return dumps({**document, _SEAL: checksum(document)}, indent=indent, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise DocumentError(f"no JSON form: {error}") from None
 
@@ -47,7 +47,7 @@ def checksum(document: Any) -> str:
     """The first 16 hexadecimal digits of the SHA-256 of plain data in JSON, its keys sorted."""
     import hashlib  # it costs as much as all schedules do
 
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    text = dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
@@ -57,7 +57,7 @@ def parsed(text: str | bytes) -> Any:
     if len(text) > MOST_BYTES:
         raise DocumentError(f"{len(text):,} bytes: more than {MOST_BYTES:,} aren't read")
     try:
-        value = json.loads(text, object_pairs_hook=_without_doubles, parse_float=_finite, parse_constant=_not_finite)
+        value = loads(text, object_pairs_hook=_without_doubles, parse_float=_finite, parse_constant=_not_finite)
     except RecursionError:
         raise DocumentError(f"nested more than {DEEPEST} deep") from None
     except DocumentError:

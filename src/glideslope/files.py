@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
+from os import replace  # a job may replace that of the module
 from pathlib import Path
 from typing import BinaryIO
 
@@ -51,7 +52,7 @@ def _replace(path: Path, write: Callable[[BinaryIO], object], before: Callable[[
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
         before(temporary)
-        os.replace(temporary, path)
+        replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

@@ -128,6 +128,83 @@ def test_an_exit_of_a_child_from_c_or_at_the_end_of_the_command_changes_nothing(
     assert json.loads(done.stdout) == json.loads((tmp_path / "o/result.json").read_text())
 
 
+FORK = """
+def fork(counted=[]):
+    counted.append(1)
+    if len(counted) != NUMBER:
+        return
+    if (child := os.fork()) == 0:
+        END
+    else:
+        open("status", "w").write(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
+class Forking(Job):
+    def CALL(self, *args):
+        fork()
+        return getattr(Job, "CALL")(self, *args)
+def job(seed): return Forking()
+"""
+ENDS_OF_A_CHILD = {
+    "pass": (2, "came back"), "1 / 0": (1, "failed: ZeroDivisionError"), "raise KeyboardInterrupt": (1, "failed"),
+    "sys.exit()": (0, ""), "sys.exit(7)": (7, ""), "sys.exit('bye')": (1, ""), "os._exit(3)": (3, ""),
+}  # fmt: skip
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no children without fork")
+@pytest.mark.parametrize(
+    ("place", "end"),
+    [("step", "pass"), ("step", "1 / 0"), ("step", "sys.exit(7)"), ("evaluate", "pass"), ("evaluate", "os._exit(3)"),
+     ("state", "raise KeyboardInterrupt"), ("restore", "sys.exit()"), ("__init__", "pass"), ("the module", "pass"),
+     ("the module", "sys.exit('bye')")],
+)  # fmt: skip
+def test_a_child_that_a_job_forks_never_goes_on_with_the_search(tmp_path, place, end):
+    if place == "__init__":
+        module = FORK.replace('Job, "CALL"', 'object, "CALL"')
+    else:
+        module = FORK if place != "the module" else FORK.replace("def job", "fork()\ndef job")
+    number = "3" if place in ("step", "evaluate", "restore") else "1"
+    call = "unused" if place == "the module" else place
+    done = ran(written(tmp_path, "", module.replace("END", end).replace("CALL", call).replace("NUMBER", number)), *RACE)
+    status, says = ENDS_OF_A_CHILD[end]
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == json.loads((tmp_path / "o/result.json").read_text())  # and not twice
+    assert (tmp_path / "status").read_text() == str(status)
+    assert says in done.stderr
+    assert ("a child that" in done.stderr) == bool(says)
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["import json; json.dumps = lambda *args, **options: '{}'", "os.replace = lambda *args: None",
+     "import builtins, json; json.loads = builtins.print = None"],
+)  # fmt: skip
+def test_what_a_job_replaces_in_python_changes_no_result(tmp_path, module):
+    (tmp_path / "as_it_was").mkdir()
+    right = ran(written(tmp_path / "as_it_was", ""), *RACE)
+    done = ran(written(tmp_path, "", module), *RACE)
+    assert done.returncode == 0, done.stderr
+    kept = json.loads((tmp_path / "o/result.json").read_text())
+    assert json.loads(done.stdout) == kept
+    assert kept["candidates"] == json.loads(right.stdout)["candidates"]
+
+
+@pytest.mark.parametrize("name", ["random", "time", "queue", "numpy", "typer"])
+def test_a_job_file_with_the_name_of_a_library_is_refused(tmp_path, name):
+    (tmp_path / f"{name}.py").write_text("def job(seed): pass")
+    with pytest.raises(gs.JobError, match="has the name of a library"):
+        load_job(f"{tmp_path / name}.py:job")
+    assert getattr(sys.modules.get(name), "job", None) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the C library by another name")
+def test_a_search_that_c_ended_is_told_of_when_it_goes_on(tmp_path):
+    leaves = "self.made = getattr(self, 'made', 0) + 1; self.made == 30 and ctypes.CDLL(None)._exit(0)"
+    done = ran(written(tmp_path, leaves), *RACE)
+    assert (done.returncode, done.stdout) == (0, "")  # nothing in the process can notice it
+    again = ran(tmp_path, *RACE, "--resume")
+    assert "The search there has no result: process" in again.stderr
+    assert "after 1 finished run. It goes on." in again.stderr
+
+
 def test_an_exit_of_a_job_is_an_error_in_a_program_too():
     class Leaving:
         def step(self, lr):

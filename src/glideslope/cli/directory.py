@@ -15,6 +15,7 @@ import typer
 
 from glideslope.cli import output
 from glideslope.errors import GlideslopeError
+from glideslope.plural import plural
 
 if TYPE_CHECKING:
     from glideslope.search.directory.run_directory import RunDirectory
@@ -54,9 +55,26 @@ class Directory:
             folder, identity(command, job, search), overwrite=self.overwrite, resume=self.resume,
             accept_changes=self.accept_changes, checkpoint_every=seconds, checkpoints=checkpoints, new=self.out is None,
         )  # fmt: skip
+        if self.resume:
+            _say_if_lost(directory.folder)
         if directory.changes:
             output.say_line(f"Going on with the earlier results despite: {'; '.join(directory.changes)}.")
         return directory
+
+
+def _say_if_lost(folder: Path) -> None:
+    """Says where the search in a run directory was, if its process ended without a result."""
+    from glideslope.search.directory.snapshot import Snapshot
+    from glideslope.search.storage.run_files import LOCK
+
+    with suppress(GlideslopeError):
+        if (folder / LOCK).is_file() and (now := Snapshot.of(folder)).state == "lost" and now.owner:
+            last = max(now.running.values(), key=lambda note: note.at, default=None)
+            where = f", in {last.what} at update {last.done:,} of {last.of:,}" if last else ""
+            said = (
+                f"process {now.owner.pid} ended, killed or by the job, after {plural(len(now.ended), 'finished run')}"
+            )
+            output.say_line(f"The search there has no result: {said}{where}. It goes on.")
 
 
 def read_time(option: str, text: str) -> float:

@@ -40,21 +40,12 @@ class Kept(Generic[Snapshot]):
 
 
 class Ring(Generic[Snapshot]):
-    """The last snapshots of a training, and which of them to go back to.
+    """The last snapshots of a training, `every` so many updates, and which of them to go back to.
 
-    A snapshot waits until a loss of the weights in it was seen; only then does it replace an older one.
-
-    Args:
-        guard: how many are kept, and how often it goes back.
-        drop: is called with each snapshot that is kept no longer.
-        skips: the most batches that are skipped for one place; 0 where the data can't be gone through again.
-        every: updates between snapshots.
-
-    Attributes:
-        waiting: the snapshot whose loss wasn't seen yet.
-        tries: how often it went back for the last place.
-        resumed: the updates made where the training went on after it last went back.
-        events: what was done.
+    A snapshot is `waiting` until a loss of the weights in it was seen; only then does it replace an older one. `drop`
+    is called with each that is kept no longer. At most `skips` batches are skipped for one place, 0 where data can't
+    be gone through again. `tries` is how often it went back for the last place, `resumed` the updates made where
+    the training went on after that.
     """
 
     def __init__(
@@ -143,7 +134,7 @@ class Ring(Generic[Snapshot]):
     def back(
         self, lost: Lost, rate: float, read: Callable[[Snapshot], Content], outside: bool = False, alone: bool = False
     ) -> tuple[Content, State]:
-        """The training to go back to, and the guard's state from there on. The last of `events` says how.
+        """The training to go back to, and the guard's state from there on; the last of `events` says how.
 
         At first it only goes back, and the batch is skipped where it can be; a growth, and what comes again, lowers the
         rate, each time more and from an earlier snapshot. Where the first losses of the training that it went back to

@@ -26,11 +26,8 @@ class StateScale:
     _largest: dict[str, float] = field(default_factory=dict)
 
     def larger(self, sums: dict[str, float]) -> float:
-        """How many times as large as any of late the state is, of the kind that grew most.
-
-        Args:
-            sums: of the absolute numbers, by the names of the kinds.
-        """
+        """How many times as large as any of late the state is, of the kind that grew most, by the sums of the absolute
+        numbers of each."""
         known = {name: before for name, before in self._largest.items() if before and name in sums}
         return max((_size(name, sums[name]) / before for name, before in known.items()), default=0.0)
 

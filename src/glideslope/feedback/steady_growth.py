@@ -7,6 +7,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
 
+_DOUBLED = math.log(2)
 _MOST = 512
 """Norms that are remembered; of more every other."""
 _PARTS, _EVEN = 4, 0.2
@@ -22,14 +23,8 @@ _HIGHER = 10.0
 
 @dataclass
 class Jumps:
-    """Looks for weights that are at once several times as large.
-
-    Attributes:
-        began: the updates made when it began.
-        norm: the norm of the weights at the last snapshot.
-        largest: the largest absolute loss of the first updates.
-        high: whether the last loss is one of the first, and far larger than those before it.
-    """
+    """Looks for weights that are at once several times as large as at the last snapshot, of the norm `norm`; among the
+    first updates, from `began` on, where the loss is `high` too, far above the `largest` of those before."""
 
     began: int
     norm: float = math.inf
@@ -68,14 +63,17 @@ class SteadyGrowth:
         """Takes the norm of the weights after so many updates; whether it has at least doubled, steadily."""
         if not 0 < norm < math.inf:
             return False
+        while self._made and self._made[-1] >= updates_made:  # of a training that went back since
+            del self._made[-1], self._logs[-1]
         self._made.append(updates_made)
         self._logs.append(math.log(norm))
         if len(self._made) > _MOST:
             del self._made[1::2], self._logs[1::2]
-        below = [i for i, log in enumerate(self._logs) if log <= self._logs[-1] - math.log(2)]
-        if not below or len(self._made) <= 2 * _PARTS:
+        half = self._logs[-1] - _DOUBLED
+        if min(self._logs) > half or len(self._made) <= 2 * _PARTS:
             return False
-        begin = min(below[-1], len(self._made) - 1 - 2 * _PARTS)
+        below = max(i for i, log in enumerate(self._logs) if log <= half)
+        begin = min(below, len(self._made) - 1 - 2 * _PARTS)
         span = (updates_made - self._made[begin]) / _PARTS
         ends = [bisect_right(self._made, self._made[begin] + part * span) - 1 for part in range(_PARTS + 1)]
         if len(set(ends)) <= _PARTS:  # no norm is known of a part

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
+from json import dumps
 
 from glideslope.escape import html
 from glideslope.views.answer import TERMS
@@ -45,7 +45,7 @@ def paragraph(text: str) -> str:
 
 def figure(chart: Chart) -> str:
     """A section with a chart; what it shows is in its caption too, and its numbers in the tables."""
-    data = json.dumps(chart.data(), separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    data = dumps(chart.data(), separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     label = html(f"{chart.title}. {chart.caption}")
     return (
         f'<section><h2>{html(chart.title)}</h2><figure class="chart"><figcaption>{html(chart.caption)}</figcaption>'

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 from glideslope.errors import GlideslopeError, JobError
 from glideslope.search.jobs.time_limit import OutOfTime, at
@@ -27,7 +30,8 @@ class ProcessExit(SystemExit):
 
 @contextmanager
 def calling(call: str, where: str) -> Iterator[None]:
-    """Names the call of a job in what it raises; Glideslope's own errors, and interrupts, pass as they are.
+    """Names the call of a job in what it raises; Glideslope's own errors, and interrupts, pass as they are. A child
+    that the call forked ends with it.
 
     >>> with calling("evaluate", "before the first update"):
     ...     raise RuntimeError("no data")
@@ -35,15 +39,36 @@ def calling(call: str, where: str) -> Iterator[None]:
     glideslope.errors.JobError: the job's evaluate failed before the first update: RuntimeError: no data
     """
     at(f"{call} {where}")
+    process = os.getpid()
     try:
         yield
-    except GlideslopeError:
-        raise
-    except FAILURES as error:
-        raise failed(call, where, error) from error
     except BaseException as error:
+        reraise(call, where, error)
+    finally:
+        end_child(process, f"the job's {call} {where}")
+
+
+def reraise(call: str, where: str, error: BaseException) -> NoReturn:
+    """Raises what a call of a job raised, as an error that names the call."""
+    if isinstance(error, FAILURES) and not isinstance(error, GlideslopeError):
+        raise failed(call, where, error) from error
+    if not isinstance(error, GlideslopeError):
         error.add_note(f"in the job's {call} {where}")
-        raise
+    raise error
+
+
+def end_child(process: int, call: str) -> None:
+    """Ends this process where it isn't the one that a call of the job began in, but a child that the call forked: the
+    search goes on in the parent alone. Its status is that of `sys.exit`, else 1 after an error, and 2."""
+    if os.getpid() == process:
+        return
+    error = sys.exception()
+    error = error if error is None else error.__cause__ or error
+    status = error.code if isinstance(error, SystemExit) else 2 if error is None else 1
+    if not isinstance(error, SystemExit):
+        what = "came back: it ends here, and needs an os._exit()" if error is None else f"failed: {described(error)}"
+        os.write(2, f"glideslope: a child that {call} forked {what}\n".encode(errors="backslashreplace"))
+    os._exit(status if isinstance(status, int) else status is not None)
 
 
 def failed(call: str, where: str, error: BaseException) -> JobError:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import os
 import socket
 import sys
+import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from glideslope.errors import JobError
-from glideslope.search.jobs.calls import FAILURES, described
+from glideslope.search.jobs.calls import FAILURES, described, end_child
 from glideslope.search.jobs.job import Job, check_methods
 
 
@@ -81,14 +83,20 @@ def _module(file: Path) -> Any:
     spec = importlib.util.spec_from_file_location(file.stem, file)
     if spec is None or spec.loader is None:
         raise JobError(f"{file} is not a Python file: a job is path/to/file.py:function")
+    taken = getattr(sys.modules.get(file.stem), "__file__", None) or ""
+    if file.stem in sys.stdlib_module_names or Path(taken).is_relative_to(sysconfig.get_path("purelib")):
+        raise JobError(f"{file} has the name of a library, which others would import in its place: rename the file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[file.stem] = module  # so that data loader workers find what it defines
     sys.path.insert(0, str(file.parent.resolve()))
+    process = os.getpid()
     try:
         spec.loader.exec_module(module)
     except FAILURES as error:
         advice = _beside_its_package(file) if "relative import" in str(error) else ""
         raise JobError(f"{file} can't be run: {described(error)}{advice}") from error
+    finally:
+        end_child(process, str(file))
     return module
 
 

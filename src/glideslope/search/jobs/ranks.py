@@ -15,7 +15,7 @@ from typing import Any
 from glideslope.errors import JobError
 from glideslope.plural import plural
 from glideslope.search.jobs import interrupts
-from glideslope.search.jobs.calls import FAILURES, described
+from glideslope.search.jobs.calls import FAILURES, described, end_child
 from glideslope.search.jobs.job import controls_of
 from glideslope.search.jobs.scalars import number
 from glideslope.search.jobs.shards import Shards, pickled, unpickled
@@ -121,7 +121,7 @@ def _serve(calls: Connection, environment: dict[str, str], make: Callable[[], An
     interrupts.ignore()
     os.environ.update(environment)
     job: Any = None
-    shards = Shards()
+    shards, process = Shards(), os.getpid()
     with suppress(EOFError):  # at the end of the calls, and of the process that makes them
         while True:
             call = None if job is None else calls.recv_bytes()
@@ -137,6 +137,8 @@ def _serve(calls: Connection, environment: dict[str, str], make: Callable[[], An
                 content = shards.pickled((False, answer))
             except FAILURES as error:
                 content = pickled((True, described(error)))
+            finally:
+                end_child(process, "a call of the job")
             calls.send_bytes(content)
             if job is None:
                 return

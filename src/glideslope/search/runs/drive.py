@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from glideslope.errors import GlideslopeError
-from glideslope.search.jobs.calls import FAILURES, failed
+from glideslope.search.jobs.calls import end_child, reraise
 from glideslope.search.jobs.scalars import kept, number
 from glideslope.search.jobs.time_limit import counted
 
@@ -49,7 +49,7 @@ def drive(
     """
     losses: list[float] = []
     waiting = list(waiting)
-    step = counted(step, what, first + start)
+    step, process = counted(step, what, first + start), os.getpid()
     for i, rate in enumerate(rates[start:].tolist(), start):
         try:
             waiting.append(kept(step(rate)))
@@ -57,13 +57,11 @@ def drive(
             fetched = [*map(number, waiting)] if looks else []
         except (OverflowError, FloatingPointError):  # a job of Python floats, or NumPy told to raise
             looks, fetched = True, [*map(number, waiting), math.inf]
-        except GlideslopeError:
-            raise
-        except FAILURES as error:
-            raise failed("step", f"at update {first + i + 1} of {what}", error) from error
         except BaseException as error:
-            error.add_note(f"in the job's step at update {first + i + 1} of {what}")
-            raise
+            reraise("step", f"at update {first + i + 1} of {what}", error)
+        finally:
+            if os.getpid() != process:
+                end_child(process, f"the job's step at update {first + i + 1} of {what}")
         if not looks:
             if between is not None:
                 between(losses, waiting)

@@ -7,10 +7,10 @@ put into the state that the job has when the file is read.
 
 from __future__ import annotations
 
-import json
 import sys
 import zipfile
 from collections import OrderedDict
+from json import dumps
 from typing import Any, BinaryIO, Literal
 
 import numpy as np
@@ -42,7 +42,7 @@ def write(state: Any, form: Form, file: BinaryIO) -> None:
         sys.modules["torch"].save(state, file)
         return
     arrays: Arrays = {}
-    tree = json.dumps(taken_apart(state, arrays), allow_nan=False)
+    tree = dumps(taken_apart(state, arrays), allow_nan=False)
     np.savez(file, allow_pickle=False, **{_TREE: np.frombuffer(tree.encode(), np.uint8), **arrays})
 
 

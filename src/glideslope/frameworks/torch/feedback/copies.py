@@ -26,11 +26,8 @@ class _Part(NamedTuple):
 
 
 class Copy:
-    """A copy of nested containers of tensors and plain values; NumPy's scalars become Python's.
-
-    Args:
-        tree: what is copied.
-        into: an older copy, whose memory is written over where it suits: to get new memory takes longer.
+    """A copy of nested containers of tensors and plain values; NumPy's scalars become Python's. The memory of an older
+    copy, `into`, is written over where it suits: to get new memory takes longer.
 
     >>> import torch
     >>> live = {"weights": [torch.ones(2), torch.zeros(1)], "rate": 0.1}

@@ -25,20 +25,9 @@ _IN_A_ROW = 2
 
 
 class History:
-    """The snapshots of a training, each kept once it is known to be good, and the updates since.
-
-    Args:
-        guard: how many snapshots are kept, how far apart, and how often it goes back.
-        training: what they are of.
-        replay: the updates since the last.
-        end: the updates of the whole training.
-        folder: where snapshots are kept, in memory if not given.
-
-    Attributes:
-        ring: the snapshots.
-        health: that of the newest snapshot.
-        jumps: looks for weights that are damaged at once.
-    """
+    """The snapshots of a training of `end` updates, each kept once it is known to be good, in a folder if one is given,
+    and the updates since: `ring` has the snapshots, `health` is that of the newest, `jumps` looks for weights that are
+    damaged at once."""
 
     def __init__(self, guard: Guard, training: Training, replay: Replay, end: float, folder: Path | None) -> None:
         self._training, self._replay, self._end = training, replay, end

@@ -16,17 +16,8 @@ _HALVED = 2.0**-24
 
 
 class Idle:
-    """Calls in a row with no update.
-
-    Args:
-        scaler: the gradient scaler, where there is one.
-
-    Attributes:
-        calls: in a row.
-        lost: those of them, the last ones, whose loss isn't finite.
-        scale: the scaler's at the last snapshot.
-        undone: whether the last call set the scale back.
-    """
+    """Calls in a row with no update: how many, and how many of the last of them lost, with a loss that isn't finite;
+    the scaler's scale at the last snapshot; and whether the last call set that back, and so is undone."""
 
     def __init__(self, scaler: torch.amp.GradScaler | None) -> None:
         self.calls = self.lost = 0

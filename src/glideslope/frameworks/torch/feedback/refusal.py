@@ -37,14 +37,8 @@ class Refusal:
     one of 20 updates and where that sample is far larger than any lately. What isn't finite in the rest shows in the
     weights, and is left out where the updates are made again.
 
-    Args:
-        optimizer: a torch optimizer, or a wrapper around one; one without hooks is left alone.
-        replay: records the updates that are made.
-
-    Attributes:
-        expected: whether the next update is to be left out whatever its gradient is.
-        norm: of the gradient of the next update, if it is known.
-        last: what was seen of the last update.
+    An optimizer without hooks is left alone. `expected` says that the next update is to be left out, and `norm` is
+    that of its gradient, if it is known; `last` is what was seen of the last update.
     """
 
     def __init__(self, optimizer: Any, replay: Replay) -> None:

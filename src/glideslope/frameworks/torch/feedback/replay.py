@@ -44,11 +44,7 @@ class Replay:
     """The updates since the last snapshot, where they can be made again: those of torch's optimizers, on the host.
 
     A gradient is held and not copied: the next backward pass makes a new one. Where the loop writes over it, as
-    `zero_grad(set_to_none=False)` does, its update can't be made again.
-
-    Attributes:
-        optimizer: a torch optimizer.
-        since: the updates made at the earliest snapshot from which all of them are held.
+    `zero_grad(set_to_none=False)` does, its update can't be made again. All after `since` updates are held.
     """
 
     optimizer: Any

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+import os
 import shutil
 import tempfile
 import warnings
@@ -200,6 +201,12 @@ class OnFile(NamedTuple):
     checksum: bytes
 
 
+def _remove(folder: Path, process: int) -> None:
+    """Deletes the folder of snapshots; at the end of a fork of the process whose they are, it stays."""
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 class OnDisk:
     """Snapshots as files that `torch.save` writes, in a new folder, since other guards may have theirs in the same
     place. Where one can't be written, as on a full disk, it is kept in memory."""
@@ -213,7 +220,7 @@ class OnDisk:
         except OSError as error:
             raise FileError(f"{parent} can't hold snapshots: {error.strerror}") from error
         self._warned = False
-        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+        weakref.finalize(self, _remove, self.folder, os.getpid())
 
     def write(self, updates_made: int, copy: Copy) -> OnFile | Copy:
         content = io.BytesIO()

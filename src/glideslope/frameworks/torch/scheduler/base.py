@@ -123,7 +123,7 @@ class BaseScheduler(LRScheduler):
         """Hooks functions before and after each load of the optimizer's state, or of a wrapper's around it."""
         handles = []
         for loaded in {id(optimizer): optimizer for optimizer in (self._stepped, self.optimizer)}.values():
-            if hasattr(loaded, "_optimizer_load_state_dict_post_hooks"):
+            if all(hasattr(loaded, f"_optimizer_load_state_dict_{when}_hooks") for when in ("pre", "post")):
                 handles += [loaded.register_load_state_dict_pre_hook(before)] if before else []
                 handles.append(loaded.register_load_state_dict_post_hook(after))
         return handles
