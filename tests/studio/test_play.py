@@ -1,5 +1,6 @@
 """The balls: their updates are torch's, and they do what the theory of descent says."""
 
+import itertools
 import math
 
 import numpy as np
@@ -166,7 +167,9 @@ def test_noise_is_that_of_a_batch():
         assert steps.std() == pytest.approx(3 / math.sqrt(batch), rel=0.06)
 
 
-def test_ten_million_updates_are_thinned_and_within_a_time():
+def test_ten_million_updates_are_thinned_and_within_a_time(monkeypatch):
+    ticks = itertools.count()
+    monkeypatch.setattr("glideslope.studio.descent.paths.time.monotonic", lambda: 1e-3 * next(ticks))
     ground = FormulaSurface(parsed("x^2/2"))
     way = quiet(path, ground, Ball([1.0], rate=1e-6), World(steps=10**7), 6.0, 0.2)
     assert way.ended == "time"
