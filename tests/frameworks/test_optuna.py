@@ -129,6 +129,19 @@ def test_trials_at_once_do_not_share_a_job(job):
         optimized(optuna.create_study(), Slow(), 60, evaluations=2, trials=4, jobs=2)
 
 
+def test_one_job_serves_one_thread_after_another(job):
+    shared, losses = gs.optuna.objective(job(0), 60), []
+
+    def trial():
+        losses.append(shared(optuna.trial.FixedTrial({"peak": 0.1})))
+
+    for _ in range(2):
+        thread = threading.Thread(target=trial)
+        thread.start()
+        thread.join()
+    assert losses == [gs.optuna.objective(job, 60)(optuna.trial.FixedTrial({"peak": 0.1}))] * 2
+
+
 def test_runs_of_a_search_are_trials_in_a_storage(tmp_path):
     (tmp_path / "quadratic.py").write_text(JOB)
     command = [sys.executable, "-c", "from glideslope.cli import main; main()", "race", "quadratic.py:job"]

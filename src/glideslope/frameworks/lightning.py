@@ -47,6 +47,12 @@ def scheduled(
 
     Warns:
         UserWarning: with manual optimization, where only the user knows how many updates there will be.
+
+    In a LightningModule:
+
+        def configure_optimizers(self):
+            optimizer = torch.optim.AdamW(self.parameters(), lr=3e-4)
+            return gs.lightning.scheduled(self, optimizer, "warmup(5%) >> cosine")
     """
     options = timed_options(schedule, options, lambda: _length(module), lambda: _steps_per_epoch(module))
     scheduler = Scheduler(optimizer, schedule, **options)

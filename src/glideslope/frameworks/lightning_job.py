@@ -46,6 +46,12 @@ class Job(AbstractJob):
 
     Warns:
         UserWarning: `configure_optimizers` made a scheduler, which isn't used.
+
+    In a job file:
+
+        def job(seed):
+            lightning.seed_everything(seed)
+            return gs.lightning.Job(Digits(), DigitsData(), lightning.Trainer(gradient_clip_val=1.0))
     """
 
     _counts = ("updates",)

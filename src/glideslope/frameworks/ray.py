@@ -53,6 +53,10 @@ def executor(
 
     Raises:
         SearchError: there is no such cluster, or none of its nodes has the CPUs and GPUs of one run.
+
+    Example:
+        with gs.ray.executor("auto", gpus_per_trial=1) as executor:
+            gs.tune(gs.search.load_job("train.py:job"), 20_000, executor=executor)
     """
     for name, number in (("cpus_per_trial", cpus_per_trial), ("gpus_per_trial", gpus_per_trial)):
         if not (is_number(number) and 0 <= number < 1e6):

@@ -36,6 +36,12 @@ class Job(AbstractJob):
     Raises:
         JobError: the Trainer has no evaluation data set, trains nothing, or trains in a way whose state can't be
             restored here (DeepSpeed, FSDP, DataParallel).
+
+    In a job file:
+
+        def job(seed):
+            trainer = Trainer(model, TrainingArguments("runs", seed=seed), train_dataset=..., eval_dataset=...)
+            return gs.transformers.Job(trainer)
     """
 
     _counts = ("progress",)

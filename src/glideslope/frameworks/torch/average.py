@@ -39,6 +39,9 @@ class Average:
 
     Source: Izmailov et al. 2018, arXiv:1803.05407 (swa); Polyak & Juditsky 1992.
 
+    In a loop, `update` after each `optimizer.step()`; then `with average.applied(train_loader):`, which measures the
+    statistics of batch normalization on its inputs, evaluate or save the model.
+
     >>> import torch, glideslope as gs
     >>> model = torch.nn.Linear(1, 1, bias=False)
     >>> average = gs.torch.Average(model, "ema(0.9)")
