@@ -197,6 +197,10 @@ SCRIPTS = (
         Claim(r"42 trainings without tables.*?\| #", r"median +[\d.]+ +#", near(0.02)),
         Claim(r"42 trainings without tables.*?\| [\d.]+, #", r"median +[\d.]+ +[\d.]+ +#", near(0.02)),
     ), needs="some hours"),
+    Script("search/laws_small", (
+        Claim(r"13 small trainings.*?\| #", r"13 small trainings at .*? error #", near(0.1)),
+        Claim(r"13 small trainings.*?\| [\d.]+; #%", r"13 small trainings at .*? cover #%", near(0, 8.0)),
+    ), quick=("--quick",), same=False, needs="ten minutes"),
     Script("search/live", (
         Claim(r"8 trainings of the tables.*?\| #", r"within 1, live less tables: mean #", near(0, 0.05)),
         Claim(r"8 trainings of the tables.*?\| [-\d.]+, #", r"within 2, live less tables: mean #", near(0, 0.05)),

@@ -22,7 +22,7 @@ from glideslope.laws.law import MOST_NOISE, Fitted, Law
 from glideslope.laws.run import Run, used, without_twins
 
 ROUGH, FINE = 1e-3, 1e-6
-"""How well a minimum is found by each prior, and how well by the likelier one."""
+"""How well a minimum is found at first, and in the end."""
 ROUGH_RUNS, ROUGH_POINTS = 10, 1_000
 """Runs, and points of all of them, that the priors are tried with."""
 FEW = 3
@@ -79,10 +79,10 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
         few_runs = spread(kept, ROUGH_RUNS)
         few_points = [Points.of(run, longest, min(most, ROUGH_POINTS // len(few_runs))) for run in few_runs]
     try:
-        rough, best = _likeliest([Problem(few_runs, few_points, prior, longest, sizes, fixed) for prior in priors])
+        problems = [Problem(few_runs, few_points, prior, longest, sizes, fixed) for prior in priors]
+        rough, best = _chosen(problems, groups_of(few_runs))
         problem = rough
         if few_runs is not kept:
-            _, best = rough.solved(best, FINE)
             problem = Problem(kept, points, rough.prior, longest, sizes, fixed)
         problem.noise = problem.noise_at(best)
         _, best = problem.solved(best, FINE)
@@ -112,10 +112,19 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
     return replace(law, notes=(*law.notes, law.doubt))
 
 
-def _likeliest(problems: Sequence[Problem]) -> tuple[Problem, np.ndarray]:
-    """The problem whose prior explains the losses best, and the place of its minimum, roughly."""
+def _chosen(problems: Sequence[Problem], groups: Sequence[Sequence[int]]) -> tuple[Problem, np.ndarray]:
+    """The problem whose prior explains the losses best, or else the one of public curves where ends lie nearer to its
+    fits without their runs, and nearer than to the mean of the others; and the place of its minimum.
+
+    Args:
+        problems: one for each prior, that of public curves last.
+        groups: the runs that are left out together.
+    """
     places = [problem.solved(problem.begun(ROUGH), ROUGH)[1] for problem in problems]
     noise = min(problem.noise_at(place) for problem, place in zip(problems, places, strict=True))
     for problem in problems:
         problem.noise = noise
-    return max(zip(problems, places, strict=True), key=lambda end: end[0].evidence(end[1]))
+    ends = [(problem, problem.solved(place, FINE)[1]) for problem, place in zip(problems, places, strict=True)]
+    likeliest, public = max(ends, key=lambda end: end[0].evidence(end[1])), ends[-1]
+    error, of_public = (problem.settled(place, groups)[2] for problem, place in (likeliest, public))
+    return public if of_public < min(error, public[0].of_means(groups)) else likeliest
