@@ -84,3 +84,9 @@ def test_everything_is_imported_by_a_star_where_no_framework_is():
 def test_dir_has_what_is_loaded_later():
     assert {"tune", "find", "torch", "jax", "keras", "from_torch", "laws", "cosine"} <= set(dir(gs))
     assert set(gs.__all__) <= set(dir(gs))
+
+
+def test_each_part_is_there_without_an_import_of_its_own():
+    code = "import glideslope as gs; print(gs.search.load_job, gs.laws.fit, gs.layers, gs.batches)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -27,7 +27,7 @@ from glideslope.schedules import *  # noqa: F403
 from glideslope.schedules import theirs as _theirs
 
 if TYPE_CHECKING:
-    from glideslope import laws
+    from glideslope import laws, search
     from glideslope.conversion.export import export
     from glideslope.conversion.from_configuration import from_deepspeed, from_keras, from_transformers
     from glideslope.conversion.from_optax import from_optax
@@ -65,7 +65,7 @@ _FRAMEWORKS = ("accelerate", "jax", "keras", "lightning", "optuna", "ray", "torc
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("laws", "studio"):
+    if name in ("laws", "search", "studio"):
         return import_module(f"glideslope.{name}")
     if name in _LATER:
         return getattr(import_module(_LATER[name]), name)
@@ -98,7 +98,7 @@ __all__ = [
     "NothingLearnedError", "Race", "RangeTest", "RunDirectoryError", "ScheduleError", "SearchError", "Tuned",
     "batches", "check_job", "export", "find", "from_deepspeed", "from_json", "from_keras", "from_optax",
     "from_torch", "from_transformers", "greedy", "guard", "json_schema", "laws", "layers", "load_checkpoint", "plateau",
-    "race", "studio", "to_json", "tune",
+    "race", "search", "studio", "to_json", "tune",
 ]  # fmt: skip
 """Without the frameworks: `from glideslope import *` would import them all, and hide the real ones."""
 __all__ += schedules.__all__
