@@ -59,7 +59,8 @@ def test_no_short_run_that_learns_is_followed_by_a_larger_peak():
     assert goes_up(flat)
     assert not goes_up([])
     assert not goes_up([*flat, run(1.6, math.inf)])
-    assert not goes_up([*flat, run(1.6, 2.41)])  # above the untrained loss
+    assert goes_up([run(0.1, 2.41), run(0.4, 2.42)])  # about the untrained loss
+    assert not goes_up([*flat, run(1.6, 2.6)])  # above it
     assert not goes_up([*flat, run(1.6, 2.39, np.concatenate([np.full(60, 2.4), np.full(60, 3.2)]))])
     assert not goes_up([*flat, run(1.6, 1.0, falling(1.0))])
 
@@ -91,8 +92,13 @@ def test_the_best_that_has_not_learned_is_the_largest_peak_not_far_behind(outcom
     assert best_undecided([*runs, learned], unit * 0.02).contestant.peak == 0.2
 
 
+def test_about_the_untrained_loss_a_difference_of_a_thousandth_decides_nothing():
+    runs = [run(0.1, 2.41), run(0.4, 2.399), run(1.6, 2.402), run(6.4, 2.43)]
+    assert best_undecided(runs, 0.0).contestant.peak == 1.6
+
+
 def test_where_all_did_harm_the_lowest_loss_is_the_best():
-    runs = [run(0.1, 2.5), run(0.4, 2.45), run(1.6, math.inf)]
+    runs = [run(0.1, 3.5), run(0.4, 2.95), run(1.6, math.inf)]
     assert best_undecided(runs, 0.0).contestant.peak == 0.4
 
 

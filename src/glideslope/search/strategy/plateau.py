@@ -20,6 +20,9 @@ from glideslope.search.strategy.sweep import batch_noise
 SLIGHT = 0.25
 """The share of what the best run gained by which another may be behind it, where they lie flat."""
 
+TINY = 0.002
+"""The share of the untrained loss by which it may be behind there, whatever was gained."""
+
 BARELY = 0.05
 """The share of the untrained loss below which a fall is no learning: as of a bias, by the frequencies of classes."""
 
@@ -45,14 +48,14 @@ def any_learned(runs: Collection[Run]) -> bool:
 
 def best_undecided(runs: Collection[Run], noise: float) -> Run:
     """The best of runs whose losses don't decide: the largest peak that does no harm, of those that are behind the
-    lowest loss by the noise, or by a quarter of what was gained where they lie flat.
+    lowest loss by the noise; where they lie flat, by a quarter of what was gained or by 0.2% of the untrained loss.
 
     Args:
         runs: those that differ in their peak.
         noise: how far two data orders of one run ended apart; 0 where that isn't known.
     """
     least = min(runs, key=final_loss)
-    behind = max(noise, SLIGHT * least.gain) if lies_flat(runs) else noise
+    behind = max(noise, SLIGHT * least.gain, TINY * least.untrained) if lies_flat(runs) else noise
     close = [run for run in runs if run.final_loss <= least.final_loss + behind and _does_no_harm(run)]
     return max(close, key=_peak, default=least)
 
@@ -70,8 +73,9 @@ def ends_in_a_fall(short: Run) -> bool:
 
 
 def _does_no_harm(run: Run) -> bool:
-    """Whether the validation loss fell, and the training loss never rose by over a quarter, beyond its noise."""
-    if run.gain <= 0:
+    """Whether the validation loss ended no more than a twentieth above the untrained one, where that is positive, and
+    the training loss never rose by over a quarter, beyond its noise."""
+    if not run.final_loss <= run.untrained + BARELY * max(run.untrained, 0.0):
         return False
     parts = np.array_split(run.losses, min(PARTS, len(run.losses)))
     means = np.array([part.mean() for part in parts])
