@@ -42,6 +42,34 @@ def made(job, peak, backs_off, schedule=None, steps=STEPS):
     return Trials(job, 0).run_all([trial], stage="")[0]
 
 
+class Dying(Quartic):
+    """Above a rate it is lost for good, as a network of dead units; its training loss tells so 25 updates later."""
+
+    dead = 0
+
+    def step(self, lr):
+        dead, self.dead = self.dead, 0
+        loss = super().step(min(lr, 0.01))
+        self.dead = dead + (lr > 0.5 or dead > 0)
+        return loss if self.dead < 25 else 1.0
+
+    def evaluate(self):
+        return 1.0 if self.dead else super().evaluate()
+
+    def state(self):
+        return super().state(), self.dead
+
+    def restore(self, state):
+        super().restore(state[0])
+        self.dead = state[1]
+
+
+def test_a_run_goes_back_to_before_what_its_training_loss_tells_late():
+    run = made(Dying(), 0.8, True)
+    assert [event.back_to < event.update for event in run.events] == [True]
+    assert run.final_loss < 0.01 < made(Dying(), 0.8, False).final_loss
+
+
 @pytest.mark.parametrize("peak", [2.5, 4.0, 8.0])
 def test_a_run_at_too_large_a_peak_is_saved(peak):
     plain, job = made(Quartic(), peak, False), Quartic()
@@ -165,6 +193,9 @@ class Steepening(Quartic):
     def step(self, lr):
         self.made += 1
         return super().step(lr if self.made < 150 else 10 * lr)
+
+    def evaluate(self):
+        return super().evaluate() + (1e-4 if self.made < 150 else 0.0)
 
     def state(self):
         return *super().state(), self.made

@@ -22,8 +22,8 @@ RISE = 1.5
 1.25 it was in good runs too, whose loss rises some while the rate is largest."""
 
 LOST = 2.0
-"""The ratio from which on the run also goes back to the end of the part with the least. So it does where all that the
-loss had fallen is undone: of losses that aren't positive, which have no ratio, nothing else is a rise."""
+"""The ratio from which on the run also goes back to where the validation loss was least. So it does where all that the
+training loss had fallen is undone: of losses that aren't positive, which have no ratio, nothing else is a rise."""
 
 CLEAR = 4.0
 """The standard errors by which the loss has risen where that is no noise of the batches."""
@@ -64,16 +64,19 @@ class Backoff:
         self._rates, self._job = rates, job
         self._since = 0  # the parts since the last cap
         self._first = self._least = self._error = math.inf
-        self._validation = self._kept = math.inf  # after the part before, and of the state kept
+        self._validation = self._kept = self._lowest = (
+            math.inf
+        )  # after the part before, where the mean was least, least
         self._made = 0
         self._state: Any = None
 
     def look(self, losses: Sequence[float], validation: float, made: int) -> bool:
-        """Looks at the losses of a part, and the validation loss after it: keeps the state where their mean is the
-        least so far; caps the rate where it has clearly risen. Returns whether the run went back.
+        """Looks at the losses of a part, and the validation loss after it: keeps the state where that is the least so
+        far, since a part with the least mean may end over the cliff; caps the rate where the mean has clearly risen.
+        Returns whether the run went back.
 
-        A part isn't looked at where the validation loss is below that of the state kept, after this part and the one
-        before: at a cliff a single one is noisy.
+        A part isn't looked at where the validation loss is below that after the part with the least mean, after this
+        part and the one before: at a cliff a single one is noisy.
         """
         part = np.asarray(losses, float)
         self._since += 1
@@ -82,10 +85,11 @@ class Backoff:
             return False
         part = np.minimum(part, np.quantile(part, 1 - HIGHEST, method="lower"))
         mean, error = float(part.mean()), _error(part)
+        if validation < self._lowest or not self._made:
+            self._lowest, self._made, self._state = validation, made, self._job.state()
         if mean < self._least:
             self._least, self._error, self._kept = mean, error, validation
             self._first = mean if math.isinf(self._first) else self._first
-            self._made, self._state = made, self._job.state()
             return False
         if highest < self._kept or self._rates[made - 1] <= 0 or (self.events and self._since <= REST):
             return False
@@ -120,7 +124,7 @@ class Backoff:
         """All that it knows but for the events, to go on from with `load`: plain data around the state."""
         numbers = {
             "cap": self.cap, "since": self._since, "first": self._first, "least": self._least, "error": self._error,
-            "validation": self._validation, "kept": self._kept,
+            "validation": self._validation, "kept": self._kept, "lowest": self._lowest,
         }  # fmt: skip
         return {"ring": {"kept": [[self._made, numbers, (self._state, None)]] if self._made else []}}
 
@@ -130,7 +134,7 @@ class Backoff:
         for self._made, numbers, (self._state, _) in saved["ring"]["kept"]:
             self.cap, self._since = numbers["cap"], numbers["since"]
             self._first, self._least, self._error = numbers["first"], numbers["least"], numbers["error"]
-            self._validation, self._kept = numbers["validation"], numbers["kept"]
+            self._validation, self._kept, self._lowest = (numbers[name] for name in ("validation", "kept", "lowest"))
 
     @property
     def snapshots(self) -> int:
