@@ -24,11 +24,6 @@ Driven = Schedule | Controlled | Growth
 class RatePolicy:
     """A schedule, and what acts beside it.
 
-    Attributes:
-        schedule: the factor as a function of the updates made; where the batch grows, of those of the base batch.
-        feedbacks: the feedbacks that multiply its factor.
-        growth: the base and the largest batch, where it grows.
-
     >>> policy = as_policy("cosine * plateau(0.5)")
     >>> policy.schedule, policy.feedbacks
     (cosine(), (plateau(factor=0.5),))
@@ -37,8 +32,9 @@ class RatePolicy:
     """
 
     schedule: Schedule
-    feedbacks: tuple[Feedback, ...] = ()
-    growth: Growing | None = None
+    """The factor as a function of the updates made; where the batch grows, of those of the base batch."""
+    feedbacks: tuple[Feedback, ...] = ()  # the feedbacks that multiply its factor
+    growth: Growing | None = None  # the base and the largest batch, where it grows
 
     def __post_init__(self) -> None:
         if self.growth and self.feedbacks:

@@ -21,17 +21,11 @@ _ROUNDS, _FAR = 4, 3.0
 
 @dataclass(frozen=True)
 class Points:
-    """Losses of a run.
+    """Losses of a run."""
 
-    Attributes:
-        step: the updates made, a mean where several losses are averaged, shape (n,).
-        log: the logarithm of the loss, shape (n,).
-        count: the losses that each averages, shape (n,).
-    """
-
-    step: np.ndarray
-    log: np.ndarray
-    count: np.ndarray
+    step: np.ndarray  # the updates made, a mean where several losses are averaged, shape (n,)
+    log: np.ndarray  # the logarithm of the loss, shape (n,)
+    count: np.ndarray  # the losses that each averages, shape (n,)
 
     @classmethod
     def of(cls, run: Run, longest: int, most: int) -> Points:

@@ -29,19 +29,12 @@ soon noise is averaged away."""
 
 @dataclass(frozen=True, eq=False)
 class CurvePrior:
-    """A normal prior of the logarithms of a law's parameters.
+    """A normal prior of the logarithms of a law's parameters."""
 
-    Attributes:
-        unit: the updates in a unit of the clock.
-        reference: the rate that rates are over.
-        medians: shape (12,), in the order of `NAMES`.
-        covariance: shape (12, 12).
-    """
-
-    unit: float
-    reference: float
-    medians: np.ndarray
-    covariance: np.ndarray
+    unit: float  # the updates in a unit of the clock
+    reference: float  # the rate that rates are over
+    medians: np.ndarray  # shape (12,), in the order of `NAMES`
+    covariance: np.ndarray  # shape (12, 12)
 
     @property
     def spreads(self) -> np.ndarray:

@@ -31,36 +31,23 @@ SETS = (
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """How the logarithms of a law's parameters go with that of the size.
+    """How the logarithms of a law's parameters go with that of the size."""
 
-    Attributes:
-        mean: at the size `CENTER`, shape (11,), in the order of `NAMES`.
-        slope: by the logarithm of the size.
-        spread: how far a size lies from the line.
-        scales: of each of `SETS`, the logarithms of its clock, rates and losses over the first's.
-    """
-
-    mean: np.ndarray
-    slope: np.ndarray
-    spread: np.ndarray
+    mean: np.ndarray  # at the size `CENTER`, shape (11,), in the order of `NAMES`
+    slope: np.ndarray  # by the logarithm of the size
+    spread: np.ndarray  # how far a size lies from the line
     scales: tuple[tuple[float, ...], ...]
+    """Of each of `SETS`, the logarithms of its clock, rates and losses over the first's."""
 
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """The law of a network that public curves are of.
+    """The law of a network that public curves are of."""
 
-    Attributes:
-        name: its size.
-        of_set: its place in `SETS`.
-        logs: the logarithms of the law's parameters, shape (11,).
-        root: the lower triangle whose product with its transpose is their covariance, shape (11, 11).
-    """
-
-    name: str
-    of_set: int
-    logs: np.ndarray
-    root: np.ndarray
+    name: str  # its size
+    of_set: int  # its place in `SETS`
+    logs: np.ndarray  # the logarithms of the law's parameters, shape (11,)
+    root: np.ndarray  # the lower triangle whose product with its transpose is their covariance, shape (11, 11)
 
 
 @cache

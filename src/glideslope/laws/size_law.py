@@ -18,23 +18,14 @@ SAME = 0.02
 
 @dataclass(frozen=True)
 class Around:
-    """What a law over sizes counts from.
+    """What a law over sizes counts from."""
 
-    Attributes:
-        center: the logarithm of the size that sizes are taken over.
-        reference: the rate that rates are taken over.
-        unit: the updates in a unit of the clock.
-        batch: the tokens of an update that batches are taken over, where the runs have them.
-        batches: the smallest and the largest of the runs.
-        decay: the weight decay that others are taken over, where the runs have it.
-    """
-
-    center: float
-    reference: float
-    unit: float
-    batch: float | None = None
-    batches: tuple[float, float] | None = None
-    decay: float | None = None
+    center: float  # the logarithm of the size that sizes are taken over
+    reference: float  # the rate that rates are taken over
+    unit: float  # the updates in a unit of the clock
+    batch: float | None = None  # the tokens of an update that batches are taken over, where the runs have them
+    batches: tuple[float, float] | None = None  # the smallest and the largest of the runs
+    decay: float | None = None  # the weight decay that others are taken over, where the runs have it
 
 
 @dataclass(frozen=True, eq=False)

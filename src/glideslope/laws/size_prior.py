@@ -39,15 +39,10 @@ averaged away."""
 
 @dataclass(frozen=True, eq=False)
 class LinePrior:
-    """A normal prior of log E, of the lines' levels and of their slopes, in this order.
+    """A normal prior of log E, of the lines' levels and of their slopes, in this order."""
 
-    Attributes:
-        medians: shape (1 + 2·12,).
-        spreads: the standard deviations.
-    """
-
-    medians: np.ndarray
-    spreads: np.ndarray
+    medians: np.ndarray  # shape (1 + 2·12,)
+    spreads: np.ndarray  # the standard deviations
 
 
 def priors(lowest: float, center: float, unit: float, reference: float) -> Iterator[LinePrior]:

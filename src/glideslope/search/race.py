@@ -32,21 +32,14 @@ from glideslope.shown import Shown
 
 @dataclass(frozen=True)
 class Standing:
-    """How a contestant did, over all seeds.
+    """How a contestant did, over all seeds."""
 
-    Attributes:
-        contestant: the schedule and its peak rate.
-        runs: one for each seed.
-        mean: the mean final validation loss, infinite if a run diverged.
-        standard_error: of the mean; NaN with one seed.
-        updates_to_target: the median number of updates until the validation loss was at the target, None if never.
-    """
-
-    contestant: Contestant
-    runs: tuple[Run, ...]
-    mean: float
-    standard_error: float
+    contestant: Contestant  # the schedule and its peak rate
+    runs: tuple[Run, ...]  # one for each seed
+    mean: float  # the mean final validation loss, infinite if a run diverged
+    standard_error: float  # of the mean; NaN with one seed
     updates_to_target: float | None
+    """The median number of updates until the validation loss was at the target, None if never."""
 
     def __eq__(self, other: object) -> bool:
         return equal(self, other)

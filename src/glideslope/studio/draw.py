@@ -29,19 +29,12 @@ MOST_EACH = 50_000
 
 
 class Edit(msgspec.Struct, forbid_unknown_fields=True):
-    """A change of the schedule that is edited.
+    """A change of the schedule that is edited."""
 
-    Attributes:
-        act: a handle moved or removed, a point added, or all in points.
-        handle: which, from the left.
-        x: where it is moved, on the axis of time.
-        y: the rate that it is moved to.
-    """
-
-    act: Literal["move", "remove", "add", "points"]
-    handle: Annotated[int, Meta(ge=0, le=10_000)] = 0
-    x: float | None = None
-    y: float | None = None
+    act: Literal["move", "remove", "add", "points"]  # a handle moved or removed, a point added, or all in points
+    handle: Annotated[int, Meta(ge=0, le=10_000)] = 0  # which, from the left
+    x: float | None = None  # where it is moved, on the axis of time
+    y: float | None = None  # the rate that it is moved to
 
 
 class Drawing(msgspec.Struct, forbid_unknown_fields=True):

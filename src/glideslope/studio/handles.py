@@ -30,23 +30,14 @@ Change = Callable[[float], Schedule]
 
 @dataclass(frozen=True)
 class Handle:
-    """A place of a schedule that is dragged.
+    """A place of a schedule that is dragged."""
 
-    Attributes:
-        name: what it is.
-        x: updates made.
-        y: the factor there.
-        across: the schedule with the place at other updates; None where it can't move so.
-        up: the schedule with another factor there; None where it can't move so.
-        removed: the schedule without it; None where it can't be left out.
-    """
-
-    name: str
-    x: float
-    y: float
-    across: Change | None = None
-    up: Change | None = None
-    removed: Schedule | None = None
+    name: str  # what it is
+    x: float  # updates made
+    y: float  # the factor there
+    across: Change | None = None  # the schedule with the place at other updates; None where it can't move so
+    up: Change | None = None  # the schedule with another factor there; None where it can't move so
+    removed: Schedule | None = None  # the schedule without it; None where it can't be left out
 
 
 def handles(schedule: Schedule, steps: int, clock: Clock) -> list[Handle]:

@@ -27,15 +27,10 @@ _DEEPEST = 3
 
 @dataclass(frozen=True)
 class Known:
-    """A law, and what was said as it was fitted.
+    """A law, and what was said as it was fitted."""
 
-    Attributes:
-        law: the law.
-        notes: what was dropped or chosen when the logs were read.
-    """
-
-    law: Law
-    notes: tuple[str, ...] = ()
+    law: Law  # the law
+    notes: tuple[str, ...] = ()  # what was dropped or chosen when the logs were read
 
 
 class Library:

@@ -36,23 +36,16 @@ Window = Annotated[list[tuple[End, End]], Meta(min_length=1, max_length=2)]
 
 
 class Play(msgspec.Struct, forbid_unknown_fields=True):
-    """What is played.
+    """What is played."""
 
-    Attributes:
-        surface: its name; "formula" for one that is typed in.
-        formula: that one.
-        window: the least and the largest of each coordinate; that of the surface if not given.
-        balls: what is raced.
-        world: what they meet.
-    """
-
-    surface: str = "ravine"
-    formula: Annotated[str, Meta(max_length=400)] = "x^2 + 3*y^2 + 0.5*sin(3*x)"
-    window: Window | None = None
+    surface: str = "ravine"  # its name; "formula" for one that is typed in
+    formula: Annotated[str, Meta(max_length=400)] = "x^2 + 3*y^2 + 0.5*sin(3*x)"  # that one
+    window: Window | None = None  # the least and the largest of each coordinate; that of the surface if not given
     balls: Annotated[list[Ball], Meta(min_length=1, max_length=6)] = msgspec.field(
         default_factory=lambda: [Ball([-2.6, 1.1], rate=0.05)]
     )
-    world: World = msgspec.field(default_factory=World)
+    """What is raced."""
+    world: World = msgspec.field(default_factory=World)  # what they meet
 
 
 class Dimensions(msgspec.Struct, forbid_unknown_fields=True):

@@ -34,15 +34,10 @@ Name = Annotated[str, Meta(max_length=300)]
 
 
 class Prediction(Drawing, forbid_unknown_fields=True):
-    """A plan, and the law that its losses are predicted by.
+    """A plan, and the law that its losses are predicted by."""
 
-    Attributes:
-        law: its name.
-        moving: whether a drag goes on, during which what-ifs wait.
-    """
-
-    law: Name = ""
-    moving: bool = False
+    law: Name = ""  # its name
+    moving: bool = False  # whether a drag goes on, during which what-ifs wait
 
 
 class Group(msgspec.Struct, forbid_unknown_fields=True):
@@ -121,19 +116,12 @@ def routes(library: Library) -> Sequence[Route]:
 
 @dataclass(frozen=True)
 class _Beside:
-    """The schedule that a law designs for a plan's horizon and peak.
+    """The schedule that a law designs for a plan's horizon and peak."""
 
-    Attributes:
-        curve: its rates.
-        losses: updates, and the predicted losses after them.
-        best: with its predicted loss.
-        free: the one that may choose its peak too.
-    """
-
-    curve: Curve
-    losses: tuple[np.ndarray, np.ndarray]
-    best: Designed
-    free: Designed
+    curve: Curve  # its rates
+    losses: tuple[np.ndarray, np.ndarray]  # updates, and the predicted losses after them
+    best: Designed  # with its predicted loss
+    free: Designed  # the one that may choose its peak too
 
     def plain(self) -> dict[str, Any]:
         """What the page says of it."""

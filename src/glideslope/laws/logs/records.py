@@ -12,17 +12,11 @@ _FURTHEST = 2**20
 
 @dataclass(frozen=True)
 class Records:
-    """What a file of records holds.
+    """What a file of records holds."""
 
-    Attributes:
-        sound: the records that are as they were written, as bytes of such a file.
-        damaged: how many aren't; a part of unknown length counts as one.
-        unread: the bytes after the last record that was found.
-    """
-
-    sound: bytes
-    damaged: int
-    unread: int
+    sound: bytes  # the records that are as they were written, as bytes of such a file
+    damaged: int  # how many aren't; a part of unknown length counts as one
+    unread: int  # the bytes after the last record that was found
 
 
 def read_records(content: bytes) -> Records:

@@ -27,17 +27,11 @@ _PLACES = {
 
 @dataclass(frozen=True)
 class Steps:
-    """The updates made at each row of a table.
+    """The updates made at each row of a table."""
 
-    Attributes:
-        column: the one that was taken.
-        at: the updates made, shape (n,); NaN where a row doesn't say.
-        notes: which columns weren't taken, and what to know of the one that was.
-    """
-
-    column: str
-    at: np.ndarray
-    notes: tuple[str, ...] = ()
+    column: str  # the one that was taken
+    at: np.ndarray  # the updates made, shape (n,); NaN where a row doesn't say
+    notes: tuple[str, ...] = ()  # which columns weren't taken, and what to know of the one that was
 
 
 def steps(file: Path, columns: Mapping[str, Sequence[Any] | np.ndarray], labels: Labels) -> Steps:

@@ -33,17 +33,11 @@ _ADVICE = (
 
 @dataclass(frozen=True)
 class Assigned:
-    """The schedule of runs whose rates weren't logged.
+    """The schedule of runs whose rates weren't logged."""
 
-    Attributes:
-        schedule: the schedule, or its text.
-        peak: the rate where its factor is 1.
-        steps: the updates of the whole run; the last logged if None.
-    """
-
-    schedule: Schedule | str
-    peak: float
-    steps: int | None = None
+    schedule: Schedule | str  # the schedule, or its text
+    peak: float  # the rate where its factor is 1
+    steps: int | None = None  # the updates of the whole run; the last logged if None
 
 
 def run_of(

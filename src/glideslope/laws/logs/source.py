@@ -43,19 +43,13 @@ class UnknownFormatError(LawError):
 
 @dataclass(frozen=True)
 class Labels:
-    """The names that the caller gives to columns or tags, and the length of an epoch.
-
-    Attributes:
-        step: the column of the updates made, or several with commas between them; None for one of the usual names.
-        lr: the column of the rate.
-        loss: the column of the loss.
-        steps_per_epoch: updates in an epoch, for logs that count epochs only.
-    """
+    """The names that the caller gives to columns or tags, and the length of an epoch."""
 
     step: str | None = None
-    lr: str | None = None
-    loss: str | None = None
-    steps_per_epoch: float | None = None
+    """The column of the updates made, or several with commas between them; None for one of the usual names."""
+    lr: str | None = None  # the column of the rate
+    loss: str | None = None  # the column of the loss
+    steps_per_epoch: float | None = None  # updates in an epoch, for logs that count epochs only
 
     @property
     def steps(self) -> list[str]:
@@ -75,15 +69,10 @@ class Labels:
 
 @dataclass(frozen=True)
 class Source:
-    """A file that is to be read, or a folder of event files.
+    """A file that is to be read, or a folder of event files."""
 
-    Attributes:
-        path: where it is.
-        labels: the names that the caller gives.
-    """
-
-    path: Path
-    labels: Labels = Labels()
+    path: Path  # where it is
+    labels: Labels = Labels()  # the names that the caller gives
 
     @cached_property
     def content(self) -> bytes:

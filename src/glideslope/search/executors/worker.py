@@ -27,29 +27,18 @@ from glideslope.search.runs.unfinished import Saving
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker is sent.
+    """What a worker is sent."""
 
-    Attributes:
-        search: a random name of the search, whose jobs a worker keeps open until it gets a task of another.
-        source: the function that makes jobs.
-        trial: what is run.
-        keep: the state at the end is returned where the run ends below this loss; where it is infinite, in any case.
-        stage: what the run is for.
-        saving: where it is checkpointed, if it is.
-        best: the state of the least validation loss is kept there too, where the loss is below this.
-        seconds: that the run may take, if there is a limit.
-        versions: of what the search uses.
-    """
-
-    search: str
-    source: JobFactory
-    trial: Trial
+    search: str  # a random name of the search, whose jobs a worker keeps open until it gets a task of another
+    source: JobFactory  # the function that makes jobs
+    trial: Trial  # what is run
     keep: float
-    stage: str = ""
-    saving: Saving | None = None
-    best: float = -math.inf
-    seconds: float | None = None
-    versions: dict[str, str] = field(default_factory=dict)
+    """The state at the end is returned where the run ends below this loss; where it is infinite, in any case."""
+    stage: str = ""  # what the run is for
+    saving: Saving | None = None  # where it is checkpointed, if it is
+    best: float = -math.inf  # the state of the least validation loss is kept there too, where the loss is below this
+    seconds: float | None = None  # that the run may take, if there is a limit
+    versions: dict[str, str] = field(default_factory=dict)  # of what the search uses
 
 
 _of_thread = threading.local()

@@ -25,33 +25,19 @@ MOST_POINTS = 200
 
 
 class Running(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """How far a run is.
+    """How far a run is."""
 
-    Attributes:
-        key: the run.
-        what: its name.
-        stage: what it is for.
-        done: updates made of it.
-        of: updates that it will make.
-        made: updates made for it, those lost with a process too.
-        loss: the last training loss.
-        host: the machine.
-        pid: the number of the process.
-        at: the time, in seconds since 1970.
-        course: some of the updates, and the training losses of these.
-    """
-
-    key: str
-    what: str
-    stage: str
-    done: stored.Count
-    of: stored.Count
-    made: stored.Count
-    loss: float
-    host: str
-    pid: int
-    at: float
-    course: tuple[tuple[stored.Count, float], ...] = ()
+    key: str  # the run
+    what: str  # its name
+    stage: str  # what it is for
+    done: stored.Count  # updates made of it
+    of: stored.Count  # updates that it will make
+    made: stored.Count  # updates made for it, those lost with a process too
+    loss: float  # the last training loss
+    host: str  # the machine
+    pid: int  # the number of the process
+    at: float  # the time, in seconds since 1970
+    course: tuple[tuple[stored.Count, float], ...] = ()  # some of the updates, and the training losses of these
 
 
 class Notes:

@@ -18,21 +18,13 @@ from glideslope.search.storage.places import Place, place_at
 
 @dataclass(frozen=True)
 class Saving:
-    """Where and how often a run is checkpointed, and says how far it is.
+    """Where and how often a run is checkpointed, and says how far it is."""
 
-    Attributes:
-        address: of the place.
-        stem: how the names of its files begin.
-        key: what is run.
-        every: the least seconds between two checkpoints, infinite for none.
-        lock: of the run directory that the place is in; None for a place elsewhere.
-    """
-
-    address: str
-    stem: str
-    key: str
-    every: float
-    lock: Lock | None
+    address: str  # of the place
+    stem: str  # how the names of its files begin
+    key: str  # what is run
+    every: float  # the least seconds between two checkpoints, infinite for none
+    lock: Lock | None  # of the run directory that the place is in; None for a place elsewhere
 
     @property
     def place(self) -> Place:

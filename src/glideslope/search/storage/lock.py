@@ -22,23 +22,14 @@ _PAUSE = 0.02
 
 
 class Owner(msgspec.Struct, forbid_unknown_fields=True):
-    """A process, and a random token of the lock that it holds.
+    """A process, and a random token of the lock that it holds."""
 
-    Attributes:
-        host: the name of the machine, and its number where it has one.
-        boot: which start of the machine; "" where that isn't known.
-        space: the space of process numbers, another in each container.
-        pid: the number of the process.
-        started: when it started; numbers of processes come again.
-        token: of the lock.
-    """
-
-    host: str
-    boot: str
-    space: str
-    pid: int
-    started: str
-    token: str
+    host: str  # the name of the machine, and its number where it has one
+    boot: str  # which start of the machine; "" where that isn't known
+    space: str  # the space of process numbers, another in each container
+    pid: int  # the number of the process
+    started: str  # when it started; numbers of processes come again
+    token: str  # of the lock
 
 
 class Lock:

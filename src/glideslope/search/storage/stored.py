@@ -24,25 +24,15 @@ Positive = Annotated[float, msgspec.Meta(gt=0)]
 
 
 class Record(msgspec.Struct, forbid_unknown_fields=True):
-    """The search that a run directory belongs to, and the files that it made there.
+    """The search that a run directory belongs to, and the files that it made there."""
 
-    Attributes:
-        format: of the files; the first had no checksums.
-        id: of the search, random; finished runs have it in their names.
-        search: its identity.
-        files: the checksums that each file may have: of before and after it is written.
-        former: the ids of searches before it, whose finished runs are to be deleted.
-        accepted: differences between identities with which it went on.
-        checkpoints: where those of unfinished runs lie; "" in the folder.
-    """
-
-    format: Literal[2]
-    id: Identifier
-    search: dict[str, Any]
-    files: dict[str, list[Identifier]] = {}
-    former: list[Identifier] = []
-    accepted: list[str] = []
-    checkpoints: str = ""
+    format: Literal[2]  # of the files; the first had no checksums
+    id: Identifier  # of the search, random; finished runs have it in their names
+    search: dict[str, Any]  # its identity
+    files: dict[str, list[Identifier]] = {}  # the checksums that each file may have: of before and after it is written
+    former: list[Identifier] = []  # the ids of searches before it, whose finished runs are to be deleted
+    accepted: list[str] = []  # differences between identities with which it went on
+    checkpoints: str = ""  # where those of unfinished runs lie; "" in the folder
 
 
 class Sweep(msgspec.Struct, forbid_unknown_fields=True):

@@ -15,17 +15,12 @@ Numbers = Any
 
 @dataclass(frozen=True, slots=True)
 class Jet:
-    """A value, its first derivatives, and its second ones where they are asked for.
+    """A value, its first derivatives, and its second ones where they are asked for."""
 
-    Attributes:
-        value: the number, of any shape.
-        first: by each variable.
-        second: by each pair of variables (0, 0), (0, 1), (1, 1), …; None where they aren't asked for.
-    """
-
-    value: Numbers
-    first: tuple[Numbers, ...]
+    value: Numbers  # the number, of any shape
+    first: tuple[Numbers, ...]  # by each variable
     second: tuple[Numbers, ...] | None
+    """By each pair of variables (0, 0), (0, 1), (1, 1), …; None where they aren't asked for."""
 
     @classmethod
     def variables(cls, point: tuple[Numbers, ...], second: bool = False) -> tuple[Jet, ...]:

@@ -28,60 +28,39 @@ Ended = Literal["whole", "diverged", "time"]
 
 
 class Ball(msgspec.Struct, forbid_unknown_fields=True):
-    """What is raced.
+    """What is raced."""
 
-    Attributes:
-        start: where it begins.
-        optimizer: how a slope becomes an update.
-        rate: where the factor of the schedule is 1.
-        schedule: what drives the rate.
-        momentum: β, of the optimizers that have one.
-        layers: what the rate is times, for each coordinate.
-    """
-
-    start: Annotated[list[Coordinate], Meta(min_length=1, max_length=2)]
-    optimizer: Name = "descent"
-    rate: Annotated[float, Meta(gt=0, le=1e6)] = 0.1
-    schedule: Text = "constant"
-    momentum: Annotated[float, Meta(ge=0, le=0.9999)] = 0.9
+    start: Annotated[list[Coordinate], Meta(min_length=1, max_length=2)]  # where it begins
+    optimizer: Name = "descent"  # how a slope becomes an update
+    rate: Annotated[float, Meta(gt=0, le=1e6)] = 0.1  # where the factor of the schedule is 1
+    schedule: Text = "constant"  # what drives the rate
+    momentum: Annotated[float, Meta(ge=0, le=0.9999)] = 0.9  # β, of the optimizers that have one
     layers: Annotated[list[Annotated[float, Meta(ge=0, le=1e4)]], Meta(min_length=2, max_length=2)] = msgspec.field(
         default_factory=lambda: [1.0, 1.0]
     )
+    """What the rate is times, for each coordinate."""
 
 
 class World(msgspec.Struct, forbid_unknown_fields=True):
-    """What every ball meets.
+    """What every ball meets."""
 
-    Attributes:
-        steps: the updates.
-        noise: the standard deviation of the slope of one example, of a formula.
-        batch: the examples in an update; 0 is all of them, without noise.
-        rare: the slope along the last coordinate comes in each such update alone.
-        seed: of the noise.
-    """
-
-    steps: Annotated[int, Meta(ge=1, le=MOST_UPDATES)] = 100
+    steps: Annotated[int, Meta(ge=1, le=MOST_UPDATES)] = 100  # the updates
     noise: Annotated[float, Meta(ge=0, le=1e6)] = 0.0
-    batch: Annotated[int, Meta(ge=0, le=100_000)] = 0
+    """The standard deviation of the slope of one example, of a formula."""
+    batch: Annotated[int, Meta(ge=0, le=100_000)] = 0  # the examples in an update; 0 is all of them, without noise
     rare: Annotated[int, Meta(ge=1, le=10_000)] = 1
-    seed: Annotated[int, Meta(ge=0, le=2**32)] = 0
+    """The slope along the last coordinate comes in each such update alone."""
+    seed: Annotated[int, Meta(ge=0, le=2**32)] = 0  # of the noise
 
 
 @dataclass(frozen=True)
 class Path:
-    """Where a ball went.
+    """Where a ball went."""
 
-    Attributes:
-        at: updates made, whole numbers from 0, shape (n,): each, or some of many.
-        positions: after these, shape (n, d).
-        rates: before the next update, shape (n,).
-        ended: whether all updates were made, the ball was lost, or the time was over.
-    """
-
-    at: np.ndarray
-    positions: np.ndarray
-    rates: np.ndarray
-    ended: Ended
+    at: np.ndarray  # updates made, whole numbers from 0, shape (n,): each, or some of many
+    positions: np.ndarray  # after these, shape (n, d)
+    rates: np.ndarray  # before the next update, shape (n,)
+    ended: Ended  # whether all updates were made, the ball was lost, or the time was over
 
 
 def path(surface: Surface, ball: Ball, world: World, size: float, seconds: float) -> Path:

@@ -27,32 +27,23 @@ _AROUND = 1e-3
 
 @dataclass(frozen=True)
 class Stationary:
-    """A place where the slope is zero.
+    """A place where the slope is zero."""
 
-    Attributes:
-        position: where.
-        kind: "minimum", "maximum", "saddle", or "flat": where the curvature is none, and heights around are neither all
-            above nor all below.
-    """
-
-    position: tuple[float, ...]
+    position: tuple[float, ...]  # where
+    # "minimum", "maximum", "saddle", or "flat": where the curvature is none, and heights around are neither all above
+    # nor all below.
     kind: str
 
 
 @dataclass(frozen=True)
 class Algebra:
-    """What SymPy gave for the places where the slope is zero.
+    """What SymPy gave for the places where the slope is zero."""
 
-    Attributes:
-        result: the real solutions of a formula, or their count in so many variables; None where none came in time, or
-            it has no method.
-        seconds: what it took.
-        problem: why there is none.
-    """
-
+    # The real solutions of a formula, or their count in so many variables; None where none came in time, or it has no
+    # method.
     result: Any
-    seconds: float
-    problem: str = ""
+    seconds: float  # what it took
+    problem: str = ""  # why there is none
 
 
 def by_newton(surface: Surface, window: list[tuple[float, float]]) -> list[Stationary]:

@@ -37,23 +37,14 @@ class Surface(Protocol):
 
 @dataclass(frozen=True)
 class Place:
-    """A named surface.
+    """A named surface."""
 
-    Attributes:
-        title: its name for people.
-        formula: its text; "" of the network.
-        window: the least and the largest of each coordinate that is seen.
-        start: where a ball begins.
-        rate: a rate to begin with.
-        about: what it shows.
-    """
-
-    title: str
-    formula: str
-    window: tuple[tuple[float, float], ...]
-    start: tuple[float, ...]
-    rate: float
-    about: str
+    title: str  # its name for people
+    formula: str  # its text; "" of the network
+    window: tuple[tuple[float, float], ...]  # the least and the largest of each coordinate that is seen
+    start: tuple[float, ...]  # where a ball begins
+    rate: float  # a rate to begin with
+    about: str  # what it shows
 
 
 _SQUARE = ((-3.0, 3.0), (-3.0, 3.0))

@@ -18,17 +18,12 @@ Loss = Callable[[Any, Any], Any]
 
 
 class BatchLoss(NamedTuple):
-    """The loss of a batch.
+    """The loss of a batch."""
 
-    Attributes:
-        mean: the loss to differentiate.
-        counted: returns the number of units that the mean is over; a count on a device is read only when needed.
-        sum: the sum over these units, where the loss function gave it.
-    """
-
-    mean: torch.Tensor
+    mean: torch.Tensor  # the loss to differentiate
     counted: Callable[[], Any]
-    sum: torch.Tensor | None = None
+    """Returns the number of units that the mean is over; a count on a device is read only when needed."""
+    sum: torch.Tensor | None = None  # the sum over these units, where the loss function gave it
 
     def over(self) -> tuple[torch.Tensor, Any]:
         """The sum over its units, 0 of none, of which the mean is NaN; and their number."""

@@ -19,17 +19,11 @@ ROUNDING = 1e-6
 
 @dataclass
 class Known:
-    """A parameter group that was seen before.
+    """A parameter group that was seen before."""
 
-    Attributes:
-        place: its place among all groups that there ever were, in order of appearance.
-        scale: its `lr_scale`.
-        bases: its initial values by key, such as the rate by "lr".
-    """
-
-    place: int
-    scale: float = 1.0
-    bases: dict[str, float] = field(default_factory=dict)
+    place: int  # its place among all groups that there ever were, in order of appearance
+    scale: float = 1.0  # its `lr_scale`
+    bases: dict[str, float] = field(default_factory=dict)  # its initial values by key, such as the rate by "lr"
 
 
 class Replaced(NamedTuple):

@@ -45,21 +45,13 @@ class _State(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Saved:
-    """A state that was read.
+    """A state that was read."""
 
-    Attributes:
-        step: the updates made.
-        positions: where each schedule goes on, in its own updates.
-        feedback_states: of each schedule, None where it has no feedback.
-        bases: the initial values of each group by key; None if the state doesn't have them.
-        largest: the largest initial rate of the first groups; None if the state doesn't have it.
-    """
-
-    step: int
-    positions: list[float]
-    feedback_states: list[Any]
-    bases: list[dict[str, float]] | None
-    largest: float | None
+    step: int  # the updates made
+    positions: list[float]  # where each schedule goes on, in its own updates
+    feedback_states: list[Any]  # of each schedule, None where it has no feedback
+    bases: list[dict[str, float]] | None  # the initial values of each group by key; None if the state doesn't have them
+    largest: float | None  # the largest initial rate of the first groups; None if the state doesn't have it
 
 
 def read_state(
