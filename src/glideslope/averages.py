@@ -21,11 +21,7 @@ class Average:
 
     @classmethod
     def read(cls, text: str) -> Average:
-        """The average that a text names.
-
-        Raises:
-            SearchError: it isn't one.
-        """
+        """The average that a text names. Raises a SearchError if it isn't one."""
         match = re.fullmatch(r"\s*(ema|swa)\s*(?:\(\s*((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(%?)\s*\))?\s*", text)
         default = {"ema": 0.99, "swa": 0.75}
         if match is None:

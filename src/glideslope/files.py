@@ -15,10 +15,8 @@ _TRIES = 5
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Writes a file so that a reader, or a crash, never sees half of it: temporary file, fsync, rename.
-
-    A device or a pipe is written to as it is, and not replaced. Raises a FileError if it can't be written.
-    """
+    """Writes a file so that a reader, or a crash, never sees half of it: temporary file, fsync, rename. A device or a
+    pipe is written to as it is, and not replaced. Raises a FileError if it can't be written."""
     try:
         _write(path, content)
     except OSError as error:

@@ -101,10 +101,8 @@ class Loaded:
     sent: Sent
 
     def watched(self, directory: RunDirectory, search: Callable[[Watch], Result]) -> Result:
-        """The result of a search, its progress shown and its runs sent; interrupted, it leaves a partial report.
-
-        Where it has one, or there is nothing to learn, the directory stays locked for its report.
-        """
+        """The result of a search, its progress shown and its runs sent; interrupted, it leaves a partial report. Where
+        it has one, or there is nothing to learn, the directory stays locked for its report."""
         from glideslope.views.progress import shown_progress
 
         directory.is_locked_for_report = True

@@ -148,11 +148,9 @@ def _deepspeed(schedule: Schedule, steps: int, peak: float, rows: int) -> str:
 
 
 def _deepspeed_section(at: np.ndarray, rates: np.ndarray, steps: int, peak: float) -> dict[str, Any] | None:
-    """The section that gives exactly these rates, DeepSpeed's lag of an update included; None if there is none.
-
-    The rates, shape (n,), are of updates from 0 to `steps`, 0 and 1 and `steps` among them; `peak` is the optimizer's
-    rate, which WarmupCosineLR multiplies.
-    """
+    """The section that gives exactly these rates, DeepSpeed's lag of an update included; None if there is none. The
+    rates, shape (n,), are of updates from 0 to `steps`, 0 and 1 and `steps` among them; `peak` is the optimizer's rate,
+    which WarmupCosineLR multiplies."""
     for section in _deepspeed_candidates(at, rates, steps, peak):
         of = peak if section["type"] == "WarmupCosineLR" else 1.0
         theirs = of * np.asarray(from_deepspeed(section)(at))

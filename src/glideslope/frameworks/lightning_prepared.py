@@ -150,10 +150,8 @@ def _alone(trainer: Any, callbacks: list[Any]) -> AbstractContextManager[None]:
 
 @contextmanager
 def _before_iteration() -> Iterator[list[tuple[list[randomness.Source], dict[str, Any]]]]:
-    """The generators, and their state, before each time that Lightning begins to iterate over loaders.
-
-    A fit begins to iterate before it says that training starts, and that draws random numbers.
-    """
+    """The generators, and their state, before each time that Lightning begins to iterate over loaders. A fit begins to
+    iterate before it says that training starts, and that draws random numbers."""
     states: list[tuple[list[randomness.Source], dict[str, Any]]] = []
     original = CombinedLoader.__iter__
 

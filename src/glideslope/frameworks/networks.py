@@ -83,9 +83,7 @@ def _of_torch(job: Any) -> Network | None:
 
 def _distinct(tensors: dict[str, Any]) -> dict[str, Any] | None:
     """One tensor of those that share memory, such as tied weights: the one that has all of it, as `load_model` expects.
-
-    None where no tensor has all of it.
-    """
+    None where no tensor has all of it."""
     groups: dict[Any, list[str]] = {}
     for name, value in sorted(tensors.items()):
         storage = value.untyped_storage()

@@ -29,11 +29,9 @@ class Points:
 
     @classmethod
     def of(cls, run: Run, longest: int, most: int) -> Points:
-        """The losses of a run that a fit uses, as `most` means of equally many where there are more.
-
-        A mean is one of logarithms, in which points far off count as points at three standard deviations of the noise:
-        that of a point by the next, so that a few wild losses don't move it.
-        """
+        """The losses of a run that a fit uses, as `most` means of equally many where there are more. A mean is one of
+        logarithms, in which points far off count as points at three standard deviations of the noise: that of a point
+        by the next, so that a few wild losses don't move it."""
         chosen = used(run, longest)
         return cls.means(run.step[chosen], np.log(run.loss[chosen]), most)
 

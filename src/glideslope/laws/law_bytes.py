@@ -9,11 +9,8 @@ from glideslope.errors import LawError, reason
 
 
 def law_bytes(path: Path | str) -> bytes:
-    """What is in a file, for a law to be read from.
-
-    Raises:
-        LawError: there is no such file, it can't be read, or it is too large for a law.
-    """
+    """What is in a file, for a law to be read from. Raises a LawError if there is no such file, it can't be read, or it
+    is too large for a law."""
     try:
         if Path(path).stat().st_size > MOST_BYTES:
             raise LawError(f"{path} can't be read as a law: it is larger than {MOST_BYTES:,} bytes")

@@ -127,11 +127,7 @@ def _upgraded(document: Any) -> Any:
 
 
 def _law(document: _Document) -> Law:
-    """The law of a document.
-
-    Raises:
-        DocumentError: its parameters or covariance aren't those of a law.
-    """
+    """The law of a document. Raises a DocumentError if its parameters or covariance aren't those of a law."""
     parameters = document.parameters
     if document.glideslope_law <= _ONE_CLOCK:
         parameters = parameters | {"h": H}

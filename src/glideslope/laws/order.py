@@ -15,11 +15,8 @@ _ANEW = 0.1
 
 
 def counted(name: str, step: np.ndarray, loss: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """The places of the losses that count, in order of the steps, and notes on the others.
-
-    Raises:
-        LawError: the steps go back otherwise than after a resume, or many have two losses.
-    """
+    """The places of the losses that count, in order of the steps, and notes on the others. Raises a LawError if the
+    steps go back otherwise than after a resume, or many have two losses."""
     back = int((np.diff(step) < 0).sum())
     if back > max(5, len(step) // 10):
         raise LawError(

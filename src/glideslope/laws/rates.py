@@ -230,11 +230,7 @@ def thinned(values: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def _within(function: Callable[..., np.ndarray], begin: int, end: int, step: int) -> np.ndarray:
-    """A range of updates, if an array of them isn't too large.
-
-    Raises:
-        LawError: it is.
-    """
+    """A range of updates, if an array of them isn't too large. Raises a LawError if it is."""
     if (end - begin) / step > MOST_AS_ARRAY:
         raise LawError(
             f"an array of {abs(end - begin) // abs(step):,} rates was asked for, at most {MOST_AS_ARRAY:,} are made: "

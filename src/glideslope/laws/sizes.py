@@ -104,11 +104,8 @@ def _plain(name: str) -> str:
 
 
 def groups(runs: Sequence[SizedRun]) -> dict[float, list[SizedRun]]:
-    """The runs of each size, smallest first.
-
-    Raises:
-        LawError: there is one size only, parameters are in two units, or each size has a peak of its own.
-    """
+    """The runs of each size, smallest first. Raises a LawError if there is one size only, parameters are in two units,
+    or each size has a peak of its own."""
     by_size: dict[float, list[SizedRun]] = {}
     for run in sorted(runs, key=lambda run: run.params):
         near = next((size for size in by_size if abs(run.params / size - 1) < SAME), run.params)

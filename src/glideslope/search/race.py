@@ -193,11 +193,9 @@ def _error(runs: Sequence[Run]) -> float:
 
 
 def within_noise(order: Sequence[Sequence[Run]]) -> list[Sequence[Run]]:
-    """The best, and those whose mean difference from it, seed by seed, is under two of its standard errors.
-
-    With a few seeds a contestant's own spread says little, and one that almost diverges has a huge one. So the spread
-    of all is taken, the median over them; where there is none, as with one seed, those that end exactly as low count.
-    """
+    """The best, and those whose mean difference from it, seed by seed, is under two of its standard errors. With a few
+    seeds a contestant's own spread says little, and one that almost diverges has a huge one. So the spread of all is
+    taken, the median over them; where there is none, as with one seed, those that end exactly as low count."""
     best = order[0]
     gaps = [np.array([b.final_loss - a.final_loss for a, b in zip(best, runs, strict=True)]) for runs in order]
     with np.errstate(over="ignore"):

@@ -168,11 +168,9 @@ def _suggested(sweep: Sweep, clear: bool, optimizer: str | None) -> float:
 
 
 def _noise_of_a_fall(sweeps: tuple[Sweep, ...]) -> float:
-    """What the mean fall of sweeps hardly exceeds where nothing falls.
-
-    The lowest point of an average of noise lies some two of its standard deviations below the level, seldom four; the
-    level is a mean of a tenth of the losses, and counts with three standard errors.
-    """
+    """What the mean fall of sweeps hardly exceeds where nothing falls. The lowest point of an average of noise lies
+    some two of its standard deviations below the level, seldom four; the level is a mean of a tenth of the losses, and
+    counts with three standard errors."""
     losses = sum(max(len(sweep.losses) // 10, 3) for sweep in sweeps)
     return sweeps[0].noise * (4 * LASTING + 3 / math.sqrt(losses))
 

@@ -80,11 +80,7 @@ parsed = lru_cache(maxsize=256)(parse)
 
 
 def scheduled(text: str) -> Schedule:
-    """The schedule of a text, that nothing but the updates move.
-
-    Raises:
-        ScheduleError: the text isn't one.
-    """
+    """The schedule of a text, that nothing but the updates move. Raises a ScheduleError if the text isn't one."""
     value = parsed(text)
     if isinstance(value, Feedback) or not isinstance(value, Schedule):
         raise ScheduleError(f"{value} answers to measurements or batches: this is done with a schedule alone")

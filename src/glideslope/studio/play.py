@@ -172,11 +172,9 @@ def _way(ground: Surface, ball: Ball, way: Path | GlideslopeError, window: list[
 
 
 def _marked(way: Path, window: list[tuple[float, float]]) -> np.ndarray:
-    """The positions of a way, by number, at which its limits are taken: its own, shape (n,).
-
-    Where a ball was lost the curvature tells nothing: from the last position in the window on it is taken there, and at
-    the start where none is in it.
-    """
+    """The positions of a way, by number, at which its limits are taken: its own, shape (n,). Where a ball was lost the
+    curvature tells nothing: from the last position in the window on it is taken there, and at the start where none is
+    in it."""
     each = np.arange(len(way.at))
     if way.ended != "diverged":
         return each

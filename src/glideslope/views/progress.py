@@ -61,10 +61,8 @@ class Pace:
 
 
 class LiveScreen:
-    """The stage, the run with its loss, and the whole search with the time that is left, redrawn in place.
-
-    Where it can't be shown, the search goes on without it.
-    """
+    """The stage, the run with its loss, and the whole search with the time that is left, redrawn in place. Where it
+    can't be shown, the search goes on without it."""
 
     def __init__(self, console: Console) -> None:
         self._losses: list[float] = []

@@ -29,10 +29,7 @@ _OF_LINES = re.compile(r"[-+:| =]+")
 
 def table(source: Source) -> Table:
     """The table in a file; lines that begin with # before its header are comments, and those after it are skipped.
-
-    Raises:
-        LawError: it has no rows, a row has more cells than the header, or a second header follows.
-    """
+    Raises a LawError if it has no rows, a row has more cells than the header, or a second header follows."""
     file, lines = source.path, source.lines
     first = _header(lines, source.labels)
     names, separator = _split(lines[first], source.labels)
@@ -86,11 +83,8 @@ def header(source: Source) -> list[str]:
 
 
 def _write_points(source: Source, rows: list[Row], measured: list[str], separator: str) -> None:
-    """Writes the numbers of a table with a point, and without separators of thousands.
-
-    Raises:
-        LawError: the table doesn't show which of a comma and a point is of the decimals.
-    """
+    """Writes the numbers of a table with a point, and without separators of thousands. Raises a LawError if the table
+    doesn't show which of a comma and a point is of the decimals."""
     steps = [*ranked(measured, "step"), *filter(source.labels.is_step, measured)]
     cells = [(row, name, row[name].strip()) for row in rows for name in row if isinstance(row[name], str)]
     signs = {

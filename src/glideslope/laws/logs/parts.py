@@ -100,11 +100,7 @@ def _of_validation(columns: Mapping[str, Sequence[Any] | np.ndarray]) -> np.ndar
 
 def _counted(part: Part) -> Part:
     """The part with the updates made as steps: those of Lightning, and those that are all one below the multiples of a
-    number, are the number of the update, from 0.
-
-    Raises:
-        LawError: the steps count anew in each epoch.
-    """
+    number, are the number of the update, from 0. Raises a LawError if the steps count anew in each epoch."""
     for name in ranked(part.log, "epoch")[:1]:
         steps, epochs = part.log[name]
         again = np.diff(steps) < 0

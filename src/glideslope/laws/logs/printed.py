@@ -54,11 +54,9 @@ def pairs(line: str) -> dict[str, str]:
 
 
 def of_pairs(line: str, values: Row, labels: Labels) -> Row | None:
-    """The row of a line; None if it has no step with a measurement beside it.
-
-    A script names the step anew in each kind of line, so that no column has it in all of them: here it is "step". A
-    line of a validation, whose loss is called as that of the training, has a loss "val …".
-    """
+    """The row of a line; None if it has no step with a measurement beside it. A script names the step anew in each kind
+    of line, so that no column has it in all of them: here it is "step". A line of a validation, whose loss is called as
+    that of the training, has a loss "val …"."""
     if labels.step:
         return values if any(map(labels.is_step, values)) and len(values) > 1 else None
     steps = ranked(values, "step") or [name for name in values if phase(name) and role(_without_phase(name)) == "step"]

@@ -177,11 +177,8 @@ def _totals(cells: Sequence[Any] | np.ndarray) -> np.ndarray:
 
 
 def _of_several(file: Path, columns: Mapping[str, Sequence[Any] | np.ndarray], labels: Labels) -> Steps:
-    """The steps by two columns: the epoch and the place in it, or each of other rows.
-
-    Raises:
-        LawError: one isn't there, or both have other numbers in a row.
-    """
+    """The steps by two columns: the epoch and the place in it, or each of other rows. Raises a LawError if one isn't
+    there, or both have other numbers in a row."""
     fitting = [next(iter(named(columns, name)), "") for name in labels.steps]
     if not all(fitting):
         raise LawError(f"{file} has no columns {labels.step!r} of the step: it has {listed(columns)}")

@@ -76,11 +76,7 @@ class Source:
 
     @cached_property
     def content(self) -> bytes:
-        """The bytes of the file, decompressed where it is compressed.
-
-        Raises:
-            LawError: it can't be read.
-        """
+        """The bytes of the file, decompressed where it is compressed. Raises a LawError if it can't be read."""
         try:
             content = self.path.read_bytes()
             for magic, decompress in _COMPRESSED.items():
@@ -92,11 +88,8 @@ class Source:
 
     @cached_property
     def text(self) -> str:
-        """The text of the file, its lines ended by a line feed: UTF-8, or UTF-16.
-
-        Raises:
-            LawError: it can't be read, is empty, or is no text.
-        """
+        """The text of the file, its lines ended by a line feed: UTF-8, or UTF-16. Raises a LawError if it can't be
+        read, is empty, or is no text."""
         content = self.content
         encoding = "utf-8-sig"
         if content[:2] in (b"\xff\xfe", b"\xfe\xff"):

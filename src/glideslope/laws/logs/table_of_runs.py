@@ -34,13 +34,9 @@ def is_of_curves(table: Table) -> bool:
 
 
 def of_curves(file: Path, table: Table, labels: Labels) -> list[Part]:
-    """The runs that a table of runs names.
-
-    A row without a schedule is of a curve that has its rates. Where both have rates, the schedule's are taken.
-
-    Raises:
-        LawError: a curve can't be read, has other runs too, or contradicts its row.
-    """
+    """The runs that a table of runs names. A row without a schedule is of a curve that has its rates. Where both have
+    rates, the schedule's are taken. Raises a LawError if a curve can't be read, has other runs too, or contradicts its
+    row."""
     rows: dict[tuple[str, str], Row] = {}
     parts = []
     for row in table.rows():

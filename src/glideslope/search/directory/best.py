@@ -24,11 +24,9 @@ _LEAST_COST = 0.02
 
 
 class Best:
-    """Keeps the state of the least validation loss of a run, where that takes under 2% of the run's time.
-
-    `keep` stores the state after so many updates, at a loss, and returns whether it could; `least` is the loss of the
-    stored state, infinite without one; `initial` is the job's state at the start of the run, for its size.
-    """
+    """Keeps the state of the least validation loss of a run, where that takes under 2% of the run's time. `keep` stores
+    the state after so many updates, at a loss, and returns whether it could; `least` is the loss of the stored state,
+    infinite without one; `initial` is the job's state at the start of the run, for its size."""
 
     def __init__(self, keep: Callable[[int, float], bool], least: float, initial: object) -> None:
         self._keep, self._least = keep, least

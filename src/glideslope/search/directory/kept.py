@@ -14,10 +14,8 @@ from glideslope.search.storage.run_files import LAST, STATES
 
 
 class Kept:
-    """Keeps one state: in the run directory, or in memory where there is none or it stores no states.
-
-    The document is the file that says which run the state is of. `least` is the least final loss of the runs.
-    """
+    """Keeps one state: in the run directory, or in memory where there is none or it stores no states. The document is
+    the file that says which run the state is of. `least` is the least final loss of the runs."""
 
     def __init__(self, directory: RunDirectory | None, document: str) -> None:
         self._directory, self._document = directory, document

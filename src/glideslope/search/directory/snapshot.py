@@ -51,10 +51,8 @@ class Snapshot:
 
     @classmethod
     def of(cls, folder: Path, reaches: Reaches = anywhere) -> Snapshot:
-        """The snapshot of a folder, with the checkpoints at addresses outside it that `reaches` accepts.
-
-        Raises a RunDirectoryError if the folder holds no search, or one that can't be read.
-        """
+        """The snapshot of a folder, with the checkpoints at addresses outside it that `reaches` accepts. Raises a
+        RunDirectoryError if the folder holds no search, or one that can't be read."""
         record = _record(folder)
         runs: list[Run] = []
         stages: list[str] = []

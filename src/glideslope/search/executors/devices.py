@@ -12,10 +12,8 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def gpus() -> list[str]:
-    """The GPUs that this process may use, by their numbers or names.
-
-    Those in `CUDA_VISIBLE_DEVICES`, where it is set; else those that the driver lists.
-    """
+    """The GPUs that this process may use, by their numbers or names. Those in `CUDA_VISIBLE_DEVICES`, where it is set;
+    else those that the driver lists."""
     if (visible := os.environ.get(VISIBLE)) is not None:
         names = [name.strip() for name in visible.split(",")]
         return names[: names.index("-1")] if "-1" in names else [name for name in names if name]

@@ -63,11 +63,9 @@ def processes(number: int, gpus_per_trial: int = 0) -> Iterator[Executor]:
 
 
 class Processes(Executor):
-    """Processes, each behind a thread that waits for it and replaces it where it is lost.
-
-    The pool of the standard library takes no more work where one of its processes is lost, and ends the others; so each
-    process is a pool. Each has the variables of one of the environments besides those of this process.
-    """
+    """Processes, each behind a thread that waits for it and replaces it where it is lost. The pool of the standard
+    library takes no more work where one of its processes is lost, and ends the others; so each process is a pool. Each
+    has the variables of one of the environments besides those of this process."""
 
     def __init__(self, environments: Sequence[Mapping[str, str]]) -> None:
         self._threads = ThreadPoolExecutor(len(environments), "glideslope-worker")

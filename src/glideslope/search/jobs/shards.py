@@ -17,10 +17,8 @@ Shard = dict[str, Any]
 
 
 class Shards:
-    """Takes the distributed tensors of states apart and joins them again, on the rank that holds the parts.
-
-    Only this rank has the group of processes over which a tensor is divided, so its state names the layout.
-    """
+    """Takes the distributed tensors of states apart and joins them again, on the rank that holds the parts. Only this
+    rank has the group of processes over which a tensor is divided, so its state names the layout."""
 
     def __init__(self) -> None:
         self._layouts: dict[str, Callable[..., Any]] = {}

@@ -82,10 +82,8 @@ def optimizer_of(job: Any) -> Any:
 
 
 def chosen_rate(optimizer: Any) -> float | None:
-    """The rate of an optimizer of torch, where it isn't the default of its class; else None.
-
-    A user who left the default chose nothing.
-    """
+    """The rate of an optimizer of torch, where it isn't the default of its class; else None. A user who left the
+    default chose nothing."""
     groups = getattr(optimizer, "param_groups", None)
     if not isinstance(groups, list) or not groups or "lr" not in groups[0]:
         return None

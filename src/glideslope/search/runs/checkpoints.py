@@ -146,10 +146,8 @@ def _files(document: str) -> list[str]:
 
 
 def latest_positions(address: str, search: str) -> dict[str, Position]:
-    """Where each unfinished run of a search, by its id, stood at its last whole checkpoint, by its key.
-
-    The checkpoints are those at an address; the job's state isn't read.
-    """
+    """Where each unfinished run of a search, by its id, stood at its last whole checkpoint, by its key. The checkpoints
+    are those at an address; the job's state isn't read."""
     positions: dict[str, Position] = {}
     place = places.place_at(address)
     for name in place.names(stored.checkpoint_names(stored.any_run(search))):

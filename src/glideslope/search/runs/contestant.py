@@ -28,11 +28,8 @@ def finds_its_rate(optimizer: str | None) -> bool:
 
 @dataclass(frozen=True)
 class Contestant:
-    """A schedule at a peak rate.
-
-    A feedback in it gets each validation loss of the run, and a guard each training loss; where
-    its decay is paid in batch growth, the run has fewer updates, of as many examples.
-    """
+    """A schedule at a peak rate. A feedback in it gets each validation loss of the run, and a guard each training loss;
+    where its decay is paid in batch growth, the run has fewer updates, of as many examples."""
 
     schedule: Driven  # the schedule of the rate, possibly times feedbacks or a growth of the batch
     peak: float  # the rate where its factor is 1

@@ -16,10 +16,8 @@ from glideslope.search.jobs.time_limit import GRACE, OutOfTime, alarm, over
 
 class RunLimit:
     """Ends a run after so many seconds: by an exception in the job's call; where that has no effect by ending the
-    process.
-
-    In a thread that isn't the main one, which no signal reaches, the run is ended before its next call instead.
-    """
+    process. In a thread that isn't the main one, which no signal reaches, the run is ended before its next call
+    instead."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds

@@ -41,10 +41,8 @@ class Running(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class Notes:
-    """Writes how far a run is, now and then, of the updates that it will make (`of`).
-
-    `before` are the updates that earlier processes are known to have made of the run.
-    """
+    """Writes how far a run is, now and then, of the updates that it will make (`of`). `before` are the updates that
+    earlier processes are known to have made of the run."""
 
     def __init__(self, saving: Saving, what: str, stage: str, of: int) -> None:
         self._saving, self._what, self._stage, self._of = saving, what, stage, of

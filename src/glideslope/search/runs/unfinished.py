@@ -45,11 +45,8 @@ class Saving:
 
 
 class Unfinished:
-    """The files of the runs in the making, at an address.
-
-    A run is checkpointed every so many seconds at most, infinite for never; `lock` is that of the run directory that
-    the files lie in, None for a place elsewhere.
-    """
+    """The files of the runs in the making, at an address. A run is checkpointed every so many seconds at most, infinite
+    for never; `lock` is that of the run directory that the files lie in, None for a place elsewhere."""
 
     def __init__(self, address: str, every: float, lock: Lock | None) -> None:
         self._address, self.every, self._lock = address, every, lock

@@ -77,11 +77,9 @@ class Lock:
             return False
 
     def check_held(self) -> None:
-        """Raises where the lock isn't in its file any more; for a worker, where another's is there.
-
-        A worker saves its run after an interrupted search has released the lock. Who takes away the lock of a dead
-        process may move a new one aside for a moment: so one that isn't there is looked for twice.
-        """
+        """Raises where the lock isn't in its file any more; for a worker, where another's is there. A worker saves its
+        run after an interrupted search has released the lock. Who takes away the lock of a dead process may move a new
+        one aside for a moment: so one that isn't there is looked for twice."""
         if (text := self._read()) is None:
             if self._pid != os.getpid():
                 return

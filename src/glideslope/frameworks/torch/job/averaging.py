@@ -66,11 +66,8 @@ class Average:
 @contextmanager
 def as_evaluated(model: torch.nn.Module, optimizers: Sequence[Any], average: Average | None = None) -> Iterator[bool]:
     """A model with the weights to measure; then exactly as it was. Yields whether they are others than those that are
-    trained.
-
-    The optimizers have `train` and `eval`, and keep other weights for evaluation (schedule-free); an average is
-    measured in place of the weights.
-    """
+    trained. The optimizers have `train` and `eval`, and keep other weights for evaluation (schedule-free); an average
+    is measured in place of the weights."""
     training = {module for module in model.modules() if module.training}
     copies = [tensor.detach().clone() for tensor in _tensors(model)] if optimizers else []
     for optimizer in optimizers:

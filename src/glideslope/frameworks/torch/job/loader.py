@@ -138,11 +138,8 @@ def some(loader: Iterable[Any], wanted: int) -> Iterator[Any]:
 
 
 class Parts:
-    """Parts of a validation loader, for estimates: the same part each time.
-
-    `chosen` is the loader of the same batches that can choose, where another one wraps it; `most` is the batches of a
-    full validation, where they are limited.
-    """
+    """Parts of a validation loader, for estimates: the same part each time. `chosen` is the loader of the same batches
+    that can choose, where another one wraps it; `most` is the batches of a full validation, where they are limited."""
 
     def __init__(self, loader: Iterable[Any], chosen: Iterable[Any] | None = None, most: int | None = None) -> None:
         self.loader = loader

@@ -86,11 +86,8 @@ class KnownGroups:
 
     def base(self, group: Group, known: Known, key: str, scale: float) -> float:
         """The initial value of a group, kept in it as torch's schedulers keep `initial_lr`; of a group without one, its
-        value is the initial one times `scale`.
-
-        A loaded state, or a copy of a group, may lack it, with a value that a schedule has changed: then it is the one
-        known before.
-        """
+        value is the initial one times `scale`. A loaded state, or a copy of a group, may lack it, with a value that a
+        schedule has changed: then it is the one known before."""
         name = f"initial_{key}"
         if name not in group:
             before = self._before.get(id(known), group)

@@ -61,11 +61,9 @@ class Values:
 
 
 class Rates(Values):
-    """Rates, or weight decays, by their key in a group: each group's own initial value times the factor.
-
-    The initial value is kept in the group, as torch's schedulers keep `initial_lr`. A value that is a tensor is written
-    in place, on its device, without waiting for it.
-    """
+    """Rates, or weight decays, by their key in a group: each group's own initial value times the factor. The initial
+    value is kept in the group, as torch's schedulers keep `initial_lr`. A value that is a tensor is written in place,
+    on its device, without waiting for it."""
 
     def __init__(self, key: str) -> None:
         super().__init__(key)

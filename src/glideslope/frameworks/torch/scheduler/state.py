@@ -61,12 +61,9 @@ def read_state(
     feedbacks: Sequence[Controlled | None],
     growth: str | None,
 ) -> Saved:
-    """Reads a state for a scheduler with these schedules, each with its name and feedback.
-
-    Numbers may be of any library, sequences lists, tuples or arrays, and an infinite number null, as JSON leaves them.
-    Raises a ScheduleError if it isn't a state, was changed since it was saved, or what was made so far would have been
-    made at other rates.
-    """
+    """Reads a state for a scheduler with these schedules, each with its name and feedback. Numbers may be of any
+    library, sequences lists, tuples or arrays, and an infinite number null, as JSON leaves them. Raises a ScheduleError
+    if it isn't a state, was changed since it was saved, or what was made so far would have been made at other rates."""
     try:
         step = _step(plain(state["step"]))
     except (KeyError, TypeError, ValueError, IndexError, DocumentError):

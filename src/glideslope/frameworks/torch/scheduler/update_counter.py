@@ -62,11 +62,9 @@ class Updates:
 def around_updates(
     optimizer: torch.optim.Optimizer, *, before: Before | None = None, after: After | None = None
 ) -> list[RemovableHandle]:
-    """Calls `before` and `after` once around each update, until the handles that it returns are removed.
-
-    torch hooks the `step` of each class: where a subclass's calls its parent's, the hooks run for both, and only the
-    outermost call is the update. A call by torch.distributed.checkpoint, which fills an empty state, is none.
-    """
+    """Calls `before` and `after` once around each update, until the handles that it returns are removed. torch hooks
+    the `step` of each class: where a subclass's calls its parent's, the hooks run for both, and only the outermost call
+    is the update. A call by torch.distributed.checkpoint, which fills an empty state, is none."""
     running = _Running()
 
     def enter(stepped: Any, args: Any, kwargs: Any, compiled: bool = False) -> Any:
