@@ -21,14 +21,8 @@ from glideslope.frameworks.torch.job import randomness
 
 @dataclass(frozen=True)
 class Prepared:
-    """A training before its first update.
-
-    Attributes:
-        trainer: the Trainer; its strategy has the module on its device.
-        optimizer: what `configure_optimizers` made.
-        train_loader, train_batches: the training loader, and the batches of an epoch; None where that isn't known.
-        validation_loaders, validation_batches: the validation loaders, and the batches of each that are measured.
-    """
+    """A training before its first update. `train_batches` are the batches of an epoch, None where that isn't known;
+    `validation_batches` those of each validation loader that are measured."""
 
     trainer: Any
     optimizer: torch.optim.Optimizer

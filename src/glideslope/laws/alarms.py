@@ -58,13 +58,8 @@ class Band:
         self._off: deque[float] = deque(maxlen=_LONG)
 
     def add(self, step: float, loss: float, trend: float) -> Alarm | None:
-        """Takes the next loss, and returns an alarm if it left its band.
-
-        Args:
-            step: the updates made when it was measured.
-            loss: measured; not a number where it was lost.
-            trend: what a law has for it; only its changes count.
-        """
+        """Takes the next loss, NaN where it was lost, after so many updates, and returns an alarm if it left its band.
+        Of the trend, what a law has for it, only the changes count."""
         middle, spread = self._expected(step)
         if not (math.isfinite(loss) and loss > 0):
             return Alarm(step, "not finite", loss, math.exp(middle) * trend)
@@ -90,15 +85,11 @@ class Band:
 
 
 def without_faults(step: np.ndarray, loss: np.ndarray, trend: np.ndarray) -> tuple[np.ndarray, list[Alarm]]:
-    """Losses as a forecast counts them, and those that left their band.
+    """Losses as a forecast counts them, and those that left their band: at updates `step`, shape (n,), each positive.
+    Of the trend, what a law has for them, only the changes count.
 
     A spike counts as what was expected there. Where the level changes, as with other data, the losses before count as
     so much higher or lower.
-
-    Args:
-        step: the updates made, shape (n,).
-        loss: measured then, positive.
-        trend: what a law has for it; only its changes count.
 
     >>> losses = np.array([3.0, 2.9, 2.83, 2.78, 2.74, 2.71, 2.68, 2.66, 3.4, 2.62, 2.6, 2.59])
     >>> counted, alarms = without_faults(np.arange(100.0, 1300, 100), losses, np.full(12, 3.0))

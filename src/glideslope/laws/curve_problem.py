@@ -29,16 +29,8 @@ BOOTSTRAPS = 200
 
 
 class Problem:
-    """The residuals of runs, over the free parameters' logarithms.
-
-    Args:
-        runs: the runs.
-        points: those of each that count.
-        prior: of the parameters.
-        longest: the updates of the longest run.
-        sizes: the batch size that others are over, if there are any.
-        fixed: the parameters that aren't free.
-    """
+    """The residuals of runs, over the free parameters' logarithms, at those of their `points` that count. `longest` is
+    the updates of the longest run, and `sizes` the batch size that others are over, if there are any."""
 
     def __init__(
         self,

@@ -64,12 +64,8 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def save(law: Law, path: Path | str) -> None:
-    """Writes a law to a JSON file, with a checksum.
-
-    Raises:
-        LawError: a number of it isn't finite.
-        FileError: it can't be written.
-    """
+    """Writes a law to a JSON file, with a checksum. Raises a LawError if a number of it isn't finite, and a FileError
+    if it can't be written."""
     document = {
         "glideslope_law": VERSION, "parameters": law.parameters, "covariance": law.covariance.tolist(),
         "reference": law.reference, "unit": law.unit, "noise": law.noise, "shift": law.shift,

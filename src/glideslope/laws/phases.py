@@ -18,14 +18,10 @@ _FLAT = 1e-3
 
 
 def written(times: np.ndarray, factors: np.ndarray) -> Iterator[Schedule]:
-    """Schedules that a rate may be written as, the plainest first; the last is the rate itself.
-
-    Each is `warmup(w%) >> hold(h%) >> …`, less what it lacks: then one cooldown with a shape, or points.
-
-    Args:
-        times: where the rate turns, in percent of the horizon, rising from 0 to 100, shape (n,).
-        factors: there, shape (n,), the first 0 where it warms up; straight in between.
-    """
+    """Schedules that a rate may be written as, the plainest first; the last is the rate itself, straight between the
+    turns at `times`, in percent of the horizon, rising from 0 to 100, shape (n,), with `factors` there, the first 0
+    where it warms up. Each is `warmup(w%) >> hold(h%) >> …`, less what it lacks: then one cooldown with a shape, or
+    points."""
     times = _rounded(times)
     if (cooled := _cooled(times, factors)) is not None:
         yield cooled

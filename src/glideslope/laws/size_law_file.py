@@ -70,12 +70,8 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def save(law: SizeLaw, path: Any) -> None:
-    """Writes a law over sizes to a JSON file, with a checksum.
-
-    Raises:
-        LawError: a number of it isn't finite.
-        FileError: it can't be written.
-    """
+    """Writes a law over sizes to a JSON file, with a checksum. Raises a LawError if a number of it isn't finite, and a
+    FileError if it can't be written."""
     sizes = [
         {"params": size, "weight_decay": None if math.isnan(decay) else decay, "runs": list(map(_plain, members))}
         for (size, members), decay in zip(law.fitted, law.decays, strict=True)

@@ -46,14 +46,9 @@ class LinePrior:
 
 
 def priors(lowest: float, center: float, unit: float, reference: float) -> Iterator[LinePrior]:
-    """One for any data, and one for data like the public: language models at usual rates and updates.
-
-    Args:
-        lowest: the lowest loss.
-        center: the logarithm of the size that sizes are over.
-        unit: the updates in a unit of the clock.
-        reference: the rate that rates are over.
-    """
+    """One for any data, and one for data like the public: language models at usual rates and updates. `center` is the
+    logarithm of the size that sizes are over, `unit` the updates of the clock's, and `reference` the rate that rates
+    are over."""
     level = {name: (math.log(prior.median), prior.spread) for name, prior in _PRIORS.items()}
     level["L0"] = math.log(_PRIORS["L0"].median / 3 - FLOOR), 0.7
     losses = {name: math.log(lowest) - (math.log(3) if name in ("A", "B") else 0.0) for name in ("L0", "A", "B")}

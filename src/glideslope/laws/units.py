@@ -17,14 +17,11 @@ _FAR = 1e4
 
 
 def mixed(sizes: Sequence[float], losses: Sequence[float]) -> tuple[int, int] | None:
-    """The places of two sizes that seem to be in two units: those beside the widest gap, the smaller first.
+    """The places of two sizes that seem to be in two units: those beside the widest gap, the smaller first. `losses`
+    are the lowest of each size, shape (n,).
 
     Two sizes are in two units where none lies between them, and where the smaller networks reach losses like those of
     the larger ones, which networks so much smaller don't.
-
-    Args:
-        sizes: numbers above 0, such as parameters, shape (n,).
-        losses: the lowest of each, shape (n,).
 
     >>> mixed([93e6, 33_000, 53e6], [2.9, 3.1, 3.0]), mixed([200e6, 1e6], [2.3, 5.4])
     ((1, 2), None)

@@ -20,14 +20,8 @@ _TOKEN = re.compile(
 
 
 class Tokens:
-    """A text at one of its tokens.
-
-    Attributes:
-        kind: "number", "word", "quoted", "sign" or "end".
-        text: the token's own.
-        unit: the unit that a number has; "" without one.
-        start: the column where the token begins.
-    """
+    """A text at one of its tokens: its `kind` ("number", "word", "quoted", "sign" or "end"), its own `text`, the `unit`
+    that a number has ("" without one), and `start`, the column where it begins."""
 
     def __init__(self, source: str) -> None:
         self._source, self._next = source, 0

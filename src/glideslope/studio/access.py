@@ -44,14 +44,11 @@ def names_of(host: str) -> set[str]:
 
 @dataclass(frozen=True)
 class Access:
-    """Lets a request through to the application, or answers it with a refusal.
+    """Lets a request through to the application, which sees paths without the token, or answers it with a refusal.
 
-    Args:
-        app: the application; it sees paths without the token.
-        token: what every path begins with.
-        hosts: the names that a request may call the machine by, without ports: any other is a name that somebody else
-            points at this machine.
-        ancestors: the pages that may show this one in a frame, as the policy `frame-ancestors` writes them.
+    `hosts` are the names that a request may call the machine by, without ports: any other is one that somebody else
+    points at this machine. `ancestors` are the pages that may show this one in a frame, as the policy `frame-ancestors`
+    has them.
     """
 
     app: ASGIApp

@@ -14,16 +14,10 @@ from glideslope.studio.server import application, bound, server
 
 
 class Background:
-    """A server on loopback, at any free port, until `close`.
+    """A server on loopback, at any free port, until `close`; `url` is the address of its page, the token in it.
 
-    Args:
-        folder: the only one whose files are read.
-        hosts: the names that this machine may be called by.
-        ancestors: the pages that may show this one in a frame.
-        laws: laws that are in no file, by name.
-
-    Attributes:
-        url: the address of the page, the token in it.
+    Only files in `folder` are read; `hosts` and `ancestors` are those of `Access`, and `laws` are laws in no file, by
+    name.
     """
 
     def __init__(

@@ -18,15 +18,8 @@ _EVENTS = ".tfevents."
 
 
 class Drop:
-    """Files in a folder of the studio.
-
-    Args:
-        folder: where they are kept; it is made.
-
-    Attributes:
-        given: the files and folders that were dropped, as a reader of logs takes them.
-        notes: what was taken for granted.
-    """
+    """Files in a folder of the studio, which is made: `given` are those that were dropped and their folders, as a
+    reader of logs takes them, and `notes` what was taken for granted."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

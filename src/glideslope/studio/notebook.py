@@ -18,11 +18,7 @@ _ANY_PAGE = "* vscode-webview:"
 
 
 class Cell:
-    """The page of a studio, which a notebook shows in a frame.
-
-    Attributes:
-        url: the address of the page, with its token.
-    """
+    """The page of a studio, which a notebook shows in a frame; `url` is its address, with its token."""
 
     def __init__(self, server: Background, room: str) -> None:
         self._server = server

@@ -23,15 +23,8 @@ _NOTHING: Series = (np.empty(0), np.empty(0))
 
 
 def parts_of(source: Source, tables: Sequence[Table]) -> list[Part]:
-    """The runs, or the parts of runs, in a file.
-
-    Args:
-        source: the file, and the names that the caller gives.
-        tables: its named columns.
-
-    Raises:
-        LawError: it has no steps, or they count anew in each epoch.
-    """
+    """The runs, or the parts of runs, in a file of these named columns. Raises a LawError if it has no steps, or they
+    count anew in each epoch."""
     parts: dict[str, Part] = {}
     for table in tables:
         for run, columns in _by_run(table):

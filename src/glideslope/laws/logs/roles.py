@@ -35,16 +35,8 @@ class Steps:
 
 
 def steps(file: Path, columns: Mapping[str, Sequence[Any] | np.ndarray], labels: Labels) -> Steps:
-    """The steps by the most trustworthy column that most rows have: of updates, or, lacking that, of epochs.
-
-    Args:
-        file: for messages.
-        columns: the cells of each.
-        labels: the name of the step's column, and updates in an epoch, where the caller gives them.
-
-    Raises:
-        LawError: there is none, it isn't whole, or it counts epochs of a length that isn't given.
-    """
+    """The steps by the most trustworthy column that most rows have: of updates, or, lacking that, of epochs. Raises a
+    LawError if there is none, it isn't whole, or it counts epochs of a length that `labels` doesn't give."""
     if labels.step and not named(columns, labels.step) and len(labels.steps) > 1:
         return _of_several(file, columns, labels)
     fitting = named(columns, labels.step) if labels.step else ranked(columns, "step")
@@ -93,13 +85,8 @@ def rate(log: Log, labels: Labels) -> tuple[str | None, list[str]]:
 
 
 def loss(log: Log, order: Sequence[str], labels: Labels) -> tuple[str | None, list[str]]:
-    """The series of the loss, if there is one, and notes.
-
-    Args:
-        log: the series.
-        order: the roles of losses, the one that is preferred first.
-        labels: the name of the loss, where the caller gives it.
-    """
+    """The series of the loss, if there is one, and notes: that which `labels` names, or of the first role in
+    `order`."""
     if labels.loss:
         return _chosen(log, named(log, labels.loss), "loss")
     fitting = ranked(log, *order)

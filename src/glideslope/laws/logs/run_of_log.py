@@ -43,19 +43,9 @@ class Assigned:
 def run_of(
     name: str, log: Log, order: tuple[str, ...], labels: Labels, warmup: int | None, assigned: Assigned | None
 ) -> tuple[Run, list[str]]:
-    """The run of a log, and notes on what was taken where there was a choice.
-
-    Args:
-        name: of the run.
-        log: its series.
-        order: the roles of the losses, those that are preferred first.
-        labels: the names of columns that the caller gives.
-        warmup: updates of the warmup, which logs often miss.
-        assigned: the schedule, where the rates weren't logged.
-
-    Raises:
-        LawError: a series is lacking, or as for `Run`.
-    """
+    """The run of a log, and notes on what was taken where there was a choice: of losses the first role in `order`,
+    columns by `labels` if named there, a warmup of so many updates, which logs often miss, and the schedule `assigned`
+    where the rates weren't logged. Raises a LawError if a series is lacking, or as for `Run`."""
     rate, notes = roles.rate(log, labels)
     column, more = roles.loss(log, order, labels)
     if rate is None and assigned is None:

@@ -27,13 +27,7 @@ _ADVICE = {"a run file of W&B": ": give run.history() or an export of its charts
 
 
 class UnknownFormatError(LawError):
-    """A file is of no format that is read.
-
-    Args:
-        path: the file.
-        kind: what it looks like.
-        names: the formats that are read.
-    """
+    """A file is of no format that is read, of which `names` are; `kind` is what it looks like."""
 
     def __init__(self, path: Path, kind: str, names: str = "") -> None:
         self.path, self.kind = path, kind

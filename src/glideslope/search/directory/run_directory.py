@@ -49,16 +49,10 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         search: a description of the search, plain data; a search resumes only in a folder with the same description.
         overwrite: begin anew in a folder that holds a search.
         resume: go on with the search that the folder holds.
-        accept_changes: go on with the results in the folder although the description differs.
+        accept_changes: go on although the description differs; `changes` are the differences.
         checkpoint_every: the least seconds between two checkpoints of a run, infinite for none.
-        checkpoints: where checkpoints lie, a folder or an address of fsspec such as `s3://bucket/folder`; by default in
-            the folder itself.
+        checkpoints: where they lie, a folder or an address of fsspec such as `s3://bucket/folder`; else in the folder.
         new: whether the folder was made for this search; it is deleted if nothing is written.
-
-    Attributes:
-        changes: the differences that are accepted.
-        stores_no_state: whether the state of the job has no form that can be read safely.
-        is_locked_for_report: whether the lock outlasts the search, so that nobody else writes before `finish`.
 
     Raises:
         RunDirectoryError: the folder holds a search and neither `overwrite` nor `resume` is set; it holds another
@@ -74,7 +68,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         check_arguments(folder, search, checkpoint_every)
         self.folder = folder = Path(folder).absolute()  # a job may change the working directory
         self._runs = folder / run_files.RUNS
-        self.stores_no_state = False
+        self.stores_no_state = False  # whether the state of the job has no form that can be read safely
         self._lock = Lock(folder / run_files.LOCK)
         checkpoints = None if checkpoints is None else places.absolute(checkpoints)
         self._unfinished = Unfinished(
@@ -92,7 +86,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self.changes: list[str] = []
         self._emptied: list[Path] = []
         self._new = new
-        self.is_locked_for_report = False
+        self.is_locked_for_report = False  # whether the lock outlasts the search, until `finish`
         if before is None:
             run_files.check_no_run(folder)
         elif resume:

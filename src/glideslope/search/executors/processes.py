@@ -37,16 +37,10 @@ GRACE = 5.0
 
 @contextmanager
 def processes(number: int, gpus_per_trial: int = 0) -> Iterator[Executor]:
-    """An executor of so many processes; at its end, those that still work are stopped and their runs checkpointed.
-
-    Args:
-        number: of the processes, which start when they are needed.
-        gpus_per_trial: how many GPUs each process has; it sees no others. With 0 it sees those that this process sees.
-
-    Raises:
-        SearchError: the number isn't positive, there are too few GPUs, or the program is read from standard input,
-            where a process can't read it.
-    """
+    """An executor of so many processes, which start when they are needed; at its end, those that still work are stopped
+    and their runs checkpointed. Each sees `gpus_per_trial` GPUs of its own; with 0 it sees those of this process.
+    Raises a SearchError if the number isn't positive, there are too few GPUs, or the program is read from standard
+    input, where a process can't read it."""
     _check_script()
     if (number := whole("workers", number)) < 1:
         raise SearchError(f"{number} workers: give at least 1")

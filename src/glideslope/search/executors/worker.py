@@ -46,13 +46,10 @@ _of_thread = threading.local()
 
 
 def perform(task: Task) -> dict[str, Any]:
-    """The run of a task as plain data, or the error that it ended with.
-
-    Returns:
-        The `key` of the trial; `run`, as `Run.plain` gives it; the `updates` that were made, the `seconds` that they
-        took and the updates `wasted` before; `state`, at the end, packed, where it is asked for and can be sent;
-        `unsaved`, why the run couldn't be checkpointed. Or `error`, `message` and `trace`.
-    """
+    """The run of a task as plain data, or the error that it ended with: the `key` of the trial; `run`, as `Run.plain`
+    gives it; the `updates` made, the `seconds` that they took and the updates `wasted` before; `state`, at the end,
+    packed, where it is asked for and can be sent; `unsaved`, why the run couldn't be checkpointed. Or `error`,
+    `message` and `trace`."""
     try:
         with preempted_after_saving(), limited(None if task.seconds is None else RunLimit(task.seconds)):
             return _performed(task)

@@ -45,18 +45,9 @@ MOST = 8
 
 
 class Backoff:
-    """Looks at a run after each of its parts; caps its rate and takes it back where its loss has risen.
-
-    Time goes on where the run goes back: so it makes as many updates as any.
-
-    Args:
-        rates: of each update by the schedule, shape (n,).
-        job: of the run.
-
-    Attributes:
-        cap: what the rate stays under.
-        events: what was done; their `factor` is the cap over the rate at their update.
-    """
+    """Looks at a run after each of its parts; caps its rate, which stays under `cap`, and takes it back where its loss
+    has risen. Time goes on where the run goes back: so it makes as many updates as any. The factor of an event is the
+    cap over the schedule's rate at its update."""
 
     def __init__(self, rates: np.ndarray, job: Job) -> None:
         self.cap = math.inf

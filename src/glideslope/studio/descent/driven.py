@@ -18,16 +18,9 @@ _FEW = 8
 
 
 class Driven:
-    """The rate and the batch of each update, as measurements move them. Raises a ScheduleError if the text isn't one,
-    or has a guard, which needs a training that goes back.
-
-    Args:
-        text: the schedule, possibly times a feedback or a growth of the batch.
-        steps: the updates; of a batch that grows, those at its base.
-
-    Attributes:
-        updates: those that are made: fewer where the batch grows, from as many examples.
-        measured_each: a feedback is told the height after so many updates; None without one.
+    """The rate and the batch of each update, as measurements move them; of a batch that grows, `steps` are those at its
+    base, and `updates`, which are made, are fewer. A feedback is told the height after `measured_each` updates, None
+    without one. Raises a ScheduleError if the text isn't one, or has a guard, which needs a training that goes back.
 
     >>> driven = Driven("linear * growth(10, 20)", 8)
     >>> driven.updates, [driven.batch(t, 0) for t in range(driven.updates)]

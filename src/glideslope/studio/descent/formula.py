@@ -37,11 +37,7 @@ _TOKEN = re.compile(
 
 
 class FormulaError(GlideslopeError, ValueError):
-    """A formula can't be read.
-
-    Attributes:
-        column: where the problem is, from 0.
-    """
+    """A formula can't be read; `column` is where the problem is, from 0."""
 
     def __init__(self, problem: str, column: int, text: str) -> None:
         super().__init__(f"{problem} at column {column + 1} of {text!r}")

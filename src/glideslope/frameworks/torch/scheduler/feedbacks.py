@@ -22,13 +22,8 @@ FIRST_LOSSES = 10
 
 
 class Feedbacks:
-    """The feedbacks that the schedules of an optimizer are multiplied by, and their states.
-
-    Attributes:
-        held: those of each schedule, None where it has none.
-        states: theirs.
-        end: the updates from which on every schedule holds its value; infinite where one has no end.
-    """
+    """The feedbacks that the schedules of an optimizer are multiplied by, None for one that has none, and their states.
+    From the update `end` on every schedule holds its value; it is infinite where one has no end."""
 
     def __init__(self, policies: Sequence[RatePolicy], schedules: Sequence[Schedule]) -> None:
         self.held = [Controlled(constant(), one.feedbacks) if one.feedbacks else None for one in policies]

@@ -20,20 +20,12 @@ finite and nothing was updated; `compiled` whether the step was."""
 
 
 class Updates:
-    """Counts an optimizer's updates.
+    """Counts an optimizer's updates: those `made`, and the calls that may have been one, as far as that is `undecided`.
 
-    These aren't updates, and aren't counted: a micro-batch under accumulation, another process's share, a step that a
-    gradient scaler left out. A fused optimizer is called even for those, with a flag on its device for gradients
-    that aren't finite: the flag is read only when the count is needed.
-
-    Args:
-        each_call: whether it is the scheduler's calls that are counted, by the scheduler; then there is always news.
-
-    Attributes:
-        made: the updates made, without those that are undecided.
-        undecided: of each call that may have been an update, whether the gradients weren't finite.
-        compiled: whether an update was made by a compiled step.
-        news: whether anything is undecided, or found compiled, that was not looked at.
+    A micro-batch under accumulation, another process's share, and a step that a gradient scaler left out aren't
+    updates. A fused optimizer is called even for those, with a flag on its device for gradients that aren't finite: the
+    flag is read only when the count is needed. With `each_call` the scheduler counts its own calls, and there is always
+    `news`: a call that is undecided, or found `compiled`, and was not looked at.
     """
 
     def __init__(self, each_call: bool = False) -> None:

@@ -20,16 +20,9 @@ FIRST_PATIENCE = 10
 class Watch:
     """Warns of mistakes in the calls of a scheduler, once each.
 
-    Args:
-        waits: each feedback, and the updates after which it should have had a measurement.
-        doubt: the warning after the first update, unless a state is loaded before.
-
-    Attributes:
-        notices: the warnings.
-        at: the number of updates at which feedbacks are looked at next.
-        measured: whether there was a measurement.
-        driven: whether a trainer was looked for among the callers.
-        trained: whether there is one, which says when its training ends.
+    `waits` has each feedback, and the updates after which it should have had a measurement; `doubt` is the warning
+    after the first update, unless a state is loaded before. Feedbacks are looked at next after `at` updates. A trainer
+    that says when its training ends is `trained`; it is looked for among the callers once, which is `driven`.
     """
 
     def __init__(self, waits: Sequence[tuple[Feedback, int]], doubt: str | None = None) -> None:
