@@ -68,7 +68,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         check_arguments(folder, search, checkpoint_every)
         self.folder = folder = Path(folder).absolute()  # a job may change the working directory
         self._runs = folder / run_files.RUNS
-        self.stores_no_state = False  # whether the state of the job has no form that can be read safely
+        self.stores_no_state = False  #: whether the state of the job has no form that can be read safely
         self._lock = Lock(folder / run_files.LOCK)
         checkpoints = None if checkpoints is None else places.absolute(checkpoints)
         self._unfinished = Unfinished(
@@ -86,7 +86,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self.changes: list[str] = []
         self._emptied: list[Path] = []
         self._new = new
-        self.is_locked_for_report = False  # whether the lock outlasts the search, until `finish`
+        self.is_locked_for_report = False  #: whether the lock outlasts the search, until `finish`
         if before is None:
             run_files.check_no_run(folder)
         elif resume:

@@ -31,10 +31,10 @@ class Contestant:
     """A schedule at a peak rate. A feedback in it gets each validation loss of the run, and a guard each training loss;
     where its decay is paid in batch growth, the run has fewer updates, of as many examples."""
 
-    schedule: Driven  # the schedule of the rate, possibly times feedbacks or a growth of the batch
-    peak: float  # the rate where its factor is 1
-    optimizer: str | None = None  # the name of the optimizer that the job is made with; None is the job's own
-    average: Average | None = None  # the average of the weights that is measured; None is the weights themselves
+    schedule: Driven  #: the schedule of the rate, possibly times feedbacks or a growth of the batch
+    peak: float  #: the rate where its factor is 1
+    optimizer: str | None = None  #: the name of the optimizer that the job is made with; None is the job's own
+    average: Average | None = None  #: the average of the weights that is measured; None is the weights themselves
     settings: tuple[tuple[str, float], ...] = ()
     """Other numbers of the optimizer that are set, such as ("weight_decay", 0.1)."""
     batch: float = 1.0
@@ -92,18 +92,18 @@ class Contestant:
 class Run:
     """A complete run of a contestant."""
 
-    contestant: Contestant  # what it was made with
-    steps: int  # the horizon of the schedule, in updates
-    seed: int  # the seed of the job
-    losses: np.ndarray  # the training loss of each update made, shape (n,); fewer than planned where it diverged
-    evaluations: tuple[tuple[int, float], ...]  # (updates made, validation loss), the last at the end
-    final_loss: float  # the validation loss at the end, infinite where it diverged
+    contestant: Contestant  #: what it was made with
+    steps: int  #: the horizon of the schedule, in updates
+    seed: int  #: the seed of the job
+    losses: np.ndarray  #: the training loss of each update made, shape (n,); fewer than planned where it diverged
+    evaluations: tuple[tuple[int, float], ...]  #: (updates made, validation loss), the last at the end
+    final_loss: float  #: the validation loss at the end, infinite where it diverged
     scales: tuple[tuple[int, float], ...] = ()
     """(updates made, factor of the feedback from there on), where there is one."""
-    events: tuple[Event, ...] = ()  # what a guard did, or where its rate was capped
-    problem: str = ""  # why it ended early, where a guard stopped it
-    made: int = 0  # the updates made, those that a guard took back too
-    untrained: float = math.nan  # the validation loss before the first update, measured as the final one
+    events: tuple[Event, ...] = ()  #: what a guard did, or where its rate was capped
+    problem: str = ""  #: why it ended early, where a guard stopped it
+    made: int = 0  #: the updates made, those that a guard took back too
+    untrained: float = math.nan  #: the validation loss before the first update, measured as the final one
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "made", max(self.made, len(self.losses)))
