@@ -29,12 +29,9 @@ class Feedback(ABC):
     """A factor that measurements move: `state = f.init(); state = f.update(state, metric); f.factor(state)`.
 
     `schedule * feedback` is the schedule with its factor multiplied by the feedback's.
-
-    Attributes:
-        each_update: whether it gets the training loss of each update, and not measurements.
     """
 
-    each_update: ClassVar[bool] = False
+    each_update: ClassVar[bool] = False  #: whether it gets the training loss of each update, and not measurements
 
     __array_ufunc__ = None
     """A NumPy number times a feedback is a feedback, not NumPy's product of objects."""
@@ -135,15 +132,10 @@ class Feedback(ABC):
 
 @dataclass(frozen=True, repr=False)
 class Controlled(Drawn, Feedback):
-    """A schedule, and what multiplies its factor: `cosine() * plateau()`.
+    """A schedule, and what multiplies its factor: `cosine() * plateau()`."""
 
-    Attributes:
-        schedule: the schedule, a pure function of the updates made.
-        feedbacks: the feedbacks that multiply its factor.
-    """
-
-    schedule: Schedule
-    feedbacks: tuple[Feedback, ...]
+    schedule: Schedule  #: the schedule, a pure function of the updates made
+    feedbacks: tuple[Feedback, ...]  #: the feedbacks that multiply its factor
 
     def __post_init__(self) -> None:
         guards = [str(feedback) for feedback in self.feedbacks if feedback.each_update]

@@ -25,19 +25,12 @@ from there on: then they lie as far as this part of what the first one does, or 
 
 @dataclass(frozen=True)
 class Alarm:
-    """A loss that left its band.
+    """A loss that left its band."""
 
-    Attributes:
-        step: the updates made when it was measured.
-        kind: "not finite", "above" or "below".
-        loss: measured.
-        expected: what the losses before it, and the schedule, led to expect.
-    """
-
-    step: float
-    kind: str
-    loss: float
-    expected: float
+    step: float  #: the updates made when it was measured
+    kind: str  #: "not finite", "above" or "below"
+    loss: float  #: measured
+    expected: float  #: what the losses before it, and the schedule, led to expect
 
 
 class Band:

@@ -25,35 +25,23 @@ _MOST = 1_000_000
 
 @dataclass(frozen=True)
 class CriticalBatch:
-    """The batch at which a run to some loss takes twice the least updates, and twice the least examples.
+    """The batch at which a run to some loss takes twice the least updates, and twice the least examples."""
 
-    Attributes:
-        value: in the unit of the batches, examples or tokens: the noise scale of such a run. Infinite where updates
-            fall in proportion to the batch as far as the law's runs tell, 0 where they don't fall.
-        loss: the loss.
-        steps: the least updates, by endless batches.
-    """
-
+    #: In the unit of the batches, examples or tokens: the noise scale of such a run. Infinite where updates fall in
+    #: proportion to the batch as far as the law's runs tell, 0 where they don't fall.
     value: float
-    loss: float
-    steps: float
+    loss: float  #: the loss
+    steps: float  #: the least updates, by endless batches
 
 
 @dataclass(frozen=True)
 class BatchGrowth:
-    """A growth of the batch in the place of a cooldown.
+    """A growth of the batch in the place of a cooldown."""
 
-    Attributes:
-        base: the first batch.
-        largest: the largest.
-        steps: the updates, fewer than those of the base batch.
-        loss: predicted, for as many examples.
-    """
-
-    base: int
-    largest: int
-    steps: int
-    loss: float
+    base: int  #: the first batch
+    largest: int  #: the largest
+    steps: int  #: the updates, fewer than those of the base batch
+    loss: float  #: predicted, for as many examples
 
     def times(self, schedule: Schedule | str) -> str:
         """The text of a schedule with this growth."""

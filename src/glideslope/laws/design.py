@@ -29,32 +29,20 @@ _COOLDOWNS = (5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 90)
 
 @dataclass(frozen=True)
 class Designed:
-    """A schedule with its peak, and what a law predicts for its end.
+    """A schedule with its peak, and what a law predicts for its end."""
 
-    Attributes:
-        schedule: over the horizon, its peak 1.
-        peak: the rate where its factor is 1.
-        loss: predicted, at the end.
-    """
-
-    schedule: Schedule
-    peak: float
-    loss: float
+    schedule: Schedule  #: over the horizon, its peak 1
+    peak: float  #: the rate where its factor is 1
+    loss: float  #: predicted, at the end
 
 
 @dataclass(frozen=True)
 class Design:
-    """What `design` found.
+    """What `design` found."""
 
-    Attributes:
-        best: the schedule with the least predicted loss.
-        named: the best of each family, by its name.
-        warnings: what should be known of so long a run, or so high a peak.
-    """
-
-    best: Designed
-    named: dict[str, Designed]
-    warnings: tuple[str, ...]
+    best: Designed  #: the schedule with the least predicted loss
+    named: dict[str, Designed]  #: the best of each family, by its name
+    warnings: tuple[str, ...]  #: what should be known of so long a run, or so high a peak
 
     def __repr__(self) -> str:
         simplest = self.simplest()

@@ -30,51 +30,32 @@ MOST_NOISE = 0.5
 
 @dataclass(frozen=True)
 class Fitted:
-    """A run that a law was fitted on.
+    """A run that a law was fitted on."""
 
-    Attributes:
-        name: of the run.
-        peak: its largest rate.
-        steps: its updates.
-        points: its losses.
-        means: the updates made and the losses, means of those that the fit used, to be drawn; none in a law over sizes
-            and in one of a former file.
-    """
-
-    name: str
-    peak: float
-    steps: int
-    points: int
+    name: str  #: of the run
+    peak: float  #: its largest rate
+    steps: int  #: its updates
+    points: int  #: its losses
+    #: The updates made and the losses, means of those that the fit used, to be drawn; none in a law over sizes and in
+    #: one of a former file.
     means: tuple[tuple[float, ...], tuple[float, ...]] = field(default=((), ()), repr=False)
 
 
 @dataclass(frozen=True, eq=False)
 class Law(Shown, ByValue):
-    """A law of the loss, fitted on runs.
+    """A law of the loss, fitted on runs."""
 
-    Attributes:
-        parameters: by name; see `fit`.
-        covariance: of the parameters' logarithms, shape (12, 12), in the order of `laws.NAMES`.
-        reference: the rate that rates are taken over.
-        unit: the updates in a unit of its clock.
-        noise: the relative error that the ends of runs have by fits without them.
-        shift: how far a final loss on another evaluation set lies above the curve.
-        fitted: the runs.
-        notes: what was dropped.
-        batch_size: the size that batches are taken over, where the runs have one.
-        baseline: the relative error that the ends of runs have by the mean loss of the other runs, where it is known.
-    """
-
-    parameters: dict[str, float]
-    covariance: np.ndarray
-    reference: float
-    unit: float
-    noise: float
-    shift: float
-    fitted: tuple[Fitted, ...]
-    notes: tuple[str, ...] = ()
-    batch_size: float | None = None
+    parameters: dict[str, float]  #: by name; see `fit`
+    covariance: np.ndarray  #: of the parameters' logarithms, shape (12, 12), in the order of `laws.NAMES`
+    reference: float  #: the rate that rates are taken over
+    unit: float  #: the updates in a unit of its clock
+    noise: float  #: the relative error that the ends of runs have by fits without them
+    shift: float  #: how far a final loss on another evaluation set lies above the curve
+    fitted: tuple[Fitted, ...]  #: the runs
+    notes: tuple[str, ...] = ()  #: what was dropped
+    batch_size: float | None = None  #: the size that batches are taken over, where the runs have one
     baseline: float | None = None
+    """The relative error that the ends of runs have by the mean loss of the other runs, where it is known."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parameters", {**RELAXATION, **self.parameters})

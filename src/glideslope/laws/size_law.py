@@ -30,30 +30,19 @@ class Around:
 
 @dataclass(frozen=True, eq=False)
 class SizeLaw(ByValue):
-    """A law of the loss over sizes, fitted on runs of several.
+    """A law of the loss over sizes, fitted on runs of several."""
 
-    Attributes:
-        place: the logarithm of E, the lowest loss of any size; the lines' levels and slopes, by parameter; and the
-            distances of each size from them: shape (1 + 12·(2 + sizes),).
-        covariance: of the place.
-        around: what it counts from.
-        noise: the relative error that the ends of runs have by fits without them.
-        unseen: the same of sizes by fits without any run of theirs.
-        shift: how far a final loss on another evaluation set lies above the curve.
-        fitted: each size, with its runs.
-        decays: the mean weight decay of each size's runs; not a number where it isn't known.
-        notes: what was dropped.
-    """
-
+    #: The logarithm of E, the lowest loss of any size; the lines' levels and slopes, by parameter; and the distances of
+    #: each size from them: shape (1 + 12·(2 + sizes),).
     place: np.ndarray
-    covariance: np.ndarray
-    around: Around
-    noise: float
-    unseen: float
-    shift: float
-    fitted: tuple[tuple[float, tuple[Fitted, ...]], ...]
-    decays: tuple[float, ...]
-    notes: tuple[str, ...] = ()
+    covariance: np.ndarray  #: of the place
+    around: Around  #: what it counts from
+    noise: float  #: the relative error that the ends of runs have by fits without them
+    unseen: float  #: the same of sizes by fits without any run of theirs
+    shift: float  #: how far a final loss on another evaluation set lies above the curve
+    fitted: tuple[tuple[float, tuple[Fitted, ...]], ...]  #: each size, with its runs
+    decays: tuple[float, ...]  #: the mean weight decay of each size's runs; not a number where it isn't known
+    notes: tuple[str, ...] = ()  #: what was dropped
 
     def __post_init__(self) -> None:
         for name in ("place", "covariance"):

@@ -51,26 +51,18 @@ class Standing:
 
 @dataclass(frozen=True)
 class Race(Shown):
-    """The standings, best first.
+    """The standings, best first."""
 
-    Attributes:
-        standings: every contestant, best first.
-        tied: the best contestant, and those within noise of it; with one seed, which doesn't show the noise, those that
-            end exactly as low.
-        constant: the best constant rate, the reference.
-        target: the validation loss to reach.
-        updates: all updates made, those that a guard took back too.
-        left_out: the schedules that weren't run, each with the one that has the same curve.
-        wasted: updates made again after a process was lost, as far as that is known; not compared.
-    """
-
-    standings: tuple[Standing, ...]
+    standings: tuple[Standing, ...]  #: every contestant, best first
+    #: The best contestant, and those within noise of it; with one seed, which doesn't show the noise, those that end
+    #: exactly as low.
     tied: tuple[Contestant, ...]
-    constant: Standing
-    target: float
-    updates: int
-    left_out: tuple[str, ...] = ()
+    constant: Standing  #: the best constant rate, the reference
+    target: float  #: the validation loss to reach
+    updates: int  #: all updates made, those that a guard took back too
+    left_out: tuple[str, ...] = ()  #: the schedules that weren't run, each with the one that has the same curve
     wasted: int = field(default=0, compare=False)
+    """Updates made again after a process was lost, as far as that is known; not compared."""
 
     def __eq__(self, other: object) -> bool:
         return equal(self, other)
