@@ -55,8 +55,7 @@ class RatePolicy:
 
     @property
     def curve(self) -> Schedule:
-        """The schedule, where one is needed that nothing else moves. Raises a FeedbackError if measurements move the
-        rate, or a BatchError if the batch grows."""
+        """The schedule, where nothing else moves the rate. Raises a FeedbackError or a BatchError elsewhere."""
         alone = f": take its schedule alone, {self.schedule!r}"
         if self.feedbacks:
             raise FeedbackError(f"{self} depends on measurements, so it has no curve before the training{alone}")

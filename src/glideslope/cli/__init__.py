@@ -53,8 +53,7 @@ def run(args: Sequence[str]) -> int:
 
 
 def _status(args: Sequence[str]) -> int:
-    """Runs a command. Its status is 0 where there is a result, 1 where a search found nothing or nobody reads the
-    result, 2 for an error."""
+    """The status of a command: 0 for a result, 1 where a search found nothing or nobody reads it, 2 for an error."""
     try:
         status = app(args=list(args), prog_name="glideslope", standalone_mode=False)
         return status if isinstance(status, int) else 0

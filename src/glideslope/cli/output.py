@@ -27,8 +27,7 @@ class Unread(Exception):  # noqa: N818  (no error: `| head` has read enough)
 
 
 def put(text: str, end: str = "\n") -> None:
-    """Writes a part of the result on standard output. Raises a FileError if it can't be written, and Unread if
-    nobody reads it any more."""
+    """Writes a part of the result on standard output. Raises a FileError, or Unread where nobody reads it any more."""
     stream = sys.stdout if _lent is None else _lent[2]
     if stream is None:
         raise FileError("standard output is closed: nothing can be printed there")

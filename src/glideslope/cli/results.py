@@ -61,8 +61,7 @@ def read_number(option: str, text: str) -> float:
 
 
 def parse_schedules(text: str, steps_per_epoch: float | None = None) -> list[Any]:
-    """The schedules in an option, with ";" between them, their epochs as so many updates. Raises a ScheduleError if one
-    can't be read; where they have "," between them, the message says so."""
+    """The schedules in an option, with ";" between them. Raises a ScheduleError, which says so where they have ","."""
     from glideslope.cli.epochs import parsed
 
     try:

@@ -39,8 +39,7 @@ def prepared(
     train_loader: Any,
     validation_loader: Any,
 ) -> Prepared:
-    """Starts a fit of a Trainer, and stops it before the first update. The random state is that of the first update.
-    Raises a JobError if the training can't be driven, or there is none."""
+    """Starts a fit, and stops it before the first update. Raises a JobError if it can't be driven, or makes none."""
     if trainer is None:
         trainer = _default_trainer()
     _check(trainer, module)

@@ -15,8 +15,7 @@ from glideslope.search.runs.contestant import Contestant
 
 
 def lines_to_paste(job: Job, contestant: Contestant, steps: int) -> list[str]:
-    """Lines of Python that train with a contestant over `steps` updates, each with a comment that says where it
-    belongs; none where the schedule has no text form."""
+    """Lines of Python that train with a contestant, each with a comment where it belongs; none without a text form."""
     try:
         text = str(contestant.schedule)
     except GlideslopeError:  # of a Python function

@@ -17,8 +17,7 @@ _LIGHTNING = ("lightning.pytorch", "pytorch_lightning")
 
 
 def pass_evaluations(scheduler: Any) -> bool:
-    """Makes the trainer that called `scheduler.step`, if there is one, pass its evaluations to the scheduler's
-    feedbacks; returns whether there is one."""
+    """Makes the trainer that called `scheduler.step` pass on its evaluations; returns whether there is one."""
     for caller in _objects():
         if "transformers.trainer" in sys.modules and isinstance(caller, sys.modules["transformers.trainer"].Trainer):
             from glideslope.frameworks.transformers import Evaluations

@@ -28,8 +28,7 @@ def checked_sizes(name: str, sizes: Any, updates: int) -> np.ndarray | Rates:
 
 
 def reference_batch(runs: Sequence[Run]) -> float | None:
-    """The geometric mean of the batch sizes of runs, if they have any. Raises a LawError if some have one, and some
-    not."""
+    """The geometric mean of the batch sizes of runs, None without. Raises a LawError if some have one, and some not."""
     lacking = [run.name for run in runs if run.batch_size is None]
     if len(lacking) == len(runs):
         return None

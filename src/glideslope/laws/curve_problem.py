@@ -86,8 +86,7 @@ class Problem:
         return float(np.median(noise * np.concatenate(self.roots))) / 0.6745  # of a normal distribution
 
     def evidence(self, x: np.ndarray) -> float:
-        """The logarithm of the probability of the losses under the prior, by Laplace's approximation around a minimum,
-        less what all priors have."""
+        """The log-probability of the losses under the prior, by Laplace's approximation, less what all priors have."""
         values, slopes = self.residuals(x)
         weights = (1 + values**2) ** -0.5
         hessian = slopes.T @ (weights[:, None] * slopes)

@@ -9,8 +9,7 @@ from glideslope.errors import LawError, reason
 
 
 def law_bytes(path: Path | str) -> bytes:
-    """What is in a file, for a law to be read from. Raises a LawError if there is no such file, it can't be read, or it
-    is too large for a law."""
+    """The content of a file that may be a law's. Raises a LawError if it can't be read, or is too large for one."""
     try:
         if Path(path).stat().st_size > MOST_BYTES:
             raise LawError(f"{path} can't be read as a law: it is larger than {MOST_BYTES:,} bytes")

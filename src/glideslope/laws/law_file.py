@@ -64,8 +64,7 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def save(law: Law, path: Path | str) -> None:
-    """Writes a law to a JSON file, with a checksum. Raises a LawError if a number of it isn't finite, and a FileError
-    if it can't be written."""
+    """Writes a law with a checksum, as JSON. Raises a LawError if a number isn't finite, a FileError if it can't."""
     document = {
         "glideslope_law": VERSION, "parameters": law.parameters, "covariance": law.covariance.tolist(),
         "reference": law.reference, "unit": law.unit, "noise": law.noise, "shift": law.shift,

@@ -70,8 +70,7 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def save(law: SizeLaw, path: Any) -> None:
-    """Writes a law over sizes to a JSON file, with a checksum. Raises a LawError if a number of it isn't finite, and a
-    FileError if it can't be written."""
+    """Writes a law with a checksum, as JSON. Raises a LawError if a number isn't finite, a FileError if it can't."""
     sizes = [
         {"params": size, "weight_decay": None if math.isnan(decay) else decay, "runs": list(map(_plain, members))}
         for (size, members), decay in zip(law.fitted, law.decays, strict=True)

@@ -79,8 +79,7 @@ class Multipliers:
 
 
 def grouped(multipliers: Iterable[tuple[Parameter, float, float]]) -> Multipliers:
-    """Multipliers of parameters, each with its multiplier and the factor of its initial values. A layer whose
-    parameters have several is several, with the parameters' own names."""
+    """Multipliers of parameters, each with the factor of its initial values; a layer that has several is several."""
     by_layer: dict[str, list[tuple[Parameter, float, float]]] = {}
     for entry in multipliers:
         by_layer.setdefault(entry[0].layer, []).append(entry)

@@ -70,8 +70,7 @@ def sampled(schedule: Schedule, steps: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def counted(steps: int) -> int:
-    """The number of updates of a training, as an int. Raises a ScheduleError if it isn't a whole number from 1 to
-    2^53."""
+    """The updates of a training, as an int. Raises a ScheduleError if it isn't a whole number from 1 to 2^53."""
     if (isinstance(steps, float) and not math.isfinite(steps)) or not 1 <= steps <= MOST_UPDATES or steps != int(steps):
         raise ScheduleError(f"steps={short(steps)}: give a whole number of updates from 1 to 2^53, about 9e15")
     return int(steps)

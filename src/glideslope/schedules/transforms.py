@@ -83,8 +83,7 @@ class Continued(Wrapper):
         return lambda t, xp: scale * inner(t, xp)
 
     def _rise(self) -> float:
-        """The greatest factor over the first, as far as it can be known before the horizon is: at most
-        `LARGEST_RISE`, beyond which it can't be used."""
+        """The greatest factor over the first, as far as it is known before the horizon; at most `LARGEST_RISE`."""
         try:
             first = super().formula(Frame(10_000.0, Clock(1, 1, 1)), 10_000.0, 1.0)(0.0, scalars)
         except Exception:  # of a user's own function any

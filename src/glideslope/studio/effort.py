@@ -30,8 +30,7 @@ def parts(schedule: Schedule) -> int:
 
 
 def places(schedule: Schedule, steps: int, fine: bool) -> np.ndarray:
-    """The updates at which a schedule with a horizon is drawn: where it turns if there is time (`fine`), else evenly
-    spaced, shape (n,)."""
+    """The updates, shape (n,), at which a schedule is drawn: where it turns if there is time (`fine`), else evenly."""
     if fine:
         return sampled(schedule, steps)[0]
     return np.unique(np.linspace(0, steps - 1, min(COARSE, steps)).astype(np.int64))

@@ -86,8 +86,7 @@ def in_points(schedule: Schedule, steps: int, clock: Clock) -> Schedule:
 
 
 def with_point(schedule: Schedule, steps: int, clock: Clock) -> Schedule:
-    """The same schedule with one more point, in the middle of the longest stretch between two. Raises a ScheduleError
-    if it has no points."""
+    """The schedule with a point more, amid the longest stretch. Raises a ScheduleError if it has no points."""
     parts = unfolded(schedule)
     for i, part in enumerate(parts):
         if isinstance(part, Named) and part.name == "interpolate":

@@ -77,8 +77,7 @@ def played(play: Play) -> dict[str, Any]:
 
 
 def solved(play: Play) -> dict[str, Any]:
-    """The places without a slope, by Newton's method within the window and by algebra, each with its time. Raises a
-    FormulaError if the formula can't be read."""
+    """The places without a slope, by Newton's method and by algebra, with their times. Raises a FormulaError."""
     import time
 
     ground = _surface(play)

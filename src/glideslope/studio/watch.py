@@ -67,8 +67,7 @@ def folders(library: Library) -> list[str]:
 
 
 def seen(library: Library, folder: str) -> dict[str, Any]:
-    """All that is shown of a run directory. Raises a RunDirectoryError if it is none, or a DocumentError if it isn't in
-    the folder of the studio."""
+    """All that is shown of a run directory. Raises a RunDirectoryError or a DocumentError if there is none."""
     path = library.inside(folder)
     snapshot = Snapshot.of(path, library.reaches)
     return {

@@ -97,8 +97,7 @@ class Chart:
 
 
 def level(name: str, value: float, at: Sequence[float] | np.ndarray) -> list[Series]:
-    """A horizontal line over the values `at` on the horizontal axis, as a reference; none where its height isn't
-    finite."""
+    """A horizontal line over the values `at`, as a reference; none where its height isn't finite."""
     ends = np.array(sorted({float(min(at)), float(max(at))})) if len(at) else np.array([])
     return [Series(name, ends, np.full(len(ends), value), "dashed", plain=True)] if math.isfinite(value) else []
 

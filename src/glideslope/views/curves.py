@@ -32,8 +32,7 @@ class Time:
 
     @classmethod
     def of(cls, name: str, clock: Clock) -> Time:
-        """Updates, epochs, examples or tokens. Raises a ScheduleError if the clock doesn't say how many there are in an
-        update."""
+        """The axis in a unit. Raises a ScheduleError if the clock doesn't say how many of it are in an update."""
         worth = {
             "updates": 1.0, "examples": clock.examples_per_step, "tokens": clock.tokens_per_step,
             "epochs": clock.steps_per_epoch and 1 / clock.steps_per_epoch,

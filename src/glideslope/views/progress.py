@@ -61,8 +61,7 @@ class Pace:
 
 
 class LiveScreen:
-    """The stage, the run with its loss, and the whole search with the time that is left, redrawn in place. Where it
-    can't be shown, the search goes on without it."""
+    """The stage, the run, its loss, the search and its time left, redrawn in place, where that can be shown."""
 
     def __init__(self, console: Console) -> None:
         self._losses: list[float] = []

@@ -146,8 +146,7 @@ def _build(model: Any, inputs: Any) -> None:
 
 
 def _give_as_fit(model: Any) -> None:
-    """Makes `train_on_batch` give a `train_step` of the user's what `fit` does: tensors, without weights or targets
-    where there are none."""
+    """Makes `train_on_batch` give a `train_step` of the user's what `fit` does: tensors, and no None."""
     if type(model).train_step is keras.Model.train_step or "train_step" in vars(model):
         return
     train_step = model.train_step

@@ -83,8 +83,7 @@ def header(source: Source) -> list[str]:
 
 
 def _write_points(source: Source, rows: list[Row], measured: list[str], separator: str) -> None:
-    """Writes the numbers of a table with a point, and without separators of thousands. Raises a LawError if the table
-    doesn't show which of a comma and a point is of the decimals."""
+    """Writes a table's numbers with a point. Raises a LawError if it doesn't show which of , and . that is."""
     steps = [*ranked(measured, "step"), *filter(source.labels.is_step, measured)]
     cells = [(row, name, row[name].strip()) for row in rows for name in row if isinstance(row[name], str)]
     signs = {

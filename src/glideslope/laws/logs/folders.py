@@ -22,8 +22,7 @@ _SHOWN = 10
 
 
 def files_in(path: Path) -> tuple[list[Path], list[str]]:
-    """The files, and folders of event files, that a path stands for, and notes on what isn't read. Raises a LawError if
-    it is a folder without any."""
+    """The files that a path stands for, and notes on what isn't read. Raises a LawError for a folder without any."""
     if ".tfevents." in path.name and path.is_file():
         return [path.parent], []
     if not path.is_dir():

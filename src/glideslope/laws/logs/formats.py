@@ -42,8 +42,7 @@ FORMATS: tuple[Format, ...] = (
 
 
 def tables_of(source: Source) -> list[Table]:
-    """The named columns in a file. Raises a LawError if it can't be read, or is of none of the formats: it is named as
-    what it looks like."""
+    """The named columns in a file. Raises a LawError if it can't be read, or that says what it looks like."""
     try:
         read = (form.tables(source) for form in FORMATS)
         tables = next((tables for tables in read if tables is not None), None)

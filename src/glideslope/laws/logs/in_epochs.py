@@ -10,8 +10,7 @@ from glideslope.errors import LawError
 
 
 def begins_anew(epochs: np.ndarray, places: np.ndarray) -> bool:
-    """Whether places count anew in each epoch, shape (n,) each: they go back where a new one begins, and elsewhere only
-    after a resume."""
+    """Whether places, shape (n,), count anew in each epoch: but for resumes they go back where one begins alone."""
     known = np.isfinite(epochs) & np.isfinite(places)
     back = np.diff(epochs[known])[np.diff(places[known]) < 0]
     return 2 * int((back > 0).sum()) > len(back)

@@ -1,5 +1,4 @@
-"""The logs of nanoGPT's descendants: of modded-nanogpt, which begin with the source of the program, and of
-build-nanogpt, `100 train 3.25`."""
+"""The logs of nanoGPT's descendants: modded-nanogpt's, below its source, and build-nanogpt's `100 train 3.25`."""
 
 from __future__ import annotations
 

@@ -23,8 +23,7 @@ _NOTHING: Series = (np.empty(0), np.empty(0))
 
 
 def parts_of(source: Source, tables: Sequence[Table]) -> list[Part]:
-    """The runs, or the parts of runs, in a file of these named columns. Raises a LawError if it has no steps, or they
-    count anew in each epoch."""
+    """The runs, or parts of runs, in a file of these columns. Raises a LawError if their steps can't be told."""
     parts: dict[str, Part] = {}
     for table in tables:
         for run, columns in _by_run(table):

@@ -99,8 +99,7 @@ def batch_size(log: Log) -> tuple[str | None, list[str]]:
 
 
 def final_loss(log: Log, loss: str, last: float) -> tuple[float | None, list[str]]:
-    """The loss at the end on another set, and notes: a column of it, or the last validation loss where training losses
-    are fitted."""
+    """The loss at the end on another set, and notes: a column's, or the last validation loss beside training losses."""
     finals = ranked(log, "final")
     validation = ranked(log, "validation") if not finals and role(loss) == "training" else finals
     column, notes = _chosen(log, validation, "final loss")
@@ -164,8 +163,7 @@ def _totals(cells: Sequence[Any] | np.ndarray) -> np.ndarray:
 
 
 def _of_several(file: Path, columns: Mapping[str, Sequence[Any] | np.ndarray], labels: Labels) -> Steps:
-    """The steps by two columns: the epoch and the place in it, or each of other rows. Raises a LawError if one isn't
-    there, or both have other numbers in a row."""
+    """The steps by two columns, epoch and place in it, or each of other rows. Raises a LawError if they don't fit."""
     fitting = [next(iter(named(columns, name)), "") for name in labels.steps]
     if not all(fitting):
         raise LawError(f"{file} has no columns {labels.step!r} of the step: it has {listed(columns)}")

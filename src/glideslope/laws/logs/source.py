@@ -82,8 +82,7 @@ class Source:
 
     @cached_property
     def text(self) -> str:
-        """The text of the file, its lines ended by a line feed: UTF-8, or UTF-16. Raises a LawError if it can't be
-        read, is empty, or is no text."""
+        """The text of the file, UTF-8 or UTF-16, with line feeds. Raises a LawError if it can't be read, or is none."""
         content = self.content
         encoding = "utf-8-sig"
         if content[:2] in (b"\xff\xfe", b"\xfe\xff"):

@@ -11,8 +11,7 @@ from glideslope.schedules.numbers import is_number
 
 
 def check_arguments(folder: Any, search: Any, checkpoint_every: Any) -> None:
-    """Raises a RunDirectoryError unless the folder is a path, the search a dictionary, and the time between checkpoints
-    a number."""
+    """Raises a RunDirectoryError unless folder, search and the time between checkpoints are of their types."""
     if not isinstance(folder, str | os.PathLike):
         raise RunDirectoryError(f"the folder of a run is {shown(folder, 80)}: give its path")
     if not isinstance(search, dict):

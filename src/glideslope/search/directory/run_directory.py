@@ -140,8 +140,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         run_files.write(self.folder / name, write, recorded)
 
     def delete(self, names: Sequence[str]) -> None:
-        """Deletes those files of `run_files.LISTED` that exist. Raises a RunDirectoryError if one isn't as this search
-        left it."""
+        """Deletes those files of `run_files.LISTED` that exist. Raises a RunDirectoryError if one was changed."""
         self._begin()
         run_files.check_unchanged(self.folder, self._record.files)
         run_files.delete([self.folder / name for name in names])

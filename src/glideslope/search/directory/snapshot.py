@@ -51,8 +51,7 @@ class Snapshot:
 
     @classmethod
     def of(cls, folder: Path, reaches: Reaches = anywhere) -> Snapshot:
-        """The snapshot of a folder, with the checkpoints at addresses outside it that `reaches` accepts. Raises a
-        RunDirectoryError if the folder holds no search, or one that can't be read."""
+        """The snapshot of a folder, with checkpoints at addresses that it `reaches`. Raises a RunDirectoryError."""
         record = _record(folder)
         runs: list[Run] = []
         stages: list[str] = []
@@ -88,8 +87,7 @@ class Snapshot:
 
     @cached_property
     def unfinished(self) -> dict[str, Position]:
-        """Where each run in the making stood at its last checkpoint, by what it is: read at the first use, since it has
-        all losses."""
+        """Where each run in the making stood at its last checkpoint; read at the first use, since it has all losses."""
         positions = {} if self.place is None else latest_positions(self.place, self.id)
         return {key: at for key, at in positions.items() if key not in self.ended}
 

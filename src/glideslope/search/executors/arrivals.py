@@ -41,8 +41,7 @@ class Arrivals:
             future.add_done_callback(lambda _: self._ended.put((number, future)))
 
     def next(self, seconds: float) -> tuple[int, Result, float] | None:
-        """The number of a task that ended, its result, and how long it is known to have run; None where none ends
-        within so many seconds."""
+        """The number of a task that ended, its result and its known seconds; None where none ends within so many."""
         if (began := time.monotonic()) >= self._next_look:
             self._look()
             self._next_look = time.monotonic() + _SPACING * (time.monotonic() - began)

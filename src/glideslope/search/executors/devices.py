@@ -12,8 +12,7 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def gpus() -> list[str]:
-    """The GPUs that this process may use, by their numbers or names. Those in `CUDA_VISIBLE_DEVICES`, where it is set;
-    else those that the driver lists."""
+    """The GPUs of this process: those in `CUDA_VISIBLE_DEVICES`, where it is set, else all that the driver lists."""
     if (visible := os.environ.get(VISIBLE)) is not None:
         names = [name.strip() for name in visible.split(",")]
         return names[: names.index("-1")] if "-1" in names else [name for name in names if name]
@@ -27,8 +26,7 @@ def gpus() -> list[str]:
 
 
 def shares(workers: int, gpus_per_trial: int) -> list[dict[str, str]]:
-    """The environment of each worker, by which it sees its GPUs only; empty for 0 GPUs each. Raises a SearchError if
-    this machine has too few."""
+    """The environment by which each worker sees its GPUs only, {} for 0 each. Raises a SearchError for too few."""
     if gpus_per_trial < 0:
         raise SearchError(f"--gpus-per-trial {gpus_per_trial}: give 0 or more")
     if gpus_per_trial == 0:

@@ -28,8 +28,7 @@ def packed(state: Any) -> Sent | None:
 
 
 def unpacked(sent: Sent, like: Any) -> Any:
-    """The state that a worker of this search sent, with the classes of `like`, a state of the same job; None where this
-    process lacks a class."""
+    """The state that a worker sent, with the classes of `like`; None where this process lacks a class."""
     form, content = sent
     try:
         return pickle.loads(content) if form == "pickle" else states.read(BytesIO(content), form, like, "a sent state")

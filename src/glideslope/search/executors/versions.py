@@ -16,8 +16,7 @@ def versions_here() -> dict[str, str]:
 
 
 def check_versions(expected: Mapping[str, str]) -> None:
-    """Raises a SearchError unless this process has the same versions; what follows a "+", as of a build for a GPU, may
-    differ."""
+    """Raises a SearchError unless this process has the same versions, but for what follows a "+", as of a build."""
     here = {"Python": ".".join(platform.python_version_tuple()[:2])}
     differing = [
         f"{name} {here_now or 'none'} instead of {version}"

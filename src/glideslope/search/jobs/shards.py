@@ -28,8 +28,7 @@ class Shards:
         return _pickled(value, self._part)
 
     def joined(self, content: bytes) -> Any:
-        """A value of which `pickled` is the content, its tensors distributed again. Raises a KeyError if they are
-        divided in a way in which those of no earlier value were."""
+        """A value that was `pickled`, its tensors distributed again. Raises a KeyError for a layout not seen before."""
         return _Unpickler(BytesIO(content), self._whole).load()
 
     def _part(self, value: Any) -> Shard | None:

@@ -57,8 +57,7 @@ def by_edge(edge: float, optimizer: str | None) -> float | None:
 
 
 def start(job: Any, optimizer: str | None = None) -> float:
-    """The peak that a search begins with: by the optimizer of a job or its model, the first of several; or by the name
-    of the one that the search chose."""
+    """The peak that a search begins with: by a job's optimizer, the first of several, or by the name of one chosen."""
     first = optimizer_of(job)
     usual = PEAKS.get(kind(optimizer or type(first).__name__) or "", UNKNOWN)
     rate = None if optimizer else chosen_rate(first)
@@ -82,8 +81,7 @@ def optimizer_of(job: Any) -> Any:
 
 
 def chosen_rate(optimizer: Any) -> float | None:
-    """The rate of an optimizer of torch, where it isn't the default of its class; else None. A user who left the
-    default chose nothing."""
+    """The rate of an optimizer of torch, None where it is the default of its class: its user chose nothing."""
     groups = getattr(optimizer, "param_groups", None)
     if not isinstance(groups, list) or not groups or "lr" not in groups[0]:
         return None

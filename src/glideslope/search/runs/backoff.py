@@ -90,8 +90,7 @@ class Backoff:
         return True
 
     def _answer(self, mean: float, clear: float, made: int) -> bool:
-        """Caps the rate where the mean of a part has risen by more than is clear, if any update follows, and goes back
-        where it has risen much; whether it went back."""
+        """Caps the rate where a part's mean has clearly risen, and goes back where it has much; whether it did."""
         least = self._least
         is_undone = mean > self._first > least + clear
         is_lost = 0 < LOST * least < mean or is_undone

@@ -66,8 +66,7 @@ class Contestant:
 
     @property
     def may_stop(self) -> bool:
-        """Whether a run can go on at rate zero as if it had ended: the weights themselves are measured, and a schedule
-        alone moves the rate."""
+        """Whether a run can go on at rate zero as if ended: a schedule alone moves it, and no average is measured."""
         by_itself = self.average or finds_its_rate(self.optimizer)
         return isinstance(self.schedule, Schedule) and not by_itself
 

@@ -52,8 +52,7 @@ class Course:
     problem: str = ""  # why it ended early, where a guard stopped it
 
     def run(self, resumed: tuple[Position, Any] | None = None) -> float:
-        """Makes the run, or goes on from a checkpoint of it; returns the validation loss at its end, infinite where it
-        was lost."""
+        """Makes the run, or goes on from a checkpoint; returns the final validation loss, infinite if it is lost."""
         self.state: State = self.feedback.init() if self.feedback else {}
         self.protection = protection = protection_of(self.feedback, self.job)
         if watched := protection.ring if protection else self.backoff:

@@ -26,8 +26,7 @@ _INEXACT = 1e-3
 
 
 def check_first_updates(job: Job, restore: Callable[[str], None]) -> int:
-    """Makes a few updates twice, restoring the job after each time; returns how many it made. Raises a JobError if the
-    first loss isn't finite, or restore doesn't go back."""
+    """Makes a few updates twice; how many. Raises a JobError if the first loss isn't finite, or restore fails."""
 
     def few_updates() -> list[float]:
         """The losses: the first shows the initial weights, the third what the second update made of them."""

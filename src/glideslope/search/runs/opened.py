@@ -56,8 +56,7 @@ class Jobs:
         self._opened: dict[tuple[int, str | None], Opened] = {}
 
     def at(self, seed: int, optimizer: str | None = None) -> Opened:
-        """The job of a seed, and of an optimizer; it may not be at its initial state. Raises a SearchError if there is
-        no function that makes another."""
+        """The job of a seed and an optimizer, in any state. Raises a SearchError if nothing makes another."""
         if is_factory(self.source):
             if (seed, optimizer) not in self._opened:
                 self._opened = {entry: opened for entry, opened in self._opened.items() if entry[0] == seed}

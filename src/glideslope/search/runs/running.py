@@ -59,8 +59,7 @@ class Notes:
         self._course = [point for point in self._course if point[0] <= done]
 
     def see(self, done: int, loss: float) -> None:
-        """Keeps a loss, and writes a note where it is time for one; where that can't be done, none is written any
-        more."""
+        """Keeps a loss, and writes a note where it is time; where that can't be done, never again."""
         self._keep(done, loss)
         if (began := time.monotonic()) < self._due:
             return

@@ -37,8 +37,8 @@ class Saving:
         return self.lock is None or self.lock.is_there
 
     def checkpoints(self, initial: Any, give_up: Callable[[DocumentError], None]) -> Checkpoints | None:
-        """The checkpoints of the run, from the job's state at its start; None where there shall be none. `give_up` is
-        called where the state has no safe form."""
+        """The run's checkpoints, None where there shall be none; `give_up` is called for a state without a safe
+        form."""
         if math.isinf(self.every):
             return None
         return Checkpoints(self.place, self.stem, self.key, self.every, self.lock, initial, give_up)

@@ -83,8 +83,7 @@ def _imported(module: Path, roots: list[Path]) -> Iterator[Path]:
 
 
 def _named(every: list[ast.AST]) -> Iterator[str]:
-    """The texts in code that may name a module or a file; those that follow one another in a call or a path joined, as
-    of `folder / "models" / "small.py"`."""
+    """The texts in code that may name a module or a file; in a call or a path, joined: `folder / "models" / "a.py"`."""
     loads = any(_LOADERS & {*_words(node)} for node in every)
     for node in every:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and _NAME.fullmatch(node.value):

@@ -44,8 +44,7 @@ class Place(Protocol):
 
 
 class Folder:
-    """A folder of this machine, or of a file system that it shares; it is made on the first write, and removed with its
-    last file. A file is whole, or not there."""
+    """A folder of this machine, made on the first write and removed with its last file; files are whole or absent."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -72,8 +72,7 @@ def delete(files: Iterable[Path]) -> None:
 
 
 def digest(file: Path) -> str | None:
-    """The checksum of a regular file, None where there is nothing. Raises a DocumentError if it is a link or another
-    thing, or can't be read."""
+    """The checksum of a regular file, None where there is nothing. Raises a DocumentError for anything else there."""
     try:
         if not stat.S_ISREG(os.lstat(file).st_mode):
             raise DocumentError("it isn't a regular file")
@@ -88,8 +87,7 @@ def digest(file: Path) -> str | None:
 def write(
     file: Path, content: Callable[[BinaryIO], object], before: Callable[[str], object] = lambda checksum: None
 ) -> str:
-    """Writes a file in one step; returns its checksum, with which `before` is called before the file is there. Raises a
-    FileError if it can't be written."""
+    """Writes a file in one step; returns its checksum, which `before` gets first. Raises a FileError if it can't."""
     checksums: list[str] = []
 
     def checked(temporary: Path) -> None:
@@ -101,8 +99,7 @@ def write(
 
 
 def check_unchanged(folder: Path, files: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """The checksums of the files in a run directory that stand where a search writes its own. Raises a
-    RunDirectoryError if one has none of the checksums that it may have."""
+    """The checksums of the files of a search in its directory. Raises a RunDirectoryError where one was changed."""
     for name in (RUNS, UNFINISHED, TRAINED):
         place = folder / name
         if place.is_symlink() or (place.exists() and not place.is_dir()):

@@ -43,8 +43,7 @@ class Sweep(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Finished(msgspec.Struct, forbid_unknown_fields=True):
-    """A run, as `Run.plain` gives it, what it was made for, and the updates that were made again after a process was
-    lost."""
+    """A run, as `Run.plain` gives it, what it was made for, and the updates made again after a process was lost."""
 
     schedule: str
     peak: Positive
@@ -100,8 +99,7 @@ def text_of_run(search: str, key: str, result: dict[str, Any]) -> str:
 
 
 def run_of(text: bytes, search: str, name: str) -> tuple[str, dict[str, Any]]:
-    """The key and the result in such a text. Raises a DocumentError if it is damaged, of another search, or stands
-    under another's name."""
+    """The key and the result in a text. Raises a DocumentError if it is damaged, or of another search or name."""
     entry = checked(unsealed(text), _Entry)
     if entry.search != search or name_of_run(search, entry.key) != name:
         raise DocumentError("it is of another run, renamed")
@@ -151,8 +149,7 @@ def digest(content: bytes) -> str:
 
 
 def content_of(file: Path) -> bytes | None:
-    """The content of a regular file; None where there is nothing. Raises a DocumentError if it is a link or another
-    thing, too large, or can't be read."""
+    """The content of a regular file, None where there is nothing. Raises a DocumentError for anything else there."""
     try:
         status = os.lstat(file)
         if not stat.S_ISREG(status.st_mode):

@@ -36,8 +36,7 @@ class Jet:
         return tuple(cls(value, tuple(float(i == j) for j in range(n)), zeros) for i, value in enumerate(point))
 
     def through(self, value: Numbers, slope: Numbers, bend: Callable[[], Numbers]) -> Jet:
-        """A function of it, by the chain rule: from its value and slope here, and `bend`, which computes its second
-        derivative."""
+        """A function of it, by the chain rule, from its value and slope; `bend` computes the second derivative."""
         second = None
         if self.second is not None:
             curve = bend()

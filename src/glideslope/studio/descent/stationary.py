@@ -75,8 +75,7 @@ def by_newton(surface: Surface, window: list[tuple[float, float]]) -> list[Stati
 
 
 def by_algebra(problem: str | int, seconds: float) -> Algebra:
-    """What SymPy solves in at most so many seconds, in a process of its own: the formula of a surface, or
-    `algebra.coupled` of a number of variables."""
+    """What SymPy solves within so many seconds, in a process of its own, for a formula or `coupled` variables."""
     began = time.monotonic()
     program = "from glideslope.studio.descent.algebra import main; main()"
     try:
@@ -92,8 +91,7 @@ def by_algebra(problem: str | int, seconds: float) -> Algebra:
 
 
 def descended(dimensions: int) -> tuple[int, float, float]:
-    """The updates, the seconds and the final height of a descent on `algebra.coupled`, at a rate of 0.2 until the slope
-    is under 1e-8."""
+    """The updates, seconds and final height of a descent on `coupled` at a rate of 0.2, to a slope under 1e-8."""
     point = np.full(dimensions, 0.3)
     began, updates = time.monotonic(), 0
     while updates < 100_000:

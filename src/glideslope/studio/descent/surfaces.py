@@ -120,8 +120,7 @@ class FormulaSurface:
 
 
 def surface(name: str, formula: str) -> Surface:
-    """A surface by its name; that of the formula where the name is "formula". Raises a FormulaError if the formula
-    can't be read."""
+    """A surface by its name, or of the formula where that is "formula". Raises a FormulaError if it can't be read."""
     if name == "digits":
         from glideslope.studio.descent.digits import plane
 

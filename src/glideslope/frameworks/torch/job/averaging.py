@@ -21,8 +21,7 @@ def unsaved_buffers(model: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 
 class Average:
-    """An average of a model's weights, by torch's AveragedModel: "ema", exponential with a decay of `amount` at each
-    update, or "swa", the plain mean."""
+    """An average of a model's weights by torch's AveragedModel, "ema" or "swa", and the amount of that."""
 
     def __init__(self, model: torch.nn.Module, kind: str, amount: float) -> None:
         self.kind, self.amount = kind, amount
@@ -95,8 +94,7 @@ def normalizations(model: torch.nn.Module) -> list[_BatchNorm]:
 
 @torch.no_grad()
 def measure_statistics(model: torch.nn.Module, batches: Iterable[Any], forward: Callable[[Any], Any]) -> None:
-    """Measures the statistics of a model's batch normalization in forward passes on some batches, as plain means over
-    them."""
+    """Measures the statistics of batch normalization in forward passes on batches, as plain means over them."""
     layers = normalizations(model)
     if not layers:
         return

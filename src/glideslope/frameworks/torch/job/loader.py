@@ -92,8 +92,7 @@ class Position:
             self.next()
 
     def check(self, state: Any) -> int | None:
-        """The batches of the epoch that a state is after, None before the first. Raises a JobError if it isn't a state
-        of this loader."""
+        """The batches of the epoch that a state is after, None before the first. Raises a JobError for another's."""
         taken = plain(state.get("taken", -1)) if isinstance(state, Mapping) else -1
         of_stream = self.stream is not None
         whole = None if of_stream or self.stateful is not None else length(self.loader)
@@ -161,8 +160,7 @@ def fewest(examples: float) -> int:
 
 
 def spread(loader: Iterable[Any], wanted: int, most: int | None = None) -> Iterable[Any]:
-    """Batches with about so many examples, evenly spaced over a loader, since a data set may be sorted by class: over
-    its first `most` batches, if given. The loader itself if its batches can't be chosen."""
+    """Batches with about so many examples, evenly spaced since data may be sorted; the loader where they can't be."""
     if type(loader) is not DataLoader or isinstance(loader.dataset, IterableDataset):
         return loader
     batches = loader.sampler if loader.batch_sampler is None else loader.batch_sampler
@@ -194,8 +192,7 @@ def batch_size(loader: Iterable[Any]) -> int | None:
 
 
 def batches_in(examples: float, size: int | None) -> int:
-    """How many of a loader's batches, of `size` examples, make up one of so many. Raises a JobError if no whole number
-    does."""
+    """How many of a loader's batches of `size` make up one of so many. Raises a JobError if no whole number does."""
     batches, rest = divmod(examples, size or 1)
     if rest or batches < 1:
         raise JobError(

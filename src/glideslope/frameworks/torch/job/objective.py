@@ -121,8 +121,7 @@ def differentiable(loss: torch.Tensor) -> torch.Tensor:
 
 
 def objectives(loss: Any, batch_loss: Any, weight: Callable[[Any], Any] | None, optimizers: int) -> list[Objective]:
-    """The loss functions that a job was given: one, or one for each optimizer. Raises a JobError if there is none,
-    there are both, or there aren't as many as optimizers."""
+    """The loss functions of a job, one or one an optimizer. Raises a JobError for none, both, or another number."""
     if (loss is None) == (batch_loss is None):
         raise JobError("give loss, a function of outputs and targets, or batch_loss, a function of model and batch")
     for name, functions in (("loss", [loss]), ("batch_loss", _listed(batch_loss)), ("weight", [weight])):

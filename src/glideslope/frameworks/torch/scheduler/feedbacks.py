@@ -106,8 +106,7 @@ class Feedbacks:
         return [scale * lowered if other else scale for scale, other in zip(self.factors, others, strict=True)]
 
     def waits(self) -> list[tuple[Feedback, int]]:
-        """Each feedback, and the updates after which it should have a measurement: at most those of its schedule, and
-        many times the measurements that it waits for."""
+        """Each feedback, and the updates after which it should have a measurement: many times those it waits for."""
         return [
             (feedback, math.ceil(min(end, FIRST_LOSSES if feedback.each_update else _patience(feedback))))
             for end, held in zip(self._ends, self.held, strict=True)
@@ -125,8 +124,8 @@ class Feedbacks:
         return any(held and state != held.init() for held, state in self._pairs())
 
     def number(self, metric: Any) -> float:
-        """A measurement as a number, the mean over all processes. Raises a FeedbackError if it can't be used, or no
-        schedule has a feedback."""
+        """A measurement, the mean over all processes. Raises a FeedbackError if it is no number, or nothing takes
+        it."""
         if not self:
             raise FeedbackError("no schedule here has a feedback: give schedule=gs.cosine() * gs.plateau()")
         number, _ = measured(metric)

@@ -27,8 +27,7 @@ class Known:
 
 
 class Replaced(NamedTuple):
-    """A base value that a loaded state replaced: its key, the value before, the state's value now, and what else it is
-    multiplied by."""
+    """A base value that a loaded state replaced: key, value before, value now, and what it is multiplied by."""
 
     key: str
     before: float
@@ -98,8 +97,7 @@ class KnownGroups:
         return known.bases[key]
 
     def take_bases(self, bases: Sequence[dict[str, float]], groups: Sequence[Group]) -> list[Replaced]:
-        """Takes over the base values of as many groups, in their order, and returns what they replaced; those of
-        another number are of other groups."""
+        """Takes over the base values of as many groups, in order; returns those that they replaced."""
         if len(bases) != len(groups):
             return []
         self.look(groups)

@@ -158,8 +158,7 @@ class Plan:
         return saved
 
     def take(self, saved: Saved, groups: Sequence[Group]) -> list[Replaced]:
-        """Takes over a state that was read, with its base values for as many groups; returns the base values that it
-        replaced."""
+        """Takes over a state that was read, with base values for as many groups; returns the values it replaced."""
         self.feedbacks.states = saved.feedback_states
         replaced = self.groups.take_bases(saved.bases or [], groups)
         if saved.largest is None or saved.bases is None:

@@ -230,8 +230,7 @@ class Scheduler(BaseScheduler):
         self._written.write(self._plan, groups)
 
     def _look_ahead(self) -> int:
-        """Computes the factors of the next updates, and checks the feedbacks where it is time; returns the place
-        there."""
+        """Computes the next updates' factors, and looks at the feedbacks where it is time; returns the place there."""
         if self._made >= self._watch.at:
             self._watch.look(self, self._made, self.feedbacks.keeper)
         return self._written.look_ahead(self._plan, self._made, self._shifts, self._watch.at)

@@ -111,8 +111,7 @@ def _check_same(
 def _numbers(
     read: _State, step: int, schedules: Sequence[Schedule], feedbacks: Sequence[Controlled | None]
 ) -> tuple[list[float], list[Any]]:
-    """The position on each schedule, and the state of each feedback: as before any measurement where none was saved.
-    Raises a DocumentError if there isn't one of each, or a FeedbackError if a state isn't one of its feedback."""
+    """The positions on the schedules, and the feedbacks' states. Raises a DocumentError or a FeedbackError."""
     number = len(schedules)
     times = [float(step)] * number if read.times is UNSET else read.times
     if any(map(math.isnan, [*times, read.largest or 0.0, *(v for bases in read.bases or [] for v in bases.values())])):

@@ -136,8 +136,7 @@ def _calls_on_the_stack(optimizer: torch.optim.Optimizer) -> int:
 
 
 def _only_initialises(optimizer: torch.optim.Optimizer, kwargs: Any) -> bool:
-    """Whether a call is torch.distributed.checkpoint's, which fills an empty state: `step(closure=None)` at rates of 0,
-    with gradients of 0."""
+    """Whether a call is torch.distributed.checkpoint's, which fills an empty state: rates of 0, gradients of 0."""
     groups = optimizer.param_groups
     if kwargs != {"closure": None} or optimizer.state or any(group.get("lr", 0) != 0 for group in groups):
         return False

@@ -48,8 +48,7 @@ class Watch:
             self.notices.tell("idle", notices.idle(self._idle_calls, updates_made))
 
     def look(self, scheduler: Any, updates_made: int, keeper: Any) -> None:
-        """Looks at the feedbacks: at the first call for a trainer that drives the scheduler, later for measurements. A
-        guard gets its losses from the keeper."""
+        """Looks at the feedbacks: at the first call for a trainer that drives the scheduler, later for measurements."""
         if self._doubt:
             self.notices.tell("base", self._doubt)
         if self._waits and not self.driven:
@@ -62,8 +61,7 @@ class Watch:
         self.at = min((end for _, end in ends if end > updates_made), default=math.inf)
 
     def tell_replaced(self, replaced: Sequence[Replaced], factors: Sequence[float], source: str) -> None:
-        """Warns that a loaded base rate replaced another, unless the other was the product of this one and a
-        schedule's factor."""
+        """Warns that a loaded base rate replaced another, unless that was this one times a schedule's factor."""
         for change in replaced:
             base = change.now * change.scale
             made_of_it = (abs(change.before - base * factor) <= 10 * ROUNDING * base for factor in (1.0, *factors))
