@@ -11,12 +11,11 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from glideslope.documents import checked, parsed, sealed, shown, unsealed
-from glideslope.errors import DocumentError, LawError
+from glideslope.documents import MOST_BYTES, checked, parsed, sealed, shown, unsealed
+from glideslope.errors import DocumentError, LawError, reason
 from glideslope.files import write_atomically
 from glideslope.laws.form import NAMES, RELAXATION, H
 from glideslope.laws.law import Fitted, Law
-from glideslope.laws.law_bytes import law_bytes
 
 VERSION = 5
 _CURVELESS = 4
@@ -156,3 +155,13 @@ def _check_covariance(covariance: Any) -> None:
         raise DocumentError("the covariance isn't symmetric")
     if most and np.linalg.eigvalsh(covariance / most).min() < -_ROUNDING:
         raise DocumentError("the covariance isn't positive: a variance comes out below 0")
+
+
+def law_bytes(path: Path | str) -> bytes:
+    """The content of a file that may be a law's. Raises a LawError if it can't be read, or is too large for one."""
+    try:
+        if Path(path).stat().st_size > MOST_BYTES:
+            raise LawError(f"{path} can't be read as a law: it is larger than {MOST_BYTES:,} bytes")
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+        raise LawError(f"{path} can't be read as a law: {reason(error)}") from None

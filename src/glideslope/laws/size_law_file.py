@@ -16,7 +16,7 @@ from glideslope.errors import DocumentError, LawError
 from glideslope.files import write_atomically
 from glideslope.laws.form import NAMES
 from glideslope.laws.law import Fitted
-from glideslope.laws.law_bytes import law_bytes
+from glideslope.laws.law_file import law_bytes
 from glideslope.laws.size_law import Around, SizeLaw
 
 KEY = "glideslope_size_law"

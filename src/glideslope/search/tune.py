@@ -17,7 +17,7 @@ from glideslope.plural import plural
 from glideslope.policy import Driven, Policy, as_policy
 from glideslope.schedules import constant
 from glideslope.schedules.amounts import check_peak, check_positive
-from glideslope.search.directory.releasing import releasing
+from glideslope.search.directory.run_directory import releasing
 from glideslope.search.jobs.job import Job, JobFactory
 from glideslope.search.jobs.scalars import whole
 from glideslope.search.jobs.start import start

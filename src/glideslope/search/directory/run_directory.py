@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import secrets
@@ -12,14 +13,15 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 
 from glideslope.callers import caller_level
+from glideslope.documents import shown
 from glideslope.errors import DocumentError, RunDirectoryError
 from glideslope.files import write_atomically
-from glideslope.search.directory.arguments import check_arguments
+from glideslope.schedules.numbers import is_number
 from glideslope.search.directory.marker import Marker, check_plain
 from glideslope.search.directory.stop_request import StopRequest
 from glideslope.search.runs.unfinished import Saving, Unfinished
@@ -253,3 +255,31 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
             except DocumentError as error:
                 raise RunDirectoryError(f"{file} is damaged ({error}): delete it, and its run is made again") from error
             self.data[key] = result
+
+
+def check_arguments(folder: Any, search: Any, checkpoint_every: Any) -> None:
+    """Raises a RunDirectoryError unless folder, search and the time between checkpoints are of their types."""
+    if not isinstance(folder, str | os.PathLike):
+        raise RunDirectoryError(f"the folder of a run is {shown(folder, 80)}: give its path")
+    if not isinstance(search, dict):
+        example = "{'steps': 20_000}"
+        raise RunDirectoryError(f"search={shown(search, 80)}: give a dict of what is searched, such as {example}")
+    if not (is_number(checkpoint_every) and checkpoint_every >= 0):
+        raise RunDirectoryError(f"checkpoint_every={shown(checkpoint_every, 80)}: give seconds, math.inf for none")
+
+
+Search = TypeVar("Search", bound=Callable[..., Any])
+
+
+def releasing(search: Search) -> Search:
+    """A search that gives back the lock of its memory when it ends or raises, unless a report follows."""
+
+    @functools.wraps(search)
+    def released(*args: Any, **options: Any) -> Any:
+        try:
+            return search(*args, **options)
+        finally:
+            if isinstance(memory := options.get("memory"), RunDirectory) and not memory.is_locked_for_report:
+                memory.release()
+
+    return released  # type: ignore[return-value]

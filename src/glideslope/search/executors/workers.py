@@ -17,8 +17,7 @@ from glideslope.documents import shown
 from glideslope.errors import GlideslopeError, JobError, SearchError
 from glideslope.search.executors.arrivals import Arrivals, Result, cancel, failed
 from glideslope.search.executors.sent_state import Sent
-from glideslope.search.executors.versions import versions_here
-from glideslope.search.executors.worker import Task, perform
+from glideslope.search.executors.worker import Task, perform, versions_here
 from glideslope.search.jobs import time_limit
 from glideslope.search.jobs.calls import FAILURES, described
 from glideslope.search.jobs.job import IN_A_FILE, Job, JobFactory, is_factory
