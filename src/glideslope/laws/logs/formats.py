@@ -2,20 +2,7 @@
 
 from __future__ import annotations
 
-from glideslope.laws.logs import (
-    blocks,
-    delimited,
-    fairseq,
-    json_text,
-    llmc,
-    megatron,
-    mlflow,
-    nanogpt,
-    numbers,
-    printed,
-    tensorboard,
-    wandb_charts,
-)
+from glideslope.laws.logs import delimited, json_text, mlflow, numbers, printed, scripts, tensorboard, wandb_charts
 from glideslope.laws.logs.format import Format
 from glideslope.laws.logs.source import Source, UnknownFormatError
 from glideslope.laws.logs.table import Table
@@ -28,12 +15,7 @@ FORMATS: tuple[Format, ...] = (
     wandb_charts.FORMAT,
     mlflow.EXPORT,
     json_text.FORMAT,
-    nanogpt.MODDED,
-    llmc.FORMAT,
-    nanogpt.BUILD,
-    megatron.FORMAT,
-    fairseq.FORMAT,
-    blocks.FORMAT,
+    *scripts.FORMATS,
     delimited.WITH_HEADER,
     printed.FORMAT,
     delimited.FORMAT,
