@@ -55,15 +55,8 @@ class Feedback(ABC):
 
     @abstractmethod
     def update(self, state: State, metric: Any) -> State:
-        """The state after a measurement; the one given is left as it is.
-
-        Args:
-            state: the state before.
-            metric: the measurement, a number; a JAX array where the state is traced.
-
-        Raises:
-            FeedbackError: it isn't a number, is NaN, or is a tensor with a graph.
-        """
+        """The state after a measurement, a number, or a JAX array where the state is traced; the one given is left as
+        it is. Raises a FeedbackError if it isn't a number, is NaN, or is a tensor with a graph."""
 
     @abstractmethod
     def factor(self, state: State) -> Any:

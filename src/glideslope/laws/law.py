@@ -92,16 +92,8 @@ class Law(Shown, ByValue):
         return np.concatenate(parts)
 
     def interval(self, lr: Any, step: Any, level: float = 0.9, batch_size: Any = None) -> tuple[np.ndarray, np.ndarray]:
-        """An interval of the loss, from the covariance of the parameters and the noise.
-
-        Args:
-            lr: as for `predict`.
-            step: as for `predict`.
-            level: how often the loss should lie within, between 0 and 1.
-            batch_size: as for `predict`.
-
-        Returns:
-            The lower and the upper ends, shape (m,) each.
+        """The lower and the upper end, shape (m,) each, of an interval in which the loss should lie with a probability
+        of `level`, from the covariance of the parameters and the noise. The other arguments are those of `predict`.
 
         Raises:
             LawError: as for `predict`; or the level isn't between 0 and 1.
@@ -119,17 +111,8 @@ class Law(Shown, ByValue):
 
     def design(self, steps: int, peak: float | None = None, floor: float = 0.0) -> Schedule:
         """The schedule for which the least loss is predicted after so many updates, as rates: its factor is the rate.
-
-        `laws.design` tells more: the predicted loss, and named schedules beside it.
-
-        Args:
-            steps: the updates.
-            peak: the largest rate; found if not given.
-            floor: the least rate, over the peak.
-
-        Raises:
-            LawError: a number is out of its range.
-        """
+        The peak is found if not given; `floor` is the least rate over it. `laws.design` tells more. Raises a LawError
+        if a number is out of its range."""
         from glideslope.laws.design import design
 
         best = design(self, steps, peak=peak, floor=floor).best
@@ -143,18 +126,9 @@ class Law(Shown, ByValue):
         most: int = 10_000_000,
         batch_size: float | None = None,
     ) -> int:
-        """The updates that a run on a schedule needs for its end to come down to a loss.
-
-        Args:
-            target: the loss.
-            schedule: a value or its text; its parts of the horizon grow with it.
-            peak: the rate where its factor is 1.
-            most: no more are tried.
-            batch_size: examples in each update, as for `predict`.
-
-        Raises:
-            LawError: the target isn't reached by then.
-        """
+        """The updates that a run on a schedule, a value or its text, needs for its end to come down to a loss: its
+        parts of the horizon grow with it, and no more than `most` are tried. Raises a LawError if that doesn't
+        suffice."""
         if not (math.isfinite(target) and target > 0 and math.isfinite(peak) and peak > 0 and most >= 1):
             raise LawError(f"target={target}, peak={peak}, most={most}: give a loss and a peak above 0, and an update")
 

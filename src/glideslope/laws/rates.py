@@ -73,17 +73,9 @@ class Rates(ByValue, NDArrayOperatorsMixin):
 
     @classmethod
     def of_schedule(cls, schedule: Schedule | str, steps: int, peak: float = 1.0) -> Rates:
-        """Those of a schedule, over so many updates; one with an end of its own keeps it.
-
-        Args:
-            schedule: a value or its text.
-            steps: the updates, up to 2^53.
-            peak: the rate where its factor is 1.
-
-        Raises:
-            LawError: measurements or batches change the schedule.
-            ScheduleError: it isn't one, or as for its `over`.
-        """
+        """Those of a schedule, a value or its text, over so many updates, up to 2^53; one with an end of its own keeps
+        it. Raises a LawError if measurements or batches change it, or a ScheduleError if it isn't one, or as for its
+        `over`."""
         value = parse(schedule) if isinstance(schedule, str) else schedule
         if not isinstance(value, Schedule):
             raise LawError(f"{value}: a law predicts schedules, without what measurements or batches do to them")

@@ -107,15 +107,8 @@ class Run(ByValue):
     def from_schedule(
         cls, schedule: Schedule | str, *, steps: int, peak: float, step: Any, loss: Any, **options: Any
     ) -> Run:
-        """A run on a schedule.
-
-        Args:
-            schedule: a value or its text.
-            steps: the updates of the whole run.
-            peak: the rate where its factor is 1.
-            step: the updates made when the loss was measured, shape (n,).
-            loss: the loss, shape (n,).
-            options: name, final_loss and batch_size.
+        """A run on a schedule, a value or its text, over so many updates; `options` are name, final_loss and
+        batch_size, and the others as for the class.
 
         Raises:
             LawError: as for the class; or the schedule isn't one.

@@ -30,20 +30,11 @@ _LEAST = 1000
 
 @dataclass(frozen=True)
 class SizedRun:
-    """A run of a network of some size.
+    """A run of a network of some size. Raises a LawError if a number isn't positive."""
 
-    Args:
-        run: its rates and losses; its `batch_size` in tokens, where runs differ in it.
-        params: the parameters of the network.
-        weight_decay: its coefficient, where it is known.
-
-    Raises:
-        LawError: a number isn't positive.
-    """
-
-    run: Run
-    params: float
-    weight_decay: float | None = None
+    run: Run  #: its rates and losses; its `batch_size` in tokens, where runs differ in it
+    params: float  #: the parameters of the network
+    weight_decay: float | None = None  #: its coefficient, where it is known
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.params) and self.params >= 1):

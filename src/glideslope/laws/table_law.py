@@ -49,20 +49,8 @@ class TableLaw(ByValue):
             object.__setattr__(self, name, read_only(getattr(self, name)))
 
     def predict(self, params: Any, tokens: Any, batch: Any, peak: Any) -> np.ndarray:
-        """The final loss of runs.
-
-        Args:
-            params: parameters of the networks, a number or shape (n,).
-            tokens: of each run, likewise.
-            batch: in the table's unit, likewise.
-            peak: the peak rate, likewise.
-
-        Returns:
-            The losses, shape (n,).
-
-        Raises:
-            LawError: a number isn't positive.
-        """
+        """The final losses of runs, shape (n,): of networks of so many parameters, on so many tokens, with a batch in
+        the table's unit and a peak rate, numbers or of shape (n,) each. Raises a LawError if one isn't positive."""
         at = [np.atleast_1d(np.asarray(value, dtype=float)) for value in (params, tokens, batch, peak)]
         if not all(np.all(np.isfinite(values) & (values > 0)) for values in at):
             raise LawError("params, tokens, batch and peak are numbers above 0")
