@@ -31,12 +31,6 @@ class Rates(ByValue, NDArrayOperatorsMixin):
 
     It has the length, the items and the operators of the array that it stands for.
 
-    Args:
-        values: the rates there, shape (n,).
-        places: updates made, whole numbers in order from 0 up, shape (n,); each update if None. The first value holds
-            before the first place, the last after the last.
-        updates: the updates in all; up to the last place if None.
-
     Raises:
         LawError: the places aren't in order, not as many as the values, or beyond the updates.
 
@@ -45,9 +39,11 @@ class Rates(ByValue, NDArrayOperatorsMixin):
     (1000, 0.5, array([1., 1.]), array([  4.5, 994.5]))
     """
 
-    values: Any
+    values: Any  #: the rates there, shape (n,)
+    #: Updates made, whole numbers in order from 0 up, shape (n,); each update if None. The first value holds before the
+    #: first place, the last after the last.
     places: Any = None
-    updates: int | None = None
+    updates: int | None = None  #: the updates in all; up to the last place if None
 
     def __post_init__(self) -> None:
         values = shared(self.values)
