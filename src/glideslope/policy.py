@@ -16,8 +16,7 @@ from glideslope.feedback.feedback import State
 from glideslope.schedules import Clock, Schedule, constant, parse
 from glideslope.schedules.durations import Time
 
-Driven = Schedule | Controlled | Growth
-"""A policy as it is written: a schedule, alone or times the rest."""
+Driven = Schedule | Controlled | Growth  # a policy as it is written: a schedule, alone or times the rest
 
 
 @dataclass(frozen=True, repr=False)
@@ -102,8 +101,7 @@ class RatePolicy:
     __repr__ = __str__
 
 
-Policy = Driven | Feedback | Growing | RatePolicy | str
-"""The forms of a policy."""
+Policy = Driven | Feedback | Growing | RatePolicy | str  # the forms of a policy
 
 
 def as_policy(value: Policy | Any, name: str = "schedule") -> RatePolicy:

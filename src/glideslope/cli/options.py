@@ -21,8 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )  # fmt: skip
 
-show_traceback = False
-"""Whether an error is shown with where it was raised."""
+show_traceback = False  # whether an error is shown with where it was raised
 
 
 def _say_version(is_asked: bool) -> None:

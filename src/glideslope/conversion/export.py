@@ -23,10 +23,8 @@ from glideslope.schedules.sampling import MOST_UPDATES, short
 Writer = Callable[[Schedule, int, float, int], str]
 """From a schedule, the updates, the peak and the most rows of a table."""
 
-MOST_ROWS = 1_000_000
-"""Updates that a table is made of, at most, unless its caller says otherwise."""
-_MOST_OF_KERAS = 10_000_000
-"""Updates in a table for Keras, whose schedules look the rate up."""
+MOST_ROWS = 1_000_000  # updates that a table is made of, at most, unless its caller says otherwise
+_MOST_OF_KERAS = 10_000_000  # updates in a table for Keras, whose schedules look the rate up
 
 
 def export(schedule: Schedule, steps: int, peak: float, to: str, most_rows: int = MOST_ROWS) -> str:

@@ -21,8 +21,7 @@ from glideslope.schedules.wrapper import enclosed
 from glideslope.shown import Drawn
 
 COUNTS = ("good", "bad", "resting", "seen", "rough", "verdict")
-State = dict[str, Any]
-"""Numbers by name: Python floats, or JAX arrays under `jit`."""
+State = dict[str, Any]  # numbers by name: Python floats, or JAX arrays under `jit`
 
 
 class Feedback(ABC):
@@ -33,8 +32,7 @@ class Feedback(ABC):
 
     each_update: ClassVar[bool] = False  #: whether it gets the training loss of each update, and not measurements
 
-    __array_ufunc__ = None
-    """A NumPy number times a feedback is a feedback, not NumPy's product of objects."""
+    __array_ufunc__ = None  # a NumPy number times a feedback is a feedback, not NumPy's product of objects
 
     def __call__(self, count: Any) -> Any:
         """Refuses to be a schedule, as which Optax would take it.

@@ -50,8 +50,7 @@ def _of_lightning(base: Any, scheduler: Any) -> Any:
     class Measurements(base):  # type: ignore[misc]
         measured_for = reference
         latest: Any = None
-        there: Any = None
-        """The metric before a validation: Lightning keeps each until there is another."""
+        there: Any = None  # the metric before a validation: Lightning keeps each until there is another
 
         def on_validation_start(self, trainer: Any, pl_module: Any) -> None:
             self.there = _monitored(trainer, reference())

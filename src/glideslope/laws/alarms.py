@@ -8,16 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_SHORT, _LONG = 5, 24
-"""Losses before one that it is judged by, at least and at most."""
+_SHORT, _LONG = 5, 24  # losses before one that it is judged by, at least and at most
 _TIMES_UP, _TIMES_DOWN = 6.0, 10.0
 """How far above and below what is expected a loss lies that is alarming, over the spread of those before."""
 _LEAST_UP, _LEAST_DOWN = 0.01, 0.05
 """The same at least, relatively: a law is no truer, and a cooldown that wasn't announced is no fault."""
-_FEW = 6.0
-"""How much wider the band is where the spread is known from few losses, times one over their number."""
-_SLOWLY = 2.0
-"""How far a loss beyond the band moves it, over the spread."""
+_FEW = 6.0  # how much wider the band is where the spread is known from few losses, times one over their number
+_SLOWLY = 2.0  # how far a loss beyond the band moves it, over the spread
 _LASTING, _LEAST_LASTING, _PART = 8, 3, 0.5
 """Losses, at most and at least, from one that left its band on, by whose median it is a spike, or the level is another
 from there on: then they lie as far as this part of what the first one does, or farther."""

@@ -11,10 +11,8 @@ from glideslope.laws.run import Run, used
 
 MOST, MOST_IN_ALL, LEAST = 400, 10_000, 24
 """Points of a run that a law can use; of all runs together; and of a run at least, whatever the others have."""
-DRAWN, DRAWN_IN_ALL = 200, 4_000
-"""Points of a run that are kept to be drawn, and of all runs together."""
-NOISE = 0.003
-"""The relative deviation of a measured loss at which the fit begins to count it as an outlier, at least."""
+DRAWN, DRAWN_IN_ALL = 200, 4_000  # points of a run that are kept to be drawn, and of all runs together
+NOISE = 0.003  # the relative deviation of a measured loss at which the fit begins to count it as an outlier, at least
 _ROUNDS, _FAR = 4, 3.0
 """How often the mean of a bin is taken anew, and how far a point may pull it, over the noise of a point."""
 

@@ -13,14 +13,10 @@ from glideslope.laws.law import Law
 from glideslope.laws.rates import Rates
 from glideslope.schedules import Schedule, cooldown, hold, warmup
 
-_BATCHES, _PEAKS, _LENGTHS = 4, 5, 7
-"""The batches that are compared, and the peaks and numbers of updates at each."""
-_FARTHEST = 4.0
-"""The least and the largest updates of the runs that are compared, over those asked for."""
-_WITHIN = 8.0
-"""How far beyond the batches of the runs a critical batch may lie to be a number."""
-_MOST = 1_000_000
-"""Updates of a growth, which are counted one by one."""
+_BATCHES, _PEAKS, _LENGTHS = 4, 5, 7  # the batches that are compared, and the peaks and numbers of updates at each
+_FARTHEST = 4.0  # the least and the largest updates of the runs that are compared, over those asked for
+_WITHIN = 8.0  # how far beyond the batches of the runs a critical batch may lie to be a number
+_MOST = 1_000_000  # updates of a growth, which are counted one by one
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,7 @@ PRIORS = {
 }  # fmt: skip
 """Chosen by leaving out runs, families and peaks among fitting runs: see docs/laws.md. Those of L0, A and B are for a
 lowest loss of 3, and scaled by it."""
-UNITS = 24
-"""Units of the law's clock in the longest run."""
+UNITS = 24  # units of the law's clock in the longest run
 _APART = 2.0
 """How far a network's parameters may lie from the line of public curves, over what those of its networks do."""
 _LOOSE, _LOOSER = ("C", "gamma", "beta"), 2.0

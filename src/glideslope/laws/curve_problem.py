@@ -19,12 +19,9 @@ from glideslope.laws.knots import Knots
 from glideslope.laws.minimum import WIDER, minimized
 from glideslope.laws.run import Run
 
-FLOOR = 0.3
-"""The least weight of a point: it grows with the updates."""
-TIMES = 5.0
-"""How many times the last points of a run count: the end is what is asked for."""
-FARTHEST = 10.0
-"""How far a parameter may lie from its prior's median, in the prior's standard deviations."""
+FLOOR = 0.3  # the least weight of a point: it grows with the updates
+TIMES = 5.0  # how many times the last points of a run count: the end is what is asked for
+FARTHEST = 10.0  # how far a parameter may lie from its prior's median, in the prior's standard deviations
 BOOTSTRAPS = 200
 
 

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 _PLACES, _VALUES = 120, 24
 """Pieces of a rate after its warmup, and values between which it is straight: denser near the end, where it falls."""
-_WORTH = 1e-4
-"""How much more loss, relatively, the plainer form of a schedule may cost."""
+_WORTH = 1e-4  # how much more loss, relatively, the plainer form of a schedule may cost
 _COOLDOWNS = (5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 90)
 
 

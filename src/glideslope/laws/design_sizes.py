@@ -16,10 +16,8 @@ from glideslope.laws.rates import Rates
 from glideslope.laws.size_law import SizeLaw
 from glideslope.schedules import cooldown, hold, warmup
 
-FLOPS = 6.0
-"""Floating-point operations for each parameter and token of a training."""
-_LEAST = 100
-"""Updates of a run, at least."""
+FLOPS = 6.0  # floating-point operations for each parameter and token of a training
+_LEAST = 100  # updates of a run, at least
 
 
 @dataclass(frozen=True)

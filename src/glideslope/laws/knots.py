@@ -13,8 +13,7 @@ from glideslope.laws.values import ByValue
 
 KNOTS = 90
 _MOST_JUMPS = 400
-_LEAST = 1e-6
-"""The least rate, over the reference: where a rate is 0, the law's limit."""
+_LEAST = 1e-6  # the least rate, over the reference: where a rate is 0, the law's limit
 _ROWS = 48
 """Measurements of a block: with more, most of its changes come after the first of them; with fewer, calls dominate."""
 

@@ -24,8 +24,7 @@ from glideslope.shown import Shown
 
 AT_ONCE = 2048
 """Losses that are predicted at a time: what is in between has one number for each of them and each knot."""
-MOST_NOISE = 0.5
-"""The relative error from which on a law tells nothing, whatever the losses are."""
+MOST_NOISE = 0.5  # the relative error from which on a law tells nothing, whatever the losses are
 
 
 @dataclass(frozen=True)

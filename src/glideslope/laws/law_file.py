@@ -18,18 +18,12 @@ from glideslope.laws.form import NAMES, RELAXATION, H
 from glideslope.laws.law import Fitted, Law
 
 VERSION = 5
-_CURVELESS = 4
-"""The version before, without the curves of the runs."""
-_ONE_CLOCK = 3
-"""The one before that, whose noise had no clock of its own: its h is that of the loss."""
-_UNSEALED = 2
-"""The one before, which had no checksum either."""
-_BATCHLESS = 1
-"""The first, whose laws knew no batch sizes, and so had no r."""
-_R = 0.2
-"""The median of the prior of r. Without a batch size it has no effect on any loss."""
-_ROUNDING = 1e-9
-"""Of the largest variance: by how much a covariance may miss what one is."""
+_CURVELESS = 4  # the version before, without the curves of the runs
+_ONE_CLOCK = 3  # the one before that, whose noise had no clock of its own: its h is that of the loss
+_UNSEALED = 2  # the one before, which had no checksum either
+_BATCHLESS = 1  # the first, whose laws knew no batch sizes, and so had no r
+_R = 0.2  # The median of the prior of r. Without a batch size it has no effect on any loss.
+_ROUNDING = 1e-9  # of the largest variance: by how much a covariance may miss what one is
 _Positive = Annotated[float, Meta(gt=0, lt=1e100)]
 _NotNegative = Annotated[float, Meta(ge=0, lt=1e100)]
 _Count = Annotated[int, Meta(ge=1, le=2**53)]

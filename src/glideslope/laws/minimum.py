@@ -14,10 +14,8 @@ WIDER = (100.0, 10.0)
 """How many times their noise points have in the misfits with which a fit begins, one after the other: the first has one
 minimum, near the priors, and the next are near it."""
 _MOST = 200
-_NEAR = 1e-2
-"""The gain of a step, relative to the cost, from which on the next ones are by the cost's own Hessian."""
-_LARGEST = 1e12
-"""The damping at which no step lowers the cost any more."""
+_NEAR = 1e-2  # the gain of a step, relative to the cost, from which on the next ones are by the cost's own Hessian
+_LARGEST = 1e12  # the damping at which no step lowers the cost any more
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a step too far is taken back

@@ -10,8 +10,7 @@ import numpy as np
 from glideslope.errors import LawError
 from glideslope.plural import plural
 
-_ANEW = 0.1
-"""The part of the updates made to which steps go back where they begin anew."""
+_ANEW = 0.1  # the part of the updates made to which steps go back where they begin anew
 
 
 def counted(name: str, step: np.ndarray, loss: np.ndarray) -> tuple[np.ndarray, list[str]]:

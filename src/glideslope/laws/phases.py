@@ -10,8 +10,7 @@ from glideslope.schedules import Schedule, cooldown, hold, interpolate, warmup
 from glideslope.schedules.arrays import scalars
 from glideslope.schedules.shapes import SHAPES
 
-NAMED = 0.02
-"""How far the factors of named phases may be from those of the points, the peak being 1."""
+NAMED = 0.02  # how far the factors of named phases may be from those of the points, the peak being 1
 MERGED = (0.005, 0.0005)
 """The same where points that nearly lie on a straight line are left out: what is tried, and what if that costs loss."""
 _FLAT = 1e-3

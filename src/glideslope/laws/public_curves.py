@@ -15,10 +15,8 @@ a usual run."""
 SIZES, OF_OTHER_DATA = 1.5, (0.06, 0.2, 0.05)
 """The deviation of the logarithm of a run's size from that of `CENTER`; and those of the logarithms of clock, rates and
 losses of other data than the public."""
-LOWEST = 3.0
-"""The lowest losses of the curves."""
-PEAKS = (3e-4, 2e-3)
-"""The least and the largest peak that several of the networks have."""
+LOWEST = 3.0  # the lowest losses of the curves
+PEAKS = (3e-4, 2e-3)  # the least and the largest peak that several of the networks have
 NAMES = ("L0", "A", "alpha", "offset", "a", "b", "B", "C", "gamma", "beta", "p")
 SETS = (
     ("Schaipp et al. 2025, arXiv:2501.18965", (("33M", 33e6), ("53M", 53e6), ("59M", 60e6), ("93M", 93e6),

@@ -15,14 +15,12 @@ from glideslope.plural import plural
 from glideslope.schedules import Schedule, parse
 from glideslope.schedules.sampling import EACH, MOST_UPDATES, counted, sampled
 
-MOST_AS_ARRAY = 100_000_000
-"""The updates of which an array of every rate is made, at most."""
+MOST_AS_ARRAY = 100_000_000  # the updates of which an array of every rate is made, at most
 _BLOCKS, _IN_BLOCK = 2048, 64
 """Of a rate that goes up and down faster than knots follow: means that are taken of it, and updates in each."""
 _STRAIGHT = 1e-7
 """How far from a straight line a logged rate may lie that is left out, over the peak, each time that some are."""
-_OFF = 0.01
-"""How far, as a root mean square over the peak, straight lines may lie from such a rate."""
+_OFF = 0.01  # how far, as a root mean square over the peak, straight lines may lie from such a rate
 
 
 @dataclass(frozen=True, eq=False)

@@ -143,8 +143,7 @@ def _array(values: Any) -> np.ndarray:
     return shared(values if isinstance(values, np.ndarray) and values.ndim == 1 else np.ravel(np.asarray(values)))
 
 
-EARLY = 0.08
-"""The part of the longest run whose points a fit leaves out."""
+EARLY = 0.08  # the part of the longest run whose points a fit leaves out
 
 
 def used(run: Run, longest: int) -> np.ndarray:

@@ -12,8 +12,7 @@ from glideslope.laws.form import NAMES, RELAXATION
 from glideslope.laws.law import Fitted, Law
 from glideslope.laws.values import ByValue, read_only
 
-SAME = 0.02
-"""The relative difference up to which a size is one that runs are of."""
+SAME = 0.02  # the relative difference up to which a size is one that runs are of
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,7 @@ from glideslope.laws.law import Fitted
 from glideslope.laws.law_file import law_bytes
 from glideslope.laws.size_law import Around, SizeLaw
 
-KEY = "glideslope_size_law"
-"""What a file of a law over sizes has, and that of one law has not."""
+KEY = "glideslope_size_law"  # what a file of a law over sizes has, and that of one law has not
 VERSION = 1
 _Positive = Annotated[float, Meta(gt=0, lt=1e100)]
 _Finite = Annotated[float, Meta(gt=-1e100, lt=1e100)]

@@ -13,8 +13,7 @@ from glideslope.laws.curve_priors import PRIORS as OF_ONE
 from glideslope.laws.form import NAMES, Prior
 from glideslope.laws.public_curves import CENTER, LINE, LOWEST, OF_OTHER_DATA, REFERENCE, UNIT, directions
 
-FLOOR = 0.56
-"""The part of the lowest loss that no size goes below, at first: 1.69 (Hoffmann et al. 2022) of 3."""
+FLOOR = 0.56  # The part of the lowest loss that no size goes below, at first: 1.69 (Hoffmann et al. 2022) of 3.
 _FLOOR_SPREAD = 0.2
 _PRIORS = OF_ONE | {
     "alpha": Prior(0.53, 0.15), "offset": Prior(0.057, 0.7), "a": Prior(0.85, 1.0), "b": Prior(0.23, 0.6),
@@ -30,8 +29,7 @@ _SLOPES = {"L0": (-0.3, 0.15), "A": (0.1, 0.3), "alpha": (-0.1, 0.15), "offset":
 APART = {"L0": 0.012, "A": 0.03, "alpha": 0.018, "offset": 0.12, "a": 0.09, "b": 0.09, "B": 0.06, "C": 0.18,
          "gamma": 0.06, "beta": 0.06, "p": 0.018, "r": 0.03}  # fmt: skip
 """How far the logarithm of a size's parameter lies from the line that all sizes have."""
-_SLOPE = 0.1
-"""The deviations of slopes."""
+_SLOPE = 0.1  # the deviations of slopes
 _LIKE_ANY = ("L0", "C", "gamma", "beta")
 """The parameters that have the wide prior in both: L0 counts from E, and public curves don't agree on how soon noise is
 averaged away."""

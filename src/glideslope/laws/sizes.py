@@ -17,15 +17,12 @@ from glideslope.laws.size_law import SAME
 from glideslope.laws.units import mixed
 from glideslope.schedules.numbers import number
 
-_BATCHES = 500
-"""Between neighbouring batches: from this ratio on, two units are mixed."""
+_BATCHES = 500  # between neighbouring batches: from this ratio on, two units are mixed
 _DECAYS, _HIGHER, _AS_LONG = 30, 1.005, 0.8
 """Between weight decays, and between the lowest losses of a size and of the one below, whose longest run may be so much
 longer: from these ratios on, a note asks whether they are right."""
-_SMALL = 1e6
-"""Parameters of the largest network under which a note asks whether they are in thousands."""
-_LEAST = 1000
-"""Parameters of the largest network, at least: with fewer, they are in millions."""
+_SMALL = 1e6  # parameters of the largest network under which a note asks whether they are in thousands
+_LEAST = 1000  # parameters of the largest network, at least: with fewer, they are in millions
 
 
 @dataclass(frozen=True)

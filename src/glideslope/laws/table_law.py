@@ -17,8 +17,7 @@ NAMES = (
     "peak width", "batch width", "peak skew", "batch skew", "E", "A", "B", "alpha", "beta",
 )  # fmt: skip
 """The parameters; those of widths and of the loss as logarithms."""
-APART = 0.01
-"""The relative deviation of a grid's loss from that of the sizes and tokens."""
+APART = 0.01  # the relative deviation of a grid's loss from that of the sizes and tokens
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,7 @@ are 12 times as large as others."""
 _ALIKE = 1.3
 """The lowest loss of a network that is so much smaller, over that of the larger one, at least: by Hoffmann et al. 2022
 it is 2.1 of a million parameters and of 80 million, 1.32 of 100 million and of 8 billion."""
-_FAR = 1e4
-"""Between neighbours, from this ratio on, units are mixed, whatever the losses."""
+_FAR = 1e4  # between neighbours, from this ratio on, units are mixed, whatever the losses
 
 
 def mixed(sizes: Sequence[float], losses: Sequence[float]) -> tuple[int, int] | None:

@@ -11,8 +11,7 @@ from glideslope.layers.multipliers import Layer, Multipliers, check_multiplier
 from glideslope.layers.parameters import Parameter, parameters
 from glideslope.schedules.numbers import is_number, plain
 
-Rule = Callable[[int, int], float]
-"""(k, L) -> the multiplier of layer k of L, counted from the input, from 1."""
+Rule = Callable[[int, int], float]  # (k, L) -> the multiplier of layer k of L, counted from the input, from 1
 
 
 def discriminative(low: float, high: float) -> Rule:

@@ -10,10 +10,8 @@ from glideslope.errors import ScheduleError
 from glideslope.schedules.numbers import MULTIPLES, NUMBER, is_finite, is_number, plain, written
 
 UNITS = {"%": "percent of the horizon", "ep": "epochs", "ex": "examples", "tok": "tokens"}
-UPDATES = "upd"
-"""The unit of updates, which only a part of one has to be written with: `0.5upd`."""
-LONGEST = 1e30
-"""The largest number of a duration or a clock: no product of two overflows."""
+UPDATES = "upd"  # the unit of updates, which only a part of one has to be written with: `0.5upd`
+LONGEST = 1e30  # the largest number of a duration or a clock: no product of two overflows
 _DURATION = re.compile(rf"\s*([+-]?{NUMBER})\s*(?:(%)|([kKMBT])?(ep|ex|tok|{UPDATES})?)\s*", re.ASCII)
 
 

@@ -12,10 +12,8 @@ from glideslope.schedules.checks import SHORTEST, check_factor, check_positive
 from glideslope.schedules.durations import Clock, Duration, Frame
 from glideslope.schedules.wrapper import Placed, Wrapper
 
-LARGEST_RISE = 1e6
-"""How far over its start a schedule that is scaled to begin where the last ended may come."""
-_PRIME = 46_337
-"""The largest prime whose square fits into a 32-bit integer."""
+LARGEST_RISE = 1e6  # how far over its start a schedule that is scaled to begin where the last ended may come
+_PRIME = 46_337  # the largest prime whose square fits into a 32-bit integer
 
 
 @dataclass(frozen=True, repr=False)

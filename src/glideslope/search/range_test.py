@@ -24,8 +24,7 @@ from glideslope.shown import Shown
 
 logger = logging.getLogger("glideslope")
 
-BELOW_EDGE = 10.0
-"""By how much the suggestion is below the largest stable rate where nothing else is known."""
+BELOW_EDGE = 10.0  # by how much the suggestion is below the largest stable rate where nothing else is known
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,7 @@ from glideslope.schedules import Clock
 from glideslope.studio.effort import places
 from glideslope.studio.plan import Plan, scheduled
 
-_POINTS = 160
-"""Updates at which a loss is predicted, for a curve."""
+_POINTS = 160  # updates at which a loss is predicted, for a curve
 _TIMES = (0.5, 2.0)
 
 

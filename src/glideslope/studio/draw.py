@@ -24,8 +24,7 @@ from glideslope.views.curves import Curve, Time, chart
 from glideslope.views.digits import rounded
 from glideslope.views.gallery import entries
 
-MOST_EACH = 50_000
-"""The updates that a copied table has one by one: of more, a page would hang on its text."""
+MOST_EACH = 50_000  # the updates that a copied table has one by one: of more, a page would hang on its text
 
 
 class Edit(msgspec.Struct, forbid_unknown_fields=True):

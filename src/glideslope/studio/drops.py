@@ -11,8 +11,7 @@ from glideslope.errors import DocumentError
 MOST_FILES = 500
 _MOST_BYTES = 1_000_000_000
 _DEEPEST = 8
-_LONGEST = 200
-"""The bytes of a name."""
+_LONGEST = 200  # the bytes of a name
 _EVENTS = ".tfevents."
 """What is in the name of a file of TensorBoard, which says nothing of its run: the folder's name is that."""
 

@@ -20,10 +20,8 @@ from glideslope.schedules.sequence import in_sequence, phases
 _ENDS = {"warmup": "peak", "constant": "factor"}
 """The argument that a phase ends at; of others it is `final`, where they have one."""
 _STARTS = {"warmup": "start", "constant": "factor", "log_warmup": "start"}
-_NEAR = 0.006
-"""How far points may lie from the schedule that they stand for, over its largest factor."""
-_MOST_PHASES = 60
-"""A schedule of more isn't dragged."""
+_NEAR = 0.006  # how far points may lie from the schedule that they stand for, over its largest factor
+_MOST_PHASES = 60  # a schedule of more isn't dragged
 
 Change = Callable[[float], Schedule]
 

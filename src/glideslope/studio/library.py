@@ -17,8 +17,7 @@ from glideslope.errors import DocumentError, LawError
 from glideslope.laws import Law, load
 from glideslope.studio.drops import Drop
 
-_MOST_FILES = 2_000
-"""Files of the folder that are looked at."""
+_MOST_FILES = 2_000  # files of the folder that are looked at
 _MOST_LAW = 4_000_000
 _MOST_DROPS = 12
 _FIT_SECONDS = 60.0

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from glideslope.studio.background import Background
 
 _HEIGHT = 820
-_ANY_PAGE = "* vscode-webview:"
-"""A notebook may be any page; the address of this one is known to it alone."""
+_ANY_PAGE = "* vscode-webview:"  # a notebook may be any page; the address of this one is known to it alone
 
 
 class Cell:

@@ -16,8 +16,7 @@ from glideslope.schedules.sampling import MOST_UPDATES
 from glideslope.studio.effort import COARSE, FINE_PARTS, MOST_PARTS, parts, places
 from glideslope.views.curves import Curve
 
-MOST_TEXT = 4_000
-"""The characters of a schedule that the page takes."""
+MOST_TEXT = 4_000  # the characters of a schedule that the page takes
 Text = Annotated[str, Meta(max_length=MOST_TEXT)]
 Positive = Annotated[float, Meta(gt=0, le=1e12)]
 Steps = Annotated[int, Meta(ge=1, le=MOST_UPDATES)]

@@ -22,14 +22,11 @@ from glideslope.studio.exchange import posted
 from glideslope.views.charts import Chart, Series
 from glideslope.views.digits import rounded
 
-SECONDS = 2.0
-"""The most that the ways of all balls take to compute."""
+SECONDS = 2.0  # the most that the ways of all balls take to compute
 _ALGEBRA = 6.0
 _GRID = {1: 400, 2: 72}
-_COARSE = 40
-"""Places along each coordinate at which the height is taken: of a formula, and of a network."""
-_CURVED = 60
-"""Positions of a way at which the curvature is taken; between them it is straight."""
+_COARSE = 40  # places along each coordinate at which the height is taken: of a formula, and of a network
+_CURVED = 60  # positions of a way at which the curvature is taken; between them it is straight
 _MOST_DIMENSIONS = 12
 End = Annotated[float, Meta(ge=-1e6, le=1e6)]
 Window = Annotated[list[tuple[End, End]], Meta(min_length=1, max_length=2)]

@@ -31,14 +31,11 @@ from glideslope.views import run_charts
 from glideslope.views.charts import Chart, Series
 from glideslope.views.thinning import places, smoothed, thinned
 
-EVERY = 0.5
-"""The least seconds between two looks at a run directory."""
+EVERY = 0.5  # the least seconds between two looks at a run directory
 _APART = 10.0
 """How many times what a look takes lies between two of them at least, as of checkpoints that a service holds."""
-_BEAT = 15.0
-"""Seconds without news after which the page is told that the server lives."""
-_MOST_RUNS = 60
-"""Runs whose curves are drawn: the last."""
+_BEAT = 15.0  # seconds without news after which the page is told that the server lives
+_MOST_RUNS = 60  # runs whose curves are drawn: the last
 _MOST_WATCHERS = 16
 _MOST_FOLDERS = 3_000
 _MOST_REPORT = 64_000_000

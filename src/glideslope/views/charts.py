@@ -14,8 +14,7 @@ from glideslope.views.digits import rounded
 
 Style = Literal["line", "faint", "both", "points", "dashed"]
 _DIGITS = 5
-_DECADE = 10.0
-"""The largest value over the least from which on an axis is logarithmic at first."""
+_DECADE = 10.0  # the largest value over the least from which on an axis is logarithmic at first
 
 
 @dataclass(frozen=True)

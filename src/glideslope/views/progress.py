@@ -20,10 +20,8 @@ from glideslope.search.progress import Progress
 from glideslope.views.terminal import braille
 
 _WIDTH = 40
-_MOST_LOSSES = 4000
-"""The losses of a run that its sparkline keeps, at most."""
-_MOST_RUNNING = 16
-"""The runs on workers that the screen has lines for."""
+_MOST_LOSSES = 4000  # the losses of a run that its sparkline keeps, at most
+_MOST_RUNNING = 16  # the runs on workers that the screen has lines for
 
 
 class Pace:

@@ -13,8 +13,7 @@ from glideslope.search.strategy.learned import learned, learned_clearly
 from glideslope.search.strategy.peaks import best_short
 from glideslope.search.strategy.rise import BLOW_UP, RISE, risen
 
-WHY = "why it is the answer, or isn't"
-"""The head of a column of reasons."""
+WHY = "why it is the answer, or isn't"  # the head of a column of reasons
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,7 @@ _DECIMAL_POINT = re.compile(r"[-+]?\d*\.\d+([eE][-+]?\d+)?")
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}([,.' _\u00a0\u2009\u202f])\d{3}(?:\1\d{3})*")
 """A whole number whose thousands are apart."""
 _NAME = re.compile(r"[A-Za-z_#][\w ./#%()\[\]-]*")
-_MEASURED = re.compile(r"[:=]\s*[-+.]?\d|\[\d+/\d+\]")
-"""What no header has: a value beside its name."""
+_MEASURED = re.compile(r"[:=]\s*[-+.]?\d|\[\d+/\d+\]")  # what no header has: a value beside its name
 _OF_LINES = re.compile(r"[-+:| =]+")
 
 

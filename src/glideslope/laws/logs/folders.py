@@ -16,8 +16,7 @@ _KINDS = (".csv", ".tsv", ".jsonl", ".ndjson", ".log", ".txt", ".out")
 _JSON = re.compile(r".*(metrics|history|log|losses)[^/]*\.json")
 """Names of JSON files that are logs; others are configurations, tokenizers and the like."""
 _STATE = "trainer_state.json"
-_SEARCH = ("runs.csv", "result.json")
-"""What a search leaves: its runs, and its result."""
+_SEARCH = ("runs.csv", "result.json")  # what a search leaves: its runs, and its result
 _SHOWN = 10
 
 

@@ -17,8 +17,7 @@ from glideslope.laws.logs.table import Table, filled, numbers
 
 _PHASE = ("split", "phase", "mode", "stage", "subset", "set", "partition", "type", "kind", "event", "dataset")
 """Labels that say of each row whether it is of the training or of a validation."""
-_FEW, _APART = 10, 5
-"""The steps, and what lies between them, from which on their place says that they count from 0."""
+_FEW, _APART = 10, 5  # the steps, and what lies between them, from which on their place says that they count from 0
 _NOTHING: Series = (np.empty(0), np.empty(0))
 
 

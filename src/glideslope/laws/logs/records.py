@@ -6,8 +6,7 @@ import struct
 from dataclasses import dataclass
 
 _HEADER, _TAIL = 12, 4
-_FURTHEST = 2**20
-"""Bytes that are searched for the next record after a damaged length."""
+_FURTHEST = 2**20  # bytes that are searched for the next record after a damaged length
 
 
 @dataclass(frozen=True)

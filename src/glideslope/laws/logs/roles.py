@@ -17,8 +17,7 @@ from glideslope.laws.logs.series import Log, finite, same
 from glideslope.laws.logs.source import Labels
 from glideslope.laws.logs.table import numbers
 
-_OF = re.compile(r"\s*(\d+)\s*/\s*(\d+)\s*")
-"""A step and the steps in all: 100/2000."""
+_OF = re.compile(r"\s*(\d+)\s*/\s*(\d+)\s*")  # a step and the steps in all: 100/2000
 _PLACES = {
     "batch", "batch_idx", "batch_index", "batch_number", "batch_id", "batches", "minibatch", "mini_batch", "it", "part",
 }  # fmt: skip

@@ -19,12 +19,10 @@ from glideslope.laws.rates import Rates, thinned
 from glideslope.laws.run import Run
 from glideslope.schedules import Schedule
 
-_UNSAID = 0.05
-"""The part of a run whose rates may be missing without a note."""
+_UNSAID = 0.05  # the part of a run whose rates may be missing without a note
 _GAP = 5
 """How many times as long as usual a gap between logged rates is that is noted, if it is that part of the run too."""
-_JUMP = 30
-"""How far a rate may rise from one that was logged to the next without a note."""
+_JUMP = 30  # how far a rate may rise from one that was logged to the next without a note
 _ADVICE = (
     "; name it with lr= (--lr), or give schedule= and peak= (--schedule, --peak); a table with the columns curve, "
     "schedule, peak and steps gives the rates of several runs"

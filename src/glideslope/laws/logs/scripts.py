@@ -99,8 +99,7 @@ def _fairseq_row(line: str) -> Row | None:
 
 
 _ABOVE = re.compile(r"\[(?:step|batch)=(\d+)(?:/\d+)?(?:,[^\]]*)?\]:?$|^Epoch (\d+)/\d+$")
-_WHOLE = re.compile(r"(\d+)/\1(?=\s)")
-"""The end of an epoch in a bar of Keras: 100/100."""
+_WHOLE = re.compile(r"(\d+)/\1(?=\s)")  # the end of an epoch in a bar of Keras: 100/100
 _OF_EXAMPLES = re.compile(r"/sample\b|\d[uµ]s/step\b")
 """What says that a bar may count examples, as it did in Keras before batches."""
 

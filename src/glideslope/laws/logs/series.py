@@ -9,10 +9,8 @@ import numpy as np
 
 from glideslope.laws.values import ByValue
 
-Series = tuple[np.ndarray, np.ndarray]
-"""Steps and the values at them, shape (n,) each."""
-Log = dict[str, Series]
-"""A run's series, by the name of the column or tag."""
+Series = tuple[np.ndarray, np.ndarray]  # steps and the values at them, shape (n,) each
+Log = dict[str, Series]  # a run's series, by the name of the column or tag
 
 
 @dataclass(frozen=True, eq=False)

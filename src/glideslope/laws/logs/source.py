@@ -13,8 +13,7 @@ from pathlib import Path
 from glideslope.errors import LawError, reason
 from glideslope.laws.logs.names import named, role
 
-COMPRESSED = (".gz", ".bz2", ".xz")
-"""Endings of compressed files."""
+COMPRESSED = (".gz", ".bz2", ".xz")  # endings of compressed files
 _COMPRESSED = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ": lzma.decompress}
 _BINARY = {
     b"PK\x03\x04": "a ZIP archive (an .xlsx or .npz file, or a checkpoint of torch)", b"%PDF": "a PDF document",

@@ -10,8 +10,7 @@ import numpy as np
 
 from glideslope.laws.logs.names import number
 
-Row = dict[str, Any]
-"""The cells of a row by the name of their column: text, or numbers."""
+Row = dict[str, Any]  # the cells of a row by the name of their column: text, or numbers
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,8 +22,7 @@ from glideslope.plural import plural
 COLUMNS = {"curve", "schedule", "steps"}
 PEAK = ("peak", "peak_lr")
 MOST_STEPS = 1e12
-_WHOLE = 0.9
-"""The part of a run from which on its curve counts as whole."""
+_WHOLE = 0.9  # the part of a run from which on its curve counts as whole
 _NEAR, _USUAL = 0.05, 0.9
 """How near a logged rate is to a schedule's, over the peak, and how often, if it is of that schedule."""
 

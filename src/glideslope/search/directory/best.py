@@ -19,8 +19,7 @@ from glideslope.search.runs.unfinished import Saving
 from glideslope.search.storage import places, states
 from glideslope.search.storage.run_files import BEST, STATES
 
-_LEAST_COST = 0.02
-"""The seconds that the first one is thought to take at least: so a run under a second has none."""
+_LEAST_COST = 0.02  # the seconds that the first one is thought to take at least: so a run under a second has none
 
 
 class Best:

@@ -33,8 +33,7 @@ _TEMPORARY = re.compile(
     r"\.(?:search\.json|search\.lock|result\.json|runs\.csv|report\.html|model\.safetensors|run\.json|(?:state|best|short)\.(?:pt|npz)|(?:best|short)\.json"
     r"|[0-9a-f]{16}-[0-9a-f]{16}(?:-(?:[0-9]{6,9}|best|progress))?\.(?:json|pt|npz))\.[a-z0-9_]{8}\.tmp"
 )
-CHECKPOINT_EVERY = 60.0
-"""The least seconds between two checkpoints of a run."""
+CHECKPOINT_EVERY = 60.0  # the least seconds between two checkpoints of a run
 _PATIENCE = 2.0
 """Seconds that the search of the folder waits for the lock, after it released it for a moment: one that took it then
 sees that the folder isn't free, and gives it back."""

@@ -11,8 +11,7 @@ from glideslope.files import write_atomically
 from glideslope.search.runs import preemption
 from glideslope.search.storage import run_files, stored
 
-_EVERY = 1.0
-"""Seconds between looks for it."""
+_EVERY = 1.0  # seconds between looks for it
 
 
 class StopRequest:

@@ -11,11 +11,9 @@ from typing import Any
 
 from glideslope.search.jobs.time_limit import OutOfTime
 
-Result = Any
-"""What a worker returned, or the exception that the executor raised in its place."""
+Result = Any  # what a worker returned, or the exception that the executor raised in its place
 
-_SPACING = 20.0
-"""How many times what a look at all futures takes lies between two of them at least."""
+_SPACING = 20.0  # how many times what a look at all futures takes lies between two of them at least
 
 
 class Arrivals:

@@ -32,8 +32,7 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 same whatever the number of workers, and workers don't wait for one another."""
 
 
-GRACE = 5.0
-"""Seconds that a process has to checkpoint its run before it is ended."""
+GRACE = 5.0  # seconds that a process has to checkpoint its run before it is ended
 
 
 @contextmanager

@@ -9,8 +9,7 @@ from typing import Any
 from glideslope.errors import DocumentError
 from glideslope.search.storage import states
 
-Sent = tuple[str, bytes]
-"""The form of a state's file, or "pickle", and the content."""
+Sent = tuple[str, bytes]  # the form of a state's file, or "pickle", and the content
 
 
 def packed(state: Any) -> Sent | None:

@@ -42,8 +42,7 @@ class Job(Protocol):
         ...
 
 
-JobFactory = Callable[[int], Job]
-"""Makes a job from a seed."""
+JobFactory = Callable[[int], Job]  #: makes a job from a seed
 
 
 IN_A_FILE = (

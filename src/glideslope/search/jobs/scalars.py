@@ -14,8 +14,7 @@ from glideslope.documents import shown
 from glideslope.errors import SearchError
 
 _ADVICE = "and must give a number: return a float, or a scalar on its device"
-_SHOWN = 60
-"""Characters of a value that a message shows."""
+_SHOWN = 60  # characters of a value that a message shows
 _NOT_REAL = ("bool", "complex", "str", "bytes", "datetime", "timedelta", "void", "U", "S", "[")
 """The types of array elements that aren't real numbers, by how their names begin."""
 

@@ -10,8 +10,7 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
-SHARD = "shard of"
-"""The key of the dictionary that stands for such a tensor: how it is divided."""
+SHARD = "shard of"  # the key of the dictionary that stands for such a tensor: how it is divided
 
 Shard = dict[str, Any]
 

@@ -9,19 +9,16 @@ from typing import Any
 PEAKS = {"plain": 0.21, "adagrad": 0.55, "adaptive": 0.018}
 """The median of the best peaks by the kind of optimizer, over the trainings of `benchmarks/search/jobs`."""
 
-UNKNOWN = 0.032
-"""The same over all kinds."""
+UNKNOWN = 0.032  # the same over all kinds
 
 EDGES = {"plain": (3.0, 0.9), "adagrad": (1.4, 0.5), "adaptive": (19.0, 0.3)}
 """By the kind of optimizer: how far below the edge of stability of a sweep of 100 updates the best peak lies, in the
 median of the same trainings, and the weight of that, in the logarithm, beside the usual peak. The edge tells next to
 nothing where each coordinate is scaled: leaving a training out, both err by a factor of 3.2."""
 
-TRUST = 0.25
-"""The weight, in the logarithm, of a rate that the user chose."""
+TRUST = 0.25  # the weight, in the logarithm, of a rate that the user chose
 
-_FAR = 100.0
-"""The factor beyond which a user's rate says nothing."""
+_FAR = 100.0  # the factor beyond which a user's rate says nothing
 
 _ADAPTIVE = ("adam", "rms", "lion", "muon", "adan", "adafactor", "adabelief", "lamb", "sophia")
 _PLAIN = ("sgd", "momentum", "nesterov", "lars")

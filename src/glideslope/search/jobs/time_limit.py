@@ -19,8 +19,7 @@ GRACE = 3.0
 """Seconds past the limit after which the process is ended: code that never comes back to Python hears no exception."""
 
 
-_AGAIN = 1.0
-"""Seconds between exceptions, for a job that catches them all."""
+_AGAIN = 1.0  # seconds between exceptions, for a job that catches them all
 
 
 @contextmanager

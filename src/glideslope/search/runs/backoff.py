@@ -25,23 +25,18 @@ LOST = 2.0
 """The ratio from which on the run also goes back to the end of the part with the least. So it does where all that the
 loss had fallen is undone: of losses that aren't positive, which have no ratio, nothing else is a rise."""
 
-CLEAR = 4.0
-"""The standard errors by which the loss has risen where that is no noise of the batches."""
+CLEAR = 4.0  # the standard errors by which the loss has risen where that is no noise of the batches
 
-FACTOR = 0.5
-"""The cap, as a part of the rate where the loss had risen."""
+FACTOR = 0.5  # the cap, as a part of the rate where the loss had risen
 
-REST = 2
-"""The parts after which there may be a lower cap: the loss needs some time to come down."""
+REST = 2  # the parts after which there may be a lower cap: the loss needs some time to come down
 
 HIGHEST = 0.2
 """The share of the losses of a part, the highest, that are cut to the highest of the others: outliers are no rise."""
 
-SHORTEST = 8
-"""The updates of a part below which its mean says nothing."""
+SHORTEST = 8  # the updates of a part below which its mean says nothing
 
-MOST = 8
-"""The caps at most: a training that is lost at any rate is left."""
+MOST = 8  # the caps at most: a training that is lost at any rate is left
 
 
 class Backoff:

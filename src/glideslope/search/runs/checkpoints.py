@@ -22,8 +22,7 @@ from glideslope.search.storage.places import Place
 
 LEAST_SPACING = 50.0
 """How many times what a checkpoint costs lies between two of them at least: so they take under 2% of the time."""
-BYTES_A_SECOND = 1e8
-"""How fast the first is thought to be written; after that it is measured."""
+BYTES_A_SECOND = 1e8  # how fast the first is thought to be written; after that it is measured
 _LAST = 2
 
 

@@ -16,12 +16,10 @@ from glideslope.errors import DocumentError, GlideslopeError
 from glideslope.search.runs.unfinished import Saving
 from glideslope.search.storage import places, stored
 
-EVERY = 1.0
-"""The least seconds between two notes."""
+EVERY = 1.0  # the least seconds between two notes
 SPACING = 100.0
 """How many times what a note costs lies between two of them at least: so they take under 1% of the time."""
-MOST_POINTS = 200
-"""The losses of a run that a note has, at most: of more, every second is left out."""
+MOST_POINTS = 200  # the losses of a run that a note has, at most: of more, every second is left out
 
 
 class Running(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

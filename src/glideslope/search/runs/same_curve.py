@@ -11,8 +11,7 @@ from glideslope.schedules import constant
 from glideslope.search.runs.contestant import Contestant
 from glideslope.search.runs.labels import label
 
-_DIGITS = 10
-"""Decimals of a rate over its largest to which two are equal: formulas differ by rounding alone."""
+_DIGITS = 10  # decimals of a rate over its largest to which two are equal: formulas differ by rounding alone
 
 
 def once(contestants: Sequence[Contestant], steps: int) -> tuple[list[Contestant], tuple[str, ...]]:

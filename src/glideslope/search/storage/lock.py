@@ -17,8 +17,7 @@ from glideslope.documents import checked, sealed, unsealed
 from glideslope.errors import DocumentError, RunDirectoryError
 
 _TRIES = 5
-_PAUSE = 0.02
-"""Seconds between two looks at a lock."""
+_PAUSE = 0.02  # seconds between two looks at a lock
 
 
 class Owner(msgspec.Struct, forbid_unknown_fields=True):

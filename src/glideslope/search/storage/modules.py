@@ -11,12 +11,10 @@ from itertools import islice
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-_NAME = re.compile(r"[\w./*-]{1,200}(:\w+)?")
-"""Texts that may name a module or a file."""
+_NAME = re.compile(r"[\w./*-]{1,200}(:\w+)?")  # texts that may name a module or a file
 _LOADERS = {"importlib", "runpy", "pkgutil", "imp", "__import__", "exec"}
 """Where code names one of these, any text in it may be a module's name."""
-_MOST = 1000
-"""Nodes within a call or a sum that are looked at; long tables have more."""
+_MOST = 1000  # nodes within a call or a sum that are looked at; long tables have more
 
 
 def modules(file: Path) -> set[Path]:

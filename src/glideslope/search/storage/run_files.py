@@ -14,8 +14,7 @@ from glideslope.errors import DocumentError, RunDirectoryError
 from glideslope.files import write_in_place
 from glideslope.search.storage import states
 
-WRITTEN = ("result.json", "runs.csv", "report.html")
-"""What a search writes at its end."""
+WRITTEN = ("result.json", "runs.csv", "report.html")  # what a search writes at its end
 
 RUNS, UNFINISHED, TRAINED = "finished", "unfinished", "checkpoint"
 """The folders: the results of finished runs, the checkpoints of runs in the making, the state of the trained job."""

@@ -21,8 +21,7 @@ from glideslope.search.storage.trees import Arrays, joined, taken_apart
 
 Form = Literal["pt", "npz"]
 FORMS: tuple[Form, ...] = ("pt", "npz")
-_TREE = "state"
-"""The name of the array with the JSON."""
+_TREE = "state"  # the name of the array with the JSON
 _PLAIN = (bool, str, bytes, int, float, complex, type(None))
 
 

@@ -10,8 +10,7 @@ import numpy as np
 
 _HIDDEN, _CLASSES = 12, 10
 _STEPS, _RATE = 300, 0.5
-_NEAR = 1e-4
-"""How far apart the slopes are whose difference is the curvature."""
+_NEAR = 1e-4  # how far apart the slopes are whose difference is the curvature
 
 Weights = tuple[np.ndarray, np.ndarray]
 

@@ -9,12 +9,10 @@ from glideslope.policy import as_policy
 from glideslope.schedules import parse
 from glideslope.studio.effort import parts
 
-MEASUREMENTS = 50
-"""How often a feedback is told the height."""
+MEASUREMENTS = 50  # how often a feedback is told the height
 _MOST_GROWN = 1_000_000
 """The updates over which a growth of the batch is planned, times what the schedule has in parts and a few."""
-_FEW = 8
-"""The parts that an update takes the time of, besides those of its schedule."""
+_FEW = 8  # the parts that an update takes the time of, besides those of its schedule
 
 
 class Driven:

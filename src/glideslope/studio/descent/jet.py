@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-Numbers = Any
-"""A float64 number, or an array of them."""
+Numbers = Any  # a float64 number, or an array of them
 
 
 @dataclass(frozen=True, slots=True)

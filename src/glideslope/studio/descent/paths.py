@@ -17,12 +17,9 @@ from glideslope.studio.descent.optimizers import OPTIMIZERS, Name
 from glideslope.studio.descent.surfaces import Surface
 from glideslope.studio.plan import Text
 
-FAR = 1e4
-"""How many windows away a ball is lost."""
-_LOOK = 256
-"""Updates between two looks at the clock."""
-_WHOLE, _PLACES = 300, 900
-"""The first updates, each of which is kept, and the positions that are kept in all."""
+FAR = 1e4  # how many windows away a ball is lost
+_LOOK = 256  # updates between two looks at the clock
+_WHOLE, _PLACES = 300, 900  # the first updates, each of which is kept, and the positions that are kept in all
 Coordinate = Annotated[float, Meta(ge=-1e9, le=1e9)]
 Ended = Literal["whole", "diverged", "time"]
 

@@ -14,15 +14,11 @@ import numpy as np
 from glideslope.studio.descent.algebra import coupled
 from glideslope.studio.descent.surfaces import Surface
 
-_STARTS = {1: 400, 2: 40}
-"""Starts of Newton's method along each coordinate."""
+_STARTS = {1: 400, 2: 40}  # starts of Newton's method along each coordinate
 _ITERATIONS = 60
-_FLAT = 1e-9
-"""The largest slope at a place that counts as stationary, over the largest in the window."""
-_STRAIGHT = 1e-6
-"""The least curvature that tells a minimum from a maximum, over the largest in the window."""
-_AROUND = 1e-3
-"""How far from a place without a curvature its surroundings are looked at, over the window."""
+_FLAT = 1e-9  # the largest slope at a place that counts as stationary, over the largest in the window
+_STRAIGHT = 1e-6  # the least curvature that tells a minimum from a maximum, over the largest in the window
+_AROUND = 1e-3  # how far from a place without a curvature its surroundings are looked at, over the window
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ from glideslope.plural import plural
 from glideslope.search.runs.contestant import Run
 from glideslope.search.strategy.sweep import Sweep
 
-MOST = 1000
-"""The updates of a run that are sent, at most, evenly spread."""
+MOST = 1000  # the updates of a run that are sent, at most, evenly spread
 
 
 @dataclass(frozen=True)

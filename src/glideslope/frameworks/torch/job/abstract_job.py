@@ -29,8 +29,7 @@ class AbstractJob(ABC):
     `memory` bytes `state()` is a temporary file.
     """
 
-    _counts: ClassVar[tuple[str, ...]] = ()
-    """Attributes with plain data that a state has besides."""
+    _counts: ClassVar[tuple[str, ...]] = ()  # attributes with plain data that a state has besides
 
     def __init__(
         self,

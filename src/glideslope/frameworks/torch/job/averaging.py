@@ -10,8 +10,7 @@ import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-STATISTICS = 4096
-"""Examples on which the statistics of batch normalization are measured for other weights."""
+STATISTICS = 4096  # examples on which the statistics of batch normalization are measured for other weights
 
 
 def unsaved_buffers(model: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -12,8 +12,7 @@ from torch import nn
 
 from glideslope.errors import JobError
 
-TARGETS = ("labels", "label", "targets", "target", "y")
-"""Names of the targets in a batch that has names."""
+TARGETS = ("labels", "label", "targets", "target", "y")  # names of the targets in a batch that has names
 
 
 def moved(item: Any, device: torch.device) -> Any:

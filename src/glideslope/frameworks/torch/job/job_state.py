@@ -14,8 +14,7 @@ from torch.optim import Optimizer
 
 from glideslope.errors import JobError
 
-MEMORY = 2**31
-"""The bytes of a state above which it is kept on disk."""
+MEMORY = 2**31  # the bytes of a state above which it is kept on disk
 
 
 def snapshot(state: dict[str, Any], memory: int) -> dict[str, Any]:

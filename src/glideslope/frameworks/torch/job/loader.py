@@ -19,10 +19,8 @@ from glideslope.frameworks.torch.job.resumable import Resumable, has_state, stre
 from glideslope.frameworks.torch.job.state_checks import check_random
 from glideslope.schedules.numbers import is_count, plain
 
-_MOST = 100_000
-"""Batches that are looked through in a sampler that doesn't say how many it has."""
-_FEWEST = 512
-"""Examples in an estimate."""
+_MOST = 100_000  # batches that are looked through in a sampler that doesn't say how many it has
+_FEWEST = 512  # examples in an estimate
 
 
 class Position:

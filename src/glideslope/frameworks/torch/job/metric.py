@@ -14,8 +14,7 @@ from glideslope.errors import JobError
 from glideslope.frameworks.torch.job.batch import examples, units
 from glideslope.frameworks.torch.job.objective import LossOfOutputs, Objective, pair
 
-Reading = Callable[[torch.nn.Module, Any], tuple[Any, Any]]
-"""The two arguments of a metric, from a model and a batch."""
+Reading = Callable[[torch.nn.Module, Any], tuple[Any, Any]]  # the two arguments of a metric, from a model and a batch
 
 
 class Mean:
@@ -69,8 +68,7 @@ class Accumulated:
             ) from None
 
 
-Measure = Mean | Accumulated
-"""A measurement over batches, made anew for each evaluation."""
+Measure = Mean | Accumulated  # a measurement over batches, made anew for each evaluation
 
 
 def measurement(

@@ -82,8 +82,7 @@ class LossOfBatch:
         return examples(batch)
 
 
-Objective = LossOfOutputs | LossOfBatch
-"""A loss function of a model and a batch on the model's device."""
+Objective = LossOfOutputs | LossOfBatch  # a loss function of a model and a batch on the model's device
 
 
 def pair(values: tuple[Any, ...], name: str) -> BatchLoss:

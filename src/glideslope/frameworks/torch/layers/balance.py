@@ -154,8 +154,7 @@ def _layers_of(model: torch.nn.Module, optimizer: torch.optim.Optimizer, trained
     return names_of_groups
 
 
-KEPT_AS = "balance"
-"""The key of a group."""
+KEPT_AS = "balance"  # the key of a group
 
 
 class _Kept(msgspec.Struct, forbid_unknown_fields=True):

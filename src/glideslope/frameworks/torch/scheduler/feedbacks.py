@@ -17,8 +17,7 @@ from glideslope.policy import RatePolicy
 from glideslope.schedules import Schedule, constant
 from glideslope.schedules.durations import Frame
 
-FIRST_LOSSES = 10
-"""Updates after which a guard without a loss is a mistake."""
+FIRST_LOSSES = 10  # updates after which a guard without a loss is a mistake
 
 
 class Feedbacks:

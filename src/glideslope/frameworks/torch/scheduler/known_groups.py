@@ -11,10 +11,8 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 Group = dict[str, Any]
 
-MARK = "lr_schedule"
-"""The key of a group's place, where groups follow schedules of their own."""
-ROUNDING = 1e-6
-"""By how much, relatively, a value in single precision may differ from the same in double."""
+MARK = "lr_schedule"  # the key of a group's place, where groups follow schedules of their own
+ROUNDING = 1e-6  # by how much, relatively, a value in single precision may differ from the same in double
 
 
 @dataclass

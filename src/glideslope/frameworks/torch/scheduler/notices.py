@@ -12,8 +12,7 @@ from glideslope.frameworks.torch.scheduler.known_groups import ROUNDING, Replace
 from glideslope.frameworks.torch.scheduler.succession import schedulers_of, was_scheduled
 from glideslope.plural import plural
 
-UNMEASURED = 1000
-"""Updates that a feedback, other than a guard, may go without a measurement, at the least."""
+UNMEASURED = 1000  # updates that a feedback, other than a guard, may go without a measurement, at the least
 COMPILED = (
     "the optimizer's step is compiled, and scheduled values in it are Python numbers, for which it is compiled again: "
     "scheduler.to_tensors() makes rates and betas tensors"

@@ -10,10 +10,8 @@ import torch
 from glideslope.errors import ScheduleError
 from glideslope.frameworks.torch.scheduler.known_groups import ROUNDING, Group, Known, KnownGroups
 
-Member = tuple[Group, Known]
-"""A group of the optimizer, and what is known of it."""
-Place = tuple[Group, torch.Tensor, float]
-"""A group, the tensor in it that is written, and its base value."""
+Member = tuple[Group, Known]  # a group of the optimizer, and what is known of it
+Place = tuple[Group, torch.Tensor, float]  # a group, the tensor in it that is written, and its base value
 
 
 class Values:

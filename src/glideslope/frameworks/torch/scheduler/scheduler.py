@@ -61,8 +61,7 @@ class Scheduler(BaseScheduler):
     [0.25]
     """
 
-    _step_count = 1
-    """Accelerate counts micro-batches here; nothing is read from it."""
+    _step_count = 1  # Accelerate counts micro-batches here; nothing is read from it
 
     def _prepare(self, count: str, peak: float | None) -> None:
         self._updates = Updates(each_call=count == "step")

@@ -18,10 +18,8 @@ from glideslope.frameworks.torch.scheduler.resume import resumed, text
 from glideslope.schedules import Schedule
 from glideslope.schedules.numbers import is_number
 
-MOST_UPDATES = 2**53
-"""Up to here each count is a float."""
-MOST_RATE = 1e38
-"""The largest rate, which single precision holds."""
+MOST_UPDATES = 2**53  # up to here each count is a float
+MOST_RATE = 1e38  # the largest rate, which single precision holds
 _Count = Annotated[int, Meta(ge=0, le=MOST_UPDATES)]
 _Time = Annotated[float, Meta(ge=0, le=MOST_UPDATES)]
 _Rate = Annotated[float, Meta(ge=0, le=MOST_RATE)]

@@ -12,8 +12,7 @@ from torch.utils.hooks import RemovableHandle
 from glideslope.callers import callers
 from glideslope.frameworks.torch.distributed import of_this_process
 
-Before = Callable[[Any, Any], Any]
-"""Is called with the arguments of an optimizer's `step`; may return others."""
+Before = Callable[[Any, Any], Any]  # is called with the arguments of an optimizer's `step`; may return others
 After = Callable[[torch.Tensor | None, bool], None]
 """Is called with (found, compiled): `found` is None, or a tensor on the device that isn't 0 where the gradients weren't
 finite and nothing was updated; `compiled` whether the step was."""

@@ -13,8 +13,7 @@ from glideslope.frameworks.trainers import pass_evaluations
 
 PATIENCE = 100
 """Calls of `step` in a row with no update between them, as under accumulation, that are taken without a word."""
-FIRST_PATIENCE = 10
-"""The same before the first update: mixed precision may skip a few."""
+FIRST_PATIENCE = 10  # the same before the first update: mixed precision may skip a few
 
 
 class Watch:

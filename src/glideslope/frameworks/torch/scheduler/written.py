@@ -8,8 +8,7 @@ from typing import Any
 from glideslope.frameworks.torch.scheduler.known_groups import Group
 from glideslope.frameworks.torch.scheduler.scheduled_values import Plan
 
-FEW = 8
-"""Values that are looked at in each call of `step`; of more the first, and all before the next update."""
+FEW = 8  # values that are looked at in each call of `step`; of more the first, and all before the next update
 AHEAD = 1024
 """Factors that are computed at a time. A stretch begins at a multiple of it, so a resumed run has the same ones."""
 
