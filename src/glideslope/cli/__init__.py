@@ -1,6 +1,7 @@
 """The command `glideslope`: parse, call, show."""
 
 import sys
+import traceback
 from collections.abc import Sequence
 
 import typer
@@ -83,7 +84,7 @@ def _status(args: Sequence[str]) -> int:
 
 def _failed(message: str) -> int:
     if options.show_traceback:
-        output.say_where()
+        output.say(traceback.format_exc().rstrip("\n"))
     output.say_line(f"glideslope: {message}")
     return 2
 

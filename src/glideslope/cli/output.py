@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 import warnings
 from collections.abc import Iterable
 from contextlib import suppress
@@ -80,11 +79,6 @@ def say(text: str) -> None:
 def say_line(text: str) -> None:
     """Writes one line on standard error."""
     say(visible(text))
-
-
-def say_where() -> None:
-    """Writes where the error that is handled was raised."""
-    say(traceback.format_exc().rstrip("\n"))
 
 
 def prepare() -> None:

@@ -82,15 +82,6 @@ def _reads(texts: list[str]) -> bool:
         return False
 
 
-def say_if_not_interruptible() -> None:
-    """Warns where an interrupt can't stop the command: a script's background job ignores it."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        output.say(
-            "Interrupts are ignored here, as in a background job of a script: Ctrl-C won't stop this search; end it "
-            "with kill, and go on with --resume."
-        )
-
-
 @dataclass(frozen=True)
 class Loaded:
     """A function that makes jobs, the limit of their runs, and where these are sent."""
@@ -105,7 +96,11 @@ class Loaded:
         from glideslope.views.progress import shown_progress
 
         directory.is_locked_for_report = True
-        say_if_not_interruptible()
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a script's background job has it
+            output.say(
+                "Interrupts are ignored here, as in a background job of a script: Ctrl-C won't stop this search; end "
+                "it with kill, and go on with --resume."
+            )
         self.sent.open(directory.folder)
         if self.time_limit is not None:
             self.time_limit.folder = directory.folder

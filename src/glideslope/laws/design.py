@@ -95,15 +95,12 @@ def design(
     bounds = (min(peaks) / 2, 2 * max(peaks)) if peak is None else (peak, peak)
     problem = _Problem(law, steps, bounds, floor, warmup)
     solved = problem.solved(rising)
-    named = {"cosine": problem.family([cosine(final=floor)]), "WSD": problem.family(_wsd(floor))}
-    best = min([solved, *named.values()], key=lambda candidate: candidate.loss)
-    return Design(best, named, tuple(law.warnings(steps, best.peak)))
-
-
-def _wsd(floor: float) -> list[Schedule]:
-    return [
+    falling = [
         hold() >> cooldown(f"{part}%", final=floor, shape=shape) for part in _COOLDOWNS for shape in ("linear", "sqrt")
     ]
+    named = {"cosine": problem.family([cosine(final=floor)]), "WSD": problem.family(falling)}
+    best = min([solved, *named.values()], key=lambda candidate: candidate.loss)
+    return Design(best, named, tuple(law.warnings(steps, best.peak)))
 
 
 class _Problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import MutableMapping, Sequence
 from concurrent.futures import Executor
@@ -24,7 +25,7 @@ from glideslope.search.jobs.scalars import whole
 from glideslope.search.progress import Watch, unwatched
 from glideslope.search.runs.checks import check_all, check_lists, texts, warn_of_no_text
 from glideslope.search.runs.contestant import Contestant, Run, distinct, finds_its_rate
-from glideslope.search.runs.same_curve import once
+from glideslope.search.runs.labels import label
 from glideslope.search.runs.trial import Trial
 from glideslope.search.trials import Trials
 from glideslope.shown import Shown
@@ -201,3 +202,35 @@ def _reached(runs: Sequence[Run], target: float) -> float | None:
     first = [next((step for step, loss in run.evaluations if loss <= target), math.inf) for run in runs]
     median = float(np.median(first)) if len(first) % 2 or math.isfinite(max(first)) else max(first)
     return median if math.isfinite(median) else None
+
+
+_DIGITS = 10  # decimals of a rate over its largest to which two are equal: formulas differ by rounding alone
+
+
+def once(contestants: Sequence[Contestant], steps: int) -> tuple[list[Contestant], tuple[str, ...]]:
+    """The contestants of runs of so many updates, each curve once, in order; and what was left out, with what has the
+    same curve. Of several the constant rate stays, which others are compared with; else the first."""
+    first: dict[str, Contestant] = {}
+    left_out: dict[str, None] = {}
+    for one in sorted(contestants, key=lambda contestant: contestant.schedule != constant()):
+        same = first.setdefault(_curve(one, steps), one)
+        if same != one:
+            left_out[_said(one, same)] = None
+    kept = list(first.values())
+    return [one for one in contestants if one in kept], tuple(left_out)
+
+
+def _curve(contestant: Contestant, steps: int) -> str:
+    rates = contestant.rates(steps)
+    largest = float(np.max(np.abs(rates), initial=0.0)) or 1.0
+    digest = hashlib.sha256(np.round(rates / largest, _DIGITS).tobytes())
+    for name, values in sorted(contestant.controls(steps).items()):
+        digest.update(name.encode() + values.tobytes())
+    what = (f"{largest:.10g}", contestant.optimizer, contestant.average, *map(label, contestant.policy.feedbacks))
+    return f"{what} {len(rates)} {digest.hexdigest()}"
+
+
+def _said(left: Contestant, same: Contestant) -> str:
+    if left.peak == same.peak:
+        return f"{left.name}: the same curve as {same.name}"
+    return f"{left}: the same curve as {same}"

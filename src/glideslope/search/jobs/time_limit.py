@@ -48,11 +48,9 @@ class Limit(Protocol):
 
     def run(self, what: str) -> AbstractContextManager[None]:
         """A run, of this name."""
-        ...
 
     def at(self, call: str) -> None:
         """The call of the job that comes next, for messages."""
-        ...
 
 
 _limit: ContextVar[Limit | None] = ContextVar("limit", default=None)
