@@ -132,8 +132,7 @@ class Law(Shown, ByValue):
             raise LawError(f"target={target}, peak={peak}, most={most}: give a loss and a peak above 0, and an update")
 
         def end(steps: int) -> float:
-            """The loss after a run of so many updates; infinite if the phases that the schedule fixes are longer, or
-            all of its rates are 0."""
+            """The loss after so many updates; infinite if the fixed phases are longer, or all rates are 0."""
             try:
                 rates = Rates.of_schedule(schedule, steps, peak)
             except ScheduleError:

@@ -193,8 +193,7 @@ def _odds(snapshot: Snapshot) -> list[str]:
 
 
 def _events(runs: Sequence[Run]) -> list[list[Any]]:
-    """What was done where a training was being lost: the run, the update, what, the loss, where it went back to, if it
-    did, and what the rate was times."""
+    """What was done where a training was being lost: run, update, what, loss, went back to, the rate's factor."""
     return [
         [
             visible(str(run.contestant)),

@@ -57,8 +57,7 @@ def of_numbers(content: bytes, labels: Labels) -> Table | None:
 
 
 def _decoded(lines: bytes, columns: int) -> np.ndarray | None:
-    """The numbers of some lines, NaN where a cell is empty; None if one has text, no number in JSON, or more cells than
-    columns, or fewer."""
+    """The numbers of some lines, NaN for an empty cell; None for text, no number in JSON, or other columns."""
     line, separators = b"," * (columns - 1) + b"\n", lines.translate(None, _IN_NUMBERS) + b"\n"
     if separators != line * (len(separators) // len(line)):
         return None

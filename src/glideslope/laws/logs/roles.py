@@ -84,8 +84,7 @@ def rate(log: Log, labels: Labels) -> tuple[str | None, list[str]]:
 
 
 def loss(log: Log, order: Sequence[str], labels: Labels) -> tuple[str | None, list[str]]:
-    """The series of the loss, if there is one, and notes: that which `labels` names, or of the first role in
-    `order`."""
+    """The series of the loss, if any, and notes: the one that `labels` names, or of the first role in `order`."""
     if labels.loss:
         return _chosen(log, named(log, labels.loss), "loss")
     fitting = ranked(log, *order)

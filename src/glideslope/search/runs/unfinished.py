@@ -37,8 +37,7 @@ class Saving:
         return self.lock is None or self.lock.is_there
 
     def checkpoints(self, initial: Any, give_up: Callable[[DocumentError], None]) -> Checkpoints | None:
-        """The run's checkpoints, None where there shall be none; `give_up` is called for a state without a safe
-        form."""
+        """The run's checkpoints, None where there are none; `give_up` is called for a state without a safe form."""
         if math.isinf(self.every):
             return None
         return Checkpoints(self.place, self.stem, self.key, self.every, self.lock, initial, give_up)

@@ -43,8 +43,7 @@ class Mean:
 
 
 class Accumulated:
-    """A copy of a metric with `update`, which takes what `reading` gives, and `compute`, such as torchmetrics has; on a
-    device if it has a method `to`."""
+    """A copy of a metric with `update`, which takes what `reading` gives, and `compute`; on a device if it can."""
 
     def __init__(self, metric: Any, reading: Reading, device: torch.device) -> None:
         self.metric, self.reading = copy.deepcopy(metric), reading

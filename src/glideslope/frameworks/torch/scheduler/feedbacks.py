@@ -123,8 +123,7 @@ class Feedbacks:
         return any(held and state != held.init() for held, state in self._pairs())
 
     def number(self, metric: Any) -> float:
-        """A measurement, the mean over all processes. Raises a FeedbackError if it is no number, or nothing takes
-        it."""
+        """A measurement, the mean over all processes. Raises a FeedbackError if nothing takes it, or it's no number."""
         if not self:
             raise FeedbackError("no schedule here has a feedback: give schedule=gs.cosine() * gs.plateau()")
         number, _ = measured(metric)
