@@ -43,10 +43,10 @@ class Lock:
         """Whether it was acquired here and not released since."""
         return bool(self._text)
 
-    def check_free(self, who: str = "another search writes in {folder} now") -> None:
+    def check_free(self) -> None:
         """Raises unless there is no lock, or that of a process that is no more."""
         if (text := self._read()) is not None and not self._stale(text):
-            raise self._refusal(text, who)
+            raise self._refusal(text, "another search writes in {folder} now")
 
     def acquire(self, patience: float = 0.0) -> None:
         """Takes the lock. Raises a RunDirectoryError if another process, or another search of this one, holds it for
