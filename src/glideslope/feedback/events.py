@@ -17,9 +17,9 @@ class Event:
     back_to: int  # the updates made at the training that it went back to; `update` where nothing was undone
     factor: float  # of the rate, from there on
     skipped: bool = False  # whether the batch is skipped
-    # Refused (the update was left out), skipped (back, and on without the batch), back, lowered (back, and on at a
-    # lower rate), repaired (buffers were taken from a snapshot), rescaled (the gradient scaler's scale was set back) or
-    # noticed.
+    # What was done: refused (the update was left out), skipped (back, and on without the batch), back, lowered (back,
+    # and on at a lower rate), repaired (buffers were taken from a snapshot), rescaled (the gradient scaler's scale was
+    # set back) or noticed.
     answer: str = "lowered"
 
 

@@ -11,7 +11,7 @@ from glideslope.laws.logs.table import Table
 
 @dataclass(frozen=True)
 class Format:
-    """A format of logs. A new one is a file with such a value, and an entry in `formats.FORMATS`."""
+    """A format of logs. A new one is such a value, in `formats.FORMATS` or `scripts.FORMATS`."""
 
     name: str  # what it is called in messages
     tables: Callable[[Source], list[Table] | None]
