@@ -12,24 +12,16 @@ from glideslope.errors import SearchError
 class Average:
     """An average of the weights, by which a run is measured in place of the weights themselves.
 
-    Attributes:
-        kind: "ema", an exponential one, or "swa", the plain mean over the end of a run.
-        amount: the decay at each update of "ema"; the part of the run that has gone when "swa" begins.
-
     >>> Average.read("ema(0.99)"), Average.read("swa(75%)")
     (ema(0.99), swa(75%))
     """
 
-    kind: str
-    amount: float
+    kind: str  # "ema", an exponential one, or "swa", the plain mean over the end of a run
+    amount: float  # the decay at each update of "ema"; the part of the run that has gone when "swa" begins
 
     @classmethod
     def read(cls, text: str) -> Average:
-        """The average that a text names.
-
-        Raises:
-            SearchError: it isn't one.
-        """
+        """The average that a text names. Raises a SearchError if it isn't one."""
         match = re.fullmatch(r"\s*(ema|swa)\s*(?:\(\s*((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(%?)\s*\))?\s*", text)
         default = {"ema": 0.99, "swa": 0.75}
         if match is None:

@@ -52,8 +52,7 @@ def checksum(document: Any) -> str:
 
 
 def parsed(text: str | bytes) -> Any:
-    """The plain data of a JSON text: at most 256 MiB, 200 levels deep, each key once and each number finite. Raises a
-    DocumentError if it isn't such a text."""
+    """The data of a JSON text: at most 256 MiB, 200 levels, keys once, numbers finite. Raises a DocumentError."""
     if len(text) > MOST_BYTES:
         raise DocumentError(f"{len(text):,} bytes: more than {MOST_BYTES:,} aren't read")
     try:
@@ -69,8 +68,7 @@ def parsed(text: str | bytes) -> Any:
 
 
 def checked(value: Any, kind: type[T]) -> T:
-    """Plain data as a value of a type: a msgspec struct, or any type that has one inside. Raises a DocumentError if a
-    key is missing or unknown, or a value isn't of its type or range; it names the place."""
+    """Plain data as a value of a type, msgspec structs inside. Raises a DocumentError that names what doesn't fit."""
     import msgspec
 
     _check_depth(value)

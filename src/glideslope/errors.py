@@ -6,13 +6,9 @@ class GlideslopeError(Exception):
 
 
 class ScheduleError(GlideslopeError, ValueError):
-    """A schedule can't be made, parsed or resolved from the values given.
+    """A schedule can't be made, parsed or resolved from the values given."""
 
-    Attributes:
-        column: where in the text the problem is, from 0; None where it isn't of a text.
-    """
-
-    column: int | None = None
+    column: int | None = None  #: where in the text the problem is, from 0; None where it isn't of a text
 
 
 class JobError(GlideslopeError, ValueError):

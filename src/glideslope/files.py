@@ -15,10 +15,7 @@ _TRIES = 5
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Writes a file so that a reader, or a crash, never sees half of it: temporary file, fsync, rename.
-
-    A device or a pipe is written to as it is, and not replaced. Raises a FileError if it can't be written.
-    """
+    """Writes a file of which nobody ever sees half; a device or a pipe as it is. Raises a FileError if it can't."""
     try:
         _write(path, content)
     except OSError as error:
@@ -26,8 +23,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
 
 def write_in_place(path: Path, write: Callable[[BinaryIO], object], before: Callable[[Path], object]) -> None:
-    """Writes a file in one step, whatever its size: `write` writes a temporary file beside it, `before` is called with
-    that, and it is renamed. Raises a FileError if it can't be written."""
+    """Writes a file in one step: `write` writes a temporary file beside it, which `before` gets. Raises a FileError."""
     try:
         _replace(path, write, before)
     except OSError as error:

@@ -16,18 +16,12 @@ from glideslope.feedback.feedback import State
 from glideslope.schedules import Clock, Schedule, constant, parse
 from glideslope.schedules.durations import Time
 
-Driven = Schedule | Controlled | Growth
-"""A policy as it is written: a schedule, alone or times the rest."""
+Driven = Schedule | Controlled | Growth  # a policy as it is written: a schedule, alone or times the rest
 
 
 @dataclass(frozen=True, repr=False)
 class RatePolicy:
     """A schedule, and what acts beside it.
-
-    Attributes:
-        schedule: the factor as a function of the updates made; where the batch grows, of those of the base batch.
-        feedbacks: the feedbacks that multiply its factor.
-        growth: the base and the largest batch, where it grows.
 
     >>> policy = as_policy("cosine * plateau(0.5)")
     >>> policy.schedule, policy.feedbacks
@@ -37,8 +31,9 @@ class RatePolicy:
     """
 
     schedule: Schedule
-    feedbacks: tuple[Feedback, ...] = ()
-    growth: Growing | None = None
+    """The factor as a function of the updates made; where the batch grows, of those of the base batch."""
+    feedbacks: tuple[Feedback, ...] = ()  # the feedbacks that multiply its factor
+    growth: Growing | None = None  # the base and the largest batch, where it grows
 
     def __post_init__(self) -> None:
         if self.growth and self.feedbacks:
@@ -59,8 +54,7 @@ class RatePolicy:
 
     @property
     def curve(self) -> Schedule:
-        """The schedule, where one is needed that nothing else moves. Raises a FeedbackError if measurements move the
-        rate, or a BatchError if the batch grows."""
+        """The schedule, where nothing else moves the rate. Raises a FeedbackError or a BatchError elsewhere."""
         alone = f": take its schedule alone, {self.schedule!r}"
         if self.feedbacks:
             raise FeedbackError(f"{self} depends on measurements, so it has no curve before the training{alone}")
@@ -107,8 +101,7 @@ class RatePolicy:
     __repr__ = __str__
 
 
-Policy = Driven | Feedback | Growing | RatePolicy | str
-"""The forms of a policy."""
+Policy = Driven | Feedback | Growing | RatePolicy | str  # the forms of a policy
 
 
 def as_policy(value: Policy | Any, name: str = "schedule") -> RatePolicy:

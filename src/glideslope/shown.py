@@ -1,7 +1,4 @@
-"""Values that a notebook shows as a curve and text.
-
-What draws them lies on a floor above and is loaded by its name, when a notebook asks.
-"""
+"""Values that a notebook shows as a curve and text, by a floor above that is loaded when a notebook asks."""
 
 from __future__ import annotations
 

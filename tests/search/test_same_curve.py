@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import glideslope as gs
+from glideslope.search.race import once
 from glideslope.search.runs.contestant import Contestant
 from glideslope.search.runs.idle import idle, shown_name
-from glideslope.search.runs.same_curve import once
 
 
 class Quadratic:

@@ -21,11 +21,9 @@ from hypothesis import strategies as st
 import glideslope as gs
 from glideslope.search import Contestant, load_job
 from glideslope.search.directory.run_directory import RunDirectory
-from glideslope.search.executors.devices import shares
-from glideslope.search.executors.processes import processes
-from glideslope.search.executors.versions import check_versions, versions_here
+from glideslope.search.executors.processes import processes, shares
+from glideslope.search.executors.worker import RunLimit, check_versions, versions_here
 from glideslope.search.jobs.time_limit import limited
-from glideslope.search.runs.run_limit import RunLimit
 from glideslope.search.trials import Trials
 
 JOB = Path(__file__).with_name("quadratic_jobs.py").read_text()

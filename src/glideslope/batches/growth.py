@@ -85,15 +85,10 @@ class Growing:
 
 @dataclass(frozen=True, repr=False)
 class Growth(Drawn):
-    """A schedule whose decay is paid in batch growth: see `growth`.
+    """A schedule whose decay is paid in batch growth: see `growth`."""
 
-    Attributes:
-        schedule: the schedule, in updates of the base batch.
-        growing: the base and the largest batch.
-    """
-
-    schedule: Schedule
-    growing: Growing
+    schedule: Schedule  #: the schedule, in updates of the base batch
+    growing: Growing  #: the base and the largest batch
 
     @was_called("horizon", "steps")
     def over(self, steps: Time, clock: Clock | None = None) -> Growth:

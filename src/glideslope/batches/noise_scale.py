@@ -13,20 +13,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NoiseScale:
-    """A measured gradient noise scale.
+    """A measured gradient noise scale."""
 
-    Attributes:
-        value: tr Σ / ‖G‖², in examples.
-        interval: a 90% interval of it, by bootstrap over the measurements; its upper end is infinite where the
-            gradient itself can't be distinguished from zero.
-        gradient: ‖G‖², the squared norm of the true gradient.
-        trace: tr Σ, the variance of one example's gradient, summed over the parameters.
-    """
-
-    value: float
+    value: float  #: tr Σ / ‖G‖², in examples
+    #: A 90% interval of it, by bootstrap over the measurements; its upper end is infinite where the gradient itself
+    #: can't be distinguished from zero.
     interval: tuple[float, float]
-    gradient: float
-    trace: float
+    gradient: float  #: ‖G‖², the squared norm of the true gradient
+    trace: float  #: tr Σ, the variance of one example's gradient, summed over the parameters
 
     @property
     def critical_batch_size(self) -> int:

@@ -1,6 +1,7 @@
 """The command `glideslope`: parse, call, show."""
 
 import sys
+import traceback
 from collections.abc import Sequence
 
 import typer
@@ -53,10 +54,7 @@ def run(args: Sequence[str]) -> int:
 
 
 def _status(args: Sequence[str]) -> int:
-    """Runs a command.
-
-    Its status is 0 where there is a result, 1 where a search found nothing or nobody reads the result, 2 for an error.
-    """
+    """The status of a command: 0 for a result, 1 where a search found nothing or nobody reads it, 2 for an error."""
     try:
         status = app(args=list(args), prog_name="glideslope", standalone_mode=False)
         return status if isinstance(status, int) else 0
@@ -86,7 +84,7 @@ def _status(args: Sequence[str]) -> int:
 
 def _failed(message: str) -> int:
     if options.show_traceback:
-        output.say_where()
+        output.say(traceback.format_exc().rstrip("\n"))
     output.say_line(f"glideslope: {message}")
     return 2
 

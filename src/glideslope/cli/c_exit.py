@@ -36,8 +36,7 @@ def ignore() -> None:
 
 @cache
 def _handler() -> Any:
-    """The function that C calls. It lives as long as the process: `quick_exit`, which Python never uses, can't
-    forget it."""
+    """The function that C calls; it lives as long as the process, since `quick_exit` can't forget it."""
     import ctypes
 
     handler = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(_ended)

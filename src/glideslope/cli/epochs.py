@@ -13,8 +13,7 @@ _OPTIONS = {"ep": "--steps-per-epoch", "ex": "--examples-per-step", "tok": "--to
 
 
 def parsed(text: str, steps_per_epoch: float | None) -> Any:
-    """The schedule that a text describes, its epochs as so many updates. Raises a GlideslopeError if it isn't a
-    schedule, or is in a unit whose length isn't given."""
+    """The schedule in a text, its epochs as so many updates. Raises a GlideslopeError where it can't be read."""
     value = _read(text)
     check_units(value, Clock(steps_per_epoch), options=("ep",))
     return by_clock(value, Clock(steps_per_epoch))

@@ -37,8 +37,7 @@ class Executors:
     ] = None
 
     def open(self) -> AbstractContextManager[Executor | None]:
-        """The executor; none without workers or a cluster. Raises a GlideslopeError if an option doesn't fit the
-        others, or there are too few GPUs."""
+        """The executor, None without workers or a cluster. Raises a GlideslopeError if an option doesn't fit."""
         if self.workers is not None and self.ray is not None:
             raise GlideslopeError("--workers are processes of this machine, and --ray is a cluster: give one of them")
         if self.ray is not None:

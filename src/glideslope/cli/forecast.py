@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from glideslope.laws import Forecast, Rates, Run
     from glideslope.laws.forecast import Other
 
-_STOPPED = 3
-"""The exit status where `--stop-when` ended it."""
+_STOPPED = 3  # the exit status where `--stop-when` ended it
 
 
 @command("glideslope forecast examples/curves/cosine.csv --schedule cosine --peak 3e-3 --steps 6000")

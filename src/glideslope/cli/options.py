@@ -21,8 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )  # fmt: skip
 
-show_traceback = False
-"""Whether an error is shown with where it was raised."""
+show_traceback = False  # whether an error is shown with where it was raised
 
 
 def _say_version(is_asked: bool) -> None:
@@ -51,10 +50,7 @@ F = TypeVar("F", bound=Callable[..., None])
 
 
 def command(example: str, name: str | None = None) -> Callable[[F], F]:
-    """Makes a function a command, of its own name or another, whose help begins with an example.
-
-    A parameter that is a dataclass stands for an option for each of its fields.
-    """
+    """Makes a function a command, its help begun with an example; a dataclass parameter is an option a field."""
 
     def registered(function: F) -> F:
         text = inspect.getdoc(function) or ""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 import warnings
 from collections.abc import Iterable
 from contextlib import suppress
@@ -27,8 +26,7 @@ class Unread(Exception):  # noqa: N818  (no error: `| head` has read enough)
 
 
 def put(text: str, end: str = "\n") -> None:
-    """Writes a part of the result on standard output. Raises a FileError if it can't be written, and Unread if
-    nobody reads it any more."""
+    """Writes a part of the result on standard output. Raises a FileError, or Unread where nobody reads it any more."""
     stream = sys.stdout if _lent is None else _lent[2]
     if stream is None:
         raise FileError("standard output is closed: nothing can be printed there")
@@ -81,11 +79,6 @@ def say(text: str) -> None:
 def say_line(text: str) -> None:
     """Writes one line on standard error."""
     say(visible(text))
-
-
-def say_where() -> None:
-    """Writes where the error that is handled was raised."""
-    say(traceback.format_exc().rstrip("\n"))
 
 
 def prepare() -> None:

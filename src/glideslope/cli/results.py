@@ -61,8 +61,7 @@ def read_number(option: str, text: str) -> float:
 
 
 def parse_schedules(text: str, steps_per_epoch: float | None = None) -> list[Any]:
-    """The schedules in an option, with ";" between them, their epochs as so many updates. Raises a ScheduleError if one
-    can't be read; where they have "," between them, the message says so."""
+    """The schedules in an option, with ";" between them. Raises a ScheduleError, which says so where they have ","."""
     from glideslope.cli.epochs import parsed
 
     try:
@@ -83,15 +82,6 @@ def _reads(texts: list[str]) -> bool:
         return False
 
 
-def say_if_not_interruptible() -> None:
-    """Warns where an interrupt can't stop the command: a script's background job ignores it."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        output.say(
-            "Interrupts are ignored here, as in a background job of a script: Ctrl-C won't stop this search; end it "
-            "with kill, and go on with --resume."
-        )
-
-
 @dataclass(frozen=True)
 class Loaded:
     """A function that makes jobs, the limit of their runs, and where these are sent."""
@@ -101,14 +91,16 @@ class Loaded:
     sent: Sent
 
     def watched(self, directory: RunDirectory, search: Callable[[Watch], Result]) -> Result:
-        """The result of a search, its progress shown and its runs sent; interrupted, it leaves a partial report.
-
-        Where it has one, or there is nothing to learn, the directory stays locked for its report.
-        """
+        """The result of a search, its progress shown and its runs sent; interrupted, it leaves a partial report. Where
+        it has one, or there is nothing to learn, the directory stays locked for its report."""
         from glideslope.views.progress import shown_progress
 
         directory.is_locked_for_report = True
-        say_if_not_interruptible()
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a script's background job has it
+            output.say(
+                "Interrupts are ignored here, as in a background job of a script: Ctrl-C won't stop this search; end "
+                "it with kill, and go on with --resume."
+            )
         self.sent.open(directory.folder)
         if self.time_limit is not None:
             self.time_limit.folder = directory.folder

@@ -20,8 +20,7 @@ Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The run director
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The run directory, or a folder of several.")]
 
 
-RUNS = Path("runs")
-"""The folder of run directories, by default."""
+RUNS = Path("runs")  # the folder of run directories, by default
 
 
 @command("glideslope status")

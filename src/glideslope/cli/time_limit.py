@@ -58,8 +58,7 @@ class Watch:
 
 @contextmanager
 def timeout(seconds: float | None) -> Iterator[Watch | None]:
-    """Limits each run of a search within it to so many seconds; not at all where that is None. Raises a GlideslopeError
-    if it isn't positive, or this system can't."""
+    """Limits each run within it to so many seconds, None for no limit. Raises a GlideslopeError if it can't."""
     if seconds is None:
         yield None
         return

@@ -23,10 +23,8 @@ from glideslope.schedules.sampling import MOST_UPDATES, short
 Writer = Callable[[Schedule, int, float, int], str]
 """From a schedule, the updates, the peak and the most rows of a table."""
 
-MOST_ROWS = 1_000_000
-"""Updates that a table is made of, at most, unless its caller says otherwise."""
-_MOST_OF_KERAS = 10_000_000
-"""Updates in a table for Keras, whose schedules look the rate up."""
+MOST_ROWS = 1_000_000  # updates that a table is made of, at most, unless its caller says otherwise
+_MOST_OF_KERAS = 10_000_000  # updates in a table for Keras, whose schedules look the rate up
 
 
 def export(schedule: Schedule, steps: int, peak: float, to: str, most_rows: int = MOST_ROWS) -> str:
@@ -148,11 +146,9 @@ def _deepspeed(schedule: Schedule, steps: int, peak: float, rows: int) -> str:
 
 
 def _deepspeed_section(at: np.ndarray, rates: np.ndarray, steps: int, peak: float) -> dict[str, Any] | None:
-    """The section that gives exactly these rates, DeepSpeed's lag of an update included; None if there is none.
-
-    The rates, shape (n,), are of updates from 0 to `steps`, 0 and 1 and `steps` among them; `peak` is the optimizer's
-    rate, which WarmupCosineLR multiplies.
-    """
+    """The section that gives exactly these rates, DeepSpeed's lag of an update included; None if there is none. The
+    rates, shape (n,), are of updates from 0 to `steps`, 0 and 1 and `steps` among them; `peak` is the optimizer's rate,
+    which WarmupCosineLR multiplies."""
     for section in _deepspeed_candidates(at, rates, steps, peak):
         of = peak if section["type"] == "WarmupCosineLR" else 1.0
         theirs = of * np.asarray(from_deepspeed(section)(at))

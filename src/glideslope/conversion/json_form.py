@@ -23,8 +23,7 @@ from glideslope.schedules.schedule import Schedule
 from glideslope.schedules.sequence import Sequence, in_sequence
 
 VERSION = 1
-DEEPEST = 95
-"""Schedules within one another."""
+DEEPEST = 95  # schedules within one another
 _SEVERAL = {">>": "sequence", "+": "sum", "*": "product", "max": "max", "min": "min"}
 OPERATIONS = {key: operation for operation, key in _SEVERAL.items()}
 SCHEDULE_METHODS = {name: make for name, make in METHODS.items() if name not in ("over", "extend")}

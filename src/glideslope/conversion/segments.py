@@ -21,14 +21,7 @@ from glideslope.schedules.units import in_updates
 
 @dataclass(frozen=True)
 class Segment:
-    """A part of a schedule, `length` updates long.
-
-    Attributes:
-        kind: "line", "cosine", "polynomial" or "exponential".
-        start, end: the factors at its ends.
-        arguments: of the schedule that it is, in updates.
-        length: in updates; it may be a fraction.
-    """
+    """A part of a schedule, `length` updates long, which may be a fraction."""
 
     kind: str
     start: float

@@ -17,8 +17,7 @@ def table(schedule: Schedule, steps: int, scale: float, rows: int) -> str:
 
 
 def values_at(schedule: Schedule, steps: int, rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """Updates, and the factors there: of every one, or of some where there are very many, and of the end of the
-    training, which is held."""
+    """Updates and the factors there: of each, or of some where there are many, and of the end, which is held."""
     at = np.arange(steps) if steps <= rows else sampled(schedule, steps)[0]
     at = np.append(at, steps)
     return at, np.asarray(schedule.within(steps)(at))

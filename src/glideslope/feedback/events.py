@@ -9,26 +9,17 @@ from glideslope.feedback.feedback import State
 
 @dataclass(frozen=True)
 class Event:
-    """An answer of a guard.
+    """An answer of a guard."""
 
-    Attributes:
-        update: the update at which the training was being lost, counted from 0.
-        kind: how; a word of `VERDICTS`.
-        loss: the training loss there.
-        back_to: the updates made at the training that it went back to; `update` where nothing was undone.
-        factor: of the rate, from there on.
-        skipped: whether the batch is skipped.
-        answer: refused (the update was left out), skipped (back, and on without the batch), back, lowered (back, and on
-            at a lower rate), repaired (buffers were taken from a snapshot), rescaled (the gradient scaler's scale
-            was set back) or noticed.
-    """
-
-    update: int
-    kind: str
-    loss: float
-    back_to: int
-    factor: float
-    skipped: bool = False
+    update: int  # the update at which the training was being lost, counted from 0
+    kind: str  # how; a word of `VERDICTS`
+    loss: float  # the training loss there
+    back_to: int  # the updates made at the training that it went back to; `update` where nothing was undone
+    factor: float  # of the rate, from there on
+    skipped: bool = False  # whether the batch is skipped
+    # What was done: refused (the update was left out), skipped (back, and on without the batch), back, lowered (back,
+    # and on at a lower rate), repaired (buffers were taken from a snapshot), rescaled (the gradient scaler's scale was
+    # set back) or noticed.
     answer: str = "lowered"
 
 

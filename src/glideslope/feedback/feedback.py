@@ -21,23 +21,18 @@ from glideslope.schedules.wrapper import enclosed
 from glideslope.shown import Drawn
 
 COUNTS = ("good", "bad", "resting", "seen", "rough", "verdict")
-State = dict[str, Any]
-"""Numbers by name: Python floats, or JAX arrays under `jit`."""
+State = dict[str, Any]  # numbers by name: Python floats, or JAX arrays under `jit`
 
 
 class Feedback(ABC):
     """A factor that measurements move: `state = f.init(); state = f.update(state, metric); f.factor(state)`.
 
     `schedule * feedback` is the schedule with its factor multiplied by the feedback's.
-
-    Attributes:
-        each_update: whether it gets the training loss of each update, and not measurements.
     """
 
-    each_update: ClassVar[bool] = False
+    each_update: ClassVar[bool] = False  #: whether it gets the training loss of each update, and not measurements
 
-    __array_ufunc__ = None
-    """A NumPy number times a feedback is a feedback, not NumPy's product of objects."""
+    __array_ufunc__ = None  # a NumPy number times a feedback is a feedback, not NumPy's product of objects
 
     def __call__(self, count: Any) -> Any:
         """Refuses to be a schedule, as which Optax would take it.
@@ -58,15 +53,8 @@ class Feedback(ABC):
 
     @abstractmethod
     def update(self, state: State, metric: Any) -> State:
-        """The state after a measurement; the one given is left as it is.
-
-        Args:
-            state: the state before.
-            metric: the measurement, a number; a JAX array where the state is traced.
-
-        Raises:
-            FeedbackError: it isn't a number, is NaN, or is a tensor with a graph.
-        """
+        """The state after a measurement, a number, or a JAX array where the state is traced; the one given is left as
+        it is. Raises a FeedbackError if it isn't a number, is NaN, or is a tensor with a graph."""
 
     @abstractmethod
     def factor(self, state: State) -> Any:
@@ -135,15 +123,10 @@ class Feedback(ABC):
 
 @dataclass(frozen=True, repr=False)
 class Controlled(Drawn, Feedback):
-    """A schedule, and what multiplies its factor: `cosine() * plateau()`.
+    """A schedule, and what multiplies its factor: `cosine() * plateau()`."""
 
-    Attributes:
-        schedule: the schedule, a pure function of the updates made.
-        feedbacks: the feedbacks that multiply its factor.
-    """
-
-    schedule: Schedule
-    feedbacks: tuple[Feedback, ...]
+    schedule: Schedule  #: the schedule, a pure function of the updates made
+    feedbacks: tuple[Feedback, ...]  #: the feedbacks that multiply its factor
 
     def __post_init__(self) -> None:
         guards = [str(feedback) for feedback in self.feedbacks if feedback.each_update]

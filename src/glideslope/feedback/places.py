@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-_SURE = 3
-"""Epochs in a row with a bad batch at one place, after which it is expected there."""
-_REMEMBERED = 64
-"""Bad batches from which the length of an epoch is inferred."""
+_SURE = 3  # epochs in a row with a bad batch at one place, after which it is expected there
+_REMEMBERED = 64  # bad batches from which the length of an epoch is inferred
 
 
 class Places:

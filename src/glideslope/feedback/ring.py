@@ -18,16 +18,13 @@ Content = TypeVar("Content")
 
 APART = 10
 """How many times as far as the last ones the older snapshots are apart: what is noticed late began long before."""
-_DAMAGED = 2
-"""Times that damage to the weights is no fault of the rate."""
+_DAMAGED = 2  # times that damage to the weights is no fault of the rate
 _AGAIN, _NEXT = 10, 2
 """Updates past a place within which a second loss of the training has the same cause; where the batch was skipped."""
-_MANY, _WITHIN = 3, 100
-"""Times within so many updates, after which single batches are no longer the likely cause."""
+_MANY, _WITHIN = 3, 100  # times within so many updates, after which single batches are no longer the likely cause
 _BAD_BATCHES = 40
 """Updates in a row that may be lost again at once after going back: the batches are bad, and not the rate."""
-_SHOWS = 20
-"""Updates in which damage, or a run of bad batches, shows as a growth of the level."""
+_SHOWS = 20  # updates in which damage, or a run of bad batches, shows as a growth of the level
 
 
 @dataclass(frozen=True)

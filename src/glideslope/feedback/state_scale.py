@@ -9,8 +9,7 @@ _SQUARES = ("sq", "sum", "var")
 """Parts of the names of what is made of squares of gradients, in torch's optimizers and in others."""
 LARGER = 2.0
 """How many times as large as any of late the state is where the updates are made again, to see if they explain it."""
-LARGEST = 20.0
-"""How many times where they can't be made again: no gradient so much larger than any of late is taken."""
+LARGEST = 20.0  # how many times where they can't be made again: no gradient so much larger than any of late is taken
 
 
 @dataclass

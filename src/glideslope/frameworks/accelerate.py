@@ -160,8 +160,7 @@ class Job(AbstractJob):
 
 
 def _checked(accelerator: Any, optimizers: Sequence[Any]) -> list[torch.optim.Optimizer]:
-    """The optimizers that Accelerate wrapped. Raises a JobError if the first isn't an accelerator, an optimizer isn't
-    prepared, or processes have parts of the model."""
+    """The optimizers that Accelerate wrapped. Raises a JobError if one isn't prepared, or the model is divided."""
     if not isinstance(accelerator, Accelerator):
         raise JobError(f"gs.accelerate.Job was given a {type(accelerator).__name__}: give the Accelerator first")
     if accelerator.distributed_type.name in _DIVIDED:

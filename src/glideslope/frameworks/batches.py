@@ -20,12 +20,6 @@ class Batches:
     it would be smaller, is left out. The batch of an update follows from its number alone, so nothing else has to be
     saved to go on from there.
 
-    Args:
-        arrays: arrays of one length along their first axis, such as inputs and targets.
-        batch_size: examples in a batch.
-        seed: the seed of the order.
-        shuffle: False keeps the order of the examples.
-
     Raises:
         JobError: there is no array, their lengths differ, or a batch is larger than they are.
 
@@ -34,10 +28,10 @@ class Batches:
     (array([3, 4, 5]), array([30, 40, 50]))
     """
 
-    arrays: tuple[Any, ...]
-    batch_size: int
-    seed: int = 0
-    shuffle: bool = True
+    arrays: tuple[Any, ...]  #: arrays of one length along their first axis, such as inputs and targets
+    batch_size: int  #: examples in a batch
+    seed: int = 0  #: the seed of the order
+    shuffle: bool = True  #: False keeps the order of the examples
 
     def __post_init__(self) -> None:
         if not isinstance(self.arrays, tuple | list):

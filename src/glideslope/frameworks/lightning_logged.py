@@ -19,11 +19,8 @@ _REDUCED: dict[str, Callable[[torch.Tensor, torch.Tensor], float]] = {
 
 
 class Logged:
-    """Collects what is logged in a validation, to be reduced over all of it.
-
-    `size` is the examples of the batch that is measured, 1 outside batches; `suffix` is that of the names, where there
-    are several validation loaders.
-    """
+    """Collects what is logged in a validation, to be reduced over all of it. `size` is the examples of the batch that
+    is measured, 1 outside batches; `suffix` is that of the names, where there are several validation loaders."""
 
     def __init__(self) -> None:
         self.size, self.suffix = 1, ""

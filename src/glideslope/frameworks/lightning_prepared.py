@@ -21,14 +21,8 @@ from glideslope.frameworks.torch.job import randomness
 
 @dataclass(frozen=True)
 class Prepared:
-    """A training before its first update.
-
-    Attributes:
-        trainer: the Trainer; its strategy has the module on its device.
-        optimizer: what `configure_optimizers` made.
-        train_loader, train_batches: the training loader, and the batches of an epoch; None where that isn't known.
-        validation_loaders, validation_batches: the validation loaders, and the batches of each that are measured.
-    """
+    """A training before its first update. `train_batches` are the batches of an epoch, None where that isn't known;
+    `validation_batches` those of each validation loader that are measured."""
 
     trainer: Any
     optimizer: torch.optim.Optimizer
@@ -45,8 +39,7 @@ def prepared(
     train_loader: Any,
     validation_loader: Any,
 ) -> Prepared:
-    """Starts a fit of a Trainer, and stops it before the first update. The random state is that of the first update.
-    Raises a JobError if the training can't be driven, or there is none."""
+    """Starts a fit, and stops it before the first update. Raises a JobError if it can't be driven, or makes none."""
     if trainer is None:
         trainer = _default_trainer()
     _check(trainer, module)
@@ -150,10 +143,8 @@ def _alone(trainer: Any, callbacks: list[Any]) -> AbstractContextManager[None]:
 
 @contextmanager
 def _before_iteration() -> Iterator[list[tuple[list[randomness.Source], dict[str, Any]]]]:
-    """The generators, and their state, before each time that Lightning begins to iterate over loaders.
-
-    A fit begins to iterate before it says that training starts, and that draws random numbers.
-    """
+    """The generators, and their state, before each time that Lightning begins to iterate over loaders. A fit begins to
+    iterate before it says that training starts, and that draws random numbers."""
     states: list[tuple[list[randomness.Source], dict[str, Any]]] = []
     original = CombinedLoader.__iter__
 

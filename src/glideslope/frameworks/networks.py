@@ -40,8 +40,7 @@ def framework_of(job: Job) -> Framework | None:
 
 
 def network(job: Job) -> Network | None:
-    """The network of a job that has one: a model of torch or Keras, or JAX's parameters. Raises a FrameworkError if
-    safetensors isn't installed."""
+    """The network of a job that has one. Raises a FrameworkError if safetensors isn't installed."""
     framework = framework_of(job)
     if framework is None:
         return None
@@ -82,10 +81,7 @@ def _of_torch(job: Any) -> Network | None:
 
 
 def _distinct(tensors: dict[str, Any]) -> dict[str, Any] | None:
-    """One tensor of those that share memory, such as tied weights: the one that has all of it, as `load_model` expects.
-
-    None where no tensor has all of it.
-    """
+    """One tensor of those that share memory: the one that has all of it, for `load_model`; None where none has."""
     groups: dict[Any, list[str]] = {}
     for name, value in sorted(tensors.items()):
         storage = value.untyped_storage()

@@ -15,12 +15,10 @@ class NumberedJob:
     """A training whose data are a function of the number of a batch, counted from 0, such as `Batches`; where they can
     be reseeded, so can the job."""
 
-    controls: frozenset[str] = frozenset()
-    """The controls of `step` besides the rate: none."""
+    controls: frozenset[str] = frozenset()  # the controls of `step` besides the rate: none
     counts: ClassVar[tuple[str, ...]]
     """The attributes whose sum is the number of the next batch; the last also counts those that are passed by."""
-    fixed: ClassVar[str]
-    """Why `step` can set the rate only."""
+    fixed: ClassVar[str]  # why `step` can set the rate only
     reseed: Callable[[int], None]
 
     def __init__(self, data: Any) -> None:

@@ -17,10 +17,8 @@ def timed_options(
     schedule: Any, options: dict[str, Any], length: Callable[[], int | None], steps_per_epoch: Callable[[], float]
 ) -> dict[str, Any]:
     """The user's options of a `gs.torch.Scheduler`, with the horizon and the clock of a trainer where they are needed.
-
     `length` gives the updates of the whole training, None where it has no end. `steps_per_epoch` is called only where a
-    duration is in epochs, and raises a ScheduleError where the trainer doesn't know it.
-    """
+    duration is in epochs, and raises a ScheduleError where the trainer doesn't know it."""
     options = dict(options)
     if options.get("steps") is None and not has_horizon(schedule):
         options["steps"] = length()

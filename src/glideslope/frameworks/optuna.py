@@ -25,11 +25,9 @@ from glideslope.search.runs.trial import Trial
 
 __all__ = ["objective"]
 
-_STEPS = "glideslope steps"
-"""The attribute of a study that has the updates of its trials."""
+_STEPS = "glideslope steps"  # the attribute of a study that has the updates of its trials
 
-SPREAD = 256.0
-"""How far the peaks reach on both sides of the one that is usual for the optimizer."""
+SPREAD = 256.0  # how far the peaks reach on both sides of the one that is usual for the optimizer
 
 
 def objective(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Protocol, runtime_checkable
+from typing import Any
 
 from glideslope.errors import GlideslopeError
 from glideslope.feedback import Feedback
@@ -15,14 +15,14 @@ from glideslope.search.runs.contestant import Contestant
 
 
 def lines_to_paste(job: Job, contestant: Contestant, steps: int) -> list[str]:
-    """Lines of Python that train with a contestant over `steps` updates, each with a comment that says where it
-    belongs; none where the schedule has no text form."""
+    """Lines of Python that train with a contestant, each with a comment where it belongs; none without a text form."""
     try:
         text = str(contestant.schedule)
     except GlideslopeError:  # of a Python function
         return []
     framework, peak, policy = framework_of(job), contestant.peak, contestant.policy
-    peaks = job.peaks(peak) if isinstance(job, _HasPeaks) else []
+    peaks_of: Any = getattr(job, "peaks", None)  # of a job that may have several optimizers
+    peaks: list[float] = peaks_of(peak) if callable(peaks_of) else []
     unguarded = replace(policy, feedbacks=_measured(policy))  # a guard works in a loop of one's own alone
     arguments = f'"{unguarded}", steps={steps}, peak={peak!r}'
     if policy.growth and framework in ("torch", "transformers", "lightning"):
@@ -32,9 +32,16 @@ def lines_to_paste(job: Job, contestant: Contestant, steps: int) -> list[str]:
             "lightning": _in_lightning(f"growth, peak={peak!r}"),
         }[framework])  # fmt: skip
     elif policy.growth:
-        lines = _planned(text, steps, peak)
+        lines = [
+            f'sizes, factors, _ = gs.parse("{text}").over({steps}).plan()',
+            f"rates = {peak!r} * factors  # the rate of each update; sizes has the examples in its batch",
+        ]
     elif len(peaks) > 1:
-        lines = _in_loop_of_several(text, steps, peaks)
+        lines = [
+            f'schedulers = [gs.torch.Scheduler(each, "{text}", steps={steps}, peak=peak) '
+            f"for each, peak in zip(optimizers, {peaks!r})]  # in the job's order",
+            "for scheduler in schedulers: scheduler.step()  # after each update",
+        ]
     elif framework == "transformers":
         lines = [_in_trainer(arguments)]
     elif framework == "lightning":
@@ -49,14 +56,6 @@ def lines_to_paste(job: Job, contestant: Contestant, steps: int) -> list[str]:
     else:
         lines = [f"rates = ({_curve(contestant, steps)}).sample({steps})  # the rate of each update"]
     return [*lines, *_besides(contestant, framework)]
-
-
-@runtime_checkable
-class _HasPeaks(Protocol):
-    """A job that may have several optimizers."""
-
-    def peaks(self, lr: float) -> list[float]:
-        """The rate of each, where the largest is `lr`."""
 
 
 def _measured(policy: RatePolicy) -> tuple[Feedback, ...]:
@@ -80,14 +79,6 @@ def _in_loop(arguments: str, policy: RatePolicy) -> list[str]:
     return lines
 
 
-def _in_loop_of_several(text: str, steps: int, peaks: list[float]) -> list[str]:
-    return [
-        f'schedulers = [gs.torch.Scheduler(each, "{text}", steps={steps}, peak=peak) '
-        f"for each, peak in zip(optimizers, {peaks!r})]  # in the job's order",
-        "for scheduler in schedulers: scheduler.step()  # after each update",
-    ]
-
-
 def _in_trainer(arguments: str) -> str:
     return f"Trainer(..., callbacks=[gs.transformers.Callback({arguments})])  # Hugging Face"
 
@@ -102,13 +93,6 @@ def _growing(text: str, steps: int, updates: int, scheduler: str) -> list[str]:
         scheduler,
         f"batches = gs.torch.GrowingBatches(len(data), growth)  # {plural(updates, 'update')} in all; the training "
         "loader is DataLoader(data, batch_sampler=batches)",
-    ]
-
-
-def _planned(text: str, steps: int, peak: float) -> list[str]:
-    return [
-        f'sizes, factors, _ = gs.parse("{text}").over({steps}).plan()',
-        f"rates = {peak!r} * factors  # the rate of each update; sizes has the examples in its batch",
     ]
 
 

@@ -26,8 +26,7 @@ T = TypeVar("T")
 
 __all__ = ["executor"]
 
-REACHED = 10.0
-"""Seconds within which a cluster's address is reached, if it is right."""
+REACHED = 10.0  # seconds within which a cluster's address is reached, if it is right
 
 
 @contextmanager

@@ -34,8 +34,7 @@ def check_seal(state: Mapping[str, Any], seal: Any) -> None:
 
 
 def plain(value: Any, depth: int = 0) -> Any:
-    """The content of a state as Python's own numbers, lists and dictionaries. Raises a DocumentError if it holds
-    something else, or too much within one another."""
+    """A state as Python's own numbers, lists and dictionaries. Raises a DocumentError if it holds else, or too deep."""
     if depth > _DEEPEST:
         raise DocumentError("it is nested too deep")
     if value is None or isinstance(value, str | bool | int):
@@ -54,8 +53,7 @@ def plain(value: Any, depth: int = 0) -> Any:
 
 
 def _canonical(value: Any, key: str = "") -> Any:
-    """Plain data whose checksum stays the same: numbers as text, counts in full and others as single precision has
-    them."""
+    """Plain data whose checksum stays the same: numbers as text, counts in full, others in single precision."""
     if isinstance(value, dict):
         return {name: _canonical(item, key or name) for name, item in value.items()}
     if isinstance(value, list):

@@ -17,8 +17,7 @@ _LIGHTNING = ("lightning.pytorch", "pytorch_lightning")
 
 
 def pass_evaluations(scheduler: Any) -> bool:
-    """Makes the trainer that called `scheduler.step`, if there is one, pass its evaluations to the scheduler's
-    feedbacks; returns whether there is one."""
+    """Makes the trainer that called `scheduler.step` pass on its evaluations; returns whether there is one."""
     for caller in _objects():
         if "transformers.trainer" in sys.modules and isinstance(caller, sys.modules["transformers.trainer"].Trainer):
             from glideslope.frameworks.transformers import Evaluations
@@ -51,8 +50,7 @@ def _of_lightning(base: Any, scheduler: Any) -> Any:
     class Measurements(base):  # type: ignore[misc]
         measured_for = reference
         latest: Any = None
-        there: Any = None
-        """The metric before a validation: Lightning keeps each until there is another."""
+        there: Any = None  # the metric before a validation: Lightning keeps each until there is another
 
         def on_validation_start(self, trainer: Any, pl_module: Any) -> None:
             self.there = _monitored(trainer, reference())

@@ -12,11 +12,9 @@ from types import ModuleType
 
 
 def import_after(package: str, module: str) -> None:
-    """Imports a module once a package is imported: now, if it is already; never, if it never is.
-
-    Keras finds a class of a saved model only if it is registered, for which the class's module must be imported; Keras
-    itself takes seconds to import.
-    """
+    """Imports a module once a package is imported: now, if it is already; never, if it never is. Keras finds a class of
+    a saved model only if it is registered, for which the class's module must be imported; Keras itself takes seconds to
+    import."""
     if sys.modules.get(package) is None:
         sys.meta_path.insert(0, _Watch(package, module))
     else:

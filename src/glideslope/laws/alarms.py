@@ -8,16 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_SHORT, _LONG = 5, 24
-"""Losses before one that it is judged by, at least and at most."""
+_SHORT, _LONG = 5, 24  # losses before one that it is judged by, at least and at most
 _TIMES_UP, _TIMES_DOWN = 6.0, 10.0
 """How far above and below what is expected a loss lies that is alarming, over the spread of those before."""
 _LEAST_UP, _LEAST_DOWN = 0.01, 0.05
 """The same at least, relatively: a law is no truer, and a cooldown that wasn't announced is no fault."""
-_FEW = 6.0
-"""How much wider the band is where the spread is known from few losses, times one over their number."""
-_SLOWLY = 2.0
-"""How far a loss beyond the band moves it, over the spread."""
+_FEW = 6.0  # how much wider the band is where the spread is known from few losses, times one over their number
+_SLOWLY = 2.0  # how far a loss beyond the band moves it, over the spread
 _LASTING, _LEAST_LASTING, _PART = 8, 3, 0.5
 """Losses, at most and at least, from one that left its band on, by whose median it is a spike, or the level is another
 from there on: then they lie as far as this part of what the first one does, or farther."""
@@ -25,19 +22,12 @@ from there on: then they lie as far as this part of what the first one does, or 
 
 @dataclass(frozen=True)
 class Alarm:
-    """A loss that left its band.
+    """A loss that left its band."""
 
-    Attributes:
-        step: the updates made when it was measured.
-        kind: "not finite", "above" or "below".
-        loss: measured.
-        expected: what the losses before it, and the schedule, led to expect.
-    """
-
-    step: float
-    kind: str
-    loss: float
-    expected: float
+    step: float  #: the updates made when it was measured
+    kind: str  #: "not finite", "above" or "below"
+    loss: float  #: measured
+    expected: float  #: what the losses before it, and the schedule, led to expect
 
 
 class Band:
@@ -58,13 +48,8 @@ class Band:
         self._off: deque[float] = deque(maxlen=_LONG)
 
     def add(self, step: float, loss: float, trend: float) -> Alarm | None:
-        """Takes the next loss, and returns an alarm if it left its band.
-
-        Args:
-            step: the updates made when it was measured.
-            loss: measured; not a number where it was lost.
-            trend: what a law has for it; only its changes count.
-        """
+        """Takes the next loss, NaN where it was lost, after so many updates, and returns an alarm if it left its band.
+        Of the trend, what a law has for it, only the changes count."""
         middle, spread = self._expected(step)
         if not (math.isfinite(loss) and loss > 0):
             return Alarm(step, "not finite", loss, math.exp(middle) * trend)
@@ -90,15 +75,11 @@ class Band:
 
 
 def without_faults(step: np.ndarray, loss: np.ndarray, trend: np.ndarray) -> tuple[np.ndarray, list[Alarm]]:
-    """Losses as a forecast counts them, and those that left their band.
+    """Losses as a forecast counts them, and those that left their band: at updates `step`, shape (n,), each positive.
+    Of the trend, what a law has for them, only the changes count.
 
     A spike counts as what was expected there. Where the level changes, as with other data, the losses before count as
     so much higher or lower.
-
-    Args:
-        step: the updates made, shape (n,).
-        loss: measured then, positive.
-        trend: what a law has for it; only its changes count.
 
     >>> losses = np.array([3.0, 2.9, 2.83, 2.78, 2.74, 2.71, 2.68, 2.66, 3.4, 2.62, 2.6, 2.59])
     >>> counted, alarms = without_faults(np.arange(100.0, 1300, 100), losses, np.full(12, 3.0))

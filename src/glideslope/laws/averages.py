@@ -13,10 +13,8 @@ from glideslope.errors import LawError
 from glideslope.laws.law import Law
 from glideslope.laws.rates import Rates
 
-_POINTS = 257
-"""Rates that are kept of a window, where those of the run are kept at places."""
-_LONG = 12.0
-"""The updates that an exponential mean reaches back, over 1/(1 - decay)."""
+_POINTS = 257  # rates that are kept of a window, where those of the run are kept at places
+_LONG = 12.0  # the updates that an exponential mean reaches back, over 1/(1 - decay)
 
 
 def predict_average(

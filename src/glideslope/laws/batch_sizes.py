@@ -17,11 +17,7 @@ if TYPE_CHECKING:
 
 
 def checked_sizes(name: str, sizes: Any, updates: int) -> np.ndarray | Rates:
-    """Batch sizes, one or one for each update.
-
-    Raises:
-        LawError: one isn't positive, or there are too few.
-    """
+    """Batch sizes, one or one for each update. Raises a LawError if one isn't positive, or there are too few."""
     if isinstance(sizes, Rates) and len(sizes) == updates:
         checked_sizes(name, sizes.values, len(sizes.values))
         return sizes
@@ -32,11 +28,7 @@ def checked_sizes(name: str, sizes: Any, updates: int) -> np.ndarray | Rates:
 
 
 def reference_batch(runs: Sequence[Run]) -> float | None:
-    """The geometric mean of the batch sizes of runs, if they have any.
-
-    Raises:
-        LawError: some have one, and some not.
-    """
+    """The geometric mean of the batch sizes of runs, None without. Raises a LawError if some have one, and some not."""
     lacking = [run.name for run in runs if run.batch_size is None]
     if len(lacking) == len(runs):
         return None

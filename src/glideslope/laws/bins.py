@@ -11,35 +11,25 @@ from glideslope.laws.run import Run, used
 
 MOST, MOST_IN_ALL, LEAST = 400, 10_000, 24
 """Points of a run that a law can use; of all runs together; and of a run at least, whatever the others have."""
-DRAWN, DRAWN_IN_ALL = 200, 4_000
-"""Points of a run that are kept to be drawn, and of all runs together."""
-NOISE = 0.003
-"""The relative deviation of a measured loss at which the fit begins to count it as an outlier, at least."""
+DRAWN, DRAWN_IN_ALL = 200, 4_000  # points of a run that are kept to be drawn, and of all runs together
+NOISE = 0.003  # the relative deviation of a measured loss at which the fit begins to count it as an outlier, at least
 _ROUNDS, _FAR = 4, 3.0
 """How often the mean of a bin is taken anew, and how far a point may pull it, over the noise of a point."""
 
 
 @dataclass(frozen=True)
 class Points:
-    """Losses of a run.
+    """Losses of a run."""
 
-    Attributes:
-        step: the updates made, a mean where several losses are averaged, shape (n,).
-        log: the logarithm of the loss, shape (n,).
-        count: the losses that each averages, shape (n,).
-    """
-
-    step: np.ndarray
-    log: np.ndarray
-    count: np.ndarray
+    step: np.ndarray  # the updates made, a mean where several losses are averaged, shape (n,)
+    log: np.ndarray  # the logarithm of the loss, shape (n,)
+    count: np.ndarray  # the losses that each averages, shape (n,)
 
     @classmethod
     def of(cls, run: Run, longest: int, most: int) -> Points:
-        """The losses of a run that a fit uses, as `most` means of equally many where there are more.
-
-        A mean is one of logarithms, in which points far off count as points at three standard deviations of the noise:
-        that of a point by the next, so that a few wild losses don't move it.
-        """
+        """The losses of a run that a fit uses, as `most` means of equally many where there are more. A mean is one of
+        logarithms, in which points far off count as points at three standard deviations of the noise: that of a point
+        by the next, so that a few wild losses don't move it."""
         chosen = used(run, longest)
         return cls.means(run.step[chosen], np.log(run.loss[chosen]), most)
 

@@ -12,10 +12,8 @@ from glideslope.laws.run import Run, used
 from glideslope.plural import plural
 
 LEAST_RUNS, LEAST_POINTS = 2, 20
-LAST = 5
-"""The last points of a run, by which its end is judged."""
-_WARMING = 0.9
-"""The part of a run that is its warmup, where it tells nothing."""
+LAST = 5  # the last points of a run, by which its end is judged
+_WARMING = 0.9  # the part of a run that is its warmup, where it tells nothing
 
 
 def groups_of(runs: Sequence[Run]) -> list[list[int]]:

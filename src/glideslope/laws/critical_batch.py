@@ -13,47 +13,31 @@ from glideslope.laws.law import Law
 from glideslope.laws.rates import Rates
 from glideslope.schedules import Schedule, cooldown, hold, warmup
 
-_BATCHES, _PEAKS, _LENGTHS = 4, 5, 7
-"""The batches that are compared, and the peaks and numbers of updates at each."""
-_FARTHEST = 4.0
-"""The least and the largest updates of the runs that are compared, over those asked for."""
-_WITHIN = 8.0
-"""How far beyond the batches of the runs a critical batch may lie to be a number."""
-_MOST = 1_000_000
-"""Updates of a growth, which are counted one by one."""
+_BATCHES, _PEAKS, _LENGTHS = 4, 5, 7  # the batches that are compared, and the peaks and numbers of updates at each
+_FARTHEST = 4.0  # the least and the largest updates of the runs that are compared, over those asked for
+_WITHIN = 8.0  # how far beyond the batches of the runs a critical batch may lie to be a number
+_MOST = 1_000_000  # updates of a growth, which are counted one by one
 
 
 @dataclass(frozen=True)
 class CriticalBatch:
-    """The batch at which a run to some loss takes twice the least updates, and twice the least examples.
+    """The batch at which a run to some loss takes twice the least updates, and twice the least examples."""
 
-    Attributes:
-        value: in the unit of the batches, examples or tokens: the noise scale of such a run. Infinite where updates
-            fall in proportion to the batch as far as the law's runs tell, 0 where they don't fall.
-        loss: the loss.
-        steps: the least updates, by endless batches.
-    """
-
+    #: In the unit of the batches, examples or tokens: the noise scale of such a run. Infinite where updates fall in
+    #: proportion to the batch as far as the law's runs tell, 0 where they don't fall.
     value: float
-    loss: float
-    steps: float
+    loss: float  #: the loss
+    steps: float  #: the least updates, by endless batches
 
 
 @dataclass(frozen=True)
 class BatchGrowth:
-    """A growth of the batch in the place of a cooldown.
+    """A growth of the batch in the place of a cooldown."""
 
-    Attributes:
-        base: the first batch.
-        largest: the largest.
-        steps: the updates, fewer than those of the base batch.
-        loss: predicted, for as many examples.
-    """
-
-    base: int
-    largest: int
-    steps: int
-    loss: float
+    base: int  #: the first batch
+    largest: int  #: the largest
+    steps: int  #: the updates, fewer than those of the base batch
+    loss: float  #: predicted, for as many examples
 
     def times(self, schedule: Schedule | str) -> str:
         """The text of a schedule with this growth."""

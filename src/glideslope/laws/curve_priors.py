@@ -18,8 +18,7 @@ PRIORS = {
 }  # fmt: skip
 """Chosen by leaving out runs, families and peaks among fitting runs: see docs/laws.md. Those of L0, A and B are for a
 lowest loss of 3, and scaled by it."""
-UNITS = 24
-"""Units of the law's clock in the longest run."""
+UNITS = 24  # units of the law's clock in the longest run
 _APART = 2.0
 """How far a network's parameters may lie from the line of public curves, over what those of its networks do."""
 _LOOSE, _LOOSER = ("C", "gamma", "beta"), 2.0
@@ -29,19 +28,12 @@ soon noise is averaged away."""
 
 @dataclass(frozen=True, eq=False)
 class CurvePrior:
-    """A normal prior of the logarithms of a law's parameters.
+    """A normal prior of the logarithms of a law's parameters."""
 
-    Attributes:
-        unit: the updates in a unit of the clock.
-        reference: the rate that rates are over.
-        medians: shape (12,), in the order of `NAMES`.
-        covariance: shape (12, 12).
-    """
-
-    unit: float
-    reference: float
-    medians: np.ndarray
-    covariance: np.ndarray
+    unit: float  # the updates in a unit of the clock
+    reference: float  # the rate that rates are over
+    medians: np.ndarray  # shape (12,), in the order of `NAMES`
+    covariance: np.ndarray  # shape (12, 12)
 
     @property
     def spreads(self) -> np.ndarray:

@@ -19,26 +19,15 @@ from glideslope.laws.knots import Knots
 from glideslope.laws.minimum import WIDER, minimized
 from glideslope.laws.run import Run
 
-FLOOR = 0.3
-"""The least weight of a point: it grows with the updates."""
-TIMES = 5.0
-"""How many times the last points of a run count: the end is what is asked for."""
-FARTHEST = 10.0
-"""How far a parameter may lie from its prior's median, in the prior's standard deviations."""
+FLOOR = 0.3  # the least weight of a point: it grows with the updates
+TIMES = 5.0  # how many times the last points of a run count: the end is what is asked for
+FARTHEST = 10.0  # how far a parameter may lie from its prior's median, in the prior's standard deviations
 BOOTSTRAPS = 200
 
 
 class Problem:
-    """The residuals of runs, over the free parameters' logarithms.
-
-    Args:
-        runs: the runs.
-        points: those of each that count.
-        prior: of the parameters.
-        longest: the updates of the longest run.
-        sizes: the batch size that others are over, if there are any.
-        fixed: the parameters that aren't free.
-    """
+    """The residuals of runs, over the free parameters' logarithms, at those of their `points` that count. `longest` is
+    the updates of the longest run, and `sizes` the batch size that others are over, if there are any."""
 
     def __init__(
         self,
@@ -94,8 +83,7 @@ class Problem:
         return float(np.median(noise * np.concatenate(self.roots))) / 0.6745  # of a normal distribution
 
     def evidence(self, x: np.ndarray) -> float:
-        """The logarithm of the probability of the losses under the prior, by Laplace's approximation around a minimum,
-        less what all priors have."""
+        """The log-probability of the losses under the prior, by Laplace's approximation, less what all priors have."""
         values, slopes = self.residuals(x)
         weights = (1 + values**2) ** -0.5
         hessian = slopes.T @ (weights[:, None] * slopes)

@@ -22,39 +22,26 @@ if TYPE_CHECKING:
 
 _PLACES, _VALUES = 120, 24
 """Pieces of a rate after its warmup, and values between which it is straight: denser near the end, where it falls."""
-_WORTH = 1e-4
-"""How much more loss, relatively, the plainer form of a schedule may cost."""
+_WORTH = 1e-4  # how much more loss, relatively, the plainer form of a schedule may cost
 _COOLDOWNS = (5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 90)
 
 
 @dataclass(frozen=True)
 class Designed:
-    """A schedule with its peak, and what a law predicts for its end.
+    """A schedule with its peak, and what a law predicts for its end."""
 
-    Attributes:
-        schedule: over the horizon, its peak 1.
-        peak: the rate where its factor is 1.
-        loss: predicted, at the end.
-    """
-
-    schedule: Schedule
-    peak: float
-    loss: float
+    schedule: Schedule  #: over the horizon, its peak 1
+    peak: float  #: the rate where its factor is 1
+    loss: float  #: predicted, at the end
 
 
 @dataclass(frozen=True)
 class Design:
-    """What `design` found.
+    """What `design` found."""
 
-    Attributes:
-        best: the schedule with the least predicted loss.
-        named: the best of each family, by its name.
-        warnings: what should be known of so long a run, or so high a peak.
-    """
-
-    best: Designed
-    named: dict[str, Designed]
-    warnings: tuple[str, ...]
+    best: Designed  #: the schedule with the least predicted loss
+    named: dict[str, Designed]  #: the best of each family, by its name
+    warnings: tuple[str, ...]  #: what should be known of so long a run, or so high a peak
 
     def __repr__(self) -> str:
         simplest = self.simplest()
@@ -108,15 +95,12 @@ def design(
     bounds = (min(peaks) / 2, 2 * max(peaks)) if peak is None else (peak, peak)
     problem = _Problem(law, steps, bounds, floor, warmup)
     solved = problem.solved(rising)
-    named = {"cosine": problem.family([cosine(final=floor)]), "WSD": problem.family(_wsd(floor))}
-    best = min([solved, *named.values()], key=lambda candidate: candidate.loss)
-    return Design(best, named, tuple(law.warnings(steps, best.peak)))
-
-
-def _wsd(floor: float) -> list[Schedule]:
-    return [
+    falling = [
         hold() >> cooldown(f"{part}%", final=floor, shape=shape) for part in _COOLDOWNS for shape in ("linear", "sqrt")
     ]
+    named = {"cosine": problem.family([cosine(final=floor)]), "WSD": problem.family(falling)}
+    best = min([solved, *named.values()], key=lambda candidate: candidate.loss)
+    return Design(best, named, tuple(law.warnings(steps, best.peak)))
 
 
 class _Problem:

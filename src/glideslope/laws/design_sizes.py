@@ -16,41 +16,26 @@ from glideslope.laws.rates import Rates
 from glideslope.laws.size_law import SizeLaw
 from glideslope.schedules import cooldown, hold, warmup
 
-FLOPS = 6.0
-"""Floating-point operations for each parameter and token of a training."""
-_LEAST = 100
-"""Updates of a run, at least."""
+FLOPS = 6.0  # floating-point operations for each parameter and token of a training
+_LEAST = 100  # updates of a run, at least
 
 
 @dataclass(frozen=True)
 class SizeDesign:
-    """What `design_sizes` chose.
+    """What `design_sizes` chose."""
 
-    Attributes:
-        params: the size.
-        tokens: of the run.
-        batch: tokens in an update.
-        steps: the updates.
-        best: the schedule and its peak, with the loss predicted.
-        named: the best cosine and the best WSD schedule.
-        low: the lower end of a 90% interval of the best's loss.
-        high: the upper end.
-        warnings: what should be known of it.
-        critical: the critical batch at its end; None where the runs had one batch.
-        growth: a growth of the batch in the place of the schedule's decay; None where the batch is critical already.
-    """
-
-    params: float
-    tokens: float
-    batch: float
-    steps: int
-    best: Designed
-    named: dict[str, Designed]
-    low: float
-    high: float
-    warnings: tuple[str, ...]
-    critical: CriticalBatch | None = None
+    params: float  #: the size
+    tokens: float  #: of the run
+    batch: float  #: tokens in an update
+    steps: int  #: the updates
+    best: Designed  #: the schedule and its peak, with the loss predicted
+    named: dict[str, Designed]  #: the best cosine and the best WSD schedule
+    low: float  #: the lower end of a 90% interval of the best's loss
+    high: float  #: the upper end
+    warnings: tuple[str, ...]  #: what should be known of it
+    critical: CriticalBatch | None = None  #: the critical batch at its end; None where the runs had one batch
     growth: BatchGrowth | None = None
+    """A growth of the batch in the place of the schedule's decay; None where the batch is critical already."""
 
 
 def design_sizes(

@@ -13,8 +13,7 @@ from glideslope.laws.knots import Block, Knots
 NAMES = ("L0", "A", "alpha", "offset", "a", "b", "B", "C", "gamma", "beta", "p", "r")
 """The parameters, all positive; a law is fitted in their logarithms."""
 
-H = 0.6
-"""How the rate that counts falls with the growth of the weights: η/Q^H, Q the growth of ‖w‖²."""
+H = 0.6  # how the rate that counts falls with the growth of the weights: η/Q^H, Q the growth of ‖w‖²
 
 RELAXATION = {"h": 1.0}
 """The same for the rate at which noise is averaged away, η/Q^h: the curvature of the loss of normalized weights is
@@ -140,19 +139,16 @@ class _Parts:
 
     main: np.ndarray
     clock: np.ndarray
-    reached: np.ndarray
-    """The noise's clock at each measurement."""
+    reached: np.ndarray  # the noise's clock at each measurement
     growth: np.ndarray
     growth_at: np.ndarray
     pace: np.ndarray
     relaxation: np.ndarray
-    changed: np.ndarray
-    """The noise's clock at each change."""
+    changed: np.ndarray  # the noise's clock at each change
     speed: np.ndarray
     level: np.ndarray
     change: np.ndarray
-    inverse: np.ndarray
-    """C·η^-γ."""
+    inverse: np.ndarray  # C·η^-γ
 
 
 def _parts(knots: Knots, theta: dict[str, float]) -> _Parts:

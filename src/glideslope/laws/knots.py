@@ -13,27 +13,19 @@ from glideslope.laws.values import ByValue
 
 KNOTS = 90
 _MOST_JUMPS = 400
-_LEAST = 1e-6
-"""The least rate, over the reference: where a rate is 0, the law's limit."""
+_LEAST = 1e-6  # the least rate, over the reference: where a rate is 0, the law's limit
 _ROWS = 48
 """Measurements of a block: with more, most of its changes come after the first of them; with fewer, calls dominate."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """Measurements of a run that are next to one another, and the changes before the last of them.
+    """Measurements of a run that are next to one another, and the changes before the last of them."""
 
-    Attributes:
-        points: the measurements.
-        slots: the changes.
-        last: the piece of each measurement, counted from the first slot, shape (n,).
-        share: the share of each change that has come by each measurement, shape (n, slots).
-    """
-
-    points: slice
-    slots: slice
-    last: np.ndarray
-    share: np.ndarray
+    points: slice  # the measurements
+    slots: slice  # the changes
+    last: np.ndarray  # the piece of each measurement, counted from the first slot, shape (n,)
+    share: np.ndarray  # the share of each change that has come by each measurement, shape (n, slots)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,30 +35,19 @@ class Knots(ByValue):
     A law sums over the changes of the rate, of which a piece holds those that come after its first update, up to the
     update at its end: of equal sizes, so that they count in their middle. A slot is a place with the piece that ends
     there, and the changes in the piece. The first slot of a run has a piece of no length, and the change from 0.
-
-    Attributes:
-        length: updates in each piece, over the unit of the law's clock, shape (K,).
-        rate: the mean rate in each over the reference rate, shape (K,).
-        edge: the rate at each place, shape (K,).
-        turn: the mean rate right after the changes, shape (K,).
-        first: the first slot of each run, and K, shape (runs + 1,).
-        piece: the slot of the piece that each measurement is in, shape (n,).
-        part: how much of that piece lies before it, in the unit of the clock, shape (n,).
-        points: the first measurement of each run, and n, shape (runs + 1,).
-        update: an update in the unit of the clock.
-        batch: the batch size over the reference size, as the rate: in each piece, at each place, and at each change.
     """
 
-    length: np.ndarray
-    rate: np.ndarray
-    edge: np.ndarray
-    turn: np.ndarray
-    first: np.ndarray
-    piece: np.ndarray
-    part: np.ndarray
-    points: np.ndarray
-    update: float
+    length: np.ndarray  # updates in each piece, over the unit of the law's clock, shape (K,)
+    rate: np.ndarray  # the mean rate in each over the reference rate, shape (K,)
+    edge: np.ndarray  # the rate at each place, shape (K,)
+    turn: np.ndarray  # the mean rate right after the changes, shape (K,)
+    first: np.ndarray  # the first slot of each run, and K, shape (runs + 1,)
+    piece: np.ndarray  # the slot of the piece that each measurement is in, shape (n,)
+    part: np.ndarray  # how much of that piece lies before it, in the unit of the clock, shape (n,)
+    points: np.ndarray  # the first measurement of each run, and n, shape (runs + 1,)
+    update: float  # an update in the unit of the clock
     batch: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+    """The batch size over the reference size, as the rate: in each piece, at each place, and at each change."""
 
     @classmethod
     def of(

@@ -24,57 +24,37 @@ from glideslope.shown import Shown
 
 AT_ONCE = 2048
 """Losses that are predicted at a time: what is in between has one number for each of them and each knot."""
-MOST_NOISE = 0.5
-"""The relative error from which on a law tells nothing, whatever the losses are."""
+MOST_NOISE = 0.5  # the relative error from which on a law tells nothing, whatever the losses are
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A run that a law was fitted on.
+    """A run that a law was fitted on."""
 
-    Attributes:
-        name: of the run.
-        peak: its largest rate.
-        steps: its updates.
-        points: its losses.
-        means: the updates made and the losses, means of those that the fit used, to be drawn; none in a law over sizes
-            and in one of a former file.
-    """
-
-    name: str
-    peak: float
-    steps: int
-    points: int
+    name: str  #: of the run
+    peak: float  #: its largest rate
+    steps: int  #: its updates
+    points: int  #: its losses
+    #: The updates made and the losses, means of those that the fit used, to be drawn; none in a law over sizes and in
+    #: one of a former file.
     means: tuple[tuple[float, ...], tuple[float, ...]] = field(default=((), ()), repr=False)
 
 
 @dataclass(frozen=True, eq=False)
 class Law(Shown, ByValue):
-    """A law of the loss, fitted on runs.
+    """A law of the loss, fitted on runs."""
 
-    Attributes:
-        parameters: by name; see `fit`.
-        covariance: of the parameters' logarithms, shape (12, 12), in the order of `laws.NAMES`.
-        reference: the rate that rates are taken over.
-        unit: the updates in a unit of its clock.
-        noise: the relative error that the ends of runs have by fits without them.
-        shift: how far a final loss on another evaluation set lies above the curve.
-        fitted: the runs.
-        notes: what was dropped.
-        batch_size: the size that batches are taken over, where the runs have one.
-        baseline: the relative error that the ends of runs have by the mean loss of the other runs, where it is known.
-    """
-
-    parameters: dict[str, float]
-    covariance: np.ndarray
-    reference: float
-    unit: float
-    noise: float
-    shift: float
-    fitted: tuple[Fitted, ...]
-    notes: tuple[str, ...] = ()
-    batch_size: float | None = None
+    parameters: dict[str, float]  #: by name; see `fit`
+    covariance: np.ndarray  #: of the parameters' logarithms, shape (12, 12), in the order of `laws.NAMES`
+    reference: float  #: the rate that rates are taken over
+    unit: float  #: the updates in a unit of its clock
+    noise: float  #: the relative error that the ends of runs have by fits without them
+    shift: float  #: how far a final loss on another evaluation set lies above the curve
+    fitted: tuple[Fitted, ...]  #: the runs
+    notes: tuple[str, ...] = ()  #: what was dropped
+    batch_size: float | None = None  #: the size that batches are taken over, where the runs have one
     baseline: float | None = None
+    """The relative error that the ends of runs have by the mean loss of the other runs, where it is known."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parameters", {**RELAXATION, **self.parameters})
@@ -111,16 +91,8 @@ class Law(Shown, ByValue):
         return np.concatenate(parts)
 
     def interval(self, lr: Any, step: Any, level: float = 0.9, batch_size: Any = None) -> tuple[np.ndarray, np.ndarray]:
-        """An interval of the loss, from the covariance of the parameters and the noise.
-
-        Args:
-            lr: as for `predict`.
-            step: as for `predict`.
-            level: how often the loss should lie within, between 0 and 1.
-            batch_size: as for `predict`.
-
-        Returns:
-            The lower and the upper ends, shape (m,) each.
+        """The lower and the upper end, shape (m,) each, of an interval in which the loss should lie with a probability
+        of `level`, from the covariance of the parameters and the noise. The other arguments are those of `predict`.
 
         Raises:
             LawError: as for `predict`; or the level isn't between 0 and 1.
@@ -138,17 +110,8 @@ class Law(Shown, ByValue):
 
     def design(self, steps: int, peak: float | None = None, floor: float = 0.0) -> Schedule:
         """The schedule for which the least loss is predicted after so many updates, as rates: its factor is the rate.
-
-        `laws.design` tells more: the predicted loss, and named schedules beside it.
-
-        Args:
-            steps: the updates.
-            peak: the largest rate; found if not given.
-            floor: the least rate, over the peak.
-
-        Raises:
-            LawError: a number is out of its range.
-        """
+        The peak is found if not given; `floor` is the least rate over it. `laws.design` tells more. Raises a LawError
+        if a number is out of its range."""
         from glideslope.laws.design import design
 
         best = design(self, steps, peak=peak, floor=floor).best
@@ -162,24 +125,14 @@ class Law(Shown, ByValue):
         most: int = 10_000_000,
         batch_size: float | None = None,
     ) -> int:
-        """The updates that a run on a schedule needs for its end to come down to a loss.
-
-        Args:
-            target: the loss.
-            schedule: a value or its text; its parts of the horizon grow with it.
-            peak: the rate where its factor is 1.
-            most: no more are tried.
-            batch_size: examples in each update, as for `predict`.
-
-        Raises:
-            LawError: the target isn't reached by then.
-        """
+        """The updates that a run on a schedule, a value or its text, needs for its end to come down to a loss: its
+        parts of the horizon grow with it, and no more than `most` are tried. Raises a LawError if that doesn't
+        suffice."""
         if not (math.isfinite(target) and target > 0 and math.isfinite(peak) and peak > 0 and most >= 1):
             raise LawError(f"target={target}, peak={peak}, most={most}: give a loss and a peak above 0, and an update")
 
         def end(steps: int) -> float:
-            """The loss after a run of so many updates; infinite if the phases that the schedule fixes are longer, or
-            all of its rates are 0."""
+            """The loss after so many updates; infinite if the fixed phases are longer, or all rates are 0."""
             try:
                 rates = Rates.of_schedule(schedule, steps, peak)
             except ScheduleError:

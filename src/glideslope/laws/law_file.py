@@ -11,26 +11,19 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from glideslope.documents import checked, parsed, sealed, shown, unsealed
-from glideslope.errors import DocumentError, LawError
+from glideslope.documents import MOST_BYTES, checked, parsed, sealed, shown, unsealed
+from glideslope.errors import DocumentError, LawError, reason
 from glideslope.files import write_atomically
 from glideslope.laws.form import NAMES, RELAXATION, H
 from glideslope.laws.law import Fitted, Law
-from glideslope.laws.law_bytes import law_bytes
 
 VERSION = 5
-_CURVELESS = 4
-"""The version before, without the curves of the runs."""
-_ONE_CLOCK = 3
-"""The one before that, whose noise had no clock of its own: its h is that of the loss."""
-_UNSEALED = 2
-"""The one before, which had no checksum either."""
-_BATCHLESS = 1
-"""The first, whose laws knew no batch sizes, and so had no r."""
-_R = 0.2
-"""The median of the prior of r. Without a batch size it has no effect on any loss."""
-_ROUNDING = 1e-9
-"""Of the largest variance: by how much a covariance may miss what one is."""
+_CURVELESS = 4  # the version before, without the curves of the runs
+_ONE_CLOCK = 3  # the one before that, whose noise had no clock of its own: its h is that of the loss
+_UNSEALED = 2  # the one before, which had no checksum either
+_BATCHLESS = 1  # the first, whose laws knew no batch sizes, and so had no r
+_R = 0.2  # The median of the prior of r. Without a batch size it has no effect on any loss.
+_ROUNDING = 1e-9  # of the largest variance: by how much a covariance may miss what one is
 _Positive = Annotated[float, Meta(gt=0, lt=1e100)]
 _NotNegative = Annotated[float, Meta(ge=0, lt=1e100)]
 _Count = Annotated[int, Meta(ge=1, le=2**53)]
@@ -64,12 +57,7 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def save(law: Law, path: Path | str) -> None:
-    """Writes a law to a JSON file, with a checksum.
-
-    Raises:
-        LawError: a number of it isn't finite.
-        FileError: it can't be written.
-    """
+    """Writes a law with a checksum, as JSON. Raises a LawError if a number isn't finite, a FileError if it can't."""
     document = {
         "glideslope_law": VERSION, "parameters": law.parameters, "covariance": law.covariance.tolist(),
         "reference": law.reference, "unit": law.unit, "noise": law.noise, "shift": law.shift,
@@ -127,11 +115,7 @@ def _upgraded(document: Any) -> Any:
 
 
 def _law(document: _Document) -> Law:
-    """The law of a document.
-
-    Raises:
-        DocumentError: its parameters or covariance aren't those of a law.
-    """
+    """The law of a document. Raises a DocumentError if its parameters or covariance aren't those of a law."""
     parameters = document.parameters
     if document.glideslope_law <= _ONE_CLOCK:
         parameters = parameters | {"h": H}
@@ -165,3 +149,13 @@ def _check_covariance(covariance: Any) -> None:
         raise DocumentError("the covariance isn't symmetric")
     if most and np.linalg.eigvalsh(covariance / most).min() < -_ROUNDING:
         raise DocumentError("the covariance isn't positive: a variance comes out below 0")
+
+
+def law_bytes(path: Path | str) -> bytes:
+    """The content of a file that may be a law's. Raises a LawError if it can't be read, or is too large for one."""
+    try:
+        if Path(path).stat().st_size > MOST_BYTES:
+            raise LawError(f"{path} can't be read as a law: it is larger than {MOST_BYTES:,} bytes")
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+        raise LawError(f"{path} can't be read as a law: {reason(error)}") from None

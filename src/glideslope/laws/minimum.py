@@ -14,28 +14,18 @@ WIDER = (100.0, 10.0)
 """How many times their noise points have in the misfits with which a fit begins, one after the other: the first has one
 minimum, near the priors, and the next are near it."""
 _MOST = 200
-_NEAR = 1e-2
-"""The gain of a step, relative to the cost, from which on the next ones are by the cost's own Hessian."""
-_LARGEST = 1e12
-"""The damping at which no step lowers the cost any more."""
+_NEAR = 1e-2  # the gain of a step, relative to the cost, from which on the next ones are by the cost's own Hessian
+_LARGEST = 1e12  # the damping at which no step lowers the cost any more
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a step too far is taken back
 def minimized(
     residuals: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], start: np.ndarray, tolerance: float, squared: int
 ) -> tuple[float, np.ndarray]:
-    """The cost and the place of a minimum of Σ (√(1 + r²) - 1) + Σ p²/2, from a start, to a relative tolerance of the
-    cost; p are the last residuals, r those before.
-
-    Args:
-        residuals: those at a place, shape (n,), and their derivatives, shape (n, m).
-        start: shape (m,).
-        tolerance: of the cost.
-        squared: how many residuals, the last ones, aren't robust, as those of priors that hold however far they pull.
-
-    Raises:
-        ValueError: the residuals at the start aren't finite.
-    """
+    """The cost and the place, shape (m,), of a minimum of Σ (√(1 + r²) - 1) + Σ p²/2, to a relative tolerance of the
+    cost; p are the last residuals, as many as `squared`, which hold however far they pull, and r those before.
+    `residuals` gives them at a place, shape (n,), with their derivatives, shape (n, m). Raises a ValueError if they
+    aren't finite at the start."""
     x, damping, near = start, 1e-3, False
     values, slopes = residuals(x)
     cost = _cost(values, squared)

@@ -10,16 +10,12 @@ import numpy as np
 from glideslope.errors import LawError
 from glideslope.plural import plural
 
-_ANEW = 0.1
-"""The part of the updates made to which steps go back where they begin anew."""
+_ANEW = 0.1  # the part of the updates made to which steps go back where they begin anew
 
 
 def counted(name: str, step: np.ndarray, loss: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """The places of the losses that count, in order of the steps, and notes on the others.
-
-    Raises:
-        LawError: the steps go back otherwise than after a resume, or many have two losses.
-    """
+    """The places of the losses that count, in order of the steps, and notes on the others. Raises a LawError if the
+    steps go back otherwise than after a resume, or many have two losses."""
     back = int((np.diff(step) < 0).sum())
     if back > max(5, len(step) // 10):
         raise LawError(

@@ -10,22 +10,17 @@ from glideslope.schedules import Schedule, cooldown, hold, interpolate, warmup
 from glideslope.schedules.arrays import scalars
 from glideslope.schedules.shapes import SHAPES
 
-NAMED = 0.02
-"""How far the factors of named phases may be from those of the points, the peak being 1."""
+NAMED = 0.02  # how far the factors of named phases may be from those of the points, the peak being 1
 MERGED = (0.005, 0.0005)
 """The same where points that nearly lie on a straight line are left out: what is tried, and what if that costs loss."""
 _FLAT = 1e-3
 
 
 def written(times: np.ndarray, factors: np.ndarray) -> Iterator[Schedule]:
-    """Schedules that a rate may be written as, the plainest first; the last is the rate itself.
-
-    Each is `warmup(w%) >> hold(h%) >> …`, less what it lacks: then one cooldown with a shape, or points.
-
-    Args:
-        times: where the rate turns, in percent of the horizon, rising from 0 to 100, shape (n,).
-        factors: there, shape (n,), the first 0 where it warms up; straight in between.
-    """
+    """Schedules that a rate may be written as, the plainest first; the last is the rate itself, straight between the
+    turns at `times`, in percent of the horizon, rising from 0 to 100, shape (n,), with `factors` there, the first 0
+    where it warms up. Each is `warmup(w%) >> hold(h%) >> …`, less what it lacks: then one cooldown with a shape, or
+    points."""
     times = _rounded(times)
     if (cooled := _cooled(times, factors)) is not None:
         yield cooled

@@ -15,10 +15,8 @@ a usual run."""
 SIZES, OF_OTHER_DATA = 1.5, (0.06, 0.2, 0.05)
 """The deviation of the logarithm of a run's size from that of `CENTER`; and those of the logarithms of clock, rates and
 losses of other data than the public."""
-LOWEST = 3.0
-"""The lowest losses of the curves."""
-PEAKS = (3e-4, 2e-3)
-"""The least and the largest peak that several of the networks have."""
+LOWEST = 3.0  # the lowest losses of the curves
+PEAKS = (3e-4, 2e-3)  # the least and the largest peak that several of the networks have
 NAMES = ("L0", "A", "alpha", "offset", "a", "b", "B", "C", "gamma", "beta", "p")
 SETS = (
     ("Schaipp et al. 2025, arXiv:2501.18965", (("33M", 33e6), ("53M", 53e6), ("59M", 60e6), ("93M", 93e6),
@@ -31,36 +29,23 @@ SETS = (
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """How the logarithms of a law's parameters go with that of the size.
+    """How the logarithms of a law's parameters go with that of the size."""
 
-    Attributes:
-        mean: at the size `CENTER`, shape (11,), in the order of `NAMES`.
-        slope: by the logarithm of the size.
-        spread: how far a size lies from the line.
-        scales: of each of `SETS`, the logarithms of its clock, rates and losses over the first's.
-    """
-
-    mean: np.ndarray
-    slope: np.ndarray
-    spread: np.ndarray
+    mean: np.ndarray  # at the size `CENTER`, shape (11,), in the order of `NAMES`
+    slope: np.ndarray  # by the logarithm of the size
+    spread: np.ndarray  # how far a size lies from the line
     scales: tuple[tuple[float, ...], ...]
+    """Of each of `SETS`, the logarithms of its clock, rates and losses over the first's."""
 
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """The law of a network that public curves are of.
+    """The law of a network that public curves are of."""
 
-    Attributes:
-        name: its size.
-        of_set: its place in `SETS`.
-        logs: the logarithms of the law's parameters, shape (11,).
-        root: the lower triangle whose product with its transpose is their covariance, shape (11, 11).
-    """
-
-    name: str
-    of_set: int
-    logs: np.ndarray
-    root: np.ndarray
+    name: str  # its size
+    of_set: int  # its place in `SETS`
+    logs: np.ndarray  # the logarithms of the law's parameters, shape (11,)
+    root: np.ndarray  # the lower triangle whose product with its transpose is their covariance, shape (11, 11)
 
 
 @cache

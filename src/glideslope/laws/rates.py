@@ -15,14 +15,12 @@ from glideslope.plural import plural
 from glideslope.schedules import Schedule, parse
 from glideslope.schedules.sampling import EACH, MOST_UPDATES, counted, sampled
 
-MOST_AS_ARRAY = 100_000_000
-"""The updates of which an array of every rate is made, at most."""
+MOST_AS_ARRAY = 100_000_000  # the updates of which an array of every rate is made, at most
 _BLOCKS, _IN_BLOCK = 2048, 64
 """Of a rate that goes up and down faster than knots follow: means that are taken of it, and updates in each."""
 _STRAIGHT = 1e-7
 """How far from a straight line a logged rate may lie that is left out, over the peak, each time that some are."""
-_OFF = 0.01
-"""How far, as a root mean square over the peak, straight lines may lie from such a rate."""
+_OFF = 0.01  # how far, as a root mean square over the peak, straight lines may lie from such a rate
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,12 +28,6 @@ class Rates(ByValue, NDArrayOperatorsMixin):
     """The rate of each of many updates, straight between those at some places: an array of 10^12, in a few numbers.
 
     It has the length, the items and the operators of the array that it stands for.
-
-    Args:
-        values: the rates there, shape (n,).
-        places: updates made, whole numbers in order from 0 up, shape (n,); each update if None. The first value holds
-            before the first place, the last after the last.
-        updates: the updates in all; up to the last place if None.
 
     Raises:
         LawError: the places aren't in order, not as many as the values, or beyond the updates.
@@ -45,9 +37,11 @@ class Rates(ByValue, NDArrayOperatorsMixin):
     (1000, 0.5, array([1., 1.]), array([  4.5, 994.5]))
     """
 
-    values: Any
+    values: Any  #: the rates there, shape (n,)
+    #: Updates made, whole numbers in order from 0 up, shape (n,); each update if None. The first value holds before the
+    #: first place, the last after the last.
     places: Any = None
-    updates: int | None = None
+    updates: int | None = None  #: the updates in all; up to the last place if None
 
     def __post_init__(self) -> None:
         values = shared(self.values)
@@ -73,17 +67,9 @@ class Rates(ByValue, NDArrayOperatorsMixin):
 
     @classmethod
     def of_schedule(cls, schedule: Schedule | str, steps: int, peak: float = 1.0) -> Rates:
-        """Those of a schedule, over so many updates; one with an end of its own keeps it.
-
-        Args:
-            schedule: a value or its text.
-            steps: the updates, up to 2^53.
-            peak: the rate where its factor is 1.
-
-        Raises:
-            LawError: measurements or batches change the schedule.
-            ScheduleError: it isn't one, or as for its `over`.
-        """
+        """Those of a schedule, a value or its text, over so many updates, up to 2^53; one with an end of its own keeps
+        it. Raises a LawError if measurements or batches change it, or a ScheduleError if it isn't one, or as for its
+        `over`."""
         value = parse(schedule) if isinstance(schedule, str) else schedule
         if not isinstance(value, Schedule):
             raise LawError(f"{value}: a law predicts schedules, without what measurements or batches do to them")
@@ -230,11 +216,7 @@ def thinned(values: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def _within(function: Callable[..., np.ndarray], begin: int, end: int, step: int) -> np.ndarray:
-    """A range of updates, if an array of them isn't too large.
-
-    Raises:
-        LawError: it is.
-    """
+    """A range of updates, if an array of them isn't too large. Raises a LawError if it is."""
     if (end - begin) / step > MOST_AS_ARRAY:
         raise LawError(
             f"an array of {abs(end - begin) // abs(step):,} rates was asked for, at most {MOST_AS_ARRAY:,} are made: "

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-TIMES_THE_LONGEST = 4
-"""The updates over those of the longest run beyond which a prediction is far from it."""
+TIMES_THE_LONGEST = 4  # the updates over those of the longest run beyond which a prediction is far from it
 _TIMES_THE_PEAKS = 1.5
 
 

@@ -26,15 +26,6 @@ class Run(ByValue):
     Points whose loss isn't a number are dropped; of updates measured twice, as after a resume, the last is kept.
     `notes` says what was dropped, and `lost` has the steps whose loss isn't a number.
 
-    Args:
-        lr: the rate of each update, shape (T,), from the first one on, the warmup too; an array, or `Rates`.
-        step: the updates made when the loss was measured, shape (n,); between two updates for a mean over several.
-        loss: the loss, shape (n,), positive.
-        name: what the run is called in messages.
-        final_loss: the loss at the end on another, larger evaluation set, where there is one; how far it lies from the
-            curve is learned from all runs that have one.
-        batch_size: examples in an update, a number or shape (T,), where runs differ in it.
-
     Raises:
         LawError: the lengths differ, a loss isn't positive, steps go backwards otherwise than after a resume, or beyond
             the rates, or many steps have two losses.
@@ -46,12 +37,14 @@ class Run(ByValue):
     ('1 point measured again later: the later one is kept',)
     """
 
-    lr: Any
-    step: Any
-    loss: Any
-    name: str = "run"
+    lr: Any  #: the rate of each update, shape (T,), from the first one on, the warmup too; an array, or `Rates`
+    step: Any  #: the updates made when the loss was measured, shape (n,); between two updates for a mean over several
+    loss: Any  #: the loss, shape (n,), positive
+    name: str = "run"  #: what the run is called in messages
+    #: The loss at the end on another, larger evaluation set, where there is one; how far it lies from the curve is
+    #: learned from all runs that have one.
     final_loss: float | None = None
-    batch_size: Any = None
+    batch_size: Any = None  #: examples in an update, a number or shape (T,), where runs differ in it
     notes: tuple[str, ...] = field(default=(), init=False)
     lost: tuple[float, ...] = field(default=(), init=False)
 
@@ -107,15 +100,8 @@ class Run(ByValue):
     def from_schedule(
         cls, schedule: Schedule | str, *, steps: int, peak: float, step: Any, loss: Any, **options: Any
     ) -> Run:
-        """A run on a schedule.
-
-        Args:
-            schedule: a value or its text.
-            steps: the updates of the whole run.
-            peak: the rate where its factor is 1.
-            step: the updates made when the loss was measured, shape (n,).
-            loss: the loss, shape (n,).
-            options: name, final_loss and batch_size.
+        """A run on a schedule, a value or its text, over so many updates; `options` are name, final_loss and
+        batch_size, and the others as for the class.
 
         Raises:
             LawError: as for the class; or the schedule isn't one.
@@ -157,8 +143,7 @@ def _array(values: Any) -> np.ndarray:
     return shared(values if isinstance(values, np.ndarray) and values.ndim == 1 else np.ravel(np.asarray(values)))
 
 
-EARLY = 0.08
-"""The part of the longest run whose points a fit leaves out."""
+EARLY = 0.08  # the part of the longest run whose points a fit leaves out
 
 
 def used(run: Run, longest: int) -> np.ndarray:

@@ -12,57 +12,36 @@ from glideslope.laws.form import NAMES, RELAXATION
 from glideslope.laws.law import Fitted, Law
 from glideslope.laws.values import ByValue, read_only
 
-SAME = 0.02
-"""The relative difference up to which a size is one that runs are of."""
+SAME = 0.02  # the relative difference up to which a size is one that runs are of
 
 
 @dataclass(frozen=True)
 class Around:
-    """What a law over sizes counts from.
+    """What a law over sizes counts from."""
 
-    Attributes:
-        center: the logarithm of the size that sizes are taken over.
-        reference: the rate that rates are taken over.
-        unit: the updates in a unit of the clock.
-        batch: the tokens of an update that batches are taken over, where the runs have them.
-        batches: the smallest and the largest of the runs.
-        decay: the weight decay that others are taken over, where the runs have it.
-    """
-
-    center: float
-    reference: float
-    unit: float
-    batch: float | None = None
-    batches: tuple[float, float] | None = None
-    decay: float | None = None
+    center: float  # the logarithm of the size that sizes are taken over
+    reference: float  # the rate that rates are taken over
+    unit: float  # the updates in a unit of the clock
+    batch: float | None = None  # the tokens of an update that batches are taken over, where the runs have them
+    batches: tuple[float, float] | None = None  # the smallest and the largest of the runs
+    decay: float | None = None  # the weight decay that others are taken over, where the runs have it
 
 
 @dataclass(frozen=True, eq=False)
 class SizeLaw(ByValue):
-    """A law of the loss over sizes, fitted on runs of several.
+    """A law of the loss over sizes, fitted on runs of several."""
 
-    Attributes:
-        place: the logarithm of E, the lowest loss of any size; the lines' levels and slopes, by parameter; and the
-            distances of each size from them: shape (1 + 12·(2 + sizes),).
-        covariance: of the place.
-        around: what it counts from.
-        noise: the relative error that the ends of runs have by fits without them.
-        unseen: the same of sizes by fits without any run of theirs.
-        shift: how far a final loss on another evaluation set lies above the curve.
-        fitted: each size, with its runs.
-        decays: the mean weight decay of each size's runs; not a number where it isn't known.
-        notes: what was dropped.
-    """
-
+    #: The logarithm of E, the lowest loss of any size; the lines' levels and slopes, by parameter; and the distances of
+    #: each size from them: shape (1 + 12·(2 + sizes),).
     place: np.ndarray
-    covariance: np.ndarray
-    around: Around
-    noise: float
-    unseen: float
-    shift: float
-    fitted: tuple[tuple[float, tuple[Fitted, ...]], ...]
-    decays: tuple[float, ...]
-    notes: tuple[str, ...] = ()
+    covariance: np.ndarray  #: of the place
+    around: Around  #: what it counts from
+    noise: float  #: the relative error that the ends of runs have by fits without them
+    unseen: float  #: the same of sizes by fits without any run of theirs
+    shift: float  #: how far a final loss on another evaluation set lies above the curve
+    fitted: tuple[tuple[float, tuple[Fitted, ...]], ...]  #: each size, with its runs
+    decays: tuple[float, ...]  #: the mean weight decay of each size's runs; not a number where it isn't known
+    notes: tuple[str, ...] = ()  #: what was dropped
 
     def __post_init__(self) -> None:
         for name in ("place", "covariance"):

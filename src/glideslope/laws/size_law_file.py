@@ -16,11 +16,10 @@ from glideslope.errors import DocumentError, LawError
 from glideslope.files import write_atomically
 from glideslope.laws.form import NAMES
 from glideslope.laws.law import Fitted
-from glideslope.laws.law_bytes import law_bytes
+from glideslope.laws.law_file import law_bytes
 from glideslope.laws.size_law import Around, SizeLaw
 
-KEY = "glideslope_size_law"
-"""What a file of a law over sizes has, and that of one law has not."""
+KEY = "glideslope_size_law"  # what a file of a law over sizes has, and that of one law has not
 VERSION = 1
 _Positive = Annotated[float, Meta(gt=0, lt=1e100)]
 _Finite = Annotated[float, Meta(gt=-1e100, lt=1e100)]
@@ -70,12 +69,7 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def save(law: SizeLaw, path: Any) -> None:
-    """Writes a law over sizes to a JSON file, with a checksum.
-
-    Raises:
-        LawError: a number of it isn't finite.
-        FileError: it can't be written.
-    """
+    """Writes a law with a checksum, as JSON. Raises a LawError if a number isn't finite, a FileError if it can't."""
     sizes = [
         {"params": size, "weight_decay": None if math.isnan(decay) else decay, "runs": list(map(_plain, members))}
         for (size, members), decay in zip(law.fitted, law.decays, strict=True)

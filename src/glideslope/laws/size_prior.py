@@ -13,8 +13,7 @@ from glideslope.laws.curve_priors import PRIORS as OF_ONE
 from glideslope.laws.form import NAMES, Prior
 from glideslope.laws.public_curves import CENTER, LINE, LOWEST, OF_OTHER_DATA, REFERENCE, UNIT, directions
 
-FLOOR = 0.56
-"""The part of the lowest loss that no size goes below, at first: 1.69 (Hoffmann et al. 2022) of 3."""
+FLOOR = 0.56  # The part of the lowest loss that no size goes below, at first: 1.69 (Hoffmann et al. 2022) of 3.
 _FLOOR_SPREAD = 0.2
 _PRIORS = OF_ONE | {
     "alpha": Prior(0.53, 0.15), "offset": Prior(0.057, 0.7), "a": Prior(0.85, 1.0), "b": Prior(0.23, 0.6),
@@ -30,8 +29,7 @@ _SLOPES = {"L0": (-0.3, 0.15), "A": (0.1, 0.3), "alpha": (-0.1, 0.15), "offset":
 APART = {"L0": 0.012, "A": 0.03, "alpha": 0.018, "offset": 0.12, "a": 0.09, "b": 0.09, "B": 0.06, "C": 0.18,
          "gamma": 0.06, "beta": 0.06, "p": 0.018, "r": 0.03}  # fmt: skip
 """How far the logarithm of a size's parameter lies from the line that all sizes have."""
-_SLOPE = 0.1
-"""The deviations of slopes."""
+_SLOPE = 0.1  # the deviations of slopes
 _LIKE_ANY = ("L0", "C", "gamma", "beta")
 """The parameters that have the wide prior in both: L0 counts from E, and public curves don't agree on how soon noise is
 averaged away."""
@@ -39,26 +37,16 @@ averaged away."""
 
 @dataclass(frozen=True, eq=False)
 class LinePrior:
-    """A normal prior of log E, of the lines' levels and of their slopes, in this order.
+    """A normal prior of log E, of the lines' levels and of their slopes, in this order."""
 
-    Attributes:
-        medians: shape (1 + 2·12,).
-        spreads: the standard deviations.
-    """
-
-    medians: np.ndarray
-    spreads: np.ndarray
+    medians: np.ndarray  # shape (1 + 2·12,)
+    spreads: np.ndarray  # the standard deviations
 
 
 def priors(lowest: float, center: float, unit: float, reference: float) -> Iterator[LinePrior]:
-    """One for any data, and one for data like the public: language models at usual rates and updates.
-
-    Args:
-        lowest: the lowest loss.
-        center: the logarithm of the size that sizes are over.
-        unit: the updates in a unit of the clock.
-        reference: the rate that rates are over.
-    """
+    """One for any data, and one for data like the public: language models at usual rates and updates. `center` is the
+    logarithm of the size that sizes are over, `unit` the updates of the clock's, and `reference` the rate that rates
+    are over."""
     level = {name: (math.log(prior.median), prior.spread) for name, prior in _PRIORS.items()}
     level["L0"] = math.log(_PRIORS["L0"].median / 3 - FLOOR), 0.7
     losses = {name: math.log(lowest) - (math.log(3) if name in ("A", "B") else 0.0) for name in ("L0", "A", "B")}

@@ -17,33 +17,21 @@ from glideslope.laws.size_law import SAME
 from glideslope.laws.units import mixed
 from glideslope.schedules.numbers import number
 
-_BATCHES = 500
-"""Between neighbouring batches: from this ratio on, two units are mixed."""
+_BATCHES = 500  # between neighbouring batches: from this ratio on, two units are mixed
 _DECAYS, _HIGHER, _AS_LONG = 30, 1.005, 0.8
 """Between weight decays, and between the lowest losses of a size and of the one below, whose longest run may be so much
 longer: from these ratios on, a note asks whether they are right."""
-_SMALL = 1e6
-"""Parameters of the largest network under which a note asks whether they are in thousands."""
-_LEAST = 1000
-"""Parameters of the largest network, at least: with fewer, they are in millions."""
+_SMALL = 1e6  # parameters of the largest network under which a note asks whether they are in thousands
+_LEAST = 1000  # parameters of the largest network, at least: with fewer, they are in millions
 
 
 @dataclass(frozen=True)
 class SizedRun:
-    """A run of a network of some size.
+    """A run of a network of some size. Raises a LawError if a number isn't positive."""
 
-    Args:
-        run: its rates and losses; its `batch_size` in tokens, where runs differ in it.
-        params: the parameters of the network.
-        weight_decay: its coefficient, where it is known.
-
-    Raises:
-        LawError: a number isn't positive.
-    """
-
-    run: Run
-    params: float
-    weight_decay: float | None = None
+    run: Run  #: its rates and losses; its `batch_size` in tokens, where runs differ in it
+    params: float  #: the parameters of the network
+    weight_decay: float | None = None  #: its coefficient, where it is known
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.params) and self.params >= 1):
@@ -104,11 +92,8 @@ def _plain(name: str) -> str:
 
 
 def groups(runs: Sequence[SizedRun]) -> dict[float, list[SizedRun]]:
-    """The runs of each size, smallest first.
-
-    Raises:
-        LawError: there is one size only, parameters are in two units, or each size has a peak of its own.
-    """
+    """The runs of each size, smallest first. Raises a LawError if there is one size only, parameters are in two units,
+    or each size has a peak of its own."""
     by_size: dict[float, list[SizedRun]] = {}
     for run in sorted(runs, key=lambda run: run.params):
         near = next((size for size in by_size if abs(run.params / size - 1) < SAME), run.params)

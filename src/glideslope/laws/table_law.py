@@ -17,68 +17,39 @@ NAMES = (
     "peak width", "batch width", "peak skew", "batch skew", "E", "A", "B", "alpha", "beta",
 )  # fmt: skip
 """The parameters; those of widths and of the loss as logarithms."""
-APART = 0.01
-"""The relative deviation of a grid's loss from that of the sizes and tokens."""
+APART = 0.01  # the relative deviation of a grid's loss from that of the sizes and tokens
 
 
 @dataclass(frozen=True)
 class Best:
-    """What a table's law advises for a size and a number of tokens.
+    """What a table's law advises for a size and a number of tokens."""
 
-    Attributes:
-        peak: the peak rate.
-        batch: the batch, in the unit of the table.
-        loss: predicted.
-        low: the lower end of a 90% interval of it.
-        high: the upper end.
-    """
-
-    peak: float
-    batch: float
-    loss: float
-    low: float
-    high: float
+    peak: float  #: the peak rate
+    batch: float  #: the batch, in the unit of the table
+    loss: float  #: predicted
+    low: float  #: the lower end of a 90% interval of it
+    high: float  #: the upper end
 
 
 @dataclass(frozen=True, eq=False)
 class TableLaw(ByValue):
-    """A law of final losses over size, tokens, batch and peak rate.
+    """A law of final losses over size, tokens, batch and peak rate."""
 
-    Attributes:
-        place: its parameters, in the order of `NAMES`.
-        covariance: of the parameters.
-        center: the logarithms of size, tokens and batch that others are taken over, and of the lowest loss.
-        noise: the relative error of the losses near the best of each grid.
-        ranges: the least and the largest size, tokens, batch and peak of the table.
-        notes: what was dropped.
-    """
-
-    place: np.ndarray
-    covariance: np.ndarray
+    place: np.ndarray  #: its parameters, in the order of `NAMES`
+    covariance: np.ndarray  #: of the parameters
     center: tuple[float, float, float, float]
-    noise: float
-    ranges: tuple[tuple[float, float], ...]
-    notes: tuple[str, ...] = ()
+    """The logarithms of size, tokens and batch that others are taken over, and of the lowest loss."""
+    noise: float  #: the relative error of the losses near the best of each grid
+    ranges: tuple[tuple[float, float], ...]  #: the least and the largest size, tokens, batch and peak of the table
+    notes: tuple[str, ...] = ()  #: what was dropped
 
     def __post_init__(self) -> None:
         for name in ("place", "covariance"):
             object.__setattr__(self, name, read_only(getattr(self, name)))
 
     def predict(self, params: Any, tokens: Any, batch: Any, peak: Any) -> np.ndarray:
-        """The final loss of runs.
-
-        Args:
-            params: parameters of the networks, a number or shape (n,).
-            tokens: of each run, likewise.
-            batch: in the table's unit, likewise.
-            peak: the peak rate, likewise.
-
-        Returns:
-            The losses, shape (n,).
-
-        Raises:
-            LawError: a number isn't positive.
-        """
+        """The final losses of runs, shape (n,): of networks of so many parameters, on so many tokens, with a batch in
+        the table's unit and a peak rate, numbers or of shape (n,) each. Raises a LawError if one isn't positive."""
         at = [np.atleast_1d(np.asarray(value, dtype=float)) for value in (params, tokens, batch, peak)]
         if not all(np.all(np.isfinite(values) & (values > 0)) for values in at):
             raise LawError("params, tokens, batch and peak are numbers above 0")

@@ -12,19 +12,15 @@ are 12 times as large as others."""
 _ALIKE = 1.3
 """The lowest loss of a network that is so much smaller, over that of the larger one, at least: by Hoffmann et al. 2022
 it is 2.1 of a million parameters and of 80 million, 1.32 of 100 million and of 8 billion."""
-_FAR = 1e4
-"""Between neighbours, from this ratio on, units are mixed, whatever the losses."""
+_FAR = 1e4  # between neighbours, from this ratio on, units are mixed, whatever the losses
 
 
 def mixed(sizes: Sequence[float], losses: Sequence[float]) -> tuple[int, int] | None:
-    """The places of two sizes that seem to be in two units: those beside the widest gap, the smaller first.
+    """The places of two sizes that seem to be in two units: those beside the widest gap, the smaller first. `losses`
+    are the lowest of each size, shape (n,).
 
     Two sizes are in two units where none lies between them, and where the smaller networks reach losses like those of
     the larger ones, which networks so much smaller don't.
-
-    Args:
-        sizes: numbers above 0, such as parameters, shape (n,).
-        losses: the lowest of each, shape (n,).
 
     >>> mixed([93e6, 33_000, 53e6], [2.9, 3.1, 3.0]), mixed([200e6, 1e6], [2.3, 5.4])
     ((1, 2), None)

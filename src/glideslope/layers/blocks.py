@@ -21,8 +21,7 @@ _HEAD = re.compile(
     re.IGNORECASE,
 )
 _EMBEDDINGS = re.compile(r".*(embed|patch|token).*|wte|wpe|.*stem|conv1|bn1", re.IGNORECASE)
-_FIRST = -1
-"""The number of a block that has none."""
+_FIRST = -1  # the number of a block that has none
 _NORM = re.compile(r"(final_|post_)?(layer_?norm|norm|ln)(_?f|_final|_post)?", re.IGNORECASE)
 
 

@@ -11,8 +11,7 @@ from glideslope.layers.multipliers import Layer, Multipliers, check_multiplier
 from glideslope.layers.parameters import Parameter, parameters
 from glideslope.schedules.numbers import is_number, plain
 
-Rule = Callable[[int, int], float]
-"""(k, L) -> the multiplier of layer k of L, counted from the input, from 1."""
+Rule = Callable[[int, int], float]  # (k, L) -> the multiplier of layer k of L, counted from the input, from 1
 
 
 def discriminative(low: float, high: float) -> Rule:
@@ -79,8 +78,7 @@ def by_depth(model: Any, example_input: Any, decay: float | Rule, smaller: str =
 
 
 def in_order(model: Any, example_input: Any) -> list[tuple[str, tuple[Parameter, ...]]]:
-    """The layers in the order of their use, each with its parameters. Raises a LayerError if the forward pass leaves
-    parameters out: they are named."""
+    """The layers in the order of their use, with their parameters. Raises a LayerError for parameters left out."""
     known = parameters(model[1] if isinstance(model, tuple) else model)
     inputs = example_input if isinstance(example_input, tuple) else (example_input,)
     used = adapter_of(model).order_of_use(model, inputs)

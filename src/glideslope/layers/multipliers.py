@@ -14,19 +14,12 @@ from glideslope.layers.parameters import Parameter
 
 @dataclass(frozen=True)
 class Layer:
-    """Parameters that share a multiplier.
+    """Parameters that share a multiplier."""
 
-    Attributes:
-        name: the name of the module that owns them.
-        parameters: the parameters.
-        multiplier: the multiplier of their rate.
-        initial: the factor of their initial values; see `by_width`.
-    """
-
-    name: str
-    parameters: tuple[Parameter, ...]
-    multiplier: float
-    initial: float = 1.0
+    name: str  #: the name of the module that owns them
+    parameters: tuple[Parameter, ...]  #: the parameters
+    multiplier: float  #: the multiplier of their rate
+    initial: float = 1.0  #: the factor of their initial values; see `by_width`
 
 
 @dataclass(frozen=True)
@@ -34,12 +27,9 @@ class Multipliers:
     """A multiplier of the rate for each layer; printed, it is a table.
 
     `a * b` multiplies layer by layer, `2 * a` all layers.
-
-    Attributes:
-        layers: in order.
     """
 
-    layers: tuple[Layer, ...]
+    layers: tuple[Layer, ...]  #: in order
 
     @property
     def by_parameter(self) -> dict[str, float]:
@@ -89,10 +79,7 @@ class Multipliers:
 
 
 def grouped(multipliers: Iterable[tuple[Parameter, float, float]]) -> Multipliers:
-    """Multipliers of parameters, each with its multiplier and the factor of its initial values.
-
-    A layer whose parameters have several is several, with the parameters' own names.
-    """
+    """Multipliers of parameters, each with the factor of its initial values; a layer that has several is several."""
     by_layer: dict[str, list[tuple[Parameter, float, float]]] = {}
     for entry in multipliers:
         by_layer.setdefault(entry[0].layer, []).append(entry)

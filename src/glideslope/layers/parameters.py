@@ -17,19 +17,13 @@ _HEADS_OUT, _HEADS_IN = ("query", "key", "value"), ("attention_output", "out")
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of a model.
+    """A parameter of a model."""
 
-    Attributes:
-        name: `blocks.0.norm.weight` in torch, the path in a pytree joined by dots, a variable's path in Keras.
-        layer: the name of the module that owns it, its own name without the last part.
-        shape: its shape.
-        fans: of a matrix, or a convolution's kernel, the places in its shape of what comes in and what goes out; None
-            for a vector. A table that is looked up in has only what goes out.
-    """
-
-    name: str
-    layer: str
-    shape: tuple[int, ...]
+    name: str  #: `blocks.0.norm.weight` in torch, the path in a pytree joined by dots, a variable's path in Keras
+    layer: str  #: the name of the module that owns it, its own name without the last part
+    shape: tuple[int, ...]  #: its shape
+    #: Of a matrix, or a convolution's kernel, the places in its shape of what comes in and what goes out; None for a
+    #: vector. A table that is looked up in has only what goes out.
     fans: Fans | None
 
     @property

@@ -10,15 +10,12 @@ from typing import Any
 
 from glideslope.errors import ScheduleError
 
-Array = Any
-"""A NumPy, torch, JAX or CuPy array: whatever the array API standard calls one."""
+Array = Any  # a NumPy, torch, JAX or CuPy array: whatever the array API standard calls one
 
-Formula = Callable[[Any, Any], Any]
-"""(t, xp) -> value: a number or array, and the namespace it belongs to."""
+Formula = Callable[[Any, Any], Any]  # (t, xp) -> value: a number or array, and the namespace it belongs to
 
 
-PIECE = 8192
-"""Elements of a NumPy array that are evaluated at a time."""
+PIECE = 8192  # elements of a NumPy array that are evaluated at a time
 
 
 def _clipped(x: float, low: float, high: float) -> float:

@@ -12,11 +12,9 @@ from glideslope.schedules.numbers import is_finite, is_number
 if TYPE_CHECKING:
     from glideslope.schedules.schedule import Schedule
 
-MOST = 1e30
-"""The largest factor, and the longest time: single precision holds it, and a little more."""
+MOST = 1e30  # the largest factor, and the longest time: single precision holds it, and a little more
 
-SHORTEST = 1e-9
-"""Updates: the shortest time that is divided by, so that no quotient overflows."""
+SHORTEST = 1e-9  # updates: the shortest time that is divided by, so that no quotient overflows
 
 
 def check_factor(name: str, value: float) -> None:

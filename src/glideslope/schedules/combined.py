@@ -182,5 +182,4 @@ def _parts(operation: str, schedule: Schedule) -> tuple[Schedule, ...]:
     return schedule.parts if same else (schedule,)  # type: ignore[attr-defined]
 
 
-FUNCTIONS = {"max": largest, "min": smallest}
-"""The functions of several schedules, by their names in the text form."""
+FUNCTIONS = {"max": largest, "min": smallest}  # the functions of several schedules, by their names in the text form

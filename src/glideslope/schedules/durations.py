@@ -10,20 +10,14 @@ from glideslope.errors import ScheduleError
 from glideslope.schedules.numbers import MULTIPLES, NUMBER, is_finite, is_number, plain, written
 
 UNITS = {"%": "percent of the horizon", "ep": "epochs", "ex": "examples", "tok": "tokens"}
-UPDATES = "upd"
-"""The unit of updates, which only a part of one has to be written with: `0.5upd`."""
-LONGEST = 1e30
-"""The largest number of a duration or a clock: no product of two overflows."""
+UPDATES = "upd"  # the unit of updates, which only a part of one has to be written with: `0.5upd`
+LONGEST = 1e30  # the largest number of a duration or a clock: no product of two overflows
 _DURATION = re.compile(rf"\s*([+-]?{NUMBER})\s*(?:(%)|([kKMBT])?(ep|ex|tok|{UPDATES})?)\s*", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Duration:
     """A length of training with its unit: `Duration(5, "%")` is written `5%`.
-
-    Args:
-        value: the number of units; finite and not negative.
-        unit: "%" of the horizon, "ep" epochs, "ex" examples, "tok" tokens, or "" for updates.
 
     Raises:
         ScheduleError: the value is negative or not finite, or the unit is unknown.
@@ -32,8 +26,8 @@ class Duration:
     (Duration(value=5, unit='%'), '2e9tok')
     """
 
-    value: float
-    unit: str = ""
+    value: float  #: the number of units; finite and not negative
+    unit: str = ""  #: "%" of the horizon, "ep" epochs, "ex" examples, "tok" tokens, or "" for updates
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "value", plain(self.value))
@@ -71,11 +65,6 @@ of an update is written `"0.5upd"`.
 class Clock:
     """The epochs, examples or tokens of an update, by which durations in them become updates.
 
-    Args:
-        steps_per_epoch: updates in an epoch.
-        examples_per_step: examples an update consumes, over all devices.
-        tokens_per_step: tokens an update consumes, over all devices.
-
     Raises:
         ScheduleError: a value is not positive.
 
@@ -83,9 +72,9 @@ class Clock:
     4300.0
     """
 
-    steps_per_epoch: float | None = None
-    examples_per_step: float | None = None
-    tokens_per_step: float | None = None
+    steps_per_epoch: float | None = None  #: updates in an epoch
+    examples_per_step: float | None = None  #: examples an update consumes, over all devices
+    tokens_per_step: float | None = None  #: tokens an update consumes, over all devices
 
     def __post_init__(self) -> None:
         for name, value in list(vars(self).items()):

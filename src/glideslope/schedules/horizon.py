@@ -87,8 +87,7 @@ def horizon_of(time: Time) -> Duration:
 
 
 def with_horizon(schedule: Schedule, steps: Time, clock: Clock | None = None) -> Schedule:
-    """The schedule over a horizon that is given beside it. Raises a ScheduleError if it has another horizon of its own:
-    of two curves for one text, which is meant can't be known."""
+    """The schedule over a horizon that is given beside it. Raises a ScheduleError if it has another of its own."""
     whole = schedule.over(steps, clock)
     lengths = whole.length(Frame()), schedule.length(Frame()) if isinstance(schedule, Over) else None
     if lengths[1] is not None and lengths[0] is not None and abs(lengths[0] - lengths[1]) > 1e-9 * lengths[1]:

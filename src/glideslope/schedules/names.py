@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 
-NAMES: dict[str, Callable[..., Schedule]] = {}
-"""Every schedule that the text form knows by name."""
+NAMES: dict[str, Callable[..., Schedule]] = {}  # every schedule that the text form knows by name
 
 FACTORS: dict[str, Callable[..., Any]] = {}
 """Factors that can multiply a schedule in the text form; upper floors add theirs."""

@@ -14,8 +14,7 @@ from glideslope.schedules.durations import Frame
 from glideslope.schedules.turns import spread
 from glideslope.schedules.wrapper import Placed, Wrapper
 
-LARGEST_STRETCH = 1000.0
-"""With more, numbers of updates that a cycle begins at are no longer finite."""
+LARGEST_STRETCH = 1000.0  # with more, numbers of updates that a cycle begins at are no longer finite
 
 
 @dataclass(frozen=True, repr=False)

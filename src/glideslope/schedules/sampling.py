@@ -12,18 +12,13 @@ from glideslope.schedules.durations import Frame
 from glideslope.schedules.numbers import plain
 from glideslope.schedules.schedule import Schedule
 
-MOST_UPDATES = 2**53
-"""The most updates that are counted exactly, in float64."""
-MOST_SAMPLES = 500_000_000
-"""Factors of which an array is made, at most: 4 GB."""
-EACH = 32_768
-"""A schedule of so many updates is taken at each of them."""
+MOST_UPDATES = 2**53  # the most updates that are counted exactly, in float64
+MOST_SAMPLES = 500_000_000  # factors of which an array is made, at most: 4 GB
+EACH = 32_768  # a schedule of so many updates is taken at each of them
 _GRID, _MOST, _NEAR = 2049, 12_000, 24
 """Updates taken evenly, at most, and near each turn on either side, at distances that grow."""
-_TOLERANCE = 1e-5
-"""How far a straight line may lie from the schedule in the middle, over the largest factor."""
-_TURNS = 120
-"""Turns that have updates near them; of more, only the turns themselves."""
+_TOLERANCE = 1e-5  # how far a straight line may lie from the schedule in the middle, over the largest factor
+_TURNS = 120  # turns that have updates near them; of more, only the turns themselves
 
 
 def each(schedule: Schedule, steps: int) -> np.ndarray:
@@ -70,8 +65,7 @@ def sampled(schedule: Schedule, steps: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def counted(steps: int) -> int:
-    """The number of updates of a training, as an int. Raises a ScheduleError if it isn't a whole number from 1 to
-    2^53."""
+    """The updates of a training, as an int. Raises a ScheduleError if it isn't a whole number from 1 to 2^53."""
     if (isinstance(steps, float) and not math.isfinite(steps)) or not 1 <= steps <= MOST_UPDATES or steps != int(steps):
         raise ScheduleError(f"steps={short(steps)}: give a whole number of updates from 1 to 2^53, about 9e15")
     return int(steps)

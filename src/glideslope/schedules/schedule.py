@@ -44,13 +44,9 @@ class Schedule(Drawn, ABC):
 
     @abstractmethod
     def formula(self, frame: Frame, length: float, begin: float) -> Formula:
-        """The factor as a function of the updates since this schedule's own start.
-
-        Args:
-            frame: the horizon and the clock of its durations.
-            length: the updates it was given; infinite where nothing bounds it.
-            begin: the factor at which the schedule before it ended.
-        """
+        """The factor as a function of the updates since this schedule's own start, in a frame with the horizon and the
+        clock; `length` is infinite where nothing bounds it, `begin` the factor at which the schedule before it
+        ended."""
 
     def most(self, begin: float) -> float:
         """An upper bound of the factor, where `begin` bounds the schedule before; 1 for a Python function."""

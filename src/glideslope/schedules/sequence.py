@@ -74,8 +74,7 @@ class Sequence(Schedule):
         return _joined(placed)
 
     def shared_out(self, frame: Frame, length: float) -> list[float]:
-        """The updates of each phase, the one without a duration given what the others leave. Raises a ScheduleError if
-        they leave it less than nothing."""
+        """The updates of each phase, one without a duration given the rest. Raises a ScheduleError if that is < 0."""
         lengths = self._lengths(frame, length)
         if (takes := math.fsum(lengths)) > length * (1 + 1e-9):
             raise too_short(self, takes, length)

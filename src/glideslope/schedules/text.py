@@ -14,9 +14,10 @@ value     = number [["k" | "M"] unit] | word | "quoted" | "[" [value {"," value}
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NoReturn
 
 from glideslope.documents import shown
 from glideslope.errors import GlideslopeError, ScheduleError
@@ -25,11 +26,63 @@ from glideslope.schedules.combined import FUNCTIONS, total
 from glideslope.schedules.durations import with_unit
 from glideslope.schedules.methods import METHODS, argument_names
 from glideslope.schedules.names import FACTORS, NAMES
-from glideslope.schedules.numbers import MULTIPLES, written
+from glideslope.schedules.numbers import MULTIPLES, NUMBER, written
 from glideslope.schedules.phases import constant
 from glideslope.schedules.schedule import Schedule
 from glideslope.schedules.sequence import in_sequence
-from glideslope.schedules.tokens import Tokens
+
+_TOKEN = re.compile(
+    rf"""\s*(?:
+    (?P<number>[+-]?{NUMBER})(?P<unit>%|[A-Za-z]+)?
+    |(?P<word>[A-Za-z_]\w*)
+    |(?P<quoted>"[^"]*"|'[^']*')
+    |(?P<sign>>>|[()\[\],=*/.+])
+    |(?P<end>$))""",
+    re.VERBOSE | re.ASCII,
+)
+
+
+class Tokens:
+    """A text at one of its tokens: its `kind` ("number", "word", "quoted", "sign" or "end"), its own `text`, the `unit`
+    that a number has ("" without one), and `start`, the column where it begins."""
+
+    def __init__(self, source: str) -> None:
+        self._source, self._next = source, 0
+        self.read()
+
+    def read(self) -> None:
+        """Moves to the next token."""
+        match = _TOKEN.match(self._source, self._next)
+        if match is None:
+            rest = self._source[self._next :]
+            self.start = self._next + len(rest) - len(rest.lstrip())
+            self.fail("unexpected character")
+        self.kind: str = "number" if match["number"] else str(match.lastgroup)
+        self.text, self.unit = match[self.kind], match["unit"] or ""
+        self.start, self._next = match.start(self.kind), match.end()
+
+    def at(self, *tokens: str) -> bool:
+        """Whether the token is one of these signs, or of one of these kinds."""
+        return (self.text if self.kind == "sign" else self.kind) in tokens
+
+    def accept(self, token: str) -> bool:
+        """Moves on if it is this token; whether it was."""
+        if is_there := self.at(token):
+            self.read()
+        return is_there
+
+    def expect(self, token: str) -> None:
+        """Moves on from this token. Raises a ScheduleError if it is another."""
+        if not self.accept(token):
+            self.fail(f"expected {token!r}")
+
+    def fail(self, problem: str, column: int | None = None) -> NoReturn:
+        """Raises a ScheduleError with the column of the problem, by default that of the token."""
+        column = self.start if column is None else column
+        error = ScheduleError(f"{problem} at column {column + 1} of {self._source!r}")
+        error.column = column
+        raise error
+
 
 LONGEST = 20_000
 DEEPEST = 50

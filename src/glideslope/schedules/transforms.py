@@ -12,10 +12,8 @@ from glideslope.schedules.checks import SHORTEST, check_factor, check_positive
 from glideslope.schedules.durations import Clock, Duration, Frame
 from glideslope.schedules.wrapper import Placed, Wrapper
 
-LARGEST_RISE = 1e6
-"""How far over its start a schedule that is scaled to begin where the last ended may come."""
-_PRIME = 46_337
-"""The largest prime whose square fits into a 32-bit integer."""
+LARGEST_RISE = 1e6  # how far over its start a schedule that is scaled to begin where the last ended may come
+_PRIME = 46_337  # the largest prime whose square fits into a 32-bit integer
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,8 +81,7 @@ class Continued(Wrapper):
         return lambda t, xp: scale * inner(t, xp)
 
     def _rise(self) -> float:
-        """The greatest factor over the first, as far as it can be known before the horizon is: at most
-        `LARGEST_RISE`, beyond which it can't be used."""
+        """The greatest factor over the first, as far as it is known before the horizon; at most `LARGEST_RISE`."""
         try:
             first = super().formula(Frame(10_000.0, Clock(1, 1, 1)), 10_000.0, 1.0)(0.0, scalars)
         except Exception:  # of a user's own function any

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import MutableMapping, Sequence
 from concurrent.futures import Executor
@@ -17,14 +18,14 @@ from glideslope.plural import plural
 from glideslope.policy import Policy, as_policy
 from glideslope.schedules import constant
 from glideslope.schedules.amounts import check_peak, check_positive, real
-from glideslope.search.directory.releasing import releasing
+from glideslope.search.directory.run_directory import releasing
 from glideslope.search.jobs.equality import equal
 from glideslope.search.jobs.job import Job, JobFactory
 from glideslope.search.jobs.scalars import whole
 from glideslope.search.progress import Watch, unwatched
 from glideslope.search.runs.checks import check_all, check_lists, texts, warn_of_no_text
 from glideslope.search.runs.contestant import Contestant, Run, distinct, finds_its_rate
-from glideslope.search.runs.same_curve import once
+from glideslope.search.runs.labels import label
 from glideslope.search.runs.trial import Trial
 from glideslope.search.trials import Trials
 from glideslope.shown import Shown
@@ -32,21 +33,14 @@ from glideslope.shown import Shown
 
 @dataclass(frozen=True)
 class Standing:
-    """How a contestant did, over all seeds.
+    """How a contestant did, over all seeds."""
 
-    Attributes:
-        contestant: the schedule and its peak rate.
-        runs: one for each seed.
-        mean: the mean final validation loss, infinite if a run diverged.
-        standard_error: of the mean; NaN with one seed.
-        updates_to_target: the median number of updates until the validation loss was at the target, None if never.
-    """
-
-    contestant: Contestant
-    runs: tuple[Run, ...]
-    mean: float
-    standard_error: float
+    contestant: Contestant  # the schedule and its peak rate
+    runs: tuple[Run, ...]  # one for each seed
+    mean: float  # the mean final validation loss, infinite if a run diverged
+    standard_error: float  # of the mean; NaN with one seed
     updates_to_target: float | None
+    """The median number of updates until the validation loss was at the target, None if never."""
 
     def __eq__(self, other: object) -> bool:
         return equal(self, other)
@@ -58,26 +52,18 @@ class Standing:
 
 @dataclass(frozen=True)
 class Race(Shown):
-    """The standings, best first.
+    """The standings, best first."""
 
-    Attributes:
-        standings: every contestant, best first.
-        tied: the best contestant, and those within noise of it; with one seed, which doesn't show the noise, those that
-            end exactly as low.
-        constant: the best constant rate, the reference.
-        target: the validation loss to reach.
-        updates: all updates made, those that a guard took back too.
-        left_out: the schedules that weren't run, each with the one that has the same curve.
-        wasted: updates made again after a process was lost, as far as that is known; not compared.
-    """
-
-    standings: tuple[Standing, ...]
+    standings: tuple[Standing, ...]  #: every contestant, best first
+    #: The best contestant, and those within noise of it; with one seed, which doesn't show the noise, those that end
+    #: exactly as low.
     tied: tuple[Contestant, ...]
-    constant: Standing
-    target: float
-    updates: int
-    left_out: tuple[str, ...] = ()
+    constant: Standing  #: the best constant rate, the reference
+    target: float  #: the validation loss to reach
+    updates: int  #: all updates made, those that a guard took back too
+    left_out: tuple[str, ...] = ()  #: the schedules that weren't run, each with the one that has the same curve
     wasted: int = field(default=0, compare=False)
+    """Updates made again after a process was lost, as far as that is known; not compared."""
 
     def __eq__(self, other: object) -> bool:
         return equal(self, other)
@@ -200,11 +186,9 @@ def _error(runs: Sequence[Run]) -> float:
 
 
 def within_noise(order: Sequence[Sequence[Run]]) -> list[Sequence[Run]]:
-    """The best, and those whose mean difference from it, seed by seed, is under two of its standard errors.
-
-    With a few seeds a contestant's own spread says little, and one that almost diverges has a huge one. So the spread
-    of all is taken, the median over them; where there is none, as with one seed, those that end exactly as low count.
-    """
+    """The best, and those whose mean difference from it, seed by seed, is under two of its standard errors. With a few
+    seeds a contestant's own spread says little, and one that almost diverges has a huge one. So the spread of all is
+    taken, the median over them; where there is none, as with one seed, those that end exactly as low count."""
     best = order[0]
     gaps = [np.array([b.final_loss - a.final_loss for a, b in zip(best, runs, strict=True)]) for runs in order]
     with np.errstate(over="ignore"):
@@ -218,3 +202,35 @@ def _reached(runs: Sequence[Run], target: float) -> float | None:
     first = [next((step for step, loss in run.evaluations if loss <= target), math.inf) for run in runs]
     median = float(np.median(first)) if len(first) % 2 or math.isfinite(max(first)) else max(first)
     return median if math.isfinite(median) else None
+
+
+_DIGITS = 10  # decimals of a rate over its largest to which two are equal: formulas differ by rounding alone
+
+
+def once(contestants: Sequence[Contestant], steps: int) -> tuple[list[Contestant], tuple[str, ...]]:
+    """The contestants of runs of so many updates, each curve once, in order; and what was left out, with what has the
+    same curve. Of several the constant rate stays, which others are compared with; else the first."""
+    first: dict[str, Contestant] = {}
+    left_out: dict[str, None] = {}
+    for one in sorted(contestants, key=lambda contestant: contestant.schedule != constant()):
+        same = first.setdefault(_curve(one, steps), one)
+        if same != one:
+            left_out[_said(one, same)] = None
+    kept = list(first.values())
+    return [one for one in contestants if one in kept], tuple(left_out)
+
+
+def _curve(contestant: Contestant, steps: int) -> str:
+    rates = contestant.rates(steps)
+    largest = float(np.max(np.abs(rates), initial=0.0)) or 1.0
+    digest = hashlib.sha256(np.round(rates / largest, _DIGITS).tobytes())
+    for name, values in sorted(contestant.controls(steps).items()):
+        digest.update(name.encode() + values.tobytes())
+    what = (f"{largest:.10g}", contestant.optimizer, contestant.average, *map(label, contestant.policy.feedbacks))
+    return f"{what} {len(rates)} {digest.hexdigest()}"
+
+
+def _said(left: Contestant, same: Contestant) -> str:
+    if left.peak == same.peak:
+        return f"{left.name}: the same curve as {same.name}"
+    return f"{left}: the same curve as {same}"

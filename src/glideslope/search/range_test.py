@@ -24,8 +24,7 @@ from glideslope.shown import Shown
 
 logger = logging.getLogger("glideslope")
 
-BELOW_EDGE = 10.0
-"""By how much the suggestion is below the largest stable rate where nothing else is known."""
+BELOW_EDGE = 10.0  # by how much the suggestion is below the largest stable rate where nothing else is known
 
 
 @dataclass(frozen=True)
@@ -34,40 +33,27 @@ class RangeTest(Shown):
 
     All rates depend on the length of the sweeps: in a longer sweep each rate acts for longer, so the loss mostly falls,
     and rises, at lower rates.
-
-    Attributes:
-        sweeps: from the same weights, in different data orders.
-        steepest, minimum, largest_stable: medians over the sweeps.
-        suggestion: the peak to try: by the largest stable rate and the kind of the optimizer, the median over the
-            sweeps. Where the kind isn't known, the geometric mean of the steepest point and half the largest stable
-            rate; or where the fall isn't clear, a tenth of the largest stable rate, since the steepest point is then
-            noise.
-        spread: the least and the greatest suggestion of a single sweep. It shows how far the sweeps agree, and not how
-            far their suggestion is from the best rate of a training.
-        noise: the standard deviation of the loss of a batch.
-        fall: how far the smoothed loss fell below the untrained loss, the mean over the sweeps.
-        clear: whether that is more than noise.
-        steps: the updates of a whole sweep.
-        problem: why the sweeps say little and what to do, or None.
-        instead: another range to try, or None.
-        updates: made by the sweeps.
-        basis: the basis of the suggestion, for a sentence.
     """
 
-    sweeps: tuple[Sweep, ...]
-    steepest: float
-    minimum: float
-    largest_stable: float
+    sweeps: tuple[Sweep, ...]  #: from the same weights, in different data orders
+    steepest: float  #: the median over the sweeps
+    minimum: float  #: the median over the sweeps
+    largest_stable: float  #: the median over the sweeps
+    #: The peak to try: by the largest stable rate and the kind of the optimizer, the median over the sweeps. Where the
+    #: kind isn't known, the geometric mean of the steepest point and half the largest stable rate; or where the fall
+    #: isn't clear, a tenth of the largest stable rate, since the steepest point is then noise.
     suggestion: float
+    #: The least and the greatest suggestion of a single sweep. It shows how far the sweeps agree, and not how far their
+    #: suggestion is from the best rate of a training.
     spread: tuple[float, float]
-    noise: float
-    fall: float
-    clear: bool
-    steps: int
-    problem: str | None
-    instead: tuple[float, float] | None
-    updates: int
-    basis: str
+    noise: float  #: the standard deviation of the loss of a batch
+    fall: float  #: how far the smoothed loss fell below the untrained loss, the mean over the sweeps
+    clear: bool  #: whether that is more than noise
+    steps: int  #: the updates of a whole sweep
+    problem: str | None  #: why the sweeps say little and what to do, or None
+    instead: tuple[float, float] | None  #: another range to try, or None
+    updates: int  #: made by the sweeps
+    basis: str  #: the basis of the suggestion, for a sentence
 
     def __repr__(self) -> str:
         return (
@@ -168,11 +154,9 @@ def _suggested(sweep: Sweep, clear: bool, optimizer: str | None) -> float:
 
 
 def _noise_of_a_fall(sweeps: tuple[Sweep, ...]) -> float:
-    """What the mean fall of sweeps hardly exceeds where nothing falls.
-
-    The lowest point of an average of noise lies some two of its standard deviations below the level, seldom four; the
-    level is a mean of a tenth of the losses, and counts with three standard errors.
-    """
+    """What the mean fall of sweeps hardly exceeds where nothing falls. The lowest point of an average of noise lies
+    some two of its standard deviations below the level, seldom four; the level is a mean of a tenth of the losses, and
+    counts with three standard errors."""
     losses = sum(max(len(sweep.losses) // 10, 3) for sweep in sweeps)
     return sweeps[0].noise * (4 * LASTING + 3 / math.sqrt(losses))
 

@@ -34,36 +34,21 @@ logger = logging.getLogger("glideslope")
 class Trials:
     """Makes runs of a job, counts their updates, and remembers the finished ones.
 
-    A search is a function of the results of its runs. So one that was interrupted goes on where it was by being
-    started again with the same memory, and it doesn't matter where the runs are made.
-
-    Attributes:
-        source: a job, or a function from a seed to a job.
-        seed: the seed of the runs, unless a run names another.
-        memory: the results of finished runs by what was run, plain data.
-        watch: is called with the `Progress` at each look at the loss.
-        executor: makes the runs, of jobs that it makes from the function; None for this process.
-        ahead: how many runs it may make before they are requested.
-        updates: made so far, each call of a job's `step`, those of remembered runs included.
-        runs: the finished runs, in order; those in other data orders left out.
-        timed: the updates of the runs that were made, and the seconds that they took.
-        wasted: the updates that were made again since a process or its state was lost, as far as that is known.
-        bound: the most updates that the search makes, for its progress.
-        full_states: keeps the state at the end of the best full run.
-        short_states: keeps that of the best short run.
+    A search is a function of the results of its runs. So one that was interrupted goes on where it was by being started
+    again with the same memory, and it doesn't matter where the runs are made.
     """
 
     source: Job | JobFactory
-    seed: int = 0
-    memory: MutableMapping[str, dict[str, Any]] = field(default_factory=dict)
-    watch: Watch = unwatched
-    executor: Executor | None = None
-    ahead: int = 0
-    updates: int = 0
-    runs: list[Run] = field(default_factory=list)
-    timed: tuple[int, float] = (0, 0.0)
-    wasted: int = 0
-    bound: float = math.inf
+    seed: int = 0  # of the runs, unless a run names another
+    memory: MutableMapping[str, dict[str, Any]] = field(default_factory=dict)  # finished runs by what was run
+    watch: Watch = unwatched  # called at each look at the loss
+    executor: Executor | None = None  # makes the runs, of jobs that it makes from the function; None for this process
+    ahead: int = 0  # how many runs it may make before they are requested
+    updates: int = 0  # each call of a job's `step`, those of remembered runs included
+    runs: list[Run] = field(default_factory=list)  # finished, in order; those in other data orders left out
+    timed: tuple[int, float] = (0, 0.0)  # updates of the runs that were made, and the seconds that they took
+    wasted: int = 0  # updates made again since a process or its state was lost, as far as that is known
+    bound: float = math.inf  # the most updates that the search makes, for its progress
 
     def __post_init__(self) -> None:
         if not isinstance(self.memory, MutableMapping):
@@ -78,6 +63,7 @@ class Trials:
             )
         self._at = self._restored = self._jobs.at(self.seed)
         self._finished: dict[str, Run] = {}
+        # The states at the ends of the best full run, and of the best short one.
         self.full_states, self.short_states = Kept(self._directory, LAST), Kept(self._directory, SHORT)
         self._checked: set[str] = set()
         self.updates += check_first_updates(self.job, self.restore)

@@ -17,7 +17,7 @@ from glideslope.plural import plural
 from glideslope.policy import Driven, Policy, as_policy
 from glideslope.schedules import constant
 from glideslope.schedules.amounts import check_peak, check_positive
-from glideslope.search.directory.releasing import releasing
+from glideslope.search.directory.run_directory import releasing
 from glideslope.search.jobs.job import Job, JobFactory
 from glideslope.search.jobs.scalars import whole
 from glideslope.search.jobs.start import start
@@ -41,49 +41,33 @@ logger = logging.getLogger("glideslope")
 
 @dataclass(frozen=True)
 class Tuned(Shown):
-    """What tune found, and the training it made.
+    """What tune found, and the training it made."""
 
-    Attributes:
-        job: the job, trained.
-        schedule, peak, steps: the schedule, the peak rate and the updates of its training; `final.made_with` also has
-            the optimizer and the average. Where the training loss rose, the schedule says from when on the rate was
-            capped.
-        final_loss: the validation loss it ended with.
-        search_updates: all updates made but those of one full run; of a larger batch, by its examples.
-        candidates: every short run, in order.
-        predicted: the interval that has the final loss of the best full run in nine of ten trainings, by the short
-            runs.
-        near: the share of trainings in which no other peak ends lower by more than 1%, after such a search.
-        sensitivity: the losses predicted for runs of the candidates' length at half and at twice the best peak; NaN
-            where no peak as small, or as large, was tried.
-        final: the full run that ended lowest; a short run whose rate is zero after it, where that ended lower.
-        full: every full run, in order.
-        constant: the full run of the best constant rate, where it was asked for.
-        constants: the full runs of all constant rates that were tried.
-        noise: how far two data orders of one short run ended apart; 0 where the losses were clear without it.
-        problem: what is wrong with the full run, or None.
-        wasted: updates made again after a process was lost, as far as that is known; not compared.
-        ahead: updates, at most, of runs that workers began before they were asked for, and that weren't; not compared.
-    """
-
-    job: Job
+    job: Job  #: the job, trained
+    #: The schedule of its training; `final.made_with` also has the optimizer and the average. Where the training loss
+    #: rose, it says from when on the rate was capped.
     schedule: Driven
-    peak: float
-    steps: int
-    final_loss: float
-    search_updates: int
-    candidates: tuple[Run, ...]
+    peak: float  #: the peak rate of its training
+    steps: int  #: the updates of its training
+    final_loss: float  #: the validation loss it ended with
+    search_updates: int  #: all updates made but those of one full run; of a larger batch, by its examples
+    candidates: tuple[Run, ...]  #: every short run, in order
     predicted: tuple[float, float]
-    near: float
+    """The interval that has the final loss of the best full run in nine of ten trainings, by the short runs."""
+    near: float  #: the share of trainings in which no other peak ends lower by more than 1%, after such a search
+    #: The losses predicted for runs of the candidates' length at half and at twice the best peak; NaN where no peak as
+    #: small, or as large, was tried.
     sensitivity: tuple[float, float]
-    final: Run
-    full: tuple[Run, ...]
-    constant: Run | None
-    constants: tuple[Run, ...]
-    noise: float
-    problem: str | None
+    final: Run  #: the full run that ended lowest; a short run whose rate is zero after it, where that ended lower
+    full: tuple[Run, ...]  #: every full run, in order
+    constant: Run | None  #: the full run of the best constant rate, where it was asked for
+    constants: tuple[Run, ...]  #: the full runs of all constant rates that were tried
+    noise: float  #: how far two data orders of one short run ended apart; 0 where the losses were clear without it
+    problem: str | None  #: what is wrong with the full run, or None
     wasted: int = field(default=0, compare=False)
+    """Updates made again after a process was lost, as far as that is known; not compared."""
     ahead: int = field(default=0, compare=False)
+    """Updates, at most, of runs that workers began before they were asked for, and that weren't; not compared."""
 
     def __repr__(self) -> str:
         return (

@@ -14,8 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-"""The names that a page on this machine has."""
+LOOPBACK = ("127.0.0.1", "localhost", "::1")  # the names that a page on this machine has
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors "
@@ -44,14 +43,11 @@ def names_of(host: str) -> set[str]:
 
 @dataclass(frozen=True)
 class Access:
-    """Lets a request through to the application, or answers it with a refusal.
+    """Lets a request through to the application, which sees paths without the token, or answers it with a refusal.
 
-    Args:
-        app: the application; it sees paths without the token.
-        token: what every path begins with.
-        hosts: the names that a request may call the machine by, without ports: any other is a name that somebody else
-            points at this machine.
-        ancestors: the pages that may show this one in a frame, as the policy `frame-ancestors` writes them.
+    `hosts` are the names that a request may call the machine by, without ports: any other is one that somebody else
+    points at this machine. `ancestors` are the pages that may show this one in a frame, as the policy `frame-ancestors`
+    has them.
     """
 
     app: ASGIApp

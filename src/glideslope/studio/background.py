@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Collection
 from pathlib import Path
 
 from glideslope.laws import Law
@@ -14,28 +13,16 @@ from glideslope.studio.server import application, bound, server
 
 
 class Background:
-    """A server on loopback, at any free port, until `close`.
+    """A server on loopback, at any free port, until `close`; `url` is the address of its page, the token in it.
 
-    Args:
-        folder: the only one whose files are read.
-        hosts: the names that this machine may be called by.
-        ancestors: the pages that may show this one in a frame.
-        laws: laws that are in no file, by name.
-
-    Attributes:
-        url: the address of the page, the token in it.
+    Only files in `folder` are read; `ancestors` are those of `Access`, and `laws` are laws in no file, by
+    name.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        hosts: Collection[str] = LOOPBACK,
-        ancestors: str = "'self'",
-        laws: dict[str, Law] | None = None,
-    ) -> None:
+    def __init__(self, folder: Path, ancestors: str = "'self'", laws: dict[str, Law] | None = None) -> None:
         token = new_token()
         self._socket = bound("127.0.0.1", 0)
-        self._server = server(application(Library(folder, laws), token, hosts, ancestors))
+        self._server = server(application(Library(folder, laws), token, LOOPBACK, ancestors))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/{token}/"
         self._thread = threading.Thread(target=self._run, name="glideslope studio", daemon=True)
         self._thread.start()

@@ -24,24 +24,16 @@ from glideslope.views.curves import Curve, Time, chart
 from glideslope.views.digits import rounded
 from glideslope.views.gallery import entries
 
-MOST_EACH = 50_000
-"""The updates that a copied table has one by one: of more, a page would hang on its text."""
+MOST_EACH = 50_000  # the updates that a copied table has one by one: of more, a page would hang on its text
 
 
 class Edit(msgspec.Struct, forbid_unknown_fields=True):
-    """A change of the schedule that is edited.
+    """A change of the schedule that is edited."""
 
-    Attributes:
-        act: a handle moved or removed, a point added, or all in points.
-        handle: which, from the left.
-        x: where it is moved, on the axis of time.
-        y: the rate that it is moved to.
-    """
-
-    act: Literal["move", "remove", "add", "points"]
-    handle: Annotated[int, Meta(ge=0, le=10_000)] = 0
-    x: float | None = None
-    y: float | None = None
+    act: Literal["move", "remove", "add", "points"]  # a handle moved or removed, a point added, or all in points
+    handle: Annotated[int, Meta(ge=0, le=10_000)] = 0  # which, from the left
+    x: float | None = None  # where it is moved, on the axis of time
+    y: float | None = None  # the rate that it is moved to
 
 
 class Drawing(msgspec.Struct, forbid_unknown_fields=True):

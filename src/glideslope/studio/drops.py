@@ -11,22 +11,14 @@ from glideslope.errors import DocumentError
 MOST_FILES = 500
 _MOST_BYTES = 1_000_000_000
 _DEEPEST = 8
-_LONGEST = 200
-"""The bytes of a name."""
+_LONGEST = 200  # the bytes of a name
 _EVENTS = ".tfevents."
 """What is in the name of a file of TensorBoard, which says nothing of its run: the folder's name is that."""
 
 
 class Drop:
-    """Files in a folder of the studio.
-
-    Args:
-        folder: where they are kept; it is made.
-
-    Attributes:
-        given: the files and folders that were dropped, as a reader of logs takes them.
-        notes: what was taken for granted.
-    """
+    """Files in a folder of the studio, which is made: `given` are those that were dropped and their folders, as a
+    reader of logs takes them, and `notes` what was taken for granted."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -9,10 +9,8 @@ from glideslope.schedules.sampling import sampled
 
 FINE_PARTS = 120
 """The parts of all schedules of a page up to which each is taken where it turns; of more, at updates taken evenly."""
-MOST_PARTS = 2_500
-"""The parts that are computed at all."""
-COARSE = 2_049
-"""Updates of a schedule, when there are so many parts."""
+MOST_PARTS = 2_500  # the parts that are computed at all
+COARSE = 2_049  # updates of a schedule, when there are so many parts
 
 
 def parts(schedule: Schedule) -> int:
@@ -30,8 +28,7 @@ def parts(schedule: Schedule) -> int:
 
 
 def places(schedule: Schedule, steps: int, fine: bool) -> np.ndarray:
-    """The updates at which a schedule with a horizon is drawn: where it turns if there is time (`fine`), else evenly
-    spaced, shape (n,)."""
+    """The updates, shape (n,), at which a schedule is drawn: where it turns if there is time (`fine`), else evenly."""
     if fine:
         return sampled(schedule, steps)[0]
     return np.unique(np.linspace(0, steps - 1, min(COARSE, steps)).astype(np.int64))

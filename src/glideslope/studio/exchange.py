@@ -17,12 +17,9 @@ from starlette.routing import Route
 from glideslope.errors import DocumentError, GlideslopeError
 from glideslope.escape import lines
 
-MOST_JSON = 1_000_000
-"""The bytes of a request."""
-MOST_UPLOAD = 64_000_000
-"""The bytes of a log or a law that is dropped on the page."""
-_AT_ONCE = 4
-"""Requests of a kind that are computed at a time; others wait."""
+MOST_JSON = 1_000_000  # the bytes of a request
+MOST_UPLOAD = 64_000_000  # the bytes of a log or a law that is dropped on the page
+_AT_ONCE = 4  # requests of a kind that are computed at a time; others wait
 
 Answered = TypeVar("Answered")
 Asked = TypeVar("Asked")

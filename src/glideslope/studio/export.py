@@ -78,8 +78,7 @@ def fragment(asked: Export) -> str:
 
 
 def exported(library: Library, asked: Export) -> str:
-    """The file, as HTML. Raises a GlideslopeError if the state isn't one of the room, or names a law or a run directory
-    that isn't there."""
+    """The file, as HTML. Raises a GlideslopeError if the state isn't one of the room, or names what isn't there."""
     try:
         state, answers = _recorded(library, asked.room, asked.state or {})
     except msgspec.ValidationError as error:

@@ -11,8 +11,7 @@ from glideslope.errors import GlideslopeError
 
 
 def main() -> None:
-    """Reads the names of logs and of a law, and what the logs don't say, as JSON on standard input; writes the law
-    there, and notes as JSON."""
+    """Fits a law on logs, named as JSON on standard input with what they don't say; writes it, and notes as JSON."""
     asked = json.load(sys.stdin)
     warnings.simplefilter("ignore")  # what a warning says is the law's doubt
     try:

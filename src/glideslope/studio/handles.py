@@ -20,33 +20,22 @@ from glideslope.schedules.sequence import in_sequence, phases
 _ENDS = {"warmup": "peak", "constant": "factor"}
 """The argument that a phase ends at; of others it is `final`, where they have one."""
 _STARTS = {"warmup": "start", "constant": "factor", "log_warmup": "start"}
-_NEAR = 0.006
-"""How far points may lie from the schedule that they stand for, over its largest factor."""
-_MOST_PHASES = 60
-"""A schedule of more isn't dragged."""
+_NEAR = 0.006  # how far points may lie from the schedule that they stand for, over its largest factor
+_MOST_PHASES = 60  # a schedule of more isn't dragged
 
 Change = Callable[[float], Schedule]
 
 
 @dataclass(frozen=True)
 class Handle:
-    """A place of a schedule that is dragged.
+    """A place of a schedule that is dragged."""
 
-    Attributes:
-        name: what it is.
-        x: updates made.
-        y: the factor there.
-        across: the schedule with the place at other updates; None where it can't move so.
-        up: the schedule with another factor there; None where it can't move so.
-        removed: the schedule without it; None where it can't be left out.
-    """
-
-    name: str
-    x: float
-    y: float
-    across: Change | None = None
-    up: Change | None = None
-    removed: Schedule | None = None
+    name: str  # what it is
+    x: float  # updates made
+    y: float  # the factor there
+    across: Change | None = None  # the schedule with the place at other updates; None where it can't move so
+    up: Change | None = None  # the schedule with another factor there; None where it can't move so
+    removed: Schedule | None = None  # the schedule without it; None where it can't be left out
 
 
 def handles(schedule: Schedule, steps: int, clock: Clock) -> list[Handle]:
@@ -95,8 +84,7 @@ def in_points(schedule: Schedule, steps: int, clock: Clock) -> Schedule:
 
 
 def with_point(schedule: Schedule, steps: int, clock: Clock) -> Schedule:
-    """The same schedule with one more point, in the middle of the longest stretch between two. Raises a ScheduleError
-    if it has no points."""
+    """The schedule with a point more, amid the longest stretch. Raises a ScheduleError if it has no points."""
     parts = unfolded(schedule)
     for i, part in enumerate(parts):
         if isinstance(part, Named) and part.name == "interpolate":

@@ -17,8 +17,7 @@ from glideslope.errors import DocumentError, LawError
 from glideslope.laws import Law, load
 from glideslope.studio.drops import Drop
 
-_MOST_FILES = 2_000
-"""Files of the folder that are looked at."""
+_MOST_FILES = 2_000  # files of the folder that are looked at
 _MOST_LAW = 4_000_000
 _MOST_DROPS = 12
 _FIT_SECONDS = 60.0
@@ -27,15 +26,10 @@ _DEEPEST = 3
 
 @dataclass(frozen=True)
 class Known:
-    """A law, and what was said as it was fitted.
+    """A law, and what was said as it was fitted."""
 
-    Attributes:
-        law: the law.
-        notes: what was dropped or chosen when the logs were read.
-    """
-
-    law: Law
-    notes: tuple[str, ...] = ()
+    law: Law  # the law
+    notes: tuple[str, ...] = ()  # what was dropped or chosen when the logs were read
 
 
 class Library:
@@ -51,8 +45,7 @@ class Library:
         self._kept = TemporaryDirectory(prefix="glideslope-studio-")
 
     def inside(self, name: str) -> Path:
-        """The path of a file or folder by its name within the folder. Raises a DocumentError if it lies outside, or
-        isn't there."""
+        """The path of a file or folder by its name within the folder. Raises a DocumentError if it isn't inside."""
         try:
             path = (self.folder / name).resolve()
             readable = path.is_relative_to(self.folder) and path.exists()
@@ -63,8 +56,7 @@ class Library:
         return path
 
     def reaches(self, address: str) -> bool:
-        """Whether checkpoints at an address that a search names are read: on this machine, or where the user said so,
-        since a run directory may be anybody's."""
+        """Whether checkpoints at an address are read: on this machine, or where the user, not a directory, said so."""
         return "://" not in address or address.startswith("file://") or address == self._checkpoints
 
     def names(self) -> list[str]:
@@ -72,8 +64,7 @@ class Library:
         return [*self._given, *(str(path.relative_to(self.folder)) for path in self._files() if self._is_law(path))]
 
     def law(self, name: str) -> Known:
-        """A law by its name. Raises a LawError if it can't be read, or a DocumentError if there is no such file in the
-        folder."""
+        """A law by its name. Raises a LawError if it can't be read, a DocumentError if there is none in the folder."""
         if name in self._given:
             return self._given[name]
         return Known(self._loaded(self.inside(name)))
@@ -153,8 +144,7 @@ def _says_law(path: Path) -> bool:
 
 
 def _fitted(files: list[Path], drop: Drop, options: dict[str, Any]) -> Known:
-    """A law fitted on logs that were dropped, in a process that is ended when it takes too long; what it says names
-    them from their folder."""
+    """A law fitted on dropped logs, named from their folder, in a process that is ended when it takes too long."""
     program = "from glideslope.studio.fitting import main; main()"
     folder = drop.folder
     out = folder.with_suffix(".law")

@@ -13,16 +13,11 @@ if TYPE_CHECKING:
     from glideslope.studio.background import Background
 
 _HEIGHT = 820
-_ANY_PAGE = "* vscode-webview:"
-"""A notebook may be any page; the address of this one is known to it alone."""
+_ANY_PAGE = "* vscode-webview:"  # a notebook may be any page; the address of this one is known to it alone
 
 
 class Cell:
-    """The page of a studio, which a notebook shows in a frame.
-
-    Attributes:
-        url: the address of the page, with its token.
-    """
+    """The page of a studio, which a notebook shows in a frame; `url` is its address, with its token."""
 
     def __init__(self, server: Background, room: str) -> None:
         self._server = server

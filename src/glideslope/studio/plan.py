@@ -16,8 +16,7 @@ from glideslope.schedules.sampling import MOST_UPDATES
 from glideslope.studio.effort import COARSE, FINE_PARTS, MOST_PARTS, parts, places
 from glideslope.views.curves import Curve
 
-MOST_TEXT = 4_000
-"""The characters of a schedule that the page takes."""
+MOST_TEXT = 4_000  # the characters of a schedule that the page takes
 Text = Annotated[str, Meta(max_length=MOST_TEXT)]
 Positive = Annotated[float, Meta(gt=0, le=1e12)]
 Steps = Annotated[int, Meta(ge=1, le=MOST_UPDATES)]
@@ -25,29 +24,17 @@ Axis = Literal["updates", "epochs", "examples", "tokens"]
 
 
 class Plan(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """Schedules over one horizon.
+    """Schedules over one horizon."""
 
-    Attributes:
-        schedules: their texts.
-        steps: the updates.
-        peak: the rate where a factor is 1.
-        batch: examples in an update.
-        epoch: examples in an epoch.
-        tokens: tokens in an example.
-        axis: what time is in.
-        chosen: the place of the schedule that is edited.
-        log: whether the axis of rates is logarithmic.
-    """
-
-    schedules: Annotated[tuple[Text, ...], Meta(min_length=1, max_length=8)] = ("warmup(5%) >> cosine",)
-    steps: Steps = 10_000
-    peak: Annotated[float, Meta(gt=0, le=1e6)] = 0.001
-    batch: Positive = 32.0
-    epoch: Positive = 50_000.0
-    tokens: Positive = 1024.0
-    axis: Axis = "updates"
-    chosen: Annotated[int, Meta(ge=0, le=7)] = 0
-    log: bool = False
+    schedules: Annotated[tuple[Text, ...], Meta(min_length=1, max_length=8)] = ("warmup(5%) >> cosine",)  # their texts
+    steps: Steps = 10_000  # the updates
+    peak: Annotated[float, Meta(gt=0, le=1e6)] = 0.001  # the rate where a factor is 1
+    batch: Positive = 32.0  # examples in an update
+    epoch: Positive = 50_000.0  # examples in an epoch
+    tokens: Positive = 1024.0  # tokens in an example
+    axis: Axis = "updates"  # what time is in
+    chosen: Annotated[int, Meta(ge=0, le=7)] = 0  # the place of the schedule that is edited
+    log: bool = False  # whether the axis of rates is logarithmic
 
     @property
     def clock(self) -> Clock:
@@ -92,11 +79,7 @@ parsed = lru_cache(maxsize=256)(parse)
 
 
 def scheduled(text: str) -> Schedule:
-    """The schedule of a text, that nothing but the updates move.
-
-    Raises:
-        ScheduleError: the text isn't one.
-    """
+    """The schedule of a text, that nothing but the updates move. Raises a ScheduleError if the text isn't one."""
     value = parsed(text)
     if isinstance(value, Feedback) or not isinstance(value, Schedule):
         raise ScheduleError(f"{value} answers to measurements or batches: this is done with a schedule alone")

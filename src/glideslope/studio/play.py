@@ -22,37 +22,27 @@ from glideslope.studio.exchange import posted
 from glideslope.views.charts import Chart, Series
 from glideslope.views.digits import rounded
 
-SECONDS = 2.0
-"""The most that the ways of all balls take to compute."""
+SECONDS = 2.0  # the most that the ways of all balls take to compute
 _ALGEBRA = 6.0
 _GRID = {1: 400, 2: 72}
-_COARSE = 40
-"""Places along each coordinate at which the height is taken: of a formula, and of a network."""
-_CURVED = 60
-"""Positions of a way at which the curvature is taken; between them it is straight."""
+_COARSE = 40  # places along each coordinate at which the height is taken: of a formula, and of a network
+_CURVED = 60  # positions of a way at which the curvature is taken; between them it is straight
 _MOST_DIMENSIONS = 12
 End = Annotated[float, Meta(ge=-1e6, le=1e6)]
 Window = Annotated[list[tuple[End, End]], Meta(min_length=1, max_length=2)]
 
 
 class Play(msgspec.Struct, forbid_unknown_fields=True):
-    """What is played.
+    """What is played."""
 
-    Attributes:
-        surface: its name; "formula" for one that is typed in.
-        formula: that one.
-        window: the least and the largest of each coordinate; that of the surface if not given.
-        balls: what is raced.
-        world: what they meet.
-    """
-
-    surface: str = "ravine"
-    formula: Annotated[str, Meta(max_length=400)] = "x^2 + 3*y^2 + 0.5*sin(3*x)"
-    window: Window | None = None
+    surface: str = "ravine"  # its name; "formula" for one that is typed in
+    formula: Annotated[str, Meta(max_length=400)] = "x^2 + 3*y^2 + 0.5*sin(3*x)"  # that one
+    window: Window | None = None  # the least and the largest of each coordinate; that of the surface if not given
     balls: Annotated[list[Ball], Meta(min_length=1, max_length=6)] = msgspec.field(
         default_factory=lambda: [Ball([-2.6, 1.1], rate=0.05)]
     )
-    world: World = msgspec.field(default_factory=World)
+    """What is raced."""
+    world: World = msgspec.field(default_factory=World)  # what they meet
 
 
 class Dimensions(msgspec.Struct, forbid_unknown_fields=True):
@@ -84,8 +74,7 @@ def played(play: Play) -> dict[str, Any]:
 
 
 def solved(play: Play) -> dict[str, Any]:
-    """The places without a slope, by Newton's method within the window and by algebra, each with its time. Raises a
-    FormulaError if the formula can't be read."""
+    """The places without a slope, by Newton's method and by algebra, with their times. Raises a FormulaError."""
     import time
 
     ground = _surface(play)
@@ -179,11 +168,9 @@ def _way(ground: Surface, ball: Ball, way: Path | GlideslopeError, window: list[
 
 
 def _marked(way: Path, window: list[tuple[float, float]]) -> np.ndarray:
-    """The positions of a way, by number, at which its limits are taken: its own, shape (n,).
-
-    Where a ball was lost the curvature tells nothing: from the last position in the window on it is taken there, and at
-    the start where none is in it.
-    """
+    """The positions of a way, by number, at which its limits are taken: its own, shape (n,). Where a ball was lost the
+    curvature tells nothing: from the last position in the window on it is taken there, and at the start where none is
+    in it."""
     each = np.arange(len(way.at))
     if way.ended != "diverged":
         return each

@@ -22,8 +22,7 @@ FULL, CONSTANT, NOISE = "full runs", "constant rates", "noise"
 
 
 def rounds(snapshot: Snapshot) -> list[dict[str, Any]]:
-    """A table for each round of runs, the full runs first, with why each run is the answer, or isn't; several of a kind
-    say their seed."""
+    """A table for each round of runs, the full ones first, with why each is the answer or isn't, and with seeds."""
     if not snapshot.runs:
         return []
     is_race = "race" in (*snapshot.stages, snapshot.search.get("command"))

@@ -41,10 +41,7 @@ def bound(host: str, port: int) -> socket.socket:
 
 
 def server(app: ASGIApp) -> uvicorn.Server:
-    """A server that says nothing, and that ends at once.
-
-    It leaves the logging of the process as it is: to configure that closes the handlers of others.
-    """
+    """A server that says nothing, and that ends at once; it leaves the logging of the process as it is."""
     return uvicorn.Server(
         uvicorn.Config(app, log_config=None, log_level="warning", access_log=False, lifespan="off",
                        timeout_graceful_shutdown=1, server_header=False, date_header=False)

@@ -26,20 +26,16 @@ from glideslope.search.strategy.odds import interval, near
 from glideslope.search.strategy.outcomes import final_loss
 from glideslope.studio.exchange import posted, refusal
 from glideslope.studio.library import Library
-from glideslope.studio.making import going_on, in_the_making
 from glideslope.studio.rounds import number, rounds
 from glideslope.views import run_charts
 from glideslope.views.charts import Chart, Series
-from glideslope.views.thinning import smoothed
+from glideslope.views.thinning import places, smoothed, thinned
 
-EVERY = 0.5
-"""The least seconds between two looks at a run directory."""
+EVERY = 0.5  # the least seconds between two looks at a run directory
 _APART = 10.0
 """How many times what a look takes lies between two of them at least, as of checkpoints that a service holds."""
-_BEAT = 15.0
-"""Seconds without news after which the page is told that the server lives."""
-_MOST_RUNS = 60
-"""Runs whose curves are drawn: the last."""
+_BEAT = 15.0  # seconds without news after which the page is told that the server lives
+_MOST_RUNS = 60  # runs whose curves are drawn: the last
 _MOST_WATCHERS = 16
 _MOST_FOLDERS = 3_000
 _MOST_REPORT = 64_000_000
@@ -67,8 +63,7 @@ def folders(library: Library) -> list[str]:
 
 
 def seen(library: Library, folder: str) -> dict[str, Any]:
-    """All that is shown of a run directory. Raises a RunDirectoryError if it is none, or a DocumentError if it isn't in
-    the folder of the studio."""
+    """All that is shown of a run directory. Raises a RunDirectoryError or a DocumentError if there is none."""
     path = library.inside(folder)
     snapshot = Snapshot.of(path, library.reaches)
     return {
@@ -198,8 +193,7 @@ def _odds(snapshot: Snapshot) -> list[str]:
 
 
 def _events(runs: Sequence[Run]) -> list[list[Any]]:
-    """What was done where a training was being lost: the run, the update, what, the loss, where it went back to, if it
-    did, and what the rate was times."""
+    """What was done where a training was being lost: run, update, what, loss, went back to, the rate's factor."""
     return [
         [
             visible(str(run.contestant)),
@@ -212,3 +206,34 @@ def _events(runs: Sequence[Run]) -> list[list[Any]]:
         for run in runs
         for event in run.events
     ][:500]
+
+
+def going_on(snapshot: Snapshot) -> list[dict[str, Any]]:
+    """What each run is, the updates made of how many, and its last training loss."""
+    runs = []
+    for key in _keys(snapshot):
+        note, at = snapshot.running.get(key), snapshot.unfinished.get(key)
+        updates = max(note.done if note else 0, len(at.losses) if at else 0)
+        runs.append({
+            "what": visible(f"{note.what} ({note.stage})" if note else key), "updates": updates, "of": note and note.of,
+            "loss": note and number(note.loss),
+        })  # fmt: skip
+    return runs
+
+
+def in_the_making(snapshot: Snapshot) -> Chart:
+    """The losses of each: those of its last checkpoint, and after it some of those that it has said."""
+    series = []
+    for key in _keys(snapshot):
+        note, at = snapshot.running.get(key), snapshot.unfinished.get(key)
+        losses = np.array(at.losses if at else [], dtype=float)
+        later = np.array([point for point in (note.course if note else ()) if point[0] > len(losses)]).reshape(-1, 2)
+        series.append(Series(
+            note.what if note else key, np.append(places(len(losses)), later[:, 0]),
+            np.append(thinned(smoothed(losses), len(losses)), later[:, 1]),
+        ))  # fmt: skip
+    return Chart("In the making", "Training losses of runs that go on, so far.", "update", "loss", series)
+
+
+def _keys(snapshot: Snapshot) -> list[str]:
+    return sorted({*snapshot.unfinished, *snapshot.running})

@@ -34,23 +34,14 @@ TERMS = {
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer of a search.
+    """The answer of a search."""
 
-    Attributes:
-        do: what to do, in a line.
-        sure: how sure that is, a sentence each.
-        beaten: what it beat.
-        cost: what the search took.
-        confirm: a command that measures more, if there is one.
-        terms: the names in `TERMS` of the numbers that are shown.
-    """
-
-    do: str
-    sure: tuple[str, ...]
-    beaten: tuple[str, ...]
-    cost: str
-    terms: tuple[str, ...]
-    confirm: str = ""
+    do: str  # what to do, in a line
+    sure: tuple[str, ...]  # how sure that is, a sentence each
+    beaten: tuple[str, ...]  # what it beat
+    cost: str  # what the search took
+    terms: tuple[str, ...]  # the names in `TERMS` of the numbers that are shown
+    confirm: str = ""  # a command that measures more, if there is one
 
     @property
     def parts(self) -> list[tuple[str, str]]:

@@ -14,77 +14,47 @@ from glideslope.views.digits import rounded
 
 Style = Literal["line", "faint", "both", "points", "dashed"]
 _DIGITS = 5
-_DECADE = 10.0
-"""The largest value over the least from which on an axis is logarithmic at first."""
+_DECADE = 10.0  # the largest value over the least from which on an axis is logarithmic at first
 
 
 @dataclass(frozen=True)
 class Series:
-    """Points of a chart.
+    """Points of a chart."""
 
-    Attributes:
-        name: its entry in the legend; series of one name have a colour, and are hidden and shown together.
-        x: rising, shape (n,).
-        y: shape (n,); what isn't finite is a gap.
-        style: a line, a faint one, one with its points, these alone, or a dashed one.
-        band: the lower and the upper end of an interval, shape (n,) each.
-        hidden: whether it is hidden at first.
-        plain: whether it has the colour of the text: a reference.
-    """
-
-    name: str
-    x: np.ndarray
-    y: np.ndarray
-    style: Style = "line"
-    band: tuple[np.ndarray, np.ndarray] | None = None
-    hidden: bool = False
-    plain: bool = False
+    name: str  # its entry in the legend; series of one name have a colour, and are hidden and shown together
+    x: np.ndarray  # rising, shape (n,)
+    y: np.ndarray  # shape (n,); what isn't finite is a gap
+    style: Style = "line"  # a line, a faint one, one with its points, these alone, or a dashed one
+    band: tuple[np.ndarray, np.ndarray] | None = None  # the lower and the upper end of an interval, shape (n,) each
+    hidden: bool = False  # whether it is hidden at first
+    plain: bool = False  # whether it has the colour of the text: a reference
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A place on the horizontal axis, or a span of it.
+    """A place on the horizontal axis, or a span of it."""
 
-    Attributes:
-        name: its entry in the legend.
-        x: where; the lower end of a span.
-        end: the upper end of a span, or None.
-        cross: whether it is where something failed.
-        shown: whether the legend has the number.
-    """
-
-    name: str
-    x: float
-    end: float | None = None
-    cross: bool = False
-    shown: bool = False
+    name: str  # its entry in the legend
+    x: float  # where; the lower end of a span
+    end: float | None = None  # the upper end of a span, or None
+    cross: bool = False  # whether it is where something failed
+    shown: bool = False  # whether the legend has the number
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart with a legend beside it.
+    """A chart with a legend beside it."""
 
-    Attributes:
-        title: what it shows.
-        caption: how to read it.
-        x: the name of the horizontal axis.
-        y: that of the vertical one.
-        series: the points.
-        marks: places on the horizontal axis.
-        log_x: a logarithmic horizontal axis.
-        linear: whether the vertical axis is linear at first, however far the values lie apart.
-        top: the largest value that the vertical axis shows at first; what goes above it leaves the picture.
-    """
-
-    title: str
-    caption: str
-    x: str
-    y: str
-    series: Sequence[Series]
-    marks: Sequence[Mark] = ()
-    log_x: bool = False
-    linear: bool = False
+    title: str  # what it shows
+    caption: str  # how to read it
+    x: str  # the name of the horizontal axis
+    y: str  # that of the vertical one
+    series: Sequence[Series]  # the points
+    marks: Sequence[Mark] = ()  # places on the horizontal axis
+    log_x: bool = False  # a logarithmic horizontal axis
+    linear: bool = False  # whether the vertical axis is linear at first, however far the values lie apart
     top: float = math.inf
+    """The largest value that the vertical axis shows at first; what goes above it leaves the picture."""
 
     def data(self) -> dict[str, Any]:
         """The plain data that the page's program reads."""
@@ -126,8 +96,7 @@ class Chart:
 
 
 def level(name: str, value: float, at: Sequence[float] | np.ndarray) -> list[Series]:
-    """A horizontal line over the values `at` on the horizontal axis, as a reference; none where its height isn't
-    finite."""
+    """A horizontal line over the values `at`, as a reference; none where its height isn't finite."""
     ends = np.array(sorted({float(min(at)), float(max(at))})) if len(at) else np.array([])
     return [Series(name, ends, np.full(len(ends), value), "dashed", plain=True)] if math.isfinite(value) else []
 

@@ -32,8 +32,7 @@ class Time:
 
     @classmethod
     def of(cls, name: str, clock: Clock) -> Time:
-        """Updates, epochs, examples or tokens. Raises a ScheduleError if the clock doesn't say how many there are in an
-        update."""
+        """The axis in a unit. Raises a ScheduleError if the clock doesn't say how many of it are in an update."""
         worth = {
             "updates": 1.0, "examples": clock.examples_per_step, "tokens": clock.tokens_per_step,
             "epochs": clock.steps_per_epoch and 1 / clock.steps_per_epoch,
@@ -46,24 +45,16 @@ class Time:
 
 @dataclass(frozen=True)
 class Curve:
-    """A schedule over a horizon.
+    """A schedule over a horizon."""
 
-    Attributes:
-        text: the schedule.
-        at: updates made, whole numbers, shape (n,): every one, or some of very many.
-        rates: before these updates, shape (n,); of one that measurements move, before any of them; where the batch
-            grows, at as many examples.
-        steps: the updates of the horizon.
-        boundaries: when phases begin, in updates, the first left out.
-        sizes: examples in the batch at each of these, shape (n,), where it grows.
-    """
-
-    text: str
-    at: np.ndarray
+    text: str  # the schedule
+    at: np.ndarray  # updates made, whole numbers, shape (n,): every one, or some of very many
+    # Before these updates, shape (n,); of one that measurements move, before any of them; where the batch grows, at as
+    # many examples.
     rates: np.ndarray
-    steps: int
-    boundaries: list[float]
-    sizes: np.ndarray | None = None
+    steps: int  # the updates of the horizon
+    boundaries: list[float]  # when phases begin, in updates, the first left out
+    sizes: np.ndarray | None = None  # examples in the batch at each of these, shape (n,), where it grows
 
     @property
     def is_whole(self) -> bool:

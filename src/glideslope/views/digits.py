@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-_EXACT = 22
-"""The largest power of ten that a float holds exactly."""
+_EXACT = 22  # the largest power of ten that a float holds exactly
 _HALF = 1e-6
 """How near a half a number of digits before the point is written, to be rounded right: more than its error."""
 

@@ -14,8 +14,7 @@ from glideslope.views.thinning import WHOLE
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_PARTS = np.linspace(0.05, 0.95, 10)
-"""The parts of a run that cool down."""
+_PARTS = np.linspace(0.05, 0.95, 10)  # the parts of a run that cool down
 
 Band = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 """Updates, and the loss after them with the lower and the upper end of its interval, shape (n,) each."""

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 
 def figure(x_label: str, y_label: str) -> tuple[Figure, Any]:
-    """An empty figure with labelled axes. Raises a GlideslopeError if matplotlib isn't installed; the message says how
-    to."""
+    """An empty figure with labelled axes. Raises a GlideslopeError if matplotlib isn't installed."""
     try:
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:
@@ -42,8 +41,7 @@ def legend(axes: Any, named: Iterable[tuple[Any, str]]) -> None:
 
 
 def picture(chart: Chart, log: bool = False) -> Figure:
-    """A chart as a picture: faint series are points, bands are shades, marks dotted lines; with a logarithmic vertical
-    axis, if asked for."""
+    """A chart as a picture: faint series are points, bands shades, marks dotted; `log` for the vertical axis."""
     drawing, axes = figure(chart.x, chart.y)
     lines: dict[str, Any] = {}
     for one in chart.series:
@@ -60,8 +58,7 @@ def picture(chart: Chart, log: bool = False) -> Figure:
 
 
 def schedule(value: Schedule | Feedback | Growth, steps: float | None, peak: float, log: bool) -> Figure:
-    """A schedule, possibly times a feedback or a growth of the batch, over its horizon or so many updates. Raises a
-    ScheduleError if neither is known."""
+    """What drives a rate, over its horizon or so many updates. Raises a ScheduleError if neither is known."""
     curve = Curve.of(value, horizon(value) if steps is None else whole("steps", steps), peak, Clock())
     return picture(curves.chart([curve], Time("updates"), ""), log)
 

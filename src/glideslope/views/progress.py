@@ -20,10 +20,8 @@ from glideslope.search.progress import Progress
 from glideslope.views.terminal import braille
 
 _WIDTH = 40
-_MOST_LOSSES = 4000
-"""The losses of a run that its sparkline keeps, at most."""
-_MOST_RUNNING = 16
-"""The runs on workers that the screen has lines for."""
+_MOST_LOSSES = 4000  # the losses of a run that its sparkline keeps, at most
+_MOST_RUNNING = 16  # the runs on workers that the screen has lines for
 
 
 class Pace:
@@ -61,10 +59,7 @@ class Pace:
 
 
 class LiveScreen:
-    """The stage, the run with its loss, and the whole search with the time that is left, redrawn in place.
-
-    Where it can't be shown, the search goes on without it.
-    """
+    """The stage, the run, its loss, the search and its time left, redrawn in place, where that can be shown."""
 
     def __init__(self, console: Console) -> None:
         self._losses: list[float] = []

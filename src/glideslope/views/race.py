@@ -15,8 +15,7 @@ from glideslope.views.answer import Answer, in_html, made_again
 from glideslope.views.charts import Chart
 from glideslope.views.reasons import WHY, apart, beside, lost
 
-_CURVES = 40
-"""The runs whose curves a report has, at most: the best."""
+_CURVES = 40  # the runs whose curves a report has, at most: the best
 
 
 def answer(raced: Race) -> Answer:

@@ -15,8 +15,7 @@ from glideslope.views.charts import Chart, Mark, Series, level
 
 COLUMNS = ("what", "rate")
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_LONGER = 10
-"""The updates of a run that is to confirm a suggestion, over those of a sweep."""
+_LONGER = 10  # the updates of a run that is to confirm a suggestion, over those of a sweep
 
 
 def answer(test: RangeTest, job: str = "JOB") -> Answer:

@@ -13,29 +13,19 @@ from glideslope.search.strategy.learned import learned, learned_clearly
 from glideslope.search.strategy.peaks import best_short
 from glideslope.search.strategy.rise import BLOW_UP, RISE, risen
 
-WHY = "why it is the answer, or isn't"
-"""The head of a column of reasons."""
+WHY = "why it is the answer, or isn't"  # the head of a column of reasons
 
 
 @dataclass(frozen=True)
 class Compared:
-    """The runs of a tuning, by what they were made for.
+    """The runs of a tuning, by what they were made for."""
 
-    Attributes:
-        short: those that compare peaks, schedules and what else is chosen, in order.
-        full: those of all updates, in order.
-        constants: full runs of constant rates, to compare with.
-        again: short runs in another data order, for the noise.
-        noise: how far two data orders of one short run ended apart; 0 where that isn't known.
-        final: the run of the answer; None before there is one.
-    """
-
-    short: Sequence[Run]
-    full: Sequence[Run]
-    constants: Sequence[Run]
-    again: Sequence[Run]
-    noise: float
-    final: Run | None
+    short: Sequence[Run]  # those that compare peaks, schedules and what else is chosen, in order
+    full: Sequence[Run]  # those of all updates, in order
+    constants: Sequence[Run]  # full runs of constant rates, to compare with
+    again: Sequence[Run]  # short runs in another data order, for the noise
+    noise: float  # how far two data orders of one short run ended apart; 0 where that isn't known
+    final: Run | None  # the run of the answer; None before there is one
 
     @cached_property
     def best_short(self) -> Run | None:

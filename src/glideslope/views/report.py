@@ -15,8 +15,7 @@ from glideslope.views.terminal import cell
 
 
 def page(title: str, parts: Sequence[str]) -> str:
-    """A page of a title and parts, HTML of the functions of this file, in the order that they are read; its policy
-    allows its own code alone."""
+    """A page of a title and parts, HTML of this file's functions; its policy allows its own code alone."""
     body = "".join(parts)
     styles = [_asset("report.css")]
     scripts: list[str] = []

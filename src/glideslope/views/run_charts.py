@@ -11,10 +11,8 @@ from glideslope.search.runs.contestant import Run
 from glideslope.views.charts import Chart, Mark, Series, level
 from glideslope.views.thinning import places, smoothed, thinned
 
-SHOWN = 8
-"""The runs of a chart that are shown at first, those that ended lowest; the legend has the others."""
-_ABOVE = 0.5
-"""How far above the losses of untrained weights a chart goes at first, over the range of the losses."""
+SHOWN = 8  # the runs of a chart that are shown at first, those that ended lowest; the legend has the others
+_ABOVE = 0.5  # how far above the losses of untrained weights a chart goes at first, over the range of the losses
 
 
 def peaks(ends: Iterable[tuple[str, float, float]], untrained: float, caption: str) -> Chart:

@@ -12,10 +12,8 @@ from glideslope.views.terminal import cell
 COLOURS = ("#2f7fd1", "#d9622b", "#2e9e52", "#9b6bd6", "#cf4a83", "#a3821a", "#1d97ab", "#808891")
 """Seen on a light and on a dark page."""
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 720, 230, 62, 250, 12, 40
-_ENTRIES = 9
-"""The most entries of the legend."""
-_LONGEST = 34
-"""The most letters of an entry."""
+_ENTRIES = 9  # the most entries of the legend
+_LONGEST = 34  # the most letters of an entry
 
 
 def inline(chart: Chart) -> str:

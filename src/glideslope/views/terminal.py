@@ -22,10 +22,8 @@ _COLOURS = ("cyan", "magenta", "yellow", "green", "red", "blue")
 
 def braille(at: np.ndarray, values: np.ndarray, width: int, height: int, low: float, high: float) -> list[list[str]]:
     """A curve of values, shape (n,), at times from 0 on, shape (n,), as rows of Braille characters, two by four dots
-    each, between a bound at the bottom and one at the top.
-
-    A column has the value in its middle, and the largest and the least of all in it, so that no peak is lost.
-    """
+    each, between a bound at the bottom and one at the top. A column has the value in its middle, and the largest and
+    the least of all in it, so that no peak is lost."""
     canvas = np.zeros((height, width), dtype=int)
     middles = np.linspace(at[0], at[-1], 2 * width)
     nearest = np.abs(at[:, None] - middles).argmin(0) if len(at) <= 2 * width else _nearest(at, middles)

@@ -19,8 +19,7 @@ COLUMNS = ("schedule", "peak", "updates", "loss")
 
 
 def answer(tuned: Tuned, problem: str | None = None) -> Answer:
-    """What to do, how sure that is, what it beat, and what it cost; or the problem of a search that ended with an
-    error."""
+    """What to do, how sure that is, what it beat, and what it cost; or why a search ended with an error."""
     problem = problem or tuned.problem
     contestant = tuned.final.made_with
     do = (

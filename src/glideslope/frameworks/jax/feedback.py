@@ -16,15 +16,10 @@ from glideslope.schedules.numbers import is_count
 
 
 class FeedbackState(NamedTuple):
-    """The state of `scale_by_feedback`, a pytree of scalars.
+    """The state of `scale_by_feedback`, a pytree of scalars."""
 
-    Attributes:
-        updates: the updates made.
-        feedback: the state of the feedback.
-    """
-
-    updates: jax.Array
-    feedback: dict[str, jax.Array]
+    updates: jax.Array  #: the updates made
+    feedback: dict[str, jax.Array]  #: the state of the feedback
 
 
 def scale_by_feedback(feedback: Feedback) -> optax.GradientTransformationExtraArgs:

@@ -71,18 +71,8 @@ class Job(NumberedJob):
         self._evaluate = evaluate
 
     def step(self, lr: float, **controls: float) -> Any:
-        """Makes one update.
-
-        Args:
-            lr: the rate.
-            controls: none can be set.
-
-        Returns:
-            The training loss, a scalar left on its device.
-
-        Raises:
-            JobError: a control was given.
-        """
+        """Makes one update at rate `lr`; returns its training loss, a scalar left on its device. Raises a JobError for
+        a control, since none can be set."""
         self._refuse(controls)
         self.params, self.opt_state, loss = self._update(self.params, self.opt_state, self._next_batch(), lr)
         self.updates += 1

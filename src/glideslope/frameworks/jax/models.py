@@ -12,8 +12,7 @@ from glideslope.layers.parameters import Parameter, in_columns
 
 _PASSED_ON = {"convert_element_type", "reshape", "transpose", "broadcast_in_dim", "squeeze", "copy", "stop_gradient"}
 """Operations on a parameter that aren't its use: a model may cast all parameters before its first layer."""
-_SCALED = {"mul", "div", "neg"}
-"""The same, by a number."""
+_SCALED = {"mul", "div", "neg"}  # the same, by a number
 
 
 def parameters(tree: Any) -> list[Parameter]:

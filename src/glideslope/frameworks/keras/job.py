@@ -65,18 +65,8 @@ class Job(NumberedJob):
         _give_as_fit(model)
 
     def step(self, lr: float, **controls: float) -> float:
-        """Makes one update, of as many batches as the optimizer accumulates.
-
-        Args:
-            lr: the rate.
-            controls: none can be set.
-
-        Returns:
-            The training loss, a mean over its batches.
-
-        Raises:
-            JobError: a control was given, or the optimizer made no update of many batches in a row.
-        """
+        """Makes one update at rate `lr`, of as many batches as the optimizer accumulates; returns the mean of their
+        losses. Raises a JobError for a control, since none can be set, or if many batches in a row gave no update."""
         self._refuse(controls)
         optimizer = self.model.optimizer
         optimizer.learning_rate = lr
@@ -146,8 +136,7 @@ def _build(model: Any, inputs: Any) -> None:
 
 
 def _give_as_fit(model: Any) -> None:
-    """Makes `train_on_batch` give a `train_step` of the user's what `fit` does: tensors, without weights or targets
-    where there are none."""
+    """Makes `train_on_batch` give a `train_step` of the user's what `fit` does: tensors, and no None."""
     if type(model).train_step is keras.Model.train_step or "train_step" in vars(model):
         return
     train_step = model.train_step

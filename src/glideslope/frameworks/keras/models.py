@@ -13,11 +13,7 @@ from glideslope.layers.parameters import Parameter, in_columns
 
 
 def parameters(model: Any) -> list[Parameter]:
-    """The variables of a model by their paths.
-
-    Raises:
-        LayerError: two variables have the same path.
-    """
+    """The variables of a model by their paths. Raises a LayerError if two variables have the same path."""
     paths = [variable.path for variable in model.trainable_variables]
     if twice := sorted({path for path in paths if paths.count(path) > 1}):
         raise LayerError(f"two variables are called {twice[0]}: give the layers names of their own")

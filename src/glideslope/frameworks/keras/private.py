@@ -1,7 +1,6 @@
 """The private names of Keras that this package uses; a test looks for each of them."""
 
-CHECKED_ON = {"keras": "3.15.1"}
-"""The version that has all of them."""
+CHECKED_ON = {"keras": "3.15.1"}  # the version that has all of them
 
 ATTRIBUTES = {
     "keras.optimizers.Optimizer": (

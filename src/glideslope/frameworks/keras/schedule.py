@@ -63,14 +63,8 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
         self.schedule(0), str(self.schedule)
 
     def __call__(self, step: Any) -> Any:
-        """The rate at a batch.
-
-        Args:
-            step: the batches that the optimizer has seen: a number, variable or tensor of the backend.
-
-        Returns:
-            The rate, a scalar tensor.
-        """
+        """The rate, a scalar tensor, at a batch: `step`, a number, variable or tensor of the backend, counts those that
+        the optimizer has seen."""
         updates = keras.ops.floor_divide(keras.ops.convert_to_tensor(step), self.every)
         return keras.ops.cast(self.peak * self.schedule(updates), "float32")
 

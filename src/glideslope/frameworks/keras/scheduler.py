@@ -13,10 +13,9 @@ import keras
 from glideslope import schedules
 from glideslope.documents import shown
 from glideslope.errors import DocumentError, FeedbackError, ScheduleError
-from glideslope.frameworks.keras.executions import follow
 from glideslope.frameworks.seals import SEAL, check_seal, sealed
 from glideslope.policy import Policy, as_policy
-from glideslope.schedules import Clock, Duration
+from glideslope.schedules import Clock, Duration, Schedule
 from glideslope.schedules.checks import check_positive
 from glideslope.schedules.durations import Time
 from glideslope.schedules.horizon import with_horizon
@@ -248,3 +247,23 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
             if not batches:
                 raise ScheduleError("how long this fit is isn't known: give the callback its horizon, steps=") from None
         return self.schedule.over(Duration(self.params["epochs"] * batches / self._every), clock)
+
+
+def follow(model: Any, optimizer: Any, schedule: Schedule, begin: int, every: int) -> Callable[[], None]:
+    """Makes the rate of an optimizer follow a schedule within a compiled execution, until what is returned is called.
+
+    The optimizer's own rate, a variable, is the peak times the factor of feedbacks; the schedule's factor is computed
+    from the optimizer's count of batches, `every` to an update, where Keras computes the update: `begin` updates after
+    the first. The model's update is compiled anew, before and after.
+    """
+
+    def rate() -> Any:
+        return optimizer._learning_rate * schedule(optimizer._iterations.value // every - begin)
+
+    def leave() -> None:
+        if optimizer.__dict__.pop("_get_current_learning_rate", None) is not None:
+            model.make_train_function(force=True)
+
+    optimizer.__dict__["_get_current_learning_rate"] = rate
+    model.make_train_function(force=True)
+    return leave

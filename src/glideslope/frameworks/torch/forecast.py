@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from glideslope.laws import Alarm
     from glideslope.laws import Forecast as Made
 
-_BINS = 400
-"""Means of the loss that a whole run has."""
+_BINS = 400  # means of the loss that a whole run has
 
 
 class Forecast:

@@ -22,17 +22,13 @@ _DECIMAL_POINT = re.compile(r"[-+]?\d*\.\d+([eE][-+]?\d+)?")
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}([,.' _\u00a0\u2009\u202f])\d{3}(?:\1\d{3})*")
 """A whole number whose thousands are apart."""
 _NAME = re.compile(r"[A-Za-z_#][\w ./#%()\[\]-]*")
-_MEASURED = re.compile(r"[:=]\s*[-+.]?\d|\[\d+/\d+\]")
-"""What no header has: a value beside its name."""
+_MEASURED = re.compile(r"[:=]\s*[-+.]?\d|\[\d+/\d+\]")  # what no header has: a value beside its name
 _OF_LINES = re.compile(r"[-+:| =]+")
 
 
 def table(source: Source) -> Table:
     """The table in a file; lines that begin with # before its header are comments, and those after it are skipped.
-
-    Raises:
-        LawError: it has no rows, a row has more cells than the header, or a second header follows.
-    """
+    Raises a LawError if it has no rows, a row has more cells than the header, or a second header follows."""
     file, lines = source.path, source.lines
     first = _header(lines, source.labels)
     names, separator = _split(lines[first], source.labels)
@@ -86,11 +82,7 @@ def header(source: Source) -> list[str]:
 
 
 def _write_points(source: Source, rows: list[Row], measured: list[str], separator: str) -> None:
-    """Writes the numbers of a table with a point, and without separators of thousands.
-
-    Raises:
-        LawError: the table doesn't show which of a comma and a point is of the decimals.
-    """
+    """Writes a table's numbers with a point. Raises a LawError if it doesn't show which of , and . that is."""
     steps = [*ranked(measured, "step"), *filter(source.labels.is_step, measured)]
     cells = [(row, name, row[name].strip()) for row in rows for name in row if isinstance(row[name], str)]
     signs = {

@@ -16,17 +16,12 @@ _KINDS = (".csv", ".tsv", ".jsonl", ".ndjson", ".log", ".txt", ".out")
 _JSON = re.compile(r".*(metrics|history|log|losses)[^/]*\.json")
 """Names of JSON files that are logs; others are configurations, tokenizers and the like."""
 _STATE = "trainer_state.json"
-_SEARCH = ("runs.csv", "result.json")
-"""What a search leaves: its runs, and its result."""
+_SEARCH = ("runs.csv", "result.json")  # what a search leaves: its runs, and its result
 _SHOWN = 10
 
 
 def files_in(path: Path) -> tuple[list[Path], list[str]]:
-    """The files, and folders of event files, that a path stands for, and notes on what isn't read.
-
-    Raises:
-        LawError: it is a folder without any.
-    """
+    """The files that a path stands for, and notes on what isn't read. Raises a LawError for a folder without any."""
     if ".tfevents." in path.name and path.is_file():
         return [path.parent], []
     if not path.is_dir():

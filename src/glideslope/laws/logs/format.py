@@ -11,12 +11,8 @@ from glideslope.laws.logs.table import Table
 
 @dataclass(frozen=True)
 class Format:
-    """A format of logs. A new one is a file with such a value, and an entry in `formats.FORMATS`.
+    """A format of logs. A new one is such a value, in `formats.FORMATS` or `scripts.FORMATS`."""
 
-    Attributes:
-        name: what it is called in messages.
-        tables: the named columns in a file of it; None where what the file holds shows that it is of another format.
-    """
-
-    name: str
+    name: str  # what it is called in messages
     tables: Callable[[Source], list[Table] | None]
+    """The named columns in a file of it; None where what the file holds shows that it is of another format."""

@@ -2,20 +2,7 @@
 
 from __future__ import annotations
 
-from glideslope.laws.logs import (
-    blocks,
-    delimited,
-    fairseq,
-    json_text,
-    llmc,
-    megatron,
-    mlflow,
-    nanogpt,
-    numbers,
-    printed,
-    tensorboard,
-    wandb_charts,
-)
+from glideslope.laws.logs import delimited, json_text, mlflow, numbers, printed, scripts, tensorboard, wandb_charts
 from glideslope.laws.logs.format import Format
 from glideslope.laws.logs.source import Source, UnknownFormatError
 from glideslope.laws.logs.table import Table
@@ -28,12 +15,7 @@ FORMATS: tuple[Format, ...] = (
     wandb_charts.FORMAT,
     mlflow.EXPORT,
     json_text.FORMAT,
-    nanogpt.MODDED,
-    llmc.FORMAT,
-    nanogpt.BUILD,
-    megatron.FORMAT,
-    fairseq.FORMAT,
-    blocks.FORMAT,
+    *scripts.FORMATS,
     delimited.WITH_HEADER,
     printed.FORMAT,
     delimited.FORMAT,
@@ -42,11 +24,7 @@ FORMATS: tuple[Format, ...] = (
 
 
 def tables_of(source: Source) -> list[Table]:
-    """The named columns in a file.
-
-    Raises:
-        LawError: it can't be read, or is of none of the formats: it is named as what it looks like.
-    """
+    """The named columns in a file. Raises a LawError if it can't be read, or that says what it looks like."""
     try:
         read = (form.tables(source) for form in FORMATS)
         tables = next((tables for tables in read if tables is not None), None)

@@ -10,8 +10,7 @@ from glideslope.errors import LawError
 
 
 def begins_anew(epochs: np.ndarray, places: np.ndarray) -> bool:
-    """Whether places count anew in each epoch, shape (n,) each: they go back where a new one begins, and elsewhere only
-    after a resume."""
+    """Whether places, shape (n,), count anew in each epoch: but for resumes they go back where one begins alone."""
     known = np.isfinite(epochs) & np.isfinite(places)
     back = np.diff(epochs[known])[np.diff(places[known]) < 0]
     return 2 * int((back > 0).sum()) > len(back)
@@ -20,19 +19,12 @@ def begins_anew(epochs: np.ndarray, places: np.ndarray) -> bool:
 def updates(
     file: Path, epochs: np.ndarray, places: np.ndarray, totals: np.ndarray, steps_per_epoch: float | None
 ) -> tuple[np.ndarray, str]:
-    """The updates made, shape (n,), and a note on how they are counted.
+    """The updates made, shape (n,), and a note on how they are counted: by the epoch of each row and the place in it, a
+    batch or a step, NaN for the end of its epoch; both count from 0 where an epoch is 0.
 
-    A row without a place is of the end of its epoch. Epochs count from 0 where one is 0, and so do places.
-
-    Args:
-        file: for messages.
-        epochs: the epoch of each row, shape (n,).
-        places: the batch or the step in it; NaN where a row has none.
-        totals: the batches of the epoch, where the log says; else 0.
-        steps_per_epoch: updates in an epoch, where the caller gives them: fewer than batches where several make one.
-
-    Raises:
-        LawError: epochs or places aren't whole, go beyond an epoch, or the length of an epoch isn't known.
+    `totals` are the batches of the epoch, 0 where the log doesn't say; `steps_per_epoch` are updates, which may be
+    fewer. Raises a LawError if epochs or places aren't whole, go beyond an epoch, or the length of an epoch isn't
+    known.
 
     >>> updates(Path("log"), np.array([1, 1, 2]), np.array([10, 20, 10]), np.array([20, 20, 20]), 10)
     (array([ 5., 10., 15.]), 'updates are 10 an epoch, and the places in it')

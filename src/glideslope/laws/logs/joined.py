@@ -13,14 +13,9 @@ from glideslope.laws.logs.source import Labels
 
 
 def joined(parts: Sequence[Part], labels: Labels) -> tuple[list[Part], list[str]]:
-    """The runs, each with all of its series, whatever the order of the files, and notes.
-
-    A part that has a rate and a loss is a run. The others of a name are one run; where a run of that name is whole,
-    they are of it.
-
-    Raises:
-        LawError: two parts of a name have one series with other values, so that they are of different runs.
-    """
+    """The runs, each with all of its series, whatever the order of the files, and notes. A part that has a rate and a
+    loss is a run. The others of a name are one run; where a run of that name is whole, they are of it. Raises a
+    LawError if two parts of a name have one series with other values, so that they are of different runs."""
     runs: list[Part] = []
     rests: dict[str, list[Part]] = {}
     notes: list[str] = []
@@ -44,11 +39,8 @@ def joined(parts: Sequence[Part], labels: Labels) -> tuple[list[Part], list[str]
 
 
 def once(parts: Sequence[Part]) -> tuple[list[Part], list[str]]:
-    """The parts, without the files that a table of runs names too, and a note on each of these.
-
-    Raises:
-        LawError: two tables name one file, and say different things of it.
-    """
+    """The parts, without the files that a table of runs names too, and a note on each of these. Raises a LawError if
+    two tables name one file, and say different things of it."""
     of_table: dict[tuple[Path, str], Part] = {}
     notes = []
     for part in parts:

@@ -45,10 +45,7 @@ def object_of(text: str) -> Row | None:
 
 
 def _tables(source: Source) -> list[Table] | None:
-    """
-    Raises:
-        LawError: a document has no rows.
-    """
+    """Raises a LawError if a document has no rows."""
     if source.text.lstrip()[0] not in "{[":
         return None
     try:

@@ -10,8 +10,7 @@ from glideslope.laws.logs.series import Log
 from glideslope.laws.logs.source import Labels
 from glideslope.laws.run import used
 
-ENOUGH = 10
-"""Validation losses of a run that are enough for them to be fitted, and not the training losses."""
+ENOUGH = 10  # validation losses of a run that are enough for them to be fitted, and not the training losses
 
 
 TRAINING_FIRST = ("training", "validation")

@@ -1,5 +1,4 @@
-"""MLflow's metrics: its folder mlruns, a file a metric with lines of a time, a value and a step; and its exports,
-tables with a metric a row, named by a column."""
+"""MLflow's metrics: its folder mlruns, a file a metric; and its exports, tables with a metric a row."""
 
 from __future__ import annotations
 

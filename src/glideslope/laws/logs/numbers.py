@@ -13,16 +13,13 @@ from glideslope.laws.logs.names import ranked
 from glideslope.laws.logs.source import Labels, Source
 from glideslope.laws.logs.table import Table
 
-LARGE = 200_000
-"""Bytes of a file from which on its numbers are read all at once."""
-_PIECE = 1 << 16
-"""Bytes that are read at a time: so few that what is made of them stays in the processor's cache."""
+LARGE = 200_000  # bytes of a file from which on its numbers are read all at once
+_PIECE = 1 << 16  # bytes that are read at a time: so few that what is made of them stays in the processor's cache
 _NAME = re.compile(r"[A-Za-z_][\w ./]*(?:-\w[\w ./]*)*")
 _CELLS = msgspec.json.Decoder(list[float | None])
 _NUMBERS = msgspec.json.Decoder(list[float])
 _PACKED = msgspec.msgpack.Encoder()
-_FLOAT = np.dtype([("tag", "u1"), ("value", ">f8")])
-"""A float as MessagePack has it."""
+_FLOAT = np.dtype([("tag", "u1"), ("value", ">f8")])  # a float as MessagePack has it
 _IN_NUMBERS = b"0123456789+-.eE"
 
 
@@ -60,8 +57,7 @@ def of_numbers(content: bytes, labels: Labels) -> Table | None:
 
 
 def _decoded(lines: bytes, columns: int) -> np.ndarray | None:
-    """The numbers of some lines, NaN where a cell is empty; None if one has text, no number in JSON, or more cells than
-    columns, or fewer."""
+    """The numbers of some lines, NaN for an empty cell; None for text, no number in JSON, or other columns."""
     line, separators = b"," * (columns - 1) + b"\n", lines.translate(None, _IN_NUMBERS) + b"\n"
     if separators != line * (len(separators) // len(line)):
         return None

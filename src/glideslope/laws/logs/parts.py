@@ -17,21 +17,12 @@ from glideslope.laws.logs.table import Table, filled, numbers
 
 _PHASE = ("split", "phase", "mode", "stage", "subset", "set", "partition", "type", "kind", "event", "dataset")
 """Labels that say of each row whether it is of the training or of a validation."""
-_FEW, _APART = 10, 5
-"""The steps, and what lies between them, from which on their place says that they count from 0."""
+_FEW, _APART = 10, 5  # the steps, and what lies between them, from which on their place says that they count from 0
 _NOTHING: Series = (np.empty(0), np.empty(0))
 
 
 def parts_of(source: Source, tables: Sequence[Table]) -> list[Part]:
-    """The runs, or the parts of runs, in a file.
-
-    Args:
-        source: the file, and the names that the caller gives.
-        tables: its named columns.
-
-    Raises:
-        LawError: it has no steps, or they count anew in each epoch.
-    """
+    """The runs, or parts of runs, in a file of these columns. Raises a LawError if their steps can't be told."""
     parts: dict[str, Part] = {}
     for table in tables:
         for run, columns in _by_run(table):
@@ -100,11 +91,7 @@ def _of_validation(columns: Mapping[str, Sequence[Any] | np.ndarray]) -> np.ndar
 
 def _counted(part: Part) -> Part:
     """The part with the updates made as steps: those of Lightning, and those that are all one below the multiples of a
-    number, are the number of the update, from 0.
-
-    Raises:
-        LawError: the steps count anew in each epoch.
-    """
+    number, are the number of the update, from 0. Raises a LawError if the steps count anew in each epoch."""
     for name in ranked(part.log, "epoch")[:1]:
         steps, epochs = part.log[name]
         again = np.diff(steps) < 0

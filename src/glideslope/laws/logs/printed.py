@@ -10,13 +10,11 @@ from glideslope.laws.logs.names import normal, phase, ranked, role
 from glideslope.laws.logs.source import Labels, Source
 from glideslope.laws.logs.table import Row, Table, of_rows
 
-NUMBER = r"[-+]?(?:\d+(?:,\d+)*\.?\d*(?:[eE][-+]?\d+)?|\.\d+|(?i:nan|inf)\b)"
-"""A number, as scripts print it."""
+NUMBER = r"[-+]?(?:\d+(?:,\d+)*\.?\d*(?:[eE][-+]?\d+)?|\.\d+|(?i:nan|inf)\b)"  # a number, as scripts print it
 _WORD = r"(?!(?i:nan|inf)\b)[A-Za-z_][\w./-]*"
 _NAME = rf"(?<![\w./-]){_WORD}(?: (?:{_WORD}|\([\w ]*\)))*"
 _PAIR = re.compile(rf"({_NAME})\s*(?:[:= ]\s*\[?|\[)\s*({NUMBER})(?![\w%])|(?<![\w./-])({_WORD})[:=]({NUMBER})(?!%)")
-_LONGEST = 4000
-"""A longer line is no measurement that a script printed."""
+_LONGEST = 4000  # a longer line is no measurement that a script printed
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+")
 _KIND = re.compile(r"(?<![\w/.])(?:val|valid|validat(?:ion|e|ing)|eval|evaluat(?:ion|e|ing)|test|dev)\b", re.IGNORECASE)
@@ -54,11 +52,9 @@ def pairs(line: str) -> dict[str, str]:
 
 
 def of_pairs(line: str, values: Row, labels: Labels) -> Row | None:
-    """The row of a line; None if it has no step with a measurement beside it.
-
-    A script names the step anew in each kind of line, so that no column has it in all of them: here it is "step". A
-    line of a validation, whose loss is called as that of the training, has a loss "val …".
-    """
+    """The row of a line; None if it has no step with a measurement beside it. A script names the step anew in each kind
+    of line, so that no column has it in all of them: here it is "step". A line of a validation, whose loss is called as
+    that of the training, has a loss "val …"."""
     if labels.step:
         return values if any(map(labels.is_step, values)) and len(values) > 1 else None
     steps = ranked(values, "step") or [name for name in values if phase(name) and role(_without_phase(name)) == "step"]

@@ -25,15 +25,10 @@ from glideslope.schedules import Schedule
 
 @dataclass(frozen=True)
 class Read:
-    """What files hold.
+    """What files hold."""
 
-    Attributes:
-        runs: the runs.
-        notes: what was skipped, and what was taken where there was a choice.
-    """
-
-    runs: list[Run]
-    notes: tuple[str, ...]
+    runs: list[Run]  #: the runs
+    notes: tuple[str, ...]  #: what was skipped, and what was taken where there was a choice
 
     def __repr__(self) -> str:
         return f"<Read: {len(self.runs)} runs, {len(self.notes)} notes>"

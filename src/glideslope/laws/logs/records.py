@@ -6,23 +6,16 @@ import struct
 from dataclasses import dataclass
 
 _HEADER, _TAIL = 12, 4
-_FURTHEST = 2**20
-"""Bytes that are searched for the next record after a damaged length."""
+_FURTHEST = 2**20  # bytes that are searched for the next record after a damaged length
 
 
 @dataclass(frozen=True)
 class Records:
-    """What a file of records holds.
+    """What a file of records holds."""
 
-    Attributes:
-        sound: the records that are as they were written, as bytes of such a file.
-        damaged: how many aren't; a part of unknown length counts as one.
-        unread: the bytes after the last record that was found.
-    """
-
-    sound: bytes
-    damaged: int
-    unread: int
+    sound: bytes  # the records that are as they were written, as bytes of such a file
+    damaged: int  # how many aren't; a part of unknown length counts as one
+    unread: int  # the bytes after the last record that was found
 
 
 def read_records(content: bytes) -> Records:

@@ -17,8 +17,7 @@ from glideslope.laws.logs.series import Log, finite, same
 from glideslope.laws.logs.source import Labels
 from glideslope.laws.logs.table import numbers
 
-_OF = re.compile(r"\s*(\d+)\s*/\s*(\d+)\s*")
-"""A step and the steps in all: 100/2000."""
+_OF = re.compile(r"\s*(\d+)\s*/\s*(\d+)\s*")  # a step and the steps in all: 100/2000
 _PLACES = {
     "batch", "batch_idx", "batch_index", "batch_number", "batch_id", "batches", "minibatch", "mini_batch", "it", "part",
 }  # fmt: skip
@@ -27,30 +26,16 @@ _PLACES = {
 
 @dataclass(frozen=True)
 class Steps:
-    """The updates made at each row of a table.
+    """The updates made at each row of a table."""
 
-    Attributes:
-        column: the one that was taken.
-        at: the updates made, shape (n,); NaN where a row doesn't say.
-        notes: which columns weren't taken, and what to know of the one that was.
-    """
-
-    column: str
-    at: np.ndarray
-    notes: tuple[str, ...] = ()
+    column: str  # the one that was taken
+    at: np.ndarray  # the updates made, shape (n,); NaN where a row doesn't say
+    notes: tuple[str, ...] = ()  # which columns weren't taken, and what to know of the one that was
 
 
 def steps(file: Path, columns: Mapping[str, Sequence[Any] | np.ndarray], labels: Labels) -> Steps:
-    """The steps by the most trustworthy column that most rows have: of updates, or, lacking that, of epochs.
-
-    Args:
-        file: for messages.
-        columns: the cells of each.
-        labels: the name of the step's column, and updates in an epoch, where the caller gives them.
-
-    Raises:
-        LawError: there is none, it isn't whole, or it counts epochs of a length that isn't given.
-    """
+    """The steps by the most trustworthy column that most rows have: of updates, or, lacking that, of epochs. Raises a
+    LawError if there is none, it isn't whole, or it counts epochs of a length that `labels` doesn't give."""
     if labels.step and not named(columns, labels.step) and len(labels.steps) > 1:
         return _of_several(file, columns, labels)
     fitting = named(columns, labels.step) if labels.step else ranked(columns, "step")
@@ -99,13 +84,7 @@ def rate(log: Log, labels: Labels) -> tuple[str | None, list[str]]:
 
 
 def loss(log: Log, order: Sequence[str], labels: Labels) -> tuple[str | None, list[str]]:
-    """The series of the loss, if there is one, and notes.
-
-    Args:
-        log: the series.
-        order: the roles of losses, the one that is preferred first.
-        labels: the name of the loss, where the caller gives it.
-    """
+    """The series of the loss, if any, and notes: the one that `labels` names, or of the first role in `order`."""
     if labels.loss:
         return _chosen(log, named(log, labels.loss), "loss")
     fitting = ranked(log, *order)
@@ -118,8 +97,7 @@ def batch_size(log: Log) -> tuple[str | None, list[str]]:
 
 
 def final_loss(log: Log, loss: str, last: float) -> tuple[float | None, list[str]]:
-    """The loss at the end on another set, and notes: a column of it, or the last validation loss where training losses
-    are fitted."""
+    """The loss at the end on another set, and notes: a column's, or the last validation loss beside training losses."""
     finals = ranked(log, "final")
     validation = ranked(log, "validation") if not finals and role(loss) == "training" else finals
     column, notes = _chosen(log, validation, "final loss")
@@ -183,11 +161,7 @@ def _totals(cells: Sequence[Any] | np.ndarray) -> np.ndarray:
 
 
 def _of_several(file: Path, columns: Mapping[str, Sequence[Any] | np.ndarray], labels: Labels) -> Steps:
-    """The steps by two columns: the epoch and the place in it, or each of other rows.
-
-    Raises:
-        LawError: one isn't there, or both have other numbers in a row.
-    """
+    """The steps by two columns, epoch and place in it, or each of other rows. Raises a LawError if they don't fit."""
     fitting = [next(iter(named(columns, name)), "") for name in labels.steps]
     if not all(fitting):
         raise LawError(f"{file} has no columns {labels.step!r} of the step: it has {listed(columns)}")

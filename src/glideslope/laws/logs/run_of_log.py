@@ -19,12 +19,10 @@ from glideslope.laws.rates import Rates, thinned
 from glideslope.laws.run import Run
 from glideslope.schedules import Schedule
 
-_UNSAID = 0.05
-"""The part of a run whose rates may be missing without a note."""
+_UNSAID = 0.05  # the part of a run whose rates may be missing without a note
 _GAP = 5
 """How many times as long as usual a gap between logged rates is that is noted, if it is that part of the run too."""
-_JUMP = 30
-"""How far a rate may rise from one that was logged to the next without a note."""
+_JUMP = 30  # how far a rate may rise from one that was logged to the next without a note
 _ADVICE = (
     "; name it with lr= (--lr), or give schedule= and peak= (--schedule, --peak); a table with the columns curve, "
     "schedule, peak and steps gives the rates of several runs"
@@ -33,35 +31,19 @@ _ADVICE = (
 
 @dataclass(frozen=True)
 class Assigned:
-    """The schedule of runs whose rates weren't logged.
+    """The schedule of runs whose rates weren't logged."""
 
-    Attributes:
-        schedule: the schedule, or its text.
-        peak: the rate where its factor is 1.
-        steps: the updates of the whole run; the last logged if None.
-    """
-
-    schedule: Schedule | str
-    peak: float
-    steps: int | None = None
+    schedule: Schedule | str  # the schedule, or its text
+    peak: float  # the rate where its factor is 1
+    steps: int | None = None  # the updates of the whole run; the last logged if None
 
 
 def run_of(
     name: str, log: Log, order: tuple[str, ...], labels: Labels, warmup: int | None, assigned: Assigned | None
 ) -> tuple[Run, list[str]]:
-    """The run of a log, and notes on what was taken where there was a choice.
-
-    Args:
-        name: of the run.
-        log: its series.
-        order: the roles of the losses, those that are preferred first.
-        labels: the names of columns that the caller gives.
-        warmup: updates of the warmup, which logs often miss.
-        assigned: the schedule, where the rates weren't logged.
-
-    Raises:
-        LawError: a series is lacking, or as for `Run`.
-    """
+    """The run of a log, and notes on what was taken where there was a choice: of losses the first role in `order`,
+    columns by `labels` if named there, a warmup of so many updates, which logs often miss, and the schedule `assigned`
+    where the rates weren't logged. Raises a LawError if a series is lacking, or as for `Run`."""
     rate, notes = roles.rate(log, labels)
     column, more = roles.loss(log, order, labels)
     if rate is None and assigned is None:

@@ -9,31 +9,20 @@ import numpy as np
 
 from glideslope.laws.values import ByValue
 
-Series = tuple[np.ndarray, np.ndarray]
-"""Steps and the values at them, shape (n,) each."""
-Log = dict[str, Series]
-"""A run's series, by the name of the column or tag."""
+Series = tuple[np.ndarray, np.ndarray]  # steps and the values at them, shape (n,) each
+Log = dict[str, Series]  # a run's series, by the name of the column or tag
 
 
 @dataclass(frozen=True, eq=False)
 class Part(ByValue):
-    """What a file holds of a run.
+    """What a file holds of a run."""
 
-    Attributes:
-        file: the file, or the folder of event files.
-        run: the run's name in it; "" where it has none.
-        log: its series.
-        whole: False for a chart or a metric, since other files may hold the rest of the run.
-        notes: what was skipped, and which column was taken where several fit.
-        table: the table of runs that names the file, if one does.
-    """
-
-    file: Path
-    run: str
-    log: Log
-    whole: bool = True
-    notes: tuple[str, ...] = ()
-    table: Path | None = None
+    file: Path  # the file, or the folder of event files
+    run: str  # the run's name in it; "" where it has none
+    log: Log  # its series
+    whole: bool = True  # False for a chart or a metric, since other files may hold the rest of the run
+    notes: tuple[str, ...] = ()  # what was skipped, and which column was taken where several fit
+    table: Path | None = None  # the table of runs that names the file, if one does
 
 
 def finite(series: Series) -> Series:

@@ -13,8 +13,7 @@ from pathlib import Path
 from glideslope.errors import LawError, reason
 from glideslope.laws.logs.names import named, role
 
-COMPRESSED = (".gz", ".bz2", ".xz")
-"""Endings of compressed files."""
+COMPRESSED = (".gz", ".bz2", ".xz")  # endings of compressed files
 _COMPRESSED = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ": lzma.decompress}
 _BINARY = {
     b"PK\x03\x04": "a ZIP archive (an .xlsx or .npz file, or a checkpoint of torch)", b"%PDF": "a PDF document",
@@ -27,13 +26,7 @@ _ADVICE = {"a run file of W&B": ": give run.history() or an export of its charts
 
 
 class UnknownFormatError(LawError):
-    """A file is of no format that is read.
-
-    Args:
-        path: the file.
-        kind: what it looks like.
-        names: the formats that are read.
-    """
+    """A file is of no format that is read, of which `names` are; `kind` is what it looks like."""
 
     def __init__(self, path: Path, kind: str, names: str = "") -> None:
         self.path, self.kind = path, kind
@@ -43,19 +36,13 @@ class UnknownFormatError(LawError):
 
 @dataclass(frozen=True)
 class Labels:
-    """The names that the caller gives to columns or tags, and the length of an epoch.
-
-    Attributes:
-        step: the column of the updates made, or several with commas between them; None for one of the usual names.
-        lr: the column of the rate.
-        loss: the column of the loss.
-        steps_per_epoch: updates in an epoch, for logs that count epochs only.
-    """
+    """The names that the caller gives to columns or tags, and the length of an epoch."""
 
     step: str | None = None
-    lr: str | None = None
-    loss: str | None = None
-    steps_per_epoch: float | None = None
+    """The column of the updates made, or several with commas between them; None for one of the usual names."""
+    lr: str | None = None  # the column of the rate
+    loss: str | None = None  # the column of the loss
+    steps_per_epoch: float | None = None  # updates in an epoch, for logs that count epochs only
 
     @property
     def steps(self) -> list[str]:
@@ -75,23 +62,14 @@ class Labels:
 
 @dataclass(frozen=True)
 class Source:
-    """A file that is to be read, or a folder of event files.
+    """A file that is to be read, or a folder of event files."""
 
-    Attributes:
-        path: where it is.
-        labels: the names that the caller gives.
-    """
-
-    path: Path
-    labels: Labels = Labels()
+    path: Path  # where it is
+    labels: Labels = Labels()  # the names that the caller gives
 
     @cached_property
     def content(self) -> bytes:
-        """The bytes of the file, decompressed where it is compressed.
-
-        Raises:
-            LawError: it can't be read.
-        """
+        """The bytes of the file, decompressed where it is compressed. Raises a LawError if it can't be read."""
         try:
             content = self.path.read_bytes()
             for magic, decompress in _COMPRESSED.items():
@@ -103,11 +81,7 @@ class Source:
 
     @cached_property
     def text(self) -> str:
-        """The text of the file, its lines ended by a line feed: UTF-8, or UTF-16.
-
-        Raises:
-            LawError: it can't be read, is empty, or is no text.
-        """
+        """The text of the file, UTF-8 or UTF-16, with line feeds. Raises a LawError if it can't be read, or is none."""
         content = self.content
         encoding = "utf-8-sig"
         if content[:2] in (b"\xff\xfe", b"\xfe\xff"):

@@ -10,28 +10,19 @@ import numpy as np
 
 from glideslope.laws.logs.names import number
 
-Row = dict[str, Any]
-"""The cells of a row by the name of their column: text, or numbers."""
+Row = dict[str, Any]  # the cells of a row by the name of their column: text, or numbers
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Named columns of a file.
+    """Named columns of a file."""
 
-    Attributes:
-        columns: the cells of each, all of one length: text, numbers and None; or an array of numbers, NaN where a cell
-            is empty.
-        run: the run that they are of; "" where the file doesn't say.
-        whole: False for a chart or a metric, since other files may hold the rest of the run.
-        notes: what was skipped.
-        lines: of the file, that the rows end on; none where there are no lines.
-    """
-
+    # The cells of each, all of one length: text, numbers and None; or an array of numbers, NaN where a cell is empty.
     columns: Mapping[str, Sequence[Any] | np.ndarray]
-    run: str = ""
-    whole: bool = True
-    notes: tuple[str, ...] = ()
-    lines: tuple[int, ...] = ()
+    run: str = ""  # the run that they are of; "" where the file doesn't say
+    whole: bool = True  # False for a chart or a metric, since other files may hold the rest of the run
+    notes: tuple[str, ...] = ()  # what was skipped
+    lines: tuple[int, ...] = ()  # of the file, that the rows end on; none where there are no lines
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))

@@ -22,8 +22,7 @@ from glideslope.plural import plural
 COLUMNS = {"curve", "schedule", "steps"}
 PEAK = ("peak", "peak_lr")
 MOST_STEPS = 1e12
-_WHOLE = 0.9
-"""The part of a run from which on its curve counts as whole."""
+_WHOLE = 0.9  # the part of a run from which on its curve counts as whole
 _NEAR, _USUAL = 0.05, 0.9
 """How near a logged rate is to a schedule's, over the peak, and how often, if it is of that schedule."""
 
@@ -34,13 +33,9 @@ def is_of_curves(table: Table) -> bool:
 
 
 def of_curves(file: Path, table: Table, labels: Labels) -> list[Part]:
-    """The runs that a table of runs names.
-
-    A row without a schedule is of a curve that has its rates. Where both have rates, the schedule's are taken.
-
-    Raises:
-        LawError: a curve can't be read, has other runs too, or contradicts its row.
-    """
+    """The runs that a table of runs names. A row without a schedule is of a curve that has its rates. Where both have
+    rates, the schedule's are taken. Raises a LawError if a curve can't be read, has other runs too, or contradicts its
+    row."""
     rows: dict[tuple[str, str], Row] = {}
     parts = []
     for row in table.rows():

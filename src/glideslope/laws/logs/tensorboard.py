@@ -31,10 +31,7 @@ def is_of_phase(folder: Path) -> bool:
 
 
 def _of_events(source: Source) -> list[Table] | None:
-    """
-    Raises:
-        LawError: TensorBoard isn't installed, or the files can't be read.
-    """
+    """Raises a LawError if TensorBoard isn't installed, or the files can't be read."""
     if not source.path.is_dir():
         return None
     inner = [folder for folder in sorted(source.path.iterdir()) if folder.is_dir() and is_of_phase(folder)]
@@ -90,10 +87,7 @@ def _sound(folder: Path, load: Callable[[str], Any]) -> tuple[Any, tuple[str, ..
 
 
 def _of_download(source: Source) -> list[Table] | None:
-    """
-    Raises:
-        LawError: the name of the file says no metric.
-    """
+    """Raises a LawError if the name of the file says no metric."""
     if (
         not source.content[:32]
         .removeprefix(b"\xef\xbb\xbf")

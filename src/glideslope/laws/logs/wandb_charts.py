@@ -16,10 +16,7 @@ def is_table(names: list[str], labels: Labels) -> bool:
 
 
 def _tables(source: Source) -> list[Table] | None:
-    """
-    Raises:
-        LawError: two columns of one run and metric differ.
-    """
+    """Raises a LawError if two columns of one run and metric differ."""
     names = header(source)
     if is_table(names, source.labels) or not any(_chart(name, source.labels)[1] for name in names):
         return None

@@ -19,16 +19,13 @@ from glideslope.search.runs.unfinished import Saving
 from glideslope.search.storage import places, states
 from glideslope.search.storage.run_files import BEST, STATES
 
-_LEAST_COST = 0.02
-"""The seconds that the first one is thought to take at least: so a run under a second has none."""
+_LEAST_COST = 0.02  # the seconds that the first one is thought to take at least: so a run under a second has none
 
 
 class Best:
-    """Keeps the state of the least validation loss of a run, where that takes under 2% of the run's time.
-
-    `keep` stores the state after so many updates, at a loss, and returns whether it could; `least` is the loss of the
-    stored state, infinite without one; `initial` is the job's state at the start of the run, for its size.
-    """
+    """Keeps the state of the least validation loss of a run, where that takes under 2% of the run's time. `keep` stores
+    the state after so many updates, at a loss, and returns whether it could; `least` is the loss of the stored state,
+    infinite without one; `initial` is the job's state at the start of the run, for its size."""
 
     def __init__(self, keep: Callable[[int, float], bool], least: float, initial: object) -> None:
         self._keep, self._least = keep, least

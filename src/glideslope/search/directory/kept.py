@@ -14,10 +14,8 @@ from glideslope.search.storage.run_files import LAST, STATES
 
 
 class Kept:
-    """Keeps one state: in the run directory, or in memory where there is none or it stores no states.
-
-    The document is the file that says which run the state is of. `least` is the least final loss of the runs.
-    """
+    """Keeps one state: in the run directory, or in memory where there is none or it stores no states. The document is
+    the file that says which run the state is of. `least` is the least final loss of the runs."""
 
     def __init__(self, directory: RunDirectory | None, document: str) -> None:
         self._directory, self._document = directory, document
@@ -35,8 +33,7 @@ class Kept:
         return self.is_of_full_runs or contestant.may_stop
 
     def would_keep(self, loss: float, is_before: bool = False) -> bool:
-        """Whether the state at the end of a run with this loss is kept; an equal loss suffices for a run before the one
-        whose state is kept (`is_before`)."""
+        """Whether the state at the end of a run is kept; an equal loss suffices for a run before the one that is."""
         return loss < self.least or (is_before and loss == self.least) or (math.isinf(self.least) and not self._run)
 
     def ended(self, run: str, loss: float, job: Job) -> None:

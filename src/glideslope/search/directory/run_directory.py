@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import secrets
@@ -12,14 +13,15 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 
 from glideslope.callers import caller_level
+from glideslope.documents import shown
 from glideslope.errors import DocumentError, RunDirectoryError
 from glideslope.files import write_atomically
-from glideslope.search.directory.arguments import check_arguments
+from glideslope.schedules.numbers import is_number
 from glideslope.search.directory.marker import Marker, check_plain
 from glideslope.search.directory.stop_request import StopRequest
 from glideslope.search.runs.unfinished import Saving, Unfinished
@@ -31,8 +33,7 @@ _TEMPORARY = re.compile(
     r"\.(?:search\.json|search\.lock|result\.json|runs\.csv|report\.html|model\.safetensors|run\.json|(?:state|best|short)\.(?:pt|npz)|(?:best|short)\.json"
     r"|[0-9a-f]{16}-[0-9a-f]{16}(?:-(?:[0-9]{6,9}|best|progress))?\.(?:json|pt|npz))\.[a-z0-9_]{8}\.tmp"
 )
-CHECKPOINT_EVERY = 60.0
-"""The least seconds between two checkpoints of a run."""
+CHECKPOINT_EVERY = 60.0  # the least seconds between two checkpoints of a run
 _PATIENCE = 2.0
 """Seconds that the search of the folder waits for the lock, after it released it for a moment: one that took it then
 sees that the folder isn't free, and gives it back."""
@@ -49,16 +50,10 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         search: a description of the search, plain data; a search resumes only in a folder with the same description.
         overwrite: begin anew in a folder that holds a search.
         resume: go on with the search that the folder holds.
-        accept_changes: go on with the results in the folder although the description differs.
+        accept_changes: go on although the description differs; `changes` are the differences.
         checkpoint_every: the least seconds between two checkpoints of a run, infinite for none.
-        checkpoints: where checkpoints lie, a folder or an address of fsspec such as `s3://bucket/folder`; by default in
-            the folder itself.
+        checkpoints: where they lie, a folder or an address of fsspec such as `s3://bucket/folder`; else in the folder.
         new: whether the folder was made for this search; it is deleted if nothing is written.
-
-    Attributes:
-        changes: the differences that are accepted.
-        stores_no_state: whether the state of the job has no form that can be read safely.
-        is_locked_for_report: whether the lock outlasts the search, so that nobody else writes before `finish`.
 
     Raises:
         RunDirectoryError: the folder holds a search and neither `overwrite` nor `resume` is set; it holds another
@@ -74,7 +69,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         check_arguments(folder, search, checkpoint_every)
         self.folder = folder = Path(folder).absolute()  # a job may change the working directory
         self._runs = folder / run_files.RUNS
-        self.stores_no_state = False
+        self.stores_no_state = False  #: whether the state of the job has no form that can be read safely
         self._lock = Lock(folder / run_files.LOCK)
         checkpoints = None if checkpoints is None else places.absolute(checkpoints)
         self._unfinished = Unfinished(
@@ -92,7 +87,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self.changes: list[str] = []
         self._emptied: list[Path] = []
         self._new = new
-        self.is_locked_for_report = False
+        self.is_locked_for_report = False  #: whether the lock outlasts the search, until `finish`
         if before is None:
             run_files.check_no_run(folder)
         elif resume:
@@ -146,8 +141,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         run_files.write(self.folder / name, write, recorded)
 
     def delete(self, names: Sequence[str]) -> None:
-        """Deletes those files of `run_files.LISTED` that exist. Raises a RunDirectoryError if one isn't as this search
-        left it."""
+        """Deletes those files of `run_files.LISTED` that exist. Raises a RunDirectoryError if one was changed."""
         self._begin()
         run_files.check_unchanged(self.folder, self._record.files)
         run_files.delete([self.folder / name for name in names])
@@ -260,3 +254,31 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
             except DocumentError as error:
                 raise RunDirectoryError(f"{file} is damaged ({error}): delete it, and its run is made again") from error
             self.data[key] = result
+
+
+def check_arguments(folder: Any, search: Any, checkpoint_every: Any) -> None:
+    """Raises a RunDirectoryError unless folder, search and the time between checkpoints are of their types."""
+    if not isinstance(folder, str | os.PathLike):
+        raise RunDirectoryError(f"the folder of a run is {shown(folder, 80)}: give its path")
+    if not isinstance(search, dict):
+        example = "{'steps': 20_000}"
+        raise RunDirectoryError(f"search={shown(search, 80)}: give a dict of what is searched, such as {example}")
+    if not (is_number(checkpoint_every) and checkpoint_every >= 0):
+        raise RunDirectoryError(f"checkpoint_every={shown(checkpoint_every, 80)}: give seconds, math.inf for none")
+
+
+Search = TypeVar("Search", bound=Callable[..., Any])
+
+
+def releasing(search: Search) -> Search:
+    """A search that gives back the lock of its memory when it ends or raises, unless a report follows."""
+
+    @functools.wraps(search)
+    def released(*args: Any, **options: Any) -> Any:
+        try:
+            return search(*args, **options)
+        finally:
+            if isinstance(memory := options.get("memory"), RunDirectory) and not memory.is_locked_for_report:
+                memory.release()
+
+    return released  # type: ignore[return-value]

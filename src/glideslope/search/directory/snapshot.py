@@ -29,49 +29,29 @@ def anywhere(address: str) -> bool:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a run directory holds.
+    """What a run directory holds."""
 
-    Attributes:
-        folder: its path.
-        id: the random name of the search.
-        search: what is searched: its command, its job, its arguments.
-        state: "running"; "lost", its process being no more; "stopped", or never begun; "finished".
-        owner: the process that writes, or wrote last without an orderly end.
-        runs: those that have ended, in that order.
-        stages: what each of them was made for; "" where an earlier version wrote it.
-        sweeps: of a range test, by what they are of: rates and losses.
-        checkpoints: the address where runs in the making are checkpointed, if it is another than in the folder.
-        place: the address where they are, if that is reached, or None.
-        running: how far each of them says that it is, by what it is; of a run that has ended, which an executor may
-            have made twice, nothing.
-        result: what the search said at its end; None before.
-        wasted: updates that were made again after a process was lost.
-        damaged: what can't be read, and why.
-        ended: what the runs that have ended are of.
-    """
-
-    folder: Path
-    id: str
-    search: dict[str, Any]
-    state: State
-    owner: Owner | None
-    runs: tuple[Run, ...]
-    stages: tuple[str, ...]
-    sweeps: dict[str, tuple[list[float], list[float]]]
-    checkpoints: str
-    place: str | None
+    folder: Path  # its path
+    id: str  # the random name of the search
+    search: dict[str, Any]  # what is searched: its command, its job, its arguments
+    state: State  # "running"; "lost", its process being no more; "stopped", or never begun; "finished"
+    owner: Owner | None  # the process that writes, or wrote last without an orderly end
+    runs: tuple[Run, ...]  # those that have ended, in that order
+    stages: tuple[str, ...]  # what each of them was made for; "" where an earlier version wrote it
+    sweeps: dict[str, tuple[list[float], list[float]]]  # of a range test, by what they are of: rates and losses
+    checkpoints: str  # the address where runs in the making are checkpointed, if it is another than in the folder
+    place: str | None  # the address where they are, if that is reached, or None
+    # How far each of them says that it is, by what it is; of a run that has ended, which an executor may have made
+    # twice, nothing.
     running: dict[str, Running]
-    result: dict[str, Any] | None
-    wasted: int
-    damaged: tuple[str, ...]
-    ended: frozenset[str]
+    result: dict[str, Any] | None  # what the search said at its end; None before
+    wasted: int  # updates that were made again after a process was lost
+    damaged: tuple[str, ...]  # what can't be read, and why
+    ended: frozenset[str]  # what the runs that have ended are of
 
     @classmethod
     def of(cls, folder: Path, reaches: Reaches = anywhere) -> Snapshot:
-        """The snapshot of a folder, with the checkpoints at addresses outside it that `reaches` accepts.
-
-        Raises a RunDirectoryError if the folder holds no search, or one that can't be read.
-        """
+        """The snapshot of a folder, with checkpoints at addresses that it `reaches`. Raises a RunDirectoryError."""
         record = _record(folder)
         runs: list[Run] = []
         stages: list[str] = []
@@ -107,8 +87,7 @@ class Snapshot:
 
     @cached_property
     def unfinished(self) -> dict[str, Position]:
-        """Where each run in the making stood at its last checkpoint, by what it is: read at the first use, since it has
-        all losses."""
+        """Where each run in the making stood at its last checkpoint; read at the first use, since it has all losses."""
         positions = {} if self.place is None else latest_positions(self.place, self.id)
         return {key: at for key, at in positions.items() if key not in self.ended}
 

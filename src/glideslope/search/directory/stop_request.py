@@ -11,8 +11,7 @@ from glideslope.files import write_atomically
 from glideslope.search.runs import preemption
 from glideslope.search.storage import run_files, stored
 
-_EVERY = 1.0
-"""Seconds between looks for it."""
+_EVERY = 1.0  # seconds between looks for it
 
 
 class StopRequest:
@@ -40,8 +39,7 @@ class StopRequest:
             run_files.delete([self._file])
 
     def heed(self) -> None:
-        """Ends the search by a KeyboardInterrupt where that is requested: after the next checkpoint of a run made here,
-        or else at once."""
+        """Ends the search by a KeyboardInterrupt where that is requested: after the next checkpoint, or at once."""
         if preemption.asked() and not preemption.is_saving():  # the run ended before its checkpoint
             preemption.leave()
         if (now := time.monotonic()) < self._next:
@@ -53,8 +51,7 @@ class StopRequest:
 
 
 def end_after_saving() -> None:
-    """Ends a search as an interrupt does, by a KeyboardInterrupt: after the next checkpoint, in the thread of the run,
-    or at once where no run is checkpointed."""
+    """Ends a search by a KeyboardInterrupt: after the next checkpoint, in the run's thread, or at once without one."""
     if not preemption.ask(_interrupt):
         preemption.leave()
 

@@ -49,8 +49,7 @@ def save_state(
 
 
 def save_content(directory: RunDirectory, content: bytes, trained: Trained, document: str) -> None:
-    """Stores a state that is already the content of a file, under a document of `run_files.STATES`; where that can't be
-    done, warns."""
+    """Stores a state that is the content of a file already, under a document of STATES; warns where it can't."""
     form = trained.state.rpartition(".")[2]
     _save(directory, trained.key, document, form, lambda file: file.write(content), trained.updates, trained.loss)
 
@@ -127,8 +126,7 @@ def best_of(folder: Path) -> Trained | None:
 
 
 def _stored(document: Path) -> tuple[Trained, Path]:
-    """What a document says that its state is of, and the file of the state. Raises a DocumentError if there is none, or
-    it is damaged."""
+    """What a document says that its state is of, and the state's file. Raises a DocumentError if it is damaged."""
     content = stored.content_of(document)
     if content is None:
         raise DocumentError(f"there is no {document.name} in {document.parent}")

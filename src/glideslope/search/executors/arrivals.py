@@ -11,11 +11,9 @@ from typing import Any
 
 from glideslope.search.jobs.time_limit import OutOfTime
 
-Result = Any
-"""What a worker returned, or the exception that the executor raised in its place."""
+Result = Any  # what a worker returned, or the exception that the executor raised in its place
 
-_SPACING = 20.0
-"""How many times what a look at all futures takes lies between two of them at least."""
+_SPACING = 20.0  # how many times what a look at all futures takes lies between two of them at least
 
 
 class Arrivals:
@@ -41,8 +39,7 @@ class Arrivals:
             future.add_done_callback(lambda _: self._ended.put((number, future)))
 
     def next(self, seconds: float) -> tuple[int, Result, float] | None:
-        """The number of a task that ended, its result, and how long it is known to have run; None where none ends
-        within so many seconds."""
+        """The number of a task that ended, its result and its known seconds; None where none ends within so many."""
         if (began := time.monotonic()) >= self._next_look:
             self._look()
             self._next_look = time.monotonic() + _SPACING * (time.monotonic() - began)

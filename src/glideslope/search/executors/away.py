@@ -27,21 +27,14 @@ logger = logging.getLogger("glideslope")
 
 @dataclass
 class Away:
-    """Makes rounds of runs on workers.
+    """Makes rounds of runs on workers."""
 
-    Attributes:
-        workers: make the runs.
-        directory: where they are checkpointed, if they are.
-        jobs: of this process, one of which takes the state at the end of the best run.
-        remember: is given each run as it arrives, with its key and its stage.
-        show: is called with the stage of the runs and how far they are, as far as they report it.
-    """
-
-    workers: Workers
-    directory: RunDirectory | None
-    jobs: Jobs
-    remember: Callable[[str, Made, str], None]
+    workers: Workers  # make the runs
+    directory: RunDirectory | None  # where they are checkpointed, if they are
+    jobs: Jobs  # of this process, one of which takes the state at the end of the best run
+    remember: Callable[[str, Made, str], None]  # is given each run as it arrives, with its key and its stage
     show: Callable[[str, tuple[Running, ...]], None]
+    """Is called with the stage of the runs and how far they are, as far as they report it."""
     next_look: float = 0.0
 
     def make(self, trials: dict[str, Trial], stage: str, kept: Kept | None, likely: Sequence[Trial] = ()) -> None:

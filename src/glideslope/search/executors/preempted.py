@@ -16,11 +16,8 @@ _REQUEUES = "checkpoint_and_try_requeue"
 
 
 class Preempted(BaseException):
-    """Passes a run and the calls of its job, which an error of a library would be taken for a failure of.
-
-    Attributes:
-        handle: does what the signal is for.
-    """
+    """Passes a run and the calls of its job, which an error of a library would be taken for a failure of. `handle` does
+    what the signal is for."""
 
     def __init__(self, handle: Callable[[], object]) -> None:
         super().__init__("preempted")

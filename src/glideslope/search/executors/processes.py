@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ from multiprocessing.connection import Connection
 from typing import Any, ParamSpec, TypeVar
 
 from glideslope.errors import SearchError
-from glideslope.search.executors.devices import shares
+from glideslope.plural import plural
 from glideslope.search.jobs import interrupts
 from glideslope.search.jobs.calls import FAILURES, described
 from glideslope.search.jobs.job import IN_A_FILE
@@ -31,22 +32,15 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 same whatever the number of workers, and workers don't wait for one another."""
 
 
-GRACE = 5.0
-"""Seconds that a process has to checkpoint its run before it is ended."""
+GRACE = 5.0  # seconds that a process has to checkpoint its run before it is ended
 
 
 @contextmanager
 def processes(number: int, gpus_per_trial: int = 0) -> Iterator[Executor]:
-    """An executor of so many processes; at its end, those that still work are stopped and their runs checkpointed.
-
-    Args:
-        number: of the processes, which start when they are needed.
-        gpus_per_trial: how many GPUs each process has; it sees no others. With 0 it sees those that this process sees.
-
-    Raises:
-        SearchError: the number isn't positive, there are too few GPUs, or the program is read from standard input,
-            where a process can't read it.
-    """
+    """An executor of so many processes, which start when they are needed; at its end, those that still work are stopped
+    and their runs checkpointed. Each sees `gpus_per_trial` GPUs of its own; with 0 it sees those of this process.
+    Raises a SearchError if the number isn't positive, there are too few GPUs, or the program is read from standard
+    input, where a process can't read it."""
     _check_script()
     if (number := whole("workers", number)) < 1:
         raise SearchError(f"{number} workers: give at least 1")
@@ -63,11 +57,9 @@ def processes(number: int, gpus_per_trial: int = 0) -> Iterator[Executor]:
 
 
 class Processes(Executor):
-    """Processes, each behind a thread that waits for it and replaces it where it is lost.
-
-    The pool of the standard library takes no more work where one of its processes is lost, and ends the others; so each
-    process is a pool. Each has the variables of one of the environments besides those of this process.
-    """
+    """Processes, each behind a thread that waits for it and replaces it where it is lost. The pool of the standard
+    library takes no more work where one of its processes is lost, and ends the others; so each process is a pool. Each
+    has the variables of one of the environments besides those of this process."""
 
     def __init__(self, environments: Sequence[Mapping[str, str]]) -> None:
         self._threads = ThreadPoolExecutor(len(environments), "glideslope-worker")
@@ -192,3 +184,38 @@ def _end_with(wanted: Connection) -> None:
         _leave_after_saving()
         time.sleep(GRACE)
         os._exit(1)
+
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+
+def gpus() -> list[str]:
+    """The GPUs of this process: those in `CUDA_VISIBLE_DEVICES`, where it is set, else all that the driver lists."""
+    if (visible := os.environ.get(VISIBLE)) is not None:
+        names = [name.strip() for name in visible.split(",")]
+        return names[: names.index("-1")] if "-1" in names else [name for name in names if name]
+    try:
+        listed = subprocess.run(
+            ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    return listed.stdout.split()
+
+
+def shares(workers: int, gpus_per_trial: int) -> list[dict[str, str]]:
+    """The environment by which each worker sees its GPUs only, {} for 0 each. Raises a SearchError for too few."""
+    if gpus_per_trial < 0:
+        raise SearchError(f"--gpus-per-trial {gpus_per_trial}: give 0 or more")
+    if gpus_per_trial == 0:
+        return [{}] * workers
+    there, needed = gpus(), workers * gpus_per_trial
+    if len(there) < needed:
+        which = f"{VISIBLE} names {len(there)}" if VISIBLE in os.environ else f"this machine has {len(there)}"
+        advice = f"at most {len(there) // gpus_per_trial} workers, or " if len(there) >= gpus_per_trial else ""
+        raise SearchError(
+            f"{plural(workers, 'worker')} with {plural(gpus_per_trial, 'GPU')} each need {needed}, and {which}: give "
+            f"{advice}--gpus-per-trial 0 for runs on the CPU"
+        )
+    parts = [there[i * gpus_per_trial : (i + 1) * gpus_per_trial] for i in range(workers)]
+    return [{VISIBLE: ",".join(part)} for part in parts]

@@ -9,8 +9,7 @@ from typing import Any
 from glideslope.errors import DocumentError
 from glideslope.search.storage import states
 
-Sent = tuple[str, bytes]
-"""The form of a state's file, or "pickle", and the content."""
+Sent = tuple[str, bytes]  # the form of a state's file, or "pickle", and the content
 
 
 def packed(state: Any) -> Sent | None:
@@ -28,8 +27,7 @@ def packed(state: Any) -> Sent | None:
 
 
 def unpacked(sent: Sent, like: Any) -> Any:
-    """The state that a worker of this search sent, with the classes of `like`, a state of the same job; None where this
-    process lacks a class."""
+    """The state that a worker sent, with the classes of `like`; None where this process lacks a class."""
     form, content = sent
     try:
         return pickle.loads(content) if form == "pickle" else states.read(BytesIO(content), form, like, "a sent state")

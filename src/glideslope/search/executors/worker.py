@@ -2,54 +2,50 @@
 
 from __future__ import annotations
 
+import faulthandler
 import math
+import os
+import platform
+import signal
+import socket
 import sys
 import threading
+import time
 import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from glideslope.errors import DocumentError, GlideslopeError
+from glideslope.errors import DocumentError, GlideslopeError, JobError, SearchError
 from glideslope.search.directory.best import best_away
 from glideslope.search.executors import sent_state
 from glideslope.search.executors.preempted import Preempted, preempted_after_saving
-from glideslope.search.executors.versions import check_versions
 from glideslope.search.jobs.calls import calling, described
 from glideslope.search.jobs.job import JobFactory
-from glideslope.search.jobs.time_limit import limited
+from glideslope.search.jobs.time_limit import GRACE, OutOfTime, alarm, limited, over
 from glideslope.search.runs.make_run import Made, make_run, unseen
 from glideslope.search.runs.opened import Jobs, Opened
-from glideslope.search.runs.run_limit import RunLimit
 from glideslope.search.runs.running import Notes
 from glideslope.search.runs.trial import Trial
 from glideslope.search.runs.unfinished import Saving
+from glideslope.search.storage.identity import version_of, versions
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker is sent.
+    """What a worker is sent."""
 
-    Attributes:
-        search: a random name of the search, whose jobs a worker keeps open until it gets a task of another.
-        source: the function that makes jobs.
-        trial: what is run.
-        keep: the state at the end is returned where the run ends below this loss; where it is infinite, in any case.
-        stage: what the run is for.
-        saving: where it is checkpointed, if it is.
-        best: the state of the least validation loss is kept there too, where the loss is below this.
-        seconds: that the run may take, if there is a limit.
-        versions: of what the search uses.
-    """
-
-    search: str
-    source: JobFactory
-    trial: Trial
+    search: str  # a random name of the search, whose jobs a worker keeps open until it gets a task of another
+    source: JobFactory  # the function that makes jobs
+    trial: Trial  # what is run
     keep: float
-    stage: str = ""
-    saving: Saving | None = None
-    best: float = -math.inf
-    seconds: float | None = None
-    versions: dict[str, str] = field(default_factory=dict)
+    """The state at the end is returned where the run ends below this loss; where it is infinite, in any case."""
+    stage: str = ""  # what the run is for
+    saving: Saving | None = None  # where it is checkpointed, if it is
+    best: float = -math.inf  # the state of the least validation loss is kept there too, where the loss is below this
+    seconds: float | None = None  # that the run may take, if there is a limit
+    versions: dict[str, str] = field(default_factory=dict)  # of what the search uses
 
 
 _of_thread = threading.local()
@@ -57,13 +53,10 @@ _of_thread = threading.local()
 
 
 def perform(task: Task) -> dict[str, Any]:
-    """The run of a task as plain data, or the error that it ended with.
-
-    Returns:
-        The `key` of the trial; `run`, as `Run.plain` gives it; the `updates` that were made, the `seconds` that they
-        took and the updates `wasted` before; `state`, at the end, packed, where it is asked for and can be sent;
-        `unsaved`, why the run couldn't be checkpointed. Or `error`, `message` and `trace`.
-    """
+    """The run of a task as plain data, or the error that it ended with: the `key` of the trial; `run`, as `Run.plain`
+    gives it; the `updates` made, the `seconds` that they took and the updates `wasted` before; `state`, at the end,
+    packed, where it is asked for and can be sent; `unsaved`, why the run couldn't be checkpointed. Or `error`,
+    `message` and `trace`."""
     try:
         with preempted_after_saving(), limited(None if task.seconds is None else RunLimit(task.seconds)):
             return _performed(task)
@@ -127,3 +120,66 @@ def _jobs(task: Task) -> Jobs:
         _of_thread.search, _of_thread.jobs = task.search, Jobs(task.source, task.trial.seed)
     jobs: Jobs = _of_thread.jobs
     return jobs
+
+
+def versions_here() -> dict[str, str]:
+    """The versions of Python, of Glideslope, and of each framework that is loaded."""
+    return {"Python": ".".join(platform.python_version_tuple()[:2]), **versions(())}
+
+
+def check_versions(expected: Mapping[str, str]) -> None:
+    """Raises a SearchError unless this process has the same versions, but for what follows a "+", as of a build."""
+    here = {"Python": ".".join(platform.python_version_tuple()[:2])}
+    differing = [
+        f"{name} {here_now or 'none'} instead of {version}"
+        for name, version in expected.items()
+        if _public(here_now := here.get(name) or version_of(name)) != _public(version)
+    ]
+    if differing:
+        raise SearchError(
+            f"the worker on {socket.gethostname()} has other versions than the search: {', '.join(differing)}; install "
+            "the same on both"
+        )
+
+
+def _public(version: str) -> str:
+    return version.partition("+")[0]
+
+
+class RunLimit:
+    """Ends a run after so many seconds: by an exception in the job's call; where that has no effect by ending the
+    process. In a thread that isn't the main one, which no signal reaches, the run is ended before its next call
+    instead."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._end = float("inf")
+        self._signals = threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
+
+    @contextmanager
+    def run(self, what: str) -> Iterator[None]:
+        """A run, of this name."""
+        self._end = time.monotonic() + self.seconds
+        try:
+            if not self._signals:
+                yield
+                return
+            with alarm(self.seconds, self._stop), open(os.devnull, "w") as nowhere:
+                faulthandler.dump_traceback_later(self.seconds + GRACE, exit=True, file=nowhere)
+                try:
+                    yield
+                finally:
+                    faulthandler.cancel_dump_traceback_later()
+        except OutOfTime as error:  # between two calls
+            raise JobError(f"{what} failed: {error}") from None
+        finally:
+            self._end = float("inf")
+
+    def at(self, call: str) -> None:
+        """The call of the job that comes next."""
+        if not self._signals and time.monotonic() > self._end:
+            raise OutOfTime(over(self.seconds))
+
+    def _stop(self) -> None:
+        if time.monotonic() >= self._end:
+            raise OutOfTime(over(self.seconds))

@@ -17,8 +17,7 @@ from glideslope.documents import shown
 from glideslope.errors import GlideslopeError, JobError, SearchError
 from glideslope.search.executors.arrivals import Arrivals, Result, cancel, failed
 from glideslope.search.executors.sent_state import Sent
-from glideslope.search.executors.versions import versions_here
-from glideslope.search.executors.worker import Task, perform
+from glideslope.search.executors.worker import Task, perform, versions_here
 from glideslope.search.jobs import time_limit
 from glideslope.search.jobs.calls import FAILURES, described
 from glideslope.search.jobs.job import IN_A_FILE, Job, JobFactory, is_factory
@@ -28,11 +27,9 @@ from glideslope.search.runs.running import noted
 from glideslope.search.runs.trial import Trial
 from glideslope.search.runs.unfinished import Saving
 
-TRIES = 3
-"""How often a trial is sent where its worker is lost each time before the run has got further, by its notes."""
+TRIES = 3  # how often a trial is sent where its worker is lost each time before the run has got further, by its notes
 
-TICK = 0.5
-"""Seconds between looks at the runs that workers make."""
+TICK = 0.5  # seconds between looks at the runs that workers make
 
 _PATIENCE, _PAUSE = 1.0, 0.05
 """Seconds for which tasks are sent again that an executor doesn't take, as one that is full for a moment, and between

@@ -13,8 +13,7 @@ from glideslope.errors import GlideslopeError, JobError
 from glideslope.search.jobs.time_limit import OutOfTime, at
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_MOST = 400
-"""Characters of a message that a line shows."""
+_MOST = 400  # characters of a message that a line shows
 
 FAILURES = (Exception, SystemExit, GeneratorExit, OutOfTime)
 """What a failing call raises; interrupts, and what else a caller may use to stop a search, aren't among them."""

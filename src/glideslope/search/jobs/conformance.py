@@ -158,8 +158,7 @@ CHECKS: tuple[Callable[[Job, float, int], str | None], ...] = (
 """Each returns how its promise, its docstring, is broken; or None."""
 
 
-_MORE = 10
-"""Times as many updates are made again where the validation loss didn't move."""
+_MORE = 10  # times as many updates are made again where the validation loss didn't move
 
 SUMMATION = 1e-5
 """The relative difference between validation losses that the order of a sum in single precision may make."""

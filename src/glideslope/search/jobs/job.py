@@ -27,23 +27,18 @@ class Job(Protocol):
 
         It may be the same tensor each time, into which the next loss is written: it is copied before.
         """
-        ...
 
     def evaluate(self) -> float:
         """The validation loss; the model is unchanged by it."""
-        ...
 
     def state(self) -> object:
         """An independent snapshot of all that the next step depends on."""
-        ...
 
     def restore(self, state: Any) -> None:
         """Goes back to exactly where `state` was taken, as often as asked."""
-        ...
 
 
-JobFactory = Callable[[int], Job]
-"""Makes a job from a seed."""
+JobFactory = Callable[[int], Job]  #: makes a job from a seed
 
 
 IN_A_FILE = (

@@ -18,10 +18,8 @@ from glideslope.search.jobs.job import Job, check_methods
 
 
 class JobFile:
-    """The function of a file that makes jobs, by its place `path/to/file.py:job` and its absolute path.
-
-    It is pickled as its place: who unpickles it loads the file on the first call, which raises what `load_job` raises.
-    """
+    """The function of a file that makes jobs, by its place `path/to/file.py:job` and its absolute path. It is pickled
+    as its place: who unpickles it loads the file on the first call, which raises what `load_job` raises."""
 
     def __init__(self, place: str, file: Path) -> None:
         self.place, self.file = place, file
@@ -65,11 +63,8 @@ class JobFile:
 
 
 def load_job(place: str) -> JobFile:
-    """The function that a job file has: `path/to/file.py:job`. It can be pickled, so workers can make its jobs.
-
-    Raises:
-        JobError: the file or the function is missing, the file can't be run, or what it makes isn't a job.
-    """
+    """The function that a job file has: `path/to/file.py:job`. It can be pickled, so workers can make its jobs. Raises
+    a JobError if the file or the function is missing, the file can't be run, or what it makes isn't a job."""
     path, colon, name = place.rpartition(":")
     if not colon or not name.isidentifier():
         raise JobError(f"{place!r} is not a job: write path/to/file.py:function")

@@ -74,8 +74,7 @@ class Ranks:
         return {"ranks": self._call("state")}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Restores the state of each rank; none goes on before all have. Raises a JobError if the state is of another
-        number of processes."""
+        """Restores each rank's state, all before any goes on. Raises a JobError for another number of processes."""
         states = state["ranks"]
         if len(states) != len(self._pipes):
             raise JobError(

@@ -14,8 +14,7 @@ from glideslope.documents import shown
 from glideslope.errors import SearchError
 
 _ADVICE = "and must give a number: return a float, or a scalar on its device"
-_SHOWN = 60
-"""Characters of a value that a message shows."""
+_SHOWN = 60  # characters of a value that a message shows
 _NOT_REAL = ("bool", "complex", "str", "bytes", "datetime", "timedelta", "void", "U", "S", "[")
 """The types of array elements that aren't real numbers, by how their names begin."""
 
@@ -48,11 +47,9 @@ def number(value: Any) -> float:
 
 
 def kept(value: Any) -> Any:
-    """What `number` will read later, independent of what the job does with it until then.
-
-    A job may return the same tensor each time, as a captured graph does, and write the next loss into it. So a scalar
-    on a device is copied there, which waits for nothing; any other is read now. Raises a TypeError if it is no number.
-    """
+    """What `number` will read later, independent of what the job does with it until then. A job may return the same
+    tensor each time, as a captured graph does, and write the next loss into it. So a scalar on a device is copied
+    there, which waits for nothing; any other is read now. Raises a TypeError if it is no number."""
     if isinstance(value, float):
         return float(value)
     if _is(value, "torch", "Tensor"):

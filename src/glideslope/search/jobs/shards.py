@@ -10,17 +10,14 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
-SHARD = "shard of"
-"""The key of the dictionary that stands for such a tensor: how it is divided."""
+SHARD = "shard of"  # the key of the dictionary that stands for such a tensor: how it is divided
 
 Shard = dict[str, Any]
 
 
 class Shards:
-    """Takes the distributed tensors of states apart and joins them again, on the rank that holds the parts.
-
-    Only this rank has the group of processes over which a tensor is divided, so its state names the layout.
-    """
+    """Takes the distributed tensors of states apart and joins them again, on the rank that holds the parts. Only this
+    rank has the group of processes over which a tensor is divided, so its state names the layout."""
 
     def __init__(self) -> None:
         self._layouts: dict[str, Callable[..., Any]] = {}
@@ -30,8 +27,7 @@ class Shards:
         return _pickled(value, self._part)
 
     def joined(self, content: bytes) -> Any:
-        """A value of which `pickled` is the content, its tensors distributed again. Raises a KeyError if they are
-        divided in a way in which those of no earlier value were."""
+        """A value that was `pickled`, its tensors distributed again. Raises a KeyError for a layout not seen before."""
         return _Unpickler(BytesIO(content), self._whole).load()
 
     def _part(self, value: Any) -> Shard | None:

@@ -9,19 +9,16 @@ from typing import Any
 PEAKS = {"plain": 0.21, "adagrad": 0.55, "adaptive": 0.018}
 """The median of the best peaks by the kind of optimizer, over the trainings of `benchmarks/search/jobs`."""
 
-UNKNOWN = 0.032
-"""The same over all kinds."""
+UNKNOWN = 0.032  # the same over all kinds
 
 EDGES = {"plain": (3.0, 0.9), "adagrad": (1.4, 0.5), "adaptive": (19.0, 0.3)}
 """By the kind of optimizer: how far below the edge of stability of a sweep of 100 updates the best peak lies, in the
 median of the same trainings, and the weight of that, in the logarithm, beside the usual peak. The edge tells next to
 nothing where each coordinate is scaled: leaving a training out, both err by a factor of 3.2."""
 
-TRUST = 0.25
-"""The weight, in the logarithm, of a rate that the user chose."""
+TRUST = 0.25  # the weight, in the logarithm, of a rate that the user chose
 
-_FAR = 100.0
-"""The factor beyond which a user's rate says nothing."""
+_FAR = 100.0  # the factor beyond which a user's rate says nothing
 
 _ADAPTIVE = ("adam", "rms", "lion", "muon", "adan", "adafactor", "adabelief", "lamb", "sophia")
 _PLAIN = ("sgd", "momentum", "nesterov", "lars")
@@ -57,8 +54,7 @@ def by_edge(edge: float, optimizer: str | None) -> float | None:
 
 
 def start(job: Any, optimizer: str | None = None) -> float:
-    """The peak that a search begins with: by the optimizer of a job or its model, the first of several; or by the name
-    of the one that the search chose."""
+    """The peak that a search begins with: by a job's optimizer, the first of several, or by the name of one chosen."""
     first = optimizer_of(job)
     usual = PEAKS.get(kind(optimizer or type(first).__name__) or "", UNKNOWN)
     rate = None if optimizer else chosen_rate(first)
@@ -82,10 +78,7 @@ def optimizer_of(job: Any) -> Any:
 
 
 def chosen_rate(optimizer: Any) -> float | None:
-    """The rate of an optimizer of torch, where it isn't the default of its class; else None.
-
-    A user who left the default chose nothing.
-    """
+    """The rate of an optimizer of torch, None where it is the default of its class: its user chose nothing."""
     groups = getattr(optimizer, "param_groups", None)
     if not isinstance(groups, list) or not groups or "lr" not in groups[0]:
         return None

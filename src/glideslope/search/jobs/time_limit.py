@@ -19,8 +19,7 @@ GRACE = 3.0
 """Seconds past the limit after which the process is ended: code that never comes back to Python hears no exception."""
 
 
-_AGAIN = 1.0
-"""Seconds between exceptions, for a job that catches them all."""
+_AGAIN = 1.0  # seconds between exceptions, for a job that catches them all
 
 
 @contextmanager
@@ -49,11 +48,9 @@ class Limit(Protocol):
 
     def run(self, what: str) -> AbstractContextManager[None]:
         """A run, of this name."""
-        ...
 
     def at(self, call: str) -> None:
         """The call of the job that comes next, for messages."""
-        ...
 
 
 _limit: ContextVar[Limit | None] = ContextVar("limit", default=None)

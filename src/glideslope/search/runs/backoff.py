@@ -25,38 +25,24 @@ LOST = 2.0
 """The ratio from which on the run also goes back to where the validation loss was least. So it does where all that the
 training loss had fallen is undone: of losses that aren't positive, which have no ratio, nothing else is a rise."""
 
-CLEAR = 4.0
-"""The standard errors by which the loss has risen where that is no noise of the batches."""
+CLEAR = 4.0  # the standard errors by which the loss has risen where that is no noise of the batches
 
-FACTOR = 0.5
-"""The cap, as a part of the rate where the loss had risen."""
+FACTOR = 0.5  # the cap, as a part of the rate where the loss had risen
 
-REST = 2
-"""The parts after which there may be a lower cap: the loss needs some time to come down."""
+REST = 2  # the parts after which there may be a lower cap: the loss needs some time to come down
 
 HIGHEST = 0.2
 """The share of the losses of a part, the highest, that are cut to the highest of the others: outliers are no rise."""
 
-SHORTEST = 8
-"""The updates of a part below which its mean says nothing."""
+SHORTEST = 8  # the updates of a part below which its mean says nothing
 
-MOST = 8
-"""The caps at most: a training that is lost at any rate is left."""
+MOST = 8  # the caps at most: a training that is lost at any rate is left
 
 
 class Backoff:
-    """Looks at a run after each of its parts; caps its rate and takes it back where its loss has risen.
-
-    Time goes on where the run goes back: so it makes as many updates as any.
-
-    Args:
-        rates: of each update by the schedule, shape (n,).
-        job: of the run.
-
-    Attributes:
-        cap: what the rate stays under.
-        events: what was done; their `factor` is the cap over the rate at their update.
-    """
+    """Looks at a run after each of its parts; caps its rate, which stays under `cap`, and takes it back where its loss
+    has risen. Time goes on where the run goes back: so it makes as many updates as any. The factor of an event is the
+    cap over the schedule's rate at its update."""
 
     def __init__(self, rates: np.ndarray, job: Job) -> None:
         self.cap = math.inf
@@ -103,8 +89,7 @@ class Backoff:
         return True
 
     def _answer(self, mean: float, clear: float, made: int) -> bool:
-        """Caps the rate where the mean of a part has risen by more than is clear, if any update follows, and goes back
-        where it has risen much; whether it went back."""
+        """Caps the rate where a part's mean has clearly risen, and goes back where it has much; whether it did."""
         least = self._least
         is_undone = mean > self._first > least + clear
         is_lost = 0 < LOST * least < mean or is_undone

@@ -22,8 +22,7 @@ from glideslope.search.storage.places import Place
 
 LEAST_SPACING = 50.0
 """How many times what a checkpoint costs lies between two of them at least: so they take under 2% of the time."""
-BYTES_A_SECOND = 1e8
-"""How fast the first is thought to be written; after that it is measured."""
+BYTES_A_SECOND = 1e8  # how fast the first is thought to be written; after that it is measured
 _LAST = 2
 
 
@@ -67,8 +66,7 @@ class Checkpoints:
             self._schedule()
 
     def save(self, position: Position, content: Any) -> None:
-        """Keeps a checkpoint: where the run stands, and the states of the job there and at a guard's snapshots. Where
-        that can't be done, warns, and none is due any more."""
+        """Keeps a checkpoint: where the run stands, and the states. Where it can't, warns, and none is due any more."""
         try:
             self._form = self._form or states.form_of(content["job"])
             self._write(position, content, self._form)
@@ -146,10 +144,7 @@ def _files(document: str) -> list[str]:
 
 
 def latest_positions(address: str, search: str) -> dict[str, Position]:
-    """Where each unfinished run of a search, by its id, stood at its last whole checkpoint, by its key.
-
-    The checkpoints are those at an address; the job's state isn't read.
-    """
+    """Where each unfinished run of a search, by its id, stood at its last whole checkpoint, by its key."""
     positions: dict[str, Position] = {}
     place = places.place_at(address)
     for name in place.names(stored.checkpoint_names(stored.any_run(search))):

@@ -28,26 +28,17 @@ def finds_its_rate(optimizer: str | None) -> bool:
 
 @dataclass(frozen=True)
 class Contestant:
-    """A schedule at a peak rate.
+    """A schedule at a peak rate. A feedback in it gets each validation loss of the run, and a guard each training loss;
+    where its decay is paid in batch growth, the run has fewer updates, of as many examples."""
 
-    A feedback in it gets each validation loss of the run, and a guard each training loss; where
-    its decay is paid in batch growth, the run has fewer updates, of as many examples.
-
-    Attributes:
-        schedule: the schedule of the rate, possibly times feedbacks or a growth of the batch.
-        peak: the rate where its factor is 1.
-        optimizer: the name of the optimizer that the job is made with; None is the job's own.
-        average: the average of the weights that is measured; None is the weights themselves.
-        settings: other numbers of the optimizer that are set, such as ("weight_decay", 0.1).
-        batch: the examples of an update, as a multiple of those of the job's own batch; where it grows, of its base.
-    """
-
-    schedule: Driven
-    peak: float
-    optimizer: str | None = None
-    average: Average | None = None
+    schedule: Driven  #: the schedule of the rate, possibly times feedbacks or a growth of the batch
+    peak: float  #: the rate where its factor is 1
+    optimizer: str | None = None  #: the name of the optimizer that the job is made with; None is the job's own
+    average: Average | None = None  #: the average of the weights that is measured; None is the weights themselves
     settings: tuple[tuple[str, float], ...] = ()
+    """Other numbers of the optimizer that are set, such as ("weight_decay", 0.1)."""
     batch: float = 1.0
+    """The examples of an update, as a multiple of those of the job's own batch; where it grows, of its base."""
 
     def rates(self, steps: int) -> np.ndarray:
         """The rate of each update of a complete run over `steps`, feedback left out, shape (n,)."""
@@ -75,8 +66,7 @@ class Contestant:
 
     @property
     def may_stop(self) -> bool:
-        """Whether a run can go on at rate zero as if it had ended: the weights themselves are measured, and a schedule
-        alone moves the rate."""
+        """Whether a run can go on at rate zero as if ended: a schedule alone moves it, and no average is measured."""
         by_itself = self.average or finds_its_rate(self.optimizer)
         return isinstance(self.schedule, Schedule) and not by_itself
 
@@ -99,33 +89,20 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Run:
-    """A complete run of a contestant.
+    """A complete run of a contestant."""
 
-    Attributes:
-        contestant: what it was made with.
-        steps: the horizon of the schedule, in updates.
-        seed: the seed of the job.
-        losses: the training loss of each update made, shape (n,); fewer than planned where it diverged.
-        evaluations: (updates made, validation loss), the last at the end.
-        final_loss: the validation loss at the end, infinite where it diverged.
-        scales: (updates made, factor of the feedback from there on), where there is one.
-        events: what a guard did, or where its rate was capped.
-        problem: why it ended early, where a guard stopped it.
-        made: the updates made, those that a guard took back too.
-        untrained: the validation loss before the first update, measured as the final one.
-    """
-
-    contestant: Contestant
-    steps: int
-    seed: int
-    losses: np.ndarray
-    evaluations: tuple[tuple[int, float], ...]
-    final_loss: float
+    contestant: Contestant  #: what it was made with
+    steps: int  #: the horizon of the schedule, in updates
+    seed: int  #: the seed of the job
+    losses: np.ndarray  #: the training loss of each update made, shape (n,); fewer than planned where it diverged
+    evaluations: tuple[tuple[int, float], ...]  #: (updates made, validation loss), the last at the end
+    final_loss: float  #: the validation loss at the end, infinite where it diverged
     scales: tuple[tuple[int, float], ...] = ()
-    events: tuple[Event, ...] = ()
-    problem: str = ""
-    made: int = 0
-    untrained: float = math.nan
+    """(updates made, factor of the feedback from there on), where there is one."""
+    events: tuple[Event, ...] = ()  #: what a guard did, or where its rate was capped
+    problem: str = ""  #: why it ended early, where a guard stopped it
+    made: int = 0  #: the updates made, those that a guard took back too
+    untrained: float = math.nan  #: the validation loss before the first update, measured as the final one
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "made", max(self.made, len(self.losses)))

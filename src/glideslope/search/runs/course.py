@@ -27,53 +27,32 @@ from glideslope.search.runs.protection import Protection, protection_of
 
 @dataclass
 class Course:
-    """A run in the making.
+    """A run in the making."""
 
-    Attributes:
-        job: at its initial state.
-        rates: of each update, feedback left out, shape (n,).
-        controls: of each update besides the rate, shape (n,) each.
-        feedback: what moves the rate, if anything does.
-        average: the average of the weights that is measured in place of them, if one is.
-        backoff: caps the rate where the training loss rises, if that is looked at.
-        ends: the numbers of updates made at which the validation loss is measured, the last n.
-        measure: measures it; True for that of the averaged weights.
-        look: is called now and then with the updates made and the last training loss.
-        what: the run's name, for messages.
-        checkpoints: of the run, where they are kept.
-        measured: is called after each evaluation with the updates made and the validation loss.
-        untrained: the validation loss before the first update.
-        made: the updates made, those taken back too.
-        losses: the training loss of each update made.
-        evaluations: (updates made, validation loss).
-        scales: (updates made, what feedback multiplies the rate by from there on).
-        events: what a guard did.
-        problem: why it ended early, where a guard stopped it.
-    """
-
-    job: Job
-    rates: np.ndarray
-    controls: dict[str, np.ndarray]
-    feedback: Controlled | None
-    average: Average | None
-    backoff: Backoff | None
-    ends: list[int]
-    measure: Callable[[bool], float]
-    look: Callable[[int, float], None]
-    what: str
-    checkpoints: Checkpoints | None = None
+    job: Job  # at its initial state
+    rates: np.ndarray  # of each update, feedback left out, shape (n,)
+    controls: dict[str, np.ndarray]  # of each update besides the rate, shape (n,) each
+    feedback: Controlled | None  # what moves the rate, if anything does
+    average: Average | None  # the average of the weights that is measured in place of them, if one is
+    backoff: Backoff | None  # caps the rate where the training loss rises, if that is looked at
+    ends: list[int]  # the numbers of updates made at which the validation loss is measured, the last n
+    measure: Callable[[bool], float]  # measures it; True for that of the averaged weights
+    look: Callable[[int, float], None]  # is called now and then with the updates made and the last training loss
+    what: str  # the run's name, for messages
+    checkpoints: Checkpoints | None = None  # of the run, where they are kept
     measured: Callable[[int, float], None] | None = None
-    untrained: float = math.nan
-    made: int = 0
-    losses: list[float] = field(default_factory=list)
-    evaluations: list[tuple[int, float]] = field(default_factory=list)
+    """Is called after each evaluation with the updates made and the validation loss."""
+    untrained: float = math.nan  # the validation loss before the first update
+    made: int = 0  # the updates made, those taken back too
+    losses: list[float] = field(default_factory=list)  # the training loss of each update made
+    evaluations: list[tuple[int, float]] = field(default_factory=list)  # (updates made, validation loss)
     scales: list[tuple[int, float]] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
-    problem: str = ""
+    """(updates made, what feedback multiplies the rate by from there on)."""
+    events: list[Event] = field(default_factory=list)  # what a guard did
+    problem: str = ""  # why it ended early, where a guard stopped it
 
     def run(self, resumed: tuple[Position, Any] | None = None) -> float:
-        """Makes the run, or goes on from a checkpoint of it; returns the validation loss at its end, infinite where it
-        was lost."""
+        """Makes the run, or goes on from a checkpoint; returns the final validation loss, infinite if it is lost."""
         self.state: State = self.feedback.init() if self.feedback else {}
         self.protection = protection = protection_of(self.feedback, self.job)
         if watched := protection.ring if protection else self.backoff:

@@ -13,10 +13,8 @@ from glideslope.search.jobs.calls import end_child, reraise
 from glideslope.search.jobs.scalars import kept, number
 from glideslope.search.jobs.time_limit import counted
 
-LOOK_EVERY = 25
-"""Updates between looks at the loss: each look may wait for a device."""
-GUARDED_EVERY = 5
-"""The same where a guard looks: what it finds has gone on for so long."""
+LOOK_EVERY = 25  # updates between looks at the loss: each look may wait for a device
+GUARDED_EVERY = 5  # the same where a guard looks: what it finds has gone on for so long
 
 Stop = Callable[[list[float]], bool]
 Between = Callable[[list[float], list[Any]], None]

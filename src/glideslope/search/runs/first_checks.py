@@ -17,17 +17,14 @@ from glideslope.search.jobs.scalars import number
 from glideslope.search.jobs.time_limit import one_run
 from glideslope.search.runs.drive import drive
 
-_CHECKED = np.array([1e-8, 1e-2, 1e-2])
-"""The rates of the updates that show whether a job is restored."""
+_CHECKED = np.array([1e-8, 1e-2, 1e-2])  # the rates of the updates that show whether a job is restored
 
 
-_INEXACT = 1e-3
-"""By how much, relatively, a loss may differ where a device computes in another order."""
+_INEXACT = 1e-3  # by how much, relatively, a loss may differ where a device computes in another order
 
 
 def check_first_updates(job: Job, restore: Callable[[str], None]) -> int:
-    """Makes a few updates twice, restoring the job after each time; returns how many it made. Raises a JobError if the
-    first loss isn't finite, or restore doesn't go back."""
+    """Makes a few updates twice; how many. Raises a JobError if the first loss isn't finite, or restore fails."""
 
     def few_updates() -> list[float]:
         """The losses: the first shows the initial weights, the third what the second update made of them."""
@@ -57,8 +54,7 @@ def check_first_updates(job: Job, restore: Callable[[str], None]) -> int:
     return len(first) + len(second)
 
 
-_UPDATES = 3
-"""So many tell optimizers apart: the first of momentum is that of plain gradient descent."""
+_UPDATES = 3  # so many tell optimizers apart: the first of momentum is that of plain gradient descent
 
 
 def check_changed(optimizer: str, plain: Job, plain_state: Any, job: Job, state: Any) -> int:

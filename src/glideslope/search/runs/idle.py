@@ -9,10 +9,7 @@ from glideslope.search.runs.labels import label
 
 
 def idle(runs: Sequence[Run]) -> tuple[str, ...]:
-    """The feedbacks, by their texts, that acted in none of the runs of one contestant; () where it has none.
-
-    Of several beside a guard, which act on one factor, all did if the factor moved.
-    """
+    """The feedbacks that acted in none of a contestant's runs; beside a guard, on one factor, all did if it moved."""
     guarded = any(run.events for run in runs)
     measured = any(map(_measured, runs))
     feedbacks = runs[0].contestant.policy.feedbacks

@@ -45,11 +45,9 @@ def make_run(
     measured: Callable[[int, float], None] | None = None,
     notes: Notes | None = None,
 ) -> Made:
-    """Makes the run of a trial on a job at its initial state, and leaves the job as the run ends.
-
-    `look` gets the updates made and the last training loss, now and then; `measured` gets each evaluation, the updates
-    made and the validation loss; `notes` are written of how far the run is.
-    """
+    """Makes the run of a trial on a job at its initial state, and leaves the job as the run ends. `look` gets the
+    updates made and the last training loss, now and then; `measured` gets each evaluation, the updates made and the
+    validation loss; `notes` are written of how far the run is."""
     contestant, what = trial.contestant, str(trial.contestant)
     rates, controls = contestant.rates(trial.steps), contestant.controls(trial.steps)
     check_controls(opened.job, contestant, controls)
@@ -94,10 +92,8 @@ def _both(look: Callable[[int, float], None], see: Callable[[int, float], None])
 
 
 def _untrained_loss(opened: Opened, updates: float) -> float:
-    """The validation loss before the first update, measured as at the end of a run; once for each kind of run.
-
-    The job is restored after it, so that a run is the same whether or not it was the first of its kind.
-    """
+    """The validation loss before the first update, measured as at the end of a run; once for each kind of run. The job
+    is restored after it, so that a run is the same whether or not it was the first of its kind."""
     if updates not in opened.untrained:
         with calling("evaluate", "before the first update"):
             opened.untrained[updates] = opened.measured(updates)

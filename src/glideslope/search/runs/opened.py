@@ -15,19 +15,13 @@ from glideslope.search.jobs.time_limit import one_run
 
 @dataclass(frozen=True)
 class Opened:
-    """A job and its initial state.
+    """A job and its initial state."""
 
-    Attributes:
-        job: it.
-        initial: its state before the first update.
-        data_order: the seed of `reseed` that follows the initial state; None for the order of the job.
-        untrained: the validation losses of the initial weights, by the updates that measuring one may cost.
-    """
-
-    job: Job
-    initial: Any
-    data_order: int | None = None
+    job: Job  # it
+    initial: Any  # its state before the first update
+    data_order: int | None = None  # the seed of `reseed` that follows the initial state; None for the order of the job
     untrained: dict[float, float] = field(default_factory=dict)
+    """The validation losses of the initial weights, by the updates that measuring one may cost."""
 
     def restore(self, where: str) -> None:
         """Puts the job at its initial state, for or after what is named."""
@@ -62,8 +56,7 @@ class Jobs:
         self._opened: dict[tuple[int, str | None], Opened] = {}
 
     def at(self, seed: int, optimizer: str | None = None) -> Opened:
-        """The job of a seed, and of an optimizer; it may not be at its initial state. Raises a SearchError if there is
-        no function that makes another."""
+        """The job of a seed and an optimizer, in any state. Raises a SearchError if nothing makes another."""
         if is_factory(self.source):
             if (seed, optimizer) not in self._opened:
                 self._opened = {entry: opened for entry, opened in self._opened.items() if entry[0] == seed}

@@ -21,31 +21,18 @@ State = dict[str, float]
 
 
 class Position(msgspec.Struct, forbid_unknown_fields=True):
-    """Where a run stands.
+    """Where a run stands."""
 
-    Attributes:
-        stretch: the updates made before the current stretch, within which nothing but the rate changes.
-        made: the updates made, those that a guard took back too; those in `waiting` left out.
-        training: the training loss of each update, its float64 in base 64.
-        waiting: the losses of the updates after these, which the run hasn't looked at yet.
-        evaluations: (updates made, validation loss).
-        scales: (updates made, factor of the feedback from there on).
-        events: what a guard did.
-        feedback: the state of the feedbacks.
-        snapshots: how many a guard has.
-        untrained: the validation loss before the first update.
-    """
-
-    stretch: Count
-    made: Count
-    training: str
-    waiting: list[float]
-    evaluations: list[tuple[Count, float]]
-    scales: list[tuple[Count, float]]
-    events: list[Event]
-    feedback: State
-    snapshots: Count
-    untrained: float
+    stretch: Count  # the updates made before the current stretch, within which nothing but the rate changes
+    made: Count  # the updates made, those that a guard took back too; those in `waiting` left out
+    training: str  # the training loss of each update, its float64 in base 64
+    waiting: list[float]  # the losses of the updates after these, which the run hasn't looked at yet
+    evaluations: list[tuple[Count, float]]  # (updates made, validation loss)
+    scales: list[tuple[Count, float]]  # (updates made, factor of the feedback from there on)
+    events: list[Event]  # what a guard did
+    feedback: State  # the state of the feedbacks
+    snapshots: Count  # how many a guard has
+    untrained: float  # the validation loss before the first update
 
     @property
     def losses(self) -> list[float]:

@@ -108,8 +108,7 @@ class Protection:
 
 
 def protection_of(feedback: Controlled | None, job: Job) -> Protection | None:
-    """What protects a run, where its rate is times a guard. Raises a SearchError if a feedback other than a guard takes
-    each loss."""
+    """What protects a run whose rate is times a guard. Raises a SearchError if another feedback takes each loss."""
     if feedback is None or feedback.guard is None:
         return None
     guard = feedback.feedbacks[feedback.guard]

@@ -16,49 +16,31 @@ from glideslope.errors import DocumentError, GlideslopeError
 from glideslope.search.runs.unfinished import Saving
 from glideslope.search.storage import places, stored
 
-EVERY = 1.0
-"""The least seconds between two notes."""
+EVERY = 1.0  # the least seconds between two notes
 SPACING = 100.0
 """How many times what a note costs lies between two of them at least: so they take under 1% of the time."""
-MOST_POINTS = 200
-"""The losses of a run that a note has, at most: of more, every second is left out."""
+MOST_POINTS = 200  # the losses of a run that a note has, at most: of more, every second is left out
 
 
 class Running(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """How far a run is.
+    """How far a run is."""
 
-    Attributes:
-        key: the run.
-        what: its name.
-        stage: what it is for.
-        done: updates made of it.
-        of: updates that it will make.
-        made: updates made for it, those lost with a process too.
-        loss: the last training loss.
-        host: the machine.
-        pid: the number of the process.
-        at: the time, in seconds since 1970.
-        course: some of the updates, and the training losses of these.
-    """
-
-    key: str
-    what: str
-    stage: str
-    done: stored.Count
-    of: stored.Count
-    made: stored.Count
-    loss: float
-    host: str
-    pid: int
-    at: float
-    course: tuple[tuple[stored.Count, float], ...] = ()
+    key: str  # the run
+    what: str  # its name
+    stage: str  # what it is for
+    done: stored.Count  # updates made of it
+    of: stored.Count  # updates that it will make
+    made: stored.Count  # updates made for it, those lost with a process too
+    loss: float  # the last training loss
+    host: str  # the machine
+    pid: int  # the number of the process
+    at: float  # the time, in seconds since 1970
+    course: tuple[tuple[stored.Count, float], ...] = ()  # some of the updates, and the training losses of these
 
 
 class Notes:
-    """Writes how far a run is, now and then, of the updates that it will make (`of`).
-
-    `before` are the updates that earlier processes are known to have made of the run.
-    """
+    """Writes how far a run is, now and then, of the updates that it will make (`of`). `before` are the updates that
+    earlier processes are known to have made of the run."""
 
     def __init__(self, saving: Saving, what: str, stage: str, of: int) -> None:
         self._saving, self._what, self._stage, self._of = saving, what, stage, of
@@ -75,8 +57,7 @@ class Notes:
         self._course = [point for point in self._course if point[0] <= done]
 
     def see(self, done: int, loss: float) -> None:
-        """Keeps a loss, and writes a note where it is time for one; where that can't be done, none is written any
-        more."""
+        """Keeps a loss, and writes a note where it is time; where that can't be done, never again."""
         self._keep(done, loss)
         if (began := time.monotonic()) < self._due:
             return

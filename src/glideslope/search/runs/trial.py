@@ -13,27 +13,18 @@ from glideslope.search.runs.contestant import Contestant
 class Trial:
     """A complete run of a job from its initial state.
 
-    Attributes:
-        contestant: the schedule and its peak rate.
-        steps: the horizon.
-        seed: of the job.
-        evaluations: how often to measure the validation loss, evenly spread, the last at the end.
-        share: what an evaluation may cost, as a part of the run; a job with `estimate` keeps to it.
-        order: of the data: 0 is the seed's own, another tells how much a loss depends on the order.
-        backs_off: whether the rate is capped where the training loss rises.
-
     >>> import glideslope as gs
     >>> Trial(Contestant(gs.linear(), 0.1), 100, seed=0).key
     'linear() at 0.1 over 100, seed 0, 1 evaluations'
     """
 
-    contestant: Contestant
-    steps: int
-    seed: int
-    evaluations: int = 1
-    share: float = math.inf
-    order: int = 0
-    backs_off: bool = False
+    contestant: Contestant  # the schedule and its peak rate
+    steps: int  # the horizon
+    seed: int  # of the job
+    evaluations: int = 1  # how often to measure the validation loss, evenly spread, the last at the end
+    share: float = math.inf  # what an evaluation may cost, as a part of the run; a job with `estimate` keeps to it
+    order: int = 0  # of the data: 0 is the seed's own, another tells how much a loss depends on the order
+    backs_off: bool = False  # whether the rate is capped where the training loss rises
 
     @property
     def key(self) -> str:

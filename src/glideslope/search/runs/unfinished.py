@@ -18,21 +18,13 @@ from glideslope.search.storage.places import Place, place_at
 
 @dataclass(frozen=True)
 class Saving:
-    """Where and how often a run is checkpointed, and says how far it is.
+    """Where and how often a run is checkpointed, and says how far it is."""
 
-    Attributes:
-        address: of the place.
-        stem: how the names of its files begin.
-        key: what is run.
-        every: the least seconds between two checkpoints, infinite for none.
-        lock: of the run directory that the place is in; None for a place elsewhere.
-    """
-
-    address: str
-    stem: str
-    key: str
-    every: float
-    lock: Lock | None
+    address: str  # of the place
+    stem: str  # how the names of its files begin
+    key: str  # what is run
+    every: float  # the least seconds between two checkpoints, infinite for none
+    lock: Lock | None  # of the run directory that the place is in; None for a place elsewhere
 
     @property
     def place(self) -> Place:
@@ -45,19 +37,15 @@ class Saving:
         return self.lock is None or self.lock.is_there
 
     def checkpoints(self, initial: Any, give_up: Callable[[DocumentError], None]) -> Checkpoints | None:
-        """The checkpoints of the run, from the job's state at its start; None where there shall be none. `give_up` is
-        called where the state has no safe form."""
+        """The run's checkpoints, None where there are none; `give_up` is called for a state without a safe form."""
         if math.isinf(self.every):
             return None
         return Checkpoints(self.place, self.stem, self.key, self.every, self.lock, initial, give_up)
 
 
 class Unfinished:
-    """The files of the runs in the making, at an address.
-
-    A run is checkpointed every so many seconds at most, infinite for never; `lock` is that of the run directory that
-    the files lie in, None for a place elsewhere.
-    """
+    """The files of the runs in the making, at an address. A run is checkpointed every so many seconds at most, infinite
+    for never; `lock` is that of the run directory that the files lie in, None for a place elsewhere."""
 
     def __init__(self, address: str, every: float, lock: Lock | None) -> None:
         self._address, self.every, self._lock = address, every, lock

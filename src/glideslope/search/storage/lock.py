@@ -17,28 +17,18 @@ from glideslope.documents import checked, sealed, unsealed
 from glideslope.errors import DocumentError, RunDirectoryError
 
 _TRIES = 5
-_PAUSE = 0.02
-"""Seconds between two looks at a lock."""
+_PAUSE = 0.02  # seconds between two looks at a lock
 
 
 class Owner(msgspec.Struct, forbid_unknown_fields=True):
-    """A process, and a random token of the lock that it holds.
+    """A process, and a random token of the lock that it holds."""
 
-    Attributes:
-        host: the name of the machine, and its number where it has one.
-        boot: which start of the machine; "" where that isn't known.
-        space: the space of process numbers, another in each container.
-        pid: the number of the process.
-        started: when it started; numbers of processes come again.
-        token: of the lock.
-    """
-
-    host: str
-    boot: str
-    space: str
-    pid: int
-    started: str
-    token: str
+    host: str  # the name of the machine, and its number where it has one
+    boot: str  # which start of the machine; "" where that isn't known
+    space: str  # the space of process numbers, another in each container
+    pid: int  # the number of the process
+    started: str  # when it started; numbers of processes come again
+    token: str  # of the lock
 
 
 class Lock:
@@ -53,10 +43,10 @@ class Lock:
         """Whether it was acquired here and not released since."""
         return bool(self._text)
 
-    def check_free(self, who: str = "another search writes in {folder} now") -> None:
+    def check_free(self) -> None:
         """Raises unless there is no lock, or that of a process that is no more."""
         if (text := self._read()) is not None and not self._stale(text):
-            raise self._refusal(text, who)
+            raise self._refusal(text, "another search writes in {folder} now")
 
     def acquire(self, patience: float = 0.0) -> None:
         """Takes the lock. Raises a RunDirectoryError if another process, or another search of this one, holds it for
@@ -86,11 +76,9 @@ class Lock:
             return False
 
     def check_held(self) -> None:
-        """Raises where the lock isn't in its file any more; for a worker, where another's is there.
-
-        A worker saves its run after an interrupted search has released the lock. Who takes away the lock of a dead
-        process may move a new one aside for a moment: so one that isn't there is looked for twice.
-        """
+        """Raises where the lock isn't in its file any more; for a worker, where another's is there. A worker saves its
+        run after an interrupted search has released the lock. Who takes away the lock of a dead process may move a new
+        one aside for a moment: so one that isn't there is looked for twice."""
         if (text := self._read()) is None:
             if self._pid != os.getpid():
                 return

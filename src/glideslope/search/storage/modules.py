@@ -11,12 +11,10 @@ from itertools import islice
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-_NAME = re.compile(r"[\w./*-]{1,200}(:\w+)?")
-"""Texts that may name a module or a file."""
+_NAME = re.compile(r"[\w./*-]{1,200}(:\w+)?")  # texts that may name a module or a file
 _LOADERS = {"importlib", "runpy", "pkgutil", "imp", "__import__", "exec"}
 """Where code names one of these, any text in it may be a module's name."""
-_MOST = 1000
-"""Nodes within a call or a sum that are looked at; long tables have more."""
+_MOST = 1000  # nodes within a call or a sum that are looked at; long tables have more
 
 
 def modules(file: Path) -> set[Path]:
@@ -83,8 +81,7 @@ def _imported(module: Path, roots: list[Path]) -> Iterator[Path]:
 
 
 def _named(every: list[ast.AST]) -> Iterator[str]:
-    """The texts in code that may name a module or a file; those that follow one another in a call or a path joined, as
-    of `folder / "models" / "small.py"`."""
+    """The texts in code that may name a module or a file; in a call or a path, joined: `folder / "models" / "a.py"`."""
     loads = any(_LOADERS & {*_words(node)} for node in every)
     for node in every:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and _NAME.fullmatch(node.value):

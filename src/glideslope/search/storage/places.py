@@ -28,24 +28,19 @@ class Place(Protocol):
         """The names of the files that match a pattern, sorted; none where there is no such place yet.
 
         Raises a FileError if the place can't be reached."""
-        ...
 
     def write(self, name: str, content: Callable[[BinaryIO], object]) -> str:
         """Writes a file; returns its checksum. Raises a FileError if it can't be written."""
-        ...
 
     def open(self, name: str) -> BinaryIO:
         """A file, to be read. Raises a DocumentError if there is none, or it can't be read."""
-        ...
 
     def delete(self, names: Iterable[str]) -> None:
         """Deletes files, those that are there. Raises a FileError if that can't be done."""
-        ...
 
 
 class Folder:
-    """A folder of this machine, or of a file system that it shares; it is made on the first write, and removed with its
-    last file. A file is whole, or not there."""
+    """A folder of this machine, made on the first write and removed with its last file; files are whole or absent."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -15,8 +15,7 @@ from glideslope.search.storage.run_files import WRITTEN
 def contents(
     result: dict[str, Any], curves: Sequence[tuple[np.ndarray, np.ndarray]], report: str
 ) -> dict[str, bytes]:  # fmt: skip
-    """The contents of the files, by their names: of what `--json` prints, the rates and the losses of each run, and the
-    page."""
+    """The files' contents by name: of what `--json` prints, the rates and losses of each run, and the page."""
     lines = ["run,step,lr,loss"]
     for i, (rates, losses) in enumerate(curves):
         pairs = zip(rates.tolist(), losses.tolist(), strict=False)  # a run that diverged has fewer losses

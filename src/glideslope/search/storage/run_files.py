@@ -14,8 +14,7 @@ from glideslope.errors import DocumentError, RunDirectoryError
 from glideslope.files import write_in_place
 from glideslope.search.storage import states
 
-WRITTEN = ("result.json", "runs.csv", "report.html")
-"""What a search writes at its end."""
+WRITTEN = ("result.json", "runs.csv", "report.html")  # what a search writes at its end
 
 RUNS, UNFINISHED, TRAINED = "finished", "unfinished", "checkpoint"
 """The folders: the results of finished runs, the checkpoints of runs in the making, the state of the trained job."""
@@ -72,8 +71,7 @@ def delete(files: Iterable[Path]) -> None:
 
 
 def digest(file: Path) -> str | None:
-    """The checksum of a regular file, None where there is nothing. Raises a DocumentError if it is a link or another
-    thing, or can't be read."""
+    """The checksum of a regular file, None where there is nothing. Raises a DocumentError for anything else there."""
     try:
         if not stat.S_ISREG(os.lstat(file).st_mode):
             raise DocumentError("it isn't a regular file")
@@ -88,8 +86,7 @@ def digest(file: Path) -> str | None:
 def write(
     file: Path, content: Callable[[BinaryIO], object], before: Callable[[str], object] = lambda checksum: None
 ) -> str:
-    """Writes a file in one step; returns its checksum, with which `before` is called before the file is there. Raises a
-    FileError if it can't be written."""
+    """Writes a file in one step; returns its checksum, which `before` gets first. Raises a FileError if it can't."""
     checksums: list[str] = []
 
     def checked(temporary: Path) -> None:
@@ -101,8 +98,7 @@ def write(
 
 
 def check_unchanged(folder: Path, files: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """The checksums of the files in a run directory that stand where a search writes its own. Raises a
-    RunDirectoryError if one has none of the checksums that it may have."""
+    """The checksums of the files of a search in its directory. Raises a RunDirectoryError where one was changed."""
     for name in (RUNS, UNFINISHED, TRAINED):
         place = folder / name
         if place.is_symlink() or (place.exists() and not place.is_dir()):

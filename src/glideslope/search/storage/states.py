@@ -21,14 +21,12 @@ from glideslope.search.storage.trees import Arrays, joined, taken_apart
 
 Form = Literal["pt", "npz"]
 FORMS: tuple[Form, ...] = ("pt", "npz")
-_TREE = "state"
-"""The name of the array with the JSON."""
+_TREE = "state"  # the name of the array with the JSON
 _PLAIN = (bool, str, bytes, int, float, complex, type(None))
 
 
 def form_of(state: Any) -> Form:
-    """The form of a state's file. Raises a DocumentError, which names the value, if the state has no form that can be
-    read safely."""
+    """The form of a state's file. Raises a DocumentError that names the value which has no safe form."""
     torch = sys.modules.get("torch")
     if torch is not None and _has_tensors(state, torch) and _is_plain(state, torch):
         return "pt"
@@ -47,8 +45,7 @@ def write(state: Any, form: Form, file: BinaryIO) -> None:
 
 
 def read(file: BinaryIO, form: str, like: Any, name: str) -> Any:
-    """The state in a file of a form, with the classes of `like`, a state of the same job; `name` is for messages.
-    Raises a DocumentError if it is damaged, or of another job."""
+    """The state in a file, with the classes of `like`, a state of the same job. Raises a DocumentError."""
     try:
         if form == "pt":
             if "torch" not in sys.modules:  # a job that has tensors has imported it

@@ -24,25 +24,15 @@ Positive = Annotated[float, msgspec.Meta(gt=0)]
 
 
 class Record(msgspec.Struct, forbid_unknown_fields=True):
-    """The search that a run directory belongs to, and the files that it made there.
+    """The search that a run directory belongs to, and the files that it made there."""
 
-    Attributes:
-        format: of the files; the first had no checksums.
-        id: of the search, random; finished runs have it in their names.
-        search: its identity.
-        files: the checksums that each file may have: of before and after it is written.
-        former: the ids of searches before it, whose finished runs are to be deleted.
-        accepted: differences between identities with which it went on.
-        checkpoints: where those of unfinished runs lie; "" in the folder.
-    """
-
-    format: Literal[2]
-    id: Identifier
-    search: dict[str, Any]
-    files: dict[str, list[Identifier]] = {}
-    former: list[Identifier] = []
-    accepted: list[str] = []
-    checkpoints: str = ""
+    format: Literal[2]  # of the files; the first had no checksums
+    id: Identifier  # of the search, random; finished runs have it in their names
+    search: dict[str, Any]  # its identity
+    files: dict[str, list[Identifier]] = {}  # the checksums that each file may have: of before and after it is written
+    former: list[Identifier] = []  # the ids of searches before it, whose finished runs are to be deleted
+    accepted: list[str] = []  # differences between identities with which it went on
+    checkpoints: str = ""  # where those of unfinished runs lie; "" in the folder
 
 
 class Sweep(msgspec.Struct, forbid_unknown_fields=True):
@@ -53,8 +43,7 @@ class Sweep(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Finished(msgspec.Struct, forbid_unknown_fields=True):
-    """A run, as `Run.plain` gives it, what it was made for, and the updates that were made again after a process was
-    lost."""
+    """A run, as `Run.plain` gives it, what it was made for, and the updates made again after a process was lost."""
 
     schedule: str
     peak: Positive
@@ -110,8 +99,7 @@ def text_of_run(search: str, key: str, result: dict[str, Any]) -> str:
 
 
 def run_of(text: bytes, search: str, name: str) -> tuple[str, dict[str, Any]]:
-    """The key and the result in such a text. Raises a DocumentError if it is damaged, of another search, or stands
-    under another's name."""
+    """The key and the result in a text. Raises a DocumentError if it is damaged, or of another search or name."""
     entry = checked(unsealed(text), _Entry)
     if entry.search != search or name_of_run(search, entry.key) != name:
         raise DocumentError("it is of another run, renamed")
@@ -161,8 +149,7 @@ def digest(content: bytes) -> str:
 
 
 def content_of(file: Path) -> bytes | None:
-    """The content of a regular file; None where there is nothing. Raises a DocumentError if it is a link or another
-    thing, too large, or can't be read."""
+    """The content of a regular file, None where there is nothing. Raises a DocumentError for anything else there."""
     try:
         status = os.lstat(file)
         if not stat.S_ISREG(status.st_mode):

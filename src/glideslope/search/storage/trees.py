@@ -67,8 +67,7 @@ def taken_apart(value: Any, arrays: Arrays, place: str = "state", depth: int = 0
 
 
 def joined(tree: Any, arrays: Arrays, like: Any) -> Any:
-    """The value that was taken apart into JSON and arrays, with the classes of `like`. Raises a DocumentError if it is
-    no such JSON, or `like` has other classes."""
+    """The value of JSON and arrays, with the classes of `like`. Raises a DocumentError if those don't fit."""
     if tree is None or isinstance(tree, bool | str | int | float):
         return tree
     if isinstance(tree, list):

@@ -10,27 +10,19 @@ import numpy as np
 
 _HIDDEN, _CLASSES = 12, 10
 _STEPS, _RATE = 300, 0.5
-_NEAR = 1e-4
-"""How far apart the slopes are whose difference is the curvature."""
+_NEAR = 1e-4  # how far apart the slopes are whose difference is the curvature
 
 Weights = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """The mean cross-entropy of a network of two layers, at weights w + x·u + y·v.
+    """The mean cross-entropy of a network of two layers, at weights w + x·u + y·v."""
 
-    Attributes:
-        inputs: the pictures, shape (n, 65), the last column 1.
-        labels: the digits, shape (n,).
-        weights: the trained ones w, shapes (65, 12) and (13, 10).
-        directions: u and v, as the weights; each unit's part is as long as the unit's weights.
-    """
-
-    inputs: np.ndarray
-    labels: np.ndarray
-    weights: Weights
-    directions: tuple[Weights, Weights]
+    inputs: np.ndarray  # the pictures, shape (n, 65), the last column 1
+    labels: np.ndarray  # the digits, shape (n,)
+    weights: Weights  # the trained ones w, shapes (65, 12) and (13, 10)
+    directions: tuple[Weights, Weights]  # u and v, as the weights; each unit's part is as long as the unit's weights
     dimensions: int = 2
 
     @property

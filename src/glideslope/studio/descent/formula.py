@@ -37,11 +37,7 @@ _TOKEN = re.compile(
 
 
 class FormulaError(GlideslopeError, ValueError):
-    """A formula can't be read.
-
-    Attributes:
-        column: where the problem is, from 0.
-    """
+    """A formula can't be read; `column` is where the problem is, from 0."""
 
     def __init__(self, problem: str, column: int, text: str) -> None:
         super().__init__(f"{problem} at column {column + 1} of {text!r}")
@@ -50,34 +46,21 @@ class FormulaError(GlideslopeError, ValueError):
 
 @dataclass(frozen=True)
 class Node:
-    """A part of a formula.
+    """A part of a formula."""
 
-    Attributes:
-        kind: "number", "variable", "+", "-", "*", "/", "^", "negative", or a function's name.
-        parts: what it is made of.
-        value: of a number.
-        name: of a variable.
-    """
-
-    kind: str
-    parts: tuple[Node, ...] = ()
-    value: float = 0.0
-    name: str = ""
+    kind: str  # "number", "variable", "+", "-", "*", "/", "^", "negative", or a function's name
+    parts: tuple[Node, ...] = ()  # what it is made of
+    value: float = 0.0  # of a number
+    name: str = ""  # of a variable
 
 
 @dataclass(frozen=True)
 class Formula:
-    """A formula that was read.
+    """A formula that was read."""
 
-    Attributes:
-        text: as it was written.
-        root: the whole of it.
-        variables: those that it has: ("x",) or ("x", "y").
-    """
-
-    text: str
-    root: Node
-    variables: tuple[str, ...]
+    text: str  # as it was written
+    root: Node  # the whole of it
+    variables: tuple[str, ...]  # those that it has: ("x",) or ("x", "y")
 
     def at(self, point: tuple[Numbers, ...], second: bool = False) -> Jet:
         """Its value and derivatives at points, a coordinate for each variable, numbers or arrays of one shape; NaN

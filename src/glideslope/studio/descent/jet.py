@@ -9,23 +9,17 @@ from typing import Any
 
 import numpy as np
 
-Numbers = Any
-"""A float64 number, or an array of them."""
+Numbers = Any  # a float64 number, or an array of them
 
 
 @dataclass(frozen=True, slots=True)
 class Jet:
-    """A value, its first derivatives, and its second ones where they are asked for.
+    """A value, its first derivatives, and its second ones where they are asked for."""
 
-    Attributes:
-        value: the number, of any shape.
-        first: by each variable.
-        second: by each pair of variables (0, 0), (0, 1), (1, 1), …; None where they aren't asked for.
-    """
-
-    value: Numbers
-    first: tuple[Numbers, ...]
+    value: Numbers  # the number, of any shape
+    first: tuple[Numbers, ...]  # by each variable
     second: tuple[Numbers, ...] | None
+    """By each pair of variables (0, 0), (0, 1), (1, 1), …; None where they aren't asked for."""
 
     @classmethod
     def variables(cls, point: tuple[Numbers, ...], second: bool = False) -> tuple[Jet, ...]:
@@ -41,8 +35,7 @@ class Jet:
         return tuple(cls(value, tuple(float(i == j) for j in range(n)), zeros) for i, value in enumerate(point))
 
     def through(self, value: Numbers, slope: Numbers, bend: Callable[[], Numbers]) -> Jet:
-        """A function of it, by the chain rule: from its value and slope here, and `bend`, which computes its second
-        derivative."""
+        """A function of it, by the chain rule, from its value and slope; `bend` computes the second derivative."""
         second = None
         if self.second is not None:
             curve = bend()

@@ -83,20 +83,14 @@ OPTIMIZERS: dict[Name, Callable[[float], Update]] = {
 
 
 def limits(optimizer: Name, momentum: float, curvature: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """The rates from which on descent on a quadratic does more than crawl, swings to and fro, and diverges.
+    """The rates from which on descent on a quadratic does more than crawl, swings to and fro, and diverges, shape (n,)
+    each: 0.1·s, s = (1 - √β)²/λ and l = 2·(1 + β)/λ; of Nesterov's s = ((1 - β)/(1 + β))²/λ and l = 2·(1 + β)/(1 +
+    2·β)/λ.
 
-    With r the roots of the recurrence of the distance from the minimum along the steepest direction, of curvature λ,
-    it swings where they are complex or one is negative, and diverges where one is of size 1. Of momentum they are those
-    of r² - (1 + β - ηλ)·r + β; of Nesterov's those of r² - (1 + β)·(1 - ηλ)·r + β·(1 - ηλ).
-
-    Args:
-        optimizer: plain descent, or with momentum of either kind; others scale the slope, and have none.
-        momentum: β.
-        curvature: the largest, λ, shape (n,); NaN or 0 and less where the surface doesn't curve upwards.
-
-    Returns:
-        0.1·s, s and l, shape (n,) each, NaN where λ isn't above 0: with s = (1 - √β)²/λ and l = 2·(1 + β)/λ; of
-        Nesterov's s = ((1 - β)/(1 + β))²/λ and l = 2·(1 + β)/(1 + 2·β)/λ. None where there are none.
+    They are NaN where the curvature λ, shape (n,), isn't above 0, and None for an optimizer that scales the slope. With
+    r the roots of the recurrence of the distance from the minimum along the steepest direction, it swings where they
+    are complex or one is negative, and diverges where one is of size 1. Of momentum they are those of r² - (1 + β -
+    ηλ)·r + β; of Nesterov's those of r² - (1 + β)·(1 - ηλ)·r + β·(1 - ηλ).
 
     >>> [float(rate[0]) for rate in limits("descent", 0.0, np.array([4.0]))]
     [0.025, 0.25, 0.5]

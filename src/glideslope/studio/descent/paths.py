@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -11,77 +12,101 @@ import numpy as np
 from msgspec import Meta
 
 from glideslope.errors import ScheduleError
+from glideslope.policy import as_policy
+from glideslope.schedules import parse
 from glideslope.schedules.sampling import MOST_UPDATES
-from glideslope.studio.descent.driven import Driven
 from glideslope.studio.descent.optimizers import OPTIMIZERS, Name
 from glideslope.studio.descent.surfaces import Surface
+from glideslope.studio.effort import parts
 from glideslope.studio.plan import Text
 
-FAR = 1e4
-"""How many windows away a ball is lost."""
-_LOOK = 256
-"""Updates between two looks at the clock."""
-_WHOLE, _PLACES = 300, 900
-"""The first updates, each of which is kept, and the positions that are kept in all."""
+MEASUREMENTS = 50  # how often a feedback is told the height
+_MOST_GROWN = 1_000_000
+"""The updates over which a growth of the batch is planned, times what the schedule has in parts and a few."""
+_FEW = 8  # the parts that an update takes the time of, besides those of its schedule
+
+
+class Driven:
+    """The rate and the batch of each update, as measurements move them; of a batch that grows, `steps` are those at its
+    base, and `updates`, which are made, are fewer. A feedback is told the height after `measured_each` updates, None
+    without one. Raises a ScheduleError if the text isn't one, or has a guard, which needs a training that goes back.
+
+    >>> driven = Driven("linear * growth(10, 20)", 8)
+    >>> driven.updates, [driven.batch(t, 0) for t in range(driven.updates)]
+    (6, [10, 11, 13, 17, 20, 9])
+    """
+
+    def __init__(self, text: str, steps: int) -> None:
+        policy = as_policy(parse(text)).within(steps)
+        if any(feedback.each_update for feedback in policy.feedbacks):
+            raise ScheduleError(f"{text}: a guard takes a training back, which a ball can't be: leave it out")
+        if policy.growth is not None and steps > (most := _MOST_GROWN // (_FEW + parts(policy.schedule))):
+            raise ScheduleError(f"{text}: the batch of this schedule grows over at most {most:,} updates here")
+        self._schedule, self._feedback = policy.schedule, policy.feedback
+        self._state = policy.state()
+        self._sizes = policy.batch_sizes(steps)
+        self._rates = None if self._sizes is None else policy.rates(steps)
+        self.updates = steps if self._sizes is None else len(self._sizes)
+        self.measured_each = None if self._feedback is None else max(1, math.ceil(steps / MEASUREMENTS))
+
+    def factor(self, step: int) -> float:
+        """What the rate is times, after so many updates."""
+        if self._rates is not None:
+            return float(self._rates[min(step, self.updates - 1)])
+        scale = 1.0 if self._feedback is None else float(self._feedback.factor(self._state))
+        return scale * float(self._schedule(step))
+
+    def batch(self, step: int, usual: int) -> int:
+        """The examples of the next update; those of the world where the batch doesn't grow."""
+        return usual if self._sizes is None else int(self._sizes[step])
+
+    def measure(self, height: float) -> None:
+        """Gives the feedback the height."""
+        if self._feedback is not None and math.isfinite(height):
+            self._state = self._feedback.update(self._state, height)
+
+
+FAR = 1e4  # how many windows away a ball is lost
+_LOOK = 256  # updates between two looks at the clock
+_WHOLE, _PLACES = 300, 900  # the first updates, each of which is kept, and the positions that are kept in all
 Coordinate = Annotated[float, Meta(ge=-1e9, le=1e9)]
 Ended = Literal["whole", "diverged", "time"]
 
 
 class Ball(msgspec.Struct, forbid_unknown_fields=True):
-    """What is raced.
+    """What is raced."""
 
-    Attributes:
-        start: where it begins.
-        optimizer: how a slope becomes an update.
-        rate: where the factor of the schedule is 1.
-        schedule: what drives the rate.
-        momentum: β, of the optimizers that have one.
-        layers: what the rate is times, for each coordinate.
-    """
-
-    start: Annotated[list[Coordinate], Meta(min_length=1, max_length=2)]
-    optimizer: Name = "descent"
-    rate: Annotated[float, Meta(gt=0, le=1e6)] = 0.1
-    schedule: Text = "constant"
-    momentum: Annotated[float, Meta(ge=0, le=0.9999)] = 0.9
+    start: Annotated[list[Coordinate], Meta(min_length=1, max_length=2)]  # where it begins
+    optimizer: Name = "descent"  # how a slope becomes an update
+    rate: Annotated[float, Meta(gt=0, le=1e6)] = 0.1  # where the factor of the schedule is 1
+    schedule: Text = "constant"  # what drives the rate
+    momentum: Annotated[float, Meta(ge=0, le=0.9999)] = 0.9  # β, of the optimizers that have one
     layers: Annotated[list[Annotated[float, Meta(ge=0, le=1e4)]], Meta(min_length=2, max_length=2)] = msgspec.field(
         default_factory=lambda: [1.0, 1.0]
     )
+    """What the rate is times, for each coordinate."""
 
 
 class World(msgspec.Struct, forbid_unknown_fields=True):
-    """What every ball meets.
+    """What every ball meets."""
 
-    Attributes:
-        steps: the updates.
-        noise: the standard deviation of the slope of one example, of a formula.
-        batch: the examples in an update; 0 is all of them, without noise.
-        rare: the slope along the last coordinate comes in each such update alone.
-        seed: of the noise.
-    """
-
-    steps: Annotated[int, Meta(ge=1, le=MOST_UPDATES)] = 100
+    steps: Annotated[int, Meta(ge=1, le=MOST_UPDATES)] = 100  # the updates
     noise: Annotated[float, Meta(ge=0, le=1e6)] = 0.0
-    batch: Annotated[int, Meta(ge=0, le=100_000)] = 0
+    """The standard deviation of the slope of one example, of a formula."""
+    batch: Annotated[int, Meta(ge=0, le=100_000)] = 0  # the examples in an update; 0 is all of them, without noise
     rare: Annotated[int, Meta(ge=1, le=10_000)] = 1
-    seed: Annotated[int, Meta(ge=0, le=2**32)] = 0
+    """The slope along the last coordinate comes in each such update alone."""
+    seed: Annotated[int, Meta(ge=0, le=2**32)] = 0  # of the noise
 
 
 @dataclass(frozen=True)
 class Path:
-    """Where a ball went.
+    """Where a ball went."""
 
-    Attributes:
-        at: updates made, whole numbers from 0, shape (n,): each, or some of many.
-        positions: after these, shape (n, d).
-        rates: before the next update, shape (n,).
-        ended: whether all updates were made, the ball was lost, or the time was over.
-    """
-
-    at: np.ndarray
-    positions: np.ndarray
-    rates: np.ndarray
-    ended: Ended
+    at: np.ndarray  # updates made, whole numbers from 0, shape (n,): each, or some of many
+    positions: np.ndarray  # after these, shape (n, d)
+    rates: np.ndarray  # before the next update, shape (n,)
+    ended: Ended  # whether all updates were made, the ball was lost, or the time was over
 
 
 def path(surface: Surface, ball: Ball, world: World, size: float, seconds: float) -> Path:

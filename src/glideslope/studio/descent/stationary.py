@@ -14,45 +14,32 @@ import numpy as np
 from glideslope.studio.descent.algebra import coupled
 from glideslope.studio.descent.surfaces import Surface
 
-_STARTS = {1: 400, 2: 40}
-"""Starts of Newton's method along each coordinate."""
+_STARTS = {1: 400, 2: 40}  # starts of Newton's method along each coordinate
 _ITERATIONS = 60
-_FLAT = 1e-9
-"""The largest slope at a place that counts as stationary, over the largest in the window."""
-_STRAIGHT = 1e-6
-"""The least curvature that tells a minimum from a maximum, over the largest in the window."""
-_AROUND = 1e-3
-"""How far from a place without a curvature its surroundings are looked at, over the window."""
+_FLAT = 1e-9  # the largest slope at a place that counts as stationary, over the largest in the window
+_STRAIGHT = 1e-6  # the least curvature that tells a minimum from a maximum, over the largest in the window
+_AROUND = 1e-3  # how far from a place without a curvature its surroundings are looked at, over the window
 
 
 @dataclass(frozen=True)
 class Stationary:
-    """A place where the slope is zero.
+    """A place where the slope is zero."""
 
-    Attributes:
-        position: where.
-        kind: "minimum", "maximum", "saddle", or "flat": where the curvature is none, and heights around are neither all
-            above nor all below.
-    """
-
-    position: tuple[float, ...]
+    position: tuple[float, ...]  # where
+    # "minimum", "maximum", "saddle", or "flat": where the curvature is none, and heights around are neither all above
+    # nor all below.
     kind: str
 
 
 @dataclass(frozen=True)
 class Algebra:
-    """What SymPy gave for the places where the slope is zero.
+    """What SymPy gave for the places where the slope is zero."""
 
-    Attributes:
-        result: the real solutions of a formula, or their count in so many variables; None where none came in time, or
-            it has no method.
-        seconds: what it took.
-        problem: why there is none.
-    """
-
+    # The real solutions of a formula, or their count in so many variables; None where none came in time, or it has no
+    # method.
     result: Any
-    seconds: float
-    problem: str = ""
+    seconds: float  # what it took
+    problem: str = ""  # why there is none
 
 
 def by_newton(surface: Surface, window: list[tuple[float, float]]) -> list[Stationary]:
@@ -84,8 +71,7 @@ def by_newton(surface: Surface, window: list[tuple[float, float]]) -> list[Stati
 
 
 def by_algebra(problem: str | int, seconds: float) -> Algebra:
-    """What SymPy solves in at most so many seconds, in a process of its own: the formula of a surface, or
-    `algebra.coupled` of a number of variables."""
+    """What SymPy solves within so many seconds, in a process of its own, for a formula or `coupled` variables."""
     began = time.monotonic()
     program = "from glideslope.studio.descent.algebra import main; main()"
     try:
@@ -101,8 +87,7 @@ def by_algebra(problem: str | int, seconds: float) -> Algebra:
 
 
 def descended(dimensions: int) -> tuple[int, float, float]:
-    """The updates, the seconds and the final height of a descent on `algebra.coupled`, at a rate of 0.2 until the slope
-    is under 1e-8."""
+    """The updates, seconds and final height of a descent on `coupled` at a rate of 0.2, to a slope under 1e-8."""
     point = np.full(dimensions, 0.3)
     began, updates = time.monotonic(), 0
     while updates < 100_000:

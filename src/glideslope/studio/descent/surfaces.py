@@ -37,23 +37,14 @@ class Surface(Protocol):
 
 @dataclass(frozen=True)
 class Place:
-    """A named surface.
+    """A named surface."""
 
-    Attributes:
-        title: its name for people.
-        formula: its text; "" of the network.
-        window: the least and the largest of each coordinate that is seen.
-        start: where a ball begins.
-        rate: a rate to begin with.
-        about: what it shows.
-    """
-
-    title: str
-    formula: str
-    window: tuple[tuple[float, float], ...]
-    start: tuple[float, ...]
-    rate: float
-    about: str
+    title: str  # its name for people
+    formula: str  # its text; "" of the network
+    window: tuple[tuple[float, float], ...]  # the least and the largest of each coordinate that is seen
+    start: tuple[float, ...]  # where a ball begins
+    rate: float  # a rate to begin with
+    about: str  # what it shows
 
 
 _SQUARE = ((-3.0, 3.0), (-3.0, 3.0))
@@ -129,8 +120,7 @@ class FormulaSurface:
 
 
 def surface(name: str, formula: str) -> Surface:
-    """A surface by its name; that of the formula where the name is "formula". Raises a FormulaError if the formula
-    can't be read."""
+    """A surface by its name, or of the formula where that is "formula". Raises a FormulaError if it can't be read."""
     if name == "digits":
         from glideslope.studio.descent.digits import plane
 

@@ -16,16 +16,14 @@ __all__ = ["NAMES", "Tracked", "Tracker", "of_run", "of_sweep", "sink_of", "stud
 
 
 def sink_of(name: str) -> Callable[[Path], Tracker]:
-    """The class of a tracker, by its name, which takes a run directory. Raises a GlideslopeError if there is none of
-    this name, or its package isn't installed."""
+    """The class of a tracker, by its name. Raises a GlideslopeError if there is none, or it isn't installed."""
     if name not in NAMES:
         raise GlideslopeError(f"--log {name}: known are {', '.join(NAMES)}")
     return _sink(name, f"--log {name}")
 
 
 def study_in(storage: str) -> Callable[[Path], Tracker]:
-    """The class of a tracker, a study in a storage of Optuna, which takes a run directory. Raises a GlideslopeError
-    if Optuna isn't installed."""
+    """A tracker's class, a study in a storage of Optuna. Raises a GlideslopeError if Optuna isn't installed."""
     return partial(_sink("optuna", "--storage"), storage)
 
 

@@ -15,10 +15,8 @@ from glideslope.errors import FrameworkError
 from glideslope.views.trackers.tracked import Tracked
 
 _EXPERIMENT = "glideslope"
-_AT_ONCE = 1000
-"""The numbers that MLflow takes in one call."""
-_WAIT = 5.0
-"""The seconds in which a server has to answer at first: MLflow itself asks one that is down for minutes."""
+_AT_ONCE = 1000  # the numbers that MLflow takes in one call
+_WAIT = 5.0  # the seconds in which a server has to answer at first: MLflow itself asks one that is down for minutes
 
 
 class Sink:

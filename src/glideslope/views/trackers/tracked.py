@@ -13,27 +13,18 @@ from glideslope.plural import plural
 from glideslope.search.runs.contestant import Run
 from glideslope.search.strategy.sweep import Sweep
 
-MOST = 1000
-"""The updates of a run that are sent, at most, evenly spread."""
+MOST = 1000  # the updates of a run that are sent, at most, evenly spread
 
 
 @dataclass(frozen=True)
 class Tracked:
-    """A finished run.
+    """A finished run."""
 
-    Attributes:
-        name: what it is called.
-        settings: what it was made with.
-        rates: of the updates made, shape (n,).
-        losses: the training loss of each, shape (n,).
-        evaluations: (updates made, validation loss).
-    """
-
-    name: str
-    settings: dict[str, Any]
-    rates: np.ndarray
-    losses: np.ndarray
-    evaluations: tuple[tuple[int, float], ...] = ()
+    name: str  # what it is called
+    settings: dict[str, Any]  # what it was made with
+    rates: np.ndarray  # of the updates made, shape (n,)
+    losses: np.ndarray  # the training loss of each, shape (n,)
+    evaluations: tuple[tuple[int, float], ...] = ()  # (updates made, validation loss)
 
     def steps(self) -> Iterator[tuple[int, dict[str, float]]]:
         """The updates made, rising, and the finite numbers there by their names."""

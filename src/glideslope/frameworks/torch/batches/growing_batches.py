@@ -18,19 +18,12 @@ from glideslope.schedules.numbers import is_count, plain
 
 
 class Part(NamedTuple):
-    """How a micro-batch fits into its update.
+    """How a micro-batch fits into its update."""
 
-    Attributes:
-        weight: of its mean loss, in this process's mean over the update.
-        last: whether the update is made after it.
-        examples: consumed by all processes when the update has been made.
-        factor: of the update's rate.
-    """
-
-    weight: float
-    last: bool
-    examples: int
-    factor: float
+    weight: float  # of its mean loss, in this process's mean over the update
+    last: bool  # whether the update is made after it
+    examples: int  # consumed by all processes when the update has been made
+    factor: float  # of the update's rate
 
 
 class GrowingBatches(Sampler[list[int]]):

@@ -29,8 +29,7 @@ class AbstractJob(ABC):
     `memory` bytes `state()` is a temporary file.
     """
 
-    _counts: ClassVar[tuple[str, ...]] = ()
-    """Attributes with plain data that a state has besides."""
+    _counts: ClassVar[tuple[str, ...]] = ()  # attributes with plain data that a state has besides
 
     def __init__(
         self,
@@ -119,13 +118,9 @@ class AbstractJob(ABC):
         return self._measured(updates, averaged=False)
 
     def evaluate_average(self, updates: float = math.inf) -> float:
-        """The validation loss or metric of the averaged weights, or of the weights themselves where none are averaged.
-
-        Statistics of batch normalization are measured anew for them, on part of the training data.
-
-        Args:
-            updates: what it may cost, as for `estimate`; measured in full if not given.
-        """
+        """The validation loss or metric of the averaged weights, or of the weights where none are averaged; in full, or
+        for the cost of so many updates, as `estimate`. Statistics of batch normalization are measured anew, on part of
+        the training data."""
         return self._measured(updates, averaged=True)
 
     def measured_state(self) -> dict[str, Any]:

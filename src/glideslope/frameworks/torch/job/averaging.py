@@ -10,8 +10,7 @@ import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-STATISTICS = 4096
-"""Examples on which the statistics of batch normalization are measured for other weights."""
+STATISTICS = 4096  # examples on which the statistics of batch normalization are measured for other weights
 
 
 def unsaved_buffers(model: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -21,8 +20,7 @@ def unsaved_buffers(model: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 
 class Average:
-    """An average of a model's weights, by torch's AveragedModel: "ema", exponential with a decay of `amount` at each
-    update, or "swa", the plain mean."""
+    """An average of a model's weights by torch's AveragedModel, "ema" or "swa", and the amount of that."""
 
     def __init__(self, model: torch.nn.Module, kind: str, amount: float) -> None:
         self.kind, self.amount = kind, amount
@@ -66,11 +64,8 @@ class Average:
 @contextmanager
 def as_evaluated(model: torch.nn.Module, optimizers: Sequence[Any], average: Average | None = None) -> Iterator[bool]:
     """A model with the weights to measure; then exactly as it was. Yields whether they are others than those that are
-    trained.
-
-    The optimizers have `train` and `eval`, and keep other weights for evaluation (schedule-free); an average is
-    measured in place of the weights.
-    """
+    trained. The optimizers have `train` and `eval`, and keep other weights for evaluation (schedule-free); an average
+    is measured in place of the weights."""
     training = {module for module in model.modules() if module.training}
     copies = [tensor.detach().clone() for tensor in _tensors(model)] if optimizers else []
     for optimizer in optimizers:
@@ -98,8 +93,7 @@ def normalizations(model: torch.nn.Module) -> list[_BatchNorm]:
 
 @torch.no_grad()
 def measure_statistics(model: torch.nn.Module, batches: Iterable[Any], forward: Callable[[Any], Any]) -> None:
-    """Measures the statistics of a model's batch normalization in forward passes on some batches, as plain means over
-    them."""
+    """Measures the statistics of batch normalization in forward passes on batches, as plain means over them."""
     layers = normalizations(model)
     if not layers:
         return

@@ -12,8 +12,7 @@ from torch import nn
 
 from glideslope.errors import JobError
 
-TARGETS = ("labels", "label", "targets", "target", "y")
-"""Names of the targets in a batch that has names."""
+TARGETS = ("labels", "label", "targets", "target", "y")  # names of the targets in a batch that has names
 
 
 def moved(item: Any, device: torch.device) -> Any:
@@ -124,8 +123,7 @@ def _length(part: Any) -> int:
 
 
 def units(loss: Any, targets: Any, weight: Callable[[Any], Any] | None) -> Any:
-    """The number of units that the mean loss of a batch is over, or a scalar left on its device: `weight` of the
-    targets, if it is given. Raises a JobError if the loss is a sum, or none at all."""
+    """The units that a batch's mean loss is over: `weight` of the targets, if given. Raises a JobError for a sum."""
     if weight is not None:
         return weight(targets)
     reduction = getattr(loss, "reduction", "mean")

@@ -39,8 +39,7 @@ class Contents:
         self._others = list({id(each): each for each in others if id(each) not in of_model}.values())
 
     def save(self, average: Average | None, memory: int) -> dict[str, Any]:
-        """A snapshot: tensors and plain data, with the average of the weights if there is one; in a temporary file
-        above so many bytes."""
+        """A snapshot, with the average if there is one; in a temporary file above so many bytes."""
         states = [optimizer.state_dict() for optimizer in self.optimizers]
         state = snapshot(
             {
@@ -56,8 +55,7 @@ class Contents:
         return {**state, "data": copy.deepcopy(self.data.save()), "random": randomness.save(self.generators)}
 
     def check(self, state: Any, counts: Sequence[str] = ()) -> None:
-        """Checks every part of a state, before any is loaded, and that it has the names of `counts`. Raises a JobError
-        if it isn't a state of such a training."""
+        """Checks every part of a state, and its `counts`, before any is loaded. Raises a JobError for another's."""
         parts = ("model", "buffers", "optimizer", "average", "scaler", "data", "random", *counts)
         if not isinstance(state, Mapping) or (missing := [name for name in parts if name not in state]):
             lacking = f"lacks {', '.join(missing)}" if isinstance(state, Mapping) else f"is a {type(state).__name__}"

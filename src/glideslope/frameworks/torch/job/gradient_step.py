@@ -20,11 +20,9 @@ _NO_CONTEXT = nullcontext()
 
 
 class Precision:
-    """The precision of forward passes, and the scale of the gradients.
-
-    torch's autocast casts to bfloat16 or float16; None leaves that to the model. float16 has a scaler of torch's if
-    none is given. Raises a JobError if autocast is another type.
-    """
+    """The precision of forward passes, and the scale of the gradients. torch's autocast casts to bfloat16 or float16;
+    None leaves that to the model. float16 has a scaler of torch's if none is given. Raises a JobError if autocast is
+    another type."""
 
     def __init__(self, device: torch.device, autocast: torch.dtype | None, scaler: torch.amp.GradScaler | None) -> None:
         if autocast not in (None, torch.bfloat16, torch.float16):
@@ -53,11 +51,9 @@ def check_clip_norm(clip_norm: float | None) -> None:
 
 
 class GradientStep:
-    """Makes updates by the gradient of one loss.
-
-    The gradients of the model's parameters and the optimizers' others are clipped together to the norm `clip_norm`, if
-    given. With `alone` gradients are only of these optimizers' parameters, since other losses have the others.
-    """
+    """Makes updates by the gradient of one loss. The gradients of the model's parameters and the optimizers' others are
+    clipped together to the norm `clip_norm`, if given. With `alone` gradients are only of these optimizers' parameters,
+    since other losses have the others."""
 
     def __init__(
         self,

@@ -14,8 +14,7 @@ from torch.optim import Optimizer
 
 from glideslope.errors import JobError
 
-MEMORY = 2**31
-"""The bytes of a state above which it is kept on disk."""
+MEMORY = 2**31  # the bytes of a state above which it is kept on disk
 
 
 def snapshot(state: dict[str, Any], memory: int) -> dict[str, Any]:
@@ -41,10 +40,8 @@ def snapshot(state: dict[str, Any], memory: int) -> dict[str, Any]:
 
 
 def load_optimizer(optimizer: Optimizer, state: dict[str, Any]) -> None:
-    """Loads an optimizer's part of a snapshot, of which nothing is shared with the optimizer after.
-
-    On a device the old state is let go before the new one is made there.
-    """
+    """Loads an optimizer's part of a snapshot, of which nothing is shared with the optimizer after. On a device the old
+    state is let go before the new one is made there."""
     usual = type(optimizer).load_state_dict is Optimizer.load_state_dict
     devices = {parameter.device.type for group in optimizer.param_groups for parameter in group["params"]}
     if not usual or "cpu" in devices:

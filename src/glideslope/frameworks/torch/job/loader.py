@@ -19,23 +19,18 @@ from glideslope.frameworks.torch.job.resumable import Resumable, has_state, stre
 from glideslope.frameworks.torch.job.state_checks import check_random
 from glideslope.schedules.numbers import is_count, plain
 
-_MOST = 100_000
-"""Batches that are looked through in a sampler that doesn't say how many it has."""
-_FEWEST = 512
-"""Examples in an estimate."""
+_MOST = 100_000  # batches that are looked through in a sampler that doesn't say how many it has
+_FEWEST = 512  # examples in an estimate
 
 
 class Position:
     """Endless batches from a loader, epoch after epoch, with a position in them.
 
-    Shuffling, and the seeds of the workers, are drawn when an epoch begins. So the state of the generators at that
-    moment and the number of batches taken since determine the order of the rest: to restore, the epoch is begun again
-    from there and as many batches are skipped. A loader with `state_dict` and `load_state_dict` (torchdata's
-    StatefulDataLoader), or a stream with them that a DataLoader reads in this process, is asked instead, and skips
-    nothing.
-
-    The loader can be iterated anew for each epoch; a batch may draw from `generators` besides the global ones. Raises a
-    JobError that says why its position can't be restored, and what to do.
+    Shuffling, and the seeds of the workers, are drawn when an epoch begins: to restore, the generators are set to their
+    state then, the epoch is begun again, and as many batches are skipped as were taken. A loader with `state_dict` and
+    `load_state_dict` (torchdata's StatefulDataLoader), or a stream with them that a DataLoader reads in this process,
+    is asked instead, and skips nothing. A batch may draw from `generators` besides the global ones. Raises a JobError
+    that says why its position can't be restored, and what to do.
     """
 
     def __init__(self, loader: Iterable[Any], generators: list[randomness.Source]) -> None:
@@ -95,8 +90,7 @@ class Position:
             self.next()
 
     def check(self, state: Any) -> int | None:
-        """The batches of the epoch that a state is after, None before the first. Raises a JobError if it isn't a state
-        of this loader."""
+        """The batches of the epoch that a state is after, None before the first. Raises a JobError for another's."""
         taken = plain(state.get("taken", -1)) if isinstance(state, Mapping) else -1
         of_stream = self.stream is not None
         whole = None if of_stream or self.stateful is not None else length(self.loader)
@@ -138,11 +132,8 @@ def some(loader: Iterable[Any], wanted: int) -> Iterator[Any]:
 
 
 class Parts:
-    """Parts of a validation loader, for estimates: the same part each time.
-
-    `chosen` is the loader of the same batches that can choose, where another one wraps it; `most` is the batches of a
-    full validation, where they are limited.
-    """
+    """Parts of a validation loader, for estimates: the same part each time. `chosen` is the loader of the same batches
+    that can choose, where another one wraps it; `most` is the batches of a full validation, where they are limited."""
 
     def __init__(self, loader: Iterable[Any], chosen: Iterable[Any] | None = None, most: int | None = None) -> None:
         self.loader = loader
@@ -167,8 +158,7 @@ def fewest(examples: float) -> int:
 
 
 def spread(loader: Iterable[Any], wanted: int, most: int | None = None) -> Iterable[Any]:
-    """Batches with about so many examples, evenly spaced over a loader, since a data set may be sorted by class: over
-    its first `most` batches, if given. The loader itself if its batches can't be chosen."""
+    """Batches with about so many examples, evenly spaced since data may be sorted; the loader where they can't be."""
     if type(loader) is not DataLoader or isinstance(loader.dataset, IterableDataset):
         return loader
     batches = loader.sampler if loader.batch_sampler is None else loader.batch_sampler
@@ -200,8 +190,7 @@ def batch_size(loader: Iterable[Any]) -> int | None:
 
 
 def batches_in(examples: float, size: int | None) -> int:
-    """How many of a loader's batches, of `size` examples, make up one of so many. Raises a JobError if no whole number
-    does."""
+    """How many of a loader's batches of `size` make up one of so many. Raises a JobError if no whole number does."""
     batches, rest = divmod(examples, size or 1)
     if rest or batches < 1:
         raise JobError(

@@ -25,8 +25,7 @@ def length(loader: Iterable[Any]) -> int | None:
 
 
 def checked_loaders(training: Any, validation: Any) -> tuple[Any, Any]:
-    """The loaders of a training and its validation. Raises a JobError if one is missing, has no batch, or is an
-    iterator."""
+    """The loaders of a training and its validation. Raises a JobError if one is missing, empty, or an iterator."""
     for name, loader in (("training", training), ("validation", validation)):
         if loader is None:
             raise JobError("a job needs both loaders: give train_loader and validation_loader")

@@ -14,8 +14,7 @@ from glideslope.errors import JobError
 from glideslope.frameworks.torch.job.batch import examples, units
 from glideslope.frameworks.torch.job.objective import LossOfOutputs, Objective, pair
 
-Reading = Callable[[torch.nn.Module, Any], tuple[Any, Any]]
-"""The two arguments of a metric, from a model and a batch."""
+Reading = Callable[[torch.nn.Module, Any], tuple[Any, Any]]  # the two arguments of a metric, from a model and a batch
 
 
 class Mean:
@@ -44,8 +43,7 @@ class Mean:
 
 
 class Accumulated:
-    """A copy of a metric with `update`, which takes what `reading` gives, and `compute`, such as torchmetrics has; on a
-    device if it has a method `to`."""
+    """A copy of a metric with `update`, which takes what `reading` gives, and `compute`; on a device if it can."""
 
     def __init__(self, metric: Any, reading: Reading, device: torch.device) -> None:
         self.metric, self.reading = copy.deepcopy(metric), reading
@@ -69,8 +67,7 @@ class Accumulated:
             ) from None
 
 
-Measure = Mean | Accumulated
-"""A measurement over batches, made anew for each evaluation."""
+Measure = Mean | Accumulated  # a measurement over batches, made anew for each evaluation
 
 
 def measurement(

@@ -18,17 +18,12 @@ Loss = Callable[[Any, Any], Any]
 
 
 class BatchLoss(NamedTuple):
-    """The loss of a batch.
+    """The loss of a batch."""
 
-    Attributes:
-        mean: the loss to differentiate.
-        counted: returns the number of units that the mean is over; a count on a device is read only when needed.
-        sum: the sum over these units, where the loss function gave it.
-    """
-
-    mean: torch.Tensor
+    mean: torch.Tensor  # the loss to differentiate
     counted: Callable[[], Any]
-    sum: torch.Tensor | None = None
+    """Returns the number of units that the mean is over; a count on a device is read only when needed."""
+    sum: torch.Tensor | None = None  # the sum over these units, where the loss function gave it
 
     def over(self) -> tuple[torch.Tensor, Any]:
         """The sum over its units, 0 of none, of which the mean is NaN; and their number."""
@@ -87,8 +82,7 @@ class LossOfBatch:
         return examples(batch)
 
 
-Objective = LossOfOutputs | LossOfBatch
-"""A loss function of a model and a batch on the model's device."""
+Objective = LossOfOutputs | LossOfBatch  # a loss function of a model and a batch on the model's device
 
 
 def pair(values: tuple[Any, ...], name: str) -> BatchLoss:
@@ -126,8 +120,7 @@ def differentiable(loss: torch.Tensor) -> torch.Tensor:
 
 
 def objectives(loss: Any, batch_loss: Any, weight: Callable[[Any], Any] | None, optimizers: int) -> list[Objective]:
-    """The loss functions that a job was given: one, or one for each optimizer. Raises a JobError if there is none,
-    there are both, or there aren't as many as optimizers."""
+    """The loss functions of a job, one or one an optimizer. Raises a JobError for none, both, or another number."""
     if (loss is None) == (batch_loss is None):
         raise JobError("give loss, a function of outputs and targets, or batch_loss, a function of model and batch")
     for name, functions in (("loss", [loss]), ("batch_loss", _listed(batch_loss)), ("weight", [weight])):

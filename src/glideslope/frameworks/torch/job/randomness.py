@@ -15,11 +15,9 @@ _DEEPEST = 10
 
 
 def sources(*roots: Any) -> list[Source]:
-    """The generators that objects hold, however nested in their attributes and containers.
-
-    A data set, sampler or transform with a generator of its own (`self.rng = np.random.default_rng(0)`) draws from it
-    and not from the global ones, so a snapshot without it would not be exact.
-    """
+    """The generators that objects hold, however nested in their attributes and containers. A data set, sampler or
+    transform with a generator of its own (`self.rng = np.random.default_rng(0)`) draws from it and not from the global
+    ones, so a snapshot without it would not be exact."""
     by_identity: dict[int, Source] = {}
     seen: set[int] = set()
     level = list(roots)

@@ -12,8 +12,7 @@ import torch
 from glideslope.errors import JobError
 from glideslope.frameworks.torch.scheduler.succession import retire
 
-_MOST_SKIPPED = 32
-"""Updates in a row that a gradient scaler may skip, each of other batches."""
+_MOST_SKIPPED = 32  # updates in a row that a gradient scaler may skip, each of other batches
 
 
 class Rates:

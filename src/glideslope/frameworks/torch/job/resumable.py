@@ -78,11 +78,7 @@ class Resumable(IterableDataset[Any]):
         return {"taken": self.taken, "began": self._began}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Makes the next iteration go on from a state.
-
-        Raises:
-            JobError: it isn't a state of a resumable stream.
-        """
+        """Makes the next iteration go on from a state. Raises a JobError if it isn't a state of a resumable stream."""
         if not isinstance(state, dict) or state.keys() != {"taken", "began"}:
             raise JobError(f"a {type(state).__name__} isn't a state of a resumable stream: give its state_dict()")
         if not is_count(state["taken"]):

@@ -22,15 +22,10 @@ from glideslope.layers import parameters
 
 @dataclass(frozen=True)
 class Ratios:
-    """The update ratio of each layer at one update; printed, it is a table.
+    """The update ratio of each layer at one update; printed, it is a table."""
 
-    Attributes:
-        update: the number of the update, counted from 0.
-        by_layer: ‖Δw‖/‖w‖ over all parameters of a layer, by its name; about 1e-3 is healthy.
-    """
-
-    update: int
-    by_layer: dict[str, float]
+    update: int  #: the number of the update, counted from 0
+    by_layer: dict[str, float]  #: ‖Δw‖/‖w‖ over all parameters of a layer, by its name; about 1e-3 is healthy
 
     def __str__(self) -> str:
         width = max(map(len, self.by_layer), default=0)

@@ -27,8 +27,7 @@ from glideslope.schedules.numbers import plain
 class BaseScheduler(LRScheduler):
     """A scheduler of a torch optimizer. For the arguments see `Scheduler`."""
 
-    succeeded = False
-    """Whether a scheduler was made for the optimizer after this one."""
+    succeeded = False  # whether a scheduler was made for the optimizer after this one
 
     @was_called("lr", "schedule")
     def __init__(

@@ -17,18 +17,12 @@ from glideslope.policy import RatePolicy
 from glideslope.schedules import Schedule, constant
 from glideslope.schedules.durations import Frame
 
-FIRST_LOSSES = 10
-"""Updates after which a guard without a loss is a mistake."""
+FIRST_LOSSES = 10  # updates after which a guard without a loss is a mistake
 
 
 class Feedbacks:
-    """The feedbacks that the schedules of an optimizer are multiplied by, and their states.
-
-    Attributes:
-        held: those of each schedule, None where it has none.
-        states: theirs.
-        end: the updates from which on every schedule holds its value; infinite where one has no end.
-    """
+    """The feedbacks that the schedules of an optimizer are multiplied by, None for one that has none, and their states.
+    From the update `end` on every schedule holds its value; it is infinite where one has no end."""
 
     def __init__(self, policies: Sequence[RatePolicy], schedules: Sequence[Schedule]) -> None:
         self.held = [Controlled(constant(), one.feedbacks) if one.feedbacks else None for one in policies]
@@ -111,8 +105,7 @@ class Feedbacks:
         return [scale * lowered if other else scale for scale, other in zip(self.factors, others, strict=True)]
 
     def waits(self) -> list[tuple[Feedback, int]]:
-        """Each feedback, and the updates after which it should have a measurement: at most those of its schedule, and
-        many times the measurements that it waits for."""
+        """Each feedback, and the updates after which it should have a measurement: many times those it waits for."""
         return [
             (feedback, math.ceil(min(end, FIRST_LOSSES if feedback.each_update else _patience(feedback))))
             for end, held in zip(self._ends, self.held, strict=True)
@@ -130,8 +123,7 @@ class Feedbacks:
         return any(held and state != held.init() for held, state in self._pairs())
 
     def number(self, metric: Any) -> float:
-        """A measurement as a number, the mean over all processes. Raises a FeedbackError if it can't be used, or no
-        schedule has a feedback."""
+        """A measurement, the mean over all processes. Raises a FeedbackError if nothing takes it, or it's no number."""
         if not self:
             raise FeedbackError("no schedule here has a feedback: give schedule=gs.cosine() * gs.plateau()")
         number, _ = measured(metric)

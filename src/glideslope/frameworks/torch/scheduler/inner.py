@@ -38,10 +38,8 @@ def inner_optimizer(optimizer: Any) -> torch.optim.Optimizer:
 
 
 def as_scheduled(optimizer: Any) -> Any:
-    """The optimizer that a scheduler is of: the one given, without what Accelerate puts around it.
-
-    Accelerate and Lightning match a scheduler with its optimizer by this.
-    """
+    """The optimizer that a scheduler is of: the one given, without what Accelerate puts around it. Accelerate and
+    Lightning match a scheduler with its optimizer by this."""
     while type(optimizer).__module__.startswith("accelerate."):
         optimizer = optimizer.optimizer
     return optimizer

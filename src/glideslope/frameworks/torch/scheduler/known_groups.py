@@ -11,30 +11,21 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 Group = dict[str, Any]
 
-MARK = "lr_schedule"
-"""The key of a group's place, where groups follow schedules of their own."""
-ROUNDING = 1e-6
-"""By how much, relatively, a value in single precision may differ from the same in double."""
+MARK = "lr_schedule"  # the key of a group's place, where groups follow schedules of their own
+ROUNDING = 1e-6  # by how much, relatively, a value in single precision may differ from the same in double
 
 
 @dataclass
 class Known:
-    """A parameter group that was seen before.
+    """A parameter group that was seen before."""
 
-    Attributes:
-        place: its place among all groups that there ever were, in order of appearance.
-        scale: its `lr_scale`.
-        bases: its initial values by key, such as the rate by "lr".
-    """
-
-    place: int
-    scale: float = 1.0
-    bases: dict[str, float] = field(default_factory=dict)
+    place: int  # its place among all groups that there ever were, in order of appearance
+    scale: float = 1.0  # its `lr_scale`
+    bases: dict[str, float] = field(default_factory=dict)  # its initial values by key, such as the rate by "lr"
 
 
 class Replaced(NamedTuple):
-    """A base value that a loaded state replaced: its key, the value before, the state's value now, and what else it is
-    multiplied by."""
+    """A base value that a loaded state replaced: key, value before, value now, and what it is multiplied by."""
 
     key: str
     before: float
@@ -92,11 +83,8 @@ class KnownGroups:
 
     def base(self, group: Group, known: Known, key: str, scale: float) -> float:
         """The initial value of a group, kept in it as torch's schedulers keep `initial_lr`; of a group without one, its
-        value is the initial one times `scale`.
-
-        A loaded state, or a copy of a group, may lack it, with a value that a schedule has changed: then it is the one
-        known before.
-        """
+        value is the initial one times `scale`. A loaded state, or a copy of a group, may lack it, with a value that a
+        schedule has changed: then it is the one known before."""
         name = f"initial_{key}"
         if name not in group:
             before = self._before.get(id(known), group)
@@ -107,8 +95,7 @@ class KnownGroups:
         return known.bases[key]
 
     def take_bases(self, bases: Sequence[dict[str, float]], groups: Sequence[Group]) -> list[Replaced]:
-        """Takes over the base values of as many groups, in their order, and returns what they replaced; those of
-        another number are of other groups."""
+        """Takes over the base values of as many groups, in order; returns those that they replaced."""
         if len(bases) != len(groups):
             return []
         self.look(groups)

@@ -12,8 +12,7 @@ from glideslope.frameworks.torch.scheduler.known_groups import ROUNDING, Replace
 from glideslope.frameworks.torch.scheduler.succession import schedulers_of, was_scheduled
 from glideslope.plural import plural
 
-UNMEASURED = 1000
-"""Updates that a feedback, other than a guard, may go without a measurement, at the least."""
+UNMEASURED = 1000  # updates that a feedback, other than a guard, may go without a measurement, at the least
 COMPILED = (
     "the optimizer's step is compiled, and scheduled values in it are Python numbers, for which it is compiled again: "
     "scheduler.to_tensors() makes rates and betas tensors"
@@ -58,11 +57,9 @@ def replaced_base(replaced: Replaced, source: str) -> str:
 
 
 def other_than_made_with(optimizer: Any) -> str | None:
-    """The warning where the groups' initial rate isn't the `lr` that the optimizer was made with; None if it is.
-
-    So it is after a state was loaded into an optimizer with a new `lr`, which torch keeps in `defaults` only. Where a
-    scheduler was made for the optimizer before, its groups have had their say.
-    """
+    """The warning where the groups' initial rate isn't the `lr` that the optimizer was made with; None if it is. So it
+    is after a state was loaded into an optimizer with a new `lr`, which torch keeps in `defaults` only. Where a
+    scheduler was made for the optimizer before, its groups have had their say."""
     if "step" in vars(optimizer) or was_scheduled(optimizer):
         return None
     rate, initial = optimizer.defaults.get("lr"), {group.get("initial_lr") for group in optimizer.param_groups}
@@ -80,11 +77,9 @@ def other_than_made_with(optimizer: Any) -> str | None:
 
 
 def unknown_base(optimizer: Any) -> str | None:
-    """The warning where a state brings no base rates, and the groups' rate may be one that a schedule has lowered.
-
-    So it is where they have no initial rate, and another rate than the optimizer was made with, or several, and it was
-    trained; None elsewhere.
-    """
+    """The warning where a state brings no base rates, and the groups' rate may be one that a schedule has lowered. So
+    it is where they have no initial rate, and another rate than the optimizer was made with, or several, and it was
+    trained; None elsewhere."""
     rate, groups = getattr(optimizer, "defaults", {}).get("lr"), optimizer.param_groups
     now = {float(group["lr"]) for group in groups}
     if rate is None or any("initial_lr" in group for group in groups) or float(rate) in now:
@@ -100,10 +95,8 @@ def unknown_base(optimizer: Any) -> str | None:
 
 
 def other_rate(optimizer: Any) -> str | None:
-    """The warning where the groups have another rate than their initial one, which a schedule is going to multiply.
-
-    So it is where a user has set it for a new phase; None where it is 0, or a scheduler here has left it.
-    """
+    """The warning where the groups have another rate than their initial one, which a schedule is going to multiply. So
+    it is where a user has set it for a new phase; None where it is 0, or a scheduler here has left it."""
     pairs = [(float(group["lr"]), float(group.get("initial_lr", group["lr"]))) for group in optimizer.param_groups]
     differing = [pair for pair in pairs if pair[0] and abs(pair[0] - pair[1]) > ROUNDING * abs(pair[1])]
     left = (scheduler.get_last_lr() for scheduler in schedulers_of(optimizer))

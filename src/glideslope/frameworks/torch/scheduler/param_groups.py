@@ -10,10 +10,8 @@ import torch
 from glideslope.errors import ScheduleError
 from glideslope.frameworks.torch.scheduler.known_groups import ROUNDING, Group, Known, KnownGroups
 
-Member = tuple[Group, Known]
-"""A group of the optimizer, and what is known of it."""
-Place = tuple[Group, torch.Tensor, float]
-"""A group, the tensor in it that is written, and its base value."""
+Member = tuple[Group, Known]  # a group of the optimizer, and what is known of it
+Place = tuple[Group, torch.Tensor, float]  # a group, the tensor in it that is written, and its base value
 
 
 class Values:
@@ -61,11 +59,9 @@ class Values:
 
 
 class Rates(Values):
-    """Rates, or weight decays, by their key in a group: each group's own initial value times the factor.
-
-    The initial value is kept in the group, as torch's schedulers keep `initial_lr`. A value that is a tensor is written
-    in place, on its device, without waiting for it.
-    """
+    """Rates, or weight decays, by their key in a group: each group's own initial value times the factor. The initial
+    value is kept in the group, as torch's schedulers keep `initial_lr`. A value that is a tensor is written in place,
+    on its device, without waiting for it."""
 
     def __init__(self, key: str) -> None:
         super().__init__(key)

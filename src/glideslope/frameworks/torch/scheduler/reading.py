@@ -1,5 +1,4 @@
-"""Schedules with the horizon of a scheduler, in the updates that are made, and their factors, also of Python functions
-that take no arrays."""
+"""Schedules with a horizon, in the updates that are made, and their factors, of Python functions too."""
 
 from __future__ import annotations
 
@@ -23,8 +22,7 @@ def has_horizon(schedule: Policy | Sequence[Policy]) -> bool:
 
 
 def timed(name: str, schedule: Schedule, steps: Time | None, clock: Clock | None) -> Schedule:
-    """A schedule that can be called, with its horizon where one is given or needed. Raises a ScheduleError if it lacks
-    a horizon or a unit; the message says which argument has it."""
+    """A schedule with its horizon. Raises a ScheduleError that says which argument gives what it lacks."""
     if steps is not None:
         return with_horizon(schedule, steps, clock)
     if clock is not None:

@@ -16,8 +16,7 @@ from glideslope.schedules.numbers import NUMBER
 
 MOST = 2**21
 """Updates at which two schedules are compared: so many at the start, and as many more, evenly spaced, of the rest."""
-TOLERANCE = 1e-6
-"""Of the greatest factor: more than rounding, less than any change that is meant."""
+TOLERANCE = 1e-6  # of the greatest factor: more than rounding, less than any change that is meant
 _IN_A_UNIT = re.compile(rf"{NUMBER}(ep|ex|tok)\b")
 
 

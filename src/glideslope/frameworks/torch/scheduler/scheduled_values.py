@@ -120,8 +120,7 @@ class Plan:
         return sum(len(values.numbers) + len(values.tensors) for values in self.values)
 
     def rescale(self) -> bool:
-        """Sees which initial rate is the largest of the first groups now, if it is known which they are; whether
-        another is."""
+        """Sees which initial rate is the largest of the first groups now, if they are known; whether another is."""
         before, firsts = self.largest, [known for known in self.groups.present if known.place < self._firsts]
         self.largest = max((known.bases["lr"] for known in firsts if "lr" in known.bases), default=before)
         return self.largest != before
@@ -158,8 +157,7 @@ class Plan:
         return saved
 
     def take(self, saved: Saved, groups: Sequence[Group]) -> list[Replaced]:
-        """Takes over a state that was read, with its base values for as many groups; returns the base values that it
-        replaced."""
+        """Takes over a state that was read, with base values for as many groups; returns the values it replaced."""
         self.feedbacks.states = saved.feedback_states
         replaced = self.groups.take_bases(saved.bases or [], groups)
         if saved.largest is None or saved.bases is None:

@@ -61,8 +61,7 @@ class Scheduler(BaseScheduler):
     [0.25]
     """
 
-    _step_count = 1
-    """Accelerate counts micro-batches here; nothing is read from it."""
+    _step_count = 1  # Accelerate counts micro-batches here; nothing is read from it
 
     def _prepare(self, count: str, peak: float | None) -> None:
         self._updates = Updates(each_call=count == "step")
@@ -93,14 +92,8 @@ class Scheduler(BaseScheduler):
         while_held(self, handles + self._at_loads(weakly(self._before_loading), weakly(self._after_loading)))
 
     def step(self, epoch: Any = None) -> None:
-        """Sets the rate, and what else is scheduled, for the next update.
-
-        Args:
-            epoch: a number is ignored, since updates are counted.
-
-        Raises:
-            FeedbackError: it is a metric, which is for `measure`.
-        """
+        """Sets the rate, and what else is scheduled, for the next update. The number of an epoch is ignored, since
+        updates are counted. Raises a FeedbackError if it is a metric, which is for `measure`."""
         if epoch is not None:
             self.feedbacks.refuse_metric(epoch)
         updates, written = self._updates, self._written
@@ -120,15 +113,9 @@ class Scheduler(BaseScheduler):
         written.seen = written.first["lr"]
 
     def measure(self, metric: Any) -> None:
-        """Passes a measurement, such as the validation loss, to the feedbacks that the schedules are multiplied by.
-
-        They get the mean over all processes, so call it in each; the rate is the same everywhere.
-
-        Args:
-            metric: a number, or a tensor of one element without a graph.
-
-        Raises:
-            FeedbackError: it can't be used, or no schedule has a feedback.
+        """Passes a measurement, a number or a tensor of one element without a graph, to the feedbacks that the
+        schedules are multiplied by. They get the mean over all processes, so call it in each; the rate is the same
+        everywhere. Raises a FeedbackError if it can't be used, or no schedule has a feedback.
 
         >>> import torch, glideslope as gs
         >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=0.5)
@@ -230,8 +217,7 @@ class Scheduler(BaseScheduler):
         self._written.write(self._plan, groups)
 
     def _look_ahead(self) -> int:
-        """Computes the factors of the next updates, and checks the feedbacks where it is time; returns the place
-        there."""
+        """Computes the next updates' factors, and looks at the feedbacks where it is time; returns the place there."""
         if self._made >= self._watch.at:
             self._watch.look(self, self._made, self.feedbacks.keeper)
         return self._written.look_ahead(self._plan, self._made, self._shifts, self._watch.at)

@@ -18,10 +18,8 @@ from glideslope.frameworks.torch.scheduler.resume import resumed, text
 from glideslope.schedules import Schedule
 from glideslope.schedules.numbers import is_number
 
-MOST_UPDATES = 2**53
-"""Up to here each count is a float."""
-MOST_RATE = 1e38
-"""The largest rate, which single precision holds."""
+MOST_UPDATES = 2**53  # up to here each count is a float
+MOST_RATE = 1e38  # the largest rate, which single precision holds
 _Count = Annotated[int, Meta(ge=0, le=MOST_UPDATES)]
 _Time = Annotated[float, Meta(ge=0, le=MOST_UPDATES)]
 _Rate = Annotated[float, Meta(ge=0, le=MOST_RATE)]
@@ -45,21 +43,13 @@ class _State(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Saved:
-    """A state that was read.
+    """A state that was read."""
 
-    Attributes:
-        step: the updates made.
-        positions: where each schedule goes on, in its own updates.
-        feedback_states: of each schedule, None where it has no feedback.
-        bases: the initial values of each group by key; None if the state doesn't have them.
-        largest: the largest initial rate of the first groups; None if the state doesn't have it.
-    """
-
-    step: int
-    positions: list[float]
-    feedback_states: list[Any]
-    bases: list[dict[str, float]] | None
-    largest: float | None
+    step: int  # the updates made
+    positions: list[float]  # where each schedule goes on, in its own updates
+    feedback_states: list[Any]  # of each schedule, None where it has no feedback
+    bases: list[dict[str, float]] | None  # the initial values of each group by key; None if the state doesn't have them
+    largest: float | None  # the largest initial rate of the first groups; None if the state doesn't have it
 
 
 def read_state(
@@ -69,12 +59,9 @@ def read_state(
     feedbacks: Sequence[Controlled | None],
     growth: str | None,
 ) -> Saved:
-    """Reads a state for a scheduler with these schedules, each with its name and feedback.
-
-    Numbers may be of any library, sequences lists, tuples or arrays, and an infinite number null, as JSON leaves them.
-    Raises a ScheduleError if it isn't a state, was changed since it was saved, or what was made so far would have been
-    made at other rates.
-    """
+    """Reads a state for a scheduler with these schedules, each with its name and feedback. Numbers may be of any
+    library, sequences lists, tuples or arrays, and an infinite number null, as JSON leaves them. Raises a ScheduleError
+    if it isn't a state, was changed since it was saved, or what was made so far would have been made at other rates."""
     try:
         step = _step(plain(state["step"]))
     except (KeyError, TypeError, ValueError, IndexError, DocumentError):
@@ -122,8 +109,7 @@ def _check_same(
 def _numbers(
     read: _State, step: int, schedules: Sequence[Schedule], feedbacks: Sequence[Controlled | None]
 ) -> tuple[list[float], list[Any]]:
-    """The position on each schedule, and the state of each feedback: as before any measurement where none was saved.
-    Raises a DocumentError if there isn't one of each, or a FeedbackError if a state isn't one of its feedback."""
+    """The positions on the schedules, and the feedbacks' states. Raises a DocumentError or a FeedbackError."""
     number = len(schedules)
     times = [float(step)] * number if read.times is UNSET else read.times
     if any(map(math.isnan, [*times, read.largest or 0.0, *(v for bases in read.bases or [] for v in bases.values())])):

@@ -7,8 +7,7 @@ from typing import Any
 
 from torch.utils.weak import WeakIdKeyDictionary
 
-_SCHEDULERS: Any = WeakIdKeyDictionary()
-"""Those of an optimizer, a WeakSet: it is there after they are gone too."""
+_SCHEDULERS: Any = WeakIdKeyDictionary()  # those of an optimizer, a WeakSet: it is there after they are gone too
 
 
 def schedulers_of(optimizer: Any) -> list[Any]:

@@ -12,28 +12,19 @@ from torch.utils.hooks import RemovableHandle
 from glideslope.callers import callers
 from glideslope.frameworks.torch.distributed import of_this_process
 
-Before = Callable[[Any, Any], Any]
-"""Is called with the arguments of an optimizer's `step`; may return others."""
+Before = Callable[[Any, Any], Any]  # is called with the arguments of an optimizer's `step`; may return others
 After = Callable[[torch.Tensor | None, bool], None]
 """Is called with (found, compiled): `found` is None, or a tensor on the device that isn't 0 where the gradients weren't
 finite and nothing was updated; `compiled` whether the step was."""
 
 
 class Updates:
-    """Counts an optimizer's updates.
+    """Counts an optimizer's updates: those `made`, and the calls that may have been one, as far as that is `undecided`.
 
-    These aren't updates, and aren't counted: a micro-batch under accumulation, another process's share, a step that a
-    gradient scaler left out. A fused optimizer is called even for those, with a flag on its device for gradients
-    that aren't finite: the flag is read only when the count is needed.
-
-    Args:
-        each_call: whether it is the scheduler's calls that are counted, by the scheduler; then there is always news.
-
-    Attributes:
-        made: the updates made, without those that are undecided.
-        undecided: of each call that may have been an update, whether the gradients weren't finite.
-        compiled: whether an update was made by a compiled step.
-        news: whether anything is undecided, or found compiled, that was not looked at.
+    A micro-batch under accumulation, another process's share, and a step that a gradient scaler left out aren't
+    updates. A fused optimizer is called even for those, with a flag on its device for gradients that aren't finite: the
+    flag is read only when the count is needed. With `each_call` the scheduler counts its own calls, and there is always
+    `news`: a call that is undecided, or found `compiled`, and was not looked at.
     """
 
     def __init__(self, each_call: bool = False) -> None:
@@ -62,11 +53,9 @@ class Updates:
 def around_updates(
     optimizer: torch.optim.Optimizer, *, before: Before | None = None, after: After | None = None
 ) -> list[RemovableHandle]:
-    """Calls `before` and `after` once around each update, until the handles that it returns are removed.
-
-    torch hooks the `step` of each class: where a subclass's calls its parent's, the hooks run for both, and only the
-    outermost call is the update. A call by torch.distributed.checkpoint, which fills an empty state, is none.
-    """
+    """Calls `before` and `after` once around each update, until the handles that it returns are removed. torch hooks
+    the `step` of each class: where a subclass's calls its parent's, the hooks run for both, and only the outermost call
+    is the update. A call by torch.distributed.checkpoint, which fills an empty state, is none."""
     running = _Running()
 
     def enter(stepped: Any, args: Any, kwargs: Any, compiled: bool = False) -> Any:
@@ -146,8 +135,7 @@ def _calls_on_the_stack(optimizer: torch.optim.Optimizer) -> int:
 
 
 def _only_initialises(optimizer: torch.optim.Optimizer, kwargs: Any) -> bool:
-    """Whether a call is torch.distributed.checkpoint's, which fills an empty state: `step(closure=None)` at rates of 0,
-    with gradients of 0."""
+    """Whether a call is torch.distributed.checkpoint's, which fills an empty state: rates of 0, gradients of 0."""
     groups = optimizer.param_groups
     if kwargs != {"closure": None} or optimizer.state or any(group.get("lr", 0) != 0 for group in groups):
         return False

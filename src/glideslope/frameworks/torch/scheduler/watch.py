@@ -13,23 +13,15 @@ from glideslope.frameworks.trainers import pass_evaluations
 
 PATIENCE = 100
 """Calls of `step` in a row with no update between them, as under accumulation, that are taken without a word."""
-FIRST_PATIENCE = 10
-"""The same before the first update: mixed precision may skip a few."""
+FIRST_PATIENCE = 10  # the same before the first update: mixed precision may skip a few
 
 
 class Watch:
     """Warns of mistakes in the calls of a scheduler, once each.
 
-    Args:
-        waits: each feedback, and the updates after which it should have had a measurement.
-        doubt: the warning after the first update, unless a state is loaded before.
-
-    Attributes:
-        notices: the warnings.
-        at: the number of updates at which feedbacks are looked at next.
-        measured: whether there was a measurement.
-        driven: whether a trainer was looked for among the callers.
-        trained: whether there is one, which says when its training ends.
+    `waits` has each feedback, and the updates after which it should have had a measurement; `doubt` is the warning
+    after the first update, unless a state is loaded before. Feedbacks are looked at next after `at` updates. A trainer
+    that says when its training ends is `trained`; it is looked for among the callers once, which is `driven`.
     """
 
     def __init__(self, waits: Sequence[tuple[Feedback, int]], doubt: str | None = None) -> None:
@@ -55,8 +47,7 @@ class Watch:
             self.notices.tell("idle", notices.idle(self._idle_calls, updates_made))
 
     def look(self, scheduler: Any, updates_made: int, keeper: Any) -> None:
-        """Looks at the feedbacks: at the first call for a trainer that drives the scheduler, later for measurements. A
-        guard gets its losses from the keeper."""
+        """Looks at the feedbacks: at the first call for a trainer that drives the scheduler, later for measurements."""
         if self._doubt:
             self.notices.tell("base", self._doubt)
         if self._waits and not self.driven:
@@ -69,8 +60,7 @@ class Watch:
         self.at = min((end for _, end in ends if end > updates_made), default=math.inf)
 
     def tell_replaced(self, replaced: Sequence[Replaced], factors: Sequence[float], source: str) -> None:
-        """Warns that a loaded base rate replaced another, unless the other was the product of this one and a
-        schedule's factor."""
+        """Warns that a loaded base rate replaced another, unless that was this one times a schedule's factor."""
         for change in replaced:
             base = change.now * change.scale
             made_of_it = (abs(change.before - base * factor) <= 10 * ROUNDING * base for factor in (1.0, *factors))

@@ -8,35 +8,24 @@ from typing import Any
 from glideslope.frameworks.torch.scheduler.known_groups import Group
 from glideslope.frameworks.torch.scheduler.scheduled_values import Plan
 
-FEW = 8
-"""Values that are looked at in each call of `step`; of more the first, and all before the next update."""
+FEW = 8  # values that are looked at in each call of `step`; of more the first, and all before the next update
 AHEAD = 1024
 """Factors that are computed at a time. A stretch begins at a multiple of it, so a resumed run has the same ones."""
 
 
 class Written:
-    """The values that were written last, and those that are written next.
-
-    Attributes:
-        writing: what writes each scheduled value, and its factors over a stretch of updates.
-        begin: the update at which the stretch begins.
-        length: of the stretch.
-        place: where in it the factors are that were written last.
-        first: the first group with a rate that is written.
-        seen: the rate that it had then.
-        few: whether there are several values, few enough to look at each in `step`.
-        count: how many groups there were.
-    """
+    """The values that were written last, and those that are written next."""
 
     __slots__ = ("begin", "count", "few", "first", "length", "place", "seen", "writing")
     writing: list[tuple[Callable[[float], None], list[float]]]
-    begin: int
-    length: float
-    place: int
-    first: Any
-    seen: Any
-    few: bool
-    count: int
+    """What writes each scheduled value, and its factors over a stretch of updates."""
+    begin: int  # the update at which the stretch begins
+    length: float  # of the stretch
+    place: int  # where in it the factors are that were written last
+    first: Any  # the first group with a rate that is written
+    seen: Any  # the rate that it had then
+    few: bool  # whether there are several values, few enough to look at each in `step`
+    count: int  # how many groups there were
 
     def write(self, plan: Plan, groups: Sequence[Group]) -> None:
         """Writes the factors at the place, whatever the groups were before."""
