@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from glideslope.errors import LawError
-from glideslope.laws.critical_batch import BatchGrowth, CriticalBatch, batch_growth, critical_batch
+from glideslope.laws.critical_batch import BatchGrowth, CriticalBatch
 from glideslope.laws.design import Designed, design
 from glideslope.laws.law import Law
 from glideslope.laws.rates import Rates
@@ -100,18 +100,13 @@ def design_sizes(
         raise LawError(f"under {_LEAST} updates in every case: give more tokens or compute, or a smaller batch")
     _, size, length, tokens_per_step, steps = min(candidates)
     at = law.at(size, batch=tokens_per_step)
-    designs = design(at, steps)
+    designs = design(law.at(size), steps, batch=tokens_per_step)
     rates = Rates.of_schedule(designs.best.schedule.over(steps), steps, designs.best.peak)
     low, high = at.interval(rates, steps)
-    warnings = (*law.warnings(size, tokens_per_step), *designs.warnings)
-    critical = growth = None
-    if len(_batches(law)) > 1:
-        of_any, schedule = law.at(size), designs.best.schedule
-        critical = critical_batch(of_any, steps, tokens_per_step, batches=law.around.batches)
-        growth = batch_growth(of_any, schedule, steps, designs.best.peak, tokens_per_step, critical, law.around.batches)
+    warnings = (*law.warnings(size), *designs.warnings)
     return SizeDesign(
         size, length, tokens_per_step, steps, designs.best, designs.named, float(low[0]), float(high[0]), warnings,
-        critical, growth,
+        designs.critical, designs.growth,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from glideslope.errors import LawError
 from glideslope.laws import bins
-from glideslope.laws.batch_sizes import reference_batch, relative
+from glideslope.laws.batch_sizes import extent, reference_batch, relative
 from glideslope.laws.bins import Points
 from glideslope.laws.chosen import check_enough, groups_of, spread, useless
 from glideslope.laws.curve_priors import any_data, like_public
@@ -26,6 +26,10 @@ ROUGH, FINE = 1e-3, 1e-6
 ROUGH_RUNS, ROUGH_POINTS = 10, 1_000
 """Runs, and points of all of them, that the priors are tried with."""
 FEW = 3
+_OF_MISFIT, _OF_DRIFT = 3.5, 1.7
+"""The deviation of a prediction over the misfit, and that of one of twice the updates over the drift. With these nine
+tenths of the ends of 34 small trainings of benchmarks/search/tables lie within 1.645 deviations, at half the peak, half
+and twice the updates: see benchmarks/search/laws_small.py."""
 
 
 def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
@@ -90,6 +94,7 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
         raise LawError(f"these curves can't be fitted ({error}): look at them, and at their rates") from None
     groups, prior = groups_of(kept), problem.prior
     theta, covariance, noise = problem.settled(best, groups)
+    misfit, drift = _OF_MISFIT * problem.misfit(best), _OF_DRIFT * problem.drift(best, longest)
     if not problem.noise < MOST_NOISE:
         raise LawError(
             f"these curves don't follow a law: points lie {problem.noise:.0%} from it; look at them, and at their rates"
@@ -105,7 +110,10 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
     )
     shift = float(np.median(shifts)) if shifts else 0.0
     baseline = problem.of_means(groups)
-    law = Law(theta, covariance, prior.reference, prior.unit, noise, shift, fitted, tuple(notes), sizes, baseline)
+    law = Law(
+        theta, covariance, prior.reference, prior.unit, noise, shift, fitted, tuple(notes), sizes, baseline, misfit,
+        drift, extent(kept),
+    )  # fmt: skip
     if not law.doubt:
         return law
     warnings.warn(law.doubt, stacklevel=2)
