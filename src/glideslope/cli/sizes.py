@@ -11,7 +11,7 @@ from glideslope.cli import output
 from glideslope.plural import plural
 
 if TYPE_CHECKING:
-    from glideslope.laws import Design, Designed, SizeDesign
+    from glideslope.laws import Design, Designed
 
 
 def fit(read: Any, sizes: Path, out: Path, as_json: bool) -> None:
@@ -67,7 +67,7 @@ def design(
     say_batches(plan, plan.steps, " tokens")
 
 
-def batches_of(plan: Design | SizeDesign) -> dict[str, Any]:
+def batches_of(plan: Design) -> dict[str, Any]:
     """The critical batch and the growth of a design, as plain data, where it has them."""
     result: dict[str, Any] = {}
     if plan.critical is not None:
@@ -79,7 +79,7 @@ def batches_of(plan: Design | SizeDesign) -> dict[str, Any]:
     return result
 
 
-def say_batches(plan: Design | SizeDesign, steps: int, unit: str = "") -> None:
+def say_batches(plan: Design, steps: int, unit: str = "") -> None:
     """Prints the critical batch and the growth of a design of so many updates, where it has them."""
     if plan.critical is not None and not math.isnan(value := plan.critical.value):
         words = f"{value:,.0f}{unit}" if math.isfinite(value) else "far over those of the runs"

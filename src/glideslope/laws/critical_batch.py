@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from glideslope.errors import LawError
-from glideslope.laws.law import Law
 from glideslope.laws.rates import Rates
 from glideslope.schedules import Schedule, cooldown, hold, warmup
+
+if TYPE_CHECKING:
+    from glideslope.laws.law import Law
 
 _BATCHES, _PEAKS, _LENGTHS = 4, 5, 7
 """The batches that are compared, and the peaks and numbers of updates at each."""
@@ -81,7 +84,7 @@ def critical_batch(
     Raises:
         LawError: the law's runs had one batch, or a number isn't positive.
 
-    >>> from glideslope.laws import NAMES, Fitted
+    >>> from glideslope.laws import NAMES, Fitted, Law
     >>> values = (2.7, 0.8, 0.5, 0.1, 0.7, 0.2, 0.5, 90.0, 0.3, 0.4, 0.9, 0.3)
     >>> runs = (Fitted("a", 1e-3, 20_000, 100),)
     >>> law = Law(dict(zip(NAMES, values)), np.zeros((12, 12)), 1e-3, 1000.0, 0.001, 0.0, runs, batch_size=128.0)

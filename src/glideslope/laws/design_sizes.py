@@ -9,8 +9,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from glideslope.errors import LawError
-from glideslope.laws.critical_batch import BatchGrowth, CriticalBatch
-from glideslope.laws.design import Designed, design
+from glideslope.laws.design import Design, design
 from glideslope.laws.law import Law
 from glideslope.laws.rates import Rates
 from glideslope.laws.size_law import SizeLaw
@@ -22,35 +21,25 @@ _LEAST = 100
 """Updates of a run, at least."""
 
 
-@dataclass(frozen=True)
-class SizeDesign:
-    """What `design_sizes` chose.
+@dataclass(frozen=True, kw_only=True)
+class SizeDesign(Design):
+    """What `design_sizes` chose, as a `Design`, and:
 
     Attributes:
         params: the size.
         tokens: of the run.
         batch: tokens in an update.
         steps: the updates.
-        best: the schedule and its peak, with the loss predicted.
-        named: the best cosine and the best WSD schedule.
         low: the lower end of a 90% interval of the best's loss.
         high: the upper end.
-        warnings: what should be known of it.
-        critical: the critical batch at its end; None where the runs had one batch.
-        growth: a growth of the batch in the place of the schedule's decay; None where the batch is critical already.
     """
 
     params: float
     tokens: float
     batch: float
     steps: int
-    best: Designed
-    named: dict[str, Designed]
     low: float
     high: float
-    warnings: tuple[str, ...]
-    critical: CriticalBatch | None = None
-    growth: BatchGrowth | None = None
 
 
 def design_sizes(
@@ -103,10 +92,10 @@ def design_sizes(
     designs = design(law.at(size), steps, batch=tokens_per_step)
     rates = Rates.of_schedule(designs.best.schedule.over(steps), steps, designs.best.peak)
     low, high = at.interval(rates, steps)
-    warnings = (*law.warnings(size), *designs.warnings)
+    own = {"warnings": (*law.warnings(size), *designs.warnings)}
     return SizeDesign(
-        size, length, tokens_per_step, steps, designs.best, designs.named, float(low[0]), float(high[0]), warnings,
-        designs.critical, designs.growth,
+        **vars(designs) | own, params=size, tokens=length, batch=tokens_per_step, steps=steps, low=float(low[0]),
+        high=float(high[0]),
     )  # fmt: skip
 
 
