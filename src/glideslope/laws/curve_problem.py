@@ -14,7 +14,7 @@ from glideslope.laws.batch_sizes import relative
 from glideslope.laws.bins import NOISE, Points
 from glideslope.laws.chosen import LAST
 from glideslope.laws.curve_priors import CurvePrior
-from glideslope.laws.form import NAMES, RELAXATION, jacobian
+from glideslope.laws.form import NAMES, RELAXATION, jacobian, predicted
 from glideslope.laws.knots import Knots
 from glideslope.laws.minimum import WIDER, minimized
 from glideslope.laws.run import Run
@@ -202,3 +202,15 @@ def weights_of(step: np.ndarray, longest: int) -> np.ndarray:
     weights = np.clip(step / longest, FLOOR, 1.0)
     weights[-LAST:] *= TIMES
     return weights
+
+
+def shift_of(
+    runs: Sequence[Run], thetas: Sequence[dict[str, float]], reference: float, unit: float, batch: float | None
+) -> float:
+    """How far final losses on another evaluation set lie above the curves of laws with some parameters, by run."""
+    shifts = []
+    for run, theta in zip(runs, thetas, strict=True):
+        if run.final_loss is not None:
+            end = Knots.of(run.lr, np.array([float(len(run.lr))]), reference, unit, relative(run, batch))
+            shifts.append(run.final_loss - float(predicted(end, theta)[0]))
+    return float(np.median(shifts)) if shifts else 0.0

@@ -11,13 +11,12 @@ import numpy as np
 
 from glideslope.errors import LawError
 from glideslope.laws import bins
-from glideslope.laws.batch_sizes import extent, reference_batch, relative
+from glideslope.laws.batch_sizes import extent, reference_batch
 from glideslope.laws.bins import Points
 from glideslope.laws.chosen import check_enough, groups_of, spread, useless
 from glideslope.laws.curve_priors import any_data, like_public
-from glideslope.laws.curve_problem import Problem
-from glideslope.laws.form import MULTI_POWER, predicted
-from glideslope.laws.knots import Knots
+from glideslope.laws.curve_problem import Problem, shift_of
+from glideslope.laws.form import MULTI_POWER
 from glideslope.laws.law import MOST_NOISE, Fitted, Law
 from glideslope.laws.run import Run, used, without_twins
 
@@ -99,16 +98,11 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
         raise LawError(
             f"these curves don't follow a law: points lie {problem.noise:.0%} from it; look at them, and at their rates"
         )
-    shifts = []
-    for run in kept:
-        if run.final_loss is not None:
-            end = Knots.of(run.lr, np.array([float(len(run.lr))]), prior.reference, prior.unit, relative(run, sizes))
-            shifts.append(run.final_loss - float(predicted(end, theta)[0]))
     fitted = tuple(
         Fitted(run.name, run.peak, len(run.lr), len(run.step), bins.drawn(of_run, len(kept)))
         for run, of_run in zip(kept, points, strict=True)
     )
-    shift = float(np.median(shifts)) if shifts else 0.0
+    shift = shift_of(kept, [theta] * len(kept), prior.reference, prior.unit, sizes)
     baseline = problem.of_means(groups)
     law = Law(
         theta, covariance, prior.reference, prior.unit, noise, shift, fitted, tuple(notes), sizes, baseline, misfit,

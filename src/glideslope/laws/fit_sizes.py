@@ -17,7 +17,7 @@ from glideslope.laws.batch_sizes import extent, reference_batch, relative
 from glideslope.laws.bins import NOISE, Points
 from glideslope.laws.chosen import LAST, check_enough, useless
 from glideslope.laws.curve_priors import UNITS
-from glideslope.laws.curve_problem import weights_of
+from glideslope.laws.curve_problem import shift_of, weights_of
 from glideslope.laws.form import NAMES, jacobian, predicted
 from glideslope.laws.knots import Knots
 from glideslope.laws.law import Fitted
@@ -227,12 +227,5 @@ class _Problem:
         return float(np.sqrt(np.mean(np.square(errors))))
 
     def shift(self, u: np.ndarray) -> float:
-        """How far final losses on another evaluation set lie above the curves."""
-        shifts = []
         thetas = [self.theta(u, data.size, data.decay) for data in self.data for _ in data.knots.points[1:]]
-        for run, theta in zip(self.runs, thetas, strict=True):
-            if run.final_loss is not None:
-                end = np.array([float(len(run.lr))])
-                knots = Knots.of(run.lr, end, self.reference, self.unit, relative(run, self.batch))
-                shifts.append(run.final_loss - float(predicted(knots, theta)[0]))
-        return float(np.median(shifts)) if shifts else 0.0
+        return shift_of(self.runs, thetas, self.reference, self.unit, self.batch)
