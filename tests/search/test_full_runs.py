@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import glideslope as gs
 from glideslope.search.runs.contestant import Contestant, Run
 from glideslope.search.strategy.equal_runs import at_length
-from glideslope.search.strategy.full_runs import HELD, best_run, for_short_runs, next_full
+from glideslope.search.strategy.full_runs import HELD, RAISED, best_run, for_short_runs, next_full
 
 CYCLE, LINEAR = gs.one_cycle(), gs.linear()
 
@@ -136,8 +136,23 @@ def test_the_only_full_run_off_a_plateau_holds_the_rate_of_the_cycle():
     tuned = gs.tune(Plateau(1.0), 400, overhead=1, seed=3)
     named = gs.tune(Plateau(1.0), 400, overhead=1, seed=3, schedules=["one_cycle", "linear"])
     assert [one.contestant.schedule for one in tuned.full] == [HELD]
-    assert tuned.peak == named.peak
-    assert [one.contestant.schedule for one in named.full] != [HELD]
+    assert [one.contestant.schedule for one in named.full] == [CYCLE]
+    assert tuned.peak == pytest.approx(named.peak / RAISED, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("steps", "options", "factor"),
+    [
+        (400, {"schedules": ["one_cycle"]}, 1.4),
+        (400, {"schedules": ["one_cycle"], "guard": gs.guard()}, 1.0),  # it doesn't back off
+        (100, {"schedules": ["one_cycle"]}, 1.0),  # too short to back off
+        (400, {"schedules": ["cosine"]}, 1.0),
+    ],
+)
+def test_the_peak_of_the_only_full_run_is_larger_where_it_is_a_cycle_that_can_back_off(steps, options, factor):
+    one, two = (gs.tune(Bowl(0.1), steps, overhead=bound, **options) for bound in (1, 2))
+    assert [run.contestant for run in one.candidates] == [run.contestant for run in two.candidates]
+    assert one.full[0].contestant.peak == pytest.approx(factor * two.full[0].contestant.peak, rel=0.05)
 
 
 @pytest.mark.parametrize(("unit", "zero"), [(1e-6, 0.0), (1e9, 0.0), (1.0, -0.2)])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from played import Played
+from played import Outcome, Played
 from prior import Prior
 from surface import Surface
 from sweeping import Sweeping
@@ -15,11 +15,13 @@ from sweeping import Sweeping
 import glideslope as gs
 from glideslope.search.directory.kept import Kept
 from glideslope.search.range_test import RangeTest, range_test
-from glideslope.search.runs.contestant import Run
+from glideslope.search.runs.backoff import MOST, RISE
+from glideslope.search.runs.contestant import Contestant, Run
 from glideslope.search.runs.trial import Trial
 from glideslope.search.strategy.choose import PRIOR, Choice, chosen, usual
 from glideslope.search.strategy.full_runs import HELD, best_run, for_short_runs, full_runs
 from glideslope.search.strategy.outcomes import SHORTEST
+from glideslope.search.strategy.rise import risen
 from glideslope.search.strategy.stopped import stopped
 from glideslope.search.trials import Trials
 from searches.rates import HIGH, LOW
@@ -31,6 +33,7 @@ class PlayedTrials(Trials):
     def __init__(self, played: Played) -> None:
         self.played = played
         self.before = 0  # the updates made before the last run
+        self.backed_off: dict[Contestant, float] = {}  # the peaks of full runs that backed off
         super().__init__(Sweeping(played), memory=_sweeps(played.surface(0), played.draw))
 
     @property
@@ -49,13 +52,27 @@ class PlayedTrials(Trials):
         for trial in trials:
             self.before = self.updates
             contestant, steps = trial.contestant, trial.steps
-            outcome = self.played.run(str(contestant.schedule), contestant.peak, steps, seed=trial.order)
+            outcome = self._outcome(trial)
             runs.append(
                 Run(contestant, steps, trial.seed, _losses(outcome.curve, steps), ((steps, outcome.loss),),
                     outcome.loss, untrained=self.played.surface(trial.order).untrained)
             )  # fmt: skip
         self.runs += [run for trial, run in zip(trials, runs, strict=True) if not trial.order]
         return runs
+
+    def _outcome(self, trial: Trial) -> Outcome:
+        """What is looked up. A full run that backs off ends as one of half the peak, or a quarter, whose loss doesn't
+        rise."""
+        text, peak, steps = str(trial.contestant.schedule), trial.contestant.peak, trial.steps
+        outcome = self.played.run(text, peak, steps, seed=trial.order)
+        caps = 0
+        while trial.backs_off and risen(outcome.curve) > RISE and caps < MOST:
+            caps += 1
+            loss, curve = self.played.surface(trial.order).end(text, peak / 2**caps, steps)
+            self.updates += steps - outcome.cost
+            outcome = Outcome(loss, curve, steps)
+        self.backed_off[trial.contestant] = peak / 2**caps
+        return outcome
 
 
 @functools.lru_cache(maxsize=1024)
@@ -73,9 +90,10 @@ def _losses(curve: np.ndarray, steps: int) -> np.ndarray:
 
 def ours(played: Played, bound: int, rng: np.random.Generator, prior: Prior) -> tuple[str, float]:
     """`gs.tune`, which begins at the peak that is usual for the kind of optimizer in other families."""
-    _, full, early = searched(PlayedTrials(played), bound, begin(played, prior))
+    trials = PlayedTrials(played)
+    _, full, early = searched(trials, bound, begin(played, prior))
     winner = (early or best_run(full)).contestant
-    return str(winner.schedule), winner.peak
+    return str(winner.schedule), trials.backed_off.get(winner, winner.peak)
 
 
 def begin(played: Played, prior: Prior) -> float:

@@ -11,6 +11,7 @@ from glideslope.schedules import Schedule, cooldown, hold, warmup
 from glideslope.search.runs import backoff
 from glideslope.search.runs.contestant import Contestant, Run, finds_its_rate
 from glideslope.search.runs.trial import Trial
+from glideslope.search.strategy.choose import PRIOR
 from glideslope.search.strategy.equal_runs import RUNS, next_peak
 from glideslope.search.strategy.learned import learned_clearly
 from glideslope.search.strategy.outcomes import SHORTEST, final_loss, two_digits
@@ -23,6 +24,10 @@ STEP = 2.0
 
 CAUTION = 4.0
 """By what the peak is divided where a full run ends no lower than a short one."""
+
+RAISED = 1.4
+"""By what the peak of the only full run is multiplied where it is a single cycle: it backs off where that is too much.
+A straight decay has its peak when the network is least ready for it, and gains nothing."""
 
 LITTLE = 0.03
 """By what part of a short run's loss a full run ends lower, at least, where its peak isn't too large."""
@@ -66,12 +71,8 @@ def full_runs(
         The runs, in order.
     """
     runs: list[Run] = []
-    if trials.updates + winner.cost(steps) > bound and _may_hold(winner, schedules, steps):  # there is no second one
-        if _is_clean(short, CLEAN_SHORT):
-            winner = replace(winner, schedule=HELD, peak=two_digits(STEP * winner.peak))
-        elif ends_in_a_fall(short):
-            winner = replace(winner, schedule=HELD)
-    contestant: Contestant | None = winner
+    is_only = trials.updates + winner.cost(steps) > bound
+    contestant: Contestant | None = _only(winner, schedules, steps, short) if is_only else winner
     while contestant is not None and trials.updates <= (bound if runs else math.inf):
         second = _second(contestant) if not runs and trials.updates + contestant.cost(steps) <= bound else []
         likely = [full_trial(one, steps, trials.opened) for one in second]
@@ -79,6 +80,18 @@ def full_runs(
         runs += trials.run_all([trial], stage="full runs", kept=trials.full_states, likely=likely)
         contestant = next_full(runs, schedules, short)
     return runs
+
+
+def _only(winner: Contestant, schedules: Sequence[Driven], steps: int, short: Run) -> Contestant:
+    """What the only full run is made with, where no second one finds out what a higher rate does."""
+    if _may_hold(winner, schedules, steps):
+        if _is_clean(short, CLEAN_SHORT):
+            return replace(winner, schedule=HELD, peak=two_digits(STEP * winner.peak))
+        if ends_in_a_fall(short):
+            return replace(winner, schedule=HELD)
+    if winner.schedule == PRIOR and _may_back_off(steps):
+        return replace(winner, peak=two_digits(RAISED * winner.peak))
+    return winner
 
 
 def full_trial(contestant: Contestant, steps: int, seed: int) -> Trial:
@@ -143,7 +156,11 @@ def next_full(runs: Sequence[Run], schedules: Sequence[Driven], short: Run) -> C
 def _may_hold(contestant: Contestant, schedules: Sequence[Driven], steps: int) -> bool:
     """Whether a rate held high is offered beside the schedule of a run, and full runs are long enough to back off."""
     offered = HELD in schedules and contestant.schedule in schedules and contestant.schedule != HELD
-    return offered and steps >= EVALUATIONS * backoff.SHORTEST
+    return offered and _may_back_off(steps)
+
+
+def _may_back_off(steps: int) -> bool:
+    return steps >= EVALUATIONS * backoff.SHORTEST
 
 
 def _is_clean(run: Run, fall: float) -> bool:
