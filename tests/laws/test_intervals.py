@@ -62,3 +62,12 @@ def test_both_are_saved(tmp_path):
     again = laws.load(tmp_path / "law.json")
     assert (again.misfit, again.drift) == (law.misfit, law.drift)
     assert again.drift > 0
+
+
+@pytest.mark.filterwarnings("ignore:the law tells nothing")
+def test_what_the_first_halves_can_not_tell_has_no_drift():
+    late = [laws.Run(run.lr, run.step[run.step > 1600], run.loss[run.step > 1600]) for run in bent(3000, 0.05)]
+    assert laws.fit(late).drift == 0
+    unfinished = [laws.Run(run.lr, run.step[run.step < 1300], run.loss[run.step < 1300]) for run in bent(3000, 0.0)]
+    unfinished[2] = bent(1200, 0.0)[2]
+    assert 0 < laws.fit(unfinished).drift < 1

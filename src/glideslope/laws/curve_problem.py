@@ -28,6 +28,8 @@ FARTHEST = 10.0
 BOOTSTRAPS = 200
 QUARTERS = 4
 """Parts of a run, of which a law that follows it has no mean error."""
+EARLY = 10
+"""Losses of the first half, at least, for what comes after it to be foretold by them."""
 OF_MAIN = ("L0", "A", "alpha", "offset", "a", "b")
 """The parameters of how the loss falls at one rate."""
 
@@ -163,10 +165,13 @@ class Problem:
         quarters = [part for run in self._errors(x) for part in np.array_split(run, min(QUARTERS, len(run)))]
         return float(np.sqrt(np.mean([part.mean() ** 2 for part in quarters])))
 
-    def drift(self, x: np.ndarray, longest: int) -> float:
+    def drift(self, x: np.ndarray) -> float:
         """How far the ends of runs lie from what their losses say until half of the longest one: what a law is off by
-        at twice the updates. What the rate does is taken as known."""
-        known = [step <= longest / 2 for step in self.steps]
+        at twice the updates. What the rate does is taken as known. 0 where few losses are of that half."""
+        half = max(step[-1] for step in self.steps) / 2
+        known = [step <= half for step in self.steps]
+        if sum(map(np.count_nonzero, known)) < EARLY:
+            return 0.0
         rows = np.append(np.concatenate(known), np.ones(len(x), dtype=bool))
         main = [i for i, place in enumerate(self.free) if NAMES[place] in OF_MAIN]
 

@@ -89,11 +89,11 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
             problem = Problem(kept, points, rough.prior, longest, sizes, fixed)
         problem.noise = problem.noise_at(best)
         _, best = problem.solved(best, FINE)
+        misfit, drift = min(_OF_MISFIT * problem.misfit(best), 3.0), min(_OF_DRIFT * problem.drift(best), 3.0)
     except (ValueError, FloatingPointError, np.linalg.LinAlgError) as error:
         raise LawError(f"these curves can't be fitted ({error}): look at them, and at their rates") from None
     groups, prior = groups_of(kept), problem.prior
     theta, covariance, noise = problem.settled(best, groups)
-    misfit, drift = _OF_MISFIT * problem.misfit(best), _OF_DRIFT * problem.drift(best, longest)
     if not problem.noise < MOST_NOISE:
         raise LawError(
             f"these curves don't follow a law: points lie {problem.noise:.0%} from it; look at them, and at their rates"
