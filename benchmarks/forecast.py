@@ -129,6 +129,7 @@ class Known:
         self.line = line_of(self.sizes.values())
         self.networks = {name: network_of(name, runs, self.line) for name, runs in self.by_size.items()}
         self.without = {name: self._without(name) for name in self.by_size}
+        self.of_runs: dict[int, tuple[Line, tuple[Network, ...]]] = {}
 
     def _without(self, name: str) -> tuple[Line, tuple[Network, ...]]:
         line = line_of(size for other, size in self.sizes.items() if other != name)
@@ -144,10 +145,13 @@ class Known:
         return self.without[name]
 
     def but_run(self, name: str, run: laws.Run) -> tuple[Line, tuple[Network, ...]]:
-        """Those without a run."""
+        """Those without a run, made once for all its parts."""
+        if id(run) in self.of_runs:
+            return self.of_runs[id(run)]
         others = [other for other in self.by_size[name] if other is not run]
         line = line_of((self.sizes | {name: Size(name, others)}).values(), rounds=AGAIN, start=self.line)
-        return line, tuple((self.networks | {name: network_of(name, others, line)}).values())
+        self.of_runs[id(run)] = line, tuple((self.networks | {name: network_of(name, others, line)}).values())
+        return self.of_runs[id(run)]
 
 
 def judge_ends(named: Sequence[tuple[str, laws.Run]]) -> None:

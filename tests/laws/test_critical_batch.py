@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -76,3 +77,35 @@ def test_the_command_prints_both(tmp_path, capsys):
     design = json.loads(capsys.readouterr().out)
     assert design["critical_batch"] > 1e5
     assert design["growth"]["steps"] < design["steps"] == 10_000
+
+
+@pytest.mark.parametrize("batch", [32, 128, 300])
+def test_a_law_of_one_batch_says_what_the_law_says_of_it(batch):
+    law, lr = law_of(), 1e-3 * gs.parse(WSD).over(4000).sample(4000)
+    steps = [500, 2000, 4000]
+    np.testing.assert_allclose(law.at_batch(batch).predict(lr, steps), law.predict(lr, steps, batch), rtol=1e-6)
+    with pytest.raises(gs.LawError, match="no batch here"):
+        law.at_batch(batch).at_batch(batch)
+    with pytest.raises(gs.LawError, match="above 0"):
+        law.at_batch(-batch)
+
+
+def test_a_design_of_one_size_has_both(tmp_path, capsys):
+    law = replace(law_of(), batches=(32.0, 512.0))
+    law.save(tmp_path / "law.json")
+    command = ["design", str(tmp_path / "law.json"), "--steps", "8000", "--batch", "64"]
+    assert glideslope(command) == 0
+    out = capsys.readouterr().out
+    assert glideslope([*command, "--json"]) == 0
+    design = json.loads(capsys.readouterr().out)
+    assert design["critical_batch"] == pytest.approx(laws.critical_batch(law, 8000, 64, batches=(32, 512)).value)
+    assert f"Critical batch at the end: {design['critical_batch']:,.0f}." in out
+    assert design["growth"]["policy"] in out
+    policy = as_policy(design["growth"]["policy"]).over(8000)
+    sizes, peak = policy.batch_sizes(8000), design["designed"]["peak"]
+    assert len(sizes) == design["growth"]["steps"] < 8000
+    assert law.predict(policy.rates(8000, peak), len(sizes), sizes)[0] == pytest.approx(design["growth"]["loss"])
+    assert laws.design(law, 8000, batch=2048).warnings[-1] == "a batch of 2.05e+03 is far from those fitted, 32 to 512"
+    assert laws.design(law_of(), 8000).critical is None
+    assert glideslope(["design", "examples/law.json", "--steps", "8000", "--batch", "64"]) == 2
+    assert "no batch_size" in capsys.readouterr().err

@@ -78,3 +78,9 @@ def test_a_batch_larger_than_the_run_is_refused():
     with pytest.raises(gs.LawError, match="an update or more"):
         laws.suggest(params=7e9, tokens=1e6, batch=2e6)
     assert laws.suggest(params=7e9, tokens=1e6, batch=1e6).sources
+
+
+@pytest.mark.parametrize("params", [7, 0.124, 350, 999])
+def test_parameters_in_millions_or_billions_are_refused(params):
+    with pytest.raises(gs.LawError, match="write 7e9 or 7B"):
+        laws.suggest(params=params)

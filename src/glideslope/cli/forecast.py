@@ -65,7 +65,7 @@ def forecast(
             raise GlideslopeError(f"{log}: {plural(len(run.lost), 'loss')}, of which none is a number")
         if run.step[-1] > steps:
             raise GlideslopeError(
-                f"{log} goes to update {run.step[-1]:g}, beyond --steps {steps}: give all of the run's"
+                f"{log} goes to update {run.step[-1]:g}, beyond --steps {steps}: give all its updates"
             )
         if run.step[-1] > last:
             last = float(run.step[-1])
@@ -76,9 +76,7 @@ def forecast(
             now = laws.forecast(laws.Run(rates, run.step, run.loss, name=run.name), lost=run.lost, longer=longer)
             _show(now, as_json, follow)
             if stop_when is not None and now.low > stop_when:
-                output.say_line(
-                    f"The run will end above {stop_when:g}: at {now.low:#.5g} or more, with odds of 19 to 1."
-                )
+                output.say_line(f"The run will end above {stop_when:g}: at {now.low:#.5g} or more, odds 19 to 1.")
                 raise typer.Exit(_STOPPED)
         if not follow or last >= steps:
             return
@@ -99,14 +97,11 @@ def _show(now: Forecast, as_json: bool, brief: bool) -> None:
     if as_json:
         output.put(json.dumps(_plain(now)))
         return
-    output.line(
-        f"update {now.step:g} of {now.steps:,}: {now.end:#.5g} at the end (90% interval {now.low:#.5g} to "
-        f"{now.high:#.5g})"
-    )
+    band = f"90% interval {now.low:#.5g} to {now.high:#.5g}"
+    output.line(f"update {now.step:g} of {now.steps:,}: {now.end:#.5g} at the end ({band})")
     if now.doubt:
         output.say_line(f"Careful: {now.doubt}.")
-    lost = [f"{alarm.step:g}" for alarm in now.alarms if alarm.kind == "not finite"]
-    if lost:
+    if lost := [f"{alarm.step:g}" for alarm in now.alarms if alarm.kind == "not finite"]:
         ends = " to ".join(dict.fromkeys([lost[0], lost[-1]]))
         output.say_line(f"Careful: {plural(len(lost), 'loss')} without a number, at update {ends}.")
     left = [alarm for alarm in now.alarms if alarm.kind != "not finite"]
@@ -138,9 +133,7 @@ def _plain(now: Forecast) -> dict[str, Any]:
     """A forecast as plain data; what isn't a number is null."""
     from dataclasses import asdict
 
-    def known(value: Any) -> Any:
-        return None if isinstance(value, float) and value != value else value
-
     plain = asdict(now)
-    plain["alarms"] = [{name: known(value) for name, value in alarm.items()} for alarm in plain["alarms"]]
+    for alarm in plain["alarms"]:
+        alarm |= {name: None for name, value in alarm.items() if value != value}
     return plain

@@ -93,7 +93,7 @@ def design(
     params: Annotated[float | None, typer.Option(help="For a law over sizes: the parameters of the network.")] = None,
     tokens: Annotated[float | None, typer.Option(help="For a law over sizes: the tokens of the run.")] = None,
     flops: Annotated[float | None, typer.Option(help="For a law over sizes: 6 x params x tokens.")] = None,
-    batch: Annotated[float | None, typer.Option(help="For a law over sizes: the tokens of an update.")] = None,
+    batch: Annotated[float | None, typer.Option(help="Of an update: tokens, or what a law of one size has.")] = None,
     peak: Annotated[float | None, typer.Option(help="The peak rate; by default the best one.")] = None,
     floor: Annotated[float, typer.Option(help="The smallest rate, as a part of the peak.")] = 0.0,
     tolerance: Annotated[float | None, typer.Option(help="What a simpler schedule may cost; or 0.002 of loss.")] = None,
@@ -116,7 +116,7 @@ def design(
     from glideslope.views.thinning import places
 
     fitted = laws.load(law)
-    designed = laws.design(fitted, steps, peak=peak, floor=floor)
+    designed = laws.design(fitted, steps, peak=peak, floor=floor, batch=batch)
     entries = {"designed": designed.best, **designed.named}
     columns = ("family", "peak", "loss", "schedule")
     rows = [(name, best.peak, best.loss, str(best.schedule)) for name, best in entries.items()]
@@ -124,7 +124,7 @@ def design(
     simplest = designed.simplest(most)
     result = {
         "steps": steps, "warnings": list(designed.warnings), "simplest": of_sizes.described(simplest),
-        **{name: of_sizes.described(best) for name, best in entries.items()},
+        **{name: of_sizes.described(best) for name, best in entries.items()}, **of_sizes.batches_of(designed),
     }  # fmt: skip
     lead = (
         f"Within {most:.3g} of the least predicted loss: {simplest.schedule} at {simplest.peak:g}, "
@@ -148,6 +148,7 @@ def design(
         output.put(json.dumps(result))
         return
     output.answer(lead, terminal.table("Designed", columns, rows), designed.warnings, ("peak", "predicted loss"))
+    of_sizes.say_batches(designed, steps)
 
 
 def _write(out: Path, name: str, title: str, result: dict[str, Any], parts: list[str], chart: Chart) -> None:

@@ -11,7 +11,7 @@ from glideslope.cli import output
 from glideslope.plural import plural
 
 if TYPE_CHECKING:
-    from glideslope.laws import Designed
+    from glideslope.laws import Design, Designed
 
 
 def fit(read: Any, sizes: Path, out: Path, as_json: bool) -> None:
@@ -53,13 +53,7 @@ def design(
         **described(plan.best), "interval": [plan.low, plan.high], "warnings": list(plan.warnings),
         "named": {name: described(best) for name, best in plan.named.items()},
     }  # fmt: skip
-    if plan.critical is not None:
-        value = plan.critical.value
-        result["critical_batch"] = value if math.isfinite(value) else None
-    if plan.growth is not None:
-        result["growth"] = {
-            "policy": plan.growth.times(plan.best.schedule), "steps": plan.growth.steps, "loss": plan.growth.loss,
-        }  # fmt: skip
+    result |= batches_of(plan)
     if as_json:
         output.put(json.dumps(result))
         return
@@ -70,21 +64,32 @@ def design(
     )
     rows = [(name, best.peak, best.loss, str(best.schedule)) for name, best in entries.items()]
     output.answer(lead, terminal.table("Designed", ("family", "peak", "loss", "schedule"), rows), plan.warnings)
-    if plan.critical is not None and not math.isnan(plan.critical.value):
-        output.line(f"Critical batch at the end: {_batch(plan.critical.value)}.")
+    say_batches(plan, plan.steps, " tokens")
+
+
+def batches_of(plan: Design) -> dict[str, Any]:
+    """The critical batch and the growth of a design, as plain data, where it has them."""
+    result: dict[str, Any] = {}
+    if plan.critical is not None:
+        value = plan.critical.value
+        result["critical_batch"] = value if math.isfinite(value) else None
     if plan.growth is not None:
-        fewer, policy = 1 - plan.growth.steps / plan.steps, plan.growth.times(plan.best.schedule)
+        policy = plan.growth.times(plan.best.schedule)
+        result["growth"] = {"policy": policy, "steps": plan.growth.steps, "loss": plan.growth.loss}
+    return result
+
+
+def say_batches(plan: Design, steps: int, unit: str = "") -> None:
+    """Prints the critical batch and the growth of a design of so many updates, where it has them."""
+    if plan.critical is not None and not math.isnan(value := plan.critical.value):
+        words = f"{value:,.0f}{unit}" if math.isfinite(value) else "far over those of the runs"
+        output.line(f"Critical batch at the end: {words if value else 'under those of the runs'}.")
+    if plan.growth is not None:
+        fewer, policy = 1 - plan.growth.steps / steps, plan.growth.times(plan.best.schedule)
         output.line(
             f"With a batch that grows, {policy}: {plural(plan.growth.steps, 'update', ',')}, {fewer:.0%} fewer, and "
             f"{plan.growth.loss:#.5g}."
         )
-
-
-def _batch(value: float) -> str:
-    """A critical batch in words."""
-    if value == 0:
-        return "under those of the runs"
-    return f"{value:,.0f} tokens" if math.isfinite(value) else "far over those of the runs"
 
 
 def described(best: Designed) -> dict[str, Any]:

@@ -39,15 +39,9 @@ def suggest(
     if as_json:
         output.put(json.dumps(asdict(start)))
         return
-    rows = [
-        (
-            source.name,
-            f"{source.peak:.3g}",
-            "as tuned" if source.batch is None else f"{source.batch:.3g} {source.unit}",
-            source.schedule,
-        )
-        for source in start.sources
-    ]
+    batches = ["as tuned" if one.batch is None else f"{one.batch:.3g} {one.unit}" for one in start.sources]
+    pairs = zip(start.sources, batches, strict=True)
+    rows = [(source.name, f"{source.peak:.3g}", size, source.schedule) for source, size in pairs]
     lead = f"A start: {start.peak:.2g}; sources have {start.low:.2g} to {start.high:.2g}."
     output.answer(lead, terminal.table("Published", ("source", "peak", "batch", "schedule"), rows))
     for source in start.sources:

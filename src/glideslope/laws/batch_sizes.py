@@ -37,6 +37,12 @@ def reference_batch(runs: Sequence[Run]) -> float | None:
     return float(np.exp(np.mean([Rates.of(run.batch_size).mean(np.log) for run in runs])))
 
 
+def extent(runs: Sequence[Run]) -> tuple[float, float] | None:
+    """The least and the largest batch size of runs, if they have any."""
+    values = [Rates.of(run.batch_size).values for run in runs if run.batch_size is not None]
+    return (float(min(map(np.min, values))), float(max(map(np.max, values)))) if values else None
+
+
 def relative(run: Run, reference: float | None) -> Rates | None:
     """The batch sizes of a run over a reference, shape (T,); None where they are the same."""
     return None if reference is None else over(run.batch_size, reference, len(run.lr))

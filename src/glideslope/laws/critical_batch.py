@@ -5,17 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from glideslope.errors import LawError
-from glideslope.laws.law import Law
 from glideslope.laws.rates import Rates
 from glideslope.schedules import Schedule, cooldown, hold, warmup
+
+if TYPE_CHECKING:
+    from glideslope.laws.law import Law
 
 _BATCHES, _PEAKS, _LENGTHS = 4, 5, 7  # the batches that are compared, and the peaks and numbers of updates at each
 _FARTHEST = 4.0  # the least and the largest updates of the runs that are compared, over those asked for
 _WITHIN = 8.0  # how far beyond the batches of the runs a critical batch may lie to be a number
+APART = 1.5  # the largest batch over the least, at least, for what a batch is worth to be known
 _MOST = 1_000_000  # updates of a growth, which are counted one by one
 
 
@@ -45,7 +49,7 @@ class BatchGrowth:
 
 
 def critical_batch(
-    law: Law, steps: int, batch: float, *, batches: tuple[float, float], peaks: Sequence[float] = ()
+    law: Law, steps: int, batch: float, *, batches: tuple[float, float] | None = None, peaks: Sequence[float] = ()
 ) -> CriticalBatch:
     """The critical batch of runs that end as low as one of some updates does at its best peak.
 
@@ -57,13 +61,13 @@ def critical_batch(
         law: fitted on runs of several batches.
         steps: the updates.
         batch: the batch of these.
-        batches: the least and the largest batch of the law's runs.
+        batches: the least and the largest batch of the law's runs, where it doesn't know them.
         peaks: those tried; from half the least to twice the largest of the runs if not given.
 
     Raises:
         LawError: the law's runs had one batch, or a number isn't positive.
 
-    >>> from glideslope.laws import NAMES, Fitted
+    >>> from glideslope.laws import NAMES, Fitted, Law
     >>> values = (2.7, 0.8, 0.5, 0.1, 0.7, 0.2, 0.5, 90.0, 0.3, 0.4, 0.9, 0.3)
     >>> runs = (Fitted("a", 1e-3, 20_000, 100),)
     >>> law = Law(dict(zip(NAMES, values)), np.zeros((12, 12)), 1e-3, 1000.0, 0.001, 0.0, runs, batch_size=128.0)
@@ -71,10 +75,10 @@ def critical_batch(
     >>> print(f"{critical.value:.0f} examples for {critical.loss:.3f}")
     375 examples for 3.048
     """
-    least, most = batches
+    least, most = batches or law.batches or (batch, batch)
     if not (math.isfinite(batch) and batch > 0 and 0 < least <= most < math.inf):
-        raise LawError(f"batch={batch}, batches={batches}: give numbers above 0, the least batch first")
-    if law.batch_size is None or most < 1.5 * least:
+        raise LawError(f"batch={batch}, batches={least, most}: give numbers above 0, the least batch first")
+    if law.batch_size is None or most < APART * least:
         raise LawError("the law's runs had one batch: its worth isn't known; add runs of another, twice as large")
     tried = list(peaks) or _peaks(law)
     lengths = np.rint(steps * np.geomspace(1 / _FARTHEST, _FARTHEST, _LENGTHS)).clip(10)
@@ -104,7 +108,7 @@ def batch_growth(
     peak: float,
     batch: float,
     critical: CriticalBatch,
-    batches: tuple[float, float],
+    batches: tuple[float, float] | None = None,
 ) -> BatchGrowth | None:
     """A schedule whose decay is paid in batch growth, up to the critical batch; see `glideslope.batches.growth`.
 
@@ -118,9 +122,10 @@ def batch_growth(
         peak: the rate where the schedule is 1.
         batch: the base.
         critical: the critical batch of such a run.
-        batches: the least and the largest batch of the law's runs.
+        batches: the least and the largest batch of the law's runs, where it doesn't know them.
     """
-    most = min(critical.value, batches[1] * (1 + 1e-9))
+    _, largest = batches or law.batches or (batch, batch)
+    most = min(critical.value, largest * (1 + 1e-9))
     if not most >= 2 * batch or steps > _MOST:
         return None
     base, doublings = round(batch), int(math.log2(most / batch))

@@ -14,7 +14,7 @@ from glideslope.laws.batch_sizes import relative
 from glideslope.laws.bins import NOISE, Points
 from glideslope.laws.chosen import LAST
 from glideslope.laws.curve_priors import CurvePrior
-from glideslope.laws.form import NAMES, RELAXATION, jacobian
+from glideslope.laws.form import NAMES, RELAXATION, jacobian, predicted
 from glideslope.laws.knots import Knots
 from glideslope.laws.minimum import WIDER, minimized
 from glideslope.laws.run import Run
@@ -23,6 +23,12 @@ FLOOR = 0.3  # the least weight of a point: it grows with the updates
 TIMES = 5.0  # how many times the last points of a run count: the end is what is asked for
 FARTHEST = 10.0  # how far a parameter may lie from its prior's median, in the prior's standard deviations
 BOOTSTRAPS = 200
+QUARTERS = 4
+"""Parts of a run, of which a law that follows it has no mean error."""
+EARLY = 10
+"""Losses of the first half, at least, for what comes after it to be foretold by them."""
+OF_MAIN = ("L0", "A", "alpha", "offset", "a", "b")
+"""The parameters of how the loss falls at one rate."""
 
 
 class Problem:
@@ -46,7 +52,7 @@ class Problem:
                 for run, of_run in zip(runs, points, strict=True)
             ]
         )
-        self.logs = [of_run.log for of_run in points]
+        self.logs, self.steps = [of_run.log for of_run in points], [of_run.step for of_run in points]
         self.roots = [np.sqrt(of_run.count) for of_run in points]
         self.noise, self.factor = 0.0, 1.0
         self.weights = [np.sqrt(weights_of(of_run.step, longest)) for of_run in points]
@@ -142,6 +148,39 @@ class Problem:
         whole[np.ix_(self.free, self.free)] = variance * np.linalg.inv(hessian) + of_groups
         return self.theta(x), whole, float(np.sqrt(np.mean(np.square(errors))))
 
+    def misfit(self, x: np.ndarray) -> float:
+        """How far the law lies from the means of a quarter of each run it is fitted to: another form, not noise."""
+        quarters = [part for run in self._errors(x) for part in np.array_split(run, min(QUARTERS, len(run)))]
+        return float(np.sqrt(np.mean([part.mean() ** 2 for part in quarters])))
+
+    def drift(self, x: np.ndarray) -> float:
+        """How far the ends of runs lie from what their losses say until half of the longest one: what a law is off by
+        at twice the updates. What the rate does is taken as known. 0 where few losses are of that half."""
+        half = max(step[-1] for step in self.steps) / 2
+        known = [step <= half for step in self.steps]
+        if sum(map(np.count_nonzero, known)) < EARLY:
+            return 0.0
+        rows = np.append(np.concatenate(known), np.ones(len(x), dtype=bool))
+        main = [i for i, place in enumerate(self.free) if NAMES[place] in OF_MAIN]
+
+        def place(part: np.ndarray) -> np.ndarray:
+            whole = x.copy()
+            whole[main] = part
+            return whole
+
+        def residuals(part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            values, slopes = self.residuals(place(part))
+            return values[rows], slopes[rows][:, main]
+
+        errors = self._errors(place(minimized(residuals, x[main], 1e-3, squared=len(x))[1]))
+        ends = [np.median(of_run[-LAST:]) for of_run, early in zip(errors, known, strict=True) if not early[-1]]
+        return float(np.sqrt(np.mean(np.square(ends))))
+
+    def _errors(self, x: np.ndarray) -> list[np.ndarray]:
+        """Of each run, how far the logarithms of the law lie above those of its points."""
+        values = self.residuals(x)[0][: -len(x)] * np.concatenate(self.scales())
+        return np.split(values, np.cumsum([len(log) for log in self.logs])[:-1])
+
     def of_means(self, groups: Sequence[Sequence[int]]) -> float:
         """The root mean square of the relative error that the ends of runs have by the mean of the losses of the other
         groups, all of the logarithm: what a law must be nearer than."""
@@ -156,3 +195,15 @@ def weights_of(step: np.ndarray, longest: int) -> np.ndarray:
     weights = np.clip(step / longest, FLOOR, 1.0)
     weights[-LAST:] *= TIMES
     return weights
+
+
+def shift_of(
+    runs: Sequence[Run], thetas: Sequence[dict[str, float]], reference: float, unit: float, batch: float | None
+) -> float:
+    """How far final losses on another evaluation set lie above the curves of laws with some parameters, by run."""
+    shifts = []
+    for run, theta in zip(runs, thetas, strict=True):
+        if run.final_loss is not None:
+            end = Knots.of(run.lr, np.array([float(len(run.lr))]), reference, unit, relative(run, batch))
+            shifts.append(run.final_loss - float(predicted(end, theta)[0]))
+    return float(np.median(shifts)) if shifts else 0.0

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 
 from glideslope.errors import LawError
+from glideslope.laws.critical_batch import APART, BatchGrowth, CriticalBatch, batch_growth, critical_batch
 from glideslope.laws.form import gradient_by_rate, predicted
 from glideslope.laws.knots import Knots
 from glideslope.laws.phases import written
@@ -42,6 +43,9 @@ class Design:
     best: Designed  #: the schedule with the least predicted loss
     named: dict[str, Designed]  #: the best of each family, by its name
     warnings: tuple[str, ...]  #: what should be known of so long a run, or so high a peak
+    critical: CriticalBatch | None = None  #: the critical batch at its end; None where the runs had one batch
+    growth: BatchGrowth | None = None
+    """A growth of the batch in the place of the schedule's decay; None where the batch is critical already."""
 
     def __repr__(self) -> str:
         simplest = self.simplest()
@@ -63,8 +67,9 @@ class Design:
 
 @was_called("warm", "warmup")
 def design(
-    law: Law, steps: int, *, peak: float | None = None, floor: float = 0.0, warmup: float = 0.02, rising: bool = False
-) -> Design:
+    law: Law, steps: int, *, peak: float | None = None, floor: float = 0.0, warmup: float = 0.02, rising: bool = False,
+    batch: float | None = None,
+) -> Design:  # fmt: skip
     """The schedule and the peak rate for which a law predicts the least loss after so many updates.
 
     A linear warmup, then a rate straight between values that never rise, found by the law's own gradient; and the best
@@ -80,6 +85,7 @@ def design(
         floor: the least factor.
         warmup: the part of the updates that it takes.
         rising: let the rate rise again.
+        batch: of the run, where those fitted have one; their geometric mean if not given.
 
     Raises:
         LawError: a number is out of its range.
@@ -93,14 +99,24 @@ def design(
         raise LawError(f"peak={peak}: give a positive rate")
     peaks = [run.peak for run in law.fitted]
     bounds = (min(peaks) / 2, 2 * max(peaks)) if peak is None else (peak, peak)
-    problem = _Problem(law, steps, bounds, floor, warmup)
+    problem = _Problem(law if batch is None else law.at_batch(batch), steps, bounds, floor, warmup)
     solved = problem.solved(rising)
-    falling = [
+    named = {"cosine": problem.family([cosine(final=floor)]), "WSD": problem.family(_wsd(floor))}
+    best = min([solved, *named.values()], key=lambda candidate: candidate.loss)
+    known, critical, growth = law.warnings(steps, best.peak), None, None
+    size, (least, most) = batch or law.batch_size or 1.0, law.batches or (1.0, 1.0)
+    if batch is not None and law.batches is not None and not least / 2 <= batch <= 2 * most:
+        known.append(f"a batch of {batch:.3g} is far from those fitted, {least:.3g} to {most:.3g}")
+    if most >= APART * least:
+        critical = critical_batch(law, steps, size)
+        growth = batch_growth(law, best.schedule, steps, best.peak, size, critical)
+    return Design(best, named, tuple(known), critical, growth)
+
+
+def _wsd(floor: float) -> list[Schedule]:
+    return [
         hold() >> cooldown(f"{part}%", final=floor, shape=shape) for part in _COOLDOWNS for shape in ("linear", "sqrt")
     ]
-    named = {"cosine": problem.family([cosine(final=floor)]), "WSD": problem.family(falling)}
-    best = min([solved, *named.values()], key=lambda candidate: candidate.loss)
-    return Design(best, named, tuple(law.warnings(steps, best.peak)))
 
 
 class _Problem:

@@ -9,8 +9,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from glideslope.errors import LawError
-from glideslope.laws.critical_batch import BatchGrowth, CriticalBatch, batch_growth, critical_batch
-from glideslope.laws.design import Designed, design
+from glideslope.laws.design import Design, design
 from glideslope.laws.law import Law
 from glideslope.laws.rates import Rates
 from glideslope.laws.size_law import SizeLaw
@@ -20,22 +19,16 @@ FLOPS = 6.0  # floating-point operations for each parameter and token of a train
 _LEAST = 100  # updates of a run, at least
 
 
-@dataclass(frozen=True)
-class SizeDesign:
-    """What `design_sizes` chose."""
+@dataclass(frozen=True, kw_only=True)
+class SizeDesign(Design):
+    """What `design_sizes` chose, as a `Design`."""
 
     params: float  #: the size
     tokens: float  #: of the run
     batch: float  #: tokens in an update
     steps: int  #: the updates
-    best: Designed  #: the schedule and its peak, with the loss predicted
-    named: dict[str, Designed]  #: the best cosine and the best WSD schedule
     low: float  #: the lower end of a 90% interval of the best's loss
     high: float  #: the upper end
-    warnings: tuple[str, ...]  #: what should be known of it
-    critical: CriticalBatch | None = None  #: the critical batch at its end; None where the runs had one batch
-    growth: BatchGrowth | None = None
-    """A growth of the batch in the place of the schedule's decay; None where the batch is critical already."""
 
 
 def design_sizes(
@@ -85,18 +78,13 @@ def design_sizes(
         raise LawError(f"under {_LEAST} updates in every case: give more tokens or compute, or a smaller batch")
     _, size, length, tokens_per_step, steps = min(candidates)
     at = law.at(size, batch=tokens_per_step)
-    designs = design(at, steps)
+    designs = design(law.at(size), steps, batch=tokens_per_step)
     rates = Rates.of_schedule(designs.best.schedule.over(steps), steps, designs.best.peak)
     low, high = at.interval(rates, steps)
-    warnings = (*law.warnings(size, tokens_per_step), *designs.warnings)
-    critical = growth = None
-    if len(_batches(law)) > 1:
-        of_any, schedule = law.at(size), designs.best.schedule
-        critical = critical_batch(of_any, steps, tokens_per_step, batches=law.around.batches)
-        growth = batch_growth(of_any, schedule, steps, designs.best.peak, tokens_per_step, critical, law.around.batches)
+    own = {"warnings": (*law.warnings(size), *designs.warnings)}
     return SizeDesign(
-        size, length, tokens_per_step, steps, designs.best, designs.named, float(low[0]), float(high[0]), warnings,
-        critical, growth,
+        **vars(designs) | own, params=size, tokens=length, batch=tokens_per_step, steps=steps, low=float(low[0]),
+        high=float(high[0]),
     )  # fmt: skip
 
 

@@ -13,16 +13,15 @@ import numpy as np
 
 from glideslope.errors import LawError
 from glideslope.laws import bins
-from glideslope.laws.batch_sizes import reference_batch, relative
+from glideslope.laws.batch_sizes import extent, reference_batch, relative
 from glideslope.laws.bins import NOISE, Points
 from glideslope.laws.chosen import LAST, check_enough, useless
 from glideslope.laws.curve_priors import UNITS
-from glideslope.laws.curve_problem import weights_of
+from glideslope.laws.curve_problem import shift_of, weights_of
 from glideslope.laws.form import NAMES, jacobian, predicted
 from glideslope.laws.knots import Knots
 from glideslope.laws.law import Fitted
 from glideslope.laws.minimum import WIDER, minimized, robust_weights
-from glideslope.laws.rates import Rates
 from glideslope.laws.run import Run
 from glideslope.laws.size_law import Around, SizeLaw, decay_of, theta_of
 from glideslope.laws.size_prior import APART, LinePrior, priors
@@ -82,8 +81,7 @@ def fit_sizes(runs: Sequence[SizedRun]) -> SizeLaw:
         float(np.mean([member.weight_decay for member in members])) if members[0].weight_decay is not None else math.nan
         for members in by_size.values()
     )
-    sizes = [Rates.of(member.run.batch_size).values for member in ordered if problem.batch is not None]
-    batches = (float(min(map(np.min, sizes))), float(max(map(np.max, sizes)))) if sizes else None
+    batches = extent([member.run for member in ordered])
     around = Around(problem.center, problem.reference, problem.unit, problem.batch, batches, problem.decay)
     return SizeLaw(best, covariance, around, noise, unseen, problem.shift(best), fitted, decays, tuple(notes))
 
@@ -229,12 +227,5 @@ class _Problem:
         return float(np.sqrt(np.mean(np.square(errors))))
 
     def shift(self, u: np.ndarray) -> float:
-        """How far final losses on another evaluation set lie above the curves."""
-        shifts = []
         thetas = [self.theta(u, data.size, data.decay) for data in self.data for _ in data.knots.points[1:]]
-        for run, theta in zip(self.runs, thetas, strict=True):
-            if run.final_loss is not None:
-                end = np.array([float(len(run.lr))])
-                knots = Knots.of(run.lr, end, self.reference, self.unit, relative(run, self.batch))
-                shifts.append(run.final_loss - float(predicted(knots, theta)[0]))
-        return float(np.median(shifts)) if shifts else 0.0
+        return shift_of(self.runs, thetas, self.reference, self.unit, self.batch)

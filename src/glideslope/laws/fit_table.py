@@ -20,11 +20,13 @@ from glideslope.plural import plural
 from glideslope.schedules.numbers import number
 
 COLUMNS = {
-    "params": ("params", "N", "n", "model_size"), "tokens": ("tokens", "D", "d"),
-    "batch": ("batch", "bs", "batch_size", "tokens_per_step"), "peak_lr": ("peak_lr", "lr", "peak", "learning_rate"),
-    "loss": ("loss", "smooth loss", "final_loss", "final_val_loss"),
+    "params": ("params", "n", "model_size", "n_params", "num_params", "parameters", "size"),
+    "tokens": ("tokens", "d", "n_tokens", "num_tokens", "train_tokens"),
+    "batch": ("batch", "bs", "batch_size", "tokens_per_step", "batch_tokens"),
+    "peak_lr": ("peak_lr", "lr", "peak", "learning_rate", "max_lr"),
+    "loss": ("loss", "smooth_loss", "final_loss", "val_loss", "final_val_loss", "validation_loss", "eval_loss"),
 }  # fmt: skip
-"""The columns of a table, with the names that each may have."""
+"""The columns of a table, with the names that each may have, in small letters, with _ for a space."""
 PRIORS = {
     "peak": (math.log(1e-3), 3.0), "peak by params": (-0.28, 0.3), "peak by tokens": (0.06, 0.22),
     "peak by batch": (0.4, 0.25), "batch": (0.0, 8.0), "batch by params": (0.0, 0.15), "batch by tokens": (0.5, 0.2),
@@ -53,8 +55,8 @@ def fit_table(rows: Path | str | Sequence[Mapping[str, Any]]) -> TableLaw:
     and tokens count less.
 
     Args:
-        rows: a file with the columns params, tokens, batch, peak_lr and loss, or mappings with these keys. A loss that
-            isn't finite is a run that diverged.
+        rows: a file with the columns params, tokens, batch, peak_lr and loss, mappings with these keys, or a mapping or
+            data frame of columns. A loss that is empty or isn't finite is a run that diverged.
 
     Raises:
         LawError: a column lacks, a number isn't positive, or there are too few losses or peaks.
@@ -88,7 +90,11 @@ def fit_table(rows: Path | str | Sequence[Mapping[str, Any]]) -> TableLaw:
     at, loss = centered(list(values[:4]), center), logs[4] - center[3]
     grid = _grids(logs[0], logs[1])
     count = int(grid.max()) + 1
-    notes += [*_in_other_units(values[1:4], grid), *_at_the_edge(logs[3], loss, grid)]
+    members = [np.flatnonzero(grid == i) for i in range(count)]
+    if len(members) > 1 and all(np.ptp(logs[3][of]) < _SAME for of in members):
+        raise LawError("each size has one peak, so that peaks can't be told from sizes: add two to each")
+    notes += [*_in_other_units(values[1:4], grid), *_not_apart(values, members)]
+    notes += [note for i, what in ((3, "peak"), (2, "batch")) for note in _at_the_edge(logs[i], loss, members, what)]
     above = loss - np.array([loss[grid == i].min() for i in range(count)])[grid]
     scale = _NOISE + _FAR * above
     medians, spreads = np.array([PRIORS[name] for name in NAMES]).T
@@ -123,17 +129,18 @@ def _columns(rows: Path | str | Sequence[Mapping[str, Any]]) -> tuple[np.ndarray
         entries: list[Any] = list(file.rows())
         places = [f"{where}, line {line}" for line in file.lines]
     else:
-        where, entries = "the table", list(rows) if isinstance(rows, Iterable) else [rows]
+        where, entries = "the table", _by_rows(rows)
         places = [f"{where}, row {i}" for i in range(1, len(entries) + 1)]
     if not all(isinstance(row, Mapping) for row in entries):
         raise LawError(f"{shown(rows, 60)} is no table: give a file, or a mapping for each row")
     if not entries:
         raise LawError(f"{where} has no rows")
-    names = {}
+    first = dict(entries[0])
+    names, known = {}, {"_".join(str(name).lower().replace("-", " ").split()): name for name in reversed(first)}
     for column, others in COLUMNS.items():
-        name = next((other for other in others if other in entries[0]), None)
+        name = next((known[other] for other in others if other in known), None)
         if name is None:
-            raise LawError(f"{where}: no column {column}; give {', '.join(COLUMNS)}; it has {', '.join(entries[0])}")
+            raise LawError(f"{where}: no column {column}; give {', '.join(COLUMNS)}; it has {', '.join(first)}")
         names[column] = name
     values = np.array([
         [_number(row.get(name), f"{place}, column {name}") for place, row in zip(places, entries, strict=True)]
@@ -148,12 +155,20 @@ def _columns(rows: Path | str | Sequence[Mapping[str, Any]]) -> tuple[np.ndarray
     return values, places
 
 
+def _by_rows(rows: Any) -> list[Any]:
+    """The rows of a table that may be a mapping or a data frame of columns."""
+    if isinstance(rows, Mapping) or hasattr(rows, "columns"):
+        cells = [list(rows[name]) for name in rows if np.ndim(rows[name]) == 1]
+        return [dict(zip(rows, row, strict=False)) for row in zip(*cells, strict=False)] or [rows]
+    return list(rows) if isinstance(rows, Iterable) else [rows]
+
+
 def _number(cell: Any, place: str) -> float:
     """The number in a cell, NaN where it is empty."""
     try:
         return math.nan if cell in ("", None) else number(cell)
     except (TypeError, ValueError):
-        raise LawError(f"{place}: {cell!r} is no number; write it as 124e6 or 124M") from None
+        raise LawError(f"{place}: {cell!r} is no number; write it as 124e6 or 124M; a lost loss is empty") from None
 
 
 def _in_other_units(values: np.ndarray, grid: np.ndarray) -> list[str]:
@@ -174,16 +189,29 @@ def _in_other_units(values: np.ndarray, grid: np.ndarray) -> list[str]:
     return notes
 
 
-def _at_the_edge(peaks: np.ndarray, loss: np.ndarray, grid: np.ndarray) -> list[str]:
-    """A note where the lowest losses are at the smallest or the largest peaks."""
-    members = [np.flatnonzero(grid == i) for i in range(int(grid.max()) + 1)]
-    best = [float(peaks[of[np.argmin(loss[of])]] - peaks[of].min()) for of in members]
-    edges = sum(off in (0.0, float(np.ptp(peaks[of]))) for off, of in zip(best, members, strict=True))
-    if 2 * edges <= len(members):
+def _not_apart(values: np.ndarray, members: Sequence[np.ndarray]) -> list[str]:
+    """Notes where tokens or batches follow the sizes, so that what each does can't be told, with a run that would."""
+    notes, at = [], np.array([values[:3, of].mean(axis=1) for of in members]).T
+    logs = np.log(at) - np.log(at).mean(axis=1, keepdims=True)
+    spans, small, large = np.abs(logs).max(axis=1), at[0].min(), at[:, np.argmax(at[0])]
+    if min(spans[:2]) > _SAME and np.linalg.svd(logs[:2] / spans[:2, None], compute_uv=False)[-1] < 3 * _SAME:
+        notes.append(
+            f"tokens follow the sizes: {small:g} parameters over {large[1]:g} tokens would tell what each does"
+        )
+    if spans[2] > _SAME and all(np.ptp(np.log(values[2, of])) < _SAME for of in members):
+        notes.append(f"each size has one batch: {small:g} parameters in {large[2]:g} would tell what a batch does")
+    return notes
+
+
+def _at_the_edge(values: np.ndarray, loss: np.ndarray, members: Sequence[np.ndarray], what: str) -> list[str]:
+    """A note where the lowest losses are at the smallest or the largest peaks or batches, of the grids with several."""
+    places = [(values[of] - values[of].min(), int(np.argmin(loss[of]))) for of in members if np.ptp(values[of]) > 0]
+    edges = sum(bool(off[best] in (0.0, off.max())) for off, best in places)
+    if 2 * edges <= len(places):
         return []
     return [
-        f"the lowest loss of {edges} of {plural(len(members), 'size')} and tokens is at the smallest or the largest "
-        "peak tried: the best may lie beyond"
+        f"the lowest loss of {edges} of {plural(len(places), 'size')} and tokens is at the smallest or the largest "
+        f"{what} tried: the best may lie beyond"
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,12 @@ class Law(Shown, ByValue):
     batch_size: float | None = None  #: the size that batches are taken over, where the runs have one
     baseline: float | None = None
     """The relative error that the ends of runs have by the mean loss of the other runs, where it is known."""
+    misfit: float = 0.0
+    """The relative deviation of a loss from the law, by how far the runs lie from it beyond their noise."""
+    drift: float = 0.0
+    """The same for each doubling of the updates of the longest run, by how far the ends of the runs lie from what their
+    first halves say."""
+    batches: tuple[float, float] | None = None  #: the least and the largest batch of the runs, where they have one
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parameters", {**RELAXATION, **self.parameters})
@@ -92,7 +98,8 @@ class Law(Shown, ByValue):
 
     def interval(self, lr: Any, step: Any, level: float = 0.9, batch_size: Any = None) -> tuple[np.ndarray, np.ndarray]:
         """The lower and the upper end, shape (m,) each, of an interval in which the loss should lie with a probability
-        of `level`, from the covariance of the parameters and the noise. The other arguments are those of `predict`.
+        of `level`, from the covariance of the parameters, the noise, the misfit and the drift. The other arguments are
+        those of `predict`.
 
         Raises:
             LawError: as for `predict`; or the level isn't between 0 and 1.
@@ -104,9 +111,26 @@ class Law(Shown, ByValue):
         parts = [jacobian(knots, self.parameters) for knots in self._knots(lr, step, batch_size)]
         loss, by_theta = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         by_log = by_theta * np.array([self.parameters[name] for name in NAMES]) / loss[:, None]
-        variance = np.einsum("ni,ij,nj->n", by_log, self.covariance, by_log) + self.noise**2
+        longest = max((run.steps for run in self.fitted), default=1)
+        beyond = self.drift * np.log2(np.maximum(np.atleast_1d(np.asarray(step, dtype=float)) / longest, 1.0))
+        known = np.einsum("ni,ij,nj->n", by_log, self.covariance, by_log)
+        variance = known + self.noise**2 + self.misfit**2 + beyond**2
         width = float(ndtri(0.5 + level / 2)) * np.sqrt(variance)
         return loss * np.exp(-width), loss * np.exp(width)
+
+    def at_batch(self, batch: float) -> Law:
+        """The law of runs of one batch, which knows no other.
+
+        Raises:
+            LawError: the batch isn't positive, or the runs had none.
+        """
+        if not (math.isfinite(batch) and batch > 0):
+            raise LawError(f"batch={batch}: give a number above 0, in the unit of the runs' batches")
+        if self.batch_size is None:
+            raise LawError("the runs of the law had no batch_size or tokens_per_step: give it to all, or no batch here")
+        times, theta = batch / self.batch_size, self.parameters
+        reference, theta = self.reference / times ** theta["r"], theta | {"B": theta["B"] / times}
+        return replace(self, parameters=theta, reference=reference, batch_size=None, batches=None)
 
     def design(self, steps: int, peak: float | None = None, floor: float = 0.0) -> Schedule:
         """The schedule for which the least loss is predicted after so many updates, as rates: its factor is the rate.

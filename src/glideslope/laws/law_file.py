@@ -54,6 +54,9 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     notes: list[str]
     batch_size: _Positive | None
     baseline: _Positive | None = None
+    misfit: _NotNegative = 0.0
+    drift: _NotNegative = 0.0
+    batches: tuple[_Positive, _Positive] | None = None
 
 
 def save(law: Law, path: Path | str) -> None:
@@ -62,7 +65,8 @@ def save(law: Law, path: Path | str) -> None:
         "glideslope_law": VERSION, "parameters": law.parameters, "covariance": law.covariance.tolist(),
         "reference": law.reference, "unit": law.unit, "noise": law.noise, "shift": law.shift,
         "fitted": list(map(asdict, law.fitted)), "notes": list(law.notes),
-        "batch_size": law.batch_size, "baseline": law.baseline,
+        "batch_size": law.batch_size, "baseline": law.baseline, "misfit": law.misfit, "drift": law.drift,
+        "batches": law.batches,
     }  # fmt: skip
     try:
         text = sealed(document, indent=1)
@@ -131,7 +135,7 @@ def _law(document: _Document) -> Law:
     return Law(
         {name: parameters[name] for name in (*NAMES, *RELAXATION)}, covariance, document.reference, document.unit,
         document.noise, document.shift, tuple(map(_fitted, document.fitted)), tuple(notes), document.batch_size,
-        document.baseline,
+        document.baseline, document.misfit, document.drift, document.batches,
     )  # fmt: skip
 
 

@@ -77,16 +77,17 @@ class SizeLaw(ByValue):
         theta = theta_of(self.place, z, size, self._decay(size, weight_decay))
         slopes = self._slopes(theta, z, size)
         covariance = slopes @ self.covariance @ slopes.T
-        relative = self._relative(batch)
         runs = tuple(run for _, members in self.fitted for run in members) if size is None else self.fitted[size][1]
-        theta["B"] /= relative
-        reference = self.around.reference / relative ** theta["r"]
         notes = (*self.notes, *self.warnings(params, batch))
         known = 0 if size is None else len(runs)
         noise = math.hypot(self.noise, self.unseen / math.sqrt(1 + known))  # its runs show what a size has for itself
         covariance = (covariance + covariance.T) / 2
-        sizes = self.around.batch if batch is None else None  # what other batches are over
-        return Law(theta, covariance, reference, self.around.unit, noise, self.shift, runs, notes, sizes)
+        around = self.around
+        law = Law(
+            theta, covariance, around.reference, around.unit, noise, self.shift, runs, notes, around.batch,
+            batches=around.batches,
+        )  # fmt: skip
+        return law if batch is None else law.at_batch(batch)
 
     def warnings(self, params: float, batch: float | None = None) -> list[str]:
         """What should be known of a prediction for a size: it is far from those of the runs."""
@@ -110,16 +111,6 @@ class SizeLaw(ByValue):
         from glideslope.laws.size_law_file import save
 
         save(self, path)
-
-    def _relative(self, batch: float | None) -> float:
-        """A batch over the one that batches are taken over."""
-        if batch is None:
-            return 1.0
-        if not (math.isfinite(batch) and batch > 0):
-            raise LawError(f"batch={batch}: give the tokens of an update")
-        if self.around.batch is None:
-            raise LawError("the law was fitted on runs without tokens_per_step: give them to all, or no batch here")
-        return batch / self.around.batch
 
     def _decay(self, size: int | None, weight_decay: float | None) -> float:
         """The logarithm of a weight decay over the one that others are taken over."""

@@ -11,11 +11,8 @@ from importlib.resources import files
 
 from glideslope.errors import LawError
 
-TASKS, METHODS, OPTIMIZERS = (
-    ("pretrain", "finetune", "vision"),
-    ("full", "lora", "layer-wise", "mup", "completep"),
-    ("adamw", "adam", "sgd"),
-)
+TASKS, OPTIMIZERS = ("pretrain", "finetune", "vision"), ("adamw", "adam", "sgd")
+METHODS = ("full", "lora", "layer-wise", "mup", "completep")
 TRANSFER = {
     "mup": "the rate of hidden matrices is the peak times tuned width over width: gs.layers.by_width",
     "completep": "the rate of hidden matrices is the peak times tuned width over width, and what a block adds to the "
@@ -26,6 +23,8 @@ _USUAL_TOKENS = 20.0
 """Tokens for each parameter of a pretraining whose length isn't given (Hoffmann et al. 2022)."""
 _FAR = 1.0
 """How many factors of ten a size may lie beyond what a source measured until it counts for half."""
+_LEAST = 1000
+"""Parameters of a network, at least."""
 _BUDGET = 0.1
 """The part of the run that the plan spends on each peak."""
 
@@ -39,11 +38,7 @@ class Source:
         citation: where it was published.
         peak: the peak rate.
         batch: examples or tokens in an update; None if it is that of the small network.
-        unit: of the batch.
-        schedule: as published.
-        warmup: as published.
-        betas: of the optimizer, as published.
-        weight_decay: as published.
+        unit: of the batch; and schedule, warmup, betas and weight_decay, as published.
         measured: the sizes that it was measured on, in parameters.
         far: how far the request is from them, in factors of ten.
         is_law: whether the peak follows from size and tokens, and isn't a recipe's.
@@ -113,16 +108,15 @@ def suggest(
     >>> start.low <= start.peak <= start.high, start.sources[0].name
     (True, 'QLoRA 7B to 13B')
     """
-    for name, value, known in (
-        ("task", task, TASKS),
-        ("method", method, METHODS),
-        ("optimizer", optimizer, OPTIMIZERS),
-    ):
+    kinds = ("task", task, TASKS), ("method", method, METHODS), ("optimizer", optimizer, OPTIMIZERS)
+    for name, value, known in kinds:
         if value not in known:
             raise LawError(f"{name}={value!r}: give {', '.join(known)}")
     for name, number in (("params", params), ("tokens", tokens), ("batch", batch), ("tuned_peak", tuned_peak)):
         if number is not None and not (math.isfinite(number) and number > 0):
             raise LawError(f"{name}={number}: give a number above 0")
+    if params < _LEAST:
+        raise LawError(f"params={params:g}: they seem to be in millions or billions; write 7e9 or 7B for 7 billion")
     if batch is not None and tokens is not None and batch > tokens:
         raise LawError(f"batch={batch:g} in a run of tokens={tokens:g}: give a run of an update or more")
     if (method in TRANSFER) != (tuned_peak is not None):
@@ -143,16 +137,14 @@ def suggest(
     peaks = [source.peak for source in sources]
     warnings = ["a rule isn't a measurement: the plan says how to measure"]
     if sources[0].far > 0.3:
-        warnings.append(
-            f"{params:.3g} parameters are {10 ** sources[0].far:.1f} times beyond what the nearest source measured"
-        )
+        beyond = f"{10 ** sources[0].far:.1f} times beyond"
+        warnings.append(f"{params:.3g} parameters are {beyond} what the nearest source measured")
     if method in TRANSFER:
         warnings.append(f"{TRANSFER[method]}; without that the peak isn't carried over")
     elif len(sources) < 3:
         warnings.append(f"only {len(sources)} source{'s' * (len(sources) > 1)}: the spread says little")
-    return Suggestion(
-        middle, min(peaks), max(peaks), tuple(sources), _plan(middle, length, params, peaks), tuple(warnings)
-    )
+    plan = _plan(middle, length, params, peaks)
+    return Suggestion(middle, min(peaks), max(peaks), tuple(sources), plan, tuple(warnings))
 
 
 def _plan(peak: float, tokens: float, params: float, peaks: Sequence[float]) -> tuple[str, ...]:

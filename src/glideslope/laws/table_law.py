@@ -58,6 +58,8 @@ class TableLaw(ByValue):
     def best(self, params: float, tokens: float, batch: float | None = None) -> Best:
         """The peak and the batch of least loss for a size and tokens; at a batch, the peak for it.
 
+        The batch is no smaller than those of the table, and larger ones only by as much as the tokens are more.
+
         Raises:
             LawError: a number isn't positive.
         """
@@ -65,7 +67,9 @@ class TableLaw(ByValue):
         n, d = math.log(params) - self.center[0], math.log(tokens) - self.center[1]
         values = dict(zip(NAMES, self.place.tolist(), strict=True))
         b = _best_batch(values, n, d)
-        size_of_batch = b if batch is None else math.log(batch) - self.center[2]
+        least, most = (math.log(edge) - self.center[2] for edge in self.ranges[2])
+        within = min(max(b, least), most + max(0.0, math.log(tokens / self.ranges[1][1])))
+        size_of_batch = within if batch is None else math.log(batch) - self.center[2]
         peak, size = math.exp(_best_peak(values, n, d, size_of_batch - b)), math.exp(size_of_batch + self.center[2])
         loss = float(self.predict(params, tokens, size, peak)[0])
         h, slopes = 1e-5, []

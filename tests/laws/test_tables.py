@@ -1,0 +1,72 @@
+"""Tables of final losses as others write them: names, forms, and what can't be told apart."""
+
+import math
+
+import numpy as np
+import pytest
+
+import glideslope as gs
+from glideslope import laws
+from tests.laws.test_size_laws import losses
+
+ROWS = list(losses())
+
+
+class Frame(dict):
+    """A table by columns, as a data frame is one."""
+
+    @property
+    def columns(self):
+        return list(self)
+
+
+NAMES = (
+    ("N", "D", "bs", "lr", "smooth loss"),
+    ("n_params", "train_tokens", "Batch Size", "Max LR", "Val Loss"),
+    ("Parameters", "Num-Tokens", "tokens per step", "Learning Rate", "final_val_loss"),
+)
+
+
+@pytest.mark.parametrize("form", [list, dict, Frame])
+@pytest.mark.parametrize("names", NAMES)
+def test_a_table_by_other_names_and_forms(names, form):
+    rows = [dict(zip(names, row.values(), strict=True)) for row in ROWS]
+    table = rows if form is list else form({name: np.array([row[name] for row in rows]) for name in names})
+    assert np.array_equal(laws.fit_table(table).place, laws.fit_table(ROWS).place)
+
+
+@pytest.mark.parametrize(
+    ("kept", "says"),
+    [
+        (lambda row: row["tokens"] == {1e7: 1e9, 4e7: 3e9}[row["params"]], "1e+07 parameters over 3e+09"),
+        (
+            lambda row: row["batch"] == {1e7: 1e4, 4e7: 8e4}[row["params"]],
+            "1e+07 parameters in 80000",
+        ),
+        (lambda row: row["batch"] > 6e5, "the smallest or the largest batch tried"),
+        (lambda row: row["peak_lr"] < 2e-3, "the smallest or the largest peak tried"),
+    ],
+)
+def test_what_a_table_can_not_tell_is_noted(kept, says):
+    assert not laws.fit_table(ROWS).notes
+    notes = laws.fit_table([row for row in ROWS if kept(row)]).notes
+    assert any(says in note for note in notes), notes
+
+
+def test_a_peak_for_each_size_tells_nothing():
+    peaks = {(params, tokens): peak for (params, tokens), peak in zip(
+        sorted({(row["params"], row["tokens"]) for row in ROWS}), (5e-4, 1e-3, 2e-3, 4e-3), strict=True)}  # fmt: skip
+    with pytest.raises(gs.LawError, match="peaks can't be told from sizes: add two to each"):
+        laws.fit_table([row for row in ROWS if row["peak_lr"] == peaks[row["params"], row["tokens"]]])
+
+
+def test_the_best_batch_is_one_of_the_table_or_larger_by_as_many_times_as_the_tokens():
+    small = laws.fit_table([row for row in ROWS if row["batch"] > 3e5])  # above the best, of 1e5 and 1.7e5
+    assert small.best(1e7, 1e9).batch == pytest.approx(3.2e5)
+    large = laws.fit_table([row for row in ROWS if row["batch"] < 9e4])
+    assert large.best(1e7, 3e9).batch == pytest.approx(8e4)
+    assert large.best(4e7, 1.2e10).batch <= 4.01 * 8e4
+    best = small.best(1e7, 1e9)
+    peaks = np.geomspace(best.peak / 4, 4 * best.peak, 401)
+    lowest = peaks[np.argmin(small.predict(1e7, 1e9, best.batch, peaks))]
+    assert math.log(best.peak / lowest) == pytest.approx(0.0, abs=0.01)
