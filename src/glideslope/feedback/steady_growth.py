@@ -17,8 +17,7 @@ _JUMP = 4.0
 """How many times as large the weights become, from one snapshot to the next, where they are damaged."""
 _SETTLED = 20
 """Updates in which weights may grow as they like, unless the loss does too: some begin at 0."""
-_FEW = 5
-"""Losses before which a high one is no sign of a bad batch."""
+_FEW = 5  # losses before which a high one is no sign of a bad batch
 _HIGHER = 10.0
 """How many times as large as the largest so far a loss is, among the first, that no hard batch gives."""
 

@@ -20,8 +20,7 @@ from glideslope.schedules.numbers import is_finite, is_number
 
 _OTHER_SHAPES = ("LBFGS", "Adafactor", "SparseAdam")
 """Optimizers of torch whose tensors have other shapes than their parameters."""
-_NO_PLAIN_UPDATE = ("LBFGS", "SparseAdam")
-"""Those whose updates need a closure, or sparse gradients."""
+_NO_PLAIN_UPDATE = ("LBFGS", "SparseAdam")  # a closure, sparse gradients
 _NUMBERS = ("step", "eta", "mu", "mu_product")
 """The parts of the state of torch's optimizers for a parameter that may be numbers."""
 
