@@ -3,7 +3,9 @@
 import copy
 import math
 import shutil
+import sys
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +15,10 @@ from torch.optim.swa_utils import AveragedModel
 import glideslope as gs
 from glideslope.frameworks.torch.feedback import snapshots
 from tests.feedback.test_guard_answers import Small
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+
+from faults.disturbed import Loop, undisturbed
 
 
 def spoil_weights(loop, value=math.nan):
@@ -140,3 +146,20 @@ def test_weights_as_at_the_beginning_and_a_while_of_wrong_labels_cost_little():
         disturbed = Noisy(labels)
         assert disturbed.guard.events
         assert disturbed.loss < 1.03 * calm.loss
+
+
+@pytest.mark.parametrize(
+    ("kind", "optimizer", "batch"), [("regression", "RMSprop", 64), ("exact regression", "AdamW", 32)]
+)
+def test_a_label_far_off_from_the_first_updates_on(kind, optimizer, batch):
+    places = {9, 15, 200, 700}
+
+    def far_off(t, x, y):
+        hit = torch.zeros(len(y), 1)
+        hit[0] = float(t in places)
+        return x, y + 500.0 * hit
+
+    loop = Loop(kind, optimizer, 0, batch=far_off, batch_size=batch)
+    loss = loop.run()
+    assert places <= {event.update for event in loop.events if event.answer == "refused"}
+    assert loss < 1.01 * undisturbed(kind, optimizer, 0, batch, missing=frozenset(loop.missing))

@@ -104,3 +104,37 @@ def test_a_search_keeps_one_initial_state_for_all_its_data_orders():
     assert result == gs.race(make(), ["linear", "cosine"], 12, [0.1], seeds=3)
     runs = [run for standing in result.standings for run in standing.runs]
     assert len({run.losses[0] for run in runs}) == 3  # the first batch, in each data order
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [(torch.optim.SGD, {"momentum": 0.9}), (torch.optim.AdamW, {}), (torch.optim.Adam, {"amsgrad": True}),
+     (torch.optim.RMSprop, {"momentum": 0.9, "centered": True}), (torch.optim.Adagrad, {}), (torch.optim.Adafactor, {}),
+     (torch.optim.NAdam, {}), (torch.optim.ASGD, {}), (torch.optim.Rprop, {}), (torch.optim.Adadelta, {})],
+)  # fmt: skip
+def test_an_optimizers_state_that_lacks_a_part_is_refused_or_trains_on(kind, options):
+    model = network()
+    job = job_of(model, optimizer=kind(model.parameters(), lr=0.01, **options))
+    losses(job, 3)
+    whole, refused = job.state(), set()
+    for name in [*whole["optimizer"]["state"][0], None]:
+        state = copy.deepcopy(whole)
+        if name is None:
+            del state["optimizer"]["state"][0]
+        else:
+            del state["optimizer"]["state"][0][name]
+        try:
+            job.restore(state)
+        except gs.JobError:
+            refused.add(name)
+        losses(job, 2)
+    needed = set(whole["optimizer"]["state"][0]) if kind is not torch.optim.SGD else set()
+    assert refused == needed | ({None} if kind is torch.optim.Adagrad else set())
+
+
+def test_an_average_that_is_none_is_refused():
+    job = job_of(network())
+    state = job.state()
+    for odd in (None, torch.ones(2), [], 0):
+        with pytest.raises(gs.JobError, match="average"):
+            job.restore(state | {"average": odd})

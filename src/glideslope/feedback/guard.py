@@ -18,7 +18,7 @@ VERDICTS = (
 """The meaning of `verdict` in a guard's state: first the signs in a loss, then those in the weights, a scaler and an
 optimizer's state."""
 
-_WINDOW = 20
+WINDOW = 20
 """Updates over which the level of the loss and its deviations are averaged, and before which nothing is a spike."""
 _SPIKE, _GROWTH = 0.1, 0.25
 """The part of all that the loss had fallen which a spike, or a growth, undoes: less is noise, and recovers."""
@@ -68,20 +68,20 @@ class Guard(Named):
         where = xp.where
         level, spread, seen = state["level"], state["spread"], state["seen"]
         finite = (metric - metric == 0) & (gradient_norm - gradient_norm == 0)
-        known = seen >= _WINDOW
-        most = self.deviations * xp.maximum(spread, 1e-6 * abs(level))
+        known = seen >= WINDOW
+        most = where(known, self.deviations * xp.maximum(spread, 1e-6 * abs(level)), math.inf)
         gain = where(known, state["high"] - state["low"], math.inf)
         above = where(finite, metric - level, 0.0)
-        beyond = known & (above > most) & (above > _SPIKE * gain)
+        beyond = (above > most) & (above > _SPIKE * gain)
         rough = (state["rough"] + 1.0) * beyond
         spike = (rough >= _IN_A_ROW) | (beyond & (metric > state["high"] + most))
-        moved = where(known, xp.clip(above, -most, most), above)
-        weight = 1.0 / xp.minimum(seen + 1.0, float(_WINDOW))
+        moved = xp.clip(above, -most, most)
+        weight = 1.0 / xp.minimum(seen + 1.0, float(WINDOW))
         level = level + weight * moved
         spread = spread + weight * (abs(moved) - spread)
         lower = known & (level < state["low"])
         risen = level - state["low"]
-        growth = known & self._has_grown(risen, gain, state["low_spread"])
+        growth = self._has_grown(risen, gain, state["low_spread"])
         resting = xp.maximum(state["resting"] - 1.0, 0.0)
         return {
             "verdict": where(finite, where(spike, 2.0, 3.0 * growth), 1.0),
@@ -100,16 +100,16 @@ class Guard(Named):
         """Whether a level has risen by more than chance, and by a large part of what it had fallen."""
         return (gain > _LEARNED * noise) & (risen > _LEVEL * self.deviations * noise) & (risen > _GROWTH * gain)
 
-    def is_high(self, state: State, metric: float) -> bool:
-        """Whether a loss after a state is half as far above the level as makes a spike."""
+    def is_high(self, state: State, metric: float, part: float = 0.5) -> bool:
+        """Whether a loss after a state is so large a part as far above the level as makes a spike."""
         above = metric - state["level"]
-        far = above > 0.5 * self.deviations * max(state["spread"], 1e-6 * abs(state["level"]))
-        return far and state["seen"] >= _WINDOW and bool(above > _SPIKE * (state["high"] - state["low"]))
+        far = above > part * self.deviations * max(state["spread"], 1e-6 * abs(state["level"]))
+        return far and state["seen"] >= WINDOW and bool(above > _SPIKE * (state["high"] - state["low"]))
 
     def is_doubtful(self, state: State) -> bool:
         """Whether the level has risen half as far as makes a growth: the training may be lost already."""
         risen, gain = state["level"] - state["low"], state["high"] - state["low"]
-        return state["seen"] > _WINDOW and bool(self._has_grown(2.0 * risen, gain, state["low_spread"]))
+        return state["seen"] > WINDOW and bool(self._has_grown(2.0 * risen, gain, state["low_spread"]))
 
     def limits(self) -> dict[str, tuple[float, float]]:
         counts = dict.fromkeys(("resting", "seen", "rough", "spread", "low_spread"), (0.0, math.inf))
@@ -134,13 +134,10 @@ def guard(
 ) -> Guard:
     """Detects divergence, goes back to a snapshot from before it, and lowers the rate where that doesn't help.
 
-    Signs of divergence are a loss or a gradient that isn't finite; a spike; and growth. The level is the mean loss of
-    about 20 updates. A spike is a loss more than `deviations` mean absolute deviations above the level that undoes a
-    tenth of what the level had fallen, three times in a row, or once above the highest level. Growth is a level a fifth
-    as many deviations above its lowest that undoes a quarter. The training goes back to the last snapshot; a search
-    then leaves out the batch. Where the training diverges at that place again, or the loss grew, the rate is multiplied
-    by `factor` until `rest` updates past the place. Each time that doesn't help, it goes back to an earlier snapshot,
-    and lowers the rate once more.
+    Signs of divergence are a loss or a gradient that isn't finite; a spike, a loss more than `deviations` mean absolute
+    deviations above its level, the mean of about 20, three times in a row or once above the highest level; and growth
+    of the level. The training goes back to the last snapshot; a search then leaves out the batch. Where the training
+    diverges there again, or the loss grew, the rate is multiplied by `factor` until `rest` updates past the place.
 
     A `race` or `tune` does this for a schedule times a guard; `gs.torch.Guard` does it in a plain torch loop.
 

@@ -133,10 +133,6 @@ class Ring(Generic[Snapshot]):
     ) -> tuple[Content, State]:
         """The training to go back to, and the guard's state from there on; the last of `events` says how.
 
-        At first it only goes back, and the batch is skipped where it can be; a growth, and what comes again, lowers the
-        rate, each time more and from an earlier snapshot. Where the first losses of the training that it went back to
-        are spikes too, the batches are bad, and it only goes back, for so long as bad batches may follow one another.
-
         `rate` is the rate there; `read` reads a snapshot, and where it raises a FileError an older one is taken;
         `outside` says that something else than the updates changed the training, and `alone` that a single batch is
         an outlier, both of which no rate helps. Raises a DivergenceError, with a diagnosis, if it was done too often

@@ -14,13 +14,7 @@ LARGEST = 20.0  # how many times where they can't be made again: no gradient so 
 
 @dataclass
 class StateScale:
-    """How large each kind of an optimizer's state was at the last snapshots, in the unit of gradients.
-
-    >>> scale = StateScale()
-    >>> scale.take({"exp_avg": 1.0, "exp_avg_sq": 1.0})
-    >>> scale.larger({"exp_avg": 1.5, "exp_avg_sq": 100.0})
-    10.0
-    """
+    """How large each kind of an optimizer's state was at the last snapshots, in the unit of gradients."""
 
     _largest: dict[str, float] = field(default_factory=dict)
 

@@ -17,6 +17,7 @@ _JUMP = 4.0
 """How many times as large the weights become, from one snapshot to the next, where they are damaged."""
 _SETTLED = 20
 """Updates in which weights may grow as they like, unless the loss does too: some begin at 0."""
+_FEW = 5  # losses before which a high one is no sign of a bad batch
 _HIGHER = 10.0
 """How many times as large as the largest so far a loss is, among the first, that no hard batch gives."""
 
@@ -24,21 +25,24 @@ _HIGHER = 10.0
 @dataclass
 class Jumps:
     """Looks for weights that are at once several times as large as at the last snapshot, of the norm `norm`; among the
-    first updates, from `began` on, where the loss is `high` too, far above the `largest` of those before."""
+    first updates, from `began` on, where the loss is `high` too, far above the `largest` before. Where that is
+    so twice in a row, or soon, the first updates `overshot`: the batches aren't bad."""
 
     began: int
     norm: float = math.inf
     largest: float = 0.0
     high: bool = False
+    seen: int = 0
+    overshot: bool = False
 
-    def see(self, updates_made: int, loss: float) -> None:
-        """Sees a loss after some updates."""
-        if updates_made >= self.began + _SETTLED:
-            self.high = False
-            return
-        self.high = 0 < self.largest * _HIGHER < abs(loss)
-        if not self.high and math.isfinite(loss):
+    def see(self, loss: float, known: bool) -> None:
+        """Sees a loss, until the level of losses is known."""
+        before, self.high = self.high, not known and 0 < self.largest * _HIGHER < abs(loss)
+        if self.high:
+            self.overshot |= before or self.seen < _FEW
+        elif not known and math.isfinite(loss):
             self.largest = max(self.largest, abs(loss))
+            self.seen += 1
 
     def is_found(self, updates_made: int, norm: float) -> bool:
         """Whether weights of a norm, after some updates, are damaged ones."""
@@ -46,14 +50,7 @@ class Jumps:
 
 
 class SteadyGrowth:
-    """Looks for a norm that doubles by the same part with each update.
-
-    >>> growth = SteadyGrowth()
-    >>> [t for t in range(0, 1000, 5) if growth.is_found(t, 3.0 * 1.002**t)]
-    [350, 700]
-    >>> any(growth.is_found(t, 3.0 + 0.01 * t) for t in range(1000, 3000, 5))
-    False
-    """
+    """Looks for a norm that doubles by the same part with each update."""
 
     def __init__(self) -> None:
         self._made: list[int] = []

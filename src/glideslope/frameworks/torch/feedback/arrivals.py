@@ -25,7 +25,7 @@ class Arrivals:
 
     def add(self, of: Any, values: list[Any]) -> None:
         """Begins to copy numbers, at least one of them on a device; `of` is what they are of."""
-        device = next(value.device for value in values if is_on_device(value))
+        device = next(value.device for value in values if getattr(value, "is_cuda", False))
         stacked = torch.stack([_scalar(value).to(device, torch.float32) for value in values])
         host = torch.empty(len(values), pin_memory=True)
         host.copy_(stacked, non_blocking=True)
@@ -41,9 +41,9 @@ class Arrivals:
             yield of, host.tolist()
 
 
-def is_on_device(value: Any) -> bool:
-    """Whether a value is a tensor that isn't on the host."""
-    return getattr(value, "is_cuda", False)
+def at_once(value: float | torch.Tensor) -> float | torch.Tensor:
+    """A loss or a gradient norm as a float where the host has it, else the tensor on its device."""
+    return value if getattr(value, "is_cuda", False) else number(value)
 
 
 def number(value: float | torch.Tensor) -> float:

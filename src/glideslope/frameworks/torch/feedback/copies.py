@@ -27,15 +27,7 @@ class _Part(NamedTuple):
 
 class Copy:
     """A copy of nested containers of tensors and plain values; NumPy's scalars become Python's. The memory of an older
-    copy, `into`, is written over where it suits: to get new memory takes longer.
-
-    >>> import torch
-    >>> live = {"weights": [torch.ones(2), torch.zeros(1)], "rate": 0.1}
-    >>> copy = Copy(live)
-    >>> _ = live["weights"][0].fill_(5.0)
-    >>> copy.tree()
-    {'weights': [tensor([1., 1.]), tensor([0.])], 'rate': 0.1}
-    """
+    copy, `into`, is written over where it suits: to get new memory takes longer."""
 
     def __init__(self, tree: Any, into: Copy | None = None) -> None:
         pieces: defaultdict[Kind, list[torch.Tensor]] = defaultdict(list)

@@ -14,8 +14,9 @@ from glideslope.documents import shown
 from glideslope.errors import FeedbackError
 from glideslope.feedback import Event, Places
 from glideslope.feedback.events import Lost
+from glideslope.feedback.guard import WINDOW
 from glideslope.frameworks.torch.distributed import greatest_over_ranks, is_distributed
-from glideslope.frameworks.torch.feedback.arrivals import Arrivals, is_on_device, number
+from glideslope.frameworks.torch.feedback.arrivals import Arrivals, at_once, number
 from glideslope.frameworks.torch.feedback.history import History
 from glideslope.frameworks.torch.feedback.idle import Idle
 from glideslope.frameworks.torch.feedback.level import EXPECTED, NOT_FINITE, SPIKE, Look
@@ -27,8 +28,12 @@ from glideslope.frameworks.torch.scheduler.scheduler import Scheduler
 
 AGREE_EVERY = 10
 """Updates between those at which processes agree whether to go back."""
-MOST_REFUSED = {NOT_FINITE: 10, SPIKE: 2, EXPECTED: 2}
+MOST_REFUSED = {NOT_FINITE: 10, SPIKE: 4, EXPECTED: 4}
 """Updates in a row that are left out before the weights are held to be at fault."""
+
+BAD_BATCH = 1.5
+"""A gradient so many times the largest lately, times the loss's distance above its level as a part of what makes a
+spike: a bad batch. A hard one isn't both."""
 
 
 class Guard:
@@ -162,7 +167,8 @@ class Guard:
             DivergenceError: it went back too often for one place; the message is a diagnosis.
         """
         self._step(loss, gradient_norm)
-        self._training.hold_buffers(self._refusal.expected)
+        if self._refusal.expected or self._training.held:
+            self._training.hold_buffers(self._refusal.expected)
 
     def _step(self, loss: float | torch.Tensor, gradient_norm: float | torch.Tensor) -> None:
         updates_made, call = self.scheduler.last_epoch, self._calls
@@ -176,9 +182,10 @@ class Guard:
         self._idle.calls = self._idle.lost = 0
         seen, self._refusal.last = self._refusal.last, None
         norm = seen.norm if seen else 0.0
-        loss = loss if type(loss) is float or is_on_device(loss) else number(loss)
-        if type(gradient_norm) is not float and not is_on_device(gradient_norm):
-            gradient_norm = number(gradient_norm)
+        if type(loss) is not float:
+            loss = at_once(loss)
+        if type(gradient_norm) is not float:
+            gradient_norm = at_once(gradient_norm)
         if type(loss) is float and type(gradient_norm) is float and type(norm) is float:
             self._look(updates_made - 1, call, loss, gradient_norm, norm, seen)
         else:
@@ -199,7 +206,8 @@ class Guard:
         """Updates the guard's state by an update, and the scheduler's if the factor changed."""
         self._loss = loss
         jumps = self._history.jumps
-        jumps.see(update, loss)
+        if jumps.high or self.state["seen"] < WINDOW:
+            jumps.see(loss, known=self.state["seen"] >= WINDOW)
         refused = seen.refused(norm) if seen else ""
         before = self.state["factor"]
         state = self._ring.guard.update(self.state, loss, gradient_norm)
@@ -210,8 +218,13 @@ class Guard:
             self._ring.note(update, 2.0, loss, "refused")
             self._places.forget(call)
             seen.level.take(norm) if refused == EXPECTED else seen.level.accept()
-        is_bad = seen and not refused and seen.is_large(norm) and self._ring.guard.is_high(self.state, loss)
-        if seen and is_bad and self._history.undo(update):
+        larger = seen.times(norm) if seen and not refused else 0.0
+        is_outlier = jumps.high and not jumps.overshot
+        is_bad = larger and (is_outlier or self._ring.guard.is_high(self.state, loss, max(BAD_BATCH / larger, 0.25)))
+        if jumps.high:
+            self._look_at_weights(update, loss, self._training.health())
+        if seen and is_bad and self._history.undo(update, suspected=self._lost is not None):
+            self._lost = None
             seen.level.take_back(seen.high)
             self._look_at_refused(update, call, loss, SPIKE, quiet=False)
             return
@@ -227,9 +240,7 @@ class Guard:
             self._replay.forget(update + 1)
         if state["factor"] != before:
             self.scheduler.feedbacks.guard_state = state
-        if jumps.high:
-            self._look_at_weights(update, loss, self._training.health())
-        elif not state["rough"] and self._history.is_seen(update):
+        if not (jumps.high or state["rough"]) and self._history.is_seen(update):
             self._look_at_weights(update, loss, self._history.health)
             if self._ring.waiting and not self._lost:
                 self._history.keep(update, doubtful=self._ring.guard.is_doubtful(state))

@@ -102,9 +102,7 @@ class History:
     def _is_from_outside(self) -> bool:
         """Whether the updates since the last snapshot, made again, lead to another training; it stays as it is."""
         kept = self.ring.last
-        try:
-            parts = self._store.read(kept.snapshot)
-        except FileError:
+        if (parts := self._newest()) is None:
             return False
         present = Copy(self._training.parts())
         damaged = self._replay.leads_elsewhere(self._training, kept.made, parts)
@@ -114,22 +112,23 @@ class History:
 
     def _repaired(self) -> bool:
         """Whether damage was in buffers alone, which are taken from a snapshot."""
-        if is_distributed():
-            return False
-        try:
-            return self._training.repair(self._store.read(self.ring.last.snapshot))
-        except FileError:
-            return False
+        return not is_distributed() and (parts := self._newest()) is not None and self._training.repair(parts)
 
-    def undo(self, update: int) -> bool:
-        """Undoes the last update, if those since the last snapshot can be made again; whether it could be."""
+    def _newest(self) -> dict[str, Any] | None:
+        """The newest snapshot; None where it can't be read."""
+        try:
+            return self._store.read(self.ring.last.snapshot)
+        except FileError:
+            return None
+
+    def undo(self, update: int, suspected: bool) -> bool:
+        """Undoes the last update, if those since the last snapshot can be made again, and it is at fault where damage
+        to the weights is `suspected`; whether it was undone."""
         kept = self.ring.last
         self._replay.count(update, calm=False)
-        if not self._replay.reaches(kept.made) or update < kept.made:
+        if not self._replay.reaches(kept.made) or update < kept.made or (suspected and self._is_from_outside()):
             return False
-        try:
-            parts = self._store.read(kept.snapshot)
-        except FileError:
+        if (parts := self._newest()) is None:
             return False
         self.ring.withdraw()
         self._training.restore(parts)
@@ -141,11 +140,10 @@ class History:
         place."""
         self._replay.count(lost.update, calm=False)
         last = self.ring.last
-        try:
-            end, outside = self._replay.good(self._training, last, self._store.read(last.snapshot), lost)
-        except FileError:
-            end, outside = last.made, False
-        alone = not outside and end > last.made and lost.is_alone and lost.update > self.ring.resumed + _IN_A_ROW
+        newest = self._newest()
+        end, outside = self._replay.good(self._training, last, newest, lost) if newest else (last.made, False)
+        alone = not outside and self._replay.reaches(last.made) and lost.is_alone
+        alone = alone and lost.update > max(self.ring.resumed + _IN_A_ROW, last.made - 1)
         if alone:
             end = lost.update
         parts, state = self.ring.back(lost, rate, self._store.read, outside, alone)

@@ -66,9 +66,9 @@ class Look:
     def __post_init__(self) -> None:
         self.limit, self.high = self.level.limit, self.level.high
 
-    def is_large(self, norm: float) -> bool:
-        """Whether it is larger than any of late, so that with a spike of the loss the batch is a bad one."""
-        return self.level.seen > WARMUP and norm > _LARGE * self.high > 0
+    def times(self, norm: float) -> float:
+        """How many times the largest of late it is; 0 where that isn't a multiple that makes a bad batch."""
+        return norm / self.high if norm > _LARGE * self.high > 0 else 0.0
 
     def refused(self, norm: float) -> str:
         """Why the update is left out, "" if it isn't."""

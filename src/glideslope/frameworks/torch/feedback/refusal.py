@@ -33,10 +33,6 @@ class Refusal:
     The optimizer's step is called without gradients, which changes nothing. On a device the gradients are only known
     later: a fused optimizer gets a flag there that they are bad, as by a gradient scaler, and another gets zeros.
 
-    On the host the small gradients are looked at, with parts of the large ones where few are small; and the whole in
-    one of 20 updates and where that sample is far larger than any lately. What isn't finite in the rest shows in the
-    weights, and is left out where the updates are made again.
-
     An optimizer without hooks is left alone. `expected` says that the next update is to be left out, and `norm` is
     that of its gradient, if it is known; `last` is what was seen of the last update.
     """

@@ -40,11 +40,11 @@ class Training:
         self.model, self.optimizer, self.scaler = model, optimizer, scaler
         self._beside = [*beside]
         self._besides: frozenset[str] = frozenset()
-        self._held: dict[str, torch.Tensor] = {}
+        self.held: dict[str, torch.Tensor] = {}
 
     def hold_buffers(self, wanted: bool) -> None:
         """Holds on to the buffers as they are, for `repair`: before a batch that is expected to be bad."""
-        self._held = {name: buffer.clone() for name, buffer in self.model.named_buffers()} if wanted else {}
+        self.held = {name: buffer.clone() for name, buffer in self.model.named_buffers()} if wanted else {}
 
     def parts(self) -> dict[str, Any]:
         """All that the next update depends on, as it stands: it changes with the training."""
@@ -112,7 +112,7 @@ class Training:
         if any(place not in buffers or buffers[place][1] in trained_names for place in damaged):
             return False
         for part, name in (buffers[place] for place in damaged):
-            held = self._held.get(name)
+            held = self.held.get(name)
             good = parts[part][name] if held is None or not held.isfinite().all() else held
             now[part][name].detach().copy_(good)
         return True

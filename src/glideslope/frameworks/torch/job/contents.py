@@ -71,7 +71,7 @@ class Contents:
             state_checks.check_optimizer(optimizer, saved)
         if self.scaler:
             state_checks.check_scaler(state["scaler"], self.scaler.state_dict())
-        if state["average"]:
+        if not isinstance(state["average"], Mapping) or state["average"]:
             state_checks.check_average(state["average"], here)
         state_checks.check_random(state["random"], self.generators)
         self.data.check(state["data"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import random
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +20,7 @@ from glideslope.schedules.numbers import is_finite, is_number
 
 _OTHER_SHAPES = ("LBFGS", "Adafactor", "SparseAdam")
 """Optimizers of torch whose tensors have other shapes than their parameters."""
+_NO_PLAIN_UPDATE = ("LBFGS", "SparseAdam")  # a closure, sparse gradients
 _NUMBERS = ("step", "eta", "mu", "mu_product")
 """The parts of the state of torch's optimizers for a parameter that may be numbers."""
 
@@ -64,8 +66,6 @@ def check_optimizer(optimizer: Optimizer, saved: Any) -> None:
                     f"{name}={shown(group.get(name))} in a group of the state: one like {value!r} was expected"
                 )
     simple = known and type(optimizer).__name__ not in _OTHER_SHAPES
-    for group, ours in zip(groups, here, strict=True) if known else ():
-        _check_options(type(optimizer), group, ours["params"][:1] or [torch.zeros(())])  # a group may be empty
     for number, kept in saved["state"].items():
         if number not in parameters or not isinstance(kept, Mapping):
             raise JobError(f"the state of the optimizer's parameter {shown(number)} is of none in this job")
@@ -79,15 +79,34 @@ def check_optimizer(optimizer: Optimizer, saved: Any) -> None:
             if not fits:
                 raise JobError(f"{name}={shown(value)} in the optimizer's state: a tensor like its parameter, of shape "
                                f"{tuple(shape)}, was expected")  # fmt: skip
+    for group in groups if known else ():
+        ours = {number: parameters[number] for number in group["params"]}
+        _check_updates(type(optimizer), group, ours, saved["state"])
 
 
-def _check_options(kind: type[Optimizer], options: Mapping[str, Any], parameters: Sequence[torch.Tensor]) -> None:
-    """Raises a JobError unless an optimizer of torch can be made with the options, which checks their ranges."""
-    taken = {name: value for name, value in options.items() if name in inspect.signature(kind).parameters}
+def _check_updates(
+    kind: type[Optimizer], group: Mapping[str, Any], parameters: Mapping[Any, torch.Tensor], state: Mapping[Any, Any]
+) -> None:
+    """Raises a JobError unless an optimizer of torch can be made, and update, with a group's options, and the state of
+    each parameter has what it makes for a small one of as many dimensions."""
+    taken = {name: value for name, value in group.items() if name in inspect.signature(kind).parameters}
+    known = {number: each for number, each in parameters.items() if not is_lazy(each)}
+    small = {each.ndim: torch.zeros([1] * each.ndim, dtype=each.dtype, device=each.device)
+             for each in known.values()} or {2: torch.zeros(1, 1)}  # fmt: skip
     try:
-        kind(**taken | {"params": [each.detach() for each in parameters]})
-    except (ArithmeticError, RuntimeError, TypeError, ValueError) as error:
+        optimizer = kind(**copy.deepcopy(taken) | {"params": [*small.values()]})
+        made = {dimensions: {*optimizer.state.get(each, {})} for dimensions, each in small.items()}
+        if kind.__name__ not in _NO_PLAIN_UPDATE:
+            for each in small.values():
+                each.grad = torch.zeros_like(each)
+            kind.step.__wrapped__(optimizer)  # type: ignore[attr-defined]  # without hooks, which count
+    except (ArithmeticError, AssertionError, RuntimeError, TypeError, ValueError) as error:
         raise JobError(f"the options of the optimizer in the state are invalid: {error}") from None
+    for number, weight in known.items():
+        kept = state.get(number, {})
+        needed = {*optimizer.state.get(small[weight.ndim], {})} if kept else made[weight.ndim]
+        if kind is not torch.optim.SGD and (missing := needed - kept.keys()):  # SGD makes what is missing
+            raise JobError(f"the optimizer's state of parameter {number} lacks {', '.join(sorted(missing))}")
 
 
 def check_average(saved: Any, model: Mapping[str, Any]) -> int:
