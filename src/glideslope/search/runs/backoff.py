@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,9 @@ RISE = 1.5
 1.25 it was in good runs too, whose loss rises some while the rate is largest."""
 
 LOST = 2.0
-"""The ratio from which on the run also goes back to where the validation loss was least. So it does where all that the
-training loss had fallen is undone: of losses that aren't positive, which have no ratio, nothing else is a rise."""
+"""The ratio from which on the run also goes back to the end of the part with the least; where it is lost again, as from
+over a cliff, to where the validation loss was least. So it does where all that the training loss had fallen is undone:
+of losses that aren't positive, which have no ratio, nothing else is a rise."""
 
 CLEAR = 4.0  # the standard errors by which the loss has risen where that is no noise of the batches
 
@@ -39,6 +41,12 @@ SHORTEST = 8  # the updates of a part below which its mean says nothing
 MOST = 8  # the caps at most: a training that is lost at any rate is left
 
 
+@dataclass(frozen=True)
+class _Place:
+    made: int  #: updates
+    state: Any
+
+
 class Backoff:
     """Looks at a run after each of its parts; caps its rate, which stays under `cap`, and takes it back where its loss
     has risen. Time goes on where the run goes back: so it makes as many updates as any. The factor of an event is the
@@ -49,20 +57,18 @@ class Backoff:
         self.events: list[Event] = []
         self._rates, self._job = rates, job
         self._since = 0  # the parts since the last cap
-        self._first = self._least = self._error = math.inf
-        self._validation = self._kept = self._lowest = (
-            math.inf
-        )  # after the part before, where the mean was least, least
-        self._made = 0
-        self._state: Any = None
+        self._first = self._begun = self._least = self._error = math.inf  # of the first part, and the least mean
+        self._validation = self._lowest = math.inf  # after the part before, and the least
+        self._kept = math.inf  # what the validation loss is below where it has fallen since the mean was least
+        self._least_at = self._lowest_at = _Place(0, None)  # where the mean was least, and the validation loss
+        self._is_back = False  # to the former, and no mean was less since
 
     def look(self, losses: Sequence[float], validation: float, made: int) -> bool:
-        """Looks at the losses of a part, and the validation loss after it: keeps the state where that is the least so
-        far, since a part with the least mean may end over the cliff; caps the rate where the mean has clearly risen.
-        Returns whether the run went back.
+        """Looks at the losses of a part, and the validation loss after it: keeps the states where either is the least
+        so far; caps the rate where the mean has clearly risen. Returns whether the run went back.
 
         A part isn't looked at where the validation loss is below that after the part with the least mean, after this
-        part and the one before: at a cliff a single one is noisy.
+        part and the one before, and that after the first: at a cliff a single one is noisy.
         """
         part = np.asarray(losses, float)
         self._since += 1
@@ -71,11 +77,15 @@ class Backoff:
             return False
         part = np.minimum(part, np.quantile(part, 1 - HIGHEST, method="lower"))
         mean, error = float(part.mean()), _error(part)
-        if validation < self._lowest or not self._made:
-            self._lowest, self._made, self._state = validation, made, self._job.state()
-        if mean < self._least:
-            self._least, self._error, self._kept = mean, error, validation
-            self._first = mean if math.isinf(self._first) else self._first
+        is_least, is_lowest = mean < self._least, validation < self._lowest or not self._lowest_at.made
+        place = _Place(made, self._job.state()) if is_least or is_lowest else None
+        if place and is_lowest:
+            self._lowest, self._lowest_at = validation, place
+        if place and is_least:
+            if math.isinf(self._first):
+                self._first, self._begun = mean, validation
+            self._least, self._error, self._kept = mean, error, min(validation, self._begun)
+            self._least_at, self._is_back = place, False
             return False
         if highest < self._kept or self._rates[made - 1] <= 0 or (self.events and self._since <= REST):
             return False
@@ -83,7 +93,7 @@ class Backoff:
 
     def rescue(self, made: int) -> bool:
         """Goes back from a loss that isn't finite, after so many updates, and caps the rate; returns whether it did."""
-        if not self._made or len(self.events) >= MOST or self._rates[made - 1] <= 0:
+        if not self._least_at.made or len(self.events) >= MOST or self._rates[made - 1] <= 0:
             return False
         self._lower(made, "not finite", math.inf, is_lost=True)
         return True
@@ -101,30 +111,43 @@ class Backoff:
     def _lower(self, made: int, kind: str, loss: float, *, is_lost: bool) -> None:
         self.cap = FACTOR * min(float(self._rates[made - 1]), self.cap)
         self._since = 0
-        self.events.append(Event(made - 1, kind, loss, self._made if is_lost else made, FACTOR))
         if is_lost:
-            self._job.restore(self._state)
+            if self._is_back:  # the part with the least mean ended over the cliff
+                self._least_at = self._lowest_at
+            self._kept, self._is_back = self._lowest, True
+        self.events.append(Event(made - 1, kind, loss, self._least_at.made if is_lost else made, FACTOR))
+        if is_lost:
+            self._job.restore(self._least_at.state)
 
     def saved(self) -> dict[str, Any]:
-        """All that it knows but for the events, to go on from with `load`: plain data around the state."""
+        """All that it knows but for the events, to go on from with `load`: plain data around the states."""
         numbers = {
             "cap": self.cap, "since": self._since, "first": self._first, "least": self._least, "error": self._error,
             "validation": self._validation, "kept": self._kept, "lowest": self._lowest,
+            "begun": self._begun, "back": float(self._is_back),
         }  # fmt: skip
-        return {"ring": {"kept": [[self._made, numbers, (self._state, None)]] if self._made else []}}
+        return {"ring": {"kept": [[place.made, numbers, (place.state, None)] for place in self._places()]}}
 
     def load(self, saved: dict[str, Any], events: Iterable[Event]) -> None:
         """Goes on from what another saved, and its events."""
         self.events[:] = events
-        for self._made, numbers, (self._state, _) in saved["ring"]["kept"]:
-            self.cap, self._since = numbers["cap"], numbers["since"]
+        places = [_Place(made, state) for made, _, (state, _) in saved["ring"]["kept"]]
+        for _, numbers, _ in saved["ring"]["kept"][:1]:
+            self._least_at, self._lowest_at = places[0], places[-1]
+            self.cap, self._since, self._is_back = numbers["cap"], numbers["since"], bool(numbers["back"])
             self._first, self._least, self._error = numbers["first"], numbers["least"], numbers["error"]
-            self._validation, self._kept, self._lowest = (numbers[name] for name in ("validation", "kept", "lowest"))
+            self._validation, self._kept = numbers["validation"], numbers["kept"]
+            self._lowest, self._begun = numbers["lowest"], numbers["begun"]
+
+    def _places(self) -> list[_Place]:
+        """Those that it may go back to, each once."""
+        places = [self._least_at, self._lowest_at] if self._least_at is not self._lowest_at else [self._least_at]
+        return [place for place in places if place.made]
 
     @property
     def snapshots(self) -> int:
         """How many states it keeps."""
-        return 1 if self._made else 0
+        return len(self._places())
 
 
 def capped(rates: np.ndarray, events: Iterable[Event]) -> np.ndarray:

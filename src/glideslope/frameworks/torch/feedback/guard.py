@@ -45,7 +45,7 @@ class Guard:
     back to a snapshot. The loop, its data and the schedule's position go on; an update that is left out counts as one.
 
     A loss on a device is read when it has been computed anyway, so the verdict may lag a few updates behind. Of several
-    processes all go back where one finds cause to.
+    processes all go back where one finds cause to. `looked` counts the updates that it has seen.
 
     Args:
         model: the network.
@@ -56,10 +56,6 @@ class Guard:
         beside: what else follows the weights and goes back with them, each with `state_dict` and `load_state_dict`,
             such as torch's AveragedModel. A `gs.torch.Average` of the model goes back without being given.
         steps_per_epoch: calls of `step` in an epoch; inferred from where the bad batches are if not given.
-
-    Attributes:
-        events: what was done.
-        looked: the updates that it has seen.
 
     Raises:
         FeedbackError: the scheduler has no guard, or another one is at work on it; or what is beside has no state.
@@ -103,12 +99,9 @@ class Guard:
         self._training = Training(model, self.optimizer, scaler, beside)
         self._replay = Replay(self.optimizer)
         self._history = History(
-            scheduler.feedbacks.take_guard(self),
-            self._training,
-            self._replay,
-            scheduler.feedbacks.end,
+            scheduler.feedbacks.take_guard(self), self._training, self._replay, scheduler.feedbacks.end,
             Path(folder) if folder else None,
-        )
+        )  # fmt: skip
         self._ring = self._history.ring
         self._places = Places(steps_per_epoch)
         self._refusal = Refusal(self.optimizer, self._replay)
