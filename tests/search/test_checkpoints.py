@@ -492,6 +492,37 @@ def test_a_run_backs_off_as_it_would_have_after_a_kill(tmp_path):
     assert repr(state) == repr(end)
 
 
+class Dying(Noisy):
+    """It is lost for good at a high rate, and its training loss tells so ten updates later."""
+
+    dead = 0
+
+    def step(self, lr: float) -> float:
+        self.dead += self.dead > 0 or (lr > 0.05 and self.made >= 35)
+        return super().step(lr) * (10 if self.dead > 10 else 1)
+
+    def evaluate(self) -> float:
+        return 100.0 if self.dead else super().evaluate()
+
+    def state(self) -> dict:
+        return {**super().state(), "dead": self.dead}
+
+    def restore(self, state: dict) -> None:
+        super().restore(state)
+        self.dead = state["dead"]
+
+
+@pytest.mark.parametrize("kill", [38, 45, 55, 75, 85, 110])
+def test_a_run_goes_back_further_as_it_would_have_after_a_kill(kill, tmp_path):
+    whole, end = made(Dying(0), {}, "hold()", 160, 16)
+    assert [event.back_to for event in whole.events[:2]] == [40, 30]
+    with suppress(Killed):
+        made(Dying(0, kill), RunDirectory(tmp_path, SEARCH, checkpoint_every=0.0), "hold()", 160, 16)
+    run, state = made(Dying(0), RunDirectory(tmp_path, SEARCH, resume=True, checkpoint_every=0.0), "hold()", 160, 16)
+    assert run == whole
+    assert repr(state) == repr(end)
+
+
 def test_a_file_of_tensors_is_of_another_job_where_torch_is_not_loaded(tmp_path, monkeypatch):
     with open(tmp_path / "state.pt", "wb") as file:
         states.write({"weight": torch.ones(2)}, "pt", file)
