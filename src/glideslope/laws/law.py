@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from glideslope.errors import LawError, ScheduleError
+from glideslope.documents import sealed
+from glideslope.errors import DocumentError, LawError, ScheduleError
+from glideslope.files import write_atomically
 from glideslope.laws.batch_sizes import checked_sizes, over
 from glideslope.laws.form import NAMES, RELAXATION, jacobian, predicted
 from glideslope.laws.knots import Knots
@@ -22,6 +24,7 @@ from glideslope.plural import plural
 from glideslope.schedules import Schedule
 from glideslope.shown import Shown
 
+VERSION = 5  # of the file of a law
 AT_ONCE = 2048
 """Losses that are predicted at a time: what is in between has one number for each of them and each knot."""
 MOST_NOISE = 0.5  # the relative error from which on a law tells nothing, whatever the losses are
@@ -205,9 +208,14 @@ class Law(Shown, ByValue):
             LawError: a number of it isn't finite.
             FileError: it can't be written.
         """
-        from glideslope.laws.law_file import save
-
-        save(self, path)
+        write(
+            {
+                "glideslope_law": VERSION, "parameters": self.parameters, "covariance": self.covariance.tolist(),
+                "reference": self.reference, "unit": self.unit, "noise": self.noise, "shift": self.shift,
+                "fitted": list(map(asdict, self.fitted)), "notes": list(self.notes), "batch_size": self.batch_size,
+                "baseline": self.baseline, "misfit": self.misfit, "drift": self.drift, "batches": self.batches,
+            }, path, indent=1,
+        )  # fmt: skip
 
     def _knots(self, lr: Any, step: Any, batch_size: Any) -> Iterator[Knots]:
         """The knots of a rate, for some of the steps at a time."""
@@ -226,3 +234,13 @@ class Law(Shown, ByValue):
         yield knots
         for begin in range(AT_ONCE, len(steps), AT_ONCE):
             yield knots.before(steps[begin : begin + AT_ONCE])
+
+
+def write(document: dict[str, Any], path: Path | str, indent: int | None = None) -> None:
+    """Writes a law, as plain data, with a checksum. Raises a LawError if a number isn't finite, a FileError if it can't
+    be written."""
+    try:
+        text = sealed(document, indent=indent)
+    except DocumentError as error:
+        raise LawError(f"the law can't be written to {path}: {error}") from None
+    write_atomically(Path(path), text + "\n")

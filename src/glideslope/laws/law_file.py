@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,13 +10,11 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from glideslope.documents import MOST_BYTES, checked, parsed, sealed, shown, unsealed
+from glideslope.documents import MOST_BYTES, checked, parsed, shown, unsealed
 from glideslope.errors import DocumentError, LawError, reason
-from glideslope.files import write_atomically
 from glideslope.laws.form import NAMES, RELAXATION, H
-from glideslope.laws.law import Fitted, Law
+from glideslope.laws.law import VERSION, Fitted, Law
 
-VERSION = 5
 _CURVELESS = 4  # the version before, without the curves of the runs
 _ONE_CLOCK = 3  # the one before that, whose noise had no clock of its own: its h is that of the loss
 _UNSEALED = 2  # the one before, which had no checksum either
@@ -57,22 +54,6 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     misfit: _NotNegative = 0.0
     drift: _NotNegative = 0.0
     batches: tuple[_Positive, _Positive] | None = None
-
-
-def save(law: Law, path: Path | str) -> None:
-    """Writes a law with a checksum, as JSON. Raises a LawError if a number isn't finite, a FileError if it can't."""
-    document = {
-        "glideslope_law": VERSION, "parameters": law.parameters, "covariance": law.covariance.tolist(),
-        "reference": law.reference, "unit": law.unit, "noise": law.noise, "shift": law.shift,
-        "fitted": list(map(asdict, law.fitted)), "notes": list(law.notes),
-        "batch_size": law.batch_size, "baseline": law.baseline, "misfit": law.misfit, "drift": law.drift,
-        "batches": law.batches,
-    }  # fmt: skip
-    try:
-        text = sealed(document, indent=1)
-    except DocumentError as error:
-        raise LawError(f"the law can't be written to {path}: {error}") from None
-    write_atomically(Path(path), text + "\n")
 
 
 def load(path: Path | str) -> Law:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from glideslope.errors import LawError
 from glideslope.laws.form import NAMES, RELAXATION
-from glideslope.laws.law import Fitted, Law
+from glideslope.laws.law import Fitted, Law, write
 from glideslope.laws.values import ByValue, read_only
 
+KEY = "glideslope_size_law"  # what a file of a law over sizes has, and that of one law has not
+VERSION = 1  # of that file
 SAME = 0.02  # the relative difference up to which a size is one that runs are of
 
 
@@ -101,16 +105,24 @@ class SizeLaw(ByValue):
                 warnings.append(f"a batch of {batch:.3g} tokens is far from those fitted, {least:.3g} to {most:.3g}")
         return warnings
 
-    def save(self, path: object) -> None:
+    def save(self, path: Path | str) -> None:
         """Writes the law to a JSON file, with a checksum.
 
         Raises:
             LawError: a number of it isn't finite.
             FileError: it can't be written.
         """
-        from glideslope.laws.size_law_file import save
-
-        save(self, path)
+        sizes = [
+            {"params": size, "weight_decay": None if math.isnan(decay) else decay, "runs": list(map(_plain, members))}
+            for (size, members), decay in zip(self.fitted, self.decays, strict=True)
+        ]
+        write(
+            {
+                KEY: VERSION, "place": self.place.tolist(), "covariance": self.covariance.tolist(),
+                "around": asdict(self.around), "noise": self.noise, "unseen": self.unseen, "shift": self.shift,
+                "sizes": sizes, "notes": list(self.notes),
+            }, path,
+        )  # fmt: skip
 
     def _decay(self, size: int | None, weight_decay: float | None) -> float:
         """The logarithm of a weight decay over the one that others are taken over."""
@@ -157,3 +169,8 @@ def theta_of(place: np.ndarray, z: float, size: int | None, decay: float) -> dic
     values = dict(zip(NAMES, np.exp(np.clip(x, -30, 30)).tolist(), strict=True))
     lowest = float(np.exp(place[0])) + values["L0"]
     return values | {"L0": lowest, "b": values["b"] * math.exp(decay)} | RELAXATION
+
+
+def _plain(run: Fitted) -> dict[str, Any]:
+    """A run as a file has it: without its means, which a law over sizes doesn't keep."""
+    return {name: value for name, value in asdict(run).items() if name != "means"}

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import numpy as np
 from msgspec import Meta
 
-from glideslope.documents import checked, sealed, unsealed
+from glideslope.documents import checked, unsealed
 from glideslope.errors import DocumentError, LawError
-from glideslope.files import write_atomically
 from glideslope.laws.form import NAMES
 from glideslope.laws.law import Fitted
 from glideslope.laws.law_file import law_bytes
-from glideslope.laws.size_law import Around, SizeLaw
+from glideslope.laws.size_law import KEY, VERSION, Around, SizeLaw
 
-KEY = "glideslope_size_law"  # what a file of a law over sizes has, and that of one law has not
-VERSION = 1
 _Positive = Annotated[float, Meta(gt=0, lt=1e100)]
 _Finite = Annotated[float, Meta(gt=-1e100, lt=1e100)]
 
@@ -66,28 +62,6 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     sizes: Annotated[list[_Size], Meta(min_length=2, max_length=1000)]
     notes: list[str]
     checksum: str = ""
-
-
-def save(law: SizeLaw, path: Any) -> None:
-    """Writes a law with a checksum, as JSON. Raises a LawError if a number isn't finite, a FileError if it can't."""
-    sizes = [
-        {"params": size, "weight_decay": None if math.isnan(decay) else decay, "runs": list(map(_plain, members))}
-        for (size, members), decay in zip(law.fitted, law.decays, strict=True)
-    ]
-    document = {
-        KEY: VERSION, "place": law.place.tolist(), "covariance": law.covariance.tolist(), "around": asdict(law.around),
-        "noise": law.noise, "unseen": law.unseen, "shift": law.shift, "sizes": sizes, "notes": list(law.notes),
-    }  # fmt: skip
-    try:
-        text = sealed(document)
-    except DocumentError as error:
-        raise LawError(f"the law can't be written to {path}: {error}") from None
-    write_atomically(Path(path), text + "\n")
-
-
-def _plain(run: Fitted) -> dict[str, Any]:
-    """A run as a file has it: without its means, which a law over sizes doesn't keep."""
-    return {name: value for name, value in asdict(run).items() if name != "means"}
 
 
 def load_sizes(path: Path | str) -> SizeLaw:
