@@ -41,6 +41,14 @@ def port():
         return free.getsockname()[1]
 
 
+def wait_until_it_listens(port):
+    for _ in range(600):
+        with socket.socket() as client:
+            if client.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+
+
 @pytest.fixture
 def cluster(monkeypatch):
     pytest.importorskip("ray")
@@ -53,6 +61,7 @@ def cluster(monkeypatch):
         head = {"num_cpus": 1, "object_store_memory": 10**8, "include_dashboard": False}
         cluster = Cluster(initialize_head=True, head_node_args={**head, "ray_client_server_port": client})
         cluster.client = f"ray://127.0.0.1:{client}"
+        wait_until_it_listens(client)  # Ray is started before its server of clients is
         try:
             yield cluster
         finally:
