@@ -133,7 +133,7 @@ SCRIPTS = (
         Claim(r"within 0.5, 1 and 2 full runs, over.*?, #% \|", r"within 2 full runs.*?, #% to", near(0, 2.0)),
         Claim(r"the same within 2, under the best constant rate \| #%", r"within 2 full runs.*?, #% under", near(0.2)),
         Claim(r"wall time of that search.*?\| #%", r"wall time of the search over a bare loop: #%", near(0, 5.0)),
-    ), full=("--seeds", "2"), quick=("--seeds", "1", "--steps", "60", "--bounds", "0.5"), same=False,
+    ), quick=("--seeds", "1", "--steps", "60", "--bounds", "0.5"), same=False,
         needs="an hour, and Fashion-MNIST"),
     Script("tune_held_out", (
         Claim(r"AdamW on text.*?\| #%", r"text: tune [\d.]+, #% to the best of the grid", near(0, 2.0)),

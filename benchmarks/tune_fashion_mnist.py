@@ -16,6 +16,8 @@ Tried against the overhead, in the order of trying; medians of four to twelve:
 3. generator states saved without walking every word, one restore a run: +4.2%;
 4. half the estimate's cost: no difference that could be seen, so not kept;
 5. gradients cleared without the optimizer's profiler record, 15 of an update's 1,800 µs: +1.9%.
+
+Since, on a machine whose updates take 1,100 µs, +5.9%: 2.5% is the validation, 3% what `drive` and `step` add.
 """
 
 from __future__ import annotations
