@@ -81,10 +81,10 @@ def design_sizes(
     designs = design(law.at(size), steps, batch=tokens_per_step)
     rates = Rates.of_schedule(designs.best.schedule.over(steps), steps, designs.best.peak)
     low, high = at.interval(rates, steps)
-    own = {"warnings": (*law.warnings(size), *designs.warnings)}
+    warnings = (*law.warnings(size), *designs.warnings)
     return SizeDesign(
-        **vars(designs) | own, params=size, tokens=length, batch=tokens_per_step, steps=steps, low=float(low[0]),
-        high=float(high[0]),
+        **vars(designs) | {"warnings": warnings}, params=size, tokens=length, batch=tokens_per_step, steps=steps,
+        low=float(low[0]), high=float(high[0]),
     )  # fmt: skip
 
 

@@ -59,7 +59,7 @@ class Backoff:
         self._since = 0  # the parts since the last cap
         self._first = self._begun = self._least = self._error = math.inf  # of the first part, and the least mean
         self._validation = self._lowest = math.inf  # after the part before, and the least
-        self._kept = math.inf  # what the validation loss is below where it has fallen since the mean was least
+        self._kept = math.inf  # where the validation loss is below this, it has fallen since the mean was least
         self._least_at = self._lowest_at = _Place(0, None)  # where the mean was least, and the validation loss
         self._is_back = False  # to the former, and no mean was less since
 
@@ -67,8 +67,8 @@ class Backoff:
         """Looks at the losses of a part, and the validation loss after it: keeps the states where either is the least
         so far; caps the rate where the mean has clearly risen. Returns whether the run went back.
 
-        A part isn't looked at where the validation loss is below that after the part with the least mean, after this
-        part and the one before, and that after the first: at a cliff a single one is noisy.
+        A part isn't looked at where the validation loss is below what it was after the first part, and after the part
+        with the least mean. It must be so after this part and after the one before: at a cliff a single one is noisy.
         """
         part = np.asarray(losses, float)
         self._since += 1

@@ -95,7 +95,7 @@ def _check_updates(
              for each in known.values()} or {2: torch.zeros(1, 1)}  # fmt: skip
     try:
         optimizer = kind(**copy.deepcopy(taken) | {"params": [*small.values()]})
-        made = {dimensions: {*optimizer.state.get(each, {})} for dimensions, each in small.items()}
+        initial = {dimensions: {*optimizer.state.get(each, {})} for dimensions, each in small.items()}
         if kind.__name__ not in _NO_PLAIN_UPDATE:
             for each in small.values():
                 each.grad = torch.zeros_like(each)
@@ -104,7 +104,7 @@ def _check_updates(
         raise JobError(f"the options of the optimizer in the state are invalid: {error}") from None
     for number, weight in known.items():
         kept = state.get(number, {})
-        needed = {*optimizer.state.get(small[weight.ndim], {})} if kept else made[weight.ndim]
+        needed = {*optimizer.state.get(small[weight.ndim], {})} if kept else initial[weight.ndim]
         if kind is not torch.optim.SGD and (missing := needed - kept.keys()):  # SGD makes what is missing
             raise JobError(f"the optimizer's state of parameter {number} lacks {', '.join(sorted(missing))}")
 
