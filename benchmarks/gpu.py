@@ -85,35 +85,35 @@ def seconds_of(size: Size, work: Callable[[], object], times: int) -> float:
     return median(taken)
 
 
-def waits_of(size: Size, work: Callable[[], object], times: int) -> int:
-    """How many calls wait for the device; none can on a CPU."""
+def waits_of(size: Size, work: Callable[[], object]) -> list[str]:
+    """Where a call waits for the device, if it does; none can on a CPU."""
     if size.device != "cuda":
-        for _ in range(times):
-            work()
-        return 0
-    waits = 0
+        work()
+        return []
     torch.cuda.set_sync_debug_mode("error")
     try:
-        for _ in range(times):
-            try:
-                work()
-            except RuntimeError as error:
-                if "synchroniz" not in str(error):
-                    raise
-                waits += 1
+        work()
+    except RuntimeError as error:
+        if "synchroniz" not in str(error):
+            raise
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        return [f"{Path(place.filename).name}:{place.lineno}"]
     finally:
         torch.cuda.set_sync_debug_mode("default")
-    return waits
+    return []
 
 
 def cuda_graph(size: Size) -> dict[str, Any]:
-    """A replay of an optimizer's step with the schedule within it, and without."""
+    """A replay of an optimizer's step with a schedule of the rate within it, or of the momentum too, and without."""
     if size.device != "cuda":
         return {"skipped": "a CUDA graph needs a CUDA device"}
     from cuda_graph import measured
 
-    one, other = measured(124_000_000, 4)
-    return {"with_us": one, "without_us": other, "share": one / other - 1, "wanted": "share under 0.01"}
+    result: dict[str, Any] = {"wanted": "shares under 0.01"}
+    for name, momentum in (("rate", False), ("momentum", True)):
+        one, other = measured(124_000_000, 4, momentum)
+        result |= {f"{name}_with_us": one, f"{name}_without_us": other, f"{name}_share": one / other - 1}
+    return result
 
 
 def reads(size: Size) -> dict[str, Any]:
@@ -139,11 +139,32 @@ def reads(size: Size) -> dict[str, Any]:
         scheduler.step()
         guard.step(losses[-1])
 
-    bare = seconds_of(size, update, size.updates)
+    looked()
     whole = seconds_of(size, looked, size.updates)
-    waits = waits_of(size, looked, size.updates)
-    return {"waits": waits, "calls": size.updates, "update_s": bare, "with_looks_s": whole, "share": whole / bare - 1,
-            "monitored": type(monitor).__name__, "wanted": "0 waits"}  # fmt: skip
+    waits: dict[str, list[str]] = {"update": [], "scheduler": [], "guard": []}
+    for _ in range(size.updates):
+        waits["update"] += waits_of(size, update)
+        waits["scheduler"] += waits_of(size, scheduler.step)
+        waits["guard"] += waits_of(size, lambda: guard.step(losses[-1]))
+    monitor.remove()
+    return {"waits": {name: len(places) for name, places in waits.items()},
+            "where": {name: sorted(set(places)) for name, places in waits.items()}, "calls": size.updates,
+            "with_looks_s": whole, **bare_updates(size), "wanted": "0 waits"}  # fmt: skip
+
+
+def bare_updates(size: Size) -> dict[str, float]:
+    """The seconds of an update by a plain loop."""
+    model, data = size.model(), size.tokens(4)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4, fused=size.device == "cuda")
+
+    def update() -> None:
+        with size.autocast():
+            loss = next_token_loss(model, data[: size.batch])
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return {"update_s": seconds_of(size, update, size.updates)}
 
 
 def compiled(size: Size) -> dict[str, Any]:
@@ -213,7 +234,7 @@ def job_of(size: Size) -> Callable[[int], Any]:
 
 
 def state(size: Size) -> dict[str, Any]:
-    """The time and the memory of a job's state and its restore, and whether the losses after it are the same."""
+    """The time and the memory of a job's state and its restore, and by what share the losses after it differ."""
     job = job_of(size)(0)
     for _ in range(3):
         job.step(3e-4)
@@ -222,11 +243,12 @@ def state(size: Size) -> dict[str, Any]:
         allocated = torch.cuda.memory_allocated()
     kept: list[Any] = []
     taken = seconds_of(size, lambda: kept.append(job.state()), 3)
+    more = torch.cuda.max_memory_allocated() - allocated if size.device == "cuda" else None
     first = [float(job.step(3e-4)) for _ in range(3)]
     back = seconds_of(size, lambda: job.restore(kept[-1]), 3)
     again = [float(job.step(3e-4)) for _ in range(3)]
-    more = torch.cuda.max_memory_allocated() - allocated if size.device == "cuda" else None
-    return {"state_s": taken, "restore_s": back, "device_bytes_more": more, "same_losses": first == again}
+    differences = [abs(one / other - 1) for one, other in zip(first, again, strict=True)]
+    return {"state_s": taken, "restore_s": back, "device_bytes_more": more, "losses_differ_by": differences}
 
 
 def found(size: Size) -> dict[str, Any]:

@@ -22,6 +22,7 @@ import torch
 from faults import disturbances
 from faults.disturbances import Parts
 from faults.disturbed import BATCHES, MODELS, UPDATES, Loop, data, optimizing, undisturbed
+from faults.late import answering_late
 from faults.tally import Kinds, seeded
 from glideslope.policy import as_policy
 from glideslope.search.runs.contestant import Contestant
@@ -85,6 +86,18 @@ def _case(
         return f"{name}: {loss / whole - 1:+.1%}, {len(loop.missing)} missing"
 
     return case
+
+
+def late(seed: int) -> str | None:
+    """A training on a device that answers up to four updates late, simulated; every fourth is undisturbed."""
+    if seed % 4 == 0:
+        with answering_late(seed // 4 % 5):
+            return calm(seed)
+    names = list(LOOPS)
+    title, disturb, models, compared = LOOPS[names[seed // 4 % len(names)]]
+    with answering_late(seed % 5):
+        said = _case(disturb, models, compared)(seed)
+    return said and f"{title}: {said}"
 
 
 class Searched:
@@ -196,5 +209,6 @@ KINDS: Kinds = {
     **{name: (title, seeded(_case(disturb, models, compared)), 14)
        for name, (title, disturb, models, compared) in LOOPS.items()},
     "guard-searches": ("guards in a search: a batch of inf in each epoch, weights damaged", seeded(in_a_search), 14),
+    "guard-late": ("guards on a device that answers late, simulated: any of these", seeded(late), 72),
     "guard-calm": ("guards: undisturbed trainings left alone", seeded(calm), 28),
 }  # fmt: skip

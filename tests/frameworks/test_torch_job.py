@@ -172,7 +172,7 @@ def test_an_inexact_restore_is_warned_of():
 
     model = nn.Linear(6, 1)
     job = Rounding(model, torch.optim.SGD(model.parameters()), nn.MSELoss(), loader, loader)
-    with pytest.warns(UserWarning, match="isn't exact"):
+    with pytest.warns(UserWarning, match="aren't repeated exactly"):
         gs.find(job, steps=10, sweeps=1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -5,6 +5,7 @@ import io
 import math
 import pickle
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from torch.optim import SGD, AdamW
 from torch.optim.lr_scheduler import LRScheduler
 
 import glideslope as gs
+from glideslope.frameworks.torch.scheduler.graph_check import check_graph_holds
+from glideslope.frameworks.torch.scheduler.param_groups import as_tensors
 
 
 def parameter():
@@ -531,6 +534,37 @@ def test_the_capturable_scheduler_leaves_out_skipped_updates():
     assert rates(optimizer) == [0.5]
     with pytest.raises(gs.ScheduleError, match="without betas"):
         gs.torch.CapturableScheduler(sgd(momentum=0.9), gs.hold(), steps=5, momentum=gs.constant(0.5))
+
+
+@pytest.mark.parametrize(
+    ("make", "holds"),
+    [
+        (partial(torch.optim.AdamW, capturable=True), True),
+        (partial(torch.optim.AdamW, capturable=True, foreach=False), True),
+        (partial(torch.optim.NAdam, capturable=True), True),
+        (partial(torch.optim.RMSprop, capturable=True), True),
+        (torch.optim.SGD, False),
+        (torch.optim.Muon, False),
+    ],
+)
+def test_what_a_cuda_graph_holds(make, holds):
+    """As captures of the same updates by an H100 went; by tensors without memory, so that it needs no GPU."""
+    optimizer = make([torch.nn.Parameter(torch.ones(2, 2))], lr=0.1)
+    as_tensors(optimizer.param_groups, ())
+    check_graph_holds(optimizer, "cuda") if holds else _refused(optimizer)
+    assert not optimizer.state
+
+
+@pytest.mark.parametrize(("foreach", "places", "holds"), [(False, [0], True), (True, [0], False), (False, [1], False)])
+def test_a_cuda_graph_holds_a_scheduled_momentum_only_without_foreach(foreach, places, holds):
+    optimizer = torch.optim.Adam([parameter()], lr=0.1, capturable=True, foreach=foreach)
+    as_tensors(optimizer.param_groups, places)
+    check_graph_holds(optimizer, "cuda") if holds else _refused(optimizer)
+
+
+def _refused(optimizer):
+    with pytest.raises(gs.ScheduleError, match="CUDA graph"):
+        check_graph_holds(optimizer, "cuda")
 
 
 def test_the_capturable_scheduler_finds_loaded_and_added_groups():

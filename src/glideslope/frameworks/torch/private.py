@@ -4,8 +4,12 @@ from torch import _foreach_add_ as foreach_add_
 from torch import _foreach_copy_ as foreach_copy_
 from torch import _foreach_norm as foreach_norm
 from torch import _foreach_sub_ as foreach_sub_
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
-__all__ = ["ATTRIBUTES", "CHECKED_ON", "foreach_add_", "foreach_copy_", "foreach_norm", "foreach_sub_"]
+__all__ = [
+    "ATTRIBUTES", "CHECKED_ON", "DataDependentOutputException", "FakeTensorMode", "foreach_add_", "foreach_copy_",
+    "foreach_norm", "foreach_sub_",
+]  # fmt: skip
 
 CHECKED_ON = {"torch": "2.13.0", "lightning": "2.6.6", "accelerate": "1.15.0", "transformers": "5.24.0"}
 """The versions that have all of them."""

@@ -18,32 +18,36 @@ class Arrivals:
     """
 
     def __init__(self) -> None:
-        self._waiting: deque[tuple[Any, torch.Tensor, Any]] = deque()
+        self._waiting: deque[tuple[Any, list[float | None], torch.Tensor, Any]] = deque()
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def add(self, of: Any, values: list[Any]) -> None:
         """Begins to copy numbers, at least one of them on a device; `of` is what they are of."""
-        device = next(value.device for value in values if getattr(value, "is_cuda", False))
-        stacked = torch.stack([_scalar(value).to(device, torch.float32) for value in values])
-        host = torch.empty(len(values), pin_memory=True)
-        host.copy_(stacked, non_blocking=True)
+        there = [_on_device(value) for value in values]
+        first, *others = [_scalar(value) for value, is_there in zip(values, there, strict=True) if is_there]
+        # A number of the host stays there: to bring it to a device waits for it.
+        stacked = torch.stack([each.to(first.device, torch.float32, non_blocking=True) for each in (first, *others)])
+        copied = torch.empty(len(stacked), pin_memory=True)
+        copied.copy_(stacked, non_blocking=True)
         arrived: Any = torch.cuda.Event()  # type: ignore[no-untyped-call]
         arrived.record()
-        self._waiting.append((of, host, arrived))
+        here = [None if is_there else number(value) for value, is_there in zip(values, there, strict=True)]
+        self._waiting.append((of, here, copied, arrived))
 
     def read(self, wait: bool = False) -> Iterator[tuple[Any, list[float]]]:
         """Those that have arrived, or all where it waits: what they are of, and the numbers."""
-        while self._waiting and (wait or self._waiting[0][2].query()):
-            of, host, arrived = self._waiting.popleft()
+        while self._waiting and (wait or self._waiting[0][3].query()):
+            of, here, copied, arrived = self._waiting.popleft()
             arrived.synchronize()
-            yield of, host.tolist()
+            device = iter(copied.tolist())
+            yield of, [next(device) if value is None else value for value in here]
 
 
 def at_once(value: float | torch.Tensor) -> float | torch.Tensor:
     """A loss or a gradient norm as a float where the host has it, else the tensor on its device."""
-    return value if getattr(value, "is_cuda", False) else number(value)
+    return value if isinstance(value, torch.Tensor) and _on_device(value) else number(value)
 
 
 def number(value: float | torch.Tensor) -> float:
@@ -54,5 +58,9 @@ def number(value: float | torch.Tensor) -> float:
         raise FeedbackError(f"a loss or gradient norm of {value!r}: give one number ({error})") from None
 
 
-def _scalar(value: float | torch.Tensor) -> torch.Tensor:
-    return torch.as_tensor(value).detach().reshape(())
+def _on_device(value: float | torch.Tensor) -> bool:
+    return bool(getattr(value, "is_cuda", False))
+
+
+def _scalar(value: torch.Tensor) -> torch.Tensor:
+    return value.detach().reshape(())

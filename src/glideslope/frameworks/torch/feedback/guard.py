@@ -171,6 +171,7 @@ class Guard:
             self._look_at_idle(loss)
             return
         self._made = updates_made
+        self._replay.number(updates_made - 1)
         self.looked += 1
         self._idle.calls = self._idle.lost = 0
         seen, self._refusal.last = self._refusal.last, None
@@ -183,7 +184,7 @@ class Guard:
             self._look(updates_made - 1, call, loss, gradient_norm, norm, seen)
         else:
             self._arrivals.add((updates_made - 1, call, seen), [loss, gradient_norm, norm])
-            self._look_at_arrived(wait=updates_made == self._end)
+            self._look_at_arrived(wait=updates_made == self._end or self._refusal.is_careful)
         if updates_made == self._end:
             self._look_at_weights(updates_made - 1, self._loss, self._training.health())
         if self._agreeing:
@@ -218,6 +219,7 @@ class Guard:
             self._look_at_weights(update, loss, self._training.health())
         if seen and is_bad and self._history.undo(update, suspected=self._lost is not None):
             self._lost = None
+            self._arrivals = Arrivals()  # what is on its way is of the updates after it, undone too
             seen.level.take_back(seen.high)
             self._look_at_refused(update, call, loss, SPIKE, quiet=False)
             return
@@ -256,15 +258,18 @@ class Guard:
         self._lost = self._lost or self._history.damage(update, loss, self.state, health, noted=self._refused > 0)
 
     def _look_at_arrived(self, wait: bool) -> None:
-        for (update, call, seen), (loss, gradient_norm, norm) in self._arrivals.read(wait):
+        arrivals = self._arrivals
+        for (update, call, seen), (loss, gradient_norm, norm) in arrivals.read(wait):
             if seen and not seen.refused(norm):
                 seen.level.take(norm)
             self._look(update, call, loss, gradient_norm, norm, seen)
+            if self._arrivals is not arrivals:
+                break
 
     def _look_at_idle(self, loss: float | torch.Tensor) -> None:
         """Goes back, all processes alike, where the scaler leaves out updates and it or the weights are at fault."""
         value = number(loss)
-        verdict = self._idle.verdict(value, lambda: not self._agreeing and not self._training.is_finite())
+        verdict = self._idle.verdict(value, lambda: not self._agreeing and self._history.is_lost(self._made, value))
         if verdict == 0 and self._idle.undone:
             self._ring.note(self._made, 1.0, value, "rescaled")
         if self._agreeing:
@@ -274,6 +279,7 @@ class Guard:
 
     def _remember(self, call: int) -> None:
         """Remembers where a bad batch was."""
+        self._refusal.be_careful()
         self._places.note(call)
         self._bad = self._places.following(self._calls)
         self._refusal.expected = self._calls == self._bad

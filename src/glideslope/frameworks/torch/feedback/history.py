@@ -79,9 +79,7 @@ class History:
         if self.jumps.is_found(self.ring.last.made, norm):
             return Lost(update, {**state, "verdict": 5.0}, loss)
         if not finite:
-            if not noted:
-                self.ring.note(update, 4.0, loss, "repaired")
-            self.ring.withdraw()
+            self._note_repair(update, loss, noted)
         elif health is self.health:
             if self._is_state_damaged(health.state()):
                 return Lost(update, {**state, "verdict": 7.0}, loss)
@@ -89,6 +87,20 @@ class History:
             if self._growth.is_found(self.ring.last.made, norm):
                 self.ring.note(update, 5.0, loss, "noticed")
         return None
+
+    def is_lost(self, update: int, loss: float) -> bool:
+        """Whether the training isn't finite as it stands, and that couldn't be repaired."""
+        if self._training.is_finite():
+            return False
+        if not self._repaired():
+            return True
+        self._note_repair(update, loss, noted=False)
+        return False
+
+    def _note_repair(self, update: int, loss: float, noted: bool) -> None:
+        if not noted:
+            self.ring.note(update, 4.0, loss, "repaired")
+        self.ring.withdraw()
 
     def _is_state_damaged(self, sums: dict[str, float]) -> bool:
         """Whether the optimizer's state is far larger than any of late without cause: the updates since the last

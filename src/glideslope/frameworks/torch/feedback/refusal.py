@@ -9,7 +9,7 @@ import torch
 from torch import distributed
 
 from glideslope.errors import ScheduleError
-from glideslope.frameworks.torch.feedback.arrivals import number
+from glideslope.frameworks.torch.feedback.arrivals import at_once, number
 from glideslope.frameworks.torch.feedback.copies import numbers_of
 from glideslope.frameworks.torch.feedback.level import WARMUP, Level, Look
 from glideslope.frameworks.torch.feedback.replay import Replay
@@ -25,13 +25,16 @@ _ENOUGH = 4
 their layer's weights get, and to take parts takes longer than to look."""
 _WHOLE_EVERY = 20
 """Updates between looks at the whole gradient."""
+_CAREFUL = 100
+"""Updates after a bad one that are looked at before they are made, on a device too."""
 
 
 class Refusal:
     """Leaves out an update whose gradient isn't finite, or is far larger than any lately.
 
     The optimizer's step is called without gradients, which changes nothing. On a device the gradients are only known
-    later: a fused optimizer gets a flag there that they are bad, as by a gradient scaler, and another gets zeros.
+    later: a fused optimizer gets a flag there that they are bad, as by a gradient scaler. Another gets zeros, by which
+    its momentum still moves the weights, so for some updates after a bad one the device is waited for.
 
     An optimizer without hooks is left alone. `expected` says that the next update is to be left out, and `norm` is
     that of its gradient, if it is known; `last` is what was seen of the last update.
@@ -45,6 +48,7 @@ class Refusal:
         self._given, self._whole, self._part = Level(), Level(), Level()
         self._put_back: list[tuple[torch.Tensor, torch.Tensor]] = []
         self._flagged = False
+        self._careful = 0
         try:
             self._optimizer = inner_optimizer(optimizer)
         except ScheduleError:
@@ -79,16 +83,28 @@ class Refusal:
             return
         gradients = [gradient for _, gradient in pairs]
         is_sharded = _is_sharded(gradients[0])
-        if not gradients[0].is_cpu:
-            self._on_device([*map(numbers_of, gradients)], norm, is_sharded)
+        is_here = _is_here(gradients[0])
+        look = self._look(gradients, norm, is_sharded) if is_here else self._look_there(gradients, norm, is_sharded)
+        self.last = look
+        if not is_here and self._careful == 0:
+            self._replay.note(pairs, self._refuse_there(gradients, look))
             return
-        self.last = look = self._look(gradients, norm, is_sharded)
+        self._careful = max(self._careful - 1, 0)
         if look.refused(number(look.norm)):
             self._put_back = pairs
             for weight, _ in pairs:
                 weight.grad = None
         else:
             self._replay.note(pairs)
+
+    @property
+    def is_careful(self) -> bool:
+        """Whether it looks at updates before they are made."""
+        return self._careful > 0
+
+    def be_careful(self) -> None:
+        """Looks at the next updates before they are made, also where that waits for a device."""
+        self._careful = _CAREFUL
 
     def _look(self, gradients: list[torch.Tensor], known_norm: float | torch.Tensor | None, is_sharded: bool) -> Look:
         """Looks at a gradient on the host."""
@@ -116,24 +132,33 @@ class Refusal:
         return look
 
     @torch.no_grad()
-    def _on_device(
+    def _look_there(
         self, gradients: list[torch.Tensor], known_norm: float | torch.Tensor | None, is_sharded: bool
-    ) -> None:
+    ) -> Look:
+        """Looks at a gradient on a device, without waiting for it."""
         device = gradients[0].device
         if known_norm is not None:
-            level, norm = self._given, torch.as_tensor(known_norm).detach().reshape(()).to(device, torch.float32)
-        else:
-            level, norms = self._whole, foreach_norm(gradients)
-            norm = torch.linalg.vector_norm(torch.stack([each.to(device, torch.float32) for each in norms]))
-            norm = _of_all_shards(norm) if is_sharded else norm
-        self.last = look = Look(norm, level, self.expected)
+            known = at_once(known_norm)
+            if isinstance(known, torch.Tensor):
+                return Look(known.detach().reshape(()).to(device, torch.float32), self._given, self.expected)
+            # Made there: to bring a number to a device waits for it.
+            return Look(torch.full((), known, dtype=torch.float32, device=device), self._given, self.expected)
+        norms = foreach_norm([*map(numbers_of, gradients)])
+        norm = torch.linalg.vector_norm(torch.stack([each.to(device, torch.float32) for each in norms]))
+        return Look(_of_all_shards(norm) if is_sharded else norm, self._whole, self.expected)
+
+    @torch.no_grad()
+    def _refuse_there(self, gradients: list[torch.Tensor], look: Look) -> torch.Tensor | None:
+        """Leaves an update out on the device, if its gradient is bad; what isn't 0 there if it makes no update."""
+        norm = torch.as_tensor(look.norm)
         bad = torch.ones_like(norm, dtype=torch.bool) if look.expected else ~(norm <= min(look.limit, 3e38))
         if getattr(self._optimizer, "_step_supports_amp_scaling", False):
             self._optimizer.grad_scale, self._optimizer.found_inf = None, bad.float()  # type: ignore[attr-defined]
             self._flagged = True
-        else:
-            for gradient in gradients:
-                gradient.masked_fill_(bad.to(gradient.device), 0)
+            return self._optimizer.found_inf  # type: ignore[attr-defined, no-any-return]
+        for gradient in map(numbers_of, gradients):
+            gradient.masked_fill_(bad.to(gradient.device), 0)
+        return None
 
     def _after(self, skipped: Any, compiled: bool) -> None:
         self._replay.noted()
@@ -143,6 +168,11 @@ class Refusal:
         if self._flagged:
             del self._optimizer.grad_scale, self._optimizer.found_inf  # type: ignore[attr-defined]
             self._flagged = False
+
+
+def _is_here(gradient: torch.Tensor) -> bool:
+    """Whether the host has it."""
+    return gradient.is_cpu
 
 
 def _is_sharded(gradient: torch.Tensor) -> bool:

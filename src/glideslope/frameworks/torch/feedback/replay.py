@@ -16,8 +16,8 @@ from glideslope.frameworks.torch.feedback.snapshots import Training
 
 FARTHEST = 20
 """Updates between snapshots where those since can be made again: to go back then costs none of them."""
-_MOST_BYTES = 2**23
-"""Gradients that are held, of all updates since a snapshot. More wouldn't stay in the processor's cache: to write each
+_MOST_BYTES, _MOST_ON_DEVICE = 2**23, 2**28
+"""Gradients that are held, of all updates since a snapshot. More wouldn't stay in a processor's cache: to write each
 gradient of a million numbers into other memory than the last makes an update a fifth longer."""
 _DOUBTFUL = 5
 """Updates before a loss of the training that aren't made again, where nothing but the updates changed the weights."""
@@ -28,10 +28,12 @@ _HABIT = 2
 @dataclass
 class _Update:
     """An update: its number, counted from 0; each weight with its gradient, and the version of the gradient's memory
-    when it was used; and the options of each parameter group, such as its rate."""
+    when it was used; the options of each parameter group, such as its rate; and what isn't 0, on a device, where it was
+    left out there."""
 
     gradients: list[tuple[torch.Tensor, torch.Tensor, int]]
     options: list[dict[str, Any]]
+    left_out: torch.Tensor | None = None
     number: int = -1
 
     def is_finite(self) -> bool:
@@ -41,7 +43,7 @@ class _Update:
 
 @dataclass
 class Replay:
-    """The updates since the last snapshot, where they can be made again: those of torch's optimizers, on the host.
+    """The updates since the last snapshot, where they can be made again: those of torch's optimizers.
 
     A gradient is held and not copied: the next backward pass makes a new one. Where the loop writes over it, as
     `zero_grad(set_to_none=False)` does, its update can't be made again. All after `since` updates are held.
@@ -61,7 +63,7 @@ class Replay:
         self.possible = (
             f"{kind.__module__}.".startswith("torch.optim.")
             and not isinstance(self.optimizer, torch.optim.LBFGS)
-            and all(weight.device.type == "cpu" for weight in weights)
+            and {weight.device.type for weight in weights} <= {"cpu", "cuda"}
             and not is_distributed()
         )
 
@@ -78,28 +80,30 @@ class Replay:
         if self._versions:
             self._touched |= self._versions != [weight._version for weight in self._weights()]
 
-    def note(self, pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
-        """Notes an update, about to be made, of some weights with their gradients."""
+    def note(self, pairs: list[tuple[torch.Tensor, torch.Tensor]], left_out: torch.Tensor | None = None) -> None:
+        """Notes an update, about to be made, of some weights with their gradients; on a device it may be left out."""
         if self.possible and not self._most:
             size = sum(numbers_of(gradient).numel() * gradient.element_size() for _, gradient in pairs)
-            self._most = _MOST_BYTES // max(size, 1)
+            self._most = (_MOST_BYTES if pairs[0][1].is_cpu else _MOST_ON_DEVICE) // max(size, 1)
             self.possible = self._most >= 2 * FARTHEST
         if self.possible:
             gradients = [(weight, gradient, gradient._version) for weight, gradient in pairs]
-            self._pending.append(_Update(gradients, self._options(copied=True)))
+            self._pending.append(_Update(gradients, self._options(copied=True), left_out))
 
     def noted(self) -> None:
         """Notes that an update was made, or left out."""
         self._versions = [weight._version for weight in self._weights()] if self.possible else []
 
+    def number(self, update: int) -> None:
+        """Numbers the updates noted since the last call, of which the last has this number."""
+        for noted in self._pending:
+            noted.number = update
+        self._updates += self._pending
+        self._pending = []
+
     def count(self, update: int, calm: bool) -> None:
-        """Counts the updates noted since the last call, of which the last has this number; `calm` says whether its loss
-        is normal."""
-        if self._pending:
-            for noted in self._pending:
-                noted.number = update
-            self._updates += self._pending
-            self._pending = []
+        """Looks at an update that was numbered; `calm` says whether its loss is normal."""
+        self.number(update)
         if self._touched and calm:
             self._touched = False
             self._touches.append(update)
@@ -165,6 +169,8 @@ class Replay:
             if updates_made <= update.number < end:
                 for group, then in zip(groups, update.options, strict=True):
                     group.update(then)
+                if update.left_out is not None and bool(update.left_out):
+                    continue
                 self.optimizer.zero_grad()
                 for weight, gradient, _ in update.gradients:
                     weight.grad = gradient

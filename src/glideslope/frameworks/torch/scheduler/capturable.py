@@ -11,8 +11,9 @@ import torch
 
 from glideslope.errors import ScheduleError
 from glideslope.frameworks.torch.scheduler.base import BaseScheduler
+from glideslope.frameworks.torch.scheduler.graph_check import check_graph_holds
 from glideslope.frameworks.torch.scheduler.known_groups import Replaced
-from glideslope.frameworks.torch.scheduler.param_groups import as_tensors
+from glideslope.frameworks.torch.scheduler.param_groups import Momenta, as_tensors
 from glideslope.frameworks.torch.scheduler.state import Saved
 from glideslope.frameworks.torch.scheduler.succession import succeed
 from glideslope.frameworks.torch.scheduler.update_counter import around_updates, weakly, while_held
@@ -24,11 +25,12 @@ class CapturableScheduler(BaseScheduler):
 
     The updates made are counted on the device by the optimizer's own step, and the factors of the whole horizon lie
     there in a table, so `step()` starts a few kernels and waits for none. Updates that a fused optimizer skips since a
-    gradient scaler found them not finite aren't counted. Make the optimizer itself with `capturable=True`; after
-    `optimizer.load_state_dict`, or new groups, capture again, as their tensors are others.
+    gradient scaler found them not finite aren't counted. Make the optimizer itself with `capturable=True`, SGD with
+    `fused=True`; after `optimizer.load_state_dict`, or new groups, capture again, as their tensors are others.
 
     Args:
-        optimizer: a torch optimizer, or a wrapper around one; its rates and betas become tensors.
+        optimizer: a torch optimizer, or a wrapper around one; its rates and scheduled betas become tensors. On a GPU a
+            scheduled beta needs `foreach=False`, which is chosen where the optimizer was made without a choice.
         schedule: as in `Scheduler`; there is no schedule of weight decay, which isn't a tensor in torch's optimizers.
         steps: the horizon, where the table ends; its last value is held.
         momentum: a schedule of the first beta.
@@ -36,7 +38,8 @@ class CapturableScheduler(BaseScheduler):
         clock, peak: as in `Scheduler`.
 
     Raises:
-        ScheduleError: as `Scheduler`, or a momentum is scheduled that isn't a beta.
+        ScheduleError: as `Scheduler`, or a momentum is scheduled that isn't a beta; or on a GPU, the optimizer's step
+            reads its rate on the host, which a graph can't hold.
 
     >>> import torch, glideslope as gs
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=0.5)
@@ -50,9 +53,10 @@ class CapturableScheduler(BaseScheduler):
             raise ScheduleError("count='step': a capturable scheduler counts the updates of the optimizer's own step")
         for group in self.optimizer.param_groups:
             group.setdefault("initial_lr", float(group["lr"]))  # before it is a tensor, of single precision
-        as_tensors(self.optimizer.param_groups)
+        as_tensors(self.optimizer.param_groups, ())
 
     def _begin_schedules(self) -> None:
+        self._find()
         if self._plan.feedbacks:
             raise ScheduleError(
                 "the factors of a capturable scheduler are computed beforehand, so it takes no feedback"
@@ -61,11 +65,21 @@ class CapturableScheduler(BaseScheduler):
             raise ScheduleError("weight_decay=, or momentum= of an optimizer without betas, which aren't tensors: "
                                 "a capturable scheduler moves rates and betas")  # fmt: skip
         device = self._plan.values[0].tensors[0][1].device
+        if device.type == "cuda":
+            self._fit_for_a_graph(device)
         self._count = torch.zeros((), dtype=torch.int64, device=device)
         self._begin = torch.zeros_like(self._count)  # the count at which the table begins
         self._table = torch.as_tensor(self._factors(self._shifts), device=device)
         self._listen()
         self._write()
+
+    def _fit_for_a_graph(self, device: torch.device) -> None:
+        """Chooses the way of torch's optimizers that takes a beta from a tensor, where one is scheduled."""
+        if self._scheduled_betas():
+            for group in self.optimizer.param_groups:
+                if group.get("foreach", 0) is None and not group.get("fused"):
+                    group["foreach"] = False
+        check_graph_holds(self._stepped, device)
 
     def _listen(self) -> None:
         """Hooks the optimizer's own step, which counts the updates, and its loading of a state."""
@@ -126,8 +140,12 @@ class CapturableScheduler(BaseScheduler):
 
     def _find(self) -> None:
         """Reads the groups."""
-        as_tensors(self.optimizer.param_groups)
+        as_tensors(self.optimizer.param_groups, self._scheduled_betas())
         self._plan.find(self.optimizer.param_groups)
+
+    def _scheduled_betas(self) -> list[int]:
+        """Their places in a group's betas; the others stay numbers, which torch's optimizers need."""
+        return [values.place for values in self._plan.values if isinstance(values, Momenta)]
 
     def _factors(self, positions: Sequence[float]) -> np.ndarray:
         """The factors of each schedule from its position on, as far as the horizon can be: shape (schedules, n)."""

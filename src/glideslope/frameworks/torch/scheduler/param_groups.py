@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import torch
@@ -174,14 +174,14 @@ def separate(groups: Sequence[Group]) -> None:
             seen.add(id(group["lr"]))
 
 
-def as_tensors(groups: Sequence[Group]) -> None:
-    """Rates and betas become tensors, where they are numbers."""
+def as_tensors(groups: Sequence[Group], places: Container[int] = (0, 1)) -> None:
+    """Rates become tensors, where they are numbers, and so do the betas at some places."""
     for group in groups:
-        place = group["params"][0].device if group["params"] else "cpu"
-        if not isinstance(group["lr"], torch.Tensor):
-            group["lr"] = torch.tensor(float(group["lr"]), device=place)
+        device = group["params"][0].device if group["params"] else "cpu"
+
+        def tensor(value: Any, device: Any = device) -> torch.Tensor:
+            return value if isinstance(value, torch.Tensor) else torch.tensor(float(value), device=device)
+
+        group["lr"] = tensor(group["lr"])
         if "betas" in group:
-            group["betas"] = tuple(
-                beta if isinstance(beta, torch.Tensor) else torch.tensor(float(beta), device=place)
-                for beta in group["betas"]
-            )
+            group["betas"] = tuple(tensor(b) if i in places else b for i, b in enumerate(group["betas"]))
