@@ -48,8 +48,8 @@ def check_first_updates(job: Job, restore: Callable[[str], None]) -> int:
     if not np.array_equal(first, second, equal_nan=True):
         warnings.warn(
             f"the job's runs aren't repeated exactly: the same updates gave the losses {first}, then {second}. A GPU "
-            "that adds in another order does this (torch.use_deterministic_algorithms(True) prevents it); else something "
-            "isn't restored, and gs.check_job tells what",
+            "that adds in another order does this (torch.use_deterministic_algorithms(True) prevents it); else "
+            "something isn't restored, and gs.check_job tells what",
             stacklevel=caller_level(),
         )
     return len(first) + len(second)
