@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from warnings import warn
 
 import numpy as np
 
@@ -204,12 +204,7 @@ class Law(Shown, ByValue):
         return warnings
 
     def save(self, path: Path | str) -> None:
-        """Writes the law to a JSON file, with a checksum.
-
-        Raises:
-            LawError: a number of it isn't finite.
-            FileError: it can't be written.
-        """
+        """Writes the law to a JSON file, with a checksum. Raises a LawError if a number isn't finite, or a FileError."""
         write(
             {
                 "glideslope_law": VERSION, "parameters": self.parameters, "covariance": self.covariance.tolist(),
@@ -223,7 +218,7 @@ class Law(Shown, ByValue):
         """Losses, where the noise's term is so far below 0 that they are under the lowest, that."""
         lowest = self.parameters["L0"]
         if np.any(loss < lowest):
-            warnings.warn(
+            warn(
                 f"the law says less than its lowest loss, {lowest:.4g}, which is given: these rates are far from those "
                 "fitted", stacklevel=3,
             )  # fmt: skip
