@@ -204,7 +204,7 @@ class Law(Shown, ByValue):
         return warnings
 
     def save(self, path: Path | str) -> None:
-        """Writes the law to a JSON file, with a checksum. Raises a LawError if a number isn't finite, or a FileError."""
+        """Writes the law to a JSON file, with a checksum. Raises a LawError if a number isn't finite; a FileError."""
         write(
             {
                 "glideslope_law": VERSION, "parameters": self.parameters, "covariance": self.covariance.tolist(),
@@ -222,7 +222,7 @@ class Law(Shown, ByValue):
                 f"the law says less than its lowest loss, {lowest:.4g}, which is given: these rates are far from those "
                 "fitted", stacklevel=3,
             )  # fmt: skip
-        return np.maximum(loss, lowest)
+        return np.asarray(np.maximum(loss, lowest))
 
     def _knots(self, lr: Any, step: Any, batch_size: Any) -> Iterator[Knots]:
         """The knots of a rate, for some of the steps at a time."""
