@@ -497,6 +497,21 @@ def test_files_that_are_damaged(tmp_path):
     assert isinstance(done.exception, gs.GlideslopeError)
 
 
+@pytest.mark.parametrize("times", [100, 1e4])
+def test_no_loss_is_under_the_lowest_and_that_is_said(times):
+    theta = parameters(0) | {"gamma": 1.5}
+    law, lowest = made(theta), theta["L0"]
+    rates = laws.Rates.of_schedule("cosine_restarts(1000)", 50_000, law.reference * times)
+    step = np.arange(1000, 50_001, 500)
+    assert predicted(Knots.of(rates, step, law.reference, law.unit), law.parameters).min() < lowest
+    with pytest.warns(UserWarning, match="less than its lowest loss"):
+        loss = law.predict(rates, step)
+    with pytest.warns(UserWarning, match="less than its lowest loss"):
+        low, high = law.interval(rates, step)
+    assert loss.min() == lowest
+    assert np.all((low > 0) & (low < high) & np.isfinite(high))
+
+
 def test_how_long_a_run_needs():
     law = made(parameters(0))
     lr = 1e-3 * gs.parse("warmup(5%) >> cosine").over(3000).sample(3000)

@@ -193,8 +193,8 @@ def test_a_table_of_sizes(tmp_path):
     write([(run.name, "large", 1000) for run in own])
     with pytest.raises(gs.LawError, match="no number"):
         laws.sized(own, table)
-    write([(run.name, 1) for run in own], ("run", "size"))
-    with pytest.raises(gs.LawError, match="run and params"):
+    write([(run.name, 1) for run in own], ("run", "width"))
+    with pytest.raises(gs.LawError, match="no column params, which may be named params, n, model_size"):
         laws.sized(own, table)
 
 

@@ -35,6 +35,38 @@ def test_a_table_by_other_names_and_forms(names, form):
     assert np.array_equal(laws.fit_table(table).place, laws.fit_table(ROWS).place)
 
 
+@pytest.mark.parametrize("names", [("run", "params", "batch"), ("Curve", "Model Size", "tokens-per-batch"),
+                                   ("run_name", "N", "tokens_per_step")])  # fmt: skip
+def test_a_table_of_sizes_by_other_names_and_forms(names, tmp_path):
+    run = laws.Run.from_schedule("hold", peak=1e-3, steps=100, step=[50, 100], loss=[3.0, 2.0], name="a")
+    cells = ("a", "124M", "0.5M")
+    (tmp_path / "sizes.csv").write_text(f"{','.join(names)}\n{','.join(cells)}\n")
+    by_column = {name: [cell] for name, cell in zip(names, cells, strict=True)}
+    for table in (tmp_path / "sizes.csv", [dict(zip(names, cells, strict=True))], by_column, Frame(by_column)):
+        [sized] = laws.sized([run], table)
+        assert (sized.params, float(np.max(sized.run.batch_size))) == (124e6, 5e5)
+
+
+def test_a_batch_in_sequences_is_refused_in_a_table_of_sizes():
+    run = laws.Run.from_schedule("hold", peak=1e-3, steps=100, step=[50, 100], loss=[3.0, 2.0], name="a")
+    with pytest.raises(gs.LawError, match="bs=64 seems to count sequences: give tokens_per_step"):
+        laws.sized([run], [{"run": "a", "params": 124e6, "bs": 64}])
+
+
+def test_a_valley_that_short_runs_have_steeper():
+    def steeper(row):
+        best = min(other["loss"] for other in ROWS if all(other[k] == row[k] for k in ("params", "tokens")))
+        return row | {"loss": best * (row["loss"] / best) ** (row["tokens"] / 3e9) ** -0.6}
+
+    law = laws.fit_table([steeper(row) for row in ROWS])
+
+    def rise(tokens):
+        at = law.best(1e7, tokens)
+        return math.log(float(law.predict(1e7, tokens, at.batch, at.peak / 3)[0]) / at.loss)
+
+    assert rise(1e9) / rise(3e9) == pytest.approx(3**0.6, rel=0.1)
+
+
 @pytest.mark.parametrize(
     ("kept", "says"),
     [

@@ -25,7 +25,9 @@ Predict = Callable[[Row], tuple[Row, list[str]]]
 @command("glideslope rank examples/law.json examples/candidates.csv")
 def rank(
     law: LawFile,
-    candidates: Annotated[Path, typer.Argument(help="A CSV file with the columns schedule, peak and maybe steps.")],
+    candidates: Annotated[
+        Path, typer.Argument(help="A CSV file: schedule, peak, maybe steps; or params, tokens, maybe batch, these two.")
+    ],
     steps: Annotated[
         int | None, typer.Option(help="The updates of a candidate, where the file has no column steps.")
     ] = None,
@@ -34,28 +36,21 @@ def rank(
 ) -> None:
     """Rank candidates by their predicted final loss; for a law over sizes, candidates of several sizes."""
     from glideslope import laws
-    from glideslope.laws.logs.delimited import table
-    from glideslope.laws.logs.source import Source
+    from glideslope.laws.columns import rows_of
     from glideslope.views import terminal
 
-    read = table(Source(candidates))
-    peak = "peak_lr" if "peak_lr" in read.columns else "peak"
-    required: tuple[str, ...] = ("schedule", peak)
     if laws.is_of_sizes(law):
-        required, predict = ("params", "tokens", *required), _over_sizes(law, peak, "batch" in read.columns)
+        rows = rows_of(candidates, ("params", "tokens", "schedule", "peak_lr"), ("batch",))
+        predict = _over_sizes(law, "batch" in rows.names)
     else:
-        predict = _of_one_size(law, peak, steps, steps_per_epoch)
-    if missing := [name for name in required if name not in read.columns]:
-        raise GlideslopeError(
-            f"{candidates}: no column {', '.join(missing)}; give {', '.join(required)}, and a row for each candidate; "
-            f"it has {', '.join(read.columns)}"
-        )
+        rows = rows_of(candidates, ("schedule", "peak_lr"), ("steps",))
+        predict = _of_one_size(law, steps, steps_per_epoch)
     ranked, warnings = [], set[str]()
-    for line, row in zip(read.lines, read.rows(), strict=True):
+    for place, row in zip(rows.places, rows.entries, strict=True):
         try:
-            entry, notes = predict(row)
+            entry, notes = predict(dict(row))
         except GlideslopeError as error:
-            raise GlideslopeError(f"{candidates}, line {line}: {error}") from None
+            raise GlideslopeError(f"{place}: {error}") from None
         ranked.append(entry)
         warnings.update(notes)
     ranked.sort(key=lambda entry: entry["final_loss"])
@@ -71,15 +66,15 @@ def rank(
     output.answer(f"{lead}.", shown, sorted(warnings), ("peak", "predicted loss", "low, high"))
 
 
-def _of_one_size(law: Path, column: str, steps: int | None, steps_per_epoch: float | None) -> Predict:
-    """Predicts by a law of one size; `column` has the peak, and `steps` holds where a row has none."""
+def _of_one_size(law: Path, steps: int | None, steps_per_epoch: float | None) -> Predict:
+    """Predicts by a law of one size; `steps` holds where a row has none."""
     from glideslope import laws
     from glideslope.cli.epochs import parsed, rates_of
 
     fitted = laws.load(law)
 
     def predict(row: Row) -> tuple[Row, list[str]]:
-        peak, length = real(column, row[column]), whole("steps", row.get("steps") or steps or 0)
+        peak, length = real("peak_lr", row["peak_lr"]), whole("steps", row.get("steps") or steps or 0)
         if length < 1:
             raise GlideslopeError("no steps; give the column steps, or --steps")
         lr = rates_of(parsed(row["schedule"].strip(), steps_per_epoch), peak, length)
@@ -89,8 +84,8 @@ def _of_one_size(law: Path, column: str, steps: int | None, steps_per_epoch: flo
     return predict
 
 
-def _over_sizes(law: Path, column: str, has_batch: bool) -> Predict:
-    """Predicts by a law over sizes; `column` has the peak."""
+def _over_sizes(law: Path, has_batch: bool) -> Predict:
+    """Predicts by a law over sizes."""
     from glideslope import laws
     from glideslope.cli.epochs import rates_of
 
@@ -102,7 +97,7 @@ def _over_sizes(law: Path, column: str, has_batch: bool) -> Predict:
         )
 
     def predict(row: Row) -> tuple[Row, list[str]]:
-        params, tokens, peak = (real(name, row[name]) for name in ("params", "tokens", column))
+        params, tokens, peak = (real(name, row[name]) for name in ("params", "tokens", "peak_lr"))
         batch = real("batch", row["batch"]) if row.get("batch") else fitted.around.batch or 1.0
         if not (tokens > 0 and batch > 0 and params > 0 and tokens >= batch):
             raise GlideslopeError(

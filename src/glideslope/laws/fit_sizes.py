@@ -88,21 +88,13 @@ def fit_sizes(runs: Sequence[SizedRun]) -> SizeLaw:
 
 @dataclass(frozen=True)
 class _Data:
-    """What a fit needs of a size's runs of one weight decay.
+    """What a fit needs of a size's runs of one weight decay."""
 
-    Attributes:
-        size: its place.
-        decay: the logarithm of the weight decay over the one that others are taken over.
-        knots: of all runs.
-        log: the logarithms of the losses, shape (n,).
-        scale: at which each begins to count as an outlier, shape (n,).
-    """
-
-    size: int
-    decay: float
-    knots: Knots
-    log: np.ndarray
-    scale: np.ndarray
+    size: int  #: its place
+    decay: float  #: the logarithm of the weight decay over the one that others are taken over
+    knots: Knots  #: of all runs
+    log: np.ndarray  #: the logarithms of the losses, shape (n,)
+    scale: np.ndarray  #: at which each begins to count as an outlier, shape (n,)
 
 
 class _Problem:

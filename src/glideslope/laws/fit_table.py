@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.optimize import least_squares
 
-from glideslope.documents import shown
 from glideslope.errors import LawError
-from glideslope.laws.logs.delimited import table
-from glideslope.laws.logs.source import Source
+from glideslope.laws.columns import rows_of
 from glideslope.laws.table_law import APART, NAMES, TableLaw, centered, predicted
 from glideslope.laws.units import mixed
 from glideslope.plural import plural
-from glideslope.schedules.numbers import number
 
-COLUMNS = {
-    "params": ("params", "n", "model_size", "n_params", "num_params", "parameters", "size"),
-    "tokens": ("tokens", "d", "n_tokens", "num_tokens", "train_tokens"),
-    "batch": ("batch", "bs", "batch_size", "tokens_per_step", "batch_tokens"),
-    "peak_lr": ("peak_lr", "lr", "peak", "learning_rate", "max_lr"),
-    "loss": ("loss", "smooth_loss", "final_loss", "val_loss", "final_val_loss", "validation_loss", "eval_loss"),
-}  # fmt: skip
-"""The columns of a table, with the names that each may have, in small letters, with _ for a space."""
 PRIORS = {
     "peak": (math.log(1e-3), 3.0), "peak by params": (-0.28, 0.3), "peak by tokens": (0.06, 0.22),
     "peak by batch": (0.4, 0.25), "batch": (0.0, 8.0), "batch by params": (0.0, 0.15), "batch by tokens": (0.5, 0.2),
-    "peak width": (math.log(0.01), 1.0), "batch width": (math.log(0.004), 1.0), "peak skew": (0.4, 0.5),
-    "batch skew": (0.2, 0.4), "E": (math.log(0.56), 0.3), "A": (math.log(0.2), 1.0), "B": (math.log(0.2), 1.0),
-    "alpha": (math.log(0.34), 0.3), "beta": (math.log(0.28), 0.3),
+    "peak width": (math.log(0.01), 1.0), "peak width by params": (0.0, 0.3), "peak width by tokens": (0.0, 0.3),
+    "batch width": (math.log(0.004), 1.0), "batch width by params": (0.0, 0.3), "batch width by tokens": (0.0, 0.3),
+    "peak skew": (0.4, 0.5), "batch skew": (0.2, 0.4), "E": (math.log(0.56), 0.3), "A": (math.log(0.2), 1.0),
+    "B": (math.log(0.2), 1.0), "alpha": (math.log(0.34), 0.3), "beta": (math.log(0.28), 0.3),
 }  # fmt: skip
 """Median and spread. The exponents of the peak are means of three: 0, the best carried over; those of DeepSeek LLM
 (arXiv:2401.02954: peak ∝ compute^-0.125, batch ∝ compute^0.327); and those of Step Law (arXiv:2503.04715: peak ∝
@@ -51,12 +41,13 @@ def fit_table(rows: Path | str | Sequence[Mapping[str, Any]]) -> TableLaw:
 
     The logarithm of the loss is that of E + A·N^-α + B·D^-β, and above it a valley: of the peak's logarithm, around a
     line in those of size, tokens and the batch over its best; and of the batch's, around one in those of size and
-    tokens. A valley is k·(e^(s·x) - s·x - 1)·2/s², steeper to the side of s. Losses far above the best of their size
-    and tokens count less.
+    tokens. A valley is k·(e^(s·x) - s·x - 1)·2/s², steeper to the side of s; k is a power of size and tokens, since a
+    short run loses more by a wrong peak. Losses far above the best of their size and tokens count less.
 
     Args:
-        rows: a file with the columns params, tokens, batch, peak_lr and loss, mappings with these keys, or a mapping or
-            data frame of columns. A loss that is empty or isn't finite is a run that diverged.
+        rows: a file with the columns params, tokens, batch, peak_lr and loss, or other usual names (`laws.columns`);
+            or mappings with these keys, a mapping or a data frame of columns. A loss that is empty or isn't finite is
+            a run that diverged.
 
     Raises:
         LawError: a column lacks, a number isn't positive, or there are too few losses or peaks.
@@ -122,53 +113,18 @@ def fit_table(rows: Path | str | Sequence[Mapping[str, Any]]) -> TableLaw:
     return TableLaw(end.x[:width], covariance, center, noise, ranges, tuple(notes))
 
 
-def _columns(rows: Path | str | Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, list[str]]:
+def _columns(table: Any) -> tuple[np.ndarray, Sequence[str]]:
     """The values of each column, shape (5, n), and where each row is."""
-    if isinstance(rows, str | Path):
-        where, file = str(rows), table(Source(Path(rows)))
-        entries: list[Any] = list(file.rows())
-        places = [f"{where}, line {line}" for line in file.lines]
-    else:
-        where, entries = "the table", _by_rows(rows)
-        places = [f"{where}, row {i}" for i in range(1, len(entries) + 1)]
-    if not all(isinstance(row, Mapping) for row in entries):
-        raise LawError(f"{shown(rows, 60)} is no table: give a file, or a mapping for each row")
-    if not entries:
-        raise LawError(f"{where} has no rows")
-    first = dict(entries[0])
-    names, known = {}, {"_".join(str(name).lower().replace("-", " ").split()): name for name in reversed(first)}
-    for column, others in COLUMNS.items():
-        name = next((known[other] for other in others if other in known), None)
-        if name is None:
-            raise LawError(f"{where}: no column {column}; give {', '.join(COLUMNS)}; it has {', '.join(first)}")
-        names[column] = name
-    values = np.array([
-        [_number(row.get(name), f"{place}, column {name}") for place, row in zip(places, entries, strict=True)]
-        for name in names.values()
-    ])  # fmt: skip
+    columns = ("params", "tokens", "batch", "peak_lr", "loss")
+    rows = rows_of(table, columns)
+    values = np.array([[rows.value(i, column) for i in range(len(rows.places))] for column in columns], dtype=float)
     wrong = np.argwhere(~(np.isfinite(values[:4]) & (values[:4] > 0)))
     if len(wrong):
         column, row = wrong[0]
-        name = list(names.values())[column]
         cell = "empty" if math.isnan(values[column, row]) else f"{values[column, row]:g}"
-        raise LawError(f"{places[row]}, column {name} is {cell}: give a number above 0")
-    return values, places
-
-
-def _by_rows(rows: Any) -> list[Any]:
-    """The rows of a table that may be a mapping or a data frame of columns."""
-    if isinstance(rows, Mapping) or hasattr(rows, "columns"):
-        cells = [list(rows[name]) for name in rows if np.ndim(rows[name]) == 1]
-        return [dict(zip(rows, row, strict=False)) for row in zip(*cells, strict=False)] or [rows]
-    return list(rows) if isinstance(rows, Iterable) else [rows]
-
-
-def _number(cell: Any, place: str) -> float:
-    """The number in a cell, NaN where it is empty."""
-    try:
-        return math.nan if cell in ("", None) else number(cell)
-    except (TypeError, ValueError):
-        raise LawError(f"{place}: {cell!r} is no number; write it as 124e6 or 124M; a lost loss is empty") from None
+        name = rows.names[columns[column]]
+        raise LawError(f"{rows.places[row]}, column {name} is {cell}: give a number above 0")
+    return values, rows.places
 
 
 def _in_other_units(values: np.ndarray, grid: np.ndarray) -> list[str]:

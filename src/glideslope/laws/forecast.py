@@ -30,52 +30,30 @@ _PEAKS, _HORIZONS = (0.5, 2.0), (0.5, 2.0)
 
 @dataclass(frozen=True)
 class Other:
-    """Another peak or horizon of the same schedule, run from the beginning, or another way to go on.
+    """Another peak or horizon of the same schedule, run from the beginning, or another way to go on."""
 
-    Attributes:
-        what: "peak", "horizon", or "extended" where the run goes on as a longer one.
-        value: the rate, or the updates.
-        loss: forecast for its end.
-        odds: the probability that it ends lower than the run.
-    """
-
-    what: str
-    value: float
-    loss: float
-    odds: float
+    what: str  #: "peak", "horizon", or "extended" where the run goes on as a longer one
+    value: float  #: the rate, or the updates
+    loss: float  #: forecast for its end
+    odds: float  #: the probability that it ends lower than the run
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What is to be expected of a run.
+    """What is to be expected of a run."""
 
-    Attributes:
-        step: the updates made at its last loss.
-        steps: of the whole run.
-        end: the loss forecast for its end.
-        low: the lower end of a 90% interval.
-        high: the upper end.
-        cooldown_now: the loss at the end of a linear cooldown begun now, over a fifth of the updates made.
-        cooldown_low: the lower end of a 90% interval of it.
-        cooldown_high: the upper end.
-        others: other peaks and horizons.
-        alarms: losses that left their band.
-        like: the network whose public curves the run is nearest to, with their source.
-        doubt: why the forecast tells little, if so.
-    """
-
-    step: float
-    steps: int
-    end: float
-    low: float
-    high: float
-    cooldown_now: float
-    cooldown_low: float
-    cooldown_high: float
-    others: tuple[Other, ...]
-    alarms: tuple[Alarm, ...]
-    like: str
-    doubt: str = ""
+    step: float  #: the updates made at its last loss
+    steps: int  #: of the whole run
+    end: float  #: the loss forecast for its end
+    low: float  #: the lower end of a 90% interval
+    high: float  #: the upper end
+    cooldown_now: float  #: the loss at the end of a linear cooldown begun now, over a fifth of the updates made
+    cooldown_low: float  #: the lower end of a 90% interval of it
+    cooldown_high: float  #: the upper end
+    others: tuple[Other, ...]  #: other peaks and horizons
+    alarms: tuple[Alarm, ...]  #: losses that left their band
+    like: str  #: the network whose public curves the run is nearest to, with their source
+    doubt: str = ""  #: why the forecast tells little, if so
 
     def __repr__(self) -> str:
         return f"<Forecast at {self.step:g} of {self.steps}: {self.end:#.5g}, 90% {self.low:#.5g} to {self.high:#.5g}>"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from warnings import warn
 
 import numpy as np
 
@@ -91,13 +92,13 @@ class Law(Shown, ByValue):
             batch_size: examples in an update, a number or shape (T,); that of the runs, or their mean, if not given.
 
         Returns:
-            The loss at each, shape (m,).
+            The loss at each, shape (m,); no less than the lowest, L0, with a warning where the law's sum is.
 
         Raises:
             LawError: a rate isn't a number from 0, a step is beyond the rates, or the law knows no batch size.
         """
         parts = [predicted(knots, self.parameters) for knots in self._knots(lr, step, batch_size)]
-        return np.concatenate(parts)
+        return self._from_lowest(np.concatenate(parts))
 
     def interval(self, lr: Any, step: Any, level: float = 0.9, batch_size: Any = None) -> tuple[np.ndarray, np.ndarray]:
         """The lower and the upper end, shape (m,) each, of an interval in which the loss should lie with a probability
@@ -113,6 +114,7 @@ class Law(Shown, ByValue):
 
         parts = [jacobian(knots, self.parameters) for knots in self._knots(lr, step, batch_size)]
         loss, by_theta = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        loss = self._from_lowest(loss)
         by_log = by_theta * np.array([self.parameters[name] for name in NAMES]) / loss[:, None]
         longest = max((run.steps for run in self.fitted), default=1)
         beyond = self.drift * np.log2(np.maximum(np.atleast_1d(np.asarray(step, dtype=float)) / longest, 1.0))
@@ -202,12 +204,7 @@ class Law(Shown, ByValue):
         return warnings
 
     def save(self, path: Path | str) -> None:
-        """Writes the law to a JSON file, with a checksum.
-
-        Raises:
-            LawError: a number of it isn't finite.
-            FileError: it can't be written.
-        """
+        """Writes the law to a JSON file, with a checksum. Raises a LawError if a number isn't finite; a FileError."""
         write(
             {
                 "glideslope_law": VERSION, "parameters": self.parameters, "covariance": self.covariance.tolist(),
@@ -216,6 +213,16 @@ class Law(Shown, ByValue):
                 "baseline": self.baseline, "misfit": self.misfit, "drift": self.drift, "batches": self.batches,
             }, path, indent=1,
         )  # fmt: skip
+
+    def _from_lowest(self, loss: np.ndarray) -> np.ndarray:
+        """Losses, where the noise's term is so far below 0 that they are under the lowest, that."""
+        lowest = self.parameters["L0"]
+        if np.any(loss < lowest):
+            warn(
+                f"the law says less than its lowest loss, {lowest:.4g}, which is given: these rates are far from those "
+                "fitted", stacklevel=3,
+            )  # fmt: skip
+        return np.asarray(np.maximum(loss, lowest))
 
     def _knots(self, lr: Any, step: Any, batch_size: Any) -> Iterator[Knots]:
         """The knots of a rate, for some of the steps at a time."""

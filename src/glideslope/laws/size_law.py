@@ -106,12 +106,7 @@ class SizeLaw(ByValue):
         return warnings
 
     def save(self, path: Path | str) -> None:
-        """Writes the law to a JSON file, with a checksum.
-
-        Raises:
-            LawError: a number of it isn't finite.
-            FileError: it can't be written.
-        """
+        """Writes the law to a JSON file, with a checksum. Raises a LawError if a number isn't finite; a FileError."""
         sizes = [
             {"params": size, "weight_decay": None if math.isnan(decay) else decay, "runs": list(map(_plain, members))}
             for (size, members), decay in zip(self.fitted, self.decays, strict=True)

@@ -7,20 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from glideslope.errors import LawError
-from glideslope.laws.logs.delimited import table
-from glideslope.laws.logs.source import Source
+from glideslope.laws.columns import Rows, rows_of
 from glideslope.laws.rates import Rates
 from glideslope.laws.run import Run
 from glideslope.laws.size_law import SAME
 from glideslope.laws.units import mixed
-from glideslope.schedules.numbers import number
 
 _BATCHES = 500  # between neighbouring batches: from this ratio on, two units are mixed
 _DECAYS, _HIGHER, _AS_LONG = 30, 1.005, 0.8
 """Between weight decays, and between the lowest losses of a size and of the one below, whose longest run may be so much
 longer: from these ratios on, a note asks whether they are right."""
+_SEQUENCES = 1000  # in an update, under which a batch that isn't said to be of tokens counts sequences
 _SMALL = 1e6  # parameters of the largest network under which a note asks whether they are in thousands
 _LEAST = 1000  # parameters of the largest network, at least: with fewer, they are in millions
 
@@ -40,49 +40,38 @@ class SizedRun:
             raise LawError(f"{self.run.name}: weight_decay={self.weight_decay}: give a number from 0")
 
 
-def sized(runs: Sequence[Run], file: Path | str) -> list[SizedRun]:
-    """The runs with what a table says of them: columns run (or curve), params and maybe tokens_per_step, weight_decay.
+def sized(runs: Sequence[Run], table: Any) -> list[SizedRun]:
+    """The runs with what a table says of them: columns run, params and maybe tokens_per_step, weight_decay, or other
+    usual names (`laws.columns`), in a file, a data frame, or a mapping for each row.
 
     Raises:
         LawError: the table lacks a column or a run, or has a run twice, or a number isn't one.
     """
-    rows = table(Source(Path(file)))
-    name = next((column for column in ("run", "curve", "name") if column in rows.columns), None)
-    if name is None or "params" not in rows.columns:
-        raise LawError(f"{file}: give the columns run and params, maybe tokens_per_step and weight_decay; it has "
-                       f"{', '.join(rows.columns)}")  # fmt: skip
-    known: dict[str, dict[str, str]] = {}
-    lines: dict[str, int] = {}
-    for line, row in zip(rows.lines, rows.rows(), strict=True):
-        key = _plain(row[name])
-        if key in known and known[key] != row:
-            raise LawError(f"{file}, line {line}: a second row for the run {row[name]}: give each once")
-        known[key], lines[key] = row, line
+    rows = rows_of(table, ("run", "params"), ("batch", "weight_decay"))
+    known: dict[str, int] = {}
+    for i, (place, row) in enumerate(zip(rows.places, rows.entries, strict=True)):
+        if rows.entries[known.setdefault(_plain(str(row["run"])), i)] != row:
+            raise LawError(f"{place}: a second row for the run {row['run']}: give each once")
     if lacking := [run.name for run in runs if _plain(run.name) not in known]:
-        raise LawError(f"{file} has no row for {', '.join(lacking[:4])}: its runs are {', '.join(list(known)[:4])}, …")
-    places = [f"{file}, line {lines[_plain(run.name)]}" for run in runs]
-    members = [_sized(run, known[_plain(run.name)], place) for run, place in zip(runs, places, strict=True)]
-    _check_units(members, places)
+        where = table if isinstance(table, str | Path) else "the table"
+        raise LawError(f"{where} has no row for {', '.join(lacking[:4])}: its runs are {', '.join(list(known)[:4])}, …")
+    places = [known[_plain(run.name)] for run in runs]
+    members = [_sized(run, rows, place) for run, place in zip(runs, places, strict=True)]
+    _check_units(members, [rows.places[place] for place in places])
     return members
 
 
-def _sized(run: Run, row: dict[str, str], place: str) -> SizedRun:
-    def value(column: str) -> float | None:
-        text = (row.get(column) or "").strip()
-        try:
-            return number(text) if text else None
-        except ValueError:
-            raise LawError(
-                f"{place}, run {run.name}: {column}={text!r} is no number; write it as 124e6 or 124M"
-            ) from None
-
-    params, tokens = value("params"), value("tokens_per_step")
+def _sized(run: Run, rows: Rows, place: int) -> SizedRun:
+    params, batch, decay = (rows.value(place, column) for column in ("params", "batch", "weight_decay"))
+    where, column = f"{rows.places[place]}, run {run.name}", rows.names.get("batch", "")
     if params is None:
-        raise LawError(f"{place}, run {run.name}: params is empty: give the number of parameters")
+        raise LawError(f"{where}: {rows.names['params']} is empty: give the number of parameters")
+    if batch is not None and "token" not in column and column != "batch" and batch < _SEQUENCES:
+        raise LawError(f"{where}: {column}={batch:g} seems to count sequences: give tokens_per_step, of an update")
     try:
-        return SizedRun(run if tokens is None else replace(run, batch_size=tokens), params, value("weight_decay"))
+        return SizedRun(run if batch is None else replace(run, batch_size=batch), params, decay)
     except LawError as error:
-        raise LawError(f"{place}, run {error}") from None
+        raise LawError(f"{rows.places[place]}, run {error}") from None
 
 
 def _plain(name: str) -> str:

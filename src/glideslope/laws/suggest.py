@@ -31,52 +31,32 @@ _BUDGET = 0.1
 
 @dataclass(frozen=True)
 class Source:
-    """What one source says of a request.
+    """What one source says of a request."""
 
-    Attributes:
-        name: of the law or recipe.
-        citation: where it was published.
-        peak: the peak rate.
-        batch: examples or tokens in an update; None if it is that of the small network.
-        unit: of the batch; and schedule, warmup, betas and weight_decay, as published.
-        measured: the sizes that it was measured on, in parameters.
-        far: how far the request is from them, in factors of ten.
-        is_law: whether the peak follows from size and tokens, and isn't a recipe's.
-    """
-
-    name: str
-    citation: str
-    peak: float
-    batch: float | None
-    unit: str
+    name: str  #: of the law or recipe
+    citation: str  #: where it was published
+    peak: float  #: the peak rate
+    batch: float | None  #: examples or tokens in an update; None if it is that of the small network
+    unit: str  #: of the batch; what follows is as published
     schedule: str
     warmup: str
     betas: str
     weight_decay: str
-    measured: tuple[float, float]
-    far: float
-    is_law: bool
+    measured: tuple[float, float]  #: the sizes that it was measured on, in parameters
+    far: float  #: how far the request is from them, in factors of ten
+    is_law: bool  #: whether the peak follows from size and tokens, and isn't a recipe's
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """Where to begin.
+    """Where to begin."""
 
-    Attributes:
-        peak: a peak rate: the weighted geometric mean of the sources'.
-        low: the least of the sources.
-        high: the largest.
-        sources: nearest first.
-        plan: the runs that would replace it by a measurement.
-        warnings: what should be known of it.
-    """
-
-    peak: float
-    low: float
-    high: float
-    sources: tuple[Source, ...]
-    plan: tuple[str, ...]
-    warnings: tuple[str, ...]
+    peak: float  #: a peak rate: the weighted geometric mean of the sources'
+    low: float  #: the least of the sources
+    high: float  #: the largest
+    sources: tuple[Source, ...]  #: nearest first
+    plan: tuple[str, ...]  #: the runs that would replace it by a measurement
+    warnings: tuple[str, ...]  #: what should be known of it
 
 
 def suggest(

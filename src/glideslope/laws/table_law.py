@@ -14,7 +14,8 @@ from glideslope.laws.values import ByValue, read_only
 
 NAMES = (
     "peak", "peak by params", "peak by tokens", "peak by batch", "batch", "batch by params", "batch by tokens",
-    "peak width", "batch width", "peak skew", "batch skew", "E", "A", "B", "alpha", "beta",
+    "peak width", "peak width by params", "peak width by tokens", "batch width", "batch width by params",
+    "batch width by tokens", "peak skew", "batch skew", "E", "A", "B", "alpha", "beta",
 )  # fmt: skip
 """The parameters; those of widths and of the loss as logarithms."""
 APART = 0.01  # the relative deviation of a grid's loss from that of the sizes and tokens
@@ -106,12 +107,12 @@ def _best_peak(values: Mapping[str, float], n: Any, d: Any, b: Any) -> Any:
     return values["peak"] + values["peak by params"] * n + values["peak by tokens"] * d + values["peak by batch"] * b
 
 
-def _valley(x: np.ndarray, width: float, skew: float) -> np.ndarray:
+def _valley(x: np.ndarray, width: np.ndarray, skew: float) -> np.ndarray:
     """k·(e^(s·x) - s·x - 1)·2/s², which is k·x² for a small s."""
     s = np.clip(skew * x, -30.0, 30.0)
     near = np.abs(s) < 1e-3
     shape = np.where(near, 1 + s / 3, 2 * (np.expm1(s) - s) / np.where(near, 1.0, s) ** 2)
-    return np.asarray(math.exp(min(width, 10.0)) * x**2 * shape)
+    return np.asarray(np.exp(np.minimum(width, 10.0)) * x**2 * shape)
 
 
 def predicted(place: np.ndarray, at: np.ndarray) -> np.ndarray:
@@ -121,5 +122,9 @@ def predicted(place: np.ndarray, at: np.ndarray) -> np.ndarray:
     off = b - _best_batch(values, n, d)
     alpha, beta = math.exp(values["alpha"]), math.exp(values["beta"])
     level = math.exp(values["E"]) + np.exp(values["A"] - alpha * n) + np.exp(values["B"] - beta * d)
-    by_peak = _valley(peak - _best_peak(values, n, d, off), values["peak width"], values["peak skew"])
-    return np.asarray(np.log(level) + by_peak + _valley(off, values["batch width"], values["batch skew"]))
+    peak_width, batch_width = (
+        values[name] + values[f"{name} by params"] * n + values[f"{name} by tokens"] * d
+        for name in ("peak width", "batch width")
+    )
+    by_peak = _valley(peak - _best_peak(values, n, d, off), peak_width, values["peak skew"])
+    return np.asarray(np.log(level) + by_peak + _valley(off, batch_width, values["batch skew"]))

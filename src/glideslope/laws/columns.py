@@ -1,0 +1,102 @@
+"""Tables that people make of their runs: the names that a column may have, and the forms of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from glideslope.documents import shown
+from glideslope.errors import LawError
+from glideslope.laws.logs.delimited import table
+from glideslope.laws.logs.source import Source
+from glideslope.schedules.numbers import number
+
+COLUMNS = {
+    "run": ("run", "curve", "name", "run_name", "run_id", "file"),
+    "params": ("params", "n", "model_size", "n_params", "num_params", "parameters", "num_parameters", "size"),
+    "tokens": ("tokens", "d", "n_tokens", "num_tokens", "train_tokens", "total_tokens"),
+    "batch": (
+        "tokens_per_step", "batch_tokens", "tokens_per_batch", "tokens_per_update", "batch", "bs", "batch_size",
+        "global_batch_size",
+    ),
+    "peak_lr": ("peak_lr", "peak", "max_lr", "peak_learning_rate", "lr", "learning_rate"),
+    "loss": ("loss", "smooth_loss", "final_loss", "val_loss", "final_val_loss", "validation_loss", "eval_loss"),
+    "schedule": ("schedule", "lr_schedule", "scheduler", "lr_scheduler"),
+    "steps": ("steps", "updates", "num_steps", "n_steps", "max_steps", "total_steps", "iterations"),
+    "weight_decay": ("weight_decay", "wd"),
+}  # fmt: skip
+"""The names that each column may have, the first that a table has counting; in any case, with a space or - for _."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A table, with the names of `COLUMNS`."""
+
+    names: dict[str, str]  #: of each column that it has, the name there
+    places: tuple[str, ...]  #: where each row is
+    entries: tuple[Mapping[str, Any], ...]  #: the rows
+
+    def value(self, row: int, column: str) -> float | None:
+        """The number in a cell, such as 124e6 or 124M; None where it is empty. Raises a LawError for another cell."""
+        cell = self.entries[row].get(column)
+        try:
+            return None if cell is None or str(cell).strip() in ("", "None", "<NA>") else number(cell)
+        except (TypeError, ValueError):
+            name = self.names[column]
+            raise LawError(
+                f"{self.places[row]}, column {name}: {cell!r} is no number; write it as 124e6 or 124M; a lost value is "
+                "empty"
+            ) from None
+
+
+def rows_of(rows: Any, needed: Sequence[str], also: Sequence[str] = ()) -> Rows:
+    """The columns of a table by their names in `COLUMNS`.
+
+    Args:
+        rows: a file, a mapping for each row, or a mapping or data frame of columns.
+        needed: the columns that it has.
+        also: those that it may have.
+
+    Raises:
+        LawError: it is no table, has no rows, or lacks a column that is needed.
+
+    >>> rows_of([{"Model size": "124M", "lr": 0.001}], ["params", "peak_lr"]).entries
+    ({'params': '124M', 'peak_lr': 0.001},)
+    """
+    if isinstance(rows, str | Path):
+        file = table(Source(Path(rows)))
+        where, entries, places = str(rows), list(file.rows()), [f"{rows}, line {line}" for line in file.lines]
+    else:
+        where, entries = "the table", _by_rows(rows)
+        places = [f"{where}, row {i}" for i in range(1, len(entries) + 1)]
+    if not all(isinstance(row, Mapping) for row in entries):
+        raise LawError(f"{shown(rows, 60)} is no table: give a file, or a mapping for each row")
+    if not entries:
+        raise LawError(f"{where} has no rows")
+    every = dict.fromkeys(name for row in entries for name in row)
+    known = {"_".join(str(name).lower().replace("-", " ").split()): name for name in reversed(every)}
+    found = {column: [known[name] for name in COLUMNS[column] if name in known] for column in (*needed, *also)}
+    if lacking := [column for column in needed if not found[column]]:
+        names = "; ".join(f"{column}, which may be named {', '.join(COLUMNS[column][:6])}" for column in lacking[:1])
+        raise LawError(
+            f"{where}: no column {names}; give {', '.join((*needed, *(f'maybe {name}' for name in also)))}; it has "
+            f"{', '.join(map(str, every))}"
+        )
+    chosen = {column: names[0] for column, names in found.items() if names}
+    return Rows(
+        chosen, tuple(places), tuple({column: row.get(name) for column, name in chosen.items()} for row in entries)
+    )
+
+
+def _by_rows(rows: Any) -> list[Any]:
+    """The rows of a table that may be a mapping or a data frame of columns."""
+    names = getattr(rows, "column_names", getattr(rows, "columns", rows if isinstance(rows, Mapping) else None))
+    if names is None:
+        return list(rows) if isinstance(rows, Iterable) else [rows]
+    try:
+        columns = {name: list(rows[name]) for name in names if not isinstance(rows[name], str)}
+    except TypeError:  # a mapping of numbers: one row
+        return [rows]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=False)] or [rows]
