@@ -202,7 +202,7 @@ class Guard:
         if jumps.high or self.state["seen"] < WINDOW:
             jumps.see(loss, known=self.state["seen"] >= WINDOW)
         refused = seen.refused(norm) if seen else ""
-        before = self.state["factor"]
+        before = self.state
         state = self._ring.guard.update(self.state, loss, gradient_norm)
         if refused and (refused == NOT_FINITE or state["verdict"] or state["rough"] or jumps.high):
             self._look_at_refused(update, call, loss, refused, quiet=seen is not None and seen.expected)
@@ -221,17 +221,17 @@ class Guard:
             seen.level.take_back(seen.high)
             self._look_at_refused(update, call, loss, SPIKE, quiet=False)
             return
-        self._refused = 0
-        self.state = state
+        self._refused, self.state = 0, state
         if state["verdict"]:
             if state["verdict"] < 3:
                 self._remember(call)
             self._lost = self._lost or Lost(update, state, loss)
             return
-        self._replay.count(update, calm=not state["rough"])
+        if self._history.count(update, loss, before, calm=not state["rough"]):
+            self._lost = self._lost or Lost(update, {**state, "verdict": 3.0}, loss)
         if seen is None:
             self._replay.forget(update + 1)
-        if state["factor"] != before:
+        if state["factor"] != before["factor"]:
             self.scheduler.feedbacks.guard_state = state
         if not (jumps.high or state["rough"]) and self._history.is_seen(update):
             self._look_at_weights(update, loss, self._history.health)
