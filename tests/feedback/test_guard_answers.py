@@ -17,6 +17,7 @@ import glideslope as gs
 from glideslope.feedback import Places, Ring
 from glideslope.feedback.ring import APART
 from glideslope.feedback.steady_growth import SteadyGrowth
+from glideslope.feedback.trial import Trial
 from glideslope.frameworks.torch.feedback.copies import Copy, tensors
 from glideslope.frameworks.torch.feedback.snapshots import Health
 from glideslope.search.runs.protection import not_finite
@@ -201,6 +202,16 @@ def test_snapshots_are_a_300th_of_the_training_apart(end, every):
     assert gs.guard(every=7).spacing(end) == 7
 
 
+@given(st.floats(-100, 100), st.floats(0.01, 10), st.floats(0, 5), st.integers(21, 1000))
+@settings(max_examples=100, deadline=None)
+def test_a_trial_tells_a_step_of_the_loss_from_none(level, spread, step, seen):
+    before = {"level": level, "spread": spread, "high": level + 10 * spread, "low": level, "seen": float(seen)}
+    trial = Trial(before)
+    while not trial.is_over:
+        trial.take(level + step * spread)
+    assert trial.is_worse == (step > 1.5) or abs(step - 1.5) < 1e-6
+
+
 @pytest.mark.parametrize("every", [5, 20, 50])
 @given(st.floats(0.0005, 0.01), st.integers(0, 9), st.data())
 @settings(max_examples=20, deadline=None)
@@ -208,7 +219,10 @@ def test_growth_at_any_rate_is_seen_at_any_spacing(every, rate, first, data):
     growth, made = SteadyGrowth(), [first]
     while made[-1] < 5000:
         made.append(made[-1] + every * data.draw(st.sampled_from([1, 1, 1, 2])))
-    found = [t for t in made if growth.is_found(t, 3.0 * math.exp(rate * t))]
+    found = []
+    for t in made:
+        growth.take(t, 3.0 * math.exp(rate * t))
+        found += [t] if growth.is_found() else []
     assert found
     assert found[0] <= max(1.5 * math.log(2) / rate, 10 * 2 * every) + first + 2 * every
 
@@ -219,7 +233,8 @@ def test_norms_at_any_time_raise_nothing(gaps):
     growth, made = SteadyGrowth(), 0
     for gap, norm in gaps:  # also of a training that went back
         made = max(made + gap, 0)
-        growth.is_found(made, norm)
+        growth.take(made, norm)
+        growth.is_found()
 
 
 def test_weights_that_begin_at_zero_may_grow_and_damaged_ones_at_the_start_go_back():

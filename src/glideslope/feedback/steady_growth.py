@@ -7,7 +7,8 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
 
-_DOUBLED = math.log(2)
+_DOUBLED, WITH_THE_LOSS = math.log(2), math.log(1.2)
+"""How much the logarithm of the norm grew; where the loss has grown too, which needn't go on until weights doubled."""
 _MOST = 512
 """Norms that are remembered; of more every other."""
 _PARTS, _EVEN = 4, 0.2
@@ -50,28 +51,30 @@ class Jumps:
 
 
 class SteadyGrowth:
-    """Looks for a norm that doubles by the same part with each update."""
+    """Looks for a norm that grows by the same part with each update."""
 
     def __init__(self) -> None:
         self._made: list[int] = []
         self._logs: list[float] = []
 
-    def is_found(self, updates_made: int, norm: float) -> bool:
-        """Takes the norm of the weights after so many updates; whether it has at least doubled, steadily."""
+    def take(self, updates_made: int, norm: float) -> None:
+        """Takes the norm of the weights after so many updates."""
         if not 0 < norm < math.inf:
-            return False
+            return
         while self._made and self._made[-1] >= updates_made:  # of a training that went back since
             del self._made[-1], self._logs[-1]
         self._made.append(updates_made)
         self._logs.append(math.log(norm))
         if len(self._made) > _MOST:
             del self._made[1::2], self._logs[1::2]
-        half = self._logs[-1] - _DOUBLED
-        if min(self._logs) > half or len(self._made) <= 2 * _PARTS:
+
+    def is_found(self, grown: float = _DOUBLED) -> bool:
+        """Whether the logarithm of the norm has grown by so much, steadily."""
+        if len(self._made) <= 2 * _PARTS or min(self._logs) > (half := self._logs[-1] - grown):
             return False
         below = max(i for i, log in enumerate(self._logs) if log <= half)
         begin = min(below, len(self._made) - 1 - 2 * _PARTS)
-        span = (updates_made - self._made[begin]) / _PARTS
+        span = (self._made[-1] - self._made[begin]) / _PARTS
         ends = [bisect_right(self._made, self._made[begin] + part * span) - 1 for part in range(_PARTS + 1)]
         if len(set(ends)) <= _PARTS:  # no norm is known of a part
             return False
@@ -79,5 +82,5 @@ class SteadyGrowth:
         mean = sum(rates) / _PARTS
         if any(abs(rate - mean) > _EVEN * mean for rate in rates):
             return False
-        self._made, self._logs = [updates_made], [math.log(norm)]
+        del self._made[:-1], self._logs[:-1]
         return True

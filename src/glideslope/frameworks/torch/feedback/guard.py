@@ -112,7 +112,7 @@ class Guard:
         self.resumed()
 
     def resumed(self) -> None:
-        """Begins with the training as it is, also after the scheduler loaded a state."""
+        """Begins with the training as it is: after a state was loaded, or weights were changed on purpose."""
         self._made = self.scheduler.last_epoch
         self.state = self.scheduler.feedbacks.guard_state
         self._arrivals = Arrivals()
@@ -176,10 +176,8 @@ class Guard:
         self._idle.calls = self._idle.lost = 0
         seen, self._refusal.last = self._refusal.last, None
         norm = seen.norm if seen else 0.0
-        if type(loss) is not float:
-            loss = at_once(loss)
-        if type(gradient_norm) is not float:
-            gradient_norm = at_once(gradient_norm)
+        loss = loss if type(loss) is float else at_once(loss)
+        gradient_norm = gradient_norm if type(gradient_norm) is float else at_once(gradient_norm)
         if type(loss) is float and type(gradient_norm) is float and type(norm) is float:
             self._look(updates_made - 1, call, loss, gradient_norm, norm, seen)
         else:
@@ -203,7 +201,7 @@ class Guard:
         if jumps.high or self.state["seen"] < WINDOW:
             jumps.see(loss, known=self.state["seen"] >= WINDOW)
         refused = seen.refused(norm) if seen else ""
-        before = self.state["factor"]
+        before = self.state
         state = self._ring.guard.update(self.state, loss, gradient_norm)
         if refused and (refused == NOT_FINITE or state["verdict"] or state["rough"] or jumps.high):
             self._look_at_refused(update, call, loss, refused, quiet=seen is not None and seen.expected)
@@ -218,22 +216,21 @@ class Guard:
         if jumps.high:
             self._look_at_weights(update, loss, self._training.health())
         if seen and is_bad and self._history.undo(update, suspected=self._lost is not None):
-            self._lost = None
-            self._arrivals = Arrivals()  # what is on its way is of the updates after it, undone too
+            self._lost, self._arrivals = None, Arrivals()  # what is on its way is of later updates, undone too
             seen.level.take_back(seen.high)
             self._look_at_refused(update, call, loss, SPIKE, quiet=False)
             return
-        self._refused = 0
-        self.state = state
+        self._refused, self.state = 0, state
         if state["verdict"]:
             if state["verdict"] < 3:
                 self._remember(call)
             self._lost = self._lost or Lost(update, state, loss)
             return
-        self._replay.count(update, calm=not state["rough"])
+        if self._history.count(update, loss, before, calm=not state["rough"]):
+            self._lost = self._lost or Lost(update, {**state, "verdict": 3.0}, loss)
         if seen is None:
             self._replay.forget(update + 1)
-        if state["factor"] != before:
+        if state["factor"] != before["factor"]:
             self.scheduler.feedbacks.guard_state = state
         if not (jumps.high or state["rough"]) and self._history.is_seen(update):
             self._look_at_weights(update, loss, self._history.health)
@@ -258,7 +255,7 @@ class Guard:
         self._lost = self._lost or self._history.damage(update, loss, self.state, health, noted=self._refused > 0)
 
     def _look_at_arrived(self, wait: bool) -> None:
-        arrivals = self._arrivals
+        arrivals = self._arrivals  # others after an update was undone
         for (update, call, seen), (loss, gradient_norm, norm) in arrivals.read(wait):
             if seen and not seen.refused(norm):
                 seen.level.take(norm)
@@ -279,10 +276,9 @@ class Guard:
 
     def _remember(self, call: int) -> None:
         """Remembers where a bad batch was."""
-        self._refusal.be_careful()
         self._places.note(call)
         self._bad = self._places.following(self._calls)
-        self._refusal.expected = self._calls == self._bad
+        self._refusal.be_careful(expected=self._calls == self._bad)
 
     def _agree(self) -> None:
         """Goes back on every process where one of them has found cause to."""
@@ -291,11 +287,9 @@ class Guard:
         self._lost = Lost(-int(first), {**lost.state, "verdict": verdict}, lost.loss) if verdict else None
 
     def _go_back(self, lost: Lost) -> None:
-        self._lost, self._refused = None, 0
+        self._lost, self._refused, self._arrivals = None, 0, Arrivals()
         self._idle.calls = self._idle.lost = 0
-        self._arrivals = Arrivals()
-        rate = max(float(group["lr"]) for group in self.optimizer.param_groups)
-        state = self._history.back(lost, rate)
+        state = self._history.back(lost, max(float(group["lr"]) for group in self.optimizer.param_groups))
         self._ring.resumed = self._made
         # The position goes on, so the rest begins here and not at the snapshot.
         self.scheduler.feedbacks.guard_state = self.state = {**state, "resting": float(self._ring.guard.rest)}

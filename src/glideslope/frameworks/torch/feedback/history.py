@@ -14,7 +14,8 @@ from glideslope.feedback.feedback import State
 from glideslope.feedback.guard import CLOSEST
 from glideslope.feedback.ring import APART
 from glideslope.feedback.state_scale import LARGER, LARGEST, StateScale
-from glideslope.feedback.steady_growth import Jumps, SteadyGrowth
+from glideslope.feedback.steady_growth import WITH_THE_LOSS, Jumps, SteadyGrowth
+from glideslope.feedback.trial import Trial
 from glideslope.frameworks.torch.distributed import is_distributed
 from glideslope.frameworks.torch.feedback.copies import Copy
 from glideslope.frameworks.torch.feedback.replay import FARTHEST, Replay
@@ -34,10 +35,12 @@ class History:
         self._store = InMemory() if folder is None else OnDisk(folder)
         self.ring: Ring[Any] = Ring(guard, self._store.drop, every=guard.spacing(end))
         self._due = 0
+        self._trial: Trial | None = None
 
     def begin(self, updates_made: int, state: State) -> None:
         """Begins with the training as it is after so many updates, which is taken to be good."""
         self._training.accept()
+        self._trial = None
         self.ring.clear()
         self._replay.clear(updates_made)
         self._growth, self.jumps, self._scale = SteadyGrowth(), Jumps(updates_made), StateScale()
@@ -63,12 +66,13 @@ class History:
 
     def keep(self, update: int, doubtful: bool) -> None:
         """Keeps the snapshot that waits; where the training may be lost already, a later one is taken, for a while."""
-        if doubtful and update < self.ring.last.made + APART * self.ring.every:
+        if (doubtful or self._trial is not None) and update < self.ring.last.made + APART * self.ring.every:
             self.ring.withdraw()
             self._due = update + self.ring.every
             return
         self.ring.keep()
         self._replay.forget(self.ring.last.made)
+        self._replay.rewatch()
 
     def damage(self, update: int, loss: float, state: State, health: Health, noted: bool) -> Lost | None:
         """Damage in weights, buffers and the optimizer's state after an update with this loss, unless it could be
@@ -84,7 +88,8 @@ class History:
             if self._is_state_damaged(health.state()):
                 return Lost(update, {**state, "verdict": 7.0}, loss)
             self.jumps.norm = norm
-            if self._growth.is_found(self.ring.last.made, norm):
+            self._growth.take((self.ring.waiting or self.ring.last).made, norm)
+            if self._growth.is_found():
                 self.ring.note(update, 5.0, loss, "noticed")
         return None
 
@@ -133,6 +138,22 @@ class History:
         except FileError:
             return None
 
+    def count(self, update: int, loss: float, before: State, calm: bool) -> bool:
+        """Counts an update with a loss, after a state of the guard; whether losses are higher than they were before
+        something else than the updates changed the training."""
+        if self._replay.count(update, calm):
+            self._trial = Trial(before)
+        if self._trial is None:
+            return False
+        if self._replay.is_habit:
+            self._trial = None
+            return False
+        self._trial.take(loss)
+        if not self._trial.is_over:
+            return False
+        worse, self._trial = self._trial.is_worse, None
+        return worse and self._replay.reaches(self.ring.last.made)
+
     def undo(self, update: int, suspected: bool) -> bool:
         """Undoes the last update, if those since the last snapshot can be made again, and it is at fault where damage
         to the weights is `suspected`; whether it was undone."""
@@ -150,7 +171,10 @@ class History:
     def back(self, lost: Lost, rate: float) -> State:
         """Goes back; the guard's state from there on. Raises a DivergenceError if it was done too often for one
         place."""
+        self._trial = None
         self._replay.count(lost.update, calm=False)
+        if lost.state["verdict"] == 3.0 and self._growth.is_found(WITH_THE_LOSS):
+            self.ring.note(lost.update, 5.0, lost.loss, "noticed")
         last = self.ring.last
         newest = self._newest()
         end, outside = self._replay.good(self._training, last, newest, lost) if newest else (last.made, False)
@@ -158,6 +182,9 @@ class History:
         alone = alone and lost.update > max(self.ring.resumed + _IN_A_ROW, last.made - 1)
         if alone:
             end = lost.update
+        elif idle := lost.state["verdict"] == 6.0:  # no update was made, so none is undone unless that doesn't help
+            end = end if self.ring.events and self.ring.events[-1].update == lost.update else lost.update
+            outside |= idle
         parts, state = self.ring.back(lost, rate, self._store.read, outside, alone)
         self._training.restore(parts)
         event = self.ring.events[-1]

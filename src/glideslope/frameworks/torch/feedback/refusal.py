@@ -102,9 +102,10 @@ class Refusal:
         """Whether it looks at updates before they are made."""
         return self._careful > 0
 
-    def be_careful(self) -> None:
-        """Looks at the next updates before they are made, also where that waits for a device."""
-        self._careful = _CAREFUL
+    def be_careful(self, expected: bool) -> None:
+        """Looks at the next updates before they are made, also where that waits for a device; the next one may be
+        expected to be bad."""
+        self._careful, self.expected = _CAREFUL, expected
 
     def _look(self, gradients: list[torch.Tensor], known_norm: float | torch.Tensor | None, is_sharded: bool) -> Look:
         """Looks at a gradient on the host."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -22,7 +23,8 @@ gradient of a million numbers into other memory than the last makes an update a 
 _DOUBTFUL = 5
 """Updates before a loss of the training that aren't made again, where nothing but the updates changed the weights."""
 _HABIT = 2
-"""Times that something else changes the weights, and the loss stays as it was, after which the training needs it."""
+"""Times that something else changes the training, and the loss stays as it was, after which the training needs it."""
+_version = attrgetter("_version")
 
 
 @dataclass
@@ -53,9 +55,11 @@ class Replay:
     since: float = 0
     _updates: list[_Update] = field(default_factory=list)
     _pending: list[_Update] = field(default_factory=list)
+    _watched: list[torch.Tensor] = field(default_factory=list)
     _versions: list[int] = field(default_factory=list)
     _touched: bool = False
     _touches: list[int] = field(default_factory=list)
+    is_habit: bool = False
 
     def __post_init__(self) -> None:
         kind, weights = type(self.optimizer), self._weights()
@@ -76,9 +80,9 @@ class Replay:
         return [*self._weights(), *[value for state in states for value in state if isinstance(value, torch.Tensor)]]
 
     def watch(self) -> None:
-        """Checks, before an update, whether something else has changed the weights since the last."""
+        """Checks, before an update, whether something else has changed the training since the last."""
         if self._versions:
-            self._touched |= self._versions != [weight._version for weight in self._weights()]
+            self._touched |= self._versions != [*map(_version, self._watched)]
 
     def note(self, pairs: list[tuple[torch.Tensor, torch.Tensor]], left_out: torch.Tensor | None = None) -> None:
         """Notes an update, about to be made, of some weights with their gradients; on a device it may be left out."""
@@ -92,23 +96,33 @@ class Replay:
 
     def noted(self) -> None:
         """Notes that an update was made, or left out."""
-        self._versions = [weight._version for weight in self._weights()] if self.possible else []
+        self._versions = [*map(_version, self._watched)]
+
+    def rewatch(self) -> None:
+        """Watches the weights and the optimizer's state as they are now: other tensors may have taken their place."""
+        self.watch()
+        self._watched = self._moved() if self.possible else []
+        self.noted()
 
     def number(self, update: int) -> None:
         """Numbers the updates noted since the last call, of which the last has this number."""
-        for noted in self._pending:
-            noted.number = update
-        self._updates += self._pending
-        self._pending = []
+        if self._pending:
+            for noted in self._pending:
+                noted.number = update
+            self._updates += self._pending
+            self._pending = []
 
-    def count(self, update: int, calm: bool) -> None:
-        """Looks at an update that was numbered; `calm` says whether its loss is normal."""
+    def count(self, update: int, calm: bool) -> bool:
+        """Looks at an update that was numbered; `calm` says whether its loss is normal. Returns whether something else
+        changed the training before it, which it doesn't need."""
         self.number(update)
-        if self._touched and calm:
+        if touched := self._touched and calm:
             self._touched = False
             self._touches.append(update)
+            self.is_habit = self.is_habit or len(self._touches) >= _HABIT
         if len(self._updates) > self._most or len(self._touches) >= _HABIT:
             self.forget(update + 1)
+        return touched and not self.is_habit
 
     def forget(self, updates_made: int) -> None:
         """Forgets the updates before a snapshot, or those before which not all are known."""
@@ -120,9 +134,9 @@ class Replay:
 
     def clear(self, updates_made: int) -> None:
         """Forgets all: the training is another one, after so many updates."""
-        self._updates, self._pending, self._touches, self._touched = [], [], [], False
         self.since = updates_made
-        self.noted()
+        self.rewatch()
+        self._updates, self._pending, self._touches, self._touched, self.is_habit = [], [], [], False, False
 
     def reaches(self, updates_made: int) -> bool:
         """Whether all updates since a snapshot, after so many, can be made again."""
@@ -158,9 +172,9 @@ class Replay:
         """Makes the updates since a snapshot again, up to one, and forgets the later ones."""
         self._updates = [update for update in self._updates if update.number < end]
         self._make(updates_made, end)
-        self._touched, self._pending = False, []
         self.since = updates_made
-        self.noted()
+        self.rewatch()
+        self._touched, self._pending, self._touches = False, [], []
 
     def _make(self, updates_made: int, end: int) -> None:
         groups, options = self.optimizer.param_groups, self._options()
