@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -169,7 +170,8 @@ def test_noise_is_that_of_a_batch():
 
 def test_ten_million_updates_are_thinned_and_within_a_time(monkeypatch):
     ticks = itertools.count()
-    monkeypatch.setattr("glideslope.studio.descent.paths.time.monotonic", lambda: 1e-3 * next(ticks))
+    clock = SimpleNamespace(monotonic=lambda: 1e-3 * next(ticks))  # that of the module: other threads have the real one
+    monkeypatch.setattr("glideslope.studio.descent.paths.time", clock)
     ground = FormulaSurface(parsed("x^2/2"))
     way = quiet(path, ground, Ball([1.0], rate=1e-6), World(steps=10**7), 6.0, 0.2)
     assert way.ended == "time"
