@@ -98,4 +98,4 @@ def test_the_benchmark_of_a_gpu_runs_in_small_on_a_cpu(tmp_path):
     assert result["parts"]["state"]["losses_differ_by"] == [0.0, 0.0, 0.0]
     assert result["parts"]["compiled"]["recompilations"] == 0
     assert result["parts"]["compiled"]["compiled_optimizer"]["recompilations"] == 0
-    assert result["parts"]["reads"]["waits"] == 0
+    assert set(result["parts"]["reads"]["waits"].values()) == {0}
