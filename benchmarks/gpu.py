@@ -16,6 +16,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -116,6 +117,22 @@ def cuda_graph(size: Size) -> dict[str, Any]:
     return result
 
 
+def updating(
+    size: Size, model: GPT, data: torch.Tensor, optimizer: torch.optim.Optimizer
+) -> Callable[[], torch.Tensor]:
+    """An update by a plain loop, which gives its loss."""
+
+    def update() -> torch.Tensor:
+        with size.autocast():
+            loss = next_token_loss(model, data[: size.batch])
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        return loss.detach()
+
+    return update
+
+
 def reads(size: Size) -> dict[str, Any]:
     """Calls of the scheduler, the guard and the monitor that wait for the device, of all; and the time of the looks."""
     model, data = size.model(), size.tokens(4)
@@ -124,28 +141,26 @@ def reads(size: Size) -> dict[str, Any]:
     guard = gs.torch.Guard(model, scheduler)
     rows: list[object] = []
     monitor = gs.torch.Monitor(model, optimizer, every=5, to=rows.append)
-    losses = []
-
-    def update() -> None:
-        with size.autocast():
-            loss = next_token_loss(model, data[: size.batch])
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        losses.append(loss.detach())
+    update = updating(size, model, data, optimizer)
 
     def looked() -> None:
-        update()
+        loss = update()
         scheduler.step()
-        guard.step(losses[-1])
+        guard.step(loss)
 
     looked()
     whole = seconds_of(size, looked, size.updates)
+
+    def keep(losses: list[torch.Tensor]) -> None:
+        losses.append(update())
+
     waits: dict[str, list[str]] = {"update": [], "scheduler": [], "guard": []}
     for _ in range(size.updates):
-        waits["update"] += waits_of(size, update)
+        losses: list[torch.Tensor] = []
+        waits["update"] += waits_of(size, partial(keep, losses))
         waits["scheduler"] += waits_of(size, scheduler.step)
-        waits["guard"] += waits_of(size, lambda: guard.step(losses[-1]))
+        loss = losses[-1] if losses else update()  # an update that waited gave none
+        waits["guard"] += waits_of(size, partial(guard.step, loss))
     monitor.remove()
     return {"waits": {name: len(places) for name, places in waits.items()},
             "where": {name: sorted(set(places)) for name, places in waits.items()}, "calls": size.updates,
@@ -156,15 +171,7 @@ def bare_updates(size: Size) -> dict[str, float]:
     """The seconds of an update by a plain loop."""
     model, data = size.model(), size.tokens(4)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4, fused=size.device == "cuda")
-
-    def update() -> None:
-        with size.autocast():
-            loss = next_token_loss(model, data[: size.batch])
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-
-    return {"update_s": seconds_of(size, update, size.updates)}
+    return {"update_s": seconds_of(size, updating(size, model, data, optimizer), size.updates)}
 
 
 def compiled(size: Size) -> dict[str, Any]:

@@ -182,9 +182,9 @@ class History:
         alone = alone and lost.update > max(self.ring.resumed + _IN_A_ROW, last.made - 1)
         if alone:
             end = lost.update
-        elif idle := lost.state["verdict"] == 6.0:  # no update was made, so none is undone unless that doesn't help
+        elif lost.state["verdict"] == 6.0:  # no update was made, so none is undone unless that doesn't help
             end = end if self.ring.events and self.ring.events[-1].update == lost.update else lost.update
-            outside |= idle
+            outside = True
         parts, state = self.ring.back(lost, rate, self._store.read, outside, alone)
         self._training.restore(parts)
         event = self.ring.events[-1]
