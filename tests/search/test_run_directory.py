@@ -20,12 +20,12 @@ from glideslope.cli import run
 from glideslope.cli.directory import Directory
 from glideslope.documents import sealed, unsealed
 from glideslope.feedback import Event
-from glideslope.search import load_job
+from glideslope.search import load_job, race
 from glideslope.search.directory.run_directory import RunDirectory
 from glideslope.search.runs.contestant import Run
 from glideslope.search.storage import lock
 from glideslope.search.storage.identity import differences, identity
-from glideslope.search.storage.modules import modules
+from glideslope.search.storage.modules import used
 from glideslope.views import report
 
 JOB = """
@@ -97,8 +97,8 @@ def test_the_code_of_a_job_is_what_it_imports_from_its_folder(tmp_path):
     }  # fmt: skip
     for name, source in sources.items():
         (tmp_path / name).write_text(source)
-    names = {path.relative_to(tmp_path).as_posix() for path in modules(tmp_path / "job.py")}
-    assert names == sources.keys() - {"unused.py", "data.txt", "json_.py"}
+    names = {path.relative_to(tmp_path).as_posix() for path in used(tmp_path / "job.py")}
+    assert names == sources.keys() - {"unused.py", "json_.py"}
 
 
 LOADED = {
@@ -113,18 +113,32 @@ LOADED = {
     "import_module('.three', 'nets.two')": "nets/two/three.py",
     "load('nets.two')": "nets/two/four.py",
     "load('by_path')": "by_path.py",
+    "import_module('nets.' + 'one')": "nets/one.py",
+    "import_module('nets.' + name)": "nets/one.py",
+    "import_module('nets.%s' % name)": "nets/one.py",
+    "import_module('nets.{}'.format(name))": "nets/one.py",
+    "import_module('.'.join(['nets', 'one']))": "nets/one.py",
+    "__import__('nets', fromlist=['one'])": "nets/one.py",
+    "open(HERE + '/nets/' + 'one' + '.py')": "nets/one.py",
+    "Path(HERE, 'nets', 'one').with_suffix('.py')": "nets/one.py",
+    "[open(path) for path in Path(HERE, 'nets').iterdir()]": "nets/one.py",
+    "[open(path) for path in HERE.rglob('one.py')]": "nets/one.py",
+    "[sys.path.append(f'{HERE}/nets/two'), load('four')]": "nets/two/four.py",
+    "open(HERE / 'settings.toml')": "settings.toml",
+    "open(HERE / 'nets' / 'sizes.json')": "nets/sizes.json",
 }
 """How code names what it loads later, and a file that is loaded then."""
 
 
 @given(st.sampled_from(sorted(LOADED)), st.sampled_from(["names = {}\n", "def later(name):\n    return {}\n"]))
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=80, deadline=None, derandomize=True)
 def test_what_a_job_names_to_load_it_later_is_its_code(tmp_path_factory, named, form):
     folder = tmp_path_factory.mktemp("job")
     sources = {
         "nets/__init__.py": "", "nets/small-net.py": "", "nets/one.py": "class Net: pass", "helper.py": "",
         "nets/two/__init__.py": "from .four import *", "nets/two/three.py": "", "nets/two/four.py": "",
-        "other-name.py": "", "src/by_path.py": "", "unused.py": "", "nets/unused.py": "",
+        "settings.toml": "", "nets/sizes.json": "", "other.toml": "", "other-name.py": "",
+        "src/by_path.py": "", "unused.py": "", "nets/unused.py": "",
         "job.py": f"import importlib\n{form.format(named)}",
     }  # fmt: skip
     for name, source in sources.items():
@@ -133,11 +147,76 @@ def test_what_a_job_names_to_load_it_later_is_its_code(tmp_path_factory, named, 
     (folder / "nets" / "two").mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder / "src")  # as the job would
-        names = {path.relative_to(folder).as_posix() for path in modules(folder / "job.py")}
+        names = {path.relative_to(folder).as_posix() for path in used(folder / "job.py")}
     expected = LOADED[named]
     assert {"job.py", f"src/{expected}" if expected == "by_path.py" else expected} <= names
-    assert "unused.py" not in names
-    assert ("nets/unused.py" in names) == ("name" in named and "{name}" in named)
+    assert not {"unused.py", "other.toml"} & names
+    assert ("nets/unused.py" in names) == any(part in named for part in ("{name}", " name", "(name)", "iterdir"))
+
+
+def test_a_package_that_loads_its_modules_by_name_loads_none_beside_it(tmp_path):
+    (tmp_path / "nets").mkdir()
+    (tmp_path / "job.py").write_text("def job(seed):\n    import nets\n    nets.one\n")
+    by_name = "import importlib\ndef __getattr__(name): return importlib.import_module({})\n"
+    for argument in ("f'{__name__}.{name}'", "'.' + name, __name__"):
+        (tmp_path / "nets" / "__init__.py").write_text(by_name.format(argument))
+        for name in ("nets/one.py", "unused.py"):
+            (tmp_path / name).write_text("")
+        assert used(tmp_path / "job.py") == {tmp_path / name for name in ("job.py", "nets/__init__.py", "nets/one.py")}
+
+
+@pytest.mark.parametrize("said", ["'unused'", "f'{1}.{2}'", "f'{1}/{2}'", "'%s' % 1", "'a.py'.endswith('.py')", "'log'",
+                                  "list(HERE.rglob('*.png'))", "os.path.join(HERE, 'nets')"])  # fmt: skip
+def test_what_a_job_does_not_load_is_not_its_code(tmp_path, said):
+    (tmp_path / "nets").mkdir()
+    for name in ("unused.py", "nets/one.py", "log", "nets/a.png", "log.txt"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "job.py").write_text(f"import os\ndef job(seed):\n    {said}\n")
+    assert used(tmp_path / "job.py") == {tmp_path / "job.py"}
+
+
+READING = """
+import json
+from pathlib import Path
+HERE = Path(__file__).parent
+class Quadratic:
+    def __init__(self):
+        self.w, self.target = 10.0, json.loads((HERE / "settings.json").read_text())
+    def step(self, lr):
+        with (HERE / "log.csv").open("a") as log:
+            log.write("step\\n")
+        self.w -= lr * (self.w - self.target)
+        return self.evaluate()
+    def evaluate(self): return (self.w - self.target) ** 2
+    def state(self): return self.w
+    def restore(self, state): self.w = state
+def job(seed): return Quadratic()
+"""
+
+
+def test_a_file_that_a_job_reads_is_of_its_identity_and_one_that_it_writes_is_not(tmp_path):
+    for name, text in (("job.py", READING), ("settings.json", "1.0"), ("log.csv", "of before\n")):
+        (tmp_path / name).write_text(text)
+
+    def searched(**mode):
+        place = f"{tmp_path / 'job.py'}:job"
+        directory = RunDirectory(tmp_path / "out", identity("race", place, {}), **mode)
+        raced = race(load_job(place), ["linear"], 4, [0.1], memory=directory)
+        return raced.standings[0].mean, directory.changes
+
+    first, _ = searched()
+    for _ in range(2):  # nothing is changed but by the job
+        assert searched(resume=True) == (first, [])
+        next((tmp_path / "out" / "finished").iterdir()).unlink()  # its run is made again, and writes again
+    (tmp_path / "settings.json").write_text("5.0")
+    with pytest.raises(gs.RunDirectoryError, match=r"data in settings\.json: \w{16} → \w{16}\."):
+        searched(resume=True)
+    _, changes = searched(resume=True, accept_changes=True)
+    assert [change.partition(":")[0] for change in changes] == ["data in settings.json"]
+    assert searched(resume=True)[1] == []
+    (tmp_path / "settings.json").unlink()
+    with pytest.raises(gs.RunDirectoryError, match=r"data in settings\.json: .* → none"):
+        RunDirectory(tmp_path / "out", identity("race", f"{tmp_path / 'job.py'}:job", {}), resume=True)
 
 
 def test_each_difference_is_named(folder):

@@ -26,7 +26,7 @@ from glideslope.search.directory.marker import Marker, check_plain
 from glideslope.search.directory.stop_request import StopRequest
 from glideslope.search.runs.unfinished import Saving, Unfinished
 from glideslope.search.storage import places, result_files, run_files, stored
-from glideslope.search.storage.identity import differences
+from glideslope.search.storage.identity import DATA, differences, written
 from glideslope.search.storage.lock import Lock
 
 _TEMPORARY = re.compile(
@@ -83,7 +83,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         before = self._marker.record()
         self._record = stored.Record(2, secrets.token_hex(8), search, checkpoints=checkpoints or "")
         check_plain(self._record)
-        self._recorded = False
+        self._recorded = self._has_ended_a_run = False
         self.changes: list[str] = []
         self._emptied: list[Path] = []
         self._new = new
@@ -103,6 +103,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
     def __setitem__(self, key: str, result: dict[str, Any]) -> None:
         text = stored.text_of_run(self._record.id, key, result)
         self._begin()
+        self._drop_written_data()
         self.data[key] = result
         write_atomically(self._runs / stored.name_of_run(self._record.id, key), text)
         self.drop_unfinished(key)
@@ -216,6 +217,14 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self._remove_folders()
         self._write_record(files={}, former=[])
 
+    def _drop_written_data(self) -> None:
+        """At the end of the first run leaves out of the identity the data files that have changed since: the job writes
+        them."""
+        if not self._has_ended_a_run and (names := written(self._record.search)):
+            data = {name: said for name, said in self._record.search[DATA].items() if name not in names}
+            self._write_record(search={**self._record.search, DATA: data})
+        self._has_ended_a_run = True
+
     def _delete_checkpoints(self, search: str) -> None:
         """Deletes the checkpoints of all runs of a search."""
         self._unfinished.delete(stored.any_run(search))
@@ -247,7 +256,8 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self._recorded = not self.changes and not moved
         before.checkpoints = self._record.checkpoints
         self._record = before
-        before.search, before.accepted = now, [*before.accepted, *self.changes]
+        if self.changes:  # else a data file that the job writes isn't in the one before
+            before.search, before.accepted = now, [*before.accepted, *self.changes]
         for file in run_files.entries(self._runs, stored.run_names(before.id)):
             try:
                 key, result = stored.run_of(stored.content_of(file) or b"", before.id, file.name)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import importlib.machinery
 import importlib.metadata
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from glideslope.errors import JobError
-from glideslope.search.storage.modules import modules, nodes
+from glideslope.search.storage.modules import nodes, used
 
+_CODE = {".py", *importlib.machinery.all_suffixes()}
+DATA, _DATA = "data files", "data in "
+_MOST = 2**26  # bytes of a data file that are read
 FRAMEWORKS = ("numpy", "torch", "jax", "jaxlib", "flax", "optax", "keras", "tensorflow")
 
 
@@ -21,23 +26,42 @@ def identity(command: str, place: str, arguments: dict[str, Any]) -> dict[str, A
     a result.
 
     The code is the job file, which has been run, and each module in its folder that it imports or names, also by way of
-    others and within functions; data files aren't part of it, nor are modules elsewhere. Raises a JobError if a file
-    can't be read.
+    others and within functions; data files are the others there that these name. Modules elsewhere aren't part of it.
+    Raises a JobError if a file can't be read.
     """
     path, _, function = place.rpartition(":")
     file = _absolute(path)
     if not file.is_file() and (loaded := getattr(sys.modules.get(file.stem), "__file__", None)):
         file = _absolute(loaded)  # it changed the working directory
     try:
-        code = {module: module.read_bytes() for module in modules(file)}
+        files = sorted(used(file))
+        code = {module: module.read_bytes() for module in files if module.suffix in _CODE}
+        data = {other: _of_data(other) for other in files if other not in code}
     except OSError as error:
         raise JobError(f"{error.filename} can't be read: {error.strerror}") from error
     return {
         "command": command, "job": f"{file.name}:{function}", "folder": str(file.parent), **arguments,
         "code": {module.relative_to(file.parent).as_posix(): hashlib.sha256(source).hexdigest()[:16]
-                 for module, source in sorted(code.items())},
+                 for module, source in code.items()},
+        DATA: {other.relative_to(file.parent).as_posix(): said for other, said in data.items()},
         "versions": versions(code.values()),
     }  # fmt: skip
+
+
+def written(search: dict[str, Any]) -> list[str]:
+    """The names of the data files of an identity that have changed since, as those do that the job writes."""
+    data, folder = search.get(DATA, {}), Path(search.get("folder", ""))
+    return [name for name, said in data.items() if _of_data(folder / name) != said]
+
+
+def _of_data(file: Path) -> str:
+    """What tells the content of a data file: a checksum; of a large one its size."""
+    try:
+        with file.open("rb") as content:
+            size = os.fstat(content.fileno()).st_size
+            return hashlib.file_digest(content, "sha256").hexdigest()[:16] if size <= _MOST else f"{size:,} bytes"
+    except OSError:
+        return "none"
 
 
 def versions(sources: Iterable[bytes]) -> dict[str, str]:
@@ -48,7 +72,8 @@ def versions(sources: Iterable[bytes]) -> dict[str, str]:
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """What differs between two identities, each as "name: before → now".
+    """What differs between two identities, each as "name: before → now". A data file of the second alone, which the job
+    may have made, is no difference.
 
     >>> differences({"steps": 400, "code": {"job.py": "1f"}}, {"steps": 500, "code": {"job.py": "2e"}})
     ['steps: 400 → 500', 'code of job.py: 1f → 2e']
@@ -57,14 +82,15 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     return [
         f"{name}: {one.get(name, 'none')} → {other.get(name, 'none')}"
         for name in {**one, **other}
-        if one.get(name) != other.get(name)
+        if one.get(name) != other.get(name) and (name in one or not name.startswith(_DATA))
     ]
 
 
 def _flat(search: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in search.items():
-        if isinstance(value, dict) and name in ("code", "versions"):
-            yield from ((f"{name.removesuffix('s')} of {part}", item) for part, item in value.items())
+        if isinstance(value, dict) and name in ("code", "versions", DATA):
+            lead = _DATA if name == DATA else f"{name.removesuffix('s')} of "
+            yield from ((f"{lead}{part}", item) for part, item in value.items())
         else:
             yield name, value
 

@@ -1,31 +1,45 @@
-"""The files of a job's code: those in its folder that it imports, or names to load them."""
+"""The files of a job: those in its folder that its code imports, or names to load or read them."""
 
 from __future__ import annotations
 
 import ast
+import os
 import re
 import sys
 import warnings
 from collections.abc import Iterator
-from itertools import islice
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _NAME = re.compile(r"[\w./*-]{1,200}(:\w+)?")  # texts that may name a module or a file
 _LOADERS = {"importlib", "runpy", "pkgutil", "imp", "__import__", "exec"}
 """Where code names one of these, any text in it may be a module's name."""
-_MOST = 1000  # nodes within a call or a sum that are looked at; long tables have more
+_CALLS = {"import_module", "__import__", "run_module", "run_path", "find_spec", "resolve_name"}
+_LISTERS = {"glob", "rglob", "iglob", "iterdir", "listdir", "scandir", "walk", "iter_modules", "walk_packages"}
+"""Where it names one of these too, it may load each module of a folder."""
+_DEEP = {"rglob", "walk", "walk_packages"}  # and of the folders in it
+_MOST = 10_000  # entries of folders that are looked at
 
 
-def modules(file: Path) -> set[Path]:
-    """A Python file, and each module in its folder that it imports or names, directly or by way of others there."""
+def used(file: Path) -> set[Path]:
+    """A Python file, each module in its folder that it imports or names, directly or by way of others there, and each
+    file there that these name."""
     folder = file.parent
-    waiting, known = [file, *_loaded(folder)], set[Path]()
     roots = [folder, *_places_of_imports(folder)]
+    waiting, known = [file, *_loaded(folder)], set[Path]()
     while waiting:
-        if (module := waiting.pop()) not in known:
-            known.add(module)
-            waiting += _imported(module, roots)
+        if (module := waiting.pop()) in known:
+            continue
+        known.add(module)
+        code = _Code(nodes(module.read_bytes() if module.suffix == ".py" else b""), module.name == "__init__.py")
+        named, passed = _named(code, [module.parent, *roots], folder)
+        if code.adds_places and (more := [place for place in passed if place not in roots]):
+            roots += more
+            waiting += known
+            known.clear()
+        waiting += [*_imported(code, module, roots), *named]
     return known
 
 
@@ -57,11 +71,11 @@ def _loaded(folder: Path) -> list[Path]:
     return files
 
 
-def _imported(module: Path, roots: list[Path]) -> Iterator[Path]:
-    """The files in a folder, the first of the roots, that a module there imports, or names to load them."""
+def _imported(code: _Code, module: Path, roots: list[Path]) -> Iterator[Path]:
+    """The files in a folder, the first of the roots, that the code of a module there imports, or names by their dotted
+    names: "package.module:Class", or ".module" beside it."""
     folder = roots[0]
-    every = nodes(module.read_bytes() if module.suffix == ".py" else b"")
-    for node in every:
+    for node in code.every:
         if isinstance(node, ast.ImportFrom):
             within = [*(node.module or "").split(".")] if node.module else []
             starts = [module.parents[node.level - 1]] if 0 < node.level <= len(module.parents) else roots
@@ -70,37 +84,63 @@ def _imported(module: Path, roots: list[Path]) -> Iterator[Path]:
         elif isinstance(node, ast.Import):
             for alias in node.names:
                 yield from _files(roots, alias.name.split("."), folder)
-    for text in _named(every):
-        if "/" not in text and not text.endswith(".py"):  # "package.module:Class", or ".module" beside it
-            name = text.partition(":")[0]
+    for text in code.texts:
+        name = text.partition(":")[0]
+        if "/" not in name and (code.loads or "." in name):
             yield from _files([module.parent] if name.startswith(".") else roots, name.lstrip(".").split("."), folder)
-            text = f"{name.replace('.', '/')}.py"
-        if "*" in text or "/" in text or text.endswith(".py"):
-            for start in {module.parent, *roots}:
-                yield from (file for file in _matching(start, text) if folder in file.parents)
 
 
-def _named(every: list[ast.AST]) -> Iterator[str]:
-    """The texts in code that may name a module or a file; in a call or a path, joined: `folder / "models" / "a.py"`."""
-    loads = any(_LOADERS & {*_words(node)} for node in every)
-    for node in every:
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and _NAME.fullmatch(node.value):
-            if loads or re.search(r"[./]", node.value):
-                yield node.value
-        elif isinstance(node, ast.JoinedStr):  # f"models.{name}"
-            text = "".join(str(part.value) if isinstance(part, ast.Constant) else "*" for part in node.values)
-            if _NAME.fullmatch(text):
-                yield text.lstrip("*/")
-        elif isinstance(node, ast.Call | ast.BinOp):
-            parts = islice(ast.walk(node), _MOST)
-            values = [part.value for part in parts if isinstance(part, ast.Constant)]
-            texts = [value for value in values if isinstance(value, str) and _NAME.fullmatch(value)]
-            if isinstance(node, ast.Call):
-                yield from texts
-                yield from (f"{package}{text}" for text in texts if text.startswith(".") for package in texts)
-            for last in range(2, min(len(texts), 8) + 1):
-                yield "/".join(texts[:last])
-                yield "/".join(reversed(texts[:last]))  # a path's outer part is walked through first
+@dataclass(frozen=True)
+class _Code:
+    """What the nodes of a source say of files."""
+
+    every: list[ast.AST]
+    is_package: bool
+
+    @cached_property
+    def words(self) -> set[str]:
+        """The names that it uses, those of modules and attributes among them."""
+        return {word for node in self.every for word in _words(node)}
+
+    @cached_property
+    def loads(self) -> bool:
+        """Whether it may load a module by another way than an import; `__all__` of a package loads what it names."""
+        return bool(_LOADERS & self.words) or (self.is_package and "__all__" in self.words)
+
+    @cached_property
+    def adds_places(self) -> bool:
+        """Whether it may add a folder to `sys.path`."""
+        return any(isinstance(node, ast.Attribute) and ast.unparse(node) == "sys.path" for node in self.every)
+
+    @cached_property
+    def texts(self) -> set[str]:
+        """The texts that may name a module or a file; what is computed in them is a star, as in f"models.{name}"."""
+        said = {id(node.value) for node in self.every if isinstance(node, ast.Expr)}  # among them docstrings
+        said |= {id(part) for node in self.every if isinstance(node, ast.JoinedStr) for part in node.values}
+        texts = {_text(node) for node in self.every if id(node) not in said and _NAME.fullmatch(_text(node))}
+        loaded = {_text(part) for node in self.every for part in _loaded_by(node)}
+        return {text for text in texts if text in loaded or text.strip("*./") not in ("", "py")}
+
+
+def _text(node: ast.AST) -> str:
+    """A text in code, "" for anything else."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.JoinedStr(values=parts):
+            return "".join(_text(part) or "*" for part in parts)
+        case ast.BinOp(op=ast.Add(), left=left, right=right) if (one := _text(left)) + (other := _text(right)):
+            return f"{one or '*'}{other or '*'}"
+        case ast.BinOp(op=ast.Mod(), left=left):
+            return re.sub(r"%\w", "*", _text(left))
+        case ast.Call(func=ast.Attribute(value=value, attr="format")):
+            return re.sub(r"\{\w*\}", "*", _text(value))
+    return ""
+
+
+def _loaded_by(node: ast.AST) -> list[ast.expr]:
+    """What a call that loads a module is given."""
+    return node.args if isinstance(node, ast.Call) and _CALLS & {*_words(node.func)} else []
 
 
 def _words(node: ast.AST) -> list[str]:
@@ -108,17 +148,51 @@ def _words(node: ast.AST) -> list[str]:
         return [alias.name.partition(".")[0] for alias in node.names]
     if isinstance(node, ast.ImportFrom):
         return [(node.module or "").partition(".")[0]]
-    return [node.id] if isinstance(node, ast.Name) else []
+    return [node.id] if isinstance(node, ast.Name) else [node.attr] if isinstance(node, ast.Attribute) else []
 
 
-def _matching(start: Path, pattern: str) -> list[Path]:
-    """The files of a relative path, which may have a star, in a folder."""
-    parts = [part for part in pattern.split("/") if part not in ("", ".")]
-    if not parts or ".." in parts or "**" in pattern or not pattern.endswith(".py"):
+def _named(code: _Code, starts: list[Path], folder: Path) -> tuple[set[Path], list[Path]]:
+    """The files that code names, part by part: `here / "models" / "small.py"`, "models." + "small"; and the folders on
+    the way to them."""
+    parts = {part for text in code.texts for part in re.split(r"[/:]", text)}
+    stems = {stem for part in parts for stem in part.split(".")} if code.loads else set[str]()
+    folders = {part.strip(".") for part in parts} | stems
+    deep, lists = bool(_DEEP & code.words), code.loads and bool(_LISTERS & code.words)
+    found = set[Path]()
+    for pattern in _patterns(code.texts):  # f"{__name__}.{name}" is beside it
+        found |= {file for start in (starts[:1] if pattern[0] == "*" else starts) for file in start.glob(pattern)}
+    passed, looked_at = list[Path](), 0
+    waiting = [(start, True, False) for start in starts]
+    while waiting and looked_at < _MOST:
+        place, is_named, is_within = waiting.pop()
+        for entry in _entries(place):
+            looked_at += 1
+            path = place / entry.name
+            if entry.is_dir():
+                if (entry.name in folders or deep) and path not in passed and not _is_foreign(path, folder):
+                    passed.append(path)
+                    waiting.append((path, is_named and entry.name in folders, entry.name in folders))
+            elif path.suffix != ".py":
+                found |= {path} if is_named and "." in entry.name and entry.name in parts else set()
+            elif entry.name in parts or path.stem in stems or (lists and is_within):
+                found.add(path)
+    packages = {place / "__init__.py" for path in found if path.suffix == ".py" for place in path.parents}
+    return found | {file for file in packages if folder in file.parents and file.is_file()}, passed
+
+
+def _patterns(texts: set[str]) -> set[str]:
+    """The patterns of paths that texts with stars are: "models/*.py" of "models.*"."""
+    names = {text.partition(":")[0] for text in texts if "*" in text and "**" not in text}
+    paths = {name if name.endswith(".py") else f"{name.replace('.', '/')}.py" for name in names}
+    return {pattern for path in paths if "*" in (pattern := re.sub(r"^([*.]*/)+", "", path))}
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError:
         return []
-    if "*" in pattern:
-        return [file for file in start.glob("/".join(parts)) if file.is_file()]
-    return [start.joinpath(*parts)] if start.joinpath(*parts).is_file() else []
 
 
 def _files(starts: list[Path], names: list[str], folder: Path) -> Iterator[Path]:
