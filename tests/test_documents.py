@@ -8,6 +8,7 @@ import pickle
 import sys
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -16,7 +17,8 @@ from hypothesis import strategies as st
 
 import glideslope as gs
 from glideslope import laws
-from glideslope.documents import sealed, unsealed
+from glideslope.documents import checked, sealed, unsealed
+from glideslope.errors import DocumentError
 from glideslope.laws.form import NAMES
 from glideslope.laws.logs.records import read_records
 from tests.schedules.strategies import schedules
@@ -37,6 +39,22 @@ def test_none_is_wrong(name, number):
     result = tally(number)
     assert result.tried == number
     assert result.shown == ()
+
+
+class Point(msgspec.Struct, forbid_unknown_fields=True):
+    x: int = 0
+
+
+def test_half_a_character_is_damage():
+    for value, kind in (({"\ud800": 1}, Point), (["\ud800"], list[float]), ("\ud800", int)):
+        with pytest.raises(DocumentError):
+            checked(value, kind)
+    scheduler = gs.torch.Scheduler(torch.optim.SGD([torch.ones(1)], 0.1), "linear * plateau", steps=9)
+    state = scheduler.state_dict()
+    for damaged in (state | {"times": ["\ud800"]}, state | {"\ud800": 1}, state | {"largest": "\udfff"}):
+        with pytest.raises(gs.ScheduleError, match="damaged"):
+            scheduler.load_state_dict(damaged)
+        assert scheduler.state_dict() == state
 
 
 # States of schedulers.

@@ -74,7 +74,7 @@ def checked(value: Any, kind: type[T]) -> T:
     _check_depth(value)
     try:
         return msgspec.convert(value, kind)
-    except (msgspec.ValidationError, OverflowError) as error:
+    except (msgspec.ValidationError, OverflowError, UnicodeEncodeError) as error:  # half a character too
         raise DocumentError(str(error)) from None
 
 

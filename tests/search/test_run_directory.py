@@ -304,6 +304,14 @@ def test_no_damaged_result_is_believed(with_results, place, bit, kind):
         file.write_bytes(before)
 
 
+def test_a_file_of_a_run_whose_name_is_half_a_character_is_refused(tmp_path):
+    finished(tmp_path / "out", a=RUN)
+    file = next((tmp_path / "out/finished").iterdir())
+    file.write_text(sealed(unsealed(file.read_text()) | {"key": "\ud800"}))
+    with pytest.raises(gs.RunDirectoryError, match="is damaged"):
+        RunDirectory(tmp_path / "out", SEARCH, resume=True)
+
+
 def test_a_deleted_result_is_made_again(tmp_path):
     finished(tmp_path / "out", a=RUN, b=SWEEP)
     next((tmp_path / "out/finished").iterdir()).unlink()
@@ -313,6 +321,7 @@ def test_a_deleted_result_is_made_again(tmp_path):
 @pytest.mark.parametrize("result", [
     {"rates": [0.1], "losses": ["x"]}, {"rates": [-0.1], "losses": [1.0]}, {}, {"rates": 1.0, "losses": []},
     RUN | {"steps": 0}, RUN | {"events": [{"update": 1}]}, RUN | {"evaluations": [[1]]}, RUN | {"more": 1},
+    RUN | {"\ud800": 1},
 ])  # fmt: skip
 def test_a_result_of_another_shape_is_refused(tmp_path, result):
     finished(tmp_path / "out", a=result)
@@ -399,6 +408,10 @@ def test_a_damaged_table_of_runs_is_not_read_as_curves(tmp_path):
     for path in (out, table):
         with pytest.raises(gs.LawError, match="isn't as the search wrote it"):
             gs.laws.read([path])
+    record = unsealed((out / "search.json").read_text())
+    for checksums in (5, True, "x", {}):  # of another program
+        (out / "search.json").write_text(sealed(record | {"files": {"runs.csv": checksums}}))
+        assert len(gs.laws.read([out]).runs) == 1
     assert len(gs.laws.read([table.rename(tmp_path / "runs.csv")]).runs) == 1
 
 
@@ -448,6 +461,10 @@ def test_temporary_files_of_a_killed_search_are_cleaned(tmp_path):
     directory.claim()
     directory.release()
     assert {name for name in files(out) if "tmp" in name} == set()
+    (linked := out / ".report.html.abcdefgh.tmp").symlink_to(out / "result.json")  # a search makes no links
+    directory.claim()
+    directory.release()
+    assert linked.is_symlink()
 
 
 def test_one_process_writes_and_a_killed_one_no_longer_does(tmp_path):

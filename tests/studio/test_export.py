@@ -36,8 +36,9 @@ def test_a_file_has_nothing_to_ask_for(room):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "nowhere", "draw/{", "play/%7B%22a%22:", "draw/[1]", "draw/" + "[" * 5000, "#watch/5", "draw/%ff%fe"]
-)
+    "text", ["", "nowhere", "draw/{", "play/%7B%22a%22:", "draw/[1]", "draw/" + "[" * 5000, "#watch/5", "draw/%ff%fe",
+             'draw/{"x": "\\ud800"}', 'watch/{"folder": "\\udfff"}', 'learn/{"\\ud800": 1}']
+)  # fmt: skip
 def test_an_address_that_is_none_is_refused(text):
     with pytest.raises(DocumentError, match="the address of a room"):
         read_address(text)

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 from starlette.routing import Route
 
+from glideslope.documents import checked, parsed
 from glideslope.errors import DocumentError
 from glideslope.studio import play
 from glideslope.studio.draw import Drawing, drawn
@@ -59,12 +60,14 @@ def read_address(text: str) -> Export:
     """
     room, _, state = text.rpartition("#")[2].partition("/")
     try:
-        return msgspec.convert({"room": room, "state": json.loads(unquote(state)) if state else None}, Export)
-    except (ValueError, RecursionError, msgspec.ValidationError) as error:
+        asked = checked({"room": room, "state": parsed(unquote(state)) if state else None}, Export)
+        fragment(asked)  # has an address again
+    except (ValueError, DocumentError) as error:
         raise DocumentError(
             f"{text[:80]!r} isn't the address of a room ({error}): give what Copy link gives, or one of draw, predict, "
             "play, watch and learn"
         ) from None
+    return asked
 
 
 def fragment(asked: Export) -> str:
@@ -81,7 +84,7 @@ def exported(library: Library, asked: Export) -> str:
     """The file, as HTML. Raises a GlideslopeError if the state isn't one of the room, or names what isn't there."""
     try:
         state, answers = _recorded(library, asked.room, asked.state or {})
-    except msgspec.ValidationError as error:
+    except DocumentError as error:
         raise DocumentError(f"no state of the room {asked.room}: {error}") from None
     recorded = {**answers, "open": {"name": asked.room, "state": msgspec.to_builtins(state)}}
     return _page(msgspec.json.encode(recorded).decode())
@@ -96,21 +99,21 @@ def _recorded(library: Library, room: Room, state: dict[str, Any]) -> tuple[Any,
     """The whole state of a room, and each answer that the room asks for, under what it asks."""
     match room:
         case "draw":
-            plan = msgspec.convert(state, Plan)
+            plan = checked(state, Plan)
             return plan, {"api/draw": quiet(drawn, Drawing(plan))}
         case "predict":
-            asked = msgspec.convert(state, _Predict)
+            asked = checked(state, _Predict)
             law = asked.law or next(iter(library.names()), "")
             answer = quiet(predicted, library, Prediction(asked.plan, law=law))
             return _Predict(asked.plan, law), {"api/laws": [law], "api/predict": answer}
         case "play":
-            game = msgspec.convert(state, play.Play)
+            game = checked(state, play.Play)
             return game, {"api/places": play.places(None), "api/play": quiet(play.played, game)}
         case "watch":
-            folder = msgspec.convert(state, _Watch).folder or next(iter(folders(library)), "")
+            folder = checked(state, _Watch).folder or next(iter(folders(library)), "")
             return _Watch(folder), {"api/folders": [folder], "api/watch": quiet(seen, library, folder)}
         case "learn":
-            return msgspec.convert(state, _Learn), _lessons()
+            return checked(state, _Learn), _lessons()
 
 
 def _lessons() -> dict[str, Any]:
@@ -125,8 +128,8 @@ def _lessons() -> dict[str, Any]:
 
 def _experiment(experiment: dict[str, Any]) -> Any:
     if experiment["room"] == "play":
-        return quiet(play.played, msgspec.convert(experiment["state"], play.Play))
-    return quiet(drawn, Drawing(msgspec.convert(experiment["state"], Plan)))
+        return quiet(play.played, checked(experiment["state"], play.Play))
+    return quiet(drawn, Drawing(checked(experiment["state"], Plan)))
 
 
 def _page(recorded: str) -> str:

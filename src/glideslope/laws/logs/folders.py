@@ -76,7 +76,9 @@ def _check_runs(file: Path) -> None:
     try:
         files = unsealed(record.read_bytes()).get("files")
         checksums = files.get(file.name) if isinstance(files, dict) else None
-        changed = checksums and hashlib.sha256(file.read_bytes()).hexdigest()[:16] not in checksums
+        if not isinstance(checksums, list) or not checksums:
+            return
+        changed = hashlib.sha256(file.read_bytes()).hexdigest()[:16] not in checksums
     except (DocumentError, OSError):  # of another program, or of an earlier version
         return
     if changed:

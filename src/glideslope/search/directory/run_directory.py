@@ -177,7 +177,8 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
             self._lock.acquire(_PATIENCE if self._recorded else 0.0)
             self._marker.check_no_other()
             for name in ("", run_files.RUNS, run_files.UNFINISHED, run_files.TRAINED):
-                run_files.delete(run_files.matching(self.folder / name, _TEMPORARY))
+                left = run_files.matching(self.folder / name, _TEMPORARY)
+                run_files.delete(file for file in left if file.is_file() and not file.is_symlink())
             self.stop_request.withdraw()
             if self._record.former:
                 self._replace_former()

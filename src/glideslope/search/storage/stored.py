@@ -120,7 +120,7 @@ def name_of_run(search: str, key: str) -> str:
 
 def stem_of_run(search: str, key: str) -> str:
     """How the names of the checkpoints of a run begin."""
-    return f"{search}-{digest(key.encode())}"
+    return f"{search}-{digest(key.encode(errors='surrogatepass'))}"
 
 
 def run_names(search: str) -> re.Pattern[str]:
