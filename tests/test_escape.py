@@ -26,7 +26,7 @@ NAMES = st.text(
 )
 HOSTILE = [
     "o[/x]", "[red]", r"$\foo$.csv", "<script>", "a\nb", "\x1b[31m", "\x9b31m", "\u202egnp", "\udcff", "=cmd()", ":x:",
-    "_hidden", "\\$", "x\\",
+    "_hidden", "\\$", "x\\", "\u3164", "a\ufe0f", "\u2800x", "\uffa0=1",
 ]  # fmt: skip
 
 
@@ -45,6 +45,19 @@ def test_what_is_visible_is_one_line_without_control_characters_and_loses_nothin
     if "\\" not in name:
         assert seen(shown) == name
     assert escape.lines(f"{name}\n{name}") == "\n".join(map(escape.visible, f"{name}\n{name}".split("\n")))
+
+
+IGNORABLE = "034F 115F-1160 17B4-17B5 180B-180D 180F 3164 FE00-FE0F FFA0 E0100-E01EF"
+"""Letters and marks that are Default_Ignorable_Code_Point in Unicode's DerivedCoreProperties.txt."""
+
+
+def test_what_shows_nothing_is_escaped_whatever_its_category():
+    for part in IGNORABLE.split():
+        first, _, last = part.partition("-")
+        for code in range(int(first, 16), int(last or first, 16) + 1):
+            assert escape.visible(f"a{chr(code)}").isascii()
+    assert escape.visible("\u2800") == "\\u2800"  # braille without a dot
+    assert escape.visible("e\u0301 한글 \u3000") == "e\u0301 한글 \u3000"
 
 
 class Text(HTMLParser):
@@ -124,6 +137,12 @@ def test_a_csv_cell_is_escaped_from_formulas(names):
     for cell, name in zip(cells, names, strict=False):
         assert not cell.lstrip().startswith(("=", "+", "-", "@"))
         assert cell.removeprefix("'") == escape.visible(name).removeprefix("'")
+
+
+@pytest.mark.parametrize("sign", ["＝", "＋", "－", "＠", "﹦", "﹢", "﹣", "﹫"])
+def test_a_sign_of_another_width_begins_no_formula(sign):
+    assert [escape.csv(f"{space}{sign}cmd()")[0] for space in ("", " ", "\u3000")] == ["'"] * 3
+    assert escape.csv(f"a{sign}") == f"a{sign}"
 
 
 def test_names_of_layers_in_a_csv_file(tmp_path):

@@ -10,9 +10,14 @@ from __future__ import annotations
 import html as html_characters
 import unicodedata
 
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
-"""What a spreadsheet takes for the beginning of a formula, in full width too."""
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula, in other widths too."""
 _SPACE = "Zs"
+_UNSEEN = {
+    *"\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0",
+    *map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))),
+}
+"""Fillers, blanks and selectors of variants, which are letters or marks by their category and show nothing."""
 
 
 def visible(text: str) -> str:
@@ -24,7 +29,9 @@ def visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(
-        char if char.isprintable() or unicodedata.category(char) == _SPACE else char.encode("unicode_escape").decode()
+        char
+        if (char.isprintable() and char not in _UNSEEN) or unicodedata.category(char) == _SPACE
+        else char.encode("unicode_escape").decode()
         for char in text
     )
 
@@ -58,4 +65,5 @@ def csv(text: str) -> str:
     >>> csv("=cmd()"), csv("cosine()")
     ("'=cmd()", 'cosine()')
     """
-    return f"'{visible(text)}" if text.lstrip().startswith(_FORMULAS) or text.startswith(_FORMULAS) else visible(text)
+    first = unicodedata.normalize("NFKC", text.lstrip()[:1])
+    return f"'{visible(text)}" if first.startswith(_FORMULAS) or text.startswith(_FORMULAS) else visible(text)
