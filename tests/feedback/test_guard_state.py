@@ -40,6 +40,47 @@ def test_squares_of_gradients_that_are_damaged_go_back(place, exponent):
     assert place <= event.update < place + 20
 
 
+@given(st.integers(30, 99), st.sampled_from([-10.0, 5.0, 1000.0]), st.booleans())
+@settings(max_examples=6, deadline=None, derandomize=True)
+def test_momentum_that_is_enlarged_goes_back_at_once_wherever_the_snapshots_are(place, factor, is_adam):
+    """It would have decayed at the next snapshot, and have moved the weights until then."""
+
+    def optimizer(weights):
+        return torch.optim.Adam(weights, lr=1e-3) if is_adam else torch.optim.SGD(weights, lr=1e-3, momentum=0.9)
+
+    def enlarge(loop, t):
+        if t == place:
+            for state in loop.optimizer.state.values():
+                state["exp_avg" if is_adam else "momentum_buffer"].mul_(factor)
+        return {}
+
+    def missing(loop, t):
+        return {"spoil": lambda model: model.zero_grad()} if t == place else {}
+
+    loop = run(enlarge, optimizer=optimizer)
+    [event] = loop.guard.events
+    assert (event.kind, event.answer, event.update, event.back_to) == ("state grows", "back", place, place)
+    same(loop, run(missing, optimizer=optimizer))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda loop: [weight.data.mul_(1.001) for weight in loop.model.parameters()],
+        lambda loop: [state["exp_avg"].mul_(0.5) for state in loop.optimizer.state.values()],
+    ],
+)
+def test_what_a_loop_changes_itself_is_left_as_it_is(change):
+    """Weights that are held within bounds, and momentum that is reset, aren't damage."""
+
+    def once(loop, t):
+        if t == 53:
+            change(loop)
+        return {}
+
+    assert run(once).guard.events == []
+
+
 def test_updates_of_muon_are_made_again():
     model = torch.nn.Sequential(torch.nn.Linear(3, 4, bias=False), torch.nn.Tanh(), torch.nn.Linear(4, 1, bias=False))
 

@@ -21,13 +21,19 @@ class StateScale:
     def larger(self, sums: dict[str, float]) -> float:
         """How many times as large as any of late the state is, of the kind that grew most, by the sums of the absolute
         numbers of each."""
-        known = {name: before for name, before in self._largest.items() if before and name in sums}
-        return max((_size(name, sums[name]) / before for name, before in known.items()), default=0.0)
+        return max((_size(name, sums[name]) / most for name, most in self._largest.items() if most and name in sums),
+                   default=0.0)  # fmt: skip
 
     def take(self, sums: dict[str, float]) -> None:
         """Takes a state that isn't damaged."""
         for name, each in sums.items():
             self._largest[name] = max(_size(name, each), _DECAY * self._largest.get(name, 0.0))
+
+
+def times_larger(sums: dict[str, float], others: dict[str, float]) -> float:
+    """How many times as large as another state one is, of the kind that differs most."""
+    (scale := StateScale()).take(others)
+    return scale.larger(sums)
 
 
 def _size(name: str, total: float) -> float:

@@ -226,8 +226,8 @@ class Guard:
                 self._remember(call)
             self._lost = self._lost or Lost(update, state, loss)
             return
-        if self._history.count(update, loss, before, calm=not state["rough"]):
-            self._lost = self._lost or Lost(update, {**state, "verdict": 3.0}, loss)
+        if verdict := self._history.count(update, loss, before, calm=not state["rough"]):
+            self._lost = self._lost or Lost(update, {**state, "verdict": verdict}, loss)
         if seen is None:
             self._replay.forget(update + 1)
         if state["factor"] != before["factor"]:

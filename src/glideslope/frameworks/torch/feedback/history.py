@@ -13,7 +13,7 @@ from glideslope.feedback.events import Lost
 from glideslope.feedback.feedback import State
 from glideslope.feedback.guard import CLOSEST
 from glideslope.feedback.ring import APART
-from glideslope.feedback.state_scale import LARGER, LARGEST, StateScale
+from glideslope.feedback.state_scale import LARGER, LARGEST, StateScale, times_larger
 from glideslope.feedback.steady_growth import WITH_THE_LOSS, Jumps, SteadyGrowth
 from glideslope.feedback.trial import Trial
 from glideslope.frameworks.torch.distributed import is_distributed
@@ -116,16 +116,29 @@ class History:
             self._scale.take(sums)
         return damaged
 
+    def _is_state_enlarged(self) -> bool:
+        """Whether the optimizer's state is far larger than the updates since the last snapshot, made again, make it."""
+        if not self._replay.reaches(self.ring.last.made):
+            return False
+        sums = self._training.sums()
+        again = self._made_again()
+        return again is not None and times_larger(sums, again) > LARGER
+
     def _is_from_outside(self) -> bool:
         """Whether the updates since the last snapshot, made again, lead to another training; it stays as it is."""
-        kept = self.ring.last
+        return self._made_again() is not None
+
+    def _made_again(self) -> dict[str, float] | None:
+        """The sums of the optimizer's state of the training to which the updates since the last snapshot, made again,
+        lead; None where that is the present one, which stays as it is."""
         if (parts := self._newest()) is None:
-            return False
+            return None
         present = Copy(self._training.parts())
-        damaged = self._replay.leads_elsewhere(self._training, kept.made, parts)
+        damaged = self._replay.leads_elsewhere(self._training, self.ring.last.made, parts)
+        sums = self._training.sums() if damaged else None
         self._training.restore(present.tree())
         self._replay.noted()
-        return damaged
+        return sums
 
     def _repaired(self) -> bool:
         """Whether damage was in buffers alone, which are taken from a snapshot."""
@@ -138,21 +151,23 @@ class History:
         except FileError:
             return None
 
-    def count(self, update: int, loss: float, before: State, calm: bool) -> bool:
-        """Counts an update with a loss, after a state of the guard; whether losses are higher than they were before
-        something else than the updates changed the training."""
+    def count(self, update: int, loss: float, before: State, calm: bool) -> float:
+        """Counts an update with a loss, after a state of the guard. Returns a verdict, not 0 where something else than
+        the updates changed the training: the optimizer's state is far larger at once, or losses are higher since."""
         if self._replay.count(update, calm):
+            if self._is_state_enlarged():
+                return 7.0
             self._trial = Trial(before)
         if self._trial is None:
-            return False
+            return 0.0
         if self._replay.is_habit:
             self._trial = None
-            return False
+            return 0.0
         self._trial.take(loss)
         if not self._trial.is_over:
-            return False
+            return 0.0
         worse, self._trial = self._trial.is_worse, None
-        return worse and self._replay.reaches(self.ring.last.made)
+        return 3.0 if worse and self._replay.reaches(self.ring.last.made) else 0.0
 
     def undo(self, update: int, suspected: bool) -> bool:
         """Undoes the last update, if those since the last snapshot can be made again, and it is at fault where damage

@@ -66,17 +66,25 @@ class Training:
 
     def health(self, copy: Copy | None = None) -> Health:
         """Whether a copy of the training, or itself as it stands, is finite but for what is intended."""
-        weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
         if copy is not None and not self._besides:
-            return Health(copy.numbers(), weights, self._state())
+            return Health(copy.numbers(), self._weights(), self._state())
         parts = self.parts() if copy is None else copy.tree()
-        return Health([tensor for place, tensor in tensors(parts) if place not in self._besides], weights)
+        return Health([tensor for place, tensor in tensors(parts) if place not in self._besides], self._weights())
+
+    def _weights(self) -> list[torch.Tensor]:
+        return [weight for group in self.optimizer.param_groups for weight in group["params"]]
 
     def _state(self) -> list[tuple[str, torch.Tensor]]:
         """The tensors of the optimizer's state, but for counts, and their names."""
         states = getattr(self.optimizer, "state", {}).values()
         every = [pair for state in states if isinstance(state, dict) for pair in state.items()]
         return [(name, tensor) for name, tensor in every if isinstance(tensor, torch.Tensor) and tensor.ndim]
+
+    def sums(self) -> dict[str, float]:
+        """The sums of its optimizer's state, as `Health.state` has them; waits for its device."""
+        health = Health([], self._weights(), self._state())
+        health.read()
+        return health.state()
 
     def is_finite(self) -> bool:
         """Whether it is finite as it stands; waits for its device."""
