@@ -175,6 +175,30 @@ def test_what_a_job_does_not_load_is_not_its_code(tmp_path, said):
     assert used(tmp_path / "job.py") == {tmp_path / "job.py"}
 
 
+def test_whatever_is_in_a_job_s_folder_its_code_is_found(tmp_path):
+    """Pipes, that nobody writes to, links to folders around, folders with a module's name, and long sums."""
+    (tmp_path / "outside.py").write_text("")
+    (folder := tmp_path / "job").mkdir()
+    os.mkfifo(folder / "pipe.json")
+    os.mkfifo(folder / "piped.py")
+    (folder / "models").symlink_to(folder)
+    (folder / "itself").symlink_to("itself")
+    (folder / "named.py").mkdir()
+    (folder / "one.py").write_text("")
+    lines = [
+        "open('pipe.json')", "import piped, named, one",
+        "importlib.import_module('itself')", "list(HERE.rglob('*.py'))",
+        "f'models/../../{name}.py'", "f'/{name}/one.py'", "f'models/models/{name}.py'", f"{'+'.join(['x'] * 800)}",
+        "+".join(["'one'"] * 800), "sys.path.append('models')",
+    ]  # fmt: skip
+    (folder / "job.py").write_text("\n".join(lines))
+    found = used(folder / "job.py")
+    assert {file.resolve() for file in found} == {folder / "job.py", folder / "one.py"}
+    said = identity("race", f"{folder / 'job.py'}:job", {})
+    (folder / "pipe.json").unlink()
+    assert differences(said, identity("race", f"{folder / 'job.py'}:job", {})) == []
+
+
 READING = """
 import json
 from pathlib import Path

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ast
-import hashlib
 import importlib.machinery
 import importlib.metadata
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 
 from glideslope.errors import JobError
 from glideslope.search.storage.modules import nodes, used
+from glideslope.search.storage.stored import digest
 
 _CODE = {".py", *importlib.machinery.all_suffixes()}
 DATA, _DATA = "data files", "data in "
@@ -41,7 +40,7 @@ def identity(command: str, place: str, arguments: dict[str, Any]) -> dict[str, A
         raise JobError(f"{error.filename} can't be read: {error.strerror}") from error
     return {
         "command": command, "job": f"{file.name}:{function}", "folder": str(file.parent), **arguments,
-        "code": {module.relative_to(file.parent).as_posix(): hashlib.sha256(source).hexdigest()[:16]
+        "code": {module.relative_to(file.parent).as_posix(): digest(source)
                  for module, source in code.items()},
         DATA: {other.relative_to(file.parent).as_posix(): said for other, said in data.items()},
         "versions": versions(code.values()),
@@ -57,11 +56,13 @@ def written(search: dict[str, Any]) -> list[str]:
 def _of_data(file: Path) -> str:
     """What tells the content of a data file: a checksum; of a large one its size."""
     try:
-        with file.open("rb") as content:
-            size = os.fstat(content.fileno()).st_size
-            return hashlib.file_digest(content, "sha256").hexdigest()[:16] if size <= _MOST else f"{size:,} bytes"
-    except OSError:
-        return "none"
+        if not file.is_file():
+            return "none"
+        if (size := file.stat().st_size) > _MOST:
+            return f"{size:,} bytes"
+        return digest(file.read_bytes())
+    except OSError as error:
+        return f"unreadable ({error.strerror})"
 
 
 def versions(sources: Iterable[bytes]) -> dict[str, str]:

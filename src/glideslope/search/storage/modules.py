@@ -20,6 +20,7 @@ _CALLS = {"import_module", "__import__", "run_module", "run_path", "find_spec", 
 _LISTERS = {"glob", "rglob", "iglob", "iterdir", "listdir", "scandir", "walk", "iter_modules", "walk_packages"}
 """Where it names one of these too, it may load each module of a folder."""
 _DEEP = {"rglob", "walk", "walk_packages"}  # and of the folders in it
+_DEEPEST = 20  # sums of texts
 _MOST = 10_000  # entries of folders that are looked at
 
 
@@ -122,19 +123,23 @@ class _Code:
         return {text for text in texts if text in loaded or text.strip("*./") not in ("", "py")}
 
 
-def _text(node: ast.AST) -> str:
-    """A text in code, "" for anything else."""
+def _text(node: ast.AST, depth: int = 0) -> str:
+    """A text in code, "" for anything else, or for what is put together from very many."""
+    deeper = depth + 1
     match node:
+        case _ if depth > _DEEPEST:
+            return ""
         case ast.Constant(value=str(text)):
             return text
         case ast.JoinedStr(values=parts):
-            return "".join(_text(part) or "*" for part in parts)
-        case ast.BinOp(op=ast.Add(), left=left, right=right) if (one := _text(left)) + (other := _text(right)):
-            return f"{one or '*'}{other or '*'}"
+            return "".join(_text(part, deeper) or "*" for part in parts)
+        case ast.BinOp(op=ast.Add(), left=left, right=right):
+            one, other = _text(left, deeper), _text(right, deeper)
+            return f"{one or '*'}{other or '*'}" if one or other else ""
         case ast.BinOp(op=ast.Mod(), left=left):
-            return re.sub(r"%\w", "*", _text(left))
+            return re.sub(r"%\w", "*", _text(left, deeper))
         case ast.Call(func=ast.Attribute(value=value, attr="format")):
-            return re.sub(r"\{\w*\}", "*", _text(value))
+            return re.sub(r"\{\w*\}", "*", _text(value, deeper))
     return ""
 
 
@@ -161,28 +166,34 @@ def _named(code: _Code, starts: list[Path], folder: Path) -> tuple[set[Path], li
     found = set[Path]()
     for pattern in _patterns(code.texts):  # f"{__name__}.{name}" is beside it
         found |= {file for start in (starts[:1] if pattern[0] == "*" else starts) for file in start.glob(pattern)}
-    passed, looked_at = list[Path](), 0
+    passed, looked_at = dict[Path, None](), 0
     waiting = [(start, True, False) for start in starts]
     while waiting and looked_at < _MOST:
         place, is_named, is_within = waiting.pop()
         for entry in _entries(place):
             looked_at += 1
             path = place / entry.name
-            if entry.is_dir():
-                if (entry.name in folders or deep) and path not in passed and not _is_foreign(path, folder):
-                    passed.append(path)
+            if path.is_dir():
+                is_folder = entry.name in folders or (deep and not entry.is_symlink())
+                if is_folder and path not in passed and not _is_foreign(path, folder) and not _is_again(path):
+                    passed[path] = None
                     waiting.append((path, is_named and entry.name in folders, entry.name in folders))
             elif path.suffix != ".py":
                 found |= {path} if is_named and "." in entry.name and entry.name in parts else set()
             elif entry.name in parts or path.stem in stems or (lists and is_within):
                 found.add(path)
-    packages = {place / "__init__.py" for path in found if path.suffix == ".py" for place in path.parents}
-    return found | {file for file in packages if folder in file.parents and file.is_file()}, passed
+    found |= {place / "__init__.py" for path in found if path.suffix == ".py" for place in path.parents}
+    return {file for file in found if folder in file.parents and file.is_file()}, list(passed)
+
+
+def _is_again(folder: Path) -> bool:
+    """Whether a folder is one that it is in, by a link."""
+    return any(folder.samefile(outer) for outer in folder.parents)
 
 
 def _patterns(texts: set[str]) -> set[str]:
     """The patterns of paths that texts with stars are: "models/*.py" of "models.*"."""
-    names = {text.partition(":")[0] for text in texts if "*" in text and "**" not in text}
+    names = {text.partition(":")[0] for text in texts if "*" in text and "**" not in text and ".." not in text}
     paths = {name if name.endswith(".py") else f"{name.replace('.', '/')}.py" for name in names}
     return {pattern for path in paths if "*" in (pattern := re.sub(r"^([*.]*/)+", "", path))}
 
