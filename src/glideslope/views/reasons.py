@@ -64,7 +64,8 @@ class Compared:
     def _as_full(self, run: Run) -> str:
         lead, short = self.lead, self.best_short
         rose = f"; its training loss rose {rise:.2g}-fold on the way" if (rise := risen(run.losses)) > RISE else ""
-        rose += "; its rate was capped there" if run.has_caps else ""
+        rose += "; its rate was capped there" if any(event.factor > 0 for event in run.events) else ""
+        rose += "; it ends where its validation loss was least" if run.last_loss > run.final_loss else ""
         if run.contestant.schedule == HELD and HELD not in [one.contestant.schedule for one in self.short]:
             has_fallen = any(run.untrained > CLEAN_SHORT * run.final_loss for run in (*self.short, self.full[0]))
             rose += f"; its rate is held, since the loss {'shows little noise' if has_fallen else 'lay on a plateau'}"
@@ -73,7 +74,7 @@ class Compared:
             return (f"{self._answer(run)}: {number}" if self.final else f"{number} so far") + rose
         if _is_in(lead, self.short):
             return f"{above(run, lead)} the short run that is the answer{rose}"
-        also = "; no lower than a short run" if short is not None and run.final_loss >= short.final_loss else ""
+        also = "; no lower than a short run" if short is not None and run.last_loss >= short.final_loss else ""
         return f"{above(run, lead)} the lowest full run, {beside(run, lead)}{also}{rose}"
 
     def _as_short(self, run: Run) -> str:

@@ -172,10 +172,10 @@ def _too_large(full: Run, short: Run, *, is_alone: bool) -> float:
     """By what the peak is divided for the next full run; 1 where nothing says that it is too large. A rise, or a small
     gain, says so where it is the only peak tried."""
     learned = learned_clearly(short)
-    if learned and not full.final_loss < short.final_loss < math.inf:
+    if learned and not full.last_loss < short.final_loss < math.inf:
         return CAUTION
     rise = risen(full.losses) if is_alone else 1.0
     if rise > BLOW_UP:
         return CAUTION
-    little = is_alone and learned and full.final_loss > (1 - LITTLE) * short.final_loss > 0
+    little = is_alone and learned and full.last_loss > (1 - LITTLE) * short.final_loss > 0
     return STEP if rise > RISE or little else 1.0
