@@ -12,6 +12,7 @@ import glideslope as gs
 from glideslope.search.runs.contestant import Contestant, Run
 from glideslope.search.strategy.equal_runs import at_length
 from glideslope.search.strategy.full_runs import HELD, RAISED, best_run, for_short_runs, next_full
+from glideslope.search.strategy.rise import risen, undone
 
 CYCLE, LINEAR = gs.one_cycle(), gs.linear()
 
@@ -315,6 +316,28 @@ def test_a_training_loss_that_rises_sends_the_next_full_run_down():
     assert after([4.0, 2.0, 3.0, 1.0]) == 0.05
     assert after([4.0, 1.0, 3.0, 1.0]) == 0.025
     assert after([-4.0, -6.0, -3.0, -9.0]) == 0.2
+
+
+def curve(rng, levels):
+    """A noisy training loss that goes through some levels."""
+    return np.interp(np.arange(480), np.linspace(0, 479, len(levels)), levels) + 0.01 * rng.standard_normal(480)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 99), st.sampled_from([0, 1, 50, -5, -50]), st.floats(0.01, 1))
+def test_a_rise_to_where_the_loss_began_is_seen_on_any_level_and_in_any_unit(seed, zero, unit):
+    rng = np.random.default_rng(seed)
+    assert undone(zero + unit * curve(rng, [1.6, 1.4, 1.7, 1.0, 0.4]))
+    assert not undone(zero + unit * curve(rng, [1.6, 1.4, 1.5, 1.0, 0.4]))
+    assert not undone(zero + unit * curve(rng, [1.6, 1.6, 1.6, 1.6, 1.6]))
+    assert not undone(zero + unit * curve(rng, [1.6, 1.7, 1.8, 1.2, 0.4]))
+
+
+def test_it_sends_the_next_full_run_down():
+    losses = curve(np.random.default_rng(0), [1.6, 1.4, 1.7, 1.0, 0.4])
+    made = Run(Contestant(CYCLE, 0.1), 480, 0, losses, ((480, 1.0),), 1.0, untrained=9.0)
+    assert risen(losses) < 1.25
+    assert next_full([made], (CYCLE,), SHORT).peak == 0.05
 
 
 def test_one_that_was_interrupted_leaves_the_job_where_the_whole_one_does():

@@ -11,7 +11,7 @@ from glideslope.search.runs.contestant import Run
 from glideslope.search.strategy.full_runs import CLEAN_SHORT, HELD, best_run
 from glideslope.search.strategy.learned import learned, learned_clearly
 from glideslope.search.strategy.peaks import best_short
-from glideslope.search.strategy.rise import BLOW_UP, RISE, risen
+from glideslope.search.strategy.rise import BLOW_UP, RISE, risen, undone
 
 WHY = "why it is the answer, or isn't"  # the head of a column of reasons
 
@@ -64,6 +64,7 @@ class Compared:
     def _as_full(self, run: Run) -> str:
         lead, short = self.lead, self.best_short
         rose = f"; its training loss rose {rise:.2g}-fold on the way" if (rise := risen(run.losses)) > RISE else ""
+        rose = rose or ("; its training loss rose to where it began" if undone(run.losses) else "")
         rose += "; its rate was capped there" if any(event.factor > 0 for event in run.events) else ""
         rose += "; it ends where its validation loss was least" if run.last_loss > run.final_loss else ""
         if run.contestant.schedule == HELD and HELD not in [one.contestant.schedule for one in self.short]:
