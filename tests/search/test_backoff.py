@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import glideslope as gs
+from glideslope.averages import Average
 from glideslope.search import Contestant
 from glideslope.search.runs.trial import Trial
 from glideslope.search.trials import Trials
@@ -173,6 +174,54 @@ def test_it_never_goes_back_to_a_state_with_a_greater_validation_loss(peak, seed
     plain = made(Surrogate(seed, noise=0.0), peak, False)
     assert not run.events
     assert run.final_loss == plain.final_loss
+
+
+class Learner(Quartic):
+    """Learns its noise: its validation loss rises from an update on, to a height above the least."""
+
+    def __init__(self, height, level):
+        super().__init__(noise=0.0)
+        self.height, self.level = height, level
+
+    def step(self, lr):
+        super().step(lr)
+        return super().evaluate()
+
+    def evaluate(self):
+        return super().evaluate() + self.level + self.height * max(self.calls / STEPS - 0.5, 0) * 2
+
+    def state(self):
+        return *super().state(), self.calls
+
+    def restore(self, state):
+        super().restore(state[:2])
+        self.calls = state[2]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(0, 0.1), st.sampled_from([0.0, 1.0, -1.0, -0.3]))
+def test_a_run_ends_where_its_validation_loss_was_clearly_least(height, level):
+    run = made(Learner(height, level), 0.3, True)
+    losses = dict(run.evaluations)
+    least, last = min(losses.values()), losses[STEPS]
+    clear = 0.01 * (least if least > 0 else run.untrained - least)
+    assert run.last_loss == last
+    assert run.final_loss == (least if last - least > clear else last)
+    assert [(event.kind, losses[event.back_to]) for event in run.events] == (
+        [("overfitting", least)] if last - least > clear else []
+    )
+    rates, end = run.made_with.rates(STEPS), run.events[0].back_to if run.events else STEPS
+    assert rates[:end] == pytest.approx(run.contestant.rates(STEPS)[:end])
+    assert not rates[end:].any()
+
+
+def test_an_average_of_the_weights_is_measured_at_the_end():
+    trial = Trial(Contestant(gs.one_cycle(), 0.3, average=Average("ema", 0.5)), STEPS, 0, 20, backs_off=True)
+    learner = Learner(0.1, 1.0)
+    learner.average = lambda kind, amount: None
+    learner.evaluate_average = learner.evaluate
+    run = Trials(learner, 0).run_all([trial], stage="")[0]
+    assert run.final_loss == run.last_loss > 1.05
 
 
 def test_a_training_that_is_lost_at_any_rate_is_left():

@@ -107,14 +107,14 @@ def test_a_killed_run_goes_on_to_the_same_end(tmp_path_factory, schedule, steps,
 
 
 class Overfitting(Noisy):
-    """Its validation loss is least after some update."""
+    """Its validation loss is least after some update, and ends so little above that the run ends there too."""
 
     def __init__(self, seed: int, kill: int = 10**9, least: int = 25) -> None:
         super().__init__(seed, kill)
         self.least = least
 
     def evaluate(self) -> float:
-        return 1.0 + (self.made - self.least) ** 2
+        return 1e6 + (self.made - self.least) ** 2
 
 
 @pytest.mark.parametrize("kill", [10**9, 27, 44])
@@ -125,7 +125,7 @@ def test_the_state_of_the_least_validation_loss_is_kept(tmp_path, monkeypatch, k
         with suppress(Killed):
             run, end = made(Overfitting(0, calls), memory, "linear()", 60, 6)
             break
-    assert run.evaluations[1:3] == ((20, 26.0), (30, 26.0))
+    assert run.evaluations[1:3] == ((20, 1e6 + 25), (30, 1e6 + 25))
     job = Overfitting(1)
     gs.load_checkpoint(job, tmp_path / "checkpoint" / "best.json")
     assert (job.made, job.evaluate()) == (20, min(loss for _, loss in run.evaluations))

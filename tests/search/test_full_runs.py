@@ -12,6 +12,7 @@ import glideslope as gs
 from glideslope.search.runs.contestant import Contestant, Run
 from glideslope.search.strategy.equal_runs import at_length
 from glideslope.search.strategy.full_runs import HELD, RAISED, best_run, for_short_runs, next_full
+from glideslope.search.strategy.rise import risen, undone
 
 CYCLE, LINEAR = gs.one_cycle(), gs.linear()
 
@@ -192,9 +193,9 @@ def test_the_bound_holds_and_the_job_is_left_as_the_best_full_run_ended(overhead
     assert checks == 0
     assert len(tuned.full) >= 1
     assert tuned.final_loss == min(one.final_loss for one in (*tuned.full, *tuned.candidates)) == job.evaluate()
-    made = tuned.final.made
-    assert made == steps or tuned.final_loss < best_run(tuned.full).final_loss
-    rates = tuned.final.contestant.rates(steps).tolist()
+    made = len(job.rates)
+    assert made == steps or tuned.final_loss < min(one.last_loss for one in tuned.full)
+    rates = tuned.final.made_with.rates(steps).tolist()
     assert job.rates == pytest.approx(rates[:made])
     assert not any(rates[made:])
     assert for_short_runs(int(overhead * steps), steps) <= min(overhead, 2) * steps
@@ -205,7 +206,7 @@ def test_a_cliff_of_the_full_length_is_left_by_the_next_full_run():
     free = gs.tune(Bowl(0.1), steps, overhead=2)
     cliff = 0.7 * free.full[0].contestant.peak
     caught = gs.tune(Bowl(0.1, cliff, steps), steps, overhead=2)
-    assert caught.full[0].final_loss == 8.0
+    assert caught.full[0].last_loss == 8.0
     assert caught.full[1].final_loss < 2
     assert caught.full[1].contestant.peak < cliff
     assert caught.final_loss == min(one.final_loss for one in (*caught.full, *caught.candidates))
@@ -223,8 +224,30 @@ class Learner(Bowl):
 
 
 @pytest.mark.parametrize("overhead", [0.5, 1, 2])
+def test_a_training_that_learns_its_noise_is_stopped_where_a_full_run_was_lowest(overhead):
+    steps, job = 400, Learner(200)
+    tuned = gs.tune(job, steps, overhead=overhead)
+    assert tuned.problem is None
+    assert tuned.final in tuned.full
+    assert tuned.final_loss == job.evaluate() == min(loss for _, loss in tuned.final.evaluations)
+    assert tuned.final_loss < 0.2 * tuned.final.last_loss
+    made = len(job.rates)
+    assert str(tuned.schedule) == f"min(one_cycle(), piecewise([1, 0], [{100 * made / steps:g}%]))"
+    rates = gs.parse(str(tuned.schedule)).over(steps).sample(steps) * tuned.peak
+    assert job.rates == pytest.approx(rates[:made].tolist())
+    assert not rates[made:].any()
+
+
+class Annealed(Learner):
+    """A rate adds noise to it as long as it is there, so a short run ends lower than a full one is on its way."""
+
+    def evaluate(self):
+        return super().evaluate() + 10 * (self.rates[-1] if self.rates else 0)
+
+
+@pytest.mark.parametrize("overhead", [0.5, 1, 2])
 def test_a_training_that_learns_its_noise_is_stopped_where_a_short_run_ended(overhead):
-    steps, job = 400, Learner(100)
+    steps, job = 400, Annealed(100)
     tuned = gs.tune(job, steps, overhead=overhead)
     best = min(tuned.candidates, key=lambda one: one.final_loss)
     assert tuned.problem is None
@@ -234,10 +257,10 @@ def test_a_training_that_learns_its_noise_is_stopped_where_a_short_run_ended(ove
     assert rates[: best.steps] == pytest.approx(best.contestant.rates(best.steps))
     assert not rates[best.steps :].any()
     assert job.calls == tuned.search_updates + steps <= (1 + overhead) * steps
-    assert gs.tune(Learner(100), steps, overhead=overhead, memory={}).final == tuned.final
+    assert gs.tune(Annealed(100), steps, overhead=overhead, memory={}).final == tuned.final
 
 
-class Doubtful(Learner):
+class Doubtful(Annealed):
     """Its training loss never falls, and in another data order it ends higher: short runs are tied within that."""
 
     def __init__(self, most):
@@ -293,6 +316,28 @@ def test_a_training_loss_that_rises_sends_the_next_full_run_down():
     assert after([4.0, 2.0, 3.0, 1.0]) == 0.05
     assert after([4.0, 1.0, 3.0, 1.0]) == 0.025
     assert after([-4.0, -6.0, -3.0, -9.0]) == 0.2
+
+
+def curve(rng, levels):
+    """A noisy training loss that goes through some levels."""
+    return np.interp(np.arange(480), np.linspace(0, 479, len(levels)), levels) + 0.01 * rng.standard_normal(480)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 99), st.sampled_from([0, 1, 50, -5, -50]), st.floats(0.01, 1))
+def test_a_rise_to_where_the_loss_began_is_seen_on_any_level_and_in_any_unit(seed, zero, unit):
+    rng = np.random.default_rng(seed)
+    assert undone(zero + unit * curve(rng, [1.6, 1.4, 1.7, 1.0, 0.4]))
+    assert not undone(zero + unit * curve(rng, [1.6, 1.4, 1.5, 1.0, 0.4]))
+    assert not undone(zero + unit * curve(rng, [1.6, 1.6, 1.6, 1.6, 1.6]))
+    assert not undone(zero + unit * curve(rng, [1.6, 1.7, 1.8, 1.2, 0.4]))
+
+
+def test_it_sends_the_next_full_run_down():
+    losses = curve(np.random.default_rng(0), [1.6, 1.4, 1.7, 1.0, 0.4])
+    made = Run(Contestant(CYCLE, 0.1), 480, 0, losses, ((480, 1.0),), 1.0, untrained=9.0)
+    assert risen(losses) < 1.25
+    assert next_full([made], (CYCLE,), SHORT).peak == 0.05
 
 
 def test_one_that_was_interrupted_leaves_the_job_where_the_whole_one_does():

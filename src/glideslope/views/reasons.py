@@ -11,7 +11,7 @@ from glideslope.search.runs.contestant import Run
 from glideslope.search.strategy.full_runs import CLEAN_SHORT, HELD, best_run
 from glideslope.search.strategy.learned import learned, learned_clearly
 from glideslope.search.strategy.peaks import best_short
-from glideslope.search.strategy.rise import BLOW_UP, RISE, risen
+from glideslope.search.strategy.rise import BLOW_UP, RISE, risen, undone
 
 WHY = "why it is the answer, or isn't"  # the head of a column of reasons
 
@@ -64,7 +64,9 @@ class Compared:
     def _as_full(self, run: Run) -> str:
         lead, short = self.lead, self.best_short
         rose = f"; its training loss rose {rise:.2g}-fold on the way" if (rise := risen(run.losses)) > RISE else ""
-        rose += "; its rate was capped there" if run.has_caps else ""
+        rose = rose or ("; its training loss rose to where it began" if undone(run.losses) else "")
+        rose += "; its rate was capped there" if any(event.factor > 0 for event in run.events) else ""
+        rose += "; it ends where its validation loss was least" if run.last_loss > run.final_loss else ""
         if run.contestant.schedule == HELD and HELD not in [one.contestant.schedule for one in self.short]:
             has_fallen = any(run.untrained > CLEAN_SHORT * run.final_loss for run in (*self.short, self.full[0]))
             rose += f"; its rate is held, since the loss {'shows little noise' if has_fallen else 'lay on a plateau'}"
@@ -73,7 +75,7 @@ class Compared:
             return (f"{self._answer(run)}: {number}" if self.final else f"{number} so far") + rose
         if _is_in(lead, self.short):
             return f"{above(run, lead)} the short run that is the answer{rose}"
-        also = "; no lower than a short run" if short is not None and run.final_loss >= short.final_loss else ""
+        also = "; no lower than a short run" if short is not None and run.last_loss >= short.final_loss else ""
         return f"{above(run, lead)} the lowest full run, {beside(run, lead)}{also}{rose}"
 
     def _as_short(self, run: Run) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+from glideslope.feedback import Event
 from glideslope.plural import plural
 from glideslope.search.runs.contestant import Contestant, Run
 from glideslope.search.runs.idle import shown_name
@@ -50,13 +51,22 @@ def answer(tuned: Tuned, problem: str | None = None) -> Answer:
 def _capped(run: Run) -> Iterable[str]:
     """Where the rate was capped."""
     for event in run.events if run.has_caps else ():
-        went_back = event.back_to <= event.update
-        back = f" it went back to update {event.back_to:,}, and" if went_back else ""
+        if event.factor == 0:
+            yield (
+                f"The validation loss was least after update {event.back_to:,}, and ended at {event.loss:.4g}: "
+                "the answer is the training there, its rate zero from then on."
+            )
+            continue
+        back = f" it went back to update {event.back_to:,}, and" if _went_back(event) else ""
         what = "wasn't finite" if event.kind == "not finite" else "rose"
         said = f"The training loss {what} by update {event.update + 1:,}"
         yield f"{said}:{back} its rate stayed under half of that there."
-    if run.has_caps and any(event.back_to <= event.update for event in run.events):
+    if run.has_caps and any(event.factor > 0 and _went_back(event) for event in run.events):
         yield "The updates in between were lost: a run of the schedule itself makes them, and ends at another loss."
+
+
+def _went_back(event: Event) -> bool:
+    return event.back_to <= event.update
 
 
 def _cost(tuned: Tuned) -> str:

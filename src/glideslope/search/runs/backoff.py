@@ -1,4 +1,5 @@
-"""A full run that is saved from too large a peak: where its loss rises, its rate stays under half of that.
+"""A full run that is saved from too large a peak: where its loss rises, its rate stays under half of that; and from
+learning noise: it ends where its validation loss was least.
 
 A cap, and not a factor: at its end the rate is the schedule's own again, so that little of the training is lost. The
 training loss tells a rise early and with its noise; but it counts only where the validation loss doesn't say otherwise:
@@ -36,6 +37,10 @@ REST = 2  # the parts after which there may be a lower cap: the loss needs some 
 HIGHEST = 0.2
 """The share of the losses of a part, the highest, that are cut to the highest of the others: outliers are no rise."""
 
+OVER = 0.01
+"""The part of the least validation loss by which a run ends above it that goes back there, as one that has learned the
+noise of its examples; of losses that aren't positive, the part of what was gained."""
+
 SHORTEST = 8  # the updates of a part below which its mean says nothing
 
 MOST = 8  # the caps at most: a training that is lost at any rate is left
@@ -50,7 +55,7 @@ class _Place:
 class Backoff:
     """Looks at a run after each of its parts; caps its rate, which stays under `cap`, and takes it back where its loss
     has risen. Time goes on where the run goes back: so it makes as many updates as any. The factor of an event is the
-    cap over the schedule's rate at its update."""
+    cap over the schedule's rate at its update, its loss the mean of a part, or the validation loss at the end."""
 
     def __init__(self, rates: np.ndarray, job: Job) -> None:
         self.cap = math.inf
@@ -97,6 +102,17 @@ class Backoff:
             return False
         self._lower(made, "not finite", math.inf, is_lost=True)
         return True
+
+    def ended(self, validation: float, untrained: float) -> float:
+        """The final loss of a run that ended at some validation loss: where it was clearly less on the way, it goes
+        back there, and its rate is zero from there on."""
+        made, lowest = len(self._rates), self._lowest
+        clear = OVER * (lowest if lowest > 0 else untrained - lowest)
+        if not self._lowest_at.made or lowest >= untrained or validation - lowest <= clear:
+            return validation
+        self.events.append(Event(made - 1, "overfitting", validation, self._lowest_at.made, 0.0))
+        self._job.restore(self._lowest_at.state)
+        return lowest
 
     def _answer(self, mean: float, clear: float, made: int) -> bool:
         """Caps the rate where a part's mean has clearly risen, and goes back where it has much; whether it did."""
@@ -176,7 +192,8 @@ def capped_schedule(schedule: Schedule, events: Iterable[Event], steps: int) -> 
         caps = [(at, former) for at, former in caps if at < event.back_to] + [(event.back_to, float(f"{cap:.4g}"))]
     if len(caps) == 1:
         return schedule
-    return smallest(schedule, piecewise([cap for _, cap in caps], [f"{100 * at / steps:g}%" for at, _ in caps[1:]]))
+    parts = [f"{10**8 * at // steps / 1e6:.9g}%" for at, _ in caps[1:]]  # rounded down: the cap holds at that update
+    return smallest(schedule, piecewise([cap for _, cap in caps], parts))
 
 
 def _error(losses: np.ndarray) -> float:

@@ -96,7 +96,8 @@ class Run:
     seed: int  #: the seed of the job
     losses: np.ndarray  #: the training loss of each update made, shape (n,); fewer than planned where it diverged
     evaluations: tuple[tuple[int, float], ...]  #: (updates made, validation loss), the last at the end
-    final_loss: float  #: the validation loss at the end, infinite where it diverged
+    final_loss: float
+    """The validation loss at the end, infinite where it diverged; the least, where a full run ended clearly above."""
     scales: tuple[tuple[int, float], ...] = ()
     """(updates made, factor of the feedback from there on), where there is one."""
     events: tuple[Event, ...] = ()  #: what a guard did, or where its rate was capped
@@ -119,6 +120,11 @@ class Run:
         return self.contestant.cost(self.steps, self.made)
 
     @property
+    def last_loss(self) -> float:
+        """The validation loss after the last update: above the final one where the run went back to its least."""
+        return max(self.final_loss, self.evaluations[-1][1]) if self.evaluations else self.final_loss
+
+    @property
     def gain(self) -> float:
         """How far the validation loss ended below that of the untrained model; NaN where that isn't known."""
         return self.untrained - self.final_loss
@@ -137,7 +143,7 @@ class Run:
 
     @property
     def made_with(self) -> Contestant:
-        """The contestant, whose schedule says from when on the rate was capped, where the training loss rose."""
+        """The contestant, whose schedule says from when on the rate was capped, where a loss rose."""
         contestant = self.contestant
         if not self.has_caps or not isinstance(contestant.schedule, Schedule):
             return contestant

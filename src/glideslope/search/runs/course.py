@@ -68,6 +68,9 @@ class Course:
             self.problem = str(error)
             return math.inf
         final = self.evaluations[-1][1]
+        if self.backoff and self.average is None:
+            with calling("restore", f"after {self.what}"):
+                final = self.backoff.ended(final, self.untrained)
         return final if math.isfinite(final) else math.inf
 
     def _goes_on(self, protection: Protection | None, every: int, position: Position | None) -> bool:

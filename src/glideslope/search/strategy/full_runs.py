@@ -16,7 +16,7 @@ from glideslope.search.strategy.equal_runs import RUNS, next_peak
 from glideslope.search.strategy.learned import learned_clearly
 from glideslope.search.strategy.outcomes import SHORTEST, final_loss, two_digits
 from glideslope.search.strategy.plateau import ends_in_a_fall, learned_late
-from glideslope.search.strategy.rise import BLOW_UP, RISE, risen
+from glideslope.search.strategy.rise import BLOW_UP, RISE, risen, undone
 from glideslope.search.trials import Trials
 
 STEP = 2.0
@@ -113,12 +113,12 @@ def best_run(runs: Sequence[Run]) -> Run:
 def next_full(runs: Sequence[Run], schedules: Sequence[Driven], short: Run) -> Contestant | None:
     """What the next full run is made with; None where no other would tell more.
 
-    The best so far at another peak, half or twice as large, then the lowest point of a parabola. After the first one
-    the peak is larger, unless its training loss rose on the way, or it ends little lower than a short run. One that
-    ends no lower than a short run has too large a peak for so long a run: then a quarter of it, unless the short one is
-    on a plateau. Where the first one shows that the loss has little noise, the second holds its rate high, and where
-    the loss lay on a plateau it holds the same peak in place of a lower one. Where the peak is found, another schedule
-    at the peak with the same sum of rates.
+    The best so far at another peak, half or twice as large, then the lowest point of a parabola. After the first
+    one the peak is larger, unless its training loss rose on the way, or it ends little lower than a short run. One
+    that ends no lower than a short run has too large a peak for so long a run: then a quarter of it, unless the
+    short one is on a plateau. Where the first one shows that the loss has little noise, the second holds its rate
+    high, and where the loss lay on a plateau it holds the same peak in place of a lower one, unless that kept it
+    there. Where the peak is found, another schedule at the peak with the same sum of rates.
 
     Args:
         runs: the full runs made.
@@ -138,7 +138,7 @@ def next_full(runs: Sequence[Run], schedules: Sequence[Driven], short: Run) -> C
     if may_hold and _is_clean(best, CLEAN):
         return replace(contestant, schedule=HELD, peak=two_digits(STEP * contestant.peak))
     if (factor := _too_large(best, short, is_alone=len(losses) == 1)) > 1:
-        if may_hold and (ends_in_a_fall(short) or learned_late(best, short)):
+        if may_hold and (ends_in_a_fall(short) or learned_late(best, short)) and not undone(best.losses):
             return replace(contestant, schedule=HELD)
         return replace(contestant, peak=two_digits(min(losses) / factor))
     peak = next_peak(losses, best.untrained, contestant.peak, STEP)
@@ -169,13 +169,13 @@ def _is_clean(run: Run, fall: float) -> bool:
 
 
 def _too_large(full: Run, short: Run, *, is_alone: bool) -> float:
-    """By what the peak is divided for the next full run; 1 where nothing says that it is too large. A rise, or a small
-    gain, says so where it is the only peak tried."""
+    """By what the peak is divided for the next full run; 1 where nothing says that it is too large. A rise, by
+    a ratio or to where the loss began, or a small gain, says so where it is the only peak tried."""
     learned = learned_clearly(short)
-    if learned and not full.final_loss < short.final_loss < math.inf:
+    if learned and not full.last_loss < short.final_loss < math.inf:
         return CAUTION
     rise = risen(full.losses) if is_alone else 1.0
     if rise > BLOW_UP:
         return CAUTION
-    little = is_alone and learned and full.final_loss > (1 - LITTLE) * short.final_loss > 0
-    return STEP if rise > RISE or little else 1.0
+    little = is_alone and learned and full.last_loss > (1 - LITTLE) * short.final_loss > 0
+    return STEP if rise > RISE or little or (is_alone and undone(full.losses)) else 1.0

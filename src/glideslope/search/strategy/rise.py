@@ -1,10 +1,14 @@
-"""How far a training loss rises on its way: the mark of a peak that is too large for the length of the run."""
+"""How far a training loss rises on its way, and whether it rises to where it began: the marks of a peak that is too
+large for the length of the run."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+
+from glideslope.search.runs.backoff import CLEAR
+from glideslope.search.strategy.sweep import batch_noise
 
 RISE = 1.25
 """The rise above which a full run is followed by one at a lower peak, and not at a higher one."""
@@ -35,3 +39,20 @@ def risen(losses: np.ndarray) -> float:
     parts = np.array([part.mean() for part in np.array_split(losses, min(PARTS, len(losses)))])
     least = np.minimum.accumulate(parts)
     return float((parts / least).max()) if least[-1] > 0 and math.isfinite(parts.sum()) else 1.0
+
+
+def undone(losses: np.ndarray) -> bool:
+    """Whether a loss rises to where it began after it has clearly fallen, of means over parts of the run, and that by a
+    ratio which is no rise: as on a high level, or of losses that aren't positive.
+
+    Args:
+        losses: the training loss of each update, shape (updates,).
+
+    >>> undone(np.repeat([9.0, 8.0, 9.5, 7.0], 30)), undone(np.repeat([9.0, 8.0, 8.5, 7.0], 30))
+    (True, False)
+    """
+    if len(losses) < 2 * PARTS or risen(losses) > RISE:
+        return False
+    parts = np.array([part.mean() for part in np.array_split(losses, PARTS)])
+    clear = CLEAR * batch_noise([losses]) * math.sqrt(2 * PARTS / len(losses))
+    return bool(((parts >= parts[0]) & (parts[0] - np.minimum.accumulate(parts) > clear)).any())
