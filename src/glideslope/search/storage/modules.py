@@ -59,17 +59,10 @@ def _is_foreign(place: Path, folder: Path) -> bool:
 
 def _loaded(folder: Path) -> list[Path]:
     """The files in a folder that are loaded as modules; those of an environment within it, and our own, left out."""
-    files = []
-    for name, module in list(sys.modules.items()):
-        source = getattr(module, "__file__", None)
-        if name == "__main__" or not isinstance(source, str) or not source.startswith(str(folder)):
-            continue
-        file = Path(source)
-        if folder not in file.parents or not file.is_file() or _PACKAGE in file.parents:
-            continue
-        if not _is_foreign(file, folder):
-            files.append(file)
-    return files
+    loaded = {getattr(module, "__file__", None) for name, module in list(sys.modules.items()) if name != "__main__"}
+    files = [Path(source) for source in loaded if isinstance(source, str) and source.startswith(str(folder))]
+    within = (file for file in files if folder in file.parents and _PACKAGE not in file.parents and file.is_file())
+    return [file for file in within if not _is_foreign(file, folder)]
 
 
 def _imported(code: _Code, module: Path, roots: list[Path]) -> Iterator[Path]:
@@ -170,17 +163,16 @@ def _named(code: _Code, starts: list[Path], folder: Path) -> tuple[set[Path], li
     waiting = [(start, True, False) for start in starts]
     while waiting and looked_at < _MOST:
         place, is_named, is_within = waiting.pop()
-        for entry in _entries(place):
+        for path in sorted(place.iterdir()) if os.access(place, os.R_OK) else ():
             looked_at += 1
-            path = place / entry.name
             if path.is_dir():
-                is_folder = entry.name in folders or (deep and not entry.is_symlink())
+                is_folder = path.name in folders or (deep and not path.is_symlink())
                 if is_folder and path not in passed and not _is_foreign(path, folder) and not _is_again(path):
                     passed[path] = None
-                    waiting.append((path, is_named and entry.name in folders, entry.name in folders))
+                    waiting.append((path, is_named and path.name in folders, path.name in folders))
             elif path.suffix != ".py":
-                found |= {path} if is_named and "." in entry.name and entry.name in parts else set()
-            elif entry.name in parts or path.stem in stems or (lists and is_within):
+                found |= {path} if is_named and "." in path.name and path.name in parts else set()
+            elif path.name in parts or path.stem in stems or (lists and is_within):
                 found.add(path)
     found |= {place / "__init__.py" for path in found if path.suffix == ".py" for place in path.parents}
     return {file for file in found if folder in file.parents and file.is_file()}, list(passed)
@@ -196,14 +188,6 @@ def _patterns(texts: set[str]) -> set[str]:
     names = {text.partition(":")[0] for text in texts if "*" in text and "**" not in text and ".." not in text}
     paths = {name if name.endswith(".py") else f"{name.replace('.', '/')}.py" for name in names}
     return {pattern for path in paths if "*" in (pattern := re.sub(r"^([*.]*/)+", "", path))}
-
-
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
-    except OSError:
-        return []
 
 
 def _files(starts: list[Path], names: list[str], folder: Path) -> Iterator[Path]:
