@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -216,6 +217,34 @@ class Quadratic:
     def restore(self, state): self.w = state
 def job(seed): return Quadratic()
 """
+
+
+def test_a_file_that_a_job_writes_before_its_first_run_ends_is_no_change(tmp_path):
+    for name, text in (("job.py", READING), ("settings.json", "1.0"), ("log.csv", "of before\n")):
+        (tmp_path / name).write_text(text)
+    place, out, pid = f"{tmp_path / 'job.py'}:job", tmp_path / "out", os.fork()
+
+    def opened(**mode):
+        return RunDirectory(out, identity("race", place, {}), **mode)
+
+    def killed(*args):
+        directory.claim()  # as it does at each progress that is shown
+        if args and directory.saving("run").place.names(re.compile(".*")):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    if pid == 0:
+        directory = opened(checkpoint_every=0.0)
+        race(load_job(place), ["linear"], 10_000, [0.1], memory=directory, watch=killed)
+    os.waitpid(pid, 0)
+    assert not list(out.glob("finished/*"))
+    assert list(out.glob("unfinished/*"))
+    assert opened(resume=True).changes == []
+    (tmp_path / "settings.json").write_text("5.0")
+    with pytest.raises(gs.RunDirectoryError, match="data in settings"):
+        opened(resume=True)
+    for file in out.glob("unfinished/*"):  # killed before there was a checkpoint
+        file.unlink()
+    assert opened(resume=True).changes == []
 
 
 def test_a_file_that_a_job_reads_is_of_its_identity_and_one_that_it_writes_is_not(tmp_path):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 import re
 import secrets
+import time
 import warnings
 import weakref
 from collections import UserDict
@@ -26,7 +28,7 @@ from glideslope.search.directory.marker import Marker, check_plain
 from glideslope.search.directory.stop_request import StopRequest
 from glideslope.search.runs.unfinished import Saving, Unfinished
 from glideslope.search.storage import places, result_files, run_files, stored
-from glideslope.search.storage.identity import DATA, differences, written
+from glideslope.search.storage.identity import DATA, OF_DATA, differences, written
 from glideslope.search.storage.lock import Lock
 
 _TEMPORARY = re.compile(
@@ -34,6 +36,7 @@ _TEMPORARY = re.compile(
     r"|[0-9a-f]{16}-[0-9a-f]{16}(?:-(?:[0-9]{6,9}|best|progress))?\.(?:json|pt|npz))\.[a-z0-9_]{8}\.tmp"
 )
 CHECKPOINT_EVERY = 60.0  # the least seconds between two checkpoints of a run
+_LOOKS_AT_DATA = 30.0  # seconds between two looks, in the first run, at whether the job writes the files that it names
 _PATIENCE = 2.0
 """Seconds that the search of the folder waits for the lock, after it released it for a moment: one that took it then
 sees that the folder isn't free, and gives it back."""
@@ -83,7 +86,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         before = self._marker.record()
         self._record = stored.Record(2, secrets.token_hex(8), search, checkpoints=checkpoints or "")
         check_plain(self._record)
-        self._recorded = self._has_ended_a_run = False
+        self._recorded, self._looks_at_data = False, 0.0
         self.changes: list[str] = []
         self._emptied: list[Path] = []
         self._new = new
@@ -104,6 +107,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         text = stored.text_of_run(self._record.id, key, result)
         self._begin()
         self._drop_written_data()
+        self._looks_at_data = math.inf
         self.data[key] = result
         write_atomically(self._runs / stored.name_of_run(self._record.id, key), text)
         self.drop_unfinished(key)
@@ -169,6 +173,8 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         Raises a RunDirectoryError if another process has the lock, or another search began since this directory was
         opened."""
         if self._lock.held:
+            if time.monotonic() >= self._looks_at_data:
+                self._drop_written_data()
             return
         self._emptied = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
         try:
@@ -219,12 +225,12 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self._write_record(files={}, former=[])
 
     def _drop_written_data(self) -> None:
-        """At the end of the first run leaves out of the identity the data files that have changed since: the job writes
+        """Until the end of the first run leaves out of the identity the data files that have changed: the job writes
         them."""
-        if not self._has_ended_a_run and (names := written(self._record.search)):
+        if self._recorded and self._looks_at_data < math.inf and (names := written(self._record.search)):
             data = {name: said for name, said in self._record.search[DATA].items() if name not in names}
             self._write_record(search={**self._record.search, DATA: data})
-        self._has_ended_a_run = True
+        self._looks_at_data = time.monotonic() + min(self._unfinished.every / 2, _LOOKS_AT_DATA)
 
     def _delete_checkpoints(self, search: str) -> None:
         """Deletes the checkpoints of all runs of a search."""
@@ -248,7 +254,13 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         """Takes over the record and the results of the search that the folder holds."""
         now = stored.record_of(stored.text_of_record(self._record).encode()).search  # as it is read again
         self.changes = differences(before.search, now)
-        if self.changes and not accept_changes:
+        names = stored.run_names(before.id)
+        is_bare = (  # where nothing is made, nothing can mix
+            bool(self.changes)
+            and all(change.startswith(OF_DATA) for change in self.changes)
+            and not (run_files.entries(self._runs, names) or self._unfinished.has_any(before.id))
+        )
+        if self.changes and not accept_changes and not is_bare:
             raise RunDirectoryError(
                 f"{self.folder} holds another search than this one: {'; '.join(self.changes)}. Go on anyway, "
                 "keeping the results of its finished runs, with --accept-changes; or begin anew with --overwrite"
@@ -258,8 +270,9 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         before.checkpoints = self._record.checkpoints
         self._record = before
         if self.changes:  # else a data file that the job writes isn't in the one before
+            self.changes = [] if is_bare else self.changes
             before.search, before.accepted = now, [*before.accepted, *self.changes]
-        for file in run_files.entries(self._runs, stored.run_names(before.id)):
+        for file in run_files.entries(self._runs, names):
             try:
                 key, result = stored.run_of(stored.content_of(file) or b"", before.id, file.name)
             except DocumentError as error:

@@ -55,6 +55,10 @@ class Unfinished:
         """Where a run of a search is checkpointed."""
         return Saving(self._address, stored.stem_of_run(search, key), key, self.every, self._lock)
 
+    def has_any(self, search: str) -> bool:
+        """Whether there is a checkpoint of a run of a search."""
+        return bool(self._place.names(stored.checkpoint_names(stored.any_run(search))))
+
     def delete(self, stem: str) -> None:
         """Deletes the files whose names begin so, by a pattern. Raises a FileError if the place can't be reached."""
         if names := self._place.names(stored.unfinished_names(stem)):

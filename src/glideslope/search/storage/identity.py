@@ -15,7 +15,7 @@ from glideslope.search.storage.modules import nodes, used
 from glideslope.search.storage.stored import digest
 
 _CODE = {".py", *importlib.machinery.all_suffixes()}
-DATA, _DATA = "data files", "data in "
+DATA, OF_DATA = "data files", "data in "
 _MOST = 2**26  # bytes of a data file that are read
 FRAMEWORKS = ("numpy", "torch", "jax", "jaxlib", "flax", "optax", "keras", "tensorflow")
 
@@ -83,14 +83,14 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     return [
         f"{name}: {one.get(name, 'none')} → {other.get(name, 'none')}"
         for name in {**one, **other}
-        if one.get(name) != other.get(name) and (name in one or not name.startswith(_DATA))
+        if one.get(name) != other.get(name) and (name in one or not name.startswith(OF_DATA))
     ]
 
 
 def _flat(search: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in search.items():
         if isinstance(value, dict) and name in ("code", "versions", DATA):
-            lead = _DATA if name == DATA else f"{name.removesuffix('s')} of "
+            lead = OF_DATA if name == DATA else f"{name.removesuffix('s')} of "
             yield from ((f"{lead}{part}", item) for part, item in value.items())
         else:
             yield name, value
