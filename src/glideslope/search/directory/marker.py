@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 from glideslope.documents import shown
 from glideslope.errors import DocumentError, RunDirectoryError
 from glideslope.files import write_atomically
+from glideslope.schedules.numbers import is_number
 from glideslope.search.storage import stored
 
 
@@ -61,3 +64,14 @@ def check_plain(record: stored.Record) -> None:
         stored.text_of_record(record)
     except (TypeError, ValueError) as error:
         raise RunDirectoryError(f"search={shown(record.search, 80)}: give plain data ({error})") from error
+
+
+def check_arguments(folder: Any, search: Any, checkpoint_every: Any) -> None:
+    """Raises a RunDirectoryError unless folder, search and the time between checkpoints are of their types."""
+    if not isinstance(folder, str | os.PathLike):
+        raise RunDirectoryError(f"the folder of a run is {shown(folder, 80)}: give its path")
+    if not isinstance(search, dict):
+        example = "{'steps': 20_000}"
+        raise RunDirectoryError(f"search={shown(search, 80)}: give a dict of what is searched, such as {example}")
+    if not (is_number(checkpoint_every) and checkpoint_every >= 0):
+        raise RunDirectoryError(f"checkpoint_every={shown(checkpoint_every, 80)}: give seconds, math.inf for none")

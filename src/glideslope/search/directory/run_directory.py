@@ -20,11 +20,9 @@ from typing import Any, BinaryIO, TypeVar
 import numpy as np
 
 from glideslope.callers import caller_level
-from glideslope.documents import shown
 from glideslope.errors import DocumentError, RunDirectoryError
 from glideslope.files import write_atomically
-from glideslope.schedules.numbers import is_number
-from glideslope.search.directory.marker import Marker, check_plain
+from glideslope.search.directory.marker import Marker, check_arguments, check_plain
 from glideslope.search.directory.stop_request import StopRequest
 from glideslope.search.runs.unfinished import Saving, Unfinished
 from glideslope.search.storage import places, result_files, run_files, stored
@@ -278,17 +276,6 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
             except DocumentError as error:
                 raise RunDirectoryError(f"{file} is damaged ({error}): delete it, and its run is made again") from error
             self.data[key] = result
-
-
-def check_arguments(folder: Any, search: Any, checkpoint_every: Any) -> None:
-    """Raises a RunDirectoryError unless folder, search and the time between checkpoints are of their types."""
-    if not isinstance(folder, str | os.PathLike):
-        raise RunDirectoryError(f"the folder of a run is {shown(folder, 80)}: give its path")
-    if not isinstance(search, dict):
-        example = "{'steps': 20_000}"
-        raise RunDirectoryError(f"search={shown(search, 80)}: give a dict of what is searched, such as {example}")
-    if not (is_number(checkpoint_every) and checkpoint_every >= 0):
-        raise RunDirectoryError(f"checkpoint_every={shown(checkpoint_every, 80)}: give seconds, math.inf for none")
 
 
 Search = TypeVar("Search", bound=Callable[..., Any])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import importlib.machinery
 import importlib.metadata
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from glideslope.errors import JobError
-from glideslope.search.storage.modules import nodes, used
+from glideslope.search.storage.modules import nodes, used, words
 from glideslope.search.storage.stored import digest
 
 _CODE = {".py", *importlib.machinery.all_suffixes()}
@@ -67,7 +66,7 @@ def _of_data(file: Path) -> str:
 
 def versions(sources: Iterable[bytes]) -> dict[str, str]:
     """The versions of Glideslope and of each framework that is loaded, or that the sources name."""
-    named = {name for source in sources for node in nodes(source) for name in _names(node)}
+    named = {name for source in sources for node in nodes(source) for name in words(node)}
     used = [name for name in FRAMEWORKS if name in named or name in sys.modules]
     return {name: version for name in ("glideslope", *used) if (version := version_of(name))}
 
@@ -99,14 +98,6 @@ def _flat(search: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 def _absolute(file: str) -> Path:
     """The place of a file; a link to it stays one, since what it imports is beside the link."""
     return Path(file).parent.resolve() / Path(file).name
-
-
-def _names(node: ast.AST) -> list[str]:
-    if isinstance(node, ast.Import):
-        return [alias.name.partition(".")[0] for alias in node.names]
-    if isinstance(node, ast.ImportFrom):
-        return [(node.module or "").partition(".")[0], *(alias.name for alias in node.names)]
-    return [node.attr] if isinstance(node, ast.Attribute) else []
 
 
 def version_of(name: str) -> str:

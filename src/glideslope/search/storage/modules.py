@@ -94,7 +94,7 @@ class _Code:
     @cached_property
     def words(self) -> set[str]:
         """The names that it uses, those of modules and attributes among them."""
-        return {word for node in self.every for word in _words(node)}
+        return {word for node in self.every for word in words(node)}
 
     @cached_property
     def loads(self) -> bool:
@@ -138,14 +138,15 @@ def _text(node: ast.AST, depth: int = 0) -> str:
 
 def _loaded_by(node: ast.AST) -> list[ast.expr]:
     """What a call that loads a module is given."""
-    return node.args if isinstance(node, ast.Call) and _CALLS & {*_words(node.func)} else []
+    return node.args if isinstance(node, ast.Call) and _CALLS & {*words(node.func)} else []
 
 
-def _words(node: ast.AST) -> list[str]:
+def words(node: ast.AST) -> list[str]:
+    """The names in a node of code: those of modules, of what is imported from them, and of attributes among them."""
     if isinstance(node, ast.Import):
         return [alias.name.partition(".")[0] for alias in node.names]
     if isinstance(node, ast.ImportFrom):
-        return [(node.module or "").partition(".")[0]]
+        return [(node.module or "").partition(".")[0], *(alias.name for alias in node.names)]
     return [node.id] if isinstance(node, ast.Name) else [node.attr] if isinstance(node, ast.Attribute) else []
 
 
