@@ -44,6 +44,7 @@ class History:
         self.ring.clear()
         self._replay.clear(updates_made)
         self._growth, self.jumps, self._scale = SteadyGrowth(), Jumps(updates_made), StateScale()
+        self._sums: dict[str, float] = {}
         self.wait(updates_made, state)
         self.jumps.norm = self.health.read()[1]
         self.ring.keep()
@@ -114,13 +115,15 @@ class History:
         damaged = larger > LARGER and self._is_from_outside() if replayed else larger > LARGEST
         if not (damaged and replayed):  # where it only may be damaged, the same isn't it again
             self._scale.take(sums)
+        self._sums = self._sums if damaged else sums
         return damaged
 
     def _is_state_enlarged(self) -> bool:
-        """Whether the optimizer's state is far larger than the updates since the last snapshot, made again, make it."""
-        if not self._replay.reaches(self.ring.last.made):
-            return False
+        """Whether the optimizer's state is far larger than at the last snapshot, and than the updates since, made
+        again, make it."""
         sums = self._training.sums()
+        if times_larger(sums, self._sums) <= LARGER or not self._replay.reaches(self.ring.last.made):
+            return False
         again = self._made_again()
         return again is not None and times_larger(sums, again) > LARGER
 
