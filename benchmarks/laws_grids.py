@@ -24,10 +24,11 @@ above the least of its grid. So a regret of 0.15% from half of the smaller sizes
 
 Valleys that may be steeper at other sizes and tokens made two figures worse, 0.64% to 0.68% from half of the smaller
 sizes and 0.000% to 0.414% of the cell nearest to `best` from half the tokens. Each is one cell: 56,880 parameters at
-all tokens, whose best peak went from 0.00291 to 0.00282, over the middle of 0.002 and 0.004 (the cell chosen, 0.004, is the
-least); and 208,320 at half of them by one of eight halves, 0.00256 to 0.00283, while another of the 32 went from 1.03%
-to 0. Tried, chosen by the grids of half the tokens with other seeds and by made tables, judged by the grids of all the
-tokens, the tables by power laws and other quadratics (mean regret over random halves and quarters, %; over all splits):
+all tokens, whose best peak went from 0.00291 to 0.00282, over the middle of 0.002 and 0.004 (the cell chosen, 0.004, is
+the least); and 208,320 at half of them by one of eight halves, 0.00256 to 0.00283, while another of the 32 went from
+1.03% to 0. Tried, chosen by the grids of half the tokens with other seeds and by made tables, judged by the grids of
+all the tokens, the tables by power laws and other quadratics (mean regret over random halves and quarters, %; over all
+splits):
 
     the law as it is                                              0.130;  judged 0.536  0.055  0.035
     the widths' slopes known twice as well; as good as none       0.151, 0.132;  judged 0.606, 0.693
