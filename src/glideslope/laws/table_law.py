@@ -77,8 +77,7 @@ class TableLaw(ByValue):
         sizes = tried if batch is None else np.array([math.log(batch) - self.center[2]])
         peaks = np.minimum(_best_peak(values, n, d, sizes - best), math.log(self.ranges[3][1]))
         first = int(np.argmin(predicted(self.place, np.stack(np.broadcast_arrays(n, d, sizes, peaks)))))
-        size_of_batch, peak = float(sizes[first]), math.exp(peaks[first])
-        size = math.exp(size_of_batch + self.center[2])
+        size_of_batch, peak, size = float(sizes[first]), math.exp(peaks[first]), math.exp(sizes[first] + self.center[2])
         loss = float(self.predict(params, tokens, size, peak)[0])
         h, slopes = 1e-5, []
         at = np.array([[n], [d], [size_of_batch], [math.log(peak)]])
