@@ -177,6 +177,12 @@ SCRIPTS = (
         Claim(r"93M fitted beside three.*?\| [\d.]+; #", r"peaks that smaller.*?absolute error #", near(0.1)),
         Claim(r"93M fitted beside three.*?\| [\d.]+; [\d.]+; #", r"another peak: mean absolute error #", near(0.1)),
     ), full=("--data", "{data}"), needs="the published loss curves: --data FOLDER"),
+    Script("laws_grids", (
+        Claim(r"the cell chosen at larger.*?\| #%", r"small GPTs, smaller sizes to.*?regret #%", near(0, 0.05)),
+        Claim(r"the cell chosen at larger.*?\| [\d.]+%, #%", r"smaller sizes to.*?, #% carried", near(0.05)),
+        Claim(r"smaller sizes' cells \| #%", r"small GPTs, 50% of smaller.*?regret #%", near(0.1)),
+        Claim(r"smaller sizes' cells \| [\d.]+%, #%", r"small GPTs, 50% of smaller.*?best, #% carried", near(0.05)),
+    ), quick=("--quick",), same=False),
     Script("search/compare", (
         Claim(r"searches played on 34 trainings.*?\| #", WITHIN_ONE.format("geometric mean"), near(0.05)),
         Claim(r"searches played on 34 trainings.*?\| [^;]*; #", WITHIN_ONE.format("median"), near(0.05)),

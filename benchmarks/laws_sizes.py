@@ -9,8 +9,7 @@ FOLDER holds `convex-agreement/sizes` (a table runs.csv and its curves, 33M to 9
 - larger sizes without any run, and with one short run, and 100M of other data with one run beside those of 25M;
 - 124M at its longest horizon, from the smaller sizes and its shorter runs;
 - the loss of the mean of the last 500 weights along the runs that have it, by the law of all four sizes;
-- the regret of the cell chosen on the larger of the grids in search/tables/size_grid.csv, fitted on the smaller ones,
-  beside that of the cell nearest to `best`, and of the best cell of the next smaller grid.
+- the regret of the cells chosen on grids of batches and rates of small GPTs, as laws_grids.py has it.
 
 The bias over long horizons. On longer cosines of one size, fitted on three or four short runs that have half the peak
 in their cooldowns, the law came out too high. Tried on the four sizes, 25M, 100M and 124M, before and after the priors
@@ -103,7 +102,6 @@ and 76 of 81 with this.
 from __future__ import annotations
 
 import argparse
-import csv
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -111,12 +109,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from laws_grids import SEEDS, of_gpts
+from laws_grids import judge as judge_grids
 from loss_curves import OF_124M, convex_agreement, multi_power, sizes
 from public_laws import lines_without
 
 from glideslope import laws
 
-GRID = Path(__file__).parent / "search" / "tables" / "size_grid.csv"
 LAST = 3
 """The last losses of a run, whose mean error is judged: one has the noise of its evaluation."""
 AVERAGED = 500
@@ -249,36 +248,6 @@ def judge_averages(folder: Path, by_size: dict[str, list[laws.SizedRun]]) -> Non
           f"{np.abs(errors).mean():.4f}, mean {np.mean(errors):+.4f}; it gains {np.mean(gains):.4f}")  # fmt: skip
 
 
-def judge_grids(file: Path) -> None:
-    """The cell chosen on the grids of larger sizes and tokens, by the grids of smaller sizes."""
-    with file.open() as text:
-        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(text)]
-    keys = sorted({(row["params"], row["tokens"]) for row in rows})
-    chosen, nearest_to_best, carried = [], [], []
-    for params, tokens in keys:
-        known = [row for row in rows if row["params"] < params]
-        if len({row["params"] for row in known}) < 1:
-            continue
-        grid = [row for row in rows if (row["params"], row["tokens"]) == (params, tokens)]
-        law = laws.fit_table(known)
-        predicted = law.predict(*([row[name] for row in grid] for name in ("params", "tokens", "batch", "peak_lr")))
-        least = min(row["loss"] for row in grid)
-        nearest = max(row["params"] for row in known)
-        before = min(
-            (row for row in known if (row["params"], row["tokens"]) == (nearest, tokens)), key=lambda row: row["loss"]
-        )
-        same = next(row for row in grid if (row["batch"], row["peak_lr"]) == (before["batch"], before["peak_lr"]))
-        at = law.best(params, tokens)
-        near = min(grid, key=lambda row: np.hypot(*np.log([row["batch"] / at.batch, row["peak_lr"] / at.peak])))
-        nearest_to_best.append(near["loss"] / least - 1)
-        chosen.append(grid[int(np.argmin(predicted))]["loss"] / least - 1)
-        carried.append(same["loss"] / least - 1)
-    print(f"cells of {len(chosen)} grids of larger networks: mean regret {np.mean(chosen):.3%} "
-          f"(worst {max(chosen):.3%}), {np.mean(nearest_to_best):.3%} (worst {max(nearest_to_best):.3%}) of the cell "
-          "nearest to the best, "
-          f"{np.mean(carried):.3%} (worst {max(carried):.3%}) if the smaller grid's best is carried over")  # fmt: skip
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, required=True)
@@ -298,8 +267,7 @@ def main() -> None:
     judge_sizes({**by_size, "124M": largest}, without)
     judge_horizon(smaller, largest, without)
     judge_other_data(data / "multi-power-law", without)
-    if GRID.exists():
-        judge_grids(GRID)
+    judge_grids("small GPTs", [of_gpts()], SEEDS)
     print(f"{time.perf_counter() - begin:.0f} s")
 
 

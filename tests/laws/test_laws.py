@@ -512,6 +512,35 @@ def test_no_loss_is_under_the_lowest_and_that_is_said(times):
     assert np.all((low > 0) & (low < high) & np.isfinite(high))
 
 
+def test_the_commands_say_once_that_a_loss_is_the_lowest(tmp_path):
+    theta = parameters(0) | {"gamma": 1.5}
+    law, schedule = made(theta), "cosine_restarts(1000)"
+    law.save(tmp_path / "law.json")
+    high = f"{law.reference * 1000:g}"
+    candidates = write(tmp_path / "c.csv", [(schedule, high, 50_000), (schedule, high, 49_999)], "schedule,LR,Updates")
+    asked = (["predict", str(tmp_path / "law.json"), schedule, "--peak", high, "--steps", "50000"],
+             ["rank", str(tmp_path / "law.json"), str(candidates)])  # fmt: skip
+    for arguments in asked:
+        done = CliRunner().invoke(app, arguments)
+        assert done.exit_code == 0, done.output
+        lines = [line for line in done.stderr.splitlines() if "lowest loss" in line]
+        assert lines == [f"Careful: the law says less than its lowest loss, {theta['L0']:.4g}, which is given: these "
+                         "rates are far from those fitted."]  # fmt: skip
+    done = CliRunner().invoke(app, [*asked[0], "--json"])
+    assert any("lowest loss" in warning for warning in json.loads(done.stdout)["warnings"])
+
+
+@pytest.mark.parametrize("names", [("--num-steps", "--max-lr"), ("--updates", "--learning-rate")])
+def test_options_of_a_design_by_the_names_of_columns(names, tmp_path):
+    made(parameters(0)).save(tmp_path / "law.json")
+    asked = [
+        CliRunner().invoke(app, ["design", str(tmp_path / "law.json"), steps, "3000", peak, "1e-3", "--json"])
+        for steps, peak in (names, ("--steps", "--peak"))
+    ]
+    assert asked[0].exit_code == 0
+    assert asked[0].stdout == asked[1].stdout
+
+
 def test_how_long_a_run_needs():
     law = made(parameters(0))
     lr = 1e-3 * gs.parse("warmup(5%) >> cosine").over(3000).sample(3000)

@@ -341,6 +341,15 @@ def table(folder, *lines, header="curve,schedule,peak_lr,steps"):
     return saved(folder, "\n".join([header, *lines]) + "\n", "table.csv")
 
 
+@pytest.mark.parametrize("header", ["Curve,LR Schedule,Learning Rate,num_steps", "file,schedule,max-lr,updates"])
+def test_a_table_of_runs_by_other_names(header, tmp_path):
+    saved(tmp_path, text(rows()))
+    [run] = laws.read(table(tmp_path, "a.csv,hold >> cooldown(20%),1e-3,2000", header=header)).runs
+    [same] = laws.read(table(tmp_path, "a.csv,hold >> cooldown(20%),1e-3,2000")).runs
+    assert np.array_equal(run.lr, same.lr)
+    assert np.array_equal(run.loss, same.loss)
+
+
 def test_a_table_and_the_runs_of_a_curves_file(tmp_path):
     """A row that named a file of two runs had the losses of the last."""
     both = [(name, *row) for name, offset in (("x", 0), ("y", 0.3)) for row in rows(offset)]

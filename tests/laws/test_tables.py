@@ -35,6 +35,56 @@ def test_a_table_by_other_names_and_forms(names, form):
     assert np.array_equal(laws.fit_table(table).place, laws.fit_table(ROWS).place)
 
 
+class Indexed(Frame):
+    """A data frame of pandas whose index has names."""
+
+    @property
+    def index(self):
+        return type("Index", (), {"names": ["params"]})
+
+    def reset_index(self):
+        return Frame(self | {"params": [row["params"] for row in ROWS]})
+
+
+class Lazy:
+    """A data frame of polars that isn't computed yet."""
+
+    def collect(self):
+        return Frame({name: [row[name] for row in ROWS] for name in ROWS[0]})
+
+
+def test_a_table_in_the_forms_of_other_libraries():
+    expected, names = laws.fit_table(ROWS).place, list(ROWS[0])
+    array = np.array([tuple(row.values()) for row in ROWS], dtype=[(name, float) for name in names])
+    frame = Lazy().collect()
+    for table in (Lazy(), Indexed({name: frame[name] for name in names[1:]}), array, array.view(np.recarray)):
+        assert np.array_equal(laws.fit_table(table).place, expected)
+    with pytest.raises(gs.LawError, match="has no rows"):
+        laws.fit_table(Frame({name: [] for name in names}))
+    twice = type("Twice", (Frame,), {"columns": [*names, "loss"]})(frame)
+    with pytest.raises(gs.LawError, match="two columns loss"):
+        laws.fit_table(twice)
+
+
+@pytest.mark.parametrize("empty", [None, math.nan, np.float32("nan"), ""])
+def test_an_empty_weight_decay_is_none(empty):
+    run = laws.Run.from_schedule("hold", peak=1e-3, steps=100, step=[50, 100], loss=[3.0, 2.0], name="a")
+    [sized] = laws.sized([run], [{"run": "a", "params": 124e6, "wd": empty}])
+    assert sized.weight_decay is None
+
+
+@pytest.mark.parametrize("most", [1e-3, 2e-3, 4e-3])
+def test_the_best_peak_is_one_tried_and_the_batch_is_the_best_at_it(most):
+    law = laws.fit_table([row for row in ROWS if row["peak_lr"] <= most])
+    for params, tokens in {(row["params"], row["tokens"]) for row in ROWS}:
+        at = law.best(params, tokens)
+        assert at.peak <= most * (1 + 1e-9)
+        batches = np.geomspace(*law.ranges[2], 50)
+        peaks = [law.best(params, tokens, batch).peak for batch in batches]
+        assert max(peaks) <= most * (1 + 1e-9)
+        assert at.loss <= law.predict(params, tokens, batches, peaks).min() * (1 + 1e-4)
+
+
 @pytest.mark.parametrize("names", [("run", "params", "batch"), ("Curve", "Model Size", "tokens-per-batch"),
                                    ("run_name", "N", "tokens_per_step")])  # fmt: skip
 def test_a_table_of_sizes_by_other_names_and_forms(names, tmp_path):

@@ -47,17 +47,18 @@ def predict(
     from glideslope.views import laws as views
     from glideslope.views import report, terminal
 
+    if average is not None and not 1 <= average <= steps:
+        raise GlideslopeError(f"--average {average}: give updates of the run, 1 to {steps}")
     curve = parsed(schedule, steps_per_epoch)
     fitted, lr = laws.load(law), rates_of(curve, peak, steps)
     at = np.unique(np.linspace(steps / 50, steps, 50).round()).astype(np.int64)
-    loss, (low, high) = fitted.predict(lr, at, batch_size), fitted.interval(lr, at, level, batch_size)
-    warnings = fitted.warnings(steps, float(lr.max()))
-    needed = fitted.steps_for(target, curve, peak, batch_size=batch_size) if target is not None else None
-    averaged = None
-    if average is not None:
-        if not 1 <= average <= steps:
-            raise GlideslopeError(f"--average {average}: give updates of the run, 1 to {steps}")
-        averaged = float(laws.predict_average(fitted, lr, steps, window=average, batch_size=batch_size)[0])
+    with output.warned() as warnings:
+        loss, (low, high) = fitted.predict(lr, at, batch_size), fitted.interval(lr, at, level, batch_size)
+        needed = fitted.steps_for(target, curve, peak, batch_size=batch_size) if target is not None else None
+        averaged = None
+        if average is not None:
+            averaged = float(laws.predict_average(fitted, lr, steps, window=average, batch_size=batch_size)[0])
+    warnings += fitted.warnings(steps, float(lr.max()))
     result = {
         "schedule": schedule, "peak": peak, "steps": steps, "final_loss": float(loss[-1]),
         "final_loss_on_other_set": float(loss[-1]) + fitted.shift if fitted.shift else None,
@@ -86,7 +87,15 @@ def predict(
     output.answer(lead, table, warnings, ("predicted loss", "low, high"))
 
 
-@command("glideslope design examples/law.json --steps 6000")
+def _option(name: str) -> str:
+    """The option of `design` of a name that a column of a table may have."""
+    from glideslope.laws.logs.column_names import named
+
+    known = named([name], ("params", "tokens", "batch", "steps", "peak_lr"))
+    return next(iter(known), name).removesuffix("_lr")
+
+
+@command("glideslope design examples/law.json --steps 6000", token_normalize_func=_option)
 def design(
     law: LawFile,
     steps: Annotated[int | None, typer.Option(help="For a law of one size: the updates of the run.")] = None,
@@ -116,14 +125,16 @@ def design(
     from glideslope.views.thinning import places
 
     fitted = laws.load(law)
-    designed = laws.design(fitted, steps, peak=peak, floor=floor, batch=batch)
+    with output.warned() as warnings:
+        designed = laws.design(fitted, steps, peak=peak, floor=floor, batch=batch)
+    warnings += designed.warnings
     entries = {"designed": designed.best, **designed.named}
     columns = ("family", "peak", "loss", "schedule")
     rows = [(name, best.peak, best.loss, str(best.schedule)) for name, best in entries.items()]
     most = designed.tolerance if tolerance is None else tolerance
     simplest = designed.simplest(most)
     result = {
-        "steps": steps, "warnings": list(designed.warnings), "simplest": of_sizes.described(simplest),
+        "steps": steps, "warnings": warnings, "simplest": of_sizes.described(simplest),
         **{name: of_sizes.described(best) for name, best in entries.items()}, **of_sizes.batches_of(designed),
     }  # fmt: skip
     lead = (
@@ -147,7 +158,7 @@ def design(
     if as_json:
         output.put(json.dumps(result))
         return
-    output.answer(lead, terminal.table("Designed", columns, rows), designed.warnings, ("peak", "predicted loss"))
+    output.answer(lead, terminal.table("Designed", columns, rows), warnings, ("peak", "predicted loss"))
     of_sizes.say_batches(designed, steps)
 
 

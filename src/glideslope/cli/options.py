@@ -49,12 +49,14 @@ def main(
 F = TypeVar("F", bound=Callable[..., None])
 
 
-def command(example: str, name: str | None = None) -> Callable[[F], F]:
-    """Makes a function a command, its help begun with an example; a dataclass parameter is an option a field."""
+def command(example: str, name: str | None = None, **context: Any) -> Callable[[F], F]:
+    """Makes a function a command, its help begun with an example; a dataclass parameter is an option a field. Settings
+    of its context are click's."""
 
     def registered(function: F) -> F:
         text = inspect.getdoc(function) or ""
-        register = app.command(name, help=f"Example: {example}\n\n{text}", short_help=text.split("\n")[0])
+        brief = text.split("\n")[0]
+        register = app.command(name, help=f"Example: {example}\n\n{text}", short_help=brief, context_settings=context)
         register(_with_each_option(function))
         return function
 

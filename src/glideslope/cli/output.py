@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from glideslope.errors import FileError
@@ -67,6 +67,16 @@ def answer(lead: str, table: Any, warnings: Iterable[str] = (), terms: Iterable[
     draw(first(lead), "", table, *(glossary(terms) if terms else ()))
     for warning in warnings:
         say_line(f"Careful: {warning}.")
+
+
+@contextmanager
+def warned() -> Iterator[list[str]]:
+    """What is warned of within, each once, for `answer` to say; it is known afterwards."""
+    said: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield said
+    said += dict.fromkeys(str(warning.message) for warning in caught)
 
 
 def say(text: str) -> None:

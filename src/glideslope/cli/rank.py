@@ -48,11 +48,12 @@ def rank(
     ranked, warnings = [], set[str]()
     for place, row in zip(rows.places, rows.entries, strict=True):
         try:
-            entry, notes = predict(dict(row))
+            with output.warned() as said:
+                entry, notes = predict(dict(row))
         except GlideslopeError as error:
             raise GlideslopeError(f"{place}: {error}") from None
         ranked.append(entry)
-        warnings.update(notes)
+        warnings.update(notes, said)
     ranked.sort(key=lambda entry: entry["final_loss"])
     if as_json:
         output.put(json.dumps({"candidates": ranked}))

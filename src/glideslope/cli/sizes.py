@@ -46,11 +46,13 @@ def design(
     from glideslope import laws
     from glideslope.views import terminal
 
-    plan = laws.design_sizes(laws.load_sizes(law), params=params, tokens=tokens, flops=flops, batch=batch)
+    with output.warned() as warnings:
+        plan = laws.design_sizes(laws.load_sizes(law), params=params, tokens=tokens, flops=flops, batch=batch)
+    warnings += plan.warnings
     entries = {"designed": plan.best, **plan.named}
     result = {
         "params": plan.params, "tokens": plan.tokens, "batch": plan.batch, "steps": plan.steps,
-        **described(plan.best), "interval": [plan.low, plan.high], "warnings": list(plan.warnings),
+        **described(plan.best), "interval": [plan.low, plan.high], "warnings": warnings,
         "named": {name: described(best) for name, best in plan.named.items()},
     }  # fmt: skip
     result |= batches_of(plan)
@@ -63,7 +65,7 @@ def design(
         f"{plan.low:#.5g} to {plan.high:#.5g})."
     )
     rows = [(name, best.peak, best.loss, str(best.schedule)) for name, best in entries.items()]
-    output.answer(lead, terminal.table("Designed", ("family", "peak", "loss", "schedule"), rows), plan.warnings)
+    output.answer(lead, terminal.table("Designed", ("family", "peak", "loss", "schedule"), rows), warnings)
     say_batches(plan, plan.steps, " tokens")
 
 

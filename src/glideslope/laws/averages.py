@@ -20,7 +20,7 @@ _LONG = 12.0  # the updates that an exponential mean reaches back, over 1/(1 - d
 def predict_average(
     law: Law, lr: Any, step: Any, *, window: int | None = None, decay: float | None = None, batch_size: Any = None
 ) -> np.ndarray:
-    """The loss of averaged weights after updates of a run.
+    """The loss of averaged weights after each of some updates of a run, shape (m,).
 
     The mean of the weights after each of the last W updates holds the update that is j before the end by the part
     j/W; so does the last of the weights of a run whose rate falls linearly over those W updates, where the gradients
@@ -33,9 +33,6 @@ def predict_average(
         window: the updates whose weights are averaged; those made, where there are fewer.
         decay: of an exponential mean, in the place of the window, between 0 and 1.
         batch_size: examples in an update, a number or shape (T,), as for `Law.predict`.
-
-    Returns:
-        The loss at each, shape (m,).
 
     Raises:
         LawError: both or neither of window and decay are given, one is out of range, or as for `Law.predict`.

@@ -1,33 +1,20 @@
-"""Tables that people make of their runs: the names that a column may have, and the forms of a table."""
+"""Tables that people make of their runs, in their forms."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 from glideslope.documents import shown
 from glideslope.errors import LawError
+from glideslope.laws.logs.column_names import COLUMNS, named
 from glideslope.laws.logs.delimited import table
 from glideslope.laws.logs.source import Source
 from glideslope.schedules.numbers import number
-
-COLUMNS = {
-    "run": ("run", "curve", "name", "run_name", "run_id", "file"),
-    "params": ("params", "n", "model_size", "n_params", "num_params", "parameters", "num_parameters", "size"),
-    "tokens": ("tokens", "d", "n_tokens", "num_tokens", "train_tokens", "total_tokens"),
-    "batch": (
-        "tokens_per_step", "batch_tokens", "tokens_per_batch", "tokens_per_update", "batch", "bs", "batch_size",
-        "global_batch_size",
-    ),
-    "peak_lr": ("peak_lr", "peak", "max_lr", "peak_learning_rate", "lr", "learning_rate"),
-    "loss": ("loss", "smooth_loss", "final_loss", "val_loss", "final_val_loss", "validation_loss", "eval_loss"),
-    "schedule": ("schedule", "lr_schedule", "scheduler", "lr_scheduler"),
-    "steps": ("steps", "updates", "num_steps", "n_steps", "max_steps", "total_steps", "iterations"),
-    "weight_decay": ("weight_decay", "wd"),
-}  # fmt: skip
-"""The names that each column may have, the first that a table has counting; in any case, with a space or - for _."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +29,8 @@ class Rows:
         """The number in a cell, such as 124e6 or 124M; None where it is empty. Raises a LawError for another cell."""
         cell = self.entries[row].get(column)
         try:
-            return None if cell is None or str(cell).strip() in ("", "None", "<NA>") else number(cell)
+            lost = isinstance(cell, Real) and math.isnan(cell)
+            return None if lost or str(cell).strip() in ("", "None", "<NA>") else number(cell)
         except (TypeError, ValueError):
             name = self.names[column]
             raise LawError(
@@ -76,27 +64,32 @@ def rows_of(rows: Any, needed: Sequence[str], also: Sequence[str] = ()) -> Rows:
     if not entries:
         raise LawError(f"{where} has no rows")
     every = dict.fromkeys(name for row in entries for name in row)
-    known = {"_".join(str(name).lower().replace("-", " ").split()): name for name in reversed(every)}
-    found = {column: [known[name] for name in COLUMNS[column] if name in known] for column in (*needed, *also)}
-    if lacking := [column for column in needed if not found[column]]:
+    chosen = named(every, (*needed, *also))
+    if lacking := [column for column in needed if column not in chosen]:
         names = "; ".join(f"{column}, which may be named {', '.join(COLUMNS[column][:6])}" for column in lacking[:1])
         raise LawError(
             f"{where}: no column {names}; give {', '.join((*needed, *(f'maybe {name}' for name in also)))}; it has "
             f"{', '.join(map(str, every))}"
         )
-    chosen = {column: names[0] for column, names in found.items() if names}
     return Rows(
         chosen, tuple(places), tuple({column: row.get(name) for column, name in chosen.items()} for row in entries)
     )
 
 
 def _by_rows(rows: Any) -> list[Any]:
-    """The rows of a table that may be a mapping or a data frame of columns."""
+    """The rows of a table that may be a mapping, an array or a data frame of columns, and that may have an index."""
+    rows = rows.collect() if hasattr(rows, "collect") else rows
+    rows = rows.reset_index() if any(getattr(getattr(rows, "index", None), "names", ())) else rows
     names = getattr(rows, "column_names", getattr(rows, "columns", rows if isinstance(rows, Mapping) else None))
+    names = getattr(getattr(rows, "dtype", None), "names", None) if names is None else list(names)
     if names is None:
-        return list(rows) if isinstance(rows, Iterable) else [rows]
+        every = list(rows) if isinstance(rows, Iterable) else [rows]
+        return [dict(row) if hasattr(row, "keys") else row for row in every]
+    if twice := [str(name) for i, name in enumerate(names) if name in names[:i]]:
+        raise LawError(f"the table has two columns {twice[0]}: give one")
     try:
         columns = {name: list(rows[name]) for name in names if not isinstance(rows[name], str)}
     except TypeError:  # a mapping of numbers: one row
         return [rows]
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=False)] or [rows]
+    every = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=False)]
+    return every if columns else [rows]

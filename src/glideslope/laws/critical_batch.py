@@ -102,14 +102,9 @@ def critical_batch(
 
 
 def batch_growth(
-    law: Law,
-    schedule: Schedule,
-    steps: int,
-    peak: float,
-    batch: float,
-    critical: CriticalBatch,
+    law: Law, schedule: Schedule, steps: int, peak: float, batch: float, critical: CriticalBatch,
     batches: tuple[float, float] | None = None,
-) -> BatchGrowth | None:
+) -> BatchGrowth | None:  # fmt: skip
     """A schedule whose decay is paid in batch growth, up to the critical batch; see `glideslope.batches.growth`.
 
     The largest batch is the base times a power of two, no larger than the critical batch, nor than those of the law's

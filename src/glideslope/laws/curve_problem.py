@@ -23,12 +23,9 @@ FLOOR = 0.3  # the least weight of a point: it grows with the updates
 TIMES = 5.0  # how many times the last points of a run count: the end is what is asked for
 FARTHEST = 10.0  # how far a parameter may lie from its prior's median, in the prior's standard deviations
 BOOTSTRAPS = 200
-QUARTERS = 4
-"""Parts of a run, of which a law that follows it has no mean error."""
-EARLY = 10
-"""Losses of the first half, at least, for what comes after it to be foretold by them."""
-OF_MAIN = ("L0", "A", "alpha", "offset", "a", "b")
-"""The parameters of how the loss falls at one rate."""
+QUARTERS = 4  # parts of a run, of which a law that follows it has no mean error
+EARLY = 10  # losses of the first half, at least, for what comes after it to be foretold by them
+OF_MAIN = ("L0", "A", "alpha", "offset", "a", "b")  # the parameters of how the loss falls at one rate
 
 
 class Problem:
@@ -36,14 +33,9 @@ class Problem:
     the updates of the longest run, and `sizes` the batch size that others are over, if there are any."""
 
     def __init__(
-        self,
-        runs: Sequence[Run],
-        points: Sequence[Points],
-        prior: CurvePrior,
-        longest: int,
-        sizes: float | None,
+        self, runs: Sequence[Run], points: Sequence[Points], prior: CurvePrior, longest: int, sizes: float | None,
         fixed: dict[str, float],
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.fixed, self.prior = fixed, prior
         self.free = [i for i, name in enumerate(NAMES) if name not in fixed]
         self.knots = Knots.joined(

@@ -32,13 +32,9 @@ class SizeDesign(Design):
 
 
 def design_sizes(
-    law: SizeLaw,
-    *,
-    params: float | None = None,
-    tokens: float | None = None,
-    flops: float | None = None,
+    law: SizeLaw, *, params: float | None = None, tokens: float | None = None, flops: float | None = None,
     batch: float | None = None,
-) -> SizeDesign:
+) -> SizeDesign:  # fmt: skip
     """The run of least loss for a size and tokens; or for an amount of compute, 6·params·tokens, the size too.
 
     The batch is one between those of the runs, where they differ, or theirs. With an amount of compute and no size, the

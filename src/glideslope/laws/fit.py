@@ -20,10 +20,8 @@ from glideslope.laws.form import MULTI_POWER
 from glideslope.laws.law import MOST_NOISE, Fitted, Law
 from glideslope.laws.run import Run, used, without_twins
 
-ROUGH, FINE = 1e-3, 1e-6
-"""How well a minimum is found at first, and in the end."""
-ROUGH_RUNS, ROUGH_POINTS = 10, 1_000
-"""Runs, and points of all of them, that the priors are tried with."""
+ROUGH, FINE = 1e-3, 1e-6  # how well a minimum is found at first, and in the end
+ROUGH_RUNS, ROUGH_POINTS = 10, 1_000  # runs, and points of all of them, that the priors are tried with
 FEW = 3
 _OF_MISFIT, _OF_DRIFT = 3.5, 1.7
 """The deviation of a prediction over the misfit, and that of one of twice the updates over the drift. With these nine
@@ -41,9 +39,8 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
     Of a run with more than 400 losses that a fit uses (of over 25 runs, 10,000 over their number), neighbours are
     averaged to so many; a mean counts by the noise that its points leave it. `notes` says so.
 
-    Returns:
-        The law; its `notes` say what was dropped. Where it tells nothing, since the ends of runs are no nearer to what
-        fits without them predict than to the mean loss of the others, `doubt` says so, and a warning does.
+    The `notes` of the law say what was dropped. Where it tells nothing, since the ends of runs are no nearer to what
+    fits without them predict than to the mean loss of the others, `doubt` says so, and a warning does.
 
     Formula: L(t) = L0 + A·(S(t) + s0)^-α + B·Σ_k (v_k^p - v_{k-1}^p)·(1 - (1 + C·η_k^-γ·(R(t) - R_k))^-β), with
     v = η/Q^0.6, S(t) = Σ_{τ<t} v_τ and R(t) = Σ_{τ<t} η_τ/Q_τ. Q is the growth of ‖w‖², dQ/ds = a·η - b·Q along

@@ -32,7 +32,7 @@ _FAR, _ROUGH, _FINE = 4.0, 1e-3, 1e-6
 
 
 def fit_sizes(runs: Sequence[SizedRun]) -> SizeLaw:
-    """Fits one law on runs of several sizes.
+    """Fits one law on runs of several sizes; `law.at(params)` is that of a size, a `Law`.
 
     The law of a size is that of `fit`, in one clock for all. The logarithm of each parameter lies near a line in that
     of the number of parameters, by less the better all sizes agree (partial pooling), so that a size with one short run
@@ -43,9 +43,6 @@ def fit_sizes(runs: Sequence[SizedRun]) -> SizeLaw:
 
     Args:
         runs: of two sizes or more; their batch sizes in tokens, where they differ.
-
-    Returns:
-        The law; `law.at(params)` is that of a size, a `Law`.
 
     Raises:
         LawError: there is one size only, sizes can't be told from peaks, or as for `fit`.

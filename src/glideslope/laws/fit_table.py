@@ -45,9 +45,9 @@ def fit_table(rows: Path | str | Sequence[Mapping[str, Any]]) -> TableLaw:
     short run loses more by a wrong peak. Losses far above the best of their size and tokens count less.
 
     Args:
-        rows: a file with the columns params, tokens, batch, peak_lr and loss, or other usual names (`laws.columns`);
-            or mappings with these keys, a mapping or a data frame of columns. A loss that is empty or isn't finite is
-            a run that diverged.
+        rows: a file with the columns params, tokens, batch, peak_lr and loss, or other usual names; or mappings with
+            these keys, a mapping or a data frame of columns. A loss that is empty or isn't finite is of a run that
+            diverged.
 
     Raises:
         LawError: a column lacks, a number isn't positive, or there are too few losses or peaks.

@@ -16,8 +16,7 @@ from glideslope.laws.rates import Rates
 from glideslope.laws.run import Run
 from glideslope.plural import plural
 
-_FIRST = 0.03
-"""The part of the horizon whose losses tell nothing."""
+_FIRST = 0.03  # the part of the horizon whose losses tell nothing
 _POINTS = 150
 _LEAST = 3
 _COOLDOWN = 0.2

@@ -51,13 +51,9 @@ class Knots(ByValue):
 
     @classmethod
     def of(
-        cls,
-        lr: np.ndarray | Rates,
-        step: np.ndarray,
-        reference: float,
-        unit: float,
+        cls, lr: np.ndarray | Rates, step: np.ndarray, reference: float, unit: float,
         batch: np.ndarray | Rates | None = None,
-    ) -> Knots:
+    ) -> Knots:  # fmt: skip
         """The knots of a rate, shape (T,), for losses after `step` updates, shape (n,); of batches of relative sizes of
         shape (T,), if they aren't all 1."""
         rates, sizes = Rates.of(lr), None if batch is None else Rates.of(batch)

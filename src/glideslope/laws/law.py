@@ -26,8 +26,7 @@ from glideslope.schedules import Schedule
 from glideslope.shown import Shown
 
 VERSION = 5  # of the file of a law
-AT_ONCE = 2048
-"""Losses that are predicted at a time: what is in between has one number for each of them and each knot."""
+AT_ONCE = 2048  # losses that are predicted at a time: what is in between has one number for each of them and each knot
 MOST_NOISE = 0.5  # the relative error from which on a law tells nothing, whatever the losses are
 
 
@@ -84,15 +83,12 @@ class Law(Shown, ByValue):
         )
 
     def predict(self, lr: Any, step: Any, batch_size: Any = None) -> np.ndarray:
-        """The loss after updates of a run.
+        """The loss after updates of a run, shape (m,): no less than L0, the lowest, with a warning where the sum is.
 
         Args:
             lr: the rate of each update, shape (T,), the warmup too; an array, or `laws.Rates` for very many.
             step: updates made, shape (m,), at most T.
             batch_size: examples in an update, a number or shape (T,); that of the runs, or their mean, if not given.
-
-        Returns:
-            The loss at each, shape (m,); no less than the lowest, L0, with a warning where the law's sum is.
 
         Raises:
             LawError: a rate isn't a number from 0, a step is beyond the rates, or the law knows no batch size.
@@ -147,13 +143,9 @@ class Law(Shown, ByValue):
         return best.peak * best.schedule.over(steps)
 
     def steps_for(
-        self,
-        target: float,
-        schedule: Schedule | str,
-        peak: float,
-        most: int = 10_000_000,
+        self, target: float, schedule: Schedule | str, peak: float, most: int = 10_000_000,
         batch_size: float | None = None,
-    ) -> int:
+    ) -> int:  # fmt: skip
         """The updates that a run on a schedule, a value or its text, needs for its end to come down to a loss: its
         parts of the horizon grow with it, and no more than `most` are tried. Raises a LawError if that doesn't
         suffice."""

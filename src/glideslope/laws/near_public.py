@@ -21,23 +21,21 @@ _FREE = [NAMES.index(name) for name in public_curves.NAMES]
 _NEW, _OTHER = (1.0, (0.25, 0.25, 0.05)), (-2.0, (0.7, 0.7, 0.2))
 """Runs of other data, and those of which nothing is known: the logarithm of the odds, and the deviations of the
 logarithms of clock, rates and losses; of the latter over horizon, peak and losses of the run."""
-_SAME = -3.0
-"""The logarithm of the odds that a run is of one of the networks, for each, over those of one on the line."""
+_SAME = -3.0  # the logarithm of the odds that a run is of one of the networks, for each, over those of one on the line
 _NOISE, _OFF, _FAR = 0.0007, 0.002, 1.5
 """The relative deviation of a loss from its neighbours, at least, and of the curve from a law; and how far apart, in
 logarithms of updates, two losses are off by nearly as much."""
 _FIRST, _EARLY = 1200, (0.1, 0.15)
 """The updates before which both deviations are much larger, as laws leave out the beginning; and the least and the
 largest part of the horizon that they are."""
-_OF_ENDS, _OF_PEAKS, _OF_RATES = 0.003, 0.01, 0.5
+_OF_ENDS, _OF_PEAKS, _OF_RATES = 0.003, 0.01, 1.0
 """The relative deviation of an end from the best law there is; and for each factor e of the peak beyond those of public
 curves, more of it, and the deviation of the logarithm of what a rate is worth."""
 _PART = 0.52
-"""The deviation of ends over that by the covariances. With it, nine tenths of 216 ends forecast at 30%, 50% and 70%,
-without the curves of their size, lie within 1.645 deviations; by those of all sizes but one it is 0.50 to 0.52."""
+"""The deviation of ends over that by the covariances. With it, 92% of 216 ends forecast at 30%, 50% and 70%, without
+the curves of their size, lie within 1.645 deviations; nine tenths of those of all sizes but one with 0.49 to 0.51."""
 _TOLERANCE = 1e-4
-_NEGLIGIBLE = 20.0
-"""How far the logarithm of a kind's evidence is under the largest where the kind no longer counts."""
+_NEGLIGIBLE = 20.0  # how far the logarithm of a kind's evidence is under the largest where the kind no longer counts
 _UNLIKE = (1.25, 2.0)
 """The distance of a law from the middle of its kind, over its deviation, and the median of what is left of the losses,
 over theirs, from which on a run isn't like public curves: these have at most 1.02 and 0.8, without those of their

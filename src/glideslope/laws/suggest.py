@@ -19,14 +19,10 @@ TRANSFER = {
     "residual stream is times tuned depth over depth",
 }
 """The parametrizations with which the best peak of a small network is that of a large one, and what they change."""
-_USUAL_TOKENS = 20.0
-"""Tokens for each parameter of a pretraining whose length isn't given (Hoffmann et al. 2022)."""
-_FAR = 1.0
-"""How many factors of ten a size may lie beyond what a source measured until it counts for half."""
-_LEAST = 1000
-"""Parameters of a network, at least."""
-_BUDGET = 0.1
-"""The part of the run that the plan spends on each peak."""
+_USUAL_TOKENS = 20.0  # tokens for each parameter of a pretraining whose length isn't given (Hoffmann et al. 2022)
+_FAR = 1.0  # how many factors of ten a size may lie beyond what a source measured until it counts for half
+_LEAST = 1000  # parameters of a network, at least
+_BUDGET = 0.1  # the part of the run that the plan spends on each peak
 
 
 @dataclass(frozen=True)
@@ -60,15 +56,9 @@ class Suggestion:
 
 
 def suggest(
-    *,
-    params: float,
-    task: str = "pretrain",
-    method: str = "full",
-    optimizer: str = "adamw",
-    tokens: float | None = None,
-    batch: float | None = None,
-    tuned_peak: float | None = None,
-) -> Suggestion:
+    *, params: float, task: str = "pretrain", method: str = "full", optimizer: str = "adamw",
+    tokens: float | None = None, batch: float | None = None, tuned_peak: float | None = None,
+) -> Suggestion:  # fmt: skip
     """Suggests a peak rate, and what goes with it, from published laws and recipes.
 
     Args:

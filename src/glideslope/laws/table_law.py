@@ -18,6 +18,8 @@ NAMES = (
     "batch width by tokens", "peak skew", "batch skew", "E", "A", "B", "alpha", "beta",
 )  # fmt: skip
 """The parameters; those of widths and of the loss as logarithms."""
+_TRIED = 200  # batches among which the best is looked for, where its peak would be larger than those of the table
+_MOST = 100.0  # the logarithm of a loss, at most
 APART = 0.01  # the relative deviation of a grid's loss from that of the sizes and tokens
 
 
@@ -59,7 +61,8 @@ class TableLaw(ByValue):
     def best(self, params: float, tokens: float, batch: float | None = None) -> Best:
         """The peak and the batch of least loss for a size and tokens; at a batch, the peak for it.
 
-        The batch is no smaller than those of the table, and larger ones only by as much as the tokens are more.
+        The batch is no smaller than those of the table, and larger ones only by as much as the tokens are more; the
+        peak is no larger than those of the table.
 
         Raises:
             LawError: a number isn't positive.
@@ -67,11 +70,14 @@ class TableLaw(ByValue):
         self.predict(params, tokens, batch or 1.0, 1.0)  # checks them
         n, d = math.log(params) - self.center[0], math.log(tokens) - self.center[1]
         values = dict(zip(NAMES, self.place.tolist(), strict=True))
-        b = _best_batch(values, n, d)
         least, most = (math.log(edge) - self.center[2] for edge in self.ranges[2])
-        within = min(max(b, least), most + max(0.0, math.log(tokens / self.ranges[1][1])))
-        size_of_batch = within if batch is None else math.log(batch) - self.center[2]
-        peak, size = math.exp(_best_peak(values, n, d, size_of_batch - b)), math.exp(size_of_batch + self.center[2])
+        most += max(0.0, math.log(tokens / self.ranges[1][1]))
+        best = _best_batch(values, n, d)
+        tried = np.append(np.linspace(least, most, _TRIED), min(max(best, least), most))
+        sizes = tried if batch is None else np.array([math.log(batch) - self.center[2]])
+        peaks = np.minimum(_best_peak(values, n, d, sizes - best), math.log(self.ranges[3][1]))
+        first = int(np.argmin(predicted(self.place, np.stack(np.broadcast_arrays(n, d, sizes, peaks)))))
+        size_of_batch, peak, size = float(sizes[first]), math.exp(peaks[first]), math.exp(sizes[first] + self.center[2])
         loss = float(self.predict(params, tokens, size, peak)[0])
         h, slopes = 1e-5, []
         at = np.array([[n], [d], [size_of_batch], [math.log(peak)]])
@@ -121,10 +127,11 @@ def predicted(place: np.ndarray, at: np.ndarray) -> np.ndarray:
     values = dict(zip(NAMES, place.tolist(), strict=True))
     off = b - _best_batch(values, n, d)
     alpha, beta = math.exp(values["alpha"]), math.exp(values["beta"])
-    level = math.exp(values["E"]) + np.exp(values["A"] - alpha * n) + np.exp(values["B"] - beta * d)
+    by_size, by_tokens = (np.exp(np.minimum(part, _MOST)) for part in (values["A"] - alpha * n, values["B"] - beta * d))
+    level = math.exp(values["E"]) + by_size + by_tokens
     peak_width, batch_width = (
         values[name] + values[f"{name} by params"] * n + values[f"{name} by tokens"] * d
         for name in ("peak width", "batch width")
     )
     by_peak = _valley(peak - _best_peak(values, n, d, off), peak_width, values["peak skew"])
-    return np.asarray(np.log(level) + by_peak + _valley(off, batch_width, values["batch skew"]))
+    return np.asarray(np.minimum(np.log(level) + by_peak + _valley(off, batch_width, values["batch skew"]), _MOST))

@@ -9,12 +9,9 @@ from glideslope.errors import LayerError
 
 
 def balance(
-    ratios: Mapping[str, float],
-    *,
-    strength: float = 1.0,
-    limit: float = 1000.0,
+    ratios: Mapping[str, float], *, strength: float = 1.0, limit: float = 1000.0,
     before: Mapping[str, float] | None = None,
-) -> dict[str, float]:
+) -> dict[str, float]:  # fmt: skip
     """Multipliers of layers that would move at the same relative speed, from how fast they move.
 
     The geometric mean of those of layers that moved is 1, but for the limit, so a rate keeps its meaning.

@@ -36,17 +36,10 @@ class Read:
 
 @was_called("warm", "warmup")
 def read(
-    paths: Iterable[Path | str] | Path | str,
-    *,
-    step: str | None = None,
-    lr: str | None = None,
-    loss: str | None = None,
-    warmup: int | None = None,
-    steps_per_epoch: float | None = None,
-    schedule: Schedule | str | None = None,
-    peak: float | None = None,
-    steps: int | None = None,
-) -> Read:
+    paths: Iterable[Path | str] | Path | str, *, step: str | None = None, lr: str | None = None,
+    loss: str | None = None, warmup: int | None = None, steps_per_epoch: float | None = None,
+    schedule: Schedule | str | None = None, peak: float | None = None, steps: int | None = None,
+) -> Read:  # fmt: skip
     """The runs in files.
 
     A file is of one of the formats in `glideslope.laws.logs.formats`, which its content shows; a folder is one that

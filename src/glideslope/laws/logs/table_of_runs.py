@@ -10,6 +10,7 @@ import numpy as np
 
 from glideslope.errors import LawError, ScheduleError
 from glideslope.laws.logs import roles
+from glideslope.laws.logs.column_names import named
 from glideslope.laws.logs.formats import tables_of
 from glideslope.laws.logs.names import ROLES, number, role
 from glideslope.laws.logs.parts import parts_of
@@ -19,8 +20,7 @@ from glideslope.laws.logs.table import Row, Table
 from glideslope.laws.rates import Rates
 from glideslope.plural import plural
 
-COLUMNS = {"curve", "schedule", "steps"}
-PEAK = ("peak", "peak_lr")
+_NEEDED = ("curve", "schedule", "steps", "peak_lr")
 MOST_STEPS = 1e12
 _WHOLE = 0.9  # the part of a run from which on its curve counts as whole
 _NEAR, _USUAL = 0.05, 0.9
@@ -29,7 +29,7 @@ _NEAR, _USUAL = 0.05, 0.9
 
 def is_of_curves(table: Table) -> bool:
     """Whether a table names the files of curves."""
-    return set(table.columns) >= COLUMNS and any(name in table.columns for name in PEAK)
+    return len(named(table.columns, _NEEDED)) == len(_NEEDED)
 
 
 def of_curves(file: Path, table: Table, labels: Labels) -> list[Part]:
@@ -37,8 +37,9 @@ def of_curves(file: Path, table: Table, labels: Labels) -> list[Part]:
     rates, the schedule's are taken. Raises a LawError if a curve can't be read, has other runs too, or contradicts its
     row."""
     rows: dict[tuple[str, str], Row] = {}
-    parts = []
-    for row in table.rows():
+    parts, names = [], named(table.columns, _NEEDED)
+    for given in table.rows():
+        row = given | {column: given[name] for column, name in names.items()}
         name = str(row["curve"] or "").strip(), str(row.get("run") or "").strip()
         if rows.setdefault(name, row) is not row:
             if any(str(row.get(column)) != str(rows[name].get(column)) for column in table.columns):
@@ -54,7 +55,7 @@ def _of_row(file: Path, row: Row, curve: str, run: str, labels: Labels) -> Part:
     source = Source(file.parent / curve, labels)
     parts = parts_of(source, tables_of(source))
     part = _one(file, curve, [part for part in parts if part.run == run] if run else parts, parts)
-    steps, peak = _positive(file, row, "steps"), _positive(file, row, next(name for name in PEAK if name in row))
+    steps, peak = _positive(file, row, "steps"), _positive(file, row, "peak_lr")
     if steps != round(steps) or steps > MOST_STEPS:
         raise LawError(f"{file}, {curve}: steps={steps:g}: give a whole number, at most {MOST_STEPS:g}")
     last = max(float(at[np.isfinite(values)].max(initial=0)) for at, values in part.log.values())
