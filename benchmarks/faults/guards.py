@@ -1,11 +1,4 @@
-"""Trainings with a guard that are disturbed: the loss at the end is within 3% of the undisturbed one, or it is said.
-
-Without a row, since no rule saves them all: gradients of another sign in 3 to 40 updates in a row (of 6 trainings one
-ended 4.8% higher). Tried: the angle between gradient and momentum (it is ordinary in the first of them; its mean over
-10 differs by 6 deviations and more, but a product over all weights takes longer than the whole look at an update); a
-rise of the loss against its noise (after 10 updates -6% to 40%, about what ordinary stretches have); the size of the
-optimizer's state (as ever). Nor outliers among the labels, one of 500: most trainings go on, of 5 one was stopped.
-"""
+"""Trainings with a guard that are disturbed: the loss at the end is within 3% of the undisturbed one, or it is said."""
 
 from __future__ import annotations
 
@@ -19,7 +12,7 @@ from typing import Any
 
 import torch
 
-from faults import disturbances
+from faults import disturbances, unpromised
 from faults.disturbances import Parts
 from faults.disturbed import BATCHES, MODELS, UPDATES, Loop, data, optimizing, undisturbed
 from faults.late import answering_late
@@ -32,7 +25,8 @@ MOST = 0.03
 EXACT = "exact regression"
 ON_DISK = (disturbances.damaged_files, disturbances.lost_files)
 MILD = (
-    disturbances.replaced_weights, disturbances.bad_for_a_while, disturbances.inputs_in_bytes, disturbances.stuck_scaler
+    disturbances.replaced_weights, disturbances.bad_for_a_while, disturbances.inputs_in_bytes,
+    disturbances.stuck_scaler, unpromised.reversed_gradients, unpromised.far_labels,
 )  # fmt: skip
 """What a training that has learned little may not notice, or the gradient scaler answers by itself; it needn't be
 noticed where the loss at the end is as good."""
@@ -204,6 +198,12 @@ LOOPS: dict[str, tuple[str, Callable[[Random], Parts], tuple[str, ...], Callable
                      ALL, _as_missing),
     "guard-growing": ("guards: weights growing by 0.1 to 0.4% an update, noticed", disturbances.growing_weights, ALL,
                       None),
+}  # fmt: skip
+UNPROMISED: Kinds = {
+    "guard-reversed": ("guards: gradients reversed in 3 to 40 updates in a row",
+                       seeded(_case(unpromised.reversed_gradients, ALL, _as_missing)), 36),
+    "guard-far": ("guards: labels of one example in 150 or 500 far off",
+                  seeded(_case(unpromised.far_labels, ("regression", EXACT), _whole)), 36),
 }  # fmt: skip
 KINDS: Kinds = {
     **{name: (title, seeded(_case(disturb, models, compared)), 14)
