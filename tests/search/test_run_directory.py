@@ -286,6 +286,7 @@ def test_each_difference_is_named(folder):
     (folder / "more.py").write_text("")
     now = identity("tune", f"{folder / 'job.py'}:job", {"steps": 5, "peaks": [0.1]})
     now["versions"]["glideslope"] = "9"
+    now["versions"]["loaded by another test"] = "1"
     named = [change.partition(": ")[0] for change in differences(before, now)]
     assert named == [
         "command", "steps", "code of job.py", "code of target.py", "version of glideslope", "code of more.py",

@@ -68,12 +68,13 @@ def versions(sources: Iterable[bytes]) -> dict[str, str]:
     """The versions of Glideslope and of each framework that is loaded, or that the sources name."""
     named = {name for source in sources for node in nodes(source) for name in words(node)}
     used = [name for name in FRAMEWORKS if name in named or name in sys.modules]
-    return {name: version for name in ("glideslope", *used) if (version := version_of(name))}
+    return {name: version_of(name) or "none" for name in ("glideslope", *used)}
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What differs between two identities, each as "name: before → now". A data file of the second alone, which the job
-    may have made, is no difference.
+    may have made, is no difference; nor is a framework of one alone, which the code doesn't name: something else loaded
+    it.
 
     >>> differences({"steps": 400, "code": {"job.py": "1f"}}, {"steps": 500, "code": {"job.py": "2e"}})
     ['steps: 400 → 500', 'code of job.py: 1f → 2e']
@@ -82,7 +83,9 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     return [
         f"{name}: {one.get(name, 'none')} → {other.get(name, 'none')}"
         for name in {**one, **other}
-        if one.get(name) != other.get(name) and (name in one or not name.startswith(OF_DATA))
+        if one.get(name) != other.get(name)
+        and (name in one or not name.startswith(OF_DATA))
+        and (name in one.keys() & other.keys() or not name.startswith("version of "))
     ]
 
 
