@@ -179,16 +179,16 @@ def test_it_never_goes_back_to_a_state_with_a_greater_validation_loss(peak, seed
 class Learner(Quartic):
     """Learns its noise: its validation loss rises from an update on, to a height above the least."""
 
-    def __init__(self, height, level):
+    def __init__(self, height, level, steps=STEPS):
         super().__init__(noise=0.0)
-        self.height, self.level = height, level
+        self.height, self.level, self.steps = height, level, steps
 
     def step(self, lr):
         super().step(lr)
         return super().evaluate()
 
     def evaluate(self):
-        return super().evaluate() + self.level + self.height * max(self.calls / STEPS - 0.5, 0) * 2
+        return super().evaluate() + self.level + self.height * max(self.calls / self.steps - 0.5, 0) * 2
 
     def state(self):
         return *super().state(), self.calls
@@ -199,19 +199,19 @@ class Learner(Quartic):
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.floats(0, 0.1), st.sampled_from([0.0, 1.0, -1.0, -0.3]))
-def test_a_run_ends_where_its_validation_loss_was_clearly_least(height, level):
-    run = made(Learner(height, level), 0.3, True)
+@given(st.floats(0, 0.1), st.sampled_from([0.0, 1.0, -1.0, -0.3]), st.integers(30, STEPS))
+def test_a_run_ends_where_its_validation_loss_was_clearly_least(height, level, steps):
+    run = made(Learner(height, level, steps), 0.3, True, steps=steps)
     losses = dict(run.evaluations)
-    least, last = min(losses.values()), losses[STEPS]
+    least, last = min(losses.values()), losses[steps]
     clear = 0.01 * (least if least > 0 else run.untrained - least)
     assert run.last_loss == last
     assert run.final_loss == (least if last - least > clear else last)
     assert [(event.kind, losses[event.back_to]) for event in run.events] == (
         [("overfitting", least)] if last - least > clear else []
     )
-    rates, end = run.made_with.rates(STEPS), run.events[0].back_to if run.events else STEPS
-    assert rates[:end] == pytest.approx(run.contestant.rates(STEPS)[:end])
+    rates, end = run.made_with.rates(steps), run.events[0].back_to if run.events else steps
+    assert rates[:end] == pytest.approx(run.contestant.rates(steps)[:end])
     assert not rates[end:].any()
 
 

@@ -154,11 +154,12 @@ def test_no_more_than_one_update_is_made_again(tmp_path):
 
 
 class Early(Noisy):
-    """A job that is best after 60 updates, killed at a call of any of its methods; it counts its calls of `step`."""
+    """A job that is best after 20 updates, at rates that have come down. It is killed at a call of any of its methods,
+    and counts those of `step`."""
 
     def __init__(self, kill: int = 10**9) -> None:
         super().__init__(0)
-        self.left = kill
+        self.left, self.rate, self.most = kill, 0.0, 1.0
 
     def counted(self) -> None:
         self.left -= 1
@@ -167,22 +168,24 @@ class Early(Noisy):
 
     def step(self, lr: float) -> float:
         self.counted()
+        self.rate, self.most = lr, max(lr, self.most if self.made else 0.0)
         return super().step(lr)
 
     def estimate(self, updates: float) -> float:
         self.counted()
-        return super().evaluate() + 0.01 * (self.made - 60) ** 2
+        return super().evaluate() + 0.01 * (self.made - 20) ** 2 + 2 * self.rate / self.most
 
     def evaluate(self) -> float:
         return self.estimate(0.0) + 0.5
 
     def state(self) -> dict:
         self.counted()
-        return super().state()
+        return {**super().state(), "rates": (self.rate, self.most)}
 
     def restore(self, state: dict) -> None:
         self.counted()
         super().restore(state)
+        self.rate, self.most = state["rates"]
 
 
 @pytest.mark.slow
@@ -204,7 +207,7 @@ def test_a_short_run_that_is_the_answer_is_not_made_again_after_a_kill(tmp_path_
     assert repr(tuned.job.state()) == repr(whole.job.state())
     first_check = 6
     assert calls <= alone.calls + len(kills) * (first_check + 2)
-    assert {file.stem for file in (folder / "checkpoint").iterdir()} == {"run", "state", "best"}
+    assert {file.stem for file in (folder / "checkpoint").iterdir()} == {"run", "state"}
 
 
 def test_a_finished_full_run_is_not_made_again(tmp_path):

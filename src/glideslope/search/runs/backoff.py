@@ -78,19 +78,18 @@ class Backoff:
         part = np.asarray(losses, float)
         self._since += 1
         highest, self._validation = max(validation, self._validation), validation
+        if is_lowest := validation < self._lowest:
+            self._lowest, self._lowest_at = validation, _Place(made, self._job.state())
         if len(part) < SHORTEST or not np.isfinite(part).all():
             return False
         part = np.minimum(part, np.quantile(part, 1 - HIGHEST, method="lower"))
         mean, error = float(part.mean()), _error(part)
-        is_least, is_lowest = mean < self._least, validation < self._lowest or not self._lowest_at.made
-        place = _Place(made, self._job.state()) if is_least or is_lowest else None
-        if place and is_lowest:
-            self._lowest, self._lowest_at = validation, place
-        if place and is_least:
+        if mean < self._least:
             if math.isinf(self._first):
                 self._first, self._begun = mean, validation
             self._least, self._error, self._kept = mean, error, min(validation, self._begun)
-            self._least_at, self._is_back = place, False
+            self._least_at = self._lowest_at if is_lowest else _Place(made, self._job.state())
+            self._is_back = False
             return False
         if highest < self._kept or self._rates[made - 1] <= 0 or (self.events and self._since <= REST):
             return False
@@ -128,7 +127,7 @@ class Backoff:
         self.cap = FACTOR * min(float(self._rates[made - 1]), self.cap)
         self._since = 0
         if is_lost:
-            if self._is_back:  # the part with the least mean ended over the cliff
+            if self._is_back and self._lowest_at.made:  # the part with the least mean ended over the cliff
                 self._least_at = self._lowest_at
             self._kept, self._is_back = self._lowest, True
         self.events.append(Event(made - 1, kind, loss, self._least_at.made if is_lost else made, FACTOR))
