@@ -18,7 +18,7 @@ Approximations: `surface.py` says how runs outside the grid are looked up, `swee
 that stop runs early know them by their training loss, since there is no validation loss on the way. A full run of this
 search whose training loss rises to 1.5 of its least backs off: it ends as one of half the peak, or a quarter, that
 doesn't. So single cycles at 1, 2 and 4 times their best peak end at 1.09, 0.79 and 0.52 of what they do without; real
-runs (`backing_off.py`) at 1.00, 0.72 and 0.71. Against the real jobs, with one seed:
+runs (`backing_off.py`) at 0.99, 0.73 and 0.67. Against the real jobs, with one seed:
 
 - The suggestions of range tests of 100 updates lie within a factor of 2 for six of seven jobs; digits_finetuned's is
   3.6 times too low.

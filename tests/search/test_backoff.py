@@ -133,6 +133,20 @@ def test_outliers_of_the_data_lower_no_rate(outlier):
     assert not any(made(Outliers(seed), 0.3, True).events for seed in range(20))
 
 
+@pytest.mark.parametrize(("parts", "is_capped"), [(1, False), (2, True)])
+def test_one_part_with_hard_batches_is_no_rise(parts, is_capped):
+    class Hard(Quartic):
+        def step(self, lr):
+            hard = 200 <= self.calls < 200 + parts * STEPS // 20
+            super().step(lr)
+            return (0.1 + super().evaluate()) * (1.9 if hard else 1.0)
+
+        def evaluate(self):
+            return super().evaluate() + self.calls / STEPS * (self.calls > 100)
+
+    assert bool([event for event in made(Hard(noise=0.0), 0.3, True).events if event.kind == "growth"]) == is_capped
+
+
 def test_of_losses_that_are_not_positive_what_is_undone_counts():
     class Negative(Quartic):
         def step(self, lr):

@@ -20,8 +20,9 @@ from glideslope.schedules.combined import smallest
 from glideslope.search.jobs.job import Job
 
 RISE = 1.5
-"""The ratio of the mean loss of a part of the run to the least of the parts before from which on the rate is capped. At
-1.25 it was in good runs too, whose loss rises some while the rate is largest."""
+"""The ratio of the mean loss of a part of the run to the least of the parts before from which on the rate is capped, if
+the part before had risen so too: batches that are hard, as a last one of three examples, come and go. At 1.25 it was in
+good runs too, whose loss rises some while the rate is largest."""
 
 LOST = 2.0
 """The ratio from which on the run also goes back to the end of the part with the least; where it is lost again, as from
@@ -67,6 +68,7 @@ class Backoff:
         self._kept = math.inf  # where the validation loss is below this, it has fallen since the mean was least
         self._least_at = self._lowest_at = _Place(0, None)  # where the mean was least, and the validation loss
         self._is_back = False  # to the former, and no mean was less since
+        self._has_risen = False  # the mean of the part before
 
     def look(self, losses: Sequence[float], validation: float, made: int) -> bool:
         """Looks at the losses of a part, and the validation loss after it: keeps the states where either is the least
@@ -78,6 +80,7 @@ class Backoff:
         part = np.asarray(losses, float)
         self._since += 1
         highest, self._validation = max(validation, self._validation), validation
+        had_risen, self._has_risen = self._has_risen, False
         if is_lowest := validation < self._lowest:
             self._lowest, self._lowest_at = validation, _Place(made, self._job.state())
         if len(part) < SHORTEST or not np.isfinite(part).all():
@@ -93,7 +96,7 @@ class Backoff:
             return False
         if highest < self._kept or self._rates[made - 1] <= 0 or (self.events and self._since <= REST):
             return False
-        return self._answer(mean, CLEAR * math.hypot(error, self._error), made)
+        return self._answer(mean, CLEAR * math.hypot(error, self._error), made, had_risen)
 
     def rescue(self, made: int) -> bool:
         """Goes back from a loss that isn't finite, after so many updates, and caps the rate; returns whether it did."""
@@ -113,12 +116,13 @@ class Backoff:
         self._job.restore(self._lowest_at.state)
         return lowest
 
-    def _answer(self, mean: float, clear: float, made: int) -> bool:
+    def _answer(self, mean: float, clear: float, made: int, had_risen: bool) -> bool:
         """Caps the rate where a part's mean has clearly risen, and goes back where it has much; whether it did."""
         least = self._least
         is_undone = mean > self._first > least + clear
         is_lost = 0 < LOST * least < mean or is_undone
-        if mean - least <= clear or not (is_lost or (0 < RISE * least < mean and made < len(self._rates))):
+        self._has_risen = is_lost or 0 < RISE * least < mean
+        if mean - least <= clear or not (is_lost or (self._has_risen and had_risen and made < len(self._rates))):
             return False
         self._lower(made, "growth", mean, is_lost=is_lost)
         return is_lost
@@ -139,7 +143,7 @@ class Backoff:
         numbers = {
             "cap": self.cap, "since": self._since, "first": self._first, "least": self._least, "error": self._error,
             "validation": self._validation, "kept": self._kept, "lowest": self._lowest,
-            "begun": self._begun, "back": float(self._is_back),
+            "begun": self._begun, "back": float(self._is_back), "risen": float(self._has_risen),
         }  # fmt: skip
         return {"ring": {"kept": [[place.made, numbers, (place.state, None)] for place in self._places()]}}
 
@@ -148,6 +152,7 @@ class Backoff:
         self.events[:] = events
         places = [_Place(made, state) for made, _, (state, _) in saved["ring"]["kept"]]
         for _, numbers, _ in saved["ring"]["kept"][:1]:
+            self._has_risen = bool(numbers["risen"])
             self._least_at, self._lowest_at = places[0], places[-1]
             self.cap, self._since, self._is_back = numbers["cap"], numbers["since"], bool(numbers["back"])
             self._first, self._least, self._error = numbers["first"], numbers["least"], numbers["error"]
