@@ -23,8 +23,9 @@ What else was tried, on 12 of these trainings and four without tables:
 - The same by the validation loss alone, for trainings that learn their noise: they ended above what a short run does.
 - One part with a rise, in place of two in a row, which hard batches make, as a last one of three examples with batch
   normalization: 0.988, 0.715, 0.682 for 0.994, 0.734, 0.671; but of seven full runs of examples/convolutional.py six
-  were slowed down by it, of which four ended 3 to 22% higher than without, one 6% lower. Two in a row also before it goes back: 0.992, 0.740,
-  0.664, and none of the seven; but clouds of points at a cliff end up to 1.6 times higher than with one.
+  were slowed down by it, of which four ended 3 to 22% higher than without, one 6% lower. Two in a row also before it
+  goes back: 0.992, 0.740, 0.664, and none of the seven; but clouds of points at a cliff end up to 1.6 times higher than
+  with one.
 - For these, where the validation loss had been over 1.1 of its least three times, and the training loss was under half
   of it: back to the least, with a half to a sixteenth of the rate there. Of 20 such full runs 19 end above their least;
   but so they end no lower than the least of the short runs, and a network with batch normalization, whose loss is still
