@@ -138,8 +138,7 @@ SCRIPTS = (
     Script("tune_held_out", (
         Claim(r"AdamW on text.*?\| #%", r"text: tune [\d.]+, #% to the best of the grid", near(0, 2.0)),
         Claim(r"a convolutional network with momentum.*?\| #%", r"convolutional: tune [\d.]+, #% to", near(0, 3.0)),
-    ), full=("--seeds", "1"), quick=("--seeds", "1", "--steps", "100", "--trainings", "text"), same=False,
-        needs="an hour"),
+    ), quick=("--seeds", "1", "--steps", "100", "--trainings", "text"), same=False, needs="minutes"),
     Script("cluster", (
         Claim(r"100 searches of which a worker was killed.*?\| #", r"a worker killed: .*?'wrong answers': #", near(0)),
         Claim(r"20 searches killed 29 times.*?\| #", r"the driver killed: .*?'wrong answers': #", near(0)),
