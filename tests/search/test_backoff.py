@@ -229,6 +229,17 @@ def test_a_run_ends_where_its_validation_loss_was_clearly_least(height, level, s
     assert not rates[end:].any()
 
 
+def test_a_run_whose_last_validation_loss_is_not_finite_ends_at_its_least():
+    class Lost(Learner):
+        def evaluate(self):
+            return super().evaluate() if self.calls < STEPS - 30 else math.nan
+
+    run = made(Lost(0.0, 1.0), 0.3, True)
+    assert run.final_loss == min(loss for _, loss in run.evaluations if math.isfinite(loss))
+    assert run.last_loss == run.events[-1].loss == math.inf
+    assert run == run.remembered(run.plain())
+
+
 def test_an_average_of_the_weights_is_measured_at_the_end():
     trial = Trial(Contestant(gs.one_cycle(), 0.3, average=Average("ema", 0.5)), STEPS, 0, 20, backs_off=True)
     learner = Learner(0.1, 1.0)

@@ -12,8 +12,8 @@ class Event:
     """An answer of a guard."""
 
     update: int  # the update at which the training was being lost, counted from 0
-    kind: str  # how; a word of `VERDICTS`
-    loss: float  # the training loss there
+    kind: str  # how; a word of `VERDICTS`, or "overfitting", where a full run of a search ends at its least loss
+    loss: float  # the training loss there; of "overfitting" the validation loss
     back_to: int  # the updates made at the training that it went back to; `update` where nothing was undone
     factor: float  # of the rate, from there on
     skipped: bool = False  # whether the batch is skipped

@@ -45,7 +45,7 @@ class Tuned(Shown):
 
     job: Job  #: the job, trained
     #: The schedule of its training; `final.made_with` also has the optimizer and the average. Where the training loss
-    #: rose, it says from when on the rate was capped.
+    #: rose, it says from when on the rate was capped; where it ends at its least validation loss, from when on it is 0.
     schedule: Driven
     peak: float  #: the peak rate of its training
     steps: int  #: the updates of its training

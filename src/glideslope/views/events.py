@@ -17,6 +17,7 @@ def sections(runs: Sequence[Run]) -> list[str]:
          "skipped" if event.skipped else "")
         for run in runs
         for event in run.events
+        if event.kind != "overfitting"  # nothing was lost there: the answer says it
     ]  # fmt: skip
     problems = [(str(run.contestant), run.problem) for run in runs if run.problem]
     shown = [report.listing("Where the training was being lost", _COLUMNS, rows)] if rows else []

@@ -112,7 +112,8 @@ class Backoff:
         clear = OVER * (lowest if lowest > 0 else untrained - lowest)
         if not self._lowest_at.made or lowest >= untrained or validation - lowest <= clear:
             return validation
-        self.events.append(Event(made - 1, "overfitting", validation, self._lowest_at.made, 0.0))
+        last = validation if math.isfinite(validation) else math.inf
+        self.events.append(Event(made - 1, "overfitting", last, self._lowest_at.made, 0.0))
         self._job.restore(self._lowest_at.state)
         return lowest
 

@@ -122,7 +122,8 @@ class Run:
     @property
     def last_loss(self) -> float:
         """The validation loss after the last update: above the final one where the run went back to its least."""
-        return max(self.final_loss, self.evaluations[-1][1]) if self.evaluations else self.final_loss
+        last = self.evaluations[-1][1] if self.evaluations else self.final_loss
+        return max(self.final_loss, last) if math.isfinite(last) else math.inf
 
     @property
     def gain(self) -> float:
