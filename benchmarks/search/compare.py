@@ -167,6 +167,7 @@ from functools import partial
 from pathlib import Path
 
 from jobs import JOBS
+from jobs.registry import Optimizing
 from plays import Plays, plays
 from prior import Prior, priors
 from report import draw, lines
@@ -202,9 +203,9 @@ def compare(
         workers: processes.
     """  # fmt: skip
     known = priors(
-        tables, *({name: getattr(spec, what) for name, spec in JOBS.items()} for what in ("family", "optimizer"))
+        tables, *({name: getattr(spec, what) for name, spec in JOBS.items()} for what in ("family", "optimizing"))
     )
-    tasks = [(tables[name], known[JOBS[name].family], JOBS[name].optimizer) for name in jobs]
+    tasks = [(tables[name], known[JOBS[name].family], JOBS[name].optimizing) for name in jobs]
     play = partial(_played, searches=searches, bounds=bounds, repeats=repeats, seed=seed)
     if workers == 1:
         return [one for task in tasks for one in play(task)]
@@ -213,7 +214,7 @@ def compare(
 
 
 def _played(
-    task: tuple[Table, Prior, str], searches: Sequence[str], bounds: Sequence[float], repeats: int, seed: int
+    task: tuple[Table, Prior, Optimizing], searches: Sequence[str], bounds: Sequence[float], repeats: int, seed: int
 ) -> list[Plays]:
     return list(plays(*task, searches, bounds, repeats, seed))
 

@@ -58,14 +58,14 @@ def live(spec: JobSpec, steps: int, seed: int) -> list[float]:
     return ratios
 
 
-def played(table: Table, optimizer: str, prior: Prior) -> list[float]:
+def played(table: Table, spec: JobSpec, prior: Prior) -> list[float]:
     """The mean ratio of searches that are played on each seed of the table, for each bound."""
     swept = [table.schedules.index(schedule) for schedule in SWEPT]
     ratios = []
     for bound in BOUNDS:
         seeds = []
         for i, surface in enumerate(surfaces(table)):
-            game = Played((surface,), (0, i), optimizer)
+            game = Played((surface,), (0, i), spec.optimizing)
             _, full, early = searched(PlayedTrials(game), round(bound * game.horizon), begin(game, prior))
             loss = (early or best_run(full)).final_loss
             seeds.append(ratio(loss, float(np.nanmin(table.losses[swept, :, -1, i])), float(table.untrained[i])))
@@ -86,7 +86,7 @@ def main() -> None:
     torch.set_num_threads(1)
     tables = {name: load(name) for name in JOBS}
     known = priors(tables, {name: job.family for name, job in JOBS.items()},
-                   {name: job.optimizer for name, job in JOBS.items()})  # fmt: skip
+                   {name: job.optimizing for name, job in JOBS.items()})  # fmt: skip
     done = json.loads(options.out.read_text()) if options.out and options.out.exists() else {}
     heads = "  ".join(f"within {bound:g}: live, tables" for bound in BOUNDS)
     print(f"{'loss over the least of the sweep':34s} {heads}")
@@ -96,7 +96,7 @@ def main() -> None:
             done[name] = live(JOBS[name], steps, options.seed)
             if options.out:
                 write_atomically(options.out, json.dumps(done, indent=1).encode())
-        pairs = list(zip(done[name], played(tables[name], JOBS[name].optimizer, known[JOBS[name].family]), strict=True))
+        pairs = list(zip(done[name], played(tables[name], JOBS[name], known[JOBS[name].family]), strict=True))
         differences.append([ours - theirs for ours, theirs in pairs])
         print(f"{name:34s} {'  '.join(f'{ours:13.3f}, {theirs:6.3f}' for ours, theirs in pairs)}", flush=True)
     for bound, column in zip(BOUNDS, zip(*differences, strict=True), strict=True):

@@ -79,12 +79,12 @@ def outcome(surface: Surface, start: float, bound: float) -> Outcome:
 def main() -> None:
     tables = {name: load(name) for name in sorted({file.stem.rpartition("-")[0] for file in FOLDER.glob("*.npz")})}
     known = priors(
-        tables, {name: JOBS[name].family for name in tables}, {name: JOBS[name].optimizer for name in tables}
+        tables, {name: JOBS[name].family for name in tables}, {name: JOBS[name].optimizing for name in tables}
     )
     for bound in BOUNDS:
         outcomes = {
             name: [
-                outcome(surface, factor * known[JOBS[name].family].start(JOBS[name].optimizer, SCHEDULE), bound)
+                outcome(surface, factor * known[JOBS[name].family].start(JOBS[name].optimizing, SCHEDULE), bound)
                 for surface in surfaces(table) for factor in (1 / 1.7, 1.0, 1.7)
             ] for name, table in tables.items()
         }  # fmt: skip

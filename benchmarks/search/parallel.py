@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from jobs import JOBS
+from jobs.registry import Optimizing
 from played import Played, surfaces
 from prior import Prior, priors
 from regret import Scale, mean_loss
@@ -117,16 +118,16 @@ def tpe(played: Played, updates: float, time: float, seed: int) -> tuple[tuple[s
     return min(reached, key=lambda run: (-reached[run][0], reached[run][1])), ended
 
 
-def played_once(table: Table, prior: Prior, optimizer: str | None, bound: float, repeat: int) -> list[list[float]]:
+def played_once(table: Table, prior: Prior, job: Optimizing, bound: float, repeat: int) -> list[list[float]]:
     """The regret and the time, in full runs, of each row."""
     parts, scale, rows, horizon = surfaces(table), Scale.of(table), [], table.horizons[-1]
     for ahead in (0, WORKERS - 1):
-        trials = Timed(Played(parts, repeat, optimizer), ahead)
+        trials = Timed(Played(parts, repeat, job), ahead)
         _, full, early = searched(trials, round(bound * horizon), begin(trials.played, prior))
         winner = (early or best_run(full)).contestant
         rows.append([scale.regret(mean_loss(parts, str(winner.schedule), winner.peak)), trials.now / horizon])
     for updates, time in ((bound * horizon, np.inf), (np.inf, (rows[1][1] - 1) * horizon)):
-        (schedule, peak), ended = tpe(Played(parts, repeat, optimizer), updates, time, repeat)
+        (schedule, peak), ended = tpe(Played(parts, repeat, job), updates, time, repeat)
         rows.append([scale.regret(mean_loss(parts, schedule, peak)), ended / horizon + 1])
     return rows
 
@@ -139,12 +140,12 @@ def main() -> None:
     options = parser.parse_args()
     tables = {name: load(name) for name in names}
     known = priors(
-        tables, *({name: getattr(spec, what) for name, spec in JOBS.items()} for what in ("family", "optimizer"))
+        tables, *({name: getattr(spec, what) for name, spec in JOBS.items()} for what in ("family", "optimizing"))
     )
     print(f"{len(options.jobs)} tables, {options.repeats} repeats, {WORKERS} workers")
     for bound in BOUNDS:
         plays = np.array([
-            played_once(tables[name], known[JOBS[name].family], JOBS[name].optimizer, bound, repeat)
+            played_once(tables[name], known[JOBS[name].family], JOBS[name].optimizing, bound, repeat)
             for name in options.jobs
             for repeat in range(options.repeats)
         ])  # fmt: skip

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from jobs.registry import Optimizing
 from surface import Surface
 from tables import Table
 
@@ -41,14 +42,14 @@ class Played:
     Args:
         table: the table, or the surfaces of its seeds.
         seed: of the draws.
-        optimizer: the name of the class of the job's optimizer, which a search may know.
+        job: how it is optimized, which a search may know.
     """
 
     def __init__(
-        self, table: Table | tuple[Surface, ...], seed: int | tuple[int, ...], optimizer: str | None = None
+        self, table: Table | tuple[Surface, ...], seed: int | tuple[int, ...], job: Optimizing | None = None
     ) -> None:
         self.surfaces = surfaces(table) if isinstance(table, Table) else table
-        self.optimizer = optimizer
+        self.job = job
         self.updates = 0
         self._rng = np.random.default_rng(seed)
         self.draw = int(self._rng.integers(2**62))

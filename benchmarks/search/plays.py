@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jobs.registry import Optimizing
 from played import Played, surfaces
 from prior import Prior
 from regret import Scale, mean_loss
@@ -42,7 +43,7 @@ class Plays:
 def plays(
     table: Table,
     prior: Prior,
-    optimizer: str | None,
+    job: Optimizing | None,
     searches: Sequence[str],
     bounds: Sequence[float],
     repeats: int,
@@ -54,7 +55,7 @@ def plays(
         for bound in bounds:
             regrets, costs, failures = np.full(repeats, np.nan), np.zeros(repeats), Counter[str]()
             for i in range(repeats):
-                played = Played(parts, (seed, _number(table.job), i), optimizer)
+                played = Played(parts, (seed, _number(table.job), i), job)
                 rng = np.random.default_rng((seed, _number(table.job), _number(name), i))
                 try:
                     schedule, peak = choice(SEARCHES[name], played, bound, rng, prior)

@@ -23,6 +23,7 @@ import surface as surface_module
 from compare import compare, document, main
 from grid import GRID
 from jobs import JOBS
+from jobs.registry import Optimizing
 from played import Played, surfaces
 from plays import Plays, plays
 from prior import Prior, priors
@@ -261,8 +262,8 @@ def test_the_noise_of_a_batch_is_that_of_the_curve():
 def test_a_search_chooses_within_its_bound(name, table):
     if name == "tpe" and importlib.util.find_spec("optuna") is None:
         pytest.skip("Optuna isn't installed")
-    known = Prior((made_table(job="other"),), ("AdamW",))
-    for one in plays(table, known, "Adam", [name], (0.1, 0.25, 1.0, 4.0), 2, 0):
+    known = Prior((made_table(job="other"),), (Optimizing("adaptive", 0.01),))
+    for one in plays(table, known, Optimizing("adaptive", 0.02), [name], (0.1, 0.25, 1.0, 4.0), 2, 0):
         assert (one.costs <= one.bound).all()
         assert not any("exceeded" in reason for reason in one.failures)
         assert np.isnan(one.regrets).sum() == sum(one.failures.values())
@@ -371,7 +372,7 @@ def test_a_search_beyond_its_bound_has_failed(played_often, table):
 def test_what_is_known_beforehand_is_of_other_families():
     names = ("digits_mlp", "digits_vae", "clicks", "text_gpt")
     tables = {name: made_table(1, name) for name in names}
-    known = priors(tables, {name: JOBS[name].family for name in names}, {name: JOBS[name].optimizer for name in names})
+    known = priors(tables, {name: JOBS[name].family for name in names}, {name: JOBS[name].optimizing for name in names})
     for name in names:
         family = JOBS[name].family
         assert [table.job for table in known[family].tables] == sorted(n for n in names if JOBS[n].family != family)

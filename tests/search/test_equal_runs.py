@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import glideslope as gs
-from glideslope.search.jobs.start import chosen_rate, kind, start
+from glideslope.search.jobs.start import chosen_rate, kind, mean_fan_in, start
 from glideslope.search.strategy.equal_runs import at_length, best_of, loss_at, minimum, next_peak, plan
 
 bowls = st.tuples(st.floats(-12, 6), st.floats(0.02, 2), st.floats(1.05, 4), st.floats(-1e3, 1e3), st.floats(1e-3, 1e3))
@@ -110,6 +110,42 @@ def test_a_search_begins_at_what_is_usual_and_at_what_the_user_chose():
 
     assert start(Wrapped([torch.optim.AdamW(weights), torch.optim.SGD(weights)])) == usual
     assert start(Wrapped(Wrapped(torch.optim.AdamW(weights)))) == usual
+
+
+def test_a_search_begins_lower_where_more_comes_into_each_unit():
+    torch = pytest.importorskip("torch")
+
+    class Job:
+        def __init__(self, width, optimizer=torch.optim.AdamW):
+            self.model = torch.nn.Sequential(
+                torch.nn.Embedding(7, width), torch.nn.Conv1d(width, width, 3), torch.nn.Linear(width, width)
+            )
+            self.optimizer = optimizer(self.model.parameters())
+
+    assert mean_fan_in(Job(64)) == pytest.approx((1 * 3 * 64 * 64) ** (1 / 3))
+    frozen = Job(64)
+    frozen.model[1].requires_grad_(False)
+    assert mean_fan_in(frozen) == pytest.approx((1 * 64) ** (1 / 2))
+    # The maximal-update rule: of networks that differ in width, the best rates of Adam are inverse to what comes in.
+    assert start(Job(64)) / start(Job(128)) == pytest.approx(mean_fan_in(Job(128)) / mean_fan_in(Job(64)))
+    assert start(Job(64, torch.optim.SGD)) == start(Job(128, torch.optim.SGD))
+    assert start(Job(64), "Muon") == start(Job(128), "Muon") == start(object(), "adam")
+    assert mean_fan_in(object()) is None
+
+
+def test_what_comes_in_is_known_in_every_framework():
+    jnp = pytest.importorskip("jax.numpy")
+    keras = pytest.importorskip("keras")
+
+    class Job:
+        def __init__(self, model):
+            self.model = model
+
+    model = keras.Sequential([keras.layers.Dense(4), keras.layers.Dense(8)])
+    model.build((None, 9))
+    assert mean_fan_in(Job(model)) == pytest.approx(6)
+    assert mean_fan_in(Job({"a": jnp.ones((9, 4)), "b": jnp.ones((4, 8)), "c": jnp.ones(3)})) == pytest.approx(6)
+    assert mean_fan_in(Job({"c": jnp.ones(3)})) is mean_fan_in(Job("a name")) is None
 
 
 def test_another_schedule_is_chosen_only_where_it_ends_lower():

@@ -5,15 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 import glideslope as gs
+from glideslope.search.jobs.start import kind, mean_fan_in, usual_peak
 
 Maker = Callable[[int], gs.torch.Job]
 
 PEAKS = 10
 """Peak rates of a job, each twice the one before."""
+
+
+class Optimizing(NamedTuple):
+    """What a search knows of how a job is optimized."""
+
+    kind: str | None  # of its optimizer
+    usual: float  # the usual peak, by that and by what comes into its units
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,11 @@ class JobSpec:
     optimizer: str
     make: Maker
     centre: float
+
+    @cached_property
+    def optimizing(self) -> Optimizing:
+        """What a search knows of its optimizer and its network."""
+        return Optimizing(kind(self.optimizer), usual_peak(self.optimizer, mean_fan_in(self.make(0))))
 
     @property
     def peaks(self) -> np.ndarray:

@@ -98,7 +98,7 @@ def ours(played: Played, bound: int, rng: np.random.Generator, prior: Prior) -> 
 
 def begin(played: Played, prior: Prior) -> float:
     """The peak of the first run: the usual one of the kind of optimizer in other families."""
-    return prior.start(played.optimizer, str(PRIOR)) if prior.tables else LOW**0.5 * HIGH**0.5
+    return prior.start(played.job, str(PRIOR)) if prior.tables else LOW**0.5 * HIGH**0.5
 
 
 def searched(trials: PlayedTrials, bound: int, start: float) -> tuple[Choice, list[Run], Run | None]:

@@ -14,7 +14,7 @@ from glideslope.schedules.amounts import real
 from glideslope.search.jobs.calls import calling
 from glideslope.search.jobs.job import Job, JobFactory
 from glideslope.search.jobs.scalars import whole
-from glideslope.search.jobs.start import by_edge, kind, optimizer_of
+from glideslope.search.jobs.start import by_edge, kind, mean_fan_in, optimizer_of
 from glideslope.search.jobs.time_limit import one_run
 from glideslope.search.progress import Watch, unwatched
 from glideslope.search.runs.drive import drive
@@ -107,25 +107,28 @@ def range_test(trials: Trials, *, low: float, high: float, steps: int, sweeps: i
     rates = np.geomspace(low, high, steps)
     trials.bound = trials.updates + steps * sweeps
     optimizer = trials.optimizer or type(optimizer_of(trials.job)).__name__
-    return summary([_swept(trials, rates, i, sweeps) for i in range(sweeps)], rates, optimizer)
+    losses = [_swept(trials, rates, i, sweeps) for i in range(sweeps)]
+    return summary(losses, rates, optimizer, mean_fan_in(trials.job))
 
 
-def summary(losses: list[np.ndarray], rates: np.ndarray, optimizer: str | None = None) -> RangeTest:
+def summary(
+    losses: list[np.ndarray], rates: np.ndarray, optimizer: str | None = None, fan_in: float | None = None
+) -> RangeTest:
     """What sweeps over the same rates, shape (n,), say: by the losses of each, shape (m,), m below n where it ended
-    early, and the name of the optimizer's class."""
+    early, the name of the optimizer's class, and the mean fan-in of the network."""
     level, noise = untrained_level(losses), batch_noise(losses)
     sweeps = tuple(Sweep(rates[: len(one)], one, level, noise) for one in losses)
     fall = float(np.mean([sweep.fall for sweep in sweeps]))
     clear = fall > _noise_of_a_fall(sweeps)
     edge = _median([sweep.largest_stable for sweep in [s for s in sweeps if not s.sudden] or sweeps])
-    suggestions = [_suggested(sweep, clear, optimizer) for sweep in sweeps]
+    suggestions = [_suggested(sweep, clear, by_edge(sweep.largest_stable, optimizer, fan_in)) for sweep in sweeps]
     problem, instead = _problem(sweeps, rates, clear)
     return RangeTest(
         sweeps=sweeps,
         steepest=_median([sweep.steepest for sweep in sweeps]),
         minimum=_median([sweep.minimum for sweep in sweeps]),
         largest_stable=edge,
-        suggestion=_median(suggestions) if clear else by_edge(edge, optimizer) or edge / BELOW_EDGE,
+        suggestion=_median(suggestions) if clear else by_edge(edge, optimizer, fan_in) or edge / BELOW_EDGE,
         spread=(min(suggestions), max(suggestions)),
         noise=noise,
         fall=fall,
@@ -147,9 +150,9 @@ def _basis(clear: bool, optimizer: str | None) -> str:
     return f"the largest stable rate over {BELOW_EDGE:g}"
 
 
-def _suggested(sweep: Sweep, clear: bool, optimizer: str | None) -> float:
-    if peak := by_edge(sweep.largest_stable, optimizer):
-        return peak
+def _suggested(sweep: Sweep, clear: bool, by_kind: float | None) -> float:
+    if by_kind:
+        return by_kind
     return math.sqrt(sweep.steepest * sweep.largest_stable / 2) if clear else sweep.largest_stable / BELOW_EDGE
 
 

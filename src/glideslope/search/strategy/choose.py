@@ -88,9 +88,9 @@ def chosen(
     rates, then of what else enters, then of the best with other numbers of its optimizer. Another is chosen only where
     it ends lower by more than the noise.
 
-    Where the best peak isn't between two others by then, there are more runs, as far as the bound goes. Where the
-    training loss of no run has clearly fallen, the last run is the best again in another data order, so that its noise
-    is known.
+    Where the best peak isn't between two others by then, there are more runs, as far as the bound goes: of the usual
+    schedules the second then gives way. Where the training loss of no run has clearly fallen, the last run is the best
+    again in another data order, so that its noise is known.
 
     Args:
         trials: makes the runs.
@@ -110,13 +110,14 @@ def chosen(
     besides = len(others) + sum(map(_runs_of, entries)) + sum(len(axis.values) for axis in also)
     _, length = plan(budget, steps, SHORTEST, besides)
     most, kept = trials.updates + budget, besides * length
+    spare = length if tuple(schedules) == (PRIOR, BESIDE) else 0  # the peak matters more than the schedule
     _check_length(schedules, min((axis.updates(axis.high, length) for axis in also), default=length))
 
     def beside(peak: float) -> list[Contestant]:
         return _beside(others, float(Contestant(first, peak).rates(length).mean()), length)
 
-    runs, noise = find_peak(trials, Contestant(first, 1.0), length, most - kept, bound - kept, start, beside)
-    most = max(most, trials.updates + kept)
+    runs, noise = find_peak(trials, Contestant(first, 1.0), length, most - kept, bound - kept + spare, start, beside)
+    most = max(most, trials.updates + kept - spare)
     check_finite(list(runs.values()), trials.runs)
     losses = {peak: run.final_loss for peak, run in runs.items()}
     best, is_flat = best_short(list(runs.values()), noise), lies_flat(runs.values())
