@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from glideslope.errors import LawError
+from glideslope.laws.table_edge import limits
 from glideslope.laws.values import ByValue, read_only
 
 NAMES = (
@@ -19,6 +20,7 @@ NAMES = (
 )  # fmt: skip
 """The parameters; those of widths and of the loss as logarithms."""
 _TRIED = 200  # batches among which the best is looked for, where its peak would be larger than those of the table
+_ROUNDED = math.log(2) / 2  # how far a batch may be rounded
 _MOST = 100.0  # the logarithm of a loss, at most
 APART = 0.01  # the relative deviation of a grid's loss from that of the sizes and tokens
 
@@ -45,24 +47,40 @@ class TableLaw(ByValue):
     noise: float  #: the relative error of the losses near the best of each grid
     ranges: tuple[tuple[float, float], ...]  #: the least and the largest size, tokens, batch and peak of the table
     notes: tuple[str, ...] = ()  #: what was dropped
+    edges: np.ndarray = field(default_factory=lambda: np.empty((0, 5)), repr=False)
+    """The logarithms of size, tokens, batch, the largest peak that ended well and the smallest that diverged."""
 
     def __post_init__(self) -> None:
-        for name in ("place", "covariance"):
+        for name in ("place", "covariance", "edges"):
             object.__setattr__(self, name, read_only(getattr(self, name)))
 
     def predict(self, params: Any, tokens: Any, batch: Any, peak: Any) -> np.ndarray:
         """The final losses of runs, shape (n,): of networks of so many parameters, on so many tokens, with a batch in
-        the table's unit and a peak rate, numbers or of shape (n,) each. Raises a LawError if one isn't positive."""
+        the table's unit and a peak rate, numbers or of shape (n,) each. Where runs of such a peak diverge (see
+        `largest_peak`), it is e times as high or more. Raises a LawError if one isn't positive."""
         at = [np.atleast_1d(np.asarray(value, dtype=float)) for value in (params, tokens, batch, peak)]
         if not all(np.all(np.isfinite(values) & (values > 0)) for values in at):
             raise LawError("params, tokens, batch and peak are numbers above 0")
-        return np.exp(predicted(self.place, centered(at, self.center)) + self.center[3])
+        logs = centered(at, self.center)
+        beyond = logs[3] - self._limits(logs[:3])
+        return np.exp(predicted(self.place, logs) + self.center[3] + np.where(beyond > 1e-6, 1 + beyond, 0.0))
+
+    def largest_peak(self, params: float, tokens: float, batch: float) -> float:
+        """The largest peak that is safe, by the runs of the table that diverged; infinite where none did. One that
+        wasn't tried lies below the edge by what isn't known of it. Raises a LawError if a number isn't positive."""
+        self.predict(params, tokens, batch, 1.0)  # checks them
+        at = [np.array([value]) for value in (params, tokens, batch, 1.0)]
+        return float(np.exp(self._limits(centered(at, self.center)[:3])[0]))
+
+    def _limits(self, at: np.ndarray) -> np.ndarray:
+        """The logarithms of the largest safe peaks at sizes, tokens and batches over the center."""
+        return limits(self.edges, at + np.array(self.center[:3])[:, None])
 
     def best(self, params: float, tokens: float, batch: float | None = None) -> Best:
         """The peak and the batch of least loss for a size and tokens; at a batch, the peak for it.
 
         The batch is no smaller than those of the table, and larger ones only by as much as the tokens are more; the
-        peak is no larger than those of the table.
+        peak is no larger than those of the table, nor than `largest_peak`.
 
         Raises:
             LawError: a number isn't positive.
@@ -75,7 +93,11 @@ class TableLaw(ByValue):
         best = _best_batch(values, n, d)
         tried = np.append(np.linspace(least, most, _TRIED), min(max(best, least), most))
         sizes = tried if batch is None else np.array([math.log(batch) - self.center[2]])
-        peaks = np.minimum(_best_peak(values, n, d, sizes - best), math.log(self.ranges[3][1]))
+        near = (-_ROUNDED, 0.0, _ROUNDED) if batch is None else (0.0,)
+        safe = np.min([self._limits(np.stack(np.broadcast_arrays(n, d, sizes + off))) for off in near], axis=0)
+        if len(tried := self.edges[:, 3:][np.isfinite(self.edges[:, 3:])]):  # below an edge, one tried
+            safe = np.array([max(tried[tried <= most], default=most) for most in safe.tolist()])
+        peaks = np.minimum(_best_peak(values, n, d, sizes - best), np.minimum(math.log(self.ranges[3][1]), safe))
         first = int(np.argmin(predicted(self.place, np.stack(np.broadcast_arrays(n, d, sizes, peaks)))))
         size_of_batch, peak, size = float(sizes[first]), math.exp(peaks[first]), math.exp(sizes[first] + self.center[2])
         loss = float(self.predict(params, tokens, size, peak)[0])
