@@ -29,7 +29,6 @@ PRIORS = {
 (arXiv:2401.02954: peak ∝ compute^-0.125, batch ∝ compute^0.327); and those of Step Law (arXiv:2503.04715: peak ∝
 N^-0.713·D^0.307, batch ∝ D^0.571). Those of the batch lie between the last two. The loss is that of Hoffmann et al.
 2022 (arXiv:2203.15556), over the lowest of the table. Widths are parts of the loss."""
-_LOST = ("diverged", "div", "nan", "n/a", "na", "-")  # a loss of a run that diverged, beside an empty one
 _NOISE, _FAR = 0.001, 0.25
 """The relative deviation of a final loss from the law, and how it grows with the distance from its grid's best."""
 _UNITS, _DOUBT, _NEAR_BEST = 30, 0.5, 0.01
@@ -83,17 +82,14 @@ def fit_table(rows: Path | str | Sequence[Mapping[str, Any]]) -> TableLaw:
     center = (*logs[:3].mean(axis=1).tolist(), float(logs[4].min()))
     at, loss = centered(list(values[:4]), center), logs[4] - center[3]
     members = rows_alike(logs[:2])
-    count, grid = len(members), np.zeros(logs.shape[1], dtype=int)
-    for i, of in enumerate(members):
-        grid[of] = i
+    count, grid = len(members), np.argmax([np.isin(np.arange(logs.shape[1]), of) for of in members], axis=0)
     if len(members) > 1 and all(np.ptp(logs[3][of]) < SAME for of in members):
         raise LawError("each size has one peak, so that peaks can't be told from sizes: add two to each")
     notes += [*_in_other_units(values[1:4], grid), *_not_apart(values, members)]
     notes += [note for i, what in ((3, "peak"), (2, "batch")) for note in _at_the_edge(logs[i], loss, members, what)]
-    above = loss - np.array([loss[grid == i].min() for i in range(count)])[grid]
+    above = loss - np.array([loss[of].min() for of in members])[grid]
     scale = _NOISE + _FAR * above
-    medians, spreads = np.array([PRIORS[name] for name in NAMES]).T
-    medians = medians.copy()
+    medians, spreads = np.array([PRIORS[name] for name in NAMES]).T.copy()
     medians[NAMES.index("peak")] = _lowest(at[3], above)
     medians[NAMES.index("batch")] = _lowest(at[2], above)
     width = len(NAMES)
@@ -121,13 +117,7 @@ def _columns(table: Any) -> tuple[np.ndarray, Sequence[str]]:
     """The values of each column, shape (5, n), and where each row is."""
     columns = ("params", "tokens", "batch", "peak_lr", "loss")
     rows = rows_of(table, columns)
-    lost = [str(row["loss"]).strip().lower() in _LOST for row in rows.entries]
-    values = np.array(
-        [
-            [rows.value(i, column) if column != "loss" or not lost[i] else math.inf for i in range(len(lost))]
-            for column in columns
-        ], dtype=float,
-    )  # fmt: skip
+    values = np.array([[rows.value(i, column) for i in range(len(rows.places))] for column in columns], dtype=float)
     values[4, ~np.isfinite(values[4])] = math.inf
     wrong = np.argwhere(~(values > 0) | np.isinf(values) & (np.arange(5) < 4)[:, None])
     if len(wrong):

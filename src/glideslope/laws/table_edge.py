@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
@@ -26,28 +25,19 @@ _CAREFUL = 1.0  # deviations of an edge by which a peak that wasn't tried stays 
 
 
 def blown_up(at: np.ndarray, loss: np.ndarray) -> np.ndarray:
-    """Which of the finite losses are so much higher than those at the next smaller peak that the run blew up.
-
-    Args:
-        at: the logarithms of size, tokens, batch and peak, shape (4, n).
-        loss: the logarithms of the losses, shape (n,); one that isn't finite is of a run that diverged.
-    """
-    ladders = []
-    for of in rows_alike(at[:3]):
-        cells = [of[np.isfinite(loss[of]) & (np.abs(at[3, of] - peak) < SAME)] for peak in _distinct(at[3, of])]
-        ladders.append([rows for rows in cells if len(rows)])
-    steps = [abs(loss[b].min() - loss[a].min()) for cells in ladders for a, b in pairwise(cells)]
-    usual, blown = float(np.median(steps)) if steps else 0.0, np.zeros(len(loss), dtype=bool)
-    for cells in ladders:
-        before = lowest = rise = 0.0
-        for i, rows in enumerate(cells):
-            octaves = max((at[3, rows[0]] - before) / math.log(2), 1.0) if i else 1.0
-            lowest = lowest if i else float(loss[rows].min())
-            most = _JUMP + _STEEPER * max(rise, 0.0) + _STEPS * usual
-            blown[rows] = loss[rows] - lowest > most * octaves
-            if not blown[rows].all():
-                before, now = float(at[3, rows[0]]), float(loss[rows].min())
-                lowest, rise = now, (now - lowest) / octaves
+    """Which of the finite losses are so much higher than at the next smaller peak that the run blew up, by their
+    logarithms and those of size, tokens, batch and peak, shape (4, n)."""
+    ladders = [of[np.lexsort((loss[of], at[3, of]))] for of in rows_alike(at[:3])]
+    ladders = [of[np.isfinite(loss[of])] for of in ladders if np.isfinite(loss[of]).any()]
+    steps = np.concatenate([[0.0], *(np.abs(np.diff(loss[of])) for of in ladders)])
+    usual, blown = float(np.median(steps)), np.zeros(len(loss), dtype=bool)
+    for of in ladders:
+        peak, lowest, rise = at[3, of[0]], loss[of[0]], 0.0
+        for i in of:
+            octaves = max((at[3, i] - peak) / math.log(2), 1.0)
+            blown[i] = loss[i] - lowest > octaves * (_JUMP + _STEEPER * max(rise, 0.0) + _STEPS * usual)
+            if at[3, i] > peak + SAME and not blown[i]:
+                peak, lowest, rise = at[3, i], loss[i], (loss[i] - lowest) / octaves
     return blown
 
 
@@ -75,8 +65,8 @@ def limits(edges: np.ndarray, at: np.ndarray) -> np.ndarray:
     """The logarithms of the largest safe peaks at sizes, tokens and batches, whose logarithms have shape (3, n);
     infinite where nothing diverged.
 
-    A peak that wasn't tried is safe a deviation below the edge; none is at or beyond one that diverged at the same size
-    and batch; one that ended well below all that diverged is."""
+    A peak that wasn't tried is safe a deviation below the edge, and below one that diverged at the same size and batch;
+    one that ended well below all that diverged is safe."""
     if not len(edges):
         return np.full(at.shape[1], math.inf)
     mean, deviation = _edge(edges, at)
@@ -96,17 +86,14 @@ def _edge(edges: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     high = np.where(bounded, high, low + step)
     middle, spread, places = (low + high) / 2, (high - low) / math.sqrt(12), edges[:, :3]
     known, center, level = bounded, places.mean(axis=0), middle[bounded].mean()
-    for _ in range(4):  # an edge that nothing bounds from above counts where it would lie below what ended well
-        known_at, values = places[known] - center, middle[known] - level
-        mean, _ = _process(known_at, values, spread[known], places - center)
-        known = bounded | (mean + level < low)
-    mean, variance = _process(places[known] - center, middle[known] - level, spread[known], at.T - center)
+    for asked in (*[places] * 4, at.T):
+        mean, variance = _process(places[known] - center, middle[known] - level, spread[known], asked - center)
+        if asked is places:  # an edge without an upper bound counts where it would lie below what ended well
+            known = bounded | (mean + level < low)
     return mean + level, np.sqrt(variance + _RANDOM**2)
 
 
-def _process(
-    places: np.ndarray, values: np.ndarray, spread: np.ndarray, at: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _process(places: np.ndarray, values: np.ndarray, spread: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, ...]:
     """The mean and the variance at some places of a plane and what is alike near it, a Gaussian process."""
     slope, wide = _SLOPES.T
     apart = _APART**2 + float(spread.min()) ** 2  # where an edge lies between two peaks is alike of neighbours too
@@ -127,10 +114,11 @@ def _left_out(at: np.ndarray, groups: Sequence[np.ndarray]) -> list[float]:
 
     The peaks are those of the whole table, or else those of the same size and tokens."""
     for scopes in ([np.arange(at.shape[1])], rows_alike(at[:2])):
-        peaks = {int(row): np.array(_distinct(at[3, scope])) for scope in scopes for row in scope}
-        above = [peaks[int(of[0])][peaks[int(of[0])] > at[3, of].max() + SAME] for of in groups]
-        below = [int((peaks[int(of[0])] < at[3, of].min() - SAME).sum()) for of in groups]
-        tops = np.array([len(higher) for higher in above])
+        peaks = {row: np.array(_distinct(at[3, scope])) for scope in scopes for row in scope.tolist()}
+        tried = [(peaks[of[0]], at[3, of]) for of in groups]
+        above = [every[every > own.max() + SAME] for every, own in tried]
+        below = [int((every < own.min() - SAME).sum()) for every, own in tried]
+        tops = np.array(list(map(len, above)))
         far = (tops - below).sum() >= _TOPS * math.hypot(*(tops - below))
         if tops.any() and (far or tops.sum() >= _TOPS * sum(below)):
             return [float(higher.min(initial=math.inf)) for higher in above]

@@ -20,7 +20,6 @@ NAMES = (
 )  # fmt: skip
 """The parameters; those of widths and of the loss as logarithms."""
 _TRIED = 200  # batches among which the best is looked for, where its peak would be larger than those of the table
-_ROUNDED = math.log(2) / 2  # how far a batch may be rounded
 _MOST = 100.0  # the logarithm of a loss, at most
 APART = 0.01  # the relative deviation of a grid's loss from that of the sizes and tokens
 
@@ -62,29 +61,20 @@ class TableLaw(ByValue):
         if not all(np.all(np.isfinite(values) & (values > 0)) for values in at):
             raise LawError("params, tokens, batch and peak are numbers above 0")
         logs = centered(at, self.center)
-        beyond = logs[3] - self._limits(logs[:3])
+        beyond = logs[3] - limits(self.edges, np.log(np.stack(np.broadcast_arrays(*at)))[:3])
         return np.exp(predicted(self.place, logs) + self.center[3] + np.where(beyond > 1e-6, 1 + beyond, 0.0))
 
     def largest_peak(self, params: float, tokens: float, batch: float) -> float:
         """The largest peak that is safe, by the runs of the table that diverged; infinite where none did. One that
         wasn't tried lies below the edge by what isn't known of it. Raises a LawError if a number isn't positive."""
         self.predict(params, tokens, batch, 1.0)  # checks them
-        at = [np.array([value]) for value in (params, tokens, batch, 1.0)]
-        return float(np.exp(self._limits(centered(at, self.center)[:3])[0]))
-
-    def _limits(self, at: np.ndarray) -> np.ndarray:
-        """The logarithms of the largest safe peaks at sizes, tokens and batches over the center."""
-        return limits(self.edges, at + np.array(self.center[:3])[:, None])
+        return math.exp(limits(self.edges, np.log([[params], [tokens], [batch]]))[0])
 
     def best(self, params: float, tokens: float, batch: float | None = None) -> Best:
         """The peak and the batch of least loss for a size and tokens; at a batch, the peak for it.
 
         The batch is no smaller than those of the table, and larger ones only by as much as the tokens are more; the
-        peak is no larger than those of the table, nor than `largest_peak`.
-
-        Raises:
-            LawError: a number isn't positive.
-        """
+        peak is no larger than those tried, nor than `largest_peak`. Raises a LawError if a number isn't positive."""
         self.predict(params, tokens, batch or 1.0, 1.0)  # checks them
         n, d = math.log(params) - self.center[0], math.log(tokens) - self.center[1]
         values = dict(zip(NAMES, self.place.tolist(), strict=True))
@@ -93,22 +83,20 @@ class TableLaw(ByValue):
         best = _best_batch(values, n, d)
         tried = np.append(np.linspace(least, most, _TRIED), min(max(best, least), most))
         sizes = tried if batch is None else np.array([math.log(batch) - self.center[2]])
-        near = (-_ROUNDED, 0.0, _ROUNDED) if batch is None else (0.0,)
-        safe = np.min([self._limits(np.stack(np.broadcast_arrays(n, d, sizes + off))) for off in near], axis=0)
+        near = (-0.35, 0.0, 0.35) if batch is None else (0.0,)  # a batch may be rounded by half a factor of two
+        asked = [np.broadcast_arrays(math.log(params), math.log(tokens), sizes + self.center[2] + off) for off in near]
+        safe = np.min([limits(self.edges, np.stack(place)) for place in asked], axis=0)
         if len(tried := self.edges[:, 3:][np.isfinite(self.edges[:, 3:])]):  # below an edge, one tried
             safe = np.array([max(tried[tried <= most], default=most) for most in safe.tolist()])
         peaks = np.minimum(_best_peak(values, n, d, sizes - best), np.minimum(math.log(self.ranges[3][1]), safe))
         first = int(np.argmin(predicted(self.place, np.stack(np.broadcast_arrays(n, d, sizes, peaks)))))
         size_of_batch, peak, size = float(sizes[first]), math.exp(peaks[first]), math.exp(sizes[first] + self.center[2])
         loss = float(self.predict(params, tokens, size, peak)[0])
-        h, slopes = 1e-5, []
         at = np.array([[n], [d], [size_of_batch], [math.log(peak)]])
-        for unit in np.eye(len(self.place)):
-            up, down = (predicted(self.place + sign * h * unit, at)[0] for sign in (1, -1))
-            slopes.append((up - down) / (2 * h))
-        width = 1.645 * math.sqrt(
-            float(np.array(slopes) @ self.covariance @ np.array(slopes)) + self.noise**2 + APART**2
-        )
+        steps = 1e-5 * np.eye(len(self.place))
+        up, down = ([predicted(self.place + sign * step, at)[0] for step in steps] for sign in (1, -1))
+        slopes = np.subtract(up, down) / 2e-5
+        width = 1.645 * math.sqrt(float(slopes @ self.covariance @ slopes) + self.noise**2 + APART**2)
         return Best(peak, size, loss, loss * math.exp(-width), loss * math.exp(width))
 
     def warnings(self, params: float, tokens: float) -> list[str]:
