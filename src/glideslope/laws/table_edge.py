@@ -44,10 +44,8 @@ def blown_up(at: np.ndarray, loss: np.ndarray) -> np.ndarray:
 def edges_of(at: np.ndarray, ended: np.ndarray) -> tuple[np.ndarray, int]:
     """Of each size, tokens and batch their logarithms, that of the largest peak that ended well below the smallest that
     diverged, and that of the latter, infinite where there is none: shape (n, 5), no rows where nothing diverged; and
-    the number of runs that were lost below larger peaks that all ended well, which is no edge.
-
-    A peak of which one run diverged is one that diverged. So is, where cells are left out at the largest peaks alone,
-    the smallest left out."""
+    how many runs were lost below larger peaks that all ended well, which is no edge. A peak of which one run diverged
+    has diverged, and so has the smallest left out, where cells are left out at the largest peaks alone."""
     groups, edges, stray = rows_alike(at[:3]), [], 0
     for of, left_out in zip(groups, _left_out(at, groups), strict=True):
         peaks = _distinct(at[3, of])
