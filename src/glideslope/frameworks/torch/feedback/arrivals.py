@@ -29,10 +29,7 @@ class Arrivals:
         first, *others = [_scalar(value) for value, is_there in zip(values, there, strict=True) if is_there]
         # A number of the host stays there: to bring it to a device waits for it.
         stacked = torch.stack([each.to(first.device, torch.float32, non_blocking=True) for each in (first, *others)])
-        copied = torch.empty(len(stacked), pin_memory=True)
-        copied.copy_(stacked, non_blocking=True)
-        arrived: Any = torch.cuda.Event()  # type: ignore[no-untyped-call]
-        arrived.record()
+        copied, arrived = sent(stacked)
         here = [None if is_there else number(value) for value, is_there in zip(values, there, strict=True)]
         self._waiting.append((of, here, copied, arrived))
 
@@ -43,6 +40,15 @@ class Arrivals:
             arrived.synchronize()
             device = iter(copied.tolist())
             yield of, [next(device) if value is None else value for value in here]
+
+
+def sent(tensor: torch.Tensor) -> tuple[torch.Tensor, Any]:
+    """A copy of a tensor of a device on the host, and the event of its arrival."""
+    copied = torch.empty_like(tensor, device="cpu", pin_memory=True)
+    copied.copy_(tensor, non_blocking=True)
+    arrived: Any = torch.cuda.Event()  # type: ignore[no-untyped-call]
+    arrived.record()
+    return copied, arrived
 
 
 def at_once(value: float | torch.Tensor) -> float | torch.Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import torch
 
 from glideslope import escape
 from glideslope.errors import LayerError
+from glideslope.frameworks.torch.feedback.arrivals import sent
 from glideslope.frameworks.torch.private import foreach_copy_, foreach_norm, foreach_sub_
 from glideslope.frameworks.torch.scheduler.inner import inner_optimizer
 from glideslope.frameworks.torch.scheduler.update_counter import around_updates
@@ -40,8 +42,9 @@ class Ratios:
 class Monitor:
     """Measures the update ratio of each layer at every so many updates.
 
-    Nothing is read from the device until the next measurement, or `read`: reports lag behind by one. It measures for as
-    long as the optimizer is there, or until `remove`. The ratio of a layer whose weights are all 0 is NaN.
+    A measurement is reported at a later one, when it has come from the device without waiting for it, or by `read`. It
+    measures for as long as the optimizer is there, or until `remove`. The ratio of a layer whose weights are all 0 is
+    NaN.
 
     Args:
         model: the network.
@@ -77,11 +80,11 @@ class Monitor:
         self.updates = 0
         self._to = to
         self._tensors = [tensors[parameter.name] for parameter in known]
-        self._places = [self.layers.index(parameter.layer) for parameter in known]
+        self._index = torch.tensor([self.layers.index(parameter.layer) for parameter in known])
         self._before: list[torch.Tensor] = []  # kept: memory anew for each measurement costs more than the copy
         self._measuring = False
-        self._latest: tuple[int, torch.Tensor] | None = None
-        self._reported = True
+        self._latest: Ratios | None = None
+        self._waiting: deque[tuple[int, torch.Tensor, Any]] = deque()
         self._hooks = around_updates(
             inner_optimizer(optimizer),
             before=lambda args, kwargs: self._keep(),
@@ -94,21 +97,23 @@ class Monitor:
             hook.remove()
 
     def read(self) -> Ratios | None:
-        """The last measurement, None before the first; reports it, if that wasn't done."""
-        if self._latest is None:
-            return None
-        update, ratios = self._latest
-        measured = Ratios(update, dict(zip(self.layers, ratios.tolist(), strict=True)))
-        if self._to is not None and not self._reported:
-            self._to(measured)
-        self._reported = True
-        return measured
+        """The last measurement, None before the first; reports those that weren't yet, and waits for the device."""
+        self._report(wait=True)
+        return self._latest
+
+    def _report(self, wait: bool) -> None:
+        while self._waiting and (wait or self._waiting[0][2] is None or self._waiting[0][2].query()):
+            update, ratios, arrived = self._waiting.popleft()
+            if arrived is not None:
+                arrived.synchronize()
+            self._latest = Ratios(update, dict(zip(self.layers, ratios.tolist(), strict=True)))
+            if self._to is not None:
+                self._to(self._latest)
 
     @torch.no_grad()
     def _keep(self) -> None:
         if self.updates % self.every == 0:
-            if not self._reported:
-                self.read()
+            self._report(wait=False)
             self._measuring = True
             if self._before:
                 foreach_copy_(self._before, tuple(self._tensors))
@@ -124,14 +129,14 @@ class Monitor:
             self._measuring = False
             # Weights that are all 0 have no ratio.
             ratios = torch.where(weights > 0, moved / weights, torch.nan)
-            self._latest, self._reported = (self.updates, ratios), False
+            self._waiting.append((self.updates, *(sent(ratios) if ratios.is_cuda else (ratios, None))))
         self.updates += 1
 
     def _norms(self, tensors: list[torch.Tensor]) -> torch.Tensor:
         """The norm over each layer's tensors, shape (layers,)."""
         squares = torch.stack(list(foreach_norm(tensors, dtype=torch.float32))).square()
-        places = torch.tensor(self._places, device=squares.device)
-        return squares.new_zeros(len(self.layers)).index_add_(0, places, squares).sqrt()
+        self._index = self._index.to(squares.device)
+        return squares.new_zeros(len(self.layers)).index_add_(0, self._index, squares).sqrt()
 
 
 def to_csv(path: Path | str) -> Callable[[Ratios], None]:
