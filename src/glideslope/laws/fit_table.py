@@ -56,10 +56,12 @@ def fit_table(rows: Path | str | Sequence[Mapping[str, Any]]) -> TableLaw:
     notes, logs = [], np.log(values)
     ended = np.isfinite(logs[4]) & ~blown_up(logs[:4], logs[4])
     edges, stray = edges_of(logs[:4], ended)
-    if not ended.all():
-        notes.append(f"{plural(int((~ended).sum()), 'run')} that diverged: no peak like theirs, or larger, is chosen")
+    if diverged := int((~ended).sum()) - stray:
+        notes.append(f"{plural(diverged, 'run')} that diverged: no peak like theirs, or larger, is chosen")
+    elif len(edges):
+        notes.append("the runs left out at the largest peaks are taken to have diverged: no peak like theirs is chosen")
     if stray:
-        notes.append(f"{plural(stray, 'run')} lost though larger peaks ended well: not for the peak, it seems")
+        notes.append(f"{plural(stray, 'run')} that diverged though larger peaks ended well: left out")
     _, first = np.unique(values, axis=1, return_index=True)
     once = np.isin(np.arange(len(ended)), first)
     if copies := int((ended & ~once).sum()):
@@ -88,18 +90,16 @@ def fit_table(rows: Path | str | Sequence[Mapping[str, Any]]) -> TableLaw:
     notes += [*_in_other_units(values[1:4], grid), *_not_apart(values, members)]
     notes += [note for i, what in ((3, "peak"), (2, "batch")) for note in _at_the_edge(logs[i], loss, members, what)]
     above = loss - np.array([loss[of].min() for of in members])[grid]
-    scale = _NOISE + _FAR * above
     medians, spreads = np.array([PRIORS[name] for name in NAMES]).T.copy()
     medians[NAMES.index("peak")] = _lowest(at[3], above)
     medians[NAMES.index("batch")] = _lowest(at[2], above)
     width = len(NAMES)
 
     def residuals(u: np.ndarray) -> np.ndarray:
-        misfit = (predicted(u[:width], at) + u[width:][grid] - loss) / scale
+        misfit = (predicted(u[:width], at) + u[width:][grid] - loss) / (_NOISE + _FAR * above)
         return np.concatenate([misfit, (u[:width] - medians) / spreads, u[width:] / APART])
 
-    start = np.concatenate([medians, np.zeros(count)])
-    end = least_squares(residuals, start, loss="soft_l1", max_nfev=300, x_scale="jac")
+    end = least_squares(residuals, np.append(medians, np.zeros(count)), loss="soft_l1", max_nfev=300, x_scale="jac")
     robust = (1 + end.fun**2) ** -0.5
     covariance = np.linalg.inv(end.jac.T @ (robust[:, None] * end.jac))[:width, :width]
     misfit = predicted(end.x[:width], at) + end.x[width:][grid] - loss
@@ -109,7 +109,7 @@ def fit_table(rows: Path | str | Sequence[Mapping[str, Any]]) -> TableLaw:
             "at its units and at which column is which"
         )
     noise = max(float(np.sqrt(np.mean(misfit[above < _NEAR_BEST] ** 2))), 1e-4)
-    ranges = tuple((float(column.min()), float(column.max())) for column in values[:4])
+    ranges = tuple((float(row.min()), float(row.max())) for row in values[:4])
     return TableLaw(end.x[:width], covariance, center, noise, ranges, tuple(notes), edges)
 
 
