@@ -181,6 +181,7 @@ SCRIPTS = (
         Claim(r"the cell chosen at larger.*?\| [\d.]+%, #%", r"smaller sizes to.*?, #% carried", near(0.05)),
         Claim(r"smaller sizes' cells \| #%", r"small GPTs, 50% of smaller.*?regret #%", near(0.1)),
         Claim(r"smaller sizes' cells \| [\d.]+%, #%", r"small GPTs, 50% of smaller.*?best, #% carried", near(0.05)),
+        Claim(r"until a peak from which.*?\| #%", r"diverge, marked, smaller sizes to.*?regret #%", near(0.5, 0.3)),
     ), quick=("--quick",), same=False),
     Script("search/compare", (
         Claim(r"searches played on 34 trainings.*?\| #", WITHIN_ONE.format("geometric mean"), near(0.05)),

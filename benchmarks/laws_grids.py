@@ -12,7 +12,9 @@ the next smaller size, carried over. The tables:
   runs that diverge; judged by the losses without their noise;
 - six of a noisy quadratic (Zhang et al. 2019, arXiv:1907.04164): eigenvalues i^-a whose largest grows with the size,
   gradients that are normalized, so that their noise sets what a rate is worth, a cosine to 0 or to a fixed rate, and
-  losses that a clipped gradient keeps finite. The loss follows from the recursion of each eigenvalue's variance.
+  losses that a clipped gradient keeps finite. The loss follows from the recursion of each eigenvalue's variance;
+- the same six without clipping, where the loss falls until a peak from which on every run diverges: with those runs
+  marked, left out of what the law knows, or with losses of 1.4 to 3 times the lowest of their size.
 
 The made tables have five sizes of 60M to 1B, up to four numbers of tokens, 7 or 8 batches and 13 to 16 peaks, half a
 factor of two apart, and a noise of 0.0007 in each loss.
@@ -59,6 +61,8 @@ GRID = Path(__file__).parent / "search" / "tables" / "size_grid.csv"
 COLUMNS = ("params", "tokens", "batch", "peak_lr")
 SIZES, TOKENS = (60e6, 120e6, 215e6, 430e6, 1e9), (2e9, 8e9, 20e9, 56e9)
 NOISE, SEEDS, PARTS = 0.0007, 8, (0.5, 0.25)
+BLOWN = 1e6
+"""The variance from which on a run without a clipped gradient diverges."""
 LOST = 0.1
 """What the regret of a run that diverged counts as."""
 
@@ -96,8 +100,8 @@ def by_powers(seed: int) -> list[Row]:
     return rows
 
 
-def by_quadratic(seed: int) -> list[Row]:
-    """A table of a noisy quadratic, drawn by a seed."""
+def by_quadratic(seed: int, clipped: bool = True) -> list[Row]:
+    """A table of a noisy quadratic, drawn by a seed; without a clipped gradient, runs diverge."""
     random, rows = np.random.default_rng(seed), []
     decay, sharper, critical = random.uniform(1.05, 1.4), random.uniform(0.0, 0.6), 10 ** random.uniform(5, 6.3)
     noise, edge, small = (10 ** random.uniform(*ends) for ends in ((-1.5, 0.0), (-2.7, -1.9), (4.5, 5.3)))
@@ -110,7 +114,7 @@ def by_quadratic(seed: int) -> list[Row]:
     for params, tokens, batch in settings([2.0**k for k in range(15, 23)]):
         updates = min(max(tokens / batch, 50.0) / len(along), 200.0)  # in a stretch of one rate; 200 have their limit
         worth = 2 / edge * (params / 1e8) ** sharper / math.sqrt(1 + critical / batch)
-        variance = np.ones((len(peaks), len(curvature)))
+        variance, lost = np.ones((len(peaks), len(curvature))), np.zeros(len(peaks), dtype=bool)
         for at in along:
             fallen = last + (peaks - last) * (1 + np.cos(np.pi * (at - 0.03) / 0.97)) / 2
             x = (peaks * at / 0.03 if at < 0.03 else fallen)[:, None] * worth * curvature
@@ -119,10 +123,24 @@ def by_quadratic(seed: int) -> list[Row]:
             apart = np.where(np.abs(1 - kept) > 1e-9, 1 - kept, 1.0)
             summed = np.where(np.abs(1 - kept) > 1e-9, (1 - left) / apart, updates)
             stirred = noise * x**2 / curvature * critical / batch * (1 + small / batch)
-            variance = np.minimum(left * variance + stirred * summed, clip)
+            variance = np.minimum(left * variance + stirred * summed, clip if clipped else BLOWN)
+            lost |= variance.max(axis=1) >= BLOWN
         true = lowest + scale * (params / 1e8) ** -alpha + 2 * variance @ share
+        true[lost] = math.inf
         rows += noisy(params, tokens, batch, peaks, true, random)
     return rows
+
+
+def lost(rows: Sequence[Row], how: str) -> list[Row]:
+    """A table as the law knows it, by what its runs that diverged have become."""
+    random, kept = np.random.default_rng(5), []
+    for row in rows:
+        if math.isfinite(row["loss"]) or how == "marked":
+            kept.append(row)
+        elif how == "recovered":
+            lowest = min(other["loss"] for other in rows if other["params"] == row["params"])
+            kept.append(row | {"loss": lowest * random.uniform(1.4, 3.0)})
+    return kept
 
 
 def noisy(
@@ -188,16 +206,18 @@ def regrets(known: Sequence[Row], grids: Sequence[Grid]) -> list[tuple[float, fl
     return found
 
 
-def judge(what: str, tables: Sequence[Sequence[Row]], seeds: int) -> None:
+def judge(what: str, tables: Sequence[Sequence[Row]], seeds: int, how: str = "marked") -> None:
     found: dict[str, list[tuple[float, float, float]]] = {}
     for rows in tables:
-        for name, known, grids in splits(rows, seeds):
+        for name, every, grids in splits(rows, seeds):
+            known = lost(every, how)
             if len(known) >= 12:
                 found.setdefault(name, []).extend(regrets(known, grids))
     for name, values in found.items():
         chosen, near, carried = np.array(values).T
         print(f"{what}, {name}, {len(values)} grids: mean regret {chosen.mean():.3%} (worst {chosen.max():.3%}), "
-              f"{near.mean():.3%} nearest to the best, {carried.mean():.3%} carried over", flush=True)  # fmt: skip
+              f"{near.mean():.3%} nearest to the best, {carried.mean():.3%} carried over; of a run that diverged "
+              f"{sum(chosen >= LOST)}, {sum(near >= LOST)}, {sum(carried >= LOST)}", flush=True)  # fmt: skip
 
 
 def main() -> None:
@@ -207,6 +227,9 @@ def main() -> None:
     judge("small GPTs", [of_gpts()], 2 if quick else SEEDS)
     judge("power laws", [by_powers(seed) for seed in range(1 if quick else 3)], 1)
     judge("noisy quadratics", [by_quadratic(seed) for seed in range(1 if quick else 6)], 1)
+    diverging = [by_quadratic(seed, clipped=False) for seed in range(1 if quick else 6)]
+    for how in ("marked", "left out", "recovered"):
+        judge(f"noisy quadratics whose runs diverge, {how}", diverging, 1, how)
 
 
 if __name__ == "__main__":

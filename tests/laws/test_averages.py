@@ -27,18 +27,18 @@ def descent(rates, gradients):
 
 @given(st.integers(1, 60), st.integers(2, 60), st.integers(0, 2**32 - 1))
 def test_a_mean_of_weights_is_the_last_of_a_run_with_the_rates_that_the_prediction_takes(window, steps, seed):
-    from glideslope.laws.averages import _exponential, _plain
+    from glideslope.laws.averages import _falling
 
     random = np.random.default_rng(seed)
     rates, gradients = random.uniform(0.1, 1.0, steps), random.normal(size=steps)
     weights = np.concatenate([[0.0], descent(rates, gradients)])
     expected = weights[max(steps + 1 - window, 1) :].mean() if window <= steps else weights[1:].mean()
-    falling = _plain(laws.Rates.of(rates), steps, window)
+    falling = _falling(laws.Rates.of(rates), steps, window, None)
     assert descent(falling.values, gradients)[-1] == pytest.approx(expected, abs=1e-9)
     mean = 0.0
     for weight in weights[1:]:
         mean = 0.5 * mean + 0.5 * weight
-    falling = _exponential(laws.Rates.of(rates), steps, 0.5)
+    falling = _falling(laws.Rates.of(rates), steps, None, 0.5)
     assert descent(falling.values, gradients)[-1] == pytest.approx(mean, abs=1e-3)
 
 

@@ -24,6 +24,8 @@ NAMES = (
     ("N", "D", "bs", "lr", "smooth loss"),
     ("n_params", "train_tokens", "Batch Size", "Max LR", "Val Loss"),
     ("Parameters", "Num-Tokens", "tokens per step", "Learning Rate", "final_val_loss"),
+    ("config/params", "config/tokens", "config/batch_size", "config/learning_rate", "summary/val_loss"),
+    ("model.n_params", "data.train_tokens", "data.tokens-per-step", "optimizer.lr", "val/loss"),
 )
 
 
@@ -33,6 +35,12 @@ def test_a_table_by_other_names_and_forms(names, form):
     rows = [dict(zip(names, row.values(), strict=True)) for row in ROWS]
     table = rows if form is list else form({name: np.array([row[name] for row in rows]) for name in names})
     assert np.array_equal(laws.fit_table(table).place, laws.fit_table(ROWS).place)
+
+
+def test_a_whole_name_counts_before_the_end_of_one():
+    names = ("config/params", "tokens", "batch", "lr", "val/loss")
+    rows = [{"train/loss": 9.0} | dict(zip(names, row.values(), strict=True)) for row in ROWS]
+    assert np.array_equal(laws.fit_table(rows).place, laws.fit_table(ROWS).place)
 
 
 class Indexed(Frame):

@@ -98,11 +98,8 @@ class Growth(Drawn):
     def at(self, examples: int) -> tuple[int, float]:
         """The batch size of the update after so many examples, and the factor of its rate.
 
-        A pure function of the examples consumed, so nothing else needs to be saved to go on from there.
-
-        Raises:
-            ScheduleError: the schedule has no horizon.
-        """
+        A pure function of the examples consumed, so nothing else needs to be saved to go on from there. Raises a
+        ScheduleError if the schedule has no horizon."""
         base, largest, multiple = self.growing.base, self.growing.largest, self.growing.multiple or 1
         end, start, most = self._shape
         t = examples / base
@@ -116,11 +113,8 @@ class Growth(Drawn):
         return size, factor * size / base
 
     def plan(self, steps: int | None = None) -> Updates:
-        """Every update of a training of `steps` updates of the base batch: fewer, with as many examples.
-
-        Raises:
-            ScheduleError: the schedule has no horizon, and none is given.
-        """
+        """Every update of a training of `steps` updates of the base batch: fewer, with as many examples. Raises a
+        ScheduleError if the schedule has no horizon, and none is given."""
         import numpy as np
 
         growth = self if steps is None else self.over(steps)
@@ -137,11 +131,8 @@ class Growth(Drawn):
         return Updates(np.array(sizes), np.array(factors), np.array(examples))
 
     def rates(self) -> Schedule:
-        """The factor of the rate as a schedule of the updates that are really made.
-
-        Raises:
-            ScheduleError: the schedule has no horizon.
-        """
+        """The factor of the rate as a schedule of the updates that are really made. Raises a ScheduleError if the
+        schedule has no horizon."""
         import numpy as np
 
         factors = self.plan().factors

@@ -104,13 +104,13 @@ def _draw_fit(law: Law, read: Read, folder: Path) -> None:
     import numpy as np
 
     from glideslope.files import write_atomically
-    from glideslope.laws.bins import Points
+    from glideslope.laws.bins import MOST, Points
     from glideslope.views import laws as views
     from glideslope.views import plots, report
 
     predicted, measured = {}, {}
     for run in read.runs:
-        points = Points.all_of(run)
+        points = Points.means(run.step, np.log(run.loss), MOST)
         low, high = law.interval(run.lr, points.step, batch_size=run.batch_size)
         predicted[run.name] = points.step, law.predict(run.lr, points.step, run.batch_size), low, high
         measured[run.name] = points.step, np.exp(points.log)

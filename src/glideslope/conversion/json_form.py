@@ -32,9 +32,8 @@ SCHEDULE_METHODS = {name: make for name, make in METHODS.items() if name not in 
 
 def to_json(schedule: Schedule | Feedback | Growth) -> str:
     """The JSON form: `{"version": 1, "schedule": ...}`, and `"factors": [...]`, the other factors of the product.
-
-    Raises:
-        ScheduleError: the schedule, or a part of it, is made from a Python function, or nested deeper than can be read.
+    Raises a ScheduleError if the schedule, or a part of it, is made from a Python function, or nested deeper than can
+    be read.
 
     >>> import glideslope as gs
     >>> print(to_json(gs.cosine(final=0.1)))
@@ -53,10 +52,8 @@ def to_json(schedule: Schedule | Feedback | Growth) -> str:
 
 
 def from_json(text: str) -> Any:
-    """The schedule that a JSON form describes; times a feedback or a growth, where it has factors.
-
-    Raises:
-        ScheduleError: it isn't JSON, has another version, unknown keys, or arguments that no schedule takes.
+    """The schedule that a JSON form describes; times a feedback or a growth, where it has factors. Raises a
+    ScheduleError if it isn't JSON, has another version, unknown keys, or arguments that no schedule takes.
 
     >>> from_json('{"version": 1, "schedule": {"sequence": [{"name": "warmup", "arguments": {"duration": "5%"}}, '
     ...           '{"name": "cosine"}]}}')

@@ -35,11 +35,7 @@ class Feedback(ABC):
     __array_ufunc__ = None  # a NumPy number times a feedback is a feedback, not NumPy's product of objects
 
     def __call__(self, count: Any) -> Any:
-        """Refuses to be a schedule, as which Optax would take it.
-
-        Raises:
-            FeedbackError: always, with the ways to use it.
-        """
+        """Refuses to be a schedule, as which Optax would take it: raises a FeedbackError with the ways to use it."""
         curve = controlled(self).schedule
         raise FeedbackError(
             f"{self} depends on measurements, so it isn't a function of the updates made. In an Optax loop it is a "
@@ -66,10 +62,8 @@ class Feedback(ABC):
         return {}
 
     def restored(self, state: Any) -> State:
-        """A state from outside, checked; an infinite number may be None, as JSON has no form of it.
-
-        Raises:
-            FeedbackError: it isn't a state of this feedback, or a number in it isn't within its limits.
+        """A state from outside, checked; an infinite number may be None, as JSON has no form of it. Raises a
+        FeedbackError if it isn't a state of this feedback, or a number in it isn't within its limits.
 
         >>> import glideslope as gs
         >>> gs.plateau().restored({**gs.plateau().init(), "best": None, "bad": 3}) == gs.plateau().init() | {"bad": 3.0}

@@ -18,10 +18,8 @@ class Batches:
 
     Each epoch goes through all examples in an order drawn from the seed and the epoch; the last batch of an epoch, if
     it would be smaller, is left out. The batch of an update follows from its number alone, so nothing else has to be
-    saved to go on from there.
-
-    Raises:
-        JobError: there is no array, their lengths differ, or a batch is larger than they are.
+    saved to go on from there. Raises a JobError if there is no array, their lengths differ, or a batch is larger than
+    they are.
 
     >>> batches = Batches((np.arange(6), np.arange(6) * 10), batch_size=3, shuffle=False)
     >>> batches(1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
@@ -56,27 +55,16 @@ def predict_average(
     rates = Rates.of(lr)
     ends = [(place, int(at)) for place, at in enumerate(steps) if at >= 1]
     for place, end in ends:
-        falling = _plain(rates, end, int(window)) if window is not None else _exponential(rates, end, decay or 0.0)
+        falling = _falling(rates, end, window, decay)
         if falling.peak > 0:  # else no weight has moved
             sizes = batch_size if np.ndim(batch_size) == 0 else np.asarray(batch_size)[:end]
             last[place] = law.predict(falling, end, sizes)[0]
     return last
 
 
-def _plain(rates: Rates, end: int, window: int) -> Rates:
-    """The rates of a run that ends where the mean of the last weights lies."""
-    length = min(window, end)
-    return _times(rates, end, length, lambda left: left / length)
-
-
-def _exponential(rates: Rates, end: int, decay: float) -> Rates:
-    """The same for an exponential mean."""
-    reach = math.ceil(_LONG / (1 - decay))
-    return _times(rates, end, min(reach, end), lambda left: -np.expm1(left * math.log(decay)))
-
-
-def _times(rates: Rates, end: int, length: int, held: Callable[[np.ndarray], np.ndarray]) -> Rates:
-    """The rates up to an update, those of the last ones times a function of the updates left."""
+def _falling(rates: Rates, end: int, window: int | None, decay: float | None) -> Rates:
+    """The rates of a run that ends where the mean of the last weights lies, plain or exponential."""
+    length = min(int(window or math.ceil(_LONG / (1 - (decay or 0.0)))), end)
     begin = end - length
     if rates.places is None:
         before, inside = np.arange(begin), np.arange(begin, end)
@@ -84,5 +72,7 @@ def _times(rates: Rates, end: int, length: int, held: Callable[[np.ndarray], np.
         places = rates.every_place().astype(np.int64)
         before, sampled = places[places < begin], np.rint(np.linspace(begin, end - 1, min(_POINTS, length)))
         inside = np.unique(np.concatenate([sampled.astype(np.int64), places[(places >= begin) & (places < end)]]))
-    values = np.concatenate([rates.at(before), rates.at(inside) * held(end - inside)])
+    left = end - inside
+    held = left / length if decay is None else -np.expm1(left * math.log(decay))
+    values = np.concatenate([rates.at(before), rates.at(inside) * held])
     return Rates(values, None if rates.places is None else np.concatenate([before, inside]), end)

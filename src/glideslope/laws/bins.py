@@ -34,11 +34,6 @@ class Points:
         return cls.means(run.step[chosen], np.log(run.loss[chosen]), most)
 
     @classmethod
-    def all_of(cls, run: Run) -> Points:
-        """All the losses of a run, or means of them where there are many: what is drawn."""
-        return cls.means(run.step, np.log(run.loss), MOST)
-
-    @classmethod
     def means(cls, step: np.ndarray, log: np.ndarray, most: int) -> Points:
         """Losses by their steps and logarithms, or `most` means of them where there are more."""
         if len(step) <= most:

@@ -19,7 +19,9 @@ _WARMING = 0.9  # the part of a run that is its warmup, where it tells nothing
 def groups_of(runs: Sequence[Run]) -> list[list[int]]:
     """What is left out together: the runs of a peak, which share their beginnings; of fewer than three peaks the runs
     of a schedule, which differ in their seed; or else single runs."""
-    for kinds, least in (([f"{run.peak:.4g}" for run in runs], 3), (list(map(_schedule, runs)), 2)):
+    ticks = [np.rint(np.linspace(0, len(run.lr) - 1, 1001)) for run in runs]
+    schedules = [f"{len(run.lr)} {run.rates.at(at).tobytes()!r}" for run, at in zip(runs, ticks, strict=True)]
+    for kinds, least in (([f"{run.peak:.4g}" for run in runs], 3), (schedules, 2)):
         if len(groups := dict.fromkeys(kinds)) >= least:
             return [[i for i, other in enumerate(kinds) if other == kind] for kind in groups]
     return [[i] for i in range(len(runs))]
@@ -43,11 +45,6 @@ def useless(run: Run, longest: int) -> str:
     if len(loss) > 2 * LAST and np.median(loss[-LAST:]) >= np.median(loss[:LAST]):
         return "ends no lower than it began: it diverged"
     return ""
-
-
-def _schedule(run: Run) -> tuple[int, bytes]:
-    """What the runs of a schedule have in common: the updates, and the rates of a thousand of them."""
-    return len(run.lr), run.rates.at(np.rint(np.linspace(0, len(run.lr) - 1, 1001))).tobytes()
 
 
 def check_enough(runs: Sequence[Run], notes: Sequence[str]) -> None:

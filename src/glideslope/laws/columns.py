@@ -16,6 +16,8 @@ from glideslope.laws.logs.delimited import table
 from glideslope.laws.logs.source import Source
 from glideslope.schedules.numbers import number
 
+_LOST = ("", "none", "<na>", "n/a", "na", "-", "diverged")  # what stands for no number
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -30,7 +32,7 @@ class Rows:
         cell = self.entries[row].get(column)
         try:
             lost = isinstance(cell, Real) and math.isnan(cell)
-            return None if lost or str(cell).strip() in ("", "None", "<NA>") else number(cell)
+            return None if lost or str(cell).strip().lower() in _LOST else number(cell)
         except (TypeError, ValueError):
             name = self.names[column]
             raise LawError(

@@ -80,7 +80,8 @@ def critical_batch(
         raise LawError(f"batch={batch}, batches={least, most}: give numbers above 0, the least batch first")
     if law.batch_size is None or most < APART * least:
         raise LawError("the law's runs had one batch: its worth isn't known; add runs of another, twice as large")
-    tried = list(peaks) or _peaks(law)
+    fitted = [run.peak for run in law.fitted]
+    tried = list(peaks) or np.geomspace(min(fitted) / 2, 2 * max(fitted), _PEAKS).tolist()
     lengths = np.rint(steps * np.geomspace(1 / _FARTHEST, _FARTHEST, _LENGTHS)).clip(10)
     sizes = np.geomspace(least, most, _BATCHES)
     curves = []
@@ -129,11 +130,6 @@ def batch_growth(
     grown = growth(schedule, base=base, largest=base * 2**doublings).plan(steps)
     loss = law.predict(peak * grown.factors, len(grown.sizes), grown.sizes * (batch / base))[0]
     return BatchGrowth(base, base * 2**doublings, len(grown.sizes), float(loss))
-
-
-def _peaks(law: Law) -> list[float]:
-    peaks = [run.peak for run in law.fitted]
-    return [float(peak) for peak in np.geomspace(min(peaks) / 2, 2 * max(peaks), _PEAKS)]
 
 
 def _lowest(law: Law, updates: np.ndarray, batch: float, peaks: Sequence[float]) -> np.ndarray:

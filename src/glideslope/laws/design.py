@@ -101,7 +101,9 @@ def design(
     bounds = (min(peaks) / 2, 2 * max(peaks)) if peak is None else (peak, peak)
     problem = _Problem(law if batch is None else law.at_batch(batch), steps, bounds, floor, warmup)
     solved = problem.solved(rising)
-    named = {"cosine": problem.family([cosine(final=floor)]), "WSD": problem.family(_wsd(floor))}
+    shapes = [(f"{part}%", shape) for part in _COOLDOWNS for shape in ("linear", "sqrt")]
+    wsd = [hold() >> cooldown(part, final=floor, shape=shape) for part, shape in shapes]
+    named = {"cosine": problem.family([cosine(final=floor)]), "WSD": problem.family(wsd)}
     best = min([solved, *named.values()], key=lambda candidate: candidate.loss)
     known, critical, growth = law.warnings(steps, best.peak), None, None
     size, (least, most) = batch or law.batch_size or 1.0, law.batches or (1.0, 1.0)
@@ -111,12 +113,6 @@ def design(
         critical = critical_batch(law, steps, size)
         growth = batch_growth(law, best.schedule, steps, best.peak, size, critical)
     return Design(best, named, tuple(known), critical, growth)
-
-
-def _wsd(floor: float) -> list[Schedule]:
-    return [
-        hold() >> cooldown(f"{part}%", final=floor, shape=shape) for part in _COOLDOWNS for shape in ("linear", "sqrt")
-    ]
 
 
 class _Problem:

@@ -51,7 +51,8 @@ def design_sizes(
         LawError: too much or too little is given, or the runs had no tokens_per_step.
     """
     amounts = {"params": params, "tokens": tokens, "flops": flops}
-    if wrong := [f"{name}={value}" for name, value in amounts.items() if value is not None and not _positive(value)]:
+    given = {name: value for name, value in amounts.items() if value is not None}
+    if wrong := [f"{name}={value}" for name, value in given.items() if not (math.isfinite(value) and value > 0)]:
         raise LawError(f"{', '.join(wrong)}: give numbers above 0")
     if (tokens is None) == (flops is None) or (flops is None and params is None):
         raise LawError("give params and tokens, or flops and maybe params")
@@ -59,7 +60,8 @@ def design_sizes(
         raise LawError(
             "the law was fitted on runs without tokens_per_step, so tokens aren't updates: give them to the fit"
         )
-    batches = _batches(law) if batch is None else [batch]
+    least, most = law.around.batches  # half an octave apart
+    batches = np.geomspace(least, most, 1 + round(2 * math.log2(most / least))).tolist() if batch is None else [batch]
     sizes = [params] if params is not None else np.geomspace(law.sizes[0] / 2, 4 * law.sizes[-1], 25).tolist()
     candidates = []
     for size in sizes:
@@ -82,17 +84,6 @@ def design_sizes(
         **vars(designs) | {"warnings": warnings}, params=size, tokens=length, batch=tokens_per_step, steps=steps,
         low=float(low[0]), high=float(high[0]),
     )  # fmt: skip
-
-
-def _positive(value: float) -> bool:
-    return math.isfinite(value) and value > 0
-
-
-def _batches(law: SizeLaw) -> list[float]:
-    """Batches between the smallest and the largest of the runs, half an octave apart."""
-    low, high = law.around.batches or (1.0, 1.0)
-    count = 1 + round(2 * math.log2(high / low))
-    return np.geomspace(low, high, count).tolist() if count > 1 else [low]
 
 
 def _quick(at: Law, law: SizeLaw, steps: int) -> float:

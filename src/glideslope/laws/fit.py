@@ -37,10 +37,9 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
         form: "general", or "multi-power", the law as its paper has it, for runs of one peak rate.
 
     Of a run with more than 400 losses that a fit uses (of over 25 runs, 10,000 over their number), neighbours are
-    averaged to so many; a mean counts by the noise that its points leave it. `notes` says so.
-
-    The `notes` of the law say what was dropped. Where it tells nothing, since the ends of runs are no nearer to what
-    fits without them predict than to the mean loss of the others, `doubt` says so, and a warning does.
+    averaged to so many; a mean counts by the noise that its points leave it. `notes` says so, and what was dropped.
+    Where the law tells nothing, since the ends of runs are no nearer to what fits without them predict than to the mean
+    loss of the others, `doubt` says so, and a warning does.
 
     Formula: L(t) = L0 + A·(S(t) + s0)^-α + B·Σ_k (v_k^p - v_{k-1}^p)·(1 - (1 + C·η_k^-γ·(R(t) - R_k))^-β), with
     v = η/Q^0.6, S(t) = Σ_{τ<t} v_τ and R(t) = Σ_{τ<t} η_τ/Q_τ. Q is the growth of ‖w‖², dQ/ds = a·η - b·Q along

@@ -206,14 +206,18 @@ class _Problem:
         return variance * inverse + of_runs, float(np.sqrt(np.mean(misses**2)))
 
     def unseen(self, u: np.ndarray) -> float:
-        """The root mean square of the relative errors that ends of runs have by a fit without any run of their size."""
-        errors = []
+        """The root mean square of the relative errors that ends of runs have by a fit without any run of their size, of
+        each size counting by the runs that are left: of few, a law of other sizes tells little."""
+        squares, remaining = [], []
         for size in range(len(self.logs)):
             _, place = self.minimum(u, _ROUGH, but=size)
+            errors: list[float] = []
             for data in (data for data in self.data if data.size == size):
                 misses = np.log(predicted(data.knots, self.theta(place, size, data.decay))) - data.log
                 errors += [float(np.median(misses[max(a, b - LAST) : b])) for a, b in pairwise(data.knots.points)]
-        return float(np.sqrt(np.mean(np.square(errors))))
+            squares.append(float(np.mean(np.square(errors))))
+            remaining.append(len(self.runs) - len(errors))
+        return float(np.sqrt(np.average(squares, weights=remaining)))
 
     def shift(self, u: np.ndarray) -> float:
         thetas = [self.theta(u, data.size, data.decay) for data in self.data for _ in data.knots.points[1:]]

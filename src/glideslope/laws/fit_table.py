@@ -12,6 +12,7 @@ from scipy.optimize import least_squares
 
 from glideslope.errors import LawError
 from glideslope.laws.columns import rows_of
+from glideslope.laws.table_edge import SAME, blown_up, edges_of, rows_alike
 from glideslope.laws.table_law import APART, NAMES, TableLaw, centered, predicted
 from glideslope.laws.units import mixed
 from glideslope.plural import plural
@@ -30,10 +31,9 @@ N^-0.713·D^0.307, batch ∝ D^0.571). Those of the batch lie between the last t
 2022 (arXiv:2203.15556), over the lowest of the table. Widths are parts of the loss."""
 _NOISE, _FAR = 0.001, 0.25
 """The relative deviation of a final loss from the law, and how it grows with the distance from its grid's best."""
-_SAME, _UNITS, _DOUBT, _NEAR_BEST = 0.02, 30, 0.5, 0.01
-"""Between sizes or tokens that count as one; between neighbouring batches or peaks, from which ratio on a note asks
-whether they are in one unit; of the spread of losses, how far they may lie from the law without a note; and how far
-above the best of its size and tokens a loss is near it."""
+_UNITS, _DOUBT, _NEAR_BEST = 30, 0.5, 0.01
+"""Between neighbouring batches or peaks, from which ratio on a note asks whether they are in one unit; of the spread of
+losses, how far they may lie from the law without a note; and how far above the best of its grid a loss is near it."""
 
 
 def fit_table(rows: Path | str | Sequence[Mapping[str, Any]]) -> TableLaw:
@@ -46,60 +46,60 @@ def fit_table(rows: Path | str | Sequence[Mapping[str, Any]]) -> TableLaw:
 
     Args:
         rows: a file with the columns params, tokens, batch, peak_lr and loss, or other usual names; or mappings with
-            these keys, a mapping or a data frame of columns. A loss that is empty or isn't finite is of a run that
-            diverged.
+            these keys, a mapping or a data frame of columns. A loss that is empty or isn't finite, or far above that of
+            the next smaller peak, is of a run that diverged: see `TableLaw.largest_peak`.
 
     Raises:
         LawError: a column lacks, a number isn't positive, or there are too few losses or peaks.
     """
     values, places = _columns(rows)
-    notes = []
-    finite = np.isfinite(values[4]) & (values[4] > 0)
-    if not finite.all():
-        notes.append(f"{plural(int((~finite).sum()), 'run')} that diverged left out")
+    notes, logs = [], np.log(values)
+    ended = np.isfinite(logs[4]) & ~blown_up(logs[:4], logs[4])
+    edges, stray = edges_of(logs[:4], ended)
+    if diverged := int((~ended).sum()) - stray:
+        notes.append(f"{plural(diverged, 'run')} that diverged: no peak like theirs, or larger, is chosen")
+    elif len(edges):
+        notes.append("the runs left out at the largest peaks are taken to have diverged: no peak like theirs is chosen")
+    if stray:
+        notes.append(f"{plural(stray, 'run')} that diverged though larger peaks ended well: left out")
     _, first = np.unique(values, axis=1, return_index=True)
-    once = np.isin(np.arange(len(finite)), first)
-    if copies := int((finite & ~once).sum()):
+    once = np.isin(np.arange(len(ended)), first)
+    if copies := int((ended & ~once).sum()):
         notes.append(f"{plural(copies, 'row')} the same as another, and dropped")
-    finite &= once
-    values = values[:, finite]
+    kept = ended & once
+    values, places = values[:, kept], [place for place, known in zip(places, kept, strict=True) if known]
     if values.shape[1] < 12 or len(np.unique(values[3])) < 3:
         raise LawError(
             f"{values.shape[1]} final losses of {len(np.unique(values[3]))} peaks ({'; '.join(notes) or 'all rows'}): "
             "give 12 or more, of three peaks or more at each size"
         )
-    kept = [place for place, known in zip(places, finite, strict=True) if known]
     for name, row in zip(("params", "tokens"), values, strict=False):
         if pair := mixed(row, values[4]):
-            ends = " and ".join(f"{row[i]:g} ({kept[i]})" for i in pair)
+            ends = " and ".join(f"{row[i]:g} ({places[i]})" for i in pair)
             raise LawError(f"{name} of {ends}: two units seem to be mixed; write all as plain numbers, 124e6 for 124M")
     for name, row in zip(("size", "number of tokens"), values, strict=False):
-        if row.max() / row.min() < 1 + _SAME:
+        if row.max() / row.min() < 1 + SAME:
             notes.append(f"one {name}: how the best peak and batch go with it is that of published laws, not measured")
     logs = np.log(values)
     center = (*logs[:3].mean(axis=1).tolist(), float(logs[4].min()))
     at, loss = centered(list(values[:4]), center), logs[4] - center[3]
-    grid = _grids(logs[0], logs[1])
-    count = int(grid.max()) + 1
-    members = [np.flatnonzero(grid == i) for i in range(count)]
-    if len(members) > 1 and all(np.ptp(logs[3][of]) < _SAME for of in members):
+    members = rows_alike(logs[:2])
+    count, grid = len(members), np.argmax([np.isin(np.arange(logs.shape[1]), of) for of in members], axis=0)
+    if len(members) > 1 and all(np.ptp(logs[3][of]) < SAME for of in members):
         raise LawError("each size has one peak, so that peaks can't be told from sizes: add two to each")
     notes += [*_in_other_units(values[1:4], grid), *_not_apart(values, members)]
     notes += [note for i, what in ((3, "peak"), (2, "batch")) for note in _at_the_edge(logs[i], loss, members, what)]
-    above = loss - np.array([loss[grid == i].min() for i in range(count)])[grid]
-    scale = _NOISE + _FAR * above
-    medians, spreads = np.array([PRIORS[name] for name in NAMES]).T
-    medians = medians.copy()
+    above = loss - np.array([loss[of].min() for of in members])[grid]
+    medians, spreads = np.array([PRIORS[name] for name in NAMES]).T.copy()
     medians[NAMES.index("peak")] = _lowest(at[3], above)
     medians[NAMES.index("batch")] = _lowest(at[2], above)
     width = len(NAMES)
 
     def residuals(u: np.ndarray) -> np.ndarray:
-        misfit = (predicted(u[:width], at) + u[width:][grid] - loss) / scale
+        misfit = (predicted(u[:width], at) + u[width:][grid] - loss) / (_NOISE + _FAR * above)
         return np.concatenate([misfit, (u[:width] - medians) / spreads, u[width:] / APART])
 
-    start = np.concatenate([medians, np.zeros(count)])
-    end = least_squares(residuals, start, loss="soft_l1", max_nfev=300, x_scale="jac")
+    end = least_squares(residuals, np.append(medians, np.zeros(count)), loss="soft_l1", max_nfev=300, x_scale="jac")
     robust = (1 + end.fun**2) ** -0.5
     covariance = np.linalg.inv(end.jac.T @ (robust[:, None] * end.jac))[:width, :width]
     misfit = predicted(end.x[:width], at) + end.x[width:][grid] - loss
@@ -109,8 +109,8 @@ def fit_table(rows: Path | str | Sequence[Mapping[str, Any]]) -> TableLaw:
             "at its units and at which column is which"
         )
     noise = max(float(np.sqrt(np.mean(misfit[above < _NEAR_BEST] ** 2))), 1e-4)
-    ranges = tuple((float(column.min()), float(column.max())) for column in values[:4])
-    return TableLaw(end.x[:width], covariance, center, noise, ranges, tuple(notes))
+    ranges = tuple((float(row.min()), float(row.max())) for row in values[:4])
+    return TableLaw(end.x[:width], covariance, center, noise, ranges, tuple(notes), edges)
 
 
 def _columns(table: Any) -> tuple[np.ndarray, Sequence[str]]:
@@ -118,7 +118,8 @@ def _columns(table: Any) -> tuple[np.ndarray, Sequence[str]]:
     columns = ("params", "tokens", "batch", "peak_lr", "loss")
     rows = rows_of(table, columns)
     values = np.array([[rows.value(i, column) for i in range(len(rows.places))] for column in columns], dtype=float)
-    wrong = np.argwhere(~(np.isfinite(values[:4]) & (values[:4] > 0)))
+    values[4, ~np.isfinite(values[4])] = math.inf
+    wrong = np.argwhere(~(values > 0) | np.isinf(values) & (np.arange(5) < 4)[:, None])
     if len(wrong):
         column, row = wrong[0]
         cell = "empty" if math.isnan(values[column, row]) else f"{values[column, row]:g}"
@@ -150,11 +151,11 @@ def _not_apart(values: np.ndarray, members: Sequence[np.ndarray]) -> list[str]:
     notes, at = [], np.array([values[:3, of].mean(axis=1) for of in members]).T
     logs = np.log(at) - np.log(at).mean(axis=1, keepdims=True)
     spans, small, large = np.abs(logs).max(axis=1), at[0].min(), at[:, np.argmax(at[0])]
-    if min(spans[:2]) > _SAME and np.linalg.svd(logs[:2] / spans[:2, None], compute_uv=False)[-1] < 3 * _SAME:
+    if min(spans[:2]) > SAME and np.linalg.svd(logs[:2] / spans[:2, None], compute_uv=False)[-1] < 3 * SAME:
         notes.append(
             f"tokens follow the sizes: {small:g} parameters over {large[1]:g} tokens would tell what each does"
         )
-    if spans[2] > _SAME and all(np.ptp(np.log(values[2, of])) < _SAME for of in members):
+    if spans[2] > SAME and all(np.ptp(np.log(values[2, of])) < SAME for of in members):
         notes.append(f"each size has one batch: {small:g} parameters in {large[2]:g} would tell what a batch does")
     return notes
 
@@ -169,12 +170,6 @@ def _at_the_edge(values: np.ndarray, loss: np.ndarray, members: Sequence[np.ndar
         f"the lowest loss of {edges} of {plural(len(places), 'size')} and tokens is at the smallest or the largest "
         f"{what} tried: the best may lie beyond"
     ]
-
-
-def _grids(params: np.ndarray, tokens: np.ndarray) -> np.ndarray:
-    """The number of the size and tokens of each row, those within 2% of one another counting as one."""
-    keys = np.round(np.stack([params, tokens]) / _SAME).astype(int).T
-    return np.unique(keys, axis=0, return_inverse=True)[1].ravel()
 
 
 def _lowest(values: np.ndarray, above: np.ndarray) -> float:

@@ -73,8 +73,7 @@ def forecast(run: Run, lost: Sequence[float] = (), longer: Sequence[Rates] = ())
             count. What comes of each is among `others`.
 
     Raises:
-        LawError: a longer run ends before the last loss, or there are fewer than three losses after the warmup and the
-            first 3% of the run.
+        LawError: a longer run ends before the last loss, or under three losses are after the warmup and the first 3%.
 
     >>> import numpy as np
     >>> step = np.arange(100, 3001, 100)

@@ -41,17 +41,12 @@ def predicted(knots: Knots, theta: dict[str, float]) -> np.ndarray:
     return np.asarray(theta["L0"] + q.main + theta["B"] * noise)
 
 
-def _batch_slopes(knots: Knots, theta: dict[str, float]) -> np.ndarray:
-    """The derivatives by the exponent of the batch size: central differences, where sizes differ at all."""
-    if knots.batch is None:
-        return np.zeros(len(knots.piece))
-    up, down = (predicted(knots, {**theta, "r": theta["r"] + h}) for h in (1e-5, -1e-5))
-    return np.asarray((up - down) / 2e-5)
-
-
 def jacobian(knots: Knots, theta: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:
     """The loss at each measurement, shape (n,), and its derivatives by each parameter of `NAMES`, shape (n, 12)."""
-    by_batch = _batch_slopes(knots, theta)
+    by_batch = np.zeros(len(knots.piece))
+    if knots.batch is not None:  # by the exponent of the batch size: central differences, where sizes differ at all
+        up, down = (predicted(knots, {**theta, "r": theta["r"] + h}) for h in (1e-5, -1e-5))
+        by_batch = (up - down) / 2e-5
     knots = knots.effective(theta["r"])
     q = _parts(knots, theta)
     by_middle, by_edge = _growth_slopes(knots, theta, q.growth_at)  # by a and by b, shape (2, K)

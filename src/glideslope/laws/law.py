@@ -120,11 +120,8 @@ class Law(Shown, ByValue):
         return loss * np.exp(-width), loss * np.exp(width)
 
     def at_batch(self, batch: float) -> Law:
-        """The law of runs of one batch, which knows no other.
-
-        Raises:
-            LawError: the batch isn't positive, or the runs had none.
-        """
+        """The law of runs of one batch, which knows no other. Raises a LawError if the batch isn't positive, or the
+        runs had none."""
         if not (math.isfinite(batch) and batch > 0):
             raise LawError(f"batch={batch}: give a number above 0, in the unit of the runs' batches")
         if self.batch_size is None:
@@ -176,11 +173,8 @@ class Law(Shown, ByValue):
 
     def warnings(self, steps: int, peak: float) -> list[str]:
         """What should be known of a prediction over so many updates at a peak rate: it is far from what was fitted, or
-        the law tells nothing.
-
-        Raises:
-            LawError: the updates aren't a whole number from 1, as where the two are given in the order before.
-        """
+        the law tells nothing. Raises a LawError if the updates aren't a whole number from 1, as where the two are given
+        in the order before."""
         if steps != int(steps) or steps < 1:
             raise LawError(f"steps={steps}, peak={peak}: give law.warnings(steps, peak)")
         peaks, longest = [run.peak for run in self.fitted], max(run.steps for run in self.fitted)

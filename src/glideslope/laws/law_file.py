@@ -57,11 +57,8 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def load(path: Path | str) -> Law:
-    """The law in a file that `Law.save` wrote; one of a version without a checksum has a note that says so.
-
-    Raises:
-        LawError: there is none, or it is of another version, or damaged.
-    """
+    """The law in a file that `Law.save` wrote; one of a version without a checksum has a note that says so. Raises a
+    LawError if there is none, or it is of another version, or damaged."""
     content = law_bytes(path)
     try:
         document = _upgraded(parsed(content))

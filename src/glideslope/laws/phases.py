@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
+from operator import rshift
 
 import numpy as np
 
@@ -53,7 +55,7 @@ def _in_points(times: np.ndarray, factors: np.ndarray, tolerance: float) -> Sche
         if flat > first:
             values[0] = float(factors[first])
         phases.append(interpolate([_percent(time - times[flat]) for time in times[kept]], values))
-    return _sequence(phases)
+    return reduce(rshift, phases)
 
 
 def _turns(times: np.ndarray, factors: np.ndarray, tolerance: float) -> np.ndarray:
@@ -77,7 +79,7 @@ def _cooled(times: np.ndarray, factors: np.ndarray) -> Schedule | None:
     phases, first = _begun(times, factors)
     flat, final = _flat_until(factors, first), float(np.round(factors[-1], 4))
     if flat == len(times) - 1:
-        return _sequence([*phases, hold(_percent(times[flat] - times[first]))])
+        return reduce(rshift, [*phases, hold(_percent(times[flat] - times[first]))])
     low = len(factors) - 1 - _flat_until(factors[::-1], 0)  # from where it is at its end
     starts = np.linspace(times[flat], times[flat + 1], 9)[:-1].round(2)
     later = np.linspace(times[low - 1], times[low], 5)[:0:-1].round(2)
@@ -93,7 +95,7 @@ def _cooled(times: np.ndarray, factors: np.ndarray) -> Schedule | None:
     phases.append(cooldown(_percent(end - start), shape=name, final=final))
     if end < times[-1]:
         phases.append(hold(_percent(times[-1] - end)))
-    return _sequence(phases)
+    return reduce(rshift, phases)
 
 
 def _fits(
@@ -119,10 +121,3 @@ def _rounded(times: np.ndarray) -> np.ndarray:
         if np.all(np.diff(rounded) > 0) and abs(rounded[1] - times[1]) <= 1e-3 * times[1]:
             return rounded
     return times
-
-
-def _sequence(phases: list[Schedule]) -> Schedule:
-    whole = phases[0]
-    for phase in phases[1:]:
-        whole = whole >> phase
-    return whole

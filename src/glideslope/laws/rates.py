@@ -27,10 +27,8 @@ _OFF = 0.01  # how far, as a root mean square over the peak, straight lines may 
 class Rates(ByValue, NDArrayOperatorsMixin):
     """The rate of each of many updates, straight between those at some places: an array of 10^12, in a few numbers.
 
-    It has the length, the items and the operators of the array that it stands for.
-
-    Raises:
-        LawError: the places aren't in order, not as many as the values, or beyond the updates.
+    It has the length, the items and the operators of the array that it stands for. Raises a LawError if the places
+    aren't in order, not as many as the values, or beyond the updates.
 
     >>> rates = Rates([0.0, 1.0, 1.0], [0, 10, 999], 1000)
     >>> len(rates), rates[5], rates[10:12], rates.total(np.array([10, 1000]))

@@ -24,11 +24,9 @@ class Run(ByValue):
     """A training run, as a law is fitted on it: a value, with copies of the arrays that it is made of.
 
     Points whose loss isn't a number are dropped; of updates measured twice, as after a resume, the last is kept.
-    `notes` says what was dropped, and `lost` has the steps whose loss isn't a number.
-
-    Raises:
-        LawError: the lengths differ, a loss isn't positive, steps go backwards otherwise than after a resume, or beyond
-            the rates, or many steps have two losses.
+    `notes` says what was dropped, and `lost` has the steps whose loss isn't a number. Raises a LawError if the lengths
+    differ, a loss isn't positive, steps go backwards otherwise than after a resume, or beyond the rates, or many steps
+    have two losses.
 
     >>> run = Run(lr=[0.1] * 10, step=[2, 5, 5, 10], loss=[3.0, 2.6, 2.5, 2.4])
     >>> run.loss
@@ -162,18 +160,14 @@ def without_twins(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
         if not isinstance(run, Run):
             raise LawError(f"{shown(run, 60)} is no Run: laws.read(path) gives those of a file, laws.Run(…) makes one")
         others = alike.setdefault((len(run.loss), run.loss[:: max(len(run.loss) // 64, 1)].tobytes()), [])
-        twin = next((other for other in others if _same(other, run)), None)
+        names = ("step", "loss", "lr", "batch_size")
+        twin = next((one for one in others if all(_equal(getattr(one, n), getattr(run, n)) for n in names)), None)
         if twin is None:
             kept.append(run)
             others.append(run)
         else:
             notes.append(f"{run.name} is the same as {twin.name}, and dropped")
     return kept, notes
-
-
-def _same(one: Run, other: Run) -> bool:
-    arrays = all(np.array_equal(getattr(one, name), getattr(other, name)) for name in ("step", "loss"))
-    return arrays and _equal(one.lr, other.lr) and _equal(one.batch_size, other.batch_size)
 
 
 def _equal(one: Any, other: Any) -> bool:

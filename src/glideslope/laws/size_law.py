@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -107,9 +106,13 @@ class SizeLaw(ByValue):
 
     def save(self, path: Path | str) -> None:
         """Writes the law to a JSON file, with a checksum. Raises a LawError if a number isn't finite; a FileError."""
+        plain = [  # without the runs' means, which a law over sizes doesn't keep
+            [{name: value for name, value in asdict(run).items() if name != "means"} for run in members]
+            for _, members in self.fitted
+        ]
         sizes = [
-            {"params": size, "weight_decay": None if math.isnan(decay) else decay, "runs": list(map(_plain, members))}
-            for (size, members), decay in zip(self.fitted, self.decays, strict=True)
+            {"params": size, "weight_decay": None if math.isnan(decay) else decay, "runs": runs}
+            for size, decay, runs in zip(self.sizes, self.decays, plain, strict=True)
         ]
         write(
             {
@@ -130,17 +133,12 @@ class SizeLaw(ByValue):
         decay = weight_decay if weight_decay is not None else self.around.decay if size is None else self.decays[size]
         return decay_of(decay, self.around.decay)
 
-    def _part_above(self, theta: dict[str, float]) -> np.ndarray:
-        """How the variances of the lines' values count for the logarithms of the parameters."""
-        part = np.ones(len(NAMES))
-        part[0] = (1 - math.exp(self.place[0]) / theta["L0"]) ** 2
-        return part
-
     def _slopes(self, theta: dict[str, float], z: float, size: int | None) -> np.ndarray:
         """The derivatives of the logarithms of a law's parameters by the place, shape (12, …)."""
         width = len(NAMES)
         slopes = np.zeros((width, len(self.place)))
-        part = np.sqrt(self._part_above(theta))
+        part = np.ones(width)  # how the lines' values count for the logarithms of the parameters
+        part[0] = abs(1 - math.exp(self.place[0]) / theta["L0"])
         slopes[0, 0] = 1 - part[0]
         for k in range(width):
             slopes[k, 1 + k], slopes[k, 1 + width + k] = part[k], z * part[k]
@@ -164,8 +162,3 @@ def theta_of(place: np.ndarray, z: float, size: int | None, decay: float) -> dic
     values = dict(zip(NAMES, np.exp(np.clip(x, -30, 30)).tolist(), strict=True))
     lowest = float(np.exp(place[0])) + values["L0"]
     return values | {"L0": lowest, "b": values["b"] * math.exp(decay)} | RELAXATION
-
-
-def _plain(run: Fitted) -> dict[str, Any]:
-    """A run as a file has it: without its means, which a law over sizes doesn't keep."""
-    return {name: value for name, value in asdict(run).items() if name != "means"}

@@ -65,11 +65,8 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def load_sizes(path: Path | str) -> SizeLaw:
-    """The law over sizes in a file that `SizeLaw.save` wrote.
-
-    Raises:
-        LawError: there is none, or it is of another version, or damaged.
-    """
+    """The law over sizes in a file that `SizeLaw.save` wrote. Raises a LawError if there is none, or it is of another
+    version, or damaged."""
     content = law_bytes(path)
     try:
         document = checked({**unsealed(content)}, _Document)

@@ -42,11 +42,8 @@ class SizedRun:
 
 def sized(runs: Sequence[Run], table: Any) -> list[SizedRun]:
     """The runs with what a table says of them: columns run, params and maybe tokens_per_step, weight_decay, or other
-    usual names (`laws.logs.column_names`), in a file, a data frame, or a mapping for each row.
-
-    Raises:
-        LawError: the table lacks a column or a run, or has a run twice, or a number isn't one.
-    """
+    usual names (`laws.logs.column_names`), in a file, a data frame, or a mapping for each row. Raises a LawError if the
+    table lacks a column or a run, or has a run twice, or a number isn't one."""
     rows = rows_of(table, ("run", "params"), ("batch", "weight_decay"))
     known: dict[str, int] = {}
     for i, (place, row) in enumerate(zip(rows.places, rows.entries, strict=True)):

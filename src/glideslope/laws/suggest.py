@@ -71,8 +71,8 @@ def suggest(
         tuned_peak: the best peak of a small network, for mup and completep, and for no other method.
 
     Raises:
-        LawError: a name isn't known, a number isn't positive, no source is of such a training, or there is a tuned peak
-            with a method that has no use for it, or none with one that has.
+        LawError: a name isn't known, a number isn't positive, no source is of such a training, or a tuned peak
+            is given with another method or lacks with these.
 
     >>> start = suggest(params=7e9, task="finetune", method="lora")
     >>> start.low <= start.peak <= start.high, start.sources[0].name

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from glideslope.errors import LawError
+from glideslope.laws.table_edge import limits
 from glideslope.laws.values import ByValue, read_only
 
 NAMES = (
@@ -45,28 +46,35 @@ class TableLaw(ByValue):
     noise: float  #: the relative error of the losses near the best of each grid
     ranges: tuple[tuple[float, float], ...]  #: the least and the largest size, tokens, batch and peak of the table
     notes: tuple[str, ...] = ()  #: what was dropped
+    edges: np.ndarray = field(default_factory=lambda: np.empty((0, 5)), repr=False)
+    """The logarithms of size, tokens, batch, the largest peak that ended well and the smallest that diverged."""
 
     def __post_init__(self) -> None:
-        for name in ("place", "covariance"):
+        for name in ("place", "covariance", "edges"):
             object.__setattr__(self, name, read_only(getattr(self, name)))
 
     def predict(self, params: Any, tokens: Any, batch: Any, peak: Any) -> np.ndarray:
         """The final losses of runs, shape (n,): of networks of so many parameters, on so many tokens, with a batch in
-        the table's unit and a peak rate, numbers or of shape (n,) each. Raises a LawError if one isn't positive."""
+        the table's unit and a peak rate, numbers or of shape (n,) each. Where runs of such a peak diverge (see
+        `largest_peak`), it is e times as high or more. Raises a LawError if one isn't positive."""
         at = [np.atleast_1d(np.asarray(value, dtype=float)) for value in (params, tokens, batch, peak)]
         if not all(np.all(np.isfinite(values) & (values > 0)) for values in at):
             raise LawError("params, tokens, batch and peak are numbers above 0")
-        return np.exp(predicted(self.place, centered(at, self.center)) + self.center[3])
+        logs = centered(at, self.center)
+        beyond = logs[3] - limits(self.edges, np.log(np.stack(np.broadcast_arrays(*at)))[:3])
+        return np.exp(predicted(self.place, logs) + self.center[3] + np.where(beyond > 1e-6, 1 + beyond, 0.0))
+
+    def largest_peak(self, params: float, tokens: float, batch: float) -> float:
+        """The largest peak that is safe, by the runs of the table that diverged; infinite where none did. One that
+        wasn't tried lies below the edge by what isn't known of it. Raises a LawError if a number isn't positive."""
+        self.predict(params, tokens, batch, 1.0)  # checks them
+        return math.exp(limits(self.edges, np.log([[params], [tokens], [batch]]))[0])
 
     def best(self, params: float, tokens: float, batch: float | None = None) -> Best:
         """The peak and the batch of least loss for a size and tokens; at a batch, the peak for it.
 
         The batch is no smaller than those of the table, and larger ones only by as much as the tokens are more; the
-        peak is no larger than those of the table.
-
-        Raises:
-            LawError: a number isn't positive.
-        """
+        peak is no larger than those tried, nor than `largest_peak`. Raises a LawError if a number isn't positive."""
         self.predict(params, tokens, batch or 1.0, 1.0)  # checks them
         n, d = math.log(params) - self.center[0], math.log(tokens) - self.center[1]
         values = dict(zip(NAMES, self.place.tolist(), strict=True))
@@ -75,18 +83,20 @@ class TableLaw(ByValue):
         best = _best_batch(values, n, d)
         tried = np.append(np.linspace(least, most, _TRIED), min(max(best, least), most))
         sizes = tried if batch is None else np.array([math.log(batch) - self.center[2]])
-        peaks = np.minimum(_best_peak(values, n, d, sizes - best), math.log(self.ranges[3][1]))
+        near = (-0.35, 0.0, 0.35) if batch is None else (0.0,)  # a batch may be rounded by half a factor of two
+        asked = [np.broadcast_arrays(math.log(params), math.log(tokens), sizes + self.center[2] + off) for off in near]
+        safe = np.min([limits(self.edges, np.stack(place)) for place in asked], axis=0)
+        if len(tried := self.edges[:, 3:][np.isfinite(self.edges[:, 3:])]):  # below an edge, one tried
+            safe = np.array([max(tried[tried <= most], default=most) for most in safe.tolist()])
+        peaks = np.minimum(_best_peak(values, n, d, sizes - best), np.minimum(math.log(self.ranges[3][1]), safe))
         first = int(np.argmin(predicted(self.place, np.stack(np.broadcast_arrays(n, d, sizes, peaks)))))
         size_of_batch, peak, size = float(sizes[first]), math.exp(peaks[first]), math.exp(sizes[first] + self.center[2])
         loss = float(self.predict(params, tokens, size, peak)[0])
-        h, slopes = 1e-5, []
         at = np.array([[n], [d], [size_of_batch], [math.log(peak)]])
-        for unit in np.eye(len(self.place)):
-            up, down = (predicted(self.place + sign * h * unit, at)[0] for sign in (1, -1))
-            slopes.append((up - down) / (2 * h))
-        width = 1.645 * math.sqrt(
-            float(np.array(slopes) @ self.covariance @ np.array(slopes)) + self.noise**2 + APART**2
-        )
+        steps = 1e-5 * np.eye(len(self.place))
+        up, down = ([predicted(self.place + sign * step, at)[0] for step in steps] for sign in (1, -1))
+        slopes = np.subtract(up, down) / 2e-5
+        width = 1.645 * math.sqrt(float(slopes @ self.covariance @ slopes) + self.noise**2 + APART**2)
         return Best(peak, size, loss, loss * math.exp(-width), loss * math.exp(width))
 
     def warnings(self, params: float, tokens: float) -> list[str]:

@@ -37,11 +37,7 @@ class Multipliers:
         return {parameter.name: layer.multiplier for layer in self.layers for parameter in layer.parameters}
 
     def of(self, name: str) -> float:
-        """The multiplier of a parameter.
-
-        Raises:
-            LayerError: no parameter has this name.
-        """
+        """The multiplier of a parameter. Raises a LayerError if no parameter has this name."""
         multipliers = self.by_parameter
         if name not in multipliers:
             some = ", ".join([*list(multipliers)[:5], *["…"][: len(multipliers) > 5]])

@@ -146,10 +146,7 @@ def total(a: Schedule | float, b: Schedule | float) -> Schedule:
 
 
 def largest(*schedules: Schedule) -> Schedule:
-    """The largest of several at each update.
-
-    Raises:
-        ScheduleError: none is given.
+    """The largest of several at each update. Raises a ScheduleError if none is given.
 
     >>> import glideslope as gs
     >>> gs.max(gs.linear(100), gs.constant(0.3))(90)
@@ -159,10 +156,7 @@ def largest(*schedules: Schedule) -> Schedule:
 
 
 def smallest(*schedules: Schedule) -> Schedule:
-    """The smallest of several at each update.
-
-    Raises:
-        ScheduleError: none is given.
+    """The smallest of several at each update. Raises a ScheduleError if none is given.
 
     >>> import glideslope as gs
     >>> gs.min(gs.linear(100), gs.constant(0.3))(10)

@@ -17,10 +17,8 @@ _DURATION = re.compile(rf"\s*([+-]?{NUMBER})\s*(?:(%)|([kKMBT])?(ep|ex|tok|{UPDA
 
 @dataclass(frozen=True)
 class Duration:
-    """A length of training with its unit: `Duration(5, "%")` is written `5%`.
-
-    Raises:
-        ScheduleError: the value is negative or not finite, or the unit is unknown.
+    """A length of training with its unit: `Duration(5, "%")` is written `5%`. Raises a ScheduleError if the value is
+    negative or not finite, or the unit is unknown.
 
     >>> Duration(5, "%"), str(Duration(2e9, "tok"))
     (Duration(value=5, unit='%'), '2e9tok')
@@ -63,10 +61,8 @@ of an update is written `"0.5upd"`.
 
 @dataclass(frozen=True)
 class Clock:
-    """The epochs, examples or tokens of an update, by which durations in them become updates.
-
-    Raises:
-        ScheduleError: a value is not positive.
+    """The epochs, examples or tokens of an update, by which durations in them become updates. Raises a ScheduleError if
+    a value is not positive.
 
     >>> Clock(steps_per_epoch=430).updates(Duration(10, "ep"))
     4300.0

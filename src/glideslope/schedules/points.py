@@ -86,11 +86,8 @@ def from_points(points: Iterable[tuple[Time, float]], *, between: str = "linear"
 def from_csv(path: str | Path, *, between: str = "linear") -> Schedule:
     """`interpolate` through the rows of a file of two columns, updates made and the factor or rate; a header may lead.
 
-    A first row is a header if none of its cells is a number, or looks like a mistyped one, such as 0.l.
-
-    Raises:
-        ScheduleError: the file is missing, or a row isn't two numbers; the message has its line.
-    """
+    A first row is a header if none of its cells is a number, or looks like a mistyped one, such as 0.l. Raises a
+    ScheduleError if the file is missing, or a row isn't two numbers; the message has its line."""
     if not isinstance(path, str | os.PathLike):
         raise ScheduleError(f"{shown(path, 80)} isn't the path of a file")
     try:

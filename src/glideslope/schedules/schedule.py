@@ -99,10 +99,7 @@ class Schedule(Drawn, ABC):
 
     def sample(self, steps: int) -> np.ndarray:
         """The factors of the first `steps` updates, shape (steps,). A schedule without an end is taken over `steps`.
-
-        Raises:
-            ScheduleError: `steps` is over 5e8, an array of 4 GB; or as for a call.
-        """
+        Raises a ScheduleError if `steps` is over 5e8, an array of 4 GB; or as for a call."""
         from glideslope.schedules.sampling import each
 
         return each(self, steps)
@@ -240,10 +237,8 @@ class Schedule(Drawn, ABC):
 
     @method
     def momentum(self, high: float = 0.95, low: float = 0.85) -> Schedule:
-        """The momentum that mirrors the rate: `low` where the factor peaks, `high` where it begins and below.
-
-        Raises:
-            ScheduleError: the schedule isn't made of ramps, or the bounds aren't in [0, 1).
+        """The momentum that mirrors the rate: `low` where the factor peaks, `high` where it begins and below. Raises a
+        ScheduleError if the schedule isn't made of ramps, or the bounds aren't in [0, 1).
 
         Source: Smith 2018, arXiv:1803.09820.
 

@@ -172,11 +172,8 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         return sealed(self.feedback_state)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from a state of the feedback.
-
-        Raises:
-            FeedbackError: it is another feedback's, or damaged; all stays as it was then.
-        """
+        """Goes on from a state of the feedback. Raises a FeedbackError if it is another feedback's, or damaged; all
+        stays as it was then."""
         numbers = {name: value for name, value in state.items() if name != SEAL} if isinstance(state, dict) else state
         if self.feedback is None and numbers != {}:
             raise FeedbackError(f"{shown(state)} isn't a state of this scheduler, which has no feedback")

@@ -122,11 +122,8 @@ class Average:
         }  # fmt: skip
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Goes on from a state.
-
-        Raises:
-            FrameworkError: it is no state of an average, is of another, or of another model; nothing is changed then.
-        """
+        """Goes on from a state. Raises a FrameworkError if it is no state of an average, is of another, or of another
+        model; nothing is changed then."""
         keys = {"average", "begins", "updates", "weights"}
         if not isinstance(state_dict, Mapping) or not keys <= state_dict.keys():
             raise FrameworkError(f"no state of an average: it has {', '.join(sorted(keys))}")

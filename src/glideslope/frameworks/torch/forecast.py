@@ -93,11 +93,8 @@ class Forecast:
             self._sum, self._count = 0.0, 0
 
     def read(self) -> Made:
-        """The forecast from the losses so far.
-
-        Raises:
-            LawError: there are too few after the warmup and the first 3% of the run, or none is above 0.
-        """
+        """The forecast from the losses so far. Raises a LawError if there are too few after the warmup and the first 3%
+        of the run, or none is above 0."""
         from dataclasses import replace
 
         from glideslope.laws.forecast import forecast

@@ -20,7 +20,8 @@ def joined(parts: Sequence[Part], labels: Labels) -> tuple[list[Part], list[str]
     rests: dict[str, list[Part]] = {}
     notes: list[str] = []
     for part in parts:
-        if part.whole or _complete(part.log, labels):
+        known = (roles.rate(part.log, labels)[0], roles.loss(part.log, ("training", "validation"), labels)[0])
+        if part.whole or None not in known:
             runs.append(part)
         else:
             rests.setdefault(part.run, []).append(part)
@@ -58,10 +59,6 @@ def once(parts: Sequence[Part]) -> tuple[list[Part], list[str]]:
         elif part.table is None:
             notes.append(f"{part.file} is read as {named_by.table} says, and not once more")
     return kept, notes
-
-
-def _complete(log: Log, labels: Labels) -> bool:
-    return roles.rate(log, labels)[0] is not None and roles.loss(log, ("training", "validation"), labels)[0] is not None
 
 
 def _joined(parts: Sequence[Part], labels: Labels, notes: list[str]) -> Part:

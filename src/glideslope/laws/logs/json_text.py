@@ -51,7 +51,10 @@ def _tables(source: Source) -> list[Table] | None:
     try:
         document = json.loads(source.text)
     except (ValueError, RecursionError):
-        return _of_lines(source.text)
+        text = source.text
+        lines = [line.strip().rstrip(",") for line in text.split("\n") if line.strip() and line.strip() not in "[]"]
+        rows = [row for line in lines if (row := object_of(line)) is not None]
+        return [of_rows(rows, _skipped(len(lines) - len(rows)))] if 2 * len(rows) > len(lines) else _in_a_row(text)
     document = _history(document)
     if isinstance(document, dict) and document and all(isinstance(value, list) for value in document.values()):
         document = _of_lists(source, document)
@@ -80,12 +83,6 @@ def _of_lists(source: Source, document: dict[str, list[Any]]) -> list[Any]:
     if not ranked(document, "step", "epoch"):  # as in the history that Keras returns
         document = {"epoch": list(range(1, longest + 1))} | document
     return [dict(zip(document, values, strict=True)) for values in zip(*document.values(), strict=True)]
-
-
-def _of_lines(text: str) -> list[Table] | None:
-    lines = [line.strip().rstrip(",") for line in text.split("\n") if line.strip() and line.strip() not in "[]"]
-    rows = [row for line in lines if (row := object_of(line)) is not None]
-    return [of_rows(rows, _skipped(len(lines) - len(rows)))] if 2 * len(rows) > len(lines) else _in_a_row(text)
 
 
 def _in_a_row(text: str) -> list[Table] | None:

@@ -39,12 +39,9 @@ def _of_metric(source: Source, folder: Path) -> list[Table]:
         return []
     metric = source.path.absolute().relative_to(folder.absolute() / "metrics").as_posix()
     columns = {"step": [match[2] for match in matches], metric: [match[1] for match in matches]}
-    return [Table(columns, _run_name(folder), whole=False)]
-
-
-def _run_name(folder: Path) -> str:
-    match = re.search(r"^run_name:\s*['\"]?(.+?)['\"]?\s*$", (folder / "meta.yaml").read_text("utf-8"), re.MULTILINE)
-    return match[1] if match else folder.name
+    meta = (folder / "meta.yaml").read_text("utf-8")
+    match = re.search(r"^run_name:\s*['\"]?(.+?)['\"]?\s*$", meta, re.MULTILINE)
+    return [Table(columns, match[1] if match else folder.name, whole=False)]
 
 
 def _of_rows(source: Source) -> list[Table] | None:

@@ -101,7 +101,10 @@ def read(
     if not runs:
         why = f" ({'; '.join(skipped)})" if skipped else ""
         raise LawError(f"no runs: give CSV files with the columns step, lr and loss, or folders with such files{why}")
-    return Read(runs, (*skipped, *choice, *_together(remarks), *notes, *_peaks(runs)))
+    low, high = min(runs, key=lambda run: run.peak), max(runs, key=lambda run: run.peak)
+    far = f"the peak of {high.name} is {high.peak:g}, that of {low.name} {low.peak:g}: are they in one unit?"
+    apart = [far] if high.peak > 100 * low.peak else []
+    return Read(runs, (*skipped, *choice, *_together(remarks), *notes, *apart))
 
 
 def _parts(paths: Iterable[Path | str], labels: Labels) -> tuple[list[Part], set[Path], list[str]]:
@@ -120,7 +123,10 @@ def _parts(paths: Iterable[Path | str], labels: Labels) -> tuple[list[Part], set
             seen.add(file.resolve())
             optional |= {file} if path.is_dir() else set()
             try:
-                parts += _of_file(Source(file, labels))
+                source = Source(file, labels)
+                tables = tables_of(source)
+                curves = len(tables) == 1 and is_of_curves(tables[0])
+                parts += of_curves(file, tables[0], labels) if curves else parts_of(source, tables)
             except LawError as error:
                 if not path.is_dir():
                     raise
@@ -128,13 +134,6 @@ def _parts(paths: Iterable[Path | str], labels: Labels) -> tuple[list[Part], set
     parts, twice = once(parts)
     runs, more = joined(parts, labels)
     return runs, optional, notes + twice + more
-
-
-def _of_file(source: Source) -> list[Part]:
-    tables = tables_of(source)
-    if len(tables) == 1 and is_of_curves(tables[0]):
-        return of_curves(source.path, tables[0], source.labels)
-    return parts_of(source, tables)
 
 
 _GENERAL = {"metrics", "main", "log", "logs", "train", "trainer_state", "history", "output", "stdout", "training_log"}
@@ -175,11 +174,3 @@ def _together(remarks: Iterable[tuple[str, str]]) -> list[str]:
     for name, note in remarks:
         names.setdefault(note, []).append(name)
     return [f"{', '.join(subjects)}: {note}" for note, subjects in names.items()]
-
-
-def _peaks(runs: list[Run]) -> list[str]:
-    """A note where the rates of runs are so far apart that they may be in other units."""
-    peaks = sorted((run.peak, run.name) for run in runs)
-    (low, lowest), (high, highest) = peaks[0], peaks[-1]
-    far = f"the peak of {highest} is {high:g}, that of {lowest} {low:g}: are they in one unit?"
-    return [far] if high > 100 * low else []

@@ -54,7 +54,11 @@ def _of_row(file: Path, row: Row, curve: str, run: str, labels: Labels) -> Part:
         raise LawError(f"{file}: a row names no curve")
     source = Source(file.parent / curve, labels)
     parts = parts_of(source, tables_of(source))
-    part = _one(file, curve, [part for part in parts if part.run == run] if run else parts, parts)
+    named = [part for part in parts if part.run == run] if run else parts
+    if len(named) != 1:
+        names = ", ".join(repr(part.run) for part in parts)
+        raise LawError(f"{file}, {curve}: it has the runs {names}: say which in a column run, a row for each")
+    part = named[0]
     steps, peak = _positive(file, row, "steps"), _positive(file, row, "peak_lr")
     if steps != round(steps) or steps > MOST_STEPS:
         raise LawError(f"{file}, {curve}: steps={steps:g}: give a whole number, at most {MOST_STEPS:g}")
@@ -77,13 +81,6 @@ def _of_row(file: Path, row: Row, curve: str, run: str, labels: Labels) -> Part:
         if str(row.get(name) or "").strip():
             log = log | {name: (np.array([steps]), np.array([_positive(file, row, name)]))}
     return replace(part, log=log, whole=True, notes=tuple(notes), table=file)
-
-
-def _one(file: Path, curve: str, chosen: list[Part], every: list[Part]) -> Part:
-    if len(chosen) != 1:
-        names = ", ".join(repr(part.run) for part in every)
-        raise LawError(f"{file}, {curve}: it has the runs {names}: say which in a column run, a row for each")
-    return chosen[0]
 
 
 def _positive(file: Path, row: Row, column: str) -> float:

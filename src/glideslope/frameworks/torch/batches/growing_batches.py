@@ -126,11 +126,8 @@ class GrowingBatches(Sampler[list[int]]):
         return {"examples": self.consumed}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Goes on after so many examples.
-
-        Raises:
-            BatchError: it isn't a state, or no update of this growth ends there; all stays as it was then.
-        """
+        """Goes on after so many examples. Raises a BatchError if it isn't a state, or no update of this growth ends
+        there; all stays as it was then."""
         consumed: Any = plain(state.get("examples")) if isinstance(state, Mapping) and len(state) == 1 else None
         if not is_count(consumed):
             raise BatchError(f'{shown(state)} isn\'t a state of this sampler, {{"examples": n}}')
