@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from glideslope.documents import shown
 from glideslope.errors import SearchError
@@ -18,6 +19,7 @@ from glideslope.search.executors.away import Away
 from glideslope.search.executors.workers import Workers
 from glideslope.search.jobs.calls import calling
 from glideslope.search.jobs.job import Job, JobFactory, is_factory
+from glideslope.search.jobs.used_files import following
 from glideslope.search.progress import Progress, Watch, unwatched
 from glideslope.search.runs.contestant import Contestant, Run
 from glideslope.search.runs.first_checks import check_changed, check_first_updates
@@ -28,6 +30,23 @@ from glideslope.search.runs.trial import Trial
 from glideslope.search.storage.run_files import LAST, SHORT
 
 logger = logging.getLogger("glideslope")
+
+
+Search = TypeVar("Search", bound=Callable[..., Any])
+
+
+def releasing(search: Search) -> Search:
+    """A search that gives back the lock of its memory when it ends or raises, unless a report follows."""
+
+    @functools.wraps(search)
+    def released(*args: Any, **options: Any) -> Any:
+        try:
+            return search(*args, **options)
+        finally:
+            if isinstance(memory := options.get("memory"), RunDirectory) and not memory.is_locked_for_report:
+                memory.release()
+
+    return released  # type: ignore[return-value]
 
 
 @dataclass
@@ -55,6 +74,8 @@ class Trials:
             raise SearchError(f"memory={shown(self.memory)}: give a dict, or a glideslope.search.RunDirectory")
         self.opened = self.seed
         self.optimizer: str | None = None
+        if self._directory is not None:
+            self._directory.follow(following(self.source))
         self._jobs = Jobs(self.source, self.seed)
         self._away: Away | None = None
         if self.executor is not None:
@@ -217,7 +238,7 @@ class Trials:
     def _show(self, stage: str, running: tuple[Running, ...]) -> None:
         """Tells how far the runs are that workers make, as far as these have said."""
         if self._directory is not None:
-            self._directory.stop_request.heed()
+            self._directory.heed()
         if running:
             done = sum(note.done for note in running)
             updates = self.updates + done
@@ -240,5 +261,5 @@ class Trials:
     def progress(self, stage: str, what: str, done: int, of: int, loss: float, run: Run | None = None) -> None:
         """Tells what goes on; the arguments are those of `Progress`."""
         if self._directory is not None:
-            self._directory.stop_request.heed()
+            self._directory.heed()
         self.watch(Progress(stage, what, done, of, loss, self.updates + done, self.bound, run))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,15 @@ def check_plain(record: stored.Record) -> None:
         stored.text_of_record(record)
     except (TypeError, ValueError) as error:
         raise RunDirectoryError(f"search={shown(record.search, 80)}: give plain data ({error})") from error
+
+
+def check_accepted(folder: Path, changes: Sequence[str], accepts: bool) -> None:
+    """Raises a RunDirectoryError if another search is held in a folder than this one, and changes aren't accepted."""
+    if changes and not accepts:
+        raise RunDirectoryError(
+            f"{folder} holds another search than this one: {'; '.join(changes)}. Go on anyway, "
+            "keeping the results of its finished runs, with --accept-changes; or begin anew with --overwrite"
+        )
 
 
 def check_arguments(folder: Any, search: Any, checkpoint_every: Any) -> None:

@@ -40,7 +40,7 @@ class Place(Protocol):
 
 
 class Folder:
-    """A folder of this machine, made on the first write and removed with its last file; files are whole or absent."""
+    """A folder of this machine, made on the first write; files are whole or absent."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -68,8 +68,6 @@ class Folder:
             run_files.delete(self.folder / name for name in names)
         except RunDirectoryError as error:
             raise FileError(str(error)) from error
-        with suppress(OSError):
-            self.folder.rmdir()
 
 
 class Address:

@@ -19,6 +19,9 @@ WRITTEN = ("result.json", "runs.csv", "report.html")  # what a search writes at 
 RUNS, UNFINISHED, TRAINED = "finished", "unfinished", "checkpoint"
 """The folders: the results of finished runs, the checkpoints of runs in the making, the state of the trained job."""
 
+FOLDERS = (UNFINISHED, TRAINED)
+"""Those that are removed where they are empty."""
+
 LOCK, STOP = "search.lock", "search.stop"
 """The file that says which process writes, and the one by which another asks it to end."""
 
@@ -36,6 +39,11 @@ STATES = {
 
 LISTED = (*WRITTEN, NETWORK, *(name for document in STATES for name in (document, *STATES[document])))
 """The files whose checksums the record of a search has."""
+
+_TEMPORARY = re.compile(
+    r"\.(?:search\.json|search\.lock|result\.json|runs\.csv|report\.html|model\.safetensors|run\.json|(?:state|best|short)\.(?:pt|npz)|(?:best|short)\.json"
+    r"|[0-9a-f]{16}-[0-9a-f]{16}(?:-(?:[0-9]{6,9}|best|progress))?\.(?:json|pt|npz))\.[a-z0-9_]{8}\.tmp"
+)
 
 
 def matching(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
@@ -68,6 +76,12 @@ def delete(files: Iterable[Path]) -> None:
             file.unlink(missing_ok=True)
         except OSError as error:
             raise RunDirectoryError(f"{file} can't be deleted: {error.strerror}") from error
+
+
+def delete_temporary(folder: Path) -> None:
+    """Deletes the temporary files in a run directory that a killed process left."""
+    for name in ("", RUNS, UNFINISHED, TRAINED):
+        delete(file for file in matching(folder / name, _TEMPORARY) if file.is_file() and not file.is_symlink())
 
 
 def digest(file: Path) -> str | None:
