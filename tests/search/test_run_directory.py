@@ -23,6 +23,7 @@ from glideslope.documents import sealed, unsealed
 from glideslope.feedback import Event
 from glideslope.search import load_job, race
 from glideslope.search.directory.run_directory import RunDirectory
+from glideslope.search.directory.snapshot import Snapshot
 from glideslope.search.runs.contestant import Run
 from glideslope.search.storage import lock
 from glideslope.search.storage.identity import identity
@@ -109,6 +110,7 @@ KILLED = """
 import os, signal, sys
 from glideslope.search import load_job, race
 from glideslope.search.directory.run_directory import RunDirectory
+from glideslope.search.directory.snapshot import Snapshot
 from glideslope.search.storage.identity import identity
 place, out = sys.argv[1:]
 directory = RunDirectory(out, identity("race", place, {}), checkpoint_every=0.0)
@@ -629,3 +631,38 @@ def test_the_home_folder_holds_checkpoints_and_runs(tmp_path, monkeypatch):
     directory = RunDirectory(f"{tmp_path}/out", {"command": "tune"}, checkpoints="~/checkpoints")
     assert directory.saving("a run").address == str(tmp_path / "checkpoints")
     directory.release()
+
+
+@pytest.mark.parametrize("names", [("unfinished",), ("checkpoint",), ("unfinished", "checkpoint")])
+def test_the_user_s_empty_folders_stay_and_those_of_a_search_go(tmp_path, names):
+    """Also after a search that overwrites, and where checkpoints lie elsewhere."""
+    for name in (*(f"out/{name}" for name in names), "elsewhere"):
+        (tmp_path / name).mkdir(parents=True)
+    (lasting := Failing(0)).steps = 30
+    for mode in ({}, {"resume": True}, {"overwrite": True}):
+        directory = RunDirectory(tmp_path / "out", SEARCH, checkpoint_every=0.0, **mode)
+        gs.race(lasting, ["linear"], 3_000, [0.1], memory=directory)
+        directory.save("checkpoint/run.json", lambda file: file.write(b"{}"))
+        directory.delete(["checkpoint/run.json"])
+        directory.finish({}, [], "")
+        left = {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()}
+        assert left == {"finished", *names}
+    directory = RunDirectory(tmp_path / "other", SEARCH, checkpoint_every=0.0, checkpoints=str(tmp_path / "elsewhere"))
+    gs.race(lasting, ["linear"], 3_000, [0.1], memory=directory)
+    assert (tmp_path / "elsewhere").is_dir()
+
+
+@pytest.mark.parametrize("name", ["half\ud800", "zero\0", "n" * 300])
+def test_a_path_that_no_file_can_have_is_said_in_one_line(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    calls = [
+        lambda: load_job(f"{name}.py:job"), lambda: RunDirectory(name, SEARCH), lambda: gs.laws.read(name),
+        lambda: RunDirectory("out", SEARCH, checkpoints=name), lambda: Snapshot.of(Path(name)),
+        lambda: RunDirectory("out", SEARCH, checkpoints=f"file:///{name}"),
+        lambda: gs.load_checkpoint(Failing(0), name),
+    ]  # fmt: skip
+    for call in calls:
+        with pytest.raises(gs.GlideslopeError, match="name of a file") as caught:
+            call()
+        assert len(str(caught.value).encode().splitlines()) == 1
+    assert not list(tmp_path.iterdir())

@@ -9,7 +9,7 @@ from typing import Any
 
 from glideslope.documents import shown
 from glideslope.errors import DocumentError, RunDirectoryError
-from glideslope.files import write_atomically
+from glideslope.files import checked_path, write_atomically
 from glideslope.schedules.numbers import is_number
 from glideslope.search.storage import stored
 
@@ -80,6 +80,7 @@ def check_arguments(folder: Any, search: Any, checkpoint_every: Any) -> None:
     """Raises a RunDirectoryError unless folder, search and the time between checkpoints are of their types."""
     if not isinstance(folder, str | os.PathLike):
         raise RunDirectoryError(f"the folder of a run is {shown(folder, 80)}: give its path")
+    checked_path(folder)
     if not isinstance(search, dict):
         example = "{'steps': 20_000}"
         raise RunDirectoryError(f"search={shown(search, 80)}: give a dict of what is searched, such as {example}")

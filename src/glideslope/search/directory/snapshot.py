@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from glideslope.documents import checked, unsealed
 from glideslope.errors import DocumentError, GlideslopeError, RunDirectoryError
+from glideslope.files import checked_path
 from glideslope.search.jobs.contents import digest
 from glideslope.search.runs.checkpoints import latest_positions
 from glideslope.search.runs.contestant import Run
@@ -53,7 +54,7 @@ class Snapshot:
     @classmethod
     def of(cls, folder: Path, reaches: Reaches = anywhere) -> Snapshot:
         """The snapshot of a folder, with checkpoints at addresses that it `reaches`. Raises a RunDirectoryError."""
-        record = _record(folder)
+        record = _record(checked_path(folder))
         runs: list[Run] = []
         stages: list[str] = []
         wasted = 0

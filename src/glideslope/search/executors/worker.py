@@ -131,11 +131,11 @@ def versions_here() -> dict[str, str]:
 
 def check_versions(expected: Mapping[str, str]) -> None:
     """Raises a SearchError unless this process has the same versions, but for what follows a "+", as of a build."""
-    here = {"Python": ".".join(platform.python_version_tuple()[:2])}
+    python = ".".join(platform.python_version_tuple()[:2])
     differing = [
-        f"{name} {here_now or 'none'} instead of {version}"
+        f"{name} {here or 'none'} instead of {version}"
         for name, version in expected.items()
-        if _public(here_now := here.get(name) or version_of(name)) != _public(version)
+        if _public(here := python if name == "Python" else version_of(name)) != _public(version)
     ]
     if differing:
         raise SearchError(

@@ -45,7 +45,7 @@ def _content(path: str, size: int, time: int, number: int, is_sampled: bool) -> 
         if not is_sampled and size <= _WHOLE and (size <= _left[0] or is_code(path)):
             _left[0] -= size
             return digest(file.readall())
-        samples = [os.pread(file.fileno(), _SAMPLE, i * size // _SAMPLES) for i in range(_SAMPLES)]
+        samples = [file.read(_SAMPLE) for i in range(_SAMPLES) if file.seek(i * size // _SAMPLES) >= 0]
     return f"{size:,} bytes, {digest(b''.join(samples))}"
 
 

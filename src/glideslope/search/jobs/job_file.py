@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from glideslope.errors import JobError
+from glideslope.files import checked_path
 from glideslope.search.jobs.calls import FAILURES, described, end_child
 from glideslope.search.jobs.job import Job, check_methods
 from glideslope.search.jobs.used_files import watch
@@ -73,7 +74,7 @@ def load_job(place: str) -> JobFile:
     path, colon, name = place.rpartition(":")
     if not colon or not name.isidentifier():
         raise JobError(f"{place!r} is not a job: write path/to/file.py:function")
-    job = JobFile(place, Path(path).absolute())
+    job = JobFile(place, checked_path(path).absolute())
     job.__wrapped__  # noqa: B018  (loads it)
     return job
 

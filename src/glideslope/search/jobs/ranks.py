@@ -14,12 +14,13 @@ from typing import Any
 
 from glideslope.errors import JobError
 from glideslope.plural import plural
-from glideslope.search.jobs import interrupts, used_files
+from glideslope.search.jobs import interrupts
 from glideslope.search.jobs.calls import FAILURES, described, end_child
 from glideslope.search.jobs.job import controls_of
 from glideslope.search.jobs.scalars import number
 from glideslope.search.jobs.shards import Shards, pickled, unpickled
 from glideslope.search.jobs.start import optimizer_of
+from glideslope.search.jobs.used_files import watch, watched
 
 _OPTIONAL = ("reseed", "estimate", "skip", "average", "evaluate_average")
 _HOST = "127.0.0.1"
@@ -108,7 +109,8 @@ class Ranks:
                 if failed:
                     _end(self._pipes, self._processes)
                     raise JobError(f"rank {rank} of {len(self._pipes)}: {answers[rank]}")
-                used_files.add_all(used)
+                for folder, files in used.items():
+                    watch(f"{folder}/job.py", anew=False).add(files)
         return [answers[rank] for rank in range(len(self._pipes))]
 
     def _ended(self, rank: int) -> JobError:
@@ -134,7 +136,7 @@ def _serve(calls: Connection, environment: dict[str, str], make: Callable[[], An
                     name, args, options = shards.joined(call)
                     answer = getattr(job, name)(*args, **options)
                     answer = number(answer) if name == "step" else answer
-                used = {} if call and name == "step" else used_files.of_all()
+                used = {} if call and name == "step" else {folder: files.used() for folder, files in watched.items()}
                 content = shards.pickled((False, answer, used))
             except FAILURES as error:
                 content = pickled((True, described(error), {}))

@@ -16,10 +16,11 @@ from glideslope.errors import SearchError
 from glideslope.search.jobs.contents import NONE, WRITTEN, content, is_code, with_names
 
 _MOST = 10_000  # files besides code
-_ARGUMENTS = {"open": 0, "import": 1, "os.listdir": 0, "os.scandir": 0, "os.remove": 0, "os.rename": 1, "os.link": 1,
-              "os.symlink": 1}  # fmt: skip
-"""The events of Python that tell of a file, and which argument names it."""
-_KINDS = {"open": "read", "import": "read", "os.listdir": "listed", "os.scandir": "listed"}
+_EVENTS = {
+    "open": (0, "read"), "import": (1, "read"), "os.listdir": (0, "listed"), "os.scandir": (0, "listed"),
+    "os.remove": (0, "written"), **dict.fromkeys(("os.rename", "os.link", "os.symlink"), (1, "written")),
+}  # fmt: skip
+"""The events of Python that tell of a file: which argument names it, and what becomes of it."""
 _FOREIGN = re.compile(r"(?:^|/)(?:\.[^/]+|__pycache__|[^/]*-packages|python3\.\d+)(?:/|$)")
 _FOR_OTHERS = ("pathlib", "glob", "os", "pkgutil", "shutil", "io", "tempfile")  # modules that open and list for others
 _OWN = ("glideslope.search", "glideslope.cli", "glideslope.views", "glideslope.files")
@@ -98,17 +99,18 @@ class UsedFiles:
         return not caller.startswith(_OWN) and not (name.endswith("/") and caller.startswith("importlib"))
 
 
-_watched: dict[str, UsedFiles] = {}
+watched: dict[str, UsedFiles] = {}
+"""By the folder."""
 _busy = threading.local()
 
 
 def watch(file: str | os.PathLike[str], anew: bool = True) -> UsedFiles:
     """Begins to note what is used of the folder of a file; if not `anew`, goes on where that has begun."""
-    if not _watched:
+    if not watched:
         sys.addaudithook(_hook)
     folder = os.path.realpath(os.path.dirname(os.path.abspath(file)))
-    anew = anew or folder not in _watched
-    files = _watched.setdefault(folder, UsedFiles(os.fspath(file)))
+    anew = anew or folder not in watched
+    files = watched.setdefault(folder, UsedFiles(os.fspath(file)))
     if anew:
         files.begin()
     return files
@@ -128,34 +130,22 @@ def following(source: Any) -> UsedFiles:
     return watch(file, anew=not hasattr(source, "here"))
 
 
-def of_all() -> dict[str, dict[str, str]]:
-    """What is used of each folder in this process."""
-    return {folder: files.used() for folder, files in _watched.items()}
-
-
-def add_all(used: dict[str, dict[str, str]]) -> None:
-    """Adds what a process of the job gave by `of_all`."""
-    for folder, files in used.items():
-        if folder in _watched:
-            _watched[folder].add(files)
-
-
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     """What is called at each event of this process that Python audits."""
-    if (which := _ARGUMENTS.get(event)) is None or getattr(_busy, "now", False):
+    if event not in _EVENTS or getattr(_busy, "now", False):
         return
+    which, kind = _EVENTS[event]
     path = arguments[which]
     if isinstance(path, int) or (path is None and event == "import"):
         return
     _busy.now = True
     try:
         path = os.path.abspath(os.fsdecode("." if path is None else path))
-        kind = _KINDS.get(event, "written")
         if event == "open" and arguments[2] & (os.O_WRONLY | os.O_TRUNC | os.O_APPEND):
             kind = "written"
         elif kind == "read" and path.endswith(".pyc") and "__pycache__" in path:
             path = source_from_cache(path)
-        for files in list(_watched.values()):
+        for files in list(watched.values()):
             files.note(path, kind)
     except Exception:  # a path that none can be, or a file that is gone
         return

@@ -17,6 +17,7 @@ from urllib.request import url2pathname
 
 from glideslope.documents import shown
 from glideslope.errors import DocumentError, FileError, RunDirectoryError
+from glideslope.files import checked_path
 from glideslope.search.jobs.calls import one_line
 from glideslope.search.storage import run_files
 
@@ -141,6 +142,7 @@ def absolute(address: Any) -> str:
         raise RunDirectoryError(
             f"the address of the checkpoints, {address!r}, names no folder: leave it out for the run directory"
         )
+    checked_path(url2pathname(urlparse(address).path) if kind == "file" else address)
     return address if is_url else str(Path(address).expanduser().absolute())
 
 

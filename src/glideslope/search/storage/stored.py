@@ -166,13 +166,13 @@ def content_of(file: Path) -> bytes | None:
         raise DocumentError(f"it can't be read: {error.strerror}") from error
 
 
-def strict(value: Any) -> Any:
-    """Data that strict JSON holds: numbers that aren't finite by their names."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
+def strict(value: Any, named: bool = True) -> Any:
+    """Data that strict JSON holds: numbers that aren't finite by their names, or as None."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN") if named else None
     if isinstance(value, dict):
-        return {key: strict(item) for key, item in value.items()}
-    return [strict(item) for item in value] if isinstance(value, list | tuple) else value
+        return {key: strict(item, named) for key, item in value.items()}
+    return [strict(item, named) for item in value] if isinstance(value, list | tuple) else value
 
 
 def loose(value: Any) -> Any:
