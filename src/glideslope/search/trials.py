@@ -127,17 +127,9 @@ class Trials:
         return self.can_reseed or is_factory(self.source)
 
     def run(
-        self,
-        contestant: Contestant,
-        steps: int,
-        *,
-        stage: str,
-        evaluations: int = 1,
-        share: float = math.inf,
-        kept: Kept | None = None,
-        order: int = 0,
-        likely: Sequence[Trial] = (),
-    ) -> Run:
+        self, contestant: Contestant, steps: int, *, stage: str, evaluations: int = 1, share: float = math.inf,
+        kept: Kept | None = None, order: int = 0, likely: Sequence[Trial] = (),
+    ) -> Run:  # fmt: skip
         """A round of one run, of the seed in use; the arguments are those of `Trial` and of `run_all`."""
         trial = Trial(contestant, steps, self.opened, evaluations, share, order)
         return self.run_all([trial], stage=stage, kept=kept, likely=likely)[0]

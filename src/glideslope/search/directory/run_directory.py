@@ -29,6 +29,7 @@ from glideslope.search.storage.identity import OF_DATA, differences, flat, joine
 from glideslope.search.storage.lock import Lock
 
 CHECKPOINT_EVERY = 60.0  # the least seconds between two checkpoints of a run
+_REMOVED = (run_files.UNFINISHED, run_files.TRAINED)  # where they are empty
 _LOOKS_AT_FILES = 10.0  # seconds between two looks in a run at which files the job uses
 _PATIENCE = 2.0
 """Seconds that the search of the folder waits for the lock, after it released it for a moment: one that took it then
@@ -88,7 +89,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self.is_locked_for_report = False  #: whether the lock outlasts the search, until `finish`
         if before is None:
             run_files.check_no_run(folder)
-            self._record.kept = [name for name in run_files.FOLDERS if (folder / name).exists()]
+            self._record.kept = [name for name in (*_REMOVED, checkpoints or "") if (folder / name).exists()]
         elif resume:
             self._go_on(before)
         elif not overwrite:
@@ -249,7 +250,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
 
     def _remove_folders(self) -> None:
         """Removes the folders that are empty, but for the user's own."""
-        for name in {*run_files.FOLDERS} - {*self._record.kept}:
+        for name in {*_REMOVED, self._record.checkpoints} - {"", *self._record.kept}:
             with suppress(OSError):
                 (self.folder / name).rmdir()
 
@@ -277,7 +278,8 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         check_accepted(self.folder, [] if is_bare else self.changes, self._accepts)
         moved = before.checkpoints != self._record.checkpoints
         self._recorded = not self.changes and not moved
-        before.checkpoints = self._record.checkpoints
+        before.checkpoints = address = self._record.checkpoints
+        before.kept += [address] if moved and (self.folder / address).exists() else []
         self._record = before
         self.changes = [] if is_bare else self.changes
         before.search, before.folder, before.used, before.versions = now.search, now.folder, now.used, now.versions

@@ -28,15 +28,13 @@ def is_code(name: str) -> bool:
 
 def content(path: str, like: str = "") -> str:
     """The checksum of a file; of a large one, or where it is compared with `like` of such, the size and the checksum of
-    samples; "none" where there is no file."""
+    samples; "none" where no file can be read."""
     try:
         status = os.stat(path)
         is_file = stat.S_ISREG(status.st_mode)
         return _content(path, status.st_size, status.st_mtime_ns, status.st_ino, " bytes" in like) if is_file else NONE
-    except (FileNotFoundError, NotADirectoryError):
+    except (OSError, ValueError):
         return NONE
-    except (OSError, ValueError) as error:
-        return f"unreadable ({error})"
 
 
 @functools.lru_cache(20_000)

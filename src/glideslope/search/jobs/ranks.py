@@ -20,7 +20,7 @@ from glideslope.search.jobs.job import controls_of
 from glideslope.search.jobs.scalars import number
 from glideslope.search.jobs.shards import Shards, pickled, unpickled
 from glideslope.search.jobs.start import optimizer_of
-from glideslope.search.jobs.used_files import watch, watched
+from glideslope.search.jobs.used_files import watched
 
 _OPTIONAL = ("reseed", "estimate", "skip", "average", "evaluate_average")
 _HOST = "127.0.0.1"
@@ -110,7 +110,7 @@ class Ranks:
                     _end(self._pipes, self._processes)
                     raise JobError(f"rank {rank} of {len(self._pipes)}: {answers[rank]}")
                 for folder, files in used.items():
-                    watch(f"{folder}/job.py", anew=False).add(files)
+                    watched[folder].add(files)
         return [answers[rank] for rank in range(len(self._pipes))]
 
     def _ended(self, rank: int) -> JobError:

@@ -104,30 +104,28 @@ watched: dict[str, UsedFiles] = {}
 _busy = threading.local()
 
 
-def watch(file: str | os.PathLike[str], anew: bool = True) -> UsedFiles:
-    """Begins to note what is used of the folder of a file; if not `anew`, goes on where that has begun."""
+def watch(file: str | os.PathLike[str]) -> UsedFiles:
+    """Begins to note, anew, what is used of the folder of a file."""
     if not watched:
         sys.addaudithook(_hook)
     folder = os.path.realpath(os.path.dirname(os.path.abspath(file)))
-    anew = anew or folder not in watched
     files = watched.setdefault(folder, UsedFiles(os.fspath(file)))
-    if anew:
-        files.begin()
+    files.begin()
     return files
 
 
 def following(source: Any) -> UsedFiles:
     """What a search of a job, or of the function that makes it, uses: of the folder of its file or package; where it is
     of Glideslope, or of a notebook, of that of the script or of the working directory."""
-    file = getattr(source, "here", None)
-    if file is None:
-        source = getattr(source, "func", source)
-        name = getattr(source, "__module__", None) or type(source).__module__
-        module = sys.modules.get("__main__" if name.startswith("glideslope.") else name)
-        file = getattr(module, "__file__", None) or os.path.join(os.getcwd(), "notebook")
-        for _ in range(name.count(".") + (os.path.basename(file) == "__init__.py")):
-            file = os.path.dirname(file)
-    return watch(file, anew=not hasattr(source, "here"))
+    if (file := getattr(source, "here", None)) is not None:  # loading it has begun that
+        return watched.get(os.path.realpath(file.parent)) or watch(file)
+    source = getattr(source, "func", source)
+    name = getattr(source, "__module__", None) or type(source).__module__
+    module = sys.modules.get("__main__" if name.startswith("glideslope.") else name)
+    file = getattr(module, "__file__", None) or os.path.join(os.getcwd(), "notebook")
+    for _ in range(name.count(".") + (os.path.basename(file) == "__init__.py")):
+        file = os.path.dirname(file)
+    return watch(file)
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:

@@ -142,8 +142,8 @@ def absolute(address: Any) -> str:
         raise RunDirectoryError(
             f"the address of the checkpoints, {address!r}, names no folder: leave it out for the run directory"
         )
-    checked_path(url2pathname(urlparse(address).path) if kind == "file" else address)
-    return address if is_url else str(Path(address).expanduser().absolute())
+    path = checked_path(url2pathname(urlparse(address).path) if kind == "file" else address)
+    return address if is_url and kind != "file" else str(path.expanduser().absolute())
 
 
 def place_at(address: str) -> Place:

@@ -19,9 +19,6 @@ WRITTEN = ("result.json", "runs.csv", "report.html")  # what a search writes at 
 RUNS, UNFINISHED, TRAINED = "finished", "unfinished", "checkpoint"
 """The folders: the results of finished runs, the checkpoints of runs in the making, the state of the trained job."""
 
-FOLDERS = (UNFINISHED, TRAINED)
-"""Those that are removed where they are empty."""
-
 LOCK, STOP = "search.lock", "search.stop"
 """The file that says which process writes, and the one by which another asks it to end."""
 
