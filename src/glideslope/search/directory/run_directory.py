@@ -37,10 +37,9 @@ sees that the folder isn't free, and gives it back."""
 
 
 class RunDirectory(UserDict[str, dict[str, Any]]):
-    """The memory of a search, kept in files: each finished run is one, written whole or not at all.
-
-    The folder belongs to the search in its search.json, which lists the files that the search made; no others are
-    replaced or deleted. A lock lets one process write.
+    """The memory of a search, kept in files: each finished run is one, written whole or not at all. The folder belongs
+    to the search in its search.json, which lists the files that the search made; no others are replaced or deleted. A
+    lock lets one process write.
 
     Args:
         folder: its path.
@@ -81,7 +80,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self._record = stored.Record(2, secrets.token_hex(8), search, checkpoints=checkpoints or "")
         check_plain(self._record)
         self._recorded = False
-        self._used: UsedFiles | None = None
+        self.used: UsedFiles | None = None  #: what its results depend on, in a search
         self._next_look, self._accepts = 0.0, accept_changes
         self.changes: list[str] = []
         self._emptied: list[Path] = []
@@ -169,12 +168,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         if self._record.folder not in ("", used.folder):
             check_accepted(self.folder, [f"folder: {self._record.folder} → {used.folder}"], self._accepts)
             self._record.used = {}
-        self._used, self._record.folder = used, used.folder
-
-    def depend_on(self, used: dict[str, str]) -> None:
-        """A result depends on files that another process used. Raises a SearchError where it has loaded other code."""
-        if self._used is not None:
-            self._used.add(used)
+        self.used, self._record.folder = used, used.folder
 
     def heed(self) -> None:
         """Ends the search if another process asks for that; else adds to the record what is used since."""
@@ -184,8 +178,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
 
     def claim(self) -> None:
         """Takes the lock, until `release`; cleans up what a killed process left, and begins to overwrite where asked.
-        Raises a RunDirectoryError if another process has the lock, or another search began since this directory was
-        opened."""
+        Raises a RunDirectoryError if another process has the lock, or another search began since."""
         if self._lock.held:
             return
         self._emptied = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
@@ -210,6 +203,8 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
     def release(self) -> None:
         """Gives the lock back, and deletes folders that were made for it and are empty; `claim` takes it again."""
         self._lock.release()
+        if self.used is not None:
+            self.used.is_watched = False
         with suppress(OSError):
             for path in self._emptied or ([self.folder] if self._new else []):
                 path.rmdir()
@@ -237,8 +232,8 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
     def _note_used(self) -> None:
         """Adds to the record which files and frameworks are used so far."""
         record, used = self._record, self._record.used
-        if self._used is not None:
-            used = joined(record.folder, used, self._used.used(self.folder, not self.data), bool(self.data))
+        if self.used is not None:
+            used = joined(record.folder, used, self.used.used(self.folder, not self.data), bool(self.data))
         known = {**versions(), **record.versions}
         if not self._recorded or (used, known) != (record.used, record.versions):
             self._write_record(used=used, versions=known)

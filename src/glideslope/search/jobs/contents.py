@@ -27,8 +27,7 @@ def is_code(name: str) -> bool:
 
 
 def content(path: str, like: str = "") -> str:
-    """The checksum of a file; of a large one, or where it is compared with `like` of such, the size and the checksum of
-    samples; "none" where no file can be read."""
+    """The checksum of a file; of a large one, or like that of one, the size and the checksum of samples; or "none"."""
     try:
         status = os.stat(path)
         is_file = stat.S_ISREG(status.st_mode)

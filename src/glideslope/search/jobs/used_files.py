@@ -27,7 +27,7 @@ _OWN = ("glideslope.search", "glideslope.cli", "glideslope.views", "glideslope.f
 
 
 class UsedFiles:
-    """Notes what is used of the folder of a file."""
+    """Notes what is used of the folder of a file, while it is watched."""
 
     def __init__(self, file: str) -> None:
         named, real = os.path.dirname(os.path.abspath(file)), os.path.dirname(os.path.realpath(file))
@@ -38,7 +38,7 @@ class UsedFiles:
 
     def begin(self) -> None:
         """Begins anew: with the modules that are loaded already, as they were noted before, or else as they are."""
-        before, self._files = self._files, {}
+        self.is_watched, before, self._files = True, self._files, {}
         for path in {getattr(module, "__file__", None) for module in list(sys.modules.values())}:
             if isinstance(path, str) and (name := self._name(os.path.abspath(path))):
                 said = before.get(name, WRITTEN)
@@ -47,10 +47,12 @@ class UsedFiles:
     def note(self, path: str, kind: str) -> None:
         """A file is "read" or "written", or a folder "listed"."""
         name = self._name(path, kind == "listed")
-        if name is None or not self._is_for_job(name):
+        if name is None or (caller := self._caller(name)) is None:
             return
         if kind == "written":
             self._files[name] = WRITTEN
+        elif is_code(name) and caller.startswith("importlib"):  # which loads it, again perhaps
+            self._files[name] = content(path)
         elif name not in self._files and (is_code(name) or len(self._files) < _MOST):
             self._files[name] = NONE if kind == "listed" else content(path)
 
@@ -67,7 +69,7 @@ class UsedFiles:
         """The content of each file, by its path from the folder; `WRITTEN` for what the job writes, in the first run
         also for data that have changed. The names in a folder that was listed are by its path and a slash. What is in
         the run directory is left out."""
-        own = os.path.relpath(os.path.realpath(run_directory or self.folder), self.folder)
+        own = Path(os.path.relpath(os.path.realpath(run_directory or self.folder), self.folder)).as_posix()
         for name, said in list(self._files.items()) if is_first else ():
             if not name.endswith("/") and not is_code(name) and content(os.path.join(self.folder, name), said) != said:
                 self._files[name] = WRITTEN
@@ -78,25 +80,25 @@ class UsedFiles:
         """The path of a file from the folder; None where it isn't noted."""
         place, name = (path, "") if is_folder else os.path.split(path)
         within = self._placed(place)
-        return None if within is None else os.path.normpath(os.path.join(within, name)) + "/" * is_folder
+        return None if within is None else Path(within, name).as_posix() + "/" * is_folder
 
     def _placed_anew(self, place: str) -> str | None:
         """The path of a folder from the job's; None where it isn't within, is hidden, or of an environment."""
         for path, (root, start) in itertools.product((place, os.path.realpath(place)), self._roots.items()):
-            within = os.path.relpath(path, root)
-            if within.partition(os.sep)[0] != os.pardir:
-                return None if _FOREIGN.search(within) else os.path.normpath(os.path.join(start, within))
+            within = Path(os.path.relpath(path, root))
+            if within.parts[:1] != (os.pardir,):
+                return None if _FOREIGN.search(within.as_posix()) else os.path.normpath(start / within)
         return None
 
-    def _is_for_job(self, name: str) -> bool:
-        """Whether it isn't for Glideslope that a file is used, nor for a library that looks for modules there."""
+    def _caller(self, name: str) -> str | None:
+        """The module that uses a file; None where that is Glideslope, or a library that looks for modules there."""
         frame: Any = sys._getframe(3)
         while frame and frame.f_globals.get("__name__", "").partition(".")[0] in _FOR_OTHERS:
             frame = frame.f_back
         caller = frame.f_globals.get("__name__", "") if frame else ""
-        if name == "./":
-            return frame is not None and self._name(os.path.abspath(frame.f_code.co_filename)) is not None
-        return not caller.startswith(_OWN) and not (name.endswith("/") and caller.startswith("importlib"))
+        if name == "./" and not (frame and self._name(os.path.abspath(frame.f_code.co_filename))):
+            return None
+        return None if caller.startswith(_OWN) or (name.endswith("/") and caller.startswith("importlib")) else caller
 
 
 watched: dict[str, UsedFiles] = {}
@@ -118,7 +120,9 @@ def following(source: Any) -> UsedFiles:
     """What a search of a job, or of the function that makes it, uses: of the folder of its file or package; where it is
     of Glideslope, or of a notebook, of that of the script or of the working directory."""
     if (file := getattr(source, "here", None)) is not None:  # loading it has begun that
-        return watched.get(os.path.realpath(file.parent)) or watch(file)
+        files = watched.get(os.path.realpath(file.parent)) or watch(file)
+        files.is_watched = True
+        return files
     source = getattr(source, "func", source)
     name = getattr(source, "__module__", None) or type(source).__module__
     module = sys.modules.get("__main__" if name.startswith("glideslope.") else name)
@@ -143,7 +147,7 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
             kind = "written"
         elif kind == "read" and path.endswith(".pyc") and "__pycache__" in path:
             path = source_from_cache(path)
-        for files in list(watched.values()):
+        for files in [files for files in list(watched.values()) if files.is_watched]:
             files.note(path, kind)
     except Exception:  # a path that none can be, or a file that is gone
         return

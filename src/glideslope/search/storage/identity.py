@@ -16,8 +16,7 @@ FRAMEWORKS = ("numpy", "torch", "jax", "jaxlib", "flax", "optax", "keras", "tens
 
 
 def identity(command: str, place: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """What is searched, as plain data: the command, the job and its folder, and all other arguments that change a
-    result."""
+    """What is searched: the command, the job and its folder, and all other arguments that change a result."""
     path, _, function = place.rpartition(":")
     file = Path(path)
     if not file.is_file() and (loaded := getattr(sys.modules.get(file.stem), "__file__", None)):
@@ -46,8 +45,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def joined(folder: str, before: dict[str, str], used: dict[str, str], has_results: bool) -> dict[str, str]:
-    """The files that results depend on: those of the results so far, and those that are used since. Raises a
-    RunDirectoryError where code is other than before."""
+    """The files that results depend on, of before and since. Raises a RunDirectoryError where code is another."""
     files = dict(before)
     for name, said in used.items():
         former = files.setdefault(name, said)
@@ -59,8 +57,7 @@ def joined(folder: str, before: dict[str, str], used: dict[str, str], has_result
 
 
 def versions(known: Mapping[str, str] = {}) -> dict[str, str]:
-    """The versions of Glideslope and of each framework that is loaded, and of those that are known where they are
-    installed, as they are now."""
+    """The versions of Glideslope and of each framework that is loaded, or that is known and installed."""
     names = {*known, "glideslope", *(name for name in FRAMEWORKS if name in sys.modules)}
     return {**known, **{name: version for name in sorted(names) if (version := version_of(name))}}
 

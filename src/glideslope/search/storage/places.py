@@ -26,9 +26,8 @@ class Place(Protocol):
     """Holds files by their names."""
 
     def names(self, pattern: re.Pattern[str]) -> list[str]:
-        """The names of the files that match a pattern, sorted; none where there is no such place yet.
-
-        Raises a FileError if the place can't be reached."""
+        """The names of the files that match a pattern, sorted; none where there is no such place yet. Raises a
+        FileError if the place can't be reached."""
 
     def write(self, name: str, content: Callable[[BinaryIO], object]) -> str:
         """Writes a file; returns its checksum. Raises a FileError if it can't be written."""
