@@ -22,8 +22,8 @@ _EVENTS = {
 }  # fmt: skip
 """The events of Python that tell of a file: which argument names it, and what becomes of it."""
 _FOREIGN = re.compile(r"(?:^|/)(?:\.[^/]+|__pycache__|[^/]*-packages|python3\.\d+)(?:/|$)")
-_FOR_OTHERS = ("pathlib", "glob", "os", "pkgutil", "shutil", "io", "tempfile")  # modules that open and list for others
-_OWN = ("glideslope.search", "glideslope.cli", "glideslope.views", "glideslope.files")
+_FOR_OTHERS = ("pathlib", "glob", "os", "pkgutil", "shutil", "io", "tempfile", "tokenize")  # open and list for others
+_OWN = ("glideslope.search", "glideslope.cli", "glideslope.views", "glideslope.files", "linecache")
 
 
 class UsedFiles:
