@@ -153,3 +153,40 @@ def test_code_that_changes_while_a_search_is_opened_is_not_mixed(folder):
     (folder / "used_job.py").write_text(JOB.format("pass"))
     with pytest.raises(gs.RunDirectoryError, match=r"used_job\.py has changed since the search was opened"):
         race(load_job(place), ["linear"], 4, [0.1], memory=directory)
+
+
+KILLED = """
+import sys
+from glideslope.search import load_job, race
+from glideslope.search.directory.run_directory import RunDirectory
+from glideslope.search.storage.identity import identity
+place, out = sys.argv[1:]
+directory = RunDirectory(out, identity("race", place, {}), checkpoint_every=0.0)
+race(load_job(place), ["linear"], 1000, [0.1], memory=directory)
+"""
+LATE = """
+        self.n = getattr(self, "n", 0) + 1
+        if self.n == 100:
+            import late
+        if self.n > 100 and list(HERE.glob("out/unfinished/*-0*.json")):
+            import os, signal, time
+            if all(file.stat().st_mtime > self.late for file in HERE.glob("out/unfinished/*-0*.json")):
+                os.kill(os.getpid(), signal.SIGKILL)
+        self.late = getattr(self, "late", None) or (self.n >= 100 and __import__("time").time())
+        __import__("time").sleep(0.001)
+"""
+
+
+def test_a_checkpoint_depends_on_what_was_loaded_in_its_run(folder):
+    """On a module, too, that an update loads, in a search that is killed before a run has ended."""
+    (folder / "late.py").write_text("V = 1\n")
+    (folder / "used_job.py").write_text(JOB.format("pass").replace("step(self, lr):", f"step(self, lr):{LATE}"))
+    place, out = f"{folder / 'used_job.py'}:job", folder / "out"
+    command = [sys.executable, "-c", KILLED, place, out]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == -9, ended.stderr
+    assert not list(out.glob("finished/*"))
+    assert RunDirectory(out, identity("race", place, {}), resume=True).changes == []
+    (folder / "late.py").write_text("V = 2\n")
+    with pytest.raises(gs.RunDirectoryError, match=r"code of late\.py"):
+        RunDirectory(out, identity("race", place, {}), resume=True)

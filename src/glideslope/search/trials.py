@@ -211,6 +211,8 @@ class Trials:
         try:
             if directory is not None and (saving := directory.saving(key)) is not None:
                 checkpoints = saving.checkpoints(opened.initial, directory.give_up)
+                if checkpoints is not None:
+                    checkpoints.before = directory.note_used
                 notes = Notes(saving, what, stage, updates)
                 if kept is not None and kept.is_of_full_runs and checkpoints is not None:
                     best = best_here(directory, key, opened.job, opened.initial)
@@ -230,7 +232,7 @@ class Trials:
     def _show(self, stage: str, running: tuple[Running, ...]) -> None:
         """Tells how far the runs are that workers make, as far as these have said."""
         if self._directory is not None:
-            self._directory.heed()
+            self._directory.stop_request.heed()
         if running:
             done = sum(note.done for note in running)
             updates = self.updates + done
@@ -253,5 +255,5 @@ class Trials:
     def progress(self, stage: str, what: str, done: int, of: int, loss: float, run: Run | None = None) -> None:
         """Tells what goes on; the arguments are those of `Progress`."""
         if self._directory is not None:
-            self._directory.heed()
+            self._directory.stop_request.heed()
         self.watch(Progress(stage, what, done, of, loss, self.updates + done, self.bound, run))

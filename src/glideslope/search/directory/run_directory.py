@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import time
 import warnings
 import weakref
 from collections import UserDict
@@ -30,7 +29,6 @@ from glideslope.search.storage.lock import Lock
 
 CHECKPOINT_EVERY = 60.0  # the least seconds between two checkpoints of a run
 _REMOVED = (run_files.UNFINISHED, run_files.TRAINED)  # where they are empty
-_LOOKS_AT_FILES = 10.0  # seconds between two looks in a run at which files the job uses
 _PATIENCE = 2.0
 """Seconds that the search of the folder waits for the lock, after it released it for a moment: one that took it then
 sees that the folder isn't free, and gives it back."""
@@ -81,7 +79,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         check_plain(self._record)
         self._recorded = False
         self.used: UsedFiles | None = None  #: what its results depend on, in a search
-        self._next_look, self._accepts = 0.0, accept_changes
+        self._accepts = accept_changes
         self.changes: list[str] = []
         self._emptied: list[Path] = []
         self._new = new
@@ -170,12 +168,6 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
             self._record.used = {}
         self.used, self._record.folder = used, used.folder
 
-    def heed(self) -> None:
-        """Ends the search if another process asks for that; else adds to the record what is used since."""
-        self.stop_request.heed()
-        if self._recorded and time.monotonic() >= self._next_look:
-            self._begin()
-
     def claim(self) -> None:
         """Takes the lock, until `release`; cleans up what a killed process left, and begins to overwrite where asked.
         Raises a RunDirectoryError if another process has the lock, or another search began since."""
@@ -216,7 +208,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self._lock.check_held()
         if not self._recorded:
             self._delete_checkpoints(self._record.id)  # of another job, where changes were accepted
-        self._note_used()
+        self.note_used()
 
     def _replace_former(self) -> None:
         """Makes the folder that of this search in one rename, then deletes the results of the ones before it."""
@@ -229,7 +221,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self._remove_folders()
         self._write_record(files={}, former=[])
 
-    def _note_used(self) -> None:
+    def note_used(self) -> None:
         """Adds to the record which files and frameworks are used so far."""
         record, used = self._record, self._record.used
         if self.used is not None:
@@ -237,7 +229,6 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         known = {**versions(), **record.versions}
         if not self._recorded or (used, known) != (record.used, record.versions):
             self._write_record(used=used, versions=known)
-        self._next_look = time.monotonic() + _LOOKS_AT_FILES
 
     def _delete_checkpoints(self, search: str) -> None:
         """Deletes the checkpoints of all runs of a search."""
