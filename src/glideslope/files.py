@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Callable
@@ -12,6 +13,22 @@ from typing import BinaryIO
 from glideslope.errors import FileError
 
 _TRIES = 5
+
+
+def checked_path(path: str | os.PathLike[str]) -> Path:
+    """A path. Raises a FileError if no file can have it: it is too long, or has half a character or a zero byte.
+
+    >>> checked_path("runs/out").name
+    'out'
+    """
+    try:
+        os.stat(path)
+    except ValueError:
+        raise FileError(f"{os.fspath(path)!a} can't be the name of a file: leave out what isn't a character") from None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise FileError(f"{os.fspath(path)[:80]!r}... is too long for the name of a file: shorten it") from None
+    return Path(path)
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:

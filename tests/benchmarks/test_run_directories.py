@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 COUNTS = {
     "kills": 24, "failures": 8, "damaged-search": 50, "damaged-result": 50, "damaged-finished": 100,
     "damaged-runs": 20, "damaged-report": 20, "damaged-lock": 40, "writers": 4, "threads": 10, "locks": 6,
-    "users-files": 50, "changes": 6, "read-only": 8,
+    "users-files": 50, "changes": 6, "read-only": 8, "edited-jobs": 20,
 }  # fmt: skip
 TRIED = """
 import json, sys

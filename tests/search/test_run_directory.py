@@ -1,5 +1,6 @@
 """A run directory belongs to one search: its identity, its lock, its files, and what isn't its."""
 
+import hashlib
 import json
 import math
 import os
@@ -22,10 +23,10 @@ from glideslope.documents import sealed, unsealed
 from glideslope.feedback import Event
 from glideslope.search import load_job, race
 from glideslope.search.directory.run_directory import RunDirectory
+from glideslope.search.directory.snapshot import Snapshot
 from glideslope.search.runs.contestant import Run
 from glideslope.search.storage import lock
-from glideslope.search.storage.identity import differences, identity
-from glideslope.search.storage.modules import used
+from glideslope.search.storage.identity import identity
 from glideslope.views import report
 
 JOB = """
@@ -86,119 +87,6 @@ def command(folder, *args):
                           capture_output=True, text=True, check=False)  # fmt: skip
 
 
-def test_the_code_of_a_job_is_what_it_imports_from_its_folder(tmp_path):
-    (tmp_path / "package").mkdir()
-    job = "import package.one\nfrom importlib import import_module\nimport_module('named')\nimport json, numpy\n"
-    job += "def job(seed):\n    import late\n    exec(open('run.py').read())\n    open('data.txt')\n"
-    sources = {
-        "job.py": job, "package/__init__.py": "", "package/one.py": "from . import two\nfrom .three import x",
-        "package/two.py": "", "package/three.py": "from target import TARGET as x", "target.py": "TARGET = 1\n",
-        "named.py": "", "late.py": "import job", "run.py": "", "unused.py": "", "data.txt": "", "json_.py": "",
-    }  # fmt: skip
-    for name, source in sources.items():
-        (tmp_path / name).write_text(source)
-    names = {path.relative_to(tmp_path).as_posix() for path in used(tmp_path / "job.py")}
-    assert names == sources.keys() - {"unused.py", "json_.py"}
-
-
-LOADED = {
-    "Path(__file__).parent / 'nets' / 'small-net.py'": "nets/small-net.py",
-    "os.path.join(os.path.dirname(__file__), 'nets', 'one.py')": "nets/one.py",
-    "os.path.dirname(__file__) + '/nets/one.py'": "nets/one.py",
-    "Path(__file__).with_name('other-name.py')": "other-name.py",
-    "f'{HERE}/nets/{name}.py'": "nets/one.py",
-    "f'nets.{name}'": "nets/one.py",
-    "{'small': 'nets.one:Net'}": "nets/one.py",
-    "['helper']": "helper.py",
-    "import_module('.three', 'nets.two')": "nets/two/three.py",
-    "load('nets.two')": "nets/two/four.py",
-    "load('by_path')": "by_path.py",
-    "import_module('nets.' + 'one')": "nets/one.py",
-    "import_module('nets.' + name)": "nets/one.py",
-    "import_module('nets.%s' % name)": "nets/one.py",
-    "import_module('nets.{}'.format(name))": "nets/one.py",
-    "import_module('.'.join(['nets', 'one']))": "nets/one.py",
-    "__import__('nets', fromlist=['one'])": "nets/one.py",
-    "open(HERE + '/nets/' + 'one' + '.py')": "nets/one.py",
-    "Path(HERE, 'nets', 'one').with_suffix('.py')": "nets/one.py",
-    "[open(path) for path in Path(HERE, 'nets').iterdir()]": "nets/one.py",
-    "[open(path) for path in HERE.rglob('one.py')]": "nets/one.py",
-    "[sys.path.append(f'{HERE}/nets/two'), load('four')]": "nets/two/four.py",
-    "open(HERE / 'settings.toml')": "settings.toml",
-    "open(HERE / 'nets' / 'sizes.json')": "nets/sizes.json",
-}
-"""How code names what it loads later, and a file that is loaded then."""
-
-
-@given(st.sampled_from(sorted(LOADED)), st.sampled_from(["names = {}\n", "def later(name):\n    return {}\n"]))
-@settings(max_examples=80, deadline=None, derandomize=True)
-def test_what_a_job_names_to_load_it_later_is_its_code(tmp_path_factory, named, form):
-    folder = tmp_path_factory.mktemp("job")
-    sources = {
-        "nets/__init__.py": "", "nets/small-net.py": "", "nets/one.py": "class Net: pass", "helper.py": "",
-        "nets/two/__init__.py": "from .four import *", "nets/two/three.py": "", "nets/two/four.py": "",
-        "settings.toml": "", "nets/sizes.json": "", "other.toml": "", "other-name.py": "",
-        "src/by_path.py": "", "unused.py": "", "nets/unused.py": "",
-        "job.py": f"import importlib\n{form.format(named)}",
-    }  # fmt: skip
-    for name, source in sources.items():
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(source)
-    (folder / "nets" / "two").mkdir(exist_ok=True)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(folder / "src")  # as the job would
-        names = {path.relative_to(folder).as_posix() for path in used(folder / "job.py")}
-    expected = LOADED[named]
-    assert {"job.py", f"src/{expected}" if expected == "by_path.py" else expected} <= names
-    assert not {"unused.py", "other.toml"} & names
-    assert ("nets/unused.py" in names) == any(part in named for part in ("{name}", " name", "(name)", "iterdir"))
-
-
-def test_a_package_that_loads_its_modules_by_name_loads_none_beside_it(tmp_path):
-    (tmp_path / "nets").mkdir()
-    (tmp_path / "job.py").write_text("def job(seed):\n    import nets\n    nets.one\n")
-    by_name = "import importlib\ndef __getattr__(name): return importlib.import_module({})\n"
-    for argument in ("f'{__name__}.{name}'", "'.' + name, __name__"):
-        (tmp_path / "nets" / "__init__.py").write_text(by_name.format(argument))
-        for name in ("nets/one.py", "unused.py"):
-            (tmp_path / name).write_text("")
-        assert used(tmp_path / "job.py") == {tmp_path / name for name in ("job.py", "nets/__init__.py", "nets/one.py")}
-
-
-@pytest.mark.parametrize("said", ["'unused'", "f'{1}.{2}'", "f'{1}/{2}'", "'%s' % 1", "'a.py'.endswith('.py')", "'log'",
-                                  "list(HERE.rglob('*.png'))", "os.path.join(HERE, 'nets')"])  # fmt: skip
-def test_what_a_job_does_not_load_is_not_its_code(tmp_path, said):
-    (tmp_path / "nets").mkdir()
-    for name in ("unused.py", "nets/one.py", "log", "nets/a.png", "log.txt"):
-        (tmp_path / name).write_text("")
-    (tmp_path / "job.py").write_text(f"import os\ndef job(seed):\n    {said}\n")
-    assert used(tmp_path / "job.py") == {tmp_path / "job.py"}
-
-
-def test_whatever_is_in_a_job_s_folder_its_code_is_found(tmp_path):
-    """Pipes, that nobody writes to, links to folders around, folders with a module's name, and long sums."""
-    (tmp_path / "outside.py").write_text("")
-    (folder := tmp_path / "job").mkdir()
-    os.mkfifo(folder / "pipe.json")
-    os.mkfifo(folder / "piped.py")
-    (folder / "models").symlink_to(folder)
-    (folder / "itself").symlink_to("itself")
-    (folder / "named.py").mkdir()
-    (folder / "one.py").write_text("")
-    lines = [
-        "open('pipe.json')", "import piped, named, one",
-        "importlib.import_module('itself')", "list(HERE.rglob('*.py'))",
-        "f'models/../../{name}.py'", "f'/{name}/one.py'", "f'models/models/{name}.py'", f"{'+'.join(['x'] * 800)}",
-        "+".join(["'one'"] * 800), "sys.path.append('models')",
-    ]  # fmt: skip
-    (folder / "job.py").write_text("\n".join(lines))
-    found = used(folder / "job.py")
-    assert {file.resolve() for file in found} == {folder / "job.py", folder / "one.py"}
-    said = identity("race", f"{folder / 'job.py'}:job", {})
-    (folder / "pipe.json").unlink()
-    assert differences(said, identity("race", f"{folder / 'job.py'}:job", {})) == []
-
-
 READING = """
 import json
 from pathlib import Path
@@ -222,6 +110,7 @@ KILLED = """
 import os, signal, sys
 from glideslope.search import load_job, race
 from glideslope.search.directory.run_directory import RunDirectory
+from glideslope.search.directory.snapshot import Snapshot
 from glideslope.search.storage.identity import identity
 place, out = sys.argv[1:]
 directory = RunDirectory(out, identity("race", place, {}), checkpoint_every=0.0)
@@ -279,19 +168,21 @@ def test_a_file_that_a_job_reads_is_of_its_identity_and_one_that_it_writes_is_no
         RunDirectory(tmp_path / "out", identity("race", f"{tmp_path / 'job.py'}:job", {}), resume=True)
 
 
-def test_each_difference_is_named(folder):
-    before = identity("race", f"{folder / 'job.py'}:job", {"steps": 4, "peaks": [0.1]})
+def test_each_difference_is_named(folder, monkeypatch):
+    def opened(command, **mode):
+        factory = load_job(f"{folder / 'job.py'}:job")
+        search = identity(command, f"{folder / 'job.py'}:job", {"steps": 4 + len(mode), "peaks": [0.1]})
+        return factory, RunDirectory(folder / "out", search, **mode)
+
+    factory, directory = opened("race")
+    race(factory, ["linear"], 4, [0.1], memory=directory)
     (folder / "target.py").write_text("TARGET = 2.0\n")
     (folder / "job.py").write_text(JOB + "import more\n")
     (folder / "more.py").write_text("")
-    now = identity("tune", f"{folder / 'job.py'}:job", {"steps": 5, "peaks": [0.1]})
-    now["versions"]["glideslope"] = "9"
-    now["versions"]["loaded by another test"] = "1"
-    named = [change.partition(": ")[0] for change in differences(before, now)]
-    assert named == [
-        "command", "steps", "code of job.py", "code of target.py", "version of glideslope", "code of more.py",
-    ]  # fmt: skip
-    assert differences(before, json.loads(json.dumps(before))) == []
+    monkeypatch.setattr(gs, "__version__", "9")
+    _, accepted = opened("tune", resume=True, accept_changes=True)
+    named = [change.partition(": ")[0] for change in accepted.changes]
+    assert named == ["command", "steps", "code of job.py", "code of target.py", "version of glideslope"]
 
 
 @pytest.mark.slow
@@ -313,7 +204,8 @@ def test_a_search_whose_job_changed_goes_on_only_when_told_to(folder):
     assert files(folder / "out" / "finished") == runs
     record = unsealed((folder / "out/search.json").read_text())
     assert "code of target.py" in record["accepted"][0]
-    assert record["search"]["code"] == identity("race", f"{folder / 'job.py'}:job", {})["code"]  # the changed one's
+    changed = hashlib.sha256((folder / "target.py").read_bytes()).hexdigest()[:16]
+    assert record["used"]["target.py"] == changed
     anew = command(folder, "--overwrite")
     assert json.loads(anew.stdout)["candidates"][0]["final_loss"] == pytest.approx(5.0, abs=0.5)
     assert not runs.keys() & files(folder / "out" / "finished").keys()
@@ -711,7 +603,9 @@ def test_a_job_file_that_changes_the_working_directory_is_found(folder, monkeypa
     (folder / "elsewhere").mkdir()
     (folder / "moving_job.py").write_text("import os\nos.chdir('elsewhere')\ndef job(seed): ...\n")
     load_job("moving_job.py:job")
-    assert identity("race", "moving_job.py:job", {})["code"].keys() == {"moving_job.py"}
+    assert identity("race", "moving_job.py:job", {}) == {
+        "command": "race", "job": "moving_job.py:job", "folder": str(folder),
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -737,3 +631,38 @@ def test_the_home_folder_holds_checkpoints_and_runs(tmp_path, monkeypatch):
     directory = RunDirectory(f"{tmp_path}/out", {"command": "tune"}, checkpoints="~/checkpoints")
     assert directory.saving("a run").address == str(tmp_path / "checkpoints")
     directory.release()
+
+
+@pytest.mark.parametrize("names", [("unfinished",), ("checkpoint",), ("unfinished", "checkpoint")])
+def test_the_user_s_empty_folders_stay_and_those_of_a_search_go(tmp_path, names):
+    """Also after a search that overwrites, and where checkpoints lie elsewhere."""
+    for name in (*(f"out/{name}" for name in names), "elsewhere"):
+        (tmp_path / name).mkdir(parents=True)
+    (lasting := Failing(0)).steps = 30
+    for mode in ({}, {"resume": True}, {"overwrite": True}):
+        directory = RunDirectory(tmp_path / "out", SEARCH, checkpoint_every=0.0, **mode)
+        gs.race(lasting, ["linear"], 3_000, [0.1], memory=directory)
+        directory.save("checkpoint/run.json", lambda file: file.write(b"{}"))
+        directory.delete(["checkpoint/run.json"])
+        directory.finish({}, [], "")
+        left = {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()}
+        assert left == {"finished", *names}
+    directory = RunDirectory(tmp_path / "other", SEARCH, checkpoint_every=0.0, checkpoints=str(tmp_path / "elsewhere"))
+    gs.race(lasting, ["linear"], 3_000, [0.1], memory=directory)
+    assert (tmp_path / "elsewhere").is_dir()
+
+
+@pytest.mark.parametrize("name", ["half\ud800", "zero\0", "n" * 300])
+def test_a_path_that_no_file_can_have_is_said_in_one_line(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    calls = [
+        lambda: load_job(f"{name}.py:job"), lambda: RunDirectory(name, SEARCH), lambda: gs.laws.read(name),
+        lambda: RunDirectory("out", SEARCH, checkpoints=name), lambda: Snapshot.of(Path(name)),
+        lambda: RunDirectory("out", SEARCH, checkpoints=f"file:///{name}"),
+        lambda: gs.load_checkpoint(Failing(0), name),
+    ]  # fmt: skip
+    for call in calls:
+        with pytest.raises(gs.GlideslopeError, match="name of a file") as caught:
+            call()
+        assert len(str(caught.value).encode().splitlines()) == 1
+    assert not list(tmp_path.iterdir())

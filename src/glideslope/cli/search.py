@@ -101,20 +101,10 @@ def race(
         raced = training.watched(
             directory,
             lambda watch: run_race(
-                training.factory,
-                choice,
-                steps,
-                rates,
-                **also,
-                seeds=seeds,
-                seed=seed,
-                target=target,
-                evaluations=evaluations,
-                memory=directory,
-                watch=watch,
-                executor=executor,
+                training.factory, choice, steps, rates, **also, seeds=seeds, seed=seed, target=target,
+                evaluations=evaluations, memory=directory, watch=watch, executor=executor,
             ),
-        )
+        )  # fmt: skip
     runs = [run for standing in raced.standings for run in standing.runs]
     said = views.answer(raced)
     result = _result(raced, said, steps) | {"events": events(runs), "out": str(directory.folder)}

@@ -77,20 +77,11 @@ def tune(
             tuned = training.watched(
                 directory,
                 lambda watch: run_tune(
-                    training.factory,
-                    steps,
-                    overhead=overhead,
-                    **choices,
-                    guard=make_guard() if guard else None,
-                    against_constant=against_constant,
-                    seed=seed,
-                    memory=directory,
-                    watch=watch,
-                    say=output.say_line,
-                    executor=executor,
-                    speculate=speculate,
+                    training.factory, steps, overhead=overhead, **choices, guard=make_guard() if guard else None,
+                    against_constant=against_constant, seed=seed, memory=directory, watch=watch, say=output.say_line,
+                    executor=executor, speculate=speculate,
                 ),
-            )
+            )  # fmt: skip
         except NothingLearnedError as error:
             tuned, nothing = cast("Tuned", error.tuned), str(error)
     problem = nothing or tuned.problem

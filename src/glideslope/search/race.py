@@ -18,7 +18,6 @@ from glideslope.plural import plural
 from glideslope.policy import Policy, as_policy
 from glideslope.schedules import constant
 from glideslope.schedules.amounts import check_peak, check_positive, real
-from glideslope.search.directory.run_directory import releasing
 from glideslope.search.jobs.equality import equal
 from glideslope.search.jobs.job import Job, JobFactory
 from glideslope.search.jobs.scalars import whole
@@ -27,7 +26,7 @@ from glideslope.search.runs.checks import check_all, check_lists, texts, warn_of
 from glideslope.search.runs.contestant import Contestant, Run, distinct, finds_its_rate
 from glideslope.search.runs.labels import label
 from glideslope.search.runs.trial import Trial
-from glideslope.search.trials import Trials
+from glideslope.search.trials import Trials, releasing
 from glideslope.shown import Shown
 
 

@@ -124,21 +124,12 @@ def summary(
     suggestions = [_suggested(sweep, clear, by_edge(sweep.largest_stable, optimizer, fan_in)) for sweep in sweeps]
     problem, instead = _problem(sweeps, rates, clear)
     return RangeTest(
-        sweeps=sweeps,
-        steepest=_median([sweep.steepest for sweep in sweeps]),
-        minimum=_median([sweep.minimum for sweep in sweeps]),
-        largest_stable=edge,
+        sweeps=sweeps, steepest=_median([sweep.steepest for sweep in sweeps]),
+        minimum=_median([sweep.minimum for sweep in sweeps]), largest_stable=edge,
         suggestion=_median(suggestions) if clear else by_edge(edge, optimizer, fan_in) or edge / BELOW_EDGE,
-        spread=(min(suggestions), max(suggestions)),
-        noise=noise,
-        fall=fall,
-        clear=clear,
-        steps=len(rates),
-        problem=problem,
-        instead=instead,
-        updates=sum(map(len, losses)),
-        basis=_basis(clear, optimizer),
-    )
+        spread=(min(suggestions), max(suggestions)), noise=noise, fall=fall, clear=clear, steps=len(rates),
+        problem=problem, instead=instead, updates=sum(map(len, losses)), basis=_basis(clear, optimizer),
+    )  # fmt: skip
 
 
 def _basis(clear: bool, optimizer: str | None) -> str:

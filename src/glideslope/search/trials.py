@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from glideslope.documents import shown
 from glideslope.errors import SearchError
@@ -18,6 +19,7 @@ from glideslope.search.executors.away import Away
 from glideslope.search.executors.workers import Workers
 from glideslope.search.jobs.calls import calling
 from glideslope.search.jobs.job import Job, JobFactory, is_factory
+from glideslope.search.jobs.used_files import following
 from glideslope.search.progress import Progress, Watch, unwatched
 from glideslope.search.runs.contestant import Contestant, Run
 from glideslope.search.runs.first_checks import check_changed, check_first_updates
@@ -28,6 +30,23 @@ from glideslope.search.runs.trial import Trial
 from glideslope.search.storage.run_files import LAST, SHORT
 
 logger = logging.getLogger("glideslope")
+
+
+Search = TypeVar("Search", bound=Callable[..., Any])
+
+
+def releasing(search: Search) -> Search:
+    """A search that gives back the lock of its memory when it ends or raises, unless a report follows."""
+
+    @functools.wraps(search)
+    def released(*args: Any, **options: Any) -> Any:
+        try:
+            return search(*args, **options)
+        finally:
+            if isinstance(memory := options.get("memory"), RunDirectory) and not memory.is_locked_for_report:
+                memory.release()
+
+    return released  # type: ignore[return-value]
 
 
 @dataclass
@@ -55,6 +74,8 @@ class Trials:
             raise SearchError(f"memory={shown(self.memory)}: give a dict, or a glideslope.search.RunDirectory")
         self.opened = self.seed
         self.optimizer: str | None = None
+        if self._directory is not None:
+            self._directory.follow(following(self.source))
         self._jobs = Jobs(self.source, self.seed)
         self._away: Away | None = None
         if self.executor is not None:
@@ -106,17 +127,9 @@ class Trials:
         return self.can_reseed or is_factory(self.source)
 
     def run(
-        self,
-        contestant: Contestant,
-        steps: int,
-        *,
-        stage: str,
-        evaluations: int = 1,
-        share: float = math.inf,
-        kept: Kept | None = None,
-        order: int = 0,
-        likely: Sequence[Trial] = (),
-    ) -> Run:
+        self, contestant: Contestant, steps: int, *, stage: str, evaluations: int = 1, share: float = math.inf,
+        kept: Kept | None = None, order: int = 0, likely: Sequence[Trial] = (),
+    ) -> Run:  # fmt: skip
         """A round of one run, of the seed in use; the arguments are those of `Trial` and of `run_all`."""
         trial = Trial(contestant, steps, self.opened, evaluations, share, order)
         return self.run_all([trial], stage=stage, kept=kept, likely=likely)[0]
@@ -198,6 +211,8 @@ class Trials:
         try:
             if directory is not None and (saving := directory.saving(key)) is not None:
                 checkpoints = saving.checkpoints(opened.initial, directory.give_up)
+                if checkpoints is not None:
+                    checkpoints.before = directory.note_used
                 notes = Notes(saving, what, stage, updates)
                 if kept is not None and kept.is_of_full_runs and checkpoints is not None:
                     best = best_here(directory, key, opened.job, opened.initial)

@@ -17,7 +17,6 @@ from glideslope.plural import plural
 from glideslope.policy import Driven, Policy, as_policy
 from glideslope.schedules import constant
 from glideslope.schedules.amounts import check_peak, check_positive
-from glideslope.search.directory.run_directory import releasing
 from glideslope.search.jobs.job import Job, JobFactory
 from glideslope.search.jobs.scalars import whole
 from glideslope.search.jobs.start import start
@@ -33,7 +32,7 @@ from glideslope.search.strategy.learned import learned, nothing_learned, problem
 from glideslope.search.strategy.odds import interval, near
 from glideslope.search.strategy.outcomes import SHORTEST, final_loss
 from glideslope.search.strategy.stopped import stopped
-from glideslope.search.trials import Trials
+from glideslope.search.trials import Trials, releasing
 from glideslope.shown import Shown
 
 logger = logging.getLogger("glideslope")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glideslope.errors import LawError
+from glideslope.files import checked_path
 from glideslope.laws.logs.folders import files_in
 from glideslope.laws.logs.formats import tables_of
 from glideslope.laws.logs.joined import joined, once
@@ -113,7 +114,7 @@ def _parts(paths: Iterable[Path | str], labels: Labels) -> tuple[list[Part], set
     notes: list[str] = []
     optional: set[Path] = set()
     seen: set[Path] = set()
-    for path in map(Path, paths):
+    for path in map(checked_path, paths):
         files, left = files_in(path)
         notes += left
         for file in files:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from glideslope.documents import shown
 from glideslope.errors import DocumentError, RunDirectoryError
-from glideslope.files import write_atomically
+from glideslope.files import checked_path, write_atomically
 from glideslope.schedules.numbers import is_number
 from glideslope.search.storage import stored
 
@@ -66,10 +67,20 @@ def check_plain(record: stored.Record) -> None:
         raise RunDirectoryError(f"search={shown(record.search, 80)}: give plain data ({error})") from error
 
 
+def check_accepted(folder: Path, changes: Sequence[str], accepts: bool) -> None:
+    """Raises a RunDirectoryError if another search is held in a folder than this one, and changes aren't accepted."""
+    if changes and not accepts:
+        raise RunDirectoryError(
+            f"{folder} holds another search than this one: {'; '.join(changes)}. Go on anyway, "
+            "keeping the results of its finished runs, with --accept-changes; or begin anew with --overwrite"
+        )
+
+
 def check_arguments(folder: Any, search: Any, checkpoint_every: Any) -> None:
     """Raises a RunDirectoryError unless folder, search and the time between checkpoints are of their types."""
     if not isinstance(folder, str | os.PathLike):
         raise RunDirectoryError(f"the folder of a run is {shown(folder, 80)}: give its path")
+    checked_path(folder)
     if not isinstance(search, dict):
         example = "{'steps': 20_000}"
         raise RunDirectoryError(f"search={shown(search, 80)}: give a dict of what is searched, such as {example}")

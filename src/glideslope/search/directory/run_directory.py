@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-import math
 import os
-import re
 import secrets
-import time
 import warnings
 import weakref
 from collections import UserDict
@@ -15,36 +11,33 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from glideslope.callers import caller_level
 from glideslope.errors import DocumentError, RunDirectoryError
 from glideslope.files import write_atomically
-from glideslope.search.directory.marker import Marker, check_arguments, check_plain
+from glideslope.search.directory.marker import Marker, check_accepted, check_arguments, check_plain
 from glideslope.search.directory.stop_request import StopRequest
+from glideslope.search.jobs.contents import as_now, digest
+from glideslope.search.jobs.used_files import UsedFiles
 from glideslope.search.runs.unfinished import Saving, Unfinished
 from glideslope.search.storage import places, result_files, run_files, stored
-from glideslope.search.storage.identity import DATA, OF_DATA, differences, written
+from glideslope.search.storage.identity import OF_DATA, differences, flat, joined, versions
 from glideslope.search.storage.lock import Lock
 
-_TEMPORARY = re.compile(
-    r"\.(?:search\.json|search\.lock|result\.json|runs\.csv|report\.html|model\.safetensors|run\.json|(?:state|best|short)\.(?:pt|npz)|(?:best|short)\.json"
-    r"|[0-9a-f]{16}-[0-9a-f]{16}(?:-(?:[0-9]{6,9}|best|progress))?\.(?:json|pt|npz))\.[a-z0-9_]{8}\.tmp"
-)
 CHECKPOINT_EVERY = 60.0  # the least seconds between two checkpoints of a run
-_LOOKS_AT_DATA = 30.0  # seconds between two looks, in the first run, at whether the job writes the files that it names
+_REMOVED = (run_files.UNFINISHED, run_files.TRAINED)  # where they are empty
 _PATIENCE = 2.0
 """Seconds that the search of the folder waits for the lock, after it released it for a moment: one that took it then
 sees that the folder isn't free, and gives it back."""
 
 
 class RunDirectory(UserDict[str, dict[str, Any]]):
-    """The memory of a search, kept in files: each finished run is one, written whole or not at all.
-
-    The folder belongs to the search in its search.json, which lists the files that the search made; no others are
-    replaced or deleted. A lock lets one process write.
+    """The memory of a search, kept in files: each finished run is one, written whole or not at all. The folder belongs
+    to the search in its search.json, which lists the files that the search made; no others are replaced or deleted. A
+    lock lets one process write.
 
     Args:
         folder: its path.
@@ -84,28 +77,30 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         before = self._marker.record()
         self._record = stored.Record(2, secrets.token_hex(8), search, checkpoints=checkpoints or "")
         check_plain(self._record)
-        self._recorded, self._looks_at_data = False, 0.0
+        self._recorded = False
+        self.used: UsedFiles | None = None  #: what its results depend on, in a search
+        self._accepts = accept_changes
         self.changes: list[str] = []
         self._emptied: list[Path] = []
         self._new = new
         self.is_locked_for_report = False  #: whether the lock outlasts the search, until `finish`
         if before is None:
             run_files.check_no_run(folder)
+            self._record.kept = [name for name in (*_REMOVED, checkpoints or "") if (folder / name).exists()]
         elif resume:
-            self._go_on(before, accept_changes)
+            self._go_on(before)
         elif not overwrite:
             raise RunDirectoryError(
                 f"{folder} already holds a run: go on with --resume, or begin anew with --overwrite"
             )
         else:
             self._record.files, self._record.former = before.files, [*before.former, before.id]
+            self._record.kept = before.kept
         run_files.check_unchanged(folder, self._record.files)
 
     def __setitem__(self, key: str, result: dict[str, Any]) -> None:
         text = stored.text_of_run(self._record.id, key, result)
         self._begin()
-        self._drop_written_data()
-        self._looks_at_data = math.inf
         self.data[key] = result
         write_atomically(self._runs / stored.name_of_run(self._record.id, key), text)
         self.drop_unfinished(key)
@@ -155,7 +150,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         try:
             self._begin()
             there = run_files.check_unchanged(self.folder, self._record.files)
-            files = there | {name: [*there.get(name, ()), stored.digest(content)] for name, content in contents.items()}
+            files = there | {name: [*there.get(name, ()), digest(content)] for name, content in contents.items()}
             self._write_record(files=files)
             for name, content in contents.items():
                 self._lock.check_held()
@@ -166,13 +161,17 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         finally:
             self.release()
 
+    def follow(self, used: UsedFiles) -> None:
+        """From now on results depend on the files that are used. Raises where earlier ones are of another folder."""
+        if self._record.folder not in ("", used.folder):
+            check_accepted(self.folder, [f"folder: {self._record.folder} → {used.folder}"], self._accepts)
+            self._record.used = {}
+        self.used, self._record.folder = used, used.folder
+
     def claim(self) -> None:
         """Takes the lock, until `release`; cleans up what a killed process left, and begins to overwrite where asked.
-        Raises a RunDirectoryError if another process has the lock, or another search began since this directory was
-        opened."""
+        Raises a RunDirectoryError if another process has the lock, or another search began since."""
         if self._lock.held:
-            if time.monotonic() >= self._looks_at_data:
-                self._drop_written_data()
             return
         self._emptied = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
         try:
@@ -180,9 +179,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
             self._marker.check_no_other()  # one that has begun may have released the lock for a moment
             self._lock.acquire(_PATIENCE if self._recorded else 0.0)
             self._marker.check_no_other()
-            for name in ("", run_files.RUNS, run_files.UNFINISHED, run_files.TRAINED):
-                left = run_files.matching(self.folder / name, _TEMPORARY)
-                run_files.delete(file for file in left if file.is_file() and not file.is_symlink())
+            run_files.delete_temporary(self.folder)
             self.stop_request.withdraw()
             if self._record.former:
                 self._replace_former()
@@ -198,6 +195,8 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
     def release(self) -> None:
         """Gives the lock back, and deletes folders that were made for it and are empty; `claim` takes it again."""
         self._lock.release()
+        if self.used is not None:
+            self.used.is_watched = False
         with suppress(OSError):
             for path in self._emptied or ([self.folder] if self._new else []):
                 path.rmdir()
@@ -209,7 +208,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self._lock.check_held()
         if not self._recorded:
             self._delete_checkpoints(self._record.id)  # of another job, where changes were accepted
-            self._write_record()
+        self.note_used()
 
     def _replace_former(self) -> None:
         """Makes the folder that of this search in one rename, then deletes the results of the ones before it."""
@@ -222,21 +221,22 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self._remove_folders()
         self._write_record(files={}, former=[])
 
-    def _drop_written_data(self) -> None:
-        """Until the end of the first run leaves out of the identity the data files that have changed: the job writes
-        them."""
-        if self._recorded and self._looks_at_data < math.inf and (names := written(self._record.search)):
-            data = {name: said for name, said in self._record.search[DATA].items() if name not in names}
-            self._write_record(search={**self._record.search, DATA: data})
-        self._looks_at_data = time.monotonic() + min(self._unfinished.every / 2, _LOOKS_AT_DATA)
+    def note_used(self) -> None:
+        """Adds to the record which files and frameworks are used so far."""
+        record, used = self._record, self._record.used
+        if self.used is not None:
+            used = joined(record.folder, used, self.used.used(self.folder, not self.data), bool(self.data))
+        known = {**versions(), **record.versions}
+        if not self._recorded or (used, known) != (record.used, record.versions):
+            self._write_record(used=used, versions=known)
 
     def _delete_checkpoints(self, search: str) -> None:
         """Deletes the checkpoints of all runs of a search."""
         self._unfinished.delete(stored.any_run(search))
 
     def _remove_folders(self) -> None:
-        """Removes the folders that are empty."""
-        for name in (run_files.UNFINISHED, run_files.TRAINED):
+        """Removes the folders that are empty, but for the user's own."""
+        for name in {*_REMOVED, self._record.checkpoints} - {"", *self._record.kept}:
             with suppress(OSError):
                 (self.folder / name).rmdir()
 
@@ -248,48 +248,31 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self._marker.write(text)
         self._recorded = True
 
-    def _go_on(self, before: stored.Record, accept_changes: bool) -> None:
+    def _go_on(self, before: stored.Record) -> None:
         """Takes over the record and the results of the search that the folder holds."""
-        now = stored.record_of(stored.text_of_record(self._record).encode()).search  # as it is read again
-        self.changes = differences(before.search, now)
+        now = stored.record_of(stored.text_of_record(self._record).encode())  # as it is read again
+        now.folder = now.search.get("folder") or before.folder
+        now.used = as_now(now.folder, before.used)
+        now.versions = {name: version for name, version in versions(before.versions).items() if name in before.versions}
+        self.changes = differences(*(flat(record.search, record.used, record.versions) for record in (before, now)))
         names = stored.run_names(before.id)
         is_bare = (  # where nothing is made, nothing can mix
             bool(self.changes)
             and all(change.startswith(OF_DATA) for change in self.changes)
             and not (run_files.entries(self._runs, names) or self._unfinished.has_any(before.id))
         )
-        if self.changes and not accept_changes and not is_bare:
-            raise RunDirectoryError(
-                f"{self.folder} holds another search than this one: {'; '.join(self.changes)}. Go on anyway, "
-                "keeping the results of its finished runs, with --accept-changes; or begin anew with --overwrite"
-            )
+        check_accepted(self.folder, [] if is_bare else self.changes, self._accepts)
         moved = before.checkpoints != self._record.checkpoints
         self._recorded = not self.changes and not moved
-        before.checkpoints = self._record.checkpoints
+        before.checkpoints = address = self._record.checkpoints
+        before.kept += [address] if moved and (self.folder / address).exists() else []
         self._record = before
-        if self.changes:  # else a data file that the job writes isn't in the one before
-            self.changes = [] if is_bare else self.changes
-            before.search, before.accepted = now, [*before.accepted, *self.changes]
+        self.changes = [] if is_bare else self.changes
+        before.search, before.folder, before.used, before.versions = now.search, now.folder, now.used, now.versions
+        before.accepted = [*before.accepted, *self.changes]
         for file in run_files.entries(self._runs, names):
             try:
                 key, result = stored.run_of(stored.content_of(file) or b"", before.id, file.name)
             except DocumentError as error:
                 raise RunDirectoryError(f"{file} is damaged ({error}): delete it, and its run is made again") from error
             self.data[key] = result
-
-
-Search = TypeVar("Search", bound=Callable[..., Any])
-
-
-def releasing(search: Search) -> Search:
-    """A search that gives back the lock of its memory when it ends or raises, unless a report follows."""
-
-    @functools.wraps(search)
-    def released(*args: Any, **options: Any) -> Any:
-        try:
-            return search(*args, **options)
-        finally:
-            if isinstance(memory := options.get("memory"), RunDirectory) and not memory.is_locked_for_report:
-                memory.release()
-
-    return released  # type: ignore[return-value]

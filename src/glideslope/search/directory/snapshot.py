@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from glideslope.documents import checked, unsealed
 from glideslope.errors import DocumentError, GlideslopeError, RunDirectoryError
+from glideslope.files import checked_path
+from glideslope.search.jobs.contents import digest
 from glideslope.search.runs.checkpoints import latest_positions
 from glideslope.search.runs.contestant import Run
 from glideslope.search.runs.position import Position
@@ -52,7 +54,7 @@ class Snapshot:
     @classmethod
     def of(cls, folder: Path, reaches: Reaches = anywhere) -> Snapshot:
         """The snapshot of a folder, with checkpoints at addresses that it `reaches`. Raises a RunDirectoryError."""
-        record = _record(folder)
+        record = _record(checked_path(folder))
         runs: list[Run] = []
         stages: list[str] = []
         wasted = 0
@@ -162,7 +164,7 @@ def _result(folder: Path, record: stored.Record) -> dict[str, Any] | None:
     """The result, where it is of this search and whole."""
     try:
         content = stored.content_of(folder / "result.json")
-        if content is None or stored.digest(content) not in record.files.get("result.json", ()):
+        if content is None or digest(content) not in record.files.get("result.json", ()):
             return None
         result = unsealed(content)
     except DocumentError:

@@ -13,6 +13,7 @@ import msgspec
 from glideslope.callers import caller_level
 from glideslope.documents import checked, sealed, unsealed
 from glideslope.errors import DocumentError, FileError, RunDirectoryError
+from glideslope.files import checked_path
 from glideslope.search.directory.run_directory import RunDirectory
 from glideslope.search.jobs.calls import calling
 from glideslope.search.jobs.job import Job
@@ -99,7 +100,7 @@ def load_checkpoint(job: Job, folder: str | os.PathLike[str]) -> None:
     Raises:
         RunDirectoryError: there is no such state, it is damaged, or it is of another kind of job.
     """
-    place = Path(folder)
+    place = checked_path(folder)
     document = place if place.suffix == ".json" else place / Path(run_files.LAST).name
     if not document.exists() and document != place:
         document = place / run_files.LAST

@@ -59,6 +59,8 @@ class Away:
         with closing(self.workers.made(tasks, lambda left: self._look(stage, savings, left), ahead)) as arrivals:
             for arrived in arrivals:
                 number, loss, saving = arrived.number, arrived.made.run.final_loss, savings[arrived.number]
+                if directory is not None and directory.used is not None:
+                    directory.used.add(arrived.used)
                 if arrived.unsaved and directory is not None:
                     directory.give_up(DocumentError(arrived.unsaved))
                 if kept is not None and arrived.state is not None and kept.would_keep(loss, number < latest):

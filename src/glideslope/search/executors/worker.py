@@ -24,6 +24,7 @@ from glideslope.search.executors.preempted import Preempted, preempted_after_sav
 from glideslope.search.jobs.calls import calling, described
 from glideslope.search.jobs.job import JobFactory
 from glideslope.search.jobs.time_limit import GRACE, OutOfTime, alarm, limited, over
+from glideslope.search.jobs.used_files import following
 from glideslope.search.runs.make_run import Made, make_run, unseen
 from glideslope.search.runs.opened import Jobs, Opened
 from glideslope.search.runs.running import Notes
@@ -55,8 +56,8 @@ _of_thread = threading.local()
 def perform(task: Task) -> dict[str, Any]:
     """The run of a task as plain data, or the error that it ended with: the `key` of the trial; `run`, as `Run.plain`
     gives it; the `updates` made, the `seconds` that they took and the updates `wasted` before; `state`, at the end,
-    packed, where it is asked for and can be sent; `unsaved`, why the run couldn't be checkpointed. Or `error`,
-    `message` and `trace`."""
+    packed, where it is asked for and can be sent; `unsaved`, why the run couldn't be checkpointed; `used`, which files
+    the job uses. Or `error`, `message` and `trace`."""
     try:
         with preempted_after_saving(), limited(None if task.seconds is None else RunLimit(task.seconds)):
             return _performed(task)
@@ -82,6 +83,7 @@ perform.checkpoint = _again  # type: ignore[attr-defined]  # where submitit look
 
 
 def _performed(task: Task) -> dict[str, Any]:
+    used = following(task.source)
     trial, jobs = task.trial, _jobs(task)
     opened = jobs.in_order(trial.order, trial.seed, trial.contestant.optimizer)
     check_versions(task.versions)  # now that the job has imported what it uses
@@ -94,7 +96,7 @@ def _performed(task: Task) -> dict[str, Any]:
             state = sent_state.packed(opened.job.state())
     return {
         "key": trial.key, "run": made.run.plain(), "updates": made.updates, "seconds": made.seconds,
-        "wasted": made.wasted, "state": state, "unsaved": unsaved[0] if unsaved else "",
+        "wasted": made.wasted, "state": state, "unsaved": unsaved[0] if unsaved else "", "used": used.used(),
     }  # fmt: skip
 
 
@@ -124,16 +126,16 @@ def _jobs(task: Task) -> Jobs:
 
 def versions_here() -> dict[str, str]:
     """The versions of Python, of Glideslope, and of each framework that is loaded."""
-    return {"Python": ".".join(platform.python_version_tuple()[:2]), **versions(())}
+    return {"Python": ".".join(platform.python_version_tuple()[:2]), **versions()}
 
 
 def check_versions(expected: Mapping[str, str]) -> None:
     """Raises a SearchError unless this process has the same versions, but for what follows a "+", as of a build."""
-    here = {"Python": ".".join(platform.python_version_tuple()[:2])}
+    python = ".".join(platform.python_version_tuple()[:2])
     differing = [
-        f"{name} {here_now or 'none'} instead of {version}"
+        f"{name} {here or 'none'} instead of {version}"
         for name, version in expected.items()
-        if _public(here_now := here.get(name) or version_of(name)) != _public(version)
+        if _public(here := python if name == "Python" else version_of(name)) != _public(version)
     ]
     if differing:
         raise SearchError(

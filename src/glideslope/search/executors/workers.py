@@ -45,6 +45,7 @@ class Arrived:
     made: Made
     state: Sent | None
     unsaved: str
+    used: dict[str, str]  # the files that the job uses, as `UsedFiles.used` gives them
 
 
 class Workers:
@@ -183,7 +184,7 @@ def _of_task(task: Task, number: int, result: Result) -> Arrived | Result:
             return ValueError(f"it gave that of {result['key']}")
         run = Run.remembered(result["run"], task.trial.contestant)
         made = Made(run, result["updates"], result["seconds"], result["wasted"])
-        return Arrived(number, made, result["state"], result["unsaved"])
+        return Arrived(number, made, result["state"], result["unsaved"], result["used"])
     except Exception:  # of a value that isn't what a worker returns, whatever it trips over
         return TypeError(f"it gave {shown(result, 80)}")
 

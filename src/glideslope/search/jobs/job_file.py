@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from glideslope.errors import JobError
+from glideslope.files import checked_path
 from glideslope.search.jobs.calls import FAILURES, described, end_child
 from glideslope.search.jobs.job import Job, check_methods
+from glideslope.search.jobs.used_files import watch
 
 
 class JobFile:
@@ -44,8 +46,7 @@ class JobFile:
     @functools.cached_property
     def __wrapped__(self) -> Callable[..., Any]:
         """The function; its signature is that of this object too."""
-        path, _, name = self.place.rpartition(":")
-        file = self.file if self.file.is_file() else Path(path).absolute()  # on a worker, in its copy of the folder
+        (path, _, name), file = self.place.rpartition(":"), self.here
         if not file.is_file():
             here = socket.gethostname()
             where = f"on {here}" if self.file == Path(path) else f"({self.file} on {here})"
@@ -54,6 +55,11 @@ class JobFile:
         if not callable(function):
             raise JobError(f"{path} has no function {name!r}: define `def {name}(seed: int) -> Job`")
         return function  # type: ignore[no-any-return]
+
+    @property
+    def here(self) -> Path:
+        """The file; on a worker that doesn't have it, that in its copy of the folder."""
+        return self.file if self.file.is_file() else Path(self.place.rpartition(":")[0]).absolute()
 
     def __reduce__(self) -> tuple[type[JobFile], tuple[str, Path]]:
         return JobFile, (self.place, self.file)
@@ -68,7 +74,7 @@ def load_job(place: str) -> JobFile:
     path, colon, name = place.rpartition(":")
     if not colon or not name.isidentifier():
         raise JobError(f"{place!r} is not a job: write path/to/file.py:function")
-    job = JobFile(place, Path(path).absolute())
+    job = JobFile(place, checked_path(path).absolute())
     job.__wrapped__  # noqa: B018  (loads it)
     return job
 
@@ -82,6 +88,7 @@ def _module(file: Path) -> Any:
     if file.stem in sys.stdlib_module_names or Path(taken).is_relative_to(sysconfig.get_path("purelib")):
         raise JobError(f"{file} has the name of a library, which others would import in its place: rename the file")
     module = importlib.util.module_from_spec(spec)
+    watch(file)
     sys.modules[file.stem] = module  # so that data loader workers find what it defines
     sys.path.insert(0, str(file.parent.resolve()))
     process = os.getpid()

@@ -20,6 +20,7 @@ from glideslope.search.jobs.job import controls_of
 from glideslope.search.jobs.scalars import number
 from glideslope.search.jobs.shards import Shards, pickled, unpickled
 from glideslope.search.jobs.start import optimizer_of
+from glideslope.search.jobs.used_files import watched
 
 _OPTIONAL = ("reseed", "estimate", "skip", "average", "evaluate_average")
 _HOST = "127.0.0.1"
@@ -102,12 +103,14 @@ class Ranks:
             for ready in wait([pipe for rank, pipe in enumerate(self._pipes) if rank not in answers]):
                 rank = self._pipes.index(ready)  # type: ignore[arg-type]
                 try:
-                    failed, answers[rank] = unpickled(self._pipes[rank].recv_bytes())
+                    failed, answers[rank], used = unpickled(self._pipes[rank].recv_bytes())
                 except (EOFError, OSError):
                     raise self._ended(rank) from None
                 if failed:
                     _end(self._pipes, self._processes)
                     raise JobError(f"rank {rank} of {len(self._pipes)}: {answers[rank]}")
+                for folder, files in used.items():
+                    watched[folder].add(files)
         return [answers[rank] for rank in range(len(self._pipes))]
 
     def _ended(self, rank: int) -> JobError:
@@ -133,9 +136,10 @@ def _serve(calls: Connection, environment: dict[str, str], make: Callable[[], An
                     name, args, options = shards.joined(call)
                     answer = getattr(job, name)(*args, **options)
                     answer = number(answer) if name == "step" else answer
-                content = shards.pickled((False, answer))
+                used = {} if call and name == "step" else {folder: files.used() for folder, files in watched.items()}
+                content = shards.pickled((False, answer, used))
             except FAILURES as error:
-                content = pickled((True, described(error)))
+                content = pickled((True, described(error), {}))
             finally:
                 end_child(process, "a call of the job")
             calls.send_bytes(content)

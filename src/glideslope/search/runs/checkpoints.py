@@ -47,6 +47,7 @@ class Checkpoints:
     ) -> None:  # fmt: skip
         self._place, self._stem, self._key, self._every, self._lock = place, stem, key, every, lock
         self._initial, self._give_up = initial, give_up
+        self.before: Callable[[], object] = lambda: None  #: is called before one is kept
         self._form: states.Form | None = None
         self._cost = states.size(initial) / BYTES_A_SECOND
         self._due = math.inf
@@ -67,6 +68,7 @@ class Checkpoints:
 
     def save(self, position: Position, content: Any) -> None:
         """Keeps a checkpoint: where the run stands, and the states. Where it can't, warns, and none is due any more."""
+        self.before()
         try:
             self._form = self._form or states.form_of(content["job"])
             self._write(position, content, self._form)

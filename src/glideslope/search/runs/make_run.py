@@ -38,13 +38,9 @@ def unseen(done: int, loss: float) -> None:
 
 
 def make_run(
-    opened: Opened,
-    trial: Trial,
-    look: Callable[[int, float], None] = unseen,
-    checkpoints: Checkpoints | None = None,
-    measured: Callable[[int, float], None] | None = None,
-    notes: Notes | None = None,
-) -> Made:
+    opened: Opened, trial: Trial, look: Callable[[int, float], None] = unseen, checkpoints: Checkpoints | None = None,
+    measured: Callable[[int, float], None] | None = None, notes: Notes | None = None,
+) -> Made:  # fmt: skip
     """Makes the run of a trial on a job at its initial state, and leaves the job as the run ends. `look` gets the
     updates made and the last training loss, now and then; `measured` gets each evaluation, the updates made and the
     validation loss; `notes` are written of how far the run is."""
@@ -53,19 +49,12 @@ def make_run(
     check_controls(opened.job, contestant, controls)
     updates, cost = len(rates), trial.share * trial.steps
     course = Course(
-        job=opened.job,
-        rates=rates,
-        controls=controls,
-        feedback=contestant.policy.feedback,
-        average=contestant.average,
+        opened.job, rates, controls, contestant.policy.feedback, contestant.average,
         backoff=Backoff(rates, opened.job) if trial.backs_off else None,
         ends=sorted({max(round(updates * (i + 1) / trial.evaluations), 1) for i in range(trial.evaluations)}),
         measure=lambda averaged: opened.measured(cost, averaged),
-        look=look if notes is None else _both(look, notes.see),
-        what=what,
-        checkpoints=checkpoints,
-        measured=measured,
-    )
+        look=look if notes is None else _both(look, notes.see), what=what, checkpoints=checkpoints, measured=measured,
+    )  # fmt: skip
     resumed = checkpoints.latest() if checkpoints else None
     began, before = time.monotonic(), resumed[0].made + len(resumed[0].waiting) if resumed else 0
     if notes is not None:

@@ -1,109 +1,69 @@
-"""The identity of a search: its arguments, the code of its job, and the versions of what the code uses."""
+"""The identity of a search: its arguments, the files that its job uses, and the versions of its frameworks."""
 
 from __future__ import annotations
 
-import importlib.machinery
 import importlib.metadata
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from glideslope.errors import JobError
-from glideslope.search.storage.modules import nodes, used, words
-from glideslope.search.storage.stored import digest
+from glideslope.errors import RunDirectoryError
+from glideslope.search.jobs.contents import WRITTEN, is_code, with_names
 
-_CODE = {".py", *importlib.machinery.all_suffixes()}
-DATA, OF_DATA = "data files", "data in "
-_MOST = 2**26  # bytes of a data file that are read
+OF_DATA = ("data in ", "names in ")
 FRAMEWORKS = ("numpy", "torch", "jax", "jaxlib", "flax", "optax", "keras", "tensorflow")
 
 
 def identity(command: str, place: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """What makes a search the one that it is, as plain data: its command, its job, and all other arguments that change
-    a result.
-
-    The code is the job file, which has been run, and each module in its folder that it imports or names, also by way of
-    others and within functions; data files are the others there that these name. Modules elsewhere aren't part of it.
-    Raises a JobError if a file can't be read.
-    """
+    """What is searched: the command, the job and its folder, and all other arguments that change a result."""
     path, _, function = place.rpartition(":")
-    file = _absolute(path)
+    file = Path(path)
     if not file.is_file() and (loaded := getattr(sys.modules.get(file.stem), "__file__", None)):
-        file = _absolute(loaded)  # it changed the working directory
-    try:
-        files = sorted(used(file))
-        code = {module: module.read_bytes() for module in files if module.suffix in _CODE}
-        data = {other: _of_data(other) for other in files if other not in code}
-    except OSError as error:
-        raise JobError(f"{error.filename} can't be read: {error.strerror}") from error
-    return {
-        "command": command, "job": f"{file.name}:{function}", "folder": str(file.parent), **arguments,
-        "code": {module.relative_to(file.parent).as_posix(): digest(source)
-                 for module, source in code.items()},
-        DATA: {other.relative_to(file.parent).as_posix(): said for other, said in data.items()},
-        "versions": versions(code.values()),
-    }  # fmt: skip
+        file = Path(loaded)  # it changed the working directory
+    return {"command": command, "job": f"{file.name}:{function}", "folder": str(file.parent.resolve()), **arguments}
 
 
-def written(search: dict[str, Any]) -> list[str]:
-    """The names of the data files of an identity that have changed since, as those do that the job writes."""
-    data, folder = search.get(DATA, {}), Path(search.get("folder", ""))
-    return [name for name, said in data.items() if _of_data(folder / name) != said]
+def flat(search: Mapping[str, Any], files: Mapping[str, str], versions: Mapping[str, str]) -> dict[str, Any]:
+    """All of an identity by names that a message has."""
+    kinds = {name: "code of" if is_code(name) else OF_DATA[name.endswith("/")].strip() for name in files}
+    of_files = {f"{kinds[name]} {name}": said for name, said in files.items()}
+    return {**search, **of_files, **{f"version of {name}": version for name, version in versions.items()}}
 
 
-def _of_data(file: Path) -> str:
-    """What tells the content of a data file: a checksum; of a large one its size."""
-    try:
-        if not file.is_file():
-            return "none"
-        if (size := file.stat().st_size) > _MOST:
-            return f"{size:,} bytes"
-        return digest(file.read_bytes())
-    except OSError as error:
-        return f"unreadable ({error.strerror})"
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs between two identities, each as "name: before → now".
 
-
-def versions(sources: Iterable[bytes]) -> dict[str, str]:
-    """The versions of Glideslope and of each framework that is loaded, or that the sources name."""
-    named = {name for source in sources for node in nodes(source) for name in words(node)}
-    used = [name for name in FRAMEWORKS if name in named or name in sys.modules]
-    return {name: version_of(name) or "none" for name in ("glideslope", *used)}
-
-
-def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """What differs between two identities, each as "name: before → now". A data file of the second alone, which the job
-    may have made, is no difference; nor is a framework of one alone, which the code doesn't name: something else loaded
-    it.
-
-    >>> differences({"steps": 400, "code": {"job.py": "1f"}}, {"steps": 500, "code": {"job.py": "2e"}})
+    >>> differences({"steps": 400, "code of job.py": "1f"}, {"steps": 500, "code of job.py": "2e"})
     ['steps: 400 → 500', 'code of job.py: 1f → 2e']
     """
-    one, other = dict(_flat(before)), dict(_flat(now))
     return [
-        f"{name}: {one.get(name, 'none')} → {other.get(name, 'none')}"
-        for name in {**one, **other}
-        if one.get(name) != other.get(name)
-        and (name in one or not name.startswith(OF_DATA))
-        and (name in one.keys() & other.keys() or not name.startswith("version of "))
+        f"{name}: {before.get(name, 'none')} → {now.get(name, 'none')}"
+        for name in {**before, **now}
+        if before.get(name) != now.get(name)
     ]
 
 
-def _flat(search: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name, value in search.items():
-        if isinstance(value, dict) and name in ("code", "versions", DATA):
-            lead = OF_DATA if name == DATA else f"{name.removesuffix('s')} of "
-            yield from ((f"{lead}{part}", item) for part, item in value.items())
-        else:
-            yield name, value
+def joined(folder: str, before: dict[str, str], used: dict[str, str], has_results: bool) -> dict[str, str]:
+    """The files that results depend on, of before and since. Raises a RunDirectoryError where code is another."""
+    files = dict(before)
+    for name, said in used.items():
+        former = files.setdefault(name, said)
+        if WRITTEN in (former, said) or not (former == said or has_results or is_code(name)):
+            files[name] = WRITTEN
+        elif former != said and is_code(name):
+            raise RunDirectoryError(f"{name} has changed since the search was opened: begin again")
+    return before if files == before else with_names(folder, files)
 
 
-def _absolute(file: str) -> Path:
-    """The place of a file; a link to it stays one, since what it imports is beside the link."""
-    return Path(file).parent.resolve() / Path(file).name
+def versions(known: Mapping[str, str] = {}) -> dict[str, str]:
+    """The versions of Glideslope and of each framework that is loaded, or that is known and installed."""
+    names = {*known, "glideslope", *(name for name in FRAMEWORKS if name in sys.modules)}
+    return {**known, **{name: version for name in sorted(names) if (version := version_of(name))}}
 
 
 def version_of(name: str) -> str:
+    """The version of a package that is loaded, or else installed; "" where there is none."""
     loaded = getattr(sys.modules.get(name), "__version__", None)
     if isinstance(loaded, str):
         return str(loaded)

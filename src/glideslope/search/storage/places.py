@@ -17,6 +17,7 @@ from urllib.request import url2pathname
 
 from glideslope.documents import shown
 from glideslope.errors import DocumentError, FileError, RunDirectoryError
+from glideslope.files import checked_path
 from glideslope.search.jobs.calls import one_line
 from glideslope.search.storage import run_files
 
@@ -25,9 +26,8 @@ class Place(Protocol):
     """Holds files by their names."""
 
     def names(self, pattern: re.Pattern[str]) -> list[str]:
-        """The names of the files that match a pattern, sorted; none where there is no such place yet.
-
-        Raises a FileError if the place can't be reached."""
+        """The names of the files that match a pattern, sorted; none where there is no such place yet. Raises a
+        FileError if the place can't be reached."""
 
     def write(self, name: str, content: Callable[[BinaryIO], object]) -> str:
         """Writes a file; returns its checksum. Raises a FileError if it can't be written."""
@@ -40,7 +40,7 @@ class Place(Protocol):
 
 
 class Folder:
-    """A folder of this machine, made on the first write and removed with its last file; files are whole or absent."""
+    """A folder of this machine, made on the first write; files are whole or absent."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -68,8 +68,6 @@ class Folder:
             run_files.delete(self.folder / name for name in names)
         except RunDirectoryError as error:
             raise FileError(str(error)) from error
-        with suppress(OSError):
-            self.folder.rmdir()
 
 
 class Address:
@@ -143,7 +141,8 @@ def absolute(address: Any) -> str:
         raise RunDirectoryError(
             f"the address of the checkpoints, {address!r}, names no folder: leave it out for the run directory"
         )
-    return address if is_url else str(Path(address).expanduser().absolute())
+    path = checked_path(url2pathname(urlparse(address).path) if kind == "file" else address)
+    return address if is_url and kind != "file" else str(path.expanduser().absolute())
 
 
 def place_at(address: str) -> Place:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from glideslope.documents import sealed
 from glideslope.search.storage.run_files import WRITTEN
+from glideslope.search.storage.stored import strict
 
 
 def contents(
@@ -26,8 +26,4 @@ def contents(
 
 def plain(value: Any) -> Any:
     """Data that strict JSON can hold: a number that isn't finite becomes null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    return [plain(item) for item in value] if isinstance(value, list | tuple) else value
+    return strict(value, named=False)

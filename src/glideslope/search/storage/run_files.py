@@ -37,6 +37,11 @@ STATES = {
 LISTED = (*WRITTEN, NETWORK, *(name for document in STATES for name in (document, *STATES[document])))
 """The files whose checksums the record of a search has."""
 
+_TEMPORARY = re.compile(
+    r"\.(?:search\.json|search\.lock|result\.json|runs\.csv|report\.html|model\.safetensors|run\.json|(?:state|best|short)\.(?:pt|npz)|(?:best|short)\.json"
+    r"|[0-9a-f]{16}-[0-9a-f]{16}(?:-(?:[0-9]{6,9}|best|progress))?\.(?:json|pt|npz))\.[a-z0-9_]{8}\.tmp"
+)
+
 
 def matching(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
     """The files of a folder whose name is of a pattern, none where there is no folder; pipes and links among them."""
@@ -68,6 +73,12 @@ def delete(files: Iterable[Path]) -> None:
             file.unlink(missing_ok=True)
         except OSError as error:
             raise RunDirectoryError(f"{file} can't be deleted: {error.strerror}") from error
+
+
+def delete_temporary(folder: Path) -> None:
+    """Deletes the temporary files in a run directory that a killed process left."""
+    for name in ("", RUNS, UNFINISHED, TRAINED):
+        delete(file for file in matching(folder / name, _TEMPORARY) if file.is_file() and not file.is_symlink())
 
 
 def digest(file: Path) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import re
@@ -15,6 +14,7 @@ import msgspec
 from glideslope.documents import MOST_BYTES, checked, parsed, sealed, unsealed
 from glideslope.errors import DocumentError
 from glideslope.feedback import Event
+from glideslope.search.jobs.contents import digest
 
 _NOT_FINITE = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
 _ID = "[0-9a-f]{16}"
@@ -33,6 +33,10 @@ class Record(msgspec.Struct, forbid_unknown_fields=True):
     former: list[Identifier] = []  # the ids of searches before it, whose finished runs are to be deleted
     accepted: list[str] = []  # differences between identities with which it went on
     checkpoints: str = ""  # where those of unfinished runs lie; "" in the folder
+    kept: list[str] = []  # folders that were there before, which are the user's
+    folder: str = ""  # of the job, or of the function that makes it
+    used: dict[str, str] = {}  # the files there that results depend on, and what tells their content
+    versions: dict[str, str] = {}  # of Glideslope and of the frameworks
 
 
 class Sweep(msgspec.Struct, forbid_unknown_fields=True):
@@ -79,8 +83,12 @@ def text_of_record(record: Record) -> str:
 
 def record_of(text: bytes) -> Record:
     """The record of such a text. Raises a DocumentError if it is damaged, or of another format."""
-    record = checked(unsealed(text), Record)
+    document = unsealed(text)
+    record = checked(document, Record)
     record.search = loose(record.search)
+    if "used" not in document:  # of before files were noted as they are used
+        taken = [record.search.pop(name, {}) for name in ("code", "data files", "versions")]
+        record.used, record.versions = {**taken[0], **taken[1]}, taken[2]
     return record
 
 
@@ -143,11 +151,6 @@ def unfinished_names(stem: str) -> re.Pattern[str]:
     return re.compile(rf"{stem}-(?:[0-9]{{6,9}}\.(?:json|pt|npz)|best\.(?:json|pt|npz)|progress\.json)")
 
 
-def digest(content: bytes) -> str:
-    """The first 16 hexadecimal digits of the SHA-256."""
-    return hashlib.sha256(content).hexdigest()[:16]
-
-
 def content_of(file: Path) -> bytes | None:
     """The content of a regular file, None where there is nothing. Raises a DocumentError for anything else there."""
     try:
@@ -163,13 +166,13 @@ def content_of(file: Path) -> bytes | None:
         raise DocumentError(f"it can't be read: {error.strerror}") from error
 
 
-def strict(value: Any) -> Any:
-    """Data that strict JSON holds: numbers that aren't finite by their names."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
+def strict(value: Any, named: bool = True) -> Any:
+    """Data that strict JSON holds: numbers that aren't finite by their names, or as None."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN") if named else None
     if isinstance(value, dict):
-        return {key: strict(item) for key, item in value.items()}
-    return [strict(item) for item in value] if isinstance(value, list | tuple) else value
+        return {key: strict(item, named) for key, item in value.items()}
+    return [strict(item, named) for item in value] if isinstance(value, list | tuple) else value
 
 
 def loose(value: Any) -> Any:
