@@ -1,8 +1,11 @@
 """What a search depends on: the files of its folder that the job loads and reads, wherever its runs are made."""
 
+import hashlib
 import os
+import py_compile
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -190,3 +193,138 @@ def test_a_checkpoint_depends_on_what_was_loaded_in_its_run(folder):
     (folder / "late.py").write_text("V = 2\n")
     with pytest.raises(gs.RunDirectoryError, match=r"code of late\.py"):
         RunDirectory(out, identity("race", place, {}), resume=True)
+
+
+def stepping(folder, code, after=()):
+    """A search whose job does something at each update; files that are there after the search, with their texts."""
+    lines = "".join(f"\n        {line}" for line in ("global N", "N += 1", *code.splitlines()))
+    text = JOB.format("pass").replace("step(self, lr):", f"step(self, lr):{lines}")
+    (folder / "used_job.py").write_text(f"import os, shutil, subprocess, sys\nN = 0\n{text}")
+    used = searched(folder, resume=False)
+    for name, content in dict(after).items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(content)
+    return used
+
+
+def resumed(folder):
+    return RunDirectory(folder / "out", identity("race", f"{folder / 'used_job.py'}:job", {}), resume=True).changes
+
+
+LISTED = "[file.read_text() for file in (HERE / 'd').rglob('[!.]*.json')]"
+NUMBERED = f"{LISTED}\nN % 3 or (HERE / 'd' / f'epoch{{N}}.json').write_text('1')"
+OTHERS = """
+if N > 6:
+    os.makedirs(HERE / f'tmp{N}', exist_ok=True)
+    subprocess.run(['cp', HERE / 'settings.json', HERE / f'tmp{N}/out.json'], check=True)
+    (HERE / f'tmp{N}/out.json').read_text()
+    shutil.rmtree(HERE / f'tmp{N}')
+"""
+GOES_ON = {
+    "a checkpoint that torch writes in a later run": (
+        "p = HERE / 'best.pt'\np.exists() and torch.load(p)\nN > 6 and torch.save({'n': N}, p)", {}),
+    "a cache for each run, by torch": (
+        "p = HERE / f'cache{N // 5}.pt'\ntry: torch.load(p)\nexcept OSError: torch.save({'n': N}, p)", {}),
+    "outputs by torch beside data of their kind": (
+        "N > 1 or torch.save(1, HERE / 'd' / 'a.pt')\n[torch.load(p) for p in (HERE / 'd').glob('a*.pt')]\n"
+        "torch.save(N, HERE / 'd' / f'epoch{N}.pt')", {"d/epoch99.pt": ""}),
+    "outputs beside data, and one of after the last note": (NUMBERED, {"d/epoch99.json": "1"}),
+    "what another process writes and the job deletes": (OTHERS, {}),
+    "locks and copies of editors and of macOS": (LISTED, {"d/.#a.json": "", "d/._a.json": "", "d/a.json~": ""}),
+    "folders of tools": (f"{LISTED}\nlist(HERE.iterdir())", {".tool/a.json": "", "d/.tool/a.json": ""}),
+    "metadata of an installed package": (
+        "import importlib.metadata as m\nm.version('of_a_job')", {"of_a_job.egg-info/PKG-INFO": "Version: 2"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", GOES_ON)
+def test_what_changes_without_the_user_s_doing_stops_no_search(folder, case):
+    code, after = GOES_ON[case]
+    if "torch" in code:
+        pytest.importorskip("torch")
+        code = f"import torch\n{code}"
+    for name, text in (("d/a.json", "1"), ("of_a_job.egg-info/PKG-INFO", "Name: of_a_job\nVersion: 1")):
+        (folder / name).parent.mkdir()
+        (folder / name).write_text(text)
+    stepping(folder, code, after)
+    assert resumed(folder) == []
+
+
+REFUSED = {
+    "deleted elsewhere by its name in a folder": (
+        "os.makedirs('cache', exist_ok=True)\nopen('settings.json').close()\n"
+        "open('cache/settings.json', 'w').close()\nshutil.rmtree('cache')", {"settings.json": "2"}),
+    "a library of C": ("import ctypes\ntry: ctypes.CDLL(str(HERE / 'lib.so'))\nexcept OSError: pass", {"lib.so": "2"}),
+    "read by linecache": ("import linecache\nlinecache.getlines(str(HERE / 'settings.json'))", {"settings.json": "2"}),
+    "a module whose bytecode lies elsewhere": ("import of_prefix", {"of_prefix.py": "V = 22"}),
+    "a new class in a folder of images": (
+        "[file.read_text() for file in (HERE / 'images').glob('*/*.txt')]", {"images/c/3.txt": "3"}),
+    "read again and again, and opened to write": ("open(HERE / 'settings.json', 'r+').close()", {"settings.json": "2"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_a_job_used_in_another_way_may_not_change(folder, case, monkeypatch, tmp_path_factory):
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path_factory.mktemp("bytecode")))
+    monkeypatch.delitem(sys.modules, "of_prefix", raising=False)
+    for name in ("a/1.txt", "b/2.txt"):
+        (folder / "images" / name).parent.mkdir(parents=True)
+        (folder / "images" / name).write_text("1")
+    (folder / "lib.so").write_text("1")
+    (folder / "of_prefix.py").write_text("V = 1")
+    py_compile.compile(str(folder / "of_prefix.py"))
+    stepping(folder, *REFUSED[case])
+    with pytest.raises(gs.RunDirectoryError, match="holds another search"):
+        resumed(folder)
+
+
+def raced(folder, name, factory=None):
+    factory = factory or load_job(f"{folder / name}.py:job")
+    race(factory, ["linear"], 4, [0.1], memory=RunDirectory(folder / f"out-{name}", {"of": name}))
+    return unsealed((folder / f"out-{name}" / "search.json").read_text())["used"]
+
+
+def test_searches_of_one_process_depend_each_on_what_its_job_read_and_remembers(folder):
+    for name in ("one", "two"):
+        (folder / f"{name}.json").write_text(name)
+        (folder / f"{name}.py").write_text(JOB.format("pass") + f"DATA = (HERE / '{name}.json').read_text()\n")
+    factories = {name: load_job(f"{folder / name}.py:job") for name in ("one", "two")}
+    for name, factory in factories.items():
+        assert f"{name}.json" in raced(folder, name, factory)
+    (folder / "again.py").write_text(JOB.format("(HERE / 'settings.json').read_text()"))
+    factory = load_job(f"{folder / 'again'}.py:job")
+    raced(folder, "again", factory)
+    (folder / "out-again").rename(folder / "before")
+    (folder / "settings.json").write_text("22")
+    assert raced(folder, "again", factory)["settings.json"] == hashlib.sha256(b"22").hexdigest()[:16]
+
+
+def test_a_search_in_a_thread_notes_what_it_uses_after_another_has_ended(folder):
+    ended = threading.Event()
+    sys.modules["of_this_test"] = type(sys)("of_this_test")
+    sys.modules["of_this_test"].ended = ended
+    (folder / "short.py").write_text(JOB.format("pass"))
+    waits = "import of_this_test; of_this_test.ended.wait(60); (HERE / 'settings.json').read_text()"
+    (folder / "long.py").write_text(JOB.format(waits))
+    long, used = load_job(f"{folder / 'long'}.py:job"), {}
+    thread = threading.Thread(target=lambda: used.update(raced(folder, "long", long)))
+    thread.start()
+    raced(folder, "short")
+    ended.set()
+    thread.join()
+    assert "settings.json" in used
+
+
+def test_data_of_several_workers_are_checked_as_they_were_noted(folder, monkeypatch):
+    monkeypatch.setattr(contents, "_left", [10**6])
+    assert " bytes" not in searched(folder, "(HERE / 'settings.json').read_text()")["settings.json"]
+    contents._content.cache_clear()
+    contents._left[0] = 0  # a process that has to check what several have read
+    assert searched(folder, resume=True)
+
+
+def test_the_events_of_others_are_left_alone(folder):
+    searched(
+        folder, "sys = __import__('sys'); sys.audit('open'); sys.audit('ctypes.dlopen', b'x'); sys.audit('import')"
+    )

@@ -167,6 +167,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
             check_accepted(self.folder, [f"folder: {self._record.folder} → {used.folder}"], self._accepts)
             self._record.used = {}
         self.used, self._record.folder = used, used.folder
+        used.searches.add(id(self))
 
     def claim(self) -> None:
         """Takes the lock, until `release`; cleans up what a killed process left, and begins to overwrite where asked.
@@ -196,7 +197,8 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         """Gives the lock back, and deletes folders that were made for it and are empty; `claim` takes it again."""
         self._lock.release()
         if self.used is not None:
-            self.used.is_watched = False
+            self.used.searches.discard(id(self))
+            self.used.is_watched = bool(self.used.searches)
         with suppress(OSError):
             for path in self._emptied or ([self.folder] if self._new else []):
                 path.rmdir()
@@ -207,7 +209,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self.claim()
         self._lock.check_held()
         if not self._recorded:
-            self._delete_checkpoints(self._record.id)  # of another job, where changes were accepted
+            self._unfinished.delete(stored.any_run(self._record.id))  # of another job, where changes were accepted
         self.note_used()
 
     def _replace_former(self) -> None:
@@ -215,7 +217,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         self._write_record()
         for former in self._record.former:
             run_files.delete(run_files.matching(self._runs, stored.run_names(former)))
-            self._delete_checkpoints(former)
+            self._unfinished.delete(stored.any_run(former))
         run_files.check_unchanged(self.folder, self._record.files)
         run_files.delete([self.folder / name for name in run_files.LISTED])
         self._remove_folders()
@@ -229,10 +231,6 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         known = {**versions(), **record.versions}
         if not self._recorded or (used, known) != (record.used, record.versions):
             self._write_record(used=used, versions=known)
-
-    def _delete_checkpoints(self, search: str) -> None:
-        """Deletes the checkpoints of all runs of a search."""
-        self._unfinished.delete(stored.any_run(search))
 
     def _remove_folders(self) -> None:
         """Removes the folders that are empty, but for the user's own."""
@@ -254,20 +252,16 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         now.folder = now.search.get("folder") or before.folder
         now.used = as_now(now.folder, before.used)
         now.versions = {name: version for name, version in versions(before.versions).items() if name in before.versions}
-        self.changes = differences(*(flat(record.search, record.used, record.versions) for record in (before, now)))
+        changes = differences(*(flat(record.search, record.used, record.versions) for record in (before, now)))
         names = stored.run_names(before.id)
-        is_bare = (  # where nothing is made, nothing can mix
-            bool(self.changes)
-            and all(change.startswith(OF_DATA) for change in self.changes)
-            and not (run_files.entries(self._runs, names) or self._unfinished.has_any(before.id))
-        )
-        check_accepted(self.folder, [] if is_bare else self.changes, self._accepts)
+        has_runs = run_files.entries(self._runs, names) or self._unfinished.has_any(before.id)  # else nothing can mix
+        self.changes = changes if has_runs or not all(c.startswith(OF_DATA) for c in changes) else []
+        check_accepted(self.folder, self.changes, self._accepts)
         moved = before.checkpoints != self._record.checkpoints
-        self._recorded = not self.changes and not moved
+        self._recorded = not changes and not moved
         before.checkpoints = address = self._record.checkpoints
         before.kept += [address] if moved and (self.folder / address).exists() else []
         self._record = before
-        self.changes = [] if is_bare else self.changes
         before.search, before.folder, before.used, before.versions = now.search, now.folder, now.used, now.versions
         before.accepted = [*before.accepted, *self.changes]
         for file in run_files.entries(self._runs, names):

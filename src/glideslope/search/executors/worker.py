@@ -135,17 +135,13 @@ def check_versions(expected: Mapping[str, str]) -> None:
     differing = [
         f"{name} {here or 'none'} instead of {version}"
         for name, version in expected.items()
-        if _public(here := python if name == "Python" else version_of(name)) != _public(version)
+        if (here := python if name == "Python" else version_of(name)).partition("+")[0] != version.partition("+")[0]
     ]
     if differing:
         raise SearchError(
             f"the worker on {socket.gethostname()} has other versions than the search: {', '.join(differing)}; install "
             "the same on both"
         )
-
-
-def _public(version: str) -> str:
-    return version.partition("+")[0]
 
 
 class RunLimit:

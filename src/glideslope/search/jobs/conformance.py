@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import pickle
 from collections.abc import Callable
-from typing import Any
 
 from glideslope.errors import JobError
 from glideslope.search.jobs.calls import FAILURES, calling, described
@@ -46,9 +45,9 @@ def check_job(job: Job, *, lr: float = 1e-3, steps: int = 5) -> None:
     for check in CHECKS:
         try:
             if problem := check(job, lr, steps):
-                broken.append(f"{_promise(check)}: {problem}")
+                broken.append(f"{check.__doc__}: {problem}")
         except FAILURES as error:
-            broken.append(f"{_promise(check)}: {_raised(error)}")
+            broken.append(f"{check.__doc__}: {_raised(error)}")
         try:
             job.restore(start)
         except FAILURES as error:
@@ -177,10 +176,6 @@ def _unmoved(job: Job, one: float, other: float) -> bool:
 
 def _raised(error: BaseException) -> str:
     return described(error) if isinstance(error, SystemExit) else f"it raised {described(error)}"
-
-
-def _promise(check: Any) -> str:
-    return str(check.__doc__)
 
 
 def _losses(job: Job, lr: float, steps: int) -> list[float]:

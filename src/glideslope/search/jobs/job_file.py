@@ -40,8 +40,12 @@ class JobFile:
 
     def of_rank(self, seed: int, **options: Any) -> Job:
         """The job of this process, one of several or the only one."""
-        make = functools.partial(self.__wrapped__, **options)
-        return check_methods(_made(make, self.place, seed), self.place)
+        try:
+            return check_methods(self.__wrapped__(seed, **options), self.place)
+        except JobError:
+            raise
+        except FAILURES as error:
+            raise JobError(f"{self.place} failed to make a job: {described(error)}") from error
 
     @functools.cached_property
     def __wrapped__(self) -> Callable[..., Any]:
@@ -110,12 +114,3 @@ def _beside_its_package(file: Path) -> str:
     if len(names) == 1:
         return ": a job's file is run by itself, so write its imports without dots"
     return f": a job's file is run by itself, so name another, in {folder}, with `from {'.'.join(names)} import job`"
-
-
-def _made(make: Callable[[int], Any], place: str, seed: int) -> Any:
-    try:
-        return make(seed)
-    except JobError:
-        raise
-    except FAILURES as error:
-        raise JobError(f"{place} failed to make a job: {described(error)}") from error

@@ -8,6 +8,8 @@ import os
 import re
 import sys
 import threading
+import time
+from contextlib import suppress
 from importlib.util import source_from_cache
 from pathlib import Path
 from typing import Any
@@ -16,14 +18,13 @@ from glideslope.errors import SearchError
 from glideslope.search.jobs.contents import NONE, WRITTEN, content, is_code, with_names
 
 _MOST = 10_000  # files besides code
-_EVENTS = {
-    "open": (0, "read"), "import": (1, "read"), "os.listdir": (0, "listed"), "os.scandir": (0, "listed"),
-    "os.remove": (0, "written"), **dict.fromkeys(("os.rename", "os.link", "os.symlink"), (1, "written")),
+_EVENTS = {  # of Python that tell of a file: which argument names it
+    "open": 0, "import": 1, "ctypes.dlopen": 0, "os.listdir": 0, "os.scandir": 0, "os.remove": 0, "os.rename": 1,
+    "os.link": 1, "os.symlink": 1,
 }  # fmt: skip
-"""The events of Python that tell of a file: which argument names it, and what becomes of it."""
-_FOREIGN = re.compile(r"(?:^|/)(?:\.[^/]+|__pycache__|[^/]*-packages|python3\.\d+)(?:/|$)")
-_FOR_OTHERS = ("pathlib", "glob", "os", "pkgutil", "shutil", "io", "tempfile", "tokenize")  # open and list for others
-_OWN = ("glideslope.search", "glideslope.cli", "glideslope.views", "glideslope.files", "linecache")
+_FOREIGN = re.compile(r"(?:^|/)(?:\.[^/]+|__pycache__|[^/]*(?:-packages|(?:egg|dist)-info)|python3\.\d+)(?:/|$)")
+_FOR_OTHERS = ("pathlib", "glob", "os", "pkgutil", "shutil", "io", "tempfile", "tokenize", "linecache")
+_OWN = ("glideslope.search", "glideslope.cli", "glideslope.views", "glideslope.files")
 
 
 class UsedFiles:
@@ -35,59 +36,67 @@ class UsedFiles:
         self._roots = {real: os.path.relpath(real, self.folder), named: ".", self.folder: "."}
         self._placed = functools.lru_cache(_MOST)(self._placed_anew)
         self._files: dict[str, str] = {}
+        self._before: dict[str, str] = {}  # of earlier searches, whose jobs may remember it
+        self.searches: set[int] = set()  # that last
 
     def begin(self) -> None:
-        """Begins anew: with the modules that are loaded already, as they were noted before, or else as they are."""
-        self.is_watched, before, self._files = True, self._files, {}
+        """Begins anew, unless a search lasts, with what is as it was noted before and the modules that are loaded."""
+        self.is_watched, before = True, self._before | self._files
+        if not self.searches:
+            self._since, self._files = time.time_ns(), {}
+            self._before = {n: said for n, said in before.items() if said == content(f"{self.folder}/{n}", said)}
         for path in {getattr(module, "__file__", None) for module in list(sys.modules.values())}:
-            if isinstance(path, str) and (name := self._name(os.path.abspath(path))):
-                said = before.get(name, WRITTEN)
-                self._files[name] = content(path) if said == WRITTEN else said
+            if isinstance(path, str) and (name := self._name(os.path.abspath(path))) and name not in self._files:
+                self._files[name] = content(path) if before.get(name, WRITTEN) == WRITTEN else before[name]
 
     def note(self, path: str, kind: str) -> None:
         """A file is "read" or "written", or a folder "listed"."""
-        name = self._name(path, kind == "listed")
+        name = self._name(path, kind == "listed") if self.is_watched else None
         if name is None or (caller := self._caller(name)) is None:
             return
-        if kind == "written":
-            self._files[name] = WRITTEN
-        elif is_code(name) and caller.startswith("importlib"):  # which loads it, again perhaps
-            self._files[name] = content(path)
-        elif name not in self._files and (is_code(name) or len(self._files) < _MOST):
-            self._files[name] = NONE if kind == "listed" else content(path)
+        is_loaded = kind == "read" and is_code(name) and caller.startswith("importlib")  # again perhaps
+        if is_loaded or (kind == "written" if name in self._files else is_code(name) or len(self._files) < _MOST):
+            is_new = kind == "read" and not is_code(name) and self._is_new(path)
+            self._files[name] = WRITTEN if is_new or kind == "written" else content(path)
 
     def add(self, files: dict[str, str]) -> None:
         """Notes what another process has used, if it is here too. Raises a SearchError where it loaded other code."""
         for name, said in files.items():
-            if said != NONE == content(os.path.join(self.folder, name)) and not name.endswith("/"):
-                continue
-            if self._files.setdefault(name, said) not in (said, WRITTEN) and said != WRITTEN and is_code(name):
-                raise SearchError(f"{name} has changed since the search began, and a worker loaded it so: begin again")
-            self._files[name] = WRITTEN if said == WRITTEN else self._files[name]
+            if said == NONE or name.endswith("/") or content(os.path.join(self.folder, name)) != NONE:
+                if self._files.get(name, said) not in (said, WRITTEN) and said != WRITTEN and is_code(name):
+                    raise SearchError(f"{name} has changed since the search began, and a worker loaded it: begin again")
+                self._files[name] = WRITTEN if said == WRITTEN else self._files.get(name, said)
 
     def used(self, run_directory: Path | None = None, is_first: bool = False) -> dict[str, str]:
-        """The content of each file, by its path from the folder; `WRITTEN` for what the job writes, in the first run
-        also for data that have changed. The names in a folder that was listed are by its path and a slash. What is in
-        the run directory is left out."""
-        own = Path(os.path.relpath(os.path.realpath(run_directory or self.folder), self.folder)).as_posix()
-        for name, said in list(self._files.items()) if is_first else ():
-            if not name.endswith("/") and not is_code(name) and content(os.path.join(self.folder, name), said) != said:
+        """The content of each file by its path from the folder; `WRITTEN` for data that the job writes: they come after
+        they were looked for or listed, or change in the first run. What is in the run directory is left out."""
+        own = Path(os.path.relpath(os.path.realpath(run_directory or self.folder), self.folder)).as_posix() + "/"
+        for name, said in list(self._files.items()):
+            path = f"{self.folder}/{name}"
+            is_grown = name.endswith("/") and not name.startswith(own) and self._is_new(path)
+            for file in next(os.walk(path), ("", (), ()))[2] if is_grown and len(self._files) < _MOST else ():
+                if self._is_new(path + file) and not is_code(file):
+                    self._files.setdefault(Path(name, file).as_posix(), WRITTEN)
+            if (is_first or said == NONE) and not is_code(name) and content(path, said) != said:
                 self._files[name] = WRITTEN
-        left = {name: said for name, said in self._files.copy().items() if not name.startswith(f"{own}/")}
-        return with_names(self.folder, left)
+        return with_names(self.folder, {n: s for n, s in (self._before | self._files).items() if not n.startswith(own)})
+
+    def _is_new(self, path: str) -> bool:
+        """Whether a file, or a folder's list of names, has changed since the search began, as what its job writes."""
+        with suppress(OSError):
+            return self._since < os.stat(path).st_mtime_ns <= time.time_ns()
+        return False
 
     def _name(self, path: str, is_folder: bool = False) -> str | None:
         """The path of a file from the folder; None where it isn't noted."""
         place, name = (path, "") if is_folder else os.path.split(path)
-        within = self._placed(place)
-        return None if within is None else Path(within, name).as_posix() + "/" * is_folder
+        return None if (within := self._placed(place)) is None else Path(within, name).as_posix() + "/" * is_folder
 
     def _placed_anew(self, place: str) -> str | None:
         """The path of a folder from the job's; None where it isn't within, is hidden, or of an environment."""
         for path, (root, start) in itertools.product((place, os.path.realpath(place)), self._roots.items()):
-            within = Path(os.path.relpath(path, root))
-            if within.parts[:1] != (os.pardir,):
-                return None if _FOREIGN.search(within.as_posix()) else os.path.normpath(start / within)
+            if not (within := os.path.relpath(path, root).replace(os.sep, "/") + "/").startswith("../"):
+                return None if _FOREIGN.search(within) else os.path.normpath(os.path.join(start, within))
         return None
 
     def _caller(self, name: str) -> str | None:
@@ -96,13 +105,12 @@ class UsedFiles:
         while frame and frame.f_globals.get("__name__", "").partition(".")[0] in _FOR_OTHERS:
             frame = frame.f_back
         caller = frame.f_globals.get("__name__", "") if frame else ""
-        if name == "./" and not (frame and self._name(os.path.abspath(frame.f_code.co_filename))):
-            return None
+        if name == "./" or (name.endswith("/") and os.path.join(self.folder, name[:-1]) in sys.path):
+            caller = caller if frame and self._name(os.path.abspath(frame.f_code.co_filename)) else "importlib"
         return None if caller.startswith(_OWN) or (name.endswith("/") and caller.startswith("importlib")) else caller
 
 
-watched: dict[str, UsedFiles] = {}
-"""By the folder."""
+watched: dict[str, UsedFiles] = {}  # by the folder
 _busy = threading.local()
 
 
@@ -110,21 +118,18 @@ def watch(file: str | os.PathLike[str]) -> UsedFiles:
     """Begins to note, anew, what is used of the folder of a file."""
     if not watched:
         sys.addaudithook(_hook)
-    folder = os.path.realpath(os.path.dirname(os.path.abspath(file)))
-    files = watched.setdefault(folder, UsedFiles(os.fspath(file)))
-    files.begin()
-    return files
+    files = UsedFiles(os.fspath(file))
+    watched.setdefault(files.folder, files).begin()
+    return watched[files.folder]
 
 
 def following(source: Any) -> UsedFiles:
     """What a search of a job, or of the function that makes it, uses: of the folder of its file or package; where it is
     of Glideslope, or of a notebook, of that of the script or of the working directory."""
     if (file := getattr(source, "here", None)) is not None:  # loading it has begun that
-        files = watched.get(os.path.realpath(file.parent)) or watch(file)
-        files.is_watched = True
-        return files
-    source = getattr(source, "func", source)
-    name = getattr(source, "__module__", None) or type(source).__module__
+        known = watched.get(os.path.realpath(file.parent))
+        return known if known and known.is_watched else watch(file)
+    name = getattr(getattr(source, "func", source), "__module__", None) or type(source).__module__
     module = sys.modules.get("__main__" if name.startswith("glideslope.") else name)
     file = getattr(module, "__file__", None) or os.path.join(os.getcwd(), "notebook")
     for _ in range(name.count(".") + (os.path.basename(file) == "__init__.py")):
@@ -136,20 +141,20 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     """What is called at each event of this process that Python audits."""
     if event not in _EVENTS or getattr(_busy, "now", False):
         return
-    which, kind = _EVENTS[event]
-    path = arguments[which]
-    if isinstance(path, int) or (path is None and event == "import"):
-        return
     _busy.now = True
     try:
-        path = os.path.abspath(os.fsdecode("." if path is None else path))
+        kind = "read" if event[:3] != "os." else "listed" if event in ("os.listdir", "os.scandir") else "written"
+        path = os.fsdecode(arguments[_EVENTS[event]] or ("." if kind == "listed" else ""))  # of a number there is none
+        if kind == "written" and arguments[-1] != -1:
+            path = os.path.join(os.readlink(f"/proc/self/fd/{arguments[-1]}"), path)
         if event == "open" and arguments[2] & (os.O_WRONLY | os.O_TRUNC | os.O_APPEND):
             kind = "written"
-        elif kind == "read" and path.endswith(".pyc") and "__pycache__" in path:
-            path = source_from_cache(path)
-        for files in [files for files in list(watched.values()) if files.is_watched]:
-            files.note(path, kind)
-    except Exception:  # a path that none can be, or a file that is gone
+        elif kind == "read" and path.endswith(".pyc"):
+            with suppress(ValueError):  # it lies where its source would
+                path = source_from_cache(os.path.abspath(path))
+        for files in list(watched.values()) if path and (os.sep in path or event != "ctypes.dlopen") else ():
+            files.note(os.path.abspath(path), kind)
+    except Exception:  # a path that none can be, a file that is gone, an event that another audits
         return
     finally:
         _busy.now = False

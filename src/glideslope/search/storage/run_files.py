@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import stat
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +12,7 @@ from typing import BinaryIO
 from glideslope.errors import DocumentError, RunDirectoryError
 from glideslope.files import write_in_place
 from glideslope.search.storage import states
+from glideslope.search.storage.stored import regular
 
 WRITTEN = ("result.json", "runs.csv", "report.html")  # what a search writes at its end
 
@@ -78,20 +78,12 @@ def delete(files: Iterable[Path]) -> None:
 def delete_temporary(folder: Path) -> None:
     """Deletes the temporary files in a run directory that a killed process left."""
     for name in ("", RUNS, UNFINISHED, TRAINED):
-        delete(file for file in matching(folder / name, _TEMPORARY) if file.is_file() and not file.is_symlink())
+        delete(file for file in entries(folder / name, _TEMPORARY) if file.is_file() and not file.is_symlink())
 
 
 def digest(file: Path) -> str | None:
     """The checksum of a regular file, None where there is nothing. Raises a DocumentError for anything else there."""
-    try:
-        if not stat.S_ISREG(os.lstat(file).st_mode):
-            raise DocumentError("it isn't a regular file")
-        with file.open("rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest()[:16]
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise DocumentError(f"it can't be read: {error.strerror}") from error
+    return regular(file, lambda content: hashlib.file_digest(content, "sha256").hexdigest()[:16])
 
 
 def write(

@@ -6,8 +6,10 @@ import math
 import os
 import re
 import stat
+from collections.abc import Callable
+from io import BufferedReader
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -17,6 +19,7 @@ from glideslope.feedback import Event
 from glideslope.search.jobs.contents import digest
 
 _NOT_FINITE = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
+T = TypeVar("T")
 _ID = "[0-9a-f]{16}"
 Identifier = Annotated[str, msgspec.Meta(pattern=f"^{_ID}$")]
 Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -153,13 +156,22 @@ def unfinished_names(stem: str) -> re.Pattern[str]:
 
 def content_of(file: Path) -> bytes | None:
     """The content of a regular file, None where there is nothing. Raises a DocumentError for anything else there."""
+
+    def content(opened: BufferedReader) -> bytes:
+        if (size := os.fstat(opened.fileno()).st_size) > MOST_BYTES:
+            raise DocumentError(f"{size:,} bytes: more than {MOST_BYTES:,} aren't read")
+        return opened.read()
+
+    return regular(file, content)
+
+
+def regular(file: Path, read: Callable[[BufferedReader], T]) -> T | None:
+    """What is read of a regular file, None where there is nothing. Raises a DocumentError for anything else there."""
     try:
-        status = os.lstat(file)
-        if not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(os.lstat(file).st_mode):
             raise DocumentError("it isn't a regular file")
-        if status.st_size > MOST_BYTES:
-            raise DocumentError(f"{status.st_size:,} bytes: more than {MOST_BYTES:,} aren't read")
-        return file.read_bytes()
+        with file.open("rb") as opened:
+            return read(opened)
     except FileNotFoundError:
         return None
     except OSError as error:
