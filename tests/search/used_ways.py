@@ -3,7 +3,7 @@
 LISTED = "[file.read_text() for file in (HERE / 'd').rglob('[!.]*.json')]"
 NUMBERED = f"{LISTED}\nN % 3 or (HERE / 'd' / f'epoch{{N}}.json').write_text('1')"
 OTHERS = """
-if N > 6:
+if N > 10:
     os.makedirs(HERE / f'tmp{N}', exist_ok=True)
     subprocess.run(['cp', HERE / 'settings.json', HERE / f'tmp{N}/out.json'], check=True)
     (HERE / f'tmp{N}/out.json').read_text()
@@ -11,9 +11,9 @@ if N > 6:
 """
 GOES_ON = {
     "a checkpoint that torch writes in a later run": (
-        "p = HERE / 'best.pt'\np.exists() and torch.load(p)\nN > 8 and torch.save({'n': N}, p)", {}),
+        "p = HERE / 'best.pt'\np.exists() and torch.load(p)\nN > 10 and torch.save({'n': N}, p)", {}),
     "a cache for each run, by torch": (
-        "p = HERE / f'cache{N // 9}.pt'\ntry: torch.load(p)\nexcept OSError: torch.save({'n': N}, p)", {}),
+        "p = HERE / f'cache{N // 11}.pt'\ntry: torch.load(p)\nexcept OSError: torch.save({'n': N}, p)", {}),
     "outputs by torch beside data of their kind": (
         "N > 1 or torch.save(1, HERE / 'd' / 'a.pt')\n[torch.load(p) for p in (HERE / 'd').glob('a*.pt')]\n"
         "torch.save(N, HERE / 'd' / f'epoch{N}.pt')", {"d/epoch99.pt": ""}),
