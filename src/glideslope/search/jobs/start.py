@@ -19,7 +19,8 @@ BY_FAN = 0.48
 """The median, over those trainings, of the best peak times the mean fan-in, where each coordinate is scaled. A step of
 such an optimizer moves each number by about the rate, and so what a unit computes by the rate times what comes in: by
 the maximal-update rule (arXiv:2203.03466, table 3) the best rate is inverse to it. On trainings that didn't choose the
-number, the usual peak errs by a factor of 2.3 in the geometric mean, by one of 3.0 without it (`benchmarks/search/starts.py`)."""
+number, the usual peak errs by a factor of 2.3 in the geometric mean, by one of 3.0 without the fan-in
+(`benchmarks/search/starts.py`)."""
 
 EDGES = {"plain": (3.0, 0.9), "adagrad": (1.4, 0.5), "adaptive": (19.0, 0.3)}
 """By the kind of optimizer: how far below the edge of stability of a sweep of 100 updates the best peak lies, in the
