@@ -146,8 +146,9 @@ class Law(Shown, ByValue):
         """The updates that a run on a schedule, a value or its text, needs for its end to come down to a loss: its
         parts of the horizon grow with it, and no more than `most` are tried. Raises a LawError if that doesn't
         suffice."""
-        if not (math.isfinite(target) and target > 0 and math.isfinite(peak) and peak > 0 and most >= 1):
-            raise LawError(f"target={target}, peak={peak}, most={most}: give a loss and a peak above 0, and an update")
+        for name, value in (("target", target), ("peak", peak), ("most", most)):
+            if not (math.isfinite(value) and value > 0):
+                raise LawError(f"{name}={value}: give a number above 0")
 
         def end(steps: int) -> float:
             """The loss after so many updates; infinite if the fixed phases are longer, or all rates are 0."""
