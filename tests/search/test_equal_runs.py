@@ -1,6 +1,7 @@
 """The peak by runs of equal length: what is run next, and what the runs say."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import glideslope as gs
-from glideslope.search.jobs.start import chosen_rate, kind, mean_fan_in, start
+from glideslope.search.jobs.start import chosen_rate, kind, mean_fan_in, optimizer_name, start, usual_peak
 from glideslope.search.strategy.equal_runs import at_length, best_of, loss_at, minimum, next_peak, plan
 
 bowls = st.tuples(st.floats(-12, 6), st.floats(0.02, 2), st.floats(1.05, 4), st.floats(-1e3, 1e3), st.floats(1e-3, 1e3))
@@ -134,6 +135,7 @@ def test_a_search_begins_lower_where_more_comes_into_each_unit():
 
 
 def test_what_comes_in_is_known_in_every_framework():
+    torch = pytest.importorskip("torch")
     jnp = pytest.importorskip("jax.numpy")
     keras = pytest.importorskip("keras")
 
@@ -145,6 +147,18 @@ def test_what_comes_in_is_known_in_every_framework():
     model.build((None, 9))
     assert mean_fan_in(Job(model)) == pytest.approx(6)
     assert mean_fan_in(Job({"a": jnp.ones((9, 4)), "b": jnp.ones((4, 8)), "c": jnp.ones(3)})) == pytest.approx(6)
+    optax = pytest.importorskip("optax")
+    params = {"a": jnp.ones((9, 4)), "b": jnp.ones((4, 8))}
+    found = {name: getattr(optax, name)(0.1).init(params) for name in ("adamw", "adagrad", "sgd", "lion", "adafactor")}
+    found["momentum"] = optax.sgd(0.1, momentum=0.9).init(params)
+    found["injected"] = optax.inject_hyperparams(optax.adamw)(0.1).init(params)
+    kinds = {name: kind(optimizer_name(SimpleNamespace(opt_state=state))) for name, state in found.items()}
+    assert kinds == {"adamw": "adaptive", "adagrad": "adagrad", "sgd": None, "lion": "adaptive",
+                     "adafactor": "adaptive", "momentum": "plain", "injected": "adaptive"}  # fmt: skip
+    of_jax = SimpleNamespace(params=params, opt_state=found["adamw"])
+    of_torch = torch.nn.Sequential(torch.nn.Linear(9, 4, bias=False), torch.nn.Linear(4, 8, bias=False))
+    job = SimpleNamespace(model=of_torch, optimizer=torch.optim.AdamW(of_torch.parameters()))
+    assert start(of_jax) == pytest.approx(start(job)) == pytest.approx(usual_peak("adamw", 6))
     assert mean_fan_in(Job({"c": jnp.ones(3)})) is mean_fan_in(Job("a name")) is None
 
 

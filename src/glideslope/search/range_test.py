@@ -14,7 +14,7 @@ from glideslope.schedules.amounts import real
 from glideslope.search.jobs.calls import calling
 from glideslope.search.jobs.job import Job, JobFactory
 from glideslope.search.jobs.scalars import whole
-from glideslope.search.jobs.start import by_edge, kind, mean_fan_in, optimizer_of
+from glideslope.search.jobs.start import by_edge, kind, mean_fan_in, optimizer_name
 from glideslope.search.jobs.time_limit import one_run
 from glideslope.search.progress import Watch, unwatched
 from glideslope.search.runs.drive import drive
@@ -106,7 +106,7 @@ def range_test(trials: Trials, *, low: float, high: float, steps: int, sweeps: i
         sweeps = 1
     rates = np.geomspace(low, high, steps)
     trials.bound = trials.updates + steps * sweeps
-    optimizer = trials.optimizer or type(optimizer_of(trials.job)).__name__
+    optimizer = trials.optimizer or optimizer_name(trials.job)
     losses = [_swept(trials, rates, i, sweeps) for i in range(sweeps)]
     return summary(losses, rates, optimizer, mean_fan_in(trials.job))
 

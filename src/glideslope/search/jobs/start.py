@@ -19,7 +19,8 @@ BY_FAN = 0.48
 """The median, over those trainings, of the best peak times the mean fan-in, where each coordinate is scaled. A step of
 such an optimizer moves each number by about the rate, and so what a unit computes by the rate times what comes in: by
 the maximal-update rule (arXiv:2203.03466, table 3) the best rate is inverse to it. On trainings that didn't choose the
-number, the usual peak errs by a factor of 2.3 in the geometric mean, and by one of 3.5 without the fan-in."""
+number, the usual peak errs by a factor of 2.3 in the geometric mean, by one of 3.0 without the fan-in
+(`benchmarks/search/starts.py`)."""
 
 EDGES = {"plain": (3.0, 0.9), "adagrad": (1.4, 0.5), "adaptive": (19.0, 0.3)}
 """By the kind of optimizer: how far below the edge of stability of a sweep of 100 updates the best peak lies, in the
@@ -30,13 +31,14 @@ TRUST = 0.25  # the weight, in the logarithm, of a rate that the user chose
 
 _FAR = 100.0  # the factor beyond which a user's rate says nothing
 
-_RELATIVE = ("muon", "lamb", "adafactor")  # whose steps have a size that doesn't grow with what comes in
-_ADAPTIVE = ("adam", "rms", "lion", "muon", "adan", "adafactor", "adabelief", "lamb", "sophia")
-_PLAIN = ("sgd", "momentum", "nesterov", "lars")
+_RELATIVE = ("muon", "lamb", "adafactor", "factored")  # whose steps have a size that doesn't grow with what comes in
+_ADAPTIVE = ("adam", "rms", "lion", "muon", "adan", "adafactor", "factored", "belief", "lamb", "sophia")
+_PLAIN = ("sgd", "momentum", "nesterov", "lars", "trace")
 
 
 def kind(optimizer: str | None) -> str | None:
-    """The kind of an optimizer by the name of its class, in any library; None where it isn't known.
+    """The kind of an optimizer by the name of its class, in any library, or of its state in Optax; None where it isn't
+    known.
 
     Those that take gradients as they are need larger rates than those that scale each coordinate's update to about 1.
 
@@ -44,7 +46,7 @@ def kind(optimizer: str | None) -> str | None:
     ('plain', 'adaptive', 'adagrad', None)
     """
     name = (optimizer or "").lower()
-    if "adagrad" in name:
+    if "adagrad" in name or name == "rss":
         return "adagrad"
     if any(word in name for word in _ADAPTIVE):
         return "adaptive"
@@ -66,7 +68,8 @@ def usual_peak(optimizer: str | None, fan_in: float | None = None) -> float:
 def mean_fan_in(job: Any) -> float | None:
     """How many numbers come into a unit of the network of a job, in the geometric mean over its trained matrices and
     kernels, a table that is looked up in counted as one; None where the network isn't known, or has none of them."""
-    if (model := getattr(job, "model", None)) is None:
+    model = getattr(job, "model", None)
+    if (model := getattr(job, "params", None) if model is None else model) is None:
         return None
     try:
         trained = parameters(model)
@@ -92,12 +95,34 @@ def by_edge(edge: float, optimizer: str | None, fan_in: float | None = None) -> 
 
 def start(job: Any, optimizer: str | None = None) -> float:
     """The peak that a search begins with: by a job's optimizer, the first of several, or by the name of one chosen."""
-    first = optimizer_of(job)
-    usual = usual_peak(optimizer or type(first).__name__, mean_fan_in(job))
-    rate = None if optimizer else chosen_rate(first)
+    usual = usual_peak(optimizer or optimizer_name(job), mean_fan_in(job))
+    rate = None if optimizer else chosen_rate(optimizer_of(job))
     if rate is None or not usual / _FAR <= rate <= usual * _FAR:
         return usual
     return float(usual ** (1 - TRUST) * rate**TRUST)
+
+
+def optimizer_name(job: Any) -> str:
+    """The name of the class of a job's optimizer; in JAX, where there is none, of the first state that tells it.
+
+    >>> from types import SimpleNamespace
+    >>> from typing import NamedTuple
+    >>> class ScaleByAdamState(NamedTuple):
+    ...     count: int
+    >>> optimizer_name(SimpleNamespace(opt_state=(ScaleByAdamState(0), ())))
+    'Adam'
+    """
+    first, states = optimizer_of(job), [getattr(job, "opt_state", None)]
+    while first is None and states:
+        state = states.pop()
+        name = type(state).__name__.removeprefix("ScaleBy").removesuffix("State")
+        if isinstance(state, tuple):
+            if kind(name):
+                return name
+            states += reversed(state)
+        elif isinstance(state, dict):
+            states += state.values()
+    return type(first).__name__
 
 
 def optimizer_of(job: Any) -> Any:

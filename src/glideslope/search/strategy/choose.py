@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from glideslope.errors import ScheduleError, SearchError
 from glideslope.policy import Driven, as_policy
 from glideslope.schedules import linear, one_cycle
-from glideslope.search.jobs.start import kind, optimizer_of
+from glideslope.search.jobs.start import kind, optimizer_name
 from glideslope.search.jobs.start import start as usual_peak
 from glideslope.search.runs.contestant import Contestant, Run, finds_its_rate
 from glideslope.search.runs.labels import label
@@ -184,7 +184,7 @@ def _with_axis(trials: Trials, best: Run, axis: Axis) -> tuple[Run, float, float
     what the peak is multiplied there."""
     contestant = best.contestant
     trials.use(trials.opened, contestant.optimizer)
-    optimizer = kind(contestant.optimizer or type(optimizer_of(trials.job)).__name__)
+    optimizer = kind(contestant.optimizer or optimizer_name(trials.job))
 
     def factor(value: float) -> float:
         return 1.0 if finds_its_rate(contestant.optimizer) else axis.peak(value, optimizer)
