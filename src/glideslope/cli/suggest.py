@@ -46,9 +46,8 @@ def suggest(
     lead = f"Peak to begin with: {start.peak:.2g}; the sources give {start.low:.2g} to {start.high:.2g}."
     output.answer(lead, terminal.table("Published", ("source", "peak", "batch", "schedule"), rows))
     for source in start.sources:
-        low, high = source.measured
         decay = f", weight decay {source.weight_decay}" if source.weight_decay not in (None, "") else ""
-        sizes = " to ".join(dict.fromkeys(number_text(size) for size in (low, high)))
+        sizes = " to ".join(dict.fromkeys(number_text(size) for size in source.measured))
         output.line(f"{source.name}: {source.citation}; {sizes} parameters; betas {source.betas}{decay}")
     output.line("")
     for line in start.plan:

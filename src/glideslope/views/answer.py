@@ -48,7 +48,7 @@ class Answer:
         """Each part with its heading, what to do left out."""
         named = (("How sure", self.sure), ("What it beat", self.beaten), ("Cost", (self.cost,)),
                  ("Confirm with", (self.confirm,)))  # fmt: skip
-        return [(name, " ".join(sentences)) for name, sentences in named if any(sentences)]
+        return [(name, " ".join(filter(None, sentences))) for name, sentences in named if any(sentences)]
 
 
 def first(line: str) -> Text:
