@@ -251,7 +251,7 @@ def test_nothing_learned_is_exit_status_1_with_a_report(folder):
 def test_the_doubts_of_a_range_test_are_shown(folder):
     found = run(folder, "find", "quadratic.py:bad_row", "--sweeps", "1", "--steps", "100", "--out", "f")
     assert "look at the data" in found.stderr
-    assert "One sweep of 100 updates: short" in found.stdout
+    assert "1 sweep of 100 updates is short" in found.stdout
     quiet = run(folder, "find", "quadratic.py:job", "--low", "1e-9", "--high", "1e-6", "--out", "q", "--json")
     assert json.loads(quiet.stdout)["steps"] == 100
 

@@ -18,7 +18,7 @@ def test_a_press_on_the_surface_starts_the_ball_there(browser, studio):
     )
     page = opened.page
     box = page.locator(".stage > canvas").bounding_box()
-    page.mouse.click(box["x"] + 46 + (box["width"] - 58) / 2, box["y"] + 12 + (box["height"] - 42) / 4)
+    page.mouse.click(box["x"] + 58 + (box["width"] - 70) / 2, box["y"] + 12 + (box["height"] - 56) / 4)
     until(page, f"{STATE}.balls[0].start[0] < 0.1")
     start = page.evaluate(f"{STATE}.balls[0].start")
     assert start == pytest.approx([0, 1.5], abs=0.03)

@@ -195,6 +195,64 @@ def test_a_job_file_with_the_name_of_a_library_is_refused(tmp_path, name):
     assert getattr(sys.modules.get(name), "job", None) is None
 
 
+JOBS = """
+import glideslope as gs
+import helping_with_jobs
+import numpy as np
+import torch
+
+class Failing(torch.nn.Linear):
+    def forward(self, x):
+        return helping_with_jobs.product(x)  # in a model
+def evaluating(*args):
+    raise KeyError("label")  # in a metric
+def making(seed):
+    np.zeros(3) @ np.zeros(4)  # in the job
+def training(model, seed, **arguments):
+    torch.manual_seed(seed)
+    data = [(torch.ones(3), torch.ones(1))] * 8
+    loader = torch.utils.data.DataLoader(data, batch_size=4)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    return gs.torch.Job(model, optimizer, torch.nn.MSELoss(), loader, loader, **arguments)
+def inside(seed):
+    return training(Failing(3, 1), seed)
+def measured(seed):
+    return training(torch.nn.Linear(3, 1), seed, metric=evaluating)
+def library(seed):
+    return training(torch.nn.Linear(9, 1), seed)
+"""
+HELPER = """
+def product(x):
+    return x @ x  # in a helper
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "line"),
+    [
+        ("making", "jobs_that_fail.py", "in the job"),
+        ("inside", "helping_with_jobs.py", "in a helper"),
+        ("measured", "jobs_that_fail.py", "in a metric"),
+        ("library", "", ""),  # none of the user's lines runs when torch's own Linear fails
+    ],
+)
+def test_a_failing_job_names_the_line_of_the_users_own_code(tmp_path, monkeypatch, name, file, line):
+    (tmp_path / "jobs_that_fail.py").write_text(JOBS)
+    (tmp_path / "helping_with_jobs.py").write_text(HELPER)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(gs.JobError) as caught:
+        gs.tune(load_job(f"{tmp_path}/jobs_that_fail.py:{name}"), 100)
+    text = {"jobs_that_fail.py": JOBS, "helping_with_jobs.py": HELPER}.get(file, "").splitlines()
+    numbers = [i for i, one in enumerate(text, 1) if one.endswith(f"# {line}")]
+    assert [int(number) for number in re.findall(r"\(\w+\.py, line (\d+)\)$", str(caught.value))] == numbers
+    assert file in str(caught.value)
+
+
+def test_a_folder_in_the_place_of_a_job_file_is_called_one(tmp_path):
+    with pytest.raises(gs.JobError, match=r"is a folder .*: a job is path/to/file\.py:function"):
+        load_job(f"{tmp_path}:job").of_rank(0)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the C library by another name")
 def test_a_search_that_c_ended_is_told_of_when_it_goes_on(tmp_path):
     leaves = "self.made = getattr(self, 'made', 0) + 1; self.made == 30 and ctypes.CDLL(None)._exit(0)"

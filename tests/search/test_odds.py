@@ -1,5 +1,8 @@
 """Where the full run is said to end: in the unit of the loss, at most untrained, lower where the loss falls fast."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +10,7 @@ from hypothesis import strategies as st
 
 import glideslope as gs
 from glideslope.search import Contestant, Run
-from glideslope.search.strategy.odds import interval, steepness
+from glideslope.search.strategy.odds import NEAR, interval, steepness
 
 
 def short(loss, untrained, losses):
@@ -48,3 +51,17 @@ def test_a_training_loss_that_still_falls_leaves_more_to_gain(losses, bound):
 )
 def test_of_losses_that_have_no_ratio_the_fall_is_not_known(losses):
     assert steepness(losses) == steepness(np.ones(100))
+
+
+@pytest.mark.parametrize(
+    ("page", "bounds"),
+    [
+        ("tuning.md", {"0.25": 0, "0.5": 1, "1": 2, "2": 3, "3": 4, "4": 5}),
+        ("start/rate.md", {"half a full run": 1, "one": 2, "two": 3, "four": 5}),
+    ],
+)
+def test_the_pages_say_how_often_no_other_peak_ends_lower(page, bounds):
+    text = (Path(__file__).parents[2] / "docs" / page).read_text()
+    table = re.split(r"no other peak (?:ends )?lower by more than 1% \|.*\n", text)[1].split("\n\n")[0]
+    said = dict(re.findall(r"^\| ([^|]+) \| (?:in )?(\d+%)", table, re.MULTILINE))
+    assert said == {bound: f"{NEAR[i]:.0%}" for bound, i in bounds.items()}

@@ -31,7 +31,7 @@ def test_tune_says_what_to_do_first_then_how_sure_then_what_it_beat():
     assert lines[1] == ""
     assert [line.partition(":")[0] for line in lines[2:5]] == ["How sure", "What it beat", "Cost"]
     assert "0.1 to 0.6" in lines[2]
-    assert "Short runs end at 0.7 at their best peak, at half it 0.95." in lines[2]
+    assert "Short runs end at 0.7 at their best peak; interpolated, 0.95 at half of it." in lines[2]
     assert "twice" not in lines[2]
     assert "best of 2 constant rates, 0.1, ended at 0.4: the answer ends 50% lower." in lines[3]
     assert lines[4] == "Cost: The search took 305 updates, 0.76 full runs."
@@ -118,7 +118,7 @@ def test_find_says_the_peak_the_edge_and_how_to_confirm():
     peaks = [float(peak) for peak in words[words.index("--peaks") + 1].split(",")]
     assert peaks == sorted(peaks)
     assert peaks[1] == pytest.approx(found.suggestion, rel=0.05)
-    assert "One sweep of 100 updates: short" in " ".join(said.sure)
+    assert "1 sweep of 100 updates is short" in " ".join(said.sure)
 
 
 def test_sweeps_that_never_rise_name_no_edge():

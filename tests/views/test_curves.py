@@ -4,8 +4,10 @@ import numpy as np
 
 import glideslope as gs
 from glideslope.schedules.names import NAMES
+from glideslope.views.charts import Chart, Series
 from glideslope.views.curves import Curve
 from glideslope.views.gallery import entries
+from glideslope.views.plots import picture
 
 
 def test_boundaries():
@@ -27,3 +29,13 @@ def test_what_multiplies_a_schedule_is_shown():
     measured = Curve.of(gs.parse("cosine * plateau"), 50, 0.3, gs.Clock())
     np.testing.assert_array_equal(measured.rates, 0.3 * gs.cosine().over(50).sample(50))
     assert measured.text == "cosine() * plateau(), before any measurement"
+
+
+def test_measured_points_have_the_colour_of_their_fitted_curve():
+    at = np.arange(1.0, 6.0)
+    named = [("a", "line"), ("b", "line"), ("a, measured", "points"), ("b, measured", "points")]
+    series = [Series(name, at, at * i, style) for i, (name, style) in enumerate(named)]
+    drawn = picture(Chart("", "", "update", "loss", series, [])).axes[0].lines
+    first, second, of_first, of_second = [line.get_color() for line in drawn]
+    assert (of_first, of_second) == (first, second)
+    assert first != second

@@ -76,7 +76,7 @@ def forecast(
             now = laws.forecast(laws.Run(rates, run.step, run.loss, name=run.name), lost=run.lost, longer=longer)
             _show(now, as_json, follow)
             if stop_when is not None and now.low > stop_when:
-                output.say_line(f"The run will end above {stop_when:g}: at {now.low:#.5g} or more, odds 19 to 1.")
+                output.say_line(f"The run will end above {stop_when:g}: at {now.low:#.5g} or more, in 95% of cases.")
                 raise typer.Exit(_STOPPED)
         if not follow or last >= steps:
             return
@@ -117,7 +117,7 @@ def _show(now: Forecast, as_json: bool, brief: bool) -> None:
         f"({now.cooldown_low:#.5g} to {now.cooldown_high:#.5g})."
     )
     for other in now.others:
-        output.line(f"{_change(other)}: {other.loss:#.5g}, lower with odds of {other.odds:.0%}.")
+        output.line(f"{_change(other)}: {other.loss:#.5g}, lower in {other.odds:.0%} of cases.")
     output.line(f"Of the public curves it is nearest to those of {now.like}.")
 
 

@@ -135,7 +135,7 @@ def real(name: str, text: Any) -> float:
     try:
         return float(written(str(text)))
     except ValueError:
-        raise GlideslopeError(f"{name} {text}: it is not a number; write it as 1000, 1_000, 1e3, 1k or 7B") from None
+        raise GlideslopeError(f"{name} {text}: it is not a number; write it as 0.003, 3e-4, 1_000, 1k or 7B") from None
 
 
 def path(name: str, text: Any) -> Path:

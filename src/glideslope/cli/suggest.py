@@ -30,6 +30,7 @@ def suggest(
     from dataclasses import asdict
 
     from glideslope import laws
+    from glideslope.schedules.durations import number_text
     from glideslope.views import terminal
 
     start = laws.suggest(
@@ -42,12 +43,11 @@ def suggest(
     batches = ["as tuned" if one.batch is None else f"{one.batch:.3g} {one.unit}" for one in start.sources]
     pairs = zip(start.sources, batches, strict=True)
     rows = [(source.name, f"{source.peak:.3g}", size, source.schedule) for source, size in pairs]
-    lead = f"A start: {start.peak:.2g}; sources have {start.low:.2g} to {start.high:.2g}."
+    lead = f"Peak to begin with: {start.peak:.2g}; the sources give {start.low:.2g} to {start.high:.2g}."
     output.answer(lead, terminal.table("Published", ("source", "peak", "batch", "schedule"), rows))
     for source in start.sources:
-        low, high = source.measured
         decay = f", weight decay {source.weight_decay}" if source.weight_decay not in (None, "") else ""
-        sizes = f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
+        sizes = " to ".join(dict.fromkeys(number_text(size) for size in source.measured))
         output.line(f"{source.name}: {source.citation}; {sizes} parameters; betas {source.betas}{decay}")
     output.line("")
     for line in start.plan:

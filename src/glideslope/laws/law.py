@@ -143,11 +143,11 @@ class Law(Shown, ByValue):
         self, target: float, schedule: Schedule | str, peak: float, most: int = 10_000_000,
         batch_size: float | None = None,
     ) -> int:  # fmt: skip
-        """The updates that a run on a schedule, a value or its text, needs for its end to come down to a loss: its
-        parts of the horizon grow with it, and no more than `most` are tried. Raises a LawError if that doesn't
-        suffice."""
-        if not (math.isfinite(target) and target > 0 and math.isfinite(peak) and peak > 0 and most >= 1):
-            raise LawError(f"target={target}, peak={peak}, most={most}: give a loss and a peak above 0, and an update")
+        """The updates after which a run on a schedule, a value or its text, ends at a loss; parts of the horizon grow
+        with them. Raises a LawError if `most` of them don't suffice."""
+        for name, value in (("target", target), ("peak", peak), ("most", most)):
+            if not (math.isfinite(value) and value > 0):
+                raise LawError(f"{name}={value}: give a number above 0")
 
         def end(steps: int) -> float:
             """The loss after so many updates; infinite if the fixed phases are longer, or all rates are 0."""

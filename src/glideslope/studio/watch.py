@@ -159,7 +159,7 @@ def _charts(snapshot: Snapshot) -> list[Chart]:
             for run in snapshot.runs
         ]
         untrained = max((run.untrained for run in snapshot.runs), default=math.nan)
-        charts.append(run_charts.peaks(ends, untrained, "The validation loss at the end of each run so far."))
+        charts.append(run_charts.peaks(ends, untrained, "The validation loss that each run so far ends with."))
     if snapshot.unfinished or snapshot.running:
         charts.append(in_the_making(snapshot))
     if runs:

@@ -12,7 +12,7 @@ from glideslope.escape import html, visible
 TERMS = {
     "peak": "the largest rate of a run, where the factor of its schedule is 1",
     "updates": "how many times the optimizer changes the weights in a run",
-    "loss": "the validation loss at the end of a run; lower is better",
+    "loss": "the validation loss that a run ends with, or its least where a full run stops there; lower is better",
     "untrained": "the validation loss before the first update",
     "predicted": "where the loss of the full run lies in nine of ten trainings, by the short runs",
     "in …% of trainings": "the share of the trainings that the search was measured on, after searches as long",
@@ -48,7 +48,7 @@ class Answer:
         """Each part with its heading, what to do left out."""
         named = (("How sure", self.sure), ("What it beat", self.beaten), ("Cost", (self.cost,)),
                  ("Confirm with", (self.confirm,)))  # fmt: skip
-        return [(name, " ".join(sentences)) for name, sentences in named if any(sentences)]
+        return [(name, " ".join(filter(None, sentences))) for name, sentences in named if any(sentences)]
 
 
 def first(line: str) -> Text:
@@ -57,11 +57,7 @@ def first(line: str) -> Text:
 
 
 def made_again(updates: int) -> str:
-    """A sentence on updates that were made again, if any were.
-
-    >>> made_again(120)
-    ' 120 more were made again, after a process was lost.'
-    """
+    """A sentence on updates that were made again, if any were."""
     return f" {updates:,} more were made again, after a process was lost." if updates else ""
 
 

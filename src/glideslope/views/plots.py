@@ -45,7 +45,9 @@ def picture(chart: Chart, log: bool = False) -> Figure:
     drawing, axes = figure(chart.x, chart.y)
     lines: dict[str, Any] = {}
     for one in chart.series:
-        line = axes.plot(one.x, one.y, "." if one.style in ("faint", "points") else "-", markersize=2)[0]
+        alike = lines.get(one.name.removesuffix(", measured"))
+        points = "." if one.style in ("faint", "points") else "-"
+        line = axes.plot(one.x, one.y, points, markersize=2, color=alike and alike.get_color())[0]
         lines.setdefault(one.name, line)
         if one.band is not None:
             axes.fill_between(one.x, *one.band, color=line.get_color(), alpha=0.2)

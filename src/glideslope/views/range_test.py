@@ -13,8 +13,7 @@ from glideslope.views import report
 from glideslope.views.answer import Answer, in_html
 from glideslope.views.charts import Chart, Mark, Series, level
 
-COLUMNS = ("what", "rate")
-_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+COLUMNS = ("what", "value")
 _LONGER = 10  # the updates of a run that is to confirm a suggestion, over those of a sweep
 
 
@@ -22,10 +21,8 @@ def answer(test: RangeTest, job: str = "JOB") -> Answer:
     """What to do after a range test of a job, with the command that confirms it."""
     unstable = any(sweep.rises for sweep in test.sweeps)
     edge = f"Unstable above {test.largest_stable:.2g}." if unstable else "No rate in the range was unstable."
-    number = len(test.sweeps)
-    count = _NUMBERS[number] if number < len(_NUMBERS) else str(number)
     low, high = test.spread
-    apart = f"Their suggestions lie between {low:.2g} and {high:.2g}." if number > 1 else ""
+    apart = f"Their suggestions lie between {low:.2g} and {high:.2g}." if len(test.sweeps) > 1 else ""
     peaks = sorted({two_digits(test.suggestion * factor) for factor in (1 / 3, 1.0, 3.0)})
     command = (
         f"glideslope race {shlex.quote(job)} --steps {_LONGER * test.steps} --schedules one_cycle "
@@ -35,8 +32,8 @@ def answer(test: RangeTest, job: str = "JOB") -> Answer:
         do=f"Peak to try: {test.suggestion:.2g} ({test.basis}). {edge}",
         sure=(
             *([f"The sweeps say little: {test.problem}."] if test.problem else []),
-            f"{count.capitalize()} sweep{'s' * (number != 1)} of {plural(test.steps, 'update')}: short; longer "
-            "trainings mostly take lower rates.",
+            f"{plural(len(test.sweeps), 'sweep')} of {plural(test.steps, 'update')} "
+            f"{'is' if len(test.sweeps) == 1 else 'are'} short; longer trainings mostly take lower rates.",
             apart,
         ),
         beaten=(),

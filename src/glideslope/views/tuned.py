@@ -27,6 +27,7 @@ def answer(tuned: Tuned, problem: str | None = None) -> Answer:
         f"Train with {contestant.name} at a peak of {contestant.peak:g}: validation loss {tuned.final_loss:.4g} after "
         f"{plural(tuned.steps, 'update', ',')}."
     )
+    predicted = () if problem else ("predicted", "in …% of trainings")
     if problem:
         do = f"{problem[0].upper()}{problem[1:]}."
     return Answer(
@@ -36,15 +37,7 @@ def answer(tuned: Tuned, problem: str | None = None) -> Answer:
         cost=_cost(tuned)
         + made_again(tuned.wasted)
         + (f" Up to {tuned.ahead:,} more were made ahead, and weren't asked for." if tuned.ahead else ""),
-        terms=(
-            "peak",
-            "updates",
-            "loss",
-            "untrained",
-            *(() if problem else ("predicted", "in …% of trainings")),
-            "short run",
-            "full run",
-        ),
+        terms=("peak", "updates", "loss", "untrained", *predicted, "short run", "full run"),
     )
 
 
@@ -116,7 +109,7 @@ def chart(tuned: Tuned) -> Chart:
         (f"{run.contestant.name}, {plural(run.steps, 'update', ',')}", run.contestant.peak, run.final_loss)
         for run in (*tuned.candidates, *tuned.full, *tuned.constants)
     ]
-    caption = "The validation loss at the end of each run; runs of one schedule and one length are joined."
+    caption = "The validation loss that each run ends with; runs of one schedule and one length are joined."
     return run_charts.peaks(ends, max(run.untrained for run in tuned.candidates), caption)
 
 
@@ -154,8 +147,8 @@ def _stopped(tuned: Tuned) -> list[str]:
     least = min(map(final_loss, tuned.full))
     return [
         f"It stops after {plural(tuned.final.made, 'update', ',')}, since no full run ended as low: "
-        f"{least:.4g} at best. The "
-        "training learns its noise, or the peak is too large for a longer one. The updates at rate 0 can be left out."
+        f"{least:.4g} at best. The training learns its noise, or the peak is too large for a longer one. The updates "
+        "at rate 0 can be left out."
     ]
 
 
@@ -169,13 +162,13 @@ def _sure(tuned: Tuned) -> list[str]:
         f"After such short runs{full}, in {tuned.near:.0%} of trainings no other peak ends lower by over 1%.",
     ]
     beside = [
-        f"at {factor} it {loss:.4g}"
-        for factor, loss in zip(("half", "twice"), tuned.sensitivity, strict=True)
+        f"{loss:.4g} at {place}"
+        for place, loss in zip(("half of it", "twice it"), tuned.sensitivity, strict=True)
         if math.isfinite(loss)
     ]
     if beside:
         best = min(map(final_loss, tuned.candidates))
-        said.append(f"Short runs end at {best:.4g} at their best peak, {' and '.join(beside)}.")
+        said.append(f"Short runs end at {best:.4g} at their best peak; interpolated, {' and '.join(beside)}.")
     if len({str(run.contestant.schedule) for run in tuned.candidates}) == 1:
         said.append("The peak was tuned; the schedule is the usual one.")
     return said

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import re
 import sys
+import sysconfig
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 from glideslope.errors import GlideslopeError, JobError
@@ -14,6 +17,7 @@ from glideslope.search.jobs.time_limit import OutOfTime, at
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _MOST = 400  # characters of a message that a line shows
+_LIBRARIES = ("<", sysconfig.get_path("stdlib"), f"{Path(__file__).parents[2]}{os.sep}")  # besides site-packages
 
 FAILURES = (Exception, SystemExit, GeneratorExit, OutOfTime)
 """What a failing call raises; interrupts, and what else a caller may use to stop a search, aren't among them."""
@@ -86,7 +90,14 @@ def described(error: BaseException) -> str:
         return f"it called {call}, and a job may not end the process: let it return, or raise an error"
     if isinstance(error, OutOfTime):
         return one_line(error)
-    return f"{type(error).__name__}: {one_line(error)}"
+    return f"{type(error).__name__}: {one_line(error)}{_place(error)}"
+
+
+def _place(error: BaseException) -> str:
+    """The last line of the user's own code that was running, such as ` (train.py, line 12)`; empty if there is none."""
+    own = [f" ({Path(file).name}, line {line})" for frame, line in traceback.walk_tb(error.__traceback__)
+           if "-packages" not in (file := frame.f_code.co_filename) and not file.startswith(_LIBRARIES)]  # fmt: skip
+    return own[-1] if own else ""
 
 
 def one_line(error: BaseException | str) -> str:

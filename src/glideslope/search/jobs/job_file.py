@@ -54,7 +54,8 @@ class JobFile:
         if not file.is_file():
             here = socket.gethostname()
             where = f"on {here}" if self.file == Path(path) else f"({self.file} on {here})"
-            raise JobError(f"there is no file {path!r} {where}: a job is path/to/file.py:function")
+            what = f"{path!r} is a folder" if file.is_dir() else f"there is no file {path!r}"
+            raise JobError(f"{what} {where}: a job is path/to/file.py:function")
         function = getattr(_module(file), name, None)
         if not callable(function):
             raise JobError(f"{path} has no function {name!r}: define `def {name}(seed: int) -> Job`")

@@ -4,7 +4,7 @@ import { bands } from "./bands.js";
 import { h, short, style } from "./dom.js";
 import { dashAt } from "./report.js";
 
-const EDGE = { left: 46, right: 12, top: 12, bottom: 30 };
+const EDGE = { left: 58, right: 12, top: 12, bottom: 44 };
 
 /** @typedef {{dimensions: number, window: [number, number][], height: (number | null)[]}} Land */
 /** @typedef {{positions: (number | null)[][], losses: (number | null)[], at: number[]}} Way */
@@ -104,9 +104,12 @@ export class Surface {
     context.fillStyle = style("--muted");
     context.strokeStyle = style("--rule");
     context.lineWidth = 1;
+    context.textAlign = "center";
+    context.fillText("x", (EDGE.left + width - EDGE.right) / 2, height - 6);
+    context.fillText(this.land?.dimensions === 1 ? "f(x)" : "y", 14, (EDGE.top + height - EDGE.bottom) / 2);
     for (const value of ticks(...this.bounds(0))) {
       context.textAlign = "center";
-      context.fillText(short(value), this.place(0, value), height - 10);
+      context.fillText(short(value), this.place(0, value), height - 26);
     }
     for (const value of ticks(...this.bounds(1))) {
       context.textAlign = "right";

@@ -31,6 +31,12 @@ function tick(value) {
   return Number((value / unit).toPrecision(10)) + letter;
 }
 
+// The numbers of a linear axis, all in one notation: 0.001 and 0.0005, or 3e-4 and 2.5e-4.
+function ticksOf(values) {
+  const plain = Math.max(...values.map(Math.abs)) >= 1e-3;
+  return values.map((value) => (plain && value != null && Math.abs(value) < 1e-3 ? String(Number(value.toPrecision(4))) : tick(value)));
+}
+
 // The values of a horizontal axis whose labels have room beside each other; null for the others.
 function spaced(chart, splits) {
   chart.ctx.save();
@@ -252,7 +258,7 @@ export class Chart {
     const axis = (label, size, log) => ({
       label, size, labelSize: 22, labelFont: "13px system-ui, sans-serif", font: FONT,
       stroke: () => colour("--muted"), grid: { stroke: () => colour("--rule"), width: 1 }, ticks: { show: false },
-      values: (_, values) => values.map(tick),
+      values: (_, values) => (log ? values.map(tick) : ticksOf(values)),
       filter: (chart, splits, place) => (place ? splits : spaced(chart, splits)),
       splits: (_, place, low, high, apart) => (log ? logTicks(low, high) : evenTicks(low, high, apart)),
     });
