@@ -95,8 +95,8 @@ def test_the_tables_of_a_tuning_are_those_of_its_report(tmp_path):
     short = views.rounds(tuned.candidates)
     assert list(tables) == ["Full runs", "Full runs of constant rates", *short]
     compared = Compared(tuned.candidates, tuned.full, tuned.constants, (), tuned.noise, tuned.final)
-    assert tuned.full[0].contestant.schedule == HELD  # the loss has no noise
-    assert "its rate is held" in compared.reason(tuned.full[0])
+    assert tuned.full[1].contestant.schedule == HELD  # the loss has no noise
+    assert "its rate is held" in compared.reason(tuned.full[1])
     named = gs.tune(Quadratic(), 400, schedules=["one_cycle()", "linear()"])
     others = Compared(named.candidates, named.full, (), (), named.noise, named.final)
     assert others.best_short.contestant.schedule == named.full[0].contestant.schedule

@@ -55,7 +55,7 @@ def test_a_sparkline_falls_with_the_loss_and_leaves_out_what_is_lost():
 def test_a_pipe_gets_a_line_for_each_stage():
     console = Console(file=io.StringIO(), width=40)
     with StageLines(console) as watch:
-        gs.tune(lambda seed: Quadratic(), 100, watch=watch)
+        gs.tune(lambda seed: Quadratic(), 100, schedules=["one_cycle", "linear"], watch=watch)
     lines = console.file.getvalue().splitlines()
     assert [line.partition(":")[0] for line in lines] == ["peaks", "schedules", "full runs"]
     assert lines[-1].startswith("full runs: ")

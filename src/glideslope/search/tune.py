@@ -168,7 +168,7 @@ def tune(
     check_all(trials, [*entries, *(Contestant(schedule, 1.0, settings=settings) for schedule in choice)], steps)
     trials.bound = total + steps * (1 + (len(rates) or MOST_CONSTANTS) * against_constant)
     short = for_short_runs(total, steps) - trials.updates
-    choose = chosen(trials, choice, entries, numbers, short, total, steps, start(trials.job))
+    choose = chosen(trials, choice, entries, numbers, short, total, steps, start(trials.job), schedules is None)
     candidates, best = tuple(trials.runs), choose.best
     trials.use(seed)
     offered = choice if schedules is not None else (*choice, HELD)

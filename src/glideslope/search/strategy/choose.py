@@ -83,13 +83,14 @@ def chosen(
     bound: int,
     steps: int,
     start: float,
+    gives_way: bool = True,
 ) -> Choice:
     """Makes the runs: of one schedule to find its peak, then of each other schedule at the peak with the same sum of
     rates, then of what else enters, then of the best with other numbers of its optimizer. Another is chosen only where
     it ends lower by more than the noise.
 
     Where the best peak isn't between two others by then, there are more runs, as far as the bound goes: of the usual
-    schedules the second then gives way. Where the training loss of no run has clearly fallen, the last run is the best
+    schedules the second gives way then. Where the training loss of no run has clearly fallen, the last run is the best
     again in another data order, so that its noise is known.
 
     Args:
@@ -101,6 +102,7 @@ def chosen(
         bound: of all updates, those made before too.
         steps: updates of the full run.
         start: the peak of the first run.
+        gives_way: whether a second schedule gives way to the peak; not where the user named it.
 
     Raises:
         SearchError: no run has a finite loss, or a schedule doesn't fit into the short runs.
@@ -110,7 +112,7 @@ def chosen(
     besides = len(others) + sum(map(_runs_of, entries)) + sum(len(axis.values) for axis in also)
     _, length = plan(budget, steps, SHORTEST, besides)
     most, kept = trials.updates + budget, besides * length
-    spare = length if tuple(schedules) == (PRIOR, BESIDE) else 0  # the peak matters more than the schedule
+    spare = length * len(others) if gives_way else 0  # the peak matters more than the schedule
     _check_length(schedules, min((axis.updates(axis.high, length) for axis in also), default=length))
 
     def beside(peak: float) -> list[Contestant]:
