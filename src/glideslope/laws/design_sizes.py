@@ -51,8 +51,8 @@ def design_sizes(
         LawError: too much or too little is given, or the runs had no tokens_per_step.
     """
     amounts = {"params": params, "tokens": tokens, "flops": flops}
-    given = {name: value for name, value in amounts.items() if value is not None}
-    if wrong := [f"{name}={value}" for name, value in given.items() if not (math.isfinite(value) and value > 0)]:
+    numbers = {name: value for name, value in amounts.items() if value is not None}
+    if wrong := [f"{name}={value}" for name, value in numbers.items() if not (math.isfinite(value) and value > 0)]:
         raise LawError(f"{', '.join(wrong)}: give numbers above 0")
     if (tokens is None) == (flops is None) or (flops is None and params is None):
         raise LawError("give params and tokens, or flops and maybe params")

@@ -95,9 +95,9 @@ def described(error: BaseException) -> str:
 
 def _place(error: BaseException) -> str:
     """The last line of the user's own code that was running, such as ` (train.py, line 12)`; empty if there is none."""
-    own = [f" ({Path(file).name}, line {line})" for frame, line in traceback.walk_tb(error.__traceback__)
-           if "-packages" not in (file := frame.f_code.co_filename) and not file.startswith(_LIBRARIES)]  # fmt: skip
-    return own[-1] if own else ""
+    lines = [f" ({Path(file).name}, line {line})" for frame, line in traceback.walk_tb(error.__traceback__)
+             if "-packages" not in (file := frame.f_code.co_filename) and not file.startswith(_LIBRARIES)]  # fmt: skip
+    return lines[-1] if lines else ""
 
 
 def one_line(error: BaseException | str) -> str:

@@ -70,16 +70,17 @@ class UsedFiles:
     def used(self, run_directory: Path | None = None, is_first: bool = False) -> dict[str, str]:
         """The content of each file by its path from the folder; `WRITTEN` for data that the job writes: they come after
         they were looked for or listed, or change in the first run. What is in the run directory is left out."""
-        own = Path(os.path.relpath(os.path.realpath(run_directory or self.folder), self.folder)).as_posix() + "/"
+        runs = Path(os.path.relpath(os.path.realpath(run_directory or self.folder), self.folder)).as_posix() + "/"
         for name, said in list(self._files.items()):
             path = f"{self.folder}/{name}"
-            is_grown = name.endswith("/") and not name.startswith(own) and self._is_new(path)
+            is_grown = name.endswith("/") and not name.startswith(runs) and self._is_new(path)
             for file in next(os.walk(path), ("", (), ()))[2] if is_grown and len(self._files) < _MOST else ():
                 if self._is_new(path + file) and not is_code(file):
                     self._files.setdefault(Path(name, file).as_posix(), WRITTEN)
             if (is_first or said == NONE) and not is_code(name) and content(path, said) != said:
                 self._files[name] = WRITTEN
-        return with_names(self.folder, {n: s for n, s in (self._before | self._files).items() if not n.startswith(own)})
+        noted = self._before | self._files
+        return with_names(self.folder, {name: noted[name] for name in noted if not name.startswith(runs)})
 
     def _is_new(self, path: str) -> bool:
         """Whether a file, or a folder's list of names, has changed since the search began, as what its job writes."""
