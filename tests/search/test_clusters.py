@@ -53,6 +53,7 @@ def wait_until_it_listens(port):
 def cluster(monkeypatch):
     pytest.importorskip("ray")
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("GRPC_ENABLE_FORK_SUPPORT", "0")  # with it the server of a client dies at its fork now and then
     import ray
     from ray.cluster_utils import Cluster
 
