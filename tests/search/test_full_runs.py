@@ -12,6 +12,7 @@ import glideslope as gs
 from glideslope.search.runs.contestant import Contestant, Run
 from glideslope.search.strategy.equal_runs import at_length
 from glideslope.search.strategy.full_runs import HELD, RAISED, best_run, for_short_runs, next_full
+from glideslope.search.strategy.peaks import lowest
 from glideslope.search.strategy.rise import risen, undone
 
 CYCLE, LINEAR = gs.one_cycle(), gs.linear()
@@ -199,6 +200,28 @@ def test_the_bound_holds_and_the_job_is_left_as_the_best_full_run_ended(overhead
     assert job.rates == pytest.approx(rates[:made])
     assert not any(rates[made:])
     assert for_short_runs(int(overhead * steps), steps) <= min(overhead, 2) * steps
+
+
+class Blown(Bowl):
+    """Its training loss leaps at first and falls from there."""
+
+    def step(self, lr):
+        super().step(lr)
+        return 12.0 if len(self.rates) < 10 else 300.0 / len(self.rates)
+
+
+@pytest.mark.parametrize("job", [Bowl, Blown])
+def test_the_full_run_of_adagrad_has_the_peak_of_the_short_ones_whose_first_steps_tell_nothing(job):
+    def first(optimizer):
+        made = job(0.1)
+        made.optimizer = type(optimizer, (), {})()
+        tuned = gs.tune(made, 400, overhead=2, schedules=["one_cycle"])
+        runs = {run.contestant.peak: run for run in tuned.candidates}
+        return tuned.full[0].contestant.peak / lowest(runs), tuned.candidates[0].steps
+
+    assert first("Adagrad")[0] == pytest.approx(1.0, rel=0.05)
+    factor, length = first("SGD")
+    assert factor == pytest.approx((400 / length) ** -0.2 / (2 if job is Blown else 1), rel=0.05)
 
 
 def test_a_cliff_of_the_full_length_is_left_by_the_next_full_run():
