@@ -20,12 +20,12 @@ class Shown:
 class Drawn(Shown):
     """What a rate follows: it can be drawn over a horizon."""
 
-    def plot(self, steps: float | None = None, *, peak: float = 1.0, log: bool = False) -> Figure:
+    def plot(self, steps: float | None = None, *, peak: float | None = None, log: bool = False) -> Figure:
         """Draws the rate of each update, with dotted lines where phases begin; a notebook shows the figure.
 
         Args:
             steps: the updates to draw; the horizon of the schedule, if it has one and none are given.
-            peak: the rate where the factor is 1.
+            peak: the rate where the factor is 1; factors are drawn if not given.
             log: a logarithmic axis of rates.
 
         Raises:
@@ -33,8 +33,8 @@ class Drawn(Shown):
             GlideslopeError: matplotlib isn't installed.
 
         >>> import glideslope as gs
-        >>> gs.cosine().plot(1000, peak=0.1).axes[0].get_xlabel()
-        'updates'
+        >>> gs.cosine().plot(1000).axes[0].get_ylabel(), gs.cosine().plot(1000, peak=0.1).axes[0].get_ylabel()
+        ('factor', 'learning rate')
         """
         figure: Figure = import_module("glideslope.views.plots").schedule(self, steps, peak, log)
         return figure

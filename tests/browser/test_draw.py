@@ -118,6 +118,31 @@ def test_the_numbers_of_an_axis_of_time_have_room(browser, studio, axis, width):
     assert opened.wrong == []
 
 
+@pytest.mark.parametrize("schedule", ["linear", "constant", "interpolate([0%, 40%, 100%], [0.4, 1, 0.2])"])
+@pytest.mark.parametrize("zooms", [0, 2])
+def test_no_handle_lies_on_a_number_of_an_axis(browser, studio, schedule, zooms):
+    opened = Opened(browser, studio.url, "draw", {"schedules": [schedule], "steps": 1000})
+    page = opened.page
+    for of in ("'center'", "'right'"):
+        page.evaluate(WRITTEN.replace("'center'", of).replace("window.written", f"window[{of}]"))
+    for _ in range(zooms):
+        page.get_by_role("button", name="Zoom in").click()
+    if not zooms:
+        page.set_viewport_size({"width": 1000, "height": 900})
+    until(page, "(window['center'] ?? []).length && (window['right'] ?? []).length")
+    canvas = page.locator(".plot canvas").bounding_box()
+    shown = page.evaluate("[...document.querySelectorAll('.handle')].filter((one) => !one.hidden).length")
+    for handle in page.locator(".handle:visible").all():
+        box = handle.bounding_box()
+        x, y = box["x"] + 11 - canvas["x"], box["y"] + 11 - canvas["y"]  # its middle; the circle has a radius of 7
+        for of, left in (("center", -0.5), ("right", -1.0)):
+            for text, at, height, width in page.evaluate(f"window['{of}']"):
+                across = max(at + left * width - x, x - at - (1 + left) * width)
+                assert max(across, abs(height - y) - 6) > 7, (text, at, height, width, x, y)
+    assert shown or zooms
+    assert opened.wrong == []
+
+
 def test_a_handle_is_moved_by_keys_and_a_point_deleted(browser, studio):
     opened = Opened(
         browser, studio.url, "draw", {"schedules": ["interpolate([0%, 50%, 100%], [0, 1, 0])"], "steps": 1000}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import glideslope as gs
-from glideslope import laws
+from glideslope import cli, laws
 from tests.views.results import Quadratic, race, run, tuned
 
 DRAWN = [
@@ -98,6 +98,16 @@ def test_a_schedule_is_plotted_with_its_phases():
     assert len((gs.cosine() * gs.plateau()).plot(50).axes[0].lines[0].get_ydata()) == 50
     assert len(gs.cosine().over(70).plot().axes[0].lines[0].get_ydata()) == 70
     assert gs.exponential(5, ratio=0.1).plot(50, log=True).axes[0].get_yscale() == "log"
+
+
+@pytest.mark.parametrize("schedule", [gs.cosine().over(70), gs.cosine() * gs.plateau()])
+def test_an_axis_without_a_peak_is_of_factors(schedule, tmp_path):
+    label = {peak: schedule.plot(70, peak=peak).axes[0].get_ylabel() for peak in (None, 1.0, 0.3)}
+    assert label == {None: "factor", 1.0: "learning rate", 0.3: "learning rate"}
+    assert ">factor<" in schedule._repr_html_()
+    for peak, name in (((), "factor"), (("--peak", "1"), "learning rate")):
+        assert cli.run(["show", "cosine", "--steps", "70", *peak, "--html", str(tmp_path / "a.html")]) == 0
+        assert f'"y":"{name}"'.replace(" ", "") in (tmp_path / "a.html").read_text().replace(" ", "")
 
 
 def test_a_schedule_without_an_end_asks_for_the_updates():

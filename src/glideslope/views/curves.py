@@ -96,15 +96,16 @@ def horizon(schedule: Schedule | Feedback | Growth) -> int:
     return max(math.ceil(length), 1)
 
 
-def chart(drawn: SequenceOf[Curve], time: Time, title: str) -> Chart:
-    """The rate over time, a curve for each schedule; dotted lines where phases begin."""
+def chart(drawn: SequenceOf[Curve], time: Time, title: str, has_peak: bool = True) -> Chart:
+    """The rate over time, without a peak the factor, a curve for each schedule; dotted lines where phases begin."""
     series = []
     for curve in drawn:
         places = np.arange(len(curve.at)) if len(curve.at) <= WHOLE else _kept(curve)
         series.append(Series(curve.text, curve.at[places] * time.per_update, curve.rates[places]))
     marks = [Mark(curve.text, boundary * time.per_update) for curve in drawn for boundary in curve.boundaries]
     note = " Dotted lines are where phases begin." if marks else ""
-    return Chart(title, f"The rate before each update.{note}", time.name, "learning rate", series, marks, linear=True)
+    caption, y = ("The rate", "learning rate") if has_peak else ("The factor", "factor")
+    return Chart(title, f"{caption} before each update.{note}", time.name, y, series, marks, linear=True)
 
 
 def _kept(curve: Curve) -> np.ndarray:

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 _EXACT = 22  # the largest power of ten that a float holds exactly
-_HALF = 1e-6
-"""How near a half a number of digits before the point is written, to be rounded right: more than its error."""
+_HALF = 1e-6  # how near a half a number of digits before the point is written, to be rounded right: more than its error
 
 
 def rounded(values: ArrayLike, digits: int) -> list[float | int | None]:

@@ -42,7 +42,7 @@ def _of_schedule(value: Schedule | Controlled | Growth) -> str:
     if drawn is None:
         return text
     title = f"Drawn over {plural(drawn.steps, 'update', ',')}"
-    return f"{text}{inline(chart([drawn], Time('update'), title))}<p>{title}.</p>"
+    return f"{text}{inline(chart([drawn], Time('update'), title, False))}<p>{title}.</p>"
 
 
 @html.register

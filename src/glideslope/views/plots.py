@@ -11,6 +11,7 @@ from glideslope.errors import GlideslopeError
 from glideslope.escape import mathtext
 from glideslope.feedback import Feedback
 from glideslope.schedules import Clock, Schedule
+from glideslope.schedules.amounts import check_peak
 from glideslope.search.jobs.scalars import whole
 from glideslope.views import curves
 from glideslope.views.charts import Chart
@@ -59,10 +60,11 @@ def picture(chart: Chart, log: bool = False) -> Figure:
     return drawing
 
 
-def schedule(value: Schedule | Feedback | Growth, steps: float | None, peak: float, log: bool) -> Figure:
+def schedule(value: Schedule | Feedback | Growth, steps: float | None, peak: float | None, log: bool) -> Figure:
     """What drives a rate, over its horizon or so many updates. Raises a ScheduleError if neither is known."""
-    curve = Curve.of(value, horizon(value) if steps is None else whole("steps", steps), peak, Clock())
-    return picture(curves.chart([curve], Time("updates"), ""), log)
+    updates = horizon(value) if steps is None else whole("steps", steps)
+    curve = Curve.of(value, updates, 1.0 if peak is None else check_peak(peak), Clock())
+    return picture(curves.chart([curve], Time("updates"), "", peak is not None), log)
 
 
 def png(drawing: Figure) -> bytes:

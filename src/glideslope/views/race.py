@@ -90,14 +90,10 @@ def page(raced: Race, job: str) -> str:
     first = [one.runs[0] for one in raced.standings[:_CURVES]]
     every = [run for one in raced.standings for run in one.runs]
     parts = [
-        in_html(said),
-        report.figure(chart(raced)),
-        report.listing("Standings", (*columns(raced), WHY), standings),
+        in_html(said), report.figure(chart(raced)), report.listing("Standings", (*columns(raced), WHY), standings),
         report.figure(run_charts.losses(first, "Losses, the best runs first")),
-        report.figure(run_charts.rates(first, "Rates")),
-        *events.sections(every),
-        report.glossary(said.terms),
-    ]
+        report.figure(run_charts.rates(first, "Rates")), *events.sections(every), report.glossary(said.terms),
+    ]  # fmt: skip
     return report.page(f"Race of {job}", parts)
 
 

@@ -107,18 +107,16 @@ def _frame(chart: Chart, x: _Axis, y: _Axis) -> str:
 
 def _legend(groups: list[dict[str, Any]]) -> str:
     shown = [i for i, group in enumerate(groups) if not group["hidden"]]
-    entries = [(groups[i]["name"], _colour(groups, i)) for i in shown[:_ENTRIES]]
+    names = [groups[i]["name"] for i in shown[:_ENTRIES]]
+    short = [name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…" for name in names]
+    entries = [(name, _colour(groups, i)) for name, i in zip(short, shown, strict=False)]
     if len(groups) > len(entries):
         entries.append((f"and {len(groups) - len(entries)} more", "currentColor"))
     return "".join(
         f'<rect x="{_WIDTH - _RIGHT + 16}" y="{_TOP + 2 + 18 * i}" width="14" height="3" fill="{colour}"/>'
-        f'<text x="{_WIDTH - _RIGHT + 36}" y="{_TOP + 8 + 18 * i}" fill="currentColor">{html(_short(name))}</text>'
+        f'<text x="{_WIDTH - _RIGHT + 36}" y="{_TOP + 8 + 18 * i}" fill="currentColor">{html(name)}</text>'
         for i, (name, colour) in enumerate(entries)
     )
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
 
 
 def _colour(groups: list[dict[str, Any]], place: int) -> str:

@@ -8,8 +8,7 @@ import numpy as np
 
 PIECES = 500  # the stretches of updates of which a thinned curve has two numbers each
 WHOLE = 2 * PIECES  # the most updates that are drawn one by one
-_SPREAD = 75
-"""The part of a run over which its losses are averaged, as a divisor, where that is more than ten updates."""
+_SPREAD = 75  # the part of a run over which its losses are averaged, as a divisor, where that is more than ten updates
 
 
 def places(updates: int) -> np.ndarray:

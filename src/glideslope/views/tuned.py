@@ -126,17 +126,12 @@ def page(tuned: Tuned, job: str, problem: str | None, paste: Sequence[str], load
         *(listing(name, runs) for name, runs in rounds(tuned.candidates).items()),
     ]
     parts = [
-        in_html(said),
-        report.code("To train with it yourself", paste),
-        report.figure(chart(tuned)),
+        in_html(said), report.code("To train with it yourself", paste), report.figure(chart(tuned)),
         report.figure(run_charts.losses(full, "Losses of the full runs")),
-        report.figure(run_charts.rates(full, "Rates of the full runs")),
-        listing("Full runs", full),
-        *events.sections([tuned.final]),
-        report.folded(f"Short runs, {len(tuned.candidates)}", short),
-        report.code("To load what was trained", load),
-        report.glossary(said.terms),
-    ]
+        report.figure(run_charts.rates(full, "Rates of the full runs")), listing("Full runs", full),
+        *events.sections([tuned.final]), report.folded(f"Short runs, {len(tuned.candidates)}", short),
+        report.code("To load what was trained", load), report.glossary(said.terms),
+    ]  # fmt: skip
     return report.page(f"Tuning {job}", parts)
 
 

@@ -83,6 +83,8 @@ export function handlesOver(chart, change, now) {
   }
 
   chart.drawn = place;
+  chart.gap = 13; // beside a handle on an axis
+  chart.draw();
   return {
     /** Before the chart is drawn, which places them. @param {Handle[]} places @param {number} length */
     show(places, length) {

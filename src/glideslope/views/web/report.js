@@ -114,6 +114,7 @@ const charts = new Map();
 export class Chart {
   constructor(figure, spec = JSON.parse(figure.querySelector("script").textContent)) {
     this.held = null; // the range of the vertical axis while it must stay
+    this.gap = 5; // from the plot to the numbers of its axes, in pixels
     this.drawn = () => {}; // is called when the chart was drawn
     this.turned = () => {}; // is called when the scale was chosen
     this.plot = figure.querySelector(".plot");
@@ -256,7 +257,7 @@ export class Chart {
   draw() {
     this.chart?.destroy();
     const axis = (label, size, log) => ({
-      label, size, labelSize: 22, labelFont: "13px system-ui, sans-serif", font: FONT,
+      label, size: size + this.gap - 5, gap: this.gap, labelSize: 22, labelFont: "13px system-ui, sans-serif", font: FONT,
       stroke: () => colour("--muted"), grid: { stroke: () => colour("--rule"), width: 1 }, ticks: { show: false },
       values: (_, values) => (log ? values.map(tick) : ticksOf(values)),
       filter: (chart, splits, place) => (place ? splits : spaced(chart, splits)),
