@@ -304,7 +304,7 @@ def test_a_command_that_cannot_be_interrupted_says_so(folder):
         (("tune", "quadratic.py:job", "--steps", "0"), "steps=0"),
         (("tune", "quadratic.py:job", "--steps", "400", "--resume"), "--out"),
         (("show", "warmup(5%) >> cosin", "--steps", "10"), "did you mean 'cosine'?) at column 15"),
-        (("race", "quadratic.py:job", "--steps", "10", "--peaks", "a"), "'a' is not a number"),
+        (("race", "quadratic.py:job", "--steps", "10", "--peaks", "a"), "--peaks a: it is not a number"),
         (("show", "cosine", "--steps", "10", "--axis", "tokens"), "--tokens-per-step"),
         (("show", "warmup(5ep) >> cosine", "--steps", "10"), "give --steps-per-epoch"),
         (("convert", "cosine", "--steps", "10", "--to", "caffe"), "known are torch"),

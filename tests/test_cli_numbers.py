@@ -4,12 +4,14 @@ import math
 import re
 
 import pytest
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
 import glideslope as gs
-from glideslope.cli import main
+from glideslope.cli import app, main
 from glideslope.cli.options import whole
+from glideslope.cli.results import parse_schedules
 from glideslope.schedules.durations import duration
 from glideslope.schedules.numbers import written
 
@@ -168,14 +170,46 @@ def test_the_message_names_an_option_that_is_no_number(command, option, called):
     ("args", "message"),
     [
         (("tune", "--seed", "-1"), "--seed -1: give at least 0"),
+        (("show", "cosine", "--peak", "9" * 400), "--peak 9999"),
+        (("suggest", "--params", "1e300"), "--params 1e300: it is too large"),
+        (("rank", "examples/law.json", "examples/candidates.csv", "--steps", "-1"), "steps=-1: it must be positive"),
+        *((("design", "LAW", "--params", "1e9", f"--{name}", "0.1"), f"--{name} is for a law of one size")
+          for name in ("floor", "tolerance", "out")),
+        *((("fit", "examples/curves", "--sizes", "s.csv", *given), f"{given[0]} is for a law of one size")
+          for given in (("--force",), ("--form", "multi-power"), ("--pictures", "p"))),
+        (("convert", "cosine", "--steps", "9", "--to", "csv", "--out", "README.md/a"), "README.md/a/schedule.csv can't "
+         "be written: README.md is a file, and no folder"),
         (("studio", "--port", "70k"), "--port 70000: give from 0 to 65535"),
         (("race", "--seeds", "1.5"), "--seeds 1.5: it is not a whole number"),
-        (("show", "cosine", "--png", ""), "--png: the name is empty"),
-        (("fit", "examples/curves", "--out", ""), "--out: the name is empty"),
-        (("fit", ""), "RUNS: the name is empty"),
-        (("status", ""), "DIR: the name is empty"),
+        (("tune", "JOB", "--steps", "100", "--schedules", ";"), '--schedules ";": an entry is empty'),
+        (("tune", "JOB", "--steps", "100", "--averages", "ema(0.9),,swa(75%)"), '--averages "ema(0.9),,swa(75%)": an'),
+        (("race", "JOB", "--steps", "100", "--optimizers", ","), '--optimizers ",": an entry is empty'),
+        (("race", "JOB", "--steps", "100", "--peaks", "0.1,,1"), '--peaks "0.1,,1": an entry is empty'),
     ],
-)
-def test_numbers_out_of_their_range_and_empty_names_are_refused(args, message, called):
+)  # fmt: skip
+def test_numbers_out_of_their_range_and_empty_entries_are_refused(args, message, called):
     status, _, err = called(*args)
     assert (status, err.startswith(f"glideslope: {message}")) == (2, True)
+
+
+COMMANDS = typer.main.get_command(app).commands
+VALUES = [
+    (command, parameter.opts[0] if parameter.opts[0].startswith("-") else None)
+    for command, made in COMMANDS.items()
+    for parameter in made.params
+    if not getattr(parameter, "is_flag", False)
+]
+
+
+@pytest.mark.parametrize(("command", "option"), VALUES)
+@pytest.mark.parametrize("text", ["", " "])
+def test_an_empty_value_is_refused_and_not_the_default(command, option, text, called):
+    status, out, err = called(command, *([option] if option else []), text)
+    assert (status, out, len(err.splitlines())) == (2, "", 1)
+    assert "empty" in err or (option == "--axis" and "is not one of 'updates'" in err)
+    assert option is None or option in err
+
+
+@pytest.mark.parametrize("text", ["linear; cosine", "linear;cosine;", " linear ; cosine ; "])
+def test_an_end_of_a_list_is_no_entry(text):
+    assert parse_schedules(text) == [gs.linear(), gs.cosine()]

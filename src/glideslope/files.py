@@ -21,6 +21,8 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
     >>> checked_path("runs/out").name
     'out'
     """
+    if not isinstance(path, str | os.PathLike):
+        raise FileError(f"{path!r:.80} isn't the path of a file")
     try:
         os.stat(path)
     except ValueError:
@@ -35,16 +37,23 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     """Writes a file of which nobody ever sees half; a device or a pipe as it is. Raises a FileError if it can't."""
     try:
         _write(path, content)
-    except OSError as error:
-        raise FileError(f"{path} can't be written: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # a name that no file can have
+        raise _unwritten(path, error) from error
 
 
 def write_in_place(path: Path, write: Callable[[BinaryIO], object], before: Callable[[Path], object]) -> None:
     """Writes a file in one step: `write` writes a temporary file beside it, which `before` gets. Raises a FileError."""
     try:
         _replace(path, write, before)
-    except OSError as error:
-        raise FileError(f"{path} can't be written: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:
+        raise _unwritten(path, error) from error
+
+
+def _unwritten(path: Path, error: OSError | ValueError) -> FileError:
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        file = next((one for one in path.parents if one.exists() and not one.is_dir()), path.parent)
+        return FileError(f"{path} can't be written: {file} is a file, and no folder")
+    return FileError(f"{path} can't be written: {getattr(error, 'strerror', None) or error}")
 
 
 def _write(path: Path, content: str | bytes) -> None:

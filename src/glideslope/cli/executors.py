@@ -50,7 +50,18 @@ class Executors:
         for name, value in (("--cpus-per-trial", self.cpus_per_trial), ("--working-dir", self.working_dir)):
             if value is not None:
                 raise GlideslopeError(f"{name} is for runs on a cluster: give it with --ray auto or ray://HOST:PORT")
-        return _processes(self.workers, self.gpus_per_trial)
+        gpus = self.gpus_per_trial
+        if self.workers is None:
+            if gpus is not None:
+                raise GlideslopeError("--gpus-per-trial is for runs on workers: give it with --workers N or --ray auto")
+            return nullcontext()
+        if self.workers < 1:
+            raise GlideslopeError(f"--workers {self.workers}: give at least 1")
+        if gpus is not None and gpus != int(gpus):
+            raise GlideslopeError(f"--gpus-per-trial {gpus:g}: processes have whole GPUs; parts of one are for --ray")
+        from glideslope.search.executors.processes import processes
+
+        return processes(self.workers, int(gpus or 0))
 
 
 def check_speculation(ahead: int, executor: Executor | None) -> None:
@@ -59,17 +70,3 @@ def check_speculation(ahead: int, executor: Executor | None) -> None:
         raise GlideslopeError(f"--speculate {ahead}: give 0 or more")
     if ahead and executor is None:
         raise GlideslopeError("--speculate is for idle workers: give it with --workers N or --ray ADDRESS")
-
-
-def _processes(workers: int | None, gpus: float | None) -> AbstractContextManager[Executor | None]:
-    from glideslope.search.executors.processes import processes
-
-    if workers is None:
-        if gpus is not None:
-            raise GlideslopeError("--gpus-per-trial is for runs on workers: give it with --workers N or --ray ADDRESS")
-        return nullcontext()
-    if workers < 1:
-        raise GlideslopeError(f"--workers {workers}: give at least 1")
-    if gpus is not None and gpus != int(gpus):
-        raise GlideslopeError(f"--gpus-per-trial {gpus:g}: processes have whole GPUs; parts of one are for --ray")
-    return processes(workers, int(gpus or 0))

@@ -12,7 +12,7 @@ import typer
 
 from glideslope.cli import output
 from glideslope.cli import sizes as of_sizes
-from glideslope.cli.options import Json, StepsPerEpoch, command
+from glideslope.cli.options import Json, StepsPerEpoch, check_unused, command
 from glideslope.errors import GlideslopeError, LawError
 from glideslope.plural import plural
 
@@ -53,6 +53,8 @@ def fit(
     """Fit a law on the loss curves of a few runs."""
     from glideslope import laws
 
+    if sizes is not None:
+        check_unused("is for a law of one size", force=force, form=form != "general", pictures=pictures is not None)
     read = laws.read(
         runs, step=step, lr=lr, loss=loss, warmup=warmup, steps_per_epoch=steps_per_epoch, schedule=schedule, peak=peak,
         steps=steps,
@@ -76,8 +78,7 @@ def fit(
         _draw_fit(law, read, pictures)
     result = {
         "law": str(out), "parameters": law.parameters, "noise": law.noise, "runs": [run.name for run in law.fitted],
-        "notes": notes,
-        "shift": law.shift, "baseline": law.baseline,
+        "notes": notes, "shift": law.shift, "baseline": law.baseline,
     }  # fmt: skip
     if as_json:
         output.put(json.dumps(result))

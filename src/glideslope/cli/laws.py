@@ -10,7 +10,7 @@ import typer
 
 from glideslope.cli import output
 from glideslope.cli import sizes as of_sizes
-from glideslope.cli.options import Folder, Json, Steps, StepsPerEpoch, command
+from glideslope.cli.options import Folder, Json, Steps, StepsPerEpoch, check_unused, command
 from glideslope.errors import GlideslopeError
 from glideslope.plural import plural
 
@@ -113,6 +113,7 @@ def design(
     if params is not None or tokens is not None or flops is not None:
         if steps is not None or peak is not None:
             raise GlideslopeError("give --steps and --peak for a law of one size, or --params, --tokens and --flops")
+        check_unused("is for a law of one size", floor=floor != 0, tolerance=tolerance is not None, out=out is not None)
         of_sizes.design(law, params, tokens, flops, batch, as_json)
         return
     if steps is None:

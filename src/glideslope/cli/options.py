@@ -14,6 +14,7 @@ from typer.models import OptionInfo
 
 import glideslope
 from glideslope.errors import GlideslopeError
+from glideslope.schedules.checks import MOST
 from glideslope.schedules.numbers import written
 
 app = typer.Typer(
@@ -91,7 +92,7 @@ def _with_each_option(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _with_reader(option: inspect.Parameter) -> inspect.Parameter:
-    """The same option, or argument; a number is read as people write it, within its range, and a path isn't empty."""
+    """The same option, or argument; a number is read as people write it, within its range, and no text is empty."""
     kind, *others = get_args(option.annotation)
     read_as = next((one for one in get_args(kind) or (kind,) if one in _READERS), None)
     if read_as is None or others[0].parser is not None:
@@ -99,9 +100,17 @@ def _with_reader(option: inspect.Parameter) -> inspect.Parameter:
     info, read = copy.copy(others[0]), _READERS[read_as]
     is_option = isinstance(info, OptionInfo)
     name = f"--{option.name.replace('_', '-')}" if is_option else info.metavar or option.name.upper()
-    least, most = info.min, info.max
-    info.parser = lambda text: within(name, read(name, text), least, most)
-    info.metavar = info.metavar or ("PATH" if read_as is Path else "N")
+    least, most, noun = info.min, info.max, "name" if read_as is Path else "value"
+    instead = "" if option.default is inspect.Parameter.empty else f", or leave {name} out"
+
+    def parsed(text: Any) -> Any:
+        if not str(text).strip():  # as of a variable of a shell that isn't set
+            raise GlideslopeError(f"{name}: the {noun} is empty; give one{instead}")
+        return within(name, read(name, text), least, most)
+
+    info.parser = parsed
+    if is_option or read_as is not str:
+        info.metavar = info.metavar or {Path: "PATH", str: "TEXT"}.get(read_as, "N")
     return option.replace(annotation=Annotated[kind, info])
 
 
@@ -131,22 +140,38 @@ def whole(name: str, text: Any) -> int:
 
 
 def real(name: str, text: Any) -> float:
-    """A number as people write it. Raises a GlideslopeError for any other text."""
+    """A number as people write it. Raises a GlideslopeError for any other text, or one too large to calculate with."""
     try:
-        return float(written(str(text)))
+        if abs(number := float(written(str(text)))) <= MOST:
+            return number
+        problem = "too large"
     except ValueError:
-        raise GlideslopeError(f"{name} {text}: it is not a number; write it as 0.003, 3e-4, 1_000, 1k or 7B") from None
+        problem = "not a number"
+    raise GlideslopeError(f"{name} {text}: it is {problem}; write it as 0.003, 3e-4, 1_000, 1k or 7B")
 
 
 def path(name: str, text: Any) -> Path:
-    """A path; `~` is the home folder, also where a shell leaves it. Raises a GlideslopeError if the text is empty, as
-    of a variable of a shell that isn't set: that would be the folder that the command runs in."""
-    if not str(text):
-        raise GlideslopeError(f"{name}: the name is empty; the folder that the command runs in is .")
+    """A path; `~` is the home folder, also where a shell leaves it."""
     return Path(os.path.expanduser(text))
 
 
-_READERS: dict[type, Callable[[str, Any], Any]] = {int: whole, float: real, Path: path}
+def check_unused(why: str, **given: bool) -> None:
+    """Raises a GlideslopeError where an option is given that changes nothing."""
+    for name in (name for name, is_given in given.items() if is_given):
+        raise GlideslopeError(f"--{name.replace('_', '-')} {why}: leave it out")
+
+
+def listed(name: str, text: str | None, between: str = ",") -> list[str]:
+    """The entries of a list, none where the option isn't given. Raises a GlideslopeError where one is empty."""
+    if text is None:
+        return []
+    entries = [entry.strip() for entry in text.strip().removesuffix(between).split(between)]
+    if "" in entries:
+        raise GlideslopeError(f'{name} "{text}": an entry is empty; write the entries with one "{between}" between two')
+    return entries
+
+
+_READERS: dict[type, Callable[[str, Any], Any]] = {int: whole, float: real, Path: path, str: lambda _, text: text}
 
 Steps = Annotated[int, typer.Option(help="The updates of a full run.")]
 StepsPerEpoch = Annotated[float | None, typer.Option(help="Updates in an epoch, for durations in epochs.")]
@@ -166,5 +191,5 @@ Checkpoints = Annotated[
     typer.Option(metavar="ADDRESS", help="Where checkpoints lie, such as s3://bucket/folder; by default in --out."),
 ]
 JobPlace = Annotated[str, typer.Argument(metavar="JOB", help="The job: path/to/file.py:function.")]
-Optimizers = Annotated[str, typer.Option(help='Also try these optimizers, such as "adagrad,schedule-free".')]
-Averages = Annotated[str, typer.Option(help='Also try averages of the weights: "ema(0.99),swa(75%)".')]
+Optimizers = Annotated[str | None, typer.Option(help='Also try these optimizers, such as "adagrad,schedule-free".')]
+Averages = Annotated[str | None, typer.Option(help='Also try averages of the weights: "ema(0.99),swa(75%)".')]

@@ -11,7 +11,7 @@ import typer
 
 from glideslope.cli import output
 from glideslope.cli.laws import LawFile
-from glideslope.cli.options import Json, StepsPerEpoch, command, real, whole
+from glideslope.cli.options import Json, StepsPerEpoch, check_unused, command, real, whole
 from glideslope.errors import GlideslopeError
 
 if TYPE_CHECKING:
@@ -37,9 +37,13 @@ def rank(
     """Rank candidates by their predicted final loss; for a law over sizes, candidates of several sizes."""
     from glideslope import laws
     from glideslope.laws.columns import rows_of
+    from glideslope.schedules.amounts import check_positive
     from glideslope.views import terminal
 
+    if steps is not None:
+        check_positive(steps=steps)
     if laws.is_of_sizes(law):
+        check_unused("is for a law of one size", steps=steps is not None, steps_per_epoch=steps_per_epoch is not None)
         rows = rows_of(candidates, ("params", "tokens", "schedule", "peak_lr"), ("batch",))
         predict = _over_sizes(law, "batch" in rows.names)
     else:

@@ -12,7 +12,8 @@ import typer
 
 from glideslope.cli import output
 from glideslope.cli.ending import notice, terminated_after_saving
-from glideslope.errors import GlideslopeError, NothingLearnedError, ScheduleError
+from glideslope.cli.options import listed
+from glideslope.errors import NothingLearnedError, ScheduleError
 from glideslope.plural import plural
 
 if TYPE_CHECKING:
@@ -36,11 +37,6 @@ def events(runs: list[Run]) -> list[dict[str, Any]]:
     ]
 
 
-def split_names(text: str) -> list[str]:
-    """The names in a list with commas."""
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
 def described(run: Run) -> dict[str, Any]:
     """A run as it stands in result.json."""
     from glideslope.search.runs.idle import idle
@@ -52,22 +48,14 @@ def described(run: Run) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def read_number(option: str, text: str) -> float:
-    """The number that an option was given as."""
-    try:
-        return float(text)
-    except ValueError:
-        raise GlideslopeError(f"{option}: {text.strip()!r} is not a number: write them as 0.1,0.2") from None
-
-
-def parse_schedules(text: str, steps_per_epoch: float | None = None) -> list[Any]:
+def parse_schedules(text: str | None, steps_per_epoch: float | None = None) -> list[Any]:
     """The schedules in an option, with ";" between them. Raises a ScheduleError, which says so where they have ","."""
     from glideslope.cli.epochs import parsed
 
     try:
-        return [parsed(part, steps_per_epoch) for part in text.split(";") if part.strip()]
+        return [parsed(part, steps_per_epoch) for part in listed("--schedules", text, ";")]
     except ScheduleError as error:
-        if ";" not in text and _reads(text.split(",")):
+        if text and ";" not in text and _reads(text.split(",")):
             separated = "; ".join(part.strip() for part in text.split(","))
             raise ScheduleError(f'--schedules: write ";" between schedules: "{separated}"') from None
         raise ScheduleError(f'--schedules, with ";" between them: {error}') from None

@@ -22,9 +22,8 @@ _WORTH = "What an update is worth, for durations in this unit and for --axis."
 
 @command('glideslope show "warmup(5%) >> cosine" --steps 10000 --peak 3e-4')
 def show(
-    schedules: Annotated[list[str], typer.Argument(help='Schedules, such as "warmup(5%) >> cosine".')],
-    steps: Steps,
-    peak: Peak = 1.0,
+    schedules: Annotated[list[str], typer.Argument(help='Schedules, such as "warmup(5%) >> cosine".')], steps: Steps,
+    peak: Annotated[float | None, typer.Option(help="The peak rate; factors are shown if not given.")] = None,
     axis: Annotated[Axis, typer.Option(help="The unit of the time axis.")] = "updates",
     log: Annotated[bool, typer.Option("--log", help="A logarithmic axis of rates.")] = False,
     steps_per_epoch: StepsPerEpoch = None,
@@ -33,9 +32,8 @@ def show(
     png: Annotated[Path | None, typer.Option(help="Write a PNG picture here.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write an HTML page here.")] = None,
     csv: Annotated[str | None, typer.Option(help="Write step,lr here; - is standard output.")] = None,
-    out: Folder = None,
-    as_json: Json = False,
-) -> None:
+    out: Folder = None, as_json: Json = False,
+) -> None:  # fmt: skip
     """Show the curves of schedules, with marks where phases begin."""
     from glideslope.cli.epochs import check_units
     from glideslope.files import write_atomically
@@ -46,7 +44,7 @@ def show(
     from glideslope.views.curves import Curve, Time, chart, places
 
     check_positive(steps=steps)
-    check_peak(peak)
+    has_peak, peak = peak is not None, check_peak(1.0 if peak is None else peak)
     if csv == "-" and as_json:
         raise GlideslopeError("--csv - and --json both write to standard output: give one, or --csv a file")
     clock = Clock(steps_per_epoch, examples_per_step, tokens_per_step)
@@ -59,9 +57,10 @@ def show(
     if out is not None:
         png, html, csv = png or out / "schedule.png", html or out / "schedule.html", csv or str(out / "schedule.csv")
     if png is not None:
-        write_atomically(png, plots.png(plots.picture(chart(curves, time, ""), log)))
+        write_atomically(png, plots.png(plots.picture(chart(curves, time, "", has_peak), log)))
     if html is not None:
-        parts = [report.paragraph(f"Peak {peak:g}."), report.figure(chart(curves, time, f"{plural(steps, 'update')}"))]
+        figure = report.figure(chart(curves, time, plural(steps, "update"), has_peak))
+        parts = [report.paragraph(f"Peak {peak:g}." if has_peak else "Factors of the peak."), figure]
         write_atomically(html, report.page("; ".join(c.text for c in curves), parts))
     if (csv or as_json) and len(at) < steps:
         output.say(f"note: {len(at):,} of {plural(steps, 'update', ',')} are written, every turn among them")
@@ -99,14 +98,10 @@ def list_schedules(out: Folder = None, as_json: Json = False) -> None:
 
 @command('glideslope convert "warmup(5%) >> cosine" --steps 10000 --to optax')
 def convert(
-    schedule: Annotated[str, typer.Argument(help='The schedule, such as "warmup(5%) >> cosine".')],
-    steps: Steps,
-    to: Annotated[str, typer.Option(help="torch, optax, keras, transformers, deepspeed or csv.")],
-    peak: Peak = 1.0,
-    steps_per_epoch: StepsPerEpoch = None,
-    out: Folder = None,
-    as_json: Json = False,
-) -> None:
+    schedule: Annotated[str, typer.Argument(help='The schedule, such as "warmup(5%) >> cosine".')], steps: Steps,
+    to: Annotated[str, typer.Option(help="torch, optax, keras, transformers, deepspeed or csv.")], peak: Peak = 1.0,
+    steps_per_epoch: StepsPerEpoch = None, out: Folder = None, as_json: Json = False,
+) -> None:  # fmt: skip
     """Print code, or a configuration, that reproduces a schedule in another library."""
     from glideslope.cli.epochs import parsed
     from glideslope.conversion.export import export

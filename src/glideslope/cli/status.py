@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The run directory.")]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The run directory, or a folder of several.")]
-
-
 RUNS = Path("runs")  # the folder of run directories, by default
 
 
@@ -45,20 +43,11 @@ def status(folder: Folder = RUNS, as_json: Json = False) -> None:
         output.put(sealed(plain(_document(now))))
         return
     rows = [
-        (
-            note.what,
-            note.stage,
-            f"{note.done:,} of {note.of:,}",
-            note.loss,
-            note.host,
-            f"{time.time() - note.at:.0f} s ago",
-        )
-        for note in now.running.values()
-    ]
-    tables = (
-        [terminal.table("Runs in the making", ("run", "stage", "updates", "loss", "on", "said"), rows)] if rows else []
-    )
-    output.draw(*_lines(now), *tables)
+        (note.what, note.stage, f"{note.done:,} of {note.of:,}", note.loss, note.host,
+         f"{time.time() - note.at:.0f} s ago") for note in now.running.values()
+    ]  # fmt: skip
+    table = terminal.table("Runs in the making", ("run", "stage", "updates", "loss", "on", "said"), rows)
+    output.draw(*_lines(now), *([table] if rows else []))
 
 
 def _document(now: Snapshot) -> dict[str, Any]:

@@ -24,11 +24,11 @@ def studio(
     ),
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
     checkpoints: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="ADDRESS", help="Where searches keep checkpoints, if not in the folder, such as s3://bucket/x."
         ),
-    ] = "",
+    ] = None,
     export: Annotated[Path | None, typer.Option(help="Write a room as one offline HTML file instead.")] = None,
     state: Annotated[
         str, typer.Option(help="The room to open or export: its name, or a link of an earlier start.")

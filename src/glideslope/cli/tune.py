@@ -11,7 +11,7 @@ from glideslope.cli import options, output
 from glideslope.cli.directory import Directory
 from glideslope.cli.executors import Executors, check_speculation
 from glideslope.cli.options import command
-from glideslope.cli.results import described, events, loaded, parse_schedules, show, split_names
+from glideslope.cli.results import described, events, loaded, parse_schedules, show
 from glideslope.errors import FrameworkError, NothingLearnedError
 
 if TYPE_CHECKING:
@@ -26,14 +26,14 @@ def tune(
     steps: options.Steps,
     overhead: Annotated[float, typer.Option(help="The bound of the search, as a multiple of --steps.")] = 2.0,
     schedules: Annotated[
-        str,
+        str | None,
         typer.Option(help='The schedules to choose from, ";" between them; else a single cycle and a linear decay.'),
-    ] = "",
-    optimizers: options.Optimizers = "",
-    averages: options.Averages = "",
+    ] = None,
+    optimizers: options.Optimizers = None,
+    averages: options.Averages = None,
     also: Annotated[
-        str, typer.Option(help='Also search other numbers of the optimizer: "weight_decay=1e-3:0.3,momentum".')
-    ] = "",
+        str | None, typer.Option(help='Also search other numbers of the optimizer: "weight_decay=1e-3:0.3,momentum".')
+    ] = None,
     steps_per_epoch: options.StepsPerEpoch = None,
     guard: Annotated[bool, typer.Option("--guard", help="Protect the full run from divergence.")] = False,
     against_constant: Annotated[
@@ -64,8 +64,8 @@ def tune(
     search: dict[str, Any] = {"steps": steps, "overhead": overhead, "seed": seed}
     choices: dict[str, Any] = {
         "schedules": list(map(str, parse_schedules(schedules, steps_per_epoch))),
-        "optimizers": split_names(optimizers), "averages": split_names(averages),
-        "also": split_names(also),
+        "optimizers": options.listed("--optimizers", optimizers),
+        "averages": options.listed("--averages", averages), "also": options.listed("--also", also),
     }  # fmt: skip
     choices = {name: choice for name, choice in choices.items() if choice}
     search |= choices | ({"guard": True} if guard else {})
@@ -104,16 +104,14 @@ def _result(tuned: Tuned, said: Answer, problem: str | None) -> dict[str, Any]:
     constant, average = tuned.constant, tuned.final.contestant.average
     return {
         "answer": said.do, "schedule": str(tuned.schedule), "peak": tuned.peak,
-        "optimizer": tuned.final.contestant.optimizer, "average": average and str(average),
-        "steps": tuned.steps, "final_loss": tuned.final_loss,
-        "predicted": tuned.predicted, "near": tuned.near,
+        "optimizer": tuned.final.contestant.optimizer, "average": average and str(average), "steps": tuned.steps,
+        "final_loss": tuned.final_loss, "predicted": tuned.predicted, "near": tuned.near,
         "sensitivity": dict(zip(("half_peak", "twice_peak"), tuned.sensitivity, strict=True)),
-        "search_updates": tuned.search_updates, "wasted_updates": tuned.wasted,
-        "updates_ahead": tuned.ahead,
+        "search_updates": tuned.search_updates, "wasted_updates": tuned.wasted, "updates_ahead": tuned.ahead,
         "constant": constant and {"peak": constant.contestant.peak, "final_loss": constant.final_loss},
         "candidates": list(map(described, tuned.candidates)), "full_runs": list(map(described, tuned.full)),
-        "events": events([tuned.final]),
-        "untrained_loss": tuned.final.untrained, "noise": tuned.noise, "problem": problem,
+        "events": events([tuned.final]), "untrained_loss": tuned.final.untrained, "noise": tuned.noise,
+        "problem": problem,
     }  # fmt: skip
 
 
@@ -129,12 +127,8 @@ def taken_away(tuned: Tuned, directory: RunDirectory) -> dict[str, Any]:
 
 def lines(result: dict[str, Any]) -> list[str]:
     """The same as they are printed."""
-    shown = []
-    if result["paste"]:
-        shown += ["To train with it yourself:", *(f"    {line}" for line in result["paste"])]
-    if result["load"]:
-        shown += ["To load what was trained:", *(f"    {line}" for line in result["load"])]
-    return shown
+    leads = {"paste": "To train with it yourself:", "load": "To load what was trained:"}
+    return [line for name in leads if result[name] for line in (leads[name], *(f"    {each}" for each in result[name]))]
 
 
 def _saved_network(tuned: Tuned, directory: RunDirectory) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -52,7 +52,7 @@ class RangeTest(Shown):
     steps: int  #: the updates of a whole sweep
     problem: str | None  #: why the sweeps say little and what to do, or None
     instead: tuple[float, float] | None  #: another range to try, or None
-    updates: int  #: made by the sweeps
+    updates: int  #: all that were made, those of the first checks too
     basis: str  #: the basis of the suggestion, for a sentence
 
     def __repr__(self) -> str:
@@ -63,15 +63,9 @@ class RangeTest(Shown):
 
 
 def find(
-    job: Job | JobFactory,
-    *,
-    low: float = 1e-5,
-    high: float = 10.0,
-    steps: int = 100,
-    sweeps: int = 5,
-    seed: int = 0,
+    job: Job | JobFactory, *, low: float = 1e-5, high: float = 10.0, steps: int = 100, sweeps: int = 5, seed: int = 0,
     watch: Watch = unwatched,
-) -> RangeTest:
+) -> RangeTest:  # fmt: skip
     """Finds a rate to train with, by short sweeps from very small to very large rates; the job is put back at the end.
 
     The rates found depend on `steps`: see `RangeTest`.
@@ -108,7 +102,7 @@ def range_test(trials: Trials, *, low: float, high: float, steps: int, sweeps: i
     trials.bound = trials.updates + steps * sweeps
     optimizer = trials.optimizer or optimizer_name(trials.job)
     losses = [_swept(trials, rates, i, sweeps) for i in range(sweeps)]
-    return summary(losses, rates, optimizer, mean_fan_in(trials.job))
+    return replace(summary(losses, rates, optimizer, mean_fan_in(trials.job)), updates=trials.updates)
 
 
 def summary(
