@@ -6,7 +6,7 @@ import math
 from json import dumps, loads  # a job may replace those of the module
 from typing import Any, NoReturn, TypeVar
 
-from glideslope.errors import DocumentError
+from glideslope.errors import DocumentError, GlideslopeError
 
 MOST_BYTES = 256 * 2**20
 DEEPEST = 200
@@ -76,6 +76,13 @@ def checked(value: Any, kind: type[T]) -> T:
         return msgspec.convert(value, kind)
     except (msgspec.ValidationError, OverflowError, UnicodeEncodeError) as error:  # half a character too
         raise DocumentError(str(error)) from None
+
+
+def check_kind(error: type[GlideslopeError], kind: Any, what: str, **given: object) -> None:
+    """Raises an error unless each value is of a kind, or of one of several; `what` says what to give."""
+    for name, value in given.items():
+        if not isinstance(value, kind):
+            raise error(f"{name}={shown(value, 80)}: give {what}")
 
 
 def shown(value: Any, most: int = 300) -> str:

@@ -153,7 +153,7 @@ def test_what_is_refused():
         with pytest.raises(gs.FrameworkError, match=r"is not an average of weights|isn't between 0 and 1"):
             gs.torch.Average(model, kind)
     for steps in (None, 0, "10", 2.5):
-        with pytest.raises(gs.FrameworkError, match="give the updates, steps=;"):
+        with pytest.raises(gs.FrameworkError, match="give the updates of the training, which swa needs"):
             gs.torch.Average(model, "swa(75%)", steps=steps)
     with pytest.raises(gs.FrameworkError, match="no weights"):
         gs.torch.Average(nn.ReLU(), "ema(0.9)")

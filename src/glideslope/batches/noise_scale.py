@@ -57,10 +57,15 @@ def noise_scale(small: object, large: object, sizes: tuple[int, int]) -> NoiseSc
     """
     import numpy as np
 
-    if len(sizes) != 2 or not 0 < sizes[0] < sizes[1]:
+    from glideslope.schedules.amounts import real
+
+    first, second = sizes if isinstance(sizes, tuple | list) and len(sizes) == 2 else (0, 0)
+    if not 0 < real("sizes", first) < real("sizes", second):
         raise BatchError(f"sizes={sizes}: give the small batch and the large one, in examples")
-    first, second = sizes
-    both = np.asarray(small, dtype=float).ravel(), np.asarray(large, dtype=float).ravel()
+    try:
+        both = np.asarray(small, dtype=float).ravel(), np.asarray(large, dtype=float).ravel()
+    except (TypeError, ValueError):
+        raise BatchError("small and large: give the squared norms of gradients, as many of each") from None
     if len(both[0]) != len(both[1]):
         raise BatchError(f"{len(both[0])} norms at the small batch, {len(both[1])} at the large one: give pairs")
     norms = np.array(both)

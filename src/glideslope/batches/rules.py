@@ -35,7 +35,7 @@ def rate_for(lr: float, batch: float, other: float, rule: str = "linear", noise_
     >>> round(rate_for(0.1, 256, 1024, noise_scale=1024), 6)
     0.25
     """
-    if rule not in RULES:
+    if not isinstance(rule, str) or rule not in RULES:
         raise BatchError(f"rule={rule!r}: give 'linear', for SGD, or 'square_root', for Adam")
     lr, batch, other, noise_scale = map(plain, (lr, batch, other, noise_scale))
     for name, value in (("lr", lr), ("batch", batch), ("other", other), ("noise_scale", noise_scale)):

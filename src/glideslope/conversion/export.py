@@ -17,6 +17,7 @@ from glideslope.errors import ConversionError
 from glideslope.plural import plural
 from glideslope.policy import as_policy
 from glideslope.schedules import Schedule
+from glideslope.schedules.amounts import real
 from glideslope.schedules.numbers import plain
 from glideslope.schedules.sampling import MOST_UPDATES, short
 
@@ -47,13 +48,13 @@ def export(schedule: Schedule, steps: int, peak: float, to: str, most_rows: int 
         ConversionError: the library is unknown.
     """
     steps, peak = plain(steps), plain(peak)
-    if to not in WRITERS:
+    if not isinstance(to, str) or to not in WRITERS:
         near = {"pytorch": "torch", "jax": "optax", "tensorflow": "keras", "tf": "keras", "hf": "transformers",
                 "huggingface": "transformers"}.get(str(to).lower())  # fmt: skip
         near = near or next(iter(get_close_matches(str(to).lower(), WRITERS, 1)), None)
         hint = f"did you mean {near!r}?" if near else f"known are {', '.join(WRITERS)}"
         raise ConversionError(f"no export to {to!r}: {hint}")
-    if not 1 <= steps <= MOST_UPDATES or steps != int(steps):
+    if not 1 <= real("steps", steps) <= MOST_UPDATES or steps != int(steps):
         raise ConversionError(f"steps={short(steps)}: give the updates of the training, a whole number, at least 1")
     return WRITERS[to](as_policy(schedule).curve, int(steps), peak, most_rows)
 

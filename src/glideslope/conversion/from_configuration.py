@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from glideslope import schedules
+from glideslope.documents import check_kind
 from glideslope.errors import ConversionError
 from glideslope.schedules import Schedule
 
@@ -24,6 +25,7 @@ def from_keras(config: Mapping[str, Any]) -> Schedule:
     ...             "config": {"initial_learning_rate": 0.1, "decay_steps": 100, "decay_rate": 0.5}})
     0.1 * exponential(100, ratio=0.5)
     """
+    check_kind(ConversionError, Mapping, "a configuration", config=config)
     return _read("Keras schedule", _KERAS, config.get("class_name"), config.get("config", {}))
 
 
@@ -60,6 +62,7 @@ def from_deepspeed(config: Mapping[str, Any]) -> Schedule:
     ...                                                "warmup_type": "linear"}})
     0.1 * (warmup(50) >> hold()).delay(1)
     """
+    check_kind(ConversionError, Mapping, "a configuration", config=config)
     section = config.get("scheduler", config)
     return _read("DeepSpeed scheduler", _DEEPSPEED, section.get("type"), section.get("params", {}))
 
@@ -68,7 +71,7 @@ Reader = Callable[[Mapping[str, Any]], Schedule]
 
 
 def _read(kind: str, readers: dict[str, Reader], name: Any, config: Mapping[str, Any]) -> Schedule:
-    if name not in readers:
+    if not isinstance(name, str) or name not in readers:
         raise ConversionError(f"unknown {kind} {name!r}: known are {', '.join(readers)}")
     try:
         return readers[name](config)
@@ -95,11 +98,6 @@ def _keras_cosine(config: Mapping[str, Any]) -> Schedule:
     return (schedules.warmup(steps, start=first / peak) >> down) * float(peak)
 
 
-def _keras_piecewise(config: Mapping[str, Any]) -> Schedule:
-    # Keras keeps a value at its boundary, and begins the next one after it.
-    return schedules.piecewise(config["values"], [boundary + 1 for boundary in config["boundaries"]])
-
-
 def _keras_polynomial(config: Mapping[str, Any]) -> Schedule:
     first = config["initial_learning_rate"]
     final, power = config.get("end_learning_rate", 1e-4) / first, config.get("power", 1.0)
@@ -123,7 +121,10 @@ def _keras_decay(decay: Callable[..., Schedule], argument: str, config: Mapping[
 _KERAS: dict[str, Reader] = {
     "ExponentialDecay": partial(_keras_decay, schedules.exponential, "ratio"),
     "InverseTimeDecay": partial(_keras_decay, schedules.inverse_time, "rate"),
-    "PiecewiseConstantDecay": _keras_piecewise,
+    "PiecewiseConstantDecay": lambda config: schedules.piecewise(
+        config["values"],
+        [boundary + 1 for boundary in config["boundaries"]],  # at which Keras keeps the value before
+    ),
     "PolynomialDecay": _keras_polynomial,
     "CosineDecay": _keras_cosine,
     "CosineDecayRestarts": _keras_restarts,

@@ -7,8 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from glideslope.documents import check_kind
 from glideslope.errors import ConversionError
 from glideslope.schedules import Schedule, from_points
+from glideslope.search.jobs.scalars import whole
+
+_MOST = 10_000_000  # updates, of which each is sampled
 
 
 def from_optax(schedule: Callable[[Any], Any], steps: int) -> Schedule:
@@ -19,15 +23,16 @@ def from_optax(schedule: Callable[[Any], Any], steps: int) -> Schedule:
         steps: how many updates to sample; the value after the last is held.
 
     Raises:
-        ConversionError: steps isn't at least 1, or a value is negative or not finite.
+        ConversionError: steps isn't a whole number from 1 to 10,000,000, or a value is negative or not finite.
 
     >>> import optax
     >>> schedule = from_optax(optax.linear_schedule(0.5, 0.0, 100), 100)
     >>> round(schedule(50), 6), len(str(schedule)) < 60
     (0.25, True)
     """
-    if steps < 1:
-        raise ConversionError(f"steps={steps}: say how many updates to sample, at least 1")
+    check_kind(ConversionError, Callable, "a schedule of Optax", schedule=schedule)
+    if not 1 <= (steps := whole("steps", steps)) <= _MOST:
+        raise ConversionError(f"steps={steps}: say how many updates to sample, 1 to {_MOST:,}")
     values = np.asarray([float(schedule(t)) for t in range(steps + 1)])
     if not np.all(np.isfinite(values) & (values >= 0)):
         raise ConversionError("the Optax schedule has a value that is negative or not finite")

@@ -67,7 +67,7 @@ def _of_group(scheduler: Any, group: int) -> Schedule:
             f"gs.torch.Scheduler(..., peak={initial:g})",
             stacklevel=3,
         )
-    if _agree(rate, last, initial):
+    if abs(rate - last) <= 1e-6 * max(rate, last) + 1e-12 * initial:  # a recursion rounds, in a tensor to float32
         if other != schedule and abs(slope) < 1e-9:
             warnings.warn(
                 f"the rate of this {name_of(scheduler)} after {plural(updates, 'update')} says nothing of where it "
@@ -90,11 +90,6 @@ def _of_group(scheduler: Any, group: int) -> Schedule:
         stacklevel=3,
     )
     return _read(scheduler, Place(group, start, updates))
-
-
-def _agree(rate: float, last: float, initial: float) -> bool:
-    """Whether two rates are the same but for the rounding of a recursion, in single precision in a tensor."""
-    return abs(rate - last) <= 1e-6 * max(rate, last) + 1e-12 * initial
 
 
 def _read(scheduler: Any, place: Place) -> Schedule:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
+from glideslope.documents import check_kind
 from glideslope.errors import JobError
 from glideslope.plural import plural
 
@@ -32,10 +35,11 @@ class Batches:
     shuffle: bool = True  #: False keeps the order of the examples
 
     def __post_init__(self) -> None:
-        if not isinstance(self.arrays, tuple | list):
-            raise JobError(
-                f"arrays is a {type(self.arrays).__name__}: give a tuple of arrays, (inputs, targets) or (inputs,)"
-            )
+        what = "a tuple of arrays, (inputs, targets) or (inputs,)"
+        check_kind(JobError, tuple | list, what, arrays=self.arrays)
+        for array in self.arrays:
+            check_kind(JobError, Sized, what, arrays=array)
+        check_kind(JobError, Integral, "a whole number of examples", batch_size=self.batch_size)
         lengths = {len(array) for array in self.arrays}
         if len(lengths) != 1:
             raise JobError(f"arrays of lengths {sorted(lengths)}: give one or more, all as long as each other")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from glideslope.documents import check_kind
 from glideslope.errors import LayerError
 
 
@@ -30,10 +31,13 @@ def balance(
     >>> balance({"first": 1e-5, "last": 1e-3})
     {'first': 10.0, 'last': 0.1}
     """
-    if not 0 <= strength <= 1:
+    from glideslope.schedules.amounts import real
+
+    if not 0 <= real("strength", strength) <= 1:
         raise LayerError(f"strength={strength}: give a number from 0 to 1")
-    if not limit >= 1:
+    if not real("limit", limit) >= 1:
         raise LayerError(f"limit={limit}: give a number from 1")
+    check_kind(LayerError, Mapping, "a number for each layer, by its name", ratios=ratios, before=before or {})
     if not all(multiplier > 0 for multiplier in (before or {}).values()):
         raise LayerError("a multiplier in before= is 0: a frozen layer can't be balanced, so leave it out")
     moving = {name: ratio for name, ratio in ratios.items() if ratio > 0 and math.isfinite(ratio)}

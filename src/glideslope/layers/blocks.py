@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from glideslope.documents import check_kind
 from glideslope.errors import LayerError
 from glideslope.layers.depth import checked_decay
 from glideslope.layers.multipliers import Multipliers, grouped
@@ -64,7 +65,7 @@ def by_block(
     blocks.1  4×4, 4          20         0.5
     head      2×4, 2          10           1
     """
-    decay, model = checked_decay(decay), model[1] if isinstance(model, tuple) else model
+    decay, model = checked_decay(decay), model[1] if isinstance(model, tuple) and len(model) > 1 else model
     known = parameters(model)
     in_keras = hasattr(model, "trainable_variables")
     in_torch = hasattr(model, "named_parameters") and not in_keras
@@ -74,17 +75,15 @@ def by_block(
 
 
 def _listed(names: str | Sequence[str]) -> tuple[str, ...]:
+    check_kind(LayerError, str | Sequence, "a name, or a list of names", name=names)
     return (names,) if isinstance(names, str) else tuple(names)
 
 
 class Blocks:
-    """The order of a model's parameters from the input to the output: embeddings, blocks, head.
-
-    The names are those of all parameters, as they were defined; `ordered` says that this is also the order of their
-    use, as it mostly is in torch and Keras. `lists` are the names of the lists of blocks, inferred if not given; `head`
-    names what comes after the blocks. Raises a LayerError if there are no blocks, several lists of them, or a name that
-    is no list.
-    """
+    """The order of a model's parameters from the input to the output: embeddings, blocks, head. The names are those of
+    all parameters, as they were defined; `ordered` says that this is mostly the order of their use, as in torch and
+    Keras. `lists` are the names of the lists of blocks, inferred if not given; `head` names what comes after them.
+    Raises a LayerError if there are no blocks, several lists, or a name that is no list."""
 
     def __init__(
         self, names: Sequence[str], ordered: bool, lists: Sequence[str] = (), head: Sequence[str] = ()

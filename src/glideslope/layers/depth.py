@@ -69,9 +69,11 @@ def by_depth(model: Any, example_input: Any, decay: float | Rule, smaller: str =
     """
     if smaller not in ("input", "output"):
         raise LayerError(f"smaller={smaller!r}: give 'input' or 'output'")
+    from glideslope.schedules.amounts import real
+
     rule = decay if callable(decay) else _power(decay, smaller)
     layers = in_order(model, example_input)
-    multiplied = [Layer(*layer, float(rule(k, len(layers)))) for k, layer in enumerate(layers, 1)]
+    multiplied = [Layer(*layer, real("decay", rule(k, len(layers)))) for k, layer in enumerate(layers, 1)]
     for layer in multiplied:
         check_multiplier(layer.name, layer.multiplier)
     return Multipliers(tuple(multiplied))
@@ -79,7 +81,7 @@ def by_depth(model: Any, example_input: Any, decay: float | Rule, smaller: str =
 
 def in_order(model: Any, example_input: Any) -> list[tuple[str, tuple[Parameter, ...]]]:
     """The layers in the order of their use, with their parameters. Raises a LayerError for parameters left out."""
-    known = parameters(model[1] if isinstance(model, tuple) else model)
+    known = parameters(model[1] if isinstance(model, tuple) and len(model) > 1 else model)
     inputs = example_input if isinstance(example_input, tuple) else (example_input,)
     used = adapter_of(model).order_of_use(model, inputs)
     left_out = [parameter.name for parameter in known if parameter.name not in used]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from glideslope.documents import shown
 from glideslope.errors import LayerError
 from glideslope.layers.multipliers import Multipliers
 from glideslope.plural import plural
 from glideslope.schedules import Schedule, parse, piecewise
 from glideslope.schedules.durations import Duration, Time, duration
-from glideslope.schedules.numbers import plain
+from glideslope.schedules.numbers import is_count, plain
 
 
 def unfreezing(schedule: Schedule | str, layers: int, every: Time, first: int = 1) -> list[Schedule]:
@@ -39,8 +40,8 @@ def unfreezing(schedule: Schedule | str, layers: int, every: Time, first: int = 
     if isinstance(layers, Multipliers):
         raise LayerError(f"layers are multipliers: give how many there are, layers={len(layers.layers)}")
     for name, number in (("layers", layers), ("first", first)):
-        if not isinstance(number, int) or isinstance(number, bool):
-            raise LayerError(f"{name}={number!r}: give a whole number of layers")
+        if not is_count(number, 100_000):
+            raise LayerError(f"{name}={shown(number)}: give a whole number of layers")
     if not (layers >= 1 and 1 <= first <= layers):
         raise LayerError(
             f"{plural(layers, 'layer')}, of which the first={first} are trained from the start: give 1 to {layers}"

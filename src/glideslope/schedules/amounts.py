@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import Any
 
 from glideslope.documents import shown
@@ -13,7 +14,7 @@ from glideslope.schedules.sampling import MOST_UPDATES, short
 def check_positive(**numbers: Any) -> None:
     """Raises unless each is positive, naming the one that isn't."""
     for name, number in numbers.items():
-        if not hasattr(number, "__float__") or getattr(number, "ndim", 0) > 0:
+        if isinstance(number, bool) or not hasattr(number, "__float__") or getattr(number, "ndim", 0) > 0:
             raise SearchError(f"{name}={shown(number)}: give a number")
         if number > MOST_UPDATES and not (isinstance(number, float) and math.isinf(number)):
             raise SearchError(f"{name}={short(number)}: at most 2^53, about 9e15, can be counted")
@@ -35,7 +36,7 @@ def real(name: str, value: Any) -> float:
     >>> real("peak", "1e-3")
     0.001
     """
-    try:
-        return float(value)
-    except (TypeError, ValueError, RuntimeError, OverflowError):
-        raise SearchError(f"{name}={shown(value)}: give a number") from None
+    with suppress(TypeError, ValueError, RuntimeError, OverflowError):
+        if not isinstance(value, bool):
+            return float(value)
+    raise SearchError(f"{name}={shown(value)}: give a number")

@@ -8,12 +8,12 @@ from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
+from glideslope.documents import shown
 from glideslope.errors import ScheduleError
 
 Array = Any  # a NumPy, torch, JAX or CuPy array: whatever the array API standard calls one
 
 Formula = Callable[[Any, Any], Any]  # (t, xp) -> value: a number or array, and the namespace it belongs to
-
 
 PIECE = 8192  # elements of a NumPy array that are evaluated at a time
 
@@ -38,7 +38,10 @@ def namespace(t: Array) -> Any:
         return t.__array_namespace__()
     from array_api_compat import array_namespace
 
-    return array_namespace(t)
+    try:
+        return array_namespace(t)
+    except TypeError:
+        raise ScheduleError(f"{shown(t)} updates: give a number or an array, such as np.arange(100)") from None
 
 
 def floating(t: Array, xp: Any) -> Array:
@@ -58,10 +61,8 @@ def _real(t: Array, xp: Any) -> Any:
 
 
 def since(t: Array, start: float, xp: Any) -> Array:
-    """`t - start`, at least 0 for unsigned counts; the whole part is subtracted while counts are still integers.
-
-    A float32 count is exact to 2^24 only, so at update 10^9 the position within a phase would be lost.
-    """
+    """`t - start`, at least 0 for unsigned counts; the whole part is subtracted while counts are still integers. A
+    float32 count is exact to 2^24 only, so at update 10^9 the position within a phase would be lost."""
     whole = math.floor(start)
     if xp is scalars or not xp.isdtype(t.dtype, "integral") or abs(whole) > xp.iinfo(t.dtype).max:
         return floating(t, xp) - start
@@ -118,11 +119,9 @@ def neighbours(t: Array, times: Sequence[float], values: Sequence[float], xp: An
 
 
 def evaluated(formula: Formula, t: Array) -> Array:
-    """A formula at every element of `t`, in the library's precision for reals whatever the type of the counts.
-
-    The result has the type of a real `t`, so that of a float16 is a float16, rounded once. A long NumPy array is taken
-    in pieces, so that what is in between stays in the cache.
-    """
+    """A formula at every element of `t`, in the library's precision for reals whatever the type of the counts. The
+    result has the type of a real `t`, so that of a float16 is a float16, rounded once. A long NumPy array is taken in
+    pieces, so that what is in between stays in the cache."""
     xp = namespace(t)
     if xp.__name__ == "numpy" and t.ndim == 1 and t.size > PIECE:
         first = evaluated(formula, t[:PIECE])

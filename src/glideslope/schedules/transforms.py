@@ -174,10 +174,8 @@ class Stretched(Wrapper):
 
 
 def _uniform(t: Array, seed: int, xp: Any) -> Array:
-    """A number in [-1, 1] drawn from the whole part of `t`, by modular squaring that no integer type overflows.
-
-    In single precision squares aren't exact, so there whole numbers are integers.
-    """
+    """A number in [-1, 1] drawn from the whole part of `t`, by modular squaring that no integer type overflows. In
+    single precision squares aren't exact, so there whole numbers are integers."""
     if xp is not scalars and not xp.isdtype(t.dtype, "integral"):
         t = xp.floor(t)
         if xp.finfo(t.dtype).bits < 64:

@@ -31,7 +31,6 @@ from glideslope.search.storage.run_files import LAST, SHORT
 
 logger = logging.getLogger("glideslope")
 
-
 Search = TypeVar("Search", bound=Callable[..., Any])
 
 
@@ -51,11 +50,8 @@ def releasing(search: Search) -> Search:
 
 @dataclass
 class Trials:
-    """Makes runs of a job, counts their updates, and remembers the finished ones.
-
-    A search is a function of the results of its runs. So one that was interrupted goes on where it was by being started
-    again with the same memory, and it doesn't matter where the runs are made.
-    """
+    """Makes runs of a job, counts their updates, and remembers the finished ones. A search is a function of their
+    results: one that was interrupted goes on with the same memory, and it doesn't matter where the runs are made."""
 
     source: Job | JobFactory
     seed: int = 0  # of the runs, unless a run names another
@@ -137,13 +133,10 @@ class Trials:
     def run_all(
         self, trials: Sequence[Trial], *, stage: str, kept: Kept | None = None, likely: Sequence[Trial] = ()
     ) -> list[Run]:
-        """A round: runs none of which depends on the result of another, so workers may make them at once. Returns the
-        run of each trial, in order.
-
-        The stage says what they are for; `kept` keeps the job's state at the end of the best run for `leave`; `likely`
-        may be requested next, the likeliest first. Raises a JobError if a call of the job fails, that of the first run
-        that fails.
-        """
+        """A round: the run of each trial, in order; none depends on the result of another, so workers may make them at
+        once. The stage says what they are for; `kept` keeps the job's state at the end of the best run for `leave`;
+        `likely` may be requested next, the likeliest first. Raises the JobError of the first run in which a call of the
+        job fails."""
         missing = {trial.key: trial for trial in trials if trial.key not in self._finished}
         for key in [key for key in missing if key in self.memory]:
             logger.info("%s: %s is remembered", stage, key)

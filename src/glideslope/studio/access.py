@@ -44,11 +44,9 @@ def names_of(host: str) -> set[str]:
 @dataclass(frozen=True)
 class Access:
     """Lets a request through to the application, which sees paths without the token, or answers it with a refusal.
-
     `hosts` are the names that a request may call the machine by, without ports: any other is one that somebody else
-    points at this machine. `ancestors` are the pages that may show this one in a frame, as the policy `frame-ancestors`
-    has them.
-    """
+    points at this machine. `ancestors` are the pages that may show this one, as the policy `frame-ancestors` has
+    them."""
 
     app: ASGIApp
     token: str

@@ -13,22 +13,17 @@ from glideslope.studio.server import application, bound, server
 
 
 class Background:
-    """A server on loopback, at any free port, until `close`; `url` is the address of its page, the token in it.
-
-    Only files in `folder` are read; `ancestors` are those of `Access`, and `laws` are laws in no file, by
-    name.
-    """
+    """A server on loopback, at any free port, until `close`; `url` is the address of its page, the token in it. Only
+    files in `folder` are read; `ancestors` are those of `Access`, and `laws` are laws in no file, by name."""
 
     def __init__(self, folder: Path, ancestors: str = "'self'", laws: dict[str, Law] | None = None) -> None:
         token = new_token()
         self._socket = bound("127.0.0.1", 0)
         self._server = server(application(Library(folder, laws), token, LOOPBACK, ancestors))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/{token}/"
-        self._thread = threading.Thread(target=self._run, name="glideslope studio", daemon=True)
+        serve = lambda: asyncio.run(self._server.serve([self._socket]))  # noqa: E731
+        self._thread = threading.Thread(target=serve, name="glideslope studio", daemon=True)
         self._thread.start()
-
-    def _run(self) -> None:
-        asyncio.run(self._server.serve([self._socket]))
 
     def close(self) -> None:
         """Ends the server and waits until it has."""

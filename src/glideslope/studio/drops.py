@@ -35,12 +35,9 @@ class Drop:
         )
 
     def keep(self, name: str, content: bytes) -> None:
-        """Keeps the content of a file, whose name has the folders that it was dropped in: runs/first/metrics.csv. Where
-        the name is taken, the file is put in a folder beside, so both are kept.
-
-        A file of TensorBoard without a folder gets one of nearly its name, since the files of one folder are one run.
-        Raises a DocumentError if there are too many files or bytes, or the file lies too deep.
-        """
+        """Keeps the content of a file, whose name has the folders that it was dropped in: runs/first/metrics.csv; in a
+        folder beside where the name is taken, and in one of nearly its name where a file of TensorBoard has none.
+        Raises a DocumentError if there are too many files or bytes, or the file lies too deep."""
         parts = _parts(name)
         if len(parts) == 1 and _EVENTS in parts[0]:
             parts.insert(0, parts[0].replace(_EVENTS, "-"))

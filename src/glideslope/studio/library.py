@@ -36,7 +36,7 @@ class Library:
     """The laws of a folder, others by name, and those of what was dropped. `checkpoints` is an address of a service,
     where the checkpoints of the folder's searches may be read."""
 
-    def __init__(self, folder: Path, laws: dict[str, Law] | None = None, checkpoints: str = "") -> None:
+    def __init__(self, folder: Path, laws: dict[str, Law] | None = None, checkpoints: str | None = None) -> None:
         self.folder = folder.resolve()
         self._given = {name: Known(law) for name, law in (laws or {}).items()}
         self._checkpoints = checkpoints

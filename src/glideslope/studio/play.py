@@ -119,11 +119,9 @@ def places(asked: None) -> list[dict[str, Any]]:
 
 
 ROUTES: Sequence[Route] = (
-    posted("/api/play", Play, played),
-    posted("/api/solve", Play, solved),
-    posted("/api/dimensions", Dimensions, compared),
-    posted("/api/places", type(None), places),
-)
+    posted("/api/play", Play, played), posted("/api/solve", Play, solved),
+    posted("/api/dimensions", Dimensions, compared), posted("/api/places", type(None), places),
+)  # fmt: skip
 
 
 def _surface(play: Play) -> Surface:

@@ -198,8 +198,7 @@ def _described(known: Known) -> dict[str, Any]:
     over = f"{'peaks' if ' ' in span(peaks) else 'a peak of'} {span(peaks)}"
     return {
         "says": f"{runs}, {over}; ends of runs are {law.noise:.2%} from what fits without them predict",
-        "doubt": visible(law.doubt), "notes": notes,
-        "knows_batch": law.batch_size is not None,
+        "doubt": visible(law.doubt), "notes": notes, "knows_batch": law.batch_size is not None,
     }  # fmt: skip
 
 

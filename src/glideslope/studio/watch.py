@@ -68,9 +68,8 @@ def seen(library: Library, folder: str) -> dict[str, Any]:
     snapshot = Snapshot.of(path, library.reaches)
     return {
         "search": _said(snapshot), "answer": visible(str((snapshot.result or {}).get("answer", ""))),
-        "charts": [chart.data() | {"title": chart.title} for chart in _charts(snapshot)],
-        "rounds": rounds(snapshot), "odds": _odds(snapshot), "events": _events(snapshot.runs),
-        "unfinished": going_on(snapshot),
+        "charts": [chart.data() | {"title": chart.title} for chart in _charts(snapshot)], "rounds": rounds(snapshot),
+        "odds": _odds(snapshot), "events": _events(snapshot.runs), "unfinished": going_on(snapshot),
         "state": snapshot.state, "damaged": [visible(text) for text in snapshot.damaged],
         "unreached": "" if library.reaches(snapshot.checkpoints) else visible(snapshot.checkpoints),
         "report": (path / "report.html").is_file(),
@@ -195,17 +194,10 @@ def _odds(snapshot: Snapshot) -> list[str]:
 def _events(runs: Sequence[Run]) -> list[list[Any]]:
     """What was done where a training was being lost: run, update, what, loss, went back to, the rate's factor."""
     return [
-        [
-            visible(str(run.contestant)),
-            event.update,
-            event.kind,
-            number(event.loss),
-            event.back_to if event.back_to <= event.update else None,
-            event.factor,
-        ]
-        for run in runs
-        for event in run.events
-    ][:500]
+        [visible(str(run.contestant)), event.update, event.kind, number(event.loss),
+         event.back_to if event.back_to <= event.update else None, event.factor]
+        for run in runs for event in run.events
+    ][:500]  # fmt: skip
 
 
 def going_on(snapshot: Snapshot) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import optax
 
+from glideslope.documents import check_kind
 from glideslope.errors import LayerError
 from glideslope.frameworks.jax.models import leaves
 from glideslope.layers import Multipliers
@@ -30,6 +31,7 @@ def labels(params: Any, multipliers: Multipliers) -> tuple[Any, dict[str, float]
     >>> rates = {label: optax.sgd(0.5 * multiplier) for label, multiplier in by_label.items()}
     >>> state = optax.multi_transform(rates, tree).init(params)
     """
+    check_kind(LayerError, Multipliers, "what a function of glideslope.layers gives", multipliers=multipliers)
     factors = [multipliers.of(name) for name, _ in leaves(params)]
     names = [f"{multiplier:.12g}" for multiplier in factors]
     return jax.tree.unflatten(jax.tree.structure(params), names), dict(zip(names, factors, strict=True))
@@ -50,6 +52,7 @@ def scale_by_layer(multipliers: Multipliers) -> optax.GradientTransformation:
     >>> transformation.update(params, transformation.init(params))[0]
     {'embed': Array([-0.1, -0.1], dtype=float32), 'head': Array([-1., -1.], dtype=float32)}
     """
+    check_kind(LayerError, Multipliers, "what a function of glideslope.layers gives", multipliers=multipliers)
 
     def update(updates: Any, state: Any, params: Any = None) -> Any:
         by_leaf = [multipliers.of(name) for name, _ in leaves(updates)]

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from glideslope.documents import check_kind
 from glideslope.errors import LayerError
 from glideslope.layers import Multipliers
 
@@ -30,6 +31,8 @@ def layerwise(optimizer: keras.optimizers.Optimizer, multipliers: Multipliers) -
     >>> multipliers = gs.layers.by_name(model, {"head": 10})
     >>> model.compile(gs.keras.layerwise(keras.optimizers.SGD(0.01), multipliers), loss="mse")
     """
+    check_kind(LayerError, keras.optimizers.Optimizer, "a Keras optimizer", optimizer=optimizer)
+    check_kind(LayerError, Multipliers, "what a function of glideslope.layers gives", multipliers=multipliers)
     whole, optimizer = optimizer, getattr(optimizer, "inner_optimizer", optimizer)  # of one that scales the loss
     if hasattr(optimizer, "_rate_multipliers"):
         raise LayerError("this optimizer has a rate for each layer already: multiply the multipliers, or make another")

@@ -48,14 +48,9 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
     """
 
     def __init__(
-        self,
-        schedule: Policy,
-        *,
-        monitor: str = "val_loss",
-        peak: float | None = None,
-        steps: Time | None = None,
+        self, schedule: Policy, *, monitor: str = "val_loss", peak: float | None = None, steps: Time | None = None,
         clock: Clock | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__()
         policy = as_policy(schedule)
         self.feedback = policy.feedback
@@ -248,11 +243,9 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
 
 def follow(model: Any, optimizer: Any, schedule: Schedule, begin: int, every: int) -> Callable[[], None]:
     """Makes the rate of an optimizer follow a schedule within a compiled execution, until what is returned is called.
-
     The optimizer's own rate, a variable, is the peak times the factor of feedbacks; the schedule's factor is computed
     from the optimizer's count of batches, `every` to an update, where Keras computes the update: `begin` updates after
-    the first. The model's update is compiled anew, before and after.
-    """
+    the first. The model's update is compiled anew, before and after."""
 
     def rate() -> Any:
         return optimizer._learning_rate * schedule(optimizer._iterations.value // every - begin)

@@ -73,7 +73,7 @@ def automatic(name: str, params: Iterable[Any], **options: Any) -> torch.optim.O
     >>> type(gs.torch.automatic("adagrad", torch.nn.Linear(2, 1).parameters(), lr=0.1)).__name__
     'Adagrad'
     """
-    if name not in _KNOWN:
+    if not isinstance(name, str) or name not in _KNOWN:
         near = get_close_matches(str(name).lower().replace("_", "-"), _KNOWN, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(_KNOWN)}"
         raise JobError(f"unknown optimizer {name!r} ({hint})")

@@ -17,6 +17,7 @@ from glideslope.frameworks.torch.job.averaging import STATISTICS, as_evaluated, 
 from glideslope.frameworks.torch.job.averaging import Average as Weights
 from glideslope.frameworks.torch.job.batch import examples, moved
 from glideslope.frameworks.torch.job.state_checks import check_average
+from glideslope.frameworks.torch.models import checked_model
 from glideslope.schedules.numbers import is_count, plain
 
 _LIVING: WeakKeyDictionary[Average, None] = WeakKeyDictionary()
@@ -61,9 +62,9 @@ class Average:
         except SearchError as error:
             raise FrameworkError(str(error)) from None
         steps = plain(steps)
-        if self.kind.kind == "swa" and not (isinstance(steps, int) and steps > 0):
-            raise FrameworkError(f"{self.kind} begins within the training: give the updates, steps=; not {steps!r}")
-        self._model = _network(model)
+        if (steps is not None or self.kind.kind == "swa") and not (is_count(steps) and steps > 0):
+            raise FrameworkError(f"steps={shown(steps)}: give the updates of the training, which swa needs")
+        self._model = _network(checked_model(model))
         if not any(True for _ in self._model.parameters()):
             raise FrameworkError("a model without parameters has no weights to average")
         self._begins = int(self.kind.amount * (steps or 0)) if self.kind.kind == "swa" else 0

@@ -9,11 +9,20 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
+from glideslope.documents import shown
+from glideslope.errors import FrameworkError
 from glideslope.layers.parameters import Fans, Parameter
 
 _LOOKS = {"__get__", "size", "dim", "ndimension", "numel", "is_floating_point", "is_complex", "stride", "__len__"}
 """Functions of torch on a parameter that aren't its use."""
 _POSITION = re.compile("pos|embed|token")
+
+
+def checked_model(model: torch.nn.Module) -> torch.nn.Module:
+    """The model. Raises a FrameworkError if it is none."""
+    if isinstance(model, torch.nn.Module):
+        return model
+    raise FrameworkError(f"model={shown(model, 80)}: give a torch.nn.Module")
 
 
 def parameters(model: torch.nn.Module) -> list[Parameter]:

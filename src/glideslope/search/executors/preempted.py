@@ -29,7 +29,11 @@ def preempted_after_saving() -> Iterator[None]:
     """Within it, the signal by which submitit ends a job early is a `Preempted`, raised once the run is saved."""
     in_main = threading.current_thread() is threading.main_thread()
     handlers = [(number, signal.getsignal(number)) for number in signal.valid_signals()] if in_main else []
-    before: dict[int, Any] = {number: handler for number, handler in handlers if _requeues(handler)}
+    before: dict[int, Any] = {
+        number: handler for number, handler in handlers
+        if type(getattr(handler, "__self__", None)).__module__.startswith("submitit.")
+        and getattr(handler, "__name__", "") == _REQUEUES
+    }  # fmt: skip
 
     def save(number: int, frame: FrameType | None) -> None:
         def leave() -> None:
@@ -45,7 +49,3 @@ def preempted_after_saving() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _requeues(handler: Any) -> bool:
-    return type(getattr(handler, "__self__", None)).__module__.startswith("submitit.") and handler.__name__ == _REQUEUES

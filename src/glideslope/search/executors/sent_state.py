@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from contextlib import suppress
 from io import BytesIO
 from typing import Any
 
@@ -14,12 +15,10 @@ Sent = tuple[str, bytes]  # the form of a state's file, or "pickle", and the con
 
 def packed(state: Any) -> Sent | None:
     """A state, to be sent; None where it can't be pickled either."""
-    try:
+    with suppress(DocumentError):
         form, file = states.form_of(state), BytesIO()
         states.write(state, form, file)
         return form, file.getvalue()
-    except DocumentError:
-        pass
     try:
         return "pickle", pickle.dumps(state)
     except Exception:  # of a method of the state, whatever it trips over

@@ -82,12 +82,10 @@ class Workers:
     def made(
         self, tasks: Sequence[Task], look: Callable[[Collection[int]], None], likely: Sequence[Task] = ()
     ) -> Generator[Arrived, None, None]:
-        """The runs of tasks, as they arrive; those not begun are cancelled where the caller stops.
-
-        `look` is called now and then with the numbers of the tasks that haven't ended. Idle workers make the runs of
-        `likely` meanwhile, the likeliest first. Raises the JobError of the first task, in their order, in which a call
-        of the job fails, or a SearchError if a task can't be sent, or its worker is lost each time.
-        """
+        """The runs of tasks, as they arrive; those not begun are cancelled where the caller stops. `look` is called now
+        and then with the numbers of the tasks that haven't ended. Idle workers make the runs of `likely` meanwhile, the
+        likeliest first. Raises the JobError of the first task, in their order, in which a call of the job fails, or a
+        SearchError if a task can't be sent, or its worker is lost each time."""
         arrivals = Arrivals()
         lost: Counter[int] = Counter()
         reached: Counter[int] = Counter()  # updates, when the worker was lost

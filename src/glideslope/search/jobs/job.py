@@ -67,13 +67,13 @@ def check_takes_optimizer(make: JobFactory) -> None:
         )
 
 
-def check_methods(job: Any, place: str = "the job") -> Job:
+def check_methods(job: Any, place: str = "") -> Job:
     """The job, if it has every method of the protocol. Raises a JobError that names those it lacks."""
     missing = [name for name in ("step", "evaluate", "state", "restore") if not callable(getattr(job, name, None))]
     if missing:
         raise JobError(
-            f"{place} gives a {type(job).__name__} without {', '.join(missing)}: a job has step(lr), evaluate(), "
-            "state() and restore(state); glideslope.torch.Job makes one"
+            f"{f'{place} gives' if place else 'the job is'} {shown(job, 80)}, without {', '.join(missing)}: a job has "
+            "step(lr), evaluate(), state() and restore(state); glideslope.torch.Job makes one"
         )
     return job  # type: ignore[no-any-return]
 

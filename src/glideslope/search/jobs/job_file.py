@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from glideslope.documents import shown
 from glideslope.errors import JobError
 from glideslope.files import checked_path
 from glideslope.search.jobs.calls import FAILURES, described, end_child
@@ -76,9 +77,9 @@ class JobFile:
 def load_job(place: str) -> JobFile:
     """The function that a job file has: `path/to/file.py:job`. It can be pickled, so workers can make its jobs. Raises
     a JobError if the file or the function is missing, the file can't be run, or what it makes isn't a job."""
-    path, colon, name = place.rpartition(":")
+    path, colon, name = place.rpartition(":") if isinstance(place, str) else ("", "", "")
     if not colon or not name.isidentifier():
-        raise JobError(f"{place!r} is not a job: write path/to/file.py:function")
+        raise JobError(f"{shown(place)} is not a job: write path/to/file.py:function")
     job = JobFile(place, checked_path(path).absolute())
     job.__wrapped__  # noqa: B018  (loads it)
     return job

@@ -27,12 +27,9 @@ _HOST = "127.0.0.1"
 
 
 class Ranks:
-    """A job whose every call is made by all of its processes at once.
-
-    Each process makes a job by the function, which can be pickled, with the variables that `torchrun` sets: RANK,
-    LOCAL_RANK, WORLD_SIZE, LOCAL_WORLD_SIZE, MASTER_ADDR and MASTER_PORT. The function makes the process group. Raises
-    a JobError if it fails in a process, or a process ends.
-    """
+    """A job whose every call is made by all of its processes at once. Each makes a job by the function, which can be
+    pickled and makes the process group, with the variables that `torchrun` sets: RANK, LOCAL_RANK, WORLD_SIZE,
+    LOCAL_WORLD_SIZE, MASTER_ADDR and MASTER_PORT. Raises a JobError if it fails in a process, or a process ends."""
 
     def __init__(self, make: Callable[[], Any], processes: int) -> None:
         context, port = get_context("spawn"), _free_port()

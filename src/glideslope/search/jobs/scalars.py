@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import sys
+from contextlib import suppress
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
@@ -115,13 +116,10 @@ def whole(name: str, value: Any) -> int:
     >>> whole("steps", np.int64(100)), whole("steps", 100.0)
     (100, 100)
     """
-    try:
-        return operator.index(value)
-    except TypeError:
-        pass
-    try:
-        if not isinstance(value, str | bytes) and float(value) == int(value):
-            return int(value)
-    except (TypeError, ValueError, OverflowError):
-        pass
+    if not isinstance(value, bool | str | bytes):
+        with suppress(TypeError):
+            return operator.index(value)
+        with suppress(TypeError, ValueError, OverflowError):
+            if float(value) == int(value):
+                return int(value)
     raise SearchError(f"{name}={shown(value)}: give a whole number")

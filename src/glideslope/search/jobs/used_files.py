@@ -52,12 +52,12 @@ class UsedFiles:
     def note(self, path: str, kind: str) -> None:
         """A file is "read" or "written", or a folder "listed"."""
         name = self._name(path, kind == "listed") if self.is_watched else None
-        if name is None or (caller := self._caller(name)) is None:
+        if name is None or not self._is_by_job(name):
             return
-        is_loaded = kind == "read" and is_code(name) and caller.startswith("importlib")  # again perhaps
-        if is_loaded or (kind == "written" if name in self._files else is_code(name) or len(self._files) < _MOST):
-            is_new = kind == "read" and not is_code(name) and self._is_new(path)
-            self._files[name] = WRITTEN if is_new or kind == "written" else content(path)
+        # What is written is noted where it was read before: it is else a result of the job.
+        if name in self._files if kind == "written" else is_code(name) or len(self._files) < _MOST:
+            is_output = kind == "written" or (kind == "read" and not is_code(name) and self._is_new(path))
+            self._files[name] = WRITTEN if is_output else content(path)
 
     def add(self, files: dict[str, str]) -> None:
         """Notes what another process has used, if it is here too. Raises a SearchError where it loaded other code."""
@@ -73,14 +73,19 @@ class UsedFiles:
         runs = Path(os.path.relpath(os.path.realpath(run_directory or self.folder), self.folder)).as_posix() + "/"
         for name, said in list(self._files.items()):
             path = f"{self.folder}/{name}"
-            is_grown = name.endswith("/") and not name.startswith(runs) and self._is_new(path)
-            for file in next(os.walk(path), ("", (), ()))[2] if is_grown and len(self._files) < _MOST else ():
-                if self._is_new(path + file) and not is_code(file):
-                    self._files.setdefault(Path(name, file).as_posix(), WRITTEN)
+            if name.endswith("/") and not name.startswith(runs) and self._is_new(path):
+                self._note_new_files(name)
             if (is_first or said == NONE) and not is_code(name) and content(path, said) != said:
                 self._files[name] = WRITTEN
         noted = self._before | self._files
         return with_names(self.folder, {name: noted[name] for name in noted if not name.startswith(runs)})
+
+    def _note_new_files(self, folder: str) -> None:
+        """Notes as written the data that came into a folder since the search began."""
+        path = f"{self.folder}/{folder}"
+        for file in next(os.walk(path), ("", (), ()))[2] if len(self._files) < _MOST else ():
+            if self._is_new(path + file) and not is_code(file):
+                self._files.setdefault(Path(folder, file).as_posix(), WRITTEN)
 
     def _is_new(self, path: str) -> bool:
         """Whether a file, or a folder's list of names, has changed since the search began, as what its job writes."""
@@ -100,15 +105,18 @@ class UsedFiles:
                 return None if _FOREIGN.search(within) else os.path.normpath(os.path.join(start, within))
         return None
 
-    def _caller(self, name: str) -> str | None:
-        """The module that uses a file; None where that is Glideslope, or a library that looks for modules there."""
-        frame: Any = sys._getframe(3)
+    def _is_by_job(self, name: str) -> bool:
+        """Whether the job uses a file now; not where Glideslope does, or a library that looks for modules there."""
+        frame: Any = sys._getframe(3)  # that of the code that makes the event
         while frame and frame.f_globals.get("__name__", "").partition(".")[0] in _FOR_OTHERS:
             frame = frame.f_back
         caller = frame.f_globals.get("__name__", "") if frame else ""
-        if name == "./" or (name.endswith("/") and os.path.join(self.folder, name[:-1]) in sys.path):
-            caller = caller if frame and self._name(os.path.abspath(frame.f_code.co_filename)) else "importlib"
-        return None if caller.startswith(_OWN) or (name.endswith("/") and caller.startswith("importlib")) else caller
+        if not name.endswith("/"):
+            return not caller.startswith(_OWN)
+        is_looked_in = name == "./" or os.path.join(self.folder, name[:-1]) in sys.path  # by whoever imports
+        if is_looked_in and (frame is None or self._name(os.path.abspath(frame.f_code.co_filename)) is None):
+            return False
+        return not caller.startswith((*_OWN, "importlib"))
 
 
 watched: dict[str, UsedFiles] = {}  # by the folder

@@ -88,11 +88,9 @@ class Backoff:
 
     def look(self, losses: Sequence[float], validation: float, made: int) -> bool:
         """Looks at the losses of a part, and the validation loss after it: keeps the states where either is the least
-        so far; caps the rate where the mean has clearly risen. Returns whether the run went back.
-
-        A part isn't looked at where the validation loss is below what it was after the first part, and after the part
-        with the least mean. It must be so after this part and after the one before: at a cliff a single one is noisy.
-        """
+        so far; caps the rate where the mean has clearly risen. Returns whether the run went back. A part isn't looked
+        at where the validation loss is below what it was after the first part, and after the part with the least mean,
+        both after this part and after the one before: at a cliff a single one is noisy."""
         part = np.asarray(losses, float)
         self._since += 1
         highest, self._validation = max(validation, self._validation), validation

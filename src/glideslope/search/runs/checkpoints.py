@@ -34,12 +34,9 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Checkpoints:
-    """The last two checkpoints of a run.
-
-    Each is two files: the states, and then a document with the position and the checksum of the states. Two are `every`
-    seconds apart at least. `lock` is that of the run directory that the place is in, if it is in one; `initial` is the
-    job's state at the start of the run; `give_up` is called where the job's state has no safe form.
-    """
+    """The last two checkpoints of a run, `every` seconds apart at least: each is the states, and then a document with
+    the position and the checksum of the states. `lock` is that of the run directory that the place is in, if any;
+    `initial` is the job's state at the start of the run; `give_up` is called where the job's state has no safe form."""
 
     def __init__(
         self, place: Place, stem: str, key: str, every: float, lock: Lock | None, initial: Any,

@@ -24,9 +24,7 @@ def check_lists(**lists: object) -> None:
     """Raises unless each is a list of values, or what can be iterated as one; a text isn't, but each in it may be."""
     for name, value in lists.items():
         if isinstance(value, str | bytes) or not isinstance(value, Iterable):
-            raise SearchError(
-                f"{name}={shown(value)}: give a list" + (f", as [{shown(value)}]" if value is not None else "")
-            )
+            raise SearchError(f"{name}={shown(value)}: give a list" + (f", as [{shown(value)}]" if value else ""))
 
 
 def texts(name: str, values: Iterable[str]) -> tuple[str, ...]:

@@ -180,13 +180,9 @@ class Run:
         data = named_now(data)
         average = data.get("average")
         contestant = contestant or Contestant(
-            parse(data["schedule"]),
-            data["peak"],
-            data.get("optimizer"),
-            average and Average.read(average),
-            tuple(data.get("settings", {}).items()),
-            data.get("batch", 1.0),
-        )
+            parse(data["schedule"]), data["peak"], data.get("optimizer"), average and Average.read(average),
+            tuple(data.get("settings", {}).items()), data.get("batch", 1.0),
+        )  # fmt: skip
         return cls(
             contestant, data["steps"], data["seed"], np.asarray(data["losses"]),
             tuple((int(step), float(loss)) for step, loss in data["evaluations"]), float(data["final_loss"]),

@@ -161,8 +161,7 @@ class Course:
         rates = np.minimum(rates, self.backoff.cap) if self.backoff else rates
         losses = drive(
             step if controls else self.job.step, rates, diverged, lambda n, loss: self.look(made + n, loss), every,
-            what=self.what, first=made,
-            start=len(self.losses) + len(position.waiting) - made if position else 0,
+            what=self.what, first=made, start=len(self.losses) + len(position.waiting) - made if position else 0,
             waiting=position.waiting if position else (),
             between=None if self.checkpoints is None else lambda *losses: self._save_if_due(made, *losses),
         )  # fmt: skip

@@ -19,7 +19,6 @@ from glideslope.search.runs.drive import drive
 
 _CHECKED = np.array([1e-8, 1e-2, 1e-2])  # the rates of the updates that show whether a job is restored
 
-
 _INEXACT = 1e-3  # by how much, relatively, a loss may differ where a device computes in another order
 
 
@@ -59,12 +58,9 @@ _UPDATES = 3  # so many tell optimizers apart: the first of momentum is that of 
 
 
 def check_changed(optimizer: str, plain: Job, plain_state: Any, job: Job, state: Any) -> int:
-    """Raises a JobError if a job made with an optimizer trains as the one without. Returns the updates made; both jobs
-    are at their initial states after.
-
-    Optimizers of different types differ, and torch's of one type by their options. Of other jobs a few updates are made
-    with both: losses that are equal to the last digit come of the same optimizer.
-    """
+    """Raises a JobError if a job made with an optimizer trains as the one without: in torch by their types and options,
+    else where a few updates of both give losses that are equal to the last digit. Returns the updates made; both jobs
+    are at their initial states after."""
     inner = getattr(plain, "optimizer", None), getattr(job, "optimizer", None)
     kind = "" if inner[0] is None else f" ({type(inner[0]).__name__})"
     updates = 0

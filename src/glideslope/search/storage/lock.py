@@ -195,11 +195,9 @@ def started(pid: int) -> str | None:
         return ""
     except PermissionError:
         pass
-    try:
+    with suppress(OSError, IndexError):
         fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
         return "" if fields[0] in "ZX" else fields[19]  # a zombie has ended
-    except (OSError, IndexError):
-        pass
     try:
         listed = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
     except OSError:

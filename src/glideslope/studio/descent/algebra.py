@@ -71,10 +71,8 @@ def count(dimensions: int) -> int:
 
 def coupled(variables: Any, part: Any) -> Any:
     """A surface of any number of variables, symbols or numbers: two valleys along each, tilted, and each coupled to the
-    next. `part` is a twentieth, as exact as the variables are.
-
-    Formula: Σ (x_i⁴/4 - x_i²/2 + i·x_i/20) + Σ x_i·x_{i+1}/5. Of d variables 3^d places have no slope, real or not.
-    """
+    next. `part` is a twentieth, as exact as the variables are. Formula: Σ (x_i⁴/4 - x_i²/2 + i·x_i/20) + Σ
+    x_i·x_{i+1}/5. Of d variables 3^d places have no slope, real or not."""
     wells = sum(x**4 / 4 - x**2 / 2 + (i + 1) * part * x for i, x in enumerate(variables))
     return wells + 4 * part * sum(a * b for a, b in pairwise(variables))
 

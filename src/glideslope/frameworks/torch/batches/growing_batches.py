@@ -62,27 +62,22 @@ class GrowingBatches(Sampler[list[int]]):
     """
 
     def __init__(
-        self,
-        examples: int,
-        growth: Growth,
-        *,
-        largest_per_device: int | None = None,
-        seed: int = 0,
-        shuffle: bool = True,
-        rank: int | None = None,
-        ranks: int | None = None,
-    ) -> None:
+        self, examples: int, growth: Growth, *, largest_per_device: int | None = None, seed: int = 0,
+        shuffle: bool = True, rank: int | None = None, ranks: int | None = None,
+    ) -> None:  # fmt: skip
         if not isinstance(growth, Growth):
             raise BatchError(f"growth={growth!r}: give gs.batches.growth(schedule, ...).over(steps)")
         whole_numbers = [examples, *([] if largest_per_device is None else [largest_per_device])]
         grouped = is_distributed()
         self.rank = rank if rank is not None else distributed.get_rank() if grouped else 0
         self.ranks = ranks if ranks is not None else distributed.get_world_size() if grouped else 1
-        if not all(isinstance(n, int) and n >= 1 for n in whole_numbers) or not 0 <= self.rank < self.ranks:
-            raise BatchError(
-                f"examples={examples}, rank={self.rank} of {self.ranks}, largest_per_device={largest_per_device}: give "
-                "whole positive numbers, and ranks from 0"
-            )
+        if (
+            not all(map(is_count, (*whole_numbers, seed, self.rank, self.ranks)))
+            or not all(n >= 1 for n in whole_numbers) or not self.rank < self.ranks
+        ):  # fmt: skip
+            given = f"examples={shown(examples)}, rank={shown(self.rank)} of {shown(self.ranks)}, seed={shown(seed)}, "
+            given += f"largest_per_device={shown(largest_per_device)}"
+            raise BatchError(f"{given}: give whole positive numbers, and ranks and a seed from 0")
         try:
             self.plan = growth.plan()
         except ScheduleError as error:

@@ -12,10 +12,8 @@ from glideslope.errors import FeedbackError
 
 
 class Arrivals:
-    """Tensors on their way from a device, in order.
-
-    A copy to the host is begun at once, and read when it has arrived anyway.
-    """
+    """Tensors on their way from a device, in order. A copy to the host is begun at once, and read when it has arrived
+    anyway."""
 
     def __init__(self) -> None:
         self._waiting: deque[tuple[Any, list[float | None], torch.Tensor, Any]] = deque()

@@ -15,6 +15,7 @@ from glideslope.errors import FeedbackError
 from glideslope.feedback import Event, Places
 from glideslope.feedback.events import Lost
 from glideslope.feedback.guard import WINDOW
+from glideslope.files import checked_path
 from glideslope.frameworks.torch.distributed import greatest_over_ranks, is_distributed
 from glideslope.frameworks.torch.feedback.arrivals import Arrivals, at_once, number
 from glideslope.frameworks.torch.feedback.history import History
@@ -24,7 +25,9 @@ from glideslope.frameworks.torch.feedback.refusal import Refusal
 from glideslope.frameworks.torch.feedback.replay import Replay
 from glideslope.frameworks.torch.feedback.snapshots import Health, Training
 from glideslope.frameworks.torch.job.resumable import has_state
+from glideslope.frameworks.torch.models import checked_model
 from glideslope.frameworks.torch.scheduler.scheduler import Scheduler
+from glideslope.schedules.amounts import check_positive
 
 AGREE_EVERY = 10
 """Updates between those at which processes agree whether to go back."""
@@ -77,30 +80,25 @@ class Guard:
     """
 
     def __init__(
-        self,
-        model: torch.nn.Module,
-        scheduler: Scheduler,
-        *,
-        scaler: torch.amp.GradScaler | None = None,
-        folder: Path | str | None = None,
-        beside: Sequence[Any] = (),
-        steps_per_epoch: int | None = None,
-    ) -> None:
+        self, model: torch.nn.Module, scheduler: Scheduler, *, scaler: torch.amp.GradScaler | None = None,
+        folder: Path | str | None = None, beside: Sequence[Any] = (), steps_per_epoch: int | None = None,
+    ) -> None:  # fmt: skip
         if not isinstance(scheduler, Scheduler):
             raise FeedbackError(f"{scheduler!r}: give the gs.torch.Scheduler whose schedule is times gs.guard()")
-        self.scheduler = scheduler
-        self.optimizer = scheduler.optimizer
+        if steps_per_epoch is not None:
+            check_positive(steps_per_epoch=steps_per_epoch)
+        self.scheduler, self.optimizer = scheduler, scheduler.optimizer
         if scaler is not None and not hasattr(scaler, "get_scale"):
             raise FeedbackError(f"scaler={shown(scaler)}: give a torch.amp.GradScaler")
         if not isinstance(beside, Sequence):
             raise FeedbackError(f"beside={shown(beside)}: give a list of what goes back with the weights")
         if without := [each for each in beside if not has_state(each)]:
             raise FeedbackError(f"{shown(without[0])} has no state_dict and load_state_dict, and so can't go back")
-        self._training = Training(model, self.optimizer, scaler, beside)
+        self._training = Training(checked_model(model), self.optimizer, scaler, beside)
         self._replay = Replay(self.optimizer)
         self._history = History(
             scheduler.feedbacks.take_guard(self), self._training, self._replay, scheduler.feedbacks.end,
-            Path(folder) if folder else None,
+            None if folder is None else checked_path(folder),
         )  # fmt: skip
         self._ring = self._history.ring
         self._places = Places(steps_per_epoch)

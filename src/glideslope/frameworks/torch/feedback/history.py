@@ -21,8 +21,7 @@ from glideslope.frameworks.torch.feedback.copies import Copy
 from glideslope.frameworks.torch.feedback.replay import FARTHEST, Replay
 from glideslope.frameworks.torch.feedback.snapshots import Health, InMemory, OnDisk, Training
 
-_IN_A_ROW = 2
-"""Updates after going back within which another loss is no outlier of its own."""
+_IN_A_ROW = 2  # updates after going back within which another loss is no outlier of its own
 
 
 class History:

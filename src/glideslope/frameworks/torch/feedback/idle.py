@@ -7,10 +7,8 @@ from collections.abc import Callable
 
 import torch
 
-_LOOK_EVERY = 8
-"""Calls between looks at the scale, which may wait for a device."""
-_MOST = 32
-"""Updates in a row that mixed precision may leave out for a loss that isn't finite."""
+_LOOK_EVERY = 8  # calls between looks at the scale, which may wait for a device
+_MOST = 32  # updates in a row that mixed precision may leave out for a loss that isn't finite
 _HALVED = 2.0**-24
 """A scale so many times smaller than at the last good update has no cause in the size of the gradients."""
 

@@ -23,22 +23,17 @@ no longer than to take a part of it."""
 _ENOUGH = 4
 """Where one gradient in so many is small, no part of a large one is looked at: biases and scales of norms get what
 their layer's weights get, and to take parts takes longer than to look."""
-_WHOLE_EVERY = 20
-"""Updates between looks at the whole gradient."""
-_CAREFUL = 100
-"""Updates after a bad one that are looked at before they are made, on a device too."""
+_WHOLE_EVERY = 20  # updates between looks at the whole gradient
+_CAREFUL = 100  # updates after a bad one that are looked at before they are made, on a device too
 
 
 class Refusal:
-    """Leaves out an update whose gradient isn't finite, or is far larger than any lately.
-
-    The optimizer's step is called without gradients, which changes nothing. On a device the gradients are only known
-    later: a fused optimizer gets a flag there that they are bad, as by a gradient scaler. Another gets zeros, by which
-    its momentum still moves the weights, so for some updates after a bad one the device is waited for.
-
-    An optimizer without hooks is left alone. `expected` says that the next update is to be left out, and `norm` is
-    that of its gradient, if it is known; `last` is what was seen of the last update.
-    """
+    """Leaves out an update whose gradient isn't finite, or is far larger than any lately. The optimizer's step is
+    called without gradients, which changes nothing. On a device the gradients are only known later: a fused optimizer
+    gets a flag there that they are bad, as by a gradient scaler. Another gets zeros, by which its momentum still moves
+    the weights, so for some updates after a bad one the device is waited for. An optimizer without hooks is left alone.
+    `expected` says that the next update is to be left out, and `norm` is that of its gradient, if it is known; `last`
+    is what was seen of the last update."""
 
     def __init__(self, optimizer: Any, replay: Replay) -> None:
         self._replay = replay

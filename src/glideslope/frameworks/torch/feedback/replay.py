@@ -45,11 +45,9 @@ class _Update:
 
 @dataclass
 class Replay:
-    """The updates since the last snapshot, where they can be made again: those of torch's optimizers.
-
-    A gradient is held and not copied: the next backward pass makes a new one. Where the loop writes over it, as
-    `zero_grad(set_to_none=False)` does, its update can't be made again. All after `since` updates are held.
-    """
+    """The updates since the last snapshot, where they can be made again: those of torch's optimizers. A gradient is
+    held and not copied: the next backward pass makes a new one. Where the loop writes over it, as
+    `zero_grad(set_to_none=False)` does, its update can't be made again. All after `since` updates are held."""
 
     optimizer: Any
     since: float = 0

@@ -21,30 +21,18 @@ from glideslope.frameworks.torch.job.rates import Rates, check_controls, clear_g
 
 
 class AbstractJob(ABC):
-    """The job of a torch training, whatever makes its updates.
-
-    The model is the network without what wraps it; all optimizers make each update; `generators` are those besides the
-    global ones that the training draws from; `losses` that are modules may have parameters and buffers; `accumulate`
-    batches make an update; `batch` is the examples in a batch over all processes, None where that isn't known; above
-    `memory` bytes `state()` is a temporary file.
-    """
+    """The job of a torch training, whatever makes its updates. The model is the network without what wraps it; all
+    optimizers make each update; `generators` are those besides the global ones that the training draws from; `losses`
+    that are modules may have parameters and buffers; `accumulate` batches make an update; `batch` is the examples in a
+    batch over all processes, None where that isn't known; above `memory` bytes `state()` is a temporary file."""
 
     _counts: ClassVar[tuple[str, ...]] = ()  # attributes with plain data that a state has besides
 
     def __init__(
-        self,
-        model: torch.nn.Module,
-        optimizers: Sequence[Optimizer],
-        data: Position | Epochs,
-        generators: list[randomness.Source],
-        *,
-        losses: Sequence[Any] = (),
-        scaler: torch.amp.GradScaler | None = None,
-        accumulate: int,
-        batch: int | None,
-        maximize: bool,
-        memory: int,
-    ) -> None:
+        self, model: torch.nn.Module, optimizers: Sequence[Optimizer], data: Position | Epochs,
+        generators: list[randomness.Source], *, losses: Sequence[Any] = (),
+        scaler: torch.amp.GradScaler | None = None, accumulate: int, batch: int | None, maximize: bool, memory: int,
+    ) -> None:  # fmt: skip
         self.model, self.accumulate, self.maximize, self.memory = model, accumulate, maximize, memory
         self._optimizers, self._batch, self._generators = optimizers, batch, generators
         self._batches = data
@@ -110,11 +98,8 @@ class AbstractJob(ABC):
         return self._measured(math.inf, averaged=False)
 
     def estimate(self, updates: float) -> float:
-        """The same over examples spread evenly over the validation data, for about the cost of `updates` updates.
-
-        An update is taken to cost three times a batch's forward pass. No fewer than about 512 examples are
-        measured; all of them where a part of the validation data can't be chosen.
-        """
+        """The same over examples spread evenly over the validation data, for about the cost of `updates` updates, each
+        of three forward passes of a batch: over about 512 at least, or all where a part of the data can't be chosen."""
         return self._measured(updates, averaged=False)
 
     def evaluate_average(self, updates: float = math.inf) -> float:

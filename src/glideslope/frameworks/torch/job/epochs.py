@@ -18,14 +18,11 @@ from glideslope.schedules.numbers import is_count
 
 
 class Epochs:
-    """An iterator of the rest of an epoch; `end` goes on to the next.
-
-    A position is the number of the epoch, the state of the generators when it began, and the batches taken since. To go
-    back to it, the epoch begins again and as many batches are passed by; one that Accelerate fetched ahead is fetched
-    again with the generators as they were at that time. A batch may draw from `generators` besides the global ones;
-    `most` is the batches of an epoch, where a trainer limits them. Raises a JobError that says why a position can't be
-    restored.
-    """
+    """An iterator of the rest of an epoch; `end` goes on to the next. A position is the number of the epoch, the state
+    of the generators when it began, and the batches taken since, which are passed by to go back to it; one that
+    Accelerate fetched ahead is fetched again with the generators as they were then. A batch may draw from `generators`
+    besides the global ones; `most` is the batches of an epoch, where a trainer limits them. Raises a JobError that says
+    why a position can't be restored."""
 
     def __init__(self, loader: Iterable[Any], generators: list[randomness.Source], most: int | None = None) -> None:
         self.loader, self.generators, self.most = loader, generators, most

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
+from glideslope.documents import shown
 from glideslope.errors import JobError
 from glideslope.frameworks.torch.job import randomness
 from glideslope.frameworks.torch.job.abstract_job import AbstractJob
@@ -83,32 +84,24 @@ class Job(AbstractJob):
     """
 
     def __init__(
-        self,
-        model: torch.nn.Module,
-        optimizer: Optimizer | list[Optimizer] | tuple[Optimizer, ...],
-        loss: Loss | None = None,
-        train_loader: Iterable[Any] | None = None,
-        validation_loader: Iterable[Any] | None = None,
-        *,
-        batch_loss: Loss | Sequence[Loss] | None = None,
-        metric: Any = None,
-        maximize: bool = False,
-        predict: Callable[[torch.nn.Module, Any], tuple[Any, Any]] | None = None,
-        clip_norm: float | None = None,
-        autocast: torch.dtype | None = None,
-        accumulate: int = 1,
-        device: torch.device | str | None = None,
-        scaler: torch.amp.GradScaler | None = None,
-        weight: Callable[[Any], Any] | None = None,
-        validation_batches: int | None = None,
-        memory: int = MEMORY,
-    ) -> None:
+        self, model: torch.nn.Module, optimizer: Optimizer | list[Optimizer] | tuple[Optimizer, ...],
+        loss: Loss | None = None, train_loader: Iterable[Any] | None = None,
+        validation_loader: Iterable[Any] | None = None, *, batch_loss: Loss | Sequence[Loss] | None = None,
+        metric: Any = None, maximize: bool = False,
+        predict: Callable[[torch.nn.Module, Any], tuple[Any, Any]] | None = None, clip_norm: float | None = None,
+        autocast: torch.dtype | None = None, accumulate: int = 1, device: torch.device | str | None = None,
+        scaler: torch.amp.GradScaler | None = None, weight: Callable[[Any], Any] | None = None,
+        validation_batches: int | None = None, memory: int = MEMORY,
+    ) -> None:  # fmt: skip
         optimizers = list(optimizer) if isinstance(optimizer, list | tuple) else [optimizer]
         parameter = check_trained(model, optimizers)
         whole_batches("accumulate", accumulate)
         whole_batches("validation_batches", 1 if validation_batches is None else validation_batches)
         self.train_loader, self.validation_loader = checked_loaders(train_loader, validation_loader)
-        self.device = torch.device(device) if device is not None else parameter.device
+        try:
+            self.device = torch.device(device) if device is not None else parameter.device
+        except (RuntimeError, TypeError, ValueError, OverflowError):
+            raise JobError(f"device={shown(device)}: give a device of torch, such as 'cuda:0' or 'cpu'") from None
         self.optimizer, self.loss, self.batch_loss, self.weight = optimizer, loss, batch_loss, weight
         self.metric = metric
         self._precision = Precision(self.device, autocast, scaler)

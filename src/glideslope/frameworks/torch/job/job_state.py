@@ -19,11 +19,7 @@ MEMORY = 2**31  # the bytes of a state above which it is kept on disk
 
 def snapshot(state: dict[str, Any], memory: int) -> dict[str, Any]:
     """A copy of a state, of tensors and plain data, in the CPU's memory, pinned where it comes from CUDA; of more than
-    so many bytes in a temporary file.
-
-    The tensors of a file are mapped into memory, and read when they are used. The file lies in the folder of Python's
-    `tempfile`, which the variable TMPDIR names, and is deleted with the last of its tensors.
-    """
+    so many bytes in a file of Python's `tempfile`, mapped into memory and deleted with the last of its tensors."""
     tensors = list(_tensors(state))
     size = sum(dict(map(_place_and_bytes, tensors)).values())
     if size > memory:

@@ -24,14 +24,11 @@ _FEWEST = 512  # examples in an estimate
 
 
 class Position:
-    """Endless batches from a loader, epoch after epoch, with a position in them.
-
-    Shuffling, and the seeds of the workers, are drawn when an epoch begins: to restore, the generators are set to their
-    state then, the epoch is begun again, and as many batches are skipped as were taken. A loader with `state_dict` and
-    `load_state_dict` (torchdata's StatefulDataLoader), or a stream with them that a DataLoader reads in this process,
-    is asked instead, and skips nothing. A batch may draw from `generators` besides the global ones. Raises a JobError
-    that says why its position can't be restored, and what to do.
-    """
+    """Endless batches from a loader, epoch after epoch, with a position in them. To restore it, the generators are set
+    to their state when the epoch began, the epoch is begun again, and as many batches are skipped as were taken. A
+    loader with `state_dict` and `load_state_dict` (torchdata's StatefulDataLoader), or a stream with them that is read
+    in this process, skips nothing. A batch may draw from `generators` besides the global ones. Raises a JobError that
+    says why its position can't be restored, and what to do."""
 
     def __init__(self, loader: Iterable[Any], generators: list[randomness.Source]) -> None:
         check_restorable(loader, generators)

@@ -9,7 +9,9 @@ from typing import Any
 
 import torch
 
+from glideslope.documents import shown
 from glideslope.errors import JobError
+from glideslope.frameworks.torch.models import checked_model
 from glideslope.frameworks.torch.scheduler.succession import retire
 
 _MOST_SKIPPED = 32  # updates in a row that a gradient scaler may skip, each of other batches
@@ -89,11 +91,8 @@ def check_controls(names: Iterable[str], controls: frozenset[str]) -> None:
 
 def until_made(update: Callable[[], tuple[torch.Tensor, bool]]) -> torch.Tensor:
     """The loss of the first update that is made, each attempt with other batches: a gradient scaler skips some.
-
     `update` attempts one, and returns its loss and whether the optimizers made it. A loss that isn't finite is returned
-    of a skipped update too: no smaller scale helps, so the search sees it. Raises a JobError if many were skipped in a
-    row.
-    """
+    of a skipped update too: no smaller scale helps. Raises a JobError if many were skipped in a row."""
     for _ in range(_MOST_SKIPPED):
         loss, is_made = update()
         if is_made or not math.isfinite(loss.item()):
@@ -121,7 +120,9 @@ def switches(optimizer: Any) -> bool:
 
 def check_trained(model: torch.nn.Module, optimizers: list[torch.optim.Optimizer]) -> torch.Tensor:
     """The model's first parameter. Raises a JobError if the model has none, or an optimizer has none of the model's."""
-    parameter = next(model.parameters(), None)
+    parameter = next(checked_model(model).parameters(), None)
+    if other := [optimizer for optimizer in optimizers if not hasattr(optimizer, "param_groups")]:
+        raise JobError(f"optimizer={shown(other[0], 80)}: give a torch optimizer, or a list of them")
     if parameter is None:
         raise JobError("the model has no parameters: there is nothing to train")
     if not optimizers:

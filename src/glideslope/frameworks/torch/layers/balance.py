@@ -19,6 +19,7 @@ from glideslope.frameworks.torch.scheduler.succession import schedulers_of
 from glideslope.frameworks.torch.scheduler.update_counter import around_updates
 from glideslope.layers import balance
 from glideslope.plural import plural
+from glideslope.schedules.numbers import is_count
 
 _FRESH = {"multiplier": 1.0, "updates": 0, "logs": 0.0, "measured": 0}
 _NEVER = 2**62
@@ -48,17 +49,13 @@ class Balance:
     """
 
     def __init__(
-        self,
-        model: torch.nn.Module,
-        optimizer: Any,
-        *,
-        probe: int = 10,
-        every: int | None = None,
-        strength: float = 1.0,
-        limit: float = 1000.0,
-    ) -> None:
-        if probe < 1 or (every is not None and every < probe):
-            raise LayerError(f"probe={probe}, every={every}: a probe has an update or more, and ends before the next")
+        self, model: torch.nn.Module, optimizer: Any, *, probe: int = 10, every: int | None = None,
+        strength: float = 1.0, limit: float = 1000.0,
+    ) -> None:  # fmt: skip
+        if not is_count(probe) or probe < 1 or (every is not None and (not is_count(every) or every < probe)):
+            raise LayerError(
+                f"probe={shown(probe)}, every={shown(every)}: a probe has an update or more, and ends before the next"
+            )
         balance({"": 1.0}, strength=strength, limit=limit)  # raises for numbers out of their range
         self.optimizer = inner_optimizer(optimizer)
         self.probe, self.every, self.strength, self.limit = probe, every, strength, limit

@@ -7,18 +7,16 @@ from typing import Any
 
 import torch
 
+from glideslope.documents import check_kind
 from glideslope.errors import LayerError
+from glideslope.frameworks.torch.models import checked_model
 from glideslope.layers import Layer, Multipliers, Parameter, parameters
 
 
 def groups(
-    model: torch.nn.Module,
-    multipliers: Multipliers | None = None,
-    *,
-    lr: float,
-    weight_decay: float = 0.0,
+    model: torch.nn.Module, multipliers: Multipliers | None = None, *, lr: float, weight_decay: float = 0.0,
     merge: bool = True,
-) -> list[dict[str, Any]]:
+) -> list[dict[str, Any]]:  # fmt: skip
     """Parameter groups for an optimizer, each with the rate of its layers.
 
     Weight decay is for matrices only: biases, and the scales of norms, have none.
@@ -47,7 +45,8 @@ def groups(
     for name, value in (("lr", lr), ("weight_decay", weight_decay)):
         if not (isinstance(value, int | float) and 0 <= value < math.inf):
             raise LayerError(f"{name}={value!r}: give a number from 0")
-    tensors = dict(model.named_parameters())
+    tensors = dict(checked_model(model).named_parameters())
+    check_kind(LayerError, Multipliers | None, "what a function of glideslope.layers gives", multipliers=multipliers)
     layers = multipliers.layers if multipliers is not None else _alike(model)
     unknown = {weights.name for layer in layers for weights in layer.parameters} ^ {
         weights.name for weights in parameters(model)
@@ -84,7 +83,8 @@ def rescale(model: torch.nn.Module, multipliers: Multipliers) -> None:
     >>> wide.weight[0, 0].item()
     0.5
     """
-    tensors = dict(model.named_parameters())
+    check_kind(LayerError, Multipliers, "what a function of glideslope.layers gives", multipliers=multipliers)
+    tensors = dict(checked_model(model).named_parameters())
     if unknown := multipliers.by_parameter.keys() - tensors.keys():
         raise LayerError(f"the multipliers aren't of this model: it has no {', '.join(sorted(unknown)[:5])}")
     for layer in multipliers.layers:

@@ -14,12 +14,16 @@ from typing import Any
 import torch
 
 from glideslope import escape
+from glideslope.documents import shown
 from glideslope.errors import LayerError
+from glideslope.files import checked_path
 from glideslope.frameworks.torch.feedback.arrivals import sent
+from glideslope.frameworks.torch.models import checked_model
 from glideslope.frameworks.torch.private import foreach_copy_, foreach_norm, foreach_sub_
 from glideslope.frameworks.torch.scheduler.inner import inner_optimizer
 from glideslope.frameworks.torch.scheduler.update_counter import around_updates
 from glideslope.layers import parameters
+from glideslope.schedules.numbers import is_count
 
 
 @dataclass(frozen=True)
@@ -71,9 +75,9 @@ class Monitor:
     def __init__(
         self, model: torch.nn.Module, optimizer: Any, every: int = 50, to: Callable[[Ratios], object] | None = None
     ) -> None:
-        if every < 1:
-            raise LayerError(f"every={every}: give a positive number of updates")
-        tensors = dict(model.named_parameters())
+        if not is_count(every) or every < 1:
+            raise LayerError(f"every={shown(every)}: give a positive number of updates")
+        tensors = dict(checked_model(model).named_parameters())
         known = [parameter for parameter in parameters(model) if parameter.name in tensors]
         self.layers = list(dict.fromkeys(parameter.layer for parameter in known))
         self.every = every
@@ -141,7 +145,7 @@ class Monitor:
 
 def to_csv(path: Path | str) -> Callable[[Ratios], None]:
     """Appends measurements to a CSV file of update, layer and ratio; for `Monitor(to=…)`."""
-    file = Path(path)
+    file = checked_path(path)
 
     def write(ratios: Ratios) -> None:
         lines = io.StringIO()

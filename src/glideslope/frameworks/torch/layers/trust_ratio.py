@@ -11,6 +11,7 @@ from torch.utils.hooks import RemovableHandle
 from glideslope.errors import LayerError
 from glideslope.frameworks.torch.scheduler.inner import inner_optimizer
 from glideslope.frameworks.torch.scheduler.update_counter import around_updates
+from glideslope.schedules.amounts import real
 
 RULES = ("lars", "lamb")
 
@@ -44,9 +45,9 @@ def trust_ratio(optimizer: Any, rule: str, *, coefficient: float = 0.001) -> lis
     >>> weight.tolist()
     [[1.0, 1.0, 1.0, 1.0]]
     """
-    if rule not in RULES:
+    if not isinstance(rule, str) or rule not in RULES:
         raise LayerError(f"rule={rule!r}: give 'lars', for SGD, or 'lamb', for AdamW")
-    if not 0 < coefficient < math.inf:
+    if not 0 < real("coefficient", coefficient) < math.inf:
         raise LayerError(f"coefficient={coefficient}: give a positive number")
     inner = inner_optimizer(optimizer)
     if rule == "lamb":

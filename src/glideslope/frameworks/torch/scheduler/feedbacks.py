@@ -52,12 +52,9 @@ class Feedbacks:
         return self._keeper and self._keeper()
 
     def take_guard(self, keeper: Any) -> Guard:
-        """The guard among the feedbacks, for what makes the snapshots of a training; it can be taken once.
-
-        The keeper is the object that uses it: it has the guard's `state`; `resumed()`, which is called when the
-        scheduler loads a state; and `looked`, the number of updates that it has seen. Raises a FeedbackError if there
-        is no guard, or it was taken.
-        """
+        """The guard among the feedbacks, for what makes the snapshots of a training; it can be taken once. The keeper
+        is the object that uses it: it has the guard's `state`; `resumed()`, called when the scheduler loads a state;
+        and `looked`, the updates that it has seen. Raises a FeedbackError if there is no guard, or it was taken."""
         if self.keeper is not None:
             raise FeedbackError("two guards on one run: this scheduler has one already, use that")
         _, held = self._with_guard()

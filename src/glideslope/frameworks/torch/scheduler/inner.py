@@ -10,13 +10,10 @@ from glideslope.errors import ScheduleError
 
 
 def inner_optimizer(optimizer: Any) -> torch.optim.Optimizer:
-    """The innermost optimizer over the same parameter groups, whose `step` makes the update.
-
-    Accelerate, Lightning, Lookahead, SAM and others hold another optimizer in an attribute and hand on its groups. Some
-    update without their own `step` (SAM's `second_step`), or have no hooks; the optimizer inside has both. A wrapper
-    with groups of its own, such as ZeroRedundancyOptimizer, is the optimizer itself. Raises a ScheduleError if there is
-    no torch optimizer with step hooks inside.
-    """
+    """The innermost optimizer over the same parameter groups, whose `step` makes the update. Accelerate, Lightning,
+    Lookahead, SAM and others hold another in an attribute; some update without their own `step` (SAM's `second_step`),
+    or have no hooks, and the one inside has both. A wrapper with groups of its own, such as ZeroRedundancyOptimizer, is
+    the optimizer itself. Raises a ScheduleError if there is no torch optimizer with step hooks inside."""
     if isinstance(optimizer, type):
         raise ScheduleError(
             f"{optimizer.__name__} is a class: give an optimizer, {optimizer.__name__}(model.parameters(), lr=…)"

@@ -34,12 +34,9 @@ class Replaced(NamedTuple):
 
 
 class KnownGroups:
-    """Recognises the groups of an optimizer after some were removed, inserted, reordered, copied or loaded.
-
-    A group is one known before if it is the same dictionary; or has a parameter of it; or has its mark; or is at its
-    place, in a new list of as many groups, as a loaded state brings. By marks a copy of a group with other parameters
-    is recognised too.
-    """
+    """Recognises the groups of an optimizer after some were removed, inserted, reordered, copied or loaded: by the
+    dictionary; else by a parameter of it; else by its mark, which a copy with other parameters has too; else by its
+    place in a new list of as many groups, as a loaded state brings."""
 
     def __init__(self, mark: bool) -> None:
         self.present: list[Known] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 
@@ -42,10 +43,8 @@ def argument(name: str) -> str:
 def factors_at(schedule: Schedule, t: np.ndarray) -> np.ndarray:
     """The factors at positions of shape (n,); one by one where a Python function can't take an array. Raises a
     ScheduleError if a function fails at an update before its horizon; at later ones the last value is held."""
-    try:
+    with suppress(TypeError, ValueError, IndexError):
         return np.broadcast_to(schedule(t), t.shape)
-    except (TypeError, ValueError, IndexError):
-        pass
     factors: list[float] = []
     for position in t.tolist():
         try:
@@ -71,11 +70,8 @@ def on_one_clock(
     policies: Sequence[tuple[str, RatePolicy]], steps: Time | None, clock: Clock | None
 ) -> tuple[str | None, list[Schedule]]:
     """The text of the growth among an optimizer's policies, None without one; and their schedules, in updates that are
-    made.
-
-    Schedules beside a growth count updates of the base batch, as the growth's own does: of larger batches there are
-    fewer. Raises a ScheduleError if the growths aren't one, or something beside a growth answers to measurements.
-    """
+    made: beside a growth they count updates of the base batch, of which larger batches make fewer. Raises a
+    ScheduleError if the growths aren't one, or something beside a growth answers to measurements."""
     growths = [policy for _, policy in policies if policy.growth]
     if not growths:
         return None, [policy.schedule for _, policy in policies]

@@ -22,12 +22,9 @@ _IN_A_UNIT = re.compile(rf"{NUMBER}(ep|ex|tok)\b")
 
 def resumed(was: str | None, now: Schedule, step: int, time: float) -> float:
     """The position on a schedule from which a training goes on that made `step` updates and came to `time` on another,
-    or on the same; `was` is the text of that, None for one without.
-
-    Updates that consume more examples than before, since there are more devices, are further apart on a schedule in
-    examples: the position is the same in examples, not in updates. Raises a ScheduleError if the schedules differ
-    before the position; the message has both, and how to go on.
-    """
+    or on the same; `was` is the text of that, None for one without. On a schedule in examples it is the same in
+    examples, of which more devices consume more in an update. Raises a ScheduleError if the schedules differ before the
+    position; the message has both, and how to go on."""
     if was is None or was == text(now):
         return time
     before = parse(was)

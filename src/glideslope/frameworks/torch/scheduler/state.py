@@ -53,12 +53,9 @@ class Saved:
 
 
 def read_state(
-    state: Any,
-    names: Sequence[str],
-    schedules: Sequence[Schedule],
-    feedbacks: Sequence[Controlled | None],
+    state: Any, names: Sequence[str], schedules: Sequence[Schedule], feedbacks: Sequence[Controlled | None],
     growth: str | None,
-) -> Saved:
+) -> Saved:  # fmt: skip
     """Reads a state for a scheduler with these schedules, each with its name and feedback. Numbers may be of any
     library, sequences lists, tuples or arrays, and an infinite number null, as JSON leaves them. Raises a ScheduleError
     if it isn't a state, was changed since it was saved, or what was made so far would have been made at other rates."""
@@ -80,12 +77,9 @@ def read_state(
         raise ScheduleError(f"a damaged state: {error}; {instead}. It is {shown(state)}") from None
     texts = [None] * len(names) if read.schedules is UNSET else read.schedules
     return Saved(
-        step,
-        [resumed(was, now, step, time) for was, now, time in zip(texts, schedules, positions, strict=True)],
-        states,
-        read.bases,
-        read.largest,
-    )
+        step, [resumed(was, now, step, time) for was, now, time in zip(texts, schedules, positions, strict=True)],
+        states, read.bases, read.largest,
+    )  # fmt: skip
 
 
 def _check_same(

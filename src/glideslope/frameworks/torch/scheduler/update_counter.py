@@ -19,13 +19,11 @@ finite and nothing was updated; `compiled` whether the step was."""
 
 
 class Updates:
-    """Counts an optimizer's updates: those `made`, and the calls that may have been one, as far as that is `undecided`.
-
-    A micro-batch under accumulation, another process's share, and a step that a gradient scaler left out aren't
-    updates. A fused optimizer is called even for those, with a flag on its device for gradients that aren't finite: the
-    flag is read only when the count is needed. With `each_call` the scheduler counts its own calls, and there is always
-    `news`: a call that is undecided, or found `compiled`, and was not looked at.
-    """
+    """Counts an optimizer's updates: those `made`, and the calls that may have been one, as far as that is `undecided`:
+    no micro-batch under accumulation, another process's share, or step that a gradient scaler left out. A fused
+    optimizer is called even for those, with a flag on its device, which is read only when the count is needed. With
+    `each_call` the scheduler counts its own calls, and there is always `news`: a call that is undecided, or found
+    `compiled`, and was not looked at."""
 
     def __init__(self, each_call: bool = False) -> None:
         self.made = 0

@@ -17,12 +17,10 @@ FIRST_PATIENCE = 10  # the same before the first update: mixed precision may ski
 
 
 class Watch:
-    """Warns of mistakes in the calls of a scheduler, once each.
-
-    `waits` has each feedback, and the updates after which it should have had a measurement; `doubt` is the warning
-    after the first update, unless a state is loaded before. Feedbacks are looked at next after `at` updates. A trainer
-    that says when its training ends is `trained`; it is looked for among the callers once, which is `driven`.
-    """
+    """Warns of mistakes in the calls of a scheduler, once each. `waits` has each feedback, and the updates after which
+    it should have had a measurement; `doubt` is the warning after the first update, unless a state is loaded before.
+    Feedbacks are looked at next after `at` updates. A trainer that says when its training ends is `trained`; it is
+    looked for among the callers once, which is `driven`."""
 
     def __init__(self, waits: Sequence[tuple[Feedback, int]], doubt: str | None = None) -> None:
         self.notices = notices.Notices()
