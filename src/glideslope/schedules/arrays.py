@@ -14,7 +14,6 @@ from glideslope.errors import ScheduleError
 Array = Any  # a NumPy, torch, JAX or CuPy array: whatever the array API standard calls one
 
 Formula = Callable[[Any, Any], Any]  # (t, xp) -> value: a number or array, and the namespace it belongs to
-
 PIECE = 8192  # elements of a NumPy array that are evaluated at a time
 
 

@@ -30,7 +30,6 @@ from glideslope.search.runs.trial import Trial
 from glideslope.search.storage.run_files import LAST, SHORT
 
 logger = logging.getLogger("glideslope")
-
 Search = TypeVar("Search", bound=Callable[..., Any])
 
 

@@ -31,7 +31,6 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """What tells the libraries of arrays how many threads to have. One each, where the user doesn't say: so sums are the
 same whatever the number of workers, and workers don't wait for one another."""
 
-
 GRACE = 5.0  # seconds that a process has to checkpoint its run before it is ended
 
 

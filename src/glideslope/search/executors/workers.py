@@ -28,7 +28,6 @@ from glideslope.search.runs.trial import Trial
 from glideslope.search.runs.unfinished import Saving
 
 TRIES = 3  # how often a trial is sent where its worker is lost each time before the run has got further, by its notes
-
 TICK = 0.5  # seconds between looks at the runs that workers make
 
 _PATIENCE, _PAUSE = 1.0, 0.05

@@ -156,7 +156,6 @@ CHECKS: tuple[Callable[[Job, float, int], str | None], ...] = (
 )  # fmt: skip
 """Each returns how its promise, its docstring, is broken; or None."""
 
-
 _MORE = 10  # times as many updates are made again where the validation loss didn't move
 
 SUMMATION = 1e-5

@@ -40,7 +40,6 @@ class Job(Protocol):
 
 JobFactory = Callable[[int], Job]  #: makes a job from a seed
 
-
 IN_A_FILE = (
     "write a function `def job(seed)` in a file, and give that function, or "
     "glideslope.search.load_job('path/to/file.py:job')"

@@ -18,7 +18,6 @@ class OutOfTime(BaseException):
 GRACE = 3.0
 """Seconds past the limit after which the process is ended: code that never comes back to Python hears no exception."""
 
-
 _AGAIN = 1.0  # seconds between exceptions, for a job that catches them all
 
 

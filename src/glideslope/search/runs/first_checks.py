@@ -18,7 +18,6 @@ from glideslope.search.jobs.time_limit import one_run
 from glideslope.search.runs.drive import drive
 
 _CHECKED = np.array([1e-8, 1e-2, 1e-2])  # the rates of the updates that show whether a job is restored
-
 _INEXACT = 1e-3  # by how much, relatively, a loss may differ where a device computes in another order
 
 
