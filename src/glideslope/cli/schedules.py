@@ -22,7 +22,8 @@ _WORTH = "What an update is worth, for durations in this unit and for --axis."
 
 @command('glideslope show "warmup(5%) >> cosine" --steps 10000 --peak 3e-4')
 def show(
-    schedules: Annotated[list[str], typer.Argument(help='Schedules, such as "warmup(5%) >> cosine".')], steps: Steps,
+    schedules: Annotated[list[str], typer.Argument(help='Schedules, such as "warmup(5%) >> cosine".')],
+    steps: Steps,
     peak: Annotated[float | None, typer.Option(help="The peak rate; factors are shown if not given.")] = None,
     axis: Annotated[Axis, typer.Option(help="The unit of the time axis.")] = "updates",
     log: Annotated[bool, typer.Option("--log", help="A logarithmic axis of rates.")] = False,
@@ -32,8 +33,9 @@ def show(
     png: Annotated[Path | None, typer.Option(help="Write a PNG picture here.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write an HTML page here.")] = None,
     csv: Annotated[str | None, typer.Option(help="Write step,lr here; - is standard output.")] = None,
-    out: Folder = None, as_json: Json = False,
-) -> None:  # fmt: skip
+    out: Folder = None,
+    as_json: Json = False,
+) -> None:
     """Show the curves of schedules, with marks where phases begin."""
     from glideslope.cli.epochs import check_units
     from glideslope.files import write_atomically
@@ -98,10 +100,14 @@ def list_schedules(out: Folder = None, as_json: Json = False) -> None:
 
 @command('glideslope convert "warmup(5%) >> cosine" --steps 10000 --to optax')
 def convert(
-    schedule: Annotated[str, typer.Argument(help='The schedule, such as "warmup(5%) >> cosine".')], steps: Steps,
-    to: Annotated[str, typer.Option(help="torch, optax, keras, transformers, deepspeed or csv.")], peak: Peak = 1.0,
-    steps_per_epoch: StepsPerEpoch = None, out: Folder = None, as_json: Json = False,
-) -> None:  # fmt: skip
+    schedule: Annotated[str, typer.Argument(help='The schedule, such as "warmup(5%) >> cosine".')],
+    steps: Steps,
+    to: Annotated[str, typer.Option(help="torch, optax, keras, transformers, deepspeed or csv.")],
+    peak: Peak = 1.0,
+    steps_per_epoch: StepsPerEpoch = None,
+    out: Folder = None,
+    as_json: Json = False,
+) -> None:
     """Print code, or a configuration, that reproduces a schedule in another library."""
     from glideslope.cli.epochs import parsed
     from glideslope.conversion.export import export

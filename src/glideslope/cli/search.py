@@ -19,13 +19,18 @@ if TYPE_CHECKING:
 
 @command("glideslope find examples/digits.py:job")
 def find(
-    job: options.JobPlace, low: Annotated[float, typer.Option(help="The rate at which a sweep begins.")] = 1e-5,
+    job: options.JobPlace,
+    low: Annotated[float, typer.Option(help="The rate at which a sweep begins.")] = 1e-5,
     high: Annotated[float, typer.Option(help="The rate at which it ends.")] = 10.0,
     steps: Annotated[int, typer.Option(help="Updates in a sweep.")] = 100,
     sweeps: Annotated[int, typer.Option(help="How many sweeps, in different data orders.")] = 5,
-    seed: options.Seed = 0, *, kept: Directory, timeout: options.Timeout = None, log: options.Log = None,
+    seed: options.Seed = 0,
+    *,
+    kept: Directory,
+    timeout: options.Timeout = None,
+    log: options.Log = None,
     as_json: options.Json = False,
-) -> None:  # fmt: skip
+) -> None:
     """Find a rate by range tests."""
     from glideslope.search.range_test import range_test
     from glideslope.search.trials import Trials
@@ -60,17 +65,26 @@ def find(
 
 @command("glideslope race examples/digits.py:job --peaks 0.05,0.1 --steps 200")
 def race(
-    job: options.JobPlace, steps: options.Steps,
+    job: options.JobPlace,
+    steps: options.Steps,
     schedules: Annotated[str, typer.Option(help='Schedules with ";" between them.')] = "linear; cosine; one_cycle",
     peaks: Annotated[str, typer.Option(help='Peak rates with "," between them.')] = "0.1",
     seeds: Annotated[int, typer.Option(help="How many seeds to run everything with.")] = 1,
-    optimizers: options.Optimizers = None, averages: options.Averages = None,
+    optimizers: options.Optimizers = None,
+    averages: options.Averages = None,
     steps_per_epoch: options.StepsPerEpoch = None,
     evaluations: Annotated[int, typer.Option(help="Measurements of the validation loss in a run.")] = 20,
-    target: Annotated[float | None, typer.Option(help="The validation loss to reach.")] = None, seed: options.Seed = 0,
-    *, kept: Directory, timeout: options.Timeout = None, executors: Executors, checkpoints: options.Checkpoints = None,
-    log: options.Log = None, storage: options.Storage = None, as_json: options.Json = False,
-) -> None:  # fmt: skip
+    target: Annotated[float | None, typer.Option(help="The validation loss to reach.")] = None,
+    seed: options.Seed = 0,
+    *,
+    kept: Directory,
+    timeout: options.Timeout = None,
+    executors: Executors,
+    checkpoints: options.Checkpoints = None,
+    log: options.Log = None,
+    storage: options.Storage = None,
+    as_json: options.Json = False,
+) -> None:
     """Run every schedule at every peak rate, and every peak as a constant rate."""
     from glideslope.search import race as run_race
     from glideslope.views import race as views

@@ -21,9 +21,13 @@ __all__ = ["Forecast", "Job", "scheduled"]
 
 @was_called("lr", "schedule")
 def scheduled(
-    module: lightning.LightningModule, optimizer: torch.optim.Optimizer, schedule: Any, *, monitor: str | None = None,
+    module: lightning.LightningModule,
+    optimizer: torch.optim.Optimizer,
+    schedule: Any,
+    *,
+    monitor: str | None = None,
     **options: Any,
-) -> Any:  # fmt: skip
+) -> Any:
     """What `configure_optimizers` returns for an optimizer on a schedule.
 
     Lightning steps a scheduler once per epoch by default, so the configuration says once per update. The feedbacks of a

@@ -33,9 +33,12 @@ class Prepared:
 
 
 def prepared(
-    trainer: lightning.Trainer | None, module: lightning.LightningModule,
-    datamodule: lightning.LightningDataModule | None, train_loader: Any, validation_loader: Any,
-) -> Prepared:  # fmt: skip
+    trainer: lightning.Trainer | None,
+    module: lightning.LightningModule,
+    datamodule: lightning.LightningDataModule | None,
+    train_loader: Any,
+    validation_loader: Any,
+) -> Prepared:
     """Starts a fit, and stops it before the first update. Raises a JobError if it can't be driven, or makes none."""
     if trainer is None:
         trainer = _default_trainer()

@@ -26,9 +26,18 @@ def diverged(losses: list[float]) -> bool:
 
 
 def drive(
-    step: Callable[[float], Any], rates: np.ndarray, stop: Stop, look: Callable[[int, float], None], every: int, *,
-    what: str, first: int = 0, start: int = 0, waiting: Sequence[Any] = (), between: Between | None = None,
-) -> list[float]:  # fmt: skip
+    step: Callable[[float], Any],
+    rates: np.ndarray,
+    stop: Stop,
+    look: Callable[[int, float], None],
+    every: int,
+    *,
+    what: str,
+    first: int = 0,
+    start: int = 0,
+    waiting: Sequence[Any] = (),
+    between: Between | None = None,
+) -> list[float]:
     """Makes an update at each rate until `stop(losses so far)`; returns their training losses, one for each made.
     Losses may be on a device, and are fetched every `every` updates, when `look` gets the updates made and the last
     loss. After each update that no look follows, `between` gets the losses so far and those that wait. The updates are

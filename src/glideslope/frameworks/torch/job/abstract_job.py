@@ -29,10 +29,19 @@ class AbstractJob(ABC):
     _counts: ClassVar[tuple[str, ...]] = ()  # attributes with plain data that a state has besides
 
     def __init__(
-        self, model: torch.nn.Module, optimizers: Sequence[Optimizer], data: Position | Epochs,
-        generators: list[randomness.Source], *, losses: Sequence[Any] = (),
-        scaler: torch.amp.GradScaler | None = None, accumulate: int, batch: int | None, maximize: bool, memory: int,
-    ) -> None:  # fmt: skip
+        self,
+        model: torch.nn.Module,
+        optimizers: Sequence[Optimizer],
+        data: Position | Epochs,
+        generators: list[randomness.Source],
+        *,
+        losses: Sequence[Any] = (),
+        scaler: torch.amp.GradScaler | None = None,
+        accumulate: int,
+        batch: int | None,
+        maximize: bool,
+        memory: int,
+    ) -> None:
         self.model, self.accumulate, self.maximize, self.memory = model, accumulate, maximize, memory
         self._optimizers, self._batch, self._generators = optimizers, batch, generators
         self._batches = data

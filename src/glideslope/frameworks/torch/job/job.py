@@ -84,15 +84,26 @@ class Job(AbstractJob):
     """
 
     def __init__(
-        self, model: torch.nn.Module, optimizer: Optimizer | list[Optimizer] | tuple[Optimizer, ...],
-        loss: Loss | None = None, train_loader: Iterable[Any] | None = None,
-        validation_loader: Iterable[Any] | None = None, *, batch_loss: Loss | Sequence[Loss] | None = None,
-        metric: Any = None, maximize: bool = False,
-        predict: Callable[[torch.nn.Module, Any], tuple[Any, Any]] | None = None, clip_norm: float | None = None,
-        autocast: torch.dtype | None = None, accumulate: int = 1, device: torch.device | str | None = None,
-        scaler: torch.amp.GradScaler | None = None, weight: Callable[[Any], Any] | None = None,
-        validation_batches: int | None = None, memory: int = MEMORY,
-    ) -> None:  # fmt: skip
+        self,
+        model: torch.nn.Module,
+        optimizer: Optimizer | list[Optimizer] | tuple[Optimizer, ...],
+        loss: Loss | None = None,
+        train_loader: Iterable[Any] | None = None,
+        validation_loader: Iterable[Any] | None = None,
+        *,
+        batch_loss: Loss | Sequence[Loss] | None = None,
+        metric: Any = None,
+        maximize: bool = False,
+        predict: Callable[[torch.nn.Module, Any], tuple[Any, Any]] | None = None,
+        clip_norm: float | None = None,
+        autocast: torch.dtype | None = None,
+        accumulate: int = 1,
+        device: torch.device | str | None = None,
+        scaler: torch.amp.GradScaler | None = None,
+        weight: Callable[[Any], Any] | None = None,
+        validation_batches: int | None = None,
+        memory: int = MEMORY,
+    ) -> None:
         optimizers = list(optimizer) if isinstance(optimizer, list | tuple) else [optimizer]
         parameter = check_trained(model, optimizers)
         whole_batches("accumulate", accumulate)

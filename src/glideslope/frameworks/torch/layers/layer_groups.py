@@ -14,9 +14,13 @@ from glideslope.layers import Layer, Multipliers, Parameter, parameters
 
 
 def groups(
-    model: torch.nn.Module, multipliers: Multipliers | None = None, *, lr: float, weight_decay: float = 0.0,
+    model: torch.nn.Module,
+    multipliers: Multipliers | None = None,
+    *,
+    lr: float,
+    weight_decay: float = 0.0,
     merge: bool = True,
-) -> list[dict[str, Any]]:  # fmt: skip
+) -> list[dict[str, Any]]:
     """Parameter groups for an optimizer, each with the rate of its layers.
 
     Weight decay is for matrices only: biases, and the scales of norms, have none.

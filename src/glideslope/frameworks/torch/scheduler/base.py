@@ -31,11 +31,18 @@ class BaseScheduler(LRScheduler):
 
     @was_called("lr", "schedule")
     def __init__(
-        self, optimizer: Any, schedule: Policy | list[Policy], *, steps: Time | None = None,
-        clock: Clock | None = None, momentum: Policy | None = None, weight_decay: Policy | None = None,
-        betas: tuple[Policy | None, Policy | None] | None = None, peak: float | None = None,
+        self,
+        optimizer: Any,
+        schedule: Policy | list[Policy],
+        *,
+        steps: Time | None = None,
+        clock: Clock | None = None,
+        momentum: Policy | None = None,
+        weight_decay: Policy | None = None,
+        betas: tuple[Policy | None, Policy | None] | None = None,
+        peak: float | None = None,
         count: Literal["optimizer", "step"] = "optimizer",
-    ) -> None:  # fmt: skip
+    ) -> None:
         if count not in ("optimizer", "step"):
             raise ScheduleError(f"count={count!r}: give 'optimizer' or 'step'")
         if momentum is not None and betas is not None:
