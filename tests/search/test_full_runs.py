@@ -256,8 +256,40 @@ def test_a_training_that_learns_its_noise_is_stopped_where_a_short_run_ended(ove
     rates = gs.parse(str(tuned.schedule)).over(steps).sample(steps) * tuned.peak
     assert rates[: best.steps] == pytest.approx(best.contestant.rates(best.steps))
     assert not rates[best.steps :].any()
-    assert job.calls == tuned.search_updates + steps <= (1 + overhead) * steps
+    assert job.calls == tuned.search_updates + min(steps, sum(one.made for one in tuned.full)) <= (1 + overhead) * steps
+    assert tuned.search_updates <= overhead * steps
     assert gs.tune(Annealed(100), steps, overhead=overhead, memory={}).final == tuned.final
+
+
+class Early(Bowl):
+    """Its validation loss is least where the sum of its rates is 3, and the lower the more updates it takes to there;
+    a rate adds noise to it as long as it is there."""
+
+    def step(self, lr):
+        super().step(lr)
+        return 1 / (1 + sum(self.rates))
+
+    def evaluate(self):
+        if not self.rates:
+            return 20.0
+        return 5 / len(self.rates) + math.log(max(sum(self.rates), 1e-6) / 3) ** 2 + 2 * self.rates[-1]
+
+
+@pytest.mark.parametrize(("schedules", "schedule"), [(None, LINEAR), (["one_cycle"], CYCLE)])
+def test_the_updates_that_a_run_left_which_was_given_up_make_another_at_half_its_peak(schedules, schedule):
+    steps, job = 400, Early(3.0)
+    tuned = gs.tune(job, steps, overhead=1, schedules=schedules)
+    first, rest = tuned.full
+    assert first.is_given_up
+    assert (rest.steps, rest.contestant.schedule) == (2 * steps - job.calls + rest.made, schedule)
+    assert rest.contestant.peak == pytest.approx(first.contestant.peak / 2, rel=0.05)
+    assert tuned.final_loss == min(one.final_loss for one in (*tuned.full, *tuned.candidates)) == job.evaluate()
+    assert (tuned.final_loss == rest.final_loss) == (schedule == CYCLE)
+    assert tuned.search_updates <= steps
+    assert job.calls == tuned.search_updates + min(steps, first.made + rest.made)
+    rates = gs.parse(str(tuned.schedule)).over(steps).sample(steps) * tuned.peak
+    assert job.rates == pytest.approx(rates[: len(job.rates)].tolist())
+    assert not rates[len(job.rates) :].any()
 
 
 class Doubtful(Annealed):
