@@ -98,6 +98,29 @@ def test_a_spike_does_not_move_the_forecast():
     assert [alarm.step for alarm in spiked.alarms] == [STEP[25]]
 
 
+@pytest.mark.parametrize("begin", [15, 25])
+@pytest.mark.parametrize("length", [4, 8, 12])
+def test_nor_does_one_that_lasts_for_many_losses(begin, length):
+    rates, loss = curve()
+    clean = laws.forecast(upto(0.7, rates, loss))
+    level, decaying = loss.copy(), loss.copy()
+    level[begin : begin + length] *= 1.5
+    decaying[begin:] *= np.exp(np.exp(-np.arange(len(loss) - begin) / (length / 4)))
+    for spiked in (laws.forecast(upto(0.7, rates, losses)) for losses in (level, decaying)):
+        assert spiked.end == pytest.approx(clean.end, rel=0.01)
+        assert spiked.alarms[0].step == STEP[begin]
+
+
+def test_nor_does_one_in_progress():
+    rates, loss = curve()
+    clean = laws.forecast(upto(0.4, rates, loss))
+    last = int(0.4 * len(STEP))
+    for fallen in (np.full(4, 2.0), 1 + np.exp(-np.arange(9) / 4)):
+        spiked = loss.copy()
+        spiked[last - len(fallen) : last] *= fallen
+        assert laws.forecast(upto(0.4, rates, spiked)).end == pytest.approx(clean.end, rel=0.01)
+
+
 def test_losses_that_are_lastingly_higher_move_the_forecast():
     rates, loss = curve()
     clean = laws.forecast(upto(0.7, rates, loss))

@@ -154,6 +154,7 @@ def test_a_saved_law_is_read_as_it_was(law, tmp_path):
         (list, "one size only"),
         (lambda: [*runs(SIZES[:1]), replace(runs(SIZES[1:2])[0], params=60.0)], "two units"),
         (lambda: [replace(own, params=own.params / 1e6) for own in runs()], "in millions"),
+        (lambda: runs(batch=0.5), "batches up to 0.5 tokens: they seem to be in millions"),
         (lambda: [made(size, PLANS[0][0], peak, 2000) for size, peak in zip(SIZES, (4e-3, 2e-3, 1e-3), strict=True)],
          "2e.07 parameters at a peak of 0.001"),
         (lambda: [replace(runs()[0], weight_decay=0.1), *runs()[1:]], "weight_decay"),

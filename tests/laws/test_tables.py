@@ -1,5 +1,6 @@
 """Tables of final losses as others write them: names, forms, and what can't be told apart."""
 
+import json
 import math
 
 import numpy as np
@@ -7,6 +8,9 @@ import pytest
 
 import glideslope as gs
 from glideslope import laws
+from glideslope.cli import run as glideslope
+from glideslope.documents import sealed
+from glideslope.laws.columns import is_of_losses
 from tests.laws.test_size_laws import losses
 
 ROWS = list(losses())
@@ -160,3 +164,90 @@ def test_the_best_batch_is_one_of_the_table_or_larger_by_as_many_times_as_the_to
     peaks = np.geomspace(best.peak / 4, 4 * best.peak, 401)
     lowest = peaks[np.argmin(small.predict(1e7, 1e9, best.batch, peaks))]
     assert math.log(best.peak / lowest) == pytest.approx(0.0, abs=0.01)
+
+
+def diverging():
+    return [row | {"loss": math.nan} if row["peak_lr"] > 3e-3 else row for row in ROWS]
+
+
+@pytest.mark.parametrize("rows", [ROWS, diverging()])
+def test_a_saved_law_is_read_as_it_was(rows, tmp_path):
+    law, path = laws.fit_table(rows), tmp_path / "law.json"
+    law.save(path)
+    assert laws.load_table(path) == law
+    document = json.loads(path.read_text())
+    for changes in ({"noise": -1.0}, {"place": [1.0]}, {"glideslope_table_law": 2}, {"edges": [[1.0]]}):
+        path.write_text(sealed({name: value for name, value in (document | changes).items() if name != "checksum"}))
+        with pytest.raises(gs.LawError, match="fit it again"):
+            laws.load_table(path)
+    path.write_text(json.dumps(document | {"noise": 0.5}))
+    with pytest.raises(gs.LawError, match="checksum"):
+        laws.load_table(path)
+
+
+@pytest.fixture
+def grid(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines = [",".join(map(str, row.values())) for row in diverging()]
+    (tmp_path / "grid.csv").write_text("\n".join(["N,D,bs,lr,final_loss", *lines]) + "\n")
+    assert glideslope(["fit", "grid.csv"]) == 0
+    return tmp_path
+
+
+def test_the_commands_on_a_table_say_what_the_law_does(grid, capsys):
+    law = laws.fit_table(diverging())
+    capsys.readouterr()
+    assert glideslope(["design", "law.json", "--params", "40M", "--tokens", "3B", "--json"]) == 0
+    said, best = json.loads(capsys.readouterr().out), law.best(4e7, 3e9)
+    assert (said["peak"], said["batch"], said["final_loss"]) == pytest.approx((best.peak, best.batch, best.loss))
+    (grid / "cells.csv").write_text("params,tokens,batch,peak_lr\n4e7,3e9,8e4,4e-3\n40M,3B,80k,1e-3\n")
+    assert glideslope(["rank", "law.json", "cells.csv", "--json"]) == 0
+    ranked = json.loads(capsys.readouterr().out)["candidates"]
+    assert [entry["peak_lr"] for entry in ranked] == [1e-3, 4e-3]
+    losses_of_cells = law.predict(4e7, 3e9, 8e4, [1e-3, 4e-3])
+    assert [entry["final_loss"] for entry in ranked] == pytest.approx(losses_of_cells.tolist())
+    assert glideslope(["rank", "law.json", "cells.csv"]) == 0
+    assert "diverge" in capsys.readouterr().err
+
+
+def test_the_size_for_an_amount_of_compute_is_where_the_loss_is_least(grid, capsys):
+    law = laws.fit_table(diverging())
+    capsys.readouterr()
+    assert glideslope(["design", "law.json", "--flops", "1e18", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert 6 * said["params"] * said["tokens"] == pytest.approx(1e18)
+    sizes = np.geomspace(0.5e7, 1.6e8, 41)
+    least = min(law.best(size, 1e18 / (6 * size)).loss for size in sizes)
+    assert said["final_loss"] == pytest.approx(least, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["fit", "law.json"], "law.json holds no runs, but a law of final losses: design takes it with --params"),
+        (["fit", "grid.csv", "--schedule", "cosine", "--peak", "1"], "final losses, fitted without --schedule"),
+        (["fit", "lacks.csv"], "no column batch"),
+        (["predict", "law.json", "cosine", "--peak", "1e-3", "--steps", "9"], "is a law of final losses"),
+        (["design", "law.json", "--steps", "9"], "is a law of final losses"),
+        (["design", "law.json", "--params", "4e7"], "give --params and --tokens, or --flops"),
+        (["design", "law.json", "--flops", "-1"], "numbers above 0"),
+        (["design", "law.json", "--params", "4e7", "--tokens", "1e9", "--floor", "0.1"], "--floor: of a law of"),
+        (["rank", "law.json", "lacks.csv"], "no column batch"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_line(grid, args, says, capsys):
+    (grid / "lacks.csv").write_text("params,tokens,peak_lr,loss\n4e7,3e9,1e-3,3\n")
+    capsys.readouterr()
+    assert glideslope(args) == 2
+    line = capsys.readouterr().err.strip().split("\n")
+    assert len(line) == 1
+    assert says in line[0]
+
+
+@pytest.mark.parametrize(
+    "columns", ["step,lr,loss", "step,params,tokens,batch,lr,loss", "N,D,lr,bs", "run,params,batch"]
+)
+def test_logs_and_other_tables_are_no_tables_of_final_losses(columns, tmp_path):
+    (tmp_path / "a.csv").write_text(f"{columns}\n{','.join('1' * (1 + columns.count(',')))}\n")
+    assert not is_of_losses(tmp_path / "a.csv")
+    assert not is_of_losses(tmp_path)

@@ -12,6 +12,7 @@ import typer
 
 from glideslope.cli import output
 from glideslope.cli import sizes as of_sizes
+from glideslope.cli import tables as of_tables
 from glideslope.cli.options import Json, StepsPerEpoch, check_unused, command
 from glideslope.errors import GlideslopeError, LawError
 from glideslope.plural import plural
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 def fit(
     runs: Annotated[
         list[Path],
-        typer.Argument(help="Logs of runs, or folders of them: tables, JSON, what scripts print, TensorBoard's."),
+        typer.Argument(
+            help="Logs of runs, or folders of them: tables, JSON, what scripts print, TensorBoard's. Or one table of "
+            "final losses: params, tokens, batch, peak_lr, loss."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Write the law here; its folder is made.")] = Path("law.json"),
     step: Annotated[
@@ -50,9 +54,19 @@ def fit(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Fit a law on the loss curves of a few runs."""
+    """Fit a law on the loss curves of a few runs, or on a table of final losses."""
     from glideslope import laws
+    from glideslope.laws.columns import is_of_losses
 
+    if step is None and len(runs) == 1 and is_of_losses(runs[0]):
+        of_curves = {
+            "lr": lr, "loss": loss, "warmup": warmup, "schedule": schedule, "peak": peak, "steps": steps,
+            "steps-per-epoch": steps_per_epoch, "sizes": sizes, "pictures": pictures,
+        }  # fmt: skip
+        if given := [f"--{name}" for name, value in of_curves.items() if value is not None]:
+            raise GlideslopeError(f"{runs[0]} is a table of final losses, fitted without {', '.join(given)}")
+        of_tables.fit(runs[0], out, as_json)
+        return
     if sizes is not None:
         check_unused("is for a law of one size", force=force, form=form != "general", pictures=pictures is not None)
     read = laws.read(

@@ -10,7 +10,8 @@ import typer
 
 from glideslope.cli import output
 from glideslope.cli import sizes as of_sizes
-from glideslope.cli.options import Folder, Json, Steps, StepsPerEpoch, check_unused, command
+from glideslope.cli import tables as of_tables
+from glideslope.cli.options import Folder, Json, Steps, StepsPerEpoch, command
 from glideslope.errors import GlideslopeError
 from glideslope.plural import plural
 
@@ -110,11 +111,14 @@ def design(
     as_json: Json = False,
 ) -> None:
     """Design the schedule with the lowest predicted final loss; for a law over sizes also the batch and the size."""
+    from glideslope.laws.kinds import LOSSES, kind_of
+
     if params is not None or tokens is not None or flops is not None:
-        if steps is not None or peak is not None:
-            raise GlideslopeError("give --steps and --peak for a law of one size, or --params, --tokens and --flops")
-        check_unused("is for a law of one size", floor=floor != 0, tolerance=tolerance is not None, out=out is not None)
-        of_sizes.design(law, params, tokens, flops, batch, as_json)
+        of_one_size = {"steps": steps, "peak": peak, "floor": floor or None, "tolerance": tolerance, "out": out}
+        if given := [f"--{name}" for name, value in of_one_size.items() if value is not None]:
+            raise GlideslopeError(f"{', '.join(given)}: of a law of one size; --params, --tokens and --flops are not")
+        design_of = of_tables.design if kind_of(law) == LOSSES else of_sizes.design
+        design_of(law, params, tokens, flops, batch, as_json)
         return
     if steps is None:
         raise GlideslopeError("give --steps, the updates of the run; or, for a law over sizes, --params and --tokens")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glideslope.cli import output
+from glideslope.cli import tables as of_tables
 from glideslope.cli.laws import LawFile
 from glideslope.cli.options import Json, StepsPerEpoch, check_unused, command, real, whole
 from glideslope.errors import GlideslopeError
@@ -26,7 +27,7 @@ Predict = Callable[[Row], tuple[Row, list[str]]]
 def rank(
     law: LawFile,
     candidates: Annotated[
-        Path, typer.Argument(help="A CSV file: schedule, peak, maybe steps; or params, tokens, maybe batch, these two.")
+        Path, typer.Argument(help="A CSV file: schedule, peak, maybe steps; or with params, tokens, batch too.")
     ],
     steps: Annotated[
         int | None, typer.Option(help="The updates of a candidate, where the file has no column steps.")
@@ -34,16 +35,20 @@ def rank(
     steps_per_epoch: StepsPerEpoch = None,
     as_json: Json = False,
 ) -> None:
-    """Rank candidates by their predicted final loss; for a law over sizes, candidates of several sizes."""
-    from glideslope import laws
-    from glideslope.laws.columns import rows_of
+    """Rank candidates by their predicted final loss; for a law over sizes or of final losses, of several sizes."""
+    from glideslope.laws.columns import OF_LOSSES, rows_of
+    from glideslope.laws.kinds import LOSSES, SIZES, kind_of
     from glideslope.schedules.amounts import check_positive
     from glideslope.views import terminal
 
     if steps is not None:
         check_positive(steps=steps)
-    if laws.is_of_sizes(law):
+    if (kind := kind_of(law)) in (LOSSES, SIZES):
         check_unused("is for a law of one size", steps=steps is not None, steps_per_epoch=steps_per_epoch is not None)
+    if kind == LOSSES:
+        rows = rows_of(candidates, OF_LOSSES[:4])
+        predict = of_tables.predictor(law)
+    elif kind == SIZES:
         rows = rows_of(candidates, ("params", "tokens", "schedule", "peak_lr"), ("batch",))
         predict = _over_sizes(law, "batch" in rows.names)
     else:
@@ -63,7 +68,8 @@ def rank(
         output.put(json.dumps({"candidates": ranked}))
         return
     first = ranked[0]
-    lead = f"First: {first['schedule']} at {first['peak_lr' if 'params' in first else 'peak']:g}"
+    schedule, peak = first.get("schedule"), first.get("peak_lr", first.get("peak"))
+    lead = f"First: {schedule} at {peak:g}" if schedule else f"First: {peak:g} at a batch of {first['batch']:g}"
     if "params" in first:
         lead += f", {first['params']:.3g} parameters, {first['tokens']:.3g} tokens"
     columns = tuple({"steps": "updates", "final_loss": "loss"}.get(name, name) for name in first)

@@ -20,10 +20,11 @@ from glideslope.laws.size_law_file import is_of_sizes, load_sizes
 from glideslope.laws.sizes import SizedRun, sized
 from glideslope.laws.suggest import Suggestion, suggest
 from glideslope.laws.table_law import Best, TableLaw
+from glideslope.laws.table_law_file import load_table
 
 __all__ = [
     "NAMES", "Alarm", "BatchGrowth", "Best", "CriticalBatch", "Design", "Designed", "Fitted", "Forecast", "Law",
     "Other", "Rates", "Read", "Run", "SizeDesign", "SizeLaw", "SizedRun", "Suggestion", "TableLaw", "batch_growth",
     "critical_batch", "design", "design_sizes", "fit", "fit_sizes", "fit_table", "forecast", "is_of_sizes", "load",
-    "load_sizes", "predict_average", "read", "sized", "suggest",
+    "load_sizes", "load_table", "predict_average", "read", "sized", "suggest",
 ]  # fmt: skip

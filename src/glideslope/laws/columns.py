@@ -12,10 +12,13 @@ from typing import Any
 from glideslope.documents import shown
 from glideslope.errors import LawError
 from glideslope.laws.logs.column_names import COLUMNS, named
-from glideslope.laws.logs.delimited import table
+from glideslope.laws.logs.delimited import header, table
+from glideslope.laws.logs.names import normal, ranked
 from glideslope.laws.logs.source import Source
 from glideslope.schedules.numbers import number
 
+OF_LOSSES = ("params", "tokens", "batch", "peak_lr", "loss")  # the columns of a table of final losses
+_MOST_BYTES = 2**24  # of such a table
 _LOST = ("", "none", "<na>", "n/a", "na", "-", "diverged")  # what stands for no number
 
 
@@ -76,6 +79,17 @@ def rows_of(rows: Any, needed: Sequence[str], also: Sequence[str] = ()) -> Rows:
     return Rows(
         chosen, tuple(places), tuple({column: row.get(name) for column, name in chosen.items()} for row in entries)
     )
+
+
+def is_of_losses(path: Path) -> bool:
+    """Whether a file is a table of final losses, of a run each: it has their sizes and tokens, and no column of the
+    step, but maybe one of the updates of each run."""
+    try:
+        names = header(Source(path)) if path.is_file() and path.stat().st_size < _MOST_BYTES else []
+    except LawError:
+        return False
+    steps = {normal(name) for name in ranked(names, "step")} - {*COLUMNS["steps"], "_step"}
+    return not steps and {"params", "tokens", "loss"} <= named(names, OF_LOSSES).keys()
 
 
 def _by_rows(rows: Any) -> list[Any]:

@@ -13,9 +13,9 @@ from glideslope.laws.design import Design, design
 from glideslope.laws.law import Law
 from glideslope.laws.rates import Rates
 from glideslope.laws.size_law import SizeLaw
+from glideslope.laws.table_law import FLOPS
 from glideslope.schedules import cooldown, hold, warmup
 
-FLOPS = 6.0  # floating-point operations for each parameter and token of a training
 _LEAST = 100  # updates of a run, at least
 
 

@@ -63,8 +63,8 @@ def forecast(run: Run, lost: Sequence[float] = (), longer: Sequence[Rates] = ())
 
     The law of the run is near the line over sizes that public curves have (see `public_curves`): it is one of their
     data, of other data, or of anything else. Each is fitted to the losses, and counts by how well it explains them (its
-    evidence, by Laplace's approximation). A spike counts as what was expected there; where the level of the losses
-    changes for good, those before count as so much higher or lower.
+    evidence, by Laplace's approximation). A spike doesn't count, however long it takes to come back; where the level of
+    the losses changes for good, those before count as so much higher or lower.
 
     Args:
         run: the rates of all its updates, to the end; and its losses so far, in order.
@@ -93,6 +93,8 @@ def forecast(run: Run, lost: Sequence[float] = (), longer: Sequence[Rates] = ())
         )
     step = run.step[begun]
     loss, alarms = without_faults(step, run.loss[begun], usual(run.rates, step))
+    counts = np.isfinite(loss)
+    step, loss = step[counts], loss[counts]
     alarms += [Alarm(at, "not finite", math.nan, math.nan) for at in {*run.lost, *lost}]
     mixture = Mixture(run.rates, Points.means(step, np.log(loss), _POINTS))
     now = int(run.step[-1])

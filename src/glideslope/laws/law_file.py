@@ -13,6 +13,7 @@ from msgspec import Meta
 from glideslope.documents import MOST_BYTES, checked, parsed, shown, unsealed
 from glideslope.errors import DocumentError, LawError, reason
 from glideslope.laws.form import NAMES, RELAXATION, H
+from glideslope.laws.kinds import ONE_SIZE, check_kind
 from glideslope.laws.law import VERSION, Fitted, Law
 
 _CURVELESS = 4  # the version before, without the curves of the runs
@@ -21,53 +22,49 @@ _UNSEALED = 2  # the one before, which had no checksum either
 _BATCHLESS = 1  # the first, whose laws knew no batch sizes, and so had no r
 _R = 0.2  # The median of the prior of r. Without a batch size it has no effect on any loss.
 _ROUNDING = 1e-9  # of the largest variance: by how much a covariance may miss what one is
-_Positive = Annotated[float, Meta(gt=0, lt=1e100)]
-_NotNegative = Annotated[float, Meta(ge=0, lt=1e100)]
+Positive = Annotated[float, Meta(gt=0, lt=1e100)]
+Finite = Annotated[float, Meta(gt=-1e100, lt=1e100)]
+NotNegative = Annotated[float, Meta(ge=0, lt=1e100)]
 _Count = Annotated[int, Meta(ge=1, le=2**53)]
 _Row = Annotated[list[float], Meta(min_length=len(NAMES), max_length=len(NAMES))]
 
 
-class _Run(msgspec.Struct, forbid_unknown_fields=True):
+class FittedRun(msgspec.Struct, forbid_unknown_fields=True):
     """A run that a law was fitted on."""
 
     name: str
-    peak: _Positive
+    peak: Positive
     steps: _Count
     points: _Count
-    means: tuple[list[_NotNegative], list[_NotNegative]] = ([], [])
+    means: tuple[list[NotNegative], list[NotNegative]] = ([], [])
 
 
 class _Document(msgspec.Struct, forbid_unknown_fields=True):
     """What a file holds; for what each is see `Law`."""
 
     glideslope_law: int
-    parameters: dict[str, _NotNegative]
+    parameters: dict[str, NotNegative]
     covariance: Annotated[list[_Row], Meta(min_length=len(NAMES), max_length=len(NAMES))]
-    reference: _Positive
-    unit: _Positive
-    noise: _NotNegative
-    shift: Annotated[float, Meta(gt=-1e100, lt=1e100)]
-    fitted: Annotated[list[_Run], Meta(min_length=1)]
+    reference: Positive
+    unit: Positive
+    noise: NotNegative
+    shift: Finite
+    fitted: Annotated[list[FittedRun], Meta(min_length=1)]
     notes: list[str]
-    batch_size: _Positive | None
-    baseline: _Positive | None = None
-    misfit: _NotNegative = 0.0
-    drift: _NotNegative = 0.0
-    batches: tuple[_Positive, _Positive] | None = None
+    batch_size: Positive | None
+    baseline: Positive | None = None
+    misfit: NotNegative = 0.0
+    drift: NotNegative = 0.0
+    batches: tuple[Positive, Positive] | None = None
 
 
 def load(path: Path | str) -> Law:
     """The law in a file that `Law.save` wrote; one of a version without a checksum has a note that says so. Raises a
     LawError if there is none, or it is of another version, or damaged."""
-    content = law_bytes(path)
+    content = law_bytes(path, ONE_SIZE)
     try:
         document = _upgraded(parsed(content))
         version = document.get("glideslope_law") if isinstance(document, dict) else None
-        if isinstance(document, dict) and "glideslope_size_law" in document:
-            raise LawError(
-                f"{path} is a law over sizes: design takes it with --params and --tokens, rank as it is, and "
-                "laws.load_sizes(path).at(params) is the law of a size"
-            )
         if version not in (_UNSEALED, _ONE_CLOCK, _CURVELESS, VERSION) or isinstance(version, bool):
             raise LawError(
                 f"{path} is no law of a version from 1 to {VERSION} (it has {shown(version, 40)}): fit it again"
@@ -106,7 +103,7 @@ def _law(document: _Document) -> Law:
     if zero := [name for name, value in parameters.items() if not value and name != "offset"]:
         raise DocumentError(f"{', '.join(zero)} at 0, which must be above it")
     covariance = np.array(document.covariance)
-    _check_covariance(covariance)
+    check_covariance(covariance)
     notes = document.notes
     if document.glideslope_law == _UNSEALED:
         notes = [*notes, f"the file of the law is of version {_UNSEALED}, without a checksum: save it again"]
@@ -117,14 +114,14 @@ def _law(document: _Document) -> Law:
     )  # fmt: skip
 
 
-def _fitted(run: _Run) -> Fitted:
+def _fitted(run: FittedRun) -> Fitted:
     step, loss = map(tuple, run.means)
     if len(step) != len(loss) or any(one >= after for one, after in pairwise((0.0, *step, run.steps + 1.0))):
         raise DocumentError(f"the means of {shown(run.name, 60)} have other updates than its {len(loss)} losses")
     return Fitted(run.name, run.peak, run.steps, run.points, (step, loss))
 
 
-def _check_covariance(covariance: Any) -> None:
+def check_covariance(covariance: Any) -> None:
     """Raises unless a matrix is symmetric and has no negative eigenvalue, but for rounding."""
     most = float(np.abs(covariance).max())
     if most >= 1e100 or np.abs(covariance - covariance.T).max() > _ROUNDING * most:
@@ -133,11 +130,14 @@ def _check_covariance(covariance: Any) -> None:
         raise DocumentError("the covariance isn't positive: a variance comes out below 0")
 
 
-def law_bytes(path: Path | str) -> bytes:
-    """The content of a file that may be a law's. Raises a LawError if it can't be read, or is too large for one."""
+def law_bytes(path: Path | str, kind: str) -> bytes:
+    """The content of a file that may be a law's of some kind. Raises a LawError if it can't be read, is too large for
+    one, or is a law of another kind."""
     try:
         if Path(path).stat().st_size > MOST_BYTES:
             raise LawError(f"{path} can't be read as a law: it is larger than {MOST_BYTES:,} bytes")
-        return Path(path).read_bytes()
+        content = Path(path).read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
         raise LawError(f"{path} can't be read as a law: {reason(error)}") from None
+    check_kind(path, content, kind)
+    return content

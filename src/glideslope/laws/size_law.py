@@ -10,11 +10,11 @@ import numpy as np
 
 from glideslope.errors import LawError
 from glideslope.laws.form import NAMES, RELAXATION
+from glideslope.laws.kinds import SIZES
 from glideslope.laws.law import Fitted, Law, write
 from glideslope.laws.values import ByValue, read_only
 
-KEY = "glideslope_size_law"  # what a file of a law over sizes has, and that of one law has not
-VERSION = 1  # of that file
+VERSION = 1  # of the file
 SAME = 0.02  # the relative difference up to which a size is one that runs are of
 
 
@@ -116,7 +116,7 @@ class SizeLaw(ByValue):
         ]
         write(
             {
-                KEY: VERSION, "place": self.place.tolist(), "covariance": self.covariance.tolist(),
+                SIZES: VERSION, "place": self.place.tolist(), "covariance": self.covariance.tolist(),
                 "around": asdict(self.around), "noise": self.noise, "unseen": self.unseen, "shift": self.shift,
                 "sizes": sizes, "notes": list(self.notes),
             }, path,

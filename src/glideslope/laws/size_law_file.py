@@ -13,52 +13,41 @@ from msgspec import Meta
 from glideslope.documents import checked, unsealed
 from glideslope.errors import DocumentError, LawError
 from glideslope.laws.form import NAMES
+from glideslope.laws.kinds import SIZES, kind_of
 from glideslope.laws.law import Fitted
-from glideslope.laws.law_file import law_bytes
-from glideslope.laws.size_law import KEY, VERSION, Around, SizeLaw
-
-_Positive = Annotated[float, Meta(gt=0, lt=1e100)]
-_Finite = Annotated[float, Meta(gt=-1e100, lt=1e100)]
-
-
-class _Run(msgspec.Struct, forbid_unknown_fields=True):
-    """A run that a law was fitted on."""
-
-    name: str
-    peak: _Positive
-    steps: Annotated[int, Meta(ge=1, le=2**53)]
-    points: Annotated[int, Meta(ge=1, le=2**53)]
+from glideslope.laws.law_file import Finite, FittedRun, NotNegative, Positive, law_bytes
+from glideslope.laws.size_law import VERSION, Around, SizeLaw
 
 
 class _Size(msgspec.Struct, forbid_unknown_fields=True):
     """A size and its runs."""
 
-    params: _Positive
-    weight_decay: Annotated[float, Meta(ge=0, lt=1e100)] | None
-    runs: Annotated[list[_Run], Meta(min_length=1)]
+    params: Positive
+    weight_decay: NotNegative | None
+    runs: Annotated[list[FittedRun], Meta(min_length=1)]
 
 
 class _Around(msgspec.Struct, forbid_unknown_fields=True):
     """What a law counts from; see `Around`."""
 
-    center: _Finite
-    reference: _Positive
-    unit: _Positive
-    batch: _Positive | None
-    batches: tuple[_Positive, _Positive] | None
-    decay: _Positive | None
+    center: Finite
+    reference: Positive
+    unit: Positive
+    batch: Positive | None
+    batches: tuple[Positive, Positive] | None
+    decay: Positive | None
 
 
 class _Document(msgspec.Struct, forbid_unknown_fields=True):
     """What a file holds; for what each is see `SizeLaw`."""
 
     glideslope_size_law: Annotated[int, Meta(ge=VERSION, le=VERSION)]
-    place: list[_Finite]
-    covariance: list[list[_Finite]]
+    place: list[Finite]
+    covariance: list[list[Finite]]
     around: _Around
-    noise: Annotated[float, Meta(ge=0, lt=1e100)]
-    unseen: Annotated[float, Meta(ge=0, lt=1e100)]
-    shift: _Finite
+    noise: NotNegative
+    unseen: NotNegative
+    shift: Finite
     sizes: Annotated[list[_Size], Meta(min_length=2, max_length=1000)]
     notes: list[str]
     checksum: str = ""
@@ -67,13 +56,11 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
 def load_sizes(path: Path | str) -> SizeLaw:
     """The law over sizes in a file that `SizeLaw.save` wrote. Raises a LawError if there is none, or it is of another
     version, or damaged."""
-    content = law_bytes(path)
+    content = law_bytes(path, SIZES)
     try:
         document = checked({**unsealed(content)}, _Document)
         return _law(document)
     except DocumentError as error:
-        if b'"glideslope_law"' in content[:1000]:
-            raise LawError(f"{path} is a law of one size: design takes it with --steps, laws.load reads it") from error
         raise LawError(
             f"{path} is no law over sizes of version {VERSION}, or damaged ({error}): fit it again"
         ) from None
@@ -81,11 +68,7 @@ def load_sizes(path: Path | str) -> SizeLaw:
 
 def is_of_sizes(path: Path | str) -> bool:
     """Whether a file is that of a law over sizes; not, if it can't be read."""
-    try:
-        with Path(path).open("rb") as file:
-            return f'"{KEY}"'.encode() in file.read(1000)
-    except OSError:
-        return False
+    return kind_of(path) == SIZES
 
 
 def _law(document: _Document) -> SizeLaw:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from glideslope.errors import LawError
+from glideslope.laws.kinds import LOSSES
+from glideslope.laws.law import write
 from glideslope.laws.table_edge import limits
 from glideslope.laws.values import ByValue, read_only
 
@@ -19,7 +22,10 @@ NAMES = (
     "batch width by tokens", "peak skew", "batch skew", "E", "A", "B", "alpha", "beta",
 )  # fmt: skip
 """The parameters; those of widths and of the loss as logarithms."""
+FLOPS = 6.0  # floating-point operations for each parameter and token of a training
+_SIZES = 60  # among which the best for an amount of compute is looked for
 _TRIED = 200  # batches among which the best is looked for, where its peak would be larger than those of the table
+VERSION = 1  # of the file
 _MOST = 100.0  # the logarithm of a loss, at most
 APART = 0.01  # the relative deviation of a grid's loss from that of the sizes and tokens
 
@@ -35,7 +41,7 @@ class Best:
     high: float  #: the upper end
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TableLaw(ByValue):
     """A law of final losses over size, tokens, batch and peak rate."""
 
@@ -52,6 +58,13 @@ class TableLaw(ByValue):
     def __post_init__(self) -> None:
         for name in ("place", "covariance", "edges"):
             object.__setattr__(self, name, read_only(getattr(self, name)))
+
+    def __repr__(self) -> str:
+        (least, most), tokens = self.ranges[:2]
+        return (
+            f"<TableLaw of {least:.3g} to {most:.3g} parameters, {tokens[0]:.3g} to {tokens[1]:.3g} tokens: losses "
+            f"within {self.noise:.2%}>"
+        )
 
     def predict(self, params: Any, tokens: Any, batch: Any, peak: Any) -> np.ndarray:
         """The final losses of runs, shape (n,): of networks of so many parameters, on so many tokens, with a batch in
@@ -90,14 +103,35 @@ class TableLaw(ByValue):
             safe = np.array([max(tried[tried <= most], default=most) for most in safe.tolist()])
         peaks = np.minimum(_best_peak(values, n, d, sizes - best), np.minimum(math.log(self.ranges[3][1]), safe))
         first = int(np.argmin(predicted(self.place, np.stack(np.broadcast_arrays(n, d, sizes, peaks)))))
-        size_of_batch, peak, size = float(sizes[first]), math.exp(peaks[first]), math.exp(sizes[first] + self.center[2])
-        loss = float(self.predict(params, tokens, size, peak)[0])
-        at = np.array([[n], [d], [size_of_batch], [math.log(peak)]])
+        peak, size = math.exp(peaks[first]), math.exp(sizes[first] + self.center[2])
+        loss, low, high = self.interval(params, tokens, size, peak)
+        return Best(peak, size, loss, low, high)
+
+    def interval(self, params: float, tokens: float, batch: float, peak: float) -> tuple[float, float, float]:
+        """The final loss of a run, and the lower and the upper end of a 90% interval. Raises a LawError as `predict`
+        does."""
+        loss = float(self.predict(params, tokens, batch, peak)[0])
+        at = centered([np.array([value]) for value in (params, tokens, batch, peak)], self.center)
         steps = 1e-5 * np.eye(len(self.place))
         up, down = ([predicted(self.place + sign * step, at)[0] for step in steps] for sign in (1, -1))
         slopes = np.subtract(up, down) / 2e-5
         width = 1.645 * math.sqrt(float(slopes @ self.covariance @ slopes) + self.noise**2 + APART**2)
-        return Best(peak, size, loss, loss * math.exp(-width), loss * math.exp(width))
+        return loss, loss * math.exp(-width), loss * math.exp(width)
+
+    def best_size(self, flops: float, params: float | None = None) -> tuple[float, float]:
+        """The size and the tokens of least loss for an amount of compute, 6·params·tokens, from half the smallest size
+        of the table to four times the largest; of a size, the tokens. Raises a LawError if one isn't positive."""
+        self.predict(1.0 if params is None else params, flops, 1.0, 1.0)  # checks them
+        every = np.geomspace(self.ranges[0][0] / 2, 4 * self.ranges[0][1], _SIZES).tolist()
+        sizes = every if params is None else [params]
+        return min(((size, flops / (FLOPS * size)) for size in sizes), key=lambda run: self.best(*run).loss)
+
+    def save(self, path: Path | str) -> None:
+        """Writes the law to a JSON file, with a checksum. Raises a LawError if a number isn't finite; a FileError."""
+        edges = [[value if math.isfinite(value) else None for value in edge] for edge in self.edges.tolist()]
+        plain = {name: getattr(self, name) for name in ("center", "noise", "ranges", "notes")}
+        arrays = {"place": self.place.tolist(), "covariance": self.covariance.tolist(), "edges": edges}
+        write({LOSSES: VERSION} | arrays | plain, path)
 
     def warnings(self, params: float, tokens: float) -> list[str]:
         """What should be known of a prediction: it is far from the table."""

@@ -8,6 +8,7 @@ import warnings
 from typing import Any
 
 from glideslope.errors import LawError
+from glideslope.laws.kinds import check_kind
 from glideslope.laws.logs.format import Format
 from glideslope.laws.logs.names import ranked
 from glideslope.laws.logs.source import Source
@@ -45,9 +46,10 @@ def object_of(text: str) -> Row | None:
 
 
 def _tables(source: Source) -> list[Table] | None:
-    """Raises a LawError if a document has no rows."""
+    """Raises a LawError if a document has no rows, or is a law."""
     if source.text.lstrip()[0] not in "{[":
         return None
+    check_kind(source.path, source.content)
     try:
         document = json.loads(source.text)
     except (ValueError, RecursionError):
