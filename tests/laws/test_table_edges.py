@@ -118,22 +118,6 @@ def test_without_runs_that_diverged_any_peak_is_safe(part):
     assert not len(law.edges)
 
 
-@settings(max_examples=6, deadline=None)
-@given(slopes, st.integers(0, 9))
-@pytest.mark.parametrize(("part", "alike"), [(0.5, 0.8), (0.25, 0.6)])
-def test_runs_that_diverged_unmarked_are_found_among_few_cells(part, alike, by, seed):
-    """Edges are, but for a few, those of the table in which the same runs are marked."""
-    kept = np.random.default_rng(seed)
-    few = [row for row in table(by, 5.0) if kept.random() < part]
-    marked = [
-        row | {"loss": math.nan} if math.log(row["peak_lr"]) >= edge(by, *list(row.values())[:3]) else row
-        for row in few
-    ]
-    found, known = laws.fit_table(few).edges, laws.fit_table(marked).edges
-    assert len(found) == len(known)
-    assert (found == known).all(axis=1).mean() >= alike
-
-
 @pytest.mark.parametrize("part", [1.0, 0.5, 0.25])
 @pytest.mark.parametrize("steeper", ["small peaks", "large batches"])
 def test_a_loss_that_is_high_without_divergence_is_no_edge(steeper, part):

@@ -231,7 +231,7 @@ def test_the_size_for_an_amount_of_compute_is_where_the_loss_is_least(grid, caps
         (["design", "law.json", "--steps", "9"], "is a law of final losses"),
         (["design", "law.json", "--params", "4e7"], "give --params and --tokens, or --flops"),
         (["design", "law.json", "--flops", "-1"], "numbers above 0"),
-        (["design", "law.json", "--params", "4e7", "--tokens", "1e9", "--floor", "0.1"], "--floor: of a law of"),
+        (["design", "law.json", "--params", "4e7", "--tokens", "1e9", "--floor", "0.1"], "--floor is for a law of"),
         (["rank", "law.json", "lacks.csv"], "no column batch"),
     ],
 )  # fmt: skip

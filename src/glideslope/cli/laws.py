@@ -11,7 +11,7 @@ import typer
 from glideslope.cli import output
 from glideslope.cli import sizes as of_sizes
 from glideslope.cli import tables as of_tables
-from glideslope.cli.options import Folder, Json, Steps, StepsPerEpoch, command
+from glideslope.cli.options import Folder, Json, Steps, StepsPerEpoch, check_unused, command
 from glideslope.errors import GlideslopeError
 from glideslope.plural import plural
 
@@ -115,8 +115,7 @@ def design(
 
     if params is not None or tokens is not None or flops is not None:
         of_one_size = {"steps": steps, "peak": peak, "floor": floor or None, "tolerance": tolerance, "out": out}
-        if given := [f"--{name}" for name, value in of_one_size.items() if value is not None]:
-            raise GlideslopeError(f"{', '.join(given)}: of a law of one size; --params, --tokens and --flops are not")
+        check_unused("is for a law of one size", **{name: value is not None for name, value in of_one_size.items()})
         design_of = of_tables.design if kind_of(law) == LOSSES else of_sizes.design
         design_of(law, params, tokens, flops, batch, as_json)
         return

@@ -13,7 +13,7 @@ from glideslope.errors import LawError
 from glideslope.laws.columns import OF_LOSSES, rows_of
 from glideslope.laws.table_edge import SAME, blown_up, edges_of, rows_alike
 from glideslope.laws.table_law import TableLaw
-from glideslope.laws.table_minimum import Minimum, far_above
+from glideslope.laws.table_minimum import Minimum
 from glideslope.laws.units import mixed
 from glideslope.plural import plural
 
@@ -32,16 +32,15 @@ def fit_table(rows: Path | str | Sequence[Mapping[str, Any]]) -> TableLaw:
 
     Args:
         rows: a file with the columns params, tokens, batch, peak_lr and loss, or other usual names; or mappings with
-            these keys, a mapping or a data frame of columns. A loss that is empty or isn't finite, or far above the
-            next smaller peak's, or the law of others, is of a run that diverged: see `TableLaw.largest_peak`.
+            these keys, a mapping or a data frame of columns. A loss that is empty or isn't finite, or far above that of
+            the next smaller peak, is of a run that diverged: see `TableLaw.largest_peak`.
 
     Raises:
         LawError: a column lacks, a number isn't positive, or there are too few losses or peaks.
     """
     values, places = _columns(rows)
     notes, logs = [], np.log(values)
-    ended = np.isfinite(logs[4])
-    ended &= ~blown_up(logs[:4], logs[4]) & ~far_above(logs, ended)
+    ended = np.isfinite(logs[4]) & ~blown_up(logs[:4], logs[4])
     edges, stray = edges_of(logs[:4], ended)
     if diverged := int((~ended).sum()) - stray:
         notes.append(f"{plural(diverged, 'run')} that diverged: no peak like theirs, or larger, is chosen")

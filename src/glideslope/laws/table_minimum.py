@@ -1,4 +1,4 @@
-"""The least squares of a table's law, and the losses that lie far above it."""
+"""The least squares of a table's law."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import least_squares
 
-from glideslope.laws.table_edge import SAME, rows_alike
+from glideslope.laws.table_edge import rows_alike
 from glideslope.laws.table_law import APART, NAMES, centered, predicted
 
 PRIORS = {
@@ -25,11 +25,6 @@ N^-0.713·D^0.307, batch ∝ D^0.571). Those of the batch lie between the last t
 2022 (arXiv:2203.15556), over the lowest of the table. Widths are parts of the loss."""
 _NOISE, _FAR = 0.001, 0.25
 """The relative deviation of a final loss from the law, and how it grows with the distance from its grid's best."""
-_NEAR, _OFF, _RISE, _MOST = 0.15, 0.15, 0.5, 0.25
-"""How far above the best of its grid the logarithm of a loss is of a run that surely ended well; and by how much one is
-above the law of these where the run diverged: at least, and more by this part of how far the law rises there, of which
-so much counts."""
-_BY_BATCH = 0.7  # the power of a batch by which the edge moves, at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,31 +61,3 @@ class Minimum:
         covariance = np.linalg.inv(end.jac.T @ (robust[:, None] * end.jac))[:width, :width]
         misfit = predicted(end.x[:width], at) + end.x[width:][grid] - loss
         return cls(end.x[:width], covariance, center, misfit, above)
-
-
-def far_above(logs: np.ndarray, ended: np.ndarray) -> np.ndarray:
-    """Which runs, by logarithms of shape (5, n), diverged without a sign beside their loss: it is far above the law of
-    those near the best of their size and tokens. So high may a loss be otherwise too, and the run isn't one of these:
-    where a peak that is larger, by more than batches may move the edge, ended well; in a batch larger or smaller than
-    all of those, unless smaller peaks did well in it; and where losses of smaller peaks rise up to it."""
-    grids = [of[ended[of]] for of in rows_alike(logs[:2]) if ended[of].any()]
-    near, far = np.zeros((2, len(ended)), dtype=bool)
-    for of in grids:
-        above = logs[4, of] - logs[4, of].min()
-        near[of] = above < _NEAR
-        off, larger = (logs[row, of] - logs[row, of][:, None] for row in (2, 3))
-        safe = (near[of] & (larger > SAME + _BY_BATCH * np.abs(off))).any(axis=1)
-        between = (near[of] & (off < SAME)).any(axis=1) & (near[of] & (off > -SAME)).any(axis=1)
-        smaller = (np.abs(off) < SAME) & (larger < -SAME)
-        least = np.where(smaller, above, math.inf).min(axis=1)
-        usable = between | (above - least > _OFF + (1 + _RISE) * _MOST)
-        rising = (smaller & (larger > -math.log(2) - SAME) & ~near[of] & (above[:, None] < 2 * above)).any(axis=1)
-        far[of] = (above > _OFF) & ~near[of] & usable & ~safe & ~rising
-    if not far.any():
-        return far
-    law = Minimum.of(logs[:, near])
-    usual = predicted(law.place, centered(list(np.exp(logs[:4])), law.center)) + law.center[3]
-    for of in grids:
-        lowest = usual[of].min()
-        far[of] &= logs[4, of] - lowest > _OFF + (1 + _RISE) * np.minimum(usual[of] - lowest, _MOST)
-    return far
