@@ -24,6 +24,11 @@ _SPIKE, _GROWTH = 0.1, 0.25
 """The part of all that the loss had fallen which a spike, or a growth, undoes: less is noise, and recovers."""
 _IN_A_ROW = 3
 """Losses as high as a spike that make one, where none is higher than ever: a single one is a hard batch."""
+FEW = 5
+"""Losses in a row, among the first, far above those before, which were outliers; and losses that may all be such."""
+_PULL, _PULL_BEYOND = 0.3, 0.1
+"""The part of what makes a spike by which a loss pulls the level up at most, and one beyond: else deviations grow
+without end where a batch of ten has an outlier."""
 _LEVEL = 0.2
 """How far the level deviates by chance, as a part of how far a loss does."""
 _LEARNED = 3.0
@@ -66,17 +71,20 @@ class Guard(Named):
         traced = type(metric) is not float and type(metric).__module__.startswith("jax")
         xp = metric.__array_namespace__() if traced else scalars
         where = xp.where
-        level, spread, seen = state["level"], state["spread"], state["seen"]
+        level, spread, seen, rough = state["level"], state["spread"], state["seen"], state["rough"]
         finite = (metric - metric == 0) & (gradient_norm - gradient_norm == 0)
-        known = seen >= WINDOW
-        most = where(known, self.deviations * xp.maximum(spread, 1e-6 * abs(level)), math.inf)
-        gain = where(known, state["high"] - state["low"], math.inf)
+        known, early = seen >= WINDOW, seen < WINDOW
+        most = self._most(state, xp)
+        gain = where(known, state["high"] - state["low"], 0.0)
         above = where(finite, metric - level, 0.0)
         beyond = (above > most) & (above > _SPIKE * gain)
-        rough = (state["rough"] + 1.0) * beyond
-        spike = (rough >= _IN_A_ROW) | (beyond & (metric > state["high"] + most))
-        moved = xp.clip(above, -most, most)
-        weight = 1.0 / xp.minimum(seen + 1.0, float(WINDOW))
+        rough = (rough + 1.0) * beyond
+        spike = known & ((rough >= _IN_A_ROW) | (beyond & (metric > state["high"] + most)))
+        fallen = (seen < FEW) & (abs(metric) > 0) & (self.deviations**2 * abs(metric) < abs(level))
+        anew = fallen | (early & (rough >= FEW))
+        level, spread, seen, rough = (where(anew, 0.0, each) for each in (level, spread, seen, rough))
+        moved = where(anew, metric, xp.clip(above, -most, where(beyond, _PULL_BEYOND, _PULL) * most))
+        weight = where(early & (rough > 0), 0.0, 1.0 / xp.minimum(seen + 1.0, float(WINDOW)))
         level = level + weight * moved
         spread = spread + weight * (abs(moved) - spread)
         lower = known & (level < state["low"])
@@ -87,7 +95,7 @@ class Guard(Named):
             "verdict": where(finite, where(spike, 2.0, 3.0 * growth), 1.0),
             "factor": where(resting > 0, state["factor"], 1.0),
             "resting": resting,
-            "seen": seen + finite,
+            "seen": seen + (finite & (weight > 0)),
             "level": level,
             "spread": spread,
             "rough": rough,
@@ -96,6 +104,11 @@ class Guard(Named):
             "low_spread": where(lower, spread, state["low_spread"]),
         }
 
+    def _most(self, state: State, xp: Any = scalars) -> Any:
+        """How far above the level a loss is a normal one; of the first losses up to a multiple of the level itself."""
+        scale = xp.maximum(state["spread"], xp.where(state["seen"] >= WINDOW, 1e-6, 1.0) * abs(state["level"]))
+        return xp.where((state["seen"] >= WINDOW) | (scale > 0), self.deviations * scale, math.inf)
+
     def _has_grown(self, risen: Any, gain: Any, noise: Any) -> Any:
         """Whether a level has risen by more than chance, and by a large part of what it had fallen."""
         return (gain > _LEARNED * noise) & (risen > _LEVEL * self.deviations * noise) & (risen > _GROWTH * gain)
@@ -103,8 +116,8 @@ class Guard(Named):
     def is_high(self, state: State, metric: float, part: float = 0.5) -> bool:
         """Whether a loss after a state is so large a part as far above the level as makes a spike."""
         above = metric - state["level"]
-        far = above > part * self.deviations * max(state["spread"], 1e-6 * abs(state["level"]))
-        return far and state["seen"] >= WINDOW and bool(above > _SPIKE * (state["high"] - state["low"]))
+        far = state["seen"] >= WINDOW and above > part * self._most(state)
+        return far and bool(above > _SPIKE * (state["high"] - state["low"]))
 
     def is_doubtful(self, state: State) -> bool:
         """Whether the level has risen half as far as makes a growth: the training may be lost already."""
