@@ -27,8 +27,7 @@ _IN_A_ROW = 3
 FEW = 5
 """Losses in a row, among the first, far above those before, which were outliers; and losses that may all be such."""
 _PULL, _PULL_BEYOND = 0.3, 0.1
-"""The part of what makes a spike by which a loss pulls the level up at most, and one beyond: else deviations grow
-without end where a batch of ten has an outlier."""
+"""The part of what makes a spike by which a loss, and one beyond, pulls the level up: more grows with each outlier."""
 _LEVEL = 0.2
 """How far the level deviates by chance, as a part of how far a loss does."""
 _LEARNED = 3.0
@@ -73,18 +72,24 @@ class Guard(Named):
         where = xp.where
         level, spread, seen, rough = state["level"], state["spread"], state["seen"], state["rough"]
         finite = (metric - metric == 0) & (gradient_norm - gradient_norm == 0)
-        known, early = seen >= WINDOW, seen < WINDOW
-        most = self._most(state, xp)
+        known, maybe_early = seen >= WINDOW, traced or seen < WINDOW  # most updates need nothing that is for the first
+        most = self.deviations * xp.maximum(spread, 1e-6 * abs(level))
+        if maybe_early:
+            scale = xp.maximum(spread, abs(level))
+            most = where(known, most, where(scale > 0, self.deviations * scale, math.inf))
         gain = where(known, state["high"] - state["low"], 0.0)
         above = where(finite, metric - level, 0.0)
         beyond = (above > most) & (above > _SPIKE * gain)
         rough = (rough + 1.0) * beyond
         spike = known & ((rough >= _IN_A_ROW) | (beyond & (metric > state["high"] + most)))
-        fallen = (seen < FEW) & (abs(metric) > 0) & (self.deviations**2 * abs(metric) < abs(level))
-        anew = fallen | (early & (rough >= FEW))
-        level, spread, seen, rough = (where(anew, 0.0, each) for each in (level, spread, seen, rough))
-        moved = where(anew, metric, xp.clip(above, -most, where(beyond, _PULL_BEYOND, _PULL) * most))
-        weight = where(early & (rough > 0), 0.0, 1.0 / xp.minimum(seen + 1.0, float(WINDOW)))
+        moved = xp.clip(above, -most, where(beyond, _PULL_BEYOND, _PULL) * most)
+        weight = 1.0 / xp.minimum(seen + 1.0, float(WINDOW))
+        if maybe_early:
+            fallen = (seen < FEW) & (abs(metric) > 0) & (self.deviations**2 * abs(metric) < abs(level))
+            anew = fallen | ((seen < WINDOW) & (rough >= FEW))
+            level, spread, seen, rough = (where(anew, 0.0, each) for each in (level, spread, seen, rough))
+            moved = where(anew, metric, moved)
+            weight = where((seen < WINDOW) & (rough > 0), 0.0, where(anew, 1.0, weight))
         level = level + weight * moved
         spread = spread + weight * (abs(moved) - spread)
         lower = known & (level < state["low"])
@@ -104,11 +109,6 @@ class Guard(Named):
             "low_spread": where(lower, spread, state["low_spread"]),
         }
 
-    def _most(self, state: State, xp: Any = scalars) -> Any:
-        """How far above the level a loss is a normal one; of the first losses up to a multiple of the level itself."""
-        scale = xp.maximum(state["spread"], xp.where(state["seen"] >= WINDOW, 1e-6, 1.0) * abs(state["level"]))
-        return xp.where((state["seen"] >= WINDOW) | (scale > 0), self.deviations * scale, math.inf)
-
     def _has_grown(self, risen: Any, gain: Any, noise: Any) -> Any:
         """Whether a level has risen by more than chance, and by a large part of what it had fallen."""
         return (gain > _LEARNED * noise) & (risen > _LEVEL * self.deviations * noise) & (risen > _GROWTH * gain)
@@ -116,8 +116,8 @@ class Guard(Named):
     def is_high(self, state: State, metric: float, part: float = 0.5) -> bool:
         """Whether a loss after a state is so large a part as far above the level as makes a spike."""
         above = metric - state["level"]
-        far = state["seen"] >= WINDOW and above > part * self._most(state)
-        return far and bool(above > _SPIKE * (state["high"] - state["low"]))
+        far = above > part * self.deviations * max(state["spread"], 1e-6 * abs(state["level"]))
+        return far and state["seen"] >= WINDOW and bool(above > _SPIKE * (state["high"] - state["low"]))
 
     def is_doubtful(self, state: State) -> bool:
         """Whether the level has risen half as far as makes a growth: the training may be lost already."""
