@@ -216,6 +216,7 @@ LOOPS: dict[str, tuple[str, Callable[[Random], Parts], tuple[str, ...], Callable
                       None),
 }  # fmt: skip
 UNPROMISED: Kinds = {
+    "guard-mistakes": ("guards: twelve mistakes of users, against the same without a guard", seeded(mistaken), 72),
     "guard-reversed": ("guards: gradients reversed in 3 to 40 updates in a row",
                        seeded(_case(unpromised.reversed_gradients, ALL, _as_missing)), 36),
     "guard-far": ("guards: labels of one example in 150 or 500 far off",
@@ -224,7 +225,6 @@ UNPROMISED: Kinds = {
 KINDS: Kinds = {
     **{name: (title, seeded(_case(disturb, models, compared)), 14)
        for name, (title, disturb, models, compared) in LOOPS.items()},
-    "guard-mistakes": ("guards: twelve mistakes of users, against the same without a guard", seeded(mistaken), 72),
     "guard-searches": ("guards in a search: a batch of inf in each epoch, weights damaged", seeded(in_a_search), 14),
     "guard-late": ("guards on a device that answers late, simulated: any of these", seeded(late), 72),
     "guard-calm": ("guards: undisturbed trainings left alone", seeded(calm), 28),
