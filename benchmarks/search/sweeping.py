@@ -77,6 +77,7 @@ class Sweeping:
 
     def __init__(self, played: Played) -> None:
         self._played, self._seed, self._sum, self._made = played, 0, 0.0, 0
+        self.optimizer = type((played.job and played.job.kind) or "unknown", (), {})()
         self._orders: dict[int, tuple[Sweep, np.ndarray]] = {}
 
     def step(self, lr: float) -> float:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import glideslope as gs
 from glideslope.averages import Average
 from glideslope.search import Contestant
+from glideslope.search.runs.backoff import ShortEnd
 from glideslope.search.runs.trial import Trial
 from glideslope.search.trials import Trials
 
@@ -227,6 +228,67 @@ def test_a_run_ends_where_its_validation_loss_was_clearly_least(height, level, s
     rates, end = run.made_with.rates(steps), run.events[0].back_to if run.events else steps
     assert rates[:end] == pytest.approx(run.contestant.rates(steps)[:end])
     assert not rates[end:].any()
+
+
+class Noisy:
+    """Its training loss and its validation loss after each part of 20 updates are given."""
+
+    def __init__(self, training, validation):
+        self.training, self.validation, self.calls = training, [9.0, *validation], 0
+
+    def step(self, lr):
+        self.calls += 1
+        return self.training[(self.calls - 1) // 20]
+
+    def evaluate(self):
+        return self.validation[self.calls // 20]
+
+    def state(self):
+        return self.calls
+
+    def restore(self, state):
+        self.calls = state
+
+
+def learned(training, validation, short):
+    trial = Trial(Contestant(gs.one_cycle(), 0.1), 400, 0, 20, backs_off=True, short=ShortEnd(*short))
+    return Trials(Noisy(training, validation), 0).run_all([trial], stage="")[0]
+
+
+def marks(training, validation, short):
+    """The parts after which each mark of learning noise is there, written in another way."""
+    least = [min(validation[: i + 1]) for i in range(20)]
+    return [
+        validation[i] > 1.05 * least[i] and training[i] < 0.8 * short[0] and least[i] > 0.9 * short[1]
+        for i in range(20)
+    ]  # fmt: skip
+
+
+SERIES = st.lists(st.sampled_from([0.5, 0.7, 0.9, 0.95, 1.0, 1.2]), min_size=20, max_size=20)
+
+
+@settings(max_examples=100, deadline=None)
+@given(SERIES.map(lambda levels: sorted(levels, reverse=True)), SERIES, st.floats(0.6, 1.3), st.floats(0.5, 1.3))
+def test_a_run_is_given_up_after_three_parts_that_learn_noise(training, validation, trained, validated):
+    short = trained, validated
+    run, has = learned(training, validation, short), marks(training, validation, short)
+    ends = [i + 1 for i in range(2, 20) if all(has[i - 2 : i + 1])][:1] or [20]
+    assert run.made == 20 * ends[0]
+    assert run.is_given_up == (ends[0] < 20)
+    if run.is_given_up:
+        assert run.final_loss == min(validation[: ends[0]])
+        assert run.events[-1].kind == "overfitting"
+        assert not run.made_with.rates(400)[run.events[-1].back_to :].any()
+    assert run == run.remembered(run.plain())
+
+
+def test_a_run_with_no_short_one_beside_it_and_one_of_losses_below_zero_are_not_given_up():
+    falls, rises = np.linspace(1, 0.1, 20).tolist(), np.linspace(1, 3, 20).tolist()
+    assert learned(falls, rises, (1.0, 1.0)).made == 160  # the training loss is low enough from the sixth part on
+    trial = Trial(Contestant(gs.one_cycle(), 0.1), 400, 0, 20, backs_off=True)
+    assert Trials(Noisy(falls, rises), 0).run_all([trial], stage="")[0].made == 400
+    below = [loss - 9 for loss in rises]
+    assert learned(falls, below, (1.0, -8.0)).made == 400
 
 
 def test_a_run_whose_last_validation_loss_is_not_finite_ends_at_its_least():

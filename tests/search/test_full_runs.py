@@ -12,6 +12,7 @@ import glideslope as gs
 from glideslope.search.runs.contestant import Contestant, Run
 from glideslope.search.strategy.equal_runs import at_length
 from glideslope.search.strategy.full_runs import HELD, RAISED, best_run, for_short_runs, next_full
+from glideslope.search.strategy.peaks import lowest
 from glideslope.search.strategy.rise import risen, undone
 
 CYCLE, LINEAR = gs.one_cycle(), gs.linear()
@@ -201,6 +202,28 @@ def test_the_bound_holds_and_the_job_is_left_as_the_best_full_run_ended(overhead
     assert for_short_runs(int(overhead * steps), steps) <= min(overhead, 2) * steps
 
 
+class Blown(Bowl):
+    """Its training loss leaps at first and falls from there."""
+
+    def step(self, lr):
+        super().step(lr)
+        return 12.0 if len(self.rates) < 10 else 300.0 / len(self.rates)
+
+
+@pytest.mark.parametrize("job", [Bowl, Blown])
+def test_the_full_run_of_adagrad_has_the_peak_of_the_short_ones_whose_first_steps_tell_nothing(job):
+    def first(optimizer):
+        made = job(0.1)
+        made.optimizer = type(optimizer, (), {})()
+        tuned = gs.tune(made, 400, overhead=2, schedules=["one_cycle"])
+        runs = {run.contestant.peak: run for run in tuned.candidates}
+        return tuned.full[0].contestant.peak / lowest(runs), tuned.candidates[0].steps
+
+    assert first("Adagrad")[0] == pytest.approx(1.0, rel=0.05)
+    factor, length = first("SGD")
+    assert factor == pytest.approx((400 / length) ** -0.2 / (2 if job is Blown else 1), rel=0.05)
+
+
 def test_a_cliff_of_the_full_length_is_left_by_the_next_full_run():
     steps = 400
     free = gs.tune(Bowl(0.1), steps, overhead=2)
@@ -256,8 +279,40 @@ def test_a_training_that_learns_its_noise_is_stopped_where_a_short_run_ended(ove
     rates = gs.parse(str(tuned.schedule)).over(steps).sample(steps) * tuned.peak
     assert rates[: best.steps] == pytest.approx(best.contestant.rates(best.steps))
     assert not rates[best.steps :].any()
-    assert job.calls == tuned.search_updates + steps <= (1 + overhead) * steps
+    assert job.calls == tuned.search_updates + min(steps, sum(one.made for one in tuned.full)) <= (1 + overhead) * steps
+    assert tuned.search_updates <= overhead * steps
     assert gs.tune(Annealed(100), steps, overhead=overhead, memory={}).final == tuned.final
+
+
+class Early(Bowl):
+    """Its validation loss is least where the sum of its rates is 3, and the lower the more updates it takes to there;
+    a rate adds noise to it as long as it is there."""
+
+    def step(self, lr):
+        super().step(lr)
+        return 1 / (1 + sum(self.rates))
+
+    def evaluate(self):
+        if not self.rates:
+            return 20.0
+        return 5 / len(self.rates) + math.log(max(sum(self.rates), 1e-6) / 3) ** 2 + 2 * self.rates[-1]
+
+
+@pytest.mark.parametrize(("schedules", "schedule"), [(None, LINEAR), (["one_cycle"], CYCLE)])
+def test_the_updates_that_a_run_left_which_was_given_up_make_another_at_half_its_peak(schedules, schedule):
+    steps, job = 400, Early(3.0)
+    tuned = gs.tune(job, steps, overhead=1, schedules=schedules)
+    first, rest = tuned.full
+    assert first.is_given_up
+    assert (rest.steps, rest.contestant.schedule) == (2 * steps - job.calls + rest.made, schedule)
+    assert rest.contestant.peak == pytest.approx(first.contestant.peak / 2, rel=0.05)
+    assert tuned.final_loss == min(one.final_loss for one in (*tuned.full, *tuned.candidates)) == job.evaluate()
+    assert (tuned.final_loss == rest.final_loss) == (schedule == CYCLE)
+    assert tuned.search_updates <= steps
+    assert job.calls == tuned.search_updates + min(steps, first.made + rest.made)
+    rates = gs.parse(str(tuned.schedule)).over(steps).sample(steps) * tuned.peak
+    assert job.rates == pytest.approx(rates[: len(job.rates)].tolist())
+    assert not rates[len(job.rates) :].any()
 
 
 class Doubtful(Annealed):

@@ -31,7 +31,7 @@ from glideslope.search.strategy.full_runs import HELD, best_run, for_short_runs,
 from glideslope.search.strategy.learned import learned, nothing_learned, problem
 from glideslope.search.strategy.odds import interval, near
 from glideslope.search.strategy.outcomes import SHORTEST, final_loss
-from glideslope.search.strategy.stopped import stopped
+from glideslope.search.strategy.stopped import as_whole, stopped
 from glideslope.search.trials import Trials, releasing
 from glideslope.shown import Shown
 
@@ -175,9 +175,10 @@ def tune(
     guarded = [schedule * guard for schedule in offered] if guard else offered
     winner = replace(choose.winner, schedule=choose.winner.schedule * guard) if guard else choose.winner
     full = full_runs(trials, winner, guarded, choose.steps, total, best)
-    final, search_updates, unasked = best_run(full), trials.updates - full[-1].cost, trials.end_ahead()
-    early = stopped(trials, best, candidates, final, choose.noise)
-    final, end = early or (final, full_trial(final.contestant, choose.steps, trials.opened))
+    lowest, unasked = best_run(full), trials.end_ahead()
+    search_updates = trials.updates - min(winner.cost(choose.steps), sum(run.cost for run in full))
+    final, end = as_whole(lowest, choose.steps), full_trial(lowest.contestant, lowest.steps, trials.opened, best)
+    final, end = stopped(trials, best, candidates, final, choose.noise) or (final, end)
     logger.info("chosen: %s, %.6g after %d full runs", final.contestant, final.final_loss, len(full))
     constants: list[Run] = []
     if against_constant:

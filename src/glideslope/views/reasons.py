@@ -67,6 +67,9 @@ class Compared:
         rose = rose or ("; its training loss rose to where it began" if undone(run.losses) else "")
         rose += "; its rate was capped there" if any(event.factor > 0 for event in run.events) else ""
         rose += "; it ends where its validation loss was least" if run.last_loss > run.final_loss else ""
+        rose += f"; given up after {run.made:,} updates, as it learned noise" if run.is_given_up else ""
+        is_rest = any(one.steps < self.full[0].steps and one.losses is run.losses for one in self.full)
+        rose += "; made of the updates that a given-up run left" if is_rest else ""
         if run.contestant.schedule == HELD and HELD not in [one.contestant.schedule for one in self.short]:
             has_fallen = any(run.untrained > CLEAN_SHORT * run.final_loss for run in (*self.short, self.full[0]))
             rose += f"; its rate is held, since the loss {'shows little noise' if has_fallen else 'lay on a plateau'}"

@@ -99,7 +99,7 @@ def _round(contestant: Contestant, first: str) -> str:
 
 def full_runs(tuned: Tuned) -> list[Run]:
     """The full runs, then those of constant rates, the best of each first."""
-    others = sorted((run for run in tuned.full if run is not tuned.final), key=final_loss)
+    others = sorted((run for run in tuned.full if run.losses is not tuned.final.losses), key=final_loss)
     return [tuned.final, *others, *sorted(tuned.constants, key=final_loss)]
 
 
@@ -144,11 +144,12 @@ def _stopped(tuned: Tuned) -> list[str]:
     """A sentence where the run of the answer stops early."""
     if any(run is tuned.final for run in tuned.full):
         return []
-    least = min(map(final_loss, tuned.full))
+    others = [run.final_loss for run in tuned.full if run.losses is not tuned.final.losses]
+    noise = "The training learns its noise"
+    noise += ", or the peak is too large for a longer one" if len(others) == len(tuned.full) else ""
     return [
         f"It stops after {plural(tuned.final.made, 'update', ',')}, since no full run ended as low: "
-        f"{least:.4g} at best. The training learns its noise, or the peak is too large for a longer one. The updates "
-        "at rate 0 can be left out."
+        f"{min(others):.4g} at best. {noise}. The updates at rate 0 can be left out."
     ]
 
 

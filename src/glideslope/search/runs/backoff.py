@@ -1,5 +1,5 @@
 """A full run that is saved from too large a peak: where its loss rises, its rate stays under half of that; and from
-learning noise: it ends where its validation loss was least.
+learning noise: it ends where its validation loss was least, and early where it learns nothing else.
 
 A cap, and not a factor: at its end the rate is the schedule's own again, so that little of the training is lost. The
 training loss tells a rise early and with its noise; but it counts only where the validation loss doesn't say otherwise:
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -42,9 +42,23 @@ OVER = 0.01
 """The part of the least validation loss by which a run ends above it that goes back there, as one that has learned the
 noise of its examples; of losses that aren't positive, the part of what was gained."""
 
+NOISE = 3
+"""The parts in a row with the marks of learning noise after which a run is given up: the validation loss is above its
+least by a twentieth, the least is no more than a tenth below what a short run ended at, and the training loss is below
+it by a fifth. Validation losses at high rates leap for a part or two, with batch normalization the most."""
+
+ABOVE, LOWEST, LEARNED = 1.05, 0.9, 0.8
+
 SHORTEST = 8  # the updates of a part below which its mean says nothing
 
 MOST = 8  # the caps at most: a training that is lost at any rate is left
+
+
+class ShortEnd(NamedTuple):
+    """What the best short run ended at."""
+
+    training: float
+    validation: float
 
 
 @dataclass(frozen=True)
@@ -56,12 +70,14 @@ class _Place:
 class Backoff:
     """Looks at a run after each of its parts; caps its rate, which stays under `cap`, and takes it back where its loss
     has risen. Time goes on where the run goes back: so it makes as many updates as any. The factor of an event is the
-    cap over the schedule's rate at its update, its loss the mean of a part, or the validation loss at the end."""
+    cap over the schedule's rate at its update, its loss the mean of a part, or the validation loss at the end. The run
+    is given up where it learns noise, by what the short run beside it ended at."""
 
-    def __init__(self, rates: np.ndarray, job: Job) -> None:
+    def __init__(self, rates: np.ndarray, job: Job, short: ShortEnd | None = None) -> None:
         self.cap = math.inf
         self.events: list[Event] = []
-        self._rates, self._job = rates, job
+        self._rates, self._job, self._short = rates, job, short
+        self._noisy = 0  # the parts in a row that have learned noise
         self._since = 0  # the parts since the last cap
         self._first = self._begun = self._least = self._error = math.inf  # of the first part, and the least mean
         self._validation = self._lowest = math.inf  # after the part before, and the least
@@ -85,6 +101,7 @@ class Backoff:
             self._lowest, self._lowest_at = validation, _Place(made, self._job.state())
         if len(part) < SHORTEST or not np.isfinite(part).all():
             return False
+        self._noisy = self._noisy + 1 if self._learns_noise(part, validation) else 0
         part = np.minimum(part, np.quantile(part, 1 - HIGHEST, method="lower"))
         mean, error = float(part.mean()), _error(part)
         if mean < self._least:
@@ -98,6 +115,11 @@ class Backoff:
             return False
         return self._answer(mean, CLEAR * math.hypot(error, self._error), made, had_risen)
 
+    @property
+    def gives_up(self) -> bool:
+        """Whether the run learns nothing but noise."""
+        return self._noisy >= NOISE
+
     def rescue(self, made: int) -> bool:
         """Goes back from a loss that isn't finite, after so many updates, and caps the rate; returns whether it did."""
         if not self._least_at.made or len(self.events) >= MOST or self._rates[made - 1] <= 0:
@@ -105,10 +127,15 @@ class Backoff:
         self._lower(made, "not finite", math.inf, is_lost=True)
         return True
 
-    def ended(self, validation: float, untrained: float) -> float:
-        """The final loss of a run that ended at some validation loss: where it was clearly less on the way, it goes
-        back there, and its rate is zero from there on."""
-        made, lowest = len(self._rates), self._lowest
+    def _learns_noise(self, part: np.ndarray, validation: float) -> bool:
+        if self._short is None or not 0 < LOWEST * self._short.validation < self._lowest:
+            return False
+        return validation > ABOVE * self._lowest and float(np.median(part)) < LEARNED * self._short.training
+
+    def ended(self, made: int, validation: float, untrained: float) -> float:
+        """The final loss of a run that ended after so many updates at some validation loss: where it was clearly less
+        on the way, it goes back there, and its rate is zero from there on."""
+        lowest = self._lowest
         clear = OVER * (lowest if lowest > 0 else untrained - lowest)
         if not self._lowest_at.made or lowest >= untrained or validation - lowest <= clear:
             return validation
@@ -145,6 +172,7 @@ class Backoff:
             "cap": self.cap, "since": self._since, "first": self._first, "least": self._least, "error": self._error,
             "validation": self._validation, "kept": self._kept, "lowest": self._lowest,
             "begun": self._begun, "back": float(self._is_back), "risen": float(self._has_risen),
+            "noisy": float(self._noisy),
         }  # fmt: skip
         return {"ring": {"kept": [[place.made, numbers, (place.state, None)] for place in self._places()]}}
 
@@ -153,7 +181,7 @@ class Backoff:
         self.events[:] = events
         places = [_Place(made, state) for made, _, (state, _) in saved["ring"]["kept"]]
         for _, numbers, _ in saved["ring"]["kept"][:1]:
-            self._has_risen = bool(numbers["risen"])
+            self._has_risen, self._noisy = bool(numbers["risen"]), int(numbers.get("noisy", 0.0))
             self._least_at, self._lowest_at = places[0], places[-1]
             self.cap, self._since, self._is_back = numbers["cap"], numbers["since"], bool(numbers["back"])
             self._first, self._least, self._error = numbers["first"], numbers["least"], numbers["error"]

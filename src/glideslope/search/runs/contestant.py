@@ -126,6 +126,12 @@ class Run:
         return max(self.final_loss, last) if math.isfinite(last) else math.inf
 
     @property
+    def is_given_up(self) -> bool:
+        """Whether it ended before its last update, as it learned noise."""
+        updates = len(self.contestant.rates(self.steps))
+        return any(event.kind == "overfitting" and event.update + 1 < updates for event in self.events)
+
+    @property
     def gain(self) -> float:
         """How far the validation loss ended below that of the untrained model; NaN where that isn't known."""
         return self.untrained - self.final_loss

@@ -60,7 +60,7 @@ class Course:
         every = LOOK_EVERY if protection is None else GUARDED_EVERY
         position = None if resumed is None else self._restored(*resumed)
         try:
-            while len(self.evaluations) < len(self.ends):
+            while len(self.evaluations) < len(self.ends) and not (self.backoff and self.backoff.gives_up):
                 if not self._goes_on(protection, every, position):
                     return math.inf
                 position = None
@@ -70,7 +70,7 @@ class Course:
         final = self.evaluations[-1][1]
         if self.backoff and self.average is None:
             with calling("restore", f"after {self.what}"):
-                final = self.backoff.ended(final, self.untrained)
+                final = self.backoff.ended(len(self.losses), final, self.untrained)
         return final if math.isfinite(final) else math.inf
 
     def _goes_on(self, protection: Protection | None, every: int, position: Position | None) -> bool:

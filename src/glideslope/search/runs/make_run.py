@@ -50,7 +50,7 @@ def make_run(
     updates, cost = len(rates), trial.share * trial.steps
     course = Course(
         opened.job, rates, controls, contestant.policy.feedback, contestant.average,
-        backoff=Backoff(rates, opened.job) if trial.backs_off else None,
+        backoff=Backoff(rates, opened.job, trial.short) if trial.backs_off else None,
         ends=sorted({max(round(updates * (i + 1) / trial.evaluations), 1) for i in range(trial.evaluations)}),
         measure=lambda averaged: opened.measured(cost, averaged),
         look=look if notes is None else _both(look, notes.see), what=what, checkpoints=checkpoints, measured=measured,

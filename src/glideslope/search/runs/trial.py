@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from glideslope.search.runs import labels
+from glideslope.search.runs.backoff import ShortEnd
 from glideslope.search.runs.contestant import Contestant
 
 
@@ -25,6 +26,7 @@ class Trial:
     share: float = math.inf  # what an evaluation may cost, as a part of the run; a job with `estimate` keeps to it
     order: int = 0  # of the data: 0 is the seed's own, another tells how much a loss depends on the order
     backs_off: bool = False  # whether the rate is capped where the training loss rises
+    short: ShortEnd | None = None  # beside which a run that backs off is given up where it learns noise
 
     @property
     def key(self) -> str:

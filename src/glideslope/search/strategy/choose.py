@@ -38,6 +38,10 @@ BESIDE = linear()
 """The schedule that is tried beside it where a full run or more is to be spent. Its high rates come first: where these
 keep a network from learning its noise, it ends lower."""
 
+SLOWING = ("adagrad",)
+"""The kinds of optimizers whose own steps fall as training goes on, so that the best peak doesn't; the first ones are
+large at any peak, so that a loss which blows up then tells of no cliff."""
+
 CLIFF = 2.0
 """By what the peak of the full run is divided where the training loss of the best short run blew up on its way, and it
 learned: from a plateau a loss rises at the rates that leave it, too."""
@@ -141,13 +145,18 @@ def chosen(
             if run.final_loss < best.final_loss - noise:
                 best, settings = run, (*settings, (axis.name, value))
                 peak, batch, steps = peak * factor, batch * axis.batch(value), axis.updates(value, steps)
-    if not finds_its_rate(best.contestant.optimizer):
+    if not (finds_its_rate(best.contestant.optimizer) or kind(_optimizer(best, trials)) in SLOWING):
         peak = at_length(peak, best.steps, steps)
         if risen(best.losses) > BLOW_UP and learned_clearly(best):
             peak /= CLIFF
     logger.info("best short run: %s, %.6g after %d updates", best.contestant, best.final_loss, length)
     winner = replace(best.contestant, peak=two_digits(peak), settings=settings, batch=batch)
     return Choice(best, winner, losses, length, steps, noise)
+
+
+def _optimizer(run: Run, trials: Trials) -> str:
+    """The name of the optimizer of a run."""
+    return run.contestant.optimizer or optimizer_name(trials.job)
 
 
 def _check_length(schedules: Sequence[Driven], length: int) -> None:
@@ -186,7 +195,7 @@ def _with_axis(trials: Trials, best: Run, axis: Axis) -> tuple[Run, float, float
     what the peak is multiplied there."""
     contestant = best.contestant
     trials.use(trials.opened, contestant.optimizer)
-    optimizer = kind(contestant.optimizer or optimizer_name(trials.job))
+    optimizer = kind(_optimizer(best, trials))
 
     def factor(value: float) -> float:
         return 1.0 if finds_its_rate(contestant.optimizer) else axis.peak(value, optimizer)

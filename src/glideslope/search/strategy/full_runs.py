@@ -6,12 +6,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from glideslope.policy import Driven
 from glideslope.schedules import Schedule, cooldown, hold, warmup
 from glideslope.search.runs import backoff
+from glideslope.search.runs.backoff import ShortEnd
 from glideslope.search.runs.contestant import Contestant, Run, finds_its_rate
 from glideslope.search.runs.trial import Trial
-from glideslope.search.strategy.choose import PRIOR
+from glideslope.search.strategy.choose import BESIDE, PRIOR
 from glideslope.search.strategy.equal_runs import RUNS, next_peak
 from glideslope.search.strategy.learned import learned_clearly
 from glideslope.search.strategy.outcomes import SHORTEST, final_loss, two_digits
@@ -31,6 +34,9 @@ A straight decay has its peak when the network is least ready for it, and gains 
 
 LITTLE = 0.03
 """By what part of a short run's loss a full run ends lower, at least, where its peak isn't too large."""
+
+LOWER = 2.0
+"""By what the peak of a run that was given up, as it learned noise, is divided for one of the updates that it left."""
 
 EVALUATIONS = 20
 """How often a full run is measured."""
@@ -68,18 +74,33 @@ def full_runs(
         short: the best of the short runs.
 
     Returns:
-        The runs, in order.
+        The runs, in order. Where one was given up, as it learned noise, the last may be of the updates that it left.
     """
     runs: list[Run] = []
     is_only = trials.updates + winner.cost(steps) > bound
     contestant: Contestant | None = _only(winner, schedules, steps, short) if is_only else winner
     while contestant is not None and trials.updates <= (bound if runs else math.inf):
         second = _second(contestant) if not runs and trials.updates + contestant.cost(steps) <= bound else []
-        likely = [full_trial(one, steps, trials.opened) for one in second]
-        trial = full_trial(contestant, steps, trials.opened)
+        likely = [full_trial(one, steps, trials.opened, short) for one in second]
+        trial = full_trial(contestant, steps, trials.opened, short)
         runs += trials.run_all([trial], stage="full runs", kept=trials.full_states, likely=likely)
         contestant = next_full(runs, schedules, short)
+    left = bound + winner.cost(steps) - trials.updates
+    if left >= short.steps and (rest := _of_the_rest(runs, schedules)) is not None:
+        trial = full_trial(rest, left, trials.opened, short)
+        runs += trials.run_all([trial], stage="full runs", kept=trials.full_states)
     return runs
+
+
+def _of_the_rest(runs: Sequence[Run], schedules: Sequence[Driven]) -> Contestant | None:
+    """What a run is made with for which those that were given up left the updates; None where none was, or where no run
+    can be said to end before its last update. A straight decay learns less noise than the cycle."""
+    given_up = [run.contestant for run in runs if run.is_given_up]
+    lowest = min(given_up, key=lambda contestant: contestant.peak, default=None)
+    if lowest is None or not lowest.may_stop or lowest.batch != 1:
+        return None
+    schedule = BESIDE if HELD in schedules else lowest.schedule
+    return replace(lowest, schedule=schedule, peak=two_digits(lowest.peak / LOWER))
 
 
 def _only(winner: Contestant, schedules: Sequence[Driven], steps: int, short: Run) -> Contestant:
@@ -94,9 +115,11 @@ def _only(winner: Contestant, schedules: Sequence[Driven], steps: int, short: Ru
     return winner
 
 
-def full_trial(contestant: Contestant, steps: int, seed: int) -> Trial:
-    """The trial of a full run. It backs off where the training loss rises, unless something else moves the rate."""
-    return Trial(contestant, steps, seed, EVALUATIONS, backs_off=isinstance(contestant.schedule, Schedule))
+def full_trial(contestant: Contestant, steps: int, seed: int, short: Run) -> Trial:
+    """The trial of a full run, beside the best short one. It backs off where the training loss rises, unless something
+    else moves the rate."""
+    end = ShortEnd(float(np.median(short.losses[-max(len(short.losses) // 10, backoff.SHORTEST) :])), short.final_loss)
+    return Trial(contestant, steps, seed, EVALUATIONS, backs_off=isinstance(contestant.schedule, Schedule), short=end)
 
 
 def _second(first: Contestant) -> list[Contestant]:

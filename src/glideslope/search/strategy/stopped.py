@@ -34,13 +34,15 @@ def stopped(trials: Trials, best: Run, short: Iterable[Run], full: Run, noise: f
     loss = trials.loss_by_all_data(lowest, SHARE)
     if not loss < full.final_loss - noise:
         return None
-    contestant, schedule = lowest.contestant, lowest.contestant.schedule
-    assert isinstance(schedule, Schedule)
-    run = replace(
-        lowest,
-        contestant=replace(contestant, schedule=schedule.over(lowest.steps) >> constant(0.0)),
-        steps=full.steps,
-        evaluations=((lowest.made, loss),),
-        final_loss=loss,
+    run = replace(as_whole(lowest, full.steps), evaluations=((lowest.made, loss),), final_loss=loss)
+    return run, Trial(lowest.contestant, lowest.steps, trials.opened, share=SHARE)
+
+
+def as_whole(run: Run, steps: int) -> Run:
+    """A run as one over so many updates: of a shorter one the rate is zero for the rest."""
+    schedule = run.contestant.schedule
+    if run.steps == steps or not isinstance(schedule, Schedule):
+        return run
+    return replace(
+        run, contestant=replace(run.contestant, schedule=schedule.over(run.steps) >> constant(0.0)), steps=steps
     )
-    return run, Trial(contestant, lowest.steps, trials.opened, share=SHARE)
