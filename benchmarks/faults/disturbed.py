@@ -108,6 +108,7 @@ class Loop:
         updates: how many are made.
         batch_size: examples in a batch.
         missing: the updates that changed nothing, or were undone.
+        bad: those whose batch or gradient a disturbance changed, which a perfect guard would leave out.
     """
 
     kind: str
@@ -124,6 +125,7 @@ class Loop:
     updates: int = UPDATES
     batch_size: int = BATCHES[0]
     missing: set[int] = field(default_factory=set)
+    bad: set[int] = field(default_factory=set)
     events: list[Any] = field(default_factory=list)
 
     def run(self) -> float:
@@ -141,11 +143,18 @@ class Loop:
         scaler = self.scaler
         for t in range(self.updates):
             self.before(self, t)
-            x, y = self.batch(t, inputs[order[t]], targets[order[t]])
+            whole = inputs[order[t]], targets[order[t]]
+            x, y = self.batch(t, *whole)
+            if not (torch.equal(x, whole[0]) and torch.equal(y, whole[1])):
+                self.bad.add(t)
             loss = self.loss(self.model(x), y)
             self.optimizer.zero_grad()
             (loss if scaler is None else scaler.scale(loss)).backward()
+            gradients = [weight.grad.clone() for weight in self.model.parameters() if weight.grad is not None]
             self.gradient(self, t)
+            now = [weight.grad for weight in self.model.parameters() if weight.grad is not None]
+            if not all(map(torch.equal, gradients, now)) and all(each.isfinite().all() for each in gradients):
+                self.bad.add(t)
             weights = list(self.model.parameters())[-1].clone()
             if scaler is None:
                 self.optimizer.step()

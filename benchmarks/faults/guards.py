@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from faults import disturbances, unpromised
+from faults import disturbances, mistakes, unpromised
 from faults.disturbances import Parts
 from faults.disturbed import BATCHES, MODELS, UPDATES, Loop, data, optimizing, undisturbed
 from faults.late import answering_late
@@ -48,10 +48,10 @@ def _whole(loop: Loop) -> float:
     return undisturbed(loop.kind, loop.optimizing, loop.seed, loop.batch_size, average=loop.average)
 
 
-def _as_long(loop: Loop) -> float:
-    """The loss of a training of as many updates as weren't left out, in tens."""
-    updates = round(loop.updates - len(loop.missing), -1)
-    return undisturbed(loop.kind, loop.optimizing, loop.seed, loop.batch_size, updates)
+def _without_bad(loop: Loop) -> float:
+    """The loss of a training from which exactly the bad updates are missing, whatever the guard left out."""
+    missing = frozenset(loop.bad)
+    return undisturbed(loop.kind, loop.optimizing, loop.seed, loop.batch_size, missing=missing)
 
 
 def _case(
@@ -80,6 +80,22 @@ def _case(
         return f"{name}: {loss / whole - 1:+.1%}, {len(loop.missing)} missing"
 
     return case
+
+
+def mistaken(seed: int) -> str | None:
+    """A training with a mistake that a user makes: its loss is not 3% above the one without a guard."""
+    disturb, kind = mistakes.MISTAKES[seed % len(mistakes.MISTAKES)], ALL[seed // len(mistakes.MISTAKES) % len(ALL)]
+    optimizer, batch_size = optimizing(kind, seed // len(ALL)), BATCHES[seed // 2 % len(BATCHES)]
+
+    def loss(**guarded: Any) -> float:
+        return Loop(kind, optimizer, seed % 3, **disturb(Random(seed)), **guarded, batch_size=batch_size).run()
+
+    without = loss(guarded="")
+    if not without < math.inf:
+        without = undisturbed(kind, optimizer, seed % 3, batch_size)
+    more = loss() / without - 1
+    said = f"seed {seed}, {disturb.__name__}, {kind}, {optimizer}, batches of {batch_size}: {more:+.1%}"
+    return None if more < MOST else said
 
 
 def late(seed: int) -> str | None:
@@ -170,7 +186,7 @@ LOOPS: dict[str, tuple[str, Callable[[Random], Parts], tuple[str, ...], Callable
     "guard-epochs": ("guards: one batch of inf at the same place in each epoch of 13 to 300",
                      disturbances.same_batch, ALL, _whole),
     "guard-thirds": ("guards: one batch of three is inf, against the other two thirds undisturbed",
-                     disturbances.one_of_three, ALL, _as_long),
+                     disturbances.one_of_three, ALL, _without_bad),
     "guard-gradients": ("guards: gradients not finite, ten places", disturbances.nan_gradients, ALL, _whole),
     "guard-moments": ("guards: NaN in momentum or exp_avg, ten places", disturbances.nan_in_moments, ALL, _whole),
     "guard-weights": ("guards: weights times 10 to 100, ten places", disturbances.larger_weights, ALL, _whole),
@@ -200,10 +216,11 @@ LOOPS: dict[str, tuple[str, Callable[[Random], Parts], tuple[str, ...], Callable
                       None),
 }  # fmt: skip
 UNPROMISED: Kinds = {
+    "guard-mistakes": ("guards: twelve mistakes of users, against the same without a guard", seeded(mistaken), 72),
     "guard-reversed": ("guards: gradients reversed in 3 to 40 updates in a row",
                        seeded(_case(unpromised.reversed_gradients, ALL, _as_missing)), 36),
     "guard-far": ("guards: labels of one example in 150 or 500 far off",
-                  seeded(_case(unpromised.far_labels, ("regression", EXACT), _whole)), 36),
+                  seeded(_case(unpromised.far_labels, ("regression", EXACT), _without_bad)), 36),
 }  # fmt: skip
 KINDS: Kinds = {
     **{name: (title, seeded(_case(disturb, models, compared)), 14)

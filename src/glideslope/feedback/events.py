@@ -18,8 +18,8 @@ class Event:
     factor: float  # of the rate, from there on
     skipped: bool = False  # whether the batch is skipped
     # What was done: refused (the update was left out), skipped (back, and on without the batch), back, lowered (back,
-    # and on at a lower rate), repaired (buffers were taken from a snapshot), rescaled (the gradient scaler's scale was
-    # set back) or noticed.
+    # and on at a lower rate), accepted (back, and the losses from there on are as they should be), repaired (buffers
+    # were taken from a snapshot), rescaled (the gradient scaler's scale was set back) or noticed.
     answer: str = "lowered"
 
 

@@ -24,6 +24,10 @@ _SPIKE, _GROWTH = 0.1, 0.25
 """The part of all that the loss had fallen which a spike, or a growth, undoes: less is noise, and recovers."""
 _IN_A_ROW = 3
 """Losses as high as a spike that make one, where none is higher than ever: a single one is a hard batch."""
+FEW = 5
+"""Losses in a row, among the first, far above those before, which were outliers; and losses that may all be such."""
+_PULL, _PULL_BEYOND = 0.3, 0.1
+"""The part of what makes a spike by which a loss, and one beyond, pulls the level up: more grows with each outlier."""
 _LEVEL = 0.2
 """How far the level deviates by chance, as a part of how far a loss does."""
 _LEARNED = 3.0
@@ -66,17 +70,26 @@ class Guard(Named):
         traced = type(metric) is not float and type(metric).__module__.startswith("jax")
         xp = metric.__array_namespace__() if traced else scalars
         where = xp.where
-        level, spread, seen = state["level"], state["spread"], state["seen"]
+        level, spread, seen, rough = state["level"], state["spread"], state["seen"], state["rough"]
         finite = (metric - metric == 0) & (gradient_norm - gradient_norm == 0)
-        known = seen >= WINDOW
-        most = where(known, self.deviations * xp.maximum(spread, 1e-6 * abs(level)), math.inf)
-        gain = where(known, state["high"] - state["low"], math.inf)
+        known, maybe_early = seen >= WINDOW, traced or seen < WINDOW  # most updates need nothing that is for the first
+        most = self.deviations * xp.maximum(spread, 1e-6 * abs(level))
+        if maybe_early:
+            scale = xp.maximum(spread, abs(level))
+            most = where(known, most, where(scale > 0, self.deviations * scale, math.inf))
+        gain = where(known, state["high"] - state["low"], 0.0)
         above = where(finite, metric - level, 0.0)
         beyond = (above > most) & (above > _SPIKE * gain)
-        rough = (state["rough"] + 1.0) * beyond
-        spike = (rough >= _IN_A_ROW) | (beyond & (metric > state["high"] + most))
-        moved = xp.clip(above, -most, most)
+        rough = (rough + 1.0) * beyond
+        spike = known & ((rough >= _IN_A_ROW) | (beyond & (metric > state["high"] + most)))
+        moved = xp.clip(above, -most, where(beyond, _PULL_BEYOND, _PULL) * most)
         weight = 1.0 / xp.minimum(seen + 1.0, float(WINDOW))
+        if maybe_early:
+            fallen = (seen < FEW) & (abs(metric) > 0) & (self.deviations**2 * abs(metric) < abs(level))
+            anew = fallen | ((seen < WINDOW) & (rough >= FEW))
+            level, spread, seen, rough = (where(anew, 0.0, each) for each in (level, spread, seen, rough))
+            moved = where(anew, metric, moved)
+            weight = where((seen < WINDOW) & (rough > 0), 0.0, where(anew, 1.0, weight))
         level = level + weight * moved
         spread = spread + weight * (abs(moved) - spread)
         lower = known & (level < state["low"])
@@ -87,7 +100,7 @@ class Guard(Named):
             "verdict": where(finite, where(spike, 2.0, 3.0 * growth), 1.0),
             "factor": where(resting > 0, state["factor"], 1.0),
             "resting": resting,
-            "seen": seen + finite,
+            "seen": seen + (finite & (weight > 0)),
             "level": level,
             "spread": spread,
             "rough": rough,

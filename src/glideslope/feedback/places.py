@@ -9,8 +9,9 @@ _REMEMBERED = 64  # bad batches from which the length of an epoch is inferred
 class Places:
     """The places of bad batches, counted in batches drawn.
 
-    A place is expected after a bad batch there in three epochs in a row: shuffled data have none. Where the length of
-    an epoch, in batches, isn't known, it is the distance that three bad batches have from one to the next.
+    A place is expected after a bad batch there in three epochs in a row, in one more after each good batch at a place
+    that was expected: shuffled data have none, but where many are bad some stand so by chance. Where the length of an
+    epoch, in batches, isn't known, it is the distance that three bad batches have from one to the next.
 
     >>> places = Places(None)
     >>> for drawn in (5, 18, 31):
@@ -22,6 +23,7 @@ class Places:
     def __init__(self, length: int | None = None) -> None:
         self.length = length
         self._drawn: list[int] = []
+        self._sure = _SURE
         self._in_a_row: dict[int, tuple[int, int]] = {}
 
     def note(self, drawn: int) -> None:
@@ -36,6 +38,7 @@ class Places:
 
     def forget(self, drawn: int) -> None:
         """A batch that was expected to be bad is a good one."""
+        self._sure += 1
         if self.length:
             self._in_a_row.pop(drawn % self.length, None)
 
@@ -46,7 +49,7 @@ class Places:
         expected = []
         for place, (epoch, times) in self._in_a_row.items():
             next_one = (epoch + 1) * self.length + place
-            if times >= _SURE and next_one >= drawn:
+            if times >= self._sure and next_one >= drawn:
                 expected.append(next_one)
         return min(expected, default=None)
 

@@ -24,6 +24,8 @@ _AGAIN, _NEXT = 10, 2
 _MANY, _WITHIN = 3, 100  # times within so many updates, after which single batches are no longer the likely cause
 _BAD_BATCHES = 40
 """Updates in a row that may be lost again at once after going back: the batches are bad, and not the rate."""
+_HELPLESS = 1.001
+"""Of the rate lowered twice, where weights hardly move: losses are high for good, as where labels are smoothed."""
 _SHOWS = 20  # updates in which damage, or a run of bad batches, shows as a growth of the level
 
 
@@ -152,6 +154,8 @@ class Ring(Generic[Snapshot]):
         skipped = self.skips > 0 and verdict in (1.0, 2.0) and not lowers
         if outside or batches:
             factor, answer = lost.state["factor"] if outside or alone else 1.0, "back"
+        elif verdict in (2.0, 3.0) and lost.state["factor"] <= _HELPLESS * guard.multiplier**2:
+            factor, answer, self._lowered = 1.0, "accepted", False
         else:
             if was_lowered and len(self._kept) > 1:  # so the last one may be of a training already lost
                 self._drop(self._kept.pop().snapshot)
@@ -162,6 +166,10 @@ class Ring(Generic[Snapshot]):
             self._lowered = lowers
         content = self._newest(read)
         kept = self._kept[-1]
+        if answer == "accepted":
+            for each in self._kept[:-1]:
+                self._drop(each.snapshot)
+            self._kept = [kept := Kept(kept.made, guard.init(), kept.snapshot)]
         self.events.append(
             Event(update, VERDICTS[int(verdict)], lost.loss, kept.made, factor, answer == "skipped", answer)
         )

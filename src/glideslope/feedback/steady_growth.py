@@ -1,10 +1,9 @@
-"""Weights that grow: by the same part with each update, which nothing holds any longer, or at once, by damage."""
+"""Weights that grow by the same part with each update, which nothing holds any longer."""
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from dataclasses import dataclass
 from itertools import pairwise
 
 _DOUBLED, WITH_THE_LOSS = math.log(2), math.log(1.2)
@@ -14,40 +13,6 @@ _MOST = 512
 _PARTS, _EVEN = 4, 0.2
 """Of the time in which the norm doubled, four parts grew alike, to a fifth. Growth that slows down, as of a training
 that begins with small weights, doesn't; nor does that of a warmup, which speeds up."""
-_JUMP = 4.0
-"""How many times as large the weights become, from one snapshot to the next, where they are damaged."""
-_SETTLED = 20
-"""Updates in which weights may grow as they like, unless the loss does too: some begin at 0."""
-_FEW = 5  # losses before which a high one is no sign of a bad batch
-_HIGHER = 10.0
-"""How many times as large as the largest so far a loss is, among the first, that no hard batch gives."""
-
-
-@dataclass
-class Jumps:
-    """Looks for weights that are at once several times as large as at the last snapshot, of the norm `norm`; among the
-    first updates, from `began` on, where the loss is `high` too, far above the `largest` before. Where that is
-    so twice in a row, or soon, the first updates `overshot`: the batches aren't bad."""
-
-    began: int
-    norm: float = math.inf
-    largest: float = 0.0
-    high: bool = False
-    seen: int = 0
-    overshot: bool = False
-
-    def see(self, loss: float, known: bool) -> None:
-        """Sees a loss, until the level of losses is known."""
-        before, self.high = self.high, not known and 0 < self.largest * _HIGHER < abs(loss)
-        if self.high:
-            self.overshot |= before or self.seen < _FEW
-        elif not known and math.isfinite(loss):
-            self.largest = max(self.largest, abs(loss))
-            self.seen += 1
-
-    def is_found(self, updates_made: int, norm: float) -> bool:
-        """Whether weights of a norm, after some updates, are damaged ones."""
-        return (self.high or updates_made >= self.began + _SETTLED) and norm > _JUMP * self.norm
 
 
 class SteadyGrowth:

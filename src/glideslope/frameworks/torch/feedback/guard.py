@@ -14,7 +14,7 @@ from glideslope.documents import shown
 from glideslope.errors import FeedbackError
 from glideslope.feedback import Event, Places
 from glideslope.feedback.events import Lost
-from glideslope.feedback.guard import WINDOW
+from glideslope.feedback.guard import FEW, WINDOW
 from glideslope.files import checked_path
 from glideslope.frameworks.torch.distributed import greatest_over_ranks, is_distributed
 from glideslope.frameworks.torch.feedback.arrivals import Arrivals, at_once, number
@@ -29,11 +29,8 @@ from glideslope.frameworks.torch.models import checked_model
 from glideslope.frameworks.torch.scheduler.scheduler import Scheduler
 from glideslope.schedules.amounts import check_positive
 
-AGREE_EVERY = 10
-"""Updates between those at which processes agree whether to go back."""
-MOST_REFUSED = {NOT_FINITE: 10, SPIKE: 4, EXPECTED: 4}
-"""Updates in a row that are left out before the weights are held to be at fault."""
-
+AGREE_EVERY = 10  # updates between those at which processes agree whether to go back
+MOST_REFUSED = {NOT_FINITE: 10, SPIKE: 4, EXPECTED: 4}  # in a row, before the weights are held to be at fault
 BAD_BATCH = 1.5
 """A gradient so many times the largest lately, times the loss's distance above its level as a part of what makes a
 spike: a bad batch. A hard one isn't both."""
@@ -195,13 +192,10 @@ class Guard:
     def _look(self, update: int, call: int, loss: float, gradient_norm: float, norm: float, seen: Look | None) -> None:
         """Updates the guard's state by an update, and the scheduler's if the factor changed."""
         self._loss = loss
-        jumps = self._history.jumps
-        if jumps.high or self.state["seen"] < WINDOW:
-            jumps.see(loss, known=self.state["seen"] >= WINDOW)
-        refused = seen.refused(norm) if seen else ""
-        before = self.state
-        state = self._ring.guard.update(self.state, loss, gradient_norm)
-        if refused and (refused == NOT_FINITE or state["verdict"] or state["rough"] or jumps.high):
+        before, refused = self.state, seen.refused(norm) if seen else ""
+        state = self._ring.guard.update(before, loss, gradient_norm)
+        self._history.high = high = state["rough"] > 0 and state["seen"] < WINDOW
+        if refused and (refused == NOT_FINITE or state["verdict"] or state["rough"]):
             self._look_at_refused(update, call, loss, refused, quiet=seen is not None and seen.expected)
             return
         if refused and seen:  # its loss is as ever, so its gradient was a good one
@@ -209,9 +203,9 @@ class Guard:
             self._places.forget(call)
             seen.level.take(norm) if refused == EXPECTED else seen.level.accept()
         larger = seen.times(norm) if seen and not refused else 0.0
-        is_outlier = jumps.high and not jumps.overshot
+        is_outlier = high and before["seen"] >= FEW and self._refused + before["rough"] < MOST_REFUSED[SPIKE] - 1
         is_bad = larger and (is_outlier or self._ring.guard.is_high(self.state, loss, max(BAD_BATCH / larger, 0.25)))
-        if jumps.high:
+        if high:
             self._look_at_weights(update, loss, self._training.health())
         if seen and is_bad and self._history.undo(update, suspected=self._lost is not None):
             self._lost, self._arrivals = None, Arrivals()  # what is on its way is of later updates, undone too
@@ -219,6 +213,8 @@ class Guard:
             self._look_at_refused(update, call, loss, SPIKE, quiet=False)
             return
         self._refused, self.state = 0, state
+        if seen and state["rough"] and before["seen"] >= FEW:
+            seen.level.take_back(seen.high)
         if state["verdict"]:
             if state["verdict"] < 3:
                 self._remember(call)
@@ -230,7 +226,7 @@ class Guard:
             self._replay.forget(update + 1)
         if state["factor"] != before["factor"]:
             self.scheduler.feedbacks.guard_state = state
-        if not (jumps.high or state["rough"]) and self._history.is_seen(update):
+        if not state["rough"] and self._history.is_seen(update):
             self._look_at_weights(update, loss, self._history.health)
             if self._ring.waiting and not self._lost:
                 self._history.keep(update, doubtful=self._ring.guard.is_doubtful(state))
@@ -289,6 +285,8 @@ class Guard:
         self._idle.calls = self._idle.lost = 0
         state = self._history.back(lost, max(float(group["lr"]) for group in self.optimizer.param_groups))
         self._ring.resumed = self._made
+        if state["seen"] < WINDOW:
+            self._refusal.begin()
         # The position goes on, so the rest begins here and not at the snapshot.
         self.scheduler.feedbacks.guard_state = self.state = {**state, "resting": float(self._ring.guard.rest)}
 

@@ -14,7 +14,7 @@ from glideslope.feedback.feedback import State
 from glideslope.feedback.guard import CLOSEST
 from glideslope.feedback.ring import APART
 from glideslope.feedback.state_scale import LARGER, LARGEST, StateScale, times_larger
-from glideslope.feedback.steady_growth import WITH_THE_LOSS, Jumps, SteadyGrowth
+from glideslope.feedback.steady_growth import WITH_THE_LOSS, SteadyGrowth
 from glideslope.feedback.trial import Trial
 from glideslope.frameworks.torch.distributed import is_distributed
 from glideslope.frameworks.torch.feedback.copies import Copy
@@ -22,12 +22,14 @@ from glideslope.frameworks.torch.feedback.replay import FARTHEST, Replay
 from glideslope.frameworks.torch.feedback.snapshots import Health, InMemory, OnDisk, Training
 
 _IN_A_ROW = 2  # updates after going back within which another loss is no outlier of its own
+_JUMP = 4.0  # how many times as large damaged weights are as at the last snapshot
+_SETTLED = 20  # the first updates, in which weights grow
 
 
 class History:
     """The snapshots of a training of `end` updates, each kept once it is known to be good, in a folder if one is given,
-    and the updates since: `ring` has the snapshots, `health` is that of the newest, `jumps` looks for weights that are
-    damaged at once."""
+    and the updates since: `ring` has the snapshots, `health` is that of the newest; `high` says that the last loss was
+    far above the others, of which there are few."""
 
     def __init__(self, guard: Guard, training: Training, replay: Replay, end: float, folder: Path | None) -> None:
         self._training, self._replay, self._end = training, replay, end
@@ -42,10 +44,10 @@ class History:
         self._trial = None
         self.ring.clear()
         self._replay.clear(updates_made)
-        self._growth, self.jumps, self._scale = SteadyGrowth(), Jumps(updates_made), StateScale()
+        self._growth, self._scale, self._began, self.high = SteadyGrowth(), StateScale(), updates_made, False
         self._sums: dict[str, float] = {}
         self.wait(updates_made, state)
-        self.jumps.norm = self.health.read()[1]
+        self._norm = self.health.read()[1]
         self.ring.keep()
 
     def is_due(self, updates_made: int) -> bool:
@@ -80,14 +82,14 @@ class History:
         finite, norm = health.read()
         if not finite and not self._repaired():
             return Lost(update, {**state, "verdict": 4.0 if math.isfinite(loss) else 1.0}, loss)
-        if self.jumps.is_found(self.ring.last.made, norm):
+        if (self.high or self.ring.last.made >= self._began + _SETTLED) and norm > _JUMP * self._norm:
             return Lost(update, {**state, "verdict": 5.0}, loss)
         if not finite:
             self._note_repair(update, loss, noted)
         elif health is self.health:
             if self._is_state_damaged(health.state()):
                 return Lost(update, {**state, "verdict": 7.0}, loss)
-            self.jumps.norm = norm
+            self._norm = norm
             self._growth.take((self.ring.waiting or self.ring.last).made, norm)
             if self._growth.is_found():
                 self.ring.note(update, 5.0, loss, "noticed")

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import torch
 
+from glideslope.feedback.guard import FEW
+
 NOT_FINITE, SPIKE, EXPECTED = "not finite", "spike", "expected"
 _LARGEST = sys.float_info.max
 _SPIKE, _EARLY = 20.0, 100.0
@@ -17,6 +19,8 @@ _LARGE = 3.0
 whose inputs aren't scaled. A hard one isn't."""
 _DECAY, _FASTEST = 0.99, 1.5
 """How fast the level of gradients falls, and rises."""
+_FALLEN, _HALVED = 10.0, 0.5
+"""How many times smaller the next of the first few gradients is where one was an outlier; the level falls as fast."""
 WARMUP = 20
 """Updates after which gradients are known."""
 
@@ -34,7 +38,8 @@ class Level:
         """Adds the norm of a normal gradient; one that is far larger raises the level by a part only."""
         self.seen += 1
         most = _FASTEST * self.high if self.seen > WARMUP and self.high else _LARGEST
-        self.high = max(min(norm, most), _DECAY * self.high)
+        decay = _HALVED if self.seen <= FEW and _FALLEN * norm < self.high else _DECAY
+        self.high = max(min(norm, most), decay * self.high)
         self._limit()
 
     def accept(self) -> None:

@@ -40,7 +40,7 @@ class Refusal:
         self.last: Look | None = None
         self.norm: float | torch.Tensor | None = None
         self.expected = False
-        self._given, self._whole, self._part = Level(), Level(), Level()
+        self.begin()
         self._put_back: list[tuple[torch.Tensor, torch.Tensor]] = []
         self._flagged = False
         self._careful = 0
@@ -52,6 +52,10 @@ class Refusal:
         hooks: Any = self._optimizer._optimizer_step_post_hooks
         hooks.move_to_end(handles[1].id, last=False)  # so that the scheduler counts the update
         while_held(self, handles)
+
+    def begin(self) -> None:
+        """Begins with no gradient seen."""
+        self._given, self._whole, self._part = Level(), Level(), Level()
 
     def _before(self, args: Any, kwargs: Any) -> Any:
         closure = args[1] if len(args) > 1 else kwargs.get("closure")
