@@ -59,7 +59,7 @@ def search(seed: int) -> str | None:
             tuned = gs.tune(job, steps, overhead=2.0, seed=seed)
         except gs.SearchError as error:
             return None if "nothing learned" in str(error) else str(error)
-    made = job.updates - len(tuned.full[-1].losses)  # the final run may be one that was stopped early
+    made = job.updates - min(steps, sum(run.made for run in tuned.full))  # some may have been stopped early
     if made != tuned.search_updates or tuned.search_updates > 2 * steps + 1:
         return f"seed {seed}: {made} updates made, {tuned.search_updates} counted, at most {2 * steps}"
     fallen = (untrained - tuned.final_loss) / (untrained - job.unit * job.shift)
