@@ -129,7 +129,7 @@ and 0.5 full runs, the geometric mean of 12 and 10 such searches: the schedule o
 at a quarter 0.997, 0.954, at an eighth 1.000, 0.977; a straight decay at half its peak 0.981, 0.939, at a quarter
 0.997, 0.941, at an eighth 1.000, 0.975.
 
-Where no noise can be learned, as in least squares on single examples, each seen once (faults/searches.py), the marks are
+Where no noise can be learned, as in least squares on single examples, each seen once (faults/searches.py), they are
 there by chance in 3% of searches: of 19 within 1 and 26 within 2 such ones nine and eight end lower by a hundredth than
 without, seven and five higher, 0.85 and 0.97 in the geometric mean.
 
