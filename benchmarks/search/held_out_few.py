@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from held_out_jobs import held_out, normal
 from jobs.data import Part, characters, digits, fashion, split, training
-from jobs.parts import token_loss
+from jobs.parts import Recurrent, token_loss
 from sklearn import datasets
 from torch import nn
 from torch.nn import functional
@@ -55,24 +55,11 @@ def few_clothes(seed: int) -> gs.torch.Job:
     return training(model, optimizer, functional.cross_entropy, first(fashion(), 500), 25)
 
 
-class Reader(nn.Module):
-    """The next character, by an LSTM."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(128, 32)
-        self.cells, self.head = nn.LSTM(32, 96, batch_first=True), nn.Linear(96, 128)
-
-    def forward(self, codes: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.head(self.cells(self.embedding(codes))[0])
-        return logits
-
-
 @held_out(1e-3)
 def few_lines(seed: int) -> gs.torch.Job:
     """Eight thousand characters of text, by an LSTM; Adam."""
     torch.manual_seed(seed)
-    model = Reader()
+    model = nn.Sequential(nn.Embedding(128, 32), Recurrent(nn.LSTM(32, 96, batch_first=True)), nn.Linear(96, 128))
     train, validation = characters(16)
     parts = tuple(x[:500] for x in train), tuple(x[:600] for x in validation)
     return training(model, torch.optim.Adam(model.parameters(), lr=1e-3), token_loss, parts, 20)
