@@ -82,10 +82,8 @@ class GrowingBatches(Sampler[list[int]]):
             not all(map(is_count, (*whole_numbers, seed, self.rank, self.ranks)))
             or not all(n >= 1 for n in whole_numbers) or not self.rank < self.ranks
         ):  # fmt: skip
-            numbers = (
-                f"examples={shown(examples)}, rank={shown(self.rank)} of {shown(self.ranks)}, seed={shown(seed)}, "
-            )
-            numbers += f"largest_per_device={shown(largest_per_device)}"
+            numbers = f"examples={shown(examples)}, rank={shown(self.rank)} of {shown(self.ranks)}, "
+            numbers += f"seed={shown(seed)}, largest_per_device={shown(largest_per_device)}"
             raise BatchError(f"{numbers}: give whole positive numbers, and ranks and a seed from 0")
         try:
             self.plan = growth.plan()
