@@ -26,7 +26,9 @@ def kind_of(path: Path | str) -> str:
 
 
 def check_kind(path: Path | str, content: bytes, wanted: str = "") -> None:
-    """Raises a LawError where the content of a file is that of a law, but not of the kind wanted."""
+    """Raises a LawError where the content of a file is that of a law, but not of the kind wanted; or of no law."""
+    if wanted and content.strip()[:1] != b"{":
+        raise LawError(f"{path} is no law: fit one on your logs, or on a table of final losses, by glideslope fit")
     if (kind := _kind(content[:_BEGIN])) not in ("", wanted):
         raise LawError(f"{path} {'is' if wanted else 'holds no runs, but'} {_KINDS[kind]}")
 

@@ -57,8 +57,8 @@ class Tuned(Shown):
     #: The losses predicted for runs of the candidates' length at half and at twice the best peak; NaN where no peak as
     #: small, or as large, was tried.
     sensitivity: tuple[float, float]
-    final: Run  #: the full run that ended lowest; a short run whose rate is zero after it, where that ended lower
-    full: tuple[Run, ...]  #: every full run, in order
+    final: Run  #: the full run that ended lowest; a shorter run whose rate is zero after it, where that ended lower
+    full: tuple[Run, ...]  #: every full run, in order; the last may be of the updates that one which was given up left
     constant: Run | None  #: the full run of the best constant rate, where it was asked for
     constants: tuple[Run, ...]  #: the full runs of all constant rates that were tried
     noise: float  #: how far two data orders of one short run ended apart; 0 where the losses were clear without it
@@ -103,7 +103,8 @@ def tune(
     its end: the first has the peak that is usual for the kind of optimizer, the next change it by factors of four, the
     last are at the minimum of a parabola. With an overhead of 2 or more, further full runs follow; the best one is the
     answer. Where the best short run ends lower than every full one, as when a training fits its noise, that run is the
-    answer, and its schedule stops the training there.
+    answer, and its schedule stops the training there. A full run that fits nothing but noise is given up, and the
+    updates that it leaves make another, a linear decay at half its peak.
 
     Args:
         job: a job, or a function from a seed to a job.

@@ -42,12 +42,10 @@ OVER = 0.01
 """The part of the least validation loss by which a run ends above it that goes back there, as one that has learned the
 noise of its examples; of losses that aren't positive, the part of what was gained."""
 
-NOISE = 3
+NOISE, ABOVE, LOWEST, LEARNED = 3, 1.05, 0.9, 0.8
 """The parts in a row with the marks of learning noise after which a run is given up: the validation loss is above its
-least by a twentieth, the least is no more than a tenth below what a short run ended at, and the training loss is below
-it by a fifth. Validation losses at high rates leap for a part or two, with batch normalization the most."""
-
-ABOVE, LOWEST, LEARNED = 1.05, 0.9, 0.8
+least by a twentieth, the least is no more than a tenth below what a short run ended at, and the training loss is a
+fifth below the end of that run's. Validation losses at high rates leap for a part or two, with batch normalization."""
 
 SHORTEST = 8  # the updates of a part below which its mean says nothing
 
