@@ -1,6 +1,6 @@
 """Tune on trainings that have no tables, over the best of a sweep of 42 settings of each.
 
-    python benchmarks/search/held_out.py [--quick] [--jobs a,b] [--seeds 2] [--out FILE.json]
+    python benchmarks/search/held_out.py [--quick] [--jobs a,b] [--seeds 2] [--steps 600] [--out FILE.json]
 
 Each training has 600 updates, each sweep six schedules at seven peaks. Prints, for each training, the mean over seeds
 of the answer's loss over that of the best setting, for searches within half a full run, one and two; and the same over
@@ -41,17 +41,17 @@ PEAKS = 7
 OTHER_SEEDS = 4
 
 
-def outcomes(training: HeldOut, seed: int) -> dict[str, Any]:
+def outcomes(training: HeldOut, seed: int, steps: int) -> dict[str, Any]:
     """The answers of searches, and the losses of the sweep, by what they were made with."""
     answers = {}
     for bound in BOUNDS:
         try:
-            tuned = gs.tune(training.make(seed), STEPS, overhead=bound, seed=seed)
+            tuned = gs.tune(training.make(seed), steps, overhead=bound, seed=seed)
         except gs.NothingLearnedError as error:  # on a plateau
             tuned = cast("gs.Tuned", error.tuned)
         answers[f"{bound:g}"] = {"answer": str(tuned.final.contestant), "loss": tuned.final_loss}
     peaks = [training.lowest * 2.5**i for i in range(PEAKS)]
-    raced = gs.race(training.make(seed), SCHEDULES, STEPS, peaks, evaluations=1, seed=seed)
+    raced = gs.race(training.make(seed), SCHEDULES, steps, peaks, evaluations=1, seed=seed)
     return {"answers": answers, "sweep": {str(one.contestant): one.mean for one in raced.standings}}
 
 
@@ -66,10 +66,10 @@ def best_setting(results: Sequence[dict[str, Any]]) -> tuple[str, float]:
     return best, sweep[best]
 
 
-def again(training: HeldOut, setting: str, seeds: Sequence[int]) -> list[float]:
+def again(training: HeldOut, setting: str, seeds: Sequence[int], steps: int) -> list[float]:
     """What a setting ends at with some seeds."""
     schedule, peak = setting.rsplit(" at ", 1)
-    races = [gs.race(training.make(seed), [schedule], STEPS, [float(peak)], evaluations=1, seed=seed) for seed in seeds]
+    races = [gs.race(training.make(seed), [schedule], steps, [float(peak)], evaluations=1, seed=seed) for seed in seeds]
     return [next(one.mean for one in raced.standings if str(one.contestant) == setting) for raced in races]
 
 
@@ -87,7 +87,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="two trainings, one seed")
     parser.add_argument("--jobs", type=lambda text: text.split(","), help="their names")
     parser.add_argument("--seeds", type=int, help="2, or 1 if quick")
-    parser.add_argument("--out", type=Path, help="a JSON file of all results")
+    parser.add_argument("--steps", type=int, default=STEPS, help="the updates of a full run")
+    parser.add_argument("--out", type=Path, help="a JSON file of all results, all of so many updates")
     options = parser.parse_args()
     names = options.jobs or (["heavy_tails", "factorisation"] if options.quick else list(HELD_OUT))
     if unknown := [name for name in names if name not in HELD_OUT]:
@@ -101,12 +102,12 @@ def main() -> None:
     for name in names:
         for seed in seeds:
             if (key := f"{name}, seed {seed}") not in done:
-                done[key] = outcomes(HELD_OUT[name], seed)
+                done[key] = outcomes(HELD_OUT[name], seed, options.steps)
                 _write(options.out, done)
         results = [done[f"{name}, seed {seed}"] for seed in seeds]
         setting, loss = best_setting(results)
         if (key := f"{name}, {setting}, other seeds") not in done:
-            done[key] = again(HELD_OUT[name], setting, range(len(seeds), len(seeds) + OTHER_SEEDS))
+            done[key] = again(HELD_OUT[name], setting, range(len(seeds), len(seeds) + OTHER_SEEDS), options.steps)
             _write(options.out, done)
         finite = [other for other in done[key] if math.isfinite(other)] or [loss]
         rows.append(ratios(results, loss) + ratios(results, fmean(finite)))
