@@ -17,7 +17,13 @@ Tried against the overhead, in the order of trying; medians of four to twelve:
 4. half the estimate's cost: no difference that could be seen, so not kept;
 5. gradients cleared without the optimizer's profiler record, 15 of an update's 1,800 µs: +1.9%.
 
-Since, on a machine whose updates take 1,100 µs, +5.9%: 2.5% is the validation, 3% what `drive` and `step` add.
+On a machine whose updates take 1,000 to 1,300 µs, by processor time, medians of four or five: +5.2% to +6.3%. Python
+that runs once an update isn't in the processor's caches, so a call costs more than in a loop of its own:
+6. an update in a third as many calls: `step` 13 to 5 µs above a bare loop;
+7. a loss on the CPU read by `item`, without the checks of other numbers: `drive` 9 to 5 µs above `step`;
+8. a state's options checked by one signature of the optimizer: a restore 0.60 to 0.43 ms;
+together +3.2%: half is the validation, a third `drive` and `step`, a tenth the restores. No difference: inference mode,
+a gradient of 1 given to `backward`, the process's number asked for less often.
 """
 
 from __future__ import annotations
@@ -54,7 +60,7 @@ def one_seed(seed, steps, bounds):
 
 
 def overhead(steps):
-    """The search's wall time, up to the full run, over that of as many updates in a bare loop.
+    """The search's wall time, up to the full run, over that of as many updates in a bare loop; seconds more an update.
 
     Both take turns every few updates, so that a machine whose speed changes is the same for both.
     """
@@ -65,26 +71,23 @@ def overhead(steps):
 
     torch.set_num_threads(1)
     job, bare = fashion_mnist.job(0), updates(fashion_mnist.job(0))
-    clock = {"search": 0.0, "bare": 0.0, "searching": True, "mark": time.perf_counter(), "done": 0}
+    clock = {"search": 0.0, "bare": 0.0, "searching": True, "mark": time.perf_counter(), "made": 0}
 
     def take_turns(progress):
         now = time.perf_counter()
         clock["searching"] &= progress.stage != "full runs"
-        if progress.run is not None:  # it has ended, and its last updates were told before
-            return
         if clock["searching"]:
             clock["search"] += now - clock["mark"]
-            made = progress.done - clock["done"] if progress.done > clock["done"] else progress.done
-            clock["done"] = progress.done
             began = time.perf_counter()
-            for _ in range(made):
+            for _ in range(progress.made - clock["made"]):
                 next(bare)
             clock["bare"] += time.perf_counter() - began
+            clock["made"] = progress.made
         clock["mark"] = time.perf_counter()
 
     job.estimate(1), next(bare)  # what torch loads when it is first used
     gs.tune(job, steps, watch=take_turns)
-    return clock["search"] / clock["bare"] - 1
+    return clock["search"] / clock["bare"] - 1, (clock["search"] - clock["bare"]) / clock["made"]
 
 
 def updates(job):
@@ -123,9 +126,10 @@ def main() -> None:
         print(f"tune within {bound:g} full runs: {tuned:.4f}, {tuned / grid[best] - 1:+.1%} to the best of the grid, "
               f"{tuned / lucky - 1:+.1%} to the best of each seed, "
               f"{1 - tuned / grid[constant]:.1%} under the best constant")  # fmt: skip
-    ratios = sorted(overhead(options.steps) for _ in range(5))
+    ratios, seconds = zip(*sorted(overhead(options.steps) for _ in range(5)), strict=True)
     each = ", ".join(f"{ratio:+.1%}" for ratio in ratios)
-    print(f"wall time of the search over a bare loop: {median(ratios):+.1%} (wanted: under +3%), median of {each}")
+    print(f"wall time of the search over a bare loop: {median(ratios):+.1%} (wanted: under +3%), median of {each}; "
+          f"{1e6 * median(seconds):.0f} µs an update")  # fmt: skip
 
 
 if __name__ == "__main__":

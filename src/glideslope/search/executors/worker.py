@@ -25,7 +25,7 @@ from glideslope.search.jobs.calls import calling, described
 from glideslope.search.jobs.job import JobFactory
 from glideslope.search.jobs.time_limit import GRACE, OutOfTime, alarm, limited, over
 from glideslope.search.jobs.used_files import following
-from glideslope.search.runs.make_run import Made, make_run, unseen
+from glideslope.search.runs.make_run import Made, make_run
 from glideslope.search.runs.opened import Jobs, Opened
 from glideslope.search.runs.running import Notes
 from glideslope.search.runs.trial import Trial
@@ -113,7 +113,7 @@ def _made(task: Task, opened: Opened, unsaved: list[str]) -> Made:
     best = best_away(saving, opened.job, task.best, opened.initial) if checkpoints and task.best > -math.inf else None
     updates = len(trial.contestant.rates(trial.steps))
     notes = Notes(saving, str(trial.contestant), task.stage, updates)
-    return make_run(opened, trial, unseen, checkpoints, best.measured if best else None, notes)
+    return make_run(opened, trial, None, checkpoints, best.measured if best else None, notes)
 
 
 def _jobs(task: Task) -> Jobs:

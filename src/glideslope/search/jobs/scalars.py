@@ -54,11 +54,12 @@ def kept(value: Any) -> Any:
     if isinstance(value, float):
         return float(value)
     if _is(value, "torch", "Tensor"):
-        if value.device.type == "cpu":
-            return number(value)
-        _check(value)
-        return value.detach().clone()
-    if _is(value, "jax", "Array"):
+        if not value.is_cpu:
+            _check(value)
+            return value.detach().clone()
+        if not value.ndim and value.dtype.is_floating_point:  # nearly every loss, of which `number` takes longer
+            return value.item()
+    elif _is(value, "jax", "Array"):
         _check(value)
         return _copy_of_jax()(value)  # of memory that the next update may be given
     return number(value)

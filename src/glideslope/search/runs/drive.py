@@ -45,11 +45,11 @@ def drive(
     `waiting`. Raises a JobError if `step` raises, or a loss is no number."""
     losses: list[float] = []
     waiting = list(waiting)
-    step, process = counted(step, what, first + start), os.getpid()
+    step, process, last = counted(step, what, first + start), os.getpid(), len(rates) - 1
     for i, rate in enumerate(rates[start:].tolist(), start):
         try:
             waiting.append(kept(step(rate)))
-            looks = len(waiting) >= every or i in (0, len(rates) - 1)
+            looks = len(waiting) >= every or i == last or not i
             fetched = [*map(number, waiting)] if looks else []
         except (OverflowError, FloatingPointError):  # a job of Python floats, or NumPy told to raise
             looks, fetched = True, [*map(number, waiting), math.inf]

@@ -33,17 +33,21 @@ class Made:
     wasted: int = 0
 
 
-def unseen(done: int, loss: float) -> None:
-    """Shows no progress."""
-
-
 def make_run(
-    opened: Opened, trial: Trial, look: Callable[[int, float], None] = unseen, checkpoints: Checkpoints | None = None,
-    measured: Callable[[int, float], None] | None = None, notes: Notes | None = None,
+    opened: Opened, trial: Trial, look: Callable[[int, float], None] | None = None,
+    checkpoints: Checkpoints | None = None, measured: Callable[[int, float], None] | None = None,
+    notes: Notes | None = None,
 ) -> Made:  # fmt: skip
     """Makes the run of a trial on a job at its initial state, and leaves the job as the run ends. `look` gets the
     updates made and the last training loss, now and then; `measured` gets each evaluation, the updates made and the
     validation loss; `notes` are written of how far the run is."""
+
+    def looks(done: int, loss: float) -> None:
+        if notes is not None:
+            notes.see(done, loss)
+        if look is not None:
+            look(done, loss)
+
     contestant, what = trial.contestant, str(trial.contestant)
     rates, controls = contestant.rates(trial.steps), contestant.controls(trial.steps)
     check_controls(opened.job, contestant, controls)
@@ -53,7 +57,7 @@ def make_run(
         backoff=Backoff(rates, opened.job, trial.short) if trial.backs_off else None,
         ends=sorted({max(round(updates * (i + 1) / trial.evaluations), 1) for i in range(trial.evaluations)}),
         measure=lambda averaged: opened.measured(cost, averaged),
-        look=look if notes is None else _both(look, notes.see), what=what, checkpoints=checkpoints, measured=measured,
+        look=looks, what=what, checkpoints=checkpoints, measured=measured,
     )  # fmt: skip
     resumed = checkpoints.latest() if checkpoints else None
     began, before = time.monotonic(), resumed[0].made + len(resumed[0].waiting) if resumed else 0
@@ -70,14 +74,6 @@ def make_run(
     )  # fmt: skip
     wasted = 0 if notes is None else notes.before - before
     return Made(run, course.made - before, time.monotonic() - began, wasted)
-
-
-def _both(look: Callable[[int, float], None], see: Callable[[int, float], None]) -> Callable[[int, float], None]:
-    def looks(done: int, loss: float) -> None:
-        see(done, loss)
-        look(done, loss)
-
-    return looks
 
 
 def _untrained_loss(opened: Opened, updates: float) -> float:

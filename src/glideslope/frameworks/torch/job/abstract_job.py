@@ -12,12 +12,15 @@ from typing import Any, ClassVar
 import torch
 from torch.optim import Optimizer
 
+from glideslope.errors import JobError
 from glideslope.frameworks.torch.job import randomness
 from glideslope.frameworks.torch.job.averaging import STATISTICS, Average, as_evaluated, measure_statistics
 from glideslope.frameworks.torch.job.contents import Contents
 from glideslope.frameworks.torch.job.epochs import Epochs
 from glideslope.frameworks.torch.job.loader import Position, batches_in
-from glideslope.frameworks.torch.job.rates import Rates, check_controls, clear_gradients, switches, until_made
+from glideslope.frameworks.torch.job.rates import Rates, check_controls, parameters, switches
+
+_MOST_SKIPPED = 32  # updates in a row that a gradient scaler may skip, each of other batches
 
 
 class AbstractJob(ABC):
@@ -73,17 +76,19 @@ class AbstractJob(ABC):
             JobError: a control isn't one of `controls`, a batch has no loss, or the gradient scaler skipped many
                 updates in a row.
         """
+        batches = self.accumulate
         if controls:
             check_controls(controls, self.controls)
-        self._rates.set(lr, controls)
-        batches = self.batches_in(controls["batch_size"]) if "batch_size" in controls else self.accumulate
-        return until_made(lambda: self._attempt(batches))
-
-    def _attempt(self, batches: int) -> tuple[torch.Tensor, bool]:
-        loss, is_made = self._update(batches)
-        if is_made and self._average is not None:
-            self._average.add(self.model)
-        return loss, is_made
+            batches = self.batches_in(controls["batch_size"]) if "batch_size" in controls else batches
+            self._rates.set_controls(controls)
+        self._rates.set(lr)
+        for _ in range(_MOST_SKIPPED):
+            loss, is_made = self._update(batches)
+            if is_made and self._average is not None:
+                self._average.add(self.model)
+            if is_made or not math.isfinite(loss.item()):  # no smaller scale would make a loss finite
+                return loss
+        raise JobError(f"the gradient scaler skipped {_MOST_SKIPPED} updates in a row: the gradients are never finite")
 
     def skip(self) -> None:
         """Passes the batches of an update by, without the update."""
@@ -141,7 +146,8 @@ class AbstractJob(ABC):
         self._average = self._contents.load(state)
         for name in self._counts:
             setattr(self, name, state[name])
-        clear_gradients(self._optimizers)
+        for parameter in parameters(self._optimizers):
+            parameter.grad = None
 
     def reseed(self, seed: int) -> None:
         """Seeds every generator anew and begins a new epoch: other data order, dropout and augmentation."""

@@ -24,7 +24,10 @@ def moved(item: Any, device: torch.device) -> Any:
     if isinstance(item, torch.Tensor):
         return item if item.device == device else item.to(device, non_blocking=True)
     if type(item) is list:
-        return [moved(part, device) for part in item]
+        for part in item:
+            if not isinstance(part, torch.Tensor) or part.device != device:
+                return [moved(part, device) for part in item]
+        return item[:]
     if isinstance(item, str | bytes | int | float) or item is None:
         return item
     if callable(getattr(item, "to", None)):  # a BatchEncoding of tokenizers, a packed sequence, a graph
@@ -59,7 +62,9 @@ def split(batch: Any) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
     >>> split(("x", "mask", "y")), split({"x": 1, "labels": 2}), split(["x"])
     ((('x', 'mask'), {}, 'y'), ((), {'x': 1}, 2), (('x',), {}, 'x'))
     """
-    if type(batch) is not list and isinstance(batch, torch.Tensor | nn.utils.rnn.PackedSequence):
+    if type(batch) is list and len(batch) >= 2:  # nearly every batch
+        return tuple(batch[:-1]), {}, batch[-1]
+    if isinstance(batch, torch.Tensor | nn.utils.rnn.PackedSequence):
         return (batch,), {}, batch
     if isinstance(batch, list | tuple) and len(batch) >= 2:
         return tuple(batch[:-1]), {}, batch[-1]

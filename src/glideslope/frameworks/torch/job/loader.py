@@ -21,6 +21,7 @@ from glideslope.schedules.numbers import is_count, plain
 
 _MOST = 100_000  # batches that are looked through in a sampler that doesn't say how many it has
 _FEWEST = 512  # examples in an estimate
+_END = object()  # of an epoch
 
 
 class Position:
@@ -43,17 +44,17 @@ class Position:
     def next(self) -> Any:
         """The next batch; a new epoch begins where the last is used up."""
         for _ in range(2):
-            for batch in self._begun():
+            if self.batches is None:
+                self._begin()
+            if (batch := next(self.batches, _END)) is not _END:  # type: ignore[arg-type]
                 self.taken += 1
                 return batch
             self.batches = None
         raise JobError("the training loader is empty: it gave no batch in a whole epoch")
 
-    def _begun(self) -> Iterator[Any]:
-        if self.batches is None:
-            self.epoch_began = randomness.save(self.generators)
-            self.batches, self.taken = iter(self.loader), 0
-        return self.batches
+    def _begin(self) -> None:
+        self.epoch_began = randomness.save(self.generators)
+        self.batches, self.taken = iter(self.loader), 0
 
     def save(self) -> dict[str, Any]:
         """Where it is: plain data and tensors."""
@@ -82,7 +83,7 @@ class Position:
             self.batches, self.taken = iter(self.loader), taken
             return
         randomness.load(state["epoch_began"], self.generators)
-        self._begun()
+        self._begin()
         for _ in range(taken):
             self.next()
 

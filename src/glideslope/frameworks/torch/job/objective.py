@@ -49,6 +49,11 @@ class LossOfOutputs:
         is_sum = getattr(self.loss, "reduction", "mean") == "sum"
         return BatchLoss(scalar(loss, "the loss"), count, loss if is_sum else None)
 
+    def mean(self, model: torch.nn.Module, batch: Any) -> torch.Tensor:
+        arguments, keywords, targets = split(batch)
+        loss = self.loss(model(*arguments, **keywords), targets)
+        return pair(loss, "the loss").mean if isinstance(loss, tuple) else scalar(loss, "the loss")
+
     def outputs(self, model: torch.nn.Module, batch: Any) -> tuple[Any, Any]:
         """The model's outputs, and the targets."""
         arguments, keywords, targets = split(batch)
@@ -75,6 +80,10 @@ class LossOfBatch:
             return pair(loss, "batch_loss")
         return BatchLoss(scalar(loss, "batch_loss"), partial(self.weight or examples, batch))
 
+    def mean(self, model: torch.nn.Module, batch: Any) -> torch.Tensor:
+        loss = self.loss(model, batch)
+        return pair(loss, "batch_loss").mean if isinstance(loss, tuple) else scalar(loss, "batch_loss")
+
     def forward(self, model: torch.nn.Module, batch: Any) -> Any:
         return self.loss(model, batch)
 
@@ -99,10 +108,10 @@ def pair(values: tuple[Any, ...], name: str) -> BatchLoss:
 
 def scalar(value: Any, name: str) -> torch.Tensor:
     """The value, if it is one number in a tensor. Raises a JobError if it is something else."""
+    if isinstance(value, torch.Tensor) and value.numel() == 1 and not value.is_complex():
+        return value
     if isinstance(value, torch.Tensor) and value.is_complex():
         raise JobError(f"{name} is complex, and only a real number can be minimised: take its .abs() or .real")
-    if isinstance(value, torch.Tensor) and value.numel() == 1:
-        return value
     shown = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else type(value).__name__
     raise JobError(
         f"{name} gave {shown}: give a tensor with one number, the mean over the batch, or a pair (sum, count)"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -13,8 +12,6 @@ from glideslope.documents import shown
 from glideslope.errors import JobError
 from glideslope.frameworks.torch.models import checked_model
 from glideslope.frameworks.torch.scheduler.succession import retire
-
-_MOST_SKIPPED = 32  # updates in a row that a gradient scaler may skip, each of other batches
 
 
 class Rates:
@@ -46,15 +43,20 @@ class Rates:
         """The rate of each optimizer's fastest group, where that of the fastest of all is `lr`."""
         return [lr * max(proportions) for proportions in self._proportions]
 
-    def set(self, lr: float, controls: dict[str, float]) -> None:
-        """Sets the rate and the controls in every group."""
-        for optimizer, proportions, decays in zip(self.optimizers, self._proportions, self._decays, strict=True):
-            for group, proportion, decay in zip(optimizer.param_groups, proportions, decays, strict=True):
+    def set(self, lr: float) -> None:
+        """Sets the rate in every group."""
+        for optimizer, proportions in zip(self.optimizers, self._proportions, strict=True):
+            for group, proportion in zip(optimizer.param_groups, proportions, strict=True):
                 rate = lr * proportion * group.get("lr_scale", 1.0)
                 if isinstance(group["lr"], torch.Tensor):
                     group["lr"].fill_(rate)
                 else:
                     group["lr"] = rate
+
+    def set_controls(self, controls: dict[str, float]) -> None:
+        """Sets the weight decay and the momentum, where they are among the controls, in every group."""
+        for optimizer, decays in zip(self.optimizers, self._decays, strict=True):
+            for group, decay in zip(optimizer.param_groups, decays, strict=True):
                 if "weight_decay" in controls:
                     group["weight_decay"] = controls["weight_decay"] * decay  # none where there was none
                 if "momentum" in controls and "betas" in group:
@@ -87,23 +89,6 @@ def check_controls(names: Iterable[str], controls: frozenset[str]) -> None:
     if unknown := set(names) - controls:
         listed = ", ".join(sorted(controls)) or "none"
         raise JobError(f"this job can't set {', '.join(sorted(unknown))}: its optimizer has {listed}")
-
-
-def until_made(update: Callable[[], tuple[torch.Tensor, bool]]) -> torch.Tensor:
-    """The loss of the first update that is made, each attempt with other batches: a gradient scaler skips some.
-    `update` attempts one, and returns its loss and whether the optimizers made it. A loss that isn't finite is returned
-    of a skipped update too: no smaller scale helps. Raises a JobError if many were skipped in a row."""
-    for _ in range(_MOST_SKIPPED):
-        loss, is_made = update()
-        if is_made or not math.isfinite(loss.item()):
-            return loss
-    raise JobError(f"the gradient scaler skipped {_MOST_SKIPPED} updates in a row: the gradients are never finite")
-
-
-def clear_gradients(optimizers: Iterable[torch.optim.Optimizer]) -> None:
-    """Does the same as the optimizers' zero_grad without the profiler's record, which costs a small network 1%."""
-    for parameter in parameters(optimizers):
-        parameter.grad = None
 
 
 def parameters(optimizers: Iterable[torch.optim.Optimizer]) -> Iterator[torch.Tensor]:

@@ -89,7 +89,8 @@ def _check_updates(
 ) -> None:
     """Raises a JobError unless an optimizer of torch can be made, and update, with a group's options, and the state of
     each parameter has what it makes for a small one of as many dimensions."""
-    taken = {name: value for name, value in group.items() if name in inspect.signature(kind).parameters}
+    options = inspect.signature(kind).parameters
+    taken = {name: value for name, value in group.items() if name in options}
     known = {number: each for number, each in parameters.items() if not is_lazy(each)}
     small = {each.ndim: torch.zeros([1] * each.ndim, dtype=each.dtype, device=each.device)
              for each in known.values()} or {2: torch.zeros(1, 1)}  # fmt: skip
@@ -136,7 +137,7 @@ def check_random(saved: Any, generators: Iterable[randomness.Source]) -> None:
         torch.Generator().set_state(saved["torch"])
         if any(not isinstance(state, torch.Tensor) or state.dtype != torch.uint8 for state in saved["cuda"]):
             raise ValueError("a CUDA generator's isn't a tensor of bytes")
-        np.random.RandomState().set_state(randomness.arrays(saved["numpy"]))
+        np.random.RandomState(0).set_state(randomness.arrays(saved["numpy"]))
         random.Random().setstate(randomness.tuples(saved["python"]))
         for source, state in zip(sources, saved["own"], strict=True):
             randomness.load_one(_like(source), state)
