@@ -42,8 +42,8 @@ DRIFT = 0.2
 def plan(budget: int, steps: int, shortest: int, others: int = 0) -> tuple[int, int]:
     """How many runs, and their length.
 
-    Four, or as many as leave each a tenth of the full run, and three at least; but fewer, down to two, where they would
-    have fewer than 75 updates each. None is longer than the full run.
+    Four, or as many as leave each a tenth of the full run, and three at least; but fewer, down to two or as
+    many as the others, where they would have fewer than 75 updates each. None is longer than the full run.
 
     Args:
         budget: updates for all of them.
@@ -55,7 +55,7 @@ def plan(budget: int, steps: int, shortest: int, others: int = 0) -> tuple[int, 
     ((4, 200), (3, 83), (2, 75))
     """
     number = min(max(int(budget / (LEAST_SHARE * steps)) - others, FEWEST), RUNS) + others
-    number = min(number, max(budget // TELLING, LEAST + others))
+    number = min(number, max(budget // TELLING, max(LEAST, others) + others))
     length = min(max(budget // number, shortest), steps)
     return budget // length - others, length
 
