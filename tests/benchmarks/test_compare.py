@@ -425,7 +425,9 @@ def test_the_picture_calls_searches_what_the_page_with_it_does(monkeypatch, tmp_
     rows = set(re.findall(r"^\| ([^|]+) \|", page, re.MULTILINE))
     assert {TITLES[name] for name in ("ours", "random", "asha", "tpe", "usual")} <= rows
     shown = []
-    monkeypatch.setattr("matplotlib.axes.Axes.legend", lambda axes, **_: shown.extend(axes.get_legend_handles_labels()[1]))
+    monkeypatch.setattr(
+        "matplotlib.axes.Axes.legend", lambda axes, **_: shown.extend(axes.get_legend_handles_labels()[1])
+    )
     draw([Plays("clicks", name, 1.0, np.ones(2), np.ones(2), {}) for name in SEARCHES], tmp_path / "regret.png")
     assert len(set(shown)) == len(SEARCHES)
     assert not {name for name in shown if "_" in name or name in {*SEARCHES} - {"random"}}

@@ -137,7 +137,7 @@ def law_bytes(path: Path | str, kind: str) -> bytes:
         if Path(path).stat().st_size > MOST_BYTES:
             raise LawError(f"{path} can't be read as a law: it is larger than {MOST_BYTES:,} bytes")
         content = Path(path).read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+    except (OSError, TypeError, ValueError) as error:  # ValueError: a name with a null character
         raise LawError(f"{path} can't be read as a law: {reason(error)}") from None
     check_kind(path, content, kind)
     return content

@@ -17,6 +17,7 @@ from glideslope.laws.rates import Rates
 from glideslope.laws.values import ByValue, shared
 from glideslope.plural import plural
 from glideslope.schedules import Schedule
+from glideslope.schedules.arguments import as_kind
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,7 @@ class Run(ByValue):
         try:
             lr = self.lr if isinstance(self.lr, Rates) else _array(self.lr)
             step, loss = _array(self.step), _array(self.loss)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise LawError(f"{self.name}: lr, step and loss are arrays of numbers ({error})") from None
         if not len(lr) or not are_rates(Rates.of(lr).values):
             raise LawError(f"{self.name}: lr has the rate of each update, a number from 0, and one above it")
@@ -76,11 +77,11 @@ class Run(ByValue):
             )
         kept, again = counted(self.name, step, loss)
         in_order = np.array_equal(kept, np.arange(len(step)))
-        if self.final_loss is not None and not (np.isfinite(self.final_loss) and self.final_loss > 0):
-            raise LawError(f"{self.name}: final_loss={self.final_loss}: give a positive number, or None")
+        final = as_kind(LawError, f"{self.name}: final_loss", self.final_loss, "float | None", is_positive=True)
         size = None if self.batch_size is None else checked_sizes(self.name, self.batch_size, len(lr))
         for name, value in (
             ("batch_size", size),
+            ("final_loss", final),
             ("lr", lr),
             ("step", step if in_order else shared(step[kept])),
             ("loss", loss if in_order else shared(loss[kept])),
@@ -131,7 +132,7 @@ def checked_rates(lr: Any) -> np.ndarray:
     """The rates of updates as an array, shape (T,). Raises a LawError if they aren't numbers."""
     try:
         return np.asarray(lr, dtype=float).ravel()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise LawError(
             f"{shown(lr, 60)} has no rates: give that of each update, peak * schedule.over(steps).sample(steps)"
         ) from None

@@ -129,7 +129,7 @@ def race(
     check_positive(steps=steps, seeds=seeds, evaluations=evaluations)
     steps, seeds, evaluations = whole("steps", steps), whole("seeds", seeds), whole("evaluations", evaluations)
     check_lists(schedules=schedules, peaks=peaks)
-    seed, peaks = whole("seed", seed), [check_peak(peak) for peak in peaks]
+    seed, schedules, peaks = whole("seed", seed), list(schedules), [check_peak(peak) for peak in peaks]
     target = None if target is None else real("target", target)
     if not schedules or not peaks:
         raise SearchError("a race needs at least one schedule and one peak rate")

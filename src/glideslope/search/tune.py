@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from glideslope.averages import Average
-from glideslope.documents import shown
+from glideslope.documents import check_kind
 from glideslope.errors import NothingLearnedError, SearchError
 from glideslope.feedback import Guard
 from glideslope.plural import plural
@@ -138,8 +138,9 @@ def tune(
     """
     check_positive(steps=steps, overhead=overhead)
     check_lists(schedules=() if schedules is None else schedules, constant_peaks=constant_peaks)
-    if guard is not None and not isinstance(guard, Guard):
-        raise SearchError(f"guard={shown(guard)}: give glideslope.guard()")
+    check_kind(SearchError, Guard | None, "glideslope.guard()", guard=guard)
+    check_kind(SearchError, bool, "True or False", against_constant=against_constant)
+    check_kind(SearchError, Callable, "a function of a line", say=say)
     steps, overhead, seed = whole("steps", steps), float(overhead), whole("seed", seed)
     rates = tuple(map(check_peak, constant_peaks))
     total = math.floor(round(overhead * steps, 6))  # 30 / 49 of 49 updates are 30
