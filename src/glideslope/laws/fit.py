@@ -19,7 +19,6 @@ from glideslope.laws.curve_problem import Problem, shift_of
 from glideslope.laws.form import MULTI_POWER
 from glideslope.laws.law import MOST_NOISE, Fitted, Law
 from glideslope.laws.run import Run, used, without_twins
-from glideslope.schedules.arguments import checked
 
 ROUGH, FINE = 1e-3, 1e-6  # how well a minimum is found at first, and in the end
 ROUGH_RUNS, ROUGH_POINTS = 10, 1_000  # runs, and points of all of them, that the priors are tried with
@@ -30,7 +29,6 @@ tenths of the ends of 34 small trainings of benchmarks/search/tables lie within 
 and twice the updates: see benchmarks/search/laws_small.py."""
 
 
-@checked(LawError)
 def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
     """Fits a law on the loss curves of runs.
 
@@ -55,7 +53,7 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
     Raises:
         LawError: there are too few runs or points, or none whose rate falls; the message says what would help.
     """
-    if form not in ("general", "multi-power"):
+    if not isinstance(form, str) or form not in ("general", "multi-power"):
         raise LawError(f"form={form!r}: give 'general' or 'multi-power'")
     kept, notes = without_twins(runs)
     notes += [f"{run.name}: {note}" for run in kept for note in run.notes]

@@ -157,7 +157,7 @@ def without_twins(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
     kept: list[Run] = []
     notes: list[str] = []
     alike: dict[tuple[int, bytes], list[Run]] = {}
-    for run in runs:
+    for run in runs if isinstance(runs, Sequence) else [runs]:
         if not isinstance(run, Run):
             raise LawError(f"{shown(run, 60)} is no Run: laws.read(path) gives those of a file, laws.Run(…) makes one")
         others = alike.setdefault((len(run.loss), run.loss[:: max(len(run.loss) // 64, 1)].tobytes()), [])

@@ -84,21 +84,11 @@ class Race(Shown):
 
 @releasing
 def race(
-    job: Job | JobFactory,
-    schedules: Sequence[Policy],
-    steps: int,
-    peaks: Sequence[float],
-    *,
-    optimizers: Sequence[str] = (),
-    averages: Sequence[str] = (),
-    seeds: int = 1,
-    seed: int = 0,
-    target: float | None = None,
-    evaluations: int = 20,
-    memory: MutableMapping[str, dict[str, Any]] | None = None,
-    watch: Watch = unwatched,
-    executor: Executor | None = None,
-) -> Race:
+    job: Job | JobFactory, schedules: Sequence[Policy], steps: int, peaks: Sequence[float], *,
+    optimizers: Sequence[str] = (), averages: Sequence[str] = (), seeds: int = 1, seed: int = 0,
+    target: float | None = None, evaluations: int = 20, memory: MutableMapping[str, dict[str, Any]] | None = None,
+    watch: Watch = unwatched, executor: Executor | None = None,
+) -> Race:  # fmt: skip
     """Runs every schedule at every peak rate, and every peak as a constant rate, from the same initial state.
 
     Schedules with the same curve, as `hold()` and `constant()`, are one contestant.

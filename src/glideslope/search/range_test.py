@@ -65,15 +65,9 @@ class RangeTest(Shown):
 
 
 def find(
-    job: Job | JobFactory,
-    *,
-    low: float = 1e-5,
-    high: float = 10.0,
-    steps: int = 100,
-    sweeps: int = 5,
-    seed: int = 0,
+    job: Job | JobFactory, *, low: float = 1e-5, high: float = 10.0, steps: int = 100, sweeps: int = 5, seed: int = 0,
     watch: Watch = unwatched,
-) -> RangeTest:
+) -> RangeTest:  # fmt: skip
     """Finds a rate to train with, by short sweeps from very small to very large rates; the job is put back at the end.
 
     The rates found depend on `steps`: see `RangeTest`.

@@ -78,24 +78,12 @@ class Tuned(Shown):
 
 @releasing
 def tune(
-    job: Job | JobFactory,
-    steps: int,
-    *,
-    overhead: float = 2.0,
-    schedules: Iterable[Policy] | None = None,
-    optimizers: Iterable[str] = (),
-    averages: Iterable[str] = (),
-    also: Iterable[str] = (),
-    guard: Guard | None = None,
-    against_constant: bool = False,
-    constant_peaks: Iterable[float] = (),
-    seed: int = 0,
-    memory: MutableMapping[str, dict[str, Any]] | None = None,
-    watch: Watch = unwatched,
-    say: Callable[[str], None] = unsaid,
-    executor: Executor | None = None,
-    speculate: int = 0,
-) -> Tuned:
+    job: Job | JobFactory, steps: int, *, overhead: float = 2.0, schedules: Iterable[Policy] | None = None,
+    optimizers: Iterable[str] = (), averages: Iterable[str] = (), also: Iterable[str] = (), guard: Guard | None = None,
+    against_constant: bool = False, constant_peaks: Iterable[float] = (), seed: int = 0,
+    memory: MutableMapping[str, dict[str, Any]] | None = None, watch: Watch = unwatched,
+    say: Callable[[str], None] = unsaid, executor: Executor | None = None, speculate: int = 0,
+) -> Tuned:  # fmt: skip
     """Finds the peak rate with the least final validation loss, and trains with it.
 
     The schedule is a single cycle, which is near the best on nearly every training; with an overhead of 1 or more, a

@@ -64,13 +64,9 @@ Measure = Mean | Accumulated  # a measurement over batches, made anew for each e
 
 
 def measurement(
-    metric: Any,
-    objective: Objective | None,
-    predict: Reading | None,
-    weight: Callable[[Any], Any] | None,
-    device: torch.device,
-    maximize: bool,
-) -> Callable[[], Measure]:
+    metric: Any, objective: Objective | None, predict: Reading | None, weight: Callable[[Any], Any] | None,
+    device: torch.device, maximize: bool,
+) -> Callable[[], Measure]:  # fmt: skip
     """A function that begins the measurement of an evaluation: of a metric, or where it is None of the loss, by the
     objective, None of several losses. `predict` gives (outputs, targets) from a model and a batch; `weight` the number
     of units that a mean is over, from the targets, or the batch where there are none. Raises a JobError if there is
