@@ -84,6 +84,9 @@ BASE = {
     gs.cosine(100).__call__: lambda: {"t": 1.0},
 }  # fmt: skip
 VALUES = ["", None, -1, 0, math.nan, math.inf, "x", [], {}, True, "1ep", 1.5, b"x", object(), 2**70, ("x",), [1, "a"]]
+NUMBERS = [1e300, 1e-300, 5e-324, 10**400, -(10**400), -math.inf, np.float64(1e300), np.array([1.0, 2.0]),
+           np.array(2.0), np.bool_(True), Decimal("1e400"), Fraction(10**400), 1j, b"3", float, np.datetime64("2020"),
+           set()]  # fmt: skip
 GUARDED = {"merge", "maximize", "shuffle"}  # their truth is taken
 
 
@@ -95,7 +98,7 @@ GUARDED = {"merge", "maximize", "shuffle"}  # their truth is taken
 @pytest.mark.filterwarnings("ignore")
 def test_an_argument_of_any_kind_is_taken_or_refused(called, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for value in VALUES:
+    for value in [*VALUES, *NUMBERS]:
         with suppress(gs.GlideslopeError):
             called(**BASE[called]() | {name: value})
 
@@ -196,9 +199,6 @@ METHODS = {
     ("best_size", of_losses): {"flops": 1e15, "params": 1e6},
     ("warnings", of_losses): {"params": 1e6, "tokens": 1e8},
 }
-NUMBERS = [1e300, 1e-300, 5e-324, 10**400, -(10**400), -math.inf, np.float64(1e300), np.array([1.0, 2.0]),
-           np.array(2.0), np.bool_(True), Decimal("1e400"), Fraction(10**400), 1j, b"3", float, np.datetime64("2020"),
-           set()]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -33,12 +33,9 @@ class Prepared:
 
 
 def prepared(
-    trainer: lightning.Trainer | None,
-    module: lightning.LightningModule,
-    datamodule: lightning.LightningDataModule | None,
-    train_loader: Any,
-    validation_loader: Any,
-) -> Prepared:
+    trainer: lightning.Trainer | None, module: lightning.LightningModule,
+    datamodule: lightning.LightningDataModule | None, train_loader: Any, validation_loader: Any,
+) -> Prepared:  # fmt: skip
     """Starts a fit, and stops it before the first update. Raises a JobError if it can't be driven, or makes none."""
     if trainer is None:
         trainer = _default_trainer()

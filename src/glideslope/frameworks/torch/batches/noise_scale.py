@@ -66,12 +66,9 @@ def _buffers_kept(model: torch.nn.Module) -> Iterator[None]:
 
 
 def _squares(
-    model: torch.nn.Module,
-    loss: Callable[[Any, Any], torch.Tensor],
-    batches: Iterable[Any],
-    parts: int,
+    model: torch.nn.Module, loss: Callable[[Any, Any], torch.Tensor], batches: Iterable[Any], parts: int,
     trained: list[torch.nn.Parameter],
-) -> tuple[list[torch.Tensor], list[torch.Tensor], set[tuple[int, int]]]:
+) -> tuple[list[torch.Tensor], list[torch.Tensor], set[tuple[int, int]]]:  # fmt: skip
     """The squared norms of parts and of whole batches, and the sizes of both."""
     small: list[torch.Tensor] = []
     large: list[torch.Tensor] = []
