@@ -183,9 +183,7 @@ class Law(Shown, ByValue):
         if far_peak(peak, peaks):
             warnings.append(f"a peak of {peak:g} is far from those fitted, {span(peaks)}")
         if steps > TIMES_THE_LONGEST * longest:
-            warnings.append(
-                f"{plural(int(steps), 'update', ',')} are {steps / longest:,.1f} times the longest run fitted"
-            )
+            warnings.append(f"{plural(int(steps), 'update', ',')} are {steps / longest:,.1f} times the longest run")
         if self.doubt:
             warnings.append(self.doubt)
         return warnings

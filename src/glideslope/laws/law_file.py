@@ -86,11 +86,9 @@ def _upgraded(document: Any) -> Any:
         return document
     rows = [[*row, 0.0] if isinstance(row, list) else row for row in covariance]
     return document | {
-        "glideslope_law": _UNSEALED,
-        "parameters": parameters | {"r": _R},
-        "covariance": [*rows, [0.0] * (len(rows) + 1)],
-        "batch_size": None,
-    }
+        "glideslope_law": _UNSEALED, "parameters": parameters | {"r": _R},
+        "covariance": [*rows, [0.0] * (len(rows) + 1)], "batch_size": None,
+    }  # fmt: skip
 
 
 def _law(document: _Document) -> Law:

@@ -80,14 +80,10 @@ class Run(ByValue):
         final = as_kind(LawError, f"{self.name}: final_loss", self.final_loss, "float | None", is_positive=True)
         size = None if self.batch_size is None else checked_sizes(self.name, self.batch_size, len(lr))
         for name, value in (
-            ("batch_size", size),
-            ("final_loss", final),
-            ("lr", lr),
-            ("step", step if in_order else shared(step[kept])),
-            ("loss", loss if in_order else shared(loss[kept])),
-            ("notes", (*notes, *again)),
-            ("lost", lost),
-        ):
+            ("batch_size", size), ("final_loss", final), ("lr", lr),
+            ("step", step if in_order else shared(step[kept])), ("loss", loss if in_order else shared(loss[kept])),
+            ("notes", (*notes, *again)), ("lost", lost),
+        ):  # fmt: skip
             object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:

@@ -100,9 +100,7 @@ def groups(runs: Sequence[SizedRun]) -> dict[float, list[SizedRun]]:
             "for 124 million"
         )
     if 0 < (most := max(map(_batch, runs))) < 1:
-        raise LawError(
-            f"batches up to {most:g} tokens: they seem to be in millions; write 0.5e6 or 0.5M for half of one"
-        )
+        raise LawError(f"batches up to {most:g} tokens: they seem to be in millions; write 0.5e6 or 0.5M for half one")
     decays = [run.weight_decay for run in runs]
     if None in decays and any(decay is not None for decay in decays):
         raise LawError("some runs have a weight_decay and some haven't: give it to all or to none")

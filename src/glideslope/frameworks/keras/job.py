@@ -89,9 +89,7 @@ class Job(NumberedJob):
     def _next_batch(self) -> Any:
         batch = super()._next_batch()
         if not isinstance(batch, list | tuple) or not 2 <= len(batch) <= 3 or not _are_arrays(batch):
-            raise JobError(
-                f"train gave {shown(batch, 80)}: give (inputs, targets) or (inputs, targets, weights), arrays"
-            )
+            raise JobError(f"train gave {shown(batch, 80)}: give arrays, (inputs, targets) or with weights")
         return batch
 
     def evaluate(self) -> float:

@@ -48,9 +48,7 @@ def gradient_norms(
     with _buffers_kept(model):
         small, large, sizes = _squares(model, loss, batches, parts, trained)
     if len(sizes) != 1:
-        raise BatchError(
-            f"batches of {sorted(whole for _, whole in sizes)} examples: give one or more, all of one size"
-        )
+        raise BatchError(f"batches of {sorted(whole for _, whole in sizes)} examples: give some, all of one size")
     return [norm.item() for norm in small], [norm.item() for norm in large], sizes.pop()
 
 
