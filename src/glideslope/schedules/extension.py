@@ -42,7 +42,7 @@ def extended(schedule: Schedule, at: Time, to: Time) -> Schedule:
         )
     begins = sum(Sequence(parts).shared_out(frame, schedule.length(frame))[: filler + 1])
     if now > begins:
-        raise ScheduleError(f"at={at}: its cooldown began at {number_text(begins)}; go on from a state before it")
+        raise ScheduleError(f"at={at}: its cooldown began at update {number_text(begins)}; go on from one before it")
     past = tuple(in_updates(part, frame) for part in parts[: filler + 1])
     whole = Sequence((*past, *parts[filler + 1 :])) if len(parts) > 1 else past[0]
     return Over(whole, duration(to), schedule.clock)
