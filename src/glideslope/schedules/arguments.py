@@ -16,7 +16,6 @@ from glideslope.documents import shown
 from glideslope.errors import GlideslopeError
 from glideslope.schedules.checks import MOST
 from glideslope.schedules.numbers import is_finite, plain
-from glideslope.schedules.sampling import short
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -58,7 +57,7 @@ def as_kind(error: type[Exception], name: str, value: Any, annotation: str, is_p
             if given is None or not is_positive or 1 / MOST <= given <= MOST:
                 return given
             if given > 0:
-                raise error(f"{name}={short(given)}: give a number from {1 / MOST:g} to {MOST:g}")
+                raise error(f"{name}={shown(given, 20)}: give a number from {1 / MOST:g} to {MOST:g}")
     words = [_WORDS.get(kind, f"a {kind}".replace("Sequence[", "list of ").rstrip("]")) for kind in kinds]
     advice = " or ".join(filter(None, words))
     raise error(f"{name}={shown(value, 80)}: give {advice}{' above 0' if is_positive else ''}")
