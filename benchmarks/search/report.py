@@ -21,6 +21,12 @@ SUMMARIES: dict[str, Callable[[np.ndarray], float]] = {
     "mean": lambda values: float(np.mean(values)), "geometric mean": _geometric_mean,
     "median": lambda values: float(np.median(values)), "worst": lambda values: float(np.max(values)),
 }  # fmt: skip
+TITLES = {
+    "ours": "this search", "random": "random", "asha": "ASHA", "tpe": "Optuna's TPE with Hyperband",
+    "usual": "no search: what is best most often on the tables of other families",
+    "steepest": "the steepest point of a range test", "full_runs": "full runs of a cosine at evenly spread peaks",
+}  # fmt: skip
+"""What a picture calls the searches; docs/tuning.md does too."""
 
 
 def lines(results: Sequence[Plays], tables: dict[str, Table]) -> Iterator[str]:
@@ -80,13 +86,13 @@ def draw(results: Sequence[Plays], path: Path) -> None:
             groups = [group for bound in bounds if _chose_mostly(group := select(results, search, bound))]
             regrets = [SUMMARIES[name](_regrets(group)) for group in groups]
             costs = [max(_cost(group), 0.5 * min(bounds)) for group in groups]  # what costs nothing stands at the left
-            axes.plot(costs, regrets, marker="osD^vPX*"[i % 8], label=search)
+            axes.plot(costs, regrets, marker="osD^vPX*"[i % 8], label=TITLES.get(search, search))
         axes.set(xscale="log", yscale="log", xlabel="cost, full runs", ylabel=f"regret, {name}")
         axes.set_xticks(list(bounds), [f"{bound:g}" for bound in bounds])
         axes.set_yticks((1, 1.1, 1.2, 1.5, 2, 3, 5, 10), ("1", "1.1", "1.2", "1.5", "2", "3", "5", "10"))
         axes.minorticks_off()
         axes.grid(alpha=0.3)
-    axes.legend()
+    axes.legend(loc="upper right")
     figure.savefig(path, dpi=120, metadata={"Software": None})
 
 

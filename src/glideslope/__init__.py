@@ -55,12 +55,10 @@ _LATER = {
     **dict.fromkeys(("Job", "Race", "RangeTest", "Tuned", "check_job", "find", "race", "tune"), "glideslope.search"),
     "load_checkpoint": "glideslope.search.directory.trained",
     **dict.fromkeys(("from_deepspeed", "from_keras", "from_transformers"), f"{_CONVERSION}.from_configuration"),
-    "export": f"{_CONVERSION}.export",
-    "from_optax": f"{_CONVERSION}.from_optax",
-    "from_torch": f"{_CONVERSION}.from_torch",
-    **dict.fromkeys(("from_json", "to_json"), f"{_CONVERSION}.json_form"),
+    "export": f"{_CONVERSION}.export", "from_optax": f"{_CONVERSION}.from_optax",
+    "from_torch": f"{_CONVERSION}.from_torch", **dict.fromkeys(("from_json", "to_json"), f"{_CONVERSION}.json_form"),
     "json_schema": f"{_CONVERSION}.json_schema",
-}
+}  # fmt: skip
 _FRAMEWORKS = ("accelerate", "jax", "keras", "lightning", "optuna", "ray", "torch", "transformers")
 
 

@@ -4,6 +4,7 @@ import doctest
 import importlib.util
 import json
 import math
+import re
 import sys
 from dataclasses import replace
 from itertools import pairwise
@@ -28,7 +29,7 @@ from played import Played, surfaces
 from plays import Plays, plays
 from prior import Prior, priors
 from regret import Scale, mean_loss, sweep_by_one_seed
-from report import draw, lines
+from report import TITLES, draw, lines
 from runs import POINTS
 from searches import SEARCHES, rates
 from searches.asha import asha, promotable
@@ -417,6 +418,19 @@ def test_the_report_has_every_mean_and_failure(tmp_path):
     assert "1 of the tables have one seed" in text
     draw(results, tmp_path / "regret.png")
     assert (tmp_path / "regret.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_picture_calls_searches_what_the_page_with_it_does(monkeypatch, tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "tuning.md").read_text()
+    rows = set(re.findall(r"^\| ([^|]+) \|", page, re.MULTILINE))
+    assert {TITLES[name] for name in ("ours", "random", "asha", "tpe", "usual")} <= rows
+    shown = []
+    monkeypatch.setattr(
+        "matplotlib.axes.Axes.legend", lambda axes, **_: shown.extend(axes.get_legend_handles_labels()[1])
+    )
+    draw([Plays("clicks", name, 1.0, np.ones(2), np.ones(2), {}) for name in SEARCHES], tmp_path / "regret.png")
+    assert len(set(shown)) == len(SEARCHES)
+    assert not {name for name in shown if "_" in name or name in {*SEARCHES} - {"random"}}
 
 
 def test_the_command_writes_what_it_found(tmp_path, monkeypatch, capsys):

@@ -165,9 +165,9 @@ def test_mistakes():
         gs.jax.Batches((np.ones(3),), 5)
     with pytest.raises(gs.JobError, match=r"arrays=.*: give a tuple"):
         gs.jax.Batches(np.ones((8, 3)), 2)
-    with pytest.raises(gs.JobError, match=r"data is a list: give a function"):
+    with pytest.raises(gs.JobError, match=r"data=\[1, 2\]: give a function"):
         gs.jax.Job({}, (), lambda *a: a, [1, 2], lambda p: 0.0)
-    with pytest.raises(gs.JobError, match=r"update is a NoneType: give a function"):
+    with pytest.raises(gs.JobError, match=r"update=None: give a function"):
         gs.jax.Job({}, (), None, gs.jax.Batches((np.ones(800),), 5), lambda p: 0.0)
     assert repr(gs.jax.Batches((np.ones(800),), 5)) == "<Batches of 5 of 800 examples>"
     with pytest.raises(gs.JobError, match="momentum"):

@@ -78,7 +78,7 @@ def test_arguments_that_do_not_fit_are_refused(options, says):
     [
         (lambda model, batch: {"loss": 1}, "gave dict"),
         (lambda model, batch: model(batch[0]), "shape"),
-        (lambda model, batch: (of_model(model, batch), model(batch[0])), "second value has shape"),
+        (lambda model, batch: (of_model(model, batch), model(batch[0])), "second of a pair, gave shape"),
         (lambda model, batch: 0.5, "gave float"),
     ],
 )

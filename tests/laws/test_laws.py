@@ -214,7 +214,7 @@ def test_what_a_run_drops():
         (lambda: made(parameters(0)).predict([-1e-3] * 9, [1]), "number from 0"),
         (lambda: made(parameters(0)).interval([1e-3] * 9, [1], level=2), "between 0 and 1"),
         (lambda: made(parameters(0)).design(10), "100 updates"),
-        (lambda: made(parameters(0)).design(1000, peak=-1), "positive"),
+        (lambda: made(parameters(0)).design(1000, peak=-1), "above 0"),
         (lambda: laws.load("no.json"), "can't be read"),
     ],
 )

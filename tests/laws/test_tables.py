@@ -230,7 +230,7 @@ def test_the_size_for_an_amount_of_compute_is_where_the_loss_is_least(grid, caps
         (["predict", "law.json", "cosine", "--peak", "1e-3", "--steps", "9"], "is a law of final losses"),
         (["design", "law.json", "--steps", "9"], "is a law of final losses"),
         (["design", "law.json", "--params", "4e7"], "give --params and --tokens, or --flops"),
-        (["design", "law.json", "--flops", "-1"], "numbers above 0"),
+        (["design", "law.json", "--flops", "-1"], "flops=-1.0: give a number above 0"),
         (["design", "law.json", "--params", "4e7", "--tokens", "1e9", "--floor", "0.1"], "--floor is for a law of"),
         (["rank", "law.json", "lacks.csv"], "no column batch"),
     ],

@@ -64,7 +64,7 @@ def noise_scale(small: object, large: object, sizes: tuple[int, int]) -> NoiseSc
         raise BatchError(f"sizes={sizes}: give the small batch and the large one, in examples")
     try:
         both = np.asarray(small, dtype=float).ravel(), np.asarray(large, dtype=float).ravel()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise BatchError("small and large: give the squared norms of gradients, as many of each") from None
     if len(both[0]) != len(both[1]):
         raise BatchError(f"{len(both[0])} norms at the small batch, {len(both[1])} at the large one: give pairs")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from glideslope.errors import BatchError
-from glideslope.schedules.numbers import plain
+from glideslope.schedules.arguments import checked
 
 RULES = {"linear": 1.0, "square_root": 0.5}
 
 
+@checked(BatchError, above_0="lr batch other noise_scale")
 def rate_for(lr: float, batch: float, other: float, rule: str = "linear", noise_scale: float | None = None) -> float:
     """The rate for another batch size at which a training goes on about as before.
 
@@ -35,13 +36,8 @@ def rate_for(lr: float, batch: float, other: float, rule: str = "linear", noise_
     >>> round(rate_for(0.1, 256, 1024, noise_scale=1024), 6)
     0.25
     """
-    if not isinstance(rule, str) or rule not in RULES:
+    if rule not in RULES:
         raise BatchError(f"rule={rule!r}: give 'linear', for SGD, or 'square_root', for Adam")
-    lr, batch, other, noise_scale = map(plain, (lr, batch, other, noise_scale))
-    for name, value in (("lr", lr), ("batch", batch), ("other", other), ("noise_scale", noise_scale)):
-        missing = value is None and name == "noise_scale"
-        if not missing and not (isinstance(value, int | float) and 0 < value < float("inf")):
-            raise BatchError(f"{name}={value!r}: give a positive number")
     ratio = other / batch
     if noise_scale is not None:
         ratio = (1 + noise_scale / batch) / (1 + noise_scale / other)

@@ -107,9 +107,7 @@ class Feedback(ABC):
         return self * float(1 / plain(divisor))
 
     def __str__(self) -> str:
-        raise FeedbackError(
-            f"a {type(self).__name__} has no text form, by which a search remembers it: give it a __str__"
-        )
+        raise FeedbackError(f"a {type(self).__name__} has no text form, by which a search remembers it: give a __str__")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"

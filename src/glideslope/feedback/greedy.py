@@ -55,16 +55,9 @@ class Greedy(Improving):
 
 
 def greedy(
-    factor: float = 0.95,
-    patience: int = 10,
-    threshold: float = 1e-6,
-    threshold_mode: str = "absolute",
-    cooldown: int = 0,
-    warmup: int = 0,
-    floor: float = 0.01,
-    ceiling: float = 10.0,
-    mode: str = "min",
-) -> Feedback:
+    factor: float = 0.95, patience: int = 10, threshold: float = 1e-6, threshold_mode: str = "absolute",
+    cooldown: int = 0, warmup: int = 0, floor: float = 0.01, ceiling: float = 10.0, mode: str = "min",
+) -> Feedback:  # fmt: skip
     """Divides the rate by `factor` after more than `patience` improvements in a row, and multiplies it by `factor`
     after as many measurements without improvement.
 

@@ -138,13 +138,9 @@ class Guard(Named):
 
 
 def guard(
-    deviations: float = 10.0,
-    factor: float = 0.1,
-    rest: int = 50,
-    every: int | None = None,
-    kept: int = 3,
+    deviations: float = 10.0, factor: float = 0.1, rest: int = 50, every: int | None = None, kept: int = 3,
     times: int = 8,
-) -> Guard:
+) -> Guard:  # fmt: skip
     """Detects divergence, goes back to a snapshot from before it, and lowers the rate where that doesn't help.
 
     Signs of divergence are a loss or a gradient that isn't finite; a spike, a loss more than `deviations` mean absolute

@@ -88,16 +88,9 @@ class Plateau(Improving):
 
 
 def plateau(
-    factor: float = 0.1,
-    patience: int = 10,
-    threshold: float = 1e-4,
-    threshold_mode: str = "relative",
-    cooldown: int = 0,
-    floor: float = 0.0,
-    mode: str = "min",
-    smoothing: float = 0.0,
-    significance: float = 0.0,
-) -> Feedback:
+    factor: float = 0.1, patience: int = 10, threshold: float = 1e-4, threshold_mode: str = "relative",
+    cooldown: int = 0, floor: float = 0.0, mode: str = "min", smoothing: float = 0.0, significance: float = 0.0,
+) -> Feedback:  # fmt: skip
     """Multiplies the rate by `factor` after more than `patience` measurements in a row without improvement.
 
     Args:

@@ -48,12 +48,9 @@ class Ring(Generic[Snapshot]):
     """
 
     def __init__(
-        self,
-        guard: Guard,
-        drop: Callable[[Snapshot], object] = lambda snapshot: None,
-        skips: int = 0,
+        self, guard: Guard, drop: Callable[[Snapshot], object] = lambda snapshot: None, skips: int = 0,
         every: int = FARTHEST,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.guard = guard
         self.waiting: Kept[Snapshot] | None = None
         self.events: list[Event] = []

@@ -55,22 +55,12 @@ class Job(AbstractJob):
     """
 
     def __init__(
-        self,
-        accelerator: Accelerator,
-        model: torch.nn.Module,
-        optimizer: Any,
-        loss: Loss | None = None,
-        train_loader: Iterable[Any] | None = None,
-        validation_loader: Iterable[Any] | None = None,
-        *,
-        batch_loss: Loss | None = None,
-        metric: Any = None,
-        maximize: bool = False,
-        predict: Callable[[torch.nn.Module, Any], tuple[Any, Any]] | None = None,
-        clip_norm: float | None = None,
-        weight: Callable[[Any], Any] | None = None,
-        memory: int = MEMORY,
-    ) -> None:
+        self, accelerator: Accelerator, model: torch.nn.Module, optimizer: Any, loss: Loss | None = None,
+        train_loader: Iterable[Any] | None = None, validation_loader: Iterable[Any] | None = None, *,
+        batch_loss: Loss | None = None, metric: Any = None, maximize: bool = False,
+        predict: Callable[[torch.nn.Module, Any], tuple[Any, Any]] | None = None, clip_norm: float | None = None,
+        weight: Callable[[Any], Any] | None = None, memory: int = MEMORY,
+    ) -> None:  # fmt: skip
         self.accelerator, self.clip_norm = accelerator, clip_norm
         self._prepared = list(optimizer) if isinstance(optimizer, list | tuple) else [optimizer]
         self.optimizers = _checked(accelerator, self._prepared)

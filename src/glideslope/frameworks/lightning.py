@@ -21,13 +21,9 @@ __all__ = ["Forecast", "Job", "scheduled"]
 
 @was_called("lr", "schedule")
 def scheduled(
-    module: lightning.LightningModule,
-    optimizer: torch.optim.Optimizer,
-    schedule: Any,
-    *,
-    monitor: str | None = None,
+    module: lightning.LightningModule, optimizer: torch.optim.Optimizer, schedule: Any, *, monitor: str | None = None,
     **options: Any,
-) -> Any:
+) -> Any:  # fmt: skip
     """What `configure_optimizers` returns for an optimizer on a schedule.
 
     Lightning steps a scheduler once per epoch by default, so the configuration says once per update. The feedbacks of a

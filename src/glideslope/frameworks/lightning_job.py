@@ -57,17 +57,10 @@ class Job(AbstractJob):
     _counts = ("updates",)
 
     def __init__(
-        self,
-        module: lightning.LightningModule,
-        datamodule: lightning.LightningDataModule | None = None,
-        trainer: lightning.Trainer | None = None,
-        *,
-        train_loader: Iterable[Any] | None = None,
-        validation_loader: Any = None,
-        monitor: str | None = None,
-        maximize: bool = False,
-        memory: int = MEMORY,
-    ) -> None:
+        self, module: lightning.LightningModule, datamodule: lightning.LightningDataModule | None = None,
+        trainer: lightning.Trainer | None = None, *, train_loader: Iterable[Any] | None = None,
+        validation_loader: Any = None, monitor: str | None = None, maximize: bool = False, memory: int = MEMORY,
+    ) -> None:  # fmt: skip
         if maximize and monitor is None:
             raise JobError("maximize=True without monitor= would maximise the loss: give the name of a logged metric")
         self._prepared = prepared(trainer, module, datamodule, train_loader, validation_loader)

@@ -33,12 +33,9 @@ class Prepared:
 
 
 def prepared(
-    trainer: lightning.Trainer | None,
-    module: lightning.LightningModule,
-    datamodule: lightning.LightningDataModule | None,
-    train_loader: Any,
-    validation_loader: Any,
-) -> Prepared:
+    trainer: lightning.Trainer | None, module: lightning.LightningModule,
+    datamodule: lightning.LightningDataModule | None, train_loader: Any, validation_loader: Any,
+) -> Prepared:  # fmt: skip
     """Starts a fit, and stops it before the first update. Raises a JobError if it can't be driven, or makes none."""
     if trainer is None:
         trainer = _default_trainer()
@@ -97,9 +94,7 @@ def _check(trainer: lightning.Trainer, module: Any) -> None:
             "gs.accelerate.Job"
         )
     if settings.fast_dev_run:
-        raise JobError(
-            "the Trainer has fast_dev_run, by which it trains and validates on a batch or a few: leave it out"
-        )
+        raise JobError("the Trainer has fast_dev_run, by which it trains and validates on few batches: leave it out")
     if settings.reload_dataloaders_every_n_epochs:
         raise JobError("the Trainer has reload_dataloaders_every_n_epochs: a position in such data can't be restored")
     changing = (BaseFinetuning, GradientAccumulationScheduler, StochasticWeightAveraging)

@@ -31,14 +31,9 @@ SPREAD = 256.0  # how far the peaks reach on both sides of the one that is usual
 
 
 def objective(
-    job: Job | JobFactory,
-    steps: int,
-    *,
-    schedules: Iterable[Policy] | None = None,
-    peaks: tuple[float, float] | None = None,
-    evaluations: int = 20,
-    seed: int = 0,
-) -> Callable[[optuna.Trial], float]:
+    job: Job | JobFactory, steps: int, *, schedules: Iterable[Policy] | None = None,
+    peaks: tuple[float, float] | None = None, evaluations: int = 20, seed: int = 0,
+) -> Callable[[optuna.Trial], float]:  # fmt: skip
     """An objective for `study.optimize` that trains at the peak rate, and with the schedule, that a trial suggests.
 
     It suggests `peak`, on a logarithmic scale, and `schedule` where there are several; it reports the validation loss

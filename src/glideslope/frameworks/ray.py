@@ -31,12 +31,9 @@ REACHED = 10.0  # seconds within which a cluster's address is reached, if it is 
 
 @contextmanager
 def executor(
-    address: str = "auto",
-    *,
-    cpus_per_trial: float = 1.0,
-    gpus_per_trial: float = 0.0,
+    address: str = "auto", *, cpus_per_trial: float = 1.0, gpus_per_trial: float = 0.0,
     working_dir: str | Path | None = None,
-) -> Iterator[Executor]:
+) -> Iterator[Executor]:  # fmt: skip
     """An executor whose workers are those of a Ray cluster; its end stops the runs in progress.
 
     Each run is a task of Ray with these resources, so as many are made at once as the cluster has room for, and each

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,11 +10,14 @@ import numpy as np
 from glideslope.errors import LawError
 from glideslope.laws.law import Law
 from glideslope.laws.rates import Rates
+from glideslope.laws.values import numbers
+from glideslope.schedules.arguments import checked
 
 _POINTS = 257  # rates that are kept of a window, where those of the run are kept at places
 _LONG = 12.0  # the updates that an exponential mean reaches back, over 1/(1 - decay)
 
 
+@checked(LawError, above_0="window decay")
 def predict_average(
     law: Law, lr: Any, step: Any, *, window: int | None = None, decay: float | None = None, batch_size: Any = None
 ) -> np.ndarray:
@@ -46,11 +48,9 @@ def predict_average(
     """
     if (window is None) == (decay is None):
         raise LawError("give the window of a plain mean, or the decay of an exponential one")
-    if window is not None and not (isinstance(window, Real) and window >= 1 and float(window).is_integer()):
-        raise LawError(f"window={window!r}: give a whole number of updates, 1 or more")
-    if decay is not None and not (isinstance(decay, Real) and 0 < decay < 1):
+    if decay is not None and decay >= 1:
         raise LawError(f"decay={decay!r}: give a number between 0 and 1")
-    steps = np.atleast_1d(np.asarray(step, dtype=float))
+    steps = np.atleast_1d(numbers("step", step))
     last = law.predict(lr, steps, batch_size)  # and checks them
     rates = Rates.of(lr)
     ends = [(place, int(at)) for place, at in enumerate(steps) if at >= 1]

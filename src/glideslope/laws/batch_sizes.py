@@ -9,7 +9,7 @@ import numpy as np
 
 from glideslope.errors import LawError
 from glideslope.laws.rates import Rates
-from glideslope.laws.values import shared
+from glideslope.laws.values import numbers, shared
 from glideslope.plural import plural
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def checked_sizes(name: str, sizes: Any, updates: int) -> np.ndarray | Rates:
     if isinstance(sizes, Rates) and len(sizes) == updates:
         checked_sizes(name, sizes.values, len(sizes.values))
         return sizes
-    values = shared(sizes)
+    values = shared(numbers(name, sizes))
     if values.shape not in ((), (updates,)) or not np.all(np.isfinite(values) & (values > 0)):
         raise LawError(f"{name}: give one batch size, or one for each of {plural(updates, 'update')}, above 0")
     return values

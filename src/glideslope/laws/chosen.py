@@ -61,7 +61,7 @@ def check_enough(runs: Sequence[Run], notes: Sequence[str]) -> None:
     points = sum(len(used(run, max(len(other.lr) for other in runs))) for run in runs)
     if points < LEAST_POINTS:
         raise LawError(
-            f"{plural(points, 'point')} after the warmups: a law needs {LEAST_POINTS} at least; log more often"
+            f"{plural(points, 'point')} after the warmups: a law needs {LEAST_POINTS} or more; log more often"
         )
     if not all(math.isfinite(run.peak) for run in runs):
         raise LawError("a rate isn't finite")

@@ -99,7 +99,7 @@ def _by_rows(rows: Any) -> list[Any]:
     names = getattr(rows, "column_names", getattr(rows, "columns", rows if isinstance(rows, Mapping) else None))
     names = getattr(getattr(rows, "dtype", None), "names", None) if names is None else list(names)
     if names is None:
-        every = list(rows) if isinstance(rows, Iterable) else [rows]
+        every = list(rows) if isinstance(rows, Iterable) and getattr(rows, "ndim", None) != 0 else [rows]
         return [dict(row) if hasattr(row, "keys") else row for row in every]
     if twice := [str(name) for i, name in enumerate(names) if name in names[:i]]:
         raise LawError(f"the table has two columns {twice[0]}: give one")

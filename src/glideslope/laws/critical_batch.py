@@ -12,6 +12,7 @@ import numpy as np
 from glideslope.errors import LawError
 from glideslope.laws.rates import Rates
 from glideslope.schedules import Schedule, cooldown, hold, warmup
+from glideslope.schedules.arguments import checked
 
 if TYPE_CHECKING:
     from glideslope.laws.law import Law
@@ -48,6 +49,7 @@ class BatchGrowth:
         return f"({schedule}) * growth(base={self.base}, largest={self.largest})"
 
 
+@checked(LawError, above_0="steps batch")
 def critical_batch(
     law: Law, steps: int, batch: float, *, batches: tuple[float, float] | None = None, peaks: Sequence[float] = ()
 ) -> CriticalBatch:
@@ -76,8 +78,8 @@ def critical_batch(
     375 examples for 3.048
     """
     least, most = batches or law.batches or (batch, batch)
-    if not (math.isfinite(batch) and batch > 0 and 0 < least <= most < math.inf):
-        raise LawError(f"batch={batch}, batches={least, most}: give numbers above 0, the least batch first")
+    if not 0 < least <= most or not all(peak > 0 for peak in peaks):
+        raise LawError(f"batches={least, most}, peaks={peaks}: give numbers above 0, the least batch first")
     if law.batch_size is None or most < APART * least:
         raise LawError("the law's runs had one batch: its worth isn't known; add runs of another, twice as large")
     fitted = [run.peak for run in law.fitted]
@@ -102,6 +104,7 @@ def critical_batch(
     return CriticalBatch(float(value if value < _WITHIN * most else math.inf), float(end), max(float(shortest), 0.0))
 
 
+@checked(LawError, above_0="steps peak batch")
 def batch_growth(
     law: Law, schedule: Schedule, steps: int, peak: float, batch: float, critical: CriticalBatch,
     batches: tuple[float, float] | None = None,

@@ -17,6 +17,7 @@ from glideslope.laws.phases import written
 from glideslope.laws.rates import Rates
 from glideslope.renamed import was_called
 from glideslope.schedules import Schedule, cooldown, cosine, hold, warmup
+from glideslope.schedules.arguments import checked
 
 if TYPE_CHECKING:
     from glideslope.laws.law import Law
@@ -66,6 +67,7 @@ class Design:
 
 
 @was_called("warm", "warmup")
+@checked(LawError, above_0="peak batch")
 def design(
     law: Law, steps: int, *, peak: float | None = None, floor: float = 0.0, warmup: float = 0.02, rising: bool = False,
     batch: float | None = None,
@@ -95,8 +97,6 @@ def design(
             f"steps={steps}, floor={floor}, warmup={warmup}: give 100 updates or more, a floor from 0 and under 1, and "
             "a warmup under half"
         )
-    if peak is not None and not (math.isfinite(peak) and peak > 0):
-        raise LawError(f"peak={peak}: give a positive rate")
     peaks = [run.peak for run in law.fitted]
     bounds = (min(peaks) / 2, 2 * max(peaks)) if peak is None else (peak, peak)
     problem = _Problem(law if batch is None else law.at_batch(batch), steps, bounds, floor, warmup)

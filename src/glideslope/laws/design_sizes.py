@@ -15,6 +15,7 @@ from glideslope.laws.rates import Rates
 from glideslope.laws.size_law import SizeLaw
 from glideslope.laws.table_law import FLOPS
 from glideslope.schedules import cooldown, hold, warmup
+from glideslope.schedules.arguments import checked
 
 _LEAST = 100  # updates of a run, at least
 
@@ -31,6 +32,7 @@ class SizeDesign(Design):
     high: float  #: the upper end
 
 
+@checked(LawError, above_0="params tokens flops batch")
 def design_sizes(
     law: SizeLaw, *, params: float | None = None, tokens: float | None = None, flops: float | None = None,
     batch: float | None = None,
@@ -50,10 +52,6 @@ def design_sizes(
     Raises:
         LawError: too much or too little is given, or the runs had no tokens_per_step.
     """
-    amounts = {"params": params, "tokens": tokens, "flops": flops}
-    numbers = {name: value for name, value in amounts.items() if value is not None}
-    if wrong := [f"{name}={value}" for name, value in numbers.items() if not (math.isfinite(value) and value > 0)]:
-        raise LawError(f"{', '.join(wrong)}: give numbers above 0")
     if (tokens is None) == (flops is None) or (flops is None and params is None):
         raise LawError("give params and tokens, or flops and maybe params")
     if law.around.batch is None or law.around.batches is None:

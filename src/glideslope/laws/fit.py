@@ -53,7 +53,7 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
     Raises:
         LawError: there are too few runs or points, or none whose rate falls; the message says what would help.
     """
-    if form not in ("general", "multi-power"):
+    if not isinstance(form, str) or form not in ("general", "multi-power"):
         raise LawError(f"form={form!r}: give 'general' or 'multi-power'")
     kept, notes = without_twins(runs)
     notes += [f"{run.name}: {note}" for run in kept for note in run.notes]

@@ -26,11 +26,13 @@ from glideslope.laws.run import Run
 from glideslope.laws.size_law import Around, SizeLaw, decay_of, theta_of
 from glideslope.laws.size_prior import APART, LinePrior, priors
 from glideslope.laws.sizes import SizedRun, groups, not_apart
+from glideslope.schedules.arguments import checked
 
 _MOST_POINTS = 20_000
 _FAR, _ROUGH, _FINE = 4.0, 1e-3, 1e-6
 
 
+@checked(LawError)
 def fit_sizes(runs: Sequence[SizedRun]) -> SizeLaw:
     """Fits one law on runs of several sizes; `law.at(params)` is that of a size, a `Law`.
 

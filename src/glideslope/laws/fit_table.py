@@ -121,9 +121,7 @@ def _not_apart(values: np.ndarray, members: Sequence[np.ndarray]) -> list[str]:
     logs = np.log(at) - np.log(at).mean(axis=1, keepdims=True)
     spans, small, large = np.abs(logs).max(axis=1), at[0].min(), at[:, np.argmax(at[0])]
     if min(spans[:2]) > SAME and np.linalg.svd(logs[:2] / spans[:2, None], compute_uv=False)[-1] < 3 * SAME:
-        notes.append(
-            f"tokens follow the sizes: {small:g} parameters over {large[1]:g} tokens would tell what each does"
-        )
+        notes.append(f"tokens follow the sizes: {small:g} parameters over {large[1]:g} tokens would tell them apart")
     if spans[2] > SAME and all(np.ptp(np.log(values[2, of])) < SAME for of in members):
         notes.append(f"each size has one batch: {small:g} parameters in {large[2]:g} would tell what a batch does")
     return notes

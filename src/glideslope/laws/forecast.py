@@ -15,6 +15,7 @@ from glideslope.laws.near_public import Mixture, usual
 from glideslope.laws.rates import Rates
 from glideslope.laws.run import Run
 from glideslope.plural import plural
+from glideslope.schedules.arguments import checked
 
 _FIRST = 0.03  # the part of the horizon whose losses tell nothing
 _POINTS = 150
@@ -58,6 +59,7 @@ class Forecast:
         return f"<Forecast at {self.step:g} of {self.steps}: {self.end:#.5g}, 90% {self.low:#.5g} to {self.high:#.5g}>"
 
 
+@checked(LawError)
 def forecast(run: Run, lost: Sequence[float] = (), longer: Sequence[Rates] = ()) -> Forecast:
     """Forecasts the end of a run from its losses so far.
 

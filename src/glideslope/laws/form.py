@@ -79,19 +79,12 @@ def jacobian(knots: Knots, theta: dict[str, float]) -> tuple[np.ndarray, np.ndar
     paced = -H * q.pace * grown
     by_growth = by_clock * knots.passed(paced, knots.sums(paced)) + since + theta["B"] * noise[:, 2:].T
     columns = {
-        "L0": np.ones(len(q.main)),
-        "A": q.main / theta["A"],
-        "alpha": -q.main * np.log(q.clock),
-        "offset": by_clock,
-        "a": by_growth[0],
-        "b": by_growth[1],
-        "B": noise[:, 0],
+        "L0": np.ones(len(q.main)), "A": q.main / theta["A"], "alpha": -q.main * np.log(q.clock), "offset": by_clock,
+        "a": by_growth[0], "b": by_growth[1], "B": noise[:, 0],
         "C": theta["B"] * theta["beta"] / theta["C"] * inside[:, 0],
-        "gamma": -theta["B"] * theta["beta"] * inside[:, 1],
-        "beta": theta["B"] * stretched_out,
-        "p": theta["B"] * noise[:, 1],
-        "r": by_batch,
-    }
+        "gamma": -theta["B"] * theta["beta"] * inside[:, 1], "beta": theta["B"] * stretched_out,
+        "p": theta["B"] * noise[:, 1], "r": by_batch,
+    }  # fmt: skip
     loss = theta["L0"] + q.main + theta["B"] * noise[:, 0]
     return loss, np.stack([columns[name] for name in NAMES], axis=1)
 
@@ -155,19 +148,10 @@ def _parts(knots: Knots, theta: dict[str, float]) -> _Parts:
     level = speed ** theta["p"] if knots.batch is None else speed ** theta["p"] / knots.batch[1]
     sums = knots.sums(relaxation)
     return _Parts(
-        main,
-        clock,
-        knots.passed(relaxation, sums),
-        growth,
-        growth_at,
-        pace,
-        relaxation,
-        sums + relaxation * knots.middle,
-        speed,
-        level,
-        knots.changes(level),
+        main, clock, knots.passed(relaxation, sums), growth, growth_at, pace, relaxation,
+        sums + relaxation * knots.middle, speed, level, knots.changes(level),
         theta["C"] * knots.turn ** -theta["gamma"],
-    )
+    )  # fmt: skip
 
 
 def _blocks(

@@ -21,7 +21,7 @@ def kind_of(path: Path | str) -> str:
     try:
         with Path(path).open("rb") as file:
             return _kind(file.read(_BEGIN))
-    except (OSError, ValueError):
+    except (OSError, TypeError, ValueError):
         return ""
 
 

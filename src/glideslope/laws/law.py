@@ -11,7 +11,7 @@ from warnings import warn
 
 import numpy as np
 
-from glideslope.documents import sealed
+from glideslope.documents import sealed, shown
 from glideslope.errors import DocumentError, LawError, ScheduleError
 from glideslope.files import write_atomically
 from glideslope.laws.batch_sizes import checked_sizes, over
@@ -20,9 +20,11 @@ from glideslope.laws.knots import Knots
 from glideslope.laws.rates import Rates
 from glideslope.laws.reach import TIMES_THE_LONGEST, far_peak, span
 from glideslope.laws.run import are_rates, checked_rates
-from glideslope.laws.values import ByValue, read_only
+from glideslope.laws.values import ByValue, numbers, read_only
 from glideslope.plural import plural
 from glideslope.schedules import Schedule
+from glideslope.schedules.arguments import as_kind, checked
+from glideslope.schedules.numbers import is_count
 from glideslope.shown import Shown
 
 VERSION = 5  # of the file of a law
@@ -96,6 +98,7 @@ class Law(Shown, ByValue):
         parts = [predicted(knots, self.parameters) for knots in self._knots(lr, step, batch_size)]
         return self._from_lowest(np.concatenate(parts))
 
+    @checked(LawError, above_0="level")
     def interval(self, lr: Any, step: Any, level: float = 0.9, batch_size: Any = None) -> tuple[np.ndarray, np.ndarray]:
         """The lower and the upper end, shape (m,) each, of an interval in which the loss should lie with a probability
         of `level`, from the covariance of the parameters, the noise, the misfit and the drift. The other arguments are
@@ -104,7 +107,7 @@ class Law(Shown, ByValue):
         Raises:
             LawError: as for `predict`; or the level isn't between 0 and 1.
         """
-        if not 0 < level < 1:
+        if level >= 1:
             raise LawError(f"level={level}: give a number between 0 and 1")
         from scipy.special import ndtri
 
@@ -113,17 +116,16 @@ class Law(Shown, ByValue):
         loss = self._from_lowest(loss)
         by_log = by_theta * np.array([self.parameters[name] for name in NAMES]) / loss[:, None]
         longest = max((run.steps for run in self.fitted), default=1)
-        beyond = self.drift * np.log2(np.maximum(np.atleast_1d(np.asarray(step, dtype=float)) / longest, 1.0))
+        beyond = self.drift * np.log2(np.maximum(np.atleast_1d(numbers("step", step)) / longest, 1.0))
         known = np.einsum("ni,ij,nj->n", by_log, self.covariance, by_log)
         variance = known + self.noise**2 + self.misfit**2 + beyond**2
         width = float(ndtri(0.5 + level / 2)) * np.sqrt(variance)
         return loss * np.exp(-width), loss * np.exp(width)
 
+    @checked(LawError, above_0="batch")
     def at_batch(self, batch: float) -> Law:
         """The law of runs of one batch, which knows no other. Raises a LawError if the batch isn't positive, or the
         runs had none."""
-        if not (math.isfinite(batch) and batch > 0):
-            raise LawError(f"batch={batch}: give a number above 0, in the unit of the runs' batches")
         if self.batch_size is None:
             raise LawError("the runs of the law had no batch_size or tokens_per_step: give it to all, or no batch here")
         times, theta = batch / self.batch_size, self.parameters
@@ -139,15 +141,13 @@ class Law(Shown, ByValue):
         best = design(self, steps, peak=peak, floor=floor).best
         return best.peak * best.schedule.over(steps)
 
+    @checked(LawError, above_0="target peak most")
     def steps_for(
         self, target: float, schedule: Schedule | str, peak: float, most: int = 10_000_000,
         batch_size: float | None = None,
     ) -> int:  # fmt: skip
         """The updates after which a run on a schedule, a value or its text, ends at a loss; parts of the horizon grow
         with them. Raises a LawError if `most` of them don't suffice."""
-        for name, value in (("target", target), ("peak", peak), ("most", most)):
-            if not (math.isfinite(value) and value > 0):
-                raise LawError(f"{name}={value}: give a number above 0")
 
         def end(steps: int) -> float:
             """The loss after so many updates; infinite if the fixed phases are longer, or all rates are 0."""
@@ -175,20 +175,20 @@ class Law(Shown, ByValue):
         """What should be known of a prediction over so many updates at a peak rate: it is far from what was fitted, or
         the law tells nothing. Raises a LawError if the updates aren't a whole number from 1, as where the two are given
         in the order before."""
-        if steps != int(steps) or steps < 1:
-            raise LawError(f"steps={steps}, peak={peak}: give law.warnings(steps, peak)")
+        peak = as_kind(LawError, "peak", peak, "float", is_positive=True)
+        if not is_count(steps) or steps < 1:
+            raise LawError(f"steps={shown(steps)}, peak={peak}: give law.warnings(steps, peak)")
         peaks, longest = [run.peak for run in self.fitted], max(run.steps for run in self.fitted)
         warnings = []
         if far_peak(peak, peaks):
             warnings.append(f"a peak of {peak:g} is far from those fitted, {span(peaks)}")
         if steps > TIMES_THE_LONGEST * longest:
-            warnings.append(
-                f"{plural(int(steps), 'update', ',')} are {steps / longest:,.1f} times the longest run fitted"
-            )
+            warnings.append(f"{plural(int(steps), 'update', ',')} are {steps / longest:,.1f} times the longest run")
         if self.doubt:
             warnings.append(self.doubt)
         return warnings
 
+    @checked(LawError)
     def save(self, path: Path | str) -> None:
         """Writes the law to a JSON file, with a checksum. Raises a LawError if a number isn't finite; a FileError."""
         write(
@@ -213,7 +213,7 @@ class Law(Shown, ByValue):
     def _knots(self, lr: Any, step: Any, batch_size: Any) -> Iterator[Knots]:
         """The knots of a rate, for some of the steps at a time."""
         rates = lr if isinstance(lr, Rates) else checked_rates(lr)
-        steps = np.atleast_1d(np.asarray(step, dtype=float))
+        steps = np.atleast_1d(numbers("step", step))
         if not len(rates) or not are_rates(Rates.of(rates).values):
             raise LawError("lr has the rate of each update, a number from 0, and one above it")
         if np.any(steps < 0) or np.any(steps > len(rates)) or not np.all(np.isfinite(steps)):

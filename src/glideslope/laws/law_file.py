@@ -86,11 +86,9 @@ def _upgraded(document: Any) -> Any:
         return document
     rows = [[*row, 0.0] if isinstance(row, list) else row for row in covariance]
     return document | {
-        "glideslope_law": _UNSEALED,
-        "parameters": parameters | {"r": _R},
-        "covariance": [*rows, [0.0] * (len(rows) + 1)],
-        "batch_size": None,
-    }
+        "glideslope_law": _UNSEALED, "parameters": parameters | {"r": _R},
+        "covariance": [*rows, [0.0] * (len(rows) + 1)], "batch_size": None,
+    }  # fmt: skip
 
 
 def _law(document: _Document) -> Law:
@@ -137,7 +135,7 @@ def law_bytes(path: Path | str, kind: str) -> bytes:
         if Path(path).stat().st_size > MOST_BYTES:
             raise LawError(f"{path} can't be read as a law: it is larger than {MOST_BYTES:,} bytes")
         content = Path(path).read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+    except (OSError, TypeError, ValueError) as error:  # ValueError: a name with a null character
         raise LawError(f"{path} can't be read as a law: {reason(error)}") from None
     check_kind(path, content, kind)
     return content

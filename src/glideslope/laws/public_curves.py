@@ -61,25 +61,16 @@ def networks() -> tuple[Network, ...]:
 
 
 _VALUES = {
-    "L0": (2.814, -0.1041, 0.0132),
-    "A": (0.6312, 0.0645, 0.0294),
-    "alpha": (0.4971, -0.1106, 0.0511),
-    "offset": (0.02234, -0.0530, 0.1866),
-    "a": (0.9735, 0.1023, 0.1569),
-    "b": (0.2087, -0.0601, 0.1445),
-    "B": (0.5207, 0.2587, 0.0852),
-    "C": (79.04, -0.0509, 0.2400),
-    "gamma": (0.156, -0.0046, 0.1154),
-    "beta": (0.5881, 0.0070, 0.1035),
-    "p": (0.9043, -0.0309, 0.0328),
-}
+    "L0": (2.814, -0.1041, 0.0132), "A": (0.6312, 0.0645, 0.0294), "alpha": (0.4971, -0.1106, 0.0511),
+    "offset": (0.02234, -0.0530, 0.1866), "a": (0.9735, 0.1023, 0.1569), "b": (0.2087, -0.0601, 0.1445),
+    "B": (0.5207, 0.2587, 0.0852), "C": (79.04, -0.0509, 0.2400), "gamma": (0.156, -0.0046, 0.1154),
+    "beta": (0.5881, 0.0070, 0.1035), "p": (0.9043, -0.0309, 0.0328),
+}  # fmt: skip
 """Of each parameter the mean, the slope and the spread, as benchmarks/public_laws.py prints them."""
 LINE = Line(
-    np.log([_VALUES[name][0] for name in NAMES]),
-    np.array([_VALUES[name][1] for name in NAMES]),
-    np.array([_VALUES[name][2] for name in NAMES]),
-    ((0.0, 0.0, 0.0), (0.0571, 0.2458, -0.0368)),
-)
+    np.log([_VALUES[name][0] for name in NAMES]), np.array([_VALUES[name][1] for name in NAMES]),
+    np.array([_VALUES[name][2] for name in NAMES]), ((0.0, 0.0, 0.0), (0.0571, 0.2458, -0.0368)),
+)  # fmt: skip
 
 
 def directions(logs: np.ndarray) -> np.ndarray:

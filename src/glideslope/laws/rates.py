@@ -13,6 +13,7 @@ from glideslope.errors import LawError
 from glideslope.laws.values import ByValue, shared
 from glideslope.plural import plural
 from glideslope.schedules import Schedule, parse
+from glideslope.schedules.arguments import checked
 from glideslope.schedules.sampling import EACH, MOST_UPDATES, counted, sampled
 
 MOST_AS_ARRAY = 100_000_000  # the updates of which an array of every rate is made, at most
@@ -64,6 +65,7 @@ class Rates(ByValue, NDArrayOperatorsMixin):
         return lr if isinstance(lr, Rates) else cls(np.ravel(lr))
 
     @classmethod
+    @checked(LawError, above_0="peak")
     def of_schedule(cls, schedule: Schedule | str, steps: int, peak: float = 1.0) -> Rates:
         """Those of a schedule, a value or its text, over so many updates, up to 2^53; one with an end of its own keeps
         it. Raises a LawError if measurements or batches change it, or a ScheduleError if it isn't one, or as for its

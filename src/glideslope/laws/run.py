@@ -17,6 +17,7 @@ from glideslope.laws.rates import Rates
 from glideslope.laws.values import ByValue, shared
 from glideslope.plural import plural
 from glideslope.schedules import Schedule
+from glideslope.schedules.arguments import as_kind
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,7 @@ class Run(ByValue):
         try:
             lr = self.lr if isinstance(self.lr, Rates) else _array(self.lr)
             step, loss = _array(self.step), _array(self.loss)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise LawError(f"{self.name}: lr, step and loss are arrays of numbers ({error})") from None
         if not len(lr) or not are_rates(Rates.of(lr).values):
             raise LawError(f"{self.name}: lr has the rate of each update, a number from 0, and one above it")
@@ -76,17 +77,13 @@ class Run(ByValue):
             )
         kept, again = counted(self.name, step, loss)
         in_order = np.array_equal(kept, np.arange(len(step)))
-        if self.final_loss is not None and not (np.isfinite(self.final_loss) and self.final_loss > 0):
-            raise LawError(f"{self.name}: final_loss={self.final_loss}: give a positive number, or None")
+        final = as_kind(LawError, f"{self.name}: final_loss", self.final_loss, "float | None", is_positive=True)
         size = None if self.batch_size is None else checked_sizes(self.name, self.batch_size, len(lr))
         for name, value in (
-            ("batch_size", size),
-            ("lr", lr),
-            ("step", step if in_order else shared(step[kept])),
-            ("loss", loss if in_order else shared(loss[kept])),
-            ("notes", (*notes, *again)),
-            ("lost", lost),
-        ):
+            ("batch_size", size), ("final_loss", final), ("lr", lr),
+            ("step", step if in_order else shared(step[kept])), ("loss", loss if in_order else shared(loss[kept])),
+            ("notes", (*notes, *again)), ("lost", lost),
+        ):  # fmt: skip
             object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
@@ -131,7 +128,7 @@ def checked_rates(lr: Any) -> np.ndarray:
     """The rates of updates as an array, shape (T,). Raises a LawError if they aren't numbers."""
     try:
         return np.asarray(lr, dtype=float).ravel()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise LawError(
             f"{shown(lr, 60)} has no rates: give that of each update, peak * schedule.over(steps).sample(steps)"
         ) from None
@@ -156,7 +153,7 @@ def without_twins(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
     kept: list[Run] = []
     notes: list[str] = []
     alike: dict[tuple[int, bytes], list[Run]] = {}
-    for run in runs:
+    for run in runs if isinstance(runs, Sequence) else [runs]:
         if not isinstance(run, Run):
             raise LawError(f"{shown(run, 60)} is no Run: laws.read(path) gives those of a file, laws.Run(…) makes one")
         others = alike.setdefault((len(run.loss), run.loss[:: max(len(run.loss) // 64, 1)].tobytes()), [])

@@ -13,6 +13,7 @@ from glideslope.laws.form import NAMES, RELAXATION
 from glideslope.laws.kinds import SIZES
 from glideslope.laws.law import Fitted, Law, write
 from glideslope.laws.values import ByValue, read_only
+from glideslope.schedules.arguments import checked
 
 VERSION = 1  # of the file
 SAME = 0.02  # the relative difference up to which a size is one that runs are of
@@ -62,6 +63,7 @@ class SizeLaw(ByValue):
         """The sizes that runs are of."""
         return tuple(size for size, _ in self.fitted)
 
+    @checked(LawError, above_0="params batch")
     def at(self, params: float, *, batch: float | None = None, weight_decay: float | None = None) -> Law:
         """The law of a size: it predicts, and designs, as one that `fit` made.
 
@@ -73,7 +75,7 @@ class SizeLaw(ByValue):
         Raises:
             LawError: a number isn't positive, or the runs had no batch size or weight decay.
         """
-        if not (math.isfinite(params) and params >= 1):
+        if params < 1:
             raise LawError(f"params={params}: give the number of parameters, such as 124e6")
         z = math.log(params) - self.around.center
         size = next((i for i, known in enumerate(self.sizes) if abs(params / known - 1) < SAME), None)
@@ -92,6 +94,7 @@ class SizeLaw(ByValue):
         )  # fmt: skip
         return law if batch is None else law.at_batch(batch)
 
+    @checked(LawError, above_0="params batch")
     def warnings(self, params: float, batch: float | None = None) -> list[str]:
         """What should be known of a prediction for a size: it is far from those of the runs."""
         warnings = []
@@ -104,6 +107,7 @@ class SizeLaw(ByValue):
                 warnings.append(f"a batch of {batch:.3g} tokens is far from those fitted, {least:.3g} to {most:.3g}")
         return warnings
 
+    @checked(LawError)
     def save(self, path: Path | str) -> None:
         """Writes the law to a JSON file, with a checksum. Raises a LawError if a number isn't finite; a FileError."""
         plain = [  # without the runs' means, which a law over sizes doesn't keep
@@ -126,7 +130,7 @@ class SizeLaw(ByValue):
         """The logarithm of a weight decay over the one that others are taken over."""
         if weight_decay is not None and self.around.decay is None:
             raise LawError("the law was fitted on runs without a weight_decay: give it to all, or none here")
-        if weight_decay is not None and not (math.isfinite(weight_decay) and weight_decay >= 0):
+        if weight_decay is not None and weight_decay < 0:
             raise LawError(f"weight_decay={weight_decay}: give a number from 0")
         if self.around.decay is None:
             return 0.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -15,6 +14,7 @@ from glideslope.laws.rates import Rates
 from glideslope.laws.run import Run
 from glideslope.laws.size_law import SAME
 from glideslope.laws.units import mixed
+from glideslope.schedules.arguments import as_kind, checked
 
 _BATCHES = 500  # between neighbouring batches: from this ratio on, two units are mixed
 _DECAYS, _HIGHER, _AS_LONG = 30, 1.005, 0.8
@@ -34,12 +34,17 @@ class SizedRun:
     weight_decay: float | None = None  #: its coefficient, where it is known
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.params) and self.params >= 1):
+        as_kind(LawError, "run", self.run, "Run")
+        for name, kind in (("params", "float"), ("weight_decay", "float | None")):
+            value = as_kind(LawError, f"{self.run.name}: {name}", getattr(self, name), kind)
+            object.__setattr__(self, name, value)
+        if self.params < 1:
             raise LawError(f"{self.run.name}: params={self.params}: give the number of parameters, such as 124e6")
-        if self.weight_decay is not None and not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
+        if self.weight_decay is not None and self.weight_decay < 0:
             raise LawError(f"{self.run.name}: weight_decay={self.weight_decay}: give a number from 0")
 
 
+@checked(LawError)
 def sized(runs: Sequence[Run], table: Any) -> list[SizedRun]:
     """The runs with what a table says of them: columns run, params and maybe tokens_per_step, weight_decay, or other
     usual names (`laws.logs.column_names`), in a file, a data frame, or a mapping for each row. Raises a LawError if the
@@ -95,9 +100,7 @@ def groups(runs: Sequence[SizedRun]) -> dict[float, list[SizedRun]]:
             "for 124 million"
         )
     if 0 < (most := max(map(_batch, runs))) < 1:
-        raise LawError(
-            f"batches up to {most:g} tokens: they seem to be in millions; write 0.5e6 or 0.5M for half of one"
-        )
+        raise LawError(f"batches up to {most:g} tokens: they seem to be in millions; write 0.5e6 or 0.5M for half one")
     decays = [run.weight_decay for run in runs]
     if None in decays and any(decay is not None for decay in decays):
         raise LawError("some runs have a weight_decay and some haven't: give it to all or to none")

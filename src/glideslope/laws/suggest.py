@@ -10,6 +10,7 @@ from functools import cache
 from importlib.resources import files
 
 from glideslope.errors import LawError
+from glideslope.schedules.arguments import checked
 
 TASKS, OPTIMIZERS = ("pretrain", "finetune", "vision"), ("adamw", "adam", "sgd")
 METHODS = ("full", "lora", "layer-wise", "mup", "completep")
@@ -55,6 +56,7 @@ class Suggestion:
     warnings: tuple[str, ...]  #: what should be known of it
 
 
+@checked(LawError, above_0="params tokens batch tuned_peak")
 def suggest(
     *, params: float, task: str = "pretrain", method: str = "full", optimizer: str = "adamw",
     tokens: float | None = None, batch: float | None = None, tuned_peak: float | None = None,
@@ -82,9 +84,6 @@ def suggest(
     for name, value, known in kinds:
         if value not in known:
             raise LawError(f"{name}={value!r}: give {', '.join(known)}")
-    for name, number in (("params", params), ("tokens", tokens), ("batch", batch), ("tuned_peak", tuned_peak)):
-        if number is not None and not (math.isfinite(number) and number > 0):
-            raise LawError(f"{name}={number}: give a number above 0")
     if params < _LEAST:
         raise LawError(f"params={params:g}: they seem to be in millions or billions; write 7e9 or 7B for 7 billion")
     if batch is not None and tokens is not None and batch > tokens:

@@ -14,7 +14,8 @@ from glideslope.errors import LawError
 from glideslope.laws.kinds import LOSSES
 from glideslope.laws.law import write
 from glideslope.laws.table_edge import limits
-from glideslope.laws.values import ByValue, read_only
+from glideslope.laws.values import ByValue, numbers, read_only
+from glideslope.schedules.arguments import checked
 
 NAMES = (
     "peak", "peak by params", "peak by tokens", "peak by batch", "batch", "batch by params", "batch by tokens",
@@ -70,25 +71,26 @@ class TableLaw(ByValue):
         """The final losses of runs, shape (n,): of networks of so many parameters, on so many tokens, with a batch in
         the table's unit and a peak rate, numbers or of shape (n,) each. Where runs of such a peak diverge (see
         `largest_peak`), it is e times as high or more. Raises a LawError if one isn't positive."""
-        at = [np.atleast_1d(np.asarray(value, dtype=float)) for value in (params, tokens, batch, peak)]
+        given = {"params": params, "tokens": tokens, "batch": batch, "peak": peak}
+        at = [np.atleast_1d(numbers(name, value)) for name, value in given.items()]
         if not all(np.all(np.isfinite(values) & (values > 0)) for values in at):
             raise LawError("params, tokens, batch and peak are numbers above 0")
         logs = centered(at, self.center)
         beyond = logs[3] - limits(self.edges, np.log(np.stack(np.broadcast_arrays(*at)))[:3])
         return np.exp(predicted(self.place, logs) + self.center[3] + np.where(beyond > 1e-6, 1 + beyond, 0.0))
 
+    @checked(LawError, above_0="params tokens batch")
     def largest_peak(self, params: float, tokens: float, batch: float) -> float:
         """The largest peak that is safe, by the runs of the table that diverged; infinite where none did. One that
         wasn't tried lies below the edge by what isn't known of it. Raises a LawError if a number isn't positive."""
-        self.predict(params, tokens, batch, 1.0)  # checks them
         return math.exp(limits(self.edges, np.log([[params], [tokens], [batch]]))[0])
 
+    @checked(LawError, above_0="params tokens batch")
     def best(self, params: float, tokens: float, batch: float | None = None) -> Best:
         """The peak and the batch of least loss for a size and tokens; at a batch, the peak for it.
 
         The batch is no smaller than those of the table, and larger ones only by as much as the tokens are more; the
         peak is no larger than those tried, nor than `largest_peak`. Raises a LawError if a number isn't positive."""
-        self.predict(params, tokens, batch or 1.0, 1.0)  # checks them
         n, d = math.log(params) - self.center[0], math.log(tokens) - self.center[1]
         values = dict(zip(NAMES, self.place.tolist(), strict=True))
         least, most = (math.log(edge) - self.center[2] for edge in self.ranges[2])
@@ -107,6 +109,7 @@ class TableLaw(ByValue):
         loss, low, high = self.interval(params, tokens, size, peak)
         return Best(peak, size, loss, low, high)
 
+    @checked(LawError, above_0="params tokens batch peak")
     def interval(self, params: float, tokens: float, batch: float, peak: float) -> tuple[float, float, float]:
         """The final loss of a run, and the lower and the upper end of a 90% interval. Raises a LawError as `predict`
         does."""
@@ -115,17 +118,19 @@ class TableLaw(ByValue):
         steps = 1e-5 * np.eye(len(self.place))
         up, down = ([predicted(self.place + sign * step, at)[0] for step in steps] for sign in (1, -1))
         slopes = np.subtract(up, down) / 2e-5
-        width = 1.645 * math.sqrt(float(slopes @ self.covariance @ slopes) + self.noise**2 + APART**2)
+        variance = float(slopes @ self.covariance @ slopes) + self.noise**2 + APART**2
+        width = min(1.645 * math.sqrt(variance), _MOST)
         return loss, loss * math.exp(-width), loss * math.exp(width)
 
+    @checked(LawError, above_0="flops params")
     def best_size(self, flops: float, params: float | None = None) -> tuple[float, float]:
         """The size and the tokens of least loss for an amount of compute, 6·params·tokens, from half the smallest size
         of the table to four times the largest; of a size, the tokens. Raises a LawError if one isn't positive."""
-        self.predict(1.0 if params is None else params, flops, 1.0, 1.0)  # checks them
         every = np.geomspace(self.ranges[0][0] / 2, 4 * self.ranges[0][1], _SIZES).tolist()
         sizes = every if params is None else [params]
         return min(((size, flops / (FLOPS * size)) for size in sizes), key=lambda run: self.best(*run).loss)
 
+    @checked(LawError)
     def save(self, path: Path | str) -> None:
         """Writes the law to a JSON file, with a checksum. Raises a LawError if a number isn't finite; a FileError."""
         edges = [[value if math.isfinite(value) else None for value in edge] for edge in self.edges.tolist()]
@@ -133,6 +138,7 @@ class TableLaw(ByValue):
         arrays = {"place": self.place.tolist(), "covariance": self.covariance.tolist(), "edges": edges}
         write({LOSSES: VERSION} | arrays | plain, path)
 
+    @checked(LawError, above_0="params tokens")
     def warnings(self, params: float, tokens: float) -> list[str]:
         """What should be known of a prediction: it is far from the table."""
         warnings = []

@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from glideslope.documents import shown
+from glideslope.errors import LawError
+
 
 class ByValue:
     """A frozen dataclass of which two are equal if their fields are, arrays to the last number."""
@@ -19,6 +22,16 @@ class ByValue:
 
     def __hash__(self) -> int:
         return hash(_content(self))
+
+
+def numbers(name: str, values: Any) -> np.ndarray:
+    """An array of numbers, or one. Raises a LawError for anything else."""
+    try:
+        if not np.iscomplexobj(array := np.asarray(values)) and array.dtype.kind not in "bmM":
+            return np.asarray(values, dtype=float)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise LawError(f"{name}={shown(values, 80)}: give a number, or an array of numbers")
 
 
 def shared(values: Any) -> np.ndarray:

@@ -104,9 +104,7 @@ def checked_decay(decay: Any) -> float:
     """A factor from a layer to the next. Raises a LayerError if it isn't between 0 and 1."""
     decay = plain(decay)
     if not (is_number(decay) and 0 < decay <= 1):
-        raise LayerError(
-            f"decay={decay!r}: give a factor between 0 and 1; in by_depth, smaller= says in which direction"
-        )
+        raise LayerError(f"decay={decay!r}: give a factor between 0 and 1; in by_depth, smaller= says which way")
     return float(decay)
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
+from glideslope.documents import shown
 from glideslope.errors import LayerError
 from glideslope.layers.parameters import Parameter
+from glideslope.schedules.numbers import is_finite
 
 
 @dataclass(frozen=True)
@@ -90,5 +91,6 @@ def grouped(multipliers: Iterable[tuple[Parameter, float, float]]) -> Multiplier
 
 def check_multiplier(name: str, multiplier: Any) -> None:
     """Raises unless a multiplier is a finite number from 0."""
-    if not (isinstance(multiplier, Real) and 0 <= float(multiplier) < math.inf):
-        raise LayerError(f"{name}: a multiplier of {multiplier!r}: give a number from 0, which freezes")
+    value: Any = multiplier if isinstance(multiplier, Real) else -1
+    if not (is_finite(value) and value >= 0):
+        raise LayerError(f"{name}: a multiplier of {shown(multiplier)}: give a number from 0, which freezes")

@@ -46,7 +46,7 @@ def by_width(base: Any, model: Any, rule: str = "adam") -> Multipliers:
     2.bias    64                64           1
     4         2×64             128        0.25
     """
-    if rule not in RULES:
+    if not isinstance(rule, str) or rule not in RULES:
         raise LayerError(f"rule={rule!r}: give 'adam' or 'sgd'")
     narrow, wide = parameters(base), parameters(model)
     _check_untied(model)

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from glideslope.documents import shown
 from glideslope.errors import SearchError
+from glideslope.schedules.numbers import is_finite, plain
 from glideslope.schedules.sampling import MOST_UPDATES, short
+
+_REAL: Any = (int, float, Fraction, Decimal)
 
 
 def check_positive(**numbers: Any) -> None:
     """Raises unless each is positive, naming the one that isn't."""
-    for name, number in numbers.items():
-        if isinstance(number, bool) or not hasattr(number, "__float__") or getattr(number, "ndim", 0) > 0:
+    for name, given in numbers.items():
+        number: Any = plain(given)
+        if isinstance(number, bool) or not isinstance(number, _REAL):
             raise SearchError(f"{name}={shown(number)}: give a number")
         if number > MOST_UPDATES and not (isinstance(number, float) and math.isinf(number)):
             raise SearchError(f"{name}={short(number)}: at most 2^53, about 9e15, can be counted")
-        if not (math.isfinite(number) and number > 0):
-            raise SearchError(f"{name}={number}: it must be positive")
+        if not (number > 0 and is_finite(number)):
+            raise SearchError(f"{name}={short(number)}: it must be positive")
 
 
 def check_peak(peak: object) -> float:

@@ -16,11 +16,9 @@ from glideslope.schedules.schedule import Schedule
 from glideslope.schedules.wrapper import Placed, Wrapper, enclosed
 
 _COMBINE: dict[str, Callable[[Any, Any, Any], Any]] = {
-    "+": lambda a, b, xp: a + b,
-    "*": lambda a, b, xp: a * b,
-    "max": lambda a, b, xp: xp.maximum(a, b),
+    "+": lambda a, b, xp: a + b, "*": lambda a, b, xp: a * b, "max": lambda a, b, xp: xp.maximum(a, b),
     "min": lambda a, b, xp: xp.minimum(a, b),
-}
+}  # fmt: skip
 _MOST: dict[str, Callable[[list[float]], float]] = {"+": math.fsum, "*": math.prod, "max": max, "min": min}
 _BINDING = {"+": 1, "*": 2}
 

@@ -27,9 +27,7 @@ def extended(schedule: Schedule, at: Time, to: Time) -> Schedule:
         raise ScheduleError(f"{schedule!r} has no horizon to move: give it first, schedule.over(10_000)")
     frame = Frame(schedule.length(Frame()), schedule.clock)
     if duration(to).unit == "%":
-        raise ScheduleError(
-            f"to={to}: give the new horizon in updates or another unit, not as a percentage of the old one"
-        )
+        raise ScheduleError(f"to={to}: give the horizon in updates or another unit, not as a percentage of the old one")
     now, horizon = frame.updates(duration(at)), schedule.clock.updates(duration(to))
     if not (now <= schedule.length(frame) <= horizon):
         raise ScheduleError(
@@ -44,9 +42,7 @@ def extended(schedule: Schedule, at: Time, to: Time) -> Schedule:
         )
     begins = sum(Sequence(parts).shared_out(frame, schedule.length(frame))[: filler + 1])
     if now > begins:
-        raise ScheduleError(
-            f"at={at}: its cooldown began at update {number_text(begins)}; go on from a state before it"
-        )
+        raise ScheduleError(f"at={at}: its cooldown began at update {number_text(begins)}; go on from one before it")
     past = tuple(in_updates(part, frame) for part in parts[: filler + 1])
     whole = Sequence((*past, *parts[filler + 1 :])) if len(parts) > 1 else past[0]
     return Over(whole, duration(to), schedule.clock)

@@ -80,9 +80,7 @@ def horizon_of(time: Time) -> Duration:
     """Reads a horizon: a duration of an update or more."""
     number = plain(time)
     if isinstance(number, int | float) and 0 < number < 1:
-        raise ScheduleError(
-            f"a horizon of {number} updates: give the length of the whole training, 10_000 for instance"
-        )
+        raise ScheduleError(f"a horizon of {number} updates: give the length of the whole training, such as 10_000")
     return duration(time)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from glideslope.documents import shown
 from glideslope.errors import ScheduleError
 from glideslope.renamed import was_called
 from glideslope.schedules.arrays import Array, Formula, evaluated, scalars
@@ -95,7 +96,10 @@ class Schedule(Drawn, ABC):
         Raises:
             ScheduleError: a duration needs a horizon or a clock that wasn't given; `.over` gives it.
         """
-        return self._factor(t, scalars) if isinstance(t, (int, float)) else evaluated(self._factor, t)
+        try:
+            return self._factor(t, scalars) if isinstance(t, (int, float)) else evaluated(self._factor, t)
+        except OverflowError:
+            raise ScheduleError(f"t={shown(t, 20)}: that many updates can't be counted") from None
 
     def sample(self, steps: int) -> np.ndarray:
         """The factors of the first `steps` updates, shape (steps,). A schedule without an end is taken over `steps`.

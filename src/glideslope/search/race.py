@@ -84,21 +84,11 @@ class Race(Shown):
 
 @releasing
 def race(
-    job: Job | JobFactory,
-    schedules: Sequence[Policy],
-    steps: int,
-    peaks: Sequence[float],
-    *,
-    optimizers: Sequence[str] = (),
-    averages: Sequence[str] = (),
-    seeds: int = 1,
-    seed: int = 0,
-    target: float | None = None,
-    evaluations: int = 20,
-    memory: MutableMapping[str, dict[str, Any]] | None = None,
-    watch: Watch = unwatched,
-    executor: Executor | None = None,
-) -> Race:
+    job: Job | JobFactory, schedules: Sequence[Policy], steps: int, peaks: Sequence[float], *,
+    optimizers: Sequence[str] = (), averages: Sequence[str] = (), seeds: int = 1, seed: int = 0,
+    target: float | None = None, evaluations: int = 20, memory: MutableMapping[str, dict[str, Any]] | None = None,
+    watch: Watch = unwatched, executor: Executor | None = None,
+) -> Race:  # fmt: skip
     """Runs every schedule at every peak rate, and every peak as a constant rate, from the same initial state.
 
     Schedules with the same curve, as `hold()` and `constant()`, are one contestant.
@@ -129,7 +119,7 @@ def race(
     check_positive(steps=steps, seeds=seeds, evaluations=evaluations)
     steps, seeds, evaluations = whole("steps", steps), whole("seeds", seeds), whole("evaluations", evaluations)
     check_lists(schedules=schedules, peaks=peaks)
-    seed, peaks = whole("seed", seed), [check_peak(peak) for peak in peaks]
+    seed, schedules, peaks = whole("seed", seed), list(schedules), [check_peak(peak) for peak in peaks]
     target = None if target is None else real("target", target)
     if not schedules or not peaks:
         raise SearchError("a race needs at least one schedule and one peak rate")

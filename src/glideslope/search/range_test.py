@@ -11,6 +11,7 @@ import numpy as np
 from glideslope.errors import SearchError
 from glideslope.plural import plural
 from glideslope.schedules.amounts import real
+from glideslope.schedules.sampling import short
 from glideslope.search.jobs.calls import calling
 from glideslope.search.jobs.job import Job, JobFactory
 from glideslope.search.jobs.scalars import whole
@@ -24,6 +25,7 @@ from glideslope.shown import Shown
 
 logger = logging.getLogger("glideslope")
 
+_MOST_STEPS = 10_000_000  # updates of a sweep, whose rates are an array
 BELOW_EDGE = 10.0  # by how much the suggestion is below the largest stable rate where nothing else is known
 
 
@@ -63,15 +65,9 @@ class RangeTest(Shown):
 
 
 def find(
-    job: Job | JobFactory,
-    *,
-    low: float = 1e-5,
-    high: float = 10.0,
-    steps: int = 100,
-    sweeps: int = 5,
-    seed: int = 0,
+    job: Job | JobFactory, *, low: float = 1e-5, high: float = 10.0, steps: int = 100, sweeps: int = 5, seed: int = 0,
     watch: Watch = unwatched,
-) -> RangeTest:
+) -> RangeTest:  # fmt: skip
     """Finds a rate to train with, by short sweeps from very small to very large rates; the job is put back at the end.
 
     The rates found depend on `steps`: see `RangeTest`.
@@ -98,10 +94,10 @@ def range_test(trials: Trials, *, low: float, high: float, steps: int, sweeps: i
     low, high, steps, sweeps = real("low", low), real("high", high), whole("steps", steps), whole("sweeps", sweeps)
     if not 0 < low < high < math.inf:
         raise SearchError(f"a range from {low} to {high}: give 0 < low < high")
-    if steps < 10:
-        raise SearchError(f"a sweep of {plural(steps, 'update')}: give at least 10")
-    if sweeps < 1:
-        raise SearchError(f"{plural(sweeps, 'sweep')}: give at least 1")
+    if not 10 <= steps <= _MOST_STEPS:
+        raise SearchError(f"a sweep of {short(steps)} updates: give at least 10, and not over {_MOST_STEPS:,}")
+    if not 1 <= sweeps <= _MOST_STEPS:
+        raise SearchError(f"{short(sweeps)} sweeps: give at least 1, and not over {_MOST_STEPS:,}")
     if not trials.can_reseed:
         sweeps = 1
     rates = np.geomspace(low, high, steps)

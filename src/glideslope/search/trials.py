@@ -10,7 +10,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from glideslope.documents import shown
+from glideslope.documents import check_kind, shown
 from glideslope.errors import SearchError
 from glideslope.search.directory.best import best_here, drop_unless_less
 from glideslope.search.directory.kept import Kept
@@ -67,6 +67,7 @@ class Trials:
     def __post_init__(self) -> None:
         if not isinstance(self.memory, MutableMapping):
             raise SearchError(f"memory={shown(self.memory)}: give a dict, or a glideslope.search.RunDirectory")
+        check_kind(SearchError, Callable, "a function of a Progress", watch=self.watch)
         self.opened = self.seed
         self.optimizer: str | None = None
         if self._directory is not None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from glideslope.averages import Average
-from glideslope.documents import shown
+from glideslope.documents import check_kind
 from glideslope.errors import NothingLearnedError, SearchError
 from glideslope.feedback import Guard
 from glideslope.plural import plural
@@ -78,33 +78,18 @@ class Tuned(Shown):
 
 @releasing
 def tune(
-    job: Job | JobFactory,
-    steps: int,
-    *,
-    overhead: float = 2.0,
-    schedules: Iterable[Policy] | None = None,
-    optimizers: Iterable[str] = (),
-    averages: Iterable[str] = (),
-    also: Iterable[str] = (),
-    guard: Guard | None = None,
-    against_constant: bool = False,
-    constant_peaks: Iterable[float] = (),
-    seed: int = 0,
-    memory: MutableMapping[str, dict[str, Any]] | None = None,
-    watch: Watch = unwatched,
-    say: Callable[[str], None] = unsaid,
-    executor: Executor | None = None,
-    speculate: int = 0,
-) -> Tuned:
+    job: Job | JobFactory, steps: int, *, overhead: float = 2.0, schedules: Iterable[Policy] | None = None,
+    optimizers: Iterable[str] = (), averages: Iterable[str] = (), also: Iterable[str] = (), guard: Guard | None = None,
+    against_constant: bool = False, constant_peaks: Iterable[float] = (), seed: int = 0,
+    memory: MutableMapping[str, dict[str, Any]] | None = None, watch: Watch = unwatched,
+    say: Callable[[str], None] = unsaid, executor: Executor | None = None, speculate: int = 0,
+) -> Tuned:  # fmt: skip
     """Finds the peak rate with the least final validation loss, and trains with it.
 
-    The schedule is a single cycle, which is near the best on nearly every training; with an overhead of 1 or more, a
-    linear decay is tried at the same peak. The peak is found by a few *complete* runs of equal length, each annealed to
-    its end: the first has the peak that is usual for the kind of optimizer, the next change it by factors of four, the
-    last are at the minimum of a parabola. With an overhead of 2 or more, further full runs follow; the best one is the
-    answer. Where the best short run ends lower than every full one, as when a training fits its noise, that run is the
-    answer, and its schedule stops the training there. A full run that fits nothing but noise is given up, and the
-    updates that it leaves make another, a linear decay at half its peak.
+    The schedule is a single cycle; with an overhead of 1 or more, a linear decay is tried at the same peak. The peak is
+    found by a few *complete* runs of equal length; with an overhead of 2 or more, further full runs follow, the best of
+    which is the answer. Where the best short run ends lower than every full one, as when a training fits its noise,
+    that run is, and its schedule stops the training there.
 
     Args:
         job: a job, or a function from a seed to a job.
@@ -131,15 +116,15 @@ def tune(
             sooner. Runs that aren't needed in the end are beyond the bound, and counted apart.
 
     Raises:
-        SearchError: steps or overhead aren't positive, or leave too few updates for a search; or runs are to be made
-            ahead without an executor.
+        SearchError: an argument is out of its range, or steps and overhead leave too few updates for a search.
         NothingLearnedError: no full run ends clearly below the untrained loss; its `tuned` is the `Tuned`.
         JobError: the training loss isn't finite from the first update, or a call of the job fails.
     """
     check_positive(steps=steps, overhead=overhead)
     check_lists(schedules=() if schedules is None else schedules, constant_peaks=constant_peaks)
-    if guard is not None and not isinstance(guard, Guard):
-        raise SearchError(f"guard={shown(guard)}: give glideslope.guard()")
+    check_kind(SearchError, Guard | None, "glideslope.guard()", guard=guard)
+    check_kind(SearchError, bool, "True or False", against_constant=against_constant)
+    check_kind(SearchError, Callable, "a function of a line", say=say)
     steps, overhead, seed = whole("steps", steps), float(overhead), whole("seed", seed)
     rates = tuple(map(check_peak, constant_peaks))
     total = math.floor(round(overhead * steps, 6))  # 30 / 49 of 49 updates are 30

@@ -21,11 +21,9 @@ Band = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 def chart(
-    predicted: dict[str, Band],
-    title: str,
-    measured: dict[str, tuple[np.ndarray, np.ndarray]] | None = None,
+    predicted: dict[str, Band], title: str, measured: dict[str, tuple[np.ndarray, np.ndarray]] | None = None,
     level: float = 0.9,
-) -> Chart:
+) -> Chart:  # fmt: skip
     """Predicted curves by name, with bands that hold a loss in `level` of the runs, and measured ones as points."""
     series = [Series(name, step, loss, band=(low, high)) for name, (step, loss, low, high) in predicted.items()]
     points = [

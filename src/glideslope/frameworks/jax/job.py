@@ -7,9 +7,10 @@ from typing import Any
 
 import jax
 
-from glideslope.documents import shown
+from glideslope.documents import check_kind, shown
 from glideslope.errors import JobError
 from glideslope.frameworks.numbered_job import NumberedJob
+from glideslope.search.jobs.scalars import number
 
 Update = Callable[[Any, Any, Any, Any], tuple[Any, Any, Any]]
 
@@ -29,7 +30,7 @@ class Job(NumberedJob):
         evaluate: params -> the validation loss.
 
     Raises:
-        JobError: `update` or `data` can't be called.
+        JobError: `update`, `data` or `evaluate` can't be called.
 
     >>> import jax.numpy as jnp, glideslope as gs
     >>> def update(params, opt_state, batch, lr):
@@ -55,15 +56,10 @@ class Job(NumberedJob):
     def __init__(
         self, params: Any, opt_state: Any, update: Update, data: Callable[[int], Any], evaluate: Callable[[Any], Any]
     ) -> None:
-        if not callable(update):
-            raise JobError(
-                f"update is a {type(update).__name__}: give a function, update(params, opt_state, batch, lr)"
-            )
-        if not callable(data):
-            raise JobError(
-                f"data is a {type(data).__name__}: give a function, data(t), the batch of update t; gs.jax.Batches "
-                "makes one from arrays"
-            )
+        a = "a function, "
+        check_kind(JobError, Callable, f"{a}update(params, opt_state, batch, lr)", update=update)
+        check_kind(JobError, Callable, f"{a}data(t), the batch of update t, or gs.jax.Batches of arrays", data=data)
+        check_kind(JobError, Callable, f"{a}evaluate(params), the validation loss", evaluate=evaluate)
         super().__init__(data)
         # Copies: an update function may give its arguments' memory away.
         self.params, self.opt_state = _copied((params, opt_state))
@@ -74,13 +70,23 @@ class Job(NumberedJob):
         """Makes one update at rate `lr`; returns its training loss, a scalar left on its device. Raises a JobError for
         a control, since none can be set."""
         self._refuse(controls)
-        self.params, self.opt_state, loss = self._update(self.params, self.opt_state, self._next_batch(), lr)
+        given = self._update(self.params, self.opt_state, self._next_batch(), lr)
+        if not isinstance(given, list | tuple) or len(given) != 3:
+            raise JobError(f"update gave {shown(given, 80)}: give (params, opt_state, loss)")
+        if not self.updates:
+            _check_same(self.params, given[0], "update gave params unlike those it got")
+            _check_same(self.opt_state, given[1], "update gave an opt_state unlike that it got")
+        self.params, self.opt_state, loss = given
         self.updates += 1
         return loss
 
     def evaluate(self) -> float:
         """The validation loss."""
-        return float(self._evaluate(self.params))
+        loss = self._evaluate(self.params)
+        try:
+            return number(loss)
+        except TypeError as error:
+            raise JobError(f"evaluate: {error}") from None
 
     def state(self) -> dict[str, Any]:
         """A snapshot of all that the next step depends on: a pytree of arrays, and the data."""
@@ -94,14 +100,18 @@ class Job(NumberedJob):
 
     def _check(self, state: Any) -> None:
         self._check_position(state, "params", "opt_state")
-        here = self.params, self.opt_state
         saved = state["params"], state["opt_state"]
-        leaves, theirs = jax.tree.flatten(here), jax.tree.flatten(saved)
-        if bool(leaves[1] != theirs[1]):  # type: ignore[operator]
-            raise JobError("the parameters and the optimizer's state aren't those of this job")
-        for leaf, value in zip(leaves[0], theirs[0], strict=True):
-            if hasattr(leaf, "dtype") and _form(value) != _form(leaf):
-                raise JobError(f"{leaf.dtype} {leaf.shape} in this job, and in the state {shown(value)}")
+        _check_same((self.params, self.opt_state), saved, "the state isn't one of this job")
+
+
+def _check_same(here: Any, given: Any, problem: str) -> None:
+    """Raises a JobError unless two pytrees have the same parts, of the same types and shapes."""
+    (leaves, form), (values, other) = jax.tree.flatten(here), jax.tree.flatten(given)
+    if bool(form != other):  # type: ignore[operator]
+        raise JobError(f"{problem}: it has other parts, {shown(given, 80)}")
+    for leaf, value in zip(leaves, values, strict=True):
+        if hasattr(leaf, "dtype") and _form(value) != _form(leaf):
+            raise JobError(f"{problem}: {shown(value, 80)} in the place of {leaf.dtype} {leaf.shape}")
 
 
 def _form(leaf: Any) -> tuple[str, Any]:

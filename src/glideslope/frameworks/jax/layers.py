@@ -62,9 +62,7 @@ def scale_by_layer(multipliers: Multipliers) -> optax.GradientTransformation:
     def init(params: Any) -> Any:
         missing = {name for name, _ in leaves(params)} - multipliers.by_parameter.keys()
         if missing:
-            raise LayerError(
-                f"no multiplier for {', '.join(sorted(missing)[:5])}: make the multipliers with this model"
-            )
+            raise LayerError(f"no multiplier for {', '.join(sorted(missing)[:5])}: make multipliers with this model")
         return optax.EmptyState()
 
     return optax.GradientTransformation(init, update)

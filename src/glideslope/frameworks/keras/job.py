@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
+from numbers import Integral
 from typing import Any
 
 import keras
 import numpy as np
 
-from glideslope.documents import shown
+from glideslope.documents import check_kind, shown
 from glideslope.errors import JobError
 from glideslope.frameworks.numbered_job import NumberedJob
+from glideslope.search.jobs.calls import calling
 
 _MOST_BATCHES = 1000
 
@@ -26,7 +28,7 @@ class Job(NumberedJob):
         batch_size: the examples in a batch of the validation, whose loss doesn't depend on it.
 
     Raises:
-        JobError: the model isn't compiled, or its rate is a schedule.
+        JobError: the model isn't compiled, its rate is a schedule, or what is given isn't data.
 
     >>> import numpy as np, glideslope as gs
     >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
@@ -55,13 +57,17 @@ class Job(NumberedJob):
             raise JobError("the optimizer's rate is a schedule, which a search can't set: compile with a number")
         if not callable(train):
             raise JobError(f"train is a {type(train).__name__}: give gs.keras.Batches((inputs, targets), batch_size)")
-        if not isinstance(validation, list | tuple) or len(validation) != 2:
-            raise JobError(f"validation is a {type(validation).__name__}: give (inputs, targets), two arrays")
+        if not isinstance(validation, list | tuple) or len(validation) != 2 or not _are_arrays(validation):
+            raise JobError(f"validation={shown(validation, 80)}: give (inputs, targets), two arrays")
+        check_kind(JobError, Integral, "a whole number of examples", batch_size=batch_size)
+        if batch_size < 1:
+            raise JobError(f"batch_size={batch_size}: give 1 or more examples")
         super().__init__(train)
         self.model = model
         self._validation = validation
         self._batch_size = batch_size
-        _build(model, train(0)[0])
+        with calling("train", "at the first batch"):
+            _build(model, self._next_batch()[0])
         _give_as_fit(model)
 
     def step(self, lr: float, **controls: float) -> float:
@@ -79,6 +85,12 @@ class Job(NumberedJob):
             self.batches += 1
             losses.append(self.model.train_on_batch(inputs, targets, *weights, return_dict=True)["loss"])
         return float(np.mean(losses))
+
+    def _next_batch(self) -> Any:
+        batch = super()._next_batch()
+        if not isinstance(batch, list | tuple) or not 2 <= len(batch) <= 3 or not _are_arrays(batch):
+            raise JobError(f"train gave {shown(batch, 80)}: give arrays, (inputs, targets) or with weights")
+        return batch
 
     def evaluate(self) -> float:
         """The mean loss over the validation data; the training goes on as if it hadn't been."""
@@ -123,6 +135,12 @@ class Job(NumberedJob):
     def _variables(self) -> list[Any]:
         """The model's, the states of its random generators among them, its metrics', and the optimizer's."""
         return [*self.model.variables, *self.model.optimizer.variables]
+
+
+def _are_arrays(parts: Any) -> bool:
+    """Whether data have nothing but arrays of examples, however nested; weights may be None."""
+    arrays = keras.tree.flatten([*parts[:2], *(part for part in parts[2:] if part is not None)])
+    return bool(arrays) and all(getattr(array, "shape", ()) for array in arrays)
 
 
 def _build(model: Any, inputs: Any) -> None:

@@ -43,7 +43,7 @@ def layerwise(optimizer: keras.optimizers.Optimizer, multipliers: Multipliers) -
     def of(variable: Any) -> float:
         if variable.path not in by_path:
             raise LayerError(
-                f"no multiplier for {variable.path}: make the multipliers with this model, after it is built"
+                f"no multiplier for {variable.path}: make the multipliers with this model, once it is built"
             )
         return by_path[variable.path]
 

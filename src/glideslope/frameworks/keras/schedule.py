@@ -43,14 +43,9 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
     """
 
     def __init__(
-        self,
-        schedule: schedules.Schedule | str,
-        peak: float,
-        *,
-        steps: Time | None = None,
-        clock: Clock | None = None,
-        gradient_accumulation_steps: int | None = None,
-    ) -> None:
+        self, schedule: schedules.Schedule | str, peak: float, *, steps: Time | None = None,
+        clock: Clock | None = None, gradient_accumulation_steps: int | None = None,
+    ) -> None:  # fmt: skip
         curve = as_policy(schedule).curve
         if clock is not None and steps is None:
             raise ScheduleError(f"{curve!r}: a clock needs a horizon, steps=")

@@ -48,14 +48,9 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
     """
 
     def __init__(
-        self,
-        schedule: Policy,
-        *,
-        monitor: str = "val_loss",
-        peak: float | None = None,
-        steps: Time | None = None,
+        self, schedule: Policy, *, monitor: str = "val_loss", peak: float | None = None, steps: Time | None = None,
         clock: Clock | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__()
         policy = as_policy(schedule)
         self.feedback = policy.feedback

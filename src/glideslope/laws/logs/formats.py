@@ -8,18 +8,9 @@ from glideslope.laws.logs.source import Source, UnknownFormatError
 from glideslope.laws.logs.table import Table
 
 FORMATS: tuple[Format, ...] = (
-    mlflow.FOLDER,
-    tensorboard.EVENTS,
-    tensorboard.DOWNLOAD,
-    numbers.FORMAT,
-    wandb_charts.FORMAT,
-    mlflow.EXPORT,
-    json_text.FORMAT,
-    *scripts.FORMATS,
-    delimited.WITH_HEADER,
-    printed.FORMAT,
-    delimited.FORMAT,
-)
+    mlflow.FOLDER, tensorboard.EVENTS, tensorboard.DOWNLOAD, numbers.FORMAT, wandb_charts.FORMAT, mlflow.EXPORT,
+    json_text.FORMAT, *scripts.FORMATS, delimited.WITH_HEADER, printed.FORMAT, delimited.FORMAT,
+)  # fmt: skip
 """In the order in which they are tried: the narrower before the wider."""
 
 

@@ -43,9 +43,7 @@ def updates(
     counts = places * (length / batches if batches else 1.0)
     counts = np.floor(counts) + 1 if from_0 else np.round(counts)
     if np.any(counts[placed] > length):
-        raise LawError(
-            f"{file}: the place {places[placed].max():g} in an epoch of {length:g} updates (--steps-per-epoch)"
-        )
+        raise LawError(f"{file}: the place {places[placed].max():g} in an epoch of {length:g} (--steps-per-epoch)")
     counts = np.where(placed, counts, length)
     first = min(np.min(epochs[known], initial=1), 1)
     counted = ", both counted from 0" if from_0 and first == 0 else ", counted from 0" if from_0 else ""

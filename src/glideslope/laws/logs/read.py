@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from glideslope.laws.logs.table_of_runs import is_of_curves, of_curves
 from glideslope.laws.run import Run
 from glideslope.renamed import was_called
 from glideslope.schedules import Schedule
+from glideslope.schedules.arguments import checked
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Read:
 
 
 @was_called("warm", "warmup")
+@checked(LawError, above_0="steps_per_epoch peak")
 def read(
     paths: Iterable[Path | str] | Path | str, *, step: str | None = None, lr: str | None = None,
     loss: str | None = None, warmup: int | None = None, steps_per_epoch: float | None = None,
@@ -70,8 +71,6 @@ def read(
         LawError: a file can't be read, or lacks a column: those it has are named. In a folder it is skipped, with a
             note. Or two files contradict each other.
     """
-    if steps_per_epoch is not None and not (math.isfinite(steps_per_epoch) and steps_per_epoch > 0):
-        raise LawError(f"steps_per_epoch={steps_per_epoch}: give a positive number")
     if warmup is not None and not warmup >= 0:
         raise LawError(f"warmup={warmup}: give the updates of the warmup, from 0")
     if (schedule is None) != (peak is None) or (steps is not None and schedule is None):

@@ -90,7 +90,7 @@ def described(error: BaseException) -> str:
         return f"it called {call}, and a job may not end the process: let it return, or raise an error"
     if isinstance(error, OutOfTime):
         return one_line(error)
-    return f"{type(error).__name__}: {one_line(error)}{_place(error)}"
+    return ": ".join(filter(None, (type(error).__name__, one_line(error)))) + _place(error)
 
 
 def _place(error: BaseException) -> str:

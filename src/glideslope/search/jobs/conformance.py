@@ -7,9 +7,10 @@ import pickle
 from collections.abc import Callable
 
 from glideslope.errors import JobError
+from glideslope.schedules.amounts import check_peak, check_positive
 from glideslope.search.jobs.calls import FAILURES, calling, described
 from glideslope.search.jobs.job import Job, check_methods
-from glideslope.search.jobs.scalars import number
+from glideslope.search.jobs.scalars import number, whole
 
 
 def check_job(job: Job, *, lr: float = 1e-3, steps: int = 5) -> None:
@@ -39,6 +40,8 @@ def check_job(job: Job, *, lr: float = 1e-3, steps: int = 5) -> None:
     >>> check_job(Quadratic())
     """
     check_methods(job)
+    check_positive(steps=steps)
+    lr, steps = check_peak(lr), whole("steps", steps)
     with calling("state", "before any check"):
         start = job.state()
     broken: list[str] = []

@@ -32,9 +32,7 @@ class JobFile:
         if processes == 1:
             return self.of_rank(seed, **options)
         if not isinstance(processes, int) or processes < 1:
-            raise JobError(
-                f"{self.place} has processes = {processes!r}: it is how many processes make a job, 1 or more"
-            )
+            raise JobError(f"{self.place} has processes = {processes!r}: the processes that make a job, 1 or more")
         from glideslope.search.jobs.ranks import Ranks
 
         return Ranks(functools.partial(self.of_rank, seed, **options), processes)

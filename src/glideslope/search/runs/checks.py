@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def check_lists(**lists: object) -> None:
     """Raises unless each is a list of values, or what can be iterated as one; a text isn't, but each in it may be."""
     for name, value in lists.items():
-        if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        if isinstance(value, str | bytes) or not isinstance(value, Iterable) or getattr(value, "ndim", None) == 0:
             raise SearchError(f"{name}={shown(value)}: give a list" + (f", as [{shown(value)}]" if value else ""))
 
 

@@ -63,9 +63,7 @@ class Jobs:
                 self._opened[seed, optimizer] = self._make(seed, optimizer)
             return self._opened[seed, optimizer]
         if optimizer is not None:
-            raise SearchError(
-                f"the optimizer {optimizer!r} needs a function that makes jobs, job(seed, optimizer=None)"
-            )
+            raise SearchError(f"the optimizer {optimizer!r} needs a function of jobs, job(seed, optimizer=None)")
         first = self._opened.get((self.seed, None)) or _with_state(check_methods(self.source))
         self._opened[self.seed, None] = first
         if seed != self.seed and not first.can_reseed:

@@ -145,7 +145,7 @@ def chosen(
             if run.final_loss < best.final_loss - noise:
                 best, settings = run, (*settings, (axis.name, value))
                 peak, batch, steps = peak * factor, batch * axis.batch(value), axis.updates(value, steps)
-    if not (finds_its_rate(best.contestant.optimizer) or kind(_optimizer(best, trials)) in SLOWING):
+    if not (finds_its_rate(best.contestant.optimizer) or slows(best.contestant, trials)):
         peak = at_length(peak, best.steps, steps)
         if risen(best.losses) > BLOW_UP and learned_clearly(best):
             peak /= CLIFF
@@ -154,9 +154,14 @@ def chosen(
     return Choice(best, winner, losses, length, steps, noise)
 
 
-def _optimizer(run: Run, trials: Trials) -> str:
-    """The name of the optimizer of a run."""
-    return run.contestant.optimizer or optimizer_name(trials.job)
+def slows(contestant: Contestant, trials: Trials) -> bool:
+    """Whether the steps of its optimizer fall by themselves."""
+    return _kind(contestant, trials) in SLOWING
+
+
+def _kind(contestant: Contestant, trials: Trials) -> str | None:
+    """That of its optimizer."""
+    return kind(contestant.optimizer or optimizer_name(trials.job))
 
 
 def _check_length(schedules: Sequence[Driven], length: int) -> None:
@@ -195,7 +200,7 @@ def _with_axis(trials: Trials, best: Run, axis: Axis) -> tuple[Run, float, float
     what the peak is multiplied there."""
     contestant = best.contestant
     trials.use(trials.opened, contestant.optimizer)
-    optimizer = kind(_optimizer(best, trials))
+    optimizer = _kind(contestant, trials)
 
     def factor(value: float) -> float:
         return 1.0 if finds_its_rate(contestant.optimizer) else axis.peak(value, optimizer)

@@ -19,6 +19,9 @@ FEWEST = 3
 LEAST_SHARE = 0.1
 """The part of a full run that a run must be for there to be more than the fewest."""
 
+TELLING, LEAST = 75, 2
+"""The updates below which a run tells so little of the full one that fewer runs are better, down to so many."""
+
 STEP = 4.0
 """The factor between neighbouring peaks of short runs."""
 
@@ -39,7 +42,8 @@ DRIFT = 0.2
 def plan(budget: int, steps: int, shortest: int, others: int = 0) -> tuple[int, int]:
     """How many runs, and their length.
 
-    Four, or as many as leave each a tenth of the full run, and three at least; none longer than the full run.
+    Four, or as many as leave each a tenth of the full run, and three at least; but fewer, down to two or as
+    many as the others, where they would have fewer than 75 updates each. None is longer than the full run.
 
     Args:
         budget: updates for all of them.
@@ -47,10 +51,11 @@ def plan(budget: int, steps: int, shortest: int, others: int = 0) -> tuple[int, 
         shortest: updates of the shortest run.
         others: runs of the same length that the budget pays for besides.
 
-    >>> plan(1000, 1000, 10, others=1), plan(250, 1000, 10)
-    ((4, 200), (3, 83))
+    >>> plan(1000, 1000, 10, others=1), plan(250, 1000, 10), plan(150, 300, 10)
+    ((4, 200), (3, 83), (2, 75))
     """
     number = min(max(int(budget / (LEAST_SHARE * steps)) - others, FEWEST), RUNS) + others
+    number = min(number, max(budget // TELLING, max(LEAST, others) + others))
     length = min(max(budget // number, shortest), steps)
     return budget // length - others, length
 

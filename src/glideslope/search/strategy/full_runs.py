@@ -14,7 +14,7 @@ from glideslope.search.runs import backoff
 from glideslope.search.runs.backoff import ShortEnd
 from glideslope.search.runs.contestant import Contestant, Run, finds_its_rate
 from glideslope.search.runs.trial import Trial
-from glideslope.search.strategy.choose import BESIDE, PRIOR
+from glideslope.search.strategy.choose import BESIDE, PRIOR, slows
 from glideslope.search.strategy.equal_runs import RUNS, next_peak
 from glideslope.search.strategy.learned import learned_clearly
 from glideslope.search.strategy.outcomes import SHORTEST, final_loss, two_digits
@@ -84,7 +84,7 @@ def full_runs(
         likely = [full_trial(one, steps, trials.opened, short) for one in second]
         trial = full_trial(contestant, steps, trials.opened, short)
         runs += trials.run_all([trial], stage="full runs", kept=trials.full_states, likely=likely)
-        contestant = next_full(runs, schedules, short)
+        contestant = next_full(runs, schedules, short, slows(winner, trials))
     left = bound + winner.cost(steps) - trials.updates
     if left >= short.steps and (rest := _of_the_rest(runs, schedules)) is not None:
         trial = full_trial(rest, left, trials.opened, short)
@@ -133,20 +133,22 @@ def best_run(runs: Sequence[Run]) -> Run:
     return min(runs, key=final_loss)
 
 
-def next_full(runs: Sequence[Run], schedules: Sequence[Driven], short: Run) -> Contestant | None:
+def next_full(runs: Sequence[Run], schedules: Sequence[Driven], short: Run, slows: bool = False) -> Contestant | None:
     """What the next full run is made with; None where no other would tell more.
 
     The best so far at another peak, half or twice as large, then the lowest point of a parabola. After the first
     one the peak is larger, unless its training loss rose on the way, or it ends little lower than a short run. One
     that ends no lower than a short run has too large a peak for so long a run: then a quarter of it, unless the
-    short one is on a plateau. Where the first one shows that the loss has little noise, the second holds its rate
-    high, and where the loss lay on a plateau it holds the same peak in place of a lower one, unless that kept it
-    there. Where the peak is found, another schedule at the peak with the same sum of rates.
+    short one is on a plateau. None of this says so of an optimizer whose own steps fall. Where the first one shows that
+    the loss has little noise, the second holds its rate high, and where the loss lay on a plateau it holds the same
+    peak in place of a lower one, unless that kept it there. Where the peak is found, another schedule at the peak with
+    the same sum of rates.
 
     Args:
         runs: the full runs made.
         schedules: those to choose from.
         short: the best of the short runs.
+        slows: whether the optimizer's own steps fall as training goes on.
     """
     best = best_run(runs)
     contestant, steps = best.contestant, best.steps
@@ -160,7 +162,7 @@ def next_full(runs: Sequence[Run], schedules: Sequence[Driven], short: Run) -> C
     may_hold = len(runs) == 1 and _may_hold(contestant, schedules, steps)
     if may_hold and _is_clean(best, CLEAN):
         return replace(contestant, schedule=HELD, peak=two_digits(STEP * contestant.peak))
-    if (factor := _too_large(best, short, is_alone=len(losses) == 1)) > 1:
+    if not slows and (factor := _too_large(best, short, is_alone=len(losses) == 1)) > 1:
         if may_hold and (ends_in_a_fall(short) or learned_late(best, short)) and not undone(best.losses):
             return replace(contestant, schedule=HELD)
         return replace(contestant, peak=two_digits(min(losses) / factor))

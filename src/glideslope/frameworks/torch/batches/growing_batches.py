@@ -62,16 +62,9 @@ class GrowingBatches(Sampler[list[int]]):
     """
 
     def __init__(
-        self,
-        examples: int,
-        growth: Growth,
-        *,
-        largest_per_device: int | None = None,
-        seed: int = 0,
-        shuffle: bool = True,
-        rank: int | None = None,
-        ranks: int | None = None,
-    ) -> None:
+        self, examples: int, growth: Growth, *, largest_per_device: int | None = None, seed: int = 0,
+        shuffle: bool = True, rank: int | None = None, ranks: int | None = None,
+    ) -> None:  # fmt: skip
         if not isinstance(growth, Growth):
             raise BatchError(f"growth={growth!r}: give gs.batches.growth(schedule, ...).over(steps)")
         whole_numbers = [examples, *([] if largest_per_device is None else [largest_per_device])]

@@ -48,9 +48,7 @@ def gradient_norms(
     with _buffers_kept(model):
         small, large, sizes = _squares(model, loss, batches, parts, trained)
     if len(sizes) != 1:
-        raise BatchError(
-            f"batches of {sorted(whole for _, whole in sizes)} examples: give one or more, all of one size"
-        )
+        raise BatchError(f"batches of {sorted(whole for _, whole in sizes)} examples: give some, all of one size")
     return [norm.item() for norm in small], [norm.item() for norm in large], sizes.pop()
 
 
@@ -66,12 +64,9 @@ def _buffers_kept(model: torch.nn.Module) -> Iterator[None]:
 
 
 def _squares(
-    model: torch.nn.Module,
-    loss: Callable[[Any, Any], torch.Tensor],
-    batches: Iterable[Any],
-    parts: int,
+    model: torch.nn.Module, loss: Callable[[Any, Any], torch.Tensor], batches: Iterable[Any], parts: int,
     trained: list[torch.nn.Parameter],
-) -> tuple[list[torch.Tensor], list[torch.Tensor], set[tuple[int, int]]]:
+) -> tuple[list[torch.Tensor], list[torch.Tensor], set[tuple[int, int]]]:  # fmt: skip
     """The squared norms of parts and of whole batches, and the sizes of both."""
     small: list[torch.Tensor] = []
     large: list[torch.Tensor] = []

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, MutableMapping, Sized
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
+from numbers import Real
 from typing import Any
 
 import torch
 from torch import nn
 
+from glideslope.documents import shown
 from glideslope.errors import JobError
 
 TARGETS = ("labels", "label", "targets", "target", "y")  # names of the targets in a batch that has names
@@ -130,7 +133,7 @@ def _length(part: Any) -> int:
 def units(loss: Any, targets: Any, weight: Callable[[Any], Any] | None) -> Any:
     """The units that a batch's mean loss is over: `weight` of the targets, if given. Raises a JobError for a sum."""
     if weight is not None:
-        return weight(targets)
+        return weighed(weight, targets)
     reduction = getattr(loss, "reduction", "mean")
     if isinstance(loss, nn.Module) and reduction == "none":
         raise JobError(f"{type(loss).__name__}(reduction='none') gives a loss for each example: give a mean")
@@ -141,3 +144,21 @@ def units(loss: Any, targets: Any, weight: Callable[[Any], Any] | None) -> Any:
     if isinstance(targets, torch.Tensor) and not isinstance(loss, nn.CrossEntropyLoss) and reduction == "mean":
         return targets.numel()  # sequences of another length in each batch have as many more units
     return examples(targets)
+
+
+def weighed(weight: Callable[[Any], Any], part: Any) -> Any:
+    """What a `weight` gives for a batch or its targets. Raises a JobError unless that is one number."""
+    return one_number(weight(part), "weight", "the number of units, one number")
+
+
+def one_number(value: Any, name: str, advice: str = "a mean, or a pair (sum, count)") -> Any:
+    """A value of the user's, if it is a real number, as it is, or a tensor without dimensions. Raises a JobError, which
+    names where it came from, if it is something else."""
+    if isinstance(value, Real):
+        return value
+    with suppress(TypeError, ValueError, RuntimeError):
+        tensor = torch.as_tensor(value)
+        if tensor.numel() == 1 and not tensor.is_complex():
+            return tensor.reshape(())
+    what = f"shape {tuple(value.shape)}" if getattr(value, "shape", ()) else shown(value, 80)
+    raise JobError(f"{name} gave {what}: give {advice}")

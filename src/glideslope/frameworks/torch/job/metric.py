@@ -11,7 +11,7 @@ import torch
 
 from glideslope.documents import shown
 from glideslope.errors import JobError
-from glideslope.frameworks.torch.job.batch import examples, units
+from glideslope.frameworks.torch.job.batch import examples, one_number, units, weighed
 from glideslope.frameworks.torch.job.objective import LossOfOutputs, Objective, pair
 
 Reading = Callable[[torch.nn.Module, Any], tuple[Any, Any]]  # the two arguments of a metric, from a model and a batch
@@ -56,28 +56,17 @@ class Accumulated:
         self.metric.update(*self.reading(model, batch))
 
     def value(self) -> float:
-        value = self.metric.compute()
-        try:
-            return float(value)
-        except (TypeError, ValueError, RuntimeError):
-            shown = tuple(value.shape) if isinstance(value, torch.Tensor) else repr(value)
-            raise JobError(
-                f"the metric's compute() gave {shown}, where one number is compared: give a metric of one number, such "
-                "as one with average='macro'"
-            ) from None
+        advice = "a metric of one number, such as one with average='macro'"
+        return float(one_number(self.metric.compute(), "the metric's compute()", advice))
 
 
 Measure = Mean | Accumulated  # a measurement over batches, made anew for each evaluation
 
 
 def measurement(
-    metric: Any,
-    objective: Objective | None,
-    predict: Reading | None,
-    weight: Callable[[Any], Any] | None,
-    device: torch.device,
-    maximize: bool,
-) -> Callable[[], Measure]:
+    metric: Any, objective: Objective | None, predict: Reading | None, weight: Callable[[Any], Any] | None,
+    device: torch.device, maximize: bool,
+) -> Callable[[], Measure]:  # fmt: skip
     """A function that begins the measurement of an evaluation: of a metric, or where it is None of the loss, by the
     objective, None of several losses. `predict` gives (outputs, targets) from a model and a batch; `weight` the number
     of units that a mean is over, from the targets, or the batch where there are none. Raises a JobError if there is
@@ -88,7 +77,7 @@ def measurement(
         if objective is None:
             raise JobError("batch_loss is a list of losses: give metric=, what a validation measures")
         return lambda: Mean("loss", lambda model, batch: objective(model, batch).over(), device)
-    reading = predict or (objective.outputs if isinstance(objective, LossOfOutputs) else None)
+    reading = _pairs(predict) if predict else (objective.outputs if isinstance(objective, LossOfOutputs) else None)
     if callable(getattr(metric, "update", None)) and callable(getattr(metric, "compute", None)):
         if reading is None:
             raise JobError(
@@ -99,10 +88,24 @@ def measurement(
     if not callable(metric):
         raise JobError(f"metric={shown(metric)}: give a function, or an object with update and compute")
     if reading is None:
-        over = partial(_over, metric, lambda model, batch: (model, batch), weight or examples)
+        over = partial(_over, metric, lambda model, batch: (model, batch), partial(weighed, weight or examples))
     else:
         over = partial(_over, metric, reading, lambda targets: units(metric, targets, weight))
     return lambda: Mean("metric", over, device)
+
+
+def _pairs(predict: Reading) -> Reading:
+    """The same function, which raises a JobError where it doesn't give a pair."""
+    if not callable(predict):
+        raise JobError(f"predict={shown(predict)}: give a function of model and batch, which gives (outputs, targets)")
+
+    def reading(model: torch.nn.Module, batch: Any) -> tuple[Any, Any]:
+        pair = predict(model, batch)
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise JobError(f"predict gave {shown(pair, 80)}: give (outputs, targets)")
+        return pair[0], pair[1]
+
+    return reading
 
 
 def _over(
@@ -112,9 +115,10 @@ def _over(
     arguments = reading(model, batch)
     value = metric(*arguments)
     if isinstance(value, tuple):
-        return pair((torch.as_tensor(value[0]), value[1]) if len(value) == 2 else value, "the metric").over()
-    value = torch.as_tensor(value)
-    if value.numel() != 1:
-        raise JobError(f"the metric gave shape {tuple(value.shape)}: give a mean, or a pair (sum, count)")
-    size = count(arguments[1])
+        return pair((*map(_tensor, value[:1]), *value[1:]), "the metric").over()
+    value, size = _tensor(value), count(arguments[1])
     return (value * size if float(size) else torch.zeros(())), size
+
+
+def _tensor(value: Any) -> torch.Tensor:
+    return torch.as_tensor(one_number(value, "the metric"))

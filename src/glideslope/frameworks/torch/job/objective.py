@@ -10,7 +10,7 @@ import torch
 
 from glideslope.documents import shown
 from glideslope.errors import JobError
-from glideslope.frameworks.torch.job.batch import examples, split, units
+from glideslope.frameworks.torch.job.batch import examples, one_number, split, units, weighed
 from glideslope.plural import plural
 
 Loss = Callable[[Any, Any], Any]
@@ -78,7 +78,7 @@ class LossOfBatch:
         loss = self.loss(model, batch)
         if isinstance(loss, tuple):
             return pair(loss, "batch_loss")
-        return BatchLoss(scalar(loss, "batch_loss"), partial(self.weight or examples, batch))
+        return BatchLoss(scalar(loss, "batch_loss"), partial(weighed, self.weight or examples, batch))
 
     def mean(self, model: torch.nn.Module, batch: Any) -> torch.Tensor:
         loss = self.loss(model, batch)
@@ -98,11 +98,7 @@ def pair(values: tuple[Any, ...], name: str) -> BatchLoss:
     """The loss given as (sum, count). Raises a JobError if it isn't a pair of two numbers."""
     if len(values) != 2:
         raise JobError(f"{name} gave {plural(len(values), 'value')}: give a mean, or a pair (sum, count)")
-    total, count = values
-    if getattr(count, "ndim", 0):
-        raise JobError(
-            f"{name} gave a pair whose second value has shape {tuple(count.shape)}: give a mean, or a pair (sum, count)"
-        )
+    total, count = values[0], one_number(values[1], f"{name}, as the second of a pair,")
     return BatchLoss(scalar(total, name) / count, lambda: count, total)
 
 

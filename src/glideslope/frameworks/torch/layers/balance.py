@@ -49,15 +49,9 @@ class Balance:
     """
 
     def __init__(
-        self,
-        model: torch.nn.Module,
-        optimizer: Any,
-        *,
-        probe: int = 10,
-        every: int | None = None,
-        strength: float = 1.0,
-        limit: float = 1000.0,
-    ) -> None:
+        self, model: torch.nn.Module, optimizer: Any, *, probe: int = 10, every: int | None = None,
+        strength: float = 1.0, limit: float = 1000.0,
+    ) -> None:  # fmt: skip
         if not is_count(probe) or probe < 1 or (every is not None and (not is_count(every) or every < probe)):
             raise LayerError(
                 f"probe={shown(probe)}, every={shown(every)}: a probe has an update or more, and ends before the next"

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
 
-from glideslope.documents import check_kind
+from glideslope.documents import check_kind, shown
 from glideslope.errors import LayerError
 from glideslope.frameworks.torch.models import checked_model
 from glideslope.layers import Layer, Multipliers, Parameter, parameters
+from glideslope.schedules.numbers import is_finite
 
 
 def groups(
-    model: torch.nn.Module,
-    multipliers: Multipliers | None = None,
-    *,
-    lr: float,
-    weight_decay: float = 0.0,
+    model: torch.nn.Module, multipliers: Multipliers | None = None, *, lr: float, weight_decay: float = 0.0,
     merge: bool = True,
-) -> list[dict[str, Any]]:
+) -> list[dict[str, Any]]:  # fmt: skip
     """Parameter groups for an optimizer, each with the rate of its layers.
 
     Weight decay is for matrices only: biases, and the scales of norms, have none.
@@ -47,8 +43,8 @@ def groups(
     2 0.1 0.0 1
     """
     for name, value in (("lr", lr), ("weight_decay", weight_decay)):
-        if not (isinstance(value, int | float) and 0 <= value < math.inf):
-            raise LayerError(f"{name}={value!r}: give a number from 0")
+        if not (isinstance(value, int | float) and is_finite(value) and value >= 0):
+            raise LayerError(f"{name}={shown(value)}: give a number from 0")
     tensors = dict(checked_model(model).named_parameters())
     check_kind(LayerError, Multipliers | None, "what a function of glideslope.layers gives", multipliers=multipliers)
     layers = multipliers.layers if multipliers is not None else _alike(model)

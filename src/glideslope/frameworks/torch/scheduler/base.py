@@ -31,19 +31,12 @@ class BaseScheduler(LRScheduler):
 
     @was_called("lr", "schedule")
     def __init__(
-        self,
-        optimizer: Any,
-        schedule: Policy | list[Policy],
-        *,
-        steps: Time | None = None,
-        clock: Clock | None = None,
-        momentum: Policy | None = None,
-        weight_decay: Policy | None = None,
-        betas: tuple[Policy | None, Policy | None] | None = None,
-        peak: float | None = None,
+        self, optimizer: Any, schedule: Policy | list[Policy], *, steps: Time | None = None,
+        clock: Clock | None = None, momentum: Policy | None = None, weight_decay: Policy | None = None,
+        betas: tuple[Policy | None, Policy | None] | None = None, peak: float | None = None,
         count: Literal["optimizer", "step"] = "optimizer",
-    ) -> None:
-        if count not in ("optimizer", "step"):
+    ) -> None:  # fmt: skip
+        if not isinstance(count, str) or count not in ("optimizer", "step"):
             raise ScheduleError(f"count={count!r}: give 'optimizer' or 'step'")
         if momentum is not None and betas is not None:
             raise ScheduleError("momentum= and betas= both: the first beta is the momentum, give one of them")

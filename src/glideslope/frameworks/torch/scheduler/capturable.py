@@ -58,9 +58,7 @@ class CapturableScheduler(BaseScheduler):
     def _begin_schedules(self) -> None:
         self._find()
         if self._plan.feedbacks:
-            raise ScheduleError(
-                "the factors of a capturable scheduler are computed beforehand, so it takes no feedback"
-            )
+            raise ScheduleError("the factors of a capturable scheduler are computed before, so it takes no feedback")
         if any(values.numbers for values in self._plan.values):
             raise ScheduleError("weight_decay=, or momentum= of an optimizer without betas, which aren't tensors: "
                                 "a capturable scheduler moves rates and betas")  # fmt: skip

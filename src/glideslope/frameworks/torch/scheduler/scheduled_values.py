@@ -27,13 +27,9 @@ class Plan:
     the rate first. The other arguments are those of `Scheduler`."""
 
     def __init__(
-        self,
-        groups: Sequence[Group],
-        scheduled: Sequence[tuple[str, Policy, Rates | Momenta]],
-        steps: Time | None,
-        clock: Clock | None,
-        peak: float | None,
-    ) -> None:
+        self, groups: Sequence[Group], scheduled: Sequence[tuple[str, Policy, Rates | Momenta]], steps: Time | None,
+        clock: Clock | None, peak: float | None,
+    ) -> None:  # fmt: skip
         rates = [name for name, *_ in scheduled].count("lr")
         if not 1 <= rates <= len(groups):
             raise ScheduleError(

@@ -53,12 +53,9 @@ class Saved:
 
 
 def read_state(
-    state: Any,
-    names: Sequence[str],
-    schedules: Sequence[Schedule],
-    feedbacks: Sequence[Controlled | None],
+    state: Any, names: Sequence[str], schedules: Sequence[Schedule], feedbacks: Sequence[Controlled | None],
     growth: str | None,
-) -> Saved:
+) -> Saved:  # fmt: skip
     """Reads a state for a scheduler with these schedules, each with its name and feedback. Numbers may be of any
     library, sequences lists, tuples or arrays, and an infinite number null, as JSON leaves them. Raises a ScheduleError
     if it isn't a state, was changed since it was saved, or what was made so far would have been made at other rates."""
