@@ -48,9 +48,9 @@ def number(value: Any) -> float:
 
 
 def kept(value: Any) -> Any:
-    """What `number` will read later, independent of what the job does with it until then. A job may return the same
-    tensor each time, as a captured graph does, and write the next loss into it. So a scalar on a device is copied
-    there, which waits for nothing; any other is read now. Raises a TypeError if it is no number."""
+    """What `number` will read later. A job may return the same tensor each time, as a captured graph does, and write
+    the next loss into it. So a scalar on a device is copied there, which waits for nothing; any other is read now.
+    Raises a TypeError if it is no number."""
     if isinstance(value, float):
         return float(value)
     if _is(value, "torch", "Tensor"):

@@ -21,7 +21,6 @@ from glideslope.schedules.numbers import is_count, plain
 
 _MOST = 100_000  # batches that are looked through in a sampler that doesn't say how many it has
 _FEWEST = 512  # examples in an estimate
-_END = object()  # of an epoch
 
 
 class Position:
@@ -46,7 +45,7 @@ class Position:
         for _ in range(2):
             if self.batches is None:
                 self._begin()
-            if (batch := next(self.batches, _END)) is not _END:  # type: ignore[arg-type]
+            if (batch := next(self.batches, self)) is not self:  # type: ignore[arg-type]
                 self.taken += 1
                 return batch
             self.batches = None
