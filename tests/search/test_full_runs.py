@@ -12,7 +12,7 @@ import glideslope as gs
 from glideslope.search.runs.contestant import Contestant, Run
 from glideslope.search.strategy.equal_runs import at_length
 from glideslope.search.strategy.full_runs import HELD, RAISED, best_run, for_short_runs, next_full
-from glideslope.search.strategy.peaks import lowest
+from glideslope.search.strategy.peaks import lowest, peak_of
 from glideslope.search.strategy.rise import risen, undone
 
 CYCLE, LINEAR = gs.one_cycle(), gs.linear()
@@ -153,7 +153,7 @@ def test_the_only_full_run_off_a_plateau_holds_the_rate_of_the_cycle():
 )
 def test_the_peak_of_the_only_full_run_is_larger_where_it_is_a_cycle_that_can_back_off(steps, options, factor):
     tuned = gs.tune(Bowl(0.1), steps, overhead=1, **options)
-    peak = lowest({run.contestant.peak: run for run in tuned.candidates})
+    peak = peak_of({run.contestant.peak: run for run in tuned.candidates})
     of_full_run = at_length(peak, tuned.candidates[0].steps, steps)
     assert tuned.full[0].contestant.peak == pytest.approx(factor * of_full_run, rel=0.05)
 
@@ -230,6 +230,15 @@ def test_no_full_run_of_adagrad_says_that_its_peak_is_too_large(losses):
     first = Run(Contestant(CYCLE, 0.1), 4, 0, np.array(losses), ((4, 2.5),), 2.5, untrained=9.0)
     assert next_full([first], (CYCLE,), SHORT).peak == 0.025
     assert next_full([first], (CYCLE,), SHORT, slows=True).peak == 0.2
+
+
+@given(st.floats(1e-6, 1e3), st.sampled_from([0.5, 1.93, 1.97]), st.sampled_from([0.4, 0.6]))
+def test_where_the_largest_peak_is_the_best_the_next_is_below_unless_it_alone_has_learned(peak, below, best):
+    ends = {peak: below, 4 * peak: best}
+    runs = {at: Run(Contestant(CYCLE, at), 70, 0, np.full(70, 2.0), ((70, end),), end, untrained=2.0)
+            for at, end in ends.items()}  # fmt: skip
+    shares = {(0.5, 0.4): 0.7 * 4, (1.93, 0.4): 4, (1.97, 0.4): 4, (0.5, 0.6): 1, (1.93, 0.6): 4, (1.97, 0.6): 4}
+    assert peak_of(runs) == pytest.approx(shares[below, best] * peak)
 
 
 def test_a_cliff_of_the_full_length_is_left_by_the_next_full_run():

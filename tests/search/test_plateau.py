@@ -47,10 +47,10 @@ class Threshold:
         self.calls, self.total = state["calls"], state["total"]
 
 
-@pytest.mark.parametrize("overhead", [0.5, 1, 2])
+@pytest.mark.parametrize(("steps", "overhead"), [(800, 0.5), (400, 1), (400, 2)])
 @pytest.mark.parametrize("threshold", [1.0, 30.0, 100.0])
-def test_a_training_that_leaves_its_plateau_at_high_rates_alone_is_learned(threshold, overhead):
-    tuned = gs.tune(Threshold(threshold), 400, overhead=overhead)
+def test_a_training_that_leaves_its_plateau_at_high_rates_alone_is_learned(threshold, steps, overhead):
+    tuned = gs.tune(Threshold(threshold), steps, overhead=overhead)
     assert tuned.final_loss == 0.3
 
 

@@ -22,7 +22,7 @@ from glideslope.search.strategy.equal_runs import (
 )
 from glideslope.search.strategy.learned import learned_clearly
 from glideslope.search.strategy.outcomes import SHORTEST, check_finite, two_digits
-from glideslope.search.strategy.peaks import best_short, find_peak, lowest, runs_of, short_trial
+from glideslope.search.strategy.peaks import best_short, find_peak, lowest, peak_of, runs_of, short_trial
 from glideslope.search.strategy.plateau import any_learned, lies_flat
 from glideslope.search.strategy.rise import BLOW_UP, risen
 from glideslope.search.trials import Trials
@@ -127,7 +127,7 @@ def chosen(
     check_finite(list(runs.values()), trials.runs)
     losses = {peak: run.final_loss for peak, run in runs.items()}
     best, is_flat = best_short(list(runs.values()), noise), lies_flat(runs.values())
-    peak = best.contestant.peak if noise or is_flat else lowest(runs)
+    peak = best.contestant.peak if noise or is_flat else peak_of(runs)
     total = float(Contestant(first, best.contestant.peak).rates(length).mean())
     affordable = max((most - trials.updates) // length, 0)
     for run in runs_of(trials, beside(best.contestant.peak)[:affordable], length, "schedules"):
@@ -192,7 +192,7 @@ def _entered(trials: Trials, entry: Contestant, length: int, most: int, total: f
     begin = usual_peak(trials.job, entry.optimizer) if entry.optimizer else total
     least = min(most, trials.updates + FEWEST * length)
     runs, _ = find_peak(trials, entry, length, least, least, begin)
-    return runs[best_of({peak: run.final_loss for peak, run in runs.items()})], lowest(runs)
+    return runs[best_of({peak: run.final_loss for peak, run in runs.items()})], peak_of(runs)
 
 
 def _with_axis(trials: Trials, best: Run, axis: Axis) -> tuple[Run, float, float]:

@@ -11,8 +11,12 @@ from glideslope.search.runs.trial import Trial
 from glideslope.search.strategy.equal_runs import STEP, best_of, is_between, likely_peaks, minimum, next_peak
 from glideslope.search.strategy.learned import learned_clearly
 from glideslope.search.strategy.outcomes import SHARE, two_digits
-from glideslope.search.strategy.plateau import best_undecided, goes_up, lies_flat
+from glideslope.search.strategy.plateau import any_learned, best_undecided, goes_up, lies_flat
 from glideslope.search.trials import Trials
+
+BELOW = 0.7
+"""By what the largest peak tried is multiplied where runs end lowest there, and not off a plateau: nothing is known of
+higher ones."""
 
 FEEDBACK_EVALUATIONS = 20
 """How often a short run with feedback is measured, as a full run is."""
@@ -82,6 +86,13 @@ def lowest(runs: dict[float, Run]) -> float:
     """The peak, or another number, at which runs of this length are thought to end lowest."""
     losses = {peak: run.final_loss for peak, run in runs.items()}
     return minimum(losses, max(run.untrained for run in runs.values()))
+
+
+def peak_of(runs: dict[float, Run]) -> float:
+    """The peak of a further run, by the runs of each peak."""
+    peak = lowest(runs)
+    others = [run for at, run in runs.items() if at < peak]
+    return BELOW * peak if peak == max(runs) and any_learned(others) else peak
 
 
 def runs_of(trials: Trials, contestants: Sequence[Contestant], length: int, stage: str) -> list[Run]:
