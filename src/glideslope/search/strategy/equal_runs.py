@@ -19,7 +19,7 @@ FEWEST = 3
 LEAST_SHARE = 0.1
 """The part of a full run that a run must be for there to be more than the fewest."""
 
-TELLING, LEAST = 75, 2
+TELLING, LEAST = 70, 2
 """The updates below which a run tells so little of the full one that fewer runs are better, down to so many."""
 
 STEP = 4.0
@@ -43,7 +43,7 @@ def plan(budget: int, steps: int, shortest: int, others: int = 0) -> tuple[int, 
     """How many runs, and their length.
 
     Four, or as many as leave each a tenth of the full run, and three at least; but fewer, down to two or as
-    many as the others, where they would have fewer than 75 updates each. None is longer than the full run.
+    many as the others, where they would have fewer than 70 updates each. None is longer than the full run.
 
     Args:
         budget: updates for all of them.
