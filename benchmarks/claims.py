@@ -136,8 +136,8 @@ SCRIPTS = (
     ), quick=("--seeds", "1", "--steps", "60", "--bounds", "0.5"), same=False,
         needs="an hour, and Fashion-MNIST"),
     Script("tune_held_out", (
-        Claim(r"AdamW on text.*?\| #%", r"text: tune [\d.]+, #% to the best of the grid", near(0, 2.0)),
-        Claim(r"a convolutional network with momentum.*?\| #%", r"convolutional: tune [\d.]+, #% to", near(0, 3.0)),
+        Claim(r"AdamW on text.*?\| #%", r"text within 1: tune [\d.]+, #% to the best in the mean", near(0, 2.0)),
+        Claim(r"a convolutional network with momentum.*?\| #%", r"convolutional within 1: .*?, #% to", near(0, 3.0)),
     ), quick=("--seeds", "1", "--steps", "100", "--trainings", "text"), same=False, needs="minutes"),
     Script("cluster", (
         Claim(r"100 searches of which a worker was killed.*?\| #", r"a worker killed: .*?'wrong answers': #", near(0)),

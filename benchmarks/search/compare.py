@@ -139,6 +139,8 @@ Live, on these two and three without tables, two seeds each, over the answer bef
 the short runs for the full one 0.972, 0.963, 0.976, without the halving for a blow-up too 0.978, 0.959, 0.953. The
 third without (few_ratings) showed it; the others are 1.00 each but for the table of sparse words, 0.80 within 2.
 
+Fewer and longer short runs: held_out.py tells of them.
+
 What noise leaves to any search: a sweep of all 80 settings with one seed, 80 full runs, has a geometric mean of 1.094
 by its other seed, mean 1.130, worst 2.84, as this search has within two full runs.
 

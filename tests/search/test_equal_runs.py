@@ -195,5 +195,5 @@ def test_another_schedule_is_chosen_only_where_it_ends_lower():
     tuned = gs.tune(Bowl(), 300, schedules=["constant", "linear"])
     assert str(tuned.schedule) == "linear()"
     assert {str(run.contestant.schedule) for run in tuned.candidates} == {"constant()", "linear()"}
-    assert gs.tune(Bowl(), 300).final.contestant.schedule == gs.one_cycle()
+    assert gs.tune(Bowl(), 400).final.contestant.schedule == gs.one_cycle()
     assert tuned.job.made <= 600 + 300
