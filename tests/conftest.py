@@ -2,11 +2,14 @@
 
 import contextlib
 import fcntl
+import random
 import shutil
 import signal
+import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from glideslope.cli import output
@@ -14,6 +17,15 @@ from glideslope.cli import output
 # A script's background job ignores interrupts, and so would the commands that the tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def seeds_are_fixed():
+    """What a test draws without a seed of its own doesn't depend on the tests before it."""
+    random.seed(0)
+    np.random.seed(0)
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
 
 
 @pytest.fixture(autouse=True)

@@ -90,7 +90,7 @@ def test_a_plain_loop_that_meets_a_batch_of_nan():
 
 
 def small(folder=None, schedule="constant * guard(every=5, rest=10)"):
-    torch.manual_seed(0)
+    torch.manual_seed(0)  # the same weights for each training of a test
     model = nn.Linear(1, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     scheduler = gs.torch.Scheduler(optimizer, schedule, steps=1000)
