@@ -504,8 +504,9 @@ def test_no_loss_is_under_the_lowest_and_that_is_said(times):
     rates = laws.Rates.of_schedule("cosine_restarts(1000)", 50_000, law.reference * times)
     step = np.arange(1000, 50_001, 500)
     assert predicted(Knots.of(rates, step, law.reference, law.unit), law.parameters).min() < lowest
-    with pytest.warns(UserWarning, match="less than its lowest loss"):
+    with pytest.warns(UserWarning, match="less than its lowest loss") as warned:
         loss = law.predict(rates, step)
+    assert warned[0].filename == __file__  # not a line of the library
     with pytest.warns(UserWarning, match="less than its lowest loss"):
         low, high = law.interval(rates, step)
     assert loss.min() == lowest

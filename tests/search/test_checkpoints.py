@@ -173,7 +173,7 @@ class Early(Noisy):
 
     def estimate(self, updates: float) -> float:
         self.counted()
-        return super().evaluate() + 0.01 * (self.made - 20) ** 2 + 2 * self.rate / self.most
+        return super().evaluate() + 0.01 * (self.made - 38) ** 2 + 2 * self.rate / self.most
 
     def evaluate(self) -> float:
         return self.estimate(0.0) + 0.5

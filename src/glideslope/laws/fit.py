@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from glideslope.callers import caller_level
 from glideslope.errors import LawError
 from glideslope.laws import bins
 from glideslope.laws.batch_sizes import extent, reference_batch
@@ -106,7 +107,7 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
     )  # fmt: skip
     if not law.doubt:
         return law
-    warnings.warn(law.doubt, stacklevel=2)
+    warnings.warn(law.doubt, stacklevel=caller_level())
     return replace(law, notes=(*law.notes, law.doubt))
 
 

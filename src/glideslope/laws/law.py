@@ -11,6 +11,7 @@ from warnings import warn
 
 import numpy as np
 
+from glideslope.callers import caller_level
 from glideslope.documents import sealed, shown
 from glideslope.errors import DocumentError, LawError, ScheduleError
 from glideslope.files import write_atomically
@@ -206,7 +207,7 @@ class Law(Shown, ByValue):
         if np.any(loss < lowest):
             warn(
                 f"the law says less than its lowest loss, {lowest:.4g}, which is given: these rates are far from those "
-                "fitted", stacklevel=3,
+                "fitted", stacklevel=caller_level(),
             )  # fmt: skip
         return np.asarray(np.maximum(loss, lowest))
 
