@@ -71,8 +71,8 @@ class TableLaw(ByValue):
         """The final losses of runs, shape (n,): of networks of so many parameters, on so many tokens, with a batch in
         the table's unit and a peak rate, numbers or of shape (n,) each. Where runs of such a peak diverge (see
         `largest_peak`), it is e times as high or more. Raises a LawError if one isn't positive."""
-        given = {"params": params, "tokens": tokens, "batch": batch, "peak": peak}
-        at = [np.atleast_1d(numbers(name, value)) for name, value in given.items()]
+        arguments = {"params": params, "tokens": tokens, "batch": batch, "peak": peak}
+        at = [np.atleast_1d(numbers(name, value)) for name, value in arguments.items()]
         if not all(np.all(np.isfinite(values) & (values > 0)) for values in at):
             raise LawError("params, tokens, batch and peak are numbers above 0")
         logs = centered(at, self.center)

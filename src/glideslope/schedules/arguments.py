@@ -53,11 +53,11 @@ def as_kind(error: type[Exception], name: str, value: Any, annotation: str, is_p
     kinds = re.split(r" *\|(?![^\[]*\]) *", annotation)  # those within brackets aside
     for kind in kinds:
         with suppress(_OtherKindError):
-            given = _as(kind, value)
-            if given is None or not is_positive or 1 / MOST <= given <= MOST:
-                return given
-            if given > 0:
-                raise error(f"{name}={shown(given, 20)}: give a number from {1 / MOST:g} to {MOST:g}")
+            converted = _as(kind, value)
+            if converted is None or not is_positive or 1 / MOST <= converted <= MOST:
+                return converted
+            if converted > 0:
+                raise error(f"{name}={shown(converted, 20)}: give a number from {1 / MOST:g} to {MOST:g}")
     words = [_WORDS.get(kind, f"a {kind}".replace("Sequence[", "list of ").rstrip("]")) for kind in kinds]
     advice = " or ".join(filter(None, words))
     raise error(f"{name}={shown(value, 80)}: give {advice}{' above 0' if is_positive else ''}")

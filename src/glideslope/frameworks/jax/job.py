@@ -70,13 +70,13 @@ class Job(NumberedJob):
         """Makes one update at rate `lr`; returns its training loss, a scalar left on its device. Raises a JobError for
         a control, since none can be set."""
         self._refuse(controls)
-        given = self._update(self.params, self.opt_state, self._next_batch(), lr)
-        if not isinstance(given, list | tuple) or len(given) != 3:
-            raise JobError(f"update gave {shown(given, 80)}: give (params, opt_state, loss)")
+        returned = self._update(self.params, self.opt_state, self._next_batch(), lr)
+        if not isinstance(returned, list | tuple) or len(returned) != 3:
+            raise JobError(f"update gave {shown(returned, 80)}: give (params, opt_state, loss)")
         if not self.updates:
-            _check_same(self.params, given[0], "update gave params unlike those it got")
-            _check_same(self.opt_state, given[1], "update gave an opt_state unlike that it got")
-        self.params, self.opt_state, loss = given
+            _check_same(self.params, returned[0], "update gave params unlike those it got")
+            _check_same(self.opt_state, returned[1], "update gave an opt_state unlike that it got")
+        self.params, self.opt_state, loss = returned
         self.updates += 1
         return loss
 
