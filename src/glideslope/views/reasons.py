@@ -98,7 +98,7 @@ class Compared:
         if not self.full:
             return "the best short run so far"
         peak = self.full[0].contestant.peak
-        blown = risen(run.losses) > BLOW_UP and learned_clearly(run)
+        blown = peak < run.contestant.peak and risen(run.losses) > BLOW_UP and learned_clearly(run)
         still = ", lower since its training loss blew up on the way" if blown else ""
         return f"the best short run: the first full run is made after it, at a peak of {peak:g}{still}"
 
