@@ -7,8 +7,9 @@ one-cycle, exponential and power by peaks 0.05, 0.1, 0.2, 0.4, 0.8. The grid's b
 over the seeds. Also printed: the best of each seed, a harder reference, since it picks the luckiest of 30 runs where
 tune makes one. What the search was chosen by is in `benchmarks/search/compare.py`; this training had no part in it.
 
-Overhead: the wall time of a search, up to its full run, over that of a bare torch loop making as many updates of the
-same training, alternately in one process. The search's own evaluations and restores count as overhead.
+Overhead: the wall time of a search, up to its first full run and with its full runs, over that of a bare torch loop
+making as many updates of the same training, alternately in one process. The search's own evaluations and restores count
+as overhead.
 
 Tried against the overhead, in the order of trying; medians of four to twelve:
 1. the whole validation loss after each short run: +23.5%;
@@ -24,7 +25,12 @@ that runs once an update isn't in the processor's caches, so a call costs more t
 8. a state's options checked by one signature of the optimizer: 0.17 ms less for a restore of 0.60 ms;
 together +3.2%, by wall time too: half is the validation, a third `drive` and `step`, a tenth the restores. No
 difference: inference mode, a gradient of 1 given to `backward`, the process's number asked for less often. Half the
-estimate's cost again: 0.8% less, but within half a full run three seeds end 1.5% higher, so not taken.
+estimate's cost again: 0.8% less, but within half a full run three seeds end 1.5% higher, so not taken; two thirds of
+it: within a full run five seeds end 0.8% higher.
+
+With the full runs it was +8.0 to +9.1% then, 20 measurements of each by all of the validation data. On the way by
+estimates that together cost a hundredth of the run, the same answers with all seeds and bounds: +5.4 to +6.3%; and the
+batches of an epoch skipped after a restore only before the next one is needed: +3.4 to +4.9%.
 """
 
 from __future__ import annotations
@@ -61,7 +67,7 @@ def one_seed(seed, steps, bounds):
 
 
 def overhead(steps):
-    """The search's wall time, up to the full run, over that of as many updates in a bare loop; seconds more an update.
+    """The search's wall time over that of as many updates in a bare loop: up to the first full run, and all of it.
 
     Both take turns every few updates, so that a machine whose speed changes is the same for both.
     """
@@ -71,24 +77,24 @@ def overhead(steps):
     import glideslope as gs
 
     torch.set_num_threads(1)
-    job, bare = fashion_mnist.job(0), updates(fashion_mnist.job(0))
-    clock = {"search": 0.0, "bare": 0.0, "searching": True, "mark": time.perf_counter(), "made": 0}
+    job, bare, tune = fashion_mnist.job(0), updates(fashion_mnist.job(0)), gs.tune
+    job.estimate(1), next(bare)  # what is loaded when it is first used, as the search was by its name
+    clock = {"search": 0.0, "bare": 0.0, "mark": time.perf_counter(), "made": 0}
+    before_full_runs = []
 
     def take_turns(progress):
-        now = time.perf_counter()
-        clock["searching"] &= progress.stage != "full runs"
-        if clock["searching"]:
-            clock["search"] += now - clock["mark"]
-            began = time.perf_counter()
-            for _ in range(progress.made - clock["made"]):
-                next(bare)
-            clock["bare"] += time.perf_counter() - began
-            clock["made"] = progress.made
-        clock["mark"] = time.perf_counter()
+        if progress.stage == "full runs" and not before_full_runs:
+            before_full_runs.append(clock["search"] / clock["bare"] - 1)
+        clock["search"] += time.perf_counter() - clock["mark"]
+        began = time.perf_counter()
+        for _ in range(progress.made - clock["made"]):
+            next(bare)
+        clock["bare"] += time.perf_counter() - began
+        clock["made"], clock["mark"] = progress.made, time.perf_counter()
 
-    job.estimate(1), next(bare)  # what torch loads when it is first used
-    gs.tune(job, steps, watch=take_turns)
-    return clock["search"] / clock["bare"] - 1, (clock["search"] - clock["bare"]) / clock["made"]
+    tune(job, steps, watch=take_turns)
+    clock["search"] += time.perf_counter() - clock["mark"]
+    return before_full_runs[0], clock["search"] / clock["bare"] - 1
 
 
 def updates(job):
@@ -127,10 +133,11 @@ def main() -> None:
         print(f"tune within {bound:g} full runs: {tuned:.4f}, {tuned / grid[best] - 1:+.1%} to the best of the grid, "
               f"{tuned / lucky - 1:+.1%} to the best of each seed, "
               f"{1 - tuned / grid[constant]:.1%} under the best constant")  # fmt: skip
-    ratios, seconds = zip(*sorted(overhead(options.steps) for _ in range(5)), strict=True)
-    each = ", ".join(f"{ratio:+.1%}" for ratio in ratios)
-    print(f"wall time of the search over a bare loop: {median(ratios):+.1%} (wanted: under +3%), median of {each}; "
-          f"{1e6 * median(seconds):.0f} µs an update")  # fmt: skip
+    parts = zip(*(overhead(options.steps) for _ in range(5)), strict=True)
+    for what, ratios in zip(("up to its first full run", "with its full runs"), parts, strict=True):
+        each = ", ".join(f"{ratio:+.1%}" for ratio in sorted(ratios))
+        print(f"wall time of the search {what}, over a bare loop: {median(ratios):+.1%} (wanted: under +3%), median "
+              f"of {each}")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import copy
 import gc
 import pickle
+import random
 import tempfile
 
 import pytest
@@ -104,6 +105,45 @@ def test_a_search_keeps_one_initial_state_for_all_its_data_orders():
     assert result == gs.race(make(), ["linear", "cosine"], 12, [0.1], seeds=3)
     runs = [run for standing in result.standings for run in standing.runs]
     assert len({run.losses[0] for run in runs}) == 3  # the first batch, in each data order
+
+
+class Augmented(torch.utils.data.Dataset):
+    """Examples with noise from the global generators; counts those that are read, and may fail."""
+
+    reads, fails = 0, False
+
+    def __len__(self):
+        return len(DATA)
+
+    def __getitem__(self, index):
+        if self.fails:
+            raise OSError("no data")
+        self.reads += 1
+        inputs, targets = DATA[index]
+        return inputs + 0.1 * torch.randn(()) + 0.1 * random.random(), targets
+
+
+@pytest.mark.parametrize("before", [3, 12, 17])  # an epoch has 12
+@pytest.mark.parametrize("shuffles", [True, False])
+def test_batches_of_an_epoch_are_read_again_only_before_the_next_one(before, shuffles):
+    torch.manual_seed(5)
+    random.seed(5)
+    data, generator = Augmented(), torch.Generator() if shuffles else None
+    job = job_of(network(), train=DataLoader(data, 8, shuffle=shuffles, generator=generator))
+    losses(job, before)
+    state, loss = job.state(), job.evaluate()
+    whole, reads = losses(job, 20), data.reads
+    job.restore(state)
+    again = job.state()
+    assert job.evaluate() == loss
+    assert data.reads == reads
+    data.fails = True
+    with pytest.raises(OSError, match="no data"):
+        job.step(0.01)
+    data.fails = False
+    assert losses(job, 20) == whole
+    job.restore(again)
+    assert losses(job, 20) == whole
 
 
 @pytest.mark.parametrize(

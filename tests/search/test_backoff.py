@@ -230,6 +230,49 @@ def test_a_run_ends_where_its_validation_loss_was_clearly_least(height, level, s
     assert not rates[end:].any()
 
 
+class Estimated(Learner):
+    """Its estimates are above its validation loss by an amount, and by another at the end."""
+
+    def __init__(self, height, level, above, at_the_end):
+        super().__init__(height, level)
+        self.errors = above, at_the_end - above
+        self.estimated, self.evaluated = [], 0
+
+    def estimate(self, updates):
+        self.estimated.append(updates)
+        return super().evaluate() + self.errors[0] + self.errors[1] * self.calls / self.steps
+
+    def evaluate(self):
+        self.evaluated += 1
+        return super().evaluate()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.floats(0, 0.2), st.sampled_from([0.0, 1.0, -1.0]), st.floats(-0.1, 0.1), st.floats(-0.1, 0.1))
+def test_it_goes_back_where_all_the_data_say_what_estimates_on_the_way_do(height, level, above, at_the_end):
+    contestant, job = Contestant(gs.one_cycle(), 0.3), Estimated(height, level, above, at_the_end)
+    run = Trials(job, 0).run_all([Trial(contestant, STEPS, 0, 20, 1e-3, backs_off=True)], stage="")[0]
+    whole = dict(made(Learner(height, level), 0.3, False).evaluations)
+    estimates = {at: loss + above + (at_the_end - above) * at / STEPS for at, loss in whole.items()}
+    least, last = min(estimates, key=estimates.__getitem__), STEPS
+    clear = 0.01 * (estimates[least] if estimates[least] > 0 else run.untrained - estimates[least])
+    says, goes_back = estimates[last] - estimates[least] > clear, whole[least] < whole[last]
+    assert run.untrained == pytest.approx(0.751 + level)
+    assert run.last_loss == whole[last]
+    assert run.final_loss == (whole[least] if says and goes_back else whole[last])
+    assert [event.back_to for event in run.events] == ([least] if says and goes_back else [])
+    assert dict(run.evaluations[:-1]) == pytest.approx({at: loss for at, loss in estimates.items() if at < last})
+    assert job.estimated == [1e-3 * STEPS] * 20
+    of_updates = 6 + STEPS  # their training loss; the first check has six
+    assert job.evaluated == of_updates + 2 + says  # untrained, at the end, and where it was least
+
+
+@pytest.mark.parametrize("at_the_end", [-0.3, 0.3])
+def test_a_search_leaves_a_job_where_all_the_data_say_that_it_ended(at_the_end):
+    tuned = gs.tune(Estimated(0.1, 1.0, 0.0, at_the_end), STEPS, overhead=1)
+    assert tuned.final_loss == tuned.job.evaluate()
+
+
 class Noisy:
     """Its training loss and its validation loss after each part of 20 updates are given."""
 

@@ -173,7 +173,7 @@ class Trials:
         """The final loss of a finished short run by all of the validation data, not by an estimate."""
         trial = Trial(run.contestant, run.steps, self.opened, len(run.evaluations), share)
         self.use(self.opened, run.contestant.optimizer)
-        if not callable(getattr(self.job, "estimate", None)):
+        if not self._at.estimates:
             return run.final_loss
         if not (self.short_states.put(trial.key, self.job) or self.full_states.put(trial.key, self.job)):
             self._make_again(trial)
@@ -207,7 +207,8 @@ class Trials:
                 if checkpoints is not None:
                     checkpoints.before = directory.note_used
                 notes = Notes(saving, what, stage, updates)
-                if kept is not None and kept.is_of_full_runs and checkpoints is not None:
+                goes_on = kept is not None and kept.is_of_full_runs and math.isinf(trial.share)
+                if goes_on and checkpoints is not None:
                     best = best_here(directory, key, opened.job, opened.initial)
             logger.info("%s: %s begins", stage, key)
             made = make_run(

@@ -16,7 +16,8 @@ class Job(Protocol):
 
     A job may also have `reseed(seed)`, which seeds its randomness anew: other data order, the same weights. A range
     test then makes several sweeps. And `estimate(updates)`, the validation loss measured on a part of the validation
-    data, the same part each time, for about the cost of so many updates: short runs are then ranked by it.
+    data, the same part each time, for about the cost of so many updates: by it short runs are ranked then, and full
+    ones watched on their way.
 
     And `controls`, the names of what `step` can set besides the rate; `skip()`, which passes a batch by without an
     update, for a guard; `average(kind, amount)`, which begins to average the weights, and `evaluate_average()`.

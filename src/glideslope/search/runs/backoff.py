@@ -8,7 +8,7 @@ what is optimized may rise as a network learns, as the score function of a polic
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -50,6 +50,9 @@ fifth below the end of that run's. Validation losses at high rates leap for a pa
 SHORTEST = 8  # the updates of a part below which its mean says nothing
 
 MOST = 8  # the caps at most: a training that is lost at any rate is left
+
+
+Measure = Callable[[], float]  # the validation loss, by all of the data
 
 
 class ShortEnd(NamedTuple):
@@ -128,16 +131,20 @@ class Backoff:
             return False
         return validation > ABOVE * self._lowest and float(np.median(part)) < LEARNED * self._short.training
 
-    def ended(self, made: int, validation: float, untrained: float) -> float:
-        """The final loss of a run that ended after so many updates at some validation loss: where it was clearly less
-        on the way, it goes back there, and its rate is zero from there on."""
+    def ended(self, made: int, validation: float, last: float, untrained: float, measure: Measure | None) -> float:
+        """The final loss of a run that ended after so many updates, at the loss `last` by what it measures with, and at
+        some validation loss, measured as those on the way: where that was clearly less on the way, and is by what it
+        measures with, it goes back there, and its rate is zero from there on. Without it all were measured so."""
         lowest = self._lowest
         clear = OVER * (lowest if lowest > 0 else untrained - lowest)
         if not self._lowest_at.made or lowest >= untrained or validation - lowest <= clear:
-            return validation
-        last = validation if math.isfinite(validation) else math.inf
-        self.events.append(Event(made - 1, "overfitting", last, self._lowest_at.made, 0.0))
+            return last
+        end = self._job.state() if measure else None
         self._job.restore(self._lowest_at.state)
+        if measure and not (lowest := measure()) < last:
+            self._job.restore(end)
+            return last
+        self.events.append(Event(made - 1, "overfitting", last, self._lowest_at.made, 0.0))
         return lowest
 
     def _answer(self, mean: float, clear: float, made: int, had_risen: bool) -> bool:

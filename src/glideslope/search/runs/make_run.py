@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -52,11 +53,13 @@ def make_run(
     rates, controls = contestant.rates(trial.steps), contestant.controls(trial.steps)
     check_controls(opened.job, contestant, controls)
     updates, cost = len(rates), trial.share * trial.steps
+    in_the_end = math.inf if trial.backs_off else cost
     course = Course(
         opened.job, rates, controls, contestant.policy.feedback, contestant.average,
         backoff=Backoff(rates, opened.job, trial.short) if trial.backs_off else None,
         ends=sorted({max(round(updates * (i + 1) / trial.evaluations), 1) for i in range(trial.evaluations)}),
         measure=lambda averaged: opened.measured(cost, averaged),
+        measure_all=(lambda: opened.measured(math.inf)) if in_the_end > cost and opened.estimates else None,
         look=looks, what=what, checkpoints=checkpoints, measured=measured,
     )  # fmt: skip
     resumed = checkpoints.latest() if checkpoints else None
@@ -65,8 +68,8 @@ def make_run(
         notes.begins(before)
     with one_run(what), preemption.saving() if checkpoints else nullcontext():
         if resumed:
-            opened.untrained.setdefault(cost, resumed[0].untrained)
-        course.untrained = _untrained_loss(opened, cost)
+            opened.untrained.setdefault(in_the_end, resumed[0].untrained)
+        course.untrained = _untrained_loss(opened, in_the_end)
         final = course.run(resumed)
     run = Run(
         contestant, trial.steps, trial.seed, np.asarray(course.losses), tuple(course.evaluations), final,

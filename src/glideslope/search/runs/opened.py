@@ -36,14 +36,19 @@ class Opened:
         """Whether the job can go through its data in another order."""
         return callable(getattr(self.job, "reseed", None))
 
+    @property
+    def estimates(self) -> bool:
+        """Whether the job can measure on a part of the validation data."""
+        return callable(getattr(self.job, "estimate", None))
+
     def measured(self, updates: float, averaged: bool = False) -> float:
         """The validation loss, estimated where it would cost more than so many updates and the job can."""
         try:
             if averaged:
                 average: Any = self.job.evaluate_average  # type: ignore[attr-defined]
                 return number(average(updates) if math.isfinite(updates) else average())
-            estimate = getattr(self.job, "estimate", None)
-            return number(estimate(updates) if estimate and math.isfinite(updates) else self.job.evaluate())
+            is_estimate = self.estimates and math.isfinite(updates)
+            return number(self.job.estimate(updates) if is_estimate else self.job.evaluate())  # type: ignore[attr-defined]
         except (OverflowError, FloatingPointError):  # of weights that are lost
             return math.inf
 

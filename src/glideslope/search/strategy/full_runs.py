@@ -17,7 +17,7 @@ from glideslope.search.runs.trial import Trial
 from glideslope.search.strategy.choose import BESIDE, PRIOR, slows
 from glideslope.search.strategy.equal_runs import RUNS, next_peak
 from glideslope.search.strategy.learned import learned_clearly
-from glideslope.search.strategy.outcomes import SHORTEST, final_loss, two_digits
+from glideslope.search.strategy.outcomes import SHARE, SHORTEST, final_loss, two_digits
 from glideslope.search.strategy.plateau import ends_in_a_fall, learned_late
 from glideslope.search.strategy.rise import BLOW_UP, RISE, risen, undone
 from glideslope.search.trials import Trials
@@ -39,7 +39,8 @@ LOWER = 2.0
 """By what the peak of a run that was given up, as it learned noise, is divided for one of the updates that it left."""
 
 EVALUATIONS = 20
-"""How often a full run is measured."""
+"""How often a full run is measured: on the way by estimates, which together cost what a short run's measurement does,
+as a part of it; at the end by all of the data."""
 
 HELD = warmup("5%") >> hold() >> cooldown("20%", shape="sqrt")
 """The schedule of the second full run, or of the only one, where the loss has little noise or lay on a plateau: high
@@ -119,7 +120,9 @@ def full_trial(contestant: Contestant, steps: int, seed: int, short: Run) -> Tri
     """The trial of a full run, beside the best short one. It backs off where the training loss rises, unless something
     else moves the rate."""
     end = ShortEnd(float(np.median(short.losses[-max(len(short.losses) // 10, backoff.SHORTEST) :])), short.final_loss)
-    return Trial(contestant, steps, seed, EVALUATIONS, backs_off=isinstance(contestant.schedule, Schedule), short=end)
+    backs_off = isinstance(contestant.schedule, Schedule)
+    share = SHARE / EVALUATIONS if backs_off and contestant.average is None else math.inf
+    return Trial(contestant, steps, seed, EVALUATIONS, share, backs_off=backs_off, short=end)
 
 
 def _second(first: Contestant) -> list[Contestant]:

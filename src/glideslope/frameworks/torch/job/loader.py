@@ -25,10 +25,11 @@ _FEWEST = 512  # examples in an estimate
 
 class Position:
     """Endless batches from a loader, epoch after epoch, with a position in them. To restore it, the generators are set
-    to their state when the epoch began, the epoch is begun again, and as many batches are skipped as were taken. A
-    loader with `state_dict` and `load_state_dict` (torchdata's StatefulDataLoader), or a stream with them that is read
-    in this process, skips nothing. A batch may draw from `generators` besides the global ones. Raises a JobError that
-    says why its position can't be restored, and what to do."""
+    to their state when the epoch began, the epoch is begun again, and as many batches are skipped as were taken: before
+    the next batch, since a training that is restored to be measured, or for another restore, needs none. A loader with
+    `state_dict` and `load_state_dict` (torchdata's StatefulDataLoader), or a stream with them that is read in this
+    process, skips nothing. A batch may draw from `generators` besides the global ones. Raises a JobError that says why
+    its position can't be restored, and what to do."""
 
     def __init__(self, loader: Iterable[Any], generators: list[randomness.Source]) -> None:
         check_restorable(loader, generators)
@@ -39,9 +40,28 @@ class Position:
         self.batches: Iterator[Any] | None = None
         self.taken = 0
         self.epoch_began: dict[str, Any] = {}
+        self._is_behind = False  # the batches of the epoch that were taken are still to be skipped
 
     def next(self) -> Any:
         """The next batch; a new epoch begins where the last is used up."""
+        if self._is_behind:
+            self._catch_up()
+        return self._next()
+
+    def _catch_up(self) -> None:
+        """Begins the epoch again, and skips the batches that were taken; the generators stay where they are."""
+        here, taken, began = randomness.save(self.generators), self.taken, self.epoch_began
+        try:
+            randomness.load(began, self.generators)
+            self._begin()
+            for _ in range(taken):
+                self._next()
+            self._is_behind = False
+        finally:
+            self.taken, self.epoch_began = taken, began
+            randomness.load(here, self.generators)
+
+    def _next(self) -> Any:
         for _ in range(2):
             if self.batches is None:
                 self._begin()
@@ -59,17 +79,17 @@ class Position:
         """Where it is: plain data and tensors."""
         if self.stream is not None:
             return {"taken": self.taken if self.batches is not None else None, "stream": self.stream.state_dict()}
-        if self.batches is None:
+        if self.batches is None and not self._is_behind:
             return {"taken": None}
         if self.stateful is not None:
             return {"taken": self.taken, "loader": self.stateful.state_dict()}
         return {"taken": self.taken, "epoch_began": self.epoch_began}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Goes back to where it was. The generators are left anywhere: load their state after this. Raises a JobError
-        if it isn't a position in this loader; it stays where it is then."""
+        """Goes back to where it was; load the state of the generators after this. Raises a JobError if it isn't a
+        position in this loader; it stays where it is then."""
         taken = self.check(state)
-        self.batches = None
+        self.batches, self._is_behind = None, False
         if self.stream is not None:
             self.stream.load_state_dict(copy.deepcopy(state["stream"]))
         if taken is None:
@@ -81,10 +101,7 @@ class Position:
             self.stateful.load_state_dict(state["loader"])
             self.batches, self.taken = iter(self.loader), taken
             return
-        randomness.load(state["epoch_began"], self.generators)
-        self._begin()
-        for _ in range(taken):
-            self.next()
+        self.taken, self.epoch_began, self._is_behind = taken, state["epoch_began"], True
 
     def check(self, state: Any) -> int | None:
         """The batches of the epoch that a state is after, None before the first. Raises a JobError for another's."""
@@ -104,7 +121,7 @@ class Position:
 
     def reseed(self, seed: int) -> None:
         """The next batch begins a new epoch; its order depends on the generators, which are seeded already."""
-        self.batches = None
+        self.batches, self._is_behind = None, False
         for place in (self.stateful, self.stream):
             if isinstance(place, Resumable):
                 place.restart()
