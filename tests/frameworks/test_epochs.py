@@ -66,6 +66,7 @@ def test_batches_come_again_from_a_position(kind, size, batch, before, after):
     first = drawn(data, after)
     for _ in range(2):
         data.load(position)
+        data.load(data.save())
         randomness.load(state, data.generators)
         assert drawn(data, after) == first
 

@@ -19,10 +19,10 @@ from glideslope.schedules.numbers import is_count
 
 class Epochs:
     """An iterator of the rest of an epoch; `end` goes on to the next. A position is the number of the epoch, the state
-    of the generators when it began, and the batches taken since, which are passed by to go back to it; one that
-    Accelerate fetched ahead is fetched again with the generators as they were then. A batch may draw from `generators`
-    besides the global ones; `most` is the batches of an epoch, where a trainer limits them. Raises a JobError that says
-    why a position can't be restored."""
+    of the generators when it began, and the batches taken since, which are passed by to go back to it, before the next
+    one is needed; one that Accelerate fetched ahead is fetched again with the generators as they were then. A batch may
+    draw from `generators` besides the global ones; `most` is the batches of an epoch, where a trainer limits them.
+    Raises a JobError that says why a position can't be restored."""
 
     def __init__(self, loader: Iterable[Any], generators: list[randomness.Source], most: int | None = None) -> None:
         self.loader, self.generators, self.most = loader, generators, most
@@ -38,6 +38,7 @@ class Epochs:
         self._batches: Iterator[Any] | None = None
         self._began: dict[str, Any] = {}
         self._before: dict[str, Any] | None = None  # the generators before the last batch was taken
+        self._due: dict[str, Any] | None = None  # the position that was loaded, until the next batch
 
     @property
     def share(self) -> float:
@@ -49,6 +50,11 @@ class Epochs:
         return self
 
     def __next__(self) -> Any:
+        if self._due is not None:
+            self._catch_up(self._due)
+        return self._next()
+
+    def _next(self) -> Any:
         batches = self._begin() if self._batches is None else self._batches
         if self.taken == self.most:
             raise StopIteration
@@ -74,7 +80,7 @@ class Epochs:
 
     def reseed(self, seed: int) -> None:
         """Begins the next epoch with the next batch, in another order where the order depends on a seed."""
-        if self._batches is not None:
+        if self._batches is not None or self._due is not None:
             self.epoch += 1
         self._leave()
         for sampler in self._samplers:
@@ -95,7 +101,9 @@ class Epochs:
         """The position: plain data and tensors."""
         seeds = [getattr(sampler, "initial_seed", None) for sampler in self._samplers]
         position: dict[str, Any] = {"epoch": self.epoch, "seeds": seeds, "taken": None}
-        if self._batches is not None:
+        if self._due is not None:
+            position |= {name: self._due[name] for name in ("taken", "began", "before")}
+        elif self._batches is not None:
             position |= {"taken": self.taken, "began": self._began, "before": self._before}
         return position
 
@@ -118,22 +126,32 @@ class Epochs:
             check_random(state, self.generators)
 
     def load(self, position: dict[str, Any]) -> None:
-        """Goes back to a position. The generators are left anywhere: load their state after this."""
+        """Goes back to a position; load the state of the generators after this."""
         self._leave()
         self.epoch = position["epoch"]
         for sampler, seed in zip(self._samplers, position["seeds"], strict=True):
             if seed is not None:
                 sampler.initial_seed = seed
-        if position["taken"] is None:
-            return
-        randomness.load(position["began"], self.generators)
-        if self._stream is not None:
-            self._stream.load_state_dict(copy.deepcopy(position["began"]["stream"]))
-        self._begin()
-        for i in range(position["taken"]):
-            if i == position["taken"] - 1 and position["before"] is not None:
-                randomness.load(position["before"], self.generators)
-            next(self)
+        if position["taken"] is not None:
+            self._due, self.taken = position, position["taken"]
+
+    def _catch_up(self, position: dict[str, Any]) -> None:
+        """Begins the epoch of a position again, and passes the batches by; the generators stay where they are."""
+        here = randomness.save(self.generators)
+        try:
+            self.taken = 0
+            randomness.load(position["began"], self.generators)
+            if self._stream is not None:
+                self._stream.load_state_dict(copy.deepcopy(position["began"]["stream"]))
+            self._begin()
+            for i in range(position["taken"]):
+                if i == position["taken"] - 1 and position["before"] is not None:
+                    randomness.load(position["before"], self.generators)
+                self._next()
+            self._due = None
+        finally:
+            self.taken = position["taken"]
+            randomness.load(here, self.generators)
 
     def _begin(self) -> Iterator[Any]:
         self._began = randomness.save(self.generators)
@@ -154,7 +172,7 @@ class Epochs:
         """Leaves the epoch where it is, and ends Accelerate's iteration of it."""
         if self._batches is not None and callable(getattr(self.loader, "end", None)):
             self.loader.end()  # type: ignore[attr-defined]
-        self._batches, self._before, self.taken = None, None, 0
+        self._batches, self._before, self._due, self.taken = None, None, None, 0
 
 
 def base_loader(loader: Any) -> Any:
