@@ -66,6 +66,12 @@ def test_all_lost_goes_down_ever_faster_and_what_does_little_up():
     assert next_peak({0.1: 1.5, 0.4: 1.2}, 2.0, 0.1) == pytest.approx(0.4 * 4)
 
 
+@given(st.floats(1 / 63, 0.249))
+def test_a_cliff_that_was_jumped_over_is_come_up_to(cliff):
+    losses = search(lambda peak: -math.log(peak) if peak <= cliff else math.inf, 10.0, 1.0, 5)
+    assert cliff / 4 <= best_of(losses) <= cliff
+
+
 def test_ties_go_to_the_middle_and_up():
     assert best_of({0.1: 4.0, 0.2: 4.05, 0.4: 4.09, 0.8: 5.0}) == 0.1
     assert best_of({0.1: 4.0, 0.2: 4.0, 0.4: 4.09, 0.8: 5.0}) == 0.2

@@ -64,8 +64,9 @@ def next_peak(losses: Mapping[float, float], untrained: float, start: float, ste
     """The peak of the next run; None where no further run would tell more.
 
     From the start in steps of a factor, upwards first, until the best lies between two others; in larger ones
-    up while the gain is in proportion to the peak, and down while all diverge. Then the lowest
-    point of a parabola through those three, and where that was tried, the middle of the wider gap beside the best.
+    up while the gain is in proportion to the peak, and down while all diverge, then up to the middle of the last one.
+    Then the lowest point of a parabola through those three, and where that was tried, the middle of the wider gap
+    beside the best.
 
     Args:
         losses: the final loss of each run by its peak; infinite where it diverged.
@@ -75,6 +76,8 @@ def next_peak(losses: Mapping[float, float], untrained: float, start: float, ste
 
     >>> next_peak({}, 2.3, 0.1), next_peak({0.1: 1.0}, 2.3, 0.1), next_peak({0.1: 1.0, 0.4: math.inf}, 2.3, 0.1)
     (0.1, 0.4, 0.025)
+    >>> round(next_peak({1.0: math.inf, 0.25: math.inf, 0.015625: 1.0}, 2.3, 1.0), 4)
+    0.0625
     """
     if not losses:
         return start
@@ -86,7 +89,8 @@ def next_peak(losses: Mapping[float, float], untrained: float, start: float, ste
     if place == len(peaks) - 1:
         return best * step ** (min(len(peaks), 3) if _does_little(losses, untrained) else 1)
     if place == 0:
-        return best / step
+        is_wide = peaks[1] / best > CLOSE * step
+        return math.sqrt(best * peaks[1]) if is_wide else best / step
     below, above = peaks[place - 1], peaks[place + 1]
     lowest = minimum(losses, untrained)
     if all(max(lowest / peak, peak / lowest) > CLOSE for peak in (below, best, above)):
