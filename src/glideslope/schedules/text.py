@@ -17,7 +17,7 @@ import operator
 import re
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
-from typing import Any, NoReturn
+from typing import Any
 
 from glideslope.documents import shown
 from glideslope.errors import GlideslopeError, ScheduleError
@@ -30,6 +30,7 @@ from glideslope.schedules.numbers import MULTIPLES, NUMBER, written
 from glideslope.schedules.phases import constant
 from glideslope.schedules.schedule import Schedule
 from glideslope.schedules.sequence import in_sequence
+from glideslope.schedules.tokens import Tokens
 
 _TOKEN = re.compile(
     rf"""\s*(?:
@@ -40,48 +41,6 @@ _TOKEN = re.compile(
     |(?P<end>$))""",
     re.VERBOSE | re.ASCII,
 )
-
-
-class Tokens:
-    """A text at one of its tokens: its `kind` ("number", "word", "quoted", "sign" or "end"), its own `text`, the `unit`
-    that a number has ("" without one), and `start`, the column where it begins."""
-
-    def __init__(self, source: str) -> None:
-        self._source, self._next = source, 0
-        self.read()
-
-    def read(self) -> None:
-        """Moves to the next token."""
-        match = _TOKEN.match(self._source, self._next)
-        if match is None:
-            rest = self._source[self._next :]
-            self.start = self._next + len(rest) - len(rest.lstrip())
-            self.fail("unexpected character")
-        self.kind: str = "number" if match["number"] else str(match.lastgroup)
-        self.text, self.unit = match[self.kind], match["unit"] or ""
-        self.start, self._next = match.start(self.kind), match.end()
-
-    def at(self, *tokens: str) -> bool:
-        """Whether the token is one of these signs, or of one of these kinds."""
-        return (self.text if self.kind == "sign" else self.kind) in tokens
-
-    def accept(self, token: str) -> bool:
-        """Moves on if it is this token; whether it was."""
-        if is_there := self.at(token):
-            self.read()
-        return is_there
-
-    def expect(self, token: str) -> None:
-        """Moves on from this token. Raises a ScheduleError if it is another."""
-        if not self.accept(token):
-            self.fail(f"expected {token!r}")
-
-    def fail(self, problem: str, column: int | None = None) -> NoReturn:
-        """Raises a ScheduleError with the column of the problem, by default that of the token."""
-        column = self.start if column is None else column
-        error = ScheduleError(f"{problem} at column {column + 1} of {self._source!r}")
-        error.column = column
-        raise error
 
 
 LONGEST = 20_000
@@ -121,8 +80,7 @@ class _Parser:
     """Reads tokens from left to right; each method reads one rule of the grammar."""
 
     def __init__(self, text: str) -> None:
-        self.tokens = Tokens(text)
-        self.depth = 0
+        self.tokens = Tokens(text, _TOKEN, DEEPEST, ScheduleError)
         self.heights: dict[int, tuple[int, Any]] = {}  # the methods on one another, and the schedule, by its identity
 
     def made(self, column: int, make: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -135,14 +93,6 @@ class _Parser:
         if height > DEEPEST:
             self.tokens.fail(f"more than {DEEPEST} methods on one schedule", column)
         self.heights[id(result)] = height, result  # kept, so that no other takes its identity
-        return result
-
-    def nested(self, rule: Callable[[], Any]) -> Any:
-        self.depth += 1
-        if self.depth > DEEPEST:
-            self.tokens.fail(f"nested more than {DEEPEST} deep")
-        result = rule()
-        self.depth -= 1
         return result
 
     def sequence(self) -> Schedule:
@@ -189,13 +139,13 @@ class _Parser:
     def operand(self) -> Schedule:
         column = self.tokens.start
         if self.tokens.accept("("):
-            schedule: Schedule = self.nested(self.sequence)
+            schedule: Schedule = self.tokens.nested(self.sequence)
             self.tokens.expect(")")
         else:
             known = NAMES | FACTORS
             name = self.name("schedule", known | FUNCTIONS)
             if name in FUNCTIONS:
-                schedule = self.made(column, FUNCTIONS[name], *self.nested(self.schedules))
+                schedule = self.made(column, FUNCTIONS[name], *self.tokens.nested(self.schedules))
             else:
                 args, kwargs = self.arguments(known[name]) if self.tokens.at("(") else ([], {})
                 schedule = self.made(column, known[name], *args, **kwargs)
@@ -265,7 +215,7 @@ class _Parser:
 
     def value(self) -> Any:
         if self.tokens.accept("["):
-            return self.separated(lambda: self.nested(self.value), "]")
+            return self.separated(lambda: self.tokens.nested(self.value), "]")
         column, token, unit, kind = self.tokens.start, self.tokens.text, self.tokens.unit, self.tokens.kind
         if kind not in ("number", "word", "quoted"):
             self.tokens.fail("expected a value")

@@ -15,11 +15,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from glideslope.errors import GlideslopeError
+from glideslope.schedules.tokens import Tokens
 from glideslope.studio.descent.jet import FUNCTIONS, Jet, Numbers
 
 LONGEST = 300
@@ -37,11 +38,9 @@ _TOKEN = re.compile(
 
 
 class FormulaError(GlideslopeError, ValueError):
-    """A formula can't be read; `column` is where the problem is, from 0."""
+    """A formula can't be read."""
 
-    def __init__(self, problem: str, column: int, text: str) -> None:
-        super().__init__(f"{problem} at column {column + 1} of {text!r}")
-        self.column = column
+    column: int = LONGEST  #: where in its text the problem is, from 0
 
 
 @dataclass(frozen=True)
@@ -83,105 +82,71 @@ def parsed(text: str) -> Formula:
     ('x', 'y')
     """
     if len(text) > LONGEST:
-        raise FormulaError(f"a formula of {len(text)} characters, more than {LONGEST}", LONGEST, text[:40])
+        raise FormulaError(f"a formula of {len(text)} characters: at most {LONGEST} are read")
     parser = _Parser(text)
     root = parser.sum()
-    if parser.kind != "end":
-        parser.fail("expected an operator or the end")
-    names = set(parser.names)
-    return Formula(text, root, VARIABLES if "y" in names else VARIABLES[:1])
+    if not parser.tokens.at("end"):
+        parser.tokens.fail("expected an operator or the end")
+    return Formula(text, root, VARIABLES if "y" in parser.names else VARIABLES[:1])
 
 
 class _Parser:
     """Reads tokens from left to right; each method reads one rule of the grammar."""
 
     def __init__(self, text: str) -> None:
-        self.text, self.place, self.depth = text, 0, 0
-        self.names: list[str] = []
-        self.read()
-
-    def read(self) -> None:
-        match = _TOKEN.match(self.text, self.place)
-        if match is None:
-            rest = self.text[self.place :]
-            self.start = self.place + len(rest) - len(rest.lstrip())
-            self.fail("unexpected character")
-        self.kind = str(match.lastgroup)
-        self.token = match[self.kind]
-        self.start, self.place = match.start(self.kind), match.end()
-
-    def fail(self, problem: str, column: int | None = None) -> NoReturn:
-        raise FormulaError(problem, self.start if column is None else column, self.text)
-
-    def at(self, *signs: str) -> bool:
-        return self.kind == "sign" and self.token in signs
-
-    def accept(self, *signs: str) -> str | None:
-        if not self.at(*signs):
-            return None
-        token = self.token
-        self.read()
-        return token
-
-    def nested(self, rule: Callable[[], Node]) -> Node:
-        self.depth += 1
-        if self.depth > DEEPEST:
-            self.fail(f"nested more than {DEEPEST} deep")
-        node = rule()
-        self.depth -= 1
-        return node
+        self.tokens = Tokens(text, _TOKEN, DEEPEST, FormulaError)
+        self.names: set[str] = set()
 
     def sum(self) -> Node:
         node = self.product()
-        while sign := self.accept("+", "-"):
+        while sign := self.tokens.accept("+", "-"):
             node = Node(sign, (node, self.product()))
         return node
 
     def product(self) -> Node:
         node = self.signed()
-        while sign := self.accept("*", "/"):
+        while sign := self.tokens.accept("*", "/"):
             node = Node(sign, (node, self.signed()))
         return node
 
     def signed(self) -> Node:
-        if sign := self.accept("-", "+"):
-            node = self.nested(self.signed)
+        if sign := self.tokens.accept("-", "+"):
+            node = self.tokens.nested(self.signed)
             return Node("negative", (node,)) if sign == "-" else node
         return self.power()
 
     def power(self) -> Node:
         base = self.atom()
-        return Node("^", (base, self.nested(self.signed))) if self.accept("^", "**") else base
+        return Node("^", (base, self.tokens.nested(self.signed))) if self.tokens.accept("^", "**") else base
 
     def atom(self) -> Node:
-        token, column = self.token, self.start
-        if self.accept("("):
+        token, column = self.tokens.text, self.tokens.start
+        if self.tokens.accept("("):
             return self.closed()
-        if self.kind == "number":
-            self.read()
+        if self.tokens.at("number"):
+            self.tokens.read()
             if not math.isfinite(float(token)):
-                self.fail("a number that is too large", column)
+                self.tokens.fail("a number that is too large", column)
             return Node("number", value=float(token))
-        if self.kind != "word":
-            self.fail("expected a number, x, y or a function")
-        self.read()
+        if not self.tokens.at("word"):
+            self.tokens.fail("expected a number, x, y or a function")
+        self.tokens.read()
         if token in _CONSTANTS:
             return Node("number", value=_CONSTANTS[token])
         if token in VARIABLES:
-            self.names.append(token)
+            self.names.add(token)
             return Node("variable", name=token)
         if token in FUNCTIONS:
-            if not self.accept("("):
-                self.fail(f"expected '(' after {token}")
+            if not self.tokens.accept("("):
+                self.tokens.fail(f"expected '(' after {token}")
             return Node(token, (self.closed(),))
         near = get_close_matches(token, [*FUNCTIONS, *VARIABLES, *_CONSTANTS], 1)
         hint = f"did you mean {near[0]!r}?" if near else f"known are x, y, pi, e, {', '.join(FUNCTIONS)}"
-        return self.fail(f"unknown name {token!r} ({hint})", column)
+        return self.tokens.fail(f"unknown name {token!r} ({hint})", column)
 
     def closed(self) -> Node:
-        node = self.nested(self.sum)
-        if not self.accept(")"):
-            self.fail("expected ')'")
+        node = self.tokens.nested(self.sum)
+        self.tokens.expect(")")
         return node
 
 
