@@ -52,20 +52,16 @@ class Growing:
     name: ClassVar[str] = "growth"
 
     def __post_init__(self) -> None:
-        for name in ("base", "largest", "multiple"):
-            object.__setattr__(self, name, plain(getattr(self, name)))
-        sizes: dict[str, Any] = {"base": self.base, "largest": self.largest, "multiple": self.multiple}
-        for name, value in sizes.items():
+        for name, given in list(vars(self).items()):
+            value = plain(given)
             missing = value is None and name == "multiple"
             if not missing and not (is_number(value) and 1 <= value < 2**53 and value == int(value)):
                 raise BatchError(f"{name}={value!r}: give a whole number of examples")
+            object.__setattr__(self, name, None if value is None else int(value))
         if self.largest < self.base:
             raise BatchError(f"largest={self.largest:g} is under base={self.base:g}: a batch grows")
         if self.multiple and self.base % self.multiple:
             raise BatchError(f"base={self.base:g} isn't a multiple of multiple={self.multiple:g}")
-        for name in ("base", "largest", "multiple"):
-            value = getattr(self, name)
-            object.__setattr__(self, name, None if value is None else int(value))
 
     def __rmul__(self, schedule: Schedule) -> Growth:
         if not isinstance(schedule, Schedule):

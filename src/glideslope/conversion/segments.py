@@ -11,11 +11,11 @@ import numpy as np
 from glideslope.schedules import Schedule
 from glideslope.schedules.combined import Scaled
 from glideslope.schedules.durations import Frame, time_of
-from glideslope.schedules.extension import pieces
+from glideslope.schedules.extension import unfolded
 from glideslope.schedules.horizon import Over
 from glideslope.schedules.named import Named
 from glideslope.schedules.sampling import sampled
-from glideslope.schedules.sequence import Sequence, phases
+from glideslope.schedules.sequence import Sequence
 from glideslope.schedules.units import in_updates
 
 
@@ -38,9 +38,9 @@ def segments(schedule: Schedule, steps: int) -> list[Segment] | None:
     scale = 1.0
     if isinstance(inner, Scaled):
         scale, inner = inner.scale, inner.schedule
-    parts = [piece for part in phases(inner) for piece in pieces(part)]
+    parts = unfolded(inner)
     try:
-        lengths = Sequence(tuple(parts)).shared_out(frame, frame.horizon or steps)
+        lengths = Sequence(parts).shared_out(frame, frame.horizon or steps)
     except ValueError:
         return None
     unscaled: list[Segment] = []

@@ -173,8 +173,7 @@ def guard(
     >>> gs.feedback.VERDICTS[int(state["verdict"])]
     'spike'
     """
-    deviations, factor, rest, kept, times = map(plain, (deviations, factor, rest, kept, times))
-    every = None if every is None else plain(every)
+    deviations, factor, rest, every, kept, times = map(plain, (deviations, factor, rest, every, kept, times))
     check("deviations", deviations, 0, open_ends=True)
     check("factor", factor, 0, 1, open_ends=True)
     check_whole(1, rest=rest, **({} if every is None else {"every": every}), kept=kept, times=times)

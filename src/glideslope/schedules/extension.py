@@ -33,7 +33,7 @@ def extended(schedule: Schedule, at: Time, to: Time) -> Schedule:
         raise ScheduleError(
             f"at={at}, to={to}: give at ≤ {schedule.horizon} ≤ to; the schedule ends at {schedule.horizon}"
         )
-    parts = tuple(piece for part in phases(schedule.schedule) for piece in pieces(part))
+    parts = unfolded(schedule.schedule)
     filler = next((i for i, part in enumerate(parts) if fills(part)), None)
     if filler is None or not parts[filler].is_steady():
         raise ScheduleError(
@@ -48,8 +48,12 @@ def extended(schedule: Schedule, at: Time, to: Time) -> Schedule:
     return Over(whole, duration(to), schedule.clock)
 
 
-def pieces(schedule: Schedule) -> tuple[Schedule, ...]:
-    """The phases that a shorthand such as `wsd` stands for; any other schedule alone."""
+def unfolded(schedule: Schedule) -> tuple[Schedule, ...]:
+    """The phases of a schedule, those that a shorthand such as `wsd` stands for in its place."""
+    return tuple(piece for phase in phases(schedule) for piece in _pieces(phase))
+
+
+def _pieces(schedule: Schedule) -> tuple[Schedule, ...]:
     if isinstance(schedule, Named) and isinstance(schedule.schedule, Sequence):
         inner = schedule.schedule.phases
         if all(isinstance(phase, Named) for phase in inner):

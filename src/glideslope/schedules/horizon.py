@@ -31,8 +31,7 @@ class Over(Wrapper):
         self._factor  # noqa: B018  (a missing unit or too short a horizon is an error now, not at the first update)
 
     def layout(self, frame: Frame, length: float) -> list[Placed]:
-        frame = Frame(length, self.clock)
-        return [Placed(self.schedule, frame, self.schedule.allotted(frame, length))]
+        return super().layout(Frame(length, self.clock), length)
 
     def length(self, frame: Frame) -> float:
         return self.clock.updates(self.horizon)
@@ -61,8 +60,7 @@ class Part(Wrapper):
     duration: Duration | None
 
     def layout(self, frame: Frame, length: float) -> list[Placed]:
-        frame = Frame(length, frame.clock)
-        return [Placed(self.schedule, frame, self.schedule.allotted(frame, length))]
+        return super().layout(Frame(length, frame.clock), length)
 
     def length(self, frame: Frame) -> float | None:
         return None if self.duration is None else frame.updates(self.duration)

@@ -256,9 +256,11 @@ class Schedule(Drawn, ABC):
         return mirrored(self, high, low)
 
     def __rshift__(self, after: Schedule) -> Schedule:
-        from glideslope.schedules.sequence import followed_by
+        from glideslope.schedules.sequence import in_sequence
 
-        return followed_by(self, after)
+        if isinstance(after, str):
+            raise ScheduleError(f"{after!r} is a text, and a schedule follows one: write glideslope.parse({after!r})")
+        return in_sequence(self, after) if isinstance(after, Schedule) else NotImplemented
 
     def __mul__(self, factor: Schedule | float) -> Schedule:
         from glideslope.schedules.combined import is_factor, product

@@ -109,13 +109,6 @@ def _joined(placed: list[tuple[Formula, float]]) -> Formula:
     return factor
 
 
-def followed_by(before: Schedule, after: object) -> Schedule:
-    """What `before >> after` is. Raises a ScheduleError if the other is a text; NotImplemented is for Python."""
-    if isinstance(after, str):
-        raise ScheduleError(f"{after!r} is a text, and a schedule follows one: write glideslope.parse({after!r})")
-    return in_sequence(before, after) if isinstance(after, Schedule) else NotImplemented
-
-
 def in_sequence(*schedules: Schedule) -> Schedule:
     """One after the other; sequences are joined into one."""
     return Sequence(tuple(phase for schedule in schedules for phase in phases(schedule)))

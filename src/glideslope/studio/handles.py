@@ -13,9 +13,9 @@ from glideslope.conversion.from_optax import knots_of
 from glideslope.errors import ScheduleError
 from glideslope.schedules import Schedule, interpolate
 from glideslope.schedules.durations import Clock, Duration, Frame
-from glideslope.schedules.extension import pieces
+from glideslope.schedules.extension import unfolded
 from glideslope.schedules.named import Named
-from glideslope.schedules.sequence import in_sequence, phases
+from glideslope.schedules.sequence import in_sequence
 
 _ENDS = {"warmup": "peak", "constant": "factor"}
 """The argument that a phase ends at; of others it is `final`, where they have one."""
@@ -56,11 +56,6 @@ def handles(schedule: Schedule, steps: int, clock: Clock) -> list[Handle]:
     placed = whole.layout(frame, float(steps))[0].schedule.layout(frame, float(steps)) if len(parts) > 1 else []
     spans = [(child.start, child.length) for child in placed] or [(0.0, parts[0].allotted(frame, float(steps)))]
     return sorted(_Phases(parts, spans, frame).handles(lambda t: float(whole(t))), key=lambda handle: handle.x)
-
-
-def unfolded(schedule: Schedule) -> list[Any]:
-    """The phases of a schedule; those of `wsd` and its like are the ones that it stands for."""
-    return [piece for part in phases(schedule) for piece in pieces(part)]
 
 
 def in_points(schedule: Schedule, steps: int, clock: Clock) -> Schedule:
@@ -104,7 +99,7 @@ def with_point(schedule: Schedule, steps: int, clock: Clock) -> Schedule:
 class _Phases:
     """The phases of a schedule, when each begins and how long it takes, and what they are measured against."""
 
-    parts: list[Any]
+    parts: Sequence[Any]
     spans: list[tuple[float, float]]
     frame: Frame
 
