@@ -11,9 +11,9 @@ import msgspec
 from msgspec import Meta
 from starlette.routing import Route
 
-from glideslope.conversion.export import WRITERS, export
+from glideslope.conversion.export import export
 from glideslope.conversion.json_form import to_json
-from glideslope.errors import ConversionError, GlideslopeError, ScheduleError
+from glideslope.errors import GlideslopeError, ScheduleError
 from glideslope.escape import visible
 from glideslope.schedules import Schedule
 from glideslope.schedules.units import by_clock
@@ -92,8 +92,6 @@ def copied(copy: Copy) -> dict[str, str]:
         return {"code": str(parsed(plan.text))}
     if copy.to == "json":
         return {"code": json.dumps(json.loads(to_json(parsed(plan.text))), indent=2)}
-    if copy.to not in WRITERS:
-        raise ConversionError(f"no export to {copy.to!r}")
     code = export(by_clock(scheduled(plan.text), plan.clock), plan.steps, plan.peak, copy.to, MOST_EACH)
     if copy.to == "csv" and plan.steps > MOST_EACH:
         rows = code.count("\n") - 1

@@ -23,8 +23,8 @@ def page(title: str, parts: Sequence[str]) -> str:
         styles.insert(0, _asset("uplot/uPlot.min.css"))
         scripts = [_asset("uplot/uPlot.iife.min.js"), _asset("report.js")]
     policy = (
-        f"default-src 'none'; base-uri 'none'; form-action 'none'; style-src {_allowed(styles)}; "
-        f"script-src {_allowed(scripts)}"
+        f"default-src 'none'; base-uri 'none'; form-action 'none'; style-src {allowed(styles)}; "
+        f"script-src {allowed(scripts)}"
     )
     head = "".join(f"<style>{text}</style>" for text in styles)
     code = "".join(f'<script type="module">{text}</script>' for text in scripts[1:])
@@ -94,7 +94,7 @@ def _asset(name: str) -> str:
     return files("glideslope.views").joinpath("web", *name.split("/")).read_text(encoding="utf-8")
 
 
-def _allowed(texts: Sequence[str]) -> str:
+def allowed(texts: Sequence[str]) -> str:
     """The sources in a policy for code or style within the page: checksums."""
     digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts)
     return " ".join(f"'sha256-{digest}'" for digest in digests) or "'none'"

@@ -31,26 +31,14 @@ def _momentum(momentum: float, *, ahead: bool = False) -> Update:
     return update
 
 
-def _adagrad(momentum: float) -> Update:
-    """s = s + g²; w - η·g/(√s + 1e-10). Source: Duchi et al. 2011; torch.optim.Adagrad."""
-    total: np.ndarray | float = 0.0
+def _by_squares(momentum: float, *, kept: float, added: float, least: float) -> Update:
+    """s = kept·s + added·g²; w - η·g/(√s + least). Source: Duchi et al. 2011; Adagrad and RMSprop of torch.optim."""
+    squares: np.ndarray | float = 0.0
 
     def update(slope: np.ndarray, rate: np.ndarray) -> np.ndarray:
-        nonlocal total
-        total = total + slope * slope
-        return np.asarray(rate * slope / (np.sqrt(total) + 1e-10))
-
-    return update
-
-
-def _rmsprop(momentum: float) -> Update:
-    """s = 0.99·s + 0.01·g²; w - η·g/(√s + 1e-8). Source: torch.optim.RMSprop."""
-    mean: np.ndarray | float = 0.0
-
-    def update(slope: np.ndarray, rate: np.ndarray) -> np.ndarray:
-        nonlocal mean
-        mean = 0.99 * mean + 0.01 * slope * slope
-        return np.asarray(rate * slope / (np.sqrt(mean) + 1e-8))
+        nonlocal squares
+        squares = kept * squares + added * slope * slope
+        return np.asarray(rate * slope / (np.sqrt(squares) + least))
 
     return update
 
@@ -76,8 +64,9 @@ def _adam(momentum: float) -> Update:
 
 
 OPTIMIZERS: dict[Name, Callable[[float], Update]] = {
-    "descent": _descent, "momentum": _momentum, "nesterov": partial(_momentum, ahead=True), "adagrad": _adagrad,
-    "rmsprop": _rmsprop, "adam": _adam,
+    "descent": _descent, "momentum": _momentum, "nesterov": partial(_momentum, ahead=True), "adam": _adam,
+    "adagrad": partial(_by_squares, kept=1.0, added=1.0, least=1e-10),
+    "rmsprop": partial(_by_squares, kept=0.99, added=0.01, least=1e-8),
 }  # fmt: skip
 """From β, of those that have a momentum, to an optimizer's updates."""
 
