@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
-from glideslope.errors import FileError
+from glideslope.errors import FileError, reason
 from glideslope.escape import lines, visible
 
 _lent: tuple[TextIO, int, TextIO, TextIO] | None = None
@@ -35,10 +35,8 @@ def put(text: str, end: str = "\n") -> None:
         stream.flush()
     except BrokenPipeError:
         raise Unread from None
-    except OSError as error:
-        raise FileError(f"standard output can't be written: {error.strerror}") from error
-    except ValueError as error:
-        raise FileError(f"standard output can't be written: {error}") from error
+    except (OSError, ValueError) as error:
+        raise FileError(f"standard output can't be written: {reason(error)}") from error
 
 
 def line(text: str) -> None:

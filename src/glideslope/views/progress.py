@@ -30,20 +30,18 @@ class Pace:
     def __init__(self) -> None:
         self._made = 0
         self._began = self._seen = math.nan
-        self._run: tuple[str, str, int] = "", "", 0
+        self._last: Progress | None = None
 
     def see(self, progress: Progress, now: float) -> None:
         """Counts the updates since the last look at the same run, or since its beginning; `now` is in seconds."""
         if progress.running:  # counted when they end
             self._seen = now
             return
-        stage, what, done = self._run
-        same = (stage, what) == (progress.stage, progress.what) and progress.done >= done
-        if math.isnan(self._began):
+        if self._last is None:
             self._began = now
         else:
-            self._made += progress.done - done if same else progress.done
-        self._run, self._seen = (progress.stage, progress.what, progress.done), now
+            self._made += progress.done - (self._last.done if _goes_on(self._last, progress) else 0)
+        self._last, self._seen = progress, now
 
     def left(self, updates: float) -> float:
         """The seconds that so many updates take; NaN where nothing is known.
@@ -56,6 +54,11 @@ class Pace:
         """
         known = self._made and math.isfinite(updates)
         return updates * (self._seen - self._began) / self._made if known else math.nan
+
+
+def _goes_on(last: Progress, now: Progress) -> bool:
+    """Whether a message is of the run of the last one, and no earlier update of it."""
+    return (last.stage, last.what) == (now.stage, now.what) and now.done >= last.done
 
 
 class LiveScreen:
@@ -79,9 +82,7 @@ class LiveScreen:
             self._live.stop()
 
     def __call__(self, progress: Progress) -> None:
-        last = self._progress
-        same = last is not None and (last.stage, last.what) == (progress.stage, progress.what)
-        if last is None or not same or progress.done < last.done:
+        if self._progress is None or not _goes_on(self._progress, progress):
             self._losses = []
         self.pace.see(progress, time.monotonic())
         self._losses = [*self._losses[-_MOST_LOSSES:], progress.loss]
@@ -162,8 +163,7 @@ class StageLines:
             self._runs = 0
         if progress.running:
             return
-        last = self._last
-        self._runs += last is None or last.what != progress.what or progress.done < last.done or not self._runs
+        self._runs += self._last is None or not self._runs or not _goes_on(self._last, progress)
         self._last = progress
 
     def _say(self) -> None:
