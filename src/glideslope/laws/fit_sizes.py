@@ -118,7 +118,7 @@ class _Problem:
         self.data = [
             self._data(size, decay, [member.run for member in members], most) for size, decay, members in alike
         ]
-        self.runs, self.size_of = runs, [size for size, _, members in alike for _ in members]
+        self.runs = runs
         self.lowest = min(float(run.loss.min()) for run in runs)
         self.medians = self.spreads = np.empty(0)
         self.factor = 1.0

@@ -168,7 +168,7 @@ class Rates(ByValue, NDArrayOperatorsMixin):
                 raise IndexError(f"update {place} of {len(self)}")
             return float(self.at(place % len(self)))
         if isinstance(place, slice):
-            return self.at(_within(np.arange, *place.indices(len(self))))
+            return self.at(_updates(*place.indices(len(self))))
         chosen = np.asarray(place)
         if chosen.dtype == bool:
             return np.asarray(self)[chosen]
@@ -215,11 +215,11 @@ def thinned(values: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndar
     return values, places
 
 
-def _within(function: Callable[..., np.ndarray], begin: int, end: int, step: int) -> np.ndarray:
+def _updates(begin: int, end: int, step: int) -> np.ndarray:
     """A range of updates, if an array of them isn't too large. Raises a LawError if it is."""
     if (end - begin) / step > MOST_AS_ARRAY:
         raise LawError(
             f"an array of {abs(end - begin) // abs(step):,} rates was asked for, at most {MOST_AS_ARRAY:,} are made: "
             "take those of some updates, lr[[0, 1000]]; predictions take the rates as they are"
         )
-    return function(begin, end, step)
+    return np.arange(begin, end, step)

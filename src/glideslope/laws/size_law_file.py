@@ -50,7 +50,6 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     shift: Finite
     sizes: Annotated[list[_Size], Meta(min_length=2, max_length=1000)]
     notes: list[str]
-    checksum: str = ""
 
 
 def load_sizes(path: Path | str) -> SizeLaw:
@@ -58,8 +57,7 @@ def load_sizes(path: Path | str) -> SizeLaw:
     version, or damaged."""
     content = law_bytes(path, SIZES)
     try:
-        document = checked({**unsealed(content)}, _Document)
-        return _law(document)
+        return _law(checked(unsealed(content), _Document))
     except DocumentError as error:
         raise LawError(
             f"{path} is no law over sizes of version {VERSION}, or damaged ({error}): fit it again"
@@ -82,7 +80,7 @@ def _law(document: _Document) -> SizeLaw:
     sizes = [size.params for size in document.sizes]
     if sizes != sorted(sizes):
         raise DocumentError("sizes out of order")
-    around = Around(**{name: getattr(document.around, name) for name in _Around.__struct_fields__})
+    around = Around(*msgspec.structs.astuple(document.around))
     fitted = tuple(
         (size.params, tuple(Fitted(run.name, run.peak, run.steps, run.points) for run in size.runs))
         for size in document.sizes

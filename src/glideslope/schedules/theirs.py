@@ -44,16 +44,12 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("T_mult", "t_mul", "cycle_mul"), ("stretch",)),
     **dict.fromkeys(("m_mul", "cycle_decay"), ("ratio",)),
     **dict.fromkeys(("step_size", "decay_t"), ("every",)),
-    **dict.fromkeys(("step_size_up",), ("up",)),
-    **dict.fromkeys(("step_size_down",), ("down",)),
-    **dict.fromkeys(("base_lr",), ("low",)),
     **dict.fromkeys(("max_lr", "peak_value", "peak_lr", "warmup_target"), ("peak",)),
     **dict.fromkeys(("num_cycles", "cycle_limit"), ("cycles", "times")),
-    **dict.fromkeys(("pct_start",), ("rise", "cut")),
-    **dict.fromkeys(("div_factor",), ("start",)),
-    **dict.fromkeys(("final_div_factor",), ("final",)),
     **dict.fromkeys(("milestones", "boundaries", "boundaries_and_scales"), ("milestones", "boundaries", "times")),
     **dict.fromkeys(("rtol", "atol", "min_delta"), ("threshold",)),
+    "step_size_up": ("up",), "step_size_down": ("down",), "base_lr": ("low",), "pct_start": ("rise", "cut"),
+    "div_factor": ("start",), "final_div_factor": ("final",),
 }  # fmt: skip
 """An argument elsewhere, and what it may be called here: the first that a schedule has."""
 

@@ -132,7 +132,7 @@ def _changed(plan: Plan, edit: Edit, value: Schedule) -> Schedule:
     if edit.act == "points":
         return handles.in_points(value, plan.steps, plan.clock)
     if edit.act == "add":
-        return handles.with_point(value, plan.steps, plan.clock)
+        return handles.with_point(value)
     movable = handles.handles(value, plan.steps, plan.clock)
     if edit.handle >= len(movable):
         raise ScheduleError(f"{value} has {len(movable)} handles: none has the number {edit.handle + 1}")

@@ -78,7 +78,7 @@ def in_points(schedule: Schedule, steps: int, clock: Clock) -> Schedule:
     return interpolate(times, [float(f"{factor:.4g}") for factor in factors[kept].tolist()])
 
 
-def with_point(schedule: Schedule, steps: int, clock: Clock) -> Schedule:
+def with_point(schedule: Schedule) -> Schedule:
     """The schedule with a point more, amid the longest stretch. Raises a ScheduleError if it has no points."""
     parts = unfolded(schedule)
     for i, part in enumerate(parts):

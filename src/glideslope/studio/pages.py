@@ -32,15 +32,8 @@ def assets() -> dict[str, bytes]:
     return contents
 
 
-async def _page(request: Request) -> Response:
-    return await _file("index.html")
-
-
 async def _asset(request: Request) -> Response:
-    return await _file(request.path_params["name"])
-
-
-async def _file(name: str) -> Response:
+    name = request.path_params.get("name", "index.html")
     content = assets().get(name)
     if content is None:
         return Response("no such file\n", 404, media_type="text/plain")
@@ -48,4 +41,4 @@ async def _file(name: str) -> Response:
     return Response(content, media_type=kind, headers={"cache-control": "private, max-age=600"})
 
 
-ROUTES = (Route("/", _page), Route("/{name:path}", _asset))
+ROUTES = (Route("/", _asset), Route("/{name:path}", _asset))

@@ -142,17 +142,12 @@ _GENERAL = {"metrics", "main", "log", "logs", "train", "trainer_state", "history
 
 def _names(parts: Sequence[Part]) -> list[str]:
     """A name for each run: of its file, and its own; with the folders where these are the same."""
-    short = [_short(part) for part in parts]
-    counts = Counter(short)
-    longer = [
-        name if counts[name] == 1 else f"{part.file.with_suffix('')} {part.run}".strip()
-        for name, part in zip(short, parts, strict=True)
-    ]
-    counts = Counter(longer)
-    return [
-        name if counts[name] == 1 else f"{part.file.absolute()} {part.run}".strip()
-        for name, part in zip(longer, parts, strict=True)
-    ]
+    names = list(map(_short, parts))
+    for files in ([part.file.with_suffix("") for part in parts], [part.file.absolute() for part in parts]):
+        counts = Counter(names)
+        longer = (f"{file} {part.run}".strip() for file, part in zip(files, parts, strict=True))
+        names = [name if counts[name] == 1 else long for name, long in zip(names, longer, strict=True)]
+    return names
 
 
 def _short(part: Part) -> str:

@@ -88,12 +88,8 @@ def _sound(folder: Path, load: Callable[[str], Any]) -> tuple[Any, tuple[str, ..
 
 def _of_download(source: Source) -> list[Table] | None:
     """Raises a LawError if the name of the file says no metric."""
-    if (
-        not source.content[:32]
-        .removeprefix(b"\xef\xbb\xbf")
-        .lower()
-        .startswith((b"wall time,step,value", b'"wall time"'))
-    ):
+    begin = source.content[:32].removeprefix(b"\xef\xbb\xbf").lower()
+    if not begin.startswith((b"wall time,step,value", b'"wall time"')):
         return None
     if [name.lower() for name in header(source)] != ["wall time", "step", "value"]:
         return None

@@ -182,13 +182,9 @@ def _mapping(tree: dict[str, Any], arrays: Arrays, like: Any) -> Any:
 
 
 def _object(tree: dict[str, Any], arrays: Arrays, like: Any) -> Any:
-    kind = type(like)
+    kind, names = type(like), [name for name, _ in tree["parts"]]
     parts = None if like is None else _parts(like)
-    if (
-        kind.__qualname__ != tree["class"]
-        or parts is None
-        or [name for name, _ in parts] != [n for n, _ in tree["parts"]]
-    ):
+    if kind.__qualname__ != tree["class"] or parts is None or [name for name, _ in parts] != names:
         raise DocumentError(f"it has a {tree['class']} where the job has a {kind.__name__}")
     values = [joined(item, arrays, old) for (_, item), (_, old) in zip(tree["parts"], parts, strict=True)]
     if isinstance(like, tuple):
