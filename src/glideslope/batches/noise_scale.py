@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from glideslope.errors import BatchError
+from glideslope.schedules.amounts import real
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,8 +57,6 @@ def noise_scale(small: object, large: object, sizes: tuple[int, int]) -> NoiseSc
     39
     """
     import numpy as np
-
-    from glideslope.schedules.amounts import real
 
     first, second = sizes if isinstance(sizes, tuple | list) and len(sizes) == 2 else (0, 0)
     if not 0 < real("sizes", first) < real("sizes", second):

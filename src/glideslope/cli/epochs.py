@@ -6,6 +6,7 @@ from typing import Any
 
 from glideslope.errors import GlideslopeError, ScheduleError
 from glideslope.schedules import Clock, parse
+from glideslope.schedules.amounts import check_peak, check_positive
 from glideslope.schedules.durations import UNITS
 from glideslope.schedules.units import by_clock, first_in
 
@@ -44,7 +45,6 @@ def _read(text: str) -> Any:
 def rates_of(schedule: Any, peak: float, steps: int) -> Any:
     """The rates of a schedule, its peak and length checked."""
     from glideslope.laws import Rates
-    from glideslope.schedules.amounts import check_peak, check_positive
 
     check_positive(steps=steps)
     check_peak(peak)

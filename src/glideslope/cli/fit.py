@@ -15,6 +15,7 @@ from glideslope.cli import sizes as of_sizes
 from glideslope.cli import tables as of_tables
 from glideslope.cli.options import Json, StepsPerEpoch, check_unused, command
 from glideslope.errors import GlideslopeError, LawError
+from glideslope.files import write_atomically
 from glideslope.plural import plural
 
 if TYPE_CHECKING:
@@ -118,7 +119,6 @@ def _say(notes: Iterable[str]) -> None:
 def _draw_fit(law: Law, read: Read, folder: Path) -> None:
     import numpy as np
 
-    from glideslope.files import write_atomically
     from glideslope.laws.bins import MOST, Points
     from glideslope.views import laws as views
     from glideslope.views import plots, report

@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -131,8 +132,6 @@ def _change(other: Other) -> str:
 
 def _plain(now: Forecast) -> dict[str, Any]:
     """A forecast as plain data; what isn't a number is null."""
-    from dataclasses import asdict
-
     plain = asdict(now)
     for alarm in plain["alarms"]:
         alarm |= {name: None for name, value in alarm.items() if value != value}

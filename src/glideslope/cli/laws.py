@@ -13,6 +13,7 @@ from glideslope.cli import sizes as of_sizes
 from glideslope.cli import tables as of_tables
 from glideslope.cli.options import Folder, Json, Steps, StepsPerEpoch, check_unused, command
 from glideslope.errors import GlideslopeError
+from glideslope.files import write_atomically
 from glideslope.plural import plural
 
 if TYPE_CHECKING:
@@ -122,7 +123,6 @@ def design(
     if steps is None:
         raise GlideslopeError("give --steps, the updates of the run; or, for a law over sizes, --params and --tokens")
     from glideslope import laws
-    from glideslope.files import write_atomically
     from glideslope.views import laws as views
     from glideslope.views import plots, report, terminal
     from glideslope.views.charts import Chart, Series
@@ -168,7 +168,6 @@ def design(
 
 def _write(out: Path, name: str, title: str, result: dict[str, Any], parts: list[str], chart: Chart) -> None:
     """Writes a result into a folder: as JSON, as a page of parts, and its chart as a picture."""
-    from glideslope.files import write_atomically
     from glideslope.views import plots, report
 
     write_atomically(out / f"{name}.png", plots.png(plots.picture(chart)))

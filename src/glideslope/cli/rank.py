@@ -11,9 +11,11 @@ import typer
 
 from glideslope.cli import output
 from glideslope.cli import tables as of_tables
+from glideslope.cli.epochs import parsed, rates_of
 from glideslope.cli.laws import LawFile
 from glideslope.cli.options import Json, StepsPerEpoch, check_unused, command, real, whole
 from glideslope.errors import GlideslopeError
+from glideslope.schedules.amounts import check_positive
 
 if TYPE_CHECKING:
     from glideslope.laws import Law
@@ -38,7 +40,6 @@ def rank(
     """Rank candidates by their predicted final loss; for a law over sizes or of final losses, of several sizes."""
     from glideslope.laws.columns import OF_LOSSES, rows_of
     from glideslope.laws.kinds import LOSSES, SIZES, kind_of
-    from glideslope.schedules.amounts import check_positive
     from glideslope.views import terminal
 
     if steps is not None:
@@ -80,7 +81,6 @@ def rank(
 def _of_one_size(law: Path, steps: int | None, steps_per_epoch: float | None) -> Predict:
     """Predicts by a law of one size; `steps` holds where a row has none."""
     from glideslope import laws
-    from glideslope.cli.epochs import parsed, rates_of
 
     fitted = laws.load(law)
 
@@ -98,7 +98,6 @@ def _of_one_size(law: Path, steps: int | None, steps_per_epoch: float | None) ->
 def _over_sizes(law: Path, has_batch: bool) -> Predict:
     """Predicts by a law over sizes."""
     from glideslope import laws
-    from glideslope.cli.epochs import rates_of
 
     fitted = laws.load_sizes(law)
     if not has_batch and fitted.around.batch is None:

@@ -13,8 +13,10 @@ import typer
 from glideslope.cli import output
 from glideslope.cli.ending import notice, terminated_after_saving
 from glideslope.cli.options import listed
+from glideslope.documents import sealed
 from glideslope.errors import NothingLearnedError, ScheduleError
 from glideslope.plural import plural
+from glideslope.schedules import parse
 
 if TYPE_CHECKING:
     from glideslope.cli.sent import Sent
@@ -62,8 +64,6 @@ def parse_schedules(text: str | None, steps_per_epoch: float | None = None) -> l
 
 
 def _reads(texts: list[str]) -> bool:
-    from glideslope.schedules import parse
-
     try:
         return len([parse(text) for text in texts]) > 1
     except ScheduleError:
@@ -161,7 +161,6 @@ def show(
 ) -> None:  # fmt: skip
     """Prints a result, as JSON or as a person reads: what to do, how sure, what it beat, tables, lines to paste."""
     if as_json:
-        from glideslope.documents import sealed
         from glideslope.search.storage.result_files import plain
 
         output.put(sealed(plain(result)))

@@ -12,9 +12,13 @@ import typer
 
 from glideslope import escape
 from glideslope.cli import output
+from glideslope.cli.epochs import check_units, parsed
 from glideslope.cli.options import Folder, Json, Peak, Steps, StepsPerEpoch, command
 from glideslope.errors import GlideslopeError
+from glideslope.files import write_atomically
 from glideslope.plural import plural
+from glideslope.schedules import Clock, parse
+from glideslope.schedules.amounts import check_peak, check_positive
 
 Axis = Literal["updates", "epochs", "examples", "tokens"]
 _WORTH = "What an update is worth, for durations in this unit and for --axis."
@@ -37,10 +41,6 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show the curves of schedules, with marks where phases begin."""
-    from glideslope.cli.epochs import check_units
-    from glideslope.files import write_atomically
-    from glideslope.schedules import Clock, parse
-    from glideslope.schedules.amounts import check_peak, check_positive
     from glideslope.search.storage.result_files import plain
     from glideslope.views import plots, report, terminal
     from glideslope.views.curves import Curve, Time, chart, places
@@ -85,7 +85,6 @@ def show(
 @command("glideslope list", name="list")
 def list_schedules(out: Folder = None, as_json: Json = False) -> None:
     """List every schedule, with a picture of each."""
-    from glideslope.files import write_atomically
     from glideslope.views import gallery
 
     entries = gallery.entries()
@@ -109,11 +108,8 @@ def convert(
     as_json: Json = False,
 ) -> None:
     """Print code, or a configuration, that reproduces a schedule in another library."""
-    from glideslope.cli.epochs import parsed
     from glideslope.conversion.export import export
-    from glideslope.files import write_atomically
     from glideslope.policy import as_policy
-    from glideslope.schedules.amounts import check_peak, check_positive
 
     check_positive(steps=steps)
     check_peak(peak)
@@ -130,7 +126,6 @@ def convert(
 def schema(out: Folder = None, as_json: Json = False) -> None:
     """Print the JSON schema of the JSON form of a schedule."""
     from glideslope.conversion.json_schema import json_schema
-    from glideslope.files import write_atomically
 
     text = json.dumps(json_schema(), indent=None if as_json else 2)
     if out is not None:

@@ -10,6 +10,7 @@ import typer
 
 from glideslope.cli import output
 from glideslope.cli.options import Json, command
+from glideslope.documents import sealed
 from glideslope.errors import RunDirectoryError
 from glideslope.plural import plural
 
@@ -24,7 +25,6 @@ RUNS = Path("runs")  # the folder of run directories, by default
 @command("glideslope status")
 def status(folder: Folder = RUNS, as_json: Json = False) -> None:
     """Show the progress of a search, during it or after; for a folder of several searches, of each."""
-    from glideslope.documents import sealed
     from glideslope.search.directory.snapshot import Snapshot
     from glideslope.search.storage.result_files import plain
     from glideslope.views import terminal

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from glideslope.cli import output
 from glideslope.cli.options import Json, command
+from glideslope.schedules.durations import number_text
 
 
 @command("glideslope suggest --params 7e9 --task finetune --method lora")
@@ -27,10 +29,7 @@ def suggest(
     as_json: Json = False,
 ) -> None:
     """Suggest a peak rate from published laws and recipes, with the runs that would replace it by a measurement."""
-    from dataclasses import asdict
-
     from glideslope import laws
-    from glideslope.schedules.durations import number_text
     from glideslope.views import terminal
 
     start = laws.suggest(

@@ -13,6 +13,7 @@ from glideslope.cli.executors import Executors, check_speculation
 from glideslope.cli.options import command
 from glideslope.cli.results import described, events, loaded, parse_schedules, show
 from glideslope.errors import FrameworkError, NothingLearnedError
+from glideslope.feedback import guard as make_guard
 
 if TYPE_CHECKING:
     from glideslope.search import Tuned
@@ -56,7 +57,6 @@ def tune(
     as_json: options.Json = False,
 ) -> None:
     """Find the schedule and the peak rate, and train with them."""
-    from glideslope.feedback import guard as make_guard
     from glideslope.search import tune as run_tune
     from glideslope.views import terminal
     from glideslope.views import tuned as views

@@ -18,8 +18,7 @@ from glideslope.plural import plural
 from glideslope.policy import as_policy
 from glideslope.schedules import Schedule
 from glideslope.schedules.amounts import real
-from glideslope.schedules.numbers import plain
-from glideslope.schedules.sampling import MOST_UPDATES, short
+from glideslope.schedules.numbers import MOST_UPDATES, plain, short
 
 Writer = Callable[[Schedule, int, float, int], str]
 """From a schedule, the updates, the peak and the most rows of a table."""

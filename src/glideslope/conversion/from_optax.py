@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from glideslope.conversion.tables import knots_of
 from glideslope.documents import check_kind
 from glideslope.errors import ConversionError
 from glideslope.schedules import Schedule, from_points
@@ -38,23 +39,3 @@ def from_optax(schedule: Callable[[Any], Any], steps: int) -> Schedule:
         raise ConversionError("the Optax schedule has a value that is negative or not finite")
     kept = knots_of(values, 1e-7)  # as exact as float32
     return from_points([(t, float(values[t])) for t in kept])
-
-
-def knots_of(values: np.ndarray, tolerance: float, at: np.ndarray | None = None) -> list[int]:
-    """Places such that straight lines between the values there pass all values, to a tolerance times the largest; the
-    values are one apart, or at times of shape (n,)."""
-    times = (np.arange(len(values)) if at is None else at).tolist()
-    tolerance *= float(np.abs(values).max())
-    knots = [0]
-    low, high = -np.inf, np.inf
-    for t in range(1, len(values)):
-        origin, value = values[knots[-1]], values[t]
-        slope = (value - origin) / (times[t] - times[knots[-1]])
-        if not low <= slope <= high:
-            knots.append(t - 1)
-            low, high = -np.inf, np.inf
-            origin = values[t - 1]
-        run = times[t] - times[knots[-1]]
-        low = max(low, (value - tolerance - origin) / run)
-        high = min(high, (value + tolerance - origin) / run)
-    return [*knots, len(values) - 1]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from glideslope.batches import growth
 from glideslope.errors import LawError
 from glideslope.laws.rates import Rates
 from glideslope.schedules import Schedule, cooldown, hold, warmup
@@ -128,8 +129,6 @@ def batch_growth(
     if not most >= 2 * batch or steps > _MOST:
         return None
     base, doublings = round(batch), int(math.log2(most / batch))
-    from glideslope.batches import growth  # fitting has no use for it
-
     grown = growth(schedule, base=base, largest=base * 2**doublings).plan(steps)
     loss = law.predict(peak * grown.factors, len(grown.sizes), grown.sizes * (batch / base))[0]
     return BatchGrowth(base, base * 2**doublings, len(grown.sizes), float(loss))

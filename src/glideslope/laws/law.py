@@ -10,6 +10,7 @@ from typing import Any
 from warnings import warn
 
 import numpy as np
+from scipy.special import ndtri
 
 from glideslope.callers import caller_level
 from glideslope.documents import sealed, shown
@@ -110,8 +111,6 @@ class Law(Shown, ByValue):
         """
         if level >= 1:
             raise LawError(f"level={level}: give a number between 0 and 1")
-        from scipy.special import ndtri
-
         parts = [jacobian(knots, self.parameters) for knots in self._knots(lr, step, batch_size)]
         loss, by_theta = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         loss = self._from_lowest(loss)

@@ -14,7 +14,8 @@ from glideslope.laws.values import ByValue, shared
 from glideslope.plural import plural
 from glideslope.schedules import Schedule, parse
 from glideslope.schedules.arguments import checked
-from glideslope.schedules.sampling import EACH, MOST_UPDATES, counted, sampled
+from glideslope.schedules.numbers import MOST_UPDATES
+from glideslope.schedules.sampling import EACH, counted, sampled
 
 MOST_AS_ARRAY = 100_000_000  # the updates of which an array of every rate is made, at most
 _BLOCKS, _IN_BLOCK = 2048, 64

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from glideslope.documents import check_kind
 from glideslope.errors import LayerError
+from glideslope.schedules.amounts import real
 
 
 def balance(
@@ -31,8 +32,6 @@ def balance(
     >>> balance({"first": 1e-5, "last": 1e-3})
     {'first': 10.0, 'last': 0.1}
     """
-    from glideslope.schedules.amounts import real
-
     strength, limit = real("strength", strength), real("limit", limit)
     if not 0 <= strength <= 1:
         raise LayerError(f"strength={strength}: give a number from 0 to 1")

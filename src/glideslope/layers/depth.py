@@ -9,6 +9,7 @@ from glideslope.errors import LayerError
 from glideslope.layers.adapters import adapter_of
 from glideslope.layers.multipliers import Layer, Multipliers, check_multiplier
 from glideslope.layers.parameters import Parameter, parameters
+from glideslope.schedules.amounts import real
 from glideslope.schedules.numbers import is_number, plain
 
 Rule = Callable[[int, int], float]  # (k, L) -> the multiplier of layer k of L, counted from the input, from 1
@@ -69,8 +70,6 @@ def by_depth(model: Any, example_input: Any, decay: float | Rule, smaller: str =
     """
     if smaller not in ("input", "output"):
         raise LayerError(f"smaller={smaller!r}: give 'input' or 'output'")
-    from glideslope.schedules.amounts import real
-
     rule = decay if callable(decay) else _power(decay, smaller)
     layers = in_order(model, example_input)
     multiplied = [Layer(*layer, real("decay", rule(k, len(layers)))) for k, layer in enumerate(layers, 1)]

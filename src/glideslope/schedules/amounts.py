@@ -10,8 +10,7 @@ from typing import Any
 
 from glideslope.documents import shown
 from glideslope.errors import SearchError
-from glideslope.schedules.numbers import is_finite, plain
-from glideslope.schedules.sampling import MOST_UPDATES, short
+from glideslope.schedules.numbers import MOST_UPDATES, is_finite, plain, short
 
 _REAL: Any = (int, float, Fraction, Decimal)
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Any, TypeGuard
+from decimal import Decimal
+from typing import Any, TypeGuard
 
-if TYPE_CHECKING:
-    from decimal import Decimal
-
+MOST_UPDATES = 2**53  # the most updates that are counted exactly, in float64
 NUMBER = r"(?:\d+(?:_\d+)*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 MULTIPLES = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 """The factor of a letter after a number; m would be a thousandth as well as a million, so it stands for neither."""
@@ -21,8 +20,6 @@ def written(text: str) -> Decimal:
     >>> [float(written(text)) for text in ("10_000", "1e4", "10k", "1.5M", "7B", ".5")]
     [10000.0, 10000.0, 10000.0, 1500000.0, 7000000000.0, 0.5]
     """
-    from decimal import Decimal
-
     match = _WRITTEN.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not a number")
@@ -46,6 +43,12 @@ def number(cell: Any) -> float:
         return float(written(cell))
 
 
+def short(number: float) -> str:
+    """A number as a message shows it, however many digits it has."""
+    text = str(number)
+    return text if len(text) <= 20 else f"{text[0]}.{text[1:3]}e{len(text) - 1}" if text.isdigit() else text[:20] + "…"
+
+
 def is_number(value: Any) -> TypeGuard[float]:
     """Whether a value is a number of Python's, which a bool isn't here.
 
@@ -55,7 +58,7 @@ def is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def is_count(value: Any, most: float = 2**53) -> bool:
+def is_count(value: Any, most: float = MOST_UPDATES) -> bool:
     """Whether a value is a whole number from 0 to another, of Python's or as `plain` takes it."""
     value = plain(value)
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most

@@ -9,10 +9,9 @@ import numpy as np
 
 from glideslope.errors import ScheduleError
 from glideslope.schedules.durations import Frame
-from glideslope.schedules.numbers import plain
+from glideslope.schedules.numbers import MOST_UPDATES, plain, short
 from glideslope.schedules.schedule import Schedule
 
-MOST_UPDATES = 2**53  # the most updates that are counted exactly, in float64
 MOST_SAMPLES = 500_000_000  # factors of which an array is made, at most: 4 GB
 EACH = 32_768  # a schedule of so many updates is taken at each of them
 _GRID, _MOST, _NEAR = 2049, 12_000, 24
@@ -69,12 +68,6 @@ def counted(steps: int) -> int:
     if (isinstance(steps, float) and not math.isfinite(steps)) or not 1 <= steps <= MOST_UPDATES or steps != int(steps):
         raise ScheduleError(f"steps={short(steps)}: give a whole number of updates from 1 to 2^53, about 9e15")
     return int(steps)
-
-
-def short(number: float) -> str:
-    """A number as a message shows it, however many digits it has."""
-    text = str(number)
-    return text if len(text) <= 20 else f"{text[0]}.{text[1:3]}e{len(text) - 1}" if text.isdigit() else text[:20] + "…"
 
 
 def _first(whole: Schedule, steps: int) -> np.ndarray:

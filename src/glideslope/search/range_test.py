@@ -11,7 +11,7 @@ import numpy as np
 from glideslope.errors import SearchError
 from glideslope.plural import plural
 from glideslope.schedules.amounts import real
-from glideslope.schedules.sampling import short
+from glideslope.schedules.numbers import short
 from glideslope.search.jobs.calls import calling
 from glideslope.search.jobs.job import Job, JobFactory
 from glideslope.search.jobs.scalars import whole

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from glideslope.conversion.from_optax import knots_of
+from glideslope.conversion.tables import knots_of
 from glideslope.errors import ScheduleError
 from glideslope.schedules import Schedule, interpolate
 from glideslope.schedules.durations import Clock, Duration, Frame

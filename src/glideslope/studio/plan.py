@@ -12,7 +12,7 @@ from glideslope.errors import GlideslopeError, ScheduleError
 from glideslope.feedback import Feedback
 from glideslope.policy import as_policy
 from glideslope.schedules import Clock, Schedule, parse
-from glideslope.schedules.sampling import MOST_UPDATES
+from glideslope.schedules.numbers import MOST_UPDATES
 from glideslope.studio.effort import COARSE, FINE_PARTS, MOST_PARTS, parts, places
 from glideslope.views.curves import Curve
 

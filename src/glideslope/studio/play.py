@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Annotated, Any
@@ -75,8 +76,6 @@ def played(play: Play) -> dict[str, Any]:
 
 def solved(play: Play) -> dict[str, Any]:
     """The places without a slope, by Newton's method and by algebra, with their times. Raises a FormulaError."""
-    import time
-
     ground = _surface(play)
     window = _window(play, ground)
     if ground.examples:

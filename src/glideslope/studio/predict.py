@@ -21,7 +21,7 @@ from glideslope.laws import Designed, Law, Rates, design
 from glideslope.laws.reach import TIMES_THE_LONGEST, far_peak, span
 from glideslope.plural import plural
 from glideslope.schedules import Clock
-from glideslope.schedules.sampling import MOST_UPDATES
+from glideslope.schedules.numbers import MOST_UPDATES
 from glideslope.studio.draw import Drawing, drawn, edited
 from glideslope.studio.effort import places
 from glideslope.studio.exchange import MOST_UPLOAD, TooLargeError, answer, content, posted, refusal

@@ -41,13 +41,13 @@ def _by_run(table: Table) -> Iterator[tuple[str, Mapping[str, Sequence[Any] | np
     if table.run or not telling:
         yield table.run, table.columns
         return
-    rest = Table({name: cells for name, cells in table.columns.items() if name not in telling})
+    rest = {name: cells for name, cells in table.columns.items() if name not in telling}
     places: dict[str, list[int]] = {}
     for i, cells in enumerate(zip(*(table.columns[name] for name in telling), strict=True)):
         texts = (f"{cell:g}" if isinstance(cell, float) else str(cell or "").strip() for cell in cells)
         places.setdefault(" ".join(texts).strip(), []).append(i)
     for run, at in places.items():
-        yield run, rest.taken(at)
+        yield run, {name: [cells[i] for i in at] for name, cells in rest.items()}
 
 
 def _log(source: Source, columns: Mapping[str, Sequence[Any] | np.ndarray]) -> tuple[Log, list[str]]:

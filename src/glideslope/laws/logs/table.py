@@ -24,16 +24,9 @@ class Table:
     notes: tuple[str, ...] = ()  # what was skipped
     lines: tuple[int, ...] = ()  # of the file, that the rows end on; none where there are no lines
 
-    def __len__(self) -> int:
-        return len(next(iter(self.columns.values()), ()))
-
     def rows(self) -> Iterator[Row]:
         """The rows, each as its cells by column."""
         return (dict(zip(self.columns, cells, strict=True)) for cells in zip(*self.columns.values(), strict=True))
-
-    def taken(self, places: Sequence[int]) -> dict[str, Sequence[Any]]:
-        """Some rows of the columns."""
-        return {name: [cells[i] for i in places] for name, cells in self.columns.items()}
 
 
 def of_rows(rows: Sequence[Row], notes: tuple[str, ...] = ()) -> Table:

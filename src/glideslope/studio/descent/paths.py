@@ -14,7 +14,7 @@ from msgspec import Meta
 from glideslope.errors import ScheduleError
 from glideslope.policy import as_policy
 from glideslope.schedules import parse
-from glideslope.schedules.sampling import MOST_UPDATES
+from glideslope.schedules.numbers import MOST_UPDATES
 from glideslope.studio.descent.optimizers import OPTIMIZERS, Name
 from glideslope.studio.descent.surfaces import Surface
 from glideslope.studio.effort import parts

@@ -27,15 +27,11 @@ class Sink:
 
     def send(self, run: Tracked) -> None:
         losses = {updates: loss for updates, loss in run.evaluations if math.isfinite(loss)}
-        settings = {name: value for name, value in run.settings.items() if name != "peak"}
-        peak = run.settings.get("peak")
+        attributes = {"run": run.name, **run.settings}
+        peaks = {"peak": attributes.pop("peak")} if "peak" in attributes else {}
         final = run.evaluations[-1][1] if run.evaluations else math.inf
-        self._study.add_trial(
-            optuna.create_trial(
-                value=final if math.isfinite(final) else math.inf,
-                params={} if peak is None else {"peak": peak},
-                distributions={} if peak is None else {"peak": _PEAKS},
-                user_attrs={"run": run.name, **settings},
-                intermediate_values=losses,
-            )
-        )
+        trial = optuna.create_trial(
+            value=final if math.isfinite(final) else math.inf, params=peaks,
+            distributions=dict.fromkeys(peaks, _PEAKS), user_attrs=attributes, intermediate_values=losses,
+        )  # fmt: skip
+        self._study.add_trial(trial)
