@@ -22,9 +22,7 @@ class Executors:
     ] = None
     ray: Annotated[
         str | None,
-        typer.Option(
-            "--ray", metavar="ADDRESS", help="Make the runs on a Ray cluster: auto, local or ray://HOST:PORT."
-        ),
+        typer.Option(metavar="ADDRESS", help="Make the runs on a Ray cluster: auto, local or ray://HOST:PORT."),
     ] = None
     gpus_per_trial: Annotated[
         float | None, typer.Option(metavar="N", help="The GPUs of each run on workers; parts of one on Ray.")

@@ -176,16 +176,9 @@ _READERS: dict[type, Callable[[str, Any], Any]] = {int: whole, float: real, Path
 Steps = Annotated[int, typer.Option(help="The updates of a full run.")]
 StepsPerEpoch = Annotated[float | None, typer.Option(help="Updates in an epoch, for durations in epochs.")]
 Peak = Annotated[float, typer.Option(help="The peak rate.")]
-Timeout = Annotated[
-    float | None, typer.Option(metavar="SECONDS", help="End the search if a run takes longer.", show_default=False)
-]
-Log = Annotated[
-    str | None, typer.Option(metavar="TRACKER", help="Send runs to wandb, tensorboard or mlflow.", show_default=False)
-]
-Storage = Annotated[
-    str | None,
-    typer.Option(metavar="URL", help="Show runs in optuna-dashboard: sqlite:///runs.db.", show_default=False),
-]
+Timeout = Annotated[float | None, typer.Option(metavar="SECONDS", help="End the search if a run takes longer.")]
+Log = Annotated[str | None, typer.Option(metavar="TRACKER", help="Send runs to wandb, tensorboard or mlflow.")]
+Storage = Annotated[str | None, typer.Option(metavar="URL", help="Show runs in optuna-dashboard: sqlite:///runs.db.")]
 Checkpoints = Annotated[
     str | None,
     typer.Option(metavar="ADDRESS", help="Where checkpoints lie, such as s3://bucket/folder; by default in --out."),

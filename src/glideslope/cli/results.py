@@ -13,13 +13,13 @@ import typer
 from glideslope.cli import output
 from glideslope.cli.ending import notice, terminated_after_saving
 from glideslope.cli.options import listed
+from glideslope.cli.sent import Sent
 from glideslope.documents import sealed
 from glideslope.errors import NothingLearnedError, ScheduleError
 from glideslope.plural import plural
 from glideslope.schedules import parse
 
 if TYPE_CHECKING:
-    from glideslope.cli.sent import Sent
     from glideslope.cli.time_limit import Watch as TimeLimit
     from glideslope.search.directory.run_directory import RunDirectory
     from glideslope.search.jobs.job import JobFactory
@@ -116,7 +116,6 @@ def loaded(job: str, timeout: float | None, log: str | None, storage: str | None
     """Loads the function that makes jobs, where the job can neither spoil the output nor end or hold up the process:
     with the seconds that a run may take, the tracker that finished runs are sent to, and the address of Optuna's
     storage."""
-    from glideslope.cli.sent import Sent
     from glideslope.cli.time_limit import timeout as limit
     from glideslope.search import load_job
     from glideslope.search.jobs.time_limit import one_run

@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from glideslope.errors import LawError
-from glideslope.laws.logs.format import Format
 from glideslope.laws.logs.names import ROLES, again, named, number, ranked
 from glideslope.laws.logs.source import Labels, Source
-from glideslope.laws.logs.table import Row, Table, of_rows
+from glideslope.laws.logs.table import Format, Row, Table, of_rows
 
 _SEPARATORS = (",", "\t", ";", "|")
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")

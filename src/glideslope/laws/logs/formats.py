@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from glideslope.laws.logs import delimited, json_text, mlflow, numbers, printed, scripts, tensorboard, wandb_charts
-from glideslope.laws.logs.format import Format
 from glideslope.laws.logs.source import Source, UnknownFormatError
-from glideslope.laws.logs.table import Table
+from glideslope.laws.logs.table import Format, Table
 
 FORMATS: tuple[Format, ...] = (
     mlflow.FOLDER, tensorboard.EVENTS, tensorboard.DOWNLOAD, numbers.FORMAT, wandb_charts.FORMAT, mlflow.EXPORT,

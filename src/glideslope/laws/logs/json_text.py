@@ -9,10 +9,9 @@ from typing import Any
 
 from glideslope.errors import LawError
 from glideslope.laws.kinds import check_kind
-from glideslope.laws.logs.format import Format
 from glideslope.laws.logs.names import ranked
 from glideslope.laws.logs.source import Source
-from glideslope.laws.logs.table import Row, Table, of_rows
+from glideslope.laws.logs.table import Format, Row, Table, of_rows
 
 
 def flat(entry: dict[Any, Any], before: str = "") -> Row:

@@ -6,10 +6,9 @@ import re
 from pathlib import Path
 
 from glideslope.laws.logs.delimited import header, table
-from glideslope.laws.logs.format import Format
 from glideslope.laws.logs.names import RUN, normal
 from glideslope.laws.logs.source import Source
-from glideslope.laws.logs.table import Table
+from glideslope.laws.logs.table import Format, Table
 from glideslope.laws.logs.wandb_charts import is_table
 
 _NAME = "MLflow (exports and its folder mlruns)"

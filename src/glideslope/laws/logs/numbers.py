@@ -8,10 +8,9 @@ import msgspec
 import numpy as np
 
 from glideslope.laws.logs.delimited import TABLES
-from glideslope.laws.logs.format import Format
 from glideslope.laws.logs.names import ranked
 from glideslope.laws.logs.source import Labels, Source
-from glideslope.laws.logs.table import Table
+from glideslope.laws.logs.table import Format, Table
 
 LARGE = 200_000  # bytes of a file from which on its numbers are read all at once
 _PIECE = 1 << 16  # bytes that are read at a time: so few that what is made of them stays in the processor's cache

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
-from glideslope.laws.logs.format import Format
 from glideslope.laws.logs.json_text import object_of
 from glideslope.laws.logs.names import normal, phase, ranked, role
 from glideslope.laws.logs.source import Labels, Source
-from glideslope.laws.logs.table import Row, Table, of_rows
+from glideslope.laws.logs.table import Format, Row, Table, of_rows
 
 NUMBER = r"[-+]?(?:\d+(?:,\d+)*\.?\d*(?:[eE][-+]?\d+)?|\.\d+|(?i:nan|inf)\b)"  # a number, as scripts print it
 _WORD = r"(?!(?i:nan|inf)\b)[A-Za-z_][\w./-]*"

@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import re
 
-from glideslope.laws.logs.format import Format
 from glideslope.laws.logs.json_text import object_of
 from glideslope.laws.logs.names import role
 from glideslope.laws.logs.printed import NUMBER, lines_of, pairs
 from glideslope.laws.logs.source import Source
-from glideslope.laws.logs.table import Row, Table, of_rows
+from glideslope.laws.logs.table import Format, Row, Table, of_rows
 
 _LLMC_LOGGED = re.compile(rf"s:(\d+)((?: +\w+:{NUMBER})+)")
 _LLMC_PRINTED = re.compile(rf"step +(\d+)/\d+ \| (?:train )?loss:? ({NUMBER}).*?\| lr:? ({NUMBER})")

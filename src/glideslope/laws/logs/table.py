@@ -1,14 +1,15 @@
-"""Named columns, which every reader of a format makes of a file."""
+"""A format of logs, and the named columns that it makes of a file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from glideslope.laws.logs.names import number
+from glideslope.laws.logs.source import Source
 
 Row = dict[str, Any]  # the cells of a row by the name of their column: text, or numbers
 
@@ -27,6 +28,15 @@ class Table:
     def rows(self) -> Iterator[Row]:
         """The rows, each as its cells by column."""
         return (dict(zip(self.columns, cells, strict=True)) for cells in zip(*self.columns.values(), strict=True))
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of logs. A new one is such a value, in `formats.FORMATS` or `scripts.FORMATS`."""
+
+    name: str  # what it is called in messages
+    tables: Callable[[Source], list[Table] | None]
+    """The named columns in a file of it; None where what the file holds shows that it is of another format."""
 
 
 def of_rows(rows: Sequence[Row], notes: tuple[str, ...] = ()) -> Table:

@@ -10,11 +10,10 @@ from typing import Any
 
 from glideslope.errors import LawError
 from glideslope.laws.logs.delimited import header, table
-from glideslope.laws.logs.format import Format
 from glideslope.laws.logs.names import phase
 from glideslope.laws.logs.records import read_records
 from glideslope.laws.logs.source import Source
-from glideslope.laws.logs.table import Table
+from glideslope.laws.logs.table import Format, Table
 
 _NAME = "TensorBoard (event files, and what its page downloads)"
 _DOWNLOADED = re.compile(r"run-(.*)-tag-(.*)")

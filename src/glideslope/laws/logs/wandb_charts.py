@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from glideslope.errors import LawError
 from glideslope.laws.logs.delimited import header, table
-from glideslope.laws.logs.format import Format
 from glideslope.laws.logs.names import plain, role
 from glideslope.laws.logs.source import Labels, Source
-from glideslope.laws.logs.table import Table
+from glideslope.laws.logs.table import Format, Table
 
 
 def is_table(names: list[str], labels: Labels) -> bool:
