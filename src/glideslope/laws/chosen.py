@@ -38,7 +38,7 @@ def useless(run: Run, longest: int) -> str:
     loss = run.loss[used(run, longest)]
     if not len(loss):
         return "has no losses after its warmup"
-    if run.rates.first(0.999 * run.peak) > _WARMING * len(run.lr):
+    if run.rates.warmup > _WARMING * len(run.lr):
         return "ends with its warmup"
     if len(loss) > 2 and np.all(loss == loss[0]):
         return f"has a loss of {loss[0]:g} everywhere"
@@ -69,6 +69,6 @@ def check_enough(runs: Sequence[Run], notes: Sequence[str]) -> None:
 
 def _falls(run: Run) -> bool:
     """Whether losses were measured at rates well under the peak, after it."""
-    top = run.rates.first(0.999 * run.peak)
+    top = run.rates.warmup
     last = int(run.step.max(initial=0))
     return last > top and run.rates.lowest(top, last) < 0.7 * run.peak

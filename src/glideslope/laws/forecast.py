@@ -85,8 +85,7 @@ def forecast(run: Run, lost: Sequence[float] = (), longer: Sequence[Rates] = ())
     >>> now.low < now.end < now.high
     True
     """
-    steps, peak = len(run.lr), run.peak
-    warm = run.rates.first(0.999 * peak)
+    steps, warm = len(run.lr), run.rates.warmup
     begun = run.step > max(warm, _FIRST * steps)
     if int(begun.sum()) < _LEAST:
         raise LawError(

@@ -96,6 +96,11 @@ class Rates(ByValue, NDArrayOperatorsMixin):
         return float(self.values.max())
 
     @property
+    def warmup(self) -> int:
+        """The first update, from 0, at nearly the largest rate."""
+        return self.first(0.999 * self.peak)
+
+    @property
     def shape(self) -> tuple[int]:
         """(T,), T the updates."""
         return (len(self),)

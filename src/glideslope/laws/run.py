@@ -116,7 +116,7 @@ class Run(ByValue):
     @cached_property
     def _warmup(self) -> int:
         """The first update, from 0, at nearly the largest rate."""
-        return self.rates.first(0.999 * self.peak)
+        return self.rates.warmup
 
 
 def are_rates(values: np.ndarray) -> bool:
