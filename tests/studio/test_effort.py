@@ -11,7 +11,7 @@ import glideslope as gs
 from glideslope import laws
 from glideslope.errors import ScheduleError
 from glideslope.schedules import Schedule
-from glideslope.studio import predict
+from glideslope.studio import course
 from glideslope.studio.descent.paths import Driven
 from glideslope.studio.draw import Drawing, drawn
 from glideslope.studio.effort import COARSE, FINE_PARTS, MOST_PARTS, parts
@@ -35,7 +35,7 @@ def test_a_prediction_of_a_very_long_product_evaluates_some_thousands_of_updates
     """Of the schedules that are drawn, of the curves of their losses, and of the what-ifs."""
     library, texts = Library(EXAMPLES), (LONG, "linear")
     evaluated, call = [], Schedule.__call__
-    for cache in (predict.course, predict._factors):
+    for cache in (course.course, course._factors):
         cache.cache_clear()
     quiet(predicted, library, Prediction(Plan(("linear",), steps, 0.003), law="law.json"))  # the design is kept
     monkeypatch.setattr(Schedule, "__call__", lambda self, t: (evaluated.append(np.size(t)), call(self, t))[1])

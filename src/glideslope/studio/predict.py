@@ -20,13 +20,12 @@ from glideslope.escape import visible
 from glideslope.laws import Designed, Law, Rates, design
 from glideslope.laws.reach import TIMES_THE_LONGEST, far_peak, span
 from glideslope.plural import plural
-from glideslope.schedules import Clock
 from glideslope.schedules.numbers import MOST_UPDATES
+from glideslope.studio.course import batch, course, losses, what_ifs
 from glideslope.studio.draw import Drawing, drawn, edited
-from glideslope.studio.effort import places
 from glideslope.studio.exchange import MOST_UPLOAD, TooLargeError, answer, content, posted, refusal
 from glideslope.studio.library import Known, Library
-from glideslope.studio.plan import Plan, Text, scheduled
+from glideslope.studio.plan import Plan, Text
 from glideslope.views.charts import Chart, Mark, Series
 from glideslope.views.curves import Curve
 
@@ -160,7 +159,7 @@ def _series(law: Law, plan: Plan, states: list[dict[str, Any]]) -> tuple[list[Se
         try:
             alone = msgspec.structs.replace(plan, schedules=(text,), chosen=0, axis="updates", log=False)
             rates, at, loss = course(law, alone, plan.fine)
-            band = law.interval(rates, at, 0.9, size(law, plan)) if text == plan.text else None
+            band = law.interval(rates, at, 0.9, batch(law, plan)) if text == plan.text else None
         except GlideslopeError as error:
             state["message"], state["column"] = visible(str(error)), None
             continue
@@ -200,63 +199,3 @@ def _described(known: Known) -> dict[str, Any]:
         "says": f"{runs}, {over}; ends of runs are {law.noise:.2%} from what fits without them predict",
         "doubt": visible(law.doubt), "notes": notes, "knows_batch": law.batch_size is not None,
     }  # fmt: skip
-
-
-_POINTS = 160  # updates at which a loss is predicted, for a curve
-_TIMES = (0.5, 2.0)
-
-
-@lru_cache(maxsize=32)
-def course(law: Law, plan: Plan, fine: bool) -> tuple[Rates, np.ndarray, np.ndarray]:
-    """The rates of a plan of one schedule, updates, and the predicted losses after them."""
-    rates = _rates(plan, fine)
-    return rates, *losses(law, plan, rates)
-
-
-def _rates(plan: Plan, fine: bool) -> Rates:
-    """The rates of the schedule that is edited, or nearly so where there is no time for its turns."""
-    factors = _factors(plan.text, plan.steps, plan.clock, fine)
-    return Rates(plan.peak * factors.values, factors.places, factors.updates)
-
-
-@lru_cache(maxsize=32)
-def _factors(text: str, steps: int, clock: Clock, fine: bool) -> Rates:
-    """What the peak is times."""
-    timed = scheduled(text).within(steps, clock)
-    if fine:
-        return Rates.of_schedule(timed, steps)
-    at = places(timed, steps, fine)
-    return Rates(np.broadcast_to(np.asarray(timed(at), dtype=float), at.shape), at, steps)
-
-
-def size(law: Law, plan: Plan) -> float | None:
-    """The batch that a law is asked for; none where it knows none."""
-    return None if law.batch_size is None else plan.batch
-
-
-def losses(law: Law, plan: Plan, rates: Rates) -> tuple[np.ndarray, np.ndarray]:
-    """Updates, and the losses after them."""
-    at = np.unique(np.geomspace(max(len(rates) / 100, 1), len(rates), _POINTS).round())
-    return at, law.predict(rates, at, size(law, plan))
-
-
-def _end(law: Law, plan: Plan, fine: bool) -> float | None:
-    try:
-        rates = _rates(plan, fine)
-        return float(law.predict(rates, len(rates), size(law, plan))[0])
-    except GlideslopeError:
-        return None
-
-
-def what_ifs(law: Law, plan: Plan) -> list[dict[str, Any]]:
-    """The predicted end at half and twice the horizon, the peak and the batch."""
-    rows: list[dict[str, Any]] = []
-    for name in ("steps", "peak", *(("batch",) if law.batch_size is not None else ())):
-        changed = [
-            msgspec.structs.replace(plan, **{name: type(getattr(plan, name))(max(getattr(plan, name) * times, 1e-12))})
-            for times in _TIMES
-        ]
-        if name == "steps" and plan.steps < 2:
-            continue
-        rows.append({"name": name, "half": _end(law, changed[0], plan.fine), "twice": _end(law, changed[1], plan.fine)})
-    return rows
