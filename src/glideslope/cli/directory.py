@@ -48,7 +48,7 @@ class Directory:
             raise GlideslopeError("--resume: say which run with --out DIR")
         if self.accept_changes and not self.resume:
             raise GlideslopeError("--accept-changes: it is for --resume")
-        seconds = read_time("--checkpoint-every", every)
+        seconds = _seconds(every)
         stem = Path(job.rpartition(":")[0]).stem
         folder = self.out or _new_folder(Path("runs") / f"{command}-{stem}-{datetime.now():%Y%m%d-%H%M%S}")
         directory = RunDirectory(
@@ -77,17 +77,17 @@ def _say_if_lost(folder: Path) -> None:
             output.say_line(f"The search there has no result: {said}{where}. It goes on.")
 
 
-def read_time(option: str, text: str) -> float:
-    """The seconds that an option was given as, infinite for "never".
+def _seconds(text: str) -> float:
+    """The seconds that --checkpoint-every was given as, infinite for "never".
 
-    >>> read_time("--every", "90s"), read_time("--every", "1.5m"), read_time("--every", "never")
+    >>> _seconds("90s"), _seconds("1.5m"), _seconds("never")
     (90.0, 90.0, inf)
     """
     match = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*(s|m|min|h|)\s*", text)
     if text.strip() == "never":
         return math.inf
     if match is None:
-        raise GlideslopeError(f"{option}: {text.strip()!r} is not a time: write 90s, 5m, 1h or never")
+        raise GlideslopeError(f"--checkpoint-every: {text.strip()!r} is not a time: write 90s, 5m, 1h or never")
     return float(match[1]) * {"h": 3600.0, "m": 60.0, "min": 60.0}.get(match[2], 1.0)
 
 
