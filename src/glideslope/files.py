@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import tempfile
 from collections.abc import Callable
@@ -31,6 +32,16 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
         if error.errno == errno.ENAMETOOLONG:
             raise FileError(f"{os.fspath(path)[:80]!r}... is too long for the name of a file: shorten it") from None
     return Path(path)
+
+
+def digest(content: bytes) -> str:
+    """The first 16 hexadecimal digits of the SHA-256."""
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def digest_of(file: BinaryIO) -> str:
+    """The same of what an open file holds, from where it stands."""
+    return hashlib.file_digest(file, "sha256").hexdigest()[:16]  # type: ignore[arg-type]
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:

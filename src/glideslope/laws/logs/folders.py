@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import Path
 
 from glideslope.documents import unsealed
 from glideslope.errors import DocumentError, LawError
+from glideslope.files import digest
 from glideslope.laws.logs.mlflow import is_run
 from glideslope.laws.logs.source import COMPRESSED
 from glideslope.laws.logs.tensorboard import is_of_phase
@@ -78,7 +78,7 @@ def _check_runs(file: Path) -> None:
         checksums = files.get(file.name) if isinstance(files, dict) else None
         if not isinstance(checksums, list) or not checksums:
             return
-        changed = hashlib.sha256(file.read_bytes()).hexdigest()[:16] not in checksums
+        changed = digest(file.read_bytes()) not in checksums
     except (DocumentError, OSError):  # of another program, or of an earlier version
         return
     if changed:

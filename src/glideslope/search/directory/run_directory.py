@@ -17,10 +17,10 @@ import numpy as np
 
 from glideslope.callers import caller_level
 from glideslope.errors import DocumentError, RunDirectoryError
-from glideslope.files import write_atomically
+from glideslope.files import digest, write_atomically
 from glideslope.search.directory.marker import Marker, check_accepted, check_arguments, check_plain
 from glideslope.search.directory.stop_request import StopRequest
-from glideslope.search.jobs.contents import as_now, digest
+from glideslope.search.jobs.contents import as_now
 from glideslope.search.jobs.used_files import UsedFiles
 from glideslope.search.runs.unfinished import Saving, Unfinished
 from glideslope.search.storage import places, result_files, run_files, stored

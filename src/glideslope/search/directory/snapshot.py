@@ -11,8 +11,7 @@ from typing import Any, Literal
 
 from glideslope.documents import checked, unsealed
 from glideslope.errors import DocumentError, GlideslopeError, RunDirectoryError
-from glideslope.files import checked_path
-from glideslope.search.jobs.contents import digest
+from glideslope.files import checked_path, digest
 from glideslope.search.runs.checkpoints import latest_positions
 from glideslope.search.runs.contestant import Run
 from glideslope.search.runs.position import Position

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib.machinery
 import os
 import re
@@ -11,17 +10,14 @@ import stat
 from collections import defaultdict
 from io import FileIO  # a job may replace `open`
 
+from glideslope.files import digest
+
 WRITTEN, NONE = "written by the job", "none"
 _CODE = tuple({".py", *importlib.machinery.all_suffixes()})
 _WHOLE, _SAMPLES, _SAMPLE = 2**26, 64, 2**14
 """Bytes up to which the checksum is of a whole file; the samples of a larger one, and the bytes of each."""
 _NUMBER = re.compile(r"[0-9a-f-]*\d[0-9a-f-]*")  # of an epoch, or at random
 _left = [2**32]  # bytes of whole files, after which of each above a sample only samples are read
-
-
-def digest(content: bytes) -> str:
-    """The first 16 hexadecimal digits of the SHA-256."""
-    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def is_code(name: str) -> bool:

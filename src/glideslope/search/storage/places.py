@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -17,7 +16,7 @@ from urllib.request import url2pathname
 
 from glideslope.documents import shown
 from glideslope.errors import DocumentError, FileError, RunDirectoryError
-from glideslope.files import checked_path
+from glideslope.files import checked_path, digest_of
 from glideslope.search.jobs.calls import one_line
 from glideslope.search.storage import run_files
 
@@ -96,7 +95,7 @@ class Address:
         with tempfile.TemporaryFile() as whole:
             content(whole)
             whole.seek(0)
-            digest = hashlib.file_digest(whole, "sha256").hexdigest()[:16]
+            digest = digest_of(whole)
             whole.seek(0)
             try:
                 self._files.makedirs(self._folder, exist_ok=True)
@@ -169,4 +168,4 @@ def read(place: Place, name: str) -> bytes:
 def digest(place: Place, name: str) -> str:
     """The checksum of a file. Raises a DocumentError if there is none, or it can't be read."""
     with place.open(name) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]  # type: ignore[arg-type]
+        return digest_of(file)

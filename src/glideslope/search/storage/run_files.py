@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from glideslope.errors import DocumentError, RunDirectoryError
-from glideslope.files import write_in_place
+from glideslope.files import digest_of, write_in_place
 from glideslope.search.storage import states
 from glideslope.search.storage.stored import regular
 
@@ -83,7 +82,7 @@ def delete_temporary(folder: Path) -> None:
 
 def digest(file: Path) -> str | None:
     """The checksum of a regular file, None where there is nothing. Raises a DocumentError for anything else there."""
-    return regular(file, lambda content: hashlib.file_digest(content, "sha256").hexdigest()[:16])
+    return regular(file, digest_of)
 
 
 def write(

@@ -16,7 +16,7 @@ import msgspec
 from glideslope.documents import MOST_BYTES, checked, parsed, sealed, unsealed
 from glideslope.errors import DocumentError
 from glideslope.feedback import Event
-from glideslope.search.jobs.contents import digest
+from glideslope.files import digest
 
 _NOT_FINITE = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
 T = TypeVar("T")
