@@ -100,7 +100,7 @@ def test_another_seed_is_another_order_of_the_same_examples(kind):
 
 
 def test_an_empty_loader_and_an_iterator_are_refused():
-    with pytest.raises(gs.JobError, match="no batch in a whole epoch"):
+    with pytest.raises(gs.JobError, match="the training loader is empty: it gave no batch"):
         Epochs(DataLoader(Stream(0), batch_size=1), []).next()
     with pytest.raises(gs.JobError, match="can't begin again"):
         Epochs(iter([1, 2]), [])

@@ -52,7 +52,7 @@ def test_a_metric_is_measured_in_place_of_the_loss():
         ({"loss": cross_entropy, "clip_norm": "1"}, "clip_norm='1'"),
         ({"loss": cross_entropy, "accumulate": np.int64(2), "clip_norm": np.float32(1)}, None),
         ({"loss": cross_entropy, "autocast": torch.float64}, "autocast=torch.float64"),
-        ({"loss": cross_entropy, "train_loader": lambda: iter([])}, "type function, which can't be iterated"),
+        ({"loss": cross_entropy, "train_loader": lambda: iter([])}, "type function, which gives no batches"),
         ({"loss": cross_entropy, "autocast": True}, "autocast=True"),
         ({"loss": cross_entropy, "maximize": True}, "metric="),
         ({"loss": cross_entropy, "metric": 3}, "metric=3"),

@@ -12,6 +12,7 @@ from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.utils import slice_tensors
 
 from glideslope.errors import JobError
+from glideslope.frameworks.naming import drawn
 from glideslope.frameworks.torch.job import randomness
 from glideslope.frameworks.torch.job.abstract_job import AbstractJob
 from glideslope.frameworks.torch.job.batch import examples, moved
@@ -123,12 +124,9 @@ class Job(AbstractJob):
         return self._objective.forward(self.model, moved(batch, self.accelerator.device))
 
     def _validate(self, examples: float) -> float:
-        measure, batches = self._measurement(), 0
-        for batch in self._parts.of(examples):
-            batches += 1
+        measure = self._measurement()
+        for batch in drawn(self._parts.of(examples), "validation"):
             self._measure(measure, moved(batch, self.accelerator.device))
-        if not batches:
-            raise JobError("the validation loader is empty: it gave no batch")
         if not isinstance(measure, Accumulated):
             both = measure.total, measure.units
             sums = torch.stack([torch.as_tensor(each, device=measure.total.device) for each in both])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,12 +14,17 @@ from lightning.pytorch.utilities.signature_utils import is_param_in_hook_signatu
 from glideslope.errors import JobError
 from glideslope.frameworks.lightning_logged import Logged, reset_metrics, unlogged
 from glideslope.frameworks.lightning_prepared import prepared
+from glideslope.frameworks.naming import drawn
 from glideslope.frameworks.torch.job import randomness
 from glideslope.frameworks.torch.job.abstract_job import AbstractJob
-from glideslope.frameworks.torch.job.batch import examples
+from glideslope.frameworks.torch.job.batch import examples, one_number
 from glideslope.frameworks.torch.job.epochs import Epochs
 from glideslope.frameworks.torch.job.job_state import MEMORY
 from glideslope.frameworks.torch.job.loader import Parts, batch_size
+from glideslope.frameworks.torch.job.objective import differentiable, scalar
+from glideslope.frameworks.torch.job.rates import check_trained
+
+_MOST_WITHOUT = 32  # updates in a row without a loss, each of other batches
 
 
 class Job(AbstractJob):
@@ -82,6 +87,7 @@ class Job(AbstractJob):
             module, [self.optimizer], self._data, generators, scaler=self._scaler,
             accumulate=self.trainer.accumulate_grad_batches, batch=batch_size(loader), maximize=maximize, memory=memory,
         )  # fmt: skip
+        check_trained(module, [self.optimizer])
         with self._running("training"):
             module.on_train_start()
 
@@ -95,9 +101,12 @@ class Job(AbstractJob):
 
         before = self._scaler.get_scale() if self._scaler else 0.0
         with self._running("training"), unlogged(self.module):
-            self.trainer.strategy.optimizer_step(self.optimizer, closure, model=self.module)
-            if not losses:
-                return torch.zeros(()), False  # training_step returned None
+            for _ in range(_MOST_WITHOUT):
+                self.trainer.strategy.optimizer_step(self.optimizer, closure, model=self.module)
+                if losses:
+                    break
+            else:
+                raise JobError(f"training_step gave None in {_MOST_WITHOUT} updates in a row: return the loss")
             self.updates += 1  # one that the scaler skips too, as in a fit
             self._count()
         return torch.stack(losses).mean(), not self._scaler or self._scaler.get_scale() >= before
@@ -133,11 +142,12 @@ class Job(AbstractJob):
         if self.module.on_train_batch_start(batch, index) == -1:
             raise JobError("on_train_batch_start returned -1, to leave out the rest of an epoch: a job can't do that")
         output = self.trainer.strategy.training_step(*_arguments(self.module.training_step, batch, index, None))
-        loss: Any = output["loss"] if isinstance(output, dict) else output
+        loss: Any = output.get("loss", output) if isinstance(output, Mapping) else output
         if is_first:
             self.module.on_before_zero_grad(self.optimizer)
             self.module.optimizer_zero_grad(self._data.epoch, index, self.optimizer)
         if loss is not None:
+            loss = differentiable(scalar(loss, "training_step", "the mean loss, or a dict that has it as 'loss'"))
             self.trainer.strategy.backward(loss / batches, self.optimizer)
             yield loss.detach()
         self.module.on_train_batch_end(output, batch, index)
@@ -173,16 +183,17 @@ class Job(AbstractJob):
         for i, (loader, most) in enumerate(zip(loaders, self._prepared.validation_batches, strict=True)):
             number = i if len(loaders) > 1 else None
             logged.suffix = f"/dataloader_idx_{i}" if len(loaders) > 1 else ""
-            for index, batch in enumerate(itertools.islice(loader.of(wanted / len(loaders)), most)):
+            batches = drawn(loader.of(wanted / len(loaders)), "validation")
+            for index, batch in enumerate(itertools.islice(batches, most)):
                 batch = self._moved(batch, i)
                 logged.size = losses.size = examples(batch)
                 module.on_validation_batch_start(batch, index, i)
                 output = self.trainer.strategy.validation_step(
                     *_arguments(module.validation_step, batch, index, number)
                 )
-                loss: Any = output.get("loss") if isinstance(output, dict) else output
-                if isinstance(loss, torch.Tensor):
-                    losses.log("loss", loss)
+                loss: Any = output.get("loss") if isinstance(output, Mapping) else output
+                if self.monitor is None and loss is not None:
+                    losses.log("loss", one_number(loss, "validation_step", "the loss, or monitor= one that is logged"))
                 module.on_validation_batch_end(output, batch, index, i)
         logged.size, logged.suffix = 1, ""
         module.on_validation_epoch_end()
@@ -216,6 +227,8 @@ def _arguments(step: Any, batch: Any, index: int, loader: int | None) -> list[An
     """The arguments of a step, which may leave out the numbers of the batch and the loader."""
     if is_param_in_hook_signature(step, "dataloader_iter", explicit=True):
         raise JobError("a step takes dataloader_iter, and reads the loader itself: a job gives it batches")
+    if loader is not None and not is_param_in_hook_signature(step, "dataloader_idx"):
+        raise JobError("there are several validation loaders: let validation_step take dataloader_idx=0 too")
     arguments = [batch]
     if is_param_in_hook_signature(step, "batch_idx", min_args=2):
         arguments.append(index)

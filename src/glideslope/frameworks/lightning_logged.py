@@ -9,6 +9,10 @@ from typing import Any
 import torch
 from lightning import LightningModule
 
+from glideslope.errors import JobError
+from glideslope.frameworks.torch.job.batch import one_number
+from glideslope.frameworks.torch.job.metric import computed
+
 _REDUCED: dict[str, Callable[[torch.Tensor, torch.Tensor], float]] = {
     "mean": lambda values, sizes: float((values * sizes).sum() / sizes.sum()),
     "sum": lambda values, sizes: float(values.sum()),
@@ -24,20 +28,25 @@ class Logged:
 
     def __init__(self) -> None:
         self.size, self.suffix = 1, ""
-        self._values: dict[str, list[tuple[Any, int]]] = {}
+        self._values: dict[str, list[tuple[Any, float]]] = {}
         self._reductions: dict[str, str] = {}
         self._metrics: dict[str, Any] = {}
 
     def log(self, name: str, value: Any, *_: Any, batch_size: int | None = None, **options: Any) -> None:
         """Takes the place of `LightningModule.log`."""
-        name += self.suffix if options.get("add_dataloader_idx", True) else ""
+        name = f"{name}{self.suffix if options.get('add_dataloader_idx', True) else ''}"
         if _is_metric(value):
             self._metrics[name] = value
             return
         reduction = options.get("reduce_fx", "mean")
-        self._reductions[name] = reduction if isinstance(reduction, str) else getattr(reduction, "__name__", "mean")
-        value = torch.as_tensor(value).detach().double().mean()
-        self._values.setdefault(name, []).append((value, batch_size or self.size))
+        reduction = getattr(reduction, "__name__", str(reduction)).lower().replace("avg", "mean")
+        if reduction not in _REDUCED:
+            raise JobError(f"self.log({name!r}) has reduce_fx={reduction}: give one of {', '.join(_REDUCED)}, or log a "
+                           "metric of torchmetrics")  # fmt: skip
+        self._reductions[name] = reduction
+        value = torch.as_tensor(one_number(value, f"self.log({name!r})", "one number, or a metric of torchmetrics"))
+        size = one_number(batch_size or self.size, f"self.log({name!r})", "a number as batch_size")
+        self._values.setdefault(name, []).append((value.detach().double(), float(size)))
 
     def names(self) -> list[str]:
         """The names of all that was logged."""
@@ -50,9 +59,9 @@ class Logged:
     def value(self, name: str) -> float:
         """The value over the whole validation."""
         if name in self._metrics:
-            return float(self._metrics[name].compute())
+            return computed(self._metrics[name])
         values, sizes = zip(*self._values[name], strict=True)
-        reduced = _REDUCED.get(self._reductions[name], _REDUCED["mean"])
+        reduced = _REDUCED[self._reductions[name]]
         return reduced(torch.stack([value.cpu() for value in values]), torch.tensor(sizes, dtype=torch.float64))
 
     def of(self, module: LightningModule) -> AbstractContextManager[None]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +15,12 @@ import torch
 from lightning.pytorch.callbacks import BaseFinetuning, GradientAccumulationScheduler, StochasticWeightAveraging
 from lightning.pytorch.utilities import CombinedLoader
 
+from glideslope.documents import check_kind, shown
 from glideslope.errors import JobError
+from glideslope.frameworks.naming import naming
 from glideslope.frameworks.replaced import replaced
 from glideslope.frameworks.torch.job import randomness
+from glideslope.frameworks.torch.job.loader_checks import checked_loaders
 
 
 @dataclass(frozen=True)
@@ -39,15 +43,25 @@ def prepared(
     """Starts a fit, and stops it before the first update. Raises a JobError if it can't be driven, or makes none."""
     if trainer is None:
         trainer = _default_trainer()
-    _check(trainer, module)
-    stop = _Stop()
-    with _alone(trainer, [stop]), _before_iteration() as iterations:
+    _check(trainer, module, datamodule)
+    configure = module.configure_optimizers
+    stop, interrupts = _Stop(), signal.getsignal(signal.SIGINT)
+    configured = replaced(module, configure_optimizers=lambda: _one_optimizer(configure()))
+    with _alone(trainer, [stop]), configured, _before_iteration() as iterations, naming("the Trainer's fit"):
         try:
             trainer.fit(module, train_loader, validation_loader, datamodule=datamodule)
         except _PreparedError:
             module.to(trainer.strategy.root_device)  # from where the Trainer's teardown has put it
+        except SystemExit as error:
+            if isinstance(error.__context__, KeyboardInterrupt):  # after which Lightning ignores more of them
+                signal.signal(signal.SIGINT, interrupts or signal.SIG_DFL)
+                raise error.__context__ from None
+            raise
     if stop.prepared is None:
-        raise JobError("the Trainer makes no update: see its max_epochs, max_steps and limit_train_batches")
+        raise JobError(
+            "the Trainer makes no update: see its max_epochs, max_steps and limit_train_batches, and whether the "
+            "training loader has a batch"
+        )
     if not stop.prepared.validation_loaders:
         raise JobError(
             "there is no validation: the module needs a validation_step, and the Trainer a validation loader and "
@@ -64,23 +78,20 @@ def prepared(
 
 def _default_trainer() -> lightning.Trainer:
     log = logging.getLogger("lightning.pytorch.utilities.rank_zero")
-    level = log.level
-    log.setLevel(logging.ERROR)  # what the devices are is said in a fit
-    try:
+    with replaced(log, disabled=True):  # what the devices are is said in a fit
         return lightning.Trainer(
             max_epochs=1000, devices=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
             enable_model_summary=False,
         )  # fmt: skip
-    finally:
-        log.setLevel(level)
 
 
-def _check(trainer: lightning.Trainer, module: Any) -> None:
+def _check(trainer: lightning.Trainer, module: Any, datamodule: Any) -> None:
     settings: Any = trainer
-    if not isinstance(module, lightning.LightningModule):
-        raise JobError(f"gs.lightning.Job was given a {type(module).__name__}: give a lightning.LightningModule")
-    if not isinstance(trainer, lightning.Trainer):
-        raise JobError(f"trainer= is a {type(trainer).__name__}: give a lightning.Trainer")
+    check_kind(JobError, lightning.LightningModule, "a lightning.LightningModule", module=module)
+    check_kind(JobError, lightning.Trainer, "a lightning.Trainer", trainer=trainer)
+    check_kind(JobError, lightning.LightningDataModule | None, "a lightning.LightningDataModule", datamodule=datamodule)
+    if "_modules" not in vars(module):
+        raise JobError(f"{type(module).__name__}.__init__ makes no module: let it call super().__init__() first")
     if not module.automatic_optimization:
         raise JobError(
             "the module has automatic_optimization=False, so its training_step makes updates itself: a job can't set "
@@ -102,6 +113,17 @@ def _check(trainer: lightning.Trainer, module: Any) -> None:
         warnings.warn(f"a job doesn't run the Trainer's callbacks: {', '.join(names)}", stacklevel=4)
 
 
+def _one_optimizer(configured: Any) -> Any:
+    """What configure_optimizers gave. Raises a JobError unless it has one optimizer."""
+    is_pair = isinstance(configured, tuple) and configured and isinstance(configured[0], list)
+    given = configured[0] if is_pair else configured
+    given = given if isinstance(given, list | tuple) else [given]
+    optimizers = [each.get("optimizer") if isinstance(each, Mapping) else each for each in given]
+    if len(optimizers) == 1 and hasattr(optimizers[0], "param_groups"):
+        return configured
+    raise JobError(f"configure_optimizers gave {shown(configured, 80)}: give one optimizer, or a dict with 'optimizer'")
+
+
 class _PreparedError(Exception):
     """The training is prepared: the Trainer fits no further."""
 
@@ -112,13 +134,15 @@ class _Stop(lightning.Callback):
     prepared: Prepared | None = None
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        if len(trainer.optimizers) != 1:
-            raise JobError(f"configure_optimizers made {len(trainer.optimizers)} optimizers: a job needs one")
         loader: Any = trainer.train_dataloader
         if isinstance(loader, list | tuple | dict | CombinedLoader):
             raise JobError("there are several training loaders: give a job one, whose batches have all parts")
         loaders: Any = trainer.val_dataloaders
         loaders = [] if loaders is None else list(loaders) if isinstance(loaders, list | tuple) else [loaders]
+        if any(isinstance(each, list | tuple | dict | CombinedLoader) for each in loaders):
+            raise JobError("the validation loader has parts: give a loader, or a list of them")
+        for each in loaders:
+            checked_loaders(loader, each)
         self.prepared = Prepared(
             trainer, trainer.optimizers[0], loader, _number(trainer.num_training_batches), loaders,
             [_number(each) for each in trainer.num_val_batches],

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 from torch.utils.data import Subset
 from transformers import Trainer, TrainerCallback
 
+from glideslope.documents import shown
 from glideslope.errors import JobError
+from glideslope.frameworks.naming import naming
 from glideslope.frameworks.replaced import replaced
 from glideslope.frameworks.torch.job import randomness
 from glideslope.frameworks.torch.job.abstract_job import AbstractJob
-from glideslope.frameworks.torch.job.batch import examples
+from glideslope.frameworks.torch.job.batch import examples, one_number
 from glideslope.frameworks.torch.job.epochs import Epochs
 from glideslope.frameworks.torch.job.job_state import MEMORY
 from glideslope.frameworks.torch.job.loader import batch_size, fewest
+from glideslope.frameworks.torch.job.loader_checks import length
+from glideslope.frameworks.torch.job.objective import differentiable, scalar
+from glideslope.frameworks.torch.job.rates import check_trained
 
 
 class Job(AbstractJob):
@@ -64,6 +70,7 @@ class Job(AbstractJob):
             accumulate=arguments.gradient_accumulation_steps, batch=batch_size(loader),
             maximize=bool(arguments.metric_for_best_model and arguments.greater_is_better), memory=memory,
         )  # fmt: skip
+        check_trained(model, [self.optimizer])
 
     @property
     def progress(self) -> list[Any]:
@@ -81,20 +88,22 @@ class Job(AbstractJob):
             replaced(trainer.callback_handler, callbacks=[]),
             replaced(trainer.args, logging_nan_inf_filter=False),  # which leaves out losses that aren't finite
             replaced(trainer.state, log_history=log),
+            _checked(trainer),
+            naming("the Trainer's evaluate"),
         ):
-            measured = self.trainer.evaluate(self._part(examples * self.trainer.args.world_size))
-        name = f"eval_{(self.trainer.args.metric_for_best_model or 'loss').removeprefix('eval_')}"
+            measured = _names(trainer.evaluate(self._part(examples * trainer.args.world_size)), "evaluate")
+        name = f"eval_{(trainer.args.metric_for_best_model or 'loss').removeprefix('eval_')}"
         if name not in measured:
             raise JobError(
                 f"the Trainer's evaluation has no {name}, but {', '.join(sorted(measured))}: give data with labels, or "
                 "name one of these by metric_for_best_model= in TrainingArguments"
             )
-        return float(measured[name])
+        return float(one_number(measured[name], name, "one number"))
 
     def _part(self, examples: float) -> Any:
         """The evaluation data, evenly spread, with about so many examples; None for all of them."""
         data: Any = self.trainer.eval_dataset
-        if math.isinf(examples) or isinstance(data, dict) or _overrides(self.trainer, "eval_dataset"):
+        if math.isinf(examples) or isinstance(data, dict) or _overrides(self.trainer, "get_eval_dataloader"):
             return None
         wanted, size = fewest(examples), len(data) if hasattr(data, "__len__") and hasattr(data, "__getitem__") else 0
         if wanted < size and wanted not in self._parts:
@@ -108,8 +117,9 @@ class Job(AbstractJob):
 
     def _draw(self, batches: int) -> tuple[list[Any], Any]:
         """Takes the batches of an update, fewer at the end of an epoch; and the items that their loss is over."""
+        data = self._data if _overrides(self.trainer, "compute_loss") else map(_named, self._data)
         for _ in range(2):
-            drawn, items = self.trainer.get_batch_samples(self._data, batches, self.trainer.args.device)
+            drawn, items = self.trainer.get_batch_samples(data, batches, self.trainer.args.device)
             if drawn:
                 break
             self._data.end()
@@ -125,9 +135,9 @@ class Job(AbstractJob):
         for i, batch in enumerate(drawn):
             last = i == len(drawn) - 1
             accelerator.gradient_state._set_sync_gradients(last)
-            with nullcontext() if last else accelerator.no_sync(model):
-                total += trainer.training_step(model, batch, items)
-        if trainer.args.max_grad_norm > 0:
+            with nullcontext() if last else accelerator.no_sync(model), _checked(trainer):
+                total += one_number(trainer.training_step(model, batch, items), "training_step", "the loss, one number")
+        if (trainer.args.max_grad_norm or 0) > 0:
             accelerator.clip_grad_norm_(model.parameters(), trainer.args.max_grad_norm)
         trainer.optimizer.step()  # type: ignore[union-attr]
         model.zero_grad()
@@ -155,7 +165,7 @@ class _Stop(TrainerCallback):
 def _prepared(trainer: Trainer) -> Any:
     """Runs a Trainer's `train()` up to the first update; returns its training loader."""
     stop = _Stop()
-    with replaced(trainer.callback_handler, callbacks=[stop]):
+    with replaced(trainer.callback_handler, callbacks=[stop]), _checked(trainer), naming("the Trainer's train"):
         try:
             trainer.train()
         except _PreparedError:
@@ -168,8 +178,13 @@ def _check(trainer: Any) -> None:
     if not isinstance(trainer, Trainer):
         raise JobError(f"gs.transformers.Job was given a {type(trainer).__name__}: give a transformers.Trainer")
     for name in ("train_dataset", "eval_dataset"):
-        if getattr(trainer, name) is None and not _overrides(trainer, name):
-            raise JobError(f"the Trainer has no {name}: a job trains on the one and is measured on the other")
+        data, made = getattr(trainer, name), _overrides(trainer, f"get_{name.removesuffix('_dataset')}_dataloader")
+        if not made and (data is None or length(data) == 0):
+            lacking = "has no" if data is None else "has an empty"
+            raise JobError(f"the Trainer {lacking} {name}: a job trains on the one and is measured on the other")
+    for name in ("compute_loss_func", "compute_metrics", "data_collator"):
+        if getattr(trainer, name) is not None and not callable(getattr(trainer, name)):
+            raise JobError(f"{name}={shown(getattr(trainer, name), 80)}: give a function")
     for engine, used in (
         ("DeepSpeed", trainer.is_deepspeed_enabled),
         ("FSDP", trainer.is_fsdp_enabled),
@@ -184,7 +199,51 @@ def _check(trainer: Any) -> None:
         raise JobError("the Trainer's optimizer is LOMO, which updates in the backward pass: choose another optim=")
 
 
-def _overrides(trainer: Trainer, name: str) -> bool:
-    """Whether a subclass makes the loader of a data set itself."""
-    method = f"get_{name.removesuffix('_dataset')}_dataloader"
+def _overrides(trainer: Trainer, method: str) -> bool:
+    """Whether a subclass has a method of its own."""
     return getattr(type(trainer), method) is not getattr(Trainer, method)
+
+
+def _checked(trainer: Any) -> AbstractContextManager[None]:
+    """A Trainer whose functions raise a JobError where they return something else than they should."""
+    own = _overrides(trainer, "compute_loss")
+    name, need = ("compute_loss", "") if own else ("the model", ", for which the data need labels")
+
+    def loss(given: Any, options: dict[str, Any]) -> Any:
+        if not options.get("return_outputs"):
+            return differentiable(scalar(given, name, f"the mean loss{need}"))
+        if isinstance(given, tuple | list) and len(given) == 2 and isinstance(given[0], torch.Tensor):
+            return given
+        raise JobError(f"{name} gave {shown(given, 80)} in the evaluation: give (loss, outputs) if return_outputs=True")
+
+    def optimizer(given: Any, options: dict[str, Any]) -> Any:
+        if hasattr(trainer.optimizer, "param_groups"):
+            return given
+        raise JobError(f"the Trainer's optimizer is {shown(trainer.optimizer, 80)}: give it a torch optimizer, or let "
+                       "create_optimizer set self.optimizer")  # fmt: skip
+
+    checks = {
+        "compute_loss": loss, "create_optimizer": optimizer,
+        "compute_loss_func": lambda given, options: scalar(given, "compute_loss_func", "the mean loss"),
+        "compute_metrics": lambda given, options: _names(given, "compute_metrics", options.get("compute_result", True)),
+    }  # fmt: skip
+    return replaced(trainer, **{each: _checking(getattr(trainer, each), check) for each, check in checks.items()})
+
+
+def _checking(function: Any, check: Callable[[Any, dict[str, Any]], Any]) -> Any:
+    """The function with a check of what it returns, which gets its options too; None for none."""
+    return function and (lambda *arguments, **options: check(function(*arguments, **options), options))
+
+
+def _names(given: Any, function: str, is_whole: bool = True) -> Any:
+    """What a function gave. Raises a JobError unless that is values by their names, where it is whole."""
+    if not is_whole or (isinstance(given, Mapping) and all(isinstance(name, str) for name in given)):
+        return given
+    raise JobError(f"{function} gave {shown(given, 80)}: give a dict of numbers, such as {{'accuracy': 0.5}}")
+
+
+def _named(batch: Any) -> Any:
+    """The batch. Raises a JobError unless it has the arguments of a model by their names."""
+    if isinstance(batch, Mapping):
+        return batch
+    raise JobError(f"the data collator gave {shown(batch, 80)}: give a dict of the model's arguments")

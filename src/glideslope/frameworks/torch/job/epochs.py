@@ -9,6 +9,7 @@ from typing import Any
 
 from glideslope.documents import shown
 from glideslope.errors import JobError
+from glideslope.frameworks.naming import drawn
 from glideslope.frameworks.torch.job import randomness
 from glideslope.frameworks.torch.job.loader import some
 from glideslope.frameworks.torch.job.loader_checks import check_workers, length
@@ -72,9 +73,7 @@ class Epochs:
         return self.next()
 
     def end(self) -> None:
-        """Ends the epoch. Raises a JobError if it gave no batch."""
-        if not self.taken:
-            raise JobError("the training loader is empty: it gave no batch in a whole epoch")
+        """Ends the epoch."""
         self._leave()
         self.epoch += 1
 
@@ -159,7 +158,7 @@ class Epochs:
             self._began["stream"] = copy.deepcopy(self._stream.state_dict())
         places = [self.loader, *self._samplers]
         self._set_epoch(places, [self.epoch] * len(places))
-        self._batches = iter(self.loader)
+        self._batches = drawn(self.loader, "training")
         return self._batches
 
     @staticmethod

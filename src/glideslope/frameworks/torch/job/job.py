@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from glideslope.documents import shown
 from glideslope.errors import JobError
+from glideslope.frameworks.naming import drawn
 from glideslope.frameworks.torch.job import randomness
 from glideslope.frameworks.torch.job.abstract_job import AbstractJob
 from glideslope.frameworks.torch.job.batch import moved
@@ -84,26 +85,15 @@ class Job(AbstractJob):
     """
 
     def __init__(
-        self,
-        model: torch.nn.Module,
-        optimizer: Optimizer | list[Optimizer] | tuple[Optimizer, ...],
-        loss: Loss | None = None,
-        train_loader: Iterable[Any] | None = None,
-        validation_loader: Iterable[Any] | None = None,
-        *,
-        batch_loss: Loss | Sequence[Loss] | None = None,
-        metric: Any = None,
-        maximize: bool = False,
-        predict: Callable[[torch.nn.Module, Any], tuple[Any, Any]] | None = None,
-        clip_norm: float | None = None,
-        autocast: torch.dtype | None = None,
-        accumulate: int = 1,
-        device: torch.device | str | None = None,
-        scaler: torch.amp.GradScaler | None = None,
-        weight: Callable[[Any], Any] | None = None,
-        validation_batches: int | None = None,
-        memory: int = MEMORY,
-    ) -> None:
+        self, model: torch.nn.Module, optimizer: Optimizer | list[Optimizer] | tuple[Optimizer, ...],
+        loss: Loss | None = None, train_loader: Iterable[Any] | None = None,
+        validation_loader: Iterable[Any] | None = None, *, batch_loss: Loss | Sequence[Loss] | None = None,
+        metric: Any = None, maximize: bool = False,
+        predict: Callable[[torch.nn.Module, Any], tuple[Any, Any]] | None = None, clip_norm: float | None = None,
+        autocast: torch.dtype | None = None, accumulate: int = 1, device: torch.device | str | None = None,
+        scaler: torch.amp.GradScaler | None = None, weight: Callable[[Any], Any] | None = None,
+        validation_batches: int | None = None, memory: int = MEMORY,
+    ) -> None:  # fmt: skip
         optimizers = list(optimizer) if isinstance(optimizer, list | tuple) else [optimizer]
         parameter = check_trained(model, optimizers)
         whole_batches("accumulate", accumulate)
@@ -162,22 +152,19 @@ class Job(AbstractJob):
 
     def _validate(self, examples: float) -> float:
         position = copy.deepcopy(self._data.save()) if self._shares else None
-        measure, batches = self._measurement(), 0
+        measure = self._measurement()
         try:
             if self._stream is not None:
                 self._stream.load_state_dict(copy.deepcopy(self._stream_began))
             if self._random is not None:
                 randomness.load(self._random, self._generators)
-            for batch in itertools.islice(self._parts.of(examples), self._most):
+            for batch in itertools.islice(drawn(self._parts.of(examples), "validation"), self._most):
                 batch = moved(batch, self.device)
                 with self._precision.context():
                     measure.add(self.model, batch)
-                batches += 1
         finally:
             if position is not None:
                 self._data.load(position)
-        if not batches:
-            raise JobError("the validation loader is empty: it gave no batch")
         return measure.value()
 
     def _forward(self, batch: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from numbers import Integral
 from typing import Any
 
@@ -36,9 +36,10 @@ def checked_loaders(training: Any, validation: Any) -> tuple[Any, Any]:
                 f"the {name} loader is an iterator, which can't begin again: give the loader it came from, or "
                 "gs.torch.resumable(lambda: ...) of what makes it"
             )
-        if not (hasattr(loader, "__iter__") or hasattr(loader, "__getitem__")):
+        can_iterate = hasattr(loader, "__iter__") or hasattr(loader, "__getitem__")
+        if not can_iterate or isinstance(loader, str | bytes | Mapping):
             raise JobError(
-                f"the {name} loader is an object of type {type(loader).__name__}, which can't be iterated: give a "
+                f"the {name} loader is an object of type {type(loader).__name__}, which gives no batches: give a "
                 "DataLoader, or gs.torch.resumable(function) of a function that returns an iterator"
             )
     return training, validation

@@ -56,8 +56,13 @@ class Accumulated:
         self.metric.update(*self.reading(model, batch))
 
     def value(self) -> float:
-        advice = "a metric of one number, such as one with average='macro'"
-        return float(one_number(self.metric.compute(), "the metric's compute()", advice))
+        return computed(self.metric)
+
+
+def computed(metric: Any) -> float:
+    """What a metric computes. Raises a JobError unless that is one number."""
+    advice = "a metric of one number, such as one with average='macro'"
+    return float(one_number(metric.compute(), f"{type(metric).__name__}.compute()", advice))
 
 
 Measure = Mean | Accumulated  # a measurement over batches, made anew for each evaluation

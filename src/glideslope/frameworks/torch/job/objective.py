@@ -45,9 +45,9 @@ class LossOfOutputs:
         loss = self.loss(outputs, targets)
         if isinstance(loss, tuple):
             return pair(loss, "the loss")
-        count = partial(units, self.loss, targets, self.weight)
+        loss, count = scalar(loss, "the loss"), partial(units, self.loss, targets, self.weight)
         is_sum = getattr(self.loss, "reduction", "mean") == "sum"
-        return BatchLoss(scalar(loss, "the loss"), count, loss if is_sum else None)
+        return BatchLoss(loss, count, loss if is_sum else None)
 
     def mean(self, model: torch.nn.Module, batch: Any) -> torch.Tensor:
         arguments, keywords, targets = split(batch)
@@ -98,20 +98,18 @@ def pair(values: tuple[Any, ...], name: str) -> BatchLoss:
     """The loss given as (sum, count). Raises a JobError if it isn't a pair of two numbers."""
     if len(values) != 2:
         raise JobError(f"{name} gave {plural(len(values), 'value')}: give a mean, or a pair (sum, count)")
-    total, count = values[0], one_number(values[1], f"{name}, as the second of a pair,")
-    return BatchLoss(scalar(total, name) / count, lambda: count, total)
+    total, count = scalar(values[0], name), one_number(values[1], f"{name}, as the second of a pair,")
+    return BatchLoss(total / count, lambda: count, total)
 
 
-def scalar(value: Any, name: str) -> torch.Tensor:
+def scalar(value: Any, name: str, advice: str = "the mean over the batch, or a pair (sum, count)") -> torch.Tensor:
     """The value, if it is one number in a tensor. Raises a JobError if it is something else."""
     if isinstance(value, torch.Tensor) and value.numel() == 1 and not value.is_complex():
-        return value
+        return value.reshape(()) if value.dim() else value
     if isinstance(value, torch.Tensor) and value.is_complex():
         raise JobError(f"{name} is complex, and only a real number can be minimised: take its .abs() or .real")
     shown = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else type(value).__name__
-    raise JobError(
-        f"{name} gave {shown}: give a tensor with one number, the mean over the batch, or a pair (sum, count)"
-    )
+    raise JobError(f"{name} gave {shown}: give a tensor with one number, {advice}")
 
 
 def differentiable(loss: torch.Tensor) -> torch.Tensor:

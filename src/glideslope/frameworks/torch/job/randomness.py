@@ -60,7 +60,7 @@ def save(generators: Iterable[Source] = ()) -> dict[str, Any]:
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         "numpy": _plain(np.random.get_state(legacy=False)),
-        "python": _python_state(random.getstate()),
+        "python": _plain(random.getstate()),
         "own": [_own_state(source) for source in generators],
     }
 
@@ -70,8 +70,8 @@ def load(state: dict[str, Any], generators: Iterable[Source] = ()) -> None:
     torch.set_rng_state(state["torch"])
     if state["cuda"]:
         torch.cuda.set_rng_state_all(state["cuda"])
-    np.random.set_state(arrays(state["numpy"]))
-    random.setstate(tuples(state["python"]))
+    np.random.set_state(native(state["numpy"]))
+    random.setstate(native(state["python"]))
     for source, saved in zip(generators, state["own"], strict=True):
         load_one(source, saved)
 
@@ -96,11 +96,7 @@ def _own_state(source: Source) -> Any:
         return source.get_state()
     if isinstance(source, np.random.Generator):
         return _plain(source.bit_generator.state)
-    return (
-        _plain(source.get_state(legacy=False))
-        if isinstance(source, np.random.RandomState)
-        else _python_state(source.getstate())
-    )
+    return _plain(source.get_state(legacy=False) if isinstance(source, np.random.RandomState) else source.getstate())
 
 
 def load_one(source: Source, state: Any) -> None:
@@ -108,32 +104,26 @@ def load_one(source: Source, state: Any) -> None:
     if isinstance(source, torch.Generator):
         source.set_state(state)
     elif isinstance(source, np.random.Generator):
-        source.bit_generator.state = arrays(state)
+        source.bit_generator.state = native(state)
     elif isinstance(source, np.random.RandomState):
-        source.set_state(arrays(state))
+        source.set_state(native(state))
     else:
-        source.setstate(tuples(state))
+        source.setstate(native(state))
 
 
 def _plain(state: Any) -> Any:
-    """A NumPy state with tensors for arrays, so that it can be stored as plain data, without pickle."""
+    """A state of NumPy's or Python's as plain data, stored without pickle: tensors for arrays, lists for tuples."""
     if isinstance(state, dict):
         return {key: _plain(value) for key, value in state.items()}
+    if isinstance(state, tuple):
+        return [list(part) if isinstance(part, tuple) else part for part in state]
     return torch.from_numpy(state.astype(np.int64)) if isinstance(state, np.ndarray) else state
 
 
-def arrays(state: Any) -> Any:
-    """A NumPy state as NumPy has it."""
+def native(state: Any) -> Any:
+    """A plain state as NumPy or Python has it."""
     if isinstance(state, dict):
-        return {key: arrays(value) for key, value in state.items()}
+        return {key: native(value) for key, value in state.items()}
+    if isinstance(state, list | tuple):
+        return tuple(tuple(part) if isinstance(part, list) else part for part in state)
     return state.numpy() if isinstance(state, torch.Tensor) else state
-
-
-def _python_state(state: tuple[Any, ...]) -> list[Any]:
-    """The state of a `random.Random` without tuples, plain data."""
-    return [list(part) if isinstance(part, tuple) else part for part in state]
-
-
-def tuples(state: list[Any]) -> tuple[Any, ...]:
-    """The state of a `random.Random` as Python has it."""
-    return tuple(tuple(part) if isinstance(part, list) else part for part in state)

@@ -137,8 +137,8 @@ def check_random(saved: Any, generators: Iterable[randomness.Source]) -> None:
         torch.Generator().set_state(saved["torch"])
         if any(not isinstance(state, torch.Tensor) or state.dtype != torch.uint8 for state in saved["cuda"]):
             raise ValueError("a CUDA generator's isn't a tensor of bytes")
-        np.random.RandomState(0).set_state(randomness.arrays(saved["numpy"]))
-        random.Random().setstate(randomness.tuples(saved["python"]))
+        np.random.RandomState(0).set_state(randomness.native(saved["numpy"]))
+        random.Random().setstate(randomness.native(saved["python"]))
         for source, state in zip(sources, saved["own"], strict=True):
             randomness.load_one(_like(source), state)
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
