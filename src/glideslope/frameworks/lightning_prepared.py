@@ -17,7 +17,7 @@ from lightning.pytorch.utilities import CombinedLoader
 
 from glideslope.documents import check_kind, shown
 from glideslope.errors import JobError
-from glideslope.frameworks.naming import naming
+from glideslope.frameworks.naming import PreparedError, naming
 from glideslope.frameworks.replaced import replaced
 from glideslope.frameworks.torch.job import randomness
 from glideslope.frameworks.torch.job.loader_checks import checked_loaders
@@ -50,7 +50,7 @@ def prepared(
     with _alone(trainer, [stop]), configured, _before_iteration() as iterations, naming("the Trainer's fit"):
         try:
             trainer.fit(module, train_loader, validation_loader, datamodule=datamodule)
-        except _PreparedError:
+        except PreparedError:
             module.to(trainer.strategy.root_device)  # from where the Trainer's teardown has put it
         except SystemExit as error:
             if isinstance(error.__context__, KeyboardInterrupt):  # after which Lightning ignores more of them
@@ -58,15 +58,11 @@ def prepared(
                 raise error.__context__ from None
             raise
     if stop.prepared is None:
-        raise JobError(
-            "the Trainer makes no update: see its max_epochs, max_steps and limit_train_batches, and whether the "
-            "training loader has a batch"
-        )
+        raise JobError("the Trainer makes no update: see its max_epochs, max_steps and limit_train_batches, and "
+                       "whether the training loader has a batch")  # fmt: skip
     if not stop.prepared.validation_loaders:
-        raise JobError(
-            "there is no validation: the module needs a validation_step, and the Trainer a validation loader and "
-            "limit_val_batches that isn't 0"
-        )
+        raise JobError("there is no validation: the module needs a validation_step, and the Trainer a validation "
+                       "loader and limit_val_batches that isn't 0")  # fmt: skip
     if trainer.lr_scheduler_configs:
         warnings.warn(
             "configure_optimizers made a scheduler, which a job doesn't use: the search sets the rates", stacklevel=3
@@ -93,17 +89,14 @@ def _check(trainer: lightning.Trainer, module: Any, datamodule: Any) -> None:
     if "_modules" not in vars(module):
         raise JobError(f"{type(module).__name__}.__init__ makes no module: let it call super().__init__() first")
     if not module.automatic_optimization:
-        raise JobError(
-            "the module has automatic_optimization=False, so its training_step makes updates itself: a job can't set "
-            "their rate; use automatic optimization, or gs.torch.Job with a list of optimizers"
-        )
+        raise JobError("the module has automatic_optimization=False, so its training_step makes updates itself: a job "
+                       "can't set their rate; use automatic optimization, or gs.torch.Job with a list of "
+                       "optimizers")  # fmt: skip
     if type(module).optimizer_step is not lightning.LightningModule.optimizer_step:
         raise JobError("the module overrides optimizer_step, in whose place a job makes the updates: remove it")
     if trainer.world_size > 1:
-        raise JobError(
-            f"the Trainer has {trainer.world_size} processes, and a job one: give Trainer(devices=1), or use "
-            "gs.accelerate.Job"
-        )
+        raise JobError(f"the Trainer has {trainer.world_size} processes, and a job one: give Trainer(devices=1), or "
+                       "use gs.accelerate.Job")  # fmt: skip
     if settings.fast_dev_run:
         raise JobError("the Trainer has fast_dev_run, by which it trains and validates on few batches: leave it out")
     if settings.reload_dataloaders_every_n_epochs:
@@ -122,10 +115,6 @@ def _one_optimizer(configured: Any) -> Any:
     if len(optimizers) == 1 and hasattr(optimizers[0], "param_groups"):
         return configured
     raise JobError(f"configure_optimizers gave {shown(configured, 80)}: give one optimizer, or a dict with 'optimizer'")
-
-
-class _PreparedError(Exception):
-    """The training is prepared: the Trainer fits no further."""
 
 
 class _Stop(lightning.Callback):
@@ -147,7 +136,7 @@ class _Stop(lightning.Callback):
             trainer, trainer.optimizers[0], loader, _number(trainer.num_training_batches), loaders,
             [_number(each) for each in trainer.num_val_batches],
         )  # fmt: skip
-        raise _PreparedError
+        raise PreparedError
 
 
 def _number(batches: float) -> int | None:

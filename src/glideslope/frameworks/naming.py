@@ -11,6 +11,10 @@ from glideslope.errors import GlideslopeError, JobError
 from glideslope.search.jobs.calls import described
 
 
+class PreparedError(Exception):
+    """A training is prepared: its trainer goes no further."""
+
+
 @contextmanager
 def naming(call: str) -> Iterator[None]:
     """Names a call, and the function in which it failed, in an error that it raises; Glideslope's own, and interrupts,

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from numbers import Real
 from typing import Any
 
 import torch
 from torch.utils.data import Subset
 from transformers import Trainer, TrainerCallback
 
-from glideslope.documents import shown
+from glideslope.documents import check_kind, shown
 from glideslope.errors import JobError
-from glideslope.frameworks.naming import naming
+from glideslope.frameworks.naming import PreparedError, naming
 from glideslope.frameworks.replaced import replaced
 from glideslope.frameworks.torch.job import randomness
 from glideslope.frameworks.torch.job.abstract_job import AbstractJob
@@ -94,10 +96,8 @@ class Job(AbstractJob):
             measured = _names(trainer.evaluate(self._part(examples * trainer.args.world_size)), "evaluate")
         name = f"eval_{(trainer.args.metric_for_best_model or 'loss').removeprefix('eval_')}"
         if name not in measured:
-            raise JobError(
-                f"the Trainer's evaluation has no {name}, but {', '.join(sorted(measured))}: give data with labels, or "
-                "name one of these by metric_for_best_model= in TrainingArguments"
-            )
+            raise JobError(f"the Trainer's evaluation has no {name}, but {', '.join(sorted(measured))}: give data with "
+                           "labels, or name one of these by metric_for_best_model= in TrainingArguments")  # fmt: skip
         return float(one_number(measured[name], name, "one number"))
 
     def _part(self, examples: float) -> Any:
@@ -117,7 +117,8 @@ class Job(AbstractJob):
 
     def _draw(self, batches: int) -> tuple[list[Any], Any]:
         """Takes the batches of an update, fewer at the end of an epoch; and the items that their loss is over."""
-        data = self._data if _overrides(self.trainer, "compute_loss") else map(_named, self._data)
+        check = partial(_names, function="the data collator", what="the model's arguments")
+        data = self._data if _overrides(self.trainer, "compute_loss") else map(check, self._data)
         for _ in range(2):
             drawn, items = self.trainer.get_batch_samples(data, batches, self.trainer.args.device)
             if drawn:
@@ -137,7 +138,7 @@ class Job(AbstractJob):
             accelerator.gradient_state._set_sync_gradients(last)
             with nullcontext() if last else accelerator.no_sync(model), _checked(trainer):
                 total += one_number(trainer.training_step(model, batch, items), "training_step", "the loss, one number")
-        if (trainer.args.max_grad_norm or 0) > 0:
+        if trainer.args.max_grad_norm > 0:
             accelerator.clip_grad_norm_(model.parameters(), trainer.args.max_grad_norm)
         trainer.optimizer.step()  # type: ignore[union-attr]
         model.zero_grad()
@@ -148,10 +149,6 @@ class Job(AbstractJob):
         return loss, not accelerator.optimizer_step_was_skipped
 
 
-class _PreparedError(Exception):
-    """The training is prepared: the Trainer's loop goes no further."""
-
-
 class _Stop(TrainerCallback):
     """Stops a Trainer before its first update, and keeps its training loader."""
 
@@ -159,7 +156,7 @@ class _Stop(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **objects: Any) -> None:
         self.loader = objects["train_dataloader"]
-        raise _PreparedError
+        raise PreparedError
 
 
 def _prepared(trainer: Trainer) -> Any:
@@ -168,7 +165,7 @@ def _prepared(trainer: Trainer) -> Any:
     with replaced(trainer.callback_handler, callbacks=[stop]), _checked(trainer), naming("the Trainer's train"):
         try:
             trainer.train()
-        except _PreparedError:
+        except PreparedError:
             return stop.loader
     raise JobError(f"{type(trainer).__name__}.train() calls no on_train_begin: it has a loop of its own")
 
@@ -182,19 +179,15 @@ def _check(trainer: Any) -> None:
         if not made and (data is None or length(data) == 0):
             lacking = "has no" if data is None else "has an empty"
             raise JobError(f"the Trainer {lacking} {name}: a job trains on the one and is measured on the other")
+    check_kind(JobError, Real, "a number, 0 for none", max_grad_norm=trainer.args.max_grad_norm)
     for name in ("compute_loss_func", "compute_metrics", "data_collator"):
         if getattr(trainer, name) is not None and not callable(getattr(trainer, name)):
             raise JobError(f"{name}={shown(getattr(trainer, name), 80)}: give a function")
-    for engine, used in (
-        ("DeepSpeed", trainer.is_deepspeed_enabled),
-        ("FSDP", trainer.is_fsdp_enabled),
-        ("DataParallel over several GPUs", trainer.args.n_gpu > 1),
-    ):
-        if used:
-            raise JobError(
-                f"the Trainer uses {engine}, whose training state a job can't restore: use one GPU, or start a process "
-                "for each with torchrun"
-            )
+    engines = {"DeepSpeed": trainer.is_deepspeed_enabled, "FSDP": trainer.is_fsdp_enabled,
+               "DataParallel over several GPUs": trainer.args.n_gpu > 1}  # fmt: skip
+    if used := [engine for engine, is_used in engines.items() if is_used]:
+        raise JobError(f"the Trainer uses {used[0]}, whose training state a job can't restore: use one GPU, or start a "
+                       "process for each with torchrun")  # fmt: skip
     if "lomo" in str(trainer.args.optim).lower():
         raise JobError("the Trainer's optimizer is LOMO, which updates in the backward pass: choose another optim=")
 
@@ -225,25 +218,20 @@ def _checked(trainer: Any) -> AbstractContextManager[None]:
     checks = {
         "compute_loss": loss, "create_optimizer": optimizer,
         "compute_loss_func": lambda given, options: scalar(given, "compute_loss_func", "the mean loss"),
-        "compute_metrics": lambda given, options: _names(given, "compute_metrics", options.get("compute_result", True)),
+        "compute_metrics": lambda given, options: (
+            given if options.get("compute_result") is False else _names(given, "compute_metrics")  # of a batch, or all
+        ),
     }  # fmt: skip
     return replaced(trainer, **{each: _checking(getattr(trainer, each), check) for each, check in checks.items()})
 
 
 def _checking(function: Any, check: Callable[[Any, dict[str, Any]], Any]) -> Any:
-    """The function with a check of what it returns, which gets its options too; None for none."""
+    """A function with a check of what it returns, which gets its options too; None for none."""
     return function and (lambda *arguments, **options: check(function(*arguments, **options), options))
 
 
-def _names(given: Any, function: str, is_whole: bool = True) -> Any:
-    """What a function gave. Raises a JobError unless that is values by their names, where it is whole."""
-    if not is_whole or (isinstance(given, Mapping) and all(isinstance(name, str) for name in given)):
+def _names(given: Any, function: str, what: str = "numbers, such as {'accuracy': 0.5}") -> Any:
+    """What a function gave. Raises a JobError unless that is values by their names."""
+    if isinstance(given, Mapping) and all(isinstance(name, str) for name in given):
         return given
-    raise JobError(f"{function} gave {shown(given, 80)}: give a dict of numbers, such as {{'accuracy': 0.5}}")
-
-
-def _named(batch: Any) -> Any:
-    """The batch. Raises a JobError unless it has the arguments of a model by their names."""
-    if isinstance(batch, Mapping):
-        return batch
-    raise JobError(f"the data collator gave {shown(batch, 80)}: give a dict of the model's arguments")
+    raise JobError(f"{function} gave {shown(given, 80)}: give a dict of {what}")

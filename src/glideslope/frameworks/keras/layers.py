@@ -42,9 +42,8 @@ def layerwise(optimizer: keras.optimizers.Optimizer, multipliers: Multipliers) -
 
     def of(variable: Any) -> float:
         if variable.path not in by_path:
-            raise LayerError(
-                f"no multiplier for {variable.path}: make the multipliers with this model, once it is built"
-            )
+            raise LayerError(f"no multiplier for {variable.path}: make the multipliers with this model, once it is "
+                             "built")  # fmt: skip
         return by_path[variable.path]
 
     def one(gradient: Any, variable: Any, learning_rate: Any) -> None:

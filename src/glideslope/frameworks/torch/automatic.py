@@ -5,40 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
 from glideslope.errors import JobError
 
-
-class _Optimizer(NamedTuple):
-    package: str
-    name: str
-    options: dict[str, Any]
-
-
-_KNOWN = {
-    "adagrad": _Optimizer("torch.optim", "Adagrad", {}),
-    "rmsprop": _Optimizer("torch.optim", "RMSprop", {}),
-    "adadelta": _Optimizer("torch.optim", "Adadelta", {}),
-    "adam": _Optimizer("torch.optim", "Adam", {}),
-    "adamw": _Optimizer("torch.optim", "AdamW", {}),
-    "nadam": _Optimizer("torch.optim", "NAdam", {}),
-    "radam": _Optimizer("torch.optim", "RAdam", {}),
-    "sgd": _Optimizer("torch.optim", "SGD", {}),
-    "momentum": _Optimizer("torch.optim", "SGD", {"momentum": 0.9}),
-    "muon": _Optimizer("torch.optim", "Muon", {}),
-    "lion": _Optimizer("pytorch_optimizer", "Lion", {}),
-    "schedule-free": _Optimizer("schedulefree", "AdamWScheduleFree", {}),
-    "schedule-free-sgd": _Optimizer("schedulefree", "SGDScheduleFree", {}),
-    "schedule-free-radam": _Optimizer("schedulefree", "RAdamScheduleFree", {}),
+_OF_TORCH = ("Adagrad", "RMSprop", "Adadelta", "Adam", "AdamW", "NAdam", "RAdam", "SGD", "Muon")
+_KNOWN: dict[str, tuple[str, str, dict[str, Any]]] = {
+    **{name.lower(): ("torch.optim", name, {}) for name in _OF_TORCH},
+    "momentum": ("torch.optim", "SGD", {"momentum": 0.9}),
+    "lion": ("pytorch_optimizer", "Lion", {}),
+    "schedule-free": ("schedulefree", "AdamWScheduleFree", {}),
+    "schedule-free-sgd": ("schedulefree", "SGDScheduleFree", {}),
+    "schedule-free-radam": ("schedulefree", "RAdamScheduleFree", {}),
     # A rate of 1, decoupled weight decay, and a guard for a warmup are what their authors advise.
-    "prodigy": _Optimizer("prodigyopt", "Prodigy", {"lr": 1.0, "safeguard_warmup": True}),
-    "d-adaptation": _Optimizer("dadaptation", "DAdaptAdam", {"lr": 1.0, "decouple": True}),
-    "d-adaptation-sgd": _Optimizer("dadaptation", "DAdaptSGD", {"lr": 1.0}),
-    "d-adaptation-adagrad": _Optimizer("dadaptation", "DAdaptAdaGrad", {"lr": 1.0}),
+    "prodigy": ("prodigyopt", "Prodigy", {"lr": 1.0, "safeguard_warmup": True}),
+    "d-adaptation": ("dadaptation", "DAdaptAdam", {"lr": 1.0, "decouple": True}),
+    "d-adaptation-sgd": ("dadaptation", "DAdaptSGD", {"lr": 1.0}),
+    "d-adaptation-adagrad": ("dadaptation", "DAdaptAdaGrad", {"lr": 1.0}),
 }
+"""The package, the name there and the options of each."""
 
 _HINTS = {
     "muon": ": give it the matrices of the hidden layers, [p for p in model.parameters() if p.ndim == 2], and the "

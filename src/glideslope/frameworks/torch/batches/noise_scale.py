@@ -42,9 +42,8 @@ def gradient_norms(
     """
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not trained or parts < 2:
-        raise BatchError(
-            f"parts={parts} of batches, {len(trained)} parameters with gradients: give two parts, one parameter"
-        )
+        raise BatchError(f"parts={parts} of batches, {len(trained)} parameters with gradients: give two parts, one "
+                         "parameter")  # fmt: skip
     with _buffers_kept(model):
         small, large, sizes = _squares(model, loss, batches, parts, trained)
     if len(sizes) != 1:

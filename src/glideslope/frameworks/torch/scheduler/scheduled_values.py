@@ -32,9 +32,8 @@ class Plan:
     ) -> None:  # fmt: skip
         rates = [name for name, *_ in scheduled].count("lr")
         if not 1 <= rates <= len(groups):
-            raise ScheduleError(
-                f"{rates} schedules of the rate for {plural(len(groups), 'group')}: give one, or one each"
-            )
+            raise ScheduleError(f"{rates} schedules of the rate for {plural(len(groups), 'group')}: give one, or one "
+                                "each")  # fmt: skip
         policies = [(name, as_policy(policy, argument(name))) for name, policy, _ in scheduled]
         self.growth, schedules = on_one_clock(policies, steps, clock)
         self.names = [name for name, _ in policies]
